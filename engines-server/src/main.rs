@@ -1,0 +1,2 @@
+//! The engines server.
+fn main() {}
