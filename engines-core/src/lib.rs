@@ -1,1 +1,3 @@
 //! engines: core.
+
+pub mod command;

@@ -1,0 +1,339 @@
+//! A batch applied all-or-nothing.
+
+use json_patch::jsonptr::{Pointer, PointerBuf};
+use serde_json::Value;
+
+use super::budget::{Measure, State, element_bytes, measure, member_bytes, weigh};
+use super::error::{OpError, OpErrorKind, OpFault};
+use super::limits::CommandLimits;
+use super::op::Op;
+use super::patch::{Slot, equal, not_found, put, settled, slot, take_out};
+use super::reducer::Reducer;
+use super::text::byte_range;
+use super::undo::Undo;
+
+/// What a batch did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    /// How many ops it had.
+    pub ops: usize,
+    /// The document's size before, as [`State::size`] counts it.
+    pub size_before: usize,
+    /// And after.
+    pub size_after: usize,
+}
+
+/// Applies a batch: every op in order, or none of them.
+///
+/// The cost is that of the edits; the document as a whole is neither cloned nor looked through. A
+/// batch without ops is a batch.
+///
+/// # Errors
+/// The first op that cannot be applied; the state is then as it was. Any [`OpErrorKind`] but those
+/// of reading; [`OpErrorKind::TooManyOps`] has the index of the first op too many.
+pub fn apply_batch<R: Reducer + ?Sized>(
+    reducer: &R,
+    state: &mut State,
+    ops: &[Op],
+    limits: &CommandLimits,
+) -> Result<Applied, OpError> {
+    if ops.len() > limits.max_ops {
+        let detail = format!("a batch has at most {} ops", limits.max_ops);
+        return Err(OpFault::new(OpErrorKind::TooManyOps, detail).at(limits.max_ops));
+    }
+    let mut draft = Draft::new(state, limits);
+    for (index, op) in ops.iter().enumerate() {
+        // Returning early drops the draft, which takes everything back.
+        reducer
+            .apply(&mut draft, op)
+            .map_err(|fault| fault.at(index))?;
+    }
+    let (size_before, size_after) = draft.keep();
+    Ok(Applied {
+        ops: ops.len(),
+        size_before,
+        size_after,
+    })
+}
+
+/// A document while a batch is being applied: what a [`Reducer`] reads and edits.
+///
+/// Each edit is within the limits and can be taken back; a draft that is dropped unfinished takes
+/// all of them back.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    state: &'a mut State,
+    limits: &'a CommandLimits,
+    size_before: usize,
+    /// Bytes of values added, copied and moved so far.
+    written: usize,
+    undo: Vec<Undo>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(state: &'a mut State, limits: &'a CommandLimits) -> Self {
+        let size_before = state.size;
+        Self {
+            state,
+            limits,
+            size_before,
+            written: 0,
+            undo: Vec::new(),
+        }
+    }
+
+    /// The document with all edits so far.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        &self.state.value
+    }
+
+    /// Does what a standard op says, or nothing at all if it cannot.
+    ///
+    /// # Errors
+    /// What is wrong with the op, see [`OpErrorKind`]; a custom op is [`OpErrorKind::UnknownOp`].
+    pub fn apply(&mut self, op: &Op) -> Result<(), OpFault> {
+        match op {
+            Op::Add { path, value } => self.add(path, value, false),
+            Op::SetToken { path, value } => self.add(path, value, true),
+            Op::Replace { path, value } => {
+                self.find(path)?;
+                self.add(path, value, true)
+            }
+            Op::Remove { path } => self.remove(path),
+            Op::Move { from, path } => self.relocate(from, path),
+            Op::Copy { from, path } => {
+                let source = self.find(from)?;
+                let slot = slot(self.value(), path, false)?;
+                let measure = self.admit(path, &slot, source)?;
+                let value = source.clone();
+                self.place_new(path, &slot, value, measure)
+            }
+            Op::Test { path, value } => {
+                if equal(self.find(path)?, value) {
+                    Ok(())
+                } else {
+                    Err(OpFault::at_path(
+                        OpErrorKind::TestFailed,
+                        "another value is at",
+                        path,
+                    ))
+                }
+            }
+            Op::InsertText { path, pos, text } => self.splice(path, *pos, 0, text),
+            Op::DeleteRange { path, pos, len } => self.splice(path, *pos, *len, ""),
+            Op::ReplaceTextRange {
+                path,
+                pos,
+                len,
+                text,
+            } => self.splice(path, *pos, *len, text),
+            Op::Custom(_) => Err(OpFault::new(OpErrorKind::UnknownOp, "no such op")),
+        }
+    }
+
+    fn find(&self, path: &Pointer) -> Result<&Value, OpFault> {
+        self.value()
+            .pointer(path.as_str())
+            .ok_or_else(|| not_found(path))
+    }
+
+    fn add(&mut self, path: &PointerBuf, value: &Value, overwrite: bool) -> Result<(), OpFault> {
+        let slot = slot(self.value(), path, overwrite)?;
+        let measure = self.admit(path, &slot, value)?;
+        self.place_new(path, &slot, value.clone(), measure)
+    }
+
+    /// Whether a value fits there. Looks before anything is copied.
+    fn admit(&self, path: &Pointer, slot: &Slot, value: &Value) -> Result<Measure, OpFault> {
+        let Some(below) = self.limits.depth().checked_sub(path.count()) else {
+            return Err(OpFault::at_path(
+                OpErrorKind::TooDeep,
+                "nested too deep",
+                path,
+            ));
+        };
+        let measure = measure(value, below)?;
+        let freed = match slot {
+            Slot::Taken => self.value().pointer(path.as_str()).map_or(0, weigh),
+            _ => 0,
+        };
+        self.check_size(
+            self.state.size - freed,
+            slot_bytes(path, slot) + measure.bytes,
+        )?;
+        if self.written.saturating_add(measure.bytes) > self.limits.max_batch_bytes {
+            let detail = format!(
+                "a batch writes at most {} bytes",
+                self.limits.max_batch_bytes
+            );
+            return Err(OpFault::new(OpErrorKind::TooLarge, detail));
+        }
+        Ok(measure)
+    }
+
+    fn check_size(&self, rest: usize, more: usize) -> Result<(), OpFault> {
+        if rest.saturating_add(more) <= self.limits.max_state_bytes || more == 0 {
+            return Ok(());
+        }
+        let detail = format!(
+            "a document has at most {} bytes",
+            self.limits.max_state_bytes
+        );
+        Err(OpFault::new(OpErrorKind::TooLarge, detail))
+    }
+
+    /// Puts a value where [`Self::admit`] let it: where it is now, and what was there. Gives the
+    /// value back should there be no such place after all.
+    fn place(
+        &mut self,
+        path: &Pointer,
+        slot: &Slot,
+        value: Value,
+        measure: Measure,
+    ) -> Result<(PointerBuf, Option<Value>), Value> {
+        let old = put(&mut self.state.value, path, slot, value)?;
+        self.written += measure.bytes;
+        self.state.size += slot_bytes(path, slot) + measure.bytes;
+        self.state.size -= old.as_ref().map_or(0, weigh);
+        Ok((settled(path, slot), old))
+    }
+
+    fn place_new(
+        &mut self,
+        path: &Pointer,
+        slot: &Slot,
+        value: Value,
+        measure: Measure,
+    ) -> Result<(), OpFault> {
+        let placed = self.place(path, slot, value, measure);
+        let (path, old) = placed.map_err(|_| not_found(path))?;
+        self.undo.push(match old {
+            Some(old) => Undo::Replaced { path, old },
+            None => Undo::Added { path },
+        });
+        Ok(())
+    }
+
+    fn remove(&mut self, path: &PointerBuf) -> Result<(), OpFault> {
+        if path.is_root() {
+            let detail = "the whole document cannot be removed; replace it";
+            return Err(OpFault::new(OpErrorKind::PathNotFound, detail));
+        }
+        let entry = self.entry_bytes(path);
+        let old = take_out(&mut self.state.value, path).ok_or_else(|| not_found(path))?;
+        self.state.size -= entry + weigh(&old);
+        self.undo.push(Undo::Removed {
+            path: path.clone(),
+            old,
+        });
+        Ok(())
+    }
+
+    /// `move`: out, then in; back again if there is no way in.
+    fn relocate(&mut self, from: &PointerBuf, path: &PointerBuf) -> Result<(), OpFault> {
+        if from == path {
+            return self.find(from).map(|_| ());
+        }
+        if path.starts_with(from) {
+            let detail = "a value cannot be moved into itself";
+            return Err(OpFault::at_path(OpErrorKind::MoveIntoSelf, detail, path));
+        }
+        let entry = self.entry_bytes(from);
+        let value = take_out(&mut self.state.value, from).ok_or_else(|| not_found(from))?;
+        let left = entry + weigh(&value);
+        self.state.size -= left;
+        let admitted = slot(self.value(), path, false).and_then(|slot| {
+            self.admit(path, &slot, &value)
+                .map(|measure| (slot, measure))
+        });
+        let (fault, old) = match admitted {
+            Ok((slot, measure)) => match self.place(path, &slot, value, measure) {
+                Ok((path, old)) => {
+                    let from = from.clone();
+                    self.undo.push(Undo::Moved { from, path, old });
+                    return Ok(());
+                }
+                Err(back) => (not_found(path), back),
+            },
+            Err(fault) => (fault, value),
+        };
+        let path = from.clone();
+        Undo::Removed { path, old }.run(&mut self.state.value);
+        self.state.size += left;
+        Err(fault)
+    }
+
+    fn splice(
+        &mut self,
+        path: &PointerBuf,
+        pos: usize,
+        len: usize,
+        insert: &str,
+    ) -> Result<(), OpFault> {
+        let found = self.find(path)?;
+        let Value::String(text) = found else {
+            return Err(OpFault::at_path(OpErrorKind::NotText, "not a string", path));
+        };
+        let range = byte_range(text, pos, len).ok_or_else(|| {
+            let detail = "the position or range is beyond the end of the text";
+            OpFault::at_path(OpErrorKind::PositionOutOfRange, detail, path)
+        })?;
+        self.check_size(self.state.size - range.len(), insert.len())?;
+        let Some(Value::String(text)) = self.state.value.pointer_mut(path.as_str()) else {
+            return Err(not_found(path));
+        };
+        let at = range.start;
+        let mut removed = String::new();
+        if range.is_empty() {
+            text.insert_str(at, insert);
+        } else {
+            removed.push_str(&text[range.clone()]);
+            text.replace_range(range, insert);
+        }
+        self.state.size = self.state.size - removed.len() + insert.len();
+        self.undo.push(Undo::Spliced {
+            path: path.clone(),
+            at,
+            inserted: insert.len(),
+            removed,
+        });
+        Ok(())
+    }
+
+    /// What the entry at this path costs its parent besides the value.
+    fn entry_bytes(&self, path: &Pointer) -> usize {
+        let Some((parent, last)) = path.split_back() else {
+            return 0;
+        };
+        match self.value().pointer(parent.as_str()) {
+            Some(Value::Object(_)) => member_bytes(&last.decoded()),
+            _ => element_bytes(),
+        }
+    }
+
+    /// Keeps all edits: the size before and after.
+    fn keep(mut self) -> (usize, usize) {
+        self.undo.clear();
+        let sizes = (self.size_before, self.state.size);
+        self.size_before = self.state.size;
+        sizes
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        while let Some(undo) = self.undo.pop() {
+            undo.run(&mut self.state.value);
+        }
+        self.state.size = self.size_before;
+    }
+}
+
+fn slot_bytes(path: &Pointer, slot: &Slot) -> usize {
+    match slot {
+        Slot::Taken => 0,
+        Slot::Member => path.last().map_or(0, |key| member_bytes(&key.decoded())),
+        Slot::Element(_) => element_bytes(),
+    }
+}

@@ -1,0 +1,169 @@
+//! How large a value is, and a document that knows its own size.
+
+use serde_json::{Number, Value};
+
+use super::error::{OpErrorKind, OpFault};
+use super::limits::DEPTH_CEILING;
+
+/// The longest shortest-form decimal of a double, such as `-2.2250738585072014e-308`.
+const FLOAT_BYTES: usize = 24;
+/// Brackets around an array's or object's members, quotes around a string.
+const PAIR_BYTES: usize = 2;
+/// The largest integer of which every client reads the same number: 2⁵³ − 1.
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+/// A document and its size, kept exact as it is edited so that no command has to weigh the whole.
+///
+/// The size is that of the compact JSON text, escapes not counted and a comma counted after every
+/// member: a hair more or less than what is stored, and cheap to keep.
+///
+/// ```
+/// use engines_core::command::State;
+/// let state = State::new(serde_json::json!({"a": "bc"}))?;
+/// assert_eq!(state.size(), r#"{"a":"bc",}"#.len());
+/// # Ok::<(), engines_core::command::OpFault>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    pub(super) value: Value,
+    pub(super) size: usize,
+}
+
+impl State {
+    /// Takes over a document, such as a snapshot that was read.
+    ///
+    /// # Errors
+    /// [`OpErrorKind::TooDeep`] beyond [`DEPTH_CEILING`] levels, [`OpErrorKind::NumberOutOfRange`]
+    /// for integers beyond ±(2⁵³ − 1). Other limits hold for commands, not for what is already
+    /// there: a lowered setting makes no document unreadable.
+    pub fn new(value: Value) -> Result<Self, OpFault> {
+        let size = measure(&value, DEPTH_CEILING)?.bytes;
+        Ok(Self { value, size })
+    }
+
+    /// The document.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The document, owned.
+    #[must_use]
+    pub fn into_value(self) -> Value {
+        self.value
+    }
+
+    /// The document's size in bytes, as this type counts it.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+}
+
+/// What [`measure`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Measure {
+    /// Size, as [`State`] counts it.
+    pub(super) bytes: usize,
+    /// Levels of arrays and objects; 0 for anything else.
+    pub(super) depth: usize,
+}
+
+/// Weighs a value and checks its depth and numbers. Goes at most `max_depth` levels down.
+pub(super) fn measure(value: &Value, max_depth: usize) -> Result<Measure, OpFault> {
+    let mut found = Measure { bytes: 0, depth: 0 };
+    match value {
+        Value::Null | Value::Bool(_) | Value::String(_) => found.bytes = scalar_bytes(value),
+        Value::Number(number) => {
+            check_number(number)?;
+            found.bytes = scalar_bytes(value);
+        }
+        Value::Array(_) | Value::Object(_) if max_depth == 0 => {
+            return Err(OpFault::new(OpErrorKind::TooDeep, "nested too deep"));
+        }
+        Value::Array(items) => {
+            found.bytes = PAIR_BYTES;
+            for item in items {
+                found.hold(element_bytes(), measure(item, max_depth - 1)?);
+            }
+            found.depth += 1;
+        }
+        Value::Object(members) => {
+            found.bytes = PAIR_BYTES;
+            for (key, member) in members {
+                found.hold(member_bytes(key), measure(member, max_depth - 1)?);
+            }
+            found.depth += 1;
+        }
+    }
+    Ok(found)
+}
+
+impl Measure {
+    fn hold(&mut self, slot_bytes: usize, child: Self) {
+        self.bytes += slot_bytes + child.bytes;
+        self.depth = self.depth.max(child.depth);
+    }
+}
+
+/// The size of a value that is part of a document, hence already known not to be too deep.
+pub(super) fn weigh(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items
+            .iter()
+            .fold(PAIR_BYTES, |sum, item| sum + element_bytes() + weigh(item)),
+        Value::Object(members) => members.iter().fold(PAIR_BYTES, |sum, (key, member)| {
+            sum + member_bytes(key) + weigh(member)
+        }),
+        scalar => scalar_bytes(scalar),
+    }
+}
+
+/// What a member's key, quotes, colon and comma add to an object.
+pub(super) fn member_bytes(key: &str) -> usize {
+    key.len() + PAIR_BYTES + 2
+}
+
+/// What an element's comma adds to an array.
+pub(super) const fn element_bytes() -> usize {
+    1
+}
+
+fn scalar_bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + PAIR_BYTES,
+        Value::Number(number) => number_bytes(number),
+        Value::Bool(false) => 5,
+        _ => 4,
+    }
+}
+
+fn number_bytes(number: &Number) -> usize {
+    let digits = |n: u64| n.checked_ilog10().map_or(1, |log| log as usize + 1);
+    if let Some(n) = number.as_u64() {
+        digits(n)
+    } else if let Some(n) = number.as_i64() {
+        1 + digits(n.unsigned_abs())
+    } else {
+        FLOAT_BYTES
+    }
+}
+
+/// Refuses an integer that is not safe to exchange (RFC 7493 §2.2).
+fn check_number(number: &Number) -> Result<(), OpFault> {
+    let safe = if let Some(n) = number.as_u64() {
+        n <= MAX_SAFE_INTEGER
+    } else if let Some(n) = number.as_i64() {
+        n.unsigned_abs() <= MAX_SAFE_INTEGER
+    } else {
+        number.as_f64().is_some_and(f64::is_finite)
+    };
+    if safe {
+        Ok(())
+    } else {
+        Err(OpFault::new(
+            OpErrorKind::NumberOutOfRange,
+            "an integer beyond 2^53 - 1; send it as a string",
+        ))
+    }
+}

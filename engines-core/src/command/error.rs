@@ -1,0 +1,145 @@
+//! What can be wrong with an op, and which one it was.
+
+use std::fmt;
+
+use json_patch::jsonptr::Pointer;
+
+/// How much of a pointer an error repeats, in bytes.
+const POINTER_SHOWN: usize = 128;
+
+/// What is wrong with an op. Stable: clients may switch on [`OpErrorKind::as_str`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OpErrorKind {
+    /// The list of ops is not a JSON array, or an op is not a JSON object.
+    Malformed,
+    /// The name in `op` is none the reducer knows.
+    UnknownOp,
+    /// A member the op needs is absent.
+    MissingField,
+    /// A member has the wrong type.
+    WrongType,
+    /// A member occurs twice.
+    DuplicateField,
+    /// `path` or `from` is not a JSON Pointer (RFC 6901).
+    InvalidPointer,
+    /// Nothing is there, or nothing can be put there: no such member, no such index, no container.
+    PathNotFound,
+    /// A `test` found another value.
+    TestFailed,
+    /// A text position or range lies beyond the end of the text.
+    PositionOutOfRange,
+    /// A text op's target is not a string.
+    NotText,
+    /// A value would be moved into itself.
+    MoveIntoSelf,
+    /// The document would be nested deeper than allowed.
+    TooDeep,
+    /// The document, or what the batch writes, would be larger than allowed.
+    TooLarge,
+    /// The batch has more ops than allowed.
+    TooManyOps,
+    /// An integer beyond ±(2⁵³ − 1): not every client could read it exactly (RFC 7493 §2.2).
+    NumberOutOfRange,
+    /// A [`Reducer`](super::Reducer) does not allow this op.
+    Refused,
+}
+
+impl OpErrorKind {
+    /// The kind's stable name in snake_case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnknownOp => "unknown_op",
+            Self::MissingField => "missing_field",
+            Self::WrongType => "wrong_type",
+            Self::DuplicateField => "duplicate_field",
+            Self::InvalidPointer => "invalid_pointer",
+            Self::PathNotFound => "path_not_found",
+            Self::TestFailed => "test_failed",
+            Self::PositionOutOfRange => "position_out_of_range",
+            Self::NotText => "not_text",
+            Self::MoveIntoSelf => "move_into_self",
+            Self::TooDeep => "too_deep",
+            Self::TooLarge => "too_large",
+            Self::TooManyOps => "too_many_ops",
+            Self::NumberOutOfRange => "number_out_of_range",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl fmt::Display for OpErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is wrong with one op, before it is known which of the batch it was.
+///
+/// `detail` is for people. It names the field or the pointer (cut to 128 bytes) and repeats
+/// nothing else of what was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail} ({kind})")]
+pub struct OpFault {
+    /// What is wrong.
+    pub kind: OpErrorKind,
+    /// The same for people.
+    pub detail: String,
+}
+
+impl OpFault {
+    /// A fault of this kind. `detail` must not repeat what the user sent.
+    pub fn new(kind: OpErrorKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+        }
+    }
+
+    /// A fault at a place in the document; the pointer is appended, cut to 128 bytes.
+    #[must_use]
+    pub fn at_path(kind: OpErrorKind, what: &str, path: &Pointer) -> Self {
+        Self {
+            kind,
+            detail: format!("{what}: \"{}\"", shown(path.as_str())),
+        }
+    }
+
+    /// A reducer's own refusal ([`OpErrorKind::Refused`]).
+    pub fn refused(detail: impl Into<String>) -> Self {
+        Self::new(OpErrorKind::Refused, detail)
+    }
+
+    /// Says which op of the batch it was, counted from 0.
+    #[must_use]
+    pub fn at(self, index: usize) -> OpError {
+        OpError {
+            index,
+            kind: self.kind,
+            detail: self.detail,
+        }
+    }
+}
+
+/// The first op of a batch that cannot be read or applied, and why. The state is unchanged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("op {index}: {detail} ({kind})")]
+pub struct OpError {
+    /// Which op, counted from 0.
+    pub index: usize,
+    /// What is wrong.
+    pub kind: OpErrorKind,
+    /// The same for people; see [`OpFault`].
+    pub detail: String,
+}
+
+/// The start of `pointer` that an error may repeat: at most 128 bytes, cut between characters.
+fn shown(pointer: &str) -> &str {
+    let mut end = pointer.len().min(POINTER_SHOWN);
+    while !pointer.is_char_boundary(end) {
+        end -= 1;
+    }
+    pointer.get(..end).unwrap_or_default()
+}

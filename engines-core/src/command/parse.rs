@@ -1,0 +1,76 @@
+//! A client's list of ops, read so that the one that is wrong can be named.
+
+use serde::Deserialize as _;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::error::{OpError, OpErrorKind, OpFault};
+use super::op::Op;
+use super::reducer::Reducer;
+use super::wire::Members;
+
+/// Reads a JSON array of ops. Members an op does not know are ignored (RFC 6902 §4).
+///
+/// # Errors
+/// The first op that cannot be read: [`OpErrorKind::UnknownOp`], [`OpErrorKind::MissingField`],
+/// [`OpErrorKind::WrongType`], [`OpErrorKind::DuplicateField`], [`OpErrorKind::InvalidPointer`], or
+/// [`OpErrorKind::Malformed`] (with index 0 if it is the list itself).
+pub fn parse_ops(raw: &RawValue) -> Result<Vec<Op>, OpError> {
+    parse_ops_str(raw.get())
+}
+
+/// [`parse_ops`] of JSON text.
+///
+/// # Errors
+/// As [`parse_ops`].
+pub fn parse_ops_str(json: &str) -> Result<Vec<Op>, OpError> {
+    parse(json, &|_| false)
+}
+
+/// [`parse_ops`] that also takes the ops of a reducer's own, see [`Reducer::knows`].
+///
+/// # Errors
+/// As [`parse_ops`].
+pub fn parse_ops_for<R: Reducer + ?Sized>(reducer: &R, raw: &RawValue) -> Result<Vec<Op>, OpError> {
+    parse(raw.get(), &|name| reducer.knows(name))
+}
+
+/// [`parse_ops`] of a value that is already decoded. A repeated member can no longer be seen.
+///
+/// # Errors
+/// As [`parse_ops`].
+pub fn parse_ops_value(value: &Value) -> Result<Vec<Op>, OpError> {
+    let Value::Array(items) = value else {
+        return Err(not_a_list().at(0));
+    };
+    let read = |(index, item): (usize, &Value)| match item {
+        Value::Object(members) => Members::from(members.clone())
+            .into_op(&|_| false)
+            .map_err(|fault| fault.at(index)),
+        _ => Err(not_an_object().at(index)),
+    };
+    items.iter().enumerate().map(read).collect()
+}
+
+fn parse(json: &str, custom: &dyn Fn(&str) -> bool) -> Result<Vec<Op>, OpError> {
+    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(json) else {
+        return Err(not_a_list().at(0));
+    };
+    let read = |(index, item): (usize, &&RawValue)| {
+        let mut reader = serde_json::Deserializer::from_str(item.get());
+        let members = Members::deserialize(&mut reader).map_err(|_| not_an_object().at(index))?;
+        members.into_op(custom).map_err(|fault| fault.at(index))
+    };
+    items.iter().enumerate().map(read).collect()
+}
+
+fn not_a_list() -> OpFault {
+    OpFault::new(OpErrorKind::Malformed, "ops must be a JSON array")
+}
+
+fn not_an_object() -> OpFault {
+    OpFault::new(
+        OpErrorKind::Malformed,
+        "an op must be a JSON object, nested at most 127 levels",
+    )
+}

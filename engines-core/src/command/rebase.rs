@@ -1,0 +1,106 @@
+//! Whether a batch written against an older revision may be applied at the head.
+//!
+//! It may, if nobody has since touched what it touches: the same place, one above or one below it.
+
+use json_patch::jsonptr::Pointer;
+
+use super::op::Op;
+
+/// The places a batch reads or writes.
+///
+/// * `add`, `remove`, `move` and `copy` into or out of an array (a path that ends in a number or
+///   `-`) touch the whole array, since they shift its other elements. An object's member whose key
+///   is a number is taken for one too: a document is not needed to tell.
+/// * `test` and the source of a `copy` count as touching what they read.
+/// * A text op touches its whole string.
+///
+/// Holds no place that lies below another one of it. Building costs O(n log n), asking O(n log m).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TouchSet {
+    /// Pointers with a `/` appended, sorted, none a prefix of another. The `/` makes "is above"
+    /// the same as "is a prefix", and all places below one follow it directly.
+    places: Vec<String>,
+}
+
+/// What these ops touch.
+///
+/// ```
+/// use engines_core::command::{parse_ops_str, rebase::touches};
+/// let mine = touches(&parse_ops_str(r#"[{"op":"remove","path":"/nodes/n1"}]"#)?);
+/// let theirs = touches(&parse_ops_str(r#"[{"op":"insert_text","path":"/nodes/n1/text","pos":0,"text":"a"}]"#)?);
+/// let others = touches(&parse_ops_str(r#"[{"op":"remove","path":"/nodes/n11"}]"#)?);
+/// assert!(mine.overlaps(&theirs));
+/// assert!(!mine.overlaps(&others));
+/// # Ok::<(), engines_core::command::OpError>(())
+/// ```
+pub fn touches<'a>(ops: impl IntoIterator<Item = &'a Op>) -> TouchSet {
+    let mut places = Vec::new();
+    for op in ops {
+        match op {
+            Op::Add { path, .. } | Op::Remove { path } => places.push(shifted(path)),
+            Op::Move { from, path } => places.extend([shifted(from), shifted(path)]),
+            Op::Copy { from, path } => places.extend([place(from), shifted(path)]),
+            Op::SetToken { path, .. } if path.last().is_some_and(|last| last.encoded() == "-") => {
+                places.push(shifted(path));
+            }
+            _ => places.extend(op.paths().map(place)),
+        }
+    }
+    TouchSet::of(places)
+}
+
+impl TouchSet {
+    fn of(mut places: Vec<String>) -> Self {
+        places.sort_unstable();
+        // What follows a place and starts with it lies below it.
+        places.dedup_by(|next, kept| next.starts_with(kept.as_str()));
+        Self { places }
+    }
+
+    /// Adds all places of another set.
+    pub fn merge(&mut self, other: Self) {
+        let mut places = std::mem::take(&mut self.places);
+        places.extend(other.places);
+        *self = Self::of(places);
+    }
+
+    /// Whether a place of one is a place of the other, or lies above or below it. Symmetric.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        other.places.iter().any(|place| self.touches(place))
+    }
+
+    /// Whether it holds no place.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    fn touches(&self, place: &str) -> bool {
+        let at = self.places.partition_point(|mine| mine.as_str() < place);
+        // Below or equal: the first one not before it. Above: since no place of ours lies below
+        // another, nothing can stand between one that is above it and it.
+        self.places
+            .get(at)
+            .is_some_and(|mine| mine.starts_with(place))
+            || at
+                .checked_sub(1)
+                .and_then(|before| self.places.get(before))
+                .is_some_and(|mine| place.starts_with(mine.as_str()))
+    }
+}
+
+fn place(path: &Pointer) -> String {
+    let mut place = String::with_capacity(path.as_str().len() + 1);
+    place.push_str(path.as_str());
+    place.push('/');
+    place
+}
+
+/// The place whose content shifts when something is put at or taken from `path`.
+fn shifted(path: &Pointer) -> String {
+    match path.split_back() {
+        Some((parent, last)) if last.to_index().is_ok() => place(parent),
+        _ => place(path),
+    }
+}
