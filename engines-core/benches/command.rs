@@ -1,6 +1,6 @@
 //! What one command costs: `cargo bench -p engines-core --bench command`.
 
-use divan::{Bencher, counter::ItemsCounter};
+use divan::{Bencher, counter::ItemsCount};
 use engines_core::command::{
     CommandLimits, JsonReducer, Op, PointerBuf, State, apply_batch, parse_ops_str, state_hash,
 };
@@ -47,7 +47,7 @@ fn insert_and_delete_20_kb(bencher: Bencher<'_, '_>, alphabet: &str) {
     let chars = text.chars().count();
     let mut state = state(json!({"nodes": {"n1": {"text": text}}}));
     let mut seed = 1;
-    bencher.counter(ItemsCounter::new(2_usize)).bench_local(|| {
+    bencher.counter(ItemsCount::new(2_usize)).bench_local(|| {
         let path = path("/nodes/n1/text");
         let pos = next(&mut seed) % chars;
         let text = String::from("x");
@@ -71,7 +71,7 @@ fn add_to_1000_nodes(bencher: Bencher<'_, '_>) {
         (0..1000).map(|n| (format!("n{n}"), node.clone())).collect();
     let mut state = state(json!({"nodes": nodes}));
     let mut seed = 1;
-    bencher.counter(ItemsCounter::new(1_usize)).bench_local(|| {
+    bencher.counter(ItemsCount::new(1_usize)).bench_local(|| {
         let path = path(&format!("/nodes/n{}", next(&mut seed) % 2000));
         run(
             &mut state,
@@ -88,7 +88,7 @@ fn add_to_1000_nodes(bencher: Bencher<'_, '_>) {
 fn parse_one_op(bencher: Bencher<'_, '_>) {
     let json = r#"[{"op":"insert_text","path":"/nodes/n1/text","pos":12,"text":"there"}]"#;
     bencher
-        .counter(ItemsCounter::new(1_usize))
+        .counter(ItemsCount::new(1_usize))
         .bench(|| parse_ops_str(divan::black_box(json)));
 }
 
