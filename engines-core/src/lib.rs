@@ -1,3 +1,37 @@
-//! engines: core.
+//! The words and the rules of engines: scopes, actions, events, streams, commands, and the contracts that backends keep.
+//! No I/O, no runtime, no HTTP.
 
+pub mod access;
+pub mod audit;
+pub mod clock;
+mod code;
 pub mod command;
+pub mod context;
+mod error;
+pub mod event;
+pub mod gate;
+mod id;
+mod limits;
+pub mod nexus;
+pub mod pii;
+mod scope;
+pub mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod trace;
+
+pub use self::{
+    access::{Action, Role},
+    clock::{Clock, IdGenerator, SystemClock, Timestamp},
+    code::{Code, ErrorKind},
+    context::{Actor, ActorType, Principal, RequestContext},
+    error::{Error, Result},
+    event::{CleanEvent, DatasetEvent},
+    gate::Guard,
+    id::{DocId, ResourceId, TenantId, UserId},
+    limits::Limits,
+    nexus::{Batch, Store, StoreExt},
+    scope::{Env, Scope},
+    stream::{Cursor, Envelope, StreamEvent, StreamKey},
+    trace::{SpanId, Trace, TraceId},
+};

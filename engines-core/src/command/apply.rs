@@ -44,16 +44,10 @@ pub fn apply_batch<R: Reducer + ?Sized>(
     let mut draft = Draft::new(state, limits);
     for (index, op) in ops.iter().enumerate() {
         // Returning early drops the draft, which takes everything back.
-        reducer
-            .apply(&mut draft, op)
-            .map_err(|fault| fault.at(index))?;
+        reducer.apply(&mut draft, op).map_err(|fault| fault.at(index))?;
     }
     let (size_before, size_after) = draft.keep();
-    Ok(Applied {
-        ops: ops.len(),
-        size_before,
-        size_after,
-    })
+    Ok(Applied { ops: ops.len(), size_before, size_after })
 }
 
 /// A document while a batch is being applied: what a [`Reducer`] reads and edits.
@@ -73,13 +67,7 @@ pub struct Draft<'a> {
 impl<'a> Draft<'a> {
     fn new(state: &'a mut State, limits: &'a CommandLimits) -> Self {
         let size_before = state.size;
-        Self {
-            state,
-            limits,
-            size_before,
-            written: 0,
-            undo: Vec::new(),
-        }
+        Self { state, limits, size_before, written: 0, undo: Vec::new() }
     }
 
     /// The document with all edits so far.
@@ -113,29 +101,18 @@ impl<'a> Draft<'a> {
                 if equal(self.find(path)?, value) {
                     Ok(())
                 } else {
-                    Err(OpFault::at_path(
-                        OpErrorKind::TestFailed,
-                        "another value is at",
-                        path,
-                    ))
+                    Err(OpFault::at_path(OpErrorKind::TestFailed, "another value is at", path))
                 }
             }
             Op::InsertText { path, pos, text } => self.splice(path, *pos, 0, text),
             Op::DeleteRange { path, pos, len } => self.splice(path, *pos, *len, ""),
-            Op::ReplaceTextRange {
-                path,
-                pos,
-                len,
-                text,
-            } => self.splice(path, *pos, *len, text),
+            Op::ReplaceTextRange { path, pos, len, text } => self.splice(path, *pos, *len, text),
             Op::Custom(_) => Err(OpFault::new(OpErrorKind::UnknownOp, "no such op")),
         }
     }
 
     fn find(&self, path: &Pointer) -> Result<&Value, OpFault> {
-        self.value()
-            .pointer(path.as_str())
-            .ok_or_else(|| not_found(path))
+        self.value().pointer(path.as_str()).ok_or_else(|| not_found(path))
     }
 
     fn add(&mut self, path: &PointerBuf, value: &Value, overwrite: bool) -> Result<(), OpFault> {
@@ -147,26 +124,16 @@ impl<'a> Draft<'a> {
     /// Whether a value fits there. Looks before anything is copied.
     fn admit(&self, path: &Pointer, slot: &Slot, value: &Value) -> Result<Measure, OpFault> {
         let Some(below) = self.limits.depth().checked_sub(path.count()) else {
-            return Err(OpFault::at_path(
-                OpErrorKind::TooDeep,
-                "nested too deep",
-                path,
-            ));
+            return Err(OpFault::at_path(OpErrorKind::TooDeep, "nested too deep", path));
         };
         let measure = measure(value, below)?;
         let freed = match slot {
             Slot::Taken => self.value().pointer(path.as_str()).map_or(0, weigh),
             _ => 0,
         };
-        self.check_size(
-            self.state.size - freed,
-            slot_bytes(path, slot) + measure.bytes,
-        )?;
+        self.check_size(self.state.size - freed, slot_bytes(path, slot) + measure.bytes)?;
         if self.written.saturating_add(measure.bytes) > self.limits.max_batch_bytes {
-            let detail = format!(
-                "a batch writes at most {} bytes",
-                self.limits.max_batch_bytes
-            );
+            let detail = format!("a batch writes at most {} bytes", self.limits.max_batch_bytes);
             return Err(OpFault::new(OpErrorKind::TooLarge, detail));
         }
         Ok(measure)
@@ -176,10 +143,7 @@ impl<'a> Draft<'a> {
         if rest.saturating_add(more) <= self.limits.max_state_bytes || more == 0 {
             return Ok(());
         }
-        let detail = format!(
-            "a document has at most {} bytes",
-            self.limits.max_state_bytes
-        );
+        let detail = format!("a document has at most {} bytes", self.limits.max_state_bytes);
         Err(OpFault::new(OpErrorKind::TooLarge, detail))
     }
 
@@ -199,13 +163,7 @@ impl<'a> Draft<'a> {
         Ok((settled(path, slot), old))
     }
 
-    fn place_new(
-        &mut self,
-        path: &Pointer,
-        slot: &Slot,
-        value: Value,
-        measure: Measure,
-    ) -> Result<(), OpFault> {
+    fn place_new(&mut self, path: &Pointer, slot: &Slot, value: Value, measure: Measure) -> Result<(), OpFault> {
         let placed = self.place(path, slot, value, measure);
         let (path, old) = placed.map_err(|_| not_found(path))?;
         self.undo.push(match old {
@@ -223,10 +181,7 @@ impl<'a> Draft<'a> {
         let entry = self.entry_bytes(path);
         let old = take_out(&mut self.state.value, path).ok_or_else(|| not_found(path))?;
         self.state.size -= entry + weigh(&old);
-        self.undo.push(Undo::Removed {
-            path: path.clone(),
-            old,
-        });
+        self.undo.push(Undo::Removed { path: path.clone(), old });
         Ok(())
     }
 
@@ -243,10 +198,8 @@ impl<'a> Draft<'a> {
         let value = take_out(&mut self.state.value, from).ok_or_else(|| not_found(from))?;
         let left = entry + weigh(&value);
         self.state.size -= left;
-        let admitted = slot(self.value(), path, false).and_then(|slot| {
-            self.admit(path, &slot, &value)
-                .map(|measure| (slot, measure))
-        });
+        let admitted = slot(self.value(), path, false)
+            .and_then(|slot| self.admit(path, &slot, &value).map(|measure| (slot, measure)));
         let (fault, old) = match admitted {
             Ok((slot, measure)) => match self.place(path, &slot, value, measure) {
                 Ok((path, old)) => {
@@ -264,13 +217,7 @@ impl<'a> Draft<'a> {
         Err(fault)
     }
 
-    fn splice(
-        &mut self,
-        path: &PointerBuf,
-        pos: usize,
-        len: usize,
-        insert: &str,
-    ) -> Result<(), OpFault> {
+    fn splice(&mut self, path: &PointerBuf, pos: usize, len: usize, insert: &str) -> Result<(), OpFault> {
         let found = self.find(path)?;
         let Value::String(text) = found else {
             return Err(OpFault::at_path(OpErrorKind::NotText, "not a string", path));
@@ -292,12 +239,7 @@ impl<'a> Draft<'a> {
             text.replace_range(range, insert);
         }
         self.state.size = self.state.size - removed.len() + insert.len();
-        self.undo.push(Undo::Spliced {
-            path: path.clone(),
-            at,
-            inserted: insert.len(),
-            removed,
-        });
+        self.undo.push(Undo::Spliced { path: path.clone(), at, inserted: insert.len(), removed });
         Ok(())
     }
 

@@ -109,12 +109,10 @@ impl Measure {
 /// The size of a value that is part of a document, hence already known not to be too deep.
 pub(super) fn weigh(value: &Value) -> usize {
     match value {
-        Value::Array(items) => items
-            .iter()
-            .fold(PAIR_BYTES, |sum, item| sum + element_bytes() + weigh(item)),
-        Value::Object(members) => members.iter().fold(PAIR_BYTES, |sum, (key, member)| {
-            sum + member_bytes(key) + weigh(member)
-        }),
+        Value::Array(items) => items.iter().fold(PAIR_BYTES, |sum, item| sum + element_bytes() + weigh(item)),
+        Value::Object(members) => {
+            members.iter().fold(PAIR_BYTES, |sum, (key, member)| sum + member_bytes(key) + weigh(member))
+        }
         scalar => scalar_bytes(scalar),
     }
 }
@@ -161,9 +159,6 @@ fn check_number(number: &Number) -> Result<(), OpFault> {
     if safe {
         Ok(())
     } else {
-        Err(OpFault::new(
-            OpErrorKind::NumberOutOfRange,
-            "an integer beyond 2^53 - 1; send it as a string",
-        ))
+        Err(OpFault::new(OpErrorKind::NumberOutOfRange, "an integer beyond 2^53 - 1; send it as a string"))
     }
 }

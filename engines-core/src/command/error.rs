@@ -92,19 +92,13 @@ pub struct OpFault {
 impl OpFault {
     /// A fault of this kind. `detail` must not repeat what the user sent.
     pub fn new(kind: OpErrorKind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            detail: detail.into(),
-        }
+        Self { kind, detail: detail.into() }
     }
 
     /// A fault at a place in the document; the pointer is appended, cut to 128 bytes.
     #[must_use]
     pub fn at_path(kind: OpErrorKind, what: &str, path: &Pointer) -> Self {
-        Self {
-            kind,
-            detail: format!("{what}: \"{}\"", shown(path.as_str())),
-        }
+        Self { kind, detail: format!("{what}: \"{}\"", shown(path.as_str())) }
     }
 
     /// A reducer's own refusal ([`OpErrorKind::Refused`]).
@@ -115,11 +109,7 @@ impl OpFault {
     /// Says which op of the batch it was, counted from 0.
     #[must_use]
     pub fn at(self, index: usize) -> OpError {
-        OpError {
-            index,
-            kind: self.kind,
-            detail: self.detail,
-        }
+        OpError { index, kind: self.kind, detail: self.detail }
     }
 }
 

@@ -28,11 +28,6 @@ impl CommandLimits {
 
 impl Default for CommandLimits {
     fn default() -> Self {
-        Self {
-            max_ops: 1_000,
-            max_depth: 64,
-            max_state_bytes: 16 << 20,
-            max_batch_bytes: 64 << 20,
-        }
+        Self { max_ops: 1_000, max_depth: 64, max_state_bytes: 16 << 20, max_batch_bytes: 64 << 20 }
     }
 }

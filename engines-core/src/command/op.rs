@@ -165,27 +165,12 @@ impl Op {
 impl From<PatchOperation> for Op {
     fn from(operation: PatchOperation) -> Self {
         match operation {
-            PatchOperation::Add(op) => Self::Add {
-                path: op.path,
-                value: op.value,
-            },
+            PatchOperation::Add(op) => Self::Add { path: op.path, value: op.value },
             PatchOperation::Remove(op) => Self::Remove { path: op.path },
-            PatchOperation::Replace(op) => Self::Replace {
-                path: op.path,
-                value: op.value,
-            },
-            PatchOperation::Move(op) => Self::Move {
-                from: op.from,
-                path: op.path,
-            },
-            PatchOperation::Copy(op) => Self::Copy {
-                from: op.from,
-                path: op.path,
-            },
-            PatchOperation::Test(op) => Self::Test {
-                path: op.path,
-                value: op.value,
-            },
+            PatchOperation::Replace(op) => Self::Replace { path: op.path, value: op.value },
+            PatchOperation::Move(op) => Self::Move { from: op.from, path: op.path },
+            PatchOperation::Copy(op) => Self::Copy { from: op.from, path: op.path },
+            PatchOperation::Test(op) => Self::Test { path: op.path, value: op.value },
         }
     }
 }

@@ -44,9 +44,7 @@ pub fn parse_ops_value(value: &Value) -> Result<Vec<Op>, OpError> {
         return Err(not_a_list().at(0));
     };
     let read = |(index, item): (usize, &Value)| match item {
-        Value::Object(members) => Members::from(members.clone())
-            .into_op(&|_| false)
-            .map_err(|fault| fault.at(index)),
+        Value::Object(members) => Members::from(members.clone()).into_op(&|_| false).map_err(|fault| fault.at(index)),
         _ => Err(not_an_object().at(index)),
     };
     items.iter().enumerate().map(read).collect()
@@ -69,8 +67,5 @@ fn not_a_list() -> OpFault {
 }
 
 fn not_an_object() -> OpFault {
-    OpFault::new(
-        OpErrorKind::Malformed,
-        "an op must be a JSON object, nested at most 127 levels",
-    )
+    OpFault::new(OpErrorKind::Malformed, "an op must be a JSON object, nested at most 127 levels")
 }

@@ -28,15 +28,10 @@ pub(super) fn slot(doc: &Value, path: &Pointer, overwrite: bool) -> Result<Slot,
         return Ok(Slot::Taken);
     };
     match doc.pointer(parent.as_str()) {
-        Some(Value::Object(members)) if members.contains_key(last.decoded().as_ref()) => {
-            Ok(Slot::Taken)
-        }
+        Some(Value::Object(members)) if members.contains_key(last.decoded().as_ref()) => Ok(Slot::Taken),
         Some(Value::Object(_)) => Ok(Slot::Member),
         Some(Value::Array(items)) => {
-            let index = last
-                .to_index()
-                .ok()
-                .and_then(|i| i.for_len_incl(items.len()).ok());
+            let index = last.to_index().ok().and_then(|i| i.for_len_incl(items.len()).ok());
             match index {
                 Some(at) if overwrite && at < items.len() => Ok(Slot::Taken),
                 Some(at) => Ok(Slot::Element(at)),
@@ -49,12 +44,7 @@ pub(super) fn slot(doc: &Value, path: &Pointer, overwrite: bool) -> Result<Slot,
 
 /// Puts a value into a slot that [`slot`] found; gives back what was there, or the value itself
 /// should there be no such slot.
-pub(super) fn put(
-    doc: &mut Value,
-    path: &Pointer,
-    slot: &Slot,
-    value: Value,
-) -> Result<Option<Value>, Value> {
+pub(super) fn put(doc: &mut Value, path: &Pointer, slot: &Slot, value: Value) -> Result<Option<Value>, Value> {
     if *slot == Slot::Taken {
         return match doc.pointer_mut(path.as_str()) {
             Some(there) => Ok(Some(std::mem::replace(there, value))),
@@ -62,10 +52,7 @@ pub(super) fn put(
         };
     }
     let path = settled(path, slot);
-    let add = PatchOperation::Add(AddOperation {
-        path,
-        value: Value::Null,
-    });
+    let add = PatchOperation::Add(AddOperation { path, value: Value::Null });
     if patch_unsafe(doc, std::slice::from_ref(&add)).is_err() {
         return Err(value);
     }
@@ -81,9 +68,7 @@ pub(super) fn put(
 /// Takes a value out of its object or array; `None` where nothing is, and for the root.
 pub(super) fn take_out(doc: &mut Value, path: &Pointer) -> Option<Value> {
     let value = doc.pointer_mut(path.as_str())?.take();
-    let remove = PatchOperation::Remove(RemoveOperation {
-        path: path.to_owned(),
-    });
+    let remove = PatchOperation::Remove(RemoveOperation { path: path.to_owned() });
     if patch_unsafe(doc, std::slice::from_ref(&remove)).is_err() {
         *doc.pointer_mut(path.as_str())? = value;
         return None;
@@ -113,10 +98,7 @@ pub(super) fn equal(left: &Value, right: &Value) -> bool {
             left.len() == right.len() && left.iter().zip(right).all(|(l, r)| equal(l, r))
         }
         (Value::Object(left), Value::Object(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .all(|(key, l)| right.get(key).is_some_and(|r| equal(l, r)))
+            left.len() == right.len() && left.iter().all(|(key, l)| right.get(key).is_some_and(|r| equal(l, r)))
         }
         _ => left == right,
     }

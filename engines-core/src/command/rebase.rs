@@ -80,9 +80,7 @@ impl TouchSet {
         let at = self.places.partition_point(|mine| mine.as_str() < place);
         // Below or equal: the first one not before it. Above: since no place of ours lies below
         // another, nothing can stand between one that is above it and it.
-        self.places
-            .get(at)
-            .is_some_and(|mine| mine.starts_with(place))
+        self.places.get(at).is_some_and(|mine| mine.starts_with(place))
             || at
                 .checked_sub(1)
                 .and_then(|before| self.places.get(before))

@@ -19,11 +19,7 @@ pub(super) fn byte_offset(text: &str, pos: usize) -> Option<usize> {
     for chunk in bytes.chunks(CHUNK) {
         let here = chunk.iter().filter(|byte| starts_character(**byte)).count();
         if here > left {
-            let nth = chunk
-                .iter()
-                .enumerate()
-                .filter(|(_, byte)| starts_character(**byte))
-                .nth(left);
+            let nth = chunk.iter().enumerate().filter(|(_, byte)| starts_character(**byte)).nth(left);
             return nth.map(|(at, _)| start + at);
         }
         left -= here;

@@ -15,18 +15,9 @@ pub(super) enum Undo {
     /// What was at `path` was removed.
     Removed { path: PointerBuf, old: Value },
     /// What was at `from` is at `path` now, where there may have been something.
-    Moved {
-        from: PointerBuf,
-        path: PointerBuf,
-        old: Option<Value>,
-    },
+    Moved { from: PointerBuf, path: PointerBuf, old: Option<Value> },
     /// In the string at `path`, from byte `at` on, `inserted` bytes stand for what was `removed`.
-    Spliced {
-        path: PointerBuf,
-        at: usize,
-        inserted: usize,
-        removed: String,
-    },
+    Spliced { path: PointerBuf, at: usize, inserted: usize, removed: String },
 }
 
 impl Undo {
@@ -40,21 +31,14 @@ impl Undo {
             Self::Removed { path, old } => insert(doc, &path, old),
             Self::Moved { from, path, old } => {
                 let value = match old {
-                    Some(old) => doc
-                        .pointer_mut(path.as_str())
-                        .map(|at| std::mem::replace(at, old)),
+                    Some(old) => doc.pointer_mut(path.as_str()).map(|at| std::mem::replace(at, old)),
                     None => take_out(doc, &path),
                 };
                 if let Some(value) = value {
                     insert(doc, &from, value);
                 }
             }
-            Self::Spliced {
-                path,
-                at,
-                inserted,
-                removed,
-            } => {
+            Self::Spliced { path, at, inserted, removed } => {
                 if let Some(Value::String(text)) = doc.pointer_mut(path.as_str()) {
                     text.replace_range(at..at + inserted, &removed);
                 }
@@ -73,8 +57,5 @@ fn replace(doc: &mut Value, path: &PointerBuf, value: Value) {
 
 fn insert(doc: &mut Value, path: &PointerBuf, value: Value) {
     let done = slot(doc, path, false).map(|slot| put(doc, path, &slot, value));
-    debug_assert!(
-        matches!(done, Ok(Ok(None))),
-        "what was removed has a place to go back to"
-    );
+    debug_assert!(matches!(done, Ok(Ok(None))), "what was removed has a place to go back to");
 }

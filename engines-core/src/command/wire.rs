@@ -88,10 +88,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
 impl From<Map<String, Value>> for Members {
     fn from(members: Map<String, Value>) -> Self {
-        Self {
-            members,
-            repeated: false,
-        }
+        Self { members, repeated: false }
     }
 }
 
@@ -99,70 +96,34 @@ impl Members {
     /// The op these members make; `custom` says which names beyond ours are known.
     pub(super) fn into_op(mut self, custom: &dyn Fn(&str) -> bool) -> Result<Op, OpFault> {
         if self.repeated {
-            return Err(OpFault::new(
-                OpErrorKind::DuplicateField,
-                "a member occurs twice",
-            ));
+            return Err(OpFault::new(OpErrorKind::DuplicateField, "a member occurs twice"));
         }
         let name = self.text("op")?;
         Ok(match name.as_str() {
-            "add" => Op::Add {
-                path: self.pointer("path")?,
-                value: self.take("value")?,
-            },
-            "remove" => Op::Remove {
-                path: self.pointer("path")?,
-            },
-            "replace" => Op::Replace {
-                path: self.pointer("path")?,
-                value: self.take("value")?,
-            },
-            "move" => Op::Move {
-                from: self.pointer("from")?,
-                path: self.pointer("path")?,
-            },
-            "copy" => Op::Copy {
-                from: self.pointer("from")?,
-                path: self.pointer("path")?,
-            },
-            "test" => Op::Test {
-                path: self.pointer("path")?,
-                value: self.take("value")?,
-            },
-            "insert_text" => Op::InsertText {
-                path: self.pointer("path")?,
-                pos: self.count("pos")?,
-                text: self.text("text")?,
-            },
-            "delete_range" => Op::DeleteRange {
-                path: self.pointer("path")?,
-                pos: self.count("pos")?,
-                len: self.count("len")?,
-            },
+            "add" => Op::Add { path: self.pointer("path")?, value: self.take("value")? },
+            "remove" => Op::Remove { path: self.pointer("path")? },
+            "replace" => Op::Replace { path: self.pointer("path")?, value: self.take("value")? },
+            "move" => Op::Move { from: self.pointer("from")?, path: self.pointer("path")? },
+            "copy" => Op::Copy { from: self.pointer("from")?, path: self.pointer("path")? },
+            "test" => Op::Test { path: self.pointer("path")?, value: self.take("value")? },
+            "insert_text" => {
+                Op::InsertText { path: self.pointer("path")?, pos: self.count("pos")?, text: self.text("text")? }
+            }
+            "delete_range" => {
+                Op::DeleteRange { path: self.pointer("path")?, pos: self.count("pos")?, len: self.count("len")? }
+            }
             "replace_text_range" => Op::ReplaceTextRange {
                 path: self.pointer("path")?,
                 pos: self.count("pos")?,
                 len: self.count("len")?,
                 text: self.text("text")?,
             },
-            "set_token" => Op::SetToken {
-                path: self.pointer("path")?,
-                value: self.take("value")?,
-            },
+            "set_token" => Op::SetToken { path: self.pointer("path")?, value: self.take("value")? },
             other if custom(other) => {
                 let path = self.pointer("path")?;
                 let has_from = self.members.contains_key("from");
-                let from = if has_from {
-                    Some(self.pointer("from")?)
-                } else {
-                    None
-                };
-                Op::Custom(CustomOp {
-                    name,
-                    path,
-                    from,
-                    fields: self.members,
-                })
+                let from = if has_from { Some(self.pointer("from")?) } else { None };
+                Op::Custom(CustomOp { name, path, from, fields: self.members })
             }
             _ => return Err(OpFault::new(OpErrorKind::UnknownOp, "no such op")),
         })
@@ -182,10 +143,7 @@ impl Members {
     }
 
     fn count(&mut self, field: &str) -> Result<usize, OpFault> {
-        let count = self
-            .take(field)?
-            .as_u64()
-            .and_then(|n| usize::try_from(n).ok());
+        let count = self.take(field)?.as_u64().and_then(|n| usize::try_from(n).ok());
         count.ok_or_else(|| wrong_type(field, "a whole number, 0 or more"))
     }
 
@@ -198,8 +156,5 @@ impl Members {
 }
 
 fn wrong_type(field: &str, expected: &str) -> OpFault {
-    OpFault::new(
-        OpErrorKind::WrongType,
-        format!("`{field}` must be {expected}"),
-    )
+    OpFault::new(OpErrorKind::WrongType, format!("`{field}` must be {expected}"))
 }

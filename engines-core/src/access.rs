@@ -1,0 +1,225 @@
+//! The table of everything anyone can do. Services enforce it, routes name it; OpenAPI, the isolation tests and the docs are made from it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    code::Code,
+    context::RequestContext,
+    error::{Error, Result},
+};
+
+/// A membership's role. Each includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Reads and writes.
+    Member,
+    /// Manages members and settings.
+    Admin,
+    /// Manages owners.
+    Owner,
+}
+
+impl Role {
+    /// All roles, least first.
+    pub const ALL: [Self; 4] = [Self::Viewer, Self::Member, Self::Admin, Self::Owner];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Member => "member",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+        }
+    }
+
+    /// Reads a name of the wire.
+    #[must_use]
+    pub fn from_wire(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// What the gate chain looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateClass {
+    /// Reading, which changes nothing.
+    Read,
+    /// Following a stream.
+    Follow,
+    /// Changing a tenant's content.
+    Write,
+    /// Managing a tenant.
+    Manage,
+    /// Taking content out in bulk.
+    Export,
+}
+
+/// Which rate limit counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateClass {
+    /// Small reads.
+    Read,
+    /// Small writes.
+    Write,
+    /// Many in one request.
+    Bulk,
+    /// Long-lived connections, counted when they open.
+    Stream,
+    /// What is only seen live and may be lost.
+    Ephemeral,
+    /// Managing.
+    Manage,
+}
+
+/// How much harm a mistaken call can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Danger {
+    /// None: it changes nothing.
+    None,
+    /// It can be undone.
+    Low,
+    /// It is hard to undo.
+    High,
+}
+
+/// One row of the table of actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ActionSpec {
+    /// The stable name: `canvas.command`.
+    pub name: &'static str,
+    /// The least role that may.
+    pub least: Role,
+    /// What the gate chain looks at.
+    pub gate: GateClass,
+    /// Which rate limit counts it.
+    pub rate: RateClass,
+    /// How much harm it can do.
+    pub danger: Danger,
+    /// Whether each call leaves an audit record, written with its effect in one transaction.
+    pub audited: bool,
+}
+
+/// Something one can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Action {
+    /// Start a chat thread.
+    ChatThreadCreate,
+    /// List threads, look at one.
+    ChatThreadRead,
+    /// Say something in a thread.
+    ChatMessagePost,
+    /// Read or follow a thread's log.
+    ChatFollow,
+    /// Make a canvas.
+    CanvasCreate,
+    /// Look at a canvas: its head, snapshots, commits, replay.
+    CanvasRead,
+    /// Follow a canvas.
+    CanvasFollow,
+    /// Edit a canvas.
+    CanvasCommand,
+    /// Show a gesture to those who are there.
+    CanvasGesture,
+    /// Show presence, see who is there.
+    PresenceRead,
+    /// Announce oneself in a stream.
+    PresenceAnnounce,
+    /// Record a dataset event.
+    EventRecord,
+    /// Record many.
+    EventRecordBatch,
+    /// Read the event log.
+    EventRead,
+    /// Read the audit log.
+    AuditRead,
+}
+
+const fn spec(
+    name: &'static str,
+    least: Role,
+    gate: GateClass,
+    rate: RateClass,
+    danger: Danger,
+    audited: bool,
+) -> ActionSpec {
+    ActionSpec { name, least, gate, rate, danger, audited }
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: &'static [Self] = &[
+        Self::ChatThreadCreate,
+        Self::ChatThreadRead,
+        Self::ChatMessagePost,
+        Self::ChatFollow,
+        Self::CanvasCreate,
+        Self::CanvasRead,
+        Self::CanvasFollow,
+        Self::CanvasCommand,
+        Self::CanvasGesture,
+        Self::PresenceRead,
+        Self::PresenceAnnounce,
+        Self::EventRecord,
+        Self::EventRecordBatch,
+        Self::EventRead,
+        Self::AuditRead,
+    ];
+
+    /// This action's row.
+    #[must_use]
+    pub const fn spec(self) -> ActionSpec {
+        use {Danger as D, GateClass as G, RateClass as R, Role as L};
+        match self {
+            Self::ChatThreadCreate => spec("chat.thread.create", L::Member, G::Write, R::Write, D::Low, true),
+            Self::ChatThreadRead => spec("chat.thread.read", L::Viewer, G::Read, R::Read, D::None, false),
+            Self::ChatMessagePost => spec("chat.message.post", L::Member, G::Write, R::Write, D::Low, true),
+            Self::ChatFollow => spec("chat.follow", L::Viewer, G::Follow, R::Stream, D::None, false),
+            Self::CanvasCreate => spec("canvas.create", L::Member, G::Write, R::Write, D::Low, true),
+            Self::CanvasRead => spec("canvas.read", L::Viewer, G::Read, R::Read, D::None, false),
+            Self::CanvasFollow => spec("canvas.follow", L::Viewer, G::Follow, R::Stream, D::None, false),
+            Self::CanvasCommand => spec("canvas.command", L::Member, G::Write, R::Write, D::Low, true),
+            Self::CanvasGesture => spec("canvas.gesture", L::Member, G::Write, R::Ephemeral, D::None, false),
+            Self::PresenceRead => spec("presence.read", L::Viewer, G::Read, R::Read, D::None, false),
+            Self::PresenceAnnounce => spec("presence.announce", L::Viewer, G::Follow, R::Ephemeral, D::None, false),
+            Self::EventRecord => spec("event.record", L::Member, G::Write, R::Write, D::Low, true),
+            Self::EventRecordBatch => spec("event.record_batch", L::Member, G::Write, R::Bulk, D::Low, true),
+            Self::EventRead => spec("event.read", L::Viewer, G::Read, R::Read, D::None, false),
+            Self::AuditRead => spec("audit.read", L::Admin, G::Manage, R::Manage, D::None, false),
+        }
+    }
+
+    /// Whether the context's role allows this action; the first thing every service asks.
+    ///
+    /// # Errors
+    /// `ROLE_INSUFFICIENT`, naming the action and the least role.
+    pub fn require(self, context: &RequestContext) -> Result<()> {
+        let spec = self.spec();
+        if context.role() >= spec.least {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::RoleInsufficient,
+            spec.name,
+            format!("this needs the role {} or above", spec.least.as_str()),
+        )
+        .with_member("action", spec.name)
+        .with_member("least_role", spec.least.as_str()))
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.spec().name)
+    }
+}

@@ -1,0 +1,236 @@
+//! The stable codes an error carries at the edge, and what each means over HTTP.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// What kind of refusal or failure this is: decides the HTTP status and whether a retry can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request itself is wrong: sending it again changes nothing.
+    Invalid,
+    /// Nobody, or nobody we can verify, is asking.
+    Unauthenticated,
+    /// The caller is known and may not do this.
+    Forbidden,
+    /// It does not exist, or belongs to another tenant.
+    NotFound,
+    /// The route exists, the method does not.
+    MethodNotAllowed,
+    /// It was true when the caller looked, and is no longer.
+    Conflict,
+    /// More bytes than a limit allows.
+    TooLarge,
+    /// A media type we do not read.
+    Unsupported,
+    /// Well-formed, and impossible to carry out.
+    Unprocessable,
+    /// Too many, too fast: see `Retry-After`.
+    RateLimited,
+    /// The caller took too long to send its request.
+    TimedOut,
+    /// A defect or an unexpected state on our side.
+    Internal,
+    /// A part we need does not answer; a retry can help.
+    Unavailable,
+}
+
+impl ErrorKind {
+    /// The HTTP status of this kind.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Invalid => 400,
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::TimedOut => 408,
+            Self::Conflict => 409,
+            Self::TooLarge => 413,
+            Self::Unsupported => 415,
+            Self::Unprocessable => 422,
+            Self::RateLimited => 429,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+        }
+    }
+}
+
+/// One row per code: variant, wire text, kind, title, what the caller should do.
+const fn row(code: Code) -> (&'static str, ErrorKind, &'static str) {
+    use ErrorKind as K;
+    match code {
+        Code::TenantRequired => ("TENANT_REQUIRED", K::Invalid, "Name the tenant"),
+        Code::TenantInvalid => ("TENANT_INVALID", K::Invalid, "The tenant id is malformed"),
+        Code::EnvRequired => ("ENV_REQUIRED", K::Invalid, "Name the environment"),
+        Code::EnvInvalid => ("ENV_INVALID", K::Invalid, "The environment is unknown"),
+        Code::ContextMismatch => ("CONTEXT_MISMATCH", K::Invalid, "The request contradicts itself"),
+        Code::IdInvalid => ("ID_INVALID", K::Invalid, "An id is malformed"),
+        Code::BodyInvalid => ("BODY_INVALID", K::Invalid, "The body or a parameter is malformed"),
+        Code::CursorInvalid => ("CURSOR_INVALID", K::Invalid, "The cursor is malformed or of another stream"),
+        Code::TokenMissing => ("TOKEN_MISSING", K::Unauthenticated, "A credential is required"),
+        Code::TokenInvalid => ("TOKEN_INVALID", K::Unauthenticated, "The credential cannot be verified"),
+        Code::TokenExpired => ("TOKEN_EXPIRED", K::Unauthenticated, "The credential has expired"),
+        Code::CredentialsInvalid => ("CREDENTIALS_INVALID", K::Unauthenticated, "The account or password is wrong"),
+        Code::TenantForbidden => ("TENANT_FORBIDDEN", K::Forbidden, "Not a member of this tenant"),
+        Code::UserMismatch => ("USER_MISMATCH", K::Forbidden, "X-User-Id is not the credential's user"),
+        Code::RoleMismatch => ("ROLE_MISMATCH", K::Forbidden, "X-Membership-Role is not the credential's role"),
+        Code::RoleInsufficient => ("ROLE_INSUFFICIENT", K::Forbidden, "The role does not allow this"),
+        Code::KillSwitchBlocked => ("KILL_SWITCH_BLOCKED", K::Forbidden, "A kill switch is on"),
+        Code::LicenceRequired => ("LICENCE_REQUIRED", K::Forbidden, "A licence is required"),
+        Code::StrategyLockRequired => ("STRATEGY_LOCK_REQUIRED", K::Forbidden, "A strategy lock is required"),
+        Code::BudgetExceeded => ("BUDGET_EXCEEDED", K::Forbidden, "The budget is used up"),
+        Code::TemperatureBreach => ("TEMPERATURE_BREACH", K::Forbidden, "A safety threshold was crossed"),
+        Code::QuotaExceeded => ("QUOTA_EXCEEDED", K::Forbidden, "The quota is used up"),
+        Code::NotFound => ("NOT_FOUND", K::NotFound, "Not found"),
+        Code::MethodNotAllowed => ("METHOD_NOT_ALLOWED", K::MethodNotAllowed, "The method is not allowed here"),
+        Code::RevMismatch => ("REV_MISMATCH", K::Conflict, "The base revision is not the head"),
+        Code::AlreadyExists => ("ALREADY_EXISTS", K::Conflict, "It already exists"),
+        Code::VersionMismatch => ("VERSION_MISMATCH", K::Conflict, "It was changed in the meantime"),
+        Code::BodyTooLarge => ("BODY_TOO_LARGE", K::TooLarge, "Too large"),
+        Code::MediaTypeUnsupported => ("MEDIA_TYPE_UNSUPPORTED", K::Unsupported, "The media type is not supported"),
+        Code::OpInvalid => ("OP_INVALID", K::Unprocessable, "An op cannot be applied"),
+        Code::IdempotencyMismatch => {
+            ("IDEMPOTENCY_MISMATCH", K::Unprocessable, "The idempotency key was used for another body")
+        }
+        Code::SizeMismatch => ("SIZE_MISMATCH", K::Unprocessable, "The size is not the promised one"),
+        Code::HashMismatch => ("HASH_MISMATCH", K::Unprocessable, "The hash is not the promised one"),
+        Code::RateLimited => ("RATE_LIMITED", K::RateLimited, "Too many requests"),
+        Code::RequestTimeout => ("REQUEST_TIMEOUT", K::TimedOut, "The request took too long to arrive"),
+        Code::BackendUnavailable => ("BACKEND_UNAVAILABLE", K::Unavailable, "A backend does not answer"),
+        Code::ShuttingDown => ("SHUTTING_DOWN", K::Unavailable, "The server is shutting down"),
+        Code::ReplayMiss => ("REPLAY_MISS", K::Conflict, "The events after this cursor are gone"),
+        Code::Internal => ("INTERNAL", K::Internal, "An unexpected error"),
+    }
+}
+
+/// A stable code: what clients switch on. The set follows the wire contract's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is documented by its title in `row`")]
+#[non_exhaustive]
+pub enum Code {
+    TenantRequired,
+    TenantInvalid,
+    EnvRequired,
+    EnvInvalid,
+    ContextMismatch,
+    IdInvalid,
+    BodyInvalid,
+    CursorInvalid,
+    TokenMissing,
+    TokenInvalid,
+    TokenExpired,
+    CredentialsInvalid,
+    TenantForbidden,
+    UserMismatch,
+    RoleMismatch,
+    RoleInsufficient,
+    KillSwitchBlocked,
+    LicenceRequired,
+    StrategyLockRequired,
+    BudgetExceeded,
+    TemperatureBreach,
+    QuotaExceeded,
+    NotFound,
+    MethodNotAllowed,
+    RevMismatch,
+    AlreadyExists,
+    VersionMismatch,
+    BodyTooLarge,
+    MediaTypeUnsupported,
+    OpInvalid,
+    IdempotencyMismatch,
+    SizeMismatch,
+    HashMismatch,
+    RateLimited,
+    RequestTimeout,
+    BackendUnavailable,
+    ShuttingDown,
+    /// Only inside streams: the events after a cursor are gone.
+    ReplayMiss,
+    /// A defect on our side.
+    Internal,
+}
+
+impl Code {
+    /// Every code, for documentation and tests.
+    pub const ALL: &'static [Self] = &[
+        Self::TenantRequired,
+        Self::TenantInvalid,
+        Self::EnvRequired,
+        Self::EnvInvalid,
+        Self::ContextMismatch,
+        Self::IdInvalid,
+        Self::BodyInvalid,
+        Self::CursorInvalid,
+        Self::TokenMissing,
+        Self::TokenInvalid,
+        Self::TokenExpired,
+        Self::CredentialsInvalid,
+        Self::TenantForbidden,
+        Self::UserMismatch,
+        Self::RoleMismatch,
+        Self::RoleInsufficient,
+        Self::KillSwitchBlocked,
+        Self::LicenceRequired,
+        Self::StrategyLockRequired,
+        Self::BudgetExceeded,
+        Self::TemperatureBreach,
+        Self::QuotaExceeded,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RevMismatch,
+        Self::AlreadyExists,
+        Self::VersionMismatch,
+        Self::BodyTooLarge,
+        Self::MediaTypeUnsupported,
+        Self::OpInvalid,
+        Self::IdempotencyMismatch,
+        Self::SizeMismatch,
+        Self::HashMismatch,
+        Self::RateLimited,
+        Self::RequestTimeout,
+        Self::BackendUnavailable,
+        Self::ShuttingDown,
+        Self::ReplayMiss,
+        Self::Internal,
+    ];
+
+    /// The code as it stands on the wire, such as `REV_MISMATCH`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        row(self).0
+    }
+
+    /// The kind of error this code belongs to.
+    #[must_use]
+    pub const fn kind(self) -> ErrorKind {
+        row(self).1
+    }
+
+    /// A short human title.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        row(self).2
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        self.kind().status()
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}

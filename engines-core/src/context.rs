@@ -1,0 +1,235 @@
+//! Who is asking, for which tenant, in which environment: the one thing every service call takes.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    access::Role,
+    clock::{Clock, IdGenerator, Timestamp},
+    code::Code,
+    error::{Error, Result},
+    id::{TenantId, UserId},
+    scope::Scope,
+    trace::Trace,
+};
+
+/// What kind of actor this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActorType {
+    /// A person.
+    #[default]
+    Human,
+    /// An AI agent.
+    Agent,
+    /// The deployment itself.
+    System,
+}
+
+impl ActorType {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Agent => "agent",
+            Self::System => "system",
+        }
+    }
+
+    /// Reads a name of the wire.
+    #[must_use]
+    pub fn from_wire(text: &str) -> Option<Self> {
+        [Self::Human, Self::Agent, Self::System].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The user or agent id.
+    #[serde(rename = "actor_id")]
+    pub id: UserId,
+    /// What kind of actor.
+    #[serde(rename = "actor_type")]
+    pub kind: ActorType,
+}
+
+/// Somebody whose credential has been verified, with the memberships it proves; not yet in any tenant.
+///
+/// An authenticator makes it. It opens nothing by itself: [`RequestContext::admit`] checks the membership.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// Who.
+    pub actor: Actor,
+    /// The e-mail the credential names; shown to its owner alone.
+    pub email: Option<Email>,
+    /// Tenants and roles.
+    pub memberships: BTreeMap<TenantId, Role>,
+    /// The tenant meant when a request names none.
+    pub default_tenant: Option<TenantId>,
+    /// When the credential ends; open streams end with it.
+    pub expires_at: Option<Timestamp>,
+    /// The credential's own id (`jti`), for revocation and audit.
+    pub credential_id: Option<Arc<str>>,
+    /// Who vouches for it (`iss`).
+    pub issuer: Arc<str>,
+}
+
+/// An e-mail address that does not print itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Email(Arc<str>);
+
+impl Email {
+    /// Wraps an address.
+    #[must_use]
+    pub fn new(address: &str) -> Self {
+        Self(address.into())
+    }
+
+    /// The address, for its owner's eyes.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Email(…)")
+    }
+}
+
+/// Proof that somebody may ask something in one scope. Its fields are private: it comes from the door
+/// ([`RequestContext::admit`], which takes a verified [`Principal`]), from [`RequestContext::system`], or from the test kit.
+///
+/// Cheap to clone.
+///
+/// ```compile_fail
+/// // There is no way to write one down.
+/// let context = engines_core::RequestContext { inner: todo!() };
+/// ```
+#[derive(Clone)]
+pub struct RequestContext {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    scope: Scope,
+    actor: Actor,
+    role: Role,
+    trace: Trace,
+    origin: Origin,
+    expires_at: Option<Timestamp>,
+    credential_id: Option<Arc<str>>,
+}
+
+/// How a context came to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Through the door, with a verified credential of this issuer.
+    Credential {
+        /// Who vouched.
+        issuer: Arc<str>,
+    },
+    /// Trusted work in process.
+    System {
+        /// Why; it is written into the audit log.
+        reason: Arc<str>,
+    },
+}
+
+impl RequestContext {
+    /// Admits a verified principal to `scope`, with the role its membership there gives and no other.
+    ///
+    /// # Errors
+    /// `TENANT_FORBIDDEN` when it is no member of the scope's tenant.
+    pub fn admit(principal: &Principal, scope: Scope, trace: Trace) -> Result<Self> {
+        let role = *principal.memberships.get(scope.tenant()).ok_or_else(|| {
+            Error::new(Code::TenantForbidden, "door.membership", "the credential gives no membership of this tenant")
+        })?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                scope,
+                actor: principal.actor.clone(),
+                role,
+                trace,
+                origin: Origin::Credential { issuer: Arc::clone(&principal.issuer) },
+                expires_at: principal.expires_at,
+                credential_id: principal.credential_id.clone(),
+            }),
+        })
+    }
+
+    /// A context for trusted work in process (a migration, a scheduled job); `reason` is audited with whatever it does.
+    ///
+    /// # Errors
+    /// Never in practice: the actor id is a constant that matches its pattern.
+    pub fn system(scope: Scope, reason: &str, clock: &dyn Clock, ids: &IdGenerator) -> Result<Self> {
+        Ok(Self {
+            inner: Arc::new(Inner {
+                scope,
+                actor: Actor { id: UserId::new("system")?, kind: ActorType::System },
+                role: Role::Owner,
+                trace: Trace::begin(clock, ids),
+                origin: Origin::System { reason: reason.into() },
+                expires_at: None,
+                credential_id: None,
+            }),
+        })
+    }
+
+    /// Tenant and environment.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.inner.scope
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.inner.actor
+    }
+
+    /// The role in this tenant.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.inner.role
+    }
+
+    /// Request and trace ids.
+    #[must_use]
+    pub fn trace(&self) -> &Trace {
+        &self.inner.trace
+    }
+
+    /// How it came to be.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.inner.origin
+    }
+
+    /// When the credential ends; a stream opened with it must not outlive this.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.inner.expires_at
+    }
+
+    /// The credential's id, if it has one.
+    #[must_use]
+    pub fn credential_id(&self) -> Option<&str> {
+        self.inner.credential_id.as_deref()
+    }
+}
+
+impl fmt::Debug for RequestContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestContext")
+            .field("scope", &self.inner.scope)
+            .field("actor", &self.inner.actor.id)
+            .field("role", &self.inner.role)
+            .field("request_id", &self.inner.trace.request_id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,69 @@
+//! The event as a producer sends it: raw, and never stored like that.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+/// An event as a producer sends it. It does not print its content, does not serialise, and cannot be stored.
+///
+/// Reads the camelCase names of older producers too.
+#[derive(Clone, Default, Deserialize)]
+pub struct DatasetEvent {
+    /// Which part of the product it is from.
+    pub surface: String,
+    /// Which agent it is about.
+    #[serde(alias = "agentId")]
+    pub agent_id: String,
+    /// What went in.
+    pub input: Map<String, Value>,
+    /// What came out.
+    pub output: Map<String, Value>,
+    /// Anything about it.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub metadata: Map<String, Value>,
+    /// Who acted, if it was not the caller's own kind: `human`, `agent` or `system`.
+    #[serde(default, alias = "actorType")]
+    pub actor_type: Option<String>,
+    /// The trace it belongs to, if it is not the request's.
+    #[serde(default, alias = "traceId")]
+    pub trace_id: Option<String>,
+    /// The request it belongs to, if it is not this one.
+    #[serde(default, alias = "requestId")]
+    pub request_id: Option<String>,
+    /// What kind of analytics event.
+    #[serde(default)]
+    pub analytics_event_type: Option<String>,
+    /// On which platform.
+    #[serde(default)]
+    pub analytics_platform: Option<String>,
+    /// The text for those who cannot see the asset.
+    #[serde(default)]
+    pub asset_alt_text: Option<String>,
+    /// The episode it belongs to.
+    #[serde(default)]
+    pub episode_id: Option<String>,
+    /// Makes it take effect once.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
+    /// Everything else: `utm_*` and `seo_*` are kept, the rest is ignored.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+impl DatasetEvent {
+    /// The `utm_*` and `seo_*` members.
+    pub fn campaign(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.extra.iter().filter(|(name, _)| name.starts_with("utm_") || name.starts_with("seo_"))
+    }
+}
+
+impl fmt::Debug for DatasetEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatasetEvent { raw }")
+    }
+}

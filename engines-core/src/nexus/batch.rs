@@ -1,0 +1,255 @@
+//! A batch: everything that must be true together, written together.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, NewDocument};
+use crate::{
+    audit::AuditEntry,
+    clock::Timestamp,
+    event::CleanEvent,
+    id::DocId,
+    stream::{NewEvent, Seq, StreamKey},
+};
+
+/// What a document write expects to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// No document.
+    Absent,
+    /// A document at exactly this version.
+    Version(u64),
+    /// Some document, of any version.
+    Present,
+    /// Anything or nothing.
+    Any,
+}
+
+/// What an append expects the stream's head to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpectedHead {
+    /// Anything: the events go behind whatever is there.
+    Any,
+    /// Exactly this; 0 for an empty stream.
+    Seq(Seq),
+}
+
+/// In whose space a write lands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Realm {
+    /// The batch's own scope.
+    #[default]
+    Own,
+    /// The control plane's ([`crate::Scope::system`]); only in a batch made by [`Batch::spanning`].
+    System,
+}
+
+/// One write of a batch.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Write {
+    /// Write a document.
+    Put {
+        /// Whose.
+        realm: Realm,
+        /// What.
+        document: NewDocument,
+        /// On which condition.
+        expect: Expect,
+    },
+    /// Delete a document. Deleting what is not there is no error under [`Expect::Any`].
+    Delete {
+        /// Whose.
+        realm: Realm,
+        /// Its family.
+        kind: Kind,
+        /// Its id.
+        id: DocId,
+        /// On which condition.
+        expect: Expect,
+    },
+    /// Append events to a stream, in order.
+    Append {
+        /// The stream.
+        key: StreamKey,
+        /// On which condition.
+        expected: ExpectedHead,
+        /// What.
+        events: Vec<NewEvent>,
+    },
+    /// Forget a stream's events before `first`: retention. The head stays where it is.
+    Trim {
+        /// The stream.
+        key: StreamKey,
+        /// The oldest event to keep; at most one past the head.
+        first: Seq,
+    },
+    /// Keep a dataset event; it also goes to the outbox.
+    Record(Box<CleanEvent>),
+    /// Keep an audit record.
+    Audit(AuditEntry),
+}
+
+/// Makes a batch take effect once. A second batch of the same scope, realm and key gets the first one's
+/// receipt if its fingerprint is the same, and is refused otherwise; either way it writes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Once {
+    /// What the key is unique in, such as `canvas/c1`.
+    pub realm: String,
+    /// The client's key.
+    pub key: String,
+    /// SHA-256 over what was asked for.
+    pub fingerprint: [u8; 32],
+    /// A short note kept with the receipt and returned with it, at most 1 KiB.
+    pub note: String,
+}
+
+/// Writes that take effect all together or not at all, in one scope.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    at: Timestamp,
+    spanning: bool,
+    once: Option<Once>,
+    writes: Vec<Write>,
+}
+
+impl Batch {
+    /// An empty batch, written at this time.
+    #[must_use]
+    pub fn new(at: Timestamp) -> Self {
+        Self { at, spanning: false, once: None, writes: Vec::new() }
+    }
+
+    /// A batch that may also write documents of the control plane. For identity alone, so that a membership and
+    /// its user's index never disagree.
+    #[must_use]
+    pub fn spanning(at: Timestamp) -> Self {
+        Self { spanning: true, ..Self::new(at) }
+    }
+
+    /// Makes it take effect once.
+    #[must_use]
+    pub fn once(mut self, once: Once) -> Self {
+        self.once = Some(once);
+        self
+    }
+
+    /// Writes a document.
+    #[must_use]
+    pub fn put(mut self, document: NewDocument, expect: Expect) -> Self {
+        self.writes.push(Write::Put { realm: Realm::Own, document, expect });
+        self
+    }
+
+    /// Deletes a document.
+    #[must_use]
+    pub fn delete(mut self, kind: Kind, id: impl Into<DocId>, expect: Expect) -> Self {
+        self.writes.push(Write::Delete { realm: Realm::Own, kind, id: id.into(), expect });
+        self
+    }
+
+    /// Writes a document of the control plane; refused by [`Batch::check`] unless the batch is [`Batch::spanning`].
+    #[must_use]
+    pub fn put_system(mut self, document: NewDocument, expect: Expect) -> Self {
+        self.writes.push(Write::Put { realm: Realm::System, document, expect });
+        self
+    }
+
+    /// Deletes a document of the control plane; as [`Batch::put_system`].
+    #[must_use]
+    pub fn delete_system(mut self, kind: Kind, id: impl Into<DocId>, expect: Expect) -> Self {
+        self.writes.push(Write::Delete { realm: Realm::System, kind, id: id.into(), expect });
+        self
+    }
+
+    /// Appends events to a stream.
+    #[must_use]
+    pub fn append(mut self, key: StreamKey, expected: ExpectedHead, events: Vec<NewEvent>) -> Self {
+        self.writes.push(Write::Append { key, expected, events });
+        self
+    }
+
+    /// Forgets a stream's events before `first`.
+    #[must_use]
+    pub fn trim(mut self, key: StreamKey, first: Seq) -> Self {
+        self.writes.push(Write::Trim { key, first });
+        self
+    }
+
+    /// Keeps a dataset event. Only a [`CleanEvent`] will do, and only the PII engine makes one.
+    #[must_use]
+    pub fn record(mut self, event: CleanEvent) -> Self {
+        self.writes.push(Write::Record(Box::new(event)));
+        self
+    }
+
+    /// Keeps an audit record, if there is one.
+    #[must_use]
+    pub fn audit(mut self, entry: impl Into<Option<AuditEntry>>) -> Self {
+        self.writes.extend(entry.into().map(Write::Audit));
+        self
+    }
+
+    /// When it is written.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Whether, and how, it takes effect once.
+    #[must_use]
+    pub fn once_key(&self) -> Option<&Once> {
+        self.once.as_ref()
+    }
+
+    /// The writes, in order.
+    #[must_use]
+    pub fn writes(&self) -> &[Write] {
+        &self.writes
+    }
+
+    /// Takes it apart: time, once, writes.
+    #[must_use]
+    pub fn into_parts(self) -> (Timestamp, Option<Once>, Vec<Write>) {
+        (self.at, self.once, self.writes)
+    }
+
+    /// Whether it has no writes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// Bytes of content it holds, roughly.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.writes.iter().map(Write::size).sum()
+    }
+
+    /// What every backend checks first: that it is within `limits`, and that only a spanning batch writes to the control plane.
+    ///
+    /// # Errors
+    /// [`super::CommitError::Refused`], saying which limit.
+    pub fn check(&self, limits: &super::Capabilities) -> Result<(), super::CommitError> {
+        limits.check(self)
+    }
+
+    pub(super) fn is_spanning(&self) -> bool {
+        self.spanning
+    }
+}
+
+impl Write {
+    /// Bytes of content, roughly.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Put { document, .. } => {
+                document.body.get().len() + document.tags.iter().map(String::len).sum::<usize>()
+            }
+            Self::Delete { .. } | Self::Trim { .. } => 0,
+            Self::Append { events, .. } => events.iter().map(NewEvent::size).sum(),
+            Self::Record(event) => event.size(),
+            Self::Audit(entry) => entry.resource.len(),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What a backend can do, as data: declared, never skipped in silence. The conformance suite takes its cases from it.
+
+use std::collections::HashSet;
+
+use super::{Batch, CommitError, Write, batch::Realm};
+use crate::{code::Code, error::Error};
+
+/// What a backend can do, and its limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Its name, for logs and metrics: `sqlite`.
+    pub name: &'static str,
+    /// What it acknowledges survives a crash of the process and of the machine.
+    pub durable: bool,
+    /// Commits whose futures are first polled one after the other are applied in that order, so that a second
+    /// may be sent, expecting the first one's effect, before the first is durable.
+    pub pipelined: bool,
+    /// [`super::Store::changes`] also tells of commits made by other nodes.
+    pub sees_other_nodes: bool,
+    /// Writes in one batch (an event counts as one).
+    pub max_writes: usize,
+    /// Bytes of content in one batch.
+    pub max_batch_bytes: usize,
+    /// Bytes of one document.
+    pub max_document_bytes: usize,
+    /// Bytes of one stream event's data.
+    pub max_event_bytes: usize,
+    /// Labels on one document.
+    pub max_tags: usize,
+}
+
+impl Default for Capabilities {
+    /// The limits of a backend without tighter ones of its own; nothing else promised.
+    fn default() -> Self {
+        Self {
+            name: "custom",
+            durable: false,
+            pipelined: false,
+            sees_other_nodes: false,
+            max_writes: 10_000,
+            max_batch_bytes: 64 << 20,
+            max_document_bytes: 32 << 20,
+            max_event_bytes: 1 << 20,
+            max_tags: 32,
+        }
+    }
+}
+
+impl Capabilities {
+    pub(super) fn check(&self, batch: &Batch) -> Result<(), CommitError> {
+        let too_large = |what: &str, limit: usize| {
+            let detail = format!("{what}; this backend takes at most {limit}");
+            Err(CommitError::Refused(
+                Error::new(Code::BodyTooLarge, "store.commit", detail).with_member("limit", limit),
+            ))
+        };
+        let mut writes = 0;
+        let mut seen = HashSet::new();
+        for write in batch.writes() {
+            writes += match write {
+                Write::Append { events, .. } => events.len(),
+                _ => 1,
+            };
+            let target = match write {
+                Write::Put { realm, document, .. } => Some((*realm, document.kind.as_str(), document.id.as_str())),
+                Write::Delete { realm, kind, id, .. } => Some((*realm, kind.as_str(), id.as_str())),
+                Write::Append { key, .. } | Write::Trim { key, .. } => Some((Realm::Own, "", key.as_str())),
+                Write::Record(_) | Write::Audit(_) => None,
+            };
+            if target.is_some_and(|target| batch.writes().len() > 1 && !seen.insert(target)) {
+                let detail = "a batch may write a document or a stream only once";
+                return Err(CommitError::Refused(Error::internal("store.commit", detail)));
+            }
+            match write {
+                Write::Put { realm: Realm::System, .. } | Write::Delete { realm: Realm::System, .. }
+                    if !batch.is_spanning() =>
+                {
+                    let detail = "only a spanning batch may write to the control plane";
+                    return Err(CommitError::Refused(Error::internal("store.commit", detail)));
+                }
+                Write::Put { document, .. } if document.body.get().len() > self.max_document_bytes => {
+                    return too_large("a document is too large", self.max_document_bytes);
+                }
+                Write::Put { document, .. } if document.tags.len() > self.max_tags => {
+                    return too_large("a document has too many tags", self.max_tags);
+                }
+                Write::Append { events, .. } if events.iter().any(|event| event.size() > self.max_event_bytes) => {
+                    return too_large("an event is too large", self.max_event_bytes);
+                }
+                _ => {}
+            }
+        }
+        if writes > self.max_writes {
+            return too_large("the batch has too many writes", self.max_writes);
+        }
+        if batch.size() > self.max_batch_bytes {
+            return too_large("the batch is too large", self.max_batch_bytes);
+        }
+        Ok(())
+    }
+}

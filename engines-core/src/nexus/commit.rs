@@ -1,0 +1,114 @@
+//! What a commit answers.
+
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use super::Kind;
+use crate::{
+    code::Code,
+    error::Error,
+    id::DocId,
+    stream::{Seq, StreamKey},
+};
+
+/// What an append did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appended {
+    /// The stream.
+    pub key: StreamKey,
+    /// The first new event's place.
+    pub first: Seq,
+    /// The last one's.
+    pub last: Seq,
+    /// The id of the last one.
+    pub event_id: Ulid,
+}
+
+/// What a commit did. Durable when it is returned.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The new version of each written document, in the batch's order; 0 for a deletion.
+    pub versions: Vec<u64>,
+    /// What each append did, in the batch's order.
+    pub appended: Vec<Appended>,
+    /// The place of each dataset event in its scope's log, in the batch's order.
+    pub recorded: Vec<Seq>,
+    /// The note of the batch's [`super::Once`].
+    #[serde(default)]
+    pub note: String,
+    /// The batch had been committed before: this is the first receipt, and nothing was written now.
+    #[serde(default)]
+    pub replayed: bool,
+}
+
+/// Which precondition did not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failed {
+    /// A document's.
+    Document {
+        /// Its family.
+        kind: Kind,
+        /// Its id.
+        id: DocId,
+        /// The version it has now; none if it does not exist.
+        version: Option<u64>,
+    },
+    /// A stream's.
+    Stream {
+        /// The stream.
+        key: StreamKey,
+        /// The head it has now.
+        head: Seq,
+    },
+}
+
+/// Why a commit did nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// A precondition did not hold; the first that did not, in the batch's order.
+    #[error("write {index} of the batch expected something else: {failed:?}")]
+    Precondition {
+        /// Which write of the batch.
+        index: usize,
+        /// What it found instead.
+        failed: Failed,
+    },
+    /// The idempotency key was used with another fingerprint.
+    #[error("the idempotency key was used for something else")]
+    IdempotencyMismatch,
+    /// The batch is outside the backend's limits.
+    #[error(transparent)]
+    Refused(Error),
+    /// The backend failed. Nothing is known to be written; with an idempotency key it is safe to try again.
+    #[error(transparent)]
+    Backend(Error),
+}
+
+impl From<CommitError> for Error {
+    /// For callers without a better answer: the codes of the wire contract's table.
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Precondition { failed: Failed::Document { version: None, .. }, .. } => {
+                Self::not_found("store.commit", "document")
+            }
+            CommitError::Precondition { failed: Failed::Document { version: Some(version), .. }, .. } => Self::new(
+                Code::VersionMismatch,
+                "store.commit",
+                "it was changed in the meantime; read it again and retry",
+            )
+            .with_member("version", version),
+            CommitError::Precondition { failed: Failed::Stream { head, .. }, .. } => {
+                Self::new(Code::RevMismatch, "store.commit", "the stream has moved on; read it again and retry")
+                    .with_member("head_rev", head.0)
+            }
+            CommitError::IdempotencyMismatch => Self::new(
+                Code::IdempotencyMismatch,
+                "store.commit",
+                "this idempotency key was used with another body; use a new key",
+            ),
+            CommitError::Refused(error) | CommitError::Backend(error) => error,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The store contracts: one atomic write, scoped reads, and where events go besides the store.
+//!
+//! Implement [`Store`] for a backend, [`EventSink`] for a destination, [`Relay`] for a message broker. Each has a small
+//! required trait; what callers like to have on top is in [`StoreExt`].
+
+mod batch;
+mod capabilities;
+mod commit;
+mod document;
+mod feed;
+mod page;
+mod relay;
+mod store;
+
+pub use self::{
+    batch::{Batch, Expect, ExpectedHead, Once, Realm, Write},
+    capabilities::Capabilities,
+    commit::{Appended, CommitError, Failed, Receipt},
+    document::{Document, Kind, NewDocument, Order, Query, Tag},
+    feed::{EventFeed, EventSink, FeedItem, SinkError},
+    page::{Page, PageToken, Paged},
+    relay::{Relay, RelayMessage, RelayStream},
+    store::{Backend, Change, Changes, Head, Store, StoreExt},
+};

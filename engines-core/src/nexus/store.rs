@@ -1,0 +1,130 @@
+//! The store: a transactional home for documents, streams, events and audit records.
+
+use std::{pin::Pin, sync::Arc};
+
+use async_trait::async_trait;
+use futures_core::Stream;
+use serde::de::DeserializeOwned;
+
+use super::{Batch, Capabilities, CommitError, Document, EventFeed, Kind, Once, Page, Paged, Query, Receipt};
+use crate::{
+    audit::{AuditEntry, AuditFilter},
+    error::Result,
+    event::{EventFilter, StoredEvent},
+    id::DocId,
+    scope::Scope,
+    stream::{LogId, Seq, StreamEvent, StreamKey},
+};
+
+/// A stream's two ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    /// The last event's place; 0 when there is none.
+    pub seq: Seq,
+    /// The oldest event still kept; 1 unless retention took some, and one past `seq` when it took all.
+    pub first: Seq,
+}
+
+/// A wake-up.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Change {
+    /// These streams have these heads now. Each is named once.
+    Appended(Arc<[(Scope, StreamKey, Seq)]>),
+    /// Wake-ups were lost: look at every stream you care for.
+    Missed,
+}
+
+/// Wake-ups as they come, from the moment of the call. It ends when the store is closed.
+pub type Changes = Pin<Box<dyn Stream<Item = Change> + Send>>;
+
+/// A transactional home for documents, streams, events and audit records.
+///
+/// Every method takes a scope, and what belongs to another does not exist. Implementations are cancel-safe: a dropped
+/// future leaves a batch wholly written or not at all. The conformance suite (`engines_storage::conformance`) says the rest exactly.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// What it can do, and its limits.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Which log this is. Made at random when the database is made, and never changed.
+    fn log_id(&self) -> LogId;
+
+    /// Writes all of `batch` or nothing; durable when it returns (if [`Capabilities::durable`]).
+    ///
+    /// Preconditions are checked in order against the state before the batch. A document id may occur once in a batch, and so may a stream.
+    ///
+    /// # Errors
+    /// See [`CommitError`].
+    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError>;
+
+    /// The receipt of an earlier batch with this key, and its fingerprint; `once.fingerprint` and `once.note` are not looked at.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when the backend does not answer; so for all reads.
+    async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>>;
+
+    /// One document.
+    ///
+    /// # Errors
+    /// As [`Store::receipt`].
+    async fn get(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<Document>>;
+
+    /// Documents, a page at a time.
+    ///
+    /// # Errors
+    /// `CURSOR_INVALID` for a malformed page token; else as [`Store::receipt`].
+    async fn query(&self, scope: &Scope, query: &Query, page: Page) -> Result<Paged<Document>>;
+
+    /// Up to `limit` events after `after`, in order. It may return fewer to bound memory; only an empty answer is the end.
+    ///
+    /// # Errors
+    /// As [`Store::receipt`].
+    async fn read(&self, scope: &Scope, key: &StreamKey, after: Seq, limit: usize) -> Result<Vec<StreamEvent>>;
+
+    /// A stream's ends; an unknown stream is empty.
+    ///
+    /// # Errors
+    /// As [`Store::receipt`].
+    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<Head>;
+
+    /// Dataset events in the order they were recorded, a page at a time.
+    ///
+    /// # Errors
+    /// As [`Store::query`].
+    async fn events(&self, scope: &Scope, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>>;
+
+    /// Audit records in the order they were written, a page at a time.
+    ///
+    /// # Errors
+    /// As [`Store::query`].
+    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>>;
+
+    /// Wake-ups about appended streams, from now on.
+    fn changes(&self) -> Changes;
+
+    /// Whether the backend answers; cheap enough to be asked every second.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when it does not.
+    async fn ping(&self) -> Result<()>;
+}
+
+/// Conveniences for callers of any [`Store`].
+#[async_trait]
+pub trait StoreExt: Store {
+    /// One document's body, decoded.
+    ///
+    /// # Errors
+    /// As [`Store::get`] and [`Document::decode`].
+    async fn load<T: DeserializeOwned>(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<T>> {
+        self.get(scope, kind, id).await?.map(|document| document.decode()).transpose()
+    }
+}
+
+impl<S: Store + ?Sized> StoreExt for S {}
+
+/// A store with its outbox side: what an engine is built on.
+pub trait Backend: Store + EventFeed {}
+
+impl<B: Store + EventFeed + ?Sized> Backend for B {}

@@ -1,0 +1,194 @@
+//! Cursors: a reader's place in one or more streams, opaque, and bound to the log they were made from.
+//!
+//! A cursor holds the log's id and, for each stream, a short hash of the scope and key and the last sequence read; then a
+//! checksum over it all. It is no secret and opens nothing: what may be read is decided by the door.
+//! One of another log leads to `REPLAY_MISS`, one of other streams or a damaged one is `CURSOR_INVALID`; none is misread.
+
+use std::{fmt, str::FromStr};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use super::{Seq, StreamKey};
+use crate::{
+    code::Code,
+    error::{Error, Result},
+    scope::Scope,
+};
+
+const VERSION: u8 = 1;
+const HASH: usize = 8;
+const CHECK: usize = 4;
+/// Streams one cursor can hold.
+const MAX_STREAMS: usize = 16;
+
+/// Which log a store holds. A new one for a new database, so that a cursor from an older one is never misread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LogId([u8; 8]);
+
+impl LogId {
+    /// From bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0
+    }
+}
+
+/// The last sequence a reader has of one stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The stream.
+    pub key: StreamKey,
+    /// The last sequence read; 0 for none.
+    pub seq: Seq,
+}
+
+/// A reader's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    log: LogId,
+    places: Vec<([u8; HASH], Seq)>,
+}
+
+/// Where a cursor leads in the streams it is presented to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resume {
+    /// Go on after these.
+    From(Vec<Position>),
+    /// It was made from another log: what came after it is not here.
+    OtherLog,
+}
+
+impl Cursor {
+    /// A place in one stream.
+    #[must_use]
+    pub fn single(log: LogId, scope: &Scope, key: &StreamKey, seq: Seq) -> Self {
+        Self { log, places: vec![(hash(scope, key), seq)] }
+    }
+
+    /// A place in several streams of one scope.
+    #[must_use]
+    pub fn several(log: LogId, scope: &Scope, positions: &[Position]) -> Self {
+        Self { log, places: positions.iter().map(|at| (hash(scope, &at.key), at.seq)).collect() }
+    }
+
+    /// The text of a cursor in `keys`, each hashed once: for encoders that make many.
+    #[must_use]
+    pub fn template(log: LogId, scope: &Scope, keys: &[StreamKey]) -> CursorTemplate {
+        CursorTemplate { log, hashes: keys.iter().map(|key| hash(scope, key)).collect() }
+    }
+
+    /// Reads this cursor for a subscription to `keys` in a store whose log is `log`. A stream the cursor does not
+    /// mention (it was made by a subscription to fewer) is read from its start, so that nothing is passed over.
+    ///
+    /// # Errors
+    /// `CURSOR_INVALID` when it mentions a stream that is not among `keys`.
+    pub fn resume(&self, log: LogId, scope: &Scope, keys: &[StreamKey]) -> Result<Resume> {
+        let hashes: Vec<_> = keys.iter().map(|key| hash(scope, key)).collect();
+        if self.places.iter().any(|(place, _)| !hashes.contains(place)) {
+            return Err(invalid("the cursor belongs to another stream"));
+        }
+        if self.log != log {
+            return Ok(Resume::OtherLog);
+        }
+        let seq = |hash| self.places.iter().find(|(place, _)| place == hash).map_or(Seq::ZERO, |(_, seq)| *seq);
+        Ok(Resume::From(
+            keys.iter().zip(&hashes).map(|(key, hash)| Position { key: key.clone(), seq: seq(hash) }).collect(),
+        ))
+    }
+}
+
+/// Makes the cursors of a fixed set of streams without hashing their names again.
+#[derive(Debug, Clone)]
+pub struct CursorTemplate {
+    log: LogId,
+    hashes: Vec<[u8; HASH]>,
+}
+
+impl CursorTemplate {
+    /// The cursor at these sequences, one for each stream in the template's order.
+    #[must_use]
+    pub fn at(&self, seqs: &[Seq]) -> Cursor {
+        Cursor { log: self.log, places: self.hashes.iter().copied().zip(seqs.iter().copied()).collect() }
+    }
+}
+
+fn hash(scope: &Scope, key: &StreamKey) -> [u8; HASH] {
+    let digest = Sha256::new()
+        .chain_update(scope.tenant().as_str())
+        .chain_update([0])
+        .chain_update(scope.env().as_str())
+        .chain_update([0])
+        .chain_update(key.as_str())
+        .finalize();
+    let mut short = [0; HASH];
+    short.copy_from_slice(&digest[..HASH]);
+    short
+}
+
+/// FNV-1a: finds damage; it need not resist an attacker, because a cursor opens nothing.
+fn checksum(bytes: &[u8]) -> [u8; CHECK] {
+    bytes.iter().fold(0x811c_9dc5_u32, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)).to_be_bytes()
+}
+
+fn invalid(detail: &'static str) -> Error {
+    Error::new(Code::CursorInvalid, "stream.cursor", detail)
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = Vec::with_capacity(1 + 8 + self.places.len() * (HASH + 8) + CHECK);
+        bytes.push(VERSION);
+        bytes.extend_from_slice(&self.log.0);
+        for (hash, seq) in &self.places {
+            bytes.extend_from_slice(hash);
+            bytes.extend_from_slice(&seq.0.to_be_bytes());
+        }
+        let check = checksum(&bytes);
+        bytes.extend_from_slice(&check);
+        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let malformed = || invalid("the cursor is malformed; use one that this API has given, unchanged");
+        if text.len() > 24 + MAX_STREAMS * 22 {
+            return Err(malformed());
+        }
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed())?;
+        let (body, check) = bytes.split_last_chunk::<CHECK>().ok_or_else(malformed)?;
+        if checksum(body) != *check {
+            return Err(malformed());
+        }
+        let (version, rest) = body.split_first().ok_or_else(malformed)?;
+        let (log, places) = rest.split_first_chunk::<8>().ok_or_else(malformed)?;
+        let (places, odd) = places.as_chunks::<{ HASH + 8 }>();
+        if *version != VERSION || !odd.is_empty() || places.is_empty() || places.len() > MAX_STREAMS {
+            return Err(malformed());
+        }
+        let places = places
+            .iter()
+            .map(|place| {
+                let (hash, seq) = place.split_first_chunk::<HASH>().ok_or_else(malformed)?;
+                Ok((*hash, Seq(u64::from_be_bytes(seq.try_into().map_err(|_| malformed())?))))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { log: LogId(*log), places })
+    }
+}
+
+impl Serialize for Cursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,102 @@
+//! The routing keys an event carries besides its scope, its stream and its actor.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    code::Code,
+    context::{ActorType, RequestContext},
+    error::{Error, Result},
+    id::ResourceId,
+    stream::{StreamKey, StreamKind},
+};
+
+/// Routing keys. A client may send any of them; those that name its tenant, env, user or path must agree with the door.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Routing {
+    /// Checked against the scope, never stored.
+    #[serde(skip_serializing)]
+    pub tenant_id: Option<String>,
+    /// Checked against the scope, never stored.
+    #[serde(skip_serializing)]
+    pub env: Option<String>,
+    /// Checked against the actor, never stored.
+    #[serde(skip_serializing)]
+    pub actor_id: Option<String>,
+    /// Checked against the actor, never stored.
+    #[serde(skip_serializing)]
+    pub actor_type: Option<String>,
+    /// The workspace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<ResourceId>,
+    /// The project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project_id: Option<ResourceId>,
+    /// The app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<ResourceId>,
+    /// The surface: which part of the product.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub surface_id: Option<ResourceId>,
+    /// The canvas; given by the stream where the stream is a canvas's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canvas_id: Option<ResourceId>,
+    /// A projection of the canvas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub projection_id: Option<ResourceId>,
+    /// A panel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub panel_id: Option<ResourceId>,
+    /// The thread; given by the stream where the stream is a thread's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread_id: Option<ResourceId>,
+    /// The session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<ResourceId>,
+    /// The device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<ResourceId>,
+}
+
+impl Routing {
+    /// Checks what the client said about itself and the stream, and forgets it: those keys are written from the door's knowledge alone.
+    ///
+    /// # Errors
+    /// `CONTEXT_MISMATCH`, naming the key that disagrees.
+    pub fn checked(mut self, context: &RequestContext, key: &StreamKey) -> Result<Self> {
+        let actor = context.actor();
+        let of_stream = |kinds: &[StreamKind], id: &Option<ResourceId>| {
+            id.as_ref().is_none_or(|id| !kinds.contains(&key.kind()) || id.as_str() == key.id())
+        };
+        let env = self.env.take();
+        let agrees = [
+            ("tenant_id", self.tenant_id.take().is_none_or(|id| id == context.scope().tenant().as_str())),
+            ("env", env.is_none_or(|env| env.parse().is_ok_and(|env: crate::Env| env == context.scope().env()))),
+            ("actor_id", self.actor_id.take().is_none_or(|id| id == actor.id.as_str())),
+            ("actor_type", self.actor_type.take().is_none_or(|kind| ActorType::from_wire(&kind) == Some(actor.kind))),
+            ("canvas_id", of_stream(&[StreamKind::Canvas, StreamKind::Artifacts], &self.canvas_id)),
+            ("thread_id", of_stream(&[StreamKind::Chat], &self.thread_id)),
+        ];
+        for (field, agrees) in agrees {
+            if !agrees {
+                return Err(Error::new(
+                    Code::ContextMismatch,
+                    "stream.routing",
+                    format!("the routing key {field} disagrees with the credential, the scope or the path"),
+                )
+                .with_member("field", format!("routing.{field}")));
+            }
+        }
+        match key.kind() {
+            StreamKind::Chat => self.thread_id = None,
+            StreamKind::Canvas | StreamKind::Artifacts => self.canvas_id = None,
+        }
+        Ok(self)
+    }
+
+    /// Whether no key is set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,167 @@
+//! Request and trace ids: which call this was, and of which larger one it is a part.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{
+    clock::{Clock, IdGenerator},
+    code::Code,
+    error::{Error, Result},
+};
+
+/// Defines an id of `N` bytes, written as lower-case hex, never all zero (W3C Trace Context section 3.2.2).
+macro_rules! hex_id {
+    ($(#[$doc:meta])* $name:ident, $bytes:literal, $number:ty) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name([u8; $bytes]);
+
+        impl $name {
+            /// From bytes; all zero is not an id.
+            #[must_use]
+            pub fn from_bytes(bytes: [u8; $bytes]) -> Option<Self> {
+                (bytes != [0; $bytes]).then_some(Self(bytes))
+            }
+
+            /// The bytes.
+            #[must_use]
+            pub fn to_bytes(self) -> [u8; $bytes] {
+                self.0
+            }
+
+            /// A random one.
+            #[must_use]
+            pub fn random(ids: &IdGenerator) -> Self {
+                let mut bytes = ids.bytes();
+                bytes[0] |= 1;
+                Self(bytes)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!("{:0", stringify!($bytes), "x}"), Wide(&self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+            fn from_str(text: &str) -> Result<Self> {
+                let lower = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+                (lower && text.len() == 2 * $bytes)
+                    .then(|| <$number>::from_str_radix(text, 16).ok())
+                    .flatten()
+                    .and_then(|number| Self::from_bytes(number.to_be_bytes()))
+                    .ok_or_else(|| Error::new(Code::BodyInvalid, "trace.parse", "a trace or span id is lower-case hex and not all zero"))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+/// Bytes as lower-case hex, without allocating.
+struct Wide<'a>(&'a [u8]);
+
+impl fmt::LowerHex for Wide<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 32];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        let used = text.get(..self.0.len() * 2).unwrap_or_default();
+        f.write_str(std::str::from_utf8(used).map_err(|_| fmt::Error)?)
+    }
+}
+
+hex_id! {
+    /// The id of a whole trace (W3C Trace Context): 16 bytes.
+    TraceId, 16, u128
+}
+hex_id! {
+    /// The id of one span in a trace: 8 bytes.
+    SpanId, 8, u64
+}
+
+/// Which request this is and where it stands in a trace. Events, audit records, logs and spans carry it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// The caller's `X-Request-Id`, or one of ours.
+    pub request_id: Arc<str>,
+    /// The trace.
+    pub trace_id: TraceId,
+    /// Our span in it.
+    pub span_id: SpanId,
+    /// Whether the caller samples this trace (flag 01 of `traceparent`).
+    pub sampled: bool,
+}
+
+impl Trace {
+    /// A new trace for work that nobody else began.
+    #[must_use]
+    pub fn begin(clock: &dyn Clock, ids: &IdGenerator) -> Self {
+        Self {
+            request_id: ids.ulid(clock.now()).to_string().into(),
+            trace_id: TraceId::random(ids),
+            span_id: SpanId::random(ids),
+            sampled: false,
+        }
+    }
+
+    /// Continues the caller's trace: `request_id` is kept if it has 1 to 128 visible ASCII characters, `traceparent` if it is
+    /// well-formed (W3C Trace Context section 3.2); whatever is not is begun anew.
+    #[must_use]
+    pub fn continue_from(
+        request_id: Option<&str>,
+        traceparent: Option<&str>,
+        clock: &dyn Clock,
+        ids: &IdGenerator,
+    ) -> Self {
+        let parent = traceparent.and_then(parse_traceparent);
+        let kept = request_id.filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
+        Self {
+            request_id: kept.map_or_else(|| ids.ulid(clock.now()).to_string().into(), Into::into),
+            trace_id: parent.map_or_else(|| TraceId::random(ids), |(id, _)| id),
+            span_id: SpanId::random(ids),
+            sampled: parent.is_some_and(|(_, sampled)| sampled),
+        }
+    }
+
+    /// The `traceparent` header for calls made on behalf of this one.
+    #[must_use]
+    pub fn traceparent(&self) -> String {
+        format!("00-{}-{}-{:02x}", self.trace_id, self.span_id, u8::from(self.sampled))
+    }
+}
+
+/// `version-traceid-parentid-flags`; versions after 00 may append fields, ff is invalid.
+fn parse_traceparent(text: &str) -> Option<(TraceId, bool)> {
+    let mut parts = text.trim().split('-');
+    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let hex2 = |part: &str| (part.len() == 2).then(|| u8::from_str_radix(part, 16).ok()).flatten();
+    let version = hex2(version)?;
+    if version == 0xff || (version == 0 && parts.next().is_some()) {
+        return None;
+    }
+    parent.parse::<SpanId>().ok()?;
+    Some((trace.parse().ok()?, hex2(flags)? & 1 == 1))
+}
