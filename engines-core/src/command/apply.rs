@@ -139,8 +139,11 @@ impl<'a> Draft<'a> {
         Ok(measure)
     }
 
+    /// Whether the document may become this large. Shrinking one that is over a limit lowered since
+    /// is always allowed.
     fn check_size(&self, rest: usize, more: usize) -> Result<(), OpFault> {
-        if rest.saturating_add(more) <= self.limits.max_state_bytes || more == 0 {
+        let size = rest.saturating_add(more);
+        if size <= self.limits.max_state_bytes.max(self.state.size) {
             return Ok(());
         }
         let detail = format!("a document has at most {} bytes", self.limits.max_state_bytes);
@@ -174,10 +177,7 @@ impl<'a> Draft<'a> {
     }
 
     fn remove(&mut self, path: &PointerBuf) -> Result<(), OpFault> {
-        if path.is_root() {
-            let detail = "the whole document cannot be removed; replace it";
-            return Err(OpFault::new(OpErrorKind::PathNotFound, detail));
-        }
+        not_root(path)?;
         let entry = self.entry_bytes(path);
         let old = take_out(&mut self.state.value, path).ok_or_else(|| not_found(path))?;
         self.state.size -= entry + weigh(&old);
@@ -187,6 +187,7 @@ impl<'a> Draft<'a> {
 
     /// `move`: out, then in; back again if there is no way in.
     fn relocate(&mut self, from: &PointerBuf, path: &PointerBuf) -> Result<(), OpFault> {
+        not_root(from)?;
         if from == path {
             return self.find(from).map(|_| ());
         }
@@ -270,6 +271,14 @@ impl Drop for Draft<'_> {
         }
         self.state.size = self.size_before;
     }
+}
+
+fn not_root(path: &Pointer) -> Result<(), OpFault> {
+    if path.is_root() {
+        let detail = "the whole document can be replaced, not removed or moved";
+        return Err(OpFault::new(OpErrorKind::PathNotFound, detail));
+    }
+    Ok(())
 }
 
 fn slot_bytes(path: &Pointer, slot: &Slot) -> usize {

@@ -11,6 +11,8 @@ const FLOAT_BYTES: usize = 24;
 const PAIR_BYTES: usize = 2;
 /// The largest integer of which every client reads the same number: 2⁵³ − 1.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+/// What a sender of a larger one is told.
+pub(super) const UNSAFE_INTEGER: &str = "an integer beyond 2^53 - 1; send it as a string";
 
 /// A document and its size, kept exact as it is edited so that no command has to weigh the whole.
 ///
@@ -109,10 +111,12 @@ impl Measure {
 /// The size of a value that is part of a document, hence already known not to be too deep.
 pub(super) fn weigh(value: &Value) -> usize {
     match value {
-        Value::Array(items) => items.iter().fold(PAIR_BYTES, |sum, item| sum + element_bytes() + weigh(item)),
-        Value::Object(members) => {
-            members.iter().fold(PAIR_BYTES, |sum, (key, member)| sum + member_bytes(key) + weigh(member))
-        }
+        Value::Array(items) => items
+            .iter()
+            .fold(PAIR_BYTES, |sum, item| sum + element_bytes() + weigh(item)),
+        Value::Object(members) => members.iter().fold(PAIR_BYTES, |sum, (key, member)| {
+            sum + member_bytes(key) + weigh(member)
+        }),
         scalar => scalar_bytes(scalar),
     }
 }
@@ -159,6 +163,6 @@ fn check_number(number: &Number) -> Result<(), OpFault> {
     if safe {
         Ok(())
     } else {
-        Err(OpFault::new(OpErrorKind::NumberOutOfRange, "an integer beyond 2^53 - 1; send it as a string"))
+        Err(OpFault::new(OpErrorKind::NumberOutOfRange, UNSAFE_INTEGER))
     }
 }

@@ -34,13 +34,16 @@
 //!   would insert there); `-` or the length appends. The parent must exist, as for `add`.
 //! * **Numbers** are IEEE doubles (RFC 8785 §3.2.2.3, RFC 7493 §2.2). An integer beyond
 //!   ±(2⁵³ − 1) is refused: clients in other languages would read another number than was sent.
+//!   Numbers with a fraction or an exponent, such as `1e20`, are the nearest double.
 //! * **Unknown members** of an op are ignored (RFC 6902 §4); a repeated member is an error.
+//!   Inside a value the last of repeated keys counts, and is what the log then says.
 
 mod apply;
 mod budget;
 mod error;
 mod hash;
 mod limits;
+mod numbers;
 mod op;
 mod parse;
 mod patch;

@@ -1,10 +1,15 @@
 //! A client's list of ops, read so that the one that is wrong can be named.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize as _;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::budget::UNSAFE_INTEGER;
 use super::error::{OpError, OpErrorKind, OpFault};
+use super::limits::DEPTH_CEILING;
+use super::numbers::{has_unsafe_integer, nesting};
 use super::op::Op;
 use super::reducer::Reducer;
 use super::wire::Members;
@@ -13,8 +18,9 @@ use super::wire::Members;
 ///
 /// # Errors
 /// The first op that cannot be read: [`OpErrorKind::UnknownOp`], [`OpErrorKind::MissingField`],
-/// [`OpErrorKind::WrongType`], [`OpErrorKind::DuplicateField`], [`OpErrorKind::InvalidPointer`], or
-/// [`OpErrorKind::Malformed`] (with index 0 if it is the list itself).
+/// [`OpErrorKind::WrongType`], [`OpErrorKind::DuplicateField`], [`OpErrorKind::InvalidPointer`],
+/// [`OpErrorKind::NumberOutOfRange`], [`OpErrorKind::TooDeep`], or [`OpErrorKind::Malformed`] (with
+/// index 0 if it is the list itself).
 pub fn parse_ops(raw: &RawValue) -> Result<Vec<Op>, OpError> {
     parse_ops_str(raw.get())
 }
@@ -44,7 +50,9 @@ pub fn parse_ops_value(value: &Value) -> Result<Vec<Op>, OpError> {
         return Err(not_a_list().at(0));
     };
     let read = |(index, item): (usize, &Value)| match item {
-        Value::Object(members) => Members::from(members.clone()).into_op(&|_| false).map_err(|fault| fault.at(index)),
+        Value::Object(members) => Members::from(members.clone())
+            .into_op(&|_| false)
+            .map_err(|fault| fault.at(index)),
         _ => Err(not_an_object().at(index)),
     };
     items.iter().enumerate().map(read).collect()
@@ -55,11 +63,39 @@ fn parse(json: &str, custom: &dyn Fn(&str) -> bool) -> Result<Vec<Op>, OpError> 
         return Err(not_a_list().at(0));
     };
     let read = |(index, item): (usize, &&RawValue)| {
-        let mut reader = serde_json::Deserializer::from_str(item.get());
-        let members = Members::deserialize(&mut reader).map_err(|_| not_an_object().at(index))?;
-        members.into_op(custom).map_err(|fault| fault.at(index))
+        parse_one(item.get(), custom).map_err(|fault| fault.at(index))
     };
     items.iter().enumerate().map(read).collect()
+}
+
+fn parse_one(json: &str, custom: &dyn Fn(&str) -> bool) -> Result<Op, OpFault> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let members = Members::deserialize(&mut reader).map_err(|_| unreadable(json))?;
+    let op = members.into_op(custom)?;
+    if has_unsafe_integer(json) {
+        // Elsewhere than in the value it is a position beyond any text, or a member we ignore.
+        let members: BTreeMap<String, &RawValue> =
+            serde_json::from_str(json).map_err(|_| unreadable(json))?;
+        if members
+            .get("value")
+            .is_some_and(|value| has_unsafe_integer(value.get()))
+        {
+            return Err(OpFault::new(OpErrorKind::NumberOutOfRange, UNSAFE_INTEGER));
+        }
+    }
+    Ok(op)
+}
+
+/// Why JSON text that is valid by its grammar cannot be read as an op's members.
+fn unreadable(json: &str) -> OpFault {
+    if !json.trim_start().starts_with('{') {
+        not_an_object()
+    } else if nesting(json) > DEPTH_CEILING {
+        OpFault::new(OpErrorKind::TooDeep, "nested too deep")
+    } else {
+        let detail = "a number too large for a double, or text with half a surrogate pair";
+        OpFault::new(OpErrorKind::Malformed, detail)
+    }
 }
 
 fn not_a_list() -> OpFault {
@@ -67,5 +103,5 @@ fn not_a_list() -> OpFault {
 }
 
 fn not_an_object() -> OpFault {
-    OpFault::new(OpErrorKind::Malformed, "an op must be a JSON object, nested at most 127 levels")
+    OpFault::new(OpErrorKind::Malformed, "an op must be a JSON object")
 }

@@ -14,7 +14,8 @@ use super::op::Op;
 /// * `test` and the source of a `copy` count as touching what they read.
 /// * A text op touches its whole string.
 ///
-/// Holds no place that lies below another one of it. Building costs O(n log n), asking O(n log m).
+/// Holds no place that lies below another one of it. Building costs O(n log n), asking O(n log m)
+/// with n the smaller set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TouchSet {
     /// Pointers with a `/` appended, sorted, none a prefix of another. The `/` makes "is above"
@@ -67,7 +68,12 @@ impl TouchSet {
     /// Whether a place of one is a place of the other, or lies above or below it. Symmetric.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        other.places.iter().any(|place| self.touches(place))
+        let (few, many) = if self.places.len() < other.places.len() {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        few.places.iter().any(|place| many.touches(place))
     }
 
     /// Whether it holds no place.
