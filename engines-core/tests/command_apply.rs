@@ -1,8 +1,10 @@
 //! Batches: all or nothing against a slow reference, within their limits, with one's own reducer.
 
+#![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
+
 use engines_core::command::{
-    CommandLimits, DEPTH_CEILING, Draft, JsonReducer, Op, OpErrorKind, OpFault, PointerBuf,
-    Reducer, State, apply_batch, parse_ops_value, state_hash,
+    CommandLimits, DEPTH_CEILING, Draft, JsonReducer, Op, OpErrorKind, OpFault, PointerBuf, Reducer, State,
+    apply_batch, parse_ops_value, state_hash,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -23,22 +25,11 @@ fn reference(doc: &Value, op: &Op) -> Option<Value> {
     match op {
         Op::InsertText { path, pos, text } => splice(&mut doc, path, *pos, 0, text)?,
         Op::DeleteRange { path, pos, len } => splice(&mut doc, path, *pos, *len, "")?,
-        Op::ReplaceTextRange {
-            path,
-            pos,
-            len,
-            text,
-        } => splice(&mut doc, path, *pos, *len, text)?,
+        Op::ReplaceTextRange { path, pos, len, text } => splice(&mut doc, path, *pos, *len, text)?,
         Op::SetToken { path, value } => match doc.pointer_mut(path.as_str()) {
             Some(there) => *there = value.clone(),
             None => {
-                return reference(
-                    &doc,
-                    &Op::Add {
-                        path: path.clone(),
-                        value: value.clone(),
-                    },
-                );
+                return reference(&doc, &Op::Add { path: path.clone(), value: value.clone() });
             }
         },
         patch => {
@@ -80,33 +71,19 @@ fn ops() -> impl Strategy<Value = Op> {
         (paths(), paths()).prop_map(|(from, path)| Op::Move { from, path }),
         (paths(), paths()).prop_map(|(from, path)| Op::Copy { from, path }),
         (paths(), documents()).prop_map(|(path, value)| Op::Test { path, value }),
-        (paths(), 0_usize..5, text()).prop_map(|(path, pos, text)| Op::InsertText {
-            path,
-            pos,
-            text
-        }),
-        (paths(), 0_usize..4, 0_usize..4).prop_map(|(path, pos, len)| Op::DeleteRange {
-            path,
-            pos,
-            len
-        }),
-        (paths(), 0_usize..4, 0_usize..4, text()).prop_map(|(path, pos, len, text)| {
-            Op::ReplaceTextRange {
-                path,
-                pos,
-                len,
-                text,
-            }
-        }),
+        (paths(), 0_usize..5, text()).prop_map(|(path, pos, text)| Op::InsertText { path, pos, text }),
+        (paths(), 0_usize..4, 0_usize..4).prop_map(|(path, pos, len)| Op::DeleteRange { path, pos, len }),
+        (paths(), 0_usize..4, 0_usize..4, text())
+            .prop_map(|(path, pos, len, text)| { Op::ReplaceTextRange { path, pos, len, text } }),
         (paths(), documents()).prop_map(|(path, value)| Op::SetToken { path, value }),
     ]
 }
 
 /// Objects and arrays at the root, so that most paths have a chance.
 fn rooted() -> impl Strategy<Value = Value> {
-    (documents(), documents(), documents(), "[a-cä🦀]{0,6}").prop_map(|(a, b, c, text)| {
-        json!({"a": {"a": a, "b": [b, text.clone()], "0": text}, "b": [c, "text", {"a": text}]})
-    })
+    (documents(), documents(), documents(), "[a-cä🦀]{0,6}").prop_map(
+        |(a, b, c, text)| json!({"a": {"a": a, "b": [b, text.clone()], "0": text}, "b": [c, "text", {"a": text}]}),
+    )
 }
 
 proptest! {
@@ -187,60 +164,34 @@ fn nested(levels: usize) -> Value {
 #[test]
 fn depth_is_that_of_the_document() {
     let limits = CommandLimits::default();
-    let add = |path: &str, levels| {
-        run(
-            json!({"a": {}}),
-            &json!([{"op":"add","path":path,"value":nested(levels)}]),
-            &limits,
-        )
-    };
+    let add =
+        |path: &str, levels| run(json!({"a": {}}), &json!([{"op":"add","path":path,"value":nested(levels)}]), &limits);
     assert!(add("", 64).is_ok());
     assert_eq!(add("", 65), Err((0, OpErrorKind::TooDeep)));
     assert!(add("/a/b", 62).is_ok());
     assert_eq!(add("/a/b", 63), Err((0, OpErrorKind::TooDeep)));
     // Copying a document into itself over and over deepens it one op at a time.
-    let ops: Vec<Value> = (0..40)
-        .map(|_| json!({"op":"copy","from":"","path":"/a/b"}))
-        .collect();
-    assert_eq!(
-        run(json!({"a":{}}), &json!(ops), &limits).unwrap_err().1,
-        OpErrorKind::TooDeep
-    );
+    let ops: Vec<Value> = (0..40).map(|_| json!({"op":"copy","from":"","path":"/a/b"})).collect();
+    assert_eq!(run(json!({"a":{}}), &json!(ops), &limits).unwrap_err().1, OpErrorKind::TooDeep);
     // Moving counts too.
     let doc = json!({"x": nested(62), "a": {"b": {}}});
-    let moved = run(
-        doc,
-        &json!([{"op":"move","from":"/x","path":"/a/b/c"}]),
-        &limits,
-    );
+    let moved = run(doc, &json!([{"op":"move","from":"/x","path":"/a/b/c"}]), &limits);
     assert_eq!(moved, Err((0, OpErrorKind::TooDeep)));
     // Absurd depths end in an error, by value and by path, and no setting allows them.
-    let all = CommandLimits {
-        max_depth: usize::MAX,
-        ..CommandLimits::default()
-    };
+    let all = CommandLimits { max_depth: usize::MAX, ..CommandLimits::default() };
     let value = nested(5_000);
     let mut state = State::new(json!({})).unwrap();
     let path = PointerBuf::parse("/a").unwrap();
     let failed = apply_batch(&JsonReducer, &mut state, &[Op::Add { path, value }], &all);
     assert_eq!(failed.unwrap_err().kind, OpErrorKind::TooDeep);
-    let op = Op::Add {
-        path: PointerBuf::parse("/a".repeat(100_000)).unwrap(),
-        value: json!(1),
-    };
+    let op = Op::Add { path: PointerBuf::parse("/a".repeat(100_000)).unwrap(), value: json!(1) };
     assert!(apply_batch(&JsonReducer, &mut state, &[op], &all).is_err());
-    assert_eq!(
-        State::new(nested(DEPTH_CEILING + 1)).unwrap_err().kind,
-        OpErrorKind::TooDeep
-    );
+    assert_eq!(State::new(nested(DEPTH_CEILING + 1)).unwrap_err().kind, OpErrorKind::TooDeep);
 }
 
 #[test]
 fn sizes_are_bounded() {
-    let limits = CommandLimits {
-        max_state_bytes: 100,
-        ..CommandLimits::default()
-    };
+    let limits = CommandLimits { max_state_bytes: 100, ..CommandLimits::default() };
     let too_large = |index| Err((index, OpErrorKind::TooLarge));
     let text = "x".repeat(60);
     let add = json!({"op":"add","path":"/a","value":text});
@@ -250,76 +201,35 @@ fn sizes_are_bounded() {
     let insert = json!({"op":"insert_text","path":"/a","pos":0,"text":text});
     assert_eq!(run(json!({}), &json!([add, insert]), &limits), too_large(1));
     // What is replaced or removed makes room.
-    assert!(
-        run(
-            json!({}),
-            &json!([add, add, {"op":"remove","path":"/a"}, add]),
-            &limits
-        )
-        .is_ok()
-    );
+    assert!(run(json!({}), &json!([add, add, {"op":"remove","path":"/a"}, add]), &limits).is_ok());
     // A document over a limit lowered since may shrink but not grow.
     let large = json!({"a": "x".repeat(500), "b": 1});
     let shorter = json!([{"op":"replace","path":"/a","value":"x".repeat(400)}]);
     assert!(run(large.clone(), &shorter, &limits).is_ok());
-    assert!(
-        run(
-            large.clone(),
-            &json!([{"op":"delete_range","path":"/a","pos":0,"len":1}]),
-            &limits
-        )
-        .is_ok()
-    );
-    assert_eq!(
-        run(
-            large,
-            &json!([{"op":"replace","path":"/b","value":22}]),
-            &limits
-        ),
-        too_large(0)
-    );
+    assert!(run(large.clone(), &json!([{"op":"delete_range","path":"/a","pos":0,"len":1}]), &limits).is_ok());
+    assert_eq!(run(large, &json!([{"op":"replace","path":"/b","value":22}]), &limits), too_large(0));
 }
 
 #[test]
 fn what_a_batch_writes_is_bounded() {
     // Copying over the same place does not grow the document, but each copy costs its size.
-    let limits = CommandLimits {
-        max_batch_bytes: 10_000,
-        ..CommandLimits::default()
-    };
+    let limits = CommandLimits { max_batch_bytes: 10_000, ..CommandLimits::default() };
     let doc = json!({"a": "x".repeat(1_000), "b": 0});
-    let copies: Vec<Value> = (0..10)
-        .map(|_| json!({"op":"copy","from":"/a","path":"/b"}))
-        .collect();
-    assert_eq!(
-        run(doc, &json!(copies), &limits),
-        Err((9, OpErrorKind::TooLarge))
-    );
+    let copies: Vec<Value> = (0..10).map(|_| json!({"op":"copy","from":"/a","path":"/b"})).collect();
+    assert_eq!(run(doc, &json!(copies), &limits), Err((9, OpErrorKind::TooLarge)));
     // Doubling ends at the document's limit long before memory does.
-    let doubling: Vec<Value> = (0..100)
-        .map(|n| json!({"op":"copy","from":"/a","path":format!("/a/{n}")}))
-        .collect();
-    let failed = run(
-        json!({"a": {"t": "x".repeat(100)}}),
-        &json!(doubling),
-        &CommandLimits::default(),
-    );
+    let doubling: Vec<Value> = (0..100).map(|n| json!({"op":"copy","from":"/a","path":format!("/a/{n}")})).collect();
+    let failed = run(json!({"a": {"t": "x".repeat(100)}}), &json!(doubling), &CommandLimits::default());
     assert_eq!(failed.unwrap_err().1, OpErrorKind::TooLarge);
 }
 
 #[test]
 fn a_batch_has_at_most_so_many_ops() {
-    let limits = CommandLimits {
-        max_ops: 3,
-        ..CommandLimits::default()
-    };
+    let limits = CommandLimits { max_ops: 3, ..CommandLimits::default() };
     let test = json!({"op":"test","path":"","value":{}});
     assert!(run(json!({}), &json!([test, test, test]), &limits).is_ok());
     let four = json!([test, test, test, test]);
-    assert_eq!(
-        run(json!({}), &four, &limits),
-        Err((3, OpErrorKind::TooManyOps))
-    );
+    assert_eq!(run(json!({}), &four, &limits), Err((3, OpErrorKind::TooManyOps)));
     assert!(run(json!({}), &json!([]), &limits).is_ok());
 }
 
@@ -331,23 +241,12 @@ fn integers_every_client_reads_alike() {
         let ops = json!([{"op":"add","path":"/n","value":[number]}]);
         assert!(run(json!({}), &ops, &limits).is_ok(), "{number}");
     }
-    for number in [
-        json!(max + 1),
-        json!(-max - 1),
-        json!(u64::MAX),
-        json!(i64::MIN),
-    ] {
+    for number in [json!(max + 1), json!(-max - 1), json!(u64::MAX), json!(i64::MIN)] {
         for op in ["add", "set_token"] {
             let ops = json!([{"op":op,"path":"/n","value":{"deep":[number]}}]);
-            assert_eq!(
-                run(json!({}), &ops, &limits),
-                Err((0, OpErrorKind::NumberOutOfRange))
-            );
+            assert_eq!(run(json!({}), &ops, &limits), Err((0, OpErrorKind::NumberOutOfRange)));
         }
-        assert_eq!(
-            State::new(number).unwrap_err().kind,
-            OpErrorKind::NumberOutOfRange
-        );
+        assert_eq!(State::new(number).unwrap_err().kind, OpErrorKind::NumberOutOfRange);
     }
 }
 
@@ -360,10 +259,7 @@ impl Reducer for Clumsy {
     }
 
     fn apply(&self, draft: &mut Draft<'_>, op: &Op) -> Result<(), OpFault> {
-        let note = Op::Add {
-            path: PointerBuf::parse("/log/-").unwrap(),
-            value: json!(op.name()),
-        };
+        let note = Op::Add { path: PointerBuf::parse("/log/-").unwrap(), value: json!(op.name()) };
         draft.apply(&note)?;
         // An edit that fails by itself leaves nothing, and one may go on after it.
         let nowhere = PointerBuf::parse("/no/where").unwrap();
@@ -380,16 +276,10 @@ impl Reducer for Clumsy {
 #[test]
 fn a_reducer_of_ones_own_stays_atomic() {
     let limits = CommandLimits::default();
-    let replace = |n: i64| Op::Replace {
-        path: PointerBuf::parse("/n").unwrap(),
-        value: json!(n),
-    };
+    let replace = |n: i64| Op::Replace { path: PointerBuf::parse("/n").unwrap(), value: json!(n) };
     let mut state = State::new(Clumsy.initial()).unwrap();
     apply_batch(&Clumsy, &mut state, &[replace(1), replace(2)], &limits).unwrap();
-    assert_eq!(
-        state.value(),
-        &json!({"log": ["replace", "replace"], "n": 2})
-    );
+    assert_eq!(state.value(), &json!({"log": ["replace", "replace"], "n": 2}));
     let before = state.clone();
     // Through a trait object, as a service holds it.
     let reducer: &dyn Reducer = &Clumsy;

@@ -1,5 +1,7 @@
 //! Which batches get in each other's way, against the definition taken literally.
 
+#![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
+
 use engines_core::command::rebase::{TouchSet, touches};
 use engines_core::command::{Op, PointerBuf, parse_ops_value};
 use proptest::prelude::*;
@@ -34,11 +36,7 @@ fn above_below_and_beside() {
         ("/", "//x", true),
         ("/list/0", "/list/1", false),
     ] {
-        assert_eq!(
-            meet(replace(left), replace(right)),
-            expected,
-            "{left} {right}"
-        );
+        assert_eq!(meet(replace(left), replace(right)), expected, "{left} {right}");
     }
 }
 
@@ -65,14 +63,8 @@ fn elements_shift_their_siblings() {
         json!({"op":"insert_text","path":"/list/1","pos":0,"text":"x"}),
     ] {
         assert!(!meet(still.clone(), replace.clone()), "{still}");
-        assert!(
-            meet(still.clone(), json!({"op":"remove","path":"/list/0"})),
-            "{still}"
-        );
-        assert!(meet(
-            still,
-            json!({"op":"replace","path":"/list/1","value":2})
-        ));
+        assert!(meet(still.clone(), json!({"op":"remove","path":"/list/0"})), "{still}");
+        assert!(meet(still, json!({"op":"replace","path":"/list/1","value":2})));
     }
     // In the root, and where a member's name is a number.
     assert!(meet(json!({"op":"remove","path":"/0"}), elsewhere));
@@ -85,13 +77,7 @@ fn elements_shift_their_siblings() {
 fn many_commits_of_many_ops() {
     let ops = |commit: usize| -> Vec<Op> {
         let path = |n: usize| PointerBuf::parse(format!("/nodes/c{commit}/n{n}/text")).unwrap();
-        (0..1000)
-            .map(|n| Op::InsertText {
-                path: path(n),
-                pos: 0,
-                text: "x".into(),
-            })
-            .collect()
+        (0..1000).map(|n| Op::InsertText { path: path(n), pos: 0, text: "x".into() }).collect()
     };
     let mine = touches(&ops(500));
     let mut since = TouchSet::default();
@@ -114,13 +100,7 @@ fn paths() -> impl Strategy<Value = PointerBuf> {
 }
 
 fn tests(paths: &[PointerBuf]) -> Vec<Op> {
-    paths
-        .iter()
-        .map(|path| Op::Test {
-            path: path.clone(),
-            value: Value::Null,
-        })
-        .collect()
+    paths.iter().map(|path| Op::Test { path: path.clone(), value: Value::Null }).collect()
 }
 
 proptest! {

@@ -1,8 +1,8 @@
 //! Text ops against text as a vector of characters.
 
-use engines_core::command::{
-    CommandLimits, JsonReducer, Op, OpErrorKind, PointerBuf, State, apply_batch,
-};
+#![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
+
+use engines_core::command::{CommandLimits, JsonReducer, Op, OpErrorKind, PointerBuf, State, apply_batch};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -22,25 +22,11 @@ fn edit(text: &str, op: Op) -> Result<String, OpErrorKind> {
 }
 
 fn insert(text: &str, pos: usize, new: &str) -> Result<String, OpErrorKind> {
-    edit(
-        text,
-        Op::InsertText {
-            path: at(),
-            pos,
-            text: new.into(),
-        },
-    )
+    edit(text, Op::InsertText { path: at(), pos, text: new.into() })
 }
 
 fn delete(text: &str, pos: usize, len: usize) -> Result<String, OpErrorKind> {
-    edit(
-        text,
-        Op::DeleteRange {
-            path: at(),
-            pos,
-            len,
-        },
-    )
+    edit(text, Op::DeleteRange { path: at(), pos, len })
 }
 
 #[test]
@@ -56,12 +42,7 @@ fn positions_count_scalar_values() {
     assert_eq!(delete("e\u{301}", 1, 1).unwrap(), "e");
     assert_eq!(delete("aä漢🦀", 1, 2).unwrap(), "a🦀");
     assert_eq!(delete("abc", 3, 0).unwrap(), "abc");
-    let replaced = Op::ReplaceTextRange {
-        path: at(),
-        pos: 1,
-        len: 2,
-        text: "ß".into(),
-    };
+    let replaced = Op::ReplaceTextRange { path: at(), pos: 1, len: 2, text: "ß".into() };
     assert_eq!(edit("aä漢🦀", replaced).unwrap(), "aß🦀");
 }
 
@@ -82,20 +63,12 @@ fn beyond_the_end_is_an_error() {
 fn only_strings_are_text() {
     for value in [json!(null), json!(5), json!(["a"]), json!({"a": "b"})] {
         let mut state = State::new(json!({"t": value})).unwrap();
-        let op = Op::InsertText {
-            path: at(),
-            pos: 0,
-            text: "x".into(),
-        };
+        let op = Op::InsertText { path: at(), pos: 0, text: "x".into() };
         let error = apply_batch(&JsonReducer, &mut state, &[op], &CommandLimits::default());
         assert_eq!(error.unwrap_err().kind, OpErrorKind::NotText);
     }
     let mut state = State::new(json!({})).unwrap();
-    let op = Op::DeleteRange {
-        path: at(),
-        pos: 0,
-        len: 0,
-    };
+    let op = Op::DeleteRange { path: at(), pos: 0, len: 0 };
     let error = apply_batch(&JsonReducer, &mut state, &[op], &CommandLimits::default());
     assert_eq!(error.unwrap_err().kind, OpErrorKind::PathNotFound);
 }

@@ -1,8 +1,10 @@
 //! Ops from and to JSON: what is wrong is named, what is right comes back as it was.
 
+#![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
+
 use engines_core::command::{
-    CommandLimits, JsonReducer, Op, OpError, OpErrorKind, Reducer, State, apply_batch, parse_ops,
-    parse_ops_for, parse_ops_str, parse_ops_value,
+    CommandLimits, JsonReducer, Op, OpError, OpErrorKind, Reducer, State, apply_batch, parse_ops, parse_ops_for,
+    parse_ops_str, parse_ops_value,
 };
 use proptest::prelude::*;
 use serde_json::value::RawValue;
@@ -30,25 +32,16 @@ fn every_op_round_trips() {
     ]);
     let ops = parse_ops_str(&wire.to_string()).unwrap();
     assert_eq!(parse_ops_value(&wire).unwrap(), ops);
-    assert_eq!(
-        parse_ops(&RawValue::from_string(wire.to_string()).unwrap()).unwrap(),
-        ops
-    );
+    assert_eq!(parse_ops(&RawValue::from_string(wire.to_string()).unwrap()).unwrap(), ops);
     assert_eq!(serde_json::to_value(&ops).unwrap(), wire);
     let text = serde_json::to_string(&ops).unwrap();
     assert_eq!(serde_json::from_str::<Vec<Op>>(&text).unwrap(), ops);
-    assert!(
-        text.starts_with(r#"[{"op":"add","path":"/a","#),
-        "op and path come first: {text}"
-    );
+    assert!(text.starts_with(r#"[{"op":"add","path":"/a","#), "op and path come first: {text}");
     let paths: Vec<&str> = ops[4].paths().map(|path| path.as_str()).collect();
     assert_eq!(paths, ["/b", "/a"]);
     for (op, wire) in ops.iter().zip(wire.as_array().unwrap()) {
         assert_eq!(op.name(), wire["op"]);
-        assert_eq!(
-            op.paths().count(),
-            1 + usize::from(wire.get("from").is_some())
-        );
+        assert_eq!(op.paths().count(), 1 + usize::from(wire.get("from").is_some()));
     }
 }
 
@@ -74,83 +67,34 @@ fn what_is_wrong_is_named() {
         (r#"{"op":"remove"}"#, K::MissingField),
         (r#"{"op":"move","path":"/a"}"#, K::MissingField),
         (r#"{"op":"copy","from":"/a"}"#, K::MissingField),
-        (
-            r#"{"op":"insert_text","path":"/a","pos":1}"#,
-            K::MissingField,
-        ),
-        (
-            r#"{"op":"insert_text","path":"/a","text":"x"}"#,
-            K::MissingField,
-        ),
-        (
-            r#"{"op":"delete_range","path":"/a","pos":1}"#,
-            K::MissingField,
-        ),
+        (r#"{"op":"insert_text","path":"/a","pos":1}"#, K::MissingField),
+        (r#"{"op":"insert_text","path":"/a","text":"x"}"#, K::MissingField),
+        (r#"{"op":"delete_range","path":"/a","pos":1}"#, K::MissingField),
         (r#"{"op":7,"path":"/a"}"#, K::WrongType),
         (r#"{"op":"remove","path":7}"#, K::WrongType),
         (r#"{"op":"remove","path":null}"#, K::WrongType),
-        (
-            r#"{"op":"insert_text","path":"/a","pos":-1,"text":"x"}"#,
-            K::WrongType,
-        ),
-        (
-            r#"{"op":"insert_text","path":"/a","pos":1.5,"text":"x"}"#,
-            K::WrongType,
-        ),
-        (
-            r#"{"op":"insert_text","path":"/a","pos":"1","text":"x"}"#,
-            K::WrongType,
-        ),
-        (
-            r#"{"op":"insert_text","path":"/a","pos":1,"text":null}"#,
-            K::WrongType,
-        ),
-        (
-            r#"{"op":"insert_text","path":"/a","pos":99999999999999999999,"text":"x"}"#,
-            K::WrongType,
-        ),
+        (r#"{"op":"insert_text","path":"/a","pos":-1,"text":"x"}"#, K::WrongType),
+        (r#"{"op":"insert_text","path":"/a","pos":1.5,"text":"x"}"#, K::WrongType),
+        (r#"{"op":"insert_text","path":"/a","pos":"1","text":"x"}"#, K::WrongType),
+        (r#"{"op":"insert_text","path":"/a","pos":1,"text":null}"#, K::WrongType),
+        (r#"{"op":"insert_text","path":"/a","pos":99999999999999999999,"text":"x"}"#, K::WrongType),
         (r#"{"op":"spam","path":"/a"}"#, K::UnknownOp),
         (r#"{"op":"Add","path":"/a","value":1}"#, K::UnknownOp),
         (r#"{"op":"add","path":"a","value":1}"#, K::InvalidPointer),
         (r#"{"op":"add","path":"/a~2","value":1}"#, K::InvalidPointer),
         (r#"{"op":"add","path":"/a~","value":1}"#, K::InvalidPointer),
-        (
-            r##"{"op":"move","path":"/a","from":"#/a"}"##,
-            K::InvalidPointer,
-        ),
-        (
-            r#"{"op":"add","path":"/a","path":"/b","value":1}"#,
-            K::DuplicateField,
-        ),
-        (
-            r#"{"op":"add","path":"/a","value":1,"x":1,"\u0078":2}"#,
-            K::DuplicateField,
-        ),
-        (
-            r#"{"op":"add","path":"/a","value":9007199254740992}"#,
-            K::NumberOutOfRange,
-        ),
-        (
-            r#"{"op":"test","path":"/a","value":[-9007199254740992]}"#,
-            K::NumberOutOfRange,
-        ),
-        (
-            r#"{"op":"add","path":"/a","value":{"n":100000000000000000001}}"#,
-            K::NumberOutOfRange,
-        ),
+        (r##"{"op":"move","path":"/a","from":"#/a"}"##, K::InvalidPointer),
+        (r#"{"op":"add","path":"/a","path":"/b","value":1}"#, K::DuplicateField),
+        (r#"{"op":"add","path":"/a","value":1,"x":1,"\u0078":2}"#, K::DuplicateField),
+        (r#"{"op":"add","path":"/a","value":9007199254740992}"#, K::NumberOutOfRange),
+        (r#"{"op":"test","path":"/a","value":[-9007199254740992]}"#, K::NumberOutOfRange),
+        (r#"{"op":"add","path":"/a","value":{"n":100000000000000000001}}"#, K::NumberOutOfRange),
     ] {
         assert_eq!(kind(&format!("[{bad}]")), (0, expected), "{bad}");
-        assert_eq!(
-            kind(&format!("[{ok}, {ok} ,{bad},{ok}]")),
-            (2, expected),
-            "{bad}"
-        );
+        assert_eq!(kind(&format!("[{ok}, {ok} ,{bad},{ok}]")), (2, expected), "{bad}");
     }
     let error = parse_ops_str(r#"[{"op":"add","path":"/a"}]"#).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "op 0: `value` is missing (missing_field)"
-    );
+    assert_eq!(error.to_string(), "op 0: `value` is missing (missing_field)");
 }
 
 #[test]
@@ -221,10 +165,7 @@ fn custom_ops_are_for_reducers_that_know_them() {
     let raw = RawValue::from_string(wire.into()).unwrap();
     assert_eq!(parse_ops(&raw).unwrap_err().kind, OpErrorKind::UnknownOp);
     let ops = parse_ops_for(&Counting, &raw).unwrap();
-    assert_eq!(
-        serde_json::to_value(&ops).unwrap(),
-        serde_json::from_str::<Value>(wire).unwrap()
-    );
+    assert_eq!(serde_json::to_value(&ops).unwrap(), serde_json::from_str::<Value>(wire).unwrap());
     assert_eq!(ops[0].name(), "increment");
     // A log is read back whoever wrote it; to apply it takes the reducer.
     assert_eq!(serde_json::from_str::<Vec<Op>>(wire).unwrap(), ops);
@@ -232,15 +173,9 @@ fn custom_ops_are_for_reducers_that_know_them() {
     let failed = apply_batch(&JsonReducer, &mut state, &ops, &CommandLimits::default());
     assert_eq!(failed.unwrap_err().kind, OpErrorKind::UnknownOp);
     let other = RawValue::from_string(r#"[{"op":"decrement","path":"/n"}]"#.into()).unwrap();
-    assert_eq!(
-        parse_ops_for(&Counting, &other).unwrap_err().kind,
-        OpErrorKind::UnknownOp
-    );
+    assert_eq!(parse_ops_for(&Counting, &other).unwrap_err().kind, OpErrorKind::UnknownOp);
     let placeless = RawValue::from_string(r#"[{"op":"increment"}]"#.into()).unwrap();
-    assert_eq!(
-        parse_ops_for(&Counting, &placeless).unwrap_err().kind,
-        OpErrorKind::MissingField
-    );
+    assert_eq!(parse_ops_for(&Counting, &placeless).unwrap_err().kind, OpErrorKind::MissingField);
 }
 
 /// JSON that often looks like ops.
@@ -271,19 +206,11 @@ fn almost_ops() -> impl Strategy<Value = Value> {
         ".*".prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 40, 6, |inner| {
-        let keys = prop::sample::select(vec![
-            "op", "path", "from", "value", "pos", "len", "text", "x",
-        ]);
+        let keys = prop::sample::select(vec!["op", "path", "from", "value", "pos", "len", "text", "x"]);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::btree_map(keys, inner, 0..8).prop_map(|members| {
-                Value::Object(
-                    members
-                        .into_iter()
-                        .map(|(k, v)| (k.to_owned(), v))
-                        .collect(),
-                )
-            }),
+            prop::collection::btree_map(keys, inner, 0..8)
+                .prop_map(|members| { Value::Object(members.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),) }),
         ]
     })
 }

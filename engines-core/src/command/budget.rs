@@ -111,12 +111,10 @@ impl Measure {
 /// The size of a value that is part of a document, hence already known not to be too deep.
 pub(super) fn weigh(value: &Value) -> usize {
     match value {
-        Value::Array(items) => items
-            .iter()
-            .fold(PAIR_BYTES, |sum, item| sum + element_bytes() + weigh(item)),
-        Value::Object(members) => members.iter().fold(PAIR_BYTES, |sum, (key, member)| {
-            sum + member_bytes(key) + weigh(member)
-        }),
+        Value::Array(items) => items.iter().fold(PAIR_BYTES, |sum, item| sum + element_bytes() + weigh(item)),
+        Value::Object(members) => {
+            members.iter().fold(PAIR_BYTES, |sum, (key, member)| sum + member_bytes(key) + weigh(member))
+        }
         scalar => scalar_bytes(scalar),
     }
 }
@@ -160,9 +158,5 @@ fn check_number(number: &Number) -> Result<(), OpFault> {
     } else {
         number.as_f64().is_some_and(f64::is_finite)
     };
-    if safe {
-        Ok(())
-    } else {
-        Err(OpFault::new(OpErrorKind::NumberOutOfRange, UNSAFE_INTEGER))
-    }
+    if safe { Ok(()) } else { Err(OpFault::new(OpErrorKind::NumberOutOfRange, UNSAFE_INTEGER)) }
 }

@@ -15,9 +15,8 @@ pub(super) fn has_unsafe_integer(json: &str) -> bool {
             b'"' => at = string_end(bytes, at + 1),
             b'0'..=b'9' => {
                 let end = run_end(bytes, at, |byte| byte.is_ascii_digit());
-                let token_end = run_end(bytes, end, |byte| {
-                    matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')
-                });
+                let token_end =
+                    run_end(bytes, end, |byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
                 let digits = bytes.get(at..end).unwrap_or_default();
                 // JSON has no leading zeros, so that the longer is the larger.
                 let beyond = (digits.len(), digits) > (MAX_SAFE_DIGITS.len(), MAX_SAFE_DIGITS);

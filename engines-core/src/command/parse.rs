@@ -50,9 +50,7 @@ pub fn parse_ops_value(value: &Value) -> Result<Vec<Op>, OpError> {
         return Err(not_a_list().at(0));
     };
     let read = |(index, item): (usize, &Value)| match item {
-        Value::Object(members) => Members::from(members.clone())
-            .into_op(&|_| false)
-            .map_err(|fault| fault.at(index)),
+        Value::Object(members) => Members::from(members.clone()).into_op(&|_| false).map_err(|fault| fault.at(index)),
         _ => Err(not_an_object().at(index)),
     };
     items.iter().enumerate().map(read).collect()
@@ -62,9 +60,7 @@ fn parse(json: &str, custom: &dyn Fn(&str) -> bool) -> Result<Vec<Op>, OpError> 
     let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(json) else {
         return Err(not_a_list().at(0));
     };
-    let read = |(index, item): (usize, &&RawValue)| {
-        parse_one(item.get(), custom).map_err(|fault| fault.at(index))
-    };
+    let read = |(index, item): (usize, &&RawValue)| parse_one(item.get(), custom).map_err(|fault| fault.at(index));
     items.iter().enumerate().map(read).collect()
 }
 
@@ -74,12 +70,8 @@ fn parse_one(json: &str, custom: &dyn Fn(&str) -> bool) -> Result<Op, OpFault> {
     let op = members.into_op(custom)?;
     if has_unsafe_integer(json) {
         // Elsewhere than in the value it is a position beyond any text, or a member we ignore.
-        let members: BTreeMap<String, &RawValue> =
-            serde_json::from_str(json).map_err(|_| unreadable(json))?;
-        if members
-            .get("value")
-            .is_some_and(|value| has_unsafe_integer(value.get()))
-        {
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(|_| unreadable(json))?;
+        if members.get("value").is_some_and(|value| has_unsafe_integer(value.get())) {
             return Err(OpFault::new(OpErrorKind::NumberOutOfRange, UNSAFE_INTEGER));
         }
     }

@@ -68,11 +68,7 @@ impl TouchSet {
     /// Whether a place of one is a place of the other, or lies above or below it. Symmetric.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        let (few, many) = if self.places.len() < other.places.len() {
-            (self, other)
-        } else {
-            (other, self)
-        };
+        let (few, many) = if self.places.len() < other.places.len() { (self, other) } else { (other, self) };
         few.places.iter().any(|place| many.touches(place))
     }
 
