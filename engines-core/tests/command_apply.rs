@@ -87,7 +87,7 @@ fn rooted() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(800))]
 
     #[test]
     fn a_batch_is_its_ops_one_by_one_or_nothing(
@@ -224,6 +224,13 @@ fn what_a_batch_writes_is_bounded() {
 }
 
 #[test]
+fn the_defaults_are_the_wire_contracts() {
+    let limits = CommandLimits::default();
+    assert_eq!((limits.max_ops, limits.max_depth, limits.max_state_bytes), (1_000, 64, 16 << 20));
+    assert_eq!(limits.max_batch_bytes, 64 << 20);
+}
+
+#[test]
 fn a_batch_has_at_most_so_many_ops() {
     let limits = CommandLimits { max_ops: 3, ..CommandLimits::default() };
     let test = json!({"op":"test","path":"","value":{}});
@@ -231,6 +238,15 @@ fn a_batch_has_at_most_so_many_ops() {
     let four = json!([test, test, test, test]);
     assert_eq!(run(json!({}), &four, &limits), Err((3, OpErrorKind::TooManyOps)));
     assert!(run(json!({}), &json!([]), &limits).is_ok());
+}
+
+#[test]
+fn what_was_accepted_can_be_replayed() {
+    let add = json!({"op":"add","path":"/a","value":"x".repeat(100)});
+    let limits = CommandLimits { max_ops: 1, max_depth: 0, max_state_bytes: 50, max_batch_bytes: 50 };
+    assert!(run(json!({}), &json!([add, add]), &limits).is_err());
+    assert!(run(json!({}), &json!([add]), &limits).is_err());
+    assert!(run(json!({}), &json!([add, add]), &CommandLimits::replay()).is_ok());
 }
 
 #[test]
@@ -263,6 +279,8 @@ impl Reducer for Clumsy {
         draft.apply(&note)?;
         // An edit that fails by itself leaves nothing, and one may go on after it.
         let nowhere = PointerBuf::parse("/no/where").unwrap();
+        let log = PointerBuf::parse("/log").unwrap();
+        assert!(draft.apply(&Op::Move { from: log, path: nowhere.clone() }).is_err());
         assert!(draft.apply(&Op::Remove { path: nowhere }).is_err());
         draft.apply(op)?;
         match draft.value()["n"].as_i64() {
@@ -280,6 +298,7 @@ fn a_reducer_of_ones_own_stays_atomic() {
     let mut state = State::new(Clumsy.initial()).unwrap();
     apply_batch(&Clumsy, &mut state, &[replace(1), replace(2)], &limits).unwrap();
     assert_eq!(state.value(), &json!({"log": ["replace", "replace"], "n": 2}));
+    assert_eq!(state, State::new(state.value().clone()).unwrap(), "the size too");
     let before = state.clone();
     // Through a trait object, as a service holds it.
     let reducer: &dyn Reducer = &Clumsy;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 use engines_core::command::{canonical_json, state_hash};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn canonical(value: &Value) -> String {
@@ -78,3 +79,33 @@ fn the_hash_is_over_that_form() {
 }
 
 const HASH: &str = "09d06402b1598786e7403149b3c484b8ab826d83c444852812290076db12646b";
+
+proptest! {
+    /// Byte for byte what a canonicalizer writes that we share nothing but numbers with.
+    #[test]
+    fn as_the_canonicalizer_writes_it(value in values()) {
+        let expected = serde_json_canonicalizer::to_string(&value).unwrap();
+        prop_assert_eq!(canonical(&value), expected);
+    }
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        (-(1_i64 << 53)..(1 << 53)).prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+        "[\\x00-\\x7f]{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        // Keys on both sides of the surrogates, where bytes and UTF-16 units sort differently.
+        let key = "[a-c\"\\\\\u{1}äé\u{e000}\u{fb33}🦀😀]{0,3}";
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map(key, inner, 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}

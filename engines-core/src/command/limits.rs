@@ -1,5 +1,7 @@
 //! How large a command and a document may get.
 
+use crate::limits::Limits;
+
 /// No setting allows deeper documents than this: JSON readers stop at 128 levels, and an op is
 /// carried a few levels deep inside an event.
 pub const DEPTH_CEILING: usize = 100;
@@ -24,10 +26,29 @@ impl CommandLimits {
     pub fn depth(&self) -> usize {
         self.max_depth.min(DEPTH_CEILING)
     }
+
+    /// No limits but [`DEPTH_CEILING`], for replaying batches that were accepted before: a setting
+    /// lowered since must not make a document unreadable.
+    #[must_use]
+    pub const fn replay() -> Self {
+        Self { max_ops: usize::MAX, max_depth: DEPTH_CEILING, max_state_bytes: usize::MAX, max_batch_bytes: usize::MAX }
+    }
 }
 
 impl Default for CommandLimits {
     fn default() -> Self {
-        Self { max_ops: 1_000, max_depth: 64, max_state_bytes: 16 << 20, max_batch_bytes: 64 << 20 }
+        Self::from(&Limits::default())
+    }
+}
+
+impl From<&Limits> for CommandLimits {
+    /// The settings that bear on commands. A batch may write four times a document.
+    fn from(limits: &Limits) -> Self {
+        Self {
+            max_ops: limits.command_ops,
+            max_depth: limits.json_depth,
+            max_state_bytes: limits.canvas_bytes,
+            max_batch_bytes: limits.canvas_bytes.saturating_mul(4),
+        }
     }
 }
