@@ -67,7 +67,7 @@ pub enum Write {
         /// On which condition.
         expect: Expect,
     },
-    /// Append events to a stream, in order.
+    /// Append events to a stream, in order; at least one.
     Append {
         /// The stream.
         key: StreamKey,
@@ -161,7 +161,7 @@ impl Batch {
         self
     }
 
-    /// Appends events to a stream.
+    /// Appends events to a stream; at least one, or [`Batch::check`] refuses it.
     #[must_use]
     pub fn append(mut self, key: StreamKey, expected: ExpectedHead, events: Vec<NewEvent>) -> Self {
         self.writes.push(Write::Append { key, expected, events });

@@ -84,6 +84,10 @@ impl Capabilities {
                 Write::Put { document, .. } if document.tags.len() > self.max_tags => {
                     return too_large("a document has too many tags", self.max_tags);
                 }
+                Write::Append { events, .. } if events.is_empty() => {
+                    let detail = "an append needs at least one event";
+                    return Err(CommitError::Refused(Error::internal("store.commit", detail)));
+                }
                 Write::Append { events, .. } if events.iter().any(|event| event.size() > self.max_event_bytes) => {
                     return too_large("an event is too large", self.max_event_bytes);
                 }

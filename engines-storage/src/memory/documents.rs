@@ -1,0 +1,174 @@
+//! Documents of one kind in one scope: by id, and by time of writing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
+
+use engines_core::{
+    Code, DocId, Error, Result, Timestamp,
+    nexus::{Document, NewDocument, Order, Page, PageToken, Paged, Query},
+};
+
+const BY_ID: &str = "documents.id";
+const BY_TIME: &str = "documents.updated";
+
+/// Documents of one kind.
+#[derive(Default)]
+pub(super) struct Documents {
+    by_id: BTreeMap<DocId, Document>,
+    by_time: BTreeSet<(Timestamp, DocId)>,
+}
+
+impl Documents {
+    pub(super) fn get(&self, id: &DocId) -> Option<&Document> {
+        self.by_id.get(id)
+    }
+
+    /// Writes; returns the new version and the bytes freed.
+    pub(super) fn put(&mut self, new: NewDocument, at: Timestamp) -> (u64, usize) {
+        let old = self.take(&new.id);
+        let freed = old.as_ref().map_or(0, size);
+        let version = old.as_ref().map_or(0, |old| old.version) + 1;
+        let NewDocument { kind, id, tags, body } = new;
+        self.by_time.insert((at, id.clone()));
+        let document = Document {
+            kind,
+            id: id.clone(),
+            version,
+            created_at: old.map_or(at, |old| old.created_at),
+            updated_at: at,
+            tags,
+            body,
+        };
+        self.by_id.insert(id, document);
+        (version, freed)
+    }
+
+    /// Deletes; returns the bytes freed.
+    pub(super) fn delete(&mut self, id: &DocId) -> usize {
+        self.take(id).as_ref().map_or(0, size)
+    }
+
+    fn take(&mut self, id: &DocId) -> Option<Document> {
+        let old = self.by_id.remove(id)?;
+        self.by_time.remove(&(old.updated_at, id.clone()));
+        Some(old)
+    }
+
+    pub(super) fn query(&self, query: &Query, page: &Page) -> Result<Paged<Document>> {
+        let wanted = |document: &&Document| query.tags.iter().all(|tag| document.tags.contains(tag));
+        let limit = page.limit.max(1);
+        let count = limit.saturating_add(1);
+        let range = Range::new(query);
+        match query.order {
+            Order::IdAscending => {
+                let range = range.after(resume_id(page)?);
+                let items = range.of(&self.by_id).filter(wanted).take(count);
+                Ok(Paged::cut(items.cloned().collect(), limit, by_id))
+            }
+            Order::IdDescending => {
+                let range = range.before(resume_id(page)?);
+                let items = range.of(&self.by_id).rev().filter(wanted).take(count);
+                Ok(Paged::cut(items.cloned().collect(), limit, by_id))
+            }
+            Order::UpdatedDescending => {
+                let end = resume_time(page)?.map_or(Bound::Unbounded, Bound::Excluded);
+                let newest = self.by_time.range((Bound::Unbounded, end)).rev();
+                let items = newest
+                    .filter(|(_, id)| range.contains(id))
+                    .filter_map(|(_, id)| self.by_id.get(id))
+                    .filter(wanted)
+                    .take(count);
+                Ok(Paged::cut(items.cloned().collect(), limit, by_time))
+            }
+        }
+    }
+}
+
+/// Checks a page's token where there is nothing to list.
+pub(super) fn check_page(query: &Query, page: &Page) -> Result<()> {
+    match query.order {
+        Order::UpdatedDescending => resume_time(page).map(drop),
+        _ => resume_id(page).map(drop),
+    }
+}
+
+pub(super) fn size(document: &Document) -> usize {
+    super::space::OVERHEAD + document.body.get().len() + document.tags.iter().map(String::len).sum::<usize>()
+}
+
+fn by_id(last: &Document) -> PageToken {
+    PageToken::new(BY_ID, [last.id.to_string()])
+}
+
+fn by_time(last: &Document) -> PageToken {
+    PageToken::new(BY_TIME, [last.updated_at.as_millis().to_string(), last.id.to_string()])
+}
+
+fn invalid() -> Error {
+    Error::new(Code::CursorInvalid, "memory.query", "the cursor is malformed; use `next` unchanged")
+}
+
+fn resume_id(page: &Page) -> Result<Option<DocId>> {
+    let Some(text) = &page.after else { return Ok(None) };
+    let [id] = PageToken::decode(BY_ID, text)?;
+    DocId::new(id).map(Some).map_err(|_| invalid())
+}
+
+fn resume_time(page: &Page) -> Result<Option<(Timestamp, DocId)>> {
+    let Some(text) = &page.after else { return Ok(None) };
+    let [millis, id] = PageToken::decode(BY_TIME, text)?;
+    let millis = millis.parse().map_err(|_| invalid())?;
+    Ok(Some((Timestamp::from_millis(millis), DocId::new(id).map_err(|_| invalid())?)))
+}
+
+/// An id range that may be empty: `BTreeMap::range` must not be asked for one whose start is behind its end.
+struct Range {
+    start: Bound<DocId>,
+    end: Bound<DocId>,
+}
+
+impl Range {
+    fn new(query: &Query) -> Self {
+        let bound = |id: &Option<DocId>| id.clone().map_or(Bound::Unbounded, Bound::Included);
+        Self { start: bound(&query.from_id), end: bound(&query.to_id) }
+    }
+
+    /// Without what is up to `id`.
+    fn after(mut self, id: Option<DocId>) -> Self {
+        if let Some(id) = id
+            && !matches!(&self.start, Bound::Included(start) if *start > id)
+        {
+            self.start = Bound::Excluded(id);
+        }
+        self
+    }
+
+    /// Without what is from `id` on.
+    fn before(mut self, id: Option<DocId>) -> Self {
+        if let Some(id) = id
+            && !matches!(&self.end, Bound::Included(end) if *end < id)
+        {
+            self.end = Bound::Excluded(id);
+        }
+        self
+    }
+
+    fn contains(&self, id: &DocId) -> bool {
+        use std::ops::RangeBounds;
+        (self.start.as_ref(), self.end.as_ref()).contains(id)
+    }
+
+    fn of(self, map: &BTreeMap<DocId, Document>) -> impl DoubleEndedIterator<Item = &Document> {
+        let empty = match (&self.start, &self.end) {
+            (Bound::Included(start), Bound::Included(end)) => start > end,
+            (Bound::Included(start) | Bound::Excluded(start), Bound::Included(end) | Bound::Excluded(end)) => {
+                start >= end
+            }
+            _ => false,
+        };
+        let range = (!empty).then(|| map.range((self.start, self.end)));
+        range.into_iter().flatten().map(|(_, document)| document)
+    }
+}

@@ -1,0 +1,26 @@
+//! A store in memory: every rule of the contract, nothing on disk.
+//!
+//! For tests, examples and small tools. A batch takes effect on the first poll of its commit, under one lock that is never held
+//! across an `await`; readers share it. What it keeps is bounded by [`MemoryLimits`].
+//!
+//! ```
+//! use engines_core::{clock::{Clock, IdGenerator, SystemClock}, nexus::{Batch, Expect, Kind, NewDocument}, DocId, Env, Scope, Store, TenantId};
+//! use engines_storage::MemoryStore;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! const NOTE: Kind = Kind::known("note");
+//! let store = MemoryStore::new(&IdGenerator::from_os()?);
+//! let scope = Scope::new(TenantId::new("t_acme")?, Env::Dev);
+//! let note = NewDocument::new(NOTE, DocId::new("n1")?, &"hello")?;
+//! store.commit(&scope, Batch::new(SystemClock.now()).put(note, Expect::Absent)).await?;
+//! assert!(store.get(&scope, &NOTE, &DocId::new("n1")?).await?.is_some());
+//! # Ok(()) }
+//! ```
+
+mod apply;
+mod documents;
+mod limits;
+mod space;
+mod store;
+
+pub use self::{limits::MemoryLimits, store::MemoryStore};

@@ -1,0 +1,120 @@
+//! What one scope holds.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use engines_core::{
+    Code, Error, Result,
+    audit::{AuditEntry, AuditFilter},
+    event::{EventFilter, StoredEvent},
+    nexus::{Head, Kind, Page, PageToken, Paged, Receipt},
+    stream::{NewEvent, Seq, StreamEvent, StreamKey},
+};
+
+use super::documents::Documents;
+
+/// Bytes counted for each kept thing besides its content.
+pub(super) const OVERHEAD: usize = 256;
+
+const EVENTS: &str = "events";
+const AUDIT: &str = "audit";
+
+/// What one scope holds.
+#[derive(Default)]
+pub(super) struct Space {
+    pub(super) documents: HashMap<Kind, Documents>,
+    pub(super) streams: HashMap<StreamKey, Log>,
+    /// The event with `seq` n is at n − 1.
+    pub(super) events: Vec<Arc<StoredEvent>>,
+    pub(super) audit: Vec<AuditEntry>,
+    /// By realm, then key.
+    pub(super) receipts: HashMap<String, HashMap<String, (Receipt, [u8; 32])>>,
+}
+
+impl Space {
+    pub(super) fn events(&self, filter: &EventFilter, page: &Page) -> Result<Paged<StoredEvent>> {
+        let limit = page.limit.max(1);
+        let rest = self.events.get(resume(EVENTS, page)?..).unwrap_or_default();
+        let found = rest.iter().filter(|event| filter.matches(event)).take(limit.saturating_add(1));
+        let items = found.map(|event| StoredEvent::clone(event)).collect();
+        Ok(Paged::cut(items, limit, |last: &StoredEvent| PageToken::new(EVENTS, [last.seq.to_string()])))
+    }
+
+    pub(super) fn audit(&self, filter: &AuditFilter, page: &Page) -> Result<Paged<AuditEntry>> {
+        let limit = page.limit.max(1);
+        let start = resume(AUDIT, page)?;
+        let rest = self.audit.iter().enumerate().skip(start);
+        let found = rest.filter(|(_, entry)| filter.matches(entry)).take(limit.saturating_add(1));
+        let items = found.map(|(place, entry)| (place, entry.clone())).collect();
+        let cut = Paged::cut(items, limit, |(place, _)| PageToken::new(AUDIT, [(place + 1).to_string()]));
+        Ok(cut.map(|(_, entry)| entry))
+    }
+}
+
+/// Checks the token of a page of nothing.
+pub(super) fn check_events_page(page: &Page) -> Result<()> {
+    resume(EVENTS, page).map(drop)
+}
+
+/// As [`check_events_page`].
+pub(super) fn check_audit_page(page: &Page) -> Result<()> {
+    resume(AUDIT, page).map(drop)
+}
+
+/// How many items come before the page.
+fn resume(list: &'static str, page: &Page) -> Result<usize> {
+    let Some(text) = &page.after else { return Ok(0) };
+    let [place] = PageToken::decode(list, text)?;
+    place
+        .parse()
+        .map_err(|_| Error::new(Code::CursorInvalid, "memory.page", "the cursor is malformed; use `next` unchanged"))
+}
+
+/// One stream.
+#[derive(Default)]
+pub(super) struct Log {
+    /// How many events retention took.
+    trimmed: u64,
+    events: VecDeque<StreamEvent>,
+}
+
+impl Log {
+    pub(super) fn head(&self) -> Head {
+        Head { seq: Seq(self.trimmed + self.events.len() as u64), first: Seq(self.trimmed + 1) }
+    }
+
+    /// Appends; returns the first and last place.
+    pub(super) fn append(&mut self, events: Vec<NewEvent>) -> (Seq, Seq) {
+        let first = self.head().seq.next();
+        for (seq, event) in (first.0..).zip(events) {
+            self.events.push_back(StreamEvent { seq: Seq(seq), event });
+        }
+        (first, self.head().seq)
+    }
+
+    /// Forgets what is before `first`, which is at most one past the head; returns the bytes freed.
+    pub(super) fn trim(&mut self, first: Seq) -> usize {
+        let mut freed = 0;
+        while self.trimmed + 1 < first.0 {
+            let Some(event) = self.events.pop_front() else { break };
+            self.trimmed += 1;
+            freed += OVERHEAD + event.event.size();
+        }
+        freed
+    }
+
+    pub(super) fn read(&self, after: Seq, limit: usize, max_bytes: usize) -> Vec<StreamEvent> {
+        let skip = usize::try_from(after.0.saturating_sub(self.trimmed)).unwrap_or(usize::MAX);
+        let mut bytes = 0_usize;
+        let rest = self.events.iter().skip(skip).take(limit);
+        rest.take_while(|event| {
+            let fits = bytes == 0 || bytes.saturating_add(event.event.size()) <= max_bytes;
+            bytes += event.event.size().max(1);
+            fits
+        })
+        .cloned()
+        .collect()
+    }
+}

@@ -1,0 +1,150 @@
+//! The store.
+
+use std::{
+    fmt,
+    sync::{PoisonError, RwLock, RwLockReadGuard},
+};
+
+use async_trait::async_trait;
+use engines_core::{
+    DocId, Result, Scope, Store,
+    audit::{AuditEntry, AuditFilter},
+    clock::IdGenerator,
+    event::{EventFilter, StoredEvent},
+    nexus::{
+        Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
+        Paged, Query, Receipt,
+    },
+    stream::{LogId, Seq, StreamEvent, StreamKey},
+};
+use futures_util::stream;
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::{MemoryLimits, apply::State, documents, space};
+
+/// A store in memory. See the [module](super).
+pub struct MemoryStore {
+    limits: MemoryLimits,
+    log_id: LogId,
+    state: RwLock<State>,
+    changes: broadcast::Sender<Change>,
+}
+
+impl MemoryStore {
+    /// An empty store with the default limits; the log's id comes from `ids`.
+    #[must_use]
+    pub fn new(ids: &IdGenerator) -> Self {
+        Self::with_limits(ids, MemoryLimits::default())
+    }
+
+    /// An empty store with these limits.
+    #[must_use]
+    pub fn with_limits(ids: &IdGenerator, limits: MemoryLimits) -> Self {
+        let (changes, _) = broadcast::channel(limits.change_queue.max(1));
+        Self { limits, log_id: LogId::from_bytes(ids.bytes()), state: RwLock::default(), changes }
+    }
+
+    /// Nothing that runs under the lock can leave it half done, so a poisoned lock is as good as any.
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Store for MemoryStore {
+    fn capabilities(&self) -> Capabilities {
+        self.limits.capabilities()
+    }
+
+    fn log_id(&self) -> LogId {
+        self.log_id
+    }
+
+    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
+        batch.check(&self.capabilities())?;
+        let system = Scope::system().map_err(CommitError::Backend)?;
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let (receipt, change) = state.commit(scope, &system, batch, self.limits.total_bytes)?;
+        if let Some(change) = change {
+            // Sent under the lock, so that wake-ups come in the order of commits. Without readers it goes nowhere.
+            let _ = self.changes.send(change);
+        }
+        Ok(receipt)
+    }
+
+    async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>> {
+        Ok(self.state().receipt(scope, once).cloned())
+    }
+
+    async fn get(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<Document>> {
+        Ok(self.state().space(scope).and_then(|space| space.documents.get(kind)?.get(id)).cloned())
+    }
+
+    async fn query(&self, scope: &Scope, query: &Query, page: Page) -> Result<Paged<Document>> {
+        let state = self.state();
+        match state.space(scope).and_then(|space| space.documents.get(&query.kind)) {
+            Some(documents) => documents.query(query, &page),
+            None => documents::check_page(query, &page).map(|()| nothing()),
+        }
+    }
+
+    async fn read(&self, scope: &Scope, key: &StreamKey, after: Seq, limit: usize) -> Result<Vec<StreamEvent>> {
+        let state = self.state();
+        let log = state.space(scope).and_then(|space| space.streams.get(key));
+        Ok(log.map(|log| log.read(after, limit, self.limits.read_bytes)).unwrap_or_default())
+    }
+
+    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<Head> {
+        Ok(self.state().head(scope, key))
+    }
+
+    async fn events(&self, scope: &Scope, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>> {
+        match self.state().space(scope) {
+            Some(space) => space.events(filter, &page),
+            None => space::check_events_page(&page).map(|()| nothing()),
+        }
+    }
+
+    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
+        match self.state().space(scope) {
+            Some(space) => space.audit(filter, &page),
+            None => space::check_audit_page(&page).map(|()| nothing()),
+        }
+    }
+
+    fn changes(&self) -> Changes {
+        Box::pin(stream::unfold(self.changes.subscribe(), |mut receiver| async move {
+            match receiver.recv().await {
+                Ok(change) => Some((change, receiver)),
+                Err(RecvError::Lagged(_)) => Some((Change::Missed, receiver)),
+                Err(RecvError::Closed) => None,
+            }
+        }))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl EventFeed for MemoryStore {
+    async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
+        Ok(self.state().feed(position, limit))
+    }
+}
+
+fn nothing<T>() -> Paged<T> {
+    Paged { items: Vec::new(), next: None }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("log_id", &self.log_id)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
