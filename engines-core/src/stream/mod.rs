@@ -7,7 +7,7 @@ mod key;
 mod routing;
 
 pub use self::{
-    cursor::{Cursor, LogId, Position, Resume},
+    cursor::{Cursor, CursorTemplate, LogId, Position, Resume},
     envelope::{Envelope, ReplayMiss},
     event::{EventType, Ids, Meta, NewEvent, Persist, Priority, Seq, StreamEvent},
     key::{StreamKey, StreamKind},

@@ -1,0 +1,132 @@
+//! Following streams: who may, whether they exist, and what belongs together in one subscription.
+
+use std::sync::Arc;
+
+use engines_core::{
+    Action, Code, DocId, Error, Guard, RequestContext, Result, Store, StreamKey, nexus::Kind, stream::StreamKind,
+};
+
+use crate::hub::{Follow, Hub, Start, Subscription};
+
+/// The documents whose existence is a stream's existence.
+const THREAD: Kind = Kind::known("thread");
+const CANVAS: Kind = Kind::known("canvas");
+
+/// What of a canvas or thread to follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Channels {
+    /// A canvas's commits, a thread's messages.
+    pub log: bool,
+    /// A canvas's artifacts.
+    pub artifacts: bool,
+    /// Gestures and presence: live only.
+    pub live: bool,
+}
+
+impl Default for Channels {
+    fn default() -> Self {
+        Self { log: true, artifacts: true, live: false }
+    }
+}
+
+impl Channels {
+    /// Reads a list such as `commits,gestures`.
+    ///
+    /// # Errors
+    /// `BODY_INVALID` for a name that is no channel, or for none at all.
+    pub fn parse(list: &str) -> Result<Self> {
+        let mut channels = Self { log: false, artifacts: false, live: false };
+        for name in list.split(',').map(str::trim) {
+            match name {
+                "commits" | "messages" => channels.log = true,
+                "artifacts" => channels.artifacts = true,
+                "gestures" | "presence" => channels.live = true,
+                _ => {
+                    let detail = "the channels are commits (messages in a thread), artifacts, gestures and presence";
+                    return Err(Error::body("stream.follow", "channels", detail));
+                }
+            }
+        }
+        Ok(channels)
+    }
+}
+
+/// Opens subscriptions for those who may.
+#[derive(Clone)]
+pub struct FollowService {
+    store: Arc<dyn Store>,
+    guard: Guard,
+    hub: Hub,
+}
+
+impl FollowService {
+    /// Over a hub.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, guard: Guard, hub: Hub) -> Self {
+        Self { store, guard, hub }
+    }
+
+    /// The hub.
+    #[must_use]
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Follows a thread, a canvas or a canvas's artifacts.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when it does not exist in the caller's scope, `CURSOR_INVALID` for a cursor of something else,
+    /// `ROLE_INSUFFICIENT` or a gate's refusal.
+    pub async fn open(
+        &self,
+        context: &RequestContext,
+        key: &StreamKey,
+        channels: Channels,
+        start: Start,
+    ) -> Result<Subscription> {
+        self.check(context, key, follow_action(key)).await?;
+        let id = engines_core::ResourceId::new(key.id())?;
+        let mut keys = Vec::with_capacity(2);
+        match key.kind() {
+            StreamKind::Canvas => {
+                keys.extend(channels.log.then(|| key.clone()));
+                keys.extend(channels.artifacts.then(|| StreamKey::artifacts(&id)));
+            }
+            _ => keys.extend((channels.log || channels.artifacts).then(|| key.clone())),
+        }
+        let live = channels.live.then(|| key.clone());
+        let snapshot_ref = (key.kind() == StreamKind::Canvas).then(|| format!("/canvas/{id}/snapshot"));
+        self.hub.subscribe(context.scope(), Follow { keys, live, start, snapshot_ref }).await
+    }
+
+    /// Lets the call in and checks that what the stream belongs to exists.
+    pub(crate) async fn check(&self, context: &RequestContext, key: &StreamKey, action: Action) -> Result<()> {
+        let _permit = self.guard.admit(context, action, key.as_str()).await?;
+        let kind = match key.kind() {
+            StreamKind::Chat => THREAD,
+            StreamKind::Canvas | StreamKind::Artifacts => CANVAS,
+            _ => return Err(Error::new(Code::NotFound, "stream.follow", "there is no such stream")),
+        };
+        match self.store.get(context.scope(), &kind, &DocId::new(key.id())?).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::not_found("stream.follow", "stream")),
+        }
+    }
+
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.guard
+    }
+}
+
+fn follow_action(key: &StreamKey) -> Action {
+    match key.kind() {
+        StreamKind::Chat => Action::ChatFollow,
+        _ => Action::CanvasFollow,
+    }
+}
+
+impl std::fmt::Debug for FollowService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FollowService").field("hub", &self.hub).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+//! An event, encoded once and shared by everyone who is told.
+
+use bytes::Bytes;
+use engines_core::{
+    Cursor, Envelope, Error, Result, Scope, StreamEvent, StreamKey,
+    stream::{NewEvent, ReplayMiss, Seq},
+};
+use serde::Serialize;
+
+use crate::sse;
+
+/// What a frame carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameKind {
+    /// A durable event: which of the subscription's streams, and its place there.
+    Durable {
+        /// Index into the subscription's streams.
+        stream: usize,
+        /// Its place.
+        seq: Seq,
+    },
+    /// Something live only.
+    Ephemeral,
+    /// The events after the reader's cursor are gone; the live tail follows.
+    ReplayMiss,
+}
+
+/// One encoded event: the SSE form, of which the JSON envelope is a slice. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    kind: FrameKind,
+    sse: Bytes,
+    json_at: u32,
+}
+
+impl Frame {
+    /// A durable event.
+    ///
+    /// # Errors
+    /// When the event does not serialise, which its types rule out.
+    pub(crate) fn durable(
+        stream: usize,
+        scope: &Scope,
+        key: &StreamKey,
+        event: &StreamEvent,
+        cursor: &Cursor,
+    ) -> Result<Self> {
+        let id = cursor.to_string();
+        let kind = FrameKind::Durable { stream, seq: event.seq };
+        Self::encode(kind, Some(&id), &event.event.event_type, &Envelope::durable(scope, key, event, cursor))
+    }
+
+    /// What is live only, as it came over the relay: its type and its envelope.
+    pub(crate) fn relayed(event_type: &str, envelope: &[u8]) -> Self {
+        let (sse, json_at) = sse::encode(None, event_type, envelope);
+        Self { kind: FrameKind::Ephemeral, sse, json_at }
+    }
+
+    /// The notice that events are gone.
+    ///
+    /// # Errors
+    /// As [`Frame::durable`].
+    pub(crate) fn replay_miss(miss: &ReplayMiss) -> Result<Self> {
+        Self::encode(FrameKind::ReplayMiss, None, "error", miss)
+    }
+
+    fn encode(kind: FrameKind, id: Option<&str>, event_type: &str, body: &impl Serialize) -> Result<Self> {
+        let json = serde_json::to_vec(body).map_err(|error| Error::internal("stream.encode", error))?;
+        let (sse, json_at) = sse::encode(id, event_type, &json);
+        Ok(Self { kind, sse, json_at })
+    }
+
+    /// What it carries.
+    #[must_use]
+    pub fn kind(&self) -> FrameKind {
+        self.kind
+    }
+
+    /// The SSE form: `id`, `event`, `data` and the blank line.
+    #[must_use]
+    pub fn sse(&self) -> &Bytes {
+        &self.sse
+    }
+
+    /// The JSON envelope.
+    #[must_use]
+    pub fn json(&self) -> Bytes {
+        let end = self.sse.len().saturating_sub(2);
+        self.sse.slice((self.json_at as usize).min(end)..end)
+    }
+
+    /// Bytes it holds in memory.
+    #[must_use]
+    pub(crate) fn size(&self) -> usize {
+        self.sse.len() + std::mem::size_of::<Self>()
+    }
+}
+
+/// How something live only travels over the relay: its type, a line feed, its envelope.
+pub(crate) fn relay_payload(scope: &Scope, key: &StreamKey, event: &NewEvent) -> Result<Bytes> {
+    let mut payload = event.event_type.as_bytes().to_vec();
+    payload.push(b'\n');
+    serde_json::to_writer(&mut payload, &Envelope::ephemeral(scope, key, event))
+        .map_err(|error| Error::internal("stream.encode", error))?;
+    Ok(payload.into())
+}
+
+/// Reads a relay's payload; anything else than ours is passed over.
+pub(crate) fn from_relay(payload: &[u8]) -> Option<Frame> {
+    let at = payload.iter().position(|byte| *byte == b'\n')?;
+    let (event_type, envelope) = payload.split_at(at);
+    Some(Frame::relayed(std::str::from_utf8(event_type).ok()?, envelope.get(1..)?))
+}

@@ -1,0 +1,290 @@
+//! A reader's place in a feed: catch-up from the log, then the live tail, with no gap between.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use engines_core::{
+    Code, Cursor, Error, Result, StreamKey,
+    nexus::Head,
+    stream::{Position, ReplayMiss, Resume, Seq},
+};
+
+use super::{
+    Follow, Frame, Inner,
+    feed::{Feed, PAGE},
+    frame::FrameKind,
+};
+
+/// Where a subscription begins.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Start {
+    /// What is appended from now on.
+    #[default]
+    Live,
+    /// The first event there is.
+    Beginning,
+    /// Behind this cursor.
+    After(Cursor),
+}
+
+/// A subscription: yields each durable event once and in order, and what is live only as far as the reader keeps up.
+///
+/// Cancel-safe: dropping the future of [`Subscription::next`] loses nothing.
+pub struct Subscription {
+    hub: Arc<Inner>,
+    feed: Arc<Feed>,
+    slot: usize,
+    waker: Option<Waker>,
+    /// The last place handed out (or put into `ready`) of each stream.
+    at: Vec<Seq>,
+    state: State,
+    live_next: u64,
+    ready: VecDeque<Frame>,
+    snapshot_ref: Option<Box<str>>,
+}
+
+type Page = Pin<Box<dyn Future<Output = Result<CaughtUp>> + Send>>;
+
+enum State {
+    /// Reading the ring from this index.
+    Live(u64),
+    /// Reading the log.
+    Behind(Page),
+    Ended,
+}
+
+/// A page of the log, encoded, and where the reader is after it.
+struct CaughtUp {
+    frames: Vec<Frame>,
+    at: Vec<Seq>,
+}
+
+impl Subscription {
+    pub(super) async fn open(hub: Arc<Inner>, feed: Arc<Feed>, follow: Follow) -> Result<Self> {
+        if hub.closed.load(Ordering::Acquire) {
+            return Err(Error::new(
+                Code::ShuttingDown,
+                "stream.subscribe",
+                "this node is going away; come back to another",
+            )
+            .retry_after(Duration::from_secs(1)));
+        }
+        let mut heads = Vec::with_capacity(follow.keys.len());
+        for key in &follow.keys {
+            heads.push(hub.store.head(feed.scope(), key).await?);
+        }
+        let resume = match &follow.start {
+            Start::After(cursor) => cursor.resume(hub.store.log_id(), feed.scope(), &follow.keys)?,
+            Start::Beginning => Resume::From(places(&follow.keys, &heads, |head| Seq(head.first.0.saturating_sub(1)))),
+            Start::Live => Resume::From(places(&follow.keys, &heads, |head| head.seq)),
+        };
+        let mut ready = VecDeque::new();
+        let mut at: Vec<Seq> = heads.iter().map(|head| head.seq).collect();
+        match resume {
+            Resume::OtherLog => {
+                let head_seq = heads.first().map(|head| head.seq).unwrap_or_default();
+                ready.push_back(miss(head_seq, follow.snapshot_ref.as_deref())?);
+            }
+            Resume::From(places) => {
+                for ((place, at), head) in places.iter().zip(&mut at).zip(&heads) {
+                    if gone(place.seq, *head) {
+                        ready.push_back(miss(head.seq, follow.snapshot_ref.as_deref())?);
+                    } else {
+                        *at = place.seq;
+                    }
+                }
+            }
+        }
+        hub.counters.subscribers.fetch_add(1, Ordering::Relaxed);
+        let slot = feed.wakers.add();
+        let live_next = feed.lock_live().end();
+        let state = State::Live(feed.lock_ring().first());
+        let mut subscription = Self {
+            hub,
+            feed,
+            slot,
+            waker: None,
+            at,
+            state,
+            live_next,
+            ready,
+            snapshot_ref: follow.snapshot_ref.map(Into::into),
+        };
+        if !subscription.feed.lock_ring().covers(&subscription.at) {
+            subscription.state = State::Behind(subscription.page());
+        }
+        Ok(subscription)
+    }
+
+    /// The streams it follows.
+    #[must_use]
+    pub fn keys(&self) -> &[StreamKey] {
+        self.feed.keys()
+    }
+
+    /// The next event; none when the hub closes.
+    ///
+    /// # Errors
+    /// When the log cannot be read; the subscription ends, and its reader may come back with its last cursor.
+    pub async fn next(&mut self) -> Option<Result<Frame>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// As [`Subscription::next`], for those who write their own futures.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame>>> {
+        loop {
+            if let Some(frame) = self.ready.pop_front() {
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            match &mut self.state {
+                State::Ended => return Poll::Ready(None),
+                _ if self.hub.closed.load(Ordering::Acquire) => {
+                    self.state = State::Ended;
+                    return Poll::Ready(None);
+                }
+                State::Behind(page) => {
+                    let Poll::Ready(page) = page.as_mut().poll(cx) else {
+                        // Registered here too, so that closing wakes a reader that waits for the log.
+                        if self.register(cx) {
+                            continue;
+                        }
+                        return Poll::Pending;
+                    };
+                    match page {
+                        Ok(page) => self.caught_up(page),
+                        Err(error) => {
+                            self.state = State::Ended;
+                            return Poll::Ready(Some(Err(error)));
+                        }
+                    }
+                }
+                State::Live(next) => {
+                    let next = *next;
+                    if self.feed.ends() == (next, self.live_next) {
+                        // After registering look again: an event in between must not be slept through.
+                        if self.register(cx) {
+                            continue;
+                        }
+                        return Poll::Pending;
+                    }
+                    self.take_live(next);
+                    self.take_ephemeral();
+                }
+            }
+        }
+    }
+
+    /// Makes sure that this task is woken; says whether anything had to be changed for that.
+    fn register(&mut self, cx: &Context<'_>) -> bool {
+        if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return false;
+        }
+        self.waker = Some(cx.waker().clone());
+        self.feed.wakers.set(self.slot, cx.waker().clone());
+        true
+    }
+
+    /// Takes what the ring has from `next` on, or falls back to the log.
+    fn take_live(&mut self, next: u64) {
+        let ring = self.feed.lock_ring();
+        let Some(frames) = ring.since(next) else {
+            drop(ring);
+            self.hub.counters.behind.fetch_add(1, Ordering::Relaxed);
+            self.state = State::Behind(self.page());
+            return;
+        };
+        for frame in frames {
+            if let FrameKind::Durable { stream, seq } = frame.kind()
+                && let Some(at) = self.at.get_mut(stream)
+                && *at < seq
+            {
+                *at = seq;
+                self.ready.push_back(frame.clone());
+            }
+        }
+        self.state = State::Live(ring.end());
+    }
+
+    /// Takes what is live only; what has fallen out of its ring is lost to this reader, and counted.
+    fn take_ephemeral(&mut self) {
+        if self.feed.ends().1 == self.live_next {
+            return;
+        }
+        let ring = self.feed.lock_live();
+        let from = self.live_next.max(ring.first());
+        self.hub.counters.dropped_ephemeral.fetch_add(from - self.live_next, Ordering::Relaxed);
+        self.ready.extend(ring.since(from).into_iter().flatten().cloned());
+        self.live_next = ring.end();
+    }
+
+    fn caught_up(&mut self, page: CaughtUp) {
+        self.at = page.at;
+        self.ready.extend(page.frames);
+        let ring = self.feed.lock_ring();
+        if ring.covers(&self.at) {
+            self.state = State::Live(ring.first());
+        } else {
+            drop(ring);
+            self.state = State::Behind(self.page());
+        }
+    }
+
+    /// Reads the next page of the first stream in which this reader is behind the ring.
+    fn page(&self) -> Page {
+        let (hub, feed, mut at) = (Arc::clone(&self.hub), Arc::clone(&self.feed), self.at.clone());
+        let snapshot_ref = self.snapshot_ref.clone();
+        Box::pin(async move {
+            let mut frames = Vec::new();
+            for (stream, key) in feed.keys().iter().enumerate() {
+                let Some(place) = at.get(stream).copied() else { continue };
+                if feed.lock_ring().covers_stream(stream, place) {
+                    continue;
+                }
+                let events = hub.store.read(feed.scope(), key, place, PAGE).await?;
+                if events.first().is_some_and(|event| event.seq == place.next()) {
+                    frames = feed.encode(stream, &events, &mut at)?;
+                    break;
+                }
+                let head = hub.store.head(feed.scope(), key).await?;
+                frames.push(miss(head.seq, snapshot_ref.as_deref())?);
+                if let Some(at) = at.get_mut(stream) {
+                    *at = head.seq.max(place);
+                }
+                break;
+            }
+            Ok(CaughtUp { frames, at })
+        })
+    }
+}
+
+fn places(keys: &[StreamKey], heads: &[Head], seq: impl Fn(&Head) -> Seq) -> Vec<Position> {
+    keys.iter().zip(heads).map(|(key, head)| Position { key: key.clone(), seq: seq(head) }).collect()
+}
+
+/// Whether the events after `place` are not (or no longer) in a log with this head.
+fn gone(place: Seq, head: Head) -> bool {
+    place > head.seq || place.next() < head.first
+}
+
+fn miss(head_seq: Seq, snapshot_ref: Option<&str>) -> Result<Frame, Error> {
+    Frame::replay_miss(&ReplayMiss { head_seq, snapshot_ref: snapshot_ref.map(str::to_owned) })
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.feed.wakers.remove(self.slot);
+        self.hub.counters.subscribers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subscription").field("keys", &self.feed.keys()).field("at", &self.at).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+//! Who is to be woken. A subscriber registers once and stays registered, so that telling a thousand of them is one lock.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    task::Waker,
+};
+
+#[derive(Debug, Default)]
+pub(crate) struct Wakers(Mutex<Slots>);
+
+#[derive(Debug, Default)]
+struct Slots {
+    slots: Vec<Option<Waker>>,
+    free: Vec<usize>,
+}
+
+impl Wakers {
+    /// A place for one subscriber.
+    pub(crate) fn add(&self) -> usize {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.free.pop().unwrap_or_else(|| {
+            inner.slots.push(None);
+            inner.slots.len() - 1
+        })
+    }
+
+    /// From now on wake this one. It stays until it is replaced or removed.
+    pub(crate) fn set(&self, slot: usize, waker: Waker) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = inner.slots.get_mut(slot).and_then(|place| place.replace(waker));
+        drop(inner);
+        drop(old);
+    }
+
+    /// Gives the place back.
+    pub(crate) fn remove(&self, slot: usize) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = inner.slots.get_mut(slot).and_then(Option::take);
+        inner.free.push(slot);
+        drop(inner);
+        drop(old);
+    }
+
+    pub(crate) fn wake_all(&self) {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for waker in inner.slots.iter().flatten() {
+            waker.wake_by_ref();
+        }
+    }
+}

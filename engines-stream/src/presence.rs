@@ -1,0 +1,184 @@
+//! Who is here now: the open sessions of each stream on this node.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use engines_core::{
+    Action, Actor, Code, Error, Limits, RequestContext, Result, Scope, StreamKey, Timestamp,
+    nexus::{Page, PageToken, Paged},
+    stream::{Meta, NewEvent},
+};
+use serde::Serialize;
+use serde_json::{json, value::RawValue};
+use ulid::Ulid;
+
+use crate::{follow::FollowService, live::LiveSink};
+
+/// Somebody who is here.
+#[derive(Debug, Clone, Serialize)]
+pub struct Here {
+    /// The session: one open connection.
+    pub session_id: Ulid,
+    /// Who.
+    #[serde(flatten)]
+    pub actor: Actor,
+    /// Since when.
+    pub since: Timestamp,
+    /// What they said about themselves, if anything.
+    pub data: Option<Box<RawValue>>,
+}
+
+/// Keeps track of who is here. Cheap to clone.
+#[derive(Clone)]
+pub struct PresenceService {
+    follow: FollowService,
+    limits: Arc<Limits>,
+    rooms: Arc<Mutex<Rooms>>,
+}
+
+type Rooms = HashMap<(Scope, StreamKey), BTreeMap<Ulid, Here>>;
+
+/// Being here: ends when it is dropped.
+pub struct Attendance {
+    service: PresenceService,
+    context: RequestContext,
+    key: StreamKey,
+    session_id: Ulid,
+}
+
+impl PresenceService {
+    /// For the streams that `follow` opens.
+    #[must_use]
+    pub fn new(follow: FollowService, limits: Arc<Limits>) -> Self {
+        Self { follow, limits, rooms: Arc::default() }
+    }
+
+    /// Who is here, by session.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when the stream does not exist in the caller's scope.
+    pub async fn list(&self, context: &RequestContext, key: &StreamKey, page: Page) -> Result<Paged<Here>> {
+        const LIST: &str = "presence";
+        self.follow.check(context, key, Action::PresenceRead).await?;
+        let after = match &page.after {
+            None => Ulid::nil(),
+            Some(token) => {
+                let [id] = PageToken::decode(LIST, token)?;
+                id.parse().map_err(|_| Error::new(Code::CursorInvalid, "presence.list", "the cursor is malformed"))?
+            }
+        };
+        let rooms = self.lock();
+        let room = rooms.get(&(context.scope().clone(), key.clone()));
+        let range = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
+        let here = room.into_iter().flat_map(|room| room.range(range)).map(|(_, here)| here.clone());
+        let items = here.take(page.limit + 1).collect();
+        Ok(Paged::cut(items, page.limit, |last: &Here| PageToken::new(LIST, [last.session_id.to_string()])))
+    }
+
+    /// Enters. Whoever calls this has just opened a subscription to `key` with the same context.
+    #[must_use]
+    pub fn enter(&self, context: &RequestContext, key: &StreamKey, session_id: Ulid) -> Attendance {
+        let here =
+            Here { session_id, actor: context.actor().clone(), since: self.follow.guard().clock().now(), data: None };
+        self.lock().entry((context.scope().clone(), key.clone())).or_default().insert(session_id, here);
+        let attendance = Attendance { service: self.clone(), context: context.clone(), key: key.clone(), session_id };
+        attendance.tell_later("presence_joined");
+        attendance
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rooms> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Attendance {
+    /// The session.
+    #[must_use]
+    pub fn session_id(&self) -> Ulid {
+        self.session_id
+    }
+
+    /// Says something about oneself, and tells the others.
+    ///
+    /// # Errors
+    /// `BODY_TOO_LARGE` past `Limits::ephemeral_bytes`; a gate's refusal.
+    pub async fn announce(&self, data: Box<RawValue>) -> Result<()> {
+        if data.get().len() > self.service.limits.ephemeral_bytes {
+            let limit = self.service.limits.ephemeral_bytes;
+            return Err(Error::new(Code::BodyTooLarge, "presence.announce", "presence data is too large")
+                .with_member("limit", limit));
+        }
+        self.service.follow.check(&self.context, &self.key, Action::PresenceAnnounce).await?;
+        {
+            let mut rooms = self.service.lock();
+            if let Some(here) = rooms
+                .get_mut(&(self.context.scope().clone(), self.key.clone()))
+                .and_then(|room| room.get_mut(&self.session_id))
+            {
+                here.data = Some(data.clone());
+            }
+        }
+        self.tell("presence_updated", Some(data)).await
+    }
+
+    async fn tell(&self, event_type: &'static str, data: Option<Box<RawValue>>) -> Result<()> {
+        tell(&self.service.follow, &self.context, &self.key, self.session_id, event_type, data).await
+    }
+
+    /// Tells the others without waiting; presence may be lost, so a failure is nobody's.
+    fn tell_later(&self, event_type: &'static str) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (follow, context, key) = (self.service.follow.clone(), self.context.clone(), self.key.clone());
+            let session_id = self.session_id;
+            runtime.spawn(async move { tell(&follow, &context, &key, session_id, event_type, None).await });
+        }
+    }
+}
+
+async fn tell(
+    follow: &FollowService,
+    context: &RequestContext,
+    key: &StreamKey,
+    session_id: Ulid,
+    event_type: &'static str,
+    data: Option<Box<RawValue>>,
+) -> Result<()> {
+    let now = follow.guard().clock().now();
+    let body = json!({"session_id": session_id.to_string(), "data": data});
+    let body = serde_json::value::to_raw_value(&body).map_err(|error| Error::internal("presence.tell", error))?;
+    let mut event = NewEvent::new(follow.guard().ids().ulid(now), now, event_type, context, body);
+    event.meta = Meta::ephemeral();
+    follow.hub().publish(context.scope(), key, event).await
+}
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        let place = (self.context.scope().clone(), self.key.clone());
+        let mut rooms = self.service.lock();
+        if let Some(room) = rooms.get_mut(&place) {
+            room.remove(&self.session_id);
+            if room.is_empty() {
+                rooms.remove(&place);
+            }
+        }
+        drop(rooms);
+        self.tell_later("presence_left");
+    }
+}
+
+impl std::fmt::Debug for Attendance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attendance")
+            .field("key", &self.key)
+            .field("session_id", &self.session_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for PresenceService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PresenceService")
+    }
+}
