@@ -11,6 +11,7 @@ mod error;
 pub mod event;
 pub mod gate;
 mod id;
+pub mod json;
 mod limits;
 pub mod nexus;
 pub mod pii;

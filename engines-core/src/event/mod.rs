@@ -3,10 +3,12 @@
 
 mod clean;
 mod dataset;
+mod log;
 mod stored;
 
 pub use self::{
     clean::{CleanEvent, EventStamp, clean, clean_again},
     dataset::DatasetEvent,
+    log::{EventLog, Recorded},
     stored::{EventFilter, StoredEvent},
 };

@@ -1,0 +1,100 @@
+//! What was wrong, told without repeating what was sent.
+
+use serde_json::error::Category;
+
+use super::scan::{Fault, push_token};
+use crate::{
+    code::Code,
+    error::{Error, Result},
+    limits::Limits,
+};
+
+/// How much of a pointer an error repeats, in bytes.
+const POINTER_SHOWN: usize = 128;
+
+pub(super) fn from_scan(fault: Fault, limits: &Limits, operation: &'static str) -> Error {
+    match fault {
+        Fault::TooDeep => {
+            let detail = format!("the body is nested deeper than {} levels (limit json_depth)", limits.json_depth);
+            Error::body(operation, "", detail).with_member("limit", limits.json_depth)
+        }
+        Fault::Duplicate(place) => Error::body(operation, shown(&place), "a key occurs twice in one object"),
+        Fault::Number(place) => {
+            Error::body(operation, shown(&place), "a number is too large to be kept as it was sent")
+        }
+        Fault::Surrogate(place) => {
+            Error::body(operation, shown(&place), "a string has half of a surrogate pair, which is no character")
+        }
+    }
+}
+
+pub(super) fn from_serde(error: &serde_path_to_error::Error<serde_json::Error>, operation: &'static str) -> Error {
+    let mut field = String::new();
+    for segment in error.path() {
+        use serde_path_to_error::Segment;
+        match segment {
+            Segment::Seq { index } => push_token(&mut field, &index.to_string()),
+            Segment::Map { key } => push_token(&mut field, key),
+            // A variant is no place in the document.
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    let cause = error.inner();
+    let text = cause.to_string();
+    if cause.classify() != Category::Data {
+        let detail = if text.starts_with("EOF while") { "the JSON ends too early".to_owned() } else { text };
+        return Error::body(operation, shown(&field), format!("the body is not JSON: {detail}"));
+    }
+    // serde_json appends where it was; the field says it better.
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    if let Some((code, detail)) = ours(text) {
+        return Error::new(code, operation, detail.to_owned()).with_member("field", shown(&field));
+    }
+    let named = |prefix: &str| text.strip_prefix(prefix).and_then(|rest| rest.strip_suffix('`'));
+    if let Some(name) = named("missing field `") {
+        push_token(&mut field, name);
+        return Error::body(operation, shown(&field), "a required member is missing");
+    }
+    if let Some(name) = named("duplicate field `") {
+        push_token(&mut field, name);
+        return Error::body(operation, shown(&field), "the same member is given twice, under two names");
+    }
+    let detail = match text.split_once(", expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None if repeats_input(text) => "the value is not acceptable here".to_owned(),
+        None => text.to_owned(),
+    };
+    Error::body(operation, shown(&field), detail)
+}
+
+/// Whether serde put what was sent into its message.
+fn repeats_input(text: &str) -> bool {
+    ["invalid type", "invalid value", "invalid length", "unknown variant", "unknown field"]
+        .iter()
+        .any(|start| text.starts_with(start))
+}
+
+/// An error of one of our own types, which serde knows only as text: `operation: detail (CODE)`.
+fn ours(text: &str) -> Option<(Code, &str)> {
+    let (text, code) = text.strip_suffix(')')?.rsplit_once(" (")?;
+    let code = Code::ALL.iter().copied().find(|known| known.as_str() == code)?;
+    Some((code, text.split_once(": ").map_or(text, |(_, detail)| detail)))
+}
+
+/// The start of a pointer that an error may repeat, cut between characters.
+fn shown(pointer: &str) -> &str {
+    let mut end = pointer.len().min(POINTER_SHOWN);
+    while !pointer.is_char_boundary(end) {
+        end -= 1;
+    }
+    pointer.get(..end).unwrap_or_default()
+}
+
+pub(super) fn utf8<'a>(bytes: &'a [u8], operation: &'static str) -> Result<&'a str> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Error::body(operation, "", "the body is empty; send JSON"));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        Error::body(operation, "", format!("the body is not UTF-8: byte {} is wrong", error.valid_up_to()))
+    })
+}
