@@ -1,1 +1,53 @@
-//! engines: auth.
+//! Who is asking: credentials, and the one door every request passes.
+//!
+//! - [`SigningSecret`] and [`jwt`]: our own access tokens (HS256), issued and verified.
+//! - [`Authenticator`]: one kind of credential; several form a chain.
+//! - [`Door`]: from what a request presents to a [`RequestContext`](engines_core::RequestContext), in the order of the
+//!   wire contract's section 2. It knows no HTTP: whoever does fills in a [`Presented`].
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//! use engines_auth::{BodyClaims, Door, Given, JwtSettings, Presented, SigningSecret, TokenIssuer, TokenRequest, TokenVerifier};
+//! use engines_core::{Clock, IdGenerator, Role, SystemClock, TenantId, UserId};
+//!
+//! # futures_util::FutureExt::now_or_never(async {
+//! let (clock, ids): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), IdGenerator::from_os()?);
+//! let secret = SigningSecret::new("at least thirty-two bytes, kept out of the code")?;
+//! let issuer = TokenIssuer::new(&secret, JwtSettings::default(), Arc::clone(&clock), ids.clone())?;
+//! let verifier = TokenVerifier::new(&secret, JwtSettings::default(), Arc::clone(&clock))?;
+//! let door = Door::builder(clock, ids).authenticator(verifier).build();
+//!
+//! let mut request = TokenRequest::new(UserId::new("ada")?, Duration::from_secs(900));
+//! request.memberships.insert(TenantId::new("t_acme")?, Role::Member);
+//! let bearer = format!("Bearer {}", issuer.issue(&request)?.expose());
+//!
+//! let presented = Presented {
+//!     authorization: Given::one(&bearer),
+//!     tenant_headers: Given::one("t_acme"),
+//!     env_headers: Given::one("dev"),
+//!     ..Presented::default()
+//! };
+//! let principal = door.authenticate(&presented).await?; // before the body is read
+//! let context = door.admit(&principal, &presented, &BodyClaims::default()).await?;
+//! assert_eq!(context.role(), Role::Member);
+//! # Ok::<(), engines_core::Error>(()) }).expect("nothing to wait for")?;
+//! # Ok::<(), engines_core::Error>(())
+//! ```
+
+mod authenticator;
+mod directory;
+mod door;
+pub mod jwt;
+mod presented;
+mod secret;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use self::{
+    authenticator::{Authenticator, Credential},
+    directory::Directory,
+    door::{Door, DoorBuilder},
+    jwt::{AccessToken, JwtSettings, TokenIssuer, TokenRequest, TokenVerifier},
+    presented::{BodyClaims, Given, Presented},
+    secret::{SigningSecret, same_bytes},
+};

@@ -1,0 +1,247 @@
+//! The one door: from what a request presents to a context, in the order of the wire contract's section 2.
+
+use std::{str::FromStr, sync::Arc};
+
+use engines_core::{
+    Clock, Code, Env, Error, ErrorKind, IdGenerator, Principal, RequestContext, Result, Role, Scope, TenantId, Trace,
+};
+
+use crate::{
+    authenticator::{Authenticator, Credential},
+    directory::Directory,
+    jwt::invalid,
+    presented::{BodyClaims, Given, Presented, agreed},
+};
+
+/// The door. Two steps, because a body is read only for somebody whose credential has been verified:
+/// [`Door::authenticate`] (step 1), then [`Door::admit`] (steps 2 to 6). Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Door(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    authenticators: Vec<Arc<dyn Authenticator>>,
+    directory: Option<Arc<dyn Directory>>,
+    clock: Arc<dyn Clock>,
+    ids: IdGenerator,
+}
+
+/// Puts a door together.
+#[derive(Debug)]
+pub struct DoorBuilder(Inner);
+
+impl DoorBuilder {
+    /// Adds a kind of credential; they are asked in the order they were added.
+    #[must_use]
+    pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
+        self.0.authenticators.push(Arc::new(authenticator));
+        self
+    }
+
+    /// Has `directory` give the last word on memberships; without one, verified claims count.
+    #[must_use]
+    pub fn directory(mut self, directory: impl Directory + 'static) -> Self {
+        self.0.directory = Some(Arc::new(directory));
+        self
+    }
+
+    /// The door. Without an authenticator it lets nobody in.
+    #[must_use]
+    pub fn build(self) -> Door {
+        Door(Arc::new(self.0))
+    }
+}
+
+impl Door {
+    /// Begins a door.
+    #[must_use]
+    pub fn builder(clock: Arc<dyn Clock>, ids: IdGenerator) -> DoorBuilder {
+        DoorBuilder(Inner { authenticators: Vec::new(), directory: None, clock, ids })
+    }
+
+    /// Step 6, which may be taken before all others, so that a refusal carries the ids too: put the result into
+    /// [`Presented::trace`]. `X-Request-Id` and `traceparent` are continued if they are there once and well-formed, else begun anew.
+    #[must_use]
+    pub fn trace(&self, presented: &Presented<'_>) -> Trace {
+        Trace::continue_from(single(&presented.request_id), single(&presented.traceparent), &*self.0.clock, &self.0.ids)
+    }
+
+    /// Step 1: who is asking. Enough for routes that need no tenant.
+    ///
+    /// One credential, either `Authorization: Bearer …` (the scheme in any letter case) or, on streams, a ticket.
+    ///
+    /// # Errors
+    /// - `TOKEN_MISSING`: neither is there, or it is empty.
+    /// - `TOKEN_INVALID`: another scheme, several credentials, more than 8 KiB, or one that no authenticator accepts.
+    /// - `TOKEN_EXPIRED`: it was good, and has ended.
+    /// - `BACKEND_UNAVAILABLE`: it cannot be told now.
+    pub async fn authenticate(&self, presented: &Presented<'_>) -> Result<Arc<Principal>> {
+        let credential = credential(presented)?;
+        for authenticator in &self.0.authenticators {
+            if let Some(principal) = authenticator.authenticate(&credential).await? {
+                return Ok(principal);
+            }
+        }
+        Err(invalid("no accepted kind of credential"))
+    }
+
+    /// Steps 2 to 6: where the principal may go with this request.
+    ///
+    /// Tenant and environment may be named in a header, the query and the body, each as often as one likes; all that are there must
+    /// agree, environments after normalisation. The principal's default tenant is used when none of them names one: it is a fallback and
+    /// does not take part in the agreement, or somebody with two tenants could never choose.
+    ///
+    /// # Errors
+    /// In this order: `CONTEXT_MISMATCH`, `TENANT_REQUIRED`, `TENANT_INVALID`; `CONTEXT_MISMATCH`, `ENV_REQUIRED`, `ENV_INVALID`;
+    /// `TENANT_FORBIDDEN`; `USER_MISMATCH`, `ROLE_MISMATCH`. The refusals (403) carry a `decision_id`. What the directory cannot
+    /// answer is its error.
+    pub async fn admit(
+        &self,
+        principal: &Principal,
+        presented: &Presented<'_>,
+        body: &BodyClaims<'_>,
+    ) -> Result<RequestContext> {
+        let tenant = tenant(principal, presented, body)?;
+        let scope = Scope::new(tenant, env(presented, body)?);
+        let role = self.role(principal, scope.tenant()).await.map_err(|error| self.decided(error))?;
+        own_claims(principal, role, presented).map_err(|error| self.decided(error))?;
+        let trace = presented.trace.clone().unwrap_or_else(|| self.trace(presented));
+        if principal.memberships.get(scope.tenant()) == Some(&role) {
+            return RequestContext::admit(principal, scope, trace);
+        }
+        let mut current = principal.clone();
+        current.memberships.insert(scope.tenant().clone(), role);
+        RequestContext::admit(&current, scope, trace)
+    }
+
+    /// Step 4: the role that counts.
+    async fn role(&self, principal: &Principal, tenant: &TenantId) -> Result<Role> {
+        let claimed = principal.memberships.get(tenant).copied();
+        let current = match &self.0.directory {
+            Some(directory) => directory.role(principal, tenant, claimed).await?,
+            None => claimed,
+        };
+        current.ok_or_else(|| Error::new(Code::TenantForbidden, "door.membership", "you are no member of this tenant"))
+    }
+
+    /// Gives a refusal by a rule its id.
+    fn decided(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::Forbidden || error.member("decision_id").is_some() {
+            return error;
+        }
+        error.with_member("decision_id", self.0.ids.ulid(self.0.clock.now()).to_string())
+    }
+}
+
+/// The one credential presented (RFC 6750 section 2: never more than one).
+fn credential<'a>(presented: &Presented<'a>) -> Result<Credential<'a>> {
+    let mut all = presented.authorization.iter().map(|value| (value, true));
+    let mut tickets = presented.ticket.iter().map(|value| (value, false));
+    let (value, bearer) = match (all.next(), all.next(), tickets.next(), tickets.next()) {
+        (None, _, None, _) => return Err(missing()),
+        (Some(one), None, None, _) | (None, _, Some(one), None) => one,
+        _ => return Err(invalid("several credentials were sent; send one")),
+    };
+    if value.len() > Credential::MAX_BYTES + "Bearer ".len() {
+        return Err(invalid("the credential is longer than 8 KiB"));
+    }
+    let text = if bearer { after_scheme(value)? } else { value };
+    if text.is_empty() {
+        return Err(missing());
+    }
+    if text.len() > Credential::MAX_BYTES {
+        return Err(invalid("the credential is longer than 8 KiB"));
+    }
+    let text = std::str::from_utf8(text)
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
+        .ok_or_else(|| invalid("a credential is visible ASCII without spaces"))?;
+    Ok(if bearer { Credential::Bearer(text) } else { Credential::Ticket { ticket: text, path: presented.path } })
+}
+
+/// What stands after `Bearer`; schemes are compared in any letter case (RFC 9110 section 11.1).
+fn after_scheme(value: &[u8]) -> Result<&[u8]> {
+    let value = value.trim_ascii();
+    let (scheme, rest) = match value.iter().position(u8::is_ascii_whitespace) {
+        Some(at) => value.split_at(at),
+        None => (value, &[][..]),
+    };
+    if value.is_empty() {
+        return Err(missing());
+    }
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Err(invalid("the Authorization header must be `Bearer` and a token"));
+    }
+    Ok(rest.trim_ascii())
+}
+
+fn missing() -> Error {
+    Error::new(Code::TokenMissing, "door.token", "send `Authorization: Bearer` and a token")
+}
+
+/// Step 2.
+fn tenant(principal: &Principal, presented: &Presented<'_>, body: &BodyClaims<'_>) -> Result<TenantId> {
+    let sources = presented.tenant_headers.iter().chain(presented.tenant_queries.iter());
+    let sources = sources.chain(body.tenant_id.map(str::as_bytes));
+    match agreed(
+        sources,
+        |left, right| left == right,
+        || mismatch("tenant_id", "X-Tenant-Id, query and body name different tenants"),
+    )? {
+        Some(named) => TenantId::new(text(named)),
+        None => principal.default_tenant.clone().ok_or_else(|| {
+            Error::new(
+                Code::TenantRequired,
+                "door.tenant",
+                "name the tenant: X-Tenant-Id, tenant_id in the query or in the body",
+            )
+        }),
+    }
+}
+
+/// Step 3.
+fn env(presented: &Presented<'_>, body: &BodyClaims<'_>) -> Result<Env> {
+    let sources = presented.env_headers.iter().chain(presented.env_queries.iter()).chain(body.env.map(str::as_bytes));
+    let same = |left: &[u8], right: &[u8]| match (Env::from_str(text(left)), Env::from_str(text(right))) {
+        (Ok(left), Ok(right)) => left == right,
+        _ => left == right,
+    };
+    match agreed(sources, same, || mismatch("env", "X-Env, query and body name different environments"))? {
+        Some(named) => text(named).parse(),
+        None => Err(Error::new(
+            Code::EnvRequired,
+            "door.env",
+            "name the environment: X-Env, env in the query or in the body",
+        )),
+    }
+}
+
+/// Step 5: what one says about oneself must be true, and changes nothing.
+fn own_claims(principal: &Principal, role: Role, presented: &Presented<'_>) -> Result<()> {
+    let refuse = |code, detail: &'static str| Err(Error::new(code, "door.claims", detail));
+    if presented.user_ids.iter().any(|id| id != principal.actor.id.as_str().as_bytes()) {
+        return refuse(Code::UserMismatch, "X-User-Id is not the user of the credential; leave it out or correct it");
+    }
+    if presented.roles.iter().any(|claimed| !claimed.eq_ignore_ascii_case(role.as_str().as_bytes())) {
+        return refuse(
+            Code::RoleMismatch,
+            "X-Membership-Role is not the role in this tenant; leave it out or correct it",
+        );
+    }
+    Ok(())
+}
+
+fn mismatch(member: &str, detail: &'static str) -> Error {
+    Error::new(Code::ContextMismatch, "door.agreement", detail).with_member("field", member)
+}
+
+/// Text, or what no id and no name is.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// The only value, if it is text and sent once.
+fn single<'a>(given: &Given<'a>) -> Option<&'a str> {
+    let mut values = given.iter();
+    values.next().filter(|_| values.next().is_none()).and_then(|value| std::str::from_utf8(value).ok())
+}

@@ -1,0 +1,249 @@
+//! A token's claims: read with their types, then checked against settings and clock.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt};
+
+use engines_core::{
+    Actor, ActorType, Code, Error, Principal, Result, Role, TenantId, Timestamp, UserId, context::Email,
+};
+use serde::{
+    Deserializer,
+    de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
+};
+
+use super::{
+    date::NumericDate,
+    jws::invalid,
+    object::{self, Members, Text},
+    settings::JwtSettings,
+};
+
+/// The claims we know. Registered ones (RFC 7519 section 4.1) must have their type wherever they stand; our own may also be null,
+/// which is as if they were absent. Unknown ones are ignored.
+#[derive(Default)]
+pub(super) struct Claims<'a> {
+    sub: Option<Cow<'a, str>>,
+    iss: Option<Cow<'a, str>>,
+    aud: Option<Texts<'a>>,
+    exp: Option<NumericDate>,
+    nbf: Option<NumericDate>,
+    iat: Option<NumericDate>,
+    jti: Option<Cow<'a, str>>,
+    email: Option<Cow<'a, str>>,
+    tenant_ids: Option<Texts<'a>>,
+    default_tenant: Option<Cow<'a, str>>,
+    roles: Option<RoleMap<'a>>,
+    actor_type: Option<Cow<'a, str>>,
+}
+
+impl<'de> Members<'de> for Claims<'de> {
+    fn place(name: &str) -> Option<u32> {
+        const NAMES: [&str; 12] = [
+            "sub",
+            "iss",
+            "aud",
+            "exp",
+            "nbf",
+            "iat",
+            "jti",
+            "email",
+            "tenant_ids",
+            "default_tenant_id",
+            "role_map",
+            "actor_type",
+        ];
+        NAMES.iter().position(|known| *known == name).and_then(|place| u32::try_from(place).ok())
+    }
+
+    fn member<A: MapAccess<'de>>(&mut self, place: u32, map: &mut A) -> Result<(), A::Error> {
+        match place {
+            0 => self.sub = Some(map.next_value_seed(Text)?),
+            1 => self.iss = Some(map.next_value_seed(Text)?),
+            2 => self.aud = Some(map.next_value_seed(TextOrTexts)?),
+            3 => self.exp = Some(map.next_value()?),
+            4 => self.nbf = Some(map.next_value()?),
+            5 => self.iat = Some(map.next_value()?),
+            6 => self.jti = Some(map.next_value_seed(Text)?),
+            7 => self.email = map.next_value_seed(Nullable(Text))?,
+            8 => self.tenant_ids = map.next_value_seed(Nullable(OnlyTexts))?,
+            9 => self.default_tenant = map.next_value_seed(Nullable(Text))?,
+            10 => self.roles = map.next_value_seed(Nullable(Roles))?,
+            _ => self.actor_type = map.next_value_seed(Nullable(Text))?,
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Claims<'a> {
+    /// Reads a payload.
+    pub(super) fn read(payload: &'a [u8]) -> Result<Self> {
+        object::read(payload)
+            .map_err(|_| invalid("the token's claims are malformed, of a wrong type, or repeat a name"))
+    }
+
+    /// Who the claims prove, if they hold at `now`. Expiry is asked last, so that only a token which is otherwise good is `TOKEN_EXPIRED`.
+    pub(super) fn check(&self, settings: &JwtSettings, now: Timestamp) -> Result<Principal> {
+        let sub = self.sub.as_deref().ok_or_else(|| invalid("the token has no sub"))?;
+        let exp = self.exp.ok_or_else(|| invalid("the token has no exp"))?.0;
+        if self.iss.as_deref() != Some(&*settings.issuer) {
+            return Err(invalid("the token has no iss, or one that is not accepted here"));
+        }
+        let named = |audience: &str| self.aud.iter().flatten().any(|named| named == audience);
+        if !settings.audience.is_empty() && !settings.audience.iter().any(|audience| named(audience)) {
+            return Err(invalid("the token is not for this audience"));
+        }
+        let latest = now.plus(settings.leeway);
+        if [self.nbf, self.iat].into_iter().flatten().any(|begin| begin.0 > latest) {
+            return Err(invalid("the token is not valid yet"));
+        }
+        let id = UserId::new(sub).map_err(|_| invalid("the token's sub must be 1 to 255 visible ASCII characters"))?;
+        if now >= exp.plus(settings.leeway) {
+            return Err(Error::new(Code::TokenExpired, "auth.token", "the token has expired; get a new one"));
+        }
+        Ok(Principal {
+            actor: Actor { id, kind: self.actor_kind() },
+            email: self.email.as_deref().map(Email::new),
+            memberships: self.memberships(),
+            default_tenant: self.default_tenant.as_deref().and_then(|tenant| TenantId::new(tenant).ok()),
+            expires_at: Some(exp),
+            credential_id: self.jti.as_deref().map(Into::into),
+            issuer: std::sync::Arc::clone(&settings.issuer),
+        })
+    }
+
+    /// `agent`, or a person: no token makes a `system`.
+    fn actor_kind(&self) -> ActorType {
+        if self.actor_type.as_deref() == Some(ActorType::Agent.as_str()) { ActorType::Agent } else { ActorType::Human }
+    }
+
+    /// Tenants that are both in `tenant_ids` and in `role_map`. A malformed tenant id or an unknown role gives no membership;
+    /// it does not spoil the others.
+    fn memberships(&self) -> BTreeMap<TenantId, Role> {
+        let role = |tenant: &str| self.roles.as_ref().and_then(|roles| *roles.get(tenant)?);
+        let member = |tenant: &Cow<'_, str>| Some((TenantId::new(tenant).ok()?, role(tenant)?));
+        self.tenant_ids.iter().flatten().filter_map(member).collect()
+    }
+}
+
+type Texts<'a> = Vec<Cow<'a, str>>;
+
+/// `role_map`; `None` for a role nobody knows.
+type RoleMap<'a> = BTreeMap<Cow<'a, str>, Option<Role>>;
+
+/// A value, or null for none.
+struct Nullable<S>(S);
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Nullable<S> {
+    type Value = Option<S::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Nullable<S> {
+    type Value = Option<S::Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value or null")
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        self.0.deserialize(deserializer).map(Some)
+    }
+}
+
+/// An array of texts.
+struct OnlyTexts;
+
+impl<'de> DeserializeSeed<'de> for OnlyTexts {
+    type Value = Texts<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OnlyTexts {
+    type Value = Texts<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of texts")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = array.next_element_seed(Text)? {
+            texts.push(text);
+        }
+        Ok(texts)
+    }
+}
+
+/// `aud`: one text or an array of them (RFC 7519 section 4.1.3).
+struct TextOrTexts;
+
+impl<'de> DeserializeSeed<'de> for TextOrTexts {
+    type Value = Texts<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TextOrTexts {
+    type Value = Texts<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or an array of texts")
+    }
+
+    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(vec![Cow::Borrowed(text)])
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(vec![Cow::Owned(text.to_owned())])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<Self::Value, A::Error> {
+        OnlyTexts.visit_seq(array)
+    }
+}
+
+/// `role_map`: an object of texts in which no tenant occurs twice.
+struct Roles;
+
+impl<'de> DeserializeSeed<'de> for Roles {
+    type Value = RoleMap<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Roles {
+    type Value = RoleMap<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of roles by tenant")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut roles = BTreeMap::new();
+        while let Some(tenant) = map.next_key_seed(Text)? {
+            let role = Role::from_wire(&map.next_value_seed(Text)?);
+            if roles.insert(tenant, role).is_some() {
+                return Err(de::Error::custom("a tenant occurs twice"));
+            }
+        }
+        Ok(roles)
+    }
+}

@@ -1,0 +1,60 @@
+//! A token's header: what may stand in it, and what may not.
+
+use std::borrow::Cow;
+
+use serde::de::{Error as _, IgnoredAny, MapAccess};
+
+use super::object::{Members, Text};
+
+/// The header of a JWS, read before its signature is checked: so it may choose nothing but which verifier refuses it.
+#[derive(Debug, Default)]
+pub(super) struct Header<'a> {
+    /// The algorithm, compared exactly as written (RFC 7515 section 4.1.1).
+    pub(super) alg: Option<Cow<'a, str>>,
+    /// The media type.
+    pub(super) typ: Option<Cow<'a, str>>,
+    /// Which of the issuer's keys; only ever a name to look up among keys we already have.
+    pub(super) kid: Option<Cow<'a, str>>,
+}
+
+/// Parameters that bring a key of their own (`jku` `jwk` `x5u` `x5c`, RFC 8725 section 3.10), change what is signed (`b64`, RFC 7797),
+/// or belong to encryption (`enc` `zip`). `crit` names extensions a reader must understand, and we understand none (RFC 7515 section 4.1.11).
+const REFUSED: [&str; 8] = ["crit", "b64", "zip", "enc", "jku", "jwk", "x5u", "x5c"];
+
+impl<'de> Members<'de> for Header<'de> {
+    fn place(name: &str) -> Option<u32> {
+        Some(match name {
+            "alg" => 0,
+            "typ" => 1,
+            "kid" => 2,
+            _ if REFUSED.contains(&name) => 3,
+            _ => return None,
+        })
+    }
+
+    fn member<A: MapAccess<'de>>(&mut self, place: u32, map: &mut A) -> Result<(), A::Error> {
+        match place {
+            0 => self.alg = Some(map.next_value_seed(Text)?),
+            1 => self.typ = Some(map.next_value_seed(Text)?),
+            2 => self.kid = Some(map.next_value_seed(Text)?),
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+                return Err(A::Error::custom("a header parameter that is not accepted"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Header<'_> {
+    /// Whether this is the header of an access token: no `typ`, `JWT`, or `at+jwt` (RFC 9068 section 2.1), in any letter case and with
+    /// or without `application/` (RFC 7515 section 4.1.9). Other kinds of token (`dpop+jwt`, `logout+jwt`, …) are told apart by
+    /// their `typ` (RFC 8725 section 3.11).
+    pub(super) fn is_access_token(&self) -> bool {
+        self.typ.as_deref().is_none_or(|typ| {
+            ["JWT", "at+jwt", "application/jwt", "application/at+jwt"]
+                .iter()
+                .any(|known| typ.eq_ignore_ascii_case(known))
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! The raw layer: a compact JWS (RFC 7515 section 3.1), before anybody asks what its payload means.
+
+use std::borrow::Cow;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use engines_core::{Code, Error, Result};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto::aws_lc::DEFAULT_PROVIDER};
+
+use super::{header::Header, object};
+use crate::{authenticator::Credential, secret::SigningSecret};
+
+/// The one algorithm of our own tokens.
+const HS256: &str = "HS256";
+
+/// A key that verifies HS256 signatures.
+pub struct Hs256Key(DecodingKey);
+
+impl Hs256Key {
+    /// From the signing secret.
+    #[must_use]
+    pub fn new(secret: &SigningSecret) -> Self {
+        Self(DecodingKey::from_secret(secret.bytes()))
+    }
+}
+
+impl std::fmt::Debug for Hs256Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hs256Key(…)")
+    }
+}
+
+/// A compact JWS whose form is right and whose signature nobody has checked.
+pub struct Unverified<'a> {
+    signed: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+    alg: Cow<'static, str>,
+    access_token: bool,
+}
+
+impl<'a> Unverified<'a> {
+    /// Splits `token` and reads its header.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` for more than [`Credential::MAX_BYTES`] bytes, anything but three parts of canonical base64url without
+    /// padding, and a header that is malformed, names something twice, or holds a parameter that has no business in it.
+    pub fn parse(token: &'a str) -> Result<Self> {
+        if token.len() > Credential::MAX_BYTES {
+            return Err(invalid("the token is longer than 8 KiB"));
+        }
+        let malformed = || invalid("the token is not three parts of base64url, separated by dots");
+        let (signed, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or_else(malformed)?;
+        let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| malformed())?;
+        let header: Header<'_> = object::read(&header).map_err(|_| {
+            invalid("the token's header is malformed, repeats a name, or holds a parameter that is not accepted")
+        })?;
+        let alg = match header.alg.as_deref() {
+            None => return Err(invalid("the token's header names no algorithm")),
+            Some(HS256) => Cow::Borrowed(HS256),
+            Some(other) => Cow::Owned(other.to_owned()),
+        };
+        Ok(Self { signed, payload, signature, alg, access_token: header.is_access_token() })
+    }
+
+    /// Whether the header names exactly HS256: the only one [`Unverified::verify_hs256`] accepts.
+    #[must_use]
+    pub fn is_hs256(&self) -> bool {
+        self.alg == HS256
+    }
+
+    /// Whether the header's `typ` allows an access token.
+    #[must_use]
+    pub fn is_access_token(&self) -> bool {
+        self.access_token
+    }
+
+    /// The payload, if `key` signed header and payload with HS256; the comparison takes constant time.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` for any other algorithm, a payload or signature that is not base64url, and a signature that does not fit.
+    pub fn verify_hs256(&self, key: &Hs256Key) -> Result<Vec<u8>> {
+        if !self.is_hs256() {
+            return Err(invalid("the token's algorithm is not the one expected"));
+        }
+        let wrong = || invalid("the token's signature does not fit");
+        let signature = URL_SAFE_NO_PAD.decode(self.signature).map_err(|_| wrong())?;
+        // The factory is named directly: the crate's process-wide default would depend on which features others turn on.
+        let verifier = (DEFAULT_PROVIDER.verifier_factory)(&Algorithm::HS256, &key.0)
+            .map_err(|error| Error::internal("auth.jws", error))?;
+        verifier.verify(self.signed.as_bytes(), &signature).map_err(|_| wrong())?;
+        URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| invalid("the token's payload is not base64url"))
+    }
+}
+
+impl std::fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unverified(…)")
+    }
+}
+
+/// Signs `payload` with HS256 as a compact JWS.
+pub(super) fn sign_hs256(payload: &[u8], key: &EncodingKey) -> Result<String> {
+    let mut token = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+    let signer = (DEFAULT_PROVIDER.signer_factory)(&Algorithm::HS256, key)
+        .map_err(|error| Error::internal("auth.jws", error))?;
+    let signature = signer.try_sign(token.as_bytes()).map_err(|error| Error::internal("auth.jws", error))?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(token)
+}
+
+pub(crate) fn invalid(detail: &'static str) -> Error {
+    Error::new(Code::TokenInvalid, "auth.token", detail)
+}

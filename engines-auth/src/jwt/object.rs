@@ -1,0 +1,84 @@
+//! Reading a JSON object in which no name may occur twice (RFC 7515 section 4, RFC 7519 section 4).
+
+use std::{borrow::Cow, collections::BTreeSet, fmt, marker::PhantomData};
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+/// What reads an object's members. Names arrive with their escapes undone.
+pub(super) trait Members<'de>: Default {
+    /// Whether `name` is one of those read by [`Members::member`]; its place below 32.
+    fn place(name: &str) -> Option<u32>;
+
+    /// Reads the value at `place`.
+    fn member<A: MapAccess<'de>>(&mut self, place: u32, map: &mut A) -> Result<(), A::Error>;
+}
+
+/// Reads an object and nothing after it.
+pub(super) fn read<'de, T: Members<'de>>(json: &'de [u8]) -> Result<T, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let object = deserializer.deserialize_map(Object(PhantomData))?;
+    deserializer.end()?;
+    Ok(object)
+}
+
+struct Object<T>(PhantomData<T>);
+
+impl<'de, T: Members<'de>> Visitor<'de> for Object<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+        let (mut object, mut known, mut others) = (T::default(), 0_u32, BTreeSet::new());
+        while let Some(name) = map.next_key_seed(Text)? {
+            let fresh = match T::place(&name) {
+                Some(place) => {
+                    let fresh = known & (1 << place) == 0;
+                    known |= 1 << place;
+                    if fresh {
+                        object.member(place, &mut map)?;
+                    }
+                    fresh
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                    others.insert(name)
+                }
+            };
+            if !fresh {
+                return Err(A::Error::custom("a name occurs twice"));
+            }
+        }
+        Ok(object)
+    }
+}
+
+/// Text that is borrowed where it has no escapes.
+#[derive(Clone, Copy)]
+pub(super) struct Text;
+
+impl<'de> DeserializeSeed<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}

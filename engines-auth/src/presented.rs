@@ -1,0 +1,128 @@
+//! What a request says about itself, as plain text: gathered by whoever speaks HTTP, believed by nobody yet.
+
+use std::fmt;
+
+use engines_core::{Error, Result, Trace};
+
+/// Every value given for one name, as often as it was sent. Bytes, because a header need not be UTF-8.
+///
+/// ```
+/// use engines_auth::Given;
+/// assert!(Given::default().is_absent());
+/// assert_eq!(Given::from_iter(["a", "b"]).iter().count(), 2);
+/// ```
+#[derive(Clone, Default)]
+pub struct Given<'a>(Values<'a>);
+
+#[derive(Clone, Default)]
+enum Values<'a> {
+    #[default]
+    None,
+    One(&'a [u8]),
+    Many(Vec<&'a [u8]>),
+}
+
+impl<'a> Given<'a> {
+    /// One value.
+    #[must_use]
+    pub fn one(value: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+        Self(Values::One(value.as_ref()))
+    }
+
+    /// Adds a value.
+    pub fn push(&mut self, value: &'a (impl AsRef<[u8]> + ?Sized)) {
+        let value = value.as_ref();
+        match &mut self.0 {
+            Values::None => self.0 = Values::One(value),
+            Values::One(first) => self.0 = Values::Many(vec![first, value]),
+            Values::Many(all) => all.push(value),
+        }
+    }
+
+    /// Whether nothing was sent. A value that is there and empty is not absent.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        matches!(self.0, Values::None)
+    }
+
+    /// The values, in the order they were sent.
+    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> {
+        match &self.0 {
+            Values::None => &[],
+            Values::One(value) => std::slice::from_ref(value),
+            Values::Many(all) => all.as_slice(),
+        }
+        .iter()
+        .copied()
+    }
+}
+
+impl<'a, T: AsRef<[u8]> + ?Sized> FromIterator<&'a T> for Given<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a T>>(values: I) -> Self {
+        let mut given = Self::default();
+        values.into_iter().for_each(|value| given.push(value));
+        given
+    }
+}
+
+impl fmt::Debug for Given<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Given({} values)", self.iter().count())
+    }
+}
+
+/// What a request presents at the door. Header values are whole field values without surrounding white space; query values
+/// are percent-decoded. Nothing may be left out because it looks malformed: the door must see it to refuse it.
+#[derive(Debug, Clone, Default)]
+pub struct Presented<'a> {
+    /// `Authorization`.
+    pub authorization: Given<'a>,
+    /// `?ticket=`, on routes that are streams; leave it absent on all others.
+    pub ticket: Given<'a>,
+    /// The request's path, without the query; a ticket is bound to it.
+    pub path: &'a str,
+    /// `X-Tenant-Id`.
+    pub tenant_headers: Given<'a>,
+    /// `?tenant_id=`.
+    pub tenant_queries: Given<'a>,
+    /// `X-Env`.
+    pub env_headers: Given<'a>,
+    /// `?env=`.
+    pub env_queries: Given<'a>,
+    /// `X-User-Id`.
+    pub user_ids: Given<'a>,
+    /// `X-Membership-Role`.
+    pub roles: Given<'a>,
+    /// `X-Request-Id`.
+    pub request_id: Given<'a>,
+    /// `traceparent`.
+    pub traceparent: Given<'a>,
+    /// The trace, when it was begun before the door (with [`Door::trace`](crate::Door::trace)); then the two above are not read again.
+    pub trace: Option<Trace>,
+}
+
+/// What a JSON body says about tenant and environment.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BodyClaims<'a> {
+    /// `tenant_id`.
+    pub tenant_id: Option<&'a str>,
+    /// `env`.
+    pub env: Option<&'a str>,
+}
+
+/// The one value all of `sources` agree on under `same`, or nothing when none was sent.
+pub(crate) fn agreed<'a>(
+    sources: impl Iterator<Item = &'a [u8]>,
+    same: impl Fn(&[u8], &[u8]) -> bool,
+    disagreement: impl FnOnce() -> Error,
+) -> Result<Option<&'a [u8]>> {
+    let mut first = None;
+    for value in sources {
+        match first {
+            None => first = Some(value),
+            Some(known) if same(known, value) => {}
+            Some(_) => return Err(disagreement()),
+        }
+    }
+    Ok(first)
+}

@@ -1,0 +1,63 @@
+//! Secrets that do not print themselves, and comparing them in constant time.
+
+use std::fmt;
+
+use engines_core::{Code, Error, Result};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// The key that signs and verifies our own tokens (HMAC with SHA-256). Overwritten in memory when dropped.
+///
+/// ```
+/// use engines_auth::SigningSecret;
+/// assert!(SigningSecret::new("too short").is_err());
+/// let secret = SigningSecret::new("at least thirty-two bytes, kept out of the code")?;
+/// assert_eq!(format!("{secret:?}"), "SigningSecret(…)");
+/// # Ok::<(), engines_core::Error>(())
+/// ```
+pub struct SigningSecret(Zeroizing<Vec<u8>>);
+
+impl SigningSecret {
+    /// The least number of bytes: as many as the hash has (RFC 7518 section 3.2).
+    pub const MIN_BYTES: usize = 32;
+
+    /// Takes the secret as it is, without trimming or decoding.
+    ///
+    /// # Errors
+    /// When it has fewer than [`SigningSecret::MIN_BYTES`] bytes, or is PEM or JWK text: such a key is meant for another
+    /// algorithm, and its public half is no secret (RFC 8725 section 2.1).
+    pub fn new(secret: impl AsRef<[u8]>) -> Result<Self> {
+        let secret = secret.as_ref();
+        if secret.len() < Self::MIN_BYTES {
+            return Err(unfit(
+                "the signing secret must have at least 32 bytes; make one with `openssl rand -base64 48`",
+            ));
+        }
+        let pem = secret.windows(10).any(|window| window == b"-----BEGIN");
+        let jwk = secret.trim_ascii_start().first() == Some(&b'{') && secret.windows(5).any(|part| part == b"\"kty\"");
+        if pem || jwk {
+            return Err(unfit("the signing secret is a PEM or JWK text; it must be random bytes or text of its own"));
+        }
+        Ok(Self(Zeroizing::new(secret.to_vec())))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningSecret(…)")
+    }
+}
+
+fn unfit(detail: &'static str) -> Error {
+    Error::new(Code::Internal, "auth.secret", detail)
+}
+
+/// Whether two secrets (a key, a hash of a token) are the same, in a time that tells nothing but whether their lengths differ.
+#[must_use]
+pub fn same_bytes(left: &[u8], right: &[u8]) -> bool {
+    left.ct_eq(right).into()
+}
