@@ -1,7 +1,10 @@
-//! Who is told, and in what order: the hub and its subscriptions, presence, and the codecs of both rails.
+//! Who is told, and in what order: chats and canvases, the hub and its subscriptions, presence, and the codecs of both rails.
 
+pub mod chat;
+mod digest;
 pub mod follow;
 pub mod hub;
+mod known;
 mod live;
 pub mod presence;
 pub mod relay;

@@ -1,0 +1,166 @@
+//! Threads and messages as callers see them.
+
+use std::{fmt, sync::Arc};
+
+use engines_core::{
+    Cursor, Envelope, Error, ResourceId, Result, Scope, StreamEvent, StreamKey, Timestamp, UserId,
+    stream::{Ids, Routing},
+};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::digest::{check_all_short, check_short};
+
+/// Bytes of a title.
+const TITLE_BYTES: usize = 1024;
+/// Participants named when a thread is made.
+const PARTICIPANTS: usize = 256;
+
+/// A thread that is about to be made. Decodes from the request body.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct NewThread {
+    /// Its id; made by the service if there is none.
+    pub thread_id: Option<ResourceId>,
+    /// Its title, at most 1 KiB.
+    pub title: Option<String>,
+    /// Who takes part, at most 256. For the product to show; it gives and takes no rights.
+    pub participants: Vec<UserId>,
+    /// Where it belongs, such as a workspace.
+    pub routing: Routing,
+}
+
+impl NewThread {
+    pub(super) fn check(&self, operation: &'static str) -> Result<()> {
+        if self.title.as_ref().is_some_and(|title| title.len() > TITLE_BYTES) {
+            return Err(Error::body(operation, "title", format!("title has at most {TITLE_BYTES} bytes")));
+        }
+        if self.participants.len() > PARTICIPANTS {
+            let detail = format!("at most {PARTICIPANTS} participants can be named");
+            return Err(Error::body(operation, "participants", detail));
+        }
+        Ok(())
+    }
+}
+
+/// What is stored of a thread, besides its id and time.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ThreadBody {
+    pub(super) title: Option<String>,
+    pub(super) participants: Vec<UserId>,
+    pub(super) created_by: UserId,
+    #[serde(default)]
+    pub(super) routing: Routing,
+}
+
+/// A thread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Thread {
+    /// Its id.
+    pub thread_id: ResourceId,
+    /// Its title.
+    pub title: Option<String>,
+    /// Who takes part.
+    pub participants: Vec<UserId>,
+    /// Who made it.
+    pub created_by: UserId,
+    /// When.
+    pub created_at: Timestamp,
+    /// Where it belongs.
+    pub routing: Routing,
+}
+
+/// A message that is about to be posted. Decodes from the request body.
+#[derive(Clone, Default, Deserialize)]
+pub struct NewMessage {
+    /// What is said; not empty.
+    pub text: String,
+    /// In which role, such as `user` (the default) or `assistant`.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// What it is about, as the product names it.
+    #[serde(default)]
+    pub scope: Option<String>,
+    /// Makes it take effect once for this actor in this thread.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
+    /// Chosen by the client, to find its own events again.
+    #[serde(default)]
+    pub correlation_id: Option<Arc<str>>,
+    /// The agent's run.
+    #[serde(default)]
+    pub run_id: Option<Arc<str>>,
+    /// The step in that run.
+    #[serde(default)]
+    pub step_id: Option<Arc<str>>,
+    /// Routing keys for readers.
+    #[serde(default)]
+    pub routing: Routing,
+}
+
+impl NewMessage {
+    /// A message of this text and nothing else.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    pub(super) fn check(&self, operation: &'static str) -> Result<()> {
+        if self.text.is_empty() {
+            return Err(Error::body(operation, "text", "text must not be empty"));
+        }
+        for (field, value) in [("role", &self.role), ("scope", &self.scope)] {
+            if let Some(value) = value {
+                check_short(operation, field, value)?;
+            }
+        }
+        check_all_short(
+            operation,
+            [("correlation_id", &self.correlation_id), ("run_id", &self.run_id), ("step_id", &self.step_id)],
+        )
+    }
+
+    pub(super) fn ids(&self, request_id: &Arc<str>) -> Ids {
+        Ids {
+            request_id: Some(Arc::clone(request_id)),
+            correlation_id: self.correlation_id.clone(),
+            run_id: self.run_id.clone(),
+            step_id: self.step_id.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for NewMessage {
+    /// Without the text, which is nobody's business but the thread's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewMessage").field("role", &self.role).field("bytes", &self.text.len()).finish_non_exhaustive()
+    }
+}
+
+/// A message that is in the log. Serialises as its envelope.
+#[derive(Debug, Clone)]
+pub struct Posted {
+    /// Where.
+    pub scope: Scope,
+    /// In which thread's stream.
+    pub key: StreamKey,
+    /// The event, durable.
+    pub event: StreamEvent,
+    /// The cursor that leads past it.
+    pub cursor: Cursor,
+    /// It was posted before with this idempotency key; this is the first answer again.
+    pub replayed: bool,
+}
+
+impl Posted {
+    /// The event as readers see it.
+    #[must_use]
+    pub fn envelope(&self) -> Envelope<'_> {
+        Envelope::durable(&self.scope, &self.key, &self.event, &self.cursor)
+    }
+}
+
+impl Serialize for Posted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.envelope().serialize(serializer)
+    }
+}

@@ -1,0 +1,218 @@
+//! What can be done with chats.
+
+use std::{fmt, sync::Arc};
+
+use engines_core::{
+    Action, Batch, Code, Cursor, DocId, Error, Guard, Limits, RequestContext, ResourceId, Result, Store, StreamEvent,
+    StreamKey, Timestamp,
+    nexus::{CommitError, Document, Expect, ExpectedHead, Failed, Kind, NewDocument, Order, Page, Paged, Query},
+    stream::{NewEvent, Seq},
+};
+use serde::Serialize;
+use serde_json::value::to_raw_value;
+use ulid::Ulid;
+
+use super::{
+    EventPage,
+    model::{NewMessage, NewThread, Posted, Thread, ThreadBody},
+};
+use crate::{digest, known::Known};
+
+/// The family of thread documents. A thread's stream exists if its document does.
+pub const THREAD: Kind = Kind::known("thread");
+
+/// The type of a message's event.
+pub const USER_MESSAGE: &str = "user_message";
+
+/// Threads whose existence is remembered.
+const KNOWN_THREADS: usize = 16_384;
+
+const POST: &str = "chat.message.post";
+const CREATE: &str = "chat.thread.create";
+
+/// Chats: threads and messages. Cheap to clone.
+#[derive(Clone)]
+pub struct ChatService {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    guard: Guard,
+    limits: Arc<Limits>,
+    threads: Known,
+}
+
+/// What a message's event holds.
+#[derive(Serialize)]
+struct MessageData<'a> {
+    message_id: Ulid,
+    thread_id: &'a ResourceId,
+    text: &'a str,
+    role: &'a str,
+    scope: Option<&'a str>,
+}
+
+/// What was asked for: two requests with one idempotency key are the same if this is.
+#[derive(Serialize)]
+struct Asked<'a> {
+    text: &'a str,
+    role: &'a str,
+    scope: Option<&'a str>,
+    ids: [Option<&'a str>; 3],
+    routing: &'a engines_core::stream::Routing,
+}
+
+impl ChatService {
+    /// Chats kept in `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, guard: Guard, limits: Arc<Limits>) -> Self {
+        let threads = Known::new(THREAD, "thread", KNOWN_THREADS);
+        Self { inner: Arc::new(Inner { store, guard, limits, threads }) }
+    }
+
+    /// Makes a thread.
+    ///
+    /// # Errors
+    /// `ALREADY_EXISTS`, `BODY_INVALID`, `CONTEXT_MISMATCH` for a routing key that disagrees; refusals and failures of
+    /// the guard and the store, as everywhere.
+    pub async fn create_thread(&self, context: &RequestContext, new: NewThread) -> Result<Thread> {
+        let Inner { store, guard, threads, .. } = &*self.inner;
+        let now = guard.clock().now();
+        let thread_id = new.thread_id.clone().unwrap_or_else(|| guard.ids().ulid(now).into());
+        let key = StreamKey::chat(&thread_id);
+        let permit = guard.admit(context, Action::ChatThreadCreate, key.as_str()).await?;
+        new.check(CREATE)?;
+        let body = ThreadBody {
+            title: new.title,
+            participants: new.participants,
+            created_by: context.actor().id.clone(),
+            routing: new.routing.checked(context, &key)?,
+        };
+        let batch = Batch::new(now)
+            .put(NewDocument::new(THREAD, &thread_id, &body)?, Expect::Absent)
+            .audit(permit.audit(guard, context, key.as_str()));
+        store.commit(context.scope(), batch).await.map_err(|error| match error {
+            CommitError::Precondition { failed: Failed::Document { .. }, .. } => {
+                Error::new(Code::AlreadyExists, CREATE, "there is a thread with this id; choose another or send none")
+            }
+            other => other.into(),
+        })?;
+        threads.note(context.scope(), &thread_id);
+        Ok(thread_from(thread_id, now, body))
+    }
+
+    /// Threads, the newest first. Posting to a thread does not move it.
+    ///
+    /// # Errors
+    /// `CURSOR_INVALID` for a malformed `after`; else as everywhere.
+    pub async fn threads(&self, context: &RequestContext, page: Page) -> Result<Paged<Thread>> {
+        let Inner { store, guard, limits, .. } = &*self.inner;
+        let _permit = guard.admit(context, Action::ChatThreadRead, "").await?;
+        let page = Page { limit: page.limit.clamp(1, limits.page_max), after: page.after };
+        let query = Query::kind(THREAD).order(Order::UpdatedDescending);
+        let found = store.query(context.scope(), &query, page).await?;
+        let items = found.items.iter().map(decode).collect::<Result<_>>()?;
+        Ok(Paged { items, next: found.next })
+    }
+
+    /// One thread.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; else as everywhere.
+    pub async fn thread(&self, context: &RequestContext, id: &ResourceId) -> Result<Thread> {
+        let Inner { store, guard, .. } = &*self.inner;
+        let _permit = guard.admit(context, Action::ChatThreadRead, StreamKey::chat(id).as_str()).await?;
+        let found = store.get(context.scope(), &THREAD, &DocId::from(id)).await?;
+        decode(&found.ok_or_else(|| Error::not_found("chat.thread.read", "thread"))?)
+    }
+
+    /// Says something in a thread. Answers when it is durable; with an idempotency key, any number of tries post once.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `BODY_INVALID`, `BODY_TOO_LARGE`, `CONTEXT_MISMATCH`, `IDEMPOTENCY_MISMATCH`; else as everywhere.
+    pub async fn post(&self, context: &RequestContext, id: &ResourceId, mut new: NewMessage) -> Result<Posted> {
+        let Inner { store, guard, limits, threads } = &*self.inner;
+        let key = StreamKey::chat(id);
+        let permit = guard.admit(context, Action::ChatMessagePost, key.as_str()).await?;
+        new.check(POST)?;
+        new.routing = new.routing.checked(context, &key)?;
+        let scope = context.scope();
+        threads.require(&**store, scope, id, POST).await?;
+
+        let now = guard.clock().now();
+        let event_id = guard.ids().ulid(now);
+        let (text, role, about) = (new.text.as_str(), new.role.as_deref().unwrap_or("user"), new.scope.as_deref());
+        let data = MessageData { message_id: event_id, thread_id: id, text, role, scope: about };
+        let data = to_raw_value(&data).map_err(|error| Error::internal(POST, error))?;
+        if data.get().len() > limits.event_bytes {
+            let detail = format!("a message has at most {} bytes of JSON", limits.event_bytes);
+            return Err(Error::new(Code::BodyTooLarge, POST, detail).with_member("limit", limits.event_bytes));
+        }
+        let mut batch = Batch::new(now);
+        if let Some(idempotency) = &new.idempotency_key {
+            let ids = [&new.correlation_id, &new.run_id, &new.step_id].map(Option::as_deref);
+            let asked = Asked { text, role, scope: about, ids, routing: &new.routing };
+            batch = batch.once(digest::once(context, &key, idempotency.clone(), &asked, POST)?);
+        }
+        let mut event = NewEvent::new(event_id, now, USER_MESSAGE, context, data);
+        event.ids = new.ids(&context.trace().request_id);
+        event.routing = new.routing;
+        let batch = batch.append(key.clone(), ExpectedHead::Any, vec![event.clone()]).audit(permit.audit(
+            guard,
+            context,
+            key.as_str(),
+        ));
+        let receipt = store.commit(scope, batch).await?;
+        let appended = receipt.appended.first();
+        let seq = appended.ok_or_else(|| Error::internal(POST, "the store's receipt names no append"))?.last;
+        let event = match receipt.replayed {
+            true => self.posted_before(context, &key, seq).await?,
+            false => StreamEvent { seq, event },
+        };
+        let cursor = Cursor::single(store.log_id(), scope, &key, seq);
+        Ok(Posted { scope: scope.clone(), key, event, cursor, replayed: receipt.replayed })
+    }
+
+    async fn posted_before(&self, context: &RequestContext, key: &StreamKey, seq: Seq) -> Result<StreamEvent> {
+        let before = Seq(seq.0.saturating_sub(1));
+        let found = self.inner.store.read(context.scope(), key, before, 1).await?;
+        found.into_iter().next().filter(|event| event.seq == seq).ok_or_else(|| {
+            Error::new(Code::NotFound, POST, "this message was posted, and retention has taken it since")
+        })
+    }
+
+    /// A thread's log, a page at a time: up to `limit` events after a cursor of any reader of this thread's stream.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `CURSOR_INVALID`; `REPLAY_MISS` (with `head_seq`) when the events after the cursor are gone; else as
+    /// everywhere.
+    pub async fn events(
+        &self,
+        context: &RequestContext,
+        id: &ResourceId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<EventPage> {
+        let Inner { store, guard, limits, threads } = &*self.inner;
+        let key = StreamKey::chat(id);
+        let _permit = guard.admit(context, Action::ChatFollow, key.as_str()).await?;
+        threads.require(&**store, context.scope(), id, "chat.events").await?;
+        EventPage::read(&**store, context.scope(), &key, after, limit.clamp(1, limits.page_max)).await
+    }
+}
+
+fn decode(document: &Document) -> Result<Thread> {
+    Ok(thread_from(ResourceId::new(document.id.as_str())?, document.created_at, document.decode()?))
+}
+
+fn thread_from(thread_id: ResourceId, created_at: Timestamp, body: ThreadBody) -> Thread {
+    let ThreadBody { title, participants, created_by, routing } = body;
+    Thread { thread_id, title, participants, created_by, created_at, routing }
+}
+
+impl fmt::Debug for ChatService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChatService").field("store", &self.inner.store).finish_non_exhaustive()
+    }
+}
