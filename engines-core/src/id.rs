@@ -18,7 +18,7 @@ macro_rules! text_id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            #[doc = concat!("Checks `text`: ", $rule, ".")]
+            #[doc = concat!("Checks `text`: `", $rule, "`.")]
             ///
             /// # Errors
             /// When it does not match.

@@ -33,6 +33,21 @@ pub enum Start {
     After(Cursor),
 }
 
+impl Start {
+    /// Where to begin: behind the cursor if there is one, else at the beginning if `from` is `start`, else live.
+    ///
+    /// # Errors
+    /// `CURSOR_INVALID` for a malformed cursor, `BODY_INVALID` for another word than `start` or `live`.
+    pub fn parse(cursor: Option<&str>, from: Option<&str>) -> Result<Self> {
+        match (cursor, from) {
+            (Some(cursor), _) => Ok(Self::After(cursor.parse()?)),
+            (None, Some("start")) => Ok(Self::Beginning),
+            (None, None | Some("live")) => Ok(Self::Live),
+            (None, Some(_)) => Err(Error::body("stream.follow", "from", "from is start, or left out for the live tail")),
+        }
+    }
+}
+
 /// A subscription: yields each durable event once and in order, and what is live only as far as the reader keeps up.
 ///
 /// Cancel-safe: dropping the future of [`Subscription::next`] loses nothing.

@@ -1,0 +1,8 @@
+//! No store method works without a scope.
+use engines_core::{DocId, Store, nexus::Kind};
+
+async fn peek(store: &dyn Store, kind: &Kind, id: &DocId) {
+    let _ = store.get(kind, id).await;
+}
+
+fn main() {}

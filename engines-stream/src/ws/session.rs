@@ -1,0 +1,307 @@
+//! One socket's session: its subscriptions, and one request at a time.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use engines_core::{
+    Code, Error, Limits, RequestContext, ResourceId, Result, StreamKey,
+    stream::{Ids, Routing, StreamKind},
+};
+use serde_json::{Value, json};
+use ulid::Ulid;
+
+use super::message::{ClientMessage, CloseCode, Reply, Request, encode, error_reply, raw};
+use crate::{
+    canvas::{CanvasService, Gesture},
+    chat::{ChatService, NewMessage},
+    follow::{Channels, FollowService},
+    hub::{Start, Subscription},
+    presence::{Attendance, PresenceService},
+};
+
+/// What a session works with.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Subscriptions.
+    pub follow: FollowService,
+    /// Messages.
+    pub chat: ChatService,
+    /// Gestures.
+    pub canvas: CanvasService,
+    /// Who is here.
+    pub presence: PresenceService,
+    /// Limits.
+    pub limits: Arc<Limits>,
+}
+
+/// What the socket is to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outgoing {
+    /// Send this text.
+    Text(Bytes),
+    /// Close, with this code.
+    Close(CloseCode),
+}
+
+/// A session of one socket. Whoever owns the socket feeds it with [`Session::receive`] while it [`is_ready`](Session::is_ready),
+/// and sends what [`Session::next`] yields.
+pub struct Session {
+    services: Services,
+    context: RequestContext,
+    session_id: Ulid,
+    fixed: Option<StreamKey>,
+    following: Vec<Following>,
+    /// Where the next round over the subscriptions begins, so that a busy one does not starve the others.
+    turn: usize,
+    replies: VecDeque<Bytes>,
+    work: Option<Pin<Box<dyn Future<Output = Done> + Send>>>,
+    closing: Option<CloseCode>,
+}
+
+struct Following {
+    key: StreamKey,
+    subscription: Subscription,
+    attendance: Arc<Attendance>,
+}
+
+/// What a request came to.
+struct Done {
+    reference: Option<Value>,
+    result: Result<Effect>,
+}
+
+enum Effect {
+    Ack(Value),
+    Followed(StreamKey, Box<Subscription>),
+}
+
+impl Session {
+    /// A session that may follow any stream, or one that is about `fixed` alone (and follows it from the start).
+    ///
+    /// # Errors
+    /// As [`FollowService::open`], for a fixed stream.
+    pub async fn open(
+        services: Services,
+        context: RequestContext,
+        session_id: Ulid,
+        fixed: Option<(StreamKey, Channels, Start)>,
+    ) -> Result<Self> {
+        let mut session = Self {
+            context,
+            session_id,
+            fixed: fixed.as_ref().map(|(key, ..)| key.clone()),
+            following: Vec::new(),
+            turn: 0,
+            replies: VecDeque::new(),
+            work: None,
+            closing: None,
+            services,
+        };
+        let heartbeat_s = session.services.limits.ws_ping_s;
+        session.replies.push_back(encode(&Reply::Hello { session_id: session_id.to_string(), heartbeat_s }));
+        if let Some((key, channels, start)) = fixed {
+            let subscription = session.services.follow.open(&session.context, &key, channels, start).await?;
+            session.followed(key, subscription);
+        }
+        Ok(session)
+    }
+
+    /// Who is at the other end.
+    #[must_use]
+    pub fn context(&self) -> &RequestContext {
+        &self.context
+    }
+
+    /// Whether it takes another message now. One request is carried out at a time, so that a client's messages keep their order.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.work.is_none() && self.closing.is_none()
+    }
+
+    /// Begins what a client's text asks for.
+    pub fn receive(&mut self, text: &[u8]) {
+        let message = match ClientMessage::parse(text, &self.services.limits) {
+            Ok(message) => message,
+            Err(error) => return self.replies.push_back(error_reply(&None, &error)),
+        };
+        let reference = message.reference;
+        match self.begin(reference.clone(), message.request) {
+            Ok(()) => {}
+            Err(error) => self.replies.push_back(error_reply(&reference, &error)),
+        }
+    }
+
+    /// The next thing to send. Cancel-safe.
+    pub async fn next(&mut self) -> Outgoing {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// As [`Session::next`], for those who write their own futures.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Outgoing> {
+        loop {
+            if let Some(reply) = self.replies.pop_front() {
+                return Poll::Ready(Outgoing::Text(reply));
+            }
+            if let Some(code) = self.closing {
+                return Poll::Ready(Outgoing::Close(code));
+            }
+            if let Some(work) = &mut self.work
+                && let Poll::Ready(done) = work.as_mut().poll(cx)
+            {
+                self.work = None;
+                self.finish(done);
+                continue;
+            }
+            let count = self.following.len();
+            for step in 0..count {
+                let at = (self.turn + step) % count;
+                let Some(following) = self.following.get_mut(at) else { continue };
+                match following.subscription.poll_next(cx) {
+                    Poll::Pending => {}
+                    Poll::Ready(Some(Ok(frame))) => {
+                        self.turn = at + 1;
+                        return Poll::Ready(Outgoing::Text(frame.json()));
+                    }
+                    Poll::Ready(Some(Err(error))) => {
+                        self.closing = Some(CloseCode::of(&error));
+                        return Poll::Ready(Outgoing::Text(error_reply(&None, &error)));
+                    }
+                    Poll::Ready(None) => {
+                        self.closing = Some(CloseCode::GoingAway);
+                        return Poll::Ready(Outgoing::Close(CloseCode::GoingAway));
+                    }
+                }
+            }
+            return Poll::Pending;
+        }
+    }
+
+    fn begin(&mut self, reference: Option<Value>, request: Request) -> Result<()> {
+        match request {
+            Request::Ping => self.replies.push_back(encode(&Reply::Pong { reference: &reference })),
+            Request::Subscribe { stream, after, from, channels } => {
+                let key = self.stream(stream, None)?;
+                if self.following.iter().any(|following| following.key == key) {
+                    return Err(Error::new(Code::AlreadyExists, "ws.subscribe", "this socket already follows it"));
+                }
+                if self.following.len() >= self.services.limits.subscriptions_per_socket {
+                    let detail = "this socket follows as many streams as it may; open another";
+                    return Err(Error::new(Code::RateLimited, "ws.subscribe", detail));
+                }
+                // A stream asked for by its own name is that log alone; artifacts are asked for by theirs.
+                let channels = match channels {
+                    Some(list) => Channels::parse(&list)?,
+                    None => Channels { log: true, artifacts: key.kind() == StreamKind::Artifacts, live: false },
+                };
+                let start = Start::parse(after.as_deref(), from.as_deref())?;
+                let (follow, context) = (self.services.follow.clone(), self.context.clone());
+                self.work = Some(Box::pin(async move {
+                    let opened = follow.open(&context, &key, channels, start).await;
+                    Done { reference, result: opened.map(|opened| Effect::Followed(key, Box::new(opened))) }
+                }));
+            }
+            Request::Unsubscribe { stream } => {
+                let key = self.stream(stream, None)?;
+                let before = self.following.len();
+                self.following.retain(|following| following.key != key);
+                if self.following.len() == before {
+                    return Err(Error::not_found("ws.unsubscribe", "subscription"));
+                }
+                self.ack(&reference, json!({ "stream": key }));
+            }
+            Request::Message { stream, text, role, scope, idempotency_key } => {
+                let key = self.stream(stream, Some(StreamKind::Chat))?;
+                let thread = ResourceId::new(key.id())?;
+                let message =
+                    NewMessage { text, role, scope, idempotency_key, routing: Routing::default(), ids: Ids::default() };
+                let (chat, context) = (self.services.chat.clone(), self.context.clone());
+                self.work = Some(Box::pin(async move {
+                    let posted = chat.post(&context, &thread, message).await;
+                    let ack = posted.map(|posted| {
+                        Effect::Ack(json!({
+                            "seq": posted.event.seq, "event_id": posted.event.event.event_id.to_string(),
+                            "cursor": posted.cursor, "replayed": posted.replayed,
+                        }))
+                    });
+                    Done { reference, result: ack }
+                }));
+            }
+            Request::Gesture { stream, kind, data } => {
+                let key = self.stream(stream, Some(StreamKind::Canvas))?;
+                let id = ResourceId::new(key.id())?;
+                let gesture = Gesture { kind, data: data.map(|data| raw(&data)).transpose()?, ..Gesture::default() };
+                let (canvas, context) = (self.services.canvas.clone(), self.context.clone());
+                self.work = Some(Box::pin(async move {
+                    let shown = canvas.gesture(&context, &id, gesture).await;
+                    Done { reference, result: shown.map(|_| Effect::Ack(json!({}))) }
+                }));
+            }
+            Request::Presence { stream, data } => {
+                let key = self.stream(stream, None)?;
+                let here = self.following.iter().find(|following| following.key == key).ok_or_else(|| {
+                    Error::new(Code::NotFound, "ws.presence", "subscribe to the stream first; presence is being there")
+                })?;
+                let (attendance, data) = (Arc::clone(&here.attendance), raw(&data)?);
+                self.work = Some(Box::pin(async move {
+                    let told = attendance.announce(data).await;
+                    Done { reference, result: told.map(|()| Effect::Ack(json!({}))) }
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, done: Done) {
+        match done.result {
+            Ok(Effect::Ack(extra)) => self.ack(&done.reference, extra),
+            Ok(Effect::Followed(key, subscription)) => {
+                self.ack(&done.reference, json!({ "stream": key }));
+                self.followed(key, *subscription);
+            }
+            Err(error) => self.replies.push_back(error_reply(&done.reference, &error)),
+        }
+    }
+
+    fn followed(&mut self, key: StreamKey, subscription: Subscription) {
+        let attendance = Arc::new(self.services.presence.enter(&self.context, &key, self.session_id));
+        self.following.push(Following { key, subscription, attendance });
+    }
+
+    fn ack(&mut self, reference: &Option<Value>, extra: Value) {
+        self.replies.push_back(encode(&Reply::Ack { reference, extra }));
+    }
+
+    /// Which stream is meant: the named one, or the socket's own; of `kind` where the request needs one.
+    fn stream(&self, named: Option<String>, kind: Option<StreamKind>) -> Result<StreamKey> {
+        let key = match (named, &self.fixed) {
+            (Some(named), fixed) => {
+                let key: StreamKey = named.parse()?;
+                if fixed.as_ref().is_some_and(|fixed| *fixed != key) {
+                    let detail = "this socket is about another stream; use /ws for many";
+                    return Err(Error::new(Code::ContextMismatch, "ws.stream", detail));
+                }
+                key
+            }
+            (None, Some(fixed)) => fixed.clone(),
+            (None, None) => return Err(Error::body("ws.stream", "stream", "name the stream, such as canvas/c1")),
+        };
+        match kind {
+            Some(kind) if key.kind() != kind => {
+                Err(Error::body("ws.stream", "stream", format!("this needs a {} stream", kind.as_str())))
+            }
+            _ => Ok(key),
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("session_id", &self.session_id).finish_non_exhaustive()
+    }
+}

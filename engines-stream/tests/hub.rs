@@ -1,0 +1,260 @@
+//! The hub's promise: each durable event once, in order, wherever a reader was cut off and however slow it is.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::{sync::Arc, time::Duration};
+
+use engines_core::{
+    Batch, Code, Cursor, Limits, RequestContext, ResourceId, Role, Store, StreamKey, Timestamp,
+    clock::IdGenerator,
+    nexus::ExpectedHead,
+    stream::{LogId, NewEvent, Seq},
+    testing,
+};
+use engines_storage::MemoryStore;
+use engines_stream::{
+    LiveSink,
+    hub::{Follow, FrameKind, Hub, Start, Subscription},
+    relay::LocalRelay,
+};
+use serde_json::{Value, value::to_raw_value};
+
+struct World {
+    store: Arc<MemoryStore>,
+    hub: Hub,
+    ids: IdGenerator,
+    context: RequestContext,
+}
+
+fn key(text: &str) -> StreamKey {
+    text.parse().unwrap()
+}
+
+impl World {
+    fn new(limits: Limits) -> Self {
+        let ids = IdGenerator::seeded(7);
+        let store = Arc::new(MemoryStore::new(&ids));
+        let hub = Hub::new(Arc::clone(&store) as Arc<dyn Store>, Arc::new(LocalRelay::default()), Arc::new(limits));
+        Self { store, hub, ids, context: testing::context("t_acme", "ada", Role::Member).unwrap() }
+    }
+
+    fn event(&self, n: u64) -> NewEvent {
+        let at = Timestamp::from_millis(1);
+        NewEvent::new(self.ids.ulid(at), at, "note", &self.context, to_raw_value(&n).unwrap())
+    }
+
+    async fn append(&self, stream: &str, n: u64) {
+        let batch =
+            Batch::new(Timestamp::from_millis(1)).append(key(stream), ExpectedHead::Any, vec![self.event(n)]);
+        self.store.commit(self.context.scope(), batch).await.unwrap();
+    }
+
+    async fn follow(&self, streams: &[&str], start: Start) -> Subscription {
+        let keys = streams.iter().map(|stream| key(stream)).collect();
+        let follow = Follow { keys, live: None, start, snapshot_ref: Some("/snapshot".into()) };
+        self.hub.subscribe(self.context.scope(), follow).await.unwrap()
+    }
+}
+
+async fn take(subscription: &mut Subscription) -> (String, Value) {
+    let frame = tokio::time::timeout(Duration::from_secs(20), subscription.next()).await.unwrap().unwrap().unwrap();
+    let json: Value = serde_json::from_slice(&frame.json()).unwrap();
+    let sse = String::from_utf8(frame.sse().to_vec()).unwrap();
+    let id = sse.lines().find_map(|line| line.strip_prefix("id: ")).unwrap_or_default().to_owned();
+    assert!(sse.ends_with("\n\n"));
+    (id, json)
+}
+
+#[tokio::test]
+async fn a_live_reader_sees_only_what_comes_after_it() {
+    let world = World::new(Limits::default());
+    for n in 0..3 {
+        world.append("chat/a", n).await;
+    }
+    let mut reader = world.follow(&["chat/a"], Start::Live).await;
+    world.append("chat/a", 3).await;
+    let (id, json) = take(&mut reader).await;
+    assert_eq!(json["seq"], 4);
+    assert_eq!(json["cursor"], id.as_str());
+    assert_eq!(json["routing"]["thread_id"], "a");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn cut_off_readers_resume_without_gap_or_repeat() {
+    const EVENTS: u64 = 3000;
+    let world = Arc::new(World::new(Limits { ring_events: 16, ..Limits::default() }));
+    let writer = {
+        let world = Arc::clone(&world);
+        tokio::spawn(async move {
+            for n in 1..=EVENTS {
+                world.append("chat/a", n).await;
+                if n % 50 == 0 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        })
+    };
+    let readers: Vec<_> = (0..8_u64)
+        .map(|reader| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move {
+                let mut start = Start::Beginning;
+                let mut seen = 0;
+                let mut cuts = 0_u64;
+                while seen < EVENTS {
+                    let mut subscription = world.follow(&["chat/a"], start.clone()).await;
+                    let batch = world.ids.bytes::<1>()[0] as u64 * (reader + 1);
+                    for _ in 0..=batch {
+                        if seen == EVENTS {
+                            break;
+                        }
+                        let (id, json) = take(&mut subscription).await;
+                        seen += 1;
+                        assert_eq!(json["seq"], seen);
+                        assert_eq!(json["data"], seen);
+                        start = Start::After(id.parse().unwrap());
+                        if cuts % 3 == 0 {
+                            tokio::task::yield_now().await;
+                        }
+                    }
+                    cuts += 1;
+                }
+                cuts
+            })
+        })
+        .collect();
+    for reader in readers {
+        assert!(reader.await.unwrap() > 0);
+    }
+    writer.await.unwrap();
+    assert_eq!(world.hub.stats().subscribers, 0);
+}
+
+#[tokio::test]
+async fn two_streams_have_one_cursor() {
+    let world = World::new(Limits { ring_events: 4, ..Limits::default() });
+    let streams = ["canvas/c", "artifacts/c"];
+    let mut first = world.follow(&streams, Start::Live).await;
+    let mut cursors = Vec::new();
+    for n in 0..10 {
+        world.append(streams[n % 2], n as u64).await;
+        cursors.push(take(&mut first).await.0);
+    }
+    for (at, cursor) in cursors.iter().enumerate() {
+        let mut again = world.follow(&streams, Start::After(cursor.parse().unwrap())).await;
+        let mut rest = Vec::new();
+        for _ in at + 1..10 {
+            rest.push(take(&mut again).await.1["data"].as_u64().unwrap());
+        }
+        rest.sort_unstable();
+        assert_eq!(rest, (at as u64 + 1..10).collect::<Vec<_>>());
+    }
+    // A commit's own cursor knows nothing of artifacts: nothing of them is passed over.
+    let own = world.hub.cursor(world.context.scope(), &key("canvas/c"), Seq(5));
+    let mut again = world.follow(&streams, Start::After(own)).await;
+    assert_eq!(take(&mut again).await.1["routing"]["canvas_id"], "c");
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_served_from_the_log() {
+    let world = World::new(Limits { ring_events: 8, ..Limits::default() });
+    let mut slow = world.follow(&["chat/a"], Start::Live).await;
+    let mut fast = world.follow(&["chat/a"], Start::Live).await;
+    for n in 1..=200 {
+        world.append("chat/a", n).await;
+        assert_eq!(take(&mut fast).await.1["seq"], n);
+    }
+    for n in 1..=200 {
+        assert_eq!(take(&mut slow).await.1["seq"], n);
+    }
+    assert!(world.hub.stats().fell_behind > 0);
+}
+
+#[tokio::test]
+async fn gone_events_are_said_to_be_gone_and_the_tail_goes_on() {
+    let world = World::new(Limits::default());
+    for n in 1..=10 {
+        world.append("canvas/c", n).await;
+    }
+    let cursor = |seq| world.hub.cursor(world.context.scope(), &key("canvas/c"), Seq(seq));
+    let trim = Batch::new(Timestamp::from_millis(1)).trim(key("canvas/c"), Seq(6));
+    world.store.commit(world.context.scope(), trim).await.unwrap();
+    let mut kept = world.follow(&["canvas/c"], Start::After(cursor(5))).await;
+    assert_eq!(take(&mut kept).await.1["seq"], 6);
+    let elsewhere = Cursor::single(LogId::from_bytes([9; 8]), world.context.scope(), &key("canvas/c"), Seq(3));
+    for lost in [cursor(4), cursor(99), elsewhere] {
+        let mut reader = world.follow(&["canvas/c"], Start::After(lost)).await;
+        let (_, miss) = take(&mut reader).await;
+        assert_eq!(miss["type"], "error");
+        assert_eq!(miss["data"]["code"], "REPLAY_MISS");
+        assert_eq!(miss["data"]["snapshot_ref"], "/snapshot");
+        let head = miss["data"]["head_seq"].as_u64().unwrap();
+        world.append("canvas/c", 0).await;
+        assert_eq!(take(&mut reader).await.1["seq"], head + 1);
+    }
+    // From the start means from what there is.
+    let mut reader = world.follow(&["canvas/c"], Start::Beginning).await;
+    assert_eq!(take(&mut reader).await.1["seq"], 6);
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_stream_is_refused() {
+    let world = World::new(Limits::default());
+    let other_key = world.hub.cursor(world.context.scope(), &key("chat/b"), Seq(1));
+    let stranger = testing::context("t_other", "ada", Role::Member).unwrap();
+    let other_tenant = world.hub.cursor(stranger.scope(), &key("chat/a"), Seq(1));
+    for cursor in [other_key, other_tenant] {
+        let follow =
+            Follow { keys: vec![key("chat/a")], live: None, start: Start::After(cursor), snapshot_ref: None };
+        let error = world.hub.subscribe(world.context.scope(), follow).await.unwrap_err();
+        assert_eq!(error.code(), Code::CursorInvalid);
+    }
+}
+
+#[tokio::test]
+async fn what_is_live_only_reaches_those_who_ask_and_is_dropped_first() {
+    let world = World::new(Limits { ephemeral_queue: 4, ..Limits::default() });
+    let follow = |live| Follow { keys: vec![key("canvas/c")], live, start: Start::Live, snapshot_ref: None };
+    let scope = world.context.scope();
+    let mut asks = world.hub.subscribe(scope, follow(Some(key("canvas/c")))).await.unwrap();
+    let mut other = world.hub.subscribe(scope, follow(None)).await.unwrap();
+    for n in 0..20 {
+        world.hub.publish(scope, &key("canvas/c"), world.event(n)).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    world.append("canvas/c", 99).await;
+    let (mut ephemeral, mut durable) = (0, 0);
+    while durable == 0 || ephemeral < 4 {
+        let json = take(&mut asks).await.1;
+        if json["seq"].is_null() {
+            assert!(json["cursor"].is_null());
+            ephemeral += 1;
+        } else {
+            durable += 1;
+        }
+    }
+    assert!(ephemeral <= 20);
+    assert_eq!(take(&mut other).await.1["data"], 99);
+}
+
+#[tokio::test]
+async fn closing_ends_every_subscription_and_takes_no_new_one() {
+    let world = World::new(Limits::default());
+    let mut reader = world.follow(&["chat/a"], Start::Live).await;
+    let waiting = tokio::spawn(async move { reader.next().await.is_none() });
+    tokio::task::yield_now().await;
+    world.hub.close();
+    assert!(tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap());
+    let follow = Follow { keys: vec![key("chat/a")], live: None, start: Start::Live, snapshot_ref: None };
+    let error = world.hub.subscribe(world.context.scope(), follow).await.unwrap_err();
+    assert_eq!(error.code(), Code::ShuttingDown);
+}
+
+#[tokio::test]
+async fn frames_say_what_they_are() {
+    let world = World::new(Limits::default());
+    let mut reader = world.follow(&["chat/a"], Start::Live).await;
+    world.append("chat/a", 1).await;
+    let frame = reader.next().await.unwrap().unwrap();
+    assert_eq!(frame.kind(), FrameKind::Durable { stream: 0, seq: Seq(1) });
+    assert_eq!(ResourceId::new(reader.keys()[0].id()).unwrap().as_str(), "a");
+}
