@@ -29,8 +29,8 @@ use crate::{
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The last instant that RFC 3339 can write (end of year 9999).
-    pub const MAX: Self = Self(253_402_207_200_999);
+    /// The last instant we write: near the end of year 9999, where RFC 3339 ends.
+    pub const MAX: Self = Self(253_402_207_199_999);
 
     /// From milliseconds since 1970, kept between 1970 and [`Timestamp::MAX`].
     #[must_use]

@@ -1,5 +1,4 @@
 //! Cursors: round trips, damage, and streams and logs they do not belong to.
-#![cfg(feature = "testing")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use engines_core::{
@@ -23,10 +22,8 @@ const LOG: LogId = LogId::from_bytes([7; 8]);
 #[test]
 fn it_leads_back_to_its_place() {
     let keys = [key("canvas/c"), key("artifacts/c")];
-    let places = vec![
-        Position { key: keys[0].clone(), seq: Seq(41) },
-        Position { key: keys[1].clone(), seq: Seq(u64::MAX) },
-    ];
+    let places =
+        vec![Position { key: keys[0].clone(), seq: Seq(41) }, Position { key: keys[1].clone(), seq: Seq(u64::MAX) }];
     let cursor: Cursor = Cursor::several(LOG, &scope(), &places).to_string().parse().unwrap();
     assert_eq!(cursor.resume(LOG, &scope(), &keys).unwrap(), Resume::From(places));
     let template = Cursor::template(LOG, &scope(), &keys);

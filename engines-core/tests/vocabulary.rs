@@ -1,6 +1,4 @@
 //! Ids, scopes, times, traces, roles: what they accept, and what they refuse.
-#![cfg(feature = "testing")]
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{collections::HashSet, time::Duration};
 
@@ -17,7 +15,9 @@ fn tenants_match_their_pattern() {
     for good in ["t_a", "t_acme", "t_a-b_c9", &format!("t_{}", "x".repeat(62))] {
         assert_eq!(TenantId::new(good).unwrap().as_str(), good);
     }
-    for bad in ["", "t_", "acme", "T_acme", "t_Acme", "t_a b", "t_ä", "t_a/b", "t_a\0", &format!("t_{}", "x".repeat(63))] {
+    for bad in
+        ["", "t_", "acme", "T_acme", "t_Acme", "t_a b", "t_ä", "t_a/b", "t_a\0", &format!("t_{}", "x".repeat(63))]
+    {
         assert_eq!(TenantId::new(bad).unwrap_err().code(), Code::TenantInvalid, "{bad:?}");
     }
 }
@@ -64,7 +64,7 @@ fn times_have_three_decimals_and_are_utc() {
     assert_eq!("2026-01-31T13:00:00.12+01:00".parse::<Timestamp>().unwrap(), at);
     assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00.000Z");
     assert_eq!(Timestamp::from_millis(i64::MAX), Timestamp::MAX);
-    assert!(!Timestamp::MAX.to_string().is_empty());
+    assert_eq!(Timestamp::MAX.to_string(), "9999-12-30T21:59:59.999Z");
     for bad in ["", "yesterday", "2026-01-31", "2026-13-01T00:00:00Z"] {
         assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
     }
@@ -140,7 +140,10 @@ fn the_table_of_actions_decides_by_role() {
 
 #[test]
 fn a_refusal_has_a_decision_id_and_a_failing_gate_refuses() {
-    use engines_core::{Error, gate::{Decision, Gate, GateRequest}};
+    use engines_core::{
+        Error,
+        gate::{Decision, Gate, GateRequest},
+    };
 
     #[derive(Debug)]
     struct Says(Option<Code>);
@@ -174,7 +177,7 @@ fn a_refusal_has_a_decision_id_and_a_failing_gate_refuses() {
 
 proptest! {
     #[test]
-    fn times_round_trip(millis in 0_i64..253_402_207_200_999) {
+    fn times_round_trip(millis in 0_i64..253_402_207_199_999) {
         let at = Timestamp::from_millis(millis);
         prop_assert_eq!(at.to_string().parse::<Timestamp>().unwrap(), at);
         prop_assert_eq!(at.to_string().len(), 24);

@@ -43,8 +43,7 @@ impl World {
     }
 
     async fn append(&self, stream: &str, n: u64) {
-        let batch =
-            Batch::new(Timestamp::from_millis(1)).append(key(stream), ExpectedHead::Any, vec![self.event(n)]);
+        let batch = Batch::new(Timestamp::from_millis(1)).append(key(stream), ExpectedHead::Any, vec![self.event(n)]);
         self.store.commit(self.context.scope(), batch).await.unwrap();
     }
 
@@ -203,8 +202,7 @@ async fn a_cursor_of_another_stream_is_refused() {
     let stranger = testing::context("t_other", "ada", Role::Member).unwrap();
     let other_tenant = world.hub.cursor(stranger.scope(), &key("chat/a"), Seq(1));
     for cursor in [other_key, other_tenant] {
-        let follow =
-            Follow { keys: vec![key("chat/a")], live: None, start: Start::After(cursor), snapshot_ref: None };
+        let follow = Follow { keys: vec![key("chat/a")], live: None, start: Start::After(cursor), snapshot_ref: None };
         let error = world.hub.subscribe(world.context.scope(), follow).await.unwrap_err();
         assert_eq!(error.code(), Code::CursorInvalid);
     }

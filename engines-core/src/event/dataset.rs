@@ -8,6 +8,10 @@ use serde_json::{Map, Value};
 /// An event as a producer sends it. It does not print its content, does not serialise, and cannot be stored.
 ///
 /// Reads the camelCase names of older producers too.
+///
+/// ```compile_fail
+/// let text = serde_json::to_string(&engines_core::DatasetEvent::default());
+/// ```
 #[derive(Clone, Default, Deserialize)]
 pub struct DatasetEvent {
     /// Which part of the product it is from.

@@ -43,7 +43,9 @@ impl Start {
             (Some(cursor), _) => Ok(Self::After(cursor.parse()?)),
             (None, Some("start")) => Ok(Self::Beginning),
             (None, None | Some("live")) => Ok(Self::Live),
-            (None, Some(_)) => Err(Error::body("stream.follow", "from", "from is start, or left out for the live tail")),
+            (None, Some(_)) => {
+                Err(Error::body("stream.follow", "from", "from is start, or left out for the live tail"))
+            }
         }
     }
 }
