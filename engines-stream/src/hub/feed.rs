@@ -18,7 +18,7 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{Frame, Inner, frame, ring::Ring, wakers::Wakers};
+use super::{Frame, frame, handle::Inner, ring::Ring, wakers::Wakers};
 
 /// Events read from the log at once.
 pub(crate) const PAGE: usize = 256;

@@ -16,9 +16,10 @@ use engines_core::{
 };
 
 use super::{
-    Follow, Frame, Inner,
+    Follow, Frame,
     feed::{Feed, PAGE},
     frame::FrameKind,
+    handle::Inner,
 };
 
 /// Where a subscription begins.

@@ -1,0 +1,221 @@
+//! The hub's handle: subscribing, dispatching wake-ups, closing.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use engines_core::{
+    Cursor, Limits, Result, Scope, Store, StreamKey,
+    nexus::{Change, Relay, RelayMessage},
+    stream::NewEvent,
+};
+use futures_util::StreamExt;
+use tokio::task::AbortHandle;
+
+use super::{
+    feed::Feed,
+    frame,
+    subscription::{Start, Subscription},
+};
+use crate::live::LiveSink;
+
+/// Tells subscribers. Cheap to clone; clones are one hub. Needs a tokio runtime.
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+/// What one subscription follows.
+#[derive(Debug, Clone)]
+pub struct Follow {
+    /// The streams, all of one scope; their order is the order of their places in a cursor.
+    pub keys: Vec<StreamKey>,
+    /// Also what is live only (gestures, presence) about this stream.
+    pub live: Option<StreamKey>,
+    /// Where to begin.
+    pub start: Start,
+    /// Where the state can be read when events are gone.
+    pub snapshot_ref: Option<String>,
+}
+
+pub(crate) struct Inner {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) relay: Arc<dyn Relay>,
+    pub(super) limits: Arc<Limits>,
+    pub(super) feeds: Mutex<Feeds>,
+    pub(super) closed: AtomicBool,
+    pub(super) dispatcher: Mutex<Option<AbortHandle>>,
+    pub(super) counters: Counters,
+}
+
+type Feeds = HashMap<(Scope, StreamKey), Vec<Weak<Feed>>>;
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) subscribers: AtomicU64,
+    pub(super) dropped_ephemeral: AtomicU64,
+    pub(super) behind: AtomicU64,
+}
+
+/// What the hub does now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HubStats {
+    /// Open subscriptions.
+    pub subscribers: u64,
+    /// Ephemeral events that a slow subscriber did not get.
+    pub dropped_ephemeral: u64,
+    /// How often a subscriber fell out of the ring and read the log instead.
+    pub fell_behind: u64,
+}
+
+impl Hub {
+    /// A hub over a store and a relay. Starts its dispatcher on the current tokio runtime.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, relay: Arc<dyn Relay>, limits: Arc<Limits>) -> Self {
+        let inner = Arc::new(Inner {
+            store,
+            relay,
+            limits,
+            feeds: Mutex::default(),
+            closed: AtomicBool::new(false),
+            dispatcher: Mutex::new(None),
+            counters: Counters::default(),
+        });
+        let task = tokio::spawn(dispatch(Arc::downgrade(&inner), inner.store.changes()));
+        *inner.dispatcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
+        Self { inner }
+    }
+
+    /// Follows streams of one scope. Whoever calls this has checked that the caller may, and that the streams exist.
+    ///
+    /// # Errors
+    /// `CURSOR_INVALID` for a cursor of other streams; `BACKEND_UNAVAILABLE` when the store does not answer.
+    pub async fn subscribe(&self, scope: &Scope, follow: Follow) -> Result<Subscription> {
+        let feed = self.feed(scope, &follow.keys, follow.live.as_ref()).await?;
+        Subscription::open(Arc::clone(&self.inner), feed, follow).await
+    }
+
+    /// Ends every subscription; their readers come back with their last cursor. No new ones are taken.
+    pub fn close(&self) {
+        self.inner.closed.store(true, Ordering::Release);
+        for feed in self.inner.all_feeds() {
+            feed.wake();
+        }
+    }
+
+    /// What it does now.
+    #[must_use]
+    pub fn stats(&self) -> HubStats {
+        let counters = &self.inner.counters;
+        HubStats {
+            subscribers: counters.subscribers.load(Ordering::Relaxed),
+            dropped_ephemeral: counters.dropped_ephemeral.load(Ordering::Relaxed),
+            fell_behind: counters.behind.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The cursor of a place in one stream.
+    #[must_use]
+    pub fn cursor(&self, scope: &Scope, key: &StreamKey, seq: engines_core::stream::Seq) -> Cursor {
+        Cursor::single(self.inner.store.log_id(), scope, key, seq)
+    }
+
+    async fn feed(&self, scope: &Scope, keys: &[StreamKey], live: Option<&StreamKey>) -> Result<Arc<Feed>> {
+        // Outlives the lock below: the last owner of a feed takes that lock when it lets go.
+        let mut candidates: Vec<Arc<Feed>> = Vec::new();
+        let feed = {
+            let mut feeds = self.inner.lock_feeds();
+            let same = |feed: &Arc<Feed>| feed.keys() == keys && feed.live() == live;
+            let listed = keys.first().or(live).and_then(|key| feeds.get(&(scope.clone(), key.clone())));
+            candidates.extend(listed.into_iter().flatten().filter_map(Weak::upgrade));
+            candidates.iter().find(|feed| same(feed)).cloned().unwrap_or_else(|| {
+                let feed = Arc::new(Feed::new(&self.inner, scope.clone(), keys.to_vec(), live.cloned()));
+                for place in feed.places() {
+                    feeds.entry(place).or_default().push(Arc::downgrade(&feed));
+                }
+                feed
+            })
+        };
+        feed.start(&self.inner).await?;
+        Ok(feed)
+    }
+}
+
+impl Inner {
+    fn lock_feeds(&self) -> std::sync::MutexGuard<'_, Feeds> {
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all_feeds(&self) -> Vec<Arc<Feed>> {
+        self.lock_feeds().values().flatten().filter_map(Weak::upgrade).collect()
+    }
+
+    /// A feed has gone: forget the places where it was listed.
+    pub(super) fn forget(&self, places: impl Iterator<Item = (Scope, StreamKey)>) {
+        let mut feeds = self.lock_feeds();
+        for place in places {
+            if let Some(list) = feeds.get_mut(&place) {
+                list.retain(|feed| feed.strong_count() > 0);
+                if list.is_empty() {
+                    feeds.remove(&place);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(task) = self.dispatcher.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            task.abort();
+        }
+    }
+}
+
+/// Hands the store's wake-ups to the feeds they concern.
+async fn dispatch(hub: Weak<Inner>, mut changes: engines_core::nexus::Changes) {
+    while let Some(change) = changes.next().await {
+        let Some(hub) = hub.upgrade() else { return };
+        match change {
+            Change::Appended(heads) => {
+                let mut awake = Vec::new();
+                {
+                    let feeds = hub.lock_feeds();
+                    for (scope, key, head) in heads.iter() {
+                        // One lookup key per change is the price of a map that owns its keys.
+                        for feed in feeds.get(&(scope.clone(), key.clone())).into_iter().flatten() {
+                            awake.extend(feed.upgrade().map(|feed| (feed, key.clone(), *head)));
+                        }
+                    }
+                }
+                for (feed, key, head) in awake {
+                    feed.announce(&key, head);
+                }
+            }
+            _ => {
+                for feed in hub.all_feeds() {
+                    feed.look_again();
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl LiveSink for Hub {
+    async fn publish(&self, scope: &Scope, key: &StreamKey, event: NewEvent) -> Result<()> {
+        let payload = frame::relay_payload(scope, key, &event)?;
+        self.inner.relay.publish(RelayMessage { scope: scope.clone(), key: key.clone(), payload }).await
+    }
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,112 @@
+//! The house, enforced: which crate may know which, how large a room may grow, and what the roots of modules hold.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// Every arrow of the design between our crates: `(from, to)`.
+const ARROWS: &[(&str, &str)] = &[
+    ("engines-auth", "engines-core"),
+    ("engines-storage", "engines-core"),
+    ("engines-stream", "engines-core"),
+    ("engines", "engines-core"),
+    ("engines", "engines-auth"),
+    ("engines", "engines-storage"),
+    ("engines", "engines-stream"),
+    ("engines-server", "engines"),
+];
+
+/// What only some crates may use: the core has no runtime and no I/O, and HTTP stops at the server.
+const ONLY_IN: &[(&str, &[&str])] = &[
+    ("tokio", &["engines-auth", "engines-storage", "engines-stream", "engines", "engines-server"]),
+    ("hyper", &["engines-server"]),
+    ("hyper-util", &["engines-server"]),
+    ("http", &["engines-server"]),
+    ("tokio-websockets", &["engines-server"]),
+    ("jsonwebtoken", &["engines-auth"]),
+    ("rusqlite", &["engines-storage"]),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_arrows_between_crates_are_those_of_the_design() {
+    let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap();
+    let ours: Vec<_> = metadata.packages.iter().map(|package| package.name.to_string()).collect();
+    let mut seen = 0;
+    for package in &metadata.packages {
+        let name = package.name.as_str();
+        for dependency in package.dependencies.iter().filter(|found| found.kind == DependencyKind::Normal) {
+            if ours.contains(&dependency.name) {
+                let arrow = (name, dependency.name.as_str());
+                assert!(ARROWS.contains(&arrow), "{arrow:?} is not an arrow of the design");
+                seen += 1;
+            }
+            if let Some((_, allowed)) = ONLY_IN.iter().find(|(restricted, _)| *restricted == dependency.name) {
+                assert!(allowed.contains(&name), "{name} may not use {}", dependency.name);
+            }
+        }
+    }
+    assert_eq!(seen, ARROWS.len(), "the table of arrows names one that is not there");
+    assert_eq!(ours.len(), 6);
+}
+
+/// Our Rust sources by their path from the root: crates, facade, tests, examples, benches, fuzz targets.
+fn sources() -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root().to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && !name.starts_with('.') && !["target", "node_modules", "engines-data"].contains(&&*name) {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.insert(path.strip_prefix(root()).unwrap().to_path_buf(), text);
+            }
+        }
+    }
+    assert!(found.len() > 50, "the sources were not found");
+    found
+}
+
+#[test]
+fn no_room_grows_past_600_lines() {
+    for (path, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= 600, "{} has {lines} lines; give one of its purposes a room of its own", path.display());
+    }
+}
+
+#[test]
+fn module_roots_only_declare() {
+    let code = ["fn ", "pub fn ", "async fn ", "pub async fn ", "impl", "struct ", "pub struct ", "pub enum ", "pub trait "];
+    for (path, text) in sources() {
+        let name = path.file_name().unwrap().to_string_lossy();
+        let in_crate = path.components().any(|part| part.as_os_str() == "src");
+        if in_crate && (name == "lib.rs" || name == "mod.rs") {
+            for (at, line) in text.lines().enumerate() {
+                let found = code.iter().any(|start| line.starts_with(start));
+                assert!(!found, "{}:{} holds code: {line}", path.display(), at + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn lints_are_expected_with_a_reason_and_never_allowed() {
+    for (path, text) in sources() {
+        for (at, line) in text.lines().enumerate() {
+            let bare = ["#[", "#!["].iter().any(|open| line.trim_start().starts_with(&format!("{open}allow(")));
+            assert!(!bare, "{}:{}: say `expect` with a reason", path.display(), at + 1);
+        }
+    }
+}
