@@ -1,5 +1,6 @@
 //! Who is told, and in what order: chats and canvases, the hub and its subscriptions, presence, and the codecs of both rails.
 
+pub mod canvas;
 pub mod chat;
 mod digest;
 pub mod follow;

@@ -62,6 +62,13 @@ impl State {
     }
 }
 
+impl Default for State {
+    /// The document `null`.
+    fn default() -> Self {
+        Self { value: Value::Null, size: scalar_bytes(&Value::Null) }
+    }
+}
+
 /// What [`measure`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Measure {

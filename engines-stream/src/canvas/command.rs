@@ -1,0 +1,190 @@
+//! A command as a client sends it.
+
+use std::{fmt, sync::Arc};
+
+use engines_core::{
+    Error, ResourceId, Result,
+    stream::{Ids, Routing},
+};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::digest::{check_all_short, check_short};
+
+/// Bytes of an intent's label and of its reason, each.
+const INTENT_BYTES: usize = 4096;
+
+/// What to do with a command whose base is no longer the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnConflict {
+    /// Answer `REV_MISMATCH`.
+    #[default]
+    Reject,
+    /// Apply it at the head, if no command since its base has touched what it touches; else as `reject`.
+    /// One's own earlier commands count as much as anybody's.
+    Rebase,
+}
+
+/// Whose idea a command was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// A person's.
+    Human,
+    /// An AI agent's.
+    Agent,
+}
+
+/// What a command is for. Kept with the commit, for people to read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Intent {
+    /// In a few words; at most 4 KiB.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// Why; at most 4 KiB.
+    #[serde(default)]
+    pub why: Option<String>,
+    /// Whose idea it was.
+    #[serde(default)]
+    pub origin: Option<Origin>,
+}
+
+impl Intent {
+    /// Bytes of its texts.
+    pub(super) fn bytes(&self) -> usize {
+        [&self.label, &self.why].into_iter().flatten().map(String::len).sum()
+    }
+}
+
+/// A batch of ops against one revision. Decodes from the request body.
+///
+/// With an `idempotency_key` it takes effect once for this actor and canvas, however often it is sent. A `command_id` is
+/// only kept with the commit: by itself it does not recognise a second try.
+#[derive(Clone, Deserialize)]
+pub struct Command {
+    /// The version of this form: 1.
+    #[serde(default = "one", deserialize_with = "null_as_one")]
+    pub v: u32,
+    /// The client's name for it.
+    #[serde(default)]
+    pub command_id: Option<ResourceId>,
+    /// Makes it take effect once for this actor and canvas.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
+    /// The revision it was written against.
+    pub base_rev: u64,
+    /// Chosen by the client, to find its own events again.
+    #[serde(default)]
+    pub correlation_id: Option<Arc<str>>,
+    /// The agent's run.
+    #[serde(default)]
+    pub run_id: Option<Arc<str>>,
+    /// The step in that run.
+    #[serde(default)]
+    pub step_id: Option<Arc<str>>,
+    /// What it is for.
+    #[serde(default)]
+    pub intent: Option<Intent>,
+    /// What to do if the base is no longer the head.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub on_conflict: OnConflict,
+    /// The ops: a JSON array, at least one.
+    pub ops: Box<RawValue>,
+    /// Routing keys for readers.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub routing: Routing,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn null_as_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(1))
+}
+
+pub(super) fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+impl Command {
+    /// A command with these ops and nothing else; `ops` is anything that serialises to a JSON array of ops, such as
+    /// `Vec<Op>` or a [`serde_json::Value`].
+    ///
+    /// # Errors
+    /// When `ops` does not serialise.
+    pub fn new(base_rev: u64, ops: &impl Serialize) -> Result<Self> {
+        let ops = to_raw_value(ops).map_err(|error| Error::internal("canvas.command", error))?;
+        Ok(Self {
+            v: 1,
+            command_id: None,
+            idempotency_key: None,
+            base_rev,
+            correlation_id: None,
+            run_id: None,
+            step_id: None,
+            intent: None,
+            on_conflict: OnConflict::Reject,
+            ops,
+            routing: Routing::default(),
+        })
+    }
+
+    /// With an idempotency key.
+    #[must_use]
+    pub fn once(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Applied at the head if nobody has touched what it touches.
+    #[must_use]
+    pub fn rebase(mut self) -> Self {
+        self.on_conflict = OnConflict::Rebase;
+        self
+    }
+
+    pub(super) fn check(&self, operation: &'static str) -> Result<()> {
+        if self.v != 1 {
+            return Err(Error::body(operation, "v", "v must be 1"));
+        }
+        if let Some(key) = &self.idempotency_key {
+            check_short(operation, "idempotency_key", key)?;
+        }
+        if let Some(intent) = &self.intent {
+            for (field, text) in [("intent.label", &intent.label), ("intent.why", &intent.why)] {
+                if text.as_ref().is_some_and(|text| text.len() > INTENT_BYTES) {
+                    return Err(Error::body(operation, field, format!("{field} has at most {INTENT_BYTES} bytes")));
+                }
+            }
+        }
+        check_all_short(
+            operation,
+            [("correlation_id", &self.correlation_id), ("run_id", &self.run_id), ("step_id", &self.step_id)],
+        )
+    }
+
+    pub(super) fn ids(&self, request_id: &Arc<str>) -> Ids {
+        Ids {
+            request_id: Some(Arc::clone(request_id)),
+            correlation_id: self.correlation_id.clone(),
+            run_id: self.run_id.clone(),
+            step_id: self.step_id.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Command {
+    /// Without the ops, which are content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Command")
+            .field("command_id", &self.command_id)
+            .field("base_rev", &self.base_rev)
+            .field("on_conflict", &self.on_conflict)
+            .field("bytes", &self.ops.get().len())
+            .finish_non_exhaustive()
+    }
+}

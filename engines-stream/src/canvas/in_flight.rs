@@ -1,0 +1,74 @@
+//! Commits on their way to the store, answered in the order they were sent.
+
+use std::{
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use engines_core::nexus::{CommitError, Receipt};
+
+/// A commit that is under way.
+pub(super) type Committing = Pin<Box<dyn Future<Output = Result<Receipt, CommitError>> + Send>>;
+
+enum Progress {
+    Running(Committing),
+    Done(Result<Receipt, CommitError>),
+}
+
+/// Commits under way, each with what it is for.
+pub(super) struct InFlight<T> {
+    queue: VecDeque<(T, Progress)>,
+}
+
+impl<T> InFlight<T> {
+    pub(super) fn new() -> Self {
+        Self { queue: VecDeque::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Sends a commit on its way: polls it once, so that a store that pipelines sees it after all earlier ones.
+    pub(super) async fn start(&mut self, ticket: T, mut commit: Committing) {
+        let progress = poll_fn(|cx| Poll::Ready(commit.as_mut().poll(cx))).await;
+        self.queue.push_back(match progress {
+            Poll::Ready(result) => (ticket, Progress::Done(result)),
+            Poll::Pending => (ticket, Progress::Running(commit)),
+        });
+    }
+
+    /// Waits until the oldest commit has settled, then moves it to `settled`, with all behind it that have settled too.
+    /// Never ends while there is none. Only the oldest is asked: its waker is that of the task that owns them all, and
+    /// whoever settles behind it is found when its turn comes. Nothing is lost when the future is dropped.
+    pub(super) async fn settled(&mut self, settled: &mut Vec<(T, Result<Receipt, CommitError>)>) {
+        poll_fn(|cx| {
+            while self.poll_front(cx) {
+                if let Some((ticket, Progress::Done(result))) = self.queue.pop_front() {
+                    settled.push((ticket, result));
+                }
+            }
+            if settled.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+    }
+
+    fn poll_front(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some((_, progress)) = self.queue.front_mut() else {
+            return false;
+        };
+        if let Progress::Running(commit) = progress {
+            match commit.as_mut().poll(cx) {
+                Poll::Ready(result) => *progress = Progress::Done(result),
+                Poll::Pending => return false,
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,56 @@
+//! Canvases: a JSON document that people and agents edit by commands, and its whole history.
+//!
+//! A commit is the append of one [`CANVAS_COMMIT`] event to `canvas/{canvas_id}`, whose `seq` is the revision it makes;
+//! there is no other record of it. State, commits, replay and conflicts all come out of that log; snapshots only
+//! make reading it quick.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use engines_core::{Guard, IdGenerator, Limits, Role, testing};
+//! use engines_storage::MemoryStore;
+//! use engines_stream::canvas::{CanvasService, Command, NewCanvas};
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = Arc::new(MemoryStore::new(&IdGenerator::from_os()?));
+//! let canvases = CanvasService::new(store, Guard::allow_all()?, Arc::new(Limits::default()));
+//! let ada = testing::context("t_acme", "ada", Role::Member)?;
+//! let canvas = canvases.create(&ada, NewCanvas::default()).await?;
+//! let add = Command::new(0, &json!([{"op": "add", "path": "/title", "value": "Plan"}]))?;
+//! let answer = canvases.command(&ada, &canvas.canvas_id, add).await?;
+//! assert_eq!(answer.rev, 1);
+//! let snapshot = canvases.snapshot(&ada, &canvas.canvas_id, None).await?;
+//! assert_eq!(snapshot.state, json!({"title": "Plan"}));
+//! # Ok(()) }
+//! ```
+//!
+//! # Many commands at once
+//!
+//! Each canvas that is being edited has one writer: a task that keeps the state at the newest revision that is on its way to
+//! the store, checks commands against it and hands them on without waiting, so that hundreds of commands share one
+//! flush to disk. Nobody is answered before their own commit is durable. When a commit fails, what was built upon it fails its
+//! own compare-and-swap; the writer then reads the log again and decides anew. Several nodes may have a writer for one canvas:
+//! the log's head decides between them.
+
+mod busy;
+mod command;
+mod history;
+mod in_flight;
+mod keeper;
+mod model;
+mod reads;
+mod recent;
+mod record;
+mod service;
+mod settings;
+mod stale;
+mod work;
+mod writer;
+
+pub use self::{
+    command::{Command, Intent, OnConflict, Origin},
+    model::{Canvas, CommandAnswer, Commit, Keyframe, NewCanvas, NewGesture, Replay, Snapshot, Status},
+    record::{CANVAS_COMMIT, CanvasCommit},
+    service::{CANVAS, CanvasBuilder, CanvasService, GESTURE},
+    settings::CanvasSettings,
+};

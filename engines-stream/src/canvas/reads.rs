@@ -1,0 +1,185 @@
+//! What can be read of a canvas: itself, its state at any revision, its commits.
+
+use engines_core::{
+    Action, Code, DocId, Error, RequestContext, ResourceId, Result, Timestamp, command::state_hash, nexus::Paged,
+};
+use serde_json::Value;
+
+use super::{
+    history::History,
+    model::{Canvas, CanvasBody, Commit, Keyframe, Replay, Snapshot},
+    record::CanvasCommit,
+    service::{CANVAS, CanvasService},
+};
+
+/// A state larger than this is hashed where it holds up nobody.
+const LARGE_STATE: usize = 256 << 10;
+
+impl CanvasService {
+    /// One canvas, with its head.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; else as everywhere.
+    pub async fn get(&self, context: &RequestContext, id: &ResourceId) -> Result<Canvas> {
+        let history = self.history(context, id);
+        let _permit = self.inner.guard.admit(context, Action::CanvasRead, history.key.as_str()).await?;
+        let found = history.store.get(&history.scope, &CANVAS, &DocId::from(id)).await?;
+        let document = found.ok_or_else(|| Error::not_found("canvas.read", "canvas"))?;
+        let head = history.head().await?;
+        Ok(Canvas::from_body(id.clone(), head, document.created_at, document.decode()?))
+    }
+
+    /// The state at `rev`, or at the head.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for an unknown canvas, a revision beyond the head (with `head_rev`) or one whose commits are gone; else as
+    /// everywhere.
+    pub async fn snapshot(&self, context: &RequestContext, id: &ResourceId, rev: Option<u64>) -> Result<Snapshot> {
+        let (history, head) = self.open(context, id, "canvas.snapshot").await?;
+        let rev = rev.unwrap_or(head);
+        if rev > head {
+            return Err(beyond("canvas.snapshot", head));
+        }
+        let loaded = history.state_at(rev).await?;
+        let size = loaded.state.size();
+        let (state, state_hash) = hashed(loaded.state.into_value(), size).await?;
+        Ok(Snapshot { canvas_id: id.clone(), rev, state, state_hash })
+    }
+
+    /// The commits after `after_rev`, a page at a time; `next` is the `after_rev` of the next page. From 0 it begins with the
+    /// oldest commit that is kept.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; `REPLAY_MISS` (with `head_rev` and `snapshot_ref`) when the commits after `after_rev` are gone; else
+    /// as everywhere.
+    pub async fn commits(
+        &self,
+        context: &RequestContext,
+        id: &ResourceId,
+        after_rev: u64,
+        limit: usize,
+    ) -> Result<Paged<Commit>> {
+        let (history, _) = self.open(context, id, "canvas.commits").await?;
+        let limit = limit.clamp(1, self.inner.limits.page_max);
+        let ends = history.store.head(&history.scope, &history.key).await?;
+        let (head, mut at) = (ends.seq.0, after_rev);
+        if at + 1 < ends.first.0 {
+            if at > 0 {
+                let detail = "the commits after this revision are gone; start from the snapshot";
+                return Err(Error::new(Code::ReplayMiss, "canvas.commits", detail)
+                    .with_member("head_rev", head)
+                    .with_member("snapshot_ref", history.snapshot_ref(head)));
+            }
+            at = ends.first.0 - 1;
+        }
+        let last = head.min(at.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)));
+        let mut items = Vec::new();
+        while at < last {
+            for event in history.events(at, last).await? {
+                at = event.seq.0;
+                items.push(Commit::of(&event)?);
+            }
+        }
+        let next = (at < head && !items.is_empty()).then(|| at.to_string());
+        Ok(Paged { items, next })
+    }
+
+    /// History to play: the state at `from_rev` (0 if none is named), every commit after it up to `to_rev` (the head if none is
+    /// named, or if it is beyond), and the state there. Ends earlier, with `next`, where that is too much for one answer.
+    ///
+    /// # Errors
+    /// `BODY_INVALID` when `to_rev` is before `from_rev`; `NOT_FOUND` as for [`CanvasService::snapshot`].
+    pub async fn replay(
+        &self,
+        context: &RequestContext,
+        id: &ResourceId,
+        from_rev: Option<u64>,
+        to_rev: Option<u64>,
+    ) -> Result<Replay> {
+        let (history, head) = self.open(context, id, "canvas.replay").await?;
+        let from = from_rev.unwrap_or(0);
+        if from > head {
+            return Err(beyond("canvas.replay", head));
+        }
+        let to = to_rev.unwrap_or(head).min(head);
+        if to < from {
+            return Err(Error::body("canvas.replay", "to_rev", "to_rev must not be before from_rev"));
+        }
+        let settings = &self.inner.settings;
+        let most = from.saturating_add(u64::try_from(settings.replay_commits.max(1)).unwrap_or(u64::MAX));
+        let mut loaded = history.state_at(from).await?;
+        let mut keyframes = vec![keyframe(&loaded).await?];
+        let (mut commits, mut bytes) = (Vec::new(), 0);
+        'stretch: while loaded.rev < to.min(most) {
+            for event in history.events(loaded.rev, to.min(most)).await? {
+                let commit = Commit::of(&event)?;
+                bytes += commit.ops.get().len();
+                if bytes > settings.replay_bytes && !commits.is_empty() {
+                    break 'stretch;
+                }
+                history.apply(&mut loaded, &event)?;
+                commits.push(commit);
+            }
+        }
+        if loaded.rev > from {
+            keyframes.push(keyframe(&loaded).await?);
+        }
+        let next = (loaded.rev < to).then_some(loaded.rev);
+        Ok(Replay { canvas_id: id.clone(), from_rev: from, to_rev: loaded.rev, keyframes, commits, next })
+    }
+
+    /// Lets a reader in: the canvas's history and its durable head.
+    async fn open(&self, context: &RequestContext, id: &ResourceId, operation: &'static str) -> Result<(History, u64)> {
+        let history = self.history(context, id);
+        let _permit = self.inner.guard.admit(context, Action::CanvasRead, history.key.as_str()).await?;
+        self.inner.canvases.require(&*history.store, &history.scope, id, operation).await?;
+        let head = history.head().await?;
+        Ok((history, head))
+    }
+}
+
+fn beyond(operation: &'static str, head: u64) -> Error {
+    Error::new(Code::NotFound, operation, "there is no such revision yet").with_member("head_rev", head)
+}
+
+async fn keyframe(loaded: &super::history::Loaded) -> Result<Keyframe> {
+    let (state, state_hash) = hashed(loaded.state.value().clone(), loaded.state.size()).await?;
+    Ok(Keyframe { rev: loaded.rev, state, state_hash })
+}
+
+async fn hashed(state: Value, size: usize) -> Result<(Value, String)> {
+    let hash = |state: Value| {
+        let hash = state_hash(&state);
+        (state, hash)
+    };
+    if size < LARGE_STATE {
+        return Ok(hash(state));
+    }
+    tokio::task::spawn_blocking(move || hash(state)).await.map_err(|error| Error::internal("canvas.hash", error))
+}
+
+impl Canvas {
+    pub(super) fn from_body(canvas_id: ResourceId, head_rev: u64, created_at: Timestamp, body: CanvasBody) -> Self {
+        let CanvasBody { workspace_id, project_id, meta, created_by } = body;
+        Self { canvas_id, head_rev, workspace_id, project_id, meta, created_by, created_at }
+    }
+}
+
+impl Commit {
+    fn of(event: &engines_core::StreamEvent) -> Result<Self> {
+        let commit = CanvasCommit::of(event)?;
+        let made = &event.event;
+        Ok(Self {
+            rev: event.seq.0,
+            commit_id: commit.commit_id,
+            event_id: made.event_id,
+            base_rev: commit.base_rev,
+            ops: commit.ops.to_owned(),
+            command_id: commit.command_id,
+            actor_id: made.actor.id.clone(),
+            actor_type: made.actor.kind,
+            ts: made.ts,
+            intent: commit.intent,
+        })
+    }
+}

@@ -1,0 +1,50 @@
+//! The newest commits of a writer, to rebase against without reading the log.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::work::Work;
+
+struct Made {
+    rev: u64,
+    work: Arc<Work>,
+}
+
+/// Commits up to the writer's newest revision, without holes, as many as fit.
+pub(super) struct Recent {
+    made: VecDeque<Made>,
+    bytes: usize,
+    max_commits: usize,
+    max_bytes: usize,
+}
+
+impl Recent {
+    pub(super) fn new(max_commits: usize, max_bytes: usize) -> Self {
+        Self { made: VecDeque::new(), bytes: 0, max_commits, max_bytes }
+    }
+
+    pub(super) fn push(&mut self, rev: u64, work: Arc<Work>) {
+        self.bytes += work.ops_json.get().len();
+        self.made.push_back(Made { rev, work });
+        while self.made.len() > self.max_commits || self.bytes > self.max_bytes {
+            let Some(oldest) = self.made.pop_front() else { return };
+            self.bytes -= oldest.work.ops_json.get().len();
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.made.clear();
+        self.bytes = 0;
+    }
+
+    /// Whether every commit after `after` is here and none of them touches what `work` touches.
+    pub(super) fn untouched_since(&self, after: u64, work: &Work) -> bool {
+        let complete = self.made.front().is_some_and(|oldest| oldest.rev <= after + 1);
+        complete
+            && self
+                .made
+                .iter()
+                .rev()
+                .take_while(|made| made.rev > after)
+                .all(|made| !made.work.touches().overlaps(work.touches()))
+    }
+}
