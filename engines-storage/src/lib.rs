@@ -3,7 +3,12 @@
 //! | room | what it is |
 //! | --- | --- |
 //! | [`memory`] | a store in memory, for tests, examples and caches; nothing survives the process |
+//! | [`noop`] | a sink that takes everything and keeps nothing |
+//! | `conformance` | the suite that proves a backend, yours or ours (feature `conformance`) |
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod memory;
+pub mod noop;
 
-pub use self::memory::MemoryStore;
+pub use self::{memory::MemoryStore, noop::NoopSink};

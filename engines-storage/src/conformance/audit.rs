@@ -1,0 +1,78 @@
+//! Audit records: kept in order, found again.
+
+use engines_core::audit::{AuditEntry, AuditFilter, Outcome as Ended};
+
+use super::{
+    Bench, Outcome, Verdict,
+    bench::{note, pages},
+    runner::Case,
+    verdict::same,
+};
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        Case::store("audit::written_is_read", |bench| Box::pin(written_is_read(bench))),
+        Case::store("audit::filters", |bench| Box::pin(filters(bench))),
+    ]
+}
+
+/// Every field comes back, in the order of writing, also of several records in one batch.
+pub async fn written_is_read(bench: &Bench) -> Verdict {
+    let scope = bench.scope()?;
+    let mut refused = bench.audit(&scope, "conformance.refused", "canvas/c1")?;
+    refused.outcome = Ended::Refused;
+    refused.reason = Some("a \"reason\"".into());
+    let wrote = vec![
+        bench.audit(&scope, "conformance.one", "")?,
+        refused,
+        bench.audit(&scope, "conformance.two", "thread/t1")?,
+    ];
+    let [one, two, three] = [wrote[0].clone(), wrote[1].clone(), wrote[2].clone()];
+    bench
+        .commit(&scope, bench.batch().audit(one).put(note("d", 1)?, engines_core::nexus::Expect::Any).audit(two))
+        .await?;
+    bench.commit(&scope, bench.batch().audit(three).audit(None)).await?;
+    same("audit records", &bench.audited(&scope, &AuditFilter::default()).await?, &wrote)?;
+    Ok(Outcome::Passed)
+}
+
+/// Every filter alone and together; `from` is included, `until` is not.
+pub async fn filters(bench: &Bench) -> Verdict {
+    let scope = bench.scope()?;
+    let mut all: Vec<AuditEntry> = Vec::new();
+    for n in 0..24 {
+        let action = ["conformance.read", "conformance.write"][n % 2];
+        let mut entry = bench.audit(&scope, action, ["canvas/c1", "canvas/c10"][n / 2 % 2])?;
+        entry.actor.id = engines_core::UserId::new(["ada", "bob"][n / 4 % 2])?;
+        bench.commit(&scope, bench.batch().audit(entry.clone())).await?;
+        all.push(entry);
+    }
+    let text = |text: &str| Some(text.to_owned());
+    let none = AuditFilter::default;
+    let at = |n: usize| Some(all[n].ts);
+    let filters = [
+        none(),
+        AuditFilter { action: text("conformance.write"), ..none() },
+        AuditFilter { action: text("conformance"), ..none() },
+        AuditFilter { actor_id: text("bob"), ..none() },
+        AuditFilter { actor_id: text("BOB"), ..none() },
+        AuditFilter { resource: text("canvas/c1"), ..none() },
+        AuditFilter { from: at(3), until: at(9), ..none() },
+        AuditFilter { from: at(9), until: at(3), ..none() },
+        AuditFilter {
+            action: text("conformance.read"),
+            actor_id: text("ada"),
+            resource: text("canvas/c10"),
+            from: at(1),
+            until: at(20),
+        },
+    ];
+    for filter in filters {
+        let wanted: Vec<_> = all.iter().filter(|entry| filter.matches(entry)).cloned().collect();
+        for limit in [1, 3, 500] {
+            let found = pages(limit, |page| bench.store.audit(&scope, &filter, page)).await?;
+            same(&format!("records of {filter:?}, pages of {limit}"), &found, &wanted)?;
+        }
+    }
+    Ok(Outcome::Passed)
+}

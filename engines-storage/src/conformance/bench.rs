@@ -1,0 +1,269 @@
+//! The work bench of a case: the store, and things to put into it.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    task::Poll,
+};
+
+use engines_core::{
+    DatasetEvent, DocId, Env, RequestContext, ResourceId, Result, Role, Scope, Timestamp,
+    audit::{AuditEntry, AuditFilter, Outcome},
+    clock::IdGenerator,
+    context::ActorType,
+    event::{CleanEvent, EventFilter, EventStamp, StoredEvent, clean},
+    nexus::{Backend, Batch, CommitError, Document, FeedItem, Kind, NewDocument, Once, Page, Paged, Query, Receipt},
+    pii::Scrubber,
+    stream::{NewEvent, Seq, StreamEvent, StreamKey},
+    testing,
+};
+use serde_json::{Map, Value, json, value::RawValue};
+use tokio::task::JoinSet;
+
+use super::{Failure, Settings};
+
+/// The kind of the suite's documents.
+pub(super) const NOTE: Kind = Kind::known("conformance_note");
+
+/// 2026-01-01T00:00:00Z.
+const BEGINNING: i64 = 1_767_225_600_000;
+
+/// A store and what a case needs to try it: scopes of its own, documents, events, time that rises. Clones share all of it.
+#[derive(Debug, Clone)]
+pub struct Bench {
+    pub(super) store: Arc<dyn Backend>,
+    pub(super) settings: Settings,
+    ids: IdGenerator,
+    ticks: Arc<AtomicI64>,
+}
+
+impl Bench {
+    /// A bench for `store`.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness to give.
+    pub fn new(store: Arc<dyn Backend>, mut settings: Settings) -> Result<Self> {
+        settings.writers = settings.writers.max(2);
+        settings.rounds = settings.rounds.max(1);
+        Ok(Self { store, settings, ids: IdGenerator::from_os()?, ticks: Arc::new(AtomicI64::new(BEGINNING)) })
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Backend> {
+        &self.store
+    }
+
+    /// The next millisecond.
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.ticks.fetch_add(1, Ordering::SeqCst))
+    }
+
+    pub(super) fn batch(&self) -> Batch {
+        Batch::new(self.now())
+    }
+
+    /// A tenant nobody else has, in `dev`.
+    pub(super) fn scope(&self) -> Result<Scope> {
+        testing::scope(&format!("t_{}", self.word()), Env::Dev)
+    }
+
+    /// A word nobody else has, of letters alone, so that the PII engine sees nothing in it.
+    pub(super) fn word(&self) -> String {
+        self.ids.bytes::<20>().iter().map(|byte| char::from(b'a' + byte % 26)).collect()
+    }
+
+    pub(super) fn context(&self, scope: &Scope) -> Result<RequestContext> {
+        testing::context_in(scope.tenant().as_str(), scope.env(), "ada", ActorType::Human, Role::Owner)
+    }
+
+    pub(super) fn event(&self, scope: &Scope, n: impl Into<Value>) -> Result<NewEvent> {
+        let now = self.now();
+        let data = raw(&json!({ "n": n.into() }).to_string())?;
+        Ok(NewEvent::new(self.ids.ulid(now), now, "conformance", &self.context(scope)?, data))
+    }
+
+    pub(super) fn events_of(&self, scope: &Scope, numbers: impl IntoIterator<Item = u64>) -> Result<Vec<NewEvent>> {
+        numbers.into_iter().map(|n| self.event(scope, n)).collect()
+    }
+
+    pub(super) fn dataset(&self, scope: &Scope, surface: &str) -> Result<CleanEvent> {
+        let event = DatasetEvent { surface: surface.into(), agent_id: "agent".into(), ..DatasetEvent::default() };
+        self.dataset_of(scope, event)
+    }
+
+    pub(super) fn dataset_of(&self, scope: &Scope, mut event: DatasetEvent) -> Result<CleanEvent> {
+        if event.input.is_empty() {
+            event.input = Map::from_iter([("word".to_owned(), Value::from(self.word()))]);
+        }
+        let context = self.context(scope)?;
+        let ts = self.now();
+        let actor = context.actor().clone();
+        let stamp = EventStamp { event_id: self.ids.ulid(ts), ts, actor, train_ok: true };
+        let scrubber: Scrubber = Default::default();
+        clean(&scrubber, event, stamp, &context)
+    }
+
+    pub(super) fn audit(&self, scope: &Scope, action: &'static str, resource: &str) -> Result<AuditEntry> {
+        let now = self.now();
+        Ok(AuditEntry::new(self.ids.ulid(now), now, &self.context(scope)?, action, resource, Outcome::Done))
+    }
+
+    pub(super) async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
+        self.store.commit(scope, batch).await
+    }
+
+    pub(super) async fn get(&self, scope: &Scope, id: &str) -> Result<Option<Document>> {
+        self.store.get(scope, &NOTE, &DocId::new(id)?).await
+    }
+
+    /// The whole of a stream, from `after` on.
+    pub(super) async fn read_all(&self, scope: &Scope, key: &StreamKey, after: Seq) -> Result<Vec<StreamEvent>> {
+        let mut all: Vec<StreamEvent> = Vec::new();
+        loop {
+            let from = all.last().map_or(after, |last| last.seq);
+            let some = self.store.read(scope, key, from, 1000).await?;
+            if some.is_empty() {
+                return Ok(all);
+            }
+            all.extend(some);
+        }
+    }
+
+    /// Every document of a query, by pages of `limit`.
+    pub(super) async fn list(&self, scope: &Scope, query: &Query, limit: usize) -> Result<Vec<Document>, Failure> {
+        pages(limit, |page| self.store.query(scope, query, page)).await
+    }
+
+    /// Every dataset event that matches.
+    pub(super) async fn recorded(&self, scope: &Scope, filter: &EventFilter) -> Result<Vec<StoredEvent>, Failure> {
+        pages(100, |page| self.store.events(scope, filter, page)).await
+    }
+
+    /// Every audit record that matches.
+    pub(super) async fn audited(&self, scope: &Scope, filter: &AuditFilter) -> Result<Vec<AuditEntry>, Failure> {
+        pages(100, |page| self.store.audit(scope, filter, page)).await
+    }
+
+    /// Everything the feed has of `scopes`.
+    pub(super) async fn fed(&self, scopes: &[Scope]) -> Result<Vec<FeedItem>> {
+        let mut position = 0;
+        let mut all = Vec::new();
+        loop {
+            let some = self.store.after(position, 500).await?;
+            let Some(last) = some.last() else { return Ok(all) };
+            position = last.position;
+            all.extend(some.into_iter().filter(|item| scopes.contains(&item.scope)));
+        }
+    }
+
+    /// Fails when anything at all is found in `scope`: documents of the suite, these streams, events, audit records, feed, receipt.
+    pub(super) async fn ensure_nothing(
+        &self,
+        scope: &Scope,
+        keys: &[StreamKey],
+        once: Option<&Once>,
+    ) -> Result<(), Failure> {
+        let documents = self.list(scope, &Query::kind(NOTE), 100).await?;
+        super::verdict::same("documents that must not be there", &documents.len(), &0)?;
+        for key in keys {
+            let head = self.store.head(scope, key).await?;
+            super::verdict::same("the head of a stream that must be empty", &head.seq, &Seq::ZERO)?;
+            super::verdict::same("events of it", &self.read_all(scope, key, Seq::ZERO).await?.len(), &0)?;
+        }
+        let events = self.recorded(scope, &EventFilter::default()).await?;
+        super::verdict::same("dataset events that must not be there", &events.len(), &0)?;
+        let audit = self.audited(scope, &AuditFilter::default()).await?;
+        super::verdict::same("audit records that must not be there", &audit.len(), &0)?;
+        let fed = self.fed(std::slice::from_ref(scope)).await?;
+        super::verdict::same("events in the feed that must not be there", &fed.len(), &0)?;
+        if let Some(once) = once {
+            let receipt = self.store.receipt(scope, once).await?;
+            super::verdict::same("a receipt that must not be there", &receipt, &None)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a list to its end, a page of `limit` at a time; fails on a page that is too long or that has a successor without being full
+/// of progress.
+pub(super) async fn pages<T, Fut>(limit: usize, mut page: impl FnMut(Page) -> Fut) -> Result<Vec<T>, Failure>
+where
+    Fut: Future<Output = Result<Paged<T>>>,
+{
+    let mut all = Vec::new();
+    let mut next = Page::first(limit);
+    loop {
+        let found = page(next).await?;
+        super::verdict::ensure(found.items.len() <= limit, || {
+            format!("a page of {limit} has {} items", found.items.len())
+        })?;
+        super::verdict::ensure(found.next.is_none() || !found.items.is_empty(), || {
+            "an empty page says that there is another one after it".to_owned()
+        })?;
+        all.extend(found.items);
+        match found.next {
+            Some(after) => next = Page::after(limit, after),
+            None => return Ok(all),
+        }
+    }
+}
+
+pub(super) fn note(id: &str, body: impl Into<Value>) -> Result<NewDocument> {
+    NewDocument::new(NOTE, DocId::new(id)?, &body.into())
+}
+
+pub(super) fn raw(json: &str) -> Result<Box<RawValue>> {
+    RawValue::from_string(json.to_owned()).map_err(|error| engines_core::Error::internal("conformance.raw", error))
+}
+
+/// A JSON string of exactly this many bytes, at least 2.
+pub(super) fn sized(bytes: usize) -> Result<Box<RawValue>> {
+    raw(&format!("\"{}\"", "x".repeat(bytes.saturating_sub(2))))
+}
+
+pub(super) fn canvas(id: &str) -> Result<StreamKey> {
+    Ok(StreamKey::canvas(&ResourceId::new(id)?))
+}
+
+pub(super) fn chat(id: &str) -> Result<StreamKey> {
+    Ok(StreamKey::chat(&ResourceId::new(id)?))
+}
+
+pub(super) fn once(realm: &str, key: &str, fingerprint: u8) -> Once {
+    Once { realm: realm.into(), key: key.into(), fingerprint: [fingerprint; 32], note: String::new() }
+}
+
+/// Runs tasks at once, on as many threads as the runtime has; their answers in their order.
+pub(super) async fn together<T, Fut>(tasks: impl IntoIterator<Item = Fut>) -> Result<Vec<T>, Failure>
+where
+    T: Send + 'static,
+    Fut: Future<Output = Result<T, Failure>> + Send + 'static,
+{
+    let mut set = JoinSet::new();
+    for (index, task) in tasks.into_iter().enumerate() {
+        set.spawn(async move { (index, task.await) });
+    }
+    let mut answers = Vec::new();
+    while let Some(joined) = set.join_next().await {
+        let (index, answer) = joined.map_err(|error| Failure::new(format!("a task died: {error}")))?;
+        answers.push((index, answer?));
+    }
+    answers.sort_by_key(|(index, _)| *index);
+    Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+}
+
+/// Polls a future once.
+pub(super) async fn poll_once<T>(future: &mut Pin<Box<dyn Future<Output = T> + Send + '_>>) -> Option<T> {
+    poll_fn(|cx| {
+        Poll::Ready(match future.as_mut().poll(cx) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        })
+    })
+    .await
+}

@@ -1,0 +1,110 @@
+//! Races: of all who expect the same thing, one wins.
+
+use engines_core::{
+    nexus::{CommitError, Expect, ExpectedHead, Failed},
+    stream::Seq,
+};
+
+use super::{
+    Bench, Failure, Outcome, Verdict,
+    bench::{canvas, note, together},
+    documents::found,
+    runner::Case,
+    verdict::same,
+};
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        Case::store("cas::documents_race", |bench| Box::pin(documents_race(bench))),
+        Case::store("cas::heads_race", |bench| Box::pin(heads_race(bench))),
+        Case::store("cas::losers_land_when_they_follow", |bench| Box::pin(losers_land_when_they_follow(bench))),
+    ]
+}
+
+/// Many write one document expecting the same version (none, at first): one is committed, the others are told its version.
+pub async fn documents_race(bench: &Bench) -> Verdict {
+    let scope = bench.scope()?;
+    for round in 0..bench.settings.rounds as u64 {
+        let expect = if round == 0 { Expect::Absent } else { Expect::Version(round) };
+        let wins = together((0..bench.settings.writers).map(|writer| {
+            let (bench, scope) = (bench.clone(), scope.clone());
+            async move {
+                match bench.commit(&scope, bench.batch().put(note("d1", writer)?, expect)).await {
+                    Ok(receipt) => {
+                        same("the winner's version", &receipt.versions, &vec![round + 1]).map(|()| Some(writer))
+                    }
+                    Err(CommitError::Precondition { failed: Failed::Document { version, .. }, .. }) => {
+                        same("the version a loser is told", &version, &Some(round + 1)).map(|()| None)
+                    }
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }))
+        .await?;
+        let winners: Vec<_> = wins.into_iter().flatten().collect();
+        same("winners", &winners.len(), &1)?;
+        let document = found(bench.get(&scope, "d1").await?)?;
+        same("what is there is the winner's", &document.decode::<usize>()?, &winners[0])?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// Many append to one stream expecting the same head: one is committed, the others are told the new head.
+pub async fn heads_race(bench: &Bench) -> Verdict {
+    let scope = bench.scope()?;
+    let key = canvas("c1")?;
+    for round in 0..bench.settings.rounds as u64 {
+        let wins = together((0..bench.settings.writers as u64).map(|writer| {
+            let (bench, scope, key) = (bench.clone(), scope.clone(), key.clone());
+            async move {
+                let events = bench.events_of(&scope, [writer])?;
+                match bench.commit(&scope, bench.batch().append(key, ExpectedHead::Seq(Seq(round)), events)).await {
+                    Ok(receipt) => same("the winner's place", &receipt.appended[0].last, &Seq(round + 1)).map(|()| 1),
+                    Err(CommitError::Precondition { failed: Failed::Stream { head, .. }, .. }) => {
+                        same("the head a loser is told", &head, &Seq(round + 1)).map(|()| 0)
+                    }
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }))
+        .await?;
+        same("winners", &wins.iter().sum::<usize>(), &1)?;
+    }
+    same("events", &bench.read_all(&scope, &key, Seq::ZERO).await?.len(), &bench.settings.rounds)?;
+    Ok(Outcome::Passed)
+}
+
+/// Losers who try again with the head they were told all land in the end, and nobody's event is there twice.
+pub async fn losers_land_when_they_follow(bench: &Bench) -> Verdict {
+    let scope = bench.scope()?;
+    let key = canvas("c1")?;
+    let writers = bench.settings.writers as u64;
+    together((0..writers).map(|writer| {
+        let (bench, scope, key) = (bench.clone(), scope.clone(), key.clone());
+        async move {
+            let mut head = Seq::ZERO;
+            // Each failure means that somebody else landed, and everybody lands once.
+            for _ in 0..=writers {
+                let events = bench.events_of(&scope, [writer])?;
+                let counter = note("counter", head.0 + 1)?;
+                let expect = if head == Seq::ZERO { Expect::Absent } else { Expect::Version(head.0) };
+                let batch = bench.batch().append(key.clone(), ExpectedHead::Seq(head), events).put(counter, expect);
+                match bench.commit(&scope, batch).await {
+                    Ok(_) => return Ok(()),
+                    Err(CommitError::Precondition { failed: Failed::Stream { head: now, .. }, .. }) => head = now,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Err(Failure::new("a writer lost more often than there are others"))
+        }
+    }))
+    .await?;
+    let mut all: Vec<_> =
+        bench.read_all(&scope, &key, Seq::ZERO).await?.iter().map(|event| event.event.data.get().to_owned()).collect();
+    all.sort_unstable();
+    all.dedup();
+    same("events of different writers", &all.len(), &(writers as usize))?;
+    let counter = found(bench.get(&scope, "counter").await?)?;
+    same("the counter", &(counter.version, counter.decode::<u64>()?), &(writers, writers))?;
+    Ok(Outcome::Passed)
+}

@@ -1,0 +1,229 @@
+//! Dataset events: one log for each scope, filters, and the feed over all scopes.
+
+use engines_core::{
+    DatasetEvent, Timestamp,
+    event::{CleanEvent, EventFilter, StoredEvent},
+    nexus::{Expect, FeedItem},
+    stream::Seq,
+};
+use serde_json::{Map, Value};
+
+use super::{
+    Bench, Failure, Outcome, Verdict,
+    bench::{note, together},
+    documents::value,
+    runner::Case,
+    verdict::{ensure, same},
+};
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        Case::store("events::recorded_is_read", |bench| Box::pin(recorded_is_read(bench))),
+        Case::store("events::filters", |bench| Box::pin(filters(bench))),
+        Case::store("events::feed", |bench| Box::pin(feed(bench))),
+        Case::store("events::feed_during_writes", |bench| Box::pin(feed_during_writes(bench))),
+    ]
+}
+
+/// Every field comes back; places start at 1 in each scope and have no holes.
+pub async fn recorded_is_read(bench: &Bench) -> Verdict {
+    let scope = bench.scope()?;
+    let mut wrote = Vec::new();
+    for n in 0..7_u64 {
+        let event = DatasetEvent {
+            surface: "editor".into(),
+            agent_id: "agent".into(),
+            actor_type: (n % 2 == 0).then(|| "agent".into()),
+            analytics_event_type: (n % 3 == 0).then(|| "click".into()),
+            asset_alt_text: Some("a picture".into()),
+            metadata: Map::from_iter([("n".to_owned(), Value::from(n))]),
+            extra: Map::from_iter([("utm_source".to_owned(), Value::from("letter"))]),
+            ..DatasetEvent::default()
+        };
+        wrote.push(bench.dataset_of(&scope, event)?);
+    }
+    let mut receipts = Vec::new();
+    for pair in wrote.chunks(2) {
+        let batch = pair.iter().cloned().fold(bench.batch(), engines_core::Batch::record);
+        receipts.extend(bench.commit(&scope, batch).await?.recorded);
+    }
+    same("the places of the receipts", &receipts, &(1..=7).map(Seq).collect::<Vec<_>>())?;
+    let read = bench.recorded(&scope, &EventFilter::default()).await?;
+    same("events", &read.len(), &7)?;
+    for ((read, wrote), seq) in read.iter().zip(wrote).zip(1..) {
+        same_stored(read, wrote, Seq(seq))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// Every filter alone and together; `from` is included, `until` is not.
+pub async fn filters(bench: &Bench) -> Verdict {
+    let scope = bench.scope()?;
+    let mut all: Vec<StoredEvent> = Vec::new();
+    for n in 0..24_u64 {
+        let pick = |words: [&str; 2], step: u64| words[usize::from(n / step % 2 == 1)].to_owned();
+        let event = DatasetEvent {
+            surface: pick(["editor", "chat"], 1),
+            agent_id: pick(["writer", "critic"], 2),
+            analytics_event_type: (n % 3 != 0).then(|| pick(["click", "view"], 4)),
+            trace_id: Some(pick(["alpha", "beta"], 8)),
+            ..DatasetEvent::default()
+        };
+        let event = bench.dataset_of(&scope, event)?;
+        bench.commit(&scope, bench.batch().record(event.clone())).await?;
+        all.push(event.stored(Seq(n + 1)));
+    }
+    let text = |text: &str| Some(text.to_owned());
+    let none = EventFilter::default;
+    let at = |n: usize| Some(all[n].ts);
+    let filters = [
+        none(),
+        EventFilter { surface: text("chat"), ..none() },
+        EventFilter { surface: text("CHAT"), ..none() },
+        EventFilter { surface: text("cha"), ..none() },
+        EventFilter { agent_id: text("critic"), ..none() },
+        EventFilter { trace_id: text("beta"), ..none() },
+        EventFilter { event_type: text("view"), ..none() },
+        EventFilter { event_type: text(""), ..none() },
+        EventFilter { from: at(5), ..none() },
+        EventFilter { until: at(5), ..none() },
+        EventFilter { from: at(5), until: at(6), ..none() },
+        EventFilter { from: at(6), until: at(6), ..none() },
+        EventFilter { from: at(7), until: at(6), ..none() },
+        EventFilter { from: Some(Timestamp::default()), until: Some(Timestamp::MAX), ..none() },
+        EventFilter {
+            surface: text("chat"),
+            agent_id: text("critic"),
+            trace_id: text("alpha"),
+            event_type: text("click"),
+            from: at(1),
+            until: at(20),
+        },
+    ];
+    for filter in filters {
+        let wanted: Vec<_> = all.iter().filter(|event| filter.matches(event)).map(|event| event.event_id).collect();
+        for limit in [1, 3, 500] {
+            let found = super::bench::pages(limit, |page| bench.store.events(&scope, &filter, page)).await?;
+            let found: Vec<_> = found.into_iter().map(|event| event.event_id).collect();
+            same(&format!("events of {filter:?}, pages of {limit}"), &found, &wanted)?;
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
+/// The feed has every event of every scope in the order of commits; its positions rise; it begins after any of them.
+pub async fn feed(bench: &Bench) -> Verdict {
+    let scopes = [bench.scope()?, bench.scope()?, bench.scope()?];
+    let mut wrote = Vec::new();
+    for n in 0..30 {
+        let scope = &scopes[n % 7 % 3];
+        let events = [bench.dataset(scope, "feed")?, bench.dataset(scope, "feed")?];
+        wrote.extend(events.iter().map(|event| (scope.clone(), event.event_id())));
+        let [one, two] = events;
+        bench.commit(scope, bench.batch().record(one).put(note("d", n)?, Expect::Any).record(two)).await?;
+    }
+    let fed = bench.fed(&scopes).await?;
+    rising(&fed)?;
+    let found: Vec<_> = fed.iter().map(|item| (item.scope.clone(), item.event.event_id)).collect();
+    same("the feed", &found, &wrote)?;
+    for scope in &scopes {
+        let own = bench.recorded(scope, &EventFilter::default()).await?;
+        let own: Vec<_> = own.iter().map(|event| (event.seq, event.event_id)).collect();
+        let of_feed: Vec<_> = fed.iter().filter(|item| item.scope == *scope).collect();
+        let of_feed: Vec<_> = of_feed.iter().map(|item| (item.event.seq, item.event.event_id)).collect();
+        same("a scope's part of the feed", &of_feed, &own)?;
+    }
+    let middle = &fed[fed.len() / 2];
+    for limit in [1, 2, 7, 1000] {
+        let some = bench.store.after(middle.position, limit).await?;
+        ensure(some.len() <= limit && !some.is_empty(), || format!("{} items for a limit of {limit}", some.len()))?;
+        ensure(some[0].position > middle.position, || "the feed gives again what it is to begin after".into())?;
+    }
+    let last = fed.last().map_or(0, |item| item.position);
+    let rest = bench.store.after(last, 100).await?;
+    ensure(rest.iter().all(|item| item.position > last), || "the feed goes back".into())?;
+    Ok(Outcome::Passed)
+}
+
+/// Somebody who follows the feed while many write gets every event once: what is committed late never takes an earlier position.
+pub async fn feed_during_writes(bench: &Bench) -> Verdict {
+    let (writers, rounds) = (bench.settings.writers, bench.settings.rounds * 2);
+    let scopes = [bench.scope()?, bench.scope()?];
+    let mut position = 0;
+    while let Some(last) = bench.store.after(position, 500).await?.last() {
+        position = last.position;
+    }
+    let follower = {
+        let (bench, scopes) = (bench.clone(), scopes.clone());
+        async move {
+            let mut got = Vec::new();
+            while got.len() < writers * rounds {
+                let some = bench.store.after(position, 7).await?;
+                rising(&some)?;
+                position = some.last().map_or(position, |last| last.position);
+                got.extend(
+                    some.into_iter().filter(|item| scopes.contains(&item.scope)).map(|item| item.event.event_id),
+                );
+                tokio::task::yield_now().await;
+            }
+            Ok(got)
+        }
+    };
+    let follower = tokio::spawn(follower);
+    let wrote = together((0..writers).map(|writer| {
+        let (bench, scope) = (bench.clone(), scopes[writer % 2].clone());
+        async move {
+            let mut ids = Vec::new();
+            for _ in 0..rounds {
+                let event = bench.dataset(&scope, "feed")?;
+                ids.push(event.event_id());
+                bench.commit(&scope, bench.batch().record(event)).await?;
+            }
+            Ok(ids)
+        }
+    }))
+    .await;
+    let wrote = match wrote {
+        Ok(wrote) => wrote,
+        Err(failure) => {
+            follower.abort();
+            return Err(failure);
+        }
+    };
+    let followed = tokio::time::timeout(bench.settings.patience / 2, follower).await;
+    let got: Result<_, Failure> = followed
+        .map_err(|_| Failure::new("one who follows the feed during writes misses events"))?
+        .map_err(|error| Failure::new(format!("a task died: {error}")))?;
+    let mut got = got?;
+    let mut wrote: Vec<_> = wrote.into_iter().flatten().collect();
+    got.sort_unstable();
+    wrote.sort_unstable();
+    same("followed events", &got, &wrote)?;
+    for scope in &scopes {
+        let recorded = bench.recorded(scope, &EventFilter::default()).await?;
+        let seqs: Vec<_> = recorded.iter().map(|event| event.seq.0).collect();
+        same("places of a scope's events", &seqs, &(1..=seqs.len() as u64).collect::<Vec<_>>())?;
+    }
+    Ok(Outcome::Passed)
+}
+
+#[track_caller]
+fn rising(items: &[FeedItem]) -> Result<(), Failure> {
+    ensure(items.is_sorted_by(|one, two| one.position < two.position), || "the feed's positions do not rise".into())
+}
+
+#[track_caller]
+fn same_stored(found: &StoredEvent, wrote: CleanEvent, seq: Seq) -> Result<(), Failure> {
+    let wanted = wrote.stored(seq);
+    same("seq", &found.seq, &wanted.seq)?;
+    same("event_id", &found.event_id, &wanted.event_id)?;
+    same("ts", &found.ts, &wanted.ts)?;
+    same("surface", &found.surface, &wanted.surface)?;
+    same("agent_id", &found.agent_id, &wanted.agent_id)?;
+    same("event_type", &found.event_type, &wanted.event_type)?;
+    same("trace_id", &found.trace_id, &wanted.trace_id)?;
+    same("actor", &found.actor, &wanted.actor)?;
+    same("train_ok", &found.train_ok, &wanted.train_ok)?;
+    same("pii_flags", &found.pii_flags, &wanted.pii_flags)?;
+    same("body", &value(found.body.get())?, &value(wanted.body.get())?)
+}

@@ -1,0 +1,87 @@
+//! Readers during writes: no holes, and never a part of a batch.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use engines_core::{
+    event::EventFilter,
+    nexus::{Expect, ExpectedHead},
+    stream::Seq,
+};
+
+use super::{
+    Bench, Failure, Outcome, Verdict,
+    bench::{canvas, note, together},
+    runner::Case,
+    streams::contiguous,
+    verdict::{ensure, same},
+};
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![Case::store("readers::see_whole_batches", |bench| Box::pin(see_whole_batches(bench)))]
+}
+
+/// Readers of a stream that many append to never see a hole, nor an event whose batch's document, head or dataset event is not there yet.
+pub async fn see_whole_batches(bench: &Bench) -> Verdict {
+    let scope = bench.scope()?;
+    let key = canvas("busy")?;
+    let done = Arc::new(AtomicBool::new(false));
+    let writes = bench.settings.writers * bench.settings.rounds;
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (bench, scope, key, done) = (bench.clone(), scope.clone(), key.clone(), Arc::clone(&done));
+            tokio::spawn(async move {
+                let mut after = Seq::ZERO;
+                loop {
+                    let last_round = done.load(Ordering::SeqCst);
+                    let read = bench.store.read(&scope, &key, after, 5).await?;
+                    contiguous(&read, after)?;
+                    for event in &read {
+                        let data = super::documents::value(event.event.data.get())?;
+                        let id = data["n"].as_str().unwrap_or_default();
+                        let document = bench.get(&scope, id).await?;
+                        ensure(document.is_some(), || format!("event {} is there without its document", event.seq))?;
+                    }
+                    if let Some(last) = read.last() {
+                        after = last.seq;
+                        let head = bench.store.head(&scope, &key).await?.seq;
+                        ensure(head >= after, || format!("the head is {head}, but event {after} was read"))?;
+                        let recorded = bench.recorded(&scope, &EventFilter::default()).await?.len() as u64;
+                        ensure(recorded >= after.0, || format!("{recorded} dataset events beside {after} events"))?;
+                    } else if last_round {
+                        return Ok::<_, Failure>(after);
+                    }
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    let wrote = together((0..bench.settings.writers).map(|writer| {
+        let (bench, scope, key) = (bench.clone(), scope.clone(), key.clone());
+        async move {
+            for round in 0..bench.settings.rounds {
+                let id = format!("d-{writer}-{round}");
+                let batch = bench
+                    .batch()
+                    .append(key.clone(), ExpectedHead::Any, vec![bench.event(&scope, id.clone())?])
+                    .record(bench.dataset(&scope, "readers")?)
+                    .put(note(&id, round)?, Expect::Absent);
+                bench.commit(&scope, batch).await?;
+            }
+            Ok(())
+        }
+    }))
+    .await;
+    done.store(true, Ordering::SeqCst);
+    let mut ends = Vec::new();
+    for reader in readers {
+        ends.push(reader.await.map_err(|error| Failure::new(format!("a task died: {error}"))));
+    }
+    wrote?;
+    for end in ends {
+        same("the last event a reader saw", &end??, &Seq(writes as u64))?;
+    }
+    Ok(Outcome::Passed)
+}

@@ -1,0 +1,162 @@
+//! Runs every case and keeps the books.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use engines_core::{Result, nexus::Backend};
+use futures_util::future::{BoxFuture, FutureExt};
+
+use super::{
+    Bench, Failed, Failure, Failures, LeftOut, Outcome, Report, Verdict, audit, batches, cas, changes, documents,
+    events, idempotency, isolation, limits, ordering, paging, readers, reopen, streams, text,
+};
+
+/// How hard the suite tries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How long one case may take before it counts as hanging. Default 60 s.
+    pub patience: Duration,
+    /// Tasks that race or write at once, at least 2. Default 16.
+    pub writers: usize,
+    /// Commits of each task, and rounds of each race, at least 1. Default 8.
+    pub rounds: usize,
+    /// Limits of bytes above this are not tried out, and the report says so. Default 128 MiB.
+    pub heavy_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(60), writers: 16, rounds: 8, heavy_bytes: 128 << 20 }
+    }
+}
+
+type Open = dyn Fn(String) -> BoxFuture<'static, Result<Arc<dyn Backend>>> + Send + Sync;
+
+/// Opens databases by name: empty the first time, then with what they hold.
+#[derive(Clone)]
+pub struct Opener {
+    open: Arc<Open>,
+    settings: Settings,
+}
+
+impl Opener {
+    /// Wraps a factory.
+    #[must_use]
+    pub fn new<F, Fut>(factory: F, settings: Settings) -> Self
+    where
+        F: Fn(String) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Arc<dyn Backend>>> + Send + 'static,
+    {
+        Self { open: Arc::new(move |name| factory(name).boxed()), settings }
+    }
+
+    /// Opens the database `name` (lower-case letters and `_`).
+    ///
+    /// # Errors
+    /// What the factory says.
+    pub async fn open(&self, name: &str) -> Result<Bench, Failure> {
+        let store = (self.open)(name.to_owned()).await?;
+        Ok(Bench::new(store, self.settings.clone())?)
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// One case, and what it needs.
+pub(super) struct Case {
+    name: &'static str,
+    run: Run,
+}
+
+enum Run {
+    Store(for<'a> fn(&'a Bench) -> BoxFuture<'a, Verdict>),
+    Opener(for<'a> fn(&'a Opener) -> BoxFuture<'a, Verdict>),
+}
+
+impl Case {
+    pub(super) const fn store(name: &'static str, run: for<'a> fn(&'a Bench) -> BoxFuture<'a, Verdict>) -> Self {
+        Self { name, run: Run::Store(run) }
+    }
+
+    pub(super) const fn opener(name: &'static str, run: for<'a> fn(&'a Opener) -> BoxFuture<'a, Verdict>) -> Self {
+        Self { name, run: Run::Opener(run) }
+    }
+}
+
+/// Runs the whole suite with the default [`Settings`]; see the [module](super) for what `factory` does.
+///
+/// # Errors
+/// [`Failures`]: every case that failed.
+pub async fn run<F, Fut>(factory: F) -> Result<Report, Failures>
+where
+    F: Fn(String) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Arc<dyn Backend>>> + Send + 'static,
+{
+    run_with(factory, Settings::default()).await
+}
+
+/// As [`run`], with settings.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with<F, Fut>(factory: F, settings: Settings) -> Result<Report, Failures>
+where
+    F: Fn(String) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Arc<dyn Backend>>> + Send + 'static,
+{
+    let patience = settings.patience;
+    let opener = Opener::new(factory, settings);
+    let mut report = Report::default();
+    let mut failed = Vec::new();
+    for (room, cases) in rooms() {
+        let mut bench = None;
+        for case in cases {
+            let verdict = tokio::time::timeout(patience, run_case(&opener, room, &mut bench, &case)).await;
+            match verdict.unwrap_or_else(|_| Err(Failure::new("it hangs"))) {
+                Ok(Outcome::Passed) => report.passed.push(case.name),
+                Ok(Outcome::LeftOut(reason)) => report.left_out.push(LeftOut { case: case.name, reason }),
+                Err(failure) => failed.push(Failed { case: case.name, failure }),
+            }
+        }
+    }
+    if failed.is_empty() { Ok(report) } else { Err(Failures { failed, report }) }
+}
+
+/// Cases of one room share a database, each in scopes of its own.
+async fn run_case(opener: &Opener, room: &str, bench: &mut Option<Bench>, case: &Case) -> Verdict {
+    match case.run {
+        Run::Opener(run) => run(opener).await,
+        Run::Store(run) => {
+            if bench.is_none() {
+                *bench = Some(opener.open(room).await?);
+            }
+            match bench {
+                Some(bench) => run(bench).await,
+                None => Err(Failure::new("the database was not opened")),
+            }
+        }
+    }
+}
+
+fn rooms() -> [(&'static str, Vec<Case>); 15] {
+    [
+        ("documents", documents::cases()),
+        ("text", text::cases()),
+        ("batches", batches::cases()),
+        ("cas", cas::cases()),
+        ("streams", streams::cases()),
+        ("idempotency", idempotency::cases()),
+        ("events", events::cases()),
+        ("audit", audit::cases()),
+        ("paging", paging::cases()),
+        ("isolation", isolation::cases()),
+        ("ordering", ordering::cases()),
+        ("readers", readers::cases()),
+        ("changes", changes::cases()),
+        ("limits", limits::cases()),
+        ("reopen", reopen::cases()),
+    ]
+}
