@@ -13,9 +13,10 @@ pub(super) trait Members<'de>: Default {
     fn member<A: MapAccess<'de>>(&mut self, place: u32, map: &mut A) -> Result<(), A::Error>;
 }
 
-/// Reads an object and nothing after it.
+/// Reads an object and nothing after it; all of it must be UTF-8, also what is skipped (RFC 8725 section 3.7).
 pub(super) fn read<'de, T: Members<'de>>(json: &'de [u8]) -> Result<T, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let json = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
+    let mut deserializer = serde_json::Deserializer::from_str(json);
     let object = deserializer.deserialize_map(Object(PhantomData))?;
     deserializer.end()?;
     Ok(object)

@@ -26,7 +26,7 @@ use crate::{
 /// - every claim we know has its type; no name occurs twice.
 ///
 /// A tenant counts as a membership when it is in `tenant_ids` and has one of the four roles in `role_map`; an entry with a malformed
-/// tenant id or an unknown role gives none. `actor_type` makes an agent when it says `agent`, otherwise a person.
+/// tenant id or an unknown role gives none, and a malformed `default_tenant_id` is as if it were absent. `actor_type` makes an agent when it says `agent`, otherwise a person.
 pub struct TokenVerifier {
     key: Hs256Key,
     settings: JwtSettings,

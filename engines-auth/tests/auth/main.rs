@@ -1,0 +1,12 @@
+//! Who is asking, through the public API alone.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly, also in its helpers")]
+
+mod claims;
+mod door;
+mod forge;
+mod header;
+mod issuing;
+mod matrix;
+mod random;
+mod wycheproof;
