@@ -40,13 +40,13 @@ fn request() -> TokenRequest {
     request
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 512)]
 fn issue(bencher: Bencher<'_, '_>) {
     let (issuer, request) = (issuer(), request());
     bencher.bench(|| issuer.issue(black_box(&request)));
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 512)]
 fn verify(bencher: Bencher<'_, '_>) {
     let verifier = verifier();
     let token = issuer().issue(&request()).unwrap();
@@ -54,7 +54,7 @@ fn verify(bencher: Bencher<'_, '_>) {
     bencher.bench(|| verifier.verify(black_box(token.expose())));
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 512)]
 fn verify_forged(bencher: Bencher<'_, '_>) {
     let verifier = verifier();
     let mut token = issuer().issue(&request()).unwrap().expose().to_owned();
@@ -73,14 +73,14 @@ fn presented(bearer: &str) -> Presented<'_> {
     }
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 512)]
 fn authenticate(bencher: Bencher<'_, '_>) {
     let door = Door::builder(clock(), IdGenerator::from_os().unwrap()).authenticator(verifier()).build();
     let bearer = format!("Bearer {}", issuer().issue(&request()).unwrap().expose());
     bencher.bench(|| door.authenticate(black_box(&presented(&bearer))).now_or_never());
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 512)]
 fn admit(bencher: Bencher<'_, '_>) {
     let door = Door::builder(clock(), IdGenerator::from_os().unwrap()).build();
     let principal = verifier().verify(issuer().issue(&request()).unwrap().expose()).unwrap();
