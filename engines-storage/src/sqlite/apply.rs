@@ -1,0 +1,361 @@
+//! One batch inside the running transaction: first everything is checked, then everything is written.
+
+use std::collections::HashMap;
+
+use engines_core::{
+    Error, Scope, Timestamp,
+    nexus::{Appended, CommitError, Expect, ExpectedHead, Failed, Once, Realm, Receipt},
+    stream::{Seq, StreamKey},
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    documents::{self, Stored},
+    error::Failure,
+    job::{AuditRow, EventRow, Job, Step},
+    scopes::Scopes,
+    store::Shared,
+    streams::{self, Stream},
+};
+
+/// Why a batch did nothing.
+pub(super) enum Refusal {
+    /// This is its answer, and nothing of it was written.
+    Answer(CommitError),
+    /// Something of it may have been written: the transaction must be rolled back.
+    Broken(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+/// A stream as the running transaction has it.
+struct Touched {
+    stream: Stream,
+    changed: bool,
+    appended: bool,
+}
+
+/// The running transaction: what its batches have changed and is not yet what everybody sees.
+pub(super) struct Group<'a> {
+    connection: &'a Connection,
+    shared: &'a Shared,
+    scopes: &'a mut Scopes,
+    streams: HashMap<streams::Name, Touched>,
+    documents: HashMap<documents::Name, Option<Stored>>,
+}
+
+impl<'a> Group<'a> {
+    pub(super) fn new(connection: &'a Connection, shared: &'a Shared, scopes: &'a mut Scopes) -> Self {
+        Self { connection, shared, scopes, streams: HashMap::new(), documents: HashMap::new() }
+    }
+
+    /// Runs a batch.
+    pub(super) fn run(&mut self, job: &Job) -> Result<Receipt, Refusal> {
+        if let Some(once) = &job.once
+            && let Some((receipt, fingerprint)) = receipt(self.connection, &job.scope, once)?
+        {
+            return match fingerprint == once.fingerprint {
+                true => Ok(Receipt { replayed: true, ..receipt }),
+                false => Err(Refusal::Answer(CommitError::IdempotencyMismatch)),
+            };
+        }
+        for (index, step) in job.steps.iter().enumerate() {
+            self.check(&job.scope, index, step)?;
+        }
+        let mut receipt = Receipt::default();
+        for step in &job.steps {
+            self.write(&job.scope, job.at, step, &mut receipt)?;
+        }
+        if let Some(once) = &job.once {
+            receipt.note.clone_from(&once.note);
+            self.keep(&job.scope, once, &receipt, job.at)?;
+        }
+        Ok(receipt)
+    }
+
+    /// Writes the heads, once for each stream.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        const SQL: &str = "UPDATE streams SET head = ?2, first = ?3 WHERE stream_id = ?1";
+        let mut update = self.connection.prepare_cached(SQL)?;
+        for Touched { stream, .. } in self.streams.values().filter(|touched| touched.changed) {
+            update.execute(params![stream.id, signed(stream.head.seq)?, signed(stream.head.first)?])?;
+        }
+        self.scopes.flush(self.connection)
+    }
+
+    /// After the commit: shows everybody what was changed. Returns the heads of the streams that grew.
+    pub(super) fn publish(self) -> Vec<(Scope, StreamKey, Seq)> {
+        for (name, document) in self.documents {
+            self.shared.documents.put(name, document);
+        }
+        let mut grown = Vec::new();
+        for (name, Touched { stream, changed, appended }) in self.streams {
+            if appended {
+                grown.push((name.0.clone(), name.1.clone(), stream.head.seq));
+            }
+            if changed {
+                self.shared.heads.put(name, stream);
+            }
+        }
+        grown
+    }
+
+    fn home<'s>(&'s self, scope: &'s Scope, realm: Realm) -> &'s Scope {
+        match realm {
+            Realm::Own => scope,
+            Realm::System => &self.shared.system,
+        }
+    }
+
+    fn check(&mut self, scope: &Scope, index: usize, step: &Step) -> Result<(), Refusal> {
+        let (realm, kind, id, expect) = match step {
+            Step::Put { realm, document, expect, .. } => (*realm, &document.kind, &document.id, *expect),
+            Step::Delete { realm, kind, id, expect } => (*realm, kind, id, *expect),
+            Step::Append { key, expected, events } => {
+                let stream = self.stream(scope, key)?.stream;
+                let head = stream.head.seq;
+                if stream.place(head.plus(events.len() as u64)).is_none() {
+                    return Err(refused("the stream is full; begin another"));
+                }
+                return match expected {
+                    ExpectedHead::Seq(wanted) if *wanted != head => {
+                        let failed = Failed::Stream { key: key.clone(), head };
+                        Err(Refusal::Answer(CommitError::Precondition { index, failed }))
+                    }
+                    _ => Ok(()),
+                };
+            }
+            Step::Trim { key, first } => {
+                return match *first > self.stream(scope, key)?.stream.head.seq.next() {
+                    true => Err(refused("a trim may go one past the head and no further")),
+                    false => Ok(()),
+                };
+            }
+            Step::Record { .. } | Step::Audit(_) => return Ok(()),
+        };
+        let name = (self.home(scope, realm).clone(), kind.clone(), id.clone());
+        let version = self.document(&name)?.map(|stored| stored.version);
+        let holds = match expect {
+            Expect::Absent => version.is_none(),
+            Expect::Version(wanted) => version == Some(wanted),
+            Expect::Present => version.is_some(),
+            Expect::Any => true,
+        };
+        if holds {
+            return Ok(());
+        }
+        let (_, kind, id) = name;
+        Err(Refusal::Answer(CommitError::Precondition { index, failed: Failed::Document { kind, id, version } }))
+    }
+
+    fn write(&mut self, scope: &Scope, at: Timestamp, step: &Step, receipt: &mut Receipt) -> Result<(), Refusal> {
+        match step {
+            Step::Put { realm, document, tags, .. } => {
+                let home = self.home(scope, *realm).clone();
+                let scope_id = self.scopes.enter(self.connection, &home)?.id;
+                let name = (home, document.kind.clone(), document.id.clone());
+                let old = self.document(&name)?;
+                let stored = documents::put(self.connection, scope_id, old.as_ref(), document, tags, at)?;
+                receipt.versions.push(stored.version);
+                self.documents.insert(name, Some(stored));
+            }
+            Step::Delete { realm, kind, id, .. } => {
+                let name = (self.home(scope, *realm).clone(), kind.clone(), id.clone());
+                if let Some(old) = self.document(&name)? {
+                    let scope_id = self.scopes.enter(self.connection, &name.0)?.id;
+                    documents::delete(self.connection, scope_id, &old)?;
+                    self.documents.insert(name, None);
+                }
+                receipt.versions.push(0);
+            }
+            Step::Append { key, events, .. } => receipt.appended.push(self.append(scope, key, events)?),
+            Step::Trim { key, first } => self.trim(scope, key, *first)?,
+            Step::Record { event, pii_flags } => {
+                const SQL: &str = "INSERT INTO dataset_events (scope_id, seq, event_id, ts, surface, agent_id, type, \
+                                   trace_id, actor_id, actor_type, train_ok, pii_flags, body) \
+                                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+                let (scope_id, seq) = self.scopes.next_event(self.connection, scope)?;
+                let actor = event.actor();
+                self.connection.prepare_cached(SQL)?.execute(params![
+                    scope_id,
+                    seq,
+                    &*event.event_id().array_to_str(&mut [0; ulid::ULID_LEN]),
+                    event.ts().as_millis(),
+                    event.surface(),
+                    event.agent_id(),
+                    event.event_type(),
+                    event.trace_id(),
+                    actor.id.as_str(),
+                    actor.kind.as_str(),
+                    event.train_ok(),
+                    pii_flags,
+                    event.body().get(),
+                ])?;
+                receipt.recorded.push(Seq(seq.unsigned_abs()));
+            }
+            Step::Audit(row) => self.audit(scope, row)?,
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, scope: &Scope, key: &StreamKey, events: &[EventRow]) -> Result<Appended, Refusal> {
+        const SQL: &str = "INSERT INTO stream_events (place, event_id, type, ts, actor_id, actor_type, attributes, data) \
+                           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let connection = self.connection;
+        if !events.is_empty() && self.stream(scope, key)?.stream.id == 0 {
+            self.begin(scope, key)?;
+        }
+        let touched = self.stream(scope, key)?;
+        let first = touched.stream.head.seq.next();
+        if !events.is_empty() {
+            (touched.changed, touched.appended) = (true, true);
+        }
+        let mut insert = connection.prepare_cached(SQL)?;
+        for EventRow { event, attributes } in events {
+            let seq = touched.stream.head.seq.next();
+            let place = touched.stream.place(seq).ok_or_else(|| refused("the stream is full; begin another"))?;
+            insert.execute(params![
+                place,
+                &*event.event_id.array_to_str(&mut [0; ulid::ULID_LEN]),
+                event.event_type,
+                event.ts.as_millis(),
+                event.actor.id.as_str(),
+                event.actor.kind.as_str(),
+                attributes,
+                event.data.get(),
+            ])?;
+            touched.stream.head.seq = seq;
+        }
+        let event_id = events.last().map(|row| row.event.event_id).unwrap_or_default();
+        Ok(Appended { key: key.clone(), first, last: touched.stream.head.seq, event_id })
+    }
+
+    /// Gives a stream its number.
+    fn begin(&mut self, scope: &Scope, key: &StreamKey) -> Result<(), Refusal> {
+        const SQL: &str = "INSERT INTO streams (scope_id, key, head) VALUES (?1, ?2, 0)";
+        let scope_id = self.scopes.enter(self.connection, scope)?.id;
+        self.connection.prepare_cached(SQL)?.execute(params![scope_id, key.as_str()])?;
+        let id = self.connection.last_insert_rowid();
+        self.stream(scope, key)?.stream.id = id;
+        Ok(())
+    }
+
+    fn trim(&mut self, scope: &Scope, key: &StreamKey, first: Seq) -> Result<(), Refusal> {
+        const SQL: &str = "DELETE FROM stream_events WHERE place >= ?1 AND place < ?2";
+        let connection = self.connection;
+        let touched = self.stream(scope, key)?;
+        let stream = &mut touched.stream;
+        if stream.id == 0 || first <= stream.head.first {
+            return Ok(());
+        }
+        if let (Some(from), Some(to)) = (stream.place(stream.head.first), stream.place(first)) {
+            connection.prepare_cached(SQL)?.execute([from, to])?;
+        }
+        stream.head.first = first;
+        touched.changed = true;
+        Ok(())
+    }
+
+    fn audit(&mut self, scope: &Scope, row: &AuditRow) -> Result<(), Refusal> {
+        const SQL: &str = "INSERT INTO audit (place, audit_id, ts, action, resource, outcome, actor_id, actor_type, \
+                           request_id, trace_id, span_id, reason) \
+                           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        let AuditRow { entry, trace_id, span_id } = row;
+        let known = self.scopes.enter(self.connection, scope)?;
+        known.audit += 1;
+        self.connection.prepare_cached(SQL)?.execute(params![
+            known.audit,
+            &*entry.audit_id.array_to_str(&mut [0; ulid::ULID_LEN]),
+            entry.ts.as_millis(),
+            entry.action,
+            entry.resource,
+            outcome_text(entry.outcome),
+            entry.actor.id.as_str(),
+            entry.actor.kind.as_str(),
+            &*entry.request_id,
+            trace_id,
+            span_id,
+            entry.reason.as_deref(),
+        ])?;
+        Ok(())
+    }
+
+    fn keep(&mut self, scope: &Scope, once: &Once, receipt: &Receipt, at: Timestamp) -> Result<(), Refusal> {
+        const SQL: &str = "INSERT INTO once (scope_id, realm, key, fingerprint, receipt, at) \
+                           VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let scope_id = self.scopes.enter(self.connection, scope)?.id;
+        let text = serde_json::to_string(receipt).map_err(|_| rusqlite::Error::InvalidQuery)?;
+        self.connection.prepare_cached(SQL)?.execute(params![
+            scope_id,
+            once.realm,
+            once.key,
+            once.fingerprint,
+            text,
+            at.as_millis()
+        ])?;
+        Ok(())
+    }
+
+    /// The stream as this transaction has it.
+    fn stream(&mut self, scope: &Scope, key: &StreamKey) -> Result<&mut Touched, Failure> {
+        use std::collections::hash_map::Entry;
+        match self.streams.entry((scope.clone(), key.clone())) {
+            Entry::Occupied(touched) => Ok(touched.into_mut()),
+            Entry::Vacant(vacant) => {
+                let stream = match self.shared.heads.get(vacant.key()) {
+                    Ok(stream) => stream,
+                    Err(_) => streams::load(self.connection, vacant.key())?,
+                };
+                Ok(vacant.insert(Touched { stream, changed: false, appended: false }))
+            }
+        }
+    }
+
+    /// The document as this transaction has it.
+    fn document(&self, name: &documents::Name) -> Result<Option<Stored>, Failure> {
+        if let Some(document) = self.documents.get(name) {
+            return Ok(document.clone());
+        }
+        match self.shared.documents.get(name) {
+            Ok(document) => Ok(document),
+            Err(_) => documents::load(self.connection, name),
+        }
+    }
+}
+
+fn outcome_text(outcome: engines_core::audit::Outcome) -> &'static str {
+    match outcome {
+        engines_core::audit::Outcome::Done => "done",
+        engines_core::audit::Outcome::Refused => "refused",
+    }
+}
+
+fn refused(detail: &'static str) -> Refusal {
+    Refusal::Answer(CommitError::Refused(Error::internal("store.commit", detail)))
+}
+
+fn signed(seq: Seq) -> Result<i64, Failure> {
+    i64::try_from(seq.0).map_err(|_| rusqlite::Error::InvalidQuery.into())
+}
+
+/// The receipt kept for this key, and its fingerprint.
+pub(super) fn receipt(
+    connection: &Connection,
+    scope: &Scope,
+    once: &Once,
+) -> Result<Option<(Receipt, [u8; 32])>, Failure> {
+    const SQL: &str = "SELECT receipt, fingerprint FROM once JOIN scopes USING (scope_id) \
+                       WHERE tenant = ?1 AND env = ?2 AND realm = ?3 AND key = ?4";
+    let found = connection
+        .prepare_cached(SQL)?
+        .query_row(params![scope.tenant().as_str(), scope.env().as_str(), once.realm, once.key], |row| {
+            let receipt = serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(|_| streams::bad(0))?;
+            Ok((receipt, row.get(1)?))
+        })
+        .optional()?;
+    Ok(found)
+}

@@ -1,0 +1,75 @@
+//! What was committed last, in memory: exact, bounded, shared by readers and the writer.
+//!
+//! A reader that finds nothing notes the shard's generation *before* it looks into the file, and offers what it read with it.
+//! The writer raises the generation with every change, so that what a reader saw before a change is never put in after it.
+
+use std::{
+    hash::{BuildHasher, Hash, RandomState},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use quick_cache::{Weighter, unsync};
+
+/// Parts with a lock each; a power of two.
+const SHARDS: usize = 16;
+
+/// Values by key, at most so much weight of them.
+pub(super) struct Cache<K, V, W> {
+    shards: Box<[Mutex<Shard<K, V, W>>]>,
+    hasher: RandomState,
+}
+
+struct Shard<K, V, W> {
+    generation: u64,
+    values: unsync::Cache<K, V, W>,
+}
+
+/// When a reader looked and found nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Missed(u64);
+
+impl<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone> Cache<K, V, W> {
+    /// A cache of about `items` values that weigh `weight` together.
+    pub(super) fn new(items: usize, weight: usize, weighter: W) -> Self {
+        let shard = || {
+            let weight = u64::try_from(weight / SHARDS).unwrap_or(u64::MAX);
+            let values = unsync::Cache::with_weighter(items / SHARDS, weight, weighter.clone());
+            Mutex::new(Shard { generation: 0, values })
+        };
+        Self { shards: (0..SHARDS).map(|_| shard()).collect(), hasher: RandomState::new() }
+    }
+
+    /// The value, or when it was looked for.
+    pub(super) fn get(&self, key: &K) -> Result<V, Missed> {
+        let shard = self.shard(key);
+        shard.values.get(key).cloned().ok_or(Missed(shard.generation))
+    }
+
+    /// What a reader read after it missed; taken only if nothing has changed since.
+    pub(super) fn offer(&self, missed: Missed, key: K, value: V) {
+        let mut shard = self.shard(&key);
+        if shard.generation == missed.0 {
+            shard.values.insert(key, value);
+        }
+    }
+
+    /// What the writer has just committed.
+    pub(super) fn put(&self, key: K, value: V) {
+        let mut shard = self.shard(&key);
+        shard.generation += 1;
+        // Before, so that a value too heavy to be kept does not leave the older one.
+        shard.values.remove(&key);
+        shard.values.insert(key, value);
+    }
+
+    fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K, V, W>> {
+        let at = usize::try_from(self.hasher.hash_one(key) >> 48).unwrap_or(0) % SHARDS;
+        self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K, V, W> std::fmt::Debug for Cache<K, V, W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cache")
+    }
+}

@@ -1,0 +1,107 @@
+//! A batch on its way to the writer. What can be worked out on the caller's thread is worked out here, because the writer is one.
+
+use std::sync::Arc;
+
+use engines_core::{
+    DocId, Error, Scope, Timestamp,
+    audit::AuditEntry,
+    event::CleanEvent,
+    nexus::{Batch, CommitError, Expect, ExpectedHead, Kind, NewDocument, Once, Realm, Receipt, Write},
+    stream::{NewEvent, Seq, StreamKey},
+};
+use tokio::sync::oneshot;
+
+use super::streams;
+
+/// What a batch is answered with.
+pub(super) type Answer = Result<Receipt, CommitError>;
+
+/// Bytes a write costs besides its content, roughly; for the queue's limit.
+const OVERHEAD: usize = 256;
+
+/// A batch, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) scope: Scope,
+    pub(super) at: Timestamp,
+    pub(super) once: Option<Once>,
+    pub(super) steps: Vec<Step>,
+    /// Bytes, roughly.
+    pub(super) size: usize,
+    pub(super) answer: oneshot::Sender<Answer>,
+}
+
+/// One write, ready for its statements.
+#[derive(Debug)]
+pub(super) enum Step {
+    Put { realm: Realm, document: Arc<NewDocument>, tags: String, expect: Expect },
+    Delete { realm: Realm, kind: Kind, id: DocId, expect: Expect },
+    Append { key: StreamKey, expected: ExpectedHead, events: Vec<EventRow> },
+    Trim { key: StreamKey, first: Seq },
+    Record { event: Box<CleanEvent>, pii_flags: String },
+    Audit(AuditRow),
+}
+
+/// A stream event and the columns made from it.
+#[derive(Debug)]
+pub(super) struct EventRow {
+    pub(super) event: NewEvent,
+    pub(super) attributes: String,
+}
+
+/// An audit record and the columns made from it.
+#[derive(Debug)]
+pub(super) struct AuditRow {
+    pub(super) entry: AuditEntry,
+    pub(super) trace_id: String,
+    pub(super) span_id: String,
+}
+
+impl Job {
+    /// Takes a batch apart.
+    pub(super) fn new(scope: &Scope, batch: Batch, answer: oneshot::Sender<Answer>) -> Result<Self, CommitError> {
+        let size = batch.size();
+        let (at, once, writes) = batch.into_parts();
+        let steps = writes.into_iter().map(Step::new).collect::<Result<Vec<_>, _>>()?;
+        let count: usize = steps.iter().map(Step::rows).sum();
+        Ok(Self { scope: scope.clone(), at, once, size: size + OVERHEAD * (count + 1), steps, answer })
+    }
+}
+
+impl Step {
+    fn new(write: Write) -> Result<Self, CommitError> {
+        let failed = |error: serde_json::Error| CommitError::Refused(Error::internal("sqlite.commit", error));
+        Ok(match write {
+            Write::Put { realm, document, expect } => {
+                let tags = serde_json::to_string(&document.tags).map_err(failed)?;
+                Self::Put { realm, document: Arc::new(document), tags, expect }
+            }
+            Write::Delete { realm, kind, id, expect } => Self::Delete { realm, kind, id, expect },
+            Write::Append { key, expected, events } => {
+                let row = |event| Ok(EventRow { attributes: streams::attributes(&event).map_err(failed)?, event });
+                Self::Append { key, expected, events: events.into_iter().map(row).collect::<Result<_, _>>()? }
+            }
+            Write::Trim { key, first } => Self::Trim { key, first },
+            Write::Record(event) => {
+                let pii_flags = serde_json::to_string(event.pii_flags()).map_err(failed)?;
+                Self::Record { event, pii_flags }
+            }
+            Write::Audit(entry) => Self::Audit(AuditRow {
+                trace_id: entry.trace_id.to_string(),
+                span_id: entry.span_id.to_string(),
+                entry,
+            }),
+            _ => {
+                let detail = "this backend does not know a write of the batch; update it";
+                return Err(CommitError::Refused(Error::internal("sqlite.commit", detail)));
+            }
+        })
+    }
+
+    fn rows(&self) -> usize {
+        match self {
+            Self::Append { events, .. } => events.len(),
+            _ => 1,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The line before the writer: strictly first come, first served, and bounded.
+//!
+//! A batch is in its place from the first time its future is polled, so commits keep their callers' order. Waiting for room
+//! would break that, so what finds none is refused.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use engines_core::{Code, Error, Result};
+
+use super::{error::closed, job::Job};
+
+/// Batches that wait.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+    max_batches: usize,
+    max_bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    bytes: usize,
+    sleeping: bool,
+    closed: bool,
+}
+
+/// What the writer is to do next.
+pub(super) enum Next {
+    /// Run these.
+    Group(Vec<Job>),
+    /// Nothing waits and nothing will.
+    Closed,
+}
+
+impl Queue {
+    pub(super) fn new(max_batches: usize, max_bytes: usize) -> Self {
+        Self { state: Mutex::default(), filled: Condvar::new(), max_batches: max_batches.max(1), max_bytes }
+    }
+
+    /// Puts a batch at the end.
+    pub(super) fn push(&self, job: Job) -> Result<()> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(closed("sqlite.commit"));
+        }
+        let full = state.jobs.len() >= self.max_batches || state.bytes.saturating_add(job.size) > self.max_bytes;
+        if full && !state.jobs.is_empty() {
+            return Err(Error::new(
+                Code::BackendUnavailable,
+                "sqlite.commit",
+                "too many writes are waiting; nothing was stored, retry later",
+            )
+            .retry_after(Duration::from_secs(1)));
+        }
+        state.bytes += job.size;
+        state.jobs.push_back(job);
+        if state.sleeping {
+            state.sleeping = false;
+            drop(state);
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes the next group: as many as wait, up to the limits, at least one. Sleeps while there is none.
+    pub(super) fn take(&self, batches: usize, bytes: usize) -> Next {
+        let mut state = self.lock();
+        while state.jobs.is_empty() {
+            if state.closed {
+                return Next::Closed;
+            }
+            state.sleeping = true;
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.sleeping = false;
+        let mut weight = 0_usize;
+        let fits = |job: &&Job| {
+            weight = weight.saturating_add(job.size);
+            weight <= bytes
+        };
+        let count = state.jobs.iter().take(batches).take_while(fits).count().max(1);
+        let group: Vec<_> = state.jobs.drain(..count).collect();
+        state.bytes -= group.iter().map(|job| job.size).sum::<usize>();
+        Next::Group(group)
+    }
+
+    /// Lets nothing more in; what waits is still run.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_one();
+    }
+
+    /// Whether it lets nothing more in.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,70 @@
+//! The schema and how an older one becomes today's.
+
+use engines_core::{Error, Result, clock::IdGenerator, stream::LogId};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use super::error::{Failure, cannot_open};
+
+/// Marks the file as ours (`PRAGMA application_id`): "engn".
+const APPLICATION: i32 = 0x656e_676e;
+/// Each step leads from the version before it to its own: `PRAGMA user_version` is how many have been taken.
+const STEPS: [&str; 1] = [include_str!("schema.sql")];
+
+/// Brings the file to today's schema and returns its log's id.
+pub(super) fn migrate(connection: &mut Connection, ids: Option<&IdGenerator>) -> Result<LogId> {
+    let failed = |error: rusqlite::Error| opening(error.into());
+    let step = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let pragma = |name: &str| step.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(failed);
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    let tables: i64 = step.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
+    if application != APPLICATION && (tables > 0 || application != 0) {
+        return Err(cannot_open("the file is an SQLite database of another program; choose another path".to_owned()));
+    }
+    let taken = usize::try_from(version).unwrap_or(usize::MAX);
+    let Some(steps) = STEPS.get(taken..) else {
+        return Err(cannot_open(format!(
+            "the file has schema {version} and this program knows up to {}; use the newer program that wrote it",
+            STEPS.len()
+        )));
+    };
+    if !steps.is_empty() {
+        for sql in steps {
+            step.execute_batch(sql).map_err(failed)?;
+        }
+        step.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
+        let today = i32::try_from(STEPS.len()).unwrap_or(i32::MAX);
+        step.pragma_update(None, "user_version", today).map_err(failed)?;
+    }
+    let known: Option<String> = step
+        .query_row("SELECT value FROM meta WHERE name = 'log_id'", [], |row| row.get(0))
+        .optional()
+        .map_err(failed)?;
+    let log = match known {
+        Some(text) => u64::from_str_radix(&text, 16)
+            .map(|id| LogId::from_bytes(id.to_be_bytes()))
+            .map_err(|_| cannot_open("the file's log id is damaged; restore the file from a copy".to_owned()))?,
+        None => {
+            let log = match ids {
+                Some(ids) => ids.bytes(),
+                None => IdGenerator::from_os()?.bytes(),
+            };
+            step.execute(
+                "INSERT INTO meta (name, value) VALUES ('log_id', ?1)",
+                params![format!("{:016x}", u64::from_be_bytes(log))],
+            )
+            .map_err(failed)?;
+            LogId::from_bytes(log)
+        }
+    };
+    step.commit().map_err(failed)?;
+    Ok(log)
+}
+
+/// An error while the file is opened, with what to do about it.
+pub(super) fn opening(failure: Failure) -> Error {
+    let advice = match failure.reopen {
+        true => "check the file, its folder's permissions and the disk, or restore the file from a copy",
+        false => "remove the cause and start again",
+    };
+    cannot_open(format!("{failure}; {advice}"))
+}

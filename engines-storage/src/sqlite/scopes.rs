@@ -1,0 +1,107 @@
+//! The writer's numbers of scopes, and where each scope's logs have got to.
+
+use std::collections::HashMap;
+
+use engines_core::Scope;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::error::Failure;
+
+/// Bits of an audit record's place that number it in its scope.
+pub(super) const AUDIT_BITS: u32 = 40;
+/// Scopes kept in mind.
+const KNOWN: usize = 65_536;
+
+/// One scope.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    pub(super) id: i64,
+    /// The place of the last dataset event.
+    pub(super) events: i64,
+    /// The place of the last audit record.
+    pub(super) audit: i64,
+    /// `events` is not in the file yet.
+    dirty: bool,
+}
+
+/// Scopes by name, as they are in the transaction that runs.
+#[derive(Debug, Default)]
+pub(super) struct Scopes {
+    known: HashMap<Scope, Known>,
+    dirty: Vec<Scope>,
+}
+
+impl Scopes {
+    /// The scope's number, if it has one.
+    pub(super) fn find(&mut self, connection: &Connection, scope: &Scope) -> Result<Option<i64>, Failure> {
+        if let Some(known) = self.known.get(scope) {
+            return Ok(Some(known.id));
+        }
+        let found = connection
+            .prepare_cached("SELECT scope_id, events FROM scopes WHERE tenant = ?1 AND env = ?2")?
+            .query_row(params![scope.tenant().as_str(), scope.env().as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((id, events)) = found else { return Ok(None) };
+        let audit = last_audit(connection, id)?;
+        self.known.insert(scope.clone(), Known { id, events, audit, dirty: false });
+        Ok(Some(id))
+    }
+
+    /// The scope, made if it has no number.
+    pub(super) fn enter(&mut self, connection: &Connection, scope: &Scope) -> Result<&mut Known, Failure> {
+        if self.find(connection, scope)?.is_none() {
+            connection
+                .prepare_cached("INSERT INTO scopes (tenant, env) VALUES (?1, ?2)")?
+                .execute(params![scope.tenant().as_str(), scope.env().as_str()])?;
+            let id = connection.last_insert_rowid();
+            let audit = last_audit(connection, id)?;
+            self.known.insert(scope.clone(), Known { id, events: 0, audit, dirty: false });
+        }
+        self.known.get_mut(scope).ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+    }
+
+    /// The place of the next dataset event.
+    pub(super) fn next_event(&mut self, connection: &Connection, scope: &Scope) -> Result<(i64, i64), Failure> {
+        let known = self.enter(connection, scope)?;
+        known.events += 1;
+        let next = (known.id, known.events);
+        if !std::mem::replace(&mut known.dirty, true) {
+            self.dirty.push(scope.clone());
+        }
+        Ok(next)
+    }
+
+    /// Writes what the transaction changed.
+    pub(super) fn flush(&mut self, connection: &Connection) -> Result<(), Failure> {
+        for scope in self.dirty.drain(..) {
+            if let Some(known) = self.known.get_mut(&scope) {
+                known.dirty = false;
+                connection
+                    .prepare_cached("UPDATE scopes SET events = ?2 WHERE scope_id = ?1")?
+                    .execute(params![known.id, known.events])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Between transactions: keeps the memory bounded.
+    pub(super) fn trim(&mut self) {
+        if self.known.len() > KNOWN {
+            self.forget();
+        }
+    }
+
+    /// Forgets everything: what was in mind is not what is in the file.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+        self.dirty.clear();
+    }
+}
+
+fn last_audit(connection: &Connection, id: i64) -> Result<i64, Failure> {
+    let base = id << AUDIT_BITS;
+    let last: Option<i64> = connection
+        .prepare_cached("SELECT max(place) FROM audit WHERE place > ?1 AND place < ?2")?
+        .query_row(params![base, base + (1 << AUDIT_BITS)], |row| row.get(0))?;
+    Ok(last.unwrap_or(base))
+}

@@ -1,0 +1,193 @@
+//! The writer: one thread, one connection. Whatever waits goes into one transaction, with one `fsync` for all.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use engines_core::nexus::{Change, CommitError};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::{
+    apply::{Group, Refusal},
+    error::{Failure, unavailable},
+    job::{Answer, Job},
+    open,
+    options::SqliteOptions,
+    queue::Next,
+    scopes::Scopes,
+    store::Shared,
+};
+
+const OPERATION: &str = "sqlite.commit";
+
+/// The writer's own state.
+pub(super) struct Writer {
+    connection: Option<Connection>,
+    path: PathBuf,
+    options: SqliteOptions,
+    shared: Arc<Shared>,
+    scopes: Scopes,
+    log_pages: Arc<AtomicUsize>,
+}
+
+/// However the thread ends, nobody waits for it in vain.
+struct Ending {
+    shared: Arc<Shared>,
+    ended: Option<oneshot::Sender<()>>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        while let Next::Group(jobs) = self.shared.queue.take(usize::MAX, usize::MAX) {
+            drop(jobs);
+        }
+        if let Some(ended) = self.ended.take() {
+            let _ = ended.send(());
+        }
+    }
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection, path: PathBuf, options: SqliteOptions, shared: Arc<Shared>) -> Self {
+        let mut writer =
+            Self { connection: None, path, options, shared, scopes: Scopes::default(), log_pages: Arc::default() };
+        writer.adopt(connection);
+        writer
+    }
+
+    /// Runs until the queue is closed and empty.
+    pub(super) fn run(mut self, ended: oneshot::Sender<()>) {
+        let _ending = Ending { shared: Arc::clone(&self.shared), ended: Some(ended) };
+        loop {
+            match self.shared.queue.take(self.options.group_batches, self.options.group_bytes) {
+                Next::Group(jobs) => self.group(jobs),
+                Next::Closed => break,
+            }
+            if self.log_pages.load(Ordering::Relaxed) >= self.options.checkpoint_pages {
+                self.checkpoint("PASSIVE");
+            }
+        }
+        self.checkpoint("TRUNCATE");
+    }
+
+    fn group(&mut self, mut jobs: Vec<Job>) {
+        jobs.retain(|job| !job.answer.is_closed());
+        if jobs.is_empty() {
+            return;
+        }
+        match self.transact(&jobs) {
+            Ok(answers) => answer(jobs, answers),
+            // Something of one batch failed unexpectedly and all were rolled back: each for itself, so that only that one fails.
+            Err(failure) if !failure.everywhere && jobs.len() > 1 => {
+                tracing::warn!(error = %failure, batches = jobs.len(), "a group of batches failed; each is tried alone");
+                for job in jobs {
+                    let answers =
+                        self.transact(std::slice::from_ref(&job)).unwrap_or_else(|failure| failed(failure, 1));
+                    answer([job], answers);
+                }
+            }
+            Err(failure) => {
+                tracing::error!(error = %failure, batches = jobs.len(), "nothing could be written");
+                let answers = failed(failure, jobs.len());
+                answer(jobs, answers);
+            }
+        }
+    }
+
+    /// Runs these in one transaction. An error means that nothing of it is in the file, and in mind neither.
+    fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Answer>, Failure> {
+        self.connect()?;
+        let Some(connection) = &self.connection else { return Err(rusqlite::Error::InvalidQuery.into()) };
+        let result = attempt(connection, &self.shared, &mut self.scopes, jobs);
+        if let Err(failure) = &result {
+            if !connection.is_autocommit()
+                && let Err(error) = connection.execute_batch("ROLLBACK")
+            {
+                tracing::warn!(error = %Failure::from(error), "a rollback failed; the data file is opened again");
+                self.connection = None;
+            }
+            if failure.reopen {
+                self.connection = None;
+            }
+            self.scopes.forget();
+        }
+        self.scopes.trim();
+        result
+    }
+
+    /// Opens the file again if an error closed it.
+    fn connect(&mut self) -> Result<(), Failure> {
+        if self.connection.is_none() {
+            let connection = open::writer(&self.path, &self.options)?;
+            self.adopt(connection);
+        }
+        Ok(())
+    }
+
+    fn adopt(&mut self, mut connection: Connection) {
+        let pages = Arc::clone(&self.log_pages);
+        let hook = move |_: &mut rusqlite::hooks::Wal, count| {
+            pages.store(usize::try_from(count).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        };
+        if let Err(error) = connection.wal_hook(Some(hook)) {
+            tracing::warn!(error = %Failure::from(error), "the size of the log cannot be watched");
+        }
+        self.connection = Some(connection);
+    }
+
+    fn checkpoint(&mut self, mode: &str) {
+        let Some(connection) = &self.connection else { return };
+        let done = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get::<_, i64>(0));
+        self.log_pages.store(0, Ordering::Relaxed);
+        if let Err(error) = done {
+            tracing::warn!(error = %Failure::from(error), "the log could not be moved to the data file");
+        }
+    }
+}
+
+fn attempt(
+    connection: &Connection,
+    shared: &Shared,
+    scopes: &mut Scopes,
+    jobs: &[Job],
+) -> Result<Vec<Answer>, Failure> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let mut group = Group::new(connection, shared, scopes);
+    let mut answers = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        answers.push(match group.run(job) {
+            Ok(receipt) => Ok(receipt),
+            Err(Refusal::Answer(error)) => Err(error),
+            Err(Refusal::Broken(failure)) => return Err(failure),
+        });
+    }
+    group.flush()?;
+    let grown = {
+        // What a reader finds in the file from here on, it finds in memory when it gets this lock: see `Shared::settled`.
+        let _publishing = shared.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        group.publish()
+    };
+    if !grown.is_empty() {
+        shared.tell(Change::Appended(grown.into()));
+    }
+    Ok(answers)
+}
+
+fn failed(failure: Failure, count: usize) -> Vec<Answer> {
+    (0..count).map(|_| Err(CommitError::Backend(unavailable(OPERATION, failure)))).collect()
+}
+
+fn answer(jobs: impl IntoIterator<Item = Job>, answers: Vec<Answer>) {
+    for (job, answer) in jobs.into_iter().zip(answers) {
+        // Whoever has stopped waiting does not need it.
+        let _ = job.answer.send(answer);
+    }
+}
