@@ -197,7 +197,9 @@ async fn connect(addr: &str) -> Result<TcpStream> {
 /// Resident memory of a process; 0 where it cannot be read.
 fn resident_kib(pid: Option<u32>) -> u64 {
     pid.and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/status")).ok())
-        .and_then(|text| text.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok()))
+        .and_then(|text| {
+            text.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
+        })
         .unwrap_or(0)
 }
 

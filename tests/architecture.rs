@@ -66,7 +66,8 @@ fn sources() -> BTreeMap<PathBuf, String> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() && !name.starts_with('.') && !["target", "node_modules", "engines-data"].contains(&&*name) {
+            if path.is_dir() && !name.starts_with('.') && !["target", "node_modules", "engines-data"].contains(&&*name)
+            {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "rs") {
                 let text = fs::read_to_string(&path).unwrap();
@@ -88,7 +89,8 @@ fn no_room_grows_past_600_lines() {
 
 #[test]
 fn module_roots_only_declare() {
-    let code = ["fn ", "pub fn ", "async fn ", "pub async fn ", "impl", "struct ", "pub struct ", "pub enum ", "pub trait "];
+    let code =
+        ["fn ", "pub fn ", "async fn ", "pub async fn ", "impl", "struct ", "pub struct ", "pub enum ", "pub trait "];
     for (path, text) in sources() {
         let name = path.file_name().unwrap().to_string_lossy();
         let in_crate = path.components().any(|part| part.as_os_str() == "src");

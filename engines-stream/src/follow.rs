@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use engines_core::{
-    Action, Code, DocId, Error, Guard, RequestContext, Result, Store, StreamKey, nexus::Kind, stream::StreamKind,
+use engines_core::{Action, Code, DocId, Error, Guard, RequestContext, Result, Store, StreamKey, stream::StreamKind};
+
+use crate::{
+    canvas::CANVAS,
+    chat::THREAD,
+    hub::{Follow, Hub, Start, Subscription},
 };
-
-use crate::hub::{Follow, Hub, Start, Subscription};
-
-/// The documents whose existence is a stream's existence.
-const THREAD: Kind = Kind::known("thread");
-const CANVAS: Kind = Kind::known("canvas");
 
 /// What of a canvas or thread to follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,5 +10,6 @@ mod live;
 pub mod presence;
 pub mod relay;
 pub mod sse;
+pub mod ws;
 
 pub use self::live::LiveSink;

@@ -7,6 +7,7 @@ use engines_core::{
     stream::{Ids, Routing},
 };
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::digest::{check_all_short, check_short};
 
@@ -77,9 +78,9 @@ pub struct NewMessage {
     /// In which role, such as `user` (the default) or `assistant`.
     #[serde(default)]
     pub role: Option<String>,
-    /// What it is about, as the product names it.
+    /// What it is about, as the product names it: text or an object.
     #[serde(default)]
-    pub scope: Option<String>,
+    pub scope: Option<Value>,
     /// Makes it take effect once for this actor in this thread.
     #[serde(default)]
     pub idempotency_key: Option<String>,
@@ -108,10 +109,8 @@ impl NewMessage {
         if self.text.is_empty() {
             return Err(Error::body(operation, "text", "text must not be empty"));
         }
-        for (field, value) in [("role", &self.role), ("scope", &self.scope)] {
-            if let Some(value) = value {
-                check_short(operation, field, value)?;
-            }
+        if let Some(role) = &self.role {
+            check_short(operation, "role", role)?;
         }
         check_all_short(
             operation,

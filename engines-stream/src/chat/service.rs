@@ -50,7 +50,7 @@ struct MessageData<'a> {
     thread_id: &'a ResourceId,
     text: &'a str,
     role: &'a str,
-    scope: Option<&'a str>,
+    scope: Option<&'a serde_json::Value>,
 }
 
 /// What was asked for: two requests with one idempotency key are the same if this is.
@@ -58,7 +58,7 @@ struct MessageData<'a> {
 struct Asked<'a> {
     text: &'a str,
     role: &'a str,
-    scope: Option<&'a str>,
+    scope: Option<&'a serde_json::Value>,
     ids: [Option<&'a str>; 3],
     routing: &'a engines_core::stream::Routing,
 }
@@ -142,7 +142,7 @@ impl ChatService {
 
         let now = guard.clock().now();
         let event_id = guard.ids().ulid(now);
-        let (text, role, about) = (new.text.as_str(), new.role.as_deref().unwrap_or("user"), new.scope.as_deref());
+        let (text, role, about) = (new.text.as_str(), new.role.as_deref().unwrap_or("user"), new.scope.as_ref());
         let data = MessageData { message_id: event_id, thread_id: id, text, role, scope: about };
         let data = to_raw_value(&data).map_err(|error| Error::internal(POST, error))?;
         if data.get().len() > limits.event_bytes {

@@ -1,7 +1,5 @@
 //! What goes over the socket besides envelopes.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use engines_core::{Code, Error, Limits, Result, json};
 use serde::{Deserialize, Serialize};
@@ -61,7 +59,7 @@ pub enum Request {
         scope: Option<Value>,
         /// Makes it take effect once.
         #[serde(default)]
-        idempotency_key: Option<Arc<str>>,
+        idempotency_key: Option<String>,
     },
     /// Show a gesture to those who are there.
     Gesture {
@@ -72,7 +70,7 @@ pub enum Request {
         kind: String,
         /// Anything.
         #[serde(default)]
-        data: Option<Value>,
+        data: Value,
     },
     /// Say something about oneself to those who are there.
     Presence {

@@ -11,14 +11,14 @@ use std::{
 use bytes::Bytes;
 use engines_core::{
     Code, Error, Limits, RequestContext, ResourceId, Result, StreamKey,
-    stream::{Ids, Routing, StreamKind},
+    stream::{Routing, StreamKind},
 };
 use serde_json::{Value, json};
 use ulid::Ulid;
 
 use super::message::{ClientMessage, CloseCode, Reply, Request, encode, error_reply, raw};
 use crate::{
-    canvas::{CanvasService, Gesture},
+    canvas::{CanvasService, NewGesture},
     chat::{ChatService, NewMessage},
     follow::{Channels, FollowService},
     hub::{Start, Subscription},
@@ -218,8 +218,7 @@ impl Session {
             Request::Message { stream, text, role, scope, idempotency_key } => {
                 let key = self.stream(stream, Some(StreamKind::Chat))?;
                 let thread = ResourceId::new(key.id())?;
-                let message =
-                    NewMessage { text, role, scope, idempotency_key, routing: Routing::default(), ids: Ids::default() };
+                let message = NewMessage { text, role, scope, idempotency_key, ..NewMessage::default() };
                 let (chat, context) = (self.services.chat.clone(), self.context.clone());
                 self.work = Some(Box::pin(async move {
                     let posted = chat.post(&context, &thread, message).await;
@@ -235,11 +234,11 @@ impl Session {
             Request::Gesture { stream, kind, data } => {
                 let key = self.stream(stream, Some(StreamKind::Canvas))?;
                 let id = ResourceId::new(key.id())?;
-                let gesture = Gesture { kind, data: data.map(|data| raw(&data)).transpose()?, ..Gesture::default() };
+                let gesture = NewGesture { kind, data, routing: Routing::default() };
                 let (canvas, context) = (self.services.canvas.clone(), self.context.clone());
                 self.work = Some(Box::pin(async move {
                     let shown = canvas.gesture(&context, &id, gesture).await;
-                    Done { reference, result: shown.map(|_| Effect::Ack(json!({}))) }
+                    Done { reference, result: shown.map(|()| Effect::Ack(json!({}))) }
                 }));
             }
             Request::Presence { stream, data } => {
