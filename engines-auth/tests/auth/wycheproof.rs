@@ -17,7 +17,7 @@ const WAIVED: [(u64, &str); 4] = [
 
 #[test]
 fn hs256_vectors_come_out_as_expected() {
-    let Ok(folder) = std::env::var("WYCHEPROOF_DIR") else {
+    let Some(folder) = std::env::var("WYCHEPROOF_DIR").ok().filter(|folder| !folder.is_empty()) else {
         println!("left out: WYCHEPROOF_DIR is not set");
         return;
     };
