@@ -7,7 +7,10 @@ use std::sync::{
 
 use engines_core::{Code, Error, Guard, Limits, Result, command::CommandLimits};
 use quick_cache::sync::Cache;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::coop::unconstrained,
+};
 
 use super::{
     history::History,
@@ -73,7 +76,8 @@ impl Busy {
             let (reply, verdict) = oneshot::channel();
             let job = Job { work: Arc::clone(work), clear_to, at_least, reply };
             let handle = self.writer(&name, history);
-            if handle.queue.send(job).await.is_err() {
+            // Commands of one task get into the queue in the order of their first polls, whatever the task's budget.
+            if unconstrained(handle.queue.send(job)).await.is_err() {
                 self.forget(&name, handle.generation);
                 continue;
             }

@@ -31,6 +31,10 @@ impl Recent {
         }
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn clear(&mut self) {
         self.made.clear();
         self.bytes = 0;

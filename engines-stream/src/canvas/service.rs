@@ -167,10 +167,11 @@ impl CanvasService {
     /// `NOT_FOUND`, `CONTEXT_MISMATCH`; `BACKEND_UNAVAILABLE` when it is not known what came of it: with an idempotency
     /// key, trying again is safe. Else as everywhere.
     pub async fn command(&self, context: &RequestContext, id: &ResourceId, command: Command) -> Result<CommandAnswer> {
-        let Inner { guard, limits, settings, busy, .. } = &*self.inner;
+        let Inner { store, guard, limits, settings, canvases, busy, .. } = &*self.inner;
         let history = self.history(context, id);
         let permit = guard.admit(context, Action::CanvasCommand, history.key.as_str()).await?;
         let work = Arc::new(self.read(context, &history.key, permit, command)?);
+        canvases.require(&**store, &history.scope, id, COMMAND).await?;
         let (mut clear_to, mut at_least) = (work.base_rev, 0);
         for _ in 0..ROUNDS {
             let refusal = match busy.decide(&history, &work, clear_to, at_least).await? {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct CanvasSettings {
     /// Canvases with a writer at one time; past it the one unused for longest goes.
     pub busy_canvases: usize,
-    /// Bytes of all writers' states together; past it writers go as soon as they have nothing to do.
+    /// Bytes of all writers' states and remembered commits together; past it writers go as soon as they have nothing to do.
     pub busy_bytes: usize,
     /// Seconds without a command after which a writer goes.
     pub idle_s: u64,
@@ -38,7 +38,7 @@ impl Default for CanvasSettings {
             idle_s: 60,
             in_flight: 1024,
             recent_commits: 256,
-            recent_bytes: 1 << 20,
+            recent_bytes: 256 << 10,
             rebase_commits: 1000,
             snapshot_bytes: 64 << 10,
             replay_commits: 500,

@@ -23,7 +23,6 @@ use super::{
     model::Status,
     recent::Recent,
     record::{CANVAS_COMMIT, CanvasCommit},
-    service::CANVAS,
     work::{Job, Verdict, Work},
 };
 
@@ -69,7 +68,7 @@ pub(super) struct Writer {
     history: Arc<History>,
     place: Place,
     loaded: Loaded,
-    /// Why nothing can be done any more: there is no such canvas, or the store does not answer.
+    /// Why nothing can be done any more: the log cannot be read.
     dead: Option<Error>,
     torn: Option<Torn>,
     most_in_flight: usize,
@@ -113,18 +112,16 @@ impl Writer {
 
     /// Works until nobody can reach it any more and everything it took on is answered.
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        if let Err(error) = self.exists().await {
-            self.give_up(error);
-        }
         let (mut open, mut stays) = (true, true);
         let (mut burst, mut settled) = (Vec::with_capacity(BURST), Vec::new());
         loop {
-            if self.torn.is_some() && self.in_flight.is_empty() {
-                self.mend().await;
-            }
             while self.torn.is_none() && self.in_flight.len() < self.most_in_flight {
                 let Some(turn) = self.backlog.pop_front() else { break };
                 self.take(turn).await;
+            }
+            if self.torn.is_some() && self.in_flight.is_empty() {
+                self.mend().await;
+                continue;
             }
             let idle = self.in_flight.is_empty() && self.backlog.is_empty();
             if idle && !open {
@@ -154,14 +151,6 @@ impl Writer {
                     stays = false;
                 }
             }
-        }
-    }
-
-    async fn exists(&mut self) -> Result<()> {
-        let History { store, scope, id, .. } = &*self.history;
-        match store.get(scope, &CANVAS, &id.into()).await? {
-            Some(_) => Ok(()),
-            None => Err(Error::not_found("canvas.command", "canvas")),
         }
     }
 
@@ -347,7 +336,7 @@ impl Writer {
 
     /// Whether all writers together hold too much; counts this one's state first.
     fn too_many_bytes(&mut self) -> bool {
-        let weight = self.loaded.state.size();
+        let weight = self.loaded.state.size() + self.recent.bytes();
         let bytes = &self.common.bytes;
         bytes.fetch_sub(self.weight, Ordering::Relaxed);
         let others = bytes.fetch_add(weight, Ordering::Relaxed);
