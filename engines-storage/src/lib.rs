@@ -5,15 +5,26 @@
 //! | [`memory`] | a store in memory, for tests, examples and caches; nothing survives the process |
 //! | `sqlite` | the embedded default: one durable file, no server (feature `sqlite`) |
 //! | [`noop`] | a sink that takes everything and keeps nothing |
+//! | [`outbox`] | brings recorded events to sinks, at least once |
+//! | [`metered`] | a wrapper that counts what any backend does |
+//! | `faulty` | a wrapper that makes any backend fail when told to (feature `testing`) |
 //! | `conformance` | the suite that proves a backend, yours or ours (feature `conformance`) |
+//!
+//! A backend of one's own implements [`Store`](engines_core::Store) and [`EventFeed`](engines_core::nexus::EventFeed), a destination
+//! [`EventSink`](engines_core::nexus::EventSink); `docs/backends.md` leads through both.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "testing")]
+pub mod faulty;
 pub mod memory;
+pub mod metered;
 pub mod noop;
+mod operation;
+pub mod outbox;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{SqliteOptions, SqliteStore};
-pub use self::{memory::MemoryStore, noop::NoopSink};
+pub use self::{memory::MemoryStore, metered::Metered, noop::NoopSink, operation::Operation, outbox::Outbox};

@@ -1,0 +1,121 @@
+//! The backend that fails when told to.
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+use engines_core::{
+    DocId, Error, Result, Scope, Store,
+    audit::{AuditEntry, AuditFilter},
+    event::{EventFilter, StoredEvent},
+    nexus::{
+        Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
+        Paged, Query, Receipt,
+    },
+    stream::{LogId, Seq, StreamEvent, StreamKey},
+};
+use futures_util::StreamExt;
+
+use super::{Fault, Faults};
+use crate::Operation;
+
+/// A backend that does what `S` does, except where its [`Faults`] say otherwise. See the [module](super).
+#[derive(Debug)]
+pub struct Faulty<S: ?Sized> {
+    faults: Faults,
+    inner: Arc<S>,
+}
+
+impl<S: ?Sized> Faulty<S> {
+    /// Wraps a backend; nothing goes wrong yet.
+    #[must_use]
+    pub fn new(inner: Arc<S>) -> Self {
+        Self { faults: Faults::default(), inner }
+    }
+
+    /// Decides what goes wrong.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// The call, or what happens instead. Without a fault it is polled where it stands, so that pipelined commits keep their order.
+    async fn call<T, E>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<T, E>> + Send,
+        fail: fn(Error) -> E,
+    ) -> Result<T, E> {
+        let failure = || fail(Error::unavailable("faulty", "an injected fault"));
+        match self.faults.next(operation) {
+            None => call.await,
+            Some(Fault::Before) => Err(failure()),
+            Some(Fault::After) => call.await.and_then(|_| Err(failure())),
+            Some(Fault::Delay(wait)) => {
+                tokio::time::sleep(wait).await;
+                call.await
+            }
+        }
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store + ?Sized> Store for Faulty<S> {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn log_id(&self) -> LogId {
+        self.inner.log_id()
+    }
+
+    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
+        self.call(Operation::Commit, self.inner.commit(scope, batch), CommitError::Backend).await
+    }
+
+    async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>> {
+        self.call(Operation::Receipt, self.inner.receipt(scope, once), std::convert::identity).await
+    }
+
+    async fn get(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<Document>> {
+        self.call(Operation::Get, self.inner.get(scope, kind, id), std::convert::identity).await
+    }
+
+    async fn query(&self, scope: &Scope, query: &Query, page: Page) -> Result<Paged<Document>> {
+        self.call(Operation::Query, self.inner.query(scope, query, page), std::convert::identity).await
+    }
+
+    async fn read(&self, scope: &Scope, key: &StreamKey, after: Seq, limit: usize) -> Result<Vec<StreamEvent>> {
+        self.call(Operation::Read, self.inner.read(scope, key, after, limit), std::convert::identity).await
+    }
+
+    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<Head> {
+        self.call(Operation::Head, self.inner.head(scope, key), std::convert::identity).await
+    }
+
+    async fn events(&self, scope: &Scope, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>> {
+        self.call(Operation::Events, self.inner.events(scope, filter, page), std::convert::identity).await
+    }
+
+    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
+        self.call(Operation::Audit, self.inner.audit(scope, filter, page), std::convert::identity).await
+    }
+
+    fn changes(&self) -> Changes {
+        let faults = self.faults.clone();
+        let changes = self.inner.changes();
+        Box::pin(changes.map(move |change| if faults.loses_change() { Change::Missed } else { change }))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.call(Operation::Ping, self.inner.ping(), std::convert::identity).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: EventFeed + Debug + ?Sized> EventFeed for Faulty<S> {
+    async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
+        self.call(Operation::Feed, self.inner.after(position, limit), std::convert::identity).await
+    }
+}

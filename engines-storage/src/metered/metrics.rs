@@ -1,0 +1,119 @@
+//! The counters.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use crate::Operation;
+
+/// Upper bounds of the latency buckets; one more holds what took longer. From a cached read to a remote store in trouble.
+pub const LATENCY_BOUNDS: [Duration; 12] = [
+    Duration::from_micros(50),
+    Duration::from_micros(100),
+    Duration::from_micros(250),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_micros(2_500),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
+
+const BUCKETS: usize = LATENCY_BOUNDS.len() + 1;
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    Done,
+    Refused,
+    Failed,
+}
+
+/// Counters of every operation since the start. Numbers of one reading may be a call apart from each other.
+#[derive(Debug, Default)]
+pub struct StoreMetrics {
+    operations: [Counters; Operation::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    calls: AtomicU64,
+    refused: AtomicU64,
+    failed: AtomicU64,
+    dropped: AtomicU64,
+    nanos: AtomicU64,
+    buckets: [AtomicU64; BUCKETS],
+}
+
+/// The counters of one operation, as read at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OperationMetrics {
+    /// Calls begun.
+    pub calls: u64,
+    /// Calls that were answered with no: a precondition that did not hold, a limit, a malformed cursor.
+    pub refused: u64,
+    /// Calls that failed because the backend did.
+    pub failed: u64,
+    /// Calls whose caller went away before the answer.
+    pub dropped: u64,
+    /// Time of all calls that were answered.
+    pub total: Duration,
+    /// Answered calls by latency: up to each of [`LATENCY_BOUNDS`] and above the one before (not cumulative), then all slower ones.
+    pub buckets: [u64; BUCKETS],
+}
+
+impl StoreMetrics {
+    /// The counters of `operation`.
+    #[must_use]
+    pub fn read(&self, operation: Operation) -> OperationMetrics {
+        let counters = &self.operations[operation.index()];
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        OperationMetrics {
+            calls: load(&counters.calls),
+            refused: load(&counters.refused),
+            failed: load(&counters.failed),
+            dropped: load(&counters.dropped),
+            total: Duration::from_nanos(load(&counters.nanos)),
+            buckets: std::array::from_fn(|bucket| load(&counters.buckets[bucket])),
+        }
+    }
+
+    pub(super) fn begin(&self, operation: Operation) -> Running<'_> {
+        let counters = &self.operations[operation.index()];
+        counters.calls.fetch_add(1, Ordering::Relaxed);
+        Running { counters, ended: false }
+    }
+}
+
+/// A call under way; counts as dropped unless it ends.
+pub(super) struct Running<'a> {
+    counters: &'a Counters,
+    ended: bool,
+}
+
+impl Running<'_> {
+    pub(super) fn end(mut self, took: Duration, ended: Ended) {
+        self.ended = true;
+        match ended {
+            Ended::Done => {}
+            Ended::Refused => drop(self.counters.refused.fetch_add(1, Ordering::Relaxed)),
+            Ended::Failed => drop(self.counters.failed.fetch_add(1, Ordering::Relaxed)),
+        }
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.counters.nanos.fetch_add(nanos, Ordering::Relaxed);
+        let bucket = LATENCY_BOUNDS.partition_point(|bound| *bound < took);
+        self.counters.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

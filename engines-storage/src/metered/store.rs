@@ -1,0 +1,128 @@
+//! The backend that counts.
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+use engines_core::{
+    DocId, Error, ErrorKind, Result, Scope, Store,
+    audit::{AuditEntry, AuditFilter},
+    event::{EventFilter, StoredEvent},
+    nexus::{
+        Batch, Capabilities, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page, Paged, Query,
+        Receipt,
+    },
+    stream::{LogId, Seq, StreamEvent, StreamKey},
+};
+use tokio::time::Instant;
+
+use super::{Ended, StoreMetrics};
+use crate::Operation;
+
+/// A backend that does what `S` does and counts. See the [module](super).
+#[derive(Debug)]
+pub struct Metered<S: ?Sized> {
+    metrics: Arc<StoreMetrics>,
+    inner: Arc<S>,
+}
+
+impl<S: ?Sized> Metered<S> {
+    /// Wraps a backend, with counters at zero.
+    #[must_use]
+    pub fn new(inner: Arc<S>) -> Self {
+        Self { metrics: Arc::default(), inner }
+    }
+
+    /// The counters; they may outlive the backend.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<StoreMetrics> {
+        &self.metrics
+    }
+
+    async fn call<T, E>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<T, E>> + Send,
+        ended: fn(&E) -> Ended,
+    ) -> Result<T, E> {
+        let started = Instant::now();
+        let running = self.metrics.begin(operation);
+        let answer = call.await;
+        running.end(started.elapsed(), answer.as_ref().err().map_or(Ended::Done, ended));
+        answer
+    }
+}
+
+/// A backend that fails is an error; one that answers no is not.
+fn read_ended(error: &Error) -> Ended {
+    match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::Internal => Ended::Failed,
+        _ => Ended::Refused,
+    }
+}
+
+fn commit_ended(error: &CommitError) -> Ended {
+    match error {
+        CommitError::Backend(_) => Ended::Failed,
+        _ => Ended::Refused,
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store + ?Sized> Store for Metered<S> {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn log_id(&self) -> LogId {
+        self.inner.log_id()
+    }
+
+    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
+        self.call(Operation::Commit, self.inner.commit(scope, batch), commit_ended).await
+    }
+
+    async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>> {
+        self.call(Operation::Receipt, self.inner.receipt(scope, once), read_ended).await
+    }
+
+    async fn get(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<Document>> {
+        self.call(Operation::Get, self.inner.get(scope, kind, id), read_ended).await
+    }
+
+    async fn query(&self, scope: &Scope, query: &Query, page: Page) -> Result<Paged<Document>> {
+        self.call(Operation::Query, self.inner.query(scope, query, page), read_ended).await
+    }
+
+    async fn read(&self, scope: &Scope, key: &StreamKey, after: Seq, limit: usize) -> Result<Vec<StreamEvent>> {
+        self.call(Operation::Read, self.inner.read(scope, key, after, limit), read_ended).await
+    }
+
+    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<Head> {
+        self.call(Operation::Head, self.inner.head(scope, key), read_ended).await
+    }
+
+    async fn events(&self, scope: &Scope, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>> {
+        self.call(Operation::Events, self.inner.events(scope, filter, page), read_ended).await
+    }
+
+    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
+        self.call(Operation::Audit, self.inner.audit(scope, filter, page), read_ended).await
+    }
+
+    fn changes(&self) -> Changes {
+        self.inner.changes()
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.call(Operation::Ping, self.inner.ping(), read_ended).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: EventFeed + Debug + ?Sized> EventFeed for Metered<S> {
+    async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
+        self.call(Operation::Feed, self.inner.after(position, limit), read_ended).await
+    }
+}

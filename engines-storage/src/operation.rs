@@ -1,0 +1,65 @@
+//! What can be asked of a backend, as data: for wrappers that count or disturb it.
+
+/// One operation of a [`Store`](engines_core::Store) or an [`EventFeed`](engines_core::nexus::EventFeed).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// `commit`
+    Commit,
+    /// `receipt`
+    Receipt,
+    /// `get`
+    Get,
+    /// `query`
+    Query,
+    /// `read`
+    Read,
+    /// `head`
+    Head,
+    /// `events`
+    Events,
+    /// `audit`
+    Audit,
+    /// `ping`
+    Ping,
+    /// `after` of the feed
+    Feed,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Commit,
+        Self::Receipt,
+        Self::Get,
+        Self::Query,
+        Self::Read,
+        Self::Head,
+        Self::Events,
+        Self::Audit,
+        Self::Ping,
+        Self::Feed,
+    ];
+
+    /// The name, for metrics and messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Receipt => "receipt",
+            Self::Get => "get",
+            Self::Query => "query",
+            Self::Read => "read",
+            Self::Head => "head",
+            Self::Events => "events",
+            Self::Audit => "audit",
+            Self::Ping => "ping",
+            Self::Feed => "feed",
+        }
+    }
+
+    /// Its place in [`Operation::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}

@@ -1,0 +1,228 @@
+//! One sink's worker.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use engines_core::{
+    CleanEvent, Clock, Code, Error, IdGenerator, Scope,
+    event::clean_again,
+    nexus::{Backend, EventSink, FeedItem, SinkError},
+    pii::Scrubber,
+};
+use futures_util::future::{Either, select};
+use tokio::sync::watch;
+
+use super::{
+    OutboxSettings,
+    place::{Kept, Place, Places},
+    status::Shared,
+};
+
+/// The outbox was told to stop.
+pub(super) struct Stopped;
+
+pub(super) struct Worker {
+    pub(super) store: Arc<dyn Backend>,
+    pub(super) sink: Arc<dyn EventSink>,
+    pub(super) places: Places,
+    pub(super) scrubber: Scrubber,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: IdGenerator,
+    pub(super) settings: OutboxSettings,
+    pub(super) status: Arc<Shared>,
+    pub(super) wake: watch::Receiver<u64>,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+impl Worker {
+    /// Delivers until it is told to stop. Cancel-safe: whatever was not kept comes again.
+    pub(super) async fn run(mut self) -> Stopped {
+        match self.work().await {
+            Ok(never) => match never {},
+            Err(stopped) => stopped,
+        }
+    }
+
+    async fn work(&mut self) -> Result<std::convert::Infallible, Stopped> {
+        let mut place = self.load().await?;
+        loop {
+            // Marked as seen before the look, so that a wake-up during it leads to another one.
+            self.wake.mark_unchanged();
+            let chunk = self.look(place).await?;
+            let Some(last) = chunk.last().map(|item| item.position) else {
+                self.status.update(|status| status.waiting_since = None);
+                self.idle().await?;
+                continue;
+            };
+            self.status.update(|status| status.waiting_since = chunk.first().map(|item| item.event.ts));
+            for (scope, events) in by_scope(chunk) {
+                let batch = self.scrub(events);
+                if !batch.is_empty() {
+                    self.deliver(&scope, &batch).await?;
+                }
+            }
+            place = self.keep(place, last).await?;
+        }
+    }
+
+    async fn load(&mut self) -> Result<Place, Stopped> {
+        let mut failures = 0;
+        loop {
+            self.go_on()?;
+            match self.places.load(&*self.store).await {
+                Ok(place) => {
+                    self.well(place);
+                    return Ok(place);
+                }
+                Err(error) => self.back_off(&mut failures, "load", &error).await?,
+            }
+        }
+    }
+
+    async fn look(&mut self, place: Place) -> Result<Vec<FeedItem>, Stopped> {
+        let mut failures = 0;
+        loop {
+            self.go_on()?;
+            match self.store.after(place.position, self.settings.batch_events.max(1)).await {
+                Ok(chunk) => {
+                    self.well(place);
+                    return Ok(chunk);
+                }
+                Err(error) => self.back_off(&mut failures, "read", &error).await?,
+            }
+        }
+    }
+
+    /// What has passed the PII engine of today; what cannot pass is held back.
+    fn scrub(&self, events: Vec<engines_core::event::StoredEvent>) -> Vec<CleanEvent> {
+        let mut clean = Vec::with_capacity(events.len());
+        for event in events {
+            let event_id = event.event_id;
+            match clean_again(&self.scrubber, event) {
+                Ok(event) => clean.push(event),
+                Err(error) => {
+                    tracing::error!(sink = self.sink.name(), %event_id, code = %error.code(), "an event could not be scrubbed again and was held back");
+                    self.status.update(|status| status.withheld += 1);
+                }
+            }
+        }
+        clean
+    }
+
+    /// Hands over one scope's batch, the same one until the sink takes it.
+    async fn deliver(&mut self, scope: &Scope, batch: &[CleanEvent]) -> Result<(), Stopped> {
+        let mut failures = 0;
+        let size = batch.len() as u64;
+        loop {
+            // A stop does not cut this short: the batch in hand is finished.
+            let write = tokio::time::timeout(self.settings.write_timeout, self.sink.write(scope, batch));
+            let error = match write.await {
+                Ok(Ok(())) => {
+                    self.status.update(|status| status.delivered += size);
+                    return Ok(());
+                }
+                Ok(Err(SinkError::Rejected { mut indexes, source })) => {
+                    indexes.retain(|index| *index < batch.len());
+                    indexes.sort_unstable();
+                    indexes.dedup();
+                    let rejected = indexes.len() as u64;
+                    tracing::warn!(sink = self.sink.name(), %scope, rejected, code = %source.code(), "a sink rejected events; they are passed over");
+                    self.status.update(|status| {
+                        status.rejected += rejected;
+                        status.delivered += size - rejected;
+                    });
+                    return Ok(());
+                }
+                Ok(Err(SinkError::Retry(error))) => error,
+                Ok(Err(error)) => Error::internal("outbox.write", error),
+                Err(timeout) => Error::unavailable("outbox.write", timeout),
+            };
+            self.back_off(&mut failures, "write", &error).await?;
+        }
+    }
+
+    /// Keeps the place behind what was delivered. It tries at least once, also when a stop is waiting.
+    async fn keep(&mut self, place: Place, position: u64) -> Result<Place, Stopped> {
+        let mut failures = 0;
+        loop {
+            match self.places.keep(&*self.store, &*self.clock, place, position).await {
+                Ok(Kept::Here(place)) => {
+                    self.well(place);
+                    return Ok(place);
+                }
+                Ok(Kept::Elsewhere(place)) => {
+                    // After a failed try that was written all the same, this is our own place. Else another outbox is at work.
+                    if place.position != position {
+                        tracing::warn!(
+                            sink = self.sink.name(),
+                            "another outbox moves this sink's place; events may be delivered twice"
+                        );
+                    }
+                    self.well(place);
+                    return Ok(place);
+                }
+                Err(error) => self.back_off(&mut failures, "keep", &error).await?,
+            }
+        }
+    }
+
+    fn well(&self, place: Place) {
+        self.status.update(|status| {
+            status.position = place.position;
+            status.failing = 0;
+        });
+    }
+
+    async fn back_off(&mut self, failures: &mut u32, step: &'static str, error: &Error) -> Result<(), Stopped> {
+        *failures = failures.saturating_add(1);
+        let code: Code = error.code();
+        let wait = self.settings.backoff(*failures, error.retry_after_hint(), &self.ids);
+        tracing::warn!(sink = self.sink.name(), step, %code, failures = *failures, wait_ms = wait.as_millis(), "the outbox waits before it tries again");
+        self.status.update(|status| {
+            status.failures += 1;
+            status.failing = *failures;
+            status.last_failure = Some(code);
+        });
+        self.rest(wait).await
+    }
+
+    /// Until somebody records something, or it is time to look anyway.
+    async fn idle(&mut self) -> Result<(), Stopped> {
+        let mut wake = self.wake.clone();
+        let woken = pin!(async move {
+            // All handles gone: nobody will ever call, and the poll interval remains.
+            if wake.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        });
+        let poll = self.settings.poll_interval;
+        let rest = pin!(self.rest(poll));
+        match select(woken, rest).await {
+            Either::Left(_) => Ok(()),
+            Either::Right((rested, _)) => rested,
+        }
+    }
+
+    async fn rest(&mut self, wait: Duration) -> Result<(), Stopped> {
+        let stopped = pin!(self.stop.wait_for(|stop| *stop));
+        match select(stopped, pin!(tokio::time::sleep(wait))).await {
+            Either::Left(_) => Err(Stopped),
+            Either::Right(_) => Ok(()),
+        }
+    }
+
+    fn go_on(&self) -> Result<(), Stopped> {
+        if *self.stop.borrow() { Err(Stopped) } else { Ok(()) }
+    }
+}
+
+/// The chunk as one batch for each scope, scopes in the order in which they first come, events in order.
+fn by_scope(chunk: Vec<FeedItem>) -> Vec<(Scope, Vec<engines_core::event::StoredEvent>)> {
+    let mut batches: Vec<(Scope, Vec<_>)> = Vec::new();
+    for item in chunk {
+        match batches.iter_mut().find(|(scope, _)| *scope == item.scope) {
+            Some((_, events)) => events.push(item.event),
+            None => batches.push((item.scope, vec![item.event])),
+        }
+    }
+    batches
+}

@@ -1,0 +1,404 @@
+//! The outbox loses nothing: whatever goes down, stops or starts again.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use engines_core::{
+    Batch, CleanEvent, Clock, Code, DatasetEvent, Env, Error, IdGenerator, Role, Scope, Store,
+    event::{EventStamp, clean},
+    nexus::{Backend, EventSink, SinkError},
+    pii::Scrubber,
+    testing::{self, ManualClock},
+};
+use engines_storage::{
+    MemoryStore, NoopSink, Operation, conformance,
+    faulty::{Fault, Faulty},
+    outbox::{Outbox, OutboxHandle, OutboxSettings, OutboxStatus},
+};
+
+/// What a [`Scripted`] sink does with a batch.
+enum Step {
+    Take,
+    NotReady,
+    Reject(Vec<usize>),
+    TakeAfter(Duration),
+    Hang,
+}
+
+/// Follows a script, then takes everything; remembers what it was offered and what it took.
+#[derive(Default)]
+struct Scripted {
+    name: &'static str,
+    script: Mutex<VecDeque<Step>>,
+    offered: Mutex<Vec<(String, Vec<String>)>>,
+    taken: Mutex<Vec<(String, String)>>,
+}
+
+impl Scripted {
+    fn new(name: &'static str, script: impl IntoIterator<Item = Step>) -> Arc<Self> {
+        Arc::new(Self { name, script: Mutex::new(script.into_iter().collect()), ..Self::default() })
+    }
+
+    fn taken(&self) -> Vec<String> {
+        self.taken.lock().unwrap().iter().map(|(_, id)| id.clone()).collect()
+    }
+
+    fn offered(&self) -> Vec<(String, Vec<String>)> {
+        self.offered.lock().unwrap().clone()
+    }
+}
+
+impl std::fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+#[async_trait]
+impl EventSink for Scripted {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    async fn write(&self, scope: &Scope, batch: &[CleanEvent]) -> Result<(), SinkError> {
+        let ids: Vec<_> = batch.iter().map(|event| event.event_id().to_string()).collect();
+        self.offered.lock().unwrap().push((scope.to_string(), ids.clone()));
+        let step = self.script.lock().unwrap().pop_front().unwrap_or(Step::Take);
+        let rejected = match step {
+            Step::Take => Vec::new(),
+            Step::NotReady => return Err(SinkError::Retry(Error::unavailable("sink", "down"))),
+            Step::Reject(indexes) => indexes,
+            Step::Hang => std::future::pending().await,
+            Step::TakeAfter(wait) => {
+                tokio::time::sleep(wait).await;
+                Vec::new()
+            }
+        };
+        let kept = ids.into_iter().enumerate().filter(|(index, _)| !rejected.contains(index));
+        self.taken.lock().unwrap().extend(kept.map(|(_, id)| (scope.to_string(), id)));
+        if rejected.is_empty() {
+            return Ok(());
+        }
+        Err(SinkError::Rejected { indexes: rejected, source: Error::new(Code::BodyInvalid, "sink", "no such column") })
+    }
+}
+
+/// A store with faults, and what it takes to put an outbox on it.
+struct House {
+    store: Arc<Faulty<MemoryStore>>,
+    ids: IdGenerator,
+    clock: ManualClock,
+    settings: OutboxSettings,
+}
+
+impl House {
+    fn new() -> Self {
+        let ids = IdGenerator::seeded(7);
+        let store = Arc::new(Faulty::new(Arc::new(MemoryStore::new(&ids))));
+        let settings = OutboxSettings { batch_events: 4, ..OutboxSettings::default() };
+        Self { store, ids, clock: ManualClock::default(), settings }
+    }
+
+    /// Records events, each in a batch of its own; returns their ids.
+    async fn record(&self, tenant: &str, count: usize) -> Vec<String> {
+        let context = testing::context_in(tenant, Env::Dev, "ada", Default::default(), Role::Member).unwrap();
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            self.clock.advance(Duration::from_millis(1));
+            let ts = self.clock.now();
+            let actor = context.actor().clone();
+            let stamp = EventStamp { event_id: self.ids.ulid(ts), ts, actor, train_ok: true };
+            ids.push(stamp.event_id.to_string());
+            let event = DatasetEvent { surface: "editor".into(), agent_id: "writer".into(), ..Default::default() };
+            let scrubber: Scrubber = Default::default();
+            let event = clean(&scrubber, event, stamp, &context).unwrap();
+            self.store.commit(context.scope(), Batch::new(ts).record(event)).await.unwrap();
+        }
+        ids
+    }
+
+    fn outbox(&self, sinks: Vec<Arc<dyn EventSink>>) -> Outbox {
+        let store: Arc<dyn Backend> = self.store.clone();
+        let clock = Arc::new(self.clock.clone());
+        Outbox::new(store, sinks, Default::default(), clock, self.ids.clone(), self.settings.clone()).unwrap()
+    }
+
+    /// Runs an outbox until `enough`, then stops it.
+    async fn run(&self, sinks: Vec<Arc<dyn EventSink>>, enough: impl Fn(&[OutboxStatus]) -> bool) -> Vec<OutboxStatus> {
+        let outbox = self.outbox(sinks);
+        let handle = outbox.handle();
+        let running = tokio::spawn(outbox.run());
+        until(&handle, enough).await;
+        handle.stop();
+        running.await.unwrap();
+        handle.status()
+    }
+}
+
+/// Time is paused, so a wait passes as soon as everybody else waits too.
+async fn until(handle: &OutboxHandle, enough: impl Fn(&[OutboxStatus]) -> bool) {
+    for _ in 0..100_000 {
+        if enough(&handle.status()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the outbox does not get there: {:?}", handle.status());
+}
+
+fn all_at(position: u64) -> impl Fn(&[OutboxStatus]) -> bool {
+    move |statuses| statuses.iter().all(|status| status.position >= position)
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_arrives_in_order_in_batches_of_one_scope() {
+    let house = House::new();
+    let (mut acme, mut beta) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        acme.extend(house.record("t_acme", 1).await);
+        beta.extend(house.record("t_beta", 2).await);
+    }
+    let (sink, noop) = (Scripted::new("one", []), Arc::new(NoopSink::default()));
+    let statuses = house.run(vec![sink.clone(), noop.clone()], all_at(15)).await;
+    for (tenant, ids) in [("t_acme/dev", &acme), ("t_beta/dev", &beta)] {
+        let taken = sink.taken.lock().unwrap();
+        let of_scope: Vec<_> = taken.iter().filter(|(scope, _)| scope == tenant).map(|(_, id)| id.clone()).collect();
+        assert_eq!(&of_scope, ids);
+    }
+    assert!(sink.offered().iter().all(|(_, ids)| (1..=4).contains(&ids.len())));
+    assert_eq!(noop.events(), 15);
+    assert_eq!(statuses[0].delivered, 15);
+    assert_eq!((statuses[0].failures, statuses[0].rejected, statuses[0].failing), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_is_down_for_a_while_loses_nothing() {
+    let house = House::new();
+    let ids = house.record("t_acme", 6).await;
+    let sink = Scripted::new("one", (0..12).map(|_| Step::NotReady));
+    let outbox = house.outbox(vec![sink.clone()]);
+    let handle = outbox.handle();
+    let running = tokio::spawn(outbox.run());
+    until(&handle, |statuses| statuses[0].failing >= 3).await;
+    let status = &handle.status()[0];
+    assert_eq!((status.position, status.delivered, status.last_failure), (0, 0, Some(Code::BackendUnavailable)));
+    assert!(status.waiting_since.is_some());
+    until(&handle, all_at(6)).await;
+    until(&handle, |statuses| statuses[0].waiting_since.is_none()).await;
+    handle.stop();
+    running.await.unwrap();
+    assert_eq!(sink.taken(), ids);
+    // While it was down it was offered the same batch each time.
+    assert!(sink.offered()[..13].iter().all(|offer| offer.1 == ids[..4]));
+    assert_eq!((handle.status()[0].failures, handle.status()[0].failing), (12, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_before_the_place_is_kept_delivers_again() {
+    let house = House::new();
+    let ids = house.record("t_acme", 6).await;
+    let sink = Scripted::new("one", []);
+    // The sink took the first batch, and the process dies before its place is kept.
+    house.store.faults().always(Operation::Commit, Some(Fault::Before));
+    let outbox = house.outbox(vec![sink.clone()]);
+    let handle = outbox.handle();
+    let running = tokio::spawn(outbox.run());
+    until(&handle, |statuses| statuses[0].failing > 0).await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    assert_eq!(sink.taken(), ids[..4]);
+    house.store.faults().always(Operation::Commit, None);
+    house.run(vec![sink.clone()], all_at(6)).await;
+    assert_eq!(sink.taken(), [&ids[..4], &ids[..]].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_whose_answer_was_lost_is_found_again() {
+    let house = House::new();
+    let ids = house.record("t_acme", 8).await;
+    let sink = Scripted::new("one", []);
+    house.store.faults().inject(Operation::Commit, 1, Fault::After);
+    house.store.faults().inject(Operation::Get, 1, Fault::Before);
+    house.store.faults().inject(Operation::Feed, 2, Fault::Before);
+    let statuses = house.run(vec![sink.clone()], all_at(8)).await;
+    assert_eq!(sink.taken(), ids);
+    assert_eq!((statuses[0].failures, statuses[0].delivered), (3, 8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_or_dead_sink_holds_up_no_other() {
+    let house = House::new();
+    let ids = house.record("t_acme", 8).await;
+    let (dead, hanging, slow, well) = (
+        Scripted::new("dead", (0..100_000).map(|_| Step::NotReady)),
+        Scripted::new("hanging", [Step::Hang]),
+        Scripted::new("slow", (0..10).map(|_| Step::TakeAfter(Duration::from_secs(50)))),
+        Scripted::new("well", []),
+    );
+    let outbox = house.outbox(vec![dead.clone(), hanging.clone(), slow.clone(), well.clone()]);
+    let handle = outbox.handle();
+    let running = tokio::spawn(outbox.run());
+    until(&handle, |statuses| statuses[3].position == 8).await;
+    let positions: Vec<_> = handle.status().iter().map(|status| status.position).collect();
+    assert_eq!(positions, [0, 0, 0, 8]);
+    assert_eq!(well.taken(), ids);
+    // One that hangs is given up on after the write timeout, and offered the batch again.
+    until(&handle, |statuses| statuses[1].position == 8 && statuses[2].position == 8).await;
+    assert_eq!(hanging.taken(), ids);
+    assert_eq!(handle.status()[1].failures, 1);
+    handle.stop();
+    running.await.unwrap();
+    assert_eq!((handle.status()[0].position, dead.taken().len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejected_events_are_counted_and_passed_over() {
+    let house = House::new();
+    let ids = house.record("t_acme", 8).await;
+    let sink = Scripted::new("one", [Step::Reject(vec![1, 3]), Step::Reject(vec![0, 0, 99])]);
+    let statuses = house.run(vec![sink.clone()], all_at(8)).await;
+    let wanted: Vec<_> = [0, 2, 5, 6, 7].map(|n: usize| ids[n].clone()).into();
+    assert_eq!(sink.taken(), wanted);
+    assert_eq!((statuses[0].rejected, statuses[0].delivered, statuses[0].failures), (3, 5, 0));
+    assert_eq!(sink.offered().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_goes_on_where_it_was() {
+    let house = House::new();
+    let first = house.record("t_acme", 5).await;
+    let sink = Scripted::new("one", []);
+    house.run(vec![sink.clone()], all_at(5)).await;
+    let second = house.record("t_acme", 5).await;
+    house.run(vec![sink.clone()], all_at(10)).await;
+    assert_eq!(sink.taken(), [first.clone(), second.clone()].concat());
+    // A sink that joins later gets everything, from the first event on.
+    let late = Scripted::new("late", []);
+    house.run(vec![sink.clone(), late.clone()], all_at(10)).await;
+    assert_eq!(late.taken(), [first, second].concat());
+    assert_eq!(sink.taken().len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_finishes_the_batch_in_hand() {
+    let house = House::new();
+    let ids = house.record("t_acme", 8).await;
+    let sink = Scripted::new("one", [Step::TakeAfter(Duration::from_secs(5))]);
+    let outbox = house.outbox(vec![sink.clone()]);
+    let handle = outbox.handle();
+    let running = tokio::spawn(outbox.run());
+    while sink.offered().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    handle.stop();
+    running.await.unwrap();
+    assert_eq!(sink.taken(), ids[..4]);
+    assert_eq!(handle.status()[0].position, 4);
+    house.run(vec![sink.clone()], all_at(8)).await;
+    assert_eq!(sink.taken(), ids);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wake_up_is_never_missed_and_without_one_the_poll_finds_it() {
+    let mut house = House::new();
+    house.settings.poll_interval = Duration::from_secs(100_000_000);
+    let sink = Scripted::new("one", []);
+    let outbox = house.outbox(vec![sink.clone()]);
+    let handle = outbox.handle();
+    let running = tokio::spawn(outbox.run());
+    let mut ids = Vec::new();
+    for n in 1..=20 {
+        ids.extend(house.record("t_acme", 1).await);
+        handle.wake();
+        until(&handle, all_at(n)).await;
+    }
+    handle.stop();
+    running.await.unwrap();
+    house.settings.poll_interval = Duration::from_secs(1);
+    let outbox = house.outbox(vec![sink.clone()]);
+    let handle = outbox.handle();
+    let running = tokio::spawn(outbox.run());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    ids.extend(house.record("t_acme", 1).await);
+    until(&handle, all_at(21)).await;
+    handle.stop();
+    running.await.unwrap();
+    assert_eq!(sink.taken(), ids);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_outboxes_on_one_store_lose_nothing() {
+    let house = House::new();
+    let ids = house.record("t_acme", 40).await;
+    let sink = Scripted::new("one", (0..20).map(|n| Step::TakeAfter(Duration::from_millis(n * 7 % 13))));
+    let (one, two) = (house.outbox(vec![sink.clone()]), house.outbox(vec![sink.clone()]));
+    let handles = [one.handle(), two.handle()];
+    let running = [tokio::spawn(one.run()), tokio::spawn(two.run())];
+    for handle in &handles {
+        until(handle, all_at(40)).await;
+        handle.stop();
+    }
+    for running in running {
+        running.await.unwrap();
+    }
+    let mut taken = sink.taken();
+    taken.sort_unstable();
+    taken.dedup();
+    assert_eq!(taken, ids);
+}
+
+#[tokio::test]
+async fn names_are_checked() {
+    let house = House::new();
+    let build = |names: &[&'static str]| {
+        let sinks = names.iter().map(|name| Scripted::new(name, []) as Arc<dyn EventSink>).collect();
+        let clock = Arc::new(house.clock.clone());
+        let ids = house.ids.clone();
+        Outbox::new(house.store.clone(), sinks, Default::default(), clock, ids, OutboxSettings::default())
+    };
+    for names in [&[""][..], &["A"], &["a b"], &["a/b"], &["one", "one"]] {
+        assert_eq!(build(names).unwrap_err().code(), Code::IdInvalid, "{names:?}");
+    }
+    assert!(build(&["_", "bigquery_2"]).is_ok());
+}
+
+/// Reads back what a scripted sink took.
+#[derive(Debug)]
+struct Taken(Arc<Scripted>);
+
+#[async_trait]
+impl conformance::ReadBack for Taken {
+    async fn event_ids(&self, scope: &Scope) -> engines_core::Result<Vec<String>> {
+        let taken = self.0.taken.lock().unwrap();
+        Ok(taken.iter().filter(|(of, _)| *of == scope.to_string()).map(|(_, id)| id.clone()).collect())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_suite_for_sinks_tells_good_from_bad() {
+    let noop = conformance::sink(Arc::new(NoopSink::default()), None).await.unwrap();
+    assert_eq!((noop.passed.len(), noop.left_out.len()), (2, 3), "{noop}");
+    let good = Scripted::new("good", [Step::NotReady, Step::NotReady]);
+    let report = conformance::sink(good.clone(), Some(Arc::new(Taken(good)))).await.unwrap();
+    assert_eq!((report.passed.len(), report.left_out.len()), (5, 0), "{report}");
+    let bad: [(Arc<Scripted>, &[&str]); 4] = [
+        (Scripted::new("Bad Name", []), &["sink::name"]),
+        (Scripted::new("forgets", [Step::Take, Step::Reject(vec![0])]), &["sink::order_and_batches"]),
+        (Scripted::new("hangs", (0..5).map(|_| Step::Take).chain([Step::Hang])), &["sink::same_batch_again"]),
+        (
+            Scripted::new("never", (0..1000).map(|_| Step::NotReady)),
+            &["sink::order_and_batches", "sink::same_batch_again", "sink::scopes_apart", "sink::empty_batch"],
+        ),
+    ];
+    for (sink, wanted) in bad {
+        let failures = conformance::sink(sink.clone(), Some(Arc::new(Taken(sink)))).await.unwrap_err();
+        let failed: Vec<_> = failures.failed.iter().map(|failed| failed.case).collect();
+        assert_eq!(failed, wanted, "{failures}");
+    }
+}
