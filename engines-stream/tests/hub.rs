@@ -111,7 +111,7 @@ async fn cut_off_readers_resume_without_gap_or_repeat() {
                         assert_eq!(json["seq"], seen);
                         assert_eq!(json["data"], seen);
                         start = Start::After(id.parse().unwrap());
-                        if cuts % 3 == 0 {
+                        if cuts.is_multiple_of(3) {
                             tokio::task::yield_now().await;
                         }
                     }

@@ -1,4 +1,4 @@
-//! Server-sent events (WHATWG HTML, section 9.2): the text form of an event stream. No sockets.
+//! The text form of one event.
 
 use bytes::{Bytes, BytesMut};
 
