@@ -1,6 +1,8 @@
-//! The SQLite backend, beyond what every backend is tested for.
+//! The SQLite backend: the contract, and what goes beyond it.
 #![cfg(feature = "sqlite")]
 
+#[cfg(test)]
+mod contract;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
