@@ -7,7 +7,7 @@ use engines_core::{
     nexus::{Appended, CommitError, Expect, ExpectedHead, Failed, Once, Realm, Receipt},
     stream::{Seq, StreamKey},
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::{
     documents::{self, Stored},
@@ -44,13 +44,29 @@ pub(super) struct Group<'a> {
     connection: &'a Connection,
     shared: &'a Shared,
     scopes: &'a mut Scopes,
-    streams: HashMap<streams::Name, Touched>,
+    streams: Vec<(streams::Name, Touched)>,
+    index: HashMap<streams::Name, usize>,
+    /// The stream asked for last: the next is often the same.
+    last: usize,
     documents: HashMap<documents::Name, Option<Stored>>,
+    /// The statements nearly every batch needs, kept at hand.
+    insert_event: Option<CachedStatement<'a>>,
+    insert_audit: Option<CachedStatement<'a>>,
 }
 
 impl<'a> Group<'a> {
     pub(super) fn new(connection: &'a Connection, shared: &'a Shared, scopes: &'a mut Scopes) -> Self {
-        Self { connection, shared, scopes, streams: HashMap::new(), documents: HashMap::new() }
+        Self {
+            connection,
+            shared,
+            scopes,
+            streams: Vec::new(),
+            index: HashMap::new(),
+            last: 0,
+            documents: HashMap::new(),
+            insert_event: None,
+            insert_audit: None,
+        }
     }
 
     /// Runs a batch.
@@ -81,7 +97,7 @@ impl<'a> Group<'a> {
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
         const SQL: &str = "UPDATE streams SET head = ?2, first = ?3 WHERE stream_id = ?1";
         let mut update = self.connection.prepare_cached(SQL)?;
-        for Touched { stream, .. } in self.streams.values().filter(|touched| touched.changed) {
+        for (_, Touched { stream, .. }) in self.streams.iter().filter(|(_, touched)| touched.changed) {
             update.execute(params![stream.id, signed(stream.head.seq)?, signed(stream.head.first)?])?;
         }
         self.scopes.flush(self.connection)
@@ -205,19 +221,17 @@ impl<'a> Group<'a> {
     fn append(&mut self, scope: &Scope, key: &StreamKey, events: &[EventRow]) -> Result<Appended, Refusal> {
         const SQL: &str = "INSERT INTO stream_events (place, event_id, type, ts, actor_id, actor_type, attributes, data) \
                            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        let connection = self.connection;
-        if !events.is_empty() && self.stream(scope, key)?.stream.id == 0 {
+        if self.stream(scope, key)?.stream.id == 0 {
             self.begin(scope, key)?;
         }
         let touched = self.stream(scope, key)?;
-        let first = touched.stream.head.seq.next();
-        if !events.is_empty() {
-            (touched.changed, touched.appended) = (true, true);
-        }
-        let mut insert = connection.prepare_cached(SQL)?;
+        (touched.changed, touched.appended) = (true, true);
+        let mut stream = touched.stream;
+        let first = stream.head.seq.next();
+        let insert = at_hand(&mut self.insert_event, self.connection, SQL)?;
         for EventRow { event, attributes } in events {
-            let seq = touched.stream.head.seq.next();
-            let place = touched.stream.place(seq).ok_or_else(|| refused("the stream is full; begin another"))?;
+            stream.head.seq = stream.head.seq.next();
+            let place = stream.place(stream.head.seq).ok_or_else(|| refused("the stream is full; begin another"))?;
             insert.execute(params![
                 place,
                 &*event.event_id.array_to_str(&mut [0; ulid::ULID_LEN]),
@@ -228,10 +242,10 @@ impl<'a> Group<'a> {
                 attributes,
                 event.data.get(),
             ])?;
-            touched.stream.head.seq = seq;
         }
+        self.stream(scope, key)?.stream = stream;
         let event_id = events.last().map(|row| row.event.event_id).unwrap_or_default();
-        Ok(Appended { key: key.clone(), first, last: touched.stream.head.seq, event_id })
+        Ok(Appended { key: key.clone(), first, last: stream.head.seq, event_id })
     }
 
     /// Gives a stream its number.
@@ -267,8 +281,9 @@ impl<'a> Group<'a> {
         let AuditRow { entry, trace_id, span_id } = row;
         let known = self.scopes.enter(self.connection, scope)?;
         known.audit += 1;
-        self.connection.prepare_cached(SQL)?.execute(params![
-            known.audit,
+        let place = known.audit;
+        at_hand(&mut self.insert_audit, self.connection, SQL)?.execute(params![
+            place,
             &*entry.audit_id.array_to_str(&mut [0; ulid::ULID_LEN]),
             entry.ts.as_millis(),
             entry.action,
@@ -302,17 +317,23 @@ impl<'a> Group<'a> {
 
     /// The stream as this transaction has it.
     fn stream(&mut self, scope: &Scope, key: &StreamKey) -> Result<&mut Touched, Failure> {
-        use std::collections::hash_map::Entry;
-        match self.streams.entry((scope.clone(), key.clone())) {
-            Entry::Occupied(touched) => Ok(touched.into_mut()),
-            Entry::Vacant(vacant) => {
-                let stream = match self.shared.heads.get(vacant.key()) {
-                    Ok(stream) => stream,
-                    Err(_) => streams::load(self.connection, vacant.key())?,
-                };
-                Ok(vacant.insert(Touched { stream, changed: false, appended: false }))
-            }
+        if self.streams.get(self.last).is_none_or(|(name, _)| name.1 != *key || name.0 != *scope) {
+            let name = (scope.clone(), key.clone());
+            self.last = match self.index.get(&name) {
+                Some(at) => *at,
+                None => {
+                    let stream = match self.shared.heads.get(&name) {
+                        Ok(stream) => stream,
+                        Err(_) => streams::load(self.connection, &name)?,
+                    };
+                    self.index.insert(name.clone(), self.streams.len());
+                    self.streams.push((name, Touched { stream, changed: false, appended: false }));
+                    self.streams.len() - 1
+                }
+            };
         }
+        let found = self.streams.get_mut(self.last).map(|(_, touched)| touched);
+        found.ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
     }
 
     /// The document as this transaction has it.
@@ -325,6 +346,18 @@ impl<'a> Group<'a> {
             Err(_) => documents::load(self.connection, name),
         }
     }
+}
+
+/// A statement, prepared when it is first needed.
+fn at_hand<'s, 'c>(
+    slot: &'s mut Option<CachedStatement<'c>>,
+    connection: &'c Connection,
+    sql: &str,
+) -> Result<&'s mut CachedStatement<'c>, Failure> {
+    Ok(match slot {
+        Some(statement) => statement,
+        None => slot.insert(connection.prepare_cached(sql)?),
+    })
 }
 
 fn outcome_text(outcome: engines_core::audit::Outcome) -> &'static str {

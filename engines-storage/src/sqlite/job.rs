@@ -28,7 +28,7 @@ pub(super) struct Job {
     pub(super) steps: Vec<Step>,
     /// Bytes, roughly.
     pub(super) size: usize,
-    pub(super) answer: oneshot::Sender<Answer>,
+    pub(super) answer: oneshot::Sender<(Answer, Vec<Step>)>,
 }
 
 /// One write, ready for its statements.
@@ -59,7 +59,11 @@ pub(super) struct AuditRow {
 
 impl Job {
     /// Takes a batch apart.
-    pub(super) fn new(scope: &Scope, batch: Batch, answer: oneshot::Sender<Answer>) -> Result<Self, CommitError> {
+    pub(super) fn new(
+        scope: &Scope,
+        batch: Batch,
+        answer: oneshot::Sender<(Answer, Vec<Step>)>,
+    ) -> Result<Self, CommitError> {
         let size = batch.size();
         let (at, once, writes) = batch.into_parts();
         let steps = writes.into_iter().map(Step::new).collect::<Result<Vec<_>, _>>()?;

@@ -20,6 +20,7 @@
 
 mod apply;
 mod cache;
+mod checkpoint;
 mod documents;
 mod error;
 mod job;

@@ -94,6 +94,14 @@ pub(super) fn reader(path: &Path, options: &SqliteOptions) -> Result<Connection,
     Ok(connection)
 }
 
+/// The connection that moves the log's pages to the data file.
+pub(super) fn checkpointer(path: &Path, options: &SqliteOptions) -> Result<Connection, Failure> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX, options)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    Ok(connection)
+}
+
 fn connect(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Connection, Failure> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(options.busy_timeout)?;

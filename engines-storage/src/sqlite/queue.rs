@@ -27,6 +27,7 @@ struct State {
     jobs: VecDeque<Job>,
     bytes: usize,
     sleeping: bool,
+    nudged: bool,
     closed: bool,
 }
 
@@ -34,6 +35,8 @@ struct State {
 pub(super) enum Next {
     /// Run these.
     Group(Vec<Job>),
+    /// Nothing waits; see to the log.
+    Idle,
     /// Nothing waits and nothing will.
     Closed,
 }
@@ -75,6 +78,9 @@ impl Queue {
             if state.closed {
                 return Next::Closed;
             }
+            if std::mem::take(&mut state.nudged) {
+                return Next::Idle;
+            }
             state.sleeping = true;
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -88,6 +94,15 @@ impl Queue {
         let group: Vec<_> = state.jobs.drain(..count).collect();
         state.bytes -= group.iter().map(|job| job.size).sum::<usize>();
         Next::Group(group)
+    }
+
+    /// Wakes the writer if it sleeps, with nothing to run.
+    pub(super) fn nudge(&self) {
+        let mut state = self.lock();
+        state.nudged = true;
+        state.sleeping = false;
+        drop(state);
+        self.filled.notify_one();
     }
 
     /// Lets nothing more in; what waits is still run.

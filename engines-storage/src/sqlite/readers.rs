@@ -40,7 +40,7 @@ impl Readers {
         let workers = (0..options.readers.max(1))
             .map(|_| {
                 let (receiver, path, options) = (Arc::clone(&receiver), path.to_owned(), options.clone());
-                Worker::spawn("engines-sqlite-reader", move |ended| {
+                Worker::spawn("sqlite-reader", move |ended| {
                     serve(&receiver, &path, &options);
                     let _ = ended.send(());
                 })

@@ -27,54 +27,48 @@ pub(super) struct Known {
 /// Scopes by name, as they are in the transaction that runs.
 #[derive(Debug, Default)]
 pub(super) struct Scopes {
-    known: HashMap<Scope, Known>,
-    dirty: Vec<Scope>,
+    known: Vec<(Scope, Known)>,
+    index: HashMap<Scope, usize>,
+    /// The one asked for last: the next is often the same.
+    last: usize,
+    dirty: Vec<usize>,
 }
 
 impl Scopes {
-    /// The scope's number, if it has one.
-    pub(super) fn find(&mut self, connection: &Connection, scope: &Scope) -> Result<Option<i64>, Failure> {
-        if let Some(known) = self.known.get(scope) {
-            return Ok(Some(known.id));
-        }
-        let found = connection
-            .prepare_cached("SELECT scope_id, events FROM scopes WHERE tenant = ?1 AND env = ?2")?
-            .query_row(params![scope.tenant().as_str(), scope.env().as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let Some((id, events)) = found else { return Ok(None) };
-        let audit = last_audit(connection, id)?;
-        self.known.insert(scope.clone(), Known { id, events, audit, dirty: false });
-        Ok(Some(id))
-    }
-
     /// The scope, made if it has no number.
     pub(super) fn enter(&mut self, connection: &Connection, scope: &Scope) -> Result<&mut Known, Failure> {
-        if self.find(connection, scope)?.is_none() {
-            connection
-                .prepare_cached("INSERT INTO scopes (tenant, env) VALUES (?1, ?2)")?
-                .execute(params![scope.tenant().as_str(), scope.env().as_str()])?;
-            let id = connection.last_insert_rowid();
-            let audit = last_audit(connection, id)?;
-            self.known.insert(scope.clone(), Known { id, events: 0, audit, dirty: false });
+        if self.known.get(self.last).is_none_or(|(name, _)| name != scope) {
+            self.last = match self.index.get(scope) {
+                Some(at) => *at,
+                None => {
+                    let known = match find(connection, scope)? {
+                        Some(known) => known,
+                        None => make(connection, scope)?,
+                    };
+                    self.index.insert(scope.clone(), self.known.len());
+                    self.known.push((scope.clone(), known));
+                    self.known.len() - 1
+                }
+            };
         }
-        self.known.get_mut(scope).ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+        self.known.get_mut(self.last).map(|(_, known)| known).ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
     }
 
-    /// The place of the next dataset event.
+    /// The scope's number, and the place of its next dataset event.
     pub(super) fn next_event(&mut self, connection: &Connection, scope: &Scope) -> Result<(i64, i64), Failure> {
         let known = self.enter(connection, scope)?;
         known.events += 1;
         let next = (known.id, known.events);
         if !std::mem::replace(&mut known.dirty, true) {
-            self.dirty.push(scope.clone());
+            self.dirty.push(self.last);
         }
         Ok(next)
     }
 
     /// Writes what the transaction changed.
     pub(super) fn flush(&mut self, connection: &Connection) -> Result<(), Failure> {
-        for scope in self.dirty.drain(..) {
-            if let Some(known) = self.known.get_mut(&scope) {
+        for at in self.dirty.drain(..) {
+            if let Some((_, known)) = self.known.get_mut(at) {
                 known.dirty = false;
                 connection
                     .prepare_cached("UPDATE scopes SET events = ?2 WHERE scope_id = ?1")?
@@ -94,8 +88,26 @@ impl Scopes {
     /// Forgets everything: what was in mind is not what is in the file.
     pub(super) fn forget(&mut self) {
         self.known.clear();
+        self.index.clear();
         self.dirty.clear();
     }
+}
+
+fn find(connection: &Connection, scope: &Scope) -> Result<Option<Known>, Failure> {
+    let found = connection
+        .prepare_cached("SELECT scope_id, events FROM scopes WHERE tenant = ?1 AND env = ?2")?
+        .query_row(params![scope.tenant().as_str(), scope.env().as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((id, events)) = found else { return Ok(None) };
+    Ok(Some(Known { id, events, audit: last_audit(connection, id)?, dirty: false }))
+}
+
+fn make(connection: &Connection, scope: &Scope) -> Result<Known, Failure> {
+    connection
+        .prepare_cached("INSERT INTO scopes (tenant, env) VALUES (?1, ?2)")?
+        .execute(params![scope.tenant().as_str(), scope.env().as_str()])?;
+    let id = connection.last_insert_rowid();
+    Ok(Known { id, events: 0, audit: last_audit(connection, id)?, dirty: false })
 }
 
 fn last_audit(connection: &Connection, id: i64) -> Result<i64, Failure> {

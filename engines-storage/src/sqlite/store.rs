@@ -24,6 +24,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::{
     apply,
     cache::Cache,
+    checkpoint::Checkpoints,
     documents::{self, Stored},
     error::{cannot_open, closed},
     job::Job,
@@ -139,9 +140,12 @@ impl SqliteStore {
         });
         let failed = |error: std::io::Error| cannot_open(format!("a thread could not be started: {error}"));
         let (readers, mut workers) = Readers::start(path, &options, &shared).map_err(failed)?;
-        let writer = Writer::new(writer, path.to_owned(), options, Arc::clone(&shared));
-        let writer = Worker::spawn("engines-sqlite-writer", move |ended| writer.run(ended)).map_err(failed)?;
-        workers.insert(0, writer);
+        let (checkpoints, checkpointer) = Checkpoints::start(path.to_owned(), &options, &shared).map_err(failed)?;
+        workers.insert(0, checkpointer);
+        let writer = Writer::new(writer, path.to_owned(), options, Arc::clone(&shared), checkpoints);
+        let writer = Worker::spawn("sqlite-writer", move |ended| writer.run(ended)).map_err(failed)?;
+        // The last one in is the first to be waited for.
+        workers.push(writer);
         let capabilities = Capabilities { name: "sqlite", durable: true, pipelined: true, ..Capabilities::default() };
         let running = tokio::sync::Mutex::new(Running { workers, lock: Some(lock) });
         Ok(Self { shared, readers, capabilities, log, running })
@@ -169,7 +173,7 @@ impl SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.stop();
-        for worker in self.running.get_mut().workers.drain(..) {
+        for worker in self.running.get_mut().workers.drain(..).rev() {
             let _ = worker.thread.join();
         }
     }
@@ -190,7 +194,10 @@ impl Store for SqliteStore {
         let (answer, answered) = oneshot::channel();
         let job = Job::new(scope, batch, answer)?;
         self.shared.queue.push(job).map_err(CommitError::Backend)?;
-        answered.await.unwrap_or_else(|_| Err(CommitError::Backend(closed("sqlite.commit"))))
+        match answered.await {
+            Ok((answer, _)) => answer,
+            Err(_) => Err(CommitError::Backend(closed("sqlite.commit"))),
+        }
     }
 
     async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>> {

@@ -2,10 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, PoisonError, atomic::Ordering},
 };
 
 use engines_core::nexus::{Change, CommitError};
@@ -14,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{
     apply::{Group, Refusal},
+    checkpoint::{self, Checkpoints},
     error::{Failure, unavailable},
     job::{Answer, Job},
     open,
@@ -32,7 +30,7 @@ pub(super) struct Writer {
     options: SqliteOptions,
     shared: Arc<Shared>,
     scopes: Scopes,
-    log_pages: Arc<AtomicUsize>,
+    checkpoints: Checkpoints,
 }
 
 /// However the thread ends, nobody waits for it in vain.
@@ -54,9 +52,15 @@ impl Drop for Ending {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, path: PathBuf, options: SqliteOptions, shared: Arc<Shared>) -> Self {
-        let mut writer =
-            Self { connection: None, path, options, shared, scopes: Scopes::default(), log_pages: Arc::default() };
+    pub(super) fn new(
+        connection: Connection,
+        path: PathBuf,
+        options: SqliteOptions,
+        shared: Arc<Shared>,
+        checkpoints: Checkpoints,
+    ) -> Self {
+        let scopes = Scopes::default();
+        let mut writer = Self { connection: None, path, options, shared, scopes, checkpoints };
         writer.adopt(connection);
         writer
     }
@@ -67,13 +71,18 @@ impl Writer {
         loop {
             match self.shared.queue.take(self.options.group_batches, self.options.group_bytes) {
                 Next::Group(jobs) => self.group(jobs),
+                Next::Idle => {}
                 Next::Closed => break,
             }
-            if self.log_pages.load(Ordering::Relaxed) >= self.options.checkpoint_pages {
-                self.checkpoint("PASSIVE");
+            if let Some(connection) = &self.connection {
+                self.checkpoints.between_groups(connection);
             }
         }
-        self.checkpoint("TRUNCATE");
+        if let Some(connection) = &self.connection
+            && let Err(failure) = checkpoint::run(connection, "TRUNCATE")
+        {
+            tracing::warn!(error = %failure, "the log could not be moved to the data file; it is taken up at the next start");
+        }
     }
 
     fn group(&mut self, mut jobs: Vec<Job>) {
@@ -131,24 +140,15 @@ impl Writer {
     }
 
     fn adopt(&mut self, mut connection: Connection) {
-        let pages = Arc::clone(&self.log_pages);
-        let hook = move |_: &mut rusqlite::hooks::Wal, count| {
-            pages.store(usize::try_from(count).unwrap_or(0), Ordering::Relaxed);
+        let log = self.checkpoints.log();
+        let hook = move |_: &mut rusqlite::hooks::Wal, pages| {
+            log.pages.store(usize::try_from(pages).unwrap_or(0), Ordering::Relaxed);
             Ok(())
         };
         if let Err(error) = connection.wal_hook(Some(hook)) {
             tracing::warn!(error = %Failure::from(error), "the size of the log cannot be watched");
         }
         self.connection = Some(connection);
-    }
-
-    fn checkpoint(&mut self, mode: &str) {
-        let Some(connection) = &self.connection else { return };
-        let done = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get::<_, i64>(0));
-        self.log_pages.store(0, Ordering::Relaxed);
-        if let Err(error) = done {
-            tracing::warn!(error = %Failure::from(error), "the log could not be moved to the data file");
-        }
     }
 }
 
@@ -187,7 +187,7 @@ fn failed(failure: Failure, count: usize) -> Vec<Answer> {
 
 fn answer(jobs: impl IntoIterator<Item = Job>, answers: Vec<Answer>) {
     for (job, answer) in jobs.into_iter().zip(answers) {
-        // Whoever has stopped waiting does not need it.
-        let _ = job.answer.send(answer);
+        // Whoever has stopped waiting does not need it. The batch goes back with the answer, to be freed where it was made.
+        let _ = job.answer.send((answer, job.steps));
     }
 }
