@@ -1,6 +1,7 @@
 //! A bare hyper server that says hello: the yardstick for what the whole stack costs (see `docs/benchmarks.md`).
 //!
 //!     cargo run --release --example hello_hyper -- 127.0.0.1:7979 & wrk -t1 -c64 -d5 http://127.0.0.1:7979/
+#![expect(clippy::print_stdout, reason = "an example speaks to people")]
 
 use std::{convert::Infallible, env};
 

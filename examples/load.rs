@@ -6,6 +6,7 @@
 //!
 //!     cargo run --release --example load -- --subscribe /sse/chat/demo --publish /chat/threads/demo/messages \
 //!         --body '{"text":"@@{pad}"}' -H "Authorization: Bearer $TOKEN" -H 'X-Tenant-Id: t_acme' -H 'X-Env: dev' --pid $PID
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example speaks to people")]
 
 use std::{
     error::Error,

@@ -58,15 +58,29 @@ impl Guard {
     /// # Errors
     /// `ROLE_INSUFFICIENT`, the gate's own refusal (both with a `decision_id`), or the gate's failure: then nothing happens.
     pub async fn admit(&self, context: &RequestContext, action: Action, resource: &str) -> Result<Permit> {
-        action.require(context).map_err(|error| self.decided(error))?;
+        self.require(context, action)?;
         match self.gate.decide(GateRequest { context, action, resource }).await? {
             Decision::Allow => Ok(Permit { action }),
             Decision::Deny { code, detail } => Err(self.decided(Error::new(code, action.spec().name, detail))),
         }
     }
 
+    /// Only the role: for whoever wants to refuse early, before a request is decoded. The service asks again, and asks the gate.
+    ///
+    /// # Errors
+    /// `ROLE_INSUFFICIENT`, with a `decision_id`.
+    pub fn require(&self, context: &RequestContext, action: Action) -> Result<()> {
+        action.require(context).map_err(|error| self.decided(error))
+    }
+
+    /// A fresh id for a refusal by a rule.
+    #[must_use]
+    pub fn decision_id(&self) -> String {
+        self.ids.ulid(self.clock.now()).to_string()
+    }
+
     fn decided(&self, error: Error) -> Error {
-        error.with_member("decision_id", self.ids.ulid(self.clock.now()).to_string())
+        error.with_member("decision_id", self.decision_id())
     }
 }
 

@@ -1,0 +1,105 @@
+//! What a handler is given: a request that has passed the stack.
+
+use bytes::Bytes;
+use engines::{
+    Code, Engine, Error, ResourceId, Result,
+    core::{json, nexus::Page},
+};
+use http::HeaderMap;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    app::App,
+    query::{self, Query},
+    routes::Route,
+};
+
+/// A request on its way to its handler.
+pub(crate) struct Ask {
+    pub(crate) app: App,
+    pub(crate) route: &'static Route,
+    pub(crate) params: Vec<(&'static str, Box<str>)>,
+    pub(crate) query: Query,
+    pub(crate) headers: HeaderMap,
+    /// Looked over already, where the route takes JSON.
+    pub(crate) body: Bytes,
+}
+
+impl Ask {
+    /// The engine.
+    pub(crate) fn engine(&self) -> &Engine {
+        self.app.engine()
+    }
+
+    /// A path parameter, decoded.
+    pub(crate) fn param(&self, name: &'static str) -> Result<String> {
+        let raw = self.params.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value);
+        query::segment(name, raw)
+    }
+
+    /// A path parameter that is an id.
+    pub(crate) fn id(&self, name: &'static str) -> Result<ResourceId> {
+        ResourceId::new(self.param(name)?)
+    }
+
+    /// The body as a `T`.
+    pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T> {
+        // The stack has looked it over; only a refusal needs more than the plain decoder.
+        match serde_json::from_slice(&self.body) {
+            Ok(value) => Ok(value),
+            Err(_) => json::decode(&self.body, self.engine().limits(), self.route.name()),
+        }
+    }
+
+    /// The idempotency key: the header's, or the body's.
+    ///
+    /// # Errors
+    /// `CONTEXT_MISMATCH` when both are there and differ.
+    pub(crate) fn idempotency_key(&self, of_body: Option<String>) -> Result<Option<String>> {
+        let mut key = of_body;
+        for value in self.headers.get_all("idempotency-key") {
+            let named = value.to_str().map_err(|_| {
+                Error::body(self.route.name(), "Idempotency-Key", "the header must be visible ASCII characters")
+            })?;
+            match &key {
+                Some(known) if known != named => {
+                    let detail = "the header Idempotency-Key and the body's idempotency_key differ";
+                    return Err(Error::new(Code::ContextMismatch, self.route.name(), detail)
+                        .with_member("field", "idempotency_key"));
+                }
+                Some(_) => {}
+                None => key = Some(named.to_owned()),
+            }
+        }
+        Ok(key)
+    }
+
+    /// `?limit=`, at least 1 and at most the limit `page_max`.
+    pub(crate) fn limit(&self) -> Result<usize> {
+        let limits = self.engine().limits();
+        let Some(limit) = self.query.number("limit")? else { return Ok(limits.page_default) };
+        usize::try_from(limit).ok().filter(|limit| (1..=limits.page_max).contains(limit)).ok_or_else(|| {
+            Error::body(self.route.name(), "limit", format!("limit must be from 1 to {}", limits.page_max))
+        })
+    }
+
+    /// `?limit=` and `?after=`.
+    pub(crate) fn page(&self) -> Result<Page> {
+        let limit = self.limit()?;
+        Ok(match self.query.one("after")? {
+            Some(after) => Page::after(limit, after),
+            None => Page::first(limit),
+        })
+    }
+
+    /// A query parameter, owned.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.query.one(name)?.map(str::to_owned))
+    }
+
+    /// A query parameter of a type that checks itself.
+    pub(crate) fn parsed<T: std::str::FromStr<Err = Error>>(&self, name: &str) -> Result<Option<T>> {
+        let parsed = self.query.one(name)?.map(str::parse).transpose();
+        parsed.map_err(|error: Error| error.with_member("field", name))
+    }
+}

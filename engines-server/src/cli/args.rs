@@ -1,0 +1,98 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use engines::Role;
+
+use crate::config::Flags;
+
+/// The engines server.
+#[derive(Debug, Parser)]
+#[command(name = "engines-server", version, about, long_about = None)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start with everything made for you: data, a secret, tenants, a token, and curl lines to paste
+    Dev(ServeArgs),
+    /// Start
+    Serve(ServeArgs),
+    /// Mint an access token with the signing secret
+    Token(TokenArgs),
+}
+
+/// How to start.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct ServeArgs {
+    /// Where to listen [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// The folder that holds everything [default: engines-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// A TOML file with settings; also ENGINES_CONFIG
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    pub(super) fn flags(&self) -> Flags {
+        Flags { config: self.config.clone(), listen: self.listen.clone(), data: self.data.clone() }
+    }
+}
+
+/// For whom to mint a token.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct TokenArgs {
+    /// The tenant
+    #[arg(long, value_name = "T")]
+    pub tenant: String,
+    /// The role in it
+    #[arg(long, value_name = "R", value_enum, default_value = "member")]
+    pub role: RoleArg,
+    /// The user (`sub`)
+    #[arg(long, value_name = "U")]
+    pub user: String,
+    /// The user is an AI agent
+    #[arg(long)]
+    pub agent: bool,
+    /// Seconds until it expires
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    pub ttl: u64,
+    /// The folder of `dev`, for its secret, when none is set otherwise
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// A TOML file with settings; also ENGINES_CONFIG
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// A role, as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum RoleArg {
+    /// Reads
+    Viewer,
+    /// Reads and writes
+    Member,
+    /// Manages members and settings
+    Admin,
+    /// Manages owners
+    Owner,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Viewer => Self::Viewer,
+            RoleArg::Member => Self::Member,
+            RoleArg::Admin => Self::Admin,
+            RoleArg::Owner => Self::Owner,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `serve`: starts, and stops when it is told to.
+
+use std::{collections::BTreeMap, io, net::SocketAddr, process::ExitCode};
+
+use engines::{Engine, auth::SigningSecret};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use super::{Failed, args::ServeArgs, data::DataDir};
+use crate::{
+    App,
+    config::{self, Settings, StoreKind},
+    listen, log,
+};
+
+pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
+    let settings = config::load(&args.flags(), variables)?;
+    log::init(&settings.log)?;
+    let secret = config::signing_secret(&settings, variables)?.ok_or_else(|| {
+        let (variable, file) = (config::SECRET, config::SECRET_FILE);
+        format!("there is no signing secret: set {variable} (at least 32 bytes) or {file}; `engines-server dev` makes one for you")
+    })?;
+    let data = match settings.store {
+        StoreKind::Sqlite => Some(DataDir::open(&settings.data)?),
+        StoreKind::Memory => None,
+    };
+    runtime()?.block_on(async {
+        let listener = bind(settings.listen).await?;
+        let engine = engine(&settings, secret, data.as_ref()).await?;
+        serve(&settings, engine, listener).await
+    })
+}
+
+pub(super) fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// A listener, or a sentence that helps.
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failed> {
+    TcpListener::bind(address).await.map_err(|error| {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("{address} is in use: stop what listens there, or name another address with --listen")
+            }
+            io::ErrorKind::PermissionDenied => format!("no permission to listen on {address}; try a port over 1023"),
+            _ => format!("cannot listen on {address}: {error}"),
+        }
+        .into()
+    })
+}
+
+pub(super) async fn engine(
+    settings: &Settings,
+    secret: SigningSecret,
+    data: Option<&DataDir>,
+) -> Result<Engine, Failed> {
+    let builder = Engine::builder().signing_secret(secret).jwt(settings.auth.jwt()).limits(settings.limits.clone());
+    let builder = match data {
+        Some(data) => builder.sqlite(data.database()),
+        None => builder.memory(),
+    };
+    Ok(builder.build().await?)
+}
+
+/// Serves until a signal says stop; a second one ends it at once.
+pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpListener) -> Result<ExitCode, Failed> {
+    let app = App::builder(engine.clone()).settings(settings.http.clone()).build()?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let metrics = match settings.metrics.listen {
+        Some(address) => Some(tokio::spawn(listen::metrics(app.clone(), bind(address).await?))),
+        None => None,
+    };
+    tracing::info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
+    let mut serving = tokio::spawn(listen::serve(app.clone(), listener));
+    let signalled = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let mut signalled = signalled;
+    tokio::select! {
+        () = signalled() => {}
+        ended = &mut serving => {
+            ended?;
+            return Err("the listener ended by itself".into());
+        }
+    }
+    tracing::info!(grace_s = settings.http.shutdown_grace_s, "stopping; a second signal stops at once");
+    app.shutdown().begin();
+    let finished = tokio::select! {
+        finished = &mut serving => finished?,
+        () = signalled() => {
+            tracing::warn!("stopped at once");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    if let Some(metrics) = metrics {
+        metrics.abort();
+    }
+    engine.shutdown().await;
+    if !finished {
+        tracing::warn!("the grace period ended before every request did");
+    }
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,92 @@
+//! Layer upon layer.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use config::{Config, ConfigBuilder, Environment, File, FileFormat, builder::DefaultState};
+
+use super::Settings;
+
+/// The prefix of environment variables that are settings.
+const PREFIX: &str = "ENGINES_";
+/// Names the TOML file; no setting itself.
+const CONFIG: &str = "ENGINES_CONFIG";
+
+/// What the command line sets.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--data`
+    pub data: Option<PathBuf>,
+}
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+#[error("{layer}: {detail}")]
+pub struct Fault {
+    layer: String,
+    detail: String,
+}
+
+impl Fault {
+    pub(super) fn new(layer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { layer: layer.into(), detail: detail.into() }
+    }
+}
+
+/// Reads the settings; `variables` is the environment.
+///
+/// # Errors
+/// A file that cannot be read, a key that does not exist or a value of the wrong type; each named with the layer it is in.
+pub fn load(flags: &Flags, variables: &BTreeMap<String, String>) -> Result<Settings, Fault> {
+    let named = flags.config.clone().or_else(|| variables.get(CONFIG).map(PathBuf::from));
+    let mut layers: Vec<(String, ConfigBuilder<DefaultState>)> = Vec::new();
+    if let Some(path) = &named {
+        layers.push((path.display().to_string(), file(path)?));
+    }
+    layers.push(("environment".into(), Config::builder().add_source(environment(variables))));
+    layers.push(("flags".into(), overrides(flags)?));
+
+    let mut all = Config::builder();
+    for (layer, builder) in layers {
+        // Each layer is read by itself first, so that a mistake is told with the place it is in.
+        let config = builder.build().map_err(|error| Fault::new(&layer, error.to_string()))?;
+        config.clone().try_deserialize::<Settings>().map_err(|error| Fault::new(&layer, explained(&error)))?;
+        all = all.add_source(config);
+    }
+    all.build().and_then(Config::try_deserialize).map_err(|error| Fault::new("settings", explained(&error)))
+}
+
+fn file(path: &Path) -> Result<ConfigBuilder<DefaultState>, Fault> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Fault::new(path.display().to_string(), format!("cannot be read: {error}")))?;
+    Ok(Config::builder().add_source(File::from_str(&text, FileFormat::Toml)))
+}
+
+fn environment(variables: &BTreeMap<String, String>) -> Environment {
+    let ours = variables.iter().filter(|(name, _)| name.starts_with(PREFIX) && *name != CONFIG);
+    Environment::with_prefix(PREFIX.trim_end_matches('_'))
+        .prefix_separator("_")
+        .separator("__")
+        .try_parsing(true)
+        .list_separator(",")
+        .with_list_parse_key("auth.audience")
+        .source(Some(ours.map(|(name, value)| (name.clone(), value.clone())).collect()))
+}
+
+fn overrides(flags: &Flags) -> Result<ConfigBuilder<DefaultState>, Fault> {
+    let data = flags.data.as_ref().map(|path| path.to_string_lossy().into_owned());
+    Config::builder()
+        .set_override_option("listen", flags.listen.clone())
+        .and_then(|builder| builder.set_override_option("data", data))
+        .map_err(|error| Fault::new("flags", error.to_string()))
+}
+
+fn explained(error: &config::ConfigError) -> String {
+    error.to_string()
+}

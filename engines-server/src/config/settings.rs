@@ -1,0 +1,118 @@
+//! What can be set.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use engines::{Limits, auth::JwtSettings};
+use serde::Deserialize;
+
+use crate::HttpSettings;
+
+/// All settings of the server. A key of the TOML file `[http] head_bytes` is the variable `ENGINES_HTTP__HEAD_BYTES`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen. Loopback unless told otherwise.
+    pub listen: SocketAddr,
+    /// The folder that holds everything.
+    pub data: PathBuf,
+    /// Where it is kept.
+    pub store: StoreKind,
+    /// Credentials.
+    pub auth: AuthSettings,
+    /// Limits of HTTP.
+    pub http: HttpSettings,
+    /// Limits of everything else.
+    pub limits: Limits,
+    /// Metrics.
+    pub metrics: MetricsSettings,
+    /// Logs.
+    pub log: LogSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data: "engines-data".into(),
+            store: StoreKind::default(),
+            auth: AuthSettings::default(),
+            http: HttpSettings::default(),
+            limits: Limits::default(),
+            metrics: MetricsSettings::default(),
+            log: LogSettings::default(),
+        }
+    }
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// In one SQLite file in the data folder.
+    #[default]
+    Sqlite,
+    /// In memory; nothing survives the process.
+    Memory,
+}
+
+/// Credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthSettings {
+    /// Who issues our own tokens (`iss`); `engines` if empty.
+    pub issuer: String,
+    /// For whom they are (`aud`); not looked at if empty.
+    pub audience: Vec<String>,
+    /// A file with the signing secret, for when neither `AUTH_JWT_SIGNING` nor `AUTH_JWT_SIGNING_FILE` is set.
+    pub signing_secret_file: Option<PathBuf>,
+}
+
+impl AuthSettings {
+    /// As the issuer and the verifier of tokens take them.
+    #[must_use]
+    pub fn jwt(&self) -> JwtSettings {
+        let mut settings = JwtSettings::default();
+        if !self.issuer.is_empty() {
+            settings.issuer = self.issuer.as_str().into();
+        }
+        settings.audience = self.audience.iter().map(|audience| audience.as_str().into()).collect();
+        settings
+    }
+}
+
+/// Metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// A listener of their own, open to whoever reaches it; without one they are at `/metrics`, for admins of `t_system`.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Logs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSettings {
+    /// What is logged: `info`, or directives such as `info,engines_server=debug`.
+    pub level: String,
+    /// In which form.
+    pub format: LogFormat,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::default() }
+    }
+}
+
+/// The form of logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}

@@ -1,0 +1,155 @@
+//! From the table to the document.
+
+use bytes::Bytes;
+use engines::{Error, Limits, Result};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    problem,
+    routes::{BodyKind, Policy, ROUTES, Route},
+};
+
+/// The schemas that routes name.
+const SCHEMAS: &str = include_str!("schemas.json");
+
+/// The document.
+///
+/// # Errors
+/// `INTERNAL` when the schemas are not JSON, or a route names one that is not there.
+pub fn document(limits: &Limits) -> Result<Value> {
+    let schemas: Map<String, Value> =
+        serde_json::from_str(SCHEMAS).map_err(|error| Error::internal("openapi.schemas", error))?;
+    let mut paths = Map::new();
+    for route in ROUTES {
+        for name in [route.doc.request, route.doc.response].into_iter().flatten() {
+            if !schemas.contains_key(name) {
+                return Err(Error::internal("openapi.schemas", format!("there is no schema {name}")));
+            }
+        }
+        let item = paths.entry(route.path.replace("{*", "{")).or_insert_with(|| json!({}));
+        if let Value::Object(item) = item {
+            item.insert(route.method.as_str().to_ascii_lowercase(), operation(route, limits));
+        }
+    }
+    Ok(json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "engines",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer" },
+                "ticket": { "type": "apiKey", "in": "query", "name": "ticket" },
+            },
+        },
+    }))
+}
+
+pub(crate) fn text(limits: &Limits) -> Result<Bytes> {
+    let text = serde_json::to_vec(&document(limits)?).map_err(|error| Error::internal("openapi.text", error))?;
+    Ok(text.into())
+}
+
+fn operation(route: &Route, limits: &Limits) -> Value {
+    let doc = &route.doc;
+    let mut operation = json!({
+        "operationId": operation_id(route),
+        "summary": doc.summary,
+        "x-engines-policy": policy(route),
+        "parameters": parameters(route, limits),
+        "responses": responses(route),
+    });
+    if route.policy() != Policy::Public {
+        let ticket = route.stream.then(|| json!({ "ticket": [] }));
+        operation["security"] = [json!({ "bearer": [] })].into_iter().chain(ticket).collect();
+    }
+    if let (BodyKind::Json, Some(schema)) = (route.body, doc.request) {
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": reference(schema) } } });
+    }
+    operation
+}
+
+/// `post_chat_threads_id_messages`
+fn operation_id(route: &Route) -> String {
+    let words = route.path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    [route.method.as_str().to_ascii_lowercase().as_str()].into_iter().chain(words).collect::<Vec<_>>().join("_")
+}
+
+fn policy(route: &Route) -> Value {
+    match route.policy() {
+        Policy::Public => json!({ "kind": "public" }),
+        Policy::Operator => json!({ "kind": "operator", "tenant": "t_system", "least_role": "admin" }),
+        Policy::Action(action) => {
+            let spec = action.spec();
+            json!({
+                "kind": "action",
+                "action": spec.name,
+                "least_role": spec.least.as_str(),
+                "gate": spec.gate,
+                "rate": spec.rate,
+                "danger": spec.danger,
+                "audited": spec.audited,
+            })
+        }
+    }
+}
+
+fn parameters(route: &Route, limits: &Limits) -> Vec<Value> {
+    let segments = route.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+    let mut all: Vec<_> = segments
+        .map(|name| {
+            let schema = match name.strip_prefix('*') {
+                Some(_) => json!({ "type": "string" }),
+                None => reference("Id"),
+            };
+            json!({ "name": name.trim_start_matches('*'), "in": "path", "required": true, "schema": schema })
+        })
+        .collect();
+    for param in route.doc.query {
+        let schema = match (param.name, param.number) {
+            ("limit", _) => json!({ "type": "integer", "minimum": 1, "maximum": limits.page_max }),
+            (_, true) => json!({ "type": "integer", "minimum": 0 }),
+            (_, false) => json!({ "type": "string" }),
+        };
+        all.push(json!({ "name": param.name, "in": "query", "description": param.text, "schema": schema }));
+    }
+    if matches!(route.policy(), Policy::Action(_)) {
+        let header = |name: &str, text: &str, schema: Value| json!({ "name": name, "in": "header", "description": text, "schema": schema });
+        all.push(header(
+            "X-Tenant-Id",
+            "The tenant; else `tenant_id`, else the token's default",
+            reference("TenantId"),
+        ));
+        all.push(header("X-Env", "The environment; else `env`", reference("Env")));
+    }
+    all
+}
+
+fn responses(route: &Route) -> Value {
+    let doc = &route.doc;
+    let media_type = doc.media_type.unwrap_or("application/json");
+    let schema = doc.response.map_or_else(|| json!({}), |schema| json!({ "schema": reference(schema) }));
+    let mut responses = Map::new();
+    let success = if doc.status == 101 {
+        json!({ "description": "Switching to WebSocket" })
+    } else {
+        json!({ "description": "Done", "content": { media_type: schema } })
+    };
+    responses.insert(doc.status.to_string(), success);
+    if route.path == "/readyz" {
+        let content = json!({ "application/json": { "schema": reference("Status") } });
+        responses.insert("503".into(), json!({ "description": "Not ready", "content": content }));
+    }
+    let content = json!({ problem::MEDIA_TYPE: { "schema": reference("Problem") } });
+    responses.insert("default".into(), json!({ "description": "A problem (RFC 9457)", "content": content }));
+    Value::Object(responses)
+}
+
+fn reference(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
+}

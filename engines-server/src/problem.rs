@@ -1,0 +1,65 @@
+//! Errors as `application/problem+json` (RFC 9457).
+
+use bytes::Bytes;
+use engines::{Error, ErrorKind, Trace};
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Map, Value};
+
+use crate::body::Body;
+
+/// The media type.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Names an error's own members must not take.
+const OURS: [&str; 6] = ["type", "title", "status", "code", "detail", "request_id"];
+
+/// The problem document of `error`.
+pub(crate) fn document(error: &Error, trace: &Trace) -> Map<String, Value> {
+    let code = error.code();
+    let mut document = Map::new();
+    document.insert("title".into(), code.title().into());
+    document.insert("status".into(), code.status().into());
+    document.insert("code".into(), code.as_str().into());
+    document.insert("detail".into(), error.detail().into());
+    document.insert("request_id".into(), (*trace.request_id).into());
+    for (name, value) in error.members() {
+        if !OURS.contains(&name.as_str()) {
+            document.insert(name.clone(), value.clone());
+        }
+    }
+    document
+}
+
+/// The answer that tells of `error`, and a line in the log where it is ours to mend.
+pub(crate) fn response(error: &Error, trace: &Trace) -> Response<Body> {
+    match error.kind() {
+        ErrorKind::Internal => {
+            tracing::error!(request_id = %trace.request_id, trace_id = %trace.trace_id, ?error, "a request failed");
+        }
+        ErrorKind::Unavailable => {
+            tracing::warn!(request_id = %trace.request_id, trace_id = %trace.trace_id, ?error, "a backend did not answer");
+        }
+        _ => {
+            tracing::debug!(request_id = %trace.request_id, operation = error.operation(), code = %error.code(), "refused");
+        }
+    }
+    // A map of strings always serialises.
+    let text = serde_json::to_vec(&document(error, trace)).unwrap_or_default();
+    let mut response = Response::new(Body::from(Bytes::from(text)));
+    *response.status_mut() = StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if error.kind() == ErrorKind::Unauthenticated {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    let wait = error.retry_after_hint().map(|wait| wait.as_secs().max(1));
+    let wait = wait.or(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::RateLimited).then_some(1));
+    if let Some(seconds) = wait {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if let Some(allow) = error.member("allow").and_then(Value::as_str).and_then(|allow| allow.parse().ok()) {
+        headers.insert(header::ALLOW, allow);
+    }
+    response
+}

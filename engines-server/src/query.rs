@@ -1,0 +1,72 @@
+//! A request's query and path parameters, decoded strictly.
+
+use std::borrow::Cow;
+
+use engines::{Error, Result};
+use percent_encoding::percent_decode;
+
+/// The pairs of a query, in the order they were sent.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads `name=value&…` (URL standard section 5.1), but refuses what is not UTF-8 rather than replace it.
+    pub(crate) fn parse(query: Option<&str>) -> Result<Self> {
+        let Some(query) = query else { return Ok(Self::default()) };
+        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decode(name)?, decode(value)?))
+        });
+        pairs.collect::<Result<_>>().map(Self)
+    }
+
+    /// Every value given for `name`.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value for `name`, if there is one.
+    ///
+    /// # Errors
+    /// `BODY_INVALID` when there are several: which one is meant?
+    pub(crate) fn one(&self, name: &str) -> Result<Option<&str>> {
+        let mut all = self.all(name);
+        let first = all.next();
+        if all.next().is_some() {
+            return Err(Error::body("http.query", name, "the parameter is given twice"));
+        }
+        Ok(first)
+    }
+
+    /// The value for `name` as a number.
+    ///
+    /// # Errors
+    /// `BODY_INVALID` when it is none.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>> {
+        self.one(name)?.map(|text| whole(name, text)).transpose()
+    }
+}
+
+fn whole(name: &str, text: &str) -> Result<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits
+        .then(|| text.parse().ok())
+        .flatten()
+        .ok_or_else(|| Error::body("http.query", name, "the parameter must be a whole number, 0 or more"))
+}
+
+fn decode(text: &str) -> Result<String> {
+    let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
+    percent_decode(spaced.as_bytes())
+        .decode_utf8()
+        .map(Cow::into_owned)
+        .map_err(|_| Error::body("http.query", "query", "the query is not UTF-8 after percent-decoding"))
+}
+
+/// A path parameter, decoded.
+pub(crate) fn segment(name: &'static str, text: &str) -> Result<String> {
+    percent_decode(text.as_bytes())
+        .decode_utf8()
+        .map(Cow::into_owned)
+        .map_err(|_| Error::body("http.path", name, "the path is not UTF-8 after percent-decoding"))
+}

@@ -1,0 +1,14 @@
+//! The one table of routes. The stack, OpenAPI and the isolation tests go by it; a route cannot be in it without a policy.
+
+mod route;
+mod router;
+mod table;
+
+pub(crate) use self::{
+    route::{Answer, Endpoint},
+    router::{Found, Router},
+};
+pub use self::{
+    route::{BodyKind, Doc, Param, Policy, Route},
+    table::ROUTES,
+};

@@ -1,0 +1,111 @@
+//! What a row of the table says.
+
+use std::{fmt, future::Future, pin::Pin};
+
+use engines::{Action, RequestContext, Result};
+use http::{Method, Response};
+
+use crate::{ask::Ask, body::Body};
+
+/// What a handler gives back.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>>> + Send>>;
+
+/// One route.
+pub struct Route {
+    /// The method. `GET` also answers `HEAD`.
+    pub method: Method,
+    /// The path; `{name}` is one segment, `{*name}` all that follow.
+    pub path: &'static str,
+    pub(crate) endpoint: Endpoint,
+    /// What its body is.
+    pub body: BodyKind,
+    /// Whether it opens a stream: a ticket is taken instead of a token, and it stays open.
+    pub stream: bool,
+    /// What OpenAPI says of it.
+    pub doc: Doc,
+}
+
+/// A handler with the policy it stands behind; the types see to it that nobody gets a context without the door.
+pub(crate) enum Endpoint {
+    /// For everybody.
+    Public(fn(Ask) -> Answer),
+    /// For admins of the control plane's tenant.
+    Operator(fn(Ask) -> Answer),
+    /// For whoever the door admits and the action's least role allows.
+    Action(Action, fn(Ask, RequestContext) -> Answer),
+}
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Everybody.
+    Public,
+    /// Admins of `t_system`, the control plane.
+    Operator,
+    /// Members of the named tenant whose role allows this action.
+    Action(Action),
+}
+
+/// What a request's body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyKind {
+    /// Not read.
+    None,
+    /// A JSON object.
+    Json,
+}
+
+/// What OpenAPI says of a route beyond its path, method and policy.
+#[derive(Debug, Clone, Copy)]
+pub struct Doc {
+    /// One line.
+    pub summary: &'static str,
+    /// Query parameters.
+    pub query: &'static [Param],
+    /// The schema of the body, by name.
+    pub request: Option<&'static str>,
+    /// The status of a success.
+    pub status: u16,
+    /// The schema of its answer, by name; none where it is no JSON.
+    pub response: Option<&'static str>,
+    /// The media type of the answer where it is no JSON.
+    pub media_type: Option<&'static str>,
+}
+
+/// A query parameter.
+#[derive(Debug, Clone, Copy)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it is a number.
+    pub number: bool,
+    /// One line.
+    pub text: &'static str,
+}
+
+impl Route {
+    /// Who may use it.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        match self.endpoint {
+            Endpoint::Public(_) => Policy::Public,
+            Endpoint::Operator(_) => Policy::Operator,
+            Endpoint::Action(action, _) => Policy::Action(action),
+        }
+    }
+
+    /// What errors and OpenAPI call it: the action's name where it has one.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.endpoint {
+            Endpoint::Action(action, _) => action.spec().name,
+            Endpoint::Public(_) | Endpoint::Operator(_) => self.path,
+        }
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({:?})", self.method, self.path, self.policy())
+    }
+}

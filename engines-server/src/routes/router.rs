@@ -1,0 +1,64 @@
+//! From a method and a path to a row of the table.
+
+use engines::{Code, Error, Result};
+use http::Method;
+
+use super::{ROUTES, Route};
+
+/// Finds routes by path.
+#[derive(Debug)]
+pub(crate) struct Router(matchit::Router<Vec<&'static Route>>);
+
+/// A route, and the raw values of its path's parameters.
+pub(crate) struct Found<'path> {
+    pub(crate) route: &'static Route,
+    pub(crate) params: Vec<(&'static str, &'path str)>,
+}
+
+impl Router {
+    /// A router over [`ROUTES`].
+    ///
+    /// # Errors
+    /// When two paths of the table contradict each other.
+    pub(crate) fn new() -> Result<Self> {
+        let mut router = matchit::Router::<Vec<_>>::new();
+        let mut paths: Vec<(&str, Vec<&'static Route>)> = Vec::new();
+        for route in ROUTES {
+            match paths.iter_mut().find(|(path, _)| *path == route.path) {
+                Some((_, routes)) => routes.push(route),
+                None => paths.push((route.path, vec![route])),
+            }
+        }
+        for (path, routes) in paths {
+            router.insert(path, routes).map_err(|error| Error::internal("http.routes", error))?;
+        }
+        Ok(Self(router))
+    }
+
+    /// The route for a request.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for an unknown path; `METHOD_NOT_ALLOWED` with the member `allow` for an unknown method of a known one.
+    pub(crate) fn find<'path>(&self, method: &Method, path: &'path str) -> Result<Found<'path>> {
+        let Ok(matched) = self.0.at(path) else {
+            return Err(Error::new(Code::NotFound, "http.route", "there is no such route; see /openapi.json"));
+        };
+        let wanted = if *method == Method::HEAD { &Method::GET } else { method };
+        let Some(route) = matched.value.iter().find(|route| route.method == *wanted) else {
+            let mut allow: Vec<_> = matched.value.iter().map(|route| route.method.as_str()).collect();
+            if allow.contains(&"GET") {
+                allow.push("HEAD");
+            }
+            let detail = "the route does not know this method";
+            return Err(Error::new(Code::MethodNotAllowed, "http.route", detail).with_member("allow", allow.join(", ")));
+        };
+        let names = names(route.path);
+        let params = names.map(|name| (name, matched.params.get(name).unwrap_or_default())).collect();
+        Ok(Found { route, params })
+    }
+}
+
+/// The names of a path's parameters, in order.
+pub(crate) fn names(path: &'static str) -> impl Iterator<Item = &'static str> {
+    path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).map(|name| name.trim_start_matches('*'))
+}

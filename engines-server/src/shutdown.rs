@@ -1,0 +1,33 @@
+//! The switch that stops the server: thrown once, seen by all.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// Tells everybody that it is time to stop. Cheap to clone; clones are one switch.
+#[derive(Debug, Clone)]
+pub struct Shutdown(Arc<watch::Sender<bool>>);
+
+impl Shutdown {
+    /// A switch that has not been thrown.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+
+    /// Throws it.
+    pub fn begin(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Whether it has been thrown.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until it is thrown.
+    pub async fn begun(&self) {
+        // It fails only when the sender is gone, and `self` holds it.
+        let _ = self.0.subscribe().wait_for(|begun| *begun).await;
+    }
+}

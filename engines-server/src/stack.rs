@@ -1,0 +1,269 @@
+//! The request's way, top to bottom: trace, route, in-flight limit, deadline, door, body, policy, throttle, handler; and the
+//! answer's way back: request id, `HEAD`, metrics.
+
+use std::{error::Error as StdError, fmt, panic::AssertUnwindSafe};
+
+use bytes::Bytes;
+use engines::{
+    Action, Code, Engine, Error, ErrorKind, Principal, RequestContext, Result, Role, Scope, Trace,
+    auth::{BodyClaims, Given, Presented},
+    core::{access::RateClass, json::Json},
+};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
+use hyper::body::{Body as HttpBody, SizeHint};
+use tokio::time::{Instant, timeout};
+use tracing::Instrument;
+
+use crate::{
+    app::App,
+    ask::Ask,
+    body::{self, Body},
+    metrics::Held,
+    problem,
+    query::Query,
+    routes::{BodyKind, Endpoint, Found, Route},
+};
+
+/// Limits how often something may be asked. Called after the door and before the handler.
+pub trait Throttle: Send + Sync + fmt::Debug {
+    /// Lets the request pass or not.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED`, with [`Error::retry_after`].
+    fn check(&self, context: &RequestContext, class: RateClass) -> Result<()>;
+}
+
+const X_REQUEST_ID: &str = "x-request-id";
+
+/// Answers a request.
+pub(crate) async fn respond<B>(app: &App, request: Request<B>) -> Response<Body>
+where
+    B: HttpBody + Send,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let begun = Instant::now();
+    let (parts, body) = request.into_parts();
+    let head = parts.method == Method::HEAD;
+    let trace = app.engine().door().trace(&about_trace(&parts.headers));
+    // Moved out so that what is found may borrow it while the rest of the request moves on.
+    let uri = parts.uri.clone();
+    let found = app.router().find(&parts.method, uri.path());
+    let route = found.as_ref().ok().map(|found| found.route);
+    let span = tracing::debug_span!(
+        "request",
+        request_id = %trace.request_id,
+        trace_id = %trace.trace_id,
+        method = parts.method.as_str(),
+        route = route.map_or("unmatched", |route| route.path),
+    );
+    let answered = match found {
+        Ok(found) => bounded(app, found, parts, body, &trace).instrument(span).await,
+        Err(error) => Err(error),
+    };
+    let mut response = answered.unwrap_or_else(|error| problem::response(&error, &trace));
+    if let Ok(id) = HeaderValue::from_str(&trace.request_id) {
+        response.headers_mut().insert(X_REQUEST_ID, id);
+    }
+    if head {
+        response = without_body(response);
+    }
+    app.metrics().answered(route, response.status().as_u16(), begun.elapsed());
+    response
+}
+
+/// In-flight limit, deadline, panics.
+async fn bounded<B>(app: &App, found: Found<'_>, parts: Parts, body: B, trace: &Trace) -> Result<Response<Body>>
+where
+    B: HttpBody + Send,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let in_flight = Held::new(&app.metrics().in_flight);
+    let most = i64::try_from(app.settings().max_in_flight).unwrap_or(i64::MAX);
+    let public = matches!(found.route.endpoint, Endpoint::Public(_));
+    if !public && app.metrics().in_flight.get() > most {
+        let detail = "the server has too many requests in flight; retry later";
+        return Err(Error::new(Code::BackendUnavailable, "http.in_flight", detail).with_member("limit", most));
+    }
+    if !public && app.shutdown().has_begun() {
+        let detail = "the server is shutting down; connect again";
+        return Err(Error::new(Code::ShuttingDown, "http.shutdown", detail));
+    }
+    let guarded = AssertUnwindSafe(guarded(app, found, parts, body, trace)).catch_unwind();
+    let result = match timeout(app.settings().request_timeout(), guarded).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Error::internal("http.handler", "a handler panicked")),
+        Err(_) => {
+            let detail = "the answer took too long; what was asked may still happen, retry with an idempotency key";
+            Err(Error::new(Code::BackendUnavailable, "http.deadline", detail))
+        }
+    };
+    drop(in_flight);
+    result
+}
+
+/// The door, the body, the policy, and then the handler.
+async fn guarded<B>(app: &App, found: Found<'_>, parts: Parts, body: B, trace: &Trace) -> Result<Response<Body>>
+where
+    B: HttpBody + Send,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let Found { route, params } = found;
+    let query = Query::parse(parts.uri.query())?;
+    let ask = |parts: Parts, query, body| Ask {
+        app: app.clone(),
+        route,
+        params: params.into_iter().map(|(name, value)| (name, value.into())).collect(),
+        query,
+        headers: parts.headers,
+        body,
+    };
+    match route.endpoint {
+        Endpoint::Public(handler) => handler(ask(parts, query, Bytes::new())).await,
+        Endpoint::Operator(handler) => {
+            let principal = app.engine().door().authenticate(&presented(route, &parts, &query, trace)).await?;
+            operator(&principal, app.engine())?;
+            handler(ask(parts, query, Bytes::new())).await
+        }
+        Endpoint::Action(action, handler) => {
+            let (context, body) = enter(app, route, action, &parts, &query, trace, body).await?;
+            if let Some(throttle) = app.throttle() {
+                throttle.check(&context, action.spec().rate)?;
+            }
+            handler(ask(parts, query, body), context).await
+        }
+    }
+}
+
+/// Through the door: the credential before the body is read, tenant and environment after it, then the least role.
+async fn enter<B>(
+    app: &App,
+    route: &'static Route,
+    action: Action,
+    parts: &Parts,
+    query: &Query,
+    trace: &Trace,
+    body: B,
+) -> Result<(RequestContext, Bytes)>
+where
+    B: HttpBody + Send,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let door = app.engine().door();
+    let presented = presented(route, parts, query, trace);
+    let principal = door.authenticate(&presented).await?;
+    let admit = async |claims: &BodyClaims<'_>| {
+        let context = door.admit(&principal, &presented, claims).await?;
+        app.engine().guard().require(&context, action)?;
+        Ok::<_, Error>(context)
+    };
+    if route.body == BodyKind::None {
+        return Ok((admit(&BodyClaims::default()).await?, Bytes::new()));
+    }
+    let limit = app.engine().limits().body_bytes;
+    let bytes = match media_type(&parts.headers) {
+        Ok(()) => {
+            timeout(app.settings().body_timeout(), body::read(body, &parts.headers, limit)).await.map_err(|_| {
+                Error::new(
+                    Code::RequestTimeout,
+                    "http.body",
+                    "the body took too long to arrive; send it faster or in parts",
+                )
+            })?
+        }
+        Err(error) => Err(error),
+    };
+    let looked = bytes.as_ref().map_err(|_| None).and_then(|bytes| {
+        let json = Json::check(bytes, app.engine().limits(), route.name()).and_then(Json::object);
+        let read = json.and_then(|json| Ok((json.text("tenant_id")?, json.text("env")?)));
+        read.map_err(Some)
+    });
+    match looked {
+        Ok((tenant_id, env)) => {
+            let context = admit(&BodyClaims { tenant_id: tenant_id.as_deref(), env: env.as_deref() }).await?;
+            drop((tenant_id, env));
+            Ok((context, bytes?))
+        }
+        // Whoever may not do this at all is told so first; what a body that cannot be read says of the tenant is not known.
+        Err(fault) => match admit(&BodyClaims::default()).await {
+            Err(refusal) if refusal.kind() == ErrorKind::Forbidden => Err(refusal),
+            _ => Err(match (fault, bytes) {
+                (Some(fault), _) | (None, Err(fault)) => fault,
+                (None, Ok(_)) => Error::internal("http.body", "a body failed without a reason"),
+            }),
+        },
+    }
+}
+
+/// The control plane's admins, and nobody else.
+fn operator(principal: &Principal, engine: &Engine) -> Result<()> {
+    let role = principal.memberships.get(Scope::system()?.tenant());
+    if role.is_some_and(|role| *role >= Role::Admin) {
+        return Ok(());
+    }
+    let detail = "this needs the role admin in t_system";
+    let refusal = Error::new(Code::RoleInsufficient, "http.operator", detail);
+    Err(refusal.with_member("decision_id", engine.guard().decision_id()))
+}
+
+fn about_trace(headers: &HeaderMap) -> Presented<'_> {
+    Presented {
+        request_id: headers.get_all(X_REQUEST_ID).iter().collect(),
+        traceparent: headers.get_all("traceparent").iter().collect(),
+        ..Presented::default()
+    }
+}
+
+/// What the request says about itself, unread.
+fn presented<'a>(route: &Route, parts: &'a Parts, query: &'a Query, trace: &Trace) -> Presented<'a> {
+    let header = |name: &str| -> Given<'a> { parts.headers.get_all(name).iter().collect() };
+    Presented {
+        authorization: header("authorization"),
+        ticket: if route.stream { query.all("ticket").collect() } else { Given::default() },
+        path: parts.uri.path(),
+        tenant_headers: header("x-tenant-id"),
+        tenant_queries: query.all("tenant_id").collect(),
+        env_headers: header("x-env"),
+        env_queries: query.all("env").collect(),
+        user_ids: header("x-user-id"),
+        roles: header("x-membership-role"),
+        trace: Some(trace.clone()),
+        ..Presented::default()
+    }
+}
+
+/// JSON in UTF-8, uncompressed; a body without a type is taken for it.
+fn media_type(headers: &HeaderMap) -> Result<()> {
+    let refuse = |detail: &'static str| Err(Error::new(Code::MediaTypeUnsupported, "http.body", detail));
+    let encodings = headers.get_all(header::CONTENT_ENCODING);
+    if encodings.iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return refuse("send the body uncompressed");
+    }
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(first), others) = (types.next(), types.next()) else { return Ok(()) };
+    let text = first.to_str().unwrap_or_default().to_ascii_lowercase();
+    let mut parts = text.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default();
+    if others.is_some() || !(kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json"))
+    {
+        return refuse("send the body as Content-Type: application/json");
+    }
+    let charset = parts.find_map(|part| part.strip_prefix("charset=")).map(|charset| charset.trim_matches('"'));
+    if charset.is_some_and(|charset| charset != "utf-8" && charset != "utf8") {
+        return refuse("send the body in UTF-8");
+    }
+    Ok(())
+}
+
+/// The answer to `HEAD`: as to `GET`, with the length its body would have (RFC 9110 section 9.3.2).
+fn without_body(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length) = SizeHint::exact(&body.size_hint()) {
+        parts.headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    Response::from_parts(parts, Body::empty())
+}

@@ -1,0 +1,178 @@
+//! Putting an engine together.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use engines_auth::{
+    Authenticator, Directory, Door, DoorBuilder, JwtSettings, SigningSecret, TokenIssuer, TokenVerifier,
+};
+use engines_core::{
+    Clock, Error, Guard, IdGenerator, Limits, Result, Store, SystemClock,
+    event::EventLog,
+    gate::{AllowAll, Gate},
+    nexus::{Backend, Relay},
+    pii::Scrubber,
+};
+use engines_storage::MemoryStore;
+use engines_stream::{
+    canvas::CanvasService, chat::ChatService, follow::FollowService, hub::Hub, presence::PresenceService,
+    relay::LocalRelay,
+};
+
+use crate::engine::{Engine, Parts};
+
+/// What opening a store gives: the store, and how it is closed.
+pub(crate) type Opened = (Arc<dyn Backend>, Option<Close>);
+pub(crate) type Close = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+type Opening = Pin<Box<dyn Future<Output = Result<Opened>> + Send>>;
+
+/// What an [`Engine`] is made of. Every part but the store has a default.
+#[must_use]
+pub struct Builder {
+    open: Option<Box<dyn FnOnce(IdGenerator) -> Opening + Send>>,
+    secret: Option<SigningSecret>,
+    jwt: JwtSettings,
+    door: Vec<Box<dyn FnOnce(DoorBuilder) -> DoorBuilder + Send>>,
+    gate: Arc<dyn Gate>,
+    relay: Arc<dyn Relay>,
+    clock: Arc<dyn Clock>,
+    ids: Option<IdGenerator>,
+    limits: Limits,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            open: None,
+            secret: None,
+            jwt: JwtSettings::default(),
+            door: Vec::new(),
+            gate: Arc::new(AllowAll),
+            relay: Arc::new(LocalRelay::default()),
+            clock: Arc::new(SystemClock),
+            ids: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Keeps everything in a store of one's own.
+    pub fn store(self, store: Arc<dyn Backend>) -> Self {
+        self.open_with(|_| async { Ok((store, None)) })
+    }
+
+    /// Keeps everything in memory; nothing survives the process.
+    pub fn memory(self) -> Self {
+        self.open_with(|ids| async move { Ok((Arc::new(MemoryStore::new(&ids)) as Arc<dyn Backend>, None)) })
+    }
+
+    /// The last store that was named counts.
+    pub(crate) fn open_with<F>(mut self, open: impl FnOnce(IdGenerator) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<Opened>> + Send + 'static,
+    {
+        self.open = Some(Box::new(|ids| Box::pin(open(ids))));
+        self
+    }
+
+    /// The secret of our own access tokens. Without it the engine issues none and accepts none.
+    pub fn signing_secret(mut self, secret: SigningSecret) -> Self {
+        self.secret = Some(secret);
+        self
+    }
+
+    /// Issuer, audience and leeway of our own access tokens.
+    pub fn jwt(mut self, settings: JwtSettings) -> Self {
+        self.jwt = settings;
+        self
+    }
+
+    /// Another kind of credential, asked after our own tokens.
+    pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
+        self.door.push(Box::new(|door| door.authenticator(authenticator)));
+        self
+    }
+
+    /// Who has the last word on memberships; without one, verified claims count.
+    pub fn directory(mut self, directory: impl Directory + 'static) -> Self {
+        self.door.push(Box::new(|door| door.directory(directory)));
+        self
+    }
+
+    /// What every service asks before it acts, besides the role. The default allows.
+    pub fn gate(mut self, gate: impl Gate + 'static) -> Self {
+        self.gate = Arc::new(gate);
+        self
+    }
+
+    /// What carries gestures and presence to other nodes. The default stays in this process.
+    pub fn relay(mut self, relay: impl Relay + 'static) -> Self {
+        self.relay = Arc::new(relay);
+        self
+    }
+
+    /// Where "now" comes from. The default is the machine's clock.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Where ids and random bytes come from. The default is seeded by the operating system.
+    pub fn ids(mut self, ids: IdGenerator) -> Self {
+        self.ids = Some(ids);
+        self
+    }
+
+    /// Other limits than the wire contract's.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The engine. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When no store was named, the store does not open, or the operating system has no randomness to give.
+    pub async fn build(self) -> Result<Engine> {
+        let ids = self.ids.map_or_else(IdGenerator::from_os, Ok)?;
+        let clock = self.clock;
+        let open = self
+            .open
+            .ok_or_else(|| Error::internal("engine.build", "no store was named: call memory(), sqlite() or store()"))?;
+        let (backend, close) = open(ids.clone()).await?;
+        let store: Arc<dyn Store> = Arc::<dyn Backend>::clone(&backend);
+        let limits = Arc::new(self.limits);
+        let guard = Guard::new(self.gate, Arc::clone(&clock), ids.clone());
+
+        let mut door = Door::builder(Arc::clone(&clock), ids.clone());
+        let mut issuer = None;
+        if let Some(secret) = &self.secret {
+            door = door.authenticator(TokenVerifier::new(secret, self.jwt.clone(), Arc::clone(&clock))?);
+            issuer = Some(TokenIssuer::new(secret, self.jwt, Arc::clone(&clock), ids)?);
+        }
+        let door = self.door.into_iter().fold(door, |door, add| add(door)).build();
+
+        let hub = Hub::new(Arc::clone(&store), self.relay, Arc::clone(&limits));
+        let follow = FollowService::new(Arc::clone(&store), guard.clone(), hub.clone());
+        Ok(Engine::new(Parts {
+            chat: ChatService::new(Arc::clone(&store), guard.clone(), Arc::clone(&limits)),
+            events: EventLog::new(Arc::clone(&store), guard.clone(), Arc::new(Scrubber)),
+            presence: PresenceService::new(follow.clone(), Arc::clone(&limits)),
+            follow,
+            canvas: CanvasService::builder(Arc::clone(&store), guard.clone(), Arc::clone(&limits))
+                .live(Arc::new(hub.clone()))
+                .build(),
+            backend,
+            close,
+            store,
+            guard,
+            door,
+            issuer,
+            limits,
+        }))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,133 @@
+//! The engine: every service over one store.
+
+use std::{fmt, sync::Arc};
+
+use engines_auth::{Door, TokenIssuer};
+use engines_core::{Guard, Limits, RequestContext, Result, Scope, Store, event::EventLog, nexus::Backend};
+use engines_stream::{canvas::CanvasService, chat::ChatService, follow::FollowService, presence::PresenceService};
+
+use crate::builder::{Builder, Close};
+
+/// Every service over one store. Cheap to clone; clones are one engine.
+#[derive(Clone)]
+pub struct Engine(Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) close: Option<Close>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) guard: Guard,
+    pub(crate) door: Door,
+    pub(crate) issuer: Option<TokenIssuer>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) chat: ChatService,
+    pub(crate) canvas: CanvasService,
+    pub(crate) events: EventLog,
+    pub(crate) follow: FollowService,
+    pub(crate) presence: PresenceService,
+}
+
+impl Engine {
+    /// Begins an engine.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// A context for trusted work in process; `reason` is audited with whatever it does.
+    ///
+    /// # Errors
+    /// As [`RequestContext::system`].
+    pub fn system(&self, scope: Scope, reason: &str) -> Result<RequestContext> {
+        RequestContext::system(scope, reason, &**self.0.guard.clock(), self.0.guard.ids())
+    }
+
+    /// Threads and messages.
+    #[must_use]
+    pub fn chat(&self) -> &ChatService {
+        &self.0.chat
+    }
+
+    /// Canvases: commands, commits, snapshots.
+    #[must_use]
+    pub fn canvas(&self) -> &CanvasService {
+        &self.0.canvas
+    }
+
+    /// Dataset events.
+    #[must_use]
+    pub fn events(&self) -> &EventLog {
+        &self.0.events
+    }
+
+    /// Subscriptions to streams.
+    #[must_use]
+    pub fn follow(&self) -> &FollowService {
+        &self.0.follow
+    }
+
+    /// Who is here.
+    #[must_use]
+    pub fn presence(&self) -> &PresenceService {
+        &self.0.presence
+    }
+
+    /// The door: from a credential to a context.
+    #[must_use]
+    pub fn door(&self) -> &Door {
+        &self.0.door
+    }
+
+    /// Issues our own access tokens; none without a signing secret.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&TokenIssuer> {
+        self.0.issuer.as_ref()
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// The store with its outbox side.
+    #[must_use]
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.0.backend
+    }
+
+    /// What lets calls in: the gate, the clock and the id generator.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        &self.0.guard
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Ends every subscription, so that readers resume elsewhere with their last cursor. Everything else goes on.
+    pub fn close_streams(&self) {
+        self.0.follow.hub().close();
+    }
+
+    /// Ends every subscription and closes the store that the builder opened; what is asked for later is refused. What was
+    /// acknowledged is durable already.
+    pub async fn shutdown(&self) {
+        self.close_streams();
+        if let Some(close) = &self.0.close {
+            close().await;
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("store", &self.0.store).finish_non_exhaustive()
+    }
+}
