@@ -131,6 +131,8 @@ pub enum Action {
     CanvasCommand,
     /// Show a gesture to those who are there.
     CanvasGesture,
+    /// Open a socket that follows any number of streams; each is asked for by itself.
+    StreamOpen,
     /// Show presence, see who is there.
     PresenceRead,
     /// Announce oneself in a stream.
@@ -168,6 +170,7 @@ impl Action {
         Self::CanvasFollow,
         Self::CanvasCommand,
         Self::CanvasGesture,
+        Self::StreamOpen,
         Self::PresenceRead,
         Self::PresenceAnnounce,
         Self::EventRecord,
@@ -190,6 +193,7 @@ impl Action {
             Self::CanvasFollow => spec("canvas.follow", L::Viewer, G::Follow, R::Stream, D::None, false),
             Self::CanvasCommand => spec("canvas.command", L::Member, G::Write, R::Write, D::Low, true),
             Self::CanvasGesture => spec("canvas.gesture", L::Member, G::Write, R::Ephemeral, D::None, false),
+            Self::StreamOpen => spec("stream.open", L::Viewer, G::Follow, R::Stream, D::None, false),
             Self::PresenceRead => spec("presence.read", L::Viewer, G::Read, R::Read, D::None, false),
             Self::PresenceAnnounce => spec("presence.announce", L::Viewer, G::Follow, R::Ephemeral, D::None, false),
             Self::EventRecord => spec("event.record", L::Member, G::Write, R::Write, D::Low, true),

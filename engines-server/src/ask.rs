@@ -6,6 +6,7 @@ use engines::{
     core::{json, nexus::Page},
 };
 use http::HeaderMap;
+use hyper::upgrade::OnUpgrade;
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -23,6 +24,8 @@ pub(crate) struct Ask {
     pub(crate) headers: HeaderMap,
     /// Looked over already, where the route takes JSON.
     pub(crate) body: Bytes,
+    /// The connection itself, where the client offers to switch protocols.
+    pub(crate) upgrade: Option<OnUpgrade>,
 }
 
 impl Ask {

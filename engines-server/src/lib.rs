@@ -25,6 +25,7 @@ mod reply;
 pub mod routes;
 mod settings;
 mod shutdown;
+mod socket;
 mod stack;
 
 pub use self::{

@@ -43,7 +43,10 @@ pub async fn serve(app: App, listener: TcpListener) -> bool {
     }
     drop(listener);
     app.engine().close_streams();
-    let all = async { while connections.join_next().await.is_some() {} };
+    let all = async {
+        while connections.join_next().await.is_some() {}
+        app.shutdown().drained().await;
+    };
     timeout(app.settings().shutdown_grace(), all).await.is_ok()
 }
 

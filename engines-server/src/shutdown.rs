@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+/// See [`Shutdown::hold`].
+#[derive(Debug)]
+pub(crate) struct Hold(#[expect(dead_code, reason = "it counts while it lives")] watch::Receiver<bool>);
+
 /// Tells everybody that it is time to stop. Cheap to clone; clones are one switch.
 #[derive(Debug, Clone)]
 pub struct Shutdown(Arc<watch::Sender<bool>>);
@@ -23,6 +27,16 @@ impl Shutdown {
     #[must_use]
     pub fn has_begun(&self) -> bool {
         *self.0.borrow()
+    }
+
+    /// Holds up [`Shutdown::drained`] as long as it lives: for work that goes on beside its connection.
+    pub(crate) fn hold(&self) -> Hold {
+        Hold(self.0.subscribe())
+    }
+
+    /// Waits until nobody waits for it or holds it up any more.
+    pub(crate) async fn drained(&self) {
+        self.0.closed().await;
     }
 
     /// Waits until it is thrown.

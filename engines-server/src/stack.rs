@@ -11,7 +11,10 @@ use engines::{
 };
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
-use hyper::body::{Body as HttpBody, SizeHint};
+use hyper::{
+    body::{Body as HttpBody, SizeHint},
+    upgrade::OnUpgrade,
+};
 use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
@@ -113,11 +116,12 @@ where
 {
     let Found { route, params } = found;
     let query = Query::parse(parts.uri.query())?;
-    let ask = |parts: Parts, query, body| Ask {
+    let ask = |mut parts: Parts, query, body| Ask {
         app: app.clone(),
         route,
         params: params.into_iter().map(|(name, value)| (name, value.into())).collect(),
         query,
+        upgrade: parts.extensions.remove::<OnUpgrade>().filter(|_| route.stream),
         headers: parts.headers,
         body,
     };

@@ -8,7 +8,7 @@ use std::{
 
 use engines::{IdGenerator, auth::SigningSecret};
 
-use super::Failed;
+use super::run::Failed;
 use crate::config;
 
 /// The data folder.

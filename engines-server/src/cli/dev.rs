@@ -8,10 +8,9 @@ use engines::{
 };
 
 use super::{
-    Failed,
-    args::{RoleArg, ServeArgs, TokenArgs},
+    RoleArg, ServeArgs, TokenArgs,
     data::DataDir,
-    say,
+    run::{Failed, say},
     serve::{bind, engine, runtime, serve},
     token,
 };

@@ -3,49 +3,11 @@
 mod args;
 mod data;
 mod dev;
+mod run;
 mod serve;
 mod token;
 
-use std::{collections::BTreeMap, process::ExitCode};
-
-use clap::Parser;
-
-pub use self::args::{Args, Command};
-
-/// What a command says when it fails: one sentence for people.
-type Failed = Box<dyn std::error::Error>;
-
-/// Runs the program.
-#[must_use]
-pub fn main() -> ExitCode {
-    let args = Args::parse();
-    // A variable that is not UTF-8 is none of ours.
-    let variables: BTreeMap<_, _> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let done = match args.command {
-        Command::Dev(args) => dev::run(&args, &variables),
-        Command::Serve(args) => serve::run(&args, &variables),
-        Command::Token(args) => token::run(&args, &variables),
-    };
-    match done {
-        Ok(code) => code,
-        Err(failed) => {
-            complain(&*failed);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "the command line speaks to people")]
-fn complain(failed: &(dyn std::error::Error + 'static)) {
-    match failed.downcast_ref::<engines::Error>() {
-        Some(error) => eprintln!("error: {}", error.detail()),
-        None => eprintln!("error: {failed}"),
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
-fn say(text: &str) {
-    println!("{text}");
-}
+pub use self::{
+    args::{Args, Command, RoleArg, ServeArgs, TokenArgs},
+    run::main,
+};

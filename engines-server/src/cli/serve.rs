@@ -8,7 +8,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use super::{Failed, args::ServeArgs, data::DataDir};
+use super::{ServeArgs, data::DataDir, run::Failed};
 use crate::{
     App,
     config::{self, Settings, StoreKind},

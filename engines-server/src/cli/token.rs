@@ -7,7 +7,10 @@ use engines::{
     auth::{SigningSecret, TokenIssuer, TokenRequest},
 };
 
-use super::{Failed, args::TokenArgs, data, say};
+use super::{
+    TokenArgs, data,
+    run::{Failed, say},
+};
 use crate::config::{self, Flags, Settings};
 
 pub(super) fn run(args: &TokenArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {

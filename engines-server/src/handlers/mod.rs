@@ -6,3 +6,4 @@ pub(crate) mod events;
 pub(crate) mod presence;
 pub(crate) mod service;
 pub(crate) mod sse;
+pub(crate) mod ws;

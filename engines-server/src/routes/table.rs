@@ -6,7 +6,7 @@ use http::Method;
 use super::{Answer, BodyKind, Doc, Endpoint, Param, Route};
 use crate::{
     ask::Ask,
-    handlers::{canvas, chat, events, presence, service, sse},
+    handlers::{canvas, chat, events, presence, service, sse, ws},
     metrics,
 };
 use engines::RequestContext;
@@ -122,6 +122,35 @@ pub static ROUTES: &[Route] = &[
         "Follow a canvas as server-sent events",
         (200, engines::stream::sse::CONTENT_TYPE),
     ),
+    stream(
+        "/ws/chat/{id}",
+        Action::ChatFollow,
+        |ask, context| Box::pin(ws::chat(ask, context)),
+        "Follow a thread, and talk in it, over WebSocket (engines.v1)",
+        (101, ""),
+    ),
+    stream(
+        "/ws/canvas/{id}",
+        Action::CanvasFollow,
+        |ask, context| Box::pin(ws::canvas(ask, context)),
+        "Follow a canvas, and gesture on it, over WebSocket (engines.v1)",
+        (101, ""),
+    ),
+    Route {
+        method: Method::GET,
+        path: "/ws",
+        endpoint: Endpoint::Action(Action::StreamOpen, |ask, context| Box::pin(ws::any(ask, context))),
+        body: BodyKind::None,
+        stream: true,
+        doc: Doc {
+            summary: "Follow any number of streams over one WebSocket (engines.v1)",
+            query: &[],
+            request: None,
+            status: 101,
+            response: None,
+            media_type: None,
+        },
+    },
     write(
         "/canvas",
         Action::CanvasCreate,
