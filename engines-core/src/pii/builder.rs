@@ -1,0 +1,196 @@
+//! Building a scrubber.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::apply::Keys;
+use super::detector::{Budget, Detector};
+use super::entity::{Entity, Kind};
+use super::error::PolicyError;
+use super::key::PiiKey;
+use super::lists::{Allowed, DenyTerms};
+use super::policy::{Operator, Policy};
+use super::scan::hits::CUSTOM;
+use super::scrubber::{Inner, Scrubber};
+use super::vault::Vault;
+
+/// Builds a [`Scrubber`].
+#[must_use = "call build()"]
+pub struct ScrubberBuilder {
+    policy: Policy,
+    keys: Keys,
+    detectors: Vec<Arc<dyn Detector>>,
+    budget: Option<Budget>,
+    max_bytes: usize,
+    max_depth: usize,
+}
+
+impl Default for ScrubberBuilder {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            keys: Keys::default(),
+            detectors: Vec::new(),
+            budget: None,
+            max_bytes: Self::MAX_BYTES,
+            max_depth: Self::MAX_DEPTH,
+        }
+    }
+}
+
+impl ScrubberBuilder {
+    /// The longest text that is taken unless [`max_bytes`](Self::max_bytes) says otherwise: 64 MiB.
+    pub const MAX_BYTES: usize = 64 * 1024 * 1024;
+    /// How deeply JSON may be nested unless [`max_depth`](Self::max_depth) says otherwise.
+    pub const MAX_DEPTH: usize = 64;
+
+    /// What to do with what is found; [`Policy::default`] masks everything.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The tenant's key for hashes and pseudonyms.
+    pub fn key(mut self, key: PiiKey) -> Self {
+        self.keys.tenant = Some(key);
+        self
+    }
+
+    /// The key for sealed values.
+    pub fn vault_key(mut self, key: PiiKey) -> Self {
+        self.keys.vault = Some(Vault::new(key));
+        self
+    }
+
+    /// Adds a detector of one's own; they run in the order they were added.
+    pub fn detector(mut self, detector: impl Detector + 'static) -> Self {
+        self.detectors.push(Arc::new(detector));
+        self
+    }
+
+    /// How long the detectors may take for one text, by a monotonic clock of the caller's.
+    pub fn budget(mut self, limit: Duration, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.budget = Some(Budget { limit, now: Arc::new(now), since: Duration::ZERO });
+        self
+    }
+
+    /// The longest text that is taken, in bytes; at most 1 GiB counts.
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes.min(1 << 30);
+        self
+    }
+
+    /// How deeply JSON may be nested; at most 512 counts.
+    pub fn max_depth(mut self, levels: usize) -> Self {
+        self.max_depth = levels.min(512);
+        self
+    }
+
+    /// Compiles everything.
+    ///
+    /// # Errors
+    ///
+    /// A policy that names what is not there, or needs a key that was not given.
+    pub fn build(self) -> Result<Scrubber, PolicyError> {
+        self.policy.check()?;
+        let mut names: Vec<Entity> = Vec::new();
+        for detector in &self.detectors {
+            for entity in detector.entities() {
+                if matches!(entity, Entity::Custom(_)) && !names.contains(&entity) && names.len() < usize::from(CUSTOM)
+                {
+                    names.push(entity);
+                }
+            }
+        }
+        let known = |name: &str| Kind::from_name(name).is_some() || names.iter().any(|e| e.name() == name);
+        let used = self.policy.entities.keys().chain(self.policy.actions.values().flat_map(BTreeMap::keys));
+        for name in used {
+            if !known(name) {
+                return Err(PolicyError::UnknownEntity(name.clone()));
+            }
+        }
+        let table = Table::new(&self.policy, None, &names);
+        let actions: BTreeMap<String, Arc<Table>> = self
+            .policy
+            .actions
+            .iter()
+            .map(|(action, over)| (action.clone(), Arc::new(Table::new(&self.policy, Some(over), &names))))
+            .collect();
+        for table in std::iter::once(&table).chain(actions.values().map(|t| &**t)) {
+            table.check(&self.keys, &names)?;
+        }
+        let inner = Inner {
+            version: self.policy.version.as_str().into(),
+            actions,
+            deny: DenyTerms::new(&self.policy.deny)?,
+            allowed: Allowed::new(&self.policy.allow),
+            keys: self.keys,
+            detectors: self.detectors,
+            names,
+            budget: self.budget,
+            max_bytes: self.max_bytes,
+            max_depth: self.max_depth,
+        };
+        Ok(Scrubber { inner: Arc::new(inner), table: Arc::new(table) })
+    }
+}
+
+/// For every kind: what is done with it, and how sure a finding has to be.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    operators: Vec<Operator>,
+    /// In percent; above 100 the kind is left alone.
+    least: Vec<u8>,
+    custom: Vec<(Operator, u8)>,
+    /// Every finding counts.
+    pub(crate) everything: bool,
+    /// Every finding is masked.
+    pub(crate) all_masked: bool,
+}
+
+impl Table {
+    fn new(policy: &Policy, over: Option<&BTreeMap<String, Operator>>, names: &[Entity]) -> Self {
+        let one = |name: &str| {
+            let rule = policy.entities.get(name).copied().unwrap_or_default();
+            let operator = over.and_then(|o| o.get(name).copied()).or(rule.operator).unwrap_or(policy.default);
+            let least = if rule.enabled { (rule.min_score * 100.0).round() as u8 } else { 255 };
+            (operator, least)
+        };
+        let (operators, least): (Vec<_>, Vec<_>) = Kind::all().map(|kind| one(kind.name())).unzip();
+        let custom: Vec<_> = names.iter().map(|entity| one(entity.name())).collect();
+        let everything = least.iter().chain(custom.iter().map(|(_, least)| least)).all(|l| *l == 0);
+        let all_masked =
+            operators.iter().chain(custom.iter().map(|(operator, _)| operator)).all(|o| *o == Operator::Mask);
+        Self { operators, least, custom, everything, all_masked }
+    }
+
+    fn check(&self, keys: &Keys, names: &[Entity]) -> Result<(), PolicyError> {
+        let missing = |operator: Operator| match operator {
+            Operator::Hash | Operator::Pseudonym => keys.tenant.is_none(),
+            Operator::Seal => keys.vault.is_none(),
+            _ => false,
+        };
+        for (kind, operator) in Kind::all().zip(&self.operators) {
+            if missing(*operator) {
+                return Err(PolicyError::KeyMissing { entity: kind.name().into() });
+            }
+        }
+        for (name, (operator, _)) in names.iter().zip(&self.custom) {
+            if missing(*operator) {
+                return Err(PolicyError::KeyMissing { entity: name.name().into() });
+            }
+        }
+        Ok(())
+    }
+
+    /// What is done with a kind, and how sure a finding has to be, in percent.
+    pub(crate) fn rule(&self, kind: u16) -> (Operator, u8) {
+        let found = if kind >= CUSTOM {
+            self.custom.get(usize::from(kind - CUSTOM)).copied()
+        } else {
+            self.operators.get(usize::from(kind)).copied().zip(self.least.get(usize::from(kind)).copied())
+        };
+        found.unwrap_or((Operator::Mask, 0))
+    }
+}

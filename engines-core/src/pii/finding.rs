@@ -1,0 +1,84 @@
+//! What a scrub gives back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::entity::Entity;
+
+/// One thing that was found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// What it is.
+    pub entity: Entity,
+    /// Where it begins, in bytes of the UTF-8 text.
+    pub start: usize,
+    /// Where it ends, in bytes of the UTF-8 text.
+    pub end: usize,
+    /// Confidence, 0 to 1: 1 for what has a check digit or a prefix of its own next to a cue, less for what only its form gives away.
+    pub score: f32,
+}
+
+/// What was removed, without any of it: stored with the event as `pii_flags`.
+///
+/// Serialises to `{"policy": "…", "counts": {"EMAIL_ADDRESS": 2}, "paths": ["/input/text"]}`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The version of the policy that was applied.
+    pub policy: Arc<str>,
+    /// How many of each entity were found.
+    pub counts: BTreeMap<Entity, u64>,
+    /// Where: JSON pointers (RFC 6901) over masked keys, at most [`Receipt::MAX_PATHS`], each once. Empty for a text.
+    pub paths: Vec<String>,
+}
+
+impl Receipt {
+    /// The most paths a receipt names.
+    pub const MAX_PATHS: usize = 64;
+
+    pub(crate) fn new(policy: Arc<str>) -> Self {
+        Self { policy, counts: BTreeMap::new(), paths: Vec::new() }
+    }
+
+    /// Whether nothing was found.
+    pub fn is_clean(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// How many things were found.
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    /// Adds what another receipt of the same policy counts, its paths under `prefix` (a JSON pointer, or empty).
+    pub fn absorb(&mut self, other: Self, prefix: &str) {
+        for (entity, n) in other.counts {
+            *self.counts.entry(entity).or_insert(0) += n;
+        }
+        for path in other.paths {
+            self.path(format!("{prefix}{path}"));
+        }
+    }
+
+    pub(crate) fn count(&mut self, entity: Entity) {
+        *self.counts.entry(entity).or_insert(0) += 1;
+    }
+
+    pub(crate) fn path(&mut self, path: String) {
+        if self.paths.len() < Self::MAX_PATHS && self.paths.last() != Some(&path) && !self.paths.contains(&path) {
+            self.paths.push(path);
+        }
+    }
+}
+
+/// A scrubbed value, what was found in the original, and the receipt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scrubbed<T> {
+    /// What may be kept.
+    pub value: T,
+    /// What was found, by position in the *original*; empty when nothing was.
+    pub findings: Vec<Finding>,
+    /// What to keep beside the value.
+    pub receipt: Receipt,
+}

@@ -1,0 +1,88 @@
+//! Where a value stands in its document, and what its key says about it.
+
+use crate::pii::scan::Scan;
+use crate::pii::scan::cue::{Cues, bit};
+
+/// Where a value stands, for the receipt's paths: linked through the call stack, so that clean JSON allocates nothing.
+pub(crate) struct Place<'p> {
+    parent: Option<&'p Place<'p>>,
+    step: Step<'p>,
+}
+
+enum Step<'p> {
+    Root,
+    /// A key as it was written out, masks included.
+    Key(&'p str),
+    Index(usize),
+}
+
+impl<'p> Place<'p> {
+    pub(crate) const ROOT: Place<'static> = Place { parent: None, step: Step::Root };
+
+    pub(crate) fn key(&'p self, key: &'p str) -> Place<'p> {
+        Place { parent: Some(self), step: Step::Key(key) }
+    }
+
+    pub(crate) fn index(&'p self, index: usize) -> Place<'p> {
+        Place { parent: Some(self), step: Step::Index(index) }
+    }
+
+    /// The JSON pointer (RFC 6901).
+    pub(crate) fn pointer(&self) -> String {
+        let mut steps = Vec::new();
+        let mut at = Some(self);
+        while let Some(place) = at {
+            steps.push(&place.step);
+            at = place.parent;
+        }
+        let mut out = String::new();
+        for step in steps.into_iter().rev() {
+            match step {
+                Step::Root => {}
+                Step::Key(key) => {
+                    out.push('/');
+                    for c in key.chars() {
+                        match c {
+                            '~' => out.push_str("~0"),
+                            '/' => out.push_str("~1"),
+                            c => out.push(c),
+                        }
+                    }
+                }
+                Step::Index(index) => {
+                    out.push('/');
+                    out.push_str(&index.to_string());
+                }
+            }
+        }
+        out
+    }
+}
+
+/// The cues of a key for its value, with what the keys around it say.
+pub(crate) fn hint(key: &[u8], around: Cues) -> Cues {
+    Scan::hint_of(key) | (around & !bit::FORWARD)
+}
+
+/// Whether a number may be one that is looked for: long, or one that its key speaks of.
+pub(crate) fn number_matters(number: &str, hint: Cues) -> bool {
+    let digits = number.bytes().all(|b| b.is_ascii_digit());
+    digits && (number.len() >= 7 || number.len() >= 4 && hint & (bit::ZIP | bit::PASSWORD) != 0)
+        || hint & (bit::GEO | bit::LATLON) != 0
+        || hint & bit::BORN != 0 && number.len() == 8
+}
+
+/// A key that is not yet among those written: two that became alike are told apart by a suffix.
+pub(crate) fn distinct(key: String, taken: &[String]) -> String {
+    if !taken.contains(&key) {
+        return key;
+    }
+    let mut n = 2_usize;
+    loop {
+        let candidate = format!("{key}_{n}");
+        if !taken.contains(&candidate) {
+            return candidate;
+        }
+        n += 1;
+    }
+}

@@ -1,0 +1,505 @@
+//! Street addresses and postcodes, as far as their form or a cue supports them.
+
+use crate::pii::entity::Kind;
+use crate::pii::scan::Scan;
+use crate::pii::scan::class::{is_alnum, is_word};
+use crate::pii::scan::cue::bit;
+
+/// Street suffixes (USPS Publication 28, appendix C1, with what is in use in Great Britain and Ireland).
+const SUFFIXES: &str = " alley ally aly annex anx arcade arc avenue ave av bayou beach bch bend bnd bluff bluffs blf bottom boulevard blvd branch br bridge brg brook brooks burg burgs bypass \
+    camp canyon cyn cape causeway cswy center centers centre circle circles cir cliff cliffs close club common commons corner corners course court courts ct cove coves creek crescent cres crest crossing \
+    crossroad crossroads curve dale dam divide drive drives dr estate estates expressway expy extension extensions fall falls ferry field fields flat flats ford fords forest forge forges fork forks \
+    fort freeway fwy garden gardens gdns gateway glen glens green greens grove groves harbor harbors harbour haven heights hts highway hwy hill hills hollow inlet island islands isle junction junctions key \
+    keys knoll knolls lake lakes land landing lane ln light lights loaf lock locks lodge loop mall manor manors meadow meadows mews mill mills mission motorway mount mountain mountains mountains neck \
+    orchard oval overpass park parks parkway pkwy parkways pass passage path pike pine pines place pl plain plains plaza plz point points port ports prairie radial ramp ranch rapid rapids rest ridge \
+    ridges river road rd roads route row rue run shoal shoals shore shores skyway spring springs spur spurs square sq squares station stravenue stream street st str streets summit terrace ter throughway \
+    trace track trafficway trail trailer trl tunnel turnpike underpass union unions valley valleys via viaduct view views village villages ville vista walk walks wall way ways well wells wynd yard ";
+
+/// Suffixes that are hardly anything else, also in small letters.
+const CERTAIN: &str = " street st road rd avenue ave boulevard blvd lane ln drive court crescent terrace highway hwy parkway pkwy close mews turnpike gardens ";
+
+/// Words a street begins with, number first or last.
+const STARTERS: &str = " rue avenue av boulevard bd blvd chemin place allée allées allee impasse route quai cours square passage ruelle faubourg esplanade via viale vial piazza piazzale corso largo vicolo \
+    strada calle avenida avda plaza paseo carrer carretera camino rua travessa praça praca alameda ul ul. ulica aleja al al. plac os os. улица ул ул. проспект просп пр переулок бульвар шоссе площадь \
+    calea bulevardul str str. strada ulice náměstí utca út straße strasse c/ ";
+
+/// Small words inside a street's name.
+const CONNECTORS: &str = " de du des de la le les l d della delle dei degli di del dello da do dos das el los las y e et von van der den den het of the saint st san santa sainte am an im zum zur ";
+
+/// Endings of streets in one word, number behind.
+const ENDINGS: [&str; 34] = [
+    "straße",
+    "strasse",
+    "str.",
+    "str",
+    "gasse",
+    "weg",
+    "allee",
+    "platz",
+    "ring",
+    "damm",
+    "ufer",
+    "steig",
+    "stieg",
+    "chaussee",
+    "berg",
+    "graben",
+    "markt",
+    "promenade",
+    "straat",
+    "laan",
+    "plein",
+    "gracht",
+    "kade",
+    "singel",
+    "dreef",
+    "gatan",
+    "vägen",
+    "gata",
+    "veien",
+    "vegen",
+    "gade",
+    "vej",
+    "katu",
+    "tie",
+];
+
+/// Endings among those that other words have as well.
+const COMMON_ENDINGS: [&str; 10] =
+    ["ring", "berg", "markt", "str", "tie", "weg", "graben", "platz", "promenade", "gata"];
+
+const UNITS: &str =
+    " apt apt. apartment suite ste ste. unit flat studio room rm rm. floor fl fl. lot bldg building # no no. ";
+
+fn listed(list: &str, word: &[u8]) -> bool {
+    let mut key = [b' '; 20];
+    if word.is_empty() || word.len() > 16 {
+        return false;
+    }
+    for (slot, b) in key[1..].iter_mut().zip(word) {
+        *slot = b.to_ascii_lowercase();
+    }
+    let key = &key[..word.len() + 2];
+    let list = list.as_bytes();
+    // Words of a list stand between spaces.
+    memchr::memmem::find(list, key).is_some()
+}
+
+/// A word from `i`: letters, marks outside ASCII, hyphens, apostrophes, a dot at the end of a short one.
+fn word(s: &Scan<'_>, i: usize) -> usize {
+    let mut j = i;
+    while j < i + 40 && (is_word(s.at(j)) || matches!(s.at(j), b'-' | b'\'') && is_word(s.at(j + 1))) {
+        j += 1;
+    }
+    j
+}
+
+fn capital(s: &Scan<'_>, i: usize) -> bool {
+    let b = s.at(i);
+    // Capitals of Latin-1 and Latin Extended are led by C3–C5, Cyrillic ones by D0.
+    b.is_ascii_uppercase()
+        || matches!(b, 0xc3..=0xc5) && s.at(i + 1) < 0xa0
+        || b == 0xd0 && (0x90..0xb0).contains(&s.at(i + 1))
+}
+
+/// A house number at `start..end` with the street behind it.
+pub(crate) fn number_first(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    let mut i = end;
+    if s.at(i).is_ascii_alphabetic() && !is_word(s.at(i + 1)) {
+        i += 1;
+    }
+    if s.at(i) == b',' {
+        i += 1;
+    }
+    if s.at(i) != b' ' || !(s.at(i + 1).is_ascii_alphabetic() || s.at(i + 1) >= 0xc3) {
+        return None;
+    }
+    i += 1;
+    // `12 bis, rue …`
+    for extra in ["bis ", "ter ", "bis, ", "ter, "] {
+        if s.starts(i, extra.as_bytes()) {
+            i += extra.len();
+        }
+    }
+    let to = street(s, i, s.at(end) == b',')?;
+    let from = before_number(s, start);
+    let to = unit(s, to);
+    Some(s.hit(Kind::StreetAddress, from, to, 80))
+}
+
+/// `Flat 3, ` and the like before the number.
+fn before_number(s: &Scan<'_>, start: usize) -> usize {
+    if s.before(start) != b' ' || start < 5 {
+        return start;
+    }
+    let mut k = start - 1;
+    let low = k.saturating_sub(10);
+    while k > low && s.b[k - 1].is_ascii_alphabetic() {
+        k -= 1;
+    }
+    if listed(" flat studio apartment apt unit suite ", &s.b[k..start - 1]) { k } else { start }
+}
+
+/// A street's name from `i`: a starter and names, or names and a suffix.
+fn street(s: &Scan<'_>, i: usize, comma: bool) -> Option<usize> {
+    let first = word(s, i);
+    if listed(STARTERS, &s.b[i..first])
+        && (comma
+            || !s.at(i).is_ascii_uppercase()
+            || listed(" via calle rua rue avenida viale piazza corso ", &s.b[i..first]))
+    {
+        return names(s, first);
+    }
+    if !capital(s, i) && !s.at(i).is_ascii_digit() {
+        return None;
+    }
+    let address = s.cues.near(bit::ADDRESS, i, 64).is_some();
+    let (mut j, mut k) = (i, first);
+    for n in 0..5 {
+        if k == j {
+            return None;
+        }
+        let w = &s.b[j..k];
+        if n > 0 && w.len() > 1 && listed(SUFFIXES, w) {
+            let small = w[0].is_ascii_lowercase();
+            let certain = listed(CERTAIN, w);
+            let more = s.at(k) == b' ' && capital(s, k + 1) && {
+                let next = word(s, k + 1);
+                listed(SUFFIXES, &s.b[k + 1..next])
+            };
+            if (certain || address || !small) && !more {
+                let dot = s.at(k) == b'.' && w.len() <= 4;
+                // A last word that is no certain suffix needs an end: `12 Oak Hill Partners` is a firm.
+                let ended = certain
+                    || address
+                    || !(s.at(k) == b' ' && capital(s, k + 1))
+                    || listed(UNITS, &s.b[k + 1..word(s, k + 1)]);
+                return ended.then_some(k + usize::from(dot));
+            }
+        }
+        if s.at(k) == b'.' && k - j <= 3 {
+            k += 1;
+        }
+        if s.at(k) != b' ' {
+            return None;
+        }
+        j = k + 1;
+        k = word(s, j);
+        if !(capital(s, j) || listed(CONNECTORS, &s.b[j..k]) || listed(SUFFIXES, &s.b[j..k])) {
+            return None;
+        }
+    }
+    None
+}
+
+/// The names behind a starter such as `rue`.
+fn names(s: &Scan<'_>, mut end: usize) -> Option<usize> {
+    let mut last = None;
+    if s.at(end) == b'.' {
+        end += 1;
+    }
+    for _ in 0..6 {
+        if s.at(end) != b' ' {
+            break;
+        }
+        let j = end + 1;
+        let k = word(s, j);
+        if k == j {
+            break;
+        }
+        let w = &s.b[j..k];
+        let elided = w.len() > 2 && w[1] == b'\'' && capital(s, j + 2);
+        if capital(s, j) || elided {
+            last = Some(k);
+        } else if !(listed(CONNECTORS, w) || s.at(j).is_ascii_digit() && k - j <= 2) {
+            break;
+        }
+        end = k;
+    }
+    last
+}
+
+/// `Apt. 12`, `, Suite 4`, `#5` behind a street.
+fn unit(s: &Scan<'_>, end: usize) -> usize {
+    let mut i = end;
+    if s.at(i) == b',' {
+        i += 1;
+    }
+    if s.at(i) != b' ' {
+        return end;
+    }
+    i += 1;
+    if s.at(i) == b'#' {
+        i += 1;
+    } else {
+        let k = word(s, i);
+        if !listed(" apt apartment suite ste unit flat room rm floor fl ", &s.b[i..k]) || &s.b[i..k] == b"FL" {
+            return end;
+        }
+        i = k;
+        if s.at(i) == b'.' {
+            i += 1;
+        }
+        if s.at(i) == b' ' {
+            i += 1;
+        }
+    }
+    let len = s.b[i.min(s.b.len())..].iter().take(6).take_while(|b| is_alnum(**b)).count();
+    if len > 0 && s.b[i..i + len].iter().any(u8::is_ascii_digit) || len == 1 { i + len } else { end }
+}
+
+/// A house number at `start..end` with the street before it.
+pub(crate) fn number_last(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    if s.before(start) != b' ' || start < 4 || end - start > 5 {
+        return None;
+    }
+    let tail = s.b[start - 2];
+    if !(is_word(tail) || tail == b'.' || tail == b',') {
+        return None;
+    }
+    let to = number_tail(s, end);
+    if is_word(s.at(to)) || matches!(s.at(to), b'%' | b':') || s.at(to) == b'.' && s.at(to + 1).is_ascii_digit() {
+        return None;
+    }
+    let low = start.saturating_sub(72);
+    let mut from = start - 1;
+    let mut first = true;
+    for _ in 0..6 {
+        let stop = from;
+        let mut k = from;
+        while k > low
+            && (is_word(s.b[k - 1])
+                || matches!(s.b[k - 1], b'-' | b'\'' | b'/') && is_word(s.at(k))
+                || (s.b[k - 1] == b'.' || s.b[k - 1] == b',') && k == stop)
+        {
+            k -= 1;
+        }
+        let w = s.b[k..stop].strip_suffix(b",").unwrap_or(&s.b[k..stop]);
+        if w.is_empty() || k == low && low > 0 {
+            return None;
+        }
+        if first {
+            if w == b"Box"
+                && (s.b[..k].ends_with(b"PO ") || s.b[..k].ends_with(b"P.O. ") || s.b[..k].ends_with(b"P. O. "))
+            {
+                let from = k - if s.b[..k].ends_with(b"PO ") {
+                    3
+                } else if s.b[..k].ends_with(b"P.O. ") {
+                    5
+                } else {
+                    6
+                };
+                return Some(s.hit(Kind::StreetAddress, from, to, 85));
+            }
+            if let Some(score) = ending(s, k, w) {
+                let from = adjectives(s, k, low);
+                return Some(s.hit(Kind::StreetAddress, from, to, score));
+            }
+        }
+        let starter = w.strip_suffix(b".").unwrap_or(w);
+        if !first
+            && listed(STARTERS, starter)
+            && !(starter.len() <= 3
+                && w.last() != Some(&b'.')
+                && starter != b"rua"
+                && starter != b"Rua"
+                && starter != b"via"
+                && starter != b"Via"
+                && starter != b"rue")
+        {
+            return Some(s.hit(Kind::StreetAddress, k, to, 75));
+        }
+        if !(capital(s, k) || !first && listed(CONNECTORS, w)) || k < 2 || s.b[k - 1] != b' ' {
+            return None;
+        }
+        first = false;
+        from = k - 1;
+    }
+    None
+}
+
+/// Whether a word ends like a street, and how sure that is.
+fn ending(s: &Scan<'_>, at: usize, w: &[u8]) -> Option<u8> {
+    let last = *w.last()?;
+    if !matches!(last, b'e' | b'.' | b'r' | b'g' | b'z' | b'm' | b't' | b'n' | b'l' | b'f' | b'a' | b'j' | b'u' | b'd')
+    {
+        return None;
+    }
+    for end in ENDINGS {
+        let (n, m) = (w.len(), end.len());
+        if n < m || !w[n - m..].eq_ignore_ascii_case(end.as_bytes()) {
+            continue;
+        }
+        let separate = n == m || w[n - m - 1] == b'-';
+        // `Straße 5` alone is no street, and `Spring 2024` no address.
+        if n == m {
+            return None;
+        }
+        if n - m < 3 || !capital(s, at) {
+            continue;
+        }
+        if COMMON_ENDINGS.contains(&end) && !separate {
+            let cued = s.cues.near(bit::ADDRESS | bit::ZIP | bit::PHONE | bit::EMAIL, at, 64).is_some();
+            let english = matches!(
+                w,
+                b"Spring"
+                    | b"String"
+                    | b"Monitoring"
+                    | b"Scoring"
+                    | b"Filtering"
+                    | b"Engineering"
+                    | b"During"
+                    | b"Ordering"
+            );
+            return (cued || end == "weg" || end == "platz" || !english && end == "ring" && w.contains(&b'-'))
+                .then_some(65);
+        }
+        return Some(if separate { 75 } else { 80 });
+    }
+    None
+}
+
+/// `Alte`, `Große`, `Am` before the street's name.
+fn adjectives(s: &Scan<'_>, at: usize, low: usize) -> usize {
+    let mut from = at;
+    for _ in 0..2 {
+        if from < 2 || s.b[from - 1] != b' ' {
+            break;
+        }
+        let mut k = from - 1;
+        while k > low && is_word(s.b[k - 1]) {
+            k -= 1;
+        }
+        if !listed(
+            " alte alter altes neue neuer große grosse kleine obere untere obere lange hohe an der den im am zur zum st. ",
+            &s.b[k..from - 1],
+        ) || !capital(s, k)
+        {
+            break;
+        }
+        from = k;
+    }
+    from
+}
+
+/// `12a`, `12-14`, `4/5` behind the first digits of a house number.
+fn number_tail(s: &Scan<'_>, end: usize) -> usize {
+    let mut i = end;
+    if matches!(s.at(i), b'/' | b'-') {
+        let len = s.b[i + 1..].iter().take(4).take_while(|b| b.is_ascii_digit()).count();
+        if (1..=4).contains(&len) {
+            i += 1 + len;
+        }
+    }
+    if s.at(i).is_ascii_alphabetic() && !is_word(s.at(i + 1)) {
+        i += 1;
+    }
+    i
+}
+
+/// `Flat 01E, Wade Drive`: a word for a unit stands before `end`.
+pub(crate) fn unit_first(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    if s.at(end) != b' ' || !capital(s, start) {
+        return None;
+    }
+    let number = s.b[end + 1..].iter().take(6).take_while(|b| is_alnum(**b)).count();
+    let mut i = end + 1 + number;
+    if number == 0 || !s.b[end + 1..i].iter().any(u8::is_ascii_digit) || s.at(i) != b',' && s.at(i) != b'\n' {
+        return None;
+    }
+    i += 1;
+    if s.at(i) == b' ' {
+        i += 1;
+    }
+    let digits = s.b[i.min(s.b.len())..].iter().take(6).take_while(|b| b.is_ascii_digit()).count();
+    if digits > 0 && s.at(i + digits) == b' ' {
+        i += digits + 1;
+    }
+    let to = street(s, i, false)?;
+    Some(s.hit(Kind::StreetAddress, start, to, 80))
+}
+
+/// A street without a number, next to a cue for an address: `start..end` is `rue`, `boulevard`, `via`.
+pub(crate) fn road(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    s.cues.near(bit::ADDRESS, start, 24)?;
+    let to = names(s, end)?;
+    Some(s.hit(Kind::StreetAddress, start, to, 70))
+}
+
+/// The states and territories of the United States.
+const STATES: &str = " AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY AS GU MP PR VI FM MH PW AA AE AP ";
+
+/// A postcode of digits at `start..end`.
+pub(crate) fn postal(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    let len = end - start;
+    if len == 5
+        && s.before(start) == b' '
+        && start >= 3
+        && s.b[start - 3].is_ascii_uppercase()
+        && s.b[start - 2].is_ascii_uppercase()
+        && !is_word(s.before(start - 3))
+        && memchr::memmem::find(STATES.as_bytes(), &[b' ', s.b[start - 3], s.b[start - 2], b' ']).is_some()
+        && !is_word(s.at(end))
+    {
+        let state = &s.b[start - 3..start - 1];
+        let word = matches!(
+            state,
+            b"IN"
+                | b"OR"
+                | b"ME"
+                | b"OK"
+                | b"HI"
+                | b"ID"
+                | b"AS"
+                | b"MS"
+                | b"PR"
+                | b"PA"
+                | b"AP"
+                | b"AI"
+                | b"DE"
+                | b"VI"
+                | b"CO"
+                | b"MD"
+        );
+        let cued = s.cues.near(bit::ADDRESS | bit::ZIP, start, 64).is_some();
+        let comma = start >= 5 && (s.b[start - 5] == b',' || s.b[start - 4] == b',')
+            || start == 3
+            || matches!(s.before(start - 3), b'"' | b'\n');
+        if (!word || cued || comma) && !s.cues.prefers(bit::NEGATIVE, bit::ADDRESS | bit::ZIP, start, 16) {
+            let to = plus_four(s, end);
+            return Some(s.hit(Kind::PostalCode, start - 3, to, if cued { 90 } else { 75 }));
+        }
+    }
+    if !(3..=8).contains(&len) {
+        return None;
+    }
+    let near = s.cues.near(bit::ZIP, start, 24)?;
+    let own = s.cues.prefers(bit::ZIP, bit::NEGATIVE | bit::PHONE | bit::NUMBER | bit::CARD, start, 24) && near <= 24;
+    if !own || is_word(s.at(end)) && s.at(end) < 0x80 {
+        return None;
+    }
+    // `1234 AB`, `00-950`, `01310-100`, `123 45`, `123-4567`.
+    let to = match (len, s.at(end)) {
+        (4, b' ')
+            if s.at(end + 1).is_ascii_uppercase() && s.at(end + 2).is_ascii_uppercase() && !is_word(s.at(end + 3)) =>
+        {
+            end + 3
+        }
+        (3 | 5, b'-' | b' ') => {
+            let more = s.b[end + 1..].iter().take(5).take_while(|b| b.is_ascii_digit()).count();
+            let ok = matches!((len, more, s.at(end)), (5, 3 | 4, b'-') | (3, 4, b'-') | (3, 2, b' '))
+                && !is_word(s.at(end + 1 + more));
+            if ok { end + 1 + more } else { end }
+        }
+        _ => end,
+    };
+    if to == end && !(4..=6).contains(&len) && !(len == 7 && s.at(end) != b'-') {
+        return None;
+    }
+    Some(s.hit(Kind::PostalCode, start, to, 80))
+}
+
+fn plus_four(s: &Scan<'_>, end: usize) -> usize {
+    let digits = s.b[end..].iter().skip(1).take(5).take_while(|b| b.is_ascii_digit()).count();
+    if s.at(end) == b'-' && digits == 4 && !is_word(s.at(end + 5)) { end + 5 } else { end }
+}

@@ -1,0 +1,218 @@
+//! Dates of birth: a date behind a cue for one.
+
+use crate::pii::entity::Kind;
+use crate::pii::scan::Scan;
+use crate::pii::scan::class::{fold, is_word};
+
+use super::check::date;
+
+/// Words that may stand between the cue and the date.
+const FILLERS: &str = " on the is was in am at le il el em of date year du den dne dnia day month ist war est le la es era el dia día il giorno em de der den data datum fecha \
+    dato született är er on: and my his her their your um circa ca about since d r . d/o yyyy mm dd at birth naissance nascita nascimento geburt nacimiento urodzenia field value :";
+
+/// Month names and their first letters in the languages of [`super::super::scan`]'s cues.
+const MONTHS: [&str; 12] = [
+    "january jan januar janvier janv enero ene gennaio gen januari janeiro stycznia styczeń января ledna jänner janúar",
+    "february feb februar février fevrier févr febrero febbraio februari fevereiro fev lutego luty февраля února",
+    "march mar märz maerz mrz mars marzo maart março marca marzec марта března",
+    "april apr avril avr abril abr aprile kwietnia kwiecień апреля dubna",
+    "may mai mayo maggio mag mei maio maja maj мая května",
+    "june jun juni juin junio giugno giu junho czerwca czerwiec июня června",
+    "july jul juli juillet juil julio luglio lug julho lipca lipiec июля července",
+    "august aug août aout agosto ago augustus augusti sierpnia sierpień августа srpna",
+    "september sep sept septembre septiembre settembre set setembro września wrzesień сентября září",
+    "october oct oktober okt octobre octubre ottobre ott outubro out października październik октября října",
+    "november nov novembre noviembre novembro listopada listopad ноября",
+    "december dec dezember dez décembre decembre diciembre dic dicembre desember dezembro grudnia grudzień декабря prosince",
+];
+
+/// Looks for a date within a few words behind a cue that ends at `end`.
+pub(crate) fn born(s: &mut Scan<'_>, end: usize) -> Option<usize> {
+    let mut i = end;
+    let stop = s.b.len().min(end + 48);
+    for _ in 0..7 {
+        while i < stop
+            && matches!(
+                s.b[i],
+                b' ' | b':'
+                    | b'='
+                    | b'"'
+                    | b'\''
+                    | b'('
+                    | b'\t'
+                    | b','
+                    | b'-'
+                    | b'>'
+                    | b'|'
+                    | b'*'
+                    | b'_'
+                    | b'.'
+                    | b')'
+                    | b'/'
+            )
+        {
+            i += 1;
+        }
+        if i >= stop {
+            return None;
+        }
+        if let Some(to) = parse(s, i) {
+            return Some(s.hit(Kind::DateOfBirth, i, to, 95));
+        }
+        let start = i;
+        while i < stop && is_word(s.b[i]) {
+            i += 1;
+        }
+        if i == start || !listed(FILLERS, &s.b[start..i]) {
+            // `は`, `是` and the like stand without a space.
+            if i > start && s.b[start] >= 0xe0 && i - start <= 6 {
+                continue;
+            }
+            return None;
+        }
+    }
+    None
+}
+
+fn listed(list: &str, word: &[u8]) -> bool {
+    word.len() <= 24 && list.split_ascii_whitespace().any(|w| w.as_bytes().eq_ignore_ascii_case(word))
+}
+
+/// Reads one date at `i`; the place behind it.
+pub(crate) fn parse(s: &Scan<'_>, i: usize) -> Option<usize> {
+    let (a, j) = digits(s, i, 4).unwrap_or((0, i));
+    let n = j - i;
+    if n == 0 {
+        return month_first(s, i);
+    }
+    let separator = s.at(j);
+    if n == 4 && matches!(separator, b'-' | b'/' | b'.') {
+        let (m, k) = digits(s, j + 1, 2)?;
+        if s.at(k) != separator {
+            return None;
+        }
+        let (d, to) = digits(s, k + 1, 2)?;
+        return good(s, a, m, d, to).then(|| time(s, to));
+    }
+    if n == 4 {
+        // 1980年5月17日, 19800517.
+        if s.starts(j, "年".as_bytes()) || s.starts(j, "년".as_bytes()) {
+            let (m, k) = digits(s, skip_space(s, j + 3), 2)?;
+            let (d, to) = digits(s, skip_space(s, k + 3), 2)?;
+            let to = if s.starts(to, "日".as_bytes()) || s.starts(to, "일".as_bytes()) { to + 3 } else { to };
+            return (date(a, m, d)).then_some(to);
+        }
+        let (rest, to) = digits(s, j, 4)?;
+        let (m, d) = (rest / 100, rest % 100);
+        return (to - j == 4 && good(s, a, m, d, to)).then_some(to);
+    }
+    if n > 2 {
+        return None;
+    }
+    if matches!(separator, b'-' | b'/' | b'.') && s.at(j + 1).is_ascii_digit()
+        || separator == b'.' && s.at(j + 1) == b' ' && s.at(j + 2).is_ascii_digit()
+    {
+        let gap = usize::from(s.at(j + 1) == b' ');
+        let (b, k) = digits(s, j + 1 + gap, 2)?;
+        if s.at(k) != separator {
+            return None;
+        }
+        let gap = usize::from(s.at(k + 1) == b' ');
+        let (y, to) = digits(s, k + 1 + gap, 4)?;
+        let len = to - k - 1 - gap;
+        let year = match len {
+            4 => y,
+            2 => 1900 + y,
+            _ => return None,
+        };
+        return (good(s, year, b, a, to) || good(s, year, a, b, to)).then_some(to);
+    }
+    // 5 January 1980, 5. Januar 1980, 5 de enero de 1980, 5-Jan-1980, 5th of January 1980.
+    let mut k = j;
+    if matches!(fold(s.at(k)), b's' | b'n' | b'r' | b't') && s.at(k + 1).is_ascii_alphabetic() && !is_word(s.at(k + 2))
+    {
+        k += 2;
+    }
+    if s.at(k) == b'.' {
+        k += 1;
+    }
+    let k = connector(s, k)?;
+    let (m, k) = month(s, k)?;
+    let k = if s.at(k) == b'.' { k + 1 } else { k };
+    let k = if s.at(k) == b',' { k + 1 } else { k };
+    let k = connector(s, k)?;
+    let (y, to) = digits(s, k, 4)?;
+    let year = if to - k == 2 { 1900 + y } else { y };
+    (matches!(to - k, 2 | 4) && good(s, year, m, a, to)).then_some(to)
+}
+
+/// January 5, 1980.
+fn month_first(s: &Scan<'_>, i: usize) -> Option<usize> {
+    let (m, j) = month(s, i)?;
+    let j = if s.at(j) == b'.' { j + 1 } else { j };
+    let j = connector(s, j)?;
+    let (d, mut k) = digits(s, j, 2)?;
+    if matches!(fold(s.at(k)), b's' | b'n' | b'r' | b't') && s.at(k + 1).is_ascii_alphabetic() && !is_word(s.at(k + 2))
+    {
+        k += 2;
+    }
+    if s.at(k) == b',' {
+        k += 1;
+    }
+    let k = connector(s, k)?;
+    let (y, to) = digits(s, k, 4)?;
+    (to - k == 4 && good(s, y, m, d, to)).then_some(to)
+}
+
+/// A space, hyphen or slash, and `de`, `of`, `del`.
+fn connector(s: &Scan<'_>, i: usize) -> Option<usize> {
+    let mut j = i;
+    while matches!(s.at(j), b' ' | b'-' | b'/') && j < i + 2 {
+        j += 1;
+    }
+    for word in ["de ", "of ", "del ", "do "] {
+        if s.starts(j, word.as_bytes()) {
+            j += word.len();
+        }
+    }
+    Some(j)
+}
+
+fn month(s: &Scan<'_>, i: usize) -> Option<(u32, usize)> {
+    let len = s.b.get(i..)?.iter().take(24).take_while(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
+    let word = s.b.get(i..i + len).filter(|w| w.len() >= 3)?;
+    let m = MONTHS.iter().position(|list| listed(list, word))?;
+    Some((m as u32 + 1, i + len))
+}
+
+fn digits(s: &Scan<'_>, i: usize, most: usize) -> Option<(u32, usize)> {
+    let mut j = i;
+    let mut v = 0;
+    while j < i + most && s.at(j).is_ascii_digit() {
+        v = v * 10 + u32::from(s.b[j] - b'0');
+        j += 1;
+    }
+    (j > i).then_some((v, j))
+}
+
+fn skip_space(s: &Scan<'_>, i: usize) -> usize {
+    if s.at(i) == b' ' { i + 1 } else { i }
+}
+
+/// Whether it is a day on which somebody may have been born, and ends there.
+fn good(s: &Scan<'_>, year: u32, month: u32, day: u32, to: usize) -> bool {
+    (1870..=2099).contains(&year) && date(year, month, day) && !s.at(to).is_ascii_digit()
+}
+
+/// Includes `T00:00:00Z`.
+fn time(s: &Scan<'_>, to: usize) -> usize {
+    if s.at(to) != b'T' {
+        return to;
+    }
+    let len = s.b[to + 1..]
+        .iter()
+        .take(24)
+        .take_while(|b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b'Z' | b'+'))
+        .count();
+    to + 1 + len
+}

@@ -1,0 +1,204 @@
+//! IP addresses (RFC 4291, RFC 4632) and MAC addresses (IEEE 802).
+
+use crate::pii::entity::Kind;
+use crate::pii::scan::Scan;
+use crate::pii::scan::class::{is_alnum, is_hex, is_word};
+use crate::pii::scan::cue::bit;
+
+/// A word of hexadecimal digits stands at `start..end`: the first group of an IPv6 or MAC address, or a UUID to step over.
+pub(crate) fn address_hex(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    let next = s.at(end);
+    let len = end - start;
+    match (next, len) {
+        (b':', 1..=4) => {
+            let before = s.before(start);
+            if before == b':' || before == b'.' {
+                return None;
+            }
+            if len == 2
+                && let Some(to) = mac(s, start, b':')
+            {
+                return Some(to);
+            }
+            if let Some(to) = pairs(s, start) {
+                return Some(to);
+            }
+            ipv6(s, start)
+        }
+        (b'-', 2) => mac(s, start, b'-'),
+        (b'-', 8) => uuid(s, start),
+        (b'.', 4) => cisco(s, start),
+        _ => None,
+    }
+}
+
+/// Six pairs with one separator.
+fn mac(s: &mut Scan<'_>, start: usize, separator: u8) -> Option<usize> {
+    if matches!(s.before(start), b'-' | b':' | b'.' | b'_') {
+        return None;
+    }
+    let b = s.b.get(start..start + 17)?;
+    for (k, byte) in b.iter().enumerate() {
+        let ok = if k % 3 == 2 { *byte == separator } else { is_hex(*byte) };
+        if !ok {
+            return None;
+        }
+    }
+    let end = start + 17;
+    if is_word(s.at(end)) || s.at(end) == separator && is_alnum(s.at(end + 1)) {
+        return None;
+    }
+    if b.iter().all(|b| matches!(b, b'0' | b':' | b'-')) || b.iter().all(|b| matches!(b, b'f' | b'F' | b':' | b'-')) {
+        return Some(end);
+    }
+    // Digits only and dashes may as well be an article number.
+    if separator == b'-'
+        && b.iter().all(|b| b.is_ascii_digit() || *b == b'-')
+        && s.cues.near(bit::MAC, start, 40).is_none()
+    {
+        return None;
+    }
+    Some(s.hit(Kind::MacAddress, start, end, 95))
+}
+
+/// A longer run of pairs is a fingerprint or a dump: step over all of it.
+fn pairs(s: &mut Scan<'_>, start: usize) -> Option<usize> {
+    let mut i = start;
+    let mut n = 0;
+    while is_hex(s.at(i)) && is_hex(s.at(i + 1)) && n < 80 {
+        n += 1;
+        i += 2;
+        if s.at(i) != b':' || !is_hex(s.at(i + 1)) {
+            break;
+        }
+        i += 1;
+    }
+    (n > 8 && !is_word(s.at(i))).then_some(i)
+}
+
+/// `0123.4567.89ab`, as routers write it.
+fn cisco(s: &mut Scan<'_>, start: usize) -> Option<usize> {
+    if matches!(s.before(start), b'-' | b':' | b'.' | b'_' | b'/') {
+        return None;
+    }
+    let b = s.b.get(start..start + 14)?;
+    for (k, byte) in b.iter().enumerate() {
+        let ok = if k % 5 == 4 { *byte == b'.' } else { is_hex(*byte) };
+        if !ok {
+            return None;
+        }
+    }
+    let end = start + 14;
+    if is_word(s.at(end)) || s.at(end) == b'.' && is_alnum(s.at(end + 1)) {
+        return None;
+    }
+    if b.iter().all(|b| b.is_ascii_digit() || *b == b'.') && s.cues.near(bit::MAC, start, 40).is_none() {
+        return None;
+    }
+    Some(s.hit(Kind::MacAddress, start, end, 90))
+}
+
+/// A UUID is never personal data by itself.
+fn uuid(s: &mut Scan<'_>, start: usize) -> Option<usize> {
+    let b = s.b.get(start..start + 36)?;
+    for (k, byte) in b.iter().enumerate() {
+        let ok = if matches!(k, 8 | 13 | 18 | 23) { *byte == b'-' } else { is_hex(*byte) };
+        if !ok {
+            return None;
+        }
+    }
+    (!is_word(s.at(start + 36))).then_some(start + 36)
+}
+
+/// An address that begins with `::`; `at` is the first colon.
+pub(crate) fn ipv6_short(s: &mut Scan<'_>, at: usize) -> Option<usize> {
+    let before = s.before(at);
+    if is_word(before) || before == b':' || !is_hex(s.at(at + 2)) {
+        return None;
+    }
+    ipv6(s, at)
+}
+
+/// Colons and hexadecimal groups from `start` on.
+fn ipv6(s: &mut Scan<'_>, start: usize) -> Option<usize> {
+    if is_word(s.before(start)) {
+        return None;
+    }
+    let run = s.b[start..].iter().take(46).take_while(|b| is_hex(**b) || **b == b':' || **b == b'.').count();
+    let mut end = start + run;
+    while end > start && (s.b[end - 1] == b'.' || s.b[end - 1] == b':' && s.at(end.wrapping_sub(2)) != b':') {
+        end -= 1;
+    }
+    // `ab::cd…` in code: the run has to end where the word does.
+    if is_word(s.at(end)) || run >= 46 {
+        return None;
+    }
+    let text = std::str::from_utf8(&s.b[start..end]).ok()?;
+    let colons = text.bytes().filter(|b| *b == b':').count();
+    if colons < 2 || text.len() < 6 {
+        return None;
+    }
+    let address: std::net::Ipv6Addr = text.parse().ok()?;
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    // Only letters, as in `dead::beef`, may be a name in code.
+    if digits == 0 && colons < 4 {
+        return None;
+    }
+    // `1::2` and the like: too little to be told from code or ratios.
+    if text.len() < 8 && s.cues.near(bit::IP, start, 32).is_none() {
+        return None;
+    }
+    if address.is_unspecified() || address.is_loopback() {
+        return Some(end);
+    }
+    let end = prefix_length(s, end, 128);
+    // The zone of a link-local address.
+    let end = if s.at(end) == b'%' && address.segments()[0] == 0xfe80 {
+        end + 1 + s.b[end + 1..].iter().take(16).take_while(|b| is_alnum(**b)).count()
+    } else {
+        end
+    };
+    Some(s.hit(Kind::IpAddress, start, end, 95))
+}
+
+/// Includes `/24` if it is a prefix length.
+fn prefix_length(s: &Scan<'_>, end: usize, most: u32) -> usize {
+    if s.at(end) != b'/' {
+        return end;
+    }
+    let digits = s.b[end + 1..].iter().take(4).take_while(|b| b.is_ascii_digit()).count();
+    let stop = end + 1 + digits;
+    if !(1..=3).contains(&digits) || is_word(s.at(stop)) || s.at(stop) == b'/' {
+        return end;
+    }
+    let value = s.b[end + 1..stop].iter().fold(0, |n, b| n * 10 + u32::from(b - b'0'));
+    if value <= most { stop } else { end }
+}
+
+/// Four groups of digits with dots; `end` is behind the fourth.
+pub(crate) fn ipv4(s: &mut Scan<'_>, start: usize, octets: [u32; 4], end: usize) -> Option<usize> {
+    if octets.iter().any(|o| *o > 255) {
+        return None;
+    }
+    let before = s.before(start);
+    let next = s.at(end);
+    if is_word(next) || next == b'.' && is_alnum(s.at(end + 1)) || next == b'-' && is_word(s.at(end + 1)) {
+        return Some(end);
+    }
+    // `package-1.2.3.4`, `name_1.2.3.4`, `/1.2.3.4`, `~1.2`, `^1.2`: versions. Not `://1.2.3.4` or `=/`.
+    let glued = matches!(before, b'-' | b'_' | b'.' | b'~' | b'^') && is_word(s.at(start.wrapping_sub(2)))
+        || before == b'/' && is_word(s.at(start.wrapping_sub(2)))
+        || matches!(before, b'~' | b'^' | b'$');
+    if glued {
+        return Some(end);
+    }
+    if octets[0] == 0 || octets == [255; 4] || octets[0] == 127 {
+        return Some(end);
+    }
+    let version = s.cues.prefers(bit::VERSION, bit::IP, start, 44);
+    if version {
+        return Some(end);
+    }
+    let end = prefix_length(s, end, 32);
+    Some(s.hit(Kind::IpAddress, start, end, 95))
+}

@@ -1,0 +1,579 @@
+//! Runs of digits with single separators between them, and which number they are.
+//!
+//! The groups of a run are read once; then every place in it where a number may begin is asked for cards, national numbers,
+//! telephone numbers and the rest, the most certain first.
+
+use crate::pii::entity::Kind;
+use crate::pii::scan::Scan;
+use crate::pii::scan::class::{UNDER, is_word};
+use crate::pii::scan::cue::{Cues, bit};
+
+use super::card::{self, Issuer};
+use super::phone::{DOMESTIC, INTERNATIONAL, START, known_shape};
+use super::{address, ids, net, secret, token};
+
+const MAX_DIGITS: usize = 40;
+const MAX_GROUPS: usize = 12;
+/// How far before a number a cue may end, in bytes.
+pub(crate) const REACH: usize = 48;
+
+#[derive(Clone, Copy, Default)]
+struct Group {
+    start: usize,
+    len: u8,
+    /// Index of its first digit.
+    at: u8,
+    /// What stands before it: a space, `-`, `.`, `/`, `(` or `)`; 0 for the first.
+    separator: u8,
+}
+
+impl Group {
+    fn end(self) -> usize {
+        self.start + usize::from(self.len)
+    }
+}
+
+/// A run of groups of digits.
+struct Chain {
+    digits: [u8; MAX_DIGITS],
+    groups: [Group; MAX_GROUPS],
+    lens: [u8; MAX_GROUPS],
+    n: usize,
+}
+
+impl Chain {
+    /// The digits of the groups `k..m`.
+    fn digits(&self, k: usize, m: usize) -> &[u8] {
+        let from = usize::from(self.groups[k].at);
+        let last = self.groups[m - 1];
+        &self.digits[from..usize::from(last.at + last.len)]
+    }
+
+    /// Whether the separators inside `k..m` are all the same, and which.
+    fn one_separator(&self, k: usize, m: usize) -> Option<u8> {
+        let first = self.groups[k + 1].separator;
+        self.groups[k + 1..m].iter().all(|g| g.separator == first).then_some(first)
+    }
+
+    fn separators_are(&self, k: usize, separators: &[u8]) -> bool {
+        separators.iter().enumerate().all(|(i, sep)| self.groups[k + 1 + i].separator == *sep)
+    }
+}
+
+/// What surrounds the number that may begin at a group.
+struct Place {
+    /// Where it begins: the first digit.
+    start: usize,
+    /// A `+` stands right before it.
+    plus: bool,
+    /// It begins with `(` and the first group ends with `)`.
+    paren: bool,
+    /// It hangs on a word or a number before it.
+    glued: bool,
+    /// Digits that are no number of their own stand before it.
+    inner: bool,
+    /// The cues within reach.
+    recent: Cues,
+}
+
+/// A word of digits stands at `start..end`.
+pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> usize {
+    if flags & UNDER != 0 || end - start > 24 {
+        return end;
+    }
+    let next = s.at(end);
+    if next == b':'
+        && (8..=10).contains(&(end - start))
+        && let Some(to) = secret::telegram(s, start, end)
+    {
+        return to;
+    }
+    if matches!(next, b':' | b'-' | b'.')
+        && let Some(to) = net::address_hex(s, start, end)
+    {
+        return to;
+    }
+    let short = end - start <= 5;
+    if short && !matches!(next, b' ' | b'-' | b'.' | b'/' | b')' | b'(') {
+        if end - start == 5 || s.cues.near(bit::ZIP, start, 24).is_some() {
+            let glued = glued_left(s, start);
+            if !glued && let Some(to) = address::postal(s, start, end) {
+                return to;
+            }
+        }
+        if let Some(to) = address::number_last(s, start, end) {
+            return to;
+        }
+        let first = if next == b',' || next == b'\n' { address::number_first(s, start, end) } else { None };
+        return first.unwrap_or(end);
+    }
+    let chain = gather(s, start, end);
+    walk(s, &chain)
+}
+
+fn gather(s: &Scan<'_>, start: usize, end: usize) -> Chain {
+    let mut chain =
+        Chain { digits: [0; MAX_DIGITS], groups: [Group::default(); MAX_GROUPS], lens: [0; MAX_GROUPS], n: 0 };
+    let (mut from, mut to, mut separator, mut total) = (start, end, 0, 0);
+    loop {
+        for (slot, b) in chain.digits[total..].iter_mut().zip(&s.b[from..to]) {
+            *slot = b - b'0';
+        }
+        chain.groups[chain.n] = Group { start: from, len: (to - from) as u8, at: total as u8, separator };
+        chain.lens[chain.n] = (to - from) as u8;
+        chain.n += 1;
+        total += to - from;
+        if chain.n == MAX_GROUPS {
+            return chain;
+        }
+        let mut j = to + 1;
+        separator = s.at(to);
+        match separator {
+            b' ' => {
+                if s.at(j) == b'(' {
+                    separator = b'(';
+                    j += 1;
+                } else if s.at(j) == b'-' && s.at(j + 1) == b' ' {
+                    separator = b'-';
+                    j += 2;
+                }
+            }
+            b'-' | b'.' | b'/' => {}
+            b'(' => {}
+            b')' => {
+                if matches!(s.at(j), b' ' | b'-' | b'.') {
+                    j += 1;
+                }
+            }
+            _ => return chain,
+        }
+        from = j;
+        while s.at(j).is_ascii_digit() && j - from < MAX_DIGITS {
+            j += 1;
+        }
+        to = j;
+        if to == from || total + (to - from) > MAX_DIGITS || is_word(s.at(to)) && s.at(to) < 0x80 {
+            return chain;
+        }
+    }
+}
+
+fn walk(s: &mut Scan<'_>, c: &Chain) -> usize {
+    let mut k = 0;
+    let mut after_hit = false;
+    while k < c.n {
+        let first = c.groups[k];
+        let free = k == 0 || after_hit || matches!(first.separator, b' ' | b'(');
+        if !free {
+            k += 1;
+            continue;
+        }
+        let place = Place { inner: k > 0 && !after_hit, ..place(s, c, k) };
+        match number(s, c, k, &place) {
+            Some(m) => {
+                after_hit = true;
+                k = m;
+            }
+            None => {
+                after_hit = false;
+                if let Some(to) = lonely(s, c, k, &place) {
+                    if to >= c.groups[c.n - 1].end() {
+                        return to;
+                    }
+                    while k < c.n && c.groups[k].start < to {
+                        k += 1;
+                    }
+                } else {
+                    k += 1;
+                }
+            }
+        }
+    }
+    c.groups[c.n - 1].end()
+}
+
+fn glued_left(s: &Scan<'_>, start: usize) -> bool {
+    let b = s.before(start);
+    match b {
+        b'-' | b'.' | b'/' | b'\'' => start >= 2 && is_word(s.b[start - 2]),
+        b'#' | b'$' | b'_' | b'@' | b'~' | b'^' => true,
+        b',' | b':' => start >= 2 && s.b[start - 2].is_ascii_digit(),
+        _ => false,
+    }
+}
+
+fn place(s: &Scan<'_>, c: &Chain, k: usize) -> Place {
+    let group = c.groups[k];
+    let mut start = group.start;
+    let mut plus = false;
+    let mut paren = false;
+    if s.before(start) == b'(' && (s.at(group.end()) == b')') {
+        paren = true;
+        start -= 1;
+    }
+    let before = s.before(start);
+    if before == b'+' {
+        plus = true;
+        start -= 1;
+    } else if before == b'(' && start >= 2 && s.b[start - 2] == b'+' {
+        plus = true;
+        start -= 2;
+    }
+    let glued = k == 0 && glued_left(s, start);
+    Place { start, plus, paren, glued, inner: false, recent: s.cues.all(start, REACH) }
+}
+
+/// Whether what follows group `m - 1` lets a number end there.
+fn ends(s: &Scan<'_>, c: &Chain, m: usize) -> bool {
+    let end = c.groups[m - 1].end();
+    if m < c.n {
+        return matches!(c.groups[m].separator, b' ' | b'(' | b')');
+    }
+    let (b, next) = (s.at(end), s.at(end + 1));
+    match b {
+        b'-' => !is_word(next),
+        b'.' | b',' | b':' | b'/' => !next.is_ascii_digit(),
+        b'%' | b'@' | b'_' => false,
+        b => !is_word(b) || b >= 0x80,
+    }
+}
+
+/// The number that begins at group `k`: the index of the group behind it.
+fn number(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
+    let lens = &c.lens[k..c.n];
+    if let [1..=3, 1..=3, 1..=3, 1..=3, ..] = lens
+        && c.separators_are(k, b"...")
+    {
+        let octet = |i: usize| c.digits(k + i, k + i + 1).iter().fold(0, |n, d| n * 10 + u32::from(*d));
+        let octets = [octet(0), octet(1), octet(2), octet(3)];
+        let five = lens.len() > 4 && c.groups[k + 4].separator == b'.';
+        let padded = (0..4).any(|i| lens[i] > 1 && c.digits(k + i, k + i + 1)[0] == 0);
+        if !five && !padded && !p.plus && !p.paren {
+            let end = c.groups[k + 3].end();
+            // A prefix length was read as the fifth group.
+            let to = net::ipv4(s, c.groups[k].start, octets, end);
+            return to.map(|to| k + c.groups[k..c.n].iter().take_while(|g| g.start < to).count());
+        }
+    }
+    if let [2, 2, 2, ..] = lens
+        && matches!(c.groups[k + 1].separator, b' ' | b'-')
+        && let Some(to) = token::spaced_nino(s, c.groups[k].start, c.groups[k + 2].end())
+    {
+        return Some(k + c.groups[k..c.n].iter().take_while(|g| g.start < to).count());
+    }
+    if let Some(m) = sort_code(s, c, k, p) {
+        return Some(m);
+    }
+    if lens.len() == 1
+        && let Some(_to) = token::hyphenated(s, c.groups[k].start, c.groups[k].end())
+    {
+        return Some(k + 1);
+    }
+    if let Some(m) = date_shape(c, k)
+        && p.recent & (bit::SORT | bit::BORN) == 0
+    {
+        return Some(m);
+    }
+    if !p.plus {
+        if let Some(m) = social(s, c, k, p) {
+            return Some(m);
+        }
+        if let Some(m) = card(s, c, k, p) {
+            return Some(m);
+        }
+    }
+    let national = if p.plus { None } else { national(s, c, k, p) };
+    let phone = phone(s, c, k, p);
+    match (national, phone) {
+        (Some((kind, m, distance, score)), other) => {
+            if let Some((pm, pd, pscore)) = other
+                && pd < distance
+            {
+                s.hit(Kind::PhoneNumber, p.start, c.groups[pm - 1].end(), pscore);
+                return Some(pm);
+            }
+            s.hit(kind, c.groups[k].start, c.groups[m - 1].end(), score);
+            Some(m)
+        }
+        (None, Some((m, _, score))) => {
+            s.hit(Kind::PhoneNumber, p.start, c.groups[m - 1].end(), score);
+            Some(m)
+        }
+        (None, None) => None,
+    }
+}
+
+/// Dates, and what looks like one.
+fn date_shape(c: &Chain, k: usize) -> Option<usize> {
+    let m = match &c.lens[k..c.n] {
+        [4, 1..=2, 1..=2, ..] | [1..=2, 1..=2, 4, ..] | [2, 2, 2, ..] => k + 3,
+        _ => return None,
+    };
+    let separator = c.one_separator(k, m)?;
+    if !matches!(separator, b'-' | b'.' | b'/') || m < c.n && c.groups[m].separator == separator {
+        return None;
+    }
+    let v = |i: usize| c.digits(k + i, k + i + 1).iter().fold(0_u32, |n, d| n * 10 + u32::from(*d));
+    let (a, b, z) = (v(0), v(1), v(2));
+    let plausible = match c.lens[k] {
+        4 => (1800..=2199).contains(&a) && b <= 12 && z <= 31,
+        _ => (a <= 31 && b <= 31) && (a <= 12 || b <= 12) && (c.lens[k + 2] == 2 || (1800..=2199).contains(&z)),
+    };
+    plausible.then_some(m)
+}
+
+/// British sort codes, next to their cue.
+fn sort_code(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
+    if p.recent & bit::SORT == 0 || s.cues.near(bit::SORT, p.start, 24).is_none() {
+        return None;
+    }
+    let m = match &c.lens[k..c.n] {
+        [2, 2, 2, ..] if matches!(c.one_separator(k, k + 3), Some(b'-' | b' ')) => k + 3,
+        [6, ..] => k + 1,
+        _ => return None,
+    };
+    ends(s, c, m).then(|| {
+        s.hit(Kind::UkSortCode, c.groups[k].start, c.groups[m - 1].end(), 85);
+        m
+    })
+}
+
+/// Social Security numbers and ITINs, by their groups.
+fn social(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
+    let [3, 2, 4, ..] = &c.lens[k..c.n] else { return None };
+    let m = k + 3;
+    let separator = c.one_separator(k, m)?;
+    if !ends(s, c, m) {
+        return None;
+    }
+    let cued = s.cues.prefers(bit::SSN | bit::ITIN | bit::NATIONAL, bit::NEGATIVE | bit::PHONE, p.start, REACH);
+    let refused = p.glued || s.cues.prefers(bit::NEGATIVE, bit::SSN | bit::ITIN, p.start, 24);
+    let sure = separator == b'-' && !refused;
+    if !(cued || sure) || !matches!(separator, b'-' | b' ' | b'.') || p.paren {
+        return None;
+    }
+    let d = c.digits(k, m);
+    let kind = if ids::ssn(d) {
+        Kind::UsSsn
+    } else if ids::itin(d) {
+        Kind::UsItin
+    } else {
+        return None;
+    };
+    s.hit(kind, c.groups[k].start, c.groups[m - 1].end(), if cued { 98 } else { 85 });
+    Some(m)
+}
+
+/// Payment cards, in one run or grouped.
+fn card(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
+    let most = (c.n - k).min(5);
+    for count in (1..=most).rev() {
+        let m = k + count;
+        let d = c.digits(k, m);
+        if !(12..=19).contains(&d.len()) {
+            continue;
+        }
+        if count > 1 && (!card::grouped(&c.lens[k..m]) || !matches!(c.one_separator(k, m), Some(b' ' | b'-' | b'.'))) {
+            continue;
+        }
+        if p.glued && p.recent & bit::CARD == 0 || !ends(s, c, m) && m == c.n {
+            continue;
+        }
+        if m < c.n && matches!(c.groups[m].separator, b'-' | b'.') {
+            continue;
+        }
+        let issuer = card::issuer(d);
+        let against = bit::NEGATIVE | bit::IMEI | bit::NIR | bit::AADHAAR;
+        let cued = s.cues.prefers(bit::CARD, against, p.start, REACH);
+        let sure = match issuer {
+            Issuer::None => false,
+            Issuer::Strong => cued || !s.cues.prefers(against, bit::CARD, p.start, 28),
+            Issuer::Weak => cued,
+        };
+        if sure {
+            let score = if cued { 100 } else { 90 };
+            s.hit(Kind::CreditCard, c.groups[k].start, c.groups[m - 1].end(), score);
+            return Some(m);
+        }
+    }
+    None
+}
+
+/// National numbers: kind, group behind it, distance of the cue, score.
+fn national(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(Kind, usize, usize, u8)> {
+    let cued = p.recent & ids::CUES != 0;
+    let mut best: Option<(Kind, usize, usize, u8)> = None;
+    let most = (c.n - k).min(7);
+    for count in (1..=most).rev() {
+        let m = k + count;
+        let d = c.digits(k, m);
+        if d.len() > 18 || !cued && count == 1 && !matches!(d.len(), 15 | 18) || !ends(s, c, m) {
+            continue;
+        }
+        for spec in ids::with_digits(d.len()) {
+            let shaped =
+                !p.glued && spec.strong.iter().any(|(lens, seps)| &c.lens[k..m] == *lens && c.separators_are(k, seps));
+            let alone = spec.alone && count == 1 && !p.glued && s.cues.near(bit::NEGATIVE, p.start, 24).is_none();
+            let named = if p.recent & spec.cue != 0 { s.cues.near(spec.cue, p.start, REACH) } else { None };
+            let generic = if spec.generic && p.recent & bit::NATIONAL != 0 {
+                s.cues.near(bit::NATIONAL, p.start, REACH).map(|d| d + 8)
+            } else {
+                None
+            };
+            let named = match (named, generic) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+            let distance = match named {
+                Some(distance) if !s.cues.prefers(bit::NEGATIVE, spec.cue | bit::NATIONAL, p.start, REACH) => distance,
+                _ if shaped || alone => 2 * REACH,
+                _ => continue,
+            };
+            if best.is_some_and(|b| b.2 <= distance) || !(spec.check)(d) {
+                continue;
+            }
+            best = Some((spec.kind, m, distance, if distance < 2 * REACH { 95 } else { 80 }));
+        }
+    }
+    best
+}
+
+/// Telephone numbers: group behind it, distance of the cue, score.
+fn phone(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usize, usize, u8)> {
+    let d = c.digits(k, c.n);
+    let cue = bit::PHONE;
+    let others = bit::NEGATIVE | bit::VERSION | bit::CARD | bit::BANK | bit::IMEI;
+    if p.plus {
+        let m = longest(s, c, k, true, 0)?;
+        let count = c.digits(k, m).len();
+        return (count >= 8 || count >= 7 && p.recent & cue != 0).then_some((m, 0, 100));
+    }
+    if d.len() < 7 || p.glued {
+        return None;
+    }
+    let strong = s.cues.prefers(cue, others, p.start, REACH);
+    let weak = !strong && p.recent & ids::CUES == 0 && s.cues.prefers(bit::NUMBER, others, p.start, 40);
+    let distance = if strong { s.cues.near(cue, p.start, REACH).unwrap_or(REACH) } else { 3 * REACH };
+    let refused = s.cues.prefers(bit::NEGATIVE | bit::VERSION, cue | bit::NUMBER, p.start, 24);
+    if d.starts_with(&[0, 0])
+        && (strong || weak || c.n - k >= 3 && !refused)
+        && let Some(m) = longest(s, c, k, true, 2)
+    {
+        return Some((m, distance, 90));
+    }
+    // The North American forms need no cue: they are hardly anything else.
+    if let Some(m) = american(s, c, k, p) {
+        if strong || weak || !refused && !p.inner {
+            return Some((m, distance, if strong { 95 } else { 80 }));
+        }
+        return None;
+    }
+    let m = longest(s, c, k, false, 0)?;
+    let digits = c.digits(k, m);
+    let grouped = m - k > 1;
+    // One dot is a decimal number, and slashes are dates and fractions.
+    if grouped && m - k == 2 && c.groups[k + 1].separator == b'.' && !strong {
+        return None;
+    }
+    let trunk = digits[0] == 0 || p.paren;
+    if strong && (digits.len() >= 8 || grouped || trunk) {
+        return Some((m, distance, 90));
+    }
+    if weak
+        && (digits.len() >= 9 || grouped && digits.len() >= 8)
+        && (grouped || trunk || (9..=11).contains(&digits.len()))
+    {
+        return Some((m, distance, 75));
+    }
+    let local =
+        !p.inner && trunk && grouped && digits.len() >= 9 && !refused && (m == c.n || c.groups[m].separator != b' ');
+    (local && shaped(s, c, k, m, p)).then_some((m, distance, 65))
+}
+
+/// How many groups the longest telephone number from group `k` on has.
+fn longest(s: &Scan<'_>, c: &Chain, k: usize, international: bool, skip: usize) -> Option<usize> {
+    let automaton = if international { INTERNATIONAL } else { DOMESTIC };
+    let mut state = START;
+    let mut best = None;
+    let mut seen = 0;
+    for m in k + 1..=c.n {
+        let group = c.groups[m - 1];
+        let digits = c.digits(m - 1, m);
+        if m > k + 1 && group.separator == b'(' && international && digits == [0] {
+            // `+44 (0)20 …`
+            continue;
+        }
+        for digit in digits {
+            seen += 1;
+            if seen <= skip {
+                continue;
+            }
+            state = automaton.step(state, *digit);
+            if state == 0 {
+                return best;
+            }
+        }
+        if automaton.accepts(state) && ends(s, c, m) {
+            best = Some(m);
+        }
+    }
+    best
+}
+
+/// `(212) 555-0100`, `212-555-0100`, `212.555.0100`, `1-212-555-0100`, `+1` aside.
+fn american(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
+    let (m, first) = match &c.lens[k..c.n] {
+        [3, 3, 4, ..] => (k + 3, k),
+        [1, 3, 3, 4, ..] if c.digits(k, k + 1) == [1] => (k + 4, k + 1),
+        _ => return None,
+    };
+    let last = c.groups[m - 1].separator;
+    let middle = c.groups[m - 2].separator;
+    let spaced = middle == b' ' && last == b' ' && !p.paren;
+    if spaced && p.recent & (bit::PHONE | bit::NUMBER) == 0
+        || !matches!(last, b'-' | b'.' | b' ')
+        || middle == b'/'
+        || !ends(s, c, m)
+    {
+        return None;
+    }
+    if middle != last && middle != b')' && !(middle == b' ' && last == b'-') {
+        return None;
+    }
+    let mut digits = [1; 11];
+    digits[1..].copy_from_slice(c.digits(first, m));
+    INTERNATIONAL.matches(&digits).then_some(m)
+}
+
+/// Whether the groups `k..m` are how some country writes its numbers.
+fn shaped(s: &Scan<'_>, c: &Chain, k: usize, m: usize, p: &Place) -> bool {
+    let end = c.groups[m - 1].end();
+    let mut shape = [0; 32];
+    let Some(text) = s.b.get(p.start..end).filter(|t| t.len() <= 32) else { return false };
+    for (slot, b) in shape.iter_mut().zip(text) {
+        *slot = if b.is_ascii_digit() { b'd' } else { *b };
+    }
+    k < m && known_shape(&shape[..text.len()])
+}
+
+/// A group that is no number of its own: a house number or a postcode.
+fn lonely(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
+    let group = c.groups[k];
+    if p.plus || group.len > 8 {
+        return None;
+    }
+    if !p.glued
+        && let Some(to) = address::postal(s, group.start, group.end())
+    {
+        return Some(to);
+    }
+    if group.len <= 5 {
+        if let Some(to) = address::number_last(s, group.start, group.end()) {
+            return Some(to);
+        }
+        if !p.glued {
+            return address::number_first(s, group.start, group.end());
+        }
+    }
+    None
+}

@@ -1,0 +1,440 @@
+//! Passwords, tokens and keys next to a word that says so.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+use crate::pii::entity::Kind;
+use crate::pii::scan::Scan;
+use crate::pii::scan::class::{is_alnum, is_hex, is_word};
+use crate::pii::scan::cue::{Cues, bit};
+
+use super::secret::run;
+
+/// Longer values are masked up to here; a secret that long has a prefix or a frame of its own.
+const VALUE_MAX: usize = 4096;
+
+/// How the value hangs on its cue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Link {
+    /// `password=`, `"token": "`, `--secret `.
+    Assigned,
+    /// `the password is`.
+    Is,
+    /// Only a space.
+    Bare,
+}
+
+/// Where the value behind a cue that ends at `end` begins, and the quote it stands in.
+fn link(s: &Scan<'_>, end: usize) -> Option<(usize, Link, u8)> {
+    let mut i = end;
+    // The closing quote of a key, the bracket of an index.
+    while matches!(s.at(i), b'"' | b'\'' | b'`' | b']' | b'*') && i < end + 3 {
+        i += 1;
+    }
+    let closed = i > end;
+    let mut j = i;
+    while matches!(s.at(j), b' ' | b'\t') && j < i + 6 {
+        j += 1;
+    }
+    let mut how = match s.at(j) {
+        b':' | b'=' => {
+            j += 1;
+            while matches!(s.at(j), b'=' | b'>' | b':') && j < i + 9 {
+                j += 1;
+            }
+            Link::Assigned
+        }
+        b'-' if s.at(j + 1) == b'>' => {
+            j += 2;
+            Link::Assigned
+        }
+        0xef if s.starts(j, "：".as_bytes()) => {
+            j += 3;
+            Link::Assigned
+        }
+        _ if j > i => Link::Bare,
+        b'>' => {
+            j += 1;
+            Link::Assigned
+        }
+        _ => return None,
+    };
+    let from = j;
+    while matches!(s.at(j), b' ' | b'\t') && j < from + 8 {
+        j += 1;
+    }
+    if how == Link::Bare {
+        let len = s.b[j..].iter().take(8).take_while(|b| is_word(**b)).count();
+        let word = &s.b[j..j + len];
+        const IS: [&[u8]; 16] = [
+            b"is",
+            b"was",
+            b"ist",
+            b"es",
+            b"est",
+            b"are",
+            b"lautet",
+            "è".as_bytes(),
+            "é".as_bytes(),
+            b"to",
+            b"set",
+            b"jest",
+            b"for",
+            b"now",
+            "은".as_bytes(),
+            "は".as_bytes(),
+        ];
+        if IS.iter().any(|w| w.eq_ignore_ascii_case(word)) && matches!(s.at(j + len), b' ' | b':') {
+            j += len + 1;
+            while matches!(s.at(j), b' ' | b':') && j < from + 16 {
+                j += 1;
+            }
+            how = Link::Is;
+        } else if closed {
+            return None;
+        }
+    }
+    // `=\n  value` does not count, but a quote does.
+    let quote = match s.at(j) {
+        q @ (b'"' | b'\'' | b'`') => {
+            j += 1;
+            q
+        }
+        _ => 0,
+    };
+    Some((j, how, quote))
+}
+
+/// Where a value that begins at `from` ends.
+fn extent(s: &mut Scan<'_>, from: usize, quote: u8) -> usize {
+    if quote != 0 {
+        let end = run(s, from, VALUE_MAX, |b| b != quote && b != b'\n' && b != b'\r');
+        if s.at(end) == quote {
+            return end;
+        }
+    }
+    let mut end = run(s, from, VALUE_MAX, |b| {
+        !matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\') && b != 0
+    });
+    // The next parameter of a query.
+    let mut k = from;
+    while k < end {
+        if s.b[k] == b'&' || s.b[k] == b';' || s.b[k] == b',' {
+            let name =
+                s.b[k + 1..end].iter().take(24).take_while(|b| is_alnum(**b) || matches!(b, b'_' | b'-')).count();
+            if name > 0 && matches!(s.at(k + 1 + name), b'=' | b':') {
+                end = k;
+                break;
+            }
+        }
+        k += 1;
+    }
+    while end > from && matches!(s.b[end - 1], b',' | b';' | b'.' | b')' | b']' | b'}' | b':' | b'?') {
+        end -= 1;
+    }
+    end
+}
+
+/// A value that stands for one that is not there.
+fn placeholder(value: &[u8]) -> bool {
+    const WORDS: [&str; 40] = [
+        "null",
+        "none",
+        "nil",
+        "true",
+        "false",
+        "undefined",
+        "required",
+        "optional",
+        "string",
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "changed",
+        "reset",
+        "expired",
+        "invalid",
+        "missing",
+        "wrong",
+        "incorrect",
+        "redacted",
+        "hidden",
+        "empty",
+        "here",
+        "yes",
+        "no",
+        "n/a",
+        "na",
+        "text",
+        "value",
+        "str",
+        "bytes",
+        "not",
+        "must",
+        "should",
+        "the",
+        "your",
+        "a",
+        "an",
+        "and",
+    ];
+    let masked = value.iter().all(|b| matches!(b, b'*' | b'x' | b'X' | b'.' | b'-' | b'_' | b'#'))
+        || value.iter().all(|b| *b == 0xe2 || *b == 0x80 || *b == 0xa2);
+    let variable = value.starts_with(b"${")
+        || value.starts_with(b"$(")
+        || value.starts_with(b"{{")
+        || value.starts_with(b"<")
+        || value.starts_with(b"%(")
+        || value.starts_with(b"process.env")
+        || value.starts_with(b"os.environ");
+    masked || variable || WORDS.iter().any(|w| w.as_bytes().eq_ignore_ascii_case(value))
+}
+
+/// The classes of bytes in a value.
+#[derive(Default)]
+struct Look {
+    digits: usize,
+    upper: usize,
+    lower: usize,
+    other: usize,
+    high: usize,
+    distinct: u32,
+    /// A change of case inside, other than one capital at the start.
+    humps: bool,
+}
+
+fn look(value: &[u8]) -> Look {
+    let mut l = Look::default();
+    let mut set = 0_u128;
+    for (i, b) in value.iter().enumerate() {
+        match b {
+            b'0'..=b'9' => l.digits += 1,
+            b'A'..=b'Z' => {
+                l.upper += 1;
+                l.humps |= i > 0 && value[i - 1].is_ascii_lowercase();
+            }
+            b'a'..=b'z' => l.lower += 1,
+            0x80.. => l.high += 1,
+            _ => l.other += 1,
+        }
+        set |= 1 << (b & 127);
+    }
+    l.distinct = set.count_ones();
+    l
+}
+
+/// Whether it cannot be a word of prose.
+fn random(value: &[u8]) -> bool {
+    let l = look(value);
+    let inner = value[1..value.len().saturating_sub(1).max(1)]
+        .iter()
+        .any(|b| !is_word(*b) && !matches!(b, b'-' | b'\'' | b'.' | b'/' | b','));
+    let letters = l.lower + l.upper > 0;
+    letters && (l.digits > 0 || inner) || l.humps && l.lower > 0
+}
+
+/// Whether it looks drawn at random: long, of several classes, few repeats.
+fn entropic(value: &[u8], least: usize) -> bool {
+    let l = look(value);
+    let classes = [l.digits, l.upper, l.lower, l.other].iter().filter(|n| **n > 0).count();
+    let charset = value.iter().all(|b| {
+        is_alnum(*b)
+            || matches!(
+                b,
+                b'-' | b'_'
+                    | b'.'
+                    | b'+'
+                    | b'/'
+                    | b'='
+                    | b'~'
+                    | b'!'
+                    | b'$'
+                    | b'%'
+                    | b'*'
+                    | b'&'
+                    | b'#'
+                    | b'@'
+                    | b'^'
+                    | b':'
+            )
+    });
+    let distinct = l.distinct as usize >= (value.len() / 3).clamp(6, 14);
+    value.len() >= least
+        && charset
+        && l.digits > 0
+        && (classes >= 3 || classes == 2 && value.len() >= 20 && l.lower + l.upper > 0)
+        && distinct
+}
+
+fn all_hex(value: &[u8]) -> bool {
+    value.iter().all(|b| is_hex(*b))
+}
+
+fn uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { is_hex(*b) })
+}
+
+/// A cue stands at `start..end`: the value behind it, if that is a secret.
+pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> Option<usize> {
+    let (from, how, quote) = link(s, end)?;
+    if s.at(from) == b'[' && super::mask_at(s, from).is_some() {
+        return None;
+    }
+    if bits & bit::BEARER != 0 {
+        return bearer(s, from, how);
+    }
+    if bits & bit::BASIC != 0 {
+        return basic(s, from);
+    }
+    let to = extent(s, from, quote);
+    judge(s, start, from, to, how, quote, bits)
+}
+
+fn judge(s: &mut Scan<'_>, start: usize, from: usize, to: usize, how: Link, quote: u8, bits: Cues) -> Option<usize> {
+    let value = &s.b[from..to];
+    if value.len() < 4 || placeholder(value) || value.windows(3).any(|w| w == b"://") {
+        return None;
+    }
+    // A secret with a name of its own is found under it.
+    if value.starts_with(b"eyJ") || value.starts_with(b"-----") {
+        return None;
+    }
+    let kind = verdict(s, start, value, how, quote, to, bits)?;
+    Some(s.hit(kind, from, to, if how == Link::Assigned { 90 } else { 75 }))
+}
+
+fn verdict(s: &Scan<'_>, start: usize, value: &[u8], how: Link, quote: u8, to: usize, bits: Cues) -> Option<Kind> {
+    if bits & bit::PASSWORD != 0 {
+        let ok = match how {
+            Link::Assigned => {
+                let l = look(value);
+                let word = l.digits == 0 && l.other == 0 && !l.humps;
+                // `Password: must be …` is prose.
+                let goes_on = s.at(to) == b' ' && s.at(to + 1).is_ascii_lowercase() && !prose_end(s, to);
+                let sentence = word && quote == 0 && goes_on;
+                !sentence && !code_like(value)
+            }
+            Link::Is | Link::Bare => {
+                value.len() >= 6
+                    && random(value)
+                    && !prose(value)
+                    && (how == Link::Is || look(value).digits > 0)
+                    && !code_like(value)
+            }
+        };
+        return ok.then_some(Kind::Password);
+    }
+    let near = s.cues.all(start, 24);
+    let aws = value.len() == 40
+        && value.iter().all(|b| is_alnum(*b) || matches!(b, b'/' | b'+'))
+        && !all_hex(value)
+        && entropic(value, 40);
+    if uuid(value) || !aws && code_like(value) {
+        return None;
+    }
+    if bits & bit::SECRET != 0 || bits & bit::KEY != 0 && near & bit::STRENGTHENS != 0 && near & bit::HARMLESS == 0 {
+        if aws && (near & bit::AWS != 0 || how != Link::Assigned || bits & bit::SECRET != 0) {
+            return Some(Kind::AwsSecret);
+        }
+        if value.len() == 88 && value.ends_with(b"==") && entropic(value, 88) {
+            return Some(Kind::Azure);
+        }
+        let ok = match how {
+            Link::Assigned => {
+                entropic(value, 12)
+                    || all_hex(value) && value.len() >= 24 && value.iter().any(u8::is_ascii_digit)
+                    || quote != 0 && value.len() >= 8 && strong_mix(value)
+            }
+            Link::Is | Link::Bare => {
+                entropic(value, 16) && strong_mix(value) || all_hex(value) && value.len() >= 32 && how == Link::Is
+            }
+        };
+        return ok.then_some(Kind::HighEntropy);
+    }
+    let harmless = near & bit::HARMLESS != 0;
+    (how == Link::Assigned && !harmless && !all_hex(value) && entropic(value, 24) && strong_mix(value))
+        .then_some(Kind::HighEntropy)
+}
+
+/// A sentence does not go on behind the value: the word after it ends with a `=` or `:`.
+fn prose_end(s: &Scan<'_>, to: usize) -> bool {
+    let len = s.b[to + 1..].iter().take(32).take_while(|b| is_word(**b) || **b == b'-').count();
+    matches!(s.at(to + 1 + len), b'=' | b':')
+}
+
+/// Capitals, small letters and digits.
+fn strong_mix(value: &[u8]) -> bool {
+    let l = look(value);
+    l.digits > 0
+        && (l.upper > 0 && l.lower > 0
+            || l.lower + l.upper >= 6 && l.other > 0
+            || l.digits >= 4 && l.lower + l.upper >= 6)
+}
+
+/// Ordinary words with a hyphen, a version, a file name.
+fn prose(value: &[u8]) -> bool {
+    let l = look(value);
+    l.digits == 0
+        && l.upper <= 1
+        && value.iter().all(|b| {
+            b.is_ascii_alphabetic() || matches!(b, b'-' | b'\'' | b'/' | b'.' | b',' | b')' | b'(' | b':' | b'?' | b'!')
+        })
+}
+
+/// `getPassword()`, `user.password`, `self._token`: a piece of a program.
+fn code_like(value: &[u8]) -> bool {
+    let call = value.ends_with(b"(") || value.windows(2).any(|w| w == b"()" || w == b"->");
+    let path = value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'_'))
+        && value.contains(&b'.')
+        && !value.iter().any(u8::is_ascii_digit);
+    call || path
+        || value.starts_with(b"[") && value.ends_with(b"]")
+        || value.starts_with(b"/") && value.iter().filter(|b| **b == b'/').count() > 1
+}
+
+/// RFC 6750.
+fn bearer(s: &mut Scan<'_>, from: usize, how: Link) -> Option<usize> {
+    let to = run(s, from, VALUE_MAX, |b| is_alnum(b) || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'='));
+    let value = s.b[from..to].strip_suffix(b".").unwrap_or(&s.b[from..to]);
+    let to = from + value.len();
+    if value.starts_with(b"eyJ") || how == Link::Is {
+        return None;
+    }
+    (value.len() >= 16 && random(value) || value.len() >= 32 && all_hex(value))
+        .then(|| s.hit(Kind::BearerToken, from, to, 90))
+}
+
+/// RFC 7617: base64 of `name:password`.
+fn basic(s: &mut Scan<'_>, from: usize) -> Option<usize> {
+    let to = run(s, from, VALUE_MAX, |b| is_alnum(b) || matches!(b, b'+' | b'/' | b'='));
+    let value = &s.b[from..to];
+    let body = &value[..value.iter().rposition(|b| *b != b'=').map_or(0, |k| k + 1)];
+    if body.len() < 6 || body.len() > 1024 {
+        return None;
+    }
+    let decoded = STANDARD_NO_PAD.decode(body).ok()?;
+    let ok = decoded.contains(&b':') && decoded.iter().all(|b| *b >= 0x20 && *b != 0x7f);
+    ok.then(|| s.hit(Kind::BasicAuth, from, to, 95))
+}
+
+/// The whole text is the value of a key that is such a cue.
+pub(crate) fn whole(s: &mut Scan<'_>, bits: Cues) -> Option<usize> {
+    let n = s.b.len();
+    if n < 4 || s.b[0] == b'[' && super::mask_at(s, 0) == Some(n) {
+        return None;
+    }
+    if bits & (bit::PASSWORD | bit::SECRET) == 0 {
+        return None;
+    }
+    let spaced = s.b.contains(&b' ');
+    if bits & bit::PASSWORD == 0 && spaced {
+        return None;
+    }
+    // A sentence about passwords under a key that has the word in it.
+    if spaced && s.b.iter().filter(|b| **b == b' ').count() > 5 {
+        return None;
+    }
+    judge(s, 0, 0, n, Link::Assigned, b'"', bits)
+}

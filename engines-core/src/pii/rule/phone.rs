@@ -1,0 +1,56 @@
+//! Telephone numbers, by automata derived from libphonenumber's metadata (`data/derive.py`).
+
+use std::sync::LazyLock;
+
+static E164: &[u8] = include_bytes!("../data/phone_e164.bin");
+static NATIONAL: &[u8] = include_bytes!("../data/phone_national.bin");
+/// How national numbers are written, sorted.
+static SHAPES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let mut all: Vec<&str> = include_str!("../data/phone_shapes.txt").lines().collect();
+    all.sort_unstable();
+    all
+});
+
+/// One automaton over digits.
+#[derive(Clone, Copy)]
+pub(crate) struct Automaton(&'static [u8]);
+
+/// Numbers with their country calling code, without the `+`.
+pub(crate) const INTERNATIONAL: Automaton = Automaton(E164);
+/// Numbers as dialled inside their country, with the trunk prefix where there is one.
+pub(crate) const DOMESTIC: Automaton = Automaton(NATIONAL);
+
+/// The state every automaton starts in.
+pub(crate) const START: u16 = 1;
+
+impl Automaton {
+    fn entry(self, index: usize) -> u16 {
+        match self.0.get(2 * index..2 * index + 2) {
+            Some(&[low, high]) => u16::from_le_bytes([low, high]),
+            _ => 0,
+        }
+    }
+
+    /// The state after one more digit; 0 when no number goes on like that.
+    #[inline]
+    pub(crate) fn step(self, state: u16, digit: u8) -> u16 {
+        self.entry(usize::from(state) * 10 + usize::from(digit)) & 0x7fff
+    }
+
+    /// Whether a whole number has been read.
+    #[inline]
+    pub(crate) fn accepts(self, state: u16) -> bool {
+        state != 0 && self.entry(usize::from(state) * 10) & 0x8000 != 0
+    }
+
+    /// Whether these digits are one whole number.
+    pub(crate) fn matches(self, digits: &[u8]) -> bool {
+        let end = digits.iter().fold(START, |state, d| if state == 0 { 0 } else { self.step(state, *d) });
+        self.accepts(end)
+    }
+}
+
+/// Whether a number written like that is one: every digit stands as `d`.
+pub(crate) fn known_shape(shape: &[u8]) -> bool {
+    std::str::from_utf8(shape).is_ok_and(|s| SHAPES.binary_search(&s).is_ok())
+}

@@ -1,0 +1,301 @@
+//! Secrets that say themselves what they are, by a prefix their issuer gives them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::pii::entity::Kind;
+use crate::pii::scan::Scan;
+use crate::pii::scan::class::{is_alnum, is_word};
+use crate::pii::scan::cue::bit;
+
+/// What the part behind a prefix is made of.
+#[derive(Clone, Copy)]
+enum Set {
+    /// Letters and digits.
+    Alnum,
+    /// And `-`, `_`.
+    Url,
+    /// And `-`, `_`, `.`.
+    Dotted,
+    /// Capitals and digits.
+    Upper,
+    Hex,
+    /// Base64 with `+`, `/`, `=`.
+    Base64,
+}
+
+impl Set {
+    fn has(self, b: u8) -> bool {
+        match self {
+            Self::Alnum => is_alnum(b),
+            Self::Url => is_alnum(b) || b == b'-' || b == b'_',
+            Self::Dotted => is_alnum(b) || matches!(b, b'-' | b'_' | b'.'),
+            Self::Upper => b.is_ascii_uppercase() || b.is_ascii_digit(),
+            Self::Hex => b.is_ascii_hexdigit(),
+            Self::Base64 => is_alnum(b) || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_'),
+        }
+    }
+}
+
+struct Prefix {
+    text: &'static str,
+    kind: Kind,
+    set: Set,
+    least: usize,
+    most: usize,
+}
+
+const fn p(text: &'static str, kind: Kind, set: Set, least: usize, most: usize) -> Prefix {
+    Prefix { text, kind, set, least, most }
+}
+
+/// Sorted by the first two bytes; a longer prefix stands before a shorter one of the same beginning.
+const PREFIXES: &[Prefix] = &[
+    p("A3T", Kind::Aws, Set::Upper, 17, 17),
+    p("ABIA", Kind::Aws, Set::Upper, 16, 16),
+    p("ACCA", Kind::Aws, Set::Upper, 16, 16),
+    p("AGE-SECRET-KEY-1", Kind::PrivateKey, Set::Upper, 58, 58),
+    p("AIza", Kind::Gcp, Set::Url, 35, 35),
+    p("AKIA", Kind::Aws, Set::Upper, 16, 16),
+    p("ASIA", Kind::Aws, Set::Upper, 16, 16),
+    p("ATATT3", Kind::OtherToken, Set::Base64, 40, 300),
+    p("ATCTT3", Kind::OtherToken, Set::Base64, 40, 300),
+    p("EAAC", Kind::OtherToken, Set::Alnum, 60, 400),
+    p("EAAAE", Kind::OtherToken, Set::Url, 50, 80),
+    p("GOCSPX-", Kind::Gcp, Set::Url, 24, 40),
+    p("GR1348941", Kind::GitLab, Set::Url, 20, 30),
+    p("NRAK-", Kind::OtherToken, Set::Alnum, 27, 27),
+    p("PMAK-", Kind::OtherToken, Set::Url, 50, 70),
+    p("SG.", Kind::SendGrid, Set::Dotted, 60, 70),
+    p("SK", Kind::Twilio, Set::Hex, 32, 32),
+    p("api_org_", Kind::HuggingFace, Set::Alnum, 30, 40),
+    p("dapi", Kind::OtherToken, Set::Hex, 32, 32),
+    p("dckr_pat_", Kind::OtherToken, Set::Url, 20, 40),
+    p("dckr_oat_", Kind::OtherToken, Set::Url, 20, 60),
+    p("dop_v1_", Kind::OtherToken, Set::Hex, 64, 64),
+    p("doo_v1_", Kind::OtherToken, Set::Hex, 64, 64),
+    p("dor_v1_", Kind::OtherToken, Set::Hex, 64, 64),
+    p("dp.pt.", Kind::OtherToken, Set::Alnum, 40, 50),
+    p("figd_", Kind::OtherToken, Set::Url, 30, 60),
+    p("ghp_", Kind::GitHub, Set::Alnum, 36, 255),
+    p("gho_", Kind::GitHub, Set::Alnum, 36, 255),
+    p("ghu_", Kind::GitHub, Set::Alnum, 36, 255),
+    p("ghs_", Kind::GitHub, Set::Alnum, 36, 255),
+    p("ghr_", Kind::GitHub, Set::Alnum, 36, 255),
+    p("github_pat_", Kind::GitHub, Set::Url, 22, 255),
+    p("glpat-", Kind::GitLab, Set::Dotted, 20, 64),
+    p("gldt-", Kind::GitLab, Set::Url, 20, 64),
+    p("glrt-", Kind::GitLab, Set::Dotted, 20, 64),
+    p("glptt-", Kind::GitLab, Set::Url, 20, 64),
+    p("glcbt-", Kind::GitLab, Set::Url, 20, 64),
+    p("glft-", Kind::GitLab, Set::Url, 20, 64),
+    p("glsoat-", Kind::GitLab, Set::Url, 20, 64),
+    p("glimt-", Kind::GitLab, Set::Url, 20, 64),
+    p("glagent-", Kind::GitLab, Set::Url, 20, 64),
+    p("glsa_", Kind::OtherToken, Set::Url, 32, 64),
+    p("glc_", Kind::OtherToken, Set::Base64, 32, 400),
+    p("gsk_", Kind::OtherToken, Set::Alnum, 40, 64),
+    p("hf_", Kind::HuggingFace, Set::Alnum, 30, 40),
+    p("hvs.", Kind::OtherToken, Set::Url, 24, 200),
+    p("hvb.", Kind::OtherToken, Set::Url, 60, 300),
+    p("lin_api_", Kind::OtherToken, Set::Alnum, 32, 64),
+    p("lsv2_pt_", Kind::OtherToken, Set::Url, 32, 64),
+    p("lsv2_sk_", Kind::OtherToken, Set::Url, 32, 64),
+    p("npm_", Kind::Npm, Set::Alnum, 36, 36),
+    p("ntn_", Kind::OtherToken, Set::Alnum, 40, 60),
+    p("nvapi-", Kind::OtherToken, Set::Url, 40, 80),
+    p("pplx-", Kind::OtherToken, Set::Alnum, 40, 64),
+    p("pscale_tkn_", Kind::OtherToken, Set::Dotted, 32, 64),
+    p("pscale_pw_", Kind::OtherToken, Set::Dotted, 32, 64),
+    p("pypi-", Kind::PyPi, Set::Url, 50, 400),
+    p("r8_", Kind::OtherToken, Set::Alnum, 37, 40),
+    p("rk_live_", Kind::Stripe, Set::Alnum, 16, 247),
+    p("rk_test_", Kind::Stripe, Set::Alnum, 16, 247),
+    p("rubygems_", Kind::OtherToken, Set::Hex, 48, 48),
+    p("sbp_", Kind::OtherToken, Set::Hex, 40, 40),
+    p("secret_", Kind::OtherToken, Set::Alnum, 43, 43),
+    p("shpat_", Kind::Shopify, Set::Hex, 32, 32),
+    p("shpca_", Kind::Shopify, Set::Hex, 32, 32),
+    p("shppa_", Kind::Shopify, Set::Hex, 32, 32),
+    p("shpss_", Kind::Shopify, Set::Hex, 32, 32),
+    p("sk-ant-", Kind::Anthropic, Set::Url, 32, 160),
+    p("sk-proj-", Kind::OpenAi, Set::Url, 32, 200),
+    p("sk-svcacct-", Kind::OpenAi, Set::Url, 32, 200),
+    p("sk-admin-", Kind::OpenAi, Set::Url, 32, 200),
+    p("sk-None-", Kind::OpenAi, Set::Url, 32, 200),
+    p("sk-or-v1-", Kind::OtherToken, Set::Hex, 64, 64),
+    p("sk-lf-", Kind::OtherToken, Set::Url, 30, 50),
+    p("sk-", Kind::OpenAi, Set::Alnum, 32, 64),
+    p("sk_live_", Kind::Stripe, Set::Alnum, 16, 247),
+    p("sk_test_", Kind::Stripe, Set::Alnum, 16, 247),
+    p("sntrys_", Kind::OtherToken, Set::Base64, 40, 300),
+    p("sntryu_", Kind::OtherToken, Set::Hex, 64, 64),
+    p("sq0atp-", Kind::OtherToken, Set::Url, 22, 22),
+    p("sq0csp-", Kind::OtherToken, Set::Url, 43, 43),
+    p("tvly-", Kind::OtherToken, Set::Url, 24, 64),
+    p("vercel_", Kind::OtherToken, Set::Alnum, 20, 40),
+    p("whsec_", Kind::Stripe, Set::Base64, 24, 80),
+    p("xai-", Kind::OtherToken, Set::Alnum, 60, 100),
+    p("xapp-", Kind::Slack, Set::Url, 40, 160),
+    p("xoxb-", Kind::Slack, Set::Url, 16, 160),
+    p("xoxp-", Kind::Slack, Set::Url, 16, 160),
+    p("xoxa-", Kind::Slack, Set::Url, 16, 160),
+    p("xoxr-", Kind::Slack, Set::Url, 16, 160),
+    p("xoxs-", Kind::Slack, Set::Url, 16, 160),
+    p("xoxc-", Kind::Slack, Set::Url, 16, 160),
+    p("xoxd-", Kind::Slack, Set::Base64, 16, 300),
+    p("xoxe", Kind::Slack, Set::Dotted, 40, 300),
+    p("ya29.", Kind::Gcp, Set::Url, 20, 400),
+];
+
+/// For a first byte, which second bytes some prefix has.
+const SECOND: [u128; 128] = {
+    let mut table = [0; 128];
+    let mut i = 0;
+    while i < PREFIXES.len() {
+        let text = PREFIXES[i].text.as_bytes();
+        table[text[0] as usize] |= 1 << text[1];
+        i += 1;
+    }
+    table[b'e' as usize] |= 1 << b'y';
+    table[b'h' as usize] |= 1 << b'o';
+    table[b'M' as usize] |= 1 << b'T' | 1 << b'j' | 1 << b'z' | 1 << b'D';
+    table[b'N' as usize] |= 1 << b'T' | 1 << b'j' | 1 << b'z' | 1 << b'D';
+    table[b'O' as usize] |= 1 << b'T' | 1 << b'D';
+    table[b'A' as usize] |= 1 << b'C';
+    table
+};
+
+/// A word stands at `start..end`: a secret if it begins like one.
+#[inline]
+pub(crate) fn prefixed(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    let (a, b) = (s.b[start], s.at(start + 1));
+    if a >= 0x80 || b >= 0x80 || SECOND[usize::from(a)] & (1 << b) == 0 {
+        return None;
+    }
+    begins(s, start, end)
+}
+
+fn begins(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    let first = s.b[start];
+    if first == b'e' && s.starts(start, b"eyJ") {
+        return jwt(s, start);
+    }
+    if first == b'h' && s.starts(start, b"hooks") {
+        return webhook(s, start);
+    }
+    if matches!(first, b'M' | b'N' | b'O') && end - start >= 20 && s.at(end) == b'.' {
+        return discord(s, start, end);
+    }
+    if s.starts(start, b"AC")
+        && end - start == 34
+        && s.cues.near(bit::TWILIO, start, 48).is_some()
+        && s.b[start + 2..end].iter().all(u8::is_ascii_hexdigit)
+    {
+        return Some(s.hit(Kind::Twilio, start, end, 80));
+    }
+    for prefix in PREFIXES.iter().filter(|p| p.text.as_bytes()[0] == first) {
+        if !s.starts(start, prefix.text.as_bytes()) {
+            continue;
+        }
+        let body = start + prefix.text.len();
+        let mut i = run(s, body, prefix.most + 1, |b| prefix.set.has(b));
+        let fixed = prefix.least == prefix.most && i - body == prefix.most;
+        while !fixed && i > body && matches!(s.b[i - 1], b'.' | b'-') {
+            i -= 1;
+        }
+        let len = i - body;
+        let made_up = matches!(prefix.set, Set::Upper) || mixed(&s.b[body..i]);
+        if len < prefix.least || len > prefix.most || is_word(s.at(i)) || !made_up {
+            continue;
+        }
+        return Some(s.hit(prefix.kind, start, i, 98));
+    }
+    None
+}
+
+/// A made-up word after a prefix has digits or changes case; `sk-learn-contributors-and-friends-…` does not.
+fn mixed(body: &[u8]) -> bool {
+    let digits = body.iter().any(u8::is_ascii_digit);
+    let upper = body.iter().any(u8::is_ascii_uppercase);
+    let lower = body.iter().any(u8::is_ascii_lowercase);
+    let distinct = body.iter().fold(0_u128, |set, b| set | 1 << (b & 127)).count_ones();
+    (digits || upper && lower) && distinct >= 6.min(body.len() as u32)
+}
+
+/// Where a run of such bytes ends, at most `most` bytes on; says that it starves if the text ends first.
+pub(crate) fn run(s: &mut Scan<'_>, from: usize, most: usize, has: impl Fn(u8) -> bool) -> usize {
+    let stop = s.b.len().min(from + most);
+    let mut i = from;
+    while i < stop && has(s.b[i]) {
+        i += 1;
+    }
+    if i == s.b.len() && !s.last {
+        s.starved = true;
+    }
+    i
+}
+
+const JWT_MAX: usize = 16 * 1024;
+
+/// JSON web tokens (RFC 7519): three parts, the first of which is a JSON object; also encrypted ones with five.
+fn jwt(s: &mut Scan<'_>, start: usize) -> Option<usize> {
+    let url = |b: u8| Set::Url.has(b);
+    let header = run(s, start, 2048, url);
+    let text = &s.b[start..header];
+    if text.len() < 16 || s.at(header) != b'.' {
+        return None;
+    }
+    // Whole groups of four decode on their own.
+    let head = URL_SAFE_NO_PAD.decode(text.get(..16)?).ok()?;
+    if !head.starts_with(b"{\"") {
+        return None;
+    }
+    let mut i = header;
+    let mut parts = 1;
+    while s.at(i) == b'.' && parts < 5 {
+        let to = run(s, i + 1, JWT_MAX, url);
+        if to == i + 1 && parts < 2 {
+            break;
+        }
+        i = to;
+        parts += 1;
+    }
+    // Unsigned tokens end with a dot.
+    (parts >= 3).then(|| s.hit(Kind::Jwt, start, i, 100))
+}
+
+/// Discord bot tokens: the id in base64, a time, a signature.
+fn discord(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    let id = s.b.get(start..start + 24.min(end - start))?;
+    let decoded = URL_SAFE_NO_PAD.decode(&id[..id.len() / 4 * 4]).ok()?;
+    if !decoded.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let time = run(s, end + 1, 8, |b| Set::Url.has(b));
+    if time - end - 1 != 6 || s.at(time) != b'.' {
+        return None;
+    }
+    let to = run(s, time + 1, 48, |b| Set::Url.has(b));
+    (to - time > 26).then(|| s.hit(Kind::Discord, start, to, 98))
+}
+
+/// `hooks.slack.com/services/…`: whoever has the path can post.
+fn webhook(s: &mut Scan<'_>, start: usize) -> Option<usize> {
+    let path = b"hooks.slack.com/services/";
+    if !s.starts(start, path) {
+        return None;
+    }
+    let from = start + path.len();
+    let to = run(s, from, 100, |b| is_alnum(b) || b == b'/');
+    (to - from >= 30).then(|| s.hit(Kind::Slack, from, to, 98))
+}
+
+/// Telegram bot tokens: an id of 8 to 10 digits at `start..end`, a colon, 35 characters.
+pub(crate) fn telegram(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    if s.at(end) != b':' || s.at(end + 1) != b'A' {
+        return None;
+    }
+    let to = run(s, end + 1, 36, |b| Set::Url.has(b));
+    (to - end - 1 == 35 && mixed(&s.b[end + 1..to])).then(|| s.hit(Kind::Telegram, start, to, 95))
+}

@@ -1,0 +1,463 @@
+//! Words of letters and digits: identifiers with letters in them, postcodes, wallets, bank accounts.
+
+use crate::pii::entity::Kind;
+use crate::pii::scan::Scan;
+use crate::pii::scan::class::{HIGH, LOWER, UNDER, UPPER, is_word};
+use crate::pii::scan::cue::{Cues, bit};
+
+use super::check::{date, weighted};
+use super::number::REACH;
+use super::{crypto, iban, ids};
+
+/// A word with letters and digits stands at `start..end`.
+pub(crate) fn mixed(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> Option<usize> {
+    if flags & (HIGH | UNDER) != 0 {
+        return None;
+    }
+    let len = end - start;
+    let word = &s.b[start..end];
+    if len >= 4
+        && word[0].is_ascii_alphabetic()
+        && word[1].is_ascii_alphabetic()
+        && word[2].is_ascii_digit()
+        && word[3].is_ascii_digit()
+        && let Some(to) = iban::iban(s, start)
+    {
+        return Some(to);
+    }
+    if len >= 25
+        && let Some(to) = crypto::wallet(s, start, end)
+    {
+        return Some(to);
+    }
+    if len > 18 || flags & (UPPER | LOWER) == UPPER | LOWER || matches!(s.before(start), b'/' | b'#' | b'@' | b'_') {
+        return None;
+    }
+    if flags & LOWER != 0 && len < 7 {
+        return None;
+    }
+    let (kind, to, cue, alone) = shape(s, start, end)?;
+    let named = cue != 0 && s.cues.prefers(cue | bit::NATIONAL, bit::NEGATIVE, start, REACH);
+    let glued =
+        s.before(start) == b'-' && start >= 2 && is_word(s.b[start - 2]) || s.at(to) == b'-' && is_word(s.at(to + 1));
+    let refused = glued || flags & LOWER != 0 || s.cues.prefers(bit::NEGATIVE | bit::VERSION, cue, start, 24);
+    if !named && (!alone || refused) {
+        return None;
+    }
+    Some(s.hit(kind, start, to, if named { 95 } else { 75 }))
+}
+
+fn digit(b: u8) -> Option<u8> {
+    b.is_ascii_digit().then(|| b - b'0')
+}
+
+/// Whether the word has this shape: `9` a digit, `A` a letter, `*` either.
+fn is(word: &[u8], shape: &[u8]) -> bool {
+    word.len() == shape.len()
+        && word.iter().zip(shape).all(|(b, s)| match s {
+            b'9' => b.is_ascii_digit(),
+            b'A' => b.is_ascii_uppercase(),
+            _ => true,
+        })
+}
+
+/// The kind, where it ends, the cue for it, and whether it needs none.
+fn shape(s: &Scan<'_>, start: usize, end: usize) -> Option<(Kind, usize, Cues, bool)> {
+    let mut upper = [0_u8; 18];
+    let len = end - start;
+    let word = &mut upper[..len];
+    word.copy_from_slice(&s.b[start..end]);
+    word.make_ascii_uppercase();
+    let w: &[u8] = word;
+    let found = |kind, cue, alone| Some((kind, end, cue, alone));
+    match len {
+        2..=4 => outward(s, start, w),
+        5..=7 if postcode(w) => found(Kind::PostalCode, bit::ZIP | bit::ADDRESS, false),
+        9 if is(w, b"AA999999A") && nino(w) => found(Kind::UkNino, bit::NINO | bit::NHS, true),
+        9 if is(w, b"99999999A") && nif(w) => found(Kind::EsNif, bit::DNI | bit::NIF, true),
+        9 if is(w, b"A9999999A") && nie(w) => found(Kind::EsNie, bit::DNI | bit::NIF, true),
+        9 if is(w, b"A9999999A") && nric(w) => found(Kind::SgNricFin, bit::NRIC, true),
+        9 if is(w, b"AA9999999") && dea(w) => found(Kind::MedicalLicense, bit::DEA, false),
+        9 | 10 if id_card(w) => found(Kind::DeIdCard, bit::PERSONALAUSWEIS, false),
+        10 if is(w, b"AAAAA9999A") && pan(w) => found(Kind::InPan, bit::PAN, false),
+        11 if mbi(w) => found(Kind::UsMbi, bit::MBI, false),
+        11 if is(w, b"999999A999*") && hetu(w) => found(Kind::FiPersonalIdentityCode, bit::FI, true),
+        11 if is(w, b"AA999999999") => None,
+        12 if is(w, b"99999999A999") && rvnr(w) => found(Kind::DeSocialSecurity, bit::SOCIALDE | bit::AHV, true),
+        13 if w.starts_with(b"IT") && w[2..].iter().all(u8::is_ascii_digit) => found(Kind::ItVatCode, bit::VAT, false),
+        15 if is(w, b"99AAAAA9999A***") && gstin(w) => found(Kind::InGstin, bit::GSTIN, true),
+        15 if nir_corsica(w) => found(Kind::FrNir, bit::NIR, true),
+        16 if fiscal_code(w) => found(Kind::ItFiscalCode, bit::FISCAL, true),
+        17 if vin(w) => found(Kind::Vin, bit::VIN, false),
+        18 if is(w, b"99999999999999999A") && cn(w) => found(Kind::CnResidentId, bit::CNID, true),
+        18 if curp(w) => found(Kind::MxCurp, bit::CURP, true),
+        _ => None,
+    }
+}
+
+/// Short words may be the first part of something with a space or hyphen in it.
+fn outward(s: &Scan<'_>, start: usize, w: &[u8]) -> Option<(Kind, usize, Cues, bool)> {
+    let end = start + w.len();
+    if s.b[start..end].iter().any(u8::is_ascii_lowercase) {
+        return None;
+    }
+    let separator = s.at(end);
+    if separator == b' ' && uk_outward(w) {
+        let inward = s.b.get(end + 1..end + 4)?;
+        if inward[0].is_ascii_digit() && inward[1..].iter().all(|b| inward_letter(*b)) && !is_word(s.at(end + 4)) {
+            return Some((Kind::PostalCode, end + 4, bit::ZIP | bit::ADDRESS, true));
+        }
+    }
+    if matches!(separator, b' ' | b'-') && is(w, b"A9A") && canadian(w[0]) && canadian_inner(w[2]) {
+        let rest = s.b.get(end + 1..end + 4)?;
+        if rest[0].is_ascii_digit() && canadian_inner(rest[1]) && rest[2].is_ascii_digit() && !is_word(s.at(end + 4)) {
+            return Some((Kind::PostalCode, end + 4, bit::ZIP | bit::ADDRESS, separator == b' '));
+        }
+    }
+    if separator == b'-' && w.len() == 4 {
+        // Medicare beneficiary identifiers, `1EG4-TE5-MK73`.
+        let rest = s.b.get(end..end + 9)?;
+        let mut compact = [0; 11];
+        compact[..4].copy_from_slice(w);
+        compact[4..7].copy_from_slice(&rest[1..4]);
+        compact[7..].copy_from_slice(&rest[5..9]);
+        if rest[4] == b'-' && mbi(&compact) && !is_word(s.at(end + 9)) {
+            return Some((Kind::UsMbi, end + 9, bit::MBI, true));
+        }
+    }
+    None
+}
+
+const fn inward_letter(b: u8) -> bool {
+    b.is_ascii_uppercase() && !matches!(b, b'C' | b'I' | b'K' | b'M' | b'O' | b'V')
+}
+
+const fn canadian(b: u8) -> bool {
+    b.is_ascii_uppercase() && !matches!(b, b'D' | b'F' | b'I' | b'O' | b'Q' | b'U' | b'W' | b'Z')
+}
+
+const fn canadian_inner(b: u8) -> bool {
+    b.is_ascii_uppercase() && !matches!(b, b'D' | b'F' | b'I' | b'O' | b'Q' | b'U')
+}
+
+/// The postcode areas of the United Kingdom.
+const UK_AREAS: &str = " AB AL B BA BB BD BF BH BL BN BR BS BT BX CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC EH EN EX FK FY G GL GU GY \
+    HA HD HG HP HR HS HU HX IG IM IP IV JE KA KT KW KY L LA LD LE LL LN LS LU M ME MK ML N NE NG NN NP NR NW OL OX PA PE PH PL PO PR RG RH RM S SA SE SG SK SL \
+    SM SN SO SP SR SS ST SW SY TA TD TF TN TQ TR TS TW UB W WA WC WD WF WN WR WS WV YO ZE ";
+
+fn uk_outward(w: &[u8]) -> bool {
+    let letters = w.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let rest = &w[letters.min(w.len())..];
+    let shape = match rest {
+        [d] => d.is_ascii_digit(),
+        [d, x] => d.is_ascii_digit() && x.is_ascii_alphanumeric(),
+        _ => false,
+    };
+    let mut padded = [b' '; 4];
+    if !(1..=2).contains(&letters) || !shape {
+        return false;
+    }
+    padded[1..=letters].copy_from_slice(&w[..letters]);
+    UK_AREAS.as_bytes().windows(letters + 2).any(|x| x == &padded[..letters + 2])
+}
+
+fn postcode(w: &[u8]) -> bool {
+    let (out, inward) = w.split_at(w.len() - 3);
+    uk_outward(out) && inward[0].is_ascii_digit() && inward[1..].iter().all(|b| inward_letter(*b))
+}
+
+/// National Insurance numbers (HMRC): prefixes that are never given, suffix A to D.
+pub(crate) fn nino(w: &[u8]) -> bool {
+    let (a, b) = (w[0], w[1]);
+    !matches!(a, b'D' | b'F' | b'I' | b'Q' | b'U' | b'V')
+        && !matches!(b, b'D' | b'F' | b'I' | b'O' | b'Q' | b'U' | b'V')
+        && !matches!(&w[..2], b"BG" | b"GB" | b"KN" | b"NK" | b"NT" | b"TN" | b"ZZ")
+        && matches!(w[8], b'A'..=b'D')
+}
+
+fn number_of(w: &[u8]) -> u64 {
+    w.iter().fold(0, |n, b| n * 10 + u64::from(b.wrapping_sub(b'0')))
+}
+
+const NIF: &[u8; 23] = b"TRWAGMYFPDXBNJZSQVHLCKE";
+
+/// Spanish NIF: the number modulo 23 gives the letter.
+pub(crate) fn nif(w: &[u8]) -> bool {
+    NIF[(number_of(&w[..8]) % 23) as usize] == w[8]
+}
+
+fn nie(w: &[u8]) -> bool {
+    let lead = match w[0] {
+        b'X' => 0,
+        b'Y' => 1,
+        b'Z' => 2,
+        _ => return false,
+    };
+    NIF[((lead * 10_000_000 + number_of(&w[1..8])) % 23) as usize] == w[8]
+}
+
+/// NRIC and FIN of Singapore.
+fn nric(w: &[u8]) -> bool {
+    let mut d = [0; 7];
+    for (slot, b) in d.iter_mut().zip(&w[1..8]) {
+        *slot = b - b'0';
+    }
+    let sum = weighted(&d, &[2, 7, 6, 5, 4, 3, 2]);
+    let (offset, letters): (u32, &[u8; 11]) = match w[0] {
+        b'S' => (0, b"JZIHGFEDCBA"),
+        b'T' => (4, b"JZIHGFEDCBA"),
+        b'F' => (0, b"XWUTRQPNMLK"),
+        b'G' => (4, b"XWUTRQPNMLK"),
+        b'M' => return b"KLJNPQRTUWX"[(10 - (sum + 3) % 11) as usize] == w[8],
+        _ => return false,
+    };
+    letters[((sum + offset) % 11) as usize] == w[8]
+}
+
+/// DEA registration numbers.
+fn dea(w: &[u8]) -> bool {
+    let d: Vec<u32> = w[2..].iter().map(|b| u32::from(b - b'0')).collect();
+    matches!(
+        w[0],
+        b'A' | b'B'
+            | b'C'
+            | b'D'
+            | b'E'
+            | b'F'
+            | b'G'
+            | b'H'
+            | b'J'
+            | b'K'
+            | b'L'
+            | b'M'
+            | b'P'
+            | b'R'
+            | b'S'
+            | b'T'
+            | b'U'
+            | b'X'
+    ) && (d[0] + d[2] + d[4] + 2 * (d[1] + d[3] + d[5])) % 10 == d[6]
+}
+
+/// German identity cards: nine characters of a reduced alphabet, with or without the check digit (ICAO 9303).
+fn id_card(w: &[u8]) -> bool {
+    let body = &w[..9];
+    let alphabet = |b: &u8| b.is_ascii_digit() || b"CFGHJKLMNPRTVWXYZ".contains(b);
+    if !b"CFGHJKLMNPRTVWXYZ".contains(&w[0]) || !body.iter().all(alphabet) || !body.iter().any(u8::is_ascii_digit) {
+        return false;
+    }
+    w.len() == 9 || icao(body) == digit(w[9]).map(u32::from)
+}
+
+/// The check digit of ICAO 9303: weights 7, 3, 1.
+fn icao(w: &[u8]) -> Option<u32> {
+    let mut sum = 0;
+    for (b, weight) in w.iter().zip([7, 3, 1].into_iter().cycle()) {
+        sum += weight * (*b as char).to_digit(36)?;
+    }
+    Some(sum % 10)
+}
+
+fn pan(w: &[u8]) -> bool {
+    matches!(w[3], b'P' | b'C' | b'H' | b'F' | b'A' | b'T' | b'B' | b'L' | b'J' | b'G') && &w[5..9] != b"0000"
+}
+
+/// Medicare beneficiary identifiers (CMS): a letter or digit has its place, S, L, O, I, B, Z are not used.
+fn mbi(w: &[u8]) -> bool {
+    let letter = |b: u8| b.is_ascii_uppercase() && !matches!(b, b'S' | b'L' | b'O' | b'I' | b'B' | b'Z');
+    let d = |b: u8| b.is_ascii_digit();
+    let either = |b: u8| letter(b) || d(b);
+    matches!(w[0], b'1'..=b'9')
+        && letter(w[1])
+        && either(w[2])
+        && d(w[3])
+        && letter(w[4])
+        && either(w[5])
+        && d(w[6])
+        && letter(w[7])
+        && letter(w[8])
+        && d(w[9])
+        && d(w[10])
+}
+
+const HETU: &[u8; 31] = b"0123456789ABCDEFHJKLMNPRSTUVWXY";
+
+/// Finnish personal identity codes in one word, `131052A308T`.
+fn hetu(w: &[u8]) -> bool {
+    let n = number_of(&w[..6]) * 1000 + number_of(&w[7..10]);
+    matches!(w[6], b'A'..=b'F' | b'U'..=b'Y') && hetu_check(number_of(&w[..2]), number_of(&w[2..4]), n, w[10])
+}
+
+/// The check character over date and number.
+pub(crate) fn hetu_check(day: u64, month: u64, number: u64, check: u8) -> bool {
+    date(0, month as u32, day as u32) && HETU[(number % 31) as usize] == check
+}
+
+/// German social insurance numbers: area, date of birth, initial, serial, check digit.
+fn rvnr(w: &[u8]) -> bool {
+    let letter = u32::from(w[8] - b'A' + 1);
+    let mut d = [0_u8; 12];
+    for (slot, b) in d.iter_mut().zip(&w[..8]) {
+        *slot = b - b'0';
+    }
+    d[8] = (letter / 10) as u8;
+    d[9] = (letter % 10) as u8;
+    d[10] = w[9] - b'0';
+    d[11] = w[10] - b'0';
+    let sum: u32 = d
+        .iter()
+        .zip([2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1])
+        .map(|(x, w)| {
+            let p = u32::from(*x) * w;
+            p / 10 + p % 10
+        })
+        .sum();
+    let (day, month) = (number_of(&w[2..4]) as u32, number_of(&w[4..6]) as u32);
+    (1..=31).contains(&(day % 50)) && (1..=12).contains(&month) && sum % 10 == u32::from(w[11] - b'0')
+}
+
+/// GSTIN: state, PAN, entity, Z, check character in base 36.
+fn gstin(w: &[u8]) -> bool {
+    let state = number_of(&w[..2]);
+    let mut sum = 0;
+    for (i, b) in w[..14].iter().enumerate() {
+        let Some(v) = (*b as char).to_digit(36) else { return false };
+        let p = v * if i % 2 == 0 { 1 } else { 2 };
+        sum += p / 36 + p % 36;
+    }
+    let check = (36 - sum % 36) % 36;
+    ((1..=38).contains(&state) || matches!(state, 97 | 99))
+        && pan(&w[2..12])
+        && (w[14] as char).to_digit(36) == Some(check)
+}
+
+/// French numbers of people born in Corsica: 2A counts as 19, 2B as 18.
+fn nir_corsica(w: &[u8]) -> bool {
+    let replaced = match &w[5..7] {
+        b"2A" => 19,
+        b"2B" => 18,
+        _ => return false,
+    };
+    if !w.iter().enumerate().all(|(i, b)| i == 6 || b.is_ascii_digit()) || !matches!(w[0], b'1'..=b'4' | b'7' | b'8') {
+        return false;
+    }
+    let body = number_of(&w[..5]) * 100_000_000 + replaced * 1_000_000 + number_of(&w[7..13]);
+    97 - body % 97 == number_of(&w[13..])
+}
+
+/// Italian fiscal codes: consonants, date, municipality, check letter; digits may be letters where codes would collide.
+fn fiscal_code(w: &[u8]) -> bool {
+    const LETTERS: [usize; 9] = [0, 1, 2, 3, 4, 5, 8, 11, 15];
+    const OMOCODE: &[u8] = b"LMNPQRSTUV";
+    const ODD: [u32; 26] =
+        [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
+    if !w.iter().enumerate().all(|(i, b)| {
+        if LETTERS.contains(&i) { b.is_ascii_uppercase() } else { b.is_ascii_digit() || OMOCODE.contains(b) }
+    }) {
+        return false;
+    }
+    if !b"ABCDEHLMPRST".contains(&w[8]) {
+        return false;
+    }
+    let sum: u32 = w[..15]
+        .iter()
+        .enumerate()
+        .map(|(i, b)| {
+            let v = usize::from(if b.is_ascii_digit() { b - b'0' } else { b - b'A' });
+            if i % 2 == 0 { ODD[v] } else { v as u32 }
+        })
+        .sum();
+    u32::from(w[15] - b'A') == sum % 26
+}
+
+/// Vehicle identification numbers (ISO 3779) with the check digit of 49 CFR 565.
+fn vin(w: &[u8]) -> bool {
+    const WEIGHTS: [u32; 17] = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2];
+    let mut sum = 0;
+    for (b, weight) in w.iter().zip(WEIGHTS) {
+        let v = match b {
+            b'0'..=b'9' => u32::from(b - b'0'),
+            b'A'..=b'H' => u32::from(b - b'A') + 1,
+            b'J'..=b'N' => u32::from(b - b'J') + 1,
+            b'P' => 7,
+            b'R' => 9,
+            b'S'..=b'Z' => u32::from(b - b'S') + 2,
+            _ => return false,
+        };
+        sum += v * weight;
+    }
+    // European makers do not use the check digit; theirs count next to a cue.
+    let check = sum % 11;
+    let right = if check == 10 { w[8] == b'X' } else { digit(w[8]).map(u32::from) == Some(check) };
+    right || matches!(w[0], b'S'..=b'Z')
+}
+
+/// Chinese resident ids that end with X.
+fn cn(w: &[u8]) -> bool {
+    let mut d = [0_u8; 18];
+    for (slot, b) in d.iter_mut().zip(&w[..17]) {
+        *slot = b - b'0';
+    }
+    d[17] = 10;
+    w[17] == b'X' && ids::cn_id(&d)
+}
+
+/// CURP of Mexico (RENAPO): name, date, sex, state, check digit.
+fn curp(w: &[u8]) -> bool {
+    const ALPHABET: &str = "0123456789ABCDEFGHIJKLMN*OPQRSTUVWXYZ";
+    if !is(w, b"AAAA999999AAAAAA*9") || !matches!(w[10], b'H' | b'M' | b'X') {
+        return false;
+    }
+    let mut sum = 0;
+    for (i, b) in w[..17].iter().enumerate() {
+        // The letter after N is Ñ, which no key has.
+        let Some(v) = ALPHABET.bytes().position(|x| x == *b) else { return false };
+        sum += v as u64 * (18 - i as u64);
+    }
+    let (month, day) = (number_of(&w[6..8]) as u32, number_of(&w[8..10]) as u32);
+    date(0, month, day) && (10 - sum % 10) % 10 == u64::from(w[17] - b'0')
+}
+
+/// Numbers of digits that end with a letter behind a hyphen or sign: `12345678-Z`, `131052-308T`.
+pub(crate) fn hyphenated(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    let sign = s.at(end);
+    match end - start {
+        8 if sign == b'-' && s.at(end + 1).is_ascii_uppercase() && !is_word(s.at(end + 2)) => {
+            let mut w = [0; 9];
+            w[..8].copy_from_slice(&s.b[start..end]);
+            w[8] = s.b[end + 1];
+            let named = s.cues.prefers(bit::DNI | bit::NIF | bit::NATIONAL, bit::NEGATIVE, start, REACH);
+            (nif(&w) && named).then(|| s.hit(Kind::EsNif, start, end + 2, 90))
+        }
+        6 if matches!(sign, b'-' | b'+') => {
+            let tail = s.b.get(end + 1..end + 5)?;
+            let digits = &s.b[start..end];
+            let ok = tail[..3].iter().all(u8::is_ascii_digit)
+                && !is_word(s.at(end + 5))
+                && hetu_check(
+                    number_of(&digits[..2]),
+                    number_of(&digits[2..4]),
+                    number_of(digits) * 1000 + number_of(&tail[..3]),
+                    tail[3],
+                );
+            let named = s.cues.near(bit::FI | bit::NATIONAL, start, REACH).is_some();
+            (ok && (named || tail[3].is_ascii_uppercase()))
+                .then(|| s.hit(Kind::FiPersonalIdentityCode, start, end + 5, 90))
+        }
+        _ => None,
+    }
+}
+
+/// `AB 12 34 56 C`: three pairs of digits at `start..end` between the letters.
+pub(crate) fn spaced_nino(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    let from = start.checked_sub(3)?;
+    let (separator, prefix) = (s.b[start - 1], &s.b[from..start - 1]);
+    if !matches!(separator, b' ' | b'-') || s.at(end) != separator || is_word(s.before(from)) || is_word(s.at(end + 2))
+    {
+        return None;
+    }
+    let mut w = *b"AA000000A";
+    w[..2].copy_from_slice(prefix);
+    w[8] = s.at(end + 1);
+    (prefix.iter().all(u8::is_ascii_uppercase) && nino(&w)).then(|| s.hit(Kind::UkNino, from, end + 2, 95))
+}

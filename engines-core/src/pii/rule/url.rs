@@ -1,0 +1,94 @@
+//! What hangs on a colon: credentials in URLs, and IPv6 addresses that begin with `::`.
+
+use crate::pii::entity::Kind;
+use crate::pii::scan::Scan;
+
+use super::net;
+
+const AUTHORITY_MAX: usize = 256;
+
+/// At a `:`.
+pub(crate) fn colon(s: &mut Scan<'_>, i: usize) -> usize {
+    if s.at(i + 1) == b'/' && s.at(i + 2) == b'/' {
+        return authority(s, i);
+    }
+    if s.at(i + 1) == b':'
+        && let Some(end) = net::ipv6_short(s, i)
+    {
+        return end;
+    }
+    i + 1
+}
+
+/// `scheme://user:password@host`: the password. What is left still says where and as whom, which logs need.
+fn authority(s: &mut Scan<'_>, colon: usize) -> usize {
+    let from = colon + 3;
+    let rest = &s.b[from.min(s.b.len())..];
+    let mut sign = None;
+    let mut first_colon = None;
+    for (k, b) in rest.iter().take(AUTHORITY_MAX).enumerate() {
+        match b {
+            b'@' => sign = Some(k),
+            b':' if first_colon.is_none() => first_colon = Some(k),
+            b'/' | b'?' | b'#' if sign.is_some() || first_colon.is_none() => break,
+            b'/' | b'#' | b'?' => {}
+            b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'<' | b'>' | b'`' | b',' | b'\\' => break,
+            b'\'' if sign.is_none() && first_colon.is_none() => break,
+            _ => {}
+        }
+    }
+    let (Some(sign), Some(mid)) = (sign, first_colon) else { return from };
+    if mid + 1 >= sign || !host_follows(s, from + sign + 1) {
+        return from;
+    }
+    let (start, end) = (from + mid + 1, from + sign);
+    if port_like(&s.b[start..end]) || super::mask_at(s, start) == Some(end) || placeholder(&s.b[start..end]) {
+        return end + 1;
+    }
+    let database = database_scheme(s, colon);
+    let kind = if database { Kind::ConnectionString } else { Kind::UrlCredentials };
+    s.hit(kind, start, end, 95);
+    // Step over the `@`: what stands before it is no mailbox.
+    end + 1
+}
+
+fn host_follows(s: &Scan<'_>, i: usize) -> bool {
+    let b = s.at(i);
+    b.is_ascii_alphanumeric() || b == b'[' || b >= 0x80 || b == b'$' || b == b'{'
+}
+
+/// `http://host:80/@name`: a slash inside says that it was a port.
+fn port_like(password: &[u8]) -> bool {
+    let digits = password.iter().take_while(|b| b.is_ascii_digit()).count();
+    digits > 0 && digits <= 5 && password.get(digits) == Some(&b'/')
+}
+
+fn placeholder(password: &[u8]) -> bool {
+    password.starts_with(b"${")
+        || password.starts_with(b"{{")
+        || password.starts_with(b"<")
+        || password.iter().all(|b| *b == b'*')
+        || matches!(password, b"password" | b"PASSWORD" | b"pass")
+}
+
+fn database_scheme(s: &Scan<'_>, colon: usize) -> bool {
+    let low = colon.saturating_sub(24);
+    let scheme = &s.b[low..colon];
+    let start = scheme.iter().rposition(|b| !(b.is_ascii_alphanumeric() || *b == b'+')).map_or(0, |k| k + 1);
+    let scheme = &scheme[start..];
+    const DATABASES: [&[u8]; 12] = [
+        b"postgres",
+        b"mysql",
+        b"mongodb",
+        b"redis",
+        b"amqp",
+        b"mssql",
+        b"mariadb",
+        b"oracle",
+        b"cockroach",
+        b"clickhouse",
+        b"jdbc",
+        b"sqlserver",
+    ];
+    DATABASES.iter().any(|d| scheme.len() >= d.len() && scheme[..d.len()].eq_ignore_ascii_case(d))
+}

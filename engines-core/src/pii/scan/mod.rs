@@ -1,0 +1,10 @@
+//! The scanner and what it works with: byte classes, cue words, findings in packed form, and the plain copy of encoded text.
+
+pub(crate) mod class;
+pub(crate) mod cue;
+pub(crate) mod hits;
+pub(crate) mod normal;
+mod scanner;
+mod words;
+
+pub(crate) use scanner::{LOOKBACK, Scan};

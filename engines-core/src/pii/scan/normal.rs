@@ -1,0 +1,352 @@
+//! Encoded and disguised characters: a plain copy of a text with a map back to the original bytes.
+//!
+//! Full-width and other Unicode digits become ASCII, zero-width characters and soft hyphens go, special spaces and dashes become
+//! plain ones, typographic punctuation becomes ASCII punctuation, and percent-, HTML-, `\u0040`- and `\x40`-escapes are decoded.
+
+/// The plain copy and the map.
+#[derive(Debug, Default)]
+pub(crate) struct Plain {
+    pub(crate) text: Vec<u8>,
+    /// Where the offset changes: position in the copy, position in the original, end in the original of what stands before.
+    marks: Vec<(u32, u32, u32)>,
+}
+
+impl Plain {
+    pub(crate) fn of(source: &[u8]) -> Self {
+        let mut plain = Self { text: Vec::with_capacity(source.len()), marks: Vec::with_capacity(8) };
+        let end = plain.extend(source, 0, true);
+        debug_assert_eq!(end, source.len());
+        plain
+    }
+
+    /// Decodes `source[from..]`; unless it is the `last` part, stops before something that may go on. Returns where it stopped.
+    pub(crate) fn extend(&mut self, source: &[u8], from: usize, last: bool) -> usize {
+        let mut i = from;
+        while i < source.len() {
+            let b = source[i];
+            let special = b == b'\\' || b == b'%' || b == b'&' || b >= 0xc2;
+            if !special {
+                self.text.push(b);
+                i += 1;
+                continue;
+            }
+            if !last && source.len() - i < MAX_ESCAPE {
+                break;
+            }
+            match decode(&source[i..]) {
+                Some((bytes, used)) => {
+                    let at = self.text.len() as u32;
+                    self.mark(at, i, i);
+                    let mut buffer = [0; 4];
+                    let out: &[u8] = match bytes {
+                        Decoded::Byte(b) => {
+                            buffer[0] = b;
+                            &buffer[..1]
+                        }
+                        Decoded::Char(c) => c.encode_utf8(&mut buffer).as_bytes(),
+                        Decoded::Nothing => &[],
+                    };
+                    self.text.extend_from_slice(out);
+                    i += used;
+                    self.mark(at + out.len() as u32, i, i);
+                }
+                None => {
+                    let len = if b < 0xc2 { 1 } else { width(b).min(source.len() - i) };
+                    self.text.extend_from_slice(&source[i..i + len]);
+                    i += len;
+                }
+            }
+        }
+        i
+    }
+
+    fn mark(&mut self, at: u32, source: usize, end_before: usize) {
+        match self.marks.last_mut() {
+            Some(last) if last.0 == at => last.1 = source as u32,
+            _ => self.marks.push((at, source as u32, end_before as u32)),
+        }
+    }
+
+    /// Where in the original the character at `at` of the copy begins.
+    pub(crate) fn start(&self, at: usize) -> usize {
+        let k = self.marks.partition_point(|m| m.0 as usize <= at);
+        match k.checked_sub(1).and_then(|k| self.marks.get(k)) {
+            Some(m) => m.1 as usize + (at - m.0 as usize),
+            None => at,
+        }
+    }
+
+    /// Where in the original the character before `at` of the copy ends.
+    pub(crate) fn end(&self, at: usize) -> usize {
+        let k = self.marks.partition_point(|m| m.0 as usize <= at);
+        match k.checked_sub(1).and_then(|k| self.marks.get(k)) {
+            Some(m) if m.0 as usize == at => m.2 as usize,
+            Some(m) => m.1 as usize + (at - m.0 as usize),
+            None => at,
+        }
+    }
+
+    /// Forgets the copy before `plain` and the original before `source`.
+    pub(crate) fn drop_front(&mut self, plain: usize, source: usize) {
+        let base = self.start(plain);
+        self.text.drain(..plain);
+        let mut kept = Vec::with_capacity(self.marks.len() + 1);
+        kept.push((0, (base - source) as u32, (self.end(plain).max(source) - source) as u32));
+        for m in &self.marks {
+            if m.0 as usize > plain {
+                kept.push((m.0 - plain as u32, m.1 - source as u32, m.2 - source as u32));
+            }
+        }
+        self.marks = kept;
+    }
+}
+
+/// The longest escape, in bytes.
+pub(crate) const MAX_ESCAPE: usize = 14;
+
+enum Decoded {
+    Byte(u8),
+    Char(char),
+    Nothing,
+}
+
+fn width(lead: u8) -> usize {
+    match lead {
+        0xf0.. => 4,
+        0xe0.. => 3,
+        0xc2.. => 2,
+        _ => 1,
+    }
+}
+
+/// Whether an escape begins at `i`, which holds `\`, `%` or `&`.
+pub(crate) fn encoded_at(b: &[u8], i: usize) -> bool {
+    decode(&b[i..]).is_some()
+}
+
+/// Whether anything in a stretch of text needs decoding.
+pub(crate) fn anywhere(b: &[u8]) -> bool {
+    (0..b.len()).any(|i| (matches!(b[i], b'\\' | b'%' | b'&') || special_lead(b[i])) && decode(&b[i..]).is_some())
+}
+
+/// Whether a word with characters outside ASCII has some that need decoding.
+pub(crate) fn needed(word: &[u8]) -> bool {
+    let mut i = 0;
+    while i < word.len() {
+        let b = word[i];
+        if b < 0xc2 {
+            i += 1;
+            continue;
+        }
+        if special_lead(b) && decode(&word[i..]).is_some() {
+            return true;
+        }
+        i += width(b);
+    }
+    false
+}
+
+const fn special_lead(b: u8) -> bool {
+    matches!(b, 0xc2 | 0xcd | 0xd8..=0xdb | 0xdf | 0xe0..=0xe3 | 0xef | 0xf0)
+}
+
+fn decode(rest: &[u8]) -> Option<(Decoded, usize)> {
+    match *rest.first()? {
+        b'\\' => backslash(rest),
+        b'%' => percent(rest),
+        b'&' => entity(rest),
+        b if special_lead(b) => unicode(rest),
+        _ => None,
+    }
+}
+
+fn hex(b: u8) -> Option<u32> {
+    (b as char).to_digit(16)
+}
+
+fn number(digits: &[u8], radix: u32) -> Option<u32> {
+    digits.iter().try_fold(0_u32, |n, b| Some(n * radix + (*b as char).to_digit(radix)?))
+}
+
+/// A code point that was written as an escape: disguises inside escapes count too.
+fn character(code: u32, used: usize) -> Option<(Decoded, usize)> {
+    let c = char::from_u32(code)?;
+    let mut buffer = [0; 4];
+    let bytes = c.encode_utf8(&mut buffer).as_bytes();
+    if !c.is_ascii()
+        && let Some((inner, _)) = decode(bytes)
+    {
+        return Some((inner, used));
+    }
+    Some((Decoded::Char(c), used))
+}
+
+fn backslash(rest: &[u8]) -> Option<(Decoded, usize)> {
+    let simple = |b: u8| Some((Decoded::Byte(b), 2));
+    match *rest.get(1)? {
+        b'u' if rest.get(2) == Some(&b'{') => {
+            let close = rest.iter().take(11).position(|b| *b == b'}')?;
+            character(number(rest.get(3..close).filter(|d| !d.is_empty())?, 16)?, close + 1)
+        }
+        b'u' => {
+            let code = number(rest.get(2..6)?, 16)?;
+            if (0xd800..0xdc00).contains(&code) {
+                if rest.get(6..8) != Some(b"\\u") {
+                    return None;
+                }
+                let low = number(rest.get(8..12)?, 16)?;
+                let low = low.checked_sub(0xdc00).filter(|l| *l < 0x400)?;
+                return character(0x10000 + ((code - 0xd800) << 10) + low, 12);
+            }
+            character(code, 6)
+        }
+        b'x' => {
+            let code = number(rest.get(2..4)?, 16)?;
+            (0x20..0x7f).contains(&code).then_some((Decoded::Byte(code as u8), 4))
+        }
+        b'n' => simple(b'\n'),
+        b'r' => simple(b'\r'),
+        b't' => simple(b'\t'),
+        b'"' => simple(b'"'),
+        b'/' => simple(b'/'),
+        // Escaped twice, in JSON inside of JSON.
+        b'\\' => match rest.get(2) {
+            Some(b'u' | b'n' | b'r' | b't' | b'"' | b'/') => match backslash(&rest[1..]) {
+                Some((inner, used)) => Some((inner, used + 1)),
+                None => simple(b'\\'),
+            },
+            _ => simple(b'\\'),
+        },
+        _ => None,
+    }
+}
+
+fn percent(rest: &[u8]) -> Option<(Decoded, usize)> {
+    let byte = (hex(*rest.get(1)?)? << 4 | hex(*rest.get(2)?)?) as u8;
+    if byte == b'%' {
+        // Encoded twice: `%2540` is `%40` is `@`.
+        if let (Some(high), Some(low)) = (rest.get(3).and_then(|b| hex(*b)), rest.get(4).and_then(|b| hex(*b))) {
+            let inner = (high << 4 | low) as u8;
+            if (0x20..0x7f).contains(&inner) {
+                return Some((Decoded::Byte(inner), 5));
+            }
+        }
+        return Some((Decoded::Byte(b'%'), 3));
+    }
+    if byte < 0x80 {
+        return ((0x20..0x7f).contains(&byte) || byte == b'\n' || byte == b'\t' || byte == b'\r')
+            .then_some((Decoded::Byte(byte), 3));
+    }
+    let len = width(byte);
+    if len == 1 {
+        return None;
+    }
+    let mut buffer = [byte, 0, 0, 0];
+    for (k, slot) in buffer.iter_mut().enumerate().take(len).skip(1) {
+        if rest.get(3 * k) != Some(&b'%') {
+            return None;
+        }
+        *slot = (hex(*rest.get(3 * k + 1)?)? << 4 | hex(*rest.get(3 * k + 2)?)?) as u8;
+    }
+    let c = std::str::from_utf8(&buffer[..len]).ok()?.chars().next()?;
+    character(c as u32, 3 * len)
+}
+
+fn entity(rest: &[u8]) -> Option<(Decoded, usize)> {
+    let semicolon = rest.iter().take(12).position(|b| *b == b';')?;
+    let name = rest.get(1..semicolon)?;
+    let used = semicolon + 1;
+    let code = match name {
+        [b'#', b'x' | b'X', digits @ ..] if !digits.is_empty() => number(digits, 16)?,
+        [b'#', digits @ ..] if !digits.is_empty() => number(digits, 10)?,
+        b"amp" => u32::from(b'&'),
+        b"commat" => u32::from(b'@'),
+        b"period" => u32::from(b'.'),
+        b"plus" => u32::from(b'+'),
+        b"colon" => u32::from(b':'),
+        b"sol" => u32::from(b'/'),
+        b"lt" => u32::from(b'<'),
+        b"gt" => u32::from(b'>'),
+        b"quot" => u32::from(b'"'),
+        b"apos" => u32::from(b'\''),
+        b"nbsp" => 0xa0,
+        b"shy" => 0xad,
+        b"hyphen" | b"dash" => 0x2010,
+        b"lowbar" => u32::from(b'_'),
+        b"lpar" => u32::from(b'('),
+        b"rpar" => u32::from(b')'),
+        b"num" => u32::from(b'#'),
+        _ => return None,
+    };
+    character(code, used)
+}
+
+/// Characters outside ASCII that stand for, or hide between, plain ones.
+fn unicode(rest: &[u8]) -> Option<(Decoded, usize)> {
+    let len = width(rest[0]);
+    let c = std::str::from_utf8(rest.get(..len)?).ok()?.chars().next()? as u32;
+    let byte = |b: u8| Some((Decoded::Byte(b), len));
+    let digit = |zero: u32| Some((Decoded::Byte(b'0' + (c - zero) as u8), len));
+    match c {
+        0xad
+        | 0x34f
+        | 0x61c
+        | 0x115f
+        | 0x1160
+        | 0x17b4
+        | 0x17b5
+        | 0x180e
+        | 0x200b..=0x200f
+        | 0x202a..=0x202e
+        | 0x2060..=0x206f
+        | 0xfe00..=0xfe0f
+        | 0xfeff => Some((Decoded::Nothing, len)),
+        0xa0 | 0x1680 | 0x2000..=0x200a | 0x202f | 0x205f | 0x3000 => byte(b' '),
+        0x2028 | 0x2029 | 0x85 => byte(b'\n'),
+        0x2010..=0x2015 | 0x2212 | 0xfe58 | 0xfe63 | 0xff0d | 0x2e3a | 0x2e3b => byte(b'-'),
+        0x2018..=0x201b | 0x2032 | 0xb4 => byte(b'\''),
+        0xab | 0xbb | 0x201c..=0x201f | 0x2033 | 0x300c..=0x300f => byte(b'"'),
+        0x2024 | 0x2025 | 0x2026 | 0x3002 | 0xff61 | 0xb7 | 0x2022 | 0x30fb => {
+            byte(if c == 0x2024 || c == 0x3002 || c == 0xff61 { b'.' } else { b';' })
+        }
+        0x3001 => byte(b','),
+        0x3008..=0x300b | 0x3010 | 0x3011 | 0x3014..=0x301b => byte(b'"'),
+        0x20a0..=0x20cf | 0xa2..=0xa5 => byte(b'$'),
+        0x2044 | 0x2215 => byte(b'/'),
+        0xfe6b => byte(b'@'),
+        0xfe52 => byte(b'.'),
+        0xff01..=0xff5e => byte((c - 0xff01 + 0x21) as u8),
+        0x660..=0x669 => digit(0x660),
+        0x6f0..=0x6f9 => digit(0x6f0),
+        0x7c0..=0x7c9 => digit(0x7c0),
+        0x966..=0x96f => digit(0x966),
+        0x9e6..=0x9ef => digit(0x9e6),
+        0xa66..=0xa6f => digit(0xa66),
+        0xae6..=0xaef => digit(0xae6),
+        0xb66..=0xb6f => digit(0xb66),
+        0xbe6..=0xbef => digit(0xbe6),
+        0xc66..=0xc6f => digit(0xc66),
+        0xce6..=0xcef => digit(0xce6),
+        0xd66..=0xd6f => digit(0xd66),
+        0xe50..=0xe59 => digit(0xe50),
+        0xed0..=0xed9 => digit(0xed0),
+        0xf20..=0xf29 => digit(0xf20),
+        0x1040..=0x1049 => digit(0x1040),
+        0x17e0..=0x17e9 => digit(0x17e0),
+        0x1d7ce..=0x1d7ff => Some((Decoded::Byte(b'0' + ((c - 0x1d7ce) % 10) as u8), len)),
+        0xa1
+        | 0xa6..=0xac
+        | 0xae..=0xb4
+        | 0xb6
+        | 0xb8..=0xb9
+        | 0xbf
+        | 0xd7
+        | 0x2016
+        | 0x2017
+        | 0x2020..=0x2023
+        | 0x2027
+        | 0x2030..=0x2043
+        | 0x2045..=0x205e => byte(b';'),
+        _ => None,
+    }
+}

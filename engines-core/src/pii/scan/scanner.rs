@@ -1,0 +1,330 @@
+//! The scanner: one pass over the bytes, which stops at words and at a few anchor bytes and asks the rules there.
+//!
+//! Every rule looks a bounded number of bytes around its place, or eats what it looks at, so that the work is linear in the
+//! text whatever the text is. `LOOKAHEAD` is the bound a stream has to wait for.
+
+use super::class::{ALPHA, ANCHOR, CLASS, DIGIT, HIGH, LOWER, NONHEX, UNDER, UPPER, WORD, is_word};
+use super::cue::{self, CueTable, Cues, Ring, bit};
+use super::hits::{Hit, Hits};
+use super::normal;
+
+use crate::pii::entity::Kind;
+use crate::pii::rule;
+
+/// How far a rule may look ahead, in bytes; rules that need more say that they starve.
+pub(crate) const LOOKAHEAD: usize = 384;
+/// How far a rule may look back, in bytes.
+pub(crate) const LOOKBACK: usize = 192;
+/// Longer words are no candidates for anything but long tokens.
+pub(crate) const MAX_WORD: usize = 1024;
+
+/// A scan over one text or over a part of a stream.
+pub(crate) struct Scan<'a> {
+    pub(crate) b: &'a [u8],
+    /// Nothing comes after `b`.
+    pub(crate) last: bool,
+    /// A rule ran into the end of `b` and needs more to decide.
+    pub(crate) starved: bool,
+    /// The text may hold encoded characters; stop when one shows.
+    pub(crate) stop_at_encoded: bool,
+    pub(crate) encoded: bool,
+    pub(crate) hits: Hits,
+    pub(crate) cues: Ring,
+    pub(crate) pos: usize,
+    /// Inside a word that is longer than [`MAX_WORD`].
+    pub(crate) endless: bool,
+    deny: Option<&'a crate::pii::lists::DenyTerms>,
+    table: &'static CueTable,
+}
+
+impl<'a> Scan<'a> {
+    pub(crate) fn new(b: &'a [u8], hint: Cues, deny: Option<&'a crate::pii::lists::DenyTerms>) -> Self {
+        Self {
+            b,
+            last: true,
+            starved: false,
+            stop_at_encoded: true,
+            encoded: false,
+            hits: Hits::new(),
+            cues: Ring::new(hint),
+            pos: 0,
+            endless: false,
+            deny,
+            table: cue::table(),
+        }
+    }
+
+    /// The byte at `i`; 0 beyond the end.
+    #[inline]
+    pub(crate) fn at(&self, i: usize) -> u8 {
+        match self.b.get(i) {
+            Some(b) => *b,
+            None => 0,
+        }
+    }
+
+    /// The byte before `i`; 0 before the start.
+    #[inline]
+    pub(crate) fn before(&self, i: usize) -> u8 {
+        if i == 0 { 0 } else { self.at(i - 1) }
+    }
+
+    pub(crate) fn starts(&self, i: usize, with: &[u8]) -> bool {
+        self.b.get(i..).is_some_and(|rest| rest.starts_with(with))
+    }
+
+    pub(crate) fn hit(&mut self, kind: Kind, start: usize, end: usize, score: u8) -> usize {
+        if self.hits.add(Hit::new(kind, start, end, score)) {
+            self.carry(kind, end);
+        }
+        end
+    }
+
+    /// What was found, or the mask of it, is all the context there is for what follows, so that a masked text reads like the original.
+    pub(crate) fn carry(&mut self, kind: Kind, end: usize) {
+        self.cues.reset(rule::carried(kind), end);
+    }
+
+    /// Looks at a value whose key says what it is.
+    pub(crate) fn begin(&mut self) {
+        let bits = self.cues.hint & bit::FORWARD;
+        if bits != 0
+            && let Some(to) = rule::forward::value(self, bits)
+        {
+            self.pos = to;
+        }
+    }
+
+    /// Scans on as far as it can decide.
+    pub(crate) fn run(&mut self) {
+        let b = self.b;
+        let n = b.len();
+        let limit = if self.last { n } else { n.saturating_sub(LOOKAHEAD) };
+        let mut i = self.pos;
+        while i < limit {
+            let first = CLASS[usize::from(b[i])];
+            if first & WORD == 0 {
+                if first & ANCHOR == 0 {
+                    i += 1;
+                    continue;
+                }
+                let (hits, cues) = (self.hits.as_slice().len(), self.cues);
+                let next = self.anchor(i);
+                if next > i + 1 && self.stop_at_encoded && normal::anywhere(&b[i..next]) {
+                    self.encoded = true;
+                }
+                if self.encoded && self.stop_at_encoded {
+                    return;
+                }
+                if self.starved && !self.last {
+                    self.rewind(hits, cues, i);
+                    return;
+                }
+                i = next;
+                continue;
+            }
+            let start = i;
+            let cap = n.min(start + MAX_WORD);
+            let mut flags = first;
+            i += 1;
+            while i < cap {
+                let c = CLASS[usize::from(b[i])];
+                if c & WORD == 0 {
+                    break;
+                }
+                flags |= c;
+                i += 1;
+            }
+            if i == cap {
+                if i == n && !self.last && i - start < MAX_WORD {
+                    self.starved = true;
+                    self.pos = start;
+                    return;
+                }
+                if i - start == MAX_WORD {
+                    if flags & HIGH != 0 {
+                        while i > start + 1 && self.at(i) & 0xc0 == 0x80 {
+                            i -= 1;
+                        }
+                    }
+                    self.endless = true;
+                    if flags & HIGH != 0 && self.stop_at_encoded && normal::needed(&b[start..i]) {
+                        self.encoded = true;
+                        return;
+                    }
+                    continue;
+                }
+            }
+            if self.endless {
+                self.endless = false;
+                if flags & HIGH == 0 {
+                    continue;
+                }
+            }
+            let (hits, cues) = (self.hits.as_slice().len(), self.cues);
+            let next = self.word(start, i, flags);
+            if next > i && self.stop_at_encoded && normal::anywhere(&b[i..next]) {
+                self.encoded = true;
+            }
+            if self.encoded && self.stop_at_encoded {
+                return;
+            }
+            if self.starved && !self.last {
+                self.rewind(hits, cues, start);
+                return;
+            }
+            i = next;
+        }
+        self.pos = i;
+    }
+
+    /// Undoes what was decided at a place where the text did not reach.
+    fn rewind(&mut self, hits: usize, cues: Ring, to: usize) {
+        self.hits.truncate(hits);
+        self.cues = cues;
+        self.pos = to;
+    }
+
+    fn anchor(&mut self, i: usize) -> usize {
+        match self.b[i] {
+            b'@' => rule::email::at_sign(self, i),
+            b':' => rule::url::colon(self, i),
+            b'-' => rule::pem::dashes(self, i),
+            b'[' => rule::mask_end(self, i).unwrap_or(i + 1),
+            _ => {
+                if self.stop_at_encoded && normal::encoded_at(self.b, i) {
+                    self.encoded = true;
+                }
+                i + 1
+            }
+        }
+    }
+
+    fn word(&mut self, start: usize, mut end: usize, mut flags: u8) -> usize {
+        if flags & HIGH != 0 {
+            if self.stop_at_encoded && normal::needed(&self.b[start..end]) {
+                self.encoded = true;
+                return end;
+            }
+            if self.b[start..end].iter().any(|&b| b >= 0xe0) {
+                let cut = self.split_script(start, end);
+                if cut < end || flags & (DIGIT | ALPHA) == 0 {
+                    end = cut;
+                    flags = self.b[start..end].iter().fold(0, |f, b| f | CLASS[usize::from(*b)]);
+                }
+            }
+        }
+        if let Some(deny) = self.deny
+            && let Some(to) = deny.at(self.b, start)
+        {
+            return self.hit(Kind::DenyList, start, to, 100);
+        }
+        if flags & (ALPHA | HIGH) == 0 {
+            return rule::number::digits(self, start, end, flags);
+        }
+        if flags & DIGIT != 0
+            && let Some(to) = rule::token::mixed(self, start, end, flags)
+        {
+            return to;
+        }
+        if let Some(to) = rule::secret::prefixed(self, start, end) {
+            return to;
+        }
+        if flags & NONHEX == 0
+            && let Some(to) = rule::address_hex(self, start, end)
+        {
+            return to;
+        }
+        self.cue(start, end, flags)
+    }
+
+    /// In writing without spaces a word ends where the script changes.
+    fn split_script(&mut self, start: usize, end: usize) -> usize {
+        let wide = |b: u8| b >= 0xe0;
+        let ascii = |b: u8| b < 0x80;
+        let run = &self.b[start..end];
+        let mut i = 0;
+        let first_ascii = ascii(run[0]);
+        while i < run.len() {
+            let b = run[i];
+            if first_ascii && wide(b) || !first_ascii && ascii(b) && (i > 0 && run[..i].iter().any(|&b| wide(b))) {
+                break;
+            }
+            i += 1;
+        }
+        let cut = start + i;
+        if !first_ascii {
+            let (run, ring) = (&self.b[start..cut], &mut self.cues);
+            self.table.inside(run, |at, bits| ring.push(bits, start + at));
+        }
+        cut
+    }
+
+    /// Looks the word up, and its parts if it is written `like_this` or `likeThis`, and starts what follows a cue.
+    fn cue(&mut self, start: usize, end: usize, flags: u8) -> usize {
+        let mut bits = self.table.get(&self.b[start..end]);
+        if bits == 0 && (flags & (UNDER | DIGIT) != 0 || flags & (UPPER | LOWER) == UPPER | LOWER) && end - start <= 64
+        {
+            bits = self.parts(start, end);
+        } else if bits != 0 {
+            self.cues.push(bits, end);
+        }
+        if bits & bit::ZIP != 0 && self.before(start) == b'.' {
+            // `archive.zip` is a file.
+            self.cues.push(bit::NEGATIVE, end);
+        }
+        if bits & bit::FORWARD == 0 {
+            return end;
+        }
+        rule::forward::after(self, start, end, bits).unwrap_or(end)
+    }
+
+    fn parts(&mut self, start: usize, end: usize) -> Cues {
+        let (mut all, mut from) = (0, start);
+        let mut i = start;
+        while i < end {
+            let (b, next) = (self.b[i], self.at(i + 1));
+            let hump = b.is_ascii_lowercase() && next.is_ascii_uppercase() && i + 1 < end;
+            let edge = b == b'_' || b.is_ascii_digit();
+            if hump || edge || i + 1 == end {
+                let to = if edge { i } else { i + 1 };
+                if to > from + 1 {
+                    let bits = self.table.get(&self.b[from..to]);
+                    if bits != 0 {
+                        self.cues.push(bits, to);
+                        all |= bits;
+                    }
+                }
+                from = i + 1;
+            }
+            i += 1;
+        }
+        all
+    }
+
+    /// The cues of a JSON key, for the value under it.
+    pub(crate) fn hint_of(key: &[u8]) -> Cues {
+        if key.len() > 64 {
+            return 0;
+        }
+        let mut scan = Scan::new(key, 0, None);
+        let mut i = 0;
+        let mut all = 0;
+        while i < key.len() {
+            if !is_word(key[i]) {
+                i += 1;
+                continue;
+            }
+            let start = i;
+            while i < key.len() && is_word(key[i]) {
+                i += 1;
+            }
+            if key[start] >= 0xe0 {
+                scan.table.inside(&key[start..i], |_, bits| all |= bits);
+            }
+            let bits = scan.table.get(&key[start..i]);
+            all |= if bits == 0 { scan.parts(start, i) } else { bits };
+        }
+        all
+    }
+}

@@ -1,0 +1,268 @@
+//! The scrubber.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::apply::{self, Keys};
+use super::builder::{ScrubberBuilder, Table};
+use super::detector::{Budget, Detector};
+use super::entity::{Entity, Kind};
+use super::error::ScrubError;
+use super::finding::{Finding, Receipt, Scrubbed};
+use super::lists::{Allowed, DenyTerms};
+use super::scan::Scan;
+use super::scan::cue::Cues;
+use super::scan::hits::{CUSTOM, Hit, Hits};
+use super::scan::normal::Plain;
+
+/// Finds and removes personal data and secrets. Cheap to clone, `Send + Sync`, without I/O.
+#[derive(Clone)]
+pub struct Scrubber {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) table: Arc<Table>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) version: Arc<str>,
+    pub(crate) actions: BTreeMap<String, Arc<Table>>,
+    pub(crate) deny: Option<DenyTerms>,
+    pub(crate) allowed: Allowed,
+    pub(crate) keys: Keys,
+    pub(crate) detectors: Vec<Arc<dyn Detector>>,
+    /// The names that detectors give.
+    pub(crate) names: Vec<Entity>,
+    pub(crate) budget: Option<Budget>,
+    pub(crate) max_bytes: usize,
+    pub(crate) max_depth: usize,
+}
+
+impl Default for Scrubber {
+    /// Everything is masked.
+    fn default() -> Self {
+        match Self::builder().build() {
+            Ok(scrubber) => scrubber,
+            Err(_) => unreachable!("the default policy compiles"),
+        }
+    }
+}
+
+impl fmt::Debug for Scrubber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scrubber").field("policy", &self.inner.version).finish_non_exhaustive()
+    }
+}
+
+impl Scrubber {
+    /// A builder with the default policy.
+    pub fn builder() -> ScrubberBuilder {
+        ScrubberBuilder::default()
+    }
+
+    /// The version of its policy.
+    pub fn policy_version(&self) -> &str {
+        &self.inner.version
+    }
+
+    /// The same scrubber with the operators its policy has for an action (`store`, `export`, …); unchanged if it has none.
+    #[must_use]
+    pub fn for_action(&self, action: &str) -> Self {
+        match self.inner.actions.get(action) {
+            Some(table) => Self { inner: Arc::clone(&self.inner), table: Arc::clone(table) },
+            None => self.clone(),
+        }
+    }
+
+    /// Removes what is found in a text. A clean text is borrowed, and nothing is allocated for it.
+    ///
+    /// # Errors
+    ///
+    /// [`ScrubError::TooLarge`], or what a detector did wrong. The text must not be kept then.
+    pub fn scrub_text<'a>(&self, text: &'a str) -> Result<Scrubbed<Cow<'a, str>>, ScrubError> {
+        let hits = self.hits(text, 0)?;
+        let hits = hits.as_slice();
+        let mut receipt = Receipt::new(Arc::clone(&self.inner.version));
+        if hits.is_empty() {
+            return Ok(Scrubbed { value: Cow::Borrowed(text), findings: Vec::new(), receipt });
+        }
+        let mut out = String::with_capacity(text.len() + 16);
+        self.replace(&mut out, text, hits, false)?;
+        let mut findings = Vec::with_capacity(hits.len());
+        for hit in hits {
+            let finding = self.finding(hit, 0);
+            receipt.count(finding.entity.clone());
+            findings.push(finding);
+        }
+        Ok(Scrubbed { value: Cow::Owned(out), findings, receipt })
+    }
+
+    /// What is in a text, in order and without overlaps.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Scrubber::scrub_text`].
+    pub fn findings(&self, text: &str) -> Result<Vec<Finding>, ScrubError> {
+        Ok(self.hits(text, 0)?.as_slice().iter().map(|hit| self.finding(hit, 0)).collect())
+    }
+
+    /// Like [`Scrubber::scrub_text`] into buffers of the caller's, which are cleared first: for loops that must not allocate.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Scrubber::scrub_text`]; the buffers are then empty.
+    pub fn scrub_into(&self, text: &str, out: &mut String, findings: &mut Vec<Finding>) -> Result<(), ScrubError> {
+        out.clear();
+        findings.clear();
+        let hits = self.hits(text, 0)?;
+        let hits = hits.as_slice();
+        out.reserve(text.len() + 16);
+        if let Err(error) = self.replace(out, text, hits, false) {
+            out.clear();
+            return Err(error);
+        }
+        findings.extend(hits.iter().map(|hit| self.finding(hit, 0)));
+        Ok(())
+    }
+
+    /// What is in a text under a key with these cues; positions are bytes of the text.
+    pub(crate) fn hits(&self, text: &str, hint: Cues) -> Result<Hits, ScrubError> {
+        if text.len() > self.inner.max_bytes {
+            return Err(ScrubError::TooLarge { size: text.len(), limit: self.inner.max_bytes });
+        }
+        let b = text.as_bytes();
+        let deny = self.inner.deny.as_ref();
+        let mut scan = Scan::new(b, hint, deny);
+        scan.begin();
+        scan.run();
+        let mut hits = if scan.encoded {
+            let plain = Plain::of(b);
+            let mut scan = Scan::new(&plain.text, hint, deny);
+            scan.stop_at_encoded = false;
+            scan.begin();
+            scan.run();
+            for hit in scan.hits.as_mut_slice() {
+                let (start, end) = (plain.start(hit.start as usize), plain.end(hit.end as usize));
+                (hit.start, hit.end) = (start as u32, end as u32);
+            }
+            scan.hits
+        } else {
+            scan.hits
+        };
+        if !self.inner.detectors.is_empty() {
+            self.ask(text, &mut hits)?;
+        }
+        if !self.table.everything || !self.inner.allowed.is_empty() {
+            self.filter(text, &mut hits);
+        }
+        Ok(hits)
+    }
+
+    /// Leaves what the policy leaves alone.
+    pub(crate) fn filter(&self, text: &str, hits: &mut Hits) {
+        let keep = |hit: &Hit| {
+            let (_, least) = self.table.rule(hit.kind);
+            hit.score >= least
+                && (self.inner.allowed.is_empty()
+                    || !text.get(hit.range()).is_some_and(|source| self.inner.allowed.has(source)))
+        };
+        if !hits.as_slice().iter().all(keep) {
+            let kept = hits.as_slice().iter().filter(|hit| keep(hit)).copied().collect();
+            hits.replace(kept);
+        }
+    }
+
+    /// Runs the detectors of one's own and joins what they find.
+    fn ask(&self, text: &str, hits: &mut Hits) -> Result<(), ScrubError> {
+        let budget = self.inner.budget.as_ref().map(Budget::started);
+        let mut all: Vec<Hit> = hits.as_slice().to_vec();
+        for detector in &self.inner.detectors {
+            let name = || detector.name().to_owned();
+            let spans = detector
+                .detect(text, budget.as_ref())
+                .map_err(|e| ScrubError::Detector { detector: name(), reason: e.0 })?;
+            if budget.as_ref().is_some_and(|b| b.left().is_zero()) {
+                return Err(ScrubError::OutOfTime { detector: name() });
+            }
+            for span in spans {
+                let inside = span.start < span.end && text.get(span.start..span.end).is_some();
+                let kind = match &span.entity {
+                    Entity::Known(kind) => Some(*kind as u16),
+                    custom => self.inner.names.iter().position(|n| n == custom).map(|i| CUSTOM + i as u16),
+                };
+                let (true, Some(kind)) = (inside, kind) else {
+                    return Err(ScrubError::DetectorSpan { detector: name() });
+                };
+                let score = (span.score.clamp(0.0, 1.0) * 100.0).round() as u8;
+                all.push(Hit { kind, score, start: span.start as u32, end: span.end as u32 });
+            }
+        }
+        // The longer of two that overlap stays, whole: nothing of either may be left.
+        all.sort_by_key(|hit| (hit.start, std::cmp::Reverse(hit.end)));
+        let mut joined: Vec<Hit> = Vec::with_capacity(all.len());
+        for hit in all {
+            match joined.last_mut() {
+                Some(last) if hit.start < last.end => {
+                    if hit.end - hit.start > last.end - last.start {
+                        last.kind = hit.kind;
+                        last.score = hit.score;
+                    }
+                    last.end = last.end.max(hit.end);
+                }
+                _ => joined.push(hit),
+            }
+        }
+        hits.replace(joined);
+        Ok(())
+    }
+
+    /// Appends the text with what stands for its findings.
+    pub(crate) fn replace(&self, out: &mut String, text: &str, hits: &[Hit], json: bool) -> Result<(), ScrubError> {
+        let mut from = 0;
+        for hit in hits {
+            out.push_str(text.get(from..hit.start as usize).unwrap_or_default());
+            self.stand_in(out, hit, text.get(hit.range()).unwrap_or_default(), json)?;
+            from = hit.end as usize;
+        }
+        out.push_str(text.get(from..).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Appends what stands for one finding.
+    pub(crate) fn stand_in(&self, out: &mut String, hit: &Hit, source: &str, json: bool) -> Result<(), ScrubError> {
+        let kind = Kind::from_index(hit.kind);
+        let name = match kind {
+            Some(kind) => kind.name(),
+            None => self.inner.names.get(usize::from(hit.kind.wrapping_sub(CUSTOM))).map_or("PII", Entity::name),
+        };
+        if self.table.all_masked {
+            out.push('[');
+            out.push_str(name);
+            out.push(']');
+            return Ok(());
+        }
+        let (operator, _) = self.table.rule(hit.kind);
+        apply::write(out, &self.inner.keys, operator, name, kind, source, json)
+    }
+
+    pub(crate) fn entity(&self, kind: u16) -> Entity {
+        match Kind::from_index(kind) {
+            Some(kind) => Entity::Known(kind),
+            None => self
+                .inner
+                .names
+                .get(usize::from(kind.wrapping_sub(CUSTOM)))
+                .cloned()
+                .unwrap_or(Entity::Known(Kind::DenyList)),
+        }
+    }
+
+    pub(crate) fn finding(&self, hit: &Hit, base: usize) -> Finding {
+        Finding {
+            entity: self.entity(hit.kind),
+            start: base + hit.start as usize,
+            end: base + hit.end as usize,
+            score: f32::from(hit.score) / 100.0,
+        }
+    }
+}
