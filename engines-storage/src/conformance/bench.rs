@@ -1,6 +1,7 @@
 //! The work bench of a case: the store, and things to put into it.
 
 use std::{
+    collections::HashSet,
     future::{Future, poll_fn},
     pin::Pin,
     sync::{
@@ -11,7 +12,7 @@ use std::{
 };
 
 use engines_core::{
-    DatasetEvent, DocId, Env, RequestContext, ResourceId, Result, Role, Scope, Timestamp,
+    DatasetEvent, DocId, Env, Error, RequestContext, ResourceId, Result, Role, Scope, Timestamp,
     audit::{AuditEntry, AuditFilter, Outcome},
     clock::IdGenerator,
     context::ActorType,
@@ -130,7 +131,12 @@ impl Bench {
             if some.is_empty() {
                 return Ok(all);
             }
+            // A broken store must not keep the suite here for ever.
+            if some.iter().any(|event| event.seq <= from) {
+                return Err(defect("a read gives events again that it was to begin after"));
+            }
             all.extend(some);
+            tokio::task::yield_now().await;
         }
     }
 
@@ -156,7 +162,11 @@ impl Bench {
         loop {
             let some = self.store.after(position, 500).await?;
             let Some(last) = some.last() else { return Ok(all) };
+            if last.position <= position {
+                return Err(defect("the feed's positions do not rise"));
+            }
             position = last.position;
+            tokio::task::yield_now().await;
             all.extend(some.into_iter().filter(|item| scopes.contains(&item.scope)));
         }
     }
@@ -196,6 +206,7 @@ where
     Fut: Future<Output = Result<Paged<T>>>,
 {
     let mut all = Vec::new();
+    let mut tokens = HashSet::new();
     let mut next = Page::first(limit);
     loop {
         let found = page(next).await?;
@@ -207,10 +218,18 @@ where
         })?;
         all.extend(found.items);
         match found.next {
-            Some(after) => next = Page::after(limit, after),
+            Some(after) => {
+                super::verdict::ensure(tokens.insert(after.clone()), || "a page's `next` leads back".to_owned())?;
+                next = Page::after(limit, after);
+                tokio::task::yield_now().await;
+            }
             None => return Ok(all),
         }
     }
+}
+
+fn defect(what: &'static str) -> Error {
+    Error::internal("conformance", what)
 }
 
 pub(super) fn note(id: &str, body: impl Into<Value>) -> Result<NewDocument> {
@@ -218,7 +237,7 @@ pub(super) fn note(id: &str, body: impl Into<Value>) -> Result<NewDocument> {
 }
 
 pub(super) fn raw(json: &str) -> Result<Box<RawValue>> {
-    RawValue::from_string(json.to_owned()).map_err(|error| engines_core::Error::internal("conformance.raw", error))
+    RawValue::from_string(json.to_owned()).map_err(|error| Error::internal("conformance.raw", error))
 }
 
 /// A JSON string of exactly this many bytes, at least 2.

@@ -151,6 +151,7 @@ pub async fn feed_during_writes(bench: &Bench) -> Verdict {
     let scopes = [bench.scope()?, bench.scope()?];
     let mut position = 0;
     while let Some(last) = bench.store.after(position, 500).await?.last() {
+        ensure(last.position > position, || "the feed's positions do not rise".into())?;
         position = last.position;
     }
     let follower = {

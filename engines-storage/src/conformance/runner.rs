@@ -21,11 +21,14 @@ pub struct Settings {
     pub rounds: usize,
     /// Limits of bytes above this are not tried out, and the report says so. Default 128 MiB.
     pub heavy_bytes: usize,
+    /// Run only these cases (`cas::heads_race`) and rooms (`cas`), to look into one; the report lists the others as left out. Empty, the
+    /// default, for all.
+    pub only: Vec<&'static str>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { patience: Duration::from_secs(60), writers: 16, rounds: 8, heavy_bytes: 128 << 20 }
+        Self { patience: Duration::from_secs(60), writers: 16, rounds: 8, heavy_bytes: 128 << 20, only: Vec::new() }
     }
 }
 
@@ -108,12 +111,17 @@ where
     Fut: Future<Output = Result<Arc<dyn Backend>>> + Send + 'static,
 {
     let patience = settings.patience;
+    let only = settings.only.clone();
     let opener = Opener::new(factory, settings);
     let mut report = Report::default();
     let mut failed = Vec::new();
     for (room, cases) in rooms() {
         let mut bench = None;
         for case in cases {
+            if !only.is_empty() && !only.contains(&room) && !only.contains(&case.name) {
+                report.left_out.push(LeftOut { case: case.name, reason: "not asked for".into() });
+                continue;
+            }
             let verdict = tokio::time::timeout(patience, run_case(&opener, room, &mut bench, &case)).await;
             match verdict.unwrap_or_else(|_| Err(Failure::new("it hangs"))) {
                 Ok(Outcome::Passed) => report.passed.push(case.name),

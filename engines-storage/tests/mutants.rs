@@ -1,0 +1,317 @@
+//! The conformance suite finds what is wrong: each broken store here must fail the case that is there for it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use engines_core::{
+    DocId, Env, IdGenerator, Result, Scope, Store, Timestamp,
+    audit::{AuditEntry, AuditFilter},
+    event::{EventFilter, StoredEvent},
+    nexus::{
+        Backend, Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, ExpectedHead, Failed,
+        FeedItem, Head, Kind, Once, Page, Paged, Query, Realm, Receipt, Write,
+    },
+    stream::{LogId, Seq, StreamEvent, StreamKey},
+};
+use engines_storage::{
+    MemoryStore,
+    conformance::{self, Settings},
+    memory::MemoryLimits,
+};
+use futures_util::StreamExt;
+
+/// What is wrong with a store.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Bug {
+    WritesOneByOne,
+    ForgetsTheEnv,
+    IgnoresKeys,
+    IgnoresFingerprints,
+    ChecksThenWrites,
+    CommitsOutOfOrder,
+    PagesLoseAnItem,
+    TakesAnyToken,
+    IgnoresTheLastTag,
+    WakesEarly,
+    LosesWakeUps,
+    LeavesHoles,
+    ForgetsTheHeadOfATrimmedStream,
+    FeedSkips,
+    FeedIsOutOfOrder,
+    PromisesTooMuch,
+    PromisesDurability,
+    CutsTimes,
+    AuditIncludesUntil,
+    EventsIgnoreTheType,
+    SystemIsOwn,
+    WrongIndex,
+    ReplaysSilently,
+}
+
+#[derive(Debug)]
+struct Broken {
+    bug: Bug,
+    inner: MemoryStore,
+    calls: AtomicUsize,
+}
+
+impl Broken {
+    fn is(&self, bug: Bug) -> bool {
+        self.bug == bug
+    }
+
+    fn scope(&self, scope: &Scope) -> Scope {
+        let env = if self.is(Bug::ForgetsTheEnv) { Env::Dev } else { scope.env() };
+        Scope::new(scope.tenant().clone(), env)
+    }
+
+    fn page<T>(&self, answer: Result<Paged<T>>) -> Result<Paged<T>> {
+        let mut page = answer?;
+        if self.is(Bug::PagesLoseAnItem) && page.items.len() > 1 && page.next.is_some() {
+            page.items.swap_remove(0);
+        }
+        Ok(page)
+    }
+
+    fn token(&self, page: Page) -> Page {
+        match &page.after {
+            Some(after) if self.is(Bug::TakesAnyToken) && after.len() < 12 => Page::first(page.limit),
+            _ => page,
+        }
+    }
+}
+
+/// The same write in another batch.
+fn again(batch: Batch, write: Write, system_is_own: bool) -> Batch {
+    match write {
+        Write::Put { realm: Realm::System, document, expect } if !system_is_own => batch.put_system(document, expect),
+        Write::Put { document, expect, .. } => batch.put(document, expect),
+        Write::Delete { realm: Realm::System, kind, id, expect } if !system_is_own => {
+            batch.delete_system(kind, id, expect)
+        }
+        Write::Delete { kind, id, expect, .. } => batch.delete(kind, id, expect),
+        Write::Append { key, expected, events } => batch.append(key, expected, events),
+        Write::Trim { key, first } => batch.trim(key, first),
+        Write::Record(event) => batch.record(*event),
+        Write::Audit(entry) => batch.audit(entry),
+        _ => batch,
+    }
+}
+
+#[async_trait]
+impl Store for Broken {
+    fn capabilities(&self) -> Capabilities {
+        let mut limits = self.inner.capabilities();
+        limits.durable = self.is(Bug::PromisesDurability);
+        limits.max_writes += usize::from(self.is(Bug::PromisesTooMuch));
+        limits
+    }
+
+    fn log_id(&self) -> LogId {
+        self.inner.log_id()
+    }
+
+    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
+        batch.check(&self.inner.capabilities())?;
+        let scope = &self.scope(scope);
+        let at = match self.bug {
+            Bug::CutsTimes => Timestamp::from_secs(batch.at().as_secs()),
+            _ => batch.at(),
+        };
+        let (_, once, writes) = batch.into_parts();
+        let start = || Batch::spanning(at);
+        if self.is(Bug::WritesOneByOne) {
+            let mut all = Receipt::default();
+            for write in writes {
+                let one = self.inner.commit(scope, again(start(), write, false)).await?;
+                tokio::task::yield_now().await;
+                all.versions.extend(one.versions);
+                all.appended.extend(one.appended);
+                all.recorded.extend(one.recorded);
+            }
+            return Ok(all);
+        }
+        let mut batch = start();
+        for (index, mut write) in writes.into_iter().enumerate() {
+            if let (Bug::ChecksThenWrites, Write::Append { key, expected, .. }) = (self.bug, &mut write)
+                && let ExpectedHead::Seq(wanted) = *expected
+            {
+                let head = self.inner.head(scope, key).await.map_err(CommitError::Backend)?.seq;
+                if head != wanted {
+                    let failed = Failed::Stream { key: key.clone(), head };
+                    return Err(CommitError::Precondition { index, failed });
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                *expected = ExpectedHead::Any;
+            }
+            batch = again(batch, write, self.is(Bug::SystemIsOwn));
+        }
+        if let Some(mut once) = once.filter(|_| !self.is(Bug::IgnoresKeys)) {
+            if self.is(Bug::IgnoresFingerprints) {
+                once.fingerprint = [1; 32];
+            }
+            batch = batch.once(once);
+        }
+        if self.is(Bug::CommitsOutOfOrder) {
+            tokio::task::yield_now().await;
+        }
+        let mut answer = self.inner.commit(scope, batch).await;
+        match (&mut answer, self.bug) {
+            (Err(CommitError::Precondition { index, .. }), Bug::WrongIndex) => *index = 0,
+            (Ok(receipt), Bug::ReplaysSilently) => receipt.replayed = false,
+            _ => {}
+        }
+        answer
+    }
+
+    async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>> {
+        self.inner.receipt(&self.scope(scope), once).await
+    }
+
+    async fn get(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<Document>> {
+        self.inner.get(&self.scope(scope), kind, id).await
+    }
+
+    async fn query(&self, scope: &Scope, query: &Query, page: Page) -> Result<Paged<Document>> {
+        let mut query = query.clone();
+        if self.is(Bug::IgnoresTheLastTag) && query.tags.len() > 1 {
+            query.tags.pop();
+        }
+        self.page(self.inner.query(&self.scope(scope), &query, self.token(page)).await)
+    }
+
+    async fn read(&self, scope: &Scope, key: &StreamKey, after: Seq, limit: usize) -> Result<Vec<StreamEvent>> {
+        let mut events = self.inner.read(&self.scope(scope), key, after, limit).await?;
+        if self.is(Bug::LeavesHoles) {
+            events.retain(|event| event.seq.0 % 7 != 3);
+        }
+        Ok(events)
+    }
+
+    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<Head> {
+        let head = self.inner.head(&self.scope(scope), key).await?;
+        let forget = self.is(Bug::ForgetsTheHeadOfATrimmedStream) && head.first > head.seq;
+        Ok(if forget { Head { seq: Seq::ZERO, first: Seq(1) } } else { head })
+    }
+
+    async fn events(&self, scope: &Scope, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>> {
+        let mut filter = filter.clone();
+        if self.is(Bug::EventsIgnoreTheType) {
+            filter.event_type = None;
+        }
+        self.page(self.inner.events(&self.scope(scope), &filter, self.token(page)).await)
+    }
+
+    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
+        let mut filter = filter.clone();
+        if self.is(Bug::AuditIncludesUntil) {
+            filter.until = filter.until.map(|until| until.plus(Duration::from_millis(1)));
+        }
+        self.page(self.inner.audit(&self.scope(scope), &filter, self.token(page)).await)
+    }
+
+    fn changes(&self) -> Changes {
+        let (bug, mut count) = (self.bug, 0);
+        Box::pin(self.inner.changes().filter_map(move |change| {
+            count += 1;
+            let change = match (bug, change) {
+                (Bug::LosesWakeUps, _) if count % 2 == 0 => None,
+                (Bug::WakesEarly, Change::Appended(heads)) => {
+                    let heads = heads.iter().map(|(scope, key, head)| (scope.clone(), key.clone(), head.plus(1)));
+                    Some(Change::Appended(heads.collect()))
+                }
+                (_, change) => Some(change),
+            };
+            std::future::ready(change)
+        }))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.inner.ping().await
+    }
+}
+
+#[async_trait]
+impl EventFeed for Broken {
+    async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        let skip = u64::from(self.is(Bug::FeedSkips) && position > 0);
+        let mut items = self.inner.after(position + skip, limit).await?;
+        if self.is(Bug::FeedIsOutOfOrder) && call.is_multiple_of(2) && items.len() > 1 {
+            items.swap(0, 1);
+        }
+        Ok(items)
+    }
+}
+
+async fn failed_cases(bug: Bug, only: &[&'static str]) -> Vec<&'static str> {
+    let limits = MemoryLimits {
+        max_writes: 100,
+        max_batch_bytes: 64 << 10,
+        max_document_bytes: 32 << 10,
+        max_event_bytes: 8 << 10,
+        ..MemoryLimits::default()
+    };
+    let settings = Settings {
+        patience: Duration::from_secs(5),
+        writers: 8,
+        rounds: 4,
+        only: only.to_vec(),
+        ..Settings::default()
+    };
+    let open = move |_| {
+        let limits = limits.clone();
+        async move {
+            let inner = MemoryStore::with_limits(&IdGenerator::from_os()?, limits);
+            Ok(Arc::new(Broken { bug, inner, calls: AtomicUsize::new(0) }) as Arc<dyn Backend>)
+        }
+    };
+    match conformance::run_with(open, settings).await {
+        Ok(_) => Vec::new(),
+        Err(failures) => failures.failed.iter().map(|failed| failed.case).collect(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_bug_is_found_by_the_case_for_it() {
+    let table: [(Bug, &[&str]); 23] = [
+        (Bug::WritesOneByOne, &["batches::failing_anywhere_leaves_nothing", "readers::see_whole_batches"]),
+        (Bug::ForgetsTheEnv, &["isolation::same_ids_everywhere", "isolation::strangers_see_nothing"]),
+        (Bug::IgnoresKeys, &["idempotency::same_again", "idempotency::all_at_once"]),
+        (Bug::IgnoresFingerprints, &["idempotency::other_body"]),
+        (Bug::ChecksThenWrites, &["cas::heads_race"]),
+        (Bug::CommitsOutOfOrder, &["ordering::polled_in_order"]),
+        (Bug::PagesLoseAnItem, &["paging::complete", "paging::stable_during_writes"]),
+        (Bug::TakesAnyToken, &["paging::malformed_tokens"]),
+        (Bug::IgnoresTheLastTag, &["documents::queries"]),
+        (Bug::WakesEarly, &["changes::name_every_stream"]),
+        (Bug::LosesWakeUps, &["changes::name_every_stream"]),
+        (Bug::LeavesHoles, &["streams::read_from_anywhere", "readers::see_whole_batches"]),
+        (Bug::ForgetsTheHeadOfATrimmedStream, &["streams::trim"]),
+        (Bug::FeedSkips, &["events::feed_during_writes"]),
+        (Bug::FeedIsOutOfOrder, &["events::feed"]),
+        (Bug::PromisesTooMuch, &["limits::writes", "limits::events_count_as_writes"]),
+        (Bug::PromisesDurability, &["reopen::everything_is_the_same", "reopen::keys_still_count"]),
+        (Bug::CutsTimes, &["documents::written_is_read", "documents::newest_first"]),
+        (Bug::AuditIncludesUntil, &["audit::filters"]),
+        (Bug::EventsIgnoreTheType, &["text::in_events_and_audit", "events::filters"]),
+        (Bug::SystemIsOwn, &["batches::spanning"]),
+        (Bug::WrongIndex, &["batches::first_failure_is_named"]),
+        (Bug::ReplaysSilently, &["idempotency::same_again"]),
+    ];
+    let runs = table.map(|(bug, wanted)| tokio::spawn(async move { (bug, wanted, failed_cases(bug, wanted).await) }));
+    let mut missed = Vec::new();
+    for run in runs {
+        let (bug, wanted, failed) = run.await.unwrap();
+        if failed != wanted {
+            missed.push(format!("{bug:?}: only {failed:?} of {wanted:?} found it"));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
