@@ -49,6 +49,8 @@ pub(super) struct Group<'a> {
     /// The stream asked for last: the next is often the same.
     last: usize,
     documents: HashMap<documents::Name, Option<Stored>>,
+    /// There is something to clear.
+    pub(super) trimmed: bool,
     /// The statements nearly every batch needs, kept at hand.
     insert_event: Option<CachedStatement<'a>>,
     insert_audit: Option<CachedStatement<'a>>,
@@ -64,6 +66,7 @@ impl<'a> Group<'a> {
             index: HashMap::new(),
             last: 0,
             documents: HashMap::new(),
+            trimmed: false,
             insert_event: None,
             insert_audit: None,
         }
@@ -258,19 +261,14 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
+    /// Takes effect at once; the rows go later: see [`super::clear`].
     fn trim(&mut self, scope: &Scope, key: &StreamKey, first: Seq) -> Result<(), Refusal> {
-        const SQL: &str = "DELETE FROM stream_events WHERE place >= ?1 AND place < ?2";
-        let connection = self.connection;
         let touched = self.stream(scope, key)?;
-        let stream = &mut touched.stream;
-        if stream.id == 0 || first <= stream.head.first {
-            return Ok(());
+        if touched.stream.id != 0 && first > touched.stream.head.first {
+            touched.stream.head.first = first;
+            touched.changed = true;
+            self.trimmed = true;
         }
-        if let (Some(from), Some(to)) = (stream.place(stream.head.first), stream.place(first)) {
-            connection.prepare_cached(SQL)?.execute([from, to])?;
-        }
-        stream.head.first = first;
-        touched.changed = true;
         Ok(())
     }
 

@@ -21,6 +21,7 @@
 mod apply;
 mod cache;
 mod checkpoint;
+mod clear;
 mod documents;
 mod error;
 mod job;

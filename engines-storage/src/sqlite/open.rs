@@ -17,8 +17,6 @@ use super::{
 
 /// Prepared statements each connection keeps.
 const STATEMENTS: usize = 64;
-/// Bytes of a page of a new file. Larger than SQLite's 4096: fewer log frames for a group of batches.
-const PAGE_BYTES: i32 = 8192;
 
 /// An opened file, and the lock that keeps other processes out for as long as it lives.
 #[derive(Debug)]
@@ -71,7 +69,6 @@ fn lock(path: &Path) -> Result<File> {
 pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<Connection, Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(path, flags, options)?;
-    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
         return Err(

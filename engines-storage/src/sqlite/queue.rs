@@ -35,7 +35,7 @@ struct State {
 pub(super) enum Next {
     /// Run these.
     Group(Vec<Job>),
-    /// Nothing waits; see to the log.
+    /// Nothing waits; see to the log and to what is to be cleared.
     Idle,
     /// Nothing waits and nothing will.
     Closed,
@@ -71,14 +71,15 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes the next group: as many as wait, up to the limits, at least one. Sleeps while there is none.
-    pub(super) fn take(&self, batches: usize, bytes: usize) -> Next {
+    /// Takes the next group: as many as wait, up to the limits, at least one. Sleeps while there is none,
+    /// unless the writer has something else to do.
+    pub(super) fn take(&self, batches: usize, bytes: usize, busy: bool) -> Next {
         let mut state = self.lock();
         while state.jobs.is_empty() {
             if state.closed {
                 return Next::Closed;
             }
-            if std::mem::take(&mut state.nudged) {
+            if std::mem::take(&mut state.nudged) || busy {
                 return Next::Idle;
             }
             state.sleeping = true;

@@ -38,15 +38,17 @@ CREATE TABLE document_tags (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX document_tags_by_update ON document_tags (scope_id, kind, tag, updated_at, id);
 
--- `head` is the last event's place, `first` the oldest one kept.
+-- `head` is the last event's place, `first` the oldest one to be had. What is before it is being removed, and has been up to `kept`.
 CREATE TABLE streams (
   stream_id INTEGER PRIMARY KEY,
   scope_id  INTEGER NOT NULL REFERENCES scopes,
   key       TEXT NOT NULL,
   head      INTEGER NOT NULL,
   first     INTEGER NOT NULL DEFAULT 1,
+  kept      INTEGER NOT NULL DEFAULT 1,
   UNIQUE (scope_id, key)
 ) STRICT;
+CREATE INDEX streams_to_clear ON streams (stream_id) WHERE kept < first;
 
 -- One tree, in the order it is read: place = stream_id * 2^36 + seq.
 CREATE TABLE stream_events (
@@ -114,7 +116,7 @@ CREATE TABLE once (
 -- For people and their tools.
 CREATE VIEW stream_log AS
   SELECT tenant, env, key AS stream, place & 0xfffffffff AS seq, event_id, type, ts, actor_id, actor_type, attributes, data
-  FROM stream_events JOIN streams ON stream_id = place >> 36 JOIN scopes USING (scope_id);
+  FROM stream_events JOIN streams ON stream_id = place >> 36 AND first <= place & 0xfffffffff JOIN scopes USING (scope_id);
 CREATE VIEW audit_log AS
   SELECT tenant, env, audit_id, ts, action, resource, outcome, actor_id, actor_type, request_id, trace_id, span_id, reason
   FROM audit JOIN scopes ON scope_id = place >> 40;

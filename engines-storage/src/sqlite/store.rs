@@ -33,7 +33,7 @@ use super::{
     queue::Queue,
     read,
     readers::Readers,
-    streams::{self, Stream},
+    streams::{self, Range, Stream},
     writer::Writer,
 };
 
@@ -230,7 +230,8 @@ impl Store for SqliteStore {
         if stream.head.seq <= after || stream.head.seq < stream.head.first || limit == 0 {
             return Ok(Vec::new());
         }
-        let read = move |connection: &rusqlite::Connection| streams::read(connection, stream, after, limit, READ_BYTES);
+        let range = Range { name: (scope.clone(), key.clone()), stream, after, limit, bytes: READ_BYTES };
+        let read = move |connection: &rusqlite::Connection| streams::read(connection, &range);
         self.readers.run("sqlite.read", read).await
     }
 

@@ -32,6 +32,11 @@ impl Stream {
     /// The row of a stream without one.
     pub(super) const NONE: Self = Self { id: 0, head: Head { seq: Seq::ZERO, first: Seq(1) } };
 
+    /// The place before the first event of the stream with this number.
+    pub(super) fn base(id: i64) -> i64 {
+        id << SEQ_BITS
+    }
+
     /// The place of an event in the one tree of all streams; none when the number space is used up.
     pub(super) fn place(self, seq: Seq) -> Option<i64> {
         let fits = seq.0 < 1 << SEQ_BITS && self.id < 1 << (63 - SEQ_BITS);
@@ -64,32 +69,54 @@ pub(super) fn unsigned(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, number))
 }
 
-/// Up to `limit` events after `after`, and about `bytes` of them, but at least one if there is one.
-pub(super) fn read(
-    connection: &Connection,
-    stream: Stream,
-    after: Seq,
-    limit: usize,
-    bytes: usize,
-) -> Result<Vec<StreamEvent>, Failure> {
+/// Which events to read.
+pub(super) struct Range {
+    pub(super) name: Name,
+    /// The stream as the caller knows it.
+    pub(super) stream: Stream,
+    pub(super) after: Seq,
+    /// Events at the most.
+    pub(super) limit: usize,
+    /// Bytes of events at the most, but at least one event if there is one.
+    pub(super) bytes: usize,
+}
+
+/// Reads events, in order and without a gap.
+pub(super) fn read(connection: &Connection, range: &Range) -> Result<Vec<StreamEvent>, Failure> {
+    let (events, whole) = rows(connection, range.stream, range)?;
+    if whole {
+        return Ok(events);
+    }
+    // It was trimmed since the caller looked, and some of the rows are gone already.
+    let snapshot = connection.unchecked_transaction()?;
+    let stream = load(&snapshot, &range.name)?;
+    Ok(rows(&snapshot, stream, range)?.0)
+}
+
+/// Reads events, and whether none is missing before the first.
+fn rows(connection: &Connection, stream: Stream, range: &Range) -> Result<(Vec<StreamEvent>, bool), Failure> {
     const SQL: &str = "SELECT place, event_id, type, ts, actor_id, actor_type, attributes, data FROM stream_events \
                        WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
-    let from = after.0.max(stream.head.first.0.saturating_sub(1));
-    let (Some(from), Some(to)) = (stream.place(Seq(from)), stream.place(stream.head.seq)) else {
-        return Ok(Vec::new());
+    let after = Seq(range.after.0.max(stream.head.first.0.saturating_sub(1)));
+    let (Some(from), Some(to)) = (stream.place(after), stream.place(stream.head.seq)) else {
+        return Ok((Vec::new(), true));
     };
     let mut statement = connection.prepare_cached(SQL)?;
-    let mut rows = statement.query(params![from, to, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let mut rows = statement.query(params![from, to, i64::try_from(range.limit).unwrap_or(i64::MAX)])?;
     let (mut events, mut size) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
         let (event, weight) = event(row)?;
         size += weight;
-        if size > bytes && !events.is_empty() {
+        if size > range.bytes && !events.is_empty() {
             break;
         }
         events.push(event);
     }
-    Ok(events)
+    let whole = match events.first() {
+        Some(first) => first.seq == after.next(),
+        None => from >= to || range.limit == 0,
+    };
+    Ok((events, whole))
 }
 
 /// What of an event has no column of its own.

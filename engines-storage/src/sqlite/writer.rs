@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::{
     apply::{Group, Refusal},
     checkpoint::{self, Checkpoints},
+    clear,
     error::{Failure, unavailable},
     job::{Answer, Job},
     open,
@@ -31,6 +32,8 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     scopes: Scopes,
     checkpoints: Checkpoints,
+    /// There may be rows of trimmed events.
+    clearing: bool,
 }
 
 /// However the thread ends, nobody waits for it in vain.
@@ -42,7 +45,7 @@ struct Ending {
 impl Drop for Ending {
     fn drop(&mut self) {
         self.shared.queue.close();
-        while let Next::Group(jobs) = self.shared.queue.take(usize::MAX, usize::MAX) {
+        while let Next::Group(jobs) = self.shared.queue.take(usize::MAX, usize::MAX, false) {
             drop(jobs);
         }
         if let Some(ended) = self.ended.take() {
@@ -60,7 +63,7 @@ impl Writer {
         checkpoints: Checkpoints,
     ) -> Self {
         let scopes = Scopes::default();
-        let mut writer = Self { connection: None, path, options, shared, scopes, checkpoints };
+        let mut writer = Self { connection: None, path, options, shared, scopes, checkpoints, clearing: true };
         writer.adopt(connection);
         writer
     }
@@ -69,13 +72,19 @@ impl Writer {
     pub(super) fn run(mut self, ended: oneshot::Sender<()>) {
         let _ending = Ending { shared: Arc::clone(&self.shared), ended: Some(ended) };
         loop {
-            match self.shared.queue.take(self.options.group_batches, self.options.group_bytes) {
+            match self.shared.queue.take(self.options.group_batches, self.options.group_bytes, self.clearing) {
                 Next::Group(jobs) => self.group(jobs),
                 Next::Idle => {}
                 Next::Closed => break,
             }
             if let Some(connection) = &self.connection {
                 self.checkpoints.between_groups(connection);
+                if self.clearing {
+                    self.clearing = clear::clear(connection).unwrap_or_else(|failure| {
+                        tracing::warn!(error = %failure, "trimmed events could not be removed; the next trim tries again");
+                        false
+                    });
+                }
             }
         }
         if let Some(connection) = &self.connection
@@ -113,7 +122,7 @@ impl Writer {
     fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Answer>, Failure> {
         self.connect()?;
         let Some(connection) = &self.connection else { return Err(rusqlite::Error::InvalidQuery.into()) };
-        let result = attempt(connection, &self.shared, &mut self.scopes, jobs);
+        let result = attempt(connection, &self.shared, &mut self.scopes, &mut self.clearing, jobs);
         if let Err(failure) = &result {
             if !connection.is_autocommit()
                 && let Err(error) = connection.execute_batch("ROLLBACK")
@@ -156,6 +165,7 @@ fn attempt(
     connection: &Connection,
     shared: &Shared,
     scopes: &mut Scopes,
+    clearing: &mut bool,
     jobs: &[Job],
 ) -> Result<Vec<Answer>, Failure> {
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -173,6 +183,7 @@ fn attempt(
         // What a reader finds in the file from here on, it finds in memory when it gets this lock: see `Shared::settled`.
         let _publishing = shared.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         connection.prepare_cached("COMMIT")?.execute([])?;
+        *clearing |= group.trimmed;
         group.publish()
     };
     if !grown.is_empty() {

@@ -5,21 +5,20 @@ use std::{sync::Arc, time::Duration};
 use engines_core::nexus::Backend;
 use engines_storage::{SqliteOptions, SqliteStore, conformance};
 
-async fn keeps_the_contract_with(options: SqliteOptions) {
+async fn keeps_the_contract_with(options: SqliteOptions, settings: conformance::Settings) {
     let folder = tempfile::tempdir().unwrap();
-    let report = conformance::run(move |name| {
+    let open = move |name: String| {
         let (path, options) = (folder.path().join(format!("{name}.db")), options.clone());
         async move { Ok(Arc::new(SqliteStore::open(path, options)?) as Arc<dyn Backend>) }
-    })
-    .await
-    .unwrap();
+    };
+    let report = conformance::run_with(open, settings).await.unwrap();
     assert!(report.left_out.is_empty(), "{report}");
     assert!(report.passed.len() > 50, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn keeps_the_contract() {
-    keeps_the_contract_with(SqliteOptions::default()).await;
+    keeps_the_contract_with(SqliteOptions::default(), conformance::Settings::default()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -35,5 +34,6 @@ async fn keeps_the_contract_with_tight_limits() {
     options.checkpoint_pages = 1;
     options.changes = 1;
     options.busy_timeout = Duration::from_secs(30);
-    keeps_the_contract_with(options).await;
+    let settings = conformance::Settings { writers: 4, rounds: 2, ..conformance::Settings::default() };
+    keeps_the_contract_with(options, settings).await;
 }

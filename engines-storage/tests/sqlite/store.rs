@@ -1,6 +1,12 @@
 //! Groups of batches, failures, reopening.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use super::kit::{Kit, NOTE, canvas};
 use engines_core::{
@@ -216,4 +222,67 @@ async fn a_full_queue_refuses_and_a_closed_store_too() {
     let refused = store.commit(&kit.scope, kit.after(&key, done)).await.unwrap_err();
     assert_eq!(engines_core::Error::from(refused).code(), Code::BackendUnavailable);
     assert!(store.ping().await.is_err());
+}
+
+/// Many readers and a writer: once anybody has seen a version, nobody sees an older one, wherever it is read from.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_seen_is_never_unseen() {
+    for cached in [0, 1 << 20] {
+        let kit = Arc::new(Kit::new());
+        let mut options = SqliteOptions::default();
+        (options.document_cache_bytes, options.head_cache) = (cached, cached);
+        let store = Arc::new(SqliteStore::open(kit.path(), options).unwrap());
+        let (seen_version, seen_head) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let readers: Vec<_> = (0..4)
+            .map(|_| {
+                let (kit, store) = (Arc::clone(&kit), Arc::clone(&store));
+                let (seen_version, seen_head) = (Arc::clone(&seen_version), Arc::clone(&seen_head));
+                tokio::spawn(async move {
+                    let id = "n1".parse().unwrap();
+                    while seen_head.load(Ordering::SeqCst) < 200 {
+                        let before = seen_version.load(Ordering::SeqCst);
+                        let found = store.get(&kit.scope, &NOTE, &id).await.unwrap().map_or(0, |note| note.version);
+                        assert!(found >= before, "version {found} after {before}");
+                        seen_version.fetch_max(found, Ordering::SeqCst);
+                        let before = seen_head.load(Ordering::SeqCst);
+                        let found = store.head(&kit.scope, &canvas("c1")).await.unwrap().seq.0;
+                        assert!(found >= before, "head {found} after {before}");
+                        seen_head.fetch_max(found, Ordering::SeqCst);
+                        let listed = store.query(&kit.scope, &Query::kind(NOTE), Page::first(1)).await.unwrap();
+                        seen_version.fetch_max(listed.items.first().map_or(0, |note| note.version), Ordering::SeqCst);
+                        tokio::task::yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        for head in 0..200 {
+            let batch = kit.after(&canvas("c1"), head).put(kit.note("n1", "{}"), Expect::Any);
+            store.commit(&kit.scope, batch).await.unwrap();
+        }
+        for reader in readers {
+            reader.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_trim_holds_at_once_and_its_rows_go_later() {
+    let kit = Kit::new();
+    let store = kit.open();
+    let (a, b) = (canvas("a"), canvas("b"));
+    for key in [&a, &b] {
+        let events = (0..2500).map(|_| kit.event("1")).collect();
+        store.commit(&kit.scope, Batch::new(kit.at()).append(key.clone(), ExpectedHead::Any, events)).await.unwrap();
+    }
+    store.commit(&kit.scope, Batch::new(kit.at()).trim(a.clone(), Seq(2401)).trim(b.clone(), Seq(2))).await.unwrap();
+    assert_eq!(store.read(&kit.scope, &a, Seq(0), 9999).await.unwrap().len(), 100);
+    let tool = rusqlite::Connection::open(kit.path()).unwrap();
+    let count =
+        |table: &str| tool.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("stream_log"), 100 + 2499);
+    while count("stream_events") != 100 + 2499 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.read(&kit.scope, &a, Seq(0), 9999).await.unwrap()[0].seq, Seq(2401));
+    assert_eq!(store.read(&kit.scope, &b, Seq(0), 9999).await.unwrap()[0].seq, Seq(2));
 }
