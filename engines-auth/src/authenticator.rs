@@ -40,7 +40,7 @@ impl fmt::Debug for Credential<'_> {
 /// `Ok(None)` is only for what is by its form somebody else's.
 ///
 /// ```
-/// use std::{collections::BTreeMap, sync::Arc};
+/// use std::sync::Arc;
 /// use engines_auth::{Authenticator, Credential, same_bytes};
 /// use engines_core::{Actor, ActorType, Principal, Result, Role, TenantId, UserId};
 ///
@@ -53,15 +53,10 @@ impl fmt::Debug for Credential<'_> {
 ///     async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>> {
 ///         match credential {
 ///             Credential::Bearer(key) if same_bytes(key.as_bytes(), b"robot-key-from-a-vault") => {
-///                 Ok(Some(Arc::new(Principal {
-///                     actor: Actor { id: UserId::new("robot")?, kind: ActorType::Agent },
-///                     email: None,
-///                     memberships: BTreeMap::from([(TenantId::new("t_acme")?, Role::Member)]),
-///                     default_tenant: None,
-///                     expires_at: None,
-///                     credential_id: None,
-///                     issuer: "robot-key".into(),
-///                 })))
+///                 let robot = Actor { id: UserId::new("robot")?, kind: ActorType::Agent };
+///                 let mut principal = Principal::new(robot, "robot-key");
+///                 principal.memberships.insert(TenantId::new("t_acme")?, Role::Member);
+///                 Ok(Some(Arc::new(principal)))
 ///             }
 ///             _ => Ok(None),
 ///         }

@@ -9,6 +9,15 @@ use engines_core::{Principal, Result, Role, TenantId};
 /// a disabled user or tenant. Without one, the door believes the verified claims.
 #[async_trait]
 pub trait Directory: Send + Sync + fmt::Debug {
+    /// Whether the principal may still ask anything, in whatever tenant; asked for every request, also those without a tenant.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` for a disabled user, a revoked session or credential; any other failure keeps the request out as well.
+    async fn check(&self, principal: &Principal) -> Result<()> {
+        let _ = principal;
+        Ok(())
+    }
+
     /// The role that counts now. `claimed` is the credential's own; return it for users and tenants unknown here, or `None`
     /// to refuse them (`tenants_must_exist`).
     ///

@@ -11,6 +11,7 @@ use crate::{
     directory::Directory,
     jwt::invalid,
     presented::{BodyClaims, Given, Presented, agreed},
+    rejection::{Rejected, Rejections},
 };
 
 /// The door. Two steps, because a body is read only for somebody whose credential has been verified:
@@ -22,6 +23,7 @@ pub struct Door(Arc<Inner>);
 struct Inner {
     authenticators: Vec<Arc<dyn Authenticator>>,
     directory: Option<Arc<dyn Directory>>,
+    rejections: Option<Arc<dyn Rejections>>,
     clock: Arc<dyn Clock>,
     ids: IdGenerator,
 }
@@ -45,6 +47,13 @@ impl DoorBuilder {
         self
     }
 
+    /// Has `rejections` told of every refusal (401 and 403).
+    #[must_use]
+    pub fn rejections(mut self, rejections: impl Rejections + 'static) -> Self {
+        self.0.rejections = Some(Arc::new(rejections));
+        self
+    }
+
     /// The door. Without an authenticator it lets nobody in.
     #[must_use]
     pub fn build(self) -> Door {
@@ -56,7 +65,7 @@ impl Door {
     /// Begins a door.
     #[must_use]
     pub fn builder(clock: Arc<dyn Clock>, ids: IdGenerator) -> DoorBuilder {
-        DoorBuilder(Inner { authenticators: Vec::new(), directory: None, clock, ids })
+        DoorBuilder(Inner { authenticators: Vec::new(), directory: None, rejections: None, clock, ids })
     }
 
     /// Step 6, which may be taken before all others, so that a refusal carries the ids too: put the result into
@@ -76,9 +85,16 @@ impl Door {
     /// - `TOKEN_EXPIRED`: it was good, and has ended.
     /// - `BACKEND_UNAVAILABLE`: it cannot be told now.
     pub async fn authenticate(&self, presented: &Presented<'_>) -> Result<Arc<Principal>> {
+        self.enter(presented).await.inspect_err(|error| self.note(error, None, presented))
+    }
+
+    async fn enter(&self, presented: &Presented<'_>) -> Result<Arc<Principal>> {
         let credential = credential(presented)?;
         for authenticator in &self.0.authenticators {
             if let Some(principal) = authenticator.authenticate(&credential).await? {
+                if let Some(directory) = &self.0.directory {
+                    directory.check(&principal).await?;
+                }
                 return Ok(principal);
             }
         }
@@ -89,7 +105,8 @@ impl Door {
     ///
     /// Tenant and environment may be named in a header, the query and the body, each as often as one likes; all that are there must
     /// agree, environments after normalisation. The principal's default tenant is used when none of them names one: it is a fallback and
-    /// does not take part in the agreement, or somebody with two tenants could never choose.
+    /// does not take part in the agreement, or somebody with two tenants could never choose. Likewise the environment a credential is
+    /// bound to counts when none of them names one.
     ///
     /// # Errors
     /// In this order: `CONTEXT_MISMATCH`, `TENANT_REQUIRED`, `TENANT_INVALID`; `CONTEXT_MISMATCH`, `ENV_REQUIRED`, `ENV_INVALID`;
@@ -101,10 +118,21 @@ impl Door {
         presented: &Presented<'_>,
         body: &BodyClaims<'_>,
     ) -> Result<RequestContext> {
+        let context = self.context(principal, presented, body).await.map_err(|error| self.decided(error));
+        context.inspect_err(|error| self.note(error, Some(principal), presented))
+    }
+
+    async fn context(
+        &self,
+        principal: &Principal,
+        presented: &Presented<'_>,
+        body: &BodyClaims<'_>,
+    ) -> Result<RequestContext> {
         let tenant = tenant(principal, presented, body)?;
-        let scope = Scope::new(tenant, env(presented, body)?);
-        let role = self.role(principal, scope.tenant()).await.map_err(|error| self.decided(error))?;
-        own_claims(principal, role, presented).map_err(|error| self.decided(error))?;
+        let scope = Scope::new(tenant, env(principal, presented, body)?);
+        principal.check_bound(&scope)?;
+        let role = self.role(principal, scope.tenant()).await?;
+        own_claims(principal, role, presented)?;
         let trace = presented.trace.clone().unwrap_or_else(|| self.trace(presented));
         if principal.memberships.get(scope.tenant()) == Some(&role) {
             return RequestContext::admit(principal, scope, trace);
@@ -112,6 +140,14 @@ impl Door {
         let mut current = principal.clone();
         current.memberships.insert(scope.tenant().clone(), role);
         RequestContext::admit(&current, scope, trace)
+    }
+
+    /// Tells whoever keeps a record.
+    fn note(&self, error: &Error, principal: Option<&Principal>, presented: &Presented<'_>) {
+        let Some(rejections) = &self.0.rejections else { return };
+        let Some(attempt) = Rejected::of("door.enter", error) else { return };
+        let who = principal.map(|principal| principal.actor.id.as_str());
+        rejections.rejected(&attempt.by(who).on(presented.path).from(presented.address, presented.trace.as_ref()));
     }
 
     /// Step 4: the role that counts.
@@ -200,7 +236,7 @@ fn tenant(principal: &Principal, presented: &Presented<'_>, body: &BodyClaims<'_
 }
 
 /// Step 3.
-fn env(presented: &Presented<'_>, body: &BodyClaims<'_>) -> Result<Env> {
+fn env(principal: &Principal, presented: &Presented<'_>, body: &BodyClaims<'_>) -> Result<Env> {
     let sources = presented.env_headers.iter().chain(presented.env_queries.iter()).chain(body.env.map(str::as_bytes));
     let same = |left: &[u8], right: &[u8]| match (Env::from_str(text(left)), Env::from_str(text(right))) {
         (Ok(left), Ok(right)) => left == right,
@@ -208,11 +244,9 @@ fn env(presented: &Presented<'_>, body: &BodyClaims<'_>) -> Result<Env> {
     };
     match agreed(sources, same, || mismatch("env", "X-Env, query and body name different environments"))? {
         Some(named) => text(named).parse(),
-        None => Err(Error::new(
-            Code::EnvRequired,
-            "door.env",
-            "name the environment: X-Env, env in the query or in the body",
-        )),
+        None => principal.bound.as_ref().and_then(|bound| bound.env).ok_or_else(|| {
+            Error::new(Code::EnvRequired, "door.env", "name the environment: X-Env, env in the query or in the body")
+        }),
     }
 }
 

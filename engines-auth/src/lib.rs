@@ -39,6 +39,7 @@ mod directory;
 mod door;
 pub mod jwt;
 mod presented;
+mod rejection;
 mod secret;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -47,7 +48,8 @@ pub use self::{
     authenticator::{Authenticator, Credential},
     directory::Directory,
     door::{Door, DoorBuilder},
-    jwt::{AccessToken, JwtSettings, TokenIssuer, TokenRequest, TokenVerifier},
+    jwt::{AccessToken, JwtSettings, SigningKey, SigningKeys, TokenIssuer, TokenRequest, TokenVerifier},
     presented::{BodyClaims, Given, Presented},
+    rejection::{Rejected, Rejections},
     secret::{SigningSecret, same_bytes},
 };

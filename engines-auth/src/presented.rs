@@ -81,6 +81,8 @@ pub struct Presented<'a> {
     pub ticket: Given<'a>,
     /// The request's path, without the query; a ticket is bound to it.
     pub path: &'a str,
+    /// Where the request comes from, for the record of refused attempts.
+    pub address: Option<&'a str>,
     /// `X-Tenant-Id`.
     pub tenant_headers: Given<'a>,
     /// `?tenant_id=`.

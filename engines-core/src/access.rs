@@ -145,6 +145,26 @@ pub enum Action {
     EventRead,
     /// Read the audit log.
     AuditRead,
+    /// List a tenant's members and its open invites.
+    MembersList,
+    /// Add, change or remove members; owners only by owners.
+    MembersManage,
+    /// Invite somebody to a tenant, or take an invite back.
+    InvitesManage,
+    /// List a tenant's API keys.
+    ApiKeysList,
+    /// Make, rotate or revoke API keys.
+    ApiKeysManage,
+    /// Get a ticket that opens one stream once.
+    TicketsCreate,
+    /// Rename a tenant.
+    TenantsUpdate,
+    /// Close a tenant of one's own.
+    TenantsDisable,
+    /// In the control plane: list, suspend and resume tenants.
+    TenantsManage,
+    /// In the control plane: disable and enable users.
+    UsersManage,
 }
 
 const fn spec(
@@ -177,6 +197,16 @@ impl Action {
         Self::EventRecordBatch,
         Self::EventRead,
         Self::AuditRead,
+        Self::MembersList,
+        Self::MembersManage,
+        Self::InvitesManage,
+        Self::ApiKeysList,
+        Self::ApiKeysManage,
+        Self::TicketsCreate,
+        Self::TenantsUpdate,
+        Self::TenantsDisable,
+        Self::TenantsManage,
+        Self::UsersManage,
     ];
 
     /// This action's row.
@@ -200,6 +230,16 @@ impl Action {
             Self::EventRecordBatch => spec("event.record_batch", L::Member, G::Write, R::Bulk, D::Low, true),
             Self::EventRead => spec("event.read", L::Viewer, G::Read, R::Read, D::None, false),
             Self::AuditRead => spec("audit.read", L::Admin, G::Manage, R::Manage, D::None, false),
+            Self::MembersList => spec("members.list", L::Admin, G::Read, R::Manage, D::None, false),
+            Self::MembersManage => spec("members.manage", L::Admin, G::Manage, R::Manage, D::High, true),
+            Self::InvitesManage => spec("invites.manage", L::Admin, G::Manage, R::Manage, D::Low, true),
+            Self::ApiKeysList => spec("api_keys.list", L::Admin, G::Read, R::Manage, D::None, false),
+            Self::ApiKeysManage => spec("api_keys.manage", L::Admin, G::Manage, R::Manage, D::High, true),
+            Self::TicketsCreate => spec("tickets.create", L::Viewer, G::Follow, R::Stream, D::None, false),
+            Self::TenantsUpdate => spec("tenants.update", L::Admin, G::Manage, R::Manage, D::Low, true),
+            Self::TenantsDisable => spec("tenants.disable", L::Owner, G::Manage, R::Manage, D::High, true),
+            Self::TenantsManage => spec("tenants.manage", L::Admin, G::Manage, R::Manage, D::High, true),
+            Self::UsersManage => spec("users.manage", L::Admin, G::Manage, R::Manage, D::High, true),
         }
     }
 

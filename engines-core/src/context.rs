@@ -10,7 +10,7 @@ use crate::{
     code::Code,
     error::{Error, Result},
     id::{TenantId, UserId},
-    scope::Scope,
+    scope::{Env, Scope},
     trace::Trace,
 };
 
@@ -73,8 +73,56 @@ pub struct Principal {
     pub expires_at: Option<Timestamp>,
     /// The credential's own id (`jti`), for revocation and audit.
     pub credential_id: Option<Arc<str>>,
+    /// The session the credential belongs to (`sid`); when that is revoked, the credential is too.
+    pub session: Option<Arc<str>>,
     /// Who vouches for it (`iss`).
     pub issuer: Arc<str>,
+    /// The only place where the credential is good, for those made for one: an API key, a ticket.
+    pub bound: Option<Bound>,
+}
+
+/// Where a credential is good, and nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bound {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The environment; none for all of the tenant's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<Env>,
+}
+
+impl Principal {
+    /// Somebody with nothing but an id and an issuer: no memberships, no end. Fill in the rest.
+    #[must_use]
+    pub fn new(actor: Actor, issuer: impl Into<Arc<str>>) -> Self {
+        Self {
+            actor,
+            email: None,
+            memberships: BTreeMap::new(),
+            default_tenant: None,
+            expires_at: None,
+            credential_id: None,
+            session: None,
+            issuer: issuer.into(),
+            bound: None,
+        }
+    }
+
+    /// Whether the credential may be used in `scope` at all, whatever the membership.
+    ///
+    /// # Errors
+    /// `TENANT_FORBIDDEN` when it is bound to another tenant or environment.
+    pub fn check_bound(&self, scope: &Scope) -> Result<()> {
+        let within = |bound: &Bound| bound.tenant == *scope.tenant() && bound.env.is_none_or(|env| env == scope.env());
+        if self.bound.as_ref().is_none_or(within) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::TenantForbidden,
+            "door.bound",
+            "the credential was made for another tenant or environment; use it there, or get one for here",
+        ))
+    }
 }
 
 /// An e-mail address that does not print itself.
@@ -123,6 +171,7 @@ struct Inner {
     origin: Origin,
     expires_at: Option<Timestamp>,
     credential_id: Option<Arc<str>>,
+    session: Option<Arc<str>>,
 }
 
 /// How a context came to be.
@@ -144,8 +193,9 @@ impl RequestContext {
     /// Admits a verified principal to `scope`, with the role its membership there gives and no other.
     ///
     /// # Errors
-    /// `TENANT_FORBIDDEN` when it is no member of the scope's tenant.
+    /// `TENANT_FORBIDDEN` when it is no member of the scope's tenant, or its credential is bound to another scope.
     pub fn admit(principal: &Principal, scope: Scope, trace: Trace) -> Result<Self> {
+        principal.check_bound(&scope)?;
         let role = *principal.memberships.get(scope.tenant()).ok_or_else(|| {
             Error::new(Code::TenantForbidden, "door.membership", "the credential gives no membership of this tenant")
         })?;
@@ -158,6 +208,7 @@ impl RequestContext {
                 origin: Origin::Credential { issuer: Arc::clone(&principal.issuer) },
                 expires_at: principal.expires_at,
                 credential_id: principal.credential_id.clone(),
+                session: principal.session.clone(),
             }),
         })
     }
@@ -176,6 +227,7 @@ impl RequestContext {
                 origin: Origin::System { reason: reason.into() },
                 expires_at: None,
                 credential_id: None,
+                session: None,
             }),
         })
     }
@@ -220,6 +272,12 @@ impl RequestContext {
     #[must_use]
     pub fn credential_id(&self) -> Option<&str> {
         self.inner.credential_id.as_deref()
+    }
+
+    /// The session its credential belongs to, if it has one.
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        self.inner.session.as_deref()
     }
 }
 

@@ -25,7 +25,7 @@ pub use self::{
     access::{Action, Role},
     clock::{Clock, IdGenerator, SystemClock, Timestamp},
     code::{Code, ErrorKind},
-    context::{Actor, ActorType, Principal, RequestContext},
+    context::{Actor, ActorType, Bound, Principal, RequestContext},
     error::{Error, Result},
     event::{CleanEvent, DatasetEvent},
     gate::Guard,

@@ -28,6 +28,7 @@ pub(super) struct Claims<'a> {
     nbf: Option<NumericDate>,
     iat: Option<NumericDate>,
     jti: Option<Cow<'a, str>>,
+    sid: Option<Cow<'a, str>>,
     email: Option<Cow<'a, str>>,
     tenant_ids: Option<Texts<'a>>,
     default_tenant: Option<Cow<'a, str>>,
@@ -37,7 +38,7 @@ pub(super) struct Claims<'a> {
 
 impl<'de> Members<'de> for Claims<'de> {
     fn place(name: &str) -> Option<u32> {
-        const NAMES: [&str; 12] = [
+        const NAMES: [&str; 13] = [
             "sub",
             "iss",
             "aud",
@@ -50,6 +51,7 @@ impl<'de> Members<'de> for Claims<'de> {
             "default_tenant_id",
             "role_map",
             "actor_type",
+            "sid",
         ];
         NAMES.iter().position(|known| *known == name).and_then(|place| u32::try_from(place).ok())
     }
@@ -67,7 +69,8 @@ impl<'de> Members<'de> for Claims<'de> {
             8 => self.tenant_ids = map.next_value_seed(Nullable(OnlyTexts))?,
             9 => self.default_tenant = map.next_value_seed(Nullable(Text))?,
             10 => self.roles = map.next_value_seed(Nullable(Roles))?,
-            _ => self.actor_type = map.next_value_seed(Nullable(Text))?,
+            11 => self.actor_type = map.next_value_seed(Nullable(Text))?,
+            _ => self.sid = map.next_value_seed(Nullable(Text))?,
         }
         Ok(())
     }
@@ -106,7 +109,9 @@ impl<'a> Claims<'a> {
             default_tenant: self.default_tenant.as_deref().and_then(|tenant| TenantId::new(tenant).ok()),
             expires_at: Some(exp),
             credential_id: self.jti.as_deref().map(Into::into),
+            session: self.sid.as_deref().map(Into::into),
             issuer: std::sync::Arc::clone(&settings.issuer),
+            bound: None,
         })
     }
 

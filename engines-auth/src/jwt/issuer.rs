@@ -7,12 +7,13 @@ use jsonwebtoken::EncodingKey;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{jws, settings::JwtSettings};
+use super::{jws, keys::SigningKeys, settings::JwtSettings};
 use crate::{authenticator::Credential, secret::SigningSecret};
 
 /// Issues access tokens that a [`TokenVerifier`](crate::TokenVerifier) with the same secret and settings accepts.
 pub struct TokenIssuer {
     key: EncodingKey,
+    kid: Option<Box<str>>,
     settings: JwtSettings,
     clock: Arc<dyn Clock>,
     ids: IdGenerator,
@@ -31,6 +32,8 @@ pub struct TokenRequest {
     pub default_tenant: Option<TenantId>,
     /// A person or an agent; never the system.
     pub actor_type: ActorType,
+    /// The session it belongs to (`sid`, OpenID Connect Front-Channel Logout 1.0 section 3).
+    pub session: Option<Arc<str>>,
     /// How long it is good, from now; in whole seconds, from one to [`TokenIssuer::MAX_TTL`].
     pub ttl: Duration,
 }
@@ -39,7 +42,15 @@ impl TokenRequest {
     /// For a person without memberships; fill in the rest.
     #[must_use]
     pub fn new(sub: UserId, ttl: Duration) -> Self {
-        Self { sub, email: None, memberships: BTreeMap::new(), default_tenant: None, actor_type: ActorType::Human, ttl }
+        Self {
+            sub,
+            email: None,
+            memberships: BTreeMap::new(),
+            default_tenant: None,
+            actor_type: ActorType::Human,
+            session: None,
+            ttl,
+        }
     }
 }
 
@@ -87,6 +98,8 @@ struct Payload<'a> {
     default_tenant_id: Option<&'a TenantId>,
     role_map: &'a BTreeMap<TenantId, Role>,
     actor_type: ActorType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
 }
 
 impl TokenIssuer {
@@ -98,7 +111,22 @@ impl TokenIssuer {
     /// # Errors
     /// When the settings are out of their limits.
     pub fn new(secret: &SigningSecret, settings: JwtSettings, clock: Arc<dyn Clock>, ids: IdGenerator) -> Result<Self> {
-        Ok(Self { key: EncodingKey::from_secret(secret.bytes()), settings: settings.checked()?, clock, ids })
+        let key = EncodingKey::from_secret(secret.bytes());
+        Ok(Self { key, kid: None, settings: settings.checked()?, clock, ids })
+    }
+
+    /// An issuer that signs with the current one of several keys, and names it in the tokens' header.
+    ///
+    /// # Errors
+    /// As [`TokenIssuer::new`].
+    pub fn with_keys(
+        keys: &SigningKeys,
+        settings: JwtSettings,
+        clock: Arc<dyn Clock>,
+        ids: IdGenerator,
+    ) -> Result<Self> {
+        let current = keys.current()?;
+        Ok(Self { kid: current.kid.clone(), ..Self::new(&current.secret, settings, clock, ids)? })
     }
 
     /// Issues a token.
@@ -130,9 +158,10 @@ impl TokenIssuer {
             default_tenant_id: request.default_tenant.as_ref(),
             role_map: &request.memberships,
             actor_type: request.actor_type,
+            sid: request.session.as_deref(),
         };
         let payload = serde_json::to_vec(&payload).map_err(|error| Error::internal("auth.issue", error))?;
-        let text = Zeroizing::new(jws::sign_hs256(&payload, &self.key)?);
+        let text = Zeroizing::new(jws::sign_hs256(&payload, &self.key, self.kid.as_deref())?);
         if text.len() > Credential::MAX_BYTES {
             return refuse("memberships", "too many memberships for one token; issue it for fewer tenants");
         }

@@ -35,6 +35,7 @@ pub struct Unverified<'a> {
     payload: &'a str,
     signature: &'a str,
     alg: Cow<'static, str>,
+    kid: Option<Box<str>>,
     access_token: bool,
 }
 
@@ -60,13 +61,20 @@ impl<'a> Unverified<'a> {
             Some(HS256) => Cow::Borrowed(HS256),
             Some(other) => Cow::Owned(other.to_owned()),
         };
-        Ok(Self { signed, payload, signature, alg, access_token: header.is_access_token() })
+        let kid = header.kid.as_deref().map(Into::into);
+        Ok(Self { signed, payload, signature, alg, kid, access_token: header.is_access_token() })
     }
 
     /// Whether the header names exactly HS256: the only one [`Unverified::verify_hs256`] accepts.
     #[must_use]
     pub fn is_hs256(&self) -> bool {
         self.alg == HS256
+    }
+
+    /// The name of the key, as the header gives it: to be looked up among keys one has, and for nothing else.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
     }
 
     /// Whether the header's `typ` allows an access token.
@@ -99,9 +107,12 @@ impl std::fmt::Debug for Unverified<'_> {
     }
 }
 
-/// Signs `payload` with HS256 as a compact JWS.
-pub(super) fn sign_hs256(payload: &[u8], key: &EncodingKey) -> Result<String> {
-    let mut token = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
+/// Signs `payload` with HS256 as a compact JWS, naming the key if it has a name (which needs no escapes in JSON).
+pub(super) fn sign_hs256(payload: &[u8], key: &EncodingKey, kid: Option<&str>) -> Result<String> {
+    let mut token = match kid {
+        None => URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#),
+        Some(kid) => URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"HS256","kid":"{kid}","typ":"JWT"}}"#)),
+    };
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(payload, &mut token);
     let signer = (DEFAULT_PROVIDER.signer_factory)(&Algorithm::HS256, key)

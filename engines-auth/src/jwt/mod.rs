@@ -9,6 +9,7 @@ mod date;
 mod header;
 mod issuer;
 pub mod jws;
+mod keys;
 mod object;
 mod settings;
 mod verifier;
@@ -16,6 +17,7 @@ mod verifier;
 pub(crate) use self::jws::invalid;
 pub use self::{
     issuer::{AccessToken, TokenIssuer, TokenRequest},
+    keys::{SigningKey, SigningKeys},
     settings::JwtSettings,
     verifier::TokenVerifier,
 };

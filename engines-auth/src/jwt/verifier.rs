@@ -3,11 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use engines_core::{Clock, Principal, Result};
+use engines_core::{Clock, Principal, Result, Timestamp};
 
 use super::{
     claims::Claims,
     jws::{Hs256Key, Unverified, invalid},
+    keys::SigningKeys,
     settings::JwtSettings,
 };
 use crate::{
@@ -27,10 +28,19 @@ use crate::{
 ///
 /// A tenant counts as a membership when it is in `tenant_ids` and has one of the four roles in `role_map`; an entry with a malformed
 /// tenant id or an unknown role gives none, and a malformed `default_tenant_id` is as if it were absent. `actor_type` makes an agent when it says `agent`, otherwise a person.
+///
+/// With several keys, one that the header names (`kid`) is the only one tried; a token that names none of ours is tried with each.
 pub struct TokenVerifier {
-    key: Hs256Key,
+    keys: Vec<Key>,
     settings: JwtSettings,
     clock: Arc<dyn Clock>,
+}
+
+/// A key with its name and its end.
+struct Key {
+    kid: Option<Box<str>>,
+    key: Hs256Key,
+    until: Option<Timestamp>,
 }
 
 impl TokenVerifier {
@@ -39,7 +49,21 @@ impl TokenVerifier {
     /// # Errors
     /// When the settings are out of their limits.
     pub fn new(secret: &SigningSecret, settings: JwtSettings, clock: Arc<dyn Clock>) -> Result<Self> {
-        Ok(Self { key: Hs256Key::new(secret), settings: settings.checked()?, clock })
+        let key = Key { kid: None, key: Hs256Key::new(secret), until: None };
+        Ok(Self { keys: vec![key], settings: settings.checked()?, clock })
+    }
+
+    /// A verifier of tokens signed with any of `keys`.
+    ///
+    /// # Errors
+    /// As [`TokenVerifier::new`].
+    pub fn with_keys(keys: &SigningKeys, settings: JwtSettings, clock: Arc<dyn Clock>) -> Result<Self> {
+        let known = keys.iter().map(|known| Key {
+            kid: known.kid.clone(),
+            key: Hs256Key::new(&known.secret),
+            until: known.until,
+        });
+        Ok(Self { keys: known.collect(), settings: settings.checked()?, clock })
     }
 
     /// Who `token` proves to be asking.
@@ -54,8 +78,26 @@ impl TokenVerifier {
         if !token.is_access_token() {
             return Err(invalid("the token's typ is not that of an access token"));
         }
-        let payload = token.verify_hs256(&self.key)?;
-        Claims::read(&payload)?.check(&self.settings, self.clock.now())
+        let now = self.clock.now();
+        let payload = self.payload(token, now)?;
+        Claims::read(&payload)?.check(&self.settings, now)
+    }
+
+    /// The payload, if one of the keys signed it.
+    fn payload(&self, token: &Unverified<'_>, now: Timestamp) -> Result<Vec<u8>> {
+        let named = |key: &Key| key.kid.is_some() && key.kid.as_deref() == token.kid();
+        let tried = match self.keys.iter().find(|key| named(key)) {
+            Some(key) => std::slice::from_ref(key),
+            None => &self.keys,
+        };
+        let mut answer = Err(invalid("no key that is still accepted signed the token"));
+        for key in tried.iter().filter(|key| key.until.is_none_or(|end| now < end)) {
+            answer = token.verify_hs256(&key.key);
+            if answer.is_ok() {
+                break;
+            }
+        }
+        answer
     }
 }
 

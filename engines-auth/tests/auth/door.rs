@@ -42,7 +42,9 @@ pub(crate) fn ada(default_tenant: Option<&str>) -> Principal {
         default_tenant: default_tenant.map(|tenant| TenantId::new(tenant).unwrap()),
         expires_at: None,
         credential_id: Some("01".into()),
+        session: None,
         issuer: "engines".into(),
+        bound: None,
     }
 }
 

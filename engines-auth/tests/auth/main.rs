@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly, also in its helpers")]
 
+mod bound;
 mod claims;
 mod door;
 mod forge;
@@ -9,4 +10,5 @@ mod header;
 mod issuing;
 mod matrix;
 mod random;
+mod rotation;
 mod wycheproof;

@@ -1,7 +1,6 @@
 //! Contexts out of thin air, and a clock one sets.
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -76,15 +75,8 @@ pub fn context(tenant: &str, user: &str, role: Role) -> Result<RequestContext> {
 /// As [`context`].
 pub fn context_in(tenant: &str, env: Env, user: &str, kind: ActorType, role: Role) -> Result<RequestContext> {
     let tenant = TenantId::new(tenant)?;
-    let principal = Principal {
-        actor: Actor { id: UserId::new(user)?, kind },
-        email: None,
-        memberships: BTreeMap::from([(tenant.clone(), role)]),
-        default_tenant: None,
-        expires_at: None,
-        credential_id: None,
-        issuer: "test-kit".into(),
-    };
+    let mut principal = Principal::new(Actor { id: UserId::new(user)?, kind }, "test-kit");
+    principal.memberships.insert(tenant.clone(), role);
     let trace = Trace::begin(&ManualClock::default(), &IdGenerator::from_os()?);
     RequestContext::admit(&principal, Scope::new(tenant, env), trace)
 }
