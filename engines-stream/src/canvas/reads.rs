@@ -63,7 +63,7 @@ impl CanvasService {
         let limit = limit.clamp(1, self.inner.limits.page_max);
         let ends = history.store.head(&history.scope, &history.key).await?;
         let (head, mut at) = (ends.seq.0, after_rev);
-        if at + 1 < ends.first.0 {
+        if at < ends.first.0.saturating_sub(1) {
             if at > 0 {
                 let detail = "the commits after this revision are gone; start from the snapshot";
                 return Err(Error::new(Code::ReplayMiss, "canvas.commits", detail)

@@ -48,11 +48,15 @@ impl History {
         Ok(Some(Value::Array(found)))
     }
 
-    /// Whether no commit after `after`, up to `head`, touches what `work` touches.
+    /// Whether no commit after `after`, up to `head`, touches what `work` touches. Commits that are gone may have.
     pub(super) async fn untouched(&self, work: &Work, after: u64, head: u64) -> Result<bool> {
         let mut at = after;
         while at < head {
-            for event in self.events(at, head).await? {
+            let events = match self.events(at, head).await {
+                Err(error) if error.code() == Code::NotFound => return Ok(false),
+                events => events?,
+            };
+            for event in events {
                 if touches(&CanvasCommit::of(&event)?.decode_ops()?).overlaps(work.touches()) {
                     return Ok(false);
                 }

@@ -42,7 +42,10 @@ pub(crate) async fn bench_with(store: Arc<dyn Store>, settings: CanvasSettings) 
 }
 
 impl Bench {
-    pub(crate) async fn command(&self, command: Command) -> engines_core::Result<engines_stream::canvas::CommandAnswer> {
+    pub(crate) async fn command(
+        &self,
+        command: Command,
+    ) -> engines_core::Result<engines_stream::canvas::CommandAnswer> {
         self.service.command(&self.ada, &self.id, command).await
     }
 

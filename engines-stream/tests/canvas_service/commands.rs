@@ -1,10 +1,8 @@
 //! Commands: who wins, what the others are told, and what a second try gets.
 
-mod canvas_support;
-
 use std::sync::Arc;
 
-use canvas_support::{bench, bench_with, memory, set};
+use crate::support::{bench, bench_with, memory, set};
 use engines_core::{Code, Limits, ResourceId, Role, audit::AuditFilter, nexus::Page, testing};
 use engines_stream::canvas::{CanvasSettings, Command, Status};
 use futures_util::future::join_all;
@@ -90,7 +88,7 @@ async fn a_second_try_gets_the_first_answer_wherever_the_head_is_now() {
     bench.command(set(1, "b", 1)).await.unwrap();
     check(bench.command(set(0, "a", 1).once("k1")).await.unwrap());
     // From another node, or after a restart.
-    let other = canvas_support::service(&bench.store, CanvasSettings::default());
+    let other = crate::support::service(&bench.store, CanvasSettings::default());
     check(other.command(&bench.ada, &bench.id, set(0, "a", 1).once("k1")).await.unwrap());
     assert_eq!(bench.head().await, 2);
 }
@@ -166,7 +164,7 @@ async fn a_rebase_reads_the_log_where_the_writer_remembers_too_little() {
     assert_eq!(bench.command(set(0, "free", 1).rebase()).await.unwrap().rev, 41);
     assert_eq!(bench.command(set(0, "k3", 1).rebase()).await.unwrap_err().code(), Code::RevMismatch);
     // A new node remembers nothing.
-    let other = canvas_support::service(&bench.store, settings);
+    let other = crate::support::service(&bench.store, settings);
     assert_eq!(other.command(&bench.ada, &bench.id, set(0, "free2", 1).rebase()).await.unwrap().rev, 42);
     for rev in 42..60 {
         bench.command(set(rev, "k", rev)).await.unwrap();

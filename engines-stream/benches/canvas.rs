@@ -1,0 +1,151 @@
+//! Durable commands a second: one at a time, hundreds in flight on one canvas, and across a hundred canvases.
+//!
+//! `cargo bench -p engines-stream --bench canvas [-- seconds words…]`. Each command has an idempotency key, an audit record and its event, in
+//! one batch. Words choose the cases whose label has them all.
+
+#![expect(clippy::print_stdout, reason = "it prints its figures")]
+#![expect(clippy::expect_used, reason = "a bench may panic")]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use engines_core::{Guard, IdGenerator, Limits, RequestContext, ResourceId, Role, Store, testing};
+use engines_storage::{MemoryStore, SqliteOptions, SqliteStore};
+use engines_stream::{
+    canvas::{CanvasService, Command, NewCanvas},
+    chat::{ChatService, NewMessage, NewThread},
+};
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+
+struct Bench {
+    canvases: CanvasService,
+    chat: ChatService,
+    ada: RequestContext,
+}
+
+impl Bench {
+    fn new(store: Arc<dyn Store>) -> Self {
+        let guard = Guard::allow_all().expect("randomness");
+        let limits = Arc::new(Limits::default());
+        Self {
+            canvases: CanvasService::new(Arc::clone(&store), guard.clone(), Arc::clone(&limits)),
+            chat: ChatService::new(store, guard, limits),
+            ada: testing::context("t_bench", "ada", Role::Member).expect("a context"),
+        }
+    }
+
+    async fn canvas(&self) -> ResourceId {
+        self.canvases.create(&self.ada, NewCanvas::default()).await.expect("a canvas").canvas_id
+    }
+
+    /// Commands on one canvas, `window` of them in flight, until the time is over; how many.
+    async fn edit(&self, id: ResourceId, window: usize, until: Instant) -> u64 {
+        let running = stream::iter(0_u64..).take_while(|_| std::future::ready(Instant::now() < until));
+        running
+            .map(|rev| {
+                let ops = json!([{"op": "set_token", "path": "/node", "value": {"text": "hello there", "n": rev}}]);
+                let command = Command::new(rev, &ops).expect("a command").once(rev.to_string());
+                self.canvases.command(&self.ada, &id, command)
+            })
+            .buffered(window)
+            .fold(0, |count, answer| std::future::ready(count + u64::from(answer.is_ok())))
+            .await
+    }
+
+    async fn talk(&self, id: ResourceId, window: usize, until: Instant) -> u64 {
+        let running = stream::iter(0_u64..).take_while(|_| std::future::ready(Instant::now() < until));
+        running
+            .map(|_| self.chat.post(&self.ada, &id, NewMessage::text("hello there, how are you?")))
+            .buffered(window)
+            .fold(0, |count, answer| std::future::ready(count + u64::from(answer.is_ok())))
+            .await
+    }
+}
+
+/// As in the server.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What is measured.
+#[derive(Clone, Copy)]
+enum Case {
+    Canvas { canvases: usize, in_flight: usize },
+    Thread { in_flight: usize },
+}
+
+const CASES: [Case; 7] = [
+    Case::Canvas { canvases: 1, in_flight: 1 },
+    Case::Canvas { canvases: 1, in_flight: 64 },
+    Case::Canvas { canvases: 1, in_flight: 512 },
+    Case::Canvas { canvases: 1, in_flight: 1024 },
+    Case::Canvas { canvases: 100, in_flight: 1 },
+    Case::Canvas { canvases: 100, in_flight: 16 },
+    Case::Thread { in_flight: 512 },
+];
+
+async fn measure(bench: Arc<Bench>, case: Case, time: Duration) -> f64 {
+    let mut targets = Vec::new();
+    match case {
+        Case::Canvas { canvases, .. } => {
+            for _ in 0..canvases {
+                targets.push(bench.canvas().await);
+            }
+        }
+        Case::Thread { .. } => {
+            targets.push(bench.chat.create_thread(&bench.ada, NewThread::default()).await.expect("a thread").thread_id);
+        }
+    }
+    let began = Instant::now();
+    let until = began + time;
+    let mut drivers = Vec::new();
+    for id in targets {
+        let bench = Arc::clone(&bench);
+        drivers.push(tokio::spawn(async move {
+            match case {
+                Case::Canvas { in_flight, .. } => bench.edit(id, in_flight, until).await,
+                Case::Thread { in_flight } => bench.talk(id, in_flight, until).await,
+            }
+        }));
+    }
+    let mut count = 0;
+    for driver in drivers {
+        count += driver.await.expect("a driver");
+    }
+    count as f64 / began.elapsed().as_secs_f64()
+}
+
+async fn run(name: &str, store: Arc<dyn Store>, time: Duration, only: &[String]) {
+    let bench = Arc::new(Bench::new(store));
+    for case in CASES {
+        let label = match case {
+            Case::Canvas { canvases, in_flight } => {
+                format!("{name}: commands on {canvases} canvas(es), {in_flight} in flight each")
+            }
+            Case::Thread { in_flight } => format!("{name}: messages on 1 thread, {in_flight} in flight"),
+        };
+        if only.iter().all(|word| label.contains(word.as_str())) {
+            println!("{label:60} {:9.0}/s", measure(Arc::clone(&bench), case, time).await);
+        }
+    }
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let seconds = args.iter().find_map(|arg| arg.parse().ok()).unwrap_or(2.0);
+    let only: Vec<String> = args.into_iter().filter(|arg| arg.parse::<f64>().is_err()).collect();
+    let time = Duration::from_secs_f64(seconds);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let ids = IdGenerator::from_os().expect("randomness");
+        run("memory", Arc::new(MemoryStore::new(&ids)), time, &only).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let sqlite = SqliteStore::open(folder.path().join("bench.db"), SqliteOptions::default()).expect("a store");
+        let sqlite = Arc::new(sqlite);
+        run("sqlite", Arc::clone(&sqlite) as Arc<dyn Store>, time, &only).await;
+        sqlite.close().await;
+    });
+}
