@@ -49,7 +49,6 @@ async fn http1(app: &App, stream: TcpStream) -> Ended {
         .timer(TokioTimer::new())
         .header_read_timeout(settings.head_timeout())
         .max_header_size(settings.head_bytes)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), app.clone())
         .with_upgrades();
     let mut connection = pin!(connection);

@@ -1,0 +1,287 @@
+//! HTTP as it is spoken: routes, methods, bodies, limits, connections.
+
+mod support;
+
+use std::time::Duration;
+
+use engines::Role;
+use engines_server::HttpSettings;
+use serde_json::{Value, json};
+use support::{Connection, acme, ask, request, token};
+
+fn member() -> String {
+    token("ada", &[("t_acme", Role::Member)])
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_told_apart() {
+    let server = support::start().await;
+    let answer = ask(server.address, "GET", "/nothing/here", &[], None).await;
+    assert_eq!((answer.status, answer.code().as_str()), (404, "NOT_FOUND"));
+    let answer = ask(server.address, "DELETE", "/chat/threads", &[], None).await;
+    assert_eq!((answer.status, answer.code().as_str()), (405, "METHOD_NOT_ALLOWED"));
+    assert_eq!(answer.header("allow"), Some("POST, GET, HEAD"));
+}
+
+#[tokio::test]
+async fn head_is_get_without_its_body() {
+    let server = support::start().await;
+    for path in ["/", "/healthz", "/openapi.json"] {
+        let get = ask(server.address, "GET", path, &[], None).await;
+        let head = ask(server.address, "HEAD", path, &[], None).await;
+        assert_eq!((head.status, head.header("content-length")), (200, get.header("content-length")), "{path}");
+        assert!(head.body.is_empty() && !get.body.is_empty(), "{path}");
+    }
+    // A stream's head does not open the stream for good.
+    let bearer = format!("Bearer {}", member());
+    acme(server.address, &member(), "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
+    let headers =
+        [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev"), ("Connection", "close")];
+    let mut connection = Connection::open(server.address).await;
+    connection.write(&request("HEAD", "/sse/chat/t", &headers, None)).await;
+    assert_eq!(connection.answer(true).await.header("content-type"), Some("text/event-stream"));
+    assert!(connection.rest().await.is_empty());
+}
+
+#[tokio::test]
+async fn request_ids_and_traces_are_kept_or_made() {
+    let server = support::start().await;
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let headers = [("X-Request-Id", "my-request.1"), ("traceparent", parent)];
+    for path in ["/healthz", "/nothing"] {
+        assert_eq!(ask(server.address, "GET", path, &headers, None).await.header("x-request-id"), Some("my-request.1"));
+    }
+    let made = ask(server.address, "GET", "/healthz", &[("X-Request-Id", "no good")], None).await;
+    assert_eq!(made.header("x-request-id").unwrap().len(), 26);
+    let bearer = format!("Bearer {}", member());
+    acme(server.address, &member(), "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
+    let headers =
+        [&headers[..], &[("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")]].concat();
+    let event =
+        ask(server.address, "POST", "/chat/threads/t/messages", &headers, Some(br#"{"text":"hi"}"#)).await.json();
+    assert_eq!(event["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(event["ids"]["request_id"], "my-request.1");
+}
+
+#[tokio::test]
+async fn bad_bodies_are_refused_by_name_and_the_server_goes_on() {
+    let server = support::start().await;
+    let (token, mut stored) = (member(), 0);
+    acme(server.address, &token, "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("Authorization", bearer.as_str()),
+        ("X-Tenant-Id", "t_acme"),
+        ("X-Env", "dev"),
+        ("Content-Type", "application/json"),
+    ];
+    let deep = "[".repeat(10_000);
+    let deep_inside = format!(r#"{{"text":"x","data":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+    let cases: [(&[u8], u16, &str, Value); 14] = [
+        (b"", 400, "BODY_INVALID", json!("")),
+        (b"{", 400, "BODY_INVALID", json!("")),
+        (b"[]", 400, "BODY_INVALID", json!("")),
+        (b"\"text\"", 400, "BODY_INVALID", json!("")),
+        (deep.as_bytes(), 400, "BODY_INVALID", json!("")),
+        (deep_inside.as_bytes(), 400, "BODY_INVALID", json!("")),
+        (b"{\"text\":\"\xff\"}", 400, "BODY_INVALID", json!("")),
+        (br#"{"text":7}"#, 400, "BODY_INVALID", json!("/text")),
+        (br#"{}"#, 400, "BODY_INVALID", json!("/text")),
+        (br#"{"text":"a","text":"b"}"#, 400, "BODY_INVALID", json!("/text")),
+        (br#"{"text":"a","x":1e999}"#, 400, "BODY_INVALID", json!("/x")),
+        (br#"{"text":"a"} trailing"#, 400, "BODY_INVALID", json!("")),
+        (br#"{"text":"a","tenant_id":7}"#, 400, "BODY_INVALID", json!("/tenant_id")),
+        (br#"{"text":"a","tenant_id":"t_other"}"#, 400, "CONTEXT_MISMATCH", json!("tenant_id")),
+    ];
+    for (body, status, code, field) in cases {
+        let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+        let answer = ask(server.address, "POST", "/chat/threads/t/messages", &headers, Some(body)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{shown}");
+        assert_eq!(answer.json()["field"], field, "{shown}: {}", answer.json());
+    }
+    for good in [&br#"{"text":"a","unknown":{"x":[1]},"tenant_id":"t_acme","env":"DEV"}"#[..], br#"{"text":"b"}"#] {
+        let answer = ask(server.address, "POST", "/chat/threads/t/messages", &headers, Some(good)).await;
+        stored += 1;
+        assert_eq!((answer.status, &answer.json()["seq"]), (201, &json!(stored)));
+    }
+}
+
+#[tokio::test]
+async fn media_types_and_sizes_have_their_limits() {
+    let server = support::start().await;
+    let token = member();
+    acme(server.address, &token, "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
+    let bearer = format!("Bearer {token}");
+    let base = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
+    let path = "/chat/threads/t/messages";
+    let types = [
+        (Some("application/json"), 201),
+        (Some("application/json; charset=utf-8"), 201),
+        (Some("application/merge-patch+json"), 201),
+        (None, 201),
+        (Some("text/plain"), 415),
+        (Some("application/x-www-form-urlencoded"), 415),
+        (Some("application/json; charset=iso-8859-1"), 415),
+    ];
+    for (kind, status) in types {
+        let mut headers = base.to_vec();
+        headers.extend(kind.map(|kind| ("Content-Type", kind)));
+        assert_eq!(
+            ask(server.address, "POST", path, &headers, Some(br#"{"text":"a"}"#)).await.status,
+            status,
+            "{kind:?}"
+        );
+    }
+    let gzip = [&base[..], &[("Content-Encoding", "gzip")]].concat();
+    assert_eq!(ask(server.address, "POST", path, &gzip, Some(b"{}")).await.code(), "MEDIA_TYPE_UNSUPPORTED");
+
+    // Said to be too large: refused before a byte of it was sent.
+    let mut connection = Connection::open(server.address).await;
+    let head = [&base[..], &[("Content-Length", "10485760")]].concat();
+    connection.write(&request("POST", path, &head, None)).await;
+    let answer = connection.answer(false).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str(), &answer.json()["limit"]),
+        (413, "BODY_TOO_LARGE", &json!(1 << 20))
+    );
+
+    // Not said: refused when it has become too large.
+    let mut connection = Connection::open(server.address).await;
+    let chunked = [&base[..], &[("Transfer-Encoding", "chunked")]].concat();
+    connection.write(&request("POST", path, &chunked, None)).await;
+    let piece = [b"10000\r\n".as_slice(), &[b'x'; 0x10000], b"\r\n"].concat();
+    for _ in 0..17 {
+        connection.write(&piece).await;
+    }
+    assert_eq!(connection.answer(false).await.code(), "BODY_TOO_LARGE");
+
+    // A chunked one within the limit is put together.
+    let mut connection = Connection::open(server.address).await;
+    connection.write(&request("POST", path, &chunked, None)).await;
+    for piece in ["8\r\n{\"text\":\r\n", "6\r\n\"one\"}\r\n", "0\r\n\r\n"] {
+        connection.write(piece.as_bytes()).await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(connection.answer(false).await.json()["data"]["text"], "one");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_given_up() {
+    let server = support::start_with(HttpSettings { body_timeout_s: 1, ..HttpSettings::default() }).await;
+    let bearer = format!("Bearer {}", member());
+    let headers =
+        [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev"), ("Content-Length", "100")];
+    let mut connection = Connection::open(server.address).await;
+    connection.write(&request("POST", "/chat/threads", &headers, None)).await;
+    connection.write(b"{\"title\":").await;
+    let answer = connection.answer(false).await;
+    assert_eq!((answer.status, answer.code().as_str()), (408, "REQUEST_TIMEOUT"));
+    // Without a credential nobody waits for the body at all.
+    let answer = ask(server.address, "POST", "/chat/threads", &[("Content-Length", "100")], None).await;
+    assert_eq!(answer.code(), "TOKEN_MISSING");
+}
+
+#[tokio::test]
+async fn parameters_are_checked_by_name() {
+    let server = support::start().await;
+    let token = member();
+    acme(server.address, &token, "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
+    acme(server.address, &token, "POST", "/canvas", Some(&json!({ "canvas_id": "c" }))).await;
+    let cases = [
+        ("/chat/threads?limit=0", "BODY_INVALID", "limit"),
+        ("/chat/threads?limit=abc", "BODY_INVALID", "limit"),
+        ("/chat/threads?limit=501", "BODY_INVALID", "limit"),
+        ("/chat/threads?limit=-1", "BODY_INVALID", "limit"),
+        ("/chat/threads?limit=99999999999999999999", "BODY_INVALID", "limit"),
+        ("/chat/threads?limit=1&limit=2", "BODY_INVALID", "limit"),
+        ("/chat/threads?after=nonsense", "CURSOR_INVALID", ""),
+        ("/chat/threads/t/events?after=nonsense", "CURSOR_INVALID", ""),
+        ("/chat/threads?x=%ff", "BODY_INVALID", "query"),
+        ("/chat/threads/%ff", "BODY_INVALID", "id"),
+        ("/chat/threads/a%2Fb", "ID_INVALID", ""),
+        ("/chat/threads/-t", "ID_INVALID", ""),
+        ("/canvas/c/snapshot?rev=one", "BODY_INVALID", "rev"),
+        ("/events?from=yesterday", "BODY_INVALID", "from"),
+        ("/sse/chat/t?cursor=nonsense", "CURSOR_INVALID", ""),
+        ("/sse/canvas/c?channels=smells", "BODY_INVALID", "channels"),
+        ("/presence/smells/c", "ID_INVALID", ""),
+        ("/ws/chat/t", "BODY_INVALID", "Upgrade"),
+    ];
+    for (path, code, field) in cases {
+        let answer = acme(server.address, &token, "GET", path, None).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, code), "{path}: {}", answer.json());
+        assert_eq!(answer.json()["field"].as_str().unwrap_or_default(), field, "{path}");
+    }
+    for path in ["/chat/threads?limit=500&unknown=1", "/chat/threads/%74", "/canvas/c/commits?after_rev=0"] {
+        assert_eq!(acme(server.address, &token, "GET", path, None).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn idempotency_keys_come_in_the_header_too() {
+    let server = support::start().await;
+    let token = member();
+    acme(server.address, &token, "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
+    let bearer = format!("Bearer {token}");
+    let headers =
+        [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev"), ("Idempotency-Key", "k1")];
+    let post = async |path: &str, body: &Value| {
+        ask(server.address, "POST", path, &headers, Some(&serde_json::to_vec(body).unwrap())).await
+    };
+    let message = "/chat/threads/t/messages";
+    let first = post(message, &json!({ "text": "a" })).await.json();
+    assert_eq!(post(message, &json!({ "text": "a" })).await.json()["event_id"], first["event_id"]);
+    assert_eq!(post(message, &json!({ "text": "a", "idempotency_key": "k1" })).await.json()["seq"], 1);
+    assert_eq!(post(message, &json!({ "text": "b" })).await.code(), "IDEMPOTENCY_MISMATCH");
+    assert_eq!(post(message, &json!({ "text": "a", "idempotency_key": "k2" })).await.code(), "CONTEXT_MISMATCH");
+
+    let event = json!({ "surface": "s", "agent_id": "a", "input": { "q": "x" }, "output": {} });
+    let first = post("/events", &event).await;
+    assert_eq!(
+        (first.status, &first.json()["replayed"], &first.json()["status"]),
+        (201, &json!(false), &json!("accepted"))
+    );
+    let again = post("/events", &event).await.json();
+    assert_eq!((&again["event_id"], &again["replayed"]), (&first.json()["event_id"], &json!(true)));
+    let other = json!({ "surface": "s", "agent_id": "a", "input": { "q": "y" }, "output": {} });
+    assert_eq!(post("/events", &other).await.code(), "IDEMPOTENCY_MISMATCH");
+    let listed = acme(server.address, &token, "GET", "/events?surface=s&agent_id=a", None).await.json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+    assert_eq!((&listed["items"][0]["input"]["q"], &listed["items"][0]["env"]), (&json!("x"), &json!("dev")));
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_and_pipelined_requests_are_answered_in_order() {
+    let server = support::start().await;
+    let mut connection = Connection::open(server.address).await;
+    let many: Vec<u8> =
+        (0..50).flat_map(|n| request("GET", "/healthz", &[("X-Request-Id", &format!("r{n}"))], None)).collect();
+    connection.write(&many).await;
+    for n in 0..50 {
+        let answer = connection.answer(false).await;
+        assert_eq!(answer.header("x-request-id"), Some(format!("r{n}").as_str()));
+    }
+}
+
+#[tokio::test]
+async fn too_large_a_head_is_refused() {
+    let limit = HttpSettings::default().head_bytes;
+    let server = support::start().await;
+    let mut connection = Connection::open(server.address).await;
+    // One byte more than is read, and no end of it.
+    let mut head = b"GET /healthz HTTP/1.1\r\nX-Long: ".to_vec();
+    head.resize(limit + 1, b'x');
+    connection.write(&head).await;
+    assert_eq!(connection.answer(false).await.status, 431);
+}
+
+#[tokio::test]
+async fn a_silent_connection_is_closed() {
+    let server = support::start_with(HttpSettings { head_timeout_s: 1, ..HttpSettings::default() }).await;
+    for begin in ["", "GET /healthz HT", "PRI"] {
+        let mut connection = Connection::open(server.address).await;
+        connection.write(begin.as_bytes()).await;
+        let closed = tokio::time::timeout(Duration::from_secs(20), connection.rest()).await;
+        assert!(closed.is_ok(), "{begin:?}");
+    }
+}
