@@ -62,6 +62,15 @@ impl<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone> Cache<K, V, W> {
         shard.values.insert(key, value);
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.generation += 1;
+            shard.values.clear();
+        }
+    }
+
     fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K, V, W>> {
         let at = usize::try_from(self.hasher.hash_one(key) >> 48).unwrap_or(0) % SHARDS;
         self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
@@ -71,5 +80,40 @@ impl<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone> Cache<K, V, W> {
 impl<K, V, W> std::fmt::Debug for Cache<K, V, W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Cache")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone)]
+    struct One;
+    impl Weighter<u8, u8> for One {
+        fn weight(&self, _: &u8, value: &u8) -> u64 {
+            u64::from(*value)
+        }
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_taken_after_it() {
+        let cache = Cache::new(64, 64 * SHARDS, One);
+        let missed = cache.get(&1).unwrap_err();
+        cache.put(1, 2);
+        cache.offer(missed, 1, 1);
+        assert_eq!(cache.get(&1).unwrap(), 2);
+        cache.clear();
+        cache.offer(missed, 1, 1);
+        let missed = cache.get(&1).unwrap_err();
+        cache.offer(missed, 1, 3);
+        assert_eq!(cache.get(&1).unwrap(), 3);
+    }
+
+    #[test]
+    fn a_value_too_heavy_to_keep_does_not_leave_the_older_one() {
+        let cache = Cache::new(64, 64 * SHARDS, One);
+        cache.put(1, 2);
+        cache.put(1, 200);
+        assert_ne!(cache.get(&1).ok(), Some(2));
     }
 }

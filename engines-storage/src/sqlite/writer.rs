@@ -72,7 +72,8 @@ impl Writer {
     pub(super) fn run(mut self, ended: oneshot::Sender<()>) {
         let _ending = Ending { shared: Arc::clone(&self.shared), ended: Some(ended) };
         loop {
-            match self.shared.queue.take(self.options.group_batches, self.options.group_bytes, self.clearing) {
+            let busy = self.clearing && self.connection.is_some();
+            match self.shared.queue.take(self.options.group_batches, self.options.group_bytes, busy) {
                 Next::Group(jobs) => self.group(jobs),
                 Next::Idle => {}
                 Next::Closed => break,
@@ -143,6 +144,9 @@ impl Writer {
     fn connect(&mut self) -> Result<(), Failure> {
         if self.connection.is_none() {
             let connection = open::writer(&self.path, &self.options)?;
+            // After a failed `fsync` nobody can say what the file holds before it is read again.
+            self.shared.heads.clear();
+            self.shared.documents.clear();
             self.adopt(connection);
         }
         Ok(())
