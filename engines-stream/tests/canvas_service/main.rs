@@ -6,4 +6,5 @@ mod faults;
 mod faulty;
 mod history;
 mod nodes;
+mod sqlite;
 mod support;
