@@ -2,13 +2,14 @@
 
 pub mod canvas;
 pub mod chat;
-mod digest;
+
 pub mod follow;
 pub mod hub;
 mod known;
 mod live;
 pub mod presence;
 pub mod relay;
+mod request;
 pub mod sse;
 pub mod ws;
 

@@ -46,7 +46,7 @@ async fn threads_are_made_once_shown_and_listed_newest_first() {
     let ada = testing::context("t_acme", "ada", Role::Member).unwrap();
     for n in 0..5 {
         clock.advance(std::time::Duration::from_secs(1));
-        let body = json!({"thread_id": format!("t{n}"), "title": "T", "participants": ["bob"]});
+        let body = json!({"thread_id": format!("t{n}"), "title": "T", "participants": ["bob"], "routing": null});
         let new: NewThread = serde_json::from_value(body).unwrap();
         let made = chat.create_thread(&ada, new.clone()).await.unwrap();
         assert_eq!(chat.thread(&ada, &made.thread_id).await.unwrap(), made);

@@ -9,7 +9,7 @@ use engines_core::{
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::digest::{check_all_short, check_short};
+use crate::request::{check_all_short, check_short, null_as_default};
 
 /// Bytes of an intent's label and of its reason, each.
 const INTENT_BYTES: usize = 4096;
@@ -102,12 +102,6 @@ fn one() -> u32 {
 
 fn null_as_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(1))
-}
-
-pub(super) fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl Command {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 use ulid::Ulid;
 
-use super::command::{Intent, null_as_default};
+use super::command::Intent;
+use crate::request::null_as_default;
 
 /// A canvas that is about to be made. Decodes from the request body.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -24,7 +24,7 @@ use super::{
     settings::CanvasSettings,
     work::{Verdict, Work},
 };
-use crate::{LiveSink, digest, known::Known};
+use crate::{LiveSink, known::Known, request};
 
 /// The family of canvas documents. A canvas's stream exists if its document does.
 pub const CANVAS: Kind = Kind::known("canvas");
@@ -230,7 +230,7 @@ impl CanvasService {
             let ids = [&ids.correlation_id, &ids.run_id, &ids.step_id].map(Option::as_deref);
             let (command_id, intent, routing, ops) = (&command_id, &intent, &routing, &*ops_json);
             let asked = Asked { command_id, base_rev, on_conflict, intent, ids, routing, ops };
-            digest::once(context, key, idempotency_key, &asked, COMMAND)
+            request::once(context, key, idempotency_key, &asked, COMMAND)
         });
         Ok(Work {
             once: once.transpose()?,
@@ -279,7 +279,7 @@ impl CanvasService {
         let Inner { store, guard, limits, canvases, live, .. } = &*self.inner;
         let key = StreamKey::canvas(id);
         let _permit = guard.admit(context, Action::CanvasGesture, key.as_str()).await?;
-        digest::check_short(GESTURE_OPERATION, "kind", &new.kind)?;
+        request::check_short(GESTURE_OPERATION, "kind", &new.kind)?;
         let routing = new.routing.checked(context, &key)?;
         let data = to_raw_value(&Data { kind: &new.kind, data: &new.data })
             .map_err(|error| Error::internal(GESTURE_OPERATION, error))?;

@@ -9,7 +9,7 @@ use engines_core::{
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::digest::{check_all_short, check_short};
+use crate::request::{check_all_short, check_short, null_as_default};
 
 /// Bytes of a title.
 const TITLE_BYTES: usize = 1024;
@@ -25,8 +25,10 @@ pub struct NewThread {
     /// Its title, at most 1 KiB.
     pub title: Option<String>,
     /// Who takes part, at most 256. For the product to show; it gives and takes no rights.
+    #[serde(deserialize_with = "null_as_default")]
     pub participants: Vec<UserId>,
     /// Where it belongs, such as a workspace.
+    #[serde(deserialize_with = "null_as_default")]
     pub routing: Routing,
 }
 
@@ -94,7 +96,7 @@ pub struct NewMessage {
     #[serde(default)]
     pub step_id: Option<Arc<str>>,
     /// Routing keys for readers.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub routing: Routing,
 }
 

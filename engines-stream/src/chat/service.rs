@@ -16,7 +16,7 @@ use super::{
     EventPage,
     model::{NewMessage, NewThread, Posted, Thread, ThreadBody},
 };
-use crate::{digest, known::Known};
+use crate::{known::Known, request};
 
 /// The family of thread documents. A thread's stream exists if its document does.
 pub const THREAD: Kind = Kind::known("thread");
@@ -153,7 +153,7 @@ impl ChatService {
         if let Some(idempotency) = &new.idempotency_key {
             let ids = [&new.correlation_id, &new.run_id, &new.step_id].map(Option::as_deref);
             let asked = Asked { text, role, scope: about, ids, routing: &new.routing };
-            batch = batch.once(digest::once(context, &key, idempotency.clone(), &asked, POST)?);
+            batch = batch.once(request::once(context, &key, idempotency.clone(), &asked, POST)?);
         }
         let mut event = NewEvent::new(event_id, now, USER_MESSAGE, context, data);
         event.ids = new.ids(&context.trace().request_id);

@@ -1,9 +1,9 @@
-//! What makes two requests with one idempotency key the same request, and the checks that short texts share.
+//! What requests have in common: idempotency keys, short texts, and `null` for what is left out.
 
 use std::sync::Arc;
 
 use engines_core::{Error, RequestContext, Result, StreamKey, nexus::Once};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Bytes of an idempotency key, a correlation, run or step id, at the most.
@@ -46,4 +46,11 @@ pub(crate) fn check_all_short<const N: usize>(
         Some(text) => check_short(operation, field, text),
         None => Ok(()),
     })
+}
+
+/// Reads `null` as if the field were not there.
+pub(crate) fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
