@@ -9,16 +9,22 @@ use engines_core::{
     Clock, Error, Guard, IdGenerator, Limits, Result, Store, SystemClock,
     event::EventLog,
     gate::{AllowAll, Gate},
-    nexus::{Backend, Relay},
+    nexus::{Backend, EventSink, Relay},
     pii::Scrubber,
 };
-use engines_storage::MemoryStore;
+use engines_storage::{
+    MemoryStore,
+    outbox::{Outbox, OutboxSettings},
+};
 use engines_stream::{
     canvas::CanvasService, chat::ChatService, follow::FollowService, hub::Hub, presence::PresenceService,
     relay::LocalRelay,
 };
 
-use crate::engine::{Engine, Parts};
+use crate::{
+    engine::{Engine, Parts},
+    running::Running,
+};
 
 /// What opening a store gives: the store, and how it is closed.
 pub(crate) type Opened = (Arc<dyn Backend>, Option<Close>);
@@ -34,6 +40,9 @@ pub struct Builder {
     door: Vec<Box<dyn FnOnce(DoorBuilder) -> DoorBuilder + Send>>,
     gate: Arc<dyn Gate>,
     relay: Arc<dyn Relay>,
+    scrubber: Scrubber,
+    sinks: Vec<Arc<dyn EventSink>>,
+    outbox: OutboxSettings,
     clock: Arc<dyn Clock>,
     ids: Option<IdGenerator>,
     limits: Limits,
@@ -48,6 +57,9 @@ impl Builder {
             door: Vec::new(),
             gate: Arc::new(AllowAll),
             relay: Arc::new(LocalRelay::default()),
+            scrubber: Scrubber::default(),
+            sinks: Vec::new(),
+            outbox: OutboxSettings::default(),
             clock: Arc::new(SystemClock),
             ids: None,
             limits: Limits::default(),
@@ -109,6 +121,24 @@ impl Builder {
         self
     }
 
+    /// What removes personal data from dataset events. The default finds what the library knows.
+    pub fn scrubber(mut self, scrubber: Scrubber) -> Self {
+        self.scrubber = scrubber;
+        self
+    }
+
+    /// Where scrubbed events go besides the store, at least once; may be called for several.
+    pub fn sink(mut self, sink: impl EventSink + 'static) -> Self {
+        self.sinks.push(Arc::new(sink));
+        self
+    }
+
+    /// How eagerly events are brought to sinks.
+    pub fn outbox(mut self, settings: OutboxSettings) -> Self {
+        self.outbox = settings;
+        self
+    }
+
     /// Where "now" comes from. The default is the machine's clock.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
@@ -146,15 +176,22 @@ impl Builder {
         let mut issuer = None;
         if let Some(secret) = &self.secret {
             door = door.authenticator(TokenVerifier::new(secret, self.jwt.clone(), Arc::clone(&clock))?);
-            issuer = Some(TokenIssuer::new(secret, self.jwt, Arc::clone(&clock), ids)?);
+            issuer = Some(TokenIssuer::new(secret, self.jwt, Arc::clone(&clock), ids.clone())?);
         }
         let door = self.door.into_iter().fold(door, |door, add| add(door)).build();
+
+        let outbox = if self.sinks.is_empty() {
+            None
+        } else {
+            let (store, scrubber) = (Arc::clone(&backend), self.scrubber.clone());
+            Some(Running::start(Outbox::new(store, self.sinks, scrubber, clock, ids, self.outbox)?))
+        };
 
         let hub = Hub::new(Arc::clone(&store), self.relay, Arc::clone(&limits));
         let follow = FollowService::new(Arc::clone(&store), guard.clone(), hub.clone());
         Ok(Engine::new(Parts {
             chat: ChatService::new(Arc::clone(&store), guard.clone(), Arc::clone(&limits)),
-            events: EventLog::new(Arc::clone(&store), guard.clone(), Arc::new(Scrubber)),
+            events: EventLog::new(Arc::clone(&store), guard.clone(), Arc::new(self.scrubber)),
             presence: PresenceService::new(follow.clone(), Arc::clone(&limits)),
             follow,
             canvas: CanvasService::builder(Arc::clone(&store), guard.clone(), Arc::clone(&limits))
@@ -162,6 +199,7 @@ impl Builder {
                 .build(),
             backend,
             close,
+            outbox,
             store,
             guard,
             door,

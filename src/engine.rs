@@ -4,9 +4,13 @@ use std::{fmt, sync::Arc};
 
 use engines_auth::{Door, TokenIssuer};
 use engines_core::{Guard, Limits, RequestContext, Result, Scope, Store, event::EventLog, nexus::Backend};
+use engines_storage::outbox::OutboxStatus;
 use engines_stream::{canvas::CanvasService, chat::ChatService, follow::FollowService, presence::PresenceService};
 
-use crate::builder::{Builder, Close};
+use crate::{
+    builder::{Builder, Close},
+    running::Running,
+};
 
 /// Every service over one store. Cheap to clone; clones are one engine.
 #[derive(Clone)]
@@ -15,6 +19,7 @@ pub struct Engine(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) close: Option<Close>,
+    pub(crate) outbox: Option<Running>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) guard: Guard,
     pub(crate) door: Door,
@@ -116,10 +121,19 @@ impl Engine {
         self.0.follow.hub().close();
     }
 
-    /// Ends every subscription and closes the store that the builder opened; what is asked for later is refused. What was
+    /// How each sink is doing, in the order in which they were given.
+    #[must_use]
+    pub fn sinks(&self) -> Vec<OutboxStatus> {
+        self.0.outbox.as_ref().map(Running::status).unwrap_or_default()
+    }
+
+    /// Ends every subscription, stops bringing events to sinks, and closes the store that the builder opened; what is asked for later is refused. What was
     /// acknowledged is durable already.
     pub async fn shutdown(&self) {
         self.close_streams();
+        if let Some(outbox) = &self.0.outbox {
+            outbox.stop().await;
+        }
         if let Some(close) = &self.0.close {
             close().await;
         }

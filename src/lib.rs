@@ -19,6 +19,7 @@
 
 mod builder;
 mod engine;
+mod running;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod tenants;

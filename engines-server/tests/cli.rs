@@ -1,0 +1,180 @@
+//! The program as people run it.
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_engines-server"));
+    command.env_remove("AUTH_JWT_SIGNING").env_remove("AUTH_JWT_SIGNING_FILE").stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    program().args(arguments).output().unwrap()
+}
+
+fn complaint(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A running `dev`, and what it said.
+struct Dev {
+    child: Child,
+    said: String,
+}
+
+impl Dev {
+    fn start(data: &Path) -> Self {
+        let mut child = program()
+            .args(["dev", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        while said.matches("\ncurl ").count() < 3 {
+            assert!(lines.read_line(&mut said).unwrap() > 0, "ended early: {said}");
+        }
+        Self { child, said }
+    }
+
+    fn address(&self) -> &str {
+        self.said.split("http://").nth(1).unwrap().split_whitespace().next().unwrap()
+    }
+
+    fn curls(&self) -> Vec<&str> {
+        self.said.lines().filter(|line| line.starts_with("curl ")).collect()
+    }
+
+    /// As one who stops it with Ctrl-C.
+    fn stop(mut self) {
+        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+fn paste(line: &str) -> Value {
+    let output = Command::new("sh").args(["-c", line]).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+#[test]
+fn dev_prints_lines_that_work_when_pasted_also_the_second_time() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("engines-data");
+    for round in 1..=2 {
+        let dev = Dev::start(&data);
+        let [post, follow, edit] = dev.curls()[..] else { panic!("{}", dev.said) };
+        let posted = paste(post);
+        assert_eq!(posted["seq"], round);
+        let mut follower =
+            Command::new("sh").args(["-c", &format!("exec {follow}")]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut seen = String::new();
+        let mut lines = BufReader::new(follower.stdout.take().unwrap());
+        while !seen.contains(posted["event_id"].as_str().unwrap()) {
+            assert!(lines.read_line(&mut seen).unwrap() > 0, "{seen}");
+        }
+        follower.kill().unwrap();
+        follower.wait().unwrap();
+        for again in [false, true] {
+            let edited = paste(edit);
+            assert_eq!((&edited["rev"], &edited["replayed"]), (&round.into(), &again.into()), "{edited}");
+        }
+        // `token` finds the secret that `dev` made.
+        let minted = run(&[
+            "token",
+            "--tenant",
+            "t_acme",
+            "--role",
+            "viewer",
+            "--user",
+            "eve",
+            "--data",
+            data.to_str().unwrap(),
+        ]);
+        let token = String::from_utf8(minted.stdout).unwrap();
+        let look = format!(
+            "curl -sS -H 'Authorization: Bearer {}' -H 'X-Env: dev' http://{}/canvas/demo",
+            token.trim(),
+            dev.address()
+        );
+        assert_eq!(paste(&look)["head_rev"], round);
+        // A second server on the same data is told so.
+        let other = run(&["dev", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+        assert!(complaint(&other).contains("another process"), "{other:?}");
+        dev.stop();
+    }
+    assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(fs::metadata(data.join("signing-secret")).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn mistakes_are_told_in_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    assert!(complaint(&run(&["serve", "--data", data])).contains("AUTH_JWT_SIGNING"));
+    let short = program().args(["serve", "--data", data]).env("AUTH_JWT_SIGNING", "short").output().unwrap();
+    assert!(complaint(&short).contains("at least 32 bytes"));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert!(complaint(&run(&["dev", "--listen", &address, "--data", data])).contains("is in use"));
+    let config = folder.path().join("engines.toml");
+    fs::write(&config, "lisen = 1").unwrap();
+    assert!(complaint(&run(&["dev", "--config", config.to_str().unwrap(), "--data", data])).contains("lisen"));
+    let nobody = program()
+        .args(["token", "--tenant", "acme", "--user", "eve"])
+        .env("AUTH_JWT_SIGNING", "0123456789abcdef0123456789abcdef")
+        .output()
+        .unwrap();
+    assert!(complaint(&nobody).contains("t_"), "{nobody:?}");
+    assert!(
+        complaint(&run(&["token", "--tenant", "t_acme", "--user", "eve", "--data", "/no/such"]))
+            .contains("signing secret")
+    );
+    let help = run(&["--help"]);
+    for word in ["dev", "serve", "token"] {
+        assert!(String::from_utf8_lossy(&help.stdout).contains(word));
+    }
+}
+
+#[test]
+fn a_stream_does_not_keep_the_server_from_stopping() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start(folder.path());
+    let Some(token) = dev.said.lines().skip_while(|line| !line.starts_with("token (")).nth(1) else {
+        panic!("{}", dev.said)
+    };
+    let mut stream = std::net::TcpStream::connect(dev.address()).unwrap();
+    let text = format!("GET /sse/chat/demo HTTP/1.1\r\nHost: x\r\nX-Env: dev\r\nAuthorization: Bearer {token}\r\n\r\n");
+    std::io::Write::write_all(&mut stream, text.as_bytes()).unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    dev.stop();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).unwrap();
+    assert!(rest.ends_with(b"0\r\n\r\n"), "the stream ends as a stream, not as a broken connection");
+}

@@ -1,0 +1,104 @@
+//! Settings: which layer wins, and how mistakes are told.
+#![cfg(feature = "cli")]
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use engines_server::config::{Flags, LogFormat, SECRET, SECRET_FILE, Settings, StoreKind, load, signing_secret};
+use tempfile::TempDir;
+
+fn variables(all: &[(&str, &str)]) -> BTreeMap<String, String> {
+    all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn file(text: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+    let path = folder.path().join("engines.toml");
+    fs::write(&path, text).unwrap_or_else(|error| panic!("{error}"));
+    (folder, path)
+}
+
+fn fault(text: &str, all: &[(&str, &str)]) -> String {
+    let (_folder, path) = file(text);
+    match load(&Flags { config: Some(path), ..Flags::default() }, &variables(all)) {
+        Ok(settings) => panic!("taken: {settings:?}"),
+        Err(fault) => fault.to_string(),
+    }
+}
+
+#[test]
+fn nothing_set_is_the_defaults_on_loopback() {
+    let settings = load(&Flags::default(), &variables(&[("PATH", "/bin"), ("HOME", "/")])).unwrap();
+    assert_eq!(settings, Settings::default());
+    assert!(settings.listen.ip().is_loopback());
+}
+
+#[test]
+fn each_layer_wins_over_the_one_before() {
+    let (_folder, path) = file(
+        "listen = '127.0.0.1:1'\ndata = 'from-file'\nstore = 'memory'\n[http]\nhead_bytes = 9000\nmax_in_flight = 7\n\
+         [limits]\nbody_bytes = 1000\n[log]\nlevel = 'warn'\n[auth]\naudience = ['a', 'b']\n",
+    );
+    let all = variables(&[
+        ("ENGINES_LISTEN", "127.0.0.1:2"),
+        ("ENGINES_DATA", "from-env"),
+        ("ENGINES_HTTP__HEAD_BYTES", "10000"),
+        ("ENGINES_LOG__FORMAT", "json"),
+    ]);
+    let flags = Flags { config: Some(path.clone()), listen: Some("127.0.0.1:3".into()), data: None };
+    let settings = load(&flags, &all).unwrap();
+    assert_eq!(settings.listen.port(), 3);
+    assert_eq!(settings.data, PathBuf::from("from-env"));
+    assert_eq!(settings.store, StoreKind::Memory);
+    assert_eq!((settings.http.head_bytes, settings.http.max_in_flight), (10_000, 7));
+    assert_eq!((settings.limits.body_bytes, settings.limits.json_depth), (1000, 64));
+    assert_eq!((settings.log.level.as_str(), settings.log.format), ("warn", LogFormat::Json));
+    assert_eq!(settings.auth.audience, ["a", "b"]);
+    // The file may be named by a variable.
+    let all = variables(&[("ENGINES_CONFIG", &path.display().to_string()), ("ENGINES_AUTH__AUDIENCE", "c,d")]);
+    let settings = load(&Flags::default(), &all).unwrap();
+    assert_eq!(settings.listen.port(), 1);
+    assert_eq!(settings.auth.audience, ["c", "d"]);
+}
+
+#[test]
+fn mistakes_are_named_with_their_layer() {
+    for (text, all, parts) in [
+        ("lisen = '127.0.0.1:1'", &[][..], ["engines.toml", "lisen"]),
+        ("[http]\nhead_byte = 1", &[], ["engines.toml", "head_byte"]),
+        ("[limits]\njson_depth = 'deep'", &[], ["engines.toml", "limits.json_depth"]),
+        ("listen = [", &[], ["engines.toml", "listen"]),
+        ("", &[("ENGINES_LISEN", "x")], ["environment", "lisen"]),
+        ("", &[("ENGINES_HTTP__HEAD_BYTES", "many")], ["environment", "head_bytes"]),
+        ("", &[("ENGINES_LISTEN", "everywhere")], ["environment", "listen"]),
+    ] {
+        let fault = fault(text, all);
+        for part in parts {
+            assert!(fault.contains(part), "{text:?} {all:?}: {fault}");
+        }
+    }
+    let missing = load(&Flags { config: Some("/no/such.toml".into()), ..Flags::default() }, &variables(&[]));
+    assert!(missing.unwrap_err().to_string().contains("/no/such.toml"));
+}
+
+#[test]
+fn the_secret_comes_from_one_place_and_is_long_enough() {
+    let long = "0123456789abcdef0123456789abcdef";
+    let (_folder, path) = file(&format!("{long}\n"));
+    let path = path.display().to_string();
+    let none = Settings::default();
+    assert!(signing_secret(&none, &variables(&[])).unwrap().is_none());
+    for good in [&[(SECRET, long)][..], &[(SECRET_FILE, &path)]] {
+        assert!(signing_secret(&none, &variables(good)).unwrap().is_some());
+    }
+    for (bad, part) in [
+        (&[(SECRET, "short")][..], "at least 32 bytes"),
+        (&[(SECRET, long), (SECRET_FILE, &path)], "set one of them"),
+        (&[(SECRET_FILE, "/no/such")], "/no/such"),
+    ] {
+        let fault = signing_secret(&none, &variables(bad)).unwrap_err().to_string();
+        assert!(fault.contains(part) && !fault.contains(long), "{fault}");
+    }
+    let mut settings = Settings::default();
+    settings.auth.signing_secret_file = Some(path.into());
+    assert!(signing_secret(&settings, &variables(&[])).unwrap().is_some());
+}
