@@ -26,9 +26,18 @@ pub(super) struct Queue {
 struct State {
     jobs: VecDeque<Job>,
     bytes: usize,
-    sleeping: bool,
+    /// The writer sleeps until this many wait; 0 when it does not sleep.
+    wake_at: usize,
     nudged: bool,
     closed: bool,
+}
+
+/// How long to wait for more when few wait.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Gather {
+    /// Enough not to wait for more.
+    pub(super) batches: usize,
+    pub(super) patience: Duration,
 }
 
 /// What the writer is to do next.
@@ -63,8 +72,8 @@ impl Queue {
         }
         state.bytes += job.size;
         state.jobs.push_back(job);
-        if state.sleeping {
-            state.sleeping = false;
+        if state.wake_at > 0 && state.jobs.len() >= state.wake_at {
+            state.wake_at = 0;
             drop(state);
             self.filled.notify_one();
         }
@@ -73,7 +82,7 @@ impl Queue {
 
     /// Takes the next group: as many as wait, up to the limits, at least one. Sleeps while there is none,
     /// unless the writer has something else to do.
-    pub(super) fn take(&self, batches: usize, bytes: usize, busy: bool) -> Next {
+    pub(super) fn take(&self, batches: usize, bytes: usize, gather: Gather, busy: bool) -> Next {
         let mut state = self.lock();
         while state.jobs.is_empty() {
             if state.closed {
@@ -82,10 +91,16 @@ impl Queue {
             if std::mem::take(&mut state.nudged) || busy {
                 return Next::Idle;
             }
-            state.sleeping = true;
+            state.wake_at = 1;
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.sleeping = false;
+        if state.jobs.len() < gather.batches && !state.closed {
+            state.wake_at = gather.batches;
+            let few = |state: &mut State| state.jobs.len() < gather.batches && !state.closed;
+            let waited = self.filled.wait_timeout_while(state, gather.patience, few);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.wake_at = 0;
         let mut weight = 0_usize;
         let fits = |job: &&Job| {
             weight = weight.saturating_add(job.size);
@@ -101,7 +116,7 @@ impl Queue {
     pub(super) fn nudge(&self) {
         let mut state = self.lock();
         state.nudged = true;
-        state.sleeping = false;
+        state.wake_at = 0;
         drop(state);
         self.filled.notify_one();
     }
