@@ -1,0 +1,143 @@
+//! The app without a listener, and HTTP/2 with one.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use engines::{
+    Code, Engine, Error, RequestContext, Result, Role,
+    core::{
+        access::RateClass,
+        gate::{Decision, Gate, GateRequest},
+    },
+};
+use engines_server::{App, HttpSettings, ROUTES, Throttle, openapi};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::{Value, json};
+use support::token;
+use tokio::net::TcpStream;
+
+fn asked(method: &str, path: &str, body: &Value) -> Request<String> {
+    let token = token("ada", &[("t_acme", Role::Member)]);
+    let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
+    request.header("x-tenant-id", "t_acme").header("x-env", "dev").body(body.to_string()).unwrap()
+}
+
+async fn read(response: Response<engines_server::Body>) -> (StatusCode, Value) {
+    let status = response.status();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&bytes).unwrap())
+}
+
+#[tokio::test]
+async fn it_needs_no_listener() {
+    let app = App::new(support::engine().await).unwrap();
+    let (status, thread) = read(app.handle(asked("POST", "/chat/threads", &json!({ "title": "hello" }))).await).await;
+    assert_eq!((status, &thread["title"]), (StatusCode::CREATED, &json!("hello")));
+    let path = format!("/chat/threads/{}", thread["thread_id"].as_str().unwrap());
+    let service: &dyn Fn(Request<String>) -> _ = &|request| hyper::service::Service::call(&app, request);
+    assert_eq!(read(service(asked("GET", &path, &Value::Null)).await.unwrap()).await, (StatusCode::OK, thread));
+}
+
+#[derive(Debug)]
+struct NoWrites;
+
+impl Throttle for NoWrites {
+    fn check(&self, _: &RequestContext, class: RateClass) -> Result<()> {
+        match class {
+            RateClass::Write => {
+                Err(Error::new(Code::RateLimited, "test", "slower").retry_after(Duration::from_secs(7)))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_throttle_is_asked_before_the_handler() {
+    let app = App::builder(support::engine().await).throttle(Arc::new(NoWrites)).build().unwrap();
+    assert_eq!(app.handle(asked("GET", "/chat/threads", &Value::Null)).await.status(), 200);
+    let refused = app.handle(asked("POST", "/chat/threads", &json!({}))).await;
+    assert_eq!(refused.headers()["retry-after"], "7");
+    assert_eq!(read(refused).await.1["code"], "RATE_LIMITED");
+}
+
+/// Refuses, panics or never answers, by the thread's id.
+#[derive(Debug)]
+struct Odd;
+
+#[async_trait::async_trait]
+impl Gate for Odd {
+    async fn decide(&self, request: GateRequest<'_>) -> Result<Decision> {
+        match request.resource {
+            "chat/panics" => panic!("as it was told"),
+            "chat/hangs" => std::future::pending().await,
+            "chat/denies" => Ok(Decision::Deny { code: Code::KillSwitchBlocked, detail: "paused".into() }),
+            _ => Ok(Decision::Allow),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_goes_wrong_inside_is_a_problem_and_no_end() {
+    let engine = Engine::builder().memory().signing_secret(support::secret()).gate(Odd).build().await.unwrap();
+    let settings = HttpSettings { request_timeout_s: 1, max_in_flight: 1, ..HttpSettings::default() };
+    let app = App::builder(engine).settings(settings).build().unwrap();
+    let code = async |path: &str| read(app.handle(asked("GET", path, &Value::Null)).await).await;
+    let (status, problem) = code("/chat/threads/panics").await;
+    assert_eq!((status.as_u16(), &problem["code"]), (500, &json!("INTERNAL")));
+    assert!(!problem.to_string().contains("as it was told"), "{problem}");
+    let (status, problem) = code("/chat/threads/denies").await;
+    assert_eq!((status.as_u16(), &problem["code"]), (403, &json!("KILL_SWITCH_BLOCKED")));
+    assert!(problem["decision_id"].is_string());
+    // One that hangs takes the only place, until its time is over; health is told all the same.
+    let (hung, (crowded, healthy)) = tokio::join!(code("/chat/threads/hangs"), async {
+        tokio::task::yield_now().await;
+        (code("/chat/threads/any").await, code("/healthz").await)
+    });
+    assert_eq!((hung.0.as_u16(), &hung.1["code"]), (503, &json!("BACKEND_UNAVAILABLE")));
+    assert_eq!((crowded.0.as_u16(), &crowded.1["limit"]), (503, &json!(1)));
+    assert_eq!(healthy.0, 200);
+    assert_eq!(code("/chat/threads/any").await.0, 404);
+}
+
+#[tokio::test]
+async fn the_description_has_every_route_with_its_policy() {
+    let document = openapi::document(&engines::Limits::default()).unwrap();
+    let mut operations = BTreeSet::new();
+    for route in ROUTES {
+        let path = route.path.replace("{*", "{");
+        let operation = &document["paths"][&path][route.method.as_str().to_ascii_lowercase()];
+        assert!(operation["x-engines-policy"]["kind"].is_string(), "{route:?}");
+        assert!(operations.insert(operation["operationId"].to_string()), "{route:?}");
+        let success = &operation["responses"][route.doc.status.to_string()];
+        assert!(success["description"].is_string(), "{route:?}");
+    }
+    // Every reference leads somewhere.
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(document.pointer(reference).is_some(), "{reference}");
+    }
+}
+
+#[tokio::test]
+async fn http2_is_spoken_on_the_same_port() {
+    let server = support::start().await;
+    let io = TokioIo::new(TcpStream::connect(server.address).await.unwrap());
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake::<_, _, Full<bytes::Bytes>>(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    let url = |path: &str| format!("http://{}{path}", server.address);
+    let asked = (0..20).map(|_| client.send_request(Request::get(url("/healthz")).body(Full::default()).unwrap()));
+    for answer in futures_util::future::join_all(asked.collect::<Vec<_>>()).await {
+        assert_eq!(answer.unwrap().status(), 200);
+    }
+    let bearer = format!("Bearer {}", token("ada", &[("t_acme", Role::Member)]));
+    let post = Request::post(url("/canvas")).header("authorization", bearer).header("x-env", "dev");
+    let post = post.header("x-tenant-id", "t_acme").body(Full::from(r#"{"canvas_id":"c"}"#)).unwrap();
+    let answer = client.send_request(post).await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.version()), (201, http::Version::HTTP_2));
+}

@@ -1,0 +1,118 @@
+//! The engine without HTTP: the same services, in process.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::{Arc, Mutex};
+
+use engines::{
+    Code, Engine,
+    core::{
+        audit::AuditFilter,
+        event::{CleanEvent, DatasetEvent, EventFilter},
+        nexus::{EventSink, Page, SinkError},
+        testing::{context, scope},
+    },
+    prelude::*,
+    stream::canvas::{Command, NewCanvas},
+};
+use serde_json::json;
+
+fn event(text: &str, key: Option<&str>) -> DatasetEvent {
+    let mut event = json!({ "surface": "chat", "agentId": "a1", "input": { "text": text }, "output": {} });
+    if let Some(key) = key {
+        event["idempotency_key"] = key.into();
+    }
+    serde_json::from_value(event).unwrap()
+}
+
+#[tokio::test]
+async fn an_engine_without_a_store_is_not_built() {
+    assert!(Engine::builder().build().await.is_err());
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("engines.db");
+    let ada = context("t_acme", "ada", Role::Member).unwrap();
+    let engine = Engine::builder().sqlite(&path).build().await.unwrap();
+    // One process at a time.
+    assert_eq!(Engine::builder().sqlite(&path).build().await.unwrap_err().code(), Code::BackendUnavailable);
+    let canvas = engine.canvas().create(&ada, NewCanvas::default()).await.unwrap();
+    let ops = json!([{ "op": "add", "path": "/a", "value": 1 }]);
+    let applied = engine.canvas().command(&ada, &canvas.canvas_id, Command::new(0, &ops).unwrap()).await.unwrap();
+    let before = engine.canvas().snapshot(&ada, &canvas.canvas_id, None).await.unwrap();
+    engine.shutdown().await;
+
+    let engine = Engine::builder().sqlite(&path).build().await.unwrap();
+    let after = engine.canvas().snapshot(&ada, &canvas.canvas_id, None).await.unwrap();
+    assert_eq!((after.rev, &after.state_hash), (applied.rev, &before.state_hash));
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn events_are_scrubbed_audited_and_taken_once() {
+    let engine = Engine::builder().memory().build().await.unwrap();
+    let ada = context("t_acme", "ada", Role::Member).unwrap();
+    let first = engine.events().record(&ada, event("write to ada@example.com", Some("k"))).await.unwrap();
+    assert_eq!((first.seq.0, first.train_ok, first.replayed), (1, true, false));
+    assert_eq!(serde_json::to_value(&first.pii_flags).unwrap()["counts"]["EMAIL_ADDRESS"], 1);
+    let again = engine.events().record(&ada, event("write to ada@example.com", Some("k"))).await.unwrap();
+    assert_eq!((again.event_id, again.seq, again.replayed), (first.event_id, first.seq, true));
+    let other = engine.events().record(&ada, event("another thing", Some("k"))).await.unwrap_err();
+    assert_eq!(other.code(), Code::IdempotencyMismatch);
+    let stored = engine.events().list(&ada, &EventFilter::default(), Page::first(10)).await.unwrap().items;
+    let body = stored[0].body.get();
+    assert!(stored.len() == 1 && body.contains("[EMAIL_ADDRESS]") && !body.contains("example.com"), "{body}");
+    let acme = scope("t_acme", Env::Dev).unwrap();
+    let audit = engine.store().audit(&acme, &AuditFilter::default(), Page::first(10)).await.unwrap().items;
+    assert_eq!(audit.len(), 1);
+    assert_eq!((&*audit[0].action, &audit[0].resource), ("event.record", &format!("events/{}", first.event_id)));
+    for (field, value) in [("surface", json!("")), ("agent_id", json!("")), ("actor_type", json!("robot"))] {
+        let mut bad = json!({ "surface": "s", "agent_id": "a", "input": {}, "output": {} });
+        bad[field] = value;
+        let error = engine.events().record(&ada, serde_json::from_value(bad).unwrap()).await.unwrap_err();
+        assert_eq!(error.member("field"), Some(&format!("/{field}").into()));
+    }
+    let eve = context("t_acme", "eve", Role::Viewer).unwrap();
+    assert_eq!(engine.events().record(&eve, event("x", None)).await.unwrap_err().code(), Code::RoleInsufficient);
+    assert!(engine.events().list(&eve, &EventFilter::default(), Page::first(1)).await.is_ok());
+}
+
+#[derive(Debug, Clone, Default)]
+struct Kept(Arc<Mutex<Vec<String>>>);
+
+#[async_trait::async_trait]
+impl EventSink for Kept {
+    fn name(&self) -> &str {
+        "kept"
+    }
+
+    async fn write(&self, _: &Scope, batch: &[CleanEvent]) -> Result<(), SinkError> {
+        self.0.lock().unwrap().extend(batch.iter().map(|event| event.body().get().to_owned()));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_sink_gets_what_was_recorded() {
+    let kept = Kept::default();
+    let engine = Engine::builder().memory().sink(kept.clone()).build().await.unwrap();
+    let ada = context("t_acme", "ada", Role::Member).unwrap();
+    engine.events().record(&ada, event("write to ada@example.com", None)).await.unwrap();
+    while kept.0.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(kept.0.lock().unwrap()[0].contains("[EMAIL_ADDRESS]"));
+    assert_eq!(engine.sinks().len(), 1);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_tenant_is_listed_once() {
+    let engine = Engine::builder().memory().build().await.unwrap();
+    let id = TenantId::new("t_acme").unwrap();
+    assert_eq!(engine.tenant(&id).await.unwrap(), None);
+    engine.ensure_tenant(&id, "Acme").await.unwrap();
+    engine.ensure_tenant(&id, "Another name").await.unwrap();
+    assert_eq!(engine.tenant(&id).await.unwrap().unwrap().name, "Acme");
+}
