@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 /// A moment in a token. A number between 1970 and [`Timestamp::MAX`]; text, null, negative and absurdly far ones are no date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct NumericDate(pub(super) Timestamp);
+pub(crate) struct NumericDate(pub(crate) Timestamp);
 
 impl<'de> Deserialize<'de> for NumericDate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -46,15 +46,30 @@ impl<'de> Members<'de> for Header<'de> {
     }
 }
 
+/// What a header says the token is (RFC 7515 section 4.1.9). Other kinds of token (`dpop+jwt`, `logout+jwt`, …) are told apart by their
+/// `typ` (RFC 8725 section 3.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Typ {
+    /// No `typ`, or `JWT`: any kind of token.
+    Unsaid,
+    /// `at+jwt`: an access token and nothing else (RFC 9068 section 2.1).
+    AccessToken,
+    /// Something that is no access token.
+    Other,
+}
+
 impl Header<'_> {
-    /// Whether this is the header of an access token: no `typ`, `JWT`, or `at+jwt` (RFC 9068 section 2.1), in any letter case and with
-    /// or without `application/` (RFC 7515 section 4.1.9). Other kinds of token (`dpop+jwt`, `logout+jwt`, …) are told apart by
-    /// their `typ` (RFC 8725 section 3.11).
-    pub(super) fn is_access_token(&self) -> bool {
-        self.typ.as_deref().is_none_or(|typ| {
-            ["JWT", "at+jwt", "application/jwt", "application/at+jwt"]
-                .iter()
-                .any(|known| typ.eq_ignore_ascii_case(known))
-        })
+    /// What `typ` says, in any letter case and with or without `application/` (RFC 7515 section 4.1.9).
+    pub(super) fn kind(&self) -> Typ {
+        let one_of = |names: [&str; 2]| {
+            self.typ.as_deref().is_some_and(|typ| names.iter().any(|known| typ.eq_ignore_ascii_case(known)))
+        };
+        if self.typ.is_none() || one_of(["JWT", "application/jwt"]) {
+            Typ::Unsaid
+        } else if one_of(["at+jwt", "application/at+jwt"]) {
+            Typ::AccessToken
+        } else {
+            Typ::Other
+        }
     }
 }

@@ -6,7 +6,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use engines_core::{Code, Error, Result};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto::aws_lc::DEFAULT_PROVIDER};
 
-use super::{header::Header, object};
+use super::{
+    header::{Header, Typ},
+    jwk::VerifyingKey,
+    object,
+};
 use crate::{authenticator::Credential, secret::SigningSecret};
 
 /// The one algorithm of our own tokens.
@@ -36,7 +40,7 @@ pub struct Unverified<'a> {
     signature: &'a str,
     alg: Cow<'static, str>,
     kid: Option<Box<str>>,
-    access_token: bool,
+    typ: Typ,
 }
 
 impl<'a> Unverified<'a> {
@@ -62,7 +66,7 @@ impl<'a> Unverified<'a> {
             Some(other) => Cow::Owned(other.to_owned()),
         };
         let kid = header.kid.as_deref().map(Into::into);
-        Ok(Self { signed, payload, signature, alg, kid, access_token: header.is_access_token() })
+        Ok(Self { signed, payload, signature, alg, kid, typ: header.kind() })
     }
 
     /// Whether the header names exactly HS256: the only one [`Unverified::verify_hs256`] accepts.
@@ -71,7 +75,13 @@ impl<'a> Unverified<'a> {
         self.alg == HS256
     }
 
-    /// The name of the key, as the header gives it: to be looked up among keys one has, and for nothing else.
+    /// What the header names as its algorithm, exactly as written.
+    #[must_use]
+    pub fn alg(&self) -> &str {
+        &self.alg
+    }
+
+    /// Which key the header names: a name to look up among keys that are already here, and nothing else.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
@@ -80,7 +90,33 @@ impl<'a> Unverified<'a> {
     /// Whether the header's `typ` allows an access token.
     #[must_use]
     pub fn is_access_token(&self) -> bool {
-        self.access_token
+        self.typ != Typ::Other
+    }
+
+    /// What the header's `typ` says.
+    #[must_use]
+    pub fn typ(&self) -> Typ {
+        self.typ
+    }
+
+    /// The payload as it was sent: nobody has vouched for it.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` when it is not base64url.
+    pub fn unverified_payload(&self) -> Result<Vec<u8>> {
+        URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| invalid("the token's payload is not base64url"))
+    }
+
+    /// The payload, if `key` is for the algorithm the header names, and signed header and payload with it.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` for another algorithm than the key's, a payload or signature that is not base64url, and a signature that does
+    /// not fit.
+    pub fn verify(&self, key: &VerifyingKey) -> Result<Vec<u8>> {
+        if self.alg != key.alg().name() {
+            return Err(invalid("the token's algorithm is not that of its key"));
+        }
+        self.checked(key.alg().crypto(), key.crypto())
     }
 
     /// The payload, if `key` signed header and payload with HS256; the comparison takes constant time.
@@ -91,13 +127,17 @@ impl<'a> Unverified<'a> {
         if !self.is_hs256() {
             return Err(invalid("the token's algorithm is not the one expected"));
         }
+        self.checked(Algorithm::HS256, &key.0)
+    }
+
+    fn checked(&self, algorithm: Algorithm, key: &DecodingKey) -> Result<Vec<u8>> {
         let wrong = || invalid("the token's signature does not fit");
         let signature = URL_SAFE_NO_PAD.decode(self.signature).map_err(|_| wrong())?;
         // The factory is named directly: the crate's process-wide default would depend on which features others turn on.
-        let verifier = (DEFAULT_PROVIDER.verifier_factory)(&Algorithm::HS256, &key.0)
-            .map_err(|error| Error::internal("auth.jws", error))?;
+        let verifier =
+            (DEFAULT_PROVIDER.verifier_factory)(&algorithm, key).map_err(|error| Error::internal("auth.jws", error))?;
         verifier.verify(self.signed.as_bytes(), &signature).map_err(|_| wrong())?;
-        URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| invalid("the token's payload is not base64url"))
+        self.unverified_payload()
     }
 }
 

@@ -5,17 +5,20 @@
 //! and so is every parameter that would bring its own key or change what is signed.
 
 mod claims;
-mod date;
+pub(crate) mod date;
 mod header;
 mod issuer;
+pub mod jwk;
 pub mod jws;
 mod keys;
-mod object;
+pub(crate) mod object;
+mod roca;
 mod settings;
 mod verifier;
 
 pub(crate) use self::jws::invalid;
 pub use self::{
+    header::Typ,
     issuer::{AccessToken, TokenIssuer, TokenRequest},
     keys::{SigningKey, SigningKeys},
     settings::JwtSettings,

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet, fmt, marker::PhantomData};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 /// What reads an object's members. Names arrive with their escapes undone.
-pub(super) trait Members<'de>: Default {
+pub(crate) trait Members<'de>: Default {
     /// Whether `name` is one of those read by [`Members::member`]; its place below 32.
     fn place(name: &str) -> Option<u32>;
 
@@ -14,7 +14,7 @@ pub(super) trait Members<'de>: Default {
 }
 
 /// Reads an object and nothing after it; all of it must be UTF-8, also what is skipped (RFC 8725 section 3.7).
-pub(super) fn read<'de, T: Members<'de>>(json: &'de [u8]) -> Result<T, serde_json::Error> {
+pub(crate) fn read<'de, T: Members<'de>>(json: &'de [u8]) -> Result<T, serde_json::Error> {
     let json = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let object = deserializer.deserialize_map(Object(PhantomData))?;
@@ -58,7 +58,7 @@ impl<'de, T: Members<'de>> Visitor<'de> for Object<T> {
 
 /// Text that is borrowed where it has no escapes.
 #[derive(Clone, Copy)]
-pub(super) struct Text;
+pub(crate) struct Text;
 
 impl<'de> DeserializeSeed<'de> for Text {
     type Value = Cow<'de, str>;

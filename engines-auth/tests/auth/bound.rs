@@ -17,7 +17,10 @@ fn a_bound_credential_is_good_there_and_nowhere_else() {
     let mut principal = ada(Some("t_acme"));
     let admit = |bound: (&str, Option<Env>), tenant: &str, env: &str| {
         principal.bound = Some(Bound { tenant: TenantId::new(bound.0).unwrap(), env: bound.1 });
-        let given = |value| if value == "" { Given::default() } else { Given::one(value) };
+        let given = |value| match value {
+            "" => Given::default(),
+            value => Given::one(value),
+        };
         let presented = Presented { tenant_headers: given(tenant), env_headers: given(env), ..Presented::default() };
         let answer = door.admit(&principal, &presented, &BodyClaims::default()).now_or_never().unwrap();
         answer.map(|context| context.scope().to_string()).map_err(|error| error.code())

@@ -1,0 +1,305 @@
+//! Keys that come as JSON Web Keys (RFC 7517), and which of them may verify a token.
+
+use std::{borrow::Cow, collections::BTreeSet, fmt};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use engines_core::{Code, Error, Result};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::{
+    jws::{Unverified, invalid},
+    roca,
+};
+
+/// An algorithm a key set may be for (RFC 7518 section 3.1). There is no `none`, and no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alg {
+    /// HMAC with SHA-256.
+    Hs256,
+    /// HMAC with SHA-384.
+    Hs384,
+    /// HMAC with SHA-512.
+    Hs512,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    Rs256,
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+}
+
+impl Alg {
+    const ALL: [Self; 5] = [Self::Hs256, Self::Hs384, Self::Hs512, Self::Rs256, Self::Es256];
+
+    /// The registered name, compared exactly as written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Hs384 => "HS384",
+            Self::Hs512 => "HS512",
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+        }
+    }
+
+    pub(super) const fn crypto(self) -> Algorithm {
+        match self {
+            Self::Hs256 => Algorithm::HS256,
+            Self::Hs384 => Algorithm::HS384,
+            Self::Hs512 => Algorithm::HS512,
+            Self::Rs256 => Algorithm::RS256,
+            Self::Es256 => Algorithm::ES256,
+        }
+    }
+
+    /// The least bytes of a shared key: as many as the hash has (RFC 7518 section 3.2).
+    const fn least_secret(self) -> usize {
+        match self {
+            Self::Hs384 => 48,
+            Self::Hs512 => 64,
+            _ => 32,
+        }
+    }
+}
+
+/// A key that verifies one algorithm. It does not print itself.
+pub struct VerifyingKey {
+    alg: Alg,
+    kid: Option<String>,
+    key: DecodingKey,
+}
+
+impl VerifyingKey {
+    /// The one algorithm it verifies.
+    #[must_use]
+    pub fn alg(&self) -> Alg {
+        self.alg
+    }
+
+    pub(super) fn crypto(&self) -> &DecodingKey {
+        &self.key
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey").field("alg", &self.alg).field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+/// Which key of a set a token gets.
+#[derive(Debug)]
+pub enum Choice<'a> {
+    /// This one.
+    Key(&'a VerifyingKey),
+    /// One that is here and must not be used for it: another algorithm, or a `kid` that occurs twice.
+    Unfit,
+    /// None that is here.
+    Unknown,
+}
+
+/// The usable keys of a JSON Web Key Set (RFC 7517 section 5).
+///
+/// A key counts when it says, or leaves open, that it is there to verify the algorithm of its kind: `alg` is exactly that name, `use`
+/// is `sig`, `key_ops` has `verify`. What else is in a set is passed over, as the RFC advises, so that an issuer may publish keys
+/// we do not know: other kinds (`OKP`: no EdDSA here), other curves, RSA outside 2,048 to 8,192 bits, with an exponent that is even or
+/// below 3, or with the fingerprint of ROCA, and keys that show their private half. A `kid` that occurs twice names none of its keys.
+#[derive(Debug)]
+pub struct KeySet {
+    keys: Vec<VerifyingKey>,
+    /// Every `kid` that is there and names no usable key.
+    unfit: BTreeSet<String>,
+}
+
+/// Whose keys a set holds. A set never mixes them, so that no public key can pass for a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Public,
+    Shared,
+}
+
+/// A JSON Web Key: the members that are looked at. A name that occurs twice spoils the key.
+#[derive(Deserialize)]
+struct Jwk<'a> {
+    #[serde(borrow)]
+    kty: Cow<'a, str>,
+    #[serde(borrow, default)]
+    kid: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    alg: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "use")]
+    usage: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    key_ops: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow, default)]
+    crv: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    n: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    e: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    x: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    y: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    k: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    d: Option<Cow<'a, str>>,
+}
+
+/// Of a key that cannot be used, the name alone, so that it is known to be there.
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow, default)]
+    kid: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Set<'a> {
+    #[serde(borrow)]
+    keys: Vec<&'a RawValue>,
+}
+
+impl KeySet {
+    /// The most keys a set may have.
+    pub const MAX_KEYS: usize = 64;
+
+    /// An issuer's public keys: RS256 and ES256. Shared keys (`oct`) in it are passed over.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when it is no key set at all, or has more than [`KeySet::MAX_KEYS`] keys: the caller's token is not to blame.
+    pub fn public(json: &[u8]) -> Result<Self> {
+        Self::read(json, Kind::Public)
+    }
+
+    /// Keys shared with whoever signs: HS256, HS384 and HS512, each key naming which. A set that holds public keys too is refused,
+    /// because nobody can tell what its author meant.
+    ///
+    /// # Errors
+    /// As [`KeySet::public`], and for such a mixture.
+    pub fn shared(json: &[u8]) -> Result<Self> {
+        Self::read(json, Kind::Shared)
+    }
+
+    fn read(json: &[u8], kind: Kind) -> Result<Self> {
+        let set: Set<'_> = serde_json::from_slice(json).map_err(|_| bad("the key set is no JSON Web Key Set"))?;
+        if set.keys.len() > Self::MAX_KEYS {
+            return Err(bad("the key set has more keys than are accepted"));
+        }
+        let (mut found, mut kids, mut unfit) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        for text in set.keys {
+            let jwk: Option<Jwk<'_>> = serde_json::from_str(text.get()).ok();
+            if kind == Kind::Shared && jwk.as_ref().is_none_or(|jwk| jwk.kty != "oct") {
+                return Err(bad("the key set mixes shared keys with others"));
+            }
+            let named = serde_json::from_str::<Named<'_>>(text.get()).ok().and_then(|named| named.kid);
+            let key = jwk.and_then(|jwk| jwk.usable(kind));
+            if let Some(kid) = named
+                && (!kids.insert(kid.clone().into_owned()) || key.is_none())
+            {
+                unfit.insert(kid.into_owned());
+            }
+            found.extend(key);
+        }
+        found.retain(|key: &VerifyingKey| key.kid.as_ref().is_none_or(|kid| !unfit.contains(kid)));
+        Ok(Self { keys: found, unfit })
+    }
+
+    /// The key for a token: the one its `kid` names, or the only one if it names none (OpenID Connect Core section 10.1), and only
+    /// for that key's algorithm.
+    #[must_use]
+    pub fn choose(&self, token: &Unverified<'_>) -> Choice<'_> {
+        let found = match token.kid() {
+            Some(kid) if self.unfit.contains(kid) => return Choice::Unfit,
+            Some(kid) => self.keys.iter().find(|key| key.kid.as_deref() == Some(kid)),
+            None if self.keys.len() > 1 => return Choice::Unfit,
+            None => self.keys.first(),
+        };
+        match found {
+            Some(key) if key.alg.name() == token.alg() => Choice::Key(key),
+            Some(_) => Choice::Unfit,
+            None => Choice::Unknown,
+        }
+    }
+
+    /// The payload of `token`, if one of these keys may verify it and does.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` when none may, or its signature does not fit.
+    pub fn verify(&self, token: &Unverified<'_>) -> Result<Vec<u8>> {
+        match self.choose(token) {
+            Choice::Key(key) => token.verify(key),
+            Choice::Unfit | Choice::Unknown => Err(invalid("no key of the issuer may verify this token")),
+        }
+    }
+
+    /// How many keys can be used.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether no key can be used.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+impl Jwk<'_> {
+    /// The key, if it is one of `kind` that may verify.
+    fn usable(self, kind: Kind) -> Option<VerifyingKey> {
+        let ours = match (kind, &*self.kty) {
+            (Kind::Public, "RSA") => Alg::Rs256,
+            (Kind::Public, "EC") if self.crv.as_deref() == Some("P-256") => Alg::Es256,
+            (Kind::Shared, "oct") => {
+                let named = self.alg.as_deref()?;
+                let found = Alg::ALL.into_iter().find(|alg| alg.name() == named)?;
+                matches!(found, Alg::Hs256 | Alg::Hs384 | Alg::Hs512).then_some(found)?
+            }
+            _ => return None,
+        };
+        let says = |member: &Option<Cow<'_, str>>, text: &str| member.as_deref().is_none_or(|said| said == text);
+        let verifies = self.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
+        if !says(&self.alg, ours.name()) || !says(&self.usage, "sig") || !verifies {
+            return None;
+        }
+        let key = match ours {
+            Alg::Rs256 => self.rsa()?,
+            Alg::Es256 => self.p256()?,
+            _ => self.secret(ours)?,
+        };
+        Some(VerifyingKey { alg: ours, kid: self.kid.map(Cow::into_owned), key })
+    }
+
+    fn rsa(&self) -> Option<DecodingKey> {
+        let (modulus, exponent) = (bytes(self.n.as_deref()?)?, bytes(self.e.as_deref()?)?);
+        let bits = modulus.len() * 8 - usize::try_from(modulus.first()?.leading_zeros()).ok()?;
+        // At most 33 bits (NIST SP 800-89 allows more, which only costs time), odd, and not 1.
+        let exponent_fits = exponent.len() <= 5 && exponent.last()? & 1 == 1 && *exponent != [1];
+        let fits = (2048..=8192).contains(&bits) && exponent_fits && self.d.is_none() && !roca::is_suspect(&modulus);
+        fits.then(|| DecodingKey::from_rsa_raw_components(&modulus, &exponent))
+    }
+
+    fn p256(&self) -> Option<DecodingKey> {
+        let (x, y) = (self.x.as_deref()?, self.y.as_deref()?);
+        // RFC 7518 section 6.2.1.2: as long as the curve's field. Whether it is a point on the curve is checked when it verifies.
+        let fits = [x, y].iter().all(|part| bytes(part).is_some_and(|part| part.len() == 32)) && self.d.is_none();
+        fits.then(|| DecodingKey::from_ec_components(x, y).ok())?
+    }
+
+    fn secret(&self, alg: Alg) -> Option<DecodingKey> {
+        let secret = bytes(self.k.as_deref()?)?;
+        (secret.len() >= alg.least_secret()).then(|| DecodingKey::from_secret(&secret))
+    }
+}
+
+fn bytes(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    URL_SAFE_NO_PAD.decode(text).ok().map(Zeroizing::new)
+}
+
+fn bad(detail: &'static str) -> Error {
+    Error::new(Code::BackendUnavailable, "auth.jwks", detail)
+}
