@@ -28,6 +28,10 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("hyper-util", &["engines-server"]),
     ("http", &["engines-server"]),
     ("tokio-websockets", &["engines-server"]),
+    // The one client of ours besides the backends': it gets other issuers' keys, behind the feature `oidc-http`.
+    ("ureq", &["engines-auth"]),
+    ("rustls", &["engines-auth"]),
+    ("aws-lc-rs", &["engines-auth"]),
     ("jsonwebtoken", &["engines-auth"]),
     ("rusqlite", &["engines-storage"]),
 ];

@@ -1,6 +1,8 @@
 //! Who is asking: credentials, and the one door every request passes.
 //!
 //! - [`SigningSecret`] and [`jwt`]: our own access tokens (HS256), issued and verified.
+//! - [`oidc`]: users of other issuers, AWS Cognito first.
+//! - [`key_slot`]: a tenant's third-party secrets, sealed at rest.
 //! - [`Authenticator`]: one kind of credential; several form a chain.
 //! - [`Door`]: from what a request presents to a [`RequestContext`](engines_core::RequestContext), in the order of the
 //!   wire contract's section 2. It knows no HTTP: whoever does fills in a [`Presented`].
@@ -38,6 +40,8 @@ mod authenticator;
 mod directory;
 mod door;
 pub mod jwt;
+pub mod key_slot;
+pub mod oidc;
 mod presented;
 mod rejection;
 mod secret;

@@ -165,6 +165,12 @@ pub enum Action {
     TenantsManage,
     /// In the control plane: disable and enable users.
     UsersManage,
+    /// See which key slots are filled.
+    KeySlotsList,
+    /// Fill key slots, empty them, seal them anew.
+    KeySlotsManage,
+    /// In process alone: use a slot's secret on the tenant's behalf.
+    KeySlotsOpen,
 }
 
 const fn spec(
@@ -207,6 +213,9 @@ impl Action {
         Self::TenantsDisable,
         Self::TenantsManage,
         Self::UsersManage,
+        Self::KeySlotsList,
+        Self::KeySlotsManage,
+        Self::KeySlotsOpen,
     ];
 
     /// This action's row.
@@ -240,6 +249,9 @@ impl Action {
             Self::TenantsDisable => spec("tenants.disable", L::Owner, G::Manage, R::Manage, D::High, true),
             Self::TenantsManage => spec("tenants.manage", L::Admin, G::Manage, R::Manage, D::High, true),
             Self::UsersManage => spec("users.manage", L::Admin, G::Manage, R::Manage, D::High, true),
+            Self::KeySlotsList => spec("key_slots.list", L::Admin, G::Read, R::Manage, D::None, false),
+            Self::KeySlotsManage => spec("key_slots.manage", L::Admin, G::Manage, R::Manage, D::High, true),
+            Self::KeySlotsOpen => spec("key_slots.open", L::Member, G::Read, R::Read, D::Low, false),
         }
     }
 

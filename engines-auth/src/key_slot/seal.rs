@@ -1,0 +1,152 @@
+//! Sealing and opening: AES-256-GCM (NIST SP 800-38D) of `aws-lc-rs`.
+
+use std::fmt;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use engines_core::{Code, Error, IdGenerator, Result, Scope};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::SlotSecret;
+
+/// The keys that seal: the first seals, every one opens. They do not print themselves.
+///
+/// To rotate: put the new key first and keep the old one behind it, run [`KeySlots::reseal`](super::KeySlots::reseal) for every tenant and
+/// environment, then drop the old one. A nonce is 96 random bits, so one key is good for 2^32 seals.
+///
+/// ```
+/// use engines_auth::key_slot::SealKeys;
+/// let (new, old) = ("bmV3IG5ldyBuZXcgbmV3IG5ldyBuZXcgbmV3IDIwMjY=", "b2xkIG9sZCBvbGQgb2xkIG9sZCBvbGQgb2xkIDIwMjU=");
+/// let keys = SealKeys::parse(&format!("2026-02:{new}, 2025-02:{old}"))?;
+/// assert_eq!(format!("{keys:?}"), r#"SealKeys(["2026-02", "2025-02"])"#);
+/// # Ok::<(), engines_core::Error>(())
+/// ```
+pub struct SealKeys {
+    current: (Box<str>, LessSafeKey),
+    previous: Vec<(Box<str>, LessSafeKey)>,
+}
+
+/// What is stored. It tells nothing of the secret but its length.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Sealed {
+    /// Which key sealed it.
+    pub(super) key_id: String,
+    nonce: String,
+    sealed: String,
+}
+
+impl SealKeys {
+    /// Bytes of a key.
+    pub const KEY_BYTES: usize = 32;
+
+    /// The most keys at a time.
+    pub const MAX: usize = 8;
+
+    /// The key that seals. Its id (1 to 64 letters, digits, `_`, `-` or `.`) is stored with what it seals.
+    ///
+    /// # Errors
+    /// When the id is none, or the key does not have [`SealKeys::KEY_BYTES`] bytes, or they are all the same.
+    pub fn new(id: &str, key: &[u8]) -> Result<Self> {
+        Ok(Self { current: checked(id, key)?, previous: Vec::new() })
+    }
+
+    /// Adds a key that opens and no longer seals.
+    ///
+    /// # Errors
+    /// As [`SealKeys::new`]; also for an id that occurs twice and more than [`SealKeys::MAX`] keys.
+    pub fn previous(mut self, id: &str, key: &[u8]) -> Result<Self> {
+        if self.previous.len() + 1 >= Self::MAX || self.find(id).is_some() {
+            return Err(refused("at most 8 keys seal slots, each with an id of its own"));
+        }
+        self.previous.push(checked(id, key)?);
+        Ok(self)
+    }
+
+    /// Reads `id:key` pairs separated by commas, the one that seals first; keys are base64. Make one with `openssl rand -base64 32`.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut keys: Option<Self> = None;
+        for pair in text.split(',') {
+            let (id, key) = pair.trim().split_once(':').ok_or_else(|| refused("keys for slots are id:base64 pairs"))?;
+            let key =
+                Zeroizing::new(STANDARD.decode(key).map_err(|_| refused("a key for slots is 32 bytes in base64"))?);
+            keys = Some(match keys {
+                None => Self::new(id, &key)?,
+                Some(keys) => keys.previous(id, &key)?,
+            });
+        }
+        keys.ok_or_else(|| refused("no key for slots is set"))
+    }
+
+    /// The id of the key that seals.
+    #[must_use]
+    pub fn current_id(&self) -> &str {
+        &self.current.0
+    }
+
+    fn find(&self, id: &str) -> Option<&LessSafeKey> {
+        std::iter::once(&self.current).chain(&self.previous).find(|(known, _)| **known == *id).map(|(_, key)| key)
+    }
+
+    pub(super) fn seal(&self, scope: &Scope, slot: &str, secret: &SlotSecret, ids: &IdGenerator) -> Result<Sealed> {
+        let failed = |_| refused("a slot could not be sealed");
+        let (id, key) = &self.current;
+        let nonce: [u8; NONCE_LEN] = ids.bytes();
+        // Room for the tag, so that nothing is copied and left behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(secret.expose().len() + AES_256_GCM.tag_len()));
+        bytes.extend_from_slice(secret.expose().as_bytes());
+        let bound = Aad::from(bound(scope, slot, id)?);
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), bound, &mut *bytes).map_err(failed)?;
+        Ok(Sealed { key_id: id.to_string(), nonce: STANDARD.encode(nonce), sealed: STANDARD.encode(&*bytes) })
+    }
+
+    pub(super) fn open(&self, scope: &Scope, slot: &str, sealed: &Sealed) -> Result<SlotSecret> {
+        let failed = || {
+            Error::new(
+                Code::Internal,
+                "key_slots.open",
+                "no key that is set opens this slot; set the key that sealed it, or put the secret again",
+            )
+        };
+        let key = self.find(&sealed.key_id).ok_or_else(failed)?;
+        let nonce = STANDARD.decode(&sealed.nonce).map_err(|_| failed())?;
+        let nonce = Nonce::try_assume_unique_for_key(&nonce).map_err(|_| failed())?;
+        let mut bytes = Zeroizing::new(STANDARD.decode(&sealed.sealed).map_err(|_| failed())?);
+        let bound = Aad::from(bound(scope, slot, &sealed.key_id)?);
+        let text = key.open_in_place(nonce, bound, &mut bytes).map_err(|_| failed())?;
+        SlotSecret::new(std::str::from_utf8(text).map_err(|_| failed())?.to_owned())
+    }
+}
+
+/// What a seal is bound to. JSON, so that two lists of parts never give the same bytes.
+fn bound(scope: &Scope, slot: &str, key_id: &str) -> Result<Vec<u8>> {
+    serde_json::to_vec(&("engines.key_slot.v1", scope.tenant(), scope.env(), slot, key_id))
+        .map_err(|error| Error::internal("key_slots.seal", error))
+}
+
+fn checked(id: &str, key: &[u8]) -> Result<(Box<str>, LessSafeKey)> {
+    let named = (1..=64).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    if !named {
+        return Err(refused("a key's id is 1 to 64 letters, digits, _, - or ."));
+    }
+    if key.len() != SealKeys::KEY_BYTES || key.iter().all(|byte| Some(byte) == key.first()) {
+        return Err(refused("a key for slots is 32 random bytes; make one with `openssl rand -base64 32`"));
+    }
+    let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_| refused("a key for slots is 32 random bytes"))?;
+    Ok((id.into(), LessSafeKey::new(key)))
+}
+
+fn refused(detail: &'static str) -> Error {
+    Error::new(Code::Internal, "key_slots.keys", detail)
+}
+
+impl fmt::Debug for SealKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<_> = std::iter::once(&self.current).chain(&self.previous).map(|(id, _)| id).collect();
+        f.debug_tuple("SealKeys").field(&ids).finish()
+    }
+}

@@ -1,0 +1,207 @@
+//! What can be done with key slots.
+
+use std::{fmt, sync::Arc};
+
+use engines_core::{
+    Action, Batch, DocId, Error, Guard, Limits, RequestContext, ResourceId, Result, Store, Timestamp, UserId,
+    nexus::{CommitError, Document, Expect, Failed, Kind, NewDocument, Page, Paged, Query},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    seal::{SealKeys, Sealed},
+    secret::SlotSecret,
+};
+
+/// The family of slot documents.
+pub const KEY_SLOT: Kind = Kind::known("key_slot");
+
+const MANAGE: &str = "key_slots.manage";
+
+/// A tenant's key slots. Cheap to clone.
+#[derive(Clone)]
+pub struct KeySlots(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    guard: Guard,
+    limits: Arc<Limits>,
+    keys: SealKeys,
+}
+
+/// What may be known of a slot: everything but the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SlotInfo {
+    /// Its name.
+    pub slot: ResourceId,
+    /// Rises by one each time a secret is put.
+    pub version: u64,
+    /// When it was first filled.
+    pub created_at: Timestamp,
+    /// When it was last filled, or sealed anew.
+    pub updated_at: Timestamp,
+    /// Who filled it.
+    pub updated_by: UserId,
+    /// Which of the deployment's keys seals it.
+    pub key_id: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Body {
+    #[serde(flatten)]
+    sealed: Sealed,
+    updated_by: UserId,
+}
+
+impl KeySlots {
+    /// Slots kept in `store`, sealed with `keys`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, guard: Guard, limits: Arc<Limits>, keys: SealKeys) -> Self {
+        Self(Arc::new(Inner { store, guard, limits, keys }))
+    }
+
+    /// Fills a slot, or fills it anew.
+    ///
+    /// # Errors
+    /// Refusals and failures of the guard and the store, as everywhere.
+    pub async fn put(&self, context: &RequestContext, slot: &ResourceId, secret: &SlotSecret) -> Result<SlotInfo> {
+        let Inner { store, guard, keys, .. } = &*self.0;
+        let permit = guard.admit(context, Action::KeySlotsManage, &resource(slot)).await?;
+        let now = guard.clock().now();
+        let known = store.get(context.scope(), &KEY_SLOT, &slot.into()).await?;
+        let sealed = keys.seal(context.scope(), slot.as_str(), secret, guard.ids())?;
+        let key_id = sealed.key_id.clone();
+        let body = Body { sealed, updated_by: context.actor().id.clone() };
+        let batch = Batch::new(now).put(NewDocument::new(KEY_SLOT, slot, &body)?, Expect::Any).audit(permit.audit(
+            guard,
+            context,
+            resource(slot),
+        ));
+        let receipt = store.commit(context.scope(), batch).await?;
+        Ok(SlotInfo {
+            slot: slot.clone(),
+            version: receipt.versions.first().copied().unwrap_or(1),
+            created_at: known.map_or(now, |known| known.created_at),
+            updated_at: now,
+            updated_by: body.updated_by,
+            key_id,
+        })
+    }
+
+    /// What may be known of a slot.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; else as everywhere.
+    pub async fn get(&self, context: &RequestContext, slot: &ResourceId) -> Result<SlotInfo> {
+        let _permit = self.0.guard.admit(context, Action::KeySlotsList, &resource(slot)).await?;
+        info(&self.document(context, slot).await?)
+    }
+
+    /// The slots, by name.
+    ///
+    /// # Errors
+    /// `CURSOR_INVALID` for a malformed `after`; else as everywhere.
+    pub async fn list(&self, context: &RequestContext, page: Page) -> Result<Paged<SlotInfo>> {
+        let Inner { store, guard, limits, .. } = &*self.0;
+        let _permit = guard.admit(context, Action::KeySlotsList, "").await?;
+        let page = Page { limit: page.limit.clamp(1, limits.page_max), after: page.after };
+        let found = store.query(context.scope(), &Query::kind(KEY_SLOT), page).await?;
+        let items = found.items.iter().map(info).collect::<Result<_>>()?;
+        Ok(Paged { items, next: found.next })
+    }
+
+    /// Empties a slot.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; else as everywhere.
+    pub async fn delete(&self, context: &RequestContext, slot: &ResourceId) -> Result<()> {
+        let Inner { store, guard, .. } = &*self.0;
+        let permit = guard.admit(context, Action::KeySlotsManage, &resource(slot)).await?;
+        let batch = Batch::new(guard.clock().now()).delete(KEY_SLOT, slot, Expect::Present).audit(permit.audit(
+            guard,
+            context,
+            resource(slot),
+        ));
+        match store.commit(context.scope(), batch).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Precondition { failed: Failed::Document { version: None, .. }, .. }) => Err(absent()),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// A slot's secret, for a call to the third party on the tenant's behalf. Never for an answer to anybody.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; `INTERNAL` when none of the keys opens it; else as everywhere.
+    pub async fn open(&self, context: &RequestContext, slot: &ResourceId) -> Result<SlotSecret> {
+        let _permit = self.0.guard.admit(context, Action::KeySlotsOpen, &resource(slot)).await?;
+        let body: Body = self.document(context, slot).await?.decode()?;
+        self.0.keys.open(context.scope(), slot.as_str(), &body.sealed)
+    }
+
+    /// Seals anew, under the key that seals now, what an older one sealed in the context's tenant and environment. Says how many slots
+    /// it did; one that is filled anew meanwhile is left as it is. It can be run again after a failure.
+    ///
+    /// # Errors
+    /// `INTERNAL` when none of the keys opens one; else as everywhere.
+    pub async fn reseal(&self, context: &RequestContext) -> Result<usize> {
+        let Inner { store, guard, limits, keys } = &*self.0;
+        let permit = guard.admit(context, Action::KeySlotsManage, "").await?;
+        let (mut done, mut page) = (0, Page::first(limits.page_max));
+        loop {
+            let found = store.query(context.scope(), &Query::kind(KEY_SLOT), page).await?;
+            for document in &found.items {
+                let mut body: Body = document.decode()?;
+                if body.sealed.key_id == keys.current_id() {
+                    continue;
+                }
+                let slot = ResourceId::new(document.id.as_str())?;
+                let secret = keys.open(context.scope(), slot.as_str(), &body.sealed)?;
+                body.sealed = keys.seal(context.scope(), slot.as_str(), &secret, guard.ids())?;
+                let batch = Batch::new(guard.clock().now())
+                    .put(NewDocument::new(KEY_SLOT, &slot, &body)?, Expect::Version(document.version))
+                    .audit(permit.audit(guard, context, resource(&slot)));
+                match store.commit(context.scope(), batch).await {
+                    Ok(_) => done += 1,
+                    Err(CommitError::Precondition { .. }) => {}
+                    Err(other) => return Err(other.into()),
+                }
+            }
+            match found.next {
+                Some(next) => page = Page::after(limits.page_max, next),
+                None => return Ok(done),
+            }
+        }
+    }
+
+    async fn document(&self, context: &RequestContext, slot: &ResourceId) -> Result<Document> {
+        let found = self.0.store.get(context.scope(), &KEY_SLOT, &DocId::from(slot)).await?;
+        found.ok_or_else(absent)
+    }
+}
+
+fn info(document: &Document) -> Result<SlotInfo> {
+    let body: Body = document.decode()?;
+    Ok(SlotInfo {
+        slot: ResourceId::new(document.id.as_str())?,
+        version: document.version,
+        created_at: document.created_at,
+        updated_at: document.updated_at,
+        updated_by: body.updated_by,
+        key_id: body.sealed.key_id,
+    })
+}
+
+fn resource(slot: &ResourceId) -> String {
+    format!("key_slot/{slot}")
+}
+
+fn absent() -> Error {
+    Error::not_found(MANAGE, "key slot")
+}
+
+impl fmt::Debug for KeySlots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySlots").field("keys", &self.0.keys).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,175 @@
+//! From another issuer's token to a principal.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use engines_core::{Actor, ActorType, Clock, Principal, Result, Role, TenantId, context::Email};
+use serde_json::{Map, Value};
+
+use super::{
+    ExternalIdentity, ExternalUser, ExternalUsers, IssuerSettings, JwksFetch, JwksSettings,
+    claims::{self, Claims},
+    jwks::JwksCache,
+    mapping,
+    settings::refused,
+};
+use crate::{
+    authenticator::{Authenticator, Credential},
+    jwt::{invalid, jwk::Alg, jws::Unverified},
+};
+
+/// Lets the users of other issuers in.
+///
+/// Accepted is what all of this is true of, and nothing else:
+/// - a compact JWS as strict as our own tokens are (see [`TokenVerifier`](crate::TokenVerifier)), under RS256 or ES256;
+/// - `iss` is one that is set, byte for byte, and one of that issuer's keys that may verify the token's algorithm did;
+/// - it is of the kind and for the audience that are set ([`TokenKind`](super::TokenKind));
+/// - `sub` (1 to 255 visible ASCII characters) and `exp` are there; `exp`, `nbf` and `iat` are numbers between 1970 and 9999; now is
+///   before `exp` and not before `nbf` and `iat`, give or take the leeway;
+/// - every claim we know has its type and is not null; no name occurs twice.
+///
+/// The principal is `sub` (an agent when it is the token's own `client_id`, else a person), or who [`ExternalUsers`] says it is, with the
+/// memberships of the issuer's rules and of the user. An address that the issuer does not call verified is not the principal's.
+#[derive(Debug)]
+pub struct Oidc {
+    issuers: Vec<(IssuerSettings, JwksCache)>,
+    users: Option<Arc<dyn ExternalUsers>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Puts an [`Oidc`] together.
+#[derive(Debug)]
+pub struct OidcBuilder {
+    issuers: Vec<IssuerSettings>,
+    users: Option<Arc<dyn ExternalUsers>>,
+    fetch: Arc<dyn JwksFetch>,
+    keys: JwksSettings,
+    clock: Arc<dyn Clock>,
+}
+
+impl OidcBuilder {
+    /// Adds an issuer.
+    #[must_use]
+    pub fn issuer(mut self, issuer: IssuerSettings) -> Self {
+        self.issuers.push(issuer);
+        self
+    }
+
+    /// Keeps users, and makes those met for the first time; without it, the rules alone give memberships.
+    #[must_use]
+    pub fn users(mut self, users: Arc<dyn ExternalUsers>) -> Self {
+        self.users = Some(users);
+        self
+    }
+
+    /// How issuers' keys are kept.
+    #[must_use]
+    pub fn keys(mut self, keys: JwksSettings) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// The authenticator.
+    ///
+    /// # Errors
+    /// For settings out of their limits, an issuer that occurs twice, and several issuers without [`OidcBuilder::users`]: one's `sub`
+    /// could be another's.
+    pub fn build(self) -> Result<Oidc> {
+        if self.issuers.len() > 1 && self.users.is_none() {
+            return Err(refused("several issuers need somebody to tell their users apart"));
+        }
+        let mut issuers: Vec<(IssuerSettings, JwksCache)> = Vec::with_capacity(self.issuers.len());
+        for settings in self.issuers {
+            let settings = settings.checked()?;
+            if issuers.iter().any(|(known, _)| known.issuer == settings.issuer) {
+                return Err(refused("an issuer is set twice"));
+            }
+            let (fetch, clock) = (Arc::clone(&self.fetch), Arc::clone(&self.clock));
+            let keys = JwksCache::new(settings.jwks.clone(), fetch, clock, self.keys);
+            issuers.push((settings, keys));
+        }
+        Ok(Oidc { issuers, users: self.users, clock: self.clock })
+    }
+}
+
+impl Oidc {
+    /// Begins one, which gets keys through `fetch`.
+    #[must_use]
+    pub fn builder(clock: Arc<dyn Clock>, fetch: Arc<dyn JwksFetch>) -> OidcBuilder {
+        OidcBuilder { issuers: Vec::new(), users: None, fetch, keys: JwksSettings::default(), clock }
+    }
+
+    async fn principal(
+        &self,
+        settings: &IssuerSettings,
+        keys: &JwksCache,
+        token: &Unverified<'_>,
+    ) -> Result<Principal> {
+        let payload = keys.verify(token).await?;
+        let claims = Claims::read(&payload)?;
+        let checked = claims.check(settings, token.typ(), self.clock.now())?;
+        let mapped = mapped(settings, &payload)?;
+        let verified = claims.email_is_verified();
+        let user = match &self.users {
+            Some(users) if !checked.machine => {
+                let identity = ExternalIdentity {
+                    issuer: &settings.issuer,
+                    sub: &checked.sub,
+                    email: claims.email.as_deref(),
+                    email_verified: verified,
+                    mapped: &mapped,
+                };
+                users.user(&identity).await?
+            }
+            _ => ExternalUser { id: checked.sub, memberships: BTreeMap::new(), default_tenant: None },
+        };
+        let mut memberships = user.memberships;
+        for (tenant, role) in mapped {
+            let known = memberships.entry(tenant).or_insert(role);
+            *known = role.max(*known);
+        }
+        let kind = if checked.machine { ActorType::Agent } else { ActorType::Human };
+        let mut principal = Principal::new(Actor { id: user.id, kind }, Arc::clone(&settings.issuer));
+        principal.email = claims.email.as_deref().filter(|_| verified).map(Email::new);
+        principal.default_tenant = user.default_tenant.or_else(|| only(&memberships));
+        principal.memberships = memberships;
+        principal.expires_at = Some(checked.expires_at);
+        principal.credential_id = claims.jti.as_deref().map(Into::into);
+        Ok(principal)
+    }
+}
+
+/// What the issuer's rules give.
+fn mapped(settings: &IssuerSettings, payload: &[u8]) -> Result<BTreeMap<TenantId, Role>> {
+    if settings.rules.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let claims: Map<String, Value> =
+        serde_json::from_slice(payload).map_err(|_| invalid("the token's claims are nested too deeply"))?;
+    Ok(mapping::memberships(&settings.rules, &claims))
+}
+
+/// Who is in one tenant means that one.
+fn only(memberships: &BTreeMap<TenantId, Role>) -> Option<TenantId> {
+    memberships.keys().next().filter(|_| memberships.len() == 1).cloned()
+}
+
+#[async_trait]
+impl Authenticator for Oidc {
+    /// Takes bearer credentials with two dots in them, under RS256 or ES256, of an issuer that is set; leaves others to the next.
+    async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>> {
+        let Credential::Bearer(text) = credential else { return Ok(None) };
+        if text.matches('.').count() != 2 {
+            return Ok(None);
+        }
+        let token = Unverified::parse(text)?;
+        if ![Alg::Rs256, Alg::Es256].iter().any(|alg| alg.name() == token.alg()) {
+            return Ok(None);
+        }
+        let claimed = claims::issuer(&token.unverified_payload()?)?;
+        let Some((settings, keys)) = self.issuers.iter().find(|(settings, _)| *settings.issuer == *claimed) else {
+            return Ok(None);
+        };
+        self.principal(settings, keys, &token).await.map(|principal| Some(Arc::new(principal)))
+    }
+}

@@ -1,0 +1,160 @@
+//! What a token of another issuer says: read with its types, then checked against the issuer's settings and the clock.
+
+use engines_core::{Code, Error, Result, Timestamp, UserId};
+use serde::{Deserialize, de::MapAccess};
+use serde_json::Value;
+
+use super::{IssuerSettings, TokenKind};
+use crate::jwt::{
+    Typ,
+    date::NumericDate,
+    invalid,
+    object::{self, Members},
+};
+
+/// `iss` alone: what a token must say before its signature can be checked. It chooses among the issuers that are set, nothing else.
+#[derive(Default)]
+pub(super) struct Issuer(pub(super) Option<String>);
+
+impl<'de> Members<'de> for Issuer {
+    fn place(name: &str) -> Option<u32> {
+        (name == "iss").then_some(0)
+    }
+
+    fn member<A: MapAccess<'de>>(&mut self, _: u32, map: &mut A) -> Result<(), A::Error> {
+        self.0 = Some(map.next_value()?);
+        Ok(())
+    }
+}
+
+/// Reads the issuer a payload claims.
+pub(super) fn issuer(payload: &[u8]) -> Result<String> {
+    object::read::<Issuer>(payload)
+        .map_err(|_| invalid("the token's claims are malformed, of a wrong type, or repeat a name"))?
+        .0
+        .ok_or_else(|| invalid("the token has no iss"))
+}
+
+/// The claims we know. Each must have its type; none may be null.
+#[derive(Default)]
+pub(super) struct Claims {
+    pub(super) sub: Option<String>,
+    iss: Option<String>,
+    aud: Option<OneOrMany>,
+    exp: Option<NumericDate>,
+    nbf: Option<NumericDate>,
+    iat: Option<NumericDate>,
+    pub(super) jti: Option<String>,
+    pub(super) email: Option<String>,
+    email_verified: Option<Value>,
+    token_use: Option<String>,
+    client_id: Option<String>,
+}
+
+/// `aud` (RFC 7519 section 4.1.3).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl<'de> Members<'de> for Claims {
+    fn place(name: &str) -> Option<u32> {
+        const NAMES: [&str; 11] =
+            ["sub", "iss", "aud", "exp", "nbf", "iat", "jti", "email", "email_verified", "token_use", "client_id"];
+        NAMES.iter().position(|known| *known == name).and_then(|place| u32::try_from(place).ok())
+    }
+
+    fn member<A: MapAccess<'de>>(&mut self, place: u32, map: &mut A) -> Result<(), A::Error> {
+        match place {
+            0 => self.sub = Some(map.next_value()?),
+            1 => self.iss = Some(map.next_value()?),
+            2 => self.aud = Some(map.next_value()?),
+            3 => self.exp = Some(map.next_value()?),
+            4 => self.nbf = Some(map.next_value()?),
+            5 => self.iat = Some(map.next_value()?),
+            6 => self.jti = Some(map.next_value()?),
+            7 => self.email = Some(map.next_value()?),
+            8 => self.email_verified = Some(map.next_value()?),
+            9 => self.token_use = Some(map.next_value()?),
+            _ => self.client_id = Some(map.next_value()?),
+        }
+        Ok(())
+    }
+}
+
+/// What is left when all has been checked.
+pub(super) struct Checked {
+    pub(super) sub: UserId,
+    pub(super) expires_at: Timestamp,
+    /// A client that came in its own name, not in a person's.
+    pub(super) machine: bool,
+}
+
+impl Claims {
+    /// Reads a payload.
+    pub(super) fn read(payload: &[u8]) -> Result<Self> {
+        object::read(payload)
+            .map_err(|_| invalid("the token's claims are malformed, of a wrong type, or repeat a name"))
+    }
+
+    /// Whether the claims hold at `now`. Expiry is asked last, so that only a token which is otherwise good is `TOKEN_EXPIRED`.
+    pub(super) fn check(&self, settings: &IssuerSettings, typ: Typ, now: Timestamp) -> Result<Checked> {
+        if self.iss.as_deref() != Some(&*settings.issuer) {
+            return Err(invalid("the token has no iss, or one that is not accepted here"));
+        }
+        self.check_kind(settings, typ)?;
+        let sub = self.sub.as_deref().ok_or_else(|| invalid("the token has no sub"))?;
+        let exp = self.exp.ok_or_else(|| invalid("the token has no exp"))?.0;
+        let latest = now.plus(settings.leeway);
+        if [self.nbf, self.iat].into_iter().flatten().any(|begin| begin.0 > latest) {
+            return Err(invalid("the token is not valid yet"));
+        }
+        let sub = UserId::new(sub).map_err(|_| invalid("the token's sub must be 1 to 255 visible ASCII characters"))?;
+        if now >= exp.plus(settings.leeway) {
+            return Err(Error::new(Code::TokenExpired, "auth.token", "the token has expired; get a new one"));
+        }
+        // RFC 9068 section 2.2: without a resource owner, `sub` is the client.
+        let machine = self.client_id.as_deref() == Some(sub.as_str());
+        Ok(Checked { sub, expires_at: exp, machine })
+    }
+
+    /// Whether it is a token of the kind that is accepted, and for us.
+    fn check_kind(&self, settings: &IssuerSettings, typ: Typ) -> Result<()> {
+        let one_of_ours = |name: &str| {
+            let any = settings.audience.is_empty() && !name.is_empty();
+            any || settings.audience.iter().any(|known| **known == *name)
+        };
+        let (kind, audience) = match settings.kind {
+            TokenKind::CognitoAccess => (
+                typ != Typ::Other && self.token_use.as_deref() == Some("access"),
+                self.client_id.as_deref().is_some_and(one_of_ours),
+            ),
+            TokenKind::CognitoId => (
+                typ == Typ::Unsaid && self.token_use.as_deref() == Some("id"),
+                matches!(&self.aud, Some(OneOrMany::One(client)) if one_of_ours(client)),
+            ),
+            TokenKind::Access => (
+                typ == Typ::AccessToken && self.token_use.as_deref().is_none_or(|said| said == "access"),
+                match &self.aud {
+                    Some(OneOrMany::One(name)) => one_of_ours(name),
+                    Some(OneOrMany::Many(names)) => names.iter().any(|name| one_of_ours(name)),
+                    None => false,
+                },
+            ),
+        };
+        if !kind {
+            return Err(invalid("the token is of another kind than the one accepted here"));
+        }
+        if !audience {
+            return Err(invalid("the token is not for this audience"));
+        }
+        Ok(())
+    }
+
+    /// Whether the issuer says that the address is the user's; Cognito writes it as a boolean or as text.
+    pub(super) fn email_is_verified(&self) -> bool {
+        self.email_verified.as_ref().is_some_and(|said| *said == Value::Bool(true) || *said == "true")
+    }
+}

@@ -1,0 +1,83 @@
+//! AWS Cognito, from the settings everybody uses for it.
+
+use engines_core::Result;
+
+use super::{IssuerSettings, JwksUrl, TokenKind, settings::refused};
+use crate::jwt::JwtSettings;
+
+/// The user pool named by these variables, or `None` when none of them names one:
+///
+/// | variable | meaning |
+/// | --- | --- |
+/// | `COGNITO_ISSUER` | `iss`; made from the next two when it is absent |
+/// | `COGNITO_REGION`, `COGNITO_USER_POOL_ID` | such as `eu-central-1` and `eu-central-1_AbC123` |
+/// | `COGNITO_APP_CLIENT_ID` | the app clients whose tokens get in, separated by commas; all of the pool's when absent |
+/// | `COGNITO_TOKEN_USE` | `access` (the default) or `id` |
+/// | `COGNITO_JWKS_URL` | where the keys are; `<issuer>/.well-known/jwks.json` when absent |
+/// | `COGNITO_ROLE_RULES` | a JSON array of [`RoleRule`](super::RoleRule)s |
+///
+/// An empty variable is as if it were absent.
+///
+/// ```
+/// let vars = |name: &str| match name {
+///     "COGNITO_REGION" => Some("eu-central-1".to_owned()),
+///     "COGNITO_USER_POOL_ID" => Some("eu-central-1_AbC123".to_owned()),
+///     _ => None,
+/// };
+/// let pool = engines_auth::oidc::cognito::from_vars(vars)?.expect("a pool is named");
+/// assert_eq!(&*pool.issuer, "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC123");
+/// # Ok::<(), engines_core::Error>(())
+/// ```
+///
+/// # Errors
+/// When half of a pool is named, when issuer and pool disagree, and for a value that is none.
+pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Option<IssuerSettings>> {
+    let get = |name: &str| get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let pool = match (get("COGNITO_REGION"), get("COGNITO_USER_POOL_ID")) {
+        (Some(region), Some(pool)) => Some(issuer(&region, &pool)?),
+        (None, None) => None,
+        // A region alone is often set for other parts.
+        (Some(_), None) if get("COGNITO_ISSUER").is_some() => None,
+        _ => return Err(refused("set COGNITO_REGION and COGNITO_USER_POOL_ID together, or COGNITO_ISSUER")),
+    };
+    let issuer = match (get("COGNITO_ISSUER"), pool) {
+        (Some(issuer), Some(pool)) if issuer != pool => {
+            return Err(refused("COGNITO_ISSUER is not the issuer of COGNITO_USER_POOL_ID; set one of them"));
+        }
+        (Some(issuer), _) | (None, Some(issuer)) => issuer,
+        (None, None) => return Ok(None),
+    };
+    let jwks = get("COGNITO_JWKS_URL")
+        .unwrap_or_else(|| format!("{}/.well-known/jwks.json", issuer.strip_suffix('/').unwrap_or(&issuer)));
+    let kind = match get("COGNITO_TOKEN_USE").as_deref() {
+        None | Some("access") => TokenKind::CognitoAccess,
+        Some("id") => TokenKind::CognitoId,
+        Some(_) => return Err(refused("COGNITO_TOKEN_USE is `access` or `id`")),
+    };
+    let clients = get("COGNITO_APP_CLIENT_ID").unwrap_or_default();
+    let rules = get("COGNITO_ROLE_RULES").map_or(Ok(Vec::new()), |rules| {
+        serde_json::from_str(&rules)
+            .map_err(|_| refused("COGNITO_ROLE_RULES is a JSON array of {\"claim\",\"value\",\"tenant_id\",\"role\"}"))
+    })?;
+    let settings = IssuerSettings {
+        issuer: issuer.into(),
+        jwks: JwksUrl::new(&jwks)?,
+        audience: clients.split(',').map(str::trim).filter(|client| !client.is_empty()).map(Into::into).collect(),
+        kind,
+        rules,
+        leeway: JwtSettings::MAX_LEEWAY,
+    };
+    settings.checked().map(Some)
+}
+
+/// The issuer of a user pool (AWS, "Verifying JSON web tokens").
+fn issuer(region: &str, pool: &str) -> Result<String> {
+    let plain = |text: &str, more: &[u8]| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte));
+    if !plain(region, b"-") || !plain(pool, b"-_") {
+        return Err(refused(
+            "COGNITO_REGION and COGNITO_USER_POOL_ID are such as eu-central-1 and eu-central-1_AbC123",
+        ));
+    }
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    Ok(format!("https://cognito-idp.{region}.{domain}/{pool}"))
+}

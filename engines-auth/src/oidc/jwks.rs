@@ -1,0 +1,217 @@
+//! An issuer's keys, kept as long as they may be.
+
+use std::{
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use engines_core::{Clock, Code, Error, Result, Timestamp};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+
+use super::{FetchLimits, Fetched, JwksFetch, JwksUrl};
+use crate::jwt::{
+    invalid,
+    jwk::{Choice, KeySet},
+    jws::Unverified,
+};
+
+/// How long keys are kept, how often they are asked for, and how large they may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JwksSettings {
+    /// After this long they are asked for again; a key that was removed works no longer than this. The issuer's `max-age` may shorten it,
+    /// down to `cooldown`. Default 5 minutes.
+    pub fresh: Duration,
+    /// When the issuer does not answer, they serve for this long since they were got. Default 1 hour.
+    pub stale: Duration,
+    /// A token that names a key we do not have makes us ask at once; after one that named a key nobody has, not again for this long.
+    /// Default 10 seconds.
+    pub cooldown: Duration,
+    /// After a failure, the issuer is left alone for this long. Default 2 seconds.
+    pub retry: Duration,
+    /// How long one fetch may take. Default 5 seconds.
+    pub timeout: Duration,
+    /// How many bytes a key set may have. Default 64 KiB.
+    pub max_bytes: usize,
+}
+
+impl Default for JwksSettings {
+    fn default() -> Self {
+        Self {
+            fresh: Duration::from_secs(300),
+            stale: Duration::from_secs(3600),
+            cooldown: Duration::from_secs(10),
+            retry: Duration::from_secs(2),
+            timeout: Duration::from_secs(5),
+            max_bytes: 64 << 10,
+        }
+    }
+}
+
+/// The keys of one issuer. One fetch at a time, whoever waits for it; it goes on for the others when one of them leaves.
+pub(super) struct JwksCache {
+    url: JwksUrl,
+    fetch: Arc<dyn JwksFetch>,
+    clock: Arc<dyn Clock>,
+    settings: JwksSettings,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<Current>,
+    flight: Option<Flight>,
+    /// Until when a key we do not have is taken for one that nobody has.
+    quiet_until: Timestamp,
+    failure: Option<(Arc<Error>, Timestamp)>,
+}
+
+#[derive(Clone)]
+struct Current {
+    keys: Arc<KeySet>,
+    /// When its fetch began, so that a slow one makes nothing younger.
+    since: Timestamp,
+    fresh: Duration,
+}
+
+type Flight = Shared<BoxFuture<'static, Result<Current, Arc<Error>>>>;
+
+enum Look {
+    Keys(Arc<KeySet>),
+    Wait(Flight),
+}
+
+impl JwksCache {
+    pub(super) fn new(url: JwksUrl, fetch: Arc<dyn JwksFetch>, clock: Arc<dyn Clock>, settings: JwksSettings) -> Self {
+        Self { url, fetch, clock, settings, state: Mutex::default() }
+    }
+
+    /// The payload of `token`, if one of the issuer's keys signed it.
+    pub(super) async fn verify(&self, token: &Unverified<'_>) -> Result<Vec<u8>> {
+        let keys = match self.look(token)? {
+            Look::Keys(keys) => keys,
+            Look::Wait(flight) => {
+                let outcome = flight.clone().await;
+                self.landed(token, &flight, outcome)?
+            }
+        };
+        keys.verify(token)
+    }
+
+    /// What can be said at once.
+    fn look(&self, token: &Unverified<'_>) -> Result<Look> {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        if let Some(current) = state.current.as_ref().filter(|current| now < current.since.plus(current.fresh)) {
+            if !matches!(current.keys.choose(token), Choice::Unknown) {
+                return Ok(Look::Keys(Arc::clone(&current.keys)));
+            }
+            if now < state.quiet_until {
+                return Err(unknown());
+            }
+        }
+        if let Some((error, _)) = state.failure.as_ref().filter(|(_, until)| now < *until) {
+            return self.in_need(state.current.as_ref(), error, token, now).map(Look::Keys);
+        }
+        Ok(Look::Wait(state.flight.get_or_insert_with(|| self.begin(now)).clone()))
+    }
+
+    /// After a fetch: whoever comes first writes down what it brought.
+    fn landed(
+        &self,
+        token: &Unverified<'_>,
+        flight: &Flight,
+        outcome: Result<Current, Arc<Error>>,
+    ) -> Result<Arc<KeySet>> {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        if state.flight.as_ref().is_some_and(|current| current.ptr_eq(flight)) {
+            state.flight = None;
+            match &outcome {
+                Ok(current) => (state.current, state.failure) = (Some(current.clone()), None),
+                Err(error) => state.failure = Some((Arc::clone(error), now.plus(self.settings.retry))),
+            }
+        }
+        match outcome {
+            Ok(current) if matches!(current.keys.choose(token), Choice::Unknown) => {
+                state.quiet_until = now.plus(self.settings.cooldown);
+                Err(unknown())
+            }
+            Ok(current) => Ok(current.keys),
+            Err(error) => self.in_need(state.current.as_ref(), &error, token, now),
+        }
+    }
+
+    /// The keys from before, while the issuer does not answer: for those we have and not too long.
+    fn in_need(
+        &self,
+        current: Option<&Current>,
+        error: &Arc<Error>,
+        token: &Unverified<'_>,
+        now: Timestamp,
+    ) -> Result<Arc<KeySet>> {
+        current
+            .filter(|current| now < current.since.plus(self.settings.stale))
+            .filter(|current| !matches!(current.keys.choose(token), Choice::Unknown))
+            .map(|current| Arc::clone(&current.keys))
+            .ok_or_else(|| unavailable(Arc::clone(error)).retry_after(self.settings.retry.max(Duration::from_secs(1))))
+    }
+
+    fn begin(&self, now: Timestamp) -> Flight {
+        let (fetch, url, settings) = (Arc::clone(&self.fetch), self.url.clone(), self.settings);
+        let work = async move {
+            let limits = FetchLimits { max_bytes: settings.max_bytes, timeout: settings.timeout };
+            let Fetched { body, cache_control } = fetch.fetch(&url, limits).await?;
+            if body.len() > settings.max_bytes {
+                return Err(Error::new(Code::BackendUnavailable, "oidc.jwks", "the key set is too large"));
+            }
+            let said = cache_control.as_deref().and_then(max_age).unwrap_or(settings.fresh);
+            let fresh = said.max(settings.cooldown).min(settings.fresh);
+            Ok(Current { keys: Arc::new(KeySet::public(&body)?), since: now, fresh })
+        };
+        let work = AssertUnwindSafe(work).catch_unwind().map(|outcome| {
+            outcome
+                .unwrap_or_else(|_| Err(Error::internal("oidc.jwks", "the fetch of keys panicked")))
+                .map_err(Arc::new)
+        });
+        work.boxed().shared()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long an answer may be kept (RFC 9111 section 5.2.2).
+fn max_age(cache_control: &str) -> Option<Duration> {
+    let mut found = None;
+    for directive in cache_control.split(',').map(str::trim) {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
+            return Some(Duration::ZERO);
+        }
+        if name.eq_ignore_ascii_case("max-age") {
+            found = value.trim_matches('"').parse().ok().map(Duration::from_secs);
+        }
+    }
+    found
+}
+
+fn unknown() -> Error {
+    invalid("the issuer has no key of this name")
+}
+
+fn unavailable(source: Arc<Error>) -> Error {
+    Error::new(Code::BackendUnavailable, "oidc.jwks", "the issuer's keys cannot be had at the moment; retry later")
+        .with_source(source)
+}
+
+impl fmt::Debug for JwksCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwksCache").field("url", &self.url).field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

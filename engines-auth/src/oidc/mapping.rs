@@ -1,0 +1,52 @@
+//! From claims to roles, by rules and not by code.
+
+use std::collections::BTreeMap;
+
+use engines_core::{Role, TenantId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Whose `claim` has `value` has `role` in `tenant_id`. Of several rules that fit, the greatest role counts.
+///
+/// A claim has a value when it is that text, an array with it, or, for `scope`, a list separated by spaces (RFC 8693 section 4.2).
+/// Text is compared byte for byte; there are no patterns.
+///
+/// ```
+/// use engines_auth::oidc::RoleRule;
+/// let rules: Vec<RoleRule> = serde_json::from_str(
+///     r#"[{"claim":"cognito:groups","value":"acme-admins","tenant_id":"t_acme","role":"admin"}]"#,
+/// )?;
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleRule {
+    /// A claim at the top of the token, such as `cognito:groups`.
+    pub claim: String,
+    /// The value it must have.
+    pub value: String,
+    /// Where.
+    pub tenant_id: TenantId,
+    /// As what.
+    pub role: Role,
+}
+
+/// What `rules` make of `claims`.
+pub(super) fn memberships(rules: &[RoleRule], claims: &Map<String, Value>) -> BTreeMap<TenantId, Role> {
+    let mut found = BTreeMap::new();
+    for rule in rules.iter().filter(|rule| rule.fits(claims)) {
+        let role = found.entry(rule.tenant_id.clone()).or_insert(rule.role);
+        *role = rule.role.max(*role);
+    }
+    found
+}
+
+impl RoleRule {
+    fn fits(&self, claims: &Map<String, Value>) -> bool {
+        match claims.get(&self.claim) {
+            Some(Value::String(text)) if self.claim == "scope" => text.split(' ').any(|part| part == self.value),
+            Some(Value::String(text)) => *text == self.value,
+            Some(Value::Array(values)) => values.iter().any(|value| value.as_str() == Some(&self.value)),
+            _ => false,
+        }
+    }
+}
