@@ -39,6 +39,8 @@ pub struct StreamScrubber {
     plain: Plain,
     /// How much of the plain copy has gone out.
     emitted: usize,
+    /// How much of `source` has gone out.
+    written: usize,
     state: State,
     receipt: Receipt,
     /// An incomplete character at the end of the last bytes.
@@ -77,6 +79,7 @@ impl Scrubber {
             taken: 0,
             plain: Plain::default(),
             emitted: 0,
+            written: 0,
             state: State { pos: 0, cues: Ring::new(0), hits: Hits::new(), endless: false },
             receipt: Receipt::new(Arc::clone(&self.inner.version)),
             partial: Vec::new(),
@@ -184,8 +187,8 @@ impl StreamScrubber {
             settled -= 1;
         }
         let mut out = String::new();
-        if settled > self.emitted {
-            self.emit(&mut out, &hits, settled)?;
+        if settled > self.emitted || last {
+            self.emit(&mut out, &hits, settled, last)?;
         }
         let rest = hits.as_slice().iter().filter(|hit| hit.start as usize >= settled).copied().collect();
         let mut hits = Hits::new();
@@ -196,8 +199,8 @@ impl StreamScrubber {
     }
 
     /// Writes the plain positions `emitted..settled` out, as they stand in the source.
-    fn emit(&mut self, out: &mut String, hits: &Hits, settled: usize) -> Result<(), ScrubError> {
-        let mut from = self.source_of(self.emitted);
+    fn emit(&mut self, out: &mut String, hits: &Hits, settled: usize, last: bool) -> Result<(), ScrubError> {
+        let mut from = self.written;
         for hit in hits.as_slice() {
             if (hit.start as usize) < self.emitted || hit.end as usize > settled {
                 continue;
@@ -213,15 +216,11 @@ impl StreamScrubber {
             self.receipt.count(self.scrubber.entity(hit.kind));
             from = end;
         }
-        let to = self.source_of(settled);
+        let to = if last { self.source.len() } else { self.plain.end(settled).max(from) };
         out.push_str(self.source.get(from..to).unwrap_or_default());
         self.emitted = settled;
+        self.written = to;
         Ok(())
-    }
-
-    /// Where the source goes on once everything before a plain position is out.
-    fn source_of(&self, plain: usize) -> usize {
-        if plain == self.plain.text.len() { self.taken } else { self.plain.end(plain) }
     }
 
     /// Drops what is out and no longer needed as context.
@@ -234,11 +233,12 @@ impl StreamScrubber {
         while drop > 0 && self.plain.text.get(drop).is_some_and(|b| b & 0xc0 == 0x80) {
             drop -= 1;
         }
-        let source = self.plain.end(drop);
+        let source = self.plain.end(drop).min(self.written);
         self.plain.drop_front(drop, source);
         self.source.drain(..source);
         self.taken -= source;
         self.emitted -= drop;
+        self.written -= source;
         self.state.pos -= drop;
         self.state.cues.shift(drop);
         for hit in self.state.hits.as_mut_slice() {

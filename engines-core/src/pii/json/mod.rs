@@ -3,3 +3,5 @@
 mod place;
 mod text;
 mod tree;
+
+pub(crate) use place::plain;

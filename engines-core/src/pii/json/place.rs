@@ -72,6 +72,12 @@ pub(crate) fn number_matters(number: &str, hint: Cues) -> bool {
         || hint & bit::BORN != 0 && number.len() == 8
 }
 
+/// Whether a short text of letters and `_` only, without a cue, is worth a look: nothing that is found looks like that.
+#[inline]
+pub(crate) fn plain(text: &str) -> bool {
+    text.len() < 16 && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
+}
+
 /// A key that is not yet among those written: two that became alike are told apart by a suffix.
 pub(crate) fn distinct(key: String, taken: &[String]) -> String {
     if !taken.contains(&key) {

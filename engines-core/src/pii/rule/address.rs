@@ -1,9 +1,11 @@
 //! Street addresses and postcodes, as far as their form or a cue supports them.
 
+use std::sync::LazyLock;
+
 use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
 use crate::pii::scan::class::{is_alnum, is_word};
-use crate::pii::scan::cue::bit;
+use crate::pii::scan::cue::{CueTable, Cues, bit};
 
 /// Street suffixes (USPS Publication 28, appendix C1, with what is in use in Great Britain and Ireland).
 const SUFFIXES: &str = " alley ally aly annex anx arcade arc avenue ave av bayou beach bch bend bnd bluff bluffs blf bottom boulevard blvd branch br bridge brg brook brooks burg burgs bypass \
@@ -71,18 +73,37 @@ const COMMON_ENDINGS: [&str; 10] =
 const UNITS: &str =
     " apt apt. apartment suite ste ste. unit flat studio room rm rm. floor fl fl. lot bldg building # no no. ";
 
-fn listed(list: &str, word: &[u8]) -> bool {
-    let mut key = [b' '; 20];
-    if word.is_empty() || word.len() > 16 {
-        return false;
+/// The words above, compiled: what each can be.
+static PLACES: LazyLock<CueTable> = LazyLock::new(|| {
+    CueTable::compile(&[
+        (SUFFIXES, SUFFIX),
+        (CERTAIN, SURE),
+        (STARTERS, STARTER),
+        ("via calle rua rue avenida viale piazza corso", SOUTHERN),
+        (CONNECTORS, CONNECTOR),
+        (UNITS, UNIT),
+        ("flat studio apartment apt unit suite", DWELLING),
+        (
+            "alte alter altes neue neuer große grosse kleine obere untere lange hohe an der den im am zur zum st",
+            ADJECTIVE,
+        ),
+    ])
+});
+
+const SUFFIX: Cues = 1;
+const SURE: Cues = 2;
+const STARTER: Cues = 4;
+const SOUTHERN: Cues = 8;
+const CONNECTOR: Cues = 16;
+const UNIT: Cues = 32;
+const DWELLING: Cues = 64;
+const ADJECTIVE: Cues = 128;
+
+fn listed(which: Cues, word: &[u8]) -> bool {
+    match word {
+        [b'e' | b'y' | b'l' | b'd'] => which == CONNECTOR,
+        _ => PLACES.get(word) & which != 0,
     }
-    for (slot, b) in key[1..].iter_mut().zip(word) {
-        *slot = b.to_ascii_lowercase();
-    }
-    let key = &key[..word.len() + 2];
-    let list = list.as_bytes();
-    // Words of a list stand between spaces.
-    memchr::memmem::find(list, key).is_some()
 }
 
 /// A word from `i`: letters, marks outside ASCII, hyphens, apostrophes, a dot at the end of a short one.
@@ -137,17 +158,13 @@ fn before_number(s: &Scan<'_>, start: usize) -> usize {
     while k > low && s.b[k - 1].is_ascii_alphabetic() {
         k -= 1;
     }
-    if listed(" flat studio apartment apt unit suite ", &s.b[k..start - 1]) { k } else { start }
+    if listed(DWELLING, &s.b[k..start - 1]) { k } else { start }
 }
 
 /// A street's name from `i`: a starter and names, or names and a suffix.
 fn street(s: &Scan<'_>, i: usize, comma: bool) -> Option<usize> {
     let first = word(s, i);
-    if listed(STARTERS, &s.b[i..first])
-        && (comma
-            || !s.at(i).is_ascii_uppercase()
-            || listed(" via calle rua rue avenida viale piazza corso ", &s.b[i..first]))
-    {
+    if listed(STARTER, &s.b[i..first]) && (comma || !s.at(i).is_ascii_uppercase() || listed(SOUTHERN, &s.b[i..first])) {
         return names(s, first);
     }
     if !capital(s, i) && !s.at(i).is_ascii_digit() {
@@ -160,12 +177,12 @@ fn street(s: &Scan<'_>, i: usize, comma: bool) -> Option<usize> {
             return None;
         }
         let w = &s.b[j..k];
-        if n > 0 && w.len() > 1 && listed(SUFFIXES, w) {
+        if n > 0 && w.len() > 1 && listed(SUFFIX, w) {
             let small = w[0].is_ascii_lowercase();
-            let certain = listed(CERTAIN, w);
+            let certain = listed(SURE, w);
             let more = s.at(k) == b' ' && capital(s, k + 1) && {
                 let next = word(s, k + 1);
-                listed(SUFFIXES, &s.b[k + 1..next])
+                listed(SUFFIX, &s.b[k + 1..next])
             };
             if (certain || address || !small) && !more {
                 let dot = s.at(k) == b'.' && w.len() <= 4;
@@ -173,7 +190,7 @@ fn street(s: &Scan<'_>, i: usize, comma: bool) -> Option<usize> {
                 let ended = certain
                     || address
                     || !(s.at(k) == b' ' && capital(s, k + 1))
-                    || listed(UNITS, &s.b[k + 1..word(s, k + 1)]);
+                    || listed(UNIT, &s.b[k + 1..word(s, k + 1)]);
                 return ended.then_some(k + usize::from(dot));
             }
         }
@@ -185,7 +202,7 @@ fn street(s: &Scan<'_>, i: usize, comma: bool) -> Option<usize> {
         }
         j = k + 1;
         k = word(s, j);
-        if !(capital(s, j) || listed(CONNECTORS, &s.b[j..k]) || listed(SUFFIXES, &s.b[j..k])) {
+        if !(capital(s, j) || listed(CONNECTOR, &s.b[j..k]) || listed(SUFFIX, &s.b[j..k])) {
             return None;
         }
     }
@@ -211,7 +228,7 @@ fn names(s: &Scan<'_>, mut end: usize) -> Option<usize> {
         let elided = w.len() > 2 && w[1] == b'\'' && capital(s, j + 2);
         if capital(s, j) || elided {
             last = Some(k);
-        } else if !(listed(CONNECTORS, w) || s.at(j).is_ascii_digit() && k - j <= 2) {
+        } else if !(listed(CONNECTOR, w) || s.at(j).is_ascii_digit() && k - j <= 2) {
             break;
         }
         end = k;
@@ -233,7 +250,7 @@ fn unit(s: &Scan<'_>, end: usize) -> usize {
         i += 1;
     } else {
         let k = word(s, i);
-        if !listed(" apt apartment suite ste unit flat room rm floor fl ", &s.b[i..k]) || &s.b[i..k] == b"FL" {
+        if !listed(UNIT, &s.b[i..k]) || &s.b[i..k] == b"FL" {
             return end;
         }
         i = k;
@@ -258,7 +275,8 @@ pub(crate) fn number_last(s: &mut Scan<'_>, start: usize, end: usize) -> Option<
         return None;
     }
     let to = number_tail(s, end);
-    if is_word(s.at(to)) || matches!(s.at(to), b'%' | b':') || s.at(to) == b'.' && s.at(to + 1).is_ascii_digit() {
+    let goes_on = matches!(s.at(to), b'.' | b'-' | b'/') && s.at(to + 1).is_ascii_digit();
+    if is_word(s.at(to)) || matches!(s.at(to), b'%' | b':') || goes_on {
         return None;
     }
     let low = start.saturating_sub(72);
@@ -298,7 +316,7 @@ pub(crate) fn number_last(s: &mut Scan<'_>, start: usize, end: usize) -> Option<
         }
         let starter = w.strip_suffix(b".").unwrap_or(w);
         if !first
-            && listed(STARTERS, starter)
+            && listed(STARTER, starter)
             && !(starter.len() <= 3
                 && w.last() != Some(&b'.')
                 && starter != b"rua"
@@ -309,7 +327,7 @@ pub(crate) fn number_last(s: &mut Scan<'_>, start: usize, end: usize) -> Option<
         {
             return Some(s.hit(Kind::StreetAddress, k, to, 75));
         }
-        if !(capital(s, k) || !first && listed(CONNECTORS, w)) || k < 2 || s.b[k - 1] != b' ' {
+        if !(capital(s, k) || !first && listed(CONNECTOR, w)) || k < 2 || s.b[k - 1] != b' ' {
             return None;
         }
         first = false;
@@ -370,11 +388,7 @@ fn adjectives(s: &Scan<'_>, at: usize, low: usize) -> usize {
         while k > low && is_word(s.b[k - 1]) {
             k -= 1;
         }
-        if !listed(
-            " alte alter altes neue neuer große grosse kleine obere untere obere lange hohe an der den im am zur zum st. ",
-            &s.b[k..from - 1],
-        ) || !capital(s, k)
-        {
+        if !listed(ADJECTIVE, &s.b[k..from - 1]) || !capital(s, k) {
             break;
         }
         from = k;

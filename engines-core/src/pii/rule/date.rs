@@ -1,16 +1,28 @@
 //! Dates of birth: a date behind a cue for one.
 
+use std::sync::LazyLock;
+
 use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
 use crate::pii::scan::class::{fold, is_word};
+use crate::pii::scan::cue::{CueTable, Cues};
 
 use super::check::date;
 
+/// Fillers and month names, compiled: a month as its number, a filler as `FILLER`.
+static WORDS: LazyLock<CueTable> = LazyLock::new(|| {
+    let months = MONTHS.iter().zip(1..).map(|(names, month)| (*names, month));
+    let lists: Vec<(&str, Cues)> = months.chain([(FILLERS, FILLER)]).collect();
+    CueTable::compile(&lists)
+});
+
+const FILLER: Cues = 16;
+
 /// Words that may stand between the cue and the date.
-const FILLERS: &str = " on the is was in am at le il el em of date year du den dne dnia day month ist war est le la es era el dia día il giorno em de der den data datum fecha \
+const FILLERS: &str = "on the is was in am at le il el em of date year du den dne dnia day month ist war est le la es era el dia día il giorno em de der den data datum fecha \
     dato született är er on: and my his her their your um circa ca about since d r . d/o yyyy mm dd at birth naissance nascita nascimento geburt nacimiento urodzenia field value :";
 
-/// Month names and their first letters in the languages of [`super::super::scan`]'s cues.
+/// Month names and their short forms in the languages of the cue words.
 const MONTHS: [&str; 12] = [
     "january jan januar janvier janv enero ene gennaio gen januari janeiro stycznia styczeń января ledna jänner janúar",
     "february feb februar février fevrier févr febrero febbraio februari fevereiro fev lutego luty февраля února",
@@ -63,7 +75,7 @@ pub(crate) fn born(s: &mut Scan<'_>, end: usize) -> Option<usize> {
         while i < stop && is_word(s.b[i]) {
             i += 1;
         }
-        if i == start || !listed(FILLERS, &s.b[start..i]) {
+        if i == start || WORDS.get(&s.b[start..i]) & FILLER == 0 {
             // `は`, `是` and the like stand without a space.
             if i > start && s.b[start] >= 0xe0 && i - start <= 6 {
                 continue;
@@ -72,10 +84,6 @@ pub(crate) fn born(s: &mut Scan<'_>, end: usize) -> Option<usize> {
         }
     }
     None
-}
-
-fn listed(list: &str, word: &[u8]) -> bool {
-    word.len() <= 24 && list.split_ascii_whitespace().any(|w| w.as_bytes().eq_ignore_ascii_case(word))
 }
 
 /// Reads one date at `i`; the place behind it.
@@ -181,8 +189,8 @@ fn connector(s: &Scan<'_>, i: usize) -> Option<usize> {
 fn month(s: &Scan<'_>, i: usize) -> Option<(u32, usize)> {
     let len = s.b.get(i..)?.iter().take(24).take_while(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
     let word = s.b.get(i..i + len).filter(|w| w.len() >= 3)?;
-    let m = MONTHS.iter().position(|list| listed(list, word))?;
-    Some((m as u32 + 1, i + len))
+    let m = (WORDS.get(word) & 15) as u32;
+    (m != 0).then_some((m, i + len))
 }
 
 fn digits(s: &Scan<'_>, i: usize, most: usize) -> Option<(u32, usize)> {

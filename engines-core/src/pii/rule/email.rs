@@ -50,7 +50,7 @@ pub(crate) fn is_tld(label: &[u8]) -> bool {
             std::str::from_utf8(&lower).is_ok_and(|l| TLDS.binary_search(&l).is_ok())
         }
         4..=63 => {
-            label.iter().any(|b| *b >= 0x80)
+            label.iter().all(|b| *b >= 0x80)
                 && std::str::from_utf8(label).is_ok_and(|l| l.chars().all(char::is_alphabetic))
         }
         _ => false,
@@ -209,6 +209,12 @@ pub(crate) fn spelled(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usiz
     let mut j = after;
     while s.at(j) == b' ' && j < after + 2 {
         j += 1;
+    }
+    // `meet me at the dot com boom` is prose.
+    const ARTICLES: [&[u8]; 10] = [b"the", b"a", b"an", b"this", b"that", b"our", b"my", b"your", b"their", b"every"];
+    let host = s.b.get(j..)?.iter().take(6).take_while(|b| is_alnum(**b)).count();
+    if !bracketed && ARTICLES.iter().any(|w| w.eq_ignore_ascii_case(&s.b[j..j + host])) {
+        return None;
     }
     let (mut dots, mut label) = (0, j);
     let mut spelled_dot = false;

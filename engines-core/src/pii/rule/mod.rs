@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod card;
+mod chain;
 pub(crate) mod check;
 pub(crate) mod crypto;
 pub(crate) mod date;

@@ -186,8 +186,8 @@ pub(crate) fn ipv4(s: &mut Scan<'_>, start: usize, octets: [u32; 4], end: usize)
         return Some(end);
     }
     // `package-1.2.3.4`, `name_1.2.3.4`, `/1.2.3.4`, `~1.2`, `^1.2`: versions. Not `://1.2.3.4` or `=/`.
-    let glued = matches!(before, b'-' | b'_' | b'.' | b'~' | b'^') && is_word(s.at(start.wrapping_sub(2)))
-        || before == b'/' && is_word(s.at(start.wrapping_sub(2)))
+    let glued = matches!(before, b'-' | b'_' | b'.' | b'~' | b'^') && s.word_before(start.wrapping_sub(1))
+        || before == b'/' && s.word_before(start.wrapping_sub(1))
         || matches!(before, b'~' | b'^' | b'$');
     if glued {
         return Some(end);

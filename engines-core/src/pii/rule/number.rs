@@ -9,56 +9,12 @@ use crate::pii::scan::class::{UNDER, is_word};
 use crate::pii::scan::cue::{Cues, bit};
 
 use super::card::{self, Issuer};
+use super::chain::{Chain, gather};
 use super::phone::{DOMESTIC, INTERNATIONAL, START, known_shape};
 use super::{address, ids, net, secret, token};
 
-const MAX_DIGITS: usize = 40;
-const MAX_GROUPS: usize = 12;
 /// How far before a number a cue may end, in bytes.
 pub(crate) const REACH: usize = 48;
-
-#[derive(Clone, Copy, Default)]
-struct Group {
-    start: usize,
-    len: u8,
-    /// Index of its first digit.
-    at: u8,
-    /// What stands before it: a space, `-`, `.`, `/`, `(` or `)`; 0 for the first.
-    separator: u8,
-}
-
-impl Group {
-    fn end(self) -> usize {
-        self.start + usize::from(self.len)
-    }
-}
-
-/// A run of groups of digits.
-struct Chain {
-    digits: [u8; MAX_DIGITS],
-    groups: [Group; MAX_GROUPS],
-    lens: [u8; MAX_GROUPS],
-    n: usize,
-}
-
-impl Chain {
-    /// The digits of the groups `k..m`.
-    fn digits(&self, k: usize, m: usize) -> &[u8] {
-        let from = usize::from(self.groups[k].at);
-        let last = self.groups[m - 1];
-        &self.digits[from..usize::from(last.at + last.len)]
-    }
-
-    /// Whether the separators inside `k..m` are all the same, and which.
-    fn one_separator(&self, k: usize, m: usize) -> Option<u8> {
-        let first = self.groups[k + 1].separator;
-        self.groups[k + 1..m].iter().all(|g| g.separator == first).then_some(first)
-    }
-
-    fn separators_are(&self, k: usize, separators: &[u8]) -> bool {
-        separators.iter().enumerate().all(|(i, sep)| self.groups[k + 1 + i].separator == *sep)
-    }
-}
 
 /// What surrounds the number that may begin at a group.
 struct Place {
@@ -94,7 +50,13 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> u
         return to;
     }
     let short = end - start <= 5;
-    if short && !matches!(next, b' ' | b'-' | b'.' | b'/' | b')' | b'(') {
+    let second = s.at(end + 1);
+    let joined = match next {
+        b' ' | b')' => second.is_ascii_digit() || matches!(second, b' ' | b'-' | b'(' | b'.'),
+        b'-' | b'.' | b'/' | b'(' => second.is_ascii_digit() || second == b'(' || next == b'-',
+        _ => false,
+    };
+    if short && !joined {
         if end - start == 5 || s.cues.near(bit::ZIP, start, 24).is_some() {
             let glued = glued_left(s, start);
             if !glued && let Some(to) = address::postal(s, start, end) {
@@ -104,58 +66,15 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> u
         if let Some(to) = address::number_last(s, start, end) {
             return to;
         }
-        let first = if next == b',' || next == b'\n' { address::number_first(s, start, end) } else { None };
+        let first = if matches!(next, b',' | b'\n' | b' ') && !glued_left(s, start) && s.before(start) != b'+' {
+            address::number_first(s, start, end)
+        } else {
+            None
+        };
         return first.unwrap_or(end);
     }
     let chain = gather(s, start, end);
     walk(s, &chain)
-}
-
-fn gather(s: &Scan<'_>, start: usize, end: usize) -> Chain {
-    let mut chain =
-        Chain { digits: [0; MAX_DIGITS], groups: [Group::default(); MAX_GROUPS], lens: [0; MAX_GROUPS], n: 0 };
-    let (mut from, mut to, mut separator, mut total) = (start, end, 0, 0);
-    loop {
-        for (slot, b) in chain.digits[total..].iter_mut().zip(&s.b[from..to]) {
-            *slot = b - b'0';
-        }
-        chain.groups[chain.n] = Group { start: from, len: (to - from) as u8, at: total as u8, separator };
-        chain.lens[chain.n] = (to - from) as u8;
-        chain.n += 1;
-        total += to - from;
-        if chain.n == MAX_GROUPS {
-            return chain;
-        }
-        let mut j = to + 1;
-        separator = s.at(to);
-        match separator {
-            b' ' => {
-                if s.at(j) == b'(' {
-                    separator = b'(';
-                    j += 1;
-                } else if s.at(j) == b'-' && s.at(j + 1) == b' ' {
-                    separator = b'-';
-                    j += 2;
-                }
-            }
-            b'-' | b'.' | b'/' => {}
-            b'(' => {}
-            b')' => {
-                if matches!(s.at(j), b' ' | b'-' | b'.') {
-                    j += 1;
-                }
-            }
-            _ => return chain,
-        }
-        from = j;
-        while s.at(j).is_ascii_digit() && j - from < MAX_DIGITS {
-            j += 1;
-        }
-        to = j;
-        if to == from || total + (to - from) > MAX_DIGITS || is_word(s.at(to)) && s.at(to) < 0x80 {
-            return chain;
-        }
-    }
 }
 
 fn walk(s: &mut Scan<'_>, c: &Chain) -> usize {
@@ -177,10 +96,11 @@ fn walk(s: &mut Scan<'_>, c: &Chain) -> usize {
             None => {
                 after_hit = false;
                 if let Some(to) = lonely(s, c, k, &place) {
+                    after_hit = true;
                     if to >= c.groups[c.n - 1].end() {
                         return to;
                     }
-                    while k < c.n && c.groups[k].start < to {
+                    while k < c.n && c.groups[k].start() < to {
                         k += 1;
                     }
                 } else {
@@ -195,16 +115,16 @@ fn walk(s: &mut Scan<'_>, c: &Chain) -> usize {
 fn glued_left(s: &Scan<'_>, start: usize) -> bool {
     let b = s.before(start);
     match b {
-        b'-' | b'.' | b'/' | b'\'' => start >= 2 && is_word(s.b[start - 2]),
+        b'-' | b'.' | b'/' | b'\'' => s.word_before(start - 1),
         b'#' | b'$' | b'_' | b'@' | b'~' | b'^' => true,
-        b',' | b':' => start >= 2 && s.b[start - 2].is_ascii_digit(),
+        b',' | b':' => start >= 2 && s.b[start - 2].is_ascii_digit() && s.word_before(start - 1),
         _ => false,
     }
 }
 
 fn place(s: &Scan<'_>, c: &Chain, k: usize) -> Place {
     let group = c.groups[k];
-    let mut start = group.start;
+    let mut start = group.start();
     let mut plus = false;
     let mut paren = false;
     if s.before(start) == b'(' && (s.at(group.end()) == b')') {
@@ -241,6 +161,11 @@ fn ends(s: &Scan<'_>, c: &Chain, m: usize) -> bool {
 /// The number that begins at group `k`: the index of the group behind it.
 fn number(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
     let lens = &c.lens[k..c.n];
+    // Nothing is written as `1 1 …` or has fewer than six digits, except addresses with dots.
+    let few = c.digits(k, c.n).len() < 6 || matches!(lens, [1, 1, ..]) && !p.plus;
+    if few && !matches!(lens, [_, _, _, _, ..]) || matches!(lens, [1, 1, 1, ..]) && c.groups[k + 1].separator == b' ' {
+        return None;
+    }
     if let [1..=3, 1..=3, 1..=3, 1..=3, ..] = lens
         && c.separators_are(k, b"...")
     {
@@ -251,21 +176,21 @@ fn number(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         if !five && !padded && !p.plus && !p.paren {
             let end = c.groups[k + 3].end();
             // A prefix length was read as the fifth group.
-            let to = net::ipv4(s, c.groups[k].start, octets, end);
-            return to.map(|to| k + c.groups[k..c.n].iter().take_while(|g| g.start < to).count());
+            let to = net::ipv4(s, c.groups[k].start(), octets, end);
+            return to.map(|to| k + c.groups[k..c.n].iter().take_while(|g| g.start() < to).count());
         }
     }
     if let [2, 2, 2, ..] = lens
         && matches!(c.groups[k + 1].separator, b' ' | b'-')
-        && let Some(to) = token::spaced_nino(s, c.groups[k].start, c.groups[k + 2].end())
+        && let Some(to) = token::spaced_nino(s, c.groups[k].start(), c.groups[k + 2].end())
     {
-        return Some(k + c.groups[k..c.n].iter().take_while(|g| g.start < to).count());
+        return Some(k + c.groups[k..c.n].iter().take_while(|g| g.start() < to).count());
     }
     if let Some(m) = sort_code(s, c, k, p) {
         return Some(m);
     }
     if lens.len() == 1
-        && let Some(_to) = token::hyphenated(s, c.groups[k].start, c.groups[k].end())
+        && let Some(_to) = token::hyphenated(s, c.groups[k].start(), c.groups[k].end())
     {
         return Some(k + 1);
     }
@@ -292,7 +217,7 @@ fn number(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
                 s.hit(Kind::PhoneNumber, p.start, c.groups[pm - 1].end(), pscore);
                 return Some(pm);
             }
-            s.hit(kind, c.groups[k].start, c.groups[m - 1].end(), score);
+            s.hit(kind, c.groups[k].start(), c.groups[m - 1].end(), score);
             Some(m)
         }
         (None, Some((m, _, score))) => {
@@ -333,7 +258,7 @@ fn sort_code(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> 
         _ => return None,
     };
     ends(s, c, m).then(|| {
-        s.hit(Kind::UkSortCode, c.groups[k].start, c.groups[m - 1].end(), 85);
+        s.hit(Kind::UkSortCode, c.groups[k].start(), c.groups[m - 1].end(), 85);
         m
     })
 }
@@ -360,7 +285,7 @@ fn social(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
     } else {
         return None;
     };
-    s.hit(kind, c.groups[k].start, c.groups[m - 1].end(), if cued { 98 } else { 85 });
+    s.hit(kind, c.groups[k].start(), c.groups[m - 1].end(), if cued { 98 } else { 85 });
     Some(m)
 }
 
@@ -392,7 +317,7 @@ fn card(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         };
         if sure {
             let score = if cued { 100 } else { 90 };
-            s.hit(Kind::CreditCard, c.groups[k].start, c.groups[m - 1].end(), score);
+            s.hit(Kind::CreditCard, c.groups[k].start(), c.groups[m - 1].end(), score);
             return Some(m);
         }
     }
@@ -462,7 +387,7 @@ fn phone(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usize, usize, 
         return Some((m, distance, 90));
     }
     // The North American forms need no cue: they are hardly anything else.
-    if let Some(m) = american(s, c, k, p) {
+    if let Some(m) = american(s, c, k, p, strong || weak) {
         if strong || weak || !refused && !p.inner {
             return Some((m, distance, if strong { 95 } else { 80 }));
         }
@@ -521,7 +446,7 @@ fn longest(s: &Scan<'_>, c: &Chain, k: usize, international: bool, skip: usize) 
 }
 
 /// `(212) 555-0100`, `212-555-0100`, `212.555.0100`, `1-212-555-0100`, `+1` aside.
-fn american(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
+fn american(s: &Scan<'_>, c: &Chain, k: usize, p: &Place, cued: bool) -> Option<usize> {
     let (m, first) = match &c.lens[k..c.n] {
         [3, 3, 4, ..] => (k + 3, k),
         [1, 3, 3, 4, ..] if c.digits(k, k + 1) == [1] => (k + 4, k + 1),
@@ -530,11 +455,7 @@ fn american(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
     let last = c.groups[m - 1].separator;
     let middle = c.groups[m - 2].separator;
     let spaced = middle == b' ' && last == b' ' && !p.paren;
-    if spaced && p.recent & (bit::PHONE | bit::NUMBER) == 0
-        || !matches!(last, b'-' | b'.' | b' ')
-        || middle == b'/'
-        || !ends(s, c, m)
-    {
+    if spaced && !cued || !matches!(last, b'-' | b'.' | b' ') || middle == b'/' || !ends(s, c, m) {
         return None;
     }
     if middle != last && middle != b')' && !(middle == b' ' && last == b'-') {
@@ -563,16 +484,16 @@ fn lonely(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         return None;
     }
     if !p.glued
-        && let Some(to) = address::postal(s, group.start, group.end())
+        && let Some(to) = address::postal(s, group.start(), group.end())
     {
         return Some(to);
     }
     if group.len <= 5 {
-        if let Some(to) = address::number_last(s, group.start, group.end()) {
+        if let Some(to) = address::number_last(s, group.start(), group.end()) {
             return Some(to);
         }
         if !p.glued {
-            return address::number_first(s, group.start, group.end());
+            return address::number_first(s, group.start(), group.end());
         }
     }
     None

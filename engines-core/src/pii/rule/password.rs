@@ -53,6 +53,8 @@ fn link(s: &Scan<'_>, end: usize) -> Option<(usize, Link, u8)> {
             Link::Assigned
         }
         _ if j > i => Link::Bare,
+        // In writing without spaces the value follows at once.
+        b if i > 0 && s.b[i - 1] >= 0x80 && b < 0x80 && b > b' ' => Link::Is,
         b'>' => {
             j += 1;
             Link::Assigned
@@ -295,6 +297,10 @@ pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> O
 fn judge(s: &mut Scan<'_>, start: usize, from: usize, to: usize, how: Link, quote: u8, bits: Cues) -> Option<usize> {
     let value = &s.b[from..to];
     if value.len() < 4 || placeholder(value) || value.windows(3).any(|w| w == b"://") {
+        return None;
+    }
+    // What an earlier scrub has looked at; judging the rest of it anew would not come to the same end.
+    if value.contains(&b'[') && (from..to).any(|i| s.b[i] == b'[' && super::mask_at(s, i).is_some()) {
         return None;
     }
     // A secret with a name of its own is found under it.

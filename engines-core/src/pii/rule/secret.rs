@@ -148,6 +148,21 @@ const PREFIXES: &[Prefix] = &[
     p("ya29.", Kind::Gcp, Set::Url, 20, 400),
 ];
 
+/// For a first byte, which of the prefixes.
+const RANGES: [(u8, u8); 128] = {
+    let mut ranges = [(0, 0); 128];
+    let mut i = 0;
+    while i < PREFIXES.len() {
+        let first = PREFIXES[i].text.as_bytes()[0] as usize;
+        if ranges[first].1 == 0 {
+            ranges[first].0 = i as u8;
+        }
+        ranges[first].1 = i as u8 + 1;
+        i += 1;
+    }
+    ranges
+};
+
 /// For a first byte, which second bytes some prefix has.
 const SECOND: [u128; 128] = {
     let mut table = [0; 128];
@@ -194,8 +209,10 @@ fn begins(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     {
         return Some(s.hit(Kind::Twilio, start, end, 80));
     }
-    for prefix in PREFIXES.iter().filter(|p| p.text.as_bytes()[0] == first) {
-        if !s.starts(start, prefix.text.as_bytes()) {
+    let (from, to) = RANGES[usize::from(first & 127)];
+    let second = s.at(start + 1);
+    for prefix in PREFIXES.get(usize::from(from)..usize::from(to)).unwrap_or(&[]) {
+        if prefix.text.as_bytes()[1] != second || !s.starts(start, prefix.text.as_bytes()) {
             continue;
         }
         let body = start + prefix.text.len();

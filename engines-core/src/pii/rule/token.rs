@@ -7,7 +7,7 @@ use crate::pii::scan::cue::{Cues, bit};
 
 use super::check::{date, weighted};
 use super::number::REACH;
-use super::{crypto, iban, ids};
+use super::{address, crypto, iban, ids};
 
 /// A word with letters and digits stands at `start..end`.
 pub(crate) fn mixed(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> Option<usize> {
@@ -30,6 +30,11 @@ pub(crate) fn mixed(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> Op
     {
         return Some(to);
     }
+    if len <= 5 && word[..len - 1].iter().all(u8::is_ascii_digit) {
+        let digits = end - 1;
+        let last = address::number_last(s, start, digits);
+        return last.or_else(|| address::number_first(s, start, digits));
+    }
     if len > 18 || flags & (UPPER | LOWER) == UPPER | LOWER || matches!(s.before(start), b'/' | b'#' | b'@' | b'_') {
         return None;
     }
@@ -38,8 +43,7 @@ pub(crate) fn mixed(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> Op
     }
     let (kind, to, cue, alone) = shape(s, start, end)?;
     let named = cue != 0 && s.cues.prefers(cue | bit::NATIONAL, bit::NEGATIVE, start, REACH);
-    let glued =
-        s.before(start) == b'-' && start >= 2 && is_word(s.b[start - 2]) || s.at(to) == b'-' && is_word(s.at(to + 1));
+    let glued = s.before(start) == b'-' && s.word_before(start - 1) || s.at(to) == b'-' && is_word(s.at(to + 1));
     let refused = glued || flags & LOWER != 0 || s.cues.prefers(bit::NEGATIVE | bit::VERSION, cue, start, 24);
     if !named && (!alone || refused) {
         return None;

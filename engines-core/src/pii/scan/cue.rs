@@ -5,7 +5,6 @@
 
 use std::sync::LazyLock;
 
-use super::class::fold;
 use super::words;
 
 /// What a cue speaks of: a set of the constants in [`bit`].
@@ -141,7 +140,7 @@ pub(crate) struct CueTable {
     slots: Vec<(&'static str, Cues)>,
 }
 
-static TABLE: LazyLock<CueTable> = LazyLock::new(CueTable::compile);
+static TABLE: LazyLock<CueTable> = LazyLock::new(|| CueTable::compile(words::WORDS));
 
 /// The table, compiled at the first use.
 pub(crate) fn table() -> &'static CueTable {
@@ -153,18 +152,20 @@ fn pair(a: u8, b: u8) -> usize {
     ((usize::from(a) << 5) ^ usize::from(b)) & (FILTER - 1)
 }
 
+/// A few bytes tell the words apart well enough; what is left is compared.
+#[inline]
 fn hash(word: &[u8]) -> usize {
-    let mut h = 0x811c_9dc5_u32;
-    for &b in word {
-        h = (h ^ u32::from(fold(b))).wrapping_mul(0x0100_0193);
-    }
-    (h ^ (h >> 15)) as usize & (SLOTS - 1)
+    let n = word.len();
+    let at = |i: usize| u32::from(word[i] | 0x20);
+    let mix = at(0) | at(n - 1) << 8 | at(n / 2) << 16 | at(1) << 24;
+    let h = (mix ^ (n as u32) << 13 ^ at(n * 3 / 4) << 5).wrapping_mul(0x9e37_79b1);
+    (h >> 20) as usize & (SLOTS - 1)
 }
 
 impl CueTable {
-    fn compile() -> Self {
+    pub(crate) fn compile(lists: &[(&'static str, Cues)]) -> Self {
         let mut this = Self { filter: [0; FILTER], slots: vec![("", 0); SLOTS] };
-        for &(list, bits) in words::WORDS {
+        for &(list, bits) in lists {
             for word in list.split_ascii_whitespace() {
                 this.insert(word, bits);
             }
@@ -175,7 +176,7 @@ impl CueTable {
     fn insert(&mut self, word: &'static str, bits: Cues) {
         let bytes = word.as_bytes();
         let &[first, second, ..] = bytes else { return };
-        self.filter[pair(first, second)] |= 1 << bytes.len().min(31);
+        self.filter[pair(first | 0x20, second | 0x20)] |= 1 << bytes.len().min(31);
         let mut slot = hash(bytes);
         loop {
             let entry = &mut self.slots[slot];
@@ -191,7 +192,7 @@ impl CueTable {
     #[inline]
     pub(crate) fn get(&self, word: &[u8]) -> Cues {
         let &[first, second, ..] = word else { return 0 };
-        if self.filter[pair(fold(first), fold(second))] & (1 << word.len().min(31)) == 0 {
+        if self.filter[pair(first | 0x20, second | 0x20)] & (1 << word.len().min(31)) == 0 {
             return 0;
         }
         self.find(word)
@@ -207,7 +208,7 @@ impl CueTable {
             if known.is_empty() {
                 return 0;
             }
-            if known.as_bytes().eq_ignore_ascii_case(word) {
+            if known.len() == word.len() && known.as_bytes().eq_ignore_ascii_case(word) {
                 return bits;
             }
             slot = (slot + 1) & (SLOTS - 1);

@@ -126,6 +126,9 @@ pub(crate) fn encoded_at(b: &[u8], i: usize) -> bool {
 
 /// Whether anything in a stretch of text needs decoding.
 pub(crate) fn anywhere(b: &[u8]) -> bool {
+    if !b.iter().any(|b| *b >= 0xc2 || matches!(*b, b'\\' | b'%' | b'&')) {
+        return false;
+    }
     (0..b.len()).any(|i| (matches!(b[i], b'\\' | b'%' | b'&') || special_lead(b[i])) && decode(&b[i..]).is_some())
 }
 

@@ -69,6 +69,11 @@ impl<'a> Scan<'a> {
         if i == 0 { 0 } else { self.at(i - 1) }
     }
 
+    /// Whether a word ends right before `i`, other than one that was found: the mask of that would be no word.
+    pub(crate) fn word_before(&self, i: usize) -> bool {
+        i > 0 && is_word(self.at(i - 1)) && self.hits.as_slice().last().is_none_or(|hit| hit.end as usize != i)
+    }
+
     pub(crate) fn starts(&self, i: usize, with: &[u8]) -> bool {
         self.b.get(i..).is_some_and(|rest| rest.starts_with(with))
     }
@@ -108,7 +113,7 @@ impl<'a> Scan<'a> {
                     i += 1;
                     continue;
                 }
-                let (hits, cues) = (self.hits.as_slice().len(), self.cues);
+                let saved = if self.last { None } else { Some((self.hits.as_slice().len(), self.cues)) };
                 let next = self.anchor(i);
                 if next > i + 1 && self.stop_at_encoded && normal::anywhere(&b[i..next]) {
                     self.encoded = true;
@@ -116,7 +121,9 @@ impl<'a> Scan<'a> {
                 if self.encoded && self.stop_at_encoded {
                     return;
                 }
-                if self.starved && !self.last {
+                if self.starved
+                    && let Some((hits, cues)) = saved
+                {
                     self.rewind(hits, cues, i);
                     return;
                 }
@@ -161,7 +168,7 @@ impl<'a> Scan<'a> {
                     continue;
                 }
             }
-            let (hits, cues) = (self.hits.as_slice().len(), self.cues);
+            let saved = if self.last { None } else { Some((self.hits.as_slice().len(), self.cues)) };
             let next = self.word(start, i, flags);
             if next > i && self.stop_at_encoded && normal::anywhere(&b[i..next]) {
                 self.encoded = true;
@@ -169,7 +176,9 @@ impl<'a> Scan<'a> {
             if self.encoded && self.stop_at_encoded {
                 return;
             }
-            if self.starved && !self.last {
+            if self.starved
+                && let Some((hits, cues)) = saved
+            {
                 self.rewind(hits, cues, start);
                 return;
             }
@@ -207,7 +216,12 @@ impl<'a> Scan<'a> {
                 return end;
             }
             if self.b[start..end].iter().any(|&b| b >= 0xe0) {
-                let cut = self.split_script(start, end);
+                let (cut, bits) = self.split_script(start, end);
+                if bits & bit::FORWARD != 0
+                    && let Some(to) = rule::forward::after(self, start, cut, bits)
+                {
+                    return to;
+                }
                 if cut < end || flags & (DIGIT | ALPHA) == 0 {
                     end = cut;
                     flags = self.b[start..end].iter().fold(0, |f, b| f | CLASS[usize::from(*b)]);
@@ -239,7 +253,7 @@ impl<'a> Scan<'a> {
     }
 
     /// In writing without spaces a word ends where the script changes.
-    fn split_script(&mut self, start: usize, end: usize) -> usize {
+    fn split_script(&mut self, start: usize, end: usize) -> (usize, Cues) {
         let wide = |b: u8| b >= 0xe0;
         let ascii = |b: u8| b < 0x80;
         let run = &self.b[start..end];
@@ -253,21 +267,33 @@ impl<'a> Scan<'a> {
             i += 1;
         }
         let cut = start + i;
+        let mut all = 0;
         if !first_ascii {
             let (run, ring) = (&self.b[start..cut], &mut self.cues);
-            self.table.inside(run, |at, bits| ring.push(bits, start + at));
+            self.table.inside(run, |at, bits| {
+                ring.push(bits, start + at);
+                all |= bits;
+            });
         }
-        cut
+        (cut, all)
     }
 
     /// Looks the word up, and its parts if it is written `like_this` or `likeThis`, and starts what follows a cue.
+    #[inline]
     fn cue(&mut self, start: usize, end: usize, flags: u8) -> usize {
-        let mut bits = self.table.get(&self.b[start..end]);
-        if bits == 0 && (flags & (UNDER | DIGIT) != 0 || flags & (UPPER | LOWER) == UPPER | LOWER) && end - start <= 64
-        {
-            bits = self.parts(start, end);
-        } else if bits != 0 {
+        let word = &self.b[start..end];
+        let mut bits = self.table.get(word);
+        if bits != 0 {
             self.cues.push(bits, end);
+        } else if composed(word, flags) {
+            let (table, ring) = (self.table, &mut self.cues);
+            parts(table, word, |to, found| {
+                ring.push(found, start + to);
+                bits |= found;
+            });
+        }
+        if bits & (bit::FORWARD | bit::ZIP) == 0 {
+            return end;
         }
         if bits & bit::ZIP != 0 && self.before(start) == b'.' {
             // `archive.zip` is a file.
@@ -279,52 +305,70 @@ impl<'a> Scan<'a> {
         rule::forward::after(self, start, end, bits).unwrap_or(end)
     }
 
-    fn parts(&mut self, start: usize, end: usize) -> Cues {
-        let (mut all, mut from) = (0, start);
-        let mut i = start;
-        while i < end {
-            let (b, next) = (self.b[i], self.at(i + 1));
-            let hump = b.is_ascii_lowercase() && next.is_ascii_uppercase() && i + 1 < end;
-            let edge = b == b'_' || b.is_ascii_digit();
-            if hump || edge || i + 1 == end {
-                let to = if edge { i } else { i + 1 };
-                if to > from + 1 {
-                    let bits = self.table.get(&self.b[from..to]);
-                    if bits != 0 {
-                        self.cues.push(bits, to);
-                        all |= bits;
-                    }
-                }
-                from = i + 1;
-            }
-            i += 1;
-        }
-        all
-    }
-
     /// The cues of a JSON key, for the value under it.
     pub(crate) fn hint_of(key: &[u8]) -> Cues {
         if key.len() > 64 {
             return 0;
         }
-        let mut scan = Scan::new(key, 0, None);
-        let mut i = 0;
-        let mut all = 0;
+        let table = cue::table();
+        let (mut i, mut all) = (0, 0);
         while i < key.len() {
-            if !is_word(key[i]) {
+            let start = i;
+            let mut flags = 0;
+            while i < key.len() && is_word(key[i]) {
+                flags |= CLASS[usize::from(key[i])];
+                i += 1;
+            }
+            if i == start {
                 i += 1;
                 continue;
             }
-            let start = i;
-            while i < key.len() && is_word(key[i]) {
-                i += 1;
+            let word = &key[start..i];
+            if flags & HIGH != 0 && key[start] >= 0xe0 {
+                table.inside(word, |_, bits| all |= bits);
             }
-            if key[start] >= 0xe0 {
-                scan.table.inside(&key[start..i], |_, bits| all |= bits);
+            let bits = table.get(word);
+            all |= bits;
+            if bits == 0 && composed(word, flags) {
+                parts(table, word, |_, bits| all |= bits);
             }
-            let bits = scan.table.get(&key[start..i]);
-            all |= if bits == 0 { scan.parts(start, i) } else { bits };
         }
         all
+    }
+}
+
+/// Whether a word may have parts: `_`, a capital behind a small letter, digits behind letters.
+#[inline]
+fn composed(word: &[u8], flags: u8) -> bool {
+    if word.len() > 64 {
+        return false;
+    }
+    if flags & UNDER != 0 {
+        return true;
+    }
+    if flags & DIGIT != 0 {
+        // `phone2`; not hashes.
+        let letters = word.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+        return letters >= 2 && word[letters..].iter().all(u8::is_ascii_digit);
+    }
+    flags & (UPPER | LOWER) == UPPER | LOWER && word[1..].iter().any(u8::is_ascii_uppercase)
+}
+
+/// The cues of the parts of a word, each with its end.
+fn parts(table: &CueTable, word: &[u8], mut found: impl FnMut(usize, Cues)) {
+    let mut from = 0;
+    for (i, b) in word.iter().enumerate() {
+        let hump = b.is_ascii_lowercase() && word.get(i + 1).is_some_and(u8::is_ascii_uppercase);
+        let edge = *b == b'_' || b.is_ascii_digit();
+        if hump || edge || i + 1 == word.len() {
+            let to = if edge { i } else { i + 1 };
+            if to > from + 1 {
+                let bits = table.get(&word[from..to]);
+                if bits != 0 {
+                    found(to, bits);
+                }
+            }
+            from = i + 1;
+        }
     }
 }

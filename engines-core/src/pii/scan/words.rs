@@ -116,7 +116,7 @@ pub(crate) const WORDS: &[(&str, Cues)] = &[
     ("shenfenzheng resident", CNID),
     ("thai", TH),
     ("tckn tc kimlik", TR),
-    ("rsa southafrican said", ZA),
+    ("rsa southafrican african", ZA),
     ("curp", CURP),
     ("vin vehicle chassis fahrgestellnummer fin fahrzeug", VIN),
     ("imei imeis meid", IMEI),

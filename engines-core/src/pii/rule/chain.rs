@@ -1,0 +1,116 @@
+//! A run of groups of digits with single separators between them.
+
+use crate::pii::scan::Scan;
+use crate::pii::scan::class::is_word;
+
+const MAX_DIGITS: usize = 40;
+const MAX_GROUPS: usize = 12;
+
+/// One group of digits.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Group {
+    pub(super) start: u32,
+    pub(super) len: u8,
+    /// Index of its first digit.
+    pub(super) at: u8,
+    /// What stands before it: a space, `-`, `.`, `/`, `(` or `)`; 0 for the first.
+    pub(super) separator: u8,
+}
+
+impl Group {
+    pub(super) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    pub(super) fn end(self) -> usize {
+        self.start() + usize::from(self.len)
+    }
+}
+
+/// A run of groups of digits.
+pub(super) struct Chain {
+    pub(super) digits: [u8; MAX_DIGITS],
+    pub(super) groups: [Group; MAX_GROUPS],
+    pub(super) lens: [u8; MAX_GROUPS],
+    pub(super) n: usize,
+}
+
+impl Chain {
+    /// The digits of the groups `k..m`.
+    pub(super) fn digits(&self, k: usize, m: usize) -> &[u8] {
+        let from = usize::from(self.groups[k].at);
+        let last = self.groups[m - 1];
+        &self.digits[from..usize::from(last.at + last.len)]
+    }
+
+    /// Whether the separators inside `k..m` are all the same, and which.
+    pub(super) fn one_separator(&self, k: usize, m: usize) -> Option<u8> {
+        let first = self.groups[k + 1].separator;
+        self.groups[k + 1..m].iter().all(|g| g.separator == first).then_some(first)
+    }
+
+    pub(super) fn separators_are(&self, k: usize, separators: &[u8]) -> bool {
+        separators.iter().enumerate().all(|(i, sep)| self.groups[k + 1 + i].separator == *sep)
+    }
+}
+
+/// Reads the run whose first group stands at `start..end`.
+pub(super) fn gather(s: &Scan<'_>, start: usize, end: usize) -> Chain {
+    let mut chain =
+        Chain { digits: [0; MAX_DIGITS], groups: [Group::default(); MAX_GROUPS], lens: [0; MAX_GROUPS], n: 0 };
+    let (mut from, mut to, mut separator, mut total) = (start, end, 0, 0);
+    loop {
+        for (slot, b) in chain.digits[total..].iter_mut().zip(&s.b[from..to]) {
+            *slot = b - b'0';
+        }
+        chain.groups[chain.n] = Group { start: from as u32, len: (to - from) as u8, at: total as u8, separator };
+        chain.lens[chain.n] = (to - from) as u8;
+        chain.n += 1;
+        total += to - from;
+        if chain.n == MAX_GROUPS {
+            return chain;
+        }
+        let mut j = to + 1;
+        separator = s.at(to);
+        match separator {
+            b' ' => {
+                if s.at(j) == b'(' {
+                    separator = b'(';
+                    j += 1;
+                } else if s.at(j) == b'-' && s.at(j + 1) == b' ' {
+                    separator = b'-';
+                    j += 2;
+                }
+            }
+            b'-' | b'.' | b'/' => {}
+            b'(' => {}
+            b')' => {
+                if matches!(s.at(j), b' ' | b'-' | b'.') {
+                    j += 1;
+                }
+            }
+            _ => return chain,
+        }
+        from = j;
+        while s.at(j).is_ascii_digit() && j - from < MAX_DIGITS {
+            j += 1;
+        }
+        to = j;
+        let broken = to == from || total + (to - from) > MAX_DIGITS || is_word(s.at(to)) && s.at(to) < 0x80;
+        if broken || matches!(separator, b' ' | b'(' | b')') && begins_other(s, to) {
+            return chain;
+        }
+    }
+}
+
+/// Whether the digits that end at `to` begin something with letters in it: an address, an identifier.
+fn begins_other(s: &Scan<'_>, to: usize) -> bool {
+    match s.at(to) {
+        b':' => is_word(s.at(to + 1)) || s.at(to + 1) == b':',
+        b'-' | b'.' => {
+            let next = s.b[to + 1..].iter().take(8).take_while(|b| b.is_ascii_alphanumeric());
+            next.fold(false, |letters, b| letters || b.is_ascii_alphabetic())
+        }
+        _ => false,
+    }
+}

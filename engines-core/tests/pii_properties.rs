@@ -1,0 +1,250 @@
+//! What holds for every text.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use engines_core::pii::{Finding, Kind, Operator, PiiKey, Policy, Scrubber, Vault};
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// Pieces that make rules meet: values, cues, separators, halves of things, encodings.
+fn piece() -> impl Strategy<Value = String> {
+    let pieces = [
+        "ana@example.org",
+        "bob\\u0040example.com",
+        "@",
+        ".",
+        "+44 20 7946 0958",
+        "(212) 555-0199",
+        "call",
+        "phone: ",
+        "4111 1111 1111 1111",
+        "4111111111111111",
+        "DE89370400440532013000",
+        "SSN ",
+        "123-45-6789",
+        "203.0.113.9",
+        "2001:db8::1:2:3",
+        "00:1B:44:11:3A:B7",
+        "version ",
+        "order ",
+        "born on ",
+        "1980-05-17",
+        "17 May 1980",
+        "password is ",
+        "password=",
+        "hunter2!x",
+        "secret ",
+        "\"",
+        "'",
+        ":",
+        "=",
+        " ",
+        "\n",
+        "-",
+        "/",
+        "[",
+        "]",
+        "[EMAIL_ADDRESS]",
+        "[SECRET_PASSWORD]",
+        "%40",
+        "&#64;",
+        "\\n",
+        "\u{200b}",
+        "\u{ad}",
+        "１２３",
+        "é",
+        "電話は",
+        "😀",
+        "ß",
+        "%",
+        "12 Oak Street",
+        "Hauptstraße 5",
+        "SW1A 1AA",
+        "postcode ",
+        "CA 90210",
+        "name (at) host (dot) com",
+        "https://a:b1c2d3@h.example/",
+        "-----BEGIN ",
+        "eyJhbGciOi",
+        "AB123456C",
+        "529.982.247-25",
+        "x",
+        "0",
+        "1",
+        "12",
+        "1234567",
+        "the",
+        "zip",
+        "lat",
+        "52.520008, 13.404954",
+        "GPS: ",
+    ];
+    prop_oneof![
+        8 => prop::sample::select(pieces.map(str::to_owned).to_vec()),
+        1 => "[ -~]{0,12}",
+        1 => "\\PC{0,6}",
+    ]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(piece(), 0..24).prop_map(|pieces| pieces.concat())
+}
+
+/// Text whose pieces do not grow together: `Street` and `-DE89…` in one word are another word than `Street-[IBAN_CODE]`.
+fn prose() -> impl Strategy<Value = String> {
+    let separator = prop::sample::select(vec![" ", "\n", ", ", "; ", ": ", " = ", "\" \"", " (", ") ", "\t", ". "]);
+    prop::collection::vec((piece(), separator), 0..24)
+        .prop_map(|pieces| pieces.into_iter().map(|(p, s)| p + s).collect())
+}
+
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        Just(Value::from(4_111_111_111_111_111_u64)),
+        prose().prop_map(Value::from),
+    ];
+    let key = prop_oneof![3 => prop::sample::select(vec!["a", "dob", "password", "phone", "ana@example.org", "bob@example.org"]).prop_map(str::to_owned), 1 => prose()];
+    leaf.prop_recursive(4, 24, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((key.clone(), inner), 0..4)
+                .prop_map(|entries| entries.into_iter().collect::<serde_json::Map<_, _>>().into()),
+        ]
+    })
+}
+
+/// The text with each finding masked, by hand.
+fn masked(text: &str, findings: &[Finding]) -> String {
+    let (mut out, mut from) = (String::new(), 0);
+    for f in findings {
+        out += &text[from..f.start];
+        out += &format!("[{}]", f.entity);
+        from = f.end;
+    }
+    out + &text[from..]
+}
+
+/// The same numbers of everything at every level; numbers may have become strings.
+fn same_shape(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_shape(a, b)),
+        (Value::Object(a), Value::Object(b)) => a.len() == b.len(),
+        (Value::Number(_), Value::Number(_) | Value::String(_)) => true,
+        (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_no_finding_stays_byte_for_byte(text in text()) {
+        let scrubber = Scrubber::default();
+        let clean = scrubber.scrub_text(&text).unwrap();
+        // Slicing would panic inside a character.
+        prop_assert_eq!(masked(&text, &clean.findings), &*clean.value);
+        prop_assert!(clean.findings.windows(2).all(|w| w[0].end <= w[1].start));
+        prop_assert_eq!(clean.receipt.total(), clean.findings.len() as u64);
+    }
+
+    #[test]
+    fn a_masked_text_is_clean(text in prose()) {
+        let scrubber = Scrubber::default();
+        let once = scrubber.scrub_text(&text).unwrap().value.into_owned();
+        let twice = scrubber.scrub_text(&once).unwrap();
+        prop_assert_eq!(&*twice.value, &once, "findings left: {:?} of {:?}", twice.findings, text);
+    }
+
+    #[test]
+    fn chunks_come_out_as_the_whole(text in text(), sizes in prop::collection::vec(1_usize..40, 1..20)) {
+        let scrubber = Scrubber::default();
+        let whole = scrubber.scrub_text(&text).unwrap();
+        let mut stream = scrubber.stream().unwrap();
+        let mut out = String::new();
+        let mut rest = text.as_bytes();
+        for size in sizes.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (chunk, more) = rest.split_at((*size).min(rest.len()));
+            out += &stream.push_bytes(chunk).unwrap();
+            rest = more;
+        }
+        let (tail, receipt) = stream.finish().unwrap();
+        out += &tail;
+        prop_assert_eq!(&out, &*whole.value);
+        prop_assert_eq!(receipt.counts, whole.receipt.counts);
+    }
+
+    #[test]
+    fn long_streams_come_out_as_the_whole(texts in prop::collection::vec(text(), 20..40), size in 1_usize..700) {
+        let text = texts.join(" ");
+        let scrubber = Scrubber::default();
+        let whole = scrubber.scrub_text(&text).unwrap();
+        let mut stream = scrubber.stream().unwrap();
+        let mut out = String::new();
+        for chunk in text.as_bytes().chunks(size) {
+            out += &stream.push_bytes(chunk).unwrap();
+        }
+        let (tail, receipt) = stream.finish().unwrap();
+        out += &tail;
+        prop_assert_eq!(&out, &*whole.value);
+        prop_assert_eq!(receipt.counts, whole.receipt.counts);
+    }
+
+    #[test]
+    fn json_keeps_its_shape(value in json()) {
+        let scrubber = Scrubber::default();
+        let (clean, receipt) = scrubber.scrub_json(&value).unwrap();
+        prop_assert!(same_shape(&value, &clean), "{} became {}", value, clean);
+        let (again, more) = scrubber.scrub_json(&clean).unwrap();
+        prop_assert_eq!(&again, &clean);
+        prop_assert!(more.is_clean());
+        let text = value.to_string();
+        let written = scrubber.scrub_json_str(&text).unwrap();
+        let parsed: Value = serde_json::from_str(&written.value).unwrap();
+        prop_assert!(same_shape(&value, &parsed), "{} became {}", value, parsed);
+        prop_assert_eq!(written.receipt.is_clean(), receipt.is_clean());
+        for path in &receipt.paths {
+            prop_assert!(scrubber.findings(path).unwrap().is_empty(), "{}", path);
+        }
+    }
+
+    #[test]
+    fn broken_json_is_refused_and_nothing_panics(text in "[\\[\\]{}\",:0-9a-z\\\\ -]{0,40}") {
+        let ours = Scrubber::default().scrub_json_str(&text).is_ok();
+        let theirs = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+        prop_assert_eq!(ours, theirs, "{}", text);
+    }
+
+    #[test]
+    fn sealed_values_come_back(text in text()) {
+        let key = PiiKey::new(vec![7; 32]);
+        let policy = Policy { default: Operator::Seal, ..Policy::default() };
+        let scrubber = Scrubber::builder().policy(policy).vault_key(key.clone()).build().unwrap();
+        let sealed = scrubber.scrub_text(&text).unwrap();
+        let vault = Vault::new(key);
+        prop_assert_eq!(vault.open_text(&sealed.value).unwrap(), text.clone());
+        if !sealed.findings.is_empty() {
+            prop_assert!(Vault::new(PiiKey::new(vec![8; 32])).open_text(&sealed.value).is_err());
+        }
+    }
+
+    #[test]
+    fn any_bytes_at_all(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let mut stream = Scrubber::default().stream().unwrap();
+        let mut out = stream.push_bytes(&bytes).unwrap();
+        out += &stream.finish().unwrap().0;
+        let whole = Scrubber::default().scrub_text(&String::from_utf8_lossy(&bytes)).unwrap().value.into_owned();
+        prop_assert_eq!(out, whole);
+    }
+}
+
+#[test]
+fn every_name_is_a_kind_again() {
+    for kind in Kind::all() {
+        assert_eq!(Kind::from_name(kind.name()), Some(kind));
+    }
+}

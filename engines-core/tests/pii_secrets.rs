@@ -1,0 +1,130 @@
+//! Secrets. None stands here as it would in a leak: each is put together when the test runs.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use engines_core::pii::Scrubber;
+
+fn found(text: &str) -> Vec<(String, String)> {
+    let findings = Scrubber::default().findings(text).unwrap();
+    findings.iter().map(|f| (f.entity.name().to_owned(), text[f.start..f.end].to_owned())).collect()
+}
+
+/// A made-up tail: letters of both cases and digits.
+fn tail(length: usize) -> String {
+    "aZ3kQ9xV7bN1mR5tY8wE2uI6oP4sD0fGhJ".chars().cycle().take(length).collect()
+}
+
+fn hex(length: usize) -> String {
+    "0a1b2c3d4e5f60718293a4b5c6d7e8f9".chars().cycle().take(length).collect()
+}
+
+fn upper(length: usize) -> String {
+    "A2B3C4D5E6F7GHIJKLMN".chars().cycle().take(length).collect()
+}
+
+#[test]
+fn issued_with_a_prefix() {
+    let cases = [
+        ("AKIA", upper(16), "SECRET_AWS_ACCESS_KEY"),
+        ("ASIA", upper(16), "SECRET_AWS_ACCESS_KEY"),
+        ("AIza", tail(35), "SECRET_GCP_API_KEY"),
+        ("GOCSPX-", tail(28), "SECRET_GCP_API_KEY"),
+        ("ghp_", tail(36), "SECRET_GITHUB_TOKEN"),
+        ("github_pat_", tail(22) + "_" + &tail(59), "SECRET_GITHUB_TOKEN"),
+        ("glpat-", tail(20), "SECRET_GITLAB_TOKEN"),
+        ("xoxb-", "123456789012-123456789012-".to_owned() + &tail(24), "SECRET_SLACK_TOKEN"),
+        ("sk_live_", tail(24), "SECRET_STRIPE_KEY"),
+        ("whsec_", tail(32), "SECRET_STRIPE_KEY"),
+        ("sk-proj-", tail(48), "SECRET_OPENAI_KEY"),
+        ("sk-ant-", "api03-".to_owned() + &tail(93), "SECRET_ANTHROPIC_KEY"),
+        ("hf_", tail(34), "SECRET_HUGGINGFACE_TOKEN"),
+        ("npm_", tail(36), "SECRET_NPM_TOKEN"),
+        ("pypi-", "AgEIcHlwaS5vcmc".to_owned() + &tail(70), "SECRET_PYPI_TOKEN"),
+        ("SK", hex(32), "SECRET_TWILIO_KEY"),
+        ("SG.", tail(22) + "." + &tail(43), "SECRET_SENDGRID_KEY"),
+        ("shpat_", hex(32), "SECRET_SHOPIFY_TOKEN"),
+        ("dop_v1_", hex(64), "SECRET_TOKEN"),
+        ("123456789:A", tail(34), "SECRET_TELEGRAM_TOKEN"),
+    ];
+    for (prefix, body, entity) in cases {
+        let secret = format!("{prefix}{body}");
+        for text in
+            [format!("rotate {secret} now"), format!("{{\"k\":\"{secret}\"}}"), format!("X={secret}\n"), secret.clone()]
+        {
+            assert_eq!(found(&text), vec![(entity.to_owned(), secret.clone())], "{entity} in {prefix}…");
+        }
+    }
+}
+
+#[test]
+fn structured() {
+    let jwt = format!("{}.{}.{}", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "eyJzdWIiOiIxMjM0NTY3ODkwIn0", tail(43));
+    assert_eq!(found(&format!("Authorization: Bearer {jwt}")), vec![("SECRET_JWT".to_owned(), jwt)]);
+    let pem = format!("-----BEGIN {}-----\n{}\n-----END {}-----", "RSA PRIVATE KEY", tail(64), "RSA PRIVATE KEY");
+    assert_eq!(found(&format!("key: |\n{pem}\nnext")), vec![("SECRET_PRIVATE_KEY".to_owned(), pem.clone())]);
+    let escaped = pem.replace('\n', "\\n");
+    assert_eq!(found(&format!("{{\"k\":\"{escaped}\"}}")), vec![("SECRET_PRIVATE_KEY".to_owned(), escaped)]);
+    assert_eq!(found("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"), vec![]);
+    let basic = "Authorization: Basic YWxhZGRpbjpvcGVuc2VzYW1l";
+    assert_eq!(found(basic), vec![("SECRET_BASIC_AUTH".to_owned(), "YWxhZGRpbjpvcGVuc2VzYW1l".to_owned())]);
+    let token = tail(40);
+    assert_eq!(
+        found(&format!("curl -H 'Authorization: Bearer {token}'")),
+        vec![("SECRET_BEARER_TOKEN".to_owned(), token)]
+    );
+}
+
+#[test]
+fn next_to_a_cue() {
+    let password = ["hun", "ter2", "!x"].concat();
+    for text in [
+        format!("password is {password}"),
+        format!("password={password}"),
+        format!("\"password\": \"{password}\""),
+        format!("smtp_pass: {password}\nhost: x"),
+        format!("DB_PASSWORD='{password}'"),
+        format!("Passwort: {password}"),
+        format!("пароль: {password}"),
+        format!("密码: {password}"),
+        format!("?user=a&password={password}&x=1"),
+        format!("postgres://app:{password}@db.internal:5432/prod"),
+        format!("https://bob:{password}@example.com/"),
+    ] {
+        let got = found(&text);
+        assert_eq!(got.len(), 1, "{text}: {got:?}");
+        assert!(got[0].0.starts_with("SECRET_") && got[0].1 == password, "{text}: {got:?}");
+    }
+    let random = tail(40);
+    for text in [format!("api_key={random}"), format!("\"client_secret\":\"{random}\""), format!("x-api-key: {random}")]
+    {
+        let got = found(&text);
+        assert_eq!(got.len(), 1, "{text}: {got:?}");
+        assert_eq!(got[0].1, random);
+    }
+}
+
+#[test]
+fn no_secrets() {
+    for text in [
+        "password is required",
+        "forgot password? reset it here",
+        "the password must have at least 12 characters",
+        "password: null",
+        "password=${DB_PASSWORD}",
+        "password: ********",
+        "token expired",
+        "DEBUG cache key=9e107d9d372bb6826bd81d3542a419d6 ttl=3600",
+        "primary key 550e8400-e29b-41d4-a716-446655440000",
+        "sk-learn is a library",
+        "AKIA",
+        "secret santa at 10:30",
+        "the key insight is this",
+        "user.password = getPassword()",
+        "https://example.com:8080/@bob",
+        "bearer of bad news",
+        "basic authentication",
+        "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    ] {
+        assert_eq!(found(text), vec![], "in {text:?}");
+    }
+}
