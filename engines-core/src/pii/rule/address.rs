@@ -435,7 +435,10 @@ pub(crate) fn unit_first(s: &mut Scan<'_>, start: usize, end: usize) -> Option<u
 
 /// A street without a number, next to a cue for an address: `start..end` is `rue`, `boulevard`, `via`.
 pub(crate) fn road(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
-    s.cues.near(bit::ADDRESS, start, 24)?;
+    // An address right behind a mailbox or a telephone number belongs to them.
+    if s.cues.near(bit::ADDRESS, start, 24).is_none() && s.cues.near(bit::EMAIL | bit::PHONE, start, 3).is_none() {
+        return None;
+    }
     let to = names(s, end)?;
     Some(s.hit(Kind::StreetAddress, start, to, 70))
 }

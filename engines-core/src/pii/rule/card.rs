@@ -51,7 +51,8 @@ pub(crate) fn issuer(d: &[u8]) -> Issuer {
         // RuPay.
         60 if (p3 == 607 || p3 == 608) && n == 16 => Issuer::Strong,
         81 | 82 if (p4 / 10 == 817 || p2 == 82 || p2 == 81) && (16..=19).contains(&n) => Issuer::Weak,
-        62 if (16..=19).contains(&n) => Issuer::Strong,
+        62 if n == 16 || n == 19 => Issuer::Strong,
+        62 if (17..=18).contains(&n) => Issuer::Weak,
         // Maestro.
         50 | 56..=58 | 60 | 61 | 63 | 66..=69 if (12..=19).contains(&n) => Issuer::Weak,
         // Troy.

@@ -108,8 +108,7 @@ fn begins_other(s: &Scan<'_>, to: usize) -> bool {
     match s.at(to) {
         b':' => is_word(s.at(to + 1)) || s.at(to + 1) == b':',
         b'-' | b'.' => {
-            let next = s.b[to + 1..].iter().take(8).take_while(|b| b.is_ascii_alphanumeric());
-            next.fold(false, |letters, b| letters || b.is_ascii_alphabetic())
+            s.b[to + 1..].iter().take(8).take_while(|b| b.is_ascii_alphanumeric()).any(u8::is_ascii_alphabetic)
         }
         _ => false,
     }

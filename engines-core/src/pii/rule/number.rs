@@ -33,6 +33,7 @@ struct Place {
 }
 
 /// A word of digits stands at `start..end`.
+#[inline(never)]
 pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> usize {
     if flags & UNDER != 0 || end - start > 24 {
         return end;

@@ -336,7 +336,7 @@ fn verdict(s: &Scan<'_>, start: usize, value: &[u8], how: Link, quote: u8, to: u
     let aws = value.len() == 40
         && value.iter().all(|b| is_alnum(*b) || matches!(b, b'/' | b'+'))
         && !all_hex(value)
-        && entropic(value, 40);
+        && (entropic(value, 40) || strongly_mixed(value));
     if uuid(value) || !aws && code_like(value) {
         return None;
     }
@@ -368,6 +368,12 @@ fn verdict(s: &Scan<'_>, start: usize, value: &[u8], how: Link, quote: u8, to: u
 fn prose_end(s: &Scan<'_>, to: usize) -> bool {
     let len = s.b[to + 1..].iter().take(32).take_while(|b| is_word(**b) || **b == b'-').count();
     matches!(s.at(to + 1 + len), b'=' | b':')
+}
+
+/// Both cases and many different characters: one in a thousand secrets has no digit.
+fn strongly_mixed(value: &[u8]) -> bool {
+    let l = look(value);
+    l.upper > 5 && l.lower > 5 && l.distinct > 16
 }
 
 /// Capitals, small letters and digits.

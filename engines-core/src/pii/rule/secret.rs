@@ -181,16 +181,23 @@ const SECOND: [u128; 128] = {
     table
 };
 
+/// Whether some prefix begins with these two bytes.
+#[inline]
+pub(crate) fn may_begin(first: u8, second: u8) -> bool {
+    first < 0x80 && second < 0x80 && SECOND[usize::from(first)] & (1 << second) != 0
+}
+
 /// A word stands at `start..end`: a secret if it begins like one.
 #[inline]
 pub(crate) fn prefixed(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let (a, b) = (s.b[start], s.at(start + 1));
-    if a >= 0x80 || b >= 0x80 || SECOND[usize::from(a)] & (1 << b) == 0 {
+    if !may_begin(a, b) {
         return None;
     }
     begins(s, start, end)
 }
 
+#[inline(never)]
 fn begins(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let first = s.b[start];
     if first == b'e' && s.starts(start, b"eyJ") {

@@ -10,6 +10,7 @@ use super::number::REACH;
 use super::{address, crypto, iban, ids};
 
 /// A word with letters and digits stands at `start..end`.
+#[inline(never)]
 pub(crate) fn mixed(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> Option<usize> {
     if flags & (HIGH | UNDER) != 0 {
         return None;

@@ -137,7 +137,9 @@ const SLOTS: usize = 4096;
 pub(crate) struct CueTable {
     /// For a pair of first letters, which lengths there are.
     filter: [u32; FILTER],
-    slots: Vec<(&'static str, Cues)>,
+    /// Where in `words` a hash points, counted from 1; 0 is free. Small, so that it stays in the nearest cache.
+    slots: Box<[u16; SLOTS]>,
+    words: Vec<(&'static str, Cues)>,
 }
 
 static TABLE: LazyLock<CueTable> = LazyLock::new(|| CueTable::compile(words::WORDS));
@@ -164,7 +166,7 @@ fn hash(word: &[u8]) -> usize {
 
 impl CueTable {
     pub(crate) fn compile(lists: &[(&'static str, Cues)]) -> Self {
-        let mut this = Self { filter: [0; FILTER], slots: vec![("", 0); SLOTS] };
+        let mut this = Self { filter: [0; FILTER], slots: Box::new([0; SLOTS]), words: Vec::new() };
         for &(list, bits) in lists {
             for word in list.split_ascii_whitespace() {
                 this.insert(word, bits);
@@ -179,20 +181,35 @@ impl CueTable {
         self.filter[pair(first | 0x20, second | 0x20)] |= 1 << bytes.len().min(31);
         let mut slot = hash(bytes);
         loop {
-            let entry = &mut self.slots[slot];
-            if entry.0.is_empty() || entry.0 == word {
-                *entry = (word, entry.1 | bits);
-                return;
+            match self.slots[slot] {
+                0 => {
+                    self.words.push((word, bits));
+                    self.slots[slot] = self.words.len() as u16;
+                    return;
+                }
+                at => {
+                    let entry = &mut self.words[usize::from(at) - 1];
+                    if entry.0 == word {
+                        entry.1 |= bits;
+                        return;
+                    }
+                }
             }
             slot = (slot + 1) & (SLOTS - 1);
         }
+    }
+
+    /// Whether some word begins with these letters and has that length.
+    #[inline]
+    pub(crate) fn may_have(&self, first: u8, second: u8, len: usize) -> bool {
+        self.filter[pair(first | 0x20, second | 0x20)] & (1 << len.min(31)) != 0
     }
 
     /// The cues of a word; 0 for nearly all words.
     #[inline]
     pub(crate) fn get(&self, word: &[u8]) -> Cues {
         let &[first, second, ..] = word else { return 0 };
-        if self.filter[pair(first | 0x20, second | 0x20)] & (1 << word.len().min(31)) == 0 {
+        if !self.may_have(first, second, word.len()) {
             return 0;
         }
         self.find(word)
@@ -204,12 +221,12 @@ impl CueTable {
         }
         let mut slot = hash(word);
         loop {
-            let (known, bits) = self.slots[slot];
-            if known.is_empty() {
+            let at = self.slots[slot];
+            let Some((known, bits)) = usize::from(at).checked_sub(1).and_then(|at| self.words.get(at)) else {
                 return 0;
-            }
+            };
             if known.len() == word.len() && known.as_bytes().eq_ignore_ascii_case(word) {
-                return bits;
+                return *bits;
             }
             slot = (slot + 1) & (SLOTS - 1);
         }

@@ -28,9 +28,9 @@ impl Hit {
     }
 }
 
-const INLINE: usize = 12;
+const INLINE: usize = 8;
 
-/// A list of hits that begins to allocate at the thirteenth.
+/// A list of hits that begins to allocate at the ninth.
 #[derive(Clone)]
 pub(crate) struct Hits {
     inline: [Hit; INLINE],

@@ -23,13 +23,14 @@ impl Plain {
     pub(crate) fn extend(&mut self, source: &[u8], from: usize, last: bool) -> usize {
         let mut i = from;
         while i < source.len() {
-            let b = source[i];
-            let special = b == b'\\' || b == b'%' || b == b'&' || b >= 0xc2;
-            if !special {
-                self.text.push(b);
-                i += 1;
+            let special = |b: &u8| *b >= 0xc2 || matches!(*b, b'\\' | b'%' | b'&');
+            let plain = source[i..].iter().position(special).unwrap_or(source.len() - i);
+            if plain > 0 {
+                self.text.extend_from_slice(&source[i..i + plain]);
+                i += plain;
                 continue;
             }
+            let b = source[i];
             if !last && source.len() - i < MAX_ESCAPE {
                 break;
             }
@@ -126,7 +127,7 @@ pub(crate) fn encoded_at(b: &[u8], i: usize) -> bool {
 
 /// Whether anything in a stretch of text needs decoding.
 pub(crate) fn anywhere(b: &[u8]) -> bool {
-    if !b.iter().any(|b| *b >= 0xc2 || matches!(*b, b'\\' | b'%' | b'&')) {
+    if b.is_ascii() && memchr::memchr3(b'\\', b'%', b'&', b).is_none() {
         return false;
     }
     (0..b.len()).any(|i| (matches!(b[i], b'\\' | b'%' | b'&') || special_lead(b[i])) && decode(&b[i..]).is_some())

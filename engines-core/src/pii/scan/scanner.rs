@@ -105,6 +105,7 @@ impl<'a> Scan<'a> {
         let b = self.b;
         let n = b.len();
         let limit = if self.last { n } else { n.saturating_sub(LOOKAHEAD) };
+        let plain_words = self.deny.is_none();
         let mut i = self.pos;
         while i < limit {
             let first = CLASS[usize::from(b[i])];
@@ -168,6 +169,10 @@ impl<'a> Scan<'a> {
                     continue;
                 }
             }
+            // Most words are plain and mean nothing here.
+            if flags & (DIGIT | HIGH | UNDER) == 0 && plain_words && !self.matters(start, i, flags) {
+                continue;
+            }
             let saved = if self.last { None } else { Some((self.hits.as_slice().len(), self.cues)) };
             let next = self.word(start, i, flags);
             if next > i && self.stop_at_encoded && normal::anywhere(&b[i..next]) {
@@ -209,6 +214,18 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// Whether a word of letters may be a cue, the beginning of a secret, or a group of an address.
+    #[inline]
+    fn matters(&self, start: usize, end: usize, flags: u8) -> bool {
+        let word = &self.b[start..end];
+        let &[first, second, ..] = word else { return matches!(self.at(end), b':' | b'-' | b'.') };
+        self.table.may_have(first, second, word.len())
+            || rule::secret::may_begin(first, second)
+            || flags & NONHEX == 0 && matches!(self.at(end), b':' | b'-' | b'.')
+            || flags & (UPPER | LOWER) == UPPER | LOWER && word[1..].iter().any(u8::is_ascii_uppercase)
+    }
+
+    #[inline(never)]
     fn word(&mut self, start: usize, mut end: usize, mut flags: u8) -> usize {
         if flags & HIGH != 0 {
             if self.stop_at_encoded && normal::needed(&self.b[start..end]) {

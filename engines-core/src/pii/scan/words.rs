@@ -158,7 +158,7 @@ pub(crate) const WORDS: &[(&str, Cues)] = &[
     ),
     ("at", AT),
     ("dot", DOT),
-    ("rue avenue boulevard chemin impasse via viale piazza calle avenida plaza rua travessa ulica", ROAD),
+    ("rue avenue boulevard chemin quai cours impasse via viale piazza calle avenida plaza rua travessa ulica", ROAD),
     ("flat studio apartment unit suite", UNIT),
     ("aws amazon s3", AWS),
     ("azure", AZURE),
