@@ -25,6 +25,9 @@ use crate::{
     presence::{Attendance, PresenceService},
 };
 
+/// Answers that may wait for a client to read them.
+const MAX_REPLIES: usize = 64;
+
 /// What a session works with.
 #[derive(Debug, Clone)]
 pub struct Services {
@@ -118,10 +121,11 @@ impl Session {
         &self.context
     }
 
-    /// Whether it takes another message now. One request is carried out at a time, so that a client's messages keep their order.
+    /// Whether it takes another message now. One request is carried out at a time, so that a client's messages keep their
+    /// order, and a client that does not read its answers is not read either.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.work.is_none() && self.closing.is_none()
+        self.work.is_none() && self.closing.is_none() && self.replies.len() < MAX_REPLIES
     }
 
     /// Begins what a client's text asks for.

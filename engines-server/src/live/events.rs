@@ -1,0 +1,127 @@
+//! Server-sent events on a socket of our own, or as a body in somebody else's service.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use engines::stream::sse::EventStream;
+use futures_util::Stream;
+use hyper::body::{Body as HttpBody, Frame};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+};
+
+/// Pieces written with one system call at the most.
+const PIECES: usize = 64;
+/// Bytes gathered for one write at the most; what a slow reader does not take stays in the log.
+const BYTES: usize = 64 << 10;
+
+/// A stream of events as a body.
+pub(crate) struct EventBody(pub(crate) EventStream);
+
+impl HttpBody for EventBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.0).poll_next(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
+/// Writes `head` and then the events until they end or the reader is gone. The end of the stream is the end of the
+/// connection (RFC 9112 section 6.3, rule 8), so `head` must say `Connection: close`.
+pub(crate) async fn send_events(mut socket: TcpStream, head: Bytes, events: EventStream) {
+    let mut sender = Sender { socket: &mut socket, events, pending: VecDeque::from([head]), bytes: 0, ended: false };
+    let sent = std::future::poll_fn(|cx| sender.poll(cx)).await;
+    if sent.is_ok() {
+        let _gone = socket.shutdown().await;
+    }
+}
+
+struct Sender<'a> {
+    socket: &'a mut TcpStream,
+    events: EventStream,
+    pending: VecDeque<Bytes>,
+    bytes: usize,
+    ended: bool,
+}
+
+impl Sender<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let idle = self.gather(cx);
+            if !self.pending.is_empty() {
+                if self.poll_write(cx)?.is_pending() {
+                    return self.poll_gone(cx);
+                }
+                continue;
+            }
+            if self.ended {
+                return Poll::Ready(Ok(()));
+            }
+            if idle {
+                return self.poll_gone(cx);
+            }
+        }
+    }
+
+    /// Takes events that are there, up to the bounds of one write; says whether there are no more for now.
+    fn gather(&mut self, cx: &mut Context<'_>) -> bool {
+        while !self.ended && self.pending.len() < PIECES && self.bytes < BYTES {
+            match Pin::new(&mut self.events).poll_next(cx) {
+                Poll::Pending => return true,
+                Poll::Ready(None) => self.ended = true,
+                Poll::Ready(Some(piece)) => {
+                    self.bytes += piece.len();
+                    self.pending.push_back(piece);
+                }
+            }
+        }
+        false
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut slices = [IoSlice::new(&[]); PIECES];
+        let mut used = 0;
+        for (slice, piece) in slices.iter_mut().zip(&self.pending) {
+            *slice = IoSlice::new(piece);
+            used += 1;
+        }
+        let mut written = ready!(Pin::new(&mut *self.socket).poll_write_vectored(cx, &slices[..used]))?;
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.bytes = self.bytes.saturating_sub(written);
+        while let Some(first) = self.pending.front_mut() {
+            if written < first.len() {
+                first.advance(written);
+                break;
+            }
+            written -= first.len();
+            self.pending.pop_front();
+        }
+        if self.pending.is_empty() {
+            // An idle follower keeps no room for what it was sent.
+            self.pending.shrink_to(2);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Notices that the reader is gone. Whatever else it sends is passed over.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut scrap = [0; 64];
+        loop {
+            let mut scrap = ReadBuf::new(&mut scrap);
+            ready!(Pin::new(&mut *self.socket).poll_read(cx, &mut scrap))?;
+            if scrap.filled().is_empty() {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+}
