@@ -1,12 +1,16 @@
-//! Our routes inside somebody's own HTTP service: `/api/…` is ours, the rest is theirs.
+//! Our routes inside an HTTP service of one's own: requests under `/engines` go to the engine, the rest is the app's.
 //!
-//!     AUTH_JWT_SIGNING=$(openssl rand -hex 32) cargo run --example embed_in_hyper -- 127.0.0.1:7878
-#![expect(clippy::print_stdout, reason = "an example speaks to people")]
+//!     cargo run --example embed_in_hyper
+//!     curl -i http://127.0.0.1:7979/
+//!     curl -i http://127.0.0.1:7979/engines/healthz
 
-use std::{convert::Infallible, env, error::Error};
+use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
-use engines::{Engine, auth::SigningSecret};
+use engines::{
+    Engine, Role, TenantId, UserId,
+    auth::{SigningSecret, TokenRequest},
+};
 use engines_server::{App, Body};
 use http::{Request, Response, Uri};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -14,36 +18,35 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7878".into());
-    let secret = SigningSecret::new(env::var("AUTH_JWT_SIGNING")?)?;
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let secret = SigningSecret::new("an example's secret, at least 32 bytes long")?;
     let engine = Engine::builder().memory().signing_secret(secret).build().await?;
-    let app = App::new(engine)?;
 
-    let listener = TcpListener::bind(&address).await?;
-    println!("try http://{address}/api/healthz and http://{address}/");
+    // The app knows its users; it gives them tokens that the engine's door accepts.
+    let mut ada = TokenRequest::new(UserId::new("ada")?, Duration::from_secs(3600));
+    ada.memberships.insert(TenantId::new("t_acme")?, Role::Member);
+    let token = engine.issuer().ok_or("the engine has a secret, so it issues tokens")?.issue(&ada)?;
+    println!("curl -i http://127.0.0.1:7979/engines/canvas -X POST -d '{{}}' -H 'X-Tenant-Id: t_acme' -H 'X-Env: dev' \\");
+    println!("  -H 'Authorization: Bearer {}'", token.expose());
+
+    let app = App::new(engine)?;
+    let listener = TcpListener::bind("127.0.0.1:7979").await?;
     loop {
-        let (stream, _) = listener.accept().await?;
+        let (socket, _) = listener.accept().await?;
         let app = app.clone();
-        tokio::spawn(async move {
-            let service = service_fn(move |request| route(app.clone(), request));
-            // With upgrades, so that WebSockets work.
-            let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
-            if let Err(error) = served {
-                println!("connection: {error}");
-            }
-        });
+        let service = service_fn(move |request| route(app.clone(), request));
+        // `with_upgrades`, because WebSockets leave HTTP behind.
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), service).with_upgrades());
     }
 }
 
-/// Theirs, except below `/api`.
 async fn route(app: App, mut request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    let below = request.uri().path_and_query().and_then(|path| path.as_str().strip_prefix("/api")).map(str::to_owned);
-    match below.and_then(|path| path.parse::<Uri>().ok()) {
-        Some(uri) => {
-            *request.uri_mut() = uri;
-            Ok(app.handle(request).await)
-        }
-        None => Ok(Response::new(Body::from(Bytes::from_static(b"This page is the host's own.\n")))),
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let Some(inner) = path.strip_prefix("/engines").map(str::to_owned) else {
+        return Ok(Response::new(Body::from(Bytes::from_static(b"the app's own page\n"))));
+    };
+    if let Ok(uri) = inner.parse::<Uri>() {
+        *request.uri_mut() = uri;
     }
+    Ok(app.handle(request).await)
 }

@@ -1,0 +1,142 @@
+//! Backends of one's own: a sink that appends to a file, and a store that wraps another. Both pass the suite that ours pass.
+//!
+//!     cargo run --example custom_backend
+
+use std::{fs::OpenOptions, io::Write, path::PathBuf, sync::Arc};
+
+use async_trait::async_trait;
+use engines::{
+    DocId, IdGenerator, Result, Scope, Store,
+    core::{
+        CleanEvent, Code, Error,
+        audit::{AuditEntry, AuditFilter},
+        event::{EventFilter, StoredEvent},
+        nexus::{
+            Backend, Batch, Capabilities, Changes, CommitError, Document, EventFeed, EventSink, FeedItem, Head, Kind, Once,
+            Page, Paged, Query, Receipt, SinkError,
+        },
+        stream::{LogId, Seq, StreamEvent, StreamKey},
+    },
+    storage::{MemoryStore, conformance},
+};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+/// The most common backend of one's own is a sink: two methods, and the events it is given are scrubbed already.
+#[derive(Debug)]
+struct JsonLines {
+    path: PathBuf,
+}
+
+#[async_trait]
+impl EventSink for JsonLines {
+    fn name(&self) -> &str {
+        "json_lines"
+    }
+
+    async fn write(&self, scope: &Scope, batch: &[CleanEvent]) -> Result<(), SinkError> {
+        let mut lines = Vec::new();
+        for event in batch {
+            let line = json!({"scope": scope.prefix(), "event_id": event.event_id().to_string(), "body": event.body()});
+            lines.extend_from_slice(line.to_string().as_bytes());
+            lines.push(b'\n');
+        }
+        // A failure is not lost: the outbox comes again with the same batch.
+        let write = || OpenOptions::new().create(true).append(true).open(&self.path)?.write_all(&lines);
+        write().map_err(|error: std::io::Error| SinkError::Retry(Error::unavailable("json_lines.write", error)))
+    }
+}
+
+/// What the suite needs to look at what a sink wrote.
+#[async_trait]
+impl conformance::ReadBack for JsonLines {
+    async fn event_ids(&self, scope: &Scope) -> Result<Vec<String>> {
+        let text = match std::fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Error::unavailable("json_lines.read", error)),
+        };
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let own = lines.filter(|line| line["scope"] == scope.prefix());
+        Ok(own.filter_map(|line| Some(line["event_id"].as_str()?.to_owned())).collect())
+    }
+}
+
+/// A wrapper decorates any backend: this one lets only so many commits run at a time, and refuses the rest at once.
+#[derive(Debug)]
+struct Polite<S> {
+    inner: S,
+    turns: Semaphore,
+}
+
+#[async_trait]
+impl<S: Store> Store for Polite<S> {
+    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
+        let _turn = self.turns.try_acquire().map_err(|_| {
+            let detail = "too many commits at a time; try again";
+            CommitError::Backend(Error::new(Code::BackendUnavailable, "polite.commit", detail))
+        })?;
+        self.inner.commit(scope, batch).await
+    }
+
+    // Everything else goes through unchanged. Capabilities, too: the wrapper promises what the inner one does.
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+    fn log_id(&self) -> LogId {
+        self.inner.log_id()
+    }
+    async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>> {
+        self.inner.receipt(scope, once).await
+    }
+    async fn get(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<Document>> {
+        self.inner.get(scope, kind, id).await
+    }
+    async fn query(&self, scope: &Scope, query: &Query, page: Page) -> Result<Paged<Document>> {
+        self.inner.query(scope, query, page).await
+    }
+    async fn read(&self, scope: &Scope, key: &StreamKey, after: Seq, limit: usize) -> Result<Vec<StreamEvent>> {
+        self.inner.read(scope, key, after, limit).await
+    }
+    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<Head> {
+        self.inner.head(scope, key).await
+    }
+    async fn events(&self, scope: &Scope, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>> {
+        self.inner.events(scope, filter, page).await
+    }
+    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
+        self.inner.audit(scope, filter, page).await
+    }
+    fn changes(&self) -> Changes {
+        self.inner.changes()
+    }
+    async fn ping(&self) -> Result<()> {
+        self.inner.ping().await
+    }
+}
+
+#[async_trait]
+impl<S: Store + EventFeed> EventFeed for Polite<S> {
+    async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
+        self.inner.after(position, limit).await
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let sink = Arc::new(JsonLines { path: folder.path().join("events.jsonl") });
+    let report = conformance::sink(Arc::clone(&sink) as Arc<dyn EventSink>, Some(sink)).await?;
+    println!("sink: {} cases passed", report.passed.len());
+
+    let report = conformance::run(|_| async {
+        let inner = MemoryStore::new(&IdGenerator::from_os()?);
+        Ok(Arc::new(Polite { inner, turns: Semaphore::new(10_000) }) as Arc<dyn Backend>)
+    })
+    .await?;
+    println!("store: {} cases passed", report.passed.len());
+    for left_out in &report.left_out {
+        println!("  left out {}: {}", left_out.case, left_out.reason);
+    }
+    Ok(())
+}
