@@ -1,0 +1,15 @@
+//! The server as a stranger meets it: a process on a port, killed, cut off and restarted while it works.
+//!
+//! The numbers are small so that the suite stays quick; `ENGINES_KILLS=50 ENGINES_EVENTS=20000 ENGINES_CUTS=100` runs the long form.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod client;
+mod crash;
+mod race;
+mod resume;
+mod server;
+
+/// A number from the environment, or the default.
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}

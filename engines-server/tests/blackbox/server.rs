@@ -1,0 +1,102 @@
+//! A server process.
+
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::{net::TcpStream, time::sleep};
+
+use crate::client::Client;
+
+const SECRET: &str = "a secret of the black-box tests, long enough";
+
+/// A server with a folder of its own. Killed when it is dropped.
+pub struct Server {
+    child: Child,
+    folder: TempDir,
+    pub addr: String,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // Free now, and most likely still free in a moment.
+        let addr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let child = spawn(&addr, folder.path());
+        let server = Self { child, folder, addr };
+        server.wait().await;
+        server
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts again on the same data.
+    pub async fn restart(&mut self) {
+        self.child = spawn(&self.addr, self.folder.path());
+        self.wait().await;
+    }
+
+    /// SIGTERM; says whether it ended well.
+    pub async fn stop(&mut self) -> bool {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        for _ in 0..500 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the server did not stop");
+    }
+
+    async fn wait(&self) {
+        for _ in 0..500 {
+            if TcpStream::connect(&self.addr).await.is_ok() {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the server did not start");
+    }
+
+    /// A token of this server's secret.
+    pub fn token(&self, user: &str, role: &str) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_engines-server"))
+            .args(["token", "--tenant", "t_acme", "--role", role, "--user", user])
+            .env("AUTH_JWT_SIGNING", SECRET)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    pub fn client(&self, user: &str) -> Client {
+        Client::new(self.addr.clone(), self.token(user, "member"))
+    }
+}
+
+fn spawn(addr: &str, folder: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_engines-server"))
+        .args(["serve", "--listen", addr, "--data"])
+        .arg(folder)
+        .env("AUTH_JWT_SIGNING", SECRET)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
