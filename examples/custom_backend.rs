@@ -1,19 +1,20 @@
 //! Backends of one's own: a sink that appends to a file, and a store that wraps another. Both pass the suite that ours pass.
 //!
 //!     cargo run --example custom_backend
+#![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
 
 use std::{fs::OpenOptions, io::Write, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use engines::{
-    DocId, IdGenerator, Result, Scope, Store,
+    IdGenerator, Result, Scope,
     core::{
-        CleanEvent, Code, Error,
+        CleanEvent, Code, DocId, Error, Store,
         audit::{AuditEntry, AuditFilter},
         event::{EventFilter, StoredEvent},
         nexus::{
-            Backend, Batch, Capabilities, Changes, CommitError, Document, EventFeed, EventSink, FeedItem, Head, Kind, Once,
-            Page, Paged, Query, Receipt, SinkError,
+            Backend, Batch, Capabilities, Changes, CommitError, Document, EventFeed, EventSink, FeedItem, Head, Kind,
+            Once, Page, Paged, Query, Receipt, SinkError,
         },
         stream::{LogId, Seq, StreamEvent, StreamKey},
     },

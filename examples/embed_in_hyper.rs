@@ -3,6 +3,7 @@
 //!     cargo run --example embed_in_hyper
 //!     curl -i http://127.0.0.1:7979/
 //!     curl -i http://127.0.0.1:7979/engines/healthz
+#![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
 
 use std::{convert::Infallible, time::Duration};
 
@@ -26,7 +27,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut ada = TokenRequest::new(UserId::new("ada")?, Duration::from_secs(3600));
     ada.memberships.insert(TenantId::new("t_acme")?, Role::Member);
     let token = engine.issuer().ok_or("the engine has a secret, so it issues tokens")?.issue(&ada)?;
-    println!("curl -i http://127.0.0.1:7979/engines/canvas -X POST -d '{{}}' -H 'X-Tenant-Id: t_acme' -H 'X-Env: dev' \\");
+    println!(
+        "curl -i http://127.0.0.1:7979/engines/canvas -X POST -d '{{}}' -H 'X-Tenant-Id: t_acme' -H 'X-Env: dev' \\"
+    );
     println!("  -H 'Authorization: Bearer {}'", token.expose());
 
     let app = App::new(engine)?;

@@ -1,6 +1,7 @@
 //! An engine in a program of one's own: a thread, a canvas, and somebody who follows both. No HTTP.
 //!
 //!     cargo run --example quickstart
+#![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
 
 use engines::{
     Engine, Env, ResourceId, Scope, StreamKey, TenantId,

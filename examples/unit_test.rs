@@ -1,6 +1,7 @@
 //! How an app tests what it builds on engines: an engine in memory, contexts out of thin air, a clock one sets.
 //!
 //!     cargo test --example unit_test
+#![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
 
 use engines::{
     Engine, RequestContext, ResourceId, Result,
@@ -47,8 +48,7 @@ mod tests {
 
     async fn world() -> (Engine, ManualClock, ResourceId, ResourceId) {
         let clock = ManualClock::default();
-        let engine =
-            Engine::builder().memory().clock(clock.clone()).ids(IdGenerator::seeded(1)).build().await.unwrap();
+        let engine = Engine::builder().memory().clock(clock.clone()).ids(IdGenerator::seeded(1)).build().await.unwrap();
         let ada = context("t_acme", "ada", Role::Member).unwrap();
         let plan = engine.canvas().create(&ada, NewCanvas::default()).await.unwrap().canvas_id;
         let thread = engine.chat().create_thread(&ada, NewThread::default()).await.unwrap().thread_id;

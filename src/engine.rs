@@ -112,7 +112,7 @@ impl Engine {
 
     /// The limits.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &Arc<Limits> {
         &self.0.limits
     }
 

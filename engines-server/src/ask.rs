@@ -24,9 +24,21 @@ pub(crate) struct Ask {
     pub(crate) headers: HeaderMap,
     /// Looked over already, where the route takes JSON.
     pub(crate) body: Bytes,
-    /// The connection itself, where the client offers to switch protocols.
-    pub(crate) upgrade: Option<OnUpgrade>,
+    /// How the connection leaves HTTP, where it can.
+    pub(crate) upgrade: Option<Upgrade>,
 }
+
+/// How a connection leaves HTTP.
+pub(crate) enum Upgrade {
+    /// It is one of our own listener's, which takes it over.
+    Own,
+    /// Somebody else's: hyper hands it over once the answer is sent.
+    Hyper(OnUpgrade),
+}
+
+/// Put into a request's extensions by our own listener.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnConnection;
 
 impl Ask {
     /// The engine.

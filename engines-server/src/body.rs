@@ -13,6 +13,8 @@ use engines::{Code, Error, Result};
 use http::{HeaderMap, header};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
+use crate::live::{EventBody, Socket};
+
 /// An answer's body.
 #[derive(Default)]
 pub struct Body(Kind);
@@ -22,7 +24,16 @@ enum Kind {
     #[default]
     Empty,
     Full(Bytes),
-    Stream(Pin<Box<dyn HttpBody<Data = Bytes, Error = Infallible> + Send>>),
+    Events(Box<EventBody>),
+    Socket(Box<Socket>),
+}
+
+/// What a connection becomes when its answer is a stream.
+pub(crate) enum Live {
+    /// Server-sent events.
+    Events(Box<EventBody>),
+    /// A WebSocket.
+    Socket(Box<Socket>),
 }
 
 impl Body {
@@ -32,9 +43,26 @@ impl Body {
         Self::default()
     }
 
-    /// A body that comes bit by bit.
-    pub fn stream(body: impl HttpBody<Data = Bytes, Error = Infallible> + Send + 'static) -> Self {
-        Self(Kind::Stream(Box::pin(body)))
+    /// Server-sent events.
+    pub(crate) fn events(events: EventBody) -> Self {
+        Self(Kind::Events(Box::new(events)))
+    }
+
+    /// No body, but what the connection becomes once HTTP is left behind.
+    pub(crate) fn socket(socket: Socket) -> Self {
+        Self(Kind::Socket(Box::new(socket)))
+    }
+
+    /// Takes out what wants a connection of its own; leaves other bodies as they are.
+    pub(crate) fn take_live(&mut self) -> Option<Live> {
+        match std::mem::take(&mut self.0) {
+            Kind::Events(events) => Some(Live::Events(events)),
+            Kind::Socket(socket) => Some(Live::Socket(socket)),
+            other => {
+                self.0 = other;
+                None
+            }
+        }
     }
 }
 
@@ -50,29 +78,29 @@ impl HttpBody for Body {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut self.0 {
-            Kind::Empty => Poll::Ready(None),
+            Kind::Empty | Kind::Socket(_) => Poll::Ready(None),
             Kind::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
                 self.0 = Kind::Empty;
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
-            Kind::Stream(stream) => stream.as_mut().poll_frame(cx),
+            Kind::Events(events) => Pin::new(&mut **events).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Empty => true,
+            Kind::Empty | Kind::Socket(_) => true,
             Kind::Full(bytes) => bytes.is_empty(),
-            Kind::Stream(stream) => stream.is_end_stream(),
+            Kind::Events(events) => events.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Empty | Kind::Socket(_) => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Stream(stream) => stream.size_hint(),
+            Kind::Events(_) => SizeHint::default(),
         }
     }
 }
@@ -82,7 +110,8 @@ impl fmt::Debug for Body {
         f.write_str(match self.0 {
             Kind::Empty => "Body(empty)",
             Kind::Full(_) => "Body(full)",
-            Kind::Stream(_) => "Body(stream)",
+            Kind::Events(_) => "Body(events)",
+            Kind::Socket(_) => "Body(socket)",
         })
     }
 }

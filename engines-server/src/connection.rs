@@ -1,26 +1,43 @@
 //! One TCP connection, from its first byte to its last.
 
-use std::{net::SocketAddr, pin::pin};
+use std::{
+    future::{pending, poll_fn},
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError},
+    task::Poll,
+    time::UNIX_EPOCH,
+};
 
-use http::{Request, StatusCode};
+use bytes::Bytes;
+use engines::Clock;
+use http::{Request, StatusCode, Version, response::Parts};
 use hyper::{
-    body::Incoming,
+    body::{Body as HttpBody, Incoming},
     server::conn::{http1, http2},
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
+    io::AsyncWriteExt,
     net::TcpStream,
     time::{Duration, sleep, timeout},
 };
 
-use crate::{App, metrics, reply};
+use crate::{
+    App,
+    ask::OwnConnection,
+    body::Live,
+    live::{Prefixed, run_socket, send_events},
+    metrics, reply,
+};
 
 /// What an HTTP/2 connection without TLS begins with (RFC 9113 section 3.4), as far as no HTTP/1 request does.
 const PREFACE: &[u8; 4] = b"PRI ";
 
-/// Drives one connection: HTTP/2 where it begins with its preface, else HTTP/1.
-pub(crate) async fn drive(app: App, stream: TcpStream, peer: SocketAddr) {
+/// Drives one connection: HTTP/2 where it begins with its preface, else HTTP/1. `place` is given up when the connection ends,
+/// also where it goes on as a stream in a task of its own.
+pub(crate) async fn drive(app: App, stream: TcpStream, peer: SocketAddr, place: impl Send + 'static) {
     // Answers are written whole; waiting for more only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY");
@@ -32,7 +49,19 @@ pub(crate) async fn drive(app: App, stream: TcpStream, peer: SocketAddr) {
     };
     let ended = match first {
         Ok(Ok(true)) => http2(&app, stream).await,
-        Ok(Ok(false)) => http1(&app, stream).await,
+        Ok(Ok(false)) => match http1(&app, stream).await {
+            Ok(Some(taken)) => {
+                // A task of its own, because this one's room is that of a whole HTTP connection.
+                let hold = app.shutdown().hold();
+                tokio::spawn(async move {
+                    taken.go_on().await;
+                    drop((place, hold));
+                });
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        },
         Ok(Err(error)) => Err(error.into()),
         Err(_) => return,
     };
@@ -41,22 +70,97 @@ pub(crate) async fn drive(app: App, stream: TcpStream, peer: SocketAddr) {
     }
 }
 
-type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+type Ended<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-async fn http1(app: &App, stream: TcpStream) -> Ended {
+/// A connection that has left HTTP.
+struct Taken {
+    stream: TcpStream,
+    /// What the client sent behind its request.
+    rest: Bytes,
+    head: Bytes,
+    live: Live,
+}
+
+impl Taken {
+    async fn go_on(self) {
+        let Self { mut stream, rest, head, live } = self;
+        match live {
+            Live::Events(events) => send_events(stream, head, *events).await,
+            Live::Socket(socket) => {
+                if stream.write_all(&head).await.is_ok() {
+                    run_socket(Prefixed::new(rest, stream), *socket).await;
+                }
+            }
+        }
+    }
+}
+
+async fn http1(app: &App, stream: TcpStream) -> Ended<Option<Taken>> {
     let settings = app.settings();
-    let connection = http1::Builder::new()
+    // Where an answer waits that wants the connection itself; the request's future then never ends.
+    let answer: Mutex<Option<(Parts, Live)>> = Mutex::new(None);
+    let answer = Arc::new(answer);
+    let service = service_fn(|mut request: Request<Incoming>| {
+        let (app, answer) = (app.clone(), Arc::clone(&answer));
+        async move {
+            let ours = request.version() == Version::HTTP_11 && request.body().is_end_stream();
+            if ours {
+                request.extensions_mut().insert(OwnConnection);
+            }
+            let mut response = app.handle(request).await;
+            if let Some(live) = ours.then(|| response.body_mut().take_live()).flatten() {
+                let (parts, _) = response.into_parts();
+                *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some((parts, live));
+                return pending().await;
+            }
+            Ok::<_, std::convert::Infallible>(response)
+        }
+    });
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.head_timeout())
         .max_header_size(settings.head_bytes)
-        .serve_connection(TokioIo::new(stream), app.clone())
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    tokio::select! {
-        ended = connection.as_mut() => return Ok(ended?),
-        () = app.shutdown().begun() => connection.as_mut().graceful_shutdown(),
+        .serve_connection(TokioIo::new(stream), service);
+    let mut begun = pin!(app.shutdown().begun());
+    let mut stopping = false;
+    let taken = poll_fn(|cx| {
+        if !stopping && begun.as_mut().poll(cx).is_ready() {
+            stopping = true;
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        let ended = Pin::new(&mut connection).poll(cx);
+        match answer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(taken) => Poll::Ready(Ok(Some(taken))),
+            None => ended.map_ok(|()| None),
+        }
+    })
+    .await?;
+    Ok(taken.map(|(parts, live)| {
+        let connection = connection.into_parts();
+        let head = head(&parts, app.engine().guard().clock().as_ref());
+        Taken { stream: connection.io.into_inner(), rest: connection.read_buf, head, live }
+    }))
+}
+
+/// The head of an answer that is written without hyper (RFC 9112 section 4).
+fn head(parts: &Parts, clock: &dyn Clock) -> Bytes {
+    let mut text = format!("HTTP/1.1 {}\r\n", parts.status).into_bytes();
+    let mut line = |name: &[u8], value: &[u8]| {
+        for part in [name, b": ", value, b"\r\n"] {
+            text.extend_from_slice(part);
+        }
+    };
+    for (name, value) in &parts.headers {
+        line(name.as_str().as_bytes(), value.as_bytes());
     }
-    Ok(connection.await?)
+    let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(clock.now().as_millis()).unwrap_or(0));
+    line(b"date", httpdate::fmt_http_date(now).as_bytes());
+    if parts.status != StatusCode::SWITCHING_PROTOCOLS {
+        // The end of the connection is the end of the answer.
+        line(b"connection", b"close");
+    }
+    text.extend_from_slice(b"\r\n");
+    text.into()
 }
 
 async fn http2(app: &App, stream: TcpStream) -> Ended {

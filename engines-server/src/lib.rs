@@ -15,6 +15,7 @@ pub mod config;
 mod connection;
 mod handlers;
 pub mod listen;
+mod live;
 #[cfg(feature = "cli")]
 pub mod log;
 mod metrics;
@@ -25,7 +26,6 @@ mod reply;
 pub mod routes;
 mod settings;
 mod shutdown;
-mod socket;
 mod stack;
 
 pub use self::{

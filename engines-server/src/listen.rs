@@ -30,8 +30,8 @@ pub async fn serve(app: App, listener: TcpListener) -> bool {
             Ok((stream, peer, place)) => {
                 let app = app.clone();
                 connections.spawn(async move {
-                    let _open = (place, Held::new(&app.metrics().connections));
-                    connection::drive(app, stream, peer).await;
+                    let open = (place, Held::new(&app.metrics().connections));
+                    connection::drive(app, stream, peer, open).await;
                 });
             }
             Err(error) if one_connection_only(&error) => {}

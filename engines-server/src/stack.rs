@@ -20,7 +20,7 @@ use tracing::Instrument;
 
 use crate::{
     app::App,
-    ask::Ask,
+    ask::{Ask, OwnConnection, Upgrade},
     body::{self, Body},
     metrics::Held,
     problem,
@@ -121,7 +121,7 @@ where
         route,
         params: params.into_iter().map(|(name, value)| (name, value.into())).collect(),
         query,
-        upgrade: parts.extensions.remove::<OnUpgrade>().filter(|_| route.stream),
+        upgrade: upgrade(&mut parts),
         headers: parts.headers,
         body,
     };
@@ -201,6 +201,12 @@ where
             }),
         },
     }
+}
+
+/// How this connection can leave HTTP, if it can.
+fn upgrade(parts: &mut Parts) -> Option<Upgrade> {
+    let own = parts.extensions.get::<OwnConnection>().map(|OwnConnection| Upgrade::Own);
+    own.or_else(|| parts.extensions.remove::<OnUpgrade>().map(Upgrade::Hyper))
 }
 
 /// The control plane's admins, and nobody else.

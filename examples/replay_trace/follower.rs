@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::Result;
 
 /// Rebuilds a canvas from its commits.
-pub struct Follower {
+pub(crate) struct Follower {
     buffer: Vec<u8>,
     state: State,
     rev: u64,
@@ -21,17 +21,17 @@ impl Default for Follower {
 
 impl Follower {
     /// The revision it has come to.
-    pub fn rev(&self) -> u64 {
+    pub(crate) fn rev(&self) -> u64 {
         self.rev
     }
 
     /// The text it has come to.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         text_of(self.state.value())
     }
 
     /// Takes bytes as they come; applies every event that is complete.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<()> {
         self.buffer.extend_from_slice(bytes);
         while let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
             let event: Vec<u8> = self.buffer.drain(..end + 2).collect();
@@ -59,6 +59,6 @@ impl Follower {
 }
 
 /// The text of a canvas's state.
-pub fn text_of(state: &Value) -> String {
+pub(crate) fn text_of(state: &Value) -> String {
     state["text"].as_str().unwrap_or_default().to_owned()
 }

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::Result;
 
 /// One connection to a server, as one user in one tenant's `dev`.
-pub struct Client {
+pub(crate) struct Client {
     connection: SendRequest<Full<Bytes>>,
     host: String,
     token: String,
@@ -18,8 +18,9 @@ pub struct Client {
 }
 
 impl Client {
-    pub async fn connect(url: &str, token: &str, tenant: &str) -> Result<Self> {
-        let host = url.strip_prefix("http://").ok_or("the URL must begin with http://")?.trim_end_matches('/').to_owned();
+    pub(crate) async fn connect(url: &str, token: &str, tenant: &str) -> Result<Self> {
+        let host =
+            url.strip_prefix("http://").ok_or("the URL must begin with http://")?.trim_end_matches('/').to_owned();
         let socket = TcpStream::connect(&host).await?;
         socket.set_nodelay(true)?;
         let (connection, driver) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await?;
@@ -28,7 +29,7 @@ impl Client {
     }
 
     /// Sends a request and reads its JSON answer.
-    pub async fn call(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+    pub(crate) async fn call(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
         let answer = self.send(method, path, body).await?;
         let status = answer.status();
         let bytes = answer.into_body().collect().await?.to_bytes();
@@ -39,7 +40,7 @@ impl Client {
     }
 
     /// Opens a stream of events.
-    pub async fn stream(&mut self, path: &str) -> Result<Incoming> {
+    pub(crate) async fn stream(&mut self, path: &str) -> Result<Incoming> {
         let answer = self.send("GET", path, None).await?;
         match answer.status().is_success() {
             true => Ok(answer.into_body()),
@@ -65,7 +66,7 @@ impl Client {
 }
 
 /// The next bytes of a stream.
-pub async fn piece(body: &mut Incoming) -> Result<Bytes> {
+pub(crate) async fn piece(body: &mut Incoming) -> Result<Bytes> {
     loop {
         let frame = body.frame().await.ok_or("the stream ended early")??;
         if let Ok(data) = frame.into_data() {

@@ -6,6 +6,7 @@
 //!
 //! The format is that of <https://github.com/josephg/editing-traces> (`sequential_traces`). It ends with an error unless the
 //! canvas and the follower both hold exactly the text that the trace ends with.
+#![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
 
 mod follower;
 mod http;
@@ -30,7 +31,7 @@ use serde_json::{Value, json};
 
 use crate::{follower::Follower, trace::Trace};
 
-pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 #[derive(Parser)]
 struct Args {
@@ -57,7 +58,8 @@ async fn main() -> Result<()> {
         Some(path) => Trace::read(path)?,
         None => Trace::of_our_readme(),
     };
-    let name = args.trace.as_ref().and_then(|path| path.file_name()).map_or("README.md".into(), |name| name.to_string_lossy());
+    let name =
+        args.trace.as_ref().and_then(|path| path.file_name()).map_or("README.md".into(), |name| name.to_string_lossy());
     println!("{name}: {} commands, {} characters at the end", trace.commands.len(), trace.end.chars().count());
     let bar = ProgressBar::new(trace.commands.len() as u64)
         .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {elapsed}")?);
@@ -69,7 +71,9 @@ async fn main() -> Result<()> {
     bar.finish();
     let rate = trace.commands.len() as f64 / start.elapsed().as_secs_f64();
     if text != trace.end || followed != trace.end {
-        return Err(format!("the text differs: canvas {}, follower {}", text == trace.end, followed == trace.end).into());
+        return Err(
+            format!("the text differs: canvas {}, follower {}", text == trace.end, followed == trace.end).into()
+        );
     }
     println!("{rate:.0} commands per second, each durable; canvas and follower end with the trace's text");
     Ok(())

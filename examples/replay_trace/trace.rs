@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::Result;
 
 /// A history: the ops of each command, and the text they end with. The text lives at `/text`.
-pub struct Trace {
-    pub commands: Vec<Value>,
-    pub end: String,
+pub(crate) struct Trace {
+    pub(crate) commands: Vec<Value>,
+    pub(crate) end: String,
 }
 
 #[derive(Deserialize)]
@@ -30,7 +30,7 @@ struct Transaction {
 
 impl Trace {
     /// Reads a recorded trace.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let mut text = String::new();
         let mut file = File::open(path)?;
         match path.extension().is_some_and(|ending| ending == "gz") {
@@ -44,7 +44,7 @@ impl Trace {
     }
 
     /// Types our README, a character at a time, with second thoughts: every seventh character is first typed wrong.
-    pub fn of_our_readme() -> Self {
+    pub(crate) fn of_our_readme() -> Self {
         let readme = include_str!("../../README.md");
         let mut commands = vec![json!([{"op": "add", "path": "/text", "value": ""}])];
         for (at, letter) in readme.chars().enumerate() {

@@ -17,26 +17,32 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::metrics::Held;
+
 /// Pieces written with one system call at the most.
 const PIECES: usize = 64;
 /// Bytes gathered for one write at the most; what a slow reader does not take stays in the log.
 const BYTES: usize = 64 << 10;
 
-/// A stream of events as a body.
-pub(crate) struct EventBody(pub(crate) EventStream);
+/// A stream of events as a body, and as what a connection becomes.
+pub(crate) struct EventBody {
+    pub(crate) events: EventStream,
+    pub(crate) open: Held,
+}
 
 impl HttpBody for EventBody {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Pin::new(&mut self.0).poll_next(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+        Pin::new(&mut self.events).poll_next(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 }
 
 /// Writes `head` and then the events until they end or the reader is gone. The end of the stream is the end of the
 /// connection (RFC 9112 section 6.3, rule 8), so `head` must say `Connection: close`.
-pub(crate) async fn send_events(mut socket: TcpStream, head: Bytes, events: EventStream) {
+pub(crate) async fn send_events(mut socket: TcpStream, head: Bytes, body: EventBody) {
+    let EventBody { events, open: _open } = body;
     let mut sender = Sender { socket: &mut socket, events, pending: VecDeque::from([head]), bytes: 0, ended: false };
     let sent = std::future::poll_fn(|cx| sender.poll(cx)).await;
     if sent.is_ok() {

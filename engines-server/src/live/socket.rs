@@ -16,6 +16,8 @@ use tokio_websockets::{
     CloseCode as WsCode, Config, Error as WsError, Limits as WsLimits, Message, ServerBuilder, WebSocketStream,
 };
 
+use crate::{metrics::Held, shutdown::Shutdown};
+
 /// Texts gathered before they are flushed together.
 const BURST: usize = 32;
 /// How long a closing socket waits for its peer's goodbye, and how much it reads meanwhile.
@@ -26,6 +28,8 @@ pub(crate) struct Socket {
     pub(crate) session: Session,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) open: Held,
 }
 
 /// Why the conversation ended.
@@ -40,12 +44,15 @@ enum End {
 
 /// Runs a session until one side ends it.
 pub(crate) async fn run_socket<S: AsyncRead + AsyncWrite + Unpin>(io: S, socket: Socket) {
-    let Socket { mut session, clock, limits } = socket;
+    let Socket { mut session, clock, limits, shutdown, open: _open } = socket;
     let mut ws = ServerBuilder::new()
         .config(Config::default().frame_size(usize::MAX).flush_threshold(64 << 10))
         .limits(WsLimits::default().max_payload_len(Some(limits.frame_bytes)))
         .serve(io);
-    let end = converse(&mut ws, &mut session, &*clock, &limits).await;
+    let end = tokio::select! {
+        end = converse(&mut ws, &mut session, &*clock, &limits) => end,
+        () = shutdown.begun() => End::Close(CloseCode::GoingAway),
+    };
     drop(session);
     match end {
         End::Close(code) => close(ws, code).await,
@@ -89,7 +96,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             None if heard + limits.ws_silence() <= Instant::now() => return End::Close(CloseCode::Silent),
             None => {
                 next_ping = Instant::now() + limits.ws_ping();
-                timeout(limits.ws_silence(), async { Ok(ws.send(Message::ping(Bytes::new())).await.map(|()| None)?) }).await
+                timeout(limits.ws_silence(), async { ws.send(Message::ping(Bytes::new())).await.map(|()| None) }).await
             }
         };
         match sent {

@@ -1,6 +1,6 @@
 //! A client that expects its server to go away.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -16,19 +16,19 @@ use tokio_websockets::{ClientBuilder, MaybeTlsStream, WebSocketStream};
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// One user's connection; made anew when it breaks.
-pub struct Client {
+pub(crate) struct Client {
     addr: String,
     token: String,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Client {
-    pub fn new(addr: String, token: String) -> Self {
+    pub(crate) fn new(addr: String, token: String) -> Self {
         Self { addr, token, connection: None }
     }
 
     /// Sends a request once; the outcome is unknown when this fails.
-    pub async fn send(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
+    pub(crate) async fn send(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
         let answer = timeout(Duration::from_secs(20), self.attempt(method, path, body)).await;
         let answer = answer.unwrap_or_else(|_| Err("no answer in 20 seconds".into()));
         if answer.is_err() {
@@ -38,7 +38,7 @@ impl Client {
     }
 
     /// Sends a request until there is an answer that is not "try later".
-    pub async fn insist(&mut self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+    pub(crate) async fn insist(&mut self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         for _ in 0..2000 {
             match self.send(method, path, body).await {
                 Ok((503, _)) | Err(_) => sleep(Duration::from_millis(10)).await,
@@ -75,13 +75,13 @@ impl Client {
             tokio::spawn(driver);
             self.connection = Some(connection);
         }
-        let connection = self.connection.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        let connection = self.connection.as_mut().ok_or("not connected")?;
         connection.ready().await?;
         Ok(connection.send_request(request).await?)
     }
 
     /// Opens a stream of server-sent events on a connection of its own.
-    pub async fn events(&self, path: &str) -> Result<Events> {
+    pub(crate) async fn events(&self, path: &str) -> Result<Events> {
         let mut own = Self::new(self.addr.clone(), self.token.clone());
         let answer = timeout(Duration::from_secs(20), own.request("GET", path, None)).await??;
         if answer.status() != 200 {
@@ -91,7 +91,7 @@ impl Client {
     }
 
     /// Opens a WebSocket.
-    pub async fn socket(&self, path: &str) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
+    pub(crate) async fn socket(&self, path: &str) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
         let uri: http::Uri = format!("ws://{}{path}", self.addr).parse()?;
         let mut builder = ClientBuilder::from_uri(uri);
         for (name, value) in [
@@ -107,7 +107,7 @@ impl Client {
 }
 
 /// An open stream of events.
-pub struct Events {
+pub(crate) struct Events {
     body: Incoming,
     buffer: Vec<u8>,
     _connection: Client,
@@ -115,7 +115,7 @@ pub struct Events {
 
 impl Events {
     /// The next envelope; none when the stream has ended or broken.
-    pub async fn next(&mut self) -> Option<Value> {
+    pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             while let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
                 let event: Vec<u8> = self.buffer.drain(..end + 2).collect();

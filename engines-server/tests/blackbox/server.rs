@@ -15,14 +15,14 @@ use crate::client::Client;
 const SECRET: &str = "a secret of the black-box tests, long enough";
 
 /// A server with a folder of its own. Killed when it is dropped.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     folder: TempDir,
-    pub addr: String,
+    pub(crate) addr: String,
 }
 
 impl Server {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         // Free now, and most likely still free in a moment.
         let addr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
@@ -33,19 +33,19 @@ impl Server {
     }
 
     /// `kill -9`.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Starts again on the same data.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.child = spawn(&self.addr, self.folder.path());
         self.wait().await;
     }
 
     /// SIGTERM; says whether it ended well.
-    pub async fn stop(&mut self) -> bool {
+    pub(crate) async fn stop(&mut self) -> bool {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         for _ in 0..500 {
@@ -68,7 +68,7 @@ impl Server {
     }
 
     /// A token of this server's secret.
-    pub fn token(&self, user: &str, role: &str) -> String {
+    pub(crate) fn token(&self, user: &str, role: &str) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_engines-server"))
             .args(["token", "--tenant", "t_acme", "--role", role, "--user", user])
             .env("AUTH_JWT_SIGNING", SECRET)
@@ -78,7 +78,7 @@ impl Server {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    pub fn client(&self, user: &str) -> Client {
+    pub(crate) fn client(&self, user: &str) -> Client {
         Client::new(self.addr.clone(), self.token(user, "member"))
     }
 }
