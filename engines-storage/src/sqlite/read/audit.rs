@@ -9,7 +9,7 @@ use engines_core::{
 };
 use rusqlite::{Connection, Row};
 
-use super::{Parameters, empty, one_more, page, resume, scope_id};
+use super::page::{Parameters, empty, one_more, page, resume, scope_id};
 use crate::sqlite::{
     error::Failure,
     scopes::AUDIT_BITS,

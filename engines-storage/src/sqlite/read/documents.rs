@@ -6,7 +6,7 @@ use engines_core::{
 };
 use rusqlite::Connection;
 
-use super::{Parameters, empty, malformed, one_more, page, scope_id};
+use super::page::{Parameters, empty, malformed, one_more, page, scope_id};
 use crate::sqlite::{documents::stored, error::Failure};
 
 const BY_ID: &str = "documents.id";

@@ -8,7 +8,7 @@ use engines_core::{
 };
 use rusqlite::{Connection, Row, params};
 
-use super::{Parameters, empty, one_more, page, resume, scope_id};
+use super::page::{Parameters, empty, one_more, page, resume, scope_id};
 use crate::sqlite::{
     error::Failure,
     streams::{actor, bad, raw, timestamp, ulid, unsigned},

@@ -3,86 +3,10 @@
 mod audit;
 mod documents;
 mod events;
+mod page;
 
 pub(super) use self::{
     audit::audit,
     documents::query,
     events::{events, feed},
 };
-
-use engines_core::{
-    Code, Error, Result, Scope,
-    nexus::{Page, PageToken, Paged},
-};
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
-
-use super::error::Failure;
-
-/// Bytes of content in one page, at the most, but always at least one item: a shorter page says where to go on.
-const PAGE_BYTES: usize = 32 << 20;
-
-/// The numbered parameters of a statement that is put together.
-#[derive(Default)]
-struct Parameters(Vec<Box<dyn ToSql>>);
-
-impl Parameters {
-    /// Adds a value; returns the text that stands for it.
-    fn add(&mut self, value: impl ToSql + 'static) -> String {
-        self.0.push(Box::new(value));
-        format!("?{}", self.0.len())
-    }
-}
-
-/// Reads up to `limit` items and a little more, to know whether there are more.
-fn page<T>(
-    connection: &Connection,
-    sql: &str,
-    parameters: &Parameters,
-    limit: usize,
-    item: impl Fn(&Row<'_>) -> rusqlite::Result<(T, usize)>,
-    token: impl Fn(&T) -> PageToken,
-) -> Result<Paged<T>, Failure> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(rusqlite::params_from_iter(&parameters.0))?;
-    let (mut items, mut size, mut more) = (Vec::new(), 0, false);
-    while let Some(row) = rows.next()? {
-        let (item, weight) = item(row)?;
-        size += weight;
-        if items.len() == limit || (size > PAGE_BYTES && !items.is_empty()) {
-            more = true;
-            break;
-        }
-        items.push(item);
-    }
-    let next = items.last().filter(|_| more).map(|last| token(last).encode());
-    Ok(Paged { items, next })
-}
-
-/// `limit` and one more, as SQL wants it.
-fn one_more(limit: usize) -> i64 {
-    i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX)
-}
-
-/// The scope's number, if anything was ever stored in it.
-fn scope_id(connection: &Connection, scope: &Scope) -> Result<Option<i64>, Failure> {
-    let found = connection
-        .prepare_cached("SELECT scope_id FROM scopes WHERE tenant = ?1 AND env = ?2")?
-        .query_row(params![scope.tenant().as_str(), scope.env().as_str()], |row| row.get(0))
-        .optional()?;
-    Ok(found)
-}
-
-/// The number a page of `list` begins after; 0 for the first.
-fn resume(list: &'static str, page: &Page) -> Result<i64> {
-    let Some(text) = &page.after else { return Ok(0) };
-    let [number] = PageToken::decode(list, text)?;
-    number.parse().ok().filter(|number| *number >= 0).ok_or_else(malformed)
-}
-
-fn malformed() -> Error {
-    Error::new(Code::CursorInvalid, "sqlite.page", "the cursor is malformed; use `next` unchanged")
-}
-
-fn empty<T>() -> Paged<T> {
-    Paged { items: Vec::new(), next: None }
-}
