@@ -25,7 +25,7 @@ pub struct Fetched {
     pub cache_control: Option<String>,
 }
 
-/// Gets a key set over whatever HTTP client a deployment has; [`HttpFetch`](super::HttpFetch) is one (feature `oidc-http`).
+/// Gets a key set over whatever HTTP client a deployment has; `HttpFetch` is one (feature `oidc-http`).
 ///
 /// It must keep to the limits, verify TLS certificates, follow no redirect, and take nothing but status 200 for an answer. It is asked
 /// for one address at a time, and not again before it has answered; a call may be polled by different tasks.

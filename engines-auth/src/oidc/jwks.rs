@@ -65,8 +65,9 @@ pub(super) struct JwksCache {
 struct State {
     current: Option<Current>,
     flight: Option<Flight>,
-    /// Until when a key we do not have is taken for one that nobody has.
-    quiet_until: Timestamp,
+    /// Since when a key we do not have is taken for one that nobody has.
+    quiet: Option<Timestamp>,
+    /// The last fetch failed, and when.
     failure: Option<(Arc<Error>, Timestamp)>,
 }
 
@@ -76,6 +77,18 @@ struct Current {
     /// When its fetch began, so that a slow one makes nothing younger.
     since: Timestamp,
     fresh: Duration,
+}
+
+impl Current {
+    /// Whether they are that young at `now`.
+    fn younger(&self, than: Duration, now: Timestamp) -> bool {
+        within(self.since, than, now)
+    }
+}
+
+/// Whether `now` is in the `span` that begins at `since`. A clock that was set back is in no span that began later.
+fn within(since: Timestamp, span: Duration, now: Timestamp) -> bool {
+    since <= now && now.since(since) < span
 }
 
 type Flight = Shared<BoxFuture<'static, Result<Current, Arc<Error>>>>;
@@ -106,15 +119,15 @@ impl JwksCache {
     fn look(&self, token: &Unverified<'_>) -> Result<Look> {
         let now = self.clock.now();
         let mut state = self.lock();
-        if let Some(current) = state.current.as_ref().filter(|current| now < current.since.plus(current.fresh)) {
+        if let Some(current) = state.current.as_ref().filter(|current| current.younger(current.fresh, now)) {
             if !matches!(current.keys.choose(token), Choice::Unknown) {
                 return Ok(Look::Keys(Arc::clone(&current.keys)));
             }
-            if now < state.quiet_until {
+            if state.quiet.is_some_and(|since| within(since, self.settings.cooldown, now)) {
                 return Err(unknown());
             }
         }
-        if let Some((error, _)) = state.failure.as_ref().filter(|(_, until)| now < *until) {
+        if let Some((error, _)) = state.failure.as_ref().filter(|(_, at)| within(*at, self.settings.retry, now)) {
             return self.in_need(state.current.as_ref(), error, token, now).map(Look::Keys);
         }
         Ok(Look::Wait(state.flight.get_or_insert_with(|| self.begin(now)).clone()))
@@ -133,12 +146,12 @@ impl JwksCache {
             state.flight = None;
             match &outcome {
                 Ok(current) => (state.current, state.failure) = (Some(current.clone()), None),
-                Err(error) => state.failure = Some((Arc::clone(error), now.plus(self.settings.retry))),
+                Err(error) => state.failure = Some((Arc::clone(error), now)),
             }
         }
         match outcome {
             Ok(current) if matches!(current.keys.choose(token), Choice::Unknown) => {
-                state.quiet_until = now.plus(self.settings.cooldown);
+                state.quiet = Some(now);
                 Err(unknown())
             }
             Ok(current) => Ok(current.keys),
@@ -155,7 +168,7 @@ impl JwksCache {
         now: Timestamp,
     ) -> Result<Arc<KeySet>> {
         current
-            .filter(|current| now < current.since.plus(self.settings.stale))
+            .filter(|current| current.younger(self.settings.stale, now))
             .filter(|current| !matches!(current.keys.choose(token), Choice::Unknown))
             .map(|current| Arc::clone(&current.keys))
             .ok_or_else(|| unavailable(Arc::clone(error)).retry_after(self.settings.retry.max(Duration::from_secs(1))))

@@ -13,14 +13,14 @@ use engines_auth::{
     Authenticator, Credential,
     oidc::{FetchLimits, Fetched, JwksFetch, JwksSettings, JwksUrl, Oidc},
 };
-use engines_core::{Code, Error, Result, testing::ManualClock};
+use engines_core::{Code, Error, Result, Timestamp, testing::ManualClock};
 use futures_util::{FutureExt, future::join_all};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::{
     standin::{Answer, EC, RSA},
-    world::{Options, PlainFetch, World, header, rs, settings_of, world, world_with},
+    world::{NOW, Options, PlainFetch, World, header, rs, settings_of, world, world_with},
 };
 
 const REFUSED: Result<(), Code> = Err(Code::TokenInvalid);
@@ -164,6 +164,21 @@ fn the_issuer_may_shorten_how_long_its_keys_are_kept() {
         assert_eq!(fetches(control, fresh - 1), 1, "{control}");
         assert_eq!(fetches(control, fresh), 2, "{control}");
     }
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_nothing_younger() {
+    let world = world();
+    assert_eq!(world.code(&rs(long(&world))), Ok(()));
+    assert_eq!(world.code(&named(&world, "other")), REFUSED);
+    let back = rs(world.access_but(&["exp", "iat"], r#""exp":1800000000"#));
+    world.clock.set(Timestamp::from_secs(NOW - 86_400));
+    world.issuer.serve(&[RSA[0].jwk("next")]);
+    world.issuer.fetches();
+    assert_eq!(world.code(&back), REFUSED, "the keys are asked for again, and this one is gone");
+    let next = RSA[0].sign(header(&RSA[0], "next"), world.access_but(&["exp", "iat"], r#""exp":1800000000"#));
+    assert_eq!(world.code(&next), Ok(()));
+    assert_eq!(world.issuer.fetches(), 1);
 }
 
 #[test]
