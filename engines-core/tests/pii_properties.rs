@@ -1,7 +1,5 @@
 //! What holds for every text.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use engines_core::pii::{Finding, Kind, Operator, PiiKey, Policy, Scrubber, Vault};
 use proptest::prelude::*;
 use serde_json::Value;
