@@ -4,6 +4,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use engines_auth::{
     Authenticator, Directory, Door, DoorBuilder, JwtSettings, SigningSecret, TokenIssuer, TokenVerifier,
+    oidc::{IssuerSettings, JwksFetch, Oidc, StoreUsers},
 };
 use engines_core::{
     Clock, Error, Guard, IdGenerator, Limits, Result, Store, SystemClock,
@@ -37,6 +38,7 @@ pub struct Builder {
     open: Option<Box<dyn FnOnce(IdGenerator) -> Opening + Send>>,
     secret: Option<SigningSecret>,
     jwt: JwtSettings,
+    issuers: Option<(Vec<IssuerSettings>, Arc<dyn JwksFetch>)>,
     door: Vec<Box<dyn FnOnce(DoorBuilder) -> DoorBuilder + Send>>,
     gate: Arc<dyn Gate>,
     relay: Arc<dyn Relay>,
@@ -54,6 +56,7 @@ impl Builder {
             open: None,
             secret: None,
             jwt: JwtSettings::default(),
+            issuers: None,
             door: Vec::new(),
             gate: Arc::new(AllowAll),
             relay: Arc::new(LocalRelay::default()),
@@ -94,6 +97,13 @@ impl Builder {
     /// Issuer, audience and leeway of our own access tokens.
     pub fn jwt(mut self, settings: JwtSettings) -> Self {
         self.jwt = settings;
+        self
+    }
+
+    /// Lets the users of other issuers in (OpenID Connect, such as AWS Cognito), whose keys are got through `fetch`. They are kept in the
+    /// engine's store, and whom no rule gives a tenant gets one of their own: see [`StoreUsers`].
+    pub fn oidc(mut self, issuers: Vec<IssuerSettings>, fetch: impl JwksFetch + 'static) -> Self {
+        self.issuers = Some((issuers, Arc::new(fetch)));
         self
     }
 
@@ -160,7 +170,7 @@ impl Builder {
     /// The engine. Needs a tokio runtime.
     ///
     /// # Errors
-    /// When no store was named, the store does not open, or the operating system has no randomness to give.
+    /// When no store was named, the store does not open, an issuer's settings would let the wrong ones in, or the operating system has no randomness to give.
     pub async fn build(self) -> Result<Engine> {
         let ids = self.ids.map_or_else(IdGenerator::from_os, Ok)?;
         let clock = self.clock;
@@ -177,6 +187,11 @@ impl Builder {
         if let Some(secret) = &self.secret {
             door = door.authenticator(TokenVerifier::new(secret, self.jwt.clone(), Arc::clone(&clock))?);
             issuer = Some(TokenIssuer::new(secret, self.jwt, Arc::clone(&clock), ids.clone())?);
+        }
+        if let Some((issuers, fetch)) = self.issuers {
+            let users = StoreUsers::new(Arc::clone(&store), Arc::clone(&clock), ids.clone())?;
+            let oidc = Oidc::builder(Arc::clone(&clock), fetch).users(Arc::new(users));
+            door = door.authenticator(issuers.into_iter().fold(oidc, |oidc, issuer| oidc.issuer(issuer)).build()?);
         }
         let door = self.door.into_iter().fold(door, |door, add| add(door)).build();
 

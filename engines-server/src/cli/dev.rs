@@ -40,7 +40,7 @@ pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Res
     runtime()?.block_on(async {
         let listener = bind(settings.listen).await?;
         let kept = (settings.store == StoreKind::Sqlite).then_some(&data);
-        let engine = engine(&settings, secret()?, kept).await?;
+        let engine = engine(&settings, secret()?, kept, variables).await?;
         let rev = prepare(&engine).await?;
         let minted = TokenArgs {
             tenant: PLAYGROUND.into(),

@@ -2,7 +2,13 @@
 
 use std::{collections::BTreeMap, io, net::SocketAddr, process::ExitCode};
 
-use engines::{Engine, auth::SigningSecret};
+use engines::{
+    Engine,
+    auth::{
+        SigningSecret,
+        oidc::{HttpFetch, cognito},
+    },
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -28,7 +34,7 @@ pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Res
     };
     runtime()?.block_on(async {
         let listener = bind(settings.listen).await?;
-        let engine = engine(&settings, secret, data.as_ref()).await?;
+        let engine = engine(&settings, secret, data.as_ref(), variables).await?;
         serve(&settings, engine, listener).await
     })
 }
@@ -55,11 +61,19 @@ pub(super) async fn engine(
     settings: &Settings,
     secret: SigningSecret,
     data: Option<&DataDir>,
+    variables: &BTreeMap<String, String>,
 ) -> Result<Engine, Failed> {
     let builder = Engine::builder().signing_secret(secret).jwt(settings.auth.jwt()).limits(settings.limits.clone());
     let builder = match data {
         Some(data) => builder.sqlite(data.database()),
         None => builder.memory(),
+    };
+    let builder = match cognito::from_vars(|name| variables.get(name).cloned())? {
+        Some(pool) => {
+            tracing::info!(issuer = %pool.issuer, keys = pool.jwks.as_str(), "users of another issuer may come in");
+            builder.oidc(vec![pool], HttpFetch::new())
+        }
+        None => builder,
     };
     Ok(builder.build().await?)
 }
