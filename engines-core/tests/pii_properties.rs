@@ -205,8 +205,8 @@ proptest! {
         let parsed: Value = serde_json::from_str(&written.value).unwrap();
         prop_assert!(same_shape(&value, &parsed), "{} became {}", value, parsed);
         prop_assert_eq!(written.receipt.is_clean(), receipt.is_clean());
-        for path in &receipt.paths {
-            prop_assert!(scrubber.findings(path).unwrap().is_empty(), "{}", path);
+        for step in receipt.paths.iter().flat_map(|path| path.split('/')) {
+            prop_assert!(scrubber.findings(step).unwrap().is_empty(), "{}", step);
         }
     }
 

@@ -321,7 +321,6 @@ pub(crate) fn number_last(s: &mut Scan<'_>, start: usize, end: usize) -> Option<
                 && w.last() != Some(&b'.')
                 && starter != b"rua"
                 && starter != b"Rua"
-                && starter != b"via"
                 && starter != b"Via"
                 && starter != b"rue")
         {

@@ -192,7 +192,7 @@ pub(crate) fn ipv4(s: &mut Scan<'_>, start: usize, octets: [u32; 4], end: usize)
     if glued {
         return Some(end);
     }
-    if octets[0] == 0 || octets == [255; 4] || octets[0] == 127 {
+    if octets[0] == 0 || octets[0] == 255 || octets[0] == 127 {
         return Some(end);
     }
     let version = s.cues.prefers(bit::VERSION, bit::IP, start, 44);

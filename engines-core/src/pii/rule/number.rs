@@ -328,6 +328,20 @@ fn card(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
 /// National numbers: kind, group behind it, distance of the cue, score.
 fn national(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(Kind, usize, usize, u8)> {
     let cued = p.recent & ids::CUES != 0;
+    let shaped = matches!(
+        &c.lens[k..c.n],
+        [3, 3, 3, 2, ..]
+            | [2, 2, 2, 3, 2, ..]
+            | [6, 7, ..]
+            | [3, 4, 4, 2, ..]
+            | [1, 4, 5, 2, 1, ..]
+            | [2, 3, 3, 4, 2, ..]
+            | [1, 2, 2, 2, 3, 3, 2, ..]
+            | [15 | 18, ..]
+    );
+    if !cued && !shaped {
+        return None;
+    }
     let mut best: Option<(Kind, usize, usize, u8)> = None;
     let most = (c.n - k).min(7);
     for count in (1..=most).rev() {
@@ -394,21 +408,25 @@ fn phone(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usize, usize, 
         }
         return None;
     }
+    if !strong && !weak && d[0] != 0 && !p.paren {
+        return None;
+    }
     let m = longest(s, c, k, false, 0)?;
     let digits = c.digits(k, m);
     let grouped = m - k > 1;
     // One dot is a decimal number, and slashes are dates and fractions.
-    if grouped && m - k == 2 && c.groups[k + 1].separator == b'.' && !strong {
+    if grouped && m - k == 2 && c.groups[k + 1].separator == b'.' && !(strong && digits[0] == 0) {
         return None;
     }
     let trunk = digits[0] == 0 || p.paren;
     if strong && (digits.len() >= 8 || grouped || trunk) {
         return Some((m, distance, 90));
     }
-    if weak
-        && (digits.len() >= 9 || grouped && digits.len() >= 8)
-        && (grouped || trunk || (9..=11).contains(&digits.len()))
-    {
+    // A bare run of digits behind "number" is one only if it is said like one.
+    let said = (10..=11).contains(&digits.len())
+        && !matches!(s.before(p.start), b'>' | b'=')
+        && !s.b[..p.start].ends_with(b"= ");
+    if weak && digits.len() >= 8 && (grouped || trunk && digits.len() >= 9 || said) {
         return Some((m, distance, 75));
     }
     let local =

@@ -32,6 +32,10 @@ fn link(s: &Scan<'_>, end: usize) -> Option<(usize, Link, u8)> {
         i += 1;
     }
     let closed = i > end;
+    if s.at(i) == b':' && s.at(i + 1) == b':' {
+        // A path in a program.
+        return None;
+    }
     let mut j = i;
     while matches!(s.at(j), b' ' | b'\t') && j < i + 6 {
         j += 1;
@@ -139,7 +143,19 @@ fn extent(s: &mut Scan<'_>, from: usize, quote: u8) -> usize {
 
 /// A value that stands for one that is not there.
 fn placeholder(value: &[u8]) -> bool {
-    const WORDS: [&str; 40] = [
+    const WORDS: [&str; 52] = [
+        "usize",
+        "u32",
+        "u64",
+        "i32",
+        "i64",
+        "bool",
+        "int",
+        "char",
+        "impl",
+        "const",
+        "option",
+        "std",
         "null",
         "none",
         "nil",
@@ -401,7 +417,12 @@ fn code_like(value: &[u8]) -> bool {
     let path = value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'_'))
         && value.contains(&b'.')
         && !value.iter().any(u8::is_ascii_digit);
-    call || path
+    let constant =
+        value.len() > 4 && value.iter().all(|b| b.is_ascii_uppercase() || *b == b'_') && value.contains(&b'_');
+    let typed = value.windows(2).any(|w| w == b"::") || value.starts_with(b"*const") || value.starts_with(b"*mut");
+    call || constant
+        || typed
+        || path
         || value.starts_with(b"[") && value.ends_with(b"]")
         || value.starts_with(b"/") && value.iter().filter(|b| **b == b'/').count() > 1
 }

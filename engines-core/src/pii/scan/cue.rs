@@ -199,6 +199,19 @@ impl CueTable {
         }
     }
 
+    /// Whether what follows a cue in one identifier leaves it the cue it was.
+    pub(crate) fn tail(&self, rest: &[u8]) -> bool {
+        const TAILS: [&[u8]; 12] = [
+            b"", b"base", b"value", b"plain", b"text", b"new", b"old", b"current", b"raw", b"string", b"header", b"b64",
+        ];
+        let rest = rest.strip_prefix(b"_").unwrap_or(rest);
+        let rest = rest.strip_suffix(b"_").unwrap_or(rest);
+        let named = |bits: Cues| bits & bit::FORWARD != 0;
+        rest.iter().all(u8::is_ascii_digit)
+            || TAILS.iter().any(|t| t.eq_ignore_ascii_case(rest))
+            || named(self.get(rest))
+    }
+
     /// Whether some word begins with these letters and has that length.
     #[inline]
     pub(crate) fn may_have(&self, first: u8, second: u8, len: usize) -> bool {

@@ -306,7 +306,8 @@ impl<'a> Scan<'a> {
             let (table, ring) = (self.table, &mut self.cues);
             parts(table, word, |to, found| {
                 ring.push(found, start + to);
-                bits |= found;
+                // `password_len` is no password; `password2` and `secret_key_base` are.
+                bits |= if table.tail(&word[to..]) { found } else { found & !bit::FORWARD };
             });
         }
         if bits & (bit::FORWARD | bit::ZIP) == 0 {
@@ -347,7 +348,8 @@ impl<'a> Scan<'a> {
             let bits = table.get(word);
             all |= bits;
             if bits == 0 && composed(word, flags) {
-                parts(table, word, |_, bits| all |= bits);
+                let seen = |to: usize, bits: Cues| if table.tail(&word[to..]) { bits } else { bits & !bit::FORWARD };
+                parts(table, word, |to, bits| all |= seen(to, bits));
             }
         }
         all

@@ -7,14 +7,14 @@ pub(crate) const WORDS: &[(&str, Cues)] = &[
     (
         "phone phones telephone telephones phonenumber tel tele telefon telefono teléfono téléphone telefone telefoon telephon \
          telefonnummer telefonnr rufnummer mobilnummer handynummer handy mobil mobile móvil movil celular cell cellphone cellular \
-         landline dial dialed dialled sms whatsapp viber fax faxnummer msisdn caller callback ring ringing cellulare telefonino \
+         landline dial dialed dialled sms whatsapp viber fax faxnummer msisdn caller callback cellulare telefonino \
          komórka komórkowy portable festnetz gsm mobilnr tlf tlfn puhelin puhelinnumero telefonszám telefonul telefoonnummer \
          телефон телефона телефону тел моб мобильный звоните Телефон Тел telefonu telefonumuz téléphoner rappeler appelez joindre \
          llámame llame ligue anrufen rückruf chiamare chiamami zadzwoń hotline handset rappelez",
         PHONE,
     ),
     (
-        "call called calling calls text texted reach contact contacto contatto kontakt number num numéro numero número nummer numer nr номер Номер номера numéros",
+        "call called calling calls ring text texted reach contact contacto contatto kontakt number num numéro numero número nummer numer nr номер Номер номера numéros",
         NUMBER,
     ),
     ("number num no nr nº numéro numero número nummer numer номер id is le la el is: ist est es é è", FILLER),
@@ -145,7 +145,7 @@ pub(crate) const WORDS: &[(&str, Cues)] = &[
     ),
     (
         "version versions ver firmware fw release released releases bumped bump upgrade upgraded upgrading build sdk driver software app \
-         agent kernel version: versión versão versione wersja версия chrome safari firefox assembly fileversion was downgrade",
+         agent kernel section sections chapter clause rfc paragraph mask netmask oid version: versión versão versione wersja версия chrome safari firefox assembly fileversion was downgrade",
         VERSION,
     ),
     (
