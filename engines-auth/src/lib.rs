@@ -4,6 +4,8 @@
 //! - [`oidc`]: users of other issuers, AWS Cognito first.
 //! - [`key_slot`]: a tenant's third-party secrets, sealed at rest.
 //! - [`Authenticator`]: one kind of credential; several form a chain.
+//! - [`api_key`], [`ticket`], [`password`]: the other credentials.
+//! - [`Identity`]: users, tenants, memberships, sessions and invites on any store.
 //! - [`Door`]: from what a request presents to a [`RequestContext`](engines_core::RequestContext), in the order of the
 //!   wire contract's section 2. It knows no HTTP: whoever does fills in a [`Presented`].
 //!
@@ -36,24 +38,29 @@
 //! # Ok::<(), engines_core::Error>(())
 //! ```
 
+pub mod api_key;
 mod authenticator;
 mod directory;
 mod door;
+pub mod identity;
 pub mod jwt;
 pub mod key_slot;
 pub mod oidc;
+pub mod password;
 mod presented;
 mod rejection;
 mod secret;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod ticket;
 
 pub use self::{
     authenticator::{Authenticator, Credential},
     directory::Directory,
     door::{Door, DoorBuilder},
+    identity::Identity,
     jwt::{AccessToken, JwtSettings, SigningKey, SigningKeys, TokenIssuer, TokenRequest, TokenVerifier},
     presented::{BodyClaims, Given, Presented},
     rejection::{Rejected, Rejections},
-    secret::{SigningSecret, same_bytes},
+    secret::{SecretText, SigningSecret, same_bytes},
 };

@@ -1,0 +1,77 @@
+//! From a key to a principal.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use engines_core::{Actor, Batch, Bound, Code, DocId, Error, Principal, Result, Timestamp, UserId, nexus::Expect};
+use ulid::Ulid;
+
+use super::service::{ApiKeys, KEY};
+use crate::{
+    authenticator::{Authenticator, Credential},
+    identity::{
+        ApiKeyBody, ApiKeyUseBody,
+        records::{self, API_KEY_USE},
+    },
+    jwt::invalid,
+};
+
+/// Who vouches for API keys. No token's `iss`: those are texts of settings and addresses.
+pub const ISSUER: &str = "engines:api-key";
+
+#[async_trait]
+impl Authenticator for ApiKeys {
+    /// Takes bearer credentials that begin with `ek_`. A key is looked up through a short-lived cache.
+    async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>> {
+        let Credential::Bearer(text) = credential else { return Ok(None) };
+        if !KEY.is_prefix_of(text) {
+            return Ok(None);
+        }
+        let wrong = || invalid("the API key is unknown or has been revoked");
+        let id = KEY.id(text).ok_or_else(wrong)?;
+        let inner = &*self.identity.inner;
+        let now = inner.now();
+        let key = inner.known.api_key(&inner.records, id).await?.ok_or_else(wrong)?;
+        let before = key.previous.as_ref().is_some_and(|(hash, until)| now < *until && hash.fits(text));
+        if !before && !key.hash.fits(text) {
+            return Err(wrong());
+        }
+        if key.expires_at.is_some_and(|end| now >= end) {
+            return Err(Error::new(Code::TokenExpired, "auth.api_key", "the API key has expired; make a new one"));
+        }
+        self.note_use(id, now).await;
+        principal(id, &key).map(|principal| Some(Arc::new(principal)))
+    }
+}
+
+/// Whatever its maker may do elsewhere: the key is good in the one tenant.
+fn principal(id: Ulid, key: &ApiKeyBody) -> Result<Principal> {
+    let actor = Actor { id: UserId::new(format!("ak_{id}"))?, kind: key.actor_type };
+    let mut principal = Principal::new(actor, ISSUER);
+    principal.memberships.insert(key.tenant_id.clone(), key.role);
+    principal.default_tenant = Some(key.tenant_id.clone());
+    principal.bound = Some(Bound { tenant: key.tenant_id.clone(), env: None });
+    principal.expires_at = key.expires_at;
+    principal.credential_id = Some(id.to_string().into());
+    Ok(principal)
+}
+
+impl ApiKeys {
+    /// Writes down that the key was used, once every few minutes. A failure is for a later use to mend.
+    async fn note_use(&self, id: Ulid, now: Timestamp) {
+        let inner = &*self.identity.inner;
+        let every = Duration::from_secs(inner.settings.api_key_use_every_s);
+        let due = inner.last_uses.get(&id).is_none_or(|last| last > now || now.since(last) >= every);
+        if !due {
+            return;
+        }
+        // Noted first, so that many requests at once write once.
+        inner.last_uses.insert(id, now);
+        let body = ApiKeyUseBody { last_used_at: now };
+        let batch = records::put(Batch::spanning(now), API_KEY_USE, DocId::from(id), &[], &body, Expect::Any);
+        let Ok(batch) = batch else { return };
+        if let Err(error) = inner.records.commit(inner.records.system(), batch).await {
+            tracing::warn!(%error, "the last use of an API key could not be written down");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! API keys `ek_…`: credentials of one tenant's own programs and agents, verified against the store.
+
+mod authenticator;
+mod service;
+mod wire;
+
+pub use self::{
+    authenticator::ISSUER,
+    service::ApiKeys,
+    wire::{ApiKeyCreated, ApiKeyRequest, ApiKeyView, RotateRequest},
+};

@@ -1,0 +1,183 @@
+//! Making, listing, rotating and revoking keys.
+
+use std::{fmt, time::Duration};
+
+use engines_core::{
+    Action, ActorType, Batch, Code, DocId, Error, RequestContext, Result, Role, Timestamp,
+    nexus::{Expect, Page, Paged, Query},
+};
+use ulid::Ulid;
+
+use super::wire::{ApiKeyCreated, ApiKeyRequest, ApiKeyView, RotateRequest};
+use crate::identity::{
+    ApiKeyBody, ApiKeyUseBody, Identity, Revocation, name_of,
+    opaque::Opaque,
+    records::{self, API_KEY, API_KEY_USE, Stored},
+};
+
+const MANAGE: &str = "api_keys.manage";
+
+pub(super) const KEY: Opaque = Opaque("ek");
+
+/// API keys: of a tenant, for all its environments, with a role of their own. Cheap to clone; also the
+/// [`Authenticator`](crate::Authenticator) for them.
+#[derive(Clone)]
+pub struct ApiKeys {
+    pub(super) identity: Identity,
+}
+
+impl ApiKeys {
+    pub(crate) fn new(identity: Identity) -> Self {
+        Self { identity }
+    }
+
+    /// Makes a key for the context's tenant. The key itself is in the answer and nowhere else.
+    ///
+    /// # Errors
+    /// `BODY_INVALID`; `ROLE_INSUFFICIENT` below admin, and for a role above one's own; `QUOTA_EXCEEDED`.
+    pub async fn create(&self, context: &RequestContext, request: ApiKeyRequest) -> Result<ApiKeyCreated> {
+        let inner = &*self.identity.inner;
+        let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
+        let name = name_of(MANAGE, "name", &request.name)?;
+        self.within(context, request.role)?;
+        let actor_type = request.actor_type.unwrap_or(ActorType::Agent);
+        if actor_type == ActorType::System {
+            return Err(Error::body(MANAGE, "actor_type", "a key acts for a human or an agent"));
+        }
+        let now = inner.now();
+        let from_now = request.expires_in.map(|seconds| now.plus(Duration::from_secs(seconds)));
+        let expires_at = request.expires_at.or(from_now);
+        if expires_at.is_some_and(|end| end <= now) {
+            return Err(Error::body(MANAGE, "expires_at", "the key would have ended already"));
+        }
+        let tag = records::tenant_tag(context.scope().tenant());
+        let most = inner.settings.api_keys_per_tenant;
+        let query = Query::kind(API_KEY).tag(tag.clone());
+        if inner.records.all::<ApiKeyBody>(&query, most).await?.len() >= most {
+            return Err(inner.refuse(Code::QuotaExceeded, MANAGE, "the tenant has as many keys as are allowed"));
+        }
+        let id = inner.guard.ids().ulid(now);
+        let (key, hash) = KEY.mint(id, inner.guard.ids());
+        let body = ApiKeyBody {
+            tenant_id: context.scope().tenant().clone(),
+            name,
+            role: request.role,
+            actor_type,
+            hash,
+            previous: None,
+            created_by: context.actor().id.clone(),
+            expires_at,
+        };
+        let batch = Batch::spanning(now).audit(permit.audit(&inner.guard, context, format!("api-keys/{id}")));
+        let batch = records::put(batch, API_KEY, id, &[tag], &body, Expect::Absent)?;
+        inner.records.commit(context.scope(), batch).await?;
+        inner.known.api_keys.forget(&id);
+        Ok(ApiKeyCreated { key, view: view(id.to_string(), body, now, None) })
+    }
+
+    /// The tenant's keys, the oldest first, without their secrets.
+    ///
+    /// # Errors
+    /// `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID`.
+    pub async fn list(&self, context: &RequestContext, page: Page) -> Result<Paged<ApiKeyView>> {
+        let inner = &*self.identity.inner;
+        let _permit = inner.guard.admit(context, Action::ApiKeysList, "api-keys").await?;
+        let query = Query::kind(API_KEY).tag(records::tenant_tag(context.scope().tenant()));
+        let found = inner.records.page::<ApiKeyBody>(&query, page).await?;
+        let mut items = Vec::with_capacity(found.items.len());
+        for key in found.items {
+            let used = inner.records.get::<ApiKeyUseBody>(&API_KEY_USE, &key.id).await?;
+            let used = used.map(|used| used.body.last_used_at);
+            items.push(view(key.id.to_string(), key.body, key.created_at, used));
+        }
+        Ok(Paged { items, next: found.next })
+    }
+
+    /// Replaces a key's secret. The old one is refused at once, or after the grace the request asks for, so that whoever uses it can
+    /// change over.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; `BODY_INVALID` for too long a grace; `ROLE_INSUFFICIENT` below admin, and for a key with a role above one's own.
+    pub async fn rotate(
+        &self,
+        context: &RequestContext,
+        key_id: &str,
+        request: RotateRequest,
+    ) -> Result<ApiKeyCreated> {
+        let inner = &*self.identity.inner;
+        let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
+        if request.grace > inner.settings.api_key_grace_max_s {
+            let detail = format!("a replaced key is good for at most {} seconds", inner.settings.api_key_grace_max_s);
+            return Err(Error::body(MANAGE, "grace", detail));
+        }
+        let (id, found) = self.find(context, key_id).await?;
+        self.within(context, found.body.role)?;
+        let now = inner.now();
+        let (key, hash) = KEY.mint(id, inner.guard.ids());
+        let until = now.plus(Duration::from_secs(request.grace));
+        let previous = (request.grace > 0).then(|| (found.body.hash.clone(), until));
+        let body = ApiKeyBody { hash, previous, ..found.body };
+        let tags = [records::tenant_tag(&body.tenant_id)];
+        let batch = Batch::spanning(now).audit(permit.audit(&inner.guard, context, format!("api-keys/{id}")));
+        let batch = records::put(batch, API_KEY, id, &tags, &body, Expect::Version(found.version))?;
+        inner.records.commit(context.scope(), batch).await?;
+        inner.revoked(Revocation::ApiKey(id.to_string()));
+        Ok(ApiKeyCreated { key, view: view(id.to_string(), body, found.created_at, None) })
+    }
+
+    /// Revokes a key. It counts at once here, within 5 s on other nodes, and closes what was opened with it.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, and for a key with a role above one's own.
+    pub async fn revoke(&self, context: &RequestContext, key_id: &str) -> Result<()> {
+        let inner = &*self.identity.inner;
+        let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
+        let (id, found) = self.find(context, key_id).await?;
+        self.within(context, found.body.role)?;
+        let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, format!("api-keys/{id}")));
+        let batch = batch.delete_system(API_KEY, found.id.clone(), Expect::Version(found.version));
+        let batch = batch.delete_system(API_KEY_USE, found.id, Expect::Any);
+        inner.records.commit(context.scope(), batch).await?;
+        inner.revoked(Revocation::ApiKey(id.to_string()));
+        Ok(())
+    }
+
+    /// A key of the context's tenant; that of another does not exist.
+    async fn find(&self, context: &RequestContext, key_id: &str) -> Result<(Ulid, Stored<ApiKeyBody>)> {
+        let missing = || Error::not_found(MANAGE, "API key");
+        let id = Ulid::from_string(key_id).map_err(|_| missing())?;
+        let found = self.identity.inner.records.get::<ApiKeyBody>(&API_KEY, &DocId::from(id)).await?;
+        let found = found.filter(|found| found.body.tenant_id == *context.scope().tenant());
+        Ok((id, found.ok_or_else(missing)?))
+    }
+
+    /// Nobody makes, or takes the place of, a key that may do more than they may.
+    fn within(&self, context: &RequestContext, role: Role) -> Result<()> {
+        if role <= context.role() {
+            return Ok(());
+        }
+        let error = Error::new(Code::RoleInsufficient, MANAGE, "the key's role is above your own");
+        let error = error.with_member("action", MANAGE).with_member("least_role", role.as_str());
+        Err(self.identity.inner.decided(error))
+    }
+}
+
+/// Its secret is no part of it.
+fn view(key_id: String, key: ApiKeyBody, created_at: Timestamp, last_used_at: Option<Timestamp>) -> ApiKeyView {
+    ApiKeyView {
+        key_id,
+        name: key.name,
+        role: key.role,
+        actor_type: key.actor_type,
+        created_by: key.created_by,
+        created_at,
+        expires_at: key.expires_at,
+        last_used_at,
+    }
+}
+
+impl fmt::Debug for ApiKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKeys")
+    }
+}

@@ -1,0 +1,236 @@
+//! Signing up, logging in, and what one sees of oneself.
+
+use engines_core::{
+    ActorType, Batch, Code, DocId, Error, Principal, Result, TenantId, UserId,
+    nexus::{CommitError, Expect, Failed},
+};
+
+use super::{
+    bodies::{EmailBody, UserBody},
+    email::Address,
+    records::{self, EMAIL, Stored, USER},
+    service::{Identity, Inner},
+    settings::Signup,
+    wire::{BootstrapState, Caller, LoginRequest, MeResponse, SignupRequest, TokenResponse, UserView},
+};
+use crate::password::Password;
+
+const SIGNUP: &str = "accounts.signup";
+const LOGIN: &str = "accounts.login";
+
+/// The longest name of a person or a tenant, in characters.
+const MAX_NAME: usize = 200;
+
+/// An account about to be made.
+pub(super) struct NewAccount {
+    pub(super) user: UserBody,
+    /// The id of its entry in the index of addresses.
+    address: DocId,
+}
+
+impl Identity {
+    /// Makes an account, and a tenant with it when the request names one; logs in.
+    ///
+    /// # Errors
+    /// `BODY_INVALID` for a malformed address, a weak password or a bad name; `ALREADY_EXISTS` for an address in use; `ROLE_INSUFFICIENT`
+    /// when only those who were invited may sign up; `RATE_LIMITED`.
+    pub async fn signup(&self, request: SignupRequest, caller: Caller<'_>) -> Result<TokenResponse> {
+        let answer = self.try_signup(request, &caller).await;
+        answer.inspect_err(|error| self.inner.note(SIGNUP, error, None, &caller))
+    }
+
+    async fn try_signup(&self, request: SignupRequest, caller: &Caller<'_>) -> Result<TokenResponse> {
+        let inner = &*self.inner;
+        inner.count_address(caller)?;
+        if inner.settings.signup == Signup::Invite {
+            let detail = "signing up needs an invite; accept one";
+            return Err(inner.refuse(Code::RoleInsufficient, SIGNUP, detail));
+        }
+        let tenant_name = request.tenant_name.map(|name| name_of(SIGNUP, "tenant_name", &name)).transpose()?;
+        let mut account =
+            inner.new_account(SIGNUP, request.email.expose(), &request.password, request.display_name).await?;
+        let now = inner.now();
+        let mut batch = Batch::spanning(now);
+        if let Some(name) = tenant_name {
+            let tenant = inner.fresh_tenant_id(&name)?;
+            batch = inner.new_tenant(batch, &tenant, name, Some(&account.user.user_id))?;
+            account.user.default_tenant = Some(tenant);
+        }
+        let user = account.user.user_id.clone();
+        batch = account.put(batch)?;
+        let audit = inner.audit(now, SIGNUP, format!("users/{user}"), &user, caller.trace);
+        let committed = inner.records.commit(inner.records.system(), batch.audit(audit)).await;
+        committed.map_err(|error| taken(SIGNUP, error))?;
+        inner.log_in(&user, caller).await
+    }
+
+    /// Logs in.
+    ///
+    /// # Errors
+    /// `CREDENTIALS_INVALID`, in the same words and after the same work whether the account is unknown, has no password, is disabled, or
+    /// the password is wrong; `RATE_LIMITED`, before any hash is computed.
+    pub async fn login(&self, request: LoginRequest, caller: Caller<'_>) -> Result<TokenResponse> {
+        let key = self.inner.address_key(request.email.expose());
+        let answer = self.try_login(&key, request.password, &caller).await;
+        // Who tried is recorded by the hash's beginning: enough to see that many tries meant one account.
+        answer.inspect_err(|error| {
+            self.inner.note(LOGIN, error, key.get(..12).map(|short| format!("email:{short}")).as_deref(), &caller);
+        })
+    }
+
+    async fn try_login(&self, key: &str, password: Password, caller: &Caller<'_>) -> Result<TokenResponse> {
+        let inner = &*self.inner;
+        inner.count_address(caller)?;
+        let rate = inner.settings.login_per_account;
+        inner.throttle.take("account", key, rate, inner.now()).map_err(|error| inner.decided(error))?;
+        let user = inner.user_by_address(key).await?;
+        let hash = user.as_ref().and_then(|user| user.body.password.as_deref());
+        let verdict = inner.hasher.verify(password.clone(), hash).await?;
+        let Some(user) = user.filter(|user| verdict.fits && !user.body.disabled) else {
+            return Err(Error::new(Code::CredentialsInvalid, LOGIN, "the e-mail address or the password is wrong"));
+        };
+        inner.throttle.give_back("account", key, rate);
+        if verdict.outdated {
+            inner.rehash(&user, password).await?;
+        }
+        inner.log_in(&user.body.user_id, caller).await
+    }
+
+    /// Who is asking, as they see themselves.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` for a disabled user; failures of the store.
+    pub async fn me(&self, principal: &Principal) -> Result<MeResponse> {
+        let inner = &*self.inner;
+        crate::directory::Directory::check(self, principal).await?;
+        let stored = inner.user(&principal.actor.id).await?;
+        let user = match &stored {
+            Some(user) => inner.user_view(user),
+            None => UserView {
+                user_id: principal.actor.id.clone(),
+                email: principal.email.as_ref().map(|email| email.expose().to_owned()),
+                display_name: None,
+                actor_type: principal.actor.kind,
+                created_at: None,
+            },
+        };
+        let memberships = inner.memberships_of(self, principal).await?;
+        let wanted = stored.and_then(|user| user.body.default_tenant).or_else(|| principal.default_tenant.clone());
+        let tenant = inner.default_tenant(wanted.as_ref(), &memberships).await?;
+        Ok(MeResponse { user, tenant, memberships })
+    }
+
+    /// What a client needs to begin.
+    ///
+    /// # Errors
+    /// As [`Identity::me`].
+    pub async fn bootstrap_state(&self, principal: &Principal) -> Result<BootstrapState> {
+        let me = self.me(principal).await?;
+        let system = self.inner.tenant(&TenantId::new(super::bootstrap::SYSTEM)?).await?;
+        Ok(BootstrapState { me, envs: engines_core::Env::ALL, bootstrapped: system.is_some() })
+    }
+}
+
+impl NewAccount {
+    /// Adds it to a batch, which fails when the address is in use by then.
+    pub(super) fn put(self, batch: Batch) -> Result<Batch> {
+        let entry = EmailBody { user_id: self.user.user_id.clone() };
+        let batch = records::put(batch, EMAIL, self.address, &[], &entry, Expect::Absent)?;
+        records::put(batch, USER, records::user_id(&self.user.user_id)?, &[], &self.user, Expect::Absent)
+    }
+}
+
+impl Inner {
+    /// Checks what a new account is to be, and hashes its password.
+    pub(super) async fn new_account(
+        &self,
+        operation: &'static str,
+        email: &str,
+        password: &Password,
+        display_name: Option<String>,
+    ) -> Result<NewAccount> {
+        let email = Address::parse(email)?;
+        let display_name = display_name.map(|name| name_of(operation, "display_name", &name)).transpose()?;
+        password.accept(&[email.as_str(), display_name.as_deref().unwrap_or_default()])?;
+        let address = self.address_id(&self.address_key(email.as_str()))?;
+        // Known before the hash is computed; the batch asks again.
+        if self.records.get::<EmailBody>(&EMAIL, &address).await?.is_some() {
+            return Err(in_use(operation));
+        }
+        let hash = self.hasher.hash(password.clone()).await?;
+        let user = UserBody {
+            user_id: UserId::new(self.guard.ids().ulid(self.now()).to_string())?,
+            email: Some(email.as_str().to_owned()),
+            display_name,
+            password: Some(hash),
+            disabled: false,
+            default_tenant: None,
+        };
+        Ok(NewAccount { user, address })
+    }
+
+    /// What an address is found by; what is none is found by nothing, and costs the same.
+    pub(super) fn address_key(&self, email: &str) -> String {
+        match Address::parse(email) {
+            Ok(address) => self.index.of("email", address.as_str()),
+            Err(_) => self.index.of("malformed", &email.chars().take(Address::MAX_BYTES).collect::<String>()),
+        }
+    }
+
+    fn address_id(&self, key: &str) -> Result<DocId> {
+        DocId::new(key)
+    }
+
+    pub(super) async fn user(&self, user: &UserId) -> Result<Option<Stored<UserBody>>> {
+        self.records.get(&USER, &records::user_id(user)?).await
+    }
+
+    pub(super) async fn user_by_address(&self, key: &str) -> Result<Option<Stored<UserBody>>> {
+        let entry = self.records.get::<EmailBody>(&EMAIL, &self.address_id(key)?).await?;
+        // One read more or less would tell whether there is an account: a user nobody has is looked for instead.
+        let user = entry.map_or_else(|| UserId::new("nobody"), |entry| Ok(entry.body.user_id))?;
+        self.user(&user).await
+    }
+
+    pub(super) fn user_view(&self, user: &Stored<UserBody>) -> UserView {
+        UserView {
+            user_id: user.body.user_id.clone(),
+            email: user.body.email.clone(),
+            display_name: user.body.display_name.clone(),
+            actor_type: ActorType::Human,
+            created_at: Some(user.created_at),
+        }
+    }
+
+    /// Keeps a hash that costs what the settings ask for now. If the user was changed in the meantime, the next login does it.
+    async fn rehash(&self, user: &Stored<UserBody>, password: Password) -> Result<()> {
+        let body = UserBody { password: Some(self.hasher.hash(password).await?), ..user.body.clone() };
+        let batch = Batch::spanning(self.now());
+        let batch = records::put(batch, USER, user.id.clone(), &[], &body, Expect::Version(user.version))?;
+        match self.records.commit(self.records.system(), batch).await {
+            Ok(_) | Err(CommitError::Precondition { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A name: 1 to 200 characters, none of them a control character, without blanks around it.
+pub(crate) fn name_of(operation: &'static str, field: &str, name: &str) -> Result<String> {
+    let name = name.trim();
+    let fits = (1..=MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if fits { Ok(name.to_owned()) } else { Err(Error::body(operation, field, "a name has 1 to 200 characters")) }
+}
+
+/// What a failed batch with a new account in it means.
+pub(super) fn taken(operation: &'static str, error: CommitError) -> Error {
+    match error {
+        CommitError::Precondition { failed: Failed::Document { ref kind, .. }, .. } if *kind == EMAIL => {
+            in_use(operation)
+        }
+        other => other.into(),
+    }
+}
+
+fn in_use(operation: &'static str) -> Error {
+    Error::new(Code::AlreadyExists, operation, "this e-mail address has an account; log in instead")
+}

@@ -1,0 +1,124 @@
+//! What the documents hold. No secret is in them, only hashes of secrets; an e-mail address only in its user's.
+
+use std::fmt;
+
+use engines_core::{ActorType, Bound, Role, TenantId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use super::opaque::Hashed;
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct UserBody {
+    pub(crate) user_id: UserId,
+    pub(crate) email: Option<String>,
+    pub(crate) display_name: Option<String>,
+    /// The hash, as a PHC string.
+    pub(crate) password: Option<String>,
+    #[serde(default)]
+    pub(crate) disabled: bool,
+    pub(crate) default_tenant: Option<TenantId>,
+}
+
+impl fmt::Debug for UserBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserBody").field("user_id", &self.user_id).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct EmailBody {
+    pub(crate) user_id: UserId,
+}
+
+/// One login and all refresh tokens that came of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SessionBody {
+    pub(crate) user_id: UserId,
+    /// Of what all tokens of the session have in common.
+    pub(crate) family: Hashed,
+    /// Of the one token that is good.
+    pub(crate) current: Hashed,
+    pub(crate) last_used_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) user_agent: Option<String>,
+}
+
+/// Whether a tenant is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TenantStatus {
+    /// It is.
+    Active,
+    /// Closed by one of its owners.
+    Disabled,
+    /// Closed by the control plane.
+    Suspended,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TenantBody {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) name: String,
+    pub(crate) status: TenantStatus,
+    /// How many members are owners. Written in one batch with the membership that changes it, expecting the version that was read: so two
+    /// owners who go at the same time cannot both.
+    pub(crate) owners: u32,
+}
+
+/// A membership. One that has ended stays, so that a credential which still claims it is refused.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct MemberBody {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) user_id: UserId,
+    pub(crate) role: Role,
+    #[serde(default)]
+    pub(crate) removed: bool,
+    pub(crate) since: Timestamp,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct InviteBody {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) role: Role,
+    pub(crate) hash: Hashed,
+    /// The keyed hash of the only address that may accept it.
+    pub(crate) email: Option<String>,
+    pub(crate) invited_by: UserId,
+    pub(crate) expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ApiKeyBody {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) actor_type: ActorType,
+    pub(crate) hash: Hashed,
+    /// The secret before the last rotation, and until when it is good too.
+    pub(crate) previous: Option<(Hashed, Timestamp)>,
+    pub(crate) created_by: UserId,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct ApiKeyUseBody {
+    pub(crate) last_used_at: Timestamp,
+}
+
+/// A ticket stands for the credential it was made with: what ends that ends what was opened with the ticket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TicketBody {
+    pub(crate) hash: Hashed,
+    pub(crate) bound: Bound,
+    pub(crate) path: String,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) user_id: UserId,
+    pub(crate) actor_type: ActorType,
+    pub(crate) role: Role,
+    pub(crate) issuer: Arc<str>,
+    pub(crate) credential_id: Option<Arc<str>>,
+    pub(crate) session: Option<Arc<str>>,
+    /// When the credential ends.
+    pub(crate) until: Option<Timestamp>,
+}

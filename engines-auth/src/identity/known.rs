@@ -1,0 +1,100 @@
+//! The facts the door goes by, each read through a short-lived cache.
+
+use std::sync::Arc;
+
+use engines_core::{Clock, DocId, Result, Role, TenantId, UserId};
+use ulid::Ulid;
+
+use super::{
+    bodies::{ApiKeyBody, MemberBody, SessionBody, TenantBody, TenantStatus, UserBody},
+    facts::Facts,
+    records::{self, API_KEY, MEMBER, Records, SESSION, TENANT, USER},
+    settings::IdentitySettings,
+};
+
+/// What the store knows of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Unknown,
+    Good,
+    Disabled,
+}
+
+/// What the store knows of a membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Membership {
+    Unknown,
+    Removed,
+    Role(Role),
+}
+
+/// The caches.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) users: Facts<UserId, Standing>,
+    pub(crate) tenants: Facts<TenantId, Standing>,
+    pub(crate) members: Facts<(TenantId, UserId), Membership>,
+    /// Whose session it is; none when it is over.
+    pub(crate) sessions: Facts<Ulid, Option<UserId>>,
+    pub(crate) api_keys: Facts<Ulid, Option<Arc<ApiKeyBody>>>,
+}
+
+impl Known {
+    pub(crate) fn new(settings: &IdentitySettings, clock: &Arc<dyn Clock>) -> Self {
+        let (room, ttl) = (settings.facts, settings.facts_ttl());
+        Self {
+            users: Facts::new(room, ttl, Arc::clone(clock)),
+            tenants: Facts::new(room, ttl, Arc::clone(clock)),
+            members: Facts::new(room, ttl, Arc::clone(clock)),
+            sessions: Facts::new(room, ttl, Arc::clone(clock)),
+            api_keys: Facts::new(room, ttl, Arc::clone(clock)),
+        }
+    }
+
+    pub(crate) async fn user(&self, records: &Records, user: &UserId) -> Result<Standing> {
+        let read = || async {
+            let found = records.get::<UserBody>(&USER, &records::user_id(user)?).await?;
+            Ok(found
+                .map_or(Standing::Unknown, |user| if user.body.disabled { Standing::Disabled } else { Standing::Good }))
+        };
+        self.users.get(user, read).await
+    }
+
+    pub(crate) async fn tenant(&self, records: &Records, tenant: &TenantId) -> Result<Standing> {
+        let read = || async {
+            let found = records.get::<TenantBody>(&TENANT, &records::tenant_id(tenant)?).await?;
+            Ok(found.map_or(Standing::Unknown, |tenant| match tenant.body.status {
+                TenantStatus::Active => Standing::Good,
+                TenantStatus::Disabled | TenantStatus::Suspended => Standing::Disabled,
+            }))
+        };
+        self.tenants.get(tenant, read).await
+    }
+
+    pub(crate) async fn member(&self, records: &Records, tenant: &TenantId, user: &UserId) -> Result<Membership> {
+        let read = || async {
+            let found = records.get::<MemberBody>(&MEMBER, &records::member_id(tenant, user)?).await?;
+            Ok(found.map_or(Membership::Unknown, |member| match member.body {
+                MemberBody { removed: true, .. } => Membership::Removed,
+                MemberBody { role, .. } => Membership::Role(role),
+            }))
+        };
+        self.members.get(&(tenant.clone(), user.clone()), read).await
+    }
+
+    pub(crate) async fn session(&self, records: &Records, session: Ulid) -> Result<Option<UserId>> {
+        let read = || async {
+            let found = records.get::<SessionBody>(&SESSION, &DocId::from(session)).await?;
+            Ok(found.map(|session| session.body.user_id))
+        };
+        self.sessions.get(&session, read).await
+    }
+
+    pub(crate) async fn api_key(&self, records: &Records, key: Ulid) -> Result<Option<Arc<ApiKeyBody>>> {
+        let read = || async {
+            let found = records.get::<ApiKeyBody>(&API_KEY, &DocId::from(key)).await?;
+            Ok(found.map(|key| Arc::new(key.body)))
+        };
+        self.api_keys.get(&key, read).await
+    }
+}

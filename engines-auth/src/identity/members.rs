@@ -1,0 +1,153 @@
+//! A tenant's members.
+
+use engines_core::{
+    Action, Batch, Code, Error, RequestContext, Result, Role, TenantId, UserId,
+    nexus::{Page, Paged, Query},
+};
+
+use super::{
+    bodies::MemberBody,
+    records::{self, MEMBER},
+    service::{Identity, Inner},
+    wire::{MemberRequest, MemberView, RoleRequest},
+};
+
+const MANAGE: &str = "members.manage";
+
+impl Identity {
+    /// A tenant's members, by user id.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for another tenant; `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID`.
+    pub async fn list_members(
+        &self,
+        context: &RequestContext,
+        tenant: &TenantId,
+        page: Page,
+    ) -> Result<Paged<MemberView>> {
+        let inner = &*self.inner;
+        let _permit = inner.admit(context, tenant, Action::MembersList, "members").await?;
+        let query = Query::kind(MEMBER).tag(records::tenant_tag(tenant));
+        let found = inner.records.page::<MemberBody>(&query, page).await?;
+        let mut items = Vec::with_capacity(found.items.len());
+        for member in found.items {
+            items.push(inner.member_view(member.body).await?);
+        }
+        Ok(Paged { items, next: found.next })
+    }
+
+    /// Adds a user who has an account, by id or by address; by id also one whom others look after, whose claims then count for nothing
+    /// in this tenant. Whoever has no account yet is invited.
+    ///
+    /// # Errors
+    /// `ALREADY_EXISTS` for a member; `NOT_FOUND` for an address without an account; `BODY_INVALID` when not exactly one of the two is given;
+    /// `ROLE_INSUFFICIENT` below admin, and for anybody but an owner who makes owners.
+    pub async fn add_member(
+        &self,
+        context: &RequestContext,
+        tenant: &TenantId,
+        request: MemberRequest,
+    ) -> Result<MemberView> {
+        let inner = &*self.inner;
+        let permit = inner.admit(context, tenant, Action::MembersManage, "members").await?;
+        let user = match (request.user_id, request.email) {
+            (Some(user), None) => user,
+            (None, Some(email)) => {
+                let found = inner.user_by_address(&inner.address_key(email.expose())).await?;
+                let missing =
+                    || Error::new(Code::NotFound, MANAGE, "nobody has an account with this address; send an invite");
+                found.ok_or_else(missing)?.body.user_id
+            }
+            _ => return Err(Error::body(MANAGE, "user_id", "give either user_id or email")),
+        };
+        let (now, role) = (inner.now(), request.role);
+        inner.owners_manage_owners(context, None, role)?;
+        let batch = Batch::spanning(now).audit(permit.audit(&inner.guard, context, resource(&user)));
+        let change = |live: Option<&MemberBody>| match live {
+            Some(_) => Err(Error::new(Code::AlreadyExists, MANAGE, "this user is a member already; change the role")),
+            None => {
+                let (tenant_id, user_id) = (tenant.clone(), user.clone());
+                Ok(Some(MemberBody { tenant_id, user_id, role, removed: false, since: now }))
+            }
+        };
+        let made = inner.set_member(context.scope(), tenant, &user, batch, change).await?;
+        inner.member_view(made.ok_or_else(missing)?).await
+    }
+
+    /// Changes a member's role. It counts at once here, within 5 s on other nodes, and closes the member's open streams.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for who is no member; `OP_INVALID` for the last owner; `ROLE_INSUFFICIENT` below admin, and for anybody but an
+    /// owner who makes or unmakes owners.
+    pub async fn change_role(
+        &self,
+        context: &RequestContext,
+        tenant: &TenantId,
+        user: &UserId,
+        request: RoleRequest,
+    ) -> Result<MemberView> {
+        let made = self.alter(context, tenant, user, |live| MemberBody { role: request.role, ..live.clone() }).await?;
+        self.inner.member_view(made).await
+    }
+
+    /// Removes a member. It counts as [`Identity::change_role`] does.
+    ///
+    /// # Errors
+    /// As [`Identity::change_role`].
+    pub async fn remove_member(&self, context: &RequestContext, tenant: &TenantId, user: &UserId) -> Result<()> {
+        self.alter(context, tenant, user, |live| MemberBody { removed: true, ..live.clone() }).await.map(|_| ())
+    }
+
+    async fn alter(
+        &self,
+        context: &RequestContext,
+        tenant: &TenantId,
+        user: &UserId,
+        next: impl Fn(&MemberBody) -> MemberBody,
+    ) -> Result<MemberBody> {
+        let inner = &*self.inner;
+        let permit = inner.admit(context, tenant, Action::MembersManage, &resource(user)).await?;
+        let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, resource(user)));
+        let change = |live: Option<&MemberBody>| {
+            let live = live.ok_or_else(missing)?;
+            let next = next(live);
+            inner.owners_manage_owners(context, Some(live.role), next.role)?;
+            Ok(Some(next))
+        };
+        let made = inner.set_member(context.scope(), tenant, user, batch, change).await?;
+        made.ok_or_else(missing)
+    }
+}
+
+impl Inner {
+    /// Owners alone make, change and remove owners.
+    pub(super) fn owners_manage_owners(&self, context: &RequestContext, was: Option<Role>, will: Role) -> Result<()> {
+        let touches = was == Some(Role::Owner) || will == Role::Owner;
+        if touches && context.role() != Role::Owner {
+            let error = Error::new(Code::RoleInsufficient, MANAGE, "only owners manage owners");
+            return Err(self.decided(error.with_member("action", MANAGE).with_member("least_role", "owner")));
+        }
+        Ok(())
+    }
+
+    async fn member_view(&self, member: MemberBody) -> Result<MemberView> {
+        let user = self.user(&member.user_id).await?.map(|user| user.body);
+        let (display_name, email) = user.map_or((None, None), |user| (user.display_name, user.email));
+        Ok(MemberView {
+            tenant_id: member.tenant_id,
+            user_id: member.user_id,
+            role: member.role,
+            display_name,
+            email,
+            since: member.since,
+        })
+    }
+}
+
+fn resource(user: &UserId) -> String {
+    format!("members/{}", records::user_key(user))
+}
+
+fn missing() -> Error {
+    Error::not_found(MANAGE, "member")
+}

@@ -1,0 +1,98 @@
+//! The one place where a membership changes, so that the last owner stays.
+
+use engines_core::{
+    Batch, Code, Error, Result, Role, Scope, TenantId, UserId,
+    nexus::{CommitError, Expect, Failed},
+};
+
+use super::{
+    bodies::{MemberBody, TenantBody, TenantStatus},
+    records::{self, MEMBER, TENANT},
+    revocation::Revocation,
+    service::Inner,
+    tenants::{TRIES, contended, put_member},
+};
+
+const CHANGE: &str = "members.manage";
+
+impl Inner {
+    /// Changes a user's membership of a tenant in one batch with everything `batch` holds, and again if it met another change.
+    ///
+    /// `change` says what it is to be, from what it is; none leaves it. A tenant that is kept elsewhere gets a document with its first
+    /// change, because owners must be counted somewhere.
+    ///
+    /// # Errors
+    /// `OP_INVALID` for the last owner, and those of `change`, as [`CommitError::Refused`]; a failed precondition of `batch` itself.
+    pub(super) async fn set_member(
+        &self,
+        scope: &Scope,
+        tenant: &TenantId,
+        user: &UserId,
+        batch: Batch,
+        change: impl Fn(Option<&MemberBody>) -> Result<Option<MemberBody>>,
+    ) -> Result<Option<MemberBody>, CommitError> {
+        let refused = CommitError::Refused;
+        for _ in 0..TRIES {
+            let home = self.tenant(tenant).await.map_err(refused)?;
+            let id = records::member_id(tenant, user).map_err(refused)?;
+            let member = self.records.get::<MemberBody>(&MEMBER, &id).await.map_err(refused)?;
+            let live = member.as_ref().map(|member| &member.body).filter(|member| !member.removed);
+            let Some(next) = change(live).map_err(refused)? else { return Ok(None) };
+            let was = live.is_some_and(|member| member.role == Role::Owner);
+            let will = !next.removed && next.role == Role::Owner;
+            let owners = home.as_ref().map_or(0, |home| home.body.owners);
+            if was && !will && owners <= 1 {
+                let detail = "the last owner stays; make somebody else an owner first";
+                return Err(refused(Error::new(Code::OpInvalid, CHANGE, detail)));
+            }
+            let expect = |version: Option<u64>| version.map_or(Expect::Absent, Expect::Version);
+            let version = member.as_ref().map(|member| member.version);
+            let mut writes = put_member(batch.clone(), &next, expect(version)).map_err(refused)?;
+            if was != will || home.is_none() {
+                let version = home.as_ref().map(|home| home.version);
+                let mut body = home.map_or_else(|| adopted(tenant), |home| home.body);
+                body.owners = (owners + u32::from(will)).saturating_sub(u32::from(was));
+                let id = records::tenant_id(tenant).map_err(refused)?;
+                writes = records::put(writes, TENANT, id, &[], &body, expect(version)).map_err(refused)?;
+            }
+            match self.records.commit(scope, writes).await {
+                Ok(_) => {
+                    self.known.tenants.forget(tenant);
+                    self.revoked(Revocation::Member(tenant.clone(), user.clone()));
+                    return Ok(Some(next));
+                }
+                Err(CommitError::Precondition { failed: Failed::Document { kind, .. }, .. })
+                    if kind == MEMBER || kind == TENANT => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused(contended(CHANGE)))
+    }
+
+    /// Makes a user a member with at least this role, in one batch with everything `batch` holds. Nothing is written for who is one already.
+    pub(super) async fn join(
+        &self,
+        scope: &Scope,
+        tenant: &TenantId,
+        user: &UserId,
+        role: Role,
+        batch: Batch,
+    ) -> Result<Option<MemberBody>, CommitError> {
+        let now = batch.at();
+        let change = |live: Option<&MemberBody>| {
+            let fresh =
+                |since| MemberBody { tenant_id: tenant.clone(), user_id: user.clone(), role, removed: false, since };
+            Ok(match live {
+                Some(member) if member.role >= role => None,
+                Some(member) => Some(fresh(member.since)),
+                None => Some(fresh(now)),
+            })
+        };
+        self.set_member(scope, tenant, user, batch, change).await
+    }
+}
+
+/// A tenant that was kept elsewhere until now.
+fn adopted(tenant: &TenantId) -> TenantBody {
+    TenantBody { tenant_id: tenant.clone(), name: tenant.to_string(), status: TenantStatus::Active, owners: 0 }
+}

@@ -1,0 +1,48 @@
+//! Identity: users, tenants, memberships, sessions and invites, on the store contract alone.
+//!
+//! [`Identity`] is the service; its methods follow the routes of the wire contract's section 2, its requests and responses have the
+//! wire's field names. It is the [`Directory`](crate::Directory) of the door, and tells of [`Revocation`]s. [`RejectionLog`] writes refused
+//! attempts into the audit log.
+
+mod accounts;
+mod bodies;
+mod bootstrap;
+mod directory;
+mod email;
+mod facts;
+mod invites;
+mod known;
+mod members;
+mod membership;
+pub(crate) mod opaque;
+pub(crate) mod records;
+mod rejection_log;
+mod revocation;
+mod service;
+mod sessions;
+mod settings;
+mod sweep;
+mod system_key;
+mod tenants;
+mod throttle;
+mod wire;
+
+pub(crate) use self::{
+    accounts::name_of,
+    bodies::{ApiKeyBody, ApiKeyUseBody, TicketBody},
+};
+pub use self::{
+    bodies::TenantStatus,
+    bootstrap::{NORTHSTAR, SYSTEM},
+    rejection_log::{RejectionLog, RejectionSettings, RejectionWriter},
+    revocation::{Revocation, RevocationFeed, Revocations},
+    service::{Identity, IdentityBuilder},
+    settings::{IdentitySettings, Signup},
+    system_key::SystemKey,
+    throttle::Rate,
+    wire::{
+        AcceptRequest, BootstrapRequest, BootstrapResponse, BootstrapState, Caller, InviteRequest, InviteResponse,
+        InviteView, LoginRequest, MeResponse, MemberRequest, MemberView, MembershipView, RefreshRequest, RoleRequest,
+        SessionView, SignupRequest, TenantRequest, TenantView, TokenResponse, UserView,
+    },
+};

@@ -1,0 +1,145 @@
+//! Where identity stays: documents of the control plane, each read and written here and nowhere else.
+//!
+//! All of them live in [`Scope::system`], because a credential must be found before anybody knows its tenant, and because a person belongs to
+//! none. What is a tenant's names its tenant, and every read of it compares that. Audit records go to the scope in which was acted, in the same
+//! batch, which is therefore [`Batch::spanning`].
+
+use std::sync::Arc;
+
+use engines_core::{
+    Batch, DocId, Result, Scope, Store, TenantId, Timestamp, UserId,
+    nexus::{CommitError, Document, Expect, Kind, NewDocument, Page, Paged, Query, Receipt},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+
+pub(crate) const USER: Kind = Kind::known("identity_user");
+/// From the keyed hash of an e-mail address to its user.
+pub(crate) const EMAIL: Kind = Kind::known("identity_email");
+pub(crate) const SESSION: Kind = Kind::known("identity_session");
+pub(crate) const TENANT: Kind = Kind::known("identity_tenant");
+pub(crate) const MEMBER: Kind = Kind::known("identity_member");
+pub(crate) const INVITE: Kind = Kind::known("identity_invite");
+pub(crate) const API_KEY: Kind = Kind::known("identity_api_key");
+/// When an API key was last used; beside the key, so that using it and changing it do not meet.
+pub(crate) const API_KEY_USE: Kind = Kind::known("identity_api_key_use");
+pub(crate) const TICKET: Kind = Kind::known("identity_ticket");
+
+/// A stored body with what the store says about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored<T> {
+    pub(crate) body: T,
+    pub(crate) id: DocId,
+    pub(crate) version: u64,
+    pub(crate) created_at: Timestamp,
+}
+
+impl<T: DeserializeOwned> Stored<T> {
+    fn read(document: &Document) -> Result<Self> {
+        Ok(Self {
+            body: document.decode()?,
+            id: document.id.clone(),
+            version: document.version,
+            created_at: document.created_at,
+        })
+    }
+}
+
+/// The documents.
+#[derive(Debug, Clone)]
+pub(crate) struct Records {
+    store: Arc<dyn Store>,
+    system: Scope,
+}
+
+impl Records {
+    /// Pages are read this many at a time.
+    const PAGE: usize = 200;
+
+    pub(crate) fn new(store: Arc<dyn Store>) -> Result<Self> {
+        Ok(Self { store, system: Scope::system()? })
+    }
+
+    /// Where the control plane's own audit records go.
+    pub(crate) fn system(&self) -> &Scope {
+        &self.system
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, kind: &Kind, id: &DocId) -> Result<Option<Stored<T>>> {
+        let found = self.store.get(&self.system, kind, id).await?;
+        found.as_ref().map(Stored::read).transpose()
+    }
+
+    pub(crate) async fn page<T: DeserializeOwned>(&self, query: &Query, page: Page) -> Result<Paged<Stored<T>>> {
+        let found = self.store.query(&self.system, query, page).await?;
+        let items = found.items.iter().map(Stored::read).collect::<Result<_>>()?;
+        Ok(Paged { items, next: found.next })
+    }
+
+    /// All that `query` finds, up to `most`.
+    pub(crate) async fn all<T: DeserializeOwned>(&self, query: &Query, most: usize) -> Result<Vec<Stored<T>>> {
+        let mut found = Vec::new();
+        let mut page = Page::first(most.min(Self::PAGE));
+        loop {
+            let next: Paged<Stored<T>> = self.page(query, page).await?;
+            found.extend(next.items);
+            match next.next {
+                Some(token) if found.len() < most => page = Page::after((most - found.len()).min(Self::PAGE), token),
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    /// Commits a batch whose audit records go to `scope`.
+    pub(crate) async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
+        self.store.commit(scope, batch).await
+    }
+}
+
+/// Adds a document of the control plane to `batch`.
+pub(crate) fn put(
+    batch: Batch,
+    kind: Kind,
+    id: impl Into<DocId>,
+    tags: &[String],
+    body: &impl Serialize,
+    expect: Expect,
+) -> Result<Batch> {
+    let mut document = NewDocument::new(kind, id, body)?;
+    document.tags = tags.to_vec();
+    Ok(batch.put_system(document, expect))
+}
+
+/// A user's id as part of a document's: as it is, where it is short and plain as ours are; else its hash, because the ids of other
+/// issuers may be e-mail addresses.
+pub(crate) fn user_key(user: &UserId) -> String {
+    let text = user.as_str();
+    let plain = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    if plain {
+        return format!("u.{text}");
+    }
+    let digest = Sha256::digest(text.as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("h.{hex}")
+}
+
+pub(crate) fn user_id(user: &UserId) -> Result<DocId> {
+    DocId::new(user_key(user))
+}
+
+pub(crate) fn tenant_id(tenant: &TenantId) -> Result<DocId> {
+    DocId::new(tenant.as_str())
+}
+
+/// A tenant's id holds no colon, so no two pairs have one id.
+pub(crate) fn member_id(tenant: &TenantId, user: &UserId) -> Result<DocId> {
+    DocId::new(format!("{tenant}:{}", user_key(user)))
+}
+
+pub(crate) fn user_tag(user: &UserId) -> String {
+    format!("user:{}", user_key(user))
+}
+
+pub(crate) fn tenant_tag(tenant: &TenantId) -> String {
+    format!("tenant:{tenant}")
+}

@@ -1,0 +1,212 @@
+//! The service, put together.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use engines_core::{
+    Action, Actor, ActorType, Code, Error, Guard, RequestContext, Result, Store, TenantId, Timestamp, Trace, UserId,
+    audit::{AuditEntry, Outcome},
+    gate::Permit,
+};
+use quick_cache::sync::Cache;
+use ulid::Ulid;
+
+use super::{
+    email::Index, known::Known, records::Records, revocation::Revocations, settings::IdentitySettings,
+    system_key::SystemKey, throttle::Throttle, wire::Caller,
+};
+use crate::{
+    api_key::ApiKeys,
+    jwt::TokenIssuer,
+    password::PasswordHasher,
+    rejection::{Rejected, Rejections},
+    secret::SigningSecret,
+    ticket::Tickets,
+};
+
+/// API keys of which the last use is remembered.
+const LAST_USES: usize = 16_384;
+
+/// Users, tenants, memberships, sessions, invites: who is asking, on any store. Cheap to clone.
+///
+/// It is also the [`Directory`](crate::Directory) the door asks. Its methods follow the routes of the wire contract's section 2. See
+/// `docs/identity.md` for how it fits together.
+#[derive(Clone)]
+pub struct Identity {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) records: Records,
+    pub(crate) guard: Guard,
+    pub(crate) tokens: TokenIssuer,
+    pub(crate) settings: IdentitySettings,
+    pub(crate) hasher: PasswordHasher,
+    pub(crate) index: Index,
+    pub(crate) system_key: Option<SystemKey>,
+    pub(crate) throttle: Throttle,
+    pub(crate) known: Known,
+    pub(crate) last_uses: Cache<Ulid, Timestamp>,
+    pub(crate) revocations: Revocations,
+    pub(crate) rejections: Option<Arc<dyn Rejections>>,
+}
+
+/// Puts an [`Identity`] together.
+pub struct IdentityBuilder {
+    store: Arc<dyn Store>,
+    guard: Guard,
+    tokens: TokenIssuer,
+    index: Index,
+    settings: IdentitySettings,
+    system_key: Option<SystemKey>,
+    rejections: Option<Arc<dyn Rejections>>,
+}
+
+impl IdentityBuilder {
+    /// With these settings.
+    #[must_use]
+    pub fn settings(self, settings: IdentitySettings) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// Opens the bootstrap to whoever has this key; without one it is closed.
+    #[must_use]
+    pub fn system_key(self, key: SystemKey) -> Self {
+        Self { system_key: Some(key), ..self }
+    }
+
+    /// Has `rejections` told of every refused login, refresh, invite and bootstrap.
+    #[must_use]
+    pub fn rejections(self, rejections: impl Rejections + 'static) -> Self {
+        Self { rejections: Some(Arc::new(rejections)), ..self }
+    }
+
+    /// The service. Computes one password hash.
+    ///
+    /// # Errors
+    /// When the settings are out of their limits.
+    pub fn build(self) -> Result<Identity> {
+        let settings = self.settings.checked()?;
+        let inner = Inner {
+            records: Records::new(self.store)?,
+            hasher: PasswordHasher::new(&settings.password, self.guard.ids().clone())?,
+            known: Known::new(&settings, self.guard.clock()),
+            revocations: Revocations::new(settings.revocation_queue),
+            guard: self.guard,
+            tokens: self.tokens,
+            index: self.index,
+            system_key: self.system_key,
+            throttle: Throttle::new(),
+            last_uses: Cache::new(LAST_USES),
+            rejections: self.rejections,
+            settings,
+        };
+        Ok(Identity { inner: Arc::new(inner) })
+    }
+}
+
+impl Identity {
+    /// Begins a service on `store`. `tokens` issues its access tokens. `secret` makes the index e-mail addresses are found by: it must stay
+    /// the same for as long as the store does, also when signing keys are rotated.
+    #[must_use]
+    pub fn builder(
+        store: Arc<dyn Store>,
+        guard: Guard,
+        tokens: TokenIssuer,
+        secret: &SigningSecret,
+    ) -> IdentityBuilder {
+        let index = Index::new(secret);
+        let settings = IdentitySettings::default();
+        IdentityBuilder { store, guard, tokens, index, settings, system_key: None, rejections: None }
+    }
+
+    /// API keys of tenants.
+    #[must_use]
+    pub fn api_keys(&self) -> ApiKeys {
+        ApiKeys::new(self.clone())
+    }
+
+    /// Tickets for streams.
+    #[must_use]
+    pub fn tickets(&self) -> Tickets {
+        Tickets::new(self.clone())
+    }
+}
+
+impl Inner {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.guard.clock().now()
+    }
+
+    /// A refusal by a rule, with its id.
+    pub(crate) fn refuse(&self, code: Code, operation: &'static str, detail: impl Into<Cow<'static, str>>) -> Error {
+        self.decided(Error::new(code, operation, detail))
+    }
+
+    pub(crate) fn decided(&self, error: Error) -> Error {
+        error.with_member("decision_id", self.guard.ids().ulid(self.now()).to_string())
+    }
+
+    /// Counts a try from this address.
+    pub(crate) fn count_address(&self, caller: &Caller<'_>) -> Result<()> {
+        let Some(address) = caller.address else { return Ok(()) };
+        let taken = self.throttle.take("address", address, self.settings.per_address, self.now());
+        taken.map_err(|error| self.decided(error))
+    }
+
+    /// Tells of a refused call, if it is a refusal.
+    pub(crate) fn note(&self, action: &'static str, error: &Error, who: Option<&str>, caller: &Caller<'_>) {
+        let Some(rejections) = &self.rejections else { return };
+        if let Some(attempt) = Rejected::of(action, error) {
+            rejections.rejected(&attempt.by(who).from(caller.address, Some(caller.trace)));
+        }
+    }
+
+    /// An audit record of what a user did who is in no tenant yet.
+    pub(crate) fn audit(
+        &self,
+        now: Timestamp,
+        action: &'static str,
+        resource: String,
+        user: &UserId,
+        trace: &Trace,
+    ) -> AuditEntry {
+        AuditEntry {
+            audit_id: self.guard.ids().ulid(now),
+            ts: now,
+            action: Cow::Borrowed(action),
+            resource,
+            outcome: Outcome::Done,
+            actor: Actor { id: user.clone(), kind: ActorType::Human },
+            request_id: Arc::clone(&trace.request_id),
+            trace_id: trace.trace_id,
+            span_id: trace.span_id,
+            reason: None,
+        }
+    }
+
+    /// Lets a call about `tenant` in, which must be the context's own.
+    pub(crate) async fn admit(
+        &self,
+        context: &RequestContext,
+        tenant: &TenantId,
+        action: Action,
+        resource: &str,
+    ) -> Result<Permit> {
+        if context.scope().tenant() != tenant {
+            return Err(Error::not_found(action.spec().name, "tenant"));
+        }
+        self.guard.admit(context, action, resource).await
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for IdentityBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdentityBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

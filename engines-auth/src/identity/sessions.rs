@@ -1,0 +1,237 @@
+//! Sessions: a login, and the refresh tokens that follow from it one after the other.
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use engines_core::{
+    Batch, Code, DocId, Error, Principal, Result, Timestamp, UserId,
+    context::Email,
+    nexus::{CommitError, Expect, Paged, Query},
+};
+use ulid::Ulid;
+use zeroize::Zeroizing;
+
+use super::{
+    bodies::{SessionBody, UserBody},
+    opaque::{Hashed, Opaque},
+    records::{self, SESSION, Stored},
+    revocation::Revocation,
+    service::{Identity, Inner},
+    wire::{Caller, RefreshRequest, SessionView, TokenResponse},
+};
+use crate::{
+    jwt::{TokenRequest, invalid},
+    secret::SecretText,
+};
+
+const REFRESH: &str = "sessions.refresh";
+
+/// Before the `.`: what all tokens of a session share, by which one that is no longer good is told from one that never was. After it:
+/// what changes with each use.
+const FAMILY: Opaque = Opaque("rt");
+
+/// Memberships named in an access token; the store knows the others.
+const IN_TOKEN: usize = 50;
+
+/// Bytes of a `User-Agent` that are kept.
+const MAX_USER_AGENT: usize = 256;
+
+impl Identity {
+    /// The next token response for a refresh token, which is then used up.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` for what is no refresh token, or whose session is over. One that was used before ends its session, because either the
+    /// one who used it or the one who uses it now has stolen it (RFC 9700 section 4.14.2); of two uses at the same time, one is the second.
+    /// `TOKEN_EXPIRED`; `RATE_LIMITED`.
+    pub async fn refresh(&self, request: RefreshRequest, caller: Caller<'_>) -> Result<TokenResponse> {
+        let answer = self.try_refresh(request.refresh_token.expose(), &caller).await;
+        answer.inspect_err(|error| self.inner.note(REFRESH, error, None, &caller))
+    }
+
+    async fn try_refresh(&self, token: &str, caller: &Caller<'_>) -> Result<TokenResponse> {
+        let inner = &*self.inner;
+        inner.count_address(caller)?;
+        let unknown = || invalid("not a refresh token that is good here; log in again");
+        let (family, _) = token.split_once('.').ok_or_else(unknown)?;
+        let id = DocId::from(FAMILY.id(family).ok_or_else(unknown)?);
+        let session = inner.records.get::<SessionBody>(&SESSION, &id).await?.ok_or_else(unknown)?;
+        if !session.body.family.fits(family) {
+            return Err(unknown());
+        }
+        if !session.body.current.fits(token) {
+            return Err(inner.reused(&session, caller).await?);
+        }
+        let now = inner.now();
+        if now >= session.body.expires_at {
+            return Err(Error::new(Code::TokenExpired, REFRESH, "the session has ended; log in again"));
+        }
+        let user = inner.user(&session.body.user_id).await?.filter(|user| !user.body.disabled).ok_or_else(unknown)?;
+        let (refresh_token, current) = inner.next_token(family);
+        let ends = session.created_at.plus(Duration::from_secs(inner.settings.session_max_s));
+        let body = SessionBody {
+            current,
+            last_used_at: now,
+            expires_at: ends.min(now.plus(Duration::from_secs(inner.settings.session_idle_s))),
+            ..session.body.clone()
+        };
+        // Everything else first: a token is only used up when there is an answer with the next one.
+        let response = inner.token_response(&user, session.id.as_str(), refresh_token).await?;
+        let tags = [records::user_tag(&session.body.user_id)];
+        let expect = Expect::Version(session.version);
+        let batch = records::put(Batch::spanning(now), SESSION, id.clone(), &tags, &body, expect)?;
+        match inner.records.commit(inner.records.system(), batch).await {
+            Ok(_) => Ok(response),
+            Err(CommitError::Precondition { .. }) => match inner.records.get::<SessionBody>(&SESSION, &id).await? {
+                Some(session) => Err(inner.reused(&session, caller).await?),
+                None => Err(unknown()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends the session the credential belongs to. A credential without one (a token minted elsewhere, an API key) has nothing to end.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn logout(&self, principal: &Principal) -> Result<()> {
+        match &principal.session {
+            Some(session) => match self.revoke_session(principal, session).await {
+                Err(error) if error.code() == Code::NotFound => Ok(()),
+                answer => answer,
+            },
+            None => Ok(()),
+        }
+    }
+
+    /// One's own sessions, the newest first.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn sessions(&self, principal: &Principal) -> Result<Paged<SessionView>> {
+        let now = self.inner.now();
+        let mut found = self.inner.sessions_of(&principal.actor.id).await?;
+        found.retain(|session| session.body.expires_at > now);
+        found.reverse();
+        let view = |session: Stored<SessionBody>| SessionView {
+            current: principal.session.as_deref() == Some(session.id.as_str()),
+            session_id: session.id.to_string(),
+            created_at: session.created_at,
+            last_used_at: session.body.last_used_at,
+            expires_at: session.body.expires_at,
+            user_agent: session.body.user_agent,
+        };
+        Ok(Paged { items: found.into_iter().map(view).collect(), next: None })
+    }
+
+    /// Ends one of one's own sessions: its refresh token at once, its access tokens too.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for what is not one's own; failures of the store.
+    pub async fn revoke_session(&self, principal: &Principal, session: &str) -> Result<()> {
+        let inner = &*self.inner;
+        let missing = || Error::new(Code::NotFound, "sessions.revoke", "there is no such session of yours");
+        let id = DocId::from(Ulid::from_string(session).map_err(|_| missing())?);
+        let found = inner.records.get::<SessionBody>(&SESSION, &id).await?;
+        let found = found.filter(|found| found.body.user_id == principal.actor.id).ok_or_else(missing)?;
+        inner.end_session(&found).await
+    }
+}
+
+impl Inner {
+    /// Begins a session and answers with its tokens.
+    pub(super) async fn log_in(&self, user: &UserId, caller: &Caller<'_>) -> Result<TokenResponse> {
+        let now = self.now();
+        let user = self.user(user).await?.ok_or_else(|| invalid("the account is gone"))?;
+        let id = self.guard.ids().ulid(now);
+        let (family, _) = FAMILY.mint(id, self.guard.ids());
+        let (refresh_token, current) = self.next_token(family.expose());
+        let body = SessionBody {
+            user_id: user.body.user_id.clone(),
+            family: Hashed::of(family.expose()),
+            current,
+            last_used_at: now,
+            expires_at: now.plus(Duration::from_secs(self.settings.session_idle_s.min(self.settings.session_max_s))),
+            user_agent: caller.user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect()),
+        };
+        let tags = [records::user_tag(&user.body.user_id)];
+        let mut batch = records::put(Batch::spanning(now), SESSION, id, &tags, &body, Expect::Absent)?;
+        let dropped = self.superfluous(&user.body.user_id, now).await?;
+        for session in &dropped {
+            batch = batch.delete_system(SESSION, session.id.clone(), Expect::Any);
+        }
+        let response = self.token_response(&user, &id.to_string(), refresh_token).await?;
+        let resource = format!("sessions/{id}");
+        batch = batch.audit(self.audit(now, "accounts.login", resource, &user.body.user_id, caller.trace));
+        self.records.commit(self.records.system(), batch).await?;
+        for session in dropped {
+            self.revoked(Revocation::Session(session.id.to_string()));
+        }
+        Ok(response)
+    }
+
+    /// Sessions that have ended, and those used longest ago where a user has as many as are allowed.
+    async fn superfluous(&self, user: &UserId, now: Timestamp) -> Result<Vec<Stored<SessionBody>>> {
+        let (mut ended, mut live): (Vec<_>, Vec<_>) =
+            self.sessions_of(user).await?.into_iter().partition(|session| session.body.expires_at <= now);
+        live.sort_by_key(|session| session.body.last_used_at);
+        let over = (live.len() + 1).saturating_sub(self.settings.sessions_per_user);
+        ended.extend(live.into_iter().take(over));
+        Ok(ended)
+    }
+
+    async fn sessions_of(&self, user: &UserId) -> Result<Vec<Stored<SessionBody>>> {
+        let query = Query::kind(SESSION).tag(records::user_tag(user));
+        // Logins at the same time may each leave one too many.
+        self.records.all(&query, self.settings.sessions_per_user.saturating_mul(2)).await
+    }
+
+    /// The next token of a family, and what to keep of it.
+    fn next_token(&self, family: &str) -> (SecretText, Hashed) {
+        let part = Zeroizing::new(URL_SAFE_NO_PAD.encode(*Zeroizing::new(self.guard.ids().bytes::<32>())));
+        let text = SecretText::new(format!("{family}.{}", *part));
+        let hashed = Hashed::of(text.expose());
+        (text, hashed)
+    }
+
+    /// Ends a session one of whose tokens was used twice.
+    async fn reused(&self, session: &Stored<SessionBody>, caller: &Caller<'_>) -> Result<Error> {
+        self.end_session(session).await?;
+        let error = invalid("this refresh token was used before, so its session has been ended; log in again");
+        self.note("sessions.reuse", &error, Some(session.body.user_id.as_str()), caller);
+        Ok(error)
+    }
+
+    pub(super) async fn end_session(&self, session: &Stored<SessionBody>) -> Result<()> {
+        let batch = Batch::spanning(self.now()).delete_system(SESSION, session.id.clone(), Expect::Any);
+        self.records.commit(self.records.system(), batch).await?;
+        self.revoked(Revocation::Session(session.id.to_string()));
+        Ok(())
+    }
+
+    pub(super) async fn token_response(
+        &self,
+        user: &Stored<UserBody>,
+        session: &str,
+        refresh_token: SecretText,
+    ) -> Result<TokenResponse> {
+        let memberships = self.memberships(&user.body.user_id).await?;
+        let tenant = self.default_tenant(user.body.default_tenant.as_ref(), &memberships).await?;
+        let mut request = TokenRequest::new(user.body.user_id.clone(), Duration::from_secs(self.settings.access_ttl_s));
+        request.email = user.body.email.as_deref().map(Email::new);
+        request.session = Some(Arc::from(session));
+        request.default_tenant = tenant.as_ref().map(|tenant| tenant.tenant_id.clone());
+        let own = memberships.iter().filter(|one| Some(&one.tenant_id) == request.default_tenant.as_ref());
+        let named = own.chain(memberships.iter().take(IN_TOKEN - 1));
+        request.memberships = named.map(|one| (one.tenant_id.clone(), one.role)).collect();
+        let token = self.tokens.issue(&request)?;
+        Ok(TokenResponse {
+            access_token: SecretText::new(token.expose()),
+            token_type: "bearer",
+            expires_in: token.expires_in,
+            refresh_token,
+            user: self.user_view(user),
+            tenant,
+            memberships,
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! What can be set about identity.
+
+use std::time::Duration;
+
+use engines_core::{Code, Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::throttle::Rate;
+use crate::{jwt::TokenIssuer, password::HashSettings};
+
+/// Who may sign up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Signup {
+    /// Everybody.
+    #[default]
+    Open,
+    /// Whoever accepts an invite.
+    Invite,
+}
+
+/// Settings of the identity service, with their defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdentitySettings {
+    /// Who may sign up. Default: everybody.
+    pub signup: Signup,
+    /// Only tenants and users of the store count; tokens minted elsewhere for others are refused. Default: no.
+    pub tenants_must_exist: bool,
+    /// Seconds an access token is good. Default: 15 minutes.
+    pub access_ttl_s: u64,
+    /// Seconds after which a session that was not refreshed ends. Default: 14 days.
+    pub session_idle_s: u64,
+    /// Seconds after which a session ends in any case. Default: 90 days.
+    pub session_max_s: u64,
+    /// Sessions of one user; the one used longest ago goes first. Default: 50.
+    pub sessions_per_user: usize,
+    /// Seconds an invite is good when nobody says otherwise. Default: 7 days.
+    pub invite_ttl_s: u64,
+    /// The longest an invite may be good, in seconds. Default: 30 days.
+    pub invite_max_s: u64,
+    /// Invites of one tenant that wait. Default: 1,000.
+    pub invites_per_tenant: usize,
+    /// API keys of one tenant. Default: 500.
+    pub api_keys_per_tenant: usize,
+    /// The longest a replaced API key may still be good, in seconds. Default: 7 days.
+    pub api_key_grace_max_s: u64,
+    /// Seconds between two notes of when an API key was last used. Default: 10 minutes.
+    pub api_key_use_every_s: u64,
+    /// Milliseconds for which what was read about somebody is believed, at most 5,000: how late a revocation by another node counts.
+    /// Default: 2,000.
+    pub facts_ttl_ms: u64,
+    /// Milliseconds between two looks at whether an open stream's principal is still good. Default: 1,000.
+    pub watch_every_ms: u64,
+    /// Facts of each kind that are remembered. Default: 65,536.
+    pub facts: usize,
+    /// Revocations waiting for one subscriber; who falls behind is told so. Default: 1,024.
+    pub revocation_queue: usize,
+    /// Tries to log in to one account; a good one does not count. Default: 10, and one more every 6 seconds.
+    pub login_per_account: Rate,
+    /// Tries to log in, sign up, refresh, accept or bootstrap from one address. Default: 200, and two more every second.
+    pub per_address: Rate,
+    /// What a password hash costs.
+    pub password: HashSettings,
+}
+
+impl Default for IdentitySettings {
+    fn default() -> Self {
+        const DAY: u64 = 24 * 3600;
+        Self {
+            signup: Signup::Open,
+            tenants_must_exist: false,
+            access_ttl_s: 15 * 60,
+            session_idle_s: 14 * DAY,
+            session_max_s: 90 * DAY,
+            sessions_per_user: 50,
+            invite_ttl_s: 7 * DAY,
+            invite_max_s: 30 * DAY,
+            invites_per_tenant: 1000,
+            api_keys_per_tenant: 500,
+            api_key_grace_max_s: 7 * DAY,
+            api_key_use_every_s: 600,
+            facts_ttl_ms: 2000,
+            watch_every_ms: 1000,
+            facts: 65_536,
+            revocation_queue: 1024,
+            login_per_account: Rate { burst: 10, every_ms: 6000 },
+            per_address: Rate { burst: 200, every_ms: 500 },
+            password: HashSettings::default(),
+        }
+    }
+}
+
+impl IdentitySettings {
+    /// How late a revocation may count, at the most.
+    pub const MAX_FACTS_TTL: Duration = Duration::from_secs(5);
+
+    pub(crate) fn checked(self) -> Result<Self> {
+        let refuse = |detail: &'static str| Err(Error::new(Code::Internal, "identity.settings", detail));
+        let seen = self.facts_ttl_ms.saturating_add(self.watch_every_ms);
+        if Duration::from_millis(seen) > Self::MAX_FACTS_TTL {
+            return refuse("facts_ttl_ms and watch_every_ms are at most 5,000 together: revocations count within 5 s");
+        }
+        if self.access_ttl_s == 0 || Duration::from_secs(self.access_ttl_s) > TokenIssuer::MAX_TTL {
+            return refuse("access_ttl_s is between one second and thirty days");
+        }
+        if self.watch_every_ms == 0 || self.sessions_per_user == 0 {
+            return refuse("watch_every_ms and sessions_per_user are at least 1");
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn facts_ttl(&self) -> Duration {
+        Duration::from_millis(self.facts_ttl_ms)
+    }
+}

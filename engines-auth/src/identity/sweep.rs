@@ -1,0 +1,69 @@
+//! Taking away what has ended, so that the store does not grow with every login.
+
+use std::time::Duration;
+
+use engines_core::{
+    Batch, DocId, Result, Timestamp,
+    nexus::{Expect, Kind, Page, Query},
+};
+use serde::Deserialize;
+use ulid::Ulid;
+
+use super::{
+    records::{INVITE, SESSION, TICKET},
+    service::Identity,
+};
+use crate::ticket::MAX_TTL;
+
+/// Documents taken away in one batch.
+const BATCH: usize = 200;
+
+/// Batches of one kind in one call.
+const BATCHES: usize = 50;
+
+/// All that is looked at: nothing, for it goes by the id.
+#[derive(Deserialize)]
+struct Anything {}
+
+impl Identity {
+    /// Takes away sessions, invites and tickets that must have ended, by the time in their ids: at most 10,000 of each. Call it now and then;
+    /// nothing depends on it but room. Returns how many it took away.
+    ///
+    /// # Errors
+    /// Failures of the store; what was taken away stays so.
+    pub async fn sweep(&self) -> Result<usize> {
+        let settings = &self.inner.settings;
+        let mut swept = 0;
+        for (kind, lives) in [
+            (SESSION, Duration::from_secs(settings.session_max_s)),
+            (INVITE, Duration::from_secs(settings.invite_max_s)),
+            (TICKET, MAX_TTL),
+        ] {
+            let before =
+                self.inner.now().as_millis().saturating_sub(i64::try_from(lives.as_millis()).unwrap_or(i64::MAX));
+            swept += self.sweep_before(&kind, Timestamp::from_millis(before)).await?;
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_before(&self, kind: &Kind, before: Timestamp) -> Result<usize> {
+        let records = &self.inner.records;
+        let millis = u64::try_from(before.as_millis()).unwrap_or(0);
+        // Ids sort by the time they were made.
+        let last = DocId::from(Ulid::from_parts(millis, 0));
+        let query = Query::kind(kind.clone()).ids(None, Some(last));
+        let mut swept = 0;
+        for _ in 0..BATCHES {
+            let found = records.page::<Anything>(&query, Page::first(BATCH)).await?.items;
+            if found.is_empty() {
+                break;
+            }
+            swept += found.len();
+            let batch = found.into_iter().fold(Batch::spanning(self.inner.now()), |batch, found| {
+                batch.delete_system(kind.clone(), found.id, Expect::Any)
+            });
+            records.commit(records.system(), batch).await?;
+        }
+        Ok(swept)
+    }
+}

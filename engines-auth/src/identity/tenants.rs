@@ -1,0 +1,337 @@
+//! Tenants, as their members and the control plane see them.
+
+use engines_core::{
+    Action, Batch, Code, Error, Principal, RequestContext, Result, Role, TenantId, UserId,
+    nexus::{CommitError, Expect, Failed, Page, Paged, Query},
+};
+
+use super::{
+    accounts::name_of,
+    bodies::{MemberBody, TenantBody, TenantStatus, UserBody},
+    bootstrap::SYSTEM,
+    records::{self, MEMBER, Stored, TENANT, USER},
+    revocation::Revocation,
+    service::{Identity, Inner},
+    wire::{MembershipView, TenantRequest, TenantView},
+};
+
+/// How often a change is tried again that met another one.
+pub(super) const TRIES: usize = 8;
+
+/// Memberships of one user that are looked at.
+const MAX_MEMBERSHIPS: usize = 500;
+
+const CREATE: &str = "tenants.create";
+
+impl Identity {
+    /// Makes a tenant whose first owner is the one who asks, for somebody with an account here.
+    ///
+    /// Its id is made of the name and a random part, so nobody gets an id that means something elsewhere.
+    ///
+    /// # Errors
+    /// `BODY_INVALID` for a bad name; `TOKEN_INVALID` for who has no account here, or asks with an API key or a ticket.
+    pub async fn create_tenant(
+        &self,
+        principal: &Principal,
+        request: TenantRequest,
+        trace: &engines_core::Trace,
+    ) -> Result<TenantView> {
+        let inner = &*self.inner;
+        let name = name_of(CREATE, "name", &request.name)?;
+        let user = inner.account_of(self, principal).await?;
+        let (tenant, now) = (inner.fresh_tenant_id(&name)?, inner.now());
+        let body = UserBody {
+            default_tenant: Some(user.body.default_tenant.clone().unwrap_or_else(|| tenant.clone())),
+            ..user.body.clone()
+        };
+        let batch = inner.new_tenant(Batch::spanning(now), &tenant, name, Some(&user.body.user_id))?;
+        let batch = records::put(batch, USER, user.id.clone(), &[], &body, Expect::Version(user.version))?;
+        let audit = inner.audit(now, CREATE, format!("tenants/{tenant}"), &user.body.user_id, trace);
+        inner.records.commit(inner.records.system(), batch.audit(audit)).await?;
+        inner.tenant_view(&tenant).await
+    }
+
+    /// One's own tenant.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for another, and for one that is kept elsewhere.
+    pub async fn get_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
+        if context.scope().tenant() != tenant {
+            return Err(Error::not_found("tenants.read", "tenant"));
+        }
+        self.inner.tenant_view(tenant).await
+    }
+
+    /// Renames one's own tenant.
+    ///
+    /// # Errors
+    /// `BODY_INVALID`, `NOT_FOUND`, `ROLE_INSUFFICIENT` below admin.
+    pub async fn rename_tenant(
+        &self,
+        context: &RequestContext,
+        tenant: &TenantId,
+        request: TenantRequest,
+    ) -> Result<TenantView> {
+        let inner = &*self.inner;
+        let resource = format!("tenants/{tenant}");
+        let permit = inner.admit(context, tenant, Action::TenantsUpdate, &resource).await?;
+        let name = name_of("tenants.update", "name", &request.name)?;
+        let audit = permit.audit(&inner.guard, context, resource);
+        inner.change_tenant(context, tenant, audit, |body| body.name.clone_from(&name)).await
+    }
+
+    /// Closes one's own tenant for all its members, oneself included. Only the control plane opens it again.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `ROLE_INSUFFICIENT` below owner, `OP_INVALID` for the control plane's own.
+    pub async fn disable_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
+        let inner = &*self.inner;
+        let resource = format!("tenants/{tenant}");
+        let permit = inner.admit(context, tenant, Action::TenantsDisable, &resource).await?;
+        not_the_control_plane("tenants.disable", tenant)?;
+        let audit = permit.audit(&inner.guard, context, resource);
+        inner.change_tenant(context, tenant, audit, |body| body.status = TenantStatus::Disabled).await
+    }
+
+    /// All tenants, for the control plane: their ids, names and states, and nothing of what is in them.
+    ///
+    /// # Errors
+    /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID`.
+    pub async fn list_tenants(&self, context: &RequestContext, page: Page) -> Result<Paged<TenantView>> {
+        let inner = &*self.inner;
+        let _permit = inner.operator(context, Action::TenantsManage, "").await?;
+        let found = inner.records.page::<TenantBody>(&Query::kind(TENANT), page).await?;
+        Ok(found.map(view))
+    }
+
+    /// Closes a tenant, for the control plane.
+    ///
+    /// # Errors
+    /// As [`Identity::list_tenants`]; `NOT_FOUND`; `OP_INVALID` for the control plane's own.
+    pub async fn suspend_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
+        self.set_status(context, tenant, TenantStatus::Suspended).await
+    }
+
+    /// Opens a tenant again, for the control plane, whoever closed it.
+    ///
+    /// # Errors
+    /// As [`Identity::suspend_tenant`].
+    pub async fn resume_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
+        self.set_status(context, tenant, TenantStatus::Active).await
+    }
+
+    async fn set_status(
+        &self,
+        context: &RequestContext,
+        tenant: &TenantId,
+        status: TenantStatus,
+    ) -> Result<TenantView> {
+        let inner = &*self.inner;
+        let resource = format!("tenants/{tenant}");
+        let permit = inner.operator(context, Action::TenantsManage, &resource).await?;
+        not_the_control_plane("tenants.manage", tenant)?;
+        let audit = permit.audit(&inner.guard, context, resource);
+        inner.change_tenant(context, tenant, audit, |body| body.status = status).await
+    }
+
+    /// Disables a user, or lets one back in, for the control plane. A disabled user's credentials are refused, their streams closed.
+    ///
+    /// # Errors
+    /// As [`Identity::list_tenants`]; `NOT_FOUND`.
+    pub async fn set_user_disabled(&self, context: &RequestContext, user: &UserId, disabled: bool) -> Result<()> {
+        let inner = &*self.inner;
+        let resource = format!("users/{}", records::user_key(user));
+        let permit = inner.operator(context, Action::UsersManage, &resource).await?;
+        for _ in 0..TRIES {
+            let found = inner.user(user).await?;
+            let found = found.ok_or_else(|| Error::new(Code::NotFound, "users.manage", "there is no such user"))?;
+            let body = UserBody { disabled, ..found.body };
+            let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, resource.clone()));
+            let batch = records::put(batch, USER, found.id, &[], &body, Expect::Version(found.version))?;
+            match inner.records.commit(context.scope(), batch).await {
+                Ok(_) => {
+                    inner.revoked(Revocation::User(user.clone()));
+                    return Ok(());
+                }
+                Err(CommitError::Precondition { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(contended("users.manage"))
+    }
+}
+
+impl Inner {
+    /// Lets a call of the control plane in.
+    pub(super) async fn operator(
+        &self,
+        context: &RequestContext,
+        action: Action,
+        resource: &str,
+    ) -> Result<engines_core::gate::Permit> {
+        if context.scope().tenant().as_str() != SYSTEM {
+            let detail = "only admins of the control plane, t_system, may do this";
+            return Err(self.refuse(Code::TenantForbidden, action.spec().name, detail));
+        }
+        self.guard.admit(context, action, resource).await
+    }
+
+    pub(super) async fn tenant(&self, tenant: &TenantId) -> Result<Option<Stored<TenantBody>>> {
+        self.records.get(&TENANT, &records::tenant_id(tenant)?).await
+    }
+
+    pub(super) async fn tenant_view(&self, tenant: &TenantId) -> Result<TenantView> {
+        let found = self.tenant(tenant).await?;
+        found.map(view).ok_or_else(|| Error::new(Code::NotFound, "tenants.read", "this tenant is not kept here"))
+    }
+
+    /// `t_<words of the name>-<8 random characters>`.
+    pub(super) fn fresh_tenant_id(&self, name: &str) -> Result<TenantId> {
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { ' ' };
+        let words: String = name.chars().map(plain).collect();
+        let mut slug = words.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
+        slug.truncate(40);
+        let slug = slug.trim_end_matches('-');
+        let random = ulid::Ulid::from(u128::from_be_bytes(self.guard.ids().bytes())).to_string().to_ascii_lowercase();
+        let random = &random[random.len() - 8..];
+        TenantId::new(if slug.is_empty() { format!("t_{random}") } else { format!("t_{slug}-{random}") })
+    }
+
+    /// Adds a new tenant, with its owner if it has one, to a batch.
+    pub(super) fn new_tenant(
+        &self,
+        batch: Batch,
+        tenant: &TenantId,
+        name: String,
+        owner: Option<&UserId>,
+    ) -> Result<Batch> {
+        let (now, owners) = (batch.at(), u32::from(owner.is_some()));
+        let body = TenantBody { tenant_id: tenant.clone(), name, status: TenantStatus::Active, owners };
+        let batch = records::put(batch, TENANT, records::tenant_id(tenant)?, &[], &body, Expect::Absent)?;
+        let Some(owner) = owner else { return Ok(batch) };
+        let member = MemberBody {
+            tenant_id: tenant.clone(),
+            user_id: owner.clone(),
+            role: Role::Owner,
+            removed: false,
+            since: now,
+        };
+        put_member(batch, &member, Expect::Absent)
+    }
+
+    /// Changes a tenant, again if it met another change.
+    async fn change_tenant(
+        &self,
+        context: &RequestContext,
+        tenant: &TenantId,
+        audit: Option<engines_core::audit::AuditEntry>,
+        change: impl Fn(&mut TenantBody),
+    ) -> Result<TenantView> {
+        for _ in 0..TRIES {
+            let found = self.tenant(tenant).await?;
+            let mut found =
+                found.ok_or_else(|| Error::new(Code::NotFound, "tenants.change", "this tenant is not kept here"))?;
+            change(&mut found.body);
+            let batch = Batch::spanning(self.now()).audit(audit.clone());
+            let expect = Expect::Version(found.version);
+            let batch = records::put(batch, TENANT, found.id.clone(), &[], &found.body, expect)?;
+            match self.records.commit(context.scope(), batch).await {
+                Ok(_) => {
+                    self.revoked(Revocation::Tenant(tenant.clone()));
+                    return Ok(view(found));
+                }
+                Err(CommitError::Precondition { failed: Failed::Document { .. }, .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(contended("tenants.change"))
+    }
+
+    /// The memberships the store knows of a user, in tenants that are open.
+    pub(super) async fn memberships(&self, user: &UserId) -> Result<Vec<MembershipView>> {
+        let query = Query::kind(MEMBER).tag(records::user_tag(user));
+        let mut memberships = Vec::new();
+        for member in self.records.all::<MemberBody>(&query, MAX_MEMBERSHIPS).await? {
+            let MemberBody { tenant_id, role, .. } = member.body;
+            let tenant = self.tenant(&tenant_id).await?;
+            if let Some(tenant) = tenant.filter(|tenant| tenant.body.status == TenantStatus::Active) {
+                memberships.push(MembershipView { tenant_id, name: Some(tenant.body.name), role });
+            }
+        }
+        Ok(memberships)
+    }
+
+    /// The memberships that count for a principal: the store's, and the claimed ones it does not contradict.
+    pub(super) async fn memberships_of(
+        &self,
+        directory: &Identity,
+        principal: &Principal,
+    ) -> Result<Vec<MembershipView>> {
+        let mut memberships = match &principal.bound {
+            Some(_) => Vec::new(),
+            None => self.memberships(&principal.actor.id).await?,
+        };
+        for (tenant_id, claimed) in &principal.memberships {
+            if memberships.iter().any(|known| known.tenant_id == *tenant_id) {
+                continue;
+            }
+            let role = crate::directory::Directory::role(directory, principal, tenant_id, Some(*claimed)).await?;
+            if let Some(role) = role {
+                let name = self.tenant(tenant_id).await?.map(|tenant| tenant.body.name);
+                memberships.push(MembershipView { tenant_id: tenant_id.clone(), name, role });
+            }
+        }
+        Ok(memberships)
+    }
+
+    /// The tenant meant when a request names none: the wanted one while it is a membership, else the first.
+    pub(super) async fn default_tenant(
+        &self,
+        wanted: Option<&TenantId>,
+        memberships: &[MembershipView],
+    ) -> Result<Option<TenantView>> {
+        let wanted = memberships.iter().find(|member| Some(&member.tenant_id) == wanted).or(memberships.first());
+        let Some(member) = wanted else { return Ok(None) };
+        Ok(self.tenant(&member.tenant_id).await?.map(view))
+    }
+
+    /// The account of a person who asks with a token of their own.
+    pub(super) async fn account_of(&self, directory: &Identity, principal: &Principal) -> Result<Stored<UserBody>> {
+        crate::directory::Directory::check(directory, principal).await?;
+        let account = match &principal.bound {
+            Some(_) => None,
+            None => self.user(&principal.actor.id).await?.filter(|user| !user.body.disabled),
+        };
+        account.ok_or_else(|| crate::jwt::invalid("this needs the token of a person who has an account here"))
+    }
+}
+
+/// Adds a membership to a batch. One that has ended is in no list.
+pub(super) fn put_member(batch: Batch, member: &MemberBody, expect: Expect) -> Result<Batch> {
+    let id = records::member_id(&member.tenant_id, &member.user_id)?;
+    let tags = match member.removed {
+        true => Vec::new(),
+        false => vec![records::tenant_tag(&member.tenant_id), records::user_tag(&member.user_id)],
+    };
+    records::put(batch, MEMBER, id, &tags, member, expect)
+}
+
+pub(super) fn view(tenant: Stored<TenantBody>) -> TenantView {
+    TenantView {
+        tenant_id: tenant.body.tenant_id,
+        name: tenant.body.name,
+        status: tenant.body.status,
+        created_at: tenant.created_at,
+    }
+}
+
+fn not_the_control_plane(operation: &'static str, tenant: &TenantId) -> Result<()> {
+    if tenant.as_str() == SYSTEM {
+        return Err(Error::new(Code::OpInvalid, operation, "the control plane cannot be closed"));
+    }
+    Ok(())
+}
+
+pub(super) fn contended(operation: &'static str) -> Error {
+    Error::new(Code::VersionMismatch, operation, "others keep changing it; read it again and retry")
+}

@@ -1,0 +1,280 @@
+//! What goes over the wire: requests and responses with the contract's field names.
+
+use std::fmt;
+
+use engines_core::{ActorType, Env, Role, TenantId, Timestamp, Trace, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::bodies::TenantStatus;
+use crate::{password::Password, secret::SecretText};
+
+/// Where a call comes from that no context stands for: what throttles and records go by.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// The network address, without the port. Without one the limits per address do not apply.
+    pub address: Option<&'a str>,
+    /// `User-Agent`, shown to the user with their sessions; its first 256 characters are kept.
+    pub user_agent: Option<&'a str>,
+    /// The request's ids.
+    pub trace: &'a Trace,
+}
+
+/// `POST /auth/signup`.
+#[derive(Debug, Deserialize)]
+pub struct SignupRequest {
+    /// The address, which is what one logs in with.
+    pub email: SecretText,
+    /// The password.
+    pub password: Password,
+    /// A name for others to see, at most 200 characters.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// Makes a tenant of this name too, and the user its owner.
+    #[serde(default)]
+    pub tenant_name: Option<String>,
+}
+
+/// `POST /auth/login`.
+#[derive(Debug, Deserialize)]
+pub struct LoginRequest {
+    /// The address.
+    pub email: SecretText,
+    /// The password.
+    pub password: Password,
+}
+
+/// `POST /auth/refresh`.
+#[derive(Debug, Deserialize)]
+pub struct RefreshRequest {
+    /// The token of the last token response.
+    pub refresh_token: SecretText,
+}
+
+/// The token response.
+#[derive(Debug, Serialize)]
+pub struct TokenResponse {
+    /// The access token.
+    pub access_token: SecretText,
+    /// `bearer`.
+    pub token_type: &'static str,
+    /// Seconds the access token is good.
+    pub expires_in: u64,
+    /// Good once, for the next token response.
+    pub refresh_token: SecretText,
+    /// Who logged in.
+    pub user: UserView,
+    /// The tenant meant when a request names none.
+    pub tenant: Option<TenantView>,
+    /// All memberships.
+    pub memberships: Vec<MembershipView>,
+}
+
+/// A user, for themselves.
+#[derive(Clone, Serialize)]
+pub struct UserView {
+    /// The id, which is the tokens' `sub`.
+    pub user_id: UserId,
+    /// The address.
+    pub email: Option<String>,
+    /// The name for others to see.
+    pub display_name: Option<String>,
+    /// A person or an agent.
+    pub actor_type: ActorType,
+    /// When the account was made; none where it is kept elsewhere.
+    pub created_at: Option<Timestamp>,
+}
+
+impl fmt::Debug for UserView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserView").field("user_id", &self.user_id).finish_non_exhaustive()
+    }
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TenantView {
+    /// Its id.
+    pub tenant_id: TenantId,
+    /// Its name.
+    pub name: String,
+    /// Whether it is open.
+    pub status: TenantStatus,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// One of one's own memberships.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MembershipView {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// Its name; none where it is kept elsewhere.
+    pub name: Option<String>,
+    /// The role there.
+    pub role: Role,
+}
+
+/// `GET /auth/me`.
+#[derive(Debug, Clone, Serialize)]
+pub struct MeResponse {
+    /// Who asks.
+    pub user: UserView,
+    /// The tenant meant when a request names none.
+    pub tenant: Option<TenantView>,
+    /// All memberships.
+    pub memberships: Vec<MembershipView>,
+}
+
+/// `GET /auth/bootstrap`: what a client needs to begin.
+#[derive(Debug, Clone, Serialize)]
+pub struct BootstrapState {
+    /// Who asks, and where they may go.
+    #[serde(flatten)]
+    pub me: MeResponse,
+    /// The environments there are.
+    pub envs: [Env; 3],
+    /// Whether the control plane's tenants have been made.
+    pub bootstrapped: bool,
+}
+
+/// One of one's own sessions.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionView {
+    /// Its id.
+    pub session_id: String,
+    /// When one logged in.
+    pub created_at: Timestamp,
+    /// When it was last refreshed.
+    pub last_used_at: Timestamp,
+    /// When it ends if it is not refreshed.
+    pub expires_at: Timestamp,
+    /// What it was begun with.
+    pub user_agent: Option<String>,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// `POST /tenants`, and `PATCH /tenants/{t}`.
+#[derive(Debug, Deserialize)]
+pub struct TenantRequest {
+    /// Its name, 1 to 200 characters.
+    pub name: String,
+}
+
+/// `POST /tenants/{t}/members`: one of the two says who.
+#[derive(Debug, Deserialize)]
+pub struct MemberRequest {
+    /// The user.
+    #[serde(default)]
+    pub user_id: Option<UserId>,
+    /// The address of a user who has an account.
+    #[serde(default)]
+    pub email: Option<SecretText>,
+    /// The role.
+    pub role: Role,
+}
+
+/// `PATCH /tenants/{t}/members/{user_id}`.
+#[derive(Debug, Deserialize)]
+pub struct RoleRequest {
+    /// The new role.
+    pub role: Role,
+}
+
+/// A member, for those who manage members.
+#[derive(Clone, Serialize)]
+pub struct MemberView {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The user.
+    pub user_id: UserId,
+    /// The role.
+    pub role: Role,
+    /// The name for others to see.
+    pub display_name: Option<String>,
+    /// The address.
+    pub email: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl fmt::Debug for MemberView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemberView")
+            .field("tenant_id", &self.tenant_id)
+            .field("user_id", &self.user_id)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `POST /tenants/{t}/invites`.
+#[derive(Debug, Deserialize)]
+pub struct InviteRequest {
+    /// The role of whoever accepts.
+    pub role: Role,
+    /// The only address that may accept; without one, whoever has the token may.
+    #[serde(default)]
+    pub email: Option<SecretText>,
+    /// Seconds it is good.
+    #[serde(default)]
+    pub expires_in: Option<u64>,
+}
+
+/// An invite just made: the token is shown this once.
+#[derive(Debug, Serialize)]
+pub struct InviteResponse {
+    /// What to send to whoever is invited.
+    pub token: SecretText,
+    /// The rest.
+    #[serde(flatten)]
+    pub invite: InviteView,
+}
+
+/// An invite that waits.
+#[derive(Debug, Clone, Serialize)]
+pub struct InviteView {
+    /// Its id.
+    pub invite_id: String,
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The role of whoever accepts.
+    pub role: Role,
+    /// Whether only one address may accept.
+    pub for_one_address: bool,
+    /// Who made it.
+    pub invited_by: UserId,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// `POST /auth/invites/accept`. Somebody new sends an address and a password too; somebody with a token, the invite's alone.
+#[derive(Debug, Deserialize)]
+pub struct AcceptRequest {
+    /// The invite's token.
+    pub token: SecretText,
+    /// The address of the new account.
+    #[serde(default)]
+    pub email: Option<SecretText>,
+    /// Its password.
+    #[serde(default)]
+    pub password: Option<Password>,
+    /// Its name for others to see.
+    #[serde(default)]
+    pub display_name: Option<String>,
+}
+
+/// `POST /auth/bootstrap/tenants`.
+#[derive(Debug, Default, Deserialize)]
+pub struct BootstrapRequest {
+    /// A user with an account who becomes an owner of both tenants.
+    #[serde(default)]
+    pub owner_user_id: Option<UserId>,
+}
+
+/// The tenants every deployment has.
+#[derive(Debug, Clone, Serialize)]
+pub struct BootstrapResponse {
+    /// `t_system`, the control plane, and `t_northstar`.
+    pub tenants: Vec<TenantView>,
+}

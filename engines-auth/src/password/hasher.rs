@@ -1,0 +1,121 @@
+//! Hashing on a bounded number of threads.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version, password_hash::phc::PasswordHash,
+};
+use engines_core::{Code, Error, IdGenerator, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{policy::Password, settings::HashSettings};
+
+const HASH: &str = "auth.password";
+
+/// Makes and checks hashes of passwords, a few at a time, off the runtime's threads. Cheap to clone.
+///
+/// A flood of logins fills its queue and is then refused; the rest of the process keeps its cores.
+#[derive(Clone)]
+pub struct PasswordHasher {
+    argon2: Argon2<'static>,
+    /// One permit for each hash that is computed or waits.
+    places: Arc<Semaphore>,
+    /// One permit for each hash that is computed.
+    threads: Arc<Semaphore>,
+    /// A hash that no password fits, for accounts that do not exist.
+    decoy: Arc<str>,
+    ids: IdGenerator,
+}
+
+/// Whether a password fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// It does.
+    pub fits: bool,
+    /// The hash costs less than the settings ask for now: keep a new one.
+    pub outdated: bool,
+}
+
+impl PasswordHasher {
+    /// A hasher. Computes one hash at once.
+    ///
+    /// # Errors
+    /// When argon2 does not take the settings.
+    pub fn new(settings: &HashSettings, ids: IdGenerator) -> Result<Self> {
+        let params = Params::new(settings.memory_kib, settings.iterations, settings.lanes, None)
+            .map_err(|error| Error::internal(HASH, error.to_string()))?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let threads = settings.threads();
+        let decoy = hash(&argon2, &ids.bytes::<32>(), ids.bytes())?.into();
+        Ok(Self {
+            argon2,
+            places: Arc::new(Semaphore::new(threads.saturating_add(settings.queue).min(Semaphore::MAX_PERMITS))),
+            threads: Arc::new(Semaphore::new(threads)),
+            decoy,
+            ids,
+        })
+    }
+
+    /// The hash to keep: a PHC string with algorithm, parameters and a random salt in it.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` when too many wait already. Needs a tokio runtime.
+    pub async fn hash(&self, password: Password) -> Result<String> {
+        let (argon2, salt) = (self.argon2.clone(), self.ids.bytes());
+        self.off_thread(move || hash(&argon2, password.normalised().as_bytes(), salt)).await
+    }
+
+    /// Whether `password` fits `known`. Without one (no such account) it takes as long, and fits nothing.
+    ///
+    /// # Errors
+    /// As [`PasswordHasher::hash`]; `INTERNAL` when what is kept is no hash.
+    pub async fn verify(&self, password: Password, known: Option<&str>) -> Result<Verdict> {
+        let (argon2, exists) = (self.argon2.clone(), known.is_some());
+        let known: Arc<str> = known.map_or_else(|| Arc::clone(&self.decoy), Into::into);
+        self.off_thread(move || {
+            let known = PasswordHash::new(&known).map_err(|_| Error::internal(HASH, "a malformed hash"))?;
+            let fits = argon2.verify_password(password.normalised().as_bytes(), &known).is_ok();
+            Ok(Verdict { fits: fits && exists, outdated: exists && outdated(&known, argon2.params()) })
+        })
+        .await
+    }
+
+    async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            Error::new(Code::RateLimited, HASH, "too many are logging in right now; retry in a moment")
+                .retry_after(Duration::from_secs(1))
+        })?;
+        let thread = acquire(&self.threads).await?;
+        // The permits travel with the work: whoever waits for it may go, the bound holds.
+        let done = tokio::task::spawn_blocking(move || {
+            let answer = work();
+            drop((thread, place));
+            answer
+        });
+        done.await.map_err(|error| Error::internal(HASH, error))?
+    }
+}
+
+async fn acquire(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    Arc::clone(semaphore).acquire_owned().await.map_err(|error| Error::internal(HASH, error))
+}
+
+fn hash(argon2: &Argon2<'_>, password: &[u8], salt: [u8; 16]) -> Result<String> {
+    let hash: PasswordHash =
+        argon2.hash_password_with_salt(password, &salt).map_err(|error| Error::internal(HASH, error.to_string()))?;
+    Ok(hash.to_string())
+}
+
+/// Whether a hash was made with another algorithm, or with less memory or fewer passes than `wanted`.
+fn outdated(known: &PasswordHash, wanted: &Params) -> bool {
+    let argon2id = known.algorithm == Algorithm::Argon2id.ident();
+    !argon2id
+        || Params::try_from(known)
+            .map_or(true, |made| made.m_cost() < wanted.m_cost() || made.t_cost() < wanted.t_cost())
+}
+
+impl fmt::Debug for PasswordHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordHasher").field("params", self.argon2.params()).finish_non_exhaustive()
+    }
+}

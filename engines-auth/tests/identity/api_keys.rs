@@ -1,0 +1,128 @@
+//! API keys.
+
+use std::time::Duration;
+
+use engines_auth::api_key::{ApiKeyCreated, ApiKeyRequest, RotateRequest};
+use engines_core::{ActorType, Code, RequestContext, Result, Role, nexus::Page};
+
+use crate::{
+    kit::{Exposed, Node, code, world},
+    members::add,
+};
+
+fn request(role: Role) -> ApiKeyRequest {
+    ApiKeyRequest { name: "robot".into(), role, actor_type: None, expires_at: None, expires_in: None }
+}
+
+pub(crate) async fn make(node: &Node, context: &RequestContext, role: Role) -> Result<ApiKeyCreated> {
+    node.identity.api_keys().create(context, request(role)).await
+}
+
+#[tokio::test]
+async fn a_key_is_good_in_its_tenant_alone_and_is_shown_once() {
+    let world = world();
+    let (owner, acme) = world.a.owner("ada@example.org").await;
+    let principal = world.a.principal(owner.access()).await.unwrap();
+    let trace = world.a.trace();
+    let name = engines_auth::identity::TenantRequest { name: "Beta".into() };
+    let beta = world.a.identity.create_tenant(&principal, name, &trace).await.unwrap().tenant_id;
+    let context = world.a.enter(owner.access(), &acme).await.unwrap();
+    let made = make(&world.a, &context, Role::Member).await.unwrap();
+    let key = made.key.expose();
+    assert!(key.starts_with("ek_"));
+    for (node, env) in [(&world.a, "dev"), (&world.b, "prod")] {
+        let inside = node.enter_env(key, &acme, env).await.unwrap();
+        assert_eq!((inside.role(), inside.actor().kind), (Role::Member, ActorType::Agent));
+        assert_eq!(inside.credential_id(), Some(made.view.key_id.as_str()));
+    }
+    // Its maker owns the other tenant as well; that is nothing to the key.
+    assert!(world.a.enter(owner.access(), &beta).await.is_ok());
+    assert_eq!(code(&world.a.enter(key, &beta).await), Some(Code::TenantForbidden));
+    assert_eq!(
+        code(
+            &world
+                .a
+                .identity
+                .create_tenant(
+                    &world.a.principal(key).await.unwrap(),
+                    engines_auth::identity::TenantRequest { name: "X".into() },
+                    &trace
+                )
+                .await
+        ),
+        Some(Code::TokenInvalid)
+    );
+
+    let listed = world.a.identity.api_keys().list(&context, Page::first(9)).await.unwrap().items;
+    assert_eq!(listed.len(), 1);
+    assert!(listed[0].last_used_at.is_some());
+    assert!(!serde_json::to_string(&listed).unwrap().contains(&key[30..]));
+    // Another tenant does not see it, nor end it.
+    let elsewhere = world.a.enter(owner.access(), &beta).await.unwrap();
+    assert!(world.a.identity.api_keys().list(&elsewhere, Page::first(9)).await.unwrap().items.is_empty());
+    assert_eq!(code(&world.a.identity.api_keys().revoke(&elsewhere, &made.view.key_id).await), Some(Code::NotFound));
+    let rotated = world.a.identity.api_keys().rotate(&elsewhere, &made.view.key_id, RotateRequest::default()).await;
+    assert_eq!(code(&rotated), Some(Code::NotFound));
+
+    world.a.identity.api_keys().revoke(&context, &made.view.key_id).await.unwrap();
+    assert_eq!(code(&world.a.enter(key, &acme).await), Some(Code::TokenInvalid));
+    world.a.clock.advance(Duration::from_secs(2));
+    assert_eq!(code(&world.b.enter(key, &acme).await), Some(Code::TokenInvalid));
+}
+
+#[tokio::test]
+async fn keys_expire_rotate_and_stay_within_their_makers_role() {
+    let world = world();
+    let (owner, acme) = world.a.owner("ada@example.org").await;
+    let as_owner = world.a.enter(owner.access(), &acme).await.unwrap();
+    let bob = world.a.signup("bob@example.org", None).await.unwrap();
+    add(&world.a, &as_owner, &acme, &bob.user.user_id, Role::Admin).await.unwrap();
+    let as_admin = world.a.enter(bob.access(), &acme).await.unwrap();
+    let keys = world.a.identity.api_keys();
+    assert_eq!(code(&make(&world.a, &as_admin, Role::Owner).await), Some(Code::RoleInsufficient));
+    let owners = make(&world.a, &as_owner, Role::Owner).await.unwrap();
+    assert_eq!(
+        code(&keys.rotate(&as_admin, &owners.view.key_id, RotateRequest::default()).await),
+        Some(Code::RoleInsufficient)
+    );
+    let viewer = make(&world.a, &as_admin, Role::Viewer).await.unwrap();
+    let as_key = world.a.enter(viewer.key.expose(), &acme).await.unwrap();
+    assert_eq!(code(&make(&world.a, &as_key, Role::Viewer).await), Some(Code::RoleInsufficient));
+
+    let mut short = request(Role::Member);
+    (short.expires_in, short.actor_type) = (Some(10), Some(ActorType::Human));
+    let short = keys.create(&as_admin, short).await.unwrap();
+    assert_eq!(world.a.enter(short.key.expose(), &acme).await.unwrap().expires_at(), short.view.expires_at);
+    world.a.clock.advance(Duration::from_secs(10));
+    assert_eq!(code(&world.a.enter(short.key.expose(), &acme).await), Some(Code::TokenExpired));
+    let system = ApiKeyRequest { actor_type: Some(ActorType::System), ..request(Role::Viewer) };
+    assert_eq!(code(&keys.create(&as_admin, system).await), Some(Code::BodyInvalid));
+    let ended = ApiKeyRequest { expires_in: Some(0), ..request(Role::Viewer) };
+    assert_eq!(code(&keys.create(&as_admin, ended).await), Some(Code::BodyInvalid));
+
+    let (id, old) = (viewer.view.key_id.as_str(), viewer.key.expose());
+    let new = keys.rotate(&as_admin, id, RotateRequest { grace: 60 }).await.unwrap();
+    assert!(world.a.enter(old, &acme).await.is_ok());
+    assert!(world.a.enter(new.key.expose(), &acme).await.is_ok());
+    world.a.clock.advance(Duration::from_secs(60));
+    assert_eq!(code(&world.a.enter(old, &acme).await), Some(Code::TokenInvalid));
+    let newer = keys.rotate(&as_admin, id, RotateRequest::default()).await.unwrap();
+    assert_eq!(code(&world.a.enter(new.key.expose(), &acme).await), Some(Code::TokenInvalid));
+    assert!(world.a.enter(newer.key.expose(), &acme).await.is_ok());
+    let long = RotateRequest { grace: u64::MAX };
+    assert_eq!(code(&keys.rotate(&as_admin, id, long).await), Some(Code::BodyInvalid));
+
+    let huge = format!("ek_{}", "x".repeat(8000));
+    for bad in [
+        "ek_",
+        "ek_01ARZ3NDEKTSV4RRFFQ69G5FAV_",
+        &old.replace("ek_", "tk_"),
+        &old.to_uppercase(),
+        &huge,
+        &new.key.expose()[..73],
+    ] {
+        if bad != new.key.expose() {
+            assert_eq!(code(&world.a.enter(bad, &acme).await), Some(Code::TokenInvalid), "{bad:.80}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Nodes on one store, with a door each.
+
+use std::sync::Arc;
+
+use engines_auth::{
+    BodyClaims, Door, Given, Identity, JwtSettings, Presented, SecretText, SigningSecret, TokenIssuer, TokenVerifier,
+    identity::{Caller, IdentitySettings, LoginRequest, RefreshRequest, SignupRequest, SystemKey, TokenResponse},
+    password::{HashSettings, Password},
+};
+use engines_core::{
+    Clock, Code, Error, Guard, IdGenerator, Principal, RequestContext, Result, Store, TenantId, Trace, UserId,
+    gate::AllowAll, testing::ManualClock,
+};
+use engines_storage::{MemoryStore, faulty::Faulty};
+
+pub(crate) const SECRET: &str = "a secret for tests, at least 32 bytes long";
+pub(crate) const SYSTEM_KEY: &[u8] = b"a system key for tests";
+pub(crate) const PASSWORD: &str = "plum-Lantern-77 quiet";
+
+/// One process: its service and its door.
+#[derive(Clone)]
+pub(crate) struct Node {
+    pub(crate) identity: Identity,
+    pub(crate) door: Door,
+    pub(crate) clock: ManualClock,
+    pub(crate) ids: IdGenerator,
+}
+
+/// The least argon2 can do.
+pub(crate) fn cheap() -> HashSettings {
+    HashSettings { memory_kib: 8, iterations: 1, lanes: 1, threads: 2, queue: 1024 }
+}
+
+pub(crate) fn settings() -> IdentitySettings {
+    IdentitySettings { password: cheap(), ..IdentitySettings::default() }
+}
+
+pub(crate) fn node_on(store: Arc<dyn Store>, clock: &ManualClock, settings: IdentitySettings) -> Node {
+    let ids = IdGenerator::from_os().unwrap();
+    let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+    let secret = SigningSecret::new(SECRET).unwrap();
+    let guard = Guard::new(Arc::new(AllowAll), Arc::clone(&shared), ids.clone());
+    let tokens = TokenIssuer::new(&secret, JwtSettings::default(), Arc::clone(&shared), ids.clone()).unwrap();
+    let identity = Identity::builder(store, guard, tokens, &secret)
+        .settings(settings)
+        .system_key(SystemKey::new(SYSTEM_KEY).unwrap())
+        .build()
+        .unwrap();
+    let door = Door::builder(Arc::clone(&shared), ids.clone())
+        .authenticator(TokenVerifier::new(&secret, JwtSettings::default(), shared).unwrap())
+        .authenticator(identity.api_keys())
+        .authenticator(identity.tickets())
+        .directory(identity.clone())
+        .build();
+    Node { identity, door, clock: clock.clone(), ids }
+}
+
+/// A store that can be made to fail, and two nodes on it.
+pub(crate) struct World {
+    pub(crate) store: Arc<Faulty<MemoryStore>>,
+    pub(crate) a: Node,
+    pub(crate) b: Node,
+}
+
+pub(crate) fn world_with(settings: IdentitySettings) -> World {
+    let clock = ManualClock::default();
+    let store = Arc::new(Faulty::new(Arc::new(MemoryStore::new(&IdGenerator::seeded(1)))));
+    let node = || node_on(Arc::clone(&store) as Arc<dyn Store>, &clock, settings.clone());
+    World { a: node(), b: node(), store }
+}
+
+pub(crate) fn world() -> World {
+    world_with(settings())
+}
+
+pub(crate) fn secret(text: &str) -> SecretText {
+    SecretText::new(text)
+}
+
+pub(crate) fn tenant(id: &str) -> TenantId {
+    TenantId::new(id).unwrap()
+}
+
+pub(crate) fn user(id: &str) -> UserId {
+    UserId::new(id).unwrap()
+}
+
+pub(crate) fn code<T>(answer: &Result<T>) -> Option<Code> {
+    answer.as_ref().err().map(Error::code)
+}
+
+pub(crate) fn signup_request(email: &str, tenant_name: Option<&str>) -> SignupRequest {
+    SignupRequest {
+        email: secret(email),
+        password: Password::new(PASSWORD),
+        display_name: Some("Somebody".into()),
+        tenant_name: tenant_name.map(Into::into),
+    }
+}
+
+impl Node {
+    pub(crate) fn trace(&self) -> Trace {
+        Trace::begin(&self.clock, &self.ids)
+    }
+
+    pub(crate) async fn signup(&self, email: &str, tenant_name: Option<&str>) -> Result<TokenResponse> {
+        let trace = self.trace();
+        let caller = Caller { address: None, user_agent: Some("browser"), trace: &trace };
+        self.identity.signup(signup_request(email, tenant_name), caller).await
+    }
+
+    /// Signs up, with a tenant of one's own.
+    pub(crate) async fn owner(&self, email: &str) -> (TokenResponse, TenantId) {
+        let tokens = self.signup(email, Some("Acme Inc.")).await.unwrap();
+        let tenant = tokens.tenant.as_ref().unwrap().tenant_id.clone();
+        (tokens, tenant)
+    }
+
+    pub(crate) async fn login_from(&self, address: Option<&str>, email: &str, password: &str) -> Result<TokenResponse> {
+        let trace = self.trace();
+        let caller = Caller { address, user_agent: None, trace: &trace };
+        let request = LoginRequest { email: secret(email), password: Password::new(password) };
+        self.identity.login(request, caller).await
+    }
+
+    pub(crate) async fn login(&self, email: &str, password: &str) -> Result<TokenResponse> {
+        self.login_from(None, email, password).await
+    }
+
+    pub(crate) async fn refresh(&self, token: &str) -> Result<TokenResponse> {
+        let trace = self.trace();
+        let caller = Caller { address: None, user_agent: None, trace: &trace };
+        self.identity.refresh(RefreshRequest { refresh_token: secret(token) }, caller).await
+    }
+
+    pub(crate) async fn principal(&self, bearer: &str) -> Result<Arc<Principal>> {
+        let bearer = format!("Bearer {bearer}");
+        self.door.authenticate(&Presented { authorization: Given::one(&bearer), ..Presented::default() }).await
+    }
+
+    /// Through the door, in `dev`.
+    pub(crate) async fn enter(&self, bearer: &str, tenant: &TenantId) -> Result<RequestContext> {
+        self.enter_env(bearer, tenant, "dev").await
+    }
+
+    pub(crate) async fn enter_env(&self, bearer: &str, tenant: &TenantId, env: &str) -> Result<RequestContext> {
+        let bearer = format!("Bearer {bearer}");
+        let presented = Presented {
+            authorization: Given::one(&bearer),
+            tenant_headers: Given::one(tenant.as_str()),
+            env_headers: Given::one(env),
+            ..Presented::default()
+        };
+        let principal = self.door.authenticate(&presented).await?;
+        self.door.admit(&principal, &presented, &BodyClaims::default()).await
+    }
+
+    /// Through the door with a ticket on `path`, naming nothing else but perhaps an environment.
+    pub(crate) async fn enter_by_ticket(&self, ticket: &str, path: &str, env: Option<&str>) -> Result<RequestContext> {
+        let mut presented = Presented { ticket: Given::one(ticket), path, ..Presented::default() };
+        if let Some(env) = env {
+            presented.env_queries = Given::one(env);
+        }
+        let principal = self.door.authenticate(&presented).await?;
+        self.door.admit(&principal, &presented, &BodyClaims::default()).await
+    }
+}
+
+pub(crate) trait Exposed {
+    fn access(&self) -> &str;
+    fn next(&self) -> &str;
+}
+
+impl Exposed for TokenResponse {
+    fn access(&self) -> &str {
+        self.access_token.expose()
+    }
+
+    fn next(&self) -> &str {
+        self.refresh_token.expose()
+    }
+}

@@ -1,0 +1,103 @@
+//! What is accepted as a password.
+
+use engines_auth::password::Password;
+use engines_core::Code;
+use proptest::prelude::*;
+
+fn accepted(password: &str) -> bool {
+    match Password::new(password).accept(&["ada.lovelace@example.org", "Ada Lovelace"]) {
+        Ok(()) => true,
+        Err(error) => {
+            assert_eq!(error.code(), Code::BodyInvalid);
+            assert_eq!(error.member("field").unwrap(), "password");
+            assert!(password.len() < 10 || !error.detail().contains(password));
+            false
+        }
+    }
+}
+
+#[test]
+fn common_ones_are_refused_in_all_their_disguises() {
+    for common in [
+        "password123",
+        "Password123!",
+        "P@ssw0rd2024",
+        "passwordpassword",
+        "pa$$word99!!",
+        "1234567890",
+        "0987654321",
+        "123456789012",
+        "qwertyuiop",
+        "QWERTYUIOP",
+        "poiuytrewq",
+        "qwerty12345",
+        "1q2w3e4r5t",
+        "asdfghjkl;'",
+        "zaq12wsxcde3",
+        "iloveyou123",
+        "ILoveYou!!!",
+        "letmein2023!",
+        "welcome1234",
+        "Welcome2025",
+        "administrator",
+        "admin123456",
+        "aaaaaaaaaa",
+        "abcabcabcabc",
+        "abababababab",
+        "sunshine2020",
+        "liverpool1892",
+        "monkeymonkey",
+        "basketball",
+        "christopher1",
+        "starwars1977",
+        "trustno1trustno1",
+        "00000000000",
+        "2024-01-01-2024",
+        "!!!!!!!!!!!!",
+        "abcdefghijklm",
+        "passw0rd1234",
+        "correcthorsebatterystaple",
+        "ada.lovelace",
+        "Ada Lovelace",
+        "ada.lovelace@example.org",
+        "ada.lovelace1815",
+        "contrase\u{f1}a123",
+    ] {
+        assert!(!accepted(common), "{common}");
+    }
+}
+
+#[test]
+fn others_are_accepted_whatever_they_are_made_of() {
+    for good in [
+        "plum-Lantern-77 quiet",
+        "correct horse battery staple",
+        "tromboneriver",
+        "gYt7#kLp2w",
+        "nine small otters",
+        "日本語のながいパスワード",
+        "            x  y       ",
+        "🦀🦀🐙🐙🦑🦑🦐🦐🐚🐚🌊🌊x",
+        "s3agull-Pencil",
+        &"long ".repeat(50),
+    ] {
+        assert!(accepted(good), "{good}");
+    }
+    for short in ["", "a", "123456789", "tr0mbone!", "пароль"] {
+        assert!(!accepted(short), "{short}");
+    }
+    assert!(accepted(&"ab cd-ef7".repeat(113)));
+    assert!(!accepted(&"ab cd-ef7".repeat(114)), "over the limit");
+    assert!(!accepted(&"x".repeat(8 << 20)));
+}
+
+proptest! {
+    #[test]
+    fn nothing_panics_and_a_common_one_stays_common(text in "\\PC{0,40}", digits in "[0-9]{2,8}", sign in "[!?.*]{0,3}") {
+        accepted(&text);
+        let with = format!("password{digits}{sign}");
+        prop_assert!(!accepted(&with), "{}", with);
+        let with = format!("{digits}Sunshine{sign}{digits}");
+        prop_assert!(!accepted(&with), "{}", with);
+    }
+}

@@ -1,0 +1,116 @@
+//! Tickets for streams.
+
+use std::time::Duration;
+
+use engines_auth::ticket::{TicketRequest, TicketResponse};
+use engines_core::{Code, RequestContext, Result, Role};
+
+use crate::{
+    kit::{Exposed, Node, code, world},
+    members::add,
+};
+
+const PATH: &str = "/sse/chat/t1";
+
+pub(crate) async fn ticket(
+    node: &Node,
+    context: &RequestContext,
+    path: &str,
+    ttl_s: Option<u64>,
+) -> Result<TicketResponse> {
+    node.identity.tickets().create(context, TicketRequest { path: path.into(), ttl_s }).await
+}
+
+#[tokio::test]
+async fn a_ticket_is_good_once_on_any_node_for_its_path_and_place() {
+    let world = world();
+    let (owner, acme) = world.a.owner("ada@example.org").await;
+    let context = world.a.enter(owner.access(), &acme).await.unwrap();
+    let one = ticket(&world.a, &context, PATH, None).await.unwrap();
+    assert_eq!(one.expires_in, 30);
+    let text = one.ticket.expose();
+    assert_eq!(code(&world.b.enter_by_ticket(text, "/sse/chat/t2", None).await), Some(Code::TokenInvalid));
+    let inside = world.b.enter_by_ticket(text, PATH, None).await.unwrap();
+    assert_eq!(inside.scope(), context.scope());
+    assert_eq!((inside.actor(), inside.role()), (context.actor(), Role::Owner));
+    assert_eq!((inside.session(), inside.expires_at()), (context.session(), context.expires_at()));
+    for node in [&world.a, &world.b] {
+        assert_eq!(code(&node.enter_by_ticket(text, PATH, None).await), Some(Code::TokenInvalid));
+    }
+    let other_env = ticket(&world.a, &context, PATH, None).await.unwrap();
+    let answer = world.b.enter_by_ticket(other_env.ticket.expose(), PATH, Some("prod")).await;
+    assert_eq!(code(&answer), Some(Code::TenantForbidden));
+    // A ticket is no bearer token, and a bearer token no ticket.
+    let third = ticket(&world.a, &context, PATH, None).await.unwrap();
+    assert_eq!(code(&world.a.principal(third.ticket.expose()).await), Some(Code::TokenInvalid));
+    assert_eq!(code(&world.a.enter_by_ticket(owner.access(), PATH, None).await), Some(Code::TokenInvalid));
+    world.a.clock.advance(Duration::from_secs(30));
+    assert_eq!(code(&world.a.enter_by_ticket(third.ticket.expose(), PATH, None).await), Some(Code::TokenExpired));
+    world.a.clock.advance(Duration::from_secs(60));
+    assert_eq!(world.a.identity.sweep().await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_present_one_at_the_same_time_one_gets_in() {
+    let world = world();
+    let (owner, acme) = world.a.owner("ada@example.org").await;
+    let context = world.a.enter(owner.access(), &acme).await.unwrap();
+    for _ in 0..10 {
+        let one = ticket(&world.a, &context, PATH, Some(60)).await.unwrap();
+        let tries = (0..8).map(|n| {
+            let (node, text) = (if n % 2 == 0 { world.a.clone() } else { world.b.clone() }, one.ticket.clone());
+            tokio::spawn(async move { node.enter_by_ticket(text.expose(), PATH, None).await.is_ok() })
+        });
+        let answers = futures_util::future::join_all(tries.collect::<Vec<_>>()).await;
+        assert_eq!(answers.into_iter().filter(|answer| *answer.as_ref().unwrap()).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_is_worth_what_its_maker_is_when_it_is_used() {
+    let world = world();
+    let (owner, acme) = world.a.owner("ada@example.org").await;
+    let context = world.a.enter(owner.access(), &acme).await.unwrap();
+    let bob = world.a.signup("bob@example.org", None).await.unwrap();
+    add(&world.a, &context, &acme, &bob.user.user_id, Role::Member).await.unwrap();
+    let as_bob = world.a.enter(bob.access(), &acme).await.unwrap();
+    let late = ticket(&world.a, &as_bob, PATH, None).await.unwrap();
+    let later = ticket(&world.a, &as_bob, PATH, None).await.unwrap();
+    world.a.identity.remove_member(&context, &acme, &bob.user.user_id).await.unwrap();
+    assert_eq!(code(&world.a.enter_by_ticket(late.ticket.expose(), PATH, None).await), Some(Code::TenantForbidden));
+    world.a.identity.logout(&world.a.principal(bob.access()).await.unwrap()).await.unwrap();
+    assert_eq!(code(&world.a.enter_by_ticket(later.ticket.expose(), PATH, None).await), Some(Code::TokenInvalid));
+
+    let key = crate::api_keys::make(&world.a, &context, Role::Viewer).await.unwrap();
+    let as_key = world.a.enter(key.key.expose(), &acme).await.unwrap();
+    let (one, two) =
+        (ticket(&world.a, &as_key, PATH, None).await.unwrap(), ticket(&world.a, &as_key, PATH, None).await.unwrap());
+    assert_eq!(world.b.enter_by_ticket(one.ticket.expose(), PATH, None).await.unwrap().role(), Role::Viewer);
+    world.a.identity.api_keys().revoke(&context, &key.view.key_id).await.unwrap();
+    assert_eq!(code(&world.a.enter_by_ticket(two.ticket.expose(), PATH, None).await), Some(Code::TokenInvalid));
+}
+
+#[tokio::test]
+async fn what_is_no_path_or_too_long_is_refused() {
+    let world = world();
+    let (owner, acme) = world.a.owner("ada@example.org").await;
+    let context = world.a.enter(owner.access(), &acme).await.unwrap();
+    let huge = format!("/{}", "x".repeat(8 << 20));
+    for (path, ttl) in [
+        ("", None),
+        ("sse", None),
+        ("/a b", None),
+        ("/ä", None),
+        ("/a?b=c", None),
+        (&*huge, None),
+        (PATH, Some(0)),
+        (PATH, Some(61)),
+        (PATH, Some(u64::MAX)),
+    ] {
+        assert_eq!(code(&ticket(&world.a, &context, path, ttl).await), Some(Code::BodyInvalid), "{path:.20} {ttl:?}");
+    }
+    assert!(ticket(&world.a, &context, PATH, Some(60)).await.is_ok());
+    for bad in ["tk_", "tk_01ARZ3NDEKTSV4RRFFQ69G5FAV_x", "x", &"x".repeat(8000)] {
+        assert_eq!(code(&world.a.enter_by_ticket(bad, PATH, None).await), Some(Code::TokenInvalid));
+    }
+}
