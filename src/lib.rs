@@ -1,21 +1,4 @@
-//! The backend kernel for products in which people and AI agents work together, many tenants on one deployment.
-//!
-//! An [`Engine`] is put together once and shared; every call takes a [`RequestContext`], which comes from the door
-//! ([`Engine::door`]) or, for trusted work in process, from [`Engine::system`].
-//!
-//! ```
-//! use engines::{Engine, Env, Scope, TenantId, stream::chat::{NewMessage, NewThread}};
-//!
-//! # #[tokio::main(flavor = "current_thread")] async fn main() -> engines::Result<()> {
-//! let engine = Engine::builder().memory().build().await?;
-//! let acme = engine.system(Scope::new(TenantId::new("t_acme")?, Env::Dev), "example")?;
-//!
-//! let thread = engine.chat().create_thread(&acme, NewThread::default()).await?;
-//! let posted = engine.chat().post(&acme, &thread.thread_id, NewMessage::text("Hello")).await?;
-//! assert_eq!(posted.event.seq.0, 1);
-//! engine.shutdown().await;
-//! # Ok(()) }
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod builder;
 mod engine;

@@ -27,7 +27,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("hyper", &["engines-server"]),
     ("hyper-util", &["engines-server"]),
     ("http", &["engines-server"]),
-    ("tokio-websockets", &["engines-server"]),
+    ("tokio-tungstenite", &["engines-server"]),
     // The one client of ours besides the backends': it gets other issuers' keys, behind the feature `oidc-http`.
     ("ureq", &["engines-auth"]),
     ("rustls", &["engines-auth"]),

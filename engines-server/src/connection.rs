@@ -28,7 +28,7 @@ use crate::{
     App,
     ask::OwnConnection,
     body::Live,
-    live::{Prefixed, run_socket, send_events},
+    live::{EventSender, Prefixed, run_socket},
     metrics, reply,
 };
 
@@ -37,7 +37,7 @@ const PREFACE: &[u8; 4] = b"PRI ";
 
 /// Drives one connection: HTTP/2 where it begins with its preface, else HTTP/1. `place` is given up when the connection ends,
 /// also where it goes on as a stream in a task of its own.
-pub(crate) async fn drive(app: App, stream: TcpStream, peer: SocketAddr, place: impl Send + 'static) {
+pub(crate) async fn drive(app: App, stream: TcpStream, peer: SocketAddr, place: impl Send + Unpin + 'static) {
     // Answers are written whole; waiting for more only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY");
@@ -51,12 +51,7 @@ pub(crate) async fn drive(app: App, stream: TcpStream, peer: SocketAddr, place: 
         Ok(Ok(true)) => http2(&app, stream).await,
         Ok(Ok(false)) => match http1(&app, stream).await {
             Ok(Some(taken)) => {
-                // A task of its own, because this one's room is that of a whole HTTP connection.
-                let hold = app.shutdown().hold();
-                tokio::spawn(async move {
-                    taken.go_on().await;
-                    drop((place, hold));
-                });
+                taken.go_on((place, app.shutdown().hold()));
                 Ok(())
             }
             Ok(None) => Ok(()),
@@ -82,15 +77,19 @@ struct Taken {
 }
 
 impl Taken {
-    async fn go_on(self) {
+    /// Goes on in a task of its own, because this one's room is that of a whole HTTP connection; each kind in one that
+    /// fits it. `place` is given up at its end.
+    fn go_on(self, place: impl Send + Unpin + 'static) {
         let Self { mut stream, rest, head, live } = self;
         match live {
-            Live::Events(events) => send_events(stream, head, *events).await,
-            Live::Socket(socket) => {
+            Live::Events(body) => drop(tokio::spawn(EventSender::new(stream, head, body, place))),
+            Live::Socket(socket) => drop(tokio::spawn(async move {
                 if stream.write_all(&head).await.is_ok() {
-                    run_socket(Prefixed::new(rest, stream), *socket).await;
+                    drop(head);
+                    run_socket(Prefixed::new(rest, stream), socket).await;
                 }
-            }
+                drop(place);
+            })),
         }
     }
 }
@@ -138,7 +137,9 @@ async fn http1(app: &App, stream: TcpStream) -> Ended<Option<Taken>> {
     Ok(taken.map(|(parts, live)| {
         let connection = connection.into_parts();
         let head = head(&parts, app.engine().guard().clock().as_ref());
-        Taken { stream: connection.io.into_inner(), rest: connection.read_buf, head, live }
+        // An empty rest still holds on to hyper's whole buffer.
+        let rest = if connection.read_buf.is_empty() { Bytes::new() } else { connection.read_buf };
+        Taken { stream: connection.io.into_inner(), rest, head, live }
     }))
 }
 

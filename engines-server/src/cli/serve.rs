@@ -10,7 +10,7 @@ use engines::{
     },
 };
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     signal::unix::{SignalKind, signal},
 };
 
@@ -44,8 +44,22 @@ pub(super) fn runtime() -> io::Result<tokio::runtime::Runtime> {
 }
 
 /// A listener, or a sentence that helps.
+/// Connections that may wait to be accepted; the system's own limit applies too. Many clients come back at once after a restart.
+const BACKLOG: u32 = 4096;
+
+fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As `TcpListener::bind` does: a restart must not wait for old connections to be forgotten.
+    socket.set_reuseaddr(cfg!(unix))?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failed> {
-    TcpListener::bind(address).await.map_err(|error| {
+    listener(address).map_err(|error| {
         match error.kind() {
             io::ErrorKind::AddrInUse => {
                 format!("{address} is in use: stop what listens there, or name another address with --listen")

@@ -66,7 +66,7 @@ async fn open(
         clock: Arc::clone(guard.clock()),
         limits: Arc::clone(engine.limits()),
         shutdown: ask.app.shutdown().clone(),
-        open: Held::new(&ask.app.metrics().streams),
+        _open: Held::new(&ask.app.metrics().streams),
     };
 
     let mut response = Response::new(Body::empty());
@@ -84,7 +84,7 @@ async fn open(
             let hold = ask.app.shutdown().hold();
             tokio::spawn(async move {
                 match upgrade.await {
-                    Ok(io) => run_socket(TokioIo::new(io), socket).await,
+                    Ok(io) => run_socket(TokioIo::new(io), Box::new(socket)).await,
                     Err(error) => tracing::debug!(%error, "a connection did not become a WebSocket"),
                 }
                 drop(hold);

@@ -13,7 +13,7 @@ use engines::stream::sse::EventStream;
 use futures_util::Stream;
 use hyper::body::{Body as HttpBody, Frame};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
@@ -27,7 +27,7 @@ const BYTES: usize = 64 << 10;
 /// A stream of events as a body, and as what a connection becomes.
 pub(crate) struct EventBody {
     pub(crate) events: EventStream,
-    pub(crate) open: Held,
+    pub(crate) _open: Held,
 }
 
 impl HttpBody for EventBody {
@@ -39,27 +39,37 @@ impl HttpBody for EventBody {
     }
 }
 
-/// Writes `head` and then the events until they end or the reader is gone. The end of the stream is the end of the
-/// connection (RFC 9112 section 6.3, rule 8), so `head` must say `Connection: close`.
-pub(crate) async fn send_events(mut socket: TcpStream, head: Bytes, body: EventBody) {
-    let EventBody { events, open: _open } = body;
-    let mut sender = Sender { socket: &mut socket, events, pending: VecDeque::from([head]), bytes: 0, ended: false };
-    let sent = std::future::poll_fn(|cx| sender.poll(cx)).await;
-    if sent.is_ok() {
-        let _gone = socket.shutdown().await;
-    }
-}
-
-struct Sender<'a> {
-    socket: &'a mut TcpStream,
-    events: EventStream,
+/// Writes a head and then events until they end or the reader is gone; a future of few words, because there are many.
+/// The end of the stream is the end of the connection (RFC 9112 section 6.3, rule 8), so the head must say `Connection: close`.
+pub(crate) struct EventSender<P> {
+    socket: TcpStream,
+    body: Box<EventBody>,
     pending: VecDeque<Bytes>,
     bytes: usize,
     ended: bool,
+    _place: P,
 }
 
-impl Sender<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+impl<P> EventSender<P> {
+    pub(crate) fn new(socket: TcpStream, head: Bytes, body: Box<EventBody>, place: P) -> Self {
+        Self { socket, body, pending: VecDeque::from([head]), bytes: 0, ended: false, _place: place }
+    }
+}
+
+impl<P: Unpin> Future for EventSender<P> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match ready!(self.send(cx)) {
+            Ok(()) => Pin::new(&mut self.socket).poll_shutdown(cx).map(|_| ()),
+            Err(_) => Poll::Ready(()),
+        }
+    }
+}
+
+impl<P> EventSender<P> {
+    /// Ready once everything is sent, or the reader is gone.
+    fn send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let idle = self.gather(cx);
             if !self.pending.is_empty() {
@@ -80,7 +90,7 @@ impl Sender<'_> {
     /// Takes events that are there, up to the bounds of one write; says whether there are no more for now.
     fn gather(&mut self, cx: &mut Context<'_>) -> bool {
         while !self.ended && self.pending.len() < PIECES && self.bytes < BYTES {
-            match Pin::new(&mut self.events).poll_next(cx) {
+            match Pin::new(&mut self.body.events).poll_next(cx) {
                 Poll::Pending => return true,
                 Poll::Ready(None) => self.ended = true,
                 Poll::Ready(Some(piece)) => {
@@ -99,7 +109,7 @@ impl Sender<'_> {
             *slice = IoSlice::new(piece);
             used += 1;
         }
-        let mut written = ready!(Pin::new(&mut *self.socket).poll_write_vectored(cx, &slices[..used]))?;
+        let mut written = ready!(Pin::new(&mut self.socket).poll_write_vectored(cx, &slices[..used]))?;
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
@@ -114,7 +124,7 @@ impl Sender<'_> {
         }
         if self.pending.is_empty() {
             // An idle follower keeps no room for what it was sent.
-            self.pending.shrink_to(2);
+            self.pending.shrink_to(1);
         }
         Poll::Ready(Ok(()))
     }
@@ -124,7 +134,7 @@ impl Sender<'_> {
         let mut scrap = [0; 64];
         loop {
             let mut scrap = ReadBuf::new(&mut scrap);
-            ready!(Pin::new(&mut *self.socket).poll_read(cx, &mut scrap))?;
+            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut scrap))?;
             if scrap.filled().is_empty() {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }

@@ -9,7 +9,7 @@ mod prefixed;
 mod socket;
 
 pub(crate) use self::{
-    events::{EventBody, send_events},
+    events::{EventBody, EventSender},
     prefixed::Prefixed,
     socket::{Socket, run_socket},
 };

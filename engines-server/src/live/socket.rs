@@ -9,17 +9,24 @@ use engines::{
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
     time::{Instant, sleep_until, timeout},
 };
-use tokio_websockets::{
-    CloseCode as WsCode, Config, Error as WsError, Limits as WsLimits, Message, ServerBuilder, WebSocketStream,
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error as WsError, Message, Utf8Bytes,
+        error::CapacityError,
+        protocol::{CloseFrame, Role, WebSocketConfig},
+    },
 };
 
 use crate::{metrics::Held, shutdown::Shutdown};
 
-/// Texts gathered before they are flushed together.
-const BURST: usize = 32;
+/// Bytes gathered before they are flushed together; the library keeps room for as many.
+const BURST: usize = 16 << 10;
+/// Bytes the library reads at a time. Clients say little, and every open socket keeps this much.
+const READ: usize = 1 << 10;
 /// How long a closing socket waits for its peer's goodbye, and how much it reads meanwhile.
 const FAREWELL: (Duration, u64) = (Duration::from_secs(2), 64 << 20);
 
@@ -29,44 +36,38 @@ pub(crate) struct Socket {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) shutdown: Shutdown,
-    pub(crate) open: Held,
-}
-
-/// Why the conversation ended.
-enum End {
-    /// We close, with this code.
-    Close(CloseCode),
-    /// A frame was larger than allowed; the library has only seen its head.
-    TooLarge,
-    /// The peer has said goodbye, or is gone.
-    Gone,
+    pub(crate) _open: Held,
 }
 
 /// Runs a session until one side ends it.
-pub(crate) async fn run_socket<S: AsyncRead + AsyncWrite + Unpin>(io: S, socket: Socket) {
-    let Socket { mut session, clock, limits, shutdown, open: _open } = socket;
-    let mut ws = ServerBuilder::new()
-        .config(Config::default().frame_size(usize::MAX).flush_threshold(64 << 10))
-        .limits(WsLimits::default().max_payload_len(Some(limits.frame_bytes)))
-        .serve(io);
-    let end = tokio::select! {
-        end = converse(&mut ws, &mut session, &*clock, &limits) => end,
-        () = shutdown.begun() => End::Close(CloseCode::GoingAway),
+pub(crate) async fn run_socket<S: AsyncRead + AsyncWrite + Unpin>(io: S, mut socket: Box<Socket>) {
+    let most = Some(socket.limits.frame_bytes);
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ)
+        .write_buffer_size(BURST)
+        .max_write_buffer_size(usize::MAX)
+        .max_frame_size(most)
+        .max_message_size(most);
+    let mut ws = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let stop = socket.shutdown.clone();
+    let close = tokio::select! {
+        close = converse(&mut ws, &mut socket) => close,
+        () = stop.begun() => Some(CloseCode::GoingAway),
     };
-    drop(session);
-    match end {
-        End::Close(code) => close(ws, code).await,
-        End::TooLarge => refuse_frame(ws.into_inner()).await,
-        End::Gone => {}
+    drop(socket);
+    if let Some(code) = close {
+        // Seldom and short: not worth room in every socket's task.
+        Box::pin(farewell(ws, code)).await;
     }
 }
 
+/// Talks until we close, with the code that is returned, or until the peer has said goodbye or is gone.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     ws: &mut WebSocketStream<S>,
-    session: &mut Session,
-    clock: &dyn Clock,
-    limits: &Limits,
-) -> End {
+    socket: &mut Socket,
+) -> Option<CloseCode> {
+    let Socket { session, clock, limits, .. } = socket;
+    let clock = &**clock;
     let expires_at = session.context().expires_at();
     let mut heard = Instant::now();
     let mut next_ping = heard + limits.ws_ping();
@@ -83,8 +84,10 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                         take(session, &message);
                         continue;
                     }
-                    Some(Err(WsError::PayloadTooLong { .. })) => return End::TooLarge,
-                    Some(Err(_)) | None => return End::Gone,
+                    Some(Err(WsError::Capacity(CapacityError::MessageTooLong { .. }))) => {
+                        return Some(CloseCode::TooLarge);
+                    }
+                    Some(Err(_)) | None => return None,
                 }
             }
             outgoing = session.next() => Some(outgoing),
@@ -92,18 +95,18 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         };
         let sent = match outgoing {
             Some(first) => timeout(limits.ws_silence(), send(ws, session, first)).await,
-            None if is_over(expires_at, clock) => return End::Close(CloseCode::Token),
-            None if heard + limits.ws_silence() <= Instant::now() => return End::Close(CloseCode::Silent),
+            None if is_over(expires_at, clock) => return Some(CloseCode::Token),
+            None if heard + limits.ws_silence() <= Instant::now() => return Some(CloseCode::Silent),
             None => {
                 next_ping = Instant::now() + limits.ws_ping();
-                timeout(limits.ws_silence(), async { ws.send(Message::ping(Bytes::new())).await.map(|()| None) }).await
+                timeout(limits.ws_silence(), async { ws.send(Message::Ping(Bytes::new())).await.map(|()| None) }).await
             }
         };
         match sent {
             Ok(Ok(None)) => {}
-            Ok(Ok(Some(code))) => return End::Close(code),
-            Ok(Err(_)) => return End::Gone,
-            Err(_) => return End::Close(CloseCode::Silent),
+            Ok(Ok(Some(code))) => return Some(code),
+            Ok(Err(_)) => return None,
+            Err(_) => return Some(CloseCode::Silent),
         }
     }
 }
@@ -114,8 +117,10 @@ fn is_over(expires_at: Option<Timestamp>, clock: &dyn Clock) -> bool {
 
 /// Hands a client's message to the session.
 fn take(session: &mut Session, message: &Message) {
-    if message.is_text() || message.is_binary() {
-        session.receive(message.as_payload());
+    match message {
+        Message::Text(text) => session.receive(text.as_bytes()),
+        Message::Binary(bytes) => session.receive(bytes),
+        _ => {}
     }
 }
 
@@ -125,16 +130,20 @@ async fn send<S: AsyncRead + AsyncWrite + Unpin>(
     session: &mut Session,
     first: Outgoing,
 ) -> Result<Option<CloseCode>, WsError> {
-    let mut outgoing = first;
-    for sent in 1.. {
+    let (mut outgoing, mut gathered) = (first, 0);
+    loop {
         match outgoing {
-            Outgoing::Text(text) => ws.feed(Message::text(text)).await?,
+            Outgoing::Text(text) => {
+                gathered += text.len();
+                let text = Utf8Bytes::try_from(text).map_err(|_| WsError::AttackAttempt)?;
+                ws.feed(Message::Text(text)).await?;
+            }
             Outgoing::Close(code) => {
                 ws.flush().await?;
                 return Ok(Some(code));
             }
         }
-        if sent == BURST {
+        if gathered >= BURST {
             break;
         }
         match poll_fn(|cx| Poll::Ready(session.poll_next(cx))).await {
@@ -146,29 +155,14 @@ async fn send<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(None)
 }
 
-/// Says goodbye with a code and waits a little for the answer, so that the code arrives.
-async fn close<S: AsyncRead + AsyncWrite + Unpin>(mut ws: WebSocketStream<S>, code: CloseCode) {
-    let farewell = async {
-        let code = WsCode::try_from(code.code()).unwrap_or(WsCode::INTERNAL_SERVER_ERROR);
-        ws.send(Message::close(Some(code), "")).await?;
-        while let Some(message) = ws.next().await {
-            message?;
-        }
+/// Says goodbye with a code. Then reads on for a while and throws it away, because a connection that is reset while the
+/// peer still sends would overtake the code.
+async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(mut ws: WebSocketStream<S>, code: CloseCode) {
+    let goodbye = async {
+        let frame = CloseFrame { code: code.code().into(), reason: Utf8Bytes::default() };
+        ws.send(Message::Close(Some(frame))).await?;
+        tokio::io::copy(&mut ws.get_mut().take(FAREWELL.1), &mut tokio::io::sink()).await?;
         Ok::<_, WsError>(())
     };
-    let _over = timeout(FAREWELL.0, farewell).await;
-}
-
-/// Closes with our code for a frame that was too large. The library has given up on the stream by now, so the four bytes of
-/// the close frame (RFC 6455 section 5.5.1) are written here; then the rest of the frame is read and thrown away
-/// for a while, because a connection reset would overtake them.
-async fn refuse_frame<S: AsyncRead + AsyncWrite + Unpin>(mut io: S) {
-    let [high, low] = CloseCode::TooLarge.code().to_be_bytes();
-    let farewell = async {
-        io.write_all(&[0x88, 2, high, low]).await?;
-        io.flush().await?;
-        tokio::io::copy(&mut (&mut io).take(FAREWELL.1), &mut tokio::io::sink()).await
-    };
-    let _over = timeout(FAREWELL.0, farewell).await;
-    let _gone = io.shutdown().await;
+    let _over = timeout(FAREWELL.0, goodbye).await;
 }

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# The tests that need real clients and stand-ins: a WebSocket client and an HTTP fuzzer that are not ours, a stand-in for Cognito,
+# and the JOSE vectors of Wycheproof if WYCHEPROOF_DIR says where they are. Installs what it needs below target/services.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-target}
+venv="$target/services/clients"
+
+echo "== a server"
+cargo build -q -p engines-server
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+data=$(mktemp -d)
+export AUTH_JWT_SIGNING="a secret of the service tests, long enough"
+"$target/debug/engines-server" dev --listen "127.0.0.1:$port" --data "$data" >"$data/said" 2>"$data/log" &
+server=$!
+trap 'kill "$server" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$data"' EXIT
+for _ in $(seq 100); do
+  curl -fsS "http://127.0.0.1:$port/readyz" >/dev/null 2>&1 && break
+  sleep 0.1
+done
+token=$("$target/debug/engines-server" token --tenant t_acme --role member --user tester)
+
+echo "== clients that are not ours"
+if [ ! -x "$venv/bin/schemathesis" ]; then
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check 'websockets>=15,<17' 'schemathesis>=4,<5'
+fi
+"$venv/bin/python" tests/services/rails.py "http://127.0.0.1:$port" "$token"
+
+echo "== every operation of the OpenAPI document, with data made up by a fuzzer"
+"$venv/bin/schemathesis" run "http://127.0.0.1:$port/openapi.json" \
+  --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
+  --exclude-path-regex '^/(sse|ws)' --max-examples 25 --seed 7 --workers 2 --generation-database none \
+  -H "Authorization: Bearer $token" -H "X-Tenant-Id: t_acme" -H "X-Env: dev" >"$data/schemathesis" 2>&1 ||
+  { tail -150 "$data/schemathesis"; exit 1; }
+tail -4 "$data/schemathesis"
+curl -fsS "http://127.0.0.1:$port/healthz" >/dev/null
+
+echo "== the JOSE vectors of Wycheproof"
+if [ -n "${WYCHEPROOF_DIR:-}" ]; then
+  cargo test -q -p engines-auth --all-features wycheproof
+else
+  echo "left out: WYCHEPROOF_DIR is not set"
+fi
+
+echo "== a stand-in for Cognito"
+if [ -x tests/cognito.sh ] || [ -f tests/cognito.sh ]; then
+  bash tests/cognito.sh
+fi
