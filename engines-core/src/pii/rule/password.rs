@@ -13,6 +13,9 @@ use super::secret::run;
 /// Longer values are masked up to here; a secret that long has a prefix or a frame of its own.
 const VALUE_MAX: usize = 4096;
 
+/// How much of a value is looked at to say whether it is a secret; a rejected one may be looked at again behind every cue inside of it.
+const JUDGED: usize = 256;
+
 /// How the value hangs on its cue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Link {
@@ -111,17 +114,20 @@ fn link(s: &Scan<'_>, end: usize) -> Option<(usize, Link, u8)> {
     Some((j, how, quote))
 }
 
+/// Whether a byte can stand in a value without quotes.
+fn in_value(b: u8) -> bool {
+    !matches!(b, 0 | b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\')
+}
+
 /// Where a value that begins at `from` ends.
 fn extent(s: &mut Scan<'_>, from: usize, quote: u8) -> usize {
     if quote != 0 {
-        let end = run(s, from, VALUE_MAX, |b| b != quote && b != b'\n' && b != b'\r');
+        let end = run(s, from, JUDGED, |b| b != quote && b != b'\n' && b != b'\r');
         if s.at(end) == quote {
             return end;
         }
     }
-    let mut end = run(s, from, VALUE_MAX, |b| {
-        !matches!(b, b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\') && b != 0
-    });
+    let mut end = run(s, from, JUDGED, in_value);
     // The next parameter of a query.
     let mut k = from;
     while k < end {
@@ -324,6 +330,7 @@ fn judge(s: &mut Scan<'_>, start: usize, from: usize, to: usize, how: Link, quot
         return None;
     }
     let kind = verdict(s, start, value, how, quote, to, bits)?;
+    let to = if to - from == JUDGED { run(s, to, VALUE_MAX, in_value) } else { to };
     Some(s.hit(kind, from, to, if how == Link::Assigned { 90 } else { 75 }))
 }
 
@@ -429,22 +436,25 @@ fn code_like(value: &[u8]) -> bool {
 
 /// RFC 6750.
 fn bearer(s: &mut Scan<'_>, from: usize, how: Link) -> Option<usize> {
-    let to = run(s, from, VALUE_MAX, |b| is_alnum(b) || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'='));
-    let value = s.b[from..to].strip_suffix(b".").unwrap_or(&s.b[from..to]);
-    let to = from + value.len();
+    let token = |b: u8| is_alnum(b) || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
+    let seen = run(s, from, JUDGED, token);
+    let value = s.b[from..seen].strip_suffix(b".").unwrap_or(&s.b[from..seen]);
     if value.starts_with(b"eyJ") || how == Link::Is {
         return None;
     }
-    (value.len() >= 16 && random(value) || value.len() >= 32 && all_hex(value))
-        .then(|| s.hit(Kind::BearerToken, from, to, 90))
+    if !(value.len() >= 16 && random(value) || value.len() >= 32 && all_hex(value)) {
+        return None;
+    }
+    let to = if seen - from == JUDGED { run(s, seen, VALUE_MAX, token) } else { from + value.len() };
+    Some(s.hit(Kind::BearerToken, from, to, 90))
 }
 
 /// RFC 7617: base64 of `name:password`.
 fn basic(s: &mut Scan<'_>, from: usize) -> Option<usize> {
-    let to = run(s, from, VALUE_MAX, |b| is_alnum(b) || matches!(b, b'+' | b'/' | b'='));
+    let to = run(s, from, JUDGED, |b| is_alnum(b) || matches!(b, b'+' | b'/' | b'='));
     let value = &s.b[from..to];
     let body = &value[..value.iter().rposition(|b| *b != b'=').map_or(0, |k| k + 1)];
-    if body.len() < 6 || body.len() > 1024 {
+    if body.len() < 6 {
         return None;
     }
     let decoded = STANDARD_NO_PAD.decode(body).ok()?;

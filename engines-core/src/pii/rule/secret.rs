@@ -254,6 +254,8 @@ pub(crate) fn run(s: &mut Scan<'_>, from: usize, most: usize, has: impl Fn(u8) -
     while i < stop && has(s.b[i]) {
         i += 1;
     }
+    #[cfg(test)]
+    s.looks.set(s.looks.get() + (i - from) as u64);
     if i == s.b.len() && !s.last {
         s.starved = true;
     }

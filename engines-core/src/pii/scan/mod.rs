@@ -3,6 +3,8 @@
 pub(crate) mod class;
 pub(crate) mod cue;
 pub(crate) mod hits;
+#[cfg(test)]
+mod linear;
 pub(crate) mod normal;
 mod scanner;
 mod words;

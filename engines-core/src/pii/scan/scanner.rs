@@ -35,6 +35,9 @@ pub(crate) struct Scan<'a> {
     pub(crate) endless: bool,
     deny: Option<&'a crate::pii::lists::DenyTerms>,
     table: &'static CueTable,
+    /// How many bytes were looked at, for the test that this grows as the text does.
+    #[cfg(test)]
+    pub(crate) looks: std::cell::Cell<u64>,
 }
 
 impl<'a> Scan<'a> {
@@ -51,12 +54,16 @@ impl<'a> Scan<'a> {
             endless: false,
             deny,
             table: cue::table(),
+            #[cfg(test)]
+            looks: std::cell::Cell::new(0),
         }
     }
 
     /// The byte at `i`; 0 beyond the end.
     #[inline]
     pub(crate) fn at(&self, i: usize) -> u8 {
+        #[cfg(test)]
+        self.looks.set(self.looks.get() + 1);
         match self.b.get(i) {
             Some(b) => *b,
             None => 0,

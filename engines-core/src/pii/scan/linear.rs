@@ -1,0 +1,67 @@
+//! The work grows as the text does, whatever the text is.
+
+use super::Scan;
+
+/// Texts that make rules look around the most, each repeated.
+const UNITS: [&str; 43] = [
+    "a.a.a.a.",
+    "a@",
+    "@",
+    "a@b.",
+    "1 ",
+    "1.",
+    "12 34 ",
+    "0123 456 789 0 ",
+    "4111 1111 1111 1112 ",
+    "123-45-",
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "-----BEGIN ",
+    "password ",
+    "password=",
+    "password is ",
+    "secret: ",
+    "key=\"",
+    "a1:b2:c3:",
+    "::",
+    "://a:b",
+    "sk-sk-sk-",
+    "ghp_",
+    "eyJhbGciOiJIUzI1NiJ9.",
+    "eyJ",
+    "born on ",
+    "12 Oak Hill ",
+    "Via A ",
+    "name (at) ",
+    "a at b dot ",
+    "password=a::",
+    "password=ab()",
+    "token=aaaa,",
+    "secret=aaaaaaaaaaa:",
+    "apikey=0123456789abcdef",
+    "bearer aaaa1111aaaa1111.",
+    "basic=a",
+    "bearer=a",
+    "[EMAIL_ADDRESS:a",
+    "[A:aaaaaaa",
+    "[AAAA",
+    "Basic a",
+    "電話",
+    "\\",
+];
+
+fn looks(text: &str) -> u64 {
+    let mut scan = Scan::new(text.as_bytes(), 0, None);
+    scan.stop_at_encoded = false;
+    scan.run();
+    scan.looks.get()
+}
+
+#[test]
+fn work_is_linear_in_the_text() {
+    for unit in UNITS {
+        let n = 16 * 1024;
+        let (once, twice) = (looks(&unit.repeat(n / unit.len())), looks(&unit.repeat(2 * n / unit.len())));
+        assert!(twice <= 2 * once + once / 4 + 4096, "{unit:?}: {once} for {n} bytes, {twice} for twice as many");
+        assert!(once <= 120 * n as u64, "{unit:?}: {once} for {n} bytes");
+    }
+}
