@@ -160,6 +160,7 @@ impl Inner {
         let hash = self.hasher.hash(password.clone()).await?;
         let user = UserBody {
             user_id: UserId::new(self.guard.ids().ulid(self.now()).to_string())?,
+            issuer: None,
             email: Some(email.as_str().to_owned()),
             display_name,
             password: Some(hash),

@@ -11,6 +11,9 @@ use super::opaque::Hashed;
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct UserBody {
     pub(crate) user_id: UserId,
+    /// Who vouches for a user whose account is elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) issuer: Option<String>,
     pub(crate) email: Option<String>,
     pub(crate) display_name: Option<String>,
     /// The hash, as a PHC string.

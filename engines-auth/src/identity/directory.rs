@@ -33,7 +33,7 @@ impl Inner {
             Standing::Disabled => return Err(invalid("the account is disabled")),
             // Sessions of users whom others look after are theirs.
             Standing::Unknown => return Ok(()),
-            Standing::Good => {}
+            Standing::Good | Standing::Foreign => {}
         }
         let Some(session) = session else { return Ok(()) };
         let over = || invalid("the session is over; log in again");
@@ -58,7 +58,7 @@ impl Inner {
             Membership::Unknown if must_exist => Ok(None),
             Membership::Unknown if !known_tenant => Ok(claimed),
             Membership::Unknown => {
-                let stranger = self.known.user(&self.records, credential.user).await? == Standing::Unknown;
+                let stranger = self.known.user(&self.records, credential.user).await? != Standing::Good;
                 Ok(claimed.filter(|_| stranger))
             }
         }

@@ -193,7 +193,7 @@ impl Inner {
         }
         match self.known.tenant(&self.records, &invite.body.tenant_id).await? {
             Standing::Disabled => Err(unknown()),
-            Standing::Good | Standing::Unknown => Ok(invite),
+            Standing::Good | Standing::Foreign | Standing::Unknown => Ok(invite),
         }
     }
 }

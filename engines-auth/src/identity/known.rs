@@ -17,6 +17,8 @@ use super::{
 pub(crate) enum Standing {
     Unknown,
     Good,
+    /// A user whose account is elsewhere: good, and a member of more than the store knows.
+    Foreign,
     Disabled,
 }
 
@@ -54,8 +56,11 @@ impl Known {
     pub(crate) async fn user(&self, records: &Records, user: &UserId) -> Result<Standing> {
         let read = || async {
             let found = records.get::<UserBody>(&USER, &records::user_id(user)?).await?;
-            Ok(found
-                .map_or(Standing::Unknown, |user| if user.body.disabled { Standing::Disabled } else { Standing::Good }))
+            Ok(found.map_or(Standing::Unknown, |user| match user.body {
+                UserBody { disabled: true, .. } => Standing::Disabled,
+                UserBody { issuer: Some(_), .. } => Standing::Foreign,
+                UserBody { .. } => Standing::Good,
+            }))
         };
         self.users.get(user, read).await
     }

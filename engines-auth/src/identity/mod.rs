@@ -9,6 +9,7 @@ mod bodies;
 mod bootstrap;
 mod directory;
 mod email;
+mod external;
 mod facts;
 mod invites;
 mod known;

@@ -6,6 +6,7 @@ mod accounts;
 mod api_keys;
 mod bootstrap;
 mod directory;
+mod external;
 mod invites;
 mod isolation;
 mod kit;

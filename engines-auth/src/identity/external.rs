@@ -1,0 +1,110 @@
+//! Users of other issuers as users of the store: so that they can be disabled, invited, made members and removed like any other.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use engines_core::{
+    Batch, Error, Result, Role,
+    nexus::{CommitError, Expect},
+};
+
+use super::{
+    bodies::UserBody,
+    email::Address,
+    records::{self, Stored, USER},
+    service::{Identity, Inner},
+    tenants::TRIES,
+};
+use crate::{
+    jwt::invalid,
+    oidc::{ExternalIdentity, ExternalUser, ExternalUsers},
+};
+
+const MEET: &str = "external_users.meet";
+
+#[async_trait]
+impl ExternalUsers for Identity {
+    /// The user's id is `sub`, and belongs to the issuer that was first to vouch for it: another one's token with the same `sub` is refused,
+    /// and so is one with the id of an account made here. Whom no rule of the issuer gives a tenant gets one of their own, as its owner. The
+    /// address is kept when the issuer calls it verified; it leads to no account, and an invite for it can be accepted.
+    ///
+    /// What the issuer's rules give counts as long as the store does not know that membership; then the store's role does.
+    async fn user(&self, identity: &ExternalIdentity<'_>) -> Result<ExternalUser> {
+        let inner = &*self.inner;
+        for _ in 0..TRIES {
+            let known = inner.user(identity.sub).await?;
+            if let Some(user) = &known {
+                if user.body.issuer.as_deref() != Some(identity.issuer) {
+                    return Err(invalid("another issuer has a user of this name here"));
+                }
+                if user.body.disabled {
+                    return Err(invalid("the account is disabled"));
+                }
+                if user.body.default_tenant.is_some() || !identity.mapped.is_empty() {
+                    return Ok(met(&user.body));
+                }
+            }
+            if let Some(body) = inner.meet(identity, known).await? {
+                return Ok(met(&body));
+            }
+        }
+        Err(Error::unavailable(MEET, "too many meet this user at the same time"))
+    }
+}
+
+impl Inner {
+    /// Writes down who was met, with a tenant of their own if they need one; `None` when somebody else was quicker.
+    async fn meet(&self, identity: &ExternalIdentity<'_>, known: Option<Stored<UserBody>>) -> Result<Option<UserBody>> {
+        let now = self.now();
+        let email = identity.email.filter(|_| identity.email_verified).and_then(|email| Address::parse(email).ok());
+        let local = email.as_ref().and_then(|email| email.as_str().split_once('@')).map(|(local, _)| local.to_owned());
+        let expect = known.as_ref().map_or(Expect::Absent, |known| Expect::Version(known.version));
+        let mut body = known.map_or_else(
+            || UserBody {
+                user_id: identity.sub.clone(),
+                issuer: Some(identity.issuer.to_owned()),
+                email: email.as_ref().map(|email| email.as_str().to_owned()),
+                display_name: None,
+                password: None,
+                disabled: false,
+                default_tenant: None,
+            },
+            |known| known.body,
+        );
+        let mut batch = Batch::spanning(now);
+        if identity.mapped.is_empty() {
+            // The name is for its owner to change: the first part of an address is no secret, and an address would be.
+            let name = local.unwrap_or_else(|| "Personal".to_owned());
+            let tenant = self.fresh_tenant_id(&name)?;
+            batch = self.new_tenant(batch, &tenant, name, Some(identity.sub))?;
+            body.default_tenant = Some(tenant);
+        }
+        let context = engines_core::RequestContext::system(
+            self.records.system().clone(),
+            MEET,
+            &**self.guard.clock(),
+            self.guard.ids(),
+        )?;
+        let resource = format!("users/{}", records::user_key(identity.sub));
+        let audit = self.audit(now, MEET, resource, &context.actor().id, context.trace());
+        let batch = records::put(batch, USER, records::user_id(identity.sub)?, &[], &body, expect)?;
+        match self.records.commit(self.records.system(), batch.audit(audit)).await {
+            Ok(_) => {
+                self.known.users.forget(identity.sub);
+                if let Some(tenant) = &body.default_tenant {
+                    self.known.tenants.forget(tenant);
+                }
+                Ok(Some(body))
+            }
+            Err(CommitError::Precondition { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The directory says what they are a member of besides, and what of this still holds.
+fn met(body: &UserBody) -> ExternalUser {
+    let memberships =
+        body.default_tenant.iter().map(|tenant| (tenant.clone(), Role::Owner)).collect::<BTreeMap<_, _>>();
+    ExternalUser { id: body.user_id.clone(), memberships, default_tenant: body.default_tenant.clone() }
+}
