@@ -188,9 +188,10 @@ impl Inner {
 
     pub(super) async fn user_by_address(&self, key: &str) -> Result<Option<Stored<UserBody>>> {
         let entry = self.records.get::<EmailBody>(&EMAIL, &self.address_id(key)?).await?;
-        // One read more or less would tell whether there is an account: a user nobody has is looked for instead.
-        let user = entry.map_or_else(|| UserId::new("nobody"), |entry| Ok(entry.body.user_id))?;
-        self.user(&user).await
+        let known = entry.map(|entry| entry.body.user_id);
+        // One read more or less would tell whether there is an account: without one, some user is read and let go.
+        let user = self.user(known.as_ref().unwrap_or(&UserId::new("nobody")?)).await?;
+        Ok(user.filter(|_| known.is_some()))
     }
 
     pub(super) fn user_view(&self, user: &Stored<UserBody>) -> UserView {

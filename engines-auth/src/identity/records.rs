@@ -56,6 +56,9 @@ impl Records {
     /// Pages are read this many at a time.
     const PAGE: usize = 200;
 
+    /// The longest page anybody is given.
+    const MAX_PAGE: usize = 500;
+
     pub(crate) fn new(store: Arc<dyn Store>) -> Result<Self> {
         Ok(Self { store, system: Scope::system()? })
     }
@@ -71,6 +74,7 @@ impl Records {
     }
 
     pub(crate) async fn page<T: DeserializeOwned>(&self, query: &Query, page: Page) -> Result<Paged<Stored<T>>> {
+        let page = Page { limit: page.limit.clamp(1, Self::MAX_PAGE), after: page.after };
         let found = self.store.query(&self.system, query, page).await?;
         let items = found.items.iter().map(Stored::read).collect::<Result<_>>()?;
         Ok(Paged { items, next: found.next })
