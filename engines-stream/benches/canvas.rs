@@ -76,13 +76,14 @@ enum Case {
     Thread { in_flight: usize },
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     Case::Canvas { canvases: 1, in_flight: 1 },
     Case::Canvas { canvases: 1, in_flight: 64 },
     Case::Canvas { canvases: 1, in_flight: 512 },
     Case::Canvas { canvases: 1, in_flight: 1024 },
     Case::Canvas { canvases: 100, in_flight: 1 },
     Case::Canvas { canvases: 100, in_flight: 16 },
+    Case::Canvas { canvases: 100, in_flight: 64 },
     Case::Thread { in_flight: 512 },
 ];
 

@@ -26,7 +26,7 @@ use crate::{metrics::Held, shutdown::Shutdown};
 /// Bytes gathered before they are flushed together; the library keeps room for as many.
 const BURST: usize = 16 << 10;
 /// Bytes the library reads at a time. Clients say little, and every open socket keeps this much.
-const READ: usize = 1 << 10;
+const READ: usize = 256;
 /// How long a closing socket waits for its peer's goodbye, and how much it reads meanwhile.
 const FAREWELL: (Duration, u64) = (Duration::from_secs(2), 64 << 20);
 
