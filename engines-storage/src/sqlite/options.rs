@@ -47,7 +47,7 @@ impl Default for SqliteOptions {
             read_queue: 1024,
             write_queue: 65_536,
             write_queue_bytes: 256 << 20,
-            group_batches: 1024,
+            group_batches: 4096,
             group_bytes: 8 << 20,
             document_cache_bytes: 64 << 20,
             head_cache: 65_536,
