@@ -12,6 +12,7 @@ pub mod jwk;
 pub mod jws;
 mod keys;
 pub(crate) mod object;
+mod recent;
 mod roca;
 mod settings;
 mod verifier;
