@@ -48,7 +48,7 @@ impl Server {
     pub(crate) async fn stop(&mut self) -> bool {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        for _ in 0..500 {
+        for _ in 0..3000 {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.success();
             }
@@ -58,7 +58,7 @@ impl Server {
     }
 
     async fn wait(&self) {
-        for _ in 0..500 {
+        for _ in 0..3000 {
             if TcpStream::connect(&self.addr).await.is_ok() {
                 return;
             }
