@@ -20,7 +20,7 @@ type Acknowledged = Vec<(String, u64, String)>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_kill_9() {
-    let kills = setting("ENGINES_KILLS", 5);
+    let kills = setting("BLACKBOX_KILLS", 5);
     let mut server = Server::start().await;
     let mut admin = server.client("admin");
     let over = Arc::new(AtomicBool::new(false));

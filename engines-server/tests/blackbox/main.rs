@@ -1,6 +1,6 @@
 //! The server as a stranger meets it: a process on a port, killed, cut off and restarted while it works.
 //!
-//! The numbers are small so that the suite stays quick; `ENGINES_KILLS=50 ENGINES_EVENTS=20000 ENGINES_CUTS=100` runs the long form.
+//! The numbers are small so that the suite stays quick; `BLACKBOX_KILLS=50 BLACKBOX_EVENTS=20000 BLACKBOX_CUTS=100` runs the long form.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod client;
