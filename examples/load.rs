@@ -29,7 +29,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 #[derive(Parser, Clone)]
 struct Args {
     /// The server.
-    #[arg(long, default_value = "127.0.0.1:7878")]
+    #[arg(long, default_value = "127.0.0.1:8080")]
     addr: String,
     /// What subscribers GET.
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! Replays a recorded editing history as canvas commands, while a follower rebuilds the text from server-sent events.
 //!
 //!     cargo run --release --example replay_trace -- sveltecomponent.json.gz          # in process, on SQLite
-//!     cargo run --release --example replay_trace -- --url http://127.0.0.1:7878 --token $TOKEN sveltecomponent.json.gz
+//!     cargo run --release --example replay_trace -- --url http://127.0.0.1:8080 --token $TOKEN sveltecomponent.json.gz
 //!     cargo run --release --example replay_trace                                     # types and revises our own README
 //!
 //! The format is that of <https://github.com/josephg/editing-traces> (`sequential_traces`). It ends with an error unless the
