@@ -156,7 +156,7 @@ impl fmt::Debug for Email {
 ///
 /// ```compile_fail
 /// // There is no way to write one down.
-/// let context = engines_core::RequestContext { inner: todo!() };
+/// let context = engines_core::RequestContext { inner: std::sync::Arc::new(()) };
 /// ```
 #[derive(Clone)]
 pub struct RequestContext {
