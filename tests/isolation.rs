@@ -15,8 +15,8 @@ use std::{
 
 use engines::{Role, core::testing::ManualClock};
 use engines_server::{
-    ROUTES, Route,
-    routes::{BodyKind, Policy},
+    Route,
+    routes::{self, BodyKind, Policy},
 };
 use serde_json::{Value, json};
 use support::{Answer, Server, acme, ask, token, token_at};
@@ -126,7 +126,7 @@ async fn every_route_answers_everybody_as_the_tables_say() {
         },
         Caller { name: "admin", token: both(Role::Admin, Role::Viewer), tenant: "t_acme", expected: Ok(Role::Admin) },
     ];
-    for route in ROUTES {
+    for route in routes::all() {
         for caller in &callers {
             let answer = call(server.address, route, (&caller.token, caller.tenant), "mine").await;
             let asked = format!("{route:?} by {}: {}", caller.name, String::from_utf8_lossy(&answer.body));
@@ -162,7 +162,7 @@ async fn what_is_another_tenants_cannot_be_told_from_what_does_not_exist() {
         problem
     };
     let mut with_ids = 0;
-    for route in ROUTES.iter().filter(|route| route.path.contains('{')) {
+    for route in routes::all().filter(|route| route.path.contains('{')) {
         let theirs = call(server.address, route, (&ada, "t_other"), "mine").await;
         let nobodys = call(server.address, route, (&ada, "t_other"), "nothing").await;
         assert_eq!((theirs.status, theirs.code().as_str()), (404, "NOT_FOUND"), "{route:?}");
@@ -170,7 +170,7 @@ async fn what_is_another_tenants_cannot_be_told_from_what_does_not_exist() {
         with_ids += 1;
     }
     assert!(with_ids > 10, "the table has lost its routes");
-    for route in ROUTES.iter().filter(|route| route.doc.response.is_some_and(|name| name.ends_with("Page"))) {
+    for route in routes::all().filter(|route| route.doc.response.is_some_and(|name| name.ends_with("Page"))) {
         if route.path.contains('{') {
             continue;
         }

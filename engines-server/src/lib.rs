@@ -31,7 +31,7 @@ mod stack;
 pub use self::{
     app::{App, AppBuilder},
     body::Body,
-    routes::{ROUTES, Route},
+    routes::Route,
     settings::HttpSettings,
     shutdown::Shutdown,
     stack::Throttle,

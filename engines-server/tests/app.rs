@@ -12,7 +12,7 @@ use engines::{
         gate::{Decision, Gate, GateRequest},
     },
 };
-use engines_server::{App, HttpSettings, ROUTES, Throttle, openapi};
+use engines_server::{App, HttpSettings, Throttle, openapi, routes};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -108,7 +108,7 @@ async fn what_goes_wrong_inside_is_a_problem_and_no_end() {
 async fn the_description_has_every_route_with_its_policy() {
     let document = openapi::document(&engines::Limits::default()).unwrap();
     let mut operations = BTreeSet::new();
-    for route in ROUTES {
+    for route in routes::all() {
         let path = route.path.replace("{*", "{");
         let operation = &document["paths"][&path][route.method.as_str().to_ascii_lowercase()];
         assert!(operation["x-engines-policy"]["kind"].is_string(), "{route:?}");

@@ -6,21 +6,30 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     problem,
-    routes::{BodyKind, Policy, ROUTES, Route},
+    routes::{self, BodyKind, Policy, Route},
 };
 
-/// The schemas that routes name.
-const SCHEMAS: &str = include_str!("schemas.json");
+/// The schemas that routes name, an area a file.
+const SCHEMAS: &[&str] = &[
+    include_str!("schemas/common.json"),
+    include_str!("schemas/chat.json"),
+    include_str!("schemas/canvas.json"),
+    include_str!("schemas/events.json"),
+];
 
 /// The document.
 ///
 /// # Errors
 /// `INTERNAL` when the schemas are not JSON, or a route names one that is not there.
 pub fn document(limits: &Limits) -> Result<Value> {
-    let schemas: Map<String, Value> =
-        serde_json::from_str(SCHEMAS).map_err(|error| Error::internal("openapi.schemas", error))?;
+    let mut schemas = Map::new();
+    for area in SCHEMAS {
+        let area: Map<String, Value> =
+            serde_json::from_str(area).map_err(|error| Error::internal("openapi.schemas", error))?;
+        schemas.extend(area);
+    }
     let mut paths = Map::new();
-    for route in ROUTES {
+    for route in routes::all() {
         for name in [route.doc.request, route.doc.response].into_iter().flatten() {
             if !schemas.contains_key(name) {
                 return Err(Error::internal("openapi.schemas", format!("there is no schema {name}")));

@@ -10,5 +10,5 @@ pub(crate) use self::{
 };
 pub use self::{
     route::{BodyKind, Doc, Param, Policy, Route},
-    table::ROUTES,
+    table::all,
 };

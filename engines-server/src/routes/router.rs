@@ -3,7 +3,7 @@
 use engines::{Code, Error, Result};
 use http::Method;
 
-use super::{ROUTES, Route};
+use super::{Route, all};
 
 /// Finds routes by path.
 #[derive(Debug)]
@@ -16,21 +16,21 @@ pub(crate) struct Found<'path> {
 }
 
 impl Router {
-    /// A router over [`ROUTES`].
+    /// A router over [`all`] routes.
     ///
     /// # Errors
     /// When two paths of the table contradict each other.
     pub(crate) fn new() -> Result<Self> {
         let mut router = matchit::Router::<Vec<_>>::new();
         let mut paths: Vec<(&str, Vec<&'static Route>)> = Vec::new();
-        for route in ROUTES {
+        for route in all() {
             match paths.iter_mut().find(|(path, _)| *path == route.path) {
-                Some((_, routes)) => routes.push(route),
+                Some((_, known)) => known.push(route),
                 None => paths.push((route.path, vec![route])),
             }
         }
-        for (path, routes) in paths {
-            router.insert(path, routes).map_err(|error| Error::internal("http.routes", error))?;
+        for (path, known) in paths {
+            router.insert(path, known).map_err(|error| Error::internal("http.routes", error))?;
         }
         Ok(Self(router))
     }

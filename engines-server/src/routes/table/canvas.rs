@@ -1,0 +1,79 @@
+//! Canvases.
+
+use engines::Action;
+
+use super::row::{AFTER, LIMIT, number, read, stream, write};
+use crate::{
+    handlers::{canvas, sse, ws},
+    routes::Route,
+};
+
+pub(super) static ROUTES: &[Route] = &[
+    stream(
+        "/sse/canvas/{id}",
+        Action::CanvasFollow,
+        |ask, context| Box::pin(sse::canvas(ask, context)),
+        "Follow a canvas as server-sent events",
+        (200, engines::stream::sse::CONTENT_TYPE),
+    ),
+    stream(
+        "/ws/canvas/{id}",
+        Action::CanvasFollow,
+        |ask, context| Box::pin(ws::canvas(ask, context)),
+        "Follow a canvas, and gesture on it, over WebSocket (engines.v1)",
+        (101, ""),
+    ),
+    write(
+        "/canvas",
+        Action::CanvasCreate,
+        |ask, context| Box::pin(canvas::create(ask, context)),
+        "Make a canvas",
+        (201, "NewCanvas", "Canvas"),
+    ),
+    read(
+        "/canvas/{id}",
+        Action::CanvasRead,
+        |ask, context| Box::pin(canvas::read(ask, context)),
+        "Look at a canvas",
+        &[],
+        "Canvas",
+    ),
+    write(
+        "/canvas/{id}/commands",
+        Action::CanvasCommand,
+        |ask, context| Box::pin(canvas::command(ask, context)),
+        "Edit a canvas: all ops or none; answered when it is durable",
+        (200, "Command", "CommandAnswer"),
+    ),
+    read(
+        "/canvas/{id}/snapshot",
+        Action::CanvasRead,
+        |ask, context| Box::pin(canvas::snapshot(ask, context)),
+        "A canvas's state and its hash",
+        &[number("rev", "At this revision; the head if absent")],
+        "Snapshot",
+    ),
+    read(
+        "/canvas/{id}/commits",
+        Action::CanvasRead,
+        |ask, context| Box::pin(canvas::commits(ask, context)),
+        "A canvas's commits, a page at a time",
+        &[LIMIT, number("after_rev", "Only after this revision"), AFTER],
+        "CommitPage",
+    ),
+    read(
+        "/canvas/{id}/replay",
+        Action::CanvasRead,
+        |ask, context| Box::pin(canvas::replay(ask, context)),
+        "Keyframes and commits, to play a canvas's history",
+        &[number("from_rev", "From this revision"), number("to_rev", "To this revision")],
+        "Replay",
+    ),
+    write(
+        "/canvas/{id}/gestures",
+        Action::CanvasGesture,
+        |ask, context| Box::pin(canvas::gesture(ask, context)),
+        "Show a gesture to those who are there; it is not kept",
+        (202, "Gesture", "Shown"),
+    ),
+];

@@ -1,0 +1,36 @@
+//! Many streams at once, and who is here.
+
+use engines::Action;
+use http::Method;
+
+use super::row::{PAGE, read};
+use crate::{
+    handlers::{presence, ws},
+    routes::{BodyKind, Doc, Endpoint, Route},
+};
+
+pub(super) static ROUTES: &[Route] = &[
+    Route {
+        method: Method::GET,
+        path: "/ws",
+        endpoint: Endpoint::Action(Action::StreamOpen, |ask, context| Box::pin(ws::any(ask, context))),
+        body: BodyKind::None,
+        stream: true,
+        doc: Doc {
+            summary: "Follow any number of streams over one WebSocket (engines.v1)",
+            query: &[],
+            request: None,
+            status: 101,
+            response: None,
+            media_type: None,
+        },
+    },
+    read(
+        "/presence/{*stream}",
+        Action::PresenceRead,
+        |ask, context| Box::pin(presence::list(ask, context)),
+        "Who is here now",
+        PAGE,
+        "PresencePage",
+    ),
+];

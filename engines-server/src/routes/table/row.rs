@@ -1,0 +1,77 @@
+//! Rows that look alike, said in one line each.
+
+use engines::{Action, RequestContext};
+use http::Method;
+
+use crate::{
+    ask::Ask,
+    routes::{Answer, BodyKind, Doc, Endpoint, Param, Route},
+};
+
+type Handler = fn(Ask, RequestContext) -> Answer;
+
+pub(super) const LIMIT: Param =
+    Param { name: "limit", number: true, text: "Items at the most, from 1 to 500; 50 if absent" };
+pub(super) const AFTER: Param = Param { name: "after", number: false, text: "The `next` of the page before" };
+pub(super) const PAGE: &[Param] = &[LIMIT, AFTER];
+
+pub(super) const fn text(name: &'static str, text: &'static str) -> Param {
+    Param { name, number: false, text }
+}
+
+pub(super) const fn number(name: &'static str, text: &'static str) -> Param {
+    Param { name, number: true, text }
+}
+
+const FOLLOW: &[Param] = &[
+    text("cursor", "Resume behind this cursor; `Last-Event-ID` does the same and wins"),
+    text("from", "`start` for the whole log, `live` (as if absent) for what comes"),
+    text("channels", "Of commits, artifacts, gestures; commits,artifacts if absent"),
+];
+
+pub(super) const fn public(
+    path: &'static str,
+    handler: fn(Ask) -> Answer,
+    summary: &'static str,
+    response: Option<&'static str>,
+) -> Route {
+    let doc = Doc { summary, query: &[], request: None, status: 200, response, media_type: None };
+    Route { method: Method::GET, path, endpoint: Endpoint::Public(handler), body: BodyKind::None, stream: false, doc }
+}
+
+pub(super) const fn read(
+    path: &'static str,
+    action: Action,
+    handler: Handler,
+    summary: &'static str,
+    query: &'static [Param],
+    response: &'static str,
+) -> Route {
+    let doc = Doc { summary, query, request: None, status: 200, response: Some(response), media_type: None };
+    let endpoint = Endpoint::Action(action, handler);
+    Route { method: Method::GET, path, endpoint, body: BodyKind::None, stream: false, doc }
+}
+
+pub(super) const fn write(
+    path: &'static str,
+    action: Action,
+    handler: Handler,
+    summary: &'static str,
+    (status, request, response): (u16, &'static str, &'static str),
+) -> Route {
+    let doc = Doc { summary, query: &[], request: Some(request), status, response: Some(response), media_type: None };
+    let endpoint = Endpoint::Action(action, handler);
+    Route { method: Method::POST, path, endpoint, body: BodyKind::Json, stream: false, doc }
+}
+
+pub(super) const fn stream(
+    path: &'static str,
+    action: Action,
+    handler: Handler,
+    summary: &'static str,
+    (status, media_type): (u16, &'static str),
+) -> Route {
+    let doc = Doc { summary, query: FOLLOW, request: None, status, response: None, media_type: Some(media_type) };
+    let endpoint = Endpoint::Action(action, handler);
+    Route { method: Method::GET, path, endpoint, body: BodyKind::None, stream: true, doc }
+}

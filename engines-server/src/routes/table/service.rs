@@ -1,0 +1,32 @@
+//! About the server itself.
+
+use http::Method;
+
+use super::row::public;
+use crate::{
+    handlers::service,
+    metrics,
+    routes::{BodyKind, Doc, Endpoint, Route},
+};
+
+pub(super) static ROUTES: &[Route] = &[
+    public("/", |ask| Box::pin(service::root(ask)), "Name, version and links", Some("Root")),
+    public("/healthz", |ask| Box::pin(service::healthz(ask)), "The process lives", Some("Status")),
+    public("/readyz", |ask| Box::pin(service::readyz(ask)), "The backends answer", Some("Status")),
+    public("/openapi.json", |ask| Box::pin(service::openapi(ask)), "This description", None),
+    Route {
+        method: Method::GET,
+        path: "/metrics",
+        endpoint: Endpoint::Operator(|ask| Box::pin(service::metrics(ask))),
+        body: BodyKind::None,
+        stream: false,
+        doc: Doc {
+            summary: "Counters in the OpenMetrics text form",
+            query: &[],
+            request: None,
+            status: 200,
+            response: None,
+            media_type: Some(metrics::MEDIA_TYPE),
+        },
+    },
+];
