@@ -1,9 +1,11 @@
 //! The last word on a membership, where somebody keeps one.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use engines_core::{Principal, Result, Role, TenantId};
+
+use crate::revocation::RevocationFeed;
 
 /// What a deployment knows of tenants and members beyond what a credential claims: a revoked membership, a changed role,
 /// a disabled user or tenant. Without one, the door believes the verified claims.
@@ -24,4 +26,19 @@ pub trait Directory: Send + Sync + fmt::Debug {
     /// # Errors
     /// `TOKEN_INVALID` for a disabled user or a revoked credential; any other failure keeps the request out as well.
     async fn role(&self, principal: &Principal, tenant: &TenantId, claimed: Option<Role>) -> Result<Option<Role>>;
+
+    /// What it revokes in this process, as it happens, so that open streams end at once; nothing if it cannot tell.
+    fn revocations(&self) -> Option<RevocationFeed> {
+        None
+    }
+
+    /// How often open streams are looked at again.
+    fn recheck_every(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    /// How old what it says may be; with [`Directory::recheck_every`] at most 5 s, or revocations come too late.
+    fn staleness(&self) -> Duration {
+        Duration::ZERO
+    }
 }

@@ -12,20 +12,22 @@ use crate::{
     jwt::invalid,
     presented::{BodyClaims, Given, Presented, agreed},
     rejection::{Rejected, Rejections},
+    watch::Watch,
 };
 
 /// The door. Two steps, because a body is read only for somebody whose credential has been verified:
 /// [`Door::authenticate`] (step 1), then [`Door::admit`] (steps 2 to 6). Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Door(Arc<Inner>);
+pub struct Door(pub(crate) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     authenticators: Vec<Arc<dyn Authenticator>>,
-    directory: Option<Arc<dyn Directory>>,
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     rejections: Option<Arc<dyn Rejections>>,
     clock: Arc<dyn Clock>,
     ids: IdGenerator,
+    pub(crate) watch: Watch,
 }
 
 /// Puts a door together.
@@ -65,7 +67,8 @@ impl Door {
     /// Begins a door.
     #[must_use]
     pub fn builder(clock: Arc<dyn Clock>, ids: IdGenerator) -> DoorBuilder {
-        DoorBuilder(Inner { authenticators: Vec::new(), directory: None, rejections: None, clock, ids })
+        let watch = Watch::default();
+        DoorBuilder(Inner { authenticators: Vec::new(), directory: None, rejections: None, clock, ids, watch })
     }
 
     /// Step 6, which may be taken before all others, so that a refusal carries the ids too: put the result into
@@ -142,6 +145,16 @@ impl Door {
         RequestContext::admit(&current, scope, trace)
     }
 
+    /// Whether a context would be admitted again now. Cheap where the directory remembers what it read lately.
+    ///
+    /// # Errors
+    /// - `TOKEN_EXPIRED`, `TOKEN_INVALID`: the credential has ended, or was revoked, or its user was disabled.
+    /// - `TENANT_FORBIDDEN`, `ROLE_MISMATCH`: the membership has ended, the tenant was closed, or the role has changed.
+    /// - `BACKEND_UNAVAILABLE`: it cannot be told now.
+    pub async fn still_valid(&self, context: &RequestContext) -> Result<()> {
+        self.0.still_valid(context).await
+    }
+
     /// Tells whoever keeps a record.
     fn note(&self, error: &Error, principal: Option<&Principal>, presented: &Presented<'_>) {
         let Some(rejections) = &self.0.rejections else { return };
@@ -162,10 +175,34 @@ impl Door {
 
     /// Gives a refusal by a rule its id.
     fn decided(&self, error: Error) -> Error {
+        self.0.decided(error)
+    }
+}
+
+impl Inner {
+    pub(crate) async fn still_valid(&self, context: &RequestContext) -> Result<()> {
+        let Some(principal) = context.principal() else { return Ok(()) };
+        if context.expires_at().is_some_and(|end| self.clock.now() >= end) {
+            return Err(Error::new(Code::TokenExpired, "door.watch", "the credential has ended; get a new one"));
+        }
+        let Some(directory) = &self.directory else { return Ok(()) };
+        directory.check(&principal).await?;
+        let role = directory.role(&principal, context.scope().tenant(), Some(context.role())).await?;
+        if role == Some(context.role()) {
+            return Ok(());
+        }
+        let (code, detail) = match role {
+            Some(_) => (Code::RoleMismatch, "your role in this tenant has changed; connect again"),
+            None => (Code::TenantForbidden, "you are no member of this tenant"),
+        };
+        Err(self.decided(Error::new(code, "door.watch", detail)))
+    }
+
+    fn decided(&self, error: Error) -> Error {
         if error.kind() != ErrorKind::Forbidden || error.member("decision_id").is_some() {
             return error;
         }
-        error.with_member("decision_id", self.0.ids.ulid(self.0.clock.now()).to_string())
+        error.with_member("decision_id", self.ids.ulid(self.clock.now()).to_string())
     }
 }
 

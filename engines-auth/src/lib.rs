@@ -49,10 +49,12 @@ pub mod oidc;
 pub mod password;
 mod presented;
 mod rejection;
+mod revocation;
 mod secret;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod ticket;
+mod watch;
 
 pub use self::{
     authenticator::{Authenticator, Credential},
@@ -62,5 +64,7 @@ pub use self::{
     jwt::{AccessToken, JwtSettings, SigningKey, SigningKeys, TokenIssuer, TokenRequest, TokenVerifier},
     presented::{BodyClaims, Given, Presented},
     rejection::{Rejected, Rejections},
+    revocation::{Revocation, RevocationFeed, Revocations},
     secret::{SecretText, SigningSecret, same_bytes},
+    watch::Watched,
 };

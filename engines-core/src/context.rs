@@ -232,6 +232,18 @@ impl RequestContext {
         })
     }
 
+    /// Whom the door let in, with the one membership it was for; nobody for trusted work in process.
+    #[must_use]
+    pub fn principal(&self) -> Option<Principal> {
+        let Origin::Credential { issuer } = &self.inner.origin else { return None };
+        let mut principal = Principal::new(self.inner.actor.clone(), Arc::clone(issuer));
+        principal.memberships.insert(self.inner.scope.tenant().clone(), self.inner.role);
+        principal.expires_at = self.inner.expires_at;
+        principal.credential_id.clone_from(&self.inner.credential_id);
+        principal.session.clone_from(&self.inner.session);
+        Some(principal)
+    }
+
     /// Tenant and environment.
     #[must_use]
     pub fn scope(&self) -> &Scope {

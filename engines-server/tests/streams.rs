@@ -8,7 +8,11 @@ use std::time::Duration;
 use engines::{Limits, Role};
 use engines_server::App;
 use serde_json::{Value, json};
-use support::{Connection, Server, acme, ask, request, token};
+use support::{
+    Connection, Server, acme, ask,
+    live::{frame, open, socket},
+    request, token,
+};
 
 fn member() -> String {
     token("ada", &[("t_acme", Role::Member)])
@@ -29,19 +33,11 @@ async fn post(server: &Server, text: &str) -> Value {
     answer.json()
 }
 
-async fn open(server: &Server, path: &str, more: &[(&str, &str)]) -> Connection {
-    let bearer = format!("Bearer {}", member());
-    let headers = [&[("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")], more].concat();
-    let mut connection = Connection::open(server.address).await;
-    connection.write(&request("GET", path, &headers, None)).await;
-    connection
-}
-
 #[tokio::test]
 async fn sse_replays_then_follows_then_resumes() {
     let server = prepared().await;
     let first = post(&server, "one").await;
-    let mut stream = open(&server, "/sse/chat/t?from=start", &[]).await;
+    let mut stream = open(&server, &member(), "/sse/chat/t?from=start", &[]).await;
     assert_eq!(stream.answer(true).await.header("content-type"), Some("text/event-stream"));
     let seen = stream.until("\"text\":\"one\"").await;
     assert!(seen.contains("retry: 1500\n\n"), "{seen}");
@@ -55,7 +51,7 @@ async fn sse_replays_then_follows_then_resumes() {
     post(&server, "three").await;
     // The header is the newer word.
     let last = [("Last-Event-ID", first["cursor"].as_str().unwrap())];
-    let mut stream = open(&server, "/sse/chat/t?from=start", &last).await;
+    let mut stream = open(&server, &member(), "/sse/chat/t?from=start", &last).await;
     let seen = stream.until("\"text\":\"three\"").await;
     assert!(seen.contains("\"text\":\"two\"") && !seen.contains("\"text\":\"one\""), "{seen}");
 }
@@ -67,14 +63,14 @@ async fn a_quiet_stream_shows_that_it_lives() {
         engines::Engine::builder().memory().signing_secret(support::secret()).limits(limits).build().await.unwrap();
     let server = support::serve(App::new(engine).unwrap()).await;
     acme(server.address, &member(), "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
-    let mut stream = open(&server, "/sse/chat/t", &[]).await;
+    let mut stream = open(&server, &member(), "/sse/chat/t", &[]).await;
     stream.until("\n:").await;
 }
 
 #[tokio::test]
 async fn stopping_closes_streams_so_that_clients_resume() {
     let server = prepared().await;
-    let mut stream = open(&server, "/sse/chat/t", &[]).await;
+    let mut stream = open(&server, &member(), "/sse/chat/t", &[]).await;
     stream.until("retry: 1500").await;
     let mut idle = Connection::open(server.address).await;
     idle.write(&request("GET", "/healthz", &[], None)).await;
@@ -92,48 +88,11 @@ async fn stopping_closes_streams_so_that_clients_resume() {
     assert_eq!((asked.status().as_u16(), asked.headers().contains_key("retry-after")), (503, true));
 }
 
-/// A client's frame: text, masked with zeros.
-fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0x80 | opcode];
-    match payload.len() {
-        short @ ..126 => frame.push(0x80 | u8::try_from(short).unwrap()),
-        long => {
-            frame.push(0x80 | 127);
-            frame.extend((long as u64).to_be_bytes());
-        }
-    }
-    frame.extend([0; 4]);
-    frame.extend(payload);
-    frame
-}
-
-async fn socket(server: &Server, path: &str) -> Connection {
-    let mut socket = open(
-        server,
-        path,
-        &[
-            ("Connection", "keep-alive, Upgrade"),
-            ("Upgrade", "websocket"),
-            ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-            ("Sec-WebSocket-Protocol", "other, engines.v1"),
-        ],
-    )
-    .await;
-    let answer = socket.answer(true).await;
-    assert_eq!(answer.status, 101, "{answer:?}");
-    // The example of RFC 6455 section 1.3.
-    assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-    assert_eq!(answer.header("sec-websocket-protocol"), Some("engines.v1"));
-    socket.until("\"type\":\"hello\"").await;
-    socket
-}
-
 #[tokio::test]
 async fn a_socket_follows_talks_and_is_closed_with_a_code() {
     let server = prepared().await;
     post(&server, "one").await;
-    let mut chat = socket(&server, "/ws/chat/t?from=start").await;
+    let mut chat = socket(&server, &member(), "/ws/chat/t?from=start").await;
     chat.until("\"text\":\"one\"").await;
     chat.write(&frame(1, br#"{"type":"message","text":"two","ref":"r1"}"#)).await;
     let seen = chat.until("\"ref\":\"r1\"").await + &chat.until("}").await;
@@ -141,7 +100,7 @@ async fn a_socket_follows_talks_and_is_closed_with_a_code() {
     chat.write(&frame(9, b"are you there")).await;
     chat.until("are you there").await;
 
-    let mut any = socket(&server, "/ws").await;
+    let mut any = socket(&server, &member(), "/ws").await;
     any.write(&frame(1, br#"{"type":"subscribe","stream":"chat/t","from":"start"}"#)).await;
     any.until("\"text\":\"two\"").await;
     any.write(&frame(1, br#"{"type":"subscribe","stream":"chat/none","ref":7}"#)).await;

@@ -9,10 +9,13 @@ use engines_core::{
 use ulid::Ulid;
 
 use super::wire::{ApiKeyCreated, ApiKeyRequest, ApiKeyView, RotateRequest};
-use crate::identity::{
-    ApiKeyBody, ApiKeyUseBody, Identity, Revocation, name_of,
-    opaque::Opaque,
-    records::{self, API_KEY, API_KEY_USE, Stored},
+use crate::{
+    identity::{
+        ApiKeyBody, ApiKeyUseBody, Identity, name_of,
+        opaque::Opaque,
+        records::{self, API_KEY, API_KEY_USE, Stored},
+    },
+    revocation::Revocation,
 };
 
 const MANAGE: &str = "api_keys.manage";

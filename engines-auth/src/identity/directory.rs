@@ -1,14 +1,16 @@
 //! The last word on who may still ask, from the store.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use engines_core::{Code, Error, Principal, RequestContext, Result, Role, TenantId, UserId, context::Origin};
+use engines_core::{Principal, Result, Role, TenantId, UserId};
 use ulid::Ulid;
 
 use super::{
     known::{Membership, Standing},
     service::{Identity, Inner},
 };
-use crate::{api_key::ISSUER as API_KEY, directory::Directory, jwt::invalid};
+use crate::{api_key::ISSUER as API_KEY, directory::Directory, jwt::invalid, revocation::RevocationFeed};
 
 /// What a credential is known by after it has been verified.
 #[derive(Debug, Clone, Copy)]
@@ -74,32 +76,17 @@ impl Directory for Identity {
     async fn role(&self, principal: &Principal, tenant: &TenantId, claimed: Option<Role>) -> Result<Option<Role>> {
         self.inner.role(of_principal(principal), tenant, claimed).await
     }
-}
 
-impl Identity {
-    /// Whether a context would be admitted again now: for whoever holds a stream open. Cheap: what was read lately is not read again.
-    ///
-    /// # Errors
-    /// - `TOKEN_EXPIRED`, `TOKEN_INVALID`: the credential has ended, or was revoked, or its user was disabled (close with 4401).
-    /// - `TENANT_FORBIDDEN`, `ROLE_MISMATCH`: the membership has ended, the tenant was closed, or the role has changed (4403).
-    /// - `BACKEND_UNAVAILABLE`: it cannot be told now.
-    pub async fn still_valid(&self, context: &RequestContext) -> Result<()> {
-        let Origin::Credential { issuer } = context.origin() else { return Ok(()) };
-        let inner = &*self.inner;
-        if context.expires_at().is_some_and(|end| inner.now() >= end) {
-            return Err(Error::new(Code::TokenExpired, "identity.watch", "the credential has ended; get a new one"));
-        }
-        let credential =
-            Credential { user: &context.actor().id, issuer, id: context.credential_id(), session: context.session() };
-        inner.check(credential).await?;
-        match inner.role(credential, context.scope().tenant(), Some(context.role())).await? {
-            Some(role) if role == context.role() => Ok(()),
-            Some(_) => {
-                let detail = "your role in this tenant has changed; connect again";
-                Err(inner.refuse(Code::RoleMismatch, "identity.watch", detail))
-            }
-            None => Err(inner.refuse(Code::TenantForbidden, "identity.watch", "you are no member of this tenant")),
-        }
+    fn revocations(&self) -> Option<RevocationFeed> {
+        Some(self.inner.revocations.subscribe())
+    }
+
+    fn recheck_every(&self) -> Duration {
+        Duration::from_millis(self.inner.settings.watch_every_ms)
+    }
+
+    fn staleness(&self) -> Duration {
+        self.inner.settings.facts_ttl()
     }
 }
 

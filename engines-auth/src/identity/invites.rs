@@ -15,11 +15,10 @@ use super::{
     known::Standing,
     opaque::Opaque,
     records::{self, INVITE, Stored},
-    revocation::Revocation,
     service::{Identity, Inner},
     wire::{AcceptRequest, Caller, InviteRequest, InviteResponse, InviteView, TokenResponse},
 };
-use crate::jwt::invalid;
+use crate::{jwt::invalid, revocation::Revocation};
 
 const ACCEPT: &str = "invites.accept";
 const MANAGE: &str = "invites.manage";

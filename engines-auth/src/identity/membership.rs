@@ -8,10 +8,10 @@ use engines_core::{
 use super::{
     bodies::{MemberBody, TenantBody, TenantStatus},
     records::{self, MEMBER, TENANT},
-    revocation::Revocation,
     service::Inner,
     tenants::{TRIES, contended, put_member},
 };
+use crate::revocation::Revocation;
 
 const CHANGE: &str = "members.manage";
 

@@ -1,7 +1,7 @@
 //! Identity: users, tenants, memberships, sessions and invites, on the store contract alone.
 //!
 //! [`Identity`] is the service; its methods follow the routes of the wire contract's section 2, its requests and responses have the
-//! wire's field names. It is the [`Directory`](crate::Directory) of the door, and tells of [`Revocation`]s. [`RejectionLog`] writes refused
+//! wire's field names. It is the [`Directory`](crate::Directory) of the door, and tells of [`Revocation`](crate::Revocation)s. [`RejectionLog`] writes refused
 //! attempts into the audit log.
 
 mod accounts;
@@ -36,7 +36,6 @@ pub use self::{
     bodies::TenantStatus,
     bootstrap::{NORTHSTAR, SYSTEM},
     rejection_log::{RejectionLog, RejectionSettings, RejectionWriter},
-    revocation::{Revocation, RevocationFeed, Revocations},
     service::{Identity, IdentityBuilder},
     settings::{IdentitySettings, Signup},
     system_key::SystemKey,

@@ -11,14 +11,15 @@ use quick_cache::sync::Cache;
 use ulid::Ulid;
 
 use super::{
-    email::Index, known::Known, records::Records, revocation::Revocations, settings::IdentitySettings,
-    system_key::SystemKey, throttle::Throttle, wire::Caller,
+    email::Index, known::Known, records::Records, settings::IdentitySettings, system_key::SystemKey,
+    throttle::Throttle, wire::Caller,
 };
 use crate::{
     api_key::ApiKeys,
     jwt::TokenIssuer,
     password::PasswordHasher,
     rejection::{Rejected, Rejections},
+    revocation::Revocations,
     secret::SigningSecret,
     ticket::Tickets,
 };

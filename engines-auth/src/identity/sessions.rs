@@ -15,12 +15,12 @@ use super::{
     bodies::{SessionBody, UserBody},
     opaque::{Hashed, Opaque},
     records::{self, SESSION, Stored},
-    revocation::Revocation,
     service::{Identity, Inner},
     wire::{Caller, RefreshRequest, SessionView, TokenResponse},
 };
 use crate::{
     jwt::{TokenRequest, invalid},
+    revocation::Revocation,
     secret::SecretText,
 };
 

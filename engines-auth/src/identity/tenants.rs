@@ -10,10 +10,10 @@ use super::{
     bodies::{MemberBody, TenantBody, TenantStatus, UserBody},
     bootstrap::SYSTEM,
     records::{self, MEMBER, Stored, TENANT, USER},
-    revocation::Revocation,
     service::{Identity, Inner},
     wire::{MembershipView, TenantRequest, TenantView},
 };
+use crate::revocation::Revocation;
 
 /// How often a change is tried again that met another one.
 pub(super) const TRIES: usize = 8;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use engines_auth::identity::{IdentitySettings, Revocation, RoleRequest};
+use engines_auth::{
+    Revocation,
+    identity::{IdentitySettings, RoleRequest},
+};
 use engines_core::{Code, Role};
 
 use crate::{
@@ -39,9 +42,8 @@ async fn at_once_here_and_within_five_seconds_elsewhere() {
         world.a.clock.advance(Duration::from_secs(2));
         let (here, there) =
             (world.a.enter(bob.access(), &acme).await.unwrap(), world.b.enter(bob.access(), &acme).await.unwrap());
-        let watch = |node: crate::kit::Node, context| {
-            tokio::spawn(async move { node.identity.until_revoked(&context).await.code() })
-        };
+        let watch =
+            |node: crate::kit::Node, context| tokio::spawn(async move { node.door.watch(&context).await.code() });
         let (here, there) = (watch(world.a.clone(), here), watch(world.b.clone(), there));
         tokio::time::sleep(Duration::from_millis(10)).await;
         let (a, id) = (&world.a.identity, &bob.user.user_id);
@@ -71,8 +73,8 @@ async fn whom_it_does_not_concern_stays_and_credentials_end() {
     let as_key = world.a.enter(key.key.expose(), &acme).await.unwrap();
     let mut feed = world.a.identity.revocations().subscribe();
     let watch = |context: engines_core::RequestContext| {
-        let identity = world.a.identity.clone();
-        tokio::spawn(async move { identity.until_revoked(&context).await.code() })
+        let door = world.a.door.clone();
+        tokio::spawn(async move { door.watch(&context).await.code() })
     };
     let (mine, keys) = (watch(context.clone()), watch(as_key.clone()));
     tokio::time::sleep(Duration::from_millis(10)).await;
@@ -92,9 +94,9 @@ async fn a_store_that_is_away_is_waited_for_a_little() {
     let world = world();
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(owner.access(), &acme).await.unwrap();
-    let identity = world.a.identity.clone();
+    let door = world.a.door.clone();
     let watched = context.clone();
-    let watch = tokio::spawn(async move { identity.until_revoked(&watched).await.code() });
+    let watch = tokio::spawn(async move { door.watch(&watched).await.code() });
     world.store.faults().down(true);
     for _ in 0..30 {
         world.a.clock.advance(Duration::from_millis(100));
@@ -104,7 +106,7 @@ async fn a_store_that_is_away_is_waited_for_a_little() {
     world.store.faults().down(false);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(!watch.is_finished());
-    assert_eq!(code(&world.a.identity.still_valid(&context).await), None);
+    assert_eq!(code(&world.a.door.still_valid(&context).await), None);
     world.store.faults().down(true);
     let (code, waited) = ends(&world, watch).await;
     assert_eq!(code, Code::BackendUnavailable);

@@ -47,7 +47,9 @@ async fn follow(ask: &Ask, context: &RequestContext, key: StreamKey) -> Result<R
     let here = engine.presence().enter(context, &key, guard.ids().ulid(guard.clock().now()));
     let clock = Arc::clone(guard.clock());
     let events = EventStream::new(subscription, context, clock, engine.limits(), Some(here));
-    let mut response = Response::new(Body::events(EventBody { events, _open: Held::new(&ask.app.metrics().streams) }));
+    let watched = engine.door().watch(context);
+    let body = EventBody::new(events, watched, Held::new(&ask.app.metrics().streams));
+    let mut response = Response::new(Body::events(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

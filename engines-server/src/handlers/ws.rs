@@ -60,9 +60,11 @@ async fn open(
         limits: Arc::clone(engine.limits()),
     };
     let guard = engine.guard();
+    let watched = engine.door().watch(&context);
     let session = Session::open(services, context, guard.ids().ulid(guard.clock().now()), fixed).await?;
     let socket = Socket {
         session,
+        watched,
         clock: Arc::clone(guard.clock()),
         limits: Arc::clone(engine.limits()),
         shutdown: ask.app.shutdown().clone(),

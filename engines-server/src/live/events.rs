@@ -9,7 +9,10 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use engines::stream::sse::EventStream;
+use engines::{
+    auth::Watched,
+    stream::sse::{EventStream, error as error_event},
+};
 use futures_util::Stream;
 use hyper::body::{Body as HttpBody, Frame};
 use tokio::{
@@ -26,8 +29,35 @@ const BYTES: usize = 64 << 10;
 
 /// A stream of events as a body, and as what a connection becomes.
 pub(crate) struct EventBody {
-    pub(crate) events: EventStream,
-    pub(crate) _open: Held,
+    events: EventStream,
+    /// Until the reader may no longer have it.
+    watched: Option<Watched>,
+    _open: Held,
+}
+
+impl EventBody {
+    pub(crate) fn new(events: EventStream, watched: Watched, open: Held) -> Self {
+        Self { events, watched: Some(watched), _open: open }
+    }
+
+    /// The last event, once the reader's right to more has ended.
+    fn poll_revoked(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+        let Some(watched) = &mut self.watched else { return Poll::Pending };
+        let error = ready!(Pin::new(watched).poll(cx));
+        self.watched = None;
+        Poll::Ready(error_event(error.code(), error.detail()))
+    }
+
+    /// The next piece.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.watched.is_none() {
+            return Poll::Ready(None);
+        }
+        match self.poll_revoked(cx) {
+            Poll::Ready(last) => Poll::Ready(Some(last)),
+            Poll::Pending => Pin::new(&mut self.events).poll_next(cx),
+        }
+    }
 }
 
 impl HttpBody for EventBody {
@@ -35,7 +65,7 @@ impl HttpBody for EventBody {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Pin::new(&mut self.events).poll_next(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+        self.as_mut().poll_next(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 }
 
@@ -47,12 +77,14 @@ pub(crate) struct EventSender<P> {
     pending: VecDeque<Bytes>,
     bytes: usize,
     ended: bool,
+    /// Nothing more is for this reader; what it does not take at once is dropped.
+    revoked: bool,
     _place: P,
 }
 
 impl<P> EventSender<P> {
     pub(crate) fn new(socket: TcpStream, head: Bytes, body: Box<EventBody>, place: P) -> Self {
-        Self { socket, body, pending: VecDeque::from([head]), bytes: 0, ended: false, _place: place }
+        Self { socket, body, pending: VecDeque::from([head]), bytes: 0, ended: false, revoked: false, _place: place }
     }
 }
 
@@ -70,10 +102,19 @@ impl<P: Unpin> Future for EventSender<P> {
 impl<P> EventSender<P> {
     /// Ready once everything is sent, or the reader is gone.
     fn send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.ended
+            && let Poll::Ready(last) = self.body.poll_revoked(cx)
+        {
+            self.pending.push_back(last);
+            (self.ended, self.revoked) = (true, true);
+        }
         loop {
             let idle = self.gather(cx);
             if !self.pending.is_empty() {
                 if self.poll_write(cx)?.is_pending() {
+                    if self.revoked {
+                        return Poll::Ready(Ok(()));
+                    }
                     return self.poll_gone(cx);
                 }
                 continue;
@@ -90,7 +131,7 @@ impl<P> EventSender<P> {
     /// Takes events that are there, up to the bounds of one write; says whether there are no more for now.
     fn gather(&mut self, cx: &mut Context<'_>) -> bool {
         while !self.ended && self.pending.len() < PIECES && self.bytes < BYTES {
-            match Pin::new(&mut self.body.events).poll_next(cx) {
+            match self.body.poll_next(cx) {
                 Poll::Pending => return true,
                 Poll::Ready(None) => self.ended = true,
                 Poll::Ready(Some(piece)) => {

@@ -4,7 +4,8 @@ use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use engines::{
-    Clock, Limits, Timestamp,
+    Clock, ErrorKind, Limits, Timestamp,
+    auth::Watched,
     stream::ws::{CloseCode, Outgoing, Session},
 };
 use futures_util::{SinkExt, StreamExt};
@@ -33,6 +34,8 @@ const FAREWELL: (Duration, u64) = (Duration::from_secs(2), 64 << 20);
 /// A session with what it needs to run on a socket.
 pub(crate) struct Socket {
     pub(crate) session: Session,
+    /// Until its caller may no longer have it.
+    pub(crate) watched: Watched,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) shutdown: Shutdown,
@@ -50,9 +53,16 @@ pub(crate) async fn run_socket<S: AsyncRead + AsyncWrite + Unpin>(io: S, mut soc
         .max_message_size(most);
     let mut ws = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let stop = socket.shutdown.clone();
+    let Socket { session, watched, clock, limits, .. } = &mut *socket;
     let close = tokio::select! {
-        close = converse(&mut ws, &mut socket) => close,
+        close = converse(&mut ws, session, clock, limits) => close,
         () = stop.begun() => Some(CloseCode::GoingAway),
+        error = watched => Some(match error.kind() {
+            ErrorKind::Unauthenticated => CloseCode::Token,
+            ErrorKind::Forbidden => CloseCode::Forbidden,
+            // Who may stay cannot be told: come back and ask another node.
+            _ => CloseCode::GoingAway,
+        }),
     };
     drop(socket);
     if let Some(code) = close {
@@ -64,9 +74,10 @@ pub(crate) async fn run_socket<S: AsyncRead + AsyncWrite + Unpin>(io: S, mut soc
 /// Talks until we close, with the code that is returned, or until the peer has said goodbye or is gone.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     ws: &mut WebSocketStream<S>,
-    socket: &mut Socket,
+    session: &mut Session,
+    clock: &Arc<dyn Clock>,
+    limits: &Limits,
 ) -> Option<CloseCode> {
-    let Socket { session, clock, limits, .. } = socket;
     let clock = &**clock;
     let expires_at = session.context().expires_at();
     let mut heard = Instant::now();

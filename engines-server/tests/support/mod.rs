@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![expect(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod live;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use engines::{
