@@ -1,5 +1,4 @@
 //! Both rails over real connections, and how the server stops.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
