@@ -3,8 +3,11 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use engines_auth::{
-    Authenticator, Directory, Door, DoorBuilder, JwtSettings, SigningSecret, TokenIssuer, TokenVerifier,
-    oidc::{IssuerSettings, JwksFetch, Oidc, StoreUsers},
+    Authenticator, Directory, Door, DoorBuilder, JwtSettings, RootKey, SigningKey, SigningKeys, SigningSecret,
+    TokenIssuer, TokenVerifier,
+    identity::{IdentitySettings, RejectionSettings, SystemKey},
+    key_slot::SealKeys,
+    oidc::{ExternalUsers, IssuerSettings, JwksFetch, Oidc, StoreUsers},
 };
 use engines_core::{
     Clock, Error, Guard, IdGenerator, Limits, Result, Store, SystemClock,
@@ -23,7 +26,9 @@ use engines_stream::{
 };
 
 use crate::{
+    background::Background,
     engine::{Engine, Parts},
+    identity::IdentityParts,
     running::Running,
 };
 
@@ -36,7 +41,10 @@ type Opening = Pin<Box<dyn Future<Output = Result<Opened>> + Send>>;
 #[must_use]
 pub struct Builder {
     open: Option<Box<dyn FnOnce(IdGenerator) -> Opening + Send>>,
-    secret: Option<SigningSecret>,
+    /// Nothing survives the process, so that its keys need not either.
+    passing: bool,
+    signing: Option<SigningKeys>,
+    identity: IdentityParts,
     jwt: JwtSettings,
     issuers: Option<(Vec<IssuerSettings>, Arc<dyn JwksFetch>)>,
     door: Vec<Box<dyn FnOnce(DoorBuilder) -> DoorBuilder + Send>>,
@@ -54,7 +62,9 @@ impl Builder {
     pub(crate) fn new() -> Self {
         Self {
             open: None,
-            secret: None,
+            passing: false,
+            signing: None,
+            identity: IdentityParts::default(),
             jwt: JwtSettings::default(),
             issuers: None,
             door: Vec::new(),
@@ -76,7 +86,8 @@ impl Builder {
 
     /// Keeps everything in memory; nothing survives the process.
     pub fn memory(self) -> Self {
-        self.open_with(|ids| async move { Ok((Arc::new(MemoryStore::new(&ids)) as Arc<dyn Backend>, None)) })
+        let memory = |ids| async move { Ok((Arc::new(MemoryStore::new(&ids)) as Arc<dyn Backend>, None)) };
+        Self { passing: true, ..self.open_with(memory) }
     }
 
     /// The last store that was named counts.
@@ -84,13 +95,56 @@ impl Builder {
     where
         F: Future<Output = Result<Opened>> + Send + 'static,
     {
+        self.passing = false;
         self.open = Some(Box::new(|ids| Box::pin(open(ids))));
         self
     }
 
     /// The secret of our own access tokens. Without it the engine issues none and accepts none.
-    pub fn signing_secret(mut self, secret: SigningSecret) -> Self {
-        self.secret = Some(secret);
+    pub fn signing_secret(self, secret: SigningSecret) -> Self {
+        self.signing_keys(SigningKeys::new(SigningKey::unnamed(secret)))
+    }
+
+    /// The same with names, and with keys before it that still verify: how one is replaced while the engine runs.
+    pub fn signing_keys(mut self, keys: SigningKeys) -> Self {
+        self.signing = Some(keys);
+        self
+    }
+
+    /// The secret that stays the same for as long as the store does: with it and a signing secret the engine keeps users, tenants and keys of
+    /// its own (see [`Engine::identity`]), and with it alone key slots. [`Builder::memory`] needs none.
+    pub fn root_key(mut self, key: RootKey) -> Self {
+        self.identity.root = Some(key);
+        self
+    }
+
+    /// The secret users are found with by their e-mail addresses, instead of one made from the root key.
+    pub fn index_secret(mut self, secret: SigningSecret) -> Self {
+        self.identity.index = Some(secret);
+        self
+    }
+
+    /// The keys that seal key slots. One made from the root key still opens what it sealed.
+    pub fn seal_keys(mut self, keys: SealKeys) -> Self {
+        self.identity.seal = Some(keys);
+        self
+    }
+
+    /// Opens the bootstrap of the control plane's tenants to whoever has this key.
+    pub fn system_key(mut self, key: SystemKey) -> Self {
+        self.identity.system = Some(key);
+        self
+    }
+
+    /// Who may sign up, how long sessions last, how often one may try.
+    pub fn identity(mut self, settings: IdentitySettings) -> Self {
+        self.identity.settings = settings;
+        self
+    }
+
+    /// How many refused attempts are written down.
+    pub fn rejections(mut self, settings: RejectionSettings) -> Self {
+        self.identity.rejections = settings;
         self
     }
 
@@ -100,8 +154,8 @@ impl Builder {
         self
     }
 
-    /// Lets the users of other issuers in (OpenID Connect, such as AWS Cognito), whose keys are got through `fetch`. They are kept in the
-    /// engine's store, and whom no rule gives a tenant gets one of their own: see [`StoreUsers`].
+    /// Lets the users of other issuers in (OpenID Connect, such as AWS Cognito), whose keys are got through `fetch`. They become users of
+    /// [`Engine::identity`], or are kept by [`StoreUsers`] where there is none; whom no rule gives a tenant gets one of their own.
     pub fn oidc(mut self, issuers: Vec<IssuerSettings>, fetch: impl JwksFetch + 'static) -> Self {
         self.issuers = Some((issuers, Arc::new(fetch)));
         self
@@ -113,7 +167,7 @@ impl Builder {
         self
     }
 
-    /// Who has the last word on memberships; without one, verified claims count.
+    /// Who has the last word on memberships, instead of [`Engine::identity`]; without either, verified claims count.
     pub fn directory(mut self, directory: impl Directory + 'static) -> Self {
         self.door.push(Box::new(|door| door.directory(directory)));
         self
@@ -171,7 +225,7 @@ impl Builder {
     ///
     /// # Errors
     /// When no store was named, the store does not open, an issuer's settings would let the wrong ones in, or the operating system has no randomness to give.
-    pub async fn build(self) -> Result<Engine> {
+    pub async fn build(mut self) -> Result<Engine> {
         let ids = self.ids.map_or_else(IdGenerator::from_os, Ok)?;
         let clock = self.clock;
         let open = self
@@ -182,15 +236,33 @@ impl Builder {
         let limits = Arc::new(self.limits);
         let guard = Guard::new(self.gate, Arc::clone(&clock), ids.clone());
 
+        if self.passing && self.identity.root.is_none() {
+            self.identity.root = Some(RootKey::random(&ids));
+        }
+        let background = Background::new();
+        let key_slots = self.identity.key_slots(&store, &guard, &limits)?;
+        let signing = self.signing.as_ref().map(|keys| (keys, &self.jwt));
+        let assembled = self.identity.assemble(&store, &guard, signing, &background)?;
+
         let mut door = Door::builder(Arc::clone(&clock), ids.clone());
         let mut issuer = None;
-        if let Some(secret) = &self.secret {
-            door = door.authenticator(TokenVerifier::new(secret, self.jwt.clone(), Arc::clone(&clock))?);
-            issuer = Some(TokenIssuer::new(secret, self.jwt, Arc::clone(&clock), ids.clone())?);
+        if let Some(keys) = &self.signing {
+            door = door.authenticator(TokenVerifier::with_keys(keys, self.jwt.clone(), Arc::clone(&clock))?);
+            issuer = Some(TokenIssuer::with_keys(keys, self.jwt, Arc::clone(&clock), ids.clone())?);
+        }
+        let mut identity = None;
+        if let Some(assembled) = assembled {
+            let ours = assembled.identity;
+            door = door.authenticator(ours.api_keys()).authenticator(ours.tickets());
+            door = door.directory(ours.clone()).rejections(assembled.rejections);
+            identity = Some(ours);
         }
         if let Some((issuers, fetch)) = self.issuers {
-            let users = StoreUsers::new(Arc::clone(&store), Arc::clone(&clock), ids.clone())?;
-            let oidc = Oidc::builder(Arc::clone(&clock), fetch).users(Arc::new(users));
+            let users: Arc<dyn ExternalUsers> = match &identity {
+                Some(identity) => Arc::new(identity.clone()),
+                None => Arc::new(StoreUsers::new(Arc::clone(&store), Arc::clone(&clock), ids.clone())?),
+            };
+            let oidc = Oidc::builder(Arc::clone(&clock), fetch).users(users);
             door = door.authenticator(issuers.into_iter().fold(oidc, |oidc, issuer| oidc.issuer(issuer)).build()?);
         }
         let door = self.door.into_iter().fold(door, |door, add| add(door)).build();
@@ -215,6 +287,9 @@ impl Builder {
             backend,
             close,
             outbox,
+            background,
+            identity,
+            key_slots,
             store,
             guard,
             door,

@@ -2,12 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use engines_auth::{Door, TokenIssuer};
+use engines_auth::{Door, Identity, TokenIssuer, key_slot::KeySlots};
 use engines_core::{Guard, Limits, RequestContext, Result, Scope, Store, event::EventLog, nexus::Backend};
 use engines_storage::outbox::OutboxStatus;
 use engines_stream::{canvas::CanvasService, chat::ChatService, follow::FollowService, presence::PresenceService};
 
 use crate::{
+    background::Background,
     builder::{Builder, Close},
     running::Running,
 };
@@ -20,6 +21,9 @@ pub(crate) struct Parts {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) close: Option<Close>,
     pub(crate) outbox: Option<Running>,
+    pub(crate) background: Background,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) key_slots: Option<KeySlots>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) guard: Guard,
     pub(crate) door: Door,
@@ -86,6 +90,18 @@ impl Engine {
         &self.0.door
     }
 
+    /// Users, tenants, sessions, invites, API keys and tickets, which the door asks too; none without a signing secret and a root key.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.0.identity.as_ref()
+    }
+
+    /// Tenants' third-party secrets; none without a root key or keys that seal.
+    #[must_use]
+    pub fn key_slots(&self) -> Option<&KeySlots> {
+        self.0.key_slots.as_ref()
+    }
+
     /// Issues our own access tokens; none without a signing secret.
     #[must_use]
     pub fn issuer(&self) -> Option<&TokenIssuer> {
@@ -127,13 +143,14 @@ impl Engine {
         self.0.outbox.as_ref().map(Running::status).unwrap_or_default()
     }
 
-    /// Ends every subscription, stops bringing events to sinks, and closes the store that the builder opened; what is asked for later is refused. What was
+    /// Ends every subscription, stops bringing events to sinks and what else goes on beside requests, and closes the store that the builder opened; what is asked for later is refused. What was
     /// acknowledged is durable already.
     pub async fn shutdown(&self) {
         self.close_streams();
         if let Some(outbox) = &self.0.outbox {
             outbox.stop().await;
         }
+        self.0.background.stop().await;
         if let Some(close) = &self.0.close {
             close().await;
         }

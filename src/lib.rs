@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod background;
 mod builder;
 mod engine;
+mod identity;
 mod running;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -3,6 +3,7 @@
 //! - [`SigningSecret`] and [`jwt`]: our own access tokens (HS256), issued and verified.
 //! - [`oidc`]: users of other issuers, AWS Cognito first.
 //! - [`key_slot`]: a tenant's third-party secrets, sealed at rest.
+//! - [`RootKey`]: the one secret that stays the same for as long as the store does.
 //! - [`Authenticator`]: one kind of credential; several form a chain.
 //! - [`api_key`], [`ticket`], [`password`]: the other credentials.
 //! - [`Identity`]: users, tenants, memberships, sessions and invites on any store.
@@ -50,6 +51,7 @@ pub mod password;
 mod presented;
 mod rejection;
 mod revocation;
+pub mod root_key;
 mod secret;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -65,6 +67,7 @@ pub use self::{
     presented::{BodyClaims, Given, Presented},
     rejection::{Rejected, Rejections},
     revocation::{Revocation, RevocationFeed, Revocations},
+    root_key::{DerivedKey, RootKey},
     secret::{SecretText, SigningSecret, same_bytes},
     watch::Watched,
 };

@@ -131,17 +131,39 @@ impl RejectionWriter {
     ///
     /// # Errors
     /// Never in practice.
-    pub async fn run(mut self) -> Result<()> {
+    pub async fn run(self) -> Result<()> {
+        self.run_until(std::future::pending()).await
+    }
+
+    /// As [`RejectionWriter::run`], until `stop`: then what was taken in is written, and nothing more is.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<()> {
         let scope = Scope::system()?;
         let mut waiting = Vec::with_capacity(BATCH);
-        while self.receiver.recv_many(&mut waiting, BATCH).await > 0 {
+        let mut stop = std::pin::pin!(stop);
+        let mut stopped = false;
+        loop {
+            tokio::select! {
+                biased;
+                count = self.receiver.recv_many(&mut waiting, BATCH) => {
+                    if count == 0 {
+                        return Ok(());
+                    }
+                }
+                () = &mut stop, if !stopped => {
+                    stopped = true;
+                    self.receiver.close();
+                    continue;
+                }
+            }
             let count = waiting.len();
             let batch = waiting.drain(..).fold(Batch::new(self.clock.now()), |batch, entry| batch.audit(entry));
             if let Err(error) = self.store.commit(&scope, batch).await {
                 tracing::warn!(count, %error, "refused attempts could not be recorded");
             }
         }
-        Ok(())
     }
 }
 
