@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use engines::Role;
+use engines::{Role, core::pii::Operator};
 
 use crate::config::Flags;
 
@@ -25,6 +25,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Mint an access token with the signing secret
     Token(TokenArgs),
+    /// Copy text or JSON lines without personal data and secrets; needs no settings, secret or data
+    Redact(RedactArgs),
 }
 
 /// How to start.
@@ -95,4 +97,63 @@ impl From<RoleArg> for Role {
             RoleArg::Owner => Self::Owner,
         }
     }
+}
+
+/// What to redact, and how.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct RedactArgs {
+    /// What to read; standard input if absent or `-`
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Read JSON lines {id, text}, write {id, findings: [{entity, start, end, score}]}; offsets are bytes of UTF-8
+    #[arg(long, conflicts_with_all = ["mode", "format"])]
+    pub report: bool,
+    /// What stands in the place of a finding
+    #[arg(long, value_name = "M", value_enum, default_value = "mask")]
+    pub mode: ModeArg,
+    /// `auto`: a line that is a JSON object or array is redacted as JSON, everything else as text; `text`: everything as text
+    #[arg(long, value_name = "F", value_enum, default_value = "auto")]
+    pub format: FormatArg,
+    /// A policy document (JSON) in place of the mode: operators, allow-list, deny-list
+    #[arg(long, value_name = "FILE", conflicts_with = "mode")]
+    pub policy: Option<PathBuf>,
+    /// The key of hashes and pseudonyms; without one, those of two runs differ
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+/// What stands in the place of a finding, as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ModeArg {
+    /// `[EMAIL_ADDRESS]`
+    Mask,
+    /// `[CREDIT_CARD:4242]`
+    Partial,
+    /// A hash under the key
+    Hash,
+    /// A short token under the key: the same value, the same token
+    Pseudonym,
+    /// Nothing
+    Drop,
+}
+
+impl From<ModeArg> for Operator {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Mask => Self::Mask,
+            ModeArg::Partial => Self::Partial,
+            ModeArg::Hash => Self::Hash,
+            ModeArg::Pseudonym => Self::Pseudonym,
+            ModeArg::Drop => Self::Drop,
+        }
+    }
+}
+
+/// How lines are read, as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum FormatArg {
+    /// JSON lines as JSON, the rest as text
+    Auto,
+    /// Everything as text
+    Text,
 }

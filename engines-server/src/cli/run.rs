@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Write, process::ExitCode};
 
 use clap::Parser;
 
-use super::{Args, Command, dev, serve, token};
+use super::{Args, Command, dev, redact, serve, token};
 
 /// What a command says when it fails: one sentence for people.
 pub(super) type Failed = Box<dyn std::error::Error>;
@@ -21,6 +21,7 @@ pub fn main() -> ExitCode {
         Command::Dev(args) => dev::run(&args, &variables),
         Command::Serve(args) => serve::run(&args, &variables),
         Command::Token(args) => token::run(&args, &variables),
+        Command::Redact(args) => redact::run(&args),
     };
     match done {
         Ok(code) => code,

@@ -1,0 +1,172 @@
+//! Redacts what flows through: lines that are JSON as JSON, everything between them as one text.
+
+use std::io::{self, Read, Write};
+
+use engines::core::pii::{PolicyError, ScrubError, Scrubber, StreamScrubber};
+use memchr::{memchr, memrchr};
+
+use crate::cli::run::Failed;
+
+/// Bytes read at once.
+const CHUNK: usize = 256 << 10;
+/// A line that begins like JSON is held until it is whole, up to this many bytes; a longer one is text.
+const JSON_LINE_BYTES: usize = 16 << 20;
+/// The marks of UTF-16, in which nothing would be found.
+const UTF16: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
+
+/// How lines are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lines {
+    /// A line that is a JSON object or array is scrubbed as JSON, with its keys as context.
+    Auto,
+    /// All of it is one text.
+    Text,
+}
+
+/// Copies `from` to `to` without what `scrubber` finds. Memory is bounded by [`JSON_LINE_BYTES`] and the longest secret; what is held back is
+/// some 600 bytes of text, or a line of JSON.
+pub(super) fn filter(scrubber: &Scrubber, lines: Lines, mut from: impl Read, mut to: impl Write) -> Result<(), Failed> {
+    let mut filter = Filter { scrubber, lines, text: None, line: Vec::new(), inside: false, out: Vec::new() };
+    let mut buffer = vec![0; CHUNK];
+    let mut begun = false;
+    loop {
+        let read = match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => &buffer[..read],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(format!("reading failed: {error}").into()),
+        };
+        if !begun && UTF16.iter().any(|mark| read.starts_with(mark)) {
+            return Err("this is UTF-16, in which nothing would be found; convert it to UTF-8 first".into());
+        }
+        begun = true;
+        filter.push(read)?;
+        to.write_all(&filter.out)?;
+        to.flush()?;
+        filter.out.clear();
+    }
+    filter.finish()?;
+    to.write_all(&filter.out)?;
+    to.flush()?;
+    Ok(())
+}
+
+struct Filter<'s> {
+    scrubber: &'s Scrubber,
+    lines: Lines,
+    /// The text since the last line of JSON.
+    text: Option<StreamScrubber>,
+    /// The beginning of a line that may be JSON.
+    line: Vec<u8>,
+    /// What comes next goes on with a line of text.
+    inside: bool,
+    /// What may go out.
+    out: Vec<u8>,
+}
+
+impl Filter<'_> {
+    fn push(&mut self, mut chunk: &[u8]) -> Result<(), Failed> {
+        if self.lines == Lines::Text {
+            return self.text(chunk);
+        }
+        while !chunk.is_empty() {
+            if self.line.is_empty() {
+                // Lines of text leave together.
+                let json = self.next_json(chunk);
+                let (text, rest) = chunk.split_at(json);
+                if !text.is_empty() {
+                    self.text(text)?;
+                    self.inside = !text.ends_with(b"\n");
+                }
+                chunk = rest;
+            }
+            match memchr(b'\n', chunk) {
+                Some(end) if self.line.is_empty() => {
+                    let (line, rest) = chunk.split_at(end + 1);
+                    self.json(line)?;
+                    chunk = rest;
+                }
+                Some(end) => {
+                    let (line, rest) = chunk.split_at(end + 1);
+                    self.line.extend_from_slice(line);
+                    let line = std::mem::take(&mut self.line);
+                    self.json(&line)?;
+                    chunk = rest;
+                }
+                None => {
+                    self.line.extend_from_slice(chunk);
+                    chunk = &[];
+                }
+            }
+            if self.line.len() > JSON_LINE_BYTES {
+                let line = std::mem::take(&mut self.line);
+                self.text(&line)?;
+                self.inside = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the next line that may be JSON begins in `chunk`; its length if none does.
+    fn next_json(&self, chunk: &[u8]) -> usize {
+        let mut at = 0;
+        if self.inside {
+            match memchr(b'\n', chunk) {
+                Some(end) => at = end + 1,
+                None => return chunk.len(),
+            }
+        }
+        // A chunk of text without brackets at all needs no look at each line.
+        if memrchr(b'{', &chunk[at..]).is_none() && memrchr(b'[', &chunk[at..]).is_none() {
+            return chunk.len();
+        }
+        while at < chunk.len() && !matches!(chunk[at], b'{' | b'[') {
+            match memchr(b'\n', &chunk[at..]) {
+                Some(end) => at += end + 1,
+                None => return chunk.len(),
+            }
+        }
+        at
+    }
+
+    /// A whole line that begins like JSON.
+    fn json(&mut self, line: &[u8]) -> Result<(), Failed> {
+        let Ok(text) = std::str::from_utf8(line) else { return self.text(line) };
+        let scrubber = self.scrubber;
+        match scrubber.scrub_json_str(text) {
+            Ok(clean) => {
+                self.end_text()?;
+                self.out.extend_from_slice(clean.value.as_bytes());
+                Ok(())
+            }
+            Err(ScrubError::NotJson { .. } | ScrubError::TooDeep { .. }) => self.text(line),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn text(&mut self, chunk: &[u8]) -> Result<(), Failed> {
+        let mut text = match self.text.take() {
+            Some(text) => text,
+            None => self.scrubber.stream().map_err(|error: PolicyError| Failed::from(error))?,
+        };
+        self.out.extend_from_slice(text.push_bytes(chunk)?.as_bytes());
+        self.text = Some(text);
+        Ok(())
+    }
+
+    fn end_text(&mut self) -> Result<(), Failed> {
+        if let Some(text) = self.text.take() {
+            let (rest, _) = text.finish()?;
+            self.out.extend_from_slice(rest.as_bytes());
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Failed> {
+        if !self.line.is_empty() {
+            let line = std::mem::take(&mut self.line);
+            self.json(&line)?;
+        }
+        self.end_text()
+    }
+}

@@ -1,0 +1,7 @@
+//! `redact`: the PII engine as a filter for pipes.
+
+mod filter;
+mod report;
+mod run;
+
+pub(super) use self::run::run;
