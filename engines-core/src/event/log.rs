@@ -12,7 +12,7 @@ use crate::{
     context::{ActorType, RequestContext},
     error::{Error, Result},
     gate::Guard,
-    nexus::{Batch, Once, Page, Paged, Store},
+    nexus::{Batch, EventOutcome, Once, Page, Paged, Store},
     pii::{Receipt, Scrubber},
     stream::Seq,
 };
@@ -94,7 +94,7 @@ impl EventLog {
         let batch = batch.record(event).audit(permit.audit(&self.guard, context, resource));
         let receipt = self.store.commit(context.scope(), batch).await?;
         let missing = || Error::internal("event.record", "the store gave no place to an event it took");
-        recorded.seq = *receipt.recorded.first().ok_or_else(missing)?;
+        recorded.seq = receipt.recorded.first().and_then(EventOutcome::seq).ok_or_else(missing)?;
         if receipt.replayed {
             let note: Note =
                 serde_json::from_str(&receipt.note).map_err(|error| Error::internal("event.record", error))?;

@@ -84,7 +84,12 @@ pub enum Write {
         first: Seq,
     },
     /// Keep a dataset event; it also goes to the outbox.
-    Record(Box<CleanEvent>),
+    Record {
+        /// What.
+        event: Box<CleanEvent>,
+        /// Makes this one event take effect once, and leaves the rest of the batch alone: see [`Batch::record_once`].
+        once: Option<Box<Once>>,
+    },
     /// Keep an audit record.
     Audit(AuditEntry),
 }
@@ -178,7 +183,17 @@ impl Batch {
     /// Keeps a dataset event. Only a [`CleanEvent`] will do, and only the PII engine makes one.
     #[must_use]
     pub fn record(mut self, event: CleanEvent) -> Self {
-        self.writes.push(Write::Record(Box::new(event)));
+        self.writes.push(Write::Record { event: Box::new(event), once: None });
+        self
+    }
+
+    /// As [`Batch::record`], for an event that takes effect once, whatever becomes of the rest of the batch: many events of many callers,
+    /// some of them seen before, share one batch and one wait. The key counts as if the event had been recorded by a batch of its
+    /// own with [`Batch::once`], also if one of the two came by the one way and the other by the other; of two events with one key in
+    /// a batch the first is kept. A key that was used before is no failure: its event is not written, and [`super::EventOutcome`] says so.
+    #[must_use]
+    pub fn record_once(mut self, event: CleanEvent, once: Once) -> Self {
+        self.writes.push(Write::Record { event: Box::new(event), once: Some(Box::new(once)) });
         self
     }
 
@@ -248,7 +263,7 @@ impl Write {
             }
             Self::Delete { .. } | Self::Trim { .. } => 0,
             Self::Append { events, .. } => events.iter().map(NewEvent::size).sum(),
-            Self::Record(event) => event.size(),
+            Self::Record { event, .. } => event.size(),
             Self::Audit(entry) => entry.resource.len(),
         }
     }

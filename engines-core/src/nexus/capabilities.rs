@@ -65,7 +65,7 @@ impl Capabilities {
                 Write::Put { realm, document, .. } => Some((*realm, document.kind.as_str(), document.id.as_str())),
                 Write::Delete { realm, kind, id, .. } => Some((*realm, kind.as_str(), id.as_str())),
                 Write::Append { key, .. } | Write::Trim { key, .. } => Some((Realm::Own, "", key.as_str())),
-                Write::Record(_) | Write::Audit(_) => None,
+                Write::Record { .. } | Write::Audit(_) => None,
             };
             if target.is_some_and(|target| batch.writes().len() > 1 && !seen.insert(target)) {
                 let detail = "a batch may write a document or a stream only once";

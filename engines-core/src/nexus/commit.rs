@@ -24,20 +24,60 @@ pub struct Appended {
     pub event_id: Ulid,
 }
 
+/// What became of one dataset event of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventOutcome {
+    /// It was kept at this place.
+    Kept(Seq),
+    /// Its key had been used for the same before: this is the first one's place and note, and nothing was written.
+    Replayed {
+        /// The first one's place.
+        seq: Seq,
+        /// The note of the first one's [`super::Once`].
+        note: String,
+    },
+    /// Its key had been used for something else, so it was not kept.
+    Mismatch,
+}
+
+impl EventOutcome {
+    /// Its place, or that of the one it repeats.
+    #[must_use]
+    pub fn seq(&self) -> Option<Seq> {
+        match self {
+            Self::Kept(seq) | Self::Replayed { seq, .. } => Some(*seq),
+            Self::Mismatch => None,
+        }
+    }
+
+    /// What the second of two events with one key is told, of the receipt and fingerprint kept for the first: for backends.
+    #[must_use]
+    pub fn again(first: &Receipt, fingerprint: &[u8; 32], wanted: &[u8; 32]) -> Self {
+        match first.recorded.first().and_then(Self::seq) {
+            Some(seq) if fingerprint == wanted => Self::Replayed { seq, note: first.note.clone() },
+            _ => Self::Mismatch,
+        }
+    }
+}
+
 /// What a commit did. Durable when it is returned.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The new version of each written document, in the batch's order; 0 for a deletion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<u64>,
     /// What each append did, in the batch's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub appended: Vec<Appended>,
-    /// The place of each dataset event in its scope's log, in the batch's order.
-    pub recorded: Vec<Seq>,
+    /// What became of each dataset event, in the batch's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recorded: Vec<EventOutcome>,
     /// The note of the batch's [`super::Once`].
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
     /// The batch had been committed before: this is the first receipt, and nothing was written now.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
 }
 

@@ -15,7 +15,7 @@ mod store;
 pub use self::{
     batch::{Batch, Expect, ExpectedHead, Once, Realm, Write},
     capabilities::Capabilities,
-    commit::{Appended, CommitError, Failed, Receipt},
+    commit::{Appended, CommitError, EventOutcome, Failed, Receipt},
     document::{Document, Kind, NewDocument, Order, Query, Tag},
     feed::{EventFeed, EventSink, FeedItem, SinkError},
     page::{Page, PageToken, Paged},

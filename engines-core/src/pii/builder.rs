@@ -15,6 +15,9 @@ use super::scan::hits::CUSTOM;
 use super::scrubber::{Inner, Scrubber};
 use super::vault::Vault;
 
+/// In place of an entity's name: all of them.
+pub(crate) const ANY: &str = "*";
+
 /// Builds a [`Scrubber`].
 #[must_use = "call build()"]
 pub struct ScrubberBuilder {
@@ -105,7 +108,8 @@ impl ScrubberBuilder {
         }
         let known = |name: &str| Kind::from_name(name).is_some() || names.iter().any(|e| e.name() == name);
         let used = self.policy.entities.keys().chain(self.policy.actions.values().flat_map(BTreeMap::keys));
-        for name in used {
+        let unlearned = self.policy.no_training.iter().filter(|name| *name != ANY);
+        for name in used.chain(unlearned) {
             if !known(name) {
                 return Err(PolicyError::UnknownEntity(name.clone()));
             }
@@ -125,6 +129,7 @@ impl ScrubberBuilder {
             actions,
             deny: DenyTerms::new(&self.policy.deny)?,
             allowed: Allowed::new(&self.policy.allow),
+            no_training: self.policy.no_training,
             keys: self.keys,
             detectors: self.detectors,
             names,

@@ -54,6 +54,7 @@ impl Default for EntityRule {
 ///   "entities": {"CREDIT_CARD": {"operator": "partial"}, "IP_ADDRESS": {"enabled": false}},
 ///   "actions": {"export": {"EMAIL_ADDRESS": "pseudonym"}},
 ///   "allow": ["support@example.com", "@example.org"],
+///   "no_training": ["SECRET_PASSWORD"],
 ///   "deny": ["Project Nightfall"]
 /// }"#)?;
 /// # assert_eq!(policy.version, "2026-11-01");
@@ -72,6 +73,9 @@ pub struct Policy {
     pub actions: BTreeMap<String, BTreeMap<String, Operator>>,
     /// Values that are left alone, compared without regard to case; `@example.org` allows every mailbox of that domain.
     pub allow: Vec<String>,
+    /// Entities of which one finding keeps an event from being learned from, although it is removed; `*` for any finding. An entity that is left
+    /// in the text (`enabled: false`) is not found and forbids nothing.
+    pub no_training: Vec<String>,
     /// Terms that are always removed as `DENY_LIST`: whole words, without regard to the case of ASCII letters.
     pub deny: Vec<String>,
 }
@@ -84,6 +88,7 @@ impl Default for Policy {
             entities: BTreeMap::new(),
             actions: BTreeMap::new(),
             allow: Vec::new(),
+            no_training: Vec::new(),
             deny: Vec::new(),
         }
     }
@@ -104,6 +109,7 @@ impl Policy {
             ("entities", self.entities.len()),
             ("actions", self.actions.len()),
             ("allow", self.allow.len()),
+            ("no_training", self.no_training.len()),
             ("deny", self.deny.len()),
         ] {
             if len > Self::MAX_ENTRIES {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::apply::{self, Keys};
-use super::builder::{ScrubberBuilder, Table};
+use super::builder::{ANY, ScrubberBuilder, Table};
 use super::detector::{Budget, Detector};
 use super::entity::{Entity, Kind};
 use super::error::ScrubError;
@@ -29,6 +29,7 @@ pub(crate) struct Inner {
     pub(crate) actions: BTreeMap<String, Arc<Table>>,
     pub(crate) deny: Option<DenyTerms>,
     pub(crate) allowed: Allowed,
+    pub(crate) no_training: Vec<String>,
     pub(crate) keys: Keys,
     pub(crate) detectors: Vec<Arc<dyn Detector>>,
     /// The names that detectors give.
@@ -72,6 +73,13 @@ impl Scrubber {
             Some(table) => Self { inner: Arc::clone(&self.inner), table: Arc::clone(table) },
             None => self.clone(),
         }
+    }
+
+    /// Whether its policy lets an event be learned from in which this was found.
+    pub fn may_train(&self, found: &Receipt) -> bool {
+        let forbidden = &self.inner.no_training;
+        let forbids = |entity: &Entity| forbidden.iter().any(|name| name == ANY || name == entity.name());
+        forbidden.is_empty() || !found.counts.keys().any(forbids)
     }
 
     /// Removes what is found in a text. A clean text is borrowed, and nothing is allocated for it.

@@ -17,7 +17,10 @@ use engines_core::{
     clock::IdGenerator,
     context::ActorType,
     event::{CleanEvent, EventFilter, EventStamp, StoredEvent, clean},
-    nexus::{Backend, Batch, CommitError, Document, FeedItem, Kind, NewDocument, Once, Page, Paged, Query, Receipt},
+    nexus::{
+        Backend, Batch, CommitError, Document, EventOutcome, FeedItem, Kind, NewDocument, Once, Page, Paged, Query,
+        Receipt,
+    },
     pii::Scrubber,
     stream::{NewEvent, Seq, StreamEvent, StreamKey},
     testing,
@@ -97,12 +100,15 @@ impl Bench {
         self.dataset_of(scope, event)
     }
 
-    pub(super) fn dataset_of(&self, scope: &Scope, mut event: DatasetEvent) -> Result<CleanEvent> {
+    pub(super) fn dataset_of(&self, scope: &Scope, event: DatasetEvent) -> Result<CleanEvent> {
+        self.dataset_at(scope, event, self.now())
+    }
+
+    pub(super) fn dataset_at(&self, scope: &Scope, mut event: DatasetEvent, ts: Timestamp) -> Result<CleanEvent> {
         if event.input.is_empty() {
             event.input = Map::from_iter([("word".to_owned(), Value::from(self.word()))]);
         }
         let context = self.context(scope)?;
-        let ts = self.now();
         let actor = context.actor().clone();
         let stamp = EventStamp { event_id: self.ids.ulid(ts), ts, actor, train_ok: true };
         let scrubber: Scrubber = Default::default();
@@ -251,6 +257,11 @@ pub(super) fn canvas(id: &str) -> Result<StreamKey> {
 
 pub(super) fn chat(id: &str) -> Result<StreamKey> {
     Ok(StreamKey::chat(&ResourceId::new(id)?))
+}
+
+/// The outcomes of events that took these places.
+pub(super) fn kept(places: impl IntoIterator<Item = u64>) -> Vec<EventOutcome> {
+    places.into_iter().map(|place| EventOutcome::Kept(Seq(place))).collect()
 }
 
 pub(super) fn once(realm: &str, key: &str, fingerprint: u8) -> Once {

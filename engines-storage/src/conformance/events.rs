@@ -1,5 +1,7 @@
 //! Dataset events: one log for each scope, filters, and the feed over all scopes.
 
+use std::time::Duration;
+
 use engines_core::{
     DatasetEvent, Timestamp,
     event::{CleanEvent, EventFilter, StoredEvent},
@@ -10,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Bench, Failure, Outcome, Verdict,
-    bench::{note, together},
+    bench::{kept, note, together},
     documents::value,
     runner::Case,
     verdict::{ensure, same},
@@ -20,6 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         Case::store("events::recorded_is_read", |bench| Box::pin(recorded_is_read(bench))),
         Case::store("events::filters", |bench| Box::pin(filters(bench))),
+        Case::store("events::times_out_of_order", |bench| Box::pin(times_out_of_order(bench))),
         Case::store("events::feed", |bench| Box::pin(feed(bench))),
         Case::store("events::feed_during_writes", |bench| Box::pin(feed_during_writes(bench))),
     ]
@@ -47,7 +50,7 @@ pub async fn recorded_is_read(bench: &Bench) -> Verdict {
         let batch = pair.iter().cloned().fold(bench.batch(), engines_core::Batch::record);
         receipts.extend(bench.commit(&scope, batch).await?.recorded);
     }
-    same("the places of the receipts", &receipts, &(1..=7).map(Seq).collect::<Vec<_>>())?;
+    same("the places of the receipts", &receipts, &kept(1..=7))?;
     let read = bench.recorded(&scope, &EventFilter::default()).await?;
     same("events", &read.len(), &7)?;
     for ((read, wrote), seq) in read.iter().zip(wrote).zip(1..) {
@@ -106,6 +109,49 @@ pub async fn filters(bench: &Bench) -> Verdict {
             let found = super::bench::pages(limit, |page| bench.store.events(&scope, &filter, page)).await?;
             let found: Vec<_> = found.into_iter().map(|event| event.event_id).collect();
             same(&format!("events of {filter:?}, pages of {limit}"), &found, &wanted)?;
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
+/// Times need not rise with places: who records them may have waited. A range of times has all of its events all the same, in a log
+/// long enough for any index of times to be in use.
+pub async fn times_out_of_order(bench: &Bench) -> Verdict {
+    let (scope, count) = (bench.scope()?, 500_u64);
+    let begin = bench.now();
+    let mut all: Vec<StoredEvent> = Vec::new();
+    let mut batch = bench.batch();
+    for n in 0..count {
+        // Mostly rising, each up to 40 behind the one before; one far behind all, one far ahead.
+        let at = match n {
+            300 => 0,
+            200 => 5000,
+            n => 10 * n + n * 7919 % 41,
+        };
+        let surface = if n % 5 == 0 { "rare" } else { "common" };
+        let event = DatasetEvent { surface: surface.into(), agent_id: "agent".into(), ..DatasetEvent::default() };
+        let event = bench.dataset_at(&scope, event, begin.plus(Duration::from_millis(at)))?;
+        batch = batch.record(event.clone());
+        all.push(event.stored(Seq(n + 1)));
+        if n % 20 == 19 {
+            bench.commit(&scope, std::mem::replace(&mut batch, bench.batch())).await?;
+        }
+    }
+    let at = |millis: u64| Some(begin.plus(Duration::from_millis(millis)));
+    for (from, until) in
+        [(0, 1), (0, 1000), (990, 1010), (1900, 2100), (2990, 3010), (4900, 5001), (5000, 5001), (6000, 9000)]
+    {
+        for surface in [None, Some("rare".to_owned())] {
+            for (from, until) in [(at(from), at(until)), (at(from), None), (None, at(until))] {
+                let filter = EventFilter { surface: surface.clone(), from, until, ..EventFilter::default() };
+                let wanted: Vec<_> =
+                    all.iter().filter(|event| filter.matches(event)).map(|event| event.seq.0).collect();
+                for limit in [7, 1000] {
+                    let found = super::bench::pages(limit, |page| bench.store.events(&scope, &filter, page)).await?;
+                    let found: Vec<_> = found.into_iter().map(|event| event.seq.0).collect();
+                    same(&format!("places of {filter:?}, pages of {limit}"), &found, &wanted)?;
+                }
+            }
         }
     }
     Ok(Outcome::Passed)

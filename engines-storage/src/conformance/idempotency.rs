@@ -1,16 +1,16 @@
 //! Idempotency: a key takes effect once.
 
 use engines_core::{
-    Batch, Scope,
+    Batch, DocId, Scope,
     event::EventFilter,
-    nexus::{CommitError, Expect, ExpectedHead, Failed, Once, Receipt},
+    nexus::{CommitError, EventOutcome, Expect, ExpectedHead, Failed, Once, Receipt},
     stream::Seq,
 };
 
 use super::{
     Bench, Failure, Outcome, Verdict,
     batches::refused_at,
-    bench::{NOTE, canvas, note, once, together},
+    bench::{NOTE, canvas, kept, note, once, together},
     runner::Case,
     verdict::same,
 };
@@ -23,6 +23,8 @@ pub(super) fn cases() -> Vec<Case> {
         Case::store("idempotency::failure_does_not_burn_the_key", |bench| {
             Box::pin(failure_does_not_burn_the_key(bench))
         }),
+        Case::store("idempotency::events_of_one_batch", |bench| Box::pin(events_of_one_batch(bench))),
+        Case::store("idempotency::events_at_once", |bench| Box::pin(events_at_once(bench))),
         Case::store("idempotency::keys_belong_to_realms_and_scopes", |bench| {
             Box::pin(keys_belong_to_realms_and_scopes(bench))
         }),
@@ -140,6 +142,97 @@ pub async fn keys_belong_to_realms_and_scopes(bench: &Bench) -> Verdict {
             same(&format!("replayed in realm {realm:?}"), &receipt.replayed, &false)?;
         }
         same("events", &bench.store.head(scope, &canvas("c")?).await?.seq, &Seq(3))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// Events with keys of their own in one batch: each is kept once, the others of the batch are not touched by it, and it does not
+/// matter whether a key came with an event or with a batch of one.
+pub async fn events_of_one_batch(bench: &Bench) -> Verdict {
+    let scope = bench.scope()?;
+    let key = |name: &str, print: u8| Once { note: format!("first {name}"), ..once("r", name, print) };
+    let event = || bench.dataset(&scope, "batch");
+    let replayed = |seq, name: &str| EventOutcome::Replayed { seq: Seq(seq), note: format!("first {name}") };
+    let alone = bench.commit(&scope, bench.batch().record(event()?).once(key("alone", 1))).await?;
+    same("the event of a batch of its own", &alone.recorded, &kept(1..=1))?;
+    // New, without a key, the second of its kind, new, known from a batch, the same key for something else.
+    let batch = bench
+        .batch()
+        .record_once(event()?, key("a", 1))
+        .record(event()?)
+        .record_once(event()?, Once { note: "second".into(), ..key("a", 1) })
+        .record_once(event()?, key("b", 1))
+        .record_once(event()?, Once { note: "second".into(), ..key("alone", 1) })
+        .record_once(event()?, key("a", 2))
+        .record_once(event()?, key("alone", 2))
+        .put(note("d1", 1)?, Expect::Absent);
+    let receipt = bench.commit(&scope, batch).await?;
+    let [two, three, four] = [2, 3, 4].map(|place| EventOutcome::Kept(Seq(place)));
+    let wanted =
+        vec![two, three, replayed(2, "a"), four, replayed(1, "alone"), EventOutcome::Mismatch, EventOutcome::Mismatch];
+    same("what became of the events", &receipt.recorded, &wanted)?;
+    same("the batch", &(receipt.replayed, receipt.versions), &(false, vec![1]))?;
+    same("events", &bench.recorded(&scope, &EventFilter::default()).await?.len(), &4)?;
+    same("the feed", &bench.fed(std::slice::from_ref(&scope)).await?.len(), &4)?;
+    // The other way round.
+    let again = bench.commit(&scope, bench.batch().record(event()?).once(key("b", 1))).await?;
+    same(
+        "the batch of a known event",
+        &(again.replayed, again.recorded, &*again.note),
+        &(true, kept(4..=4), "first b"),
+    )?;
+    let kept_receipt = bench.store.receipt(&scope, &key("a", 9)).await?;
+    same(
+        "the receipt of an event's key",
+        &kept_receipt.map(|(first, print)| (first.recorded, print)),
+        &Some((kept(2..=2), [1; 32])),
+    )?;
+    // A batch that fails leaves its keys unused.
+    let failing = bench.batch().record_once(event()?, key("c", 1)).put(note("d1", 2)?, Expect::Absent);
+    let found = Failed::Document { kind: NOTE, id: DocId::new("d1")?, version: Some(1) };
+    refused_at("a batch whose document is there", bench.commit(&scope, failing).await, 1, &found)?;
+    let fine = bench.commit(&scope, bench.batch().record_once(event()?, key("c", 2))).await?;
+    same("the event of an unused key", &fine.recorded, &kept(5..=5))?;
+    // Realms and scopes keep their keys apart.
+    let realm = Once { realm: "other".into(), ..key("a", 3) };
+    same(
+        "another realm",
+        &bench.commit(&scope, bench.batch().record_once(event()?, realm)).await?.recorded,
+        &kept(6..=6),
+    )?;
+    let other = bench.scope()?;
+    let batch = bench.batch().record_once(bench.dataset(&other, "batch")?, key("a", 3));
+    same("another scope", &bench.commit(&other, batch).await?.recorded, &kept(1..=1))?;
+    Ok(Outcome::Passed)
+}
+
+/// Many batches at once with overlapping keys: each event is kept once, and everybody is told the same place.
+pub async fn events_at_once(bench: &Bench) -> Verdict {
+    let keys: u64 = 12;
+    for _ in 0..bench.settings.rounds {
+        let scope = bench.scope()?;
+        let told = together((0..bench.settings.writers as u64).map(|writer| {
+            let (bench, scope) = (bench.clone(), scope.clone());
+            async move {
+                let mut batch = bench.batch();
+                for n in 0..keys {
+                    let key = (n + writer) % keys;
+                    batch = batch.record_once(bench.dataset(&scope, "race")?, once("r", &key.to_string(), 1));
+                }
+                let receipt = bench.commit(&scope, batch).await?;
+                let mut places: Vec<_> = receipt.recorded.iter().map(EventOutcome::seq).collect();
+                // In the order of the keys.
+                places.rotate_right(usize::try_from(writer % keys).unwrap_or_default());
+                Ok(places)
+            }
+        }))
+        .await?;
+        for places in &told {
+            same("the places everybody is told", places, &told[0])?;
+        }
+        let recorded = bench.recorded(&scope, &EventFilter::default()).await?;
+        let places: Vec<_> = recorded.iter().map(|event| event.seq.0).collect();
+        same("places", &places, &(1..=keys).collect::<Vec<_>>())?;
     }
     Ok(Outcome::Passed)
 }

@@ -1,11 +1,12 @@
 //! A batch: first everything is checked, then everything is done, and what is done cannot fail.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use engines_core::{
     Error, Scope,
     nexus::{
-        Appended, Batch, Change, CommitError, Expect, ExpectedHead, Failed, FeedItem, Head, Once, Realm, Receipt, Write,
+        Appended, Batch, Change, CommitError, EventOutcome, Expect, ExpectedHead, Failed, FeedItem, Head, Once, Realm,
+        Receipt, Write,
     },
     stream::{Seq, StreamKey},
 };
@@ -33,7 +34,7 @@ impl State {
             .zip(rest.iter().take(limit))
             .filter_map(|(position, (scope, place))| {
                 let event = self.spaces.get(scope)?.events.get(*place)?;
-                Some(FeedItem { position, scope: scope.clone(), event: event.as_ref().clone() })
+                Some(FeedItem { position, scope: scope.clone(), event: event.clone() })
             })
             .collect()
     }
@@ -153,13 +154,22 @@ impl State {
                 0
             }
             Write::Trim { key, first } => space.streams.get_mut(&key).map_or(0, |log| log.trim(first)),
-            Write::Record(event) => {
+            Write::Record { event, once } => {
                 let place = space.events.len();
                 let seq = Seq(place as u64 + 1);
-                space.events.push(Arc::new(event.stored(seq)));
-                self.feed.push((scope.clone(), place));
-                receipt.recorded.push(seq);
-                0
+                let again = once.as_ref().and_then(|once| space.again(once));
+                let freed =
+                    again.as_ref().zip(once.as_ref()).map_or(0, |(_, once)| OVERHEAD + event.size() + kept(once));
+                let outcome = again.unwrap_or_else(|| {
+                    if let Some(once) = once {
+                        space.keep_key(*once, seq);
+                    }
+                    space.record(event.stored(seq));
+                    self.feed.push((scope.clone(), place));
+                    EventOutcome::Kept(seq)
+                });
+                receipt.recorded.push(outcome);
+                freed
             }
             Write::Audit(entry) => {
                 space.audit.push(entry);
@@ -187,9 +197,13 @@ fn growth(batch: &Batch) -> usize {
         .map(|write| match write {
             Write::Delete { .. } | Write::Trim { .. } => 0,
             Write::Append { events, .. } => write.size() + OVERHEAD * events.len(),
+            Write::Record { once: Some(once), .. } => write.size() + OVERHEAD + kept(once),
             _ => write.size() + OVERHEAD,
         })
         .sum();
-    let once = batch.once_key().map_or(0, |once| OVERHEAD + once.realm.len() + once.key.len() + once.note.len());
-    writes + once
+    writes + batch.once_key().map_or(0, kept)
+}
+
+fn kept(once: &Once) -> usize {
+    OVERHEAD + once.realm.len() + once.key.len() + once.note.len()
 }

@@ -19,6 +19,7 @@
 
 mod apply;
 mod documents;
+mod events;
 mod limits;
 mod space;
 mod store;

@@ -1,24 +1,20 @@
 //! What one scope holds.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::{HashMap, VecDeque};
 
 use engines_core::{
     Code, Error, Result,
     audit::{AuditEntry, AuditFilter},
-    event::{EventFilter, StoredEvent},
-    nexus::{Head, Kind, Page, PageToken, Paged, Receipt},
+    event::StoredEvent,
+    nexus::{EventOutcome, Head, Kind, Once, Page, PageToken, Paged, Receipt},
     stream::{NewEvent, Seq, StreamEvent, StreamKey},
 };
 
-use super::documents::Documents;
+use super::{documents::Documents, events::Events};
 
 /// Bytes counted for each kept thing besides its content.
 pub(super) const OVERHEAD: usize = 256;
 
-const EVENTS: &str = "events";
 const AUDIT: &str = "audit";
 
 /// What one scope holds.
@@ -26,20 +22,28 @@ const AUDIT: &str = "audit";
 pub(super) struct Space {
     pub(super) documents: HashMap<Kind, Documents>,
     pub(super) streams: HashMap<StreamKey, Log>,
-    /// The event with `seq` n is at n − 1.
-    pub(super) events: Vec<Arc<StoredEvent>>,
+    pub(super) events: Events,
     pub(super) audit: Vec<AuditEntry>,
     /// By realm, then key.
     pub(super) receipts: HashMap<String, HashMap<String, (Receipt, [u8; 32])>>,
 }
 
 impl Space {
-    pub(super) fn events(&self, filter: &EventFilter, page: &Page) -> Result<Paged<StoredEvent>> {
-        let limit = page.limit.max(1);
-        let rest = self.events.get(resume(EVENTS, page)?..).unwrap_or_default();
-        let found = rest.iter().filter(|event| filter.matches(event)).take(limit.saturating_add(1));
-        let items = found.map(|event| StoredEvent::clone(event)).collect();
-        Ok(Paged::cut(items, limit, |last: &StoredEvent| PageToken::new(EVENTS, [last.seq.to_string()])))
+    /// What the second of two events with one key is told; none when the key is new.
+    pub(super) fn again(&self, once: &Once) -> Option<EventOutcome> {
+        let (first, fingerprint) = self.receipts.get(&once.realm)?.get(&once.key)?;
+        Some(EventOutcome::again(first, fingerprint, &once.fingerprint))
+    }
+
+    /// Keeps the key of an event as that of a batch of its own would be.
+    pub(super) fn keep_key(&mut self, once: Once, seq: Seq) {
+        let Once { realm, key, fingerprint, note } = once;
+        let receipt = Receipt { recorded: vec![EventOutcome::Kept(seq)], note, ..Receipt::default() };
+        self.receipts.entry(realm).or_default().insert(key, (receipt, fingerprint));
+    }
+
+    pub(super) fn record(&mut self, event: StoredEvent) {
+        self.events.push(event);
     }
 
     pub(super) fn audit(&self, filter: &AuditFilter, page: &Page) -> Result<Paged<AuditEntry>> {
@@ -54,17 +58,12 @@ impl Space {
 }
 
 /// Checks the token of a page of nothing.
-pub(super) fn check_events_page(page: &Page) -> Result<()> {
-    resume(EVENTS, page).map(drop)
-}
-
-/// As [`check_events_page`].
 pub(super) fn check_audit_page(page: &Page) -> Result<()> {
     resume(AUDIT, page).map(drop)
 }
 
 /// How many items come before the page.
-fn resume(list: &'static str, page: &Page) -> Result<usize> {
+pub(super) fn resume(list: &'static str, page: &Page) -> Result<usize> {
     let Some(text) = &page.after else { return Ok(0) };
     let [place] = PageToken::decode(list, text)?;
     place

@@ -20,7 +20,7 @@ use engines_core::{
 use futures_util::stream;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{MemoryLimits, apply::State, documents, space};
+use super::{MemoryLimits, apply::State, documents, events, space};
 
 /// A store in memory. See the [module](super).
 pub struct MemoryStore {
@@ -101,8 +101,8 @@ impl Store for MemoryStore {
 
     async fn events(&self, scope: &Scope, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>> {
         match self.state().space(scope) {
-            Some(space) => space.events(filter, &page),
-            None => space::check_events_page(&page).map(|()| nothing()),
+            Some(space) => space.events.page(filter, &page),
+            None => events::check_page(&page).map(|()| nothing()),
         }
     }
 

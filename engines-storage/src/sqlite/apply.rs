@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use engines_core::{
     Error, Scope, Timestamp,
-    nexus::{Appended, CommitError, Expect, ExpectedHead, Failed, Once, Realm, Receipt},
+    nexus::{Appended, CommitError, EventOutcome, Expect, ExpectedHead, Failed, Once, Realm, Receipt},
     stream::{Seq, StreamKey},
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
@@ -193,11 +193,18 @@ impl<'a> Group<'a> {
             }
             Step::Append { key, events, .. } => receipt.appended.push(self.append(scope, key, events)?),
             Step::Trim { key, first } => self.trim(scope, key, *first)?,
-            Step::Record { event, pii_flags } => {
+            Step::Record { event, pii_flags, once } => {
                 const SQL: &str = "INSERT INTO dataset_events (scope_id, seq, event_id, ts, surface, agent_id, type, \
                                    trace_id, actor_id, actor_type, train_ok, pii_flags, body) \
                                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-                let (scope_id, seq) = self.scopes.next_event(self.connection, scope)?;
+                let known = self.scopes.enter(self.connection, scope)?;
+                let (scope_id, seq) = (known.id, known.events + 1);
+                if let Some(once) = once
+                    && let Some(again) = self.keep_event_key(scope_id, seq, once, at)?
+                {
+                    receipt.recorded.push(again);
+                    return Ok(());
+                }
                 let actor = event.actor();
                 self.connection.prepare_cached(SQL)?.execute(params![
                     scope_id,
@@ -214,7 +221,8 @@ impl<'a> Group<'a> {
                     pii_flags,
                     event.body().get(),
                 ])?;
-                receipt.recorded.push(Seq(seq.unsigned_abs()));
+                self.scopes.recorded(self.connection, scope, event.ts().as_millis())?;
+                receipt.recorded.push(EventOutcome::Kept(Seq(seq.unsigned_abs())));
             }
             Step::Audit(row) => self.audit(scope, row)?,
         }
@@ -311,6 +319,32 @@ impl<'a> Group<'a> {
             at.as_millis()
         ])?;
         Ok(())
+    }
+
+    /// Keeps the key of an event as that of a batch of its own would be; when it was used before, says what its event is told.
+    fn keep_event_key(
+        &self,
+        scope_id: i64,
+        seq: i64,
+        once: &Once,
+        at: Timestamp,
+    ) -> Result<Option<EventOutcome>, Refusal> {
+        const KEEP: &str = "INSERT INTO once (scope_id, realm, key, fingerprint, receipt, at) \
+                            VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+        const LOOK: &str = "SELECT receipt, fingerprint FROM once WHERE scope_id = ?1 AND realm = ?2 AND key = ?3";
+        let recorded = vec![EventOutcome::Kept(Seq(seq.unsigned_abs()))];
+        let receipt = Receipt { recorded, note: once.note.clone(), ..Receipt::default() };
+        let text = serde_json::to_string(&receipt).map_err(|_| rusqlite::Error::InvalidQuery)?;
+        let Once { realm, key, fingerprint, .. } = once;
+        let row = params![scope_id, realm, key, fingerprint, text, at.as_millis()];
+        if self.connection.prepare_cached(KEEP)?.execute(row)? > 0 {
+            return Ok(None);
+        }
+        let again = self.connection.prepare_cached(LOOK)?.query_row(params![scope_id, realm, key], |row| {
+            let first = serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(|_| streams::bad(0))?;
+            Ok(EventOutcome::again(&first, &row.get(1)?, fingerprint))
+        })?;
+        Ok(Some(again))
     }
 
     /// The stream as this transaction has it.

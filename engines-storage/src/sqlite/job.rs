@@ -38,7 +38,7 @@ pub(super) enum Step {
     Delete { realm: Realm, kind: Kind, id: DocId, expect: Expect },
     Append { key: StreamKey, expected: ExpectedHead, events: Vec<EventRow> },
     Trim { key: StreamKey, first: Seq },
-    Record { event: Box<CleanEvent>, pii_flags: String },
+    Record { event: Box<CleanEvent>, pii_flags: String, once: Option<Box<Once>> },
     Audit(AuditRow),
 }
 
@@ -86,9 +86,9 @@ impl Step {
                 Self::Append { key, expected, events: events.into_iter().map(row).collect::<Result<_, _>>()? }
             }
             Write::Trim { key, first } => Self::Trim { key, first },
-            Write::Record(event) => {
+            Write::Record { event, once } => {
                 let pii_flags = serde_json::to_string(event.pii_flags()).map_err(failed)?;
-                Self::Record { event, pii_flags }
+                Self::Record { event, pii_flags, once }
             }
             Write::Audit(entry) => Self::Audit(AuditRow {
                 trace_id: entry.trace_id.to_string(),

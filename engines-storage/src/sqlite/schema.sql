@@ -5,12 +5,15 @@ CREATE TABLE meta (
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A tenant in an environment. `events` is the place of its last dataset event.
+-- A tenant in an environment. `events` is the place of its last dataset event, `high` the latest time of all of them, and `lag` by how many
+-- milliseconds one was behind an earlier one, at the most.
 CREATE TABLE scopes (
   scope_id INTEGER PRIMARY KEY,
   tenant   TEXT NOT NULL,
   env      TEXT NOT NULL,
   events   INTEGER NOT NULL DEFAULT 0,
+  high     INTEGER NOT NULL DEFAULT 0,
+  lag      INTEGER NOT NULL DEFAULT 0,
   UNIQUE (tenant, env)
 ) STRICT;
 
@@ -84,7 +87,14 @@ CREATE INDEX dataset_events_by_surface ON dataset_events (scope_id, surface, seq
 CREATE INDEX dataset_events_by_agent ON dataset_events (scope_id, agent_id, seq);
 CREATE INDEX dataset_events_by_trace ON dataset_events (scope_id, trace_id, seq);
 CREATE INDEX dataset_events_by_type ON dataset_events (scope_id, type, seq) WHERE type IS NOT NULL;
-CREATE INDEX dataset_events_by_time ON dataset_events (scope_id, ts, seq);
+
+-- A mark at every 64th event: up to `seq`, none is later than `high`. As highs never fall, the marks lead from a time to places.
+CREATE TABLE event_marks (
+  scope_id INTEGER NOT NULL REFERENCES scopes,
+  high     INTEGER NOT NULL,
+  seq      INTEGER NOT NULL,
+  PRIMARY KEY (scope_id, high, seq)
+) STRICT, WITHOUT ROWID;
 
 -- One tree, in the order it is read: place = scope_id * 2^40 + the record's number in its scope.
 CREATE TABLE audit (

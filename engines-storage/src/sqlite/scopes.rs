@@ -9,6 +9,8 @@ use super::error::Failure;
 
 /// Bits of an audit record's place that number it in its scope.
 pub(super) const AUDIT_BITS: u32 = 40;
+/// Dataset events from one mark of their times to the next.
+const MARK_EVERY: i64 = 64;
 /// Scopes kept in mind.
 const KNOWN: usize = 65_536;
 
@@ -20,7 +22,10 @@ pub(super) struct Known {
     pub(super) events: i64,
     /// The place of the last audit record.
     pub(super) audit: i64,
-    /// `events` is not in the file yet.
+    /// The latest time of a dataset event, and by how much one was behind an earlier one, in milliseconds.
+    high: i64,
+    lag: i64,
+    /// `events`, `high` and `lag` are not in the file yet.
     dirty: bool,
 }
 
@@ -54,15 +59,20 @@ impl Scopes {
         self.known.get_mut(self.last).map(|(_, known)| known).ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
     }
 
-    /// The scope's number, and the place of its next dataset event.
-    pub(super) fn next_event(&mut self, connection: &Connection, scope: &Scope) -> Result<(i64, i64), Failure> {
+    /// A dataset event of this time takes the next place in the scope.
+    pub(super) fn recorded(&mut self, connection: &Connection, scope: &Scope, ts: i64) -> Result<(), Failure> {
         let known = self.enter(connection, scope)?;
         known.events += 1;
-        let next = (known.id, known.events);
+        known.high = known.high.max(ts);
+        known.lag = known.lag.max(known.high.saturating_sub(ts));
+        if known.events % MARK_EVERY == 0 {
+            const SQL: &str = "INSERT INTO event_marks (scope_id, high, seq) VALUES (?1, ?2, ?3)";
+            connection.prepare_cached(SQL)?.execute(params![known.id, known.high, known.events])?;
+        }
         if !std::mem::replace(&mut known.dirty, true) {
             self.dirty.push(self.last);
         }
-        Ok(next)
+        Ok(())
     }
 
     /// Writes what the transaction changed.
@@ -71,8 +81,8 @@ impl Scopes {
             if let Some((_, known)) = self.known.get_mut(at) {
                 known.dirty = false;
                 connection
-                    .prepare_cached("UPDATE scopes SET events = ?2 WHERE scope_id = ?1")?
-                    .execute(params![known.id, known.events])?;
+                    .prepare_cached("UPDATE scopes SET events = ?2, high = ?3, lag = ?4 WHERE scope_id = ?1")?
+                    .execute(params![known.id, known.events, known.high, known.lag])?;
             }
         }
         Ok(())
@@ -95,11 +105,13 @@ impl Scopes {
 
 fn find(connection: &Connection, scope: &Scope) -> Result<Option<Known>, Failure> {
     let found = connection
-        .prepare_cached("SELECT scope_id, events FROM scopes WHERE tenant = ?1 AND env = ?2")?
-        .query_row(params![scope.tenant().as_str(), scope.env().as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached("SELECT scope_id, events, high, lag FROM scopes WHERE tenant = ?1 AND env = ?2")?
+        .query_row(params![scope.tenant().as_str(), scope.env().as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
         .optional()?;
-    let Some((id, events)) = found else { return Ok(None) };
-    Ok(Some(Known { id, events, audit: last_audit(connection, id)?, dirty: false }))
+    let Some((id, events, high, lag)) = found else { return Ok(None) };
+    Ok(Some(Known { id, events, audit: last_audit(connection, id)?, high, lag, dirty: false }))
 }
 
 fn make(connection: &Connection, scope: &Scope) -> Result<Known, Failure> {
@@ -107,7 +119,7 @@ fn make(connection: &Connection, scope: &Scope) -> Result<Known, Failure> {
         .prepare_cached("INSERT INTO scopes (tenant, env) VALUES (?1, ?2)")?
         .execute(params![scope.tenant().as_str(), scope.env().as_str()])?;
     let id = connection.last_insert_rowid();
-    Ok(Known { id, events: 0, audit: last_audit(connection, id)?, dirty: false })
+    Ok(Known { id, events: 0, audit: last_audit(connection, id)?, high: 0, lag: 0, dirty: false })
 }
 
 fn last_audit(connection: &Connection, id: i64) -> Result<i64, Failure> {

@@ -1,12 +1,12 @@
 //! Dataset events of a scope, and those of all scopes for the outbox.
 
 use engines_core::{
-    Env, Result, Scope, TenantId,
+    Env, Result, Scope, TenantId, Timestamp,
     event::{EventFilter, StoredEvent},
     nexus::{FeedItem, Page, PageToken, Paged},
     stream::Seq,
 };
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::page::{Parameters, empty, one_more, page, resume, scope_id};
 use crate::sqlite::{
@@ -35,28 +35,74 @@ pub(in crate::sqlite) fn events(
     Ok(move |connection: &Connection| {
         let Some(scope_id) = scope_id(connection, &scope)? else { return Ok(empty()) };
         let limit = wanted.limit.max(1);
-        let mut parameters = Parameters::default();
-        let mut sql = format!(
-            concat!("SELECT ", columns!(), " FROM dataset_events WHERE scope_id = {} AND seq > {}"),
-            parameters.add(scope_id),
-            parameters.add(after)
-        );
-        let EventFilter { surface, agent_id, trace_id, event_type, from, until } = filter;
-        let texts = [("surface", surface), ("agent_id", agent_id), ("trace_id", trace_id), ("type", event_type)];
-        for (column, text) in texts {
-            if let Some(text) = text {
-                sql.push_str(&format!(" AND {column} = {}", parameters.add(text)));
-            }
-        }
-        for (sign, at) in [(">=", from), ("<", until)] {
-            if let Some(at) = at {
-                sql.push_str(&format!(" AND ts {sign} {}", parameters.add(at.as_millis())));
-            }
-        }
-        sql.push_str(&format!(" ORDER BY seq LIMIT {}", parameters.add(one_more(limit))));
+        let (sql, parameters) = statement(connection, scope_id, filter, after, limit)?;
         let token = |last: &StoredEvent| PageToken::new(LIST, [last.seq.to_string()]);
         page(connection, &sql, &parameters, limit, |row| event(row, 0), token)
     })
+}
+
+/// The statement for one page. It walks one index in the order of the answer, from the place where the page begins to the one
+/// behind which no event is early enough: that of the narrowest field the filter names, else that of all of the scope's events.
+fn statement(
+    connection: &Connection,
+    scope_id: i64,
+    filter: EventFilter,
+    after: i64,
+    limit: usize,
+) -> Result<(String, Parameters), Failure> {
+    let EventFilter { surface, agent_id, trace_id, event_type, from, until } = filter;
+    let after = match from {
+        Some(from) => after.max(last_before(connection, scope_id, from)?),
+        None => after,
+    };
+    let mut parameters = Parameters::default();
+    let index = match (&trace_id, &agent_id, &event_type, &surface) {
+        (Some(_), ..) => " INDEXED BY dataset_events_by_trace",
+        (_, Some(_), ..) => " INDEXED BY dataset_events_by_agent",
+        (_, _, Some(_), _) => " INDEXED BY dataset_events_by_type",
+        (.., Some(_)) => " INDEXED BY dataset_events_by_surface",
+        _ => "",
+    };
+    let mut sql = format!(
+        concat!("SELECT ", columns!(), " FROM dataset_events{} WHERE scope_id = {} AND seq > {}"),
+        index,
+        parameters.add(scope_id),
+        parameters.add(after)
+    );
+    let texts = [("surface", surface), ("agent_id", agent_id), ("trace_id", trace_id), ("type", event_type)];
+    for (column, text) in texts {
+        if let Some(text) = text {
+            sql.push_str(&format!(" AND {column} = {}", parameters.add(text)));
+        }
+    }
+    if let Some(last) = until.map(|until| last_that_may_be(connection, scope_id, until)).transpose()?.flatten() {
+        sql.push_str(&format!(" AND seq <= {}", parameters.add(last)));
+    }
+    for (sign, at) in [(">=", from), ("<", until)] {
+        if let Some(at) = at {
+            sql.push_str(&format!(" AND ts {sign} {}", parameters.add(at.as_millis())));
+        }
+    }
+    sql.push_str(&format!(" ORDER BY seq LIMIT {}", parameters.add(one_more(limit))));
+    Ok((sql, parameters))
+}
+
+/// Up to here every event is earlier than `from`: the last mark whose high does not reach it.
+fn last_before(connection: &Connection, scope_id: i64, from: Timestamp) -> Result<i64, Failure> {
+    const SQL: &str =
+        "SELECT seq FROM event_marks WHERE scope_id = ?1 AND high < ?2 ORDER BY high DESC, seq DESC LIMIT 1";
+    let found = connection.prepare_cached(SQL)?.query_row(params![scope_id, from.as_millis()], |row| row.get(0));
+    Ok(found.optional()?.unwrap_or(0))
+}
+
+/// Behind this one every event is as late as `until` or later; none when that cannot be said. An event is at most `lag` earlier than the
+/// high at its place, and highs never fall.
+fn last_that_may_be(connection: &Connection, scope_id: i64, until: Timestamp) -> Result<Option<i64>, Failure> {
+    const SQL: &str = "SELECT seq FROM event_marks WHERE scope_id = ?1 AND high >= ?2 ORDER BY high, seq LIMIT 1";
+    let mut lag = connection.prepare_cached("SELECT lag FROM scopes WHERE scope_id = ?1")?;
+    let lag: i64 = lag.query_row([scope_id], |row| row.get(0))?;
+    let latest = until.as_millis().saturating_add(lag);
+    Ok(connection.prepare_cached(SQL)?.query_row(params![scope_id, latest], |row| row.get(0)).optional()?)
 }
 
 /// Up to `limit` events of all scopes after `position`.
@@ -107,4 +153,89 @@ fn event(row: &Row<'_>, at: usize) -> rusqlite::Result<(StoredEvent, usize)> {
         body: raw(body, at + 11)?,
     };
     Ok((event, weight))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// A log of `events` in one scope: every 1000th has a surface, agent, trace and type of its own, and one a second.
+    fn log(events: i64) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../schema.sql")).unwrap();
+        connection
+            .execute("INSERT INTO scopes (tenant, env, events, high) VALUES ('t_acme', 'dev', ?1, ?1 * 1000)", [events])
+            .unwrap();
+        let fill = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1) \
+                    INSERT INTO dataset_events (scope_id, seq, event_id, ts, surface, agent_id, type, trace_id, actor_id, \
+                    actor_type, train_ok, pii_flags, body) SELECT 1, n, '01ARZ3NDEKTSV4RRFFQ69G5FAV', n * 1000, \
+                    iif(n % 1000, 'common', 'rare'), iif(n % 1000, 'common', 'rare'), iif(n % 1000, 'common', 'rare'), \
+                    iif(n % 1000, 'common', 'rare'), 'ada', 'human', 1, '{\"policy\":\"\",\"counts\":{},\"paths\":[]}', '{}' FROM n";
+        connection.execute(fill, [events]).unwrap();
+        let marks = "INSERT INTO event_marks SELECT scope_id, ts, seq FROM dataset_events WHERE seq % 64 = 0";
+        connection.execute(marks, []).unwrap();
+        connection
+    }
+
+    fn filters() -> Vec<EventFilter> {
+        let rare = || Some("rare".to_owned());
+        let (from, until) = (Some(Timestamp::from_secs(400)), Some(Timestamp::from_secs(600)));
+        let none = EventFilter::default;
+        vec![
+            none(),
+            EventFilter { surface: rare(), ..none() },
+            EventFilter { agent_id: rare(), ..none() },
+            EventFilter { trace_id: rare(), ..none() },
+            EventFilter { event_type: rare(), ..none() },
+            EventFilter { from, ..none() },
+            EventFilter { until, ..none() },
+            EventFilter { from, until, ..none() },
+            EventFilter { surface: rare(), from, until, ..none() },
+            EventFilter { surface: rare(), agent_id: rare(), trace_id: rare(), event_type: rare(), from, until },
+        ]
+    }
+
+    #[test]
+    fn every_filter_walks_an_index_and_sorts_nothing() {
+        let connection = log(2000);
+        for filter in filters() {
+            let (sql, parameters) = statement(&connection, 1, filter.clone(), 0, 50).unwrap();
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let steps = plan.query_map(parameters.values(), |row| row.get::<_, String>(3)).unwrap();
+            let steps: Vec<_> = steps.map(Result::unwrap).collect();
+            assert_eq!(steps.len(), 1, "{filter:?}: {steps:?}");
+            assert!(steps[0].starts_with("SEARCH dataset_events USING INDEX"), "{filter:?}: {steps:?}");
+            assert!(steps[0].contains("scope_id=?") && steps[0].contains("seq>?"), "{filter:?}: {steps:?}");
+        }
+    }
+
+    /// Counted in instructions of SQLite's machine, which are the same every time.
+    #[test]
+    fn a_page_costs_the_same_in_a_log_of_any_length() {
+        let (short, long) = (log(2000), log(60_000));
+        for filter in filters() {
+            // Pages in the middle of the log, and the last one, which looks for more in vain.
+            for (after, until) in [(500, None), (0, Some(Timestamp::from_secs(700)))] {
+                let filter = EventFilter { until: filter.until.or(until), ..filter.clone() };
+                let steps = |connection: &Connection| {
+                    let (sql, parameters) = statement(connection, 1, filter.clone(), after, 10).unwrap();
+                    let mut statement = connection.prepare(&sql).unwrap();
+                    let mut rows = statement.query(parameters.values()).unwrap();
+                    let mut count = 0;
+                    while rows.next().unwrap().is_some() {
+                        count += 1;
+                    }
+                    drop(rows);
+                    (count, statement.get_status(StatementStatus::VmStep))
+                };
+                let ((few, in_short), (many, in_long)) = (steps(&short), steps(&long));
+                // With more events there may be a full page where there was a part of one.
+                assert!(many >= few && many <= 11, "{filter:?}: {few} and {many}");
+                let most = in_short.max(1000) * 2;
+                assert!(in_long <= most, "{filter:?} after {after}: {in_short} steps, then {in_long}");
+            }
+        }
+    }
 }

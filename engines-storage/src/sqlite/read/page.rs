@@ -21,6 +21,11 @@ impl Parameters {
         self.0.push(Box::new(value));
         format!("?{}", self.0.len())
     }
+
+    /// What to bind.
+    pub(super) fn values(&self) -> impl rusqlite::Params + '_ {
+        rusqlite::params_from_iter(&self.0)
+    }
 }
 
 /// Reads up to `limit` items and a little more, to know whether there are more.
@@ -33,7 +38,7 @@ pub(super) fn page<T>(
     token: impl Fn(&T) -> PageToken,
 ) -> Result<Paged<T>, Failure> {
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(rusqlite::params_from_iter(&parameters.0))?;
+    let mut rows = statement.query(parameters.values())?;
     let (mut items, mut size, mut more) = (Vec::new(), 0, false);
     while let Some(row) = rows.next()? {
         let (item, weight) = item(row)?;
