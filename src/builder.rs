@@ -17,7 +17,7 @@ use engines_core::{
     pii::Scrubber,
 };
 use engines_storage::{
-    MemoryStore,
+    MemoryStore, Metered,
     outbox::{Outbox, OutboxSettings},
 };
 use engines_stream::{
@@ -232,6 +232,9 @@ impl Builder {
             .open
             .ok_or_else(|| Error::internal("engine.build", "no store was named: call memory(), sqlite() or store()"))?;
         let (backend, close) = open(ids.clone()).await?;
+        let metered = Metered::new(backend);
+        let store_metrics = Arc::clone(metered.metrics());
+        let backend: Arc<dyn Backend> = Arc::new(metered);
         let store: Arc<dyn Store> = Arc::<dyn Backend>::clone(&backend);
         let limits = Arc::new(self.limits);
         let guard = Guard::new(self.gate, Arc::clone(&clock), ids.clone());
@@ -291,6 +294,7 @@ impl Builder {
             identity,
             key_slots,
             store,
+            store_metrics,
             guard,
             door,
             issuer,

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use engines_auth::{Door, Identity, TokenIssuer, key_slot::KeySlots};
 use engines_core::{Guard, Limits, RequestContext, Result, Scope, Store, event::EventLog, nexus::Backend};
-use engines_storage::outbox::OutboxStatus;
+use engines_storage::{metered::StoreMetrics, outbox::OutboxStatus};
 use engines_stream::{canvas::CanvasService, chat::ChatService, follow::FollowService, presence::PresenceService};
 
 use crate::{
@@ -25,6 +25,7 @@ pub(crate) struct Parts {
     pub(crate) identity: Option<Identity>,
     pub(crate) key_slots: Option<KeySlots>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) store_metrics: Arc<StoreMetrics>,
     pub(crate) guard: Guard,
     pub(crate) door: Door,
     pub(crate) issuer: Option<TokenIssuer>,
@@ -112,6 +113,12 @@ impl Engine {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.0.store
+    }
+
+    /// What the store was asked since the start, and how long it took.
+    #[must_use]
+    pub fn store_metrics(&self) -> &Arc<StoreMetrics> {
+        &self.0.store_metrics
     }
 
     /// The store with its outbox side.

@@ -129,7 +129,7 @@ impl AppBuilder {
     pub fn build(self) -> Result<App> {
         Ok(App(Arc::new(Inner {
             router: Router::new()?,
-            metrics: Metrics::new(),
+            metrics: Metrics::new(&self.engine),
             openapi: openapi::text(self.engine.limits())?,
             shutdown: Shutdown::new(),
             engine: self.engine,

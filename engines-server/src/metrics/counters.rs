@@ -1,13 +1,15 @@
-//! What is counted. No label names a tenant, a user or an id.
+//! The server's own counters.
 
 use std::time::Duration;
 
+use engines::Engine;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
+use super::engine::EngineCollector;
 use crate::routes::Route;
 
 /// The media type of the text form.
@@ -41,8 +43,9 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(engine: &Engine) -> Self {
         let mut registry = Registry::with_prefix("engines");
+        registry.register_collector(Box::new(EngineCollector(engine.clone())));
         let requests = Family::default();
         registry.register("http_requests", "Requests answered", requests.clone());
         let latency =

@@ -1,0 +1,80 @@
+//! What the engine counts itself: its store and its sinks, read when somebody asks.
+
+use std::fmt::Error;
+
+use engines::{
+    Engine,
+    storage::{Operation, metered::LATENCY_BOUNDS},
+};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    registry::Unit,
+};
+
+/// Reads an engine.
+#[derive(Debug)]
+pub(super) struct EngineCollector(pub(super) Engine);
+
+impl Collector for EngineCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        self.store(&mut encoder)?;
+        self.sinks(&mut encoder)
+    }
+}
+
+impl EngineCollector {
+    fn store(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let read = Operation::ALL.map(|operation| (operation, self.0.store_metrics().read(operation)));
+        let name = |operation: Operation| [("operation", operation.as_str())];
+        let help = "How long the store took.";
+        let mut family =
+            encoder.encode_descriptor("store_duration", help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        for (operation, metrics) in &read {
+            let bounds = LATENCY_BOUNDS.iter().map(std::time::Duration::as_secs_f64).chain([f64::INFINITY]);
+            let buckets: Vec<_> = bounds.zip(metrics.buckets).collect();
+            let answered = metrics.buckets.iter().sum();
+            let labels = name(*operation);
+            let mut metric = family.encode_family(&labels)?;
+            metric.encode_histogram::<NoLabelSet>(metrics.total.as_secs_f64(), answered, &buckets, None)?;
+        }
+        let help =
+            "Calls of the store that were not done, by why: refused (it answered no), failed, dropped (nobody waited).";
+        let mut family = encoder.encode_descriptor("store_undone", help, None, MetricType::Counter)?;
+        for (operation, metrics) in &read {
+            for (why, count) in [("refused", metrics.refused), ("failed", metrics.failed), ("dropped", metrics.dropped)]
+            {
+                let labels = [("operation", operation.as_str()), ("why", why)];
+                ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sinks(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let sinks = self.0.sinks();
+        let help = "Dataset events brought to sinks, by what became of them: delivered, rejected, withheld; failures are tries.";
+        let mut family = encoder.encode_descriptor("sink_events", help, None, MetricType::Counter)?;
+        for sink in &sinks {
+            let counts = [
+                ("delivered", sink.delivered),
+                ("rejected", sink.rejected),
+                ("withheld", sink.withheld),
+                ("failures", sink.failures),
+            ];
+            for (what, count) in counts {
+                let labels = [("sink", sink.sink.as_str()), ("what", what)];
+                ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let now = self.0.guard().clock().now();
+        let help = "For how long the oldest event has been waiting for a sink.";
+        let mut family = encoder.encode_descriptor("sink_lag", help, Some(&Unit::Seconds), MetricType::Gauge)?;
+        for sink in &sinks {
+            let lag = sink.waiting_since.map_or(0.0, |since| now.since(since).as_secs_f64());
+            ConstGauge::new(lag).encode(family.encode_family(&[("sink", sink.sink.as_str())])?)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+//! What is counted. No label names a tenant, a user or an id.
+
+mod counters;
+mod engine;
+
+pub(crate) use self::counters::{Held, MEDIA_TYPE, Metrics};
