@@ -7,7 +7,6 @@ mod identity;
 mod running;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-mod tenants;
 
 pub use engines_auth as auth;
 pub use engines_core as core;
@@ -19,7 +18,7 @@ pub use engines_core::{
 pub use engines_storage as storage;
 pub use engines_stream as stream;
 
-pub use self::{builder::Builder, engine::Engine, tenants::Tenant};
+pub use self::{builder::Builder, engine::Engine};
 
 /// What most programs name: `use engines::prelude::*`.
 pub mod prelude {

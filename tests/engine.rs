@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use engines::{
-    Code, Engine,
+    Code, Engine, IdGenerator,
+    auth::{RootKey, SigningSecret},
     core::{
         audit::AuditFilter,
         event::{CleanEvent, DatasetEvent, EventFilter},
@@ -12,6 +13,7 @@ use engines::{
         testing::{context, scope},
     },
     prelude::*,
+    storage::MemoryStore,
     stream::canvas::{Command, NewCanvas},
 };
 use serde_json::json;
@@ -108,11 +110,21 @@ async fn a_sink_gets_what_was_recorded() {
 }
 
 #[tokio::test]
-async fn a_tenant_is_listed_once() {
-    let engine = Engine::builder().memory().build().await.unwrap();
+async fn without_secrets_there_is_no_identity_and_with_them_there_is() {
+    let secret = || SigningSecret::new("a secret for tests alone, of 32 bytes and more").unwrap();
+    let bare = Engine::builder().memory().build().await.unwrap();
+    // A store that ends with the process needs no root key; without a signing secret nobody could be logged in.
+    assert!(bare.identity().is_none() && bare.key_slots().is_some());
+    let own = Arc::new(MemoryStore::new(&IdGenerator::seeded(1)));
+    let without_root = Engine::builder().store(own.clone()).signing_secret(secret()).build().await.unwrap();
+    assert!(without_root.identity().is_none() && without_root.key_slots().is_none());
+    let root = RootKey::new(b"a root key for tests alone, which stays the same").unwrap();
+    let engine = Engine::builder().store(own).signing_secret(secret()).root_key(root).build().await.unwrap();
     let id = TenantId::new("t_acme").unwrap();
-    assert_eq!(engine.tenant(&id).await.unwrap(), None);
-    engine.ensure_tenant(&id, "Acme").await.unwrap();
-    engine.ensure_tenant(&id, "Another name").await.unwrap();
-    assert_eq!(engine.tenant(&id).await.unwrap().unwrap().name, "Acme");
+    engine.identity().unwrap().ensure_tenant(&id, "Acme").await.unwrap();
+    engine.identity().unwrap().ensure_tenant(&id, "Another name").await.unwrap();
+    let ada = context("t_acme", "ada", Role::Viewer).unwrap();
+    assert_eq!(engine.identity().unwrap().get_tenant(&ada, &id).await.unwrap().name, "Acme");
+    // What goes on beside requests ends with it.
+    engine.shutdown().await;
 }

@@ -145,6 +145,15 @@ impl Door {
         RequestContext::admit(&current, scope, trace)
     }
 
+    /// Step 5 as far as it goes without a tenant, for routes that need none: `X-User-Id` is the principal.
+    ///
+    /// # Errors
+    /// `USER_MISMATCH`, with a `decision_id`.
+    pub fn check_user(&self, principal: &Principal, presented: &Presented<'_>) -> Result<()> {
+        let checked = own_user(principal, presented).map_err(|error| self.decided(error));
+        checked.inspect_err(|error| self.note(error, Some(principal), presented))
+    }
+
     /// Whether a context would be admitted again now. Cheap where the directory remembers what it read lately.
     ///
     /// # Errors
@@ -289,15 +298,18 @@ fn env(principal: &Principal, presented: &Presented<'_>, body: &BodyClaims<'_>) 
 
 /// Step 5: what one says about oneself must be true, and changes nothing.
 fn own_claims(principal: &Principal, role: Role, presented: &Presented<'_>) -> Result<()> {
-    let refuse = |code, detail: &'static str| Err(Error::new(code, "door.claims", detail));
-    if presented.user_ids.iter().any(|id| id != principal.actor.id.as_str().as_bytes()) {
-        return refuse(Code::UserMismatch, "X-User-Id is not the user of the credential; leave it out or correct it");
-    }
+    own_user(principal, presented)?;
     if presented.roles.iter().any(|claimed| !claimed.eq_ignore_ascii_case(role.as_str().as_bytes())) {
-        return refuse(
-            Code::RoleMismatch,
-            "X-Membership-Role is not the role in this tenant; leave it out or correct it",
-        );
+        let detail = "X-Membership-Role is not the role in this tenant; leave it out or correct it";
+        return Err(Error::new(Code::RoleMismatch, "door.claims", detail));
+    }
+    Ok(())
+}
+
+fn own_user(principal: &Principal, presented: &Presented<'_>) -> Result<()> {
+    if presented.user_ids.iter().any(|id| id != principal.actor.id.as_str().as_bytes()) {
+        let detail = "X-User-Id is not the user of the credential; leave it out or correct it";
+        return Err(Error::new(Code::UserMismatch, "door.claims", detail));
     }
     Ok(())
 }

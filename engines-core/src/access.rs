@@ -157,6 +157,8 @@ pub enum Action {
     ApiKeysManage,
     /// Get a ticket that opens one stream once.
     TicketsCreate,
+    /// Look at one's own tenant.
+    TenantsRead,
     /// Rename a tenant.
     TenantsUpdate,
     /// Close a tenant of one's own.
@@ -209,6 +211,7 @@ impl Action {
         Self::ApiKeysList,
         Self::ApiKeysManage,
         Self::TicketsCreate,
+        Self::TenantsRead,
         Self::TenantsUpdate,
         Self::TenantsDisable,
         Self::TenantsManage,
@@ -245,6 +248,7 @@ impl Action {
             Self::ApiKeysList => spec("api_keys.list", L::Admin, G::Read, R::Manage, D::None, false),
             Self::ApiKeysManage => spec("api_keys.manage", L::Admin, G::Manage, R::Manage, D::High, true),
             Self::TicketsCreate => spec("tickets.create", L::Viewer, G::Follow, R::Stream, D::None, false),
+            Self::TenantsRead => spec("tenants.read", L::Viewer, G::Read, R::Read, D::None, false),
             Self::TenantsUpdate => spec("tenants.update", L::Admin, G::Manage, R::Manage, D::Low, true),
             Self::TenantsDisable => spec("tenants.disable", L::Owner, G::Manage, R::Manage, D::High, true),
             Self::TenantsManage => spec("tenants.manage", L::Admin, G::Manage, R::Manage, D::High, true),

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use engines::{
-    Code, Engine, Error, ResourceId, Result,
+    Code, Engine, Error, ResourceId, Result, TenantId, Trace, UserId,
+    auth::{Identity, identity::Caller},
     core::{json, nexus::Page},
 };
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use hyper::upgrade::OnUpgrade;
 use serde::de::DeserializeOwned;
 
@@ -24,6 +25,10 @@ pub(crate) struct Ask {
     pub(crate) headers: HeaderMap,
     /// Looked over already, where the route takes JSON.
     pub(crate) body: Bytes,
+    /// The request's ids.
+    pub(crate) trace: Trace,
+    /// Where it comes from, as far as that can be believed.
+    pub(crate) address: Option<String>,
     /// How the connection leaves HTTP, where it can.
     pub(crate) upgrade: Option<Upgrade>,
 }
@@ -44,6 +49,34 @@ impl Ask {
     /// The engine.
     pub(crate) fn engine(&self) -> &Engine {
         self.app.engine()
+    }
+
+    /// The users and tenants that are kept here.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` where none are.
+    pub(crate) fn identity(&self) -> Result<&Identity> {
+        let none = || Error::new(Code::NotFound, self.route.name(), "no users and tenants are kept here");
+        self.engine().identity().ok_or_else(none)
+    }
+
+    /// Where the call comes from.
+    pub(crate) fn caller(&self) -> Caller<'_> {
+        Caller {
+            address: self.address.as_deref(),
+            user_agent: self.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()),
+            trace: &self.trace,
+        }
+    }
+
+    /// The tenant that the path names.
+    pub(crate) fn tenant(&self) -> Result<TenantId> {
+        TenantId::new(self.param("t")?)
+    }
+
+    /// The user that the path names.
+    pub(crate) fn user(&self) -> Result<UserId> {
+        UserId::new(self.param("user_id")?)
     }
 
     /// A path parameter, decoded.

@@ -25,7 +25,7 @@ use tokio::{
 };
 
 use crate::{
-    App,
+    App, Peer,
     ask::OwnConnection,
     body::Live,
     live::{EventSender, Prefixed, run_socket},
@@ -48,8 +48,8 @@ pub(crate) async fn drive(app: App, stream: TcpStream, peer: SocketAddr, place: 
         () = app.shutdown().begun() => return,
     };
     let ended = match first {
-        Ok(Ok(true)) => http2(&app, stream).await,
-        Ok(Ok(false)) => match http1(&app, stream).await {
+        Ok(Ok(true)) => http2(&app, stream, peer).await,
+        Ok(Ok(false)) => match http1(&app, stream, peer).await {
             Ok(Some(taken)) => {
                 taken.go_on((place, app.shutdown().hold()));
                 Ok(())
@@ -94,7 +94,7 @@ impl Taken {
     }
 }
 
-async fn http1(app: &App, stream: TcpStream) -> Ended<Option<Taken>> {
+async fn http1(app: &App, stream: TcpStream, peer: SocketAddr) -> Ended<Option<Taken>> {
     let settings = app.settings();
     // Where an answer waits that wants the connection itself; the request's future then never ends.
     let answer: Mutex<Option<(Parts, Live)>> = Mutex::new(None);
@@ -103,6 +103,7 @@ async fn http1(app: &App, stream: TcpStream) -> Ended<Option<Taken>> {
         let (app, answer) = (app.clone(), Arc::clone(&answer));
         async move {
             let ours = request.version() == Version::HTTP_11 && request.body().is_end_stream();
+            request.extensions_mut().insert(Peer(peer));
             if ours {
                 request.extensions_mut().insert(OwnConnection);
             }
@@ -164,14 +165,21 @@ fn head(parts: &Parts, clock: &dyn Clock) -> Bytes {
     text.into()
 }
 
-async fn http2(app: &App, stream: TcpStream) -> Ended {
+async fn http2(app: &App, stream: TcpStream, peer: SocketAddr) -> Ended {
     let settings = app.settings();
+    let service = service_fn(|mut request: Request<Incoming>| {
+        let app = app.clone();
+        async move {
+            request.extensions_mut().insert(Peer(peer));
+            Ok::<_, std::convert::Infallible>(app.handle(request).await)
+        }
+    });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(settings.h2_streams)
         .max_header_list_size(u32::try_from(settings.head_bytes).unwrap_or(u32::MAX))
         .keep_alive_interval(settings.head_timeout())
-        .serve_connection(TokioIo::new(stream), app.clone());
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return Ok(ended?),

@@ -5,6 +5,7 @@
 //!
 //! [`App`] needs no listener: it is a [`hyper::service::Service`], to be mounted in an HTTP service of one's own.
 
+mod address;
 mod app;
 mod ask;
 mod body;
@@ -29,6 +30,7 @@ mod shutdown;
 mod stack;
 
 pub use self::{
+    address::{ForwardedHeader, Peer},
     app::{App, AppBuilder},
     body::Body,
     routes::Route,

@@ -53,10 +53,21 @@ pub(crate) fn response(error: &Error, trace: &Trace) -> Response<Body> {
     if error.kind() == ErrorKind::Unauthenticated {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
-    let wait = error.retry_after_hint().map(|wait| wait.as_secs().max(1));
+    let wait = error
+        .retry_after_hint()
+        .map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+        .map(|seconds| seconds.max(1));
     let wait = wait.or(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::RateLimited).then_some(1));
     if let Some(seconds) = wait {
         headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if error.kind() == ErrorKind::RateLimited {
+        // As most services say it (draft-ietf-httpapi-ratelimit-headers up to its version 7); seconds, as in Retry-After.
+        if let Some(limit) = error.member("limit").and_then(Value::as_u64) {
+            headers.insert("ratelimit-limit", limit.into());
+        }
+        headers.insert("ratelimit-remaining", HeaderValue::from_static("0"));
+        headers.insert("ratelimit-reset", wait.unwrap_or(1).into());
     }
     if let Some(allow) = error.member("allow").and_then(Value::as_str).and_then(|allow| allow.parse().ok()) {
         headers.insert(header::ALLOW, allow);

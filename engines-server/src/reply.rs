@@ -23,6 +23,20 @@ pub(crate) fn created(value: &impl Serialize) -> Result<Response<Body>> {
     json(StatusCode::CREATED, value)
 }
 
+/// `value` as JSON under `status`, with a secret in it that no cache may keep (RFC 6749 section 5.1).
+pub(crate) fn secret(status: StatusCode, value: &impl Serialize) -> Result<Response<Body>> {
+    let mut response = json(status, value)?;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// 204.
+pub(crate) fn none() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 /// Bytes of a media type.
 pub(crate) fn text_of(status: StatusCode, media_type: &'static str, text: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Body::from(text.into()));

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+
+use crate::address::{self, ForwardedHeader};
 
 /// What connections and requests may take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +27,11 @@ pub struct HttpSettings {
     pub h2_streams: u32,
     /// Seconds that requests in flight get to finish when the server stops.
     pub shutdown_grace_s: u64,
+    /// Proxies that are believed when they say where a request comes from: addresses, or networks such as `10.0.0.0/8`. Nobody is, by default.
+    #[serde(deserialize_with = "address::networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// In which header they say it.
+    pub forwarded_header: ForwardedHeader,
 }
 
 impl Default for HttpSettings {
@@ -37,6 +45,8 @@ impl Default for HttpSettings {
             request_timeout_s: 60,
             h2_streams: 256,
             shutdown_grace_s: 10,
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::default(),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The request's way, top to bottom: trace, route, in-flight limit, deadline, door, body, policy, throttle, handler; and the
 //! answer's way back: request id, `HEAD`, metrics.
 
-use std::{error::Error as StdError, fmt, panic::AssertUnwindSafe};
+use std::{error::Error as StdError, fmt, panic::AssertUnwindSafe, sync::Arc};
 
 use bytes::Bytes;
 use engines::{
-    Action, Code, Engine, Error, ErrorKind, Principal, RequestContext, Result, Role, Scope, Trace,
-    auth::{BodyClaims, Given, Presented},
+    Action, Code, Error, ErrorKind, Principal, RequestContext, Result, Role, Scope, Trace,
+    auth::{BodyClaims, Door, Given, Presented},
     core::{access::RateClass, json::Json},
 };
 use futures_util::FutureExt;
@@ -19,13 +19,14 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use crate::{
+    address,
     app::App,
     ask::{Ask, OwnConnection, Upgrade},
     body::{self, Body},
     metrics::Held,
     problem,
-    query::Query,
-    routes::{BodyKind, Endpoint, Found, Route},
+    query::{self, Query},
+    routes::{Answer, BodyKind, Endpoint, Found, Route},
 };
 
 /// Limits how often something may be asked. Called after the door and before the handler.
@@ -65,7 +66,14 @@ where
         Ok(found) => bounded(app, found, parts, body, &trace).instrument(span).await,
         Err(error) => Err(error),
     };
-    let mut response = answered.unwrap_or_else(|error| problem::response(&error, &trace));
+    let mut response = answered.unwrap_or_else(|error| {
+        let ruled = error.kind() == ErrorKind::RateLimited && error.member("decision_id").is_none();
+        let error = match ruled {
+            true => error.with_member("decision_id", app.engine().guard().decision_id()),
+            false => error,
+        };
+        problem::response(&error, &trace)
+    });
     if let Ok(id) = HeaderValue::from_str(&trace.request_id) {
         response.headers_mut().insert(X_REQUEST_ID, id);
     }
@@ -85,12 +93,13 @@ where
 {
     let in_flight = Held::new(&app.metrics().in_flight);
     let most = i64::try_from(app.settings().max_in_flight).unwrap_or(i64::MAX);
-    let public = matches!(found.route.endpoint, Endpoint::Public(_));
-    if !public && app.metrics().in_flight.get() > most {
+    // What tells how the server does must be told when it is busy, too.
+    let exempt = matches!(found.route.endpoint, Endpoint::Public(_)) && found.route.body == BodyKind::None;
+    if !exempt && app.metrics().in_flight.get() > most {
         let detail = "the server has too many requests in flight; retry later";
         return Err(Error::new(Code::BackendUnavailable, "http.in_flight", detail).with_member("limit", most));
     }
-    if !public && app.shutdown().has_begun() {
+    if !exempt && app.shutdown().has_begun() {
         let detail = "the server is shutting down; connect again";
         return Err(Error::new(Code::ShuttingDown, "http.shutdown", detail));
     }
@@ -116,30 +125,68 @@ where
 {
     let Found { route, params } = found;
     let query = Query::parse(parts.uri.query())?;
-    let ask = |mut parts: Parts, query, body| Ask {
-        app: app.clone(),
-        route,
-        params: params.into_iter().map(|(name, value)| (name, value.into())).collect(),
-        query,
-        upgrade: upgrade(&mut parts),
-        headers: parts.headers,
-        body,
+    let address = address::of(&parts, app.settings());
+    let door = app.engine().door();
+    // The path's own word about the tenant, where it has one.
+    let tenant = match params.first() {
+        Some((_, raw)) if route.tenant_in_path() => Some(query::segment("t", raw)?),
+        _ => None,
     };
-    match route.endpoint {
-        Endpoint::Public(handler) => handler(ask(parts, query, Bytes::new())).await,
+    let presented = || Presented {
+        address: address.as_deref(),
+        tenant_queries: query.all("tenant_id").chain(tenant.as_deref()).collect(),
+        ..presented(route, &parts, &query, trace)
+    };
+    enum Entered {
+        Guest(fn(Ask) -> Answer),
+        Known(fn(Ask, Option<Arc<Principal>>) -> Answer, Option<Arc<Principal>>),
+        Token(fn(Ask, Arc<Principal>) -> Answer, Arc<Principal>),
+        Inside(fn(Ask, RequestContext) -> Answer, RequestContext),
+    }
+    let (entered, body) = match route.endpoint {
+        Endpoint::Public(handler) => (Entered::Guest(handler), read(app, route, &parts, body).await?),
+        Endpoint::Guest(handler) => {
+            let presented = presented();
+            let principal = match presented.authorization.is_absent() {
+                true => None,
+                false => Some(known(door, &presented).await?),
+            };
+            (Entered::Known(handler, principal), read(app, route, &parts, body).await?)
+        }
+        Endpoint::Token(handler) => {
+            let principal = known(door, &presented()).await?;
+            (Entered::Token(handler, principal), read(app, route, &parts, body).await?)
+        }
         Endpoint::Operator(handler) => {
-            let principal = app.engine().door().authenticate(&presented(route, &parts, &query, trace)).await?;
-            operator(&principal, app.engine())?;
-            handler(ask(parts, query, Bytes::new())).await
+            let context = operator(app, presented()).await?;
+            (Entered::Inside(handler, context), read(app, route, &parts, body).await?)
         }
         Endpoint::Action(action, handler) => {
-            let (context, body) = enter(app, route, action, &parts, &query, trace, body).await?;
+            let (context, body) = enter(app, route, action, &parts, &presented(), body).await?;
             if let Some(throttle) = app.throttle() {
                 throttle.check(&context, action.spec().rate)?;
             }
-            handler(ask(parts, query, body), context).await
+            (Entered::Inside(handler, context), body)
         }
+    };
+    let mut parts = parts;
+    let params = params.into_iter().map(|(name, value)| (name, value.into())).collect();
+    let upgrade = upgrade(&mut parts);
+    let (app, headers, trace) = (app.clone(), parts.headers, trace.clone());
+    let ask = Ask { app, route, params, query, headers, body, trace, address, upgrade };
+    match entered {
+        Entered::Guest(handler) => handler(ask).await,
+        Entered::Known(handler, principal) => handler(ask, principal).await,
+        Entered::Token(handler, principal) => handler(ask, principal).await,
+        Entered::Inside(handler, context) => handler(ask, context).await,
     }
+}
+
+/// Whoever has a good credential, for routes without a tenant.
+async fn known(door: &Door, presented: &Presented<'_>) -> Result<Arc<Principal>> {
+    let principal = door.authenticate(presented).await?;
+    door.check_user(&principal, presented)?;
+    Ok(principal)
 }
 
 /// Through the door: the credential before the body is read, tenant and environment after it, then the least role.
@@ -148,8 +195,7 @@ async fn enter<B>(
     route: &'static Route,
     action: Action,
     parts: &Parts,
-    query: &Query,
-    trace: &Trace,
+    presented: &Presented<'_>,
     body: B,
 ) -> Result<(RequestContext, Bytes)>
 where
@@ -158,29 +204,16 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let door = app.engine().door();
-    let presented = presented(route, parts, query, trace);
-    let principal = door.authenticate(&presented).await?;
+    let principal = door.authenticate(presented).await?;
     let admit = async |claims: &BodyClaims<'_>| {
-        let context = door.admit(&principal, &presented, claims).await?;
+        let context = door.admit(&principal, presented, claims).await?;
         app.engine().guard().require(&context, action)?;
         Ok::<_, Error>(context)
     };
     if route.body == BodyKind::None {
         return Ok((admit(&BodyClaims::default()).await?, Bytes::new()));
     }
-    let limit = app.engine().limits().body_bytes;
-    let bytes = match media_type(&parts.headers) {
-        Ok(()) => {
-            timeout(app.settings().body_timeout(), body::read(body, &parts.headers, limit)).await.map_err(|_| {
-                Error::new(
-                    Code::RequestTimeout,
-                    "http.body",
-                    "the body took too long to arrive; send it faster or in parts",
-                )
-            })?
-        }
-        Err(error) => Err(error),
-    };
+    let bytes = receive(app, route, parts, body).await;
     let looked = bytes.as_ref().map_err(|_| None).and_then(|bytes| {
         let json = Json::check(bytes, app.engine().limits(), route.name()).and_then(Json::object);
         let read = json.and_then(|json| Ok((json.text("tenant_id")?, json.text("env")?)));
@@ -203,21 +236,67 @@ where
     }
 }
 
+/// The body of a route that has one, looked over.
+async fn read<B>(app: &App, route: &'static Route, parts: &Parts, body: B) -> Result<Bytes>
+where
+    B: HttpBody + Send,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    if route.body == BodyKind::None {
+        return Ok(Bytes::new());
+    }
+    let bytes = receive(app, route, parts, body).await?;
+    Json::check(&bytes, app.engine().limits(), route.name()).and_then(Json::object)?;
+    Ok(bytes)
+}
+
+/// All bytes of a body, in time and within its limit; what may be left out and is, is an empty object.
+async fn receive<B>(app: &App, route: &'static Route, parts: &Parts, body: B) -> Result<Bytes>
+where
+    B: HttpBody + Send,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let limit = app.engine().limits().body_bytes;
+    let optional = route.body == BodyKind::OptionalJson;
+    if !optional {
+        media_type(&parts.headers)?;
+    }
+    let reading = timeout(app.settings().body_timeout(), body::read(body, &parts.headers, limit));
+    let bytes = reading.await.map_err(|_| {
+        let detail = "the body took too long to arrive; send it faster or in parts";
+        Error::new(Code::RequestTimeout, "http.body", detail)
+    })??;
+    if optional && bytes.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    if optional {
+        media_type(&parts.headers)?;
+    }
+    Ok(bytes)
+}
+
 /// How this connection can leave HTTP, if it can.
 fn upgrade(parts: &mut Parts) -> Option<Upgrade> {
     let own = parts.extensions.get::<OwnConnection>().map(|OwnConnection| Upgrade::Own);
     own.or_else(|| parts.extensions.remove::<OnUpgrade>().map(Upgrade::Hyper))
 }
 
-/// The control plane's admins, and nobody else.
-fn operator(principal: &Principal, engine: &Engine) -> Result<()> {
-    let role = principal.memberships.get(Scope::system()?.tenant());
-    if role.is_some_and(|role| *role >= Role::Admin) {
-        return Ok(());
+/// The control plane's admins, and nobody else: whatever tenant the request names, the control plane's is meant.
+async fn operator(app: &App, mut presented: Presented<'_>) -> Result<RequestContext> {
+    let (engine, scope) = (app.engine(), Scope::system()?);
+    let principal = engine.door().authenticate(&presented).await?;
+    presented.tenant_headers = Given::one(scope.tenant().as_str());
+    presented.env_headers = Given::one(scope.env().as_str());
+    presented.tenant_queries = Given::default();
+    presented.env_queries = Given::default();
+    let context = engine.door().admit(&principal, &presented, &BodyClaims::default()).await?;
+    if context.role() >= Role::Admin {
+        return Ok(context);
     }
-    let detail = "this needs the role admin in t_system";
-    let refusal = Error::new(Code::RoleInsufficient, "http.operator", detail);
-    Err(refusal.with_member("decision_id", engine.guard().decision_id()))
+    let refusal = Error::new(Code::RoleInsufficient, "http.operator", "this needs the role admin in t_system");
+    Err(refusal.with_member("least_role", "admin").with_member("decision_id", engine.guard().decision_id()))
 }
 
 fn about_trace(headers: &HeaderMap) -> Presented<'_> {
@@ -236,7 +315,6 @@ fn presented<'a>(route: &Route, parts: &'a Parts, query: &'a Query, trace: &Trac
         ticket: if route.stream { query.all("ticket").collect() } else { Given::default() },
         path: parts.uri.path(),
         tenant_headers: header("x-tenant-id"),
-        tenant_queries: query.all("tenant_id").collect(),
         env_headers: header("x-env"),
         env_queries: query.all("env").collect(),
         user_ids: header("x-user-id"),

@@ -15,7 +15,10 @@ use serde_json::Value;
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_engines-server"));
-    command.env_remove("AUTH_JWT_SIGNING").env_remove("AUTH_JWT_SIGNING_FILE").stdin(Stdio::null());
+    for secret in ["AUTH_JWT_SIGNING", "ROOT_KEY", "SYSTEM_BOOTSTRAP_KEY", "SEAL_KEYS"] {
+        command.env_remove(secret).env_remove(format!("{secret}_FILE"));
+    }
+    command.stdin(Stdio::null());
     command
 }
 

@@ -8,7 +8,8 @@ use crate::secret::SecretText;
 /// `POST /identity/api-keys`.
 #[derive(Debug, Deserialize)]
 pub struct ApiKeyRequest {
-    /// What it is for, 1 to 200 characters.
+    /// What it is for, 1 to 200 characters. Default: `API key`.
+    #[serde(default = "unnamed")]
     pub name: String,
     /// What it may do; at most what its maker may.
     pub role: Role,
@@ -21,6 +22,10 @@ pub struct ApiKeyRequest {
     /// The same in seconds from now; `expires_at` counts where both are there.
     #[serde(default)]
     pub expires_in: Option<u64>,
+}
+
+fn unnamed() -> String {
+    "API key".to_owned()
 }
 
 /// `POST /identity/api-keys/{key_id}/rotate`.

@@ -67,6 +67,17 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// Makes a tenant with this id and without members, for trusted work in process that sets a deployment up; one that is there stays as
+    /// it is. Whoever claims a role in it by a token of a known issuer is believed, until the store knows better.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn ensure_tenant(&self, tenant: &TenantId, name: &str) -> Result<()> {
+        self.inner.make_if_absent(tenant, name).await
+    }
+}
+
 impl Inner {
     /// Makes a tenant without members. Who comes second finds it made.
     pub(super) async fn make_if_absent(&self, tenant: &TenantId, name: &str) -> Result<()> {

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use engines_core::{
     Batch, Code, DocId, Error, Principal, Result, Timestamp, UserId,
     context::Email,
-    nexus::{CommitError, Expect, Paged, Query},
+    nexus::{CommitError, Expect, Page, Paged, Query},
 };
 use ulid::Ulid;
 use zeroize::Zeroizing;
@@ -106,12 +106,20 @@ impl Identity {
     /// One's own sessions, the newest first.
     ///
     /// # Errors
-    /// Failures of the store.
-    pub async fn sessions(&self, principal: &Principal) -> Result<Paged<SessionView>> {
+    /// `CURSOR_INVALID`; failures of the store.
+    pub async fn sessions(&self, principal: &Principal, page: Page) -> Result<Paged<SessionView>> {
         let now = self.inner.now();
+        let after = page.after.as_deref().map(|after| {
+            let wrong = |_| Error::new(Code::CursorInvalid, "sessions.list", "not a cursor of this list");
+            Ulid::from_string(after).map(DocId::from).map_err(wrong)
+        });
+        let after = after.transpose()?;
         let mut found = self.inner.sessions_of(&principal.actor.id).await?;
-        found.retain(|session| session.body.expires_at > now);
+        found.retain(|session| session.body.expires_at > now && after.as_ref().is_none_or(|after| session.id < *after));
         found.reverse();
+        let more = found.len() > page.limit.max(1);
+        found.truncate(page.limit.max(1));
+        let next = found.last().filter(|_| more).map(|session| session.id.to_string());
         let view = |session: Stored<SessionBody>| SessionView {
             current: principal.session.as_deref() == Some(session.id.as_str()),
             session_id: session.id.to_string(),
@@ -120,7 +128,7 @@ impl Identity {
             expires_at: session.body.expires_at,
             user_agent: session.body.user_agent,
         };
-        Ok(Paged { items: found.into_iter().map(view).collect(), next: None })
+        Ok(Paged { items: found.into_iter().map(view).collect(), next })
     }
 
     /// Ends one of one's own sessions: its refresh token at once, its access tokens too.

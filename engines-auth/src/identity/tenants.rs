@@ -56,9 +56,7 @@ impl Identity {
     /// # Errors
     /// `NOT_FOUND` for another, and for one that is kept elsewhere.
     pub async fn get_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
-        if context.scope().tenant() != tenant {
-            return Err(Error::not_found("tenants.read", "tenant"));
-        }
+        let _permit = self.inner.admit(context, tenant, Action::TenantsRead, "").await?;
         self.inner.tenant_view(tenant).await
     }
 

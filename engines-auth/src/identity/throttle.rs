@@ -47,7 +47,9 @@ impl Throttle {
             let over = until.since(now).saturating_sub(full);
             if !over.is_zero() {
                 let detail = "too many tries; wait as long as Retry-After says";
-                return Err(Error::new(Code::RateLimited, what, detail).retry_after(over));
+                return Err(Error::new(Code::RateLimited, what, detail)
+                    .with_member("limit", rate.burst)
+                    .retry_after(over));
             }
             if table.len() >= ROOM && !table.contains_key(&key) {
                 make_room(table, now);

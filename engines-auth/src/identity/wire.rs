@@ -252,6 +252,7 @@ pub struct InviteView {
 #[derive(Debug, Deserialize)]
 pub struct AcceptRequest {
     /// The invite's token.
+    #[serde(alias = "invite_token")]
     pub token: SecretText,
     /// The address of the new account.
     #[serde(default)]

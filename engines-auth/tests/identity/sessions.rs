@@ -87,7 +87,7 @@ async fn sessions_are_listed_ended_and_bounded() {
     world.a.clock.advance(Duration::from_secs(1));
     let second = world.a.login("ada@example.org", PASSWORD).await.unwrap();
     let principal = world.a.principal(second.access()).await.unwrap();
-    let listed = world.a.identity.sessions(&principal).await.unwrap().items;
+    let listed = world.a.identity.sessions(&principal, Page::first(50)).await.unwrap().items;
     assert_eq!(listed.len(), 2);
     assert!(listed[0].current && !listed[1].current);
     assert_eq!(listed[1].user_agent.as_deref(), Some("browser"));
@@ -111,7 +111,7 @@ async fn sessions_are_listed_ended_and_bounded() {
         logins.push(world.a.login("ada@example.org", PASSWORD).await.unwrap());
     }
     let last = world.a.principal(logins[4].access()).await.unwrap();
-    assert_eq!(world.a.identity.sessions(&last).await.unwrap().items.len(), 3);
+    assert_eq!(world.a.identity.sessions(&last, Page::first(50)).await.unwrap().items.len(), 3);
     assert_eq!(code(&world.a.principal(logins[1].access()).await), Some(Code::TokenInvalid));
     assert!(world.a.principal(logins[2].access()).await.is_ok());
 }

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use engines::{IdGenerator, auth::SigningSecret};
+use engines::{
+    IdGenerator,
+    auth::{RootKey, SigningSecret},
+};
 
 use super::run::Failed;
 use crate::config;
@@ -35,14 +38,39 @@ impl DataDir {
     /// The signing secret of `dev`; made if it is not there.
     pub(super) fn secret(&self, ids: &IdGenerator) -> Result<SigningSecret, Failed> {
         let path = secret_path(&self.0);
-        if !path.exists() {
-            let hex: String = ids.bytes::<48>().iter().map(|byte| format!("{byte:02x}")).collect();
-            let mut file = private(OpenOptions::new().create_new(true).write(true)).open(&path)?;
-            file.write_all(hex.as_bytes())?;
-            file.sync_all()?;
-        }
+        self.once(&path, &hex(&ids.bytes::<48>()), ids)?;
         Ok(config::secret_from_file("signing secret", &path)?)
     }
+
+    /// The root key that is kept beside the data; made if it is not there.
+    pub(super) fn root_key(&self, ids: &IdGenerator) -> Result<RootKey, Failed> {
+        let path = self.0.join("root.key");
+        self.once(&path, &hex(&ids.bytes::<32>()), ids)?;
+        Ok(config::root_from_file("root key", &path)?)
+    }
+
+    /// Makes a file if it is not there. Of several processes that try, one does, and nobody ever sees a part of it: it is written under
+    /// another name and then linked.
+    fn once(&self, path: &Path, text: &str, ids: &IdGenerator) -> Result<(), Failed> {
+        if fs::exists(path)? {
+            return Ok(());
+        }
+        let draft = self.0.join(format!(".{}", hex(&ids.bytes::<16>())));
+        let mut file = private(OpenOptions::new().create_new(true).write(true)).open(&draft)?;
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        let linked = written.and_then(|()| fs::hard_link(&draft, path));
+        fs::remove_file(&draft)?;
+        match linked {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error.into()),
+            // The name itself must be there after a crash, or what was made with the key is lost with it.
+            Ok(()) => Ok(fs::File::open(&self.0)?.sync_all()?),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Where `dev` keeps its secret.

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, io, net::SocketAddr, process::ExitCode};
 
 use engines::{
-    Engine,
+    Engine, IdGenerator,
     auth::{
-        SigningSecret,
+        RootKey, SigningSecret,
         oidc::{HttpFetch, cognito},
     },
 };
@@ -77,7 +77,29 @@ pub(super) async fn engine(
     data: Option<&DataDir>,
     variables: &BTreeMap<String, String>,
 ) -> Result<Engine, Failed> {
-    let builder = Engine::builder().signing_secret(secret).jwt(settings.auth.jwt()).limits(settings.limits.clone());
+    let ids = IdGenerator::from_os()?;
+    let root = match (config::root_key(settings, variables)?, data) {
+        (Some(root), _) => root,
+        (None, Some(data)) => data.root_key(&ids)?,
+        // What it is for ends with the process, too.
+        (None, None) => RootKey::random(&ids),
+    };
+    let builder = Engine::builder()
+        .signing_keys(config::signing_keys(settings, secret)?)
+        .jwt(settings.auth.jwt())
+        .root_key(root)
+        .identity(settings.identity.clone())
+        .rejections(settings.rejections.clone())
+        .limits(settings.limits.clone())
+        .ids(ids);
+    let builder = match config::system_key(settings, variables)? {
+        Some(key) => builder.system_key(key),
+        None => builder,
+    };
+    let builder = match config::seal_keys(settings, variables)? {
+        Some(keys) => builder.seal_keys(keys),
+        None => builder,
+    };
     let builder = match data {
         Some(data) => builder.sqlite(data.database()),
         None => builder.memory(),

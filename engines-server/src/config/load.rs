@@ -76,6 +76,8 @@ fn environment(variables: &BTreeMap<String, String>) -> Environment {
         .try_parsing(true)
         .list_separator(",")
         .with_list_parse_key("auth.audience")
+        .with_list_parse_key("auth.previous_signing_files")
+        .with_list_parse_key("http.trusted_proxies")
         .source(Some(ours.map(|(name, value)| (name.clone(), value.clone())).collect()))
 }
 

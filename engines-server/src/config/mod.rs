@@ -4,9 +4,12 @@ mod load;
 mod secret;
 mod settings;
 
-pub(crate) use self::secret::from_file as secret_from_file;
+pub(crate) use self::secret::{from_file as secret_from_file, root_from_file};
 pub use self::{
     load::{Fault, Flags, load},
-    secret::{SECRET, SECRET_FILE, signing_secret},
+    secret::{
+        ROOT_KEY, SEAL_KEYS, SECRET, SECRET_FILE, SYSTEM_KEY, root_key, seal_keys, signing_keys, signing_secret,
+        system_key,
+    },
     settings::{AuthSettings, LogFormat, LogSettings, MetricsSettings, Settings, StoreKind},
 };

@@ -1,44 +1,113 @@
-//! The signing secret: from a variable or a file, never from a flag, where other users of the machine could read it.
+//! Secrets: each from a variable or a file, never from a flag, where other users of the machine could read it.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use engines::auth::SigningSecret;
+use engines::auth::{RootKey, SigningKey, SigningKeys, SigningSecret, identity::SystemKey, key_slot::SealKeys};
 
 use super::{Fault, Settings};
 
-/// The variable that holds the secret.
+/// The variable that holds the signing secret.
 pub const SECRET: &str = "AUTH_JWT_SIGNING";
-/// The variable that names a file with the secret.
+/// The variable that names a file with the signing secret.
 pub const SECRET_FILE: &str = "AUTH_JWT_SIGNING_FILE";
+/// The variable that holds the root key; `ROOT_KEY_FILE` names a file with it.
+pub const ROOT_KEY: &str = "ROOT_KEY";
+/// The variable that holds the key of the bootstrap; `SYSTEM_BOOTSTRAP_KEY_FILE` names a file with it.
+pub const SYSTEM_KEY: &str = "SYSTEM_BOOTSTRAP_KEY";
+/// The variable that holds the keys that seal key slots; `SEAL_KEYS_FILE` names a file with them.
+pub const SEAL_KEYS: &str = "SEAL_KEYS";
+
+type Variables = BTreeMap<String, String>;
 
 /// The signing secret; none if it is set nowhere.
 ///
 /// # Errors
 /// Both variables set, a file that cannot be read, or a secret under 32 bytes.
-pub fn signing_secret(
-    settings: &Settings,
-    variables: &BTreeMap<String, String>,
-) -> Result<Option<SigningSecret>, Fault> {
-    let file = variables.get(SECRET_FILE).map(|path| (SECRET_FILE, Path::new(path)));
-    match (variables.get(SECRET), file) {
-        (Some(_), Some(_)) => Err(Fault::new(SECRET, format!("is set, and so is {SECRET_FILE}; set one of them"))),
-        (Some(secret), None) => checked(SECRET, secret.as_bytes()).map(Some),
-        (None, Some((layer, path))) => from_file(layer, path).map(Some),
-        (None, None) => settings
-            .auth
-            .signing_secret_file
-            .as_ref()
-            .map(|path| from_file("auth.signing_secret_file", path))
-            .transpose(),
+pub fn signing_secret(settings: &Settings, variables: &Variables) -> Result<Option<SigningSecret>, Fault> {
+    let found = find(SECRET, settings.auth.signing_secret_file.as_ref(), "auth.signing_secret_file", variables)?;
+    found.map(|(layer, text)| taken(&layer, SigningSecret::new(text))).transpose()
+}
+
+/// The signing secret with its name, and those before it.
+///
+/// # Errors
+/// A name or a number of keys that [`SigningKeys`] does not take; a file that cannot be read.
+pub fn signing_keys(settings: &Settings, current: SigningSecret) -> Result<SigningKeys, Fault> {
+    let named = |layer: &str, kid: &str, secret| match kid {
+        "" => Ok(SigningKey::unnamed(secret)),
+        kid => taken(layer, SigningKey::new(kid, secret)),
+    };
+    let current = named("auth.signing_kid", &settings.auth.signing_kid, current)?;
+    let layer = "auth.previous_signing_files";
+    settings.auth.previous_signing_files.iter().try_fold(SigningKeys::new(current), |keys, entry| {
+        let (kid, path) = entry.split_once(':').unwrap_or(("", entry));
+        let secret = from_file(layer, Path::new(path))?;
+        taken(layer, keys.previous(named(layer, kid, secret)?))
+    })
+}
+
+/// The root key; none if it is set nowhere.
+///
+/// # Errors
+/// Both variables set, a file that cannot be read, or a key under 32 bytes.
+pub fn root_key(settings: &Settings, variables: &Variables) -> Result<Option<RootKey>, Fault> {
+    let found = find(ROOT_KEY, settings.auth.root_key_file.as_ref(), "auth.root_key_file", variables)?;
+    found.map(|(layer, text)| taken(&layer, RootKey::new(text))).transpose()
+}
+
+/// The key of the bootstrap; none if it is set nowhere.
+///
+/// # Errors
+/// Both variables set, a file that cannot be read, or an empty key.
+pub fn system_key(settings: &Settings, variables: &Variables) -> Result<Option<SystemKey>, Fault> {
+    let found = find(SYSTEM_KEY, settings.auth.system_key_file.as_ref(), "auth.system_key_file", variables)?;
+    found.map(|(layer, text)| taken(&layer, SystemKey::new(text))).transpose()
+}
+
+/// The keys that seal key slots; none if they are set nowhere, and then one is made from the root key.
+///
+/// # Errors
+/// Both variables set, a file that cannot be read, or what [`SealKeys::parse`] does not take.
+pub fn seal_keys(settings: &Settings, variables: &Variables) -> Result<Option<SealKeys>, Fault> {
+    let found = find(SEAL_KEYS, settings.auth.seal_keys_file.as_ref(), "auth.seal_keys_file", variables)?;
+    let parsed = found.map(|(layer, text)| taken(&layer, SealKeys::parse(&String::from_utf8_lossy(&text))));
+    parsed.transpose()
+}
+
+/// A secret's bytes and the layer they are from: the variable, the file another variable names, the file the settings name.
+fn find(
+    variable: &str,
+    file: Option<&PathBuf>,
+    setting: &str,
+    variables: &Variables,
+) -> Result<Option<(String, Vec<u8>)>, Fault> {
+    let of_file = format!("{variable}_FILE");
+    match (variables.get(variable), variables.get(&of_file)) {
+        (Some(_), Some(_)) => Err(Fault::new(variable, format!("is set, and so is {of_file}; set one of them"))),
+        (Some(secret), None) => Ok(Some((variable.to_owned(), secret.clone().into_bytes()))),
+        (None, Some(path)) => read(&of_file, Path::new(path)).map(|text| Some((of_file, text))),
+        (None, None) => file.map(|path| Ok((setting.to_owned(), read(setting, path)?))).transpose(),
     }
 }
 
-pub(crate) fn from_file(layer: &str, path: &Path) -> Result<SigningSecret, Fault> {
+/// A file's text without the blanks at its end, which editors leave.
+fn read(layer: &str, path: &Path) -> Result<Vec<u8>, Fault> {
     let text = std::fs::read(path)
         .map_err(|error| Fault::new(layer, format!("{} cannot be read: {error}", path.display())))?;
-    checked(layer, text.trim_ascii_end())
+    Ok(text.trim_ascii_end().to_vec())
 }
 
-fn checked(layer: &str, secret: &[u8]) -> Result<SigningSecret, Fault> {
-    SigningSecret::new(secret).map_err(|error| Fault::new(layer, error.detail().to_owned()))
+pub(crate) fn from_file(layer: &str, path: &Path) -> Result<SigningSecret, Fault> {
+    taken(layer, SigningSecret::new(read(layer, path)?))
+}
+
+pub(crate) fn root_from_file(layer: &str, path: &Path) -> Result<RootKey, Fault> {
+    taken(layer, RootKey::new(read(layer, path)?))
+}
+
+fn taken<T>(layer: &str, secret: engines::Result<T>) -> Result<T, Fault> {
+    secret.map_err(|error| Fault::new(layer, error.detail().to_owned()))
 }

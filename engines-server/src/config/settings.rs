@@ -2,7 +2,13 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use engines::{Limits, auth::JwtSettings};
+use engines::{
+    Limits,
+    auth::{
+        JwtSettings,
+        identity::{IdentitySettings, RejectionSettings},
+    },
+};
 use serde::Deserialize;
 
 use crate::HttpSettings;
@@ -19,6 +25,10 @@ pub struct Settings {
     pub store: StoreKind,
     /// Credentials.
     pub auth: AuthSettings,
+    /// Users, tenants and sessions: who may sign up, how long sessions last, how often one may try.
+    pub identity: IdentitySettings,
+    /// How many refused attempts are written into the control plane's audit log.
+    pub rejections: RejectionSettings,
     /// Limits of HTTP.
     pub http: HttpSettings,
     /// Limits of everything else.
@@ -36,6 +46,8 @@ impl Default for Settings {
             data: "engines-data".into(),
             store: StoreKind::default(),
             auth: AuthSettings::default(),
+            identity: IdentitySettings::default(),
+            rejections: RejectionSettings::default(),
             http: HttpSettings::default(),
             limits: Limits::default(),
             metrics: MetricsSettings::default(),
@@ -65,6 +77,19 @@ pub struct AuthSettings {
     pub audience: Vec<String>,
     /// A file with the signing secret, for when neither `AUTH_JWT_SIGNING` nor `AUTH_JWT_SIGNING_FILE` is set.
     pub signing_secret_file: Option<PathBuf>,
+    /// The signing secret's name (`kid`), which its tokens then carry; none if empty, as before the first rotation.
+    pub signing_kid: String,
+    /// Files with the secrets before it, as `path` or `kid:path`: they verify until their tokens have expired, and sign nothing.
+    pub previous_signing_files: Vec<String>,
+    /// A file with the root key, for when neither `ROOT_KEY` nor `ROOT_KEY_FILE` is set; without any, `root.key` in the data folder, which
+    /// is made when it is not there. It must stay the same for as long as the data does.
+    pub root_key_file: Option<PathBuf>,
+    /// A file with the key of the bootstrap, for when neither `SYSTEM_BOOTSTRAP_KEY` nor `SYSTEM_BOOTSTRAP_KEY_FILE` is set; without any,
+    /// the bootstrap is closed.
+    pub system_key_file: Option<PathBuf>,
+    /// A file with the keys that seal key slots (`id:base64` pairs separated by commas, the one that seals first), for when neither
+    /// `SEAL_KEYS` nor `SEAL_KEYS_FILE` is set; without any, one is made from the root key.
+    pub seal_keys_file: Option<PathBuf>,
 }
 
 impl AuthSettings {

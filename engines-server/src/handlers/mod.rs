@@ -1,9 +1,12 @@
 //! Handlers: each decodes, calls one service method and encodes. A rule found here is in the wrong room.
 
+pub(crate) mod auth;
 pub(crate) mod canvas;
 pub(crate) mod chat;
 pub(crate) mod events;
+pub(crate) mod keys;
 pub(crate) mod presence;
 pub(crate) mod service;
 pub(crate) mod sse;
+pub(crate) mod tenants;
 pub(crate) mod ws;

@@ -12,6 +12,7 @@ use crate::{
 /// The schemas that routes name, an area a file.
 const SCHEMAS: &[&str] = &[
     include_str!("schemas/common.json"),
+    include_str!("schemas/identity.json"),
     include_str!("schemas/chat.json"),
     include_str!("schemas/canvas.json"),
     include_str!("schemas/events.json"),
@@ -74,11 +75,11 @@ fn operation(route: &Route, limits: &Limits) -> Value {
     });
     if route.policy() != Policy::Public {
         let ticket = route.stream.then(|| json!({ "ticket": [] }));
-        operation["security"] = [json!({ "bearer": [] })].into_iter().chain(ticket).collect();
+        let none = (route.policy() == Policy::Guest).then(|| json!({}));
+        operation["security"] = [json!({ "bearer": [] })].into_iter().chain(ticket).chain(none).collect();
     }
-    if let (BodyKind::Json, Some(schema)) = (route.body, doc.request) {
-        operation["requestBody"] =
-            json!({ "required": true, "content": { "application/json": { "schema": reference(schema) } } });
+    if let (BodyKind::Json | BodyKind::OptionalJson, Some(schema)) = (route.body, doc.request) {
+        operation["requestBody"] = json!({ "required": route.body == BodyKind::Json, "content": { "application/json": { "schema": reference(schema) } } });
     }
     operation
 }
@@ -92,6 +93,8 @@ fn operation_id(route: &Route) -> String {
 fn policy(route: &Route) -> Value {
     match route.policy() {
         Policy::Public => json!({ "kind": "public" }),
+        Policy::Guest => json!({ "kind": "public", "token": "optional" }),
+        Policy::Token => json!({ "kind": "token" }),
         Policy::Operator => json!({ "kind": "operator", "tenant": "t_system", "least_role": "admin" }),
         Policy::Action(action) => {
             let spec = action.spec();
@@ -112,9 +115,11 @@ fn parameters(route: &Route, limits: &Limits) -> Vec<Value> {
     let segments = route.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
     let mut all: Vec<_> = segments
         .map(|name| {
-            let schema = match name.strip_prefix('*') {
-                Some(_) => json!({ "type": "string" }),
-                None => reference("Id"),
+            let schema = match name {
+                "t" => reference("TenantId"),
+                "user_id" => reference("UserId"),
+                name if name.starts_with('*') => json!({ "type": "string" }),
+                _ => reference("Id"),
             };
             json!({ "name": name.trim_start_matches('*'), "in": "path", "required": true, "schema": schema })
         })
@@ -144,10 +149,10 @@ fn responses(route: &Route) -> Value {
     let media_type = doc.media_type.unwrap_or("application/json");
     let schema = doc.response.map_or_else(|| json!({}), |schema| json!({ "schema": reference(schema) }));
     let mut responses = Map::new();
-    let success = if doc.status == 101 {
-        json!({ "description": "Switching to WebSocket" })
-    } else {
-        json!({ "description": "Done", "content": { media_type: schema } })
+    let success = match doc.status {
+        101 => json!({ "description": "Switching to WebSocket" }),
+        204 => json!({ "description": "Done" }),
+        _ => json!({ "description": "Done", "content": { media_type: schema } }),
     };
     responses.insert(doc.status.to_string(), success);
     if route.path == "/readyz" {

@@ -1,8 +1,8 @@
 //! What a row of the table says.
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use engines::{Action, RequestContext, Result};
+use engines::{Action, Principal, RequestContext, Result};
 use http::{Method, Response};
 
 use crate::{ask::Ask, body::Body};
@@ -29,8 +29,12 @@ pub struct Route {
 pub(crate) enum Endpoint {
     /// For everybody.
     Public(fn(Ask) -> Answer),
+    /// For everybody; a credential that is sent must be good.
+    Guest(fn(Ask, Option<Arc<Principal>>) -> Answer),
+    /// For whoever has a good credential, whatever the tenant.
+    Token(fn(Ask, Arc<Principal>) -> Answer),
     /// For admins of the control plane's tenant.
-    Operator(fn(Ask) -> Answer),
+    Operator(fn(Ask, RequestContext) -> Answer),
     /// For whoever the door admits and the action's least role allows.
     Action(Action, fn(Ask, RequestContext) -> Answer),
 }
@@ -40,6 +44,10 @@ pub(crate) enum Endpoint {
 pub enum Policy {
     /// Everybody.
     Public,
+    /// Everybody; a token may be sent, and must be good then.
+    Guest,
+    /// Whoever has a good token; no tenant is needed.
+    Token,
     /// Admins of `t_system`, the control plane.
     Operator,
     /// Members of the named tenant whose role allows this action.
@@ -53,6 +61,8 @@ pub enum BodyKind {
     None,
     /// A JSON object.
     Json,
+    /// A JSON object, or nothing, which is as if it were empty.
+    OptionalJson,
 }
 
 /// What OpenAPI says of a route beyond its path, method and policy.
@@ -89,6 +99,8 @@ impl Route {
     pub fn policy(&self) -> Policy {
         match self.endpoint {
             Endpoint::Public(_) => Policy::Public,
+            Endpoint::Guest(_) => Policy::Guest,
+            Endpoint::Token(_) => Policy::Token,
             Endpoint::Operator(_) => Policy::Operator,
             Endpoint::Action(action, _) => Policy::Action(action),
         }
@@ -99,8 +111,14 @@ impl Route {
     pub fn name(&self) -> &'static str {
         match self.endpoint {
             Endpoint::Action(action, _) => action.spec().name,
-            Endpoint::Public(_) | Endpoint::Operator(_) => self.path,
+            Endpoint::Public(_) | Endpoint::Guest(_) | Endpoint::Token(_) | Endpoint::Operator(_) => self.path,
         }
+    }
+
+    /// Whether the path names the tenant that is meant, which the request's other words about it must then agree with.
+    #[must_use]
+    pub fn tenant_in_path(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Action(..)) && self.path.starts_with("/tenants/{t}")
     }
 }
 

@@ -7,8 +7,12 @@ pub(crate) mod live;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use engines::{
-    Clock, Engine, IdGenerator, Role, SystemClock, TenantId, UserId,
-    auth::{JwtSettings, SigningSecret, TokenIssuer, TokenRequest},
+    Builder, Clock, Engine, IdGenerator, Role, SystemClock, TenantId, UserId,
+    auth::{
+        JwtSettings, SigningSecret, TokenIssuer, TokenRequest,
+        identity::{IdentitySettings, Rate, SystemKey},
+        password::HashSettings,
+    },
 };
 use engines_server::{App, HttpSettings, listen};
 use serde_json::Value;
@@ -31,8 +35,22 @@ pub(crate) fn secret() -> SigningSecret {
     SigningSecret::new(SECRET).unwrap()
 }
 
+pub(crate) const SYSTEM_KEY: &str = "the key of the bootstrap in tests";
+
+/// Who tries often is no attacker here, and a hash costs next to nothing.
+pub(crate) fn identity() -> IdentitySettings {
+    let often = Rate { burst: 100_000, every_ms: 1 };
+    let password = HashSettings { memory_kib: 8, iterations: 1, lanes: 1, threads: 2, queue: 1024 };
+    IdentitySettings { password, per_address: often, login_per_account: often, ..IdentitySettings::default() }
+}
+
+pub(crate) fn builder() -> Builder {
+    let system = SystemKey::new(SYSTEM_KEY).unwrap();
+    Engine::builder().memory().signing_secret(secret()).identity(identity()).system_key(system)
+}
+
 pub(crate) async fn engine() -> Engine {
-    Engine::builder().memory().signing_secret(secret()).build().await.unwrap()
+    builder().build().await.unwrap()
 }
 
 pub(crate) async fn start() -> Server {

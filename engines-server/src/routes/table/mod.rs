@@ -1,11 +1,14 @@
 //! The table, an area a file.
 
 mod all;
+mod auth;
 mod canvas;
 mod chat;
 mod events;
+mod keys;
 mod live;
 mod row;
 mod service;
+mod tenants;
 
 pub use self::all::all;

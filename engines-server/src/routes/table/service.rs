@@ -17,7 +17,7 @@ pub(super) static ROUTES: &[Route] = &[
     Route {
         method: Method::GET,
         path: "/metrics",
-        endpoint: Endpoint::Operator(|ask| Box::pin(service::metrics(ask))),
+        endpoint: Endpoint::Operator(|ask, _| Box::pin(service::metrics(ask))),
         body: BodyKind::None,
         stream: false,
         doc: Doc {

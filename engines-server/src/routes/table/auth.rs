@@ -1,0 +1,85 @@
+//! Accounts, sessions, tickets, and the bootstrap.
+
+use engines::Action;
+use http::Method;
+
+use super::row::{PAGE, guest, open, row, token, write};
+use crate::{
+    handlers::auth,
+    routes::{BodyKind, Endpoint, Route},
+};
+
+pub(super) static ROUTES: &[Route] = &[
+    open(
+        "/auth/signup",
+        |ask| Box::pin(auth::signup(ask)),
+        "Make an account, and a tenant with it if one is named; logs in",
+        (201, "Signup", "Tokens"),
+    ),
+    open("/auth/login", |ask| Box::pin(auth::login(ask)), "Log in", (200, "Login", "Tokens")),
+    open(
+        "/auth/refresh",
+        |ask| Box::pin(auth::refresh(ask)),
+        "The next tokens for a refresh token, which is good once; one used before ends its session",
+        (200, "Refresh", "Tokens"),
+    ),
+    guest(
+        "/auth/invites/accept",
+        |ask, principal| Box::pin(auth::accept_invite(ask, principal)),
+        "Accept an invite: with a token, or as somebody new with an address and a password; logs in",
+        (200, "AcceptInvite", "Tokens"),
+    ),
+    token(
+        Method::POST,
+        "/auth/logout",
+        |ask, principal| Box::pin(auth::logout(ask, principal)),
+        "End the session the token belongs to",
+        (204, None),
+    ),
+    token(
+        Method::GET,
+        "/auth/me",
+        |ask, principal| Box::pin(auth::me(ask, principal)),
+        "Who is asking, and where they are members",
+        (200, Some("Me")),
+    ),
+    token(
+        Method::GET,
+        "/auth/bootstrap",
+        |ask, principal| Box::pin(auth::bootstrap(ask, principal)),
+        "What a client needs to begin",
+        (200, Some("Bootstrap")),
+    ),
+    row(
+        Method::GET,
+        "/auth/sessions",
+        Endpoint::Token(|ask, principal| Box::pin(auth::sessions(ask, principal))),
+        "List one's own sessions, the newest first",
+        PAGE,
+        (BodyKind::None, None),
+        (200, Some("SessionPage")),
+    ),
+    token(
+        Method::DELETE,
+        "/auth/sessions/{id}",
+        |ask, principal| Box::pin(auth::revoke_session(ask, principal)),
+        "End one of one's own sessions, and what was opened with it",
+        (204, None),
+    ),
+    write(
+        "/auth/tickets",
+        Action::TicketsCreate,
+        |ask, context| Box::pin(auth::ticket(ask, context)),
+        "Get a ticket that opens one stream once, as `?ticket=`",
+        (201, "NewTicket", "Ticket"),
+    ),
+    row(
+        Method::POST,
+        "/auth/bootstrap/tenants",
+        Endpoint::Public(|ask| Box::pin(auth::bootstrap_tenants(ask))),
+        "Make t_system and t_northstar where they are not there; needs X-System-Key",
+        &[],
+        (BodyKind::OptionalJson, Some("BootstrapTenants")),
+        (200, Some("BootstrapTenantsAnswer")),
+    ),
+];

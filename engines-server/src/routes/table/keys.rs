@@ -1,0 +1,77 @@
+//! A tenant's own API keys, and its slots for those of third parties.
+
+use engines::Action;
+use http::Method;
+
+use super::row::{PAGE, change, read, row, write};
+use crate::{
+    handlers::keys,
+    routes::{BodyKind, Endpoint, Route},
+};
+
+pub(super) static ROUTES: &[Route] = &[
+    read(
+        "/identity/api-keys",
+        Action::ApiKeysList,
+        |ask, context| Box::pin(keys::list(ask, context)),
+        "List the tenant's API keys, without the keys themselves",
+        PAGE,
+        "ApiKeyPage",
+    ),
+    write(
+        "/identity/api-keys",
+        Action::ApiKeysManage,
+        |ask, context| Box::pin(keys::create(ask, context)),
+        "Make an API key; it is shown this once",
+        (201, "NewApiKey", "ApiKeyMade"),
+    ),
+    row(
+        Method::POST,
+        "/identity/api-keys/{id}/rotate",
+        Endpoint::Action(Action::ApiKeysManage, |ask, context| Box::pin(keys::rotate(ask, context))),
+        "Replace an API key by a new one, which is shown this once",
+        &[],
+        (BodyKind::OptionalJson, Some("RotateApiKey")),
+        (200, Some("ApiKeyMade")),
+    ),
+    change(
+        Method::DELETE,
+        "/identity/api-keys/{id}",
+        Action::ApiKeysManage,
+        |ask, context| Box::pin(keys::revoke(ask, context)),
+        "Revoke an API key, and close what was opened with it",
+        (None, 204, None),
+    ),
+    read(
+        "/identity/keys",
+        Action::KeySlotsList,
+        |ask, context| Box::pin(keys::slots(ask, context)),
+        "List the slots for third-party secrets that are filled",
+        PAGE,
+        "KeySlotPage",
+    ),
+    read(
+        "/identity/keys/{slot}",
+        Action::KeySlotsList,
+        |ask, context| Box::pin(keys::slot(ask, context)),
+        "Look at a slot; never at its secret",
+        &[],
+        "KeySlot",
+    ),
+    change(
+        Method::PUT,
+        "/identity/keys/{slot}",
+        Action::KeySlotsManage,
+        |ask, context| Box::pin(keys::fill(ask, context)),
+        "Fill a slot with a third party's secret, for the library's own use",
+        (Some("NewSlotSecret"), 200, Some("KeySlot")),
+    ),
+    change(
+        Method::DELETE,
+        "/identity/keys/{slot}",
+        Action::KeySlotsManage,
+        |ask, context| Box::pin(keys::empty(ask, context)),
+        "Empty a slot",
+        (None, 204, None),
+    ),
+];

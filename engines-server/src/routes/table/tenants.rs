@@ -1,0 +1,133 @@
+//! Tenants, their members and invites; and what the control plane does about them.
+
+use engines::Action;
+use http::Method;
+
+use super::row::{PAGE, change, operator, read, row, write};
+use crate::{
+    handlers::tenants,
+    routes::{BodyKind, Endpoint, Route},
+};
+
+pub(super) static ROUTES: &[Route] = &[
+    row(
+        Method::POST,
+        "/tenants",
+        Endpoint::Token(|ask, principal| Box::pin(tenants::create(ask, principal))),
+        "Make a tenant, with oneself as its first owner",
+        &[],
+        (BodyKind::Json, Some("NewTenant")),
+        (201, Some("Tenant")),
+    ),
+    row(
+        Method::GET,
+        "/tenants",
+        Endpoint::Operator(|ask, context| Box::pin(tenants::list(ask, context))),
+        "List all tenants, for the control plane",
+        PAGE,
+        (BodyKind::None, None),
+        (200, Some("TenantPage")),
+    ),
+    read(
+        "/tenants/{t}",
+        Action::TenantsRead,
+        |ask, context| Box::pin(tenants::read(ask, context)),
+        "Look at one's own tenant",
+        &[],
+        "Tenant",
+    ),
+    change(
+        Method::PATCH,
+        "/tenants/{t}",
+        Action::TenantsUpdate,
+        |ask, context| Box::pin(tenants::rename(ask, context)),
+        "Rename a tenant",
+        (Some("NewTenant"), 200, Some("Tenant")),
+    ),
+    change(
+        Method::DELETE,
+        "/tenants/{t}",
+        Action::TenantsDisable,
+        |ask, context| Box::pin(tenants::disable(ask, context)),
+        "Close a tenant for all its members; the control plane can open it again",
+        (None, 200, Some("Tenant")),
+    ),
+    operator(
+        "/tenants/{t}/suspend",
+        |ask, context| Box::pin(tenants::suspend(ask, context)),
+        "Close a tenant, for the control plane",
+        (200, Some("Tenant")),
+    ),
+    operator(
+        "/tenants/{t}/resume",
+        |ask, context| Box::pin(tenants::resume(ask, context)),
+        "Open a tenant again, for the control plane",
+        (200, Some("Tenant")),
+    ),
+    operator(
+        "/users/{user_id}/disable",
+        |ask, context| Box::pin(tenants::disable_user(ask, context)),
+        "Refuse a user's credentials and close their streams, for the control plane",
+        (204, None),
+    ),
+    operator(
+        "/users/{user_id}/enable",
+        |ask, context| Box::pin(tenants::enable_user(ask, context)),
+        "Let a disabled user back in, for the control plane",
+        (204, None),
+    ),
+    read(
+        "/tenants/{t}/members",
+        Action::MembersList,
+        |ask, context| Box::pin(tenants::members(ask, context)),
+        "List a tenant's members",
+        PAGE,
+        "MemberPage",
+    ),
+    write(
+        "/tenants/{t}/members",
+        Action::MembersManage,
+        |ask, context| Box::pin(tenants::add_member(ask, context)),
+        "Make a user a member; owners are made by owners",
+        (201, "NewMember", "Member"),
+    ),
+    change(
+        Method::PATCH,
+        "/tenants/{t}/members/{user_id}",
+        Action::MembersManage,
+        |ask, context| Box::pin(tenants::change_role(ask, context)),
+        "Change a member's role; the last owner stays one",
+        (Some("NewRole"), 200, Some("Member")),
+    ),
+    change(
+        Method::DELETE,
+        "/tenants/{t}/members/{user_id}",
+        Action::MembersManage,
+        |ask, context| Box::pin(tenants::remove_member(ask, context)),
+        "Remove a member; the last owner stays",
+        (None, 204, None),
+    ),
+    read(
+        "/tenants/{t}/invites",
+        Action::MembersList,
+        |ask, context| Box::pin(tenants::invites(ask, context)),
+        "List a tenant's invites that wait",
+        PAGE,
+        "InvitePage",
+    ),
+    write(
+        "/tenants/{t}/invites",
+        Action::InvitesManage,
+        |ask, context| Box::pin(tenants::invite(ask, context)),
+        "Invite somebody; the token is shown this once, and sending it is up to the product",
+        (201, "NewInvite", "InviteMade"),
+    ),
+    change(
+        Method::DELETE,
+        "/tenants/{t}/invites/{id}",
+        Action::InvitesManage,
+        |ask, context| Box::pin(tenants::delete_invite(ask, context)),
+        "Take an invite back",
+        (None, 204, None),
+    ),
+];

@@ -1,0 +1,59 @@
+//! Another issuer of tokens, without the network.
+
+use std::sync::LazyLock;
+
+use async_trait::async_trait;
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use engines::{
+    Builder, Clock, Result, Role, SystemClock, TenantId,
+    auth::oidc::{FetchLimits, Fetched, IssuerSettings, JwksFetch, JwksUrl, RoleRule, TokenKind},
+};
+use serde_json::json;
+
+const ISSUER: &str = "https://id.example.org/pool";
+
+static KEY: LazyLock<EcdsaKeyPair> =
+    LazyLock::new(|| EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap());
+
+#[derive(Debug)]
+struct Keys;
+
+#[async_trait]
+impl JwksFetch for Keys {
+    async fn fetch(&self, _: &JwksUrl, _: FetchLimits) -> Result<Fetched> {
+        let point = KEY.public_key().as_ref();
+        let jwk = json!({"kty":"EC","crv":"P-256","kid":"k1","x":part(&point[1..33]),"y":part(&point[33..])});
+        Ok(Fetched { body: json!({ "keys": [jwk] }).to_string().into_bytes(), cache_control: None })
+    }
+}
+
+fn part(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Lets its users in; those of the group `acme-members` are members of `t_acme`.
+pub(crate) fn issuer(builder: Builder) -> Builder {
+    let jwks = JwksUrl::new("https://id.example.org/pool/.well-known/jwks.json").unwrap();
+    let mut pool = IssuerSettings::new(ISSUER, jwks, "web");
+    pool.kind = TokenKind::CognitoId;
+    pool.rules.push(RoleRule {
+        claim: "groups".into(),
+        value: "acme-members".into(),
+        tenant_id: TenantId::new("t_acme").unwrap(),
+        role: Role::Member,
+    });
+    builder.oidc(vec![pool], Keys)
+}
+
+/// A token of one of its users.
+pub(crate) fn token(sub: &str, groups: &[&str]) -> String {
+    let exp = SystemClock.now().as_millis() / 1000 + 600;
+    let claims = json!({ "iss": ISSUER, "sub": sub, "aud": "web", "token_use": "id", "exp": exp, "groups": groups });
+    let message = format!("{}.{}", part(br#"{"alg":"ES256","kid":"k1"}"#), part(claims.to_string().as_bytes()));
+    let signature = KEY.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
+    format!("{message}.{}", part(signature.as_ref()))
+}

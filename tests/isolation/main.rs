@@ -1,0 +1,198 @@
+//! Every route, asked by everybody: the expected answers come from the tables of routes and actions, so that a new route is
+//! tested because it exists.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod external;
+#[path = "../../engines-server/tests/support/mod.rs"]
+mod support;
+mod tickets;
+mod world;
+
+use engines::Role;
+use engines_server::routes::{self, BodyKind, Policy};
+use serde_json::{Value, json};
+use support::{ask, token};
+use world::{Ids, World, everybody};
+
+#[tokio::test]
+async fn every_route_answers_everybody_as_the_tables_say() {
+    let world = World::new().await;
+    let callers = everybody(&world).await;
+    let mut asked = 0;
+    for route in routes::all() {
+        for caller in &callers {
+            let expected = match (route.policy(), caller.expected) {
+                (Policy::Public, _) | (Policy::Guest, Err((_, "TOKEN_MISSING"))) => Ok(()),
+                (_, Err((401, code))) => Err((401, code)),
+                // Who has a token accepts without an address; see the tests of invites.
+                (Policy::Guest, _) => continue,
+                // It would end what the next routes are asked with; see the tests of sessions.
+                (Policy::Token, _) if route.path == "/auth/logout" && caller.account => continue,
+                // Nobody has this session; see the tests of sessions.
+                (Policy::Token, _) if route.path == "/auth/sessions/{id}" => Err((404, "NOT_FOUND")),
+                // A tenant's first owner is an account.
+                (Policy::Token, _) if route.path == "/tenants" && !caller.account => Err((401, "TOKEN_INVALID")),
+                (Policy::Token, _) => Ok(()),
+                // Nobody here is in t_system.
+                (Policy::Operator, _) => Err((403, "TENANT_FORBIDDEN")),
+                (Policy::Action(_), Err(refusal)) => Err(refusal),
+                (Policy::Action(action), Ok(role)) if role < action.spec().least => Err((403, "ROLE_INSUFFICIENT")),
+                (Policy::Action(_), Ok(_)) => Ok(()),
+            };
+            let ids = world.target(route).await;
+            let answer = world.call(route, caller.token.as_deref(), caller.tenant, &ids).await;
+            let told = format!("{route:?} by {}: {}", caller.name, String::from_utf8_lossy(&answer.body));
+            match expected {
+                Ok(()) => assert_eq!(answer.status, route.doc.status, "{told}"),
+                Err((status, code)) => {
+                    assert_eq!(answer.status, status, "{told}");
+                    assert_eq!(answer.code(), code, "{told}");
+                    assert_eq!(answer.header("www-authenticate").is_some(), status == 401, "{told}");
+                    assert_eq!(answer.json()["decision_id"].is_string(), status == 403, "{told}");
+                }
+            }
+            asked += 1;
+        }
+    }
+    assert!(asked > 1000, "the matrix has lost its size: {asked}");
+}
+
+#[tokio::test]
+async fn what_is_another_tenants_cannot_be_told_from_what_does_not_exist() {
+    let world = World::new().await;
+    // In t_other, acme's ids mean nothing, also to somebody who is an owner everywhere.
+    let ada = token("ada", &[("t_acme", Role::Owner), ("t_other", Role::Owner)]);
+    let without_ids = |mut problem: Value| {
+        problem["request_id"] = Value::Null;
+        problem
+    };
+    let of_actions = || routes::all().filter(|route| matches!(route.policy(), Policy::Action(_)));
+    let mut with_ids = 0;
+    for route in of_actions().filter(|route| route.path.replace("{t}", "").contains('{')) {
+        // What is put is made where it is not.
+        if route.method == "PUT" {
+            continue;
+        }
+        let ids = world.target(route).await;
+        let theirs = world.call(route, Some(&ada), "t_other", &ids).await;
+        let nothing = Ids { thing: "01ARZ3NDEKTSV4RRFFQ69G5FAV".into(), user: "nobody-at-all".into() };
+        let nobodys = world.call(route, Some(&ada), "t_other", &nothing).await;
+        assert_eq!((theirs.status, theirs.code().as_str()), (404, "NOT_FOUND"), "{route:?}");
+        assert_eq!(without_ids(theirs.json()), without_ids(nobodys.json()), "{route:?}");
+        with_ids += 1;
+    }
+    assert!(with_ids > 20, "the table has lost its routes");
+    for route in of_actions().filter(|route| route.doc.response.is_some_and(|name| name.ends_with("Page"))) {
+        if route.path.contains("{id}") || route.path.contains("{*") {
+            continue;
+        }
+        world.member(&format!("m{with_ids}"), "viewer").await;
+        world.made("POST", "/tenants/t_acme/invites", json!({ "role": "viewer" })).await;
+        world.api_key("viewer").await;
+        with_ids += 1;
+        let ids = world.target(route).await;
+        let theirs = world.call(route, Some(&ada), "t_other", &ids).await;
+        assert_eq!(theirs.json()["items"], json!([]), "{route:?}");
+        let own = world.call(route, Some(&ada), "t_acme", &ids).await;
+        assert!(!own.json()["items"].as_array().unwrap().is_empty(), "{route:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_in_the_path_must_be_the_one_that_is_meant() {
+    let world = World::new().await;
+    let ada = token("ada", &[("t_acme", Role::Owner), ("t_other", Role::Owner)]);
+    let bearer = format!("Bearer {ada}");
+    let mut asked = 0;
+    for route in routes::all().filter(|route| route.tenant_in_path()) {
+        let ids = world.target(route).await;
+        let path = world::path(route, "t_other", &ids);
+        let mut body = world.body(route).await;
+        let send = async |headers: &[(&str, &str)], query: &str, body: Option<&Value>| {
+            let headers = [&[("Authorization", bearer.as_str()), ("X-Env", "dev")], headers].concat();
+            let body = body.map(|body| serde_json::to_vec(body).unwrap());
+            let path = format!("{path}{query}");
+            ask(world.server.address, route.method.as_str(), &path, &headers, body.as_deref()).await
+        };
+        let by_header = send(&[("X-Tenant-Id", "t_acme")], "", body.as_ref()).await;
+        let by_query = send(&[], "?tenant_id=t_acme", body.as_ref()).await;
+        let mut all = vec![by_header, by_query];
+        if route.body != BodyKind::None {
+            body.as_mut().unwrap()["tenant_id"] = json!("t_acme");
+            all.push(send(&[], "", body.as_ref()).await);
+        }
+        for answer in all {
+            assert_eq!((answer.status, answer.code().as_str()), (400, "CONTEXT_MISMATCH"), "{route:?}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 20, "the table has lost its routes: {asked}");
+    // The path alone is enough.
+    let headers = [("Authorization", bearer.as_str()), ("X-Env", "dev")];
+    assert_eq!(ask(world.server.address, "GET", "/tenants/t_acme", &headers, None).await.status, 200);
+}
+
+#[tokio::test]
+async fn another_environment_is_another_world() {
+    let world = World::new().await;
+    world.made("PUT", "/identity/keys/mine", json!({ "secret": "sk-1" })).await;
+    let bearer = format!("Bearer {}", world.root);
+    let paths =
+        ["/chat/threads/mine", "/canvas/mine", "/canvas/mine/snapshot", "/presence/canvas/mine", "/identity/keys/mine"];
+    for (env, status) in [("dev", 200), ("DEV", 200), ("prod", 404), ("staging", 404), ("stage", 404), ("moon", 400)] {
+        let headers = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", env)];
+        for path in paths {
+            assert_eq!(ask(world.server.address, "GET", path, &headers, None).await.status, status, "{path} in {env}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_control_planes_routes_are_for_its_admins() {
+    let world = World::new().await;
+    let address = world.server.address;
+    for (role, status) in [(Role::Member, 403), (Role::Admin, 200), (Role::Owner, 200)] {
+        let bearer = format!("Bearer {}", token("ops", &[("t_system", role)]));
+        for path in ["/metrics", "/tenants"] {
+            let answer = ask(address, "GET", path, &[("Authorization", &bearer)], None).await;
+            assert_eq!(answer.status, status, "{role:?} {path}");
+            if status == 403 {
+                assert_eq!(answer.code(), "ROLE_INSUFFICIENT");
+            } else if path == "/metrics" {
+                let text = String::from_utf8(answer.body).unwrap();
+                let refused = "engines_http_requests_total{method=\"GET\",route=\"/metrics\",status=\"403\"} 1";
+                assert!(text.contains(refused) && !text.contains("t_system"), "{text}");
+            } else {
+                assert_eq!(answer.json()["items"][0]["tenant_id"], "t_acme");
+            }
+        }
+    }
+    // Its admins see nobody's content, and manage nobody's members.
+    let bearer = format!("Bearer {}", token("ops", &[("t_system", Role::Owner)]));
+    let headers = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
+    for route in routes::all().filter(|route| matches!(route.policy(), Policy::Action(_))) {
+        if route.method == "GET" && !route.stream {
+            let path = world::path(route, "t_acme", &Ids { thing: "mine".into(), user: "u".into() });
+            assert_eq!(ask(address, "GET", &path, &headers, None).await.code(), "TENANT_FORBIDDEN", "{route:?}");
+        }
+    }
+    // Once the store knows that somebody is none of them, no claim helps.
+    let system = json!({}).to_string();
+    let key = [("X-System-Key", support::SYSTEM_KEY)];
+    assert_eq!(ask(address, "POST", "/auth/bootstrap/tenants", &key, Some(system.as_bytes())).await.status, 200);
+    let ops = token("ops", &[("t_system", Role::Owner)]);
+    let manage = async |method: &str, path: &str, body: Option<&Value>| {
+        let bearer = format!("Bearer {ops}");
+        let headers = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_system"), ("X-Env", "prod")];
+        let body = body.map(|body| serde_json::to_vec(body).unwrap());
+        ask(address, method, path, &headers, body.as_deref()).await.status
+    };
+    let gone = json!({ "user_id": "gone", "role": "admin" });
+    assert_eq!(manage("POST", "/tenants/t_system/members", Some(&gone)).await, 201);
+    assert_eq!(manage("DELETE", "/tenants/t_system/members/gone", None).await, 204);
+    let bearer = format!("Bearer {}", token("gone", &[("t_system", Role::Owner)]));
+    for path in ["/metrics", "/tenants"] {
+        let answer = ask(address, "GET", path, &[("Authorization", &bearer)], None).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "TENANT_FORBIDDEN"), "{path}");
+    }
+}

@@ -1,0 +1,72 @@
+//! Tickets on every stream there is.
+
+use engines::Role;
+use engines_server::{Route, routes};
+use serde_json::json;
+
+use crate::{
+    support::{Answer, ask, token},
+    world::{self, Ids, World},
+};
+
+const WEBSOCKET: [(&str, &str); 4] = [
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+
+async fn open(world: &World, path: &str, query: &str, headers: &[(&str, &str)]) -> Answer {
+    let socket = if path.starts_with("/ws") { &WEBSOCKET[..] } else { &[] };
+    ask(world.server.address, "GET", &format!("{path}?{query}"), &[headers, socket].concat(), None).await
+}
+
+#[tokio::test]
+async fn a_ticket_opens_the_one_stream_it_is_for_once() {
+    let world = World::new().await;
+    let ids = Ids { thing: "mine".into(), user: String::new() };
+    let all: Vec<&Route> = routes::all().filter(|route| route.stream).collect();
+    assert!(all.len() >= 5, "the table has lost its streams");
+    for route in all {
+        let path = world::path(route, "t_acme", &ids);
+        let get = async || {
+            let made = world.made("POST", "/auth/tickets", json!({ "path": path, "ttl_s": 30 })).await;
+            format!("ticket={}", made["ticket"].as_str().unwrap())
+        };
+        let ticket = get().await;
+        // Another path lets nobody in, and leaves it; so does a route that is no stream.
+        let elsewhere = if path == "/ws" { "/sse/chat/mine" } else { "/ws" };
+        assert_eq!(open(&world, elsewhere, &ticket, &[]).await.code(), "TOKEN_INVALID", "{path}");
+        assert_eq!(open(&world, "/chat/threads/mine", &ticket, &[]).await.code(), "TOKEN_MISSING", "{path}");
+        // It says tenant and environment by itself.
+        assert_eq!(open(&world, &path, &ticket, &[]).await.status, route.doc.status, "{path}");
+        assert_eq!(open(&world, &path, &ticket, &[]).await.code(), "TOKEN_INVALID", "{path}");
+        // One that is presented for another tenant or environment is used up, and opens nothing.
+        for (query, headers) in [("&tenant_id=t_other", [("X-Env", "dev")]), ("&env=prod", [("X-Tenant-Id", "t_acme")])]
+        {
+            let ticket = get().await;
+            let answer = open(&world, &path, &format!("{ticket}{query}"), &headers).await;
+            assert_eq!((answer.status, answer.code().as_str()), (403, "TENANT_FORBIDDEN"), "{path}{query}");
+        }
+        // Two credentials are one too many.
+        let bearer = format!("Bearer {}", world.root);
+        let answer = open(&world, &path, &get().await, &[("Authorization", &bearer)]).await;
+        assert_eq!(answer.code(), "TOKEN_INVALID", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_stands_for_whom_it_was_given_to() {
+    let world = World::new().await;
+    let carol = token("carol", &[("t_acme", Role::Owner)]);
+    world.member("carol", "viewer").await;
+    let bearer = format!("Bearer {carol}");
+    let headers = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
+    let body = json!({ "path": "/sse/chat/mine" }).to_string();
+    let made = ask(world.server.address, "POST", "/auth/tickets", &headers, Some(body.as_bytes())).await;
+    assert_eq!(made.status, 201);
+    let ticket = format!("ticket={}", made.json()["ticket"].as_str().unwrap());
+    world.undone("/tenants/t_acme/members/carol").await;
+    let answer = open(&world, "/sse/chat/mine", &ticket, &[]).await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "TENANT_FORBIDDEN"));
+}
