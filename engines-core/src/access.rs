@@ -143,6 +143,12 @@ pub enum Action {
     EventRecordBatch,
     /// Read the event log.
     EventRead,
+    /// See what is found in a text, and what it is without that; nothing of it is kept.
+    PiiRedact,
+    /// See the tenant's privacy policy.
+    PrivacyPolicyRead,
+    /// Set the tenant's privacy policy.
+    PrivacyPolicyManage,
     /// Read the audit log.
     AuditRead,
     /// List a tenant's members and its open invites.
@@ -204,6 +210,9 @@ impl Action {
         Self::EventRecord,
         Self::EventRecordBatch,
         Self::EventRead,
+        Self::PiiRedact,
+        Self::PrivacyPolicyRead,
+        Self::PrivacyPolicyManage,
         Self::AuditRead,
         Self::MembersList,
         Self::MembersManage,
@@ -241,6 +250,9 @@ impl Action {
             Self::EventRecord => spec("event.record", L::Member, G::Write, R::Write, D::Low, true),
             Self::EventRecordBatch => spec("event.record_batch", L::Member, G::Write, R::Bulk, D::Low, true),
             Self::EventRead => spec("event.read", L::Viewer, G::Read, R::Read, D::None, false),
+            Self::PiiRedact => spec("pii.redact", L::Member, G::Read, R::Write, D::None, false),
+            Self::PrivacyPolicyRead => spec("privacy_policy.read", L::Admin, G::Read, R::Manage, D::None, false),
+            Self::PrivacyPolicyManage => spec("privacy_policy.manage", L::Admin, G::Manage, R::Manage, D::High, true),
             Self::AuditRead => spec("audit.read", L::Admin, G::Manage, R::Manage, D::None, false),
             Self::MembersList => spec("members.list", L::Admin, G::Read, R::Manage, D::None, false),
             Self::MembersManage => spec("members.manage", L::Admin, G::Manage, R::Manage, D::High, true),

@@ -15,6 +15,7 @@ pub mod json;
 mod limits;
 pub mod nexus;
 pub mod pii;
+pub mod privacy;
 mod scope;
 pub mod stream;
 #[cfg(feature = "testing")]

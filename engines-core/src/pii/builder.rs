@@ -48,6 +48,18 @@ impl ScrubberBuilder {
     /// How deeply JSON may be nested unless [`max_depth`](Self::max_depth) says otherwise.
     pub const MAX_DEPTH: usize = 64;
 
+    /// What there is, under another policy.
+    pub(super) fn of(inner: &Inner, policy: Policy) -> Self {
+        Self {
+            policy,
+            keys: inner.keys.clone(),
+            detectors: inner.detectors.clone(),
+            budget: inner.budget.clone(),
+            max_bytes: inner.max_bytes,
+            max_depth: inner.max_depth,
+        }
+    }
+
     /// What to do with what is found; [`Policy::default`] masks everything.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
@@ -129,13 +141,13 @@ impl ScrubberBuilder {
             actions,
             deny: DenyTerms::new(&self.policy.deny)?,
             allowed: Allowed::new(&self.policy.allow),
-            no_training: self.policy.no_training,
             keys: self.keys,
             detectors: self.detectors,
             names,
             budget: self.budget,
             max_bytes: self.max_bytes,
             max_depth: self.max_depth,
+            policy: Arc::new(self.policy),
         };
         Ok(Scrubber { inner: Arc::new(inner), table: Arc::new(table) })
     }
@@ -170,7 +182,18 @@ impl Table {
         Self { operators, least, custom, everything, all_masked }
     }
 
-    fn check(&self, keys: &Keys, names: &[Entity]) -> Result<(), PolicyError> {
+    /// The same findings, all with one operator.
+    pub(super) fn all(&self, operator: Operator) -> Self {
+        let mut table = self.clone();
+        table.operators.fill(operator);
+        for (of_custom, _) in &mut table.custom {
+            *of_custom = operator;
+        }
+        table.all_masked = operator == Operator::Mask;
+        table
+    }
+
+    pub(super) fn check(&self, keys: &Keys, names: &[Entity]) -> Result<(), PolicyError> {
         let missing = |operator: Operator| match operator {
             Operator::Hash | Operator::Pseudonym => keys.tenant.is_none(),
             Operator::Seal => keys.vault.is_none(),

@@ -20,6 +20,19 @@ pub struct Finding {
     pub score: f32,
 }
 
+/// One thing that was found in a JSON value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JsonFinding {
+    /// Where the value stands: a JSON pointer (RFC 6901) over masked keys.
+    pub path: String,
+    /// It is in the key at the end of the path, not in its value.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub key: bool,
+    /// What it is, and where in the decoded string, or in the number's digits.
+    #[serde(flatten)]
+    pub finding: Finding,
+}
+
 /// What was removed, without any of it: stored with the event as `pii_flags`.
 ///
 /// Serialises to `{"policy": "…", "counts": {"EMAIL_ADDRESS": 2}, "paths": ["/input/text"]}`.

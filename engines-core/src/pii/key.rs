@@ -6,6 +6,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::id::TenantId;
+
 /// A key of one tenant, from the caller's own key store. It does not print itself and is wiped when dropped.
 ///
 /// Any number of bytes is accepted; fewer than 16 give no protection. What is used are keys derived from it for each purpose.
@@ -16,6 +18,12 @@ impl PiiKey {
     /// A key from raw bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Zeroizing::new(bytes.into()))
+    }
+
+    /// A tenant's own key, made from this one: the same each time, and no help in finding another tenant's.
+    #[must_use]
+    pub fn for_tenant(&self, tenant: &TenantId) -> Self {
+        Self::new(self.mac(&[b"engines.pii.tenant.v1", tenant.as_str().as_bytes()]).as_slice())
     }
 
     /// HMAC-SHA-256 (RFC 2104) over parts, each led by its length so that they cannot run together.

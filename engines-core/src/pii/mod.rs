@@ -32,13 +32,14 @@ mod rule;
 mod scan;
 mod scrubber;
 mod stream;
+mod tenant;
 mod vault;
 
 pub use builder::ScrubberBuilder;
 pub use detector::{Budget, Detector, DetectorError, Span};
 pub use entity::{Entity, Kind};
 pub use error::{PolicyError, ScrubError};
-pub use finding::{Finding, Receipt, Scrubbed};
+pub use finding::{Finding, JsonFinding, Receipt, Scrubbed};
 pub use key::PiiKey;
 pub use policy::{EntityRule, Operator, Policy};
 pub use scrubber::Scrubber;

@@ -12,6 +12,7 @@ use super::entity::{Entity, Kind};
 use super::error::ScrubError;
 use super::finding::{Finding, Receipt, Scrubbed};
 use super::lists::{Allowed, DenyTerms};
+use super::policy::Policy;
 use super::scan::Scan;
 use super::scan::cue::{Cues, bit};
 use super::scan::hits::{CUSTOM, Hit, Hits};
@@ -24,12 +25,13 @@ pub struct Scrubber {
     pub(crate) table: Arc<Table>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Inner {
+    pub(crate) policy: Arc<Policy>,
     pub(crate) version: Arc<str>,
     pub(crate) actions: BTreeMap<String, Arc<Table>>,
     pub(crate) deny: Option<DenyTerms>,
     pub(crate) allowed: Allowed,
-    pub(crate) no_training: Vec<String>,
     pub(crate) keys: Keys,
     pub(crate) detectors: Vec<Arc<dyn Detector>>,
     /// The names that detectors give.
@@ -77,7 +79,7 @@ impl Scrubber {
 
     /// Whether its policy lets an event be learned from in which this was found.
     pub fn may_train(&self, found: &Receipt) -> bool {
-        let forbidden = &self.inner.no_training;
+        let forbidden = &self.inner.policy.no_training;
         let forbids = |entity: &Entity| forbidden.iter().any(|name| name == ANY || name == entity.name());
         forbidden.is_empty() || !found.counts.keys().any(forbids)
     }

@@ -35,6 +35,10 @@ impl Vault {
         Self { key }
     }
 
+    pub(crate) fn key(&self) -> &PiiKey {
+        &self.key
+    }
+
     fn cipher(&self) -> Aes256Siv {
         let mut wide = Zeroizing::new([0_u8; 64]);
         wide[..32].copy_from_slice(&*self.key.mac(&[b"engines.pii.seal.mac.v1"]));

@@ -5,12 +5,20 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::pii::error::ScrubError;
-use crate::pii::finding::Receipt;
+use crate::pii::finding::{JsonFinding, Receipt};
 use crate::pii::scan::cue::Cues;
 use crate::pii::scan::hits::Hit;
 use crate::pii::scrubber::Scrubber;
 
 use super::place::{Place, distinct, hint, number_matters};
+
+/// What is said of findings on the way.
+struct Notes {
+    receipt: Receipt,
+    findings: Vec<JsonFinding>,
+    /// How many findings are located.
+    most: usize,
+}
 
 impl Scrubber {
     /// Removes what is found in every string, key and number of a JSON value, at any depth; a key is context for what it holds.
@@ -30,9 +38,24 @@ impl Scrubber {
     ///
     /// [`ScrubError::TooDeep`], and those of [`Scrubber::scrub_text`].
     pub fn scrub_json(&self, value: &Value) -> Result<(Value, Receipt), ScrubError> {
-        let mut receipt = Receipt::new(Arc::clone(&self.inner.version));
-        let clean = self.tree(value, &Place::ROOT, 0, 0, &mut receipt)?;
-        Ok((clean, receipt))
+        let mut notes = Notes { receipt: Receipt::new(Arc::clone(&self.inner.version)), findings: Vec::new(), most: 0 };
+        let clean = self.tree(value, &Place::ROOT, 0, 0, &mut notes)?;
+        Ok((clean, notes.receipt))
+    }
+
+    /// Like [`Scrubber::scrub_json`], and says of the first `most` findings where each is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Scrubber::scrub_json`].
+    pub fn scrub_json_located(
+        &self,
+        value: &Value,
+        most: usize,
+    ) -> Result<(Value, Receipt, Vec<JsonFinding>), ScrubError> {
+        let mut notes = Notes { receipt: Receipt::new(Arc::clone(&self.inner.version)), findings: Vec::new(), most };
+        let clean = self.tree(value, &Place::ROOT, 0, 0, &mut notes)?;
+        Ok((clean, notes.receipt, notes.findings))
     }
 
     fn tree(
@@ -41,7 +64,7 @@ impl Scrubber {
         place: &Place<'_>,
         around: Cues,
         depth: usize,
-        receipt: &mut Receipt,
+        notes: &mut Notes,
     ) -> Result<Value, ScrubError> {
         if depth > self.inner.max_depth {
             return Err(ScrubError::TooDeep { limit: self.inner.max_depth });
@@ -49,7 +72,7 @@ impl Scrubber {
         Ok(match value {
             Value::Null | Value::Bool(_) => value.clone(),
             Value::String(text) => {
-                Value::String(self.leaf(text, place, around, receipt)?.unwrap_or_else(|| text.clone()))
+                Value::String(self.leaf(text, place, around, notes)?.unwrap_or_else(|| text.clone()))
             }
             Value::Number(number) => {
                 let text = number.to_string();
@@ -60,7 +83,7 @@ impl Scrubber {
                     Some(hit) => {
                         let mut out = String::new();
                         self.stand_in(&mut out, hit, &text, false)?;
-                        self.note(&[*hit], place, receipt);
+                        self.mark(&[*hit], place, false, notes);
                         if out.is_empty() { Value::Null } else { Value::String(out) }
                     }
                     None => value.clone(),
@@ -70,10 +93,10 @@ impl Scrubber {
                 let clean = items
                     .iter()
                     .enumerate()
-                    .map(|(i, item)| self.tree(item, &place.index(i), around, depth + 1, receipt));
+                    .map(|(i, item)| self.tree(item, &place.index(i), around, depth + 1, notes));
                 Value::Array(clean.collect::<Result<_, _>>()?)
             }
-            Value::Object(map) => Value::Object(self.object(map, place, around, depth, receipt)?),
+            Value::Object(map) => Value::Object(self.object(map, place, around, depth, notes)?),
         })
     }
 
@@ -83,7 +106,7 @@ impl Scrubber {
         place: &Place<'_>,
         around: Cues,
         depth: usize,
-        receipt: &mut Receipt,
+        notes: &mut Notes,
     ) -> Result<Map<String, Value>, ScrubError> {
         let mut out = Map::with_capacity(map.len());
         let mut made: Vec<String> = Vec::new();
@@ -99,11 +122,11 @@ impl Scrubber {
                     clean.push('_');
                 }
                 made.push(clean.clone());
-                self.note(hits.as_slice(), &place.key(&clean), receipt);
+                self.mark(hits.as_slice(), &place.key(&clean), true, notes);
                 clean
             };
             let inner = place.key(&clean);
-            let scrubbed = self.tree(value, &inner, hint(clean.as_bytes(), around), depth + 1, receipt)?;
+            let scrubbed = self.tree(value, &inner, hint(clean.as_bytes(), around), depth + 1, notes)?;
             out.insert(clean, scrubbed);
         }
         Ok(out)
@@ -115,7 +138,7 @@ impl Scrubber {
         text: &str,
         place: &Place<'_>,
         around: Cues,
-        receipt: &mut Receipt,
+        notes: &mut Notes,
     ) -> Result<Option<String>, ScrubError> {
         let hits = self.hits(text, around)?;
         let hits = hits.as_slice();
@@ -124,8 +147,16 @@ impl Scrubber {
         }
         let mut out = String::with_capacity(text.len() + 16);
         self.replace(&mut out, text, hits, false)?;
-        self.note(hits, place, receipt);
+        self.mark(hits, place, false, notes);
         Ok(Some(out))
+    }
+
+    fn mark(&self, hits: &[Hit], place: &Place<'_>, key: bool, notes: &mut Notes) {
+        let room = notes.most.saturating_sub(notes.findings.len());
+        for hit in hits.iter().take(room) {
+            notes.findings.push(JsonFinding { path: place.pointer(), key, finding: self.finding(hit, 0) });
+        }
+        self.note(hits, place, &mut notes.receipt);
     }
 
     pub(super) fn note(&self, hits: &[Hit], place: &Place<'_>, receipt: &mut Receipt) {

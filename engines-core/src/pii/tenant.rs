@@ -1,0 +1,75 @@
+//! One engine for many tenants: the same detectors, limits and lists under another policy, another key or another operator.
+
+use std::sync::Arc;
+
+use super::apply::Keys;
+use super::builder::ScrubberBuilder;
+use super::error::PolicyError;
+use super::key::PiiKey;
+use super::policy::{Operator, Policy};
+use super::scrubber::{Inner, Scrubber};
+use super::vault::Vault;
+use crate::id::TenantId;
+
+impl Scrubber {
+    /// Its policy.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.inner.policy
+    }
+
+    /// Whether hashes and pseudonyms can be made.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        self.inner.keys.tenant.is_some()
+    }
+
+    /// The same scrubber with a key for hashes and pseudonyms.
+    #[must_use]
+    pub fn with_key(&self, key: PiiKey) -> Self {
+        let keys = Keys { tenant: Some(key), vault: self.inner.keys.vault.clone() };
+        self.with_keys(keys)
+    }
+
+    /// The same scrubber with keys of one tenant's own, made from its own: the same value has other tokens in each tenant.
+    #[must_use]
+    pub fn for_tenant(&self, tenant: &TenantId) -> Self {
+        let keys = &self.inner.keys;
+        self.with_keys(Keys {
+            tenant: keys.tenant.as_ref().map(|key| key.for_tenant(tenant)),
+            vault: keys.vault.as_ref().map(|vault| Vault::new(vault.key().for_tenant(tenant))),
+        })
+    }
+
+    fn with_keys(&self, keys: Keys) -> Self {
+        let inner = Inner { keys, ..Inner::clone(&self.inner) };
+        Self { inner: Arc::new(inner), table: Arc::clone(&self.table) }
+    }
+
+    /// The same scrubber with one operator for everything that is found.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError::KeyMissing`] when the operator needs a key that is not there.
+    pub fn with_operator(&self, operator: Operator) -> Result<Self, PolicyError> {
+        let table = self.table.all(operator);
+        table.check(&self.inner.keys, &self.inner.names)?;
+        Ok(Self { inner: Arc::clone(&self.inner), table: Arc::new(table) })
+    }
+
+    /// The same detectors, keys and limits under another policy. The lists of the policy there was stay: what it denies, allows or
+    /// keeps from being learned from, it still does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ScrubberBuilder::build`].
+    pub fn with_policy(&self, mut policy: Policy) -> Result<Self, PolicyError> {
+        let add = |list: &mut Vec<String>, more: &[String]| {
+            list.extend(more.iter().filter(|entry| !list.contains(entry)).cloned().collect::<Vec<_>>());
+        };
+        add(&mut policy.allow, &self.inner.policy.allow);
+        add(&mut policy.deny, &self.inner.policy.deny);
+        add(&mut policy.no_training, &self.inner.policy.no_training);
+        ScrubberBuilder::of(&self.inner, policy).build()
+    }
+}

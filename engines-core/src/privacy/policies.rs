@@ -1,0 +1,136 @@
+//! The policies of all tenants, compiled, and never older than a few seconds.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use quick_cache::sync::Cache;
+
+use super::PolicyDocument;
+use crate::{
+    clock::{Clock, Timestamp},
+    error::{Error, Result},
+    id::DocId,
+    nexus::{Document, Kind, Store},
+    pii::{EntityRule, Kind as Entity, Policy, PolicyError, Scrubber},
+    scope::Scope,
+};
+
+/// The family of policy documents; there is one in a scope.
+pub(super) const POLICY: Kind = Kind::known("privacy_policy");
+/// Scopes whose policies are held compiled.
+const SCOPES: usize = 1024;
+
+/// Hands out the scrubber of a scope: the deployment's engine under the tenant's policy, with the tenant's own key. Cheap to clone.
+///
+/// It fails closed: a policy that cannot be read, or that this version of the library does not understand, is an error, and what was to be
+/// scrubbed is not written.
+#[derive(Clone)]
+pub struct Policies {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    base: Scrubber,
+    cache: Arc<Cache<Scope, Held>>,
+}
+
+#[derive(Clone)]
+struct Held {
+    at: Timestamp,
+    version: u64,
+    scrubber: Scrubber,
+}
+
+impl Policies {
+    /// How long a policy is followed after another node has changed it; on the node that changed it, it ends at once.
+    pub const TTL: Duration = Duration::from_secs(3);
+
+    /// Policies kept in `store`. `base` is the deployment's: its detectors and limits are everybody's, its policy is followed by tenants that have
+    /// none, its lists by all, and each tenant's keys are made from its keys.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, base: Scrubber) -> Self {
+        Self { store, clock, base, cache: Arc::new(Cache::new(SCOPES)) }
+    }
+
+    /// The scrubber of `scope`, under a policy that was in force at most [`Policies::TTL`] ago.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when the policy cannot be read, `INTERNAL` when it cannot be followed. Nothing may be stored then.
+    pub async fn scrubber(&self, scope: &Scope) -> Result<Scrubber> {
+        let now = self.clock.now();
+        let held = self.cache.get(scope);
+        // A clock that was set back makes nothing fresh.
+        if let Some(held) = &held
+            && now >= held.at
+            && now.since(held.at) < Self::TTL
+        {
+            return Ok(held.scrubber.clone());
+        }
+        let document = self.document(scope).await?;
+        let version = document.as_ref().map_or(0, |document| document.version);
+        let scrubber = match (held, document) {
+            (Some(held), _) if held.version == version => held.scrubber,
+            (_, None) => self.base.for_tenant(scope.tenant()),
+            (_, Some(document)) => {
+                let failed = |error: PolicyError| Error::internal("privacy.policy", error);
+                self.compile(scope, document.decode()?, version).map_err(failed)?
+            }
+        };
+        self.hold(scope, Held { at: now, version, scrubber: scrubber.clone() });
+        Ok(scrubber)
+    }
+
+    /// The policy of `scope` as it is kept.
+    pub(super) async fn document(&self, scope: &Scope) -> Result<Option<Document>> {
+        self.store.get(scope, &POLICY, &id()?).await
+    }
+
+    /// What the document says, or the deployment's policy where there is none.
+    pub(super) fn read(&self, document: Option<Document>) -> Result<PolicyDocument> {
+        let Some(document) = document else {
+            return Ok(PolicyDocument { version: 0, updated_at: None, policy: self.base.policy().clone() });
+        };
+        let policy = named(document.decode()?, document.version);
+        Ok(PolicyDocument { version: document.version, updated_at: Some(document.updated_at), policy })
+    }
+
+    /// The scrubber of `scope` under `policy`.
+    pub(super) fn compile(&self, scope: &Scope, policy: Policy, version: u64) -> Result<Scrubber, PolicyError> {
+        self.base.for_tenant(scope.tenant()).with_policy(named(policy, version))
+    }
+
+    /// From now on, here.
+    pub(super) fn changed(&self, scope: &Scope, version: u64, scrubber: Scrubber) {
+        self.hold(scope, Held { at: self.clock.now(), version, scrubber });
+    }
+
+    /// An answer of the store that was overtaken by a newer one is not kept.
+    fn hold(&self, scope: &Scope, held: Held) {
+        if self.cache.get(scope).is_none_or(|known| known.version <= held.version) {
+            self.cache.insert(scope.clone(), held);
+        }
+    }
+}
+
+/// What a tenant's policy may not say: secrets are no data of the tenant's to keep.
+pub(super) fn check(policy: &Policy) -> Result<(), String> {
+    let kept = |rule: &EntityRule| !rule.enabled || rule.min_score > 0.0;
+    let secret = |name: &str| Entity::from_name(name).is_some_and(Entity::is_secret);
+    match policy.entities.iter().find(|(name, rule)| secret(name) && kept(rule)) {
+        Some((name, _)) => Err(format!("{name} is a secret, and no policy leaves those in")),
+        None => Ok(()),
+    }
+}
+
+/// The policy under the name that receipts give this version of it.
+pub(super) fn named(policy: Policy, version: u64) -> Policy {
+    Policy { version: format!("tenant-{version}"), ..policy }
+}
+
+/// The one document.
+pub(super) fn id() -> Result<DocId> {
+    DocId::new("policy")
+}
+
+impl fmt::Debug for Policies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policies").field("base", &self.base).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,162 @@
+//! What people ask: see and set the policy, and see what the engine finds.
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    Mode, NewPolicy, Policies, PolicyDocument, RedactRequest, Redacted, Redaction,
+    policies::{self, POLICY},
+};
+use crate::{
+    access::Action,
+    code::Code,
+    context::RequestContext,
+    error::{Error, Result},
+    gate::Guard,
+    nexus::{Batch, CommitError, Expect, Failed, NewDocument, Store},
+    pii::{Operator, PolicyError, ScrubError, Scrubber},
+};
+
+/// What an audit record calls the policy.
+const RESOURCE: &str = "privacy/policy";
+
+/// The privacy of one deployment's tenants. Cheap to clone.
+#[derive(Clone)]
+pub struct PrivacyService {
+    store: Arc<dyn Store>,
+    guard: Guard,
+    policies: Policies,
+}
+
+impl PrivacyService {
+    /// The largest policy, in bytes of JSON.
+    pub const POLICY_BYTES: usize = 64 << 10;
+
+    /// Over the policies in `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, guard: Guard, policies: Policies) -> Self {
+        Self { store, guard, policies }
+    }
+
+    /// The policies, and with them each scope's scrubber.
+    #[must_use]
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// The policy of the caller's tenant and environment.
+    ///
+    /// # Errors
+    /// What the guard refuses; `BACKEND_UNAVAILABLE`.
+    pub async fn policy(&self, context: &RequestContext) -> Result<PolicyDocument> {
+        let _permit = self.guard.admit(context, Action::PrivacyPolicyRead, RESOURCE).await?;
+        self.policies.read(self.policies.document(context.scope()).await?)
+    }
+
+    /// Sets the policy of the caller's tenant and environment. It is followed at once on this node, and within [`Policies::TTL`] on the others.
+    ///
+    /// # Errors
+    /// `VERSION_MISMATCH` with the `version` there is when that is not the one it should replace; `BODY_INVALID` for a policy that names what is not
+    /// there, needs a key the deployment does not have, would leave secrets in, or is larger than [`Self::POLICY_BYTES`]; what the guard refuses;
+    /// `BACKEND_UNAVAILABLE`.
+    pub async fn set_policy(&self, context: &RequestContext, new: NewPolicy) -> Result<PolicyDocument> {
+        const OPERATION: &str = "privacy.set_policy";
+        let permit = self.guard.admit(context, Action::PrivacyPolicyManage, RESOURCE).await?;
+        let scope = context.scope();
+        let now = self.policies.document(scope).await?.map_or(0, |document| document.version);
+        if new.version.is_some_and(|version| version != now) {
+            return Err(mismatch(now));
+        }
+        let refused = |detail: String| Error::body(OPERATION, "/policy", detail);
+        policies::check(&new.policy).map_err(refused)?;
+        let version = now + 1;
+        let scrubber = self.policies.compile(scope, new.policy.clone(), version).map_err(|error| match error {
+            // The name is the caller's own text.
+            PolicyError::UnknownEntity(_) => refused("it names an entity that is not there".into()),
+            PolicyError::Score(_) => refused("a min_score is from 0 to 1".into()),
+            error => refused(error.to_string()),
+        })?;
+        let document = NewDocument::new(POLICY, policies::id()?, &new.policy)?;
+        if document.body.get().len() > Self::POLICY_BYTES {
+            let limit = Self::POLICY_BYTES;
+            return Err(refused(format!("it is larger than {limit} bytes")).with_member("limit", limit));
+        }
+        let updated_at = self.guard.clock().now();
+        let expect = if now == 0 { Expect::Absent } else { Expect::Version(now) };
+        let audit = permit.audit(&self.guard, context, format!("{RESOURCE}/{version}"));
+        let batch = Batch::new(updated_at).put(document, expect).audit(audit);
+        match self.store.commit(scope, batch).await {
+            Ok(_) => {}
+            Err(CommitError::Precondition { failed: Failed::Document { version, .. }, .. }) => {
+                return Err(mismatch(version.unwrap_or(0)));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.policies.changed(scope, version, scrubber);
+        Ok(PolicyDocument { version, updated_at: Some(updated_at), policy: policies::named(new.policy, version) })
+    }
+
+    /// What the engine finds under the tenant's policy, and what is left without it. Nothing of it is kept or logged.
+    ///
+    /// # Errors
+    /// `BODY_INVALID` unless there is a text or a value, and not both, or when pseudonyms are asked for and the deployment has no key for them; what
+    /// the guard refuses; `BACKEND_UNAVAILABLE` when the policy cannot be read.
+    pub async fn redact(&self, context: &RequestContext, request: RedactRequest) -> Result<Redacted> {
+        const OPERATION: &str = "pii.redact";
+        let _permit = self.guard.admit(context, Action::PiiRedact, "").await?;
+        let mode = request.mode.unwrap_or_default();
+        let scrubber = self.policies.scrubber(context.scope()).await?;
+        let operator = if mode == Mode::Pseudonym { Operator::Pseudonym } else { Operator::Mask };
+        let scrubber = scrubber.with_operator(operator).map_err(|_| {
+            Error::body(OPERATION, "/mode", "this deployment has no key for pseudonyms; ask for mask or report")
+        })?;
+        let redacted = match (request.text, request.json) {
+            (Some(text), None) => of_text(&scrubber, mode, &text),
+            (None, Some(value)) => of_json(&scrubber, mode, &value),
+            _ => return Err(Error::body(OPERATION, "/text", "send a `text` or a `json`, and not both")),
+        };
+        redacted.map_err(|error| match error {
+            ScrubError::TooDeep { limit } => {
+                Error::body(OPERATION, "/json", "it is nested too deeply").with_member("limit", limit)
+            }
+            ScrubError::TooLarge { limit, .. } => {
+                Error::new(Code::BodyTooLarge, OPERATION, "it is too large").with_member("limit", limit)
+            }
+            error => Error::internal(OPERATION, error),
+        })
+    }
+}
+
+fn of_text(scrubber: &Scrubber, mode: Mode, text: &str) -> Result<Redacted, ScrubError> {
+    let clean = scrubber.scrub_text(text)?;
+    Ok(Redacted {
+        mode,
+        policy: clean.receipt.policy.as_ref().to_owned(),
+        findings: clean.findings.into_iter().take(Redacted::MAX_FINDINGS).map(Redaction::Text).collect(),
+        counts: clean.receipt.counts,
+        text: (mode != Mode::Report).then(|| clean.value.into_owned()),
+        json: None,
+    })
+}
+
+fn of_json(scrubber: &Scrubber, mode: Mode, value: &serde_json::Value) -> Result<Redacted, ScrubError> {
+    let (clean, receipt, findings) = scrubber.scrub_json_located(value, Redacted::MAX_FINDINGS)?;
+    Ok(Redacted {
+        mode,
+        policy: receipt.policy.as_ref().to_owned(),
+        findings: findings.into_iter().map(Redaction::Json).collect(),
+        counts: receipt.counts,
+        text: None,
+        json: (mode != Mode::Report).then_some(clean),
+    })
+}
+
+fn mismatch(version: u64) -> Error {
+    let detail = "the policy was changed in the meantime; read it again and retry";
+    Error::new(Code::VersionMismatch, "privacy.set_policy", detail).with_member("version", version)
+}
+
+impl fmt::Debug for PrivacyService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrivacyService").field("store", &self.store).finish_non_exhaustive()
+    }
+}
