@@ -1,6 +1,11 @@
 //! The service, put together.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
 
 use engines_core::{
     Action, Actor, ActorType, Code, Error, Guard, RequestContext, Result, Store, TenantId, Timestamp, Trace, UserId,
@@ -150,7 +155,7 @@ impl Inner {
     /// Counts a try from this address.
     pub(crate) fn count_address(&self, caller: &Caller<'_>) -> Result<()> {
         let Some(address) = caller.address else { return Ok(()) };
-        let taken = self.throttle.take("address", address, self.settings.per_address, self.now());
+        let taken = self.throttle.take("address", &neighbourhood(address), self.settings.per_address, self.now());
         taken.map_err(|error| self.decided(error))
     }
 
@@ -197,6 +202,14 @@ impl Inner {
             return Err(Error::not_found(action.spec().name, "tenant"));
         }
         self.guard.admit(context, action, resource).await
+    }
+}
+
+/// Whom tries from an address are counted for: of an IPv6 address its /64, which is what one customer gets at least (RFC 6177).
+fn neighbourhood(address: &str) -> Cow<'_, str> {
+    match address.parse() {
+        Ok(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).to_string().into(),
+        _ => address.into(),
     }
 }
 

@@ -1,0 +1,83 @@
+//! Whose word on where a request comes from is believed.
+
+use engines::auth::identity::{IdentitySettings, Rate};
+use engines_server::{ForwardedHeader, HttpSettings};
+use serde_json::json;
+
+use crate::{
+    kit::{World, world_of},
+    support,
+};
+
+/// One try for each address, and then no more.
+async fn behind(proxies: &[&str], header: ForwardedHeader) -> World {
+    let identity = IdentitySettings { per_address: Rate { burst: 1, every_ms: 1 << 30 }, ..support::identity() };
+    let settings = HttpSettings {
+        trusted_proxies: serde_json::from_value::<HttpSettings>(json!({ "trusted_proxies": proxies }))
+            .unwrap()
+            .trusted_proxies,
+        forwarded_header: header,
+        ..HttpSettings::default()
+    };
+    world_of(support::builder().identity(identity), settings).await
+}
+
+async fn tried(world: &World, peer: &str, headers: &[(&str, &str)]) -> u16 {
+    let mut ask = world.post("/auth/refresh", json!({ "refresh_token": "x" })).from(peer);
+    for (name, value) in headers {
+        ask = ask.header(name, *value);
+    }
+    ask.send().await.status.as_u16()
+}
+
+#[tokio::test]
+async fn nobody_is_believed_unless_told_so() {
+    let world = behind(&[], ForwardedHeader::XForwardedFor).await;
+    assert_eq!(tried(&world, "192.0.2.1", &[("x-forwarded-for", "198.51.100.1")]).await, 401);
+    assert_eq!(tried(&world, "192.0.2.1", &[("x-forwarded-for", "198.51.100.2")]).await, 429);
+    assert_eq!(tried(&world, "::ffff:192.0.2.1", &[]).await, 429);
+    assert_eq!(tried(&world, "192.0.2.2", &[]).await, 401);
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_is_and_what_the_client_wrote_before_it_is_not() {
+    let world = behind(&["10.0.0.0/8", "192.0.2.1"], ForwardedHeader::XForwardedFor).await;
+    let from = async |value| tried(&world, "10.1.2.3", &[("x-forwarded-for", value)]).await;
+    assert_eq!(from("198.51.100.1").await, 401);
+    // The last but the trusted ones counts, whatever stands before it, on however many lines.
+    for same in ["198.51.100.1", "203.0.113.7, 198.51.100.1", "1.2.3.4,198.51.100.1 , 10.9.9.9", "198.51.100.1:4711"] {
+        assert_eq!(from(same).await, 429, "{same}");
+    }
+    let lines = [("x-forwarded-for", "203.0.113.9"), ("x-forwarded-for", "198.51.100.1")];
+    assert_eq!(tried(&world, "192.0.2.1", &lines).await, 429);
+    assert_eq!(from("198.51.100.2").await, 401);
+    // Who hides is known as the proxy that let them.
+    assert_eq!(from("198.51.100.77, unknown").await, 401);
+    assert_eq!(from("198.51.100.78, unknown").await, 429);
+    assert_eq!(from("[2001:db8::1]:443").await, 401);
+    assert_eq!(from("2001:db8::1").await, 429);
+    // The other header is somebody else's, and so is a peer that is no proxy.
+    assert_eq!(tried(&world, "10.1.2.3", &[("forwarded", "for=198.51.100.3")]).await, 429);
+    assert_eq!(tried(&world, "203.0.113.1", &[("x-forwarded-for", "198.51.100.4")]).await, 401);
+    assert_eq!(tried(&world, "203.0.113.1", &[("x-forwarded-for", "198.51.100.5")]).await, 429);
+}
+
+#[tokio::test]
+async fn the_standard_header_is_read_as_well() {
+    let world = behind(&["10.0.0.0/8"], ForwardedHeader::Forwarded).await;
+    let from = async |value| tried(&world, "10.1.2.3", &[("forwarded", value)]).await;
+    assert_eq!(from("for=198.51.100.1;proto=https;by=10.1.2.3").await, 401);
+    assert_eq!(from("For=\"198.51.100.1:80\"").await, 429);
+    assert_eq!(from("for=1.2.3.4, proto=http; for=198.51.100.1").await, 429);
+    assert_eq!(from("for=\"[2001:db8:cafe::17]:4711\"").await, 401);
+    assert_eq!(from("for=\"[2001:db8:cafe::17]\"").await, 429);
+}
+
+#[test]
+fn what_is_no_network_is_told() {
+    let read = |text: &str| serde_json::from_value::<HttpSettings>(json!({ "trusted_proxies": [text] }));
+    assert!(read("10.0.0.0/8").is_ok() && read("2001:db8::/32").is_ok() && read("::1").is_ok());
+    for bad in ["10.0.0.0/33", "proxy.example.org", "", "10.0.0"] {
+        assert!(read(bad).unwrap_err().to_string().contains("is no address"), "{bad}");
+    }
+}

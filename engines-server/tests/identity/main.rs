@@ -1,0 +1,15 @@
+//! Identity over HTTP, as somebody sees it who has the wire contract and nothing else.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod accounts;
+mod addresses;
+mod bootstrap;
+mod invites;
+mod keys;
+mod kit;
+mod limits;
+mod members;
+mod sessions;
+#[path = "../support/mod.rs"]
+mod support;
+mod tickets;

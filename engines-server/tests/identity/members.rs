@@ -1,0 +1,94 @@
+//! Tenants and their members.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::kit::{Somebody, World, world};
+
+fn members(world: &World, who: &Somebody, tenant: &str, method: &'static str, user: &str) -> crate::kit::Ask {
+    let path = format!("/tenants/{tenant}/members{}{user}", if user.is_empty() { "" } else { "/" });
+    world.ask(method, path).bearer(&who.token).within(tenant)
+}
+
+#[tokio::test]
+async fn members_come_change_and_go() {
+    let world = world().await;
+    let (ada, bob) = (world.signup("ada").await, world.signup("bob").await);
+    assert_eq!(world.look(&bob.token, &ada.tenant).await, 403);
+    let add = |body| members(&world, &ada, &ada.tenant, "POST", "").json(body).send();
+    let made = add(json!({ "email": "bob@example.org", "role": "viewer" })).await.ok(201);
+    assert_eq!((&made["user_id"], &made["role"]), (&json!(bob.id), &json!("viewer")));
+    assert_eq!(add(json!({ "user_id": bob.id, "role": "viewer" })).await.refusal(), (409, "ALREADY_EXISTS"));
+    assert_eq!(add(json!({ "email": "no@example.org", "role": "viewer" })).await.refusal(), (404, "NOT_FOUND"));
+    assert_eq!(add(json!({ "role": "viewer" })).await.refusal(), (400, "BODY_INVALID"));
+    assert_eq!(add(json!({ "user_id": bob.id, "role": "king" })).await.refusal(), (400, "BODY_INVALID"));
+    // What bob logged in with does not name the tenant; the store does.
+    assert_eq!(world.look(&bob.token, &ada.tenant).await, 200);
+    assert_eq!(members(&world, &bob, &ada.tenant, "GET", "").send().await.refusal(), (403, "ROLE_INSUFFICIENT"));
+    let listed = members(&world, &ada, &ada.tenant, "GET", "").send().await.ok(200);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+
+    let change =
+        |user: &str, role: &str| members(&world, &ada, &ada.tenant, "PATCH", user).json(json!({ "role": role })).send();
+    assert_eq!(change(&bob.id, "admin").await.ok(200)["role"], "admin");
+    members(&world, &bob, &ada.tenant, "GET", "").send().await.ok(200);
+    // Admins manage everybody but owners, and the last owner stays.
+    let by_bob = |method, user: &str, role: &str| {
+        members(&world, &bob, &ada.tenant, method, user).json(json!({ "role": role })).send()
+    };
+    assert_eq!(by_bob("PATCH", &bob.id, "owner").await.refusal(), (403, "ROLE_INSUFFICIENT"));
+    assert_eq!(by_bob("DELETE", &ada.id, "").await.refusal(), (403, "ROLE_INSUFFICIENT"));
+    assert_eq!(change(&ada.id, "member").await.refusal(), (422, "OP_INVALID"));
+    let gone = members(&world, &ada, &ada.tenant, "DELETE", &ada.id).send().await;
+    assert_eq!(gone.refusal(), (422, "OP_INVALID"));
+    assert_eq!(change("nobody", "member").await.refusal(), (404, "NOT_FOUND"));
+    assert_eq!(members(&world, &ada, &ada.tenant, "DELETE", &bob.id).send().await.status, 204);
+    assert_eq!(world.look(&bob.token, &ada.tenant).await, 403);
+    assert_eq!(members(&world, &ada, &ada.tenant, "DELETE", &bob.id).send().await.refusal(), (404, "NOT_FOUND"));
+}
+
+#[tokio::test]
+async fn tenants_are_made_named_and_closed() {
+    let world = world().await;
+    let ada = world.signup("ada").await;
+    let made = world.post("/tenants", json!({ "name": "Second & Co" })).bearer(&ada.token).send().await.ok(201);
+    let second = made["tenant_id"].as_str().unwrap();
+    assert_eq!((&made["name"], &made["status"]), (&json!("Second & Co"), &json!("active")));
+    assert_eq!(world.post("/tenants", json!({})).bearer(&ada.token).send().await.refusal(), (400, "BODY_INVALID"));
+    assert_eq!(world.post("/tenants", json!({ "name": "x" })).send().await.refusal(), (401, "TOKEN_MISSING"));
+    let tenant =
+        |method, id: &str| world.ask(method, format!("/tenants/{id}")).bearer(&ada.token).header("x-env", "dev");
+    assert_eq!(tenant("GET", second).send().await.ok(200), made);
+    let renamed = tenant("PATCH", second).json(json!({ "name": "Third" })).send().await.ok(200);
+    assert_eq!(renamed["name"], "Third");
+    assert_eq!(tenant("GET", second).within(&ada.tenant).send().await.refusal(), (400, "CONTEXT_MISMATCH"));
+    assert_eq!(tenant("GET", "t_nobodys").send().await.refusal(), (403, "TENANT_FORBIDDEN"));
+    assert_eq!(tenant("GET", "no-tenant").send().await.refusal(), (400, "TENANT_INVALID"));
+    assert_eq!(tenant("DELETE", second).send().await.ok(200)["status"], "disabled");
+    assert_eq!(world.look(&ada.token, second).await, 403);
+    assert_eq!(world.look(&ada.token, &ada.tenant).await, 200);
+}
+
+#[tokio::test]
+async fn what_another_node_revokes_counts_within_five_seconds() {
+    let world = world().await;
+    let (ada, bob) = (world.signup("ada").await, world.signup("bob").await);
+    world.join(&ada, &bob, "member").await;
+    assert_eq!(world.look(&bob.token, &ada.tenant).await, 200);
+    // Another node on the same store: what it does is not told here.
+    let node = engines::Engine::builder()
+        .store(world.app.engine().backend().clone())
+        .signing_secret(crate::support::secret())
+        .identity(crate::support::identity())
+        .root_key(engines::auth::RootKey::new([7_u8, 8].repeat(16)).unwrap())
+        .clock(world.clock.clone())
+        .build()
+        .await
+        .unwrap();
+    let other = World { app: engines_server::App::new(node).unwrap(), clock: world.clock.clone() };
+    assert_eq!(members(&other, &ada, &ada.tenant, "DELETE", &bob.id).send().await.status, 204);
+    assert_eq!(world.look(&bob.token, &ada.tenant).await, 200);
+    world.clock.advance(Duration::from_secs(3));
+    assert_eq!(world.look(&bob.token, &ada.tenant).await, 403);
+}
