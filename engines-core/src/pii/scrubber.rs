@@ -13,10 +13,10 @@ use super::error::ScrubError;
 use super::finding::{Finding, Receipt, Scrubbed};
 use super::lists::{Allowed, DenyTerms};
 use super::policy::Policy;
-use super::scan::Scan;
 use super::scan::cue::{Cues, bit};
 use super::scan::hits::{CUSTOM, Hit, Hits};
 use super::scan::normal::Plain;
+use super::scan::{Scan, suspicious};
 
 /// Finds and removes personal data and secrets. Cheap to clone, `Send + Sync`, without I/O.
 #[derive(Clone)]
@@ -90,7 +90,8 @@ impl Scrubber {
     ///
     /// [`ScrubError::TooLarge`], or what a detector did wrong. The text must not be kept then.
     pub fn scrub_text<'a>(&self, text: &'a str) -> Result<Scrubbed<Cow<'a, str>>, ScrubError> {
-        let hits = self.hits(text, 0)?;
+        let mut hits = Hits::new();
+        self.find(text, 0, &mut hits)?;
         let hits = hits.as_slice();
         let mut receipt = Receipt::new(Arc::clone(&self.inner.version));
         if hits.is_empty() {
@@ -124,8 +125,13 @@ impl Scrubber {
     pub fn scrub_into(&self, text: &str, out: &mut String, findings: &mut Vec<Finding>) -> Result<(), ScrubError> {
         out.clear();
         findings.clear();
-        let hits = self.hits(text, 0)?;
+        let mut hits = Hits::new();
+        self.find(text, 0, &mut hits)?;
         let hits = hits.as_slice();
+        if hits.is_empty() {
+            out.push_str(text);
+            return Ok(());
+        }
         out.reserve(text.len() + 16);
         if let Err(error) = self.replace(out, text, hits, false) {
             out.clear();
@@ -137,35 +143,48 @@ impl Scrubber {
 
     /// What is in a text under a key with these cues; positions are bytes of the text.
     pub(crate) fn hits(&self, text: &str, hint: Cues) -> Result<Hits, ScrubError> {
+        let mut hits = Hits::new();
+        self.find(text, hint, &mut hits)?;
+        Ok(hits)
+    }
+
+    /// The same into a list of the caller's, which is cleared first.
+    pub(crate) fn find(&self, text: &str, hint: Cues, hits: &mut Hits) -> Result<(), ScrubError> {
+        hits.clear();
         if text.len() > self.inner.max_bytes {
             return Err(ScrubError::TooLarge { size: text.len(), limit: self.inner.max_bytes });
         }
         let b = text.as_bytes();
         let deny = self.inner.deny.as_ref();
-        let mut scan = Scan::new(b, hint, deny);
+        let mut scan = Scan::new(b, hint, deny, hits);
+        scan.stop_at_encoded = suspicious(b);
         scan.begin();
         scan.run();
-        let mut hits = if scan.encoded {
-            let plain = Plain::of(b);
-            let mut scan = Scan::new(&plain.text, hint, deny);
-            scan.stop_at_encoded = false;
-            scan.begin();
-            scan.run();
-            for hit in scan.hits.as_mut_slice() {
-                let (start, end) = (plain.start(hit.start as usize), plain.end(hit.end as usize));
-                (hit.start, hit.end) = (start as u32, end as u32);
-            }
-            scan.hits
-        } else {
-            scan.hits
-        };
+        if scan.encoded {
+            self.find_encoded(b, hint, hits);
+        }
         if !self.inner.detectors.is_empty() {
-            self.ask(text, &mut hits)?;
+            self.ask(text, hits)?;
         }
         if !self.table.everything || !self.inner.allowed.is_empty() {
-            self.filter(text, &mut hits);
+            self.filter(text, hits);
         }
-        Ok(hits)
+        Ok(())
+    }
+
+    /// The same over the plain copy of a text with encoded characters.
+    #[inline(never)]
+    fn find_encoded(&self, b: &[u8], hint: Cues, hits: &mut Hits) {
+        hits.clear();
+        let plain = Plain::of(b);
+        let mut scan = Scan::new(&plain.text, hint, self.inner.deny.as_ref(), hits);
+        scan.stop_at_encoded = false;
+        scan.begin();
+        scan.run();
+        for hit in hits.as_mut_slice() {
+            let (start, end) = (plain.start(hit.start as usize), plain.end(hit.end as usize));
+            (hit.start, hit.end) = (start as u32, end as u32);
+        }
     }
 
     /// Whether a text can be passed by without a scan: short, letters only, under a key that is no cue, and nobody else asked.

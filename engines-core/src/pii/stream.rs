@@ -167,15 +167,15 @@ impl StreamScrubber {
         if self.source.len() > limit {
             return Err(ScrubError::TooLarge { size: self.source.len(), limit });
         }
-        let mut scan = Scan::new(&self.plain.text, 0, self.scrubber.inner.deny.as_ref());
+        let mut hits = std::mem::replace(&mut self.state.hits, Hits::new());
+        let mut scan = Scan::new(&self.plain.text, 0, self.scrubber.inner.deny.as_ref(), &mut hits);
         scan.stop_at_encoded = false;
         scan.last = last;
         scan.pos = self.state.pos;
         scan.cues = self.state.cues;
         scan.endless = self.state.endless;
-        scan.hits = std::mem::replace(&mut self.state.hits, Hits::new());
         scan.run();
-        let Scan { pos, cues, endless, hits, .. } = scan;
+        let Scan { pos, cues, endless, .. } = scan;
         // A later finding may still swallow an earlier one that is near.
         let mut settled = if last { self.plain.text.len() } else { pos.saturating_sub(LOOKBACK) };
         if let Some(hit) =

@@ -29,7 +29,7 @@ const STARTERS: &str = " rue avenue av boulevard bd blvd chemin place allée all
 const CONNECTORS: &str = " de du des de la le les l d della delle dei degli di del dello da do dos das el los las y e et von van der den den het of the saint st san santa sainte am an im zum zur ";
 
 /// Endings of streets in one word, number behind.
-const ENDINGS: [&str; 34] = [
+static ENDINGS: [&str; 34] = [
     "straße",
     "strasse",
     "str.",
@@ -124,6 +124,7 @@ fn capital(s: &Scan<'_>, i: usize) -> bool {
 }
 
 /// A house number at `start..end` with the street behind it.
+#[inline]
 pub(crate) fn number_first(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let mut i = end;
     if s.at(i).is_ascii_alphabetic() && !is_word(s.at(i + 1)) {
@@ -135,14 +136,18 @@ pub(crate) fn number_first(s: &mut Scan<'_>, start: usize, end: usize) -> Option
     if s.at(i) != b' ' || !(s.at(i + 1).is_ascii_alphabetic() || s.at(i + 1) >= 0xc3) {
         return None;
     }
-    i += 1;
+    street_behind(s, start, i + 1, s.at(end) == b',')
+}
+
+/// The street that begins at `i`, behind the house number at `start`.
+fn street_behind(s: &mut Scan<'_>, start: usize, mut i: usize, comma: bool) -> Option<usize> {
     // `12 bis, rue …`
     for extra in ["bis ", "ter ", "bis, ", "ter, "] {
         if s.starts(i, extra.as_bytes()) {
             i += extra.len();
         }
     }
-    let to = street(s, i, s.at(end) == b',')?;
+    let to = street(s, i, comma)?;
     let from = before_number(s, start);
     let to = unit(s, to);
     Some(s.hit(Kind::StreetAddress, from, to, 80))
@@ -266,6 +271,7 @@ fn unit(s: &Scan<'_>, end: usize) -> usize {
 }
 
 /// A house number at `start..end` with the street before it.
+#[inline]
 pub(crate) fn number_last(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     if s.before(start) != b' ' || start < 4 || end - start > 5 {
         return None;
@@ -274,6 +280,10 @@ pub(crate) fn number_last(s: &mut Scan<'_>, start: usize, end: usize) -> Option<
     if !(is_word(tail) || tail == b'.' || tail == b',') {
         return None;
     }
+    street_before(s, start, end)
+}
+
+fn street_before(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let to = number_tail(s, end);
     let goes_on = matches!(s.at(to), b'.' | b'-' | b'/') && s.at(to + 1).is_ascii_digit();
     if is_word(s.at(to)) || matches!(s.at(to), b'%' | b':') || goes_on {
@@ -342,7 +352,7 @@ fn ending(s: &Scan<'_>, at: usize, w: &[u8]) -> Option<u8> {
     {
         return None;
     }
-    for end in ENDINGS {
+    for &end in &ENDINGS {
         let (n, m) = (w.len(), end.len());
         if n < m || !w[n - m..].eq_ignore_ascii_case(end.as_bytes()) {
             continue;

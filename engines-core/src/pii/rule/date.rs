@@ -154,6 +154,20 @@ pub(crate) fn parse(s: &Scan<'_>, i: usize) -> Option<usize> {
     (matches!(to - k, 2 | 4) && good(s, year, m, a, to)).then_some(to)
 }
 
+/// Where the minutes end if a date and a time as in ISO 8601 begin at `start`: such a date is nobody's birth and no number.
+pub(crate) fn timestamp(s: &Scan<'_>, start: usize) -> Option<usize> {
+    let text: &[u8; 17] = s.b.get(start..)?.first_chunk()?;
+    let digits = |at: usize| text[at].is_ascii_digit() && text[at + 1].is_ascii_digit();
+    let two = |at: usize| (text[at] & 15) * 10 + (text[at + 1] & 15);
+    let shape = text[4] == b'-'
+        && text[7] == b'-'
+        && matches!(text[10], b'T' | b' ')
+        && text[13] == b':'
+        && text[16] == b':'
+        && [0, 2, 5, 8, 11, 14].into_iter().all(digits);
+    (shape && matches!(two(0), 18..=21) && two(5) <= 12 && two(8) <= 31).then_some(start + 16)
+}
+
 /// January 5, 1980.
 fn month_first(s: &Scan<'_>, i: usize) -> Option<usize> {
     let (m, j) = month(s, i)?;

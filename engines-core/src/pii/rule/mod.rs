@@ -21,4 +21,4 @@ pub(crate) mod token;
 pub(crate) mod url;
 
 pub(crate) use mask::{MAX_TOKEN, carried, mask_at, mask_end};
-pub(crate) use net::address_hex;
+pub(crate) use net::{address_begins, address_hex};

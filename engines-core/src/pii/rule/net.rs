@@ -5,6 +5,12 @@ use crate::pii::scan::Scan;
 use crate::pii::scan::class::{is_alnum, is_hex, is_word};
 use crate::pii::scan::cue::bit;
 
+/// Whether an IPv6 or MAC address or a UUID may begin with this word, which has `next` behind it.
+#[inline]
+pub(crate) fn address_begins(word: &[u8], next: u8) -> bool {
+    matches!((next, word.len()), (b':', 1..=4) | (b'-', 2 | 8) | (b'.', 4)) && word.iter().all(|b| is_hex(*b))
+}
+
 /// A word of hexadecimal digits stands at `start..end`: the first group of an IPv6 or MAC address, or a UUID to step over.
 pub(crate) fn address_hex(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let next = s.at(end);
@@ -133,13 +139,20 @@ fn ipv6(s: &mut Scan<'_>, start: usize) -> Option<usize> {
     if is_word(s.at(end)) || run >= 46 {
         return None;
     }
-    let text = std::str::from_utf8(&s.b[start..end]).ok()?;
-    let colons = text.bytes().filter(|b| *b == b':').count();
-    if colons < 2 || text.len() < 6 {
+    let text = &s.b[start..end];
+    let (mut colons, mut digits, mut dots, mut short) = (0, 0, 0, false);
+    for (k, b) in text.iter().enumerate() {
+        colons += usize::from(*b == b':');
+        digits += usize::from(b.is_ascii_digit());
+        dots += usize::from(*b == b'.');
+        short |= *b == b':' && text.get(k + 1) == Some(&b':');
+    }
+    // Eight groups, or six and an IPv4 address, unless `::` stands for some: a time of day is none.
+    let whole = colons == 7 || colons == 6 && dots == 3;
+    if colons < 2 || text.len() < 6 || !(short || whole) {
         return None;
     }
-    let address: std::net::Ipv6Addr = text.parse().ok()?;
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let address: std::net::Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
     // Only letters, as in `dead::beef`, may be a name in code.
     if digits == 0 && colons < 4 {
         return None;

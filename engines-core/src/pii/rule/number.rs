@@ -11,7 +11,7 @@ use crate::pii::scan::cue::{Cues, bit};
 use super::card::{self, Issuer};
 use super::chain::{Chain, gather};
 use super::phone::{DOMESTIC, INTERNATIONAL, START, known_shape};
-use super::{address, ids, net, secret, token};
+use super::{address, date, ids, net, secret, token};
 
 /// How far before a number a cue may end, in bytes.
 pub(crate) const REACH: usize = 48;
@@ -39,6 +39,13 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> u
         return end;
     }
     let next = s.at(end);
+    if next == b'-'
+        && end - start == 4
+        && s.cues.all(start, REACH) & (bit::SORT | bit::BORN | bit::ZIP) == 0
+        && let Some(to) = date::timestamp(s, start)
+    {
+        return to;
+    }
     if next == b':'
         && (8..=10).contains(&(end - start))
         && let Some(to) = secret::telegram(s, start, end)

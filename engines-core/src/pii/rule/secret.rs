@@ -181,6 +181,9 @@ const SECOND: [u128; 128] = {
     table
 };
 
+/// A word of letters that is shorter than this and has no `-`, `.` or `:` behind it is the beginning of no secret.
+pub(crate) const PLAIN: usize = 16;
+
 /// Whether some prefix begins with these two bytes.
 #[inline]
 pub(crate) fn may_begin(first: u8, second: u8) -> bool {
@@ -217,9 +220,10 @@ fn begins(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
         return Some(s.hit(Kind::Twilio, start, end, 80));
     }
     let (from, to) = RANGES[usize::from(first & 127)];
-    let second = s.at(start + 1);
+    let (second, third) = (s.at(start + 1), s.at(start + 2));
     for prefix in PREFIXES.get(usize::from(from)..usize::from(to)).unwrap_or(&[]) {
-        if prefix.text.as_bytes()[1] != second || !s.starts(start, prefix.text.as_bytes()) {
+        let text = prefix.text.as_bytes();
+        if text[1] != second || text.get(2).is_some_and(|b| *b != third) || !s.starts(start, text) {
             continue;
         }
         let body = start + prefix.text.len();
@@ -324,4 +328,17 @@ pub(crate) fn telegram(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usi
     }
     let to = run(s, end + 1, 36, |b| Set::Url.has(b));
     (to - end - 1 == 35 && mixed(&s.b[end + 1..to])).then(|| s.hit(Kind::Telegram, start, to, 95))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PLAIN, PREFIXES};
+
+    #[test]
+    fn no_secret_is_a_short_word() {
+        for prefix in PREFIXES {
+            let letters = prefix.text.bytes().all(|b| b.is_ascii_alphabetic());
+            assert!(!letters || prefix.text.len() + prefix.least >= PLAIN, "{}", prefix.text);
+        }
+    }
 }

@@ -150,20 +150,34 @@ const UK_AREAS: &str = " AB AL B BA BB BD BF BH BL BN BR BS BT BX CA CB CF CH CM
     HA HD HG HP HR HS HU HX IG IM IP IV JE KA KT KW KY L LA LD LE LL LN LS LU M ME MK ML N NE NG NN NP NR NW OL OX PA PE PH PL PO PR RG RH RM S SA SE SG SK SL \
     SM SN SO SP SR SS ST SW SY TA TD TF TN TQ TR TS TW UB W WA WC WD WF WN WR WS WV YO ZE ";
 
+/// For a first letter, which second letters make an area with it; the highest bit for none.
+const UK_PAIRS: [u32; 26] = {
+    let areas = UK_AREAS.as_bytes();
+    let mut table = [0; 26];
+    let mut i = 0;
+    while i + 1 < areas.len() {
+        if !areas[i].is_ascii_uppercase() && areas[i + 1].is_ascii_uppercase() {
+            let second = areas[i + 2];
+            let bit = if second.is_ascii_uppercase() { second - b'A' } else { 31 };
+            table[(areas[i + 1] - b'A') as usize] |= 1 << bit;
+        }
+        i += 1;
+    }
+    table
+};
+
 fn uk_outward(w: &[u8]) -> bool {
-    let letters = w.iter().take_while(|b| b.is_ascii_uppercase()).count();
-    let rest = &w[letters.min(w.len())..];
+    let (area, second, rest) = match w {
+        [a, b, rest @ ..] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => (*a, b - b'A', rest),
+        [a, rest @ ..] if a.is_ascii_uppercase() => (*a, 31, rest),
+        _ => return false,
+    };
     let shape = match rest {
         [d] => d.is_ascii_digit(),
         [d, x] => d.is_ascii_digit() && x.is_ascii_alphanumeric(),
         _ => false,
     };
-    let mut padded = [b' '; 4];
-    if !(1..=2).contains(&letters) || !shape {
-        return false;
-    }
-    padded[1..=letters].copy_from_slice(&w[..letters]);
-    UK_AREAS.as_bytes().windows(letters + 2).any(|x| x == &padded[..letters + 2])
+    shape && UK_PAIRS[usize::from(area - b'A')] >> second & 1 != 0
 }
 
 fn postcode(w: &[u8]) -> bool {

@@ -10,10 +10,6 @@ pub(crate) const LOWER: u8 = 4;
 pub(crate) const UNDER: u8 = 8;
 /// Part of a character outside ASCII.
 pub(crate) const HIGH: u8 = 16;
-/// A byte that some rule is anchored to.
-pub(crate) const ANCHOR: u8 = 32;
-/// A letter that is no hexadecimal digit.
-pub(crate) const NONHEX: u8 = 64;
 
 /// Letters and digits of ASCII.
 pub(crate) const ALNUM: u8 = DIGIT | UPPER | LOWER;
@@ -32,13 +28,10 @@ const fn table() -> [u8; 256] {
         let b = i as u8;
         table[i] = match b {
             b'0'..=b'9' => DIGIT,
-            b'A'..=b'F' => UPPER,
-            b'G'..=b'Z' => UPPER | NONHEX,
-            b'a'..=b'f' => LOWER,
-            b'g'..=b'z' => LOWER | NONHEX,
+            b'A'..=b'Z' => UPPER,
+            b'a'..=b'z' => LOWER,
             b'_' => UNDER,
             0x80.. => HIGH,
-            b'@' | b':' | b'-' | b'%' | b'\\' | b'&' | b'[' => ANCHOR,
             _ => 0,
         };
         i += 1;

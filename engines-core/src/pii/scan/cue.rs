@@ -1,6 +1,6 @@
 //! Cue words: what stands before a value says what it is ("SSN", "Telefonnummer", "order").
 //!
-//! The scanner looks each word up once, behind a filter on its first two letters and its length, and keeps the last few
+//! The scanner looks each word up once, behind a filter on its beginning and its length, and keeps the last few
 //! cues in a ring; rules then ask how far back the nearest cue of a kind is. So cues cost the same whatever the text is.
 
 use std::sync::LazyLock;
@@ -130,16 +130,19 @@ pub(crate) mod bit {
         | LATLON;
 }
 
-const FILTER: usize = 1024;
-const SLOTS: usize = 4096;
+/// A power of two; a word in a hundred or so passes without being in a table of a thousand.
+const FILTER: usize = 1 << 16;
+const SLOTS: usize = 1 << 12;
+/// Longer words are no cues.
+const LONGEST: usize = 32;
 
-/// The words, compiled.
+/// Words, compiled.
 pub(crate) struct CueTable {
-    /// For a pair of first letters, which lengths there are.
-    filter: [u32; FILTER],
+    /// One bit for each hash of a word's beginning and length: nearly all words end here.
+    filter: Box<[u64; FILTER / 64]>,
     /// Where in `words` a hash points, counted from 1; 0 is free. Small, so that it stays in the nearest cache.
     slots: Box<[u16; SLOTS]>,
-    words: Vec<(&'static str, Cues)>,
+    words: Vec<(Key, &'static str, Cues)>,
 }
 
 static TABLE: LazyLock<CueTable> = LazyLock::new(|| CueTable::compile(words::WORDS));
@@ -149,24 +152,67 @@ pub(crate) fn table() -> &'static CueTable {
     &TABLE
 }
 
-#[inline]
-fn pair(a: u8, b: u8) -> usize {
-    ((usize::from(a) << 5) ^ usize::from(b)) & (FILTER - 1)
+/// The first eight bytes of a word in small letters (ASCII only), and its length.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key(u64, usize);
+
+/// The first bytes of eight.
+const HEAD: [u64; 9] =
+    [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff, 0xff_ffff_ffff, 0xffff_ffff_ffff, 0xff_ffff_ffff_ffff, u64::MAX];
+
+impl Key {
+    pub(crate) fn of(word: &[u8]) -> Self {
+        let head = match word {
+            [a, b, c, d, e, f, g, h, ..] => u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]),
+            [a, b, c, d, ..] => {
+                let tail = word.last_chunk().map_or(0, |tail| u32::from_le_bytes(*tail));
+                u64::from(u32::from_le_bytes([*a, *b, *c, *d])) | u64::from(tail) << (8 * (word.len() - 4))
+            }
+            _ => word.iter().rev().fold(0, |head, b| head << 8 | u64::from(*b)),
+        };
+        Self(lower(head), word.len())
+    }
+
+    /// The key of the word at `start..end` of a text.
+    #[inline]
+    pub(crate) fn at(text: &[u8], start: usize, end: usize) -> Self {
+        let len = end - start;
+        match text.get(start..).and_then(|rest| rest.first_chunk()) {
+            Some(head) => Self(lower(u64::from_le_bytes(*head) & HEAD[len.min(8)]), len),
+            None => Self::of(text.get(start..end).unwrap_or_default()),
+        }
+    }
+
+    /// The same for a word of letters.
+    #[inline]
+    pub(crate) fn of_plain(text: &[u8], start: usize, end: usize) -> Self {
+        let len = end - start;
+        match text.get(start..).and_then(|rest| rest.first_chunk()) {
+            Some(head) => Self((u64::from_le_bytes(*head) | 0x2020_2020_2020_2020) & HEAD[len.min(8)], len),
+            None => Self::of(text.get(start..end).unwrap_or_default()),
+        }
+    }
+
+    #[inline]
+    const fn hash(self) -> u64 {
+        (self.0 ^ (self.1 as u64) << 59).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
 }
 
-/// A few bytes tell the words apart well enough; what is left is compared.
+/// Eight bytes with the capitals of ASCII made small.
 #[inline]
-fn hash(word: &[u8]) -> usize {
-    let n = word.len();
-    let at = |i: usize| u32::from(word[i] | 0x20);
-    let mix = at(0) | at(n - 1) << 8 | at(n / 2) << 16 | at(1) << 24;
-    let h = (mix ^ (n as u32) << 13 ^ at(n * 3 / 4) << 5).wrapping_mul(0x9e37_79b1);
-    (h >> 20) as usize & (SLOTS - 1)
+const fn lower(eight: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let low = eight & (0x7f * ONES);
+    let from_a = low + (0x80 - b'A' as u64) * ONES;
+    let past_z = low + (0x7f - b'Z' as u64) * ONES;
+    let capital = (from_a ^ past_z) & !eight & (0x80 * ONES);
+    eight | capital >> 2
 }
 
 impl CueTable {
     pub(crate) fn compile(lists: &[(&'static str, Cues)]) -> Self {
-        let mut this = Self { filter: [0; FILTER], slots: Box::new([0; SLOTS]), words: Vec::new() };
+        let mut this = Self { filter: Box::new([0; FILTER / 64]), slots: Box::new([0; SLOTS]), words: Vec::new() };
         for &(list, bits) in lists {
             for word in list.split_ascii_whitespace() {
                 this.insert(word, bits);
@@ -176,27 +222,28 @@ impl CueTable {
     }
 
     fn insert(&mut self, word: &'static str, bits: Cues) {
-        let bytes = word.as_bytes();
-        let &[first, second, ..] = bytes else { return };
-        self.filter[pair(first | 0x20, second | 0x20)] |= 1 << bytes.len().min(31);
-        let mut slot = hash(bytes);
-        loop {
-            match self.slots[slot] {
-                0 => {
-                    self.words.push((word, bits));
-                    self.slots[slot] = self.words.len() as u16;
-                    return;
-                }
-                at => {
-                    let entry = &mut self.words[usize::from(at) - 1];
-                    if entry.0 == word {
-                        entry.1 |= bits;
-                        return;
-                    }
-                }
-            }
-            slot = (slot + 1) & (SLOTS - 1);
+        let key = Key::of(word.as_bytes());
+        if !(2..=LONGEST).contains(&key.1) {
+            return;
         }
+        let bit = (key.hash() >> 48) as usize;
+        self.filter[bit / 64] |= 1 << (bit % 64);
+        let mut slot = Self::slot(key);
+        while let Some(at) = usize::from(self.slots[slot]).checked_sub(1) {
+            let (_, known, cues) = &mut self.words[at];
+            if *known == word {
+                *cues |= bits;
+                return;
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+        self.words.push((key, word, bits));
+        self.slots[slot] = self.words.len() as u16;
+    }
+
+    #[inline]
+    const fn slot(key: Key) -> usize {
+        (key.hash() >> 32) as usize % SLOTS
     }
 
     /// Whether what follows a cue in one identifier leaves it the cue it was.
@@ -212,36 +259,44 @@ impl CueTable {
             || named(self.get(rest))
     }
 
-    /// Whether some word begins with these letters and has that length.
+    /// Whether a word with that key may be in the table.
     #[inline]
-    pub(crate) fn may_have(&self, first: u8, second: u8, len: usize) -> bool {
-        self.filter[pair(first | 0x20, second | 0x20)] & (1 << len.min(31)) != 0
+    pub(crate) fn may_have(&self, key: Key) -> bool {
+        let bit = (key.hash() >> 48) as usize;
+        self.filter[bit / 64] >> (bit % 64) & 1 != 0
     }
 
     /// The cues of a word; 0 for nearly all words.
     #[inline]
     pub(crate) fn get(&self, word: &[u8]) -> Cues {
-        let &[first, second, ..] = word else { return 0 };
-        if !self.may_have(first, second, word.len()) {
-            return 0;
-        }
-        self.find(word)
+        let key = Key::of(word);
+        if self.may_have(key) { self.find(key, word) } else { 0 }
     }
 
-    fn find(&self, word: &[u8]) -> Cues {
-        if word.len() > 32 {
-            return 0;
-        }
-        let mut slot = hash(word);
+    /// The cues of the word at `start..end` of a text.
+    #[inline]
+    pub(crate) fn get_at(&self, text: &[u8], start: usize, end: usize) -> Cues {
+        let key = Key::at(text, start, end);
+        if self.may_have(key) { self.find(key, &text[start..end]) } else { 0 }
+    }
+
+    fn find(&self, key: Key, word: &[u8]) -> Cues {
+        let mut slot = Self::slot(key);
         loop {
             let at = self.slots[slot];
-            let Some((known, bits)) = usize::from(at).checked_sub(1).and_then(|at| self.words.get(at)) else {
+            let Some((known, text, bits)) = usize::from(at).checked_sub(1).and_then(|at| self.words.get(at)) else {
                 return 0;
             };
-            if known.len() == word.len() && known.as_bytes().eq_ignore_ascii_case(word) {
+            if *known == key
+                && (word.len() <= 8
+                    || text
+                        .as_bytes()
+                        .get(8..)
+                        .is_some_and(|t| word.get(8..).is_some_and(|w| t.eq_ignore_ascii_case(w))))
+            {
                 return *bits;
             }
-            slot = (slot + 1) & (SLOTS - 1);
+            slot = (slot + 1) % SLOTS;
         }
     }
 
@@ -268,58 +323,85 @@ const RING: usize = 8;
 /// The last few cues, newest last.
 #[derive(Clone, Copy)]
 pub(crate) struct Ring {
-    cues: [(Cues, u32); RING],
-    count: u32,
+    cues: [Cues; RING],
+    ends: [u32; RING],
+    count: usize,
+    /// Every cue since the last reset.
+    seen: Cues,
     /// Cues from the key of a JSON value: they hold for the whole of it.
     pub(crate) hint: Cues,
 }
 
 impl Ring {
     pub(crate) const fn new(hint: Cues) -> Self {
-        Self { cues: [(0, 0); RING], count: 0, hint }
+        Self { cues: [0; RING], ends: [0; RING], count: 0, seen: 0, hint }
     }
 
     #[inline]
     pub(crate) fn push(&mut self, bits: Cues, end: usize) {
-        self.cues[self.count as usize % RING] = (bits, end as u32);
-        self.count = self.count.wrapping_add(1);
-        if self.count as usize >= 4 * RING {
-            self.count -= RING as u32 * 2;
+        let at = self.count % RING;
+        self.cues[at] = bits;
+        self.ends[at] = end as u32;
+        self.seen |= bits;
+        self.count += 1;
+        if self.count >= 4 * RING {
+            self.count -= RING * 2;
         }
     }
 
     /// Forgets all cues but these.
+    #[inline]
     pub(crate) fn reset(&mut self, bits: Cues, end: usize) {
         self.count = 0;
+        self.seen = 0;
         if bits != 0 {
             self.push(bits, end);
         }
     }
 
     /// The cues within `reach` bytes before `at`, the nearest first, each with its distance.
+    #[inline]
     fn before(&self, at: usize, reach: usize) -> impl Iterator<Item = (Cues, usize)> + '_ {
-        let n = (self.count as usize).min(RING);
+        let n = self.count.min(RING);
         (1..=n)
-            .map(move |k| self.cues[(self.count as usize - k) % RING])
-            .filter(move |(_, end)| *end as usize <= at)
-            .map(move |(bits, end)| (bits, at - end as usize))
+            .map(move |k| (self.count - k) % RING)
+            .map(move |k| (self.cues[k], self.ends[k] as usize))
+            .filter(move |(_, end)| *end <= at)
+            .map(move |(bits, end)| (bits, at - end))
             .take_while(move |(_, distance)| *distance <= reach)
     }
 
     /// How far before `at` the nearest of these cues ends, in bytes; a hint from a key is at distance `reach`.
     #[inline]
     pub(crate) fn near(&self, which: Cues, at: usize, reach: usize) -> Option<usize> {
+        if (self.seen | self.hint) & which == 0 { None } else { self.nearest(which, at, reach) }
+    }
+
+    #[inline(never)]
+    fn nearest(&self, which: Cues, at: usize, reach: usize) -> Option<usize> {
         let found = self.before(at, reach).find(|(bits, _)| bits & which != 0).map(|(_, distance)| distance);
         if found.is_none() && self.hint & which != 0 { Some(reach) } else { found }
     }
 
     /// All cues within `reach`, with those of the key.
+    #[inline]
     pub(crate) fn all(&self, at: usize, reach: usize) -> Cues {
+        if self.seen == 0 { self.hint } else { self.together(at, reach) }
+    }
+
+    #[inline(never)]
+    fn together(&self, at: usize, reach: usize) -> Cues {
         self.before(at, reach).fold(self.hint, |all, (bits, _)| all | bits)
     }
 
     /// Whether one of `which` is nearer than any of `against`.
+    #[inline]
     pub(crate) fn prefers(&self, which: Cues, against: Cues, at: usize, reach: usize) -> bool {
+        (self.seen | self.hint) & which != 0 && self.preferred(which, against, at, reach)
+    }
+
+    #[inline(never)]
+    fn preferred(&self, which: Cues, against: Cues, at: usize, reach: usize) -> bool {
         for (bits, _) in self.before(at, reach) {
             if bits & which != 0 {
                 return true;
@@ -333,7 +415,7 @@ impl Ring {
 
     /// Moves every position back by `by`, after the front of a buffer was dropped.
     pub(crate) fn shift(&mut self, by: usize) {
-        for (bits, end) in &mut self.cues {
+        for (bits, end) in self.cues.iter_mut().zip(&mut self.ends) {
             if (*end as usize) < by {
                 *bits = 0;
             }

@@ -43,6 +43,7 @@ impl Hits {
         Self { inline: [Hit::NONE; INLINE], len: 0, spill: Vec::new() }
     }
 
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[Hit] {
         if self.spill.is_empty() { &self.inline[..self.len] } else { &self.spill }
     }
@@ -97,9 +98,15 @@ impl Hits {
         true
     }
 
-    pub(crate) fn replace(&mut self, hits: Vec<Hit>) {
+    /// Forgets all of them.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
         self.len = 0;
         self.spill.clear();
+    }
+
+    pub(crate) fn replace(&mut self, hits: Vec<Hit>) {
+        self.clear();
         for hit in hits {
             self.push(hit);
         }

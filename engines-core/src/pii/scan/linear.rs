@@ -1,6 +1,7 @@
 //! The work grows as the text does, whatever the text is.
 
 use super::Scan;
+use super::hits::Hits;
 
 /// Texts that make rules look around the most, each repeated.
 const UNITS: [&str; 43] = [
@@ -50,7 +51,8 @@ const UNITS: [&str; 43] = [
 ];
 
 fn looks(text: &str) -> u64 {
-    let mut scan = Scan::new(text.as_bytes(), 0, None);
+    let mut hits = Hits::new();
+    let mut scan = Scan::new(text.as_bytes(), 0, None, &mut hits);
     scan.stop_at_encoded = false;
     scan.run();
     scan.looks.get()

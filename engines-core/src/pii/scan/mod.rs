@@ -1,5 +1,6 @@
 //! The scanner and what it works with: byte classes, cue words, findings in packed form, and the plain copy of encoded text.
 
+mod block;
 pub(crate) mod class;
 pub(crate) mod cue;
 pub(crate) mod hits;
@@ -9,4 +10,5 @@ pub(crate) mod normal;
 mod scanner;
 mod words;
 
+pub(crate) use block::suspicious;
 pub(crate) use scanner::{LOOKBACK, Scan};

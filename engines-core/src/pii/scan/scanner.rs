@@ -3,8 +3,9 @@
 //! Every rule looks a bounded number of bytes around its place, or eats what it looks at, so that the work is linear in the
 //! text whatever the text is. `LOOKAHEAD` is the bound a stream has to wait for.
 
-use super::class::{ALPHA, ANCHOR, CLASS, DIGIT, HIGH, LOWER, NONHEX, UNDER, UPPER, WORD, is_word};
-use super::cue::{self, CueTable, Cues, Ring, bit};
+use super::block::{self, Block};
+use super::class::{ALPHA, CLASS, DIGIT, HIGH, LOWER, UNDER, UPPER, is_word};
+use super::cue::{self, CueTable, Cues, Key, Ring, bit};
 use super::hits::{Hit, Hits};
 use super::normal;
 
@@ -28,7 +29,7 @@ pub(crate) struct Scan<'a> {
     /// The text may hold encoded characters; stop when one shows.
     pub(crate) stop_at_encoded: bool,
     pub(crate) encoded: bool,
-    pub(crate) hits: Hits,
+    pub(crate) hits: &'a mut Hits,
     pub(crate) cues: Ring,
     pub(crate) pos: usize,
     /// Inside a word that is longer than [`MAX_WORD`].
@@ -41,14 +42,19 @@ pub(crate) struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    pub(crate) fn new(b: &'a [u8], hint: Cues, deny: Option<&'a crate::pii::lists::DenyTerms>) -> Self {
+    pub(crate) fn new(
+        b: &'a [u8],
+        hint: Cues,
+        deny: Option<&'a crate::pii::lists::DenyTerms>,
+        hits: &'a mut Hits,
+    ) -> Self {
         Self {
             b,
             last: true,
             starved: false,
             stop_at_encoded: true,
             encoded: false,
-            hits: Hits::new(),
+            hits,
             cues: Ring::new(hint),
             pos: 0,
             endless: false,
@@ -110,93 +116,147 @@ impl<'a> Scan<'a> {
     /// Scans on as far as it can decide.
     pub(crate) fn run(&mut self) {
         let b = self.b;
-        let n = b.len();
-        let limit = if self.last { n } else { n.saturating_sub(LOOKAHEAD) };
+        let limit = if self.last { b.len() } else { b.len().saturating_sub(LOOKAHEAD) };
         let plain_words = self.deny.is_none();
         let mut i = self.pos;
+        let mut block = Block::at(b, i & !(block::SIZE - 1));
         while i < limit {
-            let first = CLASS[usize::from(b[i])];
-            if first & WORD == 0 {
-                if first & ANCHOR == 0 {
-                    i += 1;
-                    continue;
+            if i & !(block::SIZE - 1) != block.base {
+                block = Block::at(b, i & !(block::SIZE - 1));
+            }
+            let stop = block.stop >> (i - block.base);
+            if stop == 0 {
+                i = block.base + block::SIZE;
+                continue;
+            }
+            i += stop.trailing_zeros() as usize;
+            if i >= limit {
+                break;
+            }
+            let shift = i - block.base;
+            if block.word >> shift & 1 == 0 {
+                match self.step(i, i + 1, |scan| scan.anchor(i)) {
+                    Some(next) => i = next,
+                    None => return,
                 }
-                let saved = if self.last { None } else { Some((self.hits.as_slice().len(), self.cues)) };
-                let next = self.anchor(i);
-                if next > i + 1 && self.stop_at_encoded && normal::anywhere(&b[i..next]) {
-                    self.encoded = true;
-                }
-                if self.encoded && self.stop_at_encoded {
-                    return;
-                }
-                if self.starved
-                    && let Some((hits, cues)) = saved
-                {
-                    self.rewind(hits, cues, i);
-                    return;
-                }
-                i = next;
                 continue;
             }
             let start = i;
-            let cap = n.min(start + MAX_WORD);
-            let mut flags = first;
-            i += 1;
-            while i < cap {
-                let c = CLASS[usize::from(b[i])];
-                if c & WORD == 0 {
-                    break;
+            let behind = !block.word >> shift;
+            if behind == 0 {
+                // It goes on in the next block.
+                match self.long_word(start, &mut block) {
+                    Some(next) => i = next,
+                    None => return,
                 }
-                flags |= c;
-                i += 1;
-            }
-            if i == cap {
-                if i == n && !self.last && i - start < MAX_WORD {
-                    self.starved = true;
-                    self.pos = start;
-                    return;
-                }
-                if i - start == MAX_WORD {
-                    if flags & HIGH != 0 {
-                        while i > start + 1 && self.at(i) & 0xc0 == 0x80 {
-                            i -= 1;
-                        }
-                    }
-                    self.endless = true;
-                    if flags & HIGH != 0 && self.stop_at_encoded && normal::needed(&b[start..i]) {
-                        self.encoded = true;
-                        return;
-                    }
-                    continue;
-                }
-            }
-            if self.endless {
-                self.endless = false;
-                if flags & HIGH == 0 {
-                    continue;
-                }
-            }
-            // Most words are plain and mean nothing here.
-            if flags & (DIGIT | HIGH | UNDER) == 0 && plain_words && !self.matters(start, i, flags) {
                 continue;
             }
-            let saved = if self.last { None } else { Some((self.hits.as_slice().len(), self.cues)) };
-            let next = self.word(start, i, flags);
-            if next > i && self.stop_at_encoded && normal::anywhere(&b[i..next]) {
-                self.encoded = true;
+            let len = behind.trailing_zeros();
+            let inside = (1 << len) - 1;
+            i = start + len as usize;
+            if block.plain(shift, inside) && plain_words && !self.endless {
+                let capitals = block.capitals(shift, inside);
+                // Most words are plain and mean nothing here.
+                if !self.matters(Key::of_plain(b, start, i), start, i, capitals > 1 && capitals != inside) {
+                    continue;
+                }
             }
-            if self.encoded && self.stop_at_encoded {
-                return;
+            match self.checked_word(start, i, block.flags(shift, inside)) {
+                Some(next) => i = next,
+                None => return,
             }
-            if self.starved
-                && let Some((hits, cues)) = saved
-            {
-                self.rewind(hits, cues, start);
-                return;
-            }
-            i = next;
         }
-        self.pos = i;
+        self.pos = i.min(b.len());
+    }
+
+    /// A word that begins at `start` and goes on behind its block: the place to go on at, or `None` if the scan ends here.
+    #[inline(never)]
+    fn long_word(&mut self, start: usize, block: &mut Block) -> Option<usize> {
+        let (b, n) = (self.b, self.b.len());
+        let cap = n.min(start + MAX_WORD);
+        let mut flags = block.flags(start - block.base, u64::MAX >> (start - block.base));
+        let mut end = block.base + block::SIZE;
+        while end < cap {
+            *block = Block::at(b, end);
+            let behind = !block.word;
+            let len = behind.trailing_zeros();
+            flags |= block.flags(0, u64::MAX.unbounded_shr(u64::BITS - len));
+            end += len as usize;
+            if behind != 0 {
+                break;
+            }
+        }
+        end = end.min(cap);
+        if end == n && !self.last && end - start < MAX_WORD {
+            self.starved = true;
+            self.pos = start;
+            return None;
+        }
+        if end - start == MAX_WORD {
+            let high = flags & HIGH != 0;
+            if high {
+                while end > start + 1 && self.at(end) & 0xc0 == 0x80 {
+                    end -= 1;
+                }
+            }
+            self.endless = true;
+            if high && self.stop_at_encoded && normal::needed(&b[start..end]) {
+                self.encoded = true;
+                return None;
+            }
+            return Some(end);
+        }
+        if flags & (DIGIT | HIGH | UNDER) == 0 && self.deny.is_none() && !self.endless {
+            let humps = flags & LOWER != 0 && b[start + 1..end].iter().any(u8::is_ascii_uppercase);
+            if !self.matters(Key::of(&b[start..end]), start, end, humps) {
+                return Some(end);
+            }
+        }
+        self.checked_word(start, end, flags)
+    }
+
+    /// A whole word: the place to go on at, or `None` if the scan ends here.
+    #[inline]
+    fn checked_word(&mut self, start: usize, end: usize, flags: u8) -> Option<usize> {
+        if self.endless {
+            self.endless = false;
+            if flags & HIGH == 0 {
+                return Some(end);
+            }
+        }
+        self.step(start, end, |scan| scan.word(start, end, flags))
+    }
+
+    /// Lets a rule look at what stands at `from..seen`: the place to go on at, or `None` if the scan ends here.
+    #[inline]
+    fn step(&mut self, from: usize, seen: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
+        if !self.last {
+            return self.try_step(from, seen, rule);
+        }
+        let next = rule(self);
+        if self.stop_at_encoded && self.met_encoded(seen, next) { None } else { Some(next) }
+    }
+
+    /// The same where the text may go on: what is decided without what comes later is undone.
+    #[inline(never)]
+    fn try_step(&mut self, from: usize, seen: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
+        let (hits, cues) = (self.hits.as_slice().len(), self.cues);
+        let next = rule(self);
+        if self.stop_at_encoded && self.met_encoded(seen, next) {
+            return None;
+        }
+        if self.starved {
+            self.rewind(hits, cues, from);
+            return None;
+        }
+        Some(next)
+    }
+
+    /// Whether the rule met encoded characters, or stepped over some.
+    #[inline(never)]
+    fn met_encoded(&mut self, seen: usize, next: usize) -> bool {
+        self.encoded |= next > seen && normal::anywhere(&self.b[seen..next]);
+        self.encoded
     }
 
     /// Undoes what was decided at a place where the text did not reach.
@@ -223,13 +283,20 @@ impl<'a> Scan<'a> {
 
     /// Whether a word of letters may be a cue, the beginning of a secret, or a group of an address.
     #[inline]
-    fn matters(&self, start: usize, end: usize, flags: u8) -> bool {
-        let word = &self.b[start..end];
-        let &[first, second, ..] = word else { return matches!(self.at(end), b':' | b'-' | b'.') };
-        self.table.may_have(first, second, word.len())
-            || rule::secret::may_begin(first, second)
-            || flags & NONHEX == 0 && matches!(self.at(end), b':' | b'-' | b'.')
-            || flags & (UPPER | LOWER) == UPPER | LOWER && word[1..].iter().any(u8::is_ascii_uppercase)
+    fn matters(&self, key: Key, start: usize, end: usize, humps: bool) -> bool {
+        self.table.may_have(key) || humps || self.goes_on(start, end) && self.begins(start, end)
+    }
+
+    /// Whether something hangs on a word, or it is long.
+    #[inline]
+    fn goes_on(&self, start: usize, end: usize) -> bool {
+        matches!(self.at(end), b':' | b'-' | b'.') || end - start >= rule::secret::PLAIN
+    }
+
+    /// Whether such a word may begin what is more than a word.
+    fn begins(&self, start: usize, end: usize) -> bool {
+        rule::secret::may_begin(self.b[start], self.at(start + 1))
+            || rule::address_begins(&self.b[start..end], self.at(end))
     }
 
     #[inline(never)]
@@ -265,10 +332,11 @@ impl<'a> Scan<'a> {
         {
             return to;
         }
-        if let Some(to) = rule::secret::prefixed(self, start, end) {
+        let more = flags & (DIGIT | UNDER | HIGH) != 0 || self.goes_on(start, end);
+        if more && let Some(to) = rule::secret::prefixed(self, start, end) {
             return to;
         }
-        if flags & NONHEX == 0
+        if rule::address_begins(&self.b[start..end], self.at(end))
             && let Some(to) = rule::address_hex(self, start, end)
         {
             return to;
@@ -306,7 +374,7 @@ impl<'a> Scan<'a> {
     #[inline]
     fn cue(&mut self, start: usize, end: usize, flags: u8) -> usize {
         let word = &self.b[start..end];
-        let mut bits = self.table.get(word);
+        let mut bits = self.table.get_at(self.b, start, end);
         if bits != 0 {
             self.cues.push(bits, end);
         } else if composed(word, flags) {

@@ -1,0 +1,181 @@
+//! Sixty-four bytes at a time: where words are and where a rule may be anchored, as one bit per byte.
+//!
+//! The scanner then steps from bit to bit instead of from byte to byte, and need not guess where words end.
+
+use wide::u8x16;
+
+use super::class::{DIGIT, HIGH, LOWER, UNDER, UPPER};
+
+/// How many bytes a block covers.
+pub(crate) const SIZE: usize = 64;
+const LANE: usize = 16;
+
+/// One bit per byte of a block; the lowest is the first byte.
+#[derive(Clone, Copy)]
+pub(crate) struct Block {
+    /// Where it begins.
+    pub(crate) base: usize,
+    /// Letters, digits, `_`, anything outside ASCII.
+    pub(crate) word: u64,
+    /// Words, and bytes that some rule is anchored to.
+    pub(crate) stop: u64,
+    digit: u64,
+    alpha: u64,
+    upper: u64,
+    under: u64,
+    high: u64,
+}
+
+/// Whether each byte is one of `count` from `first` on.
+#[inline]
+fn range(x: u8x16, first: u8, count: u8) -> u8x16 {
+    let offset = x - u8x16::splat(first);
+    offset.min(u8x16::splat(count - 1)).simd_eq(offset)
+}
+
+#[inline]
+fn is(x: u8x16, b: u8) -> u8x16 {
+    x.simd_eq(u8x16::splat(b))
+}
+
+/// The highest bit of each byte of four lanes.
+#[inline]
+fn bits(lanes: [u8x16; 4], mask: impl Fn(u8x16) -> u8x16) -> u64 {
+    let [a, b, c, d] = lanes.map(|x| u64::from(mask(x).to_bitmask()));
+    a | b << 16 | (c | d << 16) << 32
+}
+
+impl Block {
+    /// The block that begins at `base`; what lies beyond the end of `b` reads as zeros.
+    #[inline]
+    pub(crate) fn at(b: &[u8], base: usize) -> Self {
+        if let Some(whole) = b.get(base..).and_then(|rest| rest.first_chunk()) {
+            return Self::of(whole, base, 0);
+        }
+        // The last bytes of a text that is longer are there already, behind others.
+        if let Some(last) = b.last_chunk() {
+            return Self::of(last, base, (base + SIZE - b.len()) as u32);
+        }
+        let mut window = [0; SIZE];
+        window[..b.len()].copy_from_slice(b);
+        Self::of(&window, base, base as u32)
+    }
+
+    /// The block over 64 bytes without the first `before`.
+    #[inline(never)]
+    fn of(window: &[u8; SIZE], base: usize, before: u32) -> Self {
+        let (lanes, _) = window.as_chunks();
+        let x = [u8x16::new(lanes[0]), u8x16::new(lanes[1]), u8x16::new(lanes[2]), u8x16::new(lanes[3])];
+        let digit = bits(x, |x| range(x, b'0', 10));
+        let alpha = bits(x, |x| range(x | u8x16::splat(0x20), b'a', 26));
+        let upper = bits(x, |x| range(x, b'A', 26));
+        let under = bits(x, |x| is(x, b'_'));
+        let high = bits(x, |x| x);
+        // `[` and `\\`, `%` and `&`: neighbours.
+        let anchor = bits(x, |x| is(x, b'@') | range(x, b'[', 2) | range(x, b'%', 2));
+        let (colon, slash, hyphen) = (bits(x, |x| is(x, b':')), bits(x, |x| is(x, b'/')), bits(x, |x| is(x, b'-')));
+        let word = digit | alpha | under | high;
+        // A colon matters before `//` or `:`, a hyphen before another; what follows the last byte is not known.
+        let next = |mask: u64| mask >> 1 | 1 << (SIZE - 1);
+        let stop = word | anchor | colon & next(colon | slash) | hyphen & next(hyphen);
+        let rest = |mask: u64| mask.unbounded_shr(before);
+        Self {
+            base,
+            word: rest(word),
+            stop: rest(stop),
+            digit: rest(digit),
+            alpha: rest(alpha),
+            upper: rest(upper),
+            under: rest(under),
+            high: rest(high),
+        }
+    }
+
+    /// Whether the bytes of `inside`, shifted down by `shift`, are letters of ASCII only.
+    #[inline]
+    pub(crate) fn plain(&self, shift: usize, inside: u64) -> bool {
+        (self.digit | self.under | self.high) >> shift & inside == 0
+    }
+
+    /// The capitals among them.
+    #[inline]
+    pub(crate) fn capitals(&self, shift: usize, inside: u64) -> u64 {
+        self.upper >> shift & inside
+    }
+
+    /// What there is among them.
+    #[inline]
+    pub(crate) fn flags(&self, shift: usize, inside: u64) -> u8 {
+        let any = |mask: u64, flag: u8| if mask >> shift & inside == 0 { 0 } else { flag };
+        any(self.digit, DIGIT)
+            | any(self.upper, UPPER)
+            | any(self.alpha & !self.upper, LOWER)
+            | any(self.under, UNDER)
+            | any(self.high, HIGH)
+    }
+}
+
+/// Whether a text has bytes that may need decoding: any outside ASCII, `\\`, `%`, `&`. Most have none.
+#[inline]
+pub(crate) fn suspicious(b: &[u8]) -> bool {
+    let odd = |x: u8x16| x | is(x, b'\\') | range(x, b'%', 2);
+    let (lanes, _) = b.as_chunks::<LANE>();
+    let all = lanes.iter().fold(u8x16::ZERO, |all, lane| all | odd(u8x16::new(*lane)));
+    // The last bytes again with those before them, or alone in a short text.
+    let tail = match b.last_chunk() {
+        Some(last) => u8x16::new(*last),
+        None => u8x16::new(b.iter().rev().fold(0, |bytes, b| bytes << 8 | u128::from(*b)).to_le_bytes()),
+    };
+    (all | odd(tail)).to_bitmask() != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::class::{ALPHA, CLASS, WORD};
+    use super::*;
+
+    /// Every byte, and every byte before what gives it a meaning.
+    fn samples() -> Vec<u8> {
+        (0..=255).chain(*b"a://b::c--d-e:f[g").chain((0..=255).flat_map(|b| [b, b':', b'-', b'/'])).collect()
+    }
+
+    #[test]
+    fn blocks_say_what_the_table_says() {
+        for text in [&samples()[..], b"a:", b"", b"0123456789abcdef", b"0123456789abcdef-"] {
+            for base in (0..text.len() + SIZE).step_by(SIZE) {
+                let block = Block::at(text, base);
+                for i in 0..SIZE {
+                    let bit = |mask: u64| mask >> i & 1 != 0;
+                    let Some(&b) = text.get(base + i) else {
+                        assert!(!bit(block.stop));
+                        continue;
+                    };
+                    let class = CLASS[usize::from(b)];
+                    assert_eq!(bit(block.word), class & WORD != 0);
+                    assert_eq!(block.flags(i, 1), class);
+                    assert_eq!(block.plain(i, 1), class & !ALPHA == 0);
+                    assert_eq!(block.capitals(i, 1), u64::from(b.is_ascii_uppercase()));
+                    // Behind the last byte of a block may be anything.
+                    let next = text.get(base + i + 1).copied().filter(|_| i + 1 < SIZE);
+                    let open = next.is_none() && text.len() - base != i + 1 || next.is_none() && text.len() >= SIZE;
+                    let anchor = matches!(b, b'@' | b'[' | b'\\' | b'%' | b'&')
+                        || b == b':' && (open || matches!(next, Some(b':' | b'/')))
+                        || b == b'-' && (open || next == Some(b'-'));
+                    assert_eq!(bit(block.stop), class & WORD != 0 || anchor, "{b}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn suspicious_bytes_are_seen_wherever_they_are() {
+        for len in 1..70 {
+            assert!(!suspicious(&vec![b'$'; len]));
+            for (at, odd) in (0..len).flat_map(|at| [b'\\', b'%', b'&', 0x80, 0xff].map(|odd| (at, odd))) {
+                let mut text = vec![b'a'; len];
+                text[at] = odd;
+                assert!(suspicious(&text), "{odd} at {at} of {len}");
+            }
+        }
+    }
+}
