@@ -18,7 +18,7 @@ for _ in $(seq 100); do
   curl -fsS "http://127.0.0.1:$port/readyz" >/dev/null 2>&1 && break
   sleep 0.1
 done
-token=$("$target/debug/engines-server" token --tenant t_acme --role member --user tester)
+token=$("$target/debug/engines-server" token --tenant t_acme --role owner --user tester)
 
 echo "== clients that are not ours"
 if [ ! -x "$venv/bin/schemathesis" ]; then
@@ -26,6 +26,12 @@ if [ ! -x "$venv/bin/schemathesis" ]; then
   "$venv/bin/pip" install --quiet --disable-pip-version-check 'websockets>=15,<17' 'schemathesis>=4,<5'
 fi
 "$venv/bin/python" tests/services/rails.py "http://127.0.0.1:$port" "$token"
+
+echo "== from nobody to a followed thread, with curl"
+bash examples/identity.sh "http://127.0.0.1:$port" | tee "$data/identity"
+# The agent's message came by the ticket, which then was used up.
+grep -q '"text":"Hello from an agent"' "$data/identity"
+tail -1 "$data/identity" | grep -qx TOKEN_INVALID
 
 echo "== every operation of the OpenAPI document, with data made up by a fuzzer"
 "$venv/bin/schemathesis" run "http://127.0.0.1:$port/openapi.json" \

@@ -11,7 +11,9 @@ use engines_core::{
     Clock, Code, Error, Guard, IdGenerator, Principal, RequestContext, Result, Store, TenantId, Trace, UserId,
     gate::AllowAll, testing::ManualClock,
 };
-use engines_storage::{MemoryStore, faulty::Faulty};
+use engines_storage::faulty::Faulty;
+
+use crate::backend;
 
 pub(crate) const SECRET: &str = "a secret for tests, at least 32 bytes long";
 pub(crate) const SYSTEM_KEY: &[u8] = b"a system key for tests";
@@ -57,16 +59,18 @@ pub(crate) fn node_on(store: Arc<dyn Store>, clock: &ManualClock, settings: Iden
 
 /// A store that can be made to fail, and two nodes on it.
 pub(crate) struct World {
-    pub(crate) store: Arc<Faulty<MemoryStore>>,
+    pub(crate) store: Arc<Faulty<dyn Store>>,
+    _kept: backend::Kept,
     pub(crate) a: Node,
     pub(crate) b: Node,
 }
 
 pub(crate) fn world_with(settings: IdentitySettings) -> World {
     let clock = ManualClock::default();
-    let store = Arc::new(Faulty::new(Arc::new(MemoryStore::new(&IdGenerator::seeded(1)))));
+    let (inner, kept) = backend::open();
+    let store = Arc::new(Faulty::new(inner));
     let node = || node_on(Arc::clone(&store) as Arc<dyn Store>, &clock, settings.clone());
-    World { a: node(), b: node(), store }
+    World { a: node(), b: node(), store, _kept: kept }
 }
 
 pub(crate) fn world() -> World {

@@ -1,9 +1,10 @@
-//! Identity through its public API, on the store in memory and on SQLite.
+//! Identity through its public API, on the store in memory; the same tests run on SQLite in `identity_sqlite`.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly, also in its helpers")]
 
 mod accounts;
 mod api_keys;
+mod backend;
 mod bootstrap;
 mod directory;
 mod external;
@@ -15,6 +16,5 @@ mod password;
 mod rejections;
 mod secrets;
 mod sessions;
-mod sqlite;
 mod tickets;
 mod watch;

@@ -14,7 +14,6 @@ use engines_core::{
     nexus::Page,
     testing::ManualClock,
 };
-use engines_storage::MemoryStore;
 
 use crate::kit::{SECRET, secret, settings};
 
@@ -26,7 +25,7 @@ async fn recorded(store: &dyn Store) -> Vec<AuditEntry> {
 #[tokio::test]
 async fn who_what_why_and_from_where_without_secrets_and_at_a_bounded_rate() {
     let ids = IdGenerator::from_os().unwrap();
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new(&ids));
+    let (store, _kept) = crate::backend::open();
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
     let (log, writer) =
         RejectionLog::new(Arc::clone(&store), Arc::clone(&clock), ids.clone(), RejectionSettings::default());
@@ -79,7 +78,7 @@ async fn who_what_why_and_from_where_without_secrets_and_at_a_bounded_rate() {
 #[tokio::test]
 async fn what_was_left_out_is_counted() {
     let ids = IdGenerator::from_os().unwrap();
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new(&ids));
+    let (store, _kept) = crate::backend::open();
     let clock = ManualClock::default();
     let settings = RejectionSettings { queue: 3, ..RejectionSettings::default() };
     let (log, writer) = RejectionLog::new(Arc::clone(&store), Arc::new(clock.clone()), ids.clone(), settings);

@@ -1,4 +1,4 @@
-//! The same on the embedded store, and after a restart.
+//! Everything is there after a restart.
 
 use std::sync::Arc;
 
