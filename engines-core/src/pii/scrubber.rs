@@ -13,9 +13,9 @@ use super::error::ScrubError;
 use super::finding::{Finding, Receipt, Scrubbed};
 use super::lists::{Allowed, DenyTerms};
 use super::policy::Policy;
-use super::scan::cue::{Cues, bit};
+use super::scan::cue::Cues;
 use super::scan::hits::{CUSTOM, Hit, Hits};
-use super::scan::normal::Plain;
+use super::scan::normal::{self, Plain};
 use super::scan::{Scan, suspicious};
 
 /// Finds and removes personal data and secrets. Cheap to clone, `Send + Sync`, without I/O.
@@ -156,12 +156,12 @@ impl Scrubber {
         }
         let b = text.as_bytes();
         let deny = self.inner.deny.as_ref();
-        let mut scan = Scan::new(b, hint, deny, hits);
-        scan.stop_at_encoded = suspicious(b);
-        scan.begin();
-        scan.run();
-        if scan.encoded {
+        if suspicious(b) && normal::anywhere(b) {
             self.find_encoded(b, hint, hits);
+        } else {
+            let mut scan = Scan::new(b, hint, deny, hits);
+            scan.begin();
+            scan.run();
         }
         if !self.inner.detectors.is_empty() {
             self.ask(text, hits)?;
@@ -175,25 +175,14 @@ impl Scrubber {
     /// The same over the plain copy of a text with encoded characters.
     #[inline(never)]
     fn find_encoded(&self, b: &[u8], hint: Cues, hits: &mut Hits) {
-        hits.clear();
         let plain = Plain::of(b);
         let mut scan = Scan::new(&plain.text, hint, self.inner.deny.as_ref(), hits);
-        scan.stop_at_encoded = false;
         scan.begin();
         scan.run();
         for hit in hits.as_mut_slice() {
             let (start, end) = (plain.start(hit.start as usize), plain.end(hit.end as usize));
             (hit.start, hit.end) = (start as u32, end as u32);
         }
-    }
-
-    /// Whether a text can be passed by without a scan: short, letters only, under a key that is no cue, and nobody else asked.
-    #[inline]
-    pub(crate) fn passes(&self, text: &str, hint: Cues) -> bool {
-        hint & bit::FORWARD == 0
-            && self.inner.deny.is_none()
-            && self.inner.detectors.is_empty()
-            && super::json::plain(text)
     }
 
     /// Leaves what the policy leaves alone.

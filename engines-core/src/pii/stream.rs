@@ -169,7 +169,6 @@ impl StreamScrubber {
         }
         let mut hits = std::mem::replace(&mut self.state.hits, Hits::new());
         let mut scan = Scan::new(&self.plain.text, 0, self.scrubber.inner.deny.as_ref(), &mut hits);
-        scan.stop_at_encoded = false;
         scan.last = last;
         scan.pos = self.state.pos;
         scan.cues = self.state.cues;

@@ -3,5 +3,3 @@
 mod place;
 mod text;
 mod tree;
-
-pub(crate) use place::plain;

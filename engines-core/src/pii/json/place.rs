@@ -29,33 +29,30 @@ impl<'p> Place<'p> {
 
     /// The JSON pointer (RFC 6901).
     pub(crate) fn pointer(&self) -> String {
-        let mut steps = Vec::new();
-        let mut at = Some(self);
-        while let Some(place) = at {
-            steps.push(&place.step);
-            at = place.parent;
+        let mut out = String::with_capacity(32);
+        self.point(&mut out);
+        out
+    }
+
+    fn point(&self, out: &mut String) {
+        if let Some(parent) = self.parent {
+            parent.point(out);
         }
-        let mut out = String::new();
-        for step in steps.into_iter().rev() {
-            match step {
-                Step::Root => {}
-                Step::Key(key) => {
-                    out.push('/');
-                    for c in key.chars() {
-                        match c {
-                            '~' => out.push_str("~0"),
-                            '/' => out.push_str("~1"),
-                            c => out.push(c),
-                        }
-                    }
-                }
-                Step::Index(index) => {
-                    out.push('/');
-                    out.push_str(&index.to_string());
+        match &self.step {
+            Step::Root => {}
+            Step::Key(key) => {
+                out.push('/');
+                if key.bytes().any(|b| matches!(b, b'~' | b'/')) {
+                    out.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                } else {
+                    out.push_str(key);
                 }
             }
+            Step::Index(index) => {
+                out.push('/');
+                out.push_str(&index.to_string());
+            }
         }
-        out
     }
 }
 
@@ -70,12 +67,6 @@ pub(crate) fn number_matters(number: &str, hint: Cues) -> bool {
     digits && (number.len() >= 7 || number.len() >= 4 && hint & (bit::ZIP | bit::PASSWORD) != 0)
         || hint & (bit::GEO | bit::LATLON) != 0
         || hint & bit::BORN != 0 && number.len() == 8
-}
-
-/// Whether a short text of letters and `_` only, without a cue, is worth a look: nothing that is found looks like that.
-#[inline]
-pub(crate) fn plain(text: &str) -> bool {
-    text.len() < 16 && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
 }
 
 /// A key that is not yet among those written: two that became alike are told apart by a suffix.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::pii::error::ScrubError;
 use crate::pii::finding::{Finding, Receipt, Scrubbed};
-use crate::pii::scan::cue::Cues;
+use crate::pii::scan::cue::{Cues, bit};
+use crate::pii::scan::hits::Hits;
+use crate::pii::scan::{is_name, next_quoted};
 use crate::pii::scrubber::Scrubber;
 
 use super::place::{Place, distinct, hint, number_matters};
@@ -31,6 +33,8 @@ impl Scrubber {
             copied: 0,
             findings: Vec::new(),
             receipt: Receipt::new(Arc::clone(&self.inner.version)),
+            hits: Hits::new(),
+            simple: self.inner.deny.is_none() && self.inner.detectors.is_empty(),
         };
         walk.value(&Place::ROOT, 0, 0)?;
         walk.space();
@@ -57,6 +61,9 @@ struct Walk<'a, 's> {
     copied: usize,
     findings: Vec<Finding>,
     receipt: Receipt,
+    hits: Hits,
+    /// Nothing is looked for but what the engine's own rules find.
+    simple: bool,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -109,31 +116,24 @@ impl<'a> Walk<'a, '_> {
         let start = self.pos + 1;
         let mut i = start;
         loop {
+            i = next_quoted(self.b, i);
             match self.b.get(i) {
                 Some(b'"') => {
                     self.pos = i + 1;
                     return Ok((start, i));
                 }
-                Some(b'\\') => {
-                    let len = match self.b.get(i + 1) {
-                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-                        Some(b'u') if self.b.get(i + 2..i + 6).is_some_and(|h| h.iter().all(u8::is_ascii_hexdigit)) => {
-                            6
-                        }
-                        _ => {
-                            self.pos = i;
-                            return Err(self.wrong());
-                        }
-                    };
-                    i += len;
-                }
-                Some(0x20..) => i += 1,
-                _ => {
-                    self.pos = i;
-                    return Err(self.wrong());
-                }
+                Some(b'\\') => match self.b.get(i + 1) {
+                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => i += 2,
+                    Some(b'u') if self.b.get(i + 2..i + 6).is_some_and(|h| h.iter().all(u8::is_ascii_hexdigit)) => {
+                        i += 6;
+                    }
+                    _ => break,
+                },
+                _ => break,
             }
         }
+        self.pos = i;
+        Err(self.wrong())
     }
 
     fn object(&mut self, place: &Place<'_>, around: Cues, depth: usize) -> Result<(), ScrubError> {
@@ -156,7 +156,8 @@ impl<'a> Walk<'a, '_> {
                 return Err(self.wrong());
             }
             self.pos += 1;
-            self.value(&place.key(&key), hint(key.as_bytes(), around), depth + 1)?;
+            let hint = hint(key.as_bytes(), around);
+            self.value(&place.key(&key), hint, depth + 1)?;
             self.space();
             match self.peek() {
                 b',' => self.pos += 1,
@@ -179,11 +180,11 @@ impl<'a> Walk<'a, '_> {
     ) -> Result<Cow<'a, str>, ScrubError> {
         let text = self.text;
         let raw = &text[start..end];
-        if made.is_empty() && self.scrubber.passes(raw, 0) {
+        if made.is_empty() && self.passes(start, end, 0) {
             return Ok(Cow::Borrowed(raw));
         }
-        let hits = self.scrubber.hits(raw, 0)?;
-        let hits = hits.as_slice();
+        self.scrubber.find(raw, 0, &mut self.hits)?;
+        let hits = self.hits.as_slice();
         if hits.is_empty() && !made.iter().any(|m| m == raw) {
             return Ok(Cow::Borrowed(raw));
         }
@@ -201,6 +202,12 @@ impl<'a> Walk<'a, '_> {
             self.scrubber.note(hits, &place.key(&clean), &mut self.receipt);
         }
         Ok(Cow::Owned(clean))
+    }
+
+    /// Whether the string can be passed by without a scan: short, letters only, under a key that is no cue, and nobody else asks.
+    #[inline]
+    fn passes(&self, start: usize, end: usize, hint: Cues) -> bool {
+        self.simple && hint & bit::FORWARD == 0 && is_name(self.b, start, end)
     }
 
     fn array(&mut self, place: &Place<'_>, around: Cues, depth: usize) -> Result<(), ScrubError> {
@@ -229,11 +236,11 @@ impl<'a> Walk<'a, '_> {
     fn leaf(&mut self, start: usize, end: usize, place: &Place<'_>, around: Cues) -> Result<(), ScrubError> {
         let text = self.text;
         let raw = &text[start..end];
-        if self.scrubber.passes(raw, around) {
+        if self.passes(start, end, around) {
             return Ok(());
         }
-        let hits = self.scrubber.hits(raw, around)?;
-        let hits = hits.as_slice();
+        self.scrubber.find(raw, around, &mut self.hits)?;
+        let hits = self.hits.as_slice();
         if hits.is_empty() {
             return Ok(());
         }
@@ -276,8 +283,8 @@ impl<'a> Walk<'a, '_> {
         if !number_matters(raw, around) {
             return Ok(());
         }
-        let hits = self.scrubber.hits(raw, around)?;
-        let Some(hit) = hits.as_slice().first() else { return Ok(()) };
+        self.scrubber.find(raw, around, &mut self.hits)?;
+        let Some(hit) = self.hits.as_slice().first() else { return Ok(()) };
         let mut stand_in = String::new();
         self.scrubber.stand_in(&mut stand_in, hit, raw, false)?;
         self.out.push_str(&text[self.copied..start]);

@@ -38,34 +38,54 @@ fn is(x: u8x16, b: u8) -> u8x16 {
     x.simd_eq(u8x16::splat(b))
 }
 
-/// The highest bit of each byte of four lanes.
+/// The highest bit of each byte of some lanes.
 #[inline]
-fn bits(lanes: [u8x16; 4], mask: impl Fn(u8x16) -> u8x16) -> u64 {
-    let [a, b, c, d] = lanes.map(|x| u64::from(mask(x).to_bitmask()));
-    a | b << 16 | (c | d << 16) << 32
+fn bits<const N: usize>(lanes: &[u8x16; N], mask: impl Fn(u8x16) -> u8x16) -> u64 {
+    lanes.iter().rev().fold(0, |bits, x| bits << LANE | u64::from(mask(*x).to_bitmask()))
+}
+
+/// The lanes of a text that fills all of them but the last, and some of that.
+#[inline]
+fn short<const N: usize>(b: &[u8]) -> [u8x16; N] {
+    let mut lanes = [u8x16::ZERO; N];
+    let (whole, _) = b.as_chunks();
+    for (lane, bytes) in lanes.iter_mut().zip(whole) {
+        *lane = u8x16::new(*bytes);
+    }
+    lanes[N - 1] = match b.last_chunk() {
+        // Its last bytes are there already, behind others.
+        Some(last) => u8x16::new((u128::from_le_bytes(*last) >> (8 * (N * LANE - b.len()))).to_le_bytes()),
+        None => u8x16::new(b.iter().rev().fold(0, |bytes, b| bytes << 8 | u128::from(*b)).to_le_bytes()),
+    };
+    lanes
 }
 
 impl Block {
     /// The block that begins at `base`; what lies beyond the end of `b` reads as zeros.
-    #[inline]
     pub(crate) fn at(b: &[u8], base: usize) -> Self {
         if let Some(whole) = b.get(base..).and_then(|rest| rest.first_chunk()) {
-            return Self::of(whole, base, 0);
+            return Self::whole(whole, base, 0);
         }
-        // The last bytes of a text that is longer are there already, behind others.
         if let Some(last) = b.last_chunk() {
-            return Self::of(last, base, (base + SIZE - b.len()) as u32);
+            return Self::whole(last, base, (base + SIZE - b.len()) as u32);
         }
-        let mut window = [0; SIZE];
-        window[..b.len()].copy_from_slice(b);
-        Self::of(&window, base, base as u32)
+        match b.len().div_ceil(LANE) {
+            0..=1 => Self::of(&short::<1>(b), base, base as u32),
+            2 => Self::of(&short::<2>(b), base, base as u32),
+            3 => Self::of(&short::<3>(b), base, base as u32),
+            _ => Self::of(&short::<4>(b), base, base as u32),
+        }
     }
 
     /// The block over 64 bytes without the first `before`.
     #[inline(never)]
-    fn of(window: &[u8; SIZE], base: usize, before: u32) -> Self {
-        let (lanes, _) = window.as_chunks();
-        let x = [u8x16::new(lanes[0]), u8x16::new(lanes[1]), u8x16::new(lanes[2]), u8x16::new(lanes[3])];
+    fn whole(window: &[u8; SIZE], base: usize, before: u32) -> Self {
+        let (x, _) = window.as_chunks();
+        Self::of(&[u8x16::new(x[0]), u8x16::new(x[1]), u8x16::new(x[2]), u8x16::new(x[3])], base, before)
+    }
+
+    #[inline]
+    fn of<const N: usize>(x: &[u8x16; N], base: usize, before: u32) -> Self {
         let digit = bits(x, |x| range(x, b'0', 10));
         let alpha = bits(x, |x| range(x | u8x16::splat(0x20), b'a', 26));
         let upper = bits(x, |x| range(x, b'A', 26));
@@ -127,6 +147,48 @@ pub(crate) fn suspicious(b: &[u8]) -> bool {
         None => u8x16::new(b.iter().rev().fold(0, |bytes, b| bytes << 8 | u128::from(*b)).to_le_bytes()),
     };
     (all | odd(tail)).to_bitmask() != 0
+}
+
+/// The first byte from `from` on that may need decoding: the beginning of a character outside ASCII, `\\`, `%`, `&`.
+#[inline]
+pub(crate) fn next_odd(b: &[u8], from: usize) -> usize {
+    let odd = |x: u8x16| x.max(u8x16::splat(0xc2)).simd_eq(x) | is(x, b'\\') | range(x, b'%', 2);
+    position(b, from, odd, |b| *b >= 0xc2 || matches!(*b, b'\\' | b'%' | b'&'))
+}
+
+/// The first byte from `from` on that ends a run of plain characters of a JSON string: `"`, `\\`, control characters.
+#[inline]
+pub(crate) fn next_quoted(b: &[u8], from: usize) -> usize {
+    let special = |x: u8x16| is(x, b'"') | is(x, b'\\') | x.min(u8x16::splat(0x1f)).simd_eq(x);
+    position(b, from, special, |b| matches!(*b, 0..0x20 | b'"' | b'\\'))
+}
+
+/// The first byte from `from` on for which `lane`, or `one`, says so; the length of `b` if there is none.
+#[inline]
+fn position(b: &[u8], from: usize, lane: impl Fn(u8x16) -> u8x16, one: impl Fn(&u8) -> bool) -> usize {
+    let mut i = from;
+    while let Some(chunk) = b.get(i..).and_then(|rest| rest.first_chunk()) {
+        let found = lane(u8x16::new(*chunk)).to_bitmask();
+        if found != 0 {
+            return i + found.trailing_zeros() as usize;
+        }
+        i += LANE;
+    }
+    b.get(i..).and_then(|rest| rest.iter().position(one)).map_or(b.len(), |k| i + k)
+}
+
+/// Whether `b[start..end]` is fewer than sixteen letters of ASCII and `_`.
+#[inline]
+pub(crate) fn is_name(b: &[u8], start: usize, end: usize) -> bool {
+    let len = end - start;
+    match b.get(start..).and_then(|rest| rest.first_chunk()) {
+        Some(chunk) if len < LANE => {
+            let x = u8x16::new(*chunk);
+            let letters = range(x | u8x16::splat(0x20), b'a', 26) | is(x, b'_');
+            !letters.to_bitmask() & ((1 << len) - 1) == 0
+        }
+        _ => len < LANE && b[start..end].iter().all(|b| b.is_ascii_alphabetic() || *b == b'_'),
+    }
 }
 
 #[cfg(test)]

@@ -246,8 +246,14 @@ impl CueTable {
         (key.hash() >> 32) as usize % SLOTS
     }
 
+    /// What is left of a cue in an identifier that goes on with `rest`.
+    #[inline]
+    pub(crate) fn with_tail(&self, bits: Cues, rest: &[u8]) -> Cues {
+        if bits & bit::FORWARD == 0 || self.tail(rest) { bits } else { bits & !bit::FORWARD }
+    }
+
     /// Whether what follows a cue in one identifier leaves it the cue it was.
-    pub(crate) fn tail(&self, rest: &[u8]) -> bool {
+    fn tail(&self, rest: &[u8]) -> bool {
         const TAILS: [&[u8]; 12] = [
             b"", b"base", b"value", b"plain", b"text", b"new", b"old", b"current", b"raw", b"string", b"header", b"b64",
         ];

@@ -53,7 +53,6 @@ const UNITS: [&str; 43] = [
 fn looks(text: &str) -> u64 {
     let mut hits = Hits::new();
     let mut scan = Scan::new(text.as_bytes(), 0, None, &mut hits);
-    scan.stop_at_encoded = false;
     scan.run();
     scan.looks.get()
 }

@@ -3,6 +3,8 @@
 //! Full-width and other Unicode digits become ASCII, zero-width characters and soft hyphens go, special spaces and dashes become
 //! plain ones, typographic punctuation becomes ASCII punctuation, and percent-, HTML-, `\u0040`- and `\x40`-escapes are decoded.
 
+use super::block::next_odd;
+
 /// The plain copy and the map.
 #[derive(Debug, Default)]
 pub(crate) struct Plain {
@@ -23,37 +25,28 @@ impl Plain {
     pub(crate) fn extend(&mut self, source: &[u8], from: usize, last: bool) -> usize {
         let mut i = from;
         while i < source.len() {
-            let special = |b: &u8| *b >= 0xc2 || matches!(*b, b'\\' | b'%' | b'&');
-            let plain = source[i..].iter().position(special).unwrap_or(source.len() - i);
-            if plain > 0 {
-                self.text.extend_from_slice(&source[i..i + plain]);
-                i += plain;
-                continue;
-            }
-            let b = source[i];
-            if !last && source.len() - i < MAX_ESCAPE {
+            let odd = next_odd(source, i);
+            self.copy(source, i, odd);
+            i = odd;
+            let rest = &source[i..];
+            let Some(&b) = rest.first() else { break };
+            if !last && rest.len() < MAX_ESCAPE {
                 break;
             }
-            match decode(&source[i..]) {
+            match decode(rest) {
                 Some((bytes, used)) => {
                     let at = self.text.len() as u32;
-                    self.mark(at, i, i);
-                    let mut buffer = [0; 4];
-                    let out: &[u8] = match bytes {
-                        Decoded::Byte(b) => {
-                            buffer[0] = b;
-                            &buffer[..1]
-                        }
-                        Decoded::Char(c) => c.encode_utf8(&mut buffer).as_bytes(),
-                        Decoded::Nothing => &[],
-                    };
-                    self.text.extend_from_slice(out);
+                    match bytes {
+                        Decoded::Byte(b) => self.text.push(b),
+                        Decoded::Char(c) => self.text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                        Decoded::Nothing => {}
+                    }
                     i += used;
-                    self.mark(at + out.len() as u32, i, i);
+                    self.mark(at, i, i - used);
                 }
                 None => {
-                    let len = if b < 0xc2 { 1 } else { width(b).min(source.len() - i) };
-                    self.text.extend_from_slice(&source[i..i + len]);
+                    let len = width(b).min(rest.len());
+                    self.text.extend_from_slice(&rest[..len]);
                     i += len;
                 }
             }
@@ -61,10 +54,26 @@ impl Plain {
         i
     }
 
-    fn mark(&mut self, at: u32, source: usize, end_before: usize) {
+    /// Appends `source[from..to]`.
+    #[inline]
+    fn copy(&mut self, source: &[u8], from: usize, to: usize) {
+        let end = self.text.len() + to - from;
+        match source[from..].first_chunk::<16>() {
+            // Most stretches are short: one move, and a little less of it kept.
+            Some(chunk) if to - from <= 16 => {
+                self.text.extend_from_slice(chunk);
+                self.text.truncate(end);
+            }
+            _ => self.text.extend_from_slice(&source[from..to]),
+        }
+    }
+
+    /// Something that was decoded stands at `at` of the copy and is over; it stood at `before..source` of the original.
+    fn mark(&mut self, at: u32, source: usize, before: usize) {
+        let now = self.text.len() as u32;
         match self.marks.last_mut() {
-            Some(last) if last.0 == at => last.1 = source as u32,
-            _ => self.marks.push((at, source as u32, end_before as u32)),
+            Some(last) if last.0 == now => last.1 = source as u32,
+            _ => self.marks.push((now, source as u32, if now == at { before } else { source } as u32)),
         }
     }
 
@@ -120,32 +129,16 @@ fn width(lead: u8) -> usize {
     }
 }
 
-/// Whether an escape begins at `i`, which holds `\`, `%` or `&`.
-pub(crate) fn encoded_at(b: &[u8], i: usize) -> bool {
-    decode(&b[i..]).is_some()
-}
-
-/// Whether anything in a stretch of text needs decoding.
+/// Whether anything in a text needs decoding.
 pub(crate) fn anywhere(b: &[u8]) -> bool {
-    if b.is_ascii() && memchr::memchr3(b'\\', b'%', b'&', b).is_none() {
-        return false;
-    }
-    (0..b.len()).any(|i| (matches!(b[i], b'\\' | b'%' | b'&') || special_lead(b[i])) && decode(&b[i..]).is_some())
-}
-
-/// Whether a word with characters outside ASCII has some that need decoding.
-pub(crate) fn needed(word: &[u8]) -> bool {
     let mut i = 0;
-    while i < word.len() {
-        let b = word[i];
-        if b < 0xc2 {
-            i += 1;
-            continue;
-        }
-        if special_lead(b) && decode(&word[i..]).is_some() {
+    while i < b.len() {
+        i = next_odd(b, i);
+        let Some(rest) = b.get(i..).filter(|rest| !rest.is_empty()) else { return false };
+        if decode(rest).is_some() {
             return true;
         }
-        i += width(b);
+        i += width(rest[0]);
     }
     false
 }

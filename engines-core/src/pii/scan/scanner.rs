@@ -7,7 +7,6 @@ use super::block::{self, Block};
 use super::class::{ALPHA, CLASS, DIGIT, HIGH, LOWER, UNDER, UPPER, is_word};
 use super::cue::{self, CueTable, Cues, Key, Ring, bit};
 use super::hits::{Hit, Hits};
-use super::normal;
 
 use crate::pii::entity::Kind;
 use crate::pii::rule;
@@ -26,9 +25,6 @@ pub(crate) struct Scan<'a> {
     pub(crate) last: bool,
     /// A rule ran into the end of `b` and needs more to decide.
     pub(crate) starved: bool,
-    /// The text may hold encoded characters; stop when one shows.
-    pub(crate) stop_at_encoded: bool,
-    pub(crate) encoded: bool,
     pub(crate) hits: &'a mut Hits,
     pub(crate) cues: Ring,
     pub(crate) pos: usize,
@@ -52,8 +48,6 @@ impl<'a> Scan<'a> {
             b,
             last: true,
             starved: false,
-            stop_at_encoded: true,
-            encoded: false,
             hits,
             cues: Ring::new(hint),
             pos: 0,
@@ -135,7 +129,7 @@ impl<'a> Scan<'a> {
             }
             let shift = i - block.base;
             if block.word >> shift & 1 == 0 {
-                match self.step(i, i + 1, |scan| scan.anchor(i)) {
+                match self.step(i, |scan| scan.anchor(i)) {
                     Some(next) => i = next,
                     None => return,
                 }
@@ -193,17 +187,12 @@ impl<'a> Scan<'a> {
             return None;
         }
         if end - start == MAX_WORD {
-            let high = flags & HIGH != 0;
-            if high {
+            if flags & HIGH != 0 {
                 while end > start + 1 && self.at(end) & 0xc0 == 0x80 {
                     end -= 1;
                 }
             }
             self.endless = true;
-            if high && self.stop_at_encoded && normal::needed(&b[start..end]) {
-                self.encoded = true;
-                return None;
-            }
             return Some(end);
         }
         if flags & (DIGIT | HIGH | UNDER) == 0 && self.deny.is_none() && !self.endless {
@@ -224,39 +213,25 @@ impl<'a> Scan<'a> {
                 return Some(end);
             }
         }
-        self.step(start, end, |scan| scan.word(start, end, flags))
+        self.step(start, |scan| scan.word(start, end, flags))
     }
 
-    /// Lets a rule look at what stands at `from..seen`: the place to go on at, or `None` if the scan ends here.
+    /// Lets a rule look at what stands at `from`: the place to go on at, or `None` if the scan ends here.
     #[inline]
-    fn step(&mut self, from: usize, seen: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
-        if !self.last {
-            return self.try_step(from, seen, rule);
-        }
-        let next = rule(self);
-        if self.stop_at_encoded && self.met_encoded(seen, next) { None } else { Some(next) }
+    fn step(&mut self, from: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
+        if self.last { Some(rule(self)) } else { self.try_step(from, rule) }
     }
 
     /// The same where the text may go on: what is decided without what comes later is undone.
     #[inline(never)]
-    fn try_step(&mut self, from: usize, seen: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
+    fn try_step(&mut self, from: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
         let (hits, cues) = (self.hits.as_slice().len(), self.cues);
         let next = rule(self);
-        if self.stop_at_encoded && self.met_encoded(seen, next) {
-            return None;
-        }
         if self.starved {
             self.rewind(hits, cues, from);
             return None;
         }
         Some(next)
-    }
-
-    /// Whether the rule met encoded characters, or stepped over some.
-    #[inline(never)]
-    fn met_encoded(&mut self, seen: usize, next: usize) -> bool {
-        self.encoded |= next > seen && normal::anywhere(&self.b[seen..next]);
-        self.encoded
     }
 
     /// Undoes what was decided at a place where the text did not reach.
@@ -272,12 +247,7 @@ impl<'a> Scan<'a> {
             b':' => rule::url::colon(self, i),
             b'-' => rule::pem::dashes(self, i),
             b'[' => rule::mask_end(self, i).unwrap_or(i + 1),
-            _ => {
-                if self.stop_at_encoded && normal::encoded_at(self.b, i) {
-                    self.encoded = true;
-                }
-                i + 1
-            }
+            _ => i + 1,
         }
     }
 
@@ -301,22 +271,16 @@ impl<'a> Scan<'a> {
 
     #[inline(never)]
     fn word(&mut self, start: usize, mut end: usize, mut flags: u8) -> usize {
-        if flags & HIGH != 0 {
-            if self.stop_at_encoded && normal::needed(&self.b[start..end]) {
-                self.encoded = true;
-                return end;
+        if flags & HIGH != 0 && self.b[start..end].iter().any(|&b| b >= 0xe0) {
+            let (cut, bits) = self.split_script(start, end);
+            if bits & bit::FORWARD != 0
+                && let Some(to) = rule::forward::after(self, start, cut, bits)
+            {
+                return to;
             }
-            if self.b[start..end].iter().any(|&b| b >= 0xe0) {
-                let (cut, bits) = self.split_script(start, end);
-                if bits & bit::FORWARD != 0
-                    && let Some(to) = rule::forward::after(self, start, cut, bits)
-                {
-                    return to;
-                }
-                if cut < end || flags & (DIGIT | ALPHA) == 0 {
-                    end = cut;
-                    flags = self.b[start..end].iter().fold(0, |f, b| f | CLASS[usize::from(*b)]);
-                }
+            if cut < end || flags & (DIGIT | ALPHA) == 0 {
+                end = cut;
+                flags = self.b[start..end].iter().fold(0, |f, b| f | CLASS[usize::from(*b)]);
             }
         }
         if let Some(deny) = self.deny
@@ -382,7 +346,7 @@ impl<'a> Scan<'a> {
             parts(table, word, |to, found| {
                 ring.push(found, start + to);
                 // `password_len` is no password; `password2` and `secret_key_base` are.
-                bits |= if table.tail(&word[to..]) { found } else { found & !bit::FORWARD };
+                bits |= table.with_tail(found, &word[to..]);
             });
         }
         if bits & (bit::FORWARD | bit::ZIP) == 0 {
@@ -420,11 +384,10 @@ impl<'a> Scan<'a> {
             if flags & HIGH != 0 && key[start] >= 0xe0 {
                 table.inside(word, |_, bits| all |= bits);
             }
-            let bits = table.get(word);
+            let bits = table.get_at(key, start, i);
             all |= bits;
             if bits == 0 && composed(word, flags) {
-                let seen = |to: usize, bits: Cues| if table.tail(&word[to..]) { bits } else { bits & !bit::FORWARD };
-                parts(table, word, |to, bits| all |= seen(to, bits));
+                parts(table, word, |to, bits| all |= table.with_tail(bits, &word[to..]));
             }
         }
         all
@@ -457,7 +420,7 @@ fn parts(table: &CueTable, word: &[u8], mut found: impl FnMut(usize, Cues)) {
         if hump || edge || i + 1 == word.len() {
             let to = if edge { i } else { i + 1 };
             if to > from + 1 {
-                let bits = table.get(&word[from..to]);
+                let bits = table.get_at(word, from, to);
                 if bits != 0 {
                     found(to, bits);
                 }
