@@ -14,7 +14,8 @@ use engines_core::{
     event::EventLog,
     gate::{AllowAll, Gate},
     nexus::{Backend, EventSink, Relay},
-    pii::Scrubber,
+    pii::{PiiKey, Scrubber},
+    privacy::{Policies, PrivacyService},
 };
 use engines_storage::{
     MemoryStore, Metered,
@@ -186,6 +187,9 @@ impl Builder {
     }
 
     /// What removes personal data from dataset events. The default finds what the library knows.
+    ///
+    /// Its policy is followed by tenants that have set none, and its lists by all. Each tenant's key for pseudonyms is made from its key, or
+    /// from the root key if it has none.
     pub fn scrubber(mut self, scrubber: Scrubber) -> Self {
         self.scrubber = scrubber;
         self
@@ -243,6 +247,11 @@ impl Builder {
             self.identity.root = Some(RootKey::random(&ids));
         }
         let background = Background::new();
+        let scrubber = match self.identity.pseudonym_key()? {
+            Some(key) if !self.scrubber.has_key() => self.scrubber.with_key(PiiKey::new(*key.expose())),
+            _ => self.scrubber,
+        };
+        let policies = Policies::new(Arc::clone(&store), Arc::clone(&clock), scrubber.clone());
         let key_slots = self.identity.key_slots(&store, &guard, &limits)?;
         let signing = self.signing.as_ref().map(|keys| (keys, &self.jwt));
         let assembled = self.identity.assemble(&store, &guard, signing, &background)?;
@@ -273,7 +282,7 @@ impl Builder {
         let outbox = if self.sinks.is_empty() {
             None
         } else {
-            let (store, scrubber) = (Arc::clone(&backend), self.scrubber.clone());
+            let (store, scrubber) = (Arc::clone(&backend), scrubber.clone());
             Some(Running::start(Outbox::new(store, self.sinks, scrubber, clock, ids, self.outbox)?))
         };
 
@@ -281,7 +290,8 @@ impl Builder {
         let follow = FollowService::new(Arc::clone(&store), guard.clone(), hub.clone());
         Ok(Engine::new(Parts {
             chat: ChatService::new(Arc::clone(&store), guard.clone(), Arc::clone(&limits)),
-            events: EventLog::new(Arc::clone(&store), guard.clone(), Arc::new(self.scrubber)),
+            events: EventLog::new(Arc::clone(&store), guard.clone(), Arc::new(scrubber)),
+            privacy: PrivacyService::new(Arc::clone(&store), guard.clone(), policies),
             presence: PresenceService::new(follow.clone(), Arc::clone(&limits)),
             follow,
             canvas: CanvasService::builder(Arc::clone(&store), guard.clone(), Arc::clone(&limits))

@@ -3,7 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use engines_auth::{Door, Identity, TokenIssuer, key_slot::KeySlots};
-use engines_core::{Guard, Limits, RequestContext, Result, Scope, Store, event::EventLog, nexus::Backend};
+use engines_core::{
+    Guard, Limits, RequestContext, Result, Scope, Store, event::EventLog, nexus::Backend, privacy::PrivacyService,
+};
 use engines_storage::{metered::StoreMetrics, outbox::OutboxStatus};
 use engines_stream::{canvas::CanvasService, chat::ChatService, follow::FollowService, presence::PresenceService};
 
@@ -35,6 +37,7 @@ pub(crate) struct Parts {
     pub(crate) events: EventLog,
     pub(crate) follow: FollowService,
     pub(crate) presence: PresenceService,
+    pub(crate) privacy: PrivacyService,
 }
 
 impl Engine {
@@ -71,6 +74,12 @@ impl Engine {
     #[must_use]
     pub fn events(&self) -> &EventLog {
         &self.0.events
+    }
+
+    /// What tenants say about personal data, and what the PII engine finds.
+    #[must_use]
+    pub fn privacy(&self) -> &PrivacyService {
+        &self.0.privacy
     }
 
     /// Subscriptions to streams.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engines_auth::{
-    Identity, JwtSettings, RootKey, SigningKeys, SigningSecret, TokenIssuer,
+    DerivedKey, Identity, JwtSettings, RootKey, SigningKeys, SigningSecret, TokenIssuer,
     identity::{IdentitySettings, RejectionLog, RejectionSettings, SystemKey},
     key_slot::{KeySlots, SealKeys},
     root_key,
@@ -42,6 +42,11 @@ impl IdentityParts {
             (None, Some(root)) => Some(SealKeys::new(ROOT_SEAL, root.expose())?),
             (None, None) => None,
         })
+    }
+
+    /// What the tenants' keys for pseudonyms are made from.
+    pub(crate) fn pseudonym_key(&self) -> Result<Option<DerivedKey>> {
+        self.root.as_ref().map(|root| root.derive(root_key::PSEUDONYM)).transpose()
     }
 
     /// The tenants' key slots, if there are keys to seal them with.

@@ -13,6 +13,8 @@ pub mod gate;
 mod id;
 pub mod json;
 mod limits;
+#[cfg(feature = "logs")]
+pub mod logs;
 pub mod nexus;
 pub mod pii;
 pub mod privacy;

@@ -1,29 +1,50 @@
-//! Logs: for people on a terminal, one JSON object a line otherwise, on standard error. Never payloads, queries or credentials.
+//! Logs: for people on a terminal, one JSON object a line otherwise, on standard error. Never payloads, queries or credentials; and what a
+//! message or an error of somebody else's quotes all the same goes through the PII engine.
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, fmt};
+use engines::core::{
+    logs::{ScrubLayer, ScrubWriter},
+    pii::{Policy, Scrubber},
+};
+use tracing_subscriber::{EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::config::{LogFormat, LogSettings};
+use crate::config::{LogFormat, Settings};
 
 /// Begins to log. Does nothing if something else in the process logs already.
 ///
 /// # Errors
 /// When the level is malformed; the text says how.
-pub fn init(settings: &LogSettings) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&settings.level).map_err(|error| format!("log.level: {error}"))?;
+pub fn init(settings: &Settings) -> Result<(), String> {
+    let log = &settings.log;
+    let filter = EnvFilter::try_new(&log.level).map_err(|error| format!("log.level: {error}"))?;
     let terminal = std::io::stderr().is_terminal();
-    let pretty = match settings.format {
+    let pretty = match log.format {
         LogFormat::Auto => terminal,
         LogFormat::Pretty => true,
         LogFormat::Json => false,
     };
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // It fails only when a subscriber is set, and then that one has the say.
-    let _ = if pretty {
-        builder.with_ansi(terminal).with_target(false).try_init()
+    let layer = fmt::layer();
+    let layer = if log.scrub {
+        // Where the server listens is nobody's data.
+        let own = [Some(settings.listen), settings.metrics.listen].into_iter().flatten();
+        let policy = Policy { allow: own.map(|address| address.ip().to_string()).collect(), ..Policy::default() };
+        let scrubber = Scrubber::builder().policy(policy).build().map_err(|error| error.to_string())?;
+        let layer = layer.with_writer(ScrubWriter::new(std::io::stderr, scrubber.clone()));
+        if pretty {
+            ScrubLayer::new(layer.with_ansi(terminal).with_target(false), scrubber).boxed()
+        } else {
+            ScrubLayer::new(layer.json().flatten_event(true), scrubber).boxed()
+        }
     } else {
-        builder.json().flatten_event(true).try_init()
+        let layer = layer.with_writer(std::io::stderr);
+        if pretty {
+            layer.with_ansi(terminal).with_target(false).boxed()
+        } else {
+            layer.json().flatten_event(true).boxed()
+        }
     };
+    // It fails only when a subscriber is set, and then that one has the say.
+    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
     Ok(())
 }

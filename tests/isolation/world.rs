@@ -133,6 +133,8 @@ impl World {
                 json!({ "v": 1, "base_rev": 0, "on_conflict": "rebase", "ops": [{ "op": "add", "path": path, "value": 1 }] })
             }
             "Gesture" => json!({ "kind": "point", "data": { "x": 1 } }),
+            "RedactRequest" => json!({ "text": "ana@example.org" }),
+            "NewPrivacyPolicy" => json!({ "policy": {} }),
             "DatasetEvent" => json!({ "surface": "s", "agent_id": "a", "input": {}, "output": {} }),
             "Signup" => json!({ "email": email, "password": PASSWORD }),
             "Login" => json!({ "email": "known@example.org", "password": PASSWORD }),

@@ -20,6 +20,7 @@
 
 mod apply;
 mod builder;
+mod chunks;
 mod detector;
 mod entity;
 mod error;
@@ -28,6 +29,7 @@ mod json;
 mod key;
 mod lists;
 mod policy;
+mod reader;
 mod rule;
 mod scan;
 mod scrubber;
@@ -36,12 +38,14 @@ mod tenant;
 mod vault;
 
 pub use builder::ScrubberBuilder;
+pub use chunks::{ChunkError, ScrubbedChunks};
 pub use detector::{Budget, Detector, DetectorError, Span};
 pub use entity::{Entity, Kind};
 pub use error::{PolicyError, ScrubError};
 pub use finding::{Finding, JsonFinding, Receipt, Scrubbed};
 pub use key::PiiKey;
 pub use policy::{EntityRule, Operator, Policy};
+pub use reader::ScrubbedReader;
 pub use scrubber::Scrubber;
 pub use stream::{StreamScrubber, scrub_reader};
 pub use vault::Vault;

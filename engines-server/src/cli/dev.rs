@@ -29,7 +29,7 @@ const TTL_S: u64 = 24 * 3600;
 
 pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
     let settings = config::load(&args.flags(), variables)?;
-    log::init(&settings.log)?;
+    log::init(&settings)?;
     let data = DataDir::open(&settings.data)?;
     let secret = || -> Result<_, Failed> {
         match config::signing_secret(&settings, variables)? {

@@ -23,7 +23,7 @@ use crate::{
 
 pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
     let settings = config::load(&args.flags(), variables)?;
-    log::init(&settings.log)?;
+    log::init(&settings)?;
     let secret = config::signing_secret(&settings, variables)?.ok_or_else(|| {
         let (variable, file) = (config::SECRET, config::SECRET_FILE);
         format!("there is no signing secret: set {variable} (at least 32 bytes) or {file}; `engines-server dev` makes one for you")

@@ -121,11 +121,13 @@ pub struct LogSettings {
     pub level: String,
     /// In which form.
     pub format: LogFormat,
+    /// Whether what is logged goes through the PII engine first.
+    pub scrub: bool,
 }
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { level: "info".into(), format: LogFormat::default() }
+        Self { level: "info".into(), format: LogFormat::default(), scrub: true }
     }
 }
 

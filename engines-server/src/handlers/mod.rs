@@ -5,6 +5,7 @@ pub(crate) mod canvas;
 pub(crate) mod chat;
 pub(crate) mod events;
 pub(crate) mod keys;
+pub(crate) mod pii;
 pub(crate) mod presence;
 pub(crate) mod service;
 pub(crate) mod sse;

@@ -16,6 +16,7 @@ const SCHEMAS: &[&str] = &[
     include_str!("schemas/chat.json"),
     include_str!("schemas/canvas.json"),
     include_str!("schemas/events.json"),
+    include_str!("schemas/pii.json"),
 ];
 
 /// The document.

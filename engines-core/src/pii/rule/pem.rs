@@ -50,9 +50,15 @@ fn body(s: &mut Scan<'_>, from: usize) -> usize {
                 let dashes = tail.iter().take(5).take_while(|b| **b == b'-').count();
                 let after = &tail[dashes..];
                 let after = after.strip_prefix(b" ").unwrap_or(after);
+                let close = after.iter().take(LABEL_MAX).position(|b| *b == b'-');
+                // What there is of a stream may be no more than the beginning of the END line.
+                let begun = if after.len() < 4 { b"END ".starts_with(after) } else { after.starts_with(b"END ") };
+                if begun && close.is_none() && after.len() < LABEL_MAX && !s.last {
+                    s.starved = true;
+                    return end;
+                }
                 if after.starts_with(b"END ") {
-                    let close = after.iter().take(LABEL_MAX).position(|b| *b == b'-').unwrap_or(0);
-                    let mut j = i + (tail.len() - after.len()) + close;
+                    let mut j = i + (tail.len() - after.len()) + close.unwrap_or(0);
                     let most = j + 5;
                     while s.at(j) == b'-' && j < most {
                         j += 1;

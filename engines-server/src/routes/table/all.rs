@@ -1,6 +1,6 @@
 //! All areas, one after the other.
 
-use super::{auth, canvas, chat, events, keys, live, service, tenants};
+use super::{auth, canvas, chat, events, keys, live, pii, service, tenants};
 use crate::routes::Route;
 
 /// Every route.
@@ -14,6 +14,7 @@ pub fn all() -> impl Iterator<Item = &'static Route> + Clone {
         canvas::ROUTES,
         live::ROUTES,
         events::ROUTES,
+        pii::ROUTES,
     ];
     areas.into_iter().flatten()
 }

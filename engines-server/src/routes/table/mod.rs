@@ -7,6 +7,7 @@ mod chat;
 mod events;
 mod keys;
 mod live;
+mod pii;
 mod row;
 mod service;
 mod tenants;

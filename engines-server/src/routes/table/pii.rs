@@ -1,0 +1,37 @@
+//! The PII engine and the policies it follows.
+
+use engines::Action;
+use http::Method;
+
+use super::row::{read, row, write};
+use crate::{
+    handlers::pii,
+    routes::{BodyKind, Endpoint, Route},
+};
+
+pub(super) static ROUTES: &[Route] = &[
+    write(
+        "/pii/redact",
+        Action::PiiRedact,
+        |ask, context| Box::pin(pii::redact(ask, context)),
+        "What is found in a text or a JSON value, and what it is without that; nothing of it is kept",
+        (200, "RedactRequest", "Redacted"),
+    ),
+    read(
+        "/privacy/policy",
+        Action::PrivacyPolicyRead,
+        |ask, context| Box::pin(pii::policy(ask, context)),
+        "The tenant's privacy policy",
+        &[],
+        "PrivacyPolicyDocument",
+    ),
+    row(
+        Method::PUT,
+        "/privacy/policy",
+        Endpoint::Action(Action::PrivacyPolicyManage, |ask, context| Box::pin(pii::set_policy(ask, context))),
+        "Set the tenant's privacy policy, whole; it is followed within seconds",
+        &[],
+        (BodyKind::Json, Some("NewPrivacyPolicy")),
+        (200, Some("PrivacyPolicyDocument")),
+    ),
+];

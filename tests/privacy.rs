@@ -1,0 +1,88 @@
+//! Policies on several nodes, and what happens when one cannot be read.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::{sync::Arc, time::Duration};
+
+use engines::{
+    Code, Engine, IdGenerator, RequestContext, Role,
+    core::{
+        pii::{Operator, PiiKey, Policy, Scrubber},
+        privacy::{NewPolicy, Policies, RedactRequest},
+        testing::{self, ManualClock},
+    },
+    storage::{
+        MemoryStore, Operation,
+        faulty::{Faults, Faulty},
+    },
+};
+use serde_json::json;
+
+struct Nodes {
+    faults: Faults,
+    clock: ManualClock,
+    here: Engine,
+    there: Engine,
+}
+
+async fn nodes() -> Nodes {
+    let clock = ManualClock::default();
+    let store = Arc::new(MemoryStore::new(&IdGenerator::seeded(7)));
+    let scrubber = || Scrubber::default().with_key(PiiKey::new(*b"0123456789abcdef"));
+    let here = Engine::builder().store(store.clone()).clock(clock.clone()).scrubber(scrubber()).build().await.unwrap();
+    let faulty = Arc::new(Faulty::new(store.clone()));
+    let faults = faulty.faults().clone();
+    let there = Engine::builder().store(faulty).clock(clock.clone()).scrubber(scrubber()).build().await.unwrap();
+    Nodes { faults, clock, here, there }
+}
+
+fn admin() -> RequestContext {
+    testing::context("t_acme", "root", Role::Admin).unwrap()
+}
+
+fn deny(term: &str) -> NewPolicy {
+    NewPolicy { version: None, policy: Policy { deny: vec![term.into()], ..Policy::default() } }
+}
+
+async fn redacted(engine: &Engine, text: &str) -> engines::Result<String> {
+    let request = RedactRequest { text: Some(text.into()), ..RedactRequest::default() };
+    Ok(engine.privacy().redact(&admin(), request).await?.text.unwrap())
+}
+
+#[tokio::test]
+async fn a_node_follows_another_ones_change_within_seconds() {
+    let nodes = nodes().await;
+    assert_eq!(redacted(&nodes.there, "Nightfall").await.unwrap(), "Nightfall");
+    nodes.here.privacy().set_policy(&admin(), deny("Nightfall")).await.unwrap();
+    assert_eq!(redacted(&nodes.here, "Nightfall").await.unwrap(), "[DENY_LIST]");
+    assert_eq!(redacted(&nodes.there, "Nightfall").await.unwrap(), "Nightfall");
+    assert!(Policies::TTL <= Duration::from_secs(5));
+    nodes.clock.advance(Policies::TTL);
+    assert_eq!(redacted(&nodes.there, "Nightfall").await.unwrap(), "[DENY_LIST]");
+    // While it is fresh, nobody asks the store.
+    let asked = nodes.faults.calls(Operation::Get);
+    redacted(&nodes.there, "Nightfall").await.unwrap();
+    assert_eq!(nodes.faults.calls(Operation::Get), asked);
+}
+
+#[tokio::test]
+async fn of_those_who_change_it_at_once_one_wins() {
+    let nodes = nodes().await;
+    nodes.here.privacy().set_policy(&admin(), deny("a")).await.unwrap();
+    let change = |engine: &Engine| {
+        let (engine, new) = (engine.clone(), NewPolicy { version: Some(1), ..deny("b") });
+        async move { engine.privacy().set_policy(&admin(), new).await }
+    };
+    let (first, second) = tokio::join!(change(&nodes.here), change(&nodes.there));
+    let refused = [first, second].into_iter().filter_map(Result::err).collect::<Vec<_>>();
+    assert_eq!(refused.len(), 1);
+    assert_eq!((refused[0].code(), refused[0].member("version")), (Code::VersionMismatch, Some(&json!(2))));
+}
+
+#[tokio::test]
+async fn what_the_deployment_denies_no_tenant_lets_through() {
+    let policy = Policy { deny: vec!["Nightfall".into()], default: Operator::Drop, ..Policy::default() };
+    let scrubber = Scrubber::builder().policy(policy).build().unwrap();
+    let engine = Engine::builder().memory().scrubber(scrubber).build().await.unwrap();
+    engine.privacy().set_policy(&admin(), deny("Daybreak")).await.unwrap();
+    assert_eq!(redacted(&engine, "Nightfall and Daybreak").await.unwrap(), "[DENY_LIST] and [DENY_LIST]");
+}
