@@ -10,7 +10,7 @@ use engines_auth::{
     oidc::{ExternalUsers, IssuerSettings, JwksFetch, Oidc, StoreUsers},
 };
 use engines_core::{
-    Clock, Error, Guard, IdGenerator, Limits, Result, Store, SystemClock,
+    Clock, Error, ErrorKind, Guard, IdGenerator, Limits, Result, Store, SystemClock,
     event::EventLog,
     gate::{AllowAll, Gate},
     nexus::{Backend, EventSink, Relay},
@@ -228,7 +228,8 @@ impl Builder {
     /// The engine. Needs a tokio runtime.
     ///
     /// # Errors
-    /// When no store was named, the store does not open, an issuer's settings would let the wrong ones in, or the operating system has no randomness to give.
+    /// When no store was named, the store does not open, an issuer's settings would let the wrong ones in, the
+    /// root key is not the one the store was begun with, or the operating system has no randomness to give.
     pub async fn build(mut self) -> Result<Engine> {
         let ids = self.ids.map_or_else(IdGenerator::from_os, Ok)?;
         let clock = self.clock;
@@ -265,6 +266,12 @@ impl Builder {
         let mut identity = None;
         if let Some(assembled) = assembled {
             let ours = assembled.identity;
+            match ours.check_index().await {
+                Err(error) if error.kind() == ErrorKind::Unavailable => {
+                    tracing::warn!(%error, "whether the root key is the one these data were begun with cannot be told now");
+                }
+                checked => checked?,
+            }
             door = door.authenticator(ours.api_keys()).authenticator(ours.tickets());
             door = door.directory(ours.clone()).rejections(assembled.rejections);
             identity = Some(ours);

@@ -119,7 +119,11 @@ async fn without_secrets_there_is_no_identity_and_with_them_there_is() {
     let without_root = Engine::builder().store(own.clone()).signing_secret(secret()).build().await.unwrap();
     assert!(without_root.identity().is_none() && without_root.key_slots().is_none());
     let root = RootKey::new(b"a root key for tests alone, which stays the same").unwrap();
-    let engine = Engine::builder().store(own).signing_secret(secret()).root_key(root).build().await.unwrap();
+    let engine = Engine::builder().store(own.clone()).signing_secret(secret()).root_key(root).build().await.unwrap();
+    // With another root key nobody would be found any more, so it does not start.
+    let other = RootKey::new(b"another root key for tests alone, not the same").unwrap();
+    let refused = Engine::builder().store(own).signing_secret(secret()).root_key(other).build().await.unwrap_err();
+    assert!(refused.detail().contains("root key"), "{refused:?}");
     let id = TenantId::new("t_acme").unwrap();
     engine.identity().unwrap().ensure_tenant(&id, "Acme").await.unwrap();
     engine.identity().unwrap().ensure_tenant(&id, "Another name").await.unwrap();

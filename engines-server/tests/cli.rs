@@ -183,3 +183,32 @@ fn a_stream_does_not_keep_the_server_from_stopping() {
     let rest = String::from_utf8(rest).unwrap();
     assert!(rest.contains("connection: close") && rest.ends_with("retry: 1500\n\n"), "{rest}");
 }
+
+#[test]
+fn whoever_signed_up_is_known_after_a_restart_and_with_another_root_key_nothing_starts() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("engines-data");
+    let credentials = "{\"email\":\"ada@example.org\",\"password\":\"plum-Lantern-77 quiet\"}";
+    let mut user = Value::Null;
+    for path in ["signup", "login"] {
+        let dev = Dev::start(&data);
+        let line = format!(
+            "curl -sS -H 'Content-Type: application/json' -d '{credentials}' http://{}/auth/{path}",
+            dev.address()
+        );
+        let tokens = paste(&line);
+        assert!(tokens["user"]["user_id"].is_string(), "{tokens}");
+        assert!(user.is_null() || user == tokens["user"]["user_id"]);
+        user = tokens["user"]["user_id"].clone();
+        dev.stop();
+    }
+    assert_eq!(fs::metadata(data.join("root.key")).unwrap().permissions().mode() & 0o777, 0o600);
+    let other = ["dev", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+    let other = program().args(other).env("ROOT_KEY", "0123456789abcdef0123456789abcdef").output().unwrap();
+    assert!(complaint(&other).contains("root key"), "{other:?}");
+    let left: Vec<_> = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with('.')), "{left:?}");
+}

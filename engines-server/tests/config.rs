@@ -3,7 +3,17 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use engines_server::config::{Flags, LogFormat, SECRET, SECRET_FILE, Settings, StoreKind, load, signing_secret};
+use engines::auth::{
+    SigningSecret,
+    identity::{Rate, Signup},
+};
+use engines_server::{
+    ForwardedHeader,
+    config::{
+        Flags, LogFormat, ROOT_KEY, SEAL_KEYS, SECRET, SECRET_FILE, SYSTEM_KEY, Settings, StoreKind, load, root_key,
+        seal_keys, signing_keys, signing_secret, system_key,
+    },
+};
 use tempfile::TempDir;
 
 fn variables(all: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -101,4 +111,73 @@ fn the_secret_comes_from_one_place_and_is_long_enough() {
     let mut settings = Settings::default();
     settings.auth.signing_secret_file = Some(path.into());
     assert!(signing_secret(&settings, &variables(&[])).unwrap().is_some());
+}
+
+#[test]
+fn identity_and_proxies_are_set_by_file_and_variables() {
+    let (_folder, path) = file(
+        "[identity]\nsignup = 'invite'\ntenants_must_exist = true\naccess_ttl_s = 60\n\
+         login_per_account = { burst = 3, every_ms = 1000 }\n[identity.password]\nmemory_kib = 32768\n\
+         [rejections]\nqueue = 5\n[http]\ntrusted_proxies = ['10.0.0.0/8']\nforwarded_header = 'forwarded'\n",
+    );
+    let all = variables(&[
+        ("ENGINES_IDENTITY__ACCESS_TTL_S", "120"),
+        ("ENGINES_IDENTITY__PER_ADDRESS__BURST", "7"),
+        ("ENGINES_IDENTITY__PER_ADDRESS__EVERY_MS", "70"),
+    ]);
+    let settings = load(&Flags { config: Some(path), ..Flags::default() }, &all).unwrap();
+    let identity = &settings.identity;
+    assert_eq!((identity.signup, identity.tenants_must_exist, identity.access_ttl_s), (Signup::Invite, true, 120));
+    assert_eq!(identity.login_per_account, Rate { burst: 3, every_ms: 1000 });
+    assert_eq!(identity.per_address, Rate { burst: 7, every_ms: 70 });
+    assert_eq!((identity.password.memory_kib, settings.rejections.queue), (32768, 5));
+    assert_eq!(settings.http.trusted_proxies, ["10.0.0.0/8".parse().unwrap()]);
+    assert_eq!(settings.http.forwarded_header, ForwardedHeader::Forwarded);
+    let all = variables(&[("ENGINES_HTTP__TRUSTED_PROXIES", "192.0.2.1,2001:db8::/32")]);
+    assert_eq!(load(&Flags::default(), &all).unwrap().http.trusted_proxies.len(), 2);
+    for (text, part) in [
+        ("[identity]\nsignup = 'closed'", "signup"),
+        ("[identity]\nsing_up = 'open'", "sing_up"),
+        ("[http]\ntrusted_proxies = ['proxy']", "no address"),
+    ] {
+        assert!(fault(text, &[]).contains(part), "{}", fault(text, &[]));
+    }
+}
+
+#[test]
+fn the_other_secrets_come_from_one_place_too() {
+    let long = "0123456789abcdef0123456789abcdef";
+    let seal = format!("2026-02:{}", "bmV3IG5ldyBuZXcgbmV3IG5ldyBuZXcgbmV3IDIwMjY=");
+    let none = Settings::default();
+    assert!(root_key(&none, &variables(&[])).unwrap().is_none());
+    assert!(root_key(&none, &variables(&[(ROOT_KEY, long)])).unwrap().is_some());
+    assert!(system_key(&none, &variables(&[(SYSTEM_KEY, "anything")])).unwrap().is_some());
+    assert!(seal_keys(&none, &variables(&[(SEAL_KEYS, &seal)])).unwrap().is_some());
+    let (_folder, path) = file(&format!("{long}\n"));
+    let mut settings = Settings::default();
+    settings.auth.root_key_file = Some(path.clone());
+    assert!(root_key(&settings, &variables(&[])).unwrap().is_some());
+    let of_file = variables(&[("ROOT_KEY_FILE", &path.display().to_string())]);
+    let same = |left: &engines::auth::RootKey, right: &engines::auth::RootKey| {
+        left.derive("x").unwrap().expose() == right.derive("x").unwrap().expose()
+    };
+    let read = root_key(&none, &of_file).unwrap().unwrap();
+    assert!(same(&read, &root_key(&none, &variables(&[(ROOT_KEY, long)])).unwrap().unwrap()));
+    for fault in [
+        root_key(&none, &variables(&[(ROOT_KEY, "short")])).unwrap_err(),
+        root_key(&none, &variables(&[(ROOT_KEY, long), ("ROOT_KEY_FILE", "x")])).unwrap_err(),
+        system_key(&none, &variables(&[(SYSTEM_KEY, "")])).unwrap_err(),
+        seal_keys(&none, &variables(&[(SEAL_KEYS, "no keys")])).unwrap_err(),
+    ] {
+        assert!(!fault.to_string().contains(long), "{fault}");
+    }
+
+    settings.auth.signing_kid = "2026-02".into();
+    settings.auth.previous_signing_files = vec![format!("2025-02:{}", path.display()), path.display().to_string()];
+    let current = || SigningSecret::new("another thirty-two bytes, kept out of the code").unwrap();
+    assert!(signing_keys(&settings, current()).is_ok());
+    settings.auth.previous_signing_files = vec![format!("2026-02:{}", path.display())];
+    assert!(signing_keys(&settings, current()).unwrap_err().to_string().contains("same name"));
+    settings.auth.previous_signing_files = vec!["/no/such".into()];
+    assert!(signing_keys(&settings, current()).unwrap_err().to_string().contains("/no/such"));
 }

@@ -12,6 +12,7 @@ mod email;
 mod external;
 mod facts;
 mod invites;
+mod key_check;
 mod known;
 mod members;
 mod membership;

@@ -24,6 +24,8 @@ pub(crate) const API_KEY: Kind = Kind::known("identity_api_key");
 /// When an API key was last used; beside the key, so that using it and changing it do not meet.
 pub(crate) const API_KEY_USE: Kind = Kind::known("identity_api_key_use");
 pub(crate) const TICKET: Kind = Kind::known("identity_ticket");
+/// What must stay as it was when the store was begun.
+pub(crate) const SETTING: Kind = Kind::known("identity_setting");
 
 /// A stored body with what the store says about it.
 #[derive(Debug, Clone)]

@@ -1,0 +1,79 @@
+//! A credential of one's own: partners call with a key from a vault, and get in beside everybody else, through the same door.
+//!
+//!     cargo run --example custom_authenticator
+
+use std::{collections::HashMap, sync::Arc};
+
+use engines::{
+    Actor, ActorType, Principal,
+    auth::{Authenticator, BodyClaims, Credential, Given, Presented, same_bytes},
+    prelude::*,
+};
+
+/// Keys such as `partner.acme.4f2c…`: who, and a secret of theirs. In earnest, what is kept here is a hash, and comes from a vault.
+#[derive(Debug)]
+struct PartnerKeys(HashMap<&'static str, &'static str>);
+
+#[async_trait::async_trait]
+impl Authenticator for PartnerKeys {
+    async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>> {
+        // What is by its form somebody else's is left to them, and only that; everything undecided is an error.
+        let Credential::Bearer(text) = credential else { return Ok(None) };
+        let Some(rest) = text.strip_prefix("partner.") else { return Ok(None) };
+        let refused = || Error::new(Code::TokenInvalid, "partner_keys", "not a key of a partner");
+        let (partner, secret) = rest.split_once('.').ok_or_else(refused)?;
+        let known = self.0.get(partner).ok_or_else(refused)?;
+        if !same_bytes(known.as_bytes(), secret.as_bytes()) {
+            return Err(refused());
+        }
+        let actor = Actor { id: UserId::new(format!("partner:{partner}"))?, kind: ActorType::Agent };
+        let mut principal = Principal::new(actor, "partner-keys");
+        principal.memberships.insert(TenantId::new("t_acme")?, Role::Member);
+        principal.default_tenant = Some(TenantId::new("t_acme")?);
+        Ok(Some(Arc::new(principal)))
+    }
+}
+
+async fn engine() -> Result<Engine> {
+    let keys = PartnerKeys(HashMap::from([("initech", "4f2c-from-a-vault")]));
+    Engine::builder().memory().authenticator(keys).build().await
+}
+
+/// What whoever speaks HTTP does with a request's headers.
+async fn enter(engine: &Engine, key: &str) -> Result<RequestContext> {
+    let bearer = format!("Bearer {key}");
+    let presented =
+        Presented { authorization: Given::one(&bearer), env_headers: Given::one("dev"), ..Presented::default() };
+    let principal = engine.door().authenticate(&presented).await?;
+    engine.door().admit(&principal, &presented, &BodyClaims::default()).await
+}
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::print_stdout, reason = "an example speaks to people")]
+async fn main() -> Result<()> {
+    let engine = engine().await?;
+    for wrong in ["partner.initech.guessed", "partner.nobody.4f2c-from-a-vault", "partner.", "something else"] {
+        if let Err(error) = enter(&engine, wrong).await {
+            println!("{wrong:?} is refused: {} ({})", error.code(), error.detail());
+        }
+    }
+    let context = enter(&engine, "partner.initech.4f2c-from-a-vault").await?;
+    let thread = engine.chat().create_thread(&context, NewThread::default()).await?;
+    println!("{} started the thread {}", context.actor().id, thread.thread_id);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn partners_get_in_and_others_do_not() {
+        let engine = engine().await.unwrap();
+        let context = enter(&engine, "partner.initech.4f2c-from-a-vault").await.unwrap();
+        assert_eq!((context.role(), context.scope().tenant().as_str()), (Role::Member, "t_acme"));
+        for wrong in ["partner.initech.guessed", "partner.nobody.4f2c-from-a-vault", "partner.", "something else"] {
+            assert_eq!(enter(&engine, wrong).await.unwrap_err().code(), Code::TokenInvalid, "{wrong}");
+        }
+    }
+}
