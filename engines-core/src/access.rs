@@ -149,6 +149,14 @@ pub enum Action {
     PrivacyPolicyRead,
     /// Set the tenant's privacy policy.
     PrivacyPolicyManage,
+    /// Take out what may be learned from.
+    EventExport,
+    /// See the tenant's and one's own training preference.
+    TrainPrefsRead,
+    /// Set one's own training preference.
+    TrainPrefsSet,
+    /// Set the tenant's training preference.
+    TrainPrefsManage,
     /// Read the audit log.
     AuditRead,
     /// List a tenant's members and its open invites.
@@ -213,6 +221,10 @@ impl Action {
         Self::PiiRedact,
         Self::PrivacyPolicyRead,
         Self::PrivacyPolicyManage,
+        Self::EventExport,
+        Self::TrainPrefsRead,
+        Self::TrainPrefsSet,
+        Self::TrainPrefsManage,
         Self::AuditRead,
         Self::MembersList,
         Self::MembersManage,
@@ -253,6 +265,10 @@ impl Action {
             Self::PiiRedact => spec("pii.redact", L::Member, G::Read, R::Write, D::None, false),
             Self::PrivacyPolicyRead => spec("privacy_policy.read", L::Admin, G::Read, R::Manage, D::None, false),
             Self::PrivacyPolicyManage => spec("privacy_policy.manage", L::Admin, G::Manage, R::Manage, D::High, true),
+            Self::EventExport => spec("event.export", L::Admin, G::Export, R::Bulk, D::High, true),
+            Self::TrainPrefsRead => spec("train_prefs.read", L::Viewer, G::Read, R::Read, D::None, false),
+            Self::TrainPrefsSet => spec("train_prefs.set", L::Viewer, G::Write, R::Write, D::Low, true),
+            Self::TrainPrefsManage => spec("train_prefs.manage", L::Admin, G::Manage, R::Manage, D::Low, true),
             Self::AuditRead => spec("audit.read", L::Admin, G::Manage, R::Manage, D::None, false),
             Self::MembersList => spec("members.list", L::Admin, G::Read, R::Manage, D::None, false),
             Self::MembersManage => spec("members.manage", L::Admin, G::Manage, R::Manage, D::High, true),

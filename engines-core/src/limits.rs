@@ -10,8 +10,12 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Bytes of a JSON body (`BODY_TOO_LARGE` past it).
     pub body_bytes: usize,
-    /// Bytes of an NDJSON batch of events.
+    /// Bytes of an NDJSON batch of events; a line of it may have `body_bytes`.
     pub batch_body_bytes: usize,
+    /// Lines of an NDJSON batch of events.
+    pub batch_lines: usize,
+    /// Events of an NDJSON batch that are written together.
+    pub batch_group: usize,
     /// Bytes of one stream event's `data`.
     pub event_bytes: usize,
     /// Levels of nesting in any JSON we read.
@@ -55,6 +59,8 @@ impl Default for Limits {
         Self {
             body_bytes: 1 << 20,
             batch_body_bytes: 64 << 20,
+            batch_lines: 250_000,
+            batch_group: 256,
             event_bytes: 256 << 10,
             json_depth: 64,
             command_ops: 1000,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
+use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
 use super::{DatasetEvent, StoredEvent};
@@ -41,7 +42,7 @@ pub struct EventStamp {
     pub ts: Timestamp,
     /// Who records it.
     pub actor: Actor,
-    /// Whether it may be learned from.
+    /// Whether its tenant and its user let it be learned from; what was found in it may still forbid it.
     pub train_ok: bool,
 }
 
@@ -112,9 +113,7 @@ fn seal(scrubber: &Scrubber, raw: Value, stamp: EventStamp, before: Receipt) -> 
         *pii_flags.counts.entry(entity).or_default() += count;
     }
     for path in before.paths {
-        if !pii_flags.paths.contains(&path) {
-            pii_flags.paths.push(path);
-        }
+        pii_flags.path(path);
     }
     let mut text = |name: &str| match fields.remove(name) {
         Some(Value::String(text)) => text,
@@ -131,6 +130,7 @@ fn seal(scrubber: &Scrubber, raw: Value, stamp: EventStamp, before: Receipt) -> 
         rest: fields,
     };
     let body = serde_json::value::to_raw_value(&body).map_err(|error| Error::internal("event.clean", error))?;
+    let stamp = EventStamp { train_ok: stamp.train_ok && scrubber.may_train(&pii_flags), ..stamp };
     Ok(CleanEvent { stamp, surface, agent_id, event_type, trace_id, pii_flags, body })
 }
 
@@ -193,6 +193,25 @@ impl CleanEvent {
     #[must_use]
     pub fn body(&self) -> &RawValue {
         &self.body
+    }
+
+    /// SHA-256 of what it says, without when and in which request it was said: the same for the same event sent again. It is of the
+    /// scrubbed event, because one of the raw one would let whoever has the store try out what was removed.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let (actor, body) = (&self.stamp.actor, self.body.get());
+        // The body begins with its request's id, which is a JSON string; a retry is another request.
+        let said = body.strip_prefix("{\"request_id\":").and_then(|rest| {
+            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde::de::IgnoredAny>();
+            values.next()?.ok()?;
+            rest.get(values.byte_offset()..)
+        });
+        let mut hash = Sha256::new();
+        for part in [&*self.surface, &self.agent_id, actor.id.as_str(), actor.kind.as_str(), said.unwrap_or(body)] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
     }
 
     /// Bytes of content.

@@ -2,32 +2,36 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use serde::Serialize;
 use ulid::Ulid;
 
-use super::{CleanEvent, DatasetEvent, EventFilter, EventStamp, StoredEvent, clean};
+use super::{CleanEvent, DatasetEvent, EventFilter, EventStamp, StoredEvent, TrainPrefs, clean};
 use crate::{
     access::Action,
+    clock::Timestamp,
     context::{ActorType, RequestContext},
     error::{Error, Result},
     gate::Guard,
+    limits::Limits,
     nexus::{Batch, EventOutcome, Once, Page, Paged, Store},
     pii::{Receipt, Scrubber},
     stream::Seq,
 };
 
 /// What a list or an audit record calls this log.
-const RESOURCE: &str = "events";
+pub(super) const RESOURCE: &str = "events";
 /// Bytes of an idempotency key.
 const KEY_BYTES: usize = 255;
 
 /// Records dataset events and reads them back. Cheap to clone.
 #[derive(Clone)]
 pub struct EventLog {
-    store: Arc<dyn Store>,
-    guard: Guard,
-    scrubber: Arc<Scrubber>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) guard: Guard,
+    pub(super) scrubber: Arc<Scrubber>,
+    pub(super) limits: Arc<Limits>,
+    pub(super) prefs: TrainPrefs,
+    on_record: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 /// What became of an event.
@@ -45,50 +49,65 @@ pub struct Recorded {
     pub replayed: bool,
 }
 
-/// What an idempotent answer needs of the first one.
-#[derive(Serialize, Deserialize)]
-struct Note {
-    event_id: Ulid,
-    train_ok: bool,
+/// An idempotency key, and what it is unique in besides its actor.
+pub(super) struct Key {
+    pub(super) of: &'static str,
+    pub(super) text: String,
+}
+
+/// An event on its way to the store: scrubbed, with its key, and what its producer is told if it is new.
+pub(super) struct Prepared {
+    pub(super) event: CleanEvent,
+    pub(super) once: Option<Once>,
+    pub(super) recorded: Recorded,
 }
 
 impl EventLog {
     /// A log in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, guard: Guard, scrubber: Arc<Scrubber>) -> Self {
-        Self { store, guard, scrubber }
+        let prefs = TrainPrefs::new(Arc::clone(&store), guard.clone());
+        Self { store, guard, scrubber, limits: Arc::new(Limits::default()), prefs, on_record: None }
+    }
+
+    /// Other limits than the default ones.
+    #[must_use]
+    pub fn limits(mut self, limits: Arc<Limits>) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Calls `hook` whenever something was recorded, so that sinks need not look for it. It must not block.
+    #[must_use]
+    pub fn on_record(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.on_record = Some(Arc::new(hook));
+        self
+    }
+
+    /// Who lets their events be learned from.
+    #[must_use]
+    pub fn train_prefs(&self) -> &TrainPrefs {
+        &self.prefs
     }
 
     /// Scrubs and records one event; durable when it returns.
     ///
-    /// With an `idempotency_key` it takes effect once. Two events count as the same if they are after scrubbing: a fingerprint
-    /// of the raw one would let whoever has the store try out what was removed.
+    /// With an `idempotency_key` it takes effect once for its actor. Two events count as the same if they are after scrubbing, see
+    /// [`CleanEvent::fingerprint`].
     ///
     /// # Errors
     /// `BODY_INVALID` for an empty `surface` or `agent_id`, an unknown `actor_type` or an overlong key; `IDEMPOTENCY_MISMATCH`;
     /// what the guard refuses; `BACKEND_UNAVAILABLE` when the store does not answer, and then it is safe to try again with the same key.
-    pub async fn record(&self, context: &RequestContext, mut event: DatasetEvent) -> Result<Recorded> {
+    pub async fn record(&self, context: &RequestContext, event: impl Into<DatasetEvent> + Send) -> Result<Recorded> {
+        let mut event = event.into();
         let permit = self.guard.admit(context, Action::EventRecord, RESOURCE).await?;
-        check(&event)?;
-        let key = event.idempotency_key.take();
+        let key = event.idempotency_key.take().map(|text| Key { of: "", text });
+        let allowed = self.prefs.allow(context.scope(), &context.actor().id).await?;
         let now = self.guard.clock().now();
-        let stamp = EventStamp {
-            event_id: self.guard.ids().ulid(now),
-            ts: now,
-            actor: context.actor().clone(),
-            train_ok: true,
-        };
-        let event = clean(&self.scrubber, event, stamp, context)?;
-        let mut recorded = Recorded {
-            event_id: event.event_id(),
-            pii_flags: event.pii_flags().clone(),
-            train_ok: event.train_ok(),
-            seq: Seq::ZERO,
-            replayed: false,
-        };
+        let Prepared { event, once, mut recorded } = self.prepare(context, event, key, allowed, now)?;
         let mut batch = Batch::new(now);
-        if let Some(key) = key {
-            batch = batch.once(once(key, &event)?);
+        if let Some(once) = once {
+            batch = batch.once(once);
         }
         let resource = format!("{RESOURCE}/{}", recorded.event_id);
         let batch = batch.record(event).audit(permit.audit(&self.guard, context, resource));
@@ -96,10 +115,10 @@ impl EventLog {
         let missing = || Error::internal("event.record", "the store gave no place to an event it took");
         recorded.seq = receipt.recorded.first().and_then(EventOutcome::seq).ok_or_else(missing)?;
         if receipt.replayed {
-            let note: Note =
-                serde_json::from_str(&receipt.note).map_err(|error| Error::internal("event.record", error))?;
-            recorded = Recorded { event_id: note.event_id, train_ok: note.train_ok, replayed: true, ..recorded };
+            let seq = recorded.seq;
+            return recorded.again(seq, &receipt.note);
         }
+        self.told();
         Ok(recorded)
     }
 
@@ -110,6 +129,51 @@ impl EventLog {
     pub async fn list(&self, context: &RequestContext, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>> {
         let _permit = self.guard.admit(context, Action::EventRead, RESOURCE).await?;
         self.store.events(context.scope(), filter, page).await
+    }
+
+    /// Checks and scrubs an event.
+    pub(super) fn prepare(
+        &self,
+        context: &RequestContext,
+        event: DatasetEvent,
+        key: Option<Key>,
+        allowed: bool,
+        now: Timestamp,
+    ) -> Result<Prepared> {
+        check(&event)?;
+        if let Some(key) = &key {
+            check_key(&key.text)?;
+        }
+        let (event_id, actor) = (self.guard.ids().ulid(now), context.actor().clone());
+        let stamp = EventStamp { event_id, ts: now, actor, train_ok: allowed };
+        let event = clean(&self.scrubber, event, stamp, context)?;
+        let (pii_flags, train_ok) = (event.pii_flags().clone(), event.train_ok());
+        let once = key.map(|Key { of, text }| Once {
+            // Another actor's key of the same text is another key.
+            realm: format!("{RESOURCE}{of}/{}", context.actor().id),
+            key: text,
+            fingerprint: event.fingerprint(),
+            note: format!("{event_id}{}", u8::from(train_ok)),
+        });
+        let recorded = Recorded { event_id, pii_flags, train_ok, seq: Seq::ZERO, replayed: false };
+        Ok(Prepared { event, once, recorded })
+    }
+
+    /// Something was recorded.
+    pub(super) fn told(&self) {
+        if let Some(hook) = &self.on_record {
+            hook();
+        }
+    }
+}
+
+impl Recorded {
+    /// The first answer again, from the note it left.
+    pub(super) fn again(self, seq: Seq, note: &str) -> Result<Self> {
+        let damaged = || Error::internal("event.record", "the note of an idempotency key is damaged");
+        let (id, train_ok) = note.split_at_checked(ulid::ULID_LEN).ok_or_else(damaged)?;
+        let event_id = Ulid::from_string(id).map_err(|_| damaged())?;
+        Ok(Self { event_id, train_ok: train_ok == "1", seq, replayed: true, ..self })
     }
 }
 
@@ -122,23 +186,15 @@ fn check(event: &DatasetEvent) -> Result<()> {
     if event.actor_type.as_deref().is_some_and(|kind| ActorType::from_wire(kind).is_none()) {
         return Err(Error::body("event.record", "/actor_type", "it must be human, agent or system"));
     }
-    if event.idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > KEY_BYTES) {
-        return Err(Error::body("event.record", "/idempotency_key", "it must have 1 to 255 bytes"));
-    }
     Ok(())
 }
 
-fn once(key: String, event: &CleanEvent) -> Result<Once> {
-    let internal = |error| Error::internal("event.record", error);
-    // The request's ids are left out: a retry is another request.
-    let mut body: serde_json::Map<_, _> = serde_json::from_str(event.body().get()).map_err(internal)?;
-    body.remove("request_id");
-    let actor = event.actor();
-    let content = (event.surface(), event.agent_id(), actor.id.as_str(), actor.kind.as_str(), body);
-    let fingerprint = Sha256::digest(serde_json::to_vec(&content).map_err(internal)?).into();
-    let note = Note { event_id: event.event_id(), train_ok: event.train_ok() };
-    let note = serde_json::to_string(&note).map_err(internal)?;
-    Ok(Once { realm: RESOURCE.into(), key, fingerprint, note })
+/// Refuses a key that is empty or long.
+pub(super) fn check_key(key: &str) -> Result<()> {
+    if key.is_empty() || key.len() > KEY_BYTES {
+        return Err(Error::body("event.record", "/idempotency_key", "it must have 1 to 255 bytes"));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for EventLog {

@@ -4,7 +4,14 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use ulid::Ulid;
 
-use crate::{clock::Timestamp, context::Actor, pii::Receipt, stream::Seq};
+use crate::{
+    clock::Timestamp,
+    context::Actor,
+    error::{Error, Result},
+    pii::Receipt,
+    scope::{Env, Scope},
+    stream::Seq,
+};
 
 /// A recorded event: scrubbed, with its place in its scope's log.
 #[derive(Debug, Clone, Serialize)]
@@ -33,6 +40,65 @@ pub struct StoredEvent {
     pub pii_flags: Receipt,
     /// Input, output, metadata and the rest, scrubbed.
     pub body: Box<RawValue>,
+}
+
+/// What the log says of an event, besides its body.
+#[derive(Serialize)]
+struct OfLog<'a> {
+    tenant_id: &'a str,
+    env: Env,
+    seq: Seq,
+    event_id: Ulid,
+    ts: Timestamp,
+    surface: &'a str,
+    agent_id: &'a str,
+    #[serde(rename = "type")]
+    event_type: Option<&'a str>,
+    trace_id: &'a str,
+    #[serde(flatten)]
+    actor: &'a Actor,
+    train_ok: bool,
+    pii_flags: &'a Receipt,
+}
+
+impl StoredEvent {
+    /// Appends the event as one JSON object on one line, as its producer would know it again: what was sent stands beside what the log says of it.
+    ///
+    /// # Errors
+    /// `INTERNAL` when its body is no JSON object; `line` is then as it was.
+    pub fn write_line(&self, scope: &Scope, line: &mut Vec<u8>) -> Result<()> {
+        let internal = |error| Error::internal("event.line", error);
+        let body = self.body.get().trim_ascii();
+        let sent = body.strip_prefix('{').and_then(|body| body.strip_suffix('}')).map(str::trim_ascii);
+        let sent = sent.ok_or_else(|| Error::internal("event.line", "a stored event is no object"))?;
+        let of_log = OfLog {
+            tenant_id: scope.tenant().as_str(),
+            env: scope.env(),
+            seq: self.seq,
+            event_id: self.event_id,
+            ts: self.ts,
+            surface: &self.surface,
+            agent_id: &self.agent_id,
+            event_type: self.event_type.as_deref(),
+            trace_id: &self.trace_id,
+            actor: &self.actor,
+            train_ok: self.train_ok,
+            pii_flags: &self.pii_flags,
+        };
+        let begin = line.len();
+        if let Err(error) = serde_json::to_writer(&mut *line, &of_log) {
+            line.truncate(begin);
+            return Err(internal(error));
+        }
+        if !sent.is_empty() {
+            line.pop();
+            line.push(b',');
+            // A line break can only stand between the parts of JSON, where a space does as well.
+            line.extend(sent.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+            line.push(b'}');
+        }
+        Ok(())
+    }
 }
 
 /// Which events to list; every field that is set must match.

@@ -42,16 +42,16 @@ pub struct Receipt {
     pub policy: Arc<str>,
     /// How many of each entity were found.
     pub counts: BTreeMap<Entity, u64>,
-    /// Where: JSON pointers (RFC 6901) over masked keys, at most [`Receipt::MAX_PATHS`], each once; those longer than
-    /// [`Receipt::MAX_PATH`] bytes are left out. Empty for a text.
+    /// Where: JSON pointers (RFC 6901) over masked keys, at most [`Receipt::MAX_PATHS`], each once, and together at most
+    /// [`Receipt::MAX_PATH_BYTES`]. Empty for a text.
     pub paths: Vec<String>,
 }
 
 impl Receipt {
     /// The most paths a receipt names.
     pub const MAX_PATHS: usize = 64;
-    /// The longest path that is named, in bytes.
-    pub const MAX_PATH: usize = 512;
+    /// Bytes of all paths of a receipt.
+    pub const MAX_PATH_BYTES: usize = 4096;
 
     pub(crate) fn new(policy: Arc<str>) -> Self {
         Self { policy, counts: BTreeMap::new(), paths: Vec::new() }
@@ -82,11 +82,9 @@ impl Receipt {
     }
 
     pub(crate) fn path(&mut self, path: String) {
-        if path.len() <= Self::MAX_PATH
-            && self.paths.len() < Self::MAX_PATHS
-            && self.paths.last() != Some(&path)
-            && !self.paths.contains(&path)
-        {
+        let named = self.paths.iter().map(String::len).sum::<usize>();
+        let fits = self.paths.len() < Self::MAX_PATHS && named + path.len() <= Self::MAX_PATH_BYTES;
+        if fits && self.paths.last() != Some(&path) && !self.paths.contains(&path) {
             self.paths.push(path);
         }
     }
