@@ -293,11 +293,18 @@ impl Builder {
             Some(Running::start(Outbox::new(store, self.sinks, scrubber, clock, ids, self.outbox)?))
         };
 
+        let events =
+            EventLog::new(Arc::clone(&store), guard.clone(), policies.clone()).limits(Arc::clone(&limits));
+        let events = match outbox.as_ref().map(Running::handle) {
+            Some(sinks) => events.on_record(move || sinks.wake()),
+            None => events,
+        };
+
         let hub = Hub::new(Arc::clone(&store), self.relay, Arc::clone(&limits));
         let follow = FollowService::new(Arc::clone(&store), guard.clone(), hub.clone());
         Ok(Engine::new(Parts {
             chat: ChatService::new(Arc::clone(&store), guard.clone(), Arc::clone(&limits)),
-            events: EventLog::new(Arc::clone(&store), guard.clone(), Arc::new(scrubber)),
+            events,
             privacy: PrivacyService::new(Arc::clone(&store), guard.clone(), policies),
             presence: PresenceService::new(follow.clone(), Arc::clone(&limits)),
             follow,

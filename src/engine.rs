@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc};
 
 use engines_auth::{Door, Identity, TokenIssuer, key_slot::KeySlots};
 use engines_core::{
-    Guard, Limits, RequestContext, Result, Scope, Store, event::EventLog, nexus::Backend, privacy::PrivacyService,
+    Guard, Limits, RequestContext, Result, Scope, Store,
+    event::{EventLog, TrainPrefs},
+    nexus::Backend,
+    privacy::PrivacyService,
 };
 use engines_storage::{metered::StoreMetrics, outbox::OutboxStatus};
 use engines_stream::{canvas::CanvasService, chat::ChatService, follow::FollowService, presence::PresenceService};
@@ -80,6 +83,12 @@ impl Engine {
     #[must_use]
     pub fn privacy(&self) -> &PrivacyService {
         &self.0.privacy
+    }
+
+    /// Whose dataset events may be learned from.
+    #[must_use]
+    pub fn train_prefs(&self) -> &TrainPrefs {
+        self.0.events.train_prefs()
     }
 
     /// Subscriptions to streams.

@@ -17,6 +17,11 @@ impl Running {
         Self { handle, task: Mutex::new(Some(tokio::spawn(outbox.run()))) }
     }
 
+    /// What wakes it.
+    pub(crate) fn handle(&self) -> OutboxHandle {
+        self.handle.clone()
+    }
+
     /// How each sink is doing.
     pub(crate) fn status(&self) -> Vec<OutboxStatus> {
         self.handle.status()

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     app::App,
+    pieces::Pieces,
     query::{self, Query},
     routes::Route,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Ask {
     pub(crate) trace: Trace,
     /// Where it comes from, as far as that can be believed.
     pub(crate) address: Option<String>,
+    /// The body as it arrives, where the route takes lines.
+    pub(crate) pieces: Option<Pieces>,
     /// How the connection leaves HTTP, where it can.
     pub(crate) upgrade: Option<Upgrade>,
 }

@@ -1,7 +1,6 @@
 //! Bodies: reading a request's within its limit, and what an answer's is.
 
 use std::{
-    convert::Infallible,
     error::Error as StdError,
     fmt,
     pin::Pin,
@@ -10,6 +9,7 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 use engines::{Code, Error, Result};
+use futures_util::Stream;
 use http::{HeaderMap, header};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
@@ -24,6 +24,7 @@ enum Kind {
     #[default]
     Empty,
     Full(Bytes),
+    Pieces(Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>),
     Events(Box<EventBody>),
     Socket(Box<Socket>),
 }
@@ -41,6 +42,11 @@ impl Body {
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
+    }
+
+    /// Pieces as they come. After an error nothing follows, and the connection is cut off, so that nobody takes a part for the whole.
+    pub(crate) fn pieces(pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+        Self(Kind::Pieces(Box::pin(pieces)))
     }
 
     /// Server-sent events.
@@ -74,9 +80,9 @@ impl From<Bytes> for Body {
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
         match &mut self.0 {
             Kind::Empty | Kind::Socket(_) => Poll::Ready(None),
             Kind::Full(bytes) => {
@@ -84,7 +90,10 @@ impl HttpBody for Body {
                 self.0 = Kind::Empty;
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
-            Kind::Events(events) => Pin::new(&mut **events).poll_frame(cx),
+            Kind::Pieces(pieces) => pieces.as_mut().poll_next(cx).map(|piece| Some(piece?.map(Frame::data))),
+            Kind::Events(events) => Pin::new(&mut **events)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|frame| frame.map_err(|never| match never {}))),
         }
     }
 
@@ -92,6 +101,7 @@ impl HttpBody for Body {
         match &self.0 {
             Kind::Empty | Kind::Socket(_) => true,
             Kind::Full(bytes) => bytes.is_empty(),
+            Kind::Pieces(_) => false,
             Kind::Events(events) => events.is_end_stream(),
         }
     }
@@ -100,7 +110,7 @@ impl HttpBody for Body {
         match &self.0 {
             Kind::Empty | Kind::Socket(_) => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Events(_) => SizeHint::default(),
+            Kind::Pieces(_) | Kind::Events(_) => SizeHint::default(),
         }
     }
 }
@@ -110,10 +120,17 @@ impl fmt::Debug for Body {
         f.write_str(match self.0 {
             Kind::Empty => "Body(empty)",
             Kind::Full(_) => "Body(full)",
+            Kind::Pieces(_) => "Body(pieces)",
             Kind::Events(_) => "Body(events)",
             Kind::Socket(_) => "Body(socket)",
         })
     }
+}
+
+/// How many bytes a body says it has at the least.
+pub(crate) fn announced(headers: &HeaderMap, body: &impl HttpBody) -> u64 {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    body.size_hint().lower().max(length.unwrap_or(0))
 }
 
 /// Reads a whole body of at most `limit` bytes. A body that says it is longer is refused unread.
@@ -126,8 +143,7 @@ where
         Error::new(Code::BodyTooLarge, "http.body", format!("the body is larger than {limit} bytes"))
             .with_member("limit", limit)
     };
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit as u64) || body.size_hint().lower() > limit as u64 {
+    if announced(headers, &body) > limit as u64 {
         return Err(too_large());
     }
     let mut body = std::pin::pin!(body);

@@ -21,6 +21,7 @@ mod live;
 pub mod log;
 mod metrics;
 pub mod openapi;
+mod pieces;
 mod problem;
 mod query;
 mod reply;

@@ -23,6 +23,8 @@ pub struct HttpSettings {
     pub body_timeout_s: u64,
     /// Seconds a request may take until its answer begins.
     pub request_timeout_s: u64,
+    /// Seconds a batch of lines may take until its answer begins; the body may pause for `body_timeout_s`.
+    pub batch_timeout_s: u64,
     /// Requests at once on one HTTP/2 connection.
     pub h2_streams: u32,
     /// Seconds that requests in flight get to finish when the server stops.
@@ -43,6 +45,7 @@ impl Default for HttpSettings {
             head_timeout_s: 30,
             body_timeout_s: 30,
             request_timeout_s: 60,
+            batch_timeout_s: 300,
             h2_streams: 256,
             shutdown_grace_s: 10,
             trusted_proxies: Vec::new(),
@@ -68,6 +71,12 @@ impl HttpSettings {
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout_s.max(1))
+    }
+
+    /// As [`HttpSettings::batch_timeout_s`].
+    #[must_use]
+    pub fn batch_timeout(&self) -> Duration {
+        Duration::from_secs(self.batch_timeout_s.max(1))
     }
 
     /// As [`HttpSettings::shutdown_grace_s`].

@@ -1,7 +1,7 @@
 //! The request's way, top to bottom: trace, route, in-flight limit, deadline, door, body, policy, throttle, handler; and the
 //! answer's way back: request id, `HEAD`, metrics.
 
-use std::{error::Error as StdError, fmt, panic::AssertUnwindSafe, sync::Arc};
+use std::{borrow::Cow, error::Error as StdError, fmt, panic::AssertUnwindSafe, sync::Arc};
 
 use bytes::Bytes;
 use engines::{
@@ -24,6 +24,7 @@ use crate::{
     ask::{Ask, OwnConnection, Upgrade},
     body::{self, Body},
     metrics::Held,
+    pieces::{self, Bounds},
     problem,
     query::{self, Query},
     routes::{Answer, BodyKind, Endpoint, Found, Route},
@@ -103,8 +104,12 @@ where
         let detail = "the server is shutting down; connect again";
         return Err(Error::new(Code::ShuttingDown, "http.shutdown", detail));
     }
+    let patience = match found.route.body {
+        BodyKind::Lines => app.settings().batch_timeout(),
+        _ => app.settings().request_timeout(),
+    };
     let guarded = AssertUnwindSafe(guarded(app, found, parts, body, trace)).catch_unwind();
-    let result = match timeout(app.settings().request_timeout(), guarded).await {
+    let result = match timeout(patience, guarded).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::internal("http.handler", "a handler panicked")),
         Err(_) => {
@@ -143,6 +148,7 @@ where
         Token(fn(Ask, Arc<Principal>) -> Answer, Arc<Principal>),
         Inside(fn(Ask, RequestContext) -> Answer, RequestContext),
     }
+    let mut lines = None;
     let (entered, body) = match route.endpoint {
         Endpoint::Public(handler) => (Entered::Guest(handler), read(app, route, &parts, body).await?),
         Endpoint::Guest(handler) => {
@@ -162,7 +168,12 @@ where
             (Entered::Inside(handler, context), read(app, route, &parts, body).await?)
         }
         Endpoint::Action(action, handler) => {
-            let (context, body) = enter(app, route, action, &parts, &presented(), body).await?;
+            let (json, rest) = match route.body {
+                BodyKind::Lines => (None, Some(body)),
+                _ => (Some(body), None),
+            };
+            lines = rest;
+            let (context, body) = enter(app, route, action, &parts, &presented(), json).await?;
             if let Some(throttle) = app.throttle() {
                 throttle.check(&context, action.spec().rate)?;
             }
@@ -173,13 +184,35 @@ where
     let params = params.into_iter().map(|(name, value)| (name, value.into())).collect();
     let upgrade = upgrade(&mut parts);
     let (app, headers, trace) = (app.clone(), parts.headers, trace.clone());
-    let ask = Ask { app, route, params, query, headers, body, trace, address, upgrade };
+    let ask = Ask { app, route, params, query, headers, body, trace, address, pieces: None, upgrade };
     match entered {
         Entered::Guest(handler) => handler(ask).await,
         Entered::Known(handler, principal) => handler(ask, principal).await,
         Entered::Token(handler, principal) => handler(ask, principal).await,
-        Entered::Inside(handler, context) => handler(ask, context).await,
+        Entered::Inside(handler, context) => match lines {
+            None => handler(ask, context).await,
+            // Boxed, because its room would be part of every request's.
+            Some(body) => Box::pin(by_lines(ask, context, body, handler)).await,
+        },
     }
+}
+
+/// A handler that is given its body as it arrives.
+async fn by_lines<B>(
+    ask: Ask,
+    context: RequestContext,
+    body: B,
+    handler: fn(Ask, RequestContext) -> Answer,
+) -> Result<Response<Body>>
+where
+    B: HttpBody + Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    media_type(&ask.headers, LINES, "application/x-ndjson")?;
+    let announced = body::announced(&ask.headers, &body);
+    let (bytes, pause) = (ask.engine().limits().batch_body_bytes, ask.app.settings().body_timeout());
+    let handle = |pieces| handler(Ask { pieces: Some(pieces), ..ask }, context);
+    pieces::feed(body, announced, Bounds { bytes, pause }, handle).await
 }
 
 /// Whoever has a good credential, for routes without a tenant.
@@ -196,7 +229,7 @@ async fn enter<B>(
     action: Action,
     parts: &Parts,
     presented: &Presented<'_>,
-    body: B,
+    body: Option<B>,
 ) -> Result<(RequestContext, Bytes)>
 where
     B: HttpBody + Send,
@@ -210,13 +243,13 @@ where
         app.engine().guard().require(&context, action)?;
         Ok::<_, Error>(context)
     };
-    if route.body == BodyKind::None {
+    let Some(body) = body.filter(|_| route.body != BodyKind::None) else {
         return Ok((admit(&BodyClaims::default()).await?, Bytes::new()));
-    }
+    };
     let bytes = receive(app, route, parts, body).await;
     let looked = bytes.as_ref().map_err(|_| None).and_then(|bytes| {
         let json = Json::check(bytes, app.engine().limits(), route.name()).and_then(Json::object);
-        let read = json.and_then(|json| Ok((json.text("tenant_id")?, json.text("env")?)));
+        let read = json.and_then(|json| Ok((tenant(&json, route)?, json.text("env")?)));
         read.map_err(Some)
     });
     match looked {
@@ -261,7 +294,7 @@ where
     let limit = app.engine().limits().body_bytes;
     let optional = route.body == BodyKind::OptionalJson;
     if !optional {
-        media_type(&parts.headers)?;
+        media_type(&parts.headers, JSON, "application/json")?;
     }
     let reading = timeout(app.settings().body_timeout(), body::read(body, &parts.headers, limit));
     let bytes = reading.await.map_err(|_| {
@@ -272,9 +305,20 @@ where
         return Ok(Bytes::from_static(b"{}"));
     }
     if optional {
-        media_type(&parts.headers)?;
+        media_type(&parts.headers, JSON, "application/json")?;
     }
     Ok(bytes)
+}
+
+/// The tenant that a body names, also under the name that older producers of events give it.
+fn tenant<'a>(json: &Json<'a>, route: &Route) -> Result<Option<Cow<'a, str>>> {
+    match (json.text("tenant_id")?, json.text("tenantId")?) {
+        (Some(one), Some(other)) if one != other => {
+            let detail = "the body names two tenants, as tenant_id and as tenantId";
+            Err(Error::new(Code::ContextMismatch, route.name(), detail).with_member("field", "/tenantId"))
+        }
+        (one, other) => Ok(one.or(other)),
+    }
 }
 
 /// How this connection can leave HTTP, if it can.
@@ -324,8 +368,15 @@ fn presented<'a>(route: &Route, parts: &'a Parts, query: &'a Query, trace: &Trac
     }
 }
 
-/// JSON in UTF-8, uncompressed; a body without a type is taken for it.
-fn media_type(headers: &HeaderMap) -> Result<()> {
+/// A JSON document.
+const JSON: fn(&str) -> bool =
+    |kind| kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json");
+/// JSON documents, one on each line.
+const LINES: fn(&str) -> bool =
+    |kind| matches!(kind, "application/x-ndjson" | "application/ndjson" | "application/jsonl");
+
+/// One of the types that `fits`, in UTF-8, uncompressed; a body without a type is taken for it.
+fn media_type(headers: &HeaderMap, fits: fn(&str) -> bool, usual: &str) -> Result<()> {
     let refuse = |detail: &'static str| Err(Error::new(Code::MediaTypeUnsupported, "http.body", detail));
     let encodings = headers.get_all(header::CONTENT_ENCODING);
     if encodings.iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
@@ -336,9 +387,9 @@ fn media_type(headers: &HeaderMap) -> Result<()> {
     let text = first.to_str().unwrap_or_default().to_ascii_lowercase();
     let mut parts = text.split(';').map(str::trim);
     let kind = parts.next().unwrap_or_default();
-    if others.is_some() || !(kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json"))
-    {
-        return refuse("send the body as Content-Type: application/json");
+    if others.is_some() || !fits(kind) {
+        let detail = format!("send the body as Content-Type: {usual}");
+        return Err(Error::new(Code::MediaTypeUnsupported, "http.body", detail));
     }
     let charset = parts.find_map(|part| part.strip_prefix("charset=")).map(|charset| charset.trim_matches('"'));
     if charset.is_some_and(|charset| charset != "utf-8" && charset != "utf8") {

@@ -98,8 +98,7 @@ impl EventLog {
     /// # Errors
     /// `BODY_INVALID` for an empty `surface` or `agent_id`, an unknown `actor_type` or an overlong key; `IDEMPOTENCY_MISMATCH`;
     /// what the guard refuses; `BACKEND_UNAVAILABLE` when the store does not answer, and then it is safe to try again with the same key.
-    pub async fn record(&self, context: &RequestContext, event: impl Into<DatasetEvent> + Send) -> Result<Recorded> {
-        let mut event = event.into();
+    pub async fn record(&self, context: &RequestContext, mut event: DatasetEvent) -> Result<Recorded> {
         let permit = self.guard.admit(context, Action::EventRecord, RESOURCE).await?;
         let key = event.idempotency_key.take().map(|text| Key { of: "", text });
         let allowed = self.prefs.allow(context.scope(), &context.actor().id).await?;

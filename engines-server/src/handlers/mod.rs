@@ -10,4 +10,5 @@ pub(crate) mod presence;
 pub(crate) mod service;
 pub(crate) mod sse;
 pub(crate) mod tenants;
+pub(crate) mod train_prefs;
 pub(crate) mod ws;

@@ -79,8 +79,16 @@ fn operation(route: &Route, limits: &Limits) -> Value {
         let none = (route.policy() == Policy::Guest).then(|| json!({}));
         operation["security"] = [json!({ "bearer": [] })].into_iter().chain(ticket).chain(none).collect();
     }
-    if let (BodyKind::Json | BodyKind::OptionalJson, Some(schema)) = (route.body, doc.request) {
-        operation["requestBody"] = json!({ "required": route.body == BodyKind::Json, "content": { "application/json": { "schema": reference(schema) } } });
+    let media_type = match route.body {
+        BodyKind::None => None,
+        BodyKind::Json | BodyKind::OptionalJson => Some("application/json"),
+        // The schema is that of a line.
+        BodyKind::Lines => Some("application/x-ndjson"),
+    };
+    if let (Some(media_type), Some(schema)) = (media_type, doc.request) {
+        let required = route.body != BodyKind::OptionalJson;
+        operation["requestBody"] =
+            json!({ "required": required, "content": { media_type: { "schema": reference(schema) } } });
     }
     operation
 }

@@ -63,6 +63,8 @@ pub enum BodyKind {
     Json,
     /// A JSON object, or nothing, which is as if it were empty.
     OptionalJson,
+    /// A JSON object on each line, taken as it arrives.
+    Lines,
 }
 
 /// What OpenAPI says of a route beyond its path, method and policy.

@@ -1,23 +1,22 @@
 //! Dataset events.
 
 use engines::Action;
+use http::Method;
 
 use super::row::{AFTER, LIMIT, read, text, write};
 use crate::{
-    handlers::events,
-    routes::{Param, Route},
+    handlers::{events, train_prefs},
+    routes::{BodyKind, Doc, Endpoint, Param, Route},
 };
 
-const EVENTS: &[Param] = &[
-    LIMIT,
-    AFTER,
-    text("surface", "Only of this surface"),
-    text("agent_id", "Only of this agent"),
-    text("trace_id", "Only of this trace"),
-    text("type", "Only of this analytics_event_type"),
-    text("from", "Only recorded at or after this time"),
-    text("to", "Only recorded before this time"),
-];
+const SURFACE: Param = text("surface", "Only of this surface");
+const AGENT: Param = text("agent_id", "Only of this agent");
+const TRACE: Param = text("trace_id", "Only of this trace");
+const TYPE: Param = text("type", "Only of this analytics_event_type");
+const FROM: Param = text("from", "Only recorded at or after this time");
+const TO: Param = text("to", "Only recorded before this time");
+const EVENTS: &[Param] = &[LIMIT, AFTER, SURFACE, AGENT, TRACE, TYPE, FROM, TO];
+const EXPORT: &[Param] = &[text("format", "`jsonl`, also if absent"), SURFACE, AGENT, TRACE, TYPE, FROM, TO];
 
 pub(super) static ROUTES: &[Route] = &[
     write(
@@ -34,5 +33,59 @@ pub(super) static ROUTES: &[Route] = &[
         "List recorded events",
         EVENTS,
         "RecordedPage",
+    ),
+    Route {
+        method: Method::POST,
+        path: "/events/batch",
+        endpoint: Endpoint::Action(Action::EventRecordBatch, |ask, context| {
+            Box::pin(events::record_batch(ask, context))
+        }),
+        body: BodyKind::Lines,
+        stream: false,
+        doc: Doc {
+            summary: "Record many dataset events, one on each line; a result for each line, in order, once all of them are durable",
+            query: &[],
+            request: Some("DatasetEvent"),
+            status: 200,
+            response: Some("LineResult"),
+            media_type: Some(events::LINES),
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/events/export",
+        endpoint: Endpoint::Action(Action::EventExport, |ask, context| Box::pin(events::export(ask, context))),
+        body: BodyKind::None,
+        stream: false,
+        doc: Doc {
+            summary: "What may be learned from at this moment, one event on each line; a connection that is cut off means that some are missing",
+            query: EXPORT,
+            request: None,
+            status: 200,
+            response: Some("RecordedEvent"),
+            media_type: Some(events::LINES),
+        },
+    },
+    read(
+        "/privacy/train-prefs",
+        Action::TrainPrefsRead,
+        |ask, context| Box::pin(train_prefs::read(ask, context)),
+        "The tenant's and one's own training preference, and what follows",
+        &[],
+        "TrainPrefs",
+    ),
+    write(
+        "/privacy/train-prefs/tenant",
+        Action::TrainPrefsManage,
+        |ask, context| Box::pin(train_prefs::set_tenant(ask, context)),
+        "Say whether the tenant's events may be learned from, where their user says nothing",
+        (200, "TenantTrainPref", "TrainPref"),
+    ),
+    write(
+        "/privacy/train-prefs/user",
+        Action::TrainPrefsSet,
+        |ask, context| Box::pin(train_prefs::set_user(ask, context)),
+        "Say whether one's own events may be learned from, whatever the tenant says",
+        (200, "UserTrainPref", "TrainPref"),
     ),
 ];
