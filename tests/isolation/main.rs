@@ -8,7 +8,7 @@ mod support;
 mod tickets;
 mod world;
 
-use engines::Role;
+use engines::{Action, Role};
 use engines_server::routes::{self, BodyKind, Policy};
 use serde_json::{Value, json};
 use support::{ask, token};
@@ -37,6 +37,12 @@ async fn every_route_answers_everybody_as_the_tables_say() {
                 (Policy::Operator, _) => Err((403, "TENANT_FORBIDDEN")),
                 (Policy::Action(_), Err(refusal)) => Err(refusal),
                 (Policy::Action(action), Ok(role)) if role < action.spec().least => Err((403, "ROLE_INSUFFICIENT")),
+                // The body names ada; everybody else is told to keep to their own.
+                (Policy::Action(Action::TrainPrefsSet), Ok(_))
+                    if !["viewer", "member", "admin"].contains(&caller.name) =>
+                {
+                    Err((403, "USER_MISMATCH"))
+                }
                 (Policy::Action(_), Ok(_)) => Ok(()),
             };
             let ids = world.target(route).await;

@@ -135,6 +135,8 @@ impl World {
             "Gesture" => json!({ "kind": "point", "data": { "x": 1 } }),
             "RedactRequest" => json!({ "text": "ana@example.org" }),
             "NewPrivacyPolicy" => json!({ "policy": {} }),
+            "TenantTrainPref" => json!({ "opt_out": false }),
+            "UserTrainPref" => json!({ "user_id": "ada", "opt_out": false }),
             "DatasetEvent" => json!({ "surface": "s", "agent_id": "a", "input": {}, "output": {} }),
             "Signup" => json!({ "email": email, "password": PASSWORD }),
             "Login" => json!({ "email": "known@example.org", "password": PASSWORD }),
@@ -162,7 +164,8 @@ impl World {
         let mut headers = vec![("X-Tenant-Id", tenant), ("X-Env", "dev"), ("X-System-Key", SYSTEM_KEY)];
         headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
         let body = self.body(route).await.map(|body| serde_json::to_vec(&body).unwrap());
-        headers.extend(body.as_ref().map(|_| ("Content-Type", "application/json")));
+        let kind = if route.body == BodyKind::Lines { "application/x-ndjson" } else { "application/json" };
+        headers.extend(body.as_ref().map(|_| ("Content-Type", kind)));
         if route.doc.status == 101 {
             headers.extend(WEBSOCKET);
         }

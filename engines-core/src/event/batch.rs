@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt, stream::FuturesOrdered};
 use super::{
     DatasetEvent, EventLog, LineResult, Recorded,
     lines::{Line, Lines},
-    log::{Key, Prepared, RESOURCE, check_key},
+    log::{Key, Prepared, RESOURCE, Rules, check_key},
 };
 use crate::{
     access::Action,
@@ -69,8 +69,8 @@ pub struct BatchEnd {
 /// Lines that are written together.
 #[derive(Default)]
 struct Group {
-    /// Whether the caller's events may be learned from; asked once for each group.
-    allowed: Option<bool>,
+    /// Asked for once for each group.
+    rules: Option<Rules>,
     lines: Vec<(u64, Result<Recorded>)>,
     batch: Option<Batch>,
     events: usize,
@@ -132,7 +132,7 @@ impl EventBatch {
     /// # Errors
     /// As [`EventBatch::push`].
     pub async fn flush(&mut self) -> Result<()> {
-        let Group { allowed: _, lines, batch, .. } = std::mem::take(&mut self.group);
+        let Group { lines, batch, .. } = std::mem::take(&mut self.group);
         let Some(batch) = batch else {
             // Nothing but refused lines. They wait for those before them.
             if !lines.is_empty() {
@@ -236,15 +236,13 @@ impl EventBatch {
         let of_batch = || self.key.as_ref().map(|key| Key { of: OF_BATCH, text: format!("{key}:{}", self.line) });
         let key = own.or_else(of_batch);
         self.group.bytes += text.len();
-        let allowed = match self.group.allowed {
-            Some(allowed) => allowed,
-            None => {
-                let asked = self.log.prefs.allow(self.context.scope(), &self.context.actor().id).await;
-                let allowed = asked.map_err(|error| self.failed(error))?;
-                *self.group.allowed.insert(allowed)
-            }
+        let rules = match self.group.rules.take() {
+            Some(rules) => rules,
+            None => self.log.rules(&self.context).await.map_err(|error| self.failed(error))?,
         };
-        self.log.prepare(&self.context, event, key, allowed, self.log.guard.clock().now())
+        let prepared = self.log.prepare(&self.context, event, key, &rules, self.log.guard.clock().now());
+        self.group.rules = Some(rules);
+        prepared
     }
 
     /// A line may name the tenant and environment it is sent to, and no others.

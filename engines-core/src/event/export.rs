@@ -21,13 +21,13 @@ const POLICY_ACTION: &str = "export";
 
 /// A dataset pack on its way out: JSON lines, one event each, in the order they were recorded.
 ///
-/// It holds one page of events at a time, and asks for the preferences anew with each: what is handed out may be learned from at
+/// It holds one page of events at a time, and asks for the preferences and the policy anew with each: what is handed out may be learned from at
 /// that moment. Every event goes through the PII engine once more, with the operators the policy has for the action `export`.
 pub struct EventExport {
     log: EventLog,
     context: RequestContext,
     filter: EventFilter,
-    scrubber: Scrubber,
+    scrubber: Option<Scrubber>,
     /// Where the next page begins; none when there is none.
     next: Option<Page>,
     page: std::vec::IntoIter<StoredEvent>,
@@ -51,7 +51,7 @@ impl EventLog {
             log: self.clone(),
             context: context.clone(),
             filter,
-            scrubber: self.scrubber.for_action(POLICY_ACTION),
+            scrubber: None,
             next: Some(Page::first(PAGE)),
             page: Vec::new().into_iter(),
             allowed: HashMap::new(),
@@ -68,8 +68,9 @@ impl EventExport {
         let mut lines = Vec::new();
         loop {
             for event in self.page.by_ref() {
+                let Some(scrubber) = &self.scrubber else { break };
                 let seq = event.seq;
-                let event = clean_again(&self.scrubber, event)?;
+                let event = clean_again(scrubber, event)?;
                 let allowed = self.allowed.get(&event.actor().id).copied().unwrap_or(false);
                 if !(allowed && event.train_ok()) {
                     continue;
@@ -85,6 +86,7 @@ impl EventExport {
             }
             let Some(page) = self.next.take() else { return Ok(None) };
             let paged = self.log.store.events(self.context.scope(), &self.filter, page).await?;
+            self.scrubber = Some(self.log.policies.scrubber(self.context.scope()).await?.for_action(POLICY_ACTION));
             self.allowed.clear();
             for event in paged.items.iter().filter(|event| event.train_ok) {
                 let user = &event.actor.id;

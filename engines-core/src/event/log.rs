@@ -15,6 +15,7 @@ use crate::{
     limits::Limits,
     nexus::{Batch, EventOutcome, Once, Page, Paged, Store},
     pii::{Receipt, Scrubber},
+    privacy::Policies,
     stream::Seq,
 };
 
@@ -28,7 +29,7 @@ const KEY_BYTES: usize = 255;
 pub struct EventLog {
     pub(super) store: Arc<dyn Store>,
     pub(super) guard: Guard,
-    pub(super) scrubber: Arc<Scrubber>,
+    pub(super) policies: Policies,
     pub(super) limits: Arc<Limits>,
     pub(super) prefs: TrainPrefs,
     on_record: Option<Arc<dyn Fn() + Send + Sync>>,
@@ -55,6 +56,13 @@ pub(super) struct Key {
     pub(super) text: String,
 }
 
+/// What holds for somebody's events.
+pub(super) struct Rules {
+    /// Whether they may be learned from.
+    allowed: bool,
+    scrubber: Scrubber,
+}
+
 /// An event on its way to the store: scrubbed, with its key, and what its producer is told if it is new.
 pub(super) struct Prepared {
     pub(super) event: CleanEvent,
@@ -63,11 +71,11 @@ pub(super) struct Prepared {
 }
 
 impl EventLog {
-    /// A log in `store`.
+    /// A log in `store`, whose events are scrubbed as their tenants' policies say.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, guard: Guard, scrubber: Arc<Scrubber>) -> Self {
+    pub fn new(store: Arc<dyn Store>, guard: Guard, policies: Policies) -> Self {
         let prefs = TrainPrefs::new(Arc::clone(&store), guard.clone());
-        Self { store, guard, scrubber, limits: Arc::new(Limits::default()), prefs, on_record: None }
+        Self { store, guard, policies, limits: Arc::new(Limits::default()), prefs, on_record: None }
     }
 
     /// Other limits than the default ones.
@@ -101,9 +109,9 @@ impl EventLog {
     pub async fn record(&self, context: &RequestContext, mut event: DatasetEvent) -> Result<Recorded> {
         let permit = self.guard.admit(context, Action::EventRecord, RESOURCE).await?;
         let key = event.idempotency_key.take().map(|text| Key { of: "", text });
-        let allowed = self.prefs.allow(context.scope(), &context.actor().id).await?;
+        let rules = self.rules(context).await?;
         let now = self.guard.clock().now();
-        let Prepared { event, once, mut recorded } = self.prepare(context, event, key, allowed, now)?;
+        let Prepared { event, once, mut recorded } = self.prepare(context, event, key, &rules, now)?;
         let mut batch = Batch::new(now);
         if let Some(once) = once {
             batch = batch.once(once);
@@ -130,13 +138,19 @@ impl EventLog {
         self.store.events(context.scope(), filter, page).await
     }
 
+    /// What holds for the caller's events at this moment.
+    pub(super) async fn rules(&self, context: &RequestContext) -> Result<Rules> {
+        let allowed = self.prefs.allow(context.scope(), &context.actor().id).await?;
+        Ok(Rules { allowed, scrubber: self.policies.scrubber(context.scope()).await? })
+    }
+
     /// Checks and scrubs an event.
     pub(super) fn prepare(
         &self,
         context: &RequestContext,
         event: DatasetEvent,
         key: Option<Key>,
-        allowed: bool,
+        rules: &Rules,
         now: Timestamp,
     ) -> Result<Prepared> {
         check(&event)?;
@@ -144,8 +158,8 @@ impl EventLog {
             check_key(&key.text)?;
         }
         let (event_id, actor) = (self.guard.ids().ulid(now), context.actor().clone());
-        let stamp = EventStamp { event_id, ts: now, actor, train_ok: allowed };
-        let event = clean(&self.scrubber, event, stamp, context)?;
+        let stamp = EventStamp { event_id, ts: now, actor, train_ok: rules.allowed };
+        let event = clean(&rules.scrubber, event, stamp, context)?;
         let (pii_flags, train_ok) = (event.pii_flags().clone(), event.train_ok());
         let once = key.map(|Key { of, text }| Once {
             // Another actor's key of the same text is another key.

@@ -1,0 +1,104 @@
+//! What a store that fails leaves, and what its callers are told.
+
+use std::{sync::Arc, time::Duration};
+
+use engines::{
+    Engine, IdGenerator, Limits,
+    storage::{
+        MemoryStore, Operation,
+        faulty::{Fault, Faults, Faulty},
+    },
+};
+use engines_server::App;
+use serde_json::{Value, json};
+
+use crate::{
+    kit::{batch, event, exported, lines, listed, member, results},
+    support::{self, Server, serve},
+};
+
+/// A server on a store that fails when told to, and that writes ten lines at a time.
+async fn fragile() -> (Server, Faults) {
+    let store = Faulty::new(Arc::new(MemoryStore::new(&IdGenerator::seeded(7))));
+    let faults = store.faults().clone();
+    let limits = Limits { batch_group: 10, ..Limits::default() };
+    let engine = Engine::builder().store(Arc::new(store)).limits(limits).signing_secret(support::secret());
+    (serve(App::new(engine.build().await.unwrap()).unwrap()).await, faults)
+}
+
+fn many(count: usize) -> Vec<Value> {
+    (0..count).map(|n| event("s", &format!("number {n}"))).collect()
+}
+
+#[tokio::test]
+async fn lines_before_a_failure_are_durable_and_the_others_say_that_they_are_not() {
+    let (server, faults) = fragile().await;
+    faults.inject(Operation::Commit, 3, Fault::Before);
+    let told = results(&batch(&server, &member(), &lines(&many(100))).await);
+    assert_eq!(told.len(), 100);
+    let accepted: Vec<_> = told
+        .iter()
+        .filter(|result| result["status"] == "accepted")
+        .map(|result| result["line"].as_u64().unwrap())
+        .collect();
+    assert_eq!(accepted[..20], (1..=20).collect::<Vec<_>>());
+    assert!(accepted.len() < 100 && !accepted.contains(&21));
+    for result in told.iter().filter(|result| result["status"] == "rejected") {
+        assert_eq!(result["code"], "BACKEND_UNAVAILABLE");
+    }
+    let all = listed(&server, "").await;
+    assert_eq!(all.len(), accepted.len());
+    for (event, line) in all.iter().zip(accepted) {
+        assert_eq!(event["input"]["text"], format!("number {}", line - 1));
+    }
+}
+
+#[tokio::test]
+async fn a_failure_without_anything_accepted_is_503() {
+    let (server, faults) = fragile().await;
+    for operation in [Operation::Commit, Operation::Get] {
+        faults.always(operation, Some(Fault::Before));
+        let answer = batch(&server, &member(), &lines(&many(30))).await;
+        assert_eq!((answer.status, answer.code().as_str()), (503, "BACKEND_UNAVAILABLE"), "{operation:?}");
+        assert!(answer.header("retry-after").is_some());
+        let one = support::acme(server.address, &member(), "POST", "/events", Some(&event("s", "x"))).await;
+        assert_eq!(one.status, 503, "{operation:?}");
+        faults.always(operation, None);
+        // What is known of the tenant's policy may be some seconds old; what failed is not kept.
+        assert_eq!(listed(&server, "").await, Vec::<Value>::new());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_is_found_again_by_its_key() {
+    let (server, faults) = fragile().await;
+    let keyed: Vec<_> = (0..30)
+        .map(|n| json!({ "surface": "s", "agent_id": "a", "input": { "n": n }, "output": {}, "idempotency_key": format!("k{n}") }))
+        .collect();
+    faults.inject(Operation::Commit, 2, Fault::After);
+    let first = results(&batch(&server, &member(), &lines(&keyed)).await);
+    assert!(first.iter().any(|result| result["code"] == "BACKEND_UNAVAILABLE"));
+    let again = results(&batch(&server, &member(), &lines(&keyed)).await);
+    assert!(again.iter().all(|result| result["status"] == "accepted"));
+    let replayed = |from: usize, to: usize| again[from..to].iter().all(|result| result["replayed"] == true);
+    assert!(replayed(0, 10) && replayed(10, 20));
+    let numbers: Vec<_> = listed(&server, "").await.iter().map(|event| event["input"]["n"].as_u64().unwrap()).collect();
+    assert_eq!(numbers.len(), 30);
+    assert_eq!(numbers.iter().collect::<std::collections::BTreeSet<_>>().len(), 30);
+}
+
+#[tokio::test]
+async fn an_export_that_breaks_off_does_not_look_like_a_whole_one() {
+    let (server, faults) = fragile().await;
+    assert_eq!(results(&batch(&server, &member(), &lines(&many(450))).await).len(), 450);
+    assert_eq!(exported(&server, "").await.unwrap().len(), 450);
+    faults.inject(Operation::Events, 3, Fault::Before);
+    assert_eq!(exported(&server, "").await, None);
+    // Before the first line it is a problem like any other.
+    faults.inject(Operation::Events, 1, Fault::Before);
+    let admin = crate::kit::admin();
+    let answer = support::acme(server.address, &admin, "GET", "/events/export", None).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "BACKEND_UNAVAILABLE"));
+    faults.always(Operation::Events, Some(Fault::Delay(Duration::from_millis(1))));
+    assert_eq!(exported(&server, "").await.unwrap().len(), 450);
+}

@@ -1,0 +1,10 @@
+//! Dataset events over HTTP: batches, preferences, exports.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod batch;
+mod export;
+mod failures;
+mod kit;
+mod prefs;
+#[path = "../support/mod.rs"]
+mod support;
