@@ -293,8 +293,7 @@ impl Builder {
             Some(Running::start(Outbox::new(store, self.sinks, scrubber, clock, ids, self.outbox)?))
         };
 
-        let events =
-            EventLog::new(Arc::clone(&store), guard.clone(), policies.clone()).limits(Arc::clone(&limits));
+        let events = EventLog::new(Arc::clone(&store), guard.clone(), policies.clone()).limits(Arc::clone(&limits));
         let events = match outbox.as_ref().map(Running::handle) {
             Some(sinks) => events.on_record(move || sinks.wake()),
             None => events,
