@@ -307,6 +307,9 @@ fn street_before(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
             return None;
         }
         if first {
+            if !capital(s, k) {
+                return None;
+            }
             if w == b"Box"
                 && (s.b[..k].ends_with(b"PO ") || s.b[..k].ends_with(b"P.O. ") || s.b[..k].ends_with(b"P. O. "))
             {

@@ -7,7 +7,7 @@ const MAX_DIGITS: usize = 40;
 const MAX_GROUPS: usize = 12;
 
 /// One group of digits.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Group {
     pub(super) start: u32,
     pub(super) len: u8,
@@ -29,13 +29,21 @@ impl Group {
 
 /// A run of groups of digits.
 pub(super) struct Chain {
-    pub(super) digits: [u8; MAX_DIGITS],
+    /// With room for sixteen at once behind the last.
+    pub(super) digits: [u8; MAX_DIGITS + 16],
     pub(super) groups: [Group; MAX_GROUPS],
     pub(super) lens: [u8; MAX_GROUPS],
     pub(super) n: usize,
 }
 
 impl Chain {
+    pub(super) const EMPTY: Self = Self {
+        digits: [0; MAX_DIGITS + 16],
+        groups: [Group { start: 0, len: 0, at: 0, separator: 0 }; MAX_GROUPS],
+        lens: [0; MAX_GROUPS],
+        n: 0,
+    };
+
     /// The digits of the groups `k..m`.
     pub(super) fn digits(&self, k: usize, m: usize) -> &[u8] {
         let from = usize::from(self.groups[k].at);
@@ -54,21 +62,46 @@ impl Chain {
     }
 }
 
+/// How many digits there are from `i` on, at most `MAX_DIGITS` and some.
+#[inline]
+fn digits_from(b: &[u8], i: usize) -> usize {
+    let mut j = i;
+    while let Some(eight) = b.get(j..).and_then(|rest| rest.first_chunk()) {
+        // A digit becomes its value; what is more than nine has the highest bit set then.
+        let values = u64::from_le_bytes(*eight) ^ 0x3030_3030_3030_3030;
+        let other = (((values & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+        if other != 0 {
+            return j - i + other.trailing_zeros() as usize / 8;
+        }
+        j += 8;
+        if j - i > MAX_DIGITS {
+            return j - i;
+        }
+    }
+    j - i + b.get(j..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count())
+}
+
 /// Reads the run whose first group stands at `start..end`.
-pub(super) fn gather(s: &Scan<'_>, start: usize, end: usize) -> Chain {
-    let mut chain =
-        Chain { digits: [0; MAX_DIGITS], groups: [Group::default(); MAX_GROUPS], lens: [0; MAX_GROUPS], n: 0 };
+pub(super) fn gather(s: &Scan<'_>, start: usize, end: usize, chain: &mut Chain) {
     let (mut from, mut to, mut separator, mut total) = (start, end, 0, 0);
     loop {
-        for (slot, b) in chain.digits[total..].iter_mut().zip(&s.b[from..to]) {
-            *slot = b - b'0';
+        let slots = &mut chain.digits[total..];
+        match (s.b[from..].first_chunk::<16>(), slots.first_chunk_mut::<16>()) {
+            (Some(bytes), Some(slots)) if to - from <= 16 => {
+                *slots = (u128::from_le_bytes(*bytes) ^ 0x3030_3030_3030_3030_3030_3030_3030_3030).to_le_bytes();
+            }
+            _ => {
+                for (slot, b) in slots.iter_mut().zip(&s.b[from..to]) {
+                    *slot = b - b'0';
+                }
+            }
         }
         chain.groups[chain.n] = Group { start: from as u32, len: (to - from) as u8, at: total as u8, separator };
         chain.lens[chain.n] = (to - from) as u8;
         chain.n += 1;
         total += to - from;
         if chain.n == MAX_GROUPS {
-            return chain;
+            return;
         }
         let mut j = to + 1;
         separator = s.at(to);
@@ -89,16 +122,13 @@ pub(super) fn gather(s: &Scan<'_>, start: usize, end: usize) -> Chain {
                     j += 1;
                 }
             }
-            _ => return chain,
+            _ => return,
         }
         from = j;
-        while s.at(j).is_ascii_digit() && j - from < MAX_DIGITS {
-            j += 1;
-        }
-        to = j;
+        to = j + digits_from(s.b, j).min(MAX_DIGITS);
         let broken = to == from || total + (to - from) > MAX_DIGITS || is_word(s.at(to)) && s.at(to) < 0x80;
         if broken || matches!(separator, b' ' | b'(' | b')') && begins_other(s, to) {
-            return chain;
+            return;
         }
     }
 }

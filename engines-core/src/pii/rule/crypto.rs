@@ -63,7 +63,8 @@ fn ethereum(hex: &[u8]) -> bool {
 }
 
 fn decode58(word: &[u8]) -> Option<Vec<u8>> {
-    if word.len() > 128 {
+    // A hash in hexadecimal has a `0` somewhere, which base 58 does not.
+    if word.len() > 128 || word.iter().any(|b| matches!(b, b'0' | b'O' | b'I' | b'l')) {
         return None;
     }
     bs58::decode(word).into_vec().ok()
@@ -95,16 +96,23 @@ fn solana(word: &[u8]) -> bool {
     decode58(word).is_some_and(|b| b.len() == 32)
 }
 
+/// The chains that are met.
+const CHAINS: [&str; 7] = ["bc", "tb", "ltc", "addr", "cosmos", "osmo", "stake"];
+
 fn bech32_like(word: &[u8]) -> bool {
-    word.iter().position(|b| *b == b'1').is_some_and(|k| (2..=8).contains(&k))
+    let begins = |chain: &&str| {
+        let n = chain.len();
+        word.get(n) == Some(&b'1') && word[..n].eq_ignore_ascii_case(chain.as_bytes())
+    };
+    CHAINS.iter().any(begins)
 }
 
-/// Bech32 and Bech32m (BIP 173, BIP 350) of the chains that are met.
+/// Bech32 and Bech32m (BIP 173, BIP 350).
 fn segwit(word: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(word) else { return false };
     let Ok(checked) = bech32::primitives::decode::UncheckedHrpstring::new(text) else { return false };
     let hrp = checked.hrp().to_lowercase();
-    if !matches!(hrp.as_str(), "bc" | "tb" | "ltc" | "addr" | "cosmos" | "osmo" | "stake") {
+    if !CHAINS.contains(&hrp.as_str()) {
         return false;
     }
     checked.validate_checksum::<bech32::Bech32>().is_ok() || checked.validate_checksum::<bech32::Bech32m>().is_ok()

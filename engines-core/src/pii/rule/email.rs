@@ -5,50 +5,22 @@ use std::sync::LazyLock;
 use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
 use crate::pii::scan::class::{is_alnum, is_word};
+use crate::pii::scan::cue::CueTable;
 
 const LOCAL_MAX: usize = 64;
 const DOMAIN_MAX: usize = 253;
 
-static TLDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let mut all: Vec<&str> = include_str!("../data/tlds.txt").split_ascii_whitespace().collect();
+/// The list, compiled.
+static TLDS: LazyLock<CueTable> = LazyLock::new(|| {
     // RFC 2606, RFC 6762 and what private networks use: an address there is still somebody's.
-    all.extend([
-        "example",
-        "internal",
-        "invalid",
-        "lan",
-        "local",
-        "localdomain",
-        "localhost",
-        "corp",
-        "home",
-        "test",
-        "intra",
-        "intranet",
-    ]);
-    all.sort_unstable();
-    all.dedup();
-    all
+    const PRIVATE: &str = "example internal invalid lan local localdomain localhost corp home test intra intranet";
+    CueTable::compile(&[(include_str!("../data/tlds.txt"), 1), (PRIVATE, 1)])
 });
 
 /// Whether a label is a top-level domain.
 pub(crate) fn is_tld(label: &[u8]) -> bool {
     match label.len() {
-        2 => {
-            // Two letters: the country codes, most of what there is.
-            let pair = [label[0].to_ascii_lowercase(), label[1].to_ascii_lowercase()];
-            std::str::from_utf8(&pair).is_ok_and(|l| TLDS.binary_search(&l).is_ok())
-        }
-        3 if label.eq_ignore_ascii_case(b"com")
-            || label.eq_ignore_ascii_case(b"net")
-            || label.eq_ignore_ascii_case(b"org") =>
-        {
-            true
-        }
-        3..=24 if label.is_ascii() => {
-            let lower = label.to_ascii_lowercase();
-            std::str::from_utf8(&lower).is_ok_and(|l| TLDS.binary_search(&l).is_ok())
-        }
+        2..=24 if label.is_ascii() => TLDS.get(label) != 0,
         4..=63 => {
             label.iter().all(|b| *b >= 0x80)
                 && std::str::from_utf8(label).is_ok_and(|l| l.chars().all(char::is_alphabetic))

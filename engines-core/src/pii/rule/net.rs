@@ -44,6 +44,9 @@ fn mac(s: &mut Scan<'_>, start: usize, separator: u8) -> Option<usize> {
         return None;
     }
     let b = s.b.get(start..start + 17)?;
+    if [5, 8, 11, 14].into_iter().any(|k| b[k] != separator) {
+        return None;
+    }
     for (k, byte) in b.iter().enumerate() {
         let ok = if k % 3 == 2 { *byte == separator } else { is_hex(*byte) };
         if !ok {
@@ -69,6 +72,9 @@ fn mac(s: &mut Scan<'_>, start: usize, separator: u8) -> Option<usize> {
 
 /// A longer run of pairs is a fingerprint or a dump: step over all of it.
 fn pairs(s: &mut Scan<'_>, start: usize) -> Option<usize> {
+    if s.at(start + 23) != b':' {
+        return None;
+    }
     let mut i = start;
     let mut n = 0;
     while is_hex(s.at(i)) && is_hex(s.at(i + 1)) && n < 80 {

@@ -5,7 +5,7 @@
 
 use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
-use crate::pii::scan::class::{UNDER, is_word};
+use crate::pii::scan::class::is_word;
 use crate::pii::scan::cue::{Cues, bit};
 
 use super::card::{self, Issuer};
@@ -34,8 +34,8 @@ struct Place {
 
 /// A word of digits stands at `start..end`.
 #[inline(never)]
-pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> usize {
-    if flags & UNDER != 0 || end - start > 24 {
+pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize) -> usize {
+    if end - start > 24 {
         return end;
     }
     let next = s.at(end);
@@ -52,7 +52,7 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> u
     {
         return to;
     }
-    if matches!(next, b':' | b'-' | b'.')
+    if net::address_begins(&s.b[start..end], next)
         && let Some(to) = net::address_hex(s, start, end)
     {
         return to;
@@ -81,7 +81,8 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> u
         };
         return first.unwrap_or(end);
     }
-    let chain = gather(s, start, end);
+    let mut chain = Chain::EMPTY;
+    gather(s, start, end, &mut chain);
     walk(s, &chain)
 }
 
@@ -95,8 +96,15 @@ fn walk(s: &mut Scan<'_>, c: &Chain) -> usize {
             k += 1;
             continue;
         }
-        let place = Place { inner: k > 0 && !after_hit, ..place(s, c, k) };
-        match number(s, c, k, &place) {
+        let mut place = place(s, c, k);
+        place.inner = k > 0 && !after_hit;
+        // Nothing has fewer than six digits, except addresses with dots.
+        let few = c.n - k < 4 && c.digits(k, c.n).len() < 6;
+        if !few {
+            place.recent = s.cues.all(place.start, REACH);
+        }
+        let found = if few { None } else { number(s, c, k, &place) };
+        match found {
             Some(m) => {
                 after_hit = true;
                 k = m;
@@ -148,7 +156,7 @@ fn place(s: &Scan<'_>, c: &Chain, k: usize) -> Place {
         start -= 2;
     }
     let glued = k == 0 && glued_left(s, start);
-    Place { start, plus, paren, glued, inner: false, recent: s.cues.all(start, REACH) }
+    Place { start, plus, paren, glued, inner: false, recent: 0 }
 }
 
 /// Whether what follows group `m - 1` lets a number end there.

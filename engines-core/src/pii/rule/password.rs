@@ -1,12 +1,14 @@
 //! Passwords, tokens and keys next to a word that says so.
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
 use crate::pii::scan::class::{is_alnum, is_hex, is_word};
-use crate::pii::scan::cue::{Cues, bit};
+use crate::pii::scan::cue::{CueTable, Cues, bit};
 
 use super::secret::run;
 
@@ -147,62 +149,17 @@ fn extent(s: &mut Scan<'_>, from: usize, quote: u8) -> usize {
     end
 }
 
+/// Words that stand for a value that is not there, or that a program has in its place.
+static WORDS: LazyLock<CueTable> = LazyLock::new(|| {
+    const WORDS: &str = "usize u32 u64 i32 i64 bool int char impl const option std null \
+        none nil true false undefined required optional string password passwd secret token changed \
+        reset expired invalid missing wrong incorrect redacted hidden empty here yes no n/a \
+        na text value str bytes not must should the your a an and";
+    CueTable::compile(&[(WORDS, 1)])
+});
+
 /// A value that stands for one that is not there.
 fn placeholder(value: &[u8]) -> bool {
-    const WORDS: [&str; 52] = [
-        "usize",
-        "u32",
-        "u64",
-        "i32",
-        "i64",
-        "bool",
-        "int",
-        "char",
-        "impl",
-        "const",
-        "option",
-        "std",
-        "null",
-        "none",
-        "nil",
-        "true",
-        "false",
-        "undefined",
-        "required",
-        "optional",
-        "string",
-        "password",
-        "passwd",
-        "secret",
-        "token",
-        "changed",
-        "reset",
-        "expired",
-        "invalid",
-        "missing",
-        "wrong",
-        "incorrect",
-        "redacted",
-        "hidden",
-        "empty",
-        "here",
-        "yes",
-        "no",
-        "n/a",
-        "na",
-        "text",
-        "value",
-        "str",
-        "bytes",
-        "not",
-        "must",
-        "should",
-        "the",
-        "your",
-        "a",
-        "an",
-        "and",
-    ];
     let masked = value.iter().all(|b| matches!(b, b'*' | b'x' | b'X' | b'.' | b'-' | b'_' | b'#'))
         || value.iter().all(|b| *b == 0xe2 || *b == 0x80 || *b == 0xa2);
     let variable = value.starts_with(b"${")
@@ -212,7 +169,7 @@ fn placeholder(value: &[u8]) -> bool {
         || value.starts_with(b"%(")
         || value.starts_with(b"process.env")
         || value.starts_with(b"os.environ");
-    masked || variable || WORDS.iter().any(|w| w.as_bytes().eq_ignore_ascii_case(value))
+    masked || variable || WORDS.get(value) != 0
 }
 
 /// The classes of bytes in a value.

@@ -163,6 +163,18 @@ const RANGES: [(u8, u8); 128] = {
     ranges
 };
 
+/// The second and third byte of each prefix; 0 if it has but two.
+const INNER: [[u8; 2]; PREFIXES.len()] = {
+    let mut inner = [[0; 2]; PREFIXES.len()];
+    let mut i = 0;
+    while i < PREFIXES.len() {
+        let text = PREFIXES[i].text.as_bytes();
+        inner[i] = [text[1], if text.len() > 2 { text[2] } else { 0 }];
+        i += 1;
+    }
+    inner
+};
+
 /// For a first byte, which second bytes some prefix has.
 const SECOND: [u128; 128] = {
     let mut table = [0; 128];
@@ -220,10 +232,14 @@ fn begins(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
         return Some(s.hit(Kind::Twilio, start, end, 80));
     }
     let (from, to) = RANGES[usize::from(first & 127)];
-    let (second, third) = (s.at(start + 1), s.at(start + 2));
-    for prefix in PREFIXES.get(usize::from(from)..usize::from(to)).unwrap_or(&[]) {
-        let text = prefix.text.as_bytes();
-        if text[1] != second || text.get(2).is_some_and(|b| *b != third) || !s.starts(start, text) {
+    let next = [s.at(start + 1), s.at(start + 2)];
+    let (from, to) = (usize::from(from), usize::from(to));
+    for (prefix, inner) in PREFIXES[from..to].iter().zip(&INNER[from..to]) {
+        // Two bytes tell nearly all of them apart.
+        if next[0] != inner[0] || next[1] != inner[1] && inner[1] != 0 {
+            continue;
+        }
+        if !s.starts(start, prefix.text.as_bytes()) {
             continue;
         }
         let body = start + prefix.text.len();

@@ -117,6 +117,12 @@ impl Block {
         (self.digit | self.under | self.high) >> shift & inside == 0
     }
 
+    /// Whether they are digits only.
+    #[inline]
+    pub(crate) fn digits(&self, shift: usize, inside: u64) -> bool {
+        !self.digit >> shift & inside == 0
+    }
+
     /// The capitals among them.
     #[inline]
     pub(crate) fn capitals(&self, shift: usize, inside: u64) -> u64 {

@@ -155,7 +155,12 @@ impl<'a> Scan<'a> {
                     continue;
                 }
             }
-            match self.checked_word(start, i, block.flags(shift, inside)) {
+            let next = if block.digits(shift, inside) && plain_words && !self.endless {
+                self.step(start, |scan| rule::number::digits(scan, start, i))
+            } else {
+                self.checked_word(start, i, block.flags(shift, inside))
+            };
+            match next {
                 Some(next) => i = next,
                 None => return,
             }
@@ -289,7 +294,7 @@ impl<'a> Scan<'a> {
             return self.hit(Kind::DenyList, start, to, 100);
         }
         if flags & (ALPHA | HIGH) == 0 {
-            return rule::number::digits(self, start, end, flags);
+            return if flags & UNDER == 0 { rule::number::digits(self, start, end) } else { end };
         }
         if flags & DIGIT != 0
             && let Some(to) = rule::token::mixed(self, start, end, flags)
