@@ -30,6 +30,7 @@ use crate::{
     background::Background,
     engine::{Engine, Parts},
     identity::IdentityParts,
+    recorder::{Recorder, RecorderSettings},
     running::Running,
 };
 
@@ -54,6 +55,7 @@ pub struct Builder {
     scrubber: Scrubber,
     sinks: Vec<Arc<dyn EventSink>>,
     outbox: OutboxSettings,
+    recorder: RecorderSettings,
     clock: Arc<dyn Clock>,
     ids: Option<IdGenerator>,
     limits: Limits,
@@ -74,6 +76,7 @@ impl Builder {
             scrubber: Scrubber::default(),
             sinks: Vec::new(),
             outbox: OutboxSettings::default(),
+            recorder: RecorderSettings::default(),
             clock: Arc::new(SystemClock),
             ids: None,
             limits: Limits::default(),
@@ -207,6 +210,12 @@ impl Builder {
         self
     }
 
+    /// How much [`Engine::recorder`] holds.
+    pub fn recorder(mut self, settings: RecorderSettings) -> Self {
+        self.recorder = settings;
+        self
+    }
+
     /// Where "now" comes from. The default is the machine's clock.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
@@ -303,6 +312,7 @@ impl Builder {
         let follow = FollowService::new(Arc::clone(&store), guard.clone(), hub.clone());
         Ok(Engine::new(Parts {
             chat: ChatService::new(Arc::clone(&store), guard.clone(), Arc::clone(&limits)),
+            recorder: Recorder::start(events.clone(), &self.recorder),
             events,
             privacy: PrivacyService::new(Arc::clone(&store), guard.clone(), policies),
             presence: PresenceService::new(follow.clone(), Arc::clone(&limits)),

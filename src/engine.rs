@@ -15,6 +15,7 @@ use engines_stream::{canvas::CanvasService, chat::ChatService, follow::FollowSer
 use crate::{
     background::Background,
     builder::{Builder, Close},
+    recorder::{Recorder, StrictRecorder},
     running::Running,
 };
 
@@ -38,6 +39,7 @@ pub(crate) struct Parts {
     pub(crate) chat: ChatService,
     pub(crate) canvas: CanvasService,
     pub(crate) events: EventLog,
+    pub(crate) recorder: Recorder,
     pub(crate) follow: FollowService,
     pub(crate) presence: PresenceService,
     pub(crate) privacy: PrivacyService,
@@ -83,6 +85,18 @@ impl Engine {
     #[must_use]
     pub fn privacy(&self) -> &PrivacyService {
         &self.0.privacy
+    }
+
+    /// Records dataset events without making anybody wait; see [`Recorder`].
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.0.recorder
+    }
+
+    /// Records one caller's dataset events, each durable when the call returns; see [`StrictRecorder`].
+    #[must_use]
+    pub fn strict_recorder(&self, context: RequestContext) -> StrictRecorder {
+        StrictRecorder::new(self.0.events.clone(), context)
     }
 
     /// Whose dataset events may be learned from.
@@ -168,10 +182,11 @@ impl Engine {
         self.0.outbox.as_ref().map(Running::status).unwrap_or_default()
     }
 
-    /// Ends every subscription, stops bringing events to sinks and what else goes on beside requests, and closes the store that the builder opened; what is asked for later is refused. What was
+    /// Ends every subscription, records what waits in the recorder, stops bringing events to sinks and what else goes on beside requests, and closes the store that the builder opened; what is asked for later is refused. What was
     /// acknowledged is durable already.
     pub async fn shutdown(&self) {
         self.close_streams();
+        self.0.recorder.close().await;
         if let Some(outbox) = &self.0.outbox {
             outbox.stop().await;
         }

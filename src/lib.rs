@@ -4,6 +4,7 @@ mod background;
 mod builder;
 mod engine;
 mod identity;
+pub mod recorder;
 mod running;
 #[cfg(feature = "sqlite")]
 mod sqlite;

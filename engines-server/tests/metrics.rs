@@ -22,6 +22,7 @@ async fn operators_see_requests_and_the_store_and_nobodys_ids() {
     for line in [
         "engines_http_requests_total{method=\"POST\",route=\"/chat/threads\",status=\"201\"} 1",
         "engines_store_duration_seconds_bucket{le=\"+Inf\",operation=\"commit\"} ",
+        "engines_recorder_events_total{what=\"dropped\"} 0",
         "engines_store_undone_total{operation=\"commit\",why=\"failed\"} 0",
     ] {
         assert!(text.contains(line), "{line}\n{text}");

@@ -60,10 +60,45 @@ fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(des
 }
 
 impl DatasetEvent {
+    /// About how many bytes it has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let texts = [
+            &self.actor_type,
+            &self.trace_id,
+            &self.request_id,
+            &self.analytics_event_type,
+            &self.analytics_platform,
+            &self.asset_alt_text,
+            &self.episode_id,
+            &self.idempotency_key,
+        ];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+        let maps: usize = [&self.input, &self.output, &self.metadata, &self.extra].into_iter().map(size_of_map).sum();
+        self.surface.len() + self.agent_id.len() + texts + maps
+    }
+
     /// The `utm_*` and `seo_*` members.
     pub fn campaign(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.extra.iter().filter(|(name, _)| name.starts_with("utm_") || name.starts_with("seo_"))
     }
+}
+
+/// Bytes a value takes besides its text, roughly.
+const OVERHEAD: usize = 32;
+
+fn size_of_map(map: &Map<String, Value>) -> usize {
+    map.iter().map(|(name, value)| name.len() + size_of(value)).sum()
+}
+
+fn size_of(value: &Value) -> usize {
+    OVERHEAD
+        + match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            Value::String(text) => text.len(),
+            Value::Array(values) => values.iter().map(size_of).sum(),
+            Value::Object(map) => size_of_map(map),
+        }
 }
 
 impl fmt::Debug for DatasetEvent {

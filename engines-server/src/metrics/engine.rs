@@ -20,6 +20,7 @@ pub(super) struct EngineCollector(pub(super) Engine);
 impl Collector for EngineCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         self.store(&mut encoder)?;
+        self.recorder(&mut encoder)?;
         self.sinks(&mut encoder)
     }
 }
@@ -48,6 +49,22 @@ impl EngineCollector {
                 let labels = [("operation", operation.as_str()), ("why", why)];
                 ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
             }
+        }
+        Ok(())
+    }
+
+    fn recorder(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let read = self.0.recorder().counts();
+        let help =
+            "Dataset events given to the recorder that does not wait: accepted; of these recorded or failed; dropped.";
+        let mut family = encoder.encode_descriptor("recorder_events", help, None, MetricType::Counter)?;
+        for (what, count) in [
+            ("accepted", read.accepted),
+            ("recorded", read.recorded),
+            ("dropped", read.dropped),
+            ("failed", read.failed),
+        ] {
+            ConstCounter::new(count).encode(family.encode_family(&[("what", what)])?)?;
         }
         Ok(())
     }

@@ -1,0 +1,13 @@
+//! Recorders: how a program hands its dataset events to an engine.
+//!
+//! The [`Recorder`] never makes its caller wait: events go into a bounded queue, a task records them, and what could not be recorded is
+//! counted. The [`StrictRecorder`] returns when an event is durable, or says why it is not.
+
+mod best_effort;
+mod counts;
+mod room;
+mod settings;
+mod strict;
+mod worker;
+
+pub use self::{best_effort::Recorder, counts::RecorderCounts, settings::RecorderSettings, strict::StrictRecorder};
