@@ -48,10 +48,12 @@ export SERVER_PORT
 SERVER_PORT=$(free_port)
 # The pool, its client and a login; prints what the server is to be told, then the tokens.
 read -r pool client access id < <(python3 tests/cognito.py login)
+AUTH_JWT_SIGNING=$(python3 -c 'import secrets; print(secrets.token_urlsafe(48))')
+export AUTH_JWT_SIGNING
+operator=$("$target/debug/engines-server" token --tenant t_system --role admin --user ops)
 COGNITO_REGION=us-east-1 COGNITO_USER_POOL_ID="$pool" COGNITO_APP_CLIENT_ID="$client" \
     COGNITO_JWKS_URL="$COGNITO_STANDIN_URL/$pool/.well-known/jwks.json" \
-    AUTH_JWT_SIGNING="$(python3 -c 'import secrets; print(secrets.token_urlsafe(48))')" \
     ENGINES_STORE=memory "$target/debug/engines-server" serve --listen "127.0.0.1:$SERVER_PORT" >"$log/server" 2>&1 &
 running+=($!)
 wait_for "$SERVER_PORT" $! "$log/server"
-python3 tests/cognito.py ask "$access" "$id"
+python3 tests/cognito.py ask "$access" "$id" "$operator"

@@ -90,6 +90,7 @@ impl Identity {
             return Err(Error::new(Code::CredentialsInvalid, LOGIN, "the e-mail address or the password is wrong"));
         };
         inner.throttle.give_back("account", key, rate);
+        inner.uncount_address(caller);
         if verdict.outdated {
             inner.rehash(&user, password).await?;
         }

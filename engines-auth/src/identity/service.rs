@@ -159,6 +159,13 @@ impl Inner {
         taken.map_err(|error| self.decided(error))
     }
 
+    /// A try from this address that was in order does not count.
+    pub(crate) fn uncount_address(&self, caller: &Caller<'_>) {
+        if let Some(address) = caller.address {
+            self.throttle.give_back("address", &neighbourhood(address), self.settings.per_address);
+        }
+    }
+
     /// Tells of a refused call, if it is a refusal.
     pub(crate) fn note(&self, action: &'static str, error: &Error, who: Option<&str>, caller: &Caller<'_>) {
         let Some(rejections) = &self.rejections else { return };

@@ -80,7 +80,10 @@ impl Identity {
         let expect = Expect::Version(session.version);
         let batch = records::put(Batch::spanning(now), SESSION, id.clone(), &tags, &body, expect)?;
         match inner.records.commit(inner.records.system(), batch).await {
-            Ok(_) => Ok(response),
+            Ok(_) => {
+                self.inner.uncount_address(caller);
+                Ok(response)
+            }
             Err(CommitError::Precondition { .. }) => match inner.records.get::<SessionBody>(&SESSION, &id).await? {
                 Some(session) => Err(inner.reused(&session, caller).await?),
                 None => Err(unknown()),

@@ -58,7 +58,8 @@ pub struct IdentitySettings {
     pub revocation_queue: usize,
     /// Tries to log in to one account; a good one does not count. Default: 10, and one more every 6 seconds.
     pub login_per_account: Rate,
-    /// Tries to log in, sign up, refresh, accept or bootstrap from one address. Default: 200, and two more every second.
+    /// Tries to log in, sign up, refresh, accept or bootstrap from one address; good logins and refreshes do not count. Default: 200, and two
+    /// more every second.
     pub per_address: Rate,
     /// What a password hash costs.
     pub password: HashSettings,

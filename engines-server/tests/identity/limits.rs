@@ -11,7 +11,7 @@ use engines_server::HttpSettings;
 use serde_json::json;
 
 use crate::{
-    kit::{Answer, PASSWORD, World, world_of},
+    kit::{Answer, PASSWORD, Somebody, World, world_of},
     support,
 };
 
@@ -76,6 +76,18 @@ async fn everything_is_limited_by_address() {
     }
     assert_eq!(wrong(&world, "v@example.org", "2001:db8:1:1:ffff::1").await.refusal(), (429, "RATE_LIMITED"));
     assert_eq!(wrong(&world, "v@example.org", "2001:db8:1:2::1").await.refusal(), (401, "CREDENTIALS_INVALID"));
+}
+
+#[tokio::test]
+async fn many_people_behind_one_address_log_in_and_stay() {
+    let world = strict().await;
+    let mut ada = world.signup("ada").await;
+    for _ in 0..30 {
+        let right = json!({ "email": "ada@example.org", "password": PASSWORD });
+        ada = Somebody::of(&world.post("/auth/login", right).from("192.0.2.1").send().await.ok(200));
+        let refresh = json!({ "refresh_token": ada.refresh });
+        ada = Somebody::of(&world.post("/auth/refresh", refresh).from("192.0.2.1").send().await.ok(200));
+    }
 }
 
 #[tokio::test]

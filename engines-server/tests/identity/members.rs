@@ -81,7 +81,7 @@ async fn what_another_node_revokes_counts_within_five_seconds() {
         .store(world.app.engine().backend().clone())
         .signing_secret(crate::support::secret())
         .identity(crate::support::identity())
-        .root_key(engines::auth::RootKey::new([7_u8, 8].repeat(16)).unwrap())
+        .root_key(crate::support::root())
         .clock(world.clock.clone())
         .build()
         .await

@@ -9,7 +9,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use engines::{
     Builder, Clock, Engine, IdGenerator, Role, SystemClock, TenantId, UserId,
     auth::{
-        JwtSettings, SigningSecret, TokenIssuer, TokenRequest,
+        JwtSettings, RootKey, SigningSecret, TokenIssuer, TokenRequest,
         identity::{IdentitySettings, Rate, SystemKey},
         password::HashSettings,
     },
@@ -44,9 +44,13 @@ pub(crate) fn identity() -> IdentitySettings {
     IdentitySettings { password, per_address: often, login_per_account: often, ..IdentitySettings::default() }
 }
 
+pub(crate) fn root() -> RootKey {
+    RootKey::new("a root key for tests alone, of 32 bytes and more").unwrap()
+}
+
 pub(crate) fn builder() -> Builder {
     let system = SystemKey::new(SYSTEM_KEY).unwrap();
-    Engine::builder().memory().signing_secret(secret()).identity(identity()).system_key(system)
+    Engine::builder().memory().signing_secret(secret()).root_key(root()).identity(identity()).system_key(system)
 }
 
 pub(crate) async fn engine() -> Engine {
