@@ -4,20 +4,23 @@
 use std::{sync::Arc, time::Duration};
 
 use engines::{
-    Code, Engine, IdGenerator, RequestContext, Role,
+    Code, DatasetEvent, Engine, IdGenerator, RequestContext, Role,
+    core::DocId,
     core::{
+        nexus::{Batch, Expect, Kind, NewDocument, Page, Store},
         pii::{Operator, PiiKey, Policy, Scrubber},
         privacy::{NewPolicy, Policies, RedactRequest},
         testing::{self, ManualClock},
     },
     storage::{
         MemoryStore, Operation,
-        faulty::{Faults, Faulty},
+        faulty::{Fault, Faults, Faulty},
     },
 };
 use serde_json::json;
 
 struct Nodes {
+    store: Arc<MemoryStore>,
     faults: Faults,
     clock: ManualClock,
     here: Engine,
@@ -32,7 +35,7 @@ async fn nodes() -> Nodes {
     let faulty = Arc::new(Faulty::new(store.clone()));
     let faults = faulty.faults().clone();
     let there = Engine::builder().store(faulty).clock(clock.clone()).scrubber(scrubber()).build().await.unwrap();
-    Nodes { faults, clock, here, there }
+    Nodes { store, faults, clock, here, there }
 }
 
 fn admin() -> RequestContext {
@@ -46,6 +49,11 @@ fn deny(term: &str) -> NewPolicy {
 async fn redacted(engine: &Engine, text: &str) -> engines::Result<String> {
     let request = RedactRequest { text: Some(text.into()), ..RedactRequest::default() };
     Ok(engine.privacy().redact(&admin(), request).await?.text.unwrap())
+}
+
+fn event() -> DatasetEvent {
+    let event = json!({ "surface": "s", "agent_id": "a", "input": { "t": "Nightfall" }, "output": {} });
+    serde_json::from_value(event).unwrap()
 }
 
 #[tokio::test]
@@ -79,10 +87,38 @@ async fn of_those_who_change_it_at_once_one_wins() {
 }
 
 #[tokio::test]
+async fn without_its_policy_nothing_is_scrubbed_and_so_nothing_is_written() {
+    let nodes = nodes().await;
+    nodes.there.events().record(&admin(), event()).await.unwrap();
+    nodes.clock.advance(Policies::TTL);
+    nodes.faults.always(Operation::Get, Some(Fault::Before));
+    let refused = nodes.there.events().record(&admin(), event()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::BackendUnavailable);
+    assert_eq!(redacted(&nodes.there, "x").await.unwrap_err().code(), Code::BackendUnavailable);
+    nodes.faults.always(Operation::Get, None);
+
+    // A policy of a later version of this library, which this one does not understand.
+    let scope = admin().scope().clone();
+    let strange = NewDocument::new(
+        Kind::known("privacy_policy"),
+        DocId::new("policy").unwrap(),
+        &json!({ "default": "mask", "entities": { "LATER_ENTITY": { "operator": "drop" } } }),
+    );
+    let batch = Batch::new(Default::default()).put(strange.unwrap(), Expect::Any);
+    nodes.store.commit(&scope, batch).await.unwrap();
+    assert_eq!(nodes.there.events().record(&admin(), event()).await.unwrap_err().code(), Code::Internal);
+    let stored = nodes.store.events(&scope, &Default::default(), Page::first(10)).await.unwrap();
+    assert_eq!(stored.items.len(), 1);
+}
+
+#[tokio::test]
 async fn what_the_deployment_denies_no_tenant_lets_through() {
     let policy = Policy { deny: vec!["Nightfall".into()], default: Operator::Drop, ..Policy::default() };
     let scrubber = Scrubber::builder().policy(policy).build().unwrap();
     let engine = Engine::builder().memory().scrubber(scrubber).build().await.unwrap();
     engine.privacy().set_policy(&admin(), deny("Daybreak")).await.unwrap();
     assert_eq!(redacted(&engine, "Nightfall and Daybreak").await.unwrap(), "[DENY_LIST] and [DENY_LIST]");
+    let context = testing::context("t_other", "root", Role::Member).unwrap();
+    let recorded = engine.events().record(&context, event()).await.unwrap();
+    assert_eq!(recorded.pii_flags.total(), 1);
 }

@@ -156,6 +156,16 @@ async fn a_policy_is_set_by_version_and_followed_at_once() {
     let elsewhere = in_tenant(server.address, "t_other", "POST", "/pii/redact", &json!({ "text": text })).await;
     assert_eq!(elsewhere["text"], "Nightfall [EMAIL_ADDRESS] [EMAIL_ADDRESS] [IP_ADDRESS]");
 
+    let event = json!({ "surface": "s", "agent_id": "a", "input": { "t": "Nightfall ana@example.org 4111111111111111" }, "output": {} });
+    let recorded = acme(server.address, &member(), "POST", "/events", Some(&event)).await.json();
+    assert_eq!(
+        (&recorded["pii_flags"]["policy"], &recorded["train_ok"]),
+        (&json!("tenant-1"), &json!(false)),
+        "{recorded}"
+    );
+    let listed = acme(server.address, &member(), "GET", "/events", None).await.json();
+    assert_eq!(listed["items"][0]["input"]["t"], "[DENY_LIST] ana@example.org [CREDIT_CARD:1111]");
+
     for (version, status) in [(json!(0), 409), (json!(2), 409), (json!(1), 200), (Value::Null, 200)] {
         let answer = put(json!({ "version": version, "policy": {} })).await;
         assert_eq!(answer.status, status, "{version}");

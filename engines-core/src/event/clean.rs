@@ -10,7 +10,7 @@ use crate::{
     clock::Timestamp,
     context::{Actor, ActorType, RequestContext},
     error::{Error, Result},
-    pii::{Receipt, Scrubber},
+    pii::{Receipt, ScrubError, Scrubber},
     stream::Seq,
 };
 
@@ -87,7 +87,7 @@ pub fn clean(
     if let Some(kind) = event.actor_type.as_deref().and_then(ActorType::from_wire) {
         stamp.actor.kind = kind;
     }
-    seal(scrubber, Value::Object(raw), stamp, Receipt::default())
+    seal(scrubber, raw, stamp, Receipt::default())
 }
 
 /// Scrubs a stored event once more on its way to a sink, so that what leaves has always passed the engine of today.
@@ -101,14 +101,43 @@ pub fn clean_again(scrubber: &Scrubber, event: StoredEvent) -> Result<CleanEvent
     raw.insert("agent_id".into(), event.agent_id.into());
     raw.insert("trace_id".into(), event.trace_id.into());
     let stamp = EventStamp { event_id: event.event_id, ts: event.ts, actor: event.actor, train_ok: event.train_ok };
-    seal(scrubber, Value::Object(raw), stamp, event.pii_flags)
+    seal(scrubber, raw, stamp, event.pii_flags)
 }
 
-fn seal(scrubber: &Scrubber, raw: Value, stamp: EventStamp, before: Receipt) -> Result<CleanEvent> {
-    let (clean, mut pii_flags) = scrubber.scrub_json(&raw).map_err(|error| Error::internal("event.clean", error))?;
+/// Members whose names say what they are for, and nothing about what stands in them: `agent_id` is no sign that an address in it is none.
+const NAMES: [&str; 8] = [
+    "surface",
+    "agent_id",
+    "trace_id",
+    "request_id",
+    "analytics_event_type",
+    "analytics_platform",
+    "asset_alt_text",
+    "episode_id",
+];
+
+fn seal(scrubber: &Scrubber, mut raw: Map<String, Value>, stamp: EventStamp, before: Receipt) -> Result<CleanEvent> {
+    let failed = |error: ScrubError| Error::internal("event.clean", error);
+    let mut named = Vec::with_capacity(NAMES.len());
+    for name in NAMES {
+        if let Some(Value::String(text)) = raw.get(name) {
+            let clean = scrubber.scrub_text(text).map_err(failed)?;
+            let (text, receipt) = (clean.value.into_owned(), clean.receipt);
+            raw.remove(name);
+            named.push((name, text, receipt));
+        }
+    }
+    let (clean, mut pii_flags) = scrubber.scrub_json(&Value::Object(raw)).map_err(failed)?;
     let Value::Object(mut fields) = clean else {
         return Err(Error::internal("event.clean", "the PII engine changed the shape of an event"));
     };
+    for (name, text, receipt) in named {
+        if !receipt.is_clean() {
+            pii_flags.path(format!("/{name}"));
+            pii_flags.absorb(receipt, "");
+        }
+        fields.insert(name.to_owned(), Value::String(text));
+    }
     for (entity, count) in before.counts {
         *pii_flags.counts.entry(entity).or_default() += count;
     }

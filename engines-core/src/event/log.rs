@@ -21,6 +21,8 @@ use crate::{
 
 /// What a list or an audit record calls this log.
 pub(super) const RESOURCE: &str = "events";
+/// The action whose operators a policy may set for what is recorded.
+const POLICY_ACTION: &str = "store";
 /// Bytes of an idempotency key.
 const KEY_BYTES: usize = 255;
 
@@ -159,12 +161,13 @@ impl EventLog {
         }
         let (event_id, actor) = (self.guard.ids().ulid(now), context.actor().clone());
         let stamp = EventStamp { event_id, ts: now, actor, train_ok: rules.allowed };
-        let event = clean(&rules.scrubber, event, stamp, context)?;
+        let event = clean(&rules.scrubber.for_action(POLICY_ACTION), event, stamp, context)?;
         let (pii_flags, train_ok) = (event.pii_flags().clone(), event.train_ok());
         let once = key.map(|Key { of, text }| Once {
             // Another actor's key of the same text is another key.
             realm: format!("{RESOURCE}{of}/{}", context.actor().id),
-            key: text,
+            // What is in a key is the client's affair, but not in the clear.
+            key: rules.scrubber.opaque(&text),
             fingerprint: event.fingerprint(),
             note: format!("{event_id}{}", u8::from(train_ok)),
         });

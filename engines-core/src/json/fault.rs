@@ -1,5 +1,7 @@
 //! What was wrong, told without repeating what was sent.
 
+use std::sync::LazyLock;
+
 use serde_json::error::Category;
 
 use super::scan::{Fault, push_token};
@@ -7,10 +9,15 @@ use crate::{
     code::Code,
     error::{Error, Result},
     limits::Limits,
+    pii::Scrubber,
 };
 
-/// How much of a pointer an error repeats, in bytes.
+/// Where an error ends to repeat a pointer, in bytes.
 const POINTER_SHOWN: usize = 128;
+/// The longest name in a pointer that an error repeats, in bytes.
+const NAME_SHOWN: usize = 48;
+/// Looks at names.
+static ENGINE: LazyLock<Scrubber> = LazyLock::new(Scrubber::default);
 
 pub(super) fn from_scan(fault: Fault, limits: &Limits, operation: &'static str) -> Error {
     match fault {
@@ -18,12 +25,12 @@ pub(super) fn from_scan(fault: Fault, limits: &Limits, operation: &'static str) 
             let detail = format!("the body is nested deeper than {} levels (limit json_depth)", limits.json_depth);
             Error::body(operation, "", detail).with_member("limit", limits.json_depth)
         }
-        Fault::Duplicate(place) => Error::body(operation, shown(&place), "a key occurs twice in one object"),
+        Fault::Duplicate(place) => Error::body(operation, &shown(&place), "a key occurs twice in one object"),
         Fault::Number(place) => {
-            Error::body(operation, shown(&place), "a number is too large to be kept as it was sent")
+            Error::body(operation, &shown(&place), "a number is too large to be kept as it was sent")
         }
         Fault::Surrogate(place) => {
-            Error::body(operation, shown(&place), "a string has half of a surrogate pair, which is no character")
+            Error::body(operation, &shown(&place), "a string has half of a surrogate pair, which is no character")
         }
     }
 }
@@ -43,7 +50,7 @@ pub(super) fn from_serde(error: &serde_path_to_error::Error<serde_json::Error>, 
     let text = cause.to_string();
     if cause.classify() != Category::Data {
         let detail = if text.starts_with("EOF while") { "the JSON ends too early".to_owned() } else { text };
-        return Error::body(operation, shown(&field), format!("the body is not JSON: {detail}"));
+        return Error::body(operation, &shown(&field), format!("the body is not JSON: {detail}"));
     }
     // serde_json appends where it was; the field says it better.
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
@@ -53,18 +60,18 @@ pub(super) fn from_serde(error: &serde_path_to_error::Error<serde_json::Error>, 
     let named = |prefix: &str| text.strip_prefix(prefix).and_then(|rest| rest.strip_suffix('`'));
     if let Some(name) = named("missing field `") {
         push_token(&mut field, name);
-        return Error::body(operation, shown(&field), "a required member is missing");
+        return Error::body(operation, &shown(&field), "a required member is missing");
     }
     if let Some(name) = named("duplicate field `") {
         push_token(&mut field, name);
-        return Error::body(operation, shown(&field), "the same member is given twice, under two names");
+        return Error::body(operation, &shown(&field), "the same member is given twice, under two names");
     }
     let detail = match text.split_once(", expected ") {
         Some((_, expected)) => format!("expected {expected}"),
         None if repeats_input(text) => "the value is not acceptable here".to_owned(),
         None => text.to_owned(),
     };
-    Error::body(operation, shown(&field), detail)
+    Error::body(operation, &shown(&field), detail)
 }
 
 /// Whether serde put what was sent into its message.
@@ -81,13 +88,20 @@ fn ours(text: &str) -> Option<(Code, &str)> {
     Some((code, text.split_once(": ").map_or(text, |(_, detail)| detail)))
 }
 
-/// The start of a pointer that an error may repeat, cut between characters.
-fn shown(pointer: &str) -> &str {
-    let mut end = pointer.len().min(POINTER_SHOWN);
-    while !pointer.is_char_boundary(end) {
-        end -= 1;
+/// A pointer as an error may repeat it: what is no plain name may be somebody's data, and a star stands for it.
+fn shown(pointer: &str) -> String {
+    let mut shown = String::new();
+    for token in pointer.split('/').skip(1) {
+        let plain = token.len() <= NAME_SHOWN
+            && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'~'))
+            && ENGINE.findings(token).is_ok_and(|found| found.is_empty());
+        shown.push('/');
+        shown.push_str(if plain { token } else { "*" });
+        if shown.len() > POINTER_SHOWN {
+            break;
+        }
     }
-    pointer.get(..end).unwrap_or_default()
+    shown
 }
 
 pub(super) fn utf8<'a>(bytes: &'a [u8], operation: &'static str) -> Result<&'a str> {

@@ -199,29 +199,19 @@ impl Scrubber {
         }
     }
 
-    /// Runs the detectors of one's own and joins what they find.
+    /// Runs the detectors of one's own, over the plain copy too where characters are encoded, and joins what they find.
     fn ask(&self, text: &str, hits: &mut Hits) -> Result<(), ScrubError> {
         let budget = self.inner.budget.as_ref().map(Budget::started);
         let mut all: Vec<Hit> = hits.as_slice().to_vec();
-        for detector in &self.inner.detectors {
-            let name = || detector.name().to_owned();
-            let spans = detector
-                .detect(text, budget.as_ref())
-                .map_err(|e| ScrubError::Detector { detector: name(), reason: e.0 })?;
-            if budget.as_ref().is_some_and(|b| b.left().is_zero()) {
-                return Err(ScrubError::OutOfTime { detector: name() });
-            }
-            for span in spans {
-                let inside = span.start < span.end && text.get(span.start..span.end).is_some();
-                let kind = match &span.entity {
-                    Entity::Known(kind) => Some(*kind as u16),
-                    custom => self.inner.names.iter().position(|n| n == custom).map(|i| CUSTOM + i as u16),
-                };
-                let (true, Some(kind)) = (inside, kind) else {
-                    return Err(ScrubError::DetectorSpan { detector: name() });
-                };
-                let score = (span.score.clamp(0.0, 1.0) * 100.0).round() as u8;
-                all.push(Hit { kind, score, start: span.start as u32, end: span.end as u32 });
+        self.ask_about(text, budget.as_ref(), |start, end| (start, end), &mut all)?;
+        let b = text.as_bytes();
+        if suspicious(b) && normal::anywhere(b) {
+            let plain = Plain::of(b);
+            let mut from = 0;
+            for part in plain.text.utf8_chunks() {
+                let source = |start, end| (plain.start(from + start), plain.end(from + end));
+                self.ask_about(part.valid(), budget.as_ref(), source, &mut all)?;
+                from += part.valid().len() + part.invalid().len();
             }
         }
         // The longer of two that overlap stays, whole: nothing of either may be left.
@@ -240,6 +230,38 @@ impl Scrubber {
             }
         }
         hits.replace(joined);
+        Ok(())
+    }
+
+    /// Asks every detector about one text; `source` says where a span of it stands in what is scrubbed.
+    fn ask_about(
+        &self,
+        text: &str,
+        budget: Option<&Budget>,
+        source: impl Fn(usize, usize) -> (usize, usize),
+        all: &mut Vec<Hit>,
+    ) -> Result<(), ScrubError> {
+        for detector in &self.inner.detectors {
+            let name = || detector.name().to_owned();
+            let spans =
+                detector.detect(text, budget).map_err(|e| ScrubError::Detector { detector: name(), reason: e.0 })?;
+            if budget.is_some_and(|b| b.left().is_zero()) {
+                return Err(ScrubError::OutOfTime { detector: name() });
+            }
+            for span in spans {
+                let inside = span.start < span.end && text.get(span.start..span.end).is_some();
+                let kind = match &span.entity {
+                    Entity::Known(kind) => Some(*kind as u16),
+                    custom => self.inner.names.iter().position(|n| n == custom).map(|i| CUSTOM + i as u16),
+                };
+                let (true, Some(kind)) = (inside, kind) else {
+                    return Err(ScrubError::DetectorSpan { detector: name() });
+                };
+                let score = (span.score.clamp(0.0, 1.0) * 100.0).round() as u8;
+                let (start, end) = source(span.start, span.end);
+                all.push(Hit { kind, score, start: start as u32, end: end as u32 });
+            }
+        }
         Ok(())
     }
 

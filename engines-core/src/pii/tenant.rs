@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::apply::Keys;
 use super::builder::ScrubberBuilder;
 use super::error::PolicyError;
-use super::key::PiiKey;
+use super::key::{PiiKey, letters};
 use super::policy::{Operator, Policy};
 use super::scrubber::{Inner, Scrubber};
 use super::vault::Vault;
@@ -39,6 +39,17 @@ impl Scrubber {
             tenant: keys.tenant.as_ref().map(|key| key.for_tenant(tenant)),
             vault: keys.vault.as_ref().map(|vault| Vault::new(vault.key().for_tenant(tenant))),
         })
+    }
+
+    /// Letters that stand for a text, and for no other: a key to look it up by that gives nothing of it away. Made under the tenant's key; without
+    /// one it is no more than a hash, and what is easily guessed can be tried out.
+    #[must_use]
+    pub fn opaque(&self, text: &str) -> String {
+        let none = PiiKey::new([]);
+        let key = self.inner.keys.tenant.as_ref().unwrap_or(&none);
+        let mut out = String::with_capacity(64);
+        letters(&mut out, &*key.mac(&[b"engines.pii.opaque.v1", text.as_bytes()]), b'a');
+        out
     }
 
     fn with_keys(&self, keys: Keys) -> Self {
