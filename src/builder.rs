@@ -261,7 +261,7 @@ impl Builder {
             Some(key) if !self.scrubber.has_key() => self.scrubber.with_key(PiiKey::new(*key.expose())),
             _ => self.scrubber,
         };
-        let policies = Policies::new(Arc::clone(&store), Arc::clone(&clock), scrubber.clone());
+        let policies = Policies::new(Arc::clone(&store), Arc::clone(&clock), scrubber);
         let key_slots = self.identity.key_slots(&store, &guard, &limits)?;
         let signing = self.signing.as_ref().map(|keys| (keys, &self.jwt));
         let assembled = self.identity.assemble(&store, &guard, signing, &background)?;
@@ -298,8 +298,8 @@ impl Builder {
         let outbox = if self.sinks.is_empty() {
             None
         } else {
-            let (store, scrubber) = (Arc::clone(&backend), scrubber.clone());
-            Some(Running::start(Outbox::new(store, self.sinks, scrubber, clock, ids, self.outbox)?))
+            let store = Arc::clone(&backend);
+            Some(Running::start(Outbox::new(store, self.sinks, policies.clone(), clock, ids, self.outbox)?))
         };
 
         let events = EventLog::new(Arc::clone(&store), guard.clone(), policies.clone()).limits(Arc::clone(&limits));

@@ -14,6 +14,7 @@ use engines_core::{
     event::{EventStamp, clean},
     nexus::{Backend, EventSink, SinkError},
     pii::Scrubber,
+    privacy::Policies,
     testing::{self, ManualClock},
 };
 use engines_storage::{
@@ -126,7 +127,8 @@ impl House {
     fn outbox(&self, sinks: Vec<Arc<dyn EventSink>>) -> Outbox {
         let store: Arc<dyn Backend> = self.store.clone();
         let clock = Arc::new(self.clock.clone());
-        Outbox::new(store, sinks, Default::default(), clock, self.ids.clone(), self.settings.clone()).unwrap()
+        let policies = Policies::new(self.store.clone(), clock.clone(), Scrubber::default());
+        Outbox::new(store, sinks, policies, clock, self.ids.clone(), self.settings.clone()).unwrap()
     }
 
     /// Runs an outbox until `enough`, then stops it.
@@ -360,7 +362,8 @@ async fn names_are_checked() {
         let sinks = names.iter().map(|name| Scripted::new(name, []) as Arc<dyn EventSink>).collect();
         let clock = Arc::new(house.clock.clone());
         let ids = house.ids.clone();
-        Outbox::new(house.store.clone(), sinks, Default::default(), clock, ids, OutboxSettings::default())
+        let policies = Policies::new(house.store.clone(), clock.clone(), Scrubber::default());
+        Outbox::new(house.store.clone(), sinks, policies, clock, ids, OutboxSettings::default())
     };
     for names in [&[""][..], &["A"], &["a b"], &["a/b"], &["one", "one"]] {
         assert_eq!(build(names).unwrap_err().code(), Code::IdInvalid, "{names:?}");

@@ -20,6 +20,8 @@ pub(crate) async fn everything(world: &World, canaries: &[Canary]) -> Vec<Output
         in_process(world, canary, &mut out).await;
         redacted(world, canary, &mut out).await;
     }
+    world.engine.recorder().flush().await;
+    assert_eq!(world.engine.recorder().counts().recorded, canaries.len() as u64);
     batched(world, canaries, &mut out).await;
     out
 }
@@ -166,6 +168,7 @@ async fn in_process(world: &World, canary: &Canary, out: &mut Vec<Output>) {
     let raw: DatasetEvent = serde_json::from_value(body.clone()).unwrap();
     out.push(("library: debug".into(), format!("{raw:?}").into_bytes()));
     events.record(&context, raw.clone()).await.unwrap();
+    assert!(world.engine.recorder().record(&context, raw.clone()));
     let mut wrong = [raw.clone(), raw];
     wrong[0].actor_type = Some(canary.text.clone());
     wrong[1].idempotency_key = Some(canary.text.repeat(300));

@@ -13,15 +13,15 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use engines_core::{clock::{IdGenerator, SystemClock}, pii::Scrubber};
+//! use engines_core::{clock::{IdGenerator, SystemClock}, pii::Scrubber, privacy::Policies};
 //! use engines_storage::{MemoryStore, NoopSink, outbox::{Outbox, OutboxSettings}};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let ids = IdGenerator::from_os()?;
 //! let store = Arc::new(MemoryStore::new(&ids));
 //! let sinks: Vec<Arc<dyn engines_core::nexus::EventSink>> = vec![Arc::new(NoopSink::default())];
-//! let scrubber = Scrubber::default();
-//! let outbox = Outbox::new(store, sinks, scrubber, Arc::new(SystemClock), ids, OutboxSettings::default())?;
+//! let policies = Policies::new(store.clone(), Arc::new(SystemClock), Scrubber::default());
+//! let outbox = Outbox::new(store, sinks, policies, Arc::new(SystemClock), ids, OutboxSettings::default())?;
 //! let handle = outbox.handle();
 //! let running = tokio::spawn(outbox.run());
 //! handle.wake();

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use engines_core::{
     Clock, Code, Error, IdGenerator, Result,
     nexus::{Backend, EventSink},
-    pii::Scrubber,
+    privacy::Policies,
 };
 use futures_util::future::join_all;
 use tokio::sync::watch;
@@ -32,14 +32,15 @@ pub struct OutboxHandle {
 }
 
 impl Outbox {
-    /// An outbox that brings what `store` has recorded to `sinks`; nothing moves before [`Outbox::run`].
+    /// An outbox that brings what `store` has recorded to `sinks`, scrubbed once more as its tenants' policies say by then; nothing moves before
+    /// [`Outbox::run`].
     ///
     /// # Errors
     /// `ID_INVALID` when a sink's name is not 1 to 48 lower-case letters, digits and `_`, or when two have the same.
     pub fn new(
         store: Arc<dyn Backend>,
         sinks: Vec<Arc<dyn EventSink>>,
-        scrubber: Scrubber,
+        policies: Policies,
         clock: Arc<dyn Clock>,
         ids: IdGenerator,
         settings: OutboxSettings,
@@ -55,7 +56,7 @@ impl Outbox {
                 places: Places::of(sink.name())?,
                 status: Arc::new(Shared::new(sink.name())),
                 store: Arc::clone(&store),
-                scrubber: scrubber.clone(),
+                policies: policies.clone(),
                 clock: Arc::clone(&clock),
                 ids: ids.clone(),
                 settings: settings.clone(),

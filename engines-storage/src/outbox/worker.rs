@@ -3,10 +3,11 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use engines_core::{
-    CleanEvent, Clock, Code, Error, IdGenerator, Scope,
+    CleanEvent, Clock, Code, Error, ErrorKind, IdGenerator, Scope,
     event::clean_again,
     nexus::{Backend, EventSink, FeedItem, SinkError},
     pii::Scrubber,
+    privacy::Policies,
 };
 use futures_util::future::{Either, select};
 use tokio::sync::watch;
@@ -17,6 +18,9 @@ use super::{
     status::Shared,
 };
 
+/// The action whose operators a policy may set for what goes to sinks.
+const POLICY_ACTION: &str = "sink";
+
 /// The outbox was told to stop.
 pub(super) struct Stopped;
 
@@ -24,7 +28,7 @@ pub(super) struct Worker {
     pub(super) store: Arc<dyn Backend>,
     pub(super) sink: Arc<dyn EventSink>,
     pub(super) places: Places,
-    pub(super) scrubber: Scrubber,
+    pub(super) policies: Policies,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: IdGenerator,
     pub(super) settings: OutboxSettings,
@@ -55,7 +59,11 @@ impl Worker {
             };
             self.status.update(|status| status.waiting_since = chunk.first().map(|item| item.event.ts));
             for (scope, events) in by_scope(chunk) {
-                let batch = self.scrub(events);
+                let Some(scrubber) = self.scrubber(&scope).await? else {
+                    self.status.update(|status| status.withheld += events.len() as u64);
+                    continue;
+                };
+                let batch = self.scrub(&scrubber, events);
                 if !batch.is_empty() {
                     self.deliver(&scope, &batch).await?;
                 }
@@ -92,12 +100,30 @@ impl Worker {
         }
     }
 
+    /// What scrubs this scope's events today; none if its policy cannot be followed. Waits for a store that does not answer.
+    async fn scrubber(&mut self, scope: &Scope) -> Result<Option<Scrubber>, Stopped> {
+        let mut failures = 0;
+        loop {
+            self.go_on()?;
+            match self.policies.scrubber(scope).await {
+                Ok(scrubber) => return Ok(Some(scrubber.for_action(POLICY_ACTION))),
+                Err(error) if error.kind() == ErrorKind::Unavailable => {
+                    self.back_off(&mut failures, "policy", &error).await?;
+                }
+                Err(error) => {
+                    tracing::error!(sink = self.sink.name(), %scope, code = %error.code(), "a policy cannot be followed; its tenant's events are held back");
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
     /// What has passed the PII engine of today; what cannot pass is held back.
-    fn scrub(&self, events: Vec<engines_core::event::StoredEvent>) -> Vec<CleanEvent> {
+    fn scrub(&self, scrubber: &Scrubber, events: Vec<engines_core::event::StoredEvent>) -> Vec<CleanEvent> {
         let mut clean = Vec::with_capacity(events.len());
         for event in events {
             let event_id = event.event_id;
-            match clean_again(&self.scrubber, event) {
+            match clean_again(scrubber, event) {
                 Ok(event) => clean.push(event),
                 Err(error) => {
                     tracing::error!(sink = self.sink.name(), %event_id, code = %error.code(), "an event could not be scrubbed again and was held back");
