@@ -45,6 +45,17 @@ fn issued_with_a_prefix() {
         ("shpat_", hex(32), "SECRET_SHOPIFY_TOKEN"),
         ("dop_v1_", hex(64), "SECRET_TOKEN"),
         ("123456789:A", tail(34), "SECRET_TELEGRAM_TOKEN"),
+        ("1//0", tail(60), "SECRET_GCP_API_KEY"),
+        ("dp.st.", "dev.".to_owned() + &tail(40), "SECRET_TOKEN"),
+        ("fm2_", tail(120), "SECRET_TOKEN"),
+        ("nfp_", tail(36), "SECRET_TOKEN"),
+        ("pat", tail(14) + "." + &hex(64), "SECRET_TOKEN"),
+        ("pul-", hex(40), "SECRET_TOKEN"),
+        ("sgp_", hex(40), "SECRET_TOKEN"),
+        ("squ_", hex(40), "SECRET_TOKEN"),
+        ("tskey-", "auth-".to_owned() + &tail(40), "SECRET_TOKEN"),
+        ("xkeysib-", hex(64) + "-" + &tail(16), "SECRET_TOKEN"),
+        ("key-", hex(32), "SECRET_TOKEN"),
     ];
     for (prefix, body, entity) in cases {
         let secret = format!("{prefix}{body}");
@@ -127,4 +138,41 @@ fn no_secrets() {
     ] {
         assert_eq!(found(text), vec![], "in {text:?}");
     }
+}
+
+#[test]
+fn in_the_middle_of_a_word() {
+    let terraform = format!("{}.atlasv1.{}", tail(14), tail(64));
+    assert_eq!(found(&format!("use {terraform} here")), vec![("SECRET_TOKEN".to_owned(), terraform)]);
+    let entra = format!("{}8Q~{}", "qpF", tail(34));
+    assert_eq!(found(&format!("value {entra}")), vec![("SECRET_AZURE_KEY".to_owned(), entra)]);
+    let mailchimp = hex(32) + "-us18";
+    assert_eq!(found(&format!("'{mailchimp}'")), vec![("SECRET_TOKEN".to_owned(), mailchimp)]);
+}
+
+#[test]
+fn on_the_command_line() {
+    let word = tail(14);
+    let password =
+        |text: String| assert_eq!(found(&text), vec![("SECRET_PASSWORD".to_owned(), word.clone())], "{text}");
+    password(format!("curl --cacert ca.crt -u elastic:{word} https://localhost:9200"));
+    password(format!("curl -s --user 'api:{word}' https://mail.example.org/v2"));
+    password(format!("mysqldump -uroot -p{word} shop"));
+    password(format!("sshpass -p {word} ssh deploy@10"));
+    for text in [
+        "curl -u $USER:$TOKEN https://localhost",
+        "tar -pxzf archive.tgz",
+        "docker run -u 1000:1000 image",
+        "ls -u a:b",
+    ] {
+        assert_eq!(found(text), vec![], "{text}");
+    }
+}
+
+#[test]
+fn keys_of_putty() {
+    let text = format!("Encryption: none\nPrivate-Lines: 2\n{}\n{}\nPrivate-MAC: {}", tail(64), tail(40), hex(40));
+    let found = found(&text);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, "SECRET_PRIVATE_KEY");
 }

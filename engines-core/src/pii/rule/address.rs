@@ -7,6 +7,8 @@ use crate::pii::scan::Scan;
 use crate::pii::scan::class::{is_alnum, is_word};
 use crate::pii::scan::cue::{CueTable, Cues, bit};
 
+use super::label;
+
 /// Street suffixes (USPS Publication 28, appendix C1, with what is in use in Great Britain and Ireland).
 const SUFFIXES: &str = " alley ally aly annex anx arcade arc avenue ave av bayou beach bch bend bnd bluff bluffs blf bottom boulevard blvd branch br bridge brg brook brooks burg burgs bypass \
     camp canyon cyn cape causeway cswy center centers centre circle circles cir cliff cliffs close club common commons corner corners course court courts ct cove coves creek crescent cres crest crossing \
@@ -29,7 +31,7 @@ const STARTERS: &str = " rue avenue av boulevard bd blvd chemin place allée all
 const CONNECTORS: &str = " de du des de la le les l d della delle dei degli di del dello da do dos das el los las y e et von van der den den het of the saint st san santa sainte am an im zum zur ";
 
 /// Endings of streets in one word, number behind.
-static ENDINGS: [&str; 34] = [
+static ENDINGS: [&str; 46] = [
     "straße",
     "strasse",
     "str.",
@@ -64,11 +66,37 @@ static ENDINGS: [&str; 34] = [
     "vej",
     "katu",
     "tie",
+    "kuja",
+    "polku",
+    "tori",
+    "stigen",
+    "gränd",
+    "backen",
+    "stræde",
+    "vænget",
+    "parken",
+    "pad",
+    "steeg",
+    "boulevard",
 ];
 
 /// Endings among those that other words have as well.
-const COMMON_ENDINGS: [&str; 10] =
-    ["ring", "berg", "markt", "str", "tie", "weg", "graben", "platz", "promenade", "gata"];
+const COMMON_ENDINGS: [&str; 14] = [
+    "ring",
+    "berg",
+    "markt",
+    "str",
+    "tie",
+    "weg",
+    "graben",
+    "platz",
+    "promenade",
+    "gata",
+    "pad",
+    "tori",
+    "parken",
+    "backen",
+];
 
 const UNITS: &str =
     " apt apt. apartment suite ste ste. unit flat studio room rm rm. floor fl fl. lot bldg building # no no. ";
@@ -84,6 +112,10 @@ static PLACES: LazyLock<CueTable> = LazyLock::new(|| {
         (UNITS, UNIT),
         ("flat studio apartment apt unit suite", DWELLING),
         (
+            "straße strasse str str. allee allé alle utca utcája út útja tér körút sokak sokağı sok sk caddesi cad gate gata gatan vei veien väg vägen vej gade katu tie straat laan plein weg platz ulica náměstí вулиця",
+            LATE,
+        ),
+        (
             "alte alter altes neue neuer große grosse kleine obere untere lange hohe an der den im am zur zum st",
             ADJECTIVE,
         ),
@@ -94,12 +126,14 @@ const SUFFIX: Cues = 1;
 const SURE: Cues = 2;
 const STARTER: Cues = 4;
 const SOUTHERN: Cues = 8;
-const CONNECTOR: Cues = 16;
-const UNIT: Cues = 32;
+pub(super) const CONNECTOR: Cues = 16;
+pub(super) const UNIT: Cues = 32;
 const DWELLING: Cues = 64;
 const ADJECTIVE: Cues = 128;
+/// Words that stand between the name and the number.
+const LATE: Cues = 256;
 
-fn listed(which: Cues, word: &[u8]) -> bool {
+pub(super) fn listed(which: Cues, word: &[u8]) -> bool {
     match word {
         [b'e' | b'y' | b'l' | b'd'] => which == CONNECTOR,
         _ => PLACES.get(word) & which != 0,
@@ -107,7 +141,7 @@ fn listed(which: Cues, word: &[u8]) -> bool {
 }
 
 /// A word from `i`: letters, marks outside ASCII, hyphens, apostrophes, a dot at the end of a short one.
-fn word(s: &Scan<'_>, i: usize) -> usize {
+pub(super) fn word(s: &Scan<'_>, i: usize) -> usize {
     let mut j = i;
     while j < i + 40 && (is_word(s.at(j)) || matches!(s.at(j), b'-' | b'\'') && is_word(s.at(j + 1))) {
         j += 1;
@@ -115,7 +149,7 @@ fn word(s: &Scan<'_>, i: usize) -> usize {
     j
 }
 
-fn capital(s: &Scan<'_>, i: usize) -> bool {
+pub(super) fn capital(s: &Scan<'_>, i: usize) -> bool {
     let b = s.at(i);
     // Capitals of Latin-1 and Latin Extended are led by C3–C5, Cyrillic ones by D0.
     b.is_ascii_uppercase()
@@ -242,7 +276,7 @@ fn names(s: &Scan<'_>, mut end: usize) -> Option<usize> {
 }
 
 /// `Apt. 12`, `, Suite 4`, `#5` behind a street.
-fn unit(s: &Scan<'_>, end: usize) -> usize {
+pub(super) fn unit(s: &Scan<'_>, end: usize) -> usize {
     let mut i = end;
     if s.at(i) == b',' {
         i += 1;
@@ -308,7 +342,8 @@ fn street_before(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
         }
         if first {
             if !capital(s, k) {
-                return None;
+                let named = w.len() < 10 && k >= 2 && s.b[k - 1] == b' ' && listed(LATE, w);
+                return if named { label::late(s, k, to, low) } else { None };
             }
             if w == b"Box"
                 && (s.b[..k].ends_with(b"PO ") || s.b[..k].ends_with(b"P.O. ") || s.b[..k].ends_with(b"P. O. "))
@@ -322,10 +357,19 @@ fn street_before(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
                 };
                 return Some(s.hit(Kind::StreetAddress, from, to, 85));
             }
+            // `PSC 7951, Box 9972`, `Unit 0822 Box 8858`: mail of armed forces.
+            if w == b"Box"
+                && let Some(from) = label::military(s, k)
+            {
+                return Some(s.hit(Kind::StreetAddress, from, to, 80));
+            }
             if let Some(score) = ending(s, k, w) {
                 let from = adjectives(s, k, low);
                 return Some(s.hit(Kind::StreetAddress, from, to, score));
             }
+        }
+        if first && listed(LATE, w) && k >= 2 && s.b[k - 1] == b' ' {
+            return label::late(s, k, to, low);
         }
         let starter = w.strip_suffix(b".").unwrap_or(w);
         if !first
@@ -351,8 +395,10 @@ fn street_before(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
 /// Whether a word ends like a street, and how sure that is.
 fn ending(s: &Scan<'_>, at: usize, w: &[u8]) -> Option<u8> {
     let last = *w.last()?;
-    if !matches!(last, b'e' | b'.' | b'r' | b'g' | b'z' | b'm' | b't' | b'n' | b'l' | b'f' | b'a' | b'j' | b'u' | b'd')
-    {
+    if !matches!(
+        last,
+        b'e' | b'.' | b'r' | b'g' | b'z' | b'm' | b't' | b'n' | b'l' | b'f' | b'a' | b'j' | b'u' | b'd' | b'i'
+    ) {
         return None;
     }
     for &end in &ENDINGS {
@@ -409,7 +455,7 @@ fn adjectives(s: &Scan<'_>, at: usize, low: usize) -> usize {
 }
 
 /// `12a`, `12-14`, `4/5` behind the first digits of a house number.
-fn number_tail(s: &Scan<'_>, end: usize) -> usize {
+pub(super) fn number_tail(s: &Scan<'_>, end: usize) -> usize {
     let mut i = end;
     if matches!(s.at(i), b'/' | b'-') {
         let len = s.b[i + 1..].iter().take(4).take_while(|b| b.is_ascii_digit()).count();
@@ -499,12 +545,13 @@ pub(crate) fn postal(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize
             return Some(s.hit(Kind::PostalCode, start - 3, to, if cued { 90 } else { 75 }));
         }
     }
-    if !(3..=8).contains(&len) {
+    if !(2..=8).contains(&len) || len == 2 && s.at(end) != b'-' {
         return None;
     }
     let near = s.cues.near(bit::ZIP, start, 24)?;
     let own = s.cues.prefers(bit::ZIP, bit::NEGATIVE | bit::PHONE | bit::NUMBER | bit::CARD, start, 24) && near <= 24;
-    if !own || is_word(s.at(end)) && s.at(end) < 0x80 {
+    let dutch = len == 4 && s.at(end + 1).is_ascii_uppercase() && !is_word(s.at(end + 2));
+    if !own || is_word(s.at(end)) && s.at(end) < 0x80 && !dutch {
         return None;
     }
     // `1234 AB`, `00-950`, `01310-100`, `123 45`, `123-4567`.
@@ -514,15 +561,18 @@ pub(crate) fn postal(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize
         {
             end + 3
         }
-        (3 | 5, b'-' | b' ') => {
+        (4, b'A'..=b'Z') if s.at(end + 1).is_ascii_uppercase() && !is_word(s.at(end + 2)) => end + 2,
+        (2..=5, b'-' | b' ') => {
             let more = s.b[end + 1..].iter().take(5).take_while(|b| b.is_ascii_digit()).count();
-            let ok = matches!((len, more, s.at(end)), (5, 3 | 4, b'-') | (3, 4, b'-') | (3, 2, b' '))
-                && !is_word(s.at(end + 1 + more));
+            let ok = matches!(
+                (len, more, s.at(end)),
+                (5, 3 | 4, b'-') | (4, 3, b'-') | (3, 4, b'-') | (2, 3, b'-') | (3, 2, b' ')
+            ) && !is_word(s.at(end + 1 + more));
             if ok { end + 1 + more } else { end }
         }
         _ => end,
     };
-    if to == end && !(4..=6).contains(&len) && !(len == 7 && s.at(end) != b'-') {
+    if to == end && !(4..=6).contains(&len) && !(matches!(len, 7 | 8) && s.at(end) != b'-') {
         return None;
     }
     Some(s.hit(Kind::PostalCode, start, to, 80))

@@ -15,7 +15,7 @@ pub(crate) enum Issuer {
 /// The issuer of a number of 12 to 19 digits whose check digit is right.
 pub(crate) fn issuer(d: &[u8]) -> Issuer {
     let n = d.len();
-    if !(12..=19).contains(&n) || d[0] == 0 || uniform(d) {
+    if !(12..=19).contains(&n) || uniform(d) {
         return Issuer::None;
     }
     let p6 = value(&d[..6]) as u32;
@@ -42,7 +42,11 @@ pub(crate) fn issuer(d: &[u8]) -> Issuer {
         30 if ((300..=305).contains(&p3) || p3 == 309) && n == 14 => Issuer::Strong,
         30 if ((300..=305).contains(&p3) || p3 == 309) && (16..=19).contains(&n) => Issuer::Weak,
         35 if (3528..=3589).contains(&p4) && n == 16 => Issuer::Strong,
-        35 if (3528..=3589).contains(&p4) && (17..=19).contains(&n) => Issuer::Weak,
+        35 if (16..=19).contains(&n) => Issuer::Weak,
+        // JCB's older ones.
+        21 | 18 if matches!(p4, 2131 | 1800) && n == 15 => Issuer::Strong,
+        // Dankort, and Maestro as it is given out most.
+        50 if p4 == 5019 && n == 16 => Issuer::Strong,
         // Discover with its later ranges, UnionPay.
         60 if p4 == 6011 && n == 16 => Issuer::Strong,
         64 if (644..=649).contains(&p3) && n == 16 => Issuer::Strong,
@@ -54,6 +58,7 @@ pub(crate) fn issuer(d: &[u8]) -> Issuer {
         62 if n == 16 || n == 19 => Issuer::Strong,
         62 if (17..=18).contains(&n) => Issuer::Weak,
         // Maestro.
+        6 if p4 == 604 && n == 12 => Issuer::Weak,
         50 | 56..=58 | 60 | 61 | 63 | 66..=69 if (12..=19).contains(&n) => Issuer::Weak,
         // Troy.
         97 if p4 == 9792 && n == 16 => Issuer::Strong,

@@ -3,6 +3,8 @@
 use crate::pii::scan::Scan;
 use crate::pii::scan::class::is_word;
 
+use super::dial;
+
 const MAX_DIGITS: usize = 40;
 const MAX_GROUPS: usize = 12;
 
@@ -34,6 +36,8 @@ pub(super) struct Chain {
     pub(super) groups: [Group; MAX_GROUPS],
     pub(super) lens: [u8; MAX_GROUPS],
     pub(super) n: usize,
+    /// It goes on behind the last group.
+    pub(super) cut: bool,
 }
 
 impl Chain {
@@ -42,6 +46,7 @@ impl Chain {
         groups: [Group { start: 0, len: 0, at: 0, separator: 0 }; MAX_GROUPS],
         lens: [0; MAX_GROUPS],
         n: 0,
+        cut: false,
     };
 
     /// The digits of the groups `k..m`.
@@ -101,6 +106,7 @@ pub(super) fn gather(s: &Scan<'_>, start: usize, end: usize, chain: &mut Chain) 
         chain.n += 1;
         total += to - from;
         if chain.n == MAX_GROUPS {
+            chain.cut = true;
             return;
         }
         let mut j = to + 1;
@@ -115,6 +121,11 @@ pub(super) fn gather(s: &Scan<'_>, start: usize, end: usize, chain: &mut Chain) 
                     j += 2;
                 }
             }
+            b'-' if s.at(j) == b'(' => {
+                separator = b'(';
+                j += 1;
+            }
+            b'-' if s.at(j) == b' ' && s.before(to) != b' ' => j += 1,
             b'-' | b'.' | b'/' => {}
             b'(' => {}
             b')' => {
@@ -126,7 +137,8 @@ pub(super) fn gather(s: &Scan<'_>, start: usize, end: usize, chain: &mut Chain) 
         }
         from = j;
         to = j + digits_from(s.b, j).min(MAX_DIGITS);
-        let broken = to == from || total + (to - from) > MAX_DIGITS || is_word(s.at(to)) && s.at(to) < 0x80;
+        chain.cut = total + (to - from) > MAX_DIGITS;
+        let broken = to == from || chain.cut || is_word(s.at(to)) && s.at(to) < 0x80 && !dial::extended(s, to);
         if broken || matches!(separator, b' ' | b'(' | b')') && begins_other(s, to) {
             return;
         }
@@ -138,7 +150,9 @@ fn begins_other(s: &Scan<'_>, to: usize) -> bool {
     match s.at(to) {
         b':' => is_word(s.at(to + 1)) || s.at(to + 1) == b':',
         b'-' | b'.' => {
-            s.b[to + 1..].iter().take(8).take_while(|b| b.is_ascii_alphanumeric()).any(u8::is_ascii_alphabetic)
+            let digits = (1..6).take_while(|n| s.at(to + n).is_ascii_digit()).count();
+            !dial::extended(s, to + 1 + digits)
+                && s.b[to + 1..].iter().take(8).take_while(|b| b.is_ascii_alphanumeric()).any(u8::is_ascii_alphabetic)
         }
         _ => false,
     }

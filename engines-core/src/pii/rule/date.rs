@@ -20,29 +20,52 @@ const FILLER: Cues = 16;
 
 /// Words that may stand between the cue and the date.
 const FILLERS: &str = "on the is was in am at le il el em of date year du den dne dnia day month ist war est le la es era el dia día il giorno em de der den data datum fecha \
-    dato született är er on: and my his her their your um circa ca about since d r . d/o yyyy mm dd at birth naissance nascita nascimento geburt nacimiento urodzenia field value :";
+    dato született är er on: and my his her their your um circa ca about since d r . d/o yyyy mm dd at birth naissance nascita nascimento geburt nacimiento urodzenia field value : à te в på op στις στα tarihi tarihim tarih dátum dátuma data nașterii narození рождения народження urodzin pe ב- ב la den: dne: dia: was: года року";
 
 /// Month names and their short forms in the languages of the cue words.
 const MONTHS: [&str; 12] = [
-    "january jan januar janvier janv enero ene gennaio gen januari janeiro stycznia styczeń января ledna jänner janúar",
-    "february feb februar février fevrier févr febrero febbraio februari fevereiro fev lutego luty февраля února",
-    "march mar märz maerz mrz mars marzo maart março marca marzec марта března",
-    "april apr avril avr abril abr aprile kwietnia kwiecień апреля dubna",
-    "may mai mayo maggio mag mei maio maja maj мая května",
-    "june jun juni juin junio giugno giu junho czerwca czerwiec июня června",
-    "july jul juli juillet juil julio luglio lug julho lipca lipiec июля července",
-    "august aug août aout agosto ago augustus augusti sierpnia sierpień августа srpna",
-    "september sep sept septembre septiembre settembre set setembro września wrzesień сентября září",
-    "october oct oktober okt octobre octubre ottobre ott outubro out października październik октября října",
-    "november nov novembre noviembre novembro listopada listopad ноября",
-    "december dec dezember dez décembre decembre diciembre dic dicembre desember dezembro grudnia grudzień декабря prosince",
+    "january jan januar janvier janv enero ene gennaio gen januari janeiro stycznia styczeń января ledna jänner janúar január januarie ianuarie januára leden tammikuuta tammikuu Ιανουαρίου ιανουαρίου січня ocak",
+    "february feb februar février fevrier févr febrero febbraio februari fevereiro fev lutego luty февраля února februarie február februára helmikuuta helmikuu Φεβρουαρίου φεβρουαρίου лютого şubat Şubat",
+    "march mar märz maerz mrz mars marzo maart março marca marzec марта března martie március maaliskuuta maaliskuu Μαρτίου μαρτίου березня mart marts",
+    "april apr avril avr abril abr aprile kwietnia kwiecień апреля dubna aprilie április Április huhtikuuta huhtikuu Απριλίου απριλίου квітня nisan",
+    "may mai mayo maggio mag mei maio maja maj мая května mayıs május toukokuuta toukokuu Μαΐου μαΐου травня maí",
+    "june jun juni juin junio giugno giu junho czerwca czerwiec июня června iunie június kesäkuuta kesäkuu Ιουνίου ιουνίου червня haziran",
+    "july jul juli juillet juil julio luglio lug julho lipca lipiec июля července iulie július heinäkuuta heinäkuu Ιουλίου ιουλίου липня temmuz",
+    "august aug août aout agosto ago augustus augusti sierpnia sierpień августа srpna augusztus elokuuta elokuu Αυγούστου αυγούστου серпня ağustos Ağustos Août",
+    "september sep sept septembre septiembre settembre set setembro września wrzesień сентября září septembrie szeptember syyskuuta syyskuu Σεπτεμβρίου σεπτεμβρίου вересня eylül Eylül",
+    "october oct oktober okt octobre octubre ottobre ott outubro out października październik октября října octombrie október lokakuuta lokakuu Οκτωβρίου οκτωβρίου жовтня ekim",
+    "november nov novembre noviembre novembro listopada listopad ноября noiembrie marraskuuta marraskuu Νοεμβρίου νοεμβρίου kasım листопада listopadu",
+    "december dec dezember dez décembre decembre diciembre dic dicembre desember dezembro grudnia grudzień декабря prosince decembrie joulukuuta joulukuu Δεκεμβρίου δεκεμβρίου грудня aralık",
 ];
+
+/// Words before the place where somebody was born.
+const PLACES: [&[u8]; 12] =
+    [b"in", b"at", b"a", "à".as_bytes(), b"en", b"em", b"te", b"i", b"w", b"v", "в".as_bytes(), "på".as_bytes()];
+
+fn capital(word: &[u8]) -> bool {
+    word[0].is_ascii_uppercase() || matches!(word[0], 0xc3..=0xc5) || word[0] == 0xd0
+}
+
+/// A date right before a word for birth that stands at `at`, as in `1984年2月17日生まれ`.
+pub(crate) fn before(s: &mut Scan<'_>, at: usize) -> Option<usize> {
+    let end = at - usize::from(s.before(at) == b' ');
+    let low = end.saturating_sub(24);
+    let from = (low..end).find(|i| {
+        s.b[*i].is_ascii_digit()
+            && (*i == 0 || !s.b[*i - 1].is_ascii_digit())
+            && parse(s, *i).is_some_and(|to| to == end || to == at + 3)
+    })?;
+    let to = if s.starts(at, "日".as_bytes()) || s.starts(at, "일".as_bytes()) { at + 3 } else { end };
+    s.hit(Kind::DateOfBirth, from, to, 85);
+    Some(to)
+}
 
 /// Looks for a date within a few words behind a cue that ends at `end`.
 pub(crate) fn born(s: &mut Scan<'_>, end: usize) -> Option<usize> {
     let mut i = end;
-    let stop = s.b.len().min(end + 48);
-    for _ in 0..7 {
+    let stop = s.b.len().min(end + 64);
+    let mut placed = false;
+    for _ in 0..8 {
         while i < stop
             && matches!(
                 s.b[i],
@@ -77,10 +100,17 @@ pub(crate) fn born(s: &mut Scan<'_>, end: usize) -> Option<usize> {
         }
         if i == start || WORDS.get(&s.b[start..i]) & FILLER == 0 {
             // `は`, `是` and the like stand without a space.
-            if i > start && s.b[start] >= 0xe0 && i - start <= 6 {
+            if i > start && s.b[start] >= 0xe0 && i - start <= 18 {
+                continue;
+            }
+            // `née à Lyon le …`: a place between.
+            if i > start && placed && capital(&s.b[start..i]) {
                 continue;
             }
             return None;
+        }
+        if PLACES.contains(&&s.b[start..i]) {
+            placed = true;
         }
     }
     None
@@ -95,11 +125,17 @@ pub(crate) fn parse(s: &Scan<'_>, i: usize) -> Option<usize> {
     }
     let separator = s.at(j);
     if n == 4 && matches!(separator, b'-' | b'/' | b'.') {
-        let (m, k) = digits(s, j + 1, 2)?;
+        let gap = |k: usize| usize::from(separator == b'.' && s.at(k) == b' ');
+        let from = j + 1 + gap(j + 1);
+        let Some((m, k)) = digits(s, from, 2) else {
+            let (m, k) = month(s, from)?;
+            let (d, to) = digits(s, k + usize::from(matches!(s.at(k), b' ' | b'-' | b'/')), 2)?;
+            return good(s, a, m, d, to).then_some(to);
+        };
         if s.at(k) != separator {
             return None;
         }
-        let (d, to) = digits(s, k + 1, 2)?;
+        let (d, to) = digits(s, k + 1 + gap(k + 1), 2)?;
         return good(s, a, m, d, to).then(|| time(s, to));
     }
     if n == 4 {

@@ -5,7 +5,7 @@ use crate::pii::scan::Scan;
 use crate::pii::scan::class::{is_alnum, is_word};
 use crate::pii::scan::cue::{Cues, bit};
 
-use super::{address, date, email, iban, password};
+use super::{address, cli, date, email, iban, label, password};
 
 /// A cue stands at `start..end`; returns the place behind what was found after it.
 pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> Option<usize> {
@@ -22,6 +22,24 @@ pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> O
     }
     if bits & bit::BORN != 0
         && let Some(to) = date::born(s, end)
+    {
+        return Some(to);
+    }
+    if bits & bit::BORN != 0 && s.b[start] >= 0xe0 {
+        date::before(s, start);
+    }
+    if bits & bit::LABEL != 0
+        && let Some(to) = label::labelled(s, end)
+    {
+        return Some(to);
+    }
+    if bits & bit::PROGRAM != 0
+        && let Some(to) = cli::program(s, start, end)
+    {
+        return Some(to);
+    }
+    if bits & bit::LIVES != 0
+        && let Some(to) = label::lives(s, end)
     {
         return Some(to);
     }
@@ -139,7 +157,8 @@ fn document(s: &mut Scan<'_>, end: usize, kind: Kind) -> Option<usize> {
             _ => licence(word).then_some(kind),
         };
         if let Some(kind) = code {
-            return Some(s.hit(kind, i, i + len, 85));
+            let to = s.hit(kind, i, i + len, 85);
+            return Some(another(s, to, kind));
         }
         if !filler(word) {
             return None;
@@ -147,6 +166,23 @@ fn document(s: &mut Scan<'_>, end: usize, kind: Kind) -> Option<usize> {
         i += len;
     }
     None
+}
+
+/// `AB1234567 and XY9876543`: one more of the same.
+fn another(s: &mut Scan<'_>, end: usize, kind: Kind) -> usize {
+    let Some(skip) = [", ", " and ", " und ", " et ", " y ", " e ", " / "].iter().find(|w| s.starts(end, w.as_bytes()))
+    else {
+        return end;
+    };
+    let from = end + skip.len();
+    let len = s.b[from..].iter().take(24).take_while(|b| is_word(**b)).count();
+    let word = &s.b[from..from + len];
+    let same = match kind {
+        Kind::BicCode => bic(word),
+        Kind::Passport | Kind::UsPassport => passport(word).is_some(),
+        _ => licence(word),
+    };
+    if same { s.hit(kind, from, from + len, 80) } else { end }
 }
 
 /// ISO 9362: four letters, a country, two characters, maybe three more.

@@ -4,6 +4,7 @@ use crate::pii::entity::Kind;
 use crate::pii::scan::cue::{Cues, bit};
 
 use super::check::{date, luhn, mod11_10, two, uniform, value, verhoeff, weighted};
+use super::elsewhere as e;
 
 /// One kind of number.
 pub(crate) struct Spec {
@@ -15,38 +16,68 @@ pub(crate) struct Spec {
     pub(crate) generic: bool,
     /// Groups, each with its separator before it (the first has none), that say by themselves what it is once the check digits are right.
     pub(crate) strong: &'static [(&'static [u8], &'static [u8])],
+    /// Words that name it only together, in small letters of ASCII.
+    pub(crate) phrases: &'static [&'static str],
     /// Whether the digits alone, ungrouped and without a cue, are enough.
     pub(crate) alone: bool,
     pub(crate) check: fn(&[u8]) -> bool,
 }
 
 const fn spec(kind: Kind, digits: usize, cue: Cues, generic: bool, check: fn(&[u8]) -> bool) -> Spec {
-    Spec { kind, digits, cue, generic, strong: &[], alone: false, check }
+    Spec { kind, digits, cue, generic, strong: &[], phrases: &[], alone: false, check }
 }
 
 const fn strong(spec: Spec, strong: &'static [(&'static [u8], &'static [u8])]) -> Spec {
     Spec { strong, ..spec }
 }
 
+const fn phrases(spec: Spec, phrases: &'static [&'static str]) -> Spec {
+    Spec { phrases, ..spec }
+}
+
+/// A number of a country that has no kind of its own here.
+const fn other(digits: usize, cue: Cues, generic: bool, check: fn(&[u8]) -> bool) -> Spec {
+    spec(Kind::NationalId, digits, cue, generic, check)
+}
+
 /// All of them, by number of digits.
 pub(crate) const SPECS: &[Spec] = &[
+    other(7, bit::DNI, false, e::dni),
     spec(Kind::AuTfn, 8, bit::TFN, false, tfn8),
+    strong(other(8, bit::RUT, false, e::rut), &[(&[1, 3, 3, 1], b"..-")]),
+    other(8, bit::IRD, false, e::ird8),
+    other(8, bit::TAJ, false, e::hu_firm),
+    other(8, bit::DNI, false, e::dni),
     spec(Kind::UsSsn, 9, bit::SSN, false, ssn),
-    spec(Kind::UsItin, 9, bit::ITIN, false, itin),
+    phrases(spec(Kind::UsItin, 9, bit::ITIN, false, itin), &["taxpayer identification"]),
     spec(Kind::CaSin, 9, bit::SIN, false, sin),
-    spec(Kind::NlBsn, 9, bit::BSN, true, bsn),
+    phrases(spec(Kind::AuTfn, 9, bit::TFN, false, tfn), &["tax file"]),
+    phrases(spec(Kind::AuAcn, 9, bit::ACN, false, acn), &["australian company"]),
+    phrases(spec(Kind::NlBsn, 9, bit::BSN, true, bsn), &["burger service"]),
     spec(Kind::PtNif, 9, bit::NIF, true, pt_nif),
-    spec(Kind::AuTfn, 9, bit::TFN, false, tfn),
-    spec(Kind::AuAcn, 9, bit::ACN, false, acn),
     spec(Kind::AbaRouting, 9, bit::ABA, false, aba),
     spec(Kind::UsEin, 9, bit::EIN, false, ein),
     spec(Kind::CzBirthNumber, 9, bit::CZ, false, cz9),
+    other(9, bit::GR, false, e::afm),
+    other(9, bit::IL, false, e::israel),
+    strong(other(9, bit::RUT, false, e::rut), &[(&[2, 3, 3, 1], b"..-")]),
+    other(9, bit::IRD, false, e::ird),
+    other(9, bit::TAJ, false, e::taj),
     spec(Kind::UkNhs, 10, bit::NHS, false, nhs),
-    spec(Kind::DkCpr, 10, bit::DK, true, cpr),
     spec(Kind::UsNpi, 10, bit::NPI, false, npi),
-    spec(Kind::SePersonalNumber, 10, bit::SE, true, se10),
-    spec(Kind::CzBirthNumber, 10, bit::CZ, true, cz10),
+    strong(spec(Kind::SePersonalNumber, 10, bit::SE, true, se10), &[(&[6, 4], b"-")]),
+    strong(spec(Kind::CzBirthNumber, 10, bit::CZ, true, cz10), &[(&[6, 4], b"/")]),
+    spec(Kind::DkCpr, 10, bit::DK, true, cpr),
     spec(Kind::AuMedicare, 10, bit::MEDICARE, false, au_medicare),
+    other(10, bit::RU, false, e::inn10),
+    other(10, bit::UA, false, e::ua_tax),
+    other(10, bit::BG, true, e::egn),
+    other(10, bit::KENNITALA, true, e::kennitala),
+    strong(other(10, bit::NIT, false, e::nit), &[(&[3, 3, 3, 1], b"..-")]),
+    other(10, bit::CEDULA, false, e::ecuador),
+    other(10, bit::SVNR, false, e::svnr),
+    phrases(other(10, bit::UTR, false, e::utr), &["taxpayer ref"]),
+    other(10, bit::TAJ, false, e::hu_tax),
     spec(Kind::AuMedicare, 11, bit::MEDICARE, false, au_medicare),
     strong(spec(Kind::BrCpf, 11, bit::CPF, true, cpf), &[(&[3, 3, 3, 2], b"..-")]),
     spec(Kind::PlPesel, 11, bit::PESEL, true, pesel),
@@ -54,25 +85,38 @@ pub(crate) const SPECS: &[Spec] = &[
     strong(spec(Kind::BeNrn, 11, bit::NRN, true, nrn), &[(&[2, 2, 2, 3, 2], b"..-.")]),
     spec(Kind::NoFodselsnummer, 11, bit::NO, true, no_id),
     spec(Kind::TrNationalId, 11, bit::TR, true, tr_id),
-    spec(Kind::AuAbn, 11, bit::ABN, false, abn),
+    phrases(spec(Kind::AuAbn, 11, bit::ABN, false, abn), &["australian business"]),
     spec(Kind::ItVatCode, 11, bit::VAT, false, it_vat),
+    other(11, bit::GR, false, e::amka),
+    strong(other(11, bit::SNILS, false, e::snils), &[(&[3, 3, 3, 2], b"-- ")]),
+    other(11, bit::OIB, false, e::oib),
+    other(11, bit::BALTIC, true, e::baltic),
+    strong(other(11, bit::BALTIC, false, e::latvia), &[(&[6, 5], b"-")]),
+    strong(other(11, bit::CUIT, false, e::cuit), &[(&[2, 8, 1], b"--")]),
+    strong(other(11, bit::CEDULA, false, e::dominican), &[(&[3, 7, 1], b"--")]),
     spec(Kind::InAadhaar, 12, bit::AADHAAR, true, aadhaar),
-    spec(Kind::JpMyNumber, 12, bit::MYNUMBER, true, my_number),
-    spec(Kind::SePersonalNumber, 12, bit::SE, true, se12),
+    phrases(spec(Kind::JpMyNumber, 12, bit::MYNUMBER, true, my_number), &["my number"]),
+    strong(spec(Kind::SePersonalNumber, 12, bit::SE, true, se12), &[(&[8, 4], b"-")]),
+    other(12, bit::RU, false, e::inn12),
+    strong(other(12, bit::MYKAD, false, e::mykad), &[(&[6, 2, 4], b"--")]),
+    other(12, bit::VN, false, e::vietnam),
     strong(spec(Kind::KrRrn, 13, bit::RRN, true, rrn), &[(&[6, 7], b"-")]),
     strong(spec(Kind::ChAhv, 13, bit::AHV, true, ahv), &[(&[3, 4, 4, 2], b"..."), (&[3, 4, 4, 2], b"   ")]),
     spec(Kind::RoCnp, 13, bit::RO, true, cnp),
     strong(spec(Kind::ThTnin, 13, bit::TH, true, thai), &[(&[1, 4, 5, 2, 1], b"----")]),
-    spec(Kind::ZaId, 13, bit::ZA, true, za_id),
+    phrases(spec(Kind::ZaId, 13, bit::ZA, true, za_id), &["id number", "id no", "sa id", "african id"]),
+    other(13, bit::JMBG, true, e::jmbg),
+    strong(other(13, bit::CNIC, false, e::cnic), &[(&[5, 7, 1], b"--")]),
     strong(spec(Kind::BrCnpj, 14, bit::CNPJ, true, cnpj), &[(&[2, 3, 3, 4, 2], b"../-")]),
     Spec { alone: true, ..strong(spec(Kind::FrNir, 15, bit::NIR, true, nir), &[(&[1, 2, 2, 2, 3, 3, 2], b"      ")]) },
     spec(Kind::Imei, 15, bit::IMEI, false, imei),
+    other(16, bit::NIK, false, e::nik),
     Spec { alone: true, ..spec(Kind::CnResidentId, 18, bit::CNID, true, cn_id) },
 ];
 
 /// Every cue that names one of them.
 pub(crate) const CUES: Cues = {
-    let mut all = bit::NATIONAL;
+    let mut all = bit::NATIONAL | bit::PPS | bit::RFC;
     let mut i = 0;
     while i < SPECS.len() {
         all |= SPECS[i].cue;

@@ -90,7 +90,7 @@ fn pairs(s: &mut Scan<'_>, start: usize) -> Option<usize> {
 
 /// `0123.4567.89ab`, as routers write it.
 fn cisco(s: &mut Scan<'_>, start: usize) -> Option<usize> {
-    if matches!(s.before(start), b'-' | b':' | b'.' | b'_' | b'/') {
+    if matches!(s.before(start), b'-' | b':' | b'.' | b'_' | b'/' | b'*') {
         return None;
     }
     let b = s.b.get(start..start + 14)?;
@@ -164,7 +164,8 @@ fn ipv6(s: &mut Scan<'_>, start: usize) -> Option<usize> {
         return None;
     }
     // `1::2` and the like: too little to be told from code or ratios.
-    if text.len() < 8 && s.cues.near(bit::IP, start, 32).is_none() {
+    let routed = matches!(text, [b'2' | b'f', _, _, _, b':', ..]);
+    if text.len() < 8 && !routed && s.cues.near(bit::IP, start, 32).is_none() {
         return None;
     }
     if address.is_unspecified() || address.is_loopback() {

@@ -10,26 +10,26 @@ use crate::pii::scan::cue::{Cues, bit};
 
 use super::card::{self, Issuer};
 use super::chain::{Chain, gather};
-use super::phone::{DOMESTIC, INTERNATIONAL, START, known_shape};
-use super::{address, date, ids, net, secret, token};
+use super::check::value;
+use super::{address, date, dial, hyphen, ids, net, secret};
 
 /// How far before a number a cue may end, in bytes.
 pub(crate) const REACH: usize = 48;
 
 /// What surrounds the number that may begin at a group.
-struct Place {
+pub(super) struct Place {
     /// Where it begins: the first digit.
-    start: usize,
+    pub(super) start: usize,
     /// A `+` stands right before it.
-    plus: bool,
+    pub(super) plus: bool,
     /// It begins with `(` and the first group ends with `)`.
-    paren: bool,
+    pub(super) paren: bool,
     /// It hangs on a word or a number before it.
-    glued: bool,
+    pub(super) glued: bool,
     /// Digits that are no number of their own stand before it.
-    inner: bool,
+    pub(super) inner: bool,
     /// The cues within reach.
-    recent: Cues,
+    pub(super) recent: Cues,
 }
 
 /// A word of digits stands at `start..end`.
@@ -52,6 +52,12 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize) -> usize {
     {
         return to;
     }
+    if next == b'/'
+        && s.at(end + 1) == b'/'
+        && let Some(to) = secret::refresh(s, start)
+    {
+        return to;
+    }
     if net::address_begins(&s.b[start..end], next)
         && let Some(to) = net::address_hex(s, start, end)
     {
@@ -66,7 +72,7 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize) -> usize {
     };
     if short && !joined {
         if end - start == 5 || s.cues.near(bit::ZIP, start, 24).is_some() {
-            let glued = glued_left(s, start);
+            let glued = glued_left(s, start) && !country_prefix(s, start);
             if !glued && let Some(to) = address::postal(s, start, end) {
                 return to;
             }
@@ -89,6 +95,7 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize) -> usize {
 fn walk(s: &mut Scan<'_>, c: &Chain) -> usize {
     let mut k = 0;
     let mut after_hit = false;
+    let mut last = None;
     while k < c.n {
         let first = c.groups[k];
         let free = k == 0 || after_hit || matches!(first.separator, b' ' | b'(');
@@ -107,6 +114,7 @@ fn walk(s: &mut Scan<'_>, c: &Chain) -> usize {
         match found {
             Some(m) => {
                 after_hit = true;
+                last = Some(c.groups[m - 1].end());
                 k = m;
             }
             None => {
@@ -125,7 +133,11 @@ fn walk(s: &mut Scan<'_>, c: &Chain) -> usize {
             }
         }
     }
-    c.groups[c.n - 1].end()
+    // A run too long to be read at once goes on behind what was found in it.
+    match last {
+        Some(end) if c.cut => end,
+        _ => c.groups[c.n - 1].end(),
+    }
 }
 
 fn glued_left(s: &Scan<'_>, start: usize) -> bool {
@@ -136,6 +148,12 @@ fn glued_left(s: &Scan<'_>, start: usize) -> bool {
         b',' | b':' => start >= 2 && s.b[start - 2].is_ascii_digit() && s.word_before(start - 1),
         _ => false,
     }
+}
+
+/// `D-`, `CH-` before a postcode.
+fn country_prefix(s: &Scan<'_>, start: usize) -> bool {
+    let letters = (2..=3).take_while(|n| start >= *n && s.b[start - n].is_ascii_uppercase()).count();
+    s.before(start) == b'-' && letters > 0 && !is_word(s.before(start - letters - 1))
 }
 
 fn place(s: &Scan<'_>, c: &Chain, k: usize) -> Place {
@@ -160,7 +178,7 @@ fn place(s: &Scan<'_>, c: &Chain, k: usize) -> Place {
 }
 
 /// Whether what follows group `m - 1` lets a number end there.
-fn ends(s: &Scan<'_>, c: &Chain, m: usize) -> bool {
+pub(super) fn ends(s: &Scan<'_>, c: &Chain, m: usize) -> bool {
     let end = c.groups[m - 1].end();
     if m < c.n {
         return matches!(c.groups[m].separator, b' ' | b'(' | b')');
@@ -170,7 +188,7 @@ fn ends(s: &Scan<'_>, c: &Chain, m: usize) -> bool {
         b'-' => !is_word(next),
         b'.' | b',' | b':' | b'/' => !next.is_ascii_digit(),
         b'%' | b'@' | b'_' => false,
-        b => !is_word(b) || b >= 0x80,
+        b => !is_word(b) || b >= 0x80 || dial::extended(s, end),
     }
 }
 
@@ -191,24 +209,25 @@ fn number(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         let padded = (0..4).any(|i| lens[i] > 1 && c.digits(k + i, k + i + 1)[0] == 0);
         if !five && !padded && !p.plus && !p.paren {
             let end = c.groups[k + 3].end();
+            // `12.34.56.78` behind "Tel." is how some countries write their numbers.
+            let dialled = lens[..4].iter().all(|n| *n > 1) && dial::named(s, p.start, 12);
             // A prefix length was read as the fifth group.
-            let to = net::ipv4(s, c.groups[k].start(), octets, end);
-            return to.map(|to| k + c.groups[k..c.n].iter().take_while(|g| g.start() < to).count());
+            if !dialled && octets.iter().all(|o| *o < 256) {
+                let to = net::ipv4(s, c.groups[k].start(), octets, end);
+                return to.map(|to| k + c.groups[k..c.n].iter().take_while(|g| g.start() < to).count());
+            }
         }
     }
-    if let [2, 2, 2, ..] = lens
-        && matches!(c.groups[k + 1].separator, b' ' | b'-')
-        && let Some(to) = token::spaced_nino(s, c.groups[k].start(), c.groups[k + 2].end())
+    if matches!(lens, [6, ..] | [2, 2, 2, ..])
+        && let Some(to) = hyphen::spaced_nino(s, c, k)
     {
         return Some(k + c.groups[k..c.n].iter().take_while(|g| g.start() < to).count());
     }
     if let Some(m) = sort_code(s, c, k, p) {
         return Some(m);
     }
-    if lens.len() == 1
-        && let Some(_to) = token::hyphenated(s, c.groups[k].start(), c.groups[k].end())
-    {
-        return Some(k + 1);
+    if let Some(to) = hyphen::lettered(s, c, k) {
+        return Some(k + c.groups[k..c.n].iter().take_while(|g| g.start() < to).count());
     }
     if let Some(m) = date_shape(c, k)
         && p.recent & (bit::SORT | bit::BORN) == 0
@@ -224,22 +243,18 @@ fn number(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         }
     }
     let national = if p.plus { None } else { national(s, c, k, p) };
-    let phone = phone(s, c, k, p);
+    let phone = dial::phone(s, c, k, p);
     match (national, phone) {
         (Some((kind, m, distance, score)), other) => {
             if let Some((pm, pd, pscore)) = other
                 && pd < distance
             {
-                s.hit(Kind::PhoneNumber, p.start, c.groups[pm - 1].end(), pscore);
-                return Some(pm);
+                return Some(dial::hit(s, c, p, pm, pscore));
             }
             s.hit(kind, c.groups[k].start(), c.groups[m - 1].end(), score);
             Some(m)
         }
-        (None, Some((m, _, score))) => {
-            s.hit(Kind::PhoneNumber, p.start, c.groups[m - 1].end(), score);
-            Some(m)
-        }
+        (None, Some((m, _, score))) => Some(dial::hit(s, c, p, m, score)),
         (None, None) => None,
     }
 }
@@ -251,7 +266,7 @@ fn date_shape(c: &Chain, k: usize) -> Option<usize> {
         _ => return None,
     };
     let separator = c.one_separator(k, m)?;
-    if !matches!(separator, b'-' | b'.' | b'/') || m < c.n && c.groups[m].separator == separator {
+    if !matches!(separator, b'-' | b'.' | b'/') || m < c.n && !matches!(c.groups[m].separator, b' ' | b'(' | b')') {
         return None;
     }
     let v = |i: usize| c.digits(k + i, k + i + 1).iter().fold(0_u32, |n, d| n * 10 + u32::from(*d));
@@ -320,14 +335,17 @@ fn card(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         if p.glued && p.recent & bit::CARD == 0 || !ends(s, c, m) && m == c.n {
             continue;
         }
-        if m < c.n && matches!(c.groups[m].separator, b'-' | b'.') {
+        if m < c.n && matches!(c.groups[m].separator, b'-' | b'.') || count > 3 && counts_up(c, k, m) {
             continue;
         }
         let issuer = card::issuer(d);
         let against = bit::NEGATIVE | bit::IMEI | bit::NIR | bit::AADHAAR;
         let cued = s.cues.prefers(bit::CARD, against, p.start, REACH);
+        // `4300.0020.0011.0002` is more often something else.
+        let dots = count > 1 && c.groups[k + 1].separator == b'.';
         let sure = match issuer {
             Issuer::None => false,
+            _ if dots && !cued => false,
             Issuer::Strong => cued || !s.cues.prefers(against, bit::CARD, p.start, 28),
             Issuer::Weak => cued,
         };
@@ -338,6 +356,18 @@ fn card(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         }
     }
     None
+}
+
+/// Whether each group is one more than the one before it: a table, not a card.
+fn counts_up(c: &Chain, k: usize, m: usize) -> bool {
+    let group = |i: usize| value(c.digits(i, i + 1));
+    (k + 1..m).filter(|i| group(*i) == group(*i - 1) + 1).count() + 2 >= m - k
+}
+
+/// Whether one of these phrases stands in the 40 bytes before a number.
+fn says(s: &Scan<'_>, at: usize, phrases: &[&str]) -> bool {
+    let before = s.b[at.saturating_sub(40)..at].to_ascii_lowercase();
+    phrases.iter().any(|phrase| memchr::memmem::find(&before, phrase.as_bytes()).is_some())
 }
 
 /// National numbers: kind, group behind it, distance of the cue, score.
@@ -352,9 +382,17 @@ fn national(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(Kind, usize
             | [1, 4, 5, 2, 1, ..]
             | [2, 3, 3, 4, 2, ..]
             | [1, 2, 2, 2, 3, 3, 2, ..]
+            | [6 | 8, 4, ..]
+            | [6, 5, ..]
+            | [1..=3, 3, 3, 1, ..]
+            | [2, 8, 1, ..]
+            | [3, 7, 1, ..]
+            | [5, 7, 1, ..]
+            | [6, 2, 4, ..]
             | [15 | 18, ..]
     );
-    if !cued && !shaped {
+    let phrased = p.recent & (bit::NUMBER | bit::FILLER) != 0;
+    if !cued && !shaped && !phrased {
         return None;
     }
     let mut best: Option<(Kind, usize, usize, u8)> = None;
@@ -362,7 +400,7 @@ fn national(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(Kind, usize
     for count in (1..=most).rev() {
         let m = k + count;
         let d = c.digits(k, m);
-        if d.len() > 18 || !cued && count == 1 && !matches!(d.len(), 15 | 18) || !ends(s, c, m) {
+        if d.len() > 18 || !cued && !phrased && count == 1 && !matches!(d.len(), 15 | 18) || !ends(s, c, m) {
             continue;
         }
         for spec in ids::with_digits(d.len()) {
@@ -370,7 +408,8 @@ fn national(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(Kind, usize
                 !p.glued && spec.strong.iter().any(|(lens, seps)| &c.lens[k..m] == *lens && c.separators_are(k, seps));
             let alone = spec.alone && count == 1 && !p.glued && s.cues.near(bit::NEGATIVE, p.start, 24).is_none();
             let named = if p.recent & spec.cue != 0 { s.cues.near(spec.cue, p.start, REACH) } else { None };
-            let generic = if spec.generic && p.recent & bit::NATIONAL != 0 {
+            // `123-45-6789` is no number of another country.
+            let generic = if spec.generic && p.recent & bit::NATIONAL != 0 && !matches!(&c.lens[k..m], [3, 2, 4]) {
                 s.cues.near(bit::NATIONAL, p.start, REACH).map(|d| d + 8)
             } else {
                 None
@@ -381,7 +420,8 @@ fn national(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(Kind, usize
             };
             let distance = match named {
                 Some(distance) if !s.cues.prefers(bit::NEGATIVE, spec.cue | bit::NATIONAL, p.start, REACH) => distance,
-                _ if shaped || alone => 2 * REACH,
+                _ if alone || shaped && !s.cues.prefers(bit::NEGATIVE, spec.cue, p.start, 16) => 2 * REACH,
+                _ if !spec.phrases.is_empty() && (spec.check)(d) && says(s, p.start, spec.phrases) => 10,
                 _ => continue,
             };
             if best.is_some_and(|b| b.2 <= distance) || !(spec.check)(d) {
@@ -391,124 +431,6 @@ fn national(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(Kind, usize
         }
     }
     best
-}
-
-/// Telephone numbers: group behind it, distance of the cue, score.
-fn phone(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usize, usize, u8)> {
-    let d = c.digits(k, c.n);
-    let cue = bit::PHONE;
-    let others = bit::NEGATIVE | bit::VERSION | bit::CARD | bit::BANK | bit::IMEI;
-    if p.plus {
-        let m = longest(s, c, k, true, 0)?;
-        let count = c.digits(k, m).len();
-        return (count >= 8 || count >= 7 && p.recent & cue != 0).then_some((m, 0, 100));
-    }
-    if d.len() < 7 || p.glued {
-        return None;
-    }
-    let strong = s.cues.prefers(cue, others, p.start, REACH);
-    let weak = !strong && p.recent & ids::CUES == 0 && s.cues.prefers(bit::NUMBER, others, p.start, 40);
-    let distance = if strong { s.cues.near(cue, p.start, REACH).unwrap_or(REACH) } else { 3 * REACH };
-    let refused = s.cues.prefers(bit::NEGATIVE | bit::VERSION, cue | bit::NUMBER, p.start, 24);
-    if d.starts_with(&[0, 0])
-        && (strong || weak || c.n - k >= 3 && !refused)
-        && let Some(m) = longest(s, c, k, true, 2)
-    {
-        return Some((m, distance, 90));
-    }
-    // The North American forms need no cue: they are hardly anything else.
-    if let Some(m) = american(s, c, k, p, strong || weak) {
-        if strong || weak || !refused && !p.inner {
-            return Some((m, distance, if strong { 95 } else { 80 }));
-        }
-        return None;
-    }
-    if !strong && !weak && d[0] != 0 && !p.paren {
-        return None;
-    }
-    let m = longest(s, c, k, false, 0)?;
-    let digits = c.digits(k, m);
-    let grouped = m - k > 1;
-    // One dot is a decimal number, and slashes are dates and fractions.
-    if grouped && m - k == 2 && c.groups[k + 1].separator == b'.' && !(strong && digits[0] == 0) {
-        return None;
-    }
-    let trunk = digits[0] == 0 || p.paren;
-    if strong && (digits.len() >= 8 || grouped || trunk) {
-        return Some((m, distance, 90));
-    }
-    // A bare run of digits behind "number" is one only if it is said like one.
-    let said = (10..=11).contains(&digits.len())
-        && !matches!(s.before(p.start), b'>' | b'=')
-        && !s.b[..p.start].ends_with(b"= ");
-    if weak && digits.len() >= 8 && (grouped || trunk && digits.len() >= 9 || said) {
-        return Some((m, distance, 75));
-    }
-    let local =
-        !p.inner && trunk && grouped && digits.len() >= 9 && !refused && (m == c.n || c.groups[m].separator != b' ');
-    (local && shaped(s, c, k, m, p)).then_some((m, distance, 65))
-}
-
-/// How many groups the longest telephone number from group `k` on has.
-fn longest(s: &Scan<'_>, c: &Chain, k: usize, international: bool, skip: usize) -> Option<usize> {
-    let automaton = if international { INTERNATIONAL } else { DOMESTIC };
-    let mut state = START;
-    let mut best = None;
-    let mut seen = 0;
-    for m in k + 1..=c.n {
-        let group = c.groups[m - 1];
-        let digits = c.digits(m - 1, m);
-        if m > k + 1 && group.separator == b'(' && international && digits == [0] {
-            // `+44 (0)20 …`
-            continue;
-        }
-        for digit in digits {
-            seen += 1;
-            if seen <= skip {
-                continue;
-            }
-            state = automaton.step(state, *digit);
-            if state == 0 {
-                return best;
-            }
-        }
-        if automaton.accepts(state) && ends(s, c, m) {
-            best = Some(m);
-        }
-    }
-    best
-}
-
-/// `(212) 555-0100`, `212-555-0100`, `212.555.0100`, `1-212-555-0100`, `+1` aside.
-fn american(s: &Scan<'_>, c: &Chain, k: usize, p: &Place, cued: bool) -> Option<usize> {
-    let (m, first) = match &c.lens[k..c.n] {
-        [3, 3, 4, ..] => (k + 3, k),
-        [1, 3, 3, 4, ..] if c.digits(k, k + 1) == [1] => (k + 4, k + 1),
-        _ => return None,
-    };
-    let last = c.groups[m - 1].separator;
-    let middle = c.groups[m - 2].separator;
-    let spaced = middle == b' ' && last == b' ' && !p.paren;
-    if spaced && !cued || !matches!(last, b'-' | b'.' | b' ') || middle == b'/' || !ends(s, c, m) {
-        return None;
-    }
-    if middle != last && middle != b')' && !(middle == b' ' && last == b'-') {
-        return None;
-    }
-    let mut digits = [1; 11];
-    digits[1..].copy_from_slice(c.digits(first, m));
-    INTERNATIONAL.matches(&digits).then_some(m)
-}
-
-/// Whether the groups `k..m` are how some country writes its numbers.
-fn shaped(s: &Scan<'_>, c: &Chain, k: usize, m: usize, p: &Place) -> bool {
-    let end = c.groups[m - 1].end();
-    let mut shape = [0; 32];
-    let Some(text) = s.b.get(p.start..end).filter(|t| t.len() <= 32) else { return false };
-    for (slot, b) in shape.iter_mut().zip(text) {
-        *slot = if b.is_ascii_digit() { b'd' } else { *b };
-    }
-    k < m && known_shape(&shape[..text.len()])
 }
 
 /// A group that is no number of its own: a house number or a postcode.

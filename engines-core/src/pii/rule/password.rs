@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
 use crate::pii::scan::class::{is_alnum, is_hex, is_word};
-use crate::pii::scan::cue::{CueTable, Cues, bit};
+use crate::pii::scan::cue::{CueTable, Cues, bit, table};
 
 use super::secret::run;
 
@@ -75,34 +75,13 @@ fn link(s: &Scan<'_>, end: usize) -> Option<(usize, Link, u8)> {
         j += 1;
     }
     if how == Link::Bare {
-        let len = s.b[j..].iter().take(8).take_while(|b| is_word(**b)).count();
-        let word = &s.b[j..j + len];
-        const IS: [&[u8]; 16] = [
-            b"is",
-            b"was",
-            b"ist",
-            b"es",
-            b"est",
-            b"are",
-            b"lautet",
-            "è".as_bytes(),
-            "é".as_bytes(),
-            b"to",
-            b"set",
-            b"jest",
-            b"for",
-            b"now",
-            "은".as_bytes(),
-            "は".as_bytes(),
-        ];
-        if IS.iter().any(|w| w.eq_ignore_ascii_case(word)) && matches!(s.at(j + len), b' ' | b':') {
-            j += len + 1;
-            while matches!(s.at(j), b' ' | b':') && j < from + 16 {
-                j += 1;
+        match said(s, j) {
+            Some(to) => {
+                j = to;
+                how = Link::Is;
             }
-            how = Link::Is;
-        } else if closed {
-            return None;
+            None if closed => return None,
+            None => {}
         }
     }
     // `=\n  value` does not count, but a quote does.
@@ -114,6 +93,51 @@ fn link(s: &Scan<'_>, end: usize) -> Option<(usize, Link, u8)> {
         _ => 0,
     };
     Some((j, how, quote))
+}
+
+/// Words that say that the value follows.
+const IS: &str = "is was ist es est are lautet è é to set jest now 은 は er är on je este είναι היא הוא คือ है is: =";
+
+/// Words that may stand before them.
+const BETWEEN: &str =
+    "for the my our your new old temporary μου mea mea mi mia meu minha per pour para til für till dla do שלי";
+
+/// Where the value begins behind `is`, `for the server is` and the like; `j` is behind the space after the cue.
+fn said(s: &Scan<'_>, j: usize) -> Option<usize> {
+    let mut i = j;
+    let mut any = false;
+    for _ in 0..4 {
+        let len = s.b[i..].iter().take(20).take_while(|b| is_word(**b)).count();
+        let word = s.b.get(i..i + len).filter(|w| !w.is_empty())?;
+        let in_list = |list: &str| list.split(' ').any(|w| w.as_bytes().eq_ignore_ascii_case(word));
+        if !matches!(s.at(i + len), b' ' | b':') {
+            return None;
+        }
+        if in_list(IS) {
+            i += len + 1;
+            while matches!(s.at(i), b' ' | b':') && i < j + 48 {
+                i += 1;
+            }
+            return Some(i);
+        }
+        if in_list("for") && i == j {
+            let mut to = i + len + 1;
+            while matches!(s.at(to), b' ' | b':') && to < i + len + 4 {
+                to += 1;
+            }
+            // `password for x7Gk…` as well as `password for the server is …`.
+            let next = s.b[to..].iter().take(32).take_while(|b| is_word(**b)).count();
+            let rest = &s.b[to..to + next];
+            if !rest.iter().all(u8::is_ascii_lowercase) {
+                return Some(to);
+            }
+            any = true;
+        } else if !in_list(BETWEEN) && !any {
+            return None;
+        }
+        i += len + 1;
+    }
+    None
 }
 
 /// Whether a byte can stand in a value without quotes.
@@ -270,10 +294,16 @@ pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> O
         return basic(s, from);
     }
     let to = extent(s, from, quote);
-    judge(s, start, from, to, how, quote, bits)
+    // `apikey: 3a16750d-…`: some keys are UUIDs.
+    let name = &s.b[start..end];
+    let key = bits & bit::SECRET != 0 && name.windows(3).any(|w| w.eq_ignore_ascii_case(b"key"));
+    if key && how == Link::Assigned && uuid(&s.b[from..to]) {
+        return Some(s.hit(Kind::HighEntropy, from, to, 70));
+    }
+    judge(s, end, from, to, how, quote, bits)
 }
 
-fn judge(s: &mut Scan<'_>, start: usize, from: usize, to: usize, how: Link, quote: u8, bits: Cues) -> Option<usize> {
+fn judge(s: &mut Scan<'_>, cue: usize, from: usize, to: usize, how: Link, quote: u8, bits: Cues) -> Option<usize> {
     let value = &s.b[from..to];
     if value.len() < 4 || placeholder(value) || value.windows(3).any(|w| w == b"://") {
         return None;
@@ -286,12 +316,12 @@ fn judge(s: &mut Scan<'_>, start: usize, from: usize, to: usize, how: Link, quot
     if value.starts_with(b"eyJ") || value.starts_with(b"-----") {
         return None;
     }
-    let kind = verdict(s, start, value, how, quote, to, bits)?;
+    let kind = verdict(s, cue, value, how, quote, to, bits)?;
     let to = if to - from == JUDGED { run(s, to, VALUE_MAX, in_value) } else { to };
     Some(s.hit(kind, from, to, if how == Link::Assigned { 90 } else { 75 }))
 }
 
-fn verdict(s: &Scan<'_>, start: usize, value: &[u8], how: Link, quote: u8, to: usize, bits: Cues) -> Option<Kind> {
+fn verdict(s: &Scan<'_>, cue: usize, value: &[u8], how: Link, quote: u8, to: usize, bits: Cues) -> Option<Kind> {
     if bits & bit::PASSWORD != 0 {
         let ok = match how {
             Link::Assigned => {
@@ -312,7 +342,7 @@ fn verdict(s: &Scan<'_>, start: usize, value: &[u8], how: Link, quote: u8, to: u
         };
         return ok.then_some(Kind::Password);
     }
-    let near = s.cues.all(start, 24);
+    let near = s.cues.all(cue, 24);
     let aws = value.len() == 40
         && value.iter().all(|b| is_alnum(*b) || matches!(b, b'/' | b'+'))
         && !all_hex(value)
@@ -377,14 +407,41 @@ fn prose(value: &[u8]) -> bool {
 
 /// `getPassword()`, `user.password`, `self._token`: a piece of a program.
 fn code_like(value: &[u8]) -> bool {
-    let call = value.ends_with(b"(") || value.windows(2).any(|w| w == b"()" || w == b"->");
-    let path = value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'_'))
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    // `f(x`, `Option[Text`.
+    let opened = digits == 0
+        && value.iter().any(|b| matches!(b, b'(' | b'['))
+        && value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'.' | b'(' | b'[' | b')' | b']'));
+    let call = opened || value.ends_with(b"(") || value.windows(2).any(|w| w == b"()" || w == b"->");
+    let small = !value.iter().any(u8::is_ascii_uppercase);
+    let path = value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_'))
         && value.contains(&b'.')
-        && !value.iter().any(u8::is_ascii_digit);
-    let constant =
-        value.len() > 4 && value.iter().all(|b| b.is_ascii_uppercase() || *b == b'_') && value.contains(&b'_');
-    let typed = value.windows(2).any(|w| w == b"::") || value.starts_with(b"*const") || value.starts_with(b"*mut");
+        && (digits == 0 || small && digits <= 2 && value.len() > 16);
+    // `_bindgen_ty_5`.
+    let identifier = small
+        && digits <= 2
+        && value.contains(&b'_')
+        && value.len() < 32
+        && value
+            .split(|b| *b == b'_')
+            .all(|p| p.iter().all(u8::is_ascii_lowercase) || p.iter().all(u8::is_ascii_digit));
+    // `key_password`: the value is a variable with the same kind of name.
+    let variable = small
+        && digits == 0
+        && value.contains(&b'_')
+        && value.iter().all(|b| b.is_ascii_lowercase() || *b == b'_')
+        && value.rsplit(|b| *b == b'_').next().is_some_and(|last| table().get(last) & bit::FORWARD != 0);
+    let constant = value.len() > 4
+        && digits <= 1
+        && value.iter().all(|b| b.is_ascii_uppercase() || *b == b'_' || b.is_ascii_digit())
+        && value.contains(&b'_');
+    let typed = value.windows(2).any(|w| w == b"::")
+        || value.starts_with(b"*const")
+        || value.starts_with(b"*mut")
+        || value.starts_with(b"__") && value.len() < 8;
     call || constant
+        || variable
+        || identifier
         || typed
         || path
         || value.starts_with(b"[") && value.ends_with(b"]")

@@ -3,6 +3,8 @@
 use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
 
+use super::cli;
+
 const LABEL_MAX: usize = 64;
 /// A key longer than this is cut there; the rest has no header and is masked with it as long as it is base64.
 const BODY_MAX: usize = 64 * 1024;
@@ -13,7 +15,7 @@ pub(crate) fn dashes(s: &mut Scan<'_>, i: usize) -> usize {
         return i + 1;
     }
     if !s.starts(i, b"-----BEGIN ") && !s.starts(i, b"---- BEGIN ") {
-        return i + 1;
+        return cli::long(s, i).unwrap_or(i + 1);
     }
     let head = i + 11;
     let rest = &s.b[head..];
@@ -47,6 +49,11 @@ fn body(s: &mut Scan<'_>, from: usize) -> usize {
             b'-' if s.b.get(i + 1) != Some(&b'-') => i += 1,
             b'-' => {
                 let tail = &s.b[i..];
+                if !s.last && tail.len() < LABEL_MAX + 12 {
+                    // The line that ends it may not be there yet.
+                    s.starved = true;
+                    return end;
+                }
                 let dashes = tail.iter().take(5).take_while(|b| **b == b'-').count();
                 let after = &tail[dashes..];
                 let after = after.strip_prefix(b" ").unwrap_or(after);

@@ -8,9 +8,11 @@ use crate::pii::scan::Scan;
 use crate::pii::scan::class::{is_alnum, is_word};
 use crate::pii::scan::cue::bit;
 
+use super::prefix::PREFIXES;
+
 /// What the part behind a prefix is made of.
 #[derive(Clone, Copy)]
-enum Set {
+pub(super) enum Set {
     /// Letters and digits.
     Alnum,
     /// And `-`, `_`.
@@ -37,7 +39,7 @@ impl Set {
     }
 }
 
-struct Prefix {
+pub(super) struct Prefix {
     text: &'static str,
     kind: Kind,
     set: Set,
@@ -45,108 +47,9 @@ struct Prefix {
     most: usize,
 }
 
-const fn p(text: &'static str, kind: Kind, set: Set, least: usize, most: usize) -> Prefix {
+pub(super) const fn p(text: &'static str, kind: Kind, set: Set, least: usize, most: usize) -> Prefix {
     Prefix { text, kind, set, least, most }
 }
-
-/// Sorted by the first two bytes; a longer prefix stands before a shorter one of the same beginning.
-const PREFIXES: &[Prefix] = &[
-    p("A3T", Kind::Aws, Set::Upper, 17, 17),
-    p("ABIA", Kind::Aws, Set::Upper, 16, 16),
-    p("ACCA", Kind::Aws, Set::Upper, 16, 16),
-    p("AGE-SECRET-KEY-1", Kind::PrivateKey, Set::Upper, 58, 58),
-    p("AIza", Kind::Gcp, Set::Url, 35, 35),
-    p("AKIA", Kind::Aws, Set::Upper, 16, 16),
-    p("ASIA", Kind::Aws, Set::Upper, 16, 16),
-    p("ATATT3", Kind::OtherToken, Set::Base64, 40, 300),
-    p("ATCTT3", Kind::OtherToken, Set::Base64, 40, 300),
-    p("EAAC", Kind::OtherToken, Set::Alnum, 60, 400),
-    p("EAAAE", Kind::OtherToken, Set::Url, 50, 80),
-    p("GOCSPX-", Kind::Gcp, Set::Url, 24, 40),
-    p("GR1348941", Kind::GitLab, Set::Url, 20, 30),
-    p("NRAK-", Kind::OtherToken, Set::Alnum, 27, 27),
-    p("PMAK-", Kind::OtherToken, Set::Url, 50, 70),
-    p("SG.", Kind::SendGrid, Set::Dotted, 60, 70),
-    p("SK", Kind::Twilio, Set::Hex, 32, 32),
-    p("api_org_", Kind::HuggingFace, Set::Alnum, 30, 40),
-    p("dapi", Kind::OtherToken, Set::Hex, 32, 32),
-    p("dckr_pat_", Kind::OtherToken, Set::Url, 20, 40),
-    p("dckr_oat_", Kind::OtherToken, Set::Url, 20, 60),
-    p("dop_v1_", Kind::OtherToken, Set::Hex, 64, 64),
-    p("doo_v1_", Kind::OtherToken, Set::Hex, 64, 64),
-    p("dor_v1_", Kind::OtherToken, Set::Hex, 64, 64),
-    p("dp.pt.", Kind::OtherToken, Set::Alnum, 40, 50),
-    p("figd_", Kind::OtherToken, Set::Url, 30, 60),
-    p("ghp_", Kind::GitHub, Set::Alnum, 36, 255),
-    p("gho_", Kind::GitHub, Set::Alnum, 36, 255),
-    p("ghu_", Kind::GitHub, Set::Alnum, 36, 255),
-    p("ghs_", Kind::GitHub, Set::Alnum, 36, 255),
-    p("ghr_", Kind::GitHub, Set::Alnum, 36, 255),
-    p("github_pat_", Kind::GitHub, Set::Url, 22, 255),
-    p("glpat-", Kind::GitLab, Set::Dotted, 20, 64),
-    p("gldt-", Kind::GitLab, Set::Url, 20, 64),
-    p("glrt-", Kind::GitLab, Set::Dotted, 20, 64),
-    p("glptt-", Kind::GitLab, Set::Url, 20, 64),
-    p("glcbt-", Kind::GitLab, Set::Url, 20, 64),
-    p("glft-", Kind::GitLab, Set::Url, 20, 64),
-    p("glsoat-", Kind::GitLab, Set::Url, 20, 64),
-    p("glimt-", Kind::GitLab, Set::Url, 20, 64),
-    p("glagent-", Kind::GitLab, Set::Url, 20, 64),
-    p("glsa_", Kind::OtherToken, Set::Url, 32, 64),
-    p("glc_", Kind::OtherToken, Set::Base64, 32, 400),
-    p("gsk_", Kind::OtherToken, Set::Alnum, 40, 64),
-    p("hf_", Kind::HuggingFace, Set::Alnum, 30, 40),
-    p("hvs.", Kind::OtherToken, Set::Url, 24, 200),
-    p("hvb.", Kind::OtherToken, Set::Url, 60, 300),
-    p("lin_api_", Kind::OtherToken, Set::Alnum, 32, 64),
-    p("lsv2_pt_", Kind::OtherToken, Set::Url, 32, 64),
-    p("lsv2_sk_", Kind::OtherToken, Set::Url, 32, 64),
-    p("npm_", Kind::Npm, Set::Alnum, 36, 36),
-    p("ntn_", Kind::OtherToken, Set::Alnum, 40, 60),
-    p("nvapi-", Kind::OtherToken, Set::Url, 40, 80),
-    p("pplx-", Kind::OtherToken, Set::Alnum, 40, 64),
-    p("pscale_tkn_", Kind::OtherToken, Set::Dotted, 32, 64),
-    p("pscale_pw_", Kind::OtherToken, Set::Dotted, 32, 64),
-    p("pypi-", Kind::PyPi, Set::Url, 50, 400),
-    p("r8_", Kind::OtherToken, Set::Alnum, 37, 40),
-    p("rk_live_", Kind::Stripe, Set::Alnum, 16, 247),
-    p("rk_test_", Kind::Stripe, Set::Alnum, 16, 247),
-    p("rubygems_", Kind::OtherToken, Set::Hex, 48, 48),
-    p("sbp_", Kind::OtherToken, Set::Hex, 40, 40),
-    p("secret_", Kind::OtherToken, Set::Alnum, 43, 43),
-    p("shpat_", Kind::Shopify, Set::Hex, 32, 32),
-    p("shpca_", Kind::Shopify, Set::Hex, 32, 32),
-    p("shppa_", Kind::Shopify, Set::Hex, 32, 32),
-    p("shpss_", Kind::Shopify, Set::Hex, 32, 32),
-    p("sk-ant-", Kind::Anthropic, Set::Url, 32, 160),
-    p("sk-proj-", Kind::OpenAi, Set::Url, 32, 200),
-    p("sk-svcacct-", Kind::OpenAi, Set::Url, 32, 200),
-    p("sk-admin-", Kind::OpenAi, Set::Url, 32, 200),
-    p("sk-None-", Kind::OpenAi, Set::Url, 32, 200),
-    p("sk-or-v1-", Kind::OtherToken, Set::Hex, 64, 64),
-    p("sk-lf-", Kind::OtherToken, Set::Url, 30, 50),
-    p("sk-", Kind::OpenAi, Set::Alnum, 32, 64),
-    p("sk_live_", Kind::Stripe, Set::Alnum, 16, 247),
-    p("sk_test_", Kind::Stripe, Set::Alnum, 16, 247),
-    p("sntrys_", Kind::OtherToken, Set::Base64, 40, 300),
-    p("sntryu_", Kind::OtherToken, Set::Hex, 64, 64),
-    p("sq0atp-", Kind::OtherToken, Set::Url, 22, 22),
-    p("sq0csp-", Kind::OtherToken, Set::Url, 43, 43),
-    p("tvly-", Kind::OtherToken, Set::Url, 24, 64),
-    p("vercel_", Kind::OtherToken, Set::Alnum, 20, 40),
-    p("whsec_", Kind::Stripe, Set::Base64, 24, 80),
-    p("xai-", Kind::OtherToken, Set::Alnum, 60, 100),
-    p("xapp-", Kind::Slack, Set::Url, 40, 160),
-    p("xoxb-", Kind::Slack, Set::Url, 16, 160),
-    p("xoxp-", Kind::Slack, Set::Url, 16, 160),
-    p("xoxa-", Kind::Slack, Set::Url, 16, 160),
-    p("xoxr-", Kind::Slack, Set::Url, 16, 160),
-    p("xoxs-", Kind::Slack, Set::Url, 16, 160),
-    p("xoxc-", Kind::Slack, Set::Url, 16, 160),
-    p("xoxd-", Kind::Slack, Set::Base64, 16, 300),
-    p("xoxe", Kind::Slack, Set::Dotted, 40, 300),
-    p("ya29.", Kind::Gcp, Set::Url, 20, 400),
-];
 
 /// For a first byte, which of the prefixes.
 const RANGES: [(u8, u8); 128] = {
@@ -190,6 +93,7 @@ const SECOND: [u128; 128] = {
     table[b'N' as usize] |= 1 << b'T' | 1 << b'j' | 1 << b'z' | 1 << b'D';
     table[b'O' as usize] |= 1 << b'T' | 1 << b'D';
     table[b'A' as usize] |= 1 << b'C';
+    table[b'a' as usize] |= 1 << b't';
     table
 };
 
@@ -224,6 +128,9 @@ fn begins(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     if matches!(first, b'M' | b'N' | b'O') && end - start >= 20 && s.at(end) == b'.' {
         return discord(s, start, end);
     }
+    if first == b'a' && s.starts(start, b"atlasv1.") {
+        return terraform(s, start);
+    }
     if s.starts(start, b"AC")
         && end - start == 34
         && s.cues.near(bit::TWILIO, start, 48).is_some()
@@ -249,7 +156,10 @@ fn begins(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
             i -= 1;
         }
         let len = i - body;
-        let made_up = matches!(prefix.set, Set::Upper) || mixed(&s.b[body..i]);
+        let made_up = match prefix.set {
+            Set::Upper => distinct(&s.b[body..i]) >= 6,
+            _ => mixed(&s.b[body..i]),
+        };
         if len < prefix.least || len > prefix.most || is_word(s.at(i)) || !made_up {
             continue;
         }
@@ -263,8 +173,50 @@ fn mixed(body: &[u8]) -> bool {
     let digits = body.iter().any(u8::is_ascii_digit);
     let upper = body.iter().any(u8::is_ascii_uppercase);
     let lower = body.iter().any(u8::is_ascii_lowercase);
-    let distinct = body.iter().fold(0_u128, |set, b| set | 1 << (b & 127)).count_ones();
-    (digits || upper && lower) && distinct >= 6.min(body.len() as u32)
+    (digits || upper && lower) && distinct(body) >= 6.min(body.len() as u32)
+}
+
+fn distinct(body: &[u8]) -> u32 {
+    body.iter().fold(0_u128, |set, b| set | 1 << (b & 127)).count_ones()
+}
+
+/// Terraform Cloud: fourteen characters, `.atlasv1.`, some sixty more.
+fn terraform(s: &mut Scan<'_>, start: usize) -> Option<usize> {
+    let from = start.checked_sub(15)?;
+    let id = &s.b[from..start - 1];
+    if s.b[start - 1] != b'.' || !id.iter().all(|b| is_alnum(*b)) || is_word(s.before(from)) {
+        return None;
+    }
+    let to = run(s, start + 8, 72, |b| Set::Base64.has(b));
+    (to - start >= 60).then(|| s.hit(Kind::OtherToken, from, to, 98))
+}
+
+/// Client secrets of Azure AD: three characters, a digit, `Q~`, 31 to 34 more; a word that ends with the `Q` stands at `start..end`.
+pub(crate) fn entra(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    let has = |b: u8| is_alnum(b) || matches!(b, b'_' | b'~' | b'.' | b'-');
+    let from = end.checked_sub(5)?;
+    if from + 3 < start && !s.b[from..start].iter().all(|b| has(*b)) || !s.b[from..end].iter().all(|b| has(*b)) {
+        return None;
+    }
+    let to = run(s, end + 1, 36, has);
+    let to = if matches!(s.b[to - 1], b'.') { to - 1 } else { to };
+    ((31..=34).contains(&(to - end - 1)) && mixed(&s.b[end + 1..to])).then(|| s.hit(Kind::Azure, from, to, 95))
+}
+
+/// `1//0…`: refresh tokens of Google; the `1` stands at `start`.
+pub(crate) fn refresh(s: &mut Scan<'_>, start: usize) -> Option<usize> {
+    if !s.starts(start, b"1//0") || is_word(s.before(start)) {
+        return None;
+    }
+    let to = run(s, start + 4, 200, |b| Set::Url.has(b));
+    (to - start >= 40 && mixed(&s.b[start + 4..to])).then(|| s.hit(Kind::Gcp, start, to, 95))
+}
+
+/// Mailchimp's keys: the 32 digits of a hash stand before `end`, `-us12` behind it.
+pub(crate) fn mailchimp(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    let to = end + 3 + usize::from(s.at(end + 3).is_ascii_digit()) + usize::from(s.at(end + 4).is_ascii_digit());
+    let hex = s.b[start..end].iter().all(u8::is_ascii_hexdigit);
+    (hex && s.starts(end, b"-us") && to > end + 3 && !is_word(s.at(to))).then(|| s.hit(Kind::OtherToken, start, to, 90))
 }
 
 /// Where a run of such bytes ends, at most `most` bytes on; says that it starves if the text ends first.
@@ -328,10 +280,8 @@ fn discord(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
 
 /// `hooks.slack.com/services/…`: whoever has the path can post.
 fn webhook(s: &mut Scan<'_>, start: usize) -> Option<usize> {
-    let path = b"hooks.slack.com/services/";
-    if !s.starts(start, path) {
-        return None;
-    }
+    let paths: [&[u8]; 2] = [b"hooks.slack.com/services/", b"hooks.slack.com/workflows/"];
+    let path = paths.iter().find(|path| s.starts(start, path))?;
     let from = start + path.len();
     let to = run(s, from, 100, |b| is_alnum(b) || b == b'/');
     (to - from >= 30).then(|| s.hit(Kind::Slack, from, to, 98))

@@ -7,7 +7,7 @@ use crate::pii::scan::cue::{Cues, bit};
 
 use super::check::{date, weighted};
 use super::number::REACH;
-use super::{address, crypto, iban, ids};
+use super::{address, crypto, elsewhere, iban, ids, secret};
 
 /// A word with letters and digits stands at `start..end`.
 #[inline(never)]
@@ -23,6 +23,18 @@ pub(crate) fn mixed(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> Op
         && word[2].is_ascii_digit()
         && word[3].is_ascii_digit()
         && let Some(to) = iban::iban(s, start)
+    {
+        return Some(to);
+    }
+    if word[len - 1] == b'Q'
+        && s.at(end) == b'~'
+        && let Some(to) = secret::entra(s, start, end)
+    {
+        return Some(to);
+    }
+    if len == 32
+        && s.at(end) == b'-'
+        && let Some(to) = secret::mailchimp(s, start, end)
     {
         return Some(to);
     }
@@ -45,7 +57,9 @@ pub(crate) fn mixed(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> Op
     let (kind, to, cue, alone) = shape(s, start, end)?;
     let named = cue != 0 && s.cues.prefers(cue | bit::NATIONAL, bit::NEGATIVE, start, REACH);
     let glued = s.before(start) == b'-' && s.word_before(start - 1) || s.at(to) == b'-' && is_word(s.at(to + 1));
-    let refused = glued || flags & LOWER != 0 || s.cues.prefers(bit::NEGATIVE | bit::VERSION, cue, start, 24);
+    // Some are unmistakable, also in small letters.
+    let small = flags & LOWER != 0 && !matches!(kind, Kind::ItFiscalCode | Kind::MxCurp);
+    let refused = glued || small || s.cues.prefers(bit::NEGATIVE | bit::VERSION, cue, start, 24);
     if !named && (!alone || refused) {
         return None;
     }
@@ -77,6 +91,21 @@ fn shape(s: &Scan<'_>, start: usize, end: usize) -> Option<(Kind, usize, Cues, b
     let found = |kind, cue, alone| Some((kind, end, cue, alone));
     match len {
         2..=4 => outward(s, start, w),
+        8 if is(w, b"AA999999") && spaced_suffix(s, end, w) => Some((Kind::UkNino, end + 2, bit::NINO, false)),
+        8 if is(w, b"A9999999") && s.at(end) == b'-' && !is_word(s.at(end + 2)) => {
+            let mut nine = [0; 9];
+            nine[..8].copy_from_slice(w);
+            nine[8] = s.at(end + 1).to_ascii_uppercase();
+            nie(&nine).then_some((Kind::EsNie, end + 2, bit::DNI | bit::NIF, true))
+        }
+        8 | 9 if w[..7].iter().all(u8::is_ascii_digit) && elsewhere::pps(w) => found(Kind::NationalId, bit::PPS, false),
+        12 | 13 if w[0].is_ascii_alphabetic() && elsewhere::rfc(w) => {
+            found(Kind::NationalId, bit::RFC, w.len() == 13 && elsewhere::rfc_check(w))
+        }
+        6 if is(w, b"A9A9A9") && canadian(w[0]) && canadian_inner(w[2]) && canadian_inner(w[4]) => {
+            found(Kind::PostalCode, bit::ZIP, false)
+        }
+        6 if is(w, b"9999AA") => found(Kind::PostalCode, bit::ZIP, false),
         5..=7 if postcode(w) => found(Kind::PostalCode, bit::ZIP | bit::ADDRESS, false),
         9 if is(w, b"AA999999A") && nino(w) => found(Kind::UkNino, bit::NINO | bit::NHS, true),
         9 if is(w, b"99999999A") && nif(w) => found(Kind::EsNif, bit::DNI | bit::NIF, true),
@@ -145,6 +174,14 @@ const fn canadian_inner(b: u8) -> bool {
     b.is_ascii_uppercase() && !matches!(b, b'D' | b'F' | b'I' | b'O' | b'Q' | b'U')
 }
 
+/// Whether the suffix of a National Insurance number follows behind a space.
+fn spaced_suffix(s: &Scan<'_>, end: usize, w: &[u8]) -> bool {
+    let mut nine = [0; 9];
+    nine[..8].copy_from_slice(w);
+    nine[8] = s.at(end + 1).to_ascii_uppercase();
+    s.at(end) == b' ' && !is_word(s.at(end + 2)) && nino(&nine)
+}
+
 /// The postcode areas of the United Kingdom.
 const UK_AREAS: &str = " AB AL B BA BB BD BF BH BL BN BR BS BT BX CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC EH EN EX FK FY G GL GU GY \
     HA HD HG HP HR HS HU HX IG IM IP IV JE KA KT KW KY L LA LD LE LL LN LS LU M ME MK ML N NE NG NN NP NR NW OL OX PA PE PH PL PO PR RG RH RM S SA SE SG SK SL \
@@ -194,7 +231,7 @@ pub(crate) fn nino(w: &[u8]) -> bool {
         && matches!(w[8], b'A'..=b'D')
 }
 
-fn number_of(w: &[u8]) -> u64 {
+pub(super) fn number_of(w: &[u8]) -> u64 {
     w.iter().fold(0, |n, b| n * 10 + u64::from(b.wrapping_sub(b'0')))
 }
 
@@ -205,7 +242,7 @@ pub(crate) fn nif(w: &[u8]) -> bool {
     NIF[(number_of(&w[..8]) % 23) as usize] == w[8]
 }
 
-fn nie(w: &[u8]) -> bool {
+pub(super) fn nie(w: &[u8]) -> bool {
     let lead = match w[0] {
         b'X' => 0,
         b'Y' => 1,
@@ -435,48 +472,4 @@ fn curp(w: &[u8]) -> bool {
     }
     let (month, day) = (number_of(&w[6..8]) as u32, number_of(&w[8..10]) as u32);
     date(0, month, day) && (10 - sum % 10) % 10 == u64::from(w[17] - b'0')
-}
-
-/// Numbers of digits that end with a letter behind a hyphen or sign: `12345678-Z`, `131052-308T`.
-pub(crate) fn hyphenated(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
-    let sign = s.at(end);
-    match end - start {
-        8 if sign == b'-' && s.at(end + 1).is_ascii_uppercase() && !is_word(s.at(end + 2)) => {
-            let mut w = [0; 9];
-            w[..8].copy_from_slice(&s.b[start..end]);
-            w[8] = s.b[end + 1];
-            let named = s.cues.prefers(bit::DNI | bit::NIF | bit::NATIONAL, bit::NEGATIVE, start, REACH);
-            (nif(&w) && named).then(|| s.hit(Kind::EsNif, start, end + 2, 90))
-        }
-        6 if matches!(sign, b'-' | b'+') => {
-            let tail = s.b.get(end + 1..end + 5)?;
-            let digits = &s.b[start..end];
-            let ok = tail[..3].iter().all(u8::is_ascii_digit)
-                && !is_word(s.at(end + 5))
-                && hetu_check(
-                    number_of(&digits[..2]),
-                    number_of(&digits[2..4]),
-                    number_of(digits) * 1000 + number_of(&tail[..3]),
-                    tail[3],
-                );
-            let named = s.cues.near(bit::FI | bit::NATIONAL, start, REACH).is_some();
-            (ok && (named || tail[3].is_ascii_uppercase()))
-                .then(|| s.hit(Kind::FiPersonalIdentityCode, start, end + 5, 90))
-        }
-        _ => None,
-    }
-}
-
-/// `AB 12 34 56 C`: three pairs of digits at `start..end` between the letters.
-pub(crate) fn spaced_nino(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
-    let from = start.checked_sub(3)?;
-    let (separator, prefix) = (s.b[start - 1], &s.b[from..start - 1]);
-    if !matches!(separator, b' ' | b'-') || s.at(end) != separator || is_word(s.before(from)) || is_word(s.at(end + 2))
-    {
-        return None;
-    }
-    let mut w = *b"AA000000A";
-    w[..2].copy_from_slice(prefix);
-    w[8] = s.at(end + 1);
-    (prefix.iter().all(u8::is_ascii_uppercase) && nino(&w)).then(|| s.hit(Kind::UkNino, from, end + 2, 95))
 }

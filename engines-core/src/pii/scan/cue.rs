@@ -111,6 +111,40 @@ pub(crate) mod bit {
     pub(crate) const UNIT: Cues = n(80);
     /// "rue", "via": a street begins.
     pub(crate) const ROAD: Cues = n(81);
+    /// "call", "ring", "text": a short number behind it is dialled.
+    pub(crate) const CALL: Cues = n(82);
+    /// National numbers that are labelled `NATIONAL_ID`, by country or by what they are called in several.
+    pub(crate) const GR: Cues = n(83);
+    pub(crate) const RU: Cues = n(84);
+    pub(crate) const UA: Cues = n(85);
+    pub(crate) const IL: Cues = n(86);
+    pub(crate) const BG: Cues = n(87);
+    pub(crate) const OIB: Cues = n(88);
+    pub(crate) const JMBG: Cues = n(89);
+    pub(crate) const BALTIC: Cues = n(90);
+    pub(crate) const KENNITALA: Cues = n(91);
+    pub(crate) const NIK: Cues = n(92);
+    pub(crate) const MYKAD: Cues = n(93);
+    pub(crate) const CNIC: Cues = n(94);
+    pub(crate) const CUIT: Cues = n(95);
+    pub(crate) const RUT: Cues = n(96);
+    pub(crate) const CEDULA: Cues = n(97);
+    pub(crate) const PPS: Cues = n(98);
+    pub(crate) const SVNR: Cues = n(99);
+    pub(crate) const UTR: Cues = n(100);
+    pub(crate) const IRD: Cues = n(101);
+    pub(crate) const RFC: Cues = n(102);
+    pub(crate) const TAJ: Cues = n(103);
+    pub(crate) const SNILS: Cues = n(104);
+    pub(crate) const NIT: Cues = n(105);
+    pub(crate) const VN: Cues = n(106);
+
+    /// "Address", "Adresse": the label of an address.
+    pub(crate) const LABEL: Cues = n(107);
+    /// "lives", "wohnt": a street may follow within a few words.
+    pub(crate) const LIVES: Cues = n(108);
+    /// The name of a program that is given passwords on its command line.
+    pub(crate) const PROGRAM: Cues = n(109);
 
     /// Cues after which the scanner looks for a value at once.
     pub(crate) const FORWARD: Cues = ROAD
@@ -127,7 +161,10 @@ pub(crate) mod bit {
         | AT
         | DOT
         | GEO
-        | LATLON;
+        | LATLON
+        | LABEL
+        | LIVES
+        | PROGRAM;
 }
 
 /// A power of two; a word in a hundred or so passes without being in a table of a thousand.
@@ -143,6 +180,23 @@ pub(crate) struct CueTable {
     /// Where in `words` a hash points, counted from 1; 0 is free. Small, so that it stays in the nearest cache.
     slots: Box<[u16; SLOTS]>,
     words: Vec<(Key, &'static str, Cues)>,
+}
+
+/// With which characters the cues in scripts without spaces begin.
+static HEADS: LazyLock<[u64; 64]> = LazyLock::new(|| {
+    words::INSIDE.iter().fold([0; 64], |mut heads, (word, _)| {
+        let head = head(word.as_bytes());
+        heads[head / 64] |= 1 << (head % 64);
+        heads
+    })
+});
+
+/// Twelve bits of a character of three bytes.
+fn head(b: &[u8]) -> usize {
+    match b {
+        [_, b, c, ..] => usize::from(b & 63) << 6 | usize::from(c & 63),
+        _ => 0,
+    }
 }
 
 static TABLE: LazyLock<CueTable> = LazyLock::new(|| CueTable::compile(words::WORDS));
@@ -254,8 +308,9 @@ impl CueTable {
 
     /// Whether what follows a cue in one identifier leaves it the cue it was.
     fn tail(&self, rest: &[u8]) -> bool {
-        const TAILS: [&[u8]; 12] = [
-            b"", b"base", b"value", b"plain", b"text", b"new", b"old", b"current", b"raw", b"string", b"header", b"b64",
+        const TAILS: [&[u8]; 15] = [
+            b"", b"base", b"value", b"plain", b"text", b"new", b"old", b"current", b"raw", b"string", b"header",
+            b"b64", b"date", b"day", b"dt",
         ];
         let rest = rest.strip_prefix(b"_").unwrap_or(rest);
         let rest = rest.strip_suffix(b"_").unwrap_or(rest);
@@ -308,10 +363,16 @@ impl CueTable {
 
     /// The cues in a run of characters that is written without spaces (Chinese, Japanese, Korean, Thai), each with its end.
     pub(crate) fn inside(&self, run: &[u8], mut found: impl FnMut(usize, Cues)) {
+        let heads = &*HEADS;
         let mut i = 0;
         while i + 2 < run.len() {
             if run[i] < 0xe0 {
                 i += 1;
+                continue;
+            }
+            let head = head(&run[i..]);
+            if heads[head / 64] >> (head % 64) & 1 == 0 {
+                i += 3;
                 continue;
             }
             for &(needle, bits) in words::INSIDE {
