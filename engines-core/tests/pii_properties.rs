@@ -246,3 +246,30 @@ fn every_name_is_a_kind_again() {
         assert_eq!(Kind::from_name(kind.name()), Some(kind));
     }
 }
+
+/// What fuzzing found.
+#[test]
+fn once_found_by_fuzzing() {
+    let texts = [
+        // A backslash at the end of a value that is an escape with what comes behind it.
+        "\n2-2secret_]\":=\":= ==A\u{18}%%%%t6%%\\\":",
+        // A key whose last line comes in two chunks, and goes on oddly.
+        "private_key: |\n-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVAT地址E KEY----",
+        // A street's name that is cut inside a character.
+        "Va2015T1d\u{c}dddddddddddvdddddddddd080身d74, rue, rue 2       T1",
+        "e moved to 8deat 23 od70ed to 8ddddd74eat 23 of b23 of birth 2r rue Va2015T1d\u{c}ddddddddddddddddvdddddddddd080身d74, rue, rue 2       T1:j",
+    ];
+    let scrubber = Scrubber::default();
+    for text in texts {
+        let clean = scrubber.scrub_text(text).unwrap();
+        assert_eq!(masked(text, &clean.findings), *clean.value);
+        for size in [1, 2, 3, 5, 7, 11, 64, 97, 200] {
+            let mut stream = scrubber.stream().unwrap();
+            let mut out = String::new();
+            for chunk in text.as_bytes().chunks(size) {
+                out += &stream.push_bytes(chunk).unwrap();
+            }
+            assert_eq!(out + &stream.finish().unwrap().0, *clean.value, "in chunks of {size}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Where a value stands in its document, and what its key says about it.
 
 use crate::pii::scan::Scan;
-use crate::pii::scan::cue::{Cues, bit};
+use crate::pii::scan::cue::{self, Cues, bit};
 
 /// Where a value stands, for the receipt's paths: linked through the call stack, so that clean JSON allocates nothing.
 pub(crate) struct Place<'p> {
@@ -59,6 +59,12 @@ impl<'p> Place<'p> {
 /// The cues of a key for its value, with what the keys around it say.
 pub(crate) fn hint(key: &[u8], around: Cues) -> Cues {
     Scan::hint_of(key) | (around & !bit::FORWARD)
+}
+
+/// The same for a key of small letters at `start..end` of a document.
+#[inline]
+pub(crate) fn named(document: &[u8], start: usize, end: usize, around: Cues) -> Cues {
+    cue::table().get_at(document, start, end) | (around & !bit::FORWARD)
 }
 
 /// Whether a number may be one that is looked for: long, or one that its key speaks of.

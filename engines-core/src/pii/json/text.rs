@@ -7,10 +7,10 @@ use crate::pii::error::ScrubError;
 use crate::pii::finding::{Finding, Receipt, Scrubbed};
 use crate::pii::scan::cue::{Cues, bit};
 use crate::pii::scan::hits::Hits;
-use crate::pii::scan::{is_name, next_quoted};
+use crate::pii::scan::{Name, name, next_quoted};
 use crate::pii::scrubber::Scrubber;
 
-use super::place::{Place, distinct, hint, number_matters};
+use super::place::{Place, distinct, hint, named, number_matters};
 
 impl Scrubber {
     /// Like [`Scrubber::scrub_json`] over the text of a JSON document: what is clean stays byte for byte as it was written.
@@ -50,6 +50,9 @@ impl Scrubber {
         Ok(Scrubbed { value, findings: walk.findings, receipt: walk.receipt })
     }
 }
+
+/// Nothing that is found without a cue is shorter.
+const TINY: usize = 5;
 
 struct Walk<'a, 's> {
     scrubber: &'s Scrubber,
@@ -114,9 +117,19 @@ impl<'a> Walk<'a, '_> {
     #[inline]
     fn string(&mut self) -> Result<(usize, usize), ScrubError> {
         let start = self.pos + 1;
-        let mut i = start;
+        let end = next_quoted(self.b, start);
+        if self.b.get(end) == Some(&b'"') {
+            self.pos = end + 1;
+            return Ok((start, end));
+        }
+        self.escaped(start, end)
+    }
+
+    /// The rest of a string with escapes, from the first of them on.
+    #[inline(never)]
+    fn escaped(&mut self, start: usize, from: usize) -> Result<(usize, usize), ScrubError> {
+        let mut i = from;
         loop {
-            i = next_quoted(self.b, i);
             match self.b.get(i) {
                 Some(b'"') => {
                     self.pos = i + 1;
@@ -131,6 +144,7 @@ impl<'a> Walk<'a, '_> {
                 },
                 _ => break,
             }
+            i = next_quoted(self.b, i);
         }
         self.pos = i;
         Err(self.wrong())
@@ -150,13 +164,21 @@ impl<'a> Walk<'a, '_> {
                 return Err(self.wrong());
             }
             let (start, end) = self.string()?;
-            let key = self.key(start, end, place, &mut made)?;
+            let name = name(self.b, start, end);
+            let key = if name.is_some() && self.simple && made.is_empty() {
+                Cow::Borrowed(&self.text[start..end])
+            } else {
+                self.key(start, end, place, &mut made)?
+            };
             self.space();
             if self.peek() != b':' {
                 return Err(self.wrong());
             }
             self.pos += 1;
-            let hint = hint(key.as_bytes(), around);
+            let hint = match name {
+                Some(Name::Small) => named(self.b, start, end, around),
+                _ => hint(key.as_bytes(), around),
+            };
             self.value(&place.key(&key), hint, depth + 1)?;
             self.space();
             match self.peek() {
@@ -180,9 +202,6 @@ impl<'a> Walk<'a, '_> {
     ) -> Result<Cow<'a, str>, ScrubError> {
         let text = self.text;
         let raw = &text[start..end];
-        if made.is_empty() && self.passes(start, end, 0) {
-            return Ok(Cow::Borrowed(raw));
-        }
         self.scrubber.find(raw, 0, &mut self.hits)?;
         let hits = self.hits.as_slice();
         if hits.is_empty() && !made.iter().any(|m| m == raw) {
@@ -204,10 +223,12 @@ impl<'a> Walk<'a, '_> {
         Ok(Cow::Owned(clean))
     }
 
-    /// Whether the string can be passed by without a scan: short, letters only, under a key that is no cue, and nobody else asks.
+    /// Whether the string can be passed by without a scan: tiny, or short and of letters only, under a key that is no cue,
+    /// and nobody else asks.
     #[inline]
     fn passes(&self, start: usize, end: usize, hint: Cues) -> bool {
-        self.simple && hint & bit::FORWARD == 0 && is_name(self.b, start, end)
+        self.simple
+            && (hint == 0 && end - start < TINY || hint & bit::FORWARD == 0 && name(self.b, start, end).is_some())
     }
 
     fn array(&mut self, place: &Place<'_>, around: Cues, depth: usize) -> Result<(), ScrubError> {

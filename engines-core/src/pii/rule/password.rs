@@ -18,6 +18,14 @@ const VALUE_MAX: usize = 4096;
 /// How much of a value is looked at to say whether it is a secret; a rejected one may be looked at again behind every cue inside of it.
 const JUDGED: usize = 256;
 
+/// How much of one where values inside of values have used up what may be looked at.
+const GLANCED: usize = 24;
+
+/// How much of the value at `from` may be looked at.
+fn window(s: &mut Scan<'_>, from: usize) -> usize {
+    if s.cues.credit(from) >= JUDGED { JUDGED } else { GLANCED }
+}
+
 /// How the value hangs on its cue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Link {
@@ -146,14 +154,16 @@ fn in_value(b: u8) -> bool {
 }
 
 /// Where a value that begins at `from` ends.
-fn extent(s: &mut Scan<'_>, from: usize, quote: u8) -> usize {
+fn extent(s: &mut Scan<'_>, from: usize, quote: u8, most: usize) -> usize {
     if quote != 0 {
-        let end = run(s, from, JUDGED, |b| b != quote && b != b'\n' && b != b'\r');
+        let end = run(s, from, most, |b| b != quote && b != b'\n' && b != b'\r');
+        s.cues.charge(end - from);
         if s.at(end) == quote {
             return end;
         }
     }
-    let mut end = run(s, from, JUDGED, in_value);
+    let mut end = run(s, from, most, in_value);
+    s.cues.charge(end - from);
     // The next parameter of a query.
     let mut k = from;
     while k < end {
@@ -293,17 +303,22 @@ pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> O
     if bits & bit::BASIC != 0 {
         return basic(s, from);
     }
-    let to = extent(s, from, quote);
+    let most = window(s, from);
+    let to = extent(s, from, quote, most);
     // `apikey: 3a16750d-…`: some keys are UUIDs.
     let name = &s.b[start..end];
     let key = bits & bit::SECRET != 0 && name.windows(3).any(|w| w.eq_ignore_ascii_case(b"key"));
     if key && how == Link::Assigned && uuid(&s.b[from..to]) {
         return Some(s.hit(Kind::HighEntropy, from, to, 70));
     }
-    judge(s, end, from, to, how, quote, bits)
+    let kind = judge(s, end, from, to, how, quote, bits)?;
+    // What was looked at is the beginning of a longer one.
+    let to = if to - from == most { run(s, to, VALUE_MAX, in_value) } else { to };
+    Some(s.hit(kind, from, to, if how == Link::Assigned { 90 } else { 75 }))
 }
 
-fn judge(s: &mut Scan<'_>, cue: usize, from: usize, to: usize, how: Link, quote: u8, bits: Cues) -> Option<usize> {
+/// Whether the value at `from..to` is a secret, and which.
+fn judge(s: &Scan<'_>, cue: usize, from: usize, to: usize, how: Link, quote: u8, bits: Cues) -> Option<Kind> {
     let value = &s.b[from..to];
     if value.len() < 4 || placeholder(value) || value.windows(3).any(|w| w == b"://") {
         return None;
@@ -316,9 +331,7 @@ fn judge(s: &mut Scan<'_>, cue: usize, from: usize, to: usize, how: Link, quote:
     if value.starts_with(b"eyJ") || value.starts_with(b"-----") {
         return None;
     }
-    let kind = verdict(s, cue, value, how, quote, to, bits)?;
-    let to = if to - from == JUDGED { run(s, to, VALUE_MAX, in_value) } else { to };
-    Some(s.hit(kind, from, to, if how == Link::Assigned { 90 } else { 75 }))
+    verdict(s, cue, value, how, quote, to, bits)
 }
 
 fn verdict(s: &Scan<'_>, cue: usize, value: &[u8], how: Link, quote: u8, to: usize, bits: Cues) -> Option<Kind> {
@@ -341,6 +354,10 @@ fn verdict(s: &Scan<'_>, cue: usize, value: &[u8], how: Link, quote: u8, to: usi
             }
         };
         return ok.then_some(Kind::Password);
+    }
+    // Whatever is drawn at random has a digit; all but what is said to be one, and those of one length.
+    if !value.iter().any(u8::is_ascii_digit) && value.len() != 40 && !(how == Link::Is && value.len() >= 32) {
+        return None;
     }
     let near = s.cues.all(cue, 24);
     let aws = value.len() == 40
@@ -451,7 +468,9 @@ fn code_like(value: &[u8]) -> bool {
 /// RFC 6750.
 fn bearer(s: &mut Scan<'_>, from: usize, how: Link) -> Option<usize> {
     let token = |b: u8| is_alnum(b) || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
-    let seen = run(s, from, JUDGED, token);
+    let most = window(s, from);
+    let seen = run(s, from, most, token);
+    s.cues.charge(seen - from);
     let value = s.b[from..seen].strip_suffix(b".").unwrap_or(&s.b[from..seen]);
     if value.starts_with(b"eyJ") || how == Link::Is {
         return None;
@@ -459,13 +478,15 @@ fn bearer(s: &mut Scan<'_>, from: usize, how: Link) -> Option<usize> {
     if !(value.len() >= 16 && random(value) || value.len() >= 32 && all_hex(value)) {
         return None;
     }
-    let to = if seen - from == JUDGED { run(s, seen, VALUE_MAX, token) } else { from + value.len() };
+    let to = if seen - from == most { run(s, seen, VALUE_MAX, token) } else { from + value.len() };
     Some(s.hit(Kind::BearerToken, from, to, 90))
 }
 
 /// RFC 7617: base64 of `name:password`.
 fn basic(s: &mut Scan<'_>, from: usize) -> Option<usize> {
-    let to = run(s, from, JUDGED, |b| is_alnum(b) || matches!(b, b'+' | b'/' | b'='));
+    let most = window(s, from);
+    let to = run(s, from, most, |b| is_alnum(b) || matches!(b, b'+' | b'/' | b'='));
+    s.cues.charge(to - from);
     let value = &s.b[from..to];
     let body = &value[..value.iter().rposition(|b| *b != b'=').map_or(0, |k| k + 1)];
     if body.len() < 6 {
@@ -493,5 +514,6 @@ pub(crate) fn whole(s: &mut Scan<'_>, bits: Cues) -> Option<usize> {
     if spaced && s.b.iter().filter(|b| **b == b' ').count() > 5 {
         return None;
     }
-    judge(s, 0, 0, n, Link::Assigned, b'"', bits)
+    let kind = judge(s, 0, 0, n, Link::Assigned, b'"', bits)?;
+    Some(s.hit(kind, 0, n, 90))
 }

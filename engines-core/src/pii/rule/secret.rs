@@ -26,6 +26,9 @@ pub(super) enum Set {
     Base64,
 }
 
+/// How many of them there are.
+pub(crate) const SETS: usize = 6;
+
 impl Set {
     fn has(self, b: u8) -> bool {
         match self {
@@ -150,17 +153,20 @@ fn begins(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
             continue;
         }
         let body = start + prefix.text.len();
-        let mut i = run(s, body, prefix.most + 1, |b| prefix.set.has(b));
+        let mut i = set_run(s, body, prefix.most + 1, prefix.set);
         let fixed = prefix.least == prefix.most && i - body == prefix.most;
         while !fixed && i > body && matches!(s.b[i - 1], b'.' | b'-') {
             i -= 1;
         }
         let len = i - body;
+        if len < prefix.least || len > prefix.most || is_word(s.at(i)) {
+            continue;
+        }
         let made_up = match prefix.set {
             Set::Upper => distinct(&s.b[body..i]) >= 6,
             _ => mixed(&s.b[body..i]),
         };
-        if len < prefix.least || len > prefix.most || is_word(s.at(i)) || !made_up {
+        if !made_up {
             continue;
         }
         return Some(s.hit(prefix.kind, start, i, 98));
@@ -219,6 +225,16 @@ pub(crate) fn mailchimp(s: &mut Scan<'_>, start: usize, end: usize) -> Option<us
     (hex && s.starts(end, b"-us") && to > end + 3 && !is_word(s.at(to))).then(|| s.hit(Kind::OtherToken, start, to, 90))
 }
 
+/// The same for a set. What was seen to be in it is not looked at again, so that prefixes in the middle of one run cost no more than one.
+fn set_run(s: &mut Scan<'_>, from: usize, most: usize, set: Set) -> usize {
+    let (first, last) = s.runs[set as usize];
+    let inside = (first as usize..=last as usize).contains(&from);
+    let known = if inside { (last as usize).min(from + most) } else { from };
+    let end = run(s, known, from + most - known, |b| set.has(b));
+    s.runs[set as usize] = if inside { (first, last.max(end as u32)) } else { (from as u32, end as u32) };
+    end
+}
+
 /// Where a run of such bytes ends, at most `most` bytes on; says that it starves if the text ends first.
 pub(crate) fn run(s: &mut Scan<'_>, from: usize, most: usize, has: impl Fn(u8) -> bool) -> usize {
     let stop = s.b.len().min(from + most);
@@ -239,7 +255,7 @@ const JWT_MAX: usize = 16 * 1024;
 /// JSON web tokens (RFC 7519): three parts, the first of which is a JSON object; also encrypted ones with five.
 fn jwt(s: &mut Scan<'_>, start: usize) -> Option<usize> {
     let url = |b: u8| Set::Url.has(b);
-    let header = run(s, start, 2048, url);
+    let header = set_run(s, start, 2048, Set::Url);
     let text = &s.b[start..header];
     if text.len() < 16 || s.at(header) != b'.' {
         return None;

@@ -7,6 +7,9 @@ use super::net;
 
 const AUTHORITY_MAX: usize = 256;
 
+/// How much is looked at where URLs inside of URLs have used up what may be.
+const AUTHORITY_GLANCED: usize = 48;
+
 /// At a `:`.
 pub(crate) fn colon(s: &mut Scan<'_>, i: usize) -> usize {
     if s.at(i + 1) == b'/' && s.at(i + 2) == b'/' {
@@ -24,9 +27,15 @@ pub(crate) fn colon(s: &mut Scan<'_>, i: usize) -> usize {
 fn authority(s: &mut Scan<'_>, colon: usize) -> usize {
     let from = colon + 3;
     let rest = &s.b[from.min(s.b.len())..];
+    let rest = &rest[..rest.len().min(AUTHORITY_MAX)];
+    if memchr::memchr(b'@', rest).is_none() {
+        return from;
+    }
+    let most = if s.cues.credit(from) < AUTHORITY_MAX { AUTHORITY_GLANCED } else { AUTHORITY_MAX };
     let mut sign = None;
     let mut first_colon = None;
-    for (k, b) in rest.iter().take(AUTHORITY_MAX).enumerate() {
+    for (k, b) in rest.iter().take(most).enumerate() {
+        s.cues.charge(1);
         match b {
             b'@' => sign = Some(k),
             b':' if first_colon.is_none() => first_colon = Some(k),

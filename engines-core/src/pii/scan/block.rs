@@ -183,18 +183,36 @@ fn position(b: &[u8], from: usize, lane: impl Fn(u8x16) -> u8x16, one: impl Fn(&
     b.get(i..).and_then(|rest| rest.iter().position(one)).map_or(b.len(), |k| i + k)
 }
 
-/// Whether `b[start..end]` is fewer than sixteen letters of ASCII and `_`.
+/// What a short string of letters of ASCII and `_` is made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// Small letters only.
+    Small,
+    /// Capitals or `_` among them.
+    Composed,
+}
+
+/// Whether `b[start..end]` is fewer than sixteen letters of ASCII and `_`, and which.
 #[inline]
-pub(crate) fn is_name(b: &[u8], start: usize, end: usize) -> bool {
+pub(crate) fn name(b: &[u8], start: usize, end: usize) -> Option<Name> {
     let len = end - start;
-    match b.get(start..).and_then(|rest| rest.first_chunk()) {
-        Some(chunk) if len < LANE => {
+    if len >= LANE {
+        return None;
+    }
+    let (letters, small) = match b.get(start..).and_then(|rest| rest.first_chunk()) {
+        Some(chunk) => {
             let x = u8x16::new(*chunk);
             let letters = range(x | u8x16::splat(0x20), b'a', 26) | is(x, b'_');
-            !letters.to_bitmask() & ((1 << len) - 1) == 0
+            let inside = (1 << len) - 1;
+            (!letters.to_bitmask() & inside == 0, !range(x, b'a', 26).to_bitmask() & inside == 0)
         }
-        _ => len < LANE && b[start..end].iter().all(|b| b.is_ascii_alphabetic() || *b == b'_'),
-    }
+        None => {
+            let text = &b[start..end];
+            let letter = |b: &u8| b.is_ascii_alphabetic() || *b == b'_';
+            (text.iter().all(letter), text.iter().all(u8::is_ascii_lowercase))
+        }
+    };
+    letters.then_some(if small { Name::Small } else { Name::Composed })
 }
 
 #[cfg(test)]

@@ -395,13 +395,19 @@ pub(crate) struct Ring {
     count: usize,
     /// Every cue since the last reset.
     seen: Cues,
+    /// How many bytes of values may still be looked at before they were come to, and the place up to which that was earned.
+    credit: u32,
+    earned: u32,
     /// Cues from the key of a JSON value: they hold for the whole of it.
     pub(crate) hint: Cues,
 }
 
+/// How much of what follows cues may be looked at ahead: each byte of text earns two, up to this.
+const CREDIT: u32 = 4096;
+
 impl Ring {
     pub(crate) const fn new(hint: Cues) -> Self {
-        Self { cues: [0; RING], ends: [0; RING], count: 0, seen: 0, hint }
+        Self { cues: [0; RING], ends: [0; RING], count: 0, seen: 0, credit: CREDIT, earned: 0, hint }
     }
 
     #[inline]
@@ -480,8 +486,22 @@ impl Ring {
         self.hint & which != 0
     }
 
+    /// How many bytes may be looked at behind a cue at `at`.
+    pub(crate) fn credit(&mut self, at: usize) -> usize {
+        let since = (at as u32).saturating_sub(self.earned);
+        self.credit = self.credit.saturating_add(since.saturating_mul(2)).min(CREDIT);
+        self.earned += since;
+        self.credit as usize
+    }
+
+    /// Notes that so many were looked at.
+    pub(crate) fn charge(&mut self, bytes: usize) {
+        self.credit = self.credit.saturating_sub(bytes as u32);
+    }
+
     /// Moves every position back by `by`, after the front of a buffer was dropped.
     pub(crate) fn shift(&mut self, by: usize) {
+        self.earned = self.earned.saturating_sub(by as u32);
         for (bits, end) in self.cues.iter_mut().zip(&mut self.ends) {
             if (*end as usize) < by {
                 *bits = 0;

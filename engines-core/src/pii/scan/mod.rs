@@ -10,5 +10,5 @@ pub(crate) mod normal;
 mod scanner;
 mod words;
 
-pub(crate) use block::{is_name, next_quoted, suspicious};
+pub(crate) use block::{Name, name, next_quoted, suspicious};
 pub(crate) use scanner::{LOOKBACK, Scan};

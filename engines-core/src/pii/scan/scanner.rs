@@ -30,6 +30,8 @@ pub(crate) struct Scan<'a> {
     pub(crate) pos: usize,
     /// Inside a word that is longer than [`MAX_WORD`].
     pub(crate) endless: bool,
+    /// The last run of bytes of each kind that secrets are made of, as far as it was looked at.
+    pub(crate) runs: [(u32, u32); rule::secret::SETS],
     deny: Option<&'a crate::pii::lists::DenyTerms>,
     table: &'static CueTable,
     /// How many bytes were looked at, for the test that this grows as the text does.
@@ -52,6 +54,7 @@ impl<'a> Scan<'a> {
             cues: Ring::new(hint),
             pos: 0,
             endless: false,
+            runs: [(0, 0); rule::secret::SETS],
             deny,
             table: cue::table(),
             #[cfg(test)]
@@ -85,7 +88,14 @@ impl<'a> Scan<'a> {
         self.b.get(i..).is_some_and(|rest| rest.starts_with(with))
     }
 
-    pub(crate) fn hit(&mut self, kind: Kind, start: usize, end: usize, score: u8) -> usize {
+    /// Notes a finding; one that would begin or end inside a character has the whole of it. Returns its end.
+    pub(crate) fn hit(&mut self, kind: Kind, mut start: usize, mut end: usize, score: u8) -> usize {
+        while start > 0 && self.at(start) & 0xc0 == 0x80 {
+            start -= 1;
+        }
+        while self.at(end) & 0xc0 == 0x80 {
+            end += 1;
+        }
         if self.hits.add(Hit::new(kind, start, end, score)) {
             self.carry(kind, end);
         }
