@@ -176,3 +176,16 @@ fn keys_of_putty() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].0, "SECRET_PRIVATE_KEY");
 }
+
+#[test]
+fn in_attributes_and_addresses() {
+    let key = tail(32);
+    assert_eq!(
+        found(&format!("<add key=\"ApiKey\" value=\"{key}\" />")),
+        vec![("SECRET_HIGH_ENTROPY".to_owned(), key)]
+    );
+    let key = hex(32);
+    let url = format!("https://{key}@o123.ingest.example.io/456");
+    assert_eq!(found(&url), vec![("SECRET_URL_CREDENTIALS".to_owned(), key)]);
+    assert_eq!(found("if (password === confirmPassword)"), vec![]);
+}

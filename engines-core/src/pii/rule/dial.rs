@@ -65,7 +65,7 @@ pub(super) fn phone(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usi
     if d.len() < 6 || p.glued {
         return None;
     }
-    let strong = s.cues.prefers(cue, OTHERS, p.start, REACH)
+    let strong = (s.cues.prefers(cue, OTHERS, p.start, REACH) || labelled_after(s, c))
         && !(d.len() < 10 && s.cues.prefers(bit::ZIP, bit::PHONE, p.start, 16));
     let weak = !strong && p.recent & ids::CUES == 0 && s.cues.prefers(bit::NUMBER, OTHERS, p.start, 40);
     let distance = if strong { s.cues.near(cue, p.start, REACH).unwrap_or(REACH) } else { 3 * REACH };
@@ -125,6 +125,26 @@ pub(super) fn phone(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usi
     (local && shaped(s, c, k, m, p)).then_some((m, distance, 65))
 }
 
+/// ` office`, `-Fax`, ` (mobile)` behind the run.
+fn labelled_after(s: &Scan<'_>, c: &Chain) -> bool {
+    const LABELS: [&[u8]; 8] = [b"office", b"fax", b"mobile", b"cell", b"home", b"work", b"handy", b"mobil"];
+    let mut at = c.groups[c.n - 1].end();
+    if !matches!(s.at(at), b' ' | b'-') {
+        return false;
+    }
+    at += 1;
+    if s.at(at) == b'(' {
+        at += 1;
+    }
+    let first = fold(s.at(at));
+    if !matches!(first, b'o' | b'f' | b'm' | b'c' | b'h' | b'w') {
+        return false;
+    }
+    let len = (0..8).take_while(|n| is_word(s.at(at + n))).count();
+    s.b.get(at..at + len).is_some_and(|word| LABELS.iter().any(|label| label.eq_ignore_ascii_case(word)))
+        && matches!(s.at(at + len), 0 | b')' | b',' | b'\n' | b'\\' | b';' | b'|')
+}
+
 /// Numbers with a `+`. One that nobody can have been given is still meant as one if it is written like one.
 fn international(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usize, usize, u8)> {
     let cued = p.recent & (bit::PHONE | bit::NUMBER) != 0;
@@ -150,7 +170,11 @@ fn international(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usize,
 
 /// A number right behind a word for one, of a country or a form that is not known.
 fn loose(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
-    let near = s.cues.near(bit::PHONE | bit::CALL, p.start, 20)?;
+    let near = match s.cues.near(bit::PHONE | bit::CALL, p.start, 20) {
+        Some(near) => near,
+        None if labelled_after(s, c) => 0,
+        None => return None,
+    };
     let (n, lens) = (c.n - k, &c.lens[k..c.n]);
     let d = c.digits(k, c.n);
     if p.recent & (bit::NEGATIVE | bit::VERSION | bit::BORN | ids::CUES) != 0 || !ends(s, c, c.n) {

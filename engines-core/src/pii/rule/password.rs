@@ -45,6 +45,12 @@ fn link(s: &Scan<'_>, end: usize) -> Option<(usize, Link, u8)> {
         i += 1;
     }
     let closed = i > end;
+    // `<add key="ApiKey" value="…" />`.
+    if closed && s.starts(i, b" value=") {
+        let quote = s.at(i + 7);
+        let quoted = matches!(quote, b'"' | b'\'');
+        return Some((i + 7 + usize::from(quoted), Link::Assigned, if quoted { quote } else { 0 }));
+    }
     if s.at(i) == b':' && s.at(i + 1) == b':' {
         // A path in a program.
         return None;
@@ -307,7 +313,9 @@ pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> O
     let to = extent(s, from, quote, most);
     // `apikey: 3a16750d-…`: some keys are UUIDs.
     let name = &s.b[start..end];
-    let key = bits & bit::SECRET != 0 && name.windows(3).any(|w| w.eq_ignore_ascii_case(b"key"));
+    let near = s.cues.all(end, 24);
+    let named = bits & bit::SECRET != 0 || near & bit::STRENGTHENS != 0 && near & bit::HARMLESS == 0;
+    let key = named && name.windows(3).any(|w| w.eq_ignore_ascii_case(b"key"));
     if key && how == Link::Assigned && uuid(&s.b[from..to]) {
         return Some(s.hit(Kind::HighEntropy, from, to, 70));
     }
@@ -448,6 +456,10 @@ fn code_like(value: &[u8]) -> bool {
         && value.contains(&b'_')
         && value.iter().all(|b| b.is_ascii_lowercase() || *b == b'_')
         && value.rsplit(|b| *b == b'_').next().is_some_and(|last| table().get(last) & bit::FORWARD != 0);
+    // `confirmPassword` as well.
+    let hump = value.iter().rposition(u8::is_ascii_uppercase).filter(|at| *at > 0);
+    let camel = value.iter().all(u8::is_ascii_alphabetic)
+        && hump.is_some_and(|at| table().get(&value[at..]) & bit::FORWARD != 0);
     let constant = value.len() > 4
         && digits <= 1
         && value.iter().all(|b| b.is_ascii_uppercase() || *b == b'_' || b.is_ascii_digit())
@@ -458,6 +470,7 @@ fn code_like(value: &[u8]) -> bool {
         || value.starts_with(b"__") && value.len() < 8;
     call || constant
         || variable
+        || camel
         || identifier
         || typed
         || path

@@ -2,6 +2,7 @@
 
 use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
+use crate::pii::scan::class::is_alnum;
 
 use super::net;
 
@@ -46,7 +47,17 @@ fn authority(s: &mut Scan<'_>, colon: usize) -> usize {
             _ => {}
         }
     }
-    let (Some(sign), Some(mid)) = (sign, first_colon) else { return from };
+    let (Some(sign), Some(mid)) = (sign, first_colon) else {
+        // `https://0a1b…@host`: a key without a name.
+        let key = sign.and_then(|sign| s.b.get(from..from + sign)).filter(|key| token(key));
+        return match key.map(<[u8]>::len) {
+            Some(len) if host_follows(s, from + len + 1) => {
+                s.hit(Kind::UrlCredentials, from, from + len, 90);
+                from + len + 1
+            }
+            _ => from,
+        };
+    };
     if mid + 1 >= sign || !host_follows(s, from + sign + 1) {
         return from;
     }
@@ -59,6 +70,12 @@ fn authority(s: &mut Scan<'_>, colon: usize) -> usize {
     s.hit(kind, start, end, 95);
     // Step over the `@`: what stands before it is no mailbox.
     end + 1
+}
+
+/// Whether it is no name of a user.
+fn token(key: &[u8]) -> bool {
+    let digits = key.iter().filter(|b| b.is_ascii_digit()).count();
+    key.len() >= 20 && digits >= 3 && digits < key.len() && key.iter().all(|b| is_alnum(*b) || matches!(b, b'-' | b'_'))
 }
 
 fn host_follows(s: &Scan<'_>, i: usize) -> bool {

@@ -54,7 +54,7 @@ pub(crate) const WORDS: &[(&str, Cues)] = &[
         ADDRESS,
     ),
     (
-        "password passwords passwd passwort pass passphrase passcode pwd pword mdp contraseña contrasena clave senha wachtwoord hasło haslo \
+        "password passwords passwd passwort pass passphrase passcode pw pswd pwd pword mdp contraseña contrasena clave senha wachtwoord hasło haslo \
          lösenord losenord пароль kennwort parola adgangskode passord heslo şifre smtppass dbpassword userpassword pgpassword mysqlpwd",
         PASSWORD,
     ),
@@ -153,7 +153,7 @@ pub(crate) const WORDS: &[(&str, Cues)] = &[
         HARMLESS,
     ),
     (
-        "access api auth client private secret account master encryption signing service license x shared subscription storage",
+        "access api app application auth client private secret account master encryption signing service license x shared subscription storage",
         STRENGTHENS,
     ),
     ("at", AT),
@@ -198,7 +198,7 @@ pub(crate) const WORDS: &[(&str, Cues)] = &[
     ),
     ("transit routingnumber", ABA),
     ("nationalinsurancenumber", NINO),
-    ("niss insz rijksregisternr nationaalnummer", NRN),
+    ("niss insz rijksregisternr nationaalnummer nationaal", NRN),
     ("burgerservicenr", BSN),
     ("tnin", TH),
     ("č rč rČ RČ", CZ),
