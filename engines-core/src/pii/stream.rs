@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use super::entity::Kind;
 use super::error::{PolicyError, ScrubError};
 use super::finding::Receipt;
 use super::scan::cue::Ring;
@@ -43,6 +44,8 @@ pub struct StreamScrubber {
     written: usize,
     state: State,
     receipt: Receipt,
+    /// How many of each kind were found, by number; the receipt counts them in the end.
+    tally: Vec<u64>,
     /// An incomplete character at the end of the last bytes.
     partial: Vec<u8>,
     /// It failed; nothing more may come out.
@@ -82,6 +85,7 @@ impl Scrubber {
             written: 0,
             state: State { pos: 0, cues: Ring::new(0), hits: Hits::new(), endless: false },
             receipt: Receipt::new(Arc::clone(&self.inner.version)),
+            tally: vec![0; Kind::all().count()],
             partial: Vec::new(),
             failed: None,
         })
@@ -151,6 +155,8 @@ impl StreamScrubber {
             self.source.push('\u{fffd}');
         }
         let out = self.advance(true)?;
+        let found = Kind::all().zip(self.tally).filter(|(_, count)| *count > 0);
+        self.receipt.counts.extend(found.map(|(kind, count)| (kind.into(), count)));
         Ok((out, self.receipt))
     }
 
@@ -212,7 +218,9 @@ impl StreamScrubber {
             }
             out.push_str(self.source.get(from..start).unwrap_or_default());
             self.scrubber.stand_in(out, hit, source, false)?;
-            self.receipt.count(self.scrubber.entity(hit.kind));
+            if let Some(count) = self.tally.get_mut(usize::from(hit.kind)) {
+                *count += 1;
+            }
             from = end;
         }
         let to = if last { self.source.len() } else { self.plain.end(settled).max(from) };
