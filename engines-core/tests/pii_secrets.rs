@@ -188,4 +188,5 @@ fn in_attributes_and_addresses() {
     let url = format!("https://{key}@o123.ingest.example.io/456");
     assert_eq!(found(&url), vec![("SECRET_URL_CREDENTIALS".to_owned(), key)]);
     assert_eq!(found("if (password === confirmPassword)"), vec![]);
+    assert_eq!(found("order=#19259 sku=AZN-2347-PW amount=3602,15"), vec![]);
 }

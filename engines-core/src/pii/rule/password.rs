@@ -311,6 +311,14 @@ pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> O
     }
     let most = window(s, from);
     let to = extent(s, from, quote, most);
+    // `sku=AZN-2347-PW amount=3602,15`: the next field, and no password.
+    let field = s.b[from..to]
+        .iter()
+        .position(|b| *b == b'=')
+        .is_some_and(|at| at > 1 && s.b[from..from + at].iter().all(|b| b.is_ascii_lowercase() || *b == b'_'));
+    if how == Link::Bare && (field || s.before(start) == b'-') {
+        return None;
+    }
     // `apikey: 3a16750d-…`: some keys are UUIDs.
     let name = &s.b[start..end];
     let near = s.cues.all(end, 24);
