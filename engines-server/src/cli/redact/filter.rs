@@ -8,7 +8,7 @@ use memchr::{memchr, memrchr};
 use crate::cli::run::Failed;
 
 /// Bytes read at once.
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 64 << 10;
 /// A line that begins like JSON is held until it is whole, up to this many bytes; a longer one is text.
 const JSON_LINE_BYTES: usize = 16 << 20;
 /// The marks of UTF-16, in which nothing would be found.
