@@ -48,6 +48,22 @@ impl Client {
         panic!("{method} {path}: no answer");
     }
 
+    /// Sends lines once, and gives their results as one document.
+    pub(crate) async fn send_lines(&mut self, path: &str, lines: &str) -> Result<(u16, Value)> {
+        let attempt = async {
+            let answer = self.ask("POST", path, Some("application/x-ndjson"), lines.to_owned()).await?;
+            let status = answer.status().as_u16();
+            let bytes = answer.into_body().collect().await?.to_bytes();
+            Ok((status, serde_json::from_slice(&bytes)?))
+        };
+        let answer = timeout(Duration::from_secs(20), attempt).await;
+        let answer = answer.unwrap_or_else(|_| Err("no answer in 20 seconds".into()));
+        if answer.is_err() {
+            self.connection = None;
+        }
+        answer
+    }
+
     async fn attempt(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
         let answer = self.request(method, path, body).await?;
         let status = answer.status().as_u16();
@@ -56,6 +72,17 @@ impl Client {
     }
 
     async fn request(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<hyper::Response<Incoming>> {
+        let kind = body.is_some().then_some("application/json");
+        self.ask(method, path, kind, body.map(Value::to_string).unwrap_or_default()).await
+    }
+
+    async fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        kind: Option<&str>,
+        body: String,
+    ) -> Result<hyper::Response<Incoming>> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -63,10 +90,9 @@ impl Client {
             .header("Authorization", format!("Bearer {}", self.token))
             .header("X-Tenant-Id", "t_acme")
             .header("X-Env", "dev");
-        if body.is_some() {
-            request = request.header("Content-Type", "application/json");
+        if let Some(kind) = kind {
+            request = request.header("Content-Type", kind).header("Accept", "application/json");
         }
-        let body = body.map(Value::to_string).unwrap_or_default();
         let request = request.body(Full::new(body.into()))?;
         if self.connection.is_none() {
             let socket = TcpStream::connect(&self.addr).await?;

@@ -1,0 +1,147 @@
+//! Dataset events in process: each takes effect once, and sinks hear of them at once.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use engines::{
+    Code, Engine, Limits, Role, Scope,
+    core::{
+        event::{CleanEvent, EventFilter, EventLogEntry, LineResult},
+        nexus::{EventSink, Page, SinkError},
+        testing::context,
+    },
+    storage::outbox::OutboxSettings,
+};
+use proptest::prelude::*;
+use serde_json::json;
+
+/// What somebody does: a batch of lines, or one event. Each event is a key and a text.
+#[derive(Debug, Clone)]
+enum Step {
+    Batch(u8, Vec<(u8, u8)>),
+    One(u8, (u8, u8)),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let event = || (0_u8..6, 0_u8..3);
+    let step = prop_oneof![
+        (0_u8..2, proptest::collection::vec(event(), 1..12)).prop_map(|(user, events)| Step::Batch(user, events)),
+        (0_u8..2, event()).prop_map(|(user, event)| Step::One(user, event)),
+    ];
+    proptest::collection::vec(step, 1..10)
+}
+
+/// The first text under a user's key is the only one, whatever is sent in which order, and everybody is told the same id.
+async fn each_once(steps: Vec<Step>, at_once: bool) {
+    let limits = Limits { batch_group: 3, ..Limits::default() };
+    let engine = Engine::builder().memory().limits(limits).build().await.unwrap();
+    let mut tasks = Vec::new();
+    for step in steps.clone() {
+        let engine = engine.clone();
+        let run = async move {
+            let who = |user: u8| context("t_acme", &format!("u{user}"), Role::Member).unwrap();
+            match step {
+                Step::One(user, (key, text)) => {
+                    let entry = EventLogEntry::new("s", "a").input("text", text).idempotency_key(key.to_string());
+                    let outcome = engine.events().record(&who(user), entry.into()).await;
+                    vec![(user, key, text, outcome)]
+                }
+                Step::Batch(user, events) => {
+                    let line = |(key, text): &(u8, u8)| json!({ "surface": "s", "agent_id": "a", "input": { "text": text }, "output": {}, "idempotency_key": key.to_string() });
+                    let text: String = events.iter().map(|event| format!("{}\n", line(event))).collect();
+                    let mut batch = engine.events().batch(&who(user), None).await.unwrap();
+                    let mut told: Vec<LineResult> = Vec::new();
+                    for piece in text.as_bytes().chunks(97) {
+                        assert!(batch.push(piece).await.unwrap());
+                        told.extend(batch.results());
+                    }
+                    told.extend(batch.finish(None).await.unwrap().0);
+                    assert!(told.iter().zip(1..).all(|(told, line)| told.line == line));
+                    assert_eq!(told.len(), events.len());
+                    events.into_iter().zip(told).map(|((key, text), told)| (user, key, text, told.outcome)).collect()
+                }
+            }
+        };
+        match at_once {
+            true => tasks.push(tokio::spawn(run)),
+            false => tasks.push(tokio::spawn(std::future::ready(run.await))),
+        }
+    }
+    let mut known = BTreeMap::new();
+    let mut mismatches = Vec::new();
+    for task in tasks {
+        for (user, key, text, outcome) in task.await.unwrap() {
+            match outcome {
+                Ok(recorded) => {
+                    let first = known.entry((user, key)).or_insert((text, recorded.event_id, recorded.seq));
+                    assert_eq!(*first, (text, recorded.event_id, recorded.seq));
+                }
+                Err(error) => {
+                    assert_eq!(error.code(), Code::IdempotencyMismatch);
+                    mismatches.push((user, key, text));
+                }
+            }
+        }
+    }
+    for (user, key, text) in mismatches {
+        assert_ne!(known.get(&(user, key)).unwrap().0, text);
+    }
+    let reader = context("t_acme", "reader", Role::Viewer).unwrap();
+    let all = engine.events().list(&reader, &EventFilter::default(), Page::first(1000)).await.unwrap().items;
+    let ids: BTreeSet<_> = all.iter().map(|event| event.event_id).collect();
+    assert_eq!(ids, known.values().map(|(_, event_id, _)| *event_id).collect());
+    assert_eq!(all.len(), ids.len());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn each_event_is_there_once(steps in steps(), at_once in any::<bool>()) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(each_once(steps, at_once));
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Kept(Arc<Mutex<usize>>);
+
+#[async_trait::async_trait]
+impl EventSink for Kept {
+    fn name(&self) -> &str {
+        "kept"
+    }
+
+    async fn write(&self, _: &Scope, batch: &[CleanEvent]) -> Result<(), SinkError> {
+        *self.0.lock().unwrap() += batch.len();
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn sinks_hear_of_events_without_looking() {
+    let kept = Kept::default();
+    // It would look again tomorrow.
+    let settings = OutboxSettings { poll_interval: Duration::from_secs(86_400), ..OutboxSettings::default() };
+    let engine = Engine::builder().memory().sink(kept.clone()).outbox(settings).build().await.unwrap();
+    let ada = context("t_acme", "ada", Role::Member).unwrap();
+    let reaches = async |count: usize| {
+        while *kept.0.lock().unwrap() < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    engine.events().record(&ada, EventLogEntry::new("s", "a").into()).await.unwrap();
+    reaches(1).await;
+    let mut batch = engine.events().batch(&ada, None).await.unwrap();
+    let line = format!("{}\n", json!({ "surface": "s", "agent_id": "a", "input": {}, "output": {} }));
+    batch.push(line.repeat(3).as_bytes()).await.unwrap();
+    batch.finish(None).await.unwrap();
+    reaches(4).await;
+    assert!(engine.recorder().record(&ada, EventLogEntry::new("s", "a")));
+    reaches(5).await;
+    engine.shutdown().await;
+}
