@@ -36,7 +36,7 @@ for round in $(seq "$rounds"); do
     auth=(-H "X-Tenant-Id: t_acme" -H "X-Env: dev")
     took=$(curl -sS -o "$work/results" -w '%{time_total}' "${auth[@]}" -H "Authorization: Bearer $(token member)" "${key[@]}" \
       -H 'Content-Type: application/x-ndjson' -H 'Expect:' --data-binary "@$work/events.jsonl" http://127.0.0.1:8911/events/batch)
-    accepted=$(grep -c '"accepted"' "$work/results")
+    accepted=$(grep -c '"accepted"' "$work/results") || { head -c 1000 "$work/results"; exit 1; }
     cpu=$(awk '{ print ($14 + $15) / 100 }' "/proc/$server/stat")
     peak=$(awk '/VmHWM/ { print $2 }' "/proc/$server/status")
     out=$(curl -sS -o "$work/export" -w '%{time_total}' "${auth[@]}" -H "Authorization: Bearer $(token admin)" http://127.0.0.1:8911/events/export)

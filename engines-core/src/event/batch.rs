@@ -26,7 +26,7 @@ const OF_BATCH: &str = "/batch";
 /// Bytes of lines from which on a group is written, however few they are: scrubbing them takes some milliseconds at the most.
 const GROUP_BYTES: usize = 256 << 10;
 /// Groups on their way to the store at once, where it keeps their order.
-const IN_FLIGHT: usize = 4;
+const IN_FLIGHT: usize = 16;
 
 /// Takes lines as they arrive, and records their events in groups: one commit, one audit record and one wait for each. Memory does not
 /// grow with the batch: it holds the beginning of a line, and a few groups.
@@ -232,8 +232,8 @@ impl EventBatch {
         let json = Json::check(text, limits, OPERATION)?.object()?;
         self.agrees(&json)?;
         let mut event: DatasetEvent = json.decode()?;
-        let own = event.idempotency_key.take().map(|text| Key { of: "", text });
-        let of_batch = || self.key.as_ref().map(|key| Key { of: OF_BATCH, text: format!("{key}:{}", self.line) });
+        let own = event.idempotency_key.take().map(|text| Key { of: "", text, line: None });
+        let of_batch = || self.key.as_ref().map(|key| Key { of: OF_BATCH, text: key.clone(), line: Some(self.line) });
         let key = own.or_else(of_batch);
         self.group.bytes += text.len();
         let rules = match self.group.rules.take() {

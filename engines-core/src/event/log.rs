@@ -56,6 +56,8 @@ pub struct Recorded {
 pub(super) struct Key {
     pub(super) of: &'static str,
     pub(super) text: String,
+    /// Of a batch that has one key for all its lines.
+    pub(super) line: Option<u64>,
 }
 
 /// What holds for somebody's events.
@@ -110,7 +112,7 @@ impl EventLog {
     /// what the guard refuses; `BACKEND_UNAVAILABLE` when the store does not answer, and then it is safe to try again with the same key.
     pub async fn record(&self, context: &RequestContext, mut event: DatasetEvent) -> Result<Recorded> {
         let permit = self.guard.admit(context, Action::EventRecord, RESOURCE).await?;
-        let key = event.idempotency_key.take().map(|text| Key { of: "", text });
+        let key = event.idempotency_key.take().map(|text| Key { of: "", text, line: None });
         let rules = self.rules(context).await?;
         let now = self.guard.clock().now();
         let Prepared { event, once, mut recorded } = self.prepare(context, event, key, &rules, now)?;
@@ -163,11 +165,15 @@ impl EventLog {
         let stamp = EventStamp { event_id, ts: now, actor, train_ok: rules.allowed };
         let event = clean(&rules.scrubber.for_action(POLICY_ACTION), event, stamp, context)?;
         let (pii_flags, train_ok) = (event.pii_flags().clone(), event.train_ok());
-        let once = key.map(|Key { of, text }| Once {
+        let once = key.map(|Key { of, text, line }| Once {
             // Another actor's key of the same text is another key.
             realm: format!("{RESOURCE}{of}/{}", context.actor().id),
             // What is in a key is the client's affair, but not in the clear.
-            key: rules.scrubber.opaque(&text),
+            key: match line {
+                None => rules.scrubber.opaque(&text),
+                // The numbers stay, so that a batch's keys lie together in a store's index.
+                Some(line) => format!("{}:{line:09}", rules.scrubber.opaque(&text)),
+            },
             fingerprint: event.fingerprint(),
             note: format!("{event_id}{}", u8::from(train_ok)),
         });
