@@ -41,6 +41,8 @@ fn telephones_with_native_cues() {
         ("هاتف: 0112345678", "PHONE_NUMBER", "0112345678"),
         ("เบอร์โทร: 02 123 4791", "PHONE_NUMBER", "02 123 4791"),
         ("Tlf. 22.34.56.78", "PHONE_NUMBER", "22.34.56.78"),
+        ("số điện thoại của tôi là 0912 345 678", "PHONE_NUMBER", "0912 345 678"),
+        ("Điện thoại: 24 3825 4321", "PHONE_NUMBER", "24 3825 4321"),
         ("call me at 410 1718", "PHONE_NUMBER", "410 1718"),
     ]);
 }

@@ -134,6 +134,22 @@ fn same_shape(a: &Value, b: &Value) -> bool {
     }
 }
 
+#[test]
+fn an_escaped_key_is_the_key_it_means() {
+    let scrubber = Scrubber::default();
+    for key in [
+        r"password",
+        r"p\u0061ssword",
+        r"\tpassword is",
+        r"pass\u0077ord\n",
+        r"\u0070\u0061\u0073\u0073\u0077\u006f\u0072\u0064",
+    ] {
+        let text = format!(r#"{{"{key}":"lattice-9 blue"}}"#);
+        let clean = scrubber.scrub_json_str(&text).unwrap();
+        assert_eq!(*clean.value, format!(r#"{{"{key}":"[SECRET_PASSWORD]"}}"#));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 

@@ -54,6 +54,15 @@ impl Scrubber {
 /// Nothing that is found without a cue is shorter.
 const TINY: usize = 5;
 
+/// A key as a reader takes it: an escaped letter is that letter.
+fn meant(key: &str) -> Cow<'_, str> {
+    if !key.contains('\\') {
+        return Cow::Borrowed(key);
+    }
+    // Half a surrogate pair stays as it was written: no reader takes it.
+    serde_json::from_str(&format!("\"{key}\"")).map_or(Cow::Borrowed(key), Cow::Owned)
+}
+
 struct Walk<'a, 's> {
     scrubber: &'s Scrubber,
     text: &'a str,
@@ -177,7 +186,7 @@ impl<'a> Walk<'a, '_> {
             self.pos += 1;
             let hint = match name {
                 Some(Name::Small) => named(self.b, start, end, around),
-                _ => hint(key.as_bytes(), around),
+                _ => hint(meant(&key).as_bytes(), around),
             };
             self.value(&place.key(&key), hint, depth + 1)?;
             self.space();

@@ -325,21 +325,23 @@ impl<'a> Scan<'a> {
 
     /// In writing without spaces a word ends where the script changes.
     fn split_script(&mut self, start: usize, end: usize) -> (usize, Cues) {
-        let wide = |b: u8| b >= 0xe0;
         let ascii = |b: u8| b < 0x80;
         let run = &self.b[start..end];
-        let mut i = 0;
+        // U+1E00 to U+1EFF are Latin letters, as Vietnamese has them.
+        let latin = |i: usize| run[i] == 0xe1 && matches!(run.get(i + 1), Some(0xb8..=0xbb));
+        let (mut i, mut seen) = (0, false);
         let first_ascii = ascii(run[0]);
         while i < run.len() {
-            let b = run[i];
-            if first_ascii && wide(b) || !first_ascii && ascii(b) && (i > 0 && run[..i].iter().any(|&b| wide(b))) {
+            let wide = run[i] >= 0xe0 && !latin(i);
+            if first_ascii && wide || !first_ascii && seen && ascii(run[i]) {
                 break;
             }
+            seen |= wide;
             i += 1;
         }
         let cut = start + i;
         let mut all = 0;
-        if !first_ascii {
+        if seen {
             let (run, ring) = (&self.b[start..cut], &mut self.cues);
             self.table.inside(run, |at, bits| {
                 ring.push(bits, start + at);
