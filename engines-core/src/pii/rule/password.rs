@@ -116,6 +116,11 @@ const IS: &str = "is was ist es est are lautet è é to set jest now 은 は er 
 const BETWEEN: &str =
     "for the my our your new old temporary μου mea mea mi mia meu minha per pour para til für till dla do שלי";
 
+/// Both, compiled.
+static SAYING: LazyLock<CueTable> = LazyLock::new(|| CueTable::compile(&[(IS, SAYS), (BETWEEN, MAY_STAND)]));
+const SAYS: Cues = 1;
+const MAY_STAND: Cues = 2;
+
 /// Where the value begins behind `is`, `for the server is` and the like; `j` is behind the space after the cue.
 fn said(s: &Scan<'_>, j: usize) -> Option<usize> {
     let mut i = j;
@@ -123,18 +128,18 @@ fn said(s: &Scan<'_>, j: usize) -> Option<usize> {
     for _ in 0..4 {
         let len = s.b[i..].iter().take(20).take_while(|b| is_word(**b)).count();
         let word = s.b.get(i..i + len).filter(|w| !w.is_empty())?;
-        let in_list = |list: &str| list.split(' ').any(|w| w.as_bytes().eq_ignore_ascii_case(word));
         if !matches!(s.at(i + len), b' ' | b':') {
             return None;
         }
-        if in_list(IS) {
+        let bits = SAYING.get(word);
+        if bits & SAYS != 0 {
             i += len + 1;
             while matches!(s.at(i), b' ' | b':') && i < j + 48 {
                 i += 1;
             }
             return Some(i);
         }
-        if in_list("for") && i == j {
+        if i == j && word.eq_ignore_ascii_case(b"for") {
             let mut to = i + len + 1;
             while matches!(s.at(to), b' ' | b':') && to < i + len + 4 {
                 to += 1;
@@ -146,7 +151,7 @@ fn said(s: &Scan<'_>, j: usize) -> Option<usize> {
                 return Some(to);
             }
             any = true;
-        } else if !in_list(BETWEEN) && !any {
+        } else if bits & MAY_STAND == 0 && !any {
             return None;
         }
         i += len + 1;
@@ -172,14 +177,12 @@ fn extent(s: &mut Scan<'_>, from: usize, quote: u8, most: usize) -> usize {
     s.cues.charge(end - from);
     // The next parameter of a query.
     let mut k = from;
-    while k < end {
-        if s.b[k] == b'&' || s.b[k] == b';' || s.b[k] == b',' {
-            let name =
-                s.b[k + 1..end].iter().take(24).take_while(|b| is_alnum(**b) || matches!(b, b'_' | b'-')).count();
-            if name > 0 && matches!(s.at(k + 1 + name), b'=' | b':') {
-                end = k;
-                break;
-            }
+    while let Some(next) = memchr::memchr3(b'&', b';', b',', &s.b[k..end]) {
+        k += next;
+        let name = s.b[k + 1..end].iter().take(24).take_while(|b| is_alnum(**b) || matches!(b, b'_' | b'-')).count();
+        if name > 0 && matches!(s.at(k + 1 + name), b'=' | b':') {
+            end = k;
+            break;
         }
         k += 1;
     }
@@ -336,7 +339,12 @@ pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> O
 /// Whether the value at `from..to` is a secret, and which.
 fn judge(s: &Scan<'_>, cue: usize, from: usize, to: usize, how: Link, quote: u8, bits: Cues) -> Option<Kind> {
     let value = &s.b[from..to];
-    if value.len() < 4 || placeholder(value) || value.windows(3).any(|w| w == b"://") {
+    // Whatever is drawn at random has a digit; all but what is said to be one, and those of one length.
+    let drawn = || value.iter().any(u8::is_ascii_digit) || value.len() == 40 || how == Link::Is && value.len() >= 32;
+    if value.len() < 4 || bits & bit::PASSWORD == 0 && !drawn() {
+        return None;
+    }
+    if placeholder(value) || value.windows(3).any(|w| w == b"://") {
         return None;
     }
     // What an earlier scrub has looked at; judging the rest of it anew would not come to the same end.
@@ -370,10 +378,6 @@ fn verdict(s: &Scan<'_>, cue: usize, value: &[u8], how: Link, quote: u8, to: usi
             }
         };
         return ok.then_some(Kind::Password);
-    }
-    // Whatever is drawn at random has a digit; all but what is said to be one, and those of one length.
-    if !value.iter().any(u8::is_ascii_digit) && value.len() != 40 && !(how == Link::Is && value.len() >= 32) {
-        return None;
     }
     let near = s.cues.all(cue, 24);
     let aws = value.len() == 40

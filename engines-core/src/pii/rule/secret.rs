@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
-use crate::pii::scan::class::{is_alnum, is_word};
+use crate::pii::scan::class::{ALPHA, DIGIT, class, is_alnum, is_word};
 use crate::pii::scan::cue::bit;
 
 use super::prefix::PREFIXES;
@@ -25,6 +25,9 @@ pub(super) enum Set {
     /// Base64 with `+`, `/`, `=`.
     Base64,
 }
+
+/// How much of a body is looked at when many were looked at for nothing.
+const GLANCED: usize = 48;
 
 /// How many of them there are.
 pub(crate) const SETS: usize = 6;
@@ -162,9 +165,12 @@ fn begins(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
         if len < prefix.least || len > prefix.most || is_word(s.at(i)) {
             continue;
         }
+        // Where prefixes stand inside of bodies, what a body begins with has to do.
+        let judged = if s.cues.credit(start) < len { len.min(GLANCED) } else { len };
+        s.cues.charge(judged);
         let made_up = match prefix.set {
-            Set::Upper => distinct(&s.b[body..i]) >= 6,
-            _ => mixed(&s.b[body..i]),
+            Set::Upper => distinct(&s.b[body..body + judged]) >= 6,
+            _ => mixed(&s.b[body..body + judged]),
         };
         if !made_up {
             continue;
@@ -176,14 +182,20 @@ fn begins(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
 
 /// A made-up word after a prefix has digits or changes case; `sk-learn-contributors-and-friends-…` does not.
 fn mixed(body: &[u8]) -> bool {
-    let digits = body.iter().any(u8::is_ascii_digit);
-    let upper = body.iter().any(u8::is_ascii_uppercase);
-    let lower = body.iter().any(u8::is_ascii_lowercase);
-    (digits || upper && lower) && distinct(body) >= 6.min(body.len() as u32)
+    let flags = body.iter().fold(0, |flags, b| flags | class(*b));
+    (flags & DIGIT != 0 || flags & ALPHA == ALPHA) && distinct(body) >= 6.min(body.len() as u32)
 }
 
+/// How many different bytes there are, counted until there are six.
 fn distinct(body: &[u8]) -> u32 {
-    body.iter().fold(0_u128, |set, b| set | 1 << (b & 127)).count_ones()
+    let mut set = 0_u128;
+    for some in body.chunks(16) {
+        set = some.iter().fold(set, |set, b| set | 1 << (b & 127));
+        if set.count_ones() >= 6 {
+            break;
+        }
+    }
+    set.count_ones()
 }
 
 /// Terraform Cloud: fourteen characters, `.atlasv1.`, some sixty more.

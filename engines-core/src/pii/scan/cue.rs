@@ -375,8 +375,11 @@ impl CueTable {
                 i += 3;
                 continue;
             }
+            let three = |b: &[u8]| u32::from(b[0]) | u32::from(b[1]) << 8 | u32::from(b[2]) << 16;
+            let here = three(&run[i..i + 3]);
             for &(needle, bits) in words::INSIDE {
-                if run[i..].starts_with(needle.as_bytes()) {
+                let needed = needle.as_bytes();
+                if three(needed) == here && run[i..].starts_with(needed) {
                     found(i + needle.len(), bits);
                 }
             }
