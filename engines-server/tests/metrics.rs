@@ -13,7 +13,7 @@ async fn operators_see_requests_and_the_store_and_nobodys_ids() {
     let made = acme(server.address, &ada, "POST", "/chat/threads", Some(&json!({ "thread_id": "secret-plan" }))).await;
     assert_eq!(made.status, 201);
     let refused = acme(server.address, &ada, "GET", "/metrics", None).await;
-    assert_eq!((refused.status, refused.code().as_str()), (403, "ROLE_INSUFFICIENT"));
+    assert_eq!((refused.status, refused.code().as_str()), (403, "TENANT_FORBIDDEN"));
 
     let operator = format!("Bearer {}", token("root", &[("t_system", Role::Admin)]));
     let answer = ask(server.address, "GET", "/metrics", &[("Authorization", &operator)], None).await;
