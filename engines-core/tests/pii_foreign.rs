@@ -217,3 +217,30 @@ fn cards_among_other_numbers() {
     ]);
     leaves(&["5422 5423 5424 5425 5426", "[.4300.0020.0011.0002]"]);
 }
+
+#[test]
+fn a_card_is_not_cut_and_what_stands_beside_stays_beside() {
+    finds(&[
+        ("call 1 (4111 1111 1111 1111)", "CREDIT_CARD", "4111 1111 1111 1111"),
+        ("order, phone: (4111 1111 1111 1111) 0", "CREDIT_CARD", "4111 1111 1111 1111"),
+        ("phone (212) 555-0199 CA 90210 4111 1111 1111 1111", "CREDIT_CARD", "4111 1111 1111 1111"),
+        ("(see 12) 529.982.247-25", "BR_CPF", "529.982.247-25"),
+        ("+44 20 7946 0958 x. 529.982.247-25", "PHONE_NUMBER", "+44 20 7946 0958"),
+        ("CA 90210 - 2001:db8::1:2:3: here", "IP_ADDRESS", "2001:db8::1:2:3"),
+    ]);
+    leaves(&["phone: at lat 52.520008, 13.404954 (12 of them)"]);
+}
+
+#[test]
+fn a_second_look_sees_what_the_first_saw() {
+    let scrubber = Scrubber::default();
+    for text in [
+        "phone: \n1234567 529.982.247-25",
+        "(212) 555-0199\t1234567 (203.0.113.9",
+        "password= call ana@example.org = x",
+        "(212) 555-0199: lat (52.520008, 13.404954 (12 Oak Street",
+    ] {
+        let once = scrubber.scrub_text(text).unwrap().value.into_owned();
+        assert_eq!(scrubber.scrub_text(&once).unwrap().value, once, "{text}");
+    }
+}

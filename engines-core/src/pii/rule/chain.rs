@@ -89,6 +89,7 @@ fn digits_from(b: &[u8], i: usize) -> usize {
 /// Reads the run whose first group stands at `start..end`.
 pub(super) fn gather(s: &Scan<'_>, start: usize, end: usize, chain: &mut Chain) {
     let (mut from, mut to, mut separator, mut total) = (start, end, 0, 0);
+    let mut open = s.before(start) == b'(';
     loop {
         let slots = &mut chain.digits[total..];
         match (s.b[from..].first_chunk::<16>(), slots.first_chunk_mut::<16>()) {
@@ -126,20 +127,24 @@ pub(super) fn gather(s: &Scan<'_>, start: usize, end: usize, chain: &mut Chain) 
                 j += 1;
             }
             b'-' if s.at(j) == b' ' && s.before(to) != b' ' => j += 1,
-            b'-' | b'.' | b'/' => {}
-            b'(' => {}
-            b')' => {
+            b'-' | b'.' | b'/' | b'(' => {}
+            // What closes more than the run has opened is around it.
+            b')' if open => {
+                open = false;
                 if matches!(s.at(j), b' ' | b'-' | b'.') {
                     j += 1;
                 }
             }
             _ => return,
         }
+        open |= separator == b'(';
+        let before = to;
         from = j;
         to = j + digits_from(s.b, j).min(MAX_DIGITS);
         chain.cut = total + (to - from) > MAX_DIGITS;
         let broken = to == from || chain.cut || is_word(s.at(to)) && s.at(to) < 0x80 && !dial::extended(s, to);
-        if broken || matches!(separator, b' ' | b'(' | b')') && begins_other(s, to) {
+        let apart = matches!(separator, b' ' | b'(' | b')') || from > before + 2;
+        if broken || apart && begins_other(s, to) {
             return;
         }
     }

@@ -7,6 +7,7 @@ use crate::pii::scan::cue::{Cues, bit};
 
 use super::chain::Chain;
 use super::ids;
+use super::mask_at;
 use super::number::{Place, REACH, ends};
 use super::phone::{DOMESTIC, INTERNATIONAL, START, known_shape};
 
@@ -52,7 +53,9 @@ fn extension(s: &Scan<'_>, end: usize) -> usize {
         i += 1;
     }
     let digits = (0..7).take_while(|n| s.at(i + n).is_ascii_digit()).count();
-    if (1..=6).contains(&digits) && !is_word(s.at(i + digits)) { i + digits } else { end }
+    let to = i + digits;
+    let number = matches!(s.at(to), b'.' | b'-' | b'/') && s.at(to + 1).is_ascii_digit();
+    if (1..=6).contains(&digits) && !is_word(s.at(to)) && !number { to } else { end }
 }
 
 /// Telephone numbers: group behind it, distance of the cue, score.
@@ -62,7 +65,7 @@ pub(super) fn phone(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usi
     if p.plus {
         return international(s, c, k, p);
     }
-    if d.len() < 6 || p.glued {
+    if d.len() < 6 || p.glued || d[0] != 0 && is_decimal(c, k) {
         return None;
     }
     let strong = (s.cues.prefers(cue, OTHERS, p.start, REACH) || labelled_after(s, c))
@@ -181,7 +184,8 @@ fn loose(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         return None;
     }
     let written = match n {
-        1 => (7..=12).contains(&d.len()) && near <= 3,
+        // A mask that follows was a part of the run.
+        1 => (7..=12).contains(&d.len()) && near <= 3 && !masked_after(s, c.groups[c.n - 1].end()),
         2 => {
             matches!(lens, [3, 4] | [4, 3] | [3, 5] | [2 | 4, 6] | [5, 4..=6] | [2..=4, 7] | [4, 4])
                 && c.groups[k + 1].separator != b'/'
@@ -190,6 +194,17 @@ fn loose(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         _ => n <= 6 && lens[1..].iter().all(|n| (2..=5).contains(n)) && lens[0] <= 5,
     };
     (written && (7..=13).contains(&d.len())).then_some(c.n)
+}
+
+/// Whether `13.404954` begins at group `k`.
+fn is_decimal(c: &Chain, k: usize) -> bool {
+    matches!(&c.lens[k..c.n], [1..=3, decimals, ..] if *decimals > 4) && c.groups[k + 1].separator == b'.'
+}
+
+/// Whether a mask stands where the run would have gone on.
+fn masked_after(s: &Scan<'_>, end: usize) -> bool {
+    let gap = (0..3).take_while(|n| matches!(s.at(end + n), b' ' | b'(' | b')' | b'-' | b'.' | b'/')).count();
+    gap > 0 && mask_at(s, end + gap).is_some()
 }
 
 /// How many groups the longest telephone number from group `k` on has.

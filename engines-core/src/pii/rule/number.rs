@@ -243,7 +243,17 @@ fn number(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         }
     }
     let national = if p.plus { None } else { national(s, c, k, p) };
-    let phone = dial::phone(s, c, k, p);
+    // No telephone number is a part of a card, whatever speaks against cards here.
+    let split = |m: usize| (k + 1..m).any(|j| m < j + 4 && is_card(c, j));
+    let phone = dial::phone(s, c, k, p).filter(|(m, ..)| !split(*m));
+    if let Some((m, ..)) = phone
+        && m < k + 4
+        && is_card(c, k)
+        && ends(s, c, k + 4)
+    {
+        s.hit(Kind::CreditCard, c.groups[k].start(), c.groups[k + 3].end(), 80);
+        return Some(k + 4);
+    }
     match (national, phone) {
         (Some((kind, m, distance, score)), other) => {
             if let Some((pm, pd, pscore)) = other
@@ -356,6 +366,11 @@ fn card(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         }
     }
     None
+}
+
+/// Whether a card in four groups of four begins at group `k`.
+fn is_card(c: &Chain, k: usize) -> bool {
+    c.lens[k..c.n].starts_with(&[4, 4, 4, 4]) && card::issuer(c.digits(k, k + 4)) == Issuer::Strong
 }
 
 /// Whether each group is one more than the one before it: a table, not a card.

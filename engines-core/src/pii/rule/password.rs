@@ -365,7 +365,9 @@ fn verdict(s: &Scan<'_>, cue: usize, value: &[u8], how: Link, quote: u8, to: usi
                 let l = look(value);
                 let word = l.digits == 0 && l.other == 0 && !l.humps;
                 // `Password: must be …` is prose.
-                let goes_on = s.at(to) == b' ' && s.at(to + 1).is_ascii_lowercase() && !prose_end(s, to);
+                // A mask may stand for a word, too.
+                let word_next = s.at(to + 1).is_ascii_lowercase() || super::mask_at(s, to + 1).is_some();
+                let goes_on = s.at(to) == b' ' && word_next && !prose_end(s, to);
                 let sentence = word && quote == 0 && goes_on;
                 !sentence && !code_like(value)
             }
