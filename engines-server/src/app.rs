@@ -3,7 +3,7 @@
 use std::{convert::Infallible, error::Error as StdError, fmt, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use engines::{Engine, Result};
+use engines::{Engine, Result, core::pii::Scrubber};
 use http::{Request, Response};
 use hyper::body::Body as HttpBody;
 
@@ -38,6 +38,7 @@ struct Inner {
     openapi: Bytes,
     shutdown: Shutdown,
     throttle: Option<Arc<dyn Throttle>>,
+    scrubber: Scrubber,
 }
 
 /// Puts an [`App`] together.
@@ -102,6 +103,11 @@ impl App {
         self.0.openapi.clone()
     }
 
+    /// What looks at the little that is kept of a request as it came.
+    pub(crate) fn scrubber(&self) -> &Scrubber {
+        &self.0.scrubber
+    }
+
     pub(crate) fn throttle(&self) -> Option<&dyn Throttle> {
         self.0.throttle.as_deref()
     }
@@ -135,6 +141,7 @@ impl AppBuilder {
             engine: self.engine,
             settings: self.settings,
             throttle: self.throttle,
+            scrubber: Scrubber::default(),
         })))
     }
 }

@@ -51,7 +51,7 @@ where
     let begun = Instant::now();
     let (parts, body) = request.into_parts();
     let head = parts.method == Method::HEAD;
-    let trace = app.engine().door().trace(&about_trace(&parts.headers));
+    let trace = app.engine().door().trace(&about_trace(app, &parts.headers));
     // Moved out so that what is found may borrow it while the rest of the request moves on.
     let uri = parts.uri.clone();
     let found = app.router().find(&parts.method, uri.path());
@@ -343,9 +343,14 @@ async fn operator(app: &App, mut presented: Presented<'_>) -> Result<RequestCont
     Err(refusal.with_member("least_role", "admin").with_member("decision_id", engine.guard().decision_id()))
 }
 
-fn about_trace(headers: &HeaderMap) -> Presented<'_> {
+/// An id with personal data in it is none: it would be in every log and audit record of the request.
+fn about_trace<'a>(app: &App, headers: &'a HeaderMap) -> Presented<'a> {
+    let harmless = |id: &&HeaderValue| {
+        let found = id.to_str().ok().map(|id| app.scrubber().findings(id));
+        matches!(found, Some(Ok(found)) if found.is_empty())
+    };
     Presented {
-        request_id: headers.get_all(X_REQUEST_ID).iter().collect(),
+        request_id: headers.get_all(X_REQUEST_ID).iter().filter(harmless).collect(),
         traceparent: headers.get_all("traceparent").iter().collect(),
         ..Presented::default()
     }

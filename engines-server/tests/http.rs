@@ -51,8 +51,17 @@ async fn request_ids_and_traces_are_kept_or_made() {
     for path in ["/healthz", "/nothing"] {
         assert_eq!(ask(server.address, "GET", path, &headers, None).await.header("x-request-id"), Some("my-request.1"));
     }
-    let made = ask(server.address, "GET", "/healthz", &[("X-Request-Id", "no good")], None).await;
-    assert_eq!(made.header("x-request-id").unwrap().len(), 26);
+    // Blanks are no visible characters, and an address would be in every log.
+    for id in ["no good", "ana@example.org", "order-4111111111111111-of-ana@example.org"] {
+        let made = ask(server.address, "GET", "/healthz", &[("X-Request-Id", id)], None).await;
+        assert_eq!(made.header("x-request-id").unwrap().len(), 26, "{id}");
+    }
+    for id in
+        ["0af7651916cd43dd8448eb211c80319c", "5f0c9b1e-7c1d-4c1a-9a51-0a7b3c9d2e4f", "1700000000-1234", "GET:/x?y=1"]
+    {
+        let kept = ask(server.address, "GET", "/healthz", &[("X-Request-Id", id)], None).await;
+        assert_eq!(kept.header("x-request-id"), Some(id));
+    }
     let bearer = format!("Bearer {}", member());
     acme(server.address, &member(), "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
     let headers =

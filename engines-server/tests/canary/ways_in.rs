@@ -145,9 +145,16 @@ async fn asked(world: &World, canary: &Canary, out: &mut Vec<Output>) {
     if canary.text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         let text = canary.text.as_str();
         let token = format!("Bearer {}", canary.value);
-        for name in
-            ["X-Tenant-Id", "X-Env", "X-User-Id", "X-Membership-Role", "traceparent", "Last-Event-ID", "Authorization"]
-        {
+        for name in [
+            "X-Tenant-Id",
+            "X-Env",
+            "X-User-Id",
+            "X-Membership-Role",
+            "X-Request-Id",
+            "traceparent",
+            "Last-Event-ID",
+            "Authorization",
+        ] {
             let mut with = headers(&bearer).to_vec();
             with.retain(|(known, _)| *known != name);
             with.push((name, if name == "Authorization" { &token } else { text }));
