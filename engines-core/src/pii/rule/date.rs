@@ -98,11 +98,11 @@ pub(crate) fn born(s: &mut Scan<'_>, end: usize) -> Option<usize> {
         while i < stop && is_word(s.b[i]) {
             i += 1;
         }
+        // `は`, `是` and the like stand without a space.
+        if i > start && s.b[start] >= 0xe0 && i - start <= 18 {
+            continue;
+        }
         if i == start || WORDS.get(&s.b[start..i]) & FILLER == 0 {
-            // `は`, `是` and the like stand without a space.
-            if i > start && s.b[start] >= 0xe0 && i - start <= 18 {
-                continue;
-            }
             // `née à Lyon le …`: a place between.
             if i > start && placed && capital(&s.b[start..i]) {
                 continue;
@@ -237,6 +237,10 @@ fn connector(s: &Scan<'_>, i: usize) -> Option<usize> {
 }
 
 fn month(s: &Scan<'_>, i: usize) -> Option<(u32, usize)> {
+    // No month begins with a character of three bytes.
+    if !(s.at(i).is_ascii_alphabetic() || (0x80..0xe0).contains(&s.at(i))) {
+        return None;
+    }
     let len = s.b.get(i..)?.iter().take(24).take_while(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
     let word = s.b.get(i..i + len).filter(|w| w.len() >= 3)?;
     let m = (WORDS.get(word) & 15) as u32;

@@ -381,8 +381,8 @@ fn counts_up(c: &Chain, k: usize, m: usize) -> bool {
 
 /// Whether one of these phrases stands in the 40 bytes before a number.
 fn says(s: &Scan<'_>, at: usize, phrases: &[&str]) -> bool {
-    let before = s.b[at.saturating_sub(40)..at].to_ascii_lowercase();
-    phrases.iter().any(|phrase| memchr::memmem::find(&before, phrase.as_bytes()).is_some())
+    let before = &s.b[at.saturating_sub(40)..at];
+    phrases.iter().any(|phrase| before.windows(phrase.len()).any(|w| w.eq_ignore_ascii_case(phrase.as_bytes())))
 }
 
 /// National numbers: kind, group behind it, distance of the cue, score.
@@ -419,6 +419,9 @@ fn national(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(Kind, usize
             continue;
         }
         for spec in ids::with_digits(d.len()) {
+            if !cued && spec.phrases.is_empty() && spec.strong.is_empty() && !spec.alone {
+                continue;
+            }
             let shaped =
                 !p.glued && spec.strong.iter().any(|(lens, seps)| &c.lens[k..m] == *lens && c.separators_are(k, seps));
             let alone = spec.alone && count == 1 && !p.glued && s.cues.near(bit::NEGATIVE, p.start, 24).is_none();

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
-use crate::pii::scan::class::{is_alnum, is_hex, is_word};
+use crate::pii::scan::class::{DIGIT, HIGH, LOWER, UPPER, class, is_alnum, is_hex, is_word};
 use crate::pii::scan::cue::{CueTable, Cues, bit, table};
 
 use super::secret::run;
@@ -202,9 +202,9 @@ static WORDS: LazyLock<CueTable> = LazyLock::new(|| {
 });
 
 /// A value that stands for one that is not there.
-fn placeholder(value: &[u8]) -> bool {
-    let masked = value.iter().all(|b| matches!(b, b'*' | b'x' | b'X' | b'.' | b'-' | b'_' | b'#'))
-        || value.iter().all(|b| *b == 0xe2 || *b == 0x80 || *b == 0xa2);
+fn placeholder(value: &[u8], l: &Look) -> bool {
+    const MASKS: u128 = set(b"*xX.-_#");
+    let masked = l.within(MASKS) || l.high == value.len() && value.iter().all(|b| matches!(b, 0xe2 | 0x80 | 0xa2));
     let variable = value.starts_with(b"${")
         || value.starts_with(b"$(")
         || value.starts_with(b"{{")
@@ -215,7 +215,23 @@ fn placeholder(value: &[u8]) -> bool {
     masked || variable || WORDS.get(value) != 0
 }
 
-/// The classes of bytes in a value.
+/// A set of characters of ASCII.
+const fn set(characters: &[u8]) -> u128 {
+    let mut set = 0;
+    let mut i = 0;
+    while i < characters.len() {
+        set |= 1 << characters[i];
+        i += 1;
+    }
+    set
+}
+
+const DIGITS: u128 = set(b"0123456789");
+const CAPITALS: u128 = set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+const SMALL: u128 = set(b"abcdefghijklmnopqrstuvwxyz");
+const HEX: u128 = DIGITS | set(b"ABCDEFabcdef");
+
+/// What a value is made of.
 #[derive(Default)]
 struct Look {
     digits: usize,
@@ -223,72 +239,67 @@ struct Look {
     lower: usize,
     other: usize,
     high: usize,
-    distinct: u32,
+    /// The characters in it; bytes outside ASCII count as those 128 below them.
+    set: u128,
     /// A change of case inside, other than one capital at the start.
     humps: bool,
 }
 
+impl Look {
+    /// Whether all of it is from a set.
+    fn within(&self, set: u128) -> bool {
+        self.high == 0 && self.set & !set == 0
+    }
+
+    /// Whether a character may be in it: always right for what is all ASCII.
+    fn may_have(&self, character: u8) -> bool {
+        self.set >> character & 1 != 0
+    }
+
+    /// How many different bytes there are.
+    fn distinct(&self) -> usize {
+        self.set.count_ones() as usize
+    }
+}
+
 fn look(value: &[u8]) -> Look {
     let mut l = Look::default();
-    let mut set = 0_u128;
-    for (i, b) in value.iter().enumerate() {
-        match b {
-            b'0'..=b'9' => l.digits += 1,
-            b'A'..=b'Z' => {
-                l.upper += 1;
-                l.humps |= i > 0 && value[i - 1].is_ascii_lowercase();
-            }
-            b'a'..=b'z' => l.lower += 1,
-            0x80.. => l.high += 1,
-            _ => l.other += 1,
-        }
-        set |= 1 << (b & 127);
+    let (mut before, mut humps) = (0, 0);
+    for &b in value {
+        let class = class(b);
+        let has = |which: u8| usize::from(class & which != 0);
+        l.digits += has(DIGIT);
+        l.upper += has(UPPER);
+        l.lower += has(LOWER);
+        l.high += has(HIGH);
+        humps |= has(UPPER) & before;
+        before = has(LOWER);
+        l.set |= 1 << (b & 127);
     }
-    l.distinct = set.count_ones();
+    l.other = value.len() - l.digits - l.upper - l.lower - l.high;
+    l.humps = humps != 0;
     l
 }
 
 /// Whether it cannot be a word of prose.
-fn random(value: &[u8]) -> bool {
-    let l = look(value);
-    let inner = value[1..value.len().saturating_sub(1).max(1)]
-        .iter()
-        .any(|b| !is_word(*b) && !matches!(b, b'-' | b'\'' | b'.' | b'/' | b','));
-    let letters = l.lower + l.upper > 0;
-    letters && (l.digits > 0 || inner) || l.humps && l.lower > 0
+fn random(value: &[u8], l: &Look) -> bool {
+    let inner = || {
+        value[1..value.len().saturating_sub(1).max(1)]
+            .iter()
+            .any(|b| !is_word(*b) && !matches!(b, b'-' | b'\'' | b'.' | b'/' | b','))
+    };
+    l.humps && l.lower > 0 || l.lower + l.upper > 0 && (l.digits > 0 || inner())
 }
 
 /// Whether it looks drawn at random: long, of several classes, few repeats.
-fn entropic(value: &[u8], least: usize) -> bool {
-    let l = look(value);
+fn entropic(value: &[u8], l: &Look, least: usize) -> bool {
+    const CHARSET: u128 = DIGITS | CAPITALS | SMALL | set(b"-_.+/=~!$%*&#@^:");
     let classes = [l.digits, l.upper, l.lower, l.other].iter().filter(|n| **n > 0).count();
-    let charset = value.iter().all(|b| {
-        is_alnum(*b)
-            || matches!(
-                b,
-                b'-' | b'_'
-                    | b'.'
-                    | b'+'
-                    | b'/'
-                    | b'='
-                    | b'~'
-                    | b'!'
-                    | b'$'
-                    | b'%'
-                    | b'*'
-                    | b'&'
-                    | b'#'
-                    | b'@'
-                    | b'^'
-                    | b':'
-            )
-    });
-    let distinct = l.distinct as usize >= (value.len() / 3).clamp(6, 14);
     value.len() >= least
-        && charset
+        && l.within(CHARSET)
         && l.digits > 0
         && (classes >= 3 || classes == 2 && value.len() >= 20 && l.lower + l.upper > 0)
-        && distinct
+        && l.distinct() >= (value.len() / 3).clamp(6, 14)
 }
 
 fn all_hex(value: &[u8]) -> bool {
@@ -344,73 +355,83 @@ fn judge(s: &Scan<'_>, cue: usize, from: usize, to: usize, how: Link, quote: u8,
     if value.len() < 4 || bits & bit::PASSWORD == 0 && !drawn() {
         return None;
     }
-    if placeholder(value) || value.windows(3).any(|w| w == b"://") {
+    let l = look(value);
+    if placeholder(value, &l) || l.may_have(b'/') && value.windows(3).any(|w| w == b"://") {
         return None;
     }
     // What an earlier scrub has looked at; judging the rest of it anew would not come to the same end.
-    if value.contains(&b'[') && (from..to).any(|i| s.b[i] == b'[' && super::mask_at(s, i).is_some()) {
+    if l.may_have(b'[') && (from..to).any(|i| s.b[i] == b'[' && super::mask_at(s, i).is_some()) {
         return None;
     }
     // A secret with a name of its own is found under it.
     if value.starts_with(b"eyJ") || value.starts_with(b"-----") {
         return None;
     }
-    verdict(s, cue, value, how, quote, to, bits)
+    if bits & bit::PASSWORD != 0 {
+        return password(s, value, &l, how, quote, to).then_some(Kind::Password);
+    }
+    drawn_at_random(s, cue, value, &l, how, quote, bits)
 }
 
-fn verdict(s: &Scan<'_>, cue: usize, value: &[u8], how: Link, quote: u8, to: usize, bits: Cues) -> Option<Kind> {
-    if bits & bit::PASSWORD != 0 {
-        let ok = match how {
-            Link::Assigned => {
-                let l = look(value);
-                let word = l.digits == 0 && l.other == 0 && !l.humps;
-                // `Password: must be …` is prose.
-                // A mask may stand for a word, too.
-                let word_next = s.at(to + 1).is_ascii_lowercase() || super::mask_at(s, to + 1).is_some();
-                let goes_on = s.at(to) == b' ' && word_next && !prose_end(s, to);
-                let sentence = word && quote == 0 && goes_on;
-                !sentence && !code_like(value)
-            }
-            Link::Is | Link::Bare => {
-                value.len() >= 6
-                    && random(value)
-                    && !prose(value)
-                    && (how == Link::Is || look(value).digits > 0)
-                    && !code_like(value)
-            }
-        };
-        return ok.then_some(Kind::Password);
+/// Whether a value behind a word for a password is one.
+fn password(s: &Scan<'_>, value: &[u8], l: &Look, how: Link, quote: u8, to: usize) -> bool {
+    match how {
+        Link::Assigned => {
+            let word = l.digits == 0 && l.other == 0 && !l.humps;
+            // `Password: must be …` is prose.
+            let goes_on = || s.at(to) == b' ' && s.at(to + 1).is_ascii_lowercase() && !prose_end(s, to);
+            !(word && quote == 0 && goes_on()) && !code_like(value, l)
+        }
+        Link::Is | Link::Bare => {
+            value.len() >= 6
+                && random(value, l)
+                && !prose(l)
+                && (how == Link::Is || l.digits > 0)
+                && !code_like(value, l)
+        }
     }
+}
+
+/// Which secret a value behind another cue is.
+fn drawn_at_random(
+    s: &Scan<'_>,
+    cue: usize,
+    value: &[u8],
+    l: &Look,
+    how: Link,
+    quote: u8,
+    bits: Cues,
+) -> Option<Kind> {
     let near = s.cues.all(cue, 24);
+    let hex = l.within(HEX);
     let aws = value.len() == 40
-        && value.iter().all(|b| is_alnum(*b) || matches!(b, b'/' | b'+'))
-        && !all_hex(value)
-        && (entropic(value, 40) || strongly_mixed(value));
-    if uuid(value) || !aws && code_like(value) {
+        && l.within(DIGITS | CAPITALS | SMALL | set(b"/+"))
+        && !hex
+        && (entropic(value, l, 40) || strongly_mixed(l));
+    if uuid(value) || !aws && code_like(value, l) {
         return None;
     }
     if bits & bit::SECRET != 0 || bits & bit::KEY != 0 && near & bit::STRENGTHENS != 0 && near & bit::HARMLESS == 0 {
         if aws && (near & bit::AWS != 0 || how != Link::Assigned || bits & bit::SECRET != 0) {
             return Some(Kind::AwsSecret);
         }
-        if value.len() == 88 && value.ends_with(b"==") && entropic(value, 88) {
+        if value.len() == 88 && value.ends_with(b"==") && entropic(value, l, 88) {
             return Some(Kind::Azure);
         }
         let ok = match how {
             Link::Assigned => {
-                entropic(value, 12)
-                    || all_hex(value) && value.len() >= 24 && value.iter().any(u8::is_ascii_digit)
-                    || quote != 0 && value.len() >= 8 && strong_mix(value)
+                entropic(value, l, 12)
+                    || hex && value.len() >= 24 && l.digits > 0
+                    || quote != 0 && value.len() >= 8 && strong_mix(l)
             }
             Link::Is | Link::Bare => {
-                entropic(value, 16) && strong_mix(value) || all_hex(value) && value.len() >= 32 && how == Link::Is
+                entropic(value, l, 16) && strong_mix(l) || hex && value.len() >= 32 && how == Link::Is
             }
         };
         return ok.then_some(Kind::HighEntropy);
     }
     let harmless = near & bit::HARMLESS != 0;
-    (how == Link::Assigned && !harmless && !all_hex(value) && entropic(value, 24) && strong_mix(value))
-        .then_some(Kind::HighEntropy)
+    (how == Link::Assigned && !harmless && !hex && entropic(value, l, 24) && strong_mix(l)).then_some(Kind::HighEntropy)
 }
 
 /// A sentence does not go on behind the value: the word after it ends with a `=` or `:`.
@@ -420,14 +441,12 @@ fn prose_end(s: &Scan<'_>, to: usize) -> bool {
 }
 
 /// Both cases and many different characters: one in a thousand secrets has no digit.
-fn strongly_mixed(value: &[u8]) -> bool {
-    let l = look(value);
-    l.upper > 5 && l.lower > 5 && l.distinct > 16
+fn strongly_mixed(l: &Look) -> bool {
+    l.upper > 5 && l.lower > 5 && l.distinct() > 16
 }
 
 /// Capitals, small letters and digits.
-fn strong_mix(value: &[u8]) -> bool {
-    let l = look(value);
+fn strong_mix(l: &Look) -> bool {
     l.digits > 0
         && (l.upper > 0 && l.lower > 0
             || l.lower + l.upper >= 6 && l.other > 0
@@ -435,61 +454,56 @@ fn strong_mix(value: &[u8]) -> bool {
 }
 
 /// Ordinary words with a hyphen, a version, a file name.
-fn prose(value: &[u8]) -> bool {
-    let l = look(value);
-    l.digits == 0
-        && l.upper <= 1
-        && value.iter().all(|b| {
-            b.is_ascii_alphabetic() || matches!(b, b'-' | b'\'' | b'/' | b'.' | b',' | b')' | b'(' | b':' | b'?' | b'!')
-        })
+fn prose(l: &Look) -> bool {
+    l.upper <= 1 && l.within(CAPITALS | SMALL | set(b"-'/.,)(:?!"))
 }
 
 /// `getPassword()`, `user.password`, `self._token`: a piece of a program.
-fn code_like(value: &[u8]) -> bool {
-    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+fn code_like(value: &[u8], l: &Look) -> bool {
+    let (digits, small) = (l.digits, l.upper == 0);
+    let letters = CAPITALS | SMALL;
     // `f(x`, `Option[Text`.
-    let opened = digits == 0
-        && value.iter().any(|b| matches!(b, b'(' | b'['))
-        && value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'.' | b'(' | b'[' | b')' | b']'));
-    let call = opened || value.ends_with(b"(") || value.windows(2).any(|w| w == b"()" || w == b"->");
-    let small = !value.iter().any(u8::is_ascii_uppercase);
-    let path = value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_'))
-        && value.contains(&b'.')
-        && (digits == 0 || small && digits <= 2 && value.len() > 16);
+    let opened = || (l.may_have(b'(') || l.may_have(b'[')) && l.within(letters | set(b"_.([)]"));
+    let call = || {
+        let pair = |a: u8, b: u8| l.may_have(a) && l.may_have(b) && value.windows(2).any(|w| w == [a, b]);
+        value.ends_with(b"(") || pair(b'(', b')') || pair(b'-', b'>')
+    };
+    let path = || {
+        l.may_have(b'.')
+            && (digits == 0 || small && digits <= 2 && value.len() > 16)
+            && l.within(letters | DIGITS | set(b"._"))
+    };
+    let parts = || value.split(|b| *b == b'_');
     // `_bindgen_ty_5`.
-    let identifier = small
-        && digits <= 2
-        && value.contains(&b'_')
-        && value.len() < 32
-        && value
-            .split(|b| *b == b'_')
-            .all(|p| p.iter().all(u8::is_ascii_lowercase) || p.iter().all(u8::is_ascii_digit));
+    let identifier = || {
+        small
+            && digits <= 2
+            && value.len() < 32
+            && parts().all(|p| p.iter().all(u8::is_ascii_lowercase) || p.iter().all(u8::is_ascii_digit))
+    };
+    let named = |word: &[u8]| table().get(word) & bit::FORWARD != 0;
     // `key_password`: the value is a variable with the same kind of name.
-    let variable = small
-        && digits == 0
-        && value.contains(&b'_')
-        && value.iter().all(|b| b.is_ascii_lowercase() || *b == b'_')
-        && value.rsplit(|b| *b == b'_').next().is_some_and(|last| table().get(last) & bit::FORWARD != 0);
+    let variable = || l.within(SMALL | set(b"_")) && value.rsplit(|b| *b == b'_').next().is_some_and(named);
+    let constant = || value.len() > 4 && digits <= 1 && l.within(CAPITALS | DIGITS | set(b"_"));
     // `confirmPassword` as well.
-    let hump = value.iter().rposition(u8::is_ascii_uppercase).filter(|at| *at > 0);
-    let camel = value.iter().all(u8::is_ascii_alphabetic)
-        && hump.is_some_and(|at| table().get(&value[at..]) & bit::FORWARD != 0);
-    let constant = value.len() > 4
-        && digits <= 1
-        && value.iter().all(|b| b.is_ascii_uppercase() || *b == b'_' || b.is_ascii_digit())
-        && value.contains(&b'_');
-    let typed = value.windows(2).any(|w| w == b"::")
-        || value.starts_with(b"*const")
-        || value.starts_with(b"*mut")
-        || value.starts_with(b"__") && value.len() < 8;
-    call || constant
-        || variable
-        || camel
-        || identifier
-        || typed
-        || path
+    let camel = || {
+        let hump = value.iter().rposition(u8::is_ascii_uppercase).filter(|at| *at > 0);
+        hump.is_some_and(|at| named(&value[at..]))
+    };
+    let typed = || {
+        l.may_have(b':') && value.windows(2).any(|w| w == b"::")
+            || value.starts_with(b"*const")
+            || value.starts_with(b"*mut")
+            || value.starts_with(b"__") && value.len() < 8
+    };
+    opened()
+        || call()
+        || path()
+        || l.may_have(b'_') && l.high == 0 && (identifier() || variable() || constant())
+        || l.within(letters) && camel()
+        || typed()
         || value.starts_with(b"[") && value.ends_with(b"]")
-        || value.starts_with(b"/") && value.iter().filter(|b| **b == b'/').count() > 1
+        || value.starts_with(b"/") && value[1..].contains(&b'/')
 }
 
 /// RFC 6750.
@@ -502,7 +516,7 @@ fn bearer(s: &mut Scan<'_>, from: usize, how: Link) -> Option<usize> {
     if value.starts_with(b"eyJ") || how == Link::Is {
         return None;
     }
-    if !(value.len() >= 16 && random(value) || value.len() >= 32 && all_hex(value)) {
+    if !(value.len() >= 16 && random(value, &look(value)) || value.len() >= 32 && all_hex(value)) {
         return None;
     }
     let to = if seen - from == most { run(s, seen, VALUE_MAX, token) } else { from + value.len() };

@@ -182,19 +182,41 @@ pub(crate) struct CueTable {
     words: Vec<(Key, &'static str, Cues)>,
 }
 
-/// With which characters the cues in scripts without spaces begin.
-static HEADS: LazyLock<[u64; 64]> = LazyLock::new(|| {
-    words::INSIDE.iter().fold([0; 64], |mut heads, (word, _)| {
-        let head = head(word.as_bytes());
-        heads[head / 64] |= 1 << (head % 64);
-        heads
-    })
-});
+/// The cues in scripts without spaces, those with one head next to each other and otherwise in their order.
+static INSIDE: [(&str, Cues); words::INSIDE.len()] = {
+    let mut sorted = [("", 0); words::INSIDE.len()];
+    let mut i = 0;
+    while i < sorted.len() {
+        sorted[i] = words::INSIDE[i];
+        let mut k = i;
+        while k > 0 && head(sorted[k - 1].0.as_bytes()) > head(sorted[k].0.as_bytes()) {
+            (sorted[k - 1], sorted[k]) = (sorted[k], sorted[k - 1]);
+            k -= 1;
+        }
+        i += 1;
+    }
+    sorted
+};
+
+/// For each head, which of them begin with it: the first and how many.
+static HEADS: [(u8, u8); 1 << 12] = {
+    let mut heads = [(0, 0); 1 << 12];
+    let mut i = 0;
+    while i < INSIDE.len() {
+        let (first, count) = &mut heads[head(INSIDE[i].0.as_bytes())];
+        if *count == 0 {
+            *first = i as u8;
+        }
+        *count += 1;
+        i += 1;
+    }
+    heads
+};
 
 /// Twelve bits of a character of three bytes.
-fn head(b: &[u8]) -> usize {
+const fn head(b: &[u8]) -> usize {
     match b {
-        [_, b, c, ..] => usize::from(b & 63) << 6 | usize::from(c & 63),
+        [_, b, c, ..] => (*b as usize & 63) << 6 | *c as usize & 63,
         _ => 0,
     }
 }
@@ -341,7 +363,8 @@ impl CueTable {
         if self.may_have(key) { self.find(key, &text[start..end]) } else { 0 }
     }
 
-    fn find(&self, key: Key, word: &[u8]) -> Cues {
+    /// The cues of a word with that key.
+    pub(crate) fn find(&self, key: Key, word: &[u8]) -> Cues {
         let mut slot = Self::slot(key);
         loop {
             let at = self.slots[slot];
@@ -362,24 +385,16 @@ impl CueTable {
     }
 
     /// The cues in a run of characters that is written without spaces (Chinese, Japanese, Korean, Thai), each with its end.
-    pub(crate) fn inside(&self, run: &[u8], mut found: impl FnMut(usize, Cues)) {
-        let heads = &*HEADS;
+    pub(crate) fn inside(run: &[u8], mut found: impl FnMut(usize, Cues)) {
         let mut i = 0;
         while i + 2 < run.len() {
             if run[i] < 0xe0 {
                 i += 1;
                 continue;
             }
-            let head = head(&run[i..]);
-            if heads[head / 64] >> (head % 64) & 1 == 0 {
-                i += 3;
-                continue;
-            }
-            let three = |b: &[u8]| u32::from(b[0]) | u32::from(b[1]) << 8 | u32::from(b[2]) << 16;
-            let here = three(&run[i..i + 3]);
-            for &(needle, bits) in words::INSIDE {
-                let needed = needle.as_bytes();
-                if three(needed) == here && run[i..].starts_with(needed) {
+            let (first, count) = HEADS[head(&run[i..])];
+            for &(needle, bits) in INSIDE.iter().skip(usize::from(first)).take(usize::from(count)) {
+                if run[i..].starts_with(needle.as_bytes()) {
                     found(i + needle.len(), bits);
                 }
             }

@@ -123,10 +123,10 @@ impl<'a> Scan<'a> {
         let limit = if self.last { b.len() } else { b.len().saturating_sub(LOOKAHEAD) };
         let plain_words = self.deny.is_none();
         let mut i = self.pos;
-        let mut block = Block::at(b, i & !(block::SIZE - 1));
+        let mut block = Block::at(b, i);
         while i < limit {
-            if i & !(block::SIZE - 1) != block.base {
-                block = Block::at(b, i & !(block::SIZE - 1));
+            if i - block.base >= block::SIZE {
+                block = Block::at(b, i);
             }
             let stop = block.stop >> (i - block.base);
             if stop == 0 {
@@ -148,7 +148,11 @@ impl<'a> Scan<'a> {
             let start = i;
             let behind = !block.word >> shift;
             if behind == 0 {
-                // It goes on in the next block.
+                if shift > 0 {
+                    // It goes on behind the block: read it in one that begins with it.
+                    block = Block::at(b, start);
+                    continue;
+                }
                 match self.long_word(start, &mut block) {
                     Some(next) => i = next,
                     None => return,
@@ -160,8 +164,23 @@ impl<'a> Scan<'a> {
             i = start + len as usize;
             if block.plain(shift, inside) && plain_words && !self.endless {
                 let capitals = block.capitals(shift, inside);
+                let humps = capitals > 1 && capitals != inside;
+                let key = Key::of_plain(b, start, i);
+                let known = self.table.may_have(key);
                 // Most words are plain and mean nothing here.
-                if !self.matters(Key::of_plain(b, start, i), start, i, capitals > 1 && capitals != inside) {
+                if self.goes_on(start, i) {
+                    if !known && !humps && !self.begins(start, i) {
+                        continue;
+                    }
+                } else if !humps {
+                    let bits = if known { self.table.find(key, &b[start..i]) } else { 0 };
+                    if bits == 0 {
+                        continue;
+                    }
+                    match self.step(start, |scan| scan.cued(start, i, bits)) {
+                        Some(next) => i = next,
+                        None => return,
+                    }
                     continue;
                 }
             }
@@ -343,7 +362,7 @@ impl<'a> Scan<'a> {
         let mut all = 0;
         if seen {
             let (run, ring) = (&self.b[start..cut], &mut self.cues);
-            self.table.inside(run, |at, bits| {
+            CueTable::inside(run, |at, bits| {
                 ring.push(bits, start + at);
                 all |= bits;
             });
@@ -357,8 +376,9 @@ impl<'a> Scan<'a> {
         let word = &self.b[start..end];
         let mut bits = self.table.get_at(self.b, start, end);
         if bits != 0 {
-            self.cues.push(bits, end);
-        } else if composed(word, flags) {
+            return self.cued(start, end, bits);
+        }
+        if composed(word, flags) {
             let (table, ring) = (self.table, &mut self.cues);
             parts(table, word, |to, found| {
                 ring.push(found, start + to);
@@ -366,6 +386,19 @@ impl<'a> Scan<'a> {
                 bits |= table.with_tail(found, &word[to..]);
             });
         }
+        self.follow(start, end, bits)
+    }
+
+    /// A word that is a cue.
+    #[inline]
+    fn cued(&mut self, start: usize, end: usize, bits: Cues) -> usize {
+        self.cues.push(bits, end);
+        self.follow(start, end, bits)
+    }
+
+    /// Starts what follows a word with these cues.
+    #[inline]
+    fn follow(&mut self, start: usize, end: usize, bits: Cues) -> usize {
         if bits & (bit::FORWARD | bit::ZIP) == 0 {
             return end;
         }
@@ -399,7 +432,7 @@ impl<'a> Scan<'a> {
             }
             let word = &key[start..i];
             if flags & HIGH != 0 && key[start] >= 0xe0 {
-                table.inside(word, |_, bits| all |= bits);
+                CueTable::inside(word, |_, bits| all |= bits);
             }
             let bits = table.get_at(key, start, i);
             all |= bits;
