@@ -54,6 +54,9 @@ impl Scrubber {
 /// Nothing that is found without a cue is shorter.
 const TINY: usize = 5;
 
+/// Nothing that is found is shorter.
+const LEAST: usize = 4;
+
 /// A key as a reader takes it: an escaped letter is that letter.
 fn meant(key: &str) -> Cow<'_, str> {
     if !key.contains('\\') {
@@ -237,7 +240,8 @@ impl<'a> Walk<'a, '_> {
     #[inline]
     fn passes(&self, start: usize, end: usize, hint: Cues) -> bool {
         self.simple
-            && (hint == 0 && end - start < TINY || hint & bit::FORWARD == 0 && name(self.b, start, end).is_some())
+            && (end - start < if hint == 0 { TINY } else { LEAST }
+                || hint & bit::FORWARD == 0 && name(self.b, start, end).is_some())
     }
 
     fn array(&mut self, place: &Place<'_>, around: Cues, depth: usize) -> Result<(), ScrubError> {

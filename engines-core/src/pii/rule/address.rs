@@ -342,7 +342,8 @@ fn street_before(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
         }
         if first {
             if !capital(s, k) {
-                let named = w.len() < 10 && k >= 2 && s.b[k - 1] == b' ' && listed(LATE, w);
+                let word = w.len() < 10 && !w[0].is_ascii_digit();
+                let named = word && k >= 2 && s.b[k - 1] == b' ' && listed(LATE, w);
                 return if named { label::late(s, k, to, low) } else { None };
             }
             if w == b"Box"

@@ -196,8 +196,11 @@ fn shaped(part: &[u8], shape: &str) -> bool {
 
 /// The IBAN modulo 97; 1 when it is right.
 fn remainder(compact: &[u8]) -> u32 {
-    compact[4..].iter().chain(&compact[..4]).fold(0, |r, b| {
-        let v = if b.is_ascii_digit() { u32::from(b - b'0') } else { u32::from(b - b'A') + 10 };
-        if v > 9 { (r * 100 + v) % 97 } else { (r * 10 + v) % 97 }
-    })
+    let add = |r: u64, b: &u8| match b {
+        b'0'..=b'9' => r * 10 + u64::from(b - b'0'),
+        _ => r * 100 + u64::from(b - b'A') + 10,
+    };
+    // Eight characters are sixteen digits at most.
+    let parts = compact[4..].chunks(8).chain([&compact[..4]]);
+    parts.fold(0, |r, part| part.iter().fold(r, add) % 97) as u32
 }

@@ -197,7 +197,11 @@ fn number(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
     let lens = &c.lens[k..c.n];
     // Nothing is written as `1 1 …` or has fewer than six digits, except addresses with dots.
     let few = c.digits(k, c.n).len() < 6 || matches!(lens, [1, 1, ..]) && !p.plus;
-    if few && !matches!(lens, [_, _, _, _, ..]) || matches!(lens, [1, 1, 1, ..]) && c.groups[k + 1].separator == b' ' {
+    if few && !matches!(lens, [_, _, _, _, ..]) {
+        return None;
+    }
+    let open = |i: usize| c.groups[i].separator == b'(';
+    if matches!(lens, [1, 1, 1, ..]) && (c.groups[k + 1].separator == b' ' || open(k + 1) || open(k + 2)) {
         return None;
     }
     if let [1..=3, 1..=3, 1..=3, 1..=3, ..] = lens

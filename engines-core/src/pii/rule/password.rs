@@ -334,12 +334,12 @@ pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> O
         return None;
     }
     // `apikey: 3a16750d-…`: some keys are UUIDs.
-    let name = &s.b[start..end];
-    let near = s.cues.all(end, 24);
-    let named = bits & bit::SECRET != 0 || near & bit::STRENGTHENS != 0 && near & bit::HARMLESS == 0;
-    let key = named && name.windows(3).any(|w| w.eq_ignore_ascii_case(b"key"));
-    if key && how == Link::Assigned && uuid(&s.b[from..to]) {
-        return Some(s.hit(Kind::HighEntropy, from, to, 70));
+    if how == Link::Assigned && uuid(&s.b[from..to]) {
+        let near = s.cues.all(end, 24);
+        let named = bits & bit::SECRET != 0 || near & bit::STRENGTHENS != 0 && near & bit::HARMLESS == 0;
+        if named && s.b[start..end].windows(3).any(|w| w.eq_ignore_ascii_case(b"key")) {
+            return Some(s.hit(Kind::HighEntropy, from, to, 70));
+        }
     }
     let kind = judge(s, end, from, to, how, quote, bits)?;
     // What was looked at is the beginning of a longer one.
@@ -353,6 +353,10 @@ fn judge(s: &Scan<'_>, cue: usize, from: usize, to: usize, how: Link, quote: u8,
     // Whatever is drawn at random has a digit; all but what is said to be one, and those of one length.
     let drawn = || value.iter().any(u8::is_ascii_digit) || value.len() == 40 || how == Link::Is && value.len() >= 32;
     if value.len() < 4 || bits & bit::PASSWORD == 0 && !drawn() {
+        return None;
+    }
+    // A password has letters, if only a word says that it is one.
+    if bits & bit::PASSWORD != 0 && how != Link::Assigned && !value.iter().any(u8::is_ascii_alphabetic) {
         return None;
     }
     let l = look(value);
@@ -379,8 +383,9 @@ fn password(s: &Scan<'_>, value: &[u8], l: &Look, how: Link, quote: u8, to: usiz
         Link::Assigned => {
             let word = l.digits == 0 && l.other == 0 && !l.humps;
             // `Password: must be …` is prose.
-            let goes_on = || s.at(to) == b' ' && s.at(to + 1).is_ascii_lowercase() && !prose_end(s, to);
-            !(word && quote == 0 && goes_on()) && !code_like(value, l)
+            let sentence =
+                word && quote == 0 && s.at(to) == b' ' && s.at(to + 1).is_ascii_lowercase() && !prose_end(s, to);
+            !sentence && !code_like(value, l)
         }
         Link::Is | Link::Bare => {
             value.len() >= 6
@@ -393,15 +398,7 @@ fn password(s: &Scan<'_>, value: &[u8], l: &Look, how: Link, quote: u8, to: usiz
 }
 
 /// Which secret a value behind another cue is.
-fn drawn_at_random(
-    s: &Scan<'_>,
-    cue: usize,
-    value: &[u8],
-    l: &Look,
-    how: Link,
-    quote: u8,
-    bits: Cues,
-) -> Option<Kind> {
+fn drawn_at_random(s: &Scan<'_>, cue: usize, value: &[u8], l: &Look, how: Link, quote: u8, bits: Cues) -> Option<Kind> {
     let near = s.cues.all(cue, 24);
     let hex = l.within(HEX);
     let aws = value.len() == 40

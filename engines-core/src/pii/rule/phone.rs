@@ -4,12 +4,24 @@ use std::sync::LazyLock;
 
 static E164: &[u8] = include_bytes!("../data/phone_e164.bin");
 static NATIONAL: &[u8] = include_bytes!("../data/phone_national.bin");
-/// How national numbers are written, sorted.
-static SHAPES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let mut all: Vec<&str> = include_str!("../data/phone_shapes.txt").lines().collect();
+/// How national numbers are written, each as [`packed`], sorted.
+static SHAPES: LazyLock<Vec<u128>> = LazyLock::new(|| {
+    let lines = include_str!("../data/phone_shapes.txt").lines();
+    let mut all: Vec<u128> = lines.filter_map(|shape| packed(shape.as_bytes())).collect();
     all.sort_unstable();
     all
 });
+
+/// A shape of at most 32 characters, four bits each.
+fn packed(shape: &[u8]) -> Option<u128> {
+    if shape.len() > 32 {
+        return None;
+    }
+    shape.iter().try_fold(0, |all, b| {
+        let code = b"d -./()+".iter().position(|known| known == b)?;
+        Some(all << 4 | (code as u128 + 1))
+    })
+}
 
 /// One automaton over digits.
 #[derive(Clone, Copy)]
@@ -52,5 +64,5 @@ impl Automaton {
 
 /// Whether a number written like that is one: every digit stands as `d`.
 pub(crate) fn known_shape(shape: &[u8]) -> bool {
-    std::str::from_utf8(shape).is_ok_and(|s| SHAPES.binary_search(&s).is_ok())
+    packed(shape).is_some_and(|shape| SHAPES.binary_search(&shape).is_ok())
 }

@@ -72,13 +72,13 @@ const RANGES: [(u8, u8); 128] = {
     ranges
 };
 
-/// The second and third byte of each prefix; 0 if it has but two.
-const INNER: [[u8; 2]; PREFIXES.len()] = {
-    let mut inner = [[0; 2]; PREFIXES.len()];
+/// The second, third and fourth byte of each prefix; 0 where it is shorter.
+static INNER: [[u8; 3]; PREFIXES.len()] = {
+    let mut inner = [[0; 3]; PREFIXES.len()];
     let mut i = 0;
     while i < PREFIXES.len() {
         let text = PREFIXES[i].text.as_bytes();
-        inner[i] = [text[1], if text.len() > 2 { text[2] } else { 0 }];
+        inner[i] = [text[1], if text.len() > 2 { text[2] } else { 0 }, if text.len() > 3 { text[3] } else { 0 }];
         i += 1;
     }
     inner
@@ -145,11 +145,12 @@ fn begins(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
         return Some(s.hit(Kind::Twilio, start, end, 80));
     }
     let (from, to) = RANGES[usize::from(first & 127)];
-    let next = [s.at(start + 1), s.at(start + 2)];
+    let next = [s.at(start + 1), s.at(start + 2), s.at(start + 3)];
     let (from, to) = (usize::from(from), usize::from(to));
     for (prefix, inner) in PREFIXES[from..to].iter().zip(&INNER[from..to]) {
-        // Two bytes tell nearly all of them apart.
-        if next[0] != inner[0] || next[1] != inner[1] && inner[1] != 0 {
+        // Three bytes tell nearly all of them apart.
+        let other = |i: usize| next[i] != inner[i] && inner[i] != 0;
+        if other(0) || other(1) || other(2) {
             continue;
         }
         if !s.starts(start, prefix.text.as_bytes()) {

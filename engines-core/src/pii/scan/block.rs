@@ -93,11 +93,12 @@ impl Block {
         let high = bits(x, |x| x);
         // `[` and `\\`, `%` and `&`: neighbours.
         let anchor = bits(x, |x| is(x, b'@') | range(x, b'[', 2) | range(x, b'%', 2));
-        let (colon, slash, hyphen) = (bits(x, |x| is(x, b':')), bits(x, |x| is(x, b'/')), bits(x, |x| is(x, b'-')));
+        // `-`, `.`, `/` and `:`, with the digits between them.
+        let joint = bits(x, |x| range(x, b'-', 14)) & !digit;
         let word = digit | alpha | under | high;
         // A colon matters before `//` or `:`, a hyphen before another; what follows the last byte is not known.
         let next = |mask: u64| mask >> 1 | 1 << (SIZE - 1);
-        let stop = word | anchor | colon & next(colon | slash) | hyphen & next(hyphen);
+        let stop = word | anchor | joint & next(joint);
         let rest = |mask: u64| mask.unbounded_shr(before);
         Self {
             base,
@@ -245,8 +246,8 @@ mod tests {
                     let next = text.get(base + i + 1).copied().filter(|_| i + 1 < SIZE);
                     let open = next.is_none() && text.len() - base != i + 1 || next.is_none() && text.len() >= SIZE;
                     let anchor = matches!(b, b'@' | b'[' | b'\\' | b'%' | b'&')
-                        || b == b':' && (open || matches!(next, Some(b':' | b'/')))
-                        || b == b'-' && (open || next == Some(b'-'));
+                        || matches!(b, b'-' | b'.' | b'/' | b':')
+                            && (open || matches!(next, Some(b'-' | b'.' | b'/' | b':')));
                     assert_eq!(bit(block.stop), class & WORD != 0 || anchor, "{b}");
                 }
             }
