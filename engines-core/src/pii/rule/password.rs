@@ -382,9 +382,9 @@ fn password(s: &Scan<'_>, value: &[u8], l: &Look, how: Link, quote: u8, to: usiz
     match how {
         Link::Assigned => {
             let word = l.digits == 0 && l.other == 0 && !l.humps;
-            // `Password: must be …` is prose.
-            let sentence =
-                word && quote == 0 && s.at(to) == b' ' && s.at(to + 1).is_ascii_lowercase() && !prose_end(s, to);
+            // `Password: must be …` is prose; a mask may stand for a word, too.
+            let word_next = || s.at(to + 1).is_ascii_lowercase() || super::mask_at(s, to + 1).is_some();
+            let sentence = word && quote == 0 && s.at(to) == b' ' && word_next() && !prose_end(s, to);
             !sentence && !code_like(value, l)
         }
         Link::Is | Link::Bare => {
