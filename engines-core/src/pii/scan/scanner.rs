@@ -125,7 +125,8 @@ impl<'a> Scan<'a> {
         let mut i = self.pos;
         let mut block = Block::at(b, i);
         while i < limit {
-            if i - block.base >= block::SIZE {
+            // Also where it went back, behind a part of a word.
+            if i.wrapping_sub(block.base) >= block::SIZE {
                 block = Block::at(b, i);
             }
             let stop = block.stop >> (i - block.base);
