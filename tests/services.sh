@@ -33,12 +33,13 @@ bash examples/identity.sh "http://127.0.0.1:$port" | tee "$data/identity"
 grep -q '"text":"Hello from an agent"' "$data/identity"
 tail -1 "$data/identity" | grep -qx TOKEN_INVALID
 
+# One worker: in several threads Python's parser of it loses count. It cannot write lines of JSON; our own tests do.
 echo "== every operation of the OpenAPI document, with data made up by a fuzzer"
 "$venv/bin/schemathesis" run "http://127.0.0.1:$port/openapi.json" \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
-  --exclude-path-regex '^/(sse|ws)' --max-examples 25 --seed 7 --workers 2 --generation-database none \
+  --exclude-path-regex '^/(sse|ws|events/batch)' --max-examples 25 --seed 7 --workers 1 --generation-database none \
   -H "Authorization: Bearer $token" -H "X-Tenant-Id: t_acme" -H "X-Env: dev" >"$data/schemathesis" 2>&1 ||
-  { tail -150 "$data/schemathesis"; exit 1; }
+  { tail -150 "$data/schemathesis" | cut -c1-400; exit 1; }
 tail -4 "$data/schemathesis"
 curl -fsS "http://127.0.0.1:$port/healthz" >/dev/null
 
