@@ -8,7 +8,7 @@ use std::sync::{
 use engines_core::{Code, Error, Guard, Limits, Result, command::CommandLimits};
 use quick_cache::sync::Cache;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Mutex, mpsc, oneshot},
     task::coop::unconstrained,
 };
 
@@ -45,7 +45,18 @@ pub(super) struct Busy {
 struct Handle {
     generation: u64,
     queue: mpsc::Sender<Job>,
+    line: Arc<Line>,
 }
+
+/// Those who wait for room in a writer's queue, first come first served.
+#[derive(Default)]
+struct Line {
+    length: AtomicUsize,
+    first: Mutex<()>,
+}
+
+/// A place in a [`Line`], given up when it is dropped.
+struct InLine<'a>(&'a Line);
 
 impl Busy {
     pub(super) fn new(guard: Guard, limits: &Limits, settings: CanvasSettings) -> Self {
@@ -76,8 +87,8 @@ impl Busy {
             let (reply, verdict) = oneshot::channel();
             let job = Job { work: Arc::clone(work), clear_to, at_least, reply };
             let handle = self.writer(&name, history);
-            // Commands of one task get into the queue in the order of their first polls, whatever the task's budget.
-            if unconstrained(handle.queue.send(job)).await.is_err() {
+            // Whatever the task's budget: a task that yielded here would let its own later commands pass.
+            if !unconstrained(handle.send(job)).await {
                 self.forget(&name, handle.generation);
                 continue;
             }
@@ -94,7 +105,7 @@ impl Busy {
             let generation = self.generation.fetch_add(1, Ordering::Relaxed);
             let place = Place { busy: Arc::downgrade(self), name: name.to_owned(), generation };
             tokio::spawn(Writer::new(Arc::clone(&self.common), Arc::new(history.clone()), place).run(jobs));
-            Ok(Handle { generation, queue })
+            Ok(Handle { generation, queue, line: Arc::default() })
         };
         match self.writers.get_or_insert_with(name, start) {
             Ok(handle) => handle,
@@ -105,6 +116,41 @@ impl Busy {
     /// Lets go of a writer, so that it ends once its queue is empty.
     fn forget(&self, name: &str, generation: u64) {
         self.writers.remove_if(name, |handle| handle.generation == generation);
+    }
+}
+
+impl Handle {
+    /// Puts a job into the queue, once there is room; commands of one task in the order of their first polls. Says whether
+    /// the writer is there to take it.
+    ///
+    /// The queue alone does not keep that order: it gives room that has become free to those who wait, but who comes while
+    /// they have yet to be polled takes what is left over, and is in before them.
+    async fn send(&self, job: Job) -> bool {
+        let job = if self.line.length.load(Ordering::Acquire) == 0 {
+            match self.queue.try_send(job) {
+                Ok(()) => return true,
+                Err(mpsc::error::TrySendError::Closed(_)) => return false,
+                Err(mpsc::error::TrySendError::Full(job)) => job,
+            }
+        } else {
+            job
+        };
+        let _place = self.line.join();
+        let _first = self.line.first.lock().await;
+        self.queue.send(job).await.is_ok()
+    }
+}
+
+impl Line {
+    fn join(&self) -> InLine<'_> {
+        self.length.fetch_add(1, Ordering::AcqRel);
+        InLine(self)
+    }
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        self.0.length.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

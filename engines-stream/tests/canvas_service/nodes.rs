@@ -88,16 +88,25 @@ async fn an_idle_writer_goes_and_the_next_command_finds_another() {
     bench.replayed().await;
 }
 
-#[tokio::test]
-async fn a_small_queue_makes_callers_wait_and_loses_nobody() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_queue_makes_callers_wait_in_line_and_loses_nobody() {
+    const COMMANDS: u64 = 2_000;
     let store: Arc<dyn Store> = memory();
-    let limits = engines_core::Limits { write_queue: 1, ..engines_core::Limits::default() };
-    let guard = engines_core::Guard::allow_all().unwrap();
     let settings = CanvasSettings { in_flight: 2, ..CanvasSettings::default() };
     let bench = bench_with(Arc::clone(&store), settings.clone()).await;
-    let narrow =
-        engines_stream::canvas::CanvasService::builder(store, guard, Arc::new(limits)).settings(settings).build();
-    let answers = join_all((0..200).map(|rev| narrow.command(&bench.ada, &bench.id, set(rev, "n", rev)))).await;
-    assert!(answers.iter().all(Result::is_ok));
+    let mut base = 0;
+    // Each base is right only if all before it got in first, whichever of the two threads is ahead.
+    for room in [1, 2, 7, 64, 300] {
+        let limits = Arc::new(engines_core::Limits { write_queue: room, ..engines_core::Limits::default() });
+        let guard = engines_core::Guard::allow_all().unwrap();
+        let narrow = engines_stream::canvas::CanvasService::builder(Arc::clone(&store), guard, limits);
+        let narrow = narrow.settings(settings.clone()).build();
+        let commands = base..base + COMMANDS;
+        let answers = join_all(commands.map(|rev| narrow.command(&bench.ada, &bench.id, set(rev, "n", rev)))).await;
+        for (rev, answer) in (base + 1..).zip(answers) {
+            assert_eq!(answer.unwrap().rev, rev, "room for {room}");
+        }
+        base += COMMANDS;
+    }
     bench.replayed().await;
 }
