@@ -29,7 +29,7 @@ wait_for() {
 if [ -z "${COGNITO_STANDIN_URL:-}" ]; then
     venv="$target/services/moto"
     if [ ! -x "$venv/bin/moto_server" ]; then
-        if ! { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet 'moto[server]>=5.2,<6'; }; then
+        if ! { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --constraint tests/services/moto.txt 'moto[server]'; }; then
             echo "left out: moto could not be installed" >&2
             exit 77
         fi

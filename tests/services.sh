@@ -23,7 +23,7 @@ token=$("$target/debug/engines-server" token --tenant t_acme --role owner --user
 echo "== clients that are not ours"
 if [ ! -x "$venv/bin/schemathesis" ]; then
   python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check 'websockets>=15,<17' 'schemathesis>=4,<5'
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --constraint tests/services/clients.txt websockets schemathesis
 fi
 "$venv/bin/python" tests/services/rails.py "http://127.0.0.1:$port" "$token"
 
@@ -51,6 +51,4 @@ else
 fi
 
 echo "== a stand-in for Cognito"
-if [ -x tests/cognito.sh ] || [ -f tests/cognito.sh ]; then
-  bash tests/cognito.sh
-fi
+bash tests/cognito.sh
