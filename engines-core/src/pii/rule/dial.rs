@@ -55,7 +55,16 @@ fn extension(s: &Scan<'_>, end: usize) -> usize {
     let digits = (0..7).take_while(|n| s.at(i + n).is_ascii_digit()).count();
     let to = i + digits;
     let number = matches!(s.at(to), b'.' | b'-' | b'/') && s.at(to + 1).is_ascii_digit();
-    if (1..=6).contains(&digits) && !is_word(s.at(to)) && !number { to } else { end }
+    if (1..=6).contains(&digits) && !is_word(s.at(to)) && !number && !grouped(s, to) { to } else { end }
+}
+
+/// Whether two more groups of digits follow: then what is before them is the first of a longer number.
+fn grouped(s: &Scan<'_>, to: usize) -> bool {
+    let group = |at: usize| (1..7).take_while(|n| s.at(at + n).is_ascii_digit()).count();
+    let separates = |at: usize| matches!(s.at(at), b' ' | b'-');
+    let first = group(to);
+    let next = to + 1 + first;
+    separates(to) && first > 2 && separates(next) && group(next) > 1
 }
 
 /// Telephone numbers: group behind it, distance of the cue, score.
