@@ -186,7 +186,7 @@ fn streets_and_postcodes() {
         ("Jag bor på Aspstigen 42 i Stockholm", "STREET_ADDRESS", "Aspstigen 42"),
         ("Szabadság utca 176.", "STREET_ADDRESS", "Szabadság utca 176"),
         ("Karl Johans gate 22, 0154 Oslo", "STREET_ADDRESS", "Karl Johans gate 22"),
-        ("Я живу по адресу пр. Громова, д. 8", "STREET_ADDRESS", "Громова, д. 8"),
+        ("Я живу по адресу пр. Громова, д. 8", "STREET_ADDRESS", "пр. Громова, д. 8"),
         ("주소: 경상북도 안산시 단원구 봉은사로 169-6", "STREET_ADDRESS", "경상북도 안산시 단원구 봉은사로 169-6"),
         ("Address: H.No. 720, Bhatti Marg", "STREET_ADDRESS", "H.No. 720, Bhatti Marg"),
         ("lives at Flat 4, Glenn Isle now", "STREET_ADDRESS", "Flat 4, Glenn Isle"),

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::entity::Kind;
 use super::error::{PolicyError, ScrubError};
 use super::finding::Receipt;
-use super::scan::cue::Ring;
 use super::scan::hits::Hits;
 use super::scan::normal::Plain;
-use super::scan::{LOOKBACK, Scan};
+use super::scan::ring::Ring;
+use super::scan::{Ahead, LOOKBACK, Scan};
 use super::scrubber::Scrubber;
 
 /// Scrubs chunks of one text as they come; what comes out is what [`Scrubber::scrub_text`] makes of the whole, wherever the borders are.
@@ -57,6 +57,7 @@ struct State {
     pos: usize,
     cues: Ring,
     hits: Hits,
+    ahead: Ahead,
     endless: bool,
 }
 
@@ -83,7 +84,7 @@ impl Scrubber {
             plain: Plain::default(),
             emitted: 0,
             written: 0,
-            state: State { pos: 0, cues: Ring::new(0), hits: Hits::new(), endless: false },
+            state: State { pos: 0, cues: Ring::new(0), hits: Hits::new(), ahead: Ahead::default(), endless: false },
             receipt: Receipt::new(Arc::clone(&self.inner.version)),
             tally: vec![0; Kind::all().count()],
             partial: Vec::new(),
@@ -179,8 +180,9 @@ impl StreamScrubber {
         scan.pos = self.state.pos;
         scan.cues = self.state.cues;
         scan.endless = self.state.endless;
+        scan.ahead = self.state.ahead;
         scan.run();
-        let Scan { pos, cues, endless, .. } = scan;
+        let Scan { pos, cues, ahead, endless, .. } = scan;
         // A later finding may still swallow an earlier one that is near.
         let mut settled = if last { self.plain.text.len() } else { pos.saturating_sub(LOOKBACK) };
         if let Some(hit) =
@@ -198,7 +200,7 @@ impl StreamScrubber {
         let rest = hits.as_slice().iter().filter(|hit| hit.start as usize >= settled).copied().collect();
         let mut hits = Hits::new();
         hits.replace(rest);
-        self.state = State { pos, cues, hits, endless };
+        self.state = State { pos, cues, hits, ahead, endless };
         self.forget();
         Ok(out)
     }
@@ -248,6 +250,7 @@ impl StreamScrubber {
         self.written -= source;
         self.state.pos -= drop;
         self.state.cues.shift(drop);
+        self.state.ahead.shift(drop);
         for hit in self.state.hits.as_mut_slice() {
             hit.start -= drop as u32;
             hit.end -= drop as u32;

@@ -161,7 +161,9 @@ def tlds():
         l=l.strip()
         if l and not l.startswith("//"):
             t=l.split(".")[-1].lstrip("!*")
+            # Internationalized ones in both forms (RFC 3492).
             s.add(t if t.isascii() else t.encode("idna").decode())
+            s.add(t[4:].encode().decode("punycode") if t.startswith("xn--") else t)
     return sorted(s)
 if __name__=="__main__":
     pairs=[]

@@ -98,8 +98,8 @@ const COMMON_ENDINGS: [&str; 14] = [
     "backen",
 ];
 
-const UNITS: &str =
-    " apt apt. apartment suite ste ste. unit flat studio room rm rm. floor fl fl. lot bldg building # no no. ";
+const UNITS: &str = " apt apt. apartment suite ste ste. unit flat studio room rm rm. floor fl fl. lot bldg building # no no. \
+    piso puerta pta esc escalera dpto depto int interno scala étage appt apto apartamento andar bloco lok lok. m. кв кв. корп квартира daire kat byt lgh ";
 
 /// The words above, compiled: what each can be.
 static PLACES: LazyLock<CueTable> = LazyLock::new(|| {
@@ -124,14 +124,14 @@ static PLACES: LazyLock<CueTable> = LazyLock::new(|| {
 
 const SUFFIX: Cues = 1;
 const SURE: Cues = 2;
-const STARTER: Cues = 4;
+pub(super) const STARTER: Cues = 4;
 const SOUTHERN: Cues = 8;
 pub(super) const CONNECTOR: Cues = 16;
 pub(super) const UNIT: Cues = 32;
 const DWELLING: Cues = 64;
 const ADJECTIVE: Cues = 128;
 /// Words that stand between the name and the number.
-const LATE: Cues = 256;
+pub(super) const LATE: Cues = 256;
 
 pub(super) fn listed(which: Cues, word: &[u8]) -> bool {
     match word {
@@ -181,7 +181,12 @@ fn street_behind(s: &mut Scan<'_>, start: usize, mut i: usize, comma: bool) -> O
             i += extra.len();
         }
     }
-    let to = street(s, i, comma)?;
+    let Some(to) = street(s, i, comma) else {
+        if capital(s, i) {
+            s.ahead.homeless(start);
+        }
+        return None;
+    };
     let from = before_number(s, start);
     let to = unit(s, to);
     Some(s.hit(Kind::StreetAddress, from, to, 80))
@@ -193,7 +198,7 @@ fn before_number(s: &Scan<'_>, start: usize) -> usize {
         return start;
     }
     let mut k = start - 1;
-    let low = k.saturating_sub(10);
+    let low = k.saturating_sub(10).max(s.edge);
     while k > low && s.b[k - 1].is_ascii_alphabetic() {
         k -= 1;
     }
@@ -275,7 +280,7 @@ fn names(s: &Scan<'_>, mut end: usize) -> Option<usize> {
     last
 }
 
-/// `Apt. 12`, `, Suite 4`, `#5` behind a street.
+/// `Apt. 12`, `, Suite 4`, `#5`, `, 2º B`, ` A 4` behind a street.
 pub(super) fn unit(s: &Scan<'_>, end: usize) -> usize {
     let mut i = end;
     if s.at(i) == b',' {
@@ -285,6 +290,9 @@ pub(super) fn unit(s: &Scan<'_>, end: usize) -> usize {
         return end;
     }
     i += 1;
+    if let Some(to) = storey(s, i) {
+        return to;
+    }
     if s.at(i) == b'#' {
         i += 1;
     } else {
@@ -304,6 +312,26 @@ pub(super) fn unit(s: &Scan<'_>, end: usize) -> usize {
     if len > 0 && s.b[i..i + len].iter().any(u8::is_ascii_digit) || len == 1 { i + len } else { end }
 }
 
+/// `2º B`, `3ª dcha`, `2. tv`, `A 4`: a storey and a door, as in Spain, Denmark and Finland.
+fn storey(s: &Scan<'_>, i: usize) -> Option<usize> {
+    let digits = (0..2).take_while(|n| s.at(i + n).is_ascii_digit()).count();
+    if digits == 0 {
+        let stair = s.at(i).is_ascii_uppercase() && s.at(i + 1) == b' ';
+        let door = (2..5).take_while(|n| s.at(i + n).is_ascii_digit()).count();
+        return (stair && door > 0 && !is_word(s.at(i + 2 + door))).then_some(i + 2 + door);
+    }
+    let mark = i + digits;
+    let side = match (s.at(mark), s.at(mark + 1)) {
+        (b'.', b' ') => mark + 2,
+        (0xc2, 0xba | 0xaa | 0xb0) if s.at(mark + 2) == b' ' => mark + 3,
+        _ => return None,
+    };
+    const SIDES: [&[u8]; 10] = [b"tv", b"th", b"mf", b"sal", b"izq", b"dcha", b"izda", b"dto", b"esq", b"der"];
+    let to = word(s, side);
+    let door = to == side + 1 && s.at(side).is_ascii_uppercase() || SIDES.contains(&&s.b[side..to]);
+    door.then_some(to)
+}
+
 /// A house number at `start..end` with the street before it.
 #[inline]
 pub(crate) fn number_last(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
@@ -321,9 +349,10 @@ fn street_before(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let to = number_tail(s, end);
     let goes_on = matches!(s.at(to), b'.' | b'-' | b'/') && s.at(to + 1).is_ascii_digit();
     if is_word(s.at(to)) || matches!(s.at(to), b'%' | b':') || goes_on {
+        s.ahead.homeless(start);
         return None;
     }
-    let low = start.saturating_sub(72);
+    let low = start.saturating_sub(72).max(s.edge);
     let mut from = start - 1;
     let mut first = true;
     for _ in 0..6 {
@@ -337,7 +366,7 @@ fn street_before(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
             k -= 1;
         }
         let w = s.b[k..stop].strip_suffix(b",").unwrap_or(&s.b[k..stop]);
-        if w.is_empty() || k == low && low > 0 {
+        if w.is_empty() || k == low && low > 0 && low != s.edge {
             return None;
         }
         if first {
@@ -499,87 +528,11 @@ pub(crate) fn road(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> 
         return None;
     }
     let to = names(s, end)?;
+    // `Plaza de España 3, 2º B`.
+    let number = to + 1 + usize::from(s.at(to) == b',');
+    let digits = (0..5).take_while(|n| s.at(number + n).is_ascii_digit()).count();
+    let tail = number_tail(s, number + digits);
+    let numbered = s.at(number - 1) == b' ' && (1..=4).contains(&digits) && !is_word(s.at(tail));
+    let to = if numbered { unit(s, tail) } else { to };
     Some(s.hit(Kind::StreetAddress, start, to, 70))
-}
-
-/// The states and territories of the United States.
-const STATES: &str = " AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY AS GU MP PR VI FM MH PW AA AE AP ";
-
-/// A postcode of digits at `start..end`.
-pub(crate) fn postal(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
-    let len = end - start;
-    if len == 5
-        && s.before(start) == b' '
-        && start >= 3
-        && s.b[start - 3].is_ascii_uppercase()
-        && s.b[start - 2].is_ascii_uppercase()
-        && !is_word(s.before(start - 3))
-        && memchr::memmem::find(STATES.as_bytes(), &[b' ', s.b[start - 3], s.b[start - 2], b' ']).is_some()
-        && !is_word(s.at(end))
-    {
-        let state = &s.b[start - 3..start - 1];
-        let word = matches!(
-            state,
-            b"IN"
-                | b"OR"
-                | b"ME"
-                | b"OK"
-                | b"HI"
-                | b"ID"
-                | b"AS"
-                | b"MS"
-                | b"PR"
-                | b"PA"
-                | b"AP"
-                | b"AI"
-                | b"DE"
-                | b"VI"
-                | b"CO"
-                | b"MD"
-        );
-        let cued = s.cues.near(bit::ADDRESS | bit::ZIP, start, 64).is_some();
-        let comma = start >= 5 && (s.b[start - 5] == b',' || s.b[start - 4] == b',')
-            || start == 3
-            || matches!(s.before(start - 3), b'"' | b'\n');
-        if (!word || cued || comma) && !s.cues.prefers(bit::NEGATIVE, bit::ADDRESS | bit::ZIP, start, 16) {
-            let to = plus_four(s, end);
-            return Some(s.hit(Kind::PostalCode, start - 3, to, if cued { 90 } else { 75 }));
-        }
-    }
-    if !(2..=8).contains(&len) || len == 2 && s.at(end) != b'-' {
-        return None;
-    }
-    let near = s.cues.near(bit::ZIP, start, 24)?;
-    let own = s.cues.prefers(bit::ZIP, bit::NEGATIVE | bit::PHONE | bit::NUMBER | bit::CARD, start, 24) && near <= 24;
-    let dutch = len == 4 && s.at(end + 1).is_ascii_uppercase() && !is_word(s.at(end + 2));
-    if !own || is_word(s.at(end)) && s.at(end) < 0x80 && !dutch {
-        return None;
-    }
-    // `1234 AB`, `00-950`, `01310-100`, `123 45`, `123-4567`.
-    let to = match (len, s.at(end)) {
-        (4, b' ')
-            if s.at(end + 1).is_ascii_uppercase() && s.at(end + 2).is_ascii_uppercase() && !is_word(s.at(end + 3)) =>
-        {
-            end + 3
-        }
-        (4, b'A'..=b'Z') if s.at(end + 1).is_ascii_uppercase() && !is_word(s.at(end + 2)) => end + 2,
-        (2..=5, b'-' | b' ') => {
-            let more = s.b[end + 1..].iter().take(5).take_while(|b| b.is_ascii_digit()).count();
-            let ok = matches!(
-                (len, more, s.at(end)),
-                (5, 3 | 4, b'-') | (4, 3, b'-') | (3, 4, b'-') | (2, 3, b'-') | (3, 2, b' ')
-            ) && !is_word(s.at(end + 1 + more));
-            if ok { end + 1 + more } else { end }
-        }
-        _ => end,
-    };
-    if to == end && !(4..=6).contains(&len) && !(matches!(len, 7 | 8) && s.at(end) != b'-') {
-        return None;
-    }
-    Some(s.hit(Kind::PostalCode, start, to, 80))
-}
-
-fn plus_four(s: &Scan<'_>, end: usize) -> usize {
-    let digits = s.b[end..].iter().skip(1).take(5).take_while(|b| b.is_ascii_digit()).count();
-    if s.at(end) == b'-' && digits == 4 && !is_word(s.at(end + 5)) { end + 5 } else { end }
 }

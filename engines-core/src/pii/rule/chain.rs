@@ -89,7 +89,8 @@ fn digits_from(b: &[u8], i: usize) -> usize {
 /// Reads the run whose first group stands at `start..end`.
 pub(super) fn gather(s: &Scan<'_>, start: usize, end: usize, chain: &mut Chain) {
     let (mut from, mut to, mut separator, mut total) = (start, end, 0, 0);
-    let mut open = s.before(start) == b'(';
+    // `(212) …`, `(+44) …`.
+    let mut open = s.before(start) == b'(' || s.before(start) == b'+' && start > 1 && s.b[start - 2] == b'(';
     loop {
         let slots = &mut chain.digits[total..];
         match (s.b[from..].first_chunk::<16>(), slots.first_chunk_mut::<16>()) {

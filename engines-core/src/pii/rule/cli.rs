@@ -63,12 +63,19 @@ fn word(s: &mut Scan<'_>, from: usize) -> (usize, usize) {
 }
 
 fn hidden(value: &[u8]) -> bool {
-    value.len() < 4 || matches!(value[0], b'$' | b'{' | b'<' | b'*' | b'%' | b'[') || value == b"password"
+    value.len() < 4
+        || value.contains(&b'[')
+        || matches!(value[0], b'$' | b'{' | b'<' | b'*' | b'%' | b'[')
+        || value == b"password"
 }
 
 fn pair(s: &mut Scan<'_>, from: usize) -> Option<usize> {
     let (start, to) = word(s, from);
     let colon = start + s.b[start..to].iter().position(|b| *b == b':')?;
+    // The user is masked, and so would be the password.
+    if s.b[start..colon].contains(&b'[') {
+        return None;
+    }
     let mut first = colon + 1;
     // `name:'password'`.
     let end = if matches!(s.at(first), b'"' | b'\'') {

@@ -24,18 +24,18 @@ const FILLERS: &str = "on the is was in am at le il el em of date year du den dn
 
 /// Month names and their short forms in the languages of the cue words.
 const MONTHS: [&str; 12] = [
-    "january jan januar janvier janv enero ene gennaio gen januari janeiro stycznia styczeń января ledna jänner janúar január januarie ianuarie januára leden tammikuuta tammikuu Ιανουαρίου ιανουαρίου січня ocak",
-    "february feb februar février fevrier févr febrero febbraio februari fevereiro fev lutego luty февраля února februarie február februára helmikuuta helmikuu Φεβρουαρίου φεβρουαρίου лютого şubat Şubat",
-    "march mar märz maerz mrz mars marzo maart março marca marzec марта března martie március maaliskuuta maaliskuu Μαρτίου μαρτίου березня mart marts",
-    "april apr avril avr abril abr aprile kwietnia kwiecień апреля dubna aprilie április Április huhtikuuta huhtikuu Απριλίου απριλίου квітня nisan",
-    "may mai mayo maggio mag mei maio maja maj мая května mayıs május toukokuuta toukokuu Μαΐου μαΐου травня maí",
-    "june jun juni juin junio giugno giu junho czerwca czerwiec июня června iunie június kesäkuuta kesäkuu Ιουνίου ιουνίου червня haziran",
-    "july jul juli juillet juil julio luglio lug julho lipca lipiec июля července iulie július heinäkuuta heinäkuu Ιουλίου ιουλίου липня temmuz",
-    "august aug août aout agosto ago augustus augusti sierpnia sierpień августа srpna augusztus elokuuta elokuu Αυγούστου αυγούστου серпня ağustos Ağustos Août",
-    "september sep sept septembre septiembre settembre set setembro września wrzesień сентября září septembrie szeptember syyskuuta syyskuu Σεπτεμβρίου σεπτεμβρίου вересня eylül Eylül",
-    "october oct oktober okt octobre octubre ottobre ott outubro out października październik октября října octombrie október lokakuuta lokakuu Οκτωβρίου οκτωβρίου жовтня ekim",
-    "november nov novembre noviembre novembro listopada listopad ноября noiembrie marraskuuta marraskuu Νοεμβρίου νοεμβρίου kasım листопада listopadu",
-    "december dec dezember dez décembre decembre diciembre dic dicembre desember dezembro grudnia grudzień декабря prosince decembrie joulukuuta joulukuu Δεκεμβρίου δεκεμβρίου грудня aralık",
+    "january يناير ינואר בינואר януари जनवरी jan januar janvier janv enero ene gennaio gen januari janeiro stycznia styczeń января ledna jänner janúar január januarie ianuarie januára leden tammikuuta tammikuu Ιανουαρίου ιανουαρίου січня ocak",
+    "february فبراير פברואר בפברואר февруари फरवरी फ़रवरी feb februar février fevrier févr febrero febbraio februari fevereiro fev lutego luty февраля února februarie február februára helmikuuta helmikuu Φεβρουαρίου φεβρουαρίου лютого şubat Şubat",
+    "march مارس מרץ במרץ март मार्च mar märz maerz mrz mars marzo maart março marca marzec марта března martie március maaliskuuta maaliskuu Μαρτίου μαρτίου березня mart marts",
+    "april أبريل ابريل إبريل אפריל באפריל април अप्रैल apr avril avr abril abr aprile kwietnia kwiecień апреля dubna aprilie április Április huhtikuuta huhtikuu Απριλίου απριλίου квітня nisan",
+    "may مايو מאי במאי май मई mai mayo maggio mag mei maio maja maj мая května mayıs május toukokuuta toukokuu Μαΐου μαΐου травня maí",
+    "june يونيو יוני ביוני юни जून jun juni juin junio giugno giu junho czerwca czerwiec июня června iunie június kesäkuuta kesäkuu Ιουνίου ιουνίου червня haziran",
+    "july يوليو יולי ביולי юли जुलाई jul juli juillet juil julio luglio lug julho lipca lipiec июля července iulie július heinäkuuta heinäkuu Ιουλίου ιουλίου липня temmuz",
+    "august أغسطس اغسطس אוגוסט באוגוסט август अगस्त aug août aout agosto ago augustus augusti sierpnia sierpień августа srpna augusztus elokuuta elokuu Αυγούστου αυγούστου серпня ağustos Ağustos Août",
+    "september سبتمبر ספטמבר בספטמבר септември सितंबर सितम्बर sep sept septembre septiembre settembre set setembro września wrzesień сентября září septembrie szeptember syyskuuta syyskuu Σεπτεμβρίου σεπτεμβρίου вересня eylül Eylül",
+    "october أكتوبر اكتوبر אוקטובר באוקטובר октомври अक्टूबर oct oktober okt octobre octubre ottobre ott outubro out października październik октября října octombrie október lokakuuta lokakuu Οκτωβρίου οκτωβρίου жовтня ekim",
+    "november نوفمبر נובמבר בנובמבר ноември नवंबर nov novembre noviembre novembro listopada listopad ноября noiembrie marraskuuta marraskuu Νοεμβρίου νοεμβρίου kasım листопада listopadu",
+    "december ديسمبر דצמבר בדצמבר декември दिसंबर dec dezember dez décembre decembre diciembre dic dicembre desember dezembro grudnia grudzień декабря prosince decembrie joulukuuta joulukuu Δεκεμβρίου δεκεμβρίου грудня aralık",
 ];
 
 /// Words before the place where somebody was born.
@@ -102,15 +102,14 @@ pub(crate) fn born(s: &mut Scan<'_>, end: usize) -> Option<usize> {
         if i > start && s.b[start] >= 0xe0 && i - start <= 18 {
             continue;
         }
-        if i == start || WORDS.get(&s.b[start..i]) & FILLER == 0 {
+        let place = i > start && PLACES.contains(&&s.b[start..i]);
+        placed |= place;
+        if i == start || !place && WORDS.get(&s.b[start..i]) & FILLER == 0 {
             // `née à Lyon le …`: a place between.
             if i > start && placed && capital(&s.b[start..i]) {
                 continue;
             }
             return None;
-        }
-        if PLACES.contains(&&s.b[start..i]) {
-            placed = true;
         }
     }
     None
@@ -237,8 +236,8 @@ fn connector(s: &Scan<'_>, i: usize) -> Option<usize> {
 }
 
 fn month(s: &Scan<'_>, i: usize) -> Option<(u32, usize)> {
-    // No month begins with a character of three bytes.
-    if !(s.at(i).is_ascii_alphabetic() || (0x80..0xe0).contains(&s.at(i))) {
+    // Those of Devanagari begin with E0, and none with another character of three bytes.
+    if !(s.at(i).is_ascii_alphabetic() || (0x80..=0xe0).contains(&s.at(i))) {
         return None;
     }
     let len = s.b.get(i..)?.iter().take(24).take_while(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();

@@ -139,7 +139,18 @@ pub(super) fn phone(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usi
 
 /// ` office`, `-Fax`, ` (mobile)` behind the run.
 fn labelled_after(s: &Scan<'_>, c: &Chain) -> bool {
-    const LABELS: [&[u8]; 8] = [b"office", b"fax", b"mobile", b"cell", b"home", b"work", b"handy", b"mobil"];
+    const LABELS: [&[u8]; 10] = [
+        b"office",
+        b"fax",
+        b"mobile",
+        b"cell",
+        b"home",
+        b"work",
+        b"handy",
+        b"mobil",
+        "numarasından".as_bytes(),
+        "numaralı".as_bytes(),
+    ];
     let mut at = c.groups[c.n - 1].end();
     if !matches!(s.at(at), b' ' | b'-') {
         return false;
@@ -149,12 +160,12 @@ fn labelled_after(s: &Scan<'_>, c: &Chain) -> bool {
         at += 1;
     }
     let first = fold(s.at(at));
-    if !matches!(first, b'o' | b'f' | b'm' | b'c' | b'h' | b'w') {
+    if !matches!(first, b'o' | b'f' | b'm' | b'c' | b'h' | b'w' | b'n') {
         return false;
     }
-    let len = (0..8).take_while(|n| is_word(s.at(at + n))).count();
+    let len = (0..16).take_while(|n| is_word(s.at(at + n))).count();
     s.b.get(at..at + len).is_some_and(|word| LABELS.iter().any(|label| label.eq_ignore_ascii_case(word)))
-        && matches!(s.at(at + len), 0 | b')' | b',' | b'\n' | b'\\' | b';' | b'|')
+        && (first == b'n' || matches!(s.at(at + len), 0 | b')' | b',' | b'\n' | b'\\' | b';' | b'|'))
 }
 
 /// Numbers with a `+`. One that nobody can have been given is still meant as one if it is written like one.

@@ -20,13 +20,13 @@ pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> O
     {
         return Some(to);
     }
-    if bits & bit::BORN != 0
-        && let Some(to) = date::born(s, end)
-    {
-        return Some(to);
-    }
-    if bits & bit::BORN != 0 && s.b[start] >= 0xe0 {
-        date::before(s, start);
+    if bits & bit::BORN != 0 {
+        if s.b[start] >= 0xe0 || s.starts(start, "doğumlu".as_bytes()) {
+            date::before(s, start);
+        }
+        if let Some(to) = date::born(s, end) {
+            return Some(to);
+        }
     }
     if bits & bit::LABEL != 0
         && let Some(to) = label::labelled(s, end)

@@ -3,8 +3,9 @@
 use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
 use crate::pii::scan::class::{is_alnum, is_word};
+use crate::pii::scan::cue::{bit, table};
 
-use super::address::{self, CONNECTOR, UNIT, capital, listed, number_tail, unit, unit_first, word};
+use super::address::{self, CONNECTOR, LATE, STARTER, UNIT, capital, listed, number_tail, unit, unit_first, word};
 
 const LINE: usize = 120;
 
@@ -25,7 +26,11 @@ pub(super) fn labelled(s: &mut Scan<'_>, end: usize) -> Option<usize> {
         i += 1;
     }
     let to = line(s, i)?;
-    place(&s.b[i..to]).then(|| s.hit(Kind::StreetAddress, i, to, 70))
+    if !place(&s.b[i..to]) {
+        return None;
+    }
+    let to = unit(s, to);
+    Some(s.hit(Kind::StreetAddress, i, to, 70))
 }
 
 /// Where the street of an address ends that begins at `from`: at a comma, once it has a number.
@@ -52,6 +57,11 @@ fn line(s: &Scan<'_>, from: usize) -> Option<usize> {
         if comma {
             part = i + 1;
         }
+        // `… 12 / Tel. 030 …`, `… 12 Telefon …`: what else is there to say.
+        if rest[i] == b' ' && numbered(&rest[part..i]) && (rest[i + 1..].starts_with(b"/ ") || another(s, from + i + 1))
+        {
+            return Some(from + i);
+        }
         i += 1;
     }
     let mut to = stop;
@@ -59,10 +69,24 @@ fn line(s: &Scan<'_>, from: usize) -> Option<usize> {
         to -= 1;
     }
     // The next field of the same line.
-    if let Some(colon) = memchr::memmem::find(&rest[..to], b": ") {
+    if let Some(colon) = memchr::memmem::find(&rest[..to], b": ")
+        && !["no", "nr", "n", "nº", "kat", "daire"].iter().any(|w| ends_with(&rest[..colon], w.as_bytes()))
+    {
         to = rest[..colon].iter().rposition(|b| matches!(b, b',' | b' '))?;
     }
     Some(from + to)
+}
+
+/// Whether the last word is this one.
+fn ends_with(text: &[u8], word: &[u8]) -> bool {
+    let at = text.len().saturating_sub(word.len());
+    text[at..].eq_ignore_ascii_case(word) && (at == 0 || !is_word(text[at - 1]))
+}
+
+/// Whether the word at `at` begins to speak of something else.
+fn another(s: &Scan<'_>, at: usize) -> bool {
+    let to = word(s, at);
+    to > at && table().get_at(s.b, at, to) & (bit::PHONE | bit::EMAIL | bit::BORN | bit::PASSWORD | bit::NHS) != 0
 }
 
 fn numbered(part: &[u8]) -> bool {
@@ -94,6 +118,7 @@ fn place(value: &[u8]) -> bool {
 /// A street with a number within a few small words behind a word for living.
 pub(super) fn lives(s: &mut Scan<'_>, end: usize) -> Option<usize> {
     let mut i = end;
+    let mut begun = None;
     for _ in 0..4 {
         if s.at(i) != b' ' {
             return None;
@@ -103,6 +128,7 @@ pub(super) fn lives(s: &mut Scan<'_>, end: usize) -> Option<usize> {
             break;
         }
         let to = word(s, i);
+        begun = (s.at(to) == b'.' && listed(STARTER, &s.b[i..to])).then_some(i);
         // `pl.`, `пр.`
         i = if s.at(to) == b'.' && to - i <= 8 { to + 1 } else { to };
     }
@@ -120,7 +146,7 @@ pub(super) fn lives(s: &mut Scan<'_>, end: usize) -> Option<usize> {
     for _ in 0..5 {
         let to = word(s, at);
         let short = s.at(to) == b'.' && to - at <= 8;
-        let named = short || capital(s, at) || listed(CONNECTOR, &s.b[at..to]);
+        let named = short || capital(s, at) || listed(CONNECTOR | STARTER | LATE, &s.b[at..to]);
         if to == at || words > 0 && !named && !s.at(at).is_ascii_lowercase() {
             return None;
         }
@@ -148,8 +174,8 @@ pub(super) fn lives(s: &mut Scan<'_>, end: usize) -> Option<usize> {
             let inner = (1..5).take_while(|n| s.at(tail) == b' ' && s.at(tail + n).is_ascii_digit()).count();
             let tail =
                 if (1..=3).contains(&inner) && !is_word(s.at(tail + 1 + inner)) { tail + 1 + inner } else { tail };
-            let to = unit(s, tail);
-            return Some(s.hit(Kind::StreetAddress, i, to, 65));
+            let to = unit(s, unit(s, tail));
+            return Some(s.hit(Kind::StreetAddress, begun.unwrap_or(i), to, 65));
         }
         at = next;
     }

@@ -18,7 +18,7 @@ pub(crate) fn address_hex(s: &mut Scan<'_>, start: usize, end: usize) -> Option<
     match (next, len) {
         (b':', 1..=4) => {
             let before = s.before(start);
-            if before == b':' || before == b'.' {
+            if before == b'.' || before == b':' && !labelled(s, start - 1) {
                 return None;
             }
             if len == 2
@@ -36,6 +36,12 @@ pub(crate) fn address_hex(s: &mut Scan<'_>, start: usize, end: usize) -> Option<
         (b'.', 4) => cisco(s, start),
         _ => None,
     }
+}
+
+/// Whether the word before a colon is none of an address: `IP:2001:db8::1`.
+fn labelled(s: &Scan<'_>, colon: usize) -> bool {
+    let word = s.b[..colon].iter().rev().take(8).take_while(|b| is_word(**b)).count();
+    word > 0 && !s.b[colon - word..colon].iter().all(|b| is_hex(*b))
 }
 
 /// Six pairs with one separator.
@@ -140,6 +146,13 @@ fn ipv6(s: &mut Scan<'_>, start: usize) -> Option<usize> {
     let mut end = start + run;
     while end > start && (s.b[end - 1] == b'.' || s.b[end - 1] == b':' && s.at(end.wrapping_sub(2)) != b':') {
         end -= 1;
+    }
+    // `2001:db8::1:51422`: groups have four digits at most, so that is a port.
+    if let Some(colon) = s.b[start..end].iter().rposition(|b| *b == b':')
+        && end - start - colon == 6
+        && s.b[start + colon + 1..end].iter().all(u8::is_ascii_digit)
+    {
+        end = start + colon;
     }
     // `ab::cd…` in code: the run has to end where the word does.
     if is_word(s.at(end)) || run >= 46 {

@@ -11,7 +11,7 @@ use crate::pii::scan::cue::{Cues, bit};
 use super::card::{self, Issuer};
 use super::chain::{Chain, gather};
 use super::check::value;
-use super::{address, date, dial, hyphen, ids, net, secret};
+use super::{address, date, dial, hash, hyphen, ids, net, postal, secret};
 
 /// How far before a number a cue may end, in bytes.
 pub(crate) const REACH: usize = 48;
@@ -63,6 +63,11 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize) -> usize {
     {
         return to;
     }
+    if next == b'$'
+        && let Some(to) = hash::crypt(s, start, end)
+    {
+        return to;
+    }
     let short = end - start <= 5;
     let second = s.at(end + 1);
     let joined = match next {
@@ -73,7 +78,7 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize) -> usize {
     if short && !joined {
         if end - start == 5 || s.cues.near(bit::ZIP, start, 24).is_some() {
             let glued = glued_left(s, start) && !country_prefix(s, start);
-            if !glued && let Some(to) = address::postal(s, start, end) {
+            if !glued && let Some(to) = postal::postal(s, start, end) {
                 return to;
             }
         }
@@ -121,6 +126,7 @@ fn walk(s: &mut Scan<'_>, c: &Chain) -> usize {
                 after_hit = false;
                 if let Some(to) = lonely(s, c, k, &place) {
                     after_hit = true;
+                    last = Some(to);
                     if to >= c.groups[c.n - 1].end() {
                         return to;
                     }
@@ -133,10 +139,10 @@ fn walk(s: &mut Scan<'_>, c: &Chain) -> usize {
             }
         }
     }
-    // A run too long to be read at once goes on behind what was found in it.
+    // Behind what was found in it a run begins anew, as it does behind a mask.
     match last {
-        Some(end) if c.cut => end,
-        _ => c.groups[c.n - 1].end(),
+        Some(end) => end.max(s.edge),
+        None => c.groups[c.n - 1].end(),
     }
 }
 
@@ -186,10 +192,20 @@ pub(super) fn ends(s: &Scan<'_>, c: &Chain, m: usize) -> bool {
     let (b, next) = (s.at(end), s.at(end + 1));
     match b {
         b'-' => !is_word(next),
+        // `+44 7400 163403,203.0.113.9`: the next field of a table. `1234567,89` is an amount.
+        b',' if next.is_ascii_digit() => field_after(s, c, m, end),
         b'.' | b',' | b':' | b'/' => !next.is_ascii_digit(),
         b'%' | b'@' | b'_' => false,
         b => !is_word(b) || b >= 0x80 || dial::extended(s, end),
     }
+}
+
+/// Whether the digits behind a comma at `end` are another field: the number has a `+`, or groups that no amount has.
+fn field_after(s: &Scan<'_>, c: &Chain, m: usize, end: usize) -> bool {
+    let decimals = (1..4).take_while(|n| s.at(end + n).is_ascii_digit()).count();
+    let first = c.groups[0].start();
+    let plus = first > 0 && s.b[first - 1] == b'+' || first > 1 && s.b[first - 1] == b'(' && s.b[first - 2] == b'+';
+    plus || c.lens[m - 1] > 3 && (decimals > 2 || c.digits(0, m).len() >= 12) || c.lens[0] > 1 && m > 3
 }
 
 /// The number that begins at group `k`: the index of the group behind it.
@@ -214,7 +230,9 @@ fn number(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         if !five && !padded && !p.plus && !p.paren {
             let end = c.groups[k + 3].end();
             // `12.34.56.78` behind "Tel." is how some countries write their numbers.
-            let dialled = lens[..4].iter().all(|n| *n > 1) && dial::named(s, p.start, 12);
+            let field = |b: &u8| matches!(b, b'<' | b'\t' | b'|' | b',' | b';');
+            let near = &s.b[p.start.saturating_sub(12)..p.start];
+            let dialled = lens[..4] == [2, 2, 2, 2] && !near.iter().any(field) && dial::named(s, p.start, 12);
             // A prefix length was read as the fifth group.
             if !dialled && octets.iter().all(|o| *o < 256) {
                 let to = net::ipv4(s, c.groups[k].start(), octets, end);
@@ -462,7 +480,7 @@ fn lonely(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         return None;
     }
     if !p.glued
-        && let Some(to) = address::postal(s, group.start(), group.end())
+        && let Some(to) = postal::postal(s, group.start(), group.end())
     {
         return Some(to);
     }

@@ -7,9 +7,13 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
-use crate::pii::scan::class::{DIGIT, HIGH, LOWER, UPPER, class, is_alnum, is_hex, is_word};
-use crate::pii::scan::cue::{CueTable, Cues, bit, table};
+use crate::pii::scan::class::{is_alnum, is_word};
+use crate::pii::scan::cue::{CueTable, Cues, bit};
 
+use super::look::{
+    CAPITALS, DIGITS, HEX, Look, SMALL, all_hex, code_like, entropic, look, prose, random, set, strong_mix,
+    strongly_mixed, uuid,
+};
 use super::secret::run;
 
 /// Longer values are masked up to here; a secret that long has a prefix or a frame of its own.
@@ -104,13 +108,20 @@ fn link(s: &Scan<'_>, end: usize) -> Option<(usize, Link, u8)> {
             j += 1;
             q
         }
+        // `token - 'value'`.
+        b'-' if how == Link::Bare && s.at(j + 1) == b' ' && matches!(s.at(j + 2), b'"' | b'\'' | b'`') => {
+            how = Link::Assigned;
+            j += 3;
+            s.b[j - 1]
+        }
         _ => 0,
     };
     Some((j, how, quote))
 }
 
 /// Words that say that the value follows.
-const IS: &str = "is was ist es est are lautet è é to set jest now 은 は er är on je este είναι היא הוא คือ है is: =";
+const IS: &str =
+    "is was ist es est are lautet è é to set jest now 은 は er är on je este είναι היא הוא คือ है هي هو là adalah is: =";
 
 /// Words that may stand before them.
 const BETWEEN: &str =
@@ -186,6 +197,12 @@ fn extent(s: &mut Scan<'_>, from: usize, quote: u8, most: usize) -> usize {
         }
         k += 1;
     }
+    // `…7Lです`: the sentence goes on in a script without spaces.
+    if s.b[from..end].first().is_some_and(u8::is_ascii)
+        && let Some(k) = s.b[from..end].iter().position(|b| matches!(b, 0xe0 | 0xe3..=0xed))
+    {
+        end = from + k;
+    }
     while end > from && matches!(s.b[end - 1], b',' | b';' | b'.' | b')' | b']' | b'}' | b':' | b'?') {
         end -= 1;
     }
@@ -215,102 +232,6 @@ fn placeholder(value: &[u8], l: &Look) -> bool {
     masked || variable || WORDS.get(value) != 0
 }
 
-/// A set of characters of ASCII.
-const fn set(characters: &[u8]) -> u128 {
-    let mut set = 0;
-    let mut i = 0;
-    while i < characters.len() {
-        set |= 1 << characters[i];
-        i += 1;
-    }
-    set
-}
-
-const DIGITS: u128 = set(b"0123456789");
-const CAPITALS: u128 = set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-const SMALL: u128 = set(b"abcdefghijklmnopqrstuvwxyz");
-const HEX: u128 = DIGITS | set(b"ABCDEFabcdef");
-
-/// What a value is made of.
-#[derive(Default)]
-struct Look {
-    digits: usize,
-    upper: usize,
-    lower: usize,
-    other: usize,
-    high: usize,
-    /// The characters in it; bytes outside ASCII count as those 128 below them.
-    set: u128,
-    /// A change of case inside, other than one capital at the start.
-    humps: bool,
-}
-
-impl Look {
-    /// Whether all of it is from a set.
-    fn within(&self, set: u128) -> bool {
-        self.high == 0 && self.set & !set == 0
-    }
-
-    /// Whether a character may be in it: always right for what is all ASCII.
-    fn may_have(&self, character: u8) -> bool {
-        self.set >> character & 1 != 0
-    }
-
-    /// How many different bytes there are.
-    fn distinct(&self) -> usize {
-        self.set.count_ones() as usize
-    }
-}
-
-fn look(value: &[u8]) -> Look {
-    let mut l = Look::default();
-    let (mut before, mut humps) = (0, 0);
-    for &b in value {
-        let class = class(b);
-        let has = |which: u8| usize::from(class & which != 0);
-        l.digits += has(DIGIT);
-        l.upper += has(UPPER);
-        l.lower += has(LOWER);
-        l.high += has(HIGH);
-        humps |= has(UPPER) & before;
-        before = has(LOWER);
-        l.set |= 1 << (b & 127);
-    }
-    l.other = value.len() - l.digits - l.upper - l.lower - l.high;
-    l.humps = humps != 0;
-    l
-}
-
-/// Whether it cannot be a word of prose.
-fn random(value: &[u8], l: &Look) -> bool {
-    let inner = || {
-        value[1..value.len().saturating_sub(1).max(1)]
-            .iter()
-            .any(|b| !is_word(*b) && !matches!(b, b'-' | b'\'' | b'.' | b'/' | b','))
-    };
-    l.humps && l.lower > 0 || l.lower + l.upper > 0 && (l.digits > 0 || inner())
-}
-
-/// Whether it looks drawn at random: long, of several classes, few repeats.
-fn entropic(value: &[u8], l: &Look, least: usize) -> bool {
-    const CHARSET: u128 = DIGITS | CAPITALS | SMALL | set(b"-_.+/=~!$%*&#@^:");
-    let classes = [l.digits, l.upper, l.lower, l.other].iter().filter(|n| **n > 0).count();
-    value.len() >= least
-        && l.within(CHARSET)
-        && l.digits > 0
-        && (classes >= 3 || classes == 2 && value.len() >= 20 && l.lower + l.upper > 0)
-        && l.distinct() >= (value.len() / 3).clamp(6, 14)
-}
-
-fn all_hex(value: &[u8]) -> bool {
-    value.iter().all(|b| is_hex(*b))
-}
-
-fn uuid(value: &[u8]) -> bool {
-    value.len() == 36
-        && value.iter().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { is_hex(*b) })
-}
-
 /// A cue stands at `start..end`: the value behind it, if that is a secret.
 pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> Option<usize> {
     let (from, how, quote) = link(s, end)?;
@@ -330,21 +251,41 @@ pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> O
         .iter()
         .position(|b| *b == b'=')
         .is_some_and(|at| at > 1 && s.b[from..from + at].iter().all(|b| b.is_ascii_lowercase() || *b == b'_'));
-    if how == Link::Bare && (field || s.before(start) == b'-') {
+    // `--password …`, but not `one-time-password …`.
+    let option = how == Link::Bare && s.before(start) == b'-' && option(s, start);
+    if how == Link::Bare && (field || s.before(start) == b'-' && !option) {
         return None;
     }
-    // `apikey: 3a16750d-…`: some keys are UUIDs.
-    if how == Link::Assigned && uuid(&s.b[from..to]) {
-        let near = s.cues.all(end, 24);
-        let named = bits & bit::SECRET != 0 || near & bit::STRENGTHENS != 0 && near & bit::HARMLESS == 0;
-        if named && s.b[start..end].windows(3).any(|w| w.eq_ignore_ascii_case(b"key")) {
-            return Some(s.hit(Kind::HighEntropy, from, to, 70));
-        }
+    let how = if option { Link::Is } else { how };
+    // `apikey: 3a16750d-…`, `SNYK_TOKEN=3a16750d-…`: some keys are UUIDs.
+    if how == Link::Assigned && uuid(&s.b[from..to]) && keyed(s, start, end, bits) {
+        return Some(s.hit(Kind::HighEntropy, from, to, 70));
     }
     let kind = judge(s, end, from, to, how, quote, bits)?;
     // What was looked at is the beginning of a longer one.
     let to = if to - from == most { run(s, to, VALUE_MAX, in_value) } else { to };
     Some(s.hit(kind, from, to, if how == Link::Assigned { 90 } else { 75 }))
+}
+
+/// Whether the word at `start`, with a hyphen before it, is the end of an option on a command line.
+fn option(s: &Scan<'_>, start: usize) -> bool {
+    let low = start.saturating_sub(40);
+    let name = s.b[low..start].iter().rev().take_while(|b| is_alnum(**b) || matches!(b, b'-' | b'_')).count();
+    let from = start - name;
+    s.b[from] == b'-'
+        && (from == 0 || matches!(s.b[from - 1], b' ' | b'\t' | b'\n' | b'"' | b'\'' | b'`' | b'[' | b'('))
+}
+
+/// Whether a cue says that a UUID behind it is a secret: `api_key`, `SNYK_TOKEN`, `X-Server-Token`; not `token` or `page_token`.
+fn keyed(s: &Scan<'_>, start: usize, end: usize, bits: Cues) -> bool {
+    let near = s.cues.all(end, 24);
+    let word = &s.b[start..end];
+    let has = |part: &[u8]| word.windows(part.len()).any(|w| w.eq_ignore_ascii_case(part));
+    if has(b"key") {
+        return bits & bit::SECRET != 0 || near & bit::STRENGTHENS != 0 && near & bit::HARMLESS == 0;
+    }
+    let composed = word.len() > 6 || s.before(start) == b'-';
+    composed && near & (bit::HARMLESS | bit::NEGATIVE) == 0 && (has(b"token") || has(b"secret"))
 }
 
 /// Whether the value at `from..to` is a secret, and which.
@@ -435,72 +376,6 @@ fn drawn_at_random(s: &Scan<'_>, cue: usize, value: &[u8], l: &Look, how: Link, 
 fn prose_end(s: &Scan<'_>, to: usize) -> bool {
     let len = s.b[to + 1..].iter().take(32).take_while(|b| is_word(**b) || **b == b'-').count();
     matches!(s.at(to + 1 + len), b'=' | b':')
-}
-
-/// Both cases and many different characters: one in a thousand secrets has no digit.
-fn strongly_mixed(l: &Look) -> bool {
-    l.upper > 5 && l.lower > 5 && l.distinct() > 16
-}
-
-/// Capitals, small letters and digits.
-fn strong_mix(l: &Look) -> bool {
-    l.digits > 0
-        && (l.upper > 0 && l.lower > 0
-            || l.lower + l.upper >= 6 && l.other > 0
-            || l.digits >= 4 && l.lower + l.upper >= 6)
-}
-
-/// Ordinary words with a hyphen, a version, a file name.
-fn prose(l: &Look) -> bool {
-    l.upper <= 1 && l.within(CAPITALS | SMALL | set(b"-'/.,)(:?!"))
-}
-
-/// `getPassword()`, `user.password`, `self._token`: a piece of a program.
-fn code_like(value: &[u8], l: &Look) -> bool {
-    let (digits, small) = (l.digits, l.upper == 0);
-    let letters = CAPITALS | SMALL;
-    // `f(x`, `Option[Text`.
-    let opened = || (l.may_have(b'(') || l.may_have(b'[')) && l.within(letters | set(b"_.([)]"));
-    let call = || {
-        let pair = |a: u8, b: u8| l.may_have(a) && l.may_have(b) && value.windows(2).any(|w| w == [a, b]);
-        value.ends_with(b"(") || pair(b'(', b')') || pair(b'-', b'>')
-    };
-    let path = || {
-        l.may_have(b'.')
-            && (digits == 0 || small && digits <= 2 && value.len() > 16)
-            && l.within(letters | DIGITS | set(b"._"))
-    };
-    let parts = || value.split(|b| *b == b'_');
-    // `_bindgen_ty_5`.
-    let identifier = || {
-        small
-            && digits <= 2
-            && value.len() < 32
-            && parts().all(|p| p.iter().all(u8::is_ascii_lowercase) || p.iter().all(u8::is_ascii_digit))
-    };
-    let named = |word: &[u8]| table().get(word) & bit::FORWARD != 0;
-    // `key_password`: the value is a variable with the same kind of name.
-    let variable = || l.within(SMALL | set(b"_")) && value.rsplit(|b| *b == b'_').next().is_some_and(named);
-    let constant = || value.len() > 4 && digits <= 1 && l.within(CAPITALS | DIGITS | set(b"_"));
-    // `confirmPassword` as well.
-    let camel = || {
-        let hump = value.iter().rposition(u8::is_ascii_uppercase).filter(|at| *at > 0);
-        hump.is_some_and(|at| named(&value[at..]))
-    };
-    let typed = || {
-        l.may_have(b':') && value.windows(2).any(|w| w == b"::")
-            || value.starts_with(b"*const")
-            || value.starts_with(b"*mut")
-            || value.starts_with(b"__") && value.len() < 8
-    };
-    opened()
-        || call()
-        || path()
-        || l.may_have(b'_') && l.high == 0 && (identifier() || variable() || constant())
-        || l.within(letters) && camel()
-        || typed()
-        || value.starts_with(b"[") && value.ends_with(b"]")
-        || value.starts_with(b"/") && value[1..].contains(&b'/')
 }
 
 /// RFC 6750.

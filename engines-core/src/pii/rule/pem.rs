@@ -21,8 +21,8 @@ pub(crate) fn dashes(s: &mut Scan<'_>, i: usize) -> usize {
     let rest = &s.b[head..];
     let Some(len) = rest.iter().take(LABEL_MAX).position(|b| *b == b'-') else { return head };
     let label = &rest[..len];
-    if !contains(label, b"PRIVATE KEY") && !contains(label, b"ENCRYPTED PRIVATE") {
-        return head + len;
+    if label.contains(&b'[') || !contains(label, b"PRIVATE KEY") && !contains(label, b"ENCRYPTED PRIVATE") {
+        return head;
     }
     let mut j = head + len;
     while s.at(j) == b'-' && j < head + len + 5 {

@@ -7,6 +7,7 @@ use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
 use crate::pii::scan::class::{ALPHA, DIGIT, class, is_alnum, is_word};
 use crate::pii::scan::cue::bit;
+use crate::pii::scan::hits::Hits;
 
 use super::prefix::PREFIXES;
 
@@ -58,15 +59,15 @@ pub(super) const fn p(text: &'static str, kind: Kind, set: Set, least: usize, mo
 }
 
 /// For a first byte, which of the prefixes.
-const RANGES: [(u8, u8); 128] = {
+const RANGES: [(u16, u16); 128] = {
     let mut ranges = [(0, 0); 128];
     let mut i = 0;
     while i < PREFIXES.len() {
         let first = PREFIXES[i].text.as_bytes()[0] as usize;
         if ranges[first].1 == 0 {
-            ranges[first].0 = i as u8;
+            ranges[first].0 = i as u16;
         }
-        ranges[first].1 = i as u8 + 1;
+        ranges[first].1 = i as u16 + 1;
         i += 1;
     }
     ranges
@@ -100,6 +101,11 @@ const SECOND: [u128; 128] = {
     table[b'O' as usize] |= 1 << b'T' | 1 << b'D';
     table[b'A' as usize] |= 1 << b'C';
     table[b'a' as usize] |= 1 << b't';
+    table[b'I' as usize] |= 1 << b'n';
+    // `$P$…`, `$y$…`.
+    table[b'P' as usize] |= 1 << b'$';
+    table[b'H' as usize] |= 1 << b'$';
+    table[b'y' as usize] |= 1 << b'$';
     table
 };
 
@@ -133,6 +139,9 @@ fn begins(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     }
     if matches!(first, b'M' | b'N' | b'O') && end - start >= 20 && s.at(end) == b'.' {
         return discord(s, start, end);
+    }
+    if first == b'I' && s.starts(start, b"IncomingWebhook/") {
+        return teams(s, start);
     }
     if first == b'a' && s.starts(start, b"atlasv1.") {
         return terraform(s, start);
@@ -197,6 +206,45 @@ fn distinct(body: &[u8]) -> u32 {
         }
     }
     set.count_ones()
+}
+
+/// Webhooks of Teams: `…office.com/webhook…/id@tenant/IncomingWebhook/…/…`; the word stands at `start`.
+fn teams(s: &mut Scan<'_>, start: usize) -> Option<usize> {
+    let low = start.saturating_sub(128);
+    let path = memchr::memmem::rfind(&s.b[low..start], b"office.com/webhook")? + low + 18;
+    let from = path + s.b[path..start].iter().position(|b| *b == b'/')? + 1;
+    let from = s.uncovered(from).min(start);
+    let to = run(s, start, 160, |b| is_alnum(b) || matches!(b, b'/' | b'-'));
+    (to - start >= 48).then(|| s.hit(Kind::OtherToken, from, to, 98))
+}
+
+/// Webhooks of Discord: the host of a URL stands at `from`; whoever has the path can post.
+pub(crate) fn posting(s: &mut Scan<'_>, from: usize) -> Option<usize> {
+    let hosts: [&[u8]; 2] = [b"discord.com/api/webhooks/", b"discordapp.com/api/webhooks/"];
+    let host = hosts.iter().find(|host| s.starts(from, host))?;
+    let id = from + host.len();
+    let to = run(s, id, 120, |b| Set::Url.has(b) || b == b'/');
+    (to - id >= 70 && s.b[id..to].contains(&b'/')).then(|| s.hit(Kind::Discord, id, to, 98))
+}
+
+/// Access tokens of Salesforce: the id of an organization at `start..end`, `!`, some ninety more.
+pub(crate) fn salesforce(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    if !s.starts(start, b"00D") || !(12..=18).contains(&(end - start)) {
+        return None;
+    }
+    let to = run(s, end + 1, 200, |b| Set::Dotted.has(b));
+    (to - end > 80 && mixed(&s.b[end + 1..to])).then(|| s.hit(Kind::OtherToken, start, to, 98))
+}
+
+/// Keys that Azure marks: `AZDO` and `AzSe` at their places.
+pub(crate) fn marked(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    let word = &s.b[start..end];
+    let known = match word.len() {
+        84 => &word[76..80] == b"AZDO" || &word[52..56] == b"JQQJ",
+        52 => &word[42..46] == b"AzSe",
+        _ => false,
+    };
+    (known && mixed(word)).then(|| s.hit(Kind::Azure, start, end, 95))
 }
 
 /// Terraform Cloud: fourteen characters, `.atlasv1.`, some sixty more.
@@ -271,7 +319,7 @@ fn jwt(s: &mut Scan<'_>, start: usize) -> Option<usize> {
     let header = set_run(s, start, 2048, Set::Url);
     let text = &s.b[start..header];
     if text.len() < 16 || s.at(header) != b'.' {
-        return None;
+        return packed(s, start);
     }
     // Whole groups of four decode on their own.
     let head = URL_SAFE_NO_PAD.decode(text.get(..16)?).ok()?;
@@ -290,6 +338,34 @@ fn jwt(s: &mut Scan<'_>, start: usize) -> Option<usize> {
     }
     // Unsigned tokens end with a dot.
     (parts >= 3).then(|| s.hit(Kind::Jwt, start, i, 100))
+}
+
+const PACKED_MAX: usize = 4096;
+
+/// JSON in base64: a key of Grafana (`{"k":"…`), or what has something in it that would be found.
+fn packed(s: &mut Scan<'_>, start: usize) -> Option<usize> {
+    let seen = set_run(s, start, PACKED_MAX, Set::Base64);
+    let text = &s.b[start..seen];
+    if text.starts_with(b"eyJrIjoi") && text.len() >= 40 {
+        return Some(s.hit(Kind::OtherToken, start, seen, 95));
+    }
+    if text.len() < 24 || s.cues.credit(start) < text.len() {
+        return None;
+    }
+    s.cues.charge(seen - start);
+    let mut plain: Vec<u8> = text.iter().copied().filter(|b| *b != b'=').collect();
+    for b in &mut plain {
+        *b = match *b {
+            b'+' => b'-',
+            b'/' => b'_',
+            b => b,
+        };
+    }
+    let decoded = URL_SAFE_NO_PAD.decode(&plain).ok().filter(|json| json.ends_with(b"}"))?;
+    let mut hits = Hits::new();
+    Scan::new(&decoded, 0, None, &mut hits).run();
+    let kind = hits.as_slice().first().and_then(|hit| Kind::from_index(hit.kind))?;
+    Some(s.hit(kind, start, seen, 85))
 }
 
 /// Discord bot tokens: the id in base64, a time, a signature.

@@ -38,6 +38,16 @@ pub(crate) fn mixed(s: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> Op
     {
         return Some(to);
     }
+    if s.at(end) == b'!'
+        && let Some(to) = secret::salesforce(s, start, end)
+    {
+        return Some(to);
+    }
+    if matches!(len, 52 | 84)
+        && let Some(to) = secret::marked(s, start, end)
+    {
+        return Some(to);
+    }
     if len >= 25
         && let Some(to) = crypto::wallet(s, start, end)
     {

@@ -4,7 +4,7 @@ use crate::pii::entity::Kind;
 use crate::pii::scan::Scan;
 use crate::pii::scan::class::is_alnum;
 
-use super::net;
+use super::{net, secret};
 
 const AUTHORITY_MAX: usize = 256;
 
@@ -27,6 +27,11 @@ pub(crate) fn colon(s: &mut Scan<'_>, i: usize) -> usize {
 /// `scheme://user:password@host`: the password. What is left still says where and as whom, which logs need.
 fn authority(s: &mut Scan<'_>, colon: usize) -> usize {
     let from = colon + 3;
+    if s.at(from) == b'd'
+        && let Some(to) = secret::posting(s, from)
+    {
+        return to;
+    }
     let rest = &s.b[from.min(s.b.len())..];
     let rest = &rest[..rest.len().min(AUTHORITY_MAX)];
     if memchr::memchr(b'@', rest).is_none() {
@@ -62,7 +67,14 @@ fn authority(s: &mut Scan<'_>, colon: usize) -> usize {
         return from;
     }
     let (start, end) = (from + mid + 1, from + sign);
-    if port_like(&s.b[start..end]) || super::mask_at(s, start) == Some(end) || placeholder(&s.b[start..end]) {
+    if super::mask_at(s, start) == Some(end) {
+        super::mask_end(s, start);
+        return end + 1;
+    }
+    if s.b[from..end].contains(&b'[') && (from..end).any(|k| super::mask_at(s, k).is_some()) {
+        return from;
+    }
+    if port_like(&s.b[start..end]) || placeholder(&s.b[start..end]) {
         return end + 1;
     }
     let database = database_scheme(s, colon);

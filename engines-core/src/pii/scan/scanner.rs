@@ -3,10 +3,12 @@
 //! Every rule looks a bounded number of bytes around its place, or eats what it looks at, so that the work is linear in the
 //! text whatever the text is. `LOOKAHEAD` is the bound a stream has to wait for.
 
+use super::again::Ahead;
 use super::block::{self, Block};
 use super::class::{ALPHA, CLASS, DIGIT, HIGH, LOWER, UNDER, UPPER, is_word};
-use super::cue::{self, CueTable, Cues, Key, Ring, bit};
+use super::cue::{self, CueTable, Cues, Key, bit};
 use super::hits::{Hit, Hits};
+use super::ring::Ring;
 
 use crate::pii::entity::Kind;
 use crate::pii::rule;
@@ -32,8 +34,12 @@ pub(crate) struct Scan<'a> {
     pub(crate) endless: bool,
     /// The last run of bytes of each kind that secrets are made of, as far as it was looked at.
     pub(crate) runs: [(u32, u32); rule::secret::SETS],
-    deny: Option<&'a crate::pii::lists::DenyTerms>,
-    table: &'static CueTable,
+    pub(crate) ahead: Ahead,
+    /// Where the last finding ends, and what stands there: nothing before the start.
+    pub(crate) edge: usize,
+    pub(super) brink: u8,
+    pub(super) deny: Option<&'a crate::pii::lists::DenyTerms>,
+    pub(super) table: &'static CueTable,
     /// How many bytes were looked at, for the test that this grows as the text does.
     #[cfg(test)]
     pub(crate) looks: std::cell::Cell<u64>,
@@ -46,6 +52,7 @@ impl<'a> Scan<'a> {
         deny: Option<&'a crate::pii::lists::DenyTerms>,
         hits: &'a mut Hits,
     ) -> Self {
+        let (edge, brink) = hits.as_slice().last().map_or((0, 0), |hit| (hit.end as usize, b']'));
         Self {
             b,
             last: true,
@@ -55,6 +62,9 @@ impl<'a> Scan<'a> {
             pos: 0,
             endless: false,
             runs: [(0, 0); rule::secret::SETS],
+            ahead: Ahead::default(),
+            edge,
+            brink,
             deny,
             table: cue::table(),
             #[cfg(test)]
@@ -73,15 +83,21 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The byte before `i`; 0 before the start.
+    /// The byte before `i`; 0 before the start, and `]` behind a finding, as in its mask.
     #[inline]
     pub(crate) fn before(&self, i: usize) -> u8 {
-        if i == 0 { 0 } else { self.at(i - 1) }
+        if i == self.edge { self.brink } else { self.at(i.wrapping_sub(1)) }
     }
 
     /// Whether a word ends right before `i`, other than one that was found: the mask of that would be no word.
     pub(crate) fn word_before(&self, i: usize) -> bool {
-        i > 0 && is_word(self.at(i - 1)) && self.hits.as_slice().last().is_none_or(|hit| hit.end as usize != i)
+        is_word(self.before(i))
+    }
+
+    /// Where a value that seems to begin at `i` can begin: behind a finding that it does not have the whole of.
+    pub(crate) fn uncovered(&self, i: usize) -> usize {
+        let reaching = self.hits.as_slice().iter().rev().take_while(|hit| hit.end as usize > i);
+        reaching.last().filter(|hit| (hit.start as usize) < i).map_or(i, |hit| hit.end as usize)
     }
 
     pub(crate) fn starts(&self, i: usize, with: &[u8]) -> bool {
@@ -96,8 +112,10 @@ impl<'a> Scan<'a> {
         while self.at(end) & 0xc0 == 0x80 {
             end += 1;
         }
+        self.clear_before(start);
         if self.hits.add(Hit::new(kind, start, end, score)) {
             self.carry(kind, end);
+            (self.edge, self.brink) = (end, b']');
         }
         end
     }
@@ -260,20 +278,16 @@ impl<'a> Scan<'a> {
     /// The same where the text may go on: what is decided without what comes later is undone.
     #[inline(never)]
     fn try_step(&mut self, from: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
-        let (hits, cues) = (self.hits.as_slice().len(), self.cues);
+        let before = (self.hits.as_slice().len(), self.cues, self.ahead, self.edge, self.brink);
         let next = rule(self);
         if self.starved {
-            self.rewind(hits, cues, from);
+            let hits;
+            (hits, self.cues, self.ahead, self.edge, self.brink) = before;
+            self.hits.truncate(hits);
+            self.pos = from;
             return None;
         }
         Some(next)
-    }
-
-    /// Undoes what was decided at a place where the text did not reach.
-    fn rewind(&mut self, hits: usize, cues: Ring, to: usize) {
-        self.hits.truncate(hits);
-        self.cues = cues;
-        self.pos = to;
     }
 
     fn anchor(&mut self, i: usize) -> usize {
@@ -295,7 +309,7 @@ impl<'a> Scan<'a> {
     /// Whether something hangs on a word, or it is long.
     #[inline]
     fn goes_on(&self, start: usize, end: usize) -> bool {
-        matches!(self.at(end), b':' | b'-' | b'.') || end - start >= rule::secret::PLAIN
+        matches!(self.at(end), b':' | b'-' | b'.' | b'$') || end - start >= rule::secret::PLAIN
     }
 
     /// Whether such a word may begin what is more than a word.
@@ -309,7 +323,7 @@ impl<'a> Scan<'a> {
         if flags & HIGH != 0 && self.b[start..end].iter().any(|&b| b >= 0xe0) {
             let (cut, bits) = self.split_script(start, end);
             if bits & bit::FORWARD != 0
-                && let Some(to) = rule::forward::after(self, start, cut, bits)
+                && let Some(to) = self.forward(start, cut, bits)
             {
                 return to;
             }
@@ -322,6 +336,11 @@ impl<'a> Scan<'a> {
             && let Some(to) = deny.at(self.b, start)
         {
             return self.hit(Kind::DenyList, start, to, 100);
+        }
+        if self.at(end) == b'$'
+            && let Some(to) = rule::hash::crypt(self, start, end)
+        {
+            return to;
         }
         if flags & (ALPHA | HIGH) == 0 {
             return if flags & UNDER == 0 { rule::number::digits(self, start, end) } else { end };
@@ -410,7 +429,19 @@ impl<'a> Scan<'a> {
         if bits & bit::FORWARD == 0 {
             return end;
         }
-        rule::forward::after(self, start, end, bits).unwrap_or(end)
+        self.forward(start, end, bits).unwrap_or(end)
+    }
+
+    /// Looks for a value behind the cue at `start..end`.
+    #[inline]
+    fn forward(&mut self, start: usize, end: usize, bits: Cues) -> Option<usize> {
+        self.ahead.unread = end;
+        let found = rule::forward::after(self, start, end, bits);
+        self.ahead.unread = 0;
+        if found.is_none() {
+            self.ahead.missed(start, end, bits);
+        }
+        found
     }
 
     /// The cues of a JSON key, for the value under it.

@@ -65,7 +65,7 @@ pub(crate) const WORDS: &[(&str, Cues)] = &[
     ),
     ("key keys schlüssel clé chiave llave chave", KEY),
     ("bearer", BEARER),
-    ("basic", BASIC),
+    ("basic auth", BASIC),
     ("bic swift bicswift swiftcode biccode", BIC),
     (
         "passport passports passeport pasaporte passaporto passaporte reisepass reisepassnummer paspoort paszport pass-nr паспорт паспорта passnummer pasaportes passportnumber",
@@ -149,7 +149,7 @@ pub(crate) const WORDS: &[(&str, Cues)] = &[
         VERSION,
     ),
     (
-        "public primary foreign cache partition sort idempotency shard object row index map dict hash translation i18n",
+        "page next sync continuation cursor pagination public primary foreign cache partition sort idempotency shard object row index map dict hash translation i18n",
         HARMLESS,
     ),
     (
@@ -196,6 +196,22 @@ pub(crate) const WORDS: &[(&str, Cues)] = &[
         "zavolejte Zavolejte volejte καλέστε Καλέστε hívjon Hívjon هاتفك جوالك telefonía phoneno mobileno tel1 tel2 Зателефонуйте зателефонуйте",
         PHONE,
     ),
+    (
+        "rückrufnummer durchwahl puhelinnumeroni puhelinnumerosi gsm-numero numarasından numaramdan telefonunuz cep هاتفي هاتفه موبايلي جوالك تليفون مكالمة telefonszámod numer-telefonu telefonnummeren mobilen mobilnr contactnumber",
+        PHONE,
+    ),
+    (
+        "sunați sunaţi sunati sună dzwonić dzwoń zadzwonić chiami chiamate chiama اتصل اتصلوا للاتصال numeroon numeroni telefoneer ringen sms-a anrufe erreichen joignez contactez contactar",
+        NUMBER | CALL,
+    ),
+    ("رقمي numaram numaranız", NUMBER),
+    ("doğumluyum doğumluyuz fødselsdagen geboortedata", BORN),
+    ("fødselsnummeret fødselsnummer", NO),
+    ("personnummeret personnumret", SE | NO | DK),
+    ("cprnummeret", DK),
+    ("henkilötunnukseen henkilötunnuksella", FI),
+    ("ssws apitoken", BEARER),
+    ("pat otp presharedkey", SECRET),
     ("transit routingnumber", ABA),
     ("nationalinsurancenumber", NINO),
     ("niss insz rijksregisternr nationaalnummer nationaal", NRN),
@@ -244,6 +260,9 @@ pub(crate) const WORDS: &[(&str, Cues)] = &[
 pub(crate) const INSIDE: &[(&str, Cues)] = &[
     ("拨打", PHONE),
     ("致电", PHONE),
+    ("連絡先", PHONE),
+    ("फ़ोन", PHONE),
+    ("फ़ोन", PHONE),
     ("〒", ZIP),
     ("住所", ADDRESS | LABEL),
     ("地址", ADDRESS | LABEL),

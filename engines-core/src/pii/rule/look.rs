@@ -1,0 +1,175 @@
+//! What a value is made of: drawn at random, a word of prose, or a piece of a program.
+
+use crate::pii::scan::class::{DIGIT as IS_DIGIT, HIGH, LOWER, UPPER, class, is_hex, is_word};
+use crate::pii::scan::cue::{bit, table};
+
+/// A set of characters of ASCII.
+pub(super) const fn set(characters: &[u8]) -> u128 {
+    let mut set = 0;
+    let mut i = 0;
+    while i < characters.len() {
+        set |= 1 << characters[i];
+        i += 1;
+    }
+    set
+}
+
+pub(super) const DIGITS: u128 = set(b"0123456789");
+pub(super) const CAPITALS: u128 = set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+pub(super) const SMALL: u128 = set(b"abcdefghijklmnopqrstuvwxyz");
+pub(super) const HEX: u128 = DIGITS | set(b"ABCDEFabcdef");
+
+/// What a value is made of.
+#[derive(Default)]
+pub(super) struct Look {
+    pub(super) digits: usize,
+    pub(super) upper: usize,
+    pub(super) lower: usize,
+    pub(super) other: usize,
+    pub(super) high: usize,
+    /// The characters in it; bytes outside ASCII count as those 128 below them.
+    pub(super) set: u128,
+    /// A change of case inside, other than one capital at the start.
+    pub(super) humps: bool,
+}
+
+impl Look {
+    /// Whether all of it is from a set.
+    pub(super) fn within(&self, set: u128) -> bool {
+        self.high == 0 && self.set & !set == 0
+    }
+
+    /// Whether a character may be in it: always right for what is all ASCII.
+    pub(super) fn may_have(&self, character: u8) -> bool {
+        self.set >> character & 1 != 0
+    }
+
+    /// How many different bytes there are.
+    pub(super) fn distinct(&self) -> usize {
+        self.set.count_ones() as usize
+    }
+}
+
+pub(super) fn look(value: &[u8]) -> Look {
+    let mut l = Look::default();
+    let (mut before, mut humps) = (0, 0);
+    for &b in value {
+        let class = class(b);
+        let has = |which: u8| usize::from(class & which != 0);
+        l.digits += has(IS_DIGIT);
+        l.upper += has(UPPER);
+        l.lower += has(LOWER);
+        l.high += has(HIGH);
+        humps |= has(UPPER) & before;
+        before = has(LOWER);
+        l.set |= 1 << (b & 127);
+    }
+    l.other = value.len() - l.digits - l.upper - l.lower - l.high;
+    l.humps = humps != 0;
+    l
+}
+
+/// Whether it cannot be a word of prose.
+pub(super) fn random(value: &[u8], l: &Look) -> bool {
+    let inner = || {
+        value[1..value.len().saturating_sub(1).max(1)]
+            .iter()
+            .any(|b| !is_word(*b) && !matches!(b, b'-' | b'\'' | b'.' | b'/' | b','))
+    };
+    l.humps && l.lower > 0 || l.lower + l.upper > 0 && (l.digits > 0 || inner())
+}
+
+/// Whether it looks drawn at random: long, of several classes, few repeats.
+pub(super) fn entropic(value: &[u8], l: &Look, least: usize) -> bool {
+    const CHARSET: u128 = DIGITS | CAPITALS | SMALL | set(b"-_.+/=~!$%*&#@^:");
+    let classes = [l.digits, l.upper, l.lower, l.other].iter().filter(|n| **n > 0).count();
+    value.len() >= least
+        && l.within(CHARSET)
+        && l.digits > 0
+        && (classes >= 3 || classes == 2 && value.len() >= 20 && l.lower + l.upper > 0)
+        && l.distinct() >= (value.len() / 3).clamp(6, 14)
+}
+
+pub(super) fn all_hex(value: &[u8]) -> bool {
+    value.iter().all(|b| is_hex(*b))
+}
+
+pub(super) fn uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { is_hex(*b) })
+}
+
+/// Both cases and many different characters: one in a thousand secrets has no digit.
+pub(super) fn strongly_mixed(l: &Look) -> bool {
+    l.upper > 5 && l.lower > 5 && l.distinct() > 16
+}
+
+/// Capitals, small letters and digits.
+pub(super) fn strong_mix(l: &Look) -> bool {
+    l.digits > 0
+        && (l.upper > 0 && l.lower > 0
+            || l.lower + l.upper >= 6 && l.other > 0
+            || l.digits >= 4 && l.lower + l.upper >= 6)
+}
+
+/// Ordinary words with a hyphen, a version, a file name.
+pub(super) fn prose(l: &Look) -> bool {
+    l.upper <= 1 && l.within(CAPITALS | SMALL | set(b"-'/.,)(:?!"))
+}
+
+/// `getPassword()`, `user.password`, `self._token`: a piece of a program.
+pub(super) fn code_like(value: &[u8], l: &Look) -> bool {
+    let (digits, small) = (l.digits, l.upper == 0);
+    let letters = CAPITALS | SMALL;
+    // `f(x`, `Option[Text`.
+    let opened = || (l.may_have(b'(') || l.may_have(b'[')) && l.within(letters | set(b"_.([)]"));
+    let call = || {
+        let pair = |a: u8, b: u8| l.may_have(a) && l.may_have(b) && value.windows(2).any(|w| w == [a, b]);
+        value.ends_with(b"(") || pair(b'(', b')') || pair(b'-', b'>')
+    };
+    let path = || {
+        l.may_have(b'.')
+            && (digits == 0 || small && digits <= 2 && value.len() > 16)
+            && l.within(letters | DIGITS | set(b"._"))
+    };
+    let parts = || value.split(|b| *b == b'_');
+    // `_bindgen_ty_5`, not `tigre_99`.
+    let name_and_year = || {
+        let (name, number) = value.split_at(value.iter().position(|b| *b == b'_').unwrap_or(0));
+        digits == 2
+            && name.len() >= 4
+            && number.len() == 3
+            && name.iter().all(u8::is_ascii_lowercase)
+            && !matches!(number, b"_16" | b"_32" | b"_64")
+    };
+    let identifier = || {
+        small
+            && !name_and_year()
+            && digits <= 2
+            && value.len() < 32
+            && parts().all(|p| p.iter().all(u8::is_ascii_lowercase) || p.iter().all(u8::is_ascii_digit))
+    };
+    let named = |word: &[u8]| table().get(word) & bit::FORWARD != 0;
+    // `key_password`: the value is a variable with the same kind of name.
+    let variable = || l.within(SMALL | set(b"_")) && value.rsplit(|b| *b == b'_').next().is_some_and(named);
+    let constant = || value.len() > 4 && digits <= 1 && l.within(CAPITALS | DIGITS | set(b"_"));
+    // `confirmPassword` as well.
+    let camel = || {
+        let hump = value.iter().rposition(u8::is_ascii_uppercase).filter(|at| *at > 0);
+        hump.is_some_and(|at| named(&value[at..]))
+    };
+    let typed = || {
+        l.may_have(b':') && value.windows(2).any(|w| w == b"::")
+            || value.starts_with(b"*const")
+            || value.starts_with(b"*mut")
+            || value.starts_with(b"__") && value.len() < 8
+    };
+    opened()
+        || call()
+        || path()
+        || l.may_have(b'_') && l.high == 0 && (identifier() || variable() || constant())
+        || l.within(letters) && camel()
+        || typed()
+        || value.starts_with(b"[") && value.ends_with(b"]")
+        || value.starts_with(b"/") && value[1..].contains(&b'/')
+}
