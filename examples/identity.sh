@@ -15,8 +15,13 @@ ada=$(post /auth/signup "{\"email\":\"ada$name@example.org\",\"password\":\"plum
 tenant=$(field '["tenant"]["tenant_id"]' <<<"$ada")
 echo "tenant $tenant"
 
+echo "== a name for others to see, and another password: all other sessions end"
+token=$(field '["access_token"]' <<<"$ada")
+curl -sS --fail-with-body -X PATCH -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d '{"display_name":"Ada"}' "$url/auth/me" | field '["user"]["display_name"]'
+post /auth/password '{"current_password":"plum-Lantern-77 quiet","new_password":"quiet 88 Lantern"}' -H "Authorization: Bearer $token"
+
 echo "== log in again; the refresh token is good once"
-ada=$(post /auth/login "{\"email\":\"ada$name@example.org\",\"password\":\"plum-Lantern-77 quiet\"}")
+ada=$(post /auth/login "{\"email\":\"ada$name@example.org\",\"password\":\"quiet 88 Lantern\"}")
 ada=$(post /auth/refresh "{\"refresh_token\":\"$(field '["refresh_token"]' <<<"$ada")\"}")
 as_ada=(-H "Authorization: Bearer $(field '["access_token"]' <<<"$ada")" -H "X-Tenant-Id: $tenant" -H "X-Env: dev")
 
@@ -35,3 +40,8 @@ echo "== a ticket opens one stream once, as a browser's EventSource needs it"
 ticket=$(post /auth/tickets "{\"path\":\"/sse/chat/$thread\"}" "${as_bob[@]}" | field '["ticket"]')
 { curl -sN --max-time 2 "$url/sse/chat/$thread?from=start&ticket=$ticket" || true; } | grep -m1 '^data:'
 curl -sS "$url/sse/chat/$thread?ticket=$ticket" | field '["code"]'
+
+echo "== leave, delete the account, log out everywhere"
+post "/tenants/$tenant/leave" '' "${as_bob[@]}"
+curl -sS --fail-with-body -X DELETE "${as_bob[@]}" -H 'Content-Type: application/json' -d '{"password":"quiet 77-Lantern plum"}' "$url/auth/me"
+curl -sS --fail-with-body -X DELETE "${as_ada[@]}" "$url/auth/sessions"

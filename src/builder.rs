@@ -7,7 +7,7 @@ use engines_auth::{
     TokenIssuer, TokenVerifier,
     identity::{IdentitySettings, RejectionSettings, SystemKey},
     key_slot::SealKeys,
-    oidc::{ExternalUsers, IssuerSettings, JwksFetch, Oidc, StoreUsers},
+    oidc::{IssuerSettings, JwksFetch, Oidc},
 };
 use engines_core::{
     Clock, Error, ErrorKind, Guard, IdGenerator, Limits, Result, Store, SystemClock,
@@ -159,7 +159,7 @@ impl Builder {
     }
 
     /// Lets the users of other issuers in (OpenID Connect, such as AWS Cognito), whose keys are got through `fetch`. They become users of
-    /// [`Engine::identity`], or are kept by [`StoreUsers`] where there is none; whom no rule gives a tenant gets one of their own.
+    /// [`Engine::identity`], which is there for them also without a signing secret; whom no rule gives a tenant gets one of their own.
     pub fn oidc(mut self, issuers: Vec<IssuerSettings>, fetch: impl JwksFetch + 'static) -> Self {
         self.issuers = Some((issuers, Arc::new(fetch)));
         self
@@ -264,7 +264,7 @@ impl Builder {
         let policies = Policies::new(Arc::clone(&store), Arc::clone(&clock), scrubber);
         let key_slots = self.identity.key_slots(&store, &guard, &limits)?;
         let signing = self.signing.as_ref().map(|keys| (keys, &self.jwt));
-        let assembled = self.identity.assemble(&store, &guard, signing, &background)?;
+        let assembled = self.identity.assemble(&store, &guard, signing, self.issuers.is_some(), &background)?;
 
         let mut door = Door::builder(Arc::clone(&clock), ids.clone());
         let mut issuer = None;
@@ -285,12 +285,8 @@ impl Builder {
             door = door.directory(ours.clone()).rejections(assembled.rejections);
             identity = Some(ours);
         }
-        if let Some((issuers, fetch)) = self.issuers {
-            let users: Arc<dyn ExternalUsers> = match &identity {
-                Some(identity) => Arc::new(identity.clone()),
-                None => Arc::new(StoreUsers::new(Arc::clone(&store), Arc::clone(&clock), ids.clone())?),
-            };
-            let oidc = Oidc::builder(Arc::clone(&clock), fetch).users(users);
+        if let (Some((issuers, fetch)), Some(users)) = (self.issuers, &identity) {
+            let oidc = Oidc::builder(Arc::clone(&clock), fetch).users(Arc::new(users.clone()));
             door = door.authenticator(issuers.into_iter().fold(oidc, |oidc, issuer| oidc.issuer(issuer)).build()?);
         }
         let door = self.door.into_iter().fold(door, |door, add| add(door)).build();

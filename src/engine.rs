@@ -123,7 +123,8 @@ impl Engine {
         &self.0.door
     }
 
-    /// Users, tenants, sessions, invites, API keys and tickets, which the door asks too; none without a signing secret and a root key.
+    /// Users, tenants, sessions, invites, API keys and tickets, which the door asks too; none without a signing secret and a root key, unless there
+    /// are users of other issuers, who need neither.
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         self.0.identity.as_ref()

@@ -60,12 +60,14 @@ impl IdentityParts {
         Ok(keys.map(|keys| KeySlots::new(Arc::clone(store), guard.clone(), Arc::clone(limits), keys)))
     }
 
-    /// The service and its tasks, if there are a signing secret and one for the index.
+    /// The service and its tasks: with accounts if there are a signing secret and one for the index, without them if there are users of
+    /// other issuers all the same.
     pub(crate) fn assemble(
         self,
         store: &Arc<dyn Store>,
         guard: &Guard,
         signing: Option<(&SigningKeys, &JwtSettings)>,
+        issuers: bool,
         background: &Background,
     ) -> Result<Option<Assembled>> {
         let index = match (self.index, &self.root) {
@@ -73,14 +75,18 @@ impl IdentityParts {
             (None, Some(root)) => Some(SigningSecret::new(root.derive(root_key::INDEX)?.expose())?),
             (None, None) => None,
         };
-        let (Some((keys, jwt)), Some(index)) = (signing, index) else { return Ok(None) };
         let (clock, ids) = (guard.clock(), guard.ids());
-        let tokens = TokenIssuer::with_keys(keys, jwt.clone(), Arc::clone(clock), ids.clone())?;
+        let builder = match (signing, index) {
+            (Some((keys, jwt)), Some(index)) => {
+                let tokens = TokenIssuer::with_keys(keys, jwt.clone(), Arc::clone(clock), ids.clone())?;
+                Identity::builder(Arc::clone(store), guard.clone(), tokens, &index)
+            }
+            _ if issuers => Identity::without_accounts(Arc::clone(store), guard.clone()),
+            _ => return Ok(None),
+        };
         let (rejections, writer) =
             RejectionLog::new(Arc::clone(store), Arc::clone(clock), ids.clone(), self.rejections);
-        let builder = Identity::builder(Arc::clone(store), guard.clone(), tokens, &index)
-            .settings(self.settings)
-            .rejections(rejections.clone());
+        let builder = builder.settings(self.settings).rejections(rejections.clone());
         let builder = match self.system {
             Some(key) => builder.system_key(key),
             None => builder,

@@ -10,6 +10,7 @@ use engines::{
     Code, Engine, Result,
     auth::{
         BodyClaims, Given, Presented,
+        identity::Caller,
         oidc::{FetchLimits, Fetched, IssuerSettings, JwksFetch, JwksUrl, TokenKind},
     },
     core::testing::ManualClock,
@@ -58,6 +59,26 @@ async fn a_stranger_comes_in_and_starts_a_thread() {
     assert!(context.scope().tenant().as_str().starts_with("t_ada-"));
     let thread = engine.chat().create_thread(&context, NewThread::default()).await.unwrap();
     engine.chat().thread(&context, &thread.thread_id).await.unwrap();
+
+    // Without a signing secret there are no accounts, and all else that identity is.
+    let identity = engine.identity().unwrap();
+    let trace = context.trace();
+    let caller = Caller { address: None, user_agent: None, trace };
+    let login = serde_json::from_value(json!({"email":"ada@example.org","password":"plum-Lantern-77"})).unwrap();
+    assert_eq!(identity.login(login, caller).await.unwrap_err().code(), Code::NotFound);
+    let invite = serde_json::from_value(json!({"role":"member"})).unwrap();
+    let invited = identity.create_invite(&context, context.scope().tenant(), invite).await;
+    assert_eq!(invited.unwrap_err().code(), Code::NotFound);
+    let me = identity.me(&ada).await.unwrap();
+    assert_eq!((me.memberships.len(), me.user.email.as_deref()), (1, Some("ada@example.org")));
+    let key = serde_json::from_value(json!({"role":"member"})).unwrap();
+    let key = identity.api_keys().create(&context, key).await.unwrap();
+    let bearer_of_key = format!("Bearer {}", key.key.expose());
+    let by_key = Presented { authorization: Given::one(&bearer_of_key), ..Presented::default() };
+    assert!(engine.door().authenticate(&by_key).await.is_ok());
+    let control = engine.system(Scope::system().unwrap(), "a test").unwrap();
+    identity.set_user_disabled(&control, &ada.actor.id, true).await.unwrap();
+    assert_eq!(engine.door().authenticate(&presented("dev")).await.unwrap_err().code(), Code::TokenInvalid);
 
     let forged = format!("Bearer {message}.{}", part(&[0; 64]));
     let forged = Presented { authorization: Given::one(&forged), ..Presented::default() };

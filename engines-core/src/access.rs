@@ -177,6 +177,8 @@ pub enum Action {
     TenantsUpdate,
     /// Close a tenant of one's own.
     TenantsDisable,
+    /// Leave a tenant.
+    TenantsLeave,
     /// In the control plane: list, suspend and resume tenants.
     TenantsManage,
     /// In the control plane: disable and enable users.
@@ -235,6 +237,7 @@ impl Action {
         Self::TenantsRead,
         Self::TenantsUpdate,
         Self::TenantsDisable,
+        Self::TenantsLeave,
         Self::TenantsManage,
         Self::UsersManage,
         Self::KeySlotsList,
@@ -279,6 +282,7 @@ impl Action {
             Self::TenantsRead => spec("tenants.read", L::Viewer, G::Read, R::Read, D::None, false),
             Self::TenantsUpdate => spec("tenants.update", L::Admin, G::Manage, R::Manage, D::Low, true),
             Self::TenantsDisable => spec("tenants.disable", L::Owner, G::Manage, R::Manage, D::High, true),
+            Self::TenantsLeave => spec("tenants.leave", L::Viewer, G::Manage, R::Manage, D::Low, true),
             Self::TenantsManage => spec("tenants.manage", L::Admin, G::Manage, R::Manage, D::High, true),
             Self::UsersManage => spec("users.manage", L::Admin, G::Manage, R::Manage, D::High, true),
             Self::KeySlotsList => spec("key_slots.list", L::Admin, G::Read, R::Manage, D::None, false),

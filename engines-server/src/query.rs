@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use engines::{Error, Result};
+use engines::{Code, Error, Result};
 use percent_encoding::percent_decode;
 
 /// The pairs of a query, in the order they were sent.
@@ -65,8 +65,8 @@ fn decode(text: &str) -> Result<String> {
 
 /// A path parameter, decoded.
 pub(crate) fn segment(name: &'static str, text: &str) -> Result<String> {
-    percent_decode(text.as_bytes())
-        .decode_utf8()
-        .map(Cow::into_owned)
-        .map_err(|_| Error::body("http.path", name, "the path is not UTF-8 after percent-decoding"))
+    percent_decode(text.as_bytes()).decode_utf8().map(Cow::into_owned).map_err(|_| {
+        let detail = "the path is not UTF-8 after percent-decoding";
+        Error::new(Code::IdInvalid, "http.path", detail).with_member("field", name)
+    })
 }

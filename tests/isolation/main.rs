@@ -14,6 +14,14 @@ use serde_json::{Value, json};
 use support::{ask, token};
 use world::{Ids, World, everybody};
 
+/// What would end what the next routes are asked with; see the tests of sessions and accounts.
+const ENDS_THE_CALLER: [(&str, &str); 3] =
+    [("POST", "/auth/logout"), ("DELETE", "/auth/sessions"), ("DELETE", "/auth/me")];
+
+/// What is about an account here.
+const OF_ACCOUNTS: [(&str, &str); 4] =
+    [("POST", "/tenants"), ("PATCH", "/auth/me"), ("DELETE", "/auth/me"), ("POST", "/auth/password")];
+
 #[tokio::test]
 async fn every_route_answers_everybody_as_the_tables_say() {
     let world = World::new().await;
@@ -27,11 +35,22 @@ async fn every_route_answers_everybody_as_the_tables_say() {
                 // Who has a token accepts without an address; see the tests of invites.
                 (Policy::Guest, _) => continue,
                 // It would end what the next routes are asked with; see the tests of sessions.
-                (Policy::Token, _) if route.path == "/auth/logout" && caller.account => continue,
+                (Policy::Token, _)
+                    if ENDS_THE_CALLER.contains(&(route.method.as_str(), route.path)) && caller.account =>
+                {
+                    continue;
+                }
                 // Nobody has this session; see the tests of sessions.
                 (Policy::Token, _) if route.path == "/auth/sessions/{id}" => Err((404, "NOT_FOUND")),
-                // A tenant's first owner is an account.
-                (Policy::Token, _) if route.path == "/tenants" && !caller.account => Err((401, "TOKEN_INVALID")),
+                // Whose session or account would end has one; a tenant's first owner, too.
+                (Policy::Token, _) if OF_ACCOUNTS.contains(&(route.method.as_str(), route.path)) && !caller.account => {
+                    Err((401, "TOKEN_INVALID"))
+                }
+                // A guess, so that nobody's password changes; somebody else's users have none here.
+                (Policy::Token, _) if route.path == "/auth/password" && caller.name.starts_with("an external") => {
+                    Err((422, "OP_INVALID"))
+                }
+                (Policy::Token, _) if route.path == "/auth/password" => Err((401, "CREDENTIALS_INVALID")),
                 (Policy::Token, _) => Ok(()),
                 // Nobody here is in t_system.
                 (Policy::Operator, _) => Err((403, "TENANT_FORBIDDEN")),
@@ -43,6 +62,11 @@ async fn every_route_answers_everybody_as_the_tables_say() {
                 {
                     Err((403, "USER_MISMATCH"))
                 }
+                // These have a membership to lose; see the tests of members.
+                (Policy::Action(Action::TenantsLeave), Ok(_)) if caller.account || caller.name == "a demoted owner" => {
+                    continue;
+                }
+                (Policy::Action(Action::TenantsLeave), Ok(_)) => Err((404, "NOT_FOUND")),
                 (Policy::Action(_), Ok(_)) => Ok(()),
             };
             let ids = world.target(route).await;

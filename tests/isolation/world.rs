@@ -125,7 +125,7 @@ impl World {
         }
         let email = format!("n{}@example.org", fresh());
         Some(match route.doc.request.unwrap() {
-            "NewThread" | "NewCanvas" | "BootstrapTenants" | "RotateApiKey" => json!({}),
+            "NewThread" | "NewCanvas" | "BootstrapTenants" | "RotateApiKey" | "Profile" | "DeleteAccount" => json!({}),
             "NewMessage" => json!({ "text": "hello" }),
             // A place of its own for each, so that they can all be rebased.
             "Command" => {
@@ -147,6 +147,7 @@ impl World {
                 let invite = self.made("POST", "/tenants/t_acme/invites", json!({ "role": "viewer" })).await;
                 json!({ "token": invite["token"], "email": email, "password": PASSWORD })
             }
+            "ChangePassword" => json!({ "current_password": "a guess", "new_password": "another 88 Lantern" }),
             "NewTicket" => json!({ "path": "/sse/chat/mine" }),
             "NewTenant" => json!({ "name": "Acme" }),
             "NewMember" => json!({ "user_id": format!("u{}", fresh()), "role": "viewer" }),

@@ -32,27 +32,34 @@ impl Authenticator for ApiKeys {
         let inner = &*self.identity.inner;
         let now = inner.now();
         let key = inner.known.api_key(&inner.records, id).await?.ok_or_else(wrong)?;
-        let before = key.previous.as_ref().is_some_and(|(hash, until)| now < *until && hash.fits(text));
-        if !before && !key.hash.fits(text) {
-            return Err(wrong());
-        }
+        let rotation = key.rotation_of(text, now).ok_or_else(wrong)?;
         if key.expires_at.is_some_and(|end| now >= end) {
             return Err(Error::new(Code::TokenExpired, "auth.api_key", "the API key has expired; make a new one"));
         }
         self.note_use(id, now).await;
-        principal(id, &key).map(|principal| Some(Arc::new(principal)))
+        principal(id, &key, rotation).map(|principal| Some(Arc::new(principal)))
     }
 }
 
+/// What the ids of actors begin with that act by a key.
+const ACTOR: &str = "ak_";
+
+/// The key by which somebody acts, if it is one.
+pub(crate) fn id_of(actor: &UserId) -> Option<Ulid> {
+    Ulid::from_string(actor.as_str().strip_prefix(ACTOR)?).ok()
+}
+
 /// Whatever its maker may do elsewhere: the key is good in the one tenant.
-fn principal(id: Ulid, key: &ApiKeyBody) -> Result<Principal> {
-    let actor = Actor { id: UserId::new(format!("ak_{id}"))?, kind: key.actor_type };
+fn principal(id: Ulid, key: &ApiKeyBody, rotation: u32) -> Result<Principal> {
+    let actor = Actor { id: UserId::new(format!("{ACTOR}{id}"))?, kind: key.actor_type };
     let mut principal = Principal::new(actor, ISSUER);
     principal.memberships.insert(key.tenant_id.clone(), key.role);
     principal.default_tenant = Some(key.tenant_id.clone());
     principal.bound = Some(Bound { tenant: key.tenant_id.clone(), env: None });
     principal.expires_at = key.expires_at;
     principal.credential_id = Some(id.to_string().into());
+    // What was opened with a secret ends with the secret, and not only with the key.
+    principal.session = Some(rotation.to_string().into());
     Ok(principal)
 }
 

@@ -4,6 +4,7 @@ mod authenticator;
 mod service;
 mod wire;
 
+pub(crate) use self::authenticator::id_of;
 pub use self::{
     authenticator::ISSUER,
     service::ApiKeys,

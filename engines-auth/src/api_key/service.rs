@@ -41,17 +41,18 @@ impl ApiKeys {
     pub async fn create(&self, context: &RequestContext, request: ApiKeyRequest) -> Result<ApiKeyCreated> {
         let inner = &*self.identity.inner;
         let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
-        let name = name_of(MANAGE, "name", &request.name)?;
+        let name = name_of(MANAGE, "/name", &request.name)?;
         self.within(context, request.role)?;
         let actor_type = request.actor_type.unwrap_or(ActorType::Agent);
         if actor_type == ActorType::System {
-            return Err(Error::body(MANAGE, "actor_type", "a key acts for a human or an agent"));
+            return Err(Error::body(MANAGE, "/actor_type", "a key acts for a human or an agent"));
         }
         let now = inner.now();
         let from_now = request.expires_in.map(|seconds| now.plus(Duration::from_secs(seconds)));
         let expires_at = request.expires_at.or(from_now);
         if expires_at.is_some_and(|end| end <= now) {
-            return Err(Error::body(MANAGE, "expires_at", "the key would have ended already"));
+            let field = if request.expires_at.is_some() { "/expires_at" } else { "/expires_in" };
+            return Err(Error::body(MANAGE, field, "the key would have ended already"));
         }
         let tag = records::tenant_tag(context.scope().tenant());
         let most = inner.settings.api_keys_per_tenant;
@@ -67,6 +68,7 @@ impl ApiKeys {
             role: request.role,
             actor_type,
             hash,
+            rotation: 0,
             previous: None,
             created_by: context.actor().id.clone(),
             expires_at,
@@ -96,8 +98,8 @@ impl ApiKeys {
         Ok(Paged { items, next: found.next })
     }
 
-    /// Replaces a key's secret. The old one is refused at once, or after the grace the request asks for, so that whoever uses it can
-    /// change over.
+    /// Replaces a key's secret. The old one is refused, and what was opened with it closed, at once or after the grace the request asks
+    /// for, so that whoever uses it can change over.
     ///
     /// # Errors
     /// `NOT_FOUND`; `BODY_INVALID` for too long a grace; `ROLE_INSUFFICIENT` below admin, and for a key with a role above one's own.
@@ -111,7 +113,7 @@ impl ApiKeys {
         let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
         if request.grace > inner.settings.api_key_grace_max_s {
             let detail = format!("a replaced key is good for at most {} seconds", inner.settings.api_key_grace_max_s);
-            return Err(Error::body(MANAGE, "grace", detail));
+            return Err(Error::body(MANAGE, "/grace", detail));
         }
         let (id, found) = self.find(context, key_id).await?;
         self.within(context, found.body.role)?;
@@ -119,7 +121,8 @@ impl ApiKeys {
         let (key, hash) = KEY.mint(id, inner.guard.ids());
         let until = now.plus(Duration::from_secs(request.grace));
         let previous = (request.grace > 0).then(|| (found.body.hash.clone(), until));
-        let body = ApiKeyBody { hash, previous, ..found.body };
+        let rotation = found.body.rotation.saturating_add(1);
+        let body = ApiKeyBody { hash, rotation, previous, ..found.body };
         let tags = [records::tenant_tag(&body.tenant_id)];
         let batch = Batch::spanning(now).audit(permit.audit(&inner.guard, context, format!("api-keys/{id}")));
         let batch = records::put(batch, API_KEY, id, &tags, &body, Expect::Version(found.version))?;

@@ -9,7 +9,7 @@ use super::{
     bodies::{EmailBody, UserBody},
     email::Address,
     records::{self, EMAIL, Stored, USER},
-    service::{Identity, Inner},
+    service::{Accounts, Identity, Inner},
     settings::Signup,
     wire::{BootstrapState, Caller, LoginRequest, MeResponse, SignupRequest, TokenResponse, UserView},
 };
@@ -46,7 +46,7 @@ impl Identity {
             let detail = "signing up needs an invite; accept one";
             return Err(inner.refuse(Code::RoleInsufficient, SIGNUP, detail));
         }
-        let tenant_name = request.tenant_name.map(|name| name_of(SIGNUP, "tenant_name", &name)).transpose()?;
+        let tenant_name = request.tenant_name.map(|name| name_of(SIGNUP, "/tenant_name", &name)).transpose()?;
         let mut account =
             inner.new_account(SIGNUP, request.email.expose(), &request.password, request.display_name).await?;
         let now = inner.now();
@@ -61,7 +61,7 @@ impl Identity {
         let audit = inner.audit(now, SIGNUP, format!("users/{user}"), &user, caller.trace);
         let committed = inner.records.commit(inner.records.system(), batch.audit(audit)).await;
         committed.map_err(|error| taken(SIGNUP, error))?;
-        inner.log_in(&user, caller).await
+        inner.log_in(&user, 0, caller).await
     }
 
     /// Logs in.
@@ -70,7 +70,7 @@ impl Identity {
     /// `CREDENTIALS_INVALID`, in the same words and after the same work whether the account is unknown, has no password, is disabled, or
     /// the password is wrong; `RATE_LIMITED`, before any hash is computed.
     pub async fn login(&self, request: LoginRequest, caller: Caller<'_>) -> Result<TokenResponse> {
-        let key = self.inner.address_key(request.email.expose());
+        let key = self.inner.accounts()?.address_key(request.email.expose());
         let answer = self.try_login(&key, request.password, &caller).await;
         // Who tried is recorded by the hash's beginning: enough to see that many tries meant one account.
         answer.inspect_err(|error| {
@@ -85,7 +85,7 @@ impl Identity {
         inner.throttle.take("account", key, rate, inner.now()).map_err(|error| inner.decided(error))?;
         let user = inner.user_by_address(key).await?;
         let hash = user.as_ref().and_then(|user| user.body.password.as_deref());
-        let verdict = inner.hasher.verify(password.clone(), hash).await?;
+        let verdict = inner.accounts()?.hasher.verify(password.clone(), hash).await?;
         let Some(user) = user.filter(|user| verdict.fits && !user.body.disabled) else {
             return Err(Error::new(Code::CredentialsInvalid, LOGIN, "the e-mail address or the password is wrong"));
         };
@@ -94,7 +94,8 @@ impl Identity {
         if verdict.outdated {
             inner.rehash(&user, password).await?;
         }
-        inner.log_in(&user.body.user_id, caller).await
+        // Whoever changes the password meanwhile ends this session too.
+        inner.log_in(&user.body.user_id, user.body.generation, caller).await
     }
 
     /// Who is asking, as they see themselves.
@@ -141,6 +142,16 @@ impl NewAccount {
     }
 }
 
+impl Accounts {
+    /// What an address is found by; what is none is found by nothing, and costs the same.
+    pub(super) fn address_key(&self, email: &str) -> String {
+        match Address::parse(email) {
+            Ok(address) => self.index.of("email", address.as_str()),
+            Err(_) => self.index.of("malformed", &email.chars().take(Address::MAX_BYTES).collect::<String>()),
+        }
+    }
+}
+
 impl Inner {
     /// Checks what a new account is to be, and hashes its password.
     pub(super) async fn new_account(
@@ -150,15 +161,16 @@ impl Inner {
         password: &Password,
         display_name: Option<String>,
     ) -> Result<NewAccount> {
+        let accounts = self.accounts()?;
         let email = Address::parse(email)?;
-        let display_name = display_name.map(|name| name_of(operation, "display_name", &name)).transpose()?;
-        password.accept(&[email.as_str(), display_name.as_deref().unwrap_or_default()])?;
-        let address = self.address_id(&self.address_key(email.as_str()))?;
+        let display_name = display_name.map(|name| name_of(operation, "/display_name", &name)).transpose()?;
+        password.accept("/password", &[email.as_str(), display_name.as_deref().unwrap_or_default()])?;
+        let address = DocId::new(accounts.address_key(email.as_str()))?;
         // Known before the hash is computed; the batch asks again.
         if self.records.get::<EmailBody>(&EMAIL, &address).await?.is_some() {
             return Err(in_use(operation));
         }
-        let hash = self.hasher.hash(password.clone()).await?;
+        let hash = accounts.hasher.hash(password.clone()).await?;
         let user = UserBody {
             user_id: UserId::new(self.guard.ids().ulid(self.now()).to_string())?,
             issuer: None,
@@ -167,20 +179,10 @@ impl Inner {
             password: Some(hash),
             disabled: false,
             default_tenant: None,
+            generation: 0,
+            deleted: false,
         };
         Ok(NewAccount { user, address })
-    }
-
-    /// What an address is found by; what is none is found by nothing, and costs the same.
-    pub(super) fn address_key(&self, email: &str) -> String {
-        match Address::parse(email) {
-            Ok(address) => self.index.of("email", address.as_str()),
-            Err(_) => self.index.of("malformed", &email.chars().take(Address::MAX_BYTES).collect::<String>()),
-        }
-    }
-
-    fn address_id(&self, key: &str) -> Result<DocId> {
-        DocId::new(key)
     }
 
     pub(super) async fn user(&self, user: &UserId) -> Result<Option<Stored<UserBody>>> {
@@ -188,7 +190,7 @@ impl Inner {
     }
 
     pub(super) async fn user_by_address(&self, key: &str) -> Result<Option<Stored<UserBody>>> {
-        let entry = self.records.get::<EmailBody>(&EMAIL, &self.address_id(key)?).await?;
+        let entry = self.records.get::<EmailBody>(&EMAIL, &DocId::new(key)?).await?;
         let known = entry.map(|entry| entry.body.user_id);
         // One read more or less would tell whether there is an account: without one, some user is read and let go.
         let user = self.user(known.as_ref().unwrap_or(&UserId::new("nobody")?)).await?;
@@ -207,7 +209,7 @@ impl Inner {
 
     /// Keeps a hash that costs what the settings ask for now. If the user was changed in the meantime, the next login does it.
     async fn rehash(&self, user: &Stored<UserBody>, password: Password) -> Result<()> {
-        let body = UserBody { password: Some(self.hasher.hash(password).await?), ..user.body.clone() };
+        let body = UserBody { password: Some(self.accounts()?.hasher.hash(password).await?), ..user.body.clone() };
         let batch = Batch::spanning(self.now());
         let batch = records::put(batch, USER, user.id.clone(), &[], &body, Expect::Version(user.version))?;
         match self.records.commit(self.records.system(), batch).await {

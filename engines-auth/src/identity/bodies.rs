@@ -21,6 +21,40 @@ pub(crate) struct UserBody {
     #[serde(default)]
     pub(crate) disabled: bool,
     pub(crate) default_tenant: Option<TenantId>,
+    /// Counts what ended all of the user's sessions at once: one that was begun before is over, also if it is written after.
+    #[serde(default)]
+    pub(crate) generation: u64,
+    /// Deleted by its user. What stays is the id, so that tokens which still name it are refused.
+    #[serde(default)]
+    pub(crate) deleted: bool,
+}
+
+impl UserBody {
+    /// Somebody of whom only the id is known.
+    pub(crate) fn of(user_id: UserId) -> Self {
+        Self {
+            user_id,
+            issuer: None,
+            email: None,
+            display_name: None,
+            password: None,
+            disabled: false,
+            default_tenant: None,
+            generation: 0,
+            deleted: false,
+        }
+    }
+
+    /// What is left of a user who has gone.
+    pub(crate) fn gone(self) -> Self {
+        let generation = self.generation + 1;
+        Self { issuer: self.issuer, disabled: true, generation, deleted: true, ..Self::of(self.user_id) }
+    }
+
+    /// Whether there is nothing here but that somebody is blocked whom only tokens name.
+    pub(crate) fn is_block(&self) -> bool {
+        !self.deleted && self.issuer.is_none() && self.email.is_none()
+    }
 }
 
 impl fmt::Debug for UserBody {
@@ -38,6 +72,9 @@ pub(crate) struct EmailBody {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SessionBody {
     pub(crate) user_id: UserId,
+    /// The user's generation when it was begun.
+    #[serde(default)]
+    pub(crate) generation: u64,
     /// Of what all tokens of the session have in common.
     pub(crate) family: Hashed,
     /// Of the one token that is good.
@@ -98,10 +135,31 @@ pub(crate) struct ApiKeyBody {
     pub(crate) role: Role,
     pub(crate) actor_type: ActorType,
     pub(crate) hash: Hashed,
+    /// How often the secret was replaced.
+    #[serde(default)]
+    pub(crate) rotation: u32,
     /// The secret before the last rotation, and until when it is good too.
     pub(crate) previous: Option<(Hashed, Timestamp)>,
     pub(crate) created_by: UserId,
     pub(crate) expires_at: Option<Timestamp>,
+}
+
+impl ApiKeyBody {
+    /// Which of its secrets this is, if it is good now.
+    pub(crate) fn rotation_of(&self, text: &str, now: Timestamp) -> Option<u32> {
+        if self.hash.fits(text) {
+            return Some(self.rotation);
+        }
+        let (hash, _) = self.previous.as_ref()?;
+        let before = self.rotation.checked_sub(1)?;
+        (hash.fits(text) && self.is_good(before, now)).then_some(before)
+    }
+
+    /// Whether the secret of this rotation is good.
+    pub(crate) fn is_good(&self, rotation: u32, now: Timestamp) -> bool {
+        let grace = self.previous.as_ref().is_some_and(|(_, until)| now < *until);
+        rotation == self.rotation || grace && rotation.checked_add(1) == Some(self.rotation)
+    }
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

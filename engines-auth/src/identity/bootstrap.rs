@@ -1,10 +1,10 @@
 //! The tenants every deployment has.
 
-use engines_core::{Batch, Code, Error, Result, Role, TenantId, nexus::CommitError};
+use engines_core::{Batch, Code, Error, Result, Role, TenantId, UserId, nexus::CommitError};
 
 use super::{
     service::{Identity, Inner},
-    wire::{BootstrapRequest, BootstrapResponse, Caller},
+    wire::{BootstrapRequest, BootstrapResponse, Caller, FirstOwner},
 };
 use crate::jwt::invalid;
 
@@ -21,7 +21,7 @@ impl Identity {
     ///
     /// # Errors
     /// `TOKEN_MISSING` without a system key, `TOKEN_INVALID` with a wrong one or while none is set; `NOT_FOUND` for an owner without an
-    /// account; `RATE_LIMITED`.
+    /// account; `BODY_INVALID` for an address or a password that no account could have; `RATE_LIMITED`.
     pub async fn bootstrap_tenants(
         &self,
         system_key: Option<&[u8]>,
@@ -45,16 +45,21 @@ impl Identity {
         if !inner.system_key.as_ref().is_some_and(|key| key.fits(given)) {
             return Err(invalid("the system key is wrong, or the bootstrap is closed here"));
         }
-        if let Some(owner) = &request.owner_user_id
-            && inner.user(owner).await?.is_none()
-        {
-            return Err(Error::new(Code::NotFound, BOOTSTRAP, "there is no such user"));
-        }
+        let owner = match (request.owner_user_id, request.owner) {
+            (Some(_), Some(_)) => return Err(Error::body(BOOTSTRAP, "/owner", "give either owner_user_id or owner")),
+            (Some(owner), None) => {
+                let known = inner.user(&owner).await?.is_some_and(|user| !user.body.disabled);
+                let missing = || Error::new(Code::NotFound, BOOTSTRAP, "there is no such user");
+                Some(known.then_some(owner).ok_or_else(missing)?)
+            }
+            (None, Some(owner)) => Some(inner.first_owner(owner, caller).await?),
+            (None, None) => None,
+        };
         let mut tenants = Vec::new();
         for (id, name) in [(SYSTEM, "System"), (NORTHSTAR, "Northstar")] {
             let tenant = TenantId::new(id)?;
             inner.make_if_absent(&tenant, name).await?;
-            if let Some(owner) = &request.owner_user_id {
+            if let Some(owner) = &owner {
                 let now = inner.now();
                 let audit = inner.audit(now, BOOTSTRAP, format!("tenants/{tenant}"), owner, caller.trace);
                 inner
@@ -79,6 +84,33 @@ impl Identity {
 }
 
 impl Inner {
+    /// The account with this address, made if it is not there.
+    async fn first_owner(&self, owner: FirstOwner, caller: &Caller<'_>) -> Result<UserId> {
+        let key = self.accounts()?.address_key(owner.email.expose());
+        // Twice: somebody else may have been quicker.
+        for _ in 0..2 {
+            if let Some(user) = self.user_by_address(&key).await? {
+                return Ok(user.body.user_id);
+            }
+            let name = owner.display_name.clone();
+            let made = self.new_account(BOOTSTRAP, owner.email.expose(), &owner.password, name).await;
+            let made = match made {
+                Err(error) if error.code() == Code::AlreadyExists => continue,
+                made => made?,
+            };
+            let user = made.user.user_id.clone();
+            let now = self.now();
+            let audit = self.audit(now, BOOTSTRAP, format!("users/{user}"), &user, caller.trace);
+            let batch = made.put(Batch::spanning(now).audit(audit))?;
+            match self.records.commit(self.records.system(), batch).await {
+                Ok(_) => return Ok(user),
+                Err(CommitError::Precondition { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::new(Code::VersionMismatch, BOOTSTRAP, "others keep changing this account; retry"))
+    }
+
     /// Makes a tenant without members. Who comes second finds it made.
     pub(super) async fn make_if_absent(&self, tenant: &TenantId, name: &str) -> Result<()> {
         if self.tenant(tenant).await?.is_some() {

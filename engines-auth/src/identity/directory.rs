@@ -7,7 +7,7 @@ use engines_core::{Principal, Result, Role, TenantId, UserId};
 use ulid::Ulid;
 
 use super::{
-    known::{Membership, Standing},
+    known::{Begun, Membership, Standing},
     service::{Identity, Inner},
 };
 use crate::{api_key::ISSUER as API_KEY, directory::Directory, jwt::invalid, revocation::RevocationFeed};
@@ -29,9 +29,13 @@ impl Inner {
             let key =
                 id.and_then(|id| Ulid::from_string(id).ok()).ok_or_else(|| invalid("an API key without its id"))?;
             let found = self.known.api_key(&self.records, key).await?;
-            return found.map(|_| ()).ok_or_else(|| invalid("the API key has been revoked"));
+            let found = found.ok_or_else(|| invalid("the API key has been revoked"))?;
+            let rotation = session.and_then(|rotation| rotation.parse().ok());
+            let good = rotation.is_some_and(|rotation| found.is_good(rotation, self.now()));
+            return if good { Ok(()) } else { Err(invalid("this secret of the API key has been replaced")) };
         }
-        match self.known.user(&self.records, user).await? {
+        let known = self.known.user(&self.records, user).await?;
+        match known.standing {
             Standing::Disabled => return Err(invalid("the account is disabled")),
             // Sessions of users whom others look after are theirs.
             Standing::Unknown => return Ok(()),
@@ -40,8 +44,15 @@ impl Inner {
         let Some(session) = session else { return Ok(()) };
         let over = || invalid("the session is over; log in again");
         let session = Ulid::from_string(session).map_err(|_| over())?;
-        let owner = self.known.session(&self.records, session).await?;
-        if owner.as_ref() == Some(user) { Ok(()) } else { Err(over()) }
+        let fits = |found: Option<Begun>| {
+            found.is_some_and(|found| found.user == *user && found.generation >= known.generation)
+        };
+        if fits(self.known.session(&self.records, session).await?) {
+            return Ok(());
+        }
+        // The user may be known better than the session: one session stays when its user's password is changed.
+        self.known.sessions.forget(&session);
+        if fits(self.known.session(&self.records, session).await?) { Ok(()) } else { Err(over()) }
     }
 
     /// The role that counts now: the store's, where it knows the membership, or both the user and the tenant; else the claimed one.
@@ -60,7 +71,7 @@ impl Inner {
             Membership::Unknown if must_exist => Ok(None),
             Membership::Unknown if !known_tenant => Ok(claimed),
             Membership::Unknown => {
-                let stranger = self.known.user(&self.records, credential.user).await? != Standing::Good;
+                let stranger = self.known.user(&self.records, credential.user).await?.standing != Standing::Good;
                 Ok(claimed.filter(|_| stranger))
             }
         }

@@ -25,7 +25,7 @@ impl Address {
 
     pub(crate) fn parse(text: &str) -> Result<Self> {
         Self::normal(text).ok_or_else(|| {
-            Error::body("auth.email", "email", "not an e-mail address; an international domain is written as xn--…")
+            Error::body("auth.email", "/email", "not an e-mail address; an international domain is written as xn--…")
         })
     }
 

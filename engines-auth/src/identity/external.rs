@@ -56,18 +56,16 @@ impl Inner {
     /// Writes down who was met, with a tenant of their own if they need one; `None` when somebody else was quicker.
     async fn meet(&self, identity: &ExternalIdentity<'_>, known: Option<Stored<UserBody>>) -> Result<Option<UserBody>> {
         let now = self.now();
-        let email = identity.email.filter(|_| identity.email_verified).and_then(|email| Address::parse(email).ok());
+        let email = identity.email.and_then(|email| Address::parse(email).ok());
         let local = email.as_ref().and_then(|email| email.as_str().split_once('@')).map(|(local, _)| local.to_owned());
+        // Whoever it belongs to, it is good for a name.
+        let email = email.filter(|_| identity.email_verified);
         let expect = known.as_ref().map_or(Expect::Absent, |known| Expect::Version(known.version));
         let mut body = known.map_or_else(
             || UserBody {
-                user_id: identity.sub.clone(),
                 issuer: Some(identity.issuer.to_owned()),
                 email: email.as_ref().map(|email| email.as_str().to_owned()),
-                display_name: None,
-                password: None,
-                disabled: false,
-                default_tenant: None,
+                ..UserBody::of(identity.sub.clone())
             },
             |known| known.body,
         );

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use engines_core::{
-    Action, Batch, Code, DocId, Error, Principal, RequestContext, Result, TenantId,
+    Action, Batch, Code, DocId, Error, Principal, RequestContext, Result, Role, TenantId,
     nexus::{CommitError, Expect, Failed, Page, Paged, Query},
 };
 use ulid::Ulid;
 
 use super::{
     accounts::taken,
-    bodies::{InviteBody, MemberBody},
+    bodies::{ApiKeyBody, InviteBody, MemberBody},
     email::Address,
-    known::Standing,
+    known::{Membership, Standing},
     opaque::Opaque,
     records::{self, INVITE, Stored},
     service::{Identity, Inner},
@@ -42,8 +42,9 @@ impl Identity {
         let ttl = request.expires_in.unwrap_or(inner.settings.invite_ttl_s);
         if ttl == 0 || ttl > inner.settings.invite_max_s {
             let detail = format!("an invite is good for 1 to {} seconds", inner.settings.invite_max_s);
-            return Err(Error::body(MANAGE, "expires_in", detail));
+            return Err(Error::body(MANAGE, "/expires_in", detail));
         }
+        let accounts = inner.accounts()?;
         let email = request.email.map(|email| Address::parse(email.expose())).transpose()?;
         let most = inner.settings.invites_per_tenant;
         let waiting: Vec<Stored<InviteBody>> =
@@ -58,7 +59,7 @@ impl Identity {
             tenant_id: tenant.clone(),
             role: request.role,
             hash,
-            email: email.map(|email| inner.address_key(email.as_str())),
+            email: email.map(|email| accounts.address_key(email.as_str())),
             invited_by: context.actor().id.clone(),
             expires_at: now.plus(Duration::from_secs(ttl)),
         };
@@ -108,7 +109,7 @@ impl Identity {
     /// of the invite, and the account of somebody new, are one batch: of two who accept at the same time, one does.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for what is no invite, was used, or is for another address; `TOKEN_EXPIRED`; `ALREADY_EXISTS` for a member, and for
+    /// `TOKEN_INVALID` for what is no invite, was used, is for another address, or was made by somebody who may not make it any more; `TOKEN_EXPIRED`; `ALREADY_EXISTS` for a member, and for
     /// somebody new whose address has an account (log in, then accept); `BODY_INVALID`; `RATE_LIMITED`.
     pub async fn accept_invite(
         &self,
@@ -128,21 +129,22 @@ impl Identity {
         caller: &Caller<'_>,
     ) -> Result<TokenResponse> {
         let inner = &*self.inner;
+        let accounts = inner.accounts()?;
         inner.count_address(caller)?;
         let invite = inner.open_invite(request.token.expose()).await?;
         let now = inner.now();
         let ended = Batch::spanning(now).delete_system(INVITE, invite.id.clone(), Expect::Version(invite.version));
         let for_this = |address: Option<&str>| match &invite.body.email {
-            Some(wanted) => address.is_some_and(|address| inner.address_key(address) == *wanted),
+            Some(wanted) => address.is_some_and(|address| accounts.address_key(address) == *wanted),
             None => true,
         };
-        let (user, batch) = match (principal, request.email, request.password) {
+        let (user, generation, batch) = match (principal, request.email, request.password) {
             (Some(principal), None, None) => {
                 let account = inner.account_of(self, principal).await?;
                 if !for_this(account.body.email.as_deref()) {
                     return Err(unknown());
                 }
-                (account.body.user_id, ended)
+                (account.body.user_id, account.body.generation, ended)
             }
             (None, Some(email), Some(password)) => {
                 if !for_this(Some(email.expose())) {
@@ -151,14 +153,14 @@ impl Identity {
                 let mut account = inner.new_account(ACCEPT, email.expose(), &password, request.display_name).await?;
                 account.user.default_tenant = Some(invite.body.tenant_id.clone());
                 let user = account.user.user_id.clone();
-                (user, account.put(ended)?)
+                (user, 0, account.put(ended)?)
             }
             (None, None, None) => {
                 return Err(Error::new(Code::TokenMissing, ACCEPT, "log in first, or send email and password"));
             }
             _ => {
                 let detail = "send email and password without a token, or a token without them";
-                return Err(Error::body(ACCEPT, "email", detail));
+                return Err(Error::body(ACCEPT, "/email", detail));
             }
         };
         let InviteBody { tenant_id, role, .. } = &invite.body;
@@ -177,7 +179,7 @@ impl Identity {
             error => taken(ACCEPT, error),
         })?;
         inner.revoked(Revocation::User(user.clone()));
-        inner.log_in(&user, caller).await
+        inner.log_in(&user, generation, caller).await
     }
 }
 
@@ -190,10 +192,33 @@ impl Inner {
         if self.now() >= invite.body.expires_at {
             return Err(Error::new(Code::TokenExpired, ACCEPT, "the invite has ended; ask for another"));
         }
-        match self.known.tenant(&self.records, &invite.body.tenant_id).await? {
-            Standing::Disabled => Err(unknown()),
-            Standing::Good | Standing::Foreign | Standing::Unknown => Ok(invite),
+        let home = self.known.tenant(&self.records, &invite.body.tenant_id).await?;
+        if home != Standing::Disabled && self.may_still_invite(&invite.body, home).await? {
+            Ok(invite)
+        } else {
+            Err(unknown())
         }
+    }
+
+    /// Whether whoever made an invite may still make it: an admin who was removed must not come back by one of their own. Of somebody the
+    /// store does not know, nothing is known now, and it counts what was known then.
+    async fn may_still_invite(&self, invite: &InviteBody, home: Standing) -> Result<bool> {
+        let InviteBody { tenant_id: tenant, invited_by: maker, .. } = invite;
+        // Owners are invited by owners, everybody else by admins.
+        let least = invite.role.max(Role::Admin);
+        if let Some(key) = crate::api_key::id_of(maker) {
+            let key = self.known.api_key(&self.records, key).await?;
+            let open = |key: &ApiKeyBody| key.role >= least && key.expires_at.is_none_or(|end| self.now() < end);
+            return Ok(key.is_some_and(|key| open(&key)));
+        }
+        let standing = self.known.user(&self.records, maker).await?.standing;
+        Ok(match self.known.member(&self.records, tenant, maker).await? {
+            _ if standing == Standing::Disabled => false,
+            Membership::Role(role) => role >= least,
+            Membership::Removed => false,
+            // As at the door.
+            Membership::Unknown => standing != Standing::Good || home == Standing::Unknown,
+        })
     }
 }
 

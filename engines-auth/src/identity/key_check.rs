@@ -21,12 +21,14 @@ struct CheckBody {
 
 impl Identity {
     /// Checks that the secret of the index is the one this store was begun with; the first time, notes which it is. Call it once at the start.
+    /// Where no accounts are kept there is nothing to check.
     ///
     /// # Errors
     /// `INTERNAL` when it is another one; failures of the store.
     pub async fn check_index(&self) -> Result<()> {
         let inner = &*self.inner;
-        let (id, check) = (DocId::new("index")?, inner.index.of("check", ""));
+        let Ok(accounts) = inner.accounts() else { return Ok(()) };
+        let (id, check) = (DocId::new("index")?, accounts.index.of("check", ""));
         for _ in 0..2 {
             if let Some(known) = inner.records.get::<CheckBody>(&SETTING, &id).await? {
                 if known.body.check == check {

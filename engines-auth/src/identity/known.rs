@@ -22,6 +22,21 @@ pub(crate) enum Standing {
     Disabled,
 }
 
+/// A user, as the door sees one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) standing: Standing,
+    /// Sessions of earlier ones are over.
+    pub(crate) generation: u64,
+}
+
+/// A session, as the door sees one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Begun {
+    pub(crate) user: UserId,
+    pub(crate) generation: u64,
+}
+
 /// What the store knows of a membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Membership {
@@ -33,11 +48,11 @@ pub(crate) enum Membership {
 /// The caches.
 #[derive(Debug)]
 pub(crate) struct Known {
-    pub(crate) users: Facts<UserId, Standing>,
+    pub(crate) users: Facts<UserId, Account>,
     pub(crate) tenants: Facts<TenantId, Standing>,
     pub(crate) members: Facts<(TenantId, UserId), Membership>,
-    /// Whose session it is; none when it is over.
-    pub(crate) sessions: Facts<Ulid, Option<UserId>>,
+    /// None when it is over.
+    pub(crate) sessions: Facts<Ulid, Option<Begun>>,
     pub(crate) api_keys: Facts<Ulid, Option<Arc<ApiKeyBody>>>,
 }
 
@@ -53,14 +68,16 @@ impl Known {
         }
     }
 
-    pub(crate) async fn user(&self, records: &Records, user: &UserId) -> Result<Standing> {
+    pub(crate) async fn user(&self, records: &Records, user: &UserId) -> Result<Account> {
         let read = || async {
             let found = records.get::<UserBody>(&USER, &records::user_id(user)?).await?;
-            Ok(found.map_or(Standing::Unknown, |user| match user.body {
+            let generation = found.as_ref().map_or(0, |user| user.body.generation);
+            let standing = found.map_or(Standing::Unknown, |user| match user.body {
                 UserBody { disabled: true, .. } => Standing::Disabled,
                 UserBody { issuer: Some(_), .. } => Standing::Foreign,
                 UserBody { .. } => Standing::Good,
-            }))
+            });
+            Ok(Account { standing, generation })
         };
         self.users.get(user, read).await
     }
@@ -87,10 +104,11 @@ impl Known {
         self.members.get(&(tenant.clone(), user.clone()), read).await
     }
 
-    pub(crate) async fn session(&self, records: &Records, session: Ulid) -> Result<Option<UserId>> {
+    pub(crate) async fn session(&self, records: &Records, session: Ulid) -> Result<Option<Begun>> {
         let read = || async {
             let found = records.get::<SessionBody>(&SESSION, &DocId::from(session)).await?;
-            Ok(found.map(|session| session.body.user_id))
+            let begun = |session: SessionBody| Begun { user: session.user_id, generation: session.generation };
+            Ok(found.map(|session| begun(session.body)))
         };
         self.sessions.get(&session, read).await
     }

@@ -53,12 +53,12 @@ impl Identity {
         let user = match (request.user_id, request.email) {
             (Some(user), None) => user,
             (None, Some(email)) => {
-                let found = inner.user_by_address(&inner.address_key(email.expose())).await?;
+                let found = inner.user_by_address(&inner.accounts()?.address_key(email.expose())).await?;
                 let missing =
                     || Error::new(Code::NotFound, MANAGE, "nobody has an account with this address; send an invite");
                 found.ok_or_else(missing)?.body.user_id
             }
-            _ => return Err(Error::body(MANAGE, "user_id", "give either user_id or email")),
+            _ => return Err(Error::body(MANAGE, "/user_id", "give either user_id or email")),
         };
         let (now, role) = (inner.now(), request.role);
         inner.owners_manage_owners(context, None, role)?;
@@ -96,6 +96,22 @@ impl Identity {
     /// As [`Identity::change_role`].
     pub async fn remove_member(&self, context: &RequestContext, tenant: &TenantId, user: &UserId) -> Result<()> {
         self.alter(context, tenant, user, |live| MemberBody { removed: true, ..live.clone() }).await.map(|_| ())
+    }
+
+    /// Ends one's own membership. It counts as [`Identity::change_role`] does.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a membership that is not kept here; `OP_INVALID` for the last owner.
+    pub async fn leave_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<()> {
+        let (inner, user) = (&*self.inner, &context.actor().id);
+        let permit = inner.admit(context, tenant, Action::TenantsLeave, &resource(user)).await?;
+        let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, resource(user)));
+        let change = |live: Option<&MemberBody>| {
+            let live = live.ok_or_else(|| Error::not_found(Action::TenantsLeave.spec().name, "member"))?;
+            Ok(Some(MemberBody { removed: true, ..live.clone() }))
+        };
+        inner.set_member(context.scope(), tenant, user, batch, change).await?;
+        Ok(())
     }
 
     async fn alter(

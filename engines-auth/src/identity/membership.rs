@@ -6,10 +6,10 @@ use engines_core::{
 };
 
 use super::{
-    bodies::{MemberBody, TenantBody, TenantStatus},
+    bodies::MemberBody,
     records::{self, MEMBER, TENANT},
     service::Inner,
-    tenants::{TRIES, contended, put_member},
+    tenants::{TRIES, adopted, contended, put_member},
 };
 use crate::revocation::Revocation;
 
@@ -90,9 +90,4 @@ impl Inner {
         };
         self.set_member(scope, tenant, user, batch, change).await
     }
-}
-
-/// A tenant that was kept elsewhere until now.
-fn adopted(tenant: &TenantId) -> TenantBody {
-    TenantBody { tenant_id: tenant.clone(), name: tenant.to_string(), status: TenantStatus::Active, owners: 0 }
 }

@@ -17,6 +17,7 @@ mod known;
 mod members;
 mod membership;
 pub(crate) mod opaque;
+mod own_account;
 pub(crate) mod records;
 mod rejection_log;
 mod revocation;
@@ -42,8 +43,9 @@ pub use self::{
     system_key::SystemKey,
     throttle::Rate,
     wire::{
-        AcceptRequest, BootstrapRequest, BootstrapResponse, BootstrapState, Caller, InviteRequest, InviteResponse,
-        InviteView, LoginRequest, MeResponse, MemberRequest, MemberView, MembershipView, RefreshRequest, RoleRequest,
-        SessionView, SignupRequest, TenantRequest, TenantView, TokenResponse, UserView,
+        AcceptRequest, BootstrapRequest, BootstrapResponse, BootstrapState, Caller, DeleteAccountRequest, FirstOwner,
+        InviteRequest, InviteResponse, InviteView, LoginRequest, MeResponse, MemberRequest, MemberView, MembershipView,
+        PasswordRequest, ProfileRequest, RefreshRequest, RoleRequest, SessionView, SignupRequest, TenantRequest,
+        TenantView, TokenResponse, UserView,
     },
 };

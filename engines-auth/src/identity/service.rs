@@ -44,10 +44,8 @@ pub struct Identity {
 pub(crate) struct Inner {
     pub(crate) records: Records,
     pub(crate) guard: Guard,
-    pub(crate) tokens: TokenIssuer,
     pub(crate) settings: IdentitySettings,
-    pub(crate) hasher: PasswordHasher,
-    pub(crate) index: Index,
+    accounts: Option<Accounts>,
     pub(crate) system_key: Option<SystemKey>,
     pub(crate) throttle: Throttle,
     pub(crate) known: Known,
@@ -56,12 +54,18 @@ pub(crate) struct Inner {
     pub(crate) rejections: Option<Arc<dyn Rejections>>,
 }
 
+/// What it takes to keep accounts, rather than the users of other issuers alone.
+pub(crate) struct Accounts {
+    pub(crate) tokens: TokenIssuer,
+    pub(crate) hasher: PasswordHasher,
+    pub(crate) index: Index,
+}
+
 /// Puts an [`Identity`] together.
 pub struct IdentityBuilder {
     store: Arc<dyn Store>,
     guard: Guard,
-    tokens: TokenIssuer,
-    index: Index,
+    accounts: Option<(TokenIssuer, Index)>,
     settings: IdentitySettings,
     system_key: Option<SystemKey>,
     rejections: Option<Arc<dyn Rejections>>,
@@ -86,20 +90,22 @@ impl IdentityBuilder {
         Self { rejections: Some(Arc::new(rejections)), ..self }
     }
 
-    /// The service. Computes one password hash.
+    /// The service. Computes one password hash, where it keeps accounts.
     ///
     /// # Errors
     /// When the settings are out of their limits.
     pub fn build(self) -> Result<Identity> {
         let settings = self.settings.checked()?;
+        let accounts = self.accounts.map(|(tokens, index)| {
+            let hasher = PasswordHasher::new(&settings.password, self.guard.ids().clone())?;
+            Ok::<_, Error>(Accounts { tokens, hasher, index })
+        });
         let inner = Inner {
             records: Records::new(self.store)?,
-            hasher: PasswordHasher::new(&settings.password, self.guard.ids().clone())?,
+            accounts: accounts.transpose()?,
             known: Known::new(&settings, self.guard.clock()),
             revocations: Revocations::new(settings.revocation_queue),
             guard: self.guard,
-            tokens: self.tokens,
-            index: self.index,
             system_key: self.system_key,
             throttle: Throttle::new(),
             last_uses: Cache::new(LAST_USES),
@@ -120,9 +126,16 @@ impl Identity {
         tokens: TokenIssuer,
         secret: &SigningSecret,
     ) -> IdentityBuilder {
-        let index = Index::new(secret);
+        let builder = Self::without_accounts(store, guard);
+        IdentityBuilder { accounts: Some((tokens, Index::new(secret))), ..builder }
+    }
+
+    /// Begins a service that issues no tokens: its users are those of other issuers, whom it meets, and those tokens minted elsewhere name. There
+    /// are tenants, members, API keys and tickets; whoever wants to sign up, log in or accept an invite is told `NOT_FOUND`.
+    #[must_use]
+    pub fn without_accounts(store: Arc<dyn Store>, guard: Guard) -> IdentityBuilder {
         let settings = IdentitySettings::default();
-        IdentityBuilder { store, guard, tokens, index, settings, system_key: None, rejections: None }
+        IdentityBuilder { store, guard, accounts: None, settings, system_key: None, rejections: None }
     }
 
     /// API keys of tenants.
@@ -139,6 +152,15 @@ impl Identity {
 }
 
 impl Inner {
+    /// What it takes to keep accounts.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` where there is none of it.
+    pub(crate) fn accounts(&self) -> Result<&Accounts> {
+        let none = || Error::new(Code::NotFound, "accounts", "no accounts are made here; log in with your issuer");
+        self.accounts.as_ref().ok_or_else(none)
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.guard.clock().now()
     }

@@ -16,6 +16,7 @@ use super::{
     opaque::{Hashed, Opaque},
     records::{self, SESSION, Stored},
     service::{Identity, Inner},
+    tenants::{TRIES, contended},
     wire::{Caller, RefreshRequest, SessionView, TokenResponse},
 };
 use crate::{
@@ -54,42 +55,51 @@ impl Identity {
         let unknown = || invalid("not a refresh token that is good here; log in again");
         let (family, _) = token.split_once('.').ok_or_else(unknown)?;
         let id = DocId::from(FAMILY.id(family).ok_or_else(unknown)?);
-        let session = inner.records.get::<SessionBody>(&SESSION, &id).await?.ok_or_else(unknown)?;
-        if !session.body.family.fits(family) {
-            return Err(unknown());
-        }
-        if !session.body.current.fits(token) {
-            return Err(inner.reused(&session, caller).await?);
-        }
-        let now = inner.now();
-        if now >= session.body.expires_at {
-            return Err(Error::new(Code::TokenExpired, REFRESH, "the session has ended; log in again"));
-        }
-        let user = inner.user(&session.body.user_id).await?.filter(|user| !user.body.disabled).ok_or_else(unknown)?;
-        let (refresh_token, current) = inner.next_token(family);
-        let ends = session.created_at.plus(Duration::from_secs(inner.settings.session_max_s));
-        let body = SessionBody {
-            current,
-            last_used_at: now,
-            expires_at: ends.min(now.plus(Duration::from_secs(inner.settings.session_idle_s))),
-            ..session.body.clone()
-        };
-        // Everything else first: a token is only used up when there is an answer with the next one.
-        let response = inner.token_response(&user, session.id.as_str(), refresh_token).await?;
-        let tags = [records::user_tag(&session.body.user_id)];
-        let expect = Expect::Version(session.version);
-        let batch = records::put(Batch::spanning(now), SESSION, id.clone(), &tags, &body, expect)?;
-        match inner.records.commit(inner.records.system(), batch).await {
-            Ok(_) => {
-                self.inner.uncount_address(caller);
-                Ok(response)
+        for attempt in 0..TRIES {
+            let session = inner.records.get::<SessionBody>(&SESSION, &id).await?.ok_or_else(unknown)?;
+            if !session.body.family.fits(family) {
+                return Err(unknown());
             }
-            Err(CommitError::Precondition { .. }) => match inner.records.get::<SessionBody>(&SESSION, &id).await? {
-                Some(session) => Err(inner.reused(&session, caller).await?),
-                None => Err(unknown()),
-            },
-            Err(error) => Err(error.into()),
+            if !session.body.current.fits(token) {
+                return Err(inner.reused(&session, caller).await?);
+            }
+            let now = inner.now();
+            if now >= session.body.expires_at {
+                return Err(Error::new(Code::TokenExpired, REFRESH, "the session has ended; log in again"));
+            }
+            let user = inner.user(&session.body.user_id).await?;
+            let user = user.filter(|user| !user.body.disabled).ok_or_else(unknown)?;
+            if session.body.generation < user.body.generation {
+                // It is over, unless its user's password was changed between the two reads: then it has been written anew.
+                if attempt == 0 {
+                    continue;
+                }
+                return Err(unknown());
+            }
+            let (refresh_token, current) = inner.next_token(family);
+            let ends = session.created_at.plus(Duration::from_secs(inner.settings.session_max_s));
+            let body = SessionBody {
+                current,
+                last_used_at: now,
+                expires_at: ends.min(now.plus(Duration::from_secs(inner.settings.session_idle_s))),
+                ..session.body.clone()
+            };
+            // Everything else first: a token is only used up when there is an answer with the next one.
+            let response = inner.token_response(&user, session.id.as_str(), refresh_token).await?;
+            let tags = [records::user_tag(&session.body.user_id)];
+            let expect = Expect::Version(session.version);
+            let batch = records::put(Batch::spanning(now), SESSION, id.clone(), &tags, &body, expect)?;
+            match inner.records.commit(inner.records.system(), batch).await {
+                Ok(_) => {
+                    inner.uncount_address(caller);
+                    return Ok(response);
+                }
+                // Somebody used the token meanwhile, which shows when it is looked at again; or its user's password was changed.
+                Err(CommitError::Precondition { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(contended(REFRESH))
     }
 
     /// Ends the session the credential belongs to. A credential without one (a token minted elsewhere, an API key) has nothing to end.
@@ -118,7 +128,9 @@ impl Identity {
         });
         let after = after.transpose()?;
         let mut found = self.inner.sessions_of(&principal.actor.id).await?;
-        found.retain(|session| session.body.expires_at > now && after.as_ref().is_none_or(|after| session.id < *after));
+        let generation = self.inner.user(&principal.actor.id).await?.map_or(0, |user| user.body.generation);
+        found.retain(|session| session.body.generation >= generation && session.body.expires_at > now);
+        found.retain(|session| after.as_ref().is_none_or(|after| session.id < *after));
         found.reverse();
         let more = found.len() > page.limit.max(1);
         found.truncate(page.limit.max(1));
@@ -149,8 +161,8 @@ impl Identity {
 }
 
 impl Inner {
-    /// Begins a session and answers with its tokens.
-    pub(super) async fn log_in(&self, user: &UserId, caller: &Caller<'_>) -> Result<TokenResponse> {
+    /// Begins a session of a generation, and answers with its tokens.
+    pub(super) async fn log_in(&self, user: &UserId, generation: u64, caller: &Caller<'_>) -> Result<TokenResponse> {
         let now = self.now();
         let user = self.user(user).await?.ok_or_else(|| invalid("the account is gone"))?;
         let id = self.guard.ids().ulid(now);
@@ -158,6 +170,7 @@ impl Inner {
         let (refresh_token, current) = self.next_token(family.expose());
         let body = SessionBody {
             user_id: user.body.user_id.clone(),
+            generation,
             family: Hashed::of(family.expose()),
             current,
             last_used_at: now,
@@ -190,7 +203,7 @@ impl Inner {
         Ok(ended)
     }
 
-    async fn sessions_of(&self, user: &UserId) -> Result<Vec<Stored<SessionBody>>> {
+    pub(super) async fn sessions_of(&self, user: &UserId) -> Result<Vec<Stored<SessionBody>>> {
         let query = Query::kind(SESSION).tag(records::user_tag(user));
         // Logins at the same time may each leave one too many.
         self.records.all(&query, self.settings.sessions_per_user.saturating_mul(2)).await
@@ -234,7 +247,7 @@ impl Inner {
         let own = memberships.iter().filter(|one| Some(&one.tenant_id) == request.default_tenant.as_ref());
         let named = own.chain(memberships.iter().take(IN_TOKEN - 1));
         request.memberships = named.map(|one| (one.tenant_id.clone(), one.role)).collect();
-        let token = self.tokens.issue(&request)?;
+        let token = self.accounts()?.tokens.issue(&request)?;
         Ok(TokenResponse {
             access_token: SecretText::new(token.expose()),
             token_type: "bearer",

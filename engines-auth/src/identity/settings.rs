@@ -108,6 +108,12 @@ impl IdentitySettings {
         if self.watch_every_ms == 0 || self.sessions_per_user == 0 {
             return refuse("watch_every_ms and sessions_per_user are at least 1");
         }
+        if self.session_idle_s == 0 || self.session_max_s == 0 {
+            return refuse("session_idle_s and session_max_s are at least 1: nobody could refresh a token");
+        }
+        if self.invite_ttl_s == 0 || self.invite_ttl_s > self.invite_max_s {
+            return refuse("invite_ttl_s is between one second and invite_max_s");
+        }
         Ok(self)
     }
 

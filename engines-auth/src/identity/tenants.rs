@@ -1,9 +1,11 @@
 //! Tenants, as their members and the control plane see them.
 
 use engines_core::{
-    Action, Batch, Code, Error, Principal, RequestContext, Result, Role, TenantId, UserId,
+    Action, Batch, Code, Error, Principal, RequestContext, Result, Role, TenantId, Timestamp, UserId,
     nexus::{CommitError, Expect, Failed, Page, Paged, Query},
 };
+
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use super::{
     accounts::name_of,
@@ -19,7 +21,7 @@ use crate::revocation::Revocation;
 pub(super) const TRIES: usize = 8;
 
 /// Memberships of one user that are looked at.
-const MAX_MEMBERSHIPS: usize = 500;
+pub(super) const MAX_MEMBERSHIPS: usize = 500;
 
 const CREATE: &str = "tenants.create";
 
@@ -37,18 +39,25 @@ impl Identity {
         trace: &engines_core::Trace,
     ) -> Result<TenantView> {
         let inner = &*self.inner;
-        let name = name_of(CREATE, "name", &request.name)?;
-        let user = inner.account_of(self, principal).await?;
-        let (tenant, now) = (inner.fresh_tenant_id(&name)?, inner.now());
-        let body = UserBody {
-            default_tenant: Some(user.body.default_tenant.clone().unwrap_or_else(|| tenant.clone())),
-            ..user.body.clone()
-        };
-        let batch = inner.new_tenant(Batch::spanning(now), &tenant, name, Some(&user.body.user_id))?;
-        let batch = records::put(batch, USER, user.id.clone(), &[], &body, Expect::Version(user.version))?;
-        let audit = inner.audit(now, CREATE, format!("tenants/{tenant}"), &user.body.user_id, trace);
-        inner.records.commit(inner.records.system(), batch.audit(audit)).await?;
-        inner.tenant_view(&tenant).await
+        let name = name_of(CREATE, "/name", &request.name)?;
+        for _ in 0..TRIES {
+            let user = inner.account_of(self, principal).await?;
+            let (tenant, now) = (inner.fresh_tenant_id(&name)?, inner.now());
+            let batch = Batch::spanning(now);
+            let mut batch = inner.new_tenant(batch, &tenant, name.clone(), Some(&user.body.user_id))?;
+            let audit = inner.audit(now, CREATE, format!("tenants/{tenant}"), &user.body.user_id, trace);
+            if user.body.default_tenant.is_none() {
+                let body = UserBody { default_tenant: Some(tenant.clone()), ..user.body };
+                batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
+            }
+            match inner.records.commit(inner.records.system(), batch.audit(audit)).await {
+                Ok(_) => return inner.tenant_view(&tenant).await,
+                // The account was changed meanwhile: by another tenant of theirs, perhaps.
+                Err(CommitError::Precondition { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(contended(CREATE))
     }
 
     /// One's own tenant.
@@ -73,9 +82,9 @@ impl Identity {
         let inner = &*self.inner;
         let resource = format!("tenants/{tenant}");
         let permit = inner.admit(context, tenant, Action::TenantsUpdate, &resource).await?;
-        let name = name_of("tenants.update", "name", &request.name)?;
+        let name = name_of("tenants.update", "/name", &request.name)?;
         let audit = permit.audit(&inner.guard, context, resource);
-        inner.change_tenant(context, tenant, audit, |body| body.name.clone_from(&name)).await
+        inner.change_tenant(context, tenant, audit, false, |body| body.name.clone_from(&name)).await
     }
 
     /// Closes one's own tenant for all its members, oneself included. Only the control plane opens it again.
@@ -88,7 +97,7 @@ impl Identity {
         let permit = inner.admit(context, tenant, Action::TenantsDisable, &resource).await?;
         not_the_control_plane("tenants.disable", tenant)?;
         let audit = permit.audit(&inner.guard, context, resource);
-        inner.change_tenant(context, tenant, audit, |body| body.status = TenantStatus::Disabled).await
+        inner.change_tenant(context, tenant, audit, false, |body| body.status = TenantStatus::Disabled).await
     }
 
     /// All tenants, for the control plane: their ids, names and states, and nothing of what is in them.
@@ -99,13 +108,13 @@ impl Identity {
         let inner = &*self.inner;
         let _permit = inner.operator(context, Action::TenantsManage, "").await?;
         let found = inner.records.page::<TenantBody>(&Query::kind(TENANT), page).await?;
-        Ok(found.map(view))
+        Ok(found.map(stored))
     }
 
-    /// Closes a tenant, for the control plane.
+    /// Closes a tenant, for the control plane; also one that is kept elsewhere.
     ///
     /// # Errors
-    /// As [`Identity::list_tenants`]; `NOT_FOUND`; `OP_INVALID` for the control plane's own.
+    /// As [`Identity::list_tenants`]; `OP_INVALID` for the control plane's own.
     pub async fn suspend_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
         self.set_status(context, tenant, TenantStatus::Suspended).await
     }
@@ -113,7 +122,7 @@ impl Identity {
     /// Opens a tenant again, for the control plane, whoever closed it.
     ///
     /// # Errors
-    /// As [`Identity::suspend_tenant`].
+    /// As [`Identity::suspend_tenant`]; `NOT_FOUND`.
     pub async fn resume_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
         self.set_status(context, tenant, TenantStatus::Active).await
     }
@@ -129,23 +138,43 @@ impl Identity {
         let permit = inner.operator(context, Action::TenantsManage, &resource).await?;
         not_the_control_plane("tenants.manage", tenant)?;
         let audit = permit.audit(&inner.guard, context, resource);
-        inner.change_tenant(context, tenant, audit, |body| body.status = status).await
+        let adopt = status == TenantStatus::Suspended;
+        inner.change_tenant(context, tenant, audit, adopt, |body| body.status = status).await
     }
 
-    /// Disables a user, or lets one back in, for the control plane. A disabled user's credentials are refused, their streams closed.
+    /// Disables a user, or lets one back in, for the control plane. A disabled user's credentials are refused, their streams closed; also somebody's
+    /// whom nothing but tokens minted elsewhere names.
     ///
     /// # Errors
-    /// As [`Identity::list_tenants`]; `NOT_FOUND`.
+    /// As [`Identity::list_tenants`]; `NOT_FOUND` for an account that was deleted, an API key (revoke it), and whoever is to be let in and was
+    /// never kept out.
     pub async fn set_user_disabled(&self, context: &RequestContext, user: &UserId, disabled: bool) -> Result<()> {
         let inner = &*self.inner;
         let resource = format!("users/{}", records::user_key(user));
         let permit = inner.operator(context, Action::UsersManage, &resource).await?;
+        let missing = || Error::new(Code::NotFound, "users.manage", "there is no such user");
+        if crate::api_key::id_of(user).is_some() {
+            return Err(missing());
+        }
         for _ in 0..TRIES {
-            let found = inner.user(user).await?;
-            let found = found.ok_or_else(|| Error::new(Code::NotFound, "users.manage", "there is no such user"))?;
-            let body = UserBody { disabled, ..found.body };
             let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, resource.clone()));
-            let batch = records::put(batch, USER, found.id, &[], &body, Expect::Version(found.version))?;
+            let id = records::user_id(user)?;
+            let batch = match inner.user(user).await? {
+                None if disabled => {
+                    let body = UserBody { disabled, ..UserBody::of(user.clone()) };
+                    records::put(batch, USER, id, &[], &body, Expect::Absent)?
+                }
+                None => return Err(missing()),
+                // The account is gone; somebody else's issuer may still vouch for its own.
+                Some(found) if found.body.deleted && found.body.issuer.is_none() => return Err(missing()),
+                Some(found) if found.body.is_block() && !disabled => {
+                    batch.delete_system(USER, id, Expect::Version(found.version))
+                }
+                Some(found) => {
+                    let body = UserBody { disabled, deleted: found.body.deleted && disabled, ..found.body };
+                    records::put(batch, USER, id, &[], &body, Expect::Version(found.version))?
+                }
+            };
             match inner.records.commit(context.scope(), batch).await {
                 Ok(_) => {
                     inner.revoked(Revocation::User(user.clone()));
@@ -180,13 +209,15 @@ impl Inner {
 
     pub(super) async fn tenant_view(&self, tenant: &TenantId) -> Result<TenantView> {
         let found = self.tenant(tenant).await?;
-        found.map(view).ok_or_else(|| Error::new(Code::NotFound, "tenants.read", "this tenant is not kept here"))
+        found.map(stored).ok_or_else(|| Error::new(Code::NotFound, "tenants.read", "this tenant is not kept here"))
     }
 
     /// `t_<words of the name>-<8 random characters>`.
     pub(super) fn fresh_tenant_id(&self, name: &str) -> Result<TenantId> {
         let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { ' ' };
-        let words: String = name.chars().map(plain).collect();
+        // Letters lose their marks, not themselves; `ß` is `SS` in capitals.
+        let bare = name.nfkd().filter(|letter| !is_combining_mark(*letter));
+        let words: String = bare.flat_map(char::to_uppercase).map(plain).collect();
         let mut slug = words.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
         slug.truncate(40);
         let slug = slug.trim_end_matches('-');
@@ -217,26 +248,29 @@ impl Inner {
         put_member(batch, &member, Expect::Absent)
     }
 
-    /// Changes a tenant, again if it met another change.
+    /// Changes a tenant, again if it met another change. One that is kept elsewhere gets a document if it is to be adopted.
     async fn change_tenant(
         &self,
         context: &RequestContext,
         tenant: &TenantId,
         audit: Option<engines_core::audit::AuditEntry>,
+        adopt: bool,
         change: impl Fn(&mut TenantBody),
     ) -> Result<TenantView> {
         for _ in 0..TRIES {
-            let found = self.tenant(tenant).await?;
-            let mut found =
-                found.ok_or_else(|| Error::new(Code::NotFound, "tenants.change", "this tenant is not kept here"))?;
-            change(&mut found.body);
-            let batch = Batch::spanning(self.now()).audit(audit.clone());
-            let expect = Expect::Version(found.version);
-            let batch = records::put(batch, TENANT, found.id.clone(), &[], &found.body, expect)?;
+            let (now, found) = (self.now(), self.tenant(tenant).await?);
+            let (mut body, created_at, expect) = match found {
+                Some(found) => (found.body, found.created_at, Expect::Version(found.version)),
+                None if adopt => (adopted(tenant), now, Expect::Absent),
+                None => return Err(Error::new(Code::NotFound, "tenants.change", "this tenant is not kept here")),
+            };
+            change(&mut body);
+            let batch = Batch::spanning(now).audit(audit.clone());
+            let batch = records::put(batch, TENANT, records::tenant_id(tenant)?, &[], &body, expect)?;
             match self.records.commit(context.scope(), batch).await {
                 Ok(_) => {
                     self.revoked(Revocation::Tenant(tenant.clone()));
-                    return Ok(view(found));
+                    return Ok(view(body, created_at));
                 }
                 Err(CommitError::Precondition { failed: Failed::Document { .. }, .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -290,7 +324,7 @@ impl Inner {
     ) -> Result<Option<TenantView>> {
         let wanted = memberships.iter().find(|member| Some(&member.tenant_id) == wanted).or(memberships.first());
         let Some(member) = wanted else { return Ok(None) };
-        Ok(self.tenant(&member.tenant_id).await?.map(view))
+        Ok(self.tenant(&member.tenant_id).await?.map(stored))
     }
 
     /// The account of a person who asks with a token of their own.
@@ -314,13 +348,17 @@ pub(super) fn put_member(batch: Batch, member: &MemberBody, expect: Expect) -> R
     records::put(batch, MEMBER, id, &tags, member, expect)
 }
 
-pub(super) fn view(tenant: Stored<TenantBody>) -> TenantView {
-    TenantView {
-        tenant_id: tenant.body.tenant_id,
-        name: tenant.body.name,
-        status: tenant.body.status,
-        created_at: tenant.created_at,
-    }
+/// A tenant that was kept elsewhere until now.
+pub(super) fn adopted(tenant: &TenantId) -> TenantBody {
+    TenantBody { tenant_id: tenant.clone(), name: tenant.to_string(), status: TenantStatus::Active, owners: 0 }
+}
+
+fn stored(tenant: Stored<TenantBody>) -> TenantView {
+    view(tenant.body, tenant.created_at)
+}
+
+fn view(tenant: TenantBody, created_at: Timestamp) -> TenantView {
+    TenantView { tenant_id: tenant.tenant_id, name: tenant.name, status: tenant.status, created_at }
 }
 
 fn not_the_control_plane(operation: &'static str, tenant: &TenantId) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use engines_core::{ActorType, Env, Role, TenantId, Timestamp, Trace, UserId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::bodies::TenantStatus;
 use crate::{password::Password, secret::SecretText};
@@ -135,6 +135,36 @@ pub struct BootstrapState {
     pub envs: [Env; 3],
     /// Whether the control plane's tenants have been made.
     pub bootstrapped: bool,
+}
+
+/// `POST /auth/password`.
+#[derive(Debug, Deserialize)]
+pub struct PasswordRequest {
+    /// The password that is to be replaced.
+    pub current_password: Password,
+    /// The one that replaces it.
+    pub new_password: Password,
+}
+
+/// `PATCH /auth/me`: what is left out stays as it is.
+#[derive(Debug, Default, Deserialize)]
+pub struct ProfileRequest {
+    /// The name for others to see, 1 to 200 characters; null for none.
+    #[serde(default, deserialize_with = "given")]
+    pub display_name: Option<Option<String>>,
+}
+
+/// Tells null from absent.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// `DELETE /auth/me`.
+#[derive(Debug, Default, Deserialize)]
+pub struct DeleteAccountRequest {
+    /// The password, of an account that has one.
+    #[serde(default)]
+    pub password: Option<Password>,
 }
 
 /// One of one's own sessions.
@@ -271,6 +301,22 @@ pub struct BootstrapRequest {
     /// A user with an account who becomes an owner of both tenants.
     #[serde(default)]
     pub owner_user_id: Option<UserId>,
+    /// The same by address: how the first one gets in where nobody may sign up. An account that is not there is made, one that is stays as it
+    /// is, password and all.
+    #[serde(default)]
+    pub owner: Option<FirstOwner>,
+}
+
+/// Who owns the control plane at first.
+#[derive(Debug, Deserialize)]
+pub struct FirstOwner {
+    /// The address.
+    pub email: SecretText,
+    /// The password of the account, if it has to be made.
+    pub password: Password,
+    /// A name for others to see.
+    #[serde(default)]
+    pub display_name: Option<String>,
 }
 
 /// The tenants every deployment has.

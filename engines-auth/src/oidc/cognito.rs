@@ -30,7 +30,7 @@ use crate::jwt::JwtSettings;
 /// ```
 ///
 /// # Errors
-/// When half of a pool is named, when issuer and pool disagree, and for a value that is none.
+/// When half of a pool is named, when issuer and pool, or region and pool, disagree, and for a value that is none.
 pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Option<IssuerSettings>> {
     let get = |name: &str| get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let pool = match (get("COGNITO_REGION"), get("COGNITO_USER_POOL_ID")) {
@@ -45,7 +45,14 @@ pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Option<IssuerSe
             return Err(refused("COGNITO_ISSUER is not the issuer of COGNITO_USER_POOL_ID; set one of them"));
         }
         (Some(issuer), _) | (None, Some(issuer)) => issuer,
-        (None, None) => return Ok(None),
+        (None, None) => {
+            // Somebody means a pool, and would wonder why none of its users gets in.
+            let parts = ["COGNITO_APP_CLIENT_ID", "COGNITO_TOKEN_USE", "COGNITO_JWKS_URL", "COGNITO_ROLE_RULES"];
+            return match parts.into_iter().any(|part| get(part).is_some()) {
+                true => Err(refused("COGNITO_* are set without a pool; set COGNITO_ISSUER, or region and pool id")),
+                false => Ok(None),
+            };
+        }
     };
     let jwks = get("COGNITO_JWKS_URL")
         .unwrap_or_else(|| format!("{}/.well-known/jwks.json", issuer.strip_suffix('/').unwrap_or(&issuer)));
@@ -78,6 +85,17 @@ fn issuer(region: &str, pool: &str) -> Result<String> {
             "COGNITO_REGION and COGNITO_USER_POOL_ID are such as eu-central-1 and eu-central-1_AbC123",
         ));
     }
+    if region_of(pool).is_some_and(|other| other != region) {
+        return Err(refused("COGNITO_USER_POOL_ID is a pool of another region than COGNITO_REGION"));
+    }
     let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     Ok(format!("https://cognito-idp.{region}.{domain}/{pool}"))
+}
+
+/// The region a pool's id begins with: `eu-central-1_AbC123`. Stand-ins give ids of their own.
+fn region_of(pool: &str) -> Option<&str> {
+    let (region, _) = pool.split_once('_')?;
+    let (place, number) = region.rsplit_once('-')?;
+    let words = place.split('-').count() >= 2 && place.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    (words && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(region)
 }

@@ -3,7 +3,7 @@
 //! [`Oidc`] is an [`Authenticator`](crate::Authenticator) for the door's chain. It takes RS256 and ES256 tokens of the issuers in its
 //! settings ([`IssuerSettings`], [`cognito`]), checks them as strictly as our own, gets the issuers' keys through a [`JwksFetch`],
 //! gives roles by declarative rules ([`RoleRule`]), and may keep the users it sees
-//! ([`ExternalUsers`], [`StoreUsers`]).
+//! ([`ExternalUsers`], which [`Identity`](crate::Identity) is).
 
 mod authenticator;
 mod claims;
@@ -14,7 +14,6 @@ mod http;
 mod jwks;
 mod mapping;
 mod settings;
-mod store_users;
 mod url;
 mod users;
 
@@ -26,7 +25,6 @@ pub use self::{
     jwks::JwksSettings,
     mapping::RoleRule,
     settings::{IssuerSettings, TokenKind},
-    store_users::StoreUsers,
     url::JwksUrl,
     users::{ExternalIdentity, ExternalUser, ExternalUsers},
 };

@@ -36,13 +36,15 @@ pub(super) fn is_common(password: &str, words: &[&str]) -> bool {
         is_word(text) || is_walk(text) || unit(text).is_some_and(|unit| unit.chars().count() <= SHORT || is_word(unit))
     };
     let core = core(&lower);
+    // Nothing but digits and signs of a keyboard; other signs (emoji) are worth as much as letters.
+    let bare = core.is_empty() && lower.chars().all(|letter| letter.is_ascii() || letter.is_numeric());
     let unleeted = unleet(core);
     let own = |word: &str| {
         let word = word.to_lowercase();
         let local = word.split_once('@').map_or(word.as_str(), |(local, _)| local);
         [word.as_str(), local].iter().any(|word| word.chars().count() >= SHORT && (lower == *word || core == *word))
     };
-    known(&lower) || known(core) || known(&unleeted) || words.iter().any(|word| own(word))
+    bare || known(&lower) || known(core) || known(&unleeted) || words.iter().any(|word| own(word))
 }
 
 fn is_word(text: &str) -> bool {
@@ -73,7 +75,7 @@ fn unleet(text: &str) -> String {
 /// Whether it is part of a way across the keyboard, of at least [`SHORT`] steps.
 fn is_walk(text: &str) -> bool {
     if text.chars().count() < SHORT {
-        return text.is_empty();
+        return false;
     }
     let back: String = text.chars().rev().collect();
     WALKS.iter().any(|walk| walk.contains(text) || walk.contains(&back))

@@ -42,8 +42,9 @@ impl PasswordHasher {
     /// # Errors
     /// When argon2 does not take the settings.
     pub fn new(settings: &HashSettings, ids: IdGenerator) -> Result<Self> {
-        let params = Params::new(settings.memory_kib, settings.iterations, settings.lanes, None)
-            .map_err(|error| Error::internal(HASH, error.to_string()))?;
+        let params = Params::new(settings.memory_kib, settings.iterations, settings.lanes, None).map_err(|error| {
+            Error::new(Code::Internal, HASH, format!("what a password hash costs (identity.password): {error}"))
+        })?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let threads = settings.threads();
         let decoy = hash(&argon2, &ids.bytes::<32>(), ids.bytes())?.into();

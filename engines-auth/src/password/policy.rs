@@ -42,9 +42,9 @@ impl Password {
     /// kinds of characters (SP 800-63B forbids them), but a length and what everybody tries first.
     ///
     /// # Errors
-    /// `BODY_INVALID`, saying what is wrong.
-    pub fn accept(&self, words: &[&str]) -> Result<()> {
-        let refuse = |detail: &'static str| Err(Error::body("auth.password", "password", detail));
+    /// `BODY_INVALID`, saying what is wrong with `field`.
+    pub fn accept(&self, field: &str, words: &[&str]) -> Result<()> {
+        let refuse = |detail: &'static str| Err(Error::body("auth.password", field, detail));
         if self.0.is_empty() {
             return refuse("a password has at least 10 characters, and at most 1024 bytes");
         }
@@ -55,6 +55,11 @@ impl Password {
             return refuse("this password is one of those that are tried first; choose another");
         }
         Ok(())
+    }
+
+    /// Whether somebody typed the same twice; not for comparing with what is secret.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        self.0 == other.0
     }
 
     pub(super) fn normalised(&self) -> &str {

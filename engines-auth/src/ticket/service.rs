@@ -70,14 +70,14 @@ impl Tickets {
             && path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
         if !fits {
             let detail = "a path begins with / and has at most 1,024 visible ASCII characters, without a query";
-            return Err(Error::body(CREATE, "path", detail));
+            return Err(Error::body(CREATE, "/path", detail));
         }
         let expires_in = request.ttl_s.unwrap_or(30);
         if expires_in == 0 || Duration::from_secs(expires_in) > MAX_TTL {
-            return Err(Error::body(CREATE, "ttl_s", "a ticket is good for 1 to 60 seconds"));
+            return Err(Error::body(CREATE, "/ttl_s", "a ticket is good for 1 to 60 seconds"));
         }
         let Origin::Credential { issuer } = context.origin() else {
-            return Err(Error::body(CREATE, "path", "work in process needs no ticket"));
+            return Err(Error::body(CREATE, "/path", "work in process needs no ticket"));
         };
         let now = inner.now();
         let id = inner.guard.ids().ulid(now);

@@ -126,3 +126,37 @@ async fn keys_expire_rotate_and_stay_within_their_makers_role() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_was_opened_with_a_secret_ends_with_it() {
+    let world = world();
+    let (owner, acme) = world.a.owner("ada@example.org").await;
+    let context = world.a.enter(owner.access(), &acme).await.unwrap();
+    let made = make(&world.a, &context, Role::Member).await.unwrap();
+    let opened = world.a.enter(made.key.expose(), &acme).await.unwrap();
+    let ticket = engines_auth::ticket::TicketRequest { path: "/sse/chat/c".into(), ttl_s: None };
+    let ticket = world.a.identity.tickets().create(&opened, ticket).await.unwrap();
+    let rotate = async |grace| {
+        let request = RotateRequest { grace };
+        world.a.identity.api_keys().rotate(&context, &made.view.key_id, request).await.unwrap()
+    };
+    // With a grace, when that is over; without one, at once. The new secret's own streams stay.
+    let second = rotate(10).await;
+    assert!(world.a.door.still_valid(&opened).await.is_ok());
+    let by_second = world.a.enter(second.key.expose(), &acme).await.unwrap();
+    world.a.clock.advance(Duration::from_secs(10));
+    assert_eq!(code(&world.a.door.still_valid(&opened).await), Some(Code::TokenInvalid));
+    assert_eq!(
+        code(&world.a.enter_by_ticket(ticket.ticket.expose(), "/sse/chat/c", None).await),
+        Some(Code::TokenInvalid)
+    );
+    assert!(world.a.door.still_valid(&by_second).await.is_ok());
+    let third = rotate(0).await;
+    let by_third = world.a.enter(third.key.expose(), &acme).await.unwrap();
+    assert_eq!(code(&world.a.door.still_valid(&by_second).await), Some(Code::TokenInvalid));
+    // Two rotations in one grace: only the last one before is good.
+    rotate(10).await;
+    rotate(10).await;
+    assert_eq!(code(&world.a.door.still_valid(&by_third).await), Some(Code::TokenInvalid));
+    assert_eq!(code(&world.a.principal(third.key.expose()).await), Some(Code::TokenInvalid));
+}

@@ -1,14 +1,19 @@
 //! The tenants every deployment has, and what the control plane may.
 
-use engines_auth::identity::{BootstrapRequest, BootstrapResponse, Caller, TenantStatus, TokenResponse};
+use engines_auth::{
+    identity::{
+        BootstrapRequest, BootstrapResponse, Caller, FirstOwner, IdentitySettings, Signup, TenantStatus, TokenResponse,
+    },
+    password::Password,
+};
 use engines_core::{Code, Result, Role, TenantId, UserId, nexus::Page};
 
-use crate::kit::{Exposed, Node, SYSTEM_KEY, code, tenant, user, world};
+use crate::kit::{Exposed, Node, PASSWORD, SYSTEM_KEY, code, secret, settings, tenant, user, world, world_with};
 
 async fn bootstrap(node: &Node, key: Option<&[u8]>, owner: Option<UserId>) -> Result<BootstrapResponse> {
     let trace = node.trace();
     let caller = Caller { address: None, user_agent: None, trace: &trace };
-    node.identity.bootstrap_tenants(key, BootstrapRequest { owner_user_id: owner }, caller).await
+    node.identity.bootstrap_tenants(key, BootstrapRequest { owner_user_id: owner, owner: None }, caller).await
 }
 
 /// Somebody who owns the control plane.
@@ -64,7 +69,7 @@ async fn the_control_plane_closes_tenants_and_sees_nobodys_content() {
     assert_eq!(code(&world.a.identity.list_tenants(&inside, Page::first(9)).await), Some(Code::TenantForbidden));
     assert_eq!(code(&world.a.identity.suspend_tenant(&inside, &acme).await), Some(Code::TenantForbidden));
     assert_eq!(code(&world.a.identity.suspend_tenant(&control, &system).await), Some(Code::OpInvalid));
-    assert_eq!(code(&world.a.identity.suspend_tenant(&control, &tenant("t_none")).await), Some(Code::NotFound));
+    assert_eq!(code(&world.a.identity.resume_tenant(&control, &tenant("t_none")).await), Some(Code::NotFound));
 
     let closed = world.a.identity.suspend_tenant(&control, &acme).await.unwrap();
     assert_eq!(closed.status, TenantStatus::Suspended);
@@ -76,4 +81,56 @@ async fn the_control_plane_closes_tenants_and_sees_nobodys_content() {
     // Its owner may close it as well, and not open it again.
     world.a.identity.disable_tenant(&inside, &acme).await.unwrap();
     assert_eq!(code(&world.a.enter(owner.access(), &acme).await), Some(Code::TenantForbidden));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_owner_gets_in_where_nobody_may_sign_up() {
+    let closed = IdentitySettings { signup: Signup::Invite, tenants_must_exist: true, ..settings() };
+    let world = world_with(closed);
+    let first = |node: Node, email: &'static str, password: &'static str| async move {
+        let trace = node.trace();
+        let caller = Caller { address: None, user_agent: None, trace: &trace };
+        let owner = FirstOwner { email: secret(email), password: Password::new(password), display_name: None };
+        let request = BootstrapRequest { owner_user_id: None, owner: Some(owner) };
+        node.identity.bootstrap_tenants(Some(SYSTEM_KEY), request, caller).await
+    };
+    assert_eq!(code(&first(world.a.clone(), "op@example.org", "short").await), Some(Code::BodyInvalid));
+    let (one, two) = tokio::join!(
+        first(world.a.clone(), "op@example.org", PASSWORD),
+        first(world.b.clone(), "OP@example.org", PASSWORD)
+    );
+    assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
+    // It changes nobody's password.
+    first(world.a.clone(), "op@example.org", "another 88 Lantern, quiet").await.unwrap();
+    let tokens = world.b.login("op@example.org", PASSWORD).await.unwrap();
+    assert_eq!(tokens.memberships.len(), 2);
+    let control = world.b.enter(tokens.access(), &tenant("t_system")).await.unwrap();
+    assert!(world.b.identity.list_tenants(&control, Page::first(9)).await.is_ok());
+}
+
+#[tokio::test]
+async fn whom_only_tokens_name_can_be_kept_out_too() {
+    let world = world();
+    let (operator, system) = operator(&world.a).await;
+    let control = world.a.enter(operator.access(), &system).await.unwrap();
+    let outside = crate::directory::minted(&world.a, "somebody|else", &[("t_elsewhere", Role::Owner)]);
+    let (place, who) = (tenant("t_elsewhere"), user("somebody|else"));
+    assert!(world.a.enter(&outside, &place).await.is_ok());
+    assert_eq!(code(&world.a.identity.set_user_disabled(&control, &who, false).await), Some(Code::NotFound));
+    world.a.identity.set_user_disabled(&control, &who, true).await.unwrap();
+    assert_eq!(code(&world.a.enter(&outside, &place).await), Some(Code::TokenInvalid));
+    assert_eq!(code(&world.b.enter(&outside, &place).await), Some(Code::TokenInvalid));
+    world.a.identity.set_user_disabled(&control, &who, false).await.unwrap();
+    assert!(world.a.enter(&outside, &place).await.is_ok());
+    // Nothing of it is left: what the token claims counts as before, also in a tenant that is kept here.
+    let (_, acme) = world.a.owner("ada@example.org").await;
+    let claims = crate::directory::minted(&world.a, "somebody|else", &[(acme.as_str(), Role::Viewer)]);
+    assert!(world.a.enter(&claims, &acme).await.is_ok());
+
+    let closed = world.a.identity.suspend_tenant(&control, &place).await.unwrap();
+    assert_eq!((closed.tenant_id.as_str(), closed.status), ("t_elsewhere", TenantStatus::Suspended));
+    assert_eq!(code(&world.a.enter(&outside, &place).await), Some(Code::TenantForbidden));
+    world.a.identity.resume_tenant(&control, &place).await.unwrap();
+    assert!(world.a.enter(&outside, &place).await.is_ok());
+    assert_eq!(code(&world.a.identity.suspend_tenant(&control, &system).await), Some(Code::OpInvalid));
 }

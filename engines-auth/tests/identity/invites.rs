@@ -130,3 +130,33 @@ async fn invites_are_for_an_address_end_and_are_taken_back() {
     assert_eq!(code(&invite(&world.a, &admin, &acme, Role::Owner, None).await), Some(Code::RoleInsufficient));
     assert!(invite(&world.a, &admin, &acme, Role::Admin, None).await.is_ok());
 }
+
+#[tokio::test]
+async fn who_may_not_invite_any_more_does_not_come_back_by_an_invite_of_their_own() {
+    let world = world();
+    let (own, acme) = world.a.owner("ada@example.org").await;
+    let context = world.a.enter(own.access(), &acme).await.unwrap();
+    let bob = world.a.signup("bob@example.org", None).await.unwrap();
+    crate::members::add(&world.a, &context, &acme, &bob.user.user_id, Role::Admin).await.unwrap();
+    let as_bob = world.a.enter(bob.access(), &acme).await.unwrap();
+    let key = crate::api_keys::make(&world.a, &as_bob, Role::Admin).await.unwrap();
+    let by_key = world.a.enter(key.key.expose(), &acme).await.unwrap();
+    let kept = invite(&world.a, &as_bob, &acme, Role::Admin, None).await.unwrap();
+    let keyed = invite(&world.a, &by_key, &acme, Role::Viewer, None).await.unwrap();
+    let viewer = engines_auth::identity::RoleRequest { role: Role::Member };
+    world.a.identity.change_role(&context, &acme, &bob.user.user_id, viewer).await.unwrap();
+    let accepted = accept(&world.a, kept.token.expose(), None, Some("bob2@example.org")).await;
+    assert_eq!(code(&accepted), Some(Code::TokenInvalid));
+    world.a.identity.remove_member(&context, &acme, &bob.user.user_id).await.unwrap();
+    let principal = world.a.principal(bob.access()).await.unwrap();
+    assert_eq!(code(&accept(&world.a, kept.token.expose(), Some(&principal), None).await), Some(Code::TokenInvalid));
+    // The tenant's key still stands for what it made, until it is revoked.
+    assert!(accept(&world.a, keyed.token.expose(), None, Some("cy@example.org")).await.is_ok());
+    let keyed = invite(&world.a, &by_key, &acme, Role::Viewer, None).await.unwrap();
+    world.a.identity.api_keys().revoke(&context, &key.view.key_id).await.unwrap();
+    let accepted = accept(&world.a, keyed.token.expose(), None, Some("dee@example.org")).await;
+    assert_eq!(code(&accepted), Some(Code::TokenInvalid));
+    // Whoever may invite again, may.
+    crate::members::add(&world.a, &context, &acme, &bob.user.user_id, Role::Owner).await.unwrap();
+    assert!(accept(&world.a, kept.token.expose(), None, Some("eve@example.org")).await.is_ok());
+}

@@ -12,6 +12,7 @@ mod invites;
 mod isolation;
 mod kit;
 mod members;
+mod own_account;
 mod password;
 mod rejections;
 mod secrets;

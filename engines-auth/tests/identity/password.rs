@@ -5,11 +5,11 @@ use engines_core::Code;
 use proptest::prelude::*;
 
 fn accepted(password: &str) -> bool {
-    match Password::new(password).accept(&["ada.lovelace@example.org", "Ada Lovelace"]) {
+    match Password::new(password).accept("/password", &["ada.lovelace@example.org", "Ada Lovelace"]) {
         Ok(()) => true,
         Err(error) => {
             assert_eq!(error.code(), Code::BodyInvalid);
-            assert_eq!(error.member("field").unwrap(), "password");
+            assert_eq!(error.member("field").unwrap(), "/password");
             assert!(password.len() < 10 || !error.detail().contains(password));
             false
         }
@@ -100,4 +100,11 @@ proptest! {
         let with = format!("{digits}Sunshine{sign}{digits}");
         prop_assert!(!accepted(&with), "{}", with);
     }
+}
+
+#[test]
+fn signs_of_no_keyboard_are_worth_as_much_as_letters() {
+    assert!(accepted("\u{1f600}\u{1f41d}\u{1f308}\u{1f9ed}\u{1f33b}\u{1f3b2}\u{1f9e9}\u{1f355}\u{26f5}\u{1f3bb}"));
+    assert!(!accepted(&"\u{1f600}".repeat(12)));
+    assert!(!accepted("!!!!!!!!!!!!") && !accepted("31415926535") && !accepted("12-34-56-78-90"));
 }

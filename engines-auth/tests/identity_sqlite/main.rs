@@ -22,6 +22,8 @@ mod isolation;
 mod kit;
 #[path = "../identity/members.rs"]
 mod members;
+#[path = "../identity/own_account.rs"]
+mod own_account;
 #[path = "../identity/rejections.rs"]
 mod rejections;
 mod restart;

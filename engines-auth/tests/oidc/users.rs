@@ -3,11 +3,12 @@
 use std::sync::{Arc, Barrier};
 
 use engines_auth::{
-    Authenticator, Credential,
-    oidc::{ExternalIdentity, ExternalUsers, IssuerSettings, Oidc, RoleRule, StoreUsers, TokenKind},
+    Authenticator, Credential, Identity,
+    oidc::{ExternalIdentity, ExternalUsers, IssuerSettings, Oidc, RoleRule, TokenKind},
 };
 use engines_core::{
-    Code, IdGenerator, Role, Scope, Store, TenantId, UserId, audit::AuditFilter, nexus::Page, testing::ManualClock,
+    Code, Guard, IdGenerator, Role, Scope, Store, TenantId, UserId, audit::AuditFilter, gate::AllowAll, nexus::Page,
+    testing::ManualClock,
 };
 use engines_storage::MemoryStore;
 use futures_util::FutureExt;
@@ -21,7 +22,8 @@ fn kept() -> (Arc<MemoryStore>, Arc<dyn ExternalUsers>) {
     let ids = IdGenerator::seeded(7);
     let store = Arc::new(MemoryStore::new(&ids));
     let shared = Arc::clone(&store) as Arc<dyn Store>;
-    (store, Arc::new(StoreUsers::new(shared, Arc::new(ManualClock::default()), ids).unwrap()))
+    let guard = Guard::new(Arc::new(AllowAll), Arc::new(ManualClock::default()), ids);
+    (store, Arc::new(Identity::without_accounts(shared, guard).build().unwrap()))
 }
 
 fn world_of(users: &Arc<dyn ExternalUsers>) -> World {

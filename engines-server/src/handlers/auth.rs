@@ -42,6 +42,23 @@ pub(crate) async fn me(ask: Ask, principal: Arc<Principal>) -> Result<Response<B
     reply::ok(&ask.identity()?.me(&principal).await?)
 }
 
+/// `PATCH /auth/me`
+pub(crate) async fn update_me(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
+    reply::ok(&ask.identity()?.update_me(&principal, ask.decode()?, &ask.trace).await?)
+}
+
+/// `DELETE /auth/me`
+pub(crate) async fn delete_me(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
+    ask.identity()?.delete_account(&principal, ask.decode()?, ask.caller()).await?;
+    Ok(reply::none())
+}
+
+/// `POST /auth/password`
+pub(crate) async fn password(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
+    ask.identity()?.change_password(&principal, ask.decode()?, ask.caller()).await?;
+    Ok(reply::none())
+}
+
 /// `GET /auth/bootstrap`
 pub(crate) async fn bootstrap(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
     reply::ok(&ask.identity()?.bootstrap_state(&principal).await?)
@@ -59,6 +76,12 @@ pub(crate) async fn bootstrap_tenants(ask: Ask) -> Result<Response<Body>> {
 /// `GET /auth/sessions`
 pub(crate) async fn sessions(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
     reply::ok(&ask.identity()?.sessions(&principal, ask.page()?).await?)
+}
+
+/// `DELETE /auth/sessions`
+pub(crate) async fn end_sessions(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
+    ask.identity()?.end_sessions(&principal, &ask.trace).await?;
+    Ok(reply::none())
 }
 
 /// `DELETE /auth/sessions/{id}`

@@ -32,6 +32,12 @@ pub(crate) async fn disable(ask: Ask, context: RequestContext) -> Result<Respons
     reply::ok(&ask.identity()?.disable_tenant(&context, &ask.tenant()?).await?)
 }
 
+/// `POST /tenants/{t}/leave`
+pub(crate) async fn leave(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
+    ask.identity()?.leave_tenant(&context, &ask.tenant()?).await?;
+    Ok(reply::none())
+}
+
 /// `POST /tenants/{t}/suspend`
 pub(crate) async fn suspend(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
     reply::ok(&ask.identity()?.suspend_tenant(&context, &ask.tenant()?).await?)

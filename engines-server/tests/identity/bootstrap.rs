@@ -51,7 +51,7 @@ async fn its_admins_close_tenants_and_users_and_see_nobodys_content() {
     assert_eq!(resumed["status"], "active");
     assert_eq!(world.look(&ada.token, &ada.tenant).await, 200);
     assert_eq!(as_ops("POST", "/tenants/t_system/suspend".into()).await.refusal(), (422, "OP_INVALID"));
-    assert_eq!(as_ops("POST", "/tenants/t_nothing/suspend".into()).await.refusal(), (404, "NOT_FOUND"));
+    assert_eq!(as_ops("POST", "/tenants/t_nothing/resume".into()).await.refusal(), (404, "NOT_FOUND"));
 
     assert_eq!(as_ops("POST", format!("/users/{}/disable", ada.id)).await.status, 204);
     assert_eq!(world.ask("GET", "/auth/me").bearer(&ada.token).send().await.refusal(), (401, "TOKEN_INVALID"));
@@ -59,7 +59,7 @@ async fn its_admins_close_tenants_and_users_and_see_nobodys_content() {
     assert_eq!(world.post("/auth/login", login).send().await.refusal(), (401, "CREDENTIALS_INVALID"));
     assert_eq!(as_ops("POST", format!("/users/{}/enable", ada.id)).await.status, 204);
     assert_eq!(world.look(&ada.token, &ada.tenant).await, 200);
-    assert_eq!(as_ops("POST", "/users/nobody/disable".into()).await.refusal(), (404, "NOT_FOUND"));
+    assert_eq!(as_ops("POST", "/users/nobody/enable".into()).await.refusal(), (404, "NOT_FOUND"));
 
     let by_ada = world.ask("POST", format!("/tenants/{}/suspend", ops.tenant)).bearer(&ada.token).send().await;
     assert_eq!(by_ada.refusal(), (403, "TENANT_FORBIDDEN"));

@@ -9,6 +9,7 @@ mod keys;
 mod kit;
 mod limits;
 mod members;
+mod own_account;
 mod sessions;
 #[path = "../support/mod.rs"]
 mod support;

@@ -52,6 +52,14 @@ pub(super) static ROUTES: &[Route] = &[
         "Close a tenant for all its members; the control plane can open it again",
         (None, 200, Some("Tenant")),
     ),
+    change(
+        Method::POST,
+        "/tenants/{t}/leave",
+        Action::TenantsLeave,
+        |ask, context| Box::pin(tenants::leave(ask, context)),
+        "Leave a tenant; the last owner stays",
+        (None, 204, None),
+    ),
     operator(
         "/tenants/{t}/suspend",
         |ask, context| Box::pin(tenants::suspend(ask, context)),
