@@ -206,7 +206,7 @@ async fn parameters_are_checked_by_name() {
         ("/chat/threads?after=nonsense", "CURSOR_INVALID", ""),
         ("/chat/threads/t/events?after=nonsense", "CURSOR_INVALID", ""),
         ("/chat/threads?x=%ff", "BODY_INVALID", "query"),
-        ("/chat/threads/%ff", "BODY_INVALID", "id"),
+        ("/chat/threads/%ff", "ID_INVALID", "id"),
         ("/chat/threads/a%2Fb", "ID_INVALID", ""),
         ("/chat/threads/-t", "ID_INVALID", ""),
         ("/canvas/c/snapshot?rev=one", "BODY_INVALID", "rev"),
