@@ -175,14 +175,15 @@ impl Scrubber {
     /// The same over the plain copy of a text with encoded characters.
     #[inline(never)]
     fn find_encoded(&self, b: &[u8], hint: Cues, hits: &mut Hits) {
-        let plain = Plain::of(b);
-        let mut scan = Scan::new(&plain.text, hint, self.inner.deny.as_ref(), hits);
-        scan.begin();
-        scan.run();
-        for hit in hits.as_mut_slice() {
-            let (start, end) = (plain.start(hit.start as usize), plain.end(hit.end as usize));
-            (hit.start, hit.end) = (start as u32, end as u32);
-        }
+        Plain::lend(b, |plain| {
+            let mut scan = Scan::new(&plain.text, hint, self.inner.deny.as_ref(), hits);
+            scan.begin();
+            scan.run();
+            for hit in hits.as_mut_slice() {
+                let (start, end) = (plain.start(hit.start as usize), plain.end(hit.end as usize));
+                (hit.start, hit.end) = (start as u32, end as u32);
+            }
+        });
     }
 
     /// Leaves what the policy leaves alone.

@@ -1,7 +1,9 @@
 //! Where a value stands in its document, and what its key says about it.
 
-use crate::pii::scan::Scan;
-use crate::pii::scan::cue::{self, Cues, bit};
+use std::cell::Cell;
+
+use crate::pii::scan::cue::{Cues, bit};
+use crate::pii::scan::{Scan, packed};
 
 /// Where a value stands, for the receipt's paths: linked through the call stack, so that clean JSON allocates nothing.
 pub(crate) struct Place<'p> {
@@ -61,10 +63,29 @@ pub(crate) fn hint(key: &[u8], around: Cues) -> Cues {
     Scan::hint_of(key) | (around & !bit::FORWARD)
 }
 
-/// The same for a key of small letters at `start..end` of a document.
+/// How many names a thread remembers the cues of.
+const REMEMBERED: usize = 64;
+
+thread_local! {
+    /// The same few keys come again and again: for each slot, a name of at most fifteen bytes and its cues.
+    static NAMES: [Cell<(u128, Cues)>; REMEMBERED] = const { [const { Cell::new((0, 0)) }; REMEMBERED] };
+}
+
+/// The same for a key of fewer than sixteen letters and `_`, at `start..end` of a document.
 #[inline]
 pub(crate) fn named(document: &[u8], start: usize, end: usize, around: Cues) -> Cues {
-    cue::table().get_at(document, start, end) | (around & !bit::FORWARD)
+    let name = packed(document, start, end);
+    let slot = ((name as u64 ^ (name >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58) as usize % REMEMBERED;
+    let known = NAMES.with(|names| names[slot].get());
+    let own = if known.0 == name { known.1 } else { look_up(document, start, end, name, slot) };
+    own | (around & !bit::FORWARD)
+}
+
+#[inline(never)]
+fn look_up(document: &[u8], start: usize, end: usize, name: u128, slot: usize) -> Cues {
+    let own = Scan::hint_of(&document[start..end]);
+    NAMES.with(|names| names[slot].set((name, own)));
+    own
 }
 
 /// Whether a number may be one that is looked for: long, or one that its key speaks of.

@@ -7,7 +7,7 @@ use crate::pii::error::ScrubError;
 use crate::pii::finding::{Finding, Receipt, Scrubbed};
 use crate::pii::scan::cue::{Cues, bit};
 use crate::pii::scan::hits::Hits;
-use crate::pii::scan::{Name, name, next_quoted};
+use crate::pii::scan::{is_name, next_quoted};
 use crate::pii::scrubber::Scrubber;
 
 use super::place::{Place, distinct, hint, named, number_matters};
@@ -176,8 +176,8 @@ impl<'a> Walk<'a, '_> {
                 return Err(self.wrong());
             }
             let (start, end) = self.string()?;
-            let name = name(self.b, start, end);
-            let key = if name.is_some() && self.simple && made.is_empty() {
+            let name = is_name(self.b, start, end);
+            let key = if name && self.simple && made.is_empty() {
                 Cow::Borrowed(&self.text[start..end])
             } else {
                 self.key(start, end, place, &mut made)?
@@ -187,11 +187,19 @@ impl<'a> Walk<'a, '_> {
                 return Err(self.wrong());
             }
             self.pos += 1;
-            let hint = match name {
-                Some(Name::Small) => named(self.b, start, end, around),
-                _ => hint(meant(&key).as_bytes(), around),
+            let hint = if name && matches!(key, Cow::Borrowed(_)) {
+                named(self.b, start, end, around)
+            } else {
+                hint(meant(&key).as_bytes(), around)
             };
-            self.value(&place.key(&key), hint, depth + 1)?;
+            self.space();
+            let inner = place.key(&key);
+            if self.peek() == b'"' && depth < self.scrubber.inner.max_depth {
+                let (start, end) = self.string()?;
+                self.leaf(start, end, &inner, hint)?;
+            } else {
+                self.value(&inner, hint, depth + 1)?;
+            }
             self.space();
             match self.peek() {
                 b',' => self.pos += 1,
@@ -241,7 +249,7 @@ impl<'a> Walk<'a, '_> {
     fn passes(&self, start: usize, end: usize, hint: Cues) -> bool {
         self.simple
             && (end - start < if hint == 0 { TINY } else { LEAST }
-                || hint & bit::FORWARD == 0 && name(self.b, start, end).is_some())
+                || hint & bit::FORWARD == 0 && is_name(self.b, start, end))
     }
 
     fn array(&mut self, place: &Place<'_>, around: Cues, depth: usize) -> Result<(), ScrubError> {

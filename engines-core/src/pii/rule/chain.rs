@@ -36,6 +36,8 @@ pub(super) struct Chain {
     pub(super) groups: [Group; MAX_GROUPS],
     pub(super) lens: [u8; MAX_GROUPS],
     pub(super) n: usize,
+    /// Only spaces and brackets stand between its groups.
+    pub(super) spaced: bool,
     /// It goes on behind the last group.
     pub(super) cut: bool,
 }
@@ -46,6 +48,7 @@ impl Chain {
         groups: [Group { start: 0, len: 0, at: 0, separator: 0 }; MAX_GROUPS],
         lens: [0; MAX_GROUPS],
         n: 0,
+        spaced: true,
         cut: false,
     };
 
@@ -69,7 +72,7 @@ impl Chain {
 
 /// How many digits there are from `i` on, at most `MAX_DIGITS` and some.
 #[inline]
-fn digits_from(b: &[u8], i: usize) -> usize {
+pub(super) fn digits_from(b: &[u8], i: usize) -> usize {
     let mut j = i;
     while let Some(eight) = b.get(j..).and_then(|rest| rest.first_chunk()) {
         // A digit becomes its value; what is more than nine has the highest bit set then.
@@ -148,6 +151,7 @@ pub(super) fn gather(s: &Scan<'_>, start: usize, end: usize, chain: &mut Chain) 
         if broken || apart && begins_other(s, to) {
             return;
         }
+        chain.spaced &= matches!(separator, b' ' | b'(' | b')');
     }
 }
 

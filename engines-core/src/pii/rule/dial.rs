@@ -77,7 +77,7 @@ pub(super) fn phone(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usi
     if d.len() < 6 || p.glued || d[0] != 0 && is_decimal(c, k) {
         return None;
     }
-    let strong = (s.cues.prefers(cue, OTHERS, p.start, REACH) || labelled_after(s, c))
+    let strong = (s.cues.prefers(cue, OTHERS, p.start, REACH) || labelled_after(s, c.groups[c.n - 1].end()))
         && !(d.len() < 10 && s.cues.prefers(bit::ZIP, bit::PHONE, p.start, 16));
     let weak = !strong && p.recent & ids::CUES == 0 && s.cues.prefers(bit::NUMBER, OTHERS, p.start, 40);
     let distance = if strong { s.cues.near(cue, p.start, REACH).unwrap_or(REACH) } else { 3 * REACH };
@@ -137,8 +137,8 @@ pub(super) fn phone(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usi
     (local && shaped(s, c, k, m, p)).then_some((m, distance, 65))
 }
 
-/// ` office`, `-Fax`, ` (mobile)` behind the run.
-fn labelled_after(s: &Scan<'_>, c: &Chain) -> bool {
+/// ` office`, `-Fax`, ` (mobile)` behind a run that ends at `end`.
+pub(super) fn labelled_after(s: &Scan<'_>, end: usize) -> bool {
     const LABELS: [&[u8]; 10] = [
         b"office",
         b"fax",
@@ -151,11 +151,10 @@ fn labelled_after(s: &Scan<'_>, c: &Chain) -> bool {
         "numarasından".as_bytes(),
         "numaralı".as_bytes(),
     ];
-    let mut at = c.groups[c.n - 1].end();
-    if !matches!(s.at(at), b' ' | b'-') {
+    if !matches!(s.at(end), b' ' | b'-') {
         return false;
     }
-    at += 1;
+    let mut at = end + 1;
     if s.at(at) == b'(' {
         at += 1;
     }
@@ -195,7 +194,7 @@ fn international(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usize,
 fn loose(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
     let near = match s.cues.near(bit::PHONE | bit::CALL, p.start, 20) {
         Some(near) => near,
-        None if labelled_after(s, c) => 0,
+        None if labelled_after(s, c.groups[c.n - 1].end()) => 0,
         None => return None,
     };
     let (n, lens) = (c.n - k, &c.lens[k..c.n]);

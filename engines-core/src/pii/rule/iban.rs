@@ -141,9 +141,13 @@ pub(crate) fn iban(s: &mut Scan<'_>, start: usize) -> Option<usize> {
     let (mut n, mut i) = (0, start);
     let mut separator = 0;
     let mut since = 0;
+    let mut runs = Runs { shape: shape.as_bytes(), class: 0, left: 0 };
     while n < len {
         let b = s.at(i);
         if is_alnum(b) {
+            if n >= 4 && !runs.take(b) {
+                return None;
+            }
             if b.is_ascii_alphabetic() && b.is_ascii_uppercase() != upper && n < 2 {
                 return None;
             }
@@ -163,35 +167,42 @@ pub(crate) fn iban(s: &mut Scan<'_>, start: usize) -> Option<usize> {
             return None;
         }
     }
-    if is_word(s.at(i)) || !shaped(&compact[4..len], shape) || remainder(&compact[..len]) != 1 {
+    if is_word(s.at(i)) || !runs.over() || remainder(&compact[..len]) != 1 {
         return None;
     }
     Some(s.hit(Kind::IbanCode, start, i, 100))
 }
 
-fn shaped(part: &[u8], shape: &str) -> bool {
-    let shape = shape.as_bytes();
-    let (mut i, mut at) = (0, 0);
-    while i < shape.len() {
-        let class = shape[i];
-        let mut count = 0;
-        i += 1;
-        while i < shape.len() && shape[i].is_ascii_digit() {
-            count = count * 10 + usize::from(shape[i] - b'0');
-            i += 1;
+/// What is left of a shape.
+struct Runs<'s> {
+    shape: &'s [u8],
+    class: u8,
+    /// How many characters of that class.
+    left: usize,
+}
+
+impl Runs<'_> {
+    /// Whether a letter or digit is the next of the shape.
+    fn take(&mut self, b: u8) -> bool {
+        if self.left == 0 {
+            let Some((&class, rest)) = self.shape.split_first() else { return false };
+            let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+            self.class = class;
+            self.left = rest[..digits].iter().fold(0, |n, b| n * 10 + usize::from(b - b'0'));
+            self.shape = &rest[digits..];
         }
-        let Some(run) = part.get(at..at + count) else { return false };
-        let ok = match class {
-            b'n' => run.iter().all(u8::is_ascii_digit),
-            b'a' => run.iter().all(u8::is_ascii_uppercase),
+        self.left = self.left.saturating_sub(1);
+        match self.class {
+            b'n' => b.is_ascii_digit(),
+            b'a' => b.is_ascii_alphabetic(),
             _ => true,
-        };
-        if !ok {
-            return false;
         }
-        at += count;
     }
-    at == part.len()
+
+    /// Whether all of it was there.
+    fn over(&self) -> bool {
+        self.left == 0 && self.shape.is_empty()
+    }
 }
 
 /// The IBAN modulo 97; 1 when it is right.

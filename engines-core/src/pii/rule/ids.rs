@@ -131,6 +131,24 @@ pub(crate) fn with_digits(digits: usize) -> &'static [Spec] {
     SPECS.get(usize::from(from)..usize::from(to)).unwrap_or(&[])
 }
 
+/// Which of those with that many digits can be known without their cue: one bit for each.
+pub(crate) fn known_uncued(digits: usize) -> u32 {
+    UNCUED.get(digits).copied().unwrap_or(0)
+}
+
+const UNCUED: [u32; 20] = {
+    let mut sets = [0; 20];
+    let mut i = 0;
+    while i < SPECS.len() {
+        let spec = &SPECS[i];
+        if spec.alone || !spec.strong.is_empty() || !spec.phrases.is_empty() {
+            sets[spec.digits] |= 1 << (i - RANGES[spec.digits].0 as usize);
+        }
+        i += 1;
+    }
+    sets
+};
+
 const RANGES: [(u8, u8); 20] = {
     let mut ranges = [(0, 0); 20];
     let mut i = 0;

@@ -25,6 +25,7 @@ pub(crate) mod pem;
 pub(crate) mod phone;
 mod postal;
 mod prefix;
+mod quick;
 pub(crate) mod secret;
 pub(crate) mod token;
 pub(crate) mod url;

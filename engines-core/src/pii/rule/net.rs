@@ -8,7 +8,21 @@ use crate::pii::scan::cue::bit;
 /// Whether an IPv6 or MAC address or a UUID may begin with this word, which has `next` behind it.
 #[inline]
 pub(crate) fn address_begins(word: &[u8], next: u8) -> bool {
-    matches!((next, word.len()), (b':', 1..=4) | (b'-', 2 | 8) | (b'.', 4)) && word.iter().all(|b| is_hex(*b))
+    digits_begin(word.len(), next) && word.iter().fold(true, |all, b| all & is_hex(*b))
+}
+
+/// The same for a word of so many digits.
+#[inline]
+pub(crate) fn digits_begin(len: usize, next: u8) -> bool {
+    // For a length, with which of `-`, `.` and `:` it is the first part of one.
+    const FIRST: [u8; 16] = [0, 4, 5, 4, 6, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+    let which = match next {
+        b'-' => 1,
+        b'.' => 2,
+        b':' => 4,
+        _ => return false,
+    };
+    len < 16 && FIRST[len] & which != 0
 }
 
 /// A word of hexadecimal digits stands at `start..end`: the first group of an IPv6 or MAC address, or a UUID to step over.
@@ -18,7 +32,7 @@ pub(crate) fn address_hex(s: &mut Scan<'_>, start: usize, end: usize) -> Option<
     match (next, len) {
         (b':', 1..=4) => {
             let before = s.before(start);
-            if before == b'.' || before == b':' && !labelled(s, start - 1) {
+            if before == b'.' || before == b':' && !labelled(s, start - 1) || !three_begin(s, end) {
                 return None;
             }
             if len == 2
@@ -44,6 +58,22 @@ fn labelled(s: &Scan<'_>, colon: usize) -> bool {
     word > 0 && !s.b[colon - word..colon].iter().all(|b| is_hex(*b))
 }
 
+/// Whether there are two colons more behind a first group that ends at `end`: a time of day has one, and no group behind a comma.
+fn three_begin(s: &Scan<'_>, end: usize) -> bool {
+    let mut colon = end;
+    for _ in 0..2 {
+        let group = (1..6).take_while(|n| is_hex(s.at(colon + n))).count();
+        colon += 1 + group;
+        if s.at(colon) != b':' {
+            return false;
+        }
+        if group == 0 {
+            break;
+        }
+    }
+    true
+}
+
 /// Six pairs with one separator.
 fn mac(s: &mut Scan<'_>, start: usize, separator: u8) -> Option<usize> {
     if matches!(s.before(start), b'-' | b':' | b'.' | b'_') {
@@ -53,11 +83,8 @@ fn mac(s: &mut Scan<'_>, start: usize, separator: u8) -> Option<usize> {
     if [5, 8, 11, 14].into_iter().any(|k| b[k] != separator) {
         return None;
     }
-    for (k, byte) in b.iter().enumerate() {
-        let ok = if k % 3 == 2 { *byte == separator } else { is_hex(*byte) };
-        if !ok {
-            return None;
-        }
+    if !(0..6).fold(true, |all, k| all & is_hex(b[3 * k]) & is_hex(b[3 * k + 1])) {
+        return None;
     }
     let end = start + 17;
     if is_word(s.at(end)) || s.at(end) == separator && is_alnum(s.at(end + 1)) {
@@ -118,14 +145,11 @@ fn cisco(s: &mut Scan<'_>, start: usize) -> Option<usize> {
 
 /// A UUID is never personal data by itself.
 fn uuid(s: &mut Scan<'_>, start: usize) -> Option<usize> {
-    let b = s.b.get(start..start + 36)?;
-    for (k, byte) in b.iter().enumerate() {
-        let ok = if matches!(k, 8 | 13 | 18 | 23) { *byte == b'-' } else { is_hex(*byte) };
-        if !ok {
-            return None;
-        }
-    }
-    (!is_word(s.at(start + 36))).then_some(start + 36)
+    let b: &[u8; 36] = s.b.get(start..)?.first_chunk()?;
+    let dashes = [8, 13, 18, 23].into_iter().fold(true, |all, k| all & (b[k] == b'-'));
+    let hex = |from: usize, to: usize| b[from..to].iter().fold(true, |all, b| all & is_hex(*b));
+    let whole = dashes && hex(0, 8) & hex(9, 13) & hex(14, 18) & hex(19, 23) & hex(24, 36);
+    (whole && !is_word(s.at(start + 36))).then_some(start + 36)
 }
 
 /// An address that begins with `::`; `at` is the first colon.

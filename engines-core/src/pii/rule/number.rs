@@ -11,7 +11,7 @@ use crate::pii::scan::cue::{Cues, bit};
 use super::card::{self, Issuer};
 use super::chain::{Chain, gather};
 use super::check::value;
-use super::{address, date, dial, hash, hyphen, ids, net, postal, secret};
+use super::{address, date, dial, hash, hyphen, ids, net, postal, quick, secret};
 
 /// How far before a number a cue may end, in bytes.
 pub(crate) const REACH: usize = 48;
@@ -41,8 +41,9 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize) -> usize {
     let next = s.at(end);
     if next == b'-'
         && end - start == 4
-        && s.cues.all(start, REACH) & (bit::SORT | bit::BORN | bit::ZIP) == 0
         && let Some(to) = date::timestamp(s, start)
+        && (!s.cues.any(bit::SORT | bit::BORN | bit::ZIP)
+            || s.cues.all(start, REACH) & (bit::SORT | bit::BORN | bit::ZIP) == 0)
     {
         return to;
     }
@@ -58,7 +59,7 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize) -> usize {
     {
         return to;
     }
-    if net::address_begins(&s.b[start..end], next)
+    if net::digits_begin(end - start, next)
         && let Some(to) = net::address_hex(s, start, end)
     {
         return to;
@@ -69,12 +70,13 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize) -> usize {
         return to;
     }
     let short = end - start <= 5;
-    let second = s.at(end + 1);
-    let joined = match next {
-        b' ' | b')' => second.is_ascii_digit() || matches!(second, b' ' | b'-' | b'(' | b'.'),
-        b'-' | b'.' | b'/' | b'(' => second.is_ascii_digit() || second == b'(' || next == b'-',
-        _ => false,
-    };
+    let joined = quick::joined(next, s.at(end + 1));
+    if joined {
+        let nothing = if next == b'.' { quick::decimal(s, start, end) } else { None };
+        if let Some(to) = nothing.or_else(|| quick::day(s, start, end)) {
+            return to;
+        }
+    }
     if short && !joined {
         if end - start == 5 || s.cues.near(bit::ZIP, start, 24).is_some() {
             let glued = glued_left(s, start) && !country_prefix(s, start);
@@ -91,6 +93,9 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize) -> usize {
             None
         };
         return first.unwrap_or(end);
+    }
+    if !joined && quick::lone(s, start, end) {
+        return end;
     }
     let mut chain = Chain::EMPTY;
     gather(s, start, end, &mut chain);
@@ -216,6 +221,9 @@ fn number(s: &mut Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
     if few && !matches!(lens, [_, _, _, _, ..]) {
         return None;
     }
+    if quick::none_begins(s, c, k, p) {
+        return None;
+    }
     let open = |i: usize| c.groups[i].separator == b'(';
     if matches!(lens, [1, 1, 1, ..]) && (c.groups[k + 1].separator == b' ' || open(k + 1) || open(k + 2)) {
         return None;
@@ -302,12 +310,15 @@ fn date_shape(c: &Chain, k: usize) -> Option<usize> {
         return None;
     }
     let v = |i: usize| c.digits(k + i, k + i + 1).iter().fold(0_u32, |n, d| n * 10 + u32::from(*d));
-    let (a, b, z) = (v(0), v(1), v(2));
-    let plausible = match c.lens[k] {
+    plausible([v(0), v(1), v(2)], (c.lens[k], c.lens[k + 2])).then_some(m)
+}
+
+/// Whether three numbers may be a date, the first and the last of which have so many digits.
+pub(super) fn plausible([a, b, z]: [u32; 3], (first, last): (u8, u8)) -> bool {
+    match first {
         4 => (1800..=2199).contains(&a) && b <= 12 && z <= 31,
-        _ => (a <= 31 && b <= 31) && (a <= 12 || b <= 12) && (c.lens[k + 2] == 2 || (1800..=2199).contains(&z)),
-    };
-    plausible.then_some(m)
+        _ => (a <= 31 && b <= 31) && (a <= 12 || b <= 12) && (last == 2 || (1800..=2199).contains(&z)),
+    }
 }
 
 /// British sort codes, next to their cue.
@@ -404,7 +415,11 @@ fn counts_up(c: &Chain, k: usize, m: usize) -> bool {
 /// Whether one of these phrases stands in the 40 bytes before a number.
 fn says(s: &Scan<'_>, at: usize, phrases: &[&str]) -> bool {
     let before = &s.b[at.saturating_sub(40)..at];
-    phrases.iter().any(|phrase| before.windows(phrase.len()).any(|w| w.eq_ignore_ascii_case(phrase.as_bytes())))
+    phrases.iter().map(|phrase| phrase.as_bytes()).any(|phrase| {
+        let begins =
+            |from: usize| before.get(from..from + phrase.len()).is_some_and(|w| w.eq_ignore_ascii_case(phrase));
+        memchr::memchr2_iter(phrase[0], phrase[0].to_ascii_uppercase(), before).any(begins)
+    })
 }
 
 /// National numbers: kind, group behind it, distance of the cue, score.
@@ -440,8 +455,12 @@ fn national(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(Kind, usize
         if d.len() > 18 || !cued && !phrased && count == 1 && !matches!(d.len(), 15 | 18) || !ends(s, c, m) {
             continue;
         }
-        for spec in ids::with_digits(d.len()) {
-            if !cued && spec.phrases.is_empty() && spec.strong.is_empty() && !spec.alone {
+        let which = if cued { u32::MAX } else { ids::known_uncued(d.len()) };
+        if which == 0 {
+            continue;
+        }
+        for (i, spec) in ids::with_digits(d.len()).iter().enumerate() {
+            if which >> i & 1 == 0 {
                 continue;
             }
             let shaped =

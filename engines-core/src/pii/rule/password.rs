@@ -6,15 +6,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::pii::entity::Kind;
-use crate::pii::scan::Scan;
 use crate::pii::scan::class::{is_alnum, is_word};
 use crate::pii::scan::cue::{CueTable, Cues, bit};
+use crate::pii::scan::{Scan, value_end};
 
 use super::look::{
     CAPITALS, DIGITS, HEX, Look, SMALL, all_hex, code_like, entropic, look, prose, random, set, strong_mix,
     strongly_mixed, uuid,
 };
-use super::secret::run;
+use super::secret::{run, seen_to};
 
 /// Longer values are masked up to here; a secret that long has a prefix or a frame of its own.
 const VALUE_MAX: usize = 4096;
@@ -170,11 +170,6 @@ fn said(s: &Scan<'_>, j: usize) -> Option<usize> {
     None
 }
 
-/// Whether a byte can stand in a value without quotes.
-fn in_value(b: u8) -> bool {
-    !matches!(b, 0 | b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\')
-}
-
 /// Where a value that begins at `from` ends.
 fn extent(s: &mut Scan<'_>, from: usize, quote: u8, most: usize) -> usize {
     if quote != 0 {
@@ -184,7 +179,7 @@ fn extent(s: &mut Scan<'_>, from: usize, quote: u8, most: usize) -> usize {
             return end;
         }
     }
-    let mut end = run(s, from, most, in_value);
+    let mut end = seen_to(s, from, value_end(&s.b[..s.b.len().min(from + most)], from));
     s.cues.charge(end - from);
     // The next parameter of a query.
     let mut k = from;
@@ -263,7 +258,7 @@ pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> O
     }
     let kind = judge(s, end, from, to, how, quote, bits)?;
     // What was looked at is the beginning of a longer one.
-    let to = if to - from == most { run(s, to, VALUE_MAX, in_value) } else { to };
+    let to = if to - from == most { seen_to(s, to, value_end(&s.b[..s.b.len().min(to + VALUE_MAX)], to)) } else { to };
     Some(s.hit(kind, from, to, if how == Link::Assigned { 90 } else { 75 }))
 }
 

@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::pii::entity::Kind;
-use crate::pii::scan::Scan;
 use crate::pii::scan::class::{ALPHA, DIGIT, class, is_alnum, is_word};
 use crate::pii::scan::cue::bit;
 use crate::pii::scan::hits::Hits;
+use crate::pii::scan::{Scan, run_end};
 
 use super::prefix::PREFIXES;
 
@@ -44,6 +44,19 @@ impl Set {
             Self::Base64 => is_alnum(b) || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_'),
         }
     }
+
+    /// Where a run of such bytes ends.
+    fn end(self, b: &[u8], from: usize) -> usize {
+        match self {
+            Self::Alnum => run_end(b, from, []),
+            Self::Url => run_end(b, from, [b'-', b'_']),
+            Self::Dotted => run_end(b, from, [b'-', b'_', b'.']),
+            Self::Base64 => run_end(b, from, [b'+', b'/', b'=', b'-', b'_']),
+            Self::Upper | Self::Hex => {
+                b.get(from..).map_or(from, |rest| from + rest.iter().take_while(|b| self.has(**b)).count())
+            }
+        }
+    }
 }
 
 pub(super) struct Prefix {
@@ -58,54 +71,67 @@ pub(super) const fn p(text: &'static str, kind: Kind, set: Set, least: usize, mo
     Prefix { text, kind, set, least, most }
 }
 
-/// For a first byte, which of the prefixes.
-const RANGES: [(u16, u16); 128] = {
-    let mut ranges = [(0, 0); 128];
+/// For a first byte, which row of `ALIKE`, counted from 1, and which of the prefixes is the first.
+static ROWS: [(u8, u16); 128] = {
+    let mut rows = [(0, 0); 128];
+    let mut count = 0;
     let mut i = 0;
     while i < PREFIXES.len() {
-        let first = PREFIXES[i].text.as_bytes()[0] as usize;
-        if ranges[first].1 == 0 {
-            ranges[first].0 = i as u16;
+        let row = &mut rows[PREFIXES[i].text.as_bytes()[0] as usize];
+        if row.0 == 0 {
+            count += 1;
+            *row = (count, i as u16);
         }
-        ranges[first].1 = i as u16 + 1;
         i += 1;
     }
-    ranges
+    rows
 };
 
-/// The second, third and fourth byte of each prefix; 0 where it is shorter.
-static INNER: [[u8; 3]; PREFIXES.len()] = {
-    let mut inner = [[0; 3]; PREFIXES.len()];
+/// For a first byte and the lower bits of a second, which prefixes begin so: one bit for each, from the first with that first byte on.
+static ALIKE: [[u64; 16]; 64] = {
+    let mut alike = [[0; 16]; 64];
     let mut i = 0;
     while i < PREFIXES.len() {
         let text = PREFIXES[i].text.as_bytes();
-        inner[i] = [text[1], if text.len() > 2 { text[2] } else { 0 }, if text.len() > 3 { text[3] } else { 0 }];
+        let (row, first) = ROWS[text[0] as usize];
+        alike[row as usize - 1][text[1] as usize % 16] |= 1 << (i - first as usize);
         i += 1;
     }
-    inner
+    alike
 };
 
-/// For a first byte, which second bytes some prefix has.
-const SECOND: [u128; 128] = {
-    let mut table = [0; 128];
+/// The first four bytes of each prefix, and which of their bits it has.
+static HEADS: [(u32, u32); PREFIXES.len()] = {
+    let mut heads = [(0, 0); PREFIXES.len()];
     let mut i = 0;
     while i < PREFIXES.len() {
         let text = PREFIXES[i].text.as_bytes();
-        table[text[0] as usize] |= 1 << text[1];
+        let mut k = 0;
+        while k < 4 && k < text.len() {
+            heads[i].0 |= (text[k] as u32) << (8 * k);
+            heads[i].1 |= 0xff << (8 * k);
+            k += 1;
+        }
         i += 1;
     }
-    table[b'e' as usize] |= 1 << b'y';
-    table[b'h' as usize] |= 1 << b'o';
-    table[b'M' as usize] |= 1 << b'T' | 1 << b'j' | 1 << b'z' | 1 << b'D';
-    table[b'N' as usize] |= 1 << b'T' | 1 << b'j' | 1 << b'z' | 1 << b'D';
-    table[b'O' as usize] |= 1 << b'T' | 1 << b'D';
-    table[b'A' as usize] |= 1 << b'C';
-    table[b'a' as usize] |= 1 << b't';
-    table[b'I' as usize] |= 1 << b'n';
-    // `$P$…`, `$y$…`.
-    table[b'P' as usize] |= 1 << b'$';
-    table[b'H' as usize] |= 1 << b'$';
-    table[b'y' as usize] |= 1 << b'$';
+    heads
+};
+
+/// For a first byte, which second bytes some prefix has, in two halves.
+static SECOND: [[u64; 2]; 128] = {
+    let mut table = [[0; 2]; 128];
+    let mut i = 0;
+    while i < PREFIXES.len() {
+        let text = PREFIXES[i].text.as_bytes();
+        table[text[0] as usize][text[1] as usize / 64] |= 1 << (text[1] % 64);
+        i += 1;
+    }
+    let others = b"eyhoMTMjMzMDNTNjNzNDOTODACatInP$H$y$";
+    let mut i = 0;
+    while i < others.len() {
+        table[others[i] as usize][others[i + 1] as usize / 64] |= 1 << (others[i + 1] % 64);
+        i += 2;
+    }
     table
 };
 
@@ -115,7 +141,8 @@ pub(crate) const PLAIN: usize = 16;
 /// Whether some prefix begins with these two bytes.
 #[inline]
 pub(crate) fn may_begin(first: u8, second: u8) -> bool {
-    first < 0x80 && second < 0x80 && SECOND[usize::from(first)] & (1 << second) != 0
+    let halves = SECOND[usize::from(first % 128)];
+    (first | second) < 0x80 && halves[usize::from(second / 64 % 2)] >> (second % 64) & 1 != 0
 }
 
 /// A word stands at `start..end`: a secret if it begins like one.
@@ -153,13 +180,16 @@ fn begins(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     {
         return Some(s.hit(Kind::Twilio, start, end, 80));
     }
-    let (from, to) = RANGES[usize::from(first & 127)];
-    let next = [s.at(start + 1), s.at(start + 2), s.at(start + 3)];
-    let (from, to) = (usize::from(from), usize::from(to));
-    for (prefix, inner) in PREFIXES[from..to].iter().zip(&INNER[from..to]) {
-        // Three bytes tell nearly all of them apart.
-        let other = |i: usize| next[i] != inner[i] && inner[i] != 0;
-        if other(0) || other(1) || other(2) {
+    let (row, base) = ROWS[usize::from(first % 128)];
+    let row = usize::from(row).checked_sub(1)?;
+    let mut alike = ALIKE[row % 64][usize::from(s.at(start + 1) % 16)];
+    let head = u32::from_le_bytes([first, s.at(start + 1), s.at(start + 2), s.at(start + 3)]);
+    while alike != 0 {
+        let at = usize::from(base) + alike.trailing_zeros() as usize;
+        alike &= alike - 1;
+        let (Some(prefix), Some((known, which))) = (PREFIXES.get(at), HEADS.get(at)) else { break };
+        // Four bytes tell nearly all of them apart.
+        if (head ^ known) & which != 0 {
             continue;
         }
         if !s.starts(start, prefix.text.as_bytes()) {
@@ -198,14 +228,18 @@ fn mixed(body: &[u8]) -> bool {
 
 /// How many different bytes there are, counted until there are six.
 fn distinct(body: &[u8]) -> u32 {
-    let mut set = 0_u128;
+    let (mut low, mut high) = (0_u64, 0_u64);
     for some in body.chunks(16) {
-        set = some.iter().fold(set, |set, b| set | 1 << (b & 127));
-        if set.count_ones() >= 6 {
+        for b in some {
+            let (bit, upper) = (1 << (b % 64), u64::from(b / 64 % 2));
+            low |= bit & upper.wrapping_sub(1);
+            high |= bit & upper.wrapping_neg();
+        }
+        if low.count_ones() + high.count_ones() >= 6 {
             break;
         }
     }
-    set.count_ones()
+    low.count_ones() + high.count_ones()
 }
 
 /// Webhooks of Teams: `…office.com/webhook…/id@tenant/IncomingWebhook/…/…`; the word stands at `start`.
@@ -291,7 +325,9 @@ fn set_run(s: &mut Scan<'_>, from: usize, most: usize, set: Set) -> usize {
     let (first, last) = s.runs[set as usize];
     let inside = (first as usize..=last as usize).contains(&from);
     let known = if inside { (last as usize).min(from + most) } else { from };
-    let end = run(s, known, from + most - known, |b| set.has(b));
+    let stop = s.b.len().min(from + most);
+    let end = set.end(&s.b[..stop], known);
+    let end = seen_to(s, known, end);
     s.runs[set as usize] = if inside { (first, last.max(end as u32)) } else { (from as u32, end as u32) };
     end
 }
@@ -303,12 +339,18 @@ pub(crate) fn run(s: &mut Scan<'_>, from: usize, most: usize, has: impl Fn(u8) -
     while i < stop && has(s.b[i]) {
         i += 1;
     }
+    seen_to(s, from, i)
+}
+
+/// Notes that a run was looked at from `from` to its `end`; says that it starves if the text ends there. Returns the end.
+pub(crate) fn seen_to(s: &mut Scan<'_>, from: usize, end: usize) -> usize {
     #[cfg(test)]
-    s.looks.set(s.looks.get() + (i - from) as u64);
-    if i == s.b.len() && !s.last {
+    s.looks.set(s.looks.get() + (end - from) as u64);
+    debug_assert!(from <= end, "a run ends behind its beginning");
+    if end == s.b.len() && !s.last {
         s.starved = true;
     }
-    i
+    end
 }
 
 const JWT_MAX: usize = 16 * 1024;

@@ -4,7 +4,7 @@
 
 use wide::u8x16;
 
-use super::class::{DIGIT, HIGH, LOWER, UNDER, UPPER};
+use super::class::{DIGIT, LOWER, UPPER, class};
 
 /// How many bytes a block covers.
 pub(crate) const SIZE: usize = 64;
@@ -22,8 +22,6 @@ pub(crate) struct Block {
     digit: u64,
     alpha: u64,
     upper: u64,
-    under: u64,
-    high: u64,
 }
 
 /// Whether each byte is one of `count` from `first` on.
@@ -63,6 +61,9 @@ fn short<const N: usize>(b: &[u8]) -> [u8x16; N] {
 impl Block {
     /// The block that begins at `base`; what lies beyond the end of `b` reads as zeros.
     pub(crate) fn at(b: &[u8], base: usize) -> Self {
+        if base >= b.len() {
+            return Self { base, word: 0, stop: 0, digit: 0, alpha: 0, upper: 0 };
+        }
         if let Some(whole) = b.get(base..).and_then(|rest| rest.first_chunk()) {
             return Self::whole(whole, base, 0);
         }
@@ -89,33 +90,22 @@ impl Block {
         let digit = bits(x, |x| range(x, b'0', 10));
         let alpha = bits(x, |x| range(x | u8x16::splat(0x20), b'a', 26));
         let upper = bits(x, |x| range(x, b'A', 26));
-        let under = bits(x, |x| is(x, b'_'));
-        let high = bits(x, |x| x);
         // `[` and `\\`, `%` and `&`: neighbours.
         let anchor = bits(x, |x| is(x, b'@') | range(x, b'[', 2) | range(x, b'%', 2));
         // `-`, `.`, `/` and `:`, with the digits between them.
         let joint = bits(x, |x| range(x, b'-', 14)) & !digit;
-        let word = digit | alpha | under | high;
+        let word = digit | alpha | bits(x, |x| x | is(x, b'_'));
         // A colon matters before `//` or `:`, a hyphen before another; what follows the last byte is not known.
         let next = |mask: u64| mask >> 1 | 1 << (SIZE - 1);
         let stop = word | anchor | joint & next(joint);
-        let rest = |mask: u64| mask.unbounded_shr(before);
-        Self {
-            base,
-            word: rest(word),
-            stop: rest(stop),
-            digit: rest(digit),
-            alpha: rest(alpha),
-            upper: rest(upper),
-            under: rest(under),
-            high: rest(high),
-        }
+        let rest = |mask: u64| mask >> before;
+        Self { base, word: rest(word), stop: rest(stop), digit: rest(digit), alpha: rest(alpha), upper: rest(upper) }
     }
 
     /// Whether the bytes of `inside`, shifted down by `shift`, are letters of ASCII only.
     #[inline]
     pub(crate) fn plain(&self, shift: usize, inside: u64) -> bool {
-        (self.digit | self.under | self.high) >> shift & inside == 0
+        !self.alpha >> shift & inside == 0
     }
 
     /// Whether they are digits only.
@@ -130,15 +120,18 @@ impl Block {
         self.upper >> shift & inside
     }
 
-    /// What there is among them.
+    /// What there is among them, which are bytes of `b`.
     #[inline]
-    pub(crate) fn flags(&self, shift: usize, inside: u64) -> u8 {
+    pub(crate) fn flags(&self, b: &[u8], shift: usize, inside: u64) -> u8 {
         let any = |mask: u64, flag: u8| if mask >> shift & inside == 0 { 0 } else { flag };
-        any(self.digit, DIGIT)
-            | any(self.upper, UPPER)
-            | any(self.alpha & !self.upper, LOWER)
-            | any(self.under, UNDER)
-            | any(self.high, HIGH)
+        let plain = any(self.digit, DIGIT) | any(self.upper, UPPER) | any(self.alpha & !self.upper, LOWER);
+        if (self.word & !self.digit & !self.alpha) >> shift & inside == 0 {
+            return plain;
+        }
+        // `_` and what is outside ASCII are rare.
+        let from = self.base + shift;
+        let word = b.get(from..from + (u64::BITS - inside.leading_zeros()) as usize).unwrap_or_default();
+        word.iter().fold(plain, |flags, b| flags | class(*b))
     }
 }
 
@@ -181,39 +174,68 @@ fn position(b: &[u8], from: usize, lane: impl Fn(u8x16) -> u8x16, one: impl Fn(&
         }
         i += LANE;
     }
-    b.get(i..).and_then(|rest| rest.iter().position(one)).map_or(b.len(), |k| i + k)
+    match b.last_chunk() {
+        // The last bytes again, without those that were looked at.
+        Some(last) if i < b.len() => {
+            let found = lane(u8x16::new(*last)).to_bitmask() >> (i + LANE - b.len());
+            if found == 0 { b.len() } else { i + found.trailing_zeros() as usize }
+        }
+        _ => b.get(i..).and_then(|rest| rest.iter().position(one)).map_or(b.len(), |k| i + k),
+    }
 }
 
-/// What a short string of letters of ASCII and `_` is made of.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Name {
-    /// Small letters only.
-    Small,
-    /// Capitals or `_` among them.
-    Composed,
-}
-
-/// Whether `b[start..end]` is fewer than sixteen letters of ASCII and `_`, and which.
+/// Where the run of bytes from `from` on ends that can stand in a value without quotes.
 #[inline]
-pub(crate) fn name(b: &[u8], start: usize, end: usize) -> Option<Name> {
+pub(crate) fn value_end(b: &[u8], from: usize) -> usize {
+    let ends = |x: u8x16| {
+        is(x, b' ')
+            | range(x, b'\t', 2)
+            | is(x, b'\r')
+            | is(x, 0)
+            | is(x, b'"')
+            | is(x, b'\'')
+            | is(x, b'`')
+            | is(x | u8x16::splat(2), b'>')
+            | is(x, b'\\')
+    };
+    let end = |b: &u8| matches!(b, 0 | b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\');
+    position(b, from, ends, end)
+}
+
+/// Where the run of letters and digits of ASCII from `from` on ends, and of `more` bytes.
+#[inline]
+pub(crate) fn run_end<const N: usize>(b: &[u8], from: usize, more: [u8; N]) -> usize {
+    let others = |x: u8x16| {
+        let inside = range(x | u8x16::splat(0x20), b'a', 26) | range(x, b'0', 10);
+        !more.iter().fold(inside, |inside, b| inside | is(x, *b))
+    };
+    position(b, from, others, |b| !(b.is_ascii_alphanumeric() || more.contains(b)))
+}
+
+/// Whether `b[start..end]` is fewer than sixteen letters of ASCII and `_`.
+#[inline]
+pub(crate) fn is_name(b: &[u8], start: usize, end: usize) -> bool {
     let len = end - start;
     if len >= LANE {
-        return None;
+        return false;
     }
-    let (letters, small) = match b.get(start..).and_then(|rest| rest.first_chunk()) {
+    match b.get(start..).and_then(|rest| rest.first_chunk()) {
         Some(chunk) => {
             let x = u8x16::new(*chunk);
             let letters = range(x | u8x16::splat(0x20), b'a', 26) | is(x, b'_');
-            let inside = (1 << len) - 1;
-            (!letters.to_bitmask() & inside == 0, !range(x, b'a', 26).to_bitmask() & inside == 0)
+            !letters.to_bitmask() & ((1 << len) - 1) == 0
         }
-        None => {
-            let text = &b[start..end];
-            let letter = |b: &u8| b.is_ascii_alphabetic() || *b == b'_';
-            (text.iter().all(letter), text.iter().all(u8::is_ascii_lowercase))
-        }
-    };
-    letters.then_some(if small { Name::Small } else { Name::Composed })
+        None => b[start..end].iter().all(|b| b.is_ascii_alphabetic() || *b == b'_'),
+    }
+}
+
+/// The bytes of `b[start..end]`, which are fewer than sixteen, as one number.
+#[inline]
+pub(crate) fn packed(b: &[u8], start: usize, end: usize) -> u128 {
+    match b.get(start..).and_then(|rest| rest.first_chunk()) {
+        Some(chunk) => u128::from_le_bytes(*chunk) & ((1 << (8 * (end - start))) - 1),
+        None => b[start..end].iter().rev().fold(0, |bytes, b| bytes << 8 | u128::from(*b)),
+    }
 }
 
 #[cfg(test)]
@@ -239,8 +261,8 @@ mod tests {
                     };
                     let class = CLASS[usize::from(b)];
                     assert_eq!(bit(block.word), class & WORD != 0);
-                    assert_eq!(block.flags(i, 1), class);
-                    assert_eq!(block.plain(i, 1), class & !ALPHA == 0);
+                    assert_eq!(block.flags(text, i, 1), class);
+                    assert_eq!(block.plain(i, 1), class & ALPHA != 0);
                     assert_eq!(block.capitals(i, 1), u64::from(b.is_ascii_uppercase()));
                     // Behind the last byte of a block may be anything.
                     let next = text.get(base + i + 1).copied().filter(|_| i + 1 < SIZE);

@@ -60,7 +60,7 @@ pub(crate) const fn is_word(b: u8) -> bool {
 /// Whether it is a hexadecimal digit.
 #[inline]
 pub(crate) const fn is_hex(b: u8) -> bool {
-    b.is_ascii_hexdigit()
+    (b.wrapping_sub(b'0') < 10) | ((b | 0x20).wrapping_sub(b'a') < 6)
 }
 
 /// The byte in lower case, if it is a letter of ASCII.

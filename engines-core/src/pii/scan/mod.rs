@@ -10,8 +10,9 @@ mod linear;
 pub(crate) mod normal;
 pub(crate) mod ring;
 mod scanner;
+mod table;
 mod words;
 
 pub(crate) use again::Ahead;
-pub(crate) use block::{Name, name, next_quoted, suspicious};
+pub(crate) use block::{is_name, next_quoted, packed, run_end, suspicious, value_end};
 pub(crate) use scanner::{LOOKBACK, Scan};

@@ -3,7 +3,16 @@
 //! Full-width and other Unicode digits become ASCII, zero-width characters and soft hyphens go, special spaces and dashes become
 //! plain ones, typographic punctuation becomes ASCII punctuation, and percent-, HTML-, `\u0040`- and `\x40`-escapes are decoded.
 
+use std::cell::Cell;
+
 use super::block::next_odd;
+
+/// The most that a thread keeps of the room for a copy.
+const KEPT_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    static KEPT: Cell<Plain> = const { Cell::new(Plain { text: Vec::new(), marks: Vec::new() }) };
+}
 
 /// The plain copy and the map.
 #[derive(Debug, Default)]
@@ -15,10 +24,30 @@ pub(crate) struct Plain {
 
 impl Plain {
     pub(crate) fn of(source: &[u8]) -> Self {
-        let mut plain = Self { text: Vec::with_capacity(source.len()), marks: Vec::with_capacity(8) };
-        let end = plain.extend(source, 0, true);
-        debug_assert_eq!(end, source.len());
+        let mut plain = Self::default();
+        plain.set(source);
         plain
+    }
+
+    /// Becomes the plain copy of another text.
+    fn set(&mut self, source: &[u8]) {
+        self.text.clear();
+        self.marks.clear();
+        self.text.reserve(source.len() + 16);
+        let end = self.extend(source, 0, true);
+        debug_assert_eq!(end, source.len());
+    }
+
+    /// Lends the plain copy of a text, in room that a thread keeps for the next one unless it is large.
+    pub(crate) fn lend<R>(source: &[u8], to: impl FnOnce(&Self) -> R) -> R {
+        let mut plain = KEPT.try_with(Cell::take).unwrap_or_default();
+        plain.set(source);
+        let result = to(&plain);
+        if plain.text.capacity() <= KEPT_BYTES && plain.marks.capacity() <= KEPT_BYTES / 16 {
+            // A thread that ends keeps nothing.
+            KEPT.try_with(|kept| kept.set(plain)).unwrap_or_default();
+        }
+        result
     }
 
     /// Decodes `source[from..]`; unless it is the `last` part, stops before something that may go on. Returns where it stopped.
@@ -32,6 +61,16 @@ impl Plain {
             let Some(&b) = rest.first() else { break };
             if !last && rest.len() < MAX_ESCAPE {
                 break;
+            }
+            // Nearly all escapes are these.
+            if b == b'\\'
+                && let Some(simple) = rest.get(1).and_then(|b| simple(*b))
+            {
+                let at = self.text.len() as u32;
+                self.text.push(simple);
+                self.marks.push((at + 1, i as u32 + 2, i as u32 + 2));
+                i += 2;
+                continue;
             }
             match decode(rest) {
                 Some((bytes, used)) => {
@@ -178,9 +217,24 @@ fn character(code: u32, used: usize) -> Option<(Decoded, usize)> {
     Some((Decoded::Char(c), used))
 }
 
+/// What stands for a backslash and this, and nothing else.
+#[inline]
+fn simple(b: u8) -> Option<u8> {
+    match b {
+        b'n' => Some(b'\n'),
+        b'r' => Some(b'\r'),
+        b't' => Some(b'\t'),
+        b'"' | b'/' => Some(b),
+        _ => None,
+    }
+}
+
 fn backslash(rest: &[u8]) -> Option<(Decoded, usize)> {
-    let simple = |b: u8| Some((Decoded::Byte(b), 2));
-    match *rest.get(1)? {
+    let next = *rest.get(1)?;
+    if let Some(byte) = simple(next) {
+        return Some((Decoded::Byte(byte), 2));
+    }
+    match next {
         b'u' if rest.get(2) == Some(&b'{') => {
             let close = rest.iter().take(11).position(|b| *b == b'}')?;
             character(number(rest.get(3..close).filter(|d| !d.is_empty())?, 16)?, close + 1)
@@ -201,18 +255,13 @@ fn backslash(rest: &[u8]) -> Option<(Decoded, usize)> {
             let code = number(rest.get(2..4)?, 16)?;
             (0x20..0x7f).contains(&code).then_some((Decoded::Byte(code as u8), 4))
         }
-        b'n' => simple(b'\n'),
-        b'r' => simple(b'\r'),
-        b't' => simple(b'\t'),
-        b'"' => simple(b'"'),
-        b'/' => simple(b'/'),
         // Escaped twice, in JSON inside of JSON.
         b'\\' => match rest.get(2) {
             Some(b'u' | b'n' | b'r' | b't' | b'"' | b'/') => match backslash(&rest[1..]) {
                 Some((inner, used)) => Some((inner, used + 1)),
-                None => simple(b'\\'),
+                None => Some((Decoded::Byte(b'\\'), 2)),
             },
-            _ => simple(b'\\'),
+            _ => Some((Decoded::Byte(b'\\'), 2)),
         },
         _ => None,
     }

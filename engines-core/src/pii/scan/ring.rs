@@ -61,6 +61,12 @@ impl Ring {
             .take_while(move |(_, distance)| *distance <= reach)
     }
 
+    /// Whether there is any of these cues, wherever.
+    #[inline]
+    pub(crate) fn any(&self, which: Cues) -> bool {
+        (self.seen | self.hint) & which != 0
+    }
+
     /// How far before `at` the nearest of these cues ends, in bytes; a hint from a key is at distance `reach`.
     #[inline]
     pub(crate) fn near(&self, which: Cues, at: usize, reach: usize) -> Option<usize> {

@@ -137,8 +137,12 @@ impl<'a> Scan<'a> {
 
     /// Scans on as far as it can decide.
     pub(crate) fn run(&mut self) {
+        if self.last { self.scan::<true>() } else { self.scan::<false>() }
+    }
+
+    fn scan<const LAST: bool>(&mut self) {
         let b = self.b;
-        let limit = if self.last { b.len() } else { b.len().saturating_sub(LOOKAHEAD) };
+        let limit = if LAST { b.len() } else { b.len().saturating_sub(LOOKAHEAD) };
         let plain_words = self.deny.is_none();
         let mut i = self.pos;
         let mut block = Block::at(b, i);
@@ -158,7 +162,7 @@ impl<'a> Scan<'a> {
             }
             let shift = i - block.base;
             if block.word >> shift & 1 == 0 {
-                match self.step(i, |scan| scan.anchor(i)) {
+                match self.step::<LAST>(i, |scan| scan.anchor(i)) {
                     Some(next) => i = next,
                     None => return,
                 }
@@ -172,7 +176,7 @@ impl<'a> Scan<'a> {
                     block = Block::at(b, start);
                     continue;
                 }
-                match self.long_word(start, &mut block) {
+                match self.long_word::<LAST>(start, &mut block) {
                     Some(next) => i = next,
                     None => return,
                 }
@@ -186,8 +190,12 @@ impl<'a> Scan<'a> {
                 let humps = capitals > 1 && capitals != inside;
                 let key = Key::of_plain(b, start, i);
                 let known = self.table.may_have(key);
-                // Most words are plain and mean nothing here.
-                if self.goes_on(start, i) {
+                // Most words are plain and mean nothing here; what they are like is hard to foresee, so this is one question.
+                let goes_on = self.goes_on(start, i);
+                if !(known | humps | goes_on) {
+                    continue;
+                }
+                if goes_on {
                     if !known && !humps && !self.begins(start, i) {
                         continue;
                     }
@@ -196,7 +204,7 @@ impl<'a> Scan<'a> {
                     if bits == 0 {
                         continue;
                     }
-                    match self.step(start, |scan| scan.cued(start, i, bits)) {
+                    match self.step::<LAST>(start, |scan| scan.cued(start, i, bits)) {
                         Some(next) => i = next,
                         None => return,
                     }
@@ -204,9 +212,9 @@ impl<'a> Scan<'a> {
                 }
             }
             let next = if block.digits(shift, inside) && plain_words && !self.endless {
-                self.step(start, |scan| rule::number::digits(scan, start, i))
+                self.step::<LAST>(start, |scan| rule::number::digits(scan, start, i))
             } else {
-                self.checked_word(start, i, block.flags(shift, inside))
+                self.checked_word::<LAST>(start, i, block.flags(b, shift, inside))
             };
             match next {
                 Some(next) => i = next,
@@ -218,23 +226,23 @@ impl<'a> Scan<'a> {
 
     /// A word that begins at `start` and goes on behind its block: the place to go on at, or `None` if the scan ends here.
     #[inline(never)]
-    fn long_word(&mut self, start: usize, block: &mut Block) -> Option<usize> {
+    fn long_word<const LAST: bool>(&mut self, start: usize, block: &mut Block) -> Option<usize> {
         let (b, n) = (self.b, self.b.len());
         let cap = n.min(start + MAX_WORD);
-        let mut flags = block.flags(start - block.base, u64::MAX >> (start - block.base));
+        let mut flags = block.flags(b, start - block.base, u64::MAX >> (start - block.base));
         let mut end = block.base + block::SIZE;
         while end < cap {
             *block = Block::at(b, end);
             let behind = !block.word;
             let len = behind.trailing_zeros();
-            flags |= block.flags(0, u64::MAX.unbounded_shr(u64::BITS - len));
+            flags |= block.flags(b, 0, u64::MAX.unbounded_shr(u64::BITS - len));
             end += len as usize;
             if behind != 0 {
                 break;
             }
         }
         end = end.min(cap);
-        if end == n && !self.last && end - start < MAX_WORD {
+        if end == n && !LAST && end - start < MAX_WORD {
             self.starved = true;
             self.pos = start;
             return None;
@@ -254,25 +262,25 @@ impl<'a> Scan<'a> {
                 return Some(end);
             }
         }
-        self.checked_word(start, end, flags)
+        self.checked_word::<LAST>(start, end, flags)
     }
 
     /// A whole word: the place to go on at, or `None` if the scan ends here.
     #[inline]
-    fn checked_word(&mut self, start: usize, end: usize, flags: u8) -> Option<usize> {
+    fn checked_word<const LAST: bool>(&mut self, start: usize, end: usize, flags: u8) -> Option<usize> {
         if self.endless {
             self.endless = false;
             if flags & HIGH == 0 {
                 return Some(end);
             }
         }
-        self.step(start, |scan| scan.word(start, end, flags))
+        self.step::<LAST>(start, |scan| scan.word(start, end, flags))
     }
 
     /// Lets a rule look at what stands at `from`: the place to go on at, or `None` if the scan ends here.
     #[inline]
-    fn step(&mut self, from: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
-        if self.last { Some(rule(self)) } else { self.try_step(from, rule) }
+    fn step<const LAST: bool>(&mut self, from: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
+        if LAST { Some(rule(self)) } else { self.try_step(from, rule) }
     }
 
     /// The same where the text may go on: what is decided without what comes later is undone.
