@@ -8,13 +8,15 @@ use std::{
 };
 
 use engines::{
-    Code, Engine, Limits, Role, Scope,
+    Code, Engine, IdGenerator, Limits, Role, Scope,
     core::{
         event::{CleanEvent, EventFilter, EventLogEntry, LineResult},
         nexus::{EventSink, Page, SinkError},
+        pii::{Operator, Policy},
+        privacy::NewPolicy,
         testing::context,
     },
-    storage::outbox::OutboxSettings,
+    storage::{MemoryStore, outbox::OutboxSettings},
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -105,6 +107,59 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(each_once(steps, at_once));
     }
+}
+
+/// What a sink was told of each event: who recorded it, and whether it may be learned from.
+#[derive(Debug, Clone, Default)]
+struct Told(Arc<Mutex<Vec<(String, bool)>>>);
+
+#[async_trait::async_trait]
+impl EventSink for Told {
+    fn name(&self) -> &str {
+        "told"
+    }
+
+    async fn write(&self, _: &Scope, batch: &[CleanEvent]) -> Result<(), SinkError> {
+        let told = batch.iter().map(|event| (event.actor().id.to_string(), event.train_ok()));
+        self.0.lock().unwrap().extend(told);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_sink_hears_of_an_opt_out_that_came_first_and_of_no_mailbox() {
+    let store = Arc::new(MemoryStore::new(&IdGenerator::seeded(7)));
+    let engine = Engine::builder().store(store.clone()).build().await.unwrap();
+    let entry = || EventLogEntry::new("s", "a").into();
+    let (ada, bob) =
+        (context("t_acme", "ada@example.org", Role::Member).unwrap(), context("t_acme", "bob", Role::Admin).unwrap());
+    for who in [&ada, &bob, &ada] {
+        assert!(engine.events().record(who, entry()).await.unwrap().train_ok);
+    }
+    engine.train_prefs().set_user(&ada, &ada.actor().id, true).await.unwrap();
+    // Events are waiting for a sink that comes later.
+    let told = Told::default();
+    let engine = Engine::builder().store(store).sink(told.clone()).build().await.unwrap();
+    while told.0.lock().unwrap().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    engine.shutdown().await;
+    let mailbox = || ("[EMAIL_ADDRESS]".to_owned(), false);
+    assert_eq!(*told.0.lock().unwrap(), [mailbox(), ("bob".to_owned(), true), mailbox()]);
+    // An export names nobody either, and finds the preference of whom it does not name.
+    engine.train_prefs().unset_user(&ada).await.unwrap();
+    let policy = NewPolicy { version: None, policy: Policy { default: Operator::Drop, ..Policy::default() } };
+    for actor in ["[EMAIL_ADDRESS]", "[REMOVED]"] {
+        let mut export = engine.events().export(&bob, EventFilter::default()).await.unwrap();
+        let text = String::from_utf8(export.next().await.unwrap().unwrap()).unwrap();
+        let actors: Vec<_> = text.lines().map(|line| line.split("\"actor_id\":\"").nth(1).unwrap()).collect();
+        assert!(actors[0].starts_with(actor) && actors[1].starts_with("bob"), "{text}");
+        assert!(text.lines().count() == 3 && !text.contains('@'), "{text}");
+        engine.privacy().set_policy(&bob, policy.clone()).await.unwrap();
+    }
+    // Whoever may read the log of events sees who it was.
+    let listed = engine.events().list(&bob, &EventFilter::default(), Page::first(1)).await.unwrap();
+    assert_eq!(listed.items[0].actor.id.as_str(), "ada@example.org");
 }
 
 #[derive(Debug, Clone, Default)]

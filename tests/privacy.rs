@@ -86,6 +86,19 @@ async fn of_those_who_change_it_at_once_one_wins() {
     assert_eq!((refused[0].code(), refused[0].member("version")), (Code::VersionMismatch, Some(&json!(2))));
 }
 
+/// Who names no version replaces whatever there is, also what came a moment before.
+#[tokio::test]
+async fn without_a_version_everybody_gets_their_turn() {
+    let nodes = nodes().await;
+    let changes = (0..8).map(|n| {
+        let engine = if n % 2 == 0 { nodes.here.clone() } else { nodes.there.clone() };
+        async move { engine.privacy().set_policy(&admin(), deny("b")).await.map(|set| set.version) }
+    });
+    let mut versions: Vec<_> = futures_util::future::try_join_all(changes).await.unwrap();
+    versions.sort_unstable();
+    assert_eq!(versions, (1..=8).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn without_its_policy_nothing_is_scrubbed_and_so_nothing_is_written() {
     let nodes = nodes().await;

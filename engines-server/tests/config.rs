@@ -10,8 +10,8 @@ use engines::auth::{
 use engines_server::{
     ForwardedHeader,
     config::{
-        Flags, LogFormat, ROOT_KEY, SEAL_KEYS, SECRET, SECRET_FILE, SYSTEM_KEY, Settings, StoreKind, load, root_key,
-        seal_keys, signing_keys, signing_secret, system_key,
+        Flags, LogFormat, ROOT_KEY, SEAL_KEYS, SECRET, SECRET_FILE, SYSTEM_KEY, Settings, StoreKind, VAULT_KEY, load,
+        root_key, seal_keys, signing_keys, signing_secret, system_key, vault_key,
     },
 };
 use tempfile::TempDir;
@@ -153,6 +153,9 @@ fn the_other_secrets_come_from_one_place_too() {
     assert!(root_key(&none, &variables(&[(ROOT_KEY, long)])).unwrap().is_some());
     assert!(system_key(&none, &variables(&[(SYSTEM_KEY, "anything")])).unwrap().is_some());
     assert!(seal_keys(&none, &variables(&[(SEAL_KEYS, &seal)])).unwrap().is_some());
+    assert!(vault_key(&none, &variables(&[])).unwrap().is_none());
+    assert!(vault_key(&none, &variables(&[(VAULT_KEY, long)])).unwrap().is_some());
+    assert!(vault_key(&none, &variables(&[(VAULT_KEY, "short")])).unwrap_err().to_string().starts_with(VAULT_KEY));
     let (_folder, path) = file(&format!("{long}\n"));
     let mut settings = Settings::default();
     settings.auth.root_key_file = Some(path.clone());

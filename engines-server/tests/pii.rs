@@ -190,6 +190,7 @@ async fn a_policy_that_makes_no_sense_is_refused() {
         json!({ "policy": { "entities": { "SECRET_JWT": { "enabled": false } } } }),
         json!({ "policy": { "entities": { "SECRET_PASSWORD": { "min_score": 0.9 } } } }),
         json!({ "policy": { "default": "seal" } }),
+        json!({ "policy": { "actions": { "exprot": { "EMAIL_ADDRESS": "drop" } } } }),
         json!({ "policy": { "deny": [""] } }),
         json!({ "policy": { "no_training": ["NOT_THERE"] } }),
         json!({ "policy": { "deny": vec!["a term that is denied"; 9_000].iter().enumerate().map(|(at, term)| format!("{term} {at}")).collect::<Vec<_>>() } }),

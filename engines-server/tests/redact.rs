@@ -163,3 +163,34 @@ fn a_line_of_json_leaves_before_the_next_one_comes() {
     drop(stdin);
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn what_is_sealed_is_put_back_for_those_who_have_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (key, other) = (file("key", &[7; 32]), file("other", &[8; 32]));
+    let text = "mail ana@example.org [EMAIL_ADDRESS] [x\n{\"card\": 4242424242424242, \"password\":\"a\\\"b\\\\c9!kQ\", \"k\":1.50}\n\nend 4242 4242 4242 4242";
+    let sealed = redacted(&["--mode", "seal", "--key-file", &key], text);
+    for value in ["ana@", "4242", "c9!kQ"] {
+        assert!(!sealed.contains(value), "{sealed}");
+    }
+    // The number comes back as a text, and everything else as it was.
+    let expected = text.replace("4242424242424242,", "\"4242424242424242\",");
+    assert_eq!(redacted(&["--open", "--key-file", &key], &sealed), expected);
+    assert_eq!(redacted(&["--open", "--key-file", &key], "nothing sealed\r\n"), "nothing sealed\r\n");
+    let wrong = piped(&["--open", "--key-file", &other], format!("one\n{sealed}").as_bytes());
+    let told = complaint(&wrong);
+    assert!(told.contains("line 2") && !told.contains("EMAIL"), "{told}");
+    // A tenant's own key is another one, made from the same file.
+    let of_tenant = redacted(&["--mode", "seal", "--key-file", &key, "--tenant", "t_acme"], text);
+    assert_ne!(of_tenant, sealed);
+    assert_eq!(redacted(&["--open", "--key-file", &key, "--tenant", "t_acme"], &of_tenant), expected);
+    complaint(&piped(&["--open", "--key-file", &key], of_tenant.as_bytes()));
+    // Without a key to open it again, nothing is sealed.
+    assert!(complaint(&piped(&["--mode", "seal"], b"ana@example.org")).contains("--key-file"));
+    assert!(!piped(&["--open"], b"").status.success());
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engines_core::{Error, RequestContext, Result, StreamKey, nexus::Once};
+use engines_core::{Error, RequestContext, Result, StreamKey, nexus::Once, stream::Ids};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -37,15 +37,36 @@ pub(crate) fn check_short(operation: &'static str, field: &str, text: &str) -> R
     Ok(())
 }
 
-/// [`check_short`] of those that are there.
-pub(crate) fn check_all_short<const N: usize>(
-    operation: &'static str,
-    fields: [(&str, &Option<Arc<str>>); N],
-) -> Result<()> {
-    fields.into_iter().try_for_each(|(field, text)| match text {
-        Some(text) => check_short(operation, field, text),
-        None => Ok(()),
-    })
+/// The ids that a client gives to the work a request is part of: the same three wherever there are any. They are no flattened member of
+/// the types that are read: a command holds its ops as raw JSON, and that does not survive flattening.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WorkIds<'a> {
+    pub(crate) correlation_id: &'a Option<Arc<str>>,
+    pub(crate) run_id: &'a Option<Arc<str>>,
+    pub(crate) step_id: &'a Option<Arc<str>>,
+}
+
+impl WorkIds<'_> {
+    /// [`check_short`] of those that are there.
+    pub(crate) fn check(self, operation: &'static str) -> Result<()> {
+        let Self { correlation_id, run_id, step_id } = self;
+        [("correlation_id", correlation_id), ("run_id", run_id), ("step_id", step_id)].into_iter().try_for_each(
+            |(field, text)| match text {
+                Some(text) => check_short(operation, field, text),
+                None => Ok(()),
+            },
+        )
+    }
+
+    /// As an event carries them, beside the id of its request.
+    pub(crate) fn of_request(self, request_id: &Arc<str>) -> Ids {
+        Ids {
+            request_id: Some(Arc::clone(request_id)),
+            correlation_id: self.correlation_id.clone(),
+            run_id: self.run_id.clone(),
+            step_id: self.step_id.clone(),
+        }
+    }
 }
 
 /// Reads `null` as if the field were not there.

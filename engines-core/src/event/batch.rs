@@ -23,6 +23,8 @@ use crate::{
 const OPERATION: &str = "event.record_batch";
 /// The realm of keys made from a batch's own.
 const OF_BATCH: &str = "/batch";
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Bytes of lines from which on a group is written, however few they are: scrubbing them takes some milliseconds at the most.
 const GROUP_BYTES: usize = 256 << 10;
 /// Groups on their way to the store at once, where it keeps their order.
@@ -197,8 +199,14 @@ impl EventBatch {
     async fn line(&mut self, line: Line<'_>) -> Result<()> {
         self.line += 1;
         let text = match line {
-            Line::Whole(text) if text.trim_ascii().is_empty() => return Ok(()),
-            Line::Whole(text) => Ok(text),
+            Line::Whole(text) => {
+                // Editors and spreadsheets put it in front of a file (RFC 8259 section 8.1 lets a reader pass over it).
+                let text = if self.line == 1 { text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text) } else { text };
+                if text.trim_ascii().is_empty() {
+                    return Ok(());
+                }
+                Ok(text)
+            }
             Line::TooLong => {
                 Err(self.too_large("the line has more bytes than one may have", self.log.limits.body_bytes))
             }

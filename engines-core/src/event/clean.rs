@@ -10,6 +10,7 @@ use crate::{
     clock::Timestamp,
     context::{Actor, ActorType, RequestContext},
     error::{Error, Result},
+    id::UserId,
     pii::{Receipt, ScrubError, Scrubber},
     stream::Seq,
 };
@@ -92,6 +93,9 @@ pub fn clean(
 
 /// Scrubs a stored event once more on its way to a sink, so that what leaves has always passed the engine of today.
 ///
+/// Who recorded it goes through the engine too: a store keeps the id by which a person is found again, and what leaves must not name them. That is
+/// no finding in the event, and not in its receipt.
+///
 /// # Errors
 /// As [`clean`].
 pub fn clean_again(scrubber: &Scrubber, event: StoredEvent) -> Result<CleanEvent> {
@@ -100,8 +104,21 @@ pub fn clean_again(scrubber: &Scrubber, event: StoredEvent) -> Result<CleanEvent
     raw.insert("surface".into(), event.surface.into());
     raw.insert("agent_id".into(), event.agent_id.into());
     raw.insert("trace_id".into(), event.trace_id.into());
-    let stamp = EventStamp { event_id: event.event_id, ts: event.ts, actor: event.actor, train_ok: event.train_ok };
+    let actor = Actor { id: unnamed(scrubber, &event.actor.id)?, ..event.actor };
+    let stamp = EventStamp { event_id: event.event_id, ts: event.ts, actor, train_ok: event.train_ok };
     seal(scrubber, raw, stamp, event.pii_flags)
+}
+
+/// What stands for a user whose id is dropped, or whose seal is longer than an id may be.
+const REMOVED: &str = "[REMOVED]";
+
+/// A user's id without what the engine finds in it.
+fn unnamed(scrubber: &Scrubber, id: &UserId) -> Result<UserId> {
+    let clean = scrubber.scrub_text(id.as_str()).map_err(|error| Error::internal("event.clean", error))?;
+    if clean.receipt.is_clean() {
+        return Ok(id.clone());
+    }
+    UserId::new(clean.value).or_else(|_| UserId::new(REMOVED))
 }
 
 /// Members whose names say what they are for, and nothing about what stands in them: `agent_id` is no sign that an address in it is none.

@@ -5,6 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::{
+    context::{Actor, ActorType},
+    error::{Error, Result},
+};
+
 /// An event as a producer sends it. It does not print its content, does not serialise, and cannot be stored.
 ///
 /// Reads the camelCase names of older producers too.
@@ -55,7 +60,9 @@ pub struct DatasetEvent {
     pub extra: Map<String, Value>,
 }
 
-fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> std::result::Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
@@ -76,6 +83,19 @@ impl DatasetEvent {
         let texts: usize = texts.into_iter().flatten().map(String::len).sum();
         let maps: usize = [&self.input, &self.output, &self.metadata, &self.extra].into_iter().map(size_of_map).sum();
         self.surface.len() + self.agent_id.len() + texts + maps
+    }
+
+    /// All that it says, without the ids of its request and trace, which a retry changes: the same bytes for the same event.
+    ///
+    /// # Errors
+    /// `INTERNAL` when it cannot be encoded.
+    pub(super) fn said(&self, actor: &Actor) -> Result<Vec<u8>> {
+        let campaign: Vec<_> = self.campaign().collect();
+        let names = [&self.analytics_event_type, &self.analytics_platform, &self.asset_alt_text, &self.episode_id];
+        let kind = self.actor_type.as_deref().and_then(ActorType::from_wire).unwrap_or(actor.kind);
+        let heads = (&self.surface, &self.agent_id, actor.id.as_str(), kind.as_str());
+        let all = (heads, names, &self.input, &self.output, &self.metadata, campaign);
+        serde_json::to_vec(&all).map_err(|error| Error::internal("event.said", error))
     }
 
     /// The `utm_*` and `seo_*` members.

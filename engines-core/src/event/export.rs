@@ -70,9 +70,11 @@ impl EventExport {
             for event in self.page.by_ref() {
                 let Some(scrubber) = &self.scrubber else { break };
                 let seq = event.seq;
+                if !self.allowed.get(&event.actor.id).copied().unwrap_or(false) {
+                    continue;
+                }
                 let event = clean_again(scrubber, event)?;
-                let allowed = self.allowed.get(&event.actor().id).copied().unwrap_or(false);
-                if !(allowed && event.train_ok()) {
+                if !event.train_ok() {
                     continue;
                 }
                 event.stored(seq).write_line(self.context.scope(), &mut lines)?;

@@ -104,7 +104,8 @@ impl EventLog {
 
     /// Scrubs and records one event; durable when it returns.
     ///
-    /// With an `idempotency_key` it takes effect once for its actor. Two events count as the same if they are after scrubbing, see
+    /// With an `idempotency_key` it takes effect once for its actor. Two events count as the same if what was sent is, ids of requests and
+    /// traces aside. They are compared by an HMAC under the tenant's key; a scrubber without one compares them after scrubbing, see
     /// [`CleanEvent::fingerprint`].
     ///
     /// # Errors
@@ -162,6 +163,11 @@ impl EventLog {
             check_key(&key.text)?;
         }
         let (event_id, actor) = (self.guard.ids().ulid(now), context.actor().clone());
+        // What was sent, not what is left of it: the same event is the same under tomorrow's policy too, and another mailbox is another event.
+        let sent = match &key {
+            Some(_) if rules.scrubber.has_key() => Some(rules.scrubber.keyed(&event.said(&actor)?)),
+            _ => None,
+        };
         let stamp = EventStamp { event_id, ts: now, actor, train_ok: rules.allowed };
         let event = clean(&rules.scrubber.for_action(POLICY_ACTION), event, stamp, context)?;
         let (pii_flags, train_ok) = (event.pii_flags().clone(), event.train_ok());
@@ -174,7 +180,7 @@ impl EventLog {
                 // The numbers stay, so that a batch's keys lie together in a store's index.
                 Some(line) => format!("{}:{line:09}", rules.scrubber.opaque(&text)),
             },
-            fingerprint: event.fingerprint(),
+            fingerprint: sent.unwrap_or_else(|| event.fingerprint()),
             note: format!("{event_id}{}", u8::from(train_ok)),
         });
         let recorded = Recorded { event_id, pii_flags, train_ok, seq: Seq::ZERO, replayed: false };

@@ -23,6 +23,6 @@ pub use self::{
     export::EventExport,
     line::LineResult,
     log::{EventLog, Recorded},
-    prefs::{TrainPref, TrainPrefs, TrainPrefsView},
+    prefs::{TrainPref, TrainPrefs, TrainPrefsView, may_learn},
     stored::{EventFilter, StoredEvent},
 };

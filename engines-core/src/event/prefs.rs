@@ -89,6 +89,22 @@ impl TrainPrefs {
         self.set(context, Action::TrainPrefsSet, Some(user.clone()), opt_out).await
     }
 
+    /// Takes the tenant's back, as if it had never been set; nothing happens where there is none.
+    ///
+    /// # Errors
+    /// As [`TrainPrefs::set_tenant`].
+    pub async fn unset_tenant(&self, context: &RequestContext) -> Result<()> {
+        self.unset(context, Action::TrainPrefsManage, None).await
+    }
+
+    /// Takes one's own back, so that the tenant's holds; nothing happens where there is none.
+    ///
+    /// # Errors
+    /// As [`TrainPrefs::set_tenant`].
+    pub async fn unset_user(&self, context: &RequestContext) -> Result<()> {
+        self.unset(context, Action::TrainPrefsSet, Some(&context.actor().id)).await
+    }
+
     /// The tenant's and one's own.
     ///
     /// # Errors
@@ -101,12 +117,9 @@ impl TrainPrefs {
         Ok(TrainPrefsView { tenant, user, train_ok })
     }
 
-    /// Whether the tenant and the user let the user's events be learned from, at this moment.
+    /// As [`may_learn`].
     pub(super) async fn allow(&self, scope: &Scope, user: &UserId) -> Result<bool> {
-        if let Some(own) = self.store.load::<Kept>(scope, &PREF, &id(Some(user))?).await? {
-            return Ok(!own.opt_out);
-        }
-        Ok(!self.store.load::<Kept>(scope, &PREF, &id(None)?).await?.is_some_and(|tenant| tenant.opt_out))
+        may_learn(&*self.store, scope, user).await
     }
 
     async fn load(&self, scope: &Scope, user: Option<&UserId>) -> Result<Option<TrainPref>> {
@@ -130,6 +143,25 @@ impl TrainPrefs {
         self.store.commit(context.scope(), batch.audit(permit.audit(&self.guard, context, resource))).await?;
         Ok(TrainPref { user_id, opt_out, updated_at })
     }
+
+    async fn unset(&self, context: &RequestContext, action: Action, user: Option<&UserId>) -> Result<()> {
+        let resource = if user.is_some() { "train_prefs/user" } else { "train_prefs/tenant" };
+        let permit = self.guard.admit(context, action, resource).await?;
+        let batch = Batch::new(self.guard.clock().now()).delete(PREF, id(user)?, Expect::Any);
+        self.store.commit(context.scope(), batch.audit(permit.audit(&self.guard, context, resource))).await?;
+        Ok(())
+    }
+}
+
+/// Whether the tenant and the user let the user's events be learned from, at this moment: for what hands events on.
+///
+/// # Errors
+/// `BACKEND_UNAVAILABLE`; `INTERNAL` for a preference that cannot be read.
+pub async fn may_learn<S: Store + ?Sized>(store: &S, scope: &Scope, user: &UserId) -> Result<bool> {
+    if let Some(own) = store.load::<Kept>(scope, &PREF, &id(Some(user))?).await? {
+        return Ok(!own.opt_out);
+    }
+    Ok(!store.load::<Kept>(scope, &PREF, &id(None)?).await?.is_some_and(|tenant| tenant.opt_out))
 }
 
 /// A user's id may hold what a document's may not.

@@ -119,6 +119,11 @@ pub struct EventFilter {
 }
 
 impl EventFilter {
+    /// Events a backend of ours passes over for one page, at the most, in each index it looks at. Whoever finds no full page among so many gives a short
+    /// one, even an empty one, whose `next` says where to go on: a rare combination of common values then costs many small pages, not one that takes
+    /// as long as the log is.
+    pub const WALK: usize = 5000;
+
     /// Whether `event` matches.
     #[must_use]
     pub fn matches(&self, event: &StoredEvent) -> bool {

@@ -88,7 +88,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// As [`Store::receipt`].
     async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<Head>;
 
-    /// Dataset events in the order they were recorded, a page at a time.
+    /// Dataset events in the order they were recorded, a page at a time. A page may be short, even empty, while its `next` says that there is more:
+    /// what a filter passes over is bounded too ([`EventFilter::WALK`] here).
     ///
     /// # Errors
     /// As [`Store::query`].

@@ -8,7 +8,6 @@ use super::error::PolicyError;
 use super::key::{PiiKey, letters};
 use super::policy::{Operator, Policy};
 use super::scrubber::{Inner, Scrubber};
-use super::vault::Vault;
 use crate::id::TenantId;
 
 impl Scrubber {
@@ -37,7 +36,7 @@ impl Scrubber {
         let keys = &self.inner.keys;
         self.with_keys(Keys {
             tenant: keys.tenant.as_ref().map(|key| key.for_tenant(tenant)),
-            vault: keys.vault.as_ref().map(|vault| Vault::new(vault.key().for_tenant(tenant))),
+            vault: keys.vault.as_ref().map(|vault| vault.for_tenant(tenant)),
         })
     }
 
@@ -45,11 +44,19 @@ impl Scrubber {
     /// one it is no more than a hash, and what is easily guessed can be tried out.
     #[must_use]
     pub fn opaque(&self, text: &str) -> String {
-        let none = PiiKey::new([]);
-        let key = self.inner.keys.tenant.as_ref().unwrap_or(&none);
         let mut out = String::with_capacity(64);
-        letters(&mut out, &*key.mac(&[b"engines.pii.opaque.v1", text.as_bytes()]), b'a');
+        letters(&mut out, &self.mac(b"engines.pii.opaque.v1", text.as_bytes()), b'a');
         out
+    }
+
+    /// What tells whether something was sent before, without a copy of it: HMAC-SHA-256 under the tenant's key.
+    pub(crate) fn keyed(&self, bytes: &[u8]) -> [u8; 32] {
+        self.mac(b"engines.pii.sent.v1", bytes)
+    }
+
+    fn mac(&self, purpose: &[u8], bytes: &[u8]) -> [u8; 32] {
+        let none = PiiKey::new([]);
+        *self.inner.keys.tenant.as_ref().unwrap_or(&none).mac(&[purpose, bytes])
     }
 
     fn with_keys(&self, keys: Keys) -> Self {

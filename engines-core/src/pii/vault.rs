@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::error::ScrubError;
 use super::key::{PiiKey, from_letters, letters};
 use super::rule::MAX_TOKEN;
+use crate::id::TenantId;
 
 /// Seals and opens values with AES-SIV (RFC 5297): the same value under the same key gives the same token, and no randomness is needed.
 ///
@@ -35,8 +36,10 @@ impl Vault {
         Self { key }
     }
 
-    pub(crate) fn key(&self) -> &PiiKey {
-        &self.key
+    /// One tenant's vault, whose key is made from this one's, as a deployment's scrubber does it.
+    #[must_use]
+    pub fn for_tenant(&self, tenant: &TenantId) -> Self {
+        Self::new(self.key.for_tenant(tenant))
     }
 
     fn cipher(&self) -> Aes256Siv {
@@ -66,6 +69,31 @@ impl Vault {
     ///
     /// [`ScrubError::Seal`] if one of them was sealed with another key or was changed.
     pub fn open_text(&self, text: &str) -> Result<String, ScrubError> {
+        self.open(text, |out, value| {
+            out.push_str(value);
+            Ok(())
+        })
+    }
+
+    /// Puts every sealed value in JSON text back; everything else stays byte for byte. A sealed number comes back as a string. Whether the text is JSON
+    /// is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Vault::open_text`].
+    pub fn open_json_str(&self, text: &str) -> Result<String, ScrubError> {
+        self.open(text, |out, value| {
+            let quoted = serde_json::to_string(value).map_err(|_| ScrubError::Seal)?;
+            out.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
+            Ok(())
+        })
+    }
+
+    fn open(
+        &self,
+        text: &str,
+        put: impl Fn(&mut String, &str) -> Result<(), ScrubError>,
+    ) -> Result<String, ScrubError> {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(at) = rest.find('[') {
@@ -75,7 +103,7 @@ impl Vault {
                 Some((name, body, len)) => {
                     let sealed = from_letters(body, BASE).ok_or(ScrubError::Seal)?;
                     let value = self.cipher().decrypt([name.as_bytes()], &sealed).map_err(|_| ScrubError::Seal)?;
-                    out.push_str(std::str::from_utf8(&value).map_err(|_| ScrubError::Seal)?);
+                    put(&mut out, std::str::from_utf8(&value).map_err(|_| ScrubError::Seal)?)?;
                     rest = &from[len..];
                 }
                 None => {

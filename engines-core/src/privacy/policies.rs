@@ -109,8 +109,15 @@ impl Policies {
     }
 }
 
-/// What a tenant's policy may not say: secrets are no data of the tenant's to keep.
+/// What events are scrubbed for, and a policy may have operators for.
+const ACTIONS: [&str; 3] = ["store", "export", "sink"];
+
+/// What a tenant's policy may not say: secrets are no data of the tenant's to keep, and operators for an action that is never asked for would be
+/// taken for a rule.
 pub(super) fn check(policy: &Policy) -> Result<(), String> {
+    if policy.actions.keys().any(|name| !ACTIONS.contains(&name.as_str())) {
+        return Err(format!("it names an action that is not there; there are {}", ACTIONS.join(", ")));
+    }
     let kept = |rule: &EntityRule| !rule.enabled || rule.min_score > 0.0;
     let secret = |name: &str| Entity::from_name(name).is_some_and(Entity::is_secret);
     match policy.entities.iter().find(|(name, rule)| secret(name) && kept(rule)) {

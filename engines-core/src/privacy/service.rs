@@ -11,11 +11,14 @@ use crate::{
     code::Code,
     context::RequestContext,
     error::{Error, Result},
-    gate::Guard,
+    gate::{Guard, Permit},
     nexus::{Batch, CommitError, Expect, Failed, NewDocument, Store},
     pii::{Operator, PolicyError, ScrubError, Scrubber},
 };
 
+const SET: &str = "privacy.set_policy";
+/// How often a policy that is to replace whatever there is may find that there is something new by now.
+const TRIES: usize = 32;
 /// What an audit record calls the policy.
 const RESOURCE: &str = "privacy/policy";
 
@@ -59,23 +62,31 @@ impl PrivacyService {
     /// there, needs a key the deployment does not have, would leave secrets in, or is larger than [`Self::POLICY_BYTES`]; what the guard refuses;
     /// `BACKEND_UNAVAILABLE`.
     pub async fn set_policy(&self, context: &RequestContext, new: NewPolicy) -> Result<PolicyDocument> {
-        const OPERATION: &str = "privacy.set_policy";
         let permit = self.guard.admit(context, Action::PrivacyPolicyManage, RESOURCE).await?;
+        let refused = |detail: String| Error::body(SET, "/policy", detail);
+        policies::check(&new.policy).map_err(refused)?;
+        // Without a version it replaces whatever there is: also what somebody else sets in this moment.
+        let mut tries = if new.version.is_some() { 1 } else { TRIES };
+        loop {
+            match self.replace(context, &permit, &new).await {
+                Err(error) if error.code() == Code::VersionMismatch && tries > 1 => tries -= 1,
+                done => return done,
+            }
+        }
+    }
+
+    /// One try at it.
+    async fn replace(&self, context: &RequestContext, permit: &Permit, new: &NewPolicy) -> Result<PolicyDocument> {
+        let refused = |detail: String| Error::body(SET, "/policy", detail);
         let scope = context.scope();
         let now = self.policies.document(scope).await?.map_or(0, |document| document.version);
         if new.version.is_some_and(|version| version != now) {
             return Err(mismatch(now));
         }
-        let refused = |detail: String| Error::body(OPERATION, "/policy", detail);
-        policies::check(&new.policy).map_err(refused)?;
         let version = now + 1;
-        let scrubber = self.policies.compile(scope, new.policy.clone(), version).map_err(|error| match error {
-            // The name is the caller's own text.
-            PolicyError::UnknownEntity(_) => refused("it names an entity that is not there".into()),
-            PolicyError::Score(_) => refused("a min_score is from 0 to 1".into()),
-            error => refused(error.to_string()),
-        })?;
-        let document = NewDocument::new(POLICY, policies::id()?, &new.policy)?;
+        let policy = policies::named(new.policy.clone(), version);
+        let scrubber = self.policies.compile(scope, policy.clone(), version).map_err(|error| refused(why(&error)))?;
+        let document = NewDocument::new(POLICY, policies::id()?, &policy)?;
         if document.body.get().len() > Self::POLICY_BYTES {
             let limit = Self::POLICY_BYTES;
             return Err(refused(format!("it is larger than {limit} bytes")).with_member("limit", limit));
@@ -92,7 +103,7 @@ impl PrivacyService {
             Err(error) => return Err(error.into()),
         }
         self.policies.changed(scope, version, scrubber);
-        Ok(PolicyDocument { version, updated_at: Some(updated_at), policy: policies::named(new.policy, version) })
+        Ok(PolicyDocument { version, updated_at: Some(updated_at), policy })
     }
 
     /// What the engine finds under the tenant's policy, and what is left without it. Nothing of it is kept or logged.
@@ -150,9 +161,25 @@ fn of_json(scrubber: &Scrubber, mode: Mode, value: &serde_json::Value) -> Result
     })
 }
 
+/// Why a policy cannot be followed, for whoever wrote it; names in it may be anything and are not said again.
+fn why(error: &PolicyError) -> String {
+    match error {
+        PolicyError::UnknownEntity(_) => "it names an entity that is not there".into(),
+        PolicyError::Score(_) => "a min_score is from 0 to 1".into(),
+        PolicyError::KeyMissing { entity } => {
+            format!("the operator for {entity} needs a key that this deployment does not have")
+        }
+        PolicyError::TooMany { what: "bytes of a term", limit } => {
+            format!("a term of `allow` or `deny` has 1 to {limit} bytes")
+        }
+        PolicyError::TooMany { what, limit } => format!("`{what}` has more than {limit} entries"),
+        error => error.to_string(),
+    }
+}
+
 fn mismatch(version: u64) -> Error {
     let detail = "the policy was changed in the meantime; read it again and retry";
-    Error::new(Code::VersionMismatch, "privacy.set_policy", detail).with_member("version", version)
+    Error::new(Code::VersionMismatch, SET, detail).with_member("version", version)
 }
 
 impl fmt::Debug for PrivacyService {

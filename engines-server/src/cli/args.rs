@@ -117,9 +117,15 @@ pub struct RedactArgs {
     /// A policy document (JSON) in place of the mode: operators, allow-list, deny-list
     #[arg(long, value_name = "FILE", conflicts_with = "mode")]
     pub policy: Option<PathBuf>,
-    /// The key of hashes and pseudonyms; without one, those of two runs differ
+    /// The key of hashes, pseudonyms and seals; without one, hashes and pseudonyms of two runs differ, and there are no seals
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// Put back what was sealed with the key, instead of redacting
+    #[arg(long, requires = "key_file", conflicts_with_all = ["mode", "policy", "report"])]
+    pub open: bool,
+    /// The tenant whose key is made from the key, as a server does it
+    #[arg(long, value_name = "T", requires = "key_file")]
+    pub tenant: Option<String>,
 }
 
 /// What stands in the place of a finding, as it is typed.
@@ -133,6 +139,8 @@ pub enum ModeArg {
     Hash,
     /// A short token under the key: the same value, the same token
     Pseudonym,
+    /// Encrypted under the key; `--open` puts it back
+    Seal,
     /// Nothing
     Drop,
 }
@@ -144,6 +152,7 @@ impl From<ModeArg> for Operator {
             ModeArg::Partial => Self::Partial,
             ModeArg::Hash => Self::Hash,
             ModeArg::Pseudonym => Self::Pseudonym,
+            ModeArg::Seal => Self::Seal,
             ModeArg::Drop => Self::Drop,
         }
     }

@@ -8,6 +8,7 @@ use engines::{
         RootKey, SigningSecret,
         oidc::{HttpFetch, cognito},
     },
+    core::pii::Scrubber,
 };
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -98,6 +99,10 @@ pub(super) async fn engine(
     };
     let builder = match config::seal_keys(settings, variables)? {
         Some(keys) => builder.seal_keys(keys),
+        None => builder,
+    };
+    let builder = match config::vault_key(settings, variables)? {
+        Some(key) => builder.scrubber(Scrubber::builder().vault_key(key).build()?),
         None => builder,
     };
     let builder = match data {

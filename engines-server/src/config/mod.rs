@@ -8,8 +8,8 @@ pub(crate) use self::secret::{from_file as secret_from_file, root_from_file};
 pub use self::{
     load::{Fault, Flags, load},
     secret::{
-        ROOT_KEY, SEAL_KEYS, SECRET, SECRET_FILE, SYSTEM_KEY, root_key, seal_keys, signing_keys, signing_secret,
-        system_key,
+        ROOT_KEY, SEAL_KEYS, SECRET, SECRET_FILE, SYSTEM_KEY, VAULT_KEY, root_key, seal_keys, signing_keys,
+        signing_secret, system_key, vault_key,
     },
     settings::{AuthSettings, LogFormat, LogSettings, MetricsSettings, Settings, StoreKind},
 };

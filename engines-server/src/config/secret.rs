@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use engines::auth::{RootKey, SigningKey, SigningKeys, SigningSecret, identity::SystemKey, key_slot::SealKeys};
+use engines::{
+    auth::{RootKey, SigningKey, SigningKeys, SigningSecret, identity::SystemKey, key_slot::SealKeys},
+    core::pii::PiiKey,
+};
 
 use super::{Fault, Settings};
 
@@ -19,6 +22,11 @@ pub const ROOT_KEY: &str = "ROOT_KEY";
 pub const SYSTEM_KEY: &str = "SYSTEM_BOOTSTRAP_KEY";
 /// The variable that holds the keys that seal key slots; `SEAL_KEYS_FILE` names a file with them.
 pub const SEAL_KEYS: &str = "SEAL_KEYS";
+
+/// The variable that holds the key that events' values are sealed with; `VAULT_KEY_FILE` names a file with it.
+pub const VAULT_KEY: &str = "VAULT_KEY";
+/// The fewest bytes of that key.
+const VAULT_KEY_BYTES: usize = 32;
 
 type Variables = BTreeMap<String, String>;
 
@@ -75,6 +83,19 @@ pub fn seal_keys(settings: &Settings, variables: &Variables) -> Result<Option<Se
     let found = find(SEAL_KEYS, settings.auth.seal_keys_file.as_ref(), "auth.seal_keys_file", variables)?;
     let parsed = found.map(|(layer, text)| taken(&layer, SealKeys::parse(&String::from_utf8_lossy(&text))));
     parsed.transpose()
+}
+
+/// The key from which each tenant's is made that values are sealed with (operator `seal`); none if it is set nowhere, and then no policy can seal.
+///
+/// # Errors
+/// Both variables set, a file that cannot be read, or a key under 32 bytes.
+pub fn vault_key(settings: &Settings, variables: &Variables) -> Result<Option<PiiKey>, Fault> {
+    let found = find(VAULT_KEY, settings.auth.vault_key_file.as_ref(), "auth.vault_key_file", variables)?;
+    let checked = |(layer, text): (String, Vec<u8>)| match text.len() >= VAULT_KEY_BYTES {
+        true => Ok(PiiKey::new(text)),
+        false => Err(Fault::new(layer, format!("a vault key has at least {VAULT_KEY_BYTES} bytes"))),
+    };
+    found.map(checked).transpose()
 }
 
 /// A secret's bytes and the layer they are from: the variable, the file another variable names, the file the settings name.

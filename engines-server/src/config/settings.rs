@@ -90,6 +90,9 @@ pub struct AuthSettings {
     /// A file with the keys that seal key slots (`id:base64` pairs separated by commas, the one that seals first), for when neither
     /// `SEAL_KEYS` nor `SEAL_KEYS_FILE` is set; without any, one is made from the root key.
     pub seal_keys_file: Option<PathBuf>,
+    /// A file with the key that values in events are sealed with where a policy says `seal`, for when neither `VAULT_KEY` nor `VAULT_KEY_FILE`
+    /// is set; without any, no policy can say so. `engines-server redact --open` puts values back for whoever has it.
+    pub vault_key_file: Option<PathBuf>,
 }
 
 impl AuthSettings {

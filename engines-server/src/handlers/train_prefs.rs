@@ -28,6 +28,18 @@ pub(crate) async fn set_tenant(ask: Ask, context: RequestContext) -> Result<Resp
     reply::ok(&ask.engine().train_prefs().set_tenant(&context, opt_out).await?)
 }
 
+/// `DELETE /privacy/train-prefs/tenant`
+pub(crate) async fn unset_tenant(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
+    ask.engine().train_prefs().unset_tenant(&context).await?;
+    Ok(reply::none())
+}
+
+/// `DELETE /privacy/train-prefs/user`
+pub(crate) async fn unset_user(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
+    ask.engine().train_prefs().unset_user(&context).await?;
+    Ok(reply::none())
+}
+
 /// `POST /privacy/train-prefs/user`
 pub(crate) async fn set_user(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
     let OfUser { user_id, opt_out } = ask.decode()?;

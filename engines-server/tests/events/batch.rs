@@ -5,7 +5,7 @@ use engines_server::App;
 use serde_json::json;
 
 use crate::{
-    kit::{NDJSON, batch, event, lines, listed, member, results, send},
+    kit::{NDJSON, admin, batch, event, lines, listed, member, results, send},
     support::{self, Connection, acme, request, serve, token},
 };
 
@@ -159,6 +159,39 @@ async fn a_batch_has_limits() {
     assert!(!others.is_empty() && others.iter().all(|result| result["status"] == "accepted"));
     assert_eq!((&last["code"], &last["line"]), (&json!("BODY_TOO_LARGE"), &json!(told.len())));
     assert_eq!(listed(&server, "").await.len(), 300 + others.len());
+}
+
+#[tokio::test]
+async fn a_mark_of_byte_order_before_the_first_line_is_passed_over() {
+    let server = support::start().await;
+    let whole = lines(&[event("s", "one"), event("s", "two")]);
+    let marked = [b"\xef\xbb\xbf", &*whole].concat();
+    let told = results(&batch(&server, &member(), &marked).await);
+    assert!(told.iter().all(|line| line["status"] == "accepted"), "{told:?}");
+    // It is no blank line, and it is none of the others' business.
+    let told = results(&batch(&server, &member(), &[&*whole, b"\xef\xbb\xbf", &*whole].concat()).await);
+    assert_eq!(told.iter().map(|line| &line["line"]).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!((&told[2]["code"], &told[3]["status"]), (&json!("BODY_INVALID"), &json!("accepted")));
+    assert_eq!(batch(&server, &member(), b"\xef\xbb\xbf\r\n").await.code(), "BODY_INVALID");
+}
+
+#[tokio::test]
+async fn what_was_sent_decides_whether_it_is_the_same_and_not_what_is_left_of_it() {
+    let server = support::start().await;
+    let keyed = |mailbox: &str| {
+        let mut event = event("s", &format!("write to {mailbox}"));
+        event["idempotency_key"] = "k".into();
+        event
+    };
+    let first = acme(server.address, &member(), "POST", "/events", Some(&keyed("ana@example.org"))).await.json();
+    // Both would be `[EMAIL_ADDRESS]`, and the second would be lost.
+    let other = acme(server.address, &member(), "POST", "/events", Some(&keyed("bob@example.org"))).await;
+    assert_eq!(other.code(), "IDEMPOTENCY_MISMATCH");
+    // Under another policy less is left of it, and it is the same all the same.
+    let policy = json!({ "policy": { "default": "drop" } });
+    assert_eq!(acme(server.address, &admin(), "PUT", "/privacy/policy", Some(&policy)).await.status, 200);
+    let again = acme(server.address, &member(), "POST", "/events", Some(&keyed("ana@example.org"))).await.json();
+    assert_eq!((&again["event_id"], &again["replayed"]), (&first["event_id"], &json!(true)), "{again}");
 }
 
 #[tokio::test]

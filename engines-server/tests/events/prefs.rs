@@ -17,7 +17,7 @@ async fn a_users_word_wins_over_the_tenants() {
     let server = support::start().await;
     let tenants = [None, Some(false), Some(true)];
     let users = [None, Some(false), Some(true)];
-    // A preference that was set cannot be unset, so each combination has a user of its own.
+    // Each combination has a user of its own.
     let mut wanted = Vec::new();
     for (t, of_tenant) in tenants.into_iter().enumerate() {
         if let Some(opt_out) = of_tenant {
@@ -71,6 +71,33 @@ async fn an_opt_out_after_the_fact_empties_the_export() {
     assert!(left.len() == 300 && left.iter().all(|event| event["actor_id"] == "bob"));
     assert_eq!(set(&server, &admin(), "tenant", json!({ "opt_out": true })).await, 200);
     assert_eq!(exported(&server, "").await.unwrap(), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_preference_that_is_taken_back_leaves_no_trace() {
+    let server = support::start().await;
+    let (ada, eve) = (token("ada", &[("t_acme", Role::Member)]), token("eve", &[("t_acme", Role::Viewer)]));
+    let unset = async |token: &str, whose: &str| {
+        acme(server.address, token, "DELETE", &format!("/privacy/train-prefs/{whose}"), None).await.status
+    };
+    assert_eq!(results(&batch(&server, &ada, &lines(&[event("s", "x")])).await).len(), 1);
+    // Where there is none, nothing happens.
+    assert_eq!((unset(&ada, "user").await, unset(&admin(), "tenant").await), (204, 204));
+    assert_eq!(set(&server, &admin(), "tenant", json!({ "opt_out": true })).await, 200);
+    assert_eq!(set(&server, &ada, "user", json!({ "user_id": "ada", "opt_out": false })).await, 200);
+    assert_eq!(exported(&server, "").await.unwrap().len(), 1);
+    // Somebody else takes back their own; the tenant's is for admins.
+    assert_eq!((unset(&eve, "user").await, unset(&ada, "tenant").await), (204, 403));
+    assert_eq!(exported(&server, "").await.unwrap().len(), 1);
+    assert_eq!(unset(&ada, "user").await, 204);
+    let view = acme(server.address, &ada, "GET", "/privacy/train-prefs", None).await.json();
+    assert_eq!((&view["user"], &view["tenant"]["opt_out"]), (&json!(null), &json!(true)));
+    assert_eq!(exported(&server, "").await.unwrap(), Vec::<Value>::new());
+    assert_eq!(unset(&admin(), "tenant").await, 204);
+    let view = acme(server.address, &ada, "GET", "/privacy/train-prefs", None).await.json();
+    assert_eq!(view, json!({ "tenant": null, "user": null, "train_ok": true }));
+    assert_eq!(exported(&server, "").await.unwrap().len(), 1);
+    assert_eq!(set(&server, &admin(), "tenant", json!({ "opt_out": false })).await, 200);
 }
 
 #[tokio::test]

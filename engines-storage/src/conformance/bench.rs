@@ -207,7 +207,22 @@ impl Bench {
 
 /// Reads a list to its end, a page of `limit` at a time; fails on a page that is too long or that has a successor without being full
 /// of progress.
-pub(super) async fn pages<T, Fut>(limit: usize, mut page: impl FnMut(Page) -> Fut) -> Result<Vec<T>, Failure>
+pub(super) async fn pages<T, Fut>(limit: usize, page: impl FnMut(Page) -> Fut) -> Result<Vec<T>, Failure>
+where
+    Fut: Future<Output = Result<Paged<T>>>,
+{
+    all_of(limit, false, page).await
+}
+
+/// As [`pages`], of a list whose pages may be empty before its end.
+pub(super) async fn sparse_pages<T, Fut>(limit: usize, page: impl FnMut(Page) -> Fut) -> Result<Vec<T>, Failure>
+where
+    Fut: Future<Output = Result<Paged<T>>>,
+{
+    all_of(limit, true, page).await
+}
+
+async fn all_of<T, Fut>(limit: usize, may_be_empty: bool, mut page: impl FnMut(Page) -> Fut) -> Result<Vec<T>, Failure>
 where
     Fut: Future<Output = Result<Paged<T>>>,
 {
@@ -219,7 +234,7 @@ where
         super::verdict::ensure(found.items.len() <= limit, || {
             format!("a page of {limit} has {} items", found.items.len())
         })?;
-        super::verdict::ensure(found.next.is_none() || !found.items.is_empty(), || {
+        super::verdict::ensure(may_be_empty || found.next.is_none() || !found.items.is_empty(), || {
             "an empty page says that there is another one after it".to_owned()
         })?;
         all.extend(found.items);

@@ -106,7 +106,7 @@ pub async fn filters(bench: &Bench) -> Verdict {
     for filter in filters {
         let wanted: Vec<_> = all.iter().filter(|event| filter.matches(event)).map(|event| event.event_id).collect();
         for limit in [1, 3, 500] {
-            let found = super::bench::pages(limit, |page| bench.store.events(&scope, &filter, page)).await?;
+            let found = super::bench::sparse_pages(limit, |page| bench.store.events(&scope, &filter, page)).await?;
             let found: Vec<_> = found.into_iter().map(|event| event.event_id).collect();
             same(&format!("events of {filter:?}, pages of {limit}"), &found, &wanted)?;
         }
@@ -147,7 +147,8 @@ pub async fn times_out_of_order(bench: &Bench) -> Verdict {
                 let wanted: Vec<_> =
                     all.iter().filter(|event| filter.matches(event)).map(|event| event.seq.0).collect();
                 for limit in [7, 1000] {
-                    let found = super::bench::pages(limit, |page| bench.store.events(&scope, &filter, page)).await?;
+                    let found =
+                        super::bench::sparse_pages(limit, |page| bench.store.events(&scope, &filter, page)).await?;
                     let found: Vec<_> = found.into_iter().map(|event| event.seq.0).collect();
                     same(&format!("places of {filter:?}, pages of {limit}"), &found, &wanted)?;
                 }

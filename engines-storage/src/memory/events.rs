@@ -6,6 +6,7 @@ use engines_core::{
     Result, Timestamp,
     event::{EventFilter, StoredEvent},
     nexus::{Page, PageToken, Paged},
+    stream::Seq,
 };
 
 use super::space::resume;
@@ -63,25 +64,40 @@ impl Events {
         self.log.push(Arc::new(event));
     }
 
-    /// A page of those that match. It looks at the events with the rarest of the values asked for, within the times asked for, and at no others.
+    /// A page of those that match. It looks at the events with the rarest of the values asked for, within the times asked for, and at no others; and
+    /// passes over so many at the most.
     pub(super) fn page(&self, filter: &EventFilter, page: &Page) -> Result<Paged<StoredEvent>> {
-        let limit = page.limit.max(1);
         let mut range = self.between(filter.from, filter.until);
         range.start = range.start.max(resume(LIST, page)?);
-        let wanted = |event: &&StoredEvent| filter.matches(event);
-        let items: Vec<_> = match self.rarest(filter) {
+        Ok(match self.rarest(filter) {
             Some(places) => {
                 let first = places.partition_point(|place| *place < range.start);
-                let places = places.get(first..).unwrap_or_default().iter().take_while(|place| **place < range.end);
-                let events = places.filter_map(|place| self.get(*place));
-                events.filter(wanted).take(limit.saturating_add(1)).cloned().collect()
+                let places = places.get(first..).unwrap_or_default().iter().copied();
+                self.take(filter, page.limit.max(1), places.take_while(|place| *place < range.end))
             }
-            None => {
-                let events = self.log.get(range.start..range.end.max(range.start)).unwrap_or_default().iter();
-                events.map(Arc::as_ref).filter(wanted).take(limit.saturating_add(1)).cloned().collect()
+            None => self.take(filter, page.limit.max(1), range),
+        })
+    }
+
+    /// Those of `places` that match, until there are enough or too many were passed over.
+    fn take(&self, filter: &EventFilter, limit: usize, places: impl Iterator<Item = usize>) -> Paged<StoredEvent> {
+        let (mut items, mut last, mut passed) = (Vec::new(), None, 0);
+        for place in places {
+            if passed == EventFilter::WALK {
+                return Paged { items, next: last.map(|last| token(last).encode()) };
             }
-        };
-        Ok(Paged::cut(items, limit, |last: &StoredEvent| PageToken::new(LIST, [last.seq.to_string()])))
+            let Some(event) = self.get(place) else { continue };
+            last = Some(event.seq);
+            if !filter.matches(event) {
+                passed += 1;
+                continue;
+            }
+            items.push(event.clone());
+            if items.len() > limit {
+                break;
+            }
+        }
+        Paged::cut(items, limit, |last: &StoredEvent| token(last.seq))
     }
 
     /// The places of the rarest value that the filter names; none when it names none.
@@ -112,7 +128,51 @@ impl Events {
     }
 }
 
+/// Where a page goes on that came up to here.
+fn token(seq: Seq) -> PageToken {
+    PageToken::new(LIST, [seq.to_string()])
+}
+
 /// Checks the token of a page of nothing.
 pub(super) fn check_page(page: &Page) -> Result<()> {
     resume(LIST, page).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use engines_core::{
+        DatasetEvent, Role,
+        clock::IdGenerator,
+        event::{EventStamp, clean},
+        pii::Scrubber,
+        testing::context,
+    };
+
+    use super::*;
+
+    /// Two values that half of all events have, and none has both.
+    #[test]
+    fn a_page_passes_over_so_many_and_no_more() {
+        let (mut events, ids) = (Events::default(), IdGenerator::seeded(1));
+        let context = context("t_acme", "ada", Role::Member).unwrap();
+        let count = 3 * EventFilter::WALK;
+        for n in 0..count {
+            let word = |even: &str, odd: &str| if n % 2 == 0 { even } else { odd }.to_owned();
+            let event = DatasetEvent { surface: word("a", "b"), agent_id: word("a", "b"), ..DatasetEvent::default() };
+            let ts = Timestamp::from_secs(n as i64);
+            let stamp = EventStamp { event_id: ids.ulid(ts), ts, actor: context.actor().clone(), train_ok: true };
+            let event = clean(&Scrubber::default(), event, stamp, &context).unwrap();
+            events.push(event.stored(Seq(n as u64 + 1)));
+        }
+        let word = |text: &str| Some(text.to_owned());
+        let never = EventFilter { surface: word("a"), agent_id: word("b"), ..EventFilter::default() };
+        let (mut page, mut pages) = (Page::first(10), 0);
+        while let Some(next) = events.page(&never, &page).unwrap().next {
+            (page, pages) = (Page::after(10, next), pages + 1);
+        }
+        assert_eq!(pages, count / 2 / EventFilter::WALK);
+        // One value passes over nothing.
+        let one = EventFilter { surface: word("a"), ..EventFilter::default() };
+        assert_eq!(events.page(&one, &Page::first(count)).unwrap().items.len(), count / 2);
+    }
 }

@@ -1,10 +1,10 @@
 //! One sink's worker.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
 use engines_core::{
-    CleanEvent, Clock, Code, Error, ErrorKind, IdGenerator, Scope,
-    event::clean_again,
+    CleanEvent, Clock, Code, Error, ErrorKind, IdGenerator, Scope, UserId,
+    event::{StoredEvent, clean_again, may_learn},
     nexus::{Backend, EventSink, FeedItem, SinkError},
     pii::Scrubber,
     privacy::Policies,
@@ -63,6 +63,7 @@ impl Worker {
                     self.status.update(|status| status.withheld += events.len() as u64);
                     continue;
                 };
+                let events = self.withdraw(&scope, events).await?;
                 let batch = self.scrub(&scrubber, events);
                 if !batch.is_empty() {
                     self.deliver(&scope, &batch).await?;
@@ -118,8 +119,41 @@ impl Worker {
         }
     }
 
+    /// The events, with `train_ok` only for those that may be learned from at this moment too. Waits for a store that does not answer.
+    async fn withdraw(&mut self, scope: &Scope, mut events: Vec<StoredEvent>) -> Result<Vec<StoredEvent>, Stopped> {
+        let mut known: HashMap<UserId, bool> = HashMap::new();
+        for event in events.iter_mut().filter(|event| event.train_ok) {
+            event.train_ok = match known.get(&event.actor.id) {
+                Some(known) => *known,
+                None => {
+                    let now = self.may_learn(scope, &event.actor.id).await?;
+                    known.insert(event.actor.id.clone(), now);
+                    now
+                }
+            };
+        }
+        Ok(events)
+    }
+
+    async fn may_learn(&mut self, scope: &Scope, user: &UserId) -> Result<bool, Stopped> {
+        let mut failures = 0;
+        loop {
+            self.go_on()?;
+            match may_learn(&*self.store, scope, user).await {
+                Ok(now) => return Ok(now),
+                Err(error) if error.kind() == ErrorKind::Unavailable => {
+                    self.back_off(&mut failures, "preferences", &error).await?;
+                }
+                Err(error) => {
+                    tracing::error!(sink = self.sink.name(), %scope, code = %error.code(), "a training preference cannot be read; it counts as an opt-out");
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
     /// What has passed the PII engine of today; what cannot pass is held back.
-    fn scrub(&self, scrubber: &Scrubber, events: Vec<engines_core::event::StoredEvent>) -> Vec<CleanEvent> {
+    fn scrub(&self, scrubber: &Scrubber, events: Vec<StoredEvent>) -> Vec<CleanEvent> {
         let mut clean = Vec::with_capacity(events.len());
         for event in events {
             let event_id = event.event_id;
@@ -242,7 +276,7 @@ impl Worker {
 }
 
 /// The chunk as one batch for each scope, scopes in the order in which they first come, events in order.
-fn by_scope(chunk: Vec<FeedItem>) -> Vec<(Scope, Vec<engines_core::event::StoredEvent>)> {
+fn by_scope(chunk: Vec<FeedItem>) -> Vec<(Scope, Vec<StoredEvent>)> {
     let mut batches: Vec<(Scope, Vec<_>)> = Vec::new();
     for item in chunk {
         match batches.iter_mut().find(|(scope, _)| *scope == item.scope) {

@@ -2,14 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use engines_core::{
-    Error, ResourceId, Result,
-    stream::{Ids, Routing},
-};
+use engines_core::{Error, ResourceId, Result, stream::Routing};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::request::{check_all_short, check_short, null_as_default};
+use crate::request::{WorkIds, check_short, null_as_default};
 
 /// Bytes of an intent's label and of its reason, each.
 const INTENT_BYTES: usize = 4096;
@@ -155,19 +152,11 @@ impl Command {
                 }
             }
         }
-        check_all_short(
-            operation,
-            [("correlation_id", &self.correlation_id), ("run_id", &self.run_id), ("step_id", &self.step_id)],
-        )
+        self.work().check(operation)
     }
 
-    pub(super) fn ids(&self, request_id: &Arc<str>) -> Ids {
-        Ids {
-            request_id: Some(Arc::clone(request_id)),
-            correlation_id: self.correlation_id.clone(),
-            run_id: self.run_id.clone(),
-            step_id: self.step_id.clone(),
-        }
+    pub(super) fn work(&self) -> WorkIds<'_> {
+        WorkIds { correlation_id: &self.correlation_id, run_id: &self.run_id, step_id: &self.step_id }
     }
 }
 

@@ -217,7 +217,7 @@ impl CanvasService {
         }
         // Written anew: on one line, without what no op knows, and so exactly what a replay reads.
         let ops_json = to_raw_value(&ops).map_err(|error| Error::internal(COMMAND, error))?;
-        let ids = command.ids(&context.trace().request_id);
+        let ids = command.work().of_request(&context.trace().request_id);
         let routing = command.routing.checked(context, key)?;
         let Command { command_id, idempotency_key, base_rev, intent, on_conflict, .. } = command;
         let intent_bytes = intent.as_ref().map_or(0, |intent| intent.bytes() * 6);

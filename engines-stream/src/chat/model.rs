@@ -3,13 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use engines_core::{
-    Cursor, Envelope, Error, ResourceId, Result, Scope, StreamEvent, StreamKey, Timestamp, UserId,
-    stream::{Ids, Routing},
+    Cursor, Envelope, Error, ResourceId, Result, Scope, StreamEvent, StreamKey, Timestamp, UserId, stream::Routing,
 };
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::request::{check_all_short, check_short, null_as_default};
+use crate::request::{WorkIds, check_short, null_as_default};
 
 /// Bytes of a title.
 const TITLE_BYTES: usize = 1024;
@@ -114,19 +113,11 @@ impl NewMessage {
         if let Some(role) = &self.role {
             check_short(operation, "role", role)?;
         }
-        check_all_short(
-            operation,
-            [("correlation_id", &self.correlation_id), ("run_id", &self.run_id), ("step_id", &self.step_id)],
-        )
+        self.work().check(operation)
     }
 
-    pub(super) fn ids(&self, request_id: &Arc<str>) -> Ids {
-        Ids {
-            request_id: Some(Arc::clone(request_id)),
-            correlation_id: self.correlation_id.clone(),
-            run_id: self.run_id.clone(),
-            step_id: self.step_id.clone(),
-        }
+    pub(super) fn work(&self) -> WorkIds<'_> {
+        WorkIds { correlation_id: &self.correlation_id, run_id: &self.run_id, step_id: &self.step_id }
     }
 }
 

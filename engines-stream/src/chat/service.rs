@@ -156,7 +156,7 @@ impl ChatService {
             batch = batch.once(request::once(context, &key, idempotency.clone(), &asked, POST)?);
         }
         let mut event = NewEvent::new(event_id, now, USER_MESSAGE, context, data);
-        event.ids = new.ids(&context.trace().request_id);
+        event.ids = new.work().of_request(&context.trace().request_id);
         event.routing = new.routing;
         let batch = batch.append(key.clone(), ExpectedHead::Any, vec![event.clone()]).audit(permit.audit(
             guard,

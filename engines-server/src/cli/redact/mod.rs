@@ -1,6 +1,7 @@
 //! `redact`: the PII engine as a filter for pipes.
 
 mod filter;
+mod open;
 mod report;
 mod run;
 

@@ -8,12 +8,13 @@ use std::{
 };
 
 use engines::{
-    IdGenerator,
-    core::pii::{PiiKey, Policy, Scrubber},
+    IdGenerator, TenantId,
+    core::pii::{PiiKey, Policy, PolicyError, Scrubber, Vault},
 };
 
 use super::{
     filter::{Lines, filter},
+    open::open,
     report::report,
 };
 use crate::cli::{FormatArg, RedactArgs, run::Failed};
@@ -24,7 +25,7 @@ const KEY_BYTES: usize = 16;
 const READ_BYTES: usize = 256 << 10;
 
 pub(crate) fn run(args: &RedactArgs) -> Result<ExitCode, Failed> {
-    let scrubber = scrubber(args)?;
+    let key = args.key_file.as_deref().map(|path| key(path, args.tenant.as_deref())).transpose()?;
     let from: Box<dyn Read> = match args.file.as_deref().filter(|path| *path != Path::new("-")) {
         Some(path) => {
             Box::new(File::open(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?)
@@ -32,14 +33,16 @@ pub(crate) fn run(args: &RedactArgs) -> Result<ExitCode, Failed> {
         None => Box::new(io::stdin().lock()),
     };
     let to = io::stdout().lock();
-    let done = if args.report {
-        report(&scrubber, BufReader::with_capacity(READ_BYTES, from), to)
+    let done = if let (true, Some(key)) = (args.open, &key) {
+        open(&Vault::new(key.clone()), args.format, BufReader::with_capacity(READ_BYTES, from), to)
+    } else if args.report {
+        report(&scrubber(args, key)?, BufReader::with_capacity(READ_BYTES, from), to)
     } else {
         let lines = match args.format {
             FormatArg::Auto => Lines::Auto,
             FormatArg::Text => Lines::Text,
         };
-        filter(&scrubber, lines, from, to)
+        filter(&scrubber(args, key)?, lines, from, to)
     };
     match done {
         // Whoever reads has seen enough.
@@ -52,7 +55,7 @@ fn closed(error: &(dyn std::error::Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn scrubber(args: &RedactArgs) -> Result<Scrubber, Failed> {
+fn scrubber(args: &RedactArgs, key: Option<PiiKey>) -> Result<Scrubber, Failed> {
     let policy = match &args.policy {
         Some(path) => {
             let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
@@ -61,16 +64,28 @@ fn scrubber(args: &RedactArgs) -> Result<Scrubber, Failed> {
         }
         None => Policy { default: args.mode.into(), ..Policy::default() },
     };
-    let key = match &args.key_file {
-        Some(path) => {
-            let bytes = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-            let bytes = bytes.trim_ascii_end();
-            if bytes.len() < KEY_BYTES {
-                return Err(format!("{}: a key has at least {KEY_BYTES} bytes", path.display()).into());
-            }
-            PiiKey::new(bytes)
-        }
-        None => PiiKey::new(IdGenerator::from_os()?.bytes::<32>()),
+    let builder = Scrubber::builder().policy(policy);
+    let built = match key {
+        Some(key) => builder.key(key.clone()).vault_key(key).build(),
+        None => builder.key(PiiKey::new(IdGenerator::from_os()?.bytes::<32>())).build(),
     };
-    Ok(Scrubber::builder().policy(policy).key(key).build()?)
+    built.map_err(|error| match error {
+        // A seal that nobody can open is a value that is lost.
+        PolicyError::KeyMissing { .. } => "seals need a key to open them again; name it with --key-file".into(),
+        error => error.into(),
+    })
+}
+
+/// The key in a file, or a tenant's that is made from it.
+fn key(path: &Path, tenant: Option<&str>) -> Result<PiiKey, Failed> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let bytes = bytes.trim_ascii_end();
+    if bytes.len() < KEY_BYTES {
+        return Err(format!("{}: a key has at least {KEY_BYTES} bytes", path.display()).into());
+    }
+    let key = PiiKey::new(bytes);
+    Ok(match tenant {
+        Some(tenant) => key.for_tenant(&TenantId::new(tenant)?),
+        None => key,
+    })
 }

@@ -3,7 +3,7 @@
 use engines::Action;
 use http::Method;
 
-use super::row::{AFTER, LIMIT, read, text, write};
+use super::row::{AFTER, LIMIT, read, row, text, write};
 use crate::{
     handlers::{events, train_prefs},
     routes::{BodyKind, Doc, Endpoint, Param, Route},
@@ -87,5 +87,23 @@ pub(super) static ROUTES: &[Route] = &[
         |ask, context| Box::pin(train_prefs::set_user(ask, context)),
         "Say whether one's own events may be learned from, whatever the tenant says",
         (200, "UserTrainPref", "TrainPref"),
+    ),
+    row(
+        Method::DELETE,
+        "/privacy/train-prefs/tenant",
+        Endpoint::Action(Action::TrainPrefsManage, |ask, context| Box::pin(train_prefs::unset_tenant(ask, context))),
+        "Take the tenant's training preference back, as if there had never been one",
+        &[],
+        (BodyKind::None, None),
+        (204, None),
+    ),
+    row(
+        Method::DELETE,
+        "/privacy/train-prefs/user",
+        Endpoint::Action(Action::TrainPrefsSet, |ask, context| Box::pin(train_prefs::unset_user(ask, context))),
+        "Take one's own training preference back, so that the tenant's holds",
+        &[],
+        (BodyKind::None, None),
+        (204, None),
     ),
 ];

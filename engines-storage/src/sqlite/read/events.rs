@@ -35,47 +35,86 @@ pub(in crate::sqlite) fn events(
     Ok(move |connection: &Connection| {
         let Some(scope_id) = scope_id(connection, &scope)? else { return Ok(empty()) };
         let limit = wanted.limit.max(1);
-        let (sql, parameters) = statement(connection, scope_id, filter, after, limit)?;
+        let Statement { sql, parameters, bound } =
+            statement(connection, scope_id, filter, after, limit, EventFilter::WALK)?;
         let token = |last: &StoredEvent| PageToken::new(LIST, [last.seq.to_string()]);
-        page(connection, &sql, &parameters, limit, |row| event(row, 0), token)
+        let mut found = page(connection, &sql, &parameters, limit, |row| event(row, 0), token)?;
+        if found.next.is_none() {
+            found.next = bound.map(|bound| PageToken::new(LIST, [bound.to_string()]).encode());
+        }
+        Ok(found)
     })
 }
 
+/// What is asked for one page.
+struct Statement {
+    sql: String,
+    parameters: Parameters,
+    /// It looks no further than this, and there is more behind it.
+    bound: Option<i64>,
+}
+
 /// The statement for one page. It walks one index in the order of the answer, from the place where the page begins to the one
-/// behind which no event is early enough: that of the narrowest field the filter names, else that of all of the scope's events.
+/// behind which no event is early enough, but past `walk` entries at the most: the index in which these reach furthest, of those of the fields that the
+/// filter names, else that of all of the scope's events.
 fn statement(
     connection: &Connection,
     scope_id: i64,
     filter: EventFilter,
     after: i64,
     limit: usize,
-) -> Result<(String, Parameters), Failure> {
+    walk: usize,
+) -> Result<Statement, Failure> {
     let EventFilter { surface, agent_id, trace_id, event_type, from, until } = filter;
     let after = match from {
         Some(from) => after.max(last_before(connection, scope_id, from)?),
         None => after,
     };
-    let mut parameters = Parameters::default();
-    let index = match (&trace_id, &agent_id, &event_type, &surface) {
-        (Some(_), ..) => " INDEXED BY dataset_events_by_trace",
-        (_, Some(_), ..) => " INDEXED BY dataset_events_by_agent",
-        (_, _, Some(_), _) => " INDEXED BY dataset_events_by_type",
-        (.., Some(_)) => " INDEXED BY dataset_events_by_surface",
-        _ => "",
+    let last = until.map(|until| last_that_may_be(connection, scope_id, until)).transpose()?.flatten();
+    let events: Option<i64> = connection
+        .prepare_cached("SELECT events FROM scopes WHERE scope_id = ?1")?
+        .query_row([scope_id], |row| row.get(0))
+        .optional()?;
+    let fields = [
+        ("trace_id", "dataset_events_by_trace", trace_id),
+        ("agent_id", "dataset_events_by_agent", agent_id),
+        ("type", "dataset_events_by_type", event_type),
+        ("surface", "dataset_events_by_surface", surface),
+    ];
+    let named: Vec<_> = fields.into_iter().filter_map(|(column, index, text)| Some((column, index, text?))).collect();
+    // One value in its own index, or none: nothing is passed over.
+    let passes_over = named.len() > 1 || from.is_some() || until.is_some();
+    // So that a bound never comes before a full page.
+    let steps = walk.saturating_add(limit);
+    let mut walked: Option<(&str, Option<i64>)> = None;
+    for (column, index, text) in &named {
+        let bound = if passes_over { nth(connection, (column, index), (scope_id, text), after, steps)? } else { None };
+        let reaches = |bound: Option<i64>| bound.unwrap_or(i64::MAX);
+        if walked.is_none_or(|(_, known)| reaches(bound) > reaches(known)) {
+            walked = Some((index, bound));
+        }
+    }
+    let bound = match walked {
+        Some((_, bound)) => bound,
+        None if passes_over => {
+            let bound = after.saturating_add(i64::try_from(steps).unwrap_or(i64::MAX));
+            Some(bound).filter(|bound| events.is_some_and(|events| *bound < events))
+        }
+        None => None,
     };
+    let mut parameters = Parameters::default();
     let mut sql = format!(
         concat!("SELECT ", columns!(), " FROM dataset_events{} WHERE scope_id = {} AND seq > {}"),
-        index,
+        walked.map(|(index, _)| format!(" INDEXED BY {index}")).unwrap_or_default(),
         parameters.add(scope_id),
         parameters.add(after)
     );
-    let texts = [("surface", surface), ("agent_id", agent_id), ("trace_id", trace_id), ("type", event_type)];
-    for (column, text) in texts {
-        if let Some(text) = text {
-            sql.push_str(&format!(" AND {column} = {}", parameters.add(text)));
-        }
+    for (column, _, text) in named {
+        sql.push_str(&format!(" AND {column} = {}", parameters.add(text)));
     }
-    if let Some(last) = until.map(|until| last_that_may_be(connection, scope_id, until)).transpose()?.flatten() {
+    // A bound behind the last place that may be is the end.
+    let bound = bound.filter(|bound| last.is_none_or(|last| *bound < last));
+    if let Some(last) = bound.or(last) {
         sql.push_str(&format!(" AND seq <= {}", parameters.add(last)));
     }
     for (sign, at) in [(">=", from), ("<", until)] {
@@ -84,7 +123,24 @@ fn statement(
         }
     }
     sql.push_str(&format!(" ORDER BY seq LIMIT {}", parameters.add(one_more(limit))));
-    Ok((sql, parameters))
+    Ok(Statement { sql, parameters, bound })
+}
+
+/// The place of the `steps`th event behind `after` with this text; none when there are fewer.
+fn nth(
+    connection: &Connection,
+    (column, index): (&str, &str),
+    (scope_id, text): (i64, &str),
+    after: i64,
+    steps: usize,
+) -> Result<Option<i64>, Failure> {
+    let sql = format!(
+        "SELECT seq FROM dataset_events INDEXED BY {index} WHERE scope_id = ?1 AND {column} = ?2 AND seq > ?3 \
+         ORDER BY seq LIMIT 1 OFFSET ?4"
+    );
+    let skip = i64::try_from(steps.saturating_sub(1)).unwrap_or(i64::MAX);
+    let found = connection.prepare_cached(&sql)?.query_row(params![scope_id, text, after, skip], |row| row.get(0));
+    Ok(found.optional()?)
 }
 
 /// Up to here every event is earlier than `from`: the last mark whose high does not reach it.
@@ -201,7 +257,8 @@ mod tests {
     fn every_filter_walks_an_index_and_sorts_nothing() {
         let connection = log(2000);
         for filter in filters() {
-            let (sql, parameters) = statement(&connection, 1, filter.clone(), 0, 50).unwrap();
+            let Statement { sql, parameters, .. } =
+                statement(&connection, 1, filter.clone(), 0, 50, EventFilter::WALK).unwrap();
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let steps = plan.query_map(parameters.values(), |row| row.get::<_, String>(3)).unwrap();
             let steps: Vec<_> = steps.map(Result::unwrap).collect();
@@ -220,7 +277,8 @@ mod tests {
             for (after, until) in [(500, None), (0, Some(Timestamp::from_secs(700)))] {
                 let filter = EventFilter { until: filter.until.or(until), ..filter.clone() };
                 let steps = |connection: &Connection| {
-                    let (sql, parameters) = statement(connection, 1, filter.clone(), after, 10).unwrap();
+                    let Statement { sql, parameters, .. } =
+                        statement(connection, 1, filter.clone(), after, 10, EventFilter::WALK).unwrap();
                     let mut statement = connection.prepare(&sql).unwrap();
                     let mut rows = statement.query(parameters.values()).unwrap();
                     let mut count = 0;
@@ -236,6 +294,39 @@ mod tests {
                 let most = in_short.max(1000) * 2;
                 assert!(in_long <= most, "{filter:?} after {after}: {in_short} steps, then {in_long}");
             }
+        }
+    }
+    /// Two values that half of all events have, and few or none has both; and a time that a clock set far ahead has made hard to find.
+    #[test]
+    fn what_is_passed_over_for_a_page_is_bounded() {
+        let logs = [log(4000), log(40_000)];
+        for log in &logs {
+            let halves = "UPDATE dataset_events SET surface = iif(seq % 2, 'odd', 'even'), agent_id = iif(seq % 2, 'odd', 'even'); \
+                          UPDATE event_marks SET high = 99000000 WHERE seq > 100; UPDATE scopes SET high = 99000000, lag = 98900000";
+            log.execute_batch(halves).unwrap();
+        }
+        let word = |text: &str| Some(text.to_owned());
+        let never = EventFilter { surface: word("odd"), agent_id: word("even"), ..EventFilter::default() };
+        let late = EventFilter { from: Some(Timestamp::from_secs(90_000)), ..EventFilter::default() };
+        for filter in [never, late] {
+            let [short, long] = logs.each_ref().map(|log| {
+                let (mut after, mut pages, mut most) = (0, 0, 0);
+                loop {
+                    let Statement { sql, parameters, bound } =
+                        statement(log, 1, filter.clone(), after, 10, 500).unwrap();
+                    let mut statement = log.prepare(&sql).unwrap();
+                    let mut rows = statement.query(parameters.values()).unwrap();
+                    assert!(rows.next().unwrap().is_none());
+                    drop(rows);
+                    most = most.max(statement.get_status(StatementStatus::VmStep));
+                    match bound {
+                        Some(bound) => (after, pages) = (bound, pages + 1),
+                        None => break (pages, most),
+                    }
+                }
+            });
+            assert!(short.0 > 2 && long.0 > 30, "{filter:?}: {short:?} {long:?}");
+            assert!(long.1 <= short.1 * 2, "{filter:?}: {short:?} {long:?}");
         }
     }
 }
