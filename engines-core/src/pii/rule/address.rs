@@ -181,6 +181,10 @@ fn street_behind(s: &mut Scan<'_>, start: usize, mut i: usize, comma: bool) -> O
             i += extra.len();
         }
     }
+    // `Copyright 2008 Larry Wall`, `502 Bad Gateway`.
+    if s.starts(i, b"Bad Gateway") || (s.starts(start, b"19") || s.starts(start, b"20")) && copyright(s, start) {
+        return None;
+    }
     let Some(to) = street(s, i, comma) else {
         if capital(s, i) {
             s.ahead.homeless(start);
@@ -192,13 +196,32 @@ fn street_behind(s: &mut Scan<'_>, start: usize, mut i: usize, comma: bool) -> O
     Some(s.hit(Kind::StreetAddress, from, to, 80))
 }
 
+/// Whether a text that begins with a house number, or a street and one, may end as an address does: with a suffix, or a digit.
+pub(crate) fn may_end(text: &[u8]) -> bool {
+    let end = text.iter().rposition(|b| is_word(*b)).map_or(0, |k| k + 1);
+    let word = text[..end].iter().rev().take_while(|b| is_word(**b)).count();
+    let last = &text[end - word..end];
+    word == end || last.last().is_some_and(u8::is_ascii_digit) || listed(SUFFIX, last)
+}
+
+/// Whether other years, `(c)` or a word for it stand before a year.
+fn copyright(s: &Scan<'_>, start: usize) -> bool {
+    let before = s.b[start.saturating_sub(24)..start].trim_ascii_end();
+    before.ends_with(b",")
+        && before.len() > 4
+        && before[before.len() - 5..before.len() - 1].iter().all(u8::is_ascii_digit)
+        || before.len() >= 3 && before[before.len() - 3..].eq_ignore_ascii_case(b"(c)")
+        || before.len() >= 9 && before[before.len() - 9..].eq_ignore_ascii_case(b"copyright")
+        || before.ends_with("©".as_bytes())
+}
+
 /// `Flat 3, ` and the like before the number.
 fn before_number(s: &Scan<'_>, start: usize) -> usize {
     if s.before(start) != b' ' || start < 5 {
         return start;
     }
     let mut k = start - 1;
-    let low = k.saturating_sub(10).max(s.edge);
+    let low = k.saturating_sub(10).max(s.floor());
     while k > low && s.b[k - 1].is_ascii_alphabetic() {
         k -= 1;
     }
@@ -352,7 +375,7 @@ fn street_before(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
         s.ahead.homeless(start);
         return None;
     }
-    let low = start.saturating_sub(72).max(s.edge);
+    let low = start.saturating_sub(72).max(s.floor());
     let mut from = start - 1;
     let mut first = true;
     for _ in 0..6 {
@@ -366,7 +389,7 @@ fn street_before(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
             k -= 1;
         }
         let w = s.b[k..stop].strip_suffix(b",").unwrap_or(&s.b[k..stop]);
-        if w.is_empty() || k == low && low > 0 && low != s.edge {
+        if w.is_empty() || k == low && low > 0 && low != s.floor() {
             return None;
         }
         if first {

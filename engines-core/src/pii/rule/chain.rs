@@ -126,6 +126,10 @@ pub(super) fn gather(s: &Scan<'_>, start: usize, end: usize, chain: &mut Chain) 
                     j += 2;
                 }
             }
+            // `card=4111+1111+1111+1111` in a query.
+            b'+' if matches!(s.before(start), b'=' | b'+') && s.at(j).is_ascii_digit() && to - from > 1 => {
+                separator = b' '
+            }
             b'-' if s.at(j) == b'(' => {
                 separator = b'(';
                 j += 1;

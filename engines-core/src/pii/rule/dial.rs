@@ -74,7 +74,7 @@ pub(super) fn phone(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usi
     if p.plus {
         return international(s, c, k, p);
     }
-    if d.len() < 6 || p.glued || d[0] != 0 && is_decimal(c, k) {
+    if d.len() < 6 || p.glued || d[0] != 0 && is_decimal(c, k) || years(c, k) {
         return None;
     }
     let strong = (s.cues.prefers(cue, OTHERS, p.start, REACH) || labelled_after(s, c.groups[c.n - 1].end()))
@@ -120,8 +120,11 @@ pub(super) fn phone(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usi
     // A bare run of digits behind "number" is one only if it is said like one.
     let said = (10..=11).contains(&digits.len())
         && !matches!(s.before(p.start), b'>' | b'=')
-        && !s.b[..p.start].ends_with(b"= ");
-    let called = (digits.len() >= 8 || grouped) && s.cues.prefers(bit::CALL, OTHERS, p.start, 16);
+        && !s.b[..p.start].ends_with(b"= ")
+        && !s.b[..p.start].ends_with(b"> ");
+    let called = !s.b[..p.start].ends_with(b"= ")
+        && (digits.len() >= 8 || grouped)
+        && s.cues.prefers(bit::CALL, OTHERS, p.start, 16);
     if weak && (digits.len() >= 8 && (grouped || trunk && digits.len() >= 9 || said) || called) {
         return Some((m, distance, 75));
     }
@@ -213,6 +216,13 @@ fn loose(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<usize> {
         _ => n <= 6 && lens[1..].iter().all(|n| (2..=5).contains(n)) && lens[0] <= 5,
     };
     (written && (7..=13).contains(&d.len())).then_some(c.n)
+}
+
+/// Whether `2015-2017` stands at group `k`.
+fn years(c: &Chain, k: usize) -> bool {
+    matches!(&c.lens[k..c.n], [4, 4, ..])
+        && [k, k + 1].into_iter().all(|i| matches!(c.digits(i, i + 1), [1, 9, ..] | [2, 0, 0..=4, _]))
+        && c.groups[k + 1].separator != b' '
 }
 
 /// Whether `13.404954` begins at group `k`.

@@ -64,8 +64,8 @@ fn local(s: &Scan<'_>, at: usize) -> Option<usize> {
     while i > low && local_byte(s.b[i - 1]) {
         i -= 1;
     }
-    if i < s.edge && !s.b[i..at].is_ascii() {
-        i = s.edge.min(at);
+    if i < s.floor() && !s.b[i..at].is_ascii() {
+        i = s.floor().min(at);
     }
     i = s.uncovered(i).min(at);
     // In writing without spaces the mailbox begins where the script changes.
@@ -101,7 +101,8 @@ fn quoted(s: &Scan<'_>, close: usize) -> Option<usize> {
         i -= 1;
         match s.b[i] {
             b'"' if i + 1 < close => {
-                if s.edge > i || s.b[i..close].contains(&b'[') && (i..close).any(|k| super::mask_at(s, k).is_some()) {
+                if s.floor() > i || s.b[i..close].contains(&b'[') && (i..close).any(|k| super::mask_at(s, k).is_some())
+                {
                     return None;
                 }
                 let opens =

@@ -122,7 +122,8 @@ pub(super) fn code_like(value: &[u8], l: &Look) -> bool {
     let (digits, small) = (l.digits, l.upper == 0);
     let letters = CAPITALS | SMALL;
     // `f(x`, `Option[Text`.
-    let opened = || (l.may_have(b'(') || l.may_have(b'[')) && l.within(letters | set(b"_.([)]"));
+    let opened =
+        || (l.may_have(b'(') || l.may_have(b'[')) && l.digits <= 2 && l.within(letters | DIGITS | set(b"_.([)]{}"));
     let call = || {
         let pair = |a: u8, b: u8| l.may_have(a) && l.may_have(b) && value.windows(2).any(|w| w == [a, b]);
         value.ends_with(b"(") || pair(b'(', b')') || pair(b'-', b'>')
@@ -153,10 +154,20 @@ pub(super) fn code_like(value: &[u8], l: &Look) -> bool {
     // `key_password`: the value is a variable with the same kind of name.
     let variable = || l.within(SMALL | set(b"_")) && value.rsplit(|b| *b == b'_').next().is_some_and(named);
     let constant = || value.len() > 4 && digits <= 1 && l.within(CAPITALS | DIGITS | set(b"_"));
+    // `&[u8`, `&password`.
+    let reference = || value.starts_with(b"&[") || value.starts_with(b"&") && l.within(SMALL | set(b"&_"));
     // `confirmPassword` as well.
     let camel = || {
         let hump = value.iter().rposition(u8::is_ascii_uppercase).filter(|at| *at > 0);
-        hump.is_some_and(|at| named(&value[at..]))
+        // `resPassphraseMatch`.
+        let inside = || {
+            value[0].is_ascii_lowercase()
+                && value
+                    .chunk_by(|_, next| !next.is_ascii_uppercase())
+                    .skip(1)
+                    .any(|part| part.len() > 3 && named(part))
+        };
+        hump.is_some_and(|at| named(&value[at..]) || inside())
     };
     let typed = || {
         l.may_have(b':') && value.windows(2).any(|w| w == b"::")
@@ -165,6 +176,7 @@ pub(super) fn code_like(value: &[u8], l: &Look) -> bool {
             || value.starts_with(b"__") && value.len() < 8
     };
     opened()
+        || reference()
         || call()
         || path()
         || l.may_have(b'_') && l.high == 0 && (identifier() || variable() || constant())

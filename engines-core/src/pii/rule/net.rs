@@ -253,7 +253,8 @@ pub(crate) fn ipv4(s: &mut Scan<'_>, start: usize, octets: [u32; 4], end: usize)
         return Some(end);
     }
     let version = s.cues.prefers(bit::VERSION, bit::IP, start, 44);
-    if version {
+    // `Git 1.8.1.1 Release Notes`, `strftime.c,v 1.10.2.3`.
+    if version || s.starts(end, b" Release") || start > 3 && s.b[..start].ends_with(b",v ") {
         return Some(end);
     }
     let end = prefix_length(s, end, 32);

@@ -70,7 +70,9 @@ pub(crate) fn digits(s: &mut Scan<'_>, start: usize, end: usize) -> usize {
         return to;
     }
     let short = end - start <= 5;
-    let joined = quick::joined(next, s.at(end + 1));
+    // `card=4111+1111+1111+1111` in a query.
+    let query = next == b'+' && s.at(end + 1).is_ascii_digit() && s.before(start) == b'=';
+    let joined = quick::joined(next, s.at(end + 1)) || query;
     if joined {
         let nothing = if next == b'.' { quick::decimal(s, start, end) } else { None };
         if let Some(to) = nothing.or_else(|| quick::day(s, start, end)) {
@@ -146,7 +148,7 @@ fn walk(s: &mut Scan<'_>, c: &Chain) -> usize {
     }
     // Behind what was found in it a run begins anew, as it does behind a mask.
     match last {
-        Some(end) => end.max(s.edge),
+        Some(last) => last.max(s.floor()),
         None => c.groups[c.n - 1].end(),
     }
 }
@@ -180,6 +182,10 @@ fn place(s: &Scan<'_>, c: &Chain, k: usize) -> Place {
     if before == b'+' {
         plus = true;
         start -= 1;
+        // `(+44) …`.
+        if s.before(start) == b'(' && s.at(group.end()) == b')' {
+            start -= 1;
+        }
     } else if before == b'(' && start >= 2 && s.b[start - 2] == b'+' {
         plus = true;
         start -= 2;
@@ -484,6 +490,10 @@ fn national(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(Kind, usize
                 _ => continue,
             };
             if best.is_some_and(|b| b.2 <= distance) || !(spec.check)(d) {
+                continue;
+            }
+            // `0.3.1 (2020-12-16)`.
+            if c.groups[k + 1..m].iter().any(|g| g.separator == b'(') {
                 continue;
             }
             best = Some((spec.kind, m, distance, if distance < 2 * REACH { 95 } else { 80 }));

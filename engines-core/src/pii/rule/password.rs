@@ -109,7 +109,7 @@ fn link(s: &Scan<'_>, end: usize) -> Option<(usize, Link, u8)> {
             q
         }
         // `token - 'value'`.
-        b'-' if how == Link::Bare && s.at(j + 1) == b' ' && matches!(s.at(j + 2), b'"' | b'\'' | b'`') => {
+        b'-' if how == Link::Bare && s.at(j + 1) == b' ' && matches!(s.at(j + 2), b'"' | b'\'') => {
             how = Link::Assigned;
             j += 3;
             s.b[j - 1]
@@ -193,7 +193,8 @@ fn extent(s: &mut Scan<'_>, from: usize, quote: u8, most: usize) -> usize {
         k += 1;
     }
     // `…7Lです`: the sentence goes on in a script without spaces.
-    if s.b[from..end].first().is_some_and(u8::is_ascii)
+    if !s.b[from..end].is_ascii()
+        && s.b[from].is_ascii()
         && let Some(k) = s.b[from..end].iter().position(|b| matches!(b, 0xe0 | 0xe3..=0xed))
     {
         end = from + k;
@@ -229,6 +230,10 @@ fn placeholder(value: &[u8], l: &Look) -> bool {
 
 /// A cue stands at `start..end`: the value behind it, if that is a secret.
 pub(crate) fn after(s: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> Option<usize> {
+    // `"$PWD:/src"`.
+    if s.before(start) == b'$' && &s.b[start..end] == b"PWD" {
+        return None;
+    }
     let (from, how, quote) = link(s, end)?;
     if s.at(from) == b'[' && super::mask_at(s, from).is_some() {
         return None;
@@ -325,12 +330,22 @@ fn password(s: &Scan<'_>, value: &[u8], l: &Look, how: Link, quote: u8, to: usiz
         }
         Link::Is | Link::Bare => {
             value.len() >= 6
+                && value[0] != b'-'
+                && !version(value)
                 && random(value, l)
                 && !prose(l)
                 && (how == Link::Is || l.digits > 0)
                 && !code_like(value, l)
         }
     }
+}
+
+/// `1:4.13+dfsg1-1`, `2.0.6`.
+fn version(value: &[u8]) -> bool {
+    let digits = value.iter().take_while(|b| b.is_ascii_digit()).count();
+    digits > 0
+        && matches!(value.get(digits), Some(b'.' | b':'))
+        && value.get(digits + 1).is_some_and(u8::is_ascii_digit)
 }
 
 /// Which secret a value behind another cue is.
@@ -341,7 +356,9 @@ fn drawn_at_random(s: &Scan<'_>, cue: usize, value: &[u8], l: &Look, how: Link, 
         && l.within(DIGITS | CAPITALS | SMALL | set(b"/+"))
         && !hex
         && (entropic(value, l, 40) || strongly_mixed(l));
-    if uuid(value) || !aws && code_like(value, l) {
+    // `[A-Za-z0-9]{40}` is a pattern for one.
+    let pattern = l.may_have(b'[') && value.windows(3).any(|w| w == b"A-Z" || w == b"a-z");
+    if uuid(value) || pattern || !aws && code_like(value, l) {
         return None;
     }
     if bits & bit::SECRET != 0 || bits & bit::KEY != 0 && near & bit::STRENGTHENS != 0 && near & bit::HARMLESS == 0 {
@@ -401,7 +418,8 @@ fn basic(s: &mut Scan<'_>, from: usize) -> Option<usize> {
         return None;
     }
     let decoded = STANDARD_NO_PAD.decode(body).ok()?;
-    let ok = decoded.contains(&b':') && decoded.iter().all(|b| *b >= 0x20 && *b != 0x7f);
+    let text = std::str::from_utf8(&decoded).ok()?;
+    let ok = text.contains(':') && !text.contains(char::is_control);
     ok.then(|| s.hit(Kind::BasicAuth, from, to, 95))
 }
 

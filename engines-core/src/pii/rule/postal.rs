@@ -46,11 +46,15 @@ pub(crate) fn postal(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize
             || matches!(s.before(start - 3), b'"' | b'\n');
         if (!word || cued || comma) && !s.cues.prefers(bit::NEGATIVE, bit::ADDRESS | bit::ZIP, start, 16) {
             let to = plus_four(s, end);
-            let from = s.uncovered(start - 3).min(start);
+            let from = if s.uncovered(start - 3) == start - 3 { start - 3 } else { start };
             return Some(s.hit(Kind::PostalCode, from, to, if cued { 90 } else { 75 }));
         }
     }
     if !(2..=8).contains(&len) || len == 2 && s.at(end) != b'-' || s.at(end) == b'@' {
+        return None;
+    }
+    // `1995-2015`.
+    if len == 4 && s.at(end) == b'-' && (1..5).all(|n| s.at(end + n).is_ascii_digit()) {
         return None;
     }
     let near = s.cues.near(bit::ZIP, start, 24)?;

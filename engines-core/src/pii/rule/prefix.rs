@@ -236,7 +236,6 @@ pub(super) const PREFIXES: &[Prefix] = &[
     p("sqa_", Kind::OtherToken, Set::Hex, 40, 40),
     p("sqp_", Kind::OtherToken, Set::Hex, 40, 40),
     p("squ_", Kind::OtherToken, Set::Hex, 40, 40),
-    p("test_", Kind::OtherToken, Set::Alnum, 30, 30),
     p("tfp_", Kind::OtherToken, Set::Dotted, 44, 62),
     p("tgp_v1_", Kind::OtherToken, Set::Url, 43, 43),
     p("tkn.v1_", Kind::OtherToken, Set::Base64, 60, 100),

@@ -150,8 +150,8 @@ impl Plain {
     }
 }
 
-/// The longest escape, in bytes.
-pub(crate) const MAX_ESCAPE: usize = 14;
+/// The longest escape, in bytes: an entity whose characters are escaped themselves.
+pub(crate) const MAX_ESCAPE: usize = 48;
 
 enum Decoded {
     Byte(u8),
@@ -187,6 +187,46 @@ const fn special_lead(b: u8) -> bool {
 }
 
 fn decode(rest: &[u8]) -> Option<(Decoded, usize)> {
+    let (first, used) = flat(rest)?;
+    let sign = match first {
+        Decoded::Byte(b) => b,
+        Decoded::Char(c) if c.is_ascii() => c as u8,
+        _ => return Some((first, used)),
+    };
+    if !matches!(sign, b'%' | b'&' | b'\\') || used == 1 {
+        return Some((first, used));
+    }
+    Some(nested(sign, rest, used).unwrap_or((first, used)))
+}
+
+/// An escape whose own characters are escaped: `&amp;#64;`, `%26%2364%3B`, `\u002540`, `%5Cu0040`. What was decoded is `sign`.
+fn nested(sign: u8, rest: &[u8], used: usize) -> Option<(Decoded, usize)> {
+    const INNER: usize = 10;
+    let (mut inner, mut ends) = ([sign; INNER], [used; INNER]);
+    let (mut n, mut at) = (1, used);
+    while n < INNER && at < rest.len() {
+        let (b, len) = match flat(&rest[at..]) {
+            Some((Decoded::Byte(b), len)) => (b, len),
+            Some((Decoded::Char(c), len)) if c.is_ascii() => (c as u8, len),
+            Some(_) => break,
+            None => (rest[at], 1),
+        };
+        // Nothing of an escape looks otherwise.
+        if !b.is_ascii_alphanumeric() && !matches!(b, b'#' | b';' | b'{' | b'}' | b'%') {
+            break;
+        }
+        at += len;
+        (inner[n], ends[n]) = (b, at);
+        n += 1;
+        if b == b';' {
+            break;
+        }
+    }
+    let (decoded, len) = flat(&inner[..n])?;
+    (len > 1).then(|| (decoded, ends[len - 1]))
+}
+
+fn flat(rest: &[u8]) -> Option<(Decoded, usize)> {
     match *rest.first()? {
         b'\\' => backslash(rest),
         b'%' => percent(rest),
@@ -257,7 +297,7 @@ fn backslash(rest: &[u8]) -> Option<(Decoded, usize)> {
         }
         // Escaped twice, in JSON inside of JSON.
         b'\\' => match rest.get(2) {
-            Some(b'u' | b'n' | b'r' | b't' | b'"' | b'/') => match backslash(&rest[1..]) {
+            Some(b'u' | b'x' | b'n' | b'r' | b't' | b'"' | b'/') => match backslash(&rest[1..]) {
                 Some((inner, used)) => Some((inner, used + 1)),
                 None => Some((Decoded::Byte(b'\\'), 2)),
             },
@@ -298,8 +338,20 @@ fn percent(rest: &[u8]) -> Option<(Decoded, usize)> {
     character(c as u32, 3 * len)
 }
 
+/// `&#64` without its semicolon, which browsers take as well.
+fn unended(rest: &[u8]) -> Option<(Decoded, usize)> {
+    let digits = rest.strip_prefix(b"&#")?.iter().take(7).take_while(|b| b.is_ascii_digit()).count();
+    if !(2..=6).contains(&digits) {
+        return None;
+    }
+    character(number(&rest[2..2 + digits], 10)?, 2 + digits)
+}
+
 fn entity(rest: &[u8]) -> Option<(Decoded, usize)> {
-    let semicolon = rest.iter().take(12).position(|b| *b == b';')?;
+    let Some(semicolon) = rest.iter().take(12).position(|b| *b == b';') else { return unended(rest) };
+    if rest[..semicolon].iter().skip(1).any(|b| matches!(b, b' ' | b'&')) {
+        return unended(rest);
+    }
     let name = rest.get(1..semicolon)?;
     let used = semicolon + 1;
     let code = match name {
@@ -379,6 +431,15 @@ fn unicode(rest: &[u8]) -> Option<(Decoded, usize)> {
         0xf20..=0xf29 => digit(0xf20),
         0x1040..=0x1049 => digit(0x1040),
         0x17e0..=0x17e9 => digit(0x17e0),
+        // Mathematical letters, by alphabets of fifty-two; circled ones.
+        0x1d400..=0x1d6a3 => {
+            let letter = ((c - 0x1d400) % 52) as u8;
+            byte(if letter < 26 { b'A' + letter } else { b'a' + letter - 26 })
+        }
+        0x2460..=0x2468 => byte(b'1' + (c - 0x2460) as u8),
+        0x24ea => byte(b'0'),
+        0x24b6..=0x24cf => byte(b'A' + (c - 0x24b6) as u8),
+        0x24d0..=0x24e9 => byte(b'a' + (c - 0x24d0) as u8),
         0x1d7ce..=0x1d7ff => Some((Decoded::Byte(b'0' + ((c - 0x1d7ce) % 10) as u8), len)),
         0xa1
         | 0xa6..=0xac

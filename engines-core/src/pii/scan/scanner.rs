@@ -35,9 +35,8 @@ pub(crate) struct Scan<'a> {
     /// The last run of bytes of each kind that secrets are made of, as far as it was looked at.
     pub(crate) runs: [(u32, u32); rule::secret::SETS],
     pub(crate) ahead: Ahead,
-    /// Where the last finding ends, and what stands there: nothing before the start.
-    pub(crate) edge: usize,
-    pub(super) brink: u8,
+    /// Where the last finding ends, counted from 1. 0 if there is none.
+    pub(super) edge: usize,
     pub(super) deny: Option<&'a crate::pii::lists::DenyTerms>,
     pub(super) table: &'static CueTable,
     /// How many bytes were looked at, for the test that this grows as the text does.
@@ -52,7 +51,7 @@ impl<'a> Scan<'a> {
         deny: Option<&'a crate::pii::lists::DenyTerms>,
         hits: &'a mut Hits,
     ) -> Self {
-        let (edge, brink) = hits.as_slice().last().map_or((0, 0), |hit| (hit.end as usize, b']'));
+        let edge = hits.as_slice().last().map_or(0, |hit| hit.end as usize + 1);
         Self {
             b,
             last: true,
@@ -64,7 +63,6 @@ impl<'a> Scan<'a> {
             runs: [(0, 0); rule::secret::SETS],
             ahead: Ahead::default(),
             edge,
-            brink,
             deny,
             table: cue::table(),
             #[cfg(test)]
@@ -86,12 +84,18 @@ impl<'a> Scan<'a> {
     /// The byte before `i`; 0 before the start, and `]` behind a finding, as in its mask.
     #[inline]
     pub(crate) fn before(&self, i: usize) -> u8 {
-        if i == self.edge { self.brink } else { self.at(i.wrapping_sub(1)) }
+        if i + 1 == self.edge { b']' } else { self.at(i.wrapping_sub(1)) }
     }
 
     /// Whether a word ends right before `i`, other than one that was found: the mask of that would be no word.
     pub(crate) fn word_before(&self, i: usize) -> bool {
         is_word(self.before(i))
+    }
+
+    /// The end of the last finding, or the start.
+    #[inline]
+    pub(crate) fn floor(&self) -> usize {
+        self.edge.saturating_sub(1)
     }
 
     /// Where a value that seems to begin at `i` can begin: behind a finding that it does not have the whole of.
@@ -115,7 +119,7 @@ impl<'a> Scan<'a> {
         self.clear_before(start);
         if self.hits.add(Hit::new(kind, start, end, score)) {
             self.carry(kind, end);
-            (self.edge, self.brink) = (end, b']');
+            self.edge = end + 1;
         }
         end
     }
@@ -286,11 +290,11 @@ impl<'a> Scan<'a> {
     /// The same where the text may go on: what is decided without what comes later is undone.
     #[inline(never)]
     fn try_step(&mut self, from: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
-        let before = (self.hits.as_slice().len(), self.cues, self.ahead, self.edge, self.brink);
+        let before = (self.hits.as_slice().len(), self.cues, self.ahead, self.edge);
         let next = rule(self);
         if self.starved {
             let hits;
-            (hits, self.cues, self.ahead, self.edge, self.brink) = before;
+            (hits, self.cues, self.ahead, self.edge) = before;
             self.hits.truncate(hits);
             self.pos = from;
             return None;
@@ -403,6 +407,9 @@ impl<'a> Scan<'a> {
     fn cue(&mut self, start: usize, end: usize, flags: u8) -> usize {
         let word = &self.b[start..end];
         let mut bits = self.table.get_at(self.b, start, end);
+        if bits == 0 && flags & HIGH != 0 && matches!(word[0], 0xc3..=0xc5 | 0xce | 0xd0) {
+            bits = self.table.small(word);
+        }
         if bits != 0 {
             return self.cued(start, end, bits);
         }
@@ -443,7 +450,7 @@ impl<'a> Scan<'a> {
     /// Looks for a value behind the cue at `start..end`.
     #[inline]
     fn forward(&mut self, start: usize, end: usize, bits: Cues) -> Option<usize> {
-        self.ahead.unread = end;
+        self.ahead.unread = end as u32;
         let found = rule::forward::after(self, start, end, bits);
         self.ahead.unread = 0;
         if found.is_none() {
@@ -474,7 +481,10 @@ impl<'a> Scan<'a> {
             if flags & HIGH != 0 && key[start] >= 0xe0 {
                 CueTable::inside(word, |_, bits| all |= bits);
             }
-            let bits = table.get_at(key, start, i);
+            let mut bits = table.get_at(key, start, i);
+            if bits == 0 && flags & HIGH != 0 {
+                bits = table.small(word);
+            }
             all |= bits;
             if bits == 0 && composed(word, flags) {
                 parts(table, word, |to, bits| all |= table.with_tail(bits, &word[to..]));

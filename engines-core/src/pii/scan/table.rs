@@ -230,17 +230,15 @@ impl CueTable {
     #[inline]
     pub(crate) fn get_at(&self, text: &[u8], start: usize, end: usize) -> Cues {
         let key = Key::at(text, start, end);
-        let bits = if self.may_have(key) { self.find(key, &text[start..end]) } else { 0 };
-        // Words of two-byte characters: `Родился`, `Ölçü`.
-        if bits == 0 && matches!(text[start], 0xc3..=0xc5 | 0xce | 0xd0) {
-            return self.small(&text[start..end]);
-        }
-        bits
+        if self.may_have(key) { self.find(key, &text[start..end]) } else { 0 }
     }
 
-    /// The cues of a word that begins with a capital outside ASCII.
+    /// The cues of a word that begins with a capital outside ASCII: `Родился`, `Ölçü`. Such letters have two bytes.
     #[inline(never)]
-    fn small(&self, word: &[u8]) -> Cues {
+    pub(crate) fn small(&self, word: &[u8]) -> Cues {
+        if !matches!(word.first(), Some(0xc3..=0xc5 | 0xce | 0xd0)) {
+            return 0;
+        }
         let Some(text) = std::str::from_utf8(word).ok().filter(|text| text.len() <= LONGEST) else { return 0 };
         if !text.starts_with(char::is_uppercase) {
             return 0;
