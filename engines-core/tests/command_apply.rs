@@ -224,10 +224,56 @@ fn what_a_batch_writes_is_bounded() {
 }
 
 #[test]
+fn what_a_batch_goes_over_is_bounded() {
+    let limits = CommandLimits { max_moved_bytes: 10_000, ..CommandLimits::default() };
+    let ten = |op: Value| json!(vec![op; 10]);
+    let eleven = |op: Value| json!(vec![op; 11]);
+    // Each op on text goes over all of it.
+    let doc = json!({"text": "x".repeat(990)});
+    for op in [
+        json!({"op":"insert_text","path":"/text","pos":0,"text":"y"}),
+        json!({"op":"insert_text","path":"/text","pos":990,"text":"y"}),
+        json!({"op":"delete_range","path":"/text","pos":0,"len":1}),
+        json!({"op":"replace_text_range","path":"/text","pos":0,"len":1,"text":"z"}),
+    ] {
+        assert!(run(doc.clone(), &ten(op.clone()), &limits).is_ok(), "{op}");
+        assert_eq!(run(doc.clone(), &eleven(op.clone()), &limits), Err((10, OpErrorKind::TooLarge)), "{op}");
+    }
+    // In arrays it is the elements behind the place; at the end there are none.
+    let elements = 900 / size_of::<Value>();
+    let doc = json!({"list": vec![json!(7); elements], "from": [1]});
+    for op in [
+        json!({"op":"add","path":"/list/0","value":1}),
+        json!({"op":"copy","from":"/from","path":"/list/0"}),
+        json!({"op":"move","from":"/list/0","path":format!("/list/{}", elements - 1)}),
+    ] {
+        assert!(run(doc.clone(), &json!([op]), &limits).is_ok(), "{op}");
+        let many = json!(vec![op.clone(); 13]);
+        assert_eq!(
+            run(doc.clone(), &many, &limits).map_err(|(_, kind)| kind).unwrap_err(),
+            OpErrorKind::TooLarge,
+            "{op}"
+        );
+    }
+    let append = json!({"op":"add","path":"/list/-","value":1});
+    assert!(run(doc.clone(), &json!(vec![append; 500]), &limits).is_ok());
+    let remove = json!({"op":"remove","path":"/list/0"});
+    assert!(run(doc, &json!(vec![remove; elements]), &CommandLimits { max_moved_bytes: 900, ..limits }).is_err());
+    assert!(
+        run(
+            json!({"text": "x".repeat(990)}),
+            &eleven(json!({"op":"insert_text","path":"/text","pos":0,"text":"y"})),
+            &CommandLimits::replay()
+        )
+        .is_ok()
+    );
+}
+
+#[test]
 fn the_defaults_are_the_wire_contracts() {
     let limits = CommandLimits::default();
     assert_eq!((limits.max_ops, limits.max_depth, limits.max_state_bytes), (1_000, 64, 16 << 20));
-    assert_eq!(limits.max_batch_bytes, 64 << 20);
+    assert_eq!((limits.max_batch_bytes, limits.max_moved_bytes), (64 << 20, 1 << 30));
 }
 
 #[test]
@@ -243,7 +289,8 @@ fn a_batch_has_at_most_so_many_ops() {
 #[test]
 fn what_was_accepted_can_be_replayed() {
     let add = json!({"op":"add","path":"/a","value":"x".repeat(100)});
-    let limits = CommandLimits { max_ops: 1, max_depth: 0, max_state_bytes: 50, max_batch_bytes: 50 };
+    let limits =
+        CommandLimits { max_ops: 1, max_depth: 0, max_state_bytes: 50, max_batch_bytes: 50, max_moved_bytes: 50 };
     assert!(run(json!({}), &json!([add, add]), &limits).is_err());
     assert!(run(json!({}), &json!([add]), &limits).is_err());
     assert!(run(json!({}), &json!([add, add]), &CommandLimits::replay()).is_ok());

@@ -1,6 +1,6 @@
 //! A batch applied all-or-nothing.
 
-use json_patch::jsonptr::{Pointer, PointerBuf};
+use json_patch::jsonptr::{Pointer, PointerBuf, index::Index};
 use serde_json::Value;
 
 use super::budget::{Measure, State, element_bytes, measure, member_bytes, weigh};
@@ -61,13 +61,15 @@ pub struct Draft<'a> {
     size_before: usize,
     /// Bytes of values added, copied and moved so far.
     written: usize,
+    /// Bytes gone over so far, see [`CommandLimits::max_moved_bytes`].
+    moved: usize,
     undo: Vec<Undo>,
 }
 
 impl<'a> Draft<'a> {
     fn new(state: &'a mut State, limits: &'a CommandLimits) -> Self {
         let size_before = state.size;
-        Self { state, limits, size_before, written: 0, undo: Vec::new() }
+        Self { state, limits, size_before, written: 0, moved: 0, undo: Vec::new() }
     }
 
     /// The document with all edits so far.
@@ -91,8 +93,10 @@ impl<'a> Draft<'a> {
             Op::Remove { path } => self.remove(path),
             Op::Move { from, path } => self.relocate(from, path),
             Op::Copy { from, path } => {
-                let source = self.find(from)?;
+                self.find(from)?;
                 let slot = slot(self.value(), path, false)?;
+                self.open(path, &slot)?;
+                let source = self.find(from)?;
                 let measure = self.admit(path, &slot, source)?;
                 let value = source.clone();
                 self.place_new(path, &slot, value, measure)
@@ -117,8 +121,45 @@ impl<'a> Draft<'a> {
 
     fn add(&mut self, path: &PointerBuf, value: &Value, overwrite: bool) -> Result<(), OpFault> {
         let slot = slot(self.value(), path, overwrite)?;
+        self.open(path, &slot)?;
         let measure = self.admit(path, &slot, value)?;
         self.place_new(path, &slot, value.clone(), measure)
+    }
+
+    /// Counts the elements that make room for a new one.
+    fn open(&mut self, path: &Pointer, slot: &Slot) -> Result<(), OpFault> {
+        match slot {
+            Slot::Element(at) => self.shift(path, *at),
+            Slot::Taken | Slot::Member => Ok(()),
+        }
+    }
+
+    /// Counts the elements that close up where one is taken out.
+    fn close(&mut self, path: &Pointer) -> Result<(), OpFault> {
+        let last = path.split_back().and_then(|(_, last)| last.to_index().ok());
+        match last {
+            Some(Index::Num(at)) => self.shift(path, at),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts the elements of this path's array from `at` on, if it is an array.
+    fn shift(&mut self, path: &Pointer, at: usize) -> Result<(), OpFault> {
+        let array = path.split_back().and_then(|(parent, _)| self.value().pointer(parent.as_str()));
+        let behind = array.and_then(Value::as_array).map_or(0, |items| items.len().saturating_sub(at));
+        self.go_over(behind.saturating_mul(size_of::<Value>()))
+    }
+
+    /// Counts bytes that have to be gone over.
+    fn go_over(&mut self, bytes: usize) -> Result<(), OpFault> {
+        self.moved = self.moved.saturating_add(bytes);
+        if self.moved <= self.limits.max_moved_bytes {
+            return Ok(());
+        }
+        let most = self.limits.max_moved_bytes;
+        let detail =
+            format!("the ops of a batch go over at most {most} bytes of text and of arrays; send fewer at a time");
+        Err(OpFault::new(OpErrorKind::TooLarge, detail))
     }
 
     /// Whether a value fits there. Looks before anything is copied.
@@ -178,6 +219,7 @@ impl<'a> Draft<'a> {
 
     fn remove(&mut self, path: &PointerBuf) -> Result<(), OpFault> {
         not_root(path)?;
+        self.close(path)?;
         let entry = self.entry_bytes(path);
         let old = take_out(&mut self.state.value, path).ok_or_else(|| not_found(path))?;
         self.state.size -= entry + weigh(&old);
@@ -195,12 +237,15 @@ impl<'a> Draft<'a> {
             let detail = "a value cannot be moved into itself";
             return Err(OpFault::at_path(OpErrorKind::MoveIntoSelf, detail, path));
         }
+        self.close(from)?;
         let entry = self.entry_bytes(from);
         let value = take_out(&mut self.state.value, from).ok_or_else(|| not_found(from))?;
         let left = entry + weigh(&value);
         self.state.size -= left;
-        let admitted = slot(self.value(), path, false)
-            .and_then(|slot| self.admit(path, &slot, &value).map(|measure| (slot, measure)));
+        let admitted = slot(self.value(), path, false).and_then(|slot| {
+            self.open(path, &slot)?;
+            self.admit(path, &slot, &value).map(|measure| (slot, measure))
+        });
         let (fault, old) = match admitted {
             Ok((slot, measure)) => match self.place(path, &slot, value, measure) {
                 Ok((path, old)) => {
@@ -223,11 +268,13 @@ impl<'a> Draft<'a> {
         let Value::String(text) = found else {
             return Err(OpFault::at_path(OpErrorKind::NotText, "not a string", path));
         };
+        let whole = text.len();
         let range = byte_range(text, pos, len).ok_or_else(|| {
             let detail = "the position or range is beyond the end of the text";
             OpFault::at_path(OpErrorKind::PositionOutOfRange, detail, path)
         })?;
         self.check_size(self.state.size - range.len(), insert.len())?;
+        self.go_over(whole)?;
         let Some(Value::String(text)) = self.state.value.pointer_mut(path.as_str()) else {
             return Err(not_found(path));
         };

@@ -18,6 +18,10 @@ pub struct CommandLimits {
     /// Most bytes of all values that one batch adds, copies and moves, counted as in
     /// `max_state_bytes`: bounds the memory and time of a batch of many `copy` ops. Default 64 MiB.
     pub max_batch_bytes: usize,
+    /// Most bytes in memory that one batch goes over beside the values themselves: the whole text for each op on text, and the elements behind
+    /// the place for each one put into an array or taken out of it. Bounds the time of a batch of many small ops on something large. Default 1 GiB,
+    /// some tenths of a second.
+    pub max_moved_bytes: usize,
 }
 
 impl CommandLimits {
@@ -31,7 +35,13 @@ impl CommandLimits {
     /// lowered since must not make a document unreadable.
     #[must_use]
     pub const fn replay() -> Self {
-        Self { max_ops: usize::MAX, max_depth: DEPTH_CEILING, max_state_bytes: usize::MAX, max_batch_bytes: usize::MAX }
+        Self {
+            max_ops: usize::MAX,
+            max_depth: DEPTH_CEILING,
+            max_state_bytes: usize::MAX,
+            max_batch_bytes: usize::MAX,
+            max_moved_bytes: usize::MAX,
+        }
     }
 }
 
@@ -42,13 +52,14 @@ impl Default for CommandLimits {
 }
 
 impl From<&Limits> for CommandLimits {
-    /// The settings that bear on commands. A batch may write four times a document.
+    /// The settings that bear on commands. A batch may write four times a document, and go over one 64 times.
     fn from(limits: &Limits) -> Self {
         Self {
             max_ops: limits.command_ops,
             max_depth: limits.json_depth,
             max_state_bytes: limits.canvas_bytes,
             max_batch_bytes: limits.canvas_bytes.saturating_mul(4),
+            max_moved_bytes: limits.canvas_bytes.saturating_mul(64),
         }
     }
 }
