@@ -4,15 +4,16 @@ use std::collections::HashMap;
 
 use engines_core::{
     Error, Scope, Timestamp,
-    nexus::{Appended, CommitError, EventOutcome, Expect, ExpectedHead, Failed, Once, Realm, Receipt},
+    nexus::{Appended, CommitError, EventOutcome, Expect, ExpectedHead, Failed, Realm, Receipt},
     stream::{Seq, StreamKey},
 };
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, params};
 
 use super::{
     documents::{self, Stored},
     error::Failure,
     job::{AuditRow, EventRow, Job, Step},
+    once::{Fresh, Keyed},
     scopes::Scopes,
     store::Shared,
     streams::{self, Stream},
@@ -49,6 +50,7 @@ pub(super) struct Group<'a> {
     /// The stream asked for last: the next is often the same.
     last: usize,
     documents: HashMap<documents::Name, Option<Stored>>,
+    fresh: Fresh,
     /// There is something to clear.
     pub(super) trimmed: bool,
     /// The statements nearly every batch needs, kept at hand.
@@ -66,6 +68,7 @@ impl<'a> Group<'a> {
             index: HashMap::new(),
             last: 0,
             documents: HashMap::new(),
+            fresh: shared.once.begin(),
             trimmed: false,
             insert_event: None,
             insert_audit: None,
@@ -74,10 +77,11 @@ impl<'a> Group<'a> {
 
     /// Runs a batch.
     pub(super) fn run(&mut self, job: &Job) -> Result<Receipt, Refusal> {
-        if let Some(once) = &job.once
-            && let Some((receipt, fingerprint)) = receipt(self.connection, &job.scope, once)?
+        if let Some(keyed) = &job.once
+            && let Some((receipt, fingerprint)) =
+                self.fresh.receipt(self.connection, &self.shared.once, &job.scope, keyed)?
         {
-            return match fingerprint == once.fingerprint {
+            return match fingerprint == keyed.once.fingerprint {
                 true => Ok(Receipt { replayed: true, ..receipt }),
                 false => Err(Refusal::Answer(CommitError::IdempotencyMismatch)),
             };
@@ -89,9 +93,10 @@ impl<'a> Group<'a> {
         for step in &job.steps {
             self.write(&job.scope, job.at, step, &mut receipt)?;
         }
-        if let Some(once) = &job.once {
-            receipt.note.clone_from(&once.note);
-            self.keep(&job.scope, once, &receipt, job.at)?;
+        if let Some(keyed) = &job.once {
+            receipt.note.clone_from(&keyed.once.note);
+            let scope_id = self.scopes.enter(self.connection, &job.scope)?.id;
+            self.fresh.keep(self.connection, scope_id, keyed, &receipt, job.at)?;
         }
         Ok(receipt)
     }
@@ -108,6 +113,7 @@ impl<'a> Group<'a> {
 
     /// After the commit: shows everybody what was changed. Returns the heads of the streams that grew.
     pub(super) fn publish(self) -> Vec<(Scope, StreamKey, Seq)> {
+        self.shared.once.publish(self.fresh);
         for (name, document) in self.documents {
             self.shared.documents.put(name, document);
         }
@@ -199,8 +205,8 @@ impl<'a> Group<'a> {
                                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
                 let known = self.scopes.enter(self.connection, scope)?;
                 let (scope_id, seq) = (known.id, known.events + 1);
-                if let Some(once) = once
-                    && let Some(again) = self.keep_event_key(scope_id, seq, once, at)?
+                if let Some(keyed) = once
+                    && let Some(again) = self.keep_event_key(scope, (scope_id, seq), keyed, at)?
                 {
                     receipt.recorded.push(again);
                     return Ok(());
@@ -305,46 +311,22 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    fn keep(&mut self, scope: &Scope, once: &Once, receipt: &Receipt, at: Timestamp) -> Result<(), Refusal> {
-        const SQL: &str = "INSERT INTO once (scope_id, realm, key, fingerprint, receipt, at) \
-                           VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let scope_id = self.scopes.enter(self.connection, scope)?.id;
-        let text = serde_json::to_string(receipt).map_err(|_| rusqlite::Error::InvalidQuery)?;
-        self.connection.prepare_cached(SQL)?.execute(params![
-            scope_id,
-            once.realm,
-            once.key,
-            once.fingerprint,
-            text,
-            at.as_millis()
-        ])?;
-        Ok(())
-    }
-
     /// Keeps the key of an event as that of a batch of its own would be; when it was used before, says what its event is told.
     fn keep_event_key(
-        &self,
-        scope_id: i64,
-        seq: i64,
-        once: &Once,
+        &mut self,
+        scope: &Scope,
+        (scope_id, seq): (i64, i64),
+        keyed: &Keyed,
         at: Timestamp,
     ) -> Result<Option<EventOutcome>, Refusal> {
-        const KEEP: &str = "INSERT INTO once (scope_id, realm, key, fingerprint, receipt, at) \
-                            VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
-        const LOOK: &str = "SELECT receipt, fingerprint FROM once WHERE scope_id = ?1 AND realm = ?2 AND key = ?3";
-        let recorded = vec![EventOutcome::Kept(Seq(seq.unsigned_abs()))];
-        let receipt = Receipt { recorded, note: once.note.clone(), ..Receipt::default() };
-        let text = serde_json::to_string(&receipt).map_err(|_| rusqlite::Error::InvalidQuery)?;
-        let Once { realm, key, fingerprint, .. } = once;
-        let row = params![scope_id, realm, key, fingerprint, text, at.as_millis()];
-        if self.connection.prepare_cached(KEEP)?.execute(row)? > 0 {
-            return Ok(None);
+        let known = self.fresh.receipt(self.connection, &self.shared.once, scope, keyed)?;
+        if let Some((first, fingerprint)) = known {
+            return Ok(Some(EventOutcome::again(&first, &fingerprint, &keyed.once.fingerprint)));
         }
-        let again = self.connection.prepare_cached(LOOK)?.query_row(params![scope_id, realm, key], |row| {
-            let first = serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(|_| streams::bad(0))?;
-            Ok(EventOutcome::again(&first, &row.get(1)?, fingerprint))
-        })?;
-        Ok(Some(again))
+        let recorded = vec![EventOutcome::Kept(Seq(seq.unsigned_abs()))];
+        let receipt = Receipt { recorded, note: keyed.once.note.clone(), ..Receipt::default() };
+        self.fresh.keep(self.connection, scope_id, keyed, &receipt, at)?;
+        Ok(None)
     }
 
     /// The stream as this transaction has it.
@@ -405,22 +387,4 @@ fn refused(detail: &'static str) -> Refusal {
 
 fn signed(seq: Seq) -> Result<i64, Failure> {
     i64::try_from(seq.0).map_err(|_| rusqlite::Error::InvalidQuery.into())
-}
-
-/// The receipt kept for this key, and its fingerprint.
-pub(super) fn receipt(
-    connection: &Connection,
-    scope: &Scope,
-    once: &Once,
-) -> Result<Option<(Receipt, [u8; 32])>, Failure> {
-    const SQL: &str = "SELECT receipt, fingerprint FROM once JOIN scopes USING (scope_id) \
-                       WHERE tenant = ?1 AND env = ?2 AND realm = ?3 AND key = ?4";
-    let found = connection
-        .prepare_cached(SQL)?
-        .query_row(params![scope.tenant().as_str(), scope.env().as_str(), once.realm, once.key], |row| {
-            let receipt = serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(|_| streams::bad(0))?;
-            Ok((receipt, row.get(1)?))
-        })
-        .optional()?;
-    Ok(found)
 }

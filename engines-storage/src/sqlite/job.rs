@@ -6,12 +6,12 @@ use engines_core::{
     DocId, Error, Scope, Timestamp,
     audit::AuditEntry,
     event::CleanEvent,
-    nexus::{Batch, CommitError, Expect, ExpectedHead, Kind, NewDocument, Once, Realm, Receipt, Write},
+    nexus::{Batch, CommitError, Expect, ExpectedHead, Kind, NewDocument, Realm, Receipt, Write},
     stream::{NewEvent, Seq, StreamKey},
 };
 use tokio::sync::oneshot;
 
-use super::streams;
+use super::{once::Keyed, streams};
 
 /// What a batch is answered with.
 pub(super) type Answer = Result<Receipt, CommitError>;
@@ -24,7 +24,7 @@ const OVERHEAD: usize = 256;
 pub(super) struct Job {
     pub(super) scope: Scope,
     pub(super) at: Timestamp,
-    pub(super) once: Option<Once>,
+    pub(super) once: Option<Keyed>,
     pub(super) steps: Vec<Step>,
     /// Bytes, roughly.
     pub(super) size: usize,
@@ -38,7 +38,7 @@ pub(super) enum Step {
     Delete { realm: Realm, kind: Kind, id: DocId, expect: Expect },
     Append { key: StreamKey, expected: ExpectedHead, events: Vec<EventRow> },
     Trim { key: StreamKey, first: Seq },
-    Record { event: Box<CleanEvent>, pii_flags: String, once: Option<Box<Once>> },
+    Record { event: Box<CleanEvent>, pii_flags: String, once: Option<Box<Keyed>> },
     Audit(AuditRow),
 }
 
@@ -66,14 +66,15 @@ impl Job {
     ) -> Result<Self, CommitError> {
         let size = batch.size();
         let (at, once, writes) = batch.into_parts();
-        let steps = writes.into_iter().map(Step::new).collect::<Result<Vec<_>, _>>()?;
+        let steps = writes.into_iter().map(|write| Step::new(scope, write)).collect::<Result<Vec<_>, _>>()?;
         let count: usize = steps.iter().map(Step::rows).sum();
+        let once = once.map(|once| Keyed::new(scope, once));
         Ok(Self { scope: scope.clone(), at, once, size: size + OVERHEAD * (count + 1), steps, answer })
     }
 }
 
 impl Step {
-    fn new(write: Write) -> Result<Self, CommitError> {
+    fn new(scope: &Scope, write: Write) -> Result<Self, CommitError> {
         let failed = |error: serde_json::Error| CommitError::Refused(Error::internal("sqlite.commit", error));
         Ok(match write {
             Write::Put { realm, document, expect } => {
@@ -88,6 +89,7 @@ impl Step {
             Write::Trim { key, first } => Self::Trim { key, first },
             Write::Record { event, once } => {
                 let pii_flags = serde_json::to_string(event.pii_flags()).map_err(failed)?;
+                let once = once.map(|once| Box::new(Keyed::new(scope, *once)));
                 Self::Record { event, pii_flags, once }
             }
             Write::Audit(entry) => Self::Audit(AuditRow {

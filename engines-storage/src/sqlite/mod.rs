@@ -25,6 +25,7 @@ mod clear;
 mod documents;
 mod error;
 mod job;
+mod once;
 mod open;
 mod options;
 mod queue;

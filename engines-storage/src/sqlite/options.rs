@@ -24,6 +24,9 @@ pub struct SqliteOptions {
     pub document_cache_bytes: usize,
     /// Heads of streams kept in memory.
     pub head_cache: usize,
+    /// Idempotency keys that are found through a list in memory, of about 100 bytes each, before they go into their index together. After an unclean end
+    /// their records are read when the file is opened.
+    pub recent_keys: usize,
     /// Bytes of the file that each connection keeps in memory.
     pub page_cache_bytes: usize,
     /// Pages in the write-ahead log after which they are moved to the data file.
@@ -51,6 +54,7 @@ impl Default for SqliteOptions {
             group_bytes: 8 << 20,
             document_cache_bytes: 64 << 20,
             head_cache: 65_536,
+            recent_keys: 65_536,
             page_cache_bytes: 16 << 20,
             checkpoint_pages: 4096,
             busy_timeout: Duration::from_secs(5),

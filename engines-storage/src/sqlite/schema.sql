@@ -112,15 +112,22 @@ CREATE TABLE audit (
   reason     TEXT
 ) STRICT;
 
--- What took effect once. `at` is when.
+-- What took effect once, in the order it was written. `at` is when.
 CREATE TABLE once (
+  place       INTEGER PRIMARY KEY,
   scope_id    INTEGER NOT NULL REFERENCES scopes,
   realm       TEXT NOT NULL,
   key         TEXT NOT NULL,
   fingerprint BLOB NOT NULL,
   receipt     TEXT NOT NULL,
-  at          INTEGER NOT NULL,
-  PRIMARY KEY (scope_id, realm, key)
+  at          INTEGER NOT NULL
+) STRICT;
+
+-- Where the record of a key is, by a hash of the key. Whole up to the place that `meta` names `once_indexed`.
+CREATE TABLE once_index (
+  hash  INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  PRIMARY KEY (hash, place)
 ) STRICT, WITHOUT ROWID;
 
 -- For people and their tools.

@@ -22,17 +22,18 @@ use quick_cache::Weighter;
 use tokio::sync::{broadcast, oneshot};
 
 use super::{
-    apply,
     cache::Cache,
     checkpoint::Checkpoints,
     documents::{self, Stored},
     error::{cannot_open, closed},
     job::Job,
+    once::{self, Keyed, Recent},
     open::{self, Opened},
     options::SqliteOptions,
     queue::Queue,
     read,
     readers::Readers,
+    schema,
     streams::{self, Range, Stream},
     writer::Writer,
 };
@@ -57,6 +58,7 @@ pub(super) struct Shared {
     pub(super) queue: Queue,
     pub(super) heads: Cache<streams::Name, Stream, One>,
     pub(super) documents: Cache<documents::Name, Option<Stored>, Bytes>,
+    pub(super) once: Recent,
     /// Held from a commit until everybody can see it: see [`Shared::settled`].
     pub(super) publishing: Mutex<()>,
     changes: Mutex<Option<broadcast::Sender<Change>>>,
@@ -135,9 +137,11 @@ impl SqliteStore {
             queue: Queue::new(options.write_queue, options.write_queue_bytes),
             heads: Cache::new(options.head_cache, options.head_cache, One),
             documents: Cache::new(options.document_cache_bytes / 1024, options.document_cache_bytes, Bytes),
+            once: Recent::default(),
             publishing: Mutex::new(()),
             changes: Mutex::new(Some(changes)),
         });
+        shared.once.load(&writer).map_err(schema::opening)?;
         let failed = |error: std::io::Error| cannot_open(format!("a thread could not be started: {error}"));
         let (readers, mut workers) = Readers::start(path, &options, &shared).map_err(failed)?;
         let (checkpoints, checkpointer) = Checkpoints::start(path.to_owned(), &options, &shared).map_err(failed)?;
@@ -201,8 +205,9 @@ impl Store for SqliteStore {
     }
 
     async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>> {
-        let (scope, once) = (scope.clone(), once.clone());
-        self.readers.run("sqlite.receipt", move |connection| apply::receipt(connection, &scope, &once)).await
+        let (scope, keyed, shared) = (scope.clone(), Keyed::new(scope, once.clone()), Arc::clone(&self.shared));
+        let look = move |connection: &rusqlite::Connection| once::receipt(connection, &shared.once, &scope, &keyed);
+        self.readers.run("sqlite.receipt", look).await
     }
 
     async fn get(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<Document>> {

@@ -39,6 +39,8 @@ pub(super) struct Writer {
     checkpoints: Checkpoints,
     /// There may be rows of trimmed events.
     clearing: bool,
+    /// Keys are on their way into their index.
+    filing: bool,
     /// Batches in the last group, and how long its commit took.
     last_group: usize,
     last_commit: Duration,
@@ -80,6 +82,7 @@ impl Writer {
             scopes,
             checkpoints,
             clearing: true,
+            filing: false,
             last_group,
             last_commit,
         };
@@ -91,7 +94,7 @@ impl Writer {
     pub(super) fn run(mut self, ended: oneshot::Sender<()>) {
         let _ending = Ending { shared: Arc::clone(&self.shared), ended: Some(ended) };
         loop {
-            let busy = self.clearing && self.connection.is_some();
+            let busy = (self.clearing || self.filing) && self.connection.is_some();
             let (batches, bytes) = (self.options.group_batches, self.options.group_bytes);
             match self.shared.queue.take(batches, bytes, self.gather(), busy) {
                 Next::Group(jobs) => self.group(jobs),
@@ -106,7 +109,16 @@ impl Writer {
                         false
                     });
                 }
+                self.filing = self.shared.once.settle(connection, self.options.recent_keys).unwrap_or_else(|failure| {
+                    tracing::warn!(error = %failure, "keys could not be moved into their index; tried again after the next group");
+                    false
+                });
             }
+        }
+        if let Some(connection) = &self.connection
+            && let Err(failure) = self.shared.once.settle_all(connection)
+        {
+            tracing::warn!(error = %failure, "keys could not be moved into their index; they are read at the next start");
         }
         if let Some(connection) = &self.connection
             && let Err(failure) = checkpoint::run(connection, "TRUNCATE")
@@ -182,6 +194,7 @@ impl Writer {
             // After a failed `fsync` nobody can say what the file holds before it is read again.
             self.shared.heads.clear();
             self.shared.documents.clear();
+            self.shared.once.load(&connection)?;
             self.adopt(connection);
         }
         Ok(())

@@ -1,0 +1,262 @@
+//! What took effect once: records in the order they were written, and how one is found by its key.
+//!
+//! Keys come in no order. An index that had to know each of them at once would touch a page for nearly every key, and every page
+//! touched is written twice, into the write-ahead log and into the file. So the newest records are found through a list in memory. When
+//! it is long enough it goes into the index, in the index's order, so that each page takes in many; `meta` says up to which record the index is whole.
+//! What was written after that one is read when the file is opened.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use engines_core::{
+    Scope, Timestamp,
+    nexus::{Once, Receipt},
+};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use sha2::{Digest, Sha256};
+
+use super::{error::Failure, streams};
+
+/// Records that go into the index in one transaction; more when they come faster.
+const SLICE: usize = 2048;
+/// Digits at a key's end that count as its number.
+const DIGITS: usize = 4;
+
+/// A key, and what its record is filed under.
+#[derive(Debug)]
+pub(super) struct Keyed {
+    pub(super) once: Once,
+    hash: i64,
+}
+
+/// The newest records: what they are filed under, and their places.
+#[derive(Debug, Default)]
+pub(super) struct Recent(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    filed: BTreeSet<(i64, i64)>,
+    /// The last record's place. Places never come again, also when every record has been removed.
+    last: i64,
+    /// Records since the last slice.
+    arrived: usize,
+    round: Option<Round>,
+}
+
+/// The list on its way into the index.
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    /// The last record that goes in this time.
+    until: i64,
+    /// Where it goes on.
+    next: (i64, i64),
+}
+
+/// The records of the running transaction.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    filed: BTreeSet<(i64, i64)>,
+    last: i64,
+}
+
+impl Keyed {
+    pub(super) fn new(scope: &Scope, once: Once) -> Self {
+        Self { hash: hash(scope.tenant().as_str(), scope.env().as_str(), &once.realm, &once.key), once }
+    }
+}
+
+/// 48 bits of a hash of the key without the number at its end, and then that number: keys that are counted up stay side by side.
+/// Two keys may share it; the record itself decides.
+fn hash(tenant: &str, env: &str, realm: &str, key: &str) -> i64 {
+    let digits = key.bytes().rev().take(DIGITS).take_while(u8::is_ascii_digit).count();
+    let (stem, number) = key.split_at(key.len() - digits);
+    let mut hasher = Sha256::new();
+    for part in [tenant, env, realm, stem] {
+        hasher.update(part);
+        hasher.update([0]);
+    }
+    hasher.update([u8::try_from(digits).unwrap_or(0)]);
+    let [a, b, c, d, e, f, ..]: [u8; 32] = hasher.finalize().into();
+    let [y, z] = number.parse::<u16>().unwrap_or(0).to_be_bytes();
+    i64::from_be_bytes([a, b, c, d, e, f, y, z])
+}
+
+/// The receipt kept for this key, and its fingerprint.
+pub(super) fn receipt(
+    connection: &Connection,
+    recent: &Recent,
+    scope: &Scope,
+    keyed: &Keyed,
+) -> Result<Option<(Receipt, [u8; 32])>, Failure> {
+    // The list first: what has left it is in the index.
+    let listed = places(&recent.state().filed, keyed.hash);
+    look(connection, listed, scope, keyed)
+}
+
+/// The receipt kept for this key under one of the places `listed` or of those in the index.
+fn look(
+    connection: &Connection,
+    listed: Vec<i64>,
+    scope: &Scope,
+    keyed: &Keyed,
+) -> Result<Option<(Receipt, [u8; 32])>, Failure> {
+    const SQL: &str = "SELECT receipt, fingerprint FROM once JOIN scopes USING (scope_id) \
+                       WHERE place = ?1 AND realm = ?2 AND key = ?3 AND tenant = ?4 AND env = ?5";
+    let mut indexed = connection.prepare_cached("SELECT place FROM once_index WHERE hash = ?1")?;
+    let indexed = indexed.query_map([keyed.hash], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    let Keyed { once, .. } = keyed;
+    for place in listed.into_iter().chain(indexed) {
+        let asked = params![place, once.realm, once.key, scope.tenant().as_str(), scope.env().as_str()];
+        let found = connection.prepare_cached(SQL)?.query_row(asked, |row| {
+            let receipt = serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(|_| streams::bad(0))?;
+            Ok((receipt, row.get(1)?))
+        });
+        if let Some(found) = found.optional()? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn places(filed: &BTreeSet<(i64, i64)>, hash: i64) -> Vec<i64> {
+    filed.range((hash, i64::MIN)..=(hash, i64::MAX)).map(|(_, place)| *place).collect()
+}
+
+impl Fresh {
+    /// As [`receipt`], and also of the batches before this one in the transaction.
+    pub(super) fn receipt(
+        &self,
+        connection: &Connection,
+        recent: &Recent,
+        scope: &Scope,
+        keyed: &Keyed,
+    ) -> Result<Option<(Receipt, [u8; 32])>, Failure> {
+        let mut listed = places(&self.filed, keyed.hash);
+        listed.extend(places(&recent.state().filed, keyed.hash));
+        look(connection, listed, scope, keyed)
+    }
+
+    /// Keeps a receipt.
+    pub(super) fn keep(
+        &mut self,
+        connection: &Connection,
+        scope_id: i64,
+        keyed: &Keyed,
+        receipt: &Receipt,
+        at: Timestamp,
+    ) -> Result<(), Failure> {
+        const SQL: &str = "INSERT INTO once (place, scope_id, realm, key, fingerprint, receipt, at) \
+                           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let Keyed { once, hash } = keyed;
+        let text = serde_json::to_string(receipt).map_err(|_| rusqlite::Error::InvalidQuery)?;
+        let place = self.last + 1;
+        let row = params![place, scope_id, once.realm, once.key, once.fingerprint, text, at.as_millis()];
+        connection.prepare_cached(SQL)?.execute(row)?;
+        self.last = place;
+        self.filed.insert((*hash, place));
+        Ok(())
+    }
+}
+
+impl Recent {
+    /// Reads what the index does not know yet.
+    pub(super) fn load(&self, connection: &Connection) -> Result<(), Failure> {
+        const SQL: &str =
+            "SELECT place, tenant, env, realm, key FROM once JOIN scopes USING (scope_id) WHERE place > ?1";
+        let (indexed, last): (i64, i64) = connection.query_row(
+            "SELECT (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'once_indexed'), (SELECT max(place) FROM once)",
+            [],
+            |row| Ok((row.get::<_, Option<i64>>(0)?.unwrap_or(0), row.get::<_, Option<i64>>(1)?.unwrap_or(0))),
+        )?;
+        let mut filed = BTreeSet::new();
+        let mut statement = connection.prepare(SQL)?;
+        let mut rows = statement.query([indexed])?;
+        while let Some(row) = rows.next()? {
+            let text = |at: usize| row.get_ref(at)?.as_str().map_err(|_| streams::bad(at));
+            filed.insert((hash(text(1)?, text(2)?, text(3)?, text(4)?), row.get(0)?));
+        }
+        *self.state() = State { filed, last: last.max(indexed), arrived: 0, round: None };
+        Ok(())
+    }
+
+    /// For a transaction that begins.
+    pub(super) fn begin(&self) -> Fresh {
+        Fresh { filed: BTreeSet::new(), last: self.state().last }
+    }
+
+    /// The transaction is in the file.
+    pub(super) fn publish(&self, fresh: Fresh) {
+        if fresh.filed.is_empty() {
+            return;
+        }
+        let mut state = self.state();
+        state.arrived += fresh.filed.len();
+        state.filed.extend(fresh.filed);
+        state.last = fresh.last;
+    }
+
+    /// Moves a slice of a list of at least `least` records into the index. Returns whether there is more to move.
+    pub(super) fn settle(&self, connection: &Connection, least: usize) -> Result<bool, Failure> {
+        const FILE: &str = "INSERT OR IGNORE INTO once_index (hash, place) VALUES (?1, ?2)";
+        const WHOLE: &str = "INSERT OR REPLACE INTO meta (name, value) VALUES ('once_indexed', CAST(?1 AS TEXT))";
+        let (slice, until, ends) = {
+            let mut state = self.state();
+            if state.round.is_none() && state.filed.len() < least.max(1) {
+                return Ok(false);
+            }
+            let first = Round { until: state.last, next: (i64::MIN, i64::MIN) };
+            let Round { until, next } = *state.round.get_or_insert(first);
+            let count = SLICE.max(2 * std::mem::take(&mut state.arrived));
+            let slice: Vec<_> =
+                state.filed.range(next..).filter(|(_, place)| *place <= until).take(count).copied().collect();
+            let ends = slice.len() < count;
+            (slice, until, ends)
+        };
+        let step = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        {
+            let mut file = step.prepare_cached(FILE)?;
+            for (hash, place) in &slice {
+                file.execute([hash, place])?;
+            }
+        }
+        if ends {
+            step.prepare_cached(WHOLE)?.execute([until])?;
+        }
+        step.commit()?;
+        let mut state = self.state();
+        for filed in &slice {
+            state.filed.remove(filed);
+        }
+        state.round = slice.last().filter(|_| !ends).map(|last| Round { until, next: *last });
+        Ok(!ends)
+    }
+
+    /// Moves the whole list into the index, so that the next start has nothing to read.
+    pub(super) fn settle_all(&self, connection: &Connection) -> Result<(), Failure> {
+        while self.settle(connection, 1)? || !self.state().filed.is_empty() {}
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_are_counted_up_stay_side_by_side_and_all_differ() {
+        let of = |key: &str| hash("t_a", "dev", "canvas/c/ada", key);
+        assert_eq!(of("cmd-1234") - of("cmd-1233"), 1);
+        assert_eq!(of("7") - of("6"), 1);
+        let keys = ["", "7", "07", "007", "0007", "00007", "cmd-7", "cmd-07", "cmd7", "17", "10007"];
+        let all: BTreeSet<_> = keys.iter().map(|key| of(key)).collect();
+        assert_eq!(all.len(), keys.len());
+        assert_ne!(of("7"), hash("t_a", "prod", "canvas/c/ada", "7"));
+        assert_ne!(hash("t_a", "dev", "ab", "c"), hash("t_a", "dev", "a", "bc"));
+    }
+}
