@@ -33,7 +33,11 @@ macro_rules! hex_id {
             /// A random one.
             #[must_use]
             pub fn random(ids: &IdGenerator) -> Self {
-                let mut bytes = ids.bytes();
+                Self::from_random(ids.bytes())
+            }
+
+            /// From random bytes.
+            fn from_random(mut bytes: [u8; $bytes]) -> Self {
                 bytes[0] |= 1;
                 Self(bytes)
             }
@@ -119,12 +123,7 @@ impl Trace {
     /// A new trace for work that nobody else began.
     #[must_use]
     pub fn begin(clock: &dyn Clock, ids: &IdGenerator) -> Self {
-        Self {
-            request_id: ids.ulid(clock.now()).to_string().into(),
-            trace_id: TraceId::random(ids),
-            span_id: SpanId::random(ids),
-            sampled: false,
-        }
+        Self::continue_from(None, None, clock, ids)
     }
 
     /// Continues the caller's trace: `request_id` is kept if it has 1 to 128 visible ASCII characters, `traceparent` if it is
@@ -138,10 +137,13 @@ impl Trace {
     ) -> Self {
         let parent = traceparent.and_then(parse_traceparent);
         let kept = request_id.filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
+        let made = || Arc::from(&*ids.ulid(clock.now()).array_to_str(&mut [0; ulid::ULID_LEN]));
+        // Both at once, because the generator is everybody's.
+        let (trace, span) = split(ids.bytes());
         Self {
-            request_id: kept.map_or_else(|| ids.ulid(clock.now()).to_string().into(), Into::into),
-            trace_id: parent.map_or_else(|| TraceId::random(ids), |(id, _)| id),
-            span_id: SpanId::random(ids),
+            request_id: kept.map_or_else(made, Into::into),
+            trace_id: parent.map_or_else(|| TraceId::from_random(trace), |(id, _)| id),
+            span_id: SpanId::from_random(span),
             sampled: parent.is_some_and(|(_, sampled)| sampled),
         }
     }
@@ -151,6 +153,11 @@ impl Trace {
     pub fn traceparent(&self) -> String {
         format!("00-{}-{}-{:02x}", self.trace_id, self.span_id, u8::from(self.sampled))
     }
+}
+
+/// The bytes of a trace id and of a span id.
+fn split(random: [u8; 24]) -> ([u8; 16], [u8; 8]) {
+    (std::array::from_fn(|at| random[at]), std::array::from_fn(|at| random[16 + at]))
 }
 
 /// `version-traceid-parentid-flags`; versions after 00 may append fields, ff is invalid.

@@ -1,6 +1,9 @@
 //! Where a request comes from, as far as it can be believed.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use http::request::Parts;
 use ipnet::IpNet;
@@ -25,12 +28,48 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
+/// A connection of our own listener, as its requests know it.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    peer: IpAddr,
+    /// The peer as text, written once for all requests.
+    text: Arc<str>,
+    /// Whether an answer that is a stream takes the connection over.
+    pub(crate) own: bool,
+}
+
+impl Line {
+    pub(crate) fn new(peer: SocketAddr) -> Self {
+        let peer = peer.ip().to_canonical();
+        Self { peer, text: peer.to_string().into(), own: false }
+    }
+
+    /// For a request whose answer may or may not take the connection over.
+    pub(crate) fn taken_by_streams(&self, own: bool) -> Self {
+        Self { own, ..self.clone() }
+    }
+
+    fn of(parts: &Parts) -> Option<Self> {
+        parts.extensions.get().map(|Peer(peer)| Self::new(*peer))
+    }
+}
+
 /// The address a request comes from: the peer's, or what a trusted proxy says. Each proxy adds whom it was asked by at the end, so the
 /// list is read from there, for as long as it names trusted proxies; what stands before was written by nobody we know.
-pub(crate) fn of(parts: &Parts, settings: &HttpSettings) -> Option<String> {
-    let Peer(peer) = parts.extensions.get::<Peer>()?;
-    let mut address = peer.ip().to_canonical();
+pub(crate) fn of(line: Option<&Line>, parts: &Parts, settings: &HttpSettings) -> Option<Arc<str>> {
+    let found;
+    let line = match line {
+        Some(line) => line,
+        None => {
+            found = Line::of(parts)?;
+            &found
+        }
+    };
+    let mut address = line.peer;
     let trusted = |address: &IpAddr| settings.trusted_proxies.iter().any(|net| net.contains(address));
+    if !trusted(&address) {
+        return Some(Arc::clone(&line.text));
+    }
     let header = match settings.forwarded_header {
         ForwardedHeader::XForwardedFor => "x-forwarded-for",
         ForwardedHeader::Forwarded => "forwarded",
@@ -48,7 +87,7 @@ pub(crate) fn of(parts: &Parts, settings: &HttpSettings) -> Option<String> {
         let Some(before) = said.and_then(node) else { break };
         address = before;
     }
-    Some(address.to_string())
+    Some(address.to_string().into())
 }
 
 /// The `for` of one element of `Forwarded`.

@@ -8,6 +8,7 @@ use http::{Request, Response};
 use hyper::body::Body as HttpBody;
 
 use crate::{
+    address::Line,
     body::Body,
     metrics::Metrics,
     openapi,
@@ -70,7 +71,17 @@ impl App {
         B::Data: Send,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        stack::respond(self, request).await
+        stack::respond(self, None, request).await
+    }
+
+    /// As [`App::handle`], for a request of one of our own connections.
+    pub(crate) async fn handle_on<B>(&self, line: &Line, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody + Send,
+        B::Data: Send,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        stack::respond(self, Some(line), request).await
     }
 
     /// The engine.

@@ -1,5 +1,7 @@
 //! What a handler is given: a request that has passed the stack.
 
+use std::{borrow::Cow, sync::Arc};
+
 use bytes::Bytes;
 use engines::{
     Code, Engine, Error, ResourceId, Result, TenantId, Trace, UserId,
@@ -14,14 +16,14 @@ use crate::{
     app::App,
     pieces::Pieces,
     query::{self, Query},
-    routes::Route,
+    routes::{Params, Route},
 };
 
 /// A request on its way to its handler.
 pub(crate) struct Ask {
     pub(crate) app: App,
     pub(crate) route: &'static Route,
-    pub(crate) params: Vec<(&'static str, Box<str>)>,
+    pub(crate) params: Params,
     pub(crate) query: Query,
     pub(crate) headers: HeaderMap,
     /// Looked over already, where the route takes JSON.
@@ -29,7 +31,7 @@ pub(crate) struct Ask {
     /// The request's ids.
     pub(crate) trace: Trace,
     /// Where it comes from, as far as that can be believed.
-    pub(crate) address: Option<String>,
+    pub(crate) address: Option<Arc<str>>,
     /// The body as it arrives, where the route takes lines.
     pub(crate) pieces: Option<Pieces>,
     /// How the connection leaves HTTP, where it can.
@@ -43,10 +45,6 @@ pub(crate) enum Upgrade {
     /// Somebody else's: hyper hands it over once the answer is sent.
     Hyper(OnUpgrade),
 }
-
-/// Put into a request's extensions by our own listener.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OwnConnection;
 
 impl Ask {
     /// The engine.
@@ -83,7 +81,7 @@ impl Ask {
     }
 
     /// A path parameter, decoded.
-    pub(crate) fn param(&self, name: &'static str) -> Result<String> {
+    pub(crate) fn param(&self, name: &'static str) -> Result<Cow<'_, str>> {
         let raw = self.params.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value);
         query::segment(name, raw)
     }

@@ -25,9 +25,10 @@ use tokio::{
 };
 
 use crate::{
-    App, Peer,
-    ask::OwnConnection,
+    App,
+    address::Line,
     body::Live,
+    head_timer::{Alarm, HeadTimer},
     live::{EventSender, Prefixed, run_socket},
     metrics, reply,
 };
@@ -99,16 +100,14 @@ async fn http1(app: &App, stream: TcpStream, peer: SocketAddr) -> Ended<Option<T
     // Where an answer waits that wants the connection itself; the request's future then never ends.
     let answer: Mutex<Option<(Parts, Live)>> = Mutex::new(None);
     let answer = Arc::new(answer);
-    let service = service_fn(|mut request: Request<Incoming>| {
+    let line = Line::new(peer);
+    let service = service_fn(|request: Request<Incoming>| {
         let (app, answer) = (app.clone(), Arc::clone(&answer));
+        let own = request.version() == Version::HTTP_11 && request.body().is_end_stream();
+        let line = line.taken_by_streams(own);
         async move {
-            let ours = request.version() == Version::HTTP_11 && request.body().is_end_stream();
-            request.extensions_mut().insert(Peer(peer));
-            if ours {
-                request.extensions_mut().insert(OwnConnection);
-            }
-            let mut response = app.handle(request).await;
-            if let Some(live) = ours.then(|| response.body_mut().take_live()).flatten() {
+            let mut response = app.handle_on(&line, request).await;
+            if let Some(live) = own.then(|| response.body_mut().take_live()).flatten() {
                 let (parts, _) = response.into_parts();
                 *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some((parts, live));
                 return pending().await;
@@ -116,8 +115,9 @@ async fn http1(app: &App, stream: TcpStream, peer: SocketAddr) -> Ended<Option<T
             Ok::<_, std::convert::Infallible>(response)
         }
     });
+    let (timer, mut alarm) = (HeadTimer::default(), Alarm::None);
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(timer.clone())
         .header_read_timeout(settings.head_timeout())
         .max_header_size(settings.head_bytes)
         .serve_connection(TokioIo::new(stream), service);
@@ -128,7 +128,10 @@ async fn http1(app: &App, stream: TcpStream, peer: SocketAddr) -> Ended<Option<T
             stopping = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
-        let ended = Pin::new(&mut connection).poll(cx);
+        let mut ended = Pin::new(&mut connection).poll(cx);
+        if ended.is_pending() && timer.poll(&mut alarm, cx) {
+            ended = Pin::new(&mut connection).poll(cx);
+        }
         match answer.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(taken) => Poll::Ready(Ok(Some(taken))),
             None => ended.map_ok(|()| None),
@@ -167,12 +170,10 @@ fn head(parts: &Parts, clock: &dyn Clock) -> Bytes {
 
 async fn http2(app: &App, stream: TcpStream, peer: SocketAddr) -> Ended {
     let settings = app.settings();
-    let service = service_fn(|mut request: Request<Incoming>| {
-        let app = app.clone();
-        async move {
-            request.extensions_mut().insert(Peer(peer));
-            Ok::<_, std::convert::Infallible>(app.handle(request).await)
-        }
+    let line = Line::new(peer);
+    let service = service_fn(|request: Request<Incoming>| {
+        let (app, line) = (app.clone(), line.clone());
+        async move { Ok::<_, std::convert::Infallible>(app.handle_on(&line, request).await) }
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

@@ -15,6 +15,7 @@ pub mod cli;
 pub mod config;
 mod connection;
 mod handlers;
+mod head_timer;
 pub mod listen;
 mod live;
 #[cfg(feature = "cli")]

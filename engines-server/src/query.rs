@@ -64,8 +64,8 @@ fn decode(text: &str) -> Result<String> {
 }
 
 /// A path parameter, decoded.
-pub(crate) fn segment(name: &'static str, text: &str) -> Result<String> {
-    percent_decode(text.as_bytes()).decode_utf8().map(Cow::into_owned).map_err(|_| {
+pub(crate) fn segment<'a>(name: &'static str, text: &'a str) -> Result<Cow<'a, str>> {
+    percent_decode(text.as_bytes()).decode_utf8().map_err(|_| {
         let detail = "the path is not UTF-8 after percent-decoding";
         Error::new(Code::IdInvalid, "http.path", detail).with_member("field", name)
     })

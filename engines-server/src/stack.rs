@@ -1,7 +1,10 @@
 //! The request's way, top to bottom: trace, route, in-flight limit, deadline, door, body, policy, throttle, handler; and the
 //! answer's way back: request id, `HEAD`, metrics.
 
-use std::{borrow::Cow, error::Error as StdError, fmt, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    borrow::Cow, error::Error as StdError, fmt, future::poll_fn, panic::AssertUnwindSafe, pin::pin, sync::Arc,
+    task::Poll,
+};
 
 use bytes::Bytes;
 use engines::{
@@ -10,7 +13,7 @@ use engines::{
     core::{access::RateClass, json::Json},
 };
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request::Parts};
 use hyper::{
     body::{Body as HttpBody, SizeHint},
     upgrade::OnUpgrade,
@@ -19,9 +22,9 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use crate::{
-    address,
+    address::{self, Line},
     app::App,
-    ask::{Ask, OwnConnection, Upgrade},
+    ask::{Ask, Upgrade},
     body::{self, Body},
     metrics::Held,
     pieces::{self, Bounds},
@@ -39,23 +42,22 @@ pub trait Throttle: Send + Sync + fmt::Debug {
     fn check(&self, context: &RequestContext, class: RateClass) -> Result<()>;
 }
 
-const X_REQUEST_ID: &str = "x-request-id";
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Answers a request.
-pub(crate) async fn respond<B>(app: &App, request: Request<B>) -> Response<Body>
+pub(crate) async fn respond<B>(app: &App, line: Option<&Line>, request: Request<B>) -> Response<Body>
 where
     B: HttpBody + Send,
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let begun = Instant::now();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let head = parts.method == Method::HEAD;
     let trace = app.engine().door().trace(&about_trace(app, &parts.headers));
-    // Moved out so that what is found may borrow it while the rest of the request moves on.
-    let uri = parts.uri.clone();
-    let found = app.router().find(&parts.method, uri.path());
-    let route = found.as_ref().ok().map(|found| found.route);
+    let found = app.router().find(&parts.method, parts.uri.path());
+    let (number, route) = found.as_ref().ok().map(|found| (found.number, found.route)).unzip();
     let span = tracing::debug_span!(
         "request",
         request_id = %trace.request_id,
@@ -64,7 +66,7 @@ where
         route = route.map_or("unmatched", |route| route.path),
     );
     let answered = match found {
-        Ok(found) => bounded(app, found, parts, body, &trace).instrument(span).await,
+        Ok(found) => bounded(app, line, found, &mut parts, body, &trace).instrument(span).await,
         Err(error) => Err(error),
     };
     let mut response = answered.unwrap_or_else(|error| {
@@ -76,17 +78,24 @@ where
         problem::response(&error, &trace)
     });
     if let Ok(id) = HeaderValue::from_str(&trace.request_id) {
-        response.headers_mut().insert(X_REQUEST_ID, id);
+        response.headers_mut().insert(&X_REQUEST_ID, id);
     }
     if head {
         response = without_body(response);
     }
-    app.metrics().answered(route, response.status().as_u16(), begun.elapsed());
+    app.metrics().answered(number, response.status().as_u16(), begun.elapsed());
     response
 }
 
 /// In-flight limit, deadline, panics.
-async fn bounded<B>(app: &App, found: Found<'_>, parts: Parts, body: B, trace: &Trace) -> Result<Response<Body>>
+async fn bounded<B>(
+    app: &App,
+    line: Option<&Line>,
+    found: Found,
+    parts: &mut Parts,
+    body: B,
+    trace: &Trace,
+) -> Result<Response<Body>>
 where
     B: HttpBody + Send,
     B::Data: Send,
@@ -108,8 +117,14 @@ where
         BodyKind::Lines => app.settings().batch_timeout(),
         _ => app.settings().request_timeout(),
     };
-    let guarded = AssertUnwindSafe(guarded(app, found, parts, body, trace)).catch_unwind();
-    let result = match timeout(patience, guarded).await {
+    let mut guarded = pin!(AssertUnwindSafe(guarded(app, line, found, parts, body, trace)).catch_unwind());
+    // What is answered at once needs no timer.
+    let at_once = poll_fn(|cx| Poll::Ready(guarded.as_mut().poll(cx))).await;
+    let ended = match at_once {
+        Poll::Ready(ended) => Ok(ended),
+        Poll::Pending => timeout(patience, guarded).await,
+    };
+    let result = match ended {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::internal("http.handler", "a handler panicked")),
         Err(_) => {
@@ -122,15 +137,22 @@ where
 }
 
 /// The door, the body, the policy, and then the handler.
-async fn guarded<B>(app: &App, found: Found<'_>, parts: Parts, body: B, trace: &Trace) -> Result<Response<Body>>
+async fn guarded<B>(
+    app: &App,
+    line: Option<&Line>,
+    found: Found,
+    parts: &mut Parts,
+    body: B,
+    trace: &Trace,
+) -> Result<Response<Body>>
 where
     B: HttpBody + Send,
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let Found { route, params } = found;
+    let Found { route, params, .. } = found;
     let query = Query::parse(parts.uri.query())?;
-    let address = address::of(&parts, app.settings());
+    let address = address::of(line, parts, app.settings());
     let door = app.engine().door();
     // The path's own word about the tenant, where it has one.
     let tenant = match params.first() {
@@ -140,7 +162,7 @@ where
     let presented = || Presented {
         address: address.as_deref(),
         tenant_queries: query.all("tenant_id").chain(tenant.as_deref()).collect(),
-        ..presented(route, &parts, &query, trace)
+        ..presented(route, parts, &query, trace)
     };
     enum Entered {
         Guest(fn(Ask) -> Answer),
@@ -150,22 +172,22 @@ where
     }
     let mut lines = None;
     let (entered, body) = match route.endpoint {
-        Endpoint::Public(handler) => (Entered::Guest(handler), read(app, route, &parts, body).await?),
+        Endpoint::Public(handler) => (Entered::Guest(handler), read(app, route, parts, body).await?),
         Endpoint::Guest(handler) => {
             let presented = presented();
             let principal = match presented.authorization.is_absent() {
                 true => None,
                 false => Some(known(door, &presented).await?),
             };
-            (Entered::Known(handler, principal), read(app, route, &parts, body).await?)
+            (Entered::Known(handler, principal), read(app, route, parts, body).await?)
         }
         Endpoint::Token(handler) => {
             let principal = known(door, &presented()).await?;
-            (Entered::Token(handler, principal), read(app, route, &parts, body).await?)
+            (Entered::Token(handler, principal), read(app, route, parts, body).await?)
         }
         Endpoint::Operator(handler) => {
             let context = operator(app, presented()).await?;
-            (Entered::Inside(handler, context), read(app, route, &parts, body).await?)
+            (Entered::Inside(handler, context), read(app, route, parts, body).await?)
         }
         Endpoint::Action(action, handler) => {
             let (json, rest) = match route.body {
@@ -173,17 +195,16 @@ where
                 _ => (Some(body), None),
             };
             lines = rest;
-            let (context, body) = enter(app, route, action, &parts, &presented(), json).await?;
+            let (context, body) = enter(app, route, action, parts, &presented(), json).await?;
             if let Some(throttle) = app.throttle() {
                 throttle.check(&context, action.spec().rate)?;
             }
             (Entered::Inside(handler, context), body)
         }
     };
-    let mut parts = parts;
-    let params = params.into_iter().map(|(name, value)| (name, value.into())).collect();
-    let upgrade = upgrade(&mut parts);
-    let (app, headers, trace) = (app.clone(), parts.headers, trace.clone());
+    drop(tenant);
+    let upgrade = upgrade(line, parts);
+    let (app, headers, trace) = (app.clone(), std::mem::take(&mut parts.headers), trace.clone());
     let ask = Ask { app, route, params, query, headers, body, trace, address, pieces: None, upgrade };
     match entered {
         Entered::Guest(handler) => handler(ask).await,
@@ -322,8 +343,8 @@ fn tenant<'a>(json: &Json<'a>, route: &Route) -> Result<Option<Cow<'a, str>>> {
 }
 
 /// How this connection can leave HTTP, if it can.
-fn upgrade(parts: &mut Parts) -> Option<Upgrade> {
-    let own = parts.extensions.get::<OwnConnection>().map(|OwnConnection| Upgrade::Own);
+fn upgrade(line: Option<&Line>, parts: &mut Parts) -> Option<Upgrade> {
+    let own = line.filter(|line| line.own).map(|_| Upgrade::Own);
     own.or_else(|| parts.extensions.remove::<OnUpgrade>().map(Upgrade::Hyper))
 }
 
@@ -350,27 +371,32 @@ fn about_trace<'a>(app: &App, headers: &'a HeaderMap) -> Presented<'a> {
         matches!(found, Some(Ok(found)) if found.is_empty())
     };
     Presented {
-        request_id: headers.get_all(X_REQUEST_ID).iter().filter(harmless).collect(),
-        traceparent: headers.get_all("traceparent").iter().collect(),
+        request_id: headers.get_all(&X_REQUEST_ID).iter().filter(harmless).collect(),
+        traceparent: headers.get_all(&TRACEPARENT).iter().collect(),
         ..Presented::default()
     }
 }
 
-/// What the request says about itself, unread.
+/// What the request says about itself, unread. One walk over its headers: it has few, and each look-up would hash a name.
 fn presented<'a>(route: &Route, parts: &'a Parts, query: &'a Query, trace: &Trace) -> Presented<'a> {
-    let header = |name: &str| -> Given<'a> { parts.headers.get_all(name).iter().collect() };
-    Presented {
-        authorization: header("authorization"),
+    let mut presented = Presented {
         ticket: if route.stream { query.all("ticket").collect() } else { Given::default() },
         path: parts.uri.path(),
-        tenant_headers: header("x-tenant-id"),
-        env_headers: header("x-env"),
         env_queries: query.all("env").collect(),
-        user_ids: header("x-user-id"),
-        roles: header("x-membership-role"),
         trace: Some(trace.clone()),
         ..Presented::default()
+    };
+    for (name, value) in &parts.headers {
+        match name.as_str() {
+            "authorization" => presented.authorization.push(value),
+            "x-tenant-id" => presented.tenant_headers.push(value),
+            "x-env" => presented.env_headers.push(value),
+            "x-user-id" => presented.user_ids.push(value),
+            "x-membership-role" => presented.roles.push(value),
+            _ => {}
+        }
     }
+    presented
 }
 
 /// A JSON document.

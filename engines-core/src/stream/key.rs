@@ -48,7 +48,7 @@ impl StreamKey {
     /// The stream of `kind` with this id.
     #[must_use]
     pub fn new(kind: StreamKind, id: &ResourceId) -> Self {
-        Self { kind, text: format!("{}/{id}", kind.as_str()).into() }
+        Self { kind, text: [kind.as_str(), "/", id.as_str()].concat().into() }
     }
 
     /// A thread's stream.

@@ -1,6 +1,9 @@
 //! The server's own counters.
 
-use std::time::Duration;
+use std::{
+    sync::{OnceLock, PoisonError, RwLock},
+    time::Duration,
+};
 
 use engines::Engine;
 use prometheus_client::{
@@ -10,7 +13,7 @@ use prometheus_client::{
 };
 
 use super::engine::EngineCollector;
-use crate::routes::Route;
+use crate::routes::{self, Route};
 
 /// The media type of the text form.
 pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -31,12 +34,33 @@ struct RequestLabels {
     status: u16,
 }
 
+/// The counters of one route, so that they are looked up by their labels only once.
+#[derive(Debug)]
+struct Counts {
+    labels: RouteLabels,
+    latency: OnceLock<Histogram>,
+    by_status: RwLock<Vec<(u16, Counter)>>,
+}
+
+impl Counts {
+    fn new(method: &'static str, route: &'static str) -> Self {
+        Self { labels: RouteLabels { method, route }, latency: OnceLock::new(), by_status: RwLock::default() }
+    }
+
+    fn known(&self, status: u16) -> Option<Counter> {
+        let known = self.by_status.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|(of, _)| *of == status).map(|(_, counter)| counter.clone())
+    }
+}
+
 /// The counters of one app.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     latency: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    /// The counters of each route, by its number; the last are those of requests that meet none.
+    routes: Vec<Counts>,
     pub(crate) in_flight: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) streams: Gauge,
@@ -60,14 +84,24 @@ impl Metrics {
         let in_flight = gauge(&mut registry, "http_requests_in_flight", "Requests being answered");
         let connections = gauge(&mut registry, "http_connections", "Connections open");
         let streams = gauge(&mut registry, "streams_open", "SSE and WebSocket streams open");
-        Self { registry, requests, latency, in_flight, connections, streams }
+        let mut routes: Vec<_> = routes::all().map(|route| Counts::new(method(route), route.path)).collect();
+        routes.push(Counts::new("", "unmatched"));
+        Self { registry, requests, latency, routes, in_flight, connections, streams }
     }
 
-    /// Counts an answer; requests that meet no route count under one name.
-    pub(crate) fn answered(&self, route: Option<&'static Route>, status: u16, took: Duration) {
-        let (method, path) = route.map_or(("", "unmatched"), |route| (method(route), route.path));
-        self.requests.get_or_create(&RequestLabels { method, route: path, status }).inc();
-        self.latency.get_or_create(&RouteLabels { method, route: path }).observe(took.as_secs_f64());
+    /// Counts an answer of the route with this number; requests that meet no route count under one name.
+    pub(crate) fn answered(&self, route: Option<usize>, status: u16, took: Duration) {
+        let Some(counts) = route.and_then(|number| self.routes.get(number)).or(self.routes.last()) else { return };
+        let latency = counts.latency.get_or_init(|| self.latency.get_or_create(&counts.labels).clone());
+        latency.observe(took.as_secs_f64());
+        if let Some(counter) = counts.known(status) {
+            counter.inc();
+            return;
+        }
+        let RouteLabels { method, route } = counts.labels;
+        let counter = self.requests.get_or_create(&RequestLabels { method, route, status }).clone();
+        counter.inc();
+        counts.by_status.write().unwrap_or_else(PoisonError::into_inner).push((status, counter));
     }
 
     /// All of them as text.

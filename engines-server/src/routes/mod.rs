@@ -6,7 +6,7 @@ mod table;
 
 pub(crate) use self::{
     route::{Answer, Endpoint},
-    router::{Found, Router},
+    router::{Found, Params, Router},
 };
 pub use self::{
     route::{BodyKind, Doc, Param, Policy, Route},

@@ -7,12 +7,17 @@ use super::{Route, all};
 
 /// Finds routes by path.
 #[derive(Debug)]
-pub(crate) struct Router(matchit::Router<Vec<&'static Route>>);
+pub(crate) struct Router(matchit::Router<Vec<(usize, &'static Route)>>);
 
-/// A route, and the raw values of its path's parameters.
-pub(crate) struct Found<'path> {
+/// The parameters of a path, by name; raw.
+pub(crate) type Params = Vec<(&'static str, Box<str>)>;
+
+/// A route, and its path's parameters.
+pub(crate) struct Found {
     pub(crate) route: &'static Route,
-    pub(crate) params: Vec<(&'static str, &'path str)>,
+    /// Which of [`all`] it is.
+    pub(crate) number: usize,
+    pub(crate) params: Params,
 }
 
 impl Router {
@@ -22,11 +27,11 @@ impl Router {
     /// When two paths of the table contradict each other.
     pub(crate) fn new() -> Result<Self> {
         let mut router = matchit::Router::<Vec<_>>::new();
-        let mut paths: Vec<(&str, Vec<&'static Route>)> = Vec::new();
-        for route in all() {
+        let mut paths: Vec<(&str, Vec<(usize, &'static Route)>)> = Vec::new();
+        for (number, route) in all().enumerate() {
             match paths.iter_mut().find(|(path, _)| *path == route.path) {
-                Some((_, known)) => known.push(route),
-                None => paths.push((route.path, vec![route])),
+                Some((_, known)) => known.push((number, route)),
+                None => paths.push((route.path, vec![(number, route)])),
             }
         }
         for (path, known) in paths {
@@ -39,13 +44,13 @@ impl Router {
     ///
     /// # Errors
     /// `NOT_FOUND` for an unknown path; `METHOD_NOT_ALLOWED` with the member `allow` for an unknown method of a known one.
-    pub(crate) fn find<'path>(&self, method: &Method, path: &'path str) -> Result<Found<'path>> {
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Result<Found> {
         let Ok(matched) = self.0.at(path) else {
             return Err(Error::new(Code::NotFound, "http.route", "there is no such route; see /openapi.json"));
         };
         let wanted = if *method == Method::HEAD { &Method::GET } else { method };
-        let Some(route) = matched.value.iter().find(|route| route.method == *wanted) else {
-            let mut allow: Vec<_> = matched.value.iter().map(|route| route.method.as_str()).collect();
+        let Some((number, route)) = matched.value.iter().find(|(_, route)| route.method == *wanted) else {
+            let mut allow: Vec<_> = matched.value.iter().map(|(_, route)| route.method.as_str()).collect();
             if allow.contains(&"GET") {
                 allow.push("HEAD");
             }
@@ -53,8 +58,8 @@ impl Router {
             return Err(Error::new(Code::MethodNotAllowed, "http.route", detail).with_member("allow", allow.join(", ")));
         };
         let names = names(route.path);
-        let params = names.map(|name| (name, matched.params.get(name).unwrap_or_default())).collect();
-        Ok(Found { route, params })
+        let params = names.map(|name| (name, matched.params.get(name).unwrap_or_default().into())).collect();
+        Ok(Found { route, number: *number, params })
     }
 }
 

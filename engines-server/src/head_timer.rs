@@ -1,0 +1,93 @@
+//! How long a client may take to send a request's head, without an entry in the runtime's timers for each request.
+//!
+//! hyper asks its timer for a new deadline whenever it waits for a head, and drops it when the head is there. Here that is a note in a cell
+//! of the connection's; one alarm for the whole connection is set to the first of these deadlines, and when it rings it is set to the one that stands by then.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use hyper::rt::{Sleep, Timer};
+
+/// The timer of one HTTP/1 connection. Deadlines made with it pass only as long as [`HeadTimer::poll`] is called.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HeadTimer(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The deadline that is waited for.
+    due: Option<Instant>,
+    /// For when the alarm was set that rang last.
+    rang: Option<Instant>,
+}
+
+/// The alarm of one connection.
+pub(crate) type Alarm = Option<Pin<Box<tokio::time::Sleep>>>;
+
+/// A deadline.
+struct Deadline {
+    timer: HeadTimer,
+    at: Instant,
+}
+
+impl HeadTimer {
+    /// Sees to the alarm. Returns whether the deadline that is waited for has passed, so that the connection must be polled again.
+    pub(crate) fn poll(&self, alarm: &mut Alarm, cx: &mut Context<'_>) -> bool {
+        let Some(due) = self.state().due else { return false };
+        let alarm = alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due.into())));
+        if alarm.deadline().into_std() > due {
+            alarm.as_mut().reset(due.into());
+        }
+        while alarm.as_mut().poll(cx).is_ready() {
+            let rang = alarm.deadline().into_std();
+            self.state().rang = Some(rang);
+            if rang >= due {
+                return true;
+            }
+            alarm.as_mut().reset(due.into());
+        }
+        false
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Timer for HeadTimer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        self.sleep_until(self.now() + duration)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        Box::pin(Deadline { timer: self.clone(), at: deadline })
+    }
+
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+}
+
+impl Future for Deadline {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.timer.state();
+        if state.rang.is_some_and(|rang| rang >= self.at) {
+            return Poll::Ready(());
+        }
+        state.due = Some(self.at);
+        Poll::Pending
+    }
+}
+
+impl Sleep for Deadline {}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        self.timer.state().due = None;
+    }
+}
