@@ -146,13 +146,21 @@ impl Identity {
     /// whom nothing but tokens minted elsewhere names.
     ///
     /// # Errors
-    /// As [`Identity::list_tenants`]; `NOT_FOUND` for an account that was deleted, an API key (revoke it), and whoever is to be let in and was
+    /// As [`Identity::list_tenants`]; `OP_INVALID` for oneself; `NOT_FOUND` for an account that was deleted, an API key (revoke it), and whoever is to be let in and was
     /// never kept out.
     pub async fn set_user_disabled(&self, context: &RequestContext, user: &UserId, disabled: bool) -> Result<()> {
         let inner = &*self.inner;
         let resource = format!("users/{}", records::user_key(user));
         let permit = inner.operator(context, Action::UsersManage, &resource).await?;
         let missing = || Error::new(Code::NotFound, "users.manage", "there is no such user");
+        if disabled && *user == context.actor().id {
+            // The only operator could not be let in again by anybody.
+            return Err(Error::new(
+                Code::OpInvalid,
+                "users.manage",
+                "you cannot disable yourself; another operator can",
+            ));
+        }
         if crate::api_key::id_of(user).is_some() {
             return Err(missing());
         }

@@ -133,4 +133,7 @@ async fn whom_only_tokens_name_can_be_kept_out_too() {
     world.a.identity.resume_tenant(&control, &place).await.unwrap();
     assert!(world.a.enter(&outside, &place).await.is_ok());
     assert_eq!(code(&world.a.identity.suspend_tenant(&control, &system).await), Some(Code::OpInvalid));
+    let oneself = world.a.identity.set_user_disabled(&control, &operator.user.user_id, true).await;
+    assert_eq!(code(&oneself), Some(Code::OpInvalid));
+    assert!(world.b.enter(operator.access(), &system).await.is_ok());
 }
