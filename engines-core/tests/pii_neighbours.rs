@@ -211,6 +211,7 @@ fn native_words_and_inflections() {
         ("Puhelinnumeroni on 0412345263", "PHONE_NUMBER", "0412345263"),
         ("Sunați-mă la 0712024791.", "PHONE_NUMBER", "0712024791"),
         ("Mi chiami al 312 345 9480, grazie", "PHONE_NUMBER", "312 345 9480"),
+        ("Mitt passord er -ZjiwN7syCs6", "SECRET_PASSWORD", "-ZjiwN7syCs6"),
         ("Beni 0501-236-93-18 numarasından arayın", "PHONE_NUMBER", "0501-236-93-18"),
         ("Dirección: Plaza de España 3, 2º B", "STREET_ADDRESS", "Plaza de España 3, 2º B"),
         ("Jeg bor på Vestergade 5, 2. tv", "STREET_ADDRESS", "Vestergade 5, 2. tv"),
@@ -233,5 +234,6 @@ fn neither_years_nor_versions() {
         "let password := match[1",
         "resKeyMatch, \"passphrase\": resPassphraseMatch,",
         "mail a@o.密码",
+        "35987484 numaralı sipariş gönderildi",
     ]);
 }

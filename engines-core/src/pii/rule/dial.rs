@@ -142,18 +142,8 @@ pub(super) fn phone(s: &Scan<'_>, c: &Chain, k: usize, p: &Place) -> Option<(usi
 
 /// ` office`, `-Fax`, ` (mobile)` behind a run that ends at `end`.
 pub(super) fn labelled_after(s: &Scan<'_>, end: usize) -> bool {
-    const LABELS: [&[u8]; 10] = [
-        b"office",
-        b"fax",
-        b"mobile",
-        b"cell",
-        b"home",
-        b"work",
-        b"handy",
-        b"mobil",
-        "numarasından".as_bytes(),
-        "numaralı".as_bytes(),
-    ];
+    const LABELS: [&[u8]; 9] =
+        [b"office", b"fax", b"mobile", b"cell", b"home", b"work", b"handy", b"mobil", "numarasından".as_bytes()];
     if !matches!(s.at(end), b' ' | b'-') {
         return false;
     }

@@ -330,7 +330,7 @@ fn password(s: &Scan<'_>, value: &[u8], l: &Look, how: Link, quote: u8, to: usiz
         }
         Link::Is | Link::Bare => {
             value.len() >= 6
-                && value[0] != b'-'
+                && (how == Link::Is || value[0] != b'-')
                 && !version(value)
                 && random(value, l)
                 && !prose(l)
