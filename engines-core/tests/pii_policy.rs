@@ -186,3 +186,17 @@ fn readers_with_little_memory() {
         "mail [EMAIL_ADDRESS] or password=[SECRET_PASSWORD] now\n".repeat(5000)
     );
 }
+
+#[test]
+fn a_detector_that_cuts_escapes_of_json_breaks_none() {
+    // Sees the string as it is written, and takes whatever stands behind a backslash for a name.
+    let cut =
+        Says(|text| Ok(text.match_indices('\\').map(|(at, _)| person(at + 1, (at + 3).min(text.len()))).collect()));
+    let scrubber = Scrubber::builder().detector(cut).build().unwrap();
+    for inner in [r"a\fred", r"a\nb\\c", r"\u00e9t\u00e9", r"\\\\\\", r#"\"\"x"#, r"\b\f\n", r"ends\\"] {
+        let text = format!(r#"{{"t":"{inner}","{inner}":[]}}"#);
+        let clean = scrubber.scrub_json_str(&text).unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(&clean.value).is_ok(), "{text} became {}", clean.value);
+        assert!(clean.value.contains("[PERSON]"), "{text} became {}", clean.value);
+    }
+}

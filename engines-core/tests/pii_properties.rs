@@ -76,6 +76,10 @@ fn piece() -> impl Strategy<Value = String> {
         "lat",
         "52.520008, 13.404954",
         "GPS: ",
+        "\u{8}",
+        "\u{c}",
+        "\t",
+        "\\",
     ];
     prop_oneof![
         8 => prop::sample::select(pieces.map(str::to_owned).to_vec()),
@@ -131,6 +135,22 @@ fn same_shape(a: &Value, b: &Value) -> bool {
         (Value::Object(a), Value::Object(b)) => a.len() == b.len(),
         (Value::Number(_), Value::Number(_) | Value::String(_)) => true,
         (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+    }
+}
+
+#[test]
+fn escapes_of_json_stay_whole() {
+    let scrubber = Scrubber::default();
+    for escape in [r"\b", r"\f", r"\n", r"\r", r"\t", r"\/", r"\\", r#"\""#, r"\u000c", r"\u0008", r"\u2028"] {
+        for (key, value) in
+            [("t", "rancis@hall.fr"), ("t", "ob@x.example"), ("t", "@x.example"), ("phone", "020 7946 0958")]
+        {
+            let text = format!(r#"{{"{key}":"a {escape}{value}{escape}b"}}"#);
+            let clean = scrubber.scrub_json_str(&text).unwrap();
+            let (tree, receipt) = scrubber.scrub_json(&serde_json::from_str(&text).unwrap()).unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&clean.value).unwrap(), tree, "{text}");
+            assert_eq!(clean.receipt.counts, receipt.counts, "{text}");
+        }
     }
 }
 

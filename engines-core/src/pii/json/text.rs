@@ -1,12 +1,13 @@
 //! Scrubbing JSON as it is written, without building a value.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::pii::error::ScrubError;
 use crate::pii::finding::{Finding, Receipt, Scrubbed};
 use crate::pii::scan::cue::{Cues, bit};
-use crate::pii::scan::hits::Hits;
+use crate::pii::scan::hits::{Hit, Hits};
 use crate::pii::scan::{is_name, next_quoted};
 use crate::pii::scrubber::Scrubber;
 
@@ -56,6 +57,34 @@ const TINY: usize = 5;
 
 /// Nothing that is found is shorter.
 const LEAST: usize = 4;
+
+/// Moves what begins or ends inside an escape to its edge: half of an escape is no JSON, and a detector of one's own sees the string
+/// as it is written.
+fn keep_escapes(raw: &[u8], hits: &mut [Hit]) {
+    let mut floor = 0;
+    for hit in hits {
+        if let Some(escape) = escape_around(raw, hit.start as usize) {
+            // A letter that was written as its number belongs to the value.
+            let inside = if escape.len() == 2 { escape.end } else { escape.start };
+            hit.start = inside as u32;
+        }
+        if let Some(escape) = escape_around(raw, hit.end as usize) {
+            hit.end = escape.end as u32;
+        }
+        hit.start = hit.start.max(floor);
+        hit.end = hit.end.max(hit.start);
+        floor = hit.end;
+    }
+}
+
+/// The escape that goes on at `at`.
+fn escape_around(raw: &[u8], at: usize) -> Option<Range<usize>> {
+    let near = raw.get(at.saturating_sub(5)..at)?;
+    let start = at - near.iter().rev().position(|b| *b == b'\\')? - 1;
+    let slashes = raw[..=start].iter().rev().take_while(|b| **b == b'\\').count();
+    let end = start + if raw.get(start + 1) == Some(&b'u') { 6 } else { 2 };
+    (slashes % 2 == 1 && at < end).then_some(start..end)
+}
 
 /// A key as a reader takes it: an escaped letter is that letter.
 fn meant(key: &str) -> Cow<'_, str> {
@@ -223,6 +252,7 @@ impl<'a> Walk<'a, '_> {
         let text = self.text;
         let raw = &text[start..end];
         self.scrubber.find(raw, 0, &mut self.hits)?;
+        keep_escapes(raw.as_bytes(), self.hits.as_mut_slice());
         let hits = self.hits.as_slice();
         if hits.is_empty() && !made.iter().any(|m| m == raw) {
             return Ok(Cow::Borrowed(raw));
@@ -282,6 +312,7 @@ impl<'a> Walk<'a, '_> {
             return Ok(());
         }
         self.scrubber.find(raw, around, &mut self.hits)?;
+        keep_escapes(raw.as_bytes(), self.hits.as_mut_slice());
         let hits = self.hits.as_slice();
         if hits.is_empty() {
             return Ok(());

@@ -264,6 +264,8 @@ fn simple(b: u8) -> Option<u8> {
         b'n' => Some(b'\n'),
         b'r' => Some(b'\r'),
         b't' => Some(b'\t'),
+        b'b' => Some(8),
+        b'f' => Some(12),
         b'"' | b'/' => Some(b),
         _ => None,
     }
@@ -297,7 +299,7 @@ fn backslash(rest: &[u8]) -> Option<(Decoded, usize)> {
         }
         // Escaped twice, in JSON inside of JSON.
         b'\\' => match rest.get(2) {
-            Some(b'u' | b'x' | b'n' | b'r' | b't' | b'"' | b'/') => match backslash(&rest[1..]) {
+            Some(b'u' | b'x' | b'n' | b'r' | b't' | b'b' | b'f' | b'"' | b'/') => match backslash(&rest[1..]) {
                 Some((inner, used)) => Some((inner, used + 1)),
                 None => Some((Decoded::Byte(b'\\'), 2)),
             },
