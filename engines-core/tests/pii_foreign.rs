@@ -171,8 +171,10 @@ fn passwords_in_more_languages() {
         ("Şifre: ZJv4K4Jla0", "SECRET_PASSWORD", "ZJv4K4Jla0"),
         ("Пароль: 7eadF4evCpzs", "SECRET_PASSWORD", "7eadF4evCpzs"),
         ("รหัสผ่านคือ 5XSOWwQvq0", "SECRET_PASSWORD", "5XSOWwQvq0"),
+        ("Мой пароль -wqgUPk!4EO1c6", "SECRET_PASSWORD", "-wqgUPk!4EO1c6"),
     ]);
     leaves(&[
+        "login with password -q7Xd2kLm9 --no-tls1.2 please",
         "mot de passe oublié ?",
         "The password for the admin page has expired",
         "self.key_password = key_password",

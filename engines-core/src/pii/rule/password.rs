@@ -330,7 +330,7 @@ fn password(s: &Scan<'_>, value: &[u8], l: &Look, how: Link, quote: u8, to: usiz
         }
         Link::Is | Link::Bare => {
             value.len() >= 6
-                && (how == Link::Is || value[0] != b'-')
+                && (how == Link::Is || !option_like(value))
                 && !version(value)
                 && random(value, l)
                 && !prose(l)
@@ -338,6 +338,11 @@ fn password(s: &Scan<'_>, value: &[u8], l: &Look, how: Link, quote: u8, to: usiz
                 && !code_like(value, l)
         }
     }
+}
+
+/// `-p4`, `--no-tls1.2`, `--out=/tmp/a1`: what follows the word on a command line.
+fn option_like(value: &[u8]) -> bool {
+    value[0] == b'-' && value.iter().all(|b| is_word(*b) || matches!(b, b'-' | b'=' | b'.' | b'/' | b':' | b','))
 }
 
 /// `1:4.13+dfsg1-1`, `2.0.6`.
