@@ -2,31 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/findings.rs"]
+mod findings;
+
 use engines_core::pii::Scrubber;
-
-#[track_caller]
-fn finds(cases: &[(&str, &str, &str)]) {
-    let scrubber = Scrubber::default();
-    let mut wrong = Vec::new();
-    for &(text, entity, value) in cases {
-        let found = scrubber.findings(text).unwrap();
-        if !found.iter().any(|f| f.entity.name() == entity && &text[f.start..f.end] == value) {
-            let got: Vec<_> = found.iter().map(|f| (f.entity.name().to_owned(), &text[f.start..f.end])).collect();
-            wrong.push((text, entity, got));
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-}
-
-#[track_caller]
-fn leaves(texts: &[&str]) {
-    let scrubber = Scrubber::default();
-    for text in texts {
-        let found = scrubber.findings(text).unwrap();
-        let got: Vec<_> = found.iter().map(|f| (f.entity.name(), &text[f.start..f.end])).collect();
-        assert!(got.is_empty(), "{text}: {got:?}");
-    }
-}
+use findings::{finds, leaves};
 
 #[test]
 fn telephones_with_native_cues() {
