@@ -293,4 +293,15 @@ async fn a_silent_connection_is_closed() {
         let closed = tokio::time::timeout(Duration::from_secs(20), connection.rest()).await;
         assert!(closed.is_ok(), "{begin:?}");
     }
+    // Also when it has been answered before, more than once on the same connection.
+    for then in ["", "GET /healthz HT"] {
+        let mut connection = Connection::open(server.address).await;
+        for _ in 0..3 {
+            connection.write(&request("GET", "/healthz", &[], None)).await;
+            assert_eq!(connection.answer(false).await.status, 200);
+        }
+        connection.write(then.as_bytes()).await;
+        let closed = tokio::time::timeout(Duration::from_secs(20), connection.rest()).await;
+        assert!(closed.is_ok(), "{then:?} after answers");
+    }
 }
