@@ -14,6 +14,7 @@ use engines_server::{
         root_key, seal_keys, signing_keys, signing_secret, system_key, vault_key,
     },
 };
+use serde_json::Value;
 use tempfile::TempDir;
 
 fn variables(all: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -183,4 +184,66 @@ fn the_other_secrets_come_from_one_place_too() {
     assert!(signing_keys(&settings, current()).unwrap_err().to_string().contains("same name"));
     settings.auth.previous_signing_files = vec!["/no/such".into()];
     assert!(signing_keys(&settings, current()).unwrap_err().to_string().contains("/no/such"));
+}
+
+/// Every key of the settings with its default.
+fn leaves(prefix: &str, value: &Value, found: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Object(table) => {
+            for (name, value) in table {
+                let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                leaves(&key, value, found);
+            }
+        }
+        leaf => found.push((prefix.to_owned(), leaf.clone())),
+    }
+}
+
+fn all_leaves(settings: &Settings) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    leaves("", &serde_json::to_value(settings).unwrap(), &mut found);
+    found
+}
+
+/// Values that some key takes instead of its default. A key of a new kind that takes none of them needs one here.
+const OTHERS: &[&str] = &["127.0.0.1:1", "10.0.0.0/8", "memory", "invite", "forwarded", "json", "other"];
+
+#[test]
+fn every_setting_can_be_set_alone_by_variable_and_by_file() {
+    let defaults = all_leaves(&Settings::default());
+    assert!(defaults.len() > 60, "{}", defaults.len());
+    for (key, default) in &defaults {
+        let others: Vec<(String, String)> = match default {
+            Value::Bool(value) => vec![(value.to_string(), (!value).to_string())],
+            Value::Number(value) => {
+                let value = value.as_u64().unwrap();
+                [value + 1, value.saturating_sub(1)].map(|other| (value.to_string(), other.to_string())).to_vec()
+            }
+            Value::Array(_) => OTHERS.iter().map(|other| (format!("['{other}']"), (*other).to_owned())).collect(),
+            _ => OTHERS.iter().map(|other| (format!("'{other}'"), (*other).to_owned())).collect(),
+        };
+        let changed = |settings: Result<Settings, engines_server::config::Fault>| {
+            let changed = all_leaves(&settings.map_err(|fault| fault.to_string())?);
+            let differ = changed.iter().zip(&defaults).filter(|(now, before)| now != before);
+            Ok::<_, String>(differ.map(|(now, _)| now.0.clone()).collect::<Vec<_>>())
+        };
+        let variable = format!("ENGINES_{}", key.to_uppercase().replace('.', "__"));
+        let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
+        let table = if table.is_empty() { String::new() } else { format!("[{table}]\n") };
+        let by_variable: Vec<_> = others
+            .iter()
+            .map(|(_, other)| changed(load(&Flags::default(), &variables(&[(&variable, other)]))))
+            .collect();
+        let by_file: Vec<_> = others
+            .iter()
+            .map(|(quoted, other)| {
+                let value = if default.is_number() || default.is_boolean() { other } else { quoted };
+                let (_folder, path) = file(&format!("{table}{name} = {value}\n"));
+                changed(load(&Flags { config: Some(path), ..Flags::default() }, &BTreeMap::new()))
+            })
+            .collect();
+        for results in [by_variable, by_file] {
+            assert!(results.contains(&Ok(vec![key.clone()])), "{key}: {results:?}");
+        }
+    }
 }

@@ -106,7 +106,7 @@ pub(super) async fn engine(
         None => builder,
     };
     let builder = match data {
-        Some(data) => builder.sqlite(data.database()),
+        Some(data) => builder.sqlite_with(data.database(), settings.sqlite.options()),
         None => builder.memory(),
     };
     let builder = match cognito::from_vars(|name| variables.get(name).cloned())? {

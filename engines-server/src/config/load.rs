@@ -1,11 +1,11 @@
-//! Layer upon layer.
+//! Reads the settings in layers: defaults, the TOML file, environment variables, flags.
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use config::{Config, ConfigBuilder, Environment, File, FileFormat, builder::DefaultState};
+use config::{Config, ConfigBuilder, Environment, File, FileFormat, Source, ValueKind, builder::DefaultState};
 
 use super::Settings;
 
@@ -45,18 +45,26 @@ impl Fault {
 /// A file that cannot be read, a key that does not exist or a value of the wrong type; each named with the layer it is in.
 pub fn load(flags: &Flags, variables: &BTreeMap<String, String>) -> Result<Settings, Fault> {
     let named = flags.config.clone().or_else(|| variables.get(CONFIG).map(PathBuf::from));
+    // The defaults are the lowest layer: a table such as `identity.per_address` of which one key is set keeps the others.
+    let defaults = Config::try_from(&Settings::default()).map_err(|error| Fault::new("defaults", explained(&error)))?;
+    let lists = list_keys(&defaults)?;
     let mut layers: Vec<(String, ConfigBuilder<DefaultState>)> = Vec::new();
     if let Some(path) = &named {
         layers.push((path.display().to_string(), file(path)?));
     }
-    layers.push(("environment".into(), Config::builder().add_source(environment(variables))));
+    layers.push(("environment".into(), Config::builder().add_source(environment(variables, &lists))));
     layers.push(("flags".into(), overrides(flags)?));
 
-    let mut all = Config::builder();
+    let mut all = Config::builder().add_source(defaults.clone());
     for (layer, builder) in layers {
-        // Each layer is read by itself first, so that a mistake is told with the place it is in.
+        // Each layer is read over the defaults by itself first, so that an error names the layer it is in.
         let config = builder.build().map_err(|error| Fault::new(&layer, error.to_string()))?;
-        config.clone().try_deserialize::<Settings>().map_err(|error| Fault::new(&layer, explained(&error)))?;
+        Config::builder()
+            .add_source(defaults.clone())
+            .add_source(config.clone())
+            .build()
+            .and_then(Config::try_deserialize::<Settings>)
+            .map_err(|error| Fault::new(&layer, explained(&error)))?;
         all = all.add_source(config);
     }
     all.build().and_then(Config::try_deserialize).map_err(|error| Fault::new("settings", explained(&error)))
@@ -68,17 +76,32 @@ fn file(path: &Path) -> Result<ConfigBuilder<DefaultState>, Fault> {
     Ok(Config::builder().add_source(File::from_str(&text, FileFormat::Toml)))
 }
 
-fn environment(variables: &BTreeMap<String, String>) -> Environment {
+fn environment(variables: &BTreeMap<String, String>, lists: &[String]) -> Environment {
     let ours = variables.iter().filter(|(name, _)| name.starts_with(PREFIX) && *name != CONFIG);
-    Environment::with_prefix(PREFIX.trim_end_matches('_'))
+    let environment = Environment::with_prefix(PREFIX.trim_end_matches('_'))
         .prefix_separator("_")
         .separator("__")
         .try_parsing(true)
         .list_separator(",")
-        .with_list_parse_key("auth.audience")
-        .with_list_parse_key("auth.previous_signing_files")
-        .with_list_parse_key("http.trusted_proxies")
-        .source(Some(ours.map(|(name, value)| (name.clone(), value.clone())).collect()))
+        .source(Some(ours.map(|(name, value)| (name.clone(), value.clone())).collect()));
+    lists.iter().fold(environment, |environment, key| environment.with_list_parse_key(key))
+}
+
+/// The keys whose values are lists; a variable names their elements separated by commas.
+fn list_keys(defaults: &Config) -> Result<Vec<String>, Fault> {
+    let settings = defaults.collect().map_err(|error| Fault::new("defaults", explained(&error)))?;
+    let mut lists = Vec::new();
+    let mut tables = vec![(String::new(), settings)];
+    while let Some((prefix, table)) = tables.pop() {
+        for (name, value) in table {
+            match value.kind {
+                ValueKind::Array(_) => lists.push(format!("{prefix}{name}")),
+                ValueKind::Table(inner) => tables.push((format!("{prefix}{name}."), inner)),
+                _ => {}
+            }
+        }
+    }
+    Ok(lists)
 }
 
 fn overrides(flags: &Flags) -> Result<ConfigBuilder<DefaultState>, Fault> {

@@ -3,6 +3,7 @@
 mod load;
 mod secret;
 mod settings;
+mod sqlite;
 
 pub(crate) use self::secret::{from_file as secret_from_file, root_from_file};
 pub use self::{
@@ -12,4 +13,5 @@ pub use self::{
         signing_secret, system_key, vault_key,
     },
     settings::{AuthSettings, LogFormat, LogSettings, MetricsSettings, Settings, StoreKind},
+    sqlite::SqliteSettings,
 };

@@ -9,12 +9,13 @@ use engines::{
         identity::{IdentitySettings, RejectionSettings},
     },
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::sqlite::SqliteSettings;
 use crate::HttpSettings;
 
 /// All settings of the server. A key of the TOML file `[http] head_bytes` is the variable `ENGINES_HTTP__HEAD_BYTES`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Where to listen. Loopback unless told otherwise.
@@ -23,6 +24,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// Where it is kept.
     pub store: StoreKind,
+    /// Limits of the embedded store.
+    pub sqlite: SqliteSettings,
     /// Credentials.
     pub auth: AuthSettings,
     /// Users, tenants and sessions: who may sign up, how long sessions last, how often one may try.
@@ -45,6 +48,7 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data: "engines-data".into(),
             store: StoreKind::default(),
+            sqlite: SqliteSettings::default(),
             auth: AuthSettings::default(),
             identity: IdentitySettings::default(),
             rejections: RejectionSettings::default(),
@@ -57,7 +61,7 @@ impl Default for Settings {
 }
 
 /// Where everything is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreKind {
     /// In one SQLite file in the data folder.
@@ -68,7 +72,7 @@ pub enum StoreKind {
 }
 
 /// Credentials.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthSettings {
     /// Who issues our own tokens (`iss`); `engines` if empty.
@@ -109,7 +113,7 @@ impl AuthSettings {
 }
 
 /// Metrics.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MetricsSettings {
     /// A listener of their own, open to whoever reaches it; without one they are at `/metrics`, for admins of `t_system`.
@@ -117,7 +121,7 @@ pub struct MetricsSettings {
 }
 
 /// Logs.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogSettings {
     /// What is logged: `info`, or directives such as `info,engines_server=debug`.
@@ -135,7 +139,7 @@ impl Default for LogSettings {
 }
 
 /// The form of logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people on a terminal, JSON otherwise.
