@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use config::{Config, ConfigBuilder, Environment, File, FileFormat, Source, ValueKind, builder::DefaultState};
+use config::{Config, ConfigBuilder, Environment, File, FileFormat, builder::DefaultState};
+use serde_json::Value;
 
 use super::Settings;
 
@@ -46,8 +47,9 @@ impl Fault {
 pub fn load(flags: &Flags, variables: &BTreeMap<String, String>) -> Result<Settings, Fault> {
     let named = flags.config.clone().or_else(|| variables.get(CONFIG).map(PathBuf::from));
     // The defaults are the lowest layer: a table such as `identity.per_address` of which one key is set keeps the others.
-    let defaults = Config::try_from(&Settings::default()).map_err(|error| Fault::new("defaults", explained(&error)))?;
-    let lists = list_keys(&defaults)?;
+    let settings = Settings::default();
+    let lists = list_keys(&settings)?;
+    let defaults = Config::try_from(&settings).map_err(|error| Fault::new("defaults", explained(&error)))?;
     let mut layers: Vec<(String, ConfigBuilder<DefaultState>)> = Vec::new();
     if let Some(path) = &named {
         layers.push((path.display().to_string(), file(path)?));
@@ -88,17 +90,17 @@ fn environment(variables: &BTreeMap<String, String>, lists: &[String]) -> Enviro
 }
 
 /// The keys whose values are lists; a variable names their elements separated by commas.
-fn list_keys(defaults: &Config) -> Result<Vec<String>, Fault> {
-    let settings = defaults.collect().map_err(|error| Fault::new("defaults", explained(&error)))?;
-    let mut lists = Vec::new();
-    let mut tables = vec![(String::new(), settings)];
-    while let Some((prefix, table)) = tables.pop() {
-        for (name, value) in table {
-            match value.kind {
-                ValueKind::Array(_) => lists.push(format!("{prefix}{name}")),
-                ValueKind::Table(inner) => tables.push((format!("{prefix}{name}."), inner)),
-                _ => {}
-            }
+fn list_keys(defaults: &Settings) -> Result<Vec<String>, Fault> {
+    let settings = serde_json::to_value(defaults).map_err(|error| Fault::new("defaults", error.to_string()))?;
+    let (mut lists, mut values) = (Vec::new(), vec![(String::new(), settings)]);
+    while let Some((key, value)) = values.pop() {
+        match value {
+            Value::Array(_) => lists.push(key),
+            Value::Object(table) => values.extend(table.into_iter().map(|(name, value)| match key.as_str() {
+                "" => (name, value),
+                table => (format!("{table}.{name}"), value),
+            })),
+            _ => {}
         }
     }
     Ok(lists)
