@@ -24,11 +24,15 @@ pub enum Operation {
     Ping,
     /// `after` of the feed
     Feed,
+    /// `remove`
+    Remove,
+    /// `reclaim`
+    Reclaim,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Commit,
         Self::Receipt,
         Self::Get,
@@ -39,6 +43,8 @@ impl Operation {
         Self::Audit,
         Self::Ping,
         Self::Feed,
+        Self::Remove,
+        Self::Reclaim,
     ];
 
     /// The name, for metrics and messages.
@@ -55,6 +61,8 @@ impl Operation {
             Self::Audit => "audit",
             Self::Ping => "ping",
             Self::Feed => "feed",
+            Self::Remove => "remove",
+            Self::Reclaim => "reclaim",
         }
     }
 

@@ -15,7 +15,7 @@ use engines_core::{
     event::{EventFilter, StoredEvent},
     nexus::{
         Backend, Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, ExpectedHead, Failed,
-        FeedItem, Head, Kind, Once, Page, Paged, Query, Realm, Receipt, Write,
+        FeedItem, Head, Kind, Once, Page, Paged, Query, Realm, Receipt, Removal, Removed, Write,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
@@ -55,6 +55,16 @@ enum Bug {
     EventKeysFailTheBatch,
     EventKeysAreTheirOwn,
     TimesAreTakenAsSorted,
+    DeletedStreamsTakeAppends,
+    DeletedStreamsHaveNoName,
+    DeletionsAreSilent,
+    KeepsReceiptsOfDeletedStreams,
+    RemovesWithoutLimit,
+    RemovesWhatIsNotDelivered,
+    RemovesAllReceipts,
+    RemovesTheNewestRecord,
+    LeavesDocumentsOfAScope,
+    RemovesEveryEnv,
 }
 
 #[derive(Debug)]
@@ -101,6 +111,8 @@ fn again(batch: Batch, write: Write, system_is_own: bool) -> Batch {
         Write::Delete { kind, id, expect, .. } => batch.delete(kind, id, expect),
         Write::Append { key, expected, events } => batch.append(key, expected, events),
         Write::Trim { key, first } => batch.trim(key, first),
+        Write::DeleteStream { key } => batch.delete_stream(key),
+        Write::ExpectStream { key } => batch.expect_stream(key),
         Write::Record { event, once: Some(once) } => batch.record_once(*event, *once),
         Write::Record { event, once: None } => batch.record(*event),
         Write::Audit(entry) => batch.audit(entry),
@@ -165,7 +177,14 @@ impl Store for Broken {
                     key.realm.push_str(" of events");
                 }
             }
-            batch = again(batch, write, self.is(Bug::SystemIsOwn));
+            match (self.bug, write) {
+                // Only its events are removed, so that it can go on behind them.
+                (Bug::DeletedStreamsTakeAppends | Bug::KeepsReceiptsOfDeletedStreams, Write::DeleteStream { key }) => {
+                    let head = self.inner.head(scope, &key).await.map_err(CommitError::Backend)?;
+                    batch = batch.trim(key, head.seq.next());
+                }
+                (_, write) => batch = again(batch, write, self.is(Bug::SystemIsOwn)),
+            }
         }
         if let Some(mut once) = once.filter(|_| !self.is(Bug::IgnoresKeys)) {
             if self.is(Bug::IgnoresFingerprints) {
@@ -212,7 +231,8 @@ impl Store for Broken {
     async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<Head> {
         let head = self.inner.head(&self.scope(scope), key).await?;
         let forget = self.is(Bug::ForgetsTheHeadOfATrimmedStream) && head.first > head.seq;
-        Ok(if forget { Head { seq: Seq::ZERO, first: Seq(1) } } else { head })
+        let forget = forget || self.is(Bug::DeletedStreamsHaveNoName) && head.deleted;
+        Ok(if forget { Head::EMPTY } else { head })
     }
 
     async fn events(&self, scope: &Scope, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>> {
@@ -238,12 +258,35 @@ impl Store for Broken {
         self.page(self.inner.audit(&self.scope(scope), &filter, self.token(page)).await)
     }
 
+    async fn remove(&self, scope: &Scope, removal: &Removal, limit: usize, after: Option<&str>) -> Result<Removed> {
+        let (mut removal, mut limit) = (removal.clone(), limit);
+        match (self.bug, &mut removal) {
+            (Bug::RemovesWithoutLimit, _) => limit = usize::MAX,
+            (Bug::RemovesWhatIsNotDelivered, Removal::Events { delivered, .. }) => *delivered = None,
+            (Bug::RemovesAllReceipts, Removal::Receipts { before }) => *before = before.plus(Duration::from_secs(3600)),
+            (Bug::RemovesTheNewestRecord, Removal::Audit { .. }) => {
+                // By removing the scope, in which that case has nothing else.
+                removal = Removal::Scope;
+            }
+            (Bug::RemovesEveryEnv, Removal::Scope) => {
+                let other = Scope::new(scope.tenant().clone(), Env::Prod);
+                self.inner.remove(&other, &removal, usize::MAX, None).await?;
+            }
+            (Bug::LeavesDocumentsOfAScope, Removal::Scope) => {
+                removal = Removal::Events { filter: EventFilter::default(), delivered: None };
+            }
+            _ => {}
+        }
+        self.inner.remove(scope, &removal, limit, after).await
+    }
+
     fn changes(&self) -> Changes {
         let (bug, mut count) = (self.bug, 0);
         Box::pin(self.inner.changes().filter_map(move |change| {
             count += 1;
             let change = match (bug, change) {
                 (Bug::LosesWakeUps, _) if count % 2 == 0 => None,
+                (Bug::DeletionsAreSilent, Change::Deleted(_)) => None,
                 (Bug::WakesEarly, Change::Appended(heads)) => {
                     let heads = heads.iter().map(|(scope, key, head)| (scope.clone(), key.clone(), head.plus(1)));
                     Some(Change::Appended(heads.collect()))
@@ -302,7 +345,7 @@ async fn failed_cases(bug: Bug, only: &[&'static str]) -> Vec<&'static str> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_bug_is_found_by_the_case_for_it() {
-    let table: [(Bug, &[&str]); 26] = [
+    let table: [(Bug, &[&str]); 36] = [
         (Bug::WritesOneByOne, &["batches::failing_anywhere_leaves_nothing", "readers::see_whole_batches"]),
         (Bug::ForgetsTheEnv, &["isolation::same_ids_everywhere", "isolation::strangers_see_nothing"]),
         (Bug::IgnoresKeys, &["idempotency::same_again", "idempotency::all_at_once"]),
@@ -329,6 +372,16 @@ async fn every_bug_is_found_by_the_case_for_it() {
         (Bug::EventKeysFailTheBatch, &["idempotency::events_of_one_batch"]),
         (Bug::EventKeysAreTheirOwn, &["idempotency::events_of_one_batch"]),
         (Bug::TimesAreTakenAsSorted, &["events::times_out_of_order"]),
+        (Bug::DeletedStreamsTakeAppends, &["removal::deleted_streams", "removal::deletions_race"]),
+        (Bug::DeletedStreamsHaveNoName, &["removal::deleted_streams", "removal::deletions_wake"]),
+        (Bug::DeletionsAreSilent, &["removal::deletions_wake"]),
+        (Bug::KeepsReceiptsOfDeletedStreams, &["removal::receipts_of_deleted_streams"]),
+        (Bug::RemovesWithoutLimit, &["removal::events", "removal::receipts", "removal::audit"]),
+        (Bug::RemovesWhatIsNotDelivered, &["removal::events_not_delivered"]),
+        (Bug::RemovesAllReceipts, &["removal::receipts"]),
+        (Bug::RemovesTheNewestRecord, &["removal::audit"]),
+        (Bug::LeavesDocumentsOfAScope, &["removal::scope"]),
+        (Bug::RemovesEveryEnv, &["removal::scope"]),
     ];
     let runs = table.map(|(bug, wanted)| tokio::spawn(async move { (bug, wanted, failed_cases(bug, wanted).await) }));
     let mut missed = Vec::new();

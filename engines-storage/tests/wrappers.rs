@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use engines_core::{
     Batch, Code, DocId, Env, IdGenerator, Store,
-    nexus::{Backend, Change, CommitError, EventFeed, Expect, ExpectedHead, Kind, NewDocument, Page, Query},
+    nexus::{Backend, Change, CommitError, EventFeed, Expect, ExpectedHead, Kind, NewDocument, Page, Query, Removal},
     stream::{NewEvent, Seq, StreamKey},
     testing::{self, ManualClock},
 };
@@ -83,6 +83,8 @@ async fn every_operation_can_fail() {
             store.audit(&scope, &Default::default(), Page::first(1)).await.is_ok(),
             store.ping().await.is_ok(),
             store.after(0, 1).await.is_ok(),
+            store.remove(&scope, &Removal::Scope, 1, None).await.is_ok(),
+            store.reclaim().await.is_ok(),
         ];
         assert_eq!(ok, [!down; Operation::ALL.len()]);
     }

@@ -83,6 +83,16 @@ pub enum Write {
         /// The oldest event to keep; at most one past the head.
         first: Seq,
     },
+    /// Delete a stream for good: see [`Batch::delete_stream`].
+    DeleteStream {
+        /// The stream.
+        key: StreamKey,
+    },
+    /// Write nothing, but require that a stream was not deleted: see [`Batch::expect_stream`].
+    ExpectStream {
+        /// The stream.
+        key: StreamKey,
+    },
     /// Keep a dataset event; it also goes to the outbox.
     Record {
         /// What.
@@ -180,6 +190,29 @@ impl Batch {
         self
     }
 
+    /// Deletes a stream for good, whether or not it has events.
+    ///
+    /// From this commit on no reader gets one of its events, [`super::Head::deleted`] is set, and every batch that appends to
+    /// the stream, expects it ([`Batch::expect_stream`]) or deletes it again fails with [`super::Failed::Deleted`]. So an append is
+    /// either acknowledged before the deletion, and deleted with it, or refused. The name stays taken until the whole scope is removed,
+    /// so that no cursor or idempotency key of the old stream can be applied to a new one.
+    ///
+    /// The backend removes the events, and the receipts whose [`Once::realm`] is the stream's key or begins with the key and `/`,
+    /// in the background.
+    #[must_use]
+    pub fn delete_stream(mut self, key: StreamKey) -> Self {
+        self.writes.push(Write::DeleteStream { key });
+        self
+    }
+
+    /// Requires that a stream was not deleted; a stream that never had events qualifies. For documents that belong to a stream,
+    /// so that a deletion at the same time leaves none of them behind. Batches that append need it not: an append implies it.
+    #[must_use]
+    pub fn expect_stream(mut self, key: StreamKey) -> Self {
+        self.writes.push(Write::ExpectStream { key });
+        self
+    }
+
     /// Keeps a dataset event. Only a [`CleanEvent`] will do, and only the PII engine makes one.
     #[must_use]
     pub fn record(mut self, event: CleanEvent) -> Self {
@@ -261,7 +294,7 @@ impl Write {
             Self::Put { document, .. } => {
                 document.body.get().len() + document.tags.iter().map(String::len).sum::<usize>()
             }
-            Self::Delete { .. } | Self::Trim { .. } => 0,
+            Self::Delete { .. } | Self::Trim { .. } | Self::DeleteStream { .. } | Self::ExpectStream { .. } => 0,
             Self::Append { events, .. } => events.iter().map(NewEvent::size).sum(),
             Self::Record { event, .. } => event.size(),
             Self::Audit(entry) => entry.resource.len(),

@@ -17,6 +17,9 @@ pub struct Capabilities {
     pub pipelined: bool,
     /// [`super::Store::changes`] also tells of commits made by other nodes.
     pub sees_other_nodes: bool,
+    /// [`super::Store::remove`] works, and so do [`super::Batch::delete_stream`] and [`super::Batch::expect_stream`]. A backend without it
+    /// keeps everything for ever: retention, deletions and purges are refused.
+    pub removes: bool,
     /// Writes in one batch (an event counts as one).
     pub max_writes: usize,
     /// Bytes of content in one batch.
@@ -37,6 +40,7 @@ impl Default for Capabilities {
             durable: false,
             pipelined: false,
             sees_other_nodes: false,
+            removes: false,
             max_writes: 10_000,
             max_batch_bytes: 64 << 20,
             max_document_bytes: 32 << 20,
@@ -64,14 +68,20 @@ impl Capabilities {
             let target = match write {
                 Write::Put { realm, document, .. } => Some((*realm, document.kind.as_str(), document.id.as_str())),
                 Write::Delete { realm, kind, id, .. } => Some((*realm, kind.as_str(), id.as_str())),
-                Write::Append { key, .. } | Write::Trim { key, .. } => Some((Realm::Own, "", key.as_str())),
-                Write::Record { .. } | Write::Audit(_) => None,
+                Write::Append { key, .. } | Write::Trim { key, .. } | Write::DeleteStream { key } => {
+                    Some((Realm::Own, "", key.as_str()))
+                }
+                Write::ExpectStream { .. } | Write::Record { .. } | Write::Audit(_) => None,
             };
             if target.is_some_and(|target| batch.writes().len() > 1 && !seen.insert(target)) {
                 let detail = "a batch may write a document or a stream only once";
                 return Err(CommitError::Refused(Error::internal("store.commit", detail)));
             }
             match write {
+                Write::DeleteStream { .. } | Write::ExpectStream { .. } if !self.removes => {
+                    let detail = "this backend cannot delete streams (Capabilities::removes)";
+                    return Err(CommitError::Refused(Error::internal("store.commit", detail)));
+                }
                 Write::Put { realm: Realm::System, .. } | Write::Delete { realm: Realm::System, .. }
                     if !batch.is_spanning() =>
                 {

@@ -101,6 +101,11 @@ pub enum Failed {
         /// The head it has now.
         head: Seq,
     },
+    /// The stream was deleted.
+    Deleted {
+        /// The stream.
+        key: StreamKey,
+    },
 }
 
 /// Why a commit did nothing.
@@ -142,6 +147,9 @@ impl From<CommitError> for Error {
             CommitError::Precondition { failed: Failed::Stream { head, .. }, .. } => {
                 Self::new(Code::RevMismatch, "store.commit", "the stream has moved on; read it again and retry")
                     .with_member("head_rev", head.0)
+            }
+            CommitError::Precondition { failed: Failed::Deleted { .. }, .. } => {
+                Self::not_found("store.commit", "stream")
             }
             CommitError::IdempotencyMismatch => Self::new(
                 Code::IdempotencyMismatch,

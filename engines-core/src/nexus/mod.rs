@@ -10,6 +10,7 @@ mod document;
 mod feed;
 mod page;
 mod relay;
+mod removal;
 mod store;
 
 pub use self::{
@@ -20,5 +21,6 @@ pub use self::{
     feed::{EventFeed, EventSink, FeedItem, SinkError},
     page::{Page, PageToken, Paged},
     relay::{Relay, RelayMessage, RelayStream},
+    removal::{Removal, Removed},
     store::{Backend, Change, Changes, Head, Store, StoreExt},
 };

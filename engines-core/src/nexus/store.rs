@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
-use super::{Batch, Capabilities, CommitError, Document, EventFeed, Kind, Once, Page, Paged, Query, Receipt};
+use super::{
+    Batch, Capabilities, CommitError, Document, EventFeed, Kind, Once, Page, Paged, Query, Receipt, Removal, Removed,
+};
 use crate::{
     audit::{AuditEntry, AuditFilter},
-    error::Result,
+    error::{Error, Result},
     event::{EventFilter, StoredEvent},
     id::DocId,
     scope::Scope,
@@ -23,6 +25,13 @@ pub struct Head {
     pub seq: Seq,
     /// The oldest event still kept; 1 unless retention took some, and one past `seq` when it took all.
     pub first: Seq,
+    /// The stream was deleted for good ([`Batch::delete_stream`]); then `first` is one past `seq`.
+    pub deleted: bool,
+}
+
+impl Head {
+    /// The ends of a stream that never had an event.
+    pub const EMPTY: Self = Self { seq: Seq::ZERO, first: Seq(1), deleted: false };
 }
 
 /// A wake-up.
@@ -31,6 +40,8 @@ pub struct Head {
 pub enum Change {
     /// These streams have these heads now. Each is named once.
     Appended(Arc<[(Scope, StreamKey, Seq)]>),
+    /// These streams were deleted for good.
+    Deleted(Arc<[(Scope, StreamKey)]>),
     /// Wake-ups were lost: look at every stream you care for.
     Missed,
 }
@@ -101,7 +112,30 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// As [`Store::query`].
     async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>>;
 
-    /// Wake-ups about appended streams, from now on.
+    /// Takes one bounded step of removing something: at most `limit` (at least 1) stored things are removed, and a bounded number of others is
+    /// passed over. `after` is the [`Removed::position`] of the step before, or none for the first.
+    ///
+    /// What a step removed is gone for readers when it returns, and durable like a commit. Each step is atomic, so that a removal can be
+    /// given up, or begun anew after a crash, at any step. Bytes may stay in the backend's files until [`Store::reclaim`] is done.
+    ///
+    /// # Errors
+    /// `CURSOR_INVALID` for a malformed `after`; `INTERNAL` when the backend cannot remove ([`Capabilities::removes`]);
+    /// else as [`Store::receipt`].
+    async fn remove(&self, scope: &Scope, removal: &Removal, limit: usize, after: Option<&str>) -> Result<Removed> {
+        let _ = (scope, removal, limit, after);
+        Err(Error::internal("store.remove", "this backend cannot remove (Capabilities::removes)"))
+    }
+
+    /// Takes one bounded step of giving freed space back and of making removed content unreadable in the backend's own files. Returns
+    /// whether nothing is left to do; call it again after a pause otherwise. For backends without files of their own there is nothing to do.
+    ///
+    /// # Errors
+    /// As [`Store::receipt`].
+    async fn reclaim(&self) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// Wake-ups about appended and deleted streams, from now on.
     fn changes(&self) -> Changes;
 
     /// Whether the backend answers; cheap enough to be asked every second.

@@ -40,6 +40,7 @@ pub mod limits;
 pub mod ordering;
 pub mod paging;
 pub mod readers;
+pub mod removal;
 pub mod reopen;
 mod runner;
 mod sink;

@@ -7,7 +7,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 
 use super::{
     Bench, Failed, Failure, Failures, LeftOut, Outcome, Report, Verdict, audit, batches, cas, changes, documents,
-    events, idempotency, isolation, limits, ordering, paging, readers, reopen, streams, text,
+    events, idempotency, isolation, limits, ordering, paging, readers, removal, reopen, streams, text,
 };
 
 /// How hard the suite tries.
@@ -149,7 +149,7 @@ async fn run_case(opener: &Opener, room: &str, bench: &mut Option<Bench>, case: 
     }
 }
 
-fn rooms() -> [(&'static str, Vec<Case>); 15] {
+fn rooms() -> [(&'static str, Vec<Case>); 16] {
     [
         ("documents", documents::cases()),
         ("text", text::cases()),
@@ -165,6 +165,7 @@ fn rooms() -> [(&'static str, Vec<Case>); 15] {
         ("readers", readers::cases()),
         ("changes", changes::cases()),
         ("limits", limits::cases()),
+        ("removal", removal::cases()),
         ("reopen", reopen::cases()),
     ]
 }

@@ -31,7 +31,7 @@ pub async fn appended_is_read(bench: &Bench) -> Verdict {
     let scope = bench.scope()?;
     let key = canvas("c1")?;
     let empty = bench.store.head(&scope, &key).await?;
-    same("the head of an unknown stream", &empty, &Head { seq: Seq::ZERO, first: Seq(1) })?;
+    same("the head of an unknown stream", &empty, &Head::EMPTY)?;
     same("events of an unknown stream", &bench.store.read(&scope, &key, Seq::ZERO, 10).await?.len(), &0)?;
     let mut full = bench.event(&scope, 1)?;
     full.ts = Timestamp::from_millis(1_700_000_000_123);
@@ -57,7 +57,7 @@ pub async fn appended_is_read(bench: &Bench) -> Verdict {
     ensure(appended.len() == 1, || format!("a receipt of one append names {}", appended.len()))?;
     same("first and last", &(appended[0].first, appended[0].last), &(Seq(1), Seq(2)))?;
     same("the last one's id", &appended[0].event_id, &events[1].event_id)?;
-    same("the head", &bench.store.head(&scope, &key).await?, &Head { seq: Seq(2), first: Seq(1) })?;
+    same("the head", &bench.store.head(&scope, &key).await?, &Head { seq: Seq(2), first: Seq(1), deleted: false })?;
     let read = bench.read_all(&scope, &key, Seq::ZERO).await?;
     same("events", &read.len(), &2)?;
     for (n, (read, wrote)) in read.iter().zip(&events).enumerate() {
@@ -171,7 +171,7 @@ pub async fn trim(bench: &Bench) -> Verdict {
             format!("a trim's receipt: {receipt:?}")
         })?;
         let what = format!("the stream's ends after trim to {first}");
-        same(&what, &bench.store.head(&scope, &key).await?, &Head { seq: Seq(10), first: Seq(kept) })?;
+        same(&what, &bench.store.head(&scope, &key).await?, &Head { seq: Seq(10), first: Seq(kept), deleted: false })?;
         for after in [0, 1, 3, 9, 10] {
             let read = bench.store.read(&scope, &key, Seq(after), 100).await?;
             let begins = Seq(kept.max(after + 1));
@@ -184,15 +184,19 @@ pub async fn trim(bench: &Bench) -> Verdict {
         Err(error) => return Err(error.into()),
     }
     let ends = bench.store.head(&scope, &key).await?;
-    same("the ends after a trim past the head", &ends, &Head { seq: Seq(10), first: Seq(11) })?;
+    same("the ends after a trim past the head", &ends, &Head { seq: Seq(10), first: Seq(11), deleted: false })?;
     let batch = bench.batch().append(key.clone(), ExpectedHead::Seq(Seq(10)), bench.events_of(&scope, [11])?);
     same("the place after all was trimmed", &bench.commit(&scope, batch).await?.appended[0].first, &Seq(11))?;
     contiguous(&bench.read_all(&scope, &key, Seq::ZERO).await?, Seq(10))?;
-    same("the ends then", &bench.store.head(&scope, &key).await?, &Head { seq: Seq(11), first: Seq(11) })?;
+    same(
+        "the ends then",
+        &bench.store.head(&scope, &key).await?,
+        &Head { seq: Seq(11), first: Seq(11), deleted: false },
+    )?;
     same("events of the other stream", &bench.read_all(&scope, &other, Seq::ZERO).await?.len(), &10)?;
     bench.commit(&scope, bench.batch().trim(canvas("unknown")?, Seq(1))).await?;
     let unknown = bench.store.head(&scope, &canvas("unknown")?).await?;
-    same("an unknown stream after a trim", &unknown, &Head { seq: Seq::ZERO, first: Seq(1) })?;
+    same("an unknown stream after a trim", &unknown, &Head::EMPTY)?;
     Ok(Outcome::Passed)
 }
 
@@ -207,7 +211,7 @@ pub async fn trim_is_part_of_the_batch(bench: &Bench) -> Verdict {
         bench.events_of(&scope, [1])?,
     );
     refused_at("the batch", bench.commit(&scope, batch).await, 1, &Failed::Stream { key: other, head: Seq::ZERO })?;
-    same("the ends", &bench.store.head(&scope, &key).await?, &Head { seq: Seq(5), first: Seq(1) })?;
+    same("the ends", &bench.store.head(&scope, &key).await?, &Head { seq: Seq(5), first: Seq(1), deleted: false })?;
     same("events", &bench.read_all(&scope, &key, Seq::ZERO).await?.len(), &5)?;
     Ok(Outcome::Passed)
 }

@@ -9,7 +9,7 @@ use engines_core::{
     event::{EventFilter, StoredEvent},
     nexus::{
         Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
-        Paged, Query, Receipt,
+        Paged, Query, Receipt, Removal, Removed,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
@@ -99,6 +99,14 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
 
     async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
         self.call(Operation::Audit, self.inner.audit(scope, filter, page), std::convert::identity).await
+    }
+
+    async fn remove(&self, scope: &Scope, removal: &Removal, limit: usize, after: Option<&str>) -> Result<Removed> {
+        self.call(Operation::Remove, self.inner.remove(scope, removal, limit, after), std::convert::identity).await
+    }
+
+    async fn reclaim(&self) -> Result<bool> {
+        self.call(Operation::Reclaim, self.inner.reclaim(), std::convert::identity).await
     }
 
     fn changes(&self) -> Changes {

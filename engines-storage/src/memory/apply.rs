@@ -11,15 +11,18 @@ use engines_core::{
     stream::{Seq, StreamKey},
 };
 
-use super::space::{OVERHEAD, Space};
+use super::{
+    receipts::receipt_size,
+    space::{OVERHEAD, Space},
+};
 
 /// Everything a memory store holds.
 #[derive(Default)]
 pub(super) struct State {
-    spaces: HashMap<Scope, Space>,
-    /// Of every scope, in the order of commits: the event at position n is at n − 1.
-    feed: Vec<(Scope, usize)>,
-    bytes: usize,
+    pub(super) spaces: HashMap<Scope, Space>,
+    /// Of every scope, in the order of commits: the event at position n is at n − 1; none where it was removed.
+    pub(super) feed: Vec<Option<(Scope, usize)>>,
+    pub(super) bytes: usize,
 }
 
 impl State {
@@ -31,16 +34,18 @@ impl State {
         let skip = usize::try_from(position).unwrap_or(usize::MAX);
         let rest = self.feed.get(skip..).unwrap_or_default();
         (position + 1..)
-            .zip(rest.iter().take(limit))
-            .filter_map(|(position, (scope, place))| {
+            .zip(rest)
+            .filter_map(|(position, recorded)| {
+                let (scope, place) = recorded.as_ref()?;
                 let event = self.spaces.get(scope)?.events.get(*place)?;
                 Some(FeedItem { position, scope: scope.clone(), event: event.clone() })
             })
+            .take(limit)
             .collect()
     }
 
     pub(super) fn receipt(&self, scope: &Scope, once: &Once) -> Option<&(Receipt, [u8; 32])> {
-        self.space(scope)?.receipts.get(&once.realm)?.get(&once.key)
+        self.space(scope)?.receipts.get(once)
     }
 
     /// Commits `batch`, which is within the limits on one batch; returns what to tell those who wait for changes.
@@ -50,14 +55,14 @@ impl State {
         system: &Scope,
         batch: Batch,
         total_bytes: usize,
-    ) -> Result<(Receipt, Option<Change>), CommitError> {
+    ) -> Result<(Receipt, Vec<Change>), CommitError> {
         if let Some(once) = batch.once_key()
             && let Some((receipt, fingerprint)) = self.receipt(scope, once)
         {
             if *fingerprint != once.fingerprint {
                 return Err(CommitError::IdempotencyMismatch);
             }
-            return Ok((Receipt { replayed: true, ..receipt.clone() }, None));
+            return Ok((Receipt { replayed: true, ..receipt.clone() }, Vec::new()));
         }
         for (index, write) in batch.writes().iter().enumerate() {
             if let Some(failed) = self.failed(scope, system, write) {
@@ -72,17 +77,16 @@ impl State {
         self.bytes += grows;
         let (at, once, writes) = batch.into_parts();
         let mut receipt = Receipt::default();
-        let mut heads = Vec::new();
+        let mut touched = Touched::default();
         for write in writes {
-            self.apply(scope, system, at, write, &mut receipt, &mut heads);
+            self.apply(scope, system, at, write, &mut receipt, &mut touched);
         }
         if let Some(once) = once {
-            receipt.note = once.note;
+            receipt.note.clone_from(&once.note);
             let space = self.spaces.entry(scope.clone()).or_default();
-            let keys = space.receipts.entry(once.realm).or_default();
-            keys.insert(once.key, (receipt.clone(), once.fingerprint));
+            space.receipts.keep(once, receipt.clone(), at);
         }
-        Ok((receipt, (!heads.is_empty()).then(|| Change::Appended(heads.into()))))
+        Ok((receipt, touched.changes()))
     }
 
     /// What a write found instead of what it expects.
@@ -90,9 +94,16 @@ impl State {
         let (realm, kind, id, expect) = match write {
             Write::Put { realm, document, expect } => (realm, &document.kind, &document.id, expect),
             Write::Delete { realm, kind, id, expect } => (realm, kind, id, expect),
-            Write::Append { key, expected: ExpectedHead::Seq(wanted), .. } => {
-                let head = self.head(scope, key).seq;
-                return (head != *wanted).then(|| Failed::Stream { key: key.clone(), head });
+            Write::Append { key, expected, .. } => {
+                let head = self.head(scope, key);
+                if head.deleted {
+                    return Some(Failed::Deleted { key: key.clone() });
+                }
+                let failed = || Failed::Stream { key: key.clone(), head: head.seq };
+                return matches!(expected, ExpectedHead::Seq(wanted) if *wanted != head.seq).then(failed);
+            }
+            Write::DeleteStream { key } | Write::ExpectStream { key } => {
+                return self.head(scope, key).deleted.then(|| Failed::Deleted { key: key.clone() });
             }
             _ => return None,
         };
@@ -119,7 +130,7 @@ impl State {
 
     pub(super) fn head(&self, scope: &Scope, key: &StreamKey) -> Head {
         let log = self.space(scope).and_then(|space| space.streams.get(key));
-        log.map_or(Head { seq: Seq::ZERO, first: Seq(1) }, super::space::Log::head)
+        log.map_or(Head::EMPTY, super::space::Log::head)
     }
 
     fn apply(
@@ -129,7 +140,7 @@ impl State {
         at: engines_core::Timestamp,
         write: Write,
         receipt: &mut Receipt,
-        heads: &mut Vec<(Scope, StreamKey, Seq)>,
+        touched: &mut Touched,
     ) {
         let realm = match &write {
             Write::Put { realm, .. } | Write::Delete { realm, .. } => *realm,
@@ -149,36 +160,59 @@ impl State {
             Write::Append { key, events, .. } => {
                 let event_id = events.last().map(|event| event.event_id).unwrap_or_default();
                 let (first, last) = space.streams.entry(key.clone()).or_default().append(events);
-                heads.push((scope.clone(), key.clone(), last));
+                touched.grown.push((scope.clone(), key.clone(), last));
                 receipt.appended.push(Appended { key, first, last, event_id });
                 0
             }
             Write::Trim { key, first } => space.streams.get_mut(&key).map_or(0, |log| log.trim(first)),
+            Write::DeleteStream { key } => {
+                let freed = space.streams.entry(key.clone()).or_default().delete() + space.receipts.forget_stream(&key);
+                touched.deleted.push((scope.clone(), key));
+                freed
+            }
+            Write::ExpectStream { .. } => 0,
             Write::Record { event, once } => {
                 let place = space.events.len();
                 let seq = Seq(place as u64 + 1);
-                let again = once.as_ref().and_then(|once| space.again(once));
+                let again = once.as_ref().and_then(|once| space.receipts.again(once));
                 let freed =
                     again.as_ref().zip(once.as_ref()).map_or(0, |(_, once)| OVERHEAD + event.size() + kept(once));
                 let outcome = again.unwrap_or_else(|| {
                     if let Some(once) = once {
-                        space.keep_key(*once, seq);
+                        space.receipts.keep_event(*once, seq, at);
                     }
-                    space.record(event.stored(seq));
-                    self.feed.push((scope.clone(), place));
+                    self.feed.push(Some((scope.clone(), place)));
+                    let size = OVERHEAD + event.size();
+                    space.events.push(event.stored(seq), self.feed.len() as u64, size);
                     EventOutcome::Kept(seq)
                 });
                 receipt.recorded.push(outcome);
                 freed
             }
             Write::Audit(entry) => {
-                space.audit.push(entry);
+                space.audit.push_back(entry);
                 0
             }
             // A write of a later version of the contract than this backend; there is none yet.
             _ => 0,
         };
         self.bytes = self.bytes.saturating_sub(freed);
+    }
+}
+
+/// What a batch did to streams.
+#[derive(Default)]
+struct Touched {
+    grown: Vec<(Scope, StreamKey, Seq)>,
+    deleted: Vec<(Scope, StreamKey)>,
+}
+
+impl Touched {
+    /// What to tell those who wait for changes.
+    fn changes(self) -> Vec<Change> {
+        let grown = (!self.grown.is_empty()).then(|| Change::Appended(self.grown.into()));
+        let deleted = (!self.deleted.is_empty()).then(|| Change::Deleted(self.deleted.into()));
+        grown.into_iter().chain(deleted).collect()
     }
 }
 
@@ -195,7 +229,9 @@ fn growth(batch: &Batch) -> usize {
         .writes()
         .iter()
         .map(|write| match write {
-            Write::Delete { .. } | Write::Trim { .. } => 0,
+            Write::Delete { .. } | Write::Trim { .. } | Write::ExpectStream { .. } => 0,
+            // The name stays.
+            Write::DeleteStream { .. } => OVERHEAD,
             Write::Append { events, .. } => write.size() + OVERHEAD * events.len(),
             Write::Record { once: Some(once), .. } => write.size() + OVERHEAD + kept(once),
             _ => write.size() + OVERHEAD,
@@ -205,5 +241,5 @@ fn growth(batch: &Batch) -> usize {
 }
 
 fn kept(once: &Once) -> usize {
-    OVERHEAD + once.realm.len() + once.key.len() + once.note.len()
+    receipt_size(&once.realm, &once.key, &once.note)
 }

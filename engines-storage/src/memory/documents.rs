@@ -50,6 +50,12 @@ impl Documents {
         self.take(id).as_ref().map_or(0, size)
     }
 
+    /// Deletes any one document; returns the bytes freed, or none if there is none.
+    pub(super) fn pop(&mut self) -> Option<usize> {
+        let id = self.by_id.keys().next()?.clone();
+        Some(self.delete(&id))
+    }
+
     fn take(&mut self, id: &DocId) -> Option<Document> {
         let old = self.by_id.remove(id)?;
         self.by_time.remove(&(old.updated_at, id.clone()));

@@ -1,6 +1,10 @@
 //! The dataset events of one scope, and what they are found by.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+};
 
 use engines_core::{
     Result, Timestamp,
@@ -22,11 +26,31 @@ enum Field {
     Type,
 }
 
+/// An event, and its position in the feed of all scopes.
+struct Recorded {
+    event: Arc<StoredEvent>,
+    position: u64,
+    /// Bytes counted for it.
+    size: usize,
+}
+
+/// What one step of a removal did.
+#[derive(Default)]
+pub(super) struct RemovedEvents {
+    pub(super) removed: u64,
+    pub(super) freed: usize,
+    /// The feed's positions of the removed events.
+    pub(super) positions: Vec<u64>,
+    /// Everything up to here was looked at.
+    pub(super) reached: u64,
+    pub(super) done: bool,
+}
+
 /// Events in the order they were recorded, and for each value of each field the places where it is.
 #[derive(Default)]
 pub(super) struct Events {
-    /// The event with `seq` n is at n − 1.
-    log: Vec<Arc<StoredEvent>>,
+    /// The event with `seq` n is at n − 1; none where it was removed.
+    log: Vec<Option<Recorded>>,
     places: HashMap<Field, HashMap<String, Vec<usize>>>,
     /// For each event, the latest time up to it: unlike the times themselves these never fall.
     highs: Vec<Timestamp>,
@@ -40,18 +64,12 @@ impl Events {
     }
 
     pub(super) fn get(&self, place: usize) -> Option<&StoredEvent> {
-        self.log.get(place).map(Arc::as_ref)
+        self.log.get(place)?.as_ref().map(|recorded| &*recorded.event)
     }
 
-    pub(super) fn push(&mut self, event: StoredEvent) {
+    pub(super) fn push(&mut self, event: StoredEvent, position: u64, size: usize) {
         let place = self.log.len();
-        for (field, value) in [
-            (Field::Surface, Some(&event.surface)),
-            (Field::Agent, Some(&event.agent_id)),
-            (Field::Trace, Some(&event.trace_id)),
-            (Field::Type, event.event_type.as_ref()),
-        ] {
-            let Some(value) = value else { continue };
+        for (field, value) in values(&event) {
             let places = self.places.entry(field).or_default();
             match places.get_mut(value) {
                 Some(places) => places.push(place),
@@ -61,7 +79,59 @@ impl Events {
         let high = self.highs.last().map_or(event.ts, |high| event.ts.max(*high));
         self.highs.push(high);
         self.lag = self.lag.max(high.as_millis().saturating_sub(event.ts.as_millis()));
-        self.log.push(Arc::new(event));
+        self.log.push(Some(Recorded { event: Arc::new(event), position, size }));
+    }
+
+    /// Removes up to `limit` events behind the `start`th that match; passes over so many others and no more.
+    pub(super) fn remove(
+        &mut self,
+        filter: &EventFilter,
+        delivered: Option<u64>,
+        start: u64,
+        limit: usize,
+    ) -> RemovedEvents {
+        let mut step = RemovedEvents { reached: start, ..RemovedEvents::default() };
+        let range = self.between(filter.from, filter.until);
+        let (mut passed, mut touched) = (0, HashSet::new());
+        let first = usize::try_from(start).unwrap_or(usize::MAX).max(range.start);
+        for place in first..range.end {
+            if step.removed == limit as u64 || passed == EventFilter::WALK {
+                self.forget_places(touched);
+                return step;
+            }
+            let Some(slot) = self.log.get_mut(place) else { break };
+            let wanted = |recorded: &Recorded| {
+                filter.matches(&recorded.event) && delivered.is_none_or(|delivered| recorded.position <= delivered)
+            };
+            match slot {
+                Some(recorded) if wanted(recorded) => {
+                    step.freed += recorded.size;
+                    step.positions.push(recorded.position);
+                    step.removed += 1;
+                    touched.extend(values(&recorded.event).map(|(field, value)| (field, value.clone())));
+                    *slot = None;
+                }
+                Some(_) => passed += 1,
+                None => {}
+            }
+            step.reached = place as u64 + 1;
+        }
+        self.forget_places(touched);
+        step.done = true;
+        step
+    }
+
+    /// Takes the places of removed events out of the lists of these values.
+    fn forget_places(&mut self, touched: HashSet<(Field, String)>) {
+        for (field, value) in touched {
+            let Some(places) = self.places.get_mut(&field) else { continue };
+            if let Some(list) = places.get_mut(&value) {
+                list.retain(|place| self.log.get(*place).is_some_and(Option::is_some));
+                if list.is_empty() {
+                    places.remove(&value);
+                }
+            }
+        }
     }
 
     /// A page of those that match. It looks at the events with the rarest of the values asked for, within the times asked for, and at no others; and
@@ -128,6 +198,13 @@ impl Events {
     }
 }
 
+/// What an event is found by.
+fn values(event: &StoredEvent) -> impl Iterator<Item = (Field, &String)> {
+    let of_type = event.event_type.as_ref().map(|value| (Field::Type, value));
+    let others = [(Field::Surface, &event.surface), (Field::Agent, &event.agent_id), (Field::Trace, &event.trace_id)];
+    others.into_iter().chain(of_type)
+}
+
 /// Where a page goes on that came up to here.
 fn token(seq: Seq) -> PageToken {
     PageToken::new(LIST, [seq.to_string()])
@@ -162,7 +239,7 @@ mod tests {
             let ts = Timestamp::from_secs(n as i64);
             let stamp = EventStamp { event_id: ids.ulid(ts), ts, actor: context.actor().clone(), train_ok: true };
             let event = clean(&Scrubber::default(), event, stamp, &context).unwrap();
-            events.push(event.stored(Seq(n as u64 + 1)));
+            events.push(event.stored(Seq(n as u64 + 1)), n as u64 + 1, 0);
         }
         let word = |text: &str| Some(text.to_owned());
         let never = EventFilter { surface: word("a"), agent_id: word("b"), ..EventFilter::default() };

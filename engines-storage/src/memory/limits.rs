@@ -47,6 +47,7 @@ impl MemoryLimits {
             durable: false,
             pipelined: true,
             sees_other_nodes: false,
+            removes: true,
             max_writes: self.max_writes,
             max_batch_bytes: self.max_batch_bytes,
             max_document_bytes: self.max_document_bytes,

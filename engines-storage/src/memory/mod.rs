@@ -21,6 +21,8 @@ mod apply;
 mod documents;
 mod events;
 mod limits;
+mod receipts;
+mod remove;
 mod space;
 mod store;
 

@@ -5,12 +5,11 @@ use std::collections::{HashMap, VecDeque};
 use engines_core::{
     Code, Error, Result,
     audit::{AuditEntry, AuditFilter},
-    event::StoredEvent,
-    nexus::{EventOutcome, Head, Kind, Once, Page, PageToken, Paged, Receipt},
+    nexus::{Head, Kind, Page, PageToken, Paged},
     stream::{NewEvent, Seq, StreamEvent, StreamKey},
 };
 
-use super::{documents::Documents, events::Events};
+use super::{documents::Documents, events::Events, receipts::Receipts};
 
 /// Bytes counted for each kept thing besides its content.
 pub(super) const OVERHEAD: usize = 256;
@@ -23,33 +22,18 @@ pub(super) struct Space {
     pub(super) documents: HashMap<Kind, Documents>,
     pub(super) streams: HashMap<StreamKey, Log>,
     pub(super) events: Events,
-    pub(super) audit: Vec<AuditEntry>,
-    /// By realm, then key.
-    pub(super) receipts: HashMap<String, HashMap<String, (Receipt, [u8; 32])>>,
+    pub(super) audit: VecDeque<AuditEntry>,
+    /// How many audit records were removed; they were the oldest.
+    pub(super) audit_removed: usize,
+    pub(super) receipts: Receipts,
 }
 
 impl Space {
-    /// What the second of two events with one key is told; none when the key is new.
-    pub(super) fn again(&self, once: &Once) -> Option<EventOutcome> {
-        let (first, fingerprint) = self.receipts.get(&once.realm)?.get(&once.key)?;
-        Some(EventOutcome::again(first, fingerprint, &once.fingerprint))
-    }
-
-    /// Keeps the key of an event as that of a batch of its own would be.
-    pub(super) fn keep_key(&mut self, once: Once, seq: Seq) {
-        let Once { realm, key, fingerprint, note } = once;
-        let receipt = Receipt { recorded: vec![EventOutcome::Kept(seq)], note, ..Receipt::default() };
-        self.receipts.entry(realm).or_default().insert(key, (receipt, fingerprint));
-    }
-
-    pub(super) fn record(&mut self, event: StoredEvent) {
-        self.events.push(event);
-    }
-
     pub(super) fn audit(&self, filter: &AuditFilter, page: &Page) -> Result<Paged<AuditEntry>> {
         let limit = page.limit.max(1);
-        let start = resume(AUDIT, page)?;
-        let rest = self.audit.iter().enumerate().skip(start);
+        let gone = self.audit_removed;
+        let skip = resume(AUDIT, page)?.saturating_sub(gone);
+        let rest = (gone..).zip(&self.audit).skip(skip);
         let found = rest.filter(|(_, entry)| filter.matches(entry)).take(limit.saturating_add(1));
         let items = found.map(|(place, entry)| (place, entry.clone())).collect();
         let cut = Paged::cut(items, limit, |(place, _)| PageToken::new(AUDIT, [(place + 1).to_string()]));
@@ -77,11 +61,13 @@ pub(super) struct Log {
     /// How many events retention took.
     trimmed: u64,
     events: VecDeque<StreamEvent>,
+    deleted: bool,
 }
 
 impl Log {
     pub(super) fn head(&self) -> Head {
-        Head { seq: Seq(self.trimmed + self.events.len() as u64), first: Seq(self.trimmed + 1) }
+        let seq = Seq(self.trimmed + self.events.len() as u64);
+        Head { seq, first: Seq(self.trimmed + 1), deleted: self.deleted }
     }
 
     /// Appends; returns the first and last place.
@@ -102,6 +88,12 @@ impl Log {
             freed += OVERHEAD + event.event.size();
         }
         freed
+    }
+
+    /// Forgets all events for good; returns the bytes freed.
+    pub(super) fn delete(&mut self) -> usize {
+        self.deleted = true;
+        self.trim(self.head().seq.next())
     }
 
     pub(super) fn read(&self, after: Seq, limit: usize, max_bytes: usize) -> Vec<StreamEvent> {

@@ -13,7 +13,7 @@ use engines_core::{
     event::{EventFilter, StoredEvent},
     nexus::{
         Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
-        Paged, Query, Receipt,
+        Paged, Query, Receipt, Removal, Removed,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
@@ -65,8 +65,8 @@ impl Store for MemoryStore {
         batch.check(&self.capabilities())?;
         let system = Scope::system().map_err(CommitError::Backend)?;
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        let (receipt, change) = state.commit(scope, &system, batch, self.limits.total_bytes)?;
-        if let Some(change) = change {
+        let (receipt, changes) = state.commit(scope, &system, batch, self.limits.total_bytes)?;
+        for change in changes {
             // Sent under the lock, so that wake-ups come in the order of commits. Without readers it goes nowhere.
             let _ = self.changes.send(change);
         }
@@ -111,6 +111,14 @@ impl Store for MemoryStore {
             Some(space) => space.audit(filter, &page),
             None => space::check_audit_page(&page).map(|()| nothing()),
         }
+    }
+
+    async fn remove(&self, scope: &Scope, removal: &Removal, limit: usize, after: Option<&str>) -> Result<Removed> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner).remove(scope, removal, limit, after)
+    }
+
+    async fn reclaim(&self) -> Result<bool> {
+        Ok(true)
     }
 
     fn changes(&self) -> Changes {

@@ -9,7 +9,7 @@ use engines_core::{
     event::{EventFilter, StoredEvent},
     nexus::{
         Batch, Capabilities, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page, Paged, Query,
-        Receipt,
+        Receipt, Removal, Removed,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
@@ -108,6 +108,14 @@ impl<S: Store + ?Sized> Store for Metered<S> {
 
     async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
         self.call(Operation::Audit, self.inner.audit(scope, filter, page), read_ended).await
+    }
+
+    async fn remove(&self, scope: &Scope, removal: &Removal, limit: usize, after: Option<&str>) -> Result<Removed> {
+        self.call(Operation::Remove, self.inner.remove(scope, removal, limit, after), read_ended).await
+    }
+
+    async fn reclaim(&self) -> Result<bool> {
+        self.call(Operation::Reclaim, self.inner.reclaim(), read_ended).await
     }
 
     fn changes(&self) -> Changes {

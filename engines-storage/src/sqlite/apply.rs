@@ -1,10 +1,10 @@
 //! One batch inside the running transaction: first everything is checked, then everything is written.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::PoisonError};
 
 use engines_core::{
     Error, Scope, Timestamp,
-    nexus::{Appended, CommitError, EventOutcome, Expect, ExpectedHead, Failed, Realm, Receipt},
+    nexus::{Appended, Change, CommitError, EventOutcome, Expect, ExpectedHead, Failed, Realm, Receipt},
     stream::{Seq, StreamKey},
 };
 use rusqlite::{CachedStatement, Connection, params};
@@ -38,21 +38,26 @@ struct Touched {
     stream: Stream,
     changed: bool,
     appended: bool,
+    deleted: bool,
 }
 
 /// The running transaction: what its batches have changed and is not yet what everybody sees.
 pub(super) struct Group<'a> {
-    connection: &'a Connection,
-    shared: &'a Shared,
-    scopes: &'a mut Scopes,
+    pub(super) connection: &'a Connection,
+    pub(super) shared: &'a Shared,
+    pub(super) scopes: &'a mut Scopes,
     streams: Vec<(streams::Name, Touched)>,
     index: HashMap<streams::Name, usize>,
     /// The stream asked for last: the next is often the same.
     last: usize,
-    documents: HashMap<documents::Name, Option<Stored>>,
-    fresh: Fresh,
+    pub(super) documents: HashMap<documents::Name, Option<Stored>>,
+    pub(super) fresh: Fresh,
     /// There is something to clear.
     pub(super) trimmed: bool,
+    /// Content was removed, which the files may still hold.
+    pub(super) erased: bool,
+    /// Freed space was given back as far as possible: the log can be emptied.
+    pub(super) reclaimed: bool,
     /// The statements nearly every batch needs, kept at hand.
     insert_event: Option<CachedStatement<'a>>,
     insert_audit: Option<CachedStatement<'a>>,
@@ -70,6 +75,8 @@ impl<'a> Group<'a> {
             documents: HashMap::new(),
             fresh: shared.once.begin(),
             trimmed: false,
+            erased: false,
+            reclaimed: false,
             insert_event: None,
             insert_audit: None,
         }
@@ -105,28 +112,52 @@ impl<'a> Group<'a> {
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
         const SQL: &str = "UPDATE streams SET head = ?2, first = ?3 WHERE stream_id = ?1";
         let mut update = self.connection.prepare_cached(SQL)?;
-        for (_, Touched { stream, .. }) in self.streams.iter().filter(|(_, touched)| touched.changed) {
+        for (_, Touched { stream, deleted, .. }) in self.streams.iter().filter(|(_, touched)| touched.changed) {
             update.execute(params![stream.id, signed(stream.head.seq)?, signed(stream.head.first)?])?;
+            if *deleted {
+                const DELETED: &str = "UPDATE streams SET deleted = 1 WHERE stream_id = ?1 AND deleted = 0";
+                self.connection.prepare_cached(DELETED)?.execute([stream.id])?;
+            }
         }
         self.scopes.flush(self.connection)
     }
 
-    /// After the commit: shows everybody what was changed. Returns the heads of the streams that grew.
-    pub(super) fn publish(self) -> Vec<(Scope, StreamKey, Seq)> {
+    /// After the commit: shows everybody what was changed. Returns what to tell those who wait for changes.
+    pub(super) fn publish(self) -> Vec<Change> {
         self.shared.once.publish(self.fresh);
+        self.shared.erasure.committed(self.erased, self.reclaimed);
         for (name, document) in self.documents {
             self.shared.documents.put(name, document);
         }
-        let mut grown = Vec::new();
-        for (name, Touched { stream, changed, appended }) in self.streams {
+        let (mut grown, mut gone) = (Vec::new(), Vec::new());
+        for (name, Touched { stream, changed, appended, deleted }) in self.streams {
             if appended {
                 grown.push((name.0.clone(), name.1.clone(), stream.head.seq));
+            }
+            if deleted {
+                gone.push(name.clone());
             }
             if changed {
                 self.shared.heads.put(name, stream);
             }
         }
-        grown
+        let grown = (!grown.is_empty()).then(|| Change::Appended(grown.into()));
+        let gone = (!gone.is_empty()).then(|| Change::Deleted(gone.into()));
+        grown.into_iter().chain(gone).collect()
+    }
+
+    /// A stream's row was changed behind this transaction's back: it is read again.
+    pub(super) fn stream_reloaded(&mut self, scope: &Scope, key: &StreamKey) -> Result<(), Failure> {
+        let stream = streams::load(self.connection, &(scope.clone(), key.clone()))?;
+        let touched = self.stream(scope, key)?;
+        (touched.stream, touched.changed) = (stream, true);
+        Ok(())
+    }
+
+    /// A stream's row was removed together with its scope.
+    pub(super) fn stream_removed(&mut self, scope: &Scope, key: &StreamKey) -> Result<(), Failure> {
+        *self.stream(scope, key)? = Touched { stream: Stream::NONE, changed: true, appended: false, deleted: false };
+        Ok(())
     }
 
     fn home<'s>(&'s self, scope: &'s Scope, realm: Realm) -> &'s Scope {
@@ -142,6 +173,9 @@ impl<'a> Group<'a> {
             Step::Delete { realm, kind, id, expect } => (*realm, kind, id, *expect),
             Step::Append { key, expected, events } => {
                 let stream = self.stream(scope, key)?.stream;
+                if stream.head.deleted {
+                    return Err(deleted(index, key));
+                }
                 let head = stream.head.seq;
                 if stream.place(head.plus(events.len() as u64)).is_none() {
                     return Err(refused("the stream is full; begin another"));
@@ -160,7 +194,13 @@ impl<'a> Group<'a> {
                     false => Ok(()),
                 };
             }
-            Step::Record { .. } | Step::Audit(_) => return Ok(()),
+            Step::DeleteStream { key } | Step::ExpectStream { key } => {
+                return match self.stream(scope, key)?.stream.head.deleted {
+                    true => Err(deleted(index, key)),
+                    false => Ok(()),
+                };
+            }
+            Step::Record { .. } | Step::Audit(_) | Step::Remove(_) | Step::Reclaim => return Ok(()),
         };
         let name = (self.home(scope, realm).clone(), kind.clone(), id.clone());
         let version = self.document(&name)?.map(|stored| stored.version);
@@ -194,11 +234,19 @@ impl<'a> Group<'a> {
                     let scope_id = self.scopes.enter(self.connection, &name.0)?.id;
                     documents::delete(self.connection, scope_id, &old)?;
                     self.documents.insert(name, None);
+                    self.erased = true;
                 }
                 receipt.versions.push(0);
             }
             Step::Append { key, events, .. } => receipt.appended.push(self.append(scope, key, events)?),
             Step::Trim { key, first } => self.trim(scope, key, *first)?,
+            Step::DeleteStream { key } => self.delete_stream(scope, key)?,
+            Step::ExpectStream { .. } => {}
+            Step::Remove(step) => {
+                let removed = self.remove(scope, step)?;
+                *step.outcome.lock().unwrap_or_else(PoisonError::into_inner) = removed;
+            }
+            Step::Reclaim => self.reclaimed = super::remove::reclaim(self.connection)?,
             Step::Record { event, pii_flags, once } => {
                 const SQL: &str = "INSERT INTO dataset_events (scope_id, seq, event_id, ts, surface, agent_id, type, \
                                    trace_id, actor_id, actor_type, train_ok, pii_flags, body) \
@@ -281,8 +329,21 @@ impl<'a> Group<'a> {
         if touched.stream.id != 0 && first > touched.stream.head.first {
             touched.stream.head.first = first;
             touched.changed = true;
-            self.trimmed = true;
+            (self.trimmed, self.erased) = (true, true);
         }
+        Ok(())
+    }
+
+    /// Takes effect at once; rows and receipts go later: see [`super::clear`].
+    fn delete_stream(&mut self, scope: &Scope, key: &StreamKey) -> Result<(), Refusal> {
+        if self.stream(scope, key)?.stream.id == 0 {
+            self.begin(scope, key)?;
+        }
+        let touched = self.stream(scope, key)?;
+        let head = &mut touched.stream.head;
+        (head.first, head.deleted) = (head.seq.next(), true);
+        (touched.changed, touched.deleted) = (true, true);
+        (self.trimmed, self.erased) = (true, true);
         Ok(())
     }
 
@@ -341,7 +402,7 @@ impl<'a> Group<'a> {
                         Err(_) => streams::load(self.connection, &name)?,
                     };
                     self.index.insert(name.clone(), self.streams.len());
-                    self.streams.push((name, Touched { stream, changed: false, appended: false }));
+                    self.streams.push((name, Touched { stream, changed: false, appended: false, deleted: false }));
                     self.streams.len() - 1
                 }
             };
@@ -379,6 +440,10 @@ fn outcome_text(outcome: engines_core::audit::Outcome) -> &'static str {
         engines_core::audit::Outcome::Done => "done",
         engines_core::audit::Outcome::Refused => "refused",
     }
+}
+
+fn deleted(index: usize, key: &StreamKey) -> Refusal {
+    Refusal::Answer(CommitError::Precondition { index, failed: Failed::Deleted { key: key.clone() } })
 }
 
 fn refused(detail: &'static str) -> Refusal {

@@ -10,6 +10,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
+    time::Duration,
 };
 
 use rusqlite::Connection;
@@ -38,6 +39,7 @@ pub(super) struct Log {
 /// The writer's end.
 pub(super) struct Checkpoints {
     log: Arc<Log>,
+    shared: Arc<Shared>,
     requests: mpsc::SyncSender<()>,
     requested: bool,
     threshold: usize,
@@ -55,6 +57,7 @@ impl Checkpoints {
         let (requests, requested) = mpsc::sync_channel(1);
         let log = Arc::new(Log::default());
         let threshold = options.checkpoint_pages.max(1);
+        let (writers, shared) = (Arc::clone(shared), shared);
         let worker = {
             let (log, shared, options) = (Arc::clone(&log), Arc::clone(shared), options.clone());
             Worker::spawn("sqlite-log", move |ended| {
@@ -66,7 +69,7 @@ impl Checkpoints {
                 let _ = ended.send(());
             })?
         };
-        Ok((Self { log, requests, requested: false, threshold, due: threshold, last: 0 }, worker))
+        Ok((Self { log, shared: writers, requests, requested: false, threshold, due: threshold, last: 0 }, worker))
     }
 
     /// Where the writer's connection tells how long the log is.
@@ -82,13 +85,19 @@ impl Checkpoints {
         }
         self.last = pages;
         if self.log.moved.swap(false, Ordering::Acquire) {
-            if let Err(failure) = run(connection, "PASSIVE") {
+            if self.shared.erasure.wants_empty_log() {
+                let emptied = empty(connection).unwrap_or_else(|failure| {
+                    tracing::warn!(error = %failure, "the log could not be emptied after a removal; it is tried again");
+                    false
+                });
+                self.shared.erasure.log_emptied(emptied);
+            } else if let Err(failure) = run(connection, "PASSIVE") {
                 tracing::warn!(error = %failure, "the log could not be moved to the data file");
             }
             // If a reader still needs the old log, it goes on for a while before the next attempt.
             self.due = pages + self.threshold.div_ceil(4);
             self.requested = false;
-        } else if pages >= self.due && !self.requested {
+        } else if (pages >= self.due || self.shared.erasure.wants_empty_log()) && !self.requested {
             self.requested = self.requests.try_send(()).is_ok();
         }
     }
@@ -108,6 +117,16 @@ fn move_bulk(path: &std::path::Path, options: &SqliteOptions, log: &Log) {
     if let Err(failure) = moved {
         tracing::warn!(error = %failure, "the log could not be moved to the data file; it is tried again");
     }
+}
+
+/// Moves all of the log to the data file and cuts the log to nothing, so that it holds no removed content. Waits for no reader: returns
+/// false when one still needs the log.
+fn empty(connection: &Connection) -> Result<bool, Failure> {
+    let waiting = connection.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, u32>(0))?;
+    connection.busy_timeout(Duration::ZERO)?;
+    let blocked = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    connection.busy_timeout(Duration::from_millis(waiting.into()))?;
+    Ok(!blocked?)
 }
 
 /// Moves what can be moved; returns how many pages of the log have been.

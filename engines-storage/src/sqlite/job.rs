@@ -1,12 +1,12 @@
 //! A batch on its way to the writer. What can be worked out on the caller's thread is worked out here, because the writer is one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use engines_core::{
     DocId, Error, Scope, Timestamp,
     audit::AuditEntry,
     event::CleanEvent,
-    nexus::{Batch, CommitError, Expect, ExpectedHead, Kind, NewDocument, Realm, Receipt, Write},
+    nexus::{Batch, CommitError, Expect, ExpectedHead, Kind, NewDocument, Realm, Receipt, Removal, Removed, Write},
     stream::{NewEvent, Seq, StreamKey},
 };
 use tokio::sync::oneshot;
@@ -38,8 +38,22 @@ pub(super) enum Step {
     Delete { realm: Realm, kind: Kind, id: DocId, expect: Expect },
     Append { key: StreamKey, expected: ExpectedHead, events: Vec<EventRow> },
     Trim { key: StreamKey, first: Seq },
+    DeleteStream { key: StreamKey },
+    ExpectStream { key: StreamKey },
+    Remove(Arc<RemovalStep>),
+    Reclaim,
     Record { event: Box<CleanEvent>, pii_flags: String, once: Option<Box<Keyed>> },
     Audit(AuditRow),
+}
+
+/// One step of a removal, and what it did once it is committed.
+#[derive(Debug)]
+pub(super) struct RemovalStep {
+    pub(super) removal: Removal,
+    pub(super) limit: usize,
+    /// Where it begins.
+    pub(super) after: i64,
+    pub(super) outcome: Mutex<Removed>,
 }
 
 /// A stream event and the columns made from it.
@@ -71,6 +85,12 @@ impl Job {
         let once = once.map(|once| Keyed::new(scope, once));
         Ok(Self { scope: scope.clone(), at, once, size: size + OVERHEAD * (count + 1), steps, answer })
     }
+
+    /// A job of one step that no batch can hold. It writes nothing that has a time.
+    pub(super) fn of_step(scope: &Scope, step: Step, answer: oneshot::Sender<(Answer, Vec<Step>)>) -> Self {
+        let at = Timestamp::from_millis(0);
+        Self { scope: scope.clone(), at, once: None, size: OVERHEAD, steps: vec![step], answer }
+    }
 }
 
 impl Step {
@@ -87,6 +107,8 @@ impl Step {
                 Self::Append { key, expected, events: events.into_iter().map(row).collect::<Result<_, _>>()? }
             }
             Write::Trim { key, first } => Self::Trim { key, first },
+            Write::DeleteStream { key } => Self::DeleteStream { key },
+            Write::ExpectStream { key } => Self::ExpectStream { key },
             Write::Record { event, once } => {
                 let pii_flags = serde_json::to_string(event.pii_flags()).map_err(failed)?;
                 let once = once.map(|once| Box::new(Keyed::new(scope, *once)));

@@ -59,6 +59,7 @@ struct Round {
 pub(super) struct Fresh {
     filed: BTreeSet<(i64, i64)>,
     last: i64,
+    removed: Vec<(i64, i64)>,
 }
 
 impl Keyed {
@@ -95,6 +96,49 @@ pub(super) fn receipt(
     look(connection, listed, scope, keyed)
 }
 
+/// A record as it is found by its scope.
+pub(super) struct Record {
+    pub(super) place: i64,
+    pub(super) realm: String,
+    pub(super) key: String,
+    pub(super) at: i64,
+}
+
+/// Up to `limit` records of a scope from the place `from` on, in the order they were written.
+pub(super) fn of_scope(
+    connection: &Connection,
+    scope_id: i64,
+    from: i64,
+    limit: usize,
+) -> Result<Vec<Record>, Failure> {
+    const SQL: &str = "SELECT place, realm, key, at FROM once INDEXED BY once_by_scope \
+                       WHERE scope_id = ?1 AND place >= ?2 ORDER BY place LIMIT ?3";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(SQL)?;
+    let rows = statement.query_map(params![scope_id, from, limit], |row| {
+        Ok(Record { place: row.get(0)?, realm: row.get(1)?, key: row.get(2)?, at: row.get(3)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Removes records and their entries in the index; returns the entries, for [`Recent::removed`].
+pub(super) fn delete<'r>(
+    connection: &Connection,
+    (tenant, env): (&str, &str),
+    records: impl IntoIterator<Item = &'r Record>,
+) -> Result<Vec<(i64, i64)>, Failure> {
+    let mut record = connection.prepare_cached("DELETE FROM once WHERE place = ?1")?;
+    let mut index = connection.prepare_cached("DELETE FROM once_index WHERE hash = ?1 AND place = ?2")?;
+    let mut removed = Vec::new();
+    for Record { place, realm, key, .. } in records {
+        let filed = (hash(tenant, env, realm, key), *place);
+        record.execute([place])?;
+        index.execute([filed.0, filed.1])?;
+        removed.push(filed);
+    }
+    Ok(removed)
+}
+
 /// The receipt kept for this key under one of the places `listed` or of those in the index.
 fn look(
     connection: &Connection,
@@ -125,6 +169,16 @@ fn places(filed: &BTreeSet<(i64, i64)>, hash: i64) -> Vec<i64> {
 }
 
 impl Fresh {
+    /// Removes records in the running transaction.
+    pub(super) fn remove(&mut self, connection: &Connection, scope: &Scope, records: &[Record]) -> Result<(), Failure> {
+        let removed = delete(connection, (scope.tenant().as_str(), scope.env().as_str()), records)?;
+        for filed in &removed {
+            self.filed.remove(filed);
+        }
+        self.removed.extend(removed);
+        Ok(())
+    }
+
     /// As [`receipt`], and also of the batches before this one in the transaction.
     pub(super) fn receipt(
         &self,
@@ -183,11 +237,12 @@ impl Recent {
 
     /// For a transaction that begins.
     pub(super) fn begin(&self) -> Fresh {
-        Fresh { filed: BTreeSet::new(), last: self.state().last }
+        Fresh { filed: BTreeSet::new(), last: self.state().last, removed: Vec::new() }
     }
 
     /// The transaction is in the file.
     pub(super) fn publish(&self, fresh: Fresh) {
+        self.removed(&fresh.removed);
         if fresh.filed.is_empty() {
             return;
         }
@@ -195,6 +250,17 @@ impl Recent {
         state.arrived += fresh.filed.len();
         state.filed.extend(fresh.filed);
         state.last = fresh.last;
+    }
+
+    /// These records are not in the file any more.
+    pub(super) fn removed(&self, removed: &[(i64, i64)]) {
+        if removed.is_empty() {
+            return;
+        }
+        let mut state = self.state();
+        for filed in removed {
+            state.filed.remove(filed);
+        }
     }
 
     /// Moves a slice of a list of at least `least` records into the index. Returns whether there is more to move.

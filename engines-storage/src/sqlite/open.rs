@@ -39,6 +39,9 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened> {
     if left && small {
         check(&writer)?;
     }
+    if options.rebuild {
+        rebuild(&writer).map_err(schema::opening)?;
+    }
     Ok(Opened { writer, log, lock })
 }
 
@@ -69,6 +72,9 @@ fn lock(path: &Path) -> Result<File> {
 pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<Connection, Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(path, flags, options)?;
+    // Takes effect for a new file, and for an older one when it is rebuilt.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update(None, "secure_delete", options.secure_delete)?;
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
         return Err(
@@ -109,6 +115,17 @@ fn connect(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Con
     connection.pragma_update(None, "cache_size", -kibibytes)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
+}
+
+/// Rebuilds a file that cannot give freed space back.
+fn rebuild(connection: &Connection) -> Result<(), Failure> {
+    const INCREMENTAL: i64 = 2;
+    if connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0))? != INCREMENTAL {
+        tracing::info!("the data file is rebuilt, so that it can give freed space back");
+        connection.execute_batch("VACUUM")?;
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    }
+    Ok(())
 }
 
 fn check(connection: &Connection) -> Result<()> {

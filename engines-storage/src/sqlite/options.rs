@@ -33,6 +33,12 @@ pub struct SqliteOptions {
     pub checkpoint_pages: usize,
     /// How long to wait for a lock that another program holds on the data file.
     pub busy_timeout: Duration,
+    /// Removed content is overwritten with zeros in the data file (`PRAGMA secure_delete`). Without it, removed content stays in free
+    /// pages and in gaps of pages until something else is written there.
+    pub secure_delete: bool,
+    /// Rebuilds the data file (`VACUUM`) when it is opened, if it was made by a program that did not yet give freed space back. It takes as long as
+    /// reading and writing the whole file twice, and as much free space on the disk as the file has.
+    pub rebuild: bool,
     /// After an unclean end, files up to this many bytes are checked as a whole when they are opened. Larger ones are not,
     /// so that opening stays fast; the log's checksums are always verified.
     pub check_bytes: u64,
@@ -58,6 +64,8 @@ impl Default for SqliteOptions {
             page_cache_bytes: 16 << 20,
             checkpoint_pages: 4096,
             busy_timeout: Duration::from_secs(5),
+            secure_delete: true,
+            rebuild: false,
             check_bytes: 64 << 20,
             changes: 1024,
             ids: None,

@@ -8,7 +8,7 @@ use super::error::{Failure, cannot_open};
 /// Marks the file as ours (`PRAGMA application_id`): "engn".
 const APPLICATION: i32 = 0x656e_676e;
 /// Each step leads from the version before it to its own: `PRAGMA user_version` is how many have been taken.
-const STEPS: [&str; 1] = [include_str!("schema.sql")];
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// Brings the file to today's schema and returns its log's id.
 pub(super) fn migrate(connection: &mut Connection, ids: Option<&IdGenerator>) -> Result<LogId> {

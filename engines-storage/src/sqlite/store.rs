@@ -9,12 +9,12 @@ use std::{
 
 use async_trait::async_trait;
 use engines_core::{
-    DocId, Result, Scope,
+    Code, DocId, Error, Result, Scope,
     audit::{AuditEntry, AuditFilter},
     event::{EventFilter, StoredEvent},
     nexus::{
         Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
-        Paged, Query, Receipt, Store,
+        Paged, Query, Receipt, Removal, Removed, Store,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
@@ -25,8 +25,9 @@ use super::{
     cache::Cache,
     checkpoint::Checkpoints,
     documents::{self, Stored},
+    erasure::Erasure,
     error::{cannot_open, closed},
-    job::Job,
+    job::{Job, RemovalStep, Step},
     once::{self, Keyed, Recent},
     open::{self, Opened},
     options::SqliteOptions,
@@ -59,6 +60,7 @@ pub(super) struct Shared {
     pub(super) heads: Cache<streams::Name, Stream, One>,
     pub(super) documents: Cache<documents::Name, Option<Stored>, Bytes>,
     pub(super) once: Recent,
+    pub(super) erasure: Erasure,
     /// Held from a commit until everybody can see it: see [`Shared::settled`].
     pub(super) publishing: Mutex<()>,
     changes: Mutex<Option<broadcast::Sender<Change>>>,
@@ -138,6 +140,7 @@ impl SqliteStore {
             heads: Cache::new(options.head_cache, options.head_cache, One),
             documents: Cache::new(options.document_cache_bytes / 1024, options.document_cache_bytes, Bytes),
             once: Recent::default(),
+            erasure: Erasure::default(),
             publishing: Mutex::new(()),
             changes: Mutex::new(Some(changes)),
         });
@@ -150,7 +153,8 @@ impl SqliteStore {
         let writer = Worker::spawn("sqlite-writer", move |ended| writer.run(ended)).map_err(failed)?;
         // The last one in is the first to be waited for.
         workers.push(writer);
-        let capabilities = Capabilities { name: "sqlite", durable: true, pipelined: true, ..Capabilities::default() };
+        let capabilities =
+            Capabilities { name: "sqlite", durable: true, pipelined: true, removes: true, ..Capabilities::default() };
         let running = tokio::sync::Mutex::new(Running { workers, lock: Some(lock) });
         Ok(Self { shared, readers, capabilities, log, running })
     }
@@ -252,6 +256,26 @@ impl Store for SqliteStore {
         self.readers.run("sqlite.audit", read::audit(scope.clone(), filter.clone(), page)?).await
     }
 
+    async fn remove(&self, scope: &Scope, removal: &Removal, limit: usize, after: Option<&str>) -> Result<Removed> {
+        let malformed = |_| {
+            let detail = "the position is malformed; use that of the last step unchanged";
+            Error::new(Code::CursorInvalid, "sqlite.remove", detail)
+        };
+        let after = after.map_or(Ok(0), |text| text.parse::<i64>().map_err(malformed))?;
+        let step = RemovalStep { removal: removal.clone(), limit, after, outcome: Mutex::default() };
+        let step = Arc::new(step);
+        self.run_step(scope, Step::Remove(Arc::clone(&step)), "sqlite.remove").await?;
+        let outcome = step.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(outcome.clone())
+    }
+
+    async fn reclaim(&self) -> Result<bool> {
+        if self.shared.erasure.is_pending() {
+            self.run_step(&self.shared.system, Step::Reclaim, "sqlite.reclaim").await?;
+        }
+        Ok(!self.shared.erasure.is_pending())
+    }
+
     fn changes(&self) -> Changes {
         let listener = self
             .shared
@@ -283,6 +307,16 @@ impl Store for SqliteStore {
 }
 
 impl SqliteStore {
+    /// Has the writer take a step that no batch can hold.
+    async fn run_step(&self, scope: &Scope, step: Step, operation: &'static str) -> Result<()> {
+        let (answer, answered) = oneshot::channel();
+        self.shared.queue.push(Job::of_step(scope, step, answer))?;
+        match answered.await {
+            Ok((answer, _)) => Ok(answer.map(drop)?),
+            Err(_) => Err(closed(operation)),
+        }
+    }
+
     /// A stream's row, from memory if it is there.
     async fn stream(&self, scope: &Scope, key: &StreamKey) -> Result<Stream> {
         let name = (scope.clone(), key.clone());

@@ -30,7 +30,7 @@ pub(super) struct Stream {
 
 impl Stream {
     /// The row of a stream without one.
-    pub(super) const NONE: Self = Self { id: 0, head: Head { seq: Seq::ZERO, first: Seq(1) } };
+    pub(super) const NONE: Self = Self { id: 0, head: Head::EMPTY };
 
     /// The place before the first event of the stream with this number.
     pub(super) fn base(id: i64) -> i64 {
@@ -51,12 +51,12 @@ fn seq_of(place: i64) -> Seq {
 
 /// The stream's row as it is in the file.
 pub(super) fn load(connection: &Connection, (scope, key): &Name) -> Result<Stream, Failure> {
-    const SQL: &str = "SELECT stream_id, head, first FROM streams JOIN scopes USING (scope_id) \
+    const SQL: &str = "SELECT stream_id, head, first, deleted <> 0 FROM streams JOIN scopes USING (scope_id) \
                        WHERE tenant = ?1 AND env = ?2 AND key = ?3";
     let row = connection
         .prepare_cached(SQL)?
         .query_row(params![scope.tenant().as_str(), scope.env().as_str(), key.as_str()], |row| {
-            let head = Head { seq: Seq(unsigned(row, 1)?), first: Seq(unsigned(row, 2)?) };
+            let head = Head { seq: Seq(unsigned(row, 1)?), first: Seq(unsigned(row, 2)?), deleted: row.get(3)? };
             Ok(Stream { id: row.get(0)?, head })
         })
         .optional()?;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engines_core::nexus::{Change, CommitError};
+use engines_core::nexus::CommitError;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -104,7 +104,7 @@ impl Writer {
             if let Some(connection) = &self.connection {
                 self.checkpoints.between_groups(connection);
                 if self.clearing {
-                    self.clearing = clear::clear(connection).unwrap_or_else(|failure| {
+                    self.clearing = clear::clear(connection, &self.shared).unwrap_or_else(|failure| {
                         tracing::warn!(error = %failure, "trimmed events could not be removed; the next trim tries again");
                         false
                     });
@@ -235,15 +235,15 @@ fn attempt(connection: &Connection, shared: &Shared, scopes: &mut Scopes, jobs: 
     }
     group.flush()?;
     let (trimmed, begin) = (group.trimmed, Instant::now());
-    let grown = {
+    let changes = {
         // What a reader finds in the file from here on, it finds in memory when it gets this lock: see `Shared::settled`.
         let _publishing = shared.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         connection.prepare_cached("COMMIT")?.execute([])?;
         group.publish()
     };
     let took = begin.elapsed();
-    if !grown.is_empty() {
-        shared.tell(Change::Appended(grown.into()));
+    for change in changes {
+        shared.tell(change);
     }
     Ok(Done { answers, trimmed, took })
 }

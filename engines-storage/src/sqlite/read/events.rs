@@ -46,6 +46,51 @@ pub(in crate::sqlite) fn events(
     })
 }
 
+/// Events that match a filter, and how far was looked.
+pub(in crate::sqlite) struct ToRemove {
+    /// Their positions in the feed, which number their rows.
+    pub(in crate::sqlite) positions: Vec<i64>,
+    /// The place of the last event that was looked at.
+    pub(in crate::sqlite) reached: i64,
+    /// There are no more.
+    pub(in crate::sqlite) done: bool,
+}
+
+/// Finds up to `limit` events after the place `after` that match and whose position is not beyond `delivered`. Passes over as many others
+/// as a page does.
+pub(in crate::sqlite) fn to_remove(
+    connection: &Connection,
+    scope_id: i64,
+    filter: EventFilter,
+    delivered: i64,
+    after: i64,
+    limit: usize,
+) -> Result<ToRemove, Failure> {
+    let Statement { sql, parameters, bound } =
+        statement_of("seq, position", connection, scope_id, filter, after, limit, EventFilter::WALK)?;
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(parameters.values())?;
+    let mut found = ToRemove { positions: Vec::new(), reached: after, done: false };
+    while let Some(row) = rows.next()? {
+        let (seq, position): (i64, i64) = (row.get(0)?, row.get(1)?);
+        // Positions rise with places: whatever follows is beyond it too.
+        if position > delivered {
+            found.done = true;
+            return Ok(found);
+        }
+        if found.positions.len() == limit {
+            return Ok(found);
+        }
+        found.positions.push(position);
+        found.reached = seq;
+    }
+    match bound {
+        Some(bound) => found.reached = bound,
+        None => found.done = true,
+    }
+    Ok(found)
+}
+
 /// What is asked for one page.
 struct Statement {
     sql: String,
@@ -58,6 +103,19 @@ struct Statement {
 /// behind which no event is early enough, but past `walk` entries at the most: the index in which these reach furthest, of those of the fields that the
 /// filter names, else that of all of the scope's events.
 fn statement(
+    connection: &Connection,
+    scope_id: i64,
+    filter: EventFilter,
+    after: i64,
+    limit: usize,
+    walk: usize,
+) -> Result<Statement, Failure> {
+    statement_of(columns!(), connection, scope_id, filter, after, limit, walk)
+}
+
+/// As [`statement`], for other columns.
+fn statement_of(
+    columns: &str,
     connection: &Connection,
     scope_id: i64,
     filter: EventFilter,
@@ -104,7 +162,7 @@ fn statement(
     };
     let mut parameters = Parameters::default();
     let mut sql = format!(
-        concat!("SELECT ", columns!(), " FROM dataset_events{} WHERE scope_id = {} AND seq > {}"),
+        "SELECT {columns} FROM dataset_events{} WHERE scope_id = {} AND seq > {}",
         walked.map(|(index, _)| format!(" INDEXED BY {index}")).unwrap_or_default(),
         parameters.add(scope_id),
         parameters.add(after)

@@ -8,5 +8,5 @@ mod page;
 pub(super) use self::{
     audit::audit,
     documents::query,
-    events::{events, feed},
+    events::{events, feed, to_remove},
 };
