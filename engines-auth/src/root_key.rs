@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
-use engines_core::{Code, Error, IdGenerator, Result};
+use engines_core::{Error, IdGenerator, MIN_SECRET_BYTES, Result, check_secret_strength};
 use zeroize::Zeroizing;
 
 /// A deployment's root key. It is used for nothing itself: each purpose has a key of its own, made from it with HKDF-SHA-256 (RFC 5869), so
@@ -36,18 +36,15 @@ pub const PSEUDONYM: &str = "pseudonym";
 
 impl RootKey {
     /// The least number of bytes.
-    pub const MIN_BYTES: usize = 32;
+    pub const MIN_BYTES: usize = MIN_SECRET_BYTES;
 
     /// Takes the key as it is, bytes or text. It must be random: it is not stretched as a password would be.
     ///
     /// # Errors
-    /// When it has fewer than [`RootKey::MIN_BYTES`] bytes, or they are all the same.
+    /// When [`check_secret_strength`] refuses it.
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self> {
         let key = key.as_ref();
-        if key.len() < Self::MIN_BYTES || key.iter().all(|byte| Some(byte) == key.first()) {
-            let detail = "the root key must have at least 32 random bytes; make one with `openssl rand -hex 32`";
-            return Err(Error::new(Code::Internal, "auth.root_key", detail));
-        }
+        check_secret_strength("the root key", key)?;
         Ok(Self(Zeroizing::new(key.to_vec())))
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use engines_core::{Code, Error, Result};
+use engines_core::{Code, Error, MIN_SECRET_BYTES, Result, check_secret_strength};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -20,20 +20,16 @@ pub struct SigningSecret(Zeroizing<Vec<u8>>);
 
 impl SigningSecret {
     /// The least number of bytes: as many as the hash has (RFC 7518 section 3.2).
-    pub const MIN_BYTES: usize = 32;
+    pub const MIN_BYTES: usize = MIN_SECRET_BYTES;
 
     /// Takes the secret as it is, without trimming or decoding.
     ///
     /// # Errors
-    /// When it has fewer than [`SigningSecret::MIN_BYTES`] bytes, or is PEM or JWK text: such a key is meant for another
-    /// algorithm, and its public half is no secret (RFC 8725 section 2.1).
+    /// When [`check_secret_strength`] refuses it, or it is PEM or JWK text: such a key is meant for another algorithm, and its public half
+    /// is no secret (RFC 8725 section 2.1).
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self> {
         let secret = secret.as_ref();
-        if secret.len() < Self::MIN_BYTES {
-            return Err(unfit(
-                "the signing secret must have at least 32 bytes; make one with `openssl rand -base64 48`",
-            ));
-        }
+        check_secret_strength("the signing secret", secret)?;
         let pem = secret.windows(10).any(|window| window == b"-----BEGIN");
         let jwk = secret.trim_ascii_start().first() == Some(&b'{') && secret.windows(5).any(|part| part == b"\"kty\"");
         if pem || jwk {

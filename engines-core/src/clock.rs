@@ -73,6 +73,15 @@ impl Timestamp {
     }
 }
 
+/// Stored times, read by a clock that may have been wrong when they were written: for a moment ahead, after a restart, on another node.
+impl Timestamp {
+    /// This time of something that happened, or none when it lies ahead of `now` and so cannot have happened then.
+    #[must_use]
+    pub fn happened(self, now: Self) -> Option<Self> {
+        (self <= now).then_some(self)
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));

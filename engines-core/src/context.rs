@@ -69,6 +69,8 @@ pub struct Principal {
     pub memberships: BTreeMap<TenantId, Role>,
     /// The tenant meant when a request names none.
     pub default_tenant: Option<TenantId>,
+    /// When the credential was issued (`iat`), if it says so. A user who was disabled and enabled again needs a newer one.
+    pub issued_at: Option<Timestamp>,
     /// When the credential ends; open streams end with it.
     pub expires_at: Option<Timestamp>,
     /// The credential's own id (`jti`), for revocation and audit.
@@ -100,6 +102,7 @@ impl Principal {
             email: None,
             memberships: BTreeMap::new(),
             default_tenant: None,
+            issued_at: None,
             expires_at: None,
             credential_id: None,
             session: None,
@@ -169,6 +172,7 @@ struct Inner {
     role: Role,
     trace: Trace,
     origin: Origin,
+    issued_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     credential_id: Option<Arc<str>>,
     session: Option<Arc<str>>,
@@ -206,6 +210,7 @@ impl RequestContext {
                 role,
                 trace,
                 origin: Origin::Credential { issuer: Arc::clone(&principal.issuer) },
+                issued_at: principal.issued_at,
                 expires_at: principal.expires_at,
                 credential_id: principal.credential_id.clone(),
                 session: principal.session.clone(),
@@ -225,6 +230,7 @@ impl RequestContext {
                 role: Role::Owner,
                 trace: Trace::begin(clock, ids),
                 origin: Origin::System { reason: reason.into() },
+                issued_at: None,
                 expires_at: None,
                 credential_id: None,
                 session: None,
@@ -238,6 +244,7 @@ impl RequestContext {
         let Origin::Credential { issuer } = &self.inner.origin else { return None };
         let mut principal = Principal::new(self.inner.actor.clone(), Arc::clone(issuer));
         principal.memberships.insert(self.inner.scope.tenant().clone(), self.inner.role);
+        principal.issued_at = self.inner.issued_at;
         principal.expires_at = self.inner.expires_at;
         principal.credential_id.clone_from(&self.inner.credential_id);
         principal.session.clone_from(&self.inner.session);
@@ -272,6 +279,12 @@ impl RequestContext {
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.inner.origin
+    }
+
+    /// When the credential was issued, if it says so.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.inner.issued_at
     }
 
     /// When the credential ends; a stream opened with it must not outlive this.

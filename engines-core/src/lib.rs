@@ -19,6 +19,7 @@ pub mod nexus;
 pub mod pii;
 pub mod privacy;
 mod scope;
+mod secret_strength;
 pub mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -36,6 +37,7 @@ pub use self::{
     limits::Limits,
     nexus::{Batch, Store, StoreExt},
     scope::{Env, Scope},
+    secret_strength::{MIN_SECRET_BYTES, check_secret_strength},
     stream::{Cursor, Envelope, StreamEvent, StreamKey},
     trace::{SpanId, Trace, TraceId},
 };

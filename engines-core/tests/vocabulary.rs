@@ -183,3 +183,38 @@ proptest! {
         prop_assert_eq!(at.to_string().len(), 24);
     }
 }
+
+#[test]
+fn secrets_typed_by_hand_are_refused_and_random_ones_are_not() {
+    use engines_core::{IdGenerator, check_secret_strength};
+    let by_hand: [&[u8]; 14] = [
+        b"",
+        b"x",
+        b"short but random kq3N0v8Zr1uYw5",
+        &[b'a'; 32],
+        &[0; 64],
+        b"abababababababababababababababab",
+        b"passwordpasswordpasswordpassword",
+        b"secretsecretsecretsecretsecret12",
+        b"01234567890123456789012345678901",
+        b"0123456789abcdef0123456789abcdef",
+        b"abcdefghijklmnopqrstuvwxyzabcdef",
+        b"aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb",
+        b"11111111111111111111111111111112",
+        b"changeme-changeme-changeme-changeme",
+    ];
+    for secret in by_hand {
+        let error = check_secret_strength("the test key", secret).unwrap_err();
+        assert!(error.detail().starts_with("the test key must"), "{error}");
+    }
+    let ids = IdGenerator::seeded(7);
+    for _ in 0..2000 {
+        let bytes = ids.bytes::<32>();
+        assert!(check_secret_strength("key", &bytes).is_ok());
+        let hex: String = bytes[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(check_secret_strength("key", hex.as_bytes()).is_ok(), "{hex}");
+        let digits: String = bytes.iter().map(|byte| char::from(b'0' + byte % 10)).collect();
+        assert!(check_secret_strength("key", digits.as_bytes()).is_ok(), "{digits}");
+    }
+    assert!(check_secret_strength("key", b"correct horse battery staple, and more").is_ok());
+}

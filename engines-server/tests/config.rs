@@ -93,7 +93,7 @@ fn mistakes_are_named_with_their_layer() {
 
 #[test]
 fn the_secret_comes_from_one_place_and_is_long_enough() {
-    let long = "0123456789abcdef0123456789abcdef";
+    let long = "5f1c09b7e2d84a36c7f0a1e95b3d6842";
     let (_folder, path) = file(&format!("{long}\n"));
     let path = path.display().to_string();
     let none = Settings::default();
@@ -147,12 +147,12 @@ fn identity_and_proxies_are_set_by_file_and_variables() {
 
 #[test]
 fn the_other_secrets_come_from_one_place_too() {
-    let long = "0123456789abcdef0123456789abcdef";
-    let seal = format!("2026-02:{}", "bmV3IG5ldyBuZXcgbmV3IG5ldyBuZXcgbmV3IDIwMjY=");
+    let long = "5f1c09b7e2d84a36c7f0a1e95b3d6842";
+    let seal = format!("2026-02:{}", "grcO7n8aUDm+8H7CNH8GbtCPXcdRJEfjQEMAAmtuVFU=");
     let none = Settings::default();
     assert!(root_key(&none, &variables(&[])).unwrap().is_none());
     assert!(root_key(&none, &variables(&[(ROOT_KEY, long)])).unwrap().is_some());
-    assert!(system_key(&none, &variables(&[(SYSTEM_KEY, "anything")])).unwrap().is_some());
+    assert!(system_key(&none, &variables(&[(SYSTEM_KEY, long)])).unwrap().is_some());
     assert!(seal_keys(&none, &variables(&[(SEAL_KEYS, &seal)])).unwrap().is_some());
     assert!(vault_key(&none, &variables(&[])).unwrap().is_none());
     assert!(vault_key(&none, &variables(&[(VAULT_KEY, long)])).unwrap().is_some());
@@ -171,6 +171,11 @@ fn the_other_secrets_come_from_one_place_too() {
         root_key(&none, &variables(&[(ROOT_KEY, "short")])).unwrap_err(),
         root_key(&none, &variables(&[(ROOT_KEY, long), ("ROOT_KEY_FILE", "x")])).unwrap_err(),
         system_key(&none, &variables(&[(SYSTEM_KEY, "")])).unwrap_err(),
+        system_key(&none, &variables(&[(SYSTEM_KEY, "x")])).unwrap_err(),
+        root_key(&none, &variables(&[(ROOT_KEY, &"r".repeat(32))])).unwrap_err(),
+        signing_secret(&none, &variables(&[(SECRET, &"s".repeat(32))])).unwrap_err(),
+        vault_key(&none, &variables(&[(VAULT_KEY, &"v".repeat(32))])).unwrap_err(),
+        seal_keys(&none, &variables(&[(SEAL_KEYS, "k:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")])).unwrap_err(),
         seal_keys(&none, &variables(&[(SEAL_KEYS, "no keys")])).unwrap_err(),
     ] {
         assert!(!fault.to_string().contains(long), "{fault}");

@@ -36,6 +36,7 @@ impl Authenticator for ApiKeys {
         if key.expires_at.is_some_and(|end| now >= end) {
             return Err(Error::new(Code::TokenExpired, "auth.api_key", "the API key has expired; make a new one"));
         }
+        inner.usable_api_key(id).await?.ok_or_else(wrong)?;
         self.note_use(id, now).await;
         principal(id, &key, rotation).map(|principal| Some(Arc::new(principal)))
     }

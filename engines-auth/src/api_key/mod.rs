@@ -1,6 +1,7 @@
 //! API keys `ek_…`: credentials of one tenant's own programs and agents, verified against the store.
 
 mod authenticator;
+mod delegation;
 mod service;
 mod wire;
 

@@ -8,6 +8,7 @@ use engines_core::{
 };
 use ulid::Ulid;
 
+use super::delegation::end_within;
 use super::wire::{ApiKeyCreated, ApiKeyRequest, ApiKeyView, RotateRequest};
 use crate::{
     identity::{
@@ -18,7 +19,7 @@ use crate::{
     revocation::Revocation,
 };
 
-const MANAGE: &str = "api_keys.manage";
+pub(super) const MANAGE: &str = "api_keys.manage";
 
 pub(super) const KEY: Opaque = Opaque("ek");
 
@@ -37,7 +38,8 @@ impl ApiKeys {
     /// Makes a key for the context's tenant. The key itself is in the answer and nowhere else.
     ///
     /// # Errors
-    /// `BODY_INVALID`; `ROLE_INSUFFICIENT` below admin, and for a role above one's own; `QUOTA_EXCEEDED`.
+    /// `BODY_INVALID`, also for an end after that of the key it is made with; `ROLE_INSUFFICIENT` below admin, and for a role above one's own;
+    /// `QUOTA_EXCEEDED`; `OP_INVALID` when it would descend from too many keys.
     pub async fn create(&self, context: &RequestContext, request: ApiKeyRequest) -> Result<ApiKeyCreated> {
         let inner = &*self.identity.inner;
         let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
@@ -50,10 +52,12 @@ impl ApiKeys {
         let now = inner.now();
         let from_now = request.expires_in.map(|seconds| now.plus(Duration::from_secs(seconds)));
         let expires_at = request.expires_at.or(from_now);
+        let field = if request.expires_at.is_some() { "/expires_at" } else { "/expires_in" };
         if expires_at.is_some_and(|end| end <= now) {
-            let field = if request.expires_at.is_some() { "/expires_at" } else { "/expires_in" };
             return Err(Error::body(MANAGE, field, "the key would have ended already"));
         }
+        let expires_at = end_within(context, expires_at, field)?;
+        let parent = inner.parent_key(context).await?;
         let tag = records::tenant_tag(context.scope().tenant());
         let most = inner.settings.api_keys_per_tenant;
         let query = Query::kind(API_KEY).tag(tag.clone());
@@ -71,6 +75,7 @@ impl ApiKeys {
             rotation: 0,
             previous: None,
             created_by: context.actor().id.clone(),
+            parent,
             expires_at,
         };
         let batch = Batch::spanning(now).audit(permit.audit(&inner.guard, context, format!("api-keys/{id}")));
@@ -131,7 +136,7 @@ impl ApiKeys {
         Ok(ApiKeyCreated { key, view: view(id.to_string(), body, found.created_at, None) })
     }
 
-    /// Revokes a key. It counts at once here, within 5 s on other nodes, and closes what was opened with it.
+    /// Revokes a key and all keys that were made with it. It counts at once here, within 5 s on other nodes, and closes what was opened with them.
     ///
     /// # Errors
     /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, and for a key with a role above one's own.
@@ -141,10 +146,18 @@ impl ApiKeys {
         let (id, found) = self.find(context, key_id).await?;
         self.within(context, found.body.role)?;
         let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, format!("api-keys/{id}")));
-        let batch = batch.delete_system(API_KEY, found.id.clone(), Expect::Version(found.version));
-        let batch = batch.delete_system(API_KEY_USE, found.id, Expect::Any);
+        let descendants = inner.descendants(context, id).await?;
+        let mut batch = batch.delete_system(API_KEY, found.id.clone(), Expect::Version(found.version));
+        batch = batch.delete_system(API_KEY_USE, found.id, Expect::Any);
+        for key in &descendants {
+            batch = batch.delete_system(API_KEY, key.id.clone(), Expect::Any);
+            batch = batch.delete_system(API_KEY_USE, key.id.clone(), Expect::Any);
+        }
         inner.records.commit(context.scope(), batch).await?;
         inner.revoked(Revocation::ApiKey(id.to_string()));
+        for key in descendants {
+            inner.revoked(Revocation::ApiKey(key.id.to_string()));
+        }
         Ok(())
     }
 
@@ -176,6 +189,7 @@ fn view(key_id: String, key: ApiKeyBody, created_at: Timestamp, last_used_at: Op
         role: key.role,
         actor_type: key.actor_type,
         created_by: key.created_by,
+        parent_key_id: key.parent.map(|parent| parent.to_string()),
         created_at,
         expires_at: key.expires_at,
         last_used_at,

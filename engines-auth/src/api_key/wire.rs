@@ -59,6 +59,8 @@ pub struct ApiKeyView {
     pub actor_type: ActorType,
     /// Who made it.
     pub created_by: UserId,
+    /// The key it was made with, if it was made with one: it ends with that one.
+    pub parent_key_id: Option<String>,
     /// When.
     pub created_at: Timestamp,
     /// When it ends.

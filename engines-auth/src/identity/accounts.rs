@@ -8,6 +8,7 @@ use engines_core::{
 use super::{
     bodies::{EmailBody, UserBody},
     email::Address,
+    name_text::normalised_name,
     records::{self, EMAIL, Stored, USER},
     service::{Accounts, Identity, Inner},
     settings::Signup,
@@ -68,7 +69,7 @@ impl Identity {
     ///
     /// # Errors
     /// `CREDENTIALS_INVALID`, in the same words and after the same work whether the account is unknown, has no password, is disabled, or
-    /// the password is wrong; `RATE_LIMITED`, before any hash is computed.
+    /// the password is wrong; `RATE_LIMITED`, before any hash is computed. Many right passwords at once wait for each other.
     pub async fn login(&self, request: LoginRequest, caller: Caller<'_>) -> Result<TokenResponse> {
         let key = self.inner.accounts()?.address_key(request.email.expose());
         let answer = self.try_login(&key, request.password, &caller).await;
@@ -81,15 +82,14 @@ impl Identity {
     async fn try_login(&self, key: &str, password: Password, caller: &Caller<'_>) -> Result<TokenResponse> {
         let inner = &*self.inner;
         inner.count_address(caller)?;
-        let rate = inner.settings.login_per_account;
-        inner.throttle.take("account", key, rate, inner.now()).map_err(|error| inner.decided(error))?;
         let user = inner.user_by_address(key).await?;
+        let attempt = inner.begin_login(key, user.as_ref().map(|user| &user.body.user_id), caller).await?;
         let hash = user.as_ref().and_then(|user| user.body.password.as_deref());
         let verdict = inner.accounts()?.hasher.verify(password.clone(), hash).await?;
         let Some(user) = user.filter(|user| verdict.fits && !user.body.disabled) else {
             return Err(Error::new(Code::CredentialsInvalid, LOGIN, "the e-mail address or the password is wrong"));
         };
-        inner.throttle.give_back("account", key, rate);
+        attempt.succeeded();
         inner.uncount_address(caller);
         if verdict.outdated {
             inner.rehash(&user, password).await?;
@@ -105,7 +105,7 @@ impl Identity {
     pub async fn me(&self, principal: &Principal) -> Result<MeResponse> {
         let inner = &*self.inner;
         crate::directory::Directory::check(self, principal).await?;
-        let stored = inner.user(&principal.actor.id).await?;
+        let stored = inner.user(&principal.actor.id).await?.filter(|user| !user.body.is_block());
         let user = match &stored {
             Some(user) => inner.user_view(user),
             None => UserView {
@@ -180,6 +180,7 @@ impl Inner {
             disabled: false,
             default_tenant: None,
             generation: 0,
+            tokens_valid_from: None,
             deleted: false,
         };
         Ok(NewAccount { user, address })
@@ -219,11 +220,15 @@ impl Inner {
     }
 }
 
-/// A name: 1 to 200 characters, none of them a control character, without blanks around it.
+/// A name: 1 to 200 characters in Unicode's form NFC, all of them visible, without blanks around it.
 pub(crate) fn name_of(operation: &'static str, field: &str, name: &str) -> Result<String> {
-    let name = name.trim();
-    let fits = (1..=MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    if fits { Ok(name.to_owned()) } else { Err(Error::body(operation, field, "a name has 1 to 200 characters")) }
+    let refused = |detail: &'static str| Error::body(operation, field, detail);
+    if name.chars().count() > MAX_NAME {
+        return Err(refused("a name has at most 200 characters"));
+    }
+    normalised_name(name).filter(|name| name.chars().count() <= MAX_NAME).ok_or_else(|| {
+        refused("a name has 1 to 200 characters, without control characters, zero-width characters and marks that change the direction")
+    })
 }
 
 /// What a failed batch with a new account in it means.

@@ -5,6 +5,7 @@ use std::fmt;
 use engines_core::{ActorType, Bound, Role, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use ulid::Ulid;
 
 use super::opaque::Hashed;
 
@@ -24,6 +25,9 @@ pub(crate) struct UserBody {
     /// Counts what ended all of the user's sessions at once: one that was begun before is over, also if it is written after.
     #[serde(default)]
     pub(crate) generation: u64,
+    /// Tokens issued before this are refused, whoever issued them. Set when a disabled user is enabled again.
+    #[serde(default)]
+    pub(crate) tokens_valid_from: Option<Timestamp>,
     /// Deleted by its user. What stays is the id, so that tokens which still name it are refused.
     #[serde(default)]
     pub(crate) deleted: bool,
@@ -41,6 +45,7 @@ impl UserBody {
             disabled: false,
             default_tenant: None,
             generation: 0,
+            tokens_valid_from: None,
             deleted: false,
         }
     }
@@ -51,9 +56,9 @@ impl UserBody {
         Self { issuer: self.issuer, disabled: true, generation, deleted: true, ..Self::of(self.user_id) }
     }
 
-    /// Whether there is nothing here but that somebody is blocked whom only tokens name.
+    /// Whether this is no account: it says only that a user whom tokens minted elsewhere name is disabled, or was.
     pub(crate) fn is_block(&self) -> bool {
-        !self.deleted && self.issuer.is_none() && self.email.is_none()
+        !self.deleted && self.issuer.is_none() && self.email.is_none() && self.password.is_none()
     }
 }
 
@@ -79,6 +84,12 @@ pub(crate) struct SessionBody {
     pub(crate) family: Hashed,
     /// Of the one token that is good.
     pub(crate) current: Hashed,
+    /// How often a token was replaced by the next one, from which the next one is derived; 0 also for sessions of earlier versions.
+    #[serde(default)]
+    pub(crate) uses: u64,
+    /// Of the token before the good one, and when it was replaced.
+    #[serde(default)]
+    pub(crate) previous: Option<(Hashed, Timestamp)>,
     pub(crate) last_used_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) user_agent: Option<String>,
@@ -141,6 +152,9 @@ pub(crate) struct ApiKeyBody {
     /// The secret before the last rotation, and until when it is good too.
     pub(crate) previous: Option<(Hashed, Timestamp)>,
     pub(crate) created_by: UserId,
+    /// The key it was made with, if it was made with one: it is good for as long as that one is.
+    #[serde(default)]
+    pub(crate) parent: Option<Ulid>,
     pub(crate) expires_at: Option<Timestamp>,
 }
 
@@ -180,6 +194,9 @@ pub(crate) struct TicketBody {
     pub(crate) issuer: Arc<str>,
     pub(crate) credential_id: Option<Arc<str>>,
     pub(crate) session: Option<Arc<str>>,
+    /// When the credential was issued, if it says so.
+    #[serde(default)]
+    pub(crate) issued_at: Option<Timestamp>,
     /// When the credential ends.
     pub(crate) until: Option<Timestamp>,
 }

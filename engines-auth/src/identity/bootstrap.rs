@@ -48,7 +48,7 @@ impl Identity {
         let owner = match (request.owner_user_id, request.owner) {
             (Some(_), Some(_)) => return Err(Error::body(BOOTSTRAP, "/owner", "give either owner_user_id or owner")),
             (Some(owner), None) => {
-                let known = inner.user(&owner).await?.is_some_and(|user| !user.body.disabled);
+                let known = inner.user(&owner).await?.is_some_and(|user| !user.body.disabled && !user.body.is_block());
                 let missing = || Error::new(Code::NotFound, BOOTSTRAP, "there is no such user");
                 Some(known.then_some(owner).ok_or_else(missing)?)
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use engines_core::{Principal, Result, Role, TenantId, UserId};
+use engines_core::{Principal, Result, Role, TenantId, Timestamp, UserId};
 use ulid::Ulid;
 
 use super::{
@@ -19,22 +19,27 @@ struct Credential<'a> {
     issuer: &'a str,
     id: Option<&'a str>,
     session: Option<&'a str>,
+    issued_at: Option<Timestamp>,
 }
 
 impl Inner {
     /// Whether the credential and whoever holds it are still good.
     async fn check(&self, credential: Credential<'_>) -> Result<()> {
-        let Credential { user, issuer, id, session } = credential;
+        let Credential { user, issuer, id, session, issued_at } = credential;
         if issuer == API_KEY {
             let key =
                 id.and_then(|id| Ulid::from_string(id).ok()).ok_or_else(|| invalid("an API key without its id"))?;
-            let found = self.known.api_key(&self.records, key).await?;
-            let found = found.ok_or_else(|| invalid("the API key has been revoked"))?;
+            let found = self.usable_api_key(key).await?;
+            let found = found.ok_or_else(|| invalid("the API key has been revoked or has expired"))?;
             let rotation = session.and_then(|rotation| rotation.parse().ok());
             let good = rotation.is_some_and(|rotation| found.is_good(rotation, self.now()));
             return if good { Ok(()) } else { Err(invalid("this secret of the API key has been replaced")) };
         }
         let known = self.known.user(&self.records, user).await?;
+        let stale = |from: Timestamp| issued_at.is_none_or(|at| at.as_secs() < from.as_secs());
+        if known.standing != Standing::Disabled && known.tokens_valid_from.is_some_and(stale) {
+            return Err(invalid("the token was issued before its user was disabled and enabled again; get a new one"));
+        }
         match known.standing {
             Standing::Disabled => return Err(invalid("the account is disabled")),
             // Sessions of users whom others look after are theirs.
@@ -107,5 +112,6 @@ fn of_principal(principal: &Principal) -> Credential<'_> {
         issuer: &principal.issuer,
         id: principal.credential_id.as_deref(),
         session: principal.session.as_deref(),
+        issued_at: principal.issued_at,
     }
 }

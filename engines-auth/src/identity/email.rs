@@ -8,6 +8,7 @@ use sha2::Sha256;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+use super::name_text::is_invisible;
 use crate::secret::SigningSecret;
 
 /// An address as it is kept and compared: in Unicode's form NFC (RFC 6532 section 3.1), small letters. It does not print itself.
@@ -36,7 +37,7 @@ impl Address {
         let text: String = text.trim_ascii().nfc().collect::<String>().to_lowercase();
         let (local, domain) = text.rsplit_once('@')?;
         let good_local = (1..=Self::MAX_LOCAL).contains(&local.len())
-            && !local.chars().any(|c| c.is_whitespace() || c.is_control() || "@<>()[]\\,;:\"".contains(c))
+            && !local.chars().any(|c| c.is_whitespace() || is_invisible(c) || "@<>()[]\\,;:\"".contains(c))
             && local.split('.').all(|part| !part.is_empty());
         let label = |label: &str| {
             (1..=63).contains(&label.len())

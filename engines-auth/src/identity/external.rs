@@ -33,7 +33,7 @@ impl ExternalUsers for Identity {
         let inner = &*self.inner;
         for _ in 0..TRIES {
             let known = inner.user(identity.sub).await?;
-            if let Some(user) = &known {
+            if let Some(user) = known.as_ref().filter(|user| user.body.disabled || !user.body.is_block()) {
                 if user.body.issuer.as_deref() != Some(identity.issuer) {
                     return Err(invalid("another issuer has a user of this name here"));
                 }
@@ -61,14 +61,16 @@ impl Inner {
         // Whoever it belongs to, it is good for a name.
         let email = email.filter(|_| identity.email_verified);
         let expect = known.as_ref().map_or(Expect::Absent, |known| Expect::Version(known.version));
-        let mut body = known.map_or_else(
-            || UserBody {
+        let mut body = match known.map(|known| known.body) {
+            Some(body) if !body.is_block() => body,
+            block => UserBody {
                 issuer: Some(identity.issuer.to_owned()),
                 email: email.as_ref().map(|email| email.as_str().to_owned()),
+                generation: block.as_ref().map_or(0, |block| block.generation),
+                tokens_valid_from: block.and_then(|block| block.tokens_valid_from),
                 ..UserBody::of(identity.sub.clone())
             },
-            |known| known.body,
-        );
+        };
         let mut batch = Batch::spanning(now);
         if identity.mapped.is_empty() {
             // The name is for its owner to change: the first part of an address is no secret, and an address would be.

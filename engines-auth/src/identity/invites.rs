@@ -10,7 +10,7 @@ use ulid::Ulid;
 
 use super::{
     accounts::taken,
-    bodies::{ApiKeyBody, InviteBody, MemberBody},
+    bodies::{InviteBody, MemberBody},
     email::Address,
     known::{Membership, Standing},
     opaque::Opaque,
@@ -207,9 +207,7 @@ impl Inner {
         // Owners are invited by owners, everybody else by admins.
         let least = invite.role.max(Role::Admin);
         if let Some(key) = crate::api_key::id_of(maker) {
-            let key = self.known.api_key(&self.records, key).await?;
-            let open = |key: &ApiKeyBody| key.role >= least && key.expires_at.is_none_or(|end| self.now() < end);
-            return Ok(key.is_some_and(|key| open(&key)));
+            return Ok(self.usable_api_key(key).await?.is_some_and(|key| key.role >= least));
         }
         let standing = self.known.user(&self.records, maker).await?.standing;
         Ok(match self.known.member(&self.records, tenant, maker).await? {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engines_core::{Clock, DocId, Result, Role, TenantId, UserId};
+use engines_core::{Clock, DocId, Result, Role, TenantId, Timestamp, UserId};
 use ulid::Ulid;
 
 use super::{
@@ -28,6 +28,8 @@ pub(crate) struct Account {
     pub(crate) standing: Standing,
     /// Sessions of earlier ones are over.
     pub(crate) generation: u64,
+    /// Tokens issued before this are refused.
+    pub(crate) tokens_valid_from: Option<Timestamp>,
 }
 
 /// A session, as the door sees one.
@@ -72,12 +74,14 @@ impl Known {
         let read = || async {
             let found = records.get::<UserBody>(&USER, &records::user_id(user)?).await?;
             let generation = found.as_ref().map_or(0, |user| user.body.generation);
+            let tokens_valid_from = found.as_ref().and_then(|user| user.body.tokens_valid_from);
             let standing = found.map_or(Standing::Unknown, |user| match user.body {
                 UserBody { disabled: true, .. } => Standing::Disabled,
+                body if body.is_block() => Standing::Unknown,
                 UserBody { issuer: Some(_), .. } => Standing::Foreign,
                 UserBody { .. } => Standing::Good,
             });
-            Ok(Account { standing, generation })
+            Ok(Account { standing, generation, tokens_valid_from })
         };
         self.users.get(user, read).await
     }

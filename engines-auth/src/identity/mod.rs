@@ -14,8 +14,10 @@ mod facts;
 mod invites;
 mod key_check;
 mod known;
+mod login_limits;
 mod members;
 mod membership;
+mod name_text;
 pub(crate) mod opaque;
 mod own_account;
 pub(crate) mod records;
@@ -33,6 +35,7 @@ mod wire;
 pub(crate) use self::{
     accounts::name_of,
     bodies::{ApiKeyBody, ApiKeyUseBody, TicketBody},
+    service::Inner,
 };
 pub use self::{
     bodies::TenantStatus,

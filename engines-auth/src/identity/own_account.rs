@@ -8,7 +8,7 @@ use engines_core::{
 use super::{
     accounts::name_of,
     bodies::{MemberBody, SessionBody, TenantBody, TenantStatus, UserBody},
-    records::{self, EMAIL, MEMBER, SESSION, Stored, TENANT, USER},
+    records::{self, EMAIL, KNOWN_NETWORKS, MEMBER, SESSION, Stored, TENANT, USER},
     service::{Identity, Inner},
     tenants::{MAX_MEMBERSHIPS, TRIES, contended, put_member},
     wire::{Caller, DeleteAccountRequest, MeResponse, PasswordRequest, ProfileRequest},
@@ -214,12 +214,11 @@ impl Inner {
         };
         self.count_address(caller)?;
         let accounts = self.accounts()?;
-        let (key, rate) = (accounts.address_key(email), self.settings.login_per_account);
-        self.throttle.take("account", &key, rate, self.now()).map_err(|error| self.decided(error))?;
+        let attempt = self.begin_login(&accounts.address_key(email), Some(&user.user_id), caller).await?;
         if !accounts.hasher.verify(password, Some(hash)).await?.fits {
             return Err(Error::new(Code::CredentialsInvalid, operation, "the password is wrong"));
         }
-        self.throttle.give_back("account", &key, rate);
+        attempt.succeeded();
         self.uncount_address(caller);
         Ok(())
     }
@@ -270,6 +269,7 @@ impl Inner {
             let accounts = self.accounts()?;
             batch = batch.delete_system(EMAIL, DocId::new(accounts.address_key(email))?, Expect::Any);
         }
+        batch = batch.delete_system(KNOWN_NETWORKS, records::user_id(&user.body.user_id)?, Expect::Any);
         let audit = self.audit(now, DELETE, resource(&user.body), &user.body.user_id, caller.trace);
         let body = user.body.gone();
         let batch = records::put(batch.audit(audit), USER, user.id, &[], &body, Expect::Version(user.version))?;

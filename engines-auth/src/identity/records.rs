@@ -16,6 +16,8 @@ use sha2::{Digest, Sha256};
 pub(crate) const USER: Kind = Kind::known("identity_user");
 /// From the keyed hash of an e-mail address to its user.
 pub(crate) const EMAIL: Kind = Kind::known("identity_email");
+/// Networks that a user has logged in from.
+pub(crate) const KNOWN_NETWORKS: Kind = Kind::known("identity_known_networks");
 pub(crate) const SESSION: Kind = Kind::known("identity_session");
 pub(crate) const TENANT: Kind = Kind::known("identity_tenant");
 pub(crate) const MEMBER: Kind = Kind::known("identity_member");

@@ -16,7 +16,7 @@ use quick_cache::sync::Cache;
 use ulid::Ulid;
 
 use super::{
-    email::Index, known::Known, records::Records, settings::IdentitySettings, system_key::SystemKey,
+    email::Index, known::Known, login_limits::LoginLimits, records::Records, settings::IdentitySettings, system_key::SystemKey,
     throttle::Throttle, wire::Caller,
 };
 use crate::{
@@ -48,6 +48,7 @@ pub(crate) struct Inner {
     accounts: Option<Accounts>,
     pub(crate) system_key: Option<SystemKey>,
     pub(crate) throttle: Throttle,
+    pub(super) login_limits: LoginLimits,
     pub(crate) known: Known,
     pub(crate) last_uses: Cache<Ulid, Timestamp>,
     pub(crate) revocations: Revocations,
@@ -108,6 +109,7 @@ impl IdentityBuilder {
             guard: self.guard,
             system_key: self.system_key,
             throttle: Throttle::new(),
+            login_limits: LoginLimits::new(&settings),
             last_uses: Cache::new(LAST_USES),
             rejections: self.rejections,
             settings,
@@ -235,7 +237,7 @@ impl Inner {
 }
 
 /// Whom tries from an address are counted for: of an IPv6 address its /64, which is what one customer gets at least (RFC 6177).
-fn neighbourhood(address: &str) -> Cow<'_, str> {
+pub(super) fn neighbourhood(address: &str) -> Cow<'_, str> {
     match address.parse() {
         Ok(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).to_string().into(),
         _ => address.into(),

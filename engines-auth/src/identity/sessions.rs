@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use engines_core::{
     Batch, Code, DocId, Error, Principal, Result, Timestamp, UserId,
     context::Email,
@@ -42,7 +41,9 @@ impl Identity {
     ///
     /// # Errors
     /// `TOKEN_INVALID` for what is no refresh token, or whose session is over. One that was used before ends its session, because either the
-    /// one who used it or the one who uses it now has stolen it (RFC 9700 section 4.14.2); of two uses at the same time, one is the second.
+    /// one who used it or the one who uses it now has stolen it (RFC 9700 section 4.14.2). For
+    /// [`IdentitySettings::refresh_reuse_s`](super::IdentitySettings::refresh_reuse_s) after its first use it is answered with the same next
+    /// token instead, so that two tabs of one client that refresh at the same time keep their session.
     /// `TOKEN_EXPIRED`; `RATE_LIMITED`.
     pub async fn refresh(&self, request: RefreshRequest, caller: Caller<'_>) -> Result<TokenResponse> {
         let answer = self.try_refresh(request.refresh_token.expose(), &caller).await;
@@ -60,10 +61,11 @@ impl Identity {
             if !session.body.family.fits(family) {
                 return Err(unknown());
             }
-            if !session.body.current.fits(token) {
+            let now = inner.now();
+            let repeated = !session.body.current.fits(token);
+            if repeated && !inner.was_just_replaced(&session.body, token, now) {
                 return Err(inner.reused(&session, caller).await?);
             }
-            let now = inner.now();
             if now >= session.body.expires_at {
                 return Err(Error::new(Code::TokenExpired, REFRESH, "the session has ended; log in again"));
             }
@@ -76,10 +78,22 @@ impl Identity {
                 }
                 return Err(unknown());
             }
-            let (refresh_token, current) = inner.next_token(family);
-            let ends = session.created_at.plus(Duration::from_secs(inner.settings.session_max_s));
+            if repeated {
+                // Another tab of the same client was quicker: it gets the same next token, and nothing changes.
+                let current = inner.derived_token(family, session.body.uses)?;
+                let response = inner.token_response(&user, session.id.as_str(), current).await?;
+                inner.uncount_address(caller);
+                return Ok(response);
+            }
+            let uses = session.body.uses + 1;
+            let refresh_token = inner.derived_token(family, uses)?;
+            // A session that was begun while the clock was ahead is as old as now.
+            let begun = session.created_at.happened(now).unwrap_or(now);
+            let ends = begun.plus(Duration::from_secs(inner.settings.session_max_s));
             let body = SessionBody {
-                current,
+                current: Hashed::of(refresh_token.expose()),
+                uses,
+                previous: Some((session.body.current.clone(), now)),
                 last_used_at: now,
                 expires_at: ends.min(now.plus(Duration::from_secs(inner.settings.session_idle_s))),
                 ..session.body.clone()
@@ -167,18 +181,21 @@ impl Inner {
         let user = self.user(user).await?.ok_or_else(|| invalid("the account is gone"))?;
         let id = self.guard.ids().ulid(now);
         let (family, _) = FAMILY.mint(id, self.guard.ids());
-        let (refresh_token, current) = self.next_token(family.expose());
+        let refresh_token = self.derived_token(family.expose(), 0)?;
         let body = SessionBody {
             user_id: user.body.user_id.clone(),
             generation,
             family: Hashed::of(family.expose()),
-            current,
+            current: Hashed::of(refresh_token.expose()),
+            uses: 0,
+            previous: None,
             last_used_at: now,
             expires_at: now.plus(Duration::from_secs(self.settings.session_idle_s.min(self.settings.session_max_s))),
             user_agent: caller.user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect()),
         };
         let tags = [records::user_tag(&user.body.user_id)];
-        let mut batch = records::put(Batch::spanning(now), SESSION, id, &tags, &body, Expect::Absent)?;
+        let batch = records::put(Batch::spanning(now), SESSION, id, &tags, &body, Expect::Absent)?;
+        let mut batch = self.note_network(batch, &user.body.user_id, caller).await?;
         let dropped = self.superfluous(&user.body.user_id, now).await?;
         for session in &dropped {
             batch = batch.delete_system(SESSION, session.id.clone(), Expect::Any);
@@ -209,12 +226,21 @@ impl Inner {
         self.records.all(&query, self.settings.sessions_per_user.saturating_mul(2)).await
     }
 
-    /// The next token of a family, and what to keep of it.
-    fn next_token(&self, family: &str) -> (SecretText, Hashed) {
-        let part = Zeroizing::new(URL_SAFE_NO_PAD.encode(*Zeroizing::new(self.guard.ids().bytes::<32>())));
-        let text = SecretText::new(format!("{family}.{}", *part));
-        let hashed = Hashed::of(text.expose());
-        (text, hashed)
+    /// The token of a session that was used `uses` times. It is derived with a key of the deployment from the part that only the client has,
+    /// so that it can be given out a second time ([`IdentitySettings::refresh_reuse_s`]) though the store keeps nothing but its hash.
+    ///
+    /// [`IdentitySettings::refresh_reuse_s`]: super::IdentitySettings::refresh_reuse_s
+    fn derived_token(&self, family: &str, uses: u64) -> Result<SecretText> {
+        let part = Zeroizing::new(self.accounts()?.index.of("refresh", &Zeroizing::new(format!("{family}.{uses}"))));
+        Ok(SecretText::new(format!("{family}.{}", *part)))
+    }
+
+    /// Whether this is the token before the good one, replaced so recently that two tabs of one client may both have sent it.
+    fn was_just_replaced(&self, session: &SessionBody, token: &str, now: Timestamp) -> bool {
+        let interval = Duration::from_secs(self.settings.refresh_reuse_s);
+        session.previous.as_ref().is_some_and(|(hash, at)| {
+            at.happened(now).is_some_and(|at| now.since(at) < interval) && hash.fits(token)
+        })
     }
 
     /// Ends a session one of whose tokens was used twice.

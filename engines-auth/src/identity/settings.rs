@@ -19,6 +19,9 @@ pub enum Signup {
     Invite,
 }
 
+/// The longest interval in which a used refresh token may be repeated, in seconds: what was stolen is good for as long.
+const MAX_REFRESH_REUSE_S: u64 = 60;
+
 /// Settings of the identity service, with their defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,6 +36,9 @@ pub struct IdentitySettings {
     pub session_idle_s: u64,
     /// Seconds after which a session ends in any case. Default: 90 days.
     pub session_max_s: u64,
+    /// Seconds for which a refresh token that was just used is answered with the same next token, so that two tabs that refresh at the same
+    /// time keep their session; 0 to 60, where 0 ends the session at the first repetition. Default: 10 seconds.
+    pub refresh_reuse_s: u64,
     /// Sessions of one user; the one used longest ago goes first. Default: 50.
     pub sessions_per_user: usize,
     /// Seconds an invite is good when nobody says otherwise. Default: 7 days.
@@ -56,8 +62,17 @@ pub struct IdentitySettings {
     pub facts: usize,
     /// Revocations waiting for one subscriber; who falls behind is told so. Default: 1,024.
     pub revocation_queue: usize,
-    /// Tries to log in to one account; a good one does not count. Default: 10, and one more every 6 seconds.
+    /// Tries to log in to one account from one network (an IPv4 address, the /64 of an IPv6 address); a right password does not count. Default:
+    /// 10, and one more every 10 seconds.
+    pub login_per_account_and_network: Rate,
+    /// Tries to log in to one account from all networks together; a right password does not count. A network that the account has logged in
+    /// from in the last 90 days is not held to it, so that nobody locks an owner out of their own place. Default: 30, and one more every 2
+    /// seconds.
     pub login_per_account: Rate,
+    /// Milliseconds that a login waits for others of the same account whose passwords are being checked, before it is refused. Default: 10,000.
+    pub login_wait_ms: u64,
+    /// Logins that wait so at a time; more are refused. Default: 256.
+    pub login_waiting: usize,
     /// Tries to log in, sign up, refresh, accept or bootstrap from one address; good logins and refreshes do not count. Default: 200, and two
     /// more every second.
     pub per_address: Rate,
@@ -74,6 +89,7 @@ impl Default for IdentitySettings {
             access_ttl_s: 15 * 60,
             session_idle_s: 14 * DAY,
             session_max_s: 90 * DAY,
+            refresh_reuse_s: 10,
             sessions_per_user: 50,
             invite_ttl_s: 7 * DAY,
             invite_max_s: 30 * DAY,
@@ -85,7 +101,10 @@ impl Default for IdentitySettings {
             watch_every_ms: 1000,
             facts: 65_536,
             revocation_queue: 1024,
-            login_per_account: Rate { burst: 10, every_ms: 6000 },
+            login_per_account_and_network: Rate { burst: 10, every_ms: 10_000 },
+            login_per_account: Rate { burst: 30, every_ms: 2000 },
+            login_wait_ms: 10_000,
+            login_waiting: 256,
             per_address: Rate { burst: 200, every_ms: 500 },
             password: HashSettings::default(),
         }
@@ -107,6 +126,9 @@ impl IdentitySettings {
         }
         if self.watch_every_ms == 0 || self.sessions_per_user == 0 {
             return refuse("watch_every_ms and sessions_per_user are at least 1");
+        }
+        if self.refresh_reuse_s > MAX_REFRESH_REUSE_S {
+            return refuse("refresh_reuse_s is at most 60");
         }
         if self.session_idle_s == 0 || self.session_max_s == 0 {
             return refuse("session_idle_s and session_max_s are at least 1: nobody could refresh a token");

@@ -1,6 +1,6 @@
 //! The key that opens the bootstrap.
 
-use engines_core::{Code, Error, Result};
+use engines_core::{Result, check_secret_strength};
 use sha2::{Digest, Sha256};
 
 use crate::secret::same_bytes;
@@ -10,14 +10,12 @@ use crate::secret::same_bytes;
 pub struct SystemKey([u8; 32]);
 
 impl SystemKey {
-    /// Takes the key as it is. It should have 32 random bytes: nothing but a limit per address slows down whoever guesses.
+    /// Takes the key as it is, bytes or text.
     ///
     /// # Errors
-    /// When it is empty.
+    /// When [`check_secret_strength`] refuses it.
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self> {
-        if key.as_ref().is_empty() {
-            return Err(Error::new(Code::Internal, "identity.system_key", "the bootstrap key must not be empty"));
-        }
+        check_secret_strength("the bootstrap key", key.as_ref())?;
         Ok(Self(Sha256::digest(key.as_ref()).into()))
     }
 

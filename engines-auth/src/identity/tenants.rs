@@ -173,13 +173,18 @@ impl Identity {
                     records::put(batch, USER, id, &[], &body, Expect::Absent)?
                 }
                 None => return Err(missing()),
+                Some(found) if found.body.is_block() && !found.body.disabled && !disabled => return Err(missing()),
                 // The account is gone; somebody else's issuer may still vouch for its own.
                 Some(found) if found.body.deleted && found.body.issuer.is_none() => return Err(missing()),
-                Some(found) if found.body.is_block() && !disabled => {
-                    batch.delete_system(USER, id, Expect::Version(found.version))
-                }
                 Some(found) => {
-                    let body = UserBody { disabled, deleted: found.body.deleted && disabled, ..found.body };
+                    // Credentials from before stay refused when the user comes back: a stolen one may be why they were disabled.
+                    let generation = found.body.generation + 1;
+                    let tokens_valid_from = match disabled || !found.body.disabled {
+                        true => found.body.tokens_valid_from,
+                        false => Some(inner.now()),
+                    };
+                    let deleted = found.body.deleted && disabled;
+                    let body = UserBody { disabled, deleted, generation, tokens_valid_from, ..found.body };
                     records::put(batch, USER, id, &[], &body, Expect::Version(found.version))?
                 }
             };
@@ -340,7 +345,10 @@ impl Inner {
         crate::directory::Directory::check(directory, principal).await?;
         let account = match &principal.bound {
             Some(_) => None,
-            None => self.user(&principal.actor.id).await?.filter(|user| !user.body.disabled),
+            None => {
+                let usable = |user: &Stored<UserBody>| !user.body.disabled && !user.body.is_block();
+                self.user(&principal.actor.id).await?.filter(usable)
+            }
         };
         account.ok_or_else(|| crate::jwt::invalid("this needs the token of a person who has an account here"))
     }

@@ -43,7 +43,10 @@ impl Throttle {
         let every = Duration::from_millis(rate.every_ms);
         let full = every.saturating_mul(rate.burst.max(1));
         self.with(what, who, |table, key| {
-            let until = table.get(&key).copied().unwrap_or(now).max(now).plus(every);
+            // A time that no number of tries can lead to was written while the clock was ahead: it locks nobody out.
+            let possible = |until: &Timestamp| *until <= now.plus(full);
+            let known = table.get(&key).copied().filter(possible).unwrap_or(now);
+            let until = known.max(now).plus(every);
             let over = until.since(now).saturating_sub(full);
             if !over.is_zero() {
                 let detail = "too many tries; wait as long as Retry-After says";

@@ -107,6 +107,7 @@ impl<'a> Claims<'a> {
             email: self.email.as_deref().map(Email::new),
             memberships: self.memberships(),
             default_tenant: self.default_tenant.as_deref().and_then(|tenant| TenantId::new(tenant).ok()),
+            issued_at: self.iat.map(|iat| iat.0),
             expires_at: Some(exp),
             credential_id: self.jti.as_deref().map(Into::into),
             session: self.sid.as_deref().map(Into::into),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use engines_core::{Code, Error, IdGenerator, Result, Scope};
+use engines_core::{Code, Error, IdGenerator, Result, Scope, check_secret_strength};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -17,7 +17,7 @@ use super::SlotSecret;
 ///
 /// ```
 /// use engines_auth::key_slot::SealKeys;
-/// let (new, old) = ("bmV3IG5ldyBuZXcgbmV3IG5ldyBuZXcgbmV3IDIwMjY=", "b2xkIG9sZCBvbGQgb2xkIG9sZCBvbGQgb2xkIDIwMjU=");
+/// let (new, old) = ("grcO7n8aUDm+8H7CNH8GbtCPXcdRJEfjQEMAAmtuVFU=", "lKBlaF1kxJgLuNRUSochqZoBrSGetZz2oV728Vodgws=");
 /// let keys = SealKeys::parse(&format!("2026-02:{new}, 2025-02:{old}"))?;
 /// assert_eq!(format!("{keys:?}"), r#"SealKeys(["2026-02", "2025-02"])"#);
 /// # Ok::<(), engines_core::Error>(())
@@ -46,7 +46,7 @@ impl SealKeys {
     /// The key that seals. Its id (1 to 64 letters, digits, `_`, `-` or `.`) is stored with what it seals.
     ///
     /// # Errors
-    /// When the id is none, or the key does not have [`SealKeys::KEY_BYTES`] bytes, or they are all the same.
+    /// When the id is malformed, the key does not have [`SealKeys::KEY_BYTES`] bytes, or [`check_secret_strength`] refuses it.
     pub fn new(id: &str, key: &[u8]) -> Result<Self> {
         Ok(Self { current: checked(id, key)?, previous: Vec::new() })
     }
@@ -133,9 +133,10 @@ fn checked(id: &str, key: &[u8]) -> Result<(Box<str>, LessSafeKey)> {
     if !named {
         return Err(refused("a key's id is 1 to 64 letters, digits, _, - or ."));
     }
-    if key.len() != SealKeys::KEY_BYTES || key.iter().all(|byte| Some(byte) == key.first()) {
+    if key.len() != SealKeys::KEY_BYTES {
         return Err(refused("a key for slots is 32 random bytes; make one with `openssl rand -base64 32`"));
     }
+    check_secret_strength("a key for slots", key)?;
     let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_| refused("a key for slots is 32 random bytes"))?;
     Ok((id.into(), LessSafeKey::new(key)))
 }

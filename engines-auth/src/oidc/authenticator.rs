@@ -133,6 +133,7 @@ impl Oidc {
         principal.email = claims.email.as_deref().filter(|_| verified).map(Email::new);
         principal.default_tenant = user.default_tenant.or_else(|| only(&memberships));
         principal.memberships = memberships;
+        principal.issued_at = checked.issued_at;
         principal.expires_at = Some(checked.expires_at);
         principal.credential_id = claims.jti.as_deref().map(Into::into);
         Ok(principal)

@@ -87,6 +87,7 @@ impl<'de> Members<'de> for Claims {
 /// What is left when all has been checked.
 pub(super) struct Checked {
     pub(super) sub: UserId,
+    pub(super) issued_at: Option<Timestamp>,
     pub(super) expires_at: Timestamp,
     /// A client that came in its own name, not in a person's.
     pub(super) machine: bool,
@@ -117,7 +118,7 @@ impl Claims {
         }
         // RFC 9068 section 2.2: without a resource owner, `sub` is the client.
         let machine = self.client_id.as_deref() == Some(sub.as_str());
-        Ok(Checked { sub, expires_at: exp, machine })
+        Ok(Checked { sub, issued_at: self.iat.map(|iat| iat.0), expires_at: exp, machine })
     }
 
     /// Whether it is a token of the kind that is accepted, and for us.

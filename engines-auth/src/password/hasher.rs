@@ -6,7 +6,10 @@ use argon2::{
     Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version, password_hash::phc::PasswordHash,
 };
 use engines_core::{Code, Error, IdGenerator, Result};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 use super::{policy::Password, settings::HashSettings};
 
@@ -22,6 +25,8 @@ pub struct PasswordHasher {
     places: Arc<Semaphore>,
     /// One permit for each hash that is computed.
     threads: Arc<Semaphore>,
+    /// How long a hash waits for a thread.
+    wait: Duration,
     /// A hash that no password fits, for accounts that do not exist.
     decoy: Arc<str>,
     ids: IdGenerator,
@@ -52,6 +57,7 @@ impl PasswordHasher {
             argon2,
             places: Arc::new(Semaphore::new(threads.saturating_add(settings.queue).min(Semaphore::MAX_PERMITS))),
             threads: Arc::new(Semaphore::new(threads)),
+            wait: Duration::from_millis(settings.wait_ms),
             decoy,
             ids,
         })
@@ -60,7 +66,7 @@ impl PasswordHasher {
     /// The hash to keep: a PHC string with algorithm, parameters and a random salt in it.
     ///
     /// # Errors
-    /// `RATE_LIMITED` when too many wait already. Needs a tokio runtime.
+    /// `RATE_LIMITED` when too many wait already, or none of the threads is free in time. Needs a tokio runtime.
     pub async fn hash(&self, password: Password) -> Result<String> {
         let (argon2, salt) = (self.argon2.clone(), self.ids.bytes());
         self.off_thread(move || hash(&argon2, password.normalised().as_bytes(), salt)).await
@@ -82,11 +88,12 @@ impl PasswordHasher {
     }
 
     async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            Error::new(Code::RateLimited, HASH, "too many are logging in right now; retry in a moment")
+        let busy = || {
+            Error::new(Code::RateLimited, HASH, "too many passwords are being checked right now; retry in a moment")
                 .retry_after(Duration::from_secs(1))
-        })?;
-        let thread = acquire(&self.threads).await?;
+        };
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy())?;
+        let thread = timeout(self.wait, acquire(&self.threads)).await.map_err(|_| busy())??;
         // The permits travel with the work: whoever waits for it may go, the bound holds.
         let done = tokio::task::spawn_blocking(move || {
             let answer = work();

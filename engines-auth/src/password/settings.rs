@@ -14,13 +14,15 @@ pub struct HashSettings {
     pub lanes: u32,
     /// Hashes computed at a time, each on a thread of its own; 0 for half of the machine's cores, at least one.
     pub threads: usize,
-    /// Hashes waiting for a thread; more are refused with `RATE_LIMITED`.
+    /// Hashes waiting for a thread; more are refused with `RATE_LIMITED`. Default: 512.
     pub queue: usize,
+    /// Milliseconds a hash waits for a thread before it is refused with `RATE_LIMITED`. Default: 10,000.
+    pub wait_ms: u64,
 }
 
 impl Default for HashSettings {
     fn default() -> Self {
-        Self { memory_kib: 19 * 1024, iterations: 2, lanes: 1, threads: 0, queue: 64 }
+        Self { memory_kib: 19 * 1024, iterations: 2, lanes: 1, threads: 0, queue: 512, wait_ms: 10_000 }
     }
 }
 

@@ -45,6 +45,7 @@ impl Authenticator for Tickets {
         principal.memberships.insert(body.bound.tenant.clone(), body.role);
         principal.default_tenant = Some(body.bound.tenant.clone());
         principal.bound = Some(body.bound);
+        principal.issued_at = body.issued_at;
         principal.expires_at = body.until;
         principal.credential_id = body.credential_id;
         principal.session = body.session;

@@ -95,6 +95,7 @@ impl Tickets {
             issuer: issuer.clone(),
             credential_id: context.credential_id().map(Into::into),
             session: context.session().map(Into::into),
+            issued_at: context.issued_at(),
             until: context.expires_at(),
         };
         let batch = Batch::spanning(now).audit(permit.audit(&inner.guard, context, format!("tickets/{id}")));

@@ -40,6 +40,7 @@ pub(crate) fn ada(default_tenant: Option<&str>) -> Principal {
             (TenantId::new("t_beta").unwrap(), Role::Owner),
         ]),
         default_tenant: default_tenant.map(|tenant| TenantId::new(tenant).unwrap()),
+        issued_at: None,
         expires_at: None,
         credential_id: Some("01".into()),
         session: None,

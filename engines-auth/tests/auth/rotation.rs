@@ -6,7 +6,7 @@ use engines_auth::{JwtSettings, SigningKey, SigningKeys, SigningSecret, TokenIss
 use engines_core::{Clock, Code, IdGenerator, UserId, testing::ManualClock};
 
 fn secret(letter: &str) -> SigningSecret {
-    SigningSecret::new(letter.repeat(40)).unwrap()
+    SigningSecret::new(format!("the signing secret of the rotation tests named {letter}")).unwrap()
 }
 
 fn key(kid: &str, letter: &str) -> SigningKey {

@@ -160,3 +160,48 @@ async fn what_was_opened_with_a_secret_ends_with_it() {
     assert_eq!(code(&world.a.door.still_valid(&by_third).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.a.principal(third.key.expose()).await), Some(Code::TokenInvalid));
 }
+
+#[tokio::test]
+async fn what_a_key_makes_is_never_wider_or_longer_and_ends_with_it() {
+    let world = world();
+    let (owner, acme) = world.a.owner("ada@example.org").await;
+    let context = world.a.enter(owner.access(), &acme).await.unwrap();
+    let keys = world.a.identity.api_keys();
+    let hour = ApiKeyRequest { expires_in: Some(3600), ..request(Role::Admin) };
+    let parent = keys.create(&context, hour).await.unwrap();
+    let by_key = world.a.enter(parent.key.expose(), &acme).await.unwrap();
+    // Without an end of its own it ends with its parent; a later end and a higher role are refused.
+    let child = make(&world.a, &by_key, Role::Member).await.unwrap();
+    assert_eq!(child.view.expires_at, parent.view.expires_at);
+    assert_eq!(child.view.parent_key_id.as_deref(), Some(parent.view.key_id.as_str()));
+    let longer = ApiKeyRequest { expires_in: Some(3601), ..request(Role::Member) };
+    assert_eq!(code(&keys.create(&by_key, longer).await), Some(Code::BodyInvalid));
+    assert_eq!(code(&make(&world.a, &by_key, Role::Owner).await), Some(Code::RoleInsufficient));
+    let shorter = ApiKeyRequest { expires_in: Some(60), ..request(Role::Admin) };
+    let grandchild_of = world.a.enter(keys.create(&by_key, shorter).await.unwrap().key.expose(), &acme).await.unwrap();
+    let grandchild = make(&world.a, &grandchild_of, Role::Viewer).await.unwrap();
+    // Chains are bounded.
+    let mut last = grandchild_of;
+    let mut made = 0;
+    while made < 9 {
+        match make(&world.a, &last, Role::Admin).await {
+            Ok(next) => last = world.a.enter(next.key.expose(), &acme).await.unwrap(),
+            Err(error) => {
+                assert_eq!(error.code(), Code::OpInvalid);
+                break;
+            }
+        }
+        made += 1;
+    }
+    assert_eq!(made, 3, "a key has at most four ancestors");
+    // The middle one ends: what it made ends with it, what it was made with does not.
+    world.a.clock.advance(Duration::from_secs(61));
+    assert!(world.b.enter(grandchild.key.expose(), &acme).await.is_err());
+    assert!(world.b.enter(child.key.expose(), &acme).await.is_ok());
+    // Revoking the parent ends all of its descendants at once, and takes them out of the list.
+    keys.revoke(&context, &parent.view.key_id).await.unwrap();
+    assert_eq!(code(&world.a.enter(child.key.expose(), &acme).await), Some(Code::TokenInvalid));
+    world.a.clock.advance(Duration::from_secs(3));
+    assert_eq!(code(&world.b.enter(child.key.expose(), &acme).await), Some(Code::TokenInvalid));
+    assert!(keys.list(&context, Page::first(99)).await.unwrap().items.is_empty());
+}

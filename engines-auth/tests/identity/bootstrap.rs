@@ -1,5 +1,7 @@
 //! The tenants every deployment has, and what the control plane may.
 
+use std::time::Duration;
+
 use engines_auth::{
     identity::{
         BootstrapRequest, BootstrapResponse, Caller, FirstOwner, IdentitySettings, Signup, TenantStatus, TokenResponse,
@@ -27,7 +29,7 @@ pub(crate) async fn operator(node: &Node) -> (TokenResponse, TenantId) {
 async fn it_is_idempotent_race_free_and_behind_its_key() {
     let world = world();
     assert_eq!(code(&bootstrap(&world.a, None, None).await), Some(Code::TokenMissing));
-    for wrong in [&b""[..], b"x", b"a system key for test", b"a system key for tests "] {
+    for wrong in [&b""[..], b"x", b"the key of the bootstrap in these test", b"the key of the bootstrap in these tests "] {
         assert!(matches!(
             code(&bootstrap(&world.a, Some(wrong), None).await),
             Some(Code::TokenInvalid | Code::TokenMissing)
@@ -120,9 +122,17 @@ async fn whom_only_tokens_name_can_be_kept_out_too() {
     world.a.identity.set_user_disabled(&control, &who, true).await.unwrap();
     assert_eq!(code(&world.a.enter(&outside, &place).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.b.enter(&outside, &place).await), Some(Code::TokenInvalid));
+    world.a.clock.advance(Duration::from_secs(1));
     world.a.identity.set_user_disabled(&control, &who, false).await.unwrap();
+    assert_eq!(code(&world.a.identity.set_user_disabled(&control, &who, false).await), Some(Code::NotFound));
+    // A token from before stays refused, on every node; a new one is good.
+    assert_eq!(code(&world.a.enter(&outside, &place).await), Some(Code::TokenInvalid));
+    assert_eq!(code(&world.b.enter(&outside, &place).await), Some(Code::TokenInvalid));
+    let outside = crate::directory::minted(&world.a, "somebody|else", &[("t_elsewhere", Role::Owner)]);
     assert!(world.a.enter(&outside, &place).await.is_ok());
-    // Nothing of it is left: what the token claims counts as before, also in a tenant that is kept here.
+    world.a.clock.advance(Duration::from_secs(2));
+    assert!(world.b.enter(&outside, &place).await.is_ok());
+    // Nothing else of it is left: what the token claims counts as before, also in a tenant that is kept here.
     let (_, acme) = world.a.owner("ada@example.org").await;
     let claims = crate::directory::minted(&world.a, "somebody|else", &[(acme.as_str(), Role::Viewer)]);
     assert!(world.a.enter(&claims, &acme).await.is_ok());

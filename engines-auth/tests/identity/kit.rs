@@ -16,7 +16,7 @@ use engines_storage::faulty::Faulty;
 use crate::backend;
 
 pub(crate) const SECRET: &str = "a secret for tests, at least 32 bytes long";
-pub(crate) const SYSTEM_KEY: &[u8] = b"a system key for tests";
+pub(crate) const SYSTEM_KEY: &[u8] = b"the key of the bootstrap in these tests";
 pub(crate) const PASSWORD: &str = "plum-Lantern-77 quiet";
 
 /// One process: its service and its door.
@@ -30,7 +30,7 @@ pub(crate) struct Node {
 
 /// The least argon2 can do.
 pub(crate) fn cheap() -> HashSettings {
-    HashSettings { memory_kib: 8, iterations: 1, lanes: 1, threads: 2, queue: 1024 }
+    HashSettings { memory_kib: 8, iterations: 1, lanes: 1, threads: 2, queue: 1024, wait_ms: 60_000 }
 }
 
 pub(crate) fn settings() -> IdentitySettings {

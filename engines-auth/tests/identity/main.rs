@@ -11,6 +11,7 @@ mod external;
 mod invites;
 mod isolation;
 mod kit;
+mod login_limits;
 mod members;
 mod own_account;
 mod password;

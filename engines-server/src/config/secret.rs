@@ -7,7 +7,7 @@ use std::{
 
 use engines::{
     auth::{RootKey, SigningKey, SigningKeys, SigningSecret, identity::SystemKey, key_slot::SealKeys},
-    core::pii::PiiKey,
+    core::{check_secret_strength, pii::PiiKey},
 };
 
 use super::{Fault, Settings};
@@ -25,15 +25,13 @@ pub const SEAL_KEYS: &str = "SEAL_KEYS";
 
 /// The variable that holds the key that events' values are sealed with; `VAULT_KEY_FILE` names a file with it.
 pub const VAULT_KEY: &str = "VAULT_KEY";
-/// The fewest bytes of that key.
-const VAULT_KEY_BYTES: usize = 32;
 
 type Variables = BTreeMap<String, String>;
 
 /// The signing secret; none if it is set nowhere.
 ///
 /// # Errors
-/// Both variables set, a file that cannot be read, or a secret under 32 bytes.
+/// Both variables set, a file that cannot be read, or a secret that is too short or was not made at random.
 pub fn signing_secret(settings: &Settings, variables: &Variables) -> Result<Option<SigningSecret>, Fault> {
     let found = find(SECRET, settings.auth.signing_secret_file.as_ref(), "auth.signing_secret_file", variables)?;
     found.map(|(layer, text)| taken(&layer, SigningSecret::new(text))).transpose()
@@ -60,7 +58,7 @@ pub fn signing_keys(settings: &Settings, current: SigningSecret) -> Result<Signi
 /// The root key; none if it is set nowhere.
 ///
 /// # Errors
-/// Both variables set, a file that cannot be read, or a key under 32 bytes.
+/// Both variables set, a file that cannot be read, or a key that is too short or was not made at random.
 pub fn root_key(settings: &Settings, variables: &Variables) -> Result<Option<RootKey>, Fault> {
     let found = find(ROOT_KEY, settings.auth.root_key_file.as_ref(), "auth.root_key_file", variables)?;
     found.map(|(layer, text)| taken(&layer, RootKey::new(text))).transpose()
@@ -69,7 +67,7 @@ pub fn root_key(settings: &Settings, variables: &Variables) -> Result<Option<Roo
 /// The key of the bootstrap; none if it is set nowhere.
 ///
 /// # Errors
-/// Both variables set, a file that cannot be read, or an empty key.
+/// Both variables set, a file that cannot be read, or a key that is too short or was not made at random.
 pub fn system_key(settings: &Settings, variables: &Variables) -> Result<Option<SystemKey>, Fault> {
     let found = find(SYSTEM_KEY, settings.auth.system_key_file.as_ref(), "auth.system_key_file", variables)?;
     found.map(|(layer, text)| taken(&layer, SystemKey::new(text))).transpose()
@@ -88,12 +86,12 @@ pub fn seal_keys(settings: &Settings, variables: &Variables) -> Result<Option<Se
 /// The key from which each tenant's is made that values are sealed with (operator `seal`); none if it is set nowhere, and then no policy can seal.
 ///
 /// # Errors
-/// Both variables set, a file that cannot be read, or a key under 32 bytes.
+/// Both variables set, a file that cannot be read, or a key that is too short or was not made at random.
 pub fn vault_key(settings: &Settings, variables: &Variables) -> Result<Option<PiiKey>, Fault> {
     let found = find(VAULT_KEY, settings.auth.vault_key_file.as_ref(), "auth.vault_key_file", variables)?;
-    let checked = |(layer, text): (String, Vec<u8>)| match text.len() >= VAULT_KEY_BYTES {
-        true => Ok(PiiKey::new(text)),
-        false => Err(Fault::new(layer, format!("a vault key has at least {VAULT_KEY_BYTES} bytes"))),
+    let checked = |(layer, text): (String, Vec<u8>)| {
+        taken(&layer, check_secret_strength("the vault key", &text))?;
+        Ok(PiiKey::new(text))
     };
     found.map(checked).transpose()
 }

@@ -1,0 +1,218 @@
+//! How often one may try to log in: by account and network together, by account alone, and who waits instead of being refused.
+//!
+//! A limit by account alone would let anybody lock its owner out with wrong passwords. So the pair of account and network has the tighter
+//! limit, and a network from which the owner has logged in before does not need a place in the limit of the account. Right passwords give
+//! their tries back, so many of them at once wait for each other instead of using the limit up.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use engines_core::{Batch, DocId, Error, Result, Timestamp, UserId, nexus::Expect};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, sleep},
+};
+
+use super::{
+    records::{self, KNOWN_NETWORKS},
+    service::{Inner, neighbourhood},
+    settings::IdentitySettings,
+    wire::Caller,
+};
+
+/// Tries by one account from one network.
+const PAIR: &str = "account_and_network";
+/// Tries by one account, from networks it has not logged in from before.
+const ACCOUNT: &str = "account";
+
+/// Time between two looks at whether a try is free.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Networks remembered of one user; the one seen longest ago goes first.
+const MAX_NETWORKS: usize = 10;
+/// How long a network is remembered after a login from it.
+const REMEMBERED: Duration = Duration::from_secs(90 * 24 * 3600);
+/// How old the note of a network is before a login from it is noted again.
+const RENEWED: Duration = Duration::from_secs(24 * 3600);
+
+/// Tries whose password is being checked, and callers that wait for a try.
+#[derive(Debug)]
+pub(super) struct LoginLimits {
+    /// How many there are by key, so that nobody waits for tries that cannot be given back.
+    unjudged: Mutex<HashMap<String, usize>>,
+    waiting: Semaphore,
+}
+
+impl LoginLimits {
+    pub(super) fn new(settings: &IdentitySettings) -> Self {
+        let waiting = Semaphore::new(settings.login_waiting.min(Semaphore::MAX_PERMITS));
+        Self { unjudged: Mutex::default(), waiting }
+    }
+
+    fn is_unjudged(&self, key: &str) -> bool {
+        self.unjudged.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
+    }
+
+    fn begin(&self, key: &str) {
+        *self.unjudged.lock().unwrap_or_else(PoisonError::into_inner).entry(key.to_owned()).or_default() += 1;
+    }
+
+    fn end(&self, key: &str) {
+        let mut unjudged = self.unjudged.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = unjudged.get_mut(key) {
+            *count -= 1;
+            if *count == 0 {
+                unjudged.remove(key);
+            }
+        }
+    }
+}
+
+/// A try to log in. It counts unless [`LoginTry::succeeded`] is called.
+pub(super) struct LoginTry<'a> {
+    inner: &'a Inner,
+    account: String,
+    pair: Option<String>,
+    /// Whether it took a place in the account's limit.
+    in_account: bool,
+}
+
+impl LoginTry<'_> {
+    /// The password was right: the try does not count.
+    pub(super) fn succeeded(self) {
+        let (throttle, settings) = (&self.inner.throttle, &self.inner.settings);
+        if self.in_account {
+            throttle.give_back(ACCOUNT, &self.account, settings.login_per_account);
+        }
+        if let Some(pair) = &self.pair {
+            throttle.give_back(PAIR, pair, settings.login_per_account_and_network);
+        }
+    }
+}
+
+impl Drop for LoginTry<'_> {
+    fn drop(&mut self) {
+        self.inner.login_limits.end(&self.account);
+        if let Some(pair) = &self.pair {
+            self.inner.login_limits.end(pair);
+        }
+    }
+}
+
+/// Why there is no try now.
+struct NotNow {
+    error: Error,
+    /// Tries are being judged that may be given back.
+    may_return: bool,
+}
+
+impl Inner {
+    /// Takes a try to log in to the account with this key (the hash of its address, whether it exists or not), and waits for one where waiting
+    /// helps.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` when there is none within [`IdentitySettings::login_wait_ms`], or too many wait already.
+    pub(super) async fn begin_login<'a>(
+        &'a self,
+        account: &str,
+        user: Option<&UserId>,
+        caller: &Caller<'_>,
+    ) -> Result<LoginTry<'a>> {
+        let network = caller.address.map(neighbourhood);
+        let pair = network.as_ref().map(|network| format!("{account} {network}"));
+        let deadline = Instant::now() + Duration::from_millis(self.settings.login_wait_ms);
+        let mut known = None;
+        let mut place: Option<SemaphorePermit<'_>> = None;
+        loop {
+            let not_now = match self.take_try(account, pair.as_deref(), known == Some(true)) {
+                Ok(attempt) => return Ok(attempt),
+                Err(not_now) => not_now,
+            };
+            if known.is_none() {
+                // The same read for every account, known or not.
+                known = Some(self.is_known_network(user, network.as_deref()).await?);
+                continue;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || !not_now.may_return {
+                return Err(self.decided(not_now.error));
+            }
+            if place.is_none() {
+                place = Some(self.login_limits.waiting.try_acquire().map_err(|_| self.decided(not_now.error))?);
+            }
+            sleep(POLL.min(left)).await;
+        }
+    }
+
+    fn take_try(&self, account: &str, pair: Option<&str>, known_network: bool) -> Result<LoginTry<'_>, NotNow> {
+        let (now, limits) = (self.now(), &self.login_limits);
+        if let Some(pair) = pair {
+            let rate = self.settings.login_per_account_and_network;
+            let taken = self.throttle.take(PAIR, pair, rate, now);
+            taken.map_err(|error| NotNow { error, may_return: limits.is_unjudged(pair) })?;
+        }
+        let taken = self.throttle.take(ACCOUNT, account, self.settings.login_per_account, now);
+        let in_account = taken.is_ok();
+        if let Err(error) = taken
+            && !known_network
+        {
+            if let Some(pair) = pair {
+                self.throttle.give_back(PAIR, pair, self.settings.login_per_account_and_network);
+            }
+            return Err(NotNow { error, may_return: limits.is_unjudged(account) });
+        }
+        limits.begin(account);
+        if let Some(pair) = pair {
+            limits.begin(pair);
+        }
+        Ok(LoginTry { inner: self, account: account.to_owned(), pair: pair.map(Into::into), in_account })
+    }
+
+    async fn is_known_network(&self, user: Option<&UserId>, network: Option<&str>) -> Result<bool> {
+        let Some(network) = network else { return Ok(false) };
+        let (now, name) = (self.now(), self.network_name(network)?);
+        let body = self.known_networks(user.unwrap_or(&UserId::new("nobody")?)).await?;
+        Ok(body.networks.iter().any(|(known, at)| {
+            // One that was noted while the clock was ahead is as old as now.
+            *known == name && now.since(at.happened(now).unwrap_or(now)) < REMEMBERED
+        }))
+    }
+
+    /// Notes in `batch` the network that a user has just logged in from.
+    pub(super) async fn note_network(&self, batch: Batch, user: &UserId, caller: &Caller<'_>) -> Result<Batch> {
+        let Some(network) = caller.address.map(neighbourhood) else { return Ok(batch) };
+        let (now, name) = (batch.at(), self.network_name(&network)?);
+        let mut body = self.known_networks(user).await?;
+        let age = |at: &Timestamp| now.since(at.happened(now).unwrap_or(now));
+        if body.networks.iter().any(|(known, at)| *known == name && *at <= now && age(at) < RENEWED) {
+            return Ok(batch);
+        }
+        body.networks.retain(|(known, at)| *known != name && age(at) < REMEMBERED);
+        body.networks.sort_by_key(|(_, at)| *at);
+        let over = (body.networks.len() + 1).saturating_sub(MAX_NETWORKS);
+        body.networks.drain(..over);
+        body.networks.push((name, now));
+        // Of two logins at the same time one may be forgotten; the next one from there notes it again.
+        records::put(batch, KNOWN_NETWORKS, records::user_id(user)?, &[], &body, Expect::Any)
+    }
+
+    async fn known_networks(&self, user: &UserId) -> Result<KnownNetworks> {
+        let id: DocId = records::user_id(user)?;
+        let found = self.records.get::<KnownNetworks>(&KNOWN_NETWORKS, &id).await?;
+        Ok(found.map(|found| found.body).unwrap_or_default())
+    }
+
+    fn network_name(&self, network: &str) -> Result<String> {
+        Ok(self.accounts()?.index.of("network", network))
+    }
+}
+
+/// Networks that a user has logged in from, as keyed hashes, and when each was noted.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct KnownNetworks {
+    networks: Vec<(String, Timestamp)>,
+}

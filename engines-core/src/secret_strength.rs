@@ -1,0 +1,82 @@
+//! One rule for every secret that a deployment configures: enough bytes, and bytes that nobody guesses.
+
+use crate::{
+    code::Code,
+    error::{Error, Result},
+};
+
+/// The least number of bytes of a configured secret.
+pub const MIN_SECRET_BYTES: usize = 32;
+
+/// The least estimated information of a configured secret, in bits. A random text of 32 hexadecimal digits is estimated at about 115 bits;
+/// one letter, a repeated word and a count stay below.
+const MIN_BITS: f64 = 48.0;
+
+/// The shortest repetition of earlier text that counts as one symbol.
+const MIN_REPEAT: usize = 3;
+
+/// The longest prefix of a secret that is looked at. Longer secrets are not judged by what follows.
+const MAX_JUDGED: usize = 256;
+
+/// Checks a configured secret: a signing secret, a root key, a bootstrap key, a key that seals. `name` is how the error calls it.
+///
+/// The estimate errs on the side of acceptance: it refuses what was plainly typed by hand, and cannot tell a published text from a
+/// random one. Make secrets with `openssl rand -base64 48`.
+///
+/// ```
+/// use engines_core::check_secret_strength;
+/// assert!(check_secret_strength("the key", b"x").is_err());
+/// assert!(check_secret_strength("the key", &[b'a'; 64]).is_err());
+/// assert!(check_secret_strength("the key", b"kq3N0v8Zr1uYw5Jt7Lc2Xp9Db4Gf6Hs0").is_ok());
+/// ```
+///
+/// # Errors
+/// `INTERNAL`, naming the secret and what is wrong with it; the secret itself is not in the error.
+pub fn check_secret_strength(name: &str, secret: &[u8]) -> Result<()> {
+    let refuse = |reason: &str| {
+        let detail = format!("{name} {reason}; make one with `openssl rand -base64 48`");
+        Err(Error::new(Code::Internal, "secret.strength", detail))
+    };
+    if secret.len() < MIN_SECRET_BYTES {
+        return refuse("must have at least 32 bytes");
+    }
+    if estimated_bits(&secret[..secret.len().min(MAX_JUDGED)]) < MIN_BITS {
+        return refuse("must be random: it repeats itself or counts up");
+    }
+    Ok(())
+}
+
+/// Bits of information, estimated: how many symbols are not repetitions of what stands before them, times how evenly they are spread. A text
+/// that counts (`0123…`, `abcd…`) is a repetition in its differences, so the smaller of both estimates counts.
+fn estimated_bits(secret: &[u8]) -> f64 {
+    let steps: Vec<u8> = secret.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+    symbols(secret).min(8.0 + symbols(&steps))
+}
+
+fn symbols(text: &[u8]) -> f64 {
+    bits_per_symbol(text) * new_symbols(text) as f64
+}
+
+/// Shannon's entropy of the distribution of bytes.
+fn bits_per_symbol(text: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    for byte in text {
+        counts[usize::from(*byte)] += 1;
+    }
+    let length = text.len().max(1) as f64;
+    counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) / length).map(|p| -p * p.log2()).sum()
+}
+
+/// Greedy LZ77: literals, and repetitions of at least [`MIN_REPEAT`] bytes, which may overlap what they repeat.
+fn new_symbols(text: &[u8]) -> usize {
+    let (mut at, mut count) = (0, 0);
+    while at < text.len() {
+        let repeat = (0..at)
+            .map(|from| text[at..].iter().zip(&text[from..]).take_while(|(new, old)| new == old).count())
+            .max()
+            .unwrap_or(0);
+        at += if repeat >= MIN_REPEAT { repeat } else { 1 };
+        count += 1;
+    }
+    count
+}
