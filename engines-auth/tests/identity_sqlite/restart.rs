@@ -44,6 +44,9 @@ async fn everything_stays() {
     assert!(node.login("ADA@example.org", PASSWORD).await.is_ok());
     let members = node.identity.list_members(&context, &acme, Page::first(1)).await.unwrap();
     assert!(members.next.is_some());
+    // A repetition within the reuse interval gets the same next token from another process too; later it ends the session.
+    assert_eq!(node.refresh(ada.next()).await.unwrap().next(), refreshed.next());
+    clock.advance(std::time::Duration::from_secs(10));
     assert_eq!(code(&node.refresh(ada.next()).await), Some(Code::TokenInvalid));
     assert_eq!(code(&node.refresh(refreshed.next()).await), Some(Code::TokenInvalid));
     store.close().await;

@@ -58,6 +58,9 @@ async fn its_admins_close_tenants_and_users_and_see_nobodys_content() {
     let login = json!({ "email": "ada@example.org", "password": crate::kit::PASSWORD });
     assert_eq!(world.post("/auth/login", login).send().await.refusal(), (401, "CREDENTIALS_INVALID"));
     assert_eq!(as_ops("POST", format!("/users/{}/enable", ada.id)).await.status, 204);
+    // Her credentials from before stay refused: a stolen one may be why she was disabled.
+    assert_eq!(world.look(&ada.token, &ada.tenant).await, 401);
+    let ada = world.login("ada").await;
     assert_eq!(world.look(&ada.token, &ada.tenant).await, 200);
     assert_eq!(as_ops("POST", "/users/nobody/enable".into()).await.refusal(), (404, "NOT_FOUND"));
 
