@@ -16,8 +16,8 @@ use quick_cache::sync::Cache;
 use ulid::Ulid;
 
 use super::{
-    email::Index, known::Known, login_limits::LoginLimits, records::Records, settings::IdentitySettings, system_key::SystemKey,
-    throttle::Throttle, wire::Caller,
+    email::Index, known::Known, login_limits::LoginLimits, records::Records, settings::IdentitySettings,
+    system_key::SystemKey, throttle::Throttle, wire::Caller,
 };
 use crate::{
     api_key::ApiKeys,

@@ -238,9 +238,10 @@ impl Inner {
     /// Whether this is the token before the good one, replaced so recently that two tabs of one client may both have sent it.
     fn was_just_replaced(&self, session: &SessionBody, token: &str, now: Timestamp) -> bool {
         let interval = Duration::from_secs(self.settings.refresh_reuse_s);
-        session.previous.as_ref().is_some_and(|(hash, at)| {
-            at.happened(now).is_some_and(|at| now.since(at) < interval) && hash.fits(token)
-        })
+        session
+            .previous
+            .as_ref()
+            .is_some_and(|(hash, at)| at.happened(now).is_some_and(|at| now.since(at) < interval) && hash.fits(token))
     }
 
     /// Ends a session one of whose tokens was used twice.

@@ -234,7 +234,9 @@ async fn characters_that_nobody_sees_are_in_no_name_and_no_address() {
         let request = SignupRequest { display_name: Some(name.into()), ..crate::kit::signup_request(email, None) };
         code(&world.a.identity.signup(request, caller).await)
     };
-    for hidden in ['\u{200b}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{ad}', '\u{200f}', '\u{e0041}', '\u{3164}', '\u{7}'] {
+    for hidden in
+        ['\u{200b}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{ad}', '\u{200f}', '\u{e0041}', '\u{3164}', '\u{7}']
+    {
         assert_eq!(signup(&format!("ad{hidden}a@example.org"), "Ada").await, Some(Code::BodyInvalid), "{hidden:?}");
         assert_eq!(signup("ada@example.org", &format!("Ad{hidden}a")).await, Some(Code::BodyInvalid), "{hidden:?}");
     }

@@ -29,7 +29,9 @@ pub(crate) async fn operator(node: &Node) -> (TokenResponse, TenantId) {
 async fn it_is_idempotent_race_free_and_behind_its_key() {
     let world = world();
     assert_eq!(code(&bootstrap(&world.a, None, None).await), Some(Code::TokenMissing));
-    for wrong in [&b""[..], b"x", b"the key of the bootstrap in these test", b"the key of the bootstrap in these tests "] {
+    for wrong in
+        [&b""[..], b"x", b"the key of the bootstrap in these test", b"the key of the bootstrap in these tests "]
+    {
         assert!(matches!(
             code(&bootstrap(&world.a, Some(wrong), None).await),
             Some(Code::TokenInvalid | Code::TokenMissing)

@@ -41,7 +41,13 @@ pub(crate) const SYSTEM_KEY: &str = "the key of the bootstrap in tests";
 pub(crate) fn identity() -> IdentitySettings {
     let often = Rate { burst: 100_000, every_ms: 1 };
     let password = HashSettings { memory_kib: 8, iterations: 1, lanes: 1, threads: 2, queue: 1024, wait_ms: 60_000 };
-    IdentitySettings { password, per_address: often, login_per_account: often, login_per_account_and_network: often, ..IdentitySettings::default() }
+    IdentitySettings {
+        password,
+        per_address: often,
+        login_per_account: often,
+        login_per_account_and_network: often,
+        ..IdentitySettings::default()
+    }
 }
 
 pub(crate) fn root() -> RootKey {
