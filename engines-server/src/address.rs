@@ -9,7 +9,11 @@ use http::request::Parts;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::settings::HttpSettings;
+use crate::{
+    connection::ConnectionState,
+    limits::{AddressUsage, Budgets},
+    settings::HttpSettings,
+};
 
 /// The other end of the connection. Our own listener puts it into each request's extensions; whoever mounts the app elsewhere does the same,
 /// or limits per address do not apply.
@@ -36,12 +40,47 @@ pub(crate) struct Line {
     text: Arc<str>,
     /// Whether an answer that is a stream takes the connection over.
     pub(crate) own: bool,
+    /// What the connection holds, where it is one of our own listener.
+    connection: Option<Arc<ConnectionState>>,
+}
+
+/// The client of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    pub(crate) address: IpAddr,
+    pub(crate) text: Arc<str>,
+    /// What the address uses, where it is the peer of a connection of our own.
+    usage: Option<Arc<AddressUsage>>,
+}
+
+impl Client {
+    /// What the address uses of `budgets`.
+    pub(crate) fn usage(&self, budgets: &Budgets) -> Arc<AddressUsage> {
+        self.usage.clone().unwrap_or_else(|| budgets.usage(self.address))
+    }
 }
 
 impl Line {
     pub(crate) fn new(peer: SocketAddr) -> Self {
         let peer = peer.ip().to_canonical();
-        Self { peer, text: peer.to_string().into(), own: false }
+        Self { peer, text: peer.to_string().into(), own: false, connection: None }
+    }
+
+    /// A connection of our own listener.
+    pub(crate) fn of_connection(peer: SocketAddr, connection: Arc<ConnectionState>) -> Self {
+        Self { connection: Some(connection), ..Self::new(peer) }
+    }
+
+    /// Notes that a request on this connection came with a good credential.
+    pub(crate) fn authenticated(&self) {
+        if let Some(connection) = &self.connection {
+            connection.authenticated();
+        }
+    }
+
+    /// Whether this is a connection of our own listener.
+    pub(crate) fn is_listeners(&self) -> bool {
+        self.connection.is_some()
     }
 
     /// For a request whose answer may or may not take the connection over.
@@ -56,7 +95,7 @@ impl Line {
 
 /// The address a request comes from: the peer's, or what a trusted proxy says. Each proxy adds whom it was asked by at the end, so the
 /// list is read from there, for as long as it names trusted proxies; what stands before was written by nobody we know.
-pub(crate) fn of(line: Option<&Line>, parts: &Parts, settings: &HttpSettings) -> Option<Arc<str>> {
+pub(crate) fn of(line: Option<&Line>, parts: &Parts, settings: &HttpSettings) -> Option<Client> {
     let found;
     let line = match line {
         Some(line) => line,
@@ -66,9 +105,10 @@ pub(crate) fn of(line: Option<&Line>, parts: &Parts, settings: &HttpSettings) ->
         }
     };
     let mut address = line.peer;
-    let trusted = |address: &IpAddr| settings.trusted_proxies.iter().any(|net| net.contains(address));
+    let trusted = |address: &IpAddr| is_trusted(address, settings);
     if !trusted(&address) {
-        return Some(Arc::clone(&line.text));
+        let usage = line.connection.as_ref().and_then(|connection| connection.usage.clone());
+        return Some(Client { address, text: Arc::clone(&line.text), usage });
     }
     let header = match settings.forwarded_header {
         ForwardedHeader::XForwardedFor => "x-forwarded-for",
@@ -87,7 +127,12 @@ pub(crate) fn of(line: Option<&Line>, parts: &Parts, settings: &HttpSettings) ->
         let Some(before) = said.and_then(node) else { break };
         address = before;
     }
-    Some(address.to_string().into())
+    Some(Client { address, text: address.to_string().into(), usage: None })
+}
+
+/// Whether an address is one of the trusted proxies.
+pub(crate) fn is_trusted(address: &IpAddr, settings: &HttpSettings) -> bool {
+    settings.trusted_proxies.iter().any(|net| net.contains(address))
 }
 
 /// The `for` of one element of `Forwarded`.

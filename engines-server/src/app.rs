@@ -10,6 +10,7 @@ use hyper::body::Body as HttpBody;
 use crate::{
     address::Line,
     body::Body,
+    limits::Budgets,
     metrics::Metrics,
     openapi,
     routes::Router,
@@ -40,6 +41,7 @@ struct Inner {
     shutdown: Shutdown,
     throttle: Option<Arc<dyn Throttle>>,
     scrubber: Scrubber,
+    budgets: Budgets,
 }
 
 /// Puts an [`App`] together.
@@ -84,6 +86,11 @@ impl App {
         stack::respond(self, Some(line), request).await
     }
 
+    /// Answers a request of one of our own connections with an error, without looking at it.
+    pub(crate) fn refuse(&self, headers: &http::HeaderMap, error: &engines::Error) -> Response<Body> {
+        stack::refuse(self, headers, error)
+    }
+
     /// The engine.
     #[must_use]
     pub fn engine(&self) -> &Engine {
@@ -119,6 +126,10 @@ impl App {
         &self.0.scrubber
     }
 
+    pub(crate) fn budgets(&self) -> &Budgets {
+        &self.0.budgets
+    }
+
     pub(crate) fn throttle(&self) -> Option<&dyn Throttle> {
         self.0.throttle.as_deref()
     }
@@ -150,6 +161,7 @@ impl AppBuilder {
             openapi: openapi::text(self.engine.limits())?,
             shutdown: Shutdown::new(),
             engine: self.engine,
+            budgets: Budgets::new(&self.settings),
             settings: self.settings,
             throttle: self.throttle,
             scrubber: Scrubber::default(),

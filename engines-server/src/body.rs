@@ -1,14 +1,13 @@
 //! Bodies: reading a request's within its limit, and what an answer's is.
 
 use std::{
-    error::Error as StdError,
     fmt,
     pin::Pin,
     task::{Context, Poll},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
-use engines::{Code, Error, Result};
+use bytes::Bytes;
+use engines::{Error, Result};
 use futures_util::Stream;
 use http::{HeaderMap, header};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
@@ -131,39 +130,4 @@ impl fmt::Debug for Body {
 pub(crate) fn announced(headers: &HeaderMap, body: &impl HttpBody) -> u64 {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     body.size_hint().lower().max(length.unwrap_or(0))
-}
-
-/// Reads a whole body of at most `limit` bytes. A body that says it is longer is refused unread.
-pub(crate) async fn read<B>(body: B, headers: &HeaderMap, limit: usize) -> Result<Bytes>
-where
-    B: HttpBody,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
-{
-    let too_large = || {
-        Error::new(Code::BodyTooLarge, "http.body", format!("the body is larger than {limit} bytes"))
-            .with_member("limit", limit)
-    };
-    if announced(headers, &body) > limit as u64 {
-        return Err(too_large());
-    }
-    let mut body = std::pin::pin!(body);
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(frame) = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
-        let frame = frame
-            .map_err(|error| Error::body("http.body", "", "the body broke off before its end").with_source(error))?;
-        let Ok(mut data) = frame.into_data() else { continue };
-        if first.len() + rest.len() + data.remaining() > limit {
-            return Err(too_large());
-        }
-        // Most bodies come in one piece and are not copied.
-        let data = data.copy_to_bytes(data.remaining());
-        if first.is_empty() && rest.is_empty() {
-            first = data;
-        } else {
-            rest.extend_from_slice(&std::mem::take(&mut first));
-            rest.extend_from_slice(&data);
-        }
-    }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
 }

@@ -9,13 +9,18 @@ mod address;
 mod app;
 mod ask;
 mod body;
+mod body_intake;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
 mod connection;
+#[cfg(feature = "cli")]
+mod descriptors;
+mod guarded_io;
 mod handlers;
 mod head_timer;
+mod limits;
 pub mod listen;
 mod live;
 #[cfg(feature = "cli")]
@@ -26,15 +31,19 @@ mod pieces;
 mod problem;
 mod query;
 mod reply;
+mod request_rules;
 pub mod routes;
+mod security_headers;
 mod settings;
 mod shutdown;
 mod stack;
+mod unread_body;
 
 pub use self::{
     address::{ForwardedHeader, Peer},
     app::{App, AppBuilder},
     body::Body,
+    limits::{BudgetSettings, DeadlineSettings},
     routes::Route,
     settings::HttpSettings,
     shutdown::Shutdown,

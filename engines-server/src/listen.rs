@@ -9,16 +9,20 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{App, connection, metrics::Held};
+use crate::{App, connection, limits::RefusalLog, metrics::Held};
 
 /// How long to wait before accepting again when the process or the machine has run out of something, such as file descriptors.
 const BACKOFF: Duration = Duration::from_millis(50);
 
+/// Connections at once to the listener of the metrics.
+const METRICS_CONNECTIONS: usize = 64;
+
 /// Serves `app` on `listener` until its [`Shutdown`](crate::Shutdown) is thrown; then finishes what is in flight within the
 /// grace period and returns. Returns whether everything was finished.
 pub async fn serve(app: App, listener: TcpListener) -> bool {
-    let places = Arc::new(Semaphore::new(app.settings().max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let places = Arc::new(Semaphore::new(app.settings().max_connections().clamp(1, Semaphore::MAX_PERMITS)));
     let mut connections = JoinSet::new();
+    let failures = RefusalLog::default();
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
@@ -36,7 +40,9 @@ pub async fn serve(app: App, listener: TcpListener) -> bool {
             }
             Err(error) if one_connection_only(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept connections for the moment");
+                if let Some(count) = failures.count() {
+                    tracing::warn!(%error, count, "cannot accept connections for the moment");
+                }
                 sleep(BACKOFF).await;
             }
         }
@@ -66,12 +72,18 @@ fn one_connection_only(error: &io::Error) -> bool {
     matches!(error.kind(), K::ConnectionRefused | K::ConnectionAborted | K::ConnectionReset | K::Interrupted)
 }
 
-/// Serves the metrics alone, to whoever reaches `listener`; for an address inside the deployment.
+/// Serves the metrics alone, to whoever reaches `listener`; for an address inside the deployment. More connections than
+/// [`METRICS_CONNECTIONS`] wait to be accepted.
 pub async fn metrics(app: App, listener: TcpListener) {
+    let places = Arc::new(Semaphore::new(METRICS_CONNECTIONS));
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                tokio::spawn(connection::metrics(app.clone(), stream));
+        match accept(&listener, &places).await {
+            Ok((stream, _, place)) => {
+                let app = app.clone();
+                tokio::spawn(async move {
+                    connection::metrics(app, stream).await;
+                    drop(place);
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections for metrics for the moment");

@@ -1,15 +1,20 @@
 //! A request's body, piece by piece, for handlers that do not want it whole.
 
-use std::{error::Error as StdError, future::poll_fn, pin::pin, time::Duration};
+use std::{
+    error::Error as StdError,
+    future::poll_fn,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use bytes::{Buf, Bytes};
 use engines::{Code, Error, Result};
 use futures_util::future::{Either, select};
 use http::Response;
-use hyper::body::Body as HttpBody;
+use hyper::body::{Body as HttpBody, Frame};
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::{body::Body, routes::Answer};
+use crate::{body::Body, body_intake::stopping, routes::Answer, shutdown::Shutdown};
 
 /// What a handler reads from. It ends with the body, or with why there is no more of it.
 #[derive(Debug)]
@@ -23,10 +28,12 @@ impl Pieces {
 }
 
 /// How much of a body is taken, and how long it may pause.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bounds {
     pub(crate) bytes: usize,
     pub(crate) pause: Duration,
+    /// How long it may go on once the server has begun to stop.
+    pub(crate) stopping: (Shutdown, Duration),
 }
 
 /// Runs a handler while its body is handed to it, as fast as it takes it and no faster.
@@ -60,30 +67,47 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let (mut body, mut read) = (pin!(body), 0_usize);
+    let (shutdown, grace) = &bounds.stopping;
     loop {
-        let piece = match timeout(bounds.pause, poll_fn(|cx| body.as_mut().poll_frame(cx))).await {
-            Err(_) => {
-                let detail = "the body took too long to go on; send it faster or in parts";
-                Err(Error::new(Code::RequestTimeout, "http.body", detail))
+        let next = tokio::select! {
+            biased;
+            next = next_piece(body.as_mut(), bounds.pause) => next,
+            () = shutdown.begun_for(*grace) => Some(Err(stopping())),
+        };
+        let piece = match next {
+            None => return,
+            Some(Ok(data)) => {
+                read = read.saturating_add(data.len());
+                if read > bounds.bytes { Err(too_large(bounds.bytes)) } else { Ok(data) }
             }
-            Ok(None) => return,
-            Ok(Some(Err(error))) => {
-                Err(Error::body("http.body", "", "the body broke off before its end").with_source(error))
-            }
-            Ok(Some(Ok(frame))) => {
-                let Ok(mut data) = frame.into_data() else { continue };
-                read = read.saturating_add(data.remaining());
-                if read > bounds.bytes {
-                    Err(too_large(bounds.bytes))
-                } else {
-                    Ok(data.copy_to_bytes(data.remaining()))
-                }
-            }
+            Some(refused) => refused,
         };
         let last = piece.is_err();
         // Nobody reads any more: the handler has its answer.
         if sender.send(piece).await.is_err() || last {
             return;
+        }
+    }
+}
+
+/// The next bytes of a body; `None` at its end.
+async fn next_piece<B>(mut body: Pin<&mut B>, pause: Duration) -> Option<Result<Bytes>>
+where
+    B: HttpBody,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    loop {
+        let Ok(frame) = timeout(pause, poll_fn(|cx| body.as_mut().poll_frame(cx))).await else {
+            let detail = "the body took too long to go on; send it faster or in parts";
+            return Some(Err(Error::new(Code::RequestTimeout, "http.body", detail)));
+        };
+        match frame?.map(Frame::into_data) {
+            Ok(Ok(mut data)) => return Some(Ok(data.copy_to_bytes(data.remaining()))),
+            Ok(Err(_)) => {}
+            Err(error) => {
+                let fault = Error::body("http.body", "", "the body broke off before its end").with_source(error);
+                return Some(Err(fault));
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use engines::{Error, ErrorKind, Trace};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
-use crate::body::Body;
+use crate::{body::Body, limits::is_refusal};
 
 /// The media type.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
@@ -36,7 +36,8 @@ pub(crate) fn response(error: &Error, trace: &Trace) -> Response<Body> {
         ErrorKind::Internal => {
             tracing::error!(request_id = %trace.request_id, trace_id = %trace.trace_id, ?error, "a request failed");
         }
-        ErrorKind::Unavailable => {
+        // Refusals of a budget are logged in sum, at most once a second.
+        ErrorKind::Unavailable if !is_refusal(error) => {
             tracing::warn!(request_id = %trace.request_id, trace_id = %trace.trace_id, ?error, "a backend did not answer");
         }
         _ => {

@@ -5,15 +5,23 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::address::{self, ForwardedHeader};
+use crate::{
+    address::{self, ForwardedHeader},
+    limits::{BudgetSettings, DeadlineSettings},
+};
+
+/// Connections open at once where neither `max_connections` nor the descriptors of the process say less.
+const MOST_CONNECTIONS: usize = 20_000;
 
 /// What connections and requests may take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpSettings {
-    /// Connections open at once; more wait to be accepted.
-    pub max_connections: usize,
-    /// Requests being answered at once; more are told to come back (503). Open streams do not count.
+    /// Connections open at once; more wait to be accepted. If absent, as many as the process has file descriptors for beside
+    /// those of the store, and at most 20,000.
+    pub max_connections: Option<usize>,
+    /// Requests being handled at once, of routes that need a credential; more get 503. Requests whose body is still
+    /// arriving, batches and open streams do not count.
     pub max_in_flight: usize,
     /// Bytes of a request line and its headers.
     pub head_bytes: usize,
@@ -34,12 +42,16 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// In which header they say it.
     pub forwarded_header: ForwardedHeader,
+    /// How much work of each kind may be under way, in total and for each client address.
+    pub budgets: BudgetSettings,
+    /// How long each phase of a connection may take, beside the timeouts above.
+    pub deadlines: DeadlineSettings,
 }
 
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
-            max_connections: 20_000,
+            max_connections: None,
             max_in_flight: 4096,
             head_bytes: 32 << 10,
             head_timeout_s: 30,
@@ -50,11 +62,25 @@ impl Default for HttpSettings {
             shutdown_grace_s: 10,
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::default(),
+            budgets: BudgetSettings::default(),
+            deadlines: DeadlineSettings::default(),
         }
     }
 }
 
 impl HttpSettings {
+    /// As [`HttpSettings::max_connections`]; 20,000 if absent.
+    #[must_use]
+    pub fn max_connections(&self) -> usize {
+        self.max_connections.unwrap_or(MOST_CONNECTIONS).max(1)
+    }
+
+    /// As [`BudgetSettings::anonymous_connections`]; three quarters of all connections if absent.
+    #[must_use]
+    pub fn anonymous_connections(&self) -> usize {
+        self.budgets.anonymous_connections.unwrap_or_else(|| self.max_connections() / 4 * 3).max(1)
+    }
+
     /// As [`HttpSettings::head_timeout_s`].
     #[must_use]
     pub fn head_timeout(&self) -> Duration {

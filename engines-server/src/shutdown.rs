@@ -1,8 +1,8 @@
 //! The switch that stops the server: thrown once, seen by all.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 
 /// See [`Shutdown::hold`].
 #[derive(Debug)]
@@ -43,5 +43,11 @@ impl Shutdown {
     pub async fn begun(&self) {
         // It fails only when the sender is gone, and `self` holds it.
         let _ = self.0.subscribe().wait_for(|begun| *begun).await;
+    }
+
+    /// Waits until it is thrown, and `grace` longer.
+    pub(crate) async fn begun_for(&self, grace: Duration) {
+        self.begun().await;
+        sleep(grace).await;
     }
 }

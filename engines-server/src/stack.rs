@@ -1,9 +1,9 @@
 //! The request's way, top to bottom: trace, route, in-flight limit, deadline, door, body, policy, throttle, handler; and the
-//! answer's way back: request id, `HEAD`, metrics.
+//! answer's way back: request id, security headers, `HEAD`, metrics.
 
 use std::{
     borrow::Cow, error::Error as StdError, fmt, future::poll_fn, panic::AssertUnwindSafe, pin::pin, sync::Arc,
-    task::Poll,
+    task::Poll, time::Duration,
 };
 
 use bytes::Bytes;
@@ -26,11 +26,14 @@ use crate::{
     app::App,
     ask::{Ask, Upgrade},
     body::{self, Body},
-    metrics::Held,
+    body_intake,
+    limits::RequestPlaces,
     pieces::{self, Bounds},
     problem,
     query::{self, Query},
+    request_rules,
     routes::{Answer, BodyKind, Endpoint, Found, Route},
+    security_headers,
 };
 
 /// Limits how often something may be asked. Called after the door and before the handler.
@@ -65,7 +68,11 @@ where
         method = parts.method.as_str(),
         route = route.map_or("unmatched", |route| route.path),
     );
-    let answered = match found {
+    let checked = match line.is_some_and(Line::is_listeners) {
+        true => request_rules::check_host(&parts),
+        false => Ok(()),
+    };
+    let answered = match checked.and(found) {
         Ok(found) => bounded(app, line, found, &mut parts, body, &trace).instrument(span).await,
         Err(error) => Err(error),
     };
@@ -77,14 +84,30 @@ where
         };
         problem::response(&error, &trace)
     });
-    if let Ok(id) = HeaderValue::from_str(&trace.request_id) {
-        response.headers_mut().insert(&X_REQUEST_ID, id);
-    }
+    complete(&mut response, route, &trace);
     if head {
         response = without_body(response);
     }
     app.metrics().answered(number, response.status().as_u16(), begun.elapsed());
     response
+}
+
+/// Answers a request with an error before anything else looks at it.
+pub(crate) fn refuse(app: &App, headers: &HeaderMap, error: &Error) -> Response<Body> {
+    let trace = app.engine().door().trace(&about_trace(app, headers));
+    let mut response = problem::response(error, &trace);
+    complete(&mut response, None, &trace);
+    app.metrics().answered(None, response.status().as_u16(), Duration::ZERO);
+    response
+}
+
+/// Adds what every answer carries.
+fn complete(response: &mut Response<Body>, route: Option<&Route>, trace: &Trace) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&trace.request_id) {
+        headers.insert(&X_REQUEST_ID, id);
+    }
+    security_headers::apply(headers, route);
 }
 
 /// In-flight limit, deadline, panics.
@@ -101,44 +124,36 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let in_flight = Held::new(&app.metrics().in_flight);
-    let most = i64::try_from(app.settings().max_in_flight).unwrap_or(i64::MAX);
-    // What tells how the server does must be told when it is busy, too.
-    let exempt = matches!(found.route.endpoint, Endpoint::Public(_)) && found.route.body == BodyKind::None;
-    if !exempt && app.metrics().in_flight.get() > most {
-        let detail = "the server has too many requests in flight; retry later";
-        return Err(Error::new(Code::BackendUnavailable, "http.in_flight", detail).with_member("limit", most));
-    }
-    if !exempt && app.shutdown().has_begun() {
-        let detail = "the server is shutting down; connect again";
-        return Err(Error::new(Code::ShuttingDown, "http.shutdown", detail));
+    request_rules::check_handshake(found.route, parts)?;
+    let client = address::of(line, parts, app.settings());
+    let places = RequestPlaces::open(app, client, found.route)?;
+    if !places.is_exempt() && app.shutdown().has_begun() {
+        return Err(body_intake::stopping());
     }
     let patience = match found.route.body {
         BodyKind::Lines => app.settings().batch_timeout(),
         _ => app.settings().request_timeout(),
     };
-    let mut guarded = pin!(AssertUnwindSafe(guarded(app, line, found, parts, body, trace)).catch_unwind());
+    let mut guarded = pin!(AssertUnwindSafe(guarded(&places, line, found, parts, body, trace)).catch_unwind());
     // What is answered at once needs no timer.
     let at_once = poll_fn(|cx| Poll::Ready(guarded.as_mut().poll(cx))).await;
     let ended = match at_once {
         Poll::Ready(ended) => Ok(ended),
         Poll::Pending => timeout(patience, guarded).await,
     };
-    let result = match ended {
+    match ended {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::internal("http.handler", "a handler panicked")),
         Err(_) => {
             let detail = "the answer took too long; what was asked may still happen, retry with an idempotency key";
             Err(Error::new(Code::BackendUnavailable, "http.deadline", detail))
         }
-    };
-    drop(in_flight);
-    result
+    }
 }
 
 /// The door, the body, the policy, and then the handler.
 async fn guarded<B>(
-    app: &App,
+    places: &RequestPlaces<'_>,
     line: Option<&Line>,
     found: Found,
     parts: &mut Parts,
@@ -152,7 +167,8 @@ where
 {
     let Found { route, params, .. } = found;
     let query = Query::parse(parts.uri.query())?;
-    let address = address::of(line, parts, app.settings());
+    let app = places.app;
+    let address = places.client.as_ref().map(|client| Arc::clone(&client.text));
     let door = app.engine().door();
     // The path's own word about the tenant, where it has one.
     let tenant = match params.first() {
@@ -172,22 +188,22 @@ where
     }
     let mut lines = None;
     let (entered, body) = match route.endpoint {
-        Endpoint::Public(handler) => (Entered::Guest(handler), read(app, route, parts, body).await?),
+        Endpoint::Public(handler) => (Entered::Guest(handler), read(places, route, parts, body).await?),
         Endpoint::Guest(handler) => {
             let presented = presented();
             let principal = match presented.authorization.is_absent() {
                 true => None,
-                false => Some(known(door, &presented).await?),
+                false => Some(known(door, line, &presented).await?),
             };
-            (Entered::Known(handler, principal), read(app, route, parts, body).await?)
+            (Entered::Known(handler, principal), read(places, route, parts, body).await?)
         }
         Endpoint::Token(handler) => {
-            let principal = known(door, &presented()).await?;
-            (Entered::Token(handler, principal), read(app, route, parts, body).await?)
+            let principal = known(door, line, &presented()).await?;
+            (Entered::Token(handler, principal), read(places, route, parts, body).await?)
         }
         Endpoint::Operator(handler) => {
-            let context = operator(app, presented()).await?;
-            (Entered::Inside(handler, context), read(app, route, parts, body).await?)
+            let context = operator(app, line, presented()).await?;
+            (Entered::Inside(handler, context), read(places, route, parts, body).await?)
         }
         Endpoint::Action(action, handler) => {
             let (json, rest) = match route.body {
@@ -195,7 +211,7 @@ where
                 _ => (Some(body), None),
             };
             lines = rest;
-            let (context, body) = enter(app, route, action, parts, &presented(), json).await?;
+            let (context, body) = enter((places, line), route, action, parts, &presented(), json).await?;
             if let Some(throttle) = app.throttle() {
                 throttle.check(&context, action.spec().rate)?;
             }
@@ -213,7 +229,10 @@ where
         Entered::Inside(handler, context) => match lines {
             None => handler(ask, context).await,
             // Boxed, because its room would be part of every request's.
-            Some(body) => Box::pin(by_lines(ask, context, body, handler)).await,
+            Some(body) => {
+                places.become_batch()?;
+                Box::pin(by_lines(ask, context, body, handler)).await
+            }
         },
     }
 }
@@ -231,21 +250,35 @@ where
 {
     media_type(&ask.headers, LINES, "application/x-ndjson")?;
     let announced = body::announced(&ask.headers, &body);
-    let (bytes, pause) = (ask.engine().limits().batch_body_bytes, ask.app.settings().body_timeout());
+    let settings = ask.app.settings();
+    let bounds = Bounds {
+        bytes: ask.engine().limits().batch_body_bytes,
+        pause: settings.body_timeout(),
+        stopping: (ask.app.shutdown().clone(), settings.deadlines.stop_stalled()),
+    };
     let handle = |pieces| handler(Ask { pieces: Some(pieces), ..ask }, context);
-    pieces::feed(body, announced, Bounds { bytes, pause }, handle).await
+    pieces::feed(body, announced, bounds, handle).await
+}
+
+/// Checks the credential, and notes on the connection that there is a good one.
+async fn authenticate(door: &Door, line: Option<&Line>, presented: &Presented<'_>) -> Result<Arc<Principal>> {
+    let principal = door.authenticate(presented).await?;
+    if let Some(line) = line {
+        line.authenticated();
+    }
+    Ok(principal)
 }
 
 /// Whoever has a good credential, for routes without a tenant.
-async fn known(door: &Door, presented: &Presented<'_>) -> Result<Arc<Principal>> {
-    let principal = door.authenticate(presented).await?;
+async fn known(door: &Door, line: Option<&Line>, presented: &Presented<'_>) -> Result<Arc<Principal>> {
+    let principal = authenticate(door, line, presented).await?;
     door.check_user(&principal, presented)?;
     Ok(principal)
 }
 
 /// Through the door: the credential before the body is read, tenant and environment after it, then the least role.
 async fn enter<B>(
-    app: &App,
+    (places, line): (&RequestPlaces<'_>, Option<&Line>),
     route: &'static Route,
     action: Action,
     parts: &Parts,
@@ -257,8 +290,9 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
+    let app = places.app;
     let door = app.engine().door();
-    let principal = door.authenticate(presented).await?;
+    let principal = authenticate(door, line, presented).await?;
     let admit = async |claims: &BodyClaims<'_>| {
         let context = door.admit(&principal, presented, claims).await?;
         app.engine().guard().require(&context, action)?;
@@ -267,7 +301,7 @@ where
     let Some(body) = body.filter(|_| route.body != BodyKind::None) else {
         return Ok((admit(&BodyClaims::default()).await?, Bytes::new()));
     };
-    let bytes = receive(app, route, parts, body).await;
+    let bytes = receive(places, route, parts, body).await;
     let looked = bytes.as_ref().map_err(|_| None).and_then(|bytes| {
         let json = Json::check(bytes, app.engine().limits(), route.name()).and_then(Json::object);
         let read = json.and_then(|json| Ok((tenant(&json, route)?, json.text("env")?)));
@@ -291,7 +325,7 @@ where
 }
 
 /// The body of a route that has one, looked over.
-async fn read<B>(app: &App, route: &'static Route, parts: &Parts, body: B) -> Result<Bytes>
+async fn read<B>(places: &RequestPlaces<'_>, route: &'static Route, parts: &Parts, body: B) -> Result<Bytes>
 where
     B: HttpBody + Send,
     B::Data: Send,
@@ -300,33 +334,31 @@ where
     if route.body == BodyKind::None {
         return Ok(Bytes::new());
     }
-    let bytes = receive(app, route, parts, body).await?;
-    Json::check(&bytes, app.engine().limits(), route.name()).and_then(Json::object)?;
+    let bytes = receive(places, route, parts, body).await?;
+    Json::check(&bytes, places.app.engine().limits(), route.name()).and_then(Json::object)?;
     Ok(bytes)
 }
 
 /// All bytes of a body, in time and within its limit; what may be left out and is, is an empty object.
-async fn receive<B>(app: &App, route: &'static Route, parts: &Parts, body: B) -> Result<Bytes>
+async fn receive<B>(places: &RequestPlaces<'_>, route: &'static Route, parts: &Parts, body: B) -> Result<Bytes>
 where
     B: HttpBody + Send,
     B::Data: Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let limit = app.engine().limits().body_bytes;
+    let limit = places.app.engine().limits().body_bytes;
+    // A body without a type is refused as well: a page of another site can send one without asking first (Fetch standard,
+    // section 2.2.2). What is not there needs no type.
     let optional = route.body == BodyKind::OptionalJson;
     if !optional {
-        media_type(&parts.headers, JSON, "application/json")?;
+        json_type(&parts.headers)?;
     }
-    let reading = timeout(app.settings().body_timeout(), body::read(body, &parts.headers, limit));
-    let bytes = reading.await.map_err(|_| {
-        let detail = "the body took too long to arrive; send it faster or in parts";
-        Error::new(Code::RequestTimeout, "http.body", detail)
-    })??;
+    let bytes = body_intake::receive(body, &parts.headers, limit, places).await?;
     if optional && bytes.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
     if optional {
-        media_type(&parts.headers, JSON, "application/json")?;
+        json_type(&parts.headers)?;
     }
     Ok(bytes)
 }
@@ -349,9 +381,9 @@ fn upgrade(line: Option<&Line>, parts: &mut Parts) -> Option<Upgrade> {
 }
 
 /// The control plane's admins, and nobody else: whatever tenant the request names, the control plane's is meant.
-async fn operator(app: &App, mut presented: Presented<'_>) -> Result<RequestContext> {
+async fn operator(app: &App, line: Option<&Line>, mut presented: Presented<'_>) -> Result<RequestContext> {
     let (engine, scope) = (app.engine(), Scope::system()?);
-    let principal = engine.door().authenticate(&presented).await?;
+    let principal = authenticate(engine.door(), line, &presented).await?;
     presented.tenant_headers = Given::one(scope.tenant().as_str());
     presented.env_headers = Given::one(scope.env().as_str());
     presented.tenant_queries = Given::default();
@@ -380,7 +412,10 @@ fn about_trace<'a>(app: &App, headers: &'a HeaderMap) -> Presented<'a> {
 /// What the request says about itself, unread. One walk over its headers: it has few, and each look-up would hash a name.
 fn presented<'a>(route: &Route, parts: &'a Parts, query: &'a Query, trace: &Trace) -> Presented<'a> {
     let mut presented = Presented {
-        ticket: if route.stream { query.all("ticket").collect() } else { Given::default() },
+        ticket: match request_rules::takes_ticket(route, &parts.method) {
+            true => query.all("ticket").collect(),
+            false => Given::default(),
+        },
         path: parts.uri.path(),
         env_queries: query.all("env").collect(),
         trace: Some(trace.clone()),
@@ -405,6 +440,15 @@ const JSON: fn(&str) -> bool =
 /// JSON documents, one on each line.
 const LINES: fn(&str) -> bool =
     |kind| matches!(kind, "application/x-ndjson" | "application/ndjson" | "application/jsonl");
+
+/// A body of JSON that says it is one.
+fn json_type(headers: &HeaderMap) -> Result<()> {
+    if !headers.contains_key(header::CONTENT_TYPE) {
+        let detail = "send the body as Content-Type: application/json";
+        return Err(Error::new(Code::MediaTypeUnsupported, "http.body", detail));
+    }
+    media_type(headers, JSON, "application/json")
+}
 
 /// One of the types that `fits`, in UTF-8, uncompressed; a body without a type is taken for it.
 fn media_type(headers: &HeaderMap, fits: fn(&str) -> bool, usual: &str) -> Result<()> {

@@ -23,7 +23,8 @@ use tokio::net::TcpStream;
 fn asked(method: &str, path: &str, body: &Value) -> Request<String> {
     let token = token("ada", &[("t_acme", Role::Member)]);
     let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
-    request.header("x-tenant-id", "t_acme").header("x-env", "dev").body(body.to_string()).unwrap()
+    let request = request.header("x-tenant-id", "t_acme").header("x-env", "dev");
+    request.header("content-type", "application/json").body(body.to_string()).unwrap()
 }
 
 async fn read(response: Response<engines_server::Body>) -> (StatusCode, Value) {
@@ -137,7 +138,11 @@ async fn http2_is_spoken_on_the_same_port() {
     }
     let bearer = format!("Bearer {}", token("ada", &[("t_acme", Role::Member)]));
     let post = Request::post(url("/canvas")).header("authorization", bearer).header("x-env", "dev");
-    let post = post.header("x-tenant-id", "t_acme").body(Full::from(r#"{"canvas_id":"c"}"#)).unwrap();
+    let post = post
+        .header("x-tenant-id", "t_acme")
+        .header("content-type", "application/json")
+        .body(Full::from(r#"{"canvas_id":"c"}"#))
+        .unwrap();
     let answer = client.send_request(post).await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.version()), (201, http::Version::HTTP_2));
 }

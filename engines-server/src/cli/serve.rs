@@ -19,7 +19,7 @@ use super::{ServeArgs, data::DataDir, run::Failed};
 use crate::{
     App,
     config::{self, Settings, StoreKind},
-    listen, log,
+    descriptors, listen, log,
 };
 
 pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
@@ -121,7 +121,9 @@ pub(super) async fn engine(
 
 /// Serves until a signal says stop; a second one ends it at once.
 pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpListener) -> Result<ExitCode, Failed> {
-    let app = App::builder(engine.clone()).settings(settings.http.clone()).build()?;
+    let mut http = settings.http.clone();
+    descriptors::settle(&mut http);
+    let app = App::builder(engine.clone()).settings(http).build()?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let metrics = match settings.metrics.listen {
         Some(address) => Some(tokio::spawn(listen::metrics(app.clone(), bind(address).await?))),

@@ -12,7 +12,7 @@ use engines::{
 };
 use http::{HeaderValue, Response, header};
 
-use crate::{ask::Ask, body::Body, live::EventBody, metrics::Held};
+use crate::{ask::Ask, body::Body, guarded_io::WriteDeadline, live::EventBody, metrics::Held};
 
 /// `GET /sse/chat/{id}`
 pub(crate) async fn chat(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
@@ -46,9 +46,10 @@ async fn follow(ask: &Ask, context: &RequestContext, key: StreamKey) -> Result<R
     let guard = engine.guard();
     let here = engine.presence().enter(context, &key, guard.ids().ulid(guard.clock().now()));
     let clock = Arc::clone(guard.clock());
-    let events = EventStream::new(subscription, context, clock, engine.limits(), Some(here));
+    let events = EventStream::new(subscription, context, Arc::clone(&clock), engine.limits(), Some(here));
     let watched = engine.door().watch(context);
-    let body = EventBody::new(events, watched, Held::new(&ask.app.metrics().streams));
+    let open = Held::new(&ask.app.metrics().streams);
+    let body = EventBody::new(events, watched, context, clock, WriteDeadline::new(&ask.app), open);
     let mut response = Response::new(Body::events(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));

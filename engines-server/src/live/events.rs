@@ -5,11 +5,13 @@ use std::{
     convert::Infallible,
     io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
 use engines::{
+    Clock, RequestContext, Timestamp,
     auth::Watched,
     stream::sse::{EventStream, error as error_event},
 };
@@ -20,7 +22,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::metrics::Held;
+use crate::{
+    guarded_io::{Stall, WriteDeadline},
+    metrics::Held,
+};
 
 /// Pieces written with one system call at the most.
 const PIECES: usize = 64;
@@ -32,12 +37,29 @@ pub(crate) struct EventBody {
     events: EventStream,
     /// Until the reader may no longer have it.
     watched: Option<Watched>,
+    deadline: WriteDeadline,
+    expires_at: Option<Timestamp>,
+    clock: Arc<dyn Clock>,
     _open: Held,
 }
 
 impl EventBody {
-    pub(crate) fn new(events: EventStream, watched: Watched, open: Held) -> Self {
-        Self { events, watched: Some(watched), _open: open }
+    /// The events that `context` follows. A reader that takes nothing for as long as `deadline` says is given up.
+    pub(crate) fn new(
+        events: EventStream,
+        watched: Watched,
+        context: &RequestContext,
+        clock: Arc<dyn Clock>,
+        deadline: WriteDeadline,
+        open: Held,
+    ) -> Self {
+        Self { events, watched: Some(watched), deadline, expires_at: context.expires_at(), clock, _open: open }
+    }
+
+    /// How long a write may now wait for the reader: to the deadline, or until the credential expires if that is sooner. The
+    /// events cannot say so, because they are not asked while the reader takes nothing.
+    fn stall(&self) -> Stall {
+        self.deadline.stall_within(self.expires_at.map(|end| end.since(self.clock.now())))
     }
 
     /// The last event, once the reader's right to more has ended.
@@ -79,12 +101,23 @@ pub(crate) struct EventSender<P> {
     ended: bool,
     /// Nothing more is for this reader; what it does not take at once is dropped.
     revoked: bool,
+    /// Since when the reader has taken nothing.
+    stall: Option<Stall>,
     _place: P,
 }
 
 impl<P> EventSender<P> {
     pub(crate) fn new(socket: TcpStream, head: Bytes, body: Box<EventBody>, place: P) -> Self {
-        Self { socket, body, pending: VecDeque::from([head]), bytes: 0, ended: false, revoked: false, _place: place }
+        Self {
+            socket,
+            body,
+            pending: VecDeque::from([head]),
+            bytes: 0,
+            ended: false,
+            revoked: false,
+            stall: None,
+            _place: place,
+        }
     }
 }
 
@@ -115,8 +148,14 @@ impl<P> EventSender<P> {
                     if self.revoked {
                         return Poll::Ready(Ok(()));
                     }
+                    let body = &self.body;
+                    if self.stall.get_or_insert_with(|| body.stall()).as_mut().poll(cx).is_ready() {
+                        // It resumes with its last cursor when it reads again.
+                        return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                    }
                     return self.poll_gone(cx);
                 }
+                self.stall = None;
                 continue;
             }
             if self.ended {

@@ -5,11 +5,9 @@
 //! In somebody else's HTTP service the same streams go out as bodies and upgrades.
 
 mod events;
-mod prefixed;
 mod socket;
 
 pub(crate) use self::{
     events::{EventBody, EventSender},
-    prefixed::Prefixed,
     socket::{Socket, run_socket},
 };

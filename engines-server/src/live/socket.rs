@@ -104,19 +104,23 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             outgoing = session.next() => Some(outgoing),
             () = sleep_until(wake) => None,
         };
+        // A peer that does not read must not keep its connection past the end of its credential.
+        let left = expires_at.map(|end| end.since(clock.now()));
+        let patience = left.map_or(limits.ws_silence(), |left| left.min(limits.ws_silence()));
         let sent = match outgoing {
-            Some(first) => timeout(limits.ws_silence(), send(ws, session, first)).await,
+            Some(first) => timeout(patience, send(ws, session, first)).await,
             None if is_over(expires_at, clock) => return Some(CloseCode::Token),
             None if heard + limits.ws_silence() <= Instant::now() => return Some(CloseCode::Silent),
             None => {
                 next_ping = Instant::now() + limits.ws_ping();
-                timeout(limits.ws_silence(), async { ws.send(Message::Ping(Bytes::new())).await.map(|()| None) }).await
+                timeout(patience, async { ws.send(Message::Ping(Bytes::new())).await.map(|()| None) }).await
             }
         };
         match sent {
             Ok(Ok(None)) => {}
             Ok(Ok(Some(code))) => return Some(code),
             Ok(Err(_)) => return None,
+            Err(_) if is_over(expires_at, clock) => return Some(CloseCode::Token),
             Err(_) => return Some(CloseCode::Silent),
         }
     }

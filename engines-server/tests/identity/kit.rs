@@ -82,6 +82,9 @@ impl Ask {
 
     pub(crate) async fn send(self) -> Answer {
         let mut request = Request::builder().method(self.method).uri(&self.path);
+        if self.body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }

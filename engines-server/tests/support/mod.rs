@@ -188,11 +188,14 @@ impl Connection {
     }
 }
 
-/// The bytes of a request.
+/// The bytes of a request. A body without a type is sent as JSON.
 pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Vec<u8> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n");
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if body.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        text.push_str("Content-Type: application/json\r\n");
     }
     if let Some(body) = body {
         text.push_str(&format!("Content-Length: {}\r\n", body.len()));

@@ -1,0 +1,184 @@
+//! HTTP/1 on one connection.
+
+use std::{
+    future::{pending, poll_fn},
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::UNIX_EPOCH,
+};
+
+use bytes::Bytes;
+use engines::Clock;
+use http::{HeaderValue, Request, StatusCode, Version, header, response::Parts};
+use hyper::{
+    body::{Body as HttpBody, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::time::{Duration, sleep};
+
+use super::{ConnectionState, activity::Activity, drive::Ended, watched_body::WatchedBody};
+use crate::{
+    App,
+    address::Line,
+    body::Live,
+    guarded_io::{GuardedIo, WriteDeadline},
+    head_timer::{Alarm, HeadTimer},
+    live::{EventSender, run_socket},
+    unread_body::{linger, track},
+};
+
+/// A connection that has left HTTP.
+pub(super) struct Taken {
+    io: GuardedIo,
+    head: Bytes,
+    live: Live,
+}
+
+impl Taken {
+    /// Goes on in a task of its own, because this one's room is that of a whole HTTP connection; each kind in one that
+    /// fits it. `place` is given up at its end.
+    pub(super) fn go_on(self, place: impl Send + Unpin + 'static) {
+        let Self { mut io, head, live } = self;
+        match live {
+            Live::Events(body) => {
+                // A reader of events has nothing to say: what it sent behind its request is discarded.
+                let (_, stream) = io.into_parts();
+                drop(tokio::spawn(EventSender::new(stream, head, body, place)));
+            }
+            Live::Socket(socket) => drop(tokio::spawn(async move {
+                if tokio::io::AsyncWriteExt::write_all(&mut io, &head).await.is_ok() {
+                    drop(head);
+                    run_socket(io, socket).await;
+                }
+                drop(place);
+            })),
+        }
+    }
+}
+
+/// Serves a connection until it ends or leaves HTTP.
+pub(super) async fn serve(
+    app: &App,
+    io: GuardedIo,
+    peer: SocketAddr,
+    state: &Arc<ConnectionState>,
+) -> Ended<Option<Taken>> {
+    let settings = app.settings();
+    // Where an answer waits that wants the connection itself; the request's future then never ends.
+    let answer: Arc<Mutex<Option<(Parts, Live)>>> = Arc::default();
+    // Whether the client may be sending a body that nobody reads.
+    let unread_body = Arc::new(AtomicBool::new(false));
+    let (activity, blocked) = (Activity::new(), Arc::new(AtomicBool::new(false)));
+    let line = Line::of_connection(peer, Arc::clone(state));
+    let service = service_fn(|request: Request<Incoming>| {
+        let (app, answer, unread_body) = (app.clone(), Arc::clone(&answer), Arc::clone(&unread_body));
+        let own = request.version() == Version::HTTP_11 && request.body().is_end_stream();
+        let line = line.taken_by_streams(own);
+        let exchange = activity.begin();
+        async move {
+            let (request, rest) = track(request);
+            let mut response = app.handle_on(&line, request).await;
+            if let Some(live) = own.then(|| response.body_mut().take_live()).flatten() {
+                let (parts, _) = response.into_parts();
+                *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some((parts, live));
+                return pending().await;
+            }
+            if let Some(rest) = rest
+                && !rest.is_settled().await
+            {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                unread_body.store(true, Ordering::Relaxed);
+            }
+            Ok::<_, std::convert::Infallible>(response.map(|body| WatchedBody::new(body, exchange)))
+        }
+    });
+    let (timer, mut alarm) = (HeadTimer::default(), Alarm::None);
+    let mut connection = http1::Builder::new()
+        .timer(timer.clone())
+        .header_read_timeout(settings.head_timeout())
+        .max_header_size(settings.head_bytes)
+        .serve_connection(TokioIo::new(io.reporting(Arc::clone(&blocked))), service);
+    let mut begun = pin!(app.shutdown().begun());
+    // Once the server stops: when to look whether the client still does anything.
+    let mut patience = None;
+    let ended = poll_fn(|cx| {
+        if patience.is_none() && begun.as_mut().poll(cx).is_ready() {
+            patience = Some(Box::pin(sleep(settings.deadlines.stop_stalled())));
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        let mut ended = Pin::new(&mut connection).poll(cx);
+        if ended.is_pending() && timer.poll(&mut alarm, cx) {
+            ended = Pin::new(&mut connection).poll(cx);
+        }
+        if let Some(taken) = answer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Poll::Ready(Ok(Some(taken)));
+        }
+        if let Some(patience) = &mut patience
+            && ended.is_pending()
+        {
+            while patience.as_mut().poll(cx).is_ready() {
+                // A request that is being answered gets the whole grace, and a blocked write has its own deadline. What is
+                // left is a client in the middle of a request's head.
+                if activity.is_idle() && !blocked.load(Ordering::Relaxed) {
+                    return Poll::Ready(Ok(None));
+                }
+                let next =
+                    tokio::time::Instant::now() + settings.deadlines.stop_stalled().max(Duration::from_millis(50));
+                patience.as_mut().reset(next);
+            }
+        }
+        ended.map_ok(|()| None)
+    })
+    .await;
+    let taken = match ended {
+        Ok(taken) => taken,
+        Err(error) => {
+            // Refused in the middle of what the client sends.
+            if error.is_parse() {
+                let (_, stream) = connection.into_parts().io.into_inner().into_parts();
+                linger(stream, app).await;
+            }
+            return Err(error.into());
+        }
+    };
+    let parts = connection.into_parts();
+    let (prefix, stream) = parts.io.into_inner().into_parts();
+    let Some((head, live)) = taken else {
+        if unread_body.load(Ordering::Relaxed) {
+            linger(stream, app).await;
+        }
+        return Ok(None);
+    };
+    let head = response_head(&head, app.engine().guard().clock().as_ref());
+    // An empty rest still holds on to hyper's whole buffer.
+    let rest = if parts.read_buf.is_empty() { prefix } else { parts.read_buf };
+    Ok(Some(Taken { io: GuardedIo::new(rest, stream, WriteDeadline::new(app)), head, live }))
+}
+
+/// The head of an answer that is written without hyper (RFC 9112 section 4).
+fn response_head(parts: &Parts, clock: &dyn Clock) -> Bytes {
+    let mut text = format!("HTTP/1.1 {}\r\n", parts.status).into_bytes();
+    let mut line = |name: &[u8], value: &[u8]| {
+        for part in [name, b": ", value, b"\r\n"] {
+            text.extend_from_slice(part);
+        }
+    };
+    for (name, value) in &parts.headers {
+        line(name.as_str().as_bytes(), value.as_bytes());
+    }
+    let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(clock.now().as_millis()).unwrap_or(0));
+    line(b"date", httpdate::fmt_http_date(now).as_bytes());
+    if parts.status != StatusCode::SWITCHING_PROTOCOLS {
+        // The end of the connection is the end of the answer.
+        line(b"connection", b"close");
+    }
+    text.extend_from_slice(b"\r\n");
+    text.into()
+}

@@ -1,0 +1,76 @@
+//! HTTP/2 on one connection.
+
+use std::{net::SocketAddr, pin::pin, sync::Arc};
+
+use http::Request;
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::sleep;
+
+use super::{
+    ConnectionState, activity::Activity, drive::Ended, stream_executor::StreamExecutor, watched_body::WatchedBody,
+};
+use crate::{
+    App,
+    address::Line,
+    guarded_io::{GuardedIo, WriteDeadline},
+    limits::Resource,
+    unread_body::track,
+};
+
+/// Bytes kept for each stream until the connection takes them.
+const SEND_BUFFER_BYTES: usize = 64 << 10;
+
+/// Serves a connection until it ends.
+pub(super) async fn serve(app: &App, io: GuardedIo, peer: SocketAddr, state: &Arc<ConnectionState>) -> Ended {
+    let settings = app.settings();
+    let line = Line::of_connection(peer, Arc::clone(state));
+    let activity = Activity::new();
+    let executor = StreamExecutor::new(WriteDeadline::new(app), activity.clone());
+    let streams = executor.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let share = state.usage.as_ref().map(|usage| app.budgets().take(Resource::Http2Streams, Some(usage), 1));
+        let (share, refused) = match share {
+            Some(Ok(share)) => (Some(share), None),
+            Some(Err(refused)) => (None, Some(refused)),
+            None => (None, None),
+        };
+        let flow = streams.begin(share);
+        let (app, line) = (app.clone(), line.clone());
+        async move {
+            let (request, rest) = track(request);
+            let response = match refused {
+                None => app.handle_on(&line, request).await,
+                Some(refused) => app.refuse(request.headers(), &refused.into()),
+            };
+            if let Some(rest) = rest {
+                tokio::spawn(rest.drain(app));
+            }
+            Ok::<_, std::convert::Infallible>(response.map(|body| WatchedBody::flowing(body, flow)))
+        }
+    });
+    let connection = http2::Builder::new(executor)
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(settings.h2_streams)
+        .max_header_list_size(u32::try_from(settings.head_bytes).unwrap_or(u32::MAX))
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .keep_alive_interval(settings.head_timeout())
+        .serve_connection(TokioIo::new(io), service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return Ok(ended?),
+        () = app.shutdown().begun() => {}
+        () = activity.idle_for(settings.deadlines.idle()) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    // What was asked is answered; then the client has a moment to take it, in case it does not read.
+    let moment = settings.deadlines.stop_stalled();
+    let abandoned = async {
+        sleep(moment).await;
+        activity.idle_for(moment).await;
+    };
+    tokio::select! {
+        ended = connection.as_mut() => Ok(ended?),
+        () = abandoned => Ok(()),
+    }
+}

@@ -1,0 +1,15 @@
+//! One TCP connection, from its first byte to its last.
+
+mod activity;
+mod drive;
+mod http1;
+mod http2;
+mod refuse;
+mod state;
+mod stream_executor;
+mod watched_body;
+
+pub(crate) use self::{
+    drive::{drive, metrics},
+    state::ConnectionState,
+};

@@ -1,0 +1,82 @@
+//! Runs the streams of an HTTP/2 connection, and ends those whose client does not take what it asked for.
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::Poll,
+};
+
+use hyper::rt::Executor;
+
+use super::{activity::Activity, activity::Exchange, watched_body::Flow};
+use crate::{guarded_io::WriteDeadline, limits::Share};
+
+/// What belongs to one stream for as long as it runs.
+#[derive(Debug)]
+pub(super) struct StreamGuard {
+    pub(super) flow: Arc<Flow>,
+    pub(super) exchange: Exchange,
+    pub(super) share: Option<Share>,
+}
+
+/// Runs streams. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct StreamExecutor {
+    deadline: WriteDeadline,
+    activity: Activity,
+    /// What belongs to the stream that is run next: hyper calls the service and hands over the stream's future one right
+    /// after the other.
+    next: Arc<Mutex<Option<StreamGuard>>>,
+}
+
+impl StreamExecutor {
+    pub(super) fn new(deadline: WriteDeadline, activity: Activity) -> Self {
+        Self { deadline, activity, next: Arc::default() }
+    }
+
+    /// Begins a stream; the next future that is executed is its.
+    pub(super) fn begin(&self, share: Option<Share>) -> Arc<Flow> {
+        let flow = Arc::<Flow>::default();
+        let guard = StreamGuard { flow: Arc::clone(&flow), exchange: self.activity.begin(), share };
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+        flow
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for StreamExecutor {
+    fn execute(&self, future: F) {
+        let guard = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let deadline = self.deadline.clone();
+        tokio::spawn(async move {
+            match guard {
+                Some(StreamGuard { flow, exchange, share }) => {
+                    until_stalled(future, &flow, &deadline).await;
+                    drop((exchange, share));
+                }
+                None => future.await,
+            }
+        });
+    }
+}
+
+/// Drives a stream to its end, or until a frame has waited for too long; then the stream is reset.
+async fn until_stalled(future: impl Future<Output = ()>, flow: &Flow, deadline: &WriteDeadline) {
+    let mut future = pin!(future);
+    let mut stall = None;
+    poll_fn(|cx| {
+        if future.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let Some(frames) = flow.waiting() else {
+            stall = None;
+            return Poll::Pending;
+        };
+        let timer = match &mut stall {
+            Some((at, timer)) if *at == frames => timer,
+            other => &mut other.insert((frames, deadline.stall())).1,
+        };
+        timer.as_mut().poll(cx)
+    })
+    .await;
+}

@@ -1,0 +1,45 @@
+//! File descriptors: the process may open as many as the system allows, and connections leave some to the store.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::HttpSettings;
+
+/// Descriptors that are not for connections: the store's files and readers, listeners, the runtime, clients of other services,
+/// and connections that are being refused.
+const RESERVED: u64 = 512;
+
+/// Raises the soft limit of descriptors to the hard one and settles how many connections may be open at once: as many as were
+/// set, but no more than there are descriptors for.
+pub(crate) fn settle(http: &mut HttpSettings) {
+    let limit = raised();
+    // With a very low limit, the store gets at least half.
+    let room = limit.map(|limit| limit - RESERVED.min(limit / 2));
+    let room = room.map_or(usize::MAX, |room| usize::try_from(room).unwrap_or(usize::MAX)).max(1);
+    let wanted = http.max_connections();
+    let settled = wanted.min(room);
+    if settled < wanted && http.max_connections.is_some() {
+        tracing::warn!(
+            wanted,
+            max_connections = settled,
+            descriptors = limit,
+            "fewer file descriptors than http.max_connections needs; raise the limit (ulimit -n, LimitNOFILE)"
+        );
+    }
+    http.max_connections = Some(settled);
+    tracing::info!(descriptors = limit, max_connections = settled, "file descriptors");
+}
+
+/// The limit of descriptors after raising it; `None` where there is none.
+fn raised() -> Option<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return current;
+    }
+    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => maximum,
+        Err(error) => {
+            tracing::warn!(%error, "the limit of file descriptors cannot be raised");
+            current
+        }
+    }
+}

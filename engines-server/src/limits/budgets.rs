@@ -1,0 +1,293 @@
+//! The budgets of one app.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use engines::{Code, Error};
+
+use super::{AddressGroup, Evicted, RefusalLog, Unfinished, oldest_first::OldestFirst};
+use crate::HttpSettings;
+
+/// The operation that errors of budgets name. They are logged by the budgets, not one by one.
+const OPERATION: &str = "http.budget";
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resource {
+    Connections,
+    Http2Streams,
+    InFlight,
+    AnonymousInFlight,
+    BodyBytes,
+    AnonymousBodyBytes,
+    Batches,
+}
+
+/// What is counted and gives way, the oldest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    AnonymousConnection,
+    Body,
+    AnonymousBody,
+}
+
+const RESOURCES: usize = 7;
+const UNITS: usize = 3;
+
+/// The budgets of an app. Cheap to clone; clones are the same budgets.
+#[derive(Debug, Clone)]
+pub(crate) struct Budgets(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    limits: [Limit; RESOURCES],
+    used: [AtomicUsize; RESOURCES],
+    units: [Arc<OldestFirst>; UNITS],
+    addresses: Mutex<HashMap<AddressGroup, Weak<AddressUsage>>>,
+    refused: [RefusalLog; RESOURCES],
+    evicted: [RefusalLog; UNITS],
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    total: usize,
+    per_address: usize,
+}
+
+/// What one address uses. Kept as long as something of the address is under way.
+pub(crate) struct AddressUsage {
+    group: AddressGroup,
+    used: [AtomicUsize; RESOURCES],
+    budgets: Weak<Inner>,
+}
+
+/// A part of a budget, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    budgets: Budgets,
+    usage: Option<Arc<AddressUsage>>,
+    resource: Resource,
+    amount: usize,
+}
+
+/// A budget is used up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused {
+    resource: Resource,
+    limit: usize,
+    of_address: bool,
+}
+
+impl Budgets {
+    pub(crate) fn new(settings: &HttpSettings) -> Self {
+        let budgets = &settings.budgets;
+        let limit = |total: usize, per_address: usize| Limit { total: total.max(1), per_address: per_address.max(1) };
+        let limits = [
+            limit(settings.max_connections(), budgets.connections_per_address),
+            limit(usize::MAX, budgets.http2_streams_per_address),
+            limit(settings.max_in_flight, budgets.in_flight_per_address),
+            limit(budgets.anonymous_in_flight, budgets.anonymous_in_flight_per_address),
+            limit(budgets.body_bytes, budgets.body_bytes_per_address),
+            limit(budgets.anonymous_body_bytes, budgets.anonymous_body_bytes_per_address),
+            limit(budgets.batches, budgets.batches_per_address),
+        ];
+        let units = [
+            (settings.anonymous_connections(), budgets.anonymous_connections_per_address),
+            (budgets.bodies, budgets.bodies_per_address),
+            (budgets.anonymous_bodies, budgets.anonymous_bodies_per_address),
+        ];
+        Self(Arc::new(Inner {
+            limits,
+            used: Default::default(),
+            units: units.map(|(total, per_address)| Arc::new(OldestFirst::new(total, per_address))),
+            addresses: Mutex::default(),
+            refused: Default::default(),
+            evicted: Default::default(),
+        }))
+    }
+
+    /// What `address` uses.
+    pub(crate) fn usage(&self, address: IpAddr) -> Arc<AddressUsage> {
+        let group = AddressGroup::from(address);
+        let mut addresses = self.0.addresses();
+        if let Some(known) = addresses.get(&group).and_then(Weak::upgrade) {
+            return known;
+        }
+        let usage = Arc::new(AddressUsage { group, used: Default::default(), budgets: Arc::downgrade(&self.0) });
+        addresses.insert(group, Arc::downgrade(&usage));
+        usage
+    }
+
+    /// Takes `amount` of a resource. Without an address only the total counts.
+    pub(crate) fn take(
+        &self,
+        resource: Resource,
+        usage: Option<&Arc<AddressUsage>>,
+        amount: usize,
+    ) -> Result<Share, Refused> {
+        let mut share = Share { budgets: self.clone(), usage: usage.cloned(), resource, amount: 0 };
+        share.grow(amount)?;
+        Ok(share)
+    }
+
+    /// Begins work that gives way to newer work of its kind when there is too much of it.
+    pub(crate) fn begin(&self, unit: Unit, usage: Option<&Arc<AddressUsage>>) -> (Unfinished, Evicted) {
+        let index = unit as usize;
+        let (unfinished, evicted, ended) = self.0.units[index].begin(usage.map(|usage| usage.group));
+        if ended && let Some(count) = self.0.evicted[index].count() {
+            tracing::warn!(count, what = unit.name(), "too much unfinished work: the oldest was ended");
+        }
+        (unfinished, evicted)
+    }
+}
+
+impl Inner {
+    fn addresses(&self) -> MutexGuard<'_, HashMap<AddressGroup, Weak<AddressUsage>>> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Share {
+    /// Takes more of the same.
+    pub(crate) fn grow(&mut self, amount: usize) -> Result<(), Refused> {
+        let (index, inner) = (self.resource as usize, &self.budgets.0);
+        let limit = inner.limits[index];
+        let refuse = |limit, of_address| {
+            let refused = Refused { resource: self.resource, limit, of_address };
+            if let Some(count) = inner.refused[index].count() {
+                tracing::warn!(count, what = self.resource.name(), limit, of_address, "a budget is used up: refused");
+            }
+            refused
+        };
+        if !add(&inner.used[index], amount, limit.total) {
+            return Err(refuse(limit.total, false));
+        }
+        if let Some(usage) = &self.usage
+            && !add(&usage.used[index], amount, limit.per_address)
+        {
+            inner.used[index].fetch_sub(amount, Ordering::Relaxed);
+            return Err(refuse(limit.per_address, true));
+        }
+        self.amount += amount;
+        Ok(())
+    }
+}
+
+/// Adds as long as the sum is within `limit`.
+fn add(used: &AtomicUsize, amount: usize, limit: usize) -> bool {
+    let before = used.fetch_add(amount, Ordering::Relaxed);
+    if before.saturating_add(amount) <= limit {
+        return true;
+    }
+    used.fetch_sub(amount, Ordering::Relaxed);
+    false
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let index = self.resource as usize;
+        self.budgets.0.used[index].fetch_sub(self.amount, Ordering::Relaxed);
+        if let Some(usage) = &self.usage {
+            usage.used[index].fetch_sub(self.amount, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for AddressUsage {
+    fn drop(&mut self) {
+        let Some(budgets) = self.budgets.upgrade() else { return };
+        let mut addresses = budgets.addresses();
+        // Another one of the same address may have taken its place.
+        if addresses.get(&self.group).is_some_and(|known| known.strong_count() == 0) {
+            addresses.remove(&self.group);
+        }
+    }
+}
+
+impl fmt::Debug for AddressUsage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AddressUsage").field("group", &self.group).finish_non_exhaustive()
+    }
+}
+
+impl Resource {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Http2Streams => "HTTP/2 streams",
+            Self::InFlight => "requests in flight",
+            Self::AnonymousInFlight => "requests in flight without a credential",
+            Self::BodyBytes => "bytes of request bodies",
+            Self::AnonymousBodyBytes => "bytes of request bodies without a credential",
+            Self::Batches => "batches",
+        }
+    }
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::AnonymousConnection => "connections without an authenticated request",
+            Self::Body => "request bodies being received",
+            Self::AnonymousBody => "request bodies being received without a credential",
+        }
+    }
+
+    /// What the client is told whose work was ended.
+    pub(crate) fn evicted(self) -> Error {
+        let detail = "too many unfinished requests, and this one was the oldest; send the body without pauses";
+        Error::new(Code::BackendUnavailable, OPERATION, detail)
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        let whose = if refused.of_address { "your address has" } else { "the server has" };
+        let detail = format!("{whose} too many {} at once; retry later", refused.resource.name());
+        Error::new(Code::BackendUnavailable, OPERATION, detail).with_member("limit", refused.limit)
+    }
+}
+
+/// Whether an error is a refusal of a budget, which the budget has logged.
+pub(crate) fn is_refusal(error: &Error) -> bool {
+    error.operation() == OPERATION
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budgets() -> Budgets {
+        let mut settings = HttpSettings { max_in_flight: 3, ..HttpSettings::default() };
+        settings.budgets.in_flight_per_address = 2;
+        Budgets::new(&settings)
+    }
+
+    #[test]
+    fn an_address_has_a_part_of_the_total_and_gives_it_back() {
+        let budgets = budgets();
+        let one = budgets.usage([192, 0, 2, 1].into());
+        let take = |usage: &Arc<AddressUsage>| budgets.take(Resource::InFlight, Some(usage), 1);
+        let (first, second) = (take(&one).unwrap(), take(&one).unwrap());
+        assert!(take(&one).unwrap_err().of_address);
+        let other = budgets.usage([192, 0, 2, 2].into());
+        let third = take(&other).unwrap();
+        let refused = take(&other).unwrap_err();
+        assert!(!refused.of_address);
+        assert_eq!(Error::from(refused).code(), Code::BackendUnavailable);
+        drop(first);
+        let again = take(&one).unwrap();
+        drop((second, third, again));
+        assert_eq!(budgets.0.used[Resource::InFlight as usize].load(Ordering::Relaxed), 0);
+        // Nothing is kept of an address that uses nothing.
+        drop((one, other));
+        assert!(budgets.0.addresses().is_empty());
+    }
+}

@@ -1,0 +1,22 @@
+//! What work may take up: a budget for each resource, in total and for each client address.
+//!
+//! Work of clients that have not authenticated has budgets of its own, smaller than those of everybody else, so that it can
+//! never use up what authenticated clients need. Where unfinished work fills a budget (a connection without a complete
+//! request, a body that has not arrived), the oldest one ends and the newcomer gets its place: a client that sends its
+//! request without pause needs its place for milliseconds and is never the oldest.
+
+mod address_group;
+mod budgets;
+mod oldest_first;
+mod refusal_log;
+mod request_places;
+mod settings;
+
+pub use self::settings::{BudgetSettings, DeadlineSettings};
+pub(crate) use self::{
+    address_group::AddressGroup,
+    budgets::{AddressUsage, Budgets, Resource, Share, Unit, is_refusal},
+    oldest_first::{Evicted, Unfinished},
+    refusal_log::RefusalLog,
+    request_places::RequestPlaces,
+};

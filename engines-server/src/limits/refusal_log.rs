@@ -1,0 +1,50 @@
+//! Warnings about refusals, at most one a second for each kind: a flood of requests must not become a flood of log lines.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// The least time between two warnings of one kind.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Counts the refusals of one kind.
+#[derive(Debug, Default)]
+pub(crate) struct RefusalLog(Mutex<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    refused: u64,
+    reported: Option<Instant>,
+}
+
+impl RefusalLog {
+    /// Counts a refusal. Returns how many there were since the last report, if a report is due.
+    pub(crate) fn count(&self) -> Option<u64> {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.refused += 1;
+        let now = Instant::now();
+        if counted.reported.is_some_and(|reported| now.duration_since(reported) < INTERVAL) {
+            return None;
+        }
+        counted.reported = Some(now);
+        Some(std::mem::take(&mut counted.refused))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_is_reported_once_a_second_with_its_size() {
+        let log = RefusalLog::default();
+        assert_eq!(log.count(), Some(1));
+        assert!((0..500).all(|_| log.count().is_none()));
+        tokio::time::advance(INTERVAL).await;
+        assert_eq!(log.count(), Some(501));
+        assert_eq!(log.count(), None);
+    }
+}

@@ -1,0 +1,12 @@
+//! What a stranger with a socket can do: every test speaks to a listening server from outside.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod budgets;
+mod deadlines;
+mod headers;
+mod http2;
+mod requests;
+mod unread_bodies;
