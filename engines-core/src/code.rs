@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Internal,
     /// A part we need does not answer; a retry can help.
     Unavailable,
+    /// There is no space left to store it. Nothing of the request was stored.
+    StorageFull,
 }
 
 impl ErrorKind {
@@ -54,6 +56,7 @@ impl ErrorKind {
             Self::RateLimited => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
+            Self::StorageFull => 507,
         }
     }
 }
@@ -100,6 +103,8 @@ const fn row(code: Code) -> (&'static str, ErrorKind, &'static str) {
         Code::RateLimited => ("RATE_LIMITED", K::RateLimited, "Too many requests"),
         Code::RequestTimeout => ("REQUEST_TIMEOUT", K::TimedOut, "The request took too long to arrive"),
         Code::BackendUnavailable => ("BACKEND_UNAVAILABLE", K::Unavailable, "A backend does not answer"),
+        Code::OutcomeUnknown => ("OUTCOME_UNKNOWN", K::Unavailable, "Whether it was stored is not known"),
+        Code::StorageFull => ("STORAGE_FULL", K::StorageFull, "The storage is full"),
         Code::ShuttingDown => ("SHUTTING_DOWN", K::Unavailable, "The server is shutting down"),
         Code::ReplayMiss => ("REPLAY_MISS", K::Conflict, "The events after this cursor are gone"),
         Code::Internal => ("INTERNAL", K::Internal, "An unexpected error"),
@@ -147,6 +152,10 @@ pub enum Code {
     RateLimited,
     RequestTimeout,
     BackendUnavailable,
+    /// The backend failed while it stored the request: it may be stored, or not.
+    OutcomeUnknown,
+    /// There is no space left. Nothing of the request was stored.
+    StorageFull,
     ShuttingDown,
     /// Only inside streams: the events after a cursor are gone.
     ReplayMiss,
@@ -193,6 +202,8 @@ impl Code {
         Self::RateLimited,
         Self::RequestTimeout,
         Self::BackendUnavailable,
+        Self::OutcomeUnknown,
+        Self::StorageFull,
         Self::ShuttingDown,
         Self::ReplayMiss,
         Self::Internal,

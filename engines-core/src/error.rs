@@ -64,9 +64,18 @@ impl Error {
     /// A backend that failed or does not answer; the source is kept for logs, not shown to callers.
     #[must_use]
     pub fn unavailable(operation: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(Code::BackendUnavailable, operation, "a backend failed; nothing was stored, retry later")
+        Self::new(Code::BackendUnavailable, operation, "a backend failed or does not answer; retry later")
             .with_source(source)
             .retry_after(Duration::from_secs(1))
+    }
+
+    /// A backend that failed while it stored something, so that the outcome is not known: `OUTCOME_UNKNOWN`. The source is
+    /// kept for logs, not shown to callers.
+    #[must_use]
+    pub fn outcome_unknown(operation: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        const DETAIL: &str = "the backend failed while it stored this, so whether it was stored is not known; retry with the same \
+                              idempotency key, or look before you send it again";
+        Self::new(Code::OutcomeUnknown, operation, DETAIL).with_source(source).retry_after(Duration::from_secs(1))
     }
 
     /// A defect on our side.

@@ -134,6 +134,7 @@ where
         BodyKind::Lines => app.settings().batch_timeout(),
         _ => app.settings().request_timeout(),
     };
+    let safe = parts.method.is_safe();
     let mut guarded = pin!(AssertUnwindSafe(guarded(&places, line, found, parts, body, trace)).catch_unwind());
     // What is answered at once needs no timer.
     let at_once = poll_fn(|cx| Poll::Ready(guarded.as_mut().poll(cx))).await;
@@ -144,9 +145,10 @@ where
     match ended {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::internal("http.handler", "a handler panicked")),
+        Err(_) if safe => Err(Error::new(Code::BackendUnavailable, "http.deadline", "the answer took too long; retry later")),
         Err(_) => {
-            let detail = "the answer took too long; what was asked may still happen, retry with an idempotency key";
-            Err(Error::new(Code::BackendUnavailable, "http.deadline", detail))
+            let detail = "the answer took too long, and what was asked may still be stored; retry with the same idempotency key";
+            Err(Error::new(Code::OutcomeUnknown, "http.deadline", detail))
         }
     }
 }

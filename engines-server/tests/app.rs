@@ -101,6 +101,11 @@ async fn what_goes_wrong_inside_is_a_problem_and_no_end() {
     });
     assert_eq!((hung.0.as_u16(), &hung.1["code"]), (503, &json!("BACKEND_UNAVAILABLE")));
     assert_eq!((crowded.0.as_u16(), &crowded.1["limit"]), (503, &json!(1)));
+    // What may have written something says that its outcome is not known.
+    let written = app.handle(asked("POST", "/chat/threads/hangs/messages", &json!({ "text": "hello" }))).await;
+    assert!(written.headers().contains_key("retry-after"));
+    let (status, problem) = read(written).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (503, &json!("OUTCOME_UNKNOWN")));
     assert_eq!(healthy.0, 200);
     assert_eq!(code("/chat/threads/any").await.0, 404);
 }

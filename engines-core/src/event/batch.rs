@@ -334,11 +334,16 @@ impl EventBatch {
 
     /// Notes that the store failed; gives what the lines concerned are told.
     fn failed(&mut self, error: Error) -> Error {
-        if error.code() == Code::BackendUnavailable || error.code() == Code::Internal {
-            tracing::warn!(code = %error.code(), error = %error, "a batch of events could not be recorded to its end");
+        let code = error.code();
+        if matches!(code, Code::BackendUnavailable | Code::OutcomeUnknown | Code::StorageFull | Code::Internal) {
+            tracing::warn!(%code, %error, "a batch of events could not be recorded to its end");
         }
         self.end.failed.get_or_insert(error);
-        after_failure()
+        match code {
+            Code::OutcomeUnknown => outcome_unknown(),
+            Code::StorageFull => storage_full(),
+            _ => after_failure(),
+        }
     }
 }
 
@@ -363,6 +368,16 @@ fn mismatch(field: &str, detail: &'static str) -> Error {
 fn after_failure() -> Error {
     let detail = "the store failed before this line was durable; send it again, best with an idempotency key";
     Error::new(Code::BackendUnavailable, OPERATION, detail)
+}
+
+fn outcome_unknown() -> Error {
+    let detail = "the store failed while it wrote this line, so whether it is recorded is not known; send it again with the \
+                  same idempotency key";
+    Error::new(Code::OutcomeUnknown, OPERATION, detail)
+}
+
+fn storage_full() -> Error {
+    Error::new(Code::StorageFull, OPERATION, "the storage is full; this line was not recorded, free space and send it again")
 }
 
 /// Lets others have the thread once.

@@ -108,7 +108,7 @@ pub enum Failed {
     },
 }
 
-/// Why a commit did nothing.
+/// Why a commit failed. Except for [`CommitError::Unknown`], nothing of the batch is stored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {
@@ -126,9 +126,14 @@ pub enum CommitError {
     /// The batch is outside the backend's limits.
     #[error(transparent)]
     Refused(Error),
-    /// The backend failed. Nothing is known to be written; with an idempotency key it is safe to try again.
+    /// The backend failed before it wrote anything: nothing of the batch is stored, and it may be committed again.
     #[error(transparent)]
     Backend(Error),
+    /// The backend failed and cannot tell whether the batch is stored, as when its answer was lost or a sync to disk failed.
+    /// Build the error with [`Error::outcome_unknown`]. With an idempotency key the batch may be committed again; without one
+    /// that could store it twice.
+    #[error(transparent)]
+    Unknown(Error),
 }
 
 impl From<CommitError> for Error {
@@ -156,7 +161,7 @@ impl From<CommitError> for Error {
                 "store.commit",
                 "this idempotency key was used with another body; use a new key",
             ),
-            CommitError::Refused(error) | CommitError::Backend(error) => error,
+            CommitError::Refused(error) | CommitError::Backend(error) | CommitError::Unknown(error) => error,
         }
     }
 }

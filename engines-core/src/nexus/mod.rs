@@ -22,5 +22,5 @@ pub use self::{
     page::{Page, PageToken, Paged},
     relay::{Relay, RelayMessage, RelayStream},
     removal::{Removal, Removed},
-    store::{Backend, Change, Changes, Head, Store, StoreExt},
+    store::{Backend, Change, Changes, Head, Store, StoreExt, Usage},
 };

@@ -143,6 +143,41 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when it does not.
     async fn ping(&self) -> Result<()>;
+
+    /// Whether the backend can serve reads *and* writes now, for readiness checks. A backend that knows that its last commit
+    /// failed answers with an error until a write has succeeded; it may try a small write of its own, at most about once a second.
+    /// The detail of the error is shown to anyone who asks for the server's readiness, so it holds no paths, addresses or secrets.
+    ///
+    /// The default is [`Store::ping`].
+    ///
+    /// # Errors
+    /// Why it is not ready: as a rule `BACKEND_UNAVAILABLE` or `STORAGE_FULL`.
+    async fn health(&self) -> Result<()> {
+        self.ping().await
+    }
+
+    /// How much space the backend uses, for metrics; cheap enough to be asked every second. The default knows nothing.
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
+}
+
+/// The space a backend uses, as far as it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Bytes of the data.
+    pub data_bytes: Option<u64>,
+    /// Bytes of the write-ahead log, which is not part of `data_bytes`.
+    pub log_bytes: Option<u64>,
+}
+
+impl Usage {
+    /// A usage of this many bytes of data and of write-ahead log.
+    #[must_use]
+    pub const fn new(data_bytes: Option<u64>, log_bytes: Option<u64>) -> Self {
+        Self { data_bytes, log_bytes }
+    }
 }
 
 /// Conveniences for callers of any [`Store`].

@@ -11,7 +11,7 @@ use super::{
     RoleArg, ServeArgs, TokenArgs,
     data::DataDir,
     run::{Failed, say},
-    serve::{bind, engine, runtime, serve},
+    serve::{bind, block_on, engine, serve},
     token,
 };
 use crate::{
@@ -37,7 +37,7 @@ pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Res
             None => data.secret(&engines::IdGenerator::from_os()?),
         }
     };
-    runtime()?.block_on(async {
+    block_on(async {
         let listener = bind(settings.listen).await?;
         let kept = (settings.store == StoreKind::Sqlite).then_some(&data);
         let engine = engine(&settings, secret()?, kept, variables).await?;

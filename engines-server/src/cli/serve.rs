@@ -1,6 +1,6 @@
 //! `serve`: starts, and stops when it is told to.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, process::ExitCode};
+use std::{collections::BTreeMap, io, net::SocketAddr, process::ExitCode, time::Duration};
 
 use engines::{
     Engine, IdGenerator,
@@ -13,6 +13,7 @@ use engines::{
 use tokio::{
     net::{TcpListener, TcpSocket},
     signal::unix::{SignalKind, signal},
+    time::{Instant, timeout},
 };
 
 use super::{ServeArgs, data::DataDir, run::Failed};
@@ -33,16 +34,26 @@ pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Res
         StoreKind::Sqlite => Some(DataDir::open(&settings.data)?),
         StoreKind::Memory => None,
     };
-    runtime()?.block_on(async {
+    block_on(async {
         let listener = bind(settings.listen).await?;
         let engine = engine(&settings, secret, data.as_ref(), variables).await?;
         serve(&settings, engine, listener).await
     })
 }
 
-pub(super) fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+/// Runs a future on a runtime of its own. Work that does not end with it, such as a call that hangs, is left behind.
+pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(future);
+    runtime.shutdown_timeout(LEFTOVERS);
+    done
 }
+
+/// How long work that is still running when the program ends is waited for.
+const LEFTOVERS: Duration = Duration::from_millis(500);
+
+/// What closing the engine gets at the least when requests have used up the grace period. A checkpoint takes a part of a second.
+const CLOSING: Duration = Duration::from_secs(3);
 
 /// A listener, or a sentence that helps.
 /// Connections that may wait to be accepted; the system's own limit applies too. Many clients come back at once after a restart.
@@ -146,6 +157,7 @@ pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpList
         }
     }
     tracing::info!(grace_s = settings.http.shutdown_grace_s, "stopping; a second signal stops at once");
+    let begun = Instant::now();
     app.shutdown().begin();
     let finished = tokio::select! {
         finished = &mut serving => finished?,
@@ -157,7 +169,13 @@ pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpList
     if let Some(metrics) = metrics {
         metrics.abort();
     }
-    engine.shutdown().await;
+    let rest = settings.http.shutdown_grace().saturating_sub(begun.elapsed()).max(CLOSING);
+    if timeout(rest, engine.shutdown()).await.is_err() {
+        tracing::error!("the store does not answer, so the server ends without closing it; the next start takes up what was acknowledged");
+        // Nothing of it is dropped, because dropping a store waits for its threads.
+        std::mem::forget(engine);
+        return Ok(ExitCode::FAILURE);
+    }
     if !finished {
         tracing::warn!("the grace period ended before every request did");
     }

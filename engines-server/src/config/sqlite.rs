@@ -33,6 +33,25 @@ pub struct SqliteSettings {
     pub busy_timeout_ms: u64,
     /// After an unclean end, a data file of up to this many bytes is checked before the server is ready. Default: 64 MiB.
     pub check_bytes: u64,
+    /// Bytes that the file of the write-ahead log keeps when the log begins anew. Default: 64 MiB.
+    pub log_keep_bytes: u64,
+    /// Bytes of the write-ahead log from which on a warning is logged, at most once a minute. Default: 256 MiB.
+    pub log_warn_bytes: u64,
+    /// Milliseconds from the first failed try to recover from a fault of the disk to the next; they double with each try. Default: 100.
+    pub recovery_wait_ms: u64,
+    /// Milliseconds between two such tries, at most. Default: 10,000.
+    pub recovery_wait_max_ms: u64,
+    /// After a commit failed, `/readyz` tries a small write at most once in this many milliseconds. Default: 1,000.
+    pub probe_every_ms: u64,
+    /// Milliseconds after which a commit that has not returned from the disk makes the server unready. Default: 10,000.
+    pub stalled_after_ms: u64,
+    /// Milliseconds that closing waits for a disk that does not answer. Default: 10,000.
+    pub close_timeout_ms: u64,
+}
+
+/// A duration in milliseconds.
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Default for SqliteSettings {
@@ -49,8 +68,15 @@ impl Default for SqliteSettings {
             head_cache: options.head_cache,
             page_cache_bytes: options.page_cache_bytes,
             checkpoint_pages: options.checkpoint_pages,
-            busy_timeout_ms: u64::try_from(options.busy_timeout.as_millis()).unwrap_or(u64::MAX),
+            busy_timeout_ms: ms(options.busy_timeout),
             check_bytes: options.check_bytes,
+            log_keep_bytes: options.log_keep_bytes,
+            log_warn_bytes: options.log_warn_bytes,
+            recovery_wait_ms: ms(options.recovery_wait),
+            recovery_wait_max_ms: ms(options.recovery_wait_max),
+            probe_every_ms: ms(options.probe_every),
+            stalled_after_ms: ms(options.stalled_after),
+            close_timeout_ms: ms(options.close_timeout),
         }
     }
 }
@@ -72,6 +98,13 @@ impl SqliteSettings {
         options.checkpoint_pages = self.checkpoint_pages;
         options.busy_timeout = Duration::from_millis(self.busy_timeout_ms);
         options.check_bytes = self.check_bytes;
+        options.log_keep_bytes = self.log_keep_bytes;
+        options.log_warn_bytes = self.log_warn_bytes;
+        options.recovery_wait = Duration::from_millis(self.recovery_wait_ms);
+        options.recovery_wait_max = Duration::from_millis(self.recovery_wait_max_ms);
+        options.probe_every = Duration::from_millis(self.probe_every_ms);
+        options.stalled_after = Duration::from_millis(self.stalled_after_ms);
+        options.close_timeout = Duration::from_millis(self.close_timeout_ms);
         options
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod pii;
 pub(crate) mod presence;
+mod readiness;
 pub(crate) mod service;
 pub(crate) mod sse;
 pub(crate) mod tenants;

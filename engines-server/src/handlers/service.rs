@@ -1,16 +1,11 @@
 //! About the server itself.
 
-use std::time::Duration;
-
 use engines::{Error, Result};
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{Response, StatusCode};
 use serde_json::json;
-use tokio::time::timeout;
 
+use super::readiness;
 use crate::{ask::Ask, body::Body, metrics, reply};
-
-/// How long the store may take to say that it is there.
-const PING: Duration = Duration::from_secs(2);
 
 /// `GET /`
 pub(crate) async fn root(_: Ask) -> Result<Response<Body>> {
@@ -28,19 +23,7 @@ pub(crate) async fn healthz(_: Ask) -> Result<Response<Body>> {
 
 /// `GET /readyz`
 pub(crate) async fn readyz(ask: Ask) -> Result<Response<Body>> {
-    let unready = |check: &str| {
-        let mut response =
-            reply::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "not_ready", "failed": [check] }))?;
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        Ok(response)
-    };
-    if ask.app.shutdown().has_begun() {
-        return unready("shutting_down");
-    }
-    match timeout(PING, ask.engine().store().ping()).await {
-        Ok(Ok(())) => reply::ok(&json!({ "status": "ready" })),
-        Ok(Err(_)) | Err(_) => unready("store"),
-    }
+    readiness::answer(&readiness::parts(&ask.app).await)
 }
 
 /// `GET /openapi.json`

@@ -20,6 +20,7 @@ pub(super) struct EngineCollector(pub(super) Engine);
 impl Collector for EngineCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         self.store(&mut encoder)?;
+        self.usage(&mut encoder)?;
         self.recorder(&mut encoder)?;
         self.sinks(&mut encoder)
     }
@@ -48,6 +49,21 @@ impl EngineCollector {
             {
                 let labels = [("operation", operation.as_str()), ("why", why)];
                 ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn usage(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let usage = self.0.store().usage();
+        let sizes = [
+            ("store_data", "The size of the store's data, if the backend knows it.", usage.data_bytes),
+            ("store_log", "The size of the store's write-ahead log, if the backend has one.", usage.log_bytes),
+        ];
+        for (name, help, bytes) in sizes {
+            if let Some(bytes) = bytes {
+                let gauge = encoder.encode_descriptor(name, help, Some(&Unit::Bytes), MetricType::Gauge)?;
+                ConstGauge::new(i64::try_from(bytes).unwrap_or(i64::MAX)).encode(gauge)?;
             }
         }
         Ok(())

@@ -77,7 +77,7 @@ async fn an_answer_that_is_lost_is_found_again_by_its_key() {
         .collect();
     faults.inject(Operation::Commit, 2, Fault::After);
     let first = results(&batch(&server, &member(), &lines(&keyed)).await);
-    assert!(first.iter().any(|result| result["code"] == "BACKEND_UNAVAILABLE"));
+    assert!(first.iter().any(|result| result["code"] == "OUTCOME_UNKNOWN"));
     let again = results(&batch(&server, &member(), &lines(&keyed)).await);
     assert!(again.iter().all(|result| result["status"] == "accepted"));
     let replayed = |from: usize, to: usize| again[from..to].iter().all(|result| result["replayed"] == true);

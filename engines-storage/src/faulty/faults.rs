@@ -13,7 +13,8 @@ use crate::Operation;
 pub enum Fault {
     /// It fails with `BACKEND_UNAVAILABLE` and does nothing.
     Before,
-    /// It is done, and then fails: the answer is lost on its way. A call that would have failed anyway fails as it would have.
+    /// It is done, and then fails: the answer is lost on its way. A commit fails with `OUTCOME_UNKNOWN`, everything else with
+    /// `BACKEND_UNAVAILABLE`. A call that would have failed anyway fails as it would have.
     After,
     /// It is done after this wait.
     Delay(Duration),

@@ -4,12 +4,12 @@ use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 use engines_core::{
-    DocId, Error, Result, Scope, Store,
+    Code, DocId, Error, Result, Scope, Store,
     audit::{AuditEntry, AuditFilter},
     event::{EventFilter, StoredEvent},
     nexus::{
         Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
-        Paged, Query, Receipt, Removal, Removed,
+        Paged, Query, Receipt, Removal, Removed, Usage,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
@@ -45,16 +45,29 @@ impl<S: ?Sized> Faulty<S> {
         call: impl Future<Output = Result<T, E>> + Send,
         fail: fn(Error) -> E,
     ) -> Result<T, E> {
-        let failure = || fail(Error::unavailable("faulty", "an injected fault"));
+        let unknown = operation == Operation::Commit;
         match self.faults.next(operation) {
             None => call.await,
-            Some(Fault::Before) => Err(failure()),
-            Some(Fault::After) => call.await.and_then(|_| Err(failure())),
+            Some(Fault::Before) => Err(fail(Error::unavailable("faulty", INJECTED))),
+            Some(Fault::After) if unknown => {
+                call.await.and_then(|_| Err(fail(Error::outcome_unknown("faulty", INJECTED))))
+            }
+            Some(Fault::After) => call.await.and_then(|_| Err(fail(Error::unavailable("faulty", INJECTED)))),
             Some(Fault::Delay(wait)) => {
                 tokio::time::sleep(wait).await;
                 call.await
             }
         }
+    }
+}
+
+/// The cause of every failure that this wrapper makes.
+const INJECTED: &str = "an injected fault";
+
+fn commit_failed(error: Error) -> CommitError {
+    match error.code() {
+        Code::OutcomeUnknown => CommitError::Unknown(error),
+        _ => CommitError::Backend(error),
     }
 }
 
@@ -70,7 +83,7 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
     }
 
     async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
-        self.call(Operation::Commit, self.inner.commit(scope, batch), CommitError::Backend).await
+        self.call(Operation::Commit, self.inner.commit(scope, batch), commit_failed).await
     }
 
     async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>> {
@@ -117,6 +130,15 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
 
     async fn ping(&self) -> Result<()> {
         self.call(Operation::Ping, self.inner.ping(), std::convert::identity).await
+    }
+
+    /// Fails as [`Operation::Ping`] does.
+    async fn health(&self) -> Result<()> {
+        self.call(Operation::Ping, self.inner.health(), std::convert::identity).await
+    }
+
+    fn usage(&self) -> Usage {
+        self.inner.usage()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use engines_core::{
-    Error, Scope,
+    Code, Error, Scope,
     nexus::{
         Appended, Batch, Change, CommitError, EventOutcome, Expect, ExpectedHead, Failed, FeedItem, Head, Once, Realm,
         Receipt, Write,
@@ -72,7 +72,7 @@ impl State {
         }
         let grows = growth(&batch);
         if grows > 0 && self.bytes.saturating_add(grows) > total_bytes {
-            return Err(CommitError::Backend(Error::unavailable("memory.commit", "the memory store is full")));
+            return Err(CommitError::Backend(full()));
         }
         self.bytes += grows;
         let (at, once, writes) = batch.into_parts();
@@ -214,6 +214,11 @@ impl Touched {
         let deleted = (!self.deleted.is_empty()).then(|| Change::Deleted(self.deleted.into()));
         grown.into_iter().chain(deleted).collect()
     }
+}
+
+fn full() -> Error {
+    let detail = "the memory store is full; nothing of this was stored, delete something or raise its limit";
+    Error::new(Code::StorageFull, "memory.commit", detail)
 }
 
 fn home<'a>(scope: &'a Scope, system: &'a Scope, realm: Realm) -> &'a Scope {

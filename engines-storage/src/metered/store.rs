@@ -9,7 +9,7 @@ use engines_core::{
     event::{EventFilter, StoredEvent},
     nexus::{
         Batch, Capabilities, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page, Paged, Query,
-        Receipt, Removal, Removed,
+        Receipt, Removal, Removed, Usage,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
@@ -55,14 +55,14 @@ impl<S: ?Sized> Metered<S> {
 /// A backend that fails is an error; one that answers no is not.
 fn read_ended(error: &Error) -> Ended {
     match error.kind() {
-        ErrorKind::Unavailable | ErrorKind::Internal => Ended::Failed,
+        ErrorKind::Unavailable | ErrorKind::StorageFull | ErrorKind::Internal => Ended::Failed,
         _ => Ended::Refused,
     }
 }
 
 fn commit_ended(error: &CommitError) -> Ended {
     match error {
-        CommitError::Backend(_) => Ended::Failed,
+        CommitError::Backend(_) | CommitError::Unknown(_) => Ended::Failed,
         _ => Ended::Refused,
     }
 }
@@ -124,6 +124,15 @@ impl<S: Store + ?Sized> Store for Metered<S> {
 
     async fn ping(&self) -> Result<()> {
         self.call(Operation::Ping, self.inner.ping(), read_ended).await
+    }
+
+    /// Counts as [`Operation::Ping`].
+    async fn health(&self) -> Result<()> {
+        self.call(Operation::Ping, self.inner.health(), read_ended).await
+    }
+
+    fn usage(&self) -> Usage {
+        self.inner.usage()
     }
 }
 

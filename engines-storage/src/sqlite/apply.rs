@@ -12,6 +12,7 @@ use rusqlite::{CachedStatement, Connection, params};
 use super::{
     documents::{self, Stored},
     error::Failure,
+    health,
     job::{AuditRow, EventRow, Job, Step},
     once::{Fresh, Keyed},
     scopes::Scopes,
@@ -200,7 +201,7 @@ impl<'a> Group<'a> {
                     false => Ok(()),
                 };
             }
-            Step::Record { .. } | Step::Audit(_) | Step::Remove(_) | Step::Reclaim => return Ok(()),
+            Step::Record { .. } | Step::Audit(_) | Step::Remove(_) | Step::Reclaim | Step::Probe => return Ok(()),
         };
         let name = (self.home(scope, realm).clone(), kind.clone(), id.clone());
         let version = self.document(&name)?.map(|stored| stored.version);
@@ -279,6 +280,7 @@ impl<'a> Group<'a> {
                 receipt.recorded.push(EventOutcome::Kept(Seq(seq.unsigned_abs())));
             }
             Step::Audit(row) => self.audit(scope, row)?,
+            Step::Probe => health::probe(self.connection)?,
         }
         Ok(())
     }

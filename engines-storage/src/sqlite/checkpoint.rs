@@ -2,20 +2,23 @@
 //!
 //! Pages can be moved while the writer goes on, but the log begins anew only when all of it was moved at a moment when nothing
 //! is being written. So a thread of its own moves the bulk, and the writer the rest, between two groups of batches.
+//!
+//! Both connections are opened before the first page is moved and stay open until the store closes or recovers. The kernel reports a
+//! failed write to each descriptor that was open at that time, so that whichever of the two syncs the data file learns of it.
 
 use std::{
-    path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
 
 use super::{
+    connections::Counted,
     error::Failure,
     open,
     options::SqliteOptions,
@@ -26,6 +29,8 @@ use super::{
 const ROUNDS: usize = 4;
 /// The rest is small when it is this part of [`SqliteOptions::checkpoint_pages`].
 const REST: usize = 8;
+/// Time between two warnings about a long log.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// What the writer and the thread tell each other.
 #[derive(Debug, Default)]
@@ -34,42 +39,64 @@ pub(super) struct Log {
     pub(super) pages: AtomicUsize,
     /// The bulk was moved.
     moved: AtomicBool,
+    /// Pages in the log when all of it had been moved and the data file was synced.
+    whole: AtomicUsize,
+    /// The thread met a fault of the disk.
+    fault: Mutex<Option<Failure>>,
+}
+
+/// What the thread is asked to do.
+#[derive(Debug)]
+enum Request {
+    /// Open the connection.
+    Open,
+    /// Move what can be moved.
+    Move,
+    /// Close the connection.
+    Release,
+}
+
+/// How much of the log was moved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moved {
+    /// Frames in the log.
+    pub(super) frames: usize,
+    /// Frames of these that are in the data file. When it is all of them, the data file was synced.
+    pub(super) moved: usize,
 }
 
 /// The writer's end.
 pub(super) struct Checkpoints {
     log: Arc<Log>,
-    shared: Arc<Shared>,
-    requests: mpsc::SyncSender<()>,
+    requests: mpsc::Sender<Request>,
     requested: bool,
     threshold: usize,
     due: usize,
     last: usize,
+    warn_bytes: u64,
+    warned: Option<Instant>,
+    shared: Arc<Shared>,
 }
 
 impl Checkpoints {
-    /// Starts the thread.
-    pub(super) fn start(
-        path: PathBuf,
-        options: &SqliteOptions,
-        shared: &Arc<Shared>,
-    ) -> std::io::Result<(Self, Worker)> {
-        let (requests, requested) = mpsc::sync_channel(1);
+    /// Starts the thread, with its connection.
+    pub(super) fn start(options: &SqliteOptions, shared: &Arc<Shared>) -> std::io::Result<(Self, Worker)> {
+        let (requests, requested) = mpsc::channel();
         let log = Arc::new(Log::default());
         let threshold = options.checkpoint_pages.max(1);
-        let (writers, shared) = (Arc::clone(shared), shared);
+        let warn_bytes = options.log_warn_bytes;
         let worker = {
             let (log, shared, options) = (Arc::clone(&log), Arc::clone(shared), options.clone());
             Worker::spawn("sqlite-log", move |ended| {
-                while requested.recv().is_ok() {
-                    move_bulk(&path, &options, &log);
-                    log.moved.store(true, Ordering::Release);
-                    shared.queue.nudge();
-                }
+                serve(&requested, &options, &shared, &log);
                 let _ = ended.send(());
             })?
         };
-        Ok((Self { log, shared: writers, requests, requested: false, threshold, due: threshold, last: 0 }, worker))
+        let (due, shared) = (threshold, Arc::clone(shared));
+        let checkpoints =
+            Self { log, requests, requested: false, threshold, due, last: 0, warn_bytes, warned: None, shared };
+        checkpoints.open();
+        Ok((checkpoints, worker))
     }
 
     /// Where the writer's connection tells how long the log is.
@@ -77,60 +104,168 @@ impl Checkpoints {
         Arc::clone(&self.log)
     }
 
+    /// Has the thread open its connection.
+    pub(super) fn open(&self) {
+        let _ = self.requests.send(Request::Open);
+    }
+
+    /// Has the thread close its connection, and forgets what it was asked to do.
+    pub(super) fn release(&mut self) {
+        let _ = self.requests.send(Request::Release);
+        self.requested = false;
+    }
+
+    /// Frames that the log holds at least: acknowledged, and not all of them known to be in the synced data file.
+    pub(super) fn acknowledged(&self) -> usize {
+        let pages = self.log.pages.load(Ordering::Relaxed);
+        if self.log.whole.load(Ordering::Relaxed) == pages { 0 } else { pages }
+    }
+
+    /// After a recovery: the log is empty, and what the thread met before does not count.
+    pub(super) fn begin_anew(&mut self) {
+        self.log.pages.store(0, Ordering::Relaxed);
+        self.log.whole.store(0, Ordering::Relaxed);
+        self.log.moved.store(false, Ordering::Relaxed);
+        self.log.fault();
+        (self.requested, self.due, self.last) = (false, self.threshold, 0);
+        self.open();
+    }
+
     /// Between two groups of batches: asks for what is due, and does the rest of what was done.
-    pub(super) fn between_groups(&mut self, connection: &Connection) {
+    ///
+    /// # Errors
+    /// A fault of the disk that the thread or this call met.
+    pub(super) fn between_groups(&mut self, connection: &Connection) -> Result<(), Failure> {
+        if let Some(fault) = self.log.fault() {
+            return Err(fault);
+        }
         let pages = self.log.pages.load(Ordering::Relaxed);
         if pages < self.last {
             self.due = self.threshold;
         }
         self.last = pages;
         if self.log.moved.swap(false, Ordering::Acquire) {
-            if self.shared.erasure.wants_empty_log() {
-                let emptied = empty(connection).unwrap_or_else(|failure| {
-                    tracing::warn!(error = %failure, "the log could not be emptied after a removal; it is tried again");
-                    false
-                });
-                self.shared.erasure.log_emptied(emptied);
-            } else if let Err(failure) = run(connection, "PASSIVE") {
-                tracing::warn!(error = %failure, "the log could not be moved to the data file");
-            }
             // If a reader still needs the old log, it goes on for a while before the next attempt.
             self.due = pages + self.threshold.div_ceil(4);
             self.requested = false;
-        } else if (pages >= self.due || self.shared.erasure.wants_empty_log()) && !self.requested {
-            self.requested = self.requests.try_send(()).is_ok();
-        }
-    }
-}
-
-fn move_bulk(path: &std::path::Path, options: &SqliteOptions, log: &Log) {
-    let moved = open::checkpointer(path, options).and_then(|connection| {
-        for _ in 0..ROUNDS {
-            let moved = run(&connection, "PASSIVE")?;
-            let left = log.pages.load(Ordering::Relaxed).saturating_sub(moved);
-            if left <= options.checkpoint_pages / REST {
-                break;
+            self.warn(pages);
+            let moved = match self.shared.erasure.wants_empty_log() {
+                true => self.empty(connection),
+                false => self.log.checkpoint(connection, &self.shared).map(|_| ()),
+            };
+            if let Err(failure) = moved {
+                tracing::warn!(path = %self.shared.files.path().display(), error = %failure, "the log could not be moved to the data file");
+                if failure.reopen {
+                    return Err(failure);
+                }
             }
+        } else if (pages >= self.due || self.shared.erasure.wants_empty_log()) && !self.requested {
+            self.requested = self.requests.send(Request::Move).is_ok();
         }
         Ok(())
-    });
-    if let Err(failure) = moved {
-        tracing::warn!(error = %failure, "the log could not be moved to the data file; it is tried again");
+    }
+
+    /// Moves all of the log to the data file and cuts the log to nothing, so that it holds no removed content. Waits for no reader.
+    fn empty(&self, connection: &Connection) -> Result<(), Failure> {
+        self.shared.erasure.log_emptied(false);
+        self.shared.files.check()?;
+        let waiting = connection.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, u32>(0))?;
+        connection.busy_timeout(Duration::ZERO)?;
+        let blocked = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        connection.busy_timeout(Duration::from_millis(waiting.into()))?;
+        let emptied = !blocked?;
+        if emptied {
+            // A log without frames: what was acknowledged is in the synced data file.
+            self.log.whole.store(self.log.pages.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        self.shared.erasure.log_emptied(emptied);
+        Ok(())
+    }
+
+    /// Says that the log is long, at most once a minute.
+    fn warn(&mut self, pages: usize) {
+        let Some(bytes) = self.shared.files.sizes().1.filter(|bytes| *bytes > self.warn_bytes) else { return };
+        if pages < self.threshold || self.warned.is_some_and(|last| last.elapsed() < WARN_EVERY) {
+            return;
+        }
+        self.warned = Some(Instant::now());
+        tracing::warn!(
+            path = %self.shared.files.path().display(), bytes, limit = self.warn_bytes,
+            "the write-ahead log grows, because a read transaction of another program or a long read holds it; end that one"
+        );
     }
 }
 
-/// Moves all of the log to the data file and cuts the log to nothing, so that it holds no removed content. Waits for no reader: returns
-/// false when one still needs the log.
-fn empty(connection: &Connection) -> Result<bool, Failure> {
-    let waiting = connection.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, u32>(0))?;
-    connection.busy_timeout(Duration::ZERO)?;
-    let blocked = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
-    connection.busy_timeout(Duration::from_millis(waiting.into()))?;
-    Ok(!blocked?)
+impl Log {
+    /// Takes the fault that the thread met.
+    fn fault(&self) -> Option<Failure> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Moves what can be moved beside readers and writers, if the files are still there.
+    fn checkpoint(&self, connection: &Connection, shared: &Shared) -> Result<Moved, Failure> {
+        shared.files.check()?;
+        let moved = run(connection, "PASSIVE")?;
+        if moved.moved == moved.frames {
+            self.whole.store(moved.frames, Ordering::Relaxed);
+        }
+        Ok(moved)
+    }
 }
 
-/// Moves what can be moved; returns how many pages of the log have been.
-pub(super) fn run(connection: &Connection, mode: &str) -> Result<usize, Failure> {
-    let moved: i64 = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get(2))?;
-    Ok(usize::try_from(moved).unwrap_or(0))
+fn serve(requests: &mpsc::Receiver<Request>, options: &SqliteOptions, shared: &Arc<Shared>, log: &Log) {
+    let mut connection: Option<Counted> = None;
+    while let Ok(request) = requests.recv() {
+        let done = match request {
+            Request::Release => {
+                connection = None;
+                continue;
+            }
+            Request::Open => open(&mut connection, options, shared).map(|_| ()),
+            Request::Move => open(&mut connection, options, shared)
+                .and_then(|connection| move_bulk(connection, options, shared, log)),
+        };
+        if let Err(failure) = done {
+            let path = shared.files.path().display();
+            tracing::warn!(%path, error = %failure, "the log could not be moved to the data file; it is tried again");
+            if failure.reopen {
+                *log.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+            }
+        }
+        if matches!(request, Request::Move) {
+            log.moved.store(true, Ordering::Release);
+        }
+        shared.queue.nudge();
+    }
+}
+
+fn open<'c>(
+    connection: &'c mut Option<Counted>,
+    options: &SqliteOptions,
+    shared: &Arc<Shared>,
+) -> Result<&'c Connection, Failure> {
+    let counted = match connection {
+        Some(counted) => counted,
+        None => connection.insert(open::checkpointer(shared, options)?),
+    };
+    counted.get()
+}
+
+fn move_bulk(connection: &Connection, options: &SqliteOptions, shared: &Shared, log: &Log) -> Result<(), Failure> {
+    for _ in 0..ROUNDS {
+        let moved = log.checkpoint(connection, shared)?;
+        let left = log.pages.load(Ordering::Relaxed).saturating_sub(moved.moved);
+        if left <= options.checkpoint_pages / REST {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Moves what can be moved.
+pub(super) fn run(connection: &Connection, mode: &str) -> Result<Moved, Failure> {
+    let (frames, moved): (i64, i64) = connection
+        .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+    let count = |number| usize::try_from(number).unwrap_or(0);
+    Ok(Moved { frames: count(frames), moved: count(moved) })
 }

@@ -1,7 +1,16 @@
 //! From SQLite's errors to ours. Only the code and its fixed text are kept: a full message could quote SQL or names.
 
-use engines_core::{Code, Error};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use engines_core::{Code, Error, nexus::CommitError};
 use rusqlite::ErrorCode;
+
+/// When a caller may try again after a failure.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What SQLite said, without anything it could have quoted.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -9,15 +18,35 @@ use rusqlite::ErrorCode;
 pub(super) struct Failure {
     code: i32,
     text: &'static str,
+    kind: FailureKind,
     /// The whole backend is affected, not this statement alone.
     pub(super) everywhere: bool,
-    /// The connection should be opened again.
+    /// The connection should be opened again. On the writer's side this is a fault after which the store recovers; see
+    /// [`super::recovery`].
     pub(super) reopen: bool,
+}
+
+/// What a caller is told about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailureKind {
+    /// SQLite failed.
+    Database,
+    /// There is no space left on the device.
+    Full,
+    /// A file of the store was removed or replaced.
+    Moved,
+    /// The store recovers from a fault.
+    Recovering,
+    /// The store is closed for writing, because the recovery found damage.
+    Damaged,
+    /// The disk does not answer.
+    Stalled,
 }
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         use ErrorCode as E;
+        let kind = FailureKind::Database;
         let Some(failure) = error.sqlite_error() else {
             let text = match error {
                 rusqlite::Error::FromSqlConversionFailure(..)
@@ -26,33 +55,136 @@ impl From<rusqlite::Error> for Failure {
                 rusqlite::Error::QueryReturnedNoRows => "a row is missing",
                 _ => "a statement could not be run",
             };
-            return Self { code: 0, text, everywhere: false, reopen: false };
+            return Self { code: 0, text, kind, everywhere: false, reopen: false };
         };
         let (text, everywhere, reopen) = match failure.code {
             E::DiskFull => ("the disk is full", true, false),
-            E::SystemIoFailure => ("reading or writing the data file failed", true, true),
+            E::SystemIoFailure => ("reading or writing the data file or its log failed", true, true),
             E::DatabaseBusy | E::DatabaseLocked => ("the data file is locked by another program", true, false),
             E::ReadOnly | E::PermissionDenied => ("the data file cannot be written", true, true),
             E::CannotOpen => ("the data file cannot be opened", true, true),
             E::DatabaseCorrupt => ("the data file is damaged", true, true),
             E::NotADatabase => ("the data file is no database", true, true),
             E::OutOfMemory => ("out of memory", true, false),
+            E::OperationInterrupted => ("interrupted, because the store closes its connections", false, false),
             E::ConstraintViolation => ("a constraint of the data file was violated", false, false),
             E::TooBig => ("a value is too large", false, false),
             _ => ("an unexpected error", false, false),
         };
-        Self { code: failure.extended_code, text, everywhere, reopen }
+        let kind = if failure.code == E::DiskFull { FailureKind::Full } else { kind };
+        Self { code: failure.extended_code, text, kind, everywhere, reopen }
     }
 }
 
-/// `BACKEND_UNAVAILABLE` with what SQLite said.
-pub(super) fn unavailable(operation: &'static str, error: impl Into<Failure>) -> Error {
-    Error::unavailable(operation, error.into())
+impl Failure {
+    /// A file of the store was removed or replaced; `text` says which, and what to do.
+    pub(super) const fn moved(text: &'static str) -> Self {
+        Self::ours(text, FailureKind::Moved)
+    }
+
+    /// The store recovers.
+    pub(super) const fn recovering() -> Self {
+        Self::ours("the store recovers from a fault of its disk", FailureKind::Recovering)
+    }
+
+    /// The store recovers, and a read has not ended yet.
+    pub(super) const fn still_open() -> Self {
+        Self::ours("a read has not ended, so that not every connection is closed", FailureKind::Recovering)
+    }
+
+    /// The recovery found damage; `text` says which, and what to do.
+    pub(super) const fn damaged(text: &'static str) -> Self {
+        Self::ours(text, FailureKind::Damaged)
+    }
+
+    /// The disk does not answer.
+    pub(super) const fn stalled(text: &'static str) -> Self {
+        Self::ours(text, FailureKind::Stalled)
+    }
+
+    /// An operation on a file of the store failed outside of SQLite. The error's own text is not kept.
+    pub(super) fn io(error: &std::io::Error) -> Self {
+        let full = error.kind() == std::io::ErrorKind::StorageFull;
+        let kind = if full { FailureKind::Full } else { FailureKind::Database };
+        Self { code: error.raw_os_error().unwrap_or(0), reopen: true, ..Self::ours("an input/output error", kind) }
+    }
+
+    const fn ours(text: &'static str, kind: FailureKind) -> Self {
+        Self { code: 0, text, kind, everywhere: true, reopen: false }
+    }
+
+    /// Another connection holds a lock.
+    pub(super) fn is_busy(&self) -> bool {
+        self.code & 0xff == rusqlite::ffi::SQLITE_BUSY && self.kind == FailureKind::Database
+    }
+
+    /// SQLite met content that is not what it should be.
+    pub(super) fn is_corruption(&self) -> bool {
+        matches!(self.code & 0xff, rusqlite::ffi::SQLITE_CORRUPT | rusqlite::ffi::SQLITE_NOTADB)
+            && self.kind == FailureKind::Database
+    }
+
+    pub(super) fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// A `COMMIT` that fails like this has stored nothing. SQLite reports a full disk before the last frame of a transaction is
+    /// written, and a lock before the first. After every other failure the frames may be in the log.
+    pub(super) fn stores_nothing(&self) -> bool {
+        self.kind == FailureKind::Full || self.is_busy()
+    }
+
+    /// What a caller of a read, or of a check, is told.
+    pub(super) fn error(self, operation: &'static str, path: &Path) -> Error {
+        let (code, detail) = match self.kind {
+            FailureKind::Database => (Code::BackendUnavailable, "the data file cannot be used at the moment; retry later"),
+            FailureKind::Full => (Code::StorageFull, "the disk is full; free space and retry"),
+            FailureKind::Recovering => {
+                (Code::BackendUnavailable, "the store recovers from a fault of its disk; retry later")
+            }
+            FailureKind::Moved | FailureKind::Damaged | FailureKind::Stalled => (Code::BackendUnavailable, self.text),
+        };
+        Error::new(code, operation, detail).with_source(Located { path: path.to_owned(), failure: self }).retry_after(RETRY)
+    }
+
+    /// What the caller of a commit is told when nothing of its batch was stored.
+    pub(super) fn not_stored(self, operation: &'static str, path: &Path) -> CommitError {
+        let (code, detail) = match self.kind {
+            FailureKind::Database => (Code::BackendUnavailable, "the data file cannot be written; nothing was stored, retry later"),
+            FailureKind::Full => (Code::StorageFull, "the disk is full; nothing was stored, free space and retry"),
+            FailureKind::Recovering => {
+                (Code::BackendUnavailable, "the store recovers from a fault of its disk; nothing was stored, retry later")
+            }
+            FailureKind::Moved | FailureKind::Damaged | FailureKind::Stalled => (Code::BackendUnavailable, self.text),
+        };
+        let source = Located { path: path.to_owned(), failure: self };
+        CommitError::Backend(Error::new(code, operation, detail).with_source(source).retry_after(RETRY))
+    }
+
+    /// What the caller of a commit is told when nobody knows whether its batch was stored.
+    pub(super) fn unknown(self, operation: &'static str, path: &Path) -> CommitError {
+        CommitError::Unknown(Error::outcome_unknown(operation, Located { path: path.to_owned(), failure: self }))
+    }
 }
+
+/// A failure and the data file it belongs to, for logs.
+#[derive(Debug)]
+struct Located {
+    path: PathBuf,
+    failure: Failure,
+}
+
+impl fmt::Display for Located {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.failure)
+    }
+}
+
+impl std::error::Error for Located {}
 
 /// `BACKEND_UNAVAILABLE` because it is being closed, or a thread of it has ended.
 pub(super) fn closed(operation: &'static str) -> Error {
-    Error::new(Code::BackendUnavailable, operation, "the store is closed; nothing was stored")
+    Error::new(Code::BackendUnavailable, operation, "the store is closed")
 }
 
 /// For opening: says what is wrong with which file, and what to do.

@@ -44,6 +44,8 @@ pub(super) enum Step {
     Reclaim,
     Record { event: Box<CleanEvent>, pii_flags: String, once: Option<Box<Keyed>> },
     Audit(AuditRow),
+    /// Changes a number that means nothing, to find out whether a write reaches the disk.
+    Probe,
 }
 
 /// One step of a removal, and what it did once it is committed.

@@ -1,18 +1,23 @@
 //! Opening the file: one process at a time, and only a file that is ours and whole.
 
 use std::{
-    ffi::OsString,
     fs::{File, OpenOptions, TryLockError},
-    path::{Path, PathBuf},
+    io::ErrorKind,
+    path::Path,
+    sync::Arc,
 };
 
 use engines_core::{Result, stream::LogId};
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use super::{
+    connections::Counted,
     error::{Failure, cannot_open},
+    files::{Files, Identity, LOG, beside},
     options::SqliteOptions,
+    recovery::{self, Wanted},
     schema,
+    store::Shared,
 };
 
 /// Prepared statements each connection keeps.
@@ -24,32 +29,59 @@ pub(super) struct Opened {
     pub(super) writer: Connection,
     pub(super) log: LogId,
     pub(super) lock: File,
+    /// The files as they are open.
+    pub(super) files: Files,
 }
 
 /// Takes the lock, opens or makes the file, and brings it to today's schema.
 pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened> {
     let lock = lock(&beside(path, ".lock"))?;
-    let left = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
-    let mut writer = writer(path, options).map_err(schema::opening)?;
-    let log = schema::migrate(&mut writer, options.ids.as_ref())?;
+    let unusable = |error: std::io::Error| {
+        cannot_open(format!("the data file {} or its log cannot be used: {error}", path.display()))
+    };
+    // SQLite opens the file by its name. That it has opened the one that is watched is known when the name leads to the same file
+    // before and after.
+    match OpenOptions::new().create_new(true).write(true).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(unusable(error)),
+        _ => {}
+    }
+    let files = Files::new(path, Identity::of(path).map_err(unusable)?, &lock).map_err(unusable)?;
+    let left = std::fs::metadata(beside(path, LOG)).is_ok_and(|log| log.len() > 0);
+    if left {
+        take_up(path, options).map_err(|failure| schema::opening(failure, path))?;
+    }
+    let mut writer = writer(path, options).map_err(|failure| schema::opening(failure, path))?;
+    let log = schema::migrate(&mut writer, options.ids.as_ref(), path)?;
+    files.remember().map_err(unusable)?;
+    files.check().map_err(|failure| schema::opening(failure, path))?;
     let small = std::fs::metadata(path).is_ok_and(|file| file.len() <= options.check_bytes);
     if left {
-        tracing::info!(checked = small, "the data file was not closed cleanly; its log is taken up");
+        tracing::info!(path = %path.display(), checked = small, "the data file was not closed cleanly; its log was taken up");
     }
     if left && small {
-        check(&writer)?;
+        check(&writer, path)?;
     }
     if options.rebuild {
-        rebuild(&writer).map_err(schema::opening)?;
+        rebuild(&writer).map_err(|failure| schema::opening(failure, path))?;
     }
-    Ok(Opened { writer, log, lock })
+    Ok(Opened { writer, log, lock, files })
 }
 
-/// `path` with `suffix` behind its name.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
+/// Moves what an unclean end has left in the log into the data file. The process before may have ended because the disk failed; see
+/// [`recovery`].
+fn take_up(path: &Path, options: &SqliteOptions) -> Result<(), Failure> {
+    match recovery::replay(path, options, Wanted { frames: 0, check: false }) {
+        Err(failure) if failure.is_busy() => {
+            // The other program only reads, so that it is not disturbed. It keeps the index of the log, so that SQLite does not read
+            // the log from its first frame.
+            tracing::warn!(
+                path = %path.display(),
+                "another program has the data file open while the log of an unclean end is taken up; close it before a restart"
+            );
+            recovery::rewrite(&beside(path, LOG))
+        }
+        replayed => replayed,
+    }
 }
 
 fn lock(path: &Path) -> Result<File> {
@@ -70,8 +102,8 @@ fn lock(path: &Path) -> Result<File> {
 
 /// A connection that writes: every commit is on disk when it returns. Checkpoints are ours to make.
 pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<Connection, Failure> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(path, flags, options)?;
+    let connection = connect(path, options)?;
+    connection.pragma_update(None, "journal_size_limit", i64::try_from(options.log_keep_bytes).unwrap_or(i64::MAX))?;
     // Takes effect for a new file, and for an older one when it is rebuilt.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "secure_delete", options.secure_delete)?;
@@ -89,24 +121,47 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<Connection,
 }
 
 /// A connection that reads.
-pub(super) fn reader(path: &Path, options: &SqliteOptions) -> Result<Connection, Failure> {
-    // Not SQLITE_OPEN_READ_ONLY: a reader may have to make the shared-memory index of the log.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(path, flags, options)?;
-    connection.pragma_update(None, "query_only", true)?;
-    Ok(connection)
+pub(super) fn reader(shared: &Arc<Shared>, options: &SqliteOptions) -> Result<Counted, Failure> {
+    counted(shared, || {
+        let connection = connect(shared.files.path(), options)?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(connection)
+    })
 }
 
 /// The connection that moves the log's pages to the data file.
-pub(super) fn checkpointer(path: &Path, options: &SqliteOptions) -> Result<Connection, Failure> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX, options)?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    Ok(connection)
+pub(super) fn checkpointer(shared: &Arc<Shared>, options: &SqliteOptions) -> Result<Counted, Failure> {
+    counted(shared, || {
+        let connection = connect(shared.files.path(), options)?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        // What SQLite has to read before it can move pages; the descriptors are open from here on.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(connection)
+    })
 }
 
-fn connect(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> Result<Connection, Failure> {
+/// Opens a connection beside others. The files are compared before, because SQLite truncates the index of the log, which the others
+/// have mapped, when it is opened for another data file; and after, because the name may have changed in between.
+fn counted(
+    shared: &Arc<Shared>,
+    open: impl FnOnce() -> Result<Connection, Failure>,
+) -> Result<Counted, Failure> {
+    shared.connections.open(|| {
+        shared.files.check()?;
+        let connection = open()?;
+        shared.files.check()?;
+        Ok(connection)
+    })
+}
+
+fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, Failure> {
+    // Not SQLITE_OPEN_READ_ONLY: a reader may have to make the shared-memory index of the log. Not SQLITE_OPEN_CREATE: a file that is
+    // gone must not be replaced by an empty one.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    // The store itself decides when the log is moved to the data file: after a fault of the disk that must not happen by the way.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Plans must not depend on what is bound: else a statement is compiled anew for each value it is run with.
@@ -128,12 +183,12 @@ fn rebuild(connection: &Connection) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check(connection: &Connection) -> Result<()> {
+fn check(connection: &Connection, path: &Path) -> Result<()> {
     let verdict: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|error| schema::opening(error.into()))?;
+        .map_err(|error| schema::opening(error.into(), path))?;
     if verdict == "ok" {
         return Ok(());
     }
-    Err(cannot_open("the data file is damaged (quick_check); restore it from a copy".to_owned()))
+    Err(cannot_open(format!("the data file {} is damaged (quick_check); restore it from a backup", path.display())))
 }

@@ -31,6 +31,11 @@ pub struct SqliteOptions {
     pub page_cache_bytes: usize,
     /// Pages in the write-ahead log after which they are moved to the data file.
     pub checkpoint_pages: usize,
+    /// Bytes that the file of the write-ahead log keeps when the log begins anew; what is beyond them is given back to the disk.
+    pub log_keep_bytes: u64,
+    /// Bytes of the write-ahead log from which on a warning is logged, at most once a minute: a read transaction of another program
+    /// keeps it from beginning anew.
+    pub log_warn_bytes: u64,
     /// How long to wait for a lock that another program holds on the data file.
     pub busy_timeout: Duration,
     /// Removed content is overwritten with zeros in the data file (`PRAGMA secure_delete`). Without it, removed content stays in free
@@ -42,6 +47,18 @@ pub struct SqliteOptions {
     /// After an unclean end, files up to this many bytes are checked as a whole when they are opened. Larger ones are not,
     /// so that opening stays fast; the log's checksums are always verified.
     pub check_bytes: u64,
+    /// After a fault of the disk: the time from the first failed try to open the data file again to the next. It doubles with each
+    /// try, up to [`SqliteOptions::recovery_wait_max`].
+    pub recovery_wait: Duration,
+    /// The longest time between two tries to open the data file again after a fault of the disk.
+    pub recovery_wait_max: Duration,
+    /// After a commit failed, [`engines_core::Store::health`] tries a small write of its own at most once in this time.
+    pub probe_every: Duration,
+    /// A commit that has not returned from the disk after this time makes [`engines_core::Store::health`] fail.
+    pub stalled_after: Duration,
+    /// How long [`super::SqliteStore::close`] waits for the disk before it gives up. What was acknowledged is durable all the same: the
+    /// log is taken up at the next start.
+    pub close_timeout: Duration,
     /// Messages a slow listener to [`engines_core::nexus::Store::changes`] may fall behind before it gets
     /// [`engines_core::nexus::Change::Missed`].
     pub changes: usize,
@@ -63,10 +80,17 @@ impl Default for SqliteOptions {
             recent_keys: 65_536,
             page_cache_bytes: 16 << 20,
             checkpoint_pages: 4096,
+            log_keep_bytes: 64 << 20,
+            log_warn_bytes: 256 << 20,
             busy_timeout: Duration::from_secs(5),
             secure_delete: true,
             rebuild: false,
             check_bytes: 64 << 20,
+            recovery_wait: Duration::from_millis(100),
+            recovery_wait_max: Duration::from_secs(10),
+            probe_every: Duration::from_secs(1),
+            stalled_after: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(10),
             changes: 1024,
             ids: None,
         }

@@ -9,9 +9,7 @@ use std::{
     time::Duration,
 };
 
-use engines_core::{Code, Error, Result};
-
-use super::{error::closed, job::Job};
+use super::{error::Failure, job::Job};
 
 /// Batches that wait.
 #[derive(Debug)]
@@ -30,6 +28,18 @@ struct State {
     wake_at: usize,
     nudged: bool,
     closed: bool,
+    /// Why nothing is taken at the moment.
+    suspended: Option<Failure>,
+}
+
+/// Why a batch was not taken.
+pub(super) enum Rejected {
+    /// The store is closed.
+    Closed,
+    /// Too many wait.
+    Full,
+    /// The writer cannot write now.
+    Suspended(Failure),
 }
 
 /// How long to wait for more when few wait.
@@ -56,19 +66,17 @@ impl Queue {
     }
 
     /// Puts a batch at the end.
-    pub(super) fn push(&self, job: Job) -> Result<()> {
+    pub(super) fn push(&self, job: Job) -> Result<(), Rejected> {
         let mut state = self.lock();
         if state.closed {
-            return Err(closed("sqlite.commit"));
+            return Err(Rejected::Closed);
+        }
+        if let Some(why) = state.suspended {
+            return Err(Rejected::Suspended(why));
         }
         let full = state.jobs.len() >= self.max_batches || state.bytes.saturating_add(job.size) > self.max_bytes;
         if full && !state.jobs.is_empty() {
-            return Err(Error::new(
-                Code::BackendUnavailable,
-                "sqlite.commit",
-                "too many writes are waiting; nothing was stored, retry later",
-            )
-            .retry_after(Duration::from_secs(1)));
+            return Err(Rejected::Full);
         }
         state.bytes += job.size;
         state.jobs.push_back(job);
@@ -125,6 +133,25 @@ impl Queue {
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_one();
+    }
+
+    /// Refuses batches until [`Queue::resume`]. Returns those that wait.
+    pub(super) fn suspend(&self, why: Failure) -> Vec<Job> {
+        let mut state = self.lock();
+        state.suspended = Some(why);
+        state.bytes = 0;
+        state.jobs.drain(..).collect()
+    }
+
+    /// Takes batches again.
+    pub(super) fn resume(&self) {
+        self.lock().suspended = None;
+    }
+
+    /// Waits up to this long for the queue to be closed. Returns whether it is.
+    pub(super) fn wait_closed(&self, patience: Duration) -> bool {
+        let waited = self.filled.wait_timeout_while(self.lock(), patience, |state| !state.closed);
+        waited.unwrap_or_else(PoisonError::into_inner).0.closed
     }
 
     /// Whether it lets nothing more in.

@@ -1,8 +1,8 @@
-//! Threads that read, each with a connection of its own, and the line before them.
+//! Threads that read, each with a connection of its own, and the queue before them.
 
 use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -11,7 +11,8 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{
-    error::{Failure, closed, unavailable},
+    connections::Counted,
+    error::{Failure, closed},
     open,
     options::SqliteOptions,
     store::{Shared, Worker},
@@ -20,34 +21,117 @@ use super::{
 /// What a reader is asked to do, with its connection or with why it has none. Says whether to open a new one.
 type Task = Box<dyn FnOnce(Result<&Connection, Failure>) -> bool + Send>;
 
+/// Reads that wait for a thread.
+#[derive(Default)]
+pub(super) struct ReadQueue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    tasks: VecDeque<Task>,
+    /// Why nothing is read at the moment; the threads have no connections then.
+    suspended: Option<Failure>,
+    closed: bool,
+}
+
+/// What a thread does next.
+enum Next {
+    Task(Task),
+    /// Close the connection, then ask again.
+    Release,
+    /// Nothing more comes.
+    End,
+}
+
+impl ReadQueue {
+    /// Has every thread close its connection, and refuses all reads until [`ReadQueue::resume`], those that wait too.
+    pub(super) fn suspend(&self, why: Failure) {
+        let mut state = self.lock();
+        state.suspended = Some(why);
+        let waiting = std::mem::take(&mut state.tasks);
+        drop(state);
+        self.changed.notify_all();
+        for task in waiting {
+            task(Err(why));
+        }
+    }
+
+    /// Reads again.
+    pub(super) fn resume(&self) {
+        self.lock().suspended = None;
+    }
+
+    /// Lets nothing more in; what waits is still answered.
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Puts a task at the end. Returns whether it was taken, and why not if there is more to say than that the store is closed.
+    fn push(&self, task: Task) -> Result<(), Option<Failure>> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(None);
+        }
+        if let Some(why) = state.suspended {
+            return Err(Some(why));
+        }
+        state.tasks.push_back(task);
+        drop(state);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    fn next(&self, connected: bool) -> Next {
+        let mut state = self.lock();
+        loop {
+            if let Some(task) = state.tasks.pop_front() {
+                return Next::Task(task);
+            }
+            if state.closed {
+                return Next::End;
+            }
+            if state.suspended.is_some() && connected {
+                return Next::Release;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for ReadQueue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ReadQueue")
+    }
+}
+
 /// The pool.
 #[derive(Debug)]
 pub(super) struct Readers {
-    tasks: Mutex<Option<mpsc::Sender<Task>>>,
     room: Arc<Semaphore>,
     shared: Arc<Shared>,
 }
 
 impl Readers {
     /// Starts the threads.
-    pub(super) fn start(
-        path: &Path,
-        options: &SqliteOptions,
-        shared: &Arc<Shared>,
-    ) -> std::io::Result<(Self, Vec<Worker>)> {
-        let (sender, receiver) = mpsc::channel::<Task>();
-        let receiver = Arc::new(Mutex::new(receiver));
+    pub(super) fn start(options: &SqliteOptions, shared: &Arc<Shared>) -> std::io::Result<(Self, Vec<Worker>)> {
         let workers = (0..options.readers.max(1))
             .map(|_| {
-                let (receiver, path, options) = (Arc::clone(&receiver), path.to_owned(), options.clone());
+                let (shared, options) = (Arc::clone(shared), options.clone());
                 Worker::spawn("sqlite-reader", move |ended| {
-                    serve(&receiver, &path, &options);
+                    serve(&shared, &options);
                     let _ = ended.send(());
                 })
             })
             .collect::<std::io::Result<_>>()?;
         let room = Arc::new(Semaphore::new(options.read_queue.clamp(1, Semaphore::MAX_PERMITS)));
-        Ok((Self { tasks: Mutex::new(Some(sender)), room, shared: Arc::clone(shared) }, workers))
+        Ok((Self { room, shared: Arc::clone(shared) }, workers))
     }
 
     /// Runs `read` on one of them.
@@ -71,15 +155,10 @@ impl Readers {
             let _ = answer.send(result);
             reopen
         };
-        let sent = match &*self.tasks.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(tasks) => tasks.send(Box::new(task)).is_ok(),
-            None => false,
-        };
-        if !sent {
-            return Err(closed(operation));
-        }
+        let failed = |failure: Failure| failure.error(operation, self.shared.files.path());
+        self.shared.reads.push(Box::new(task)).map_err(|why| why.map_or_else(|| closed(operation), failed))?;
         match answered.await {
-            Ok(result) => result.map_err(|failure| unavailable(operation, failure)),
+            Ok(result) => result.map_err(failed),
             Err(_) => Err(closed(operation)),
         }
     }
@@ -87,20 +166,26 @@ impl Readers {
     /// Lets nothing more in; what waits is still answered.
     pub(super) fn close(&self) {
         self.room.close();
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.shared.reads.close();
     }
 }
 
-fn serve(tasks: &Mutex<mpsc::Receiver<Task>>, path: &Path, options: &SqliteOptions) {
-    let mut connection = None;
+fn serve(shared: &Arc<Shared>, options: &SqliteOptions) {
+    let mut connection: Option<Counted> = None;
     loop {
-        let next = tasks.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(task) = next else { return };
+        let task = match shared.reads.next(connection.is_some()) {
+            Next::Task(task) => task,
+            Next::Release => {
+                connection = None;
+                continue;
+            }
+            Next::End => return,
+        };
         // A read that panics is a defect; it must not take the thread with it. Its caller finds its answer gone.
         let reopen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match &connection {
-            Some(open) => task(Ok(open)),
-            None => match open::reader(path, options) {
-                Ok(opened) => task(Ok(connection.insert(opened))),
+            Some(open) => task(open.get()),
+            None => match open::reader(shared, options) {
+                Ok(opened) => task(connection.insert(opened).get()),
                 Err(failure) => task(Err(failure)),
             },
         }));

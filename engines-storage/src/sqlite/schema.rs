@@ -1,5 +1,7 @@
 //! The schema and how an older one becomes today's.
 
+use std::path::Path;
+
 use engines_core::{Error, Result, clock::IdGenerator, stream::LogId};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
@@ -11,8 +13,8 @@ const APPLICATION: i32 = 0x656e_676e;
 const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// Brings the file to today's schema and returns its log's id.
-pub(super) fn migrate(connection: &mut Connection, ids: Option<&IdGenerator>) -> Result<LogId> {
-    let failed = |error: rusqlite::Error| opening(error.into());
+pub(super) fn migrate(connection: &mut Connection, ids: Option<&IdGenerator>, path: &Path) -> Result<LogId> {
+    let failed = |error: rusqlite::Error| opening(error.into(), path);
     let step = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let pragma = |name: &str| step.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(failed);
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
@@ -61,10 +63,10 @@ pub(super) fn migrate(connection: &mut Connection, ids: Option<&IdGenerator>) ->
 }
 
 /// An error while the file is opened, with what to do about it.
-pub(super) fn opening(failure: Failure) -> Error {
+pub(super) fn opening(failure: Failure, path: &Path) -> Error {
     let advice = match failure.reopen {
         true => "check the file, its folder's permissions and the disk, or restore the file from a copy",
         false => "remove the cause and start again",
     };
-    cannot_open(format!("{failure}; {advice}"))
+    cannot_open(format!("{}: {failure}; {advice}", path.display()))
 }

@@ -5,6 +5,7 @@ use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -14,30 +15,41 @@ use engines_core::{
     event::{EventFilter, StoredEvent},
     nexus::{
         Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
-        Paged, Query, Receipt, Removal, Removed, Store,
+        Paged, Query, Receipt, Removal, Removed, Store, Usage,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
 use quick_cache::Weighter;
-use tokio::sync::{broadcast, oneshot};
+use tokio::{
+    sync::{broadcast, oneshot},
+    time::Instant,
+};
 
 use super::{
     cache::Cache,
     checkpoint::Checkpoints,
+    connections::Connections,
     documents::{self, Stored},
     erasure::Erasure,
-    error::{cannot_open, closed},
+    error::{Failure, cannot_open, closed},
+    files::Files,
+    health::{Health, Verdict},
     job::{Job, RemovalStep, Step},
     once::{self, Keyed, Recent},
     open::{self, Opened},
     options::SqliteOptions,
-    queue::Queue,
+    queue::{Queue, Rejected},
     read,
-    readers::Readers,
+    readers::{ReadQueue, Readers},
     schema,
     streams::{self, Range, Stream},
     writer::Writer,
 };
+
+const COMMIT: &str = "sqlite.commit";
+
+/// Time between two looks at threads that are to end, when a store is dropped without being closed.
+const POLL: Duration = Duration::from_millis(5);
 
 /// Bytes of events one [`Store::read`] answers with, at the most, but always at least one event.
 const READ_BYTES: usize = 4 << 20;
@@ -49,6 +61,8 @@ pub struct SqliteStore {
     readers: Readers,
     capabilities: Capabilities,
     log: LogId,
+    probe_every: Duration,
+    stalled_after: Duration,
     running: tokio::sync::Mutex<Running>,
 }
 
@@ -61,6 +75,10 @@ pub(super) struct Shared {
     pub(super) documents: Cache<documents::Name, Option<Stored>, Bytes>,
     pub(super) once: Recent,
     pub(super) erasure: Erasure,
+    pub(super) reads: ReadQueue,
+    pub(super) connections: Arc<Connections>,
+    pub(super) files: Files,
+    pub(super) health: Health,
     /// Held from a commit until everybody can see it: see [`Shared::settled`].
     pub(super) publishing: Mutex<()>,
     changes: Mutex<Option<broadcast::Sender<Change>>>,
@@ -115,11 +133,16 @@ pub(super) struct Worker {
     pub(super) thread: JoinHandle<()>,
 }
 
-/// What runs until the store is closed. The lock goes last.
+/// What runs until the store is closed.
 #[derive(Debug)]
 struct Running {
     workers: Vec<Worker>,
-    lock: Option<File>,
+    /// The threads that write hold it too, so that it is released when the last of them has ended.
+    lock: Option<Arc<File>>,
+    /// How long to wait for the threads.
+    patience: Duration,
+    /// [`SqliteStore::close`] has waited for them, or is waiting.
+    closing: bool,
 }
 
 impl SqliteStore {
@@ -132,7 +155,7 @@ impl SqliteStore {
     /// program's or of a newer version, and when it cannot be read or written.
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         let path = path.as_ref();
-        let Opened { writer, log, lock } = open::open(path, &options)?;
+        let Opened { writer, log, lock, files } = open::open(path, &options)?;
         let (changes, _) = broadcast::channel(options.changes.clamp(1, 1 << 20));
         let shared = Arc::new(Shared {
             system: Scope::system()?,
@@ -141,32 +164,50 @@ impl SqliteStore {
             documents: Cache::new(options.document_cache_bytes / 1024, options.document_cache_bytes, Bytes),
             once: Recent::default(),
             erasure: Erasure::default(),
+            reads: ReadQueue::default(),
+            connections: Arc::default(),
+            files,
+            health: Health::default(),
             publishing: Mutex::new(()),
             changes: Mutex::new(Some(changes)),
         });
-        shared.once.load(&writer).map_err(schema::opening)?;
+        shared.once.load(&writer).map_err(|failure| schema::opening(failure, path))?;
+        let writer = shared.connections.open(|| Ok(writer)).map_err(|failure| schema::opening(failure, path))?;
         let failed = |error: std::io::Error| cannot_open(format!("a thread could not be started: {error}"));
-        let (readers, mut workers) = Readers::start(path, &options, &shared).map_err(failed)?;
-        let (checkpoints, checkpointer) = Checkpoints::start(path.to_owned(), &options, &shared).map_err(failed)?;
+        let (readers, mut workers) = Readers::start(&options, &shared).map_err(failed)?;
+        let (checkpoints, checkpointer) = Checkpoints::start(&options, &shared).map_err(failed)?;
         workers.insert(0, checkpointer);
-        let writer = Writer::new(writer, path.to_owned(), options, Arc::clone(&shared), checkpoints);
+        let (lock, patience) = (Arc::new(lock), options.close_timeout);
+        let (probe_every, stalled_after) = (options.probe_every, options.stalled_after);
+        let writer = Writer::new(writer, options, Arc::clone(&shared), checkpoints, Arc::clone(&lock));
         let writer = Worker::spawn("sqlite-writer", move |ended| writer.run(ended)).map_err(failed)?;
         // The last one in is the first to be waited for.
         workers.push(writer);
         let capabilities =
             Capabilities { name: "sqlite", durable: true, pipelined: true, removes: true, ..Capabilities::default() };
-        let running = tokio::sync::Mutex::new(Running { workers, lock: Some(lock) });
-        Ok(Self { shared, readers, capabilities, log, running })
+        let running = Running { workers, lock: Some(lock), patience, closing: false };
+        let running = tokio::sync::Mutex::new(running);
+        Ok(Self { shared, readers, capabilities, log, probe_every, stalled_after, running })
     }
 
     /// Writes what still waits, moves the log into the data file and lets go of it. Whatever is asked for later is refused.
+    ///
+    /// Waits up to [`SqliteOptions::close_timeout`]. When the disk does not answer in that time it gives up with a logged error: the
+    /// threads and the lock then stay until the process ends, and the next start takes up the log.
     pub async fn close(&self) {
         self.stop();
         let mut running = self.running.lock().await;
-        while let Some(mut worker) = running.workers.pop() {
+        running.closing = true;
+        let deadline = Instant::now() + running.patience;
+        while let Some(worker) = running.workers.last_mut() {
             // An error means that it ended without a word, by a panic: it has ended all the same.
-            let _ = (&mut worker.done).await;
-            let _ = worker.thread.join();
+            if tokio::time::timeout_at(deadline, &mut worker.done).await.is_err() {
+                self.give_up();
+                break;
+            }
+            if let Some(worker) = running.workers.pop() {
+                let _ = worker.thread.join();
+            }
         }
         running.lock = None;
         self.shared.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -176,13 +217,33 @@ impl SqliteStore {
         self.shared.queue.close();
         self.readers.close();
     }
+
+    fn give_up(&self) {
+        tracing::error!(
+            path = %self.shared.files.path().display(),
+            "the disk does not answer, so the store is left without being closed; the next start takes up its log"
+        );
+    }
 }
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.stop();
-        for worker in self.running.get_mut().workers.drain(..).rev() {
-            let _ = worker.thread.join();
+        let running = self.running.get_mut();
+        if running.closing {
+            return;
+        }
+        let begun = std::time::Instant::now();
+        for worker in running.workers.drain(..).rev() {
+            while !worker.thread.is_finished() && begun.elapsed() < running.patience {
+                std::thread::sleep(POLL);
+            }
+            if worker.thread.is_finished() {
+                let _ = worker.thread.join();
+            }
+        }
+        if begun.elapsed() >= running.patience {
+            self.give_up();
         }
     }
 }
@@ -201,10 +262,11 @@ impl Store for SqliteStore {
         batch.check(&self.capabilities)?;
         let (answer, answered) = oneshot::channel();
         let job = Job::new(scope, batch, answer)?;
-        self.shared.queue.push(job).map_err(CommitError::Backend)?;
+        self.enqueue(job)?;
         match answered.await {
             Ok((answer, _)) => answer,
-            Err(_) => Err(CommitError::Backend(closed("sqlite.commit"))),
+            // The writer has ended without an answer, by a panic, maybe after its commit.
+            Err(ended) => Err(CommitError::Unknown(Error::outcome_unknown(COMMIT, ended))),
         }
     }
 
@@ -302,18 +364,48 @@ impl Store for SqliteStore {
             connection.prepare_cached("SELECT count(*) FROM meta")?.query_row([], |row| row.get::<_, i64>(0))?;
             Ok(())
         };
+        self.shared.files.check().map_err(|failure| failure.error("sqlite.ping", self.shared.files.path()))?;
         self.readers.run("sqlite.ping", look).await
+    }
+
+    async fn health(&self) -> Result<()> {
+        const OPERATION: &str = "sqlite.health";
+        let failed = |failure: Failure| failure.error(OPERATION, self.shared.files.path());
+        match self.shared.health.verdict(self.stalled_after, self.probe_every) {
+            Verdict::Well => self.ping().await,
+            Verdict::Failing(failure) => Err(failed(failure)),
+            Verdict::Probe => self.run_step(&self.shared.system, Step::Probe, OPERATION).await,
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        let (data_bytes, log_bytes) = self.shared.files.sizes();
+        Usage::new(data_bytes, log_bytes)
     }
 }
 
 impl SqliteStore {
+    /// Puts a batch into the writer's queue.
+    fn enqueue(&self, job: Job) -> Result<(), CommitError> {
+        self.shared.queue.push(job).map_err(|rejected| match rejected {
+            Rejected::Closed => CommitError::Backend(closed(COMMIT)),
+            Rejected::Full => {
+                let detail = "too many writes are waiting; nothing was stored, retry later";
+                CommitError::Backend(
+                    Error::new(Code::BackendUnavailable, COMMIT, detail).retry_after(Duration::from_secs(1)),
+                )
+            }
+            Rejected::Suspended(failure) => failure.not_stored(COMMIT, self.shared.files.path()),
+        })
+    }
+
     /// Has the writer take a step that no batch can hold.
     async fn run_step(&self, scope: &Scope, step: Step, operation: &'static str) -> Result<()> {
         let (answer, answered) = oneshot::channel();
-        self.shared.queue.push(Job::of_step(scope, step, answer))?;
+        self.enqueue(Job::of_step(scope, step, answer))?;
         match answered.await {
             Ok((answer, _)) => Ok(answer.map(drop)?),
-            Err(_) => Err(closed(operation)),
+            Err(ended) => Err(Error::outcome_unknown(operation, ended)),
         }
     }
 

@@ -173,5 +173,5 @@ impl Place {
 fn lost() -> Error {
     let detail = "the canvas's writer stopped before it answered; look at the head, or send the command again with its \
                   idempotency key";
-    Error::new(Code::BackendUnavailable, "canvas.command", detail).retry_after(std::time::Duration::from_secs(1))
+    Error::new(Code::OutcomeUnknown, "canvas.command", detail).retry_after(std::time::Duration::from_secs(1))
 }

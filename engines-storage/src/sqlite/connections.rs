@@ -1,0 +1,162 @@
+//! Which connections the store has open, so that a recovery can close every one of them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, InterruptHandle};
+
+use super::error::Failure;
+
+/// Counts the open connections of one store.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    state: Mutex<State>,
+    closed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    /// Those that are open, or being opened.
+    open: HashMap<u64, Option<InterruptHandle>>,
+    /// Why none may be opened at the moment.
+    refused: Option<Failure>,
+}
+
+/// A connection that is counted for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Counted {
+    /// None only while it is opened or dropped: the connection is closed before it stops to be counted.
+    connection: Option<Connection>,
+    id: u64,
+    connections: Arc<Connections>,
+}
+
+impl Connections {
+    /// Opens a connection and counts it. It is counted before it is opened, so that [`Connections::refuse`] and
+    /// [`Connections::wait_closed`] miss none.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        open: impl FnOnce() -> Result<Connection, Failure>,
+    ) -> Result<Counted, Failure> {
+        let id = {
+            let mut state = self.lock();
+            if let Some(why) = state.refused {
+                return Err(why);
+            }
+            state.next += 1;
+            let id = state.next;
+            state.open.insert(id, None);
+            id
+        };
+        let mut counted = Counted { connection: None, id, connections: Arc::clone(self) };
+        let connection = open()?;
+        self.lock().open.insert(id, Some(connection.get_interrupt_handle()));
+        counted.connection = Some(connection);
+        Ok(counted)
+    }
+
+    /// Refuses to open any.
+    pub(super) fn refuse(&self, why: Failure) {
+        self.lock().refused = Some(why);
+    }
+
+    /// Opens them again.
+    pub(super) fn allow(&self) {
+        self.lock().refused = None;
+    }
+
+    /// Interrupts the statements that run, and waits up to `patience` until at most `left` connections are open. Returns whether
+    /// that is so.
+    pub(super) fn wait_closed(&self, left: usize, patience: Duration) -> bool {
+        let begun = Instant::now();
+        let mut state = self.lock();
+        for handle in state.open.values().flatten() {
+            handle.interrupt();
+        }
+        while state.open.len() > left {
+            let Some(rest) = patience.checked_sub(begun.elapsed()) else { return false };
+            state = self.closed.wait_timeout(state, rest).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let State { open, refused, .. } = self;
+        f.debug_struct("State").field("open", &open.len()).field("refused", refused).finish_non_exhaustive()
+    }
+}
+
+impl Counted {
+    /// The connection.
+    pub(super) fn get(&self) -> Result<&Connection, Failure> {
+        self.connection.as_ref().ok_or_else(|| rusqlite::Error::InvalidQuery.into())
+    }
+
+    /// The connection, for what changes it.
+    pub(super) fn get_mut(&mut self) -> Result<&mut Connection, Failure> {
+        self.connection.as_mut().ok_or_else(|| rusqlite::Error::InvalidQuery.into())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        drop(self.connection.take());
+        self.connections.lock().open.remove(&self.id);
+        self.connections.closed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory() -> Result<Connection, Failure> {
+        Ok(Connection::open_in_memory()?)
+    }
+
+    #[test]
+    fn every_connection_is_waited_for_and_none_is_opened_meanwhile() {
+        let connections = Arc::new(Connections::default());
+        let one = connections.open(memory).unwrap();
+        let two = connections.open(memory).unwrap();
+        assert!(connections.open(|| Err(Failure::recovering())).is_err());
+        connections.refuse(Failure::recovering());
+        assert!(connections.open(memory).is_err());
+        assert!(!connections.wait_closed(1, Duration::from_millis(1)), "two are open");
+        drop(two);
+        assert!(connections.wait_closed(1, Duration::ZERO));
+        let waiting = std::thread::spawn({
+            let connections = Arc::clone(&connections);
+            move || connections.wait_closed(0, Duration::from_secs(60))
+        });
+        drop(one);
+        assert!(waiting.join().unwrap());
+        connections.allow();
+        assert!(connections.open(memory).is_ok());
+    }
+
+    #[test]
+    fn a_running_statement_is_interrupted() {
+        let connections = Arc::new(Connections::default());
+        let counted = connections.open(memory).unwrap();
+        let running = std::thread::spawn(move || {
+            const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+            let ended = counted.get().unwrap().query_row(ENDLESS, [], |row| row.get::<_, i64>(0));
+            drop(counted);
+            ended.is_err()
+        });
+        // It may not have begun when it is interrupted, so that it is tried until it has ended.
+        while !connections.wait_closed(0, Duration::from_millis(10)) {}
+        assert!(running.join().unwrap());
+    }
+}
