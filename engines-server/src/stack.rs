@@ -145,9 +145,12 @@ where
     match ended {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::internal("http.handler", "a handler panicked")),
-        Err(_) if safe => Err(Error::new(Code::BackendUnavailable, "http.deadline", "the answer took too long; retry later")),
+        Err(_) if safe => {
+            Err(Error::new(Code::BackendUnavailable, "http.deadline", "the answer took too long; retry later"))
+        }
         Err(_) => {
-            let detail = "the answer took too long, and what was asked may still be stored; retry with the same idempotency key";
+            let detail =
+                "the answer took too long, and what was asked may still be stored; retry with the same idempotency key";
             Err(Error::new(Code::OutcomeUnknown, "http.deadline", detail))
         }
     }

@@ -377,7 +377,11 @@ fn outcome_unknown() -> Error {
 }
 
 fn storage_full() -> Error {
-    Error::new(Code::StorageFull, OPERATION, "the storage is full; this line was not recorded, free space and send it again")
+    Error::new(
+        Code::StorageFull,
+        OPERATION,
+        "the storage is full; this line was not recorded, free space and send it again",
+    )
 }
 
 /// Lets others have the thread once.

@@ -171,7 +171,9 @@ pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpList
     }
     let rest = settings.http.shutdown_grace().saturating_sub(begun.elapsed()).max(CLOSING);
     if timeout(rest, engine.shutdown()).await.is_err() {
-        tracing::error!("the store does not answer, so the server ends without closing it; the next start takes up what was acknowledged");
+        tracing::error!(
+            "the store does not answer, so the server ends without closing it; the next start takes up what was acknowledged"
+        );
         // Nothing of it is dropped, because dropping a store waits for its threads.
         std::mem::forget(engine);
         return Ok(ExitCode::FAILURE);

@@ -264,8 +264,8 @@ fn move_bulk(connection: &Connection, options: &SqliteOptions, shared: &Shared, 
 
 /// Moves what can be moved.
 pub(super) fn run(connection: &Connection, mode: &str) -> Result<Moved, Failure> {
-    let (frames, moved): (i64, i64) = connection
-        .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+    let (frames, moved): (i64, i64) =
+        connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get(1)?, row.get(2)?)))?;
     let count = |number| usize::try_from(number).unwrap_or(0);
     Ok(Moved { frames: count(frames), moved: count(moved) })
 }

@@ -150,7 +150,8 @@ mod tests {
         let connections = Arc::new(Connections::default());
         let counted = connections.open(memory).unwrap();
         let running = std::thread::spawn(move || {
-            const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+            const ENDLESS: &str =
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
             let ended = counted.get().unwrap().query_row(ENDLESS, [], |row| row.get::<_, i64>(0));
             drop(counted);
             ended.is_err()

@@ -137,24 +137,31 @@ impl Failure {
     /// What a caller of a read, or of a check, is told.
     pub(super) fn error(self, operation: &'static str, path: &Path) -> Error {
         let (code, detail) = match self.kind {
-            FailureKind::Database => (Code::BackendUnavailable, "the data file cannot be used at the moment; retry later"),
+            FailureKind::Database => {
+                (Code::BackendUnavailable, "the data file cannot be used at the moment; retry later")
+            }
             FailureKind::Full => (Code::StorageFull, "the disk is full; free space and retry"),
             FailureKind::Recovering => {
                 (Code::BackendUnavailable, "the store recovers from a fault of its disk; retry later")
             }
             FailureKind::Moved | FailureKind::Damaged | FailureKind::Stalled => (Code::BackendUnavailable, self.text),
         };
-        Error::new(code, operation, detail).with_source(Located { path: path.to_owned(), failure: self }).retry_after(RETRY)
+        Error::new(code, operation, detail)
+            .with_source(Located { path: path.to_owned(), failure: self })
+            .retry_after(RETRY)
     }
 
     /// What the caller of a commit is told when nothing of its batch was stored.
     pub(super) fn not_stored(self, operation: &'static str, path: &Path) -> CommitError {
         let (code, detail) = match self.kind {
-            FailureKind::Database => (Code::BackendUnavailable, "the data file cannot be written; nothing was stored, retry later"),
-            FailureKind::Full => (Code::StorageFull, "the disk is full; nothing was stored, free space and retry"),
-            FailureKind::Recovering => {
-                (Code::BackendUnavailable, "the store recovers from a fault of its disk; nothing was stored, retry later")
+            FailureKind::Database => {
+                (Code::BackendUnavailable, "the data file cannot be written; nothing was stored, retry later")
             }
+            FailureKind::Full => (Code::StorageFull, "the disk is full; nothing was stored, free space and retry"),
+            FailureKind::Recovering => (
+                Code::BackendUnavailable,
+                "the store recovers from a fault of its disk; nothing was stored, retry later",
+            ),
             FailureKind::Moved | FailureKind::Damaged | FailureKind::Stalled => (Code::BackendUnavailable, self.text),
         };
         let source = Located { path: path.to_owned(), failure: self };

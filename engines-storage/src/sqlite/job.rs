@@ -34,15 +34,40 @@ pub(super) struct Job {
 /// One write, ready for its statements.
 #[derive(Debug)]
 pub(super) enum Step {
-    Put { realm: Realm, document: Arc<NewDocument>, tags: String, expect: Expect },
-    Delete { realm: Realm, kind: Kind, id: DocId, expect: Expect },
-    Append { key: StreamKey, expected: ExpectedHead, events: Vec<EventRow> },
-    Trim { key: StreamKey, first: Seq },
-    DeleteStream { key: StreamKey },
-    ExpectStream { key: StreamKey },
+    Put {
+        realm: Realm,
+        document: Arc<NewDocument>,
+        tags: String,
+        expect: Expect,
+    },
+    Delete {
+        realm: Realm,
+        kind: Kind,
+        id: DocId,
+        expect: Expect,
+    },
+    Append {
+        key: StreamKey,
+        expected: ExpectedHead,
+        events: Vec<EventRow>,
+    },
+    Trim {
+        key: StreamKey,
+        first: Seq,
+    },
+    DeleteStream {
+        key: StreamKey,
+    },
+    ExpectStream {
+        key: StreamKey,
+    },
     Remove(Arc<RemovalStep>),
     Reclaim,
-    Record { event: Box<CleanEvent>, pii_flags: String, once: Option<Box<Keyed>> },
+    Record {
+        event: Box<CleanEvent>,
+        pii_flags: String,
+        once: Option<Box<Keyed>>,
+    },
     Audit(AuditRow),
     /// Changes a number that means nothing, to find out whether a write reaches the disk.
     Probe,

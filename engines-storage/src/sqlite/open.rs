@@ -143,10 +143,7 @@ pub(super) fn checkpointer(shared: &Arc<Shared>, options: &SqliteOptions) -> Res
 
 /// Opens a connection beside others. The files are compared before, because SQLite truncates the index of the log, which the others
 /// have mapped, when it is opened for another data file; and after, because the name may have changed in between.
-fn counted(
-    shared: &Arc<Shared>,
-    open: impl FnOnce() -> Result<Connection, Failure>,
-) -> Result<Counted, Failure> {
+fn counted(shared: &Arc<Shared>, open: impl FnOnce() -> Result<Connection, Failure>) -> Result<Counted, Failure> {
     shared.connections.open(|| {
         shared.files.check()?;
         let connection = open()?;

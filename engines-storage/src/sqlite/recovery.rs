@@ -31,11 +31,13 @@ const LOG_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 
 /// The log holds fewer frames than were acknowledged.
-const FRAMES_MISSING: Failure =
-    Failure::damaged("the write-ahead log has lost transactions that were acknowledged; restore the data from a backup");
+const FRAMES_MISSING: Failure = Failure::damaged(
+    "the write-ahead log has lost transactions that were acknowledged; restore the data from a backup",
+);
 /// A page in the data file is not what was just copied there.
-const PAGE_DIFFERS: Failure =
-    Failure::damaged("the disk does not keep what is written to the data file; replace it and restore the data from a backup");
+const PAGE_DIFFERS: Failure = Failure::damaged(
+    "the disk does not keep what is written to the data file; replace it and restore the data from a backup",
+);
 /// The check of the data file failed, or SQLite met a malformed page.
 const NOT_WHOLE: Failure = Failure::damaged("the data file is damaged; restore the data from a backup");
 /// SQLite deletes the log of an empty data file.
@@ -185,9 +187,8 @@ fn word(bytes: &[u8], at: usize) -> u32 {
 }
 
 fn quick_check(connection: &Connection) -> Result<(), Failure> {
-    let verdict: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|error| damage(error.into()))?;
+    let verdict: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|error| damage(error.into()))?;
     if verdict == "ok" { Ok(()) } else { Err(NOT_WHOLE) }
 }
 
