@@ -14,7 +14,7 @@ use engines::{
         event::{EventFilter, StoredEvent},
         nexus::{
             Backend, Batch, Capabilities, Changes, CommitError, Document, EventFeed, EventSink, FeedItem, Head, Kind,
-            Once, Page, Paged, Query, Receipt, SinkError,
+            Once, Page, Paged, Query, Receipt, SinkError, archive::Archive,
         },
         stream::{LogId, Seq, StreamEvent, StreamKey},
     },
@@ -113,6 +113,9 @@ impl<S: Store> Store for Polite<S> {
     }
     async fn ping(&self) -> Result<()> {
         self.inner.ping().await
+    }
+    fn archive(&self) -> Option<&dyn Archive> {
+        self.inner.archive()
     }
 }
 

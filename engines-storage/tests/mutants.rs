@@ -16,6 +16,7 @@ use engines_core::{
     nexus::{
         Backend, Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, ExpectedHead, Failed,
         FeedItem, Head, Kind, Once, Page, Paged, Query, Realm, Receipt, Removal, Removed, Write,
+        archive::{Archive, Publication, Record, Section, Snapshot, Staged, StoreMark},
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
@@ -65,12 +66,17 @@ enum Bug {
     RemovesTheNewestRecord,
     LeavesDocumentsOfAScope,
     RemovesEveryEnv,
+    RestoresVersionsAnew,
+    SnapshotsMoveOn,
+    DeliversWhatIsRestored,
+    DiscardsNothing,
+    PublishesTheBatchAlone,
 }
 
 #[derive(Debug)]
 struct Broken {
     bug: Bug,
-    inner: MemoryStore,
+    inner: Arc<MemoryStore>,
     calls: AtomicUsize,
 }
 
@@ -300,6 +306,75 @@ impl Store for Broken {
     async fn ping(&self) -> Result<()> {
         self.inner.ping().await
     }
+
+    fn archive(&self) -> Option<&dyn Archive> {
+        Some(self)
+    }
+}
+
+/// A snapshot that is taken anew for each page.
+#[derive(Debug)]
+struct Moving(Arc<MemoryStore>, Scope);
+
+#[async_trait]
+impl Snapshot for Moving {
+    async fn records(&self, section: Section, page: Page) -> Result<Paged<Record>> {
+        self.0.snapshot(&self.1).await?.records(section, page).await
+    }
+}
+
+#[async_trait]
+impl Archive for Broken {
+    async fn mark(&self) -> Result<StoreMark> {
+        self.inner.mark().await
+    }
+
+    async fn scopes(&self, page: Page) -> Result<Paged<Scope>> {
+        self.inner.scopes(page).await
+    }
+
+    async fn snapshot(&self, scope: &Scope) -> Result<Box<dyn Snapshot>> {
+        match self.is(Bug::SnapshotsMoveOn) {
+            true => Ok(Box::new(Moving(Arc::clone(&self.inner), scope.clone()))),
+            false => self.inner.snapshot(scope).await,
+        }
+    }
+
+    async fn stage(&self, scope: &Scope, mut records: Vec<Record>, progress: &str) -> Result<(), CommitError> {
+        let position = 1_000_000 + self.calls.fetch_add(1000, Ordering::SeqCst) as u64;
+        for (n, record) in (position..).zip(&mut records) {
+            match record {
+                Record::Document(document) if self.is(Bug::RestoresVersionsAnew) => document.version = 1,
+                Record::Event(at, _) if self.is(Bug::DeliversWhatIsRestored) => *at = Some(n),
+                _ => {}
+            }
+        }
+        self.inner.stage(scope, records, progress).await
+    }
+
+    async fn staged(&self) -> Result<Vec<Staged>> {
+        self.inner.staged().await
+    }
+
+    async fn staged_snapshot(&self, scope: &Scope) -> Result<Box<dyn Snapshot>> {
+        self.inner.staged_snapshot(scope).await
+    }
+
+    async fn publish(&self, mut publication: Publication) -> Result<Receipt, CommitError> {
+        if self.is(Bug::PublishesTheBatchAlone) {
+            let batch = std::mem::replace(&mut publication.batch, Batch::new(Timestamp::default()));
+            self.inner.publish(publication).await?;
+            return self.inner.commit(&Scope::system().map_err(CommitError::Backend)?, batch).await;
+        }
+        self.inner.publish(publication).await
+    }
+
+    async fn discard(&self, scope: &Scope) -> Result<bool, CommitError> {
+        match self.is(Bug::DiscardsNothing) {
+            true => Ok(false),
+            false => self.inner.discard(scope).await,
+        }
+    }
 }
 
 #[async_trait]
@@ -333,7 +408,7 @@ async fn failed_cases(bug: Bug, only: &[&'static str]) -> Vec<&'static str> {
     let open = move |_| {
         let limits = limits.clone();
         async move {
-            let inner = MemoryStore::with_limits(&IdGenerator::from_os()?, limits);
+            let inner = Arc::new(MemoryStore::with_limits(&IdGenerator::from_os()?, limits));
             Ok(Arc::new(Broken { bug, inner, calls: AtomicUsize::new(0) }) as Arc<dyn Backend>)
         }
     };
@@ -345,7 +420,7 @@ async fn failed_cases(bug: Bug, only: &[&'static str]) -> Vec<&'static str> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_bug_is_found_by_the_case_for_it() {
-    let table: [(Bug, &[&str]); 36] = [
+    let table: [(Bug, &[&str]); 41] = [
         (Bug::WritesOneByOne, &["batches::failing_anywhere_leaves_nothing", "readers::see_whole_batches"]),
         (Bug::ForgetsTheEnv, &["isolation::same_ids_everywhere", "isolation::strangers_see_nothing"]),
         (Bug::IgnoresKeys, &["idempotency::same_again", "idempotency::all_at_once"]),
@@ -382,6 +457,11 @@ async fn every_bug_is_found_by_the_case_for_it() {
         (Bug::RemovesTheNewestRecord, &["removal::audit"]),
         (Bug::LeavesDocumentsOfAScope, &["removal::scope"]),
         (Bug::RemovesEveryEnv, &["removal::scope"]),
+        (Bug::RestoresVersionsAnew, &["archive::restored_is_the_same", "archive::discarded"]),
+        (Bug::SnapshotsMoveOn, &["archive::a_snapshot_is_one_moment"]),
+        (Bug::DeliversWhatIsRestored, &["archive::feed"]),
+        (Bug::DiscardsNothing, &["archive::discarded"]),
+        (Bug::PublishesTheBatchAlone, &["archive::refusals"]),
     ];
     let runs = table.map(|(bug, wanted)| tokio::spawn(async move { (bug, wanted, failed_cases(bug, wanted).await) }));
     let mut missed = Vec::new();

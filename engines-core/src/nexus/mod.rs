@@ -1,8 +1,9 @@
 //! The store contracts: one atomic write, scoped reads, and where events go besides the store.
 //!
 //! Implement [`Store`] for a backend, [`EventSink`] for a destination, [`Relay`] for a message broker. Each has a small
-//! required trait; what callers like to have on top is in [`StoreExt`].
+//! required trait; what callers like to have on top is in [`StoreExt`]. [`archive`] is the side for taking whole scopes out and putting them back.
 
+pub mod archive;
 mod batch;
 mod capabilities;
 mod commit;

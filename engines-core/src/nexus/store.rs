@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Batch, Capabilities, CommitError, Document, EventFeed, Kind, Once, Page, Paged, Query, Receipt, Removal, Removed,
+    archive::Archive,
 };
 use crate::{
     audit::{AuditEntry, AuditFilter},
@@ -159,6 +160,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// How much space the backend uses, for metrics; cheap enough to be asked every second. The default knows nothing.
     fn usage(&self) -> Usage {
         Usage::default()
+    }
+
+    /// The side through which whole scopes are taken out and put back; none for a backend without it, which then has no tenant archives and no
+    /// migration. A wrapper returns that of what it wraps.
+    fn archive(&self) -> Option<&dyn Archive> {
+        None
     }
 }
 

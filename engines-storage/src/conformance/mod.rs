@@ -27,6 +27,7 @@
 //!
 //! For an [`EventSink`](engines_core::nexus::EventSink) there is [`sink()`].
 
+pub mod archive;
 pub mod audit;
 pub mod batches;
 mod bench;

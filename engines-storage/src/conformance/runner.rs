@@ -6,8 +6,8 @@ use engines_core::{Result, nexus::Backend};
 use futures_util::future::{BoxFuture, FutureExt};
 
 use super::{
-    Bench, Failed, Failure, Failures, LeftOut, Outcome, Report, Verdict, audit, batches, cas, changes, documents,
-    events, idempotency, isolation, limits, ordering, paging, readers, removal, reopen, streams, text,
+    Bench, Failed, Failure, Failures, LeftOut, Outcome, Report, Verdict, archive, audit, batches, cas, changes,
+    documents, events, idempotency, isolation, limits, ordering, paging, readers, removal, reopen, streams, text,
 };
 
 /// How hard the suite tries.
@@ -149,7 +149,7 @@ async fn run_case(opener: &Opener, room: &str, bench: &mut Option<Bench>, case: 
     }
 }
 
-fn rooms() -> [(&'static str, Vec<Case>); 16] {
+fn rooms() -> [(&'static str, Vec<Case>); 17] {
     [
         ("documents", documents::cases()),
         ("text", text::cases()),
@@ -166,6 +166,7 @@ fn rooms() -> [(&'static str, Vec<Case>); 16] {
         ("changes", changes::cases()),
         ("limits", limits::cases()),
         ("removal", removal::cases()),
+        ("archive", archive::cases()),
         ("reopen", reopen::cases()),
     ]
 }

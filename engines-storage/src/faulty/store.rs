@@ -9,7 +9,7 @@ use engines_core::{
     event::{EventFilter, StoredEvent},
     nexus::{
         Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
-        Paged, Query, Receipt, Removal, Removed, Usage,
+        Paged, Query, Receipt, Removal, Removed, Usage, archive::Archive,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
@@ -139,6 +139,11 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
 
     fn usage(&self) -> Usage {
         self.inner.usage()
+    }
+
+    /// Archives do not fail on purpose.
+    fn archive(&self) -> Option<&dyn Archive> {
+        self.inner.archive()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A batch: first everything is checked, then everything is done, and what is done cannot fail.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use engines_core::{
     Code, Error, Scope,
@@ -12,6 +12,7 @@ use engines_core::{
 };
 
 use super::{
+    archive::Staging,
     receipts::receipt_size,
     space::{OVERHEAD, Space},
 };
@@ -20,8 +21,12 @@ use super::{
 #[derive(Default)]
 pub(super) struct State {
     pub(super) spaces: HashMap<Scope, Space>,
-    /// Of every scope, in the order of commits: the event at position n is at n − 1; none where it was removed.
-    pub(super) feed: Vec<Option<(Scope, usize)>>,
+    /// What is being restored and nobody sees.
+    pub(super) staged: BTreeMap<Scope, Staging>,
+    /// Events of every scope that are not removed, by position, in the order of commits: their scopes, and their places in these.
+    pub(super) feed: BTreeMap<u64, (Scope, usize)>,
+    /// The last position given.
+    pub(super) last_position: u64,
     pub(super) bytes: usize,
 }
 
@@ -31,14 +36,12 @@ impl State {
     }
 
     pub(super) fn feed(&self, position: u64, limit: usize) -> Vec<FeedItem> {
-        let skip = usize::try_from(position).unwrap_or(usize::MAX);
-        let rest = self.feed.get(skip..).unwrap_or_default();
-        (position + 1..)
-            .zip(rest)
-            .filter_map(|(position, recorded)| {
-                let (scope, place) = recorded.as_ref()?;
+        let Some(from) = position.checked_add(1) else { return Vec::new() };
+        self.feed
+            .range(from..)
+            .filter_map(|(position, (scope, place))| {
                 let event = self.spaces.get(scope)?.events.get(*place)?;
-                Some(FeedItem { position, scope: scope.clone(), event: event.clone() })
+                Some(FeedItem { position: *position, scope: scope.clone(), event: event.clone() })
             })
             .take(limit)
             .collect()
@@ -181,9 +184,10 @@ impl State {
                     if let Some(once) = once {
                         space.receipts.keep_event(*once, seq, at);
                     }
-                    self.feed.push(Some((scope.clone(), place)));
+                    self.last_position += 1;
+                    self.feed.insert(self.last_position, (scope.clone(), place));
                     let size = OVERHEAD + event.size();
-                    space.events.push(event.stored(seq), self.feed.len() as u64, size);
+                    space.events.push(event.stored(seq), self.last_position, size);
                     EventOutcome::Kept(seq)
                 });
                 receipt.recorded.push(outcome);

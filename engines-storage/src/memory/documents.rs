@@ -25,6 +25,25 @@ impl Documents {
         self.by_id.get(id)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// All of them, by id.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Document> {
+        self.by_id.values()
+    }
+
+    /// Puts back a document as it was, if there is none with its id.
+    pub(super) fn restore(&mut self, document: Document) -> bool {
+        if self.by_id.contains_key(&document.id) {
+            return false;
+        }
+        self.by_time.insert((document.updated_at, document.id.clone()));
+        self.by_id.insert(document.id.clone(), document);
+        true
+    }
+
     /// Writes; returns the new version and the bytes freed.
     pub(super) fn put(&mut self, new: NewDocument, at: Timestamp) -> (u64, usize) {
         let old = self.take(&new.id);

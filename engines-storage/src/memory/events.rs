@@ -67,6 +67,27 @@ impl Events {
         self.log.get(place)?.as_ref().map(|recorded| &*recorded.event)
     }
 
+    /// Puts back an event whose sequence is behind all others; 0 is the position of one that is not in the feed.
+    pub(super) fn restore(&mut self, event: StoredEvent, position: u64, size: usize) {
+        self.count_to(event.seq.0.saturating_sub(1));
+        self.push(event, position, size);
+    }
+
+    /// The next sequence is behind this one.
+    pub(super) fn count_to(&mut self, last: u64) {
+        let last = usize::try_from(last).unwrap_or(usize::MAX);
+        if last > self.log.len() {
+            let high = self.highs.last().copied().unwrap_or_default();
+            self.highs.resize(last, high);
+            self.log.resize_with(last, || None);
+        }
+    }
+
+    /// All of them by sequence, with their positions in the feed.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&StoredEvent, u64)> {
+        self.log.iter().flatten().map(|recorded| (&*recorded.event, recorded.position))
+    }
+
     pub(super) fn push(&mut self, event: StoredEvent, position: u64, size: usize) {
         let place = self.log.len();
         for (field, value) in values(&event) {

@@ -18,6 +18,7 @@
 //! ```
 
 mod apply;
+mod archive;
 mod documents;
 mod events;
 mod limits;

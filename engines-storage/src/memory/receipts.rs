@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use engines_core::{
     Timestamp,
-    nexus::{EventOutcome, Once, Receipt},
+    nexus::{EventOutcome, Once, Receipt, archive::KeptReceipt},
     stream::{Seq, StreamKey},
 };
 
@@ -50,6 +50,20 @@ impl Receipts {
         self.by_number.insert(self.last, written);
         let kept = Kept { answer: (receipt, fingerprint), number: self.last };
         self.by_key.entry(realm).or_default().insert(key, kept);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_number.is_empty()
+    }
+
+    /// All of them in the order of writing, with their numbers in it.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u64, KeptReceipt)> {
+        self.by_number.iter().filter_map(|(number, Written { at, realm, key })| {
+            let (receipt, fingerprint) = self.by_key.get(realm)?.get(key)?.answer.clone();
+            let note = receipt.note.clone();
+            let once = Once { realm: realm.clone(), key: key.clone(), fingerprint, note };
+            Some((*number, KeptReceipt { once, receipt, at: *at }))
+        })
     }
 
     /// Keeps the key of an event as that of a batch of its own would be.

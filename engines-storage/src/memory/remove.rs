@@ -29,9 +29,7 @@ impl State {
             Removal::Events { filter, delivered } => {
                 let step = space.events.remove(filter, *delivered, start, limit);
                 for position in step.positions {
-                    if let Some(recorded) = usize::try_from(position - 1).ok().and_then(|at| self.feed.get_mut(at)) {
-                        *recorded = None;
-                    }
+                    self.feed.remove(&position);
                 }
                 let position = Some(step.reached.to_string());
                 (Removed { removed: step.removed, position, done: step.done }, step.freed)
@@ -57,9 +55,7 @@ impl State {
             Removal::Scope => {
                 let (removed, freed, positions) = empty(space, limit);
                 for position in positions {
-                    if let Some(recorded) = usize::try_from(position - 1).ok().and_then(|at| self.feed.get_mut(at)) {
-                        *recorded = None;
-                    }
+                    self.feed.remove(&position);
                 }
                 let done = removed < limit;
                 if done {

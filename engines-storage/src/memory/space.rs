@@ -29,6 +29,15 @@ pub(super) struct Space {
 }
 
 impl Space {
+    /// Whether nothing is stored in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.documents.values().all(Documents::is_empty)
+            && self.streams.is_empty()
+            && self.events.all().next().is_none()
+            && self.audit.is_empty()
+            && self.receipts.is_empty()
+    }
+
     pub(super) fn audit(&self, filter: &AuditFilter, page: &Page) -> Result<Paged<AuditEntry>> {
         let limit = page.limit.max(1);
         let gone = self.audit_removed;
@@ -65,6 +74,25 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// A stream whose first kept event will be `first`, and which has none yet.
+    pub(super) fn beginning_at(first: Seq, deleted: bool) -> Self {
+        Self { trimmed: first.0.saturating_sub(1), events: VecDeque::new(), deleted }
+    }
+
+    /// Puts back an event, if it is the next one.
+    pub(super) fn restore(&mut self, event: StreamEvent) -> bool {
+        let next = event.seq == self.head().seq.next();
+        if next {
+            self.events.push_back(event);
+        }
+        next
+    }
+
+    /// Every kept event.
+    pub(super) fn all(&self) -> impl Iterator<Item = &StreamEvent> {
+        self.events.iter()
+    }
+
     pub(super) fn head(&self) -> Head {
         let seq = Seq(self.trimmed + self.events.len() as u64);
         Head { seq, first: Seq(self.trimmed + 1), deleted: self.deleted }

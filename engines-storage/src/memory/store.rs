@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{PoisonError, RwLock, RwLockReadGuard},
+    sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use engines_core::{
     event::{EventFilter, StoredEvent},
     nexus::{
         Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
-        Paged, Query, Receipt, Removal, Removed,
+        Paged, Query, Receipt, Removal, Removed, archive::Archive,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
@@ -25,7 +25,7 @@ use super::{MemoryLimits, apply::State, documents, events, space};
 /// A store in memory. See the [module](super).
 pub struct MemoryStore {
     limits: MemoryLimits,
-    log_id: LogId,
+    log_id: Mutex<LogId>,
     state: RwLock<State>,
     changes: broadcast::Sender<Change>,
 }
@@ -41,12 +41,30 @@ impl MemoryStore {
     #[must_use]
     pub fn with_limits(ids: &IdGenerator, limits: MemoryLimits) -> Self {
         let (changes, _) = broadcast::channel(limits.change_queue.max(1));
-        Self { limits, log_id: LogId::from_bytes(ids.bytes()), state: RwLock::default(), changes }
+        Self { limits, log_id: Mutex::new(LogId::from_bytes(ids.bytes())), state: RwLock::default(), changes }
     }
 
     /// Nothing that runs under the lock can leave it half done, so a poisoned lock is as good as any.
-    fn state(&self) -> RwLockReadGuard<'_, State> {
+    pub(super) fn state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn total_bytes(&self) -> usize {
+        self.limits.total_bytes
+    }
+
+    /// Takes the id of another log.
+    pub(super) fn set_log_id(&self, log: LogId) {
+        *self.log_id.lock().unwrap_or_else(PoisonError::into_inner) = log;
+    }
+
+    /// Tells whoever listens; without listeners it goes nowhere.
+    pub(super) fn tell(&self, change: Change) {
+        let _ = self.changes.send(change);
     }
 }
 
@@ -58,13 +76,13 @@ impl Store for MemoryStore {
     }
 
     fn log_id(&self) -> LogId {
-        self.log_id
+        *self.log_id.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
         batch.check(&self.capabilities())?;
         let system = Scope::system().map_err(CommitError::Backend)?;
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state_mut();
         let (receipt, changes) = state.commit(scope, &system, batch, self.limits.total_bytes)?;
         for change in changes {
             // Sent under the lock, so that wake-ups come in the order of commits. Without readers it goes nowhere.
@@ -134,6 +152,10 @@ impl Store for MemoryStore {
     async fn ping(&self) -> Result<()> {
         Ok(())
     }
+
+    fn archive(&self) -> Option<&dyn Archive> {
+        Some(self)
+    }
 }
 
 #[async_trait]
@@ -151,7 +173,7 @@ fn nothing<T>() -> Paged<T> {
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore")
-            .field("log_id", &self.log_id)
+            .field("log_id", &self.log_id())
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }

@@ -9,7 +9,7 @@ use engines_core::{
     event::{EventFilter, StoredEvent},
     nexus::{
         Batch, Capabilities, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page, Paged, Query,
-        Receipt, Removal, Removed, Usage,
+        Receipt, Removal, Removed, Usage, archive::Archive,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
@@ -133,6 +133,11 @@ impl<S: Store + ?Sized> Store for Metered<S> {
 
     fn usage(&self) -> Usage {
         self.inner.usage()
+    }
+
+    /// Archives are not counted: they are an operator's work, not a request's.
+    fn archive(&self) -> Option<&dyn Archive> {
+        self.inner.archive()
     }
 }
 

@@ -5,11 +5,12 @@ use std::{collections::HashMap, sync::PoisonError};
 use engines_core::{
     Error, Scope, Timestamp,
     nexus::{Appended, Change, CommitError, EventOutcome, Expect, ExpectedHead, Failed, Realm, Receipt},
-    stream::{Seq, StreamKey},
+    stream::{LogId, Seq, StreamKey},
 };
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::{
+    archive,
     documents::{self, Stored},
     error::Failure,
     health,
@@ -57,6 +58,10 @@ pub(super) struct Group<'a> {
     pub(super) trimmed: bool,
     /// Content was removed, which the files may still hold.
     pub(super) erased: bool,
+    /// Scopes were published.
+    published: bool,
+    /// The log's new id.
+    log: Option<LogId>,
     /// Freed space was given back as far as possible: the log can be emptied.
     pub(super) reclaimed: bool,
     /// The statements nearly every batch needs, kept at hand.
@@ -78,6 +83,8 @@ impl<'a> Group<'a> {
             trimmed: false,
             erased: false,
             reclaimed: false,
+            published: false,
+            log: None,
             insert_event: None,
             insert_audit: None,
         }
@@ -144,7 +151,16 @@ impl<'a> Group<'a> {
         }
         let grown = (!grown.is_empty()).then(|| Change::Appended(grown.into()));
         let gone = (!gone.is_empty()).then(|| Change::Deleted(gone.into()));
-        grown.into_iter().chain(gone).collect()
+        if self.published {
+            // What was looked for under the names of published scopes, and not found, is there now.
+            self.shared.documents.clear();
+            self.shared.heads.clear();
+        }
+        if let Some(log) = self.log {
+            self.shared.set_log(log);
+        }
+        let published = self.published.then_some(Change::Missed);
+        grown.into_iter().chain(gone).chain(published).collect()
     }
 
     /// A stream's row was changed behind this transaction's back: it is read again.
@@ -199,6 +215,12 @@ impl<'a> Group<'a> {
                 return match self.stream(scope, key)?.stream.head.deleted {
                     true => Err(deleted(index, key)),
                     false => Ok(()),
+                };
+            }
+            Step::Archive(step) => {
+                return match &**step {
+                    archive::Step::Publish { scopes, .. } => archive::check_publish(self.connection, scopes),
+                    _ => Ok(()),
                 };
             }
             Step::Record { .. } | Step::Audit(_) | Step::Remove(_) | Step::Reclaim | Step::Probe => return Ok(()),
@@ -281,6 +303,7 @@ impl<'a> Group<'a> {
             }
             Step::Audit(row) => self.audit(scope, row)?,
             Step::Probe => health::probe(self.connection)?,
+            Step::Archive(step) => self.archive(step)?,
         }
         Ok(())
     }
@@ -374,6 +397,28 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
+    fn archive(&mut self, step: &archive::Step) -> Result<(), Refusal> {
+        let connection = self.connection;
+        match step {
+            archive::Step::Stage { scope, records, progress } => {
+                archive::run(connection, || archive::stage(connection, &mut self.fresh, scope, records, progress))
+            }
+            archive::Step::Publish { scopes, mark } => {
+                // What is in mind of scopes goes into the file, and is read again from there under the new names.
+                self.scopes.flush(connection)?;
+                self.scopes.forget();
+                archive::publish(connection, scopes, *mark)?;
+                (self.published, self.trimmed) = (true, true);
+                self.log = mark.map(|mark| mark.log).or(self.log);
+                Ok(())
+            }
+            archive::Step::Discard { scope } => {
+                self.erased = true;
+                archive::run(connection, || archive::discard(connection, &mut self.fresh, scope))
+            }
+        }
+    }
+
     /// Keeps the key of an event as that of a batch of its own would be; when it was used before, says what its event is told.
     fn keep_event_key(
         &mut self,
@@ -437,7 +482,7 @@ fn at_hand<'s, 'c>(
     })
 }
 
-fn outcome_text(outcome: engines_core::audit::Outcome) -> &'static str {
+pub(super) fn outcome_text(outcome: engines_core::audit::Outcome) -> &'static str {
     match outcome {
         engines_core::audit::Outcome::Done => "done",
         engines_core::audit::Outcome::Refused => "refused",

@@ -35,7 +35,7 @@ pub(super) fn clear(connection: &Connection, shared: &Shared) -> Result<bool, Fa
 /// Looks through some receipts of a scope for those of its deleted streams, and removes these.
 fn receipts(connection: &Connection, shared: &Shared) -> Result<bool, Failure> {
     const NEXT: &str = "SELECT scope_id, tenant, env, deleted FROM streams JOIN scopes USING (scope_id) \
-                        WHERE deleted > 0 ORDER BY scope_id, deleted LIMIT 1";
+                        WHERE deleted > 0 AND env NOT LIKE '%~staged' ORDER BY scope_id, deleted LIMIT 1";
     // Those that have come equally far are looked for together.
     const NAMES: &str =
         "SELECT key, stream_id FROM streams WHERE scope_id = ?1 AND deleted = ?2 AND deleted > 0 LIMIT ?3";

@@ -11,7 +11,7 @@ use engines_core::{
 };
 use tokio::sync::oneshot;
 
-use super::{once::Keyed, streams};
+use super::{archive, once::Keyed, streams};
 
 /// What a batch is answered with.
 pub(super) type Answer = Result<Receipt, CommitError>;
@@ -71,6 +71,7 @@ pub(super) enum Step {
     Audit(AuditRow),
     /// Changes a number that means nothing, to find out whether a write reaches the disk.
     Probe,
+    Archive(Box<archive::Step>),
 }
 
 /// One step of a removal, and what it did once it is committed.
@@ -111,6 +112,20 @@ impl Job {
         let count: usize = steps.iter().map(Step::rows).sum();
         let once = once.map(|once| Keyed::new(scope, once));
         Ok(Self { scope: scope.clone(), at, once, size: size + OVERHEAD * (count + 1), steps, answer })
+    }
+
+    /// As [`Job::new`], with a step of the archive side before the batch; `size` is the step's.
+    pub(super) fn archive(
+        scope: &Scope,
+        step: archive::Step,
+        batch: Batch,
+        size: usize,
+        answer: oneshot::Sender<(Answer, Vec<Step>)>,
+    ) -> Result<Self, CommitError> {
+        let mut job = Self::new(scope, batch, answer)?;
+        job.steps.insert(0, Step::Archive(Box::new(step)));
+        job.size += size;
+        Ok(job)
     }
 
     /// A job of one step that no batch can hold. It writes nothing that has a time.

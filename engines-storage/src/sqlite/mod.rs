@@ -19,6 +19,7 @@
 //! ```
 
 mod apply;
+mod archive;
 mod cache;
 mod checkpoint;
 mod clear;

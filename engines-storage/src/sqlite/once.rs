@@ -17,7 +17,7 @@ use engines_core::{
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
-use super::{error::Failure, streams};
+use super::{archive::public_env, error::Failure, streams};
 
 /// Records that go into the index in one transaction; more when they come faster.
 const SLICE: usize = 2048;
@@ -229,7 +229,9 @@ impl Recent {
         let mut rows = statement.query([indexed])?;
         while let Some(row) = rows.next()? {
             let text = |at: usize| row.get_ref(at)?.as_str().map_err(|_| streams::bad(at));
-            filed.insert((hash(text(1)?, text(2)?, text(3)?, text(4)?), row.get(0)?));
+            // A record that is being restored is filed under the name it will have.
+            let env = public_env(text(2)?);
+            filed.insert((hash(text(1)?, env, text(3)?, text(4)?), row.get(0)?));
         }
         *self.state() = State { filed, last: last.max(indexed), arrived: 0, round: None };
         Ok(())

@@ -59,6 +59,8 @@ pub struct SqliteOptions {
     /// How long [`super::SqliteStore::close`] waits for the disk before it gives up. What was acknowledged is durable all the same: the
     /// log is taken up at the next start.
     pub close_timeout: Duration,
+    /// How long a snapshot of a scope is held, for an export or a migration. As long as it is, the write-ahead log of a busy file only grows.
+    pub snapshot_time: Duration,
     /// Messages a slow listener to [`engines_core::nexus::Store::changes`] may fall behind before it gets
     /// [`engines_core::nexus::Change::Missed`].
     pub changes: usize,
@@ -91,6 +93,7 @@ impl Default for SqliteOptions {
             probe_every: Duration::from_secs(1),
             stalled_after: Duration::from_secs(10),
             close_timeout: Duration::from_secs(10),
+            snapshot_time: Duration::from_secs(600),
             changes: 1024,
             ids: None,
         }

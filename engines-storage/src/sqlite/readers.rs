@@ -63,6 +63,12 @@ impl ReadQueue {
         self.lock().suspended = None;
     }
 
+    /// Whether nothing is read at the moment or any more.
+    pub(super) fn is_stopped(&self) -> bool {
+        let state = self.lock();
+        state.closed || state.suspended.is_some()
+    }
+
     /// Lets nothing more in; what waits is still answered.
     fn close(&self) {
         self.lock().closed = true;

@@ -10,7 +10,7 @@ use super::error::Failure;
 /// Bits of an audit record's place that number it in its scope.
 pub(super) const AUDIT_BITS: u32 = 40;
 /// Dataset events from one mark of their times to the next.
-const MARK_EVERY: i64 = 64;
+pub(super) const MARK_EVERY: i64 = 64;
 /// Scopes kept in mind.
 const KNOWN: usize = 65_536;
 

@@ -15,7 +15,7 @@ use engines_core::{
     event::{EventFilter, StoredEvent},
     nexus::{
         Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
-        Paged, Query, Receipt, Removal, Removed, Store, Usage,
+        Paged, Query, Receipt, Removal, Removed, Store, Usage, archive::Archive,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
@@ -26,6 +26,7 @@ use tokio::{
 };
 
 use super::{
+    archive,
     cache::Cache,
     checkpoint::Checkpoints,
     connections::Connections,
@@ -60,9 +61,9 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
     readers: Readers,
     capabilities: Capabilities,
-    log: LogId,
     probe_every: Duration,
     stalled_after: Duration,
+    options: SqliteOptions,
     running: tokio::sync::Mutex<Running>,
 }
 
@@ -82,6 +83,8 @@ pub(super) struct Shared {
     /// Held from a commit until everybody can see it: see [`Shared::settled`].
     pub(super) publishing: Mutex<()>,
     changes: Mutex<Option<broadcast::Sender<Change>>>,
+    /// The log's id.
+    log: Mutex<LogId>,
 }
 
 impl Shared {
@@ -89,6 +92,11 @@ impl Shared {
     /// answers, so that nobody who hears of a value can then be told the one before it.
     pub(super) fn settled(&self) {
         drop(self.publishing.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The log has another id from now on.
+    pub(super) fn set_log(&self, log: LogId) {
+        *self.log.lock().unwrap_or_else(PoisonError::into_inner) = log;
     }
 
     /// Tells whoever listens.
@@ -170,6 +178,7 @@ impl SqliteStore {
             health: Health::default(),
             publishing: Mutex::new(()),
             changes: Mutex::new(Some(changes)),
+            log: Mutex::new(log),
         });
         shared.once.load(&writer).map_err(|failure| schema::opening(failure, path))?;
         let writer = shared.connections.open(|| Ok(writer)).map_err(|failure| schema::opening(failure, path))?;
@@ -179,7 +188,7 @@ impl SqliteStore {
         workers.insert(0, checkpointer);
         let (lock, patience) = (Arc::new(lock), options.close_timeout);
         let (probe_every, stalled_after) = (options.probe_every, options.stalled_after);
-        let writer = Writer::new(writer, options, Arc::clone(&shared), checkpoints, Arc::clone(&lock));
+        let writer = Writer::new(writer, options.clone(), Arc::clone(&shared), checkpoints, Arc::clone(&lock));
         let writer = Worker::spawn("sqlite-writer", move |ended| writer.run(ended)).map_err(failed)?;
         // The last one in is the first to be waited for.
         workers.push(writer);
@@ -187,7 +196,7 @@ impl SqliteStore {
             Capabilities { name: "sqlite", durable: true, pipelined: true, removes: true, ..Capabilities::default() };
         let running = Running { workers, lock: Some(lock), patience, closing: false };
         let running = tokio::sync::Mutex::new(running);
-        Ok(Self { shared, readers, capabilities, log, probe_every, stalled_after, running })
+        Ok(Self { shared, readers, capabilities, probe_every, stalled_after, options, running })
     }
 
     /// Writes what still waits, moves the log into the data file and lets go of it. Whatever is asked for later is refused.
@@ -255,7 +264,7 @@ impl Store for SqliteStore {
     }
 
     fn log_id(&self) -> LogId {
-        self.log
+        *self.shared.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
@@ -382,6 +391,10 @@ impl Store for SqliteStore {
         let (data_bytes, log_bytes) = self.shared.files.sizes();
         Usage::new(data_bytes, log_bytes)
     }
+
+    fn archive(&self) -> Option<&dyn Archive> {
+        Some(self)
+    }
 }
 
 impl SqliteStore {
@@ -397,6 +410,34 @@ impl SqliteStore {
             }
             Rejected::Suspended(failure) => failure.not_stored(COMMIT, self.shared.files.path()),
         })
+    }
+
+    pub(super) fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(super) fn options(&self) -> &SqliteOptions {
+        &self.options
+    }
+
+    /// Runs a step of the archive side, and a batch with it.
+    pub(super) async fn run_archive(
+        &self,
+        scope: &Scope,
+        step: archive::Step,
+        batch: Batch,
+        size: usize,
+    ) -> Result<Receipt, CommitError> {
+        let (answer, answered) = oneshot::channel();
+        self.enqueue(Job::archive(scope, step, batch, size, answer)?)?;
+        match answered.await {
+            Ok((answer, _)) => answer,
+            Err(ended) => Err(CommitError::Backend(Error::outcome_unknown("sqlite.archive", ended))),
+        }
     }
 
     /// Has the writer take a step that no batch can hold.

@@ -53,14 +53,17 @@ fn seq_of(place: i64) -> Seq {
 pub(super) fn load(connection: &Connection, (scope, key): &Name) -> Result<Stream, Failure> {
     const SQL: &str = "SELECT stream_id, head, first, deleted <> 0 FROM streams JOIN scopes USING (scope_id) \
                        WHERE tenant = ?1 AND env = ?2 AND key = ?3";
-    let row = connection
+    let found = connection
         .prepare_cached(SQL)?
-        .query_row(params![scope.tenant().as_str(), scope.env().as_str(), key.as_str()], |row| {
-            let head = Head { seq: Seq(unsigned(row, 1)?), first: Seq(unsigned(row, 2)?), deleted: row.get(3)? };
-            Ok(Stream { id: row.get(0)?, head })
-        })
+        .query_row(params![scope.tenant().as_str(), scope.env().as_str(), key.as_str()], |found| row(found, 0))
         .optional()?;
-    Ok(row.unwrap_or(Stream::NONE))
+    Ok(found.unwrap_or(Stream::NONE))
+}
+
+/// Reads `stream_id, head, first, deleted <> 0`, which begin at `at`.
+pub(super) fn row(row: &Row<'_>, at: usize) -> rusqlite::Result<Stream> {
+    let head = Head { seq: Seq(unsigned(row, at + 1)?), first: Seq(unsigned(row, at + 2)?), deleted: row.get(at + 3)? };
+    Ok(Stream { id: row.get(at)?, head })
 }
 
 /// A number that is never negative.
@@ -173,7 +176,7 @@ pub(super) fn attributes(event: &NewEvent) -> serde_json::Result<String> {
 }
 
 /// An event, and about how many bytes it has.
-fn event(row: &Row<'_>) -> rusqlite::Result<(StreamEvent, usize)> {
+pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<(StreamEvent, usize)> {
     let data: String = row.get(7)?;
     let attributes = row.get_ref(6)?.as_str()?;
     let weight = data.len() + attributes.len();

@@ -52,8 +52,13 @@ pub(in crate::sqlite) fn audit(
     })
 }
 
+/// The records between two places, in order.
+pub(super) const BY_PLACE: &str = "SELECT place, audit_id, ts, action, resource, outcome, actor_id, actor_type, \
+                                   request_id, trace_id, span_id, reason FROM audit WHERE place > ?1 AND place < ?2 \
+                                   ORDER BY place LIMIT ?3";
+
 /// A record with its place, and about how many bytes it has.
-fn entry(row: &Row<'_>) -> rusqlite::Result<((i64, AuditEntry), usize)> {
+pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<((i64, AuditEntry), usize)> {
     let resource: String = row.get(4)?;
     let weight = 256 + resource.len();
     let text = |index: usize| row.get_ref(index)?.as_str().map_err(rusqlite::Error::from);

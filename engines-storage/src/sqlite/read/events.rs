@@ -224,7 +224,8 @@ pub(in crate::sqlite) fn feed(connection: &Connection, position: u64, limit: usi
     const SQL: &str = concat!(
         "SELECT position, tenant, env, ",
         columns!(),
-        " FROM dataset_events JOIN scopes USING (scope_id) WHERE position > ?1 ORDER BY position LIMIT ?2"
+        " FROM dataset_events CROSS JOIN scopes USING (scope_id) WHERE position > ?1 AND env NOT LIKE '%~staged' \
+          ORDER BY position LIMIT ?2"
     );
     let Ok(position) = i64::try_from(position) else { return Ok(Vec::new()) };
     let mut statement = connection.prepare_cached(SQL)?;
@@ -248,8 +249,15 @@ fn feed_item(row: &Row<'_>) -> rusqlite::Result<(FeedItem, usize)> {
     Ok((FeedItem { position: unsigned(row, 0)?, scope: Scope::new(tenant, env), event }, weight))
 }
 
+/// The events of a scope after a sequence, each behind its position.
+pub(super) const WITH_POSITION: &str = concat!(
+    "SELECT position, ",
+    columns!(),
+    " FROM dataset_events WHERE scope_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+);
+
 /// An event whose columns begin at `at`, and about how many bytes it has.
-fn event(row: &Row<'_>, at: usize) -> rusqlite::Result<(StoredEvent, usize)> {
+pub(super) fn event(row: &Row<'_>, at: usize) -> rusqlite::Result<(StoredEvent, usize)> {
     let body: String = row.get(at + 11)?;
     let pii_flags = row.get_ref(at + 10)?.as_str()?;
     let weight = body.len() + pii_flags.len();

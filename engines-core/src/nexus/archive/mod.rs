@@ -1,0 +1,14 @@
+//! Taking whole scopes out of a store and putting them back exactly as they were.
+//!
+//! [`Archive`] is the side of a backend that tenant archives and migrations use. A [`Snapshot`] is a consistent cut of one scope that is read in
+//! pages of [`Record`]s. Restoring goes the other way: records are *staged* where no reader finds them, and *published* in one transaction.
+
+mod contract;
+mod line;
+mod record;
+
+pub use self::{
+    contract::{Archive, Publication, Snapshot, Staged, StoreMark},
+    line::{MAX_DEPTH, MAX_LINE_BYTES},
+    record::{Counters, KeptReceipt, Record, Section},
+};

@@ -1,0 +1,448 @@
+//! Archives: a scope is taken out as it was at one moment, and put back exactly, all at once.
+
+use engines_core::{
+    Code, Scope,
+    audit::AuditFilter,
+    event::EventFilter,
+    nexus::{
+        Batch, CommitError, Expect, ExpectedHead, Page, Query,
+        archive::{Archive, Publication, Record, Section, Snapshot, StoreMark},
+    },
+    stream::Seq,
+};
+
+use super::{
+    Bench, Failure, Opener, Outcome, Verdict,
+    bench::{NOTE, canvas, chat, kept, note, once, sparse_pages},
+    runner::Case,
+    verdict::{ensure, same},
+};
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        Case::store("archive::restored_is_the_same", |bench| Box::pin(restored_is_the_same(bench))),
+        Case::store("archive::a_snapshot_is_one_moment", |bench| Box::pin(a_snapshot_is_one_moment(bench))),
+        Case::store("archive::pages", |bench| Box::pin(pages(bench))),
+        Case::store("archive::scopes", |bench| Box::pin(scopes(bench))),
+        Case::store("archive::refusals", |bench| Box::pin(refusals(bench))),
+        Case::store("archive::discarded", |bench| Box::pin(discarded(bench))),
+        Case::store("archive::feed", |bench| Box::pin(feed(bench))),
+        Case::opener("archive::marks", |opener| Box::pin(marks(opener))),
+        Case::opener("archive::staging_survives", |opener| Box::pin(staging_survives(opener))),
+    ]
+}
+
+/// The archive side, or why the case is left out.
+macro_rules! archive_of {
+    ($bench:expr) => {
+        match $bench.store.archive() {
+            Some(archive) => archive,
+            None => return Ok(Outcome::LeftOut("the backend has no archive side".into())),
+        }
+    };
+}
+
+/// Fills a scope with some of everything: documents that were changed, streams that were trimmed, events with and without keys, audit records, receipts.
+async fn fill(bench: &Bench, scope: &Scope) -> Result<(), Failure> {
+    for n in 0..5 {
+        let document = note(&format!("d{n}"), n)?.tag("all").tag(format!("n:{}", n % 2));
+        bench.commit(scope, bench.batch().put(document, Expect::Absent)).await?;
+    }
+    for _ in 0..2 {
+        let document = note("d3", "a\nline \"break\"")?.tag("all");
+        bench.commit(scope, bench.batch().put(document, Expect::Present)).await?;
+    }
+    bench.commit(scope, bench.batch().delete(NOTE, engines_core::DocId::new("d4")?, Expect::Present)).await?;
+    for (key, events, first) in [(canvas("c1")?, 9, 1), (canvas("c10")?, 3, 4), (chat("t1")?, 7, 5)] {
+        let batch = bench.batch().append(key.clone(), ExpectedHead::Any, bench.events_of(scope, 1..=events)?);
+        bench.commit(scope, batch.audit(bench.audit(scope, "conformance.append", key.as_str())?)).await?;
+        if first > 1 {
+            bench.commit(scope, bench.batch().trim(key, Seq(first))).await?;
+        }
+    }
+    if bench.store.capabilities().removes {
+        let key = chat("gone")?;
+        let batch = bench.batch().append(key.clone(), ExpectedHead::Any, bench.events_of(scope, 1..=3)?);
+        bench.commit(scope, batch).await?;
+        bench.commit(scope, bench.batch().delete_stream(key)).await?;
+    }
+    for n in 0..70_u8 {
+        let event = bench.dataset(scope, ["one", "two"][usize::from(n % 2)])?;
+        let batch = match n % 3 {
+            0 => bench.batch().record(event),
+            1 => bench.batch().record_once(event, once("events", &format!("k{n}"), n)),
+            _ => bench.batch().once(once("whole", &format!("k{n}"), n)).record(event),
+        };
+        bench.commit(scope, batch).await?;
+    }
+    Ok(())
+}
+
+/// The lines of every section, without the positions in the feed.
+async fn lines(snapshot: &dyn Snapshot, limit: usize) -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::new();
+    for section in Section::ALL {
+        for record in sparse_pages(limit, |page| snapshot.records(section, page)).await? {
+            let record = without_position(record);
+            same("the section of a record", &record.section(), &section)?;
+            let mut line = Vec::new();
+            record.write_line(&mut line)?;
+            let read = Record::read_line(section, &line)?;
+            let mut again = Vec::new();
+            read.write_line(&mut again)?;
+            ensure(line == again, || format!("a record of {section:?} is not read as it was written"))?;
+            lines.push(String::from_utf8_lossy(&line).into_owned());
+        }
+    }
+    Ok(lines)
+}
+
+fn without_position(record: Record) -> Record {
+    match record {
+        Record::Event(_, event) => Record::Event(None, event),
+        record => record,
+    }
+}
+
+/// Stages everything of a snapshot under another name, some records at a time.
+async fn copy(archive: &dyn Archive, snapshot: &dyn Snapshot, to: &Scope, some: usize) -> Result<(), Failure> {
+    for section in Section::ALL {
+        let records = sparse_pages(100, |page| snapshot.records(section, page)).await?;
+        let mut records = records.into_iter().map(without_position).peekable();
+        while records.peek().is_some() {
+            let part: Vec<_> = records.by_ref().take(some).collect();
+            archive.stage(to, part, section.as_str()).await?;
+        }
+    }
+    Ok(())
+}
+
+fn publication(scopes: &[&Scope], batch: Batch) -> Publication {
+    Publication { scopes: scopes.iter().map(|scope| (*scope).clone()).collect(), mark: None, batch }
+}
+
+/// Every record is the same after it was staged and published under another name, nothing of it shows before, and the scope goes on from where it was.
+pub async fn restored_is_the_same(bench: &Bench) -> Verdict {
+    let archive = archive_of!(bench);
+    let (from, to) = (bench.scope()?, bench.scope()?);
+    fill(bench, &from).await?;
+    let snapshot = archive.snapshot(&from).await?;
+    let wanted = lines(&*snapshot, 100).await?;
+    copy(archive, &*snapshot, &to, 7).await?;
+    let keys = [canvas("c1")?, canvas("c10")?, chat("t1")?];
+    bench.ensure_nothing(&to, &keys, Some(&once("whole", "k2", 2))).await?;
+    same("staged records", &lines(&*archive.staged_snapshot(&to).await?, 100).await?, &wanted)?;
+    let staged = archive.staged().await?;
+    let staged = staged.iter().find(|staged| staged.scope == to).map(|staged| staged.progress.as_str());
+    same("the progress of what is staged", &staged, &Some("receipts"))?;
+
+    archive.publish(publication(&[&to], bench.batch())).await?;
+    same("published records", &lines(&*archive.snapshot(&to).await?, 3).await?, &wanted)?;
+    ensure(!archive.staged().await?.iter().any(|staged| staged.scope == to), || "it is staged still".into())?;
+    same("the source", &lines(&*archive.snapshot(&from).await?, 100).await?, &wanted)?;
+
+    // Readers find it by every way there is.
+    for query in [Query::kind(NOTE), Query::kind(NOTE).tag("all"), Query::kind(NOTE).tag("n:1")] {
+        for order in [engines_core::nexus::Order::IdAscending, engines_core::nexus::Order::UpdatedDescending] {
+            let query = query.clone().order(order);
+            let ids = |documents: Vec<engines_core::nexus::Document>| -> Vec<_> {
+                documents.into_iter().map(|document| (document.id, document.version, document.updated_at)).collect()
+            };
+            let (one, other) = (bench.list(&from, &query, 2).await?, bench.list(&to, &query, 2).await?);
+            same("documents of a query", &ids(other), &ids(one))?;
+        }
+    }
+    let at = bench.recorded(&from, &EventFilter::default()).await?[40].ts;
+    for filter in [
+        EventFilter { surface: Some("two".into()), ..EventFilter::default() },
+        EventFilter { from: Some(at), ..EventFilter::default() },
+        EventFilter { until: Some(at), ..EventFilter::default() },
+    ] {
+        let seqs = |events: Vec<engines_core::event::StoredEvent>| -> Vec<_> {
+            events.into_iter().map(|event| (event.seq, event.event_id)).collect()
+        };
+        let (one, other) = (bench.recorded(&from, &filter).await?, bench.recorded(&to, &filter).await?);
+        same("events of a filter", &seqs(other), &seqs(one))?;
+    }
+    for key in &keys {
+        same("a stream's ends", &bench.store.head(&to, key).await?, &bench.store.head(&from, key).await?)?;
+    }
+    let audit = AuditFilter::default();
+    same("audit records", &bench.audited(&to, &audit).await?, &bench.audited(&from, &audit).await?)?;
+
+    // It goes on from where it was.
+    let again = bench.batch().once(once("whole", "k2", 2)).record(bench.dataset(&to, "again")?);
+    let receipt = bench.commit(&to, again).await?;
+    ensure(receipt.replayed && receipt.recorded == kept([3]), || format!("a key is forgotten: {receipt:?}"))?;
+    let batch = bench
+        .batch()
+        .put(note("d3", 1)?, Expect::Version(3))
+        .append(canvas("c1")?, ExpectedHead::Seq(Seq(9)), bench.events_of(&to, [10])?)
+        .append(canvas("c10")?, ExpectedHead::Seq(Seq(3)), bench.events_of(&to, [4])?)
+        .record(bench.dataset(&to, "next")?)
+        .audit(bench.audit(&to, "conformance.next", "")?);
+    let receipt = bench.commit(&to, batch).await?;
+    same("the next version", &receipt.versions, &vec![4])?;
+    same("the next places", &receipt.appended.iter().map(|at| at.last.0).collect::<Vec<_>>(), &vec![10, 4])?;
+    same("the next event's place", &receipt.recorded, &kept([71]))?;
+    same("audit records", &bench.audited(&to, &audit).await?.len(), &4)?;
+    same("the source", &lines(&*archive.snapshot(&from).await?, 100).await?, &wanted)?;
+    Ok(Outcome::Passed)
+}
+
+/// What is written after a snapshot has begun is not in it, in any section.
+pub async fn a_snapshot_is_one_moment(bench: &Bench) -> Verdict {
+    let archive = archive_of!(bench);
+    let scope = bench.scope()?;
+    fill(bench, &scope).await?;
+    let before = archive.snapshot(&scope).await?;
+    let wanted = lines(&*before, 100).await?;
+    for n in 0..5 {
+        let batch = bench
+            .batch()
+            .once(once("later", &format!("k{n}"), 0))
+            .put(note("d0", n)?, Expect::Any)
+            .put(note(&format!("later{n}"), n)?, Expect::Any)
+            .append(canvas("c1")?, ExpectedHead::Any, bench.events_of(&scope, [n])?)
+            .append(canvas(&format!("later{n}"))?, ExpectedHead::Any, bench.events_of(&scope, [n])?)
+            .record(bench.dataset(&scope, "later")?)
+            .audit(bench.audit(&scope, "conformance.later", "")?);
+        bench.commit(&scope, batch).await?;
+    }
+    bench.commit(&scope, bench.batch().delete(NOTE, engines_core::DocId::new("d1")?, Expect::Present)).await?;
+    same("the snapshot after more was written", &lines(&*before, 100).await?, &wanted)?;
+    ensure(lines(&*archive.snapshot(&scope).await?, 100).await? != wanted, || "a later snapshot is the same".into())?;
+    Ok(Outcome::Passed)
+}
+
+/// Pages of any length give the same records, a token goes on in a later snapshot, and one of another section is refused.
+pub async fn pages(bench: &Bench) -> Verdict {
+    let archive = archive_of!(bench);
+    let scope = bench.scope()?;
+    fill(bench, &scope).await?;
+    let snapshot = archive.snapshot(&scope).await?;
+    let wanted = lines(&*snapshot, 1000).await?;
+    for limit in [1, 2, 7] {
+        same(&format!("pages of {limit}"), &lines(&*snapshot, limit).await?, &wanted)?;
+    }
+    let first = snapshot.records(Section::Events, Page::first(10)).await?;
+    let Some(next) = first.next else { return Err(Failure::new("a page of 10 of 70 says that it is the last")) };
+    drop(snapshot);
+    let later = archive.snapshot(&scope).await?;
+    let second = later.records(Section::Events, Page::after(1, next.clone())).await?;
+    let seq = second.items.first().and_then(|record| match record {
+        Record::Event(_, event) => Some(event.seq),
+        _ => None,
+    });
+    same("the event after a token of an earlier snapshot", &seq, &Some(Seq(11)))?;
+    for token in [next.as_str(), "?", ""] {
+        let refused = later.records(Section::Audit, Page::after(1, token)).await;
+        let code = refused.err().map(|error| error.code());
+        same("what a token of another section is answered with", &code, &Some(Code::CursorInvalid))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// Every scope with something in it is listed once, in order; a staged one is not.
+pub async fn scopes(bench: &Bench) -> Verdict {
+    let archive = archive_of!(bench);
+    let mut wanted = Vec::new();
+    for env in engines_core::Env::ALL {
+        let scope = Scope::new(bench.scope()?.tenant().clone(), env);
+        bench.commit(&scope, bench.batch().put(note("d", 1)?, Expect::Any)).await?;
+        wanted.push(scope);
+    }
+    let staged = bench.scope()?;
+    archive.stage(&staged, Vec::new(), "begun").await?;
+    for limit in [1, 2, 1000] {
+        let found = sparse_pages(limit, |page| archive.scopes(page)).await?;
+        let names: Vec<_> = found.iter().map(|scope| (scope.tenant().as_str(), scope.env().as_str())).collect();
+        ensure(names.is_sorted(), || "scopes are not in order".into())?;
+        for scope in &wanted {
+            same("how often a scope is listed", &found.iter().filter(|found| *found == scope).count(), &1)?;
+        }
+        ensure(!found.contains(&staged), || "a staged scope is listed".into())?;
+    }
+    Ok(Outcome::Passed)
+}
+
+#[track_caller]
+fn refused<T: std::fmt::Debug>(answer: Result<T, CommitError>, code: Option<Code>) -> Result<(), Failure> {
+    match answer {
+        Err(CommitError::Refused(error)) if code.is_none_or(|code| error.code() == code) => Ok(()),
+        other => Err(Failure::new(format!("not refused with {code:?}: {other:?}"))),
+    }
+}
+
+/// What is not whole, not staged or in the way of something is not published, and then nothing is.
+pub async fn refusals(bench: &Bench) -> Verdict {
+    let archive = archive_of!(bench);
+    let (from, to, other) = (bench.scope()?, bench.scope()?, bench.scope()?);
+    fill(bench, &from).await?;
+    let snapshot = archive.snapshot(&from).await?;
+    refused(archive.publish(publication(&[&to], bench.batch())).await, Some(Code::NotFound))?;
+
+    // A stream without its last event; then with all of them.
+    let streams = sparse_pages(100, |page| snapshot.records(Section::Streams, page)).await?;
+    let events = sparse_pages(100, |page| snapshot.records(Section::StreamEvents, page)).await?;
+    let mut part = events.clone();
+    let last = part.pop();
+    archive.stage(&to, streams.clone(), "").await?;
+    archive.stage(&to, part, "").await?;
+    refused(archive.publish(publication(&[&to], bench.batch())).await, Some(Code::NotFound))?;
+    archive.stage(&to, last.into_iter().collect(), "").await?;
+
+    // Nothing is published when the batch is refused, or when one of two cannot be.
+    let put = note("d", 1)?;
+    let system = bench.batch().put(put.clone(), Expect::Present);
+    ensure(archive.publish(publication(&[&to], system)).await.is_err(), || "the batch's condition is ignored".into())?;
+    refused(archive.publish(publication(&[&to, &other], bench.batch())).await, Some(Code::NotFound))?;
+    bench.ensure_nothing(&to, &[canvas("c1")?], None).await?;
+    archive.publish(publication(&[&to], bench.batch())).await?;
+    same("events of a stream", &bench.read_all(&to, &canvas("c1")?, Seq::ZERO).await?.len(), &9)?;
+
+    // Something is there already.
+    archive.stage(&to, streams.clone(), "").await?;
+    archive.stage(&to, events.clone(), "").await?;
+    refused(archive.publish(publication(&[&to], bench.batch())).await, Some(Code::AlreadyExists))?;
+    same("events of a stream", &bench.read_all(&to, &canvas("c1")?, Seq::ZERO).await?.len(), &9)?;
+    while archive.discard(&to).await? {}
+
+    // A gap, an event before its stream, the same twice.
+    refused(archive.stage(&other, events[..1].to_vec(), "").await, None)?;
+    archive.stage(&other, streams.clone(), "").await?;
+    refused(archive.stage(&other, vec![events[0].clone(), events[2].clone()], "").await, None)?;
+    while archive.discard(&other).await? {}
+    archive.stage(&other, streams.clone(), "").await?;
+    refused(archive.stage(&other, streams, "").await, None)?;
+    while archive.discard(&other).await? {}
+    for section in [Section::Documents, Section::Events, Section::Audit] {
+        let records: Vec<_> = sparse_pages(100, |page| snapshot.records(section, page)).await?;
+        let first = without_position(records[0].clone());
+        archive.stage(&other, vec![first.clone()], "").await?;
+        refused(archive.stage(&other, vec![first], "").await, None)?;
+        while archive.discard(&other).await? {}
+    }
+    Ok(Outcome::Passed)
+}
+
+/// Nothing is left of what is discarded, however much it was, and it can be begun again.
+pub async fn discarded(bench: &Bench) -> Verdict {
+    let archive = archive_of!(bench);
+    let (from, to) = (bench.scope()?, bench.scope()?);
+    fill(bench, &from).await?;
+    let snapshot = archive.snapshot(&from).await?;
+    let wanted = lines(&*snapshot, 100).await?;
+    let empty = lines(&*archive.snapshot(&to).await?, 100).await?;
+    for _ in 0..2 {
+        copy(archive, &*snapshot, &to, 50).await?;
+        while archive.discard(&to).await? {}
+        ensure(!archive.staged().await?.iter().any(|staged| staged.scope == to), || "it is staged still".into())?;
+        same("what is staged", &lines(&*archive.staged_snapshot(&to).await?, 100).await?, &empty)?;
+    }
+    copy(archive, &*snapshot, &to, 50).await?;
+    archive.publish(publication(&[&to], bench.batch())).await?;
+    same("published records", &lines(&*archive.snapshot(&to).await?, 100).await?, &wanted)?;
+    Ok(Outcome::Passed)
+}
+
+/// Restored events without a position never come into the feed; those with one stand at it once they are published, and later ones behind.
+pub async fn feed(bench: &Bench) -> Verdict {
+    let archive = archive_of!(bench);
+    let (from, silent, loud) = (bench.scope()?, bench.scope()?, bench.scope()?);
+    fill(bench, &from).await?;
+    let snapshot = archive.snapshot(&from).await?;
+    copy(archive, &*snapshot, &silent, 50).await?;
+    archive.publish(publication(&[&silent], bench.batch())).await?;
+    bench.commit(&silent, bench.batch().record(bench.dataset(&silent, "next")?)).await?;
+    let fed: Vec<_> = bench.fed(std::slice::from_ref(&silent)).await?.iter().map(|item| item.event.seq.0).collect();
+    same("events of the feed", &fed, &vec![71])?;
+
+    let base = archive.mark().await?.feed + 1000;
+    let events = sparse_pages(100, |page| snapshot.records(Section::Events, page)).await?;
+    let at = |record: Record| match record {
+        Record::Event(_, event) => Record::Event(Some(base + event.seq.0 * 2), event),
+        record => record,
+    };
+    archive.stage(&loud, events.into_iter().map(at).collect(), "").await?;
+    same("staged events in the feed", &bench.fed(std::slice::from_ref(&loud)).await?.len(), &0)?;
+    archive.publish(publication(&[&loud], bench.batch())).await?;
+    bench.commit(&loud, bench.batch().record(bench.dataset(&loud, "next")?)).await?;
+    let fed = bench.fed(std::slice::from_ref(&loud)).await?;
+    let positions: Vec<_> = fed.iter().take(70).map(|item| item.position - base).collect();
+    same("positions", &positions, &(1..=70).map(|seq| seq * 2).collect::<Vec<_>>())?;
+    let last = fed.last().map(|item| (item.event.seq.0, item.position > base + 140));
+    same("the next event", &last, &Some((71, true)))?;
+    Ok(Outcome::Passed)
+}
+
+/// A store takes the mark of another: the id of its log, and how far its feed has counted.
+pub async fn marks(opener: &Opener) -> Verdict {
+    let (one, two) = (opener.open("mark_one").await?, opener.open("mark_two").await?);
+    let (source, target) = (archive_of!(one), archive_of!(two));
+    let scope = one.scope()?;
+    fill(&one, &scope).await?;
+    let mark = source.mark().await?;
+    ensure(mark.feed >= 70 && mark.log == one.store.log_id(), || format!("a wrong mark: {mark:?}"))?;
+    let snapshot = source.snapshot(&scope).await?;
+    copy(target, &*snapshot, &scope, 50).await?;
+    let mark = StoreMark { feed: mark.feed + 7, ..mark };
+    let publication = Publication { scopes: vec![scope.clone()], mark: Some(mark), batch: two.batch() };
+    target.publish(publication).await?;
+    same("the mark", &target.mark().await?, &mark)?;
+    same("the log's id", &two.store.log_id(), &mark.log)?;
+    two.commit(&scope, two.batch().record(two.dataset(&scope, "next")?)).await?;
+    let fed = two.fed(std::slice::from_ref(&scope)).await?;
+    let position = fed.last().map(|item| item.position);
+    ensure(position.is_some_and(|position| position > mark.feed), || {
+        format!("a position is given again: {position:?}")
+    })?;
+    if two.store.capabilities().durable {
+        drop(two);
+        same("the log's id", &opener.open("mark_two").await?.store.log_id(), &mark.log)?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// What is staged is there after a crash of the process, with how far it had come, and can be gone on with.
+pub async fn staging_survives(opener: &Opener) -> Verdict {
+    const NAME: &str = "archive_survives";
+    let bench = opener.open(NAME).await?;
+    if !bench.store.capabilities().durable {
+        return Ok(Outcome::LeftOut("durable is not promised".into()));
+    }
+    let (from, to) = (bench.scope()?, bench.scope()?);
+    fill(&bench, &from).await?;
+    let archive = archive_of!(bench);
+    let snapshot = archive.snapshot(&from).await?;
+    let wanted = lines(&*snapshot, 100).await?;
+    let mut parts = Vec::new();
+    for section in Section::ALL {
+        parts
+            .extend(sparse_pages(100, |page| snapshot.records(section, page)).await?.into_iter().map(without_position));
+    }
+    let half = parts.len() / 2;
+    let rest = parts.split_off(half);
+    archive.stage(&to, parts, "half").await?;
+    drop(snapshot);
+    drop(bench);
+
+    let bench = opener.open(NAME).await?;
+    let archive = archive_of!(bench);
+    bench.ensure_nothing(&to, &[canvas("c1")?], None).await?;
+    let staged = archive.staged().await?;
+    let progress: Vec<_> = staged.iter().map(|staged| (&staged.scope, staged.progress.as_str())).collect();
+    same("what is staged", &progress, &vec![(&to, "half")])?;
+    archive.stage(&to, rest, "whole").await?;
+    drop(bench);
+
+    let bench = opener.open(NAME).await?;
+    let archive = archive_of!(bench);
+    archive.publish(publication(&[&to], bench.batch())).await?;
+    same("published records", &lines(&*archive.snapshot(&to).await?, 100).await?, &wanted)?;
+    for key in ["k2", "k5", "k68"] {
+        let receipt = bench.store.receipt(&to, &once("whole", key, 0)).await?;
+        ensure(receipt.is_some(), || format!("the key {key} is forgotten"))?;
+    }
+    Ok(Outcome::Passed)
+}

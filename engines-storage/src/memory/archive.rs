@@ -1,0 +1,356 @@
+//! Taking whole scopes out of a memory store and putting them back.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use engines_core::{
+    Code, Error, Result, Scope, Store,
+    nexus::{
+        Change, CommitError, Document, Head, Page, PageToken, Paged, Receipt,
+        archive::{Archive, Counters, KeptReceipt, Publication, Record, Section, Snapshot, Staged, StoreMark},
+    },
+    stream::{Seq, StreamKey},
+};
+
+use super::{
+    MemoryStore,
+    space::{Log, OVERHEAD, Space},
+};
+
+const STAGE: &str = "memory.stage";
+const PUBLISH: &str = "memory.publish";
+const SCOPES: &str = "archive.scopes";
+/// Bytes of content in one page of a snapshot, at the most, but always at least one record.
+const PAGE_BYTES: usize = 4 << 20;
+/// Bytes of the place of an event, also of one that was removed.
+const PLACE_BYTES: usize = 64;
+
+/// A scope that is being restored.
+#[derive(Default)]
+pub(super) struct Staging {
+    space: Space,
+    progress: String,
+    /// What each stream's ends will be.
+    heads: HashMap<StreamKey, Head>,
+    last_event: Seq,
+    counters: Counters,
+    bytes: usize,
+}
+
+/// What a record is found by in its section: text, text, number.
+type Key = (String, String, u64);
+
+/// A copy of a scope.
+#[derive(Debug, Default)]
+struct MemorySnapshot(HashMap<Section, Vec<(Key, Record)>>);
+
+impl MemorySnapshot {
+    fn of(space: Option<&Space>, counted: Counters) -> Self {
+        let mut sections: HashMap<Section, Vec<(Key, Record)>> = HashMap::new();
+        let mut add = |text: &str, more: &str, number: u64, record: Record| {
+            let key = (text.to_owned(), more.to_owned(), number);
+            sections.entry(record.section()).or_default().push((key, record));
+        };
+        let counters = space.map(|space| Counters {
+            events: Seq(space.events.len() as u64).max(counted.events),
+            audit: last_audit(space).max(counted.audit),
+        });
+        add("", "", 0, Record::Counters(counters.unwrap_or_default()));
+        if let Some(space) = space {
+            for (kind, documents) in &space.documents {
+                for document in documents.all() {
+                    add(kind.as_str(), document.id.as_str(), 0, Record::Document(document.clone()));
+                }
+            }
+            for (key, log) in &space.streams {
+                add(key.as_str(), "", 0, Record::Stream(key.clone(), log.head()));
+                for event in log.all() {
+                    add(key.as_str(), "", event.seq.0, Record::StreamEvent(key.clone(), event.clone()));
+                }
+            }
+            for (event, position) in space.events.all() {
+                let position = (position > 0).then_some(position);
+                add("", "", event.seq.0, Record::Event(position, event.clone()));
+            }
+            for (number, entry) in (space.audit_removed as u64 + 1..).zip(&space.audit) {
+                add("", "", number, Record::Audit(number, entry.clone()));
+            }
+            for (number, kept) in space.receipts.all() {
+                add("", "", number, Record::Receipt(kept));
+            }
+        }
+        for records in sections.values_mut() {
+            records.sort_by(|(one, _), (other, _)| one.cmp(other));
+        }
+        Self(sections)
+    }
+}
+
+#[async_trait]
+impl Snapshot for MemorySnapshot {
+    async fn records(&self, section: Section, page: Page) -> Result<Paged<Record>> {
+        let all = self.0.get(&section).map(Vec::as_slice).unwrap_or_default();
+        let start = match &page.after {
+            None => 0,
+            Some(text) => {
+                let [one, two, number] = PageToken::decode(section.as_str(), text)?;
+                let number = number.parse().map_err(|_| {
+                    Error::new(Code::CursorInvalid, "memory.snapshot", "the cursor is malformed; use `next` unchanged")
+                })?;
+                let after = (one, two, number);
+                all.partition_point(|(key, _)| *key <= after)
+            }
+        };
+        let rest = all.get(start..).unwrap_or_default();
+        let (mut count, mut bytes) = (0, 0);
+        for (_, record) in rest.iter().take(page.limit.max(1)) {
+            bytes += record.size() + OVERHEAD;
+            if count > 0 && bytes > PAGE_BYTES {
+                break;
+            }
+            count += 1;
+        }
+        let (items, more) = rest.split_at(count);
+        let next = items.last().filter(|_| !more.is_empty()).map(|((one, two, number), _)| {
+            PageToken::new(section.as_str(), [one.clone(), two.clone(), number.to_string()]).encode()
+        });
+        Ok(Paged { items: items.iter().map(|(_, record)| record.clone()).collect(), next })
+    }
+}
+
+impl Staging {
+    /// Adds a record; says what is wrong with it if it does not follow those before.
+    fn add(&mut self, record: Record) -> Result<(), &'static str> {
+        let bytes = OVERHEAD + record.size();
+        match record {
+            Record::Counters(counters) => self.counters = counters,
+            Record::Document(document) => self.document(document)?,
+            Record::Stream(key, head) => {
+                if self.heads.insert(key.clone(), head).is_some() {
+                    return Err("a stream comes twice");
+                }
+                self.space.streams.insert(key, Log::beginning_at(head.first, head.deleted));
+            }
+            Record::StreamEvent(key, event) => {
+                let log = self.space.streams.get_mut(&key).ok_or("an event comes before its stream")?;
+                if !log.restore(event) {
+                    return Err("an event of a stream is missing, or comes twice");
+                }
+            }
+            Record::Event(position, event) => {
+                if event.seq <= self.last_event || event.seq.0 == u64::MAX {
+                    return Err("dataset events are not in the order of their sequence");
+                }
+                self.last_event = event.seq;
+                self.space.events.restore(event, position.unwrap_or(0), bytes);
+            }
+            Record::Audit(number, entry) => {
+                let first = self.space.audit.is_empty();
+                if number == 0 || !first && number != last_audit(&self.space) + 1 {
+                    return Err("audit records are not in the order of their numbers, without a gap");
+                }
+                if first {
+                    self.space.audit_removed = usize::try_from(number - 1).map_err(|_| "a number is too large")?;
+                }
+                self.space.audit.push_back(entry);
+            }
+            Record::Receipt(KeptReceipt { once, receipt, at }) => {
+                if self.space.receipts.get(&once).is_some() {
+                    return Err("a receipt comes twice");
+                }
+                self.space.receipts.keep(once, receipt, at);
+            }
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Bytes that places of removed events take, up to where these records lead.
+    fn gaps(&self, records: &[Record]) -> usize {
+        let last = records.iter().map(|record| match record {
+            Record::Counters(counters) => counters.events.0,
+            Record::Event(_, event) => event.seq.0,
+            _ => 0,
+        });
+        let places = last.max().unwrap_or(0).saturating_sub(self.space.events.len() as u64);
+        usize::try_from(places).unwrap_or(usize::MAX).saturating_mul(PLACE_BYTES)
+    }
+
+    fn document(&mut self, document: Document) -> Result<(), &'static str> {
+        let documents = self.space.documents.entry(document.kind.clone()).or_default();
+        if documents.restore(document) { Ok(()) } else { Err("a document comes twice") }
+    }
+
+    /// Whether every stream has all its events.
+    fn is_whole(&self) -> bool {
+        self.heads.iter().all(|(key, head)| self.space.streams.get(key).is_some_and(|log| log.head() == *head))
+    }
+}
+
+#[async_trait]
+impl Archive for MemoryStore {
+    async fn mark(&self) -> Result<StoreMark> {
+        Ok(StoreMark { log: self.log_id(), feed: self.state().last_position })
+    }
+
+    async fn scopes(&self, page: Page) -> Result<Paged<Scope>> {
+        let state = self.state();
+        let mut scopes: Vec<_> =
+            state.spaces.iter().filter(|(_, space)| !space.is_empty()).map(|(scope, _)| scope.clone()).collect();
+        scopes.sort_by(|one, other| name(one).cmp(&name(other)));
+        let start = match &page.after {
+            None => 0,
+            Some(text) => {
+                let [tenant, env] = PageToken::decode(SCOPES, text)?;
+                scopes.partition_point(|scope| name(scope) <= (tenant.as_str(), env.as_str()))
+            }
+        };
+        let rest = scopes.into_iter().skip(start).take(page.limit.max(1).saturating_add(1)).collect();
+        Ok(Paged::cut(rest, page.limit.max(1), |last: &Scope| {
+            PageToken::new(SCOPES, [last.tenant().to_string(), last.env().to_string()])
+        }))
+    }
+
+    async fn snapshot(&self, scope: &Scope) -> Result<Box<dyn Snapshot>> {
+        Ok(Box::new(MemorySnapshot::of(self.state().space(scope), Counters::default())))
+    }
+
+    async fn stage(&self, scope: &Scope, records: Vec<Record>, progress: &str) -> Result<(), CommitError> {
+        let limits = self.capabilities();
+        if records.iter().any(|record| !within(record, &limits)) {
+            let detail = "a record is larger than this backend takes";
+            return Err(CommitError::Refused(Error::new(Code::BodyTooLarge, STAGE, detail)));
+        }
+        let grows: usize = records.iter().map(|record| OVERHEAD + record.size()).sum();
+        let mut state = self.state_mut();
+        let bytes = state.bytes;
+        let staging = state.staged.entry(scope.clone()).or_default();
+        if bytes.saturating_add(grows).saturating_add(staging.gaps(&records)) > self.total_bytes() {
+            return Err(CommitError::Backend(Error::unavailable(STAGE, "the memory store is full")));
+        }
+        for record in records {
+            if let Err(detail) = staging.add(record) {
+                // Part of it is staged: it can only be begun again.
+                let freed = staging.bytes;
+                state.staged.remove(scope);
+                state.bytes = state.bytes.saturating_sub(freed);
+                return Err(CommitError::Refused(Error::new(Code::BodyInvalid, STAGE, detail)));
+            }
+        }
+        progress.clone_into(&mut staging.progress);
+        state.bytes += grows;
+        Ok(())
+    }
+
+    async fn staged(&self) -> Result<Vec<Staged>> {
+        let state = self.state();
+        let staged = state.staged.iter();
+        Ok(staged.map(|(scope, of)| Staged { scope: scope.clone(), progress: of.progress.clone() }).collect())
+    }
+
+    async fn staged_snapshot(&self, scope: &Scope) -> Result<Box<dyn Snapshot>> {
+        let state = self.state();
+        let staging = state.staged.get(scope);
+        let counted = staging.map(|staging| staging.counters).unwrap_or_default();
+        Ok(Box::new(MemorySnapshot::of(staging.map(|staging| &staging.space), counted)))
+    }
+
+    async fn publish(&self, publication: Publication) -> Result<Receipt, CommitError> {
+        let Publication { scopes, mark, batch } = publication;
+        batch.check(&self.capabilities())?;
+        let system = Scope::system().map_err(CommitError::Backend)?;
+        let refuse = |code, detail| Err(CommitError::Refused(Error::new(code, PUBLISH, detail)));
+        let mut guard = self.state_mut();
+        let state = &mut *guard;
+        for scope in &scopes {
+            if state.spaces.get(scope).is_some_and(|space| !space.is_empty()) {
+                return refuse(Code::AlreadyExists, "something is stored under this name already; use another one");
+            }
+            let Some(staging) = state.staged.get(scope).filter(|staging| staging.is_whole()) else {
+                return refuse(Code::NotFound, "it is not staged, or not as a whole; restore it again");
+            };
+            if staging.space.events.all().any(|(_, position)| state.feed.contains_key(&position)) {
+                return refuse(Code::AlreadyExists, "a position of the feed is taken; restore without positions");
+            }
+        }
+        // The batch first: it alone may still be refused. It finds the scopes published if it asks for them.
+        let staged: Vec<_> = scopes.iter().filter_map(|scope| state.staged.remove_entry(scope)).collect();
+        let mut positions = Vec::new();
+        for (scope, staging) in &staged {
+            for (event, position) in staging.space.events.all().filter(|(_, position)| *position > 0) {
+                let place = usize::try_from(event.seq.0.saturating_sub(1)).unwrap_or(usize::MAX);
+                state.feed.insert(position, (scope.clone(), place));
+                positions.push(position);
+            }
+        }
+        let replaced: Vec<_> = staged
+            .into_iter()
+            .map(|(scope, mut staging)| {
+                let mut space = std::mem::take(&mut staging.space);
+                space.events.count_to(staging.counters.events.0);
+                if space.audit.is_empty() {
+                    space.audit_removed = usize::try_from(staging.counters.audit).unwrap_or(usize::MAX);
+                }
+                let old = state.spaces.insert(scope.clone(), space);
+                (scope, staging, old)
+            })
+            .collect();
+        let committed = match batch.is_empty() {
+            true => Ok((Receipt::default(), Vec::new())),
+            false => state.commit(&system, &system, batch, self.total_bytes()),
+        };
+        let receipt = match committed {
+            Ok((receipt, _)) => receipt,
+            Err(error) => {
+                for position in positions {
+                    state.feed.remove(&position);
+                }
+                for (scope, mut staging, old) in replaced {
+                    if let Some(space) = state.spaces.remove(&scope) {
+                        staging.space = space;
+                    }
+                    state.spaces.extend(old.map(|old| (scope.clone(), old)));
+                    state.staged.insert(scope, staging);
+                }
+                return Err(error);
+            }
+        };
+        let highest = state.feed.last_key_value().map_or(0, |(position, _)| *position);
+        state.last_position = state.last_position.max(highest);
+        if let Some(StoreMark { log, feed }) = mark {
+            state.last_position = state.last_position.max(feed);
+            self.set_log_id(log);
+        }
+        self.tell(Change::Missed);
+        Ok(receipt)
+    }
+
+    async fn discard(&self, scope: &Scope) -> Result<bool, CommitError> {
+        let mut state = self.state_mut();
+        if let Some(staging) = state.staged.remove(scope) {
+            state.bytes = state.bytes.saturating_sub(staging.bytes);
+        }
+        Ok(false)
+    }
+}
+
+/// The number of the last audit record.
+fn last_audit(space: &Space) -> u64 {
+    (space.audit_removed + space.audit.len()) as u64
+}
+
+/// As `scopes` is ordered: by the names.
+fn name(scope: &Scope) -> (&str, &str) {
+    (scope.tenant().as_str(), scope.env().as_str())
+}
+
+/// Whether a record could have been written to this backend.
+fn within(record: &Record, limits: &engines_core::nexus::Capabilities) -> bool {
+    match record {
+        Record::Document(document) => {
+            document.body.get().len() <= limits.max_document_bytes && document.tags.len() <= limits.max_tags
+        }
+        Record::StreamEvent(_, event) => event.event.size() <= limits.max_event_bytes,
+        _ => true,
+    }
+}
