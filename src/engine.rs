@@ -142,6 +142,22 @@ impl Engine {
         self.0.issuer.as_ref()
     }
 
+    /// Tenants as portable archives: export, import, fork. None for a backend that cannot be archived.
+    ///
+    /// # Errors
+    /// As [`TenantArchives::new`](crate::archive::TenantArchives::new).
+    #[cfg(feature = "archive")]
+    pub fn tenant_archives(&self) -> Result<Option<crate::archive::TenantArchives>> {
+        if self.0.store.archive().is_none() {
+            return Ok(None);
+        }
+        let archives = crate::archive::TenantArchives::new(Arc::clone(&self.0.store), self.0.guard.clone())?;
+        Ok(Some(match &self.0.identity {
+            Some(identity) => archives.identity(identity.clone()),
+            None => archives,
+        }))
+    }
+
     /// The store.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "archive")]
+pub mod archive;
 mod background;
 mod builder;
 mod engine;

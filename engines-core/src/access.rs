@@ -179,6 +179,10 @@ pub enum Action {
     TenantsDisable,
     /// Leave a tenant.
     TenantsLeave,
+    /// In process alone: take a tenant out as an archive.
+    TenantsExport,
+    /// In the control plane, in process alone: put a tenant in from an archive, or copy one.
+    TenantsImport,
     /// In the control plane: list, suspend and resume tenants.
     TenantsManage,
     /// In the control plane: disable and enable users.
@@ -238,6 +242,8 @@ impl Action {
         Self::TenantsUpdate,
         Self::TenantsDisable,
         Self::TenantsLeave,
+        Self::TenantsExport,
+        Self::TenantsImport,
         Self::TenantsManage,
         Self::UsersManage,
         Self::KeySlotsList,
@@ -283,6 +289,8 @@ impl Action {
             Self::TenantsUpdate => spec("tenants.update", L::Admin, G::Manage, R::Manage, D::Low, true),
             Self::TenantsDisable => spec("tenants.disable", L::Owner, G::Manage, R::Manage, D::High, true),
             Self::TenantsLeave => spec("tenants.leave", L::Viewer, G::Manage, R::Manage, D::Low, true),
+            Self::TenantsExport => spec("tenants.export", L::Owner, G::Export, R::Bulk, D::High, true),
+            Self::TenantsImport => spec("tenants.import", L::Admin, G::Manage, R::Bulk, D::High, true),
             Self::TenantsManage => spec("tenants.manage", L::Admin, G::Manage, R::Manage, D::High, true),
             Self::UsersManage => spec("users.manage", L::Admin, G::Manage, R::Manage, D::High, true),
             Self::KeySlotsList => spec("key_slots.list", L::Admin, G::Read, R::Manage, D::None, false),

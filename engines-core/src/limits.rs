@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What one caller, one body, one page or one queue may hold at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Bytes of a JSON body (`BODY_TOO_LARGE` past it).

@@ -23,6 +23,7 @@ pub struct Peer(pub SocketAddr);
 /// In which header a trusted proxy says where a request comes from. One of them, because a proxy that writes the one may pass the other on
 /// as the client sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`, which most proxies write.

@@ -15,6 +15,7 @@ const MOST_CONNECTIONS: usize = 20_000;
 
 /// What connections and requests may take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpSettings {
     /// Connections open at once; more wait to be accepted. If absent, as many as the process has file descriptors for beside
@@ -39,6 +40,7 @@ pub struct HttpSettings {
     pub shutdown_grace_s: u64,
     /// Proxies that are believed when they say where a request comes from: addresses, or networks such as `10.0.0.0/8`. Nobody is, by default.
     #[serde(deserialize_with = "address::networks")]
+    #[cfg_attr(feature = "cli", schemars(with = "Vec<String>"))]
     pub trusted_proxies: Vec<IpNet>,
     /// In which header they say it.
     pub forwarded_header: ForwardedHeader,

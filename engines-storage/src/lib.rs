@@ -6,6 +6,8 @@
 //! | `sqlite` | the embedded default: one durable file, no server (feature `sqlite`) |
 //! | [`noop`] | a sink that takes everything and keeps nothing |
 //! | [`outbox`] | brings recorded events to sinks, at least once |
+//! | `archive` | the file of a tenant archive, written and read (feature `archive`) |
+//! | [`migration`] | moves everything from one store to another |
 //! | [`metered`] | a wrapper that counts what any backend does |
 //! | `faulty` | a wrapper that makes any backend fail when told to (feature `testing`) |
 //! | `conformance` | the suite that proves a backend, yours or ours (feature `conformance`) |
@@ -13,12 +15,15 @@
 //! A backend of one's own implements [`Store`](engines_core::Store) and [`EventFeed`](engines_core::nexus::EventFeed), a destination
 //! [`EventSink`](engines_core::nexus::EventSink); `docs/backends.md` leads through both.
 
+#[cfg(feature = "archive")]
+pub mod archive;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "testing")]
 pub mod faulty;
 pub mod memory;
 pub mod metered;
+pub mod migration;
 pub mod noop;
 mod operation;
 pub mod outbox;

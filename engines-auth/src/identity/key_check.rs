@@ -1,14 +1,20 @@
 //! Noticing that the index's secret is another one than the store was begun with, before anybody seems to have no account.
 
 use engines_core::{
-    Batch, Code, DocId, Error, Result,
+    Batch, Code, DocId, Error, Result, Scope, Store,
     nexus::{CommitError, Expect},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
+    email::Index,
     records::{self, SETTING},
     service::Identity,
+};
+
+use crate::{
+    root_key::{self, RootKey},
+    secret::SigningSecret,
 };
 
 const CHECK: &str = "identity.key_check";
@@ -47,5 +53,31 @@ impl Identity {
             }
         }
         Err(Error::unavailable(CHECK, "the note of the index's secret cannot be read"))
+    }
+}
+
+/// Whether a root key is the one a store was begun with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexCheck {
+    /// It is.
+    Same,
+    /// It is another one: nobody could log in.
+    Another,
+    /// The store does not say: nobody has signed up in it, or its index has a secret of its own.
+    NotNoted,
+}
+
+impl IndexCheck {
+    /// Compares without writing anything; [`Identity::check_index`] also notes the key where none is noted.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub async fn of(root: &RootKey, store: &dyn Store) -> Result<Self> {
+        let secret = SigningSecret::new(root.derive(root_key::INDEX)?.expose())?;
+        let check = Index::new(&secret).of("check", "");
+        let known = store.get(&Scope::system()?, &SETTING, &DocId::new("index")?).await?;
+        let Some(known) = known else { return Ok(Self::NotNoted) };
+        let known: CheckBody = known.decode()?;
+        Ok(if known.check == check { Self::Same } else { Self::Another })
     }
 }

@@ -5,6 +5,7 @@
 //! attempts into the audit log.
 
 mod accounts;
+mod archive;
 mod bodies;
 mod bootstrap;
 mod directory;
@@ -38,8 +39,10 @@ pub(crate) use self::{
     service::Inner,
 };
 pub use self::{
+    archive::{ArchivedMember, ArchivedTenant, TenantRestoration},
     bodies::TenantStatus,
     bootstrap::{NORTHSTAR, SYSTEM},
+    key_check::IndexCheck,
     rejection_log::{RejectionLog, RejectionSettings, RejectionWriter},
     service::{Identity, IdentityBuilder},
     settings::{IdentitySettings, Signup},

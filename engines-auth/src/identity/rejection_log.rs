@@ -20,6 +20,7 @@ use crate::rejection::{Rejected, Rejections};
 
 /// How many refusals are written down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RejectionSettings {
     /// In all. Default: 500 at once, and ten more every second. What is over is counted, and the next record says how many.

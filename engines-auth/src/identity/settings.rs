@@ -10,6 +10,7 @@ use crate::{jwt::TokenIssuer, password::HashSettings};
 
 /// Who may sign up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Signup {
     /// Everybody.
@@ -24,6 +25,7 @@ const MAX_REFRESH_REUSE_S: u64 = 60;
 
 /// Settings of the identity service, with their defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentitySettings {
     /// Who may sign up. Default: everybody.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 /// A number of tries at once, and one more every so often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// Tries at once, after a time of rest; at least 1.

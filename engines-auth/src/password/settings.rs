@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What one hash costs, and how many are made at a time. The defaults are OWASP's first choice for argon2id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct HashSettings {
     /// Memory in KiB.

@@ -5,15 +5,27 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use engines::{Role, core::pii::Operator};
 
-use crate::config::Flags;
+use super::operation_args::{DoctorArgs, MigrateArgs, SettingsArgs, TenantCommand};
+use crate::config::{Flags, SECRET_VARIABLES};
 
 /// The engines server.
 #[derive(Debug, Parser)]
-#[command(name = "engines-server", version, about, long_about = None)]
+#[command(name = "engines-server", version, about, long_about = None, after_help = secret_variables())]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// The variables that hold secrets, for the help text.
+fn secret_variables() -> String {
+    let mut text =
+        String::from("Secrets, in the environment (or in a file that the variable with _FILE behind its name names):");
+    for (variable, meaning) in SECRET_VARIABLES {
+        text.push_str(&format!("\n  {variable:<22} {meaning}"));
+    }
+    text.push_str("\n\nEvery setting is a variable too: ENGINES_HTTP__HEAD_BYTES is head_bytes of [http]; `engines-server settings` prints all.");
+    text
 }
 
 /// What to do.
@@ -27,6 +39,15 @@ pub enum Command {
     Token(TokenArgs),
     /// Copy text or JSON lines without personal data and secrets; needs no settings, secret or data
     Redact(RedactArgs),
+    /// Take a tenant out as an archive, put one in, or copy one
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Move everything from one store to another
+    Migrate(MigrateArgs),
+    /// Look the deployment over; exit code 1 for problems, 3 when it could not be looked at
+    Doctor(DoctorArgs),
+    /// Print all settings with comments and defaults, as a TOML file
+    Settings(SettingsArgs),
 }
 
 /// How to start.

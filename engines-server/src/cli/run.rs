@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Write, process::ExitCode};
 
 use clap::Parser;
 
-use super::{Args, Command, dev, redact, serve, token};
+use super::{Args, Command, dev, doctor, migrate, redact, serve, settings, tenant, token};
 
 /// What a command says when it fails: one sentence for people.
 pub(super) type Failed = Box<dyn std::error::Error>;
@@ -22,6 +22,10 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args, &variables),
         Command::Token(args) => token::run(&args, &variables),
         Command::Redact(args) => redact::run(&args),
+        Command::Tenant(command) => tenant::run(&command, &variables),
+        Command::Migrate(args) => migrate::run(&args),
+        Command::Doctor(args) => doctor::run(&args, &variables),
+        Command::Settings(args) => settings::run(&args),
     };
     match done {
         Ok(code) => code,
@@ -33,7 +37,7 @@ pub fn main() -> ExitCode {
 }
 
 #[expect(clippy::print_stderr, reason = "the command line speaks to people")]
-fn complain(failed: &(dyn std::error::Error + 'static)) {
+pub(super) fn complain(failed: &(dyn std::error::Error + 'static)) {
     match failed.downcast_ref::<engines::Error>() {
         Some(error) => eprintln!("error: {}", error.detail()),
         None => eprintln!("error: {failed}"),

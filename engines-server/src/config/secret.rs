@@ -26,6 +26,15 @@ pub const SEAL_KEYS: &str = "SEAL_KEYS";
 /// The variable that holds the key that events' values are sealed with; `VAULT_KEY_FILE` names a file with it.
 pub const VAULT_KEY: &str = "VAULT_KEY";
 
+/// The variables that hold secrets, and what each is for. With `_FILE` behind its name, each names a file instead.
+pub const SECRET_VARIABLES: [(&str, &str); 5] = [
+    (SECRET, "the secret that signs access tokens, at least 32 bytes"),
+    (ROOT_KEY, "the key that stays the same for as long as the data does"),
+    (SYSTEM_KEY, "the key that opens the bootstrap of the control plane's tenants"),
+    (SEAL_KEYS, "the keys that seal key slots, as id:base64 pairs separated by commas"),
+    (VAULT_KEY, "the key that values in events are sealed with"),
+];
+
 type Variables = BTreeMap<String, String>;
 
 /// The signing secret; none if it is set nowhere.

@@ -9,13 +9,14 @@ use engines::{
         identity::{IdentitySettings, RejectionSettings},
     },
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sqlite::SqliteSettings;
 use crate::HttpSettings;
 
 /// All settings of the server. A key of the TOML file `[http] head_bytes` is the variable `ENGINES_HTTP__HEAD_BYTES`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Where to listen. Loopback unless told otherwise.
@@ -61,7 +62,7 @@ impl Default for Settings {
 }
 
 /// Where everything is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreKind {
     /// In one SQLite file in the data folder.
@@ -72,7 +73,7 @@ pub enum StoreKind {
 }
 
 /// Credentials.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthSettings {
     /// Who issues our own tokens (`iss`); `engines` if empty.
@@ -113,7 +114,7 @@ impl AuthSettings {
 }
 
 /// Metrics.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MetricsSettings {
     /// A listener of their own, open to whoever reaches it; without one they are at `/metrics`, for admins of `t_system`.
@@ -121,7 +122,7 @@ pub struct MetricsSettings {
 }
 
 /// Logs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogSettings {
     /// What is logged: `info`, or directives such as `info,engines_server=debug`.
@@ -139,7 +140,7 @@ impl Default for LogSettings {
 }
 
 /// The form of logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people on a terminal, JSON otherwise.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use engines::storage::SqliteOptions;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Settings of the SQLite file: the TOML table `[sqlite]`. See [`SqliteOptions`] for what each of them limits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SqliteSettings {
     /// Threads that read, each with a connection of its own. Default: 4.
@@ -47,6 +48,8 @@ pub struct SqliteSettings {
     pub stalled_after_ms: u64,
     /// Milliseconds that closing waits for a disk that does not answer. Default: 10,000.
     pub close_timeout_ms: u64,
+    /// Milliseconds that an export may hold a snapshot of one environment, while the write-ahead log only grows. Default: 600,000.
+    pub snapshot_ms: u64,
 }
 
 /// A duration in milliseconds.
@@ -77,6 +80,7 @@ impl Default for SqliteSettings {
             probe_every_ms: ms(options.probe_every),
             stalled_after_ms: ms(options.stalled_after),
             close_timeout_ms: ms(options.close_timeout),
+            snapshot_ms: ms(options.snapshot_time),
         }
     }
 }
@@ -105,6 +109,7 @@ impl SqliteSettings {
         options.probe_every = Duration::from_millis(self.probe_every_ms);
         options.stalled_after = Duration::from_millis(self.stalled_after_ms);
         options.close_timeout = Duration::from_millis(self.close_timeout_ms);
+        options.snapshot_time = Duration::from_millis(self.snapshot_ms);
         options
     }
 }

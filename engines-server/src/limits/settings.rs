@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// How much work may be under way at once. An address is one IPv4 address or one IPv6 /64: of the peer for connections (peers
 /// listed in `http.trusted_proxies` are exempt), of the client as a trusted proxy reports it for requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetSettings {
     /// Connections of one address. One more gets 503 and is closed.
@@ -72,6 +73,7 @@ impl Default for BudgetSettings {
 
 /// How long each phase of a connection may take, beside the timeouts in [`HttpSettings`](crate::HttpSettings).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct DeadlineSettings {
     /// Seconds an HTTP/2 connection may be without an open stream. Answers to pings do not prolong it.

@@ -29,6 +29,7 @@ mod erasure;
 mod error;
 mod files;
 mod health;
+mod inspection;
 mod job;
 mod once;
 mod open;
@@ -44,4 +45,4 @@ mod store;
 mod streams;
 mod writer;
 
-pub use self::{options::SqliteOptions, store::SqliteStore};
+pub use self::{inspection::Inspection, options::SqliteOptions, store::SqliteStore};

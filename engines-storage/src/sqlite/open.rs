@@ -67,6 +67,45 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened> {
     Ok(Opened { writer, log, lock, files })
 }
 
+/// A file that another process may write to, opened for reading alone.
+#[derive(Debug)]
+pub(super) struct OpenedBeside {
+    pub(super) log: LogId,
+    pub(super) files: Files,
+}
+
+/// Looks at the file without changing it and without the lock. It must be of today's schema.
+pub(super) fn open_beside(path: &Path, options: &SqliteOptions) -> Result<OpenedBeside> {
+    let unusable = |error: std::io::Error| {
+        cannot_open(format!("the data file {} or its lock file cannot be used: {error}", path.display()))
+    };
+    let failed = |failure: Failure| schema::opening(failure, path);
+    let data = Identity::of(path).map_err(unusable)?;
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(beside(path, ".lock"));
+    let files = Files::new(path, data, &lock.map_err(unusable)?).map_err(unusable)?;
+    let connection = connect(path, options).map_err(failed)?;
+    connection.pragma_update(None, "query_only", true).map_err(|error| failed(error.into()))?;
+    let log = schema::look(&connection, path)?;
+    files.check().map_err(failed)?;
+    Ok(OpenedBeside { log, files })
+}
+
+/// Whether another process holds the lock.
+pub(super) fn is_in_use(path: &Path) -> Result<bool> {
+    let path = beside(path, ".lock");
+    let unusable =
+        |error: std::io::Error| cannot_open(format!("the lock file {} cannot be used: {error}", path.display()));
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        opened => opened.map_err(unusable)?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    }
+}
+
 /// Moves what an unclean end has left in the log into the data file. The process before may have ended because the disk failed; see
 /// [`recovery`].
 fn take_up(path: &Path, options: &SqliteOptions) -> Result<(), Failure> {

@@ -62,6 +62,35 @@ pub(super) fn migrate(connection: &mut Connection, ids: Option<&IdGenerator>, pa
     Ok(log)
 }
 
+/// Reads the log's id of a file that must be of today's schema; changes nothing.
+pub(super) fn look(connection: &Connection, path: &Path) -> Result<LogId> {
+    let failed = |error: rusqlite::Error| opening(error.into(), path);
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(failed);
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    if application != APPLICATION {
+        return Err(cannot_open("the file is no data file of this program".to_owned()));
+    }
+    let today = i32::try_from(STEPS.len()).unwrap_or(i32::MAX);
+    if version != today {
+        let detail = match version < today {
+            true => format!(
+                "the file has schema {version} and this program {today}; start the server once, which upgrades it"
+            ),
+            false => {
+                format!("the file has schema {version} and this program knows up to {today}; use the newer program")
+            }
+        };
+        return Err(cannot_open(detail));
+    }
+    let text: Option<String> = connection
+        .query_row("SELECT value FROM meta WHERE name = 'log_id'", [], |row| row.get(0))
+        .optional()
+        .map_err(failed)?;
+    let id = text.and_then(|text| u64::from_str_radix(&text, 16).ok());
+    id.map(|id| LogId::from_bytes(id.to_be_bytes()))
+        .ok_or_else(|| cannot_open("the file's log id is damaged; restore the file from a copy".to_owned()))
+}
+
 /// An error while the file is opened, with what to do about it.
 pub(super) fn opening(failure: Failure, path: &Path) -> Error {
     let advice = match failure.reopen {

@@ -37,7 +37,7 @@ use super::{
     health::{Health, Verdict},
     job::{Job, RemovalStep, Step},
     once::{self, Keyed, Recent},
-    open::{self, Opened},
+    open::{self, Opened, OpenedBeside},
     options::SqliteOptions,
     queue::{Queue, Rejected},
     read,
@@ -197,6 +197,47 @@ impl SqliteStore {
         let running = Running { workers, lock: Some(lock), patience, closing: false };
         let running = tokio::sync::Mutex::new(running);
         Ok(Self { shared, readers, capabilities, probe_every, stalled_after, options, running })
+    }
+
+    /// Opens a file for reading alone, also while another process has it open. Nothing is kept in memory, and nothing can be written: what asks for that is refused.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when it is no data file of today's schema, or cannot be read.
+    pub fn open_beside(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let OpenedBeside { log, files } = open::open_beside(path, &options)?;
+        let shared = Arc::new(Shared {
+            system: Scope::system()?,
+            queue: Queue::new(1, 1),
+            heads: Cache::new(0, 0, One),
+            documents: Cache::new(0, 0, Bytes),
+            once: Recent::default(),
+            erasure: Erasure::default(),
+            reads: ReadQueue::default(),
+            connections: Arc::default(),
+            files,
+            health: Health::default(),
+            publishing: Mutex::new(()),
+            changes: Mutex::new(None),
+            log: Mutex::new(log),
+        });
+        shared.queue.close();
+        let failed = |error: std::io::Error| cannot_open(format!("a thread could not be started: {error}"));
+        let (readers, workers) = Readers::start(&options, &shared).map_err(failed)?;
+        let capabilities =
+            Capabilities { name: "sqlite", durable: true, pipelined: true, removes: true, ..Capabilities::default() };
+        let (probe_every, stalled_after) = (options.probe_every, options.stalled_after);
+        let running = Running { workers, lock: None, patience: options.close_timeout, closing: false };
+        let running = tokio::sync::Mutex::new(running);
+        Ok(Self { shared, readers, capabilities, probe_every, stalled_after, options, running })
+    }
+
+    /// Whether another process has the file at `path` open for writing. It may change at any moment.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when the lock file cannot be read.
+    pub fn is_in_use(path: impl AsRef<Path>) -> Result<bool> {
+        open::is_in_use(path.as_ref())
     }
 
     /// Writes what still waits, moves the log into the data file and lets go of it. Whatever is asked for later is refused.

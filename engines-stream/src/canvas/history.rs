@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::record::CanvasCommit;
 
 /// The family of snapshot documents.
-const SNAPSHOT: Kind = Kind::known("canvas_snapshot");
+pub(super) const SNAPSHOT: Kind = Kind::known("canvas_snapshot");
 /// Events read at a time.
 const CHUNK: u64 = 512;
 
@@ -47,9 +47,9 @@ impl Loaded {
 
 /// A snapshot as it is stored.
 #[derive(Serialize, Deserialize)]
-struct Stored {
-    rev: u64,
-    state: Value,
+pub(super) struct Stored {
+    pub(super) rev: u64,
+    pub(super) state: Value,
 }
 
 impl History {
@@ -128,7 +128,7 @@ impl History {
         DocId::new(format!("{}.{rev:020}", self.id))
     }
 
-    fn tag(&self) -> String {
+    pub(super) fn tag(&self) -> String {
         format!("canvas:{}", self.id)
     }
 }

@@ -44,6 +44,7 @@ mod record;
 mod service;
 mod settings;
 mod stale;
+mod verification;
 mod work;
 mod writer;
 
@@ -53,4 +54,5 @@ pub use self::{
     record::{CANVAS_COMMIT, CanvasCommit},
     service::{CANVAS, CanvasBuilder, CanvasService, GESTURE},
     settings::CanvasSettings,
+    verification::{CanvasVerification, verify_canvas},
 };

@@ -1,0 +1,161 @@
+//! What a tenant archive holds of identity: the tenant's name and its members, by id and role.
+//!
+//! Users belong to the deployment and not to a tenant. Their addresses, passwords and sessions are not part of an archive; neither are invites, API keys
+//! and tickets, whose secrets are hashed here and known elsewhere.
+
+use engines_core::{
+    Action, Batch, Code, Error, RequestContext, Result, Role, TenantId, Timestamp, UserId,
+    nexus::{Expect, Page, Query},
+};
+
+use super::{
+    accounts::name_of,
+    bodies::{MemberBody, TenantBody},
+    bootstrap::SYSTEM,
+    records::{self, MEMBER, TENANT},
+    service::Identity,
+    tenants::{adopted, put_member},
+};
+use crate::revocation::Revocation;
+
+const EXPORT: &str = "tenants.export";
+const IMPORT: &str = "tenants.import";
+/// Members that are restored together with their tenant, at the most: one batch takes them.
+const MAX_MEMBERS: usize = 9000;
+
+/// A member as it stands in an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchivedMember {
+    /// The user.
+    pub user_id: UserId,
+    /// The role.
+    pub role: Role,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A tenant as it stands in an archive.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ArchivedTenant {
+    /// Its name for people; none where the store keeps none.
+    pub name: Option<String>,
+    /// Its members, by user id. Memberships that have ended are not among them.
+    pub members: Vec<ArchivedMember>,
+}
+
+/// What is written to make an archived tenant known.
+#[derive(Debug, Clone)]
+pub struct TenantRestoration {
+    /// The writes, with the audit record; for the control plane's scope.
+    pub batch: Batch,
+    /// The members it makes.
+    pub members: Vec<UserId>,
+    /// The members it leaves out, because the store knows no such user.
+    pub unknown: Vec<UserId>,
+}
+
+impl Identity {
+    /// The name and the members of the context's tenant, for an archive of it.
+    ///
+    /// # Errors
+    /// `ROLE_INSUFFICIENT` below owner; `BODY_TOO_LARGE` for more than 9,000 members; failures of the store.
+    pub async fn archived(&self, context: &RequestContext) -> Result<ArchivedTenant> {
+        let (inner, tenant) = (&*self.inner, context.scope().tenant());
+        let _permit = inner.admit(context, tenant, Action::TenantsExport, &format!("tenants/{tenant}")).await?;
+        let name = inner.tenant(tenant).await?.map(|found| found.body.name);
+        let query = Query::kind(MEMBER).tag(records::tenant_tag(tenant));
+        let (mut members, mut page) = (Vec::new(), Page::first(500));
+        loop {
+            let found = inner.records.page::<MemberBody>(&query, page).await?;
+            let live = found.items.into_iter().map(|found| found.body).filter(|member| !member.removed);
+            members.extend(live.map(|MemberBody { user_id, role, since, .. }| ArchivedMember { user_id, role, since }));
+            if members.len() > MAX_MEMBERS {
+                return Err(too_many(EXPORT));
+            }
+            match found.next {
+                Some(next) => page = Page::after(500, next),
+                None => break,
+            }
+        }
+        members.sort_by(|one, other| one.user_id.cmp(&other.user_id));
+        Ok(ArchivedTenant { name, members })
+    }
+
+    /// What is to be written to make a restored tenant known under this id: its record, and memberships of those of its members whom this
+    /// store knows as users. `owner` becomes an owner besides them. An entry of the audit log goes with it. Nothing is written here: the caller commits the batch together with
+    /// the tenant's data, and then calls [`Identity::tenant_restored`].
+    ///
+    /// # Errors
+    /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; `ALREADY_EXISTS` when the id is taken; `OP_INVALID` for the control
+    /// plane's own; `NOT_FOUND` when there is no user `owner`; `BODY_TOO_LARGE` for more than 9,000 members.
+    pub async fn restored(
+        &self,
+        context: &RequestContext,
+        tenant: &TenantId,
+        archived: &ArchivedTenant,
+        owner: Option<&UserId>,
+    ) -> Result<TenantRestoration> {
+        let inner = &*self.inner;
+        let resource = format!("tenants/{tenant}");
+        let permit = inner.operator(context, Action::TenantsImport, &resource).await?;
+        if tenant.as_str() == SYSTEM {
+            let detail = "the control plane is no tenant that can be restored; restore a backup";
+            return Err(Error::new(Code::OpInvalid, IMPORT, detail));
+        }
+        if archived.members.len() > MAX_MEMBERS {
+            return Err(too_many(IMPORT));
+        }
+        if inner.tenant(tenant).await?.is_some() {
+            let detail = "there is a tenant with this id already; restore under another one";
+            return Err(Error::new(Code::AlreadyExists, IMPORT, detail));
+        }
+        let now = inner.now();
+        let mut wanted = archived.members.clone();
+        if let Some(owner) = owner {
+            if !self.is_user(owner).await? {
+                return Err(Error::new(Code::NotFound, IMPORT, "there is no such user who could own it"));
+            }
+            wanted.retain(|member| member.user_id != *owner);
+            wanted.push(ArchivedMember { user_id: owner.clone(), role: Role::Owner, since: now });
+        }
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for member in wanted {
+            match self.is_user(&member.user_id).await? {
+                true => known.push(member),
+                false => unknown.push(member.user_id),
+            }
+        }
+        let name = match &archived.name {
+            Some(name) => name_of(IMPORT, "/name", name)?,
+            None => tenant.to_string(),
+        };
+        // The first owner is written with the tenant, which counts its owners; the others raise the count.
+        let owners = known.iter().filter(|member| member.role == Role::Owner).count();
+        let owners = u32::try_from(owners).unwrap_or(u32::MAX);
+        let body = TenantBody { name, owners, ..adopted(tenant) };
+        let id = records::tenant_id(tenant)?;
+        let mut batch = records::put(Batch::spanning(now), TENANT, id, &[], &body, Expect::Absent)?;
+        for ArchivedMember { user_id, role, since } in known.iter().cloned() {
+            let body = MemberBody { tenant_id: tenant.clone(), user_id, role, removed: false, since };
+            batch = put_member(batch, &body, Expect::Any)?;
+        }
+        let batch = batch.audit(permit.audit(&inner.guard, context, resource));
+        let members = known.into_iter().map(|member| member.user_id).collect();
+        Ok(TenantRestoration { batch, members, unknown })
+    }
+
+    /// Forgets what is remembered of a tenant, because it was restored.
+    pub fn tenant_restored(&self, tenant: &TenantId) {
+        self.inner.known.tenants.forget(tenant);
+        self.inner.revoked(Revocation::Tenant(tenant.clone()));
+    }
+
+    async fn is_user(&self, user: &UserId) -> Result<bool> {
+        Ok(self.inner.user(user).await?.is_some_and(|found| !found.body.deleted && !found.body.is_block()))
+    }
+}
+
+fn too_many(operation: &'static str) -> Error {
+    let detail = format!("a tenant archive holds up to {MAX_MEMBERS} members");
+    Error::new(Code::BodyTooLarge, operation, detail)
+}

@@ -1,0 +1,110 @@
+//! Settings that contradict each other.
+
+use std::sync::Arc;
+
+use engines::{Guard, IdGenerator, auth::Identity, core::Store, storage::MemoryStore};
+use futures_util::future::BoxFuture;
+
+use super::check::{Check, Finding, Subject};
+use crate::config::{self, StoreKind};
+
+/// Settings fit together, and secrets can be read.
+pub(super) struct SettingsAgree;
+
+impl Check for SettingsAgree {
+    fn name(&self) -> &'static str {
+        "settings"
+    }
+
+    fn run<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Vec<Finding>> {
+        Box::pin(async move {
+            let mut found = contradictions(subject);
+            found.extend(secrets(subject));
+            if found.is_empty() {
+                found.push(Finding::ok("the settings agree with each other, and every secret they name can be read"));
+            }
+            found
+        })
+    }
+}
+
+fn contradictions(subject: &Subject) -> Vec<Finding> {
+    let settings = &subject.settings;
+    let (limits, sqlite, identity) = (&settings.limits, &settings.sqlite, &settings.identity);
+    let rules = [
+        (limits.page_default <= limits.page_max, "limits.page_default is more than limits.page_max", "lower the first"),
+        (
+            limits.body_bytes <= limits.batch_body_bytes,
+            "limits.body_bytes is more than limits.batch_body_bytes, of which a line may have so many",
+            "raise the second",
+        ),
+        (
+            limits.event_bytes <= limits.body_bytes,
+            "limits.event_bytes is more than limits.body_bytes, so that no request can make such an event",
+            "raise the second",
+        ),
+        (
+            limits.batch_group <= limits.batch_lines,
+            "limits.batch_group is more than limits.batch_lines",
+            "lower the first",
+        ),
+        (
+            limits.ws_ping_s < limits.ws_silence_s,
+            "limits.ws_ping_s is not less than limits.ws_silence_s, so that quiet sockets are closed before they are asked",
+            "raise the second",
+        ),
+        (
+            sqlite.group_bytes <= sqlite.write_queue_bytes,
+            "sqlite.group_bytes is more than sqlite.write_queue_bytes, so that no group gets so large",
+            "lower the first",
+        ),
+        (
+            sqlite.recovery_wait_ms <= sqlite.recovery_wait_max_ms,
+            "sqlite.recovery_wait_ms is more than sqlite.recovery_wait_max_ms",
+            "lower the first",
+        ),
+        (
+            settings.store == StoreKind::Sqlite || !subject.settings.data.join("engines.db").exists(),
+            "store is `memory`, and there is a data file in the data folder that is not used",
+            "set store to `sqlite`, or name another folder",
+        ),
+    ];
+    let broken = rules.into_iter().filter(|(holds, ..)| !holds);
+    let mut found: Vec<_> = broken.map(|(_, detail, advice)| Finding::problem(detail, advice)).collect();
+    let service = IdGenerator::from_os().and_then(|ids| {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(&ids));
+        Identity::without_accounts(store, Guard::allow_all()?).settings(identity.clone()).build()
+    });
+    if let Err(error) = service {
+        found.push(Finding::problem(format!("[identity]: {}", error.detail()), "change it; the server does not start"));
+    }
+    found
+}
+
+/// What the server reads when it starts.
+fn secrets(subject: &Subject) -> Vec<Finding> {
+    let (settings, variables) = (&subject.settings, &subject.variables);
+    let mut found = Vec::new();
+    match config::signing_secret(settings, variables) {
+        Ok(Some(secret)) => {
+            if let Err(fault) = config::signing_keys(settings, secret) {
+                found.push(Finding::problem(fault.to_string(), "change it; the server does not start"));
+            }
+        }
+        Ok(None) if settings.data.join("signing-secret").exists() => {}
+        Ok(None) => found.push(Finding::note(
+            "there is no signing secret",
+            format!("set {} or {}; `serve` does not start without one", config::SECRET, config::SECRET_FILE),
+        )),
+        Err(fault) => found.push(Finding::problem(fault.to_string(), "change it; the server does not start")),
+    }
+    let others = [
+        config::root_key(settings, variables).map(drop),
+        config::system_key(settings, variables).map(drop),
+        config::seal_keys(settings, variables).map(drop),
+        config::vault_key(settings, variables).map(drop),
+    ];
+    let faults = others.into_iter().filter_map(Result::err);
+    found.extend(faults.map(|fault| Finding::problem(fault.to_string(), "change it; the server does not start")));
+    found
+}

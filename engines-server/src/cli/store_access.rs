@@ -1,0 +1,40 @@
+//! The store of a data folder, for commands that work on it without a server.
+
+use std::{path::PathBuf, sync::Arc};
+
+use engines::storage::SqliteStore;
+
+use super::run::Failed;
+use crate::config::{Settings, StoreKind};
+
+/// The name of the data file in its folder.
+pub(super) const DATABASE: &str = "engines.db";
+
+/// The data file; it must be there.
+pub(super) fn database(settings: &Settings) -> Result<PathBuf, Failed> {
+    if settings.store == StoreKind::Memory {
+        return Err(
+            "the settings keep everything in memory, which ends with the server; there is no data to work on".into()
+        );
+    }
+    let path = settings.data.join(DATABASE);
+    match path.try_exists() {
+        Ok(true) => Ok(path),
+        Ok(false) => Err(format!("there is no data file {}; name the folder with --data", path.display()).into()),
+        Err(error) => Err(format!("the data file {} cannot be reached: {error}", path.display()).into()),
+    }
+}
+
+/// Opens the store for this process alone.
+pub(super) fn open(settings: &Settings) -> Result<Arc<SqliteStore>, Failed> {
+    Ok(Arc::new(SqliteStore::open(database(settings)?, settings.sqlite.options())?))
+}
+
+/// Opens the store; for reading alone where a server uses it. Says which it was: true beside a server.
+pub(super) fn open_to_read(settings: &Settings) -> Result<(Arc<SqliteStore>, bool), Failed> {
+    let path = database(settings)?;
+    match SqliteStore::is_in_use(&path)? {
+        true => Ok((Arc::new(SqliteStore::open_beside(path, settings.sqlite.options())?), true)),
+        false => Ok((Arc::new(SqliteStore::open(path, settings.sqlite.options())?), false)),
+    }
+}

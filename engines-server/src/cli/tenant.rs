@@ -1,0 +1,206 @@
+//! `tenant`: a tenant to an archive, an archive to a tenant, a tenant to a copy.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::{BufReader, BufWriter},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use engines::{
+    Clock, Env, Guard, IdGenerator, RequestContext, Scope, SystemClock, TenantId, UserId,
+    archive::{ExportOptions, ImportOptions, Imported, Manifest, TenantArchives},
+    core::{Store, gate::AllowAll},
+};
+
+use super::{
+    operation_args::{TenantCommand, TenantExportArgs, TenantForkArgs, TenantImportArgs},
+    run::{Failed, say},
+    serve::block_on,
+    store_access,
+};
+use crate::config;
+
+type Variables = BTreeMap<String, String>;
+
+pub(super) fn run(command: &TenantCommand, variables: &Variables) -> Result<ExitCode, Failed> {
+    match command {
+        TenantCommand::Export(args) => export(args, variables),
+        TenantCommand::Import(args) => import(args, variables),
+        TenantCommand::Fork(args) => fork(args, variables),
+    }
+}
+
+/// Makes contexts of whoever has the data folder.
+struct Operator {
+    clock: Arc<dyn Clock>,
+    ids: IdGenerator,
+}
+
+impl Operator {
+    fn new() -> Result<Self, Failed> {
+        Ok(Self { clock: Arc::new(SystemClock), ids: IdGenerator::from_os()? })
+    }
+
+    fn guard(&self) -> Guard {
+        Guard::new(Arc::new(AllowAll), Arc::clone(&self.clock), self.ids.clone())
+    }
+
+    fn context(&self, scope: Scope, reason: &str) -> Result<RequestContext, Failed> {
+        Ok(RequestContext::system(scope, reason, &*self.clock, &self.ids)?)
+    }
+}
+
+fn tenant_id(text: &str) -> Result<TenantId, Failed> {
+    TenantId::new(text).map_err(|error| format!("{text}: {}", error.detail()).into())
+}
+
+fn user_id(text: Option<&String>) -> Result<Option<UserId>, Failed> {
+    let user = text.map(|text| UserId::new(text).map_err(|error| format!("{text}: {}", error.detail())));
+    Ok(user.transpose()?)
+}
+
+fn export(args: &TenantExportArgs, variables: &Variables) -> Result<ExitCode, Failed> {
+    let settings = config::load(&args.at.flags(), variables)?;
+    let (tenant, operator) = (tenant_id(&args.tenant)?, Operator::new()?);
+    let envs: Vec<Env> = args.env.iter().copied().map(Env::from).collect();
+    block_on(async {
+        let (store, beside) = store_access::open_to_read(&settings)?;
+        let archives = TenantArchives::new(Arc::clone(&store) as Arc<dyn Store>, operator.guard())?;
+        let archives = if beside { archives.reads_only() } else { archives };
+        let home = envs.first().copied().unwrap_or(Env::Prod);
+        let context = operator.context(Scope::new(tenant, home), "tenant export on the command line")?;
+        let options = ExportOptions { envs, key_slots: args.key_slots };
+        let draft = Draft::make(&args.out)?;
+        let written = archives.export(&context, options, BufWriter::new(draft.file.try_clone()?)).await;
+        store.close().await;
+        let (_, manifest) = written?;
+        draft.finish()?;
+        say(&exported(&manifest, &args.out));
+        if beside {
+            say("a server uses the data, so that no audit record of the export was written");
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// A file under another name until it is whole.
+struct Draft {
+    file: File,
+    path: PathBuf,
+    to: PathBuf,
+    finished: bool,
+}
+
+impl Draft {
+    fn make(to: &Path) -> Result<Self, Failed> {
+        let exists = || format!("{} exists already; name another file", to.display());
+        if to.try_exists()? {
+            return Err(exists().into());
+        }
+        let mut name = to.as_os_str().to_owned();
+        name.push(".part");
+        let path = PathBuf::from(name);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        // It has everything of a tenant: for its owner's eyes alone.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(|error| format!("{} cannot be made: {error}", path.display()))?;
+        Ok(Self { file, path, to: to.to_owned(), finished: false })
+    }
+
+    /// Makes it durable and gives it its name, which nobody has taken meanwhile.
+    fn finish(mut self) -> Result<(), Failed> {
+        self.file.sync_all()?;
+        fs::hard_link(&self.path, &self.to)
+            .map_err(|error| format!("{} cannot be made: {error}", self.to.display()))?;
+        self.finished = true;
+        fs::remove_file(&self.path)?;
+        let folder = self.to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok(File::open(folder)?.sync_all()?)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn exported(manifest: &Manifest, file: &Path) -> String {
+    let bytes: u64 = manifest.files.iter().map(|file| file.bytes).sum();
+    let mut text = format!(
+        "exported {} to {}: {} files, {bytes} bytes",
+        manifest.header.tenant,
+        file.display(),
+        manifest.files.len() + 1
+    );
+    for (env, counts) in &manifest.counts {
+        let counts: Vec<_> = counts.iter().map(|(section, count)| format!("{} {count}", section.as_str())).collect();
+        text.push_str(&format!("\n  {env}: {}", counts.join(", ")));
+    }
+    for left in &manifest.left_out {
+        let count = left.count.map(|count| format!(" ({count})")).unwrap_or_default();
+        text.push_str(&format!("\n  left out: {}{count}: {}", left.what, left.reason));
+    }
+    text
+}
+
+fn import(args: &TenantImportArgs, variables: &Variables) -> Result<ExitCode, Failed> {
+    let settings = config::load(&args.at.flags(), variables)?;
+    let rename = args.rename.as_deref().map(tenant_id).transpose()?;
+    let (owner, operator) = (user_id(args.owner.as_ref())?, Operator::new()?);
+    let file = File::open(&args.file).map_err(|error| format!("{} cannot be read: {error}", args.file.display()))?;
+    block_on(async {
+        let store = store_access::open(&settings)?;
+        let archives = TenantArchives::new(Arc::clone(&store) as Arc<dyn Store>, operator.guard())?;
+        let context = operator.context(Scope::system()?, "tenant import on the command line")?;
+        // No server runs, so that no reader is cut off.
+        let options = ImportOptions { rename, owner, new_log: true };
+        let imported = archives.import(&context, BufReader::new(file), options).await;
+        store.close().await;
+        say(&described("imported", &imported?));
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn fork(args: &TenantForkArgs, variables: &Variables) -> Result<ExitCode, Failed> {
+    let settings = config::load(&args.at.flags(), variables)?;
+    let (tenant, rename) = (tenant_id(&args.tenant)?, tenant_id(&args.rename)?);
+    let (owner, operator) = (user_id(args.owner.as_ref())?, Operator::new()?);
+    block_on(async {
+        let store = store_access::open(&settings)?;
+        let archives = TenantArchives::new(Arc::clone(&store) as Arc<dyn Store>, operator.guard())?;
+        let source = operator.context(Scope::new(tenant, Env::Prod), "tenant fork on the command line")?;
+        let system = operator.context(Scope::system()?, "tenant fork on the command line")?;
+        let forked = archives.fork(&source, &system, &rename, owner).await;
+        store.close().await;
+        say(&described("forked", &forked?));
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn described(done: &str, imported: &Imported) -> String {
+    let Imported { tenant, envs, records, members, unknown, new_log } = imported;
+    let envs: Vec<_> = envs.iter().map(|env| env.as_str()).collect();
+    let mut text = format!("{done} {tenant}: {}, {records} records, {} members", envs.join(", "), members.len());
+    if !unknown.is_empty() {
+        let names: Vec<_> = unknown.iter().map(UserId::as_str).collect();
+        text.push_str(&format!(
+            "\n  members whom this store does not know, and who are none now: {}",
+            names.join(", ")
+        ));
+    }
+    if members.is_empty() {
+        text.push_str("\n  it has no member: nobody can use it until somebody is made an owner (--owner USER)");
+    }
+    if new_log.is_some() {
+        text.push_str("\n  the log has a new id: every reader of this store is told REPLAY_MISS once and reads anew");
+    }
+    text
+}

@@ -1,0 +1,148 @@
+//! Writing an archive, front to back.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use engines_core::{
+    Env, Error, Result,
+    nexus::archive::{Record, Section},
+};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::manifest::{Header, LeftOut, Manifest, Member, MemberFile};
+
+const OPERATION: &str = "archive.write";
+/// Bytes of a file of records, after which the next is begun. A longer line has a file to itself.
+const FILE_BYTES: usize = 4 << 20;
+/// The mode of every file.
+const MODE: u32 = 0o600;
+
+/// The first file's name.
+pub(super) const HEADER: &str = "archive.json";
+/// The name of the file of members.
+pub(super) const MEMBERS: &str = "members.ndjson";
+/// The last file's name.
+pub(super) const MANIFEST: &str = "manifest.json";
+
+/// Writes an archive. Records come by environment and section, in the order of [`Env::ALL`] and [`Section::ALL`].
+pub struct ArchiveWriter<W: Write> {
+    tar: tar::Builder<W>,
+    header: Header,
+    /// Where the records that wait belong, and the number of their file.
+    place: Option<(Env, Section, u32)>,
+    waiting: Vec<u8>,
+    lines: u64,
+    counts: BTreeMap<String, BTreeMap<Section, u64>>,
+    files: Vec<MemberFile>,
+}
+
+/// The name of a file of records.
+pub(super) fn path(env: Env, section: Section, number: u32) -> String {
+    format!("{env}/{}/{number:06}.ndjson", section.as_str())
+}
+
+impl<W: Write> ArchiveWriter<W> {
+    /// Begins an archive.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when it cannot be written; so for all methods.
+    pub fn begin(to: W, header: Header) -> Result<Self> {
+        let mut writer = Self {
+            tar: tar::Builder::new(to),
+            header: header.clone(),
+            place: None,
+            waiting: Vec::new(),
+            lines: 0,
+            counts: BTreeMap::new(),
+            files: Vec::new(),
+        };
+        writer.add(HEADER, &json(&header)?, 1)?;
+        Ok(writer)
+    }
+
+    /// Adds records of one environment. Records of one section must come together.
+    ///
+    /// # Errors
+    /// As [`ArchiveWriter::begin`]; `INTERNAL` for a record that does not serialise.
+    pub fn records(&mut self, env: Env, records: &[Record]) -> Result<()> {
+        for record in records {
+            let section = record.section();
+            match self.place {
+                Some((at, of, _)) if (at, of) == (env, section) => {}
+                _ => {
+                    self.flush()?;
+                    self.place = Some((env, section, 1));
+                }
+            }
+            record.write_line(&mut self.waiting)?;
+            self.lines += 1;
+            *self.counts.entry(env.to_string()).or_default().entry(section).or_default() += 1;
+            if self.waiting.len() >= FILE_BYTES {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the members and the manifest; returns what was written to.
+    ///
+    /// # Errors
+    /// As [`ArchiveWriter::begin`].
+    pub fn finish(mut self, members: &[Member], left_out: Vec<LeftOut>) -> Result<(W, Manifest)> {
+        self.flush()?;
+        let mut lines = Vec::new();
+        for member in members {
+            serde_json::to_writer(&mut lines, member).map_err(|error| Error::internal(OPERATION, error))?;
+            lines.push(b'\n');
+        }
+        self.add(MEMBERS, &lines, members.len() as u64)?;
+        let manifest = Manifest {
+            header: self.header.clone(),
+            counts: std::mem::take(&mut self.counts),
+            files: std::mem::take(&mut self.files),
+            left_out,
+        };
+        self.add(MANIFEST, &json(&manifest)?, 1)?;
+        let mut to = self.tar.into_inner().map_err(failed)?;
+        to.flush().map_err(failed)?;
+        Ok((to, manifest))
+    }
+
+    /// Writes the records that wait as a file.
+    fn flush(&mut self) -> Result<()> {
+        let Some((env, section, number)) = self.place.filter(|_| self.lines > 0) else { return Ok(()) };
+        let (lines, bytes) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.waiting));
+        self.add(&path(env, section, number), &bytes, lines)?;
+        self.place = Some((env, section, number + 1));
+        Ok(())
+    }
+
+    fn add(&mut self, path: &str, bytes: &[u8], records: u64) -> Result<()> {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_size(bytes.len() as u64);
+        header.set_mode(MODE);
+        header.set_mtime(u64::try_from(self.header.created_at.as_secs()).unwrap_or(0));
+        self.tar.append_data(&mut header, path, bytes).map_err(failed)?;
+        let sha256 = hex(&Sha256::digest(bytes));
+        self.files.push(MemberFile { path: path.to_owned(), bytes: bytes.len() as u64, records, sha256 });
+        Ok(())
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::internal(OPERATION, error))?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::new(engines_core::Code::BackendUnavailable, OPERATION, format!("the archive cannot be written: {error}"))
+}

@@ -1,0 +1,87 @@
+//! Whether a canvas is what its log says.
+
+use std::sync::Arc;
+
+use engines_core::{
+    Error, ResourceId, Result, Scope, Store, StreamKey,
+    command::{JsonReducer, State, state_hash},
+    nexus::{Order, Page, Query},
+};
+
+use super::history::{History, Loaded, SNAPSHOT, Stored};
+
+/// Snapshots of one canvas that are compared, at the most; the newest ones.
+const SNAPSHOTS: usize = 500;
+
+/// What was found in one canvas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanvasVerification {
+    /// Its head.
+    pub head_rev: u64,
+    /// Revisions that were played.
+    pub played: u64,
+    /// Snapshots that were compared with what their commits make.
+    pub compared: usize,
+    /// Revisions whose snapshot is not what the commits before it make.
+    pub differing: Vec<u64>,
+    /// SHA-256 of the state at the head, as it is read by everybody.
+    pub state_hash: String,
+}
+
+/// Plays a canvas's commits from the oldest that is kept, and compares the state with each stored snapshot on the way. Commits that retention has removed are not played: then
+/// the first snapshot behind them is where it begins.
+///
+/// # Errors
+/// `INTERNAL` when a commit cannot be applied or read; failures of the store.
+pub async fn verify_canvas(store: Arc<dyn Store>, scope: &Scope, id: &ResourceId) -> Result<CanvasVerification> {
+    let history = History {
+        store: Arc::clone(&store),
+        reducer: Arc::new(JsonReducer),
+        scope: scope.clone(),
+        id: id.clone(),
+        key: StreamKey::canvas(id),
+    };
+    let ends = store.head(scope, &history.key).await?;
+    let query = Query::kind(SNAPSHOT).tag(history.tag()).order(Order::IdDescending);
+    let found = store.query(scope, &query, Page::first(SNAPSHOTS)).await?.items;
+    let mut snapshots = found.iter().map(|document| document.decode::<Stored>()).collect::<Result<Vec<_>>>()?;
+    snapshots.sort_by_key(|snapshot| snapshot.rev);
+    let mut loaded = Loaded::nothing();
+    let (mut compared, mut differing, mut begun) = (0, Vec::new(), ends.first.0 <= 1);
+    if begun {
+        loaded.state = new_state(history.reducer.initial())?;
+    }
+    let begin = loaded.rev;
+    let mut played = 0;
+    for snapshot in snapshots.into_iter().filter(|snapshot| snapshot.rev <= ends.seq.0) {
+        if !begun {
+            if snapshot.rev + 1 >= ends.first.0 {
+                (loaded.rev, begun) = (snapshot.rev, true);
+                loaded.state = new_state(snapshot.state)?;
+            }
+            continue;
+        }
+        played += snapshot.rev - loaded.rev;
+        history.advance(&mut loaded, snapshot.rev).await?;
+        compared += 1;
+        if state_hash(loaded.state.value()) != state_hash(&snapshot.state) {
+            differing.push(snapshot.rev);
+        }
+    }
+    if !begun && ends.seq.0 > begin {
+        let detail = "its first commits are gone, and no snapshot is kept behind them";
+        return Err(Error::internal("canvas.verify", detail));
+    }
+    played += ends.seq.0 - loaded.rev;
+    history.advance(&mut loaded, ends.seq.0).await?;
+    let head = history.state_at(ends.seq.0).await?;
+    let state = state_hash(head.state.value());
+    if state != state_hash(loaded.state.value()) && !differing.contains(&ends.seq.0) {
+        differing.push(ends.seq.0);
+    }
+    Ok(CanvasVerification { head_rev: ends.seq.0, played, compared, differing, state_hash: state })
+}
+
+fn new_state(value: serde_json::Value) -> Result<State> {
+    State::new(value).map_err(|fault| Error::internal("canvas.verify", fault))
+}

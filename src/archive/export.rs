@@ -1,0 +1,138 @@
+//! From the store to a file.
+
+use std::io::Write;
+
+use engines_core::{Action, Batch, Code, Env, Error, RequestContext, Result, Scope, context::Origin};
+use engines_storage::archive::{ArchiveWriter, Header, LeftOut, Manifest, Member};
+use tokio::sync::mpsc;
+
+use super::{
+    parts::{self, Part, Receiver, Sender, WAITING},
+    service::TenantArchives,
+};
+
+const EXPORT: &str = "tenants.export";
+
+/// What to take out.
+#[derive(Debug, Clone, Default)]
+pub struct ExportOptions {
+    /// Only these environments; all that have something in them if empty.
+    pub envs: Vec<Env>,
+    /// Take the key slots along, as they are sealed. They open only under the same tenant id, with the same sealing keys. Default: no.
+    pub key_slots: bool,
+}
+
+impl TenantArchives {
+    /// Writes an archive of the context's tenant to `to`: each environment as it is at one moment, whatever is written meanwhile. A context that comes
+    /// from a credential takes out its own environment alone.
+    ///
+    /// An archive is whole only when this returns. Nobody should read what is there before.
+    ///
+    /// # Errors
+    /// `ROLE_INSUFFICIENT` below owner; `NOT_FOUND` when there is nothing of the tenant; `BACKEND_UNAVAILABLE` when the store does not answer, when the tenant
+    /// is too large for the time a backend holds a snapshot, and when the archive cannot be written.
+    pub async fn export<W: Write + Send + 'static>(
+        &self,
+        context: &RequestContext,
+        options: ExportOptions,
+        to: W,
+    ) -> Result<(W, Manifest)> {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let writing = tokio::task::spawn_blocking(move || write(to, receiver));
+        let sent = self.send(context, &options, &sender).await;
+        if let Err(error) = sent {
+            // The writer must not take what came for the whole.
+            let _ = sender.send(Err(aborted())).await;
+            drop(sender);
+            let _ = writing.await;
+            return Err(error);
+        }
+        drop(sender);
+        writing.await.map_err(|error| Error::internal(EXPORT, error))?
+    }
+
+    /// Sends everything of the context's tenant.
+    pub(super) async fn send(&self, context: &RequestContext, options: &ExportOptions, to: &Sender) -> Result<()> {
+        let archive = self.archive(EXPORT)?;
+        let tenant = context.scope().tenant();
+        let resource = format!("tenants/{tenant}");
+        let permit = self.guard.admit(context, Action::TenantsExport, &resource).await?;
+        let own = [context.scope().env()];
+        let wanted = match (context.origin(), options.envs.as_slice()) {
+            (Origin::Credential { .. }, []) => &own[..],
+            (Origin::Credential { .. }, envs) if envs != own => {
+                let detail = "a credential takes out the environment it is used in; use one for each";
+                return Err(Error::new(Code::ContextMismatch, EXPORT, detail));
+            }
+            (_, []) => &Env::ALL[..],
+            (_, envs) => envs,
+        };
+        let mut envs = Vec::new();
+        for env in Env::ALL.into_iter().filter(|env| wanted.contains(env)) {
+            if !parts::is_empty(archive, &Scope::new(tenant.clone(), env)).await? {
+                envs.push(env);
+            }
+        }
+        let archived = self.identity.archived(context).await?;
+        if envs.is_empty() {
+            return Err(Error::new(Code::NotFound, EXPORT, "nothing is stored of this tenant"));
+        }
+        if !self.reads_only {
+            let batch = Batch::new(self.guard.clock().now()).audit(permit.audit(&self.guard, context, resource));
+            self.store.commit(context.scope(), batch).await?;
+        }
+        let now = self.guard.clock().now();
+        let header = Header::new(tenant.clone(), envs.clone(), self.store.log_id(), now, env!("CARGO_PKG_VERSION"));
+        let mut left_out = 0;
+        // An error of sending means that the receiver has failed, and says itself why.
+        let _ = to.send(Ok(Part::Header(header.name(archived.name)))).await;
+        for env in envs {
+            let scope = Scope::new(tenant.clone(), env);
+            parts::send_scope(archive, &scope, options.key_slots, &mut left_out, to).await?;
+        }
+        let members = archived.members.into_iter();
+        let members =
+            members.map(|member| Member { user_id: member.user_id, role: member.role, since: member.since }).collect();
+        let _ = to.send(Ok(Part::Members(members))).await;
+        let _ = to.send(Ok(Part::End(left_out_of(options.key_slots, left_out)))).await;
+        Ok(())
+    }
+}
+
+/// What no archive holds, and the key slots if they are left out.
+fn left_out_of(key_slots: bool, count: u64) -> Vec<LeftOut> {
+    let of = |what: &str, count, reason: &str| LeftOut { what: what.into(), count, reason: reason.into() };
+    let mut left_out = vec![
+        of(
+            "users",
+            None,
+            "addresses, passwords and sessions belong to the deployment; members are listed by user id and role",
+        ),
+        of("credentials", None, "invites, API keys and tickets are good only where they were made; make them anew"),
+    ];
+    if !key_slots {
+        let reason = "they are sealed with keys of the deployment; fill them again";
+        left_out.push(of("key_slot documents", Some(count), reason));
+    }
+    left_out
+}
+
+/// Writes the parts as they come.
+fn write<W: Write>(to: W, mut parts: Receiver) -> Result<(W, Manifest)> {
+    let Some(Part::Header(header)) = parts.blocking_recv().transpose()? else { return Err(aborted()) };
+    let mut writer = ArchiveWriter::begin(to, header)?;
+    let mut members = Vec::new();
+    while let Some(part) = parts.blocking_recv().transpose()? {
+        match part {
+            Part::Header(_) => return Err(aborted()),
+            Part::Records(env, records) => writer.records(env, &records)?,
+            Part::Members(some) => members = some,
+            Part::End(left_out) => return writer.finish(&members, left_out),
+        }
+    }
+    Err(aborted())
+}
+
+pub(super) fn aborted() -> Error {
+    Error::new(Code::BackendUnavailable, EXPORT, "reading the tenant has ended before its end; begin again")
+}

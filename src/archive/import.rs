@@ -1,0 +1,261 @@
+//! From a file, or from another tenant, into the store.
+
+use std::io::Read;
+
+use engines_auth::identity::{ArchivedMember, ArchivedTenant};
+use engines_core::{
+    Action, Code, Env, Error, RequestContext, Result, Scope, TenantId, UserId,
+    nexus::{
+        CommitError,
+        archive::{Archive, Publication, Record, StoreMark},
+    },
+    stream::LogId,
+};
+use engines_storage::archive::{self, ArchiveLimits, Header, Member};
+use tokio::sync::mpsc;
+
+use super::{
+    export::{ExportOptions, aborted},
+    parts::{self, Part, Receiver, WAITING},
+    service::TenantArchives,
+};
+
+const IMPORT: &str = "tenants.import";
+/// The control plane.
+const SYSTEM: &str = "t_system";
+
+/// How to put a tenant in.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// The id it gets; its own if none.
+    pub rename: Option<TenantId>,
+    /// A user of this store who becomes an owner.
+    pub owner: Option<UserId>,
+    /// Give the store's log a new id where the archive was taken from this very log and the tenant keeps its id. Cursors from before the archive was
+    /// taken would else be taken for ones of the restored streams. Every cursor of the store then leads to `REPLAY_MISS` once.
+    pub new_log: bool,
+}
+
+/// What was put in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// The tenant, under the id it has now.
+    pub tenant: TenantId,
+    /// Its environments.
+    pub envs: Vec<Env>,
+    /// Records of all of them.
+    pub records: u64,
+    /// Its members.
+    pub members: Vec<UserId>,
+    /// Members of the archive whom this store does not know as users. They are none now.
+    pub unknown: Vec<UserId>,
+    /// The log's new id, if it has one.
+    pub new_log: Option<LogId>,
+}
+
+impl TenantArchives {
+    /// Puts a tenant in from an archive. All of it becomes visible in one transaction, after the whole archive was read and every hash was right; until then nothing of
+    /// it is. What a crash leaves behind is removed by the next import of the same id.
+    ///
+    /// # Errors
+    /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; those of [`archive::read`] for a file that is no whole archive; `ALREADY_EXISTS`
+    /// when something is stored under the id, and when the archive is of this log and keeps its id without [`ImportOptions::new_log`]; `OP_INVALID` for
+    /// the control plane, and for key slots under another id; `BACKEND_UNAVAILABLE`.
+    pub async fn import<R: Read + Send + 'static>(
+        &self,
+        context: &RequestContext,
+        from: R,
+        options: ImportOptions,
+    ) -> Result<Imported> {
+        self.admit_import(context, options.rename.as_ref()).await?;
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let limits = ArchiveLimits::clone(&self.limits);
+        let reading = tokio::task::spawn_blocking(move || {
+            let stopped = |_| aborted();
+            let read = archive::read(from, &limits, |part| {
+                let part = match part {
+                    archive::Part::Header(header) => Part::Header(header),
+                    archive::Part::Records(env, records) => Part::Records(env, records),
+                    archive::Part::Members(members) => Part::Members(members),
+                };
+                sender.blocking_send(Ok(part)).map_err(stopped)
+            });
+            // Nobody waits for it any more where sending fails.
+            let _ = sender.blocking_send(read.map(|manifest| Part::End(manifest.left_out)));
+        });
+        let imported = self.receive(context, &options, receiver).await;
+        reading.await.map_err(|error| Error::internal(IMPORT, error))?;
+        imported
+    }
+
+    /// Copies the tenant of `source` under another id. Its members stay members. `source` is the context of an owner of the tenant, `operator` of an admin
+    /// of the control plane.
+    ///
+    /// # Errors
+    /// As [`TenantArchives::export`] and [`TenantArchives::import`].
+    pub async fn fork(
+        &self,
+        source: &RequestContext,
+        operator: &RequestContext,
+        tenant: &TenantId,
+        owner: Option<UserId>,
+    ) -> Result<Imported> {
+        self.admit_import(operator, Some(tenant)).await?;
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let options = ImportOptions { rename: Some(tenant.clone()), owner, new_log: false };
+        let sending = async {
+            let sent = self.send(source, &ExportOptions::default(), &sender).await;
+            if sent.is_err() {
+                let _ = sender.send(Err(aborted())).await;
+            }
+            drop(sender);
+            sent
+        };
+        let (sent, received) = tokio::join!(sending, self.receive(operator, &options, receiver));
+        sent.and(received)
+    }
+
+    async fn admit_import(&self, context: &RequestContext, tenant: Option<&TenantId>) -> Result<()> {
+        if context.scope().tenant().as_str() != SYSTEM {
+            let detail = "only admins of the control plane, t_system, may do this";
+            return Err(Error::new(Code::TenantForbidden, IMPORT, detail));
+        }
+        let resource = tenant.map(|tenant| format!("tenants/{tenant}")).unwrap_or_default();
+        self.guard.admit(context, Action::TenantsImport, &resource).await.map(drop)
+    }
+
+    /// Stages what comes, and publishes it when all of it is there; else removes it.
+    async fn receive(
+        &self,
+        context: &RequestContext,
+        options: &ImportOptions,
+        mut parts: Receiver,
+    ) -> Result<Imported> {
+        let archive = self.archive(IMPORT)?;
+        let Some(Part::Header(header)) = parts.recv().await.transpose()? else { return Err(aborted()) };
+        let tenant = options.rename.clone().unwrap_or_else(|| header.tenant.clone());
+        let scopes: Vec<_> = header.envs.iter().map(|env| Scope::new(tenant.clone(), *env)).collect();
+        let new_log = self.prepare(archive, &header, &tenant, &scopes, options).await?;
+        let staged = self.stage(archive, &header, &tenant, &mut parts).await;
+        let published = match staged {
+            Ok(staged) => self.publish(context, options, &header, &tenant, &scopes, staged, new_log).await,
+            Err(error) => Err(error),
+        };
+        if published.is_err() {
+            for scope in &scopes {
+                if let Err(error) = clear(archive, scope).await {
+                    tracing::warn!(%error, %scope, "what is left of an import could not be removed; the next one removes it");
+                }
+            }
+        }
+        published
+    }
+
+    /// Checks what can be known from the header, and removes what an earlier import has left.
+    async fn prepare(
+        &self,
+        archive: &dyn Archive,
+        header: &Header,
+        tenant: &TenantId,
+        scopes: &[Scope],
+        options: &ImportOptions,
+    ) -> Result<Option<LogId>> {
+        if tenant.as_str() == SYSTEM {
+            let detail = "the control plane is no tenant that can be restored; restore a backup";
+            return Err(Error::new(Code::OpInvalid, IMPORT, detail));
+        }
+        let same = *tenant == header.tenant && header.log_id() == Some(self.store.log_id());
+        if same && !options.new_log {
+            let detail = "the archive was taken from this store and keeps its id: cursors from before would be misread; \
+                          import it under another id, or have the log given a new id";
+            return Err(Error::new(Code::AlreadyExists, IMPORT, detail));
+        }
+        for scope in scopes {
+            if !parts::is_empty(archive, scope).await? {
+                let detail = "something is stored under this id already; import it under another one";
+                return Err(Error::new(Code::AlreadyExists, IMPORT, detail));
+            }
+            clear(archive, scope).await?;
+        }
+        Ok(same.then(|| LogId::from_bytes(self.guard.ids().bytes())))
+    }
+
+    async fn stage(
+        &self,
+        archive: &dyn Archive,
+        header: &Header,
+        tenant: &TenantId,
+        parts: &mut Receiver,
+    ) -> Result<Staged> {
+        let (mut staged, renamed) = (Staged::default(), *tenant != header.tenant);
+        while let Some(part) = parts.recv().await.transpose()? {
+            match part {
+                Part::Header(_) => return Err(aborted()),
+                Part::Records(env, records) => {
+                    if renamed && records.iter().any(parts::is_key_slot) {
+                        let detail =
+                            "the archive has key slots, which are sealed for its own tenant id; export it without them";
+                        return Err(Error::new(Code::OpInvalid, IMPORT, detail));
+                    }
+                    staged.records += records.len() as u64;
+                    let records: Vec<Record> = records.into_iter().map(parts::without_position).collect();
+                    archive.stage(&Scope::new(tenant.clone(), env), records, "import").await?;
+                }
+                Part::Members(members) => staged.members = members,
+                Part::End(_) => return Ok(staged),
+            }
+        }
+        Err(aborted())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "everything that was found out on the way")]
+    async fn publish(
+        &self,
+        context: &RequestContext,
+        options: &ImportOptions,
+        header: &Header,
+        tenant: &TenantId,
+        scopes: &[Scope],
+        staged: Staged,
+        new_log: Option<LogId>,
+    ) -> Result<Imported> {
+        let archive = self.archive(IMPORT)?;
+        let members = staged.members.into_iter();
+        let members = members.map(|Member { user_id, role, since }| ArchivedMember { user_id, role, since }).collect();
+        let archived = ArchivedTenant { name: header.name.clone(), members };
+        let restoration = self.identity.restored(context, tenant, &archived, options.owner.as_ref()).await?;
+        let mark = match new_log {
+            Some(log) => Some(StoreMark { log, feed: archive.mark().await?.feed }),
+            None => None,
+        };
+        let publication = Publication { scopes: scopes.to_vec(), mark, batch: restoration.batch };
+        archive.publish(publication).await.map_err(|error| match error {
+            CommitError::Precondition { .. } => {
+                Error::new(Code::AlreadyExists, IMPORT, "a tenant with this id was made meanwhile; use another one")
+            }
+            error => error.into(),
+        })?;
+        self.identity.tenant_restored(tenant);
+        Ok(Imported {
+            tenant: tenant.clone(),
+            envs: header.envs.clone(),
+            records: staged.records,
+            members: restoration.members,
+            unknown: restoration.unknown,
+            new_log,
+        })
+    }
+}
+
+/// What was staged.
+#[derive(Default)]
+struct Staged {
+    records: u64,
+    members: Vec<Member>,
+}
+
+/// Removes everything that is staged for a scope.
+async fn clear(archive: &dyn Archive, scope: &Scope) -> Result<()> {
+    while archive.discard(scope).await? {}
+    Ok(())
+}

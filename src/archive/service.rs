@@ -1,0 +1,65 @@
+//! The service.
+
+use std::{fmt, sync::Arc};
+
+use engines_auth::Identity;
+use engines_core::{Code, Error, Guard, Result, Store, nexus::archive::Archive};
+use engines_storage::archive::ArchiveLimits;
+
+/// Takes tenants out of the store and puts them in. Cheap to clone.
+///
+/// [`TenantArchives::export`] needs the role owner in the tenant; [`TenantArchives::import`] and [`TenantArchives::fork`] are for admins of the
+/// control plane. All of them leave an audit record.
+#[derive(Clone)]
+pub struct TenantArchives {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) guard: Guard,
+    pub(super) identity: Identity,
+    pub(super) limits: Arc<ArchiveLimits>,
+    pub(super) reads_only: bool,
+}
+
+impl TenantArchives {
+    /// Archives of the tenants in `store`. Names and members are read and written through an identity service of its own, which issues no tokens.
+    ///
+    /// # Errors
+    /// Never in practice: the settings of that service are the default ones.
+    pub fn new(store: Arc<dyn Store>, guard: Guard) -> Result<Self> {
+        let identity = Identity::without_accounts(Arc::clone(&store), guard.clone()).build()?;
+        Ok(Self { store, guard, identity, limits: Arc::default(), reads_only: false })
+    }
+
+    /// Through the engine's own identity service, so that what it remembers is forgotten when a tenant is restored.
+    #[must_use]
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// With other limits than the default ones.
+    #[must_use]
+    pub fn limits(mut self, limits: ArchiveLimits) -> Self {
+        self.limits = Arc::new(limits);
+        self
+    }
+
+    /// For a store that is opened for reading beside the process that writes to it: an export then leaves no audit record.
+    #[must_use]
+    pub fn reads_only(mut self) -> Self {
+        self.reads_only = true;
+        self
+    }
+
+    pub(super) fn archive(&self, operation: &'static str) -> Result<&dyn Archive> {
+        self.store.archive().ok_or_else(|| {
+            let name = self.store.capabilities().name;
+            Error::new(Code::Internal, operation, format!("the backend {name} cannot be archived"))
+        })
+    }
+}
+
+impl fmt::Debug for TenantArchives {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TenantArchives").field("store", &self.store).finish_non_exhaustive()
+    }
+}
