@@ -50,6 +50,7 @@ pub struct TenantExportArgs {
     /// Take the key slots along as they are sealed; they open only under the same tenant id, with the same sealing keys
     #[arg(long)]
     pub key_slots: bool,
+    /// Where the data is.
     #[command(flatten)]
     pub at: DataArgs,
 }
@@ -66,6 +67,7 @@ pub struct TenantImportArgs {
     /// The id of a user here who becomes an owner
     #[arg(long, value_name = "USER")]
     pub owner: Option<String>,
+    /// Where the data is.
     #[command(flatten)]
     pub at: DataArgs,
 }
@@ -82,6 +84,7 @@ pub struct TenantForkArgs {
     /// The id of a user here who becomes an owner
     #[arg(long, value_name = "USER")]
     pub owner: Option<String>,
+    /// Where the data is.
     #[command(flatten)]
     pub at: DataArgs,
 }
@@ -130,6 +133,7 @@ pub struct DoctorArgs {
     /// Play every canvas, not a sample of each tenant's
     #[arg(long)]
     pub deep: bool,
+    /// Where the data is.
     #[command(flatten)]
     pub at: DataArgs,
 }
