@@ -111,6 +111,33 @@ async fn what_goes_wrong_inside_is_a_problem_and_no_end() {
 }
 
 #[tokio::test]
+async fn readiness_names_each_part_and_why_it_is_not_ready() {
+    use engines::storage::{MemoryStore, Operation, faulty::{Fault, Faulty}};
+    let store = Faulty::new(Arc::new(MemoryStore::new(&engines::IdGenerator::seeded(7))));
+    let faults = store.faults().clone();
+    let engine = Engine::builder().store(Arc::new(store)).signing_secret(support::secret());
+    let app = App::new(engine.build().await.unwrap()).unwrap();
+    let ready = async || {
+        let request = Request::get("/readyz").body(String::new()).unwrap();
+        read(app.handle(request).await).await
+    };
+    let (status, body) = ready().await;
+    assert_eq!((status.as_u16(), &body["status"], &body["failed"]), (200, &json!("ready"), &Value::Null));
+    assert_eq!(body["parts"][1], json!({ "name": "store", "ok": true, "required": true }));
+    faults.always(Operation::Ping, Some(Fault::Before));
+    let (status, body) = ready().await;
+    assert_eq!((status.as_u16(), &body["status"], &body["failed"]), (503, &json!("not_ready"), &json!(["store"])));
+    let store = &body["parts"][1];
+    assert_eq!((&store["ok"], &store["code"]), (&json!(false), &json!("BACKEND_UNAVAILABLE")));
+    assert!(!store["reason"].as_str().unwrap().contains("injected"), "the cause is for logs: {store}");
+    faults.always(Operation::Ping, None);
+    assert_eq!(ready().await.0, 200);
+    app.shutdown().begin();
+    let (status, body) = ready().await;
+    assert_eq!((status.as_u16(), &body["failed"]), (503, &json!(["server"])));
+}
+
+#[tokio::test]
 async fn the_description_has_every_route_with_its_policy() {
     let document = openapi::document(&engines::Limits::default()).unwrap();
     let mut operations = BTreeSet::new();

@@ -56,6 +56,7 @@ enum Bug {
     EventKeysFailTheBatch,
     EventKeysAreTheirOwn,
     TimesAreTakenAsSorted,
+    SaysItIsIll,
     DeletedStreamsTakeAppends,
     DeletedStreamsHaveNoName,
     DeletionsAreSilent,
@@ -307,6 +308,13 @@ impl Store for Broken {
         self.inner.ping().await
     }
 
+    async fn health(&self) -> Result<()> {
+        match self.is(Bug::SaysItIsIll) {
+            true => Err(engines_core::Error::unavailable("mutant", "the last commit failed")),
+            false => self.inner.health().await,
+        }
+    }
+
     fn archive(&self) -> Option<&dyn Archive> {
         Some(self)
     }
@@ -420,7 +428,7 @@ async fn failed_cases(bug: Bug, only: &[&'static str]) -> Vec<&'static str> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_bug_is_found_by_the_case_for_it() {
-    let table: [(Bug, &[&str]); 41] = [
+    let table: [(Bug, &[&str]); 42] = [
         (Bug::WritesOneByOne, &["batches::failing_anywhere_leaves_nothing", "readers::see_whole_batches"]),
         (Bug::ForgetsTheEnv, &["isolation::same_ids_everywhere", "isolation::strangers_see_nothing"]),
         (Bug::IgnoresKeys, &["idempotency::same_again", "idempotency::all_at_once"]),
@@ -447,6 +455,7 @@ async fn every_bug_is_found_by_the_case_for_it() {
         (Bug::EventKeysFailTheBatch, &["idempotency::events_of_one_batch"]),
         (Bug::EventKeysAreTheirOwn, &["idempotency::events_of_one_batch"]),
         (Bug::TimesAreTakenAsSorted, &["events::times_out_of_order"]),
+        (Bug::SaysItIsIll, &["health::well_when_it_works"]),
         (Bug::DeletedStreamsTakeAppends, &["removal::deleted_streams", "removal::deletions_race"]),
         (Bug::DeletedStreamsHaveNoName, &["removal::deleted_streams", "removal::deletions_wake"]),
         (Bug::DeletionsAreSilent, &["removal::deletions_wake"]),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs SCHEDULES schedules of disk faults (50 if not said) from SEED on (1 if not said) against the server.
-# Needs a C compiler and Python 3.9; no root. Further arguments go to drive.py: see docs/faults.md.
+# Runs the fixed cases first. Needs a C compiler and Python 3.9; no root. Further arguments go to drive.py: see docs/faults.md.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 schedules=${1:-50} seed=${2:-1}
@@ -13,4 +13,5 @@ if [ -z "$server" ]; then
   server="$target/debug/engines-server"
 fi
 cc -O1 -g -Wall -Wextra -Werror -Wno-format-truncation -shared -fPIC -o "$target/faults/faults.so" tests/faults/faults.c -lpthread
+python3 tests/faults/cases.py --server "$server" --library "$PWD/$target/faults/faults.so"
 exec python3 tests/faults/drive.py --server "$server" --library "$PWD/$target/faults/faults.so" --schedules "$schedules" --seed "$seed" "$@"

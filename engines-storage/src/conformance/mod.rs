@@ -35,6 +35,7 @@ pub mod cas;
 pub mod changes;
 pub mod documents;
 pub mod events;
+pub mod health;
 pub mod idempotency;
 pub mod isolation;
 pub mod limits;

@@ -7,7 +7,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 
 use super::{
     Bench, Failed, Failure, Failures, LeftOut, Outcome, Report, Verdict, archive, audit, batches, cas, changes,
-    documents, events, idempotency, isolation, limits, ordering, paging, readers, removal, reopen, streams, text,
+    documents, events, health, idempotency, isolation, limits, ordering, paging, readers, removal, reopen, streams, text,
 };
 
 /// How hard the suite tries.
@@ -149,7 +149,7 @@ async fn run_case(opener: &Opener, room: &str, bench: &mut Option<Bench>, case: 
     }
 }
 
-fn rooms() -> [(&'static str, Vec<Case>); 17] {
+fn rooms() -> [(&'static str, Vec<Case>); 18] {
     [
         ("documents", documents::cases()),
         ("text", text::cases()),
@@ -164,6 +164,7 @@ fn rooms() -> [(&'static str, Vec<Case>); 17] {
         ("ordering", ordering::cases()),
         ("readers", readers::cases()),
         ("changes", changes::cases()),
+        ("health", health::cases()),
         ("limits", limits::cases()),
         ("removal", removal::cases()),
         ("archive", archive::cases()),

@@ -52,8 +52,8 @@ enum Request {
     Open,
     /// Move what can be moved.
     Move,
-    /// Close the connection.
-    Release,
+    /// Close the connection, and say so.
+    Release(mpsc::Sender<()>),
 }
 
 /// How much of the log was moved.
@@ -109,10 +109,13 @@ impl Checkpoints {
         let _ = self.requests.send(Request::Open);
     }
 
-    /// Has the thread close its connection, and forgets what it was asked to do.
-    pub(super) fn release(&mut self) {
-        let _ = self.requests.send(Request::Release);
+    /// Has the thread close its connection, and forgets what it was asked to do. What is returned receives something, or ends, when
+    /// that is done.
+    pub(super) fn release(&mut self) -> mpsc::Receiver<()> {
+        let (done, released) = mpsc::channel();
+        let _ = self.requests.send(Request::Release(done));
         self.requested = false;
+        released
     }
 
     /// Frames that the log holds at least: acknowledged, and not all of them known to be in the synced data file.
@@ -216,9 +219,11 @@ impl Log {
 fn serve(requests: &mpsc::Receiver<Request>, options: &SqliteOptions, shared: &Arc<Shared>, log: &Log) {
     let mut connection: Option<Counted> = None;
     while let Ok(request) = requests.recv() {
+        let moves = matches!(request, Request::Move);
         let done = match request {
-            Request::Release => {
+            Request::Release(done) => {
                 connection = None;
+                let _ = done.send(());
                 continue;
             }
             Request::Open => open(&mut connection, options, shared).map(|_| ()),
@@ -232,7 +237,7 @@ fn serve(requests: &mpsc::Receiver<Request>, options: &SqliteOptions, shared: &A
                 *log.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
             }
         }
-        if matches!(request, Request::Move) {
+        if moves {
             log.moved.store(true, Ordering::Release);
         }
         shared.queue.nudge();

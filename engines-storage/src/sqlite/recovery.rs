@@ -200,3 +200,121 @@ fn damage(failure: Failure) -> Failure {
 fn busy() -> Failure {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    const PAGE: u64 = 4096;
+
+    /// A data file and a log with frames of many pages, as an unclean end leaves them; `moved` of them were moved without a sync.
+    fn left(folder: &Path, moved: bool) -> PathBuf {
+        let (path, rows) = (folder.join("engines.db"), 200);
+        let writer = Connection::open(&path).unwrap();
+        writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+        writer.pragma_update(None, "journal_mode", "WAL").unwrap();
+        writer.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
+        writer.execute_batch("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)").unwrap();
+        for row in 0..rows {
+            writer.execute("INSERT INTO t VALUES (?1, ?2)", rusqlite::params![row, "x".repeat(1000)]).unwrap();
+        }
+        if moved {
+            let moved = checkpoint::run(&writer, "PASSIVE").unwrap();
+            assert_eq!(moved.moved, moved.frames);
+        }
+        path
+    }
+
+    fn replay_of(path: &Path, frames: usize) -> Result<(), Failure> {
+        let mut options = SqliteOptions::default();
+        options.busy_timeout = std::time::Duration::from_millis(10);
+        replay(path, &options, Wanted { frames, check: true })
+    }
+
+    fn frames_of(path: &Path) -> usize {
+        let length = std::fs::metadata(beside(path, LOG)).unwrap().len();
+        usize::try_from((length - LOG_HEADER) / (FRAME_HEADER + PAGE)).unwrap()
+    }
+
+    fn overwrite(path: &Path, at: u64, bytes: &[u8]) {
+        let mut file = OpenOptions::new().write(true).open(path).unwrap();
+        file.seek(SeekFrom::Start(at)).unwrap();
+        file.write_all(bytes).unwrap();
+    }
+
+    #[test]
+    fn pages_that_were_moved_and_then_lost_are_copied_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = left(folder.path(), true);
+        let frames = frames_of(&path);
+        // What the kernel has dropped after a failed sync: everything but the first page, and the end of the file.
+        overwrite(&path, PAGE, &vec![0; 20 * PAGE as usize]);
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(30 * PAGE).unwrap();
+        replay_of(&path, frames).unwrap();
+        assert_eq!(std::fs::metadata(beside(&path, LOG)).unwrap().len(), 0, "the log is empty");
+        let reader = Connection::open(&path).unwrap();
+        let rows: (i64, i64) = reader
+            .query_row("SELECT count(*), sum(length(b)) FROM t", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(rows, (200, 200_000));
+    }
+
+    #[test]
+    fn a_log_that_has_lost_what_was_acknowledged_is_damage_and_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = left(folder.path(), false);
+        let (log, frames) = (beside(&path, LOG), frames_of(&path));
+        // One flipped byte in the middle cuts everything behind it.
+        overwrite(&log, LOG_HEADER + 100 * (FRAME_HEADER + PAGE) + 50, b"?");
+        let before = std::fs::read(&log).unwrap();
+        assert_eq!(replay_of(&path, frames).unwrap_err().kind(), super::super::error::FailureKind::Damaged);
+        assert_eq!(std::fs::read(&log).unwrap(), before);
+    }
+
+    #[test]
+    fn a_damaged_page_that_is_not_in_the_log_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = left(folder.path(), false);
+        replay_of(&path, 1).unwrap();
+        overwrite(&path, 5 * PAGE, &[0xa5; 2000]);
+        assert_eq!(replay_of(&path, 0).unwrap_err().kind(), super::super::error::FailureKind::Damaged);
+    }
+
+    #[test]
+    fn the_log_of_an_empty_data_file_is_not_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = left(folder.path(), false);
+        let before = std::fs::read(beside(&path, LOG)).unwrap();
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(replay_of(&path, 1).unwrap_err().kind(), super::super::error::FailureKind::Damaged);
+        assert_eq!(std::fs::read(beside(&path, LOG)).unwrap(), before);
+    }
+
+    #[test]
+    fn nothing_is_touched_while_another_connection_has_the_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = left(folder.path(), false);
+        let other = Connection::open(&path).unwrap();
+        other.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+        let count = |connection: &Connection| connection.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
+        assert_eq!(count(&other).unwrap(), 200);
+        let before = std::fs::read(beside(&path, LOG)).unwrap();
+        assert!(replay_of(&path, 1).unwrap_err().is_busy());
+        assert_eq!(std::fs::read(beside(&path, LOG)).unwrap(), before);
+        assert_eq!(count(&other).unwrap(), 200);
+        drop(other);
+        replay_of(&path, 1).unwrap();
+    }
+
+    #[test]
+    fn a_page_that_differs_from_its_newest_frame_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = left(folder.path(), true);
+        let (log, frames) = (beside(&path, LOG), frames_of(&path));
+        compare(&log, &File::open(&path).unwrap(), frames).unwrap();
+        overwrite(&path, 7 * PAGE + 100, b"?");
+        assert!(compare(&log, &File::open(&path).unwrap(), frames).is_err());
+    }
+}

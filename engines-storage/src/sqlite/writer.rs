@@ -172,8 +172,9 @@ impl Writer {
 
     /// The orderly end: moves the log into the data file, and has SQLite remove what is left of the log.
     fn finish(&mut self) {
-        self.checkpoints.release();
         let patience = self.options.close_timeout;
+        // The thread may not have opened its connection yet, so that counting the open ones is not enough.
+        let _ = self.checkpoints.release().recv_timeout(patience);
         if !self.shared.connections.wait_closed(usize::from(self.connection.is_some()), patience) {
             tracing::warn!(path = %self.shared.files.path().display(), "a read has not ended; the log may stay for the next start");
         }
@@ -211,7 +212,7 @@ impl Writer {
             "the disk failed; the store refuses everything until it has read the log again from its beginning and copied it into the data file"
         );
         self.refuse(Failure::recovering());
-        self.checkpoints.release();
+        drop(self.checkpoints.release());
         let wanted = Wanted { frames: self.checkpoints.acknowledged(), check: true };
         self.connection = None;
         self.scopes.forget();
