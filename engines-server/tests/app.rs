@@ -112,7 +112,10 @@ async fn what_goes_wrong_inside_is_a_problem_and_no_end() {
 
 #[tokio::test]
 async fn readiness_names_each_part_and_why_it_is_not_ready() {
-    use engines::storage::{MemoryStore, Operation, faulty::{Fault, Faulty}};
+    use engines::storage::{
+        MemoryStore, Operation,
+        faulty::{Fault, Faulty},
+    };
     let store = Faulty::new(Arc::new(MemoryStore::new(&engines::IdGenerator::seeded(7))));
     let faults = store.faults().clone();
     let engine = Engine::builder().store(Arc::new(store)).signing_secret(support::secret());

@@ -7,7 +7,8 @@ use futures_util::future::{BoxFuture, FutureExt};
 
 use super::{
     Bench, Failed, Failure, Failures, LeftOut, Outcome, Report, Verdict, archive, audit, batches, cas, changes,
-    documents, events, health, idempotency, isolation, limits, ordering, paging, readers, removal, reopen, streams, text,
+    documents, events, health, idempotency, isolation, limits, ordering, paging, readers, removal, reopen, streams,
+    text,
 };
 
 /// How hard the suite tries.

@@ -298,7 +298,8 @@ mod tests {
         let path = left(folder.path(), false);
         let other = Connection::open(&path).unwrap();
         other.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
-        let count = |connection: &Connection| connection.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
+        let count =
+            |connection: &Connection| connection.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
         assert_eq!(count(&other).unwrap(), 200);
         let before = std::fs::read(beside(&path, LOG)).unwrap();
         assert!(replay_of(&path, 1).unwrap_err().is_busy());
