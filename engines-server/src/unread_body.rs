@@ -57,7 +57,7 @@ impl UnreadBody {
     /// Whether the body has been read to its end, or has so small a rest that it could be read now. Where it has not, the
     /// connection must be closed after the answer.
     pub(crate) async fn is_settled(&self) -> bool {
-        if self.lock().is_end_stream() {
+        if self.is_read() {
             return true;
         }
         // Reading on would ask the client for the body.
@@ -65,6 +65,11 @@ impl UnreadBody {
             return false;
         }
         timeout(SMALL_REST_WAIT, self.discard(SMALL_REST_BYTES)).await.unwrap_or(false)
+    }
+
+    /// Whether the body has been read to its end.
+    pub(crate) fn is_read(&self) -> bool {
+        self.lock().is_end_stream()
     }
 
     /// Reads and discards the rest of an HTTP/2 stream's body within the deadlines. When this is dropped the stream is reset

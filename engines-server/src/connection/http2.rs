@@ -43,10 +43,17 @@ pub(super) async fn serve(app: &App, io: GuardedIo, peer: SocketAddr, state: &Ar
                 None => app.handle_on(&line, request).await,
                 Some(refused) => app.refuse(request.headers(), &refused.into()),
             };
-            if let Some(rest) = rest {
-                tokio::spawn(rest.drain(app));
-            }
-            Ok::<_, std::convert::Infallible>(response.map(|body| WatchedBody::flowing(body, flow)))
+            let drain = rest.filter(|rest| !rest.is_read()).map(|rest| tokio::spawn(rest.drain(app)));
+            // A refusal stops a client that still sends. After a success it goes on, and some (curl before 8) wait for ever
+            // when the answer comes in between.
+            let drain = match drain {
+                Some(drain) if response.status().is_success() => {
+                    let _over = drain.await;
+                    None
+                }
+                drain => drain,
+            };
+            Ok::<_, std::convert::Infallible>(response.map(|body| WatchedBody::flowing(body, flow, drain)))
         }
     });
     let connection = http2::Builder::new(executor)

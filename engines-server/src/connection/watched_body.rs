@@ -6,12 +6,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use engines::Error;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::task::JoinHandle;
 
 use super::activity::Exchange;
 use crate::body::Body;
@@ -42,26 +43,37 @@ pub(super) struct WatchedBody {
     /// The rest of a frame that was too long for one.
     rest: Bytes,
     flow: Option<Arc<Flow>>,
+    /// Discards the rest of the request's body. The answer ends after it: a client that is still sending when its HTTP/2
+    /// stream ends may take that for a failure.
+    drain: Option<JoinHandle<()>>,
     _exchange: Option<Exchange>,
 }
 
 impl WatchedBody {
     /// A body of HTTP/1: its frames go to one connection, whose writes have a deadline.
     pub(super) fn new(body: Body, exchange: Exchange) -> Self {
-        Self { body, rest: Bytes::new(), flow: None, _exchange: Some(exchange) }
+        Self { body, rest: Bytes::new(), flow: None, drain: None, _exchange: Some(exchange) }
     }
 
-    /// A body of an HTTP/2 stream. Says in `flow` how far it has got.
-    pub(super) fn flowing(body: Body, flow: Arc<Flow>) -> Self {
-        Self { body, rest: Bytes::new(), flow: Some(flow), _exchange: None }
+    /// A body of an HTTP/2 stream. Says in `flow` how far it has got, and ends after `drain`.
+    pub(super) fn flowing(body: Body, flow: Arc<Flow>, drain: Option<JoinHandle<()>>) -> Self {
+        Self { body, rest: Bytes::new(), flow: Some(flow), drain, _exchange: None }
     }
 
     /// The next frame, of at most [`FRAME_BYTES`].
     fn poll_short(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if self.rest.is_empty() {
-            let frame = match Pin::new(&mut self.body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => frame,
-                other => return other,
+            let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => frame,
+                Some(failed) => return Poll::Ready(Some(failed)),
+                None => {
+                    if let Some(drain) = &mut self.drain {
+                        // Whether it succeeded or not, it is over.
+                        let _over = ready!(Pin::new(drain).poll(cx));
+                        self.drain = None;
+                    }
+                    return Poll::Ready(None);
+                }
             };
             match frame.into_data() {
                 Ok(data) => self.rest = data,
@@ -89,7 +101,7 @@ impl HttpBody for WatchedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
+        self.rest.is_empty() && self.drain.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
