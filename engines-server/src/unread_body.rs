@@ -21,7 +21,7 @@ const SMALL_REST_BYTES: usize = 64 << 10;
 /// How long the answer waits for such a rest. It usually came together with the head.
 const SMALL_REST_WAIT: Duration = Duration::from_millis(100);
 /// Bytes read at once from a socket whose input is discarded.
-const DISCARD_BYTES: usize = 16 << 10;
+const DISCARD_BYTES: usize = 8 << 10;
 /// How long a client may pause before nothing more is expected from it.
 const DISCARD_PAUSE: Duration = Duration::from_secs(2);
 

@@ -252,3 +252,29 @@ fn every_setting_can_be_set_alone_by_variable_and_by_file() {
         }
     }
 }
+
+/// The settings of `http` that are no number: addresses and names, which limit nothing.
+const NO_LIMITS: &[&str] = &["http.trusted_proxies", "http.forwarded_header", "http.cors_origins"];
+
+#[test]
+fn the_security_page_names_every_limit_of_http_with_its_default() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/security.md")).unwrap();
+    let rows: Vec<(&str, &str)> = page
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| ")?.split(" | ");
+            let key = cells.nth(1)?.trim().strip_prefix('`')?.strip_suffix('`')?;
+            Some((key, cells.next()?.trim()))
+        })
+        .collect();
+    assert!(rows.len() > 30, "{rows:?}");
+    let all = all_leaves(&Settings::default());
+    for (key, default) in &rows {
+        let (_, value) = all.iter().find(|(known, _)| known == key).unwrap_or_else(|| panic!("there is no {key}"));
+        let expected = if value.is_null() { "derived".to_owned() } else { value.to_string() };
+        assert_eq!(*default, expected, "{key}");
+    }
+    for (key, _) in all.iter().filter(|(key, _)| key.starts_with("http.") && !NO_LIMITS.contains(&key.as_str())) {
+        assert!(rows.iter().any(|(named, _)| named == key), "docs/security.md does not name {key}");
+    }
+}

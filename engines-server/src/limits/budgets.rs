@@ -255,9 +255,9 @@ impl From<Refused> for Error {
     }
 }
 
-/// Whether an error is a refusal of a budget, which the budget has logged.
+/// Whether an error is a refusal that is no fault of a backend: of a budget, which has logged it, or because the server stops.
 pub(crate) fn is_refusal(error: &Error) -> bool {
-    error.operation() == OPERATION
+    error.operation() == OPERATION || error.code() == Code::ShuttingDown
 }
 
 #[cfg(test)]
