@@ -4,8 +4,8 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
-    net::TcpListener,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -13,9 +13,11 @@ use std::{
 
 use serde_json::Value;
 
+const SECRETS: [&str; 4] = ["AUTH_JWT_SIGNING", "ROOT_KEY", "SYSTEM_BOOTSTRAP_KEY", "SEAL_KEYS"];
+
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_engines-server"));
-    for secret in ["AUTH_JWT_SIGNING", "ROOT_KEY", "SYSTEM_BOOTSTRAP_KEY", "SEAL_KEYS"] {
+    for secret in SECRETS {
         command.env_remove(secret).env_remove(format!("{secret}_FILE"));
     }
     command.stdin(Stdio::null());
@@ -39,13 +41,13 @@ struct Dev {
 
 impl Dev {
     fn start(data: &Path) -> Self {
-        let mut child = program()
-            .args(["dev", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = program();
+        command.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        Self::of(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Waits until a process has said how to use it.
+    fn of(mut child: Child) -> Self {
         let mut said = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         while said.matches("\ncurl ").count() < 3 {
@@ -170,9 +172,9 @@ fn a_stream_does_not_keep_the_server_from_stopping() {
     let Some(token) = dev.said.lines().skip_while(|line| !line.starts_with("token (")).nth(1) else {
         panic!("{}", dev.said)
     };
-    let mut stream = std::net::TcpStream::connect(dev.address()).unwrap();
+    let mut stream = TcpStream::connect(dev.address()).unwrap();
     let text = format!("GET /sse/chat/demo HTTP/1.1\r\nHost: x\r\nX-Env: dev\r\nAuthorization: Bearer {token}\r\n\r\n");
-    std::io::Write::write_all(&mut stream, text.as_bytes()).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
     let mut first = [0; 12];
     stream.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
@@ -211,4 +213,59 @@ fn whoever_signed_up_is_known_after_a_restart_and_with_another_root_key_nothing_
     assert!(complaint(&other).contains("root key"), "{other:?}");
     let left: Vec<_> = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with('.')), "{left:?}");
+}
+
+/// Sends a request on a connection that is kept, and returns the status of the answer.
+fn exchange(stream: &mut TcpStream, request: &str) -> u16 {
+    stream.write_all(request.as_bytes()).unwrap();
+    let (mut lines, mut line, mut length) = (BufReader::new(stream), String::new(), 0);
+    lines.read_line(&mut line).unwrap();
+    let status = line.split(' ').nth(1).unwrap().parse().unwrap();
+    while line != "\r\n" {
+        line.clear();
+        lines.read_line(&mut line).unwrap();
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    lines.read_exact(&mut vec![0; length]).unwrap();
+    status
+}
+
+#[test]
+fn connections_leave_descriptors_to_the_store_and_the_soft_limit_is_raised() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    // A soft limit with which the store alone would hardly start, below a hard one for 200 connections.
+    let line = "ulimit -Sn 40 && ulimit -Hn 400 && exec \"$0\" dev --listen 127.0.0.1:0 --data \"$1\"";
+    let mut command = Command::new("sh");
+    for secret in SECRETS {
+        command.env_remove(secret).env_remove(format!("{secret}_FILE"));
+    }
+    command.args(["-c", line, env!("CARGO_BIN_EXE_engines-server")]).arg(folder.path().join("data"));
+    command.stdout(Stdio::piped()).stderr(fs::File::create(&log).unwrap());
+    let dev = Dev::of(command.spawn().unwrap());
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(said.contains("\"descriptors\":400,\"max_connections\":200"), "{said}");
+
+    let token = dev.said.lines().skip_while(|line| !line.starts_with("token (")).nth(1).unwrap();
+    let post = format!(
+        "POST /chat/threads/demo/messages HTTP/1.1\r\nHost: x\r\nX-Env: dev\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: 12\r\n\r\n{{\"text\":\"x\"}}"
+    );
+    let mut known = TcpStream::connect(dev.address()).unwrap();
+    assert_eq!(exchange(&mut known, &post), 201);
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(dev.address()).unwrap();
+        stream.write_all(b"P").unwrap();
+        silent.push(stream);
+    }
+    for _ in 0..20 {
+        assert_eq!(exchange(&mut known, &post), 201, "{}", fs::read_to_string(&log).unwrap());
+        let mut new = TcpStream::connect(dev.address()).unwrap();
+        assert_eq!(exchange(&mut new, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    }
+    drop(silent);
+    dev.stop();
 }
