@@ -2,7 +2,10 @@
 
 use std::{sync::PoisonError, time::Duration};
 
-use engines_auth::{Identity, identity::RejectionWriter};
+use engines_auth::{
+    Identity,
+    identity::{MailWorker, RejectionWriter},
+};
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
 /// Time from the start to the first sweep: a process that never lives an hour sweeps too.
@@ -31,6 +34,11 @@ impl Background {
                 tracing::error!(%error, "refused attempts are not recorded any more");
             }
         });
+    }
+
+    /// Sends mails.
+    pub(crate) fn mail(&self, worker: MailWorker) {
+        self.spawn(worker.run_until(self.stopped()));
     }
 
     /// Takes away, every hour, what has ended.

@@ -6,6 +6,7 @@ use engines_auth::{
     Authenticator, Directory, Door, DoorBuilder, JwtSettings, RootKey, SigningKey, SigningKeys, SigningSecret,
     TokenIssuer, TokenVerifier,
     identity::{IdentitySettings, RejectionSettings, SystemKey},
+    mail::{MailSettings, Mailer},
     key_slot::SealKeys,
     oidc::{IssuerSettings, JwksFetch, Oidc},
 };
@@ -143,6 +144,13 @@ impl Builder {
     /// Who may sign up, how long sessions last, how often one may try.
     pub fn identity(mut self, settings: IdentitySettings) -> Self {
         self.identity.settings = settings;
+        self
+    }
+
+    /// Sends mails about accounts: verification of addresses, password resets, invites. Without a mailer addresses stay unverified until an
+    /// operator marks them, and nobody resets a forgotten password.
+    pub fn mailer(mut self, mailer: impl Mailer + 'static, settings: MailSettings) -> Self {
+        self.identity.mailer = Some((Arc::new(mailer), settings));
         self
     }
 

@@ -6,6 +6,7 @@ use engines_auth::{
     DerivedKey, Identity, JwtSettings, RootKey, SigningKeys, SigningSecret, TokenIssuer,
     identity::{IdentitySettings, RejectionLog, RejectionSettings, SystemKey},
     key_slot::{KeySlots, SealKeys},
+    mail::{MailSettings, Mailer},
     root_key,
 };
 use engines_core::{Guard, Limits, Result, Store};
@@ -24,6 +25,7 @@ pub(crate) struct IdentityParts {
     pub(crate) index: Option<SigningSecret>,
     pub(crate) seal: Option<SealKeys>,
     pub(crate) system: Option<SystemKey>,
+    pub(crate) mailer: Option<(Arc<dyn Mailer>, MailSettings)>,
 }
 
 /// The service, and what records whom it refuses.
@@ -91,7 +93,14 @@ impl IdentityParts {
             Some(key) => builder.system_key(key),
             None => builder,
         };
+        let builder = match self.mailer {
+            Some((mailer, settings)) => builder.mailer(mailer, settings),
+            None => builder,
+        };
         let identity = builder.build()?;
+        if let Some(worker) = identity.mail_worker() {
+            background.mail(worker);
+        }
         background.record(writer);
         background.sweep(identity.clone());
         Ok(Some(Assembled { identity, rejections }))

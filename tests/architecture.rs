@@ -31,6 +31,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     // The one client of ours besides the backends': it gets other issuers' keys, behind the feature `oidc-http`.
     ("ureq", &["engines-auth"]),
     ("rustls", &["engines-auth"]),
+    // Mails of accounts, behind the feature `smtp`.
+    ("lettre", &["engines-auth"]),
     ("aws-lc-rs", &["engines-auth"]),
     ("jsonwebtoken", &["engines-auth"]),
     ("rusqlite", &["engines-storage"]),

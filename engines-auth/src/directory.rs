@@ -27,6 +27,14 @@ pub trait Directory: Send + Sync + fmt::Debug {
     /// `TOKEN_INVALID` for a disabled user or a revoked credential; any other failure keeps the request out as well.
     async fn role(&self, principal: &Principal, tenant: &TenantId, claimed: Option<Role>) -> Result<Option<Role>>;
 
+    /// The tenant that is meant when a request names none; without one the request must name it.
+    ///
+    /// # Errors
+    /// Any failure keeps the request out.
+    async fn default_tenant(&self, principal: &Principal) -> Result<Option<TenantId>> {
+        Ok(principal.default_tenant.clone())
+    }
+
     /// What it revokes in this process, as it happens, so that open streams end at once; nothing if it cannot tell.
     fn revocations(&self) -> Option<RevocationFeed> {
         None

@@ -131,7 +131,10 @@ impl Door {
         presented: &Presented<'_>,
         body: &BodyClaims<'_>,
     ) -> Result<RequestContext> {
-        let tenant = tenant(principal, presented, body)?;
+        let tenant = match named_tenant(presented, body)? {
+            Some(named) => named,
+            None => self.default_tenant(principal).await?,
+        };
         let scope = Scope::new(tenant, env(principal, presented, body)?);
         principal.check_bound(&scope)?;
         let role = self.role(principal, scope.tenant()).await?;
@@ -180,6 +183,16 @@ impl Door {
             None => claimed,
         };
         current.ok_or_else(|| Error::new(Code::TenantForbidden, "door.membership", "you are no member of this tenant"))
+    }
+
+    /// Step 2, where the request names no tenant.
+    async fn default_tenant(&self, principal: &Principal) -> Result<TenantId> {
+        let default = match &self.0.directory {
+            Some(directory) => directory.default_tenant(principal).await?,
+            None => principal.default_tenant.clone(),
+        };
+        let detail = "name the tenant: X-Tenant-Id, tenant_id in the query or in the body";
+        default.ok_or_else(|| Error::new(Code::TenantRequired, "door.tenant", detail))
     }
 
     /// Gives a refusal by a rule its id.
@@ -262,24 +275,16 @@ fn missing() -> Error {
     Error::new(Code::TokenMissing, "door.token", "send `Authorization: Bearer` and a token")
 }
 
-/// Step 2.
-fn tenant(principal: &Principal, presented: &Presented<'_>, body: &BodyClaims<'_>) -> Result<TenantId> {
+/// Step 2: the tenant that the request names.
+fn named_tenant(presented: &Presented<'_>, body: &BodyClaims<'_>) -> Result<Option<TenantId>> {
     let sources = presented.tenant_headers.iter().chain(presented.tenant_queries.iter());
     let sources = sources.chain(body.tenant_id.map(str::as_bytes));
-    match agreed(
+    let named = agreed(
         sources,
         |left, right| left == right,
         || mismatch("tenant_id", "X-Tenant-Id, query and body name different tenants"),
-    )? {
-        Some(named) => TenantId::new(text(named)),
-        None => principal.default_tenant.clone().ok_or_else(|| {
-            Error::new(
-                Code::TenantRequired,
-                "door.tenant",
-                "name the tenant: X-Tenant-Id, tenant_id in the query or in the body",
-            )
-        }),
-    }
+    )?;
+    named.map(|named| TenantId::new(text(named))).transpose()
 }
 
 /// Step 3.

@@ -6,6 +6,7 @@
 //! - [`RootKey`]: the one secret that stays the same for as long as the store does.
 //! - [`Authenticator`]: one kind of credential; several form a chain.
 //! - [`api_key`], [`ticket`], [`password`]: the other credentials.
+//! - [`mail`]: what delivers mails about accounts.
 //! - [`Identity`]: users, tenants, memberships, sessions and invites on any store.
 //! - [`Door`]: from what a request presents to a [`RequestContext`](engines_core::RequestContext), in the order of the
 //!   wire contract's section 2. It knows no HTTP: whoever does fills in a [`Presented`].
@@ -46,6 +47,7 @@ mod door;
 pub mod identity;
 pub mod jwt;
 pub mod key_slot;
+pub mod mail;
 pub mod oidc;
 pub mod password;
 mod presented;

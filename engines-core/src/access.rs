@@ -161,9 +161,9 @@ pub enum Action {
     AuditRead,
     /// List a tenant's members and its open invites.
     MembersList,
-    /// Add, change or remove members; owners only by owners.
+    /// Change or remove members; owners only by owners.
     MembersManage,
-    /// Invite somebody to a tenant, or take an invite back.
+    /// Invite somebody to a tenant, or take an invite back; those that make owners only by owners.
     InvitesManage,
     /// List a tenant's API keys.
     ApiKeysList,

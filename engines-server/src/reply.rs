@@ -23,6 +23,11 @@ pub(crate) fn created(value: &impl Serialize) -> Result<Response<Body>> {
     json(StatusCode::CREATED, value)
 }
 
+/// 202 with `value` as JSON.
+pub(crate) fn accepted(value: &impl Serialize) -> Result<Response<Body>> {
+    json(StatusCode::ACCEPTED, value)
+}
+
 /// `value` as JSON under `status`, with a secret in it that no cache may keep (RFC 6749 section 5.1).
 pub(crate) fn secret(status: StatusCode, value: &impl Serialize) -> Result<Response<Body>> {
     let mut response = json(status, value)?;

@@ -8,7 +8,7 @@ mod support;
 mod tickets;
 mod world;
 
-use engines::{Action, Role};
+use engines::{Action, Role, auth::mail::MailPurpose};
 use engines_server::routes::{self, BodyKind, Policy};
 use serde_json::{Value, json};
 use support::{ask, token};
@@ -19,8 +19,18 @@ const ENDS_THE_CALLER: [(&str, &str); 3] =
     [("POST", "/auth/logout"), ("DELETE", "/auth/sessions"), ("DELETE", "/auth/me")];
 
 /// What is about an account here.
-const OF_ACCOUNTS: [(&str, &str); 4] =
-    [("POST", "/tenants"), ("PATCH", "/auth/me"), ("DELETE", "/auth/me"), ("POST", "/auth/password")];
+const OF_ACCOUNTS: [(&str, &str); 7] = [
+    ("POST", "/tenants"),
+    ("PATCH", "/auth/me"),
+    ("DELETE", "/auth/me"),
+    ("POST", "/auth/password"),
+    ("POST", "/auth/verify/request"),
+    ("POST", "/auth/email"),
+    ("PUT", "/auth/me/default-tenant"),
+];
+
+/// What is about a person: a key has no invites.
+const OF_PEOPLE: [&str; 2] = ["/auth/invites", "/auth/invites/decline"];
 
 #[tokio::test]
 async fn every_route_answers_everybody_as_the_tables_say() {
@@ -46,6 +56,23 @@ async fn every_route_answers_everybody_as_the_tables_say() {
                 (Policy::Token, _) if OF_ACCOUNTS.contains(&(route.method.as_str(), route.path)) && !caller.account => {
                     Err((401, "TOKEN_INVALID"))
                 }
+                (Policy::Token, _) if OF_PEOPLE.contains(&route.path) && caller.name.ends_with("key") => {
+                    Err((401, "TOKEN_INVALID"))
+                }
+                (Policy::Token, _) if OF_PEOPLE.contains(&route.path) && caller.name == "a key elsewhere" => {
+                    Err((401, "TOKEN_INVALID"))
+                }
+                // Nobody's own invite has this id, and nobody is a member of this tenant.
+                (Policy::Token, _) if route.path == "/auth/invites/decline" => Err((404, "NOT_FOUND")),
+                (Policy::Token, _) if route.path == "/auth/me/default-tenant" => Err((403, "TENANT_FORBIDDEN")),
+                // Their issuer keeps their address.
+                (Policy::Token, _)
+                    if ["/auth/verify/request", "/auth/email"].contains(&route.path)
+                        && caller.name.starts_with("an external") =>
+                {
+                    Err((422, "OP_INVALID"))
+                }
+                (Policy::Token, _) if route.path == "/auth/email" => Err((401, "CREDENTIALS_INVALID")),
                 // A guess, so that nobody's password changes; somebody else's users have none here.
                 (Policy::Token, _) if route.path == "/auth/password" && caller.name.starts_with("an external") => {
                     Err((422, "OP_INVALID"))
@@ -126,6 +153,54 @@ async fn what_is_another_tenants_cannot_be_told_from_what_does_not_exist() {
         let own = world.call(route, Some(&ada), "t_acme", &ids).await;
         assert!(!own.json()["items"].as_array().unwrap().is_empty(), "{route:?}");
     }
+}
+
+#[tokio::test]
+async fn one_persons_invites_and_mailed_tokens_are_nobody_elses() {
+    let world = World::new().await;
+    let invite = world.invited("carol", "admin").await;
+    let send = async |method: &str, path: &str, bearer: Option<&str>, body: Value| {
+        let bearer = bearer.map(|token| format!("Bearer {token}"));
+        let mut headers = vec![("Content-Type", "application/json")];
+        headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
+        ask(world.server.address, method, path, &headers, Some(body.to_string().as_bytes())).await
+    };
+    let without_ids = |mut problem: Value| {
+        problem["request_id"] = Value::Null;
+        problem
+    };
+    // An owner of another tenant, and of this one, a member, an account with a verified address, a user of another issuer.
+    let eve = world::signup(&world.server, "eve").await;
+    let token_of_eve = world.mailed("eve@example.org", MailPurpose::Verify).await;
+    assert_eq!(send("POST", "/auth/verify", None, json!({ "token": token_of_eve })).await.status, 204);
+    let strangers = [
+        token("ada", &[("t_acme", Role::Owner), ("t_other", Role::Owner)]),
+        token("ada", &[("t_acme", Role::Member)]),
+        eve["access_token"].as_str().unwrap().to_owned(),
+        external::token("e-9", &["acme-members"]),
+    ];
+    for stranger in &strangers {
+        for path in ["/auth/invites/accept", "/auth/invites/decline"] {
+            let theirs = send("POST", path, Some(stranger), json!({ "invite_id": invite })).await;
+            let nobodys = json!({ "invite_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV" });
+            let nobodys = send("POST", path, Some(stranger), nobodys).await;
+            assert_eq!((theirs.status, theirs.code().as_str()), (404, "NOT_FOUND"), "{path}");
+            assert_eq!(without_ids(theirs.json()), without_ids(nobodys.json()), "{path}");
+        }
+        let bearer = format!("Bearer {stranger}");
+        let listed = ask(world.server.address, "GET", "/auth/invites", &[("Authorization", &bearer)], None).await;
+        assert_eq!(listed.json()["items"], json!([]));
+    }
+    // A token that was mailed to one is refused from another, and is not used up by that.
+    world::signup(&world.server, "dave").await;
+    let mailed = world.mailed("dave@example.org", MailPurpose::Verify).await;
+    for stranger in &strangers {
+        let answer = send("POST", "/auth/verify", Some(stranger), json!({ "token": mailed })).await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "TOKEN_INVALID"));
+    }
+    assert_eq!(send("POST", "/auth/verify", None, json!({ "token": mailed })).await.status, 204);
+    let carol = token("carol", &[]);
+    assert_eq!(send("POST", "/auth/invites/accept", Some(&carol), json!({ "invite_id": invite })).await.status, 200);
 }
 
 #[tokio::test]
@@ -218,7 +293,13 @@ async fn the_control_planes_routes_are_for_its_admins() {
         ask(address, method, path, &headers, body.as_deref()).await.status
     };
     let gone = json!({ "user_id": "gone", "role": "admin" });
-    assert_eq!(manage("POST", "/tenants/t_system/members", Some(&gone)).await, 201);
+    assert_eq!(manage("POST", "/tenants/t_system/members", Some(&gone)).await, 202);
+    let bearer = format!("Bearer {}", token("gone", &[]));
+    let own = ask(address, "GET", "/auth/invites", &[("Authorization", &bearer)], None).await.json();
+    let accept = json!({ "invite_id": own["items"][0]["invite_id"] }).to_string();
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    let accepted = ask(address, "POST", "/auth/invites/accept", &headers, Some(accept.as_bytes())).await;
+    assert_eq!(accepted.status, 200);
     assert_eq!(manage("DELETE", "/tenants/t_system/members/gone", None).await, 204);
     let bearer = format!("Bearer {}", token("gone", &[("t_system", Role::Owner)]));
     for path in ["/metrics", "/tenants"] {

@@ -2,7 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engines::{Clock, Engine, Role, core::testing::ManualClock};
+use engines::{
+    Clock, Engine, Role,
+    auth::mail::{MailPurpose, MemoryMailer},
+    core::testing::ManualClock,
+};
 use engines_server::{App, Route, routes::BodyKind};
 use serde_json::{Value, json};
 
@@ -24,6 +28,7 @@ pub(crate) struct World {
     pub(crate) server: Server,
     /// Owner of `t_acme` by a token minted elsewhere.
     pub(crate) root: String,
+    pub(crate) mailer: MemoryMailer,
 }
 
 /// Somebody at the door.
@@ -64,11 +69,12 @@ fn text(value: &Value) -> String {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let engine: Engine = external::issuer(support::builder()).build().await.unwrap();
+        let mailer = MemoryMailer::default();
+        let engine: Engine = external::issuer(support::builder_with(mailer.clone())).build().await.unwrap();
         let acme_id = engines::TenantId::new("t_acme").unwrap();
         engine.identity().unwrap().ensure_tenant(&acme_id, "Acme").await.unwrap();
         let server = support::serve(App::new(engine).unwrap()).await;
-        let world = Self { server, root: token("root", &[("t_acme", Role::Owner)]) };
+        let world = Self { server, root: token("root", &[("t_acme", Role::Owner)]), mailer };
         signup(&world.server, "known").await;
         world.made("POST", "/chat/threads", json!({ "thread_id": "mine", "title": "acme's own" })).await;
         world.made("POST", "/canvas", json!({ "canvas_id": "mine" })).await;
@@ -89,9 +95,33 @@ impl World {
         assert_eq!(answer.status, 204, "{path}: {answer:?}");
     }
 
-    /// A member of `t_acme` by the store's word.
+    /// A member of `t_acme` by the store's word, who has accepted an invite.
     pub(crate) async fn member(&self, user: &str, role: &str) {
+        let invite = self.invited(user, role).await;
+        let (body, bearer) = (json!({ "invite_id": invite }).to_string(), format!("Bearer {}", token(user, &[])));
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+        let answer = ask(self.server.address, "POST", "/auth/invites/accept", &headers, Some(body.as_bytes())).await;
+        assert_eq!(answer.status, 200, "{user}: {answer:?}");
+    }
+
+    /// Invites a user to `t_acme`; the invite's id.
+    pub(crate) async fn invited(&self, user: &str, role: &str) -> String {
         self.made("POST", "/tenants/t_acme/members", json!({ "user_id": user, "role": role })).await;
+        let bearer = format!("Bearer {}", token(user, &[]));
+        let answer = ask(self.server.address, "GET", "/auth/invites", &[("Authorization", &bearer)], None).await;
+        let own = answer.json()["items"].as_array().unwrap().clone();
+        text(&own.iter().find(|invite| invite["tenant_id"] == "t_acme").unwrap()["invite_id"])
+    }
+
+    /// The token in the newest mail to an address; waits for it.
+    pub(crate) async fn mailed(&self, email: &str, purpose: MailPurpose) -> String {
+        for _ in 0..1000 {
+            if let Some(token) = self.mailer.token(email, purpose) {
+                return token;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        panic!("no mail for {purpose:?} came");
     }
 
     pub(crate) async fn api_key(&self, role: &str) -> Value {
@@ -147,6 +177,28 @@ impl World {
                 let invite = self.made("POST", "/tenants/t_acme/invites", json!({ "role": "viewer" })).await;
                 json!({ "token": invite["token"], "email": email, "password": PASSWORD })
             }
+            "MailToken" => {
+                let name = format!("n{}", fresh());
+                signup(&self.server, &name).await;
+                json!({ "token": self.mailed(&format!("{name}@example.org"), MailPurpose::Verify).await })
+            }
+            "ForgotPassword" => json!({ "email": email }),
+            "ResetPassword" => {
+                let name = format!("n{}", fresh());
+                let address = format!("{name}@example.org");
+                signup(&self.server, &name).await;
+                let post = async |path: &str, body: Value| {
+                    let headers = [("Content-Type", "application/json")];
+                    ask(self.server.address, "POST", path, &headers, Some(body.to_string().as_bytes())).await.status
+                };
+                let token = self.mailed(&address, MailPurpose::Verify).await;
+                assert_eq!(post("/auth/verify", json!({ "token": token })).await, 204);
+                assert_eq!(post("/auth/password/forgot", json!({ "email": address })).await, 202);
+                json!({ "token": self.mailed(&address, MailPurpose::Reset).await, "password": "another 88 Lantern" })
+            }
+            "ChangeEmail" => json!({ "email": email, "password": "a guess" }),
+            "DefaultTenant" => json!({ "tenant_id": "t_nobodys" }),
+            "DeclineInvite" => json!({ "invite_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV" }),
             "ChangePassword" => json!({ "current_password": "a guess", "new_password": "another 88 Lantern" }),
             "NewTicket" => json!({ "path": "/sse/chat/mine" }),
             "NewTenant" => json!({ "name": "Acme" }),

@@ -1,17 +1,21 @@
 //! Signing up, logging in, and what one sees of oneself.
 
 use engines_core::{
-    ActorType, Batch, Code, DocId, Error, Principal, Result, TenantId, UserId,
+    ActorType, Batch, Code, Error, Principal, Result, TenantId, UserId,
     nexus::{CommitError, Expect, Failed},
 };
 
 use super::{
-    bodies::{EmailBody, UserBody},
+    addresses::Claimed,
+    bodies::UserBody,
     email::Address,
+    mailing::Job,
+    memberships::Whose,
     name_text::normalised_name,
     records::{self, EMAIL, Stored, USER},
     service::{Accounts, Identity, Inner},
     settings::Signup,
+    tenants::{TRIES, contended},
     wire::{BootstrapState, Caller, LoginRequest, MeResponse, SignupRequest, TokenResponse, UserView},
 };
 use crate::password::Password;
@@ -25,16 +29,17 @@ const MAX_NAME: usize = 200;
 /// An account about to be made.
 pub(super) struct NewAccount {
     pub(super) user: UserBody,
-    /// The id of its entry in the index of addresses.
-    address: DocId,
+    /// What its address is found by.
+    pub(super) key: String,
 }
 
 impl Identity {
-    /// Makes an account, and a tenant with it when the request names one; logs in.
+    /// Makes an account, and a tenant with it when the request names one; logs in. The address is named, not proved: where there is a
+    /// mailer, a token is mailed there that proves it.
     ///
     /// # Errors
-    /// `BODY_INVALID` for a malformed address, a weak password or a bad name; `ALREADY_EXISTS` for an address in use; `ROLE_INSUFFICIENT`
-    /// when only those who were invited may sign up; `RATE_LIMITED`.
+    /// `BODY_INVALID` for a malformed address, a weak password or a bad name; `ALREADY_EXISTS` for an address that another account has
+    /// proved; `ROLE_INSUFFICIENT` when only those who were invited may sign up; `RATE_LIMITED`.
     pub async fn signup(&self, request: SignupRequest, caller: Caller<'_>) -> Result<TokenResponse> {
         let answer = self.try_signup(request, &caller).await;
         answer.inspect_err(|error| self.inner.note(SIGNUP, error, None, &caller))
@@ -50,19 +55,33 @@ impl Identity {
         let tenant_name = request.tenant_name.map(|name| name_of(SIGNUP, "/tenant_name", &name)).transpose()?;
         let mut account =
             inner.new_account(SIGNUP, request.email.expose(), &request.password, request.display_name).await?;
-        let now = inner.now();
-        let mut batch = Batch::spanning(now);
-        if let Some(name) = tenant_name {
-            let tenant = inner.fresh_tenant_id(&name)?;
-            batch = inner.new_tenant(batch, &tenant, name, Some(&account.user.user_id))?;
-            account.user.default_tenant = Some(tenant);
-        }
         let user = account.user.user_id.clone();
-        batch = account.put(batch)?;
-        let audit = inner.audit(now, SIGNUP, format!("users/{user}"), &user, caller.trace);
-        let committed = inner.records.commit(inner.records.system(), batch.audit(audit)).await;
-        committed.map_err(|error| taken(SIGNUP, error))?;
-        inner.log_in(&user, 0, caller).await
+        let tenant = match &tenant_name {
+            Some(name) => Some(inner.fresh_tenant_id(name)?),
+            None => None,
+        };
+        account.user.default_tenant.clone_from(&tenant);
+        for _ in 0..TRIES {
+            let now = inner.now();
+            let mut batch = Batch::spanning(now);
+            if let (Some(tenant), Some(name)) = (&tenant, &tenant_name) {
+                batch = inner.new_tenant(batch, tenant, name.clone(), Some(&user))?;
+            }
+            let Claimed { batch, others } = inner.place_account(SIGNUP, batch, &account, false, caller).await?;
+            let audit = inner.audit(now, SIGNUP, format!("users/{user}"), &user, caller.trace);
+            match inner.records.commit(inner.records.system(), batch.audit(audit)).await {
+                Ok(_) => {
+                    inner.address_moved(&user, &others);
+                    inner.mail(Job::Verify { user: user.clone(), key: account.key });
+                    return inner.log_in(&user, 0, caller).await;
+                }
+                // Somebody else named the address meanwhile, or proved it.
+                Err(CommitError::Precondition { failed: Failed::Document { ref kind, .. }, .. })
+                    if *kind == EMAIL || *kind == USER => {}
+                Err(error) => return Err(taken(SIGNUP, error)),
+            }
+        }
+        Err(contended(SIGNUP))
     }
 
     /// Logs in.
@@ -82,17 +101,25 @@ impl Identity {
     async fn try_login(&self, key: &str, password: Password, caller: &Caller<'_>) -> Result<TokenResponse> {
         let inner = &*self.inner;
         inner.count_address(caller)?;
-        let user = inner.user_by_address(key).await?;
-        let attempt = inner.begin_login(key, user.as_ref().map(|user| &user.body.user_id), caller).await?;
-        let hash = user.as_ref().and_then(|user| user.body.password.as_deref());
-        let verdict = inner.accounts()?.hasher.verify(password.clone(), hash).await?;
-        let Some(user) = user.filter(|user| verdict.fits && !user.body.disabled) else {
+        let accounts = inner.accounts()?;
+        let known = inner.signing_in(key).await?;
+        // Of several accounts that only named the address, none has its networks counted: it may be somebody else's.
+        let only = match known.as_slice() {
+            [only] => Some(&only.body.user_id),
+            _ => None,
+        };
+        let attempt = inner.begin_login(key, only, caller).await?;
+        let hashes: Vec<_> = known.iter().map(|user| user.body.password.as_deref().unwrap_or_default()).collect();
+        // Several accounts may have named an address that none has proved; the first one the password fits is meant.
+        let verdict = accounts.hasher.verify_any(password.clone(), &hashes).await?;
+        let meant = verdict.first(known.iter().map(|user| !user.body.disabled)).map(|at| (&known[at], verdict.outdated(at)));
+        let Some((user, outdated)) = meant else {
             return Err(Error::new(Code::CredentialsInvalid, LOGIN, "the e-mail address or the password is wrong"));
         };
         attempt.succeeded();
         inner.uncount_address(caller);
-        if verdict.outdated {
-            inner.rehash(&user, password).await?;
+        if outdated {
+            inner.rehash(user, password).await?;
         }
         // Whoever changes the password meanwhile ends this session too.
         inner.log_in(&user.body.user_id, user.body.generation, caller).await
@@ -111,15 +138,21 @@ impl Identity {
             None => UserView {
                 user_id: principal.actor.id.clone(),
                 email: principal.email.as_ref().map(|email| email.expose().to_owned()),
+                // By the word of who minted the token.
+                email_verified: principal.email.is_some(),
                 display_name: None,
                 actor_type: principal.actor.kind,
                 created_at: None,
             },
         };
-        let memberships = inner.memberships_of(self, principal).await?;
-        let wanted = stored.and_then(|user| user.body.default_tenant).or_else(|| principal.default_tenant.clone());
-        let tenant = inner.default_tenant(wanted.as_ref(), &memberships).await?;
-        Ok(MeResponse { user, tenant, memberships })
+        let whose = Whose::Principal(self, principal);
+        let memberships = inner.first_memberships(whose).await?;
+        // Whoever vouches for a user of another issuer may choose one for them, and who minted a token for somebody unknown.
+        let own = stored.as_ref().is_some_and(|user| user.body.issuer.is_none());
+        let chosen = stored.and_then(|user| user.body.default_tenant);
+        let chosen = chosen.or_else(|| principal.default_tenant.clone().filter(|_| !own));
+        let tenant = inner.chosen_tenant(whose, chosen.as_ref()).await?.map(|(tenant, _)| tenant);
+        Ok(MeResponse { user, tenant, memberships: memberships.items, memberships_next: memberships.next })
     }
 
     /// What a client needs to begin.
@@ -133,16 +166,15 @@ impl Identity {
     }
 }
 
-impl NewAccount {
-    /// Adds it to a batch, which fails when the address is in use by then.
-    pub(super) fn put(self, batch: Batch) -> Result<Batch> {
-        let entry = EmailBody { user_id: self.user.user_id.clone() };
-        let batch = records::put(batch, EMAIL, self.address, &[], &entry, Expect::Absent)?;
-        records::put(batch, USER, records::user_id(&self.user.user_id)?, &[], &self.user, Expect::Absent)
-    }
-}
-
 impl Accounts {
+    /// The hash of an account's password: with the salt of its address while nobody has proved that.
+    pub(super) async fn hash_for(&self, user: &UserBody, password: Password) -> Result<String> {
+        match user.email.as_deref().filter(|_| !user.email_verified) {
+            Some(address) => self.hasher.hash_with(password, self.index.salt(&self.address_key(address))).await,
+            None => self.hasher.hash(password).await,
+        }
+    }
+
     /// What an address is found by; what is none is found by nothing, and costs the same.
     pub(super) fn address_key(&self, email: &str) -> String {
         match Address::parse(email) {
@@ -165,43 +197,29 @@ impl Inner {
         let email = Address::parse(email)?;
         let display_name = display_name.map(|name| name_of(operation, "/display_name", &name)).transpose()?;
         password.accept("/password", &[email.as_str(), display_name.as_deref().unwrap_or_default()])?;
-        let address = DocId::new(accounts.address_key(email.as_str()))?;
+        let key = accounts.address_key(email.as_str());
         // Known before the hash is computed; the batch asks again.
-        if self.records.get::<EmailBody>(&EMAIL, &address).await?.is_some() {
+        if self.address_entry(&key).await?.holder().is_some() {
             return Err(in_use(operation));
         }
-        let hash = accounts.hasher.hash(password.clone()).await?;
         let user = UserBody {
-            user_id: UserId::new(self.guard.ids().ulid(self.now()).to_string())?,
-            issuer: None,
             email: Some(email.as_str().to_owned()),
             display_name,
-            password: Some(hash),
-            disabled: false,
-            default_tenant: None,
-            generation: 0,
-            tokens_valid_from: None,
-            deleted: false,
+            ..UserBody::of(UserId::new(self.guard.ids().ulid(self.now()).to_string())?)
         };
-        Ok(NewAccount { user, address })
+        let hash = accounts.hash_for(&user, password.clone()).await?;
+        Ok(NewAccount { user: UserBody { password: Some(hash), ..user }, key })
     }
 
     pub(super) async fn user(&self, user: &UserId) -> Result<Option<Stored<UserBody>>> {
         self.records.get(&USER, &records::user_id(user)?).await
     }
 
-    pub(super) async fn user_by_address(&self, key: &str) -> Result<Option<Stored<UserBody>>> {
-        let entry = self.records.get::<EmailBody>(&EMAIL, &DocId::new(key)?).await?;
-        let known = entry.map(|entry| entry.body.user_id);
-        // One read more or less would tell whether there is an account: without one, some user is read and let go.
-        let user = self.user(known.as_ref().unwrap_or(&UserId::new("nobody")?)).await?;
-        Ok(user.filter(|_| known.is_some()))
-    }
-
     pub(super) fn user_view(&self, user: &Stored<UserBody>) -> UserView {
         UserView {
             user_id: user.body.user_id.clone(),
             email: user.body.email.clone(),
+            email_verified: user.body.verified_email().is_some(),
             display_name: user.body.display_name.clone(),
             actor_type: ActorType::Human,
             created_at: Some(user.created_at),
@@ -210,7 +228,7 @@ impl Inner {
 
     /// Keeps a hash that costs what the settings ask for now. If the user was changed in the meantime, the next login does it.
     async fn rehash(&self, user: &Stored<UserBody>, password: Password) -> Result<()> {
-        let body = UserBody { password: Some(self.accounts()?.hasher.hash(password).await?), ..user.body.clone() };
+        let body = UserBody { password: Some(self.accounts()?.hash_for(&user.body, password).await?), ..user.body.clone() };
         let batch = Batch::spanning(self.now());
         let batch = records::put(batch, USER, user.id.clone(), &[], &body, Expect::Version(user.version))?;
         match self.records.commit(self.records.system(), batch).await {
@@ -241,6 +259,6 @@ pub(super) fn taken(operation: &'static str, error: CommitError) -> Error {
     }
 }
 
-fn in_use(operation: &'static str) -> Error {
+pub(super) fn in_use(operation: &'static str) -> Error {
     Error::new(Code::AlreadyExists, operation, "this e-mail address has an account; log in instead")
 }

@@ -16,6 +16,12 @@ pub(crate) struct UserBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) issuer: Option<String>,
     pub(crate) email: Option<String>,
+    /// Whether the user has proved that the address is theirs. Documents that do not say so are older than the question: theirs counts.
+    #[serde(default = "yes")]
+    pub(crate) email_verified: bool,
+    /// The address the account is to have once it is proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pending_email: Option<String>,
     pub(crate) display_name: Option<String>,
     /// The hash, as a PHC string.
     pub(crate) password: Option<String>,
@@ -40,6 +46,8 @@ impl UserBody {
             user_id,
             issuer: None,
             email: None,
+            email_verified: false,
+            pending_email: None,
             display_name: None,
             password: None,
             disabled: false,
@@ -60,6 +68,11 @@ impl UserBody {
     pub(crate) fn is_block(&self) -> bool {
         !self.deleted && self.issuer.is_none() && self.email.is_none() && self.password.is_none()
     }
+
+    /// The address, if the user has proved that it is theirs.
+    pub(crate) fn verified_email(&self) -> Option<&str> {
+        self.email.as_deref().filter(|_| self.email_verified)
+    }
 }
 
 impl fmt::Debug for UserBody {
@@ -68,9 +81,42 @@ impl fmt::Debug for UserBody {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+fn yes() -> bool {
+    true
+}
+
+/// Who has an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EmailBody {
+    /// The account that has proved it; then nobody else claims it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user_id: Option<UserId>,
+    /// Accounts that only named it, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) claims: Vec<UserId>,
+}
+
+/// What a mailed token is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TokenPurpose {
+    /// Proving an address.
+    Verify,
+    /// Setting a new password.
+    Reset,
+}
+
+/// A token that was mailed: good once, for one purpose, one account and one address.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct MailTokenBody {
+    pub(crate) purpose: TokenPurpose,
+    pub(crate) hash: Hashed,
     pub(crate) user_id: UserId,
+    /// The user's generation when it was mailed.
+    pub(crate) generation: u64,
+    /// The keyed hash of the address it was mailed to.
+    pub(crate) address: String,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// One login and all refresh tokens that came of it.
@@ -132,9 +178,17 @@ pub(crate) struct MemberBody {
 pub(crate) struct InviteBody {
     pub(crate) tenant_id: TenantId,
     pub(crate) role: Role,
-    pub(crate) hash: Hashed,
+    /// Of the token that was made for the one who invites.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hash: Option<Hashed>,
+    /// Of the token that was mailed, which proves the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mail_hash: Option<Hashed>,
     /// The keyed hash of the only address that may accept it.
     pub(crate) email: Option<String>,
+    /// The only user who may accept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user_id: Option<UserId>,
     pub(crate) invited_by: UserId,
     pub(crate) expires_at: Timestamp,
 }

@@ -3,7 +3,9 @@
 use engines_core::{Batch, Code, Error, Result, Role, TenantId, UserId, nexus::CommitError};
 
 use super::{
+    addresses::Claimed,
     service::{Identity, Inner},
+    tenants::TRIES,
     wire::{BootstrapRequest, BootstrapResponse, Caller, FirstOwner},
 };
 use crate::jwt::invalid;
@@ -84,13 +86,14 @@ impl Identity {
 }
 
 impl Inner {
-    /// The account with this address, made if it is not there.
+    /// The account that has proved this address, made with it proved if there is none: the word of who has the system key counts. One that
+    /// only named the address is somebody's who need not own it, and loses it.
     async fn first_owner(&self, owner: FirstOwner, caller: &Caller<'_>) -> Result<UserId> {
         let key = self.accounts()?.address_key(owner.email.expose());
-        // Twice: somebody else may have been quicker.
-        for _ in 0..2 {
-            if let Some(user) = self.user_by_address(&key).await? {
-                return Ok(user.body.user_id);
+        // Others may be quicker.
+        for _ in 0..TRIES {
+            if let Some(holder) = self.address_entry(&key).await?.holder() {
+                return Ok(holder.clone());
             }
             let name = owner.display_name.clone();
             let made = self.new_account(BOOTSTRAP, owner.email.expose(), &owner.password, name).await;
@@ -101,9 +104,16 @@ impl Inner {
             let user = made.user.user_id.clone();
             let now = self.now();
             let audit = self.audit(now, BOOTSTRAP, format!("users/{user}"), &user, caller.trace);
-            let batch = made.put(Batch::spanning(now).audit(audit))?;
+            let batch = Batch::spanning(now).audit(audit);
+            let Claimed { batch, others } = match self.place_account(BOOTSTRAP, batch, &made, true, caller).await {
+                Err(error) if error.code() == Code::AlreadyExists => continue,
+                claimed => claimed?,
+            };
             match self.records.commit(self.records.system(), batch).await {
-                Ok(_) => return Ok(user),
+                Ok(_) => {
+                    self.address_moved(&user, &others);
+                    return Ok(user);
+                }
                 Err(CommitError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -93,6 +93,23 @@ impl Directory for Identity {
         self.inner.role(of_principal(principal), tenant, claimed).await
     }
 
+    /// The tenant its user has chosen; a user known here has no other one, whatever the credential claims.
+    async fn default_tenant(&self, principal: &Principal) -> Result<Option<TenantId>> {
+        let inner = &*self.inner;
+        if principal.bound.is_some() {
+            return Ok(principal.default_tenant.clone());
+        }
+        let account = inner.known.user(&inner.records, &principal.actor.id).await?;
+        let chosen = match account.standing {
+            Standing::Good | Standing::Disabled => account.default_tenant,
+            // The rules of the issuer may give one, and so may whoever minted a token.
+            Standing::Foreign | Standing::Unknown => account.default_tenant.or_else(|| principal.default_tenant.clone()),
+        };
+        let Some(chosen) = chosen else { return Ok(None) };
+        let gone = inner.known.member(&inner.records, &chosen, &principal.actor.id).await? == Membership::Removed;
+        Ok((!gone).then_some(chosen))
+    }
+
     fn revocations(&self) -> Option<RevocationFeed> {
         Some(self.inner.revocations.subscribe())
     }

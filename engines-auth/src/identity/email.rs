@@ -70,6 +70,14 @@ impl Index {
         Self(Zeroizing::new(keyed(secret.bytes(), "", "engines identity index v1")))
     }
 
+    /// The salt of passwords that sign in with an address nobody has proved yet: the same for all accounts that name the address, so that
+    /// one computation tells which of them a password fits.
+    pub(crate) fn salt(&self, key: &str) -> [u8; 16] {
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&keyed(&*self.0, "salt", key)[..16]);
+        salt
+    }
+
     /// The hash of `text` among those of `realm`, in hex.
     pub(crate) fn of(&self, realm: &str, text: &str) -> String {
         keyed(&*self.0, realm, text).iter().map(|byte| format!("{byte:02x}")).collect()

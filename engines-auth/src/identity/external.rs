@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use engines_core::{
-    Batch, Error, Result, Role,
+    Batch, Error, Result,
     nexus::{CommitError, Expect},
 };
 
 use super::{
     bodies::UserBody,
     email::Address,
+    known::Membership,
     records::{self, Stored, USER},
     service::{Identity, Inner},
     tenants::TRIES,
@@ -41,11 +42,11 @@ impl ExternalUsers for Identity {
                     return Err(invalid("the account is disabled"));
                 }
                 if user.body.default_tenant.is_some() || !identity.mapped.is_empty() {
-                    return Ok(met(&user.body));
+                    return inner.met(&user.body).await;
                 }
             }
             if let Some(body) = inner.meet(identity, known).await? {
-                return Ok(met(&body));
+                return inner.met(&body).await;
             }
         }
         Err(Error::unavailable(MEET, "too many meet this user at the same time"))
@@ -66,6 +67,7 @@ impl Inner {
             block => UserBody {
                 issuer: Some(identity.issuer.to_owned()),
                 email: email.as_ref().map(|email| email.as_str().to_owned()),
+                email_verified: email.is_some(),
                 generation: block.as_ref().map_or(0, |block| block.generation),
                 tokens_valid_from: block.and_then(|block| block.tokens_valid_from),
                 ..UserBody::of(identity.sub.clone())
@@ -93,6 +95,7 @@ impl Inner {
                 self.known.users.forget(identity.sub);
                 if let Some(tenant) = &body.default_tenant {
                     self.known.tenants.forget(tenant);
+                    self.known.members.forget(&(tenant.clone(), identity.sub.clone()));
                 }
                 Ok(Some(body))
             }
@@ -100,11 +103,16 @@ impl Inner {
             Err(error) => Err(error.into()),
         }
     }
-}
 
-/// The directory says what they are a member of besides, and what of this still holds.
-fn met(body: &UserBody) -> ExternalUser {
-    let memberships =
-        body.default_tenant.iter().map(|tenant| (tenant.clone(), Role::Owner)).collect::<BTreeMap<_, _>>();
-    ExternalUser { id: body.user_id.clone(), memberships, default_tenant: body.default_tenant.clone() }
+    /// Who was met, as the authenticator takes it: their chosen tenant with the role that the store knows. The directory says what they are
+    /// a member of besides, and what of this still holds.
+    async fn met(&self, body: &UserBody) -> Result<ExternalUser> {
+        let mut memberships = BTreeMap::new();
+        if let Some(tenant) = &body.default_tenant
+            && let Membership::Role(role) = self.known.member(&self.records, tenant, &body.user_id).await?
+        {
+            memberships.insert(tenant.clone(), role);
+        }
+        Ok(ExternalUser { id: body.user_id.clone(), memberships, default_tenant: body.default_tenant.clone() })
+    }
 }

@@ -1,35 +1,53 @@
-//! Invites: a token that makes whoever has it a member, once.
+//! Invites: what makes somebody a member once they accept it, and nobody before.
+//!
+//! An invite is for a user id, for an address, or for whoever has its token. A token that was made for the one who invites proves
+//! nothing about an address; one that was mailed does.
 
 use std::time::Duration;
 
 use engines_core::{
-    Action, Batch, Code, DocId, Error, Principal, RequestContext, Result, Role, TenantId,
+    Action, Batch, Code, DocId, Error, Principal, RequestContext, Result, Role, TenantId, UserId,
     nexus::{CommitError, Expect, Failed, Page, Paged, Query},
 };
 use ulid::Ulid;
 
 use super::{
     accounts::taken,
+    addresses::Claimed,
     bodies::{InviteBody, MemberBody},
     email::Address,
     known::{Membership, Standing},
-    opaque::Opaque,
-    records::{self, INVITE, Stored},
+    mailing::Job,
+    opaque::{Hashed, Opaque},
+    own_invites::Asking,
+    records::{self, EMAIL, INVITE, Stored, USER},
     service::{Identity, Inner},
-    wire::{AcceptRequest, Caller, InviteRequest, InviteResponse, InviteView, TokenResponse},
+    tenants::{TRIES, contended},
+    wire::{AcceptRequest, Caller, InviteRequest, InviteResponse, InviteView, MemberRequest},
+    wire_accounts::{AcceptResponse, Invited},
 };
-use crate::{jwt::invalid, revocation::Revocation};
+use crate::{jwt::invalid, revocation::Revocation, secret::SecretText};
 
 const ACCEPT: &str = "invites.accept";
 const MANAGE: &str = "invites.manage";
 const TOKEN: Opaque = Opaque("iv");
 
+const DAY_S: u64 = 24 * 3600;
+
+/// Whom an invite is for.
+enum Invitee {
+    User(UserId),
+    Address(Address),
+    Anybody,
+}
+
 impl Identity {
-    /// Makes an invite. The token is in the answer and nowhere else; sending it is up to the product.
+    /// Makes an invite. The token is in the answer and nowhere else. With an address, and where there is a mailer, another token is
+    /// mailed there, unless the request says `send: false` because the product sends its own mail.
     ///
     /// # Errors
     /// `BODY_INVALID`; `NOT_FOUND` for another tenant; `ROLE_INSUFFICIENT` below admin, and for anybody but an owner who invites owners;
-    /// `QUOTA_EXCEEDED` when too many wait already.
+    /// `QUOTA_EXCEEDED` when too many wait already; `RATE_LIMITED`.
     pub async fn create_invite(
         &self,
         context: &RequestContext,
@@ -44,30 +62,46 @@ impl Identity {
             let detail = format!("an invite is good for 1 to {} seconds", inner.settings.invite_max_s);
             return Err(Error::body(MANAGE, "/expires_in", detail));
         }
-        let accounts = inner.accounts()?;
-        let email = request.email.map(|email| Address::parse(email.expose())).transpose()?;
-        let most = inner.settings.invites_per_tenant;
-        let waiting: Vec<Stored<InviteBody>> =
-            inner.records.all(&Query::kind(INVITE).tag(records::tenant_tag(tenant)), most).await?;
-        if waiting.len() >= most {
-            return Err(inner.refuse(Code::QuotaExceeded, MANAGE, "too many invites wait; take some back"));
-        }
-        let now = inner.now();
-        let id = inner.guard.ids().ulid(now);
-        let (token, hash) = TOKEN.mint(id, inner.guard.ids());
-        let body = InviteBody {
-            tenant_id: tenant.clone(),
-            role: request.role,
-            hash,
-            email: email.map(|email| accounts.address_key(email.as_str())),
-            invited_by: context.actor().id.clone(),
-            expires_at: now.plus(Duration::from_secs(ttl)),
+        inner.accounts()?;
+        let invitee = match request.email {
+            Some(email) => Invitee::Address(Address::parse(email.expose())?),
+            None => Invitee::Anybody,
         };
-        let tags = [records::tenant_tag(tenant)];
-        let batch = Batch::spanning(now).audit(permit.audit(&inner.guard, context, format!("invites/{id}")));
-        let batch = records::put(batch, INVITE, id, &tags, &body, Expect::Absent)?;
-        inner.records.commit(context.scope(), batch).await?;
-        Ok(InviteResponse { token, invite: view(id.to_string(), body) })
+        let id = inner.guard.ids().ulid(inner.now());
+        let (token, hash) = TOKEN.mint(id, inner.guard.ids());
+        let made = NewInvite { id, role: request.role, ttl, hash: Some(hash), send: request.send };
+        let invite = inner.put_invite(context, tenant, &permit, invitee, made).await?;
+        Ok(InviteResponse { token, invite: view(id.to_string(), invite) })
+    }
+
+    /// Invites a user by id or by address. What is answered is the same whether there is such a user or not: nobody is looked up. They
+    /// are a member once they accept, see [`Identity::own_invites`]; an invite that waited for them already is replaced. Where there is a
+    /// mailer, an address gets a mail with a token.
+    ///
+    /// # Errors
+    /// `BODY_INVALID` when not exactly one of the two is given; `NOT_FOUND` for another tenant, and for an address where no accounts are
+    /// kept; `ROLE_INSUFFICIENT` below admin, and for anybody but an owner who invites owners; `QUOTA_EXCEEDED`; `RATE_LIMITED`.
+    pub async fn add_member(
+        &self,
+        context: &RequestContext,
+        tenant: &TenantId,
+        request: MemberRequest,
+    ) -> Result<Invited> {
+        let inner = &*self.inner;
+        let permit = inner.admit(context, tenant, Action::InvitesManage, "invites").await?;
+        let invitee = match (request.user_id, request.email) {
+            (Some(user), None) => Invitee::User(user),
+            (None, Some(email)) => {
+                inner.accounts()?;
+                Invitee::Address(Address::parse(email.expose())?)
+            }
+            _ => return Err(Error::body(MANAGE, "/user_id", "give either user_id or email")),
+        };
+        inner.owners_manage_owners(context, None, request.role)?;
+        let id = inner.guard.ids().ulid(inner.now());
+        let made = NewInvite { id, role: request.role, ttl: inner.settings.invite_ttl_s, hash: None, send: true };
+        inner.put_invite(context, tenant, &permit, invitee, made).await?;
+        Ok(Invited::default())
     }
 
     /// A tenant's invites that wait, the oldest first; those that have ended too, until they are swept away.
@@ -87,10 +121,10 @@ impl Identity {
         Ok(found.map(|invite| view(invite.id.to_string(), invite.body)))
     }
 
-    /// Takes an invite back.
+    /// Takes an invite back; one that makes an owner is for owners to take back.
     ///
     /// # Errors
-    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin.
+    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, and for an admin whose invite it is that makes an owner.
     pub async fn delete_invite(&self, context: &RequestContext, tenant: &TenantId, invite: &str) -> Result<()> {
         let inner = &*self.inner;
         let permit = inner.admit(context, tenant, Action::InvitesManage, "invites").await?;
@@ -98,6 +132,7 @@ impl Identity {
         let id = DocId::from(Ulid::from_string(invite).map_err(|_| missing())?);
         let found = inner.records.get::<InviteBody>(&INVITE, &id).await?;
         let found = found.filter(|found| found.body.tenant_id == *tenant).ok_or_else(missing)?;
+        inner.owners_manage_owners(context, Some(found.body.role), Role::Viewer)?;
         let audit = permit.audit(&inner.guard, context, format!("invites/{id}"));
         let batch = Batch::spanning(inner.now()).audit(audit);
         let batch = batch.delete_system(INVITE, found.id, Expect::Version(found.version));
@@ -105,18 +140,22 @@ impl Identity {
         Ok(())
     }
 
-    /// Accepts an invite and logs in: as the `principal`, or as somebody new with an address and a password. Both the membership and the end
-    /// of the invite, and the account of somebody new, are one batch: of two who accept at the same time, one does.
+    /// Accepts an invite: with its token, or by its id when it is one's own ([`Identity::own_invites`]); as the `principal`, or as somebody
+    /// new with a token, an address and a password. Both the membership and the end of the invite, and the account of somebody new, are
+    /// one batch: of two who accept at the same time, one does.
+    ///
+    /// Whoever has an account here is logged in; others go on with the token they have. The token of a mailed invite proves its address.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for what is no invite, was used, is for another address, or was made by somebody who may not make it any more; `TOKEN_EXPIRED`; `ALREADY_EXISTS` for a member, and for
-    /// somebody new whose address has an account (log in, then accept); `BODY_INVALID`; `RATE_LIMITED`.
+    /// `TOKEN_INVALID` for what is no invite, was used, is for another address, or was made by somebody who may not make it any more;
+    /// `NOT_FOUND` for an id that is no invite of one's own; `TOKEN_EXPIRED`; `ALREADY_EXISTS` for a member, and for somebody new whose
+    /// address has an account (log in, then accept); `BODY_INVALID`; `RATE_LIMITED`.
     pub async fn accept_invite(
         &self,
         principal: Option<&Principal>,
         request: AcceptRequest,
         caller: Caller<'_>,
-    ) -> Result<TokenResponse> {
+    ) -> Result<AcceptResponse> {
         let answer = self.try_accept(principal, request, &caller).await;
         let who = principal.map(|principal| principal.actor.id.as_str());
         answer.inspect_err(|error| self.inner.note(ACCEPT, error, who, &caller))
@@ -127,33 +166,44 @@ impl Identity {
         principal: Option<&Principal>,
         request: AcceptRequest,
         caller: &Caller<'_>,
-    ) -> Result<TokenResponse> {
+    ) -> Result<AcceptResponse> {
         let inner = &*self.inner;
-        let accounts = inner.accounts()?;
         inner.count_address(caller)?;
-        let invite = inner.open_invite(request.token.expose()).await?;
-        let now = inner.now();
-        let ended = Batch::spanning(now).delete_system(INVITE, invite.id.clone(), Expect::Version(invite.version));
-        let for_this = |address: Option<&str>| match &invite.body.email {
-            Some(wanted) => address.is_some_and(|address| accounts.address_key(address) == *wanted),
-            None => true,
+        let asking = match principal {
+            Some(principal) => Some(inner.asking(self, principal).await?),
+            None => None,
         };
-        let (user, generation, batch) = match (principal, request.email, request.password) {
-            (Some(principal), None, None) => {
-                let account = inner.account_of(self, principal).await?;
-                if !for_this(account.body.email.as_deref()) {
-                    return Err(unknown());
-                }
-                (account.body.user_id, account.body.generation, ended)
+        let (invite, mailed) = match (&request.token, &request.invite_id) {
+            (Some(token), None) => inner.invite_of(token.expose()).await?,
+            (None, Some(invite)) => {
+                let log_in = || Error::new(Code::TokenMissing, ACCEPT, "log in first, or send the invite's token");
+                let asking = asking.as_ref().ok_or_else(log_in)?;
+                (inner.own_invite(ACCEPT, asking, invite).await?, false)
+            }
+            _ => return Err(Error::body(ACCEPT, "/token", "give either token or invite_id")),
+        };
+        inner.check_open(&invite).await?;
+        let (user, generation) = match (asking, request.email, request.password) {
+            (Some(asking), None, None) => {
+                inner.accept_known(&invite, mailed, &asking, caller).await?;
+                // Users of other issuers, and those whom tokens minted elsewhere name, have no sessions here.
+                let account = asking.account.map(|account| account.body);
+                let here = account.filter(|account| account.issuer.is_none() && account.password.is_some());
+                (asking.user_id, here.map(|account| account.generation))
             }
             (None, Some(email), Some(password)) => {
-                if !for_this(Some(email.expose())) {
+                // An invite by id is for somebody who is there already.
+                if !inner.is_for(&invite.body, None, Some(email.expose()))? {
                     return Err(unknown());
                 }
                 let mut account = inner.new_account(ACCEPT, email.expose(), &password, request.display_name).await?;
                 account.user.default_tenant = Some(invite.body.tenant_id.clone());
                 let user = account.user.user_id.clone();
-                (user, 0, account.put(ended)?)
+                inner.join_by(&invite, &user, Joining::New(&account, mailed), caller).await?;
+                if !mailed {
+                    inner.mail(Job::Verify { user: user.clone(), key: account.key });
+                }
+                (user, Some(0))
             }
             (None, None, None) => {
                 return Err(Error::new(Code::TokenMissing, ACCEPT, "log in first, or send email and password"));
@@ -163,38 +213,209 @@ impl Identity {
                 return Err(Error::body(ACCEPT, "/email", detail));
             }
         };
-        let InviteBody { tenant_id, role, .. } = &invite.body;
-        let mut audit = inner.audit(now, ACCEPT, format!("invites/{}", invite.id), &user, caller.trace);
-        audit.reason = Some(format!("{} in {tenant_id}", role.as_str()).into());
-        let change = |live: Option<&MemberBody>| match live {
-            Some(_) => Err(Error::new(Code::AlreadyExists, ACCEPT, "you are a member of this tenant already")),
-            None => {
-                let (tenant_id, user_id) = (tenant_id.clone(), user.clone());
-                Ok(Some(MemberBody { tenant_id, user_id, role: *role, removed: false, since: now }))
-            }
-        };
-        let joined = inner.set_member(inner.records.system(), tenant_id, &user, batch.audit(audit), change).await;
-        joined.map_err(|error| match error {
-            CommitError::Precondition { failed: Failed::Document { ref kind, .. }, .. } if *kind == INVITE => unknown(),
-            error => taken(ACCEPT, error),
-        })?;
         inner.revoked(Revocation::User(user.clone()));
-        inner.log_in(&user, generation, caller).await
+        match (generation, principal) {
+            // Whoever changes the password meanwhile ends this session too.
+            (Some(generation), _) if inner.accounts().is_ok() => {
+                let tokens = inner.log_in(&user, generation, caller).await?;
+                Ok(AcceptResponse::Tokens(Box::new(tokens)))
+            }
+            (_, Some(principal)) => Ok(AcceptResponse::Me(Box::new(self.me(principal).await?))),
+            (_, None) => Err(unknown()),
+        }
     }
 }
 
+/// How somebody joins.
+enum Joining<'a> {
+    /// With a new account, whose address is proved by the invite or not.
+    New(&'a super::accounts::NewAccount, bool),
+    /// As they are.
+    Known,
+    /// As they are, and the invite proves the address of their account.
+    Proving(&'a str),
+}
+
+/// An invite about to be made.
+struct NewInvite {
+    id: Ulid,
+    role: Role,
+    ttl: u64,
+    /// Of the token for the one who invites.
+    hash: Option<Hashed>,
+    /// Whether an address gets a mail.
+    send: bool,
+}
+
 impl Inner {
-    /// The invite of a token, if it can still be accepted.
-    async fn open_invite(&self, token: &str) -> Result<Stored<InviteBody>> {
+    async fn put_invite(
+        &self,
+        context: &RequestContext,
+        tenant: &TenantId,
+        permit: &engines_core::gate::Permit,
+        invitee: Invitee,
+        made: NewInvite,
+    ) -> Result<InviteBody> {
+        let now = self.now();
+        let inviter = format!("{tenant}:{}", context.actor().id);
+        let rate = self.settings.invites();
+        let counted = self.throttle.take("invites", &inviter, rate, now);
+        counted.and_then(|()| self.throttle.take("invites.tenant", tenant.as_str(), rate, now))
+            .map_err(|error| self.decided(error))?;
+        let most = self.settings.invites_per_tenant;
+        let waiting: Vec<Stored<InviteBody>> =
+            self.records.all(&Query::kind(INVITE).tag(records::tenant_tag(tenant)), most).await?;
+        if waiting.len() >= most {
+            return Err(self.refuse(Code::QuotaExceeded, MANAGE, "too many invites wait; take some back"));
+        }
+        let (mut tags, mut batch) = (vec![records::tenant_tag(tenant)], Batch::spanning(now));
+        let (mut email, mut user_id, mut mailed) = (None, None, None);
+        match invitee {
+            Invitee::User(user) => {
+                tags.push(records::invitee_tag(&user));
+                user_id = Some(user);
+            }
+            Invitee::Address(address) => {
+                let key = self.accounts()?.address_key(address.as_str());
+                tags.push(records::invited_address_tag(&key));
+                if made.send && self.mails.is_some() {
+                    mailed = Some((address, TOKEN.mint(made.id, self.guard.ids())));
+                }
+                email = Some(key);
+            }
+            Invitee::Anybody => {}
+        }
+        // One open invite for each whom no token was made for: a second one says what counts now. Owners' invites are owners' business.
+        if made.hash.is_none() {
+            let same = |body: &InviteBody| body.hash.is_none() && body.user_id == user_id && body.email == email;
+            let ours = |body: &InviteBody| body.role < Role::Owner || context.role() == Role::Owner;
+            for old in waiting.into_iter().filter(|old| same(&old.body) && ours(&old.body)) {
+                batch = batch.delete_system(INVITE, old.id, Expect::Any);
+            }
+        }
+        let body = InviteBody {
+            tenant_id: tenant.clone(),
+            role: made.role,
+            hash: made.hash,
+            mail_hash: mailed.as_ref().map(|(_, (_, hash))| hash.clone()),
+            email,
+            user_id,
+            invited_by: context.actor().id.clone(),
+            expires_at: now.plus(Duration::from_secs(made.ttl)),
+        };
+        let batch = batch.audit(permit.audit(&self.guard, context, format!("invites/{}", made.id)));
+        let batch = records::put(batch, INVITE, made.id, &tags, &body, Expect::Absent)?;
+        self.records.commit(context.scope(), batch).await?;
+        if let (Some((address, (token, _))), Some(key)) = (mailed, body.email.clone()) {
+            let name = self.tenant(tenant).await?.map_or_else(|| tenant.to_string(), |tenant| tenant.body.name);
+            let (address, days) = (SecretText::new(address.as_str()), made.ttl.div_ceil(DAY_S));
+            self.mail(Job::Invite { key, address, token, tenant: name, role: made.role, days });
+        }
+        Ok(body)
+    }
+
+    /// Makes somebody who is known a member.
+    async fn accept_known(
+        &self,
+        invite: &Stored<InviteBody>,
+        mailed: bool,
+        asking: &Asking,
+        caller: &Caller<'_>,
+    ) -> Result<()> {
+        let account = asking.account.as_ref().map(|account| &account.body);
+        let address = account.and_then(|account| account.email.as_deref());
+        if !self.is_for(&invite.body, Some(&asking.user_id), address)? {
+            return Err(unknown());
+        }
+        // A token by itself names no address that could be proved.
+        let proves = mailed && account.is_some_and(|account| account.issuer.is_none() && !account.email_verified);
+        let joining = match address.filter(|_| proves) {
+            Some(address) => Joining::Proving(address),
+            None => Joining::Known,
+        };
+        self.join_by(invite, &asking.user_id, joining, caller).await
+    }
+
+    /// Whether an invite is for this user, or for this address, verified or not: what else is asked for is its token, or a verified
+    /// address.
+    fn is_for(&self, invite: &InviteBody, user: Option<&UserId>, address: Option<&str>) -> Result<bool> {
+        if let Some(wanted) = &invite.user_id {
+            return Ok(user == Some(wanted));
+        }
+        let Some(wanted) = &invite.email else { return Ok(true) };
+        let accounts = self.accounts()?;
+        Ok(address.is_some_and(|address| accounts.address_key(address) == *wanted))
+    }
+
+    /// The membership, the end of the invite and what else belongs to it, in one batch.
+    async fn join_by(
+        &self,
+        invite: &Stored<InviteBody>,
+        user: &UserId,
+        joining: Joining<'_>,
+        caller: &Caller<'_>,
+    ) -> Result<()> {
+        let InviteBody { tenant_id, role, .. } = &invite.body;
+        for _ in 0..TRIES {
+            let now = self.now();
+            let ended = Batch::spanning(now).delete_system(INVITE, invite.id.clone(), Expect::Version(invite.version));
+            let Claimed { batch, others } = match joining {
+                Joining::New(account, proved) => self.place_account(ACCEPT, ended, account, proved, caller).await?,
+                Joining::Known => Claimed { batch: ended, others: Vec::new() },
+                Joining::Proving(address) => {
+                    let account = self.user(user).await?.ok_or_else(unknown)?;
+                    let proof = self.proof(ACCEPT, ended, account, address.to_owned(), caller).await?;
+                    Claimed { batch: proof.batch, others: proof.others }
+                }
+            };
+            let mut audit = self.audit(now, ACCEPT, format!("invites/{}", invite.id), user, caller.trace);
+            audit.reason = Some(format!("{} in {tenant_id}", role.as_str()).into());
+            let change = |live: Option<&MemberBody>| match live {
+                Some(_) => Err(Error::new(Code::AlreadyExists, ACCEPT, "you are a member of this tenant already")),
+                None => {
+                    let (tenant_id, user_id) = (tenant_id.clone(), user.clone());
+                    Ok(Some(MemberBody { tenant_id, user_id, role: *role, removed: false, since: now }))
+                }
+            };
+            match self.set_member(self.records.system(), tenant_id, user, batch.audit(audit), change).await {
+                Ok(_) => {
+                    self.address_moved(user, &others);
+                    return Ok(());
+                }
+                Err(CommitError::Precondition { failed: Failed::Document { ref kind, .. }, .. }) if *kind == INVITE => {
+                    return Err(unknown());
+                }
+                // The address or an account was changed meanwhile.
+                Err(CommitError::Precondition { failed: Failed::Document { ref kind, .. }, .. })
+                    if *kind == EMAIL || *kind == USER => {}
+                Err(error) => return Err(taken(ACCEPT, error)),
+            }
+        }
+        Err(contended(ACCEPT))
+    }
+
+    /// The invite of a token, and whether the token was mailed.
+    async fn invite_of(&self, token: &str) -> Result<(Stored<InviteBody>, bool)> {
         let id = DocId::from(TOKEN.id(token).ok_or_else(unknown)?);
-        let invite = self.records.get::<InviteBody>(&INVITE, &id).await?;
-        let invite = invite.filter(|invite| invite.body.hash.fits(token)).ok_or_else(unknown)?;
+        let invite = self.records.get::<InviteBody>(&INVITE, &id).await?.ok_or_else(unknown)?;
+        let fits = |hash: &Option<Hashed>| hash.as_ref().is_some_and(|hash| hash.fits(token));
+        match (fits(&invite.body.hash), fits(&invite.body.mail_hash)) {
+            (false, false) => Err(unknown()),
+            (_, mailed) => Ok((invite, mailed)),
+        }
+    }
+
+    /// Whether an invite can still be accepted.
+    ///
+    /// # Errors
+    /// `TOKEN_EXPIRED`; `TOKEN_INVALID` when the tenant is closed, or whoever made it may not make it any more.
+    pub(super) async fn check_open(&self, invite: &Stored<InviteBody>) -> Result<()> {
         if self.now() >= invite.body.expires_at {
             return Err(Error::new(Code::TokenExpired, ACCEPT, "the invite has ended; ask for another"));
         }
         let home = self.known.tenant(&self.records, &invite.body.tenant_id).await?;
         if home != Standing::Disabled && self.may_still_invite(&invite.body, home).await? {
-            Ok(invite)
+            Ok(())
         } else {
             Err(unknown())
         }
@@ -230,6 +451,7 @@ fn view(invite_id: String, invite: InviteBody) -> InviteView {
         tenant_id: invite.tenant_id,
         role: invite.role,
         for_one_address: invite.email.is_some(),
+        user_id: invite.user_id,
         invited_by: invite.invited_by,
         expires_at: invite.expires_at,
     }

@@ -23,9 +23,11 @@ pub(crate) enum Standing {
 }
 
 /// A user, as the door sees one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) standing: Standing,
+    /// The tenant the user has chosen for requests that name none.
+    pub(crate) default_tenant: Option<TenantId>,
     /// Sessions of earlier ones are over.
     pub(crate) generation: u64,
     /// Tokens issued before this are refused.
@@ -75,13 +77,14 @@ impl Known {
             let found = records.get::<UserBody>(&USER, &records::user_id(user)?).await?;
             let generation = found.as_ref().map_or(0, |user| user.body.generation);
             let tokens_valid_from = found.as_ref().and_then(|user| user.body.tokens_valid_from);
+            let default_tenant = found.as_ref().and_then(|user| user.body.default_tenant.clone());
             let standing = found.map_or(Standing::Unknown, |user| match user.body {
                 UserBody { disabled: true, .. } => Standing::Disabled,
                 body if body.is_block() => Standing::Unknown,
                 UserBody { issuer: Some(_), .. } => Standing::Foreign,
                 UserBody { .. } => Standing::Good,
             });
-            Ok(Account { standing, generation, tokens_valid_from })
+            Ok(Account { standing, default_tenant, generation, tokens_valid_from })
         };
         self.users.get(user, read).await
     }

@@ -9,7 +9,7 @@ use super::{
     bodies::MemberBody,
     records::{self, MEMBER},
     service::{Identity, Inner},
-    wire::{MemberRequest, MemberView, RoleRequest},
+    wire::{MemberView, RoleRequest},
 };
 
 const MANAGE: &str = "members.manage";
@@ -34,44 +34,6 @@ impl Identity {
             items.push(inner.member_view(member.body).await?);
         }
         Ok(Paged { items, next: found.next })
-    }
-
-    /// Adds a user who has an account, by id or by address; by id also one whom others look after, whose claims then count for nothing
-    /// in this tenant. Whoever has no account yet is invited.
-    ///
-    /// # Errors
-    /// `ALREADY_EXISTS` for a member; `NOT_FOUND` for an address without an account; `BODY_INVALID` when not exactly one of the two is given;
-    /// `ROLE_INSUFFICIENT` below admin, and for anybody but an owner who makes owners.
-    pub async fn add_member(
-        &self,
-        context: &RequestContext,
-        tenant: &TenantId,
-        request: MemberRequest,
-    ) -> Result<MemberView> {
-        let inner = &*self.inner;
-        let permit = inner.admit(context, tenant, Action::MembersManage, "members").await?;
-        let user = match (request.user_id, request.email) {
-            (Some(user), None) => user,
-            (None, Some(email)) => {
-                let found = inner.user_by_address(&inner.accounts()?.address_key(email.expose())).await?;
-                let missing =
-                    || Error::new(Code::NotFound, MANAGE, "nobody has an account with this address; send an invite");
-                found.ok_or_else(missing)?.body.user_id
-            }
-            _ => return Err(Error::body(MANAGE, "/user_id", "give either user_id or email")),
-        };
-        let (now, role) = (inner.now(), request.role);
-        inner.owners_manage_owners(context, None, role)?;
-        let batch = Batch::spanning(now).audit(permit.audit(&inner.guard, context, resource(&user)));
-        let change = |live: Option<&MemberBody>| match live {
-            Some(_) => Err(Error::new(Code::AlreadyExists, MANAGE, "this user is a member already; change the role")),
-            None => {
-                let (tenant_id, user_id) = (tenant.clone(), user.clone());
-                Ok(Some(MemberBody { tenant_id, user_id, role, removed: false, since: now }))
-            }
-        };
-        let made = inner.set_member(context.scope(), tenant, &user, batch, change).await?;
-        inner.member_view(made.ok_or_else(missing)?).await
     }
 
     /// Changes a member's role. It counts at once here, within 5 s on other nodes, and closes the member's open streams.
@@ -148,6 +110,7 @@ impl Inner {
 
     async fn member_view(&self, member: MemberBody) -> Result<MemberView> {
         let user = self.user(&member.user_id).await?.map(|user| user.body);
+        let email_verified = user.as_ref().is_some_and(|user| user.verified_email().is_some());
         let (display_name, email) = user.map_or((None, None), |user| (user.display_name, user.email));
         Ok(MemberView {
             tenant_id: member.tenant_id,
@@ -155,6 +118,7 @@ impl Inner {
             role: member.role,
             display_name,
             email,
+            email_verified,
             since: member.since,
         })
     }

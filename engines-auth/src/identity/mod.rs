@@ -5,6 +5,7 @@
 //! attempts into the audit log.
 
 mod accounts;
+mod addresses;
 mod archive;
 mod bodies;
 mod bootstrap;
@@ -16,12 +17,16 @@ mod invites;
 mod key_check;
 mod known;
 mod login_limits;
+mod mailing;
 mod members;
 mod membership;
+mod memberships;
 mod name_text;
 pub(crate) mod opaque;
 mod own_account;
+mod own_invites;
 pub(crate) mod records;
+mod recovery;
 mod rejection_log;
 mod revocation;
 mod service;
@@ -31,7 +36,9 @@ mod sweep;
 mod system_key;
 mod tenants;
 mod throttle;
+mod verification;
 mod wire;
+mod wire_accounts;
 
 pub(crate) use self::{
     accounts::name_of,
@@ -43,6 +50,7 @@ pub use self::{
     bodies::TenantStatus,
     bootstrap::{NORTHSTAR, SYSTEM},
     key_check::IndexCheck,
+    mailing::MailWorker,
     rejection_log::{RejectionLog, RejectionSettings, RejectionWriter},
     service::{Identity, IdentityBuilder},
     settings::{IdentitySettings, Signup},
@@ -53,5 +61,9 @@ pub use self::{
         InviteRequest, InviteResponse, InviteView, LoginRequest, MeResponse, MemberRequest, MemberView, MembershipView,
         PasswordRequest, ProfileRequest, RefreshRequest, RoleRequest, SessionView, SignupRequest, TenantRequest,
         TenantView, TokenResponse, UserView,
+    },
+    wire_accounts::{
+        AcceptResponse, Accepted, DeclineRequest, DefaultTenantRequest, EmailRequest, ForgotRequest, Invited,
+        MailTokenRequest, OwnInviteView, ResetRequest,
     },
 };

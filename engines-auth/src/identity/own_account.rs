@@ -1,14 +1,14 @@
 //! What people do about their own account: its password, its name, all of its sessions, its end.
 
 use engines_core::{
-    Batch, Code, DocId, Error, Principal, Result, Role,
+    Batch, Code, Error, Principal, Result, Role,
     nexus::{CommitError, Expect, Query},
 };
 
 use super::{
     accounts::name_of,
-    bodies::{MemberBody, SessionBody, TenantBody, TenantStatus, UserBody},
-    records::{self, EMAIL, KNOWN_NETWORKS, MEMBER, SESSION, Stored, TENANT, USER},
+    bodies::{MailTokenBody, MemberBody, SessionBody, TenantBody, TenantStatus, UserBody},
+    records::{self, KNOWN_NETWORKS, MAIL_TOKEN, MEMBER, SESSION, Stored, TENANT, USER},
     service::{Identity, Inner},
     tenants::{MAX_MEMBERSHIPS, TRIES, contended, put_member},
     wire::{Caller, DeleteAccountRequest, MeResponse, PasswordRequest, ProfileRequest},
@@ -19,6 +19,9 @@ const PASSWORD: &str = "accounts.password";
 const DELETE: &str = "accounts.delete";
 const PROFILE: &str = "accounts.update";
 const LOGOUT: &str = "sessions.end_all";
+
+/// Mailed tokens of one user that are looked at; limits on mails keep them far below.
+const MAX_MAIL_TOKENS: usize = 500;
 
 impl Identity {
     /// Changes one's own password, and ends all other sessions: whoever logged in with the old one is out.
@@ -51,7 +54,7 @@ impl Identity {
             return Err(Error::body(PASSWORD, "/new_password", "this is the password you have; choose another"));
         }
         inner.confirm(PASSWORD, &user.body, request.current_password, caller).await?;
-        let hash = inner.accounts()?.hasher.hash(request.new_password).await?;
+        let hash = inner.accounts()?.hash_for(&user.body, request.new_password).await?;
         let confirmed = user.body.password;
         for _ in 0..TRIES {
             let now = inner.now();
@@ -60,7 +63,9 @@ impl Identity {
                 return Err(contended(PASSWORD));
             }
             let generation = user.body.generation + 1;
-            let body = UserBody { password: Some(hash.clone()), generation, ..user.body };
+            // A change of address that waits may be the doing of who knew the old password.
+            let pending_email = user.body.pending_email.filter(|_| user.body.email.is_none());
+            let body = UserBody { password: Some(hash.clone()), generation, pending_email, ..user.body };
             let mut batch =
                 records::put(Batch::spanning(now), USER, user.id, &[], &body, Expect::Version(user.version))?;
             let sessions = inner.sessions_of(&body.user_id).await?;
@@ -201,20 +206,22 @@ impl Identity {
 
 impl Inner {
     /// Whether it is really they: the password, as carefully as for a login.
-    async fn confirm(
+    pub(super) async fn confirm(
         &self,
         operation: &'static str,
         user: &UserBody,
         password: Password,
         caller: &Caller<'_>,
     ) -> Result<()> {
-        let (Some(hash), Some(email)) = (&user.password, &user.email) else {
+        let Some(hash) = &user.password else {
             let detail = "this account has no password here; whoever vouches for it keeps it";
             return Err(Error::new(Code::OpInvalid, operation, detail));
         };
         self.count_address(caller)?;
         let accounts = self.accounts()?;
-        let attempt = self.begin_login(&accounts.address_key(email), Some(&user.user_id), caller).await?;
+        // Guesses count as logins do; an account without an address is counted by its id.
+        let key = user.email.as_deref().map_or_else(|| user.user_id.to_string(), |email| accounts.address_key(email));
+        let attempt = self.begin_login(&key, Some(&user.user_id), caller).await?;
         if !accounts.hasher.verify(password, Some(hash)).await?.fits {
             return Err(Error::new(Code::CredentialsInvalid, operation, "the password is wrong"));
         }
@@ -224,7 +231,7 @@ impl Inner {
     }
 
     /// What this process knows of a user's sessions is to be read again.
-    fn sessions_changed(&self, user: &UserBody, sessions: &[Stored<SessionBody>]) {
+    pub(super) fn sessions_changed(&self, user: &UserBody, sessions: &[Stored<SessionBody>]) {
         for session in sessions {
             self.revoked(Revocation::Session(session.id.to_string()));
         }
@@ -265,9 +272,12 @@ impl Inner {
         for session in &sessions {
             batch = batch.delete_system(SESSION, session.id.clone(), Expect::Any);
         }
+        let mailed = Query::kind(MAIL_TOKEN).tag(records::user_tag(&user.body.user_id));
+        for token in self.records.all::<MailTokenBody>(&mailed, MAX_MAIL_TOKENS).await? {
+            batch = batch.delete_system(MAIL_TOKEN, token.id, Expect::Any);
+        }
         if let (None, Some(email)) = (&user.body.issuer, &user.body.email) {
-            let accounts = self.accounts()?;
-            batch = batch.delete_system(EMAIL, DocId::new(accounts.address_key(email))?, Expect::Any);
+            batch = self.release_address(batch, email, &user.body.user_id).await?;
         }
         batch = batch.delete_system(KNOWN_NETWORKS, records::user_id(&user.body.user_id)?, Expect::Any);
         let audit = self.audit(now, DELETE, resource(&user.body), &user.body.user_id, caller.trace);

@@ -14,7 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 pub(crate) const USER: Kind = Kind::known("identity_user");
-/// From the keyed hash of an e-mail address to its user.
+/// From the keyed hash of an e-mail address to who has it.
 pub(crate) const EMAIL: Kind = Kind::known("identity_email");
 /// Networks that a user has logged in from.
 pub(crate) const KNOWN_NETWORKS: Kind = Kind::known("identity_known_networks");
@@ -22,6 +22,8 @@ pub(crate) const SESSION: Kind = Kind::known("identity_session");
 pub(crate) const TENANT: Kind = Kind::known("identity_tenant");
 pub(crate) const MEMBER: Kind = Kind::known("identity_member");
 pub(crate) const INVITE: Kind = Kind::known("identity_invite");
+/// A token that was mailed.
+pub(crate) const MAIL_TOKEN: Kind = Kind::known("identity_mail_token");
 pub(crate) const API_KEY: Kind = Kind::known("identity_api_key");
 /// When an API key was last used; beside the key, so that using it and changing it do not meet.
 pub(crate) const API_KEY_USE: Kind = Kind::known("identity_api_key_use");
@@ -146,6 +148,21 @@ pub(crate) fn member_id(tenant: &TenantId, user: &UserId) -> Result<DocId> {
 
 pub(crate) fn user_tag(user: &UserId) -> String {
     format!("user:{}", user_key(user))
+}
+
+/// On memberships of owners, beside [`user_tag`].
+pub(crate) fn owner_tag(user: &UserId) -> String {
+    format!("owner:{}", user_key(user))
+}
+
+/// On invites for a user.
+pub(crate) fn invitee_tag(user: &UserId) -> String {
+    format!("invitee:{}", user_key(user))
+}
+
+/// On invites for an address, by its keyed hash.
+pub(crate) fn invited_address_tag(key: &str) -> String {
+    format!("invited_address:{key}")
 }
 
 pub(crate) fn tenant_tag(tenant: &TenantId) -> String {

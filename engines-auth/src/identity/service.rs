@@ -16,12 +16,13 @@ use quick_cache::sync::Cache;
 use ulid::Ulid;
 
 use super::{
-    email::Index, known::Known, login_limits::LoginLimits, records::Records, settings::IdentitySettings,
-    system_key::SystemKey, throttle::Throttle, wire::Caller,
+    email::Index, known::Known, login_limits::LoginLimits, mailing::Mails, records::Records,
+    settings::IdentitySettings, system_key::SystemKey, throttle::Throttle, wire::Caller,
 };
 use crate::{
     api_key::ApiKeys,
     jwt::TokenIssuer,
+    mail::{MailSettings, Mailer},
     password::PasswordHasher,
     rejection::{Rejected, Rejections},
     revocation::Revocations,
@@ -53,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) last_uses: Cache<Ulid, Timestamp>,
     pub(crate) revocations: Revocations,
     pub(crate) rejections: Option<Arc<dyn Rejections>>,
+    pub(crate) mails: Option<Mails>,
 }
 
 /// What it takes to keep accounts, rather than the users of other issuers alone.
@@ -70,6 +72,7 @@ pub struct IdentityBuilder {
     settings: IdentitySettings,
     system_key: Option<SystemKey>,
     rejections: Option<Arc<dyn Rejections>>,
+    mailer: Option<(Arc<dyn Mailer>, MailSettings)>,
 }
 
 impl IdentityBuilder {
@@ -89,6 +92,12 @@ impl IdentityBuilder {
     #[must_use]
     pub fn rejections(self, rejections: impl Rejections + 'static) -> Self {
         Self { rejections: Some(Arc::new(rejections)), ..self }
+    }
+
+    /// Sends mails with `mailer`: addresses are verified, and passwords reset, by mail. Give [`Identity::mail_worker`] a task.
+    #[must_use]
+    pub fn mailer(self, mailer: Arc<dyn Mailer>, settings: MailSettings) -> Self {
+        Self { mailer: Some((mailer, settings)), ..self }
     }
 
     /// The service. Computes one password hash, where it keeps accounts.
@@ -112,6 +121,7 @@ impl IdentityBuilder {
             login_limits: LoginLimits::new(&settings),
             last_uses: Cache::new(LAST_USES),
             rejections: self.rejections,
+            mails: self.mailer.map(|(mailer, settings)| Mails::new(mailer, settings)).transpose()?,
             settings,
         };
         Ok(Identity { inner: Arc::new(inner) })
@@ -133,11 +143,11 @@ impl Identity {
     }
 
     /// Begins a service that issues no tokens: its users are those of other issuers, whom it meets, and those tokens minted elsewhere name. There
-    /// are tenants, members, API keys and tickets; whoever wants to sign up, log in or accept an invite is told `NOT_FOUND`.
+    /// are tenants, members, invites by user id, API keys and tickets; whoever wants to sign up or log in is told `NOT_FOUND`.
     #[must_use]
     pub fn without_accounts(store: Arc<dyn Store>, guard: Guard) -> IdentityBuilder {
         let settings = IdentitySettings::default();
-        IdentityBuilder { store, guard, accounts: None, settings, system_key: None, rejections: None }
+        IdentityBuilder { store, guard, accounts: None, settings, system_key: None, rejections: None, mailer: None }
     }
 
     /// API keys of tenants.

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     bodies::{SessionBody, UserBody},
+    memberships::Whose,
     opaque::{Hashed, Opaque},
     records::{self, SESSION, Stored},
     service::{Identity, Inner},
@@ -265,15 +266,18 @@ impl Inner {
         session: &str,
         refresh_token: SecretText,
     ) -> Result<TokenResponse> {
-        let memberships = self.memberships(&user.body.user_id).await?;
-        let tenant = self.default_tenant(user.body.default_tenant.as_ref(), &memberships).await?;
+        let whose = Whose::User(&user.body.user_id);
+        let memberships = self.first_memberships(whose).await?;
+        let chosen = self.chosen_tenant(whose, user.body.default_tenant.as_ref()).await?;
         let mut request = TokenRequest::new(user.body.user_id.clone(), Duration::from_secs(self.settings.access_ttl_s));
         request.email = user.body.email.as_deref().map(Email::new);
+        request.email_verified = user.body.email.as_ref().map(|_| user.body.email_verified);
         request.session = Some(Arc::from(session));
-        request.default_tenant = tenant.as_ref().map(|tenant| tenant.tenant_id.clone());
-        let own = memberships.iter().filter(|one| Some(&one.tenant_id) == request.default_tenant.as_ref());
-        let named = own.chain(memberships.iter().take(IN_TOKEN - 1));
-        request.memberships = named.map(|one| (one.tenant_id.clone(), one.role)).collect();
+        request.default_tenant = chosen.as_ref().map(|(tenant, _)| tenant.tenant_id.clone());
+        // The chosen one, and of the others as many as there is room for, the tenants one owns first.
+        let chosen_role = chosen.iter().map(|(tenant, role)| (tenant.tenant_id.clone(), *role));
+        let named = memberships.items.iter().map(|one| (one.tenant_id.clone(), one.role)).take(IN_TOKEN - 1);
+        request.memberships = named.chain(chosen_role).collect();
         let token = self.accounts()?.tokens.issue(&request)?;
         Ok(TokenResponse {
             access_token: SecretText::new(token.expose()),
@@ -281,8 +285,9 @@ impl Inner {
             expires_in: token.expires_in,
             refresh_token,
             user: self.user_view(user),
-            tenant,
-            memberships,
+            tenant: chosen.map(|(tenant, _)| tenant),
+            memberships: memberships.items,
+            memberships_next: memberships.next,
         })
     }
 }

@@ -49,6 +49,12 @@ pub struct IdentitySettings {
     pub invite_max_s: u64,
     /// Invites of one tenant that wait. Default: 1,000.
     pub invites_per_tenant: usize,
+    /// Invites that one person makes in a tenant, and that a tenant makes, at once after a time of rest. Default: 200.
+    pub invite_burst: u32,
+    /// Milliseconds until there is one more. Default: 5 seconds.
+    pub invite_every_ms: u64,
+    /// Accounts that may name the same address without having proved it; one more ends the oldest one's claim. Default: 5.
+    pub unverified_per_address: usize,
     /// API keys of one tenant. Default: 500.
     pub api_keys_per_tenant: usize,
     /// The longest a replaced API key may still be good, in seconds. Default: 7 days.
@@ -96,6 +102,9 @@ impl Default for IdentitySettings {
             invite_ttl_s: 7 * DAY,
             invite_max_s: 30 * DAY,
             invites_per_tenant: 1000,
+            invite_burst: 200,
+            invite_every_ms: 5000,
+            unverified_per_address: 5,
             api_keys_per_tenant: 500,
             api_key_grace_max_s: 7 * DAY,
             api_key_use_every_s: 600,
@@ -116,6 +125,9 @@ impl Default for IdentitySettings {
 impl IdentitySettings {
     /// How late a revocation may count, at the most.
     pub const MAX_FACTS_TTL: Duration = Duration::from_secs(5);
+
+    /// The most accounts that may name one address: all of them are read when somebody signs in with it.
+    pub const MAX_UNVERIFIED: usize = 20;
 
     pub(crate) fn checked(self) -> Result<Self> {
         let refuse = |detail: &'static str| Err(Error::new(Code::Internal, "identity.settings", detail));
@@ -138,7 +150,14 @@ impl IdentitySettings {
         if self.invite_ttl_s == 0 || self.invite_ttl_s > self.invite_max_s {
             return refuse("invite_ttl_s is between one second and invite_max_s");
         }
+        if !(1..=Self::MAX_UNVERIFIED).contains(&self.unverified_per_address) {
+            return refuse("unverified_per_address is between 1 and 20");
+        }
         Ok(self)
+    }
+
+    pub(crate) fn invites(&self) -> Rate {
+        Rate { burst: self.invite_burst, every_ms: self.invite_every_ms }
     }
 
     pub(crate) fn facts_ttl(&self) -> Duration {

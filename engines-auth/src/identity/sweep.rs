@@ -10,10 +10,10 @@ use serde::Deserialize;
 use ulid::Ulid;
 
 use super::{
-    records::{INVITE, SESSION, TICKET},
+    records::{INVITE, MAIL_TOKEN, SESSION, TICKET},
     service::Identity,
 };
-use crate::ticket::MAX_TTL;
+use crate::{mail::MailSettings, ticket::MAX_TTL};
 
 /// Documents taken away in one batch.
 const BATCH: usize = 200;
@@ -26,7 +26,7 @@ const BATCHES: usize = 50;
 struct Anything {}
 
 impl Identity {
-    /// Takes away sessions, invites and tickets that must have ended, by the time in their ids: at most 10,000 of each. Call it now and then;
+    /// Takes away sessions, invites, mailed tokens and tickets that must have ended, by the time in their ids: at most 10,000 of each. Call it now and then;
     /// nothing depends on it but room. Returns how many it took away.
     ///
     /// # Errors
@@ -37,6 +37,7 @@ impl Identity {
         for (kind, lives) in [
             (SESSION, Duration::from_secs(settings.session_max_s)),
             (INVITE, Duration::from_secs(settings.invite_max_s)),
+            (MAIL_TOKEN, Duration::from_secs(MailSettings::MAX_TOKEN_TTL_S)),
             (TICKET, MAX_TTL),
         ] {
             let before =

@@ -13,7 +13,7 @@ use super::{
     bootstrap::SYSTEM,
     records::{self, MEMBER, Stored, TENANT, USER},
     service::{Identity, Inner},
-    wire::{MembershipView, TenantRequest, TenantView},
+    wire::{TenantRequest, TenantView},
 };
 use crate::revocation::Revocation;
 
@@ -51,7 +51,10 @@ impl Identity {
                 batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
             }
             match inner.records.commit(inner.records.system(), batch.audit(audit)).await {
-                Ok(_) => return inner.tenant_view(&tenant).await,
+                Ok(_) => {
+                    inner.known.users.forget(&principal.actor.id);
+                    return inner.tenant_view(&tenant).await;
+                }
                 // The account was changed meanwhile: by another tenant of theirs, perhaps.
                 Err(CommitError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -292,54 +295,6 @@ impl Inner {
         Err(contended("tenants.change"))
     }
 
-    /// The memberships the store knows of a user, in tenants that are open.
-    pub(super) async fn memberships(&self, user: &UserId) -> Result<Vec<MembershipView>> {
-        let query = Query::kind(MEMBER).tag(records::user_tag(user));
-        let mut memberships = Vec::new();
-        for member in self.records.all::<MemberBody>(&query, MAX_MEMBERSHIPS).await? {
-            let MemberBody { tenant_id, role, .. } = member.body;
-            let tenant = self.tenant(&tenant_id).await?;
-            if let Some(tenant) = tenant.filter(|tenant| tenant.body.status == TenantStatus::Active) {
-                memberships.push(MembershipView { tenant_id, name: Some(tenant.body.name), role });
-            }
-        }
-        Ok(memberships)
-    }
-
-    /// The memberships that count for a principal: the store's, and the claimed ones it does not contradict.
-    pub(super) async fn memberships_of(
-        &self,
-        directory: &Identity,
-        principal: &Principal,
-    ) -> Result<Vec<MembershipView>> {
-        let mut memberships = match &principal.bound {
-            Some(_) => Vec::new(),
-            None => self.memberships(&principal.actor.id).await?,
-        };
-        for (tenant_id, claimed) in &principal.memberships {
-            if memberships.iter().any(|known| known.tenant_id == *tenant_id) {
-                continue;
-            }
-            let role = crate::directory::Directory::role(directory, principal, tenant_id, Some(*claimed)).await?;
-            if let Some(role) = role {
-                let name = self.tenant(tenant_id).await?.map(|tenant| tenant.body.name);
-                memberships.push(MembershipView { tenant_id: tenant_id.clone(), name, role });
-            }
-        }
-        Ok(memberships)
-    }
-
-    /// The tenant meant when a request names none: the wanted one while it is a membership, else the first.
-    pub(super) async fn default_tenant(
-        &self,
-        wanted: Option<&TenantId>,
-        memberships: &[MembershipView],
-    ) -> Result<Option<TenantView>> {
-        let wanted = memberships.iter().find(|member| Some(&member.tenant_id) == wanted).or(memberships.first());
-        let Some(member) = wanted else { return Ok(None) };
-        Ok(self.tenant(&member.tenant_id).await?.map(stored))
-    }
-
     /// The account of a person who asks with a token of their own.
     pub(super) async fn account_of(&self, directory: &Identity, principal: &Principal) -> Result<Stored<UserBody>> {
         crate::directory::Directory::check(directory, principal).await?;
@@ -361,6 +316,8 @@ pub(super) fn put_member(batch: Batch, member: &MemberBody, expect: Expect) -> R
         true => Vec::new(),
         false => vec![records::tenant_tag(&member.tenant_id), records::user_tag(&member.user_id)],
     };
+    let owned = (!member.removed && member.role == Role::Owner).then(|| records::owner_tag(&member.user_id));
+    let tags: Vec<_> = tags.into_iter().chain(owned).collect();
     records::put(batch, MEMBER, id, &tags, member, expect)
 }
 
@@ -369,7 +326,7 @@ pub(super) fn adopted(tenant: &TenantId) -> TenantBody {
     TenantBody { tenant_id: tenant.clone(), name: tenant.to_string(), status: TenantStatus::Active, owners: 0 }
 }
 
-fn stored(tenant: Stored<TenantBody>) -> TenantView {
+pub(super) fn stored(tenant: Stored<TenantBody>) -> TenantView {
     view(tenant.body, tenant.created_at)
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use engines_core::{ActorType, Env, Role, TenantId, Timestamp, Trace, UserId};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::bodies::TenantStatus;
+use super::{bodies::TenantStatus, wire_accounts::yes};
 use crate::{password::Password, secret::SecretText};
 
 /// Where a call comes from that no context stands for: what throttles and records go by.
@@ -65,8 +65,11 @@ pub struct TokenResponse {
     pub user: UserView,
     /// The tenant meant when a request names none.
     pub tenant: Option<TenantView>,
-    /// All memberships.
+    /// Memberships, the tenants one owns first; at most 50.
     pub memberships: Vec<MembershipView>,
+    /// Where `GET /auth/memberships` goes on after them; none when these are all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memberships_next: Option<String>,
 }
 
 /// A user, for themselves.
@@ -76,6 +79,8 @@ pub struct UserView {
     pub user_id: UserId,
     /// The address.
     pub email: Option<String>,
+    /// Whether the user has proved that the address is theirs.
+    pub email_verified: bool,
     /// The name for others to see.
     pub display_name: Option<String>,
     /// A person or an agent.
@@ -121,8 +126,11 @@ pub struct MeResponse {
     pub user: UserView,
     /// The tenant meant when a request names none.
     pub tenant: Option<TenantView>,
-    /// All memberships.
+    /// Memberships, the tenants one owns first; at most 50.
     pub memberships: Vec<MembershipView>,
+    /// Where `GET /auth/memberships` goes on after them; none when these are all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memberships_next: Option<String>,
 }
 
 /// `GET /auth/bootstrap`: what a client needs to begin.
@@ -191,13 +199,13 @@ pub struct TenantRequest {
     pub name: String,
 }
 
-/// `POST /tenants/{t}/members`: one of the two says who.
+/// `POST /tenants/{t}/members`: one of the two says who is invited.
 #[derive(Debug, Deserialize)]
 pub struct MemberRequest {
     /// The user.
     #[serde(default)]
     pub user_id: Option<UserId>,
-    /// The address of a user who has an account.
+    /// The address.
     #[serde(default)]
     pub email: Option<SecretText>,
     /// The role.
@@ -224,6 +232,8 @@ pub struct MemberView {
     pub display_name: Option<String>,
     /// The address.
     pub email: Option<String>,
+    /// Whether the member has proved that the address is theirs.
+    pub email_verified: bool,
     /// Since when.
     pub since: Timestamp,
 }
@@ -249,6 +259,9 @@ pub struct InviteRequest {
     /// Seconds it is good.
     #[serde(default)]
     pub expires_in: Option<u64>,
+    /// Whether a mail is sent to the address, where there is a mailer; yes if absent.
+    #[serde(default = "yes")]
+    pub send: bool,
 }
 
 /// An invite just made: the token is shown this once.
@@ -272,18 +285,24 @@ pub struct InviteView {
     pub role: Role,
     /// Whether only one address may accept.
     pub for_one_address: bool,
+    /// The only user who may accept, when it is for one.
+    pub user_id: Option<UserId>,
     /// Who made it.
     pub invited_by: UserId,
     /// When it ends.
     pub expires_at: Timestamp,
 }
 
-/// `POST /auth/invites/accept`. Somebody new sends an address and a password too; somebody with a token, the invite's alone.
-#[derive(Debug, Deserialize)]
+/// `POST /auth/invites/accept`: the invite's token, or the id of one of one's own invites. Somebody new sends the token, an address and a
+/// password.
+#[derive(Debug, Default, Deserialize)]
 pub struct AcceptRequest {
     /// The invite's token.
-    #[serde(alias = "invite_token")]
-    pub token: SecretText,
+    #[serde(default, alias = "invite_token")]
+    pub token: Option<SecretText>,
+    /// The id of one of one's own invites.
+    #[serde(default)]
+    pub invite_id: Option<String>,
     /// The address of the new account.
     #[serde(default)]
     pub email: Option<SecretText>,

@@ -9,6 +9,7 @@ use serde::{
     Deserializer,
     de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::Value;
 
 use super::{
     date::NumericDate,
@@ -30,6 +31,7 @@ pub(super) struct Claims<'a> {
     jti: Option<Cow<'a, str>>,
     sid: Option<Cow<'a, str>>,
     email: Option<Cow<'a, str>>,
+    email_verified: Option<Value>,
     tenant_ids: Option<Texts<'a>>,
     default_tenant: Option<Cow<'a, str>>,
     roles: Option<RoleMap<'a>>,
@@ -38,7 +40,7 @@ pub(super) struct Claims<'a> {
 
 impl<'de> Members<'de> for Claims<'de> {
     fn place(name: &str) -> Option<u32> {
-        const NAMES: [&str; 13] = [
+        const NAMES: [&str; 14] = [
             "sub",
             "iss",
             "aud",
@@ -52,6 +54,7 @@ impl<'de> Members<'de> for Claims<'de> {
             "role_map",
             "actor_type",
             "sid",
+            "email_verified",
         ];
         NAMES.iter().position(|known| *known == name).and_then(|place| u32::try_from(place).ok())
     }
@@ -70,6 +73,7 @@ impl<'de> Members<'de> for Claims<'de> {
             9 => self.default_tenant = map.next_value_seed(Nullable(Text))?,
             10 => self.roles = map.next_value_seed(Nullable(Roles))?,
             11 => self.actor_type = map.next_value_seed(Nullable(Text))?,
+            13 => self.email_verified = Some(map.next_value()?),
             _ => self.sid = map.next_value_seed(Nullable(Text))?,
         }
         Ok(())
@@ -104,7 +108,7 @@ impl<'a> Claims<'a> {
         }
         Ok(Principal {
             actor: Actor { id, kind: self.actor_kind() },
-            email: self.email.as_deref().map(Email::new),
+            email: self.email.as_deref().filter(|_| !self.email_is_unverified()).map(Email::new),
             memberships: self.memberships(),
             default_tenant: self.default_tenant.as_deref().and_then(|tenant| TenantId::new(tenant).ok()),
             issued_at: self.iat.map(|iat| iat.0),
@@ -114,6 +118,11 @@ impl<'a> Claims<'a> {
             issuer: std::sync::Arc::clone(&settings.issuer),
             bound: None,
         })
+    }
+
+    /// Whether the token says that its address is not verified; some issuers write booleans as texts. Then it is nobody's.
+    fn email_is_unverified(&self) -> bool {
+        self.email_verified.as_ref().is_some_and(|said| *said == Value::Bool(false) || *said == "false")
     }
 
     /// `agent`, or a person: no token makes a `system`.

@@ -26,6 +26,8 @@ pub struct TokenRequest {
     pub sub: UserId,
     /// Their e-mail address.
     pub email: Option<Email>,
+    /// Whether the address is verified (`email_verified`, OpenID Connect Core 1.0 section 5.1); nothing is said about it without one.
+    pub email_verified: Option<bool>,
     /// Tenants and roles (`tenant_ids`, `role_map`).
     pub memberships: BTreeMap<TenantId, Role>,
     /// The tenant meant when a request names none.
@@ -45,6 +47,7 @@ impl TokenRequest {
         Self {
             sub,
             email: None,
+            email_verified: None,
             memberships: BTreeMap::new(),
             default_tenant: None,
             actor_type: ActorType::Human,
@@ -93,6 +96,8 @@ struct Payload<'a> {
     jti: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified: Option<bool>,
     tenant_ids: Vec<&'a TenantId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     default_tenant_id: Option<&'a TenantId>,
@@ -154,6 +159,7 @@ impl TokenIssuer {
             exp: expires_at.as_secs(),
             jti: &id,
             email: request.email.as_ref().map(Email::expose),
+            email_verified: request.email_verified,
             tenant_ids: request.memberships.keys().collect(),
             default_tenant_id: request.default_tenant.as_ref(),
             role_map: &request.memberships,

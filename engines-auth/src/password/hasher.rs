@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version, password_hash::phc::PasswordHash,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use engines_core::{Code, Error, IdGenerator, Result};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -12,6 +13,7 @@ use tokio::{
 };
 
 use super::{policy::Password, settings::HashSettings};
+use crate::secret::same_bytes;
 
 const HASH: &str = "auth.password";
 
@@ -87,6 +89,24 @@ impl PasswordHasher {
         .await
     }
 
+    /// As [`PasswordHasher::hash`], with a salt that is given.
+    pub(crate) async fn hash_with(&self, password: Password, salt: [u8; 16]) -> Result<String> {
+        let argon2 = self.argon2.clone();
+        self.off_thread(move || hash(&argon2, password.normalised().as_bytes(), salt)).await
+    }
+
+    /// Which of `known` the password fits. Hashes with the same algorithm, parameters and salt cost one computation together, and none at
+    /// all costs as much: so the time does not tell how many there are.
+    pub(crate) async fn verify_any(&self, password: Password, known: &[&str]) -> Result<Verdicts> {
+        let known: Vec<String> = match known {
+            [] => vec![self.decoy.to_string()],
+            known => known.iter().map(|&hash| hash.to_owned()).collect(),
+        };
+        let (argon2, decoy) = (self.argon2.clone(), Arc::clone(&self.decoy));
+        let verdicts = self.off_thread(move || verdicts(&argon2, &password, &known, &decoy)).await?;
+        Ok(Verdicts(verdicts))
+    }
+
     async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let busy = || {
             Error::new(Code::RateLimited, HASH, "too many passwords are being checked right now; retry in a moment")
@@ -102,6 +122,58 @@ impl PasswordHasher {
         });
         done.await.map_err(|error| Error::internal(HASH, error))?
     }
+}
+
+/// What a password is to several hashes.
+#[derive(Debug)]
+pub(crate) struct Verdicts(Vec<Verdict>);
+
+impl Verdicts {
+    /// The first hash that the password fits and that may count.
+    pub(crate) fn first(&self, counts: impl Iterator<Item = bool>) -> Option<usize> {
+        self.0.iter().zip(counts).position(|(verdict, counts)| verdict.fits && counts)
+    }
+
+    /// Whether that hash is to be replaced.
+    pub(crate) fn outdated(&self, at: usize) -> bool {
+        self.0.get(at).is_some_and(|verdict| verdict.outdated)
+    }
+}
+
+fn verdicts(argon2: &Argon2<'_>, password: &Password, known: &[String], decoy: &str) -> Result<Vec<Verdict>> {
+    let typed = password.normalised().as_bytes();
+    // What was computed, by all of a PHC string but the hash.
+    let mut computed: Vec<(&str, String)> = Vec::new();
+    let mut verdicts = Vec::with_capacity(known.len());
+    for text in known {
+        // An account without a password fits nothing, and costs what one with a password does.
+        let exists = !text.is_empty() && text != decoy;
+        let text = if exists { text.as_str() } else { decoy };
+        let malformed = || Error::internal(HASH, "a malformed hash");
+        let parsed = PasswordHash::new(text).map_err(|_| malformed())?;
+        let (setting, _) = text.rsplit_once('$').ok_or_else(malformed)?;
+        let made = match computed.iter().find(|(known, _)| *known == setting) {
+            Some((_, made)) => made.clone(),
+            None => {
+                let made = again(&parsed, setting, typed).ok_or_else(malformed)?;
+                computed.push((setting, made.clone()));
+                made
+            }
+        };
+        let fits = same_bytes(made.as_bytes(), text.as_bytes()) && exists;
+        verdicts.push(Verdict { fits, outdated: exists && outdated(&parsed, argon2.params()) });
+    }
+    Ok(verdicts)
+}
+
+/// The PHC string of `typed` with another one's algorithm, parameters and salt.
+fn again(known: &PasswordHash, setting: &str, typed: &[u8]) -> Option<String> {
+    let algorithm = Algorithm::try_from(known.algorithm.as_str()).ok()?;
+    let version = known.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+    let argon2 = Argon2::new(algorithm, version, Params::try_from(known).ok()?);
+    let (_, salt) = setting.rsplit_once('$')?;
+    let salt = STANDARD_NO_PAD.decode(salt).ok()?;
+    Some(argon2.hash_password_with_salt(typed, &salt).ok()?.to_string())
 }
 
 async fn acquire(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {

@@ -57,11 +57,6 @@ async fn however_many_meet_a_stranger_there_is_one_user_and_one_tenant() {
     // A user of this name is nobody whom an unknown address leads to.
     meet(&world.a, ISSUER, &user("nobody"), true, &none).await.unwrap();
     assert_eq!(code(&world.a.login("unknown@example.org", crate::kit::PASSWORD).await), Some(Code::CredentialsInvalid));
-    let (owner, acme) = world.a.owner("ada@example.org").await;
-    let context = world.a.enter(owner.access(), &acme).await.unwrap();
-    let email = Some(crate::kit::secret("unknown@example.org"));
-    let request = engines_auth::identity::MemberRequest { user_id: None, email, role: Role::Viewer };
-    assert_eq!(code(&world.a.identity.add_member(&context, &acme, request).await), Some(Code::NotFound));
     // Nobody else's token leads there, and no address to an account.
     assert_eq!(code(&meet(&world.a, "https://other.example.com", &sub, true, &none).await), Some(Code::TokenInvalid));
     let local = world.a.signup("zoe.smith@example.org", None).await.unwrap();

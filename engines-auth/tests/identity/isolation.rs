@@ -22,7 +22,7 @@ async fn one_user_with_two_roles_has_each_where_it_belongs() {
     let viewer = world.a.enter(ada.access(), &beta).await.unwrap();
     assert_eq!((owner.role(), viewer.role()), (Role::Owner, Role::Viewer));
     let key = crate::api_keys::make(&world.a, &owner, Role::Owner).await.unwrap();
-    let invite = InviteRequest { role: Role::Viewer, email: None, expires_in: None };
+    let invite = InviteRequest { role: Role::Viewer, email: None, expires_in: None, send: true };
     let invite = world.a.identity.create_invite(&owner, &acme, invite).await.unwrap().invite.invite_id;
     let as_key = world.a.enter(key.key.expose(), &acme).await.unwrap();
 

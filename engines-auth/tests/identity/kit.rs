@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use engines_auth::{
     BodyClaims, Door, Given, Identity, JwtSettings, Presented, SecretText, SigningSecret, TokenIssuer, TokenVerifier,
-    identity::{Caller, IdentitySettings, LoginRequest, RefreshRequest, SignupRequest, SystemKey, TokenResponse},
+    identity::{
+        Caller, IdentitySettings, LoginRequest, MailTokenRequest, RefreshRequest, SignupRequest, SystemKey, TokenResponse,
+    },
+    mail::{MailPurpose, MailSettings, MemoryMailer},
     password::{HashSettings, Password},
 };
 use engines_core::{
@@ -26,6 +29,7 @@ pub(crate) struct Node {
     pub(crate) door: Door,
     pub(crate) clock: ManualClock,
     pub(crate) ids: IdGenerator,
+    pub(crate) mailer: MemoryMailer,
 }
 
 /// The least argon2 can do.
@@ -38,6 +42,16 @@ pub(crate) fn settings() -> IdentitySettings {
 }
 
 pub(crate) fn node_on(store: Arc<dyn Store>, clock: &ManualClock, settings: IdentitySettings) -> Node {
+    node_with(store, clock, settings, MailSettings { retry_ms: 1, ..MailSettings::default() }, MemoryMailer::default())
+}
+
+pub(crate) fn node_with(
+    store: Arc<dyn Store>,
+    clock: &ManualClock,
+    settings: IdentitySettings,
+    mails: MailSettings,
+    mailer: MemoryMailer,
+) -> Node {
     let ids = IdGenerator::from_os().unwrap();
     let shared: Arc<dyn Clock> = Arc::new(clock.clone());
     let secret = SigningSecret::new(SECRET).unwrap();
@@ -46,15 +60,20 @@ pub(crate) fn node_on(store: Arc<dyn Store>, clock: &ManualClock, settings: Iden
     let identity = Identity::builder(store, guard, tokens, &secret)
         .settings(settings)
         .system_key(SystemKey::new(SYSTEM_KEY).unwrap())
+        .mailer(Arc::new(mailer.clone()), mails)
         .build()
         .unwrap();
+    // Some tests need no runtime.
+    if let (Ok(runtime), Some(worker)) = (tokio::runtime::Handle::try_current(), identity.mail_worker()) {
+        runtime.spawn(worker.run_until(std::future::pending()));
+    }
     let door = Door::builder(Arc::clone(&shared), ids.clone())
         .authenticator(TokenVerifier::new(&secret, JwtSettings::default(), shared).unwrap())
         .authenticator(identity.api_keys())
         .authenticator(identity.tickets())
         .directory(identity.clone())
         .build();
-    Node { identity, door, clock: clock.clone(), ids }
+    Node { identity, door, clock: clock.clone(), ids, mailer }
 }
 
 /// A store that can be made to fail, and two nodes on it.
@@ -111,6 +130,30 @@ impl Node {
         let trace = self.trace();
         let caller = Caller { address: None, user_agent: Some("browser"), trace: &trace };
         self.identity.signup(signup_request(email, tenant_name), caller).await
+    }
+
+    /// The token in the newest mail to an address; waits for it.
+    pub(crate) async fn mailed(&self, email: &str, purpose: MailPurpose) -> String {
+        for _ in 0..1000 {
+            if let Some(token) = self.mailer.token(email, purpose) {
+                return token;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        panic!("no mail for {purpose:?} came");
+    }
+
+    pub(crate) async fn verify(&self, token: &str) -> Result<()> {
+        let trace = self.trace();
+        let caller = Caller { address: None, user_agent: None, trace: &trace };
+        self.identity.verify_address(None, MailTokenRequest { token: secret(token) }, caller).await
+    }
+
+    /// Signs up and verifies the address with the mail.
+    pub(crate) async fn verified(&self, email: &str, tenant_name: Option<&str>) -> TokenResponse {
+        let tokens = self.signup(email, tenant_name).await.unwrap();
+        self.verify(&self.mailed(email, MailPurpose::Verify).await).await.unwrap();
+        tokens
     }
 
     /// Signs up, with a tenant of one's own.

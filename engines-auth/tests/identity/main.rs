@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly, also in its helpers")]
 
 mod accounts;
+mod addresses;
 mod api_keys;
 mod backend;
 mod bootstrap;
+mod consent;
 mod directory;
 mod external;
 mod invites;
@@ -15,6 +17,7 @@ mod login_limits;
 mod members;
 mod own_account;
 mod password;
+mod recovery;
 mod rejections;
 mod secrets;
 mod sessions;

@@ -5,11 +5,15 @@
 
 #[path = "../identity/accounts.rs"]
 mod accounts;
+#[path = "../identity/addresses.rs"]
+mod addresses;
 #[path = "../identity/api_keys.rs"]
 mod api_keys;
 mod backend;
 #[path = "../identity/bootstrap.rs"]
 mod bootstrap;
+#[path = "../identity/consent.rs"]
+mod consent;
 #[path = "../identity/directory.rs"]
 mod directory;
 #[path = "../identity/external.rs"]
@@ -24,6 +28,8 @@ mod kit;
 mod members;
 #[path = "../identity/own_account.rs"]
 mod own_account;
+#[path = "../identity/recovery.rs"]
+mod recovery;
 #[path = "../identity/rejections.rs"]
 mod rejections;
 mod restart;

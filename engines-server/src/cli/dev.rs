@@ -28,7 +28,8 @@ const DEMO: &str = "demo";
 const TTL_S: u64 = 24 * 3600;
 
 pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
-    let settings = config::load(&args.flags(), variables)?;
+    let mut settings = config::load(&args.flags(), variables)?;
+    settings.mail = settings.mail.in_development();
     log::init(&settings)?;
     let data = DataDir::open(&settings.data)?;
     let secret = || -> Result<_, Failed> {
@@ -85,9 +86,11 @@ fn welcome(settings: &Settings, address: SocketAddr, token: &str, (key, rev): (&
     let url = format!("http://{address}");
     let headers = format!("-H 'Authorization: Bearer {token}' -H 'X-Env: dev'");
     let json = "-H 'Content-Type: application/json'";
+    let mails = settings.mail.folder_in(&settings.data);
+    let mails = mails.map_or_else(String::new, |folder| format!("mails: {}\n", folder.display()));
     format!(
         "engines is listening on {url}\n\
-         data: {data} (tenants t_system, t_northstar, t_acme)\n\n\
+         data: {data} (tenants t_system, t_northstar, t_acme)\n{mails}\n\
          token (owner of {PLAYGROUND}, for a day):\n{token}\n\n\
          # post a message\n\
          curl -sS {headers} {json} -d '{{\"text\":\"Hello\"}}' {url}/chat/threads/{DEMO}/messages\n\n\

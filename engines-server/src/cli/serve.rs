@@ -116,6 +116,8 @@ pub(super) async fn engine(
         Some(key) => builder.scrubber(Scrubber::builder().vault_key(key).build()?),
         None => builder,
     };
+    let password = config::mail_password(settings, variables)?;
+    let builder = settings.mail.apply(builder, &settings.data, password.as_ref())?;
     let builder = match data {
         Some(data) => builder.sqlite_with(data.database(), settings.sqlite.options()),
         None => builder.memory(),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use engines::{
-    auth::{RootKey, SigningKey, SigningKeys, SigningSecret, identity::SystemKey, key_slot::SealKeys},
+    auth::{RootKey, SecretText, SigningKey, SigningKeys, SigningSecret, identity::SystemKey, key_slot::SealKeys},
     core::{check_secret_strength, pii::PiiKey},
 };
 
@@ -25,6 +25,8 @@ pub const SEAL_KEYS: &str = "SEAL_KEYS";
 
 /// The variable that holds the key that events' values are sealed with; `VAULT_KEY_FILE` names a file with it.
 pub const VAULT_KEY: &str = "VAULT_KEY";
+/// The variable that holds the mail server's password; `MAIL_PASSWORD_FILE` names a file with it.
+pub const MAIL_PASSWORD: &str = "MAIL_PASSWORD";
 
 /// The variables that hold secrets, and what each is for. With `_FILE` behind its name, each names a file instead.
 pub const SECRET_VARIABLES: [(&str, &str); 5] = [
@@ -103,6 +105,15 @@ pub fn vault_key(settings: &Settings, variables: &Variables) -> Result<Option<Pi
         Ok(PiiKey::new(text))
     };
     found.map(checked).transpose()
+}
+
+/// The mail server's password; none if it is set nowhere.
+///
+/// # Errors
+/// Both variables set, or a file that cannot be read.
+pub fn mail_password(settings: &Settings, variables: &Variables) -> Result<Option<SecretText>, Fault> {
+    let found = find(MAIL_PASSWORD, settings.mail.password_file.as_ref(), "mail.password_file", variables)?;
+    Ok(found.map(|(_, text)| SecretText::new(String::from_utf8_lossy(&text))))
 }
 
 /// A secret's bytes and the layer they are from: the variable, the file another variable names, the file the settings name.

@@ -12,7 +12,7 @@ use engines::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::sqlite::SqliteSettings;
+use super::{mail::MailSection, sqlite::SqliteSettings};
 use crate::HttpSettings;
 
 /// All settings of the server. A key of the TOML file `[http] head_bytes` is the variable `ENGINES_HTTP__HEAD_BYTES`.
@@ -31,6 +31,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// Users, tenants and sessions: who may sign up, how long sessions last, how often one may try.
     pub identity: IdentitySettings,
+    /// Mails about accounts: whether and how they leave.
+    pub mail: MailSection,
     /// How many refused attempts are written into the control plane's audit log.
     pub rejections: RejectionSettings,
     /// Limits of HTTP.
@@ -52,6 +54,7 @@ impl Default for Settings {
             sqlite: SqliteSettings::default(),
             auth: AuthSettings::default(),
             identity: IdentitySettings::default(),
+            mail: MailSection::default(),
             rejections: RejectionSettings::default(),
             http: HttpSettings::default(),
             limits: Limits::default(),

@@ -1,5 +1,6 @@
 //! Handlers: each decodes, calls one service method and encodes. A rule found here is in the wrong room.
 
+pub(crate) mod accounts;
 pub(crate) mod auth;
 pub(crate) mod canvas;
 pub(crate) mod chat;

@@ -67,7 +67,7 @@ pub(crate) async fn members(ask: Ask, context: RequestContext) -> Result<Respons
 
 /// `POST /tenants/{t}/members`
 pub(crate) async fn add_member(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    reply::created(&ask.identity()?.add_member(&context, &ask.tenant()?, ask.decode()?).await?)
+    reply::accepted(&ask.identity()?.add_member(&context, &ask.tenant()?, ask.decode()?).await?)
 }
 
 /// `PATCH /tenants/{t}/members/{user_id}`

@@ -13,6 +13,7 @@ use crate::{
 const SCHEMAS: &[&str] = &[
     include_str!("schemas/common.json"),
     include_str!("schemas/identity.json"),
+    include_str!("schemas/accounts.json"),
     include_str!("schemas/chat.json"),
     include_str!("schemas/canvas.json"),
     include_str!("schemas/events.json"),

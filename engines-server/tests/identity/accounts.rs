@@ -66,6 +66,7 @@ async fn what_cannot_be_an_account_is_told_by_field() {
         assert!(!answer.body.to_string().contains(PASSWORD), "{answer:?}");
     }
     world.signup("ada").await;
+    world.verify("ada").await;
     let again = json!({ "email": "ADA@example.org", "password": PASSWORD });
     assert_eq!(world.post("/auth/signup", again).send().await.refusal(), (409, "ALREADY_EXISTS"));
     let form = world.post("/auth/signup", json!({})).header("content-type", "application/x-www-form-urlencoded");

@@ -2,7 +2,11 @@
 
 use std::net::SocketAddr;
 
-use engines::{Builder, core::testing::ManualClock};
+use engines::{
+    Builder,
+    auth::mail::{MailPurpose, MemoryMailer},
+    core::testing::ManualClock,
+};
 use engines_server::{App, HttpSettings, Peer};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -104,6 +108,8 @@ impl Ask {
 pub(crate) struct World {
     pub(crate) app: App,
     pub(crate) clock: ManualClock,
+    /// Sees the mails of a world made by [`world`].
+    pub(crate) mailer: MemoryMailer,
 }
 
 /// Somebody with an account and a tenant of their own.
@@ -131,13 +137,16 @@ impl Somebody {
 }
 
 pub(crate) async fn world() -> World {
-    world_of(support::builder(), HttpSettings::default()).await
+    let mailer = MemoryMailer::default();
+    let world = world_of(support::builder_with(mailer.clone()), HttpSettings::default()).await;
+    World { mailer, ..world }
 }
 
 pub(crate) async fn world_of(builder: Builder, settings: HttpSettings) -> World {
     let clock = ManualClock::default();
     let engine = builder.clock(clock.clone()).build().await.unwrap();
-    World { app: App::builder(engine).settings(settings).build().unwrap(), clock }
+    let mailer = MemoryMailer::default();
+    World { app: App::builder(engine).settings(settings).build().unwrap(), clock, mailer }
 }
 
 impl World {
@@ -161,11 +170,32 @@ impl World {
         Somebody::of(&self.post("/auth/login", body).send().await.ok(200))
     }
 
-    /// Makes `who` a member of the owner's tenant.
+    /// Makes `who` a member of the owner's tenant: invites and has them accept.
     pub(crate) async fn join(&self, owner: &Somebody, who: &Somebody, role: &str) {
         let path = format!("/tenants/{}/members", owner.tenant);
         let body = json!({ "user_id": who.id, "role": role });
-        self.post(path, body).bearer(&owner.token).within(&owner.tenant).send().await.ok(201);
+        self.post(path, body).bearer(&owner.token).within(&owner.tenant).send().await.ok(202);
+        let own = self.ask("GET", "/auth/invites").bearer(&who.token).send().await.ok(200);
+        let invite = own["items"].as_array().unwrap().iter().find(|invite| invite["tenant_id"] == owner.tenant.as_str());
+        let body = json!({ "invite_id": invite.unwrap()["invite_id"] });
+        self.post("/auth/invites/accept", body).bearer(&who.token).send().await.ok(200);
+    }
+
+    /// The token in the newest mail to `name`; waits for it.
+    pub(crate) async fn mailed(&self, name: &str, purpose: MailPurpose) -> String {
+        for _ in 0..1000 {
+            if let Some(token) = self.mailer.token(&format!("{name}@example.org"), purpose) {
+                return token;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        panic!("no mail for {purpose:?} came");
+    }
+
+    /// Proves the address of `name`.
+    pub(crate) async fn verify(&self, name: &str) {
+        let body = json!({ "token": self.mailed(name, MailPurpose::Verify).await });
+        assert_eq!(self.post("/auth/verify", body).send().await.status, 204);
     }
 
     /// The status of a look at the tenant's threads.

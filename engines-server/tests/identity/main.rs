@@ -4,13 +4,16 @@
 mod accounts;
 mod addresses;
 mod bootstrap;
+mod consent;
 mod invites;
 mod keys;
 mod kit;
 mod limits;
+mod mails;
 mod members;
 mod own_account;
 mod sessions;
+mod smtp;
 #[path = "../support/mod.rs"]
 mod support;
 mod tickets;

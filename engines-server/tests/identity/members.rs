@@ -17,10 +17,13 @@ async fn members_come_change_and_go() {
     let (ada, bob) = (world.signup("ada").await, world.signup("bob").await);
     assert_eq!(world.look(&bob.token, &ada.tenant).await, 403);
     let add = |body| members(&world, &ada, &ada.tenant, "POST", "").json(body).send();
-    let made = add(json!({ "email": "bob@example.org", "role": "viewer" })).await.ok(201);
-    assert_eq!((&made["user_id"], &made["role"]), (&json!(bob.id), &json!("viewer")));
-    assert_eq!(add(json!({ "user_id": bob.id, "role": "viewer" })).await.refusal(), (409, "ALREADY_EXISTS"));
-    assert_eq!(add(json!({ "email": "no@example.org", "role": "viewer" })).await.refusal(), (404, "NOT_FOUND"));
+    world.verify("bob").await;
+    assert_eq!(world.look(&bob.token, &ada.tenant).await, 403);
+    let made = add(json!({ "email": "bob@example.org", "role": "viewer" })).await.ok(202);
+    assert_eq!(made, json!({ "status": "invited" }));
+    assert_eq!(world.look(&bob.token, &ada.tenant).await, 403, "nobody is a member before they accept");
+    assert_eq!(add(json!({ "email": "no@example.org", "role": "viewer" })).await.ok(202), made);
+    world.join(&ada, &bob, "viewer").await;
     assert_eq!(add(json!({ "role": "viewer" })).await.refusal(), (400, "BODY_INVALID"));
     assert_eq!(add(json!({ "user_id": bob.id, "role": "king" })).await.refusal(), (400, "BODY_INVALID"));
     // What bob logged in with does not name the tenant; the store does.
@@ -86,7 +89,7 @@ async fn what_another_node_revokes_counts_within_five_seconds() {
         .build()
         .await
         .unwrap();
-    let other = World { app: engines_server::App::new(node).unwrap(), clock: world.clock.clone() };
+    let other = World { app: engines_server::App::new(node).unwrap(), ..world.clone() };
     assert_eq!(members(&other, &ada, &ada.tenant, "DELETE", &bob.id).send().await.status, 204);
     assert_eq!(world.look(&bob.token, &ada.tenant).await, 200);
     world.clock.advance(Duration::from_secs(3));

@@ -11,6 +11,7 @@ use engines::{
     auth::{
         JwtSettings, RootKey, SigningSecret, TokenIssuer, TokenRequest,
         identity::{IdentitySettings, Rate, SystemKey},
+        mail::{MailSettings, MemoryMailer},
         password::HashSettings,
     },
 };
@@ -46,6 +47,8 @@ pub(crate) fn identity() -> IdentitySettings {
         per_address: often,
         login_per_account: often,
         login_per_account_and_network: often,
+        invite_burst: 100_000,
+        invites_per_tenant: 100_000,
         ..IdentitySettings::default()
     }
 }
@@ -54,9 +57,16 @@ pub(crate) fn root() -> RootKey {
     RootKey::new("a root key for tests alone, of 32 bytes and more").unwrap()
 }
 
+/// An engine whose mails nobody reads.
 pub(crate) fn builder() -> Builder {
+    builder_with(MemoryMailer::default())
+}
+
+/// An engine whose mails can be looked at.
+pub(crate) fn builder_with(mailer: MemoryMailer) -> Builder {
     let system = SystemKey::new(SYSTEM_KEY).unwrap();
-    Engine::builder().memory().signing_secret(secret()).root_key(root()).identity(identity()).system_key(system)
+    let often = MailSettings { per_account_burst: 100_000, per_address_burst: 100_000, ..MailSettings::default() };
+    Engine::builder().mailer(mailer, often).memory().signing_secret(secret()).root_key(root()).identity(identity()).system_key(system)
 }
 
 pub(crate) async fn engine() -> Engine {

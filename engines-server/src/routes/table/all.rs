@@ -1,6 +1,6 @@
 //! All areas, one after the other.
 
-use super::{auth, canvas, chat, events, keys, live, pii, service, tenants};
+use super::{accounts, auth, canvas, chat, events, keys, live, pii, service, tenants};
 use crate::routes::Route;
 
 /// Every route.
@@ -8,6 +8,7 @@ pub fn all() -> impl Iterator<Item = &'static Route> + Clone {
     let areas = [
         service::ROUTES,
         auth::ROUTES,
+        accounts::ROUTES,
         tenants::ROUTES,
         keys::ROUTES,
         chat::ROUTES,

@@ -26,8 +26,8 @@ pub(super) static ROUTES: &[Route] = &[
     guest(
         "/auth/invites/accept",
         |ask, principal| Box::pin(auth::accept_invite(ask, principal)),
-        "Accept an invite: with a token, or as somebody new with an address and a password; logs in",
-        (200, "AcceptInvite", "Tokens"),
+        "Accept an invite, with its token or with the id of one's own; or as somebody new with an address and a password; logs in",
+        (200, "AcceptInvite", "InviteAccepted"),
     ),
     token(
         Method::POST,

@@ -1,5 +1,6 @@
 //! The table, an area a file.
 
+mod accounts;
 mod all;
 mod auth;
 mod canvas;

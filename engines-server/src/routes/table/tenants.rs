@@ -94,10 +94,10 @@ pub(super) static ROUTES: &[Route] = &[
     ),
     write(
         "/tenants/{t}/members",
-        Action::MembersManage,
+        Action::InvitesManage,
         |ask, context| Box::pin(tenants::add_member(ask, context)),
-        "Make a user a member; owners are made by owners",
-        (201, "NewMember", "Member"),
+        "Invite a user by id or address, who is a member once they accept; the answer is the same whoever it is",
+        (202, "NewMember", "Invited"),
     ),
     change(
         Method::PATCH,
@@ -127,7 +127,7 @@ pub(super) static ROUTES: &[Route] = &[
         "/tenants/{t}/invites",
         Action::InvitesManage,
         |ask, context| Box::pin(tenants::invite(ask, context)),
-        "Invite somebody; the token is shown this once, and sending it is up to the product",
+        "Invite somebody; the token is shown this once, and an address gets a mail where there is a mailer",
         (201, "NewInvite", "InviteMade"),
     ),
     change(
@@ -135,7 +135,7 @@ pub(super) static ROUTES: &[Route] = &[
         "/tenants/{t}/invites/{id}",
         Action::InvitesManage,
         |ask, context| Box::pin(tenants::delete_invite(ask, context)),
-        "Take an invite back",
+        "Take an invite back; one that makes an owner, by owners",
         (None, 204, None),
     ),
 ];

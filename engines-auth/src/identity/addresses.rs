@@ -1,0 +1,165 @@
+//! Who holds an address: one account that has proved it, or several that only named it.
+//!
+//! Each address has one entry, found by its keyed hash and written with the version that was read, so that of two who prove an address at
+//! the same time one does. An account that only named the address (a claim) may sign in with it until another account proves it; then the
+//! address is taken from its document, and nothing else changes for it.
+
+use engines_core::{Batch, DocId, Result, UserId, nexus::Expect};
+
+use super::{
+    accounts::{NewAccount, in_use},
+    bodies::{EmailBody, UserBody},
+    records::{self, EMAIL, Stored, USER},
+    service::Inner,
+    wire::Caller,
+};
+
+const LOST: &str = "accounts.address_lost";
+
+/// What is known of an address.
+#[derive(Debug)]
+pub(super) struct AddressEntry {
+    key: String,
+    id: DocId,
+    stored: Option<Stored<EmailBody>>,
+}
+
+/// A batch, and the users that a commit of it changes besides the one who acts.
+pub(super) struct Claimed {
+    pub(super) batch: Batch,
+    pub(super) others: Vec<UserId>,
+}
+
+impl AddressEntry {
+    /// Who has proved it.
+    pub(super) fn holder(&self) -> Option<&UserId> {
+        self.stored.as_ref()?.body.user_id.as_ref()
+    }
+
+    /// Who only named it, the oldest claim first.
+    pub(super) fn claims(&self) -> &[UserId] {
+        self.stored.as_ref().map_or(&[], |entry| &entry.body.claims)
+    }
+
+    /// Writes what it is to be.
+    fn put(&self, batch: Batch, body: &EmailBody) -> Result<Batch> {
+        let expect = self.stored.as_ref().map_or(Expect::Absent, |entry| Expect::Version(entry.version));
+        if body.user_id.is_none() && body.claims.is_empty() {
+            return Ok(match &self.stored {
+                Some(_) => batch.delete_system(EMAIL, self.id.clone(), expect),
+                None => batch,
+            });
+        }
+        records::put(batch, EMAIL, self.id.clone(), &[], body, expect)
+    }
+}
+
+impl Inner {
+    pub(super) async fn address_entry(&self, key: &str) -> Result<AddressEntry> {
+        let id = DocId::new(key)?;
+        let stored = self.records.get::<EmailBody>(&EMAIL, &id).await?;
+        Ok(AddressEntry { key: key.to_owned(), id, stored })
+    }
+
+    /// The address behind `key` that an account has named and may prove: its own one or the one it wants to change to.
+    pub(super) fn claimed<'a>(&self, user: &'a UserBody, key: &str) -> Result<Option<&'a str>> {
+        let accounts = self.accounts()?;
+        let named = user.email.as_deref().filter(|_| !user.email_verified).into_iter().chain(user.pending_email.as_deref());
+        Ok(named.into_iter().find(|address| accounts.address_key(address) == key))
+    }
+
+    /// Adds a new account to a batch: with its address proved, or as one more claim. When there are as many claims as are allowed, the
+    /// oldest one ends: whoever made it can still prove the address by a mail.
+    ///
+    /// # Errors
+    /// `ALREADY_EXISTS` when another account has proved the address.
+    pub(super) async fn place_account(
+        &self,
+        operation: &'static str,
+        batch: Batch,
+        account: &NewAccount,
+        proved: bool,
+        caller: &Caller<'_>,
+    ) -> Result<Claimed> {
+        let entry = self.address_entry(&account.key).await?;
+        if entry.holder().is_some() {
+            return Err(in_use(operation));
+        }
+        let user = UserBody { email_verified: proved, ..account.user.clone() };
+        let batch = records::put(batch, USER, records::user_id(&user.user_id)?, &[], &user, Expect::Absent)?;
+        if proved {
+            return self.give_address(batch, &entry, &user.user_id, caller).await;
+        }
+        let mut claims = entry.claims().to_vec();
+        let over = (claims.len() + 1).saturating_sub(self.settings.unverified_per_address);
+        let ended: Vec<_> = claims.drain(..over.min(claims.len())).collect();
+        claims.push(user.user_id);
+        let batch = entry.put(batch, &EmailBody { user_id: None, claims })?;
+        self.end_claims(batch, &entry, &ended, true, caller).await
+    }
+
+    /// Gives an address to the account that has proved it: ends all claims of others.
+    pub(super) async fn give_address(
+        &self,
+        batch: Batch,
+        entry: &AddressEntry,
+        user: &UserId,
+        caller: &Caller<'_>,
+    ) -> Result<Claimed> {
+        let batch = entry.put(batch, &EmailBody { user_id: Some(user.clone()), claims: Vec::new() })?;
+        let others: Vec<_> = entry.claims().iter().filter(|other| *other != user).cloned().collect();
+        self.end_claims(batch, entry, &others, false, caller).await
+    }
+
+    /// Lets go of the address an account has held or named.
+    pub(super) async fn release_address(&self, batch: Batch, address: &str, user: &UserId) -> Result<Batch> {
+        let entry = self.address_entry(&self.accounts()?.address_key(address)).await?;
+        let Some(stored) = &entry.stored else { return Ok(batch) };
+        let mut body = stored.body.clone();
+        body.user_id = body.user_id.filter(|holder| holder != user);
+        body.claims.retain(|other| other != user);
+        if body == stored.body {
+            return Ok(batch);
+        }
+        entry.put(batch, &body)
+    }
+
+    /// Takes the address from the documents of accounts that only named it; with `may_prove` they can still prove it.
+    async fn end_claims(
+        &self,
+        mut batch: Batch,
+        entry: &AddressEntry,
+        ended: &[UserId],
+        may_prove: bool,
+        caller: &Caller<'_>,
+    ) -> Result<Claimed> {
+        let mut others = Vec::new();
+        for user in ended {
+            let Some(found) = self.user(user).await? else { continue };
+            let Some(address) = self.claimed(&found.body, &entry.key)?.map(str::to_owned) else { continue };
+            let own = found.body.email.as_deref() == Some(&*address);
+            let pending = found.body.pending_email.clone().filter(|pending| *pending != address);
+            let body = UserBody {
+                email: found.body.email.clone().filter(|_| !own),
+                pending_email: pending.or_else(|| may_prove.then_some(address)),
+                ..found.body
+            };
+            let audit = self.audit(batch.at(), LOST, format!("users/{}", records::user_key(user)), user, caller.trace);
+            batch = records::put(batch.audit(audit), USER, found.id, &[], &body, Expect::Version(found.version))?;
+            others.push(user.clone());
+        }
+        Ok(Claimed { batch, others })
+    }
+
+    /// Accounts that may sign in with an address, at the most `unverified_per_address`; and as many reads whether there are any or not.
+    pub(super) async fn signing_in(&self, key: &str) -> Result<Vec<Stored<UserBody>>> {
+        let entry = self.address_entry(key).await?;
+        let ids: Vec<_> = entry.holder().into_iter().chain(entry.claims()).cloned().collect();
+        if ids.is_empty() {
+            // One read more or less would tell whether there is an account: without one, some user is read and let go.
+            self.user(&UserId::new("nobody")?).await?;
+        }
+        let found = futures_util::future::try_join_all(ids.iter().map(|user| self.user(user))).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+}

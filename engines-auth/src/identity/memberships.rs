@@ -1,0 +1,165 @@
+//! A user's own memberships: one's own tenants first, a page at a time; and which tenant is meant when a request names none.
+
+use std::collections::BTreeMap;
+
+use engines_core::{
+    Batch, Code, Principal, Result, Role, TenantId, Trace, UserId,
+    nexus::{CommitError, Expect, Page, PageToken, Paged, Query},
+};
+
+use super::{
+    bodies::{MemberBody, TenantStatus, UserBody},
+    records::{self, MEMBER, USER},
+    service::{Identity, Inner},
+    tenants::{MAX_MEMBERSHIPS, TRIES, contended, stored},
+    wire::{MeResponse, MembershipView, TenantView},
+    wire_accounts::DefaultTenantRequest,
+};
+use crate::directory::Directory;
+
+/// Memberships in one answer that is not a page.
+pub(super) const SHOWN: usize = 50;
+
+const LIST: &str = "memberships";
+const DEFAULT: &str = "accounts.default_tenant";
+
+/// Whose memberships.
+#[derive(Clone, Copy)]
+pub(super) enum Whose<'a> {
+    /// A user's, as the store knows them.
+    User(&'a UserId),
+    /// The store's, and those a principal claims and the store does not contradict.
+    Principal(&'a Identity, &'a Principal),
+}
+
+impl Identity {
+    /// One's own memberships, the tenants one owns first, then by tenant id.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` for a disabled user; `CURSOR_INVALID`.
+    pub async fn list_memberships(&self, principal: &Principal, page: Page) -> Result<Paged<MembershipView>> {
+        self.check(principal).await?;
+        self.inner.membership_page(Whose::Principal(self, principal), &page).await
+    }
+
+    /// Chooses the tenant that is meant when a request names none. Nobody else can, and it counts at once here and within 5 s on other
+    /// nodes.
+    ///
+    /// # Errors
+    /// `TENANT_FORBIDDEN` for a tenant one is no member of; `TOKEN_INVALID` for who has no account here.
+    pub async fn set_default_tenant(
+        &self,
+        principal: &Principal,
+        request: DefaultTenantRequest,
+        trace: &Trace,
+    ) -> Result<MeResponse> {
+        let inner = &*self.inner;
+        for _ in 0..TRIES {
+            let now = inner.now();
+            let user = inner.account_of(self, principal).await?;
+            let role = self.role(principal, &request.tenant_id, None).await?;
+            if role.is_none() {
+                return Err(inner.refuse(Code::TenantForbidden, DEFAULT, "you are no member of this tenant"));
+            }
+            let body = UserBody { default_tenant: Some(request.tenant_id.clone()), ..user.body };
+            let resource = format!("users/{}", records::user_key(&body.user_id));
+            let audit = inner.audit(now, DEFAULT, resource, &body.user_id, trace);
+            let batch = Batch::spanning(now).audit(audit);
+            let batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
+            match inner.records.commit(inner.records.system(), batch).await {
+                Ok(_) => {
+                    inner.known.users.forget(&body.user_id);
+                    return self.me(principal).await;
+                }
+                Err(CommitError::Precondition { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(contended(DEFAULT))
+    }
+}
+
+impl Inner {
+    /// The first page of memberships, for answers that show some of them.
+    pub(super) async fn first_memberships(&self, whose: Whose<'_>) -> Result<Paged<MembershipView>> {
+        self.membership_page(whose, &Page::first(SHOWN)).await
+    }
+
+    /// A page of memberships in tenants that are open. Looks at no more than [`MAX_MEMBERSHIPS`] owned and as many other ones.
+    async fn membership_page(&self, whose: Whose<'_>, page: &Page) -> Result<Paged<MembershipView>> {
+        let after = page.after.as_deref().map(|after| PageToken::decode::<2>(LIST, after)).transpose()?;
+        let mut known = BTreeMap::new();
+        let user = match whose {
+            Whose::User(user) => Some(user),
+            Whose::Principal(_, principal) => principal.bound.is_none().then_some(&principal.actor.id),
+        };
+        if let Some(user) = user {
+            // Owned ones by themselves: so many others cannot push them out of what is looked at.
+            for tag in [records::owner_tag(user), records::user_tag(user)] {
+                let query = Query::kind(MEMBER).tag(tag);
+                for member in self.records.all::<MemberBody>(&query, MAX_MEMBERSHIPS).await? {
+                    known.insert(member.body.tenant_id, (member.body.role, true));
+                }
+            }
+        }
+        if let Whose::Principal(_, principal) = whose {
+            for (tenant, claimed) in &principal.memberships {
+                known.entry(tenant.clone()).or_insert((*claimed, false));
+            }
+        }
+        let rank = |role: Role| if role == Role::Owner { "0" } else { "1" };
+        let mut all: Vec<_> = known.into_iter().map(|(tenant, (role, stored))| (tenant, role, stored)).collect();
+        all.sort_by(|left, right| (rank(left.1), &left.0).cmp(&(rank(right.1), &right.0)));
+        let behind = |tenant: &TenantId, role: Role| {
+            after.as_ref().is_none_or(|[place, last]| (rank(role), tenant.as_str()) > (place.as_str(), last.as_str()))
+        };
+        let limit = page.limit.max(1);
+        let mut items = Vec::new();
+        for (tenant_id, role, stored) in all {
+            if items.len() > limit {
+                break;
+            }
+            if !behind(&tenant_id, role) {
+                continue;
+            }
+            let tenant = self.tenant(&tenant_id).await?;
+            let role = match whose {
+                Whose::Principal(directory, principal) if !stored => {
+                    directory.role(principal, &tenant_id, Some(role)).await?
+                }
+                _ => tenant.as_ref().filter(|tenant| tenant.body.status == TenantStatus::Active).map(|_| role),
+            };
+            if let Some(role) = role {
+                items.push(MembershipView { tenant_id, name: tenant.map(|tenant| tenant.body.name), role });
+            }
+        }
+        Ok(Paged::cut(items, limit, |last| {
+            PageToken::new(LIST, [rank(last.role).to_owned(), last.tenant_id.to_string()])
+        }))
+    }
+
+    /// A user's role in a tenant that is open, by the store's word.
+    pub(super) async fn stored_role(&self, user: &UserId, tenant: &TenantId) -> Result<Option<Role>> {
+        let member = self.records.get::<MemberBody>(&MEMBER, &records::member_id(tenant, user)?).await?;
+        let Some(member) = member.filter(|member| !member.body.removed) else { return Ok(None) };
+        let open = self.tenant(tenant).await?.is_some_and(|home| home.body.status == TenantStatus::Active);
+        Ok(open.then_some(member.body.role))
+    }
+
+    /// The tenant a user has chosen, while they are a member of it; without one, requests must name theirs.
+    pub(super) async fn chosen_tenant(
+        &self,
+        whose: Whose<'_>,
+        chosen: Option<&TenantId>,
+    ) -> Result<Option<(TenantView, Role)>> {
+        let Some(chosen) = chosen else { return Ok(None) };
+        let role = match whose {
+            Whose::User(user) => self.stored_role(user, chosen).await?,
+            Whose::Principal(directory, principal) => {
+                directory.role(principal, chosen, principal.memberships.get(chosen).copied()).await?
+            }
+        };
+        let Some(role) = role else { return Ok(None) };
+        Ok(self.tenant(chosen).await?.map(|tenant| (stored(tenant), role)))
+    }
+}

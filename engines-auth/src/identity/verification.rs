@@ -1,0 +1,279 @@
+//! Proving that an address is one's own: after signing up, and when it changes.
+
+use engines_core::{
+    Action, Batch, Code, Error, Principal, RequestContext, Result, UserId,
+    nexus::{CommitError, Expect},
+};
+
+use super::{
+    bodies::{TokenPurpose, UserBody},
+    email::Address,
+    mailing::{Job, bad_token},
+    records::{self, MAIL_TOKEN, Stored, USER},
+    service::{Identity, Inner},
+    tenants::{TRIES, contended},
+    wire::Caller,
+    wire_accounts::{Accepted, EmailRequest, MailTokenRequest},
+};
+use crate::{revocation::Revocation, secret::SecretText};
+
+const REQUEST: &str = "accounts.verify_request";
+const VERIFY: &str = "accounts.verify";
+const CHANGE: &str = "accounts.email";
+const MARK: &str = "users.manage";
+
+impl Identity {
+    /// Mails a token that proves one's own address; the one that was named last, when it is to change. Nothing is sent when the address is
+    /// proved already.
+    ///
+    /// # Errors
+    /// `OP_INVALID` where there is no mailer, for an account without an address, and for one that another issuer keeps; `RATE_LIMITED`;
+    /// `TOKEN_INVALID` for who has no account here.
+    pub async fn request_verification(&self, principal: &Principal, caller: Caller<'_>) -> Result<Accepted> {
+        let answer = self.try_request_verification(principal).await;
+        answer.inspect_err(|error| self.inner.note(REQUEST, error, Some(principal.actor.id.as_str()), &caller))
+    }
+
+    async fn try_request_verification(&self, principal: &Principal) -> Result<Accepted> {
+        let inner = &*self.inner;
+        let user = inner.account_of(self, principal).await?.body;
+        inner.own_address(REQUEST, &user)?;
+        let unproved = user.email.as_deref().filter(|_| !user.email_verified);
+        let Some(address) = user.pending_email.as_deref().or(unproved) else {
+            return match user.email {
+                Some(_) => Ok(Accepted::default()),
+                None => Err(Error::new(Code::OpInvalid, REQUEST, "this account has no address; set one first")),
+            };
+        };
+        inner.may_ask_for_mail(&user.user_id)?;
+        let key = inner.accounts()?.address_key(address);
+        inner.mail(Job::Verify { user: user.user_id, key });
+        Ok(Accepted::default())
+    }
+
+    /// Uses up a mailed token: the account it was mailed for has the address from now on, and nobody else has. Accounts that only named
+    /// the address lose it and keep all else.
+    ///
+    /// A `principal` that is sent must be the account's own user.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` for what is no such token, was used, or is for an address that the account does not want any more;
+    /// `TOKEN_EXPIRED`; `ALREADY_EXISTS` when another account has proved the address before; `RATE_LIMITED`.
+    pub async fn verify_address(
+        &self,
+        principal: Option<&Principal>,
+        request: MailTokenRequest,
+        caller: Caller<'_>,
+    ) -> Result<()> {
+        let answer = self.try_verify(principal, &request, &caller).await;
+        let who = principal.map(|principal| principal.actor.id.as_str());
+        answer.inspect_err(|error| self.inner.note(VERIFY, error, who, &caller))
+    }
+
+    async fn try_verify(
+        &self,
+        principal: Option<&Principal>,
+        request: &MailTokenRequest,
+        caller: &Caller<'_>,
+    ) -> Result<()> {
+        let inner = &*self.inner;
+        inner.accounts()?;
+        inner.count_address(caller)?;
+        for _ in 0..TRIES {
+            let token = inner.mailed_token(VERIFY, request.token.expose(), TokenPurpose::Verify).await?;
+            if principal.is_some_and(|principal| principal.actor.id != token.body.user_id || principal.bound.is_some())
+            {
+                return Err(bad_token());
+            }
+            let user = inner.user(&token.body.user_id).await?.filter(|user| !user.body.disabled);
+            let user = user.ok_or_else(bad_token)?;
+            let Some(address) = inner.claimed(&user.body, &token.body.address)?.map(str::to_owned) else {
+                return Err(bad_token());
+            };
+            let batch = Batch::spanning(inner.now());
+            let used = batch.delete_system(MAIL_TOKEN, token.id.clone(), Expect::Version(token.version));
+            if inner.prove(VERIFY, used, user, address, caller).await? {
+                return Ok(());
+            }
+        }
+        Err(contended(VERIFY))
+    }
+
+    /// Asks for another address for one's own account: the change takes effect when a token that is mailed there is used. Until then the
+    /// account goes on with the address it has. What is answered tells nothing of whether the address has an account.
+    ///
+    /// # Errors
+    /// `CREDENTIALS_INVALID` for a wrong password; `BODY_INVALID` for a malformed address; `OP_INVALID` where there is no mailer, and for
+    /// an account that another issuer keeps; `TOKEN_INVALID` for who has no account here; `RATE_LIMITED`.
+    pub async fn change_email(
+        &self,
+        principal: &Principal,
+        request: EmailRequest,
+        caller: Caller<'_>,
+    ) -> Result<Accepted> {
+        let answer = self.try_change_email(principal, request, &caller).await;
+        answer.inspect_err(|error| self.inner.note(CHANGE, error, Some(principal.actor.id.as_str()), &caller))
+    }
+
+    async fn try_change_email(
+        &self,
+        principal: &Principal,
+        request: EmailRequest,
+        caller: &Caller<'_>,
+    ) -> Result<Accepted> {
+        let inner = &*self.inner;
+        let user = inner.account_of(self, principal).await?.body;
+        inner.own_address(CHANGE, &user)?;
+        let address = Address::parse(request.email.expose())?;
+        inner.confirm(CHANGE, &user, request.password, caller).await?;
+        inner.may_ask_for_mail(&user.user_id)?;
+        let confirmed = user.password;
+        for _ in 0..TRIES {
+            let now = inner.now();
+            let user = inner.account_of(self, principal).await?;
+            if user.body.password != confirmed {
+                return Err(contended(CHANGE));
+            }
+            let same = user.body.email.as_deref() == Some(address.as_str());
+            let pending_email = (!same).then(|| address.as_str().to_owned());
+            let body = UserBody { pending_email, ..user.body };
+            let resource = format!("users/{}", records::user_key(&body.user_id));
+            let audit = inner.audit(now, CHANGE, resource, &body.user_id, caller.trace);
+            let batch = Batch::spanning(now).audit(audit);
+            let batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
+            match inner.records.commit(inner.records.system(), batch).await {
+                Ok(_) => {
+                    let key = inner.accounts()?.address_key(address.as_str());
+                    inner.mail(Job::Verify { user: body.user_id, key });
+                    return Ok(Accepted::default());
+                }
+                Err(CommitError::Precondition { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(contended(CHANGE))
+    }
+
+    /// Takes an account's address as proved, by the word of the control plane: for deployments without a mailer.
+    ///
+    /// # Errors
+    /// As [`Identity::list_tenants`]; `NOT_FOUND` for who has no account here; `OP_INVALID` for an account without an address;
+    /// `ALREADY_EXISTS` when another account has proved the address.
+    pub async fn mark_verified(&self, context: &RequestContext, user: &UserId) -> Result<()> {
+        let inner = &*self.inner;
+        let resource = format!("users/{}", records::user_key(user));
+        let permit = inner.operator(context, Action::UsersManage, &resource).await?;
+        let missing = || Error::new(Code::NotFound, MARK, "there is no such user with an account here");
+        for _ in 0..TRIES {
+            let found = inner.user(user).await?.filter(|user| !user.body.deleted && user.body.password.is_some());
+            let found = found.ok_or_else(missing)?;
+            let Some(address) = found.body.email.clone() else {
+                return Err(Error::new(Code::OpInvalid, MARK, "this account has no address"));
+            };
+            if found.body.email_verified {
+                return Ok(());
+            }
+            let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, resource.clone()));
+            let caller = Caller { address: None, user_agent: None, trace: context.trace() };
+            if inner.prove(MARK, batch, found, address, &caller).await? {
+                return Ok(());
+            }
+        }
+        Err(contended(MARK))
+    }
+}
+
+impl Inner {
+    /// Whether an account's address is kept here and can be proved by mail.
+    fn own_address(&self, operation: &'static str, user: &UserBody) -> Result<()> {
+        let refuse = |detail: &'static str| Err(Error::new(Code::OpInvalid, operation, detail));
+        if user.issuer.is_some() || user.password.is_none() {
+            return refuse("this account's address is kept by whoever vouches for it");
+        }
+        if self.mails.is_none() {
+            return refuse("no mailer is set up here, so no address can be verified by mail; ask an operator");
+        }
+        Ok(())
+    }
+
+    /// Counts a mail that an account asks for.
+    fn may_ask_for_mail(&self, user: &UserId) -> Result<()> {
+        let Some(mails) = &self.mails else { return Ok(()) };
+        let taken = self.throttle.take("mail.account", user.as_str(), mails.settings.per_account(), self.now());
+        taken.map_err(|error| self.decided(error))
+    }
+
+    /// Gives a proved address to an account, in one batch with everything `batch` holds. False when something was changed meanwhile.
+    ///
+    /// # Errors
+    /// `ALREADY_EXISTS` when another account has proved the address before.
+    pub(super) async fn prove(
+        &self,
+        operation: &'static str,
+        batch: Batch,
+        user: Stored<UserBody>,
+        address: String,
+        caller: &Caller<'_>,
+    ) -> Result<bool> {
+        let before = user.body.email.clone().filter(|before| *before != address);
+        let told = before.clone().filter(|_| user.body.email_verified);
+        let proof = self.proof(operation, batch, user, address, caller).await?;
+        let user = proof.user;
+        match self.records.commit(self.records.system(), proof.batch).await {
+            Ok(_) => {
+                self.address_moved(&user, &proof.others);
+                if let Some(former) = told {
+                    let key = self.accounts()?.address_key(&former);
+                    self.mail(Job::AddressChanged { key, address: SecretText::new(former) });
+                }
+                Ok(true)
+            }
+            Err(CommitError::Precondition { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The batch that gives a proved address to an account.
+    pub(super) async fn proof(
+        &self,
+        operation: &'static str,
+        batch: Batch,
+        user: Stored<UserBody>,
+        address: String,
+        caller: &Caller<'_>,
+    ) -> Result<Proof> {
+        let user_id = user.body.user_id.clone();
+        let entry = self.address_entry(&self.accounts()?.address_key(&address)).await?;
+        if entry.holder().is_some_and(|holder| *holder != user_id) {
+            let detail = "another account has verified this address; log in there, or reset its password";
+            return Err(Error::new(Code::AlreadyExists, operation, detail));
+        }
+        let mut batch = batch;
+        if let Some(before) = user.body.email.as_deref().filter(|before| *before != address) {
+            batch = self.release_address(batch, before, &user_id).await?;
+        }
+        let claimed = self.give_address(batch, &entry, &user_id, caller).await?;
+        let pending_email = user.body.pending_email.clone().filter(|pending| *pending != address);
+        let body = UserBody { email: Some(address), email_verified: true, pending_email, ..user.body };
+        let resource = format!("users/{}", records::user_key(&user_id));
+        // What an operator does is recorded as theirs.
+        let audit = (operation != MARK).then(|| self.audit(claimed.batch.at(), VERIFY, resource, &user_id, caller.trace));
+        let batch = claimed.batch.audit(audit);
+        let batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
+        Ok(Proof { batch, user: user_id, others: claimed.others })
+    }
+
+    /// What this process knows of those users is to be read again.
+    pub(super) fn address_moved(&self, user: &UserId, others: &[UserId]) {
+        for user in others.iter().chain([user]) {
+            self.revoked(Revocation::User(user.clone()));
+        }
+    }
+}
+
+/// A batch that gives an address, to whom, and who else is changed by it.
+pub(super) struct Proof {
+    pub(super) batch: Batch,
+    pub(super) user: UserId,
+    pub(super) others: Vec<UserId>,
+}

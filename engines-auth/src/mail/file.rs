@@ -1,0 +1,75 @@
+//! Mails into a folder, for development.
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use async_trait::async_trait;
+use engines_core::{Error, Result};
+
+use super::{Mail, Mailer};
+
+const SEND: &str = "mail.file";
+
+/// The newest mails that are kept; older ones are removed.
+const KEPT: usize = 1000;
+
+/// Writes each mail as `<time-ordered id>-<purpose>.eml` into a folder that its owner alone can read. For development: whoever reads the
+/// folder can verify addresses and reset passwords.
+#[derive(Debug, Clone)]
+pub struct FileMailer {
+    folder: PathBuf,
+}
+
+impl FileMailer {
+    /// A mailer that writes into `folder`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn new(folder: impl Into<PathBuf>) -> Result<Self> {
+        let folder = folder.into();
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&folder).map_err(|error| Error::internal(SEND, error))?;
+        Ok(Self { folder })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+#[async_trait]
+impl Mailer for FileMailer {
+    async fn send(&self, mail: &Mail) -> Result<()> {
+        let name = format!("{}-{}.eml", mail.id(), mail.purpose().as_str());
+        let text = format!("To: {}\r\nSubject: {}\r\n\r\n{}", mail.to(), mail.subject(), mail.text());
+        let folder = self.folder.clone();
+        let written = tokio::task::spawn_blocking(move || write(&folder, &name, &text));
+        let written = written.await.map_err(|error| Error::internal(SEND, error))?;
+        // A full disk may have room again.
+        written.map_err(|error| Error::unavailable(SEND, error))
+    }
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // Whoever watches the folder never sees a part of a mail.
+    let draft = folder.join(format!(".{name}"));
+    options.open(&draft)?.write_all(text.as_bytes())?;
+    fs::rename(&draft, folder.join(name))?;
+    let mails = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut mails: Vec<_> = mails.filter(|path| path.extension().is_some_and(|ending| ending == "eml")).collect();
+    mails.sort();
+    let over = mails.len().saturating_sub(KEPT);
+    mails.iter().take(over).try_for_each(fs::remove_file)
+}

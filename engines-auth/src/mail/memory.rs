@@ -1,0 +1,78 @@
+//! Mails that stay in memory, for tests of what sends them. Behind the feature `testing`.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use engines_core::{Error, Result};
+
+use super::{Mail, MailPurpose, Mailer};
+
+/// Keeps mails, and fails when it is told to. Clones share their mails.
+#[derive(Clone, Default)]
+pub struct MemoryMailer(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    mails: Vec<Mail>,
+    failures: usize,
+    attempts: usize,
+}
+
+impl MemoryMailer {
+    /// All mails that were sent, the oldest first.
+    #[must_use]
+    pub fn mails(&self) -> Vec<Mail> {
+        self.state(|state| state.mails.clone())
+    }
+
+    /// The newest mail to `address` for `purpose`, if there is one.
+    #[must_use]
+    pub fn last(&self, address: &str, purpose: MailPurpose) -> Option<Mail> {
+        self.mails().into_iter().rev().find(|mail| mail.to() == address && mail.purpose() == purpose)
+    }
+
+    /// The token in the newest mail to `address` for `purpose`: the line between two empty ones.
+    #[must_use]
+    pub fn token(&self, address: &str, purpose: MailPurpose) -> Option<String> {
+        self.last(address, purpose)?.text().split("\n\n").nth(1).map(str::to_owned)
+    }
+
+    /// Has the next `count` attempts fail in a way that is retried.
+    pub fn fail(&self, count: usize) {
+        self.state(|state| state.failures = count);
+    }
+
+    /// How often a mail was tried.
+    #[must_use]
+    pub fn attempts(&self) -> usize {
+        self.state(|state| state.attempts)
+    }
+
+    fn state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl Mailer for MemoryMailer {
+    async fn send(&self, mail: &Mail) -> Result<()> {
+        self.state(|state| {
+            state.attempts += 1;
+            if state.failures > 0 {
+                state.failures -= 1;
+                return Err(Error::unavailable("mail.memory", "told to fail"));
+            }
+            state.mails.push(mail.clone());
+            Ok(())
+        })
+    }
+}
+
+impl fmt::Debug for MemoryMailer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemoryMailer")
+    }
+}

@@ -1,0 +1,25 @@
+//! Mails about accounts: verification of addresses, password resets, invites.
+//!
+//! A [`Mailer`] delivers one [`Mail`]. [`Identity`](crate::Identity) composes mails, throttles them, and sends them in the background
+//! through its [`MailWorker`](crate::identity::MailWorker). [`FileMailer`] writes mails into a folder, for development; `SmtpMailer`
+//! (feature `smtp`) sends them.
+
+mod compose;
+mod file;
+mod mailer;
+#[cfg(feature = "testing")]
+mod memory;
+mod settings;
+#[cfg(feature = "smtp")]
+mod smtp;
+
+pub(crate) use self::compose::Message;
+#[cfg(feature = "testing")]
+pub use self::memory::MemoryMailer;
+#[cfg(feature = "smtp")]
+pub use self::smtp::{SmtpMailer, SmtpSettings, SmtpTls};
+pub use self::{
+    file::FileMailer,
+    mailer::{Mail, MailPurpose, Mailer},
+    settings::MailSettings,
+};

@@ -1,0 +1,94 @@
+//! Addresses, forgotten passwords, one's own invites and memberships.
+
+use http::Method;
+
+use super::row::{PAGE, open, operator, row, token};
+use crate::{
+    handlers::accounts,
+    routes::{BodyKind, Endpoint, Route},
+};
+
+pub(super) static ROUTES: &[Route] = &[
+    token(
+        Method::POST,
+        "/auth/verify/request",
+        |ask, principal| Box::pin(accounts::request_verification(ask, principal)),
+        "Have a token mailed that verifies one's own address",
+        (202, Some("Accepted")),
+    ),
+    row(
+        Method::POST,
+        "/auth/verify",
+        Endpoint::Guest(|ask, principal| Box::pin(accounts::verify(ask, principal))),
+        "Verify an address with the token that was mailed there; accounts that only named it lose it",
+        &[],
+        (BodyKind::Json, Some("MailToken")),
+        (204, None),
+    ),
+    open(
+        "/auth/password/forgot",
+        |ask| Box::pin(accounts::forgot_password(ask)),
+        "Have a token mailed that resets a password; the answer is the same whoever has the address",
+        (202, "ForgotPassword", "Accepted"),
+    ),
+    row(
+        Method::POST,
+        "/auth/password/reset",
+        Endpoint::Public(|ask| Box::pin(accounts::reset_password(ask))),
+        "Set a new password with the token that was mailed; ends all sessions",
+        &[],
+        (BodyKind::Json, Some("ResetPassword")),
+        (204, None),
+    ),
+    row(
+        Method::POST,
+        "/auth/email",
+        Endpoint::Token(|ask, principal| Box::pin(accounts::change_email(ask, principal))),
+        "Ask for another address; it counts once the token that is mailed there is used",
+        &[],
+        (BodyKind::Json, Some("ChangeEmail")),
+        (202, Some("Accepted")),
+    ),
+    row(
+        Method::PUT,
+        "/auth/me/default-tenant",
+        Endpoint::Token(|ask, principal| Box::pin(accounts::set_default_tenant(ask, principal))),
+        "Choose the tenant that is meant when a request names none",
+        &[],
+        (BodyKind::Json, Some("DefaultTenant")),
+        (200, Some("Me")),
+    ),
+    row(
+        Method::GET,
+        "/auth/memberships",
+        Endpoint::Token(|ask, principal| Box::pin(accounts::memberships(ask, principal))),
+        "List one's own memberships, the tenants one owns first",
+        PAGE,
+        (BodyKind::None, None),
+        (200, Some("MembershipPage")),
+    ),
+    row(
+        Method::GET,
+        "/auth/invites",
+        Endpoint::Token(|ask, principal| Box::pin(accounts::own_invites(ask, principal))),
+        "List one's own open invites: for one's id, and for one's verified address",
+        PAGE,
+        (BodyKind::None, None),
+        (200, Some("OwnInvitePage")),
+    ),
+    row(
+        Method::POST,
+        "/auth/invites/decline",
+        Endpoint::Token(|ask, principal| Box::pin(accounts::decline_invite(ask, principal))),
+        "Turn one of one's own invites down",
+        &[],
+        (BodyKind::Json, Some("DeclineInvite")),
+        (204, None),
+    ),
+    operator(
+        "/users/{user_id}/verify-email",
+        |ask, context| Box::pin(accounts::mark_verified(ask, context)),
+        "Take a user's address as verified, for the control plane of a deployment without a mailer",
+        (204, None),
+    ),
+];
