@@ -10,10 +10,10 @@ use engines::{
     Code, Engine, Result,
     auth::{
         BodyClaims, Given, Presented,
-        identity::Caller,
+        identity::{AcceptRequest, AcceptResponse, Caller},
         oidc::{FetchLimits, Fetched, IssuerSettings, JwksFetch, JwksUrl, TokenKind},
     },
-    core::testing::ManualClock,
+    core::{nexus::Page, testing::ManualClock},
     prelude::*,
 };
 use serde_json::json;
@@ -43,6 +43,11 @@ async fn a_stranger_comes_in_and_starts_a_thread() {
     let keys = Keys(json!({ "keys": [jwk] }).to_string());
     let engine = Engine::builder().memory().clock(ManualClock::default()).oidc(vec![pool], keys).build().await.unwrap();
 
+    let signed = |sub: &str| {
+        let claims = json!({"iss":ISSUER,"sub":sub,"aud":"web","token_use":"id","exp":1_767_229_200});
+        let message = format!("{}.{}", part(br#"{"alg":"ES256","kid":"k1"}"#), part(claims.to_string().as_bytes()));
+        format!("Bearer {message}.{}", part(key.sign(&SystemRandom::new(), message.as_bytes()).unwrap().as_ref()))
+    };
     let claims = json!({"iss":ISSUER,"sub":"8f2d","aud":"web","token_use":"id","exp":1_767_229_200,
         "email":"ada@example.org","email_verified":true});
     let message = format!("{}.{}", part(br#"{"alg":"ES256","kid":"k1"}"#), part(claims.to_string().as_bytes()));
@@ -69,6 +74,36 @@ async fn a_stranger_comes_in_and_starts_a_thread() {
     let invite = serde_json::from_value(json!({"role":"member"})).unwrap();
     let invited = identity.create_invite(&context, context.scope().tenant(), invite).await;
     assert_eq!(invited.unwrap_err().code(), Code::NotFound);
+    // Members are invited by their ids, and accept with their issuer's token.
+    let home = context.scope().tenant();
+    let by_mail = serde_json::from_value(json!({"email":"bob@example.org","role":"member"})).unwrap();
+    assert_eq!(identity.add_member(&context, home, by_mail).await.unwrap_err().code(), Code::NotFound);
+    for sub in ["9abc", "nobody-at-all"] {
+        let by_id = serde_json::from_value(json!({"user_id":sub,"role":"member"})).unwrap();
+        identity.add_member(&context, home, by_id).await.unwrap();
+    }
+    let (bob, eve) = (signed("9abc"), signed("7eee"));
+    let as_bob = Presented {
+        authorization: Given::one(&bob),
+        env_headers: Given::one("dev"),
+        tenant_headers: Given::one(home.as_str()),
+        ..Presented::default()
+    };
+    let bob = engine.door().authenticate(&as_bob).await.unwrap();
+    let refused = engine.door().admit(&bob, &as_bob, &BodyClaims::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::TenantForbidden);
+    let as_eve = Presented { authorization: Given::one(&eve), ..Presented::default() };
+    let eve = engine.door().authenticate(&as_eve).await.unwrap();
+    let own = identity.own_invites(&bob, Page::first(9)).await.unwrap().items;
+    assert_eq!((own.len(), identity.own_invites(&eve, Page::first(9)).await.unwrap().items.len()), (1, 0));
+    let accept = || AcceptRequest { invite_id: Some(own[0].invite_id.clone()), ..AcceptRequest::default() };
+    assert_eq!(identity.accept_invite(Some(&eve), accept(), caller).await.unwrap_err().code(), Code::NotFound);
+    let AcceptResponse::Me(joined) = identity.accept_invite(Some(&bob), accept(), caller).await.unwrap() else {
+        panic!("their tokens stay the issuer's");
+    };
+    assert_eq!(joined.memberships.len(), 2);
+    assert_ne!(joined.tenant.unwrap().tenant_id, *home, "nobody else chooses a default");
+    engine.door().admit(&bob, &as_bob, &BodyClaims::default()).await.unwrap();
     let me = identity.me(&ada).await.unwrap();
     assert_eq!((me.memberships.len(), me.user.email.as_deref()), (1, Some("ada@example.org")));
     let key = serde_json::from_value(json!({"role":"member"})).unwrap();

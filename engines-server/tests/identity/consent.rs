@@ -77,7 +77,7 @@ async fn who_has_chosen_no_tenant_is_asked_for_one() {
         world.ask("PUT", "/auth/me/default-tenant").bearer(&bob.token).json(json!({ "tenant_id": tenant })).send()
     };
     assert_eq!(choose("t_nobodys").await.refusal(), (403, "TENANT_FORBIDDEN"));
-    assert_eq!(choose("no tenant").await.refusal(), (400, "BODY_INVALID"));
+    assert_eq!(choose("no tenant").await.refusal(), (400, "TENANT_INVALID"));
     assert_eq!(choose(&ada.tenant).await.ok(200)["tenant"]["tenant_id"], ada.tenant.as_str());
     unnamed(&bob.token).await.ok(200);
     assert_eq!(world.login("bob").await.tenant, ada.tenant);
