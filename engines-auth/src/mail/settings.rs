@@ -15,6 +15,7 @@ const MAX_PRODUCT: usize = 60;
 
 /// Settings of mails about accounts, with their defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSettings {
     /// The product's name, as mails call it; at most 60 characters, in one line. Default: `engines`.

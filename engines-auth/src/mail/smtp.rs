@@ -21,6 +21,7 @@ const SEND: &str = "mail.smtp";
 
 /// How a connection to the mail server is secured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SmtpTls {
     /// TLS from the first byte (RFC 8314), port 465 unless another is set.
@@ -34,6 +35,7 @@ pub enum SmtpTls {
 
 /// How mails are handed to a mail server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct SmtpSettings {
     /// The server's name, which its certificate must be for.

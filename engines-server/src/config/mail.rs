@@ -9,13 +9,14 @@ use engines::{
         mail::{FileMailer, MailSettings, SmtpMailer, SmtpSettings},
     },
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The folder of mails in the data folder.
 const FOLDER: &str = "mail";
 
 /// Mails about accounts: `[mail]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSection {
     /// What delivers them.
@@ -31,7 +32,7 @@ pub struct MailSection {
 }
 
 /// What delivers mails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MailKind {
     /// Files with `engines-server dev`, nothing with `engines-server serve`.

@@ -1,11 +1,8 @@
 //! Settings: defaults, then a TOML file, then `ENGINES_*` variables, then flags; what is unknown is named and refused.
 
 mod load;
-<<<<<<< HEAD
-mod reference;
-=======
 mod mail;
->>>>>>> e3eb9c1 (Verify addresses by mail, make members by consent, and let users choose their default tenant)
+mod reference;
 mod secret;
 mod settings;
 mod sqlite;
@@ -13,17 +10,11 @@ mod sqlite;
 pub(crate) use self::secret::{from_file as secret_from_file, root_from_file};
 pub use self::{
     load::{Fault, Flags, load},
-<<<<<<< HEAD
+    mail::{MailKind, MailSection},
     reference::{Entry, Table, tables, to_markdown, to_toml},
     secret::{
-        ROOT_KEY, SEAL_KEYS, SECRET, SECRET_FILE, SECRET_VARIABLES, SYSTEM_KEY, VAULT_KEY, root_key, seal_keys,
-        signing_keys, signing_secret, system_key, vault_key,
-=======
-    mail::{MailKind, MailSection},
-    secret::{
-        MAIL_PASSWORD, ROOT_KEY, SEAL_KEYS, SECRET, SECRET_FILE, SYSTEM_KEY, VAULT_KEY, mail_password, root_key, seal_keys, signing_keys,
-        signing_secret, system_key, vault_key,
->>>>>>> e3eb9c1 (Verify addresses by mail, make members by consent, and let users choose their default tenant)
+        MAIL_PASSWORD, ROOT_KEY, SEAL_KEYS, SECRET, SECRET_FILE, SECRET_VARIABLES, SYSTEM_KEY, VAULT_KEY, mail_password,
+        root_key, seal_keys, signing_keys, signing_secret, system_key, vault_key,
     },
     settings::{AuthSettings, LogFormat, LogSettings, MetricsSettings, Settings, StoreKind},
     sqlite::SqliteSettings,
