@@ -29,12 +29,13 @@ pub const VAULT_KEY: &str = "VAULT_KEY";
 pub const MAIL_PASSWORD: &str = "MAIL_PASSWORD";
 
 /// The variables that hold secrets, and what each is for. With `_FILE` behind its name, each names a file instead.
-pub const SECRET_VARIABLES: [(&str, &str); 5] = [
+pub const SECRET_VARIABLES: [(&str, &str); 6] = [
     (SECRET, "the secret that signs access tokens, at least 32 bytes"),
     (ROOT_KEY, "the key that stays the same for as long as the data does"),
     (SYSTEM_KEY, "the key that opens the bootstrap of the control plane's tenants"),
     (SEAL_KEYS, "the keys that seal key slots, as id:base64 pairs separated by commas"),
     (VAULT_KEY, "the key that values in events are sealed with"),
+    (MAIL_PASSWORD, "the password at the mail server"),
 ];
 
 type Variables = BTreeMap<String, String>;
