@@ -6,8 +6,8 @@ use engines_auth::{
     Authenticator, Directory, Door, DoorBuilder, JwtSettings, RootKey, SigningKey, SigningKeys, SigningSecret,
     TokenIssuer, TokenVerifier,
     identity::{IdentitySettings, RejectionSettings, SystemKey},
-    mail::{MailSettings, Mailer},
     key_slot::SealKeys,
+    mail::{MailSettings, Mailer},
     oidc::{IssuerSettings, JwksFetch, Oidc},
 };
 use engines_core::{

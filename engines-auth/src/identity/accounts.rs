@@ -112,7 +112,8 @@ impl Identity {
         let hashes: Vec<_> = known.iter().map(|user| user.body.password.as_deref().unwrap_or_default()).collect();
         // Several accounts may have named an address that none has proved; the first one the password fits is meant.
         let verdict = accounts.hasher.verify_any(password.clone(), &hashes).await?;
-        let meant = verdict.first(known.iter().map(|user| !user.body.disabled)).map(|at| (&known[at], verdict.outdated(at)));
+        let meant =
+            verdict.first(known.iter().map(|user| !user.body.disabled)).map(|at| (&known[at], verdict.outdated(at)));
         let Some((user, outdated)) = meant else {
             return Err(Error::new(Code::CredentialsInvalid, LOGIN, "the e-mail address or the password is wrong"));
         };
@@ -228,7 +229,8 @@ impl Inner {
 
     /// Keeps a hash that costs what the settings ask for now. If the user was changed in the meantime, the next login does it.
     async fn rehash(&self, user: &Stored<UserBody>, password: Password) -> Result<()> {
-        let body = UserBody { password: Some(self.accounts()?.hash_for(&user.body, password).await?), ..user.body.clone() };
+        let body =
+            UserBody { password: Some(self.accounts()?.hash_for(&user.body, password).await?), ..user.body.clone() };
         let batch = Batch::spanning(self.now());
         let batch = records::put(batch, USER, user.id.clone(), &[], &body, Expect::Version(user.version))?;
         match self.records.commit(self.records.system(), batch).await {

@@ -64,7 +64,8 @@ impl Inner {
     /// The address behind `key` that an account has named and may prove: its own one or the one it wants to change to.
     pub(super) fn claimed<'a>(&self, user: &'a UserBody, key: &str) -> Result<Option<&'a str>> {
         let accounts = self.accounts()?;
-        let named = user.email.as_deref().filter(|_| !user.email_verified).into_iter().chain(user.pending_email.as_deref());
+        let named =
+            user.email.as_deref().filter(|_| !user.email_verified).into_iter().chain(user.pending_email.as_deref());
         Ok(named.into_iter().find(|address| accounts.address_key(address) == key))
     }
 

@@ -103,7 +103,9 @@ impl Directory for Identity {
         let chosen = match account.standing {
             Standing::Good | Standing::Disabled => account.default_tenant,
             // The rules of the issuer may give one, and so may whoever minted a token.
-            Standing::Foreign | Standing::Unknown => account.default_tenant.or_else(|| principal.default_tenant.clone()),
+            Standing::Foreign | Standing::Unknown => {
+                account.default_tenant.or_else(|| principal.default_tenant.clone())
+            }
         };
         let Some(chosen) = chosen else { return Ok(None) };
         let gone = inner.known.member(&inner.records, &chosen, &principal.actor.id).await? == Membership::Removed;

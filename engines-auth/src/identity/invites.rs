@@ -260,7 +260,8 @@ impl Inner {
         let inviter = format!("{tenant}:{}", context.actor().id);
         let rate = self.settings.invites();
         let counted = self.throttle.take("invites", &inviter, rate, now);
-        counted.and_then(|()| self.throttle.take("invites.tenant", tenant.as_str(), rate, now))
+        counted
+            .and_then(|()| self.throttle.take("invites.tenant", tenant.as_str(), rate, now))
             .map_err(|error| self.decided(error))?;
         let most = self.settings.invites_per_tenant;
         let waiting: Vec<Stored<InviteBody>> =

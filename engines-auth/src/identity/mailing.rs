@@ -210,13 +210,7 @@ impl Inner {
     }
 
     /// A token for a purpose, an account and an address, and its record.
-    async fn mint_token(
-        &self,
-        mails: &Mails,
-        user: &UserBody,
-        key: &str,
-        purpose: TokenPurpose,
-    ) -> Result<SecretText> {
+    async fn mint_token(&self, mails: &Mails, user: &UserBody, key: &str, purpose: TokenPurpose) -> Result<SecretText> {
         let kind = match purpose {
             TokenPurpose::Verify => VERIFY_TOKEN,
             TokenPurpose::Reset => RESET_TOKEN,

@@ -46,7 +46,8 @@ impl Identity {
             },
         };
         // A list begins without the store's cursor.
-        let within = |after: Option<&str>, limit| Page { limit, after: after.filter(|at| !at.is_empty()).map(Into::into) };
+        let within =
+            |after: Option<&str>, limit| Page { limit, after: after.filter(|at| !at.is_empty()).map(Into::into) };
         let (tag, prefix) = match (first, &by_address) {
             (true, _) => (by_id, BY_ID),
             (false, Some(by_address)) => (by_address.clone(), BY_ADDRESS),

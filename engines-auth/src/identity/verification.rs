@@ -257,7 +257,8 @@ impl Inner {
         let body = UserBody { email: Some(address), email_verified: true, pending_email, ..user.body };
         let resource = format!("users/{}", records::user_key(&user_id));
         // What an operator does is recorded as theirs.
-        let audit = (operation != MARK).then(|| self.audit(claimed.batch.at(), VERIFY, resource, &user_id, caller.trace));
+        let audit =
+            (operation != MARK).then(|| self.audit(claimed.batch.at(), VERIFY, resource, &user_id, caller.trace));
         let batch = claimed.batch.audit(audit);
         let batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
         Ok(Proof { batch, user: user_id, others: claimed.others })

@@ -6,10 +6,7 @@ use engines_auth::{
     identity::{Caller, IdentitySettings, Signup, SignupRequest, TenantRequest},
     password::HashSettings,
 };
-use engines_core::{
-    Code, ErrorKind, Role, Scope, StoreExt,
-    nexus::Kind,
-};
+use engines_core::{Code, ErrorKind, Role, Scope, StoreExt, nexus::Kind};
 
 use crate::kit::{Exposed, PASSWORD, cheap, code, settings, world, world_with};
 

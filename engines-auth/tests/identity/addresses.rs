@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use engines_auth::{
-    identity::{BootstrapRequest, Caller, EmailRequest, FirstOwner, IdentitySettings, MailTokenRequest, PasswordRequest},
+    identity::{
+        BootstrapRequest, Caller, EmailRequest, FirstOwner, IdentitySettings, MailTokenRequest, PasswordRequest,
+    },
     mail::{MailPurpose, MailSettings, MemoryMailer},
     password::Password,
 };
@@ -139,7 +141,8 @@ async fn a_change_of_address_waits_for_its_proof() {
         for _ in 0..1000 {
             let verify = |mail: &&engines_auth::mail::Mail| mail.purpose() == MailPurpose::Verify;
             let mails = world.a.mailer.mails();
-            let to_taken: Vec<_> = mails.iter().filter(verify).filter(|mail| mail.to() == "taken@example.org").collect();
+            let to_taken: Vec<_> =
+                mails.iter().filter(verify).filter(|mail| mail.to() == "taken@example.org").collect();
             if to_taken.len() == 2 {
                 return world.a.mailer.token("taken@example.org", MailPurpose::Verify).unwrap();
             }
@@ -259,7 +262,10 @@ async fn accounts_from_before_count_as_verified() {
     let entry = found.unwrap().items.remove(0).id;
     let batch = Batch::new(engines_core::Clock::now(&world.a.clock))
         .put(NewDocument::new(users, id, &body).unwrap(), Expect::Present)
-        .put(NewDocument::new(emails, entry, &serde_json::json!({ "user_id": ada.user.user_id })).unwrap(), Expect::Present);
+        .put(
+            NewDocument::new(emails, entry, &serde_json::json!({ "user_id": ada.user.user_id })).unwrap(),
+            Expect::Present,
+        );
     world.store.commit(&scope, batch).await.unwrap();
     let again = world.b.login("ada@example.org", PASSWORD).await.unwrap();
     assert!(again.user.email_verified);
@@ -288,7 +294,10 @@ async fn operators_mark_addresses_and_take_no_squatters_account() {
     assert_eq!(email_of(&world.a, bob.access()).await.1, true);
     assert_eq!(email_of(&world.a, rival.access()).await, (None, false));
     assert_eq!(code(&world.a.identity.mark_verified(&control, &rival.user.user_id).await), Some(Code::OpInvalid));
-    assert_eq!(code(&world.a.identity.mark_verified(&control, &crate::kit::user("nobody")).await), Some(Code::NotFound));
+    assert_eq!(
+        code(&world.a.identity.mark_verified(&control, &crate::kit::user("nobody")).await),
+        Some(Code::NotFound)
+    );
     // Who lost an address and was disabled is still there when let in again.
     world.a.identity.set_user_disabled(&control, &rival.user.user_id, true).await.unwrap();
     world.a.identity.set_user_disabled(&control, &rival.user.user_id, false).await.unwrap();

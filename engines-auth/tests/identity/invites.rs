@@ -24,7 +24,12 @@ async fn invite(
     node.identity.create_invite(context, tenant, request).await
 }
 
-pub(crate) async fn accept(node: &Node, token: &str, who: Option<&Principal>, email: Option<&str>) -> Result<TokenResponse> {
+pub(crate) async fn accept(
+    node: &Node,
+    token: &str,
+    who: Option<&Principal>,
+    email: Option<&str>,
+) -> Result<TokenResponse> {
     let trace = node.trace();
     let caller = Caller { address: None, user_agent: None, trace: &trace };
     let request = AcceptRequest {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use engines_auth::{
     BodyClaims, Door, Given, Identity, JwtSettings, Presented, SecretText, SigningSecret, TokenIssuer, TokenVerifier,
     identity::{
-        Caller, IdentitySettings, LoginRequest, MailTokenRequest, RefreshRequest, SignupRequest, SystemKey, TokenResponse,
+        Caller, IdentitySettings, LoginRequest, MailTokenRequest, RefreshRequest, SignupRequest, SystemKey,
+        TokenResponse,
     },
     mail::{MailPurpose, MailSettings, MemoryMailer},
     password::{HashSettings, Password},

@@ -1,9 +1,7 @@
 //! Members, and the last owner.
 
 use engines_auth::identity::{MemberRequest, RoleRequest};
-use engines_core::{
-    Actor, ActorType, Code, Principal, RequestContext, Result, Role, TenantId, UserId, nexus::Page,
-};
+use engines_core::{Actor, ActorType, Code, Principal, RequestContext, Result, Role, TenantId, UserId, nexus::Page};
 
 use crate::kit::{Exposed, Node, code, secret, user, world};
 

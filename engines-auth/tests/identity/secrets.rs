@@ -19,7 +19,8 @@ async fn no_secret_is_in_any_stored_body_nor_in_any_debug_text() {
     world.a.enter(key.key.expose(), &acme).await.unwrap();
     let rotated =
         world.a.identity.api_keys().rotate(&context, &key.view.key_id, RotateRequest { grace: 9 }).await.unwrap();
-    let invite = InviteRequest { role: Role::Viewer, email: Some(secret("bob@example.org")), expires_in: None, send: true };
+    let invite =
+        InviteRequest { role: Role::Viewer, email: Some(secret("bob@example.org")), expires_in: None, send: true };
     let invite = world.a.identity.create_invite(&context, &acme, invite).await.unwrap();
     let ticket = crate::tickets::ticket(&world.a, &context, "/sse/x", None).await.unwrap();
 

@@ -13,8 +13,8 @@ pub use self::{
     mail::{MailKind, MailSection},
     reference::{Entry, Table, tables, to_markdown, to_toml},
     secret::{
-        MAIL_PASSWORD, ROOT_KEY, SEAL_KEYS, SECRET, SECRET_FILE, SECRET_VARIABLES, SYSTEM_KEY, VAULT_KEY, mail_password,
-        root_key, seal_keys, signing_keys, signing_secret, system_key, vault_key,
+        MAIL_PASSWORD, ROOT_KEY, SEAL_KEYS, SECRET, SECRET_FILE, SECRET_VARIABLES, SYSTEM_KEY, VAULT_KEY,
+        mail_password, root_key, seal_keys, signing_keys, signing_secret, system_key, vault_key,
     },
     settings::{AuthSettings, LogFormat, LogSettings, MetricsSettings, Settings, StoreKind},
     sqlite::SqliteSettings,

@@ -67,9 +67,8 @@ async fn who_has_chosen_no_tenant_is_asked_for_one() {
     let body = json!({ "email": "bob@example.org", "password": PASSWORD });
     let bob = Somebody::of(&world.post("/auth/signup", body).send().await.ok(201));
     world.join(&ada, &bob, "member").await;
-    let unnamed = async |token: &str| {
-        world.ask("GET", "/chat/threads").bearer(token).header("x-env", "dev").send().await
-    };
+    let unnamed =
+        async |token: &str| world.ask("GET", "/chat/threads").bearer(token).header("x-env", "dev").send().await;
     assert_eq!(unnamed(&bob.token).await.refusal(), (400, "TENANT_REQUIRED"));
     let again = world.login("bob").await;
     assert_eq!((again.tenant.as_str(), unnamed(&again.token).await.status.as_u16()), ("", 400));
@@ -89,7 +88,8 @@ async fn an_admin_takes_no_owners_invite_back() {
     let (ada, bob) = (world.signup("ada").await, world.signup("bob").await);
     world.join(&ada, &bob, "admin").await;
     let path = format!("/tenants/{}/invites", ada.tenant);
-    let made = world.post(&path, json!({ "role": "owner" })).bearer(&ada.token).within(&ada.tenant).send().await.ok(201);
+    let made =
+        world.post(&path, json!({ "role": "owner" })).bearer(&ada.token).within(&ada.tenant).send().await.ok(201);
     let one = format!("{path}/{}", made["invite_id"].as_str().unwrap());
     let by = |token: &str| world.ask("DELETE", one.clone()).bearer(token).within(&ada.tenant).send();
     assert_eq!(by(&bob.token).await.refusal(), (403, "ROLE_INSUFFICIENT"));

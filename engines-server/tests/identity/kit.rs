@@ -176,7 +176,8 @@ impl World {
         let body = json!({ "user_id": who.id, "role": role });
         self.post(path, body).bearer(&owner.token).within(&owner.tenant).send().await.ok(202);
         let own = self.ask("GET", "/auth/invites").bearer(&who.token).send().await.ok(200);
-        let invite = own["items"].as_array().unwrap().iter().find(|invite| invite["tenant_id"] == owner.tenant.as_str());
+        let invite =
+            own["items"].as_array().unwrap().iter().find(|invite| invite["tenant_id"] == owner.tenant.as_str());
         let body = json!({ "invite_id": invite.unwrap()["invite_id"] });
         self.post("/auth/invites/accept", body).bearer(&who.token).send().await.ok(200);
     }

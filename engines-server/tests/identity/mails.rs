@@ -112,9 +112,7 @@ async fn without_a_mailer_an_operator_marks_addresses() {
     let request = world.ask("POST", "/auth/verify/request").bearer(&ada.token).send().await;
     assert_eq!(request.refusal(), (422, "OP_INVALID"));
     world.post("/auth/password/forgot", json!({ "email": "ada@example.org" })).send().await.ok(202);
-    let mark = |token: &str, user: &str| {
-        world.ask("POST", format!("/users/{user}/verify-email")).bearer(token).send()
-    };
+    let mark = |token: &str, user: &str| world.ask("POST", format!("/users/{user}/verify-email")).bearer(token).send();
     assert_eq!(mark(&ada.token, &ada.id).await.refusal(), (403, "TENANT_FORBIDDEN"));
     assert_eq!(mark(&ops.token, &ada.id).await.status, 204);
     assert_eq!(mark(&ops.token, "nobody").await.refusal(), (404, "NOT_FOUND"));

@@ -135,7 +135,8 @@ async fn addresses_are_verified_passwords_reset_and_people_invited_over_smtp() {
     let ada = world.signup("ada").await;
     let subject = |text: &str| format!("{text} Acme");
     let mail = inbox.mail("ada@example.org", &subject("Verify your e-mail address for")).await;
-    for header in ["From: Acme <no-reply@acme.example>\r\n", "Content-Type: text/plain; charset=utf-8\r\n", "Message-ID: <"]
+    for header in
+        ["From: Acme <no-reply@acme.example>\r\n", "Content-Type: text/plain; charset=utf-8\r\n", "Message-ID: <"]
     {
         assert!(mail.contains(header), "{header}: {mail}");
     }

@@ -66,7 +66,13 @@ pub(crate) fn builder() -> Builder {
 pub(crate) fn builder_with(mailer: MemoryMailer) -> Builder {
     let system = SystemKey::new(SYSTEM_KEY).unwrap();
     let often = MailSettings { per_account_burst: 100_000, per_address_burst: 100_000, ..MailSettings::default() };
-    Engine::builder().mailer(mailer, often).memory().signing_secret(secret()).root_key(root()).identity(identity()).system_key(system)
+    Engine::builder()
+        .mailer(mailer, often)
+        .memory()
+        .signing_secret(secret())
+        .root_key(root())
+        .identity(identity())
+        .system_key(system)
 }
 
 pub(crate) async fn engine() -> Engine {
