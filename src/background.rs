@@ -63,6 +63,17 @@ impl Background {
         });
     }
 
+    /// Runs `work` until it ends or is stopped.
+    pub(crate) fn until_stopped(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stopped = self.stopped();
+        self.spawn(async move {
+            tokio::select! {
+                () = work => {}
+                () = stopped => {}
+            }
+        });
+    }
+
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(tokio::spawn(work));
     }

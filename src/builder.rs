@@ -29,6 +29,7 @@ use engines_stream::{
 
 use crate::{
     background::Background,
+    backup::BackupParts,
     engine::{Engine, Parts},
     identity::IdentityParts,
     recorder::{Recorder, RecorderSettings},
@@ -60,6 +61,7 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     ids: Option<IdGenerator>,
     limits: Limits,
+    pub(crate) backup: BackupParts,
 }
 
 impl Builder {
@@ -81,6 +83,7 @@ impl Builder {
             clock: Arc::new(SystemClock),
             ids: None,
             limits: Limits::default(),
+            backup: BackupParts::default(),
         }
     }
 
@@ -265,6 +268,8 @@ impl Builder {
             self.identity.root = Some(RootKey::random(&ids));
         }
         let background = Background::new();
+        let root = self.identity.root.clone();
+        let backup = self.backup.assemble(Arc::clone(&backend), guard.clone(), root, &background)?;
         let scrubber = match self.identity.pseudonym_key()? {
             Some(key) if !self.scrubber.has_key() => self.scrubber.with_key(PiiKey::new(*key.expose())),
             _ => self.scrubber,
@@ -325,6 +330,7 @@ impl Builder {
                 .live(Arc::new(hub.clone()))
                 .build(),
             backend,
+            backup,
             close,
             outbox,
             background,

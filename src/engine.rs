@@ -14,6 +14,7 @@ use engines_stream::{canvas::CanvasService, chat::ChatService, follow::FollowSer
 
 use crate::{
     background::Background,
+    backup::BackupService,
     builder::{Builder, Close},
     recorder::{Recorder, StrictRecorder},
     running::Running,
@@ -25,6 +26,7 @@ pub struct Engine(Arc<Parts>);
 
 pub(crate) struct Parts {
     pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) backup: BackupService,
     pub(crate) close: Option<Close>,
     pub(crate) outbox: Option<Running>,
     pub(crate) background: Background,
@@ -174,6 +176,12 @@ impl Engine {
     #[must_use]
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.0.backend
+    }
+
+    /// Backups of everything.
+    #[must_use]
+    pub fn backup(&self) -> &BackupService {
+        &self.0.backup
     }
 
     /// What lets calls in: the gate, the clock and the id generator.

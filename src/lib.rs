@@ -3,6 +3,7 @@
 #[cfg(feature = "archive")]
 pub mod archive;
 mod background;
+pub mod backup;
 mod builder;
 mod engine;
 mod identity;

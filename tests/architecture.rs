@@ -36,6 +36,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["engines-auth"]),
     ("jsonwebtoken", &["engines-auth"]),
     ("rusqlite", &["engines-storage"]),
+    // Buckets as destinations of backups, behind the features `aws`, `gcp`, `azure`.
+    ("object_store", &["engines-storage"]),
 ];
 
 fn root() -> &'static Path {

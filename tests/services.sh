@@ -52,3 +52,6 @@ fi
 
 echo "== a stand-in for Cognito"
 bash tests/cognito.sh
+
+echo "== backups in a stand-in for S3"
+bash tests/backup_s3.sh

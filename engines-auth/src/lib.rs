@@ -54,6 +54,7 @@ mod presented;
 mod rejection;
 mod revocation;
 pub mod root_key;
+mod sealed_root_key;
 mod secret;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -70,6 +71,7 @@ pub use self::{
     rejection::{Rejected, Rejections},
     revocation::{Revocation, RevocationFeed, Revocations},
     root_key::{DerivedKey, RootKey},
+    sealed_root_key::Passphrase,
     secret::{SecretText, SigningSecret, same_bytes},
     watch::Watched,
 };

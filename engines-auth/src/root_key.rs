@@ -31,6 +31,9 @@ pub const INDEX: &str = "index";
 /// Seals key slots.
 pub const SEAL: &str = "seal";
 
+/// Tells one root key from another, openly.
+const FINGERPRINT: &str = "fingerprint";
+
 /// Makes pseudonyms of personal data.
 pub const PSEUDONYM: &str = "pseudonym";
 
@@ -65,6 +68,21 @@ impl RootKey {
         let mut key = Zeroizing::new([0; DerivedKey::BYTES]);
         extracted.expand(&info, Length).and_then(|output| output.fill(&mut *key)).map_err(failed)?;
         Ok(DerivedKey(key))
+    }
+
+    /// Tells this key from others and nothing else of it: 16 bytes made from it, in hexadecimal. It may be written down beside the data.
+    ///
+    /// # Errors
+    /// As [`RootKey::derive`].
+    pub fn fingerprint(&self) -> Result<String> {
+        let derived = self.derive(FINGERPRINT)?;
+        Ok(derived.expose().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The key itself, to be written where it is kept, and nowhere else.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
     }
 }
 

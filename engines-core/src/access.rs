@@ -193,6 +193,10 @@ pub enum Action {
     KeySlotsManage,
     /// In process alone: use a slot's secret on the tenant's behalf.
     KeySlotsOpen,
+    /// In process alone, in the control plane: back up everything, remove old backups.
+    BackupCreate,
+    /// In process alone, in the control plane: list backups.
+    BackupRead,
 }
 
 const fn spec(
@@ -249,6 +253,8 @@ impl Action {
         Self::KeySlotsList,
         Self::KeySlotsManage,
         Self::KeySlotsOpen,
+        Self::BackupCreate,
+        Self::BackupRead,
     ];
 
     /// This action's row.
@@ -296,6 +302,8 @@ impl Action {
             Self::KeySlotsList => spec("key_slots.list", L::Admin, G::Read, R::Manage, D::None, false),
             Self::KeySlotsManage => spec("key_slots.manage", L::Admin, G::Manage, R::Manage, D::High, true),
             Self::KeySlotsOpen => spec("key_slots.open", L::Member, G::Read, R::Read, D::Low, false),
+            Self::BackupCreate => spec("backup.create", L::Owner, G::Export, R::Bulk, D::High, true),
+            Self::BackupRead => spec("backup.read", L::Admin, G::Read, R::Manage, D::None, false),
         }
     }
 

@@ -8,6 +8,7 @@
 //! | [`outbox`] | brings recorded events to sinks, at least once |
 //! | `archive` | the file of a tenant archive, written and read (feature `archive`) |
 //! | [`migration`] | moves everything from one store to another |
+//! | [`backup`] | copies of everything, in a folder or a bucket: made, verified, removed, restored |
 //! | [`metered`] | a wrapper that counts what any backend does |
 //! | `faulty` | a wrapper that makes any backend fail when told to (feature `testing`) |
 //! | `conformance` | the suite that proves a backend, yours or ours (feature `conformance`) |
@@ -17,6 +18,7 @@
 
 #[cfg(feature = "archive")]
 pub mod archive;
+pub mod backup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "testing")]

@@ -14,7 +14,8 @@ use engines_core::{
     audit::{AuditEntry, AuditFilter},
     event::{EventFilter, StoredEvent},
     nexus::{
-        Backend, Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, ExpectedHead, Failed,
+        Backend, BackupFiles, BackupPosition, BackupSource, Batch, Capabilities, Change, Changes, CommitError,
+        CopyLimits, Document, EventFeed, ExpectedHead, Failed,
         FeedItem, Head, Kind, Once, Page, Paged, Query, Realm, Receipt, Removal, Removed, Write,
         archive::{Archive, Publication, Record, Section, Snapshot, Staged, StoreMark},
     },
@@ -47,6 +48,8 @@ enum Bug {
     FeedIsOutOfOrder,
     PromisesTooMuch,
     PromisesDurability,
+    PromisesABackup,
+    BacksUpWithoutEvents,
     CutsTimes,
     AuditIncludesUntil,
     EventsIgnoreTheType,
@@ -315,6 +318,14 @@ impl Store for Broken {
         }
     }
 
+    fn backup_source(&self) -> Option<&dyn BackupSource> {
+        match self.bug {
+            Bug::PromisesABackup => None,
+            Bug::BacksUpWithoutEvents => Some(self),
+            _ => self.inner.backup_source(),
+        }
+    }
+
     fn archive(&self) -> Option<&dyn Archive> {
         Some(self)
     }
@@ -385,6 +396,22 @@ impl Archive for Broken {
     }
 }
 
+/// Says that the copy holds no dataset events.
+#[async_trait]
+impl BackupSource for Broken {
+    fn name(&self) -> &str {
+        "store"
+    }
+
+    async fn back_up(&self, files: &mut dyn BackupFiles, limits: CopyLimits) -> Result<Option<BackupPosition>> {
+        let mut position = self.inner.back_up(files, limits).await?;
+        for scope in position.iter_mut().flat_map(|position| &mut position.scopes) {
+            scope.events = 0;
+        }
+        Ok(position)
+    }
+}
+
 #[async_trait]
 impl EventFeed for Broken {
     async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
@@ -428,7 +455,7 @@ async fn failed_cases(bug: Bug, only: &[&'static str]) -> Vec<&'static str> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_bug_is_found_by_the_case_for_it() {
-    let table: [(Bug, &[&str]); 42] = [
+    let table: [(Bug, &[&str]); 44] = [
         (Bug::WritesOneByOne, &["batches::failing_anywhere_leaves_nothing", "readers::see_whole_batches"]),
         (Bug::ForgetsTheEnv, &["isolation::same_ids_everywhere", "isolation::strangers_see_nothing"]),
         (Bug::IgnoresKeys, &["idempotency::same_again", "idempotency::all_at_once"]),
@@ -446,6 +473,8 @@ async fn every_bug_is_found_by_the_case_for_it() {
         (Bug::FeedIsOutOfOrder, &["events::feed"]),
         (Bug::PromisesTooMuch, &["limits::writes", "limits::events_count_as_writes"]),
         (Bug::PromisesDurability, &["reopen::everything_is_the_same", "reopen::keys_still_count"]),
+        (Bug::PromisesABackup, &["backup::offered_if_promised"]),
+        (Bug::BacksUpWithoutEvents, &["backup::position_is_exact"]),
         (Bug::CutsTimes, &["documents::written_is_read", "documents::newest_first"]),
         (Bug::AuditIncludesUntil, &["audit::filters"]),
         (Bug::EventsIgnoreTheType, &["text::in_events_and_audit", "events::filters"]),

@@ -20,6 +20,8 @@ pub struct Capabilities {
     /// [`super::Store::remove`] works, and so do [`super::Batch::delete_stream`] and [`super::Batch::expect_stream`]. A backend without it
     /// keeps everything for ever: retention, deletions and purges are refused.
     pub removes: bool,
+    /// [`super::Store::backup_source`] offers a copy of everything while the store is in use.
+    pub backup: bool,
     /// Writes in one batch (an event counts as one).
     pub max_writes: usize,
     /// Bytes of content in one batch.
@@ -41,6 +43,7 @@ impl Default for Capabilities {
             pipelined: false,
             sees_other_nodes: false,
             removes: false,
+            backup: false,
             max_writes: 10_000,
             max_batch_bytes: 64 << 20,
             max_document_bytes: 32 << 20,

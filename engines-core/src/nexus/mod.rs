@@ -4,6 +4,7 @@
 //! required trait; what callers like to have on top is in [`StoreExt`]. [`archive`] is the side for taking whole scopes out and putting them back.
 
 pub mod archive;
+mod backup;
 mod batch;
 mod capabilities;
 mod commit;
@@ -15,6 +16,7 @@ mod removal;
 mod store;
 
 pub use self::{
+    backup::{BackupContent, BackupFiles, BackupPosition, BackupSource, CopyLimits, RestoreTarget, ScopePosition},
     batch::{Batch, Expect, ExpectedHead, Once, Realm, Write},
     capabilities::Capabilities,
     commit::{Appended, CommitError, EventOutcome, Failed, Receipt},

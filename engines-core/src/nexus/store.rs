@@ -7,7 +7,7 @@ use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Batch, Capabilities, CommitError, Document, EventFeed, Kind, Once, Page, Paged, Query, Receipt, Removal, Removed,
+    BackupSource, Batch, Capabilities, CommitError, Document, EventFeed, Kind, Once, Page, Paged, Query, Receipt, Removal, Removed,
     archive::Archive,
 };
 use crate::{
@@ -165,6 +165,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The side through which whole scopes are taken out and put back; none for a backend without it, which then has no tenant archives and no
     /// migration. A wrapper returns that of what it wraps.
     fn archive(&self) -> Option<&dyn Archive> {
+        None
+    }
+
+    /// What copies everything this store holds into a backup; none if it cannot ([`Capabilities::backup`]).
+    fn backup_source(&self) -> Option<&dyn BackupSource> {
         None
     }
 }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use engines::{Role, core::pii::Operator};
 
-use super::operation_args::{DoctorArgs, MigrateArgs, SettingsArgs, TenantCommand};
+use super::{
+    BackupArgs,
+    operation_args::{DoctorArgs, MigrateArgs, SettingsArgs, TenantCommand},
+};
 use crate::config::{Flags, SECRET_VARIABLES};
 
 /// The engines server.
@@ -48,6 +51,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print all settings with comments and defaults, as a TOML file
     Settings(SettingsArgs),
+    /// Make, list, verify and restore backups of everything
+    Backup(BackupArgs),
 }
 
 /// How to start.

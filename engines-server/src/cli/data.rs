@@ -30,6 +30,36 @@ impl DataDir {
         Ok(Self(path.to_owned()))
     }
 
+    /// A folder that has data in it; nothing is made.
+    pub(super) fn existing(path: &Path) -> Result<Self, Failed> {
+        let data = Self(path.to_owned());
+        match data.database().is_file() {
+            true => Ok(data),
+            false => Err(format!("there are no data in {}; name the data folder with --data", path.display()).into()),
+        }
+    }
+
+    /// The folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The lock of the process that uses the data.
+    pub(super) fn lock(&self) -> PathBuf {
+        self.0.join("engines.db.lock")
+    }
+
+    /// The folder for requests to the server that uses the data; made if it is not there.
+    pub(super) fn requests(&self) -> Result<PathBuf, Failed> {
+        Ok(Self::open(&self.0.join("backup-requests"))?.0)
+    }
+
+    /// The root key that is kept beside the data, if it is.
+    pub(super) fn existing_root_key(&self) -> Result<Option<RootKey>, Failed> {
+        let path = self.0.join("root.key");
+        if fs::exists(&path)? { Ok(Some(config::root_from_file("root key", &path)?)) } else { Ok(None) }
+    }
+
     /// The file that the embedded store keeps everything in.
     pub(super) fn database(&self) -> PathBuf {
         self.0.join("engines.db")

@@ -1,6 +1,7 @@
-//! The command line: `dev`, `serve`, `token`, `redact`, `tenant`, `migrate`, `doctor`, `settings`.
+//! The command line: `dev`, `serve`, `token`, `redact`, `backup`, `tenant`, `migrate`, `doctor`, `settings`.
 
 mod args;
+mod backup;
 mod data;
 mod dev;
 mod doctor;
@@ -16,6 +17,7 @@ mod token;
 
 pub use self::{
     args::{Args, Command, FormatArg, ModeArg, RedactArgs, RoleArg, ServeArgs, TokenArgs},
+    backup::{BackupArgs, BackupCommand, CreateArgs, KeyArgs, ListArgs, RestoreArgs, VerifyArgs},
     operation_args::{
         DataArgs, DoctorArgs, EnvArg, MigrateArgs, SettingsArgs, TenantCommand, TenantExportArgs, TenantForkArgs,
         TenantImportArgs,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Write, process::ExitCode};
 
 use clap::Parser;
 
-use super::{Args, Command, dev, doctor, migrate, redact, serve, settings, tenant, token};
+use super::{Args, Command, backup, dev, doctor, migrate, redact, serve, settings, tenant, token};
 
 /// What a command says when it fails: one sentence for people.
 pub(super) type Failed = Box<dyn std::error::Error>;
@@ -26,6 +26,7 @@ pub fn main() -> ExitCode {
         Command::Migrate(args) => migrate::run(&args),
         Command::Doctor(args) => doctor::run(&args, &variables),
         Command::Settings(args) => settings::run(&args),
+        Command::Backup(args) => backup::run(&args, &variables),
     };
     match done {
         Ok(code) => code,

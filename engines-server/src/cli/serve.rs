@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{ServeArgs, data::DataDir, run::Failed};
+use super::{ServeArgs, backup::answer_requests, data::DataDir, run::Failed};
 use crate::{
     App,
     config::{self, Settings, StoreKind},
@@ -103,7 +103,12 @@ pub(super) async fn engine(
         .identity(settings.identity.clone())
         .rejections(settings.rejections.clone())
         .limits(settings.limits.clone())
+        .backups(settings.backup.clone())
         .ids(ids);
+    let builder = match config::backup_passphrase(settings, variables)? {
+        Some(passphrase) => builder.backup_passphrase(passphrase),
+        None => builder,
+    };
     let builder = match config::system_key(settings, variables)? {
         Some(key) => builder.system_key(key),
         None => builder,
@@ -119,7 +124,7 @@ pub(super) async fn engine(
     let password = config::mail_password(settings, variables)?;
     let builder = settings.mail.apply(builder, &settings.data, password.as_ref())?;
     let builder = match data {
-        Some(data) => builder.sqlite_with(data.database(), settings.sqlite.options()),
+        Some(data) => builder.sqlite_with(data.database(), settings.sqlite.options()).backup_work(data.path()),
         None => builder.memory(),
     };
     let builder = match cognito::from_vars(|name| variables.get(name).cloned())? {
@@ -141,6 +146,13 @@ pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpList
     let metrics = match settings.metrics.listen {
         Some(address) => Some(tokio::spawn(listen::metrics(app.clone(), bind(address).await?))),
         None => None,
+    };
+    let requests = match settings.store {
+        StoreKind::Sqlite => {
+            let folder = DataDir::open(&settings.data)?.requests()?;
+            Some(tokio::spawn(answer_requests(engine.clone(), folder)))
+        }
+        StoreKind::Memory => None,
     };
     tracing::info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
     let mut serving = tokio::spawn(listen::serve(app.clone(), listener));
@@ -170,6 +182,9 @@ pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpList
     };
     if let Some(metrics) = metrics {
         metrics.abort();
+    }
+    if let Some(requests) = requests {
+        requests.abort();
     }
     let rest = settings.http.shutdown_grace().saturating_sub(begun.elapsed()).max(CLOSING);
     if timeout(rest, engine.shutdown()).await.is_err() {

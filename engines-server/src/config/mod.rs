@@ -1,5 +1,6 @@
 //! Settings: defaults, then a TOML file, then `ENGINES_*` variables, then flags; what is unknown is named and refused.
 
+mod backup;
 mod load;
 mod mail;
 mod reference;
@@ -7,8 +8,10 @@ mod secret;
 mod settings;
 mod sqlite;
 
+pub(crate) use self::backup::passphrase_from_file;
 pub(crate) use self::secret::{from_file as secret_from_file, root_from_file};
 pub use self::{
+    backup::{BACKUP_PASSPHRASE, backup_passphrase},
     load::{Fault, Flags, load},
     mail::{MailKind, MailSection},
     reference::{Entry, Table, tables, to_markdown, to_toml},

@@ -10,7 +10,7 @@ use engines::{
     core::{check_secret_strength, pii::PiiKey},
 };
 
-use super::{Fault, Settings};
+use super::{Fault, Settings, backup::BACKUP_PASSPHRASE};
 
 /// The variable that holds the signing secret.
 pub const SECRET: &str = "AUTH_JWT_SIGNING";
@@ -29,13 +29,14 @@ pub const VAULT_KEY: &str = "VAULT_KEY";
 pub const MAIL_PASSWORD: &str = "MAIL_PASSWORD";
 
 /// The variables that hold secrets, and what each is for. With `_FILE` behind its name, each names a file instead.
-pub const SECRET_VARIABLES: [(&str, &str); 6] = [
+pub const SECRET_VARIABLES: [(&str, &str); 7] = [
     (SECRET, "the secret that signs access tokens, at least 32 bytes"),
     (ROOT_KEY, "the key that stays the same for as long as the data does"),
     (SYSTEM_KEY, "the key that opens the bootstrap of the control plane's tenants"),
     (SEAL_KEYS, "the keys that seal key slots, as id:base64 pairs separated by commas"),
     (VAULT_KEY, "the key that values in events are sealed with"),
     (MAIL_PASSWORD, "the password at the mail server"),
+    (BACKUP_PASSPHRASE, "the passphrase that the root key is sealed under in backups"),
 ];
 
 type Variables = BTreeMap<String, String>;
@@ -118,7 +119,7 @@ pub fn mail_password(settings: &Settings, variables: &Variables) -> Result<Optio
 }
 
 /// A secret's bytes and the layer they are from: the variable, the file another variable names, the file the settings name.
-fn find(
+pub(super) fn find(
     variable: &str,
     file: Option<&PathBuf>,
     setting: &str,
@@ -134,7 +135,7 @@ fn find(
 }
 
 /// A file's text without the blanks at its end, which editors leave.
-fn read(layer: &str, path: &Path) -> Result<Vec<u8>, Fault> {
+pub(super) fn read(layer: &str, path: &Path) -> Result<Vec<u8>, Fault> {
     let text = std::fs::read(path)
         .map_err(|error| Fault::new(layer, format!("{} cannot be read: {error}", path.display())))?;
     Ok(text.trim_ascii_end().to_vec())
@@ -148,6 +149,6 @@ pub(crate) fn root_from_file(layer: &str, path: &Path) -> Result<RootKey, Fault>
     taken(layer, RootKey::new(read(layer, path)?))
 }
 
-fn taken<T>(layer: &str, secret: engines::Result<T>) -> Result<T, Fault> {
+pub(super) fn taken<T>(layer: &str, secret: engines::Result<T>) -> Result<T, Fault> {
     secret.map_err(|error| Fault::new(layer, error.detail().to_owned()))
 }

@@ -8,6 +8,7 @@ use engines::{
         JwtSettings,
         identity::{IdentitySettings, RejectionSettings},
     },
+    backup::BackupSettings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,8 @@ pub struct Settings {
     pub mail: MailSection,
     /// How many refused attempts are written into the control plane's audit log.
     pub rejections: RejectionSettings,
+    /// Where backups go, when they are made and how long they are kept.
+    pub backup: BackupSettings,
     /// Limits of HTTP.
     pub http: HttpSettings,
     /// Limits of everything else.
@@ -56,6 +59,7 @@ impl Default for Settings {
             identity: IdentitySettings::default(),
             mail: MailSection::default(),
             rejections: RejectionSettings::default(),
+            backup: BackupSettings::default(),
             http: HttpSettings::default(),
             limits: Limits::default(),
             metrics: MetricsSettings::default(),

@@ -22,7 +22,8 @@ impl Collector for EngineCollector {
         self.store(&mut encoder)?;
         self.usage(&mut encoder)?;
         self.recorder(&mut encoder)?;
-        self.sinks(&mut encoder)
+        self.sinks(&mut encoder)?;
+        super::backup::encode(&self.0.backup().status(), &mut encoder)
     }
 }
 

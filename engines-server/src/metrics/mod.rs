@@ -1,5 +1,6 @@
 //! What is counted. No label names a tenant, a user or an id.
 
+mod backup;
 mod counters;
 mod engine;
 

@@ -64,6 +64,14 @@ impl Client {
         answer
     }
 
+    /// Gets a text.
+    pub(crate) async fn text(&mut self, path: &str) -> Result<String> {
+        // On a connection of its own: the server may not listen yet.
+        self.connection = None;
+        let answer = self.request("GET", path, None).await?;
+        Ok(String::from_utf8(answer.into_body().collect().await?.to_bytes().to_vec())?)
+    }
+
     async fn attempt(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
         let answer = self.request(method, path, body).await?;
         let status = answer.status().as_u16();

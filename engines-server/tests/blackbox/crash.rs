@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use crate::{client::Client, server::Server, setting};
 
 /// What one writer knows to be true: the place of each of its writes, by its key.
-type Acknowledged = Vec<(String, u64, String)>;
+pub(crate) type Acknowledged = Vec<(String, u64, String)>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_kill_9() {
@@ -63,7 +63,7 @@ async fn what_was_acknowledged_survives_kill_9() {
 }
 
 /// Edits a canvas until it is over; each command goes out again under its key until there is an answer.
-async fn edit(mut client: Client, id: String, writer: u64, over: Arc<AtomicBool>) -> Acknowledged {
+pub(crate) async fn edit(mut client: Client, id: String, writer: u64, over: Arc<AtomicBool>) -> Acknowledged {
     let (mut head, mut acknowledged) = (0, Vec::new());
     for n in 0_u64.. {
         if over.load(Ordering::SeqCst) {
@@ -91,7 +91,7 @@ async fn edit(mut client: Client, id: String, writer: u64, over: Arc<AtomicBool>
     acknowledged
 }
 
-async fn talk(mut client: Client, writer: u64, over: Arc<AtomicBool>) -> Acknowledged {
+pub(crate) async fn talk(mut client: Client, writer: u64, over: Arc<AtomicBool>) -> Acknowledged {
     let mut acknowledged = Vec::new();
     for n in 0_u64.. {
         if over.load(Ordering::SeqCst) {
@@ -107,7 +107,7 @@ async fn talk(mut client: Client, writer: u64, over: Arc<AtomicBool>) -> Acknowl
     acknowledged
 }
 
-async fn check_canvas(client: &mut Client, id: &str, acknowledged: Acknowledged) {
+pub(crate) async fn check_canvas(client: &mut Client, id: &str, acknowledged: Acknowledged) {
     let mut commits = Vec::new();
     loop {
         let path = format!("/canvas/{id}/commits?after_rev={}&limit=500", commits.len());
@@ -139,7 +139,7 @@ async fn check_canvas(client: &mut Client, id: &str, acknowledged: Acknowledged)
     assert_eq!(snapshot["state_hash"], state_hash(state.value()));
 }
 
-async fn check_thread(client: &mut Client, acknowledged: Acknowledged) {
+pub(crate) async fn check_thread(client: &mut Client, acknowledged: Acknowledged) {
     let mut events: Vec<Value> = Vec::new();
     let mut after = String::new();
     loop {

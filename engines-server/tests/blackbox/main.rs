@@ -3,6 +3,7 @@
 //! The numbers are small so that the suite stays quick; `BLACKBOX_KILLS=50 BLACKBOX_EVENTS=20000 BLACKBOX_CUTS=100` runs the long form.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod backup;
 mod batches;
 mod client;
 mod crash;

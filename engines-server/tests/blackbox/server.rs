@@ -2,7 +2,7 @@
 
 use std::{
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -18,18 +18,42 @@ const SECRET: &str = "a secret of the black-box tests, long enough";
 pub(crate) struct Server {
     child: Child,
     folder: TempDir,
+    data: PathBuf,
+    variables: Vec<(String, String)>,
     pub(crate) addr: String,
 }
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With more environment variables.
+    pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().to_owned();
+        Self::start_on(folder, data, variables).await
+    }
+
+    /// On a data folder in `folder`, which goes with the server.
+    pub(crate) async fn start_on(folder: TempDir, data: PathBuf, variables: &[(&str, &str)]) -> Self {
         // Free now, and most likely still free in a moment.
         let addr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let child = spawn(&addr, folder.path());
-        let server = Self { child, folder, addr };
+        let variables: Vec<_> = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let child = spawn(&addr, &data, &variables);
+        let server = Self { child, folder, data, variables, addr };
         server.wait().await;
         server
+    }
+
+    /// The folder that goes with the server.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The data folder.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
     }
 
     /// `kill -9`.
@@ -40,7 +64,7 @@ impl Server {
 
     /// Starts again on the same data.
     pub(crate) async fn restart(&mut self) {
-        self.child = spawn(&self.addr, self.folder.path());
+        self.child = spawn(&self.addr, &self.data, &self.variables);
         self.wait().await;
     }
 
@@ -83,11 +107,12 @@ impl Server {
     }
 }
 
-fn spawn(addr: &str, folder: &Path) -> Child {
+fn spawn(addr: &str, folder: &Path, variables: &[(String, String)]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_engines-server"))
         .args(["serve", "--listen", addr, "--data"])
         .arg(folder)
         .env("AUTH_JWT_SIGNING", SECRET)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

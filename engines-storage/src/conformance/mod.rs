@@ -29,6 +29,7 @@
 
 pub mod archive;
 pub mod audit;
+pub mod backup;
 pub mod batches;
 mod bench;
 pub mod cas;

@@ -6,7 +6,7 @@ use engines_core::{Result, nexus::Backend};
 use futures_util::future::{BoxFuture, FutureExt};
 
 use super::{
-    Bench, Failed, Failure, Failures, LeftOut, Outcome, Report, Verdict, archive, audit, batches, cas, changes,
+    Bench, Failed, Failure, Failures, LeftOut, Outcome, Report, Verdict, archive, audit, backup, batches, cas, changes,
     documents, events, health, idempotency, isolation, limits, ordering, paging, readers, removal, reopen, streams,
     text,
 };
@@ -150,7 +150,7 @@ async fn run_case(opener: &Opener, room: &str, bench: &mut Option<Bench>, case: 
     }
 }
 
-fn rooms() -> [(&'static str, Vec<Case>); 18] {
+fn rooms() -> [(&'static str, Vec<Case>); 19] {
     [
         ("documents", documents::cases()),
         ("text", text::cases()),
@@ -170,5 +170,6 @@ fn rooms() -> [(&'static str, Vec<Case>); 18] {
         ("removal", removal::cases()),
         ("archive", archive::cases()),
         ("reopen", reopen::cases()),
+        ("backup", backup::cases()),
     ]
 }

@@ -8,7 +8,7 @@ use engines_core::{
     audit::{AuditEntry, AuditFilter},
     event::{EventFilter, StoredEvent},
     nexus::{
-        Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
+        BackupSource, Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
         Paged, Query, Receipt, Removal, Removed, Usage, archive::Archive,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
@@ -144,6 +144,10 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
     /// Archives do not fail on purpose.
     fn archive(&self) -> Option<&dyn Archive> {
         self.inner.archive()
+    }
+
+    fn backup_source(&self) -> Option<&dyn BackupSource> {
+        self.inner.backup_source()
     }
 }
 

@@ -88,6 +88,11 @@ impl Events {
         self.log.iter().flatten().map(|recorded| (&*recorded.event, recorded.position))
     }
 
+    /// An event and its position in the feed.
+    pub(super) fn recorded(&self, place: usize) -> Option<(&StoredEvent, u64)> {
+        self.log.get(place)?.as_ref().map(|recorded| (&*recorded.event, recorded.position))
+    }
+
     pub(super) fn push(&mut self, event: StoredEvent, position: u64, size: usize) {
         let place = self.log.len();
         for (field, value) in values(&event) {

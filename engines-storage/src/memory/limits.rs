@@ -48,6 +48,7 @@ impl MemoryLimits {
             pipelined: true,
             sees_other_nodes: false,
             removes: true,
+            backup: true,
             max_writes: self.max_writes,
             max_batch_bytes: self.max_batch_bytes,
             max_document_bytes: self.max_document_bytes,

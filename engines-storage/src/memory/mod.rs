@@ -19,6 +19,7 @@
 
 mod apply;
 mod archive;
+mod backup;
 mod documents;
 mod events;
 mod limits;

@@ -73,6 +73,14 @@ impl Receipts {
         self.keep(once, receipt, at);
     }
 
+    /// All in the order they were written: realm, key, what was answered, and when.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, &(Receipt, [u8; 32]), Timestamp)> {
+        self.by_number.values().filter_map(|Written { at, realm, key }| {
+            let kept = self.by_key.get(realm)?.get(key)?;
+            Some((realm.as_str(), key.as_str(), &kept.answer, *at))
+        })
+    }
+
     /// Removes the oldest receipts, `limit` at the most and none from the first on that is not older than `before`; all if there is no
     /// such time. Returns how many, the bytes freed, and whether there are more to remove.
     pub(super) fn remove(&mut self, before: Option<Timestamp>, limit: usize) -> (u64, usize, bool) {

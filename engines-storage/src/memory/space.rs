@@ -98,6 +98,16 @@ impl Log {
         Head { seq, first: Seq(self.trimmed + 1), deleted: self.deleted }
     }
 
+    /// The events that are kept.
+    pub(super) fn events(&self) -> impl Iterator<Item = &StreamEvent> {
+        self.events.iter()
+    }
+
+    /// An empty log that begins after so many events that are not kept.
+    pub(super) fn after(trimmed: u64, deleted: bool) -> Self {
+        Self { trimmed, deleted, ..Self::default() }
+    }
+
     /// Appends; returns the first and last place.
     pub(super) fn append(&mut self, events: Vec<NewEvent>) -> (Seq, Seq) {
         let first = self.head().seq.next();

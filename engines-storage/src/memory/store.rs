@@ -12,7 +12,7 @@ use engines_core::{
     clock::IdGenerator,
     event::{EventFilter, StoredEvent},
     nexus::{
-        Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
+        BackupSource, Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
         Paged, Query, Receipt, Removal, Removed, archive::Archive,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
@@ -65,6 +65,11 @@ impl MemoryStore {
     /// Tells whoever listens; without listeners it goes nowhere.
     pub(super) fn tell(&self, change: Change) {
         let _ = self.changes.send(change);
+    }
+
+    /// Puts another state in the place of this one.
+    pub(super) fn replace(&self, state: State) {
+        *self.state_mut() = state;
     }
 }
 
@@ -154,6 +159,10 @@ impl Store for MemoryStore {
     }
 
     fn archive(&self) -> Option<&dyn Archive> {
+        Some(self)
+    }
+
+    fn backup_source(&self) -> Option<&dyn BackupSource> {
         Some(self)
     }
 }

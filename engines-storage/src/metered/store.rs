@@ -8,7 +8,7 @@ use engines_core::{
     audit::{AuditEntry, AuditFilter},
     event::{EventFilter, StoredEvent},
     nexus::{
-        Batch, Capabilities, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page, Paged, Query,
+        BackupSource, Batch, Capabilities, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page, Paged, Query,
         Receipt, Removal, Removed, Usage, archive::Archive,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
@@ -138,6 +138,10 @@ impl<S: Store + ?Sized> Store for Metered<S> {
     /// Archives are not counted: they are an operator's work, not a request's.
     fn archive(&self) -> Option<&dyn Archive> {
         self.inner.archive()
+    }
+
+    fn backup_source(&self) -> Option<&dyn BackupSource> {
+        self.inner.backup_source()
     }
 }
 

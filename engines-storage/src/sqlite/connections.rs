@@ -64,6 +64,11 @@ impl Connections {
         self.lock().refused = Some(why);
     }
 
+    /// Why none may be opened at the moment, and those that are open are to be closed.
+    pub(super) fn refused(&self) -> Option<Failure> {
+        self.lock().refused
+    }
+
     /// Opens them again.
     pub(super) fn allow(&self) {
         self.lock().refused = None;

@@ -20,6 +20,7 @@
 
 mod apply;
 mod archive;
+pub(crate) mod backup;
 mod cache;
 mod checkpoint;
 mod clear;

@@ -37,25 +37,16 @@ pub(super) fn migrate(connection: &mut Connection, ids: Option<&IdGenerator>, pa
         let today = i32::try_from(STEPS.len()).unwrap_or(i32::MAX);
         step.pragma_update(None, "user_version", today).map_err(failed)?;
     }
-    let known: Option<String> = step
-        .query_row("SELECT value FROM meta WHERE name = 'log_id'", [], |row| row.get(0))
-        .optional()
-        .map_err(failed)?;
-    let log = match known {
-        Some(text) => u64::from_str_radix(&text, 16)
-            .map(|id| LogId::from_bytes(id.to_be_bytes()))
-            .map_err(|_| cannot_open("the file's log id is damaged; restore the file from a copy".to_owned()))?,
+    let log = match log_id(&step, path)? {
+        Some(log) => log,
         None => {
             let log = match ids {
                 Some(ids) => ids.bytes(),
                 None => IdGenerator::from_os()?.bytes(),
             };
-            step.execute(
-                "INSERT INTO meta (name, value) VALUES ('log_id', ?1)",
-                params![format!("{:016x}", u64::from_be_bytes(log))],
-            )
-            .map_err(failed)?;
-            LogId::from_bytes(log)
+            let log = LogId::from_bytes(log);
+            set_log_id(&step, log, path)?;
+            log
         }
     };
     step.commit().map_err(failed)?;
@@ -89,6 +80,50 @@ pub(super) fn look(connection: &Connection, path: &Path) -> Result<LogId> {
     let id = text.and_then(|text| u64::from_str_radix(&text, 16).ok());
     id.map(|id| LogId::from_bytes(id.to_be_bytes()))
         .ok_or_else(|| cannot_open("the file's log id is damaged; restore the file from a copy".to_owned()))
+}
+
+/// The log's id; none in a file that is new.
+pub(super) fn log_id(connection: &Connection, path: &Path) -> Result<Option<LogId>> {
+    let known: Option<String> = connection
+        .query_row("SELECT value FROM meta WHERE name = 'log_id'", [], |row| row.get(0))
+        .optional()
+        .map_err(|error| opening(error.into(), path))?;
+    let Some(text) = known else { return Ok(None) };
+    let id = u64::from_str_radix(&text, 16)
+        .map_err(|_| cannot_open("the file's log id is damaged; restore the file from a copy".to_owned()))?;
+    Ok(Some(LogId::from_bytes(id.to_be_bytes())))
+}
+
+/// Gives the log another id.
+pub(super) fn set_log_id(connection: &Connection, log: LogId, path: &Path) -> Result<()> {
+    let text = format!("{:016x}", u64::from_be_bytes(log.to_bytes()));
+    connection
+        .execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('log_id', ?1)", params![text])
+        .map_err(|error| opening(error.into(), path))?;
+    Ok(())
+}
+
+/// The version of today's schema.
+pub(super) fn version() -> u32 {
+    u32::try_from(STEPS.len()).unwrap_or(u32::MAX)
+}
+
+/// Checks that a file is ours and that this program knows its schema, and changes nothing.
+pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<()> {
+    let pragma = |name: &str| {
+        connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(|error| opening(error.into(), path))
+    };
+    if pragma("application_id")? != APPLICATION {
+        return Err(cannot_open("the file is no data file of this program".to_owned()));
+    }
+    let version = pragma("user_version")?;
+    match usize::try_from(version) {
+        Ok(taken) if (1..=STEPS.len()).contains(&taken) => Ok(()),
+        _ => Err(cannot_open(format!(
+            "the file has schema {version} and this program knows up to {}; use the newer program that wrote it",
+            STEPS.len()
+        ))),
+    }
 }
 
 /// An error while the file is opened, with what to do about it.

@@ -14,7 +14,7 @@ use engines_core::{
     audit::{AuditEntry, AuditFilter},
     event::{EventFilter, StoredEvent},
     nexus::{
-        Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
+        BackupSource, Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
         Paged, Query, Receipt, Removal, Removed, Store, Usage, archive::Archive,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
@@ -27,6 +27,7 @@ use tokio::{
 
 use super::{
     archive,
+    backup::Copying,
     cache::Cache,
     checkpoint::Checkpoints,
     connections::Connections,
@@ -60,6 +61,8 @@ const READ_BYTES: usize = 4 << 20;
 pub struct SqliteStore {
     shared: Arc<Shared>,
     readers: Readers,
+    /// None beside another process, which backs up what it has open.
+    copying: Option<Copying>,
     capabilities: Capabilities,
     probe_every: Duration,
     stalled_after: Duration,
@@ -186,17 +189,24 @@ impl SqliteStore {
         let (readers, mut workers) = Readers::start(&options, &shared).map_err(failed)?;
         let (checkpoints, checkpointer) = Checkpoints::start(&options, &shared).map_err(failed)?;
         workers.insert(0, checkpointer);
+        let copying = Some(Copying::new(&shared, &options, checkpoints.log()));
         let (lock, patience) = (Arc::new(lock), options.close_timeout);
         let (probe_every, stalled_after) = (options.probe_every, options.stalled_after);
         let writer = Writer::new(writer, options.clone(), Arc::clone(&shared), checkpoints, Arc::clone(&lock));
         let writer = Worker::spawn("sqlite-writer", move |ended| writer.run(ended)).map_err(failed)?;
         // The last one in is the first to be waited for.
         workers.push(writer);
-        let capabilities =
-            Capabilities { name: "sqlite", durable: true, pipelined: true, removes: true, ..Capabilities::default() };
+        let capabilities = Capabilities {
+            name: "sqlite",
+            durable: true,
+            pipelined: true,
+            removes: true,
+            backup: true,
+            ..Capabilities::default()
+        };
         let running = Running { workers, lock: Some(lock), patience, closing: false };
         let running = tokio::sync::Mutex::new(running);
-        Ok(Self { shared, readers, capabilities, probe_every, stalled_after, options, running })
+        Ok(Self { shared, readers, copying, capabilities, probe_every, stalled_after, options, running })
     }
 
     /// Opens a file for reading alone, also while another process has it open. Nothing is kept in memory, and nothing can be written: what asks for that is refused.
@@ -229,7 +239,7 @@ impl SqliteStore {
         let (probe_every, stalled_after) = (options.probe_every, options.stalled_after);
         let running = Running { workers, lock: None, patience: options.close_timeout, closing: false };
         let running = tokio::sync::Mutex::new(running);
-        Ok(Self { shared, readers, capabilities, probe_every, stalled_after, options, running })
+        Ok(Self { shared, readers, copying: None, capabilities, probe_every, stalled_after, options, running })
     }
 
     /// Whether another process has the file at `path` open for writing. It may change at any moment.
@@ -266,6 +276,9 @@ impl SqliteStore {
     fn stop(&self) {
         self.shared.queue.close();
         self.readers.close();
+        if let Some(copying) = &self.copying {
+            copying.stop();
+        }
     }
 
     fn give_up(&self) {
@@ -435,6 +448,10 @@ impl Store for SqliteStore {
 
     fn archive(&self) -> Option<&dyn Archive> {
         Some(self)
+    }
+
+    fn backup_source(&self) -> Option<&dyn BackupSource> {
+        self.copying.as_ref().map(|copying| copying as &dyn BackupSource)
     }
 }
 

@@ -2,6 +2,10 @@
 #![cfg(feature = "sqlite")]
 
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
+mod buckets;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod faults;

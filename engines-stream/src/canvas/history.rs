@@ -124,7 +124,7 @@ impl History {
     }
 
     /// Ids of one canvas's snapshots sort by revision; the tag tells two canvases apart whose ids are alike.
-    fn snapshot_id(&self, rev: u64) -> Result<DocId> {
+    pub(super) fn snapshot_id(&self, rev: u64) -> Result<DocId> {
         DocId::new(format!("{}.{rev:020}", self.id))
     }
 

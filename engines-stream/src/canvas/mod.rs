@@ -33,6 +33,7 @@
 //! the log's head decides between them.
 
 mod busy;
+mod check;
 mod command;
 mod history;
 mod in_flight;
@@ -49,6 +50,7 @@ mod work;
 mod writer;
 
 pub use self::{
+    check::CanvasCheck,
     command::{Command, Intent, OnConflict, Origin},
     model::{Canvas, CommandAnswer, Commit, Keyframe, NewCanvas, NewGesture, Replay, Snapshot, Status},
     record::{CANVAS_COMMIT, CanvasCommit},

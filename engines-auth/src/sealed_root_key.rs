@@ -1,0 +1,142 @@
+//! The root key under a passphrase, so that it can be kept where a passphrase alone protects it: in a backup.
+
+use std::fmt;
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use engines_core::{Code, Error, IdGenerator, Result};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::RootKey;
+
+const OPERATION: &str = "auth.sealed_root_key";
+const FORMAT: u32 = 1;
+const SALT_BYTES: usize = 16;
+/// The cost of one derivation: the second recommended choice of RFC 9106, in memory 64 MiB, about 0.2 s.
+const COST: Cost = Cost { memory_kib: 65_536, iterations: 3, lanes: 4 };
+/// The most a sealed key may ask for when it is opened: it comes from outside, and must not take all memory or time.
+const MAX_COST: Cost = Cost { memory_kib: 1 << 20, iterations: 32, lanes: 16 };
+
+/// What a root key is sealed under. It does not print itself; overwritten in memory when dropped.
+#[derive(Clone)]
+pub struct Passphrase(Zeroizing<Vec<u8>>);
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Cost {
+    memory_kib: u32,
+    iterations: u32,
+    lanes: u32,
+}
+
+/// The sealed key as it is stored: JSON.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    format: u32,
+    kdf: String,
+    cost: Cost,
+    salt: String,
+    nonce: String,
+    sealed: String,
+}
+
+impl Passphrase {
+    /// The fewest bytes.
+    pub const MIN_BYTES: usize = 16;
+
+    /// Takes the passphrase as it is.
+    ///
+    /// # Errors
+    /// When it has fewer than [`Passphrase::MIN_BYTES`] bytes.
+    pub fn new(passphrase: impl AsRef<[u8]>) -> Result<Self> {
+        let passphrase = passphrase.as_ref();
+        if passphrase.len() < Self::MIN_BYTES {
+            return Err(refused("a passphrase has at least 16 bytes; make one with `openssl rand -base64 24`"));
+        }
+        Ok(Self(Zeroizing::new(passphrase.to_vec())))
+    }
+
+    /// Seals a root key: AES-256-GCM (NIST SP 800-38D) under a key made with argon2id (RFC 9106) from the passphrase and a random
+    /// salt. Takes about 0.2 s and 64 MiB.
+    ///
+    /// ```
+    /// use engines_auth::{Passphrase, RootKey};
+    /// let root = RootKey::new("at least thirty-two bytes, kept out of the code")?;
+    /// let passphrase = Passphrase::new("correct horse battery staple")?;
+    /// let sealed = passphrase.seal(&root, &engines_core::IdGenerator::from_os()?)?;
+    /// assert_eq!(passphrase.open(&sealed)?.fingerprint()?, root.fingerprint()?);
+    /// assert!(Passphrase::new("another passphrase altogether")?.open(&sealed).is_err());
+    /// # Ok::<(), engines_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn seal(&self, root: &RootKey, ids: &IdGenerator) -> Result<Vec<u8>> {
+        let failed = |_| refused("the root key could not be sealed");
+        let (salt, nonce): ([u8; SALT_BYTES], [u8; NONCE_LEN]) = (ids.bytes(), ids.bytes());
+        let key = self.key(COST, &salt)?;
+        let secret = root.expose();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(secret.len() + AES_256_GCM.tag_len()));
+        bytes.extend_from_slice(secret);
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad(), &mut *bytes).map_err(failed)?;
+        let sealed = Sealed {
+            format: FORMAT,
+            kdf: "argon2id".to_owned(),
+            cost: COST,
+            salt: STANDARD.encode(salt),
+            nonce: STANDARD.encode(nonce),
+            sealed: STANDARD.encode(&*bytes),
+        };
+        serde_json::to_vec_pretty(&sealed).map_err(|error| Error::internal(OPERATION, error))
+    }
+
+    /// Opens what [`Passphrase::seal`] made.
+    ///
+    /// # Errors
+    /// When it is damaged, of a newer format, or sealed under another passphrase.
+    pub fn open(&self, sealed: &[u8]) -> Result<RootKey> {
+        let damaged = || refused("the sealed root key is damaged or of a newer format");
+        let sealed: Sealed = serde_json::from_slice(sealed).map_err(|_| damaged())?;
+        let within = sealed.cost.memory_kib <= MAX_COST.memory_kib
+            && sealed.cost.iterations <= MAX_COST.iterations
+            && sealed.cost.lanes <= MAX_COST.lanes;
+        if sealed.format != FORMAT || sealed.kdf != "argon2id" || !within {
+            return Err(damaged());
+        }
+        let salt = STANDARD.decode(&sealed.salt).map_err(|_| damaged())?;
+        let nonce = STANDARD.decode(&sealed.nonce).map_err(|_| damaged())?;
+        let nonce = Nonce::try_assume_unique_for_key(&nonce).map_err(|_| damaged())?;
+        let mut bytes = Zeroizing::new(STANDARD.decode(&sealed.sealed).map_err(|_| damaged())?);
+        let key = self.key(sealed.cost, &salt)?;
+        let secret = key
+            .open_in_place(nonce, aad(), &mut bytes)
+            .map_err(|_| refused("this passphrase does not open the sealed root key; give the one it was sealed under"))?;
+        RootKey::new(&*secret)
+    }
+
+    fn key(&self, cost: Cost, salt: &[u8]) -> Result<LessSafeKey> {
+        let failed = || refused("no key could be made from the passphrase: the sealed root key is damaged");
+        let params = Params::new(cost.memory_kib, cost.iterations, cost.lanes, Some(32)).map_err(|_| failed())?;
+        let mut key = Zeroizing::new([0_u8; 32]);
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into(&self.0, salt, &mut *key)
+            .map_err(|_| failed())?;
+        Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &*key).map_err(|_| failed())?))
+    }
+}
+
+/// What a seal is bound to.
+fn aad() -> Aad<&'static [u8]> {
+    Aad::from(b"engines root key v1".as_slice())
+}
+
+fn refused(detail: &'static str) -> Error {
+    Error::new(Code::Internal, OPERATION, detail)
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase(…)")
+    }
+}

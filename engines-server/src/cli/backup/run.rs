@@ -1,0 +1,15 @@
+//! Runs one of the commands.
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use super::{BackupArgs, BackupCommand, create, list, restore, verify};
+use crate::cli::run::Failed;
+
+pub(in crate::cli) fn run(args: &BackupArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
+    match &args.command {
+        BackupCommand::Create(args) => create::run(args, variables),
+        BackupCommand::List(args) => list::run(args, variables),
+        BackupCommand::Verify(args) => verify::run(args, variables),
+        BackupCommand::Restore(args) => restore::run(args, variables),
+    }
+}

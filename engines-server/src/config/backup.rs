@@ -1,0 +1,30 @@
+//! The passphrase of backups.
+
+use std::{collections::BTreeMap, path::Path};
+
+use engines::auth::Passphrase;
+
+use super::{
+    Fault, Settings,
+    secret::{find, read, taken},
+};
+
+/// The variable that holds the passphrase the root key is sealed under in backups; `BACKUP_PASSPHRASE_FILE` names a file with it.
+pub const BACKUP_PASSPHRASE: &str = "BACKUP_PASSPHRASE";
+
+/// The passphrase; none if it is set nowhere, and then the root key is not in backups.
+///
+/// # Errors
+/// Both variables set, a file that cannot be read, or a passphrase under 16 bytes.
+pub fn backup_passphrase(
+    settings: &Settings,
+    variables: &BTreeMap<String, String>,
+) -> Result<Option<Passphrase>, Fault> {
+    let file = settings.backup.passphrase_file.as_ref();
+    let found = find(BACKUP_PASSPHRASE, file, "backup.passphrase_file", variables)?;
+    found.map(|(layer, text)| taken(&layer, Passphrase::new(text))).transpose()
+}
+
+pub(crate) fn passphrase_from_file(layer: &str, path: &Path) -> Result<Passphrase, Fault> {
+    taken(layer, Passphrase::new(read(layer, path)?))
+}

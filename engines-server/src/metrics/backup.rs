@@ -1,0 +1,35 @@
+//! What came of backups.
+
+use std::fmt::Error;
+
+use engines::backup::BackupStatus;
+use prometheus_client::{
+    encoding::{DescriptorEncoder, EncodeMetric},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    registry::Unit,
+};
+
+/// Writes the metrics of backups.
+pub(super) fn encode(status: &BackupStatus, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+    let help = "Backups that have ended, by outcome: succeeded, failed.";
+    let mut family = encoder.encode_descriptor("backups", help, None, MetricType::Counter)?;
+    for (outcome, count) in [("succeeded", status.succeeded), ("failed", status.failed)] {
+        ConstCounter::new(count).encode(family.encode_family(&[("outcome", outcome)])?)?;
+    }
+    let running = i64::from(status.running);
+    let bytes = i64::try_from(status.last_bytes).unwrap_or(i64::MAX);
+    // 0 until there is one, so that "now minus this" alerts when there never was.
+    let last = status.last_success.map_or(0.0, |at| at.as_millis() as f64 / 1000.0);
+    let help = "Whether a backup is being made.";
+    let metric = encoder.encode_descriptor("backup_running", help, None, MetricType::Gauge)?;
+    ConstGauge::new(running).encode(metric)?;
+    let help = "When the last good backup was begun, in seconds since 1970; 0 if there is none.";
+    let metric = encoder.encode_descriptor("backup_last_success_timestamp", help, Some(&Unit::Seconds), MetricType::Gauge)?;
+    ConstGauge::new(last).encode(metric)?;
+    let help = "How long the last good backup took.";
+    let metric = encoder.encode_descriptor("backup_last_duration", help, Some(&Unit::Seconds), MetricType::Gauge)?;
+    ConstGauge::new(status.last_took.as_secs_f64()).encode(metric)?;
+    let help = "The size of the last good backup.";
+    let metric = encoder.encode_descriptor("backup_last_size", help, Some(&Unit::Bytes), MetricType::Gauge)?;
+    ConstGauge::new(bytes).encode(metric)
+}

@@ -1,0 +1,189 @@
+//! A prefix of a bucket as a place for backups.
+//!
+//! Files are uploaded in parts, each retried by the client; a part that was damaged on its way is found by its checksum or by
+//! `backup verify`. The manifest is uploaded last: what has none is unfinished.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use engines_core::{Code, Error, Result, Timestamp, nexus::BackupContent};
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart, path::Path as Key};
+use tokio::sync::Semaphore;
+
+use super::{
+    BackupId,
+    destination::{Destination, Lock},
+    folder::in_use,
+    names,
+};
+
+/// Bytes of a part. A file has at most 10,000 parts on S3, so this allows files of 156 GiB.
+const PART_BYTES: usize = 16 << 20;
+/// Parts of one file on their way at a time; with the one that is filled this bounds the memory to 80 MiB.
+const PARTS: usize = 4;
+/// An unfinished backup older than this is removed: nobody can still be uploading it.
+const UNFINISHED: Duration = Duration::from_secs(48 * 3600);
+
+/// A prefix of a bucket.
+pub(super) struct Bucket {
+    store: Arc<dyn ObjectStore>,
+    prefix: Key,
+    name: String,
+    lock: Arc<Semaphore>,
+}
+
+impl Bucket {
+    pub(super) fn new(store: Arc<dyn ObjectStore>, prefix: &str, name: String) -> Result<Self> {
+        let prefix = Key::parse(prefix).map_err(|error| failed("backup.destination", error.into()))?;
+        Ok(Self { store, prefix, name, lock: Arc::new(Semaphore::new(1)) })
+    }
+
+    fn key(&self, id: &BackupId, name: &str) -> Key {
+        name.split('/').fold(self.prefix.clone().join(id.as_str()), |key, part| key.join(part))
+    }
+
+    /// The folders below the prefix that are named like backups.
+    async fn folders(&self) -> Result<Vec<BackupId>> {
+        let listed = self.store.list_with_delimiter(Some(&self.prefix)).await.map_err(|error| failed("backup.list", error))?;
+        let mut ids: Vec<BackupId> =
+            listed.common_prefixes.iter().filter_map(|key| key.filename()?.parse().ok()).collect();
+        ids.sort();
+        Ok(ids)
+    }
+
+    async fn whole(&self, id: &BackupId) -> Result<bool> {
+        match self.store.head(&self.key(id, names::MANIFEST)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(failed("backup.list", error)),
+        }
+    }
+
+    async fn remove_all(&self, id: &BackupId) -> Result<()> {
+        let prefix = self.prefix.clone().join(id.as_str());
+        let keys = self.store.list(Some(&prefix)).map_ok(|found| found.location).boxed();
+        let removed: Result<Vec<_>, _> = self.store.delete_stream(keys).try_collect().await;
+        removed.map(drop).map_err(|error| failed("backup.remove", error))
+    }
+}
+
+#[async_trait]
+impl Destination for Bucket {
+    async fn lock(&self) -> Result<Lock> {
+        // Backups of other processes have other ids, and what they are uploading is not removed before `UNFINISHED`.
+        let permit = Arc::clone(&self.lock).try_acquire_owned().map_err(|_| in_use(&self.name))?;
+        Ok(Lock { _file: None, _permit: Some(permit) })
+    }
+
+    fn staging(&self, _: &BackupId) -> Option<PathBuf> {
+        None
+    }
+
+    async fn put(&self, id: &BackupId, name: &str, mut content: BackupContent) -> Result<()> {
+        let key = self.key(id, name);
+        let begun = self.store.put_multipart(&key).await.map_err(|error| failed("backup.upload", error))?;
+        let mut upload = WriteMultipart::new_with_chunk_size(begun, PART_BYTES);
+        let mut bytes = 0;
+        let sent = async {
+            while let Some(chunk) = content.next().await {
+                let chunk = chunk?;
+                bytes += chunk.len() as u64;
+                upload.wait_for_capacity(PARTS).await.map_err(|error| failed("backup.upload", error))?;
+                upload.put(chunk);
+            }
+            Ok(())
+        };
+        if let Err(error) = sent.await {
+            // The error that matters is the first one.
+            let _ = upload.abort().await;
+            return Err(error);
+        }
+        upload.finish().await.map_err(|error| failed("backup.upload", error))?;
+        let stored = self.store.head(&key).await.map_err(|error| failed("backup.upload", error))?;
+        if stored.size != bytes {
+            let detail = "the bucket stored a file in another size than it was sent in; try again";
+            return Err(Error::new(Code::BackendUnavailable, "backup.upload", detail));
+        }
+        Ok(())
+    }
+
+    async fn finish(&self, id: &BackupId, manifest: Vec<u8>) -> Result<()> {
+        let put = self.store.put(&self.key(id, names::MANIFEST), manifest.into()).await;
+        put.map(drop).map_err(|error| failed("backup.upload", error))
+    }
+
+    async fn abandon(&self, id: &BackupId) {
+        if let Err(error) = self.remove_all(id).await {
+            tracing::warn!(%error, "an unfinished backup could not be removed; a later backup tries again");
+        }
+    }
+
+    async fn list(&self) -> Result<Vec<BackupId>> {
+        let mut whole = Vec::new();
+        for id in self.folders().await? {
+            if self.whole(&id).await? {
+                whole.push(id);
+            }
+        }
+        Ok(whole)
+    }
+
+    async fn read(&self, id: &BackupId, name: &str) -> Result<BackupContent> {
+        names::check_file(name)?;
+        match self.store.get(&self.key(id, name)).await {
+            Ok(found) => Ok(found.into_stream().map_err(|error| failed("backup.read", error)).boxed()),
+            Err(object_store::Error::NotFound { .. }) => {
+                let detail = format!("the backup {id} has no file {name} in {}", self.name);
+                Err(Error::new(Code::NotFound, "backup.read", detail))
+            }
+            Err(error) => Err(failed("backup.read", error)),
+        }
+    }
+
+    async fn remove(&self, id: &BackupId) -> Result<()> {
+        // Without its manifest it is no backup any more, whatever becomes of the rest.
+        self.store
+            .delete(&self.key(id, names::MANIFEST))
+            .await
+            .map_err(|error| failed("backup.remove", error))?;
+        self.remove_all(id).await
+    }
+
+    async fn clean(&self, now: Timestamp) -> Result<usize> {
+        let mut removed = 0;
+        for id in self.folders().await? {
+            if now.since(id.begun_at()) > UNFINISHED && !self.whole(&id).await? {
+                self.remove_all(&id).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    fn describe(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bucket").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+fn failed(operation: &'static str, error: object_store::Error) -> Error {
+    let detail = match &error {
+        object_store::Error::Unauthenticated { .. } | object_store::Error::PermissionDenied { .. } => {
+            "the bucket refuses the credentials; check them and their rights to read, write, list and delete"
+        }
+        object_store::Error::NotFound { .. } => "the bucket or the object does not exist; check the destination",
+        _ => "the bucket does not answer as it should; see the log for its answer, and try again",
+    };
+    Error::new(Code::BackendUnavailable, operation, detail).with_source(error)
+}

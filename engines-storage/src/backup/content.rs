@@ -1,0 +1,181 @@
+//! Content on its way: read from local files, hashed, counted and verified, a chunk at a time.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use engines_core::{Code, Error, Result, nexus::BackupContent};
+use futures_core::Stream;
+use futures_util::{StreamExt, stream};
+use sha2::{Digest, Sha256};
+
+use super::FileEntry;
+
+/// Bytes read from a file at a time.
+const CHUNK: usize = 1 << 20;
+
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Runs what blocks on a thread for that.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal("backup.task", error))?
+}
+
+/// A failure of the local disk.
+pub(super) fn disk(path: &Path, error: std::io::Error) -> Error {
+    let detail = format!("{} cannot be read or written: {error}", path.display());
+    Error::new(Code::BackendUnavailable, "backup.file", detail).with_source(error)
+}
+
+/// The content of a local file.
+pub(super) fn read_file(path: PathBuf) -> BackupContent {
+    Box::pin(stream::unfold(Some((None, path)), |state| async move {
+        let (file, path): (Option<File>, PathBuf) = state?;
+        let step = blocking(move || {
+            let failed = |error| disk(&path, error);
+            let mut file = match file {
+                Some(file) => file,
+                None => File::open(&path).map_err(failed)?,
+            };
+            let mut chunk = Vec::with_capacity(CHUNK);
+            (&mut file).take(CHUNK as u64).read_to_end(&mut chunk).map_err(failed)?;
+            Ok((file, path, chunk))
+        });
+        match step.await {
+            Ok((_, _, chunk)) if chunk.is_empty() => None,
+            Ok((file, path, chunk)) => Some((Ok(Bytes::from(chunk)), Some((Some(file), path)))),
+            Err(error) => Some((Err(error), None)),
+        }
+    }))
+}
+
+/// Writes content to a new local file that only its owner can read, and syncs it.
+pub(super) async fn write_file(path: &Path, mut content: BackupContent) -> Result<()> {
+    let created = path.to_owned();
+    let mut file = blocking(move || new_file(&created).map_err(|error| disk(&created, error))).await?;
+    while let Some(chunk) = content.next().await {
+        let (chunk, path) = (chunk?, path.to_owned());
+        file = blocking(move || file.write_all(&chunk).map(|()| file).map_err(|error| disk(&path, error))).await?;
+    }
+    let path = path.to_owned();
+    blocking(move || file.sync_all().map_err(|error| disk(&path, error))).await
+}
+
+/// A new file that only its owner can read and write.
+pub(super) fn new_file(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// A folder, with those above it, that only its owner can enter.
+pub(super) fn new_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Makes the names in a folder and all below it durable.
+pub(super) fn sync_tree(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_tree(&entry.path())?;
+        }
+    }
+    sync_folder(folder)
+}
+
+/// Reads content to its end, and says how long it is and what its hash is.
+pub(super) async fn measure(name: &str, mut content: BackupContent) -> Result<FileEntry> {
+    let (mut hash, mut bytes) = (Sha256::new(), 0);
+    while let Some(chunk) = content.next().await {
+        let chunk = chunk?;
+        bytes += chunk.len() as u64;
+        hash.update(&chunk);
+    }
+    Ok(FileEntry { name: name.to_owned(), bytes, sha256: hex(&hash.finalize()) })
+}
+
+/// Content that is measured while somebody reads it. The result is sent when it has been read to its end.
+pub(super) struct Measured {
+    content: BackupContent,
+    name: String,
+    hash: Sha256,
+    bytes: u64,
+    done: Option<tokio::sync::oneshot::Sender<FileEntry>>,
+}
+
+impl Measured {
+    /// Wraps content.
+    pub(super) fn new(name: &str, content: BackupContent) -> (Self, tokio::sync::oneshot::Receiver<FileEntry>) {
+        let (done, measured) = tokio::sync::oneshot::channel();
+        (Self { content, name: name.to_owned(), hash: Sha256::new(), bytes: 0, done: Some(done) }, measured)
+    }
+}
+
+impl Stream for Measured {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = ready!(self.content.as_mut().poll_next(context));
+        match &next {
+            Some(Ok(chunk)) => {
+                self.bytes += chunk.len() as u64;
+                let this = &mut *self;
+                this.hash.update(chunk);
+            }
+            Some(Err(_)) => self.done = None,
+            None => {
+                if let Some(done) = self.done.take() {
+                    let sha256 = hex(&std::mem::take(&mut self.hash).finalize());
+                    let entry = FileEntry { name: std::mem::take(&mut self.name), bytes: self.bytes, sha256 };
+                    // Nobody waiting for it is no error.
+                    let _ = done.send(entry);
+                }
+            }
+        }
+        Poll::Ready(next)
+    }
+}
+
+/// Content that ends with an error unless it is what the manifest says.
+pub(super) fn verified(entry: &FileEntry, content: BackupContent) -> BackupContent {
+    let (measured, done) = Measured::new(&entry.name, content);
+    let entry = entry.clone();
+    let check = stream::once(async move {
+        match done.await {
+            Ok(found) if found == entry => None,
+            // The content's own error was given already.
+            Err(_) => None,
+            Ok(found) => Some(Err(damaged(&entry, &found))),
+        }
+    });
+    Box::pin(measured.chain(check.filter_map(std::future::ready)))
+}
+
+fn damaged(expected: &FileEntry, found: &FileEntry) -> Error {
+    let what = match expected.bytes == found.bytes {
+        true => "another hash",
+        false => "another size",
+    };
+    let detail = format!("the file {} of the backup has {what} than its manifest says; use another backup", expected.name);
+    Error::new(Code::HashMismatch, "backup.verify", detail).with_member("file", expected.name.as_str())
+}

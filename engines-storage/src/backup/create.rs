@@ -1,0 +1,183 @@
+//! Making a backup.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use engines_core::{
+    Clock, Code, Error, IdGenerator, Result, Store,
+    nexus::{BackupContent, BackupFiles, BackupPosition, BackupSource, CopyLimits},
+};
+use futures_util::stream;
+
+use super::{
+    BackedUpStore, BackupId, FileEntry, Manifest, RootKeyEntry,
+    destination::Destination,
+    names,
+    staging::{SourceFiles, Staging, put},
+};
+
+const OPERATION: &str = "backup.create";
+
+/// A backup that is about to be made.
+#[must_use]
+pub struct NewBackup<'a> {
+    store: &'a dyn Store,
+    sources: Vec<&'a dyn BackupSource>,
+    clock: &'a dyn Clock,
+    ids: &'a IdGenerator,
+    limits: CopyLimits,
+    work: PathBuf,
+    id: Option<BackupId>,
+    root_key: Option<(RootKeyEntry, Option<Vec<u8>>)>,
+}
+
+impl<'a> NewBackup<'a> {
+    /// A backup of `store` alone, at the default speed.
+    pub fn of(store: &'a dyn Store, clock: &'a dyn Clock, ids: &'a IdGenerator) -> Self {
+        let (sources, limits, work) = (Vec::new(), CopyLimits::default(), std::env::temp_dir());
+        Self { store, sources, clock, ids, limits, work, id: None, root_key: None }
+    }
+
+    /// Adds what lies beside the store. It is copied after the store, in the order given.
+    pub fn source(mut self, source: &'a dyn BackupSource) -> Self {
+        self.sources.push(source);
+        self
+    }
+
+    /// Its name, made by the caller.
+    pub fn id(mut self, id: BackupId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// How fast to copy.
+    pub fn limits(mut self, limits: CopyLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The local folder for copies on their way to a bucket, with room for a copy of the store; the system's folder for temporary
+    /// files by default. A backup into a folder does not use it.
+    pub fn work(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.work = folder.into();
+        self
+    }
+
+    /// The deployment's root key: its fingerprint, and the key itself if it is to be kept in the backup, already sealed.
+    pub fn root_key(mut self, fingerprint: impl Into<String>, sealed: Option<Vec<u8>>) -> Self {
+        let entry = RootKeyEntry { fingerprint: fingerprint.into(), sealed: sealed.is_some() };
+        self.root_key = Some((entry, sealed));
+        self
+    }
+
+    pub(super) async fn run(self, destination: &dyn Destination) -> Result<Manifest> {
+        let source = self.store.backup_source().ok_or_else(|| {
+            let detail = format!("the backend {} cannot be backed up this way; use its own means", self.store.capabilities().name);
+            Error::new(Code::OpInvalid, OPERATION, detail)
+        })?;
+        let lock = destination.lock().await?;
+        let now = self.clock.now();
+        match destination.clean(now).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "removed what unfinished backups had left"),
+            Err(error) => tracing::warn!(%error, "what unfinished backups left could not be removed"),
+        }
+        let id = self.id.clone().unwrap_or_else(|| BackupId::new(now, self.ids));
+        let mut abandoned = Abandoned { destination, id: Some(&id) };
+        let made = self.make(destination, &id, source).await;
+        abandoned.id = None;
+        if made.is_err() {
+            destination.abandon(&id).await;
+        }
+        drop(lock);
+        made
+    }
+
+    async fn make(&self, destination: &dyn Destination, id: &BackupId, source: &dyn BackupSource) -> Result<Manifest> {
+        let staging = Staging::open(destination, id, &self.work).await?;
+        // Before the copy begins: whatever was acknowledged by now is in it.
+        let as_of = self.clock.now();
+        let (position, mut files) = self.copy(destination, id, &staging, source).await?;
+        let position = position.ok_or_else(|| Error::internal(OPERATION, "the store's backup source named no position"))?;
+        for source in &self.sources {
+            let (_, added) = self.copy(destination, id, &staging, *source).await?;
+            files.extend(added);
+        }
+        let root_key = match &self.root_key {
+            Some((entry, sealed)) => {
+                if let Some(sealed) = sealed {
+                    files.push(put(destination, id, names::ROOT_KEY, whole(sealed.clone())).await?);
+                }
+                Some(entry.clone())
+            }
+            None => None,
+        };
+        let manifest = Manifest {
+            format: Manifest::FORMAT,
+            id: id.clone(),
+            program: concat!("engines ", env!("CARGO_PKG_VERSION")).to_owned(),
+            store: self.backed_up_store(),
+            as_of,
+            finished_at: self.clock.now(),
+            position,
+            root_key,
+            files,
+        };
+        let encoded = manifest.encode()?;
+        put(destination, id, names::SUMS, whole(manifest.sums(&encoded).into_bytes())).await?;
+        destination.finish(id, encoded).await?;
+        Ok(manifest)
+    }
+
+    async fn copy(
+        &self,
+        destination: &dyn Destination,
+        id: &BackupId,
+        staging: &Staging,
+        source: &dyn BackupSource,
+    ) -> Result<(Option<BackupPosition>, Vec<FileEntry>)> {
+        let mut files = SourceFiles::new(destination, id, staging, source.name())?;
+        let position = source.back_up(&mut files as &mut dyn BackupFiles, self.limits).await?;
+        Ok((position, files.entries))
+    }
+
+    fn backed_up_store(&self) -> BackedUpStore {
+        let backend = self.store.capabilities().name;
+        #[cfg(feature = "sqlite")]
+        let schema = (backend == "sqlite").then(crate::sqlite::backup::schema_version);
+        #[cfg(not(feature = "sqlite"))]
+        let schema = None;
+        BackedUpStore { backend: backend.to_owned(), schema }
+    }
+}
+
+/// Says that an unfinished backup was left, when the future that makes it is dropped.
+struct Abandoned<'a> {
+    destination: &'a dyn Destination,
+    id: Option<&'a BackupId>,
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            let destination = self.destination.describe();
+            tracing::warn!(%id, destination, "a backup was stopped before its end; the next one removes what it left");
+        }
+    }
+}
+
+/// Content that is in memory.
+fn whole(content: Vec<u8>) -> BackupContent {
+    Box::pin(stream::once(async move { Ok(Bytes::from(content)) }))
+}
+
+impl fmt::Debug for NewBackup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sources: Vec<_> = self.sources.iter().map(|source| source.name()).collect();
+        let work: &Path = &self.work;
+        f.debug_struct("NewBackup").field("sources", &sources).field("limits", &self.limits).field("work", &work).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,169 @@
+//! A local folder of backups.
+//!
+//! A backup is made in `.partial-<id>` and renamed as a whole when every file and folder of it has been synced.
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use async_trait::async_trait;
+use engines_core::{Code, Error, Result, Timestamp, nexus::BackupContent};
+
+use super::{
+    BackupId,
+    content::{blocking, disk, new_file, new_folder, read_file, sync_folder, sync_tree, write_file},
+    destination::{Destination, Lock},
+    names,
+};
+
+const PARTIAL: &str = ".partial-";
+const LOCK: &str = ".lock";
+
+/// A folder.
+#[derive(Debug)]
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Folder {
+    fn partial(&self, id: &BackupId) -> PathBuf {
+        self.0.join(format!("{PARTIAL}{id}"))
+    }
+
+    fn whole(&self, id: &BackupId) -> PathBuf {
+        self.0.join(id.as_str())
+    }
+}
+
+#[async_trait]
+impl Destination for Folder {
+    async fn lock(&self) -> Result<Lock> {
+        let folder = self.0.clone();
+        blocking(move || {
+            new_folder(&folder).map_err(|error| disk(&folder, error))?;
+            let path = folder.join(LOCK);
+            let mut options = File::options();
+            options.create(true).truncate(false).write(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = options.open(&path).map_err(|error| disk(&path, error))?;
+            match file.try_lock() {
+                Ok(()) => Ok(Lock { _file: Some(file), _permit: None }),
+                Err(TryLockError::WouldBlock) => Err(in_use(&folder.display().to_string())),
+                Err(TryLockError::Error(error)) => Err(disk(&path, error)),
+            }
+        })
+        .await
+    }
+
+    fn staging(&self, id: &BackupId) -> Option<PathBuf> {
+        Some(self.partial(id))
+    }
+
+    async fn put(&self, id: &BackupId, name: &str, content: BackupContent) -> Result<()> {
+        let path = self.partial(id).join(name);
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        blocking(move || new_folder(&folder).map_err(|error| disk(&folder, error))).await?;
+        write_file(&path, content).await
+    }
+
+    async fn finish(&self, id: &BackupId, manifest: Vec<u8>) -> Result<()> {
+        let (partial, whole, root) = (self.partial(id), self.whole(id), self.0.clone());
+        blocking(move || {
+            let path = partial.join(names::MANIFEST);
+            let mut file = new_file(&path).map_err(|error| disk(&path, error))?;
+            std::io::Write::write_all(&mut file, &manifest)
+                .and_then(|()| file.sync_all())
+                .map_err(|error| disk(&path, error))?;
+            sync_tree(&partial).map_err(|error| disk(&partial, error))?;
+            fs::rename(&partial, &whole).map_err(|error| disk(&whole, error))?;
+            sync_folder(&root).map_err(|error| disk(&root, error))
+        })
+        .await
+    }
+
+    async fn abandon(&self, id: &BackupId) {
+        let partial = self.partial(id);
+        let removed = blocking(move || match fs::remove_dir_all(&partial) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(disk(&partial, error)),
+            _ => Ok(()),
+        });
+        if let Err(error) = removed.await {
+            tracing::warn!(%error, "an unfinished backup could not be removed; the next backup tries again");
+        }
+    }
+
+    async fn list(&self) -> Result<Vec<BackupId>> {
+        let root = self.0.clone();
+        blocking(move || {
+            let mut found = Vec::new();
+            for name in entries(&root).map_err(|error| disk(&root, error))? {
+                if let Ok(id) = name.parse::<BackupId>()
+                    && root.join(&name).join(names::MANIFEST).is_file()
+                {
+                    found.push(id);
+                }
+            }
+            found.sort();
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn read(&self, id: &BackupId, name: &str) -> Result<BackupContent> {
+        names::check_file(name)?;
+        let path = self.whole(id).join(name);
+        let (checked, what) = (path.clone(), format!("the backup {id} has no file {name} in {}", self.describe()));
+        // A link could lead to a file that is not of the backup.
+        let file = blocking(move || Ok(fs::symlink_metadata(&checked).is_ok_and(|found| found.is_file()))).await?;
+        match file {
+            true => Ok(read_file(path)),
+            false => Err(Error::new(Code::NotFound, "backup.read", what)),
+        }
+    }
+
+    async fn remove(&self, id: &BackupId) -> Result<()> {
+        let (whole, partial, root) = (self.whole(id), self.partial(id), self.0.clone());
+        blocking(move || {
+            fs::rename(&whole, &partial).map_err(|error| disk(&whole, error))?;
+            sync_folder(&root).map_err(|error| disk(&root, error))?;
+            fs::remove_dir_all(&partial).map_err(|error| disk(&partial, error))
+        })
+        .await
+    }
+
+    async fn clean(&self, _: Timestamp) -> Result<usize> {
+        let root = self.0.clone();
+        // Whoever makes a backup holds the lock, so an unfinished one that is there now will never be finished.
+        blocking(move || {
+            let mut removed = 0;
+            for name in entries(&root).map_err(|error| disk(&root, error))? {
+                let left = name.strip_prefix(PARTIAL).is_some_and(|id| id.parse::<BackupId>().is_ok());
+                if left {
+                    let path = root.join(&name);
+                    fs::remove_dir_all(&path).map_err(|error| disk(&path, error))?;
+                    removed += 1;
+                }
+            }
+            Ok(removed)
+        })
+        .await
+    }
+
+    fn describe(&self) -> String {
+        self.0.display().to_string()
+    }
+}
+
+pub(super) fn in_use(what: &str) -> Error {
+    let detail = format!("another backup into {what} is being made or removed; wait until it has ended");
+    Error::new(Code::AlreadyExists, "backup.create", detail)
+}
+
+/// The names in a folder; none if it is not there.
+fn entries(folder: &Path) -> std::io::Result<Vec<String>> {
+    let found = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        found => found?,
+    };
+    found.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+}

@@ -1,0 +1,223 @@
+//! Restoring a backup into a data folder.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use engines_core::{
+    Code, Error, IdGenerator, Result,
+    nexus::RestoreTarget,
+    stream::LogId,
+};
+
+use super::{
+    BackupId, Backups, Manifest,
+    content::{blocking, disk, hex, new_file, new_folder, sync_folder, sync_tree},
+    names,
+};
+
+const OPERATION: &str = "backup.restore";
+/// Held in a folder while a restore is making it.
+const LOCK: &str = ".restore.lock";
+
+/// A restore that is about to be done.
+///
+/// Everything is read, verified and prepared in a folder beside the data folder, which then takes its place in one step: after a
+/// crash there is either the whole or nothing, and the next restore removes what was left.
+///
+/// The restored log gets an id of its own. A cursor of the log it was copied from therefore leads to `REPLAY_MISS` and never into
+/// events that took the place of those it has seen.
+///
+/// # Errors
+/// `ALREADY_EXISTS` when the data folder is there and not empty, or another restore is making it; `HASH_MISMATCH` and
+/// `BACKEND_UNAVAILABLE` when the backup is damaged or of a newer version, or the disk fails; `OP_INVALID` when the backend does
+/// not keep its data in a folder.
+#[must_use]
+pub struct Restore<'a> {
+    id: BackupId,
+    folder: PathBuf,
+    log_id: LogId,
+    draft: String,
+    root_key: Option<&'a [u8]>,
+    targets: Vec<&'a dyn RestoreTarget>,
+}
+
+/// What was restored.
+#[derive(Debug, Clone)]
+pub struct Restored {
+    /// The backup's manifest: what is in it, and which position it stands at.
+    pub manifest: Manifest,
+    /// The id of the restored log.
+    pub log_id: LogId,
+}
+
+impl<'a> Restore<'a> {
+    /// Of a backup, into a data folder that is empty or not there.
+    pub fn new(id: BackupId, folder: impl Into<PathBuf>, ids: &IdGenerator) -> Self {
+        let (log_id, draft) = (LogId::from_bytes(ids.bytes()), hex(&ids.bytes::<8>()));
+        Self { id, folder: folder.into(), log_id, draft, root_key: None, targets: Vec::new() }
+    }
+
+    /// Writes this root key to `root.key` in the data folder. Whether it is the right one is the caller's to check
+    /// ([`super::RootKeyEntry::fingerprint`]).
+    pub fn root_key(mut self, key: &'a [u8]) -> Self {
+        self.root_key = Some(key);
+        self
+    }
+
+    /// Gives the files of one source to `target` instead of the data folder. They are given before the data folder is in place.
+    pub fn target(mut self, target: &'a dyn RestoreTarget) -> Self {
+        self.targets.push(target);
+        self
+    }
+
+    pub(super) async fn run(self, backups: &Backups) -> Result<Restored> {
+        let manifest = backups.manifest(&self.id).await?;
+        let data = manifest.data_file().map(str::to_owned).ok_or_else(|| {
+            let detail = format!("a backup of the backend {} is not restored into a data folder", manifest.store.backend);
+            Error::new(Code::OpInvalid, OPERATION, detail)
+        })?;
+        let folder = self.folder.clone();
+        let draft = {
+            let name = self.draft.clone();
+            blocking(move || Draft::open(&folder, &name)).await?
+        };
+        for entry in &manifest.files {
+            if entry.name == names::ROOT_KEY {
+                continue;
+            }
+            let (source, name) = entry.name.split_once('/').unwrap_or(("", &entry.name));
+            if let Some(target) = self.targets.iter().find(|target| target.name() == source) {
+                target.restore(name, backups.read(&manifest, &entry.name).await?).await?;
+                continue;
+            }
+            let path = match entry.name == data {
+                true => draft.path.join(name),
+                false => draft.path.join(&entry.name),
+            };
+            if let Some(folder) = path.parent() {
+                new_folder(folder).map_err(|error| disk(folder, error))?;
+            }
+            backups.fetch(&manifest, &entry.name, &path).await?;
+        }
+        let path = draft.path.join(data.rsplit('/').next().unwrap_or(&data));
+        let (checked, log_id) = (manifest.clone(), self.log_id);
+        blocking(move || adopt(&path, &checked, log_id)).await?;
+        if let Some(key) = self.root_key {
+            let path = draft.path.join("root.key");
+            new_file(&path)
+                .and_then(|mut file| std::io::Write::write_all(&mut file, key).and_then(|()| file.sync_all()))
+                .map_err(|error| disk(&path, error))?;
+        }
+        blocking(move || draft.finish()).await?;
+        Ok(Restored { manifest, log_id: self.log_id })
+    }
+}
+
+#[cfg(feature = "sqlite")]
+fn adopt(path: &Path, manifest: &Manifest, log_id: LogId) -> Result<()> {
+    manifest.check_data_file(path)?;
+    crate::sqlite::backup::adopt(path, log_id, manifest.id.as_str())
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn adopt(_: &Path, manifest: &Manifest, _: LogId) -> Result<()> {
+    let detail = format!("this program was built without the backend {}", manifest.store.backend);
+    Err(Error::new(Code::OpInvalid, OPERATION, detail))
+}
+
+/// A folder that takes the place of the data folder when it is whole.
+#[derive(Debug)]
+struct Draft {
+    path: PathBuf,
+    folder: PathBuf,
+    parent: PathBuf,
+    _lock: File,
+    done: bool,
+}
+
+impl Draft {
+    fn open(folder: &Path, name: &str) -> Result<Self> {
+        let occupied = || {
+            let detail = format!("{} is not empty; restore into a new folder, then name it with --data", folder.display());
+            Error::new(Code::AlreadyExists, OPERATION, detail)
+        };
+        match fs::read_dir(folder).map(|mut entries| entries.next().is_some()) {
+            Ok(true) => return Err(occupied()),
+            Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(occupied()),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(disk(folder, error)),
+            _ => {}
+        }
+        let parent = match folder.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let last = folder.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
+            Error::new(Code::BodyInvalid, OPERATION, "the data folder needs a name of its own, in UTF-8")
+        })?;
+        let prefix = format!(".{last}.restore-");
+        new_folder(&parent).map_err(|error| disk(&parent, error))?;
+        remove_left(&parent, &prefix).map_err(|error| disk(&parent, error))?;
+        let path = parent.join(format!("{prefix}{name}"));
+        new_folder(&path).map_err(|error| disk(&path, error))?;
+        let lock = path.join(LOCK);
+        let lock = new_file(&lock).and_then(|file| Ok(file.lock().map(|()| file)?)).map_err(|error| disk(&lock, error))?;
+        Ok(Self { path, folder: folder.to_owned(), parent, _lock: lock, done: false })
+    }
+
+    fn finish(mut self) -> Result<()> {
+        let failed = |error| disk(&self.path, error);
+        sync_tree(&self.path).map_err(failed)?;
+        fs::rename(&self.path, &self.folder).map_err(|error| match error.kind() {
+            ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists => Error::new(
+                Code::AlreadyExists,
+                OPERATION,
+                format!("{} was filled meanwhile; nothing was restored", self.folder.display()),
+            ),
+            ErrorKind::CrossesDevices | ErrorKind::ResourceBusy => Error::new(
+                Code::BackendUnavailable,
+                OPERATION,
+                format!("{} is a mount point; restore into a folder in it", self.folder.display()),
+            ),
+            _ => disk(&self.folder, error),
+        })?;
+        self.done = true;
+        sync_folder(&self.parent).map_err(|error| disk(&self.parent, error))?;
+        let lock = self.folder.join(LOCK);
+        fs::remove_file(&lock).map_err(|error| disk(&lock, error))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.done {
+            // What cannot be removed now, the next restore removes.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Removes what restores left that did not come to their end: their locks are free.
+fn remove_left(parent: &Path, prefix: &str) -> std::io::Result<()> {
+    for entry in fs::read_dir(parent)? {
+        let entry = entry?;
+        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix));
+        if !ours {
+            continue;
+        }
+        match File::options().write(true).open(entry.path().join(LOCK)) {
+            Ok(lock) if lock.try_lock().is_err() => continue,
+            _ => fs::remove_dir_all(entry.path())?,
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Restore<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Restore").field("id", &self.id).field("folder", &self.folder).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,248 @@
+//! The backups in one destination.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use engines_core::{Code, Error, Result, Timestamp, nexus::BackupContent};
+use futures_util::StreamExt;
+
+use super::{
+    BackupId, Manifest, NewBackup, Restore, Restored, Retention,
+    content::{measure, verified, write_file},
+    destination::Destination,
+    folder::Folder,
+    manifest::MAX_BYTES,
+    names,
+};
+
+/// The backups in one destination. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Backups(Arc<dyn Destination>);
+
+impl Backups {
+    /// Those in a local folder, which is made with the first backup.
+    #[must_use]
+    pub fn folder(path: impl Into<PathBuf>) -> Self {
+        Self(Arc::new(Folder(path.into())))
+    }
+
+    /// Those below a prefix of a bucket; `name` is what people are shown.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when the prefix is malformed.
+    #[cfg(feature = "object-store")]
+    pub fn bucket(store: Arc<dyn object_store::ObjectStore>, prefix: &str, name: impl Into<String>) -> Result<Self> {
+        Ok(Self(Arc::new(super::bucket::Bucket::new(store, prefix, name.into())?)))
+    }
+
+    /// Those at a place that was written down: a folder's path or `file:` URL, or, with the feature for it, a bucket:
+    /// `s3://bucket/prefix` (feature `aws`), `gs://bucket/prefix` (`gcp`), `az://container/prefix` (`azure`). A bucket's credentials,
+    /// region and endpoint come from the environment variables its vendor documents (`AWS_ACCESS_KEY_ID`, `AWS_REGION`,
+    /// `AWS_ENDPOINT`, `GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME`, …).
+    ///
+    /// # Errors
+    /// `BODY_INVALID` for a kind of place this program was built without, `BACKEND_UNAVAILABLE` for settings that are no good.
+    pub fn open(place: &str) -> Result<Self> {
+        match place.split_once("://") {
+            None => Ok(Self::folder(place)),
+            Some(("file", path)) => Ok(Self::folder(path)),
+            Some((scheme, _)) => Self::open_bucket(scheme, place),
+        }
+    }
+
+    #[cfg(feature = "object-store")]
+    fn open_bucket(scheme: &str, place: &str) -> Result<Self> {
+        const OPERATION: &str = "backup.destination";
+        let built = match scheme {
+            "s3" | "s3a" => cfg!(feature = "aws"),
+            "gs" => cfg!(feature = "gcp"),
+            "az" | "azure" | "abfs" | "abfss" => cfg!(feature = "azure"),
+            _ => false,
+        };
+        if !built {
+            return Err(unsupported(scheme));
+        }
+        let malformed = |error: Box<dyn std::error::Error + Send + Sync>| {
+            let detail = "the destination of backups is no URL of a bucket, or the bucket's settings in the environment are no good";
+            Error::new(Code::BackendUnavailable, OPERATION, detail).with_source(error)
+        };
+        let url = url::Url::parse(place).map_err(|error| malformed(error.into()))?;
+        let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let (store, prefix) = object_store::parse_url_opts(&url, variables).map_err(|error| malformed(error.into()))?;
+        Self::bucket(Arc::from(store), prefix.as_ref(), place)
+    }
+
+    #[cfg(not(feature = "object-store"))]
+    fn open_bucket(scheme: &str, _: &str) -> Result<Self> {
+        Err(unsupported(scheme))
+    }
+
+    /// The destination, for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    /// Makes a backup while everything goes on.
+    ///
+    /// # Errors
+    /// `ALREADY_EXISTS` when another one is being made, `OP_INVALID` when the store offers no copy, `BACKEND_UNAVAILABLE` when a
+    /// part fails. Nothing of a backup that failed is taken for one.
+    pub async fn create(&self, new: NewBackup<'_>) -> Result<Manifest> {
+        new.run(&*self.0).await
+    }
+
+    /// The names of all whole backups, oldest first.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when the destination does not answer; so for all that follows.
+    pub async fn ids(&self) -> Result<Vec<BackupId>> {
+        self.0.list().await
+    }
+
+    /// All whole backups, oldest first, with their manifests or why one cannot be read.
+    ///
+    /// # Errors
+    /// As [`Backups::ids`].
+    pub async fn list(&self) -> Result<Vec<(BackupId, Result<Manifest>)>> {
+        let mut found = Vec::new();
+        for id in self.ids().await? {
+            let manifest = self.manifest(&id).await;
+            found.push((id, manifest));
+        }
+        Ok(found)
+    }
+
+    /// The newest whole backup whose manifest can be read.
+    ///
+    /// # Errors
+    /// As [`Backups::ids`].
+    pub async fn latest(&self) -> Result<Option<Manifest>> {
+        for id in self.ids().await?.iter().rev() {
+            match self.manifest(id).await {
+                Ok(manifest) => return Ok(Some(manifest)),
+                Err(error) => tracing::warn!(%error, %id, "the manifest of a backup cannot be read"),
+            }
+        }
+        Ok(None)
+    }
+
+    /// A backup's manifest.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; `BACKEND_UNAVAILABLE` when it is damaged or of a newer format; else as [`Backups::ids`].
+    pub async fn manifest(&self, id: &BackupId) -> Result<Manifest> {
+        let mut content = self.0.read(id, names::MANIFEST).await?;
+        let mut text = Vec::new();
+        while let Some(chunk) = content.next().await {
+            text.extend_from_slice(&chunk?);
+            if text.len() as u64 > MAX_BYTES {
+                let detail = format!("the manifest of the backup {id} is larger than any");
+                return Err(Error::new(Code::BackendUnavailable, "backup.manifest", detail));
+            }
+        }
+        Manifest::parse(id, &text)
+    }
+
+    /// The content of one of a backup's files, which ends with an error unless it is what the manifest says.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when there is no such file; else as [`Backups::ids`].
+    pub async fn read(&self, manifest: &Manifest, name: &str) -> Result<BackupContent> {
+        let entry = manifest.file(name)?;
+        Ok(verified(entry, self.0.read(&manifest.id, name).await?))
+    }
+
+    /// The sealed root key of a backup that has it.
+    ///
+    /// # Errors
+    /// As [`Backups::read`].
+    pub async fn sealed_root_key(&self, manifest: &Manifest) -> Result<Option<Vec<u8>>> {
+        const MAX: usize = 64 << 10;
+        if !manifest.root_key.as_ref().is_some_and(|key| key.sealed) {
+            return Ok(None);
+        }
+        let mut content = self.read(manifest, names::ROOT_KEY).await?;
+        let mut sealed = Vec::new();
+        while let Some(chunk) = content.next().await {
+            sealed.extend_from_slice(&chunk?);
+            if sealed.len() > MAX {
+                let detail = "the sealed root key is larger than any";
+                return Err(Error::new(Code::BackendUnavailable, "backup.root_key", detail));
+            }
+        }
+        Ok(Some(sealed))
+    }
+
+    /// Writes one of a backup's files to a new local file; nothing is left of one that is damaged.
+    ///
+    /// # Errors
+    /// `HASH_MISMATCH` when it is not what the manifest says; else as [`Backups::read`].
+    pub async fn fetch(&self, manifest: &Manifest, name: &str, path: &Path) -> Result<()> {
+        let content = self.read(manifest, name).await?;
+        let written = write_file(path, content).await;
+        if written.is_err() {
+            // Another error than the first would only hide it.
+            let _ = std::fs::remove_file(path);
+        }
+        written
+    }
+
+    /// Reads one file of a backup to its end and compares size and hash with the manifest.
+    ///
+    /// # Errors
+    /// `HASH_MISMATCH` when it differs; else as [`Backups::read`].
+    pub async fn verify_file(&self, manifest: &Manifest, name: &str) -> Result<()> {
+        measure(name, self.read(manifest, name).await?).await.map(drop)
+    }
+
+    /// Reads every file of a backup and compares sizes and hashes with the manifest, which it returns.
+    ///
+    /// # Errors
+    /// `HASH_MISMATCH` for the first file that differs, `NOT_FOUND` for the first that is missing; else as [`Backups::manifest`].
+    pub async fn verify_files(&self, id: &BackupId) -> Result<Manifest> {
+        let manifest = self.manifest(id).await?;
+        for entry in &manifest.files {
+            self.verify_file(&manifest, &entry.name).await?;
+        }
+        Ok(manifest)
+    }
+
+    /// Removes the backups that `retention` does not keep, and returns their names. One whose manifest cannot be read is neither
+    /// counted nor removed, so that the newest good one always stays.
+    ///
+    /// # Errors
+    /// `ALREADY_EXISTS` while a backup is being made; else as [`Backups::ids`].
+    pub async fn prune(&self, retention: Retention, now: Timestamp) -> Result<Vec<BackupId>> {
+        let _lock = self.0.lock().await?;
+        let mut whole = Vec::new();
+        for (id, manifest) in self.list().await? {
+            match manifest {
+                Ok(_) => whole.push(id),
+                Err(error) => tracing::warn!(%error, %id, "a backup that cannot be read is kept; look at it"),
+            }
+        }
+        let expired = retention.expired(&whole, now);
+        for id in &expired {
+            self.0.remove(id).await?;
+        }
+        Ok(expired)
+    }
+
+    /// Restores a backup into a new data folder. See [`Restore`].
+    ///
+    /// # Errors
+    /// As [`Restore`] says.
+    pub async fn restore(&self, restore: Restore<'_>) -> Result<Restored> {
+        restore.run(self).await
+    }
+}
+
+fn unsupported(scheme: &str) -> Error {
+    let detail = format!(
+        "{scheme}:// is no destination for backups, or this program was built without it: s3:// needs the feature aws, gs:// gcp, az:// azure"
+    );
+    Error::new(Code::BodyInvalid, "backup.destination", detail)
+}

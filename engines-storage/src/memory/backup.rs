@@ -1,0 +1,390 @@
+//! Everything a memory store holds as lines of JSON, and a store made from them.
+
+use std::borrow::Cow;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use engines_core::{
+    Code, DocId, Error, IdGenerator, Result, Scope, SpanId, Timestamp, TraceId,
+    audit::AuditEntry,
+    context::Actor,
+    event::StoredEvent,
+    nexus::{
+        BackupContent, BackupFiles, BackupPosition, BackupSource, CopyLimits, Document, Head, Kind, Once,
+        Receipt, ScopePosition, Tag,
+    },
+    pii,
+    stream::{EventType, Ids, LogId, Meta, NewEvent, Routing, Seq, StreamEvent, StreamKey},
+};
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use ulid::Ulid;
+
+use super::{
+    MemoryLimits, MemoryStore,
+    apply::State,
+    space::{Log, OVERHEAD, Space},
+};
+
+const OPERATION: &str = "memory.backup";
+/// The source's name.
+const SOURCE: &str = "store";
+/// The file's name.
+const FILE: &str = "memory.jsonl";
+/// Bytes of lines in one chunk, about.
+const CHUNK: usize = 1 << 20;
+/// Bytes of one line that are read.
+const MAX_LINE: usize = 64 << 20;
+
+/// One line. What follows a `scope` belongs to it, and what follows a `stream` to that.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line<'a> {
+    Scope(Scope),
+    Document(DocumentLine<'a>),
+    Stream {
+        key: StreamKey,
+        trimmed: u64,
+        deleted: bool,
+    },
+    StreamEvent(StreamEventLine<'a>),
+    Event(EventLine<'a>),
+    /// The place of an event that was removed.
+    RemovedEvent,
+    /// How many audit records were removed.
+    RemovedAudit(usize),
+    Audit(Cow<'a, AuditEntry>),
+    Receipt {
+        realm: Cow<'a, str>,
+        key: Cow<'a, str>,
+        receipt: Cow<'a, Receipt>,
+        fingerprint: [u8; 32],
+        at: Timestamp,
+    },
+    /// The last position of the feed of all scopes.
+    Feed(u64),
+}
+
+#[derive(Serialize, Deserialize)]
+struct DocumentLine<'a> {
+    kind: Cow<'a, str>,
+    id: DocId,
+    version: u64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    tags: Cow<'a, [Tag]>,
+    body: Cow<'a, RawValue>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StreamEventLine<'a> {
+    seq: Seq,
+    event_id: Ulid,
+    #[serde(rename = "type")]
+    event_type: EventType,
+    ts: Timestamp,
+    actor: Cow<'a, Actor>,
+    trace_id: TraceId,
+    span_id: SpanId,
+    ids: Cow<'a, Ids>,
+    routing: Cow<'a, Routing>,
+    data: Cow<'a, RawValue>,
+    meta: Cow<'a, Meta>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct EventLine<'a> {
+    position: u64,
+    seq: Seq,
+    event_id: Ulid,
+    ts: Timestamp,
+    surface: Cow<'a, str>,
+    agent_id: Cow<'a, str>,
+    #[serde(rename = "type")]
+    event_type: Option<Cow<'a, str>>,
+    trace_id: Cow<'a, str>,
+    actor: Cow<'a, Actor>,
+    train_ok: bool,
+    pii_flags: Cow<'a, pii::Receipt>,
+    body: Cow<'a, RawValue>,
+}
+
+/// Lines, a chunk at a time.
+#[derive(Default)]
+struct Lines {
+    chunks: Vec<Bytes>,
+    open: Vec<u8>,
+}
+
+impl Lines {
+    fn push(&mut self, line: &Line<'_>) -> Result<()> {
+        serde_json::to_writer(&mut self.open, line).map_err(|error| Error::internal(OPERATION, error))?;
+        self.open.push(b'\n');
+        if self.open.len() >= CHUNK {
+            self.chunks.push(std::mem::take(&mut self.open).into());
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Vec<Bytes> {
+        self.chunks.push(self.open.into());
+        self.chunks
+    }
+}
+
+#[async_trait]
+impl BackupSource for MemoryStore {
+    fn name(&self) -> &str {
+        SOURCE
+    }
+
+    /// Writers wait while the lines are made; they are held in memory until they are stored.
+    async fn back_up(&self, files: &mut dyn BackupFiles, _: CopyLimits) -> Result<Option<BackupPosition>> {
+        let (chunks, position) = {
+            let state = self.state();
+            (lines(&state)?, position(&state, engines_core::Store::log_id(self)))
+        };
+        files.add_stream(FILE, Box::pin(stream::iter(chunks.into_iter().map(Ok)))).await?;
+        Ok(Some(position))
+    }
+}
+
+fn position(state: &State, log_id: LogId) -> BackupPosition {
+    let mut scopes: Vec<_> = state
+        .spaces
+        .iter()
+        .map(|(scope, space)| ScopePosition {
+            scope: scope.clone(),
+            events: space.events.len() as u64,
+            audit: (space.audit_removed + space.audit.len()) as u64,
+            streams: space.streams.len() as u64,
+            appended: space.streams.values().map(|log| log.head().seq.0).sum(),
+        })
+        .collect();
+    scopes.sort_by(|one, other| one.scope.cmp(&other.scope));
+    BackupPosition { log_id, feed: state.last_position, scopes }
+}
+
+fn lines(state: &State) -> Result<Vec<Bytes>> {
+    let mut lines = Lines::default();
+    for (scope, space) in &state.spaces {
+        lines.push(&Line::Scope(scope.clone()))?;
+        for document in space.documents.values().flat_map(super::documents::Documents::all) {
+            lines.push(&Line::Document(DocumentLine {
+                kind: document.kind.as_str().into(),
+                id: document.id.clone(),
+                version: document.version,
+                created_at: document.created_at,
+                updated_at: document.updated_at,
+                tags: document.tags.as_slice().into(),
+                body: Cow::Borrowed(&document.body),
+            }))?;
+        }
+        for (key, log) in &space.streams {
+            let Head { first, deleted, .. } = log.head();
+            lines.push(&Line::Stream { key: key.clone(), trimmed: first.0 - 1, deleted })?;
+            for StreamEvent { seq, event } in log.events() {
+                lines.push(&Line::StreamEvent(StreamEventLine {
+                    seq: *seq,
+                    event_id: event.event_id,
+                    event_type: event.event_type.clone(),
+                    ts: event.ts,
+                    actor: Cow::Borrowed(&event.actor),
+                    trace_id: event.trace_id,
+                    span_id: event.span_id,
+                    ids: Cow::Borrowed(&event.ids),
+                    routing: Cow::Borrowed(&event.routing),
+                    data: Cow::Borrowed(&event.data),
+                    meta: Cow::Borrowed(&event.meta),
+                }))?;
+            }
+        }
+        for place in 0..space.events.len() {
+            let Some((event, position)) = space.events.recorded(place) else {
+                lines.push(&Line::RemovedEvent)?;
+                continue;
+            };
+            lines.push(&Line::Event(EventLine {
+                position,
+                seq: event.seq,
+                event_id: event.event_id,
+                ts: event.ts,
+                surface: event.surface.as_str().into(),
+                agent_id: event.agent_id.as_str().into(),
+                event_type: event.event_type.as_deref().map(Cow::Borrowed),
+                trace_id: event.trace_id.as_str().into(),
+                actor: Cow::Borrowed(&event.actor),
+                train_ok: event.train_ok,
+                pii_flags: Cow::Borrowed(&event.pii_flags),
+                body: Cow::Borrowed(&event.body),
+            }))?;
+        }
+        lines.push(&Line::RemovedAudit(space.audit_removed))?;
+        for entry in &space.audit {
+            lines.push(&Line::Audit(Cow::Borrowed(entry)))?;
+        }
+        for (realm, key, (receipt, fingerprint), at) in space.receipts.iter() {
+            let (realm, key) = (realm.into(), key.into());
+            lines.push(&Line::Receipt { realm, key, receipt: Cow::Borrowed(receipt), fingerprint: *fingerprint, at })?;
+        }
+    }
+    lines.push(&Line::Feed(state.last_position))?;
+    Ok(lines.finish())
+}
+
+impl MemoryStore {
+    /// A store with everything that was in another when it was backed up; the log's id is a new one. `content` is the backup's file
+    /// `store/memory.jsonl`.
+    ///
+    /// # Errors
+    /// The content's own error; `BACKEND_UNAVAILABLE` when it is no such file, or is more than the limits allow.
+    pub async fn restore(ids: &IdGenerator, limits: MemoryLimits, mut content: BackupContent) -> Result<Self> {
+        let store = Self::with_limits(ids, limits);
+        let mut reader = Reader::default();
+        let mut open: Vec<u8> = Vec::new();
+        while let Some(chunk) = content.next().await {
+            open.extend_from_slice(&chunk?);
+            let Some(end) = open.iter().rposition(|byte| *byte == b'\n') else {
+                if open.len() > MAX_LINE {
+                    return Err(malformed());
+                }
+                continue;
+            };
+            let rest = open.split_off(end + 1);
+            for line in open.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                reader.read(serde_json::from_slice(line).map_err(|_| malformed())?)?;
+            }
+            if reader.bytes > store.total_bytes() {
+                let detail = "the backup is larger than the memory store may be";
+                return Err(Error::new(Code::BackendUnavailable, OPERATION, detail));
+            }
+            open = rest;
+        }
+        if !open.is_empty() {
+            return Err(malformed());
+        }
+        store.replace(reader.finish()?);
+        Ok(store)
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    spaces: Vec<(Scope, Space)>,
+    /// The last position of the feed; none before it was read.
+    feed: Option<u64>,
+    stream: Option<StreamKey>,
+    bytes: usize,
+}
+
+impl Reader {
+    fn read(&mut self, line: Line<'_>) -> Result<()> {
+        match line {
+            Line::Scope(scope) => {
+                self.stream = None;
+                self.spaces.push((scope, Space::default()));
+                return Ok(());
+            }
+            Line::Feed(last) => {
+                self.feed = Some(last);
+                return Ok(());
+            }
+            _ => self.bytes += OVERHEAD,
+        }
+        let (_, space) = self.spaces.last_mut().ok_or_else(malformed)?;
+        match line {
+            Line::Document(line) => {
+                let kind = Kind::new(&line.kind)?;
+                self.bytes += line.body.get().len();
+                space.documents.entry(kind.clone()).or_default().restore(Document {
+                    kind,
+                    id: line.id,
+                    version: line.version,
+                    created_at: line.created_at,
+                    updated_at: line.updated_at,
+                    tags: line.tags.into_owned(),
+                    body: line.body.into_owned(),
+                });
+            }
+            Line::Stream { key, trimmed, deleted } => {
+                space.streams.insert(key.clone(), Log::after(trimmed, deleted));
+                self.stream = Some(key);
+            }
+            Line::StreamEvent(line) => {
+                let log = self.stream.as_ref().and_then(|key| space.streams.get_mut(key)).ok_or_else(malformed)?;
+                if log.head().seq.next() != line.seq {
+                    return Err(malformed());
+                }
+                self.bytes += line.data.get().len();
+                log.append(vec![NewEvent {
+                    event_id: line.event_id,
+                    event_type: line.event_type,
+                    ts: line.ts,
+                    actor: line.actor.into_owned(),
+                    trace_id: line.trace_id,
+                    span_id: line.span_id,
+                    ids: line.ids.into_owned(),
+                    routing: line.routing.into_owned(),
+                    data: line.data.into_owned(),
+                    meta: line.meta.into_owned(),
+                }]);
+            }
+            Line::Event(line) => {
+                if line.seq.0 != space.events.len() as u64 + 1 {
+                    return Err(malformed());
+                }
+                let size = OVERHEAD + line.body.get().len();
+                self.bytes += size - OVERHEAD;
+                let position = line.position;
+                let event = StoredEvent {
+                    seq: line.seq,
+                    event_id: line.event_id,
+                    ts: line.ts,
+                    surface: line.surface.into_owned(),
+                    agent_id: line.agent_id.into_owned(),
+                    event_type: line.event_type.map(Cow::into_owned),
+                    trace_id: line.trace_id.into_owned(),
+                    actor: line.actor.into_owned(),
+                    train_ok: line.train_ok,
+                    pii_flags: line.pii_flags.into_owned(),
+                    body: line.body.into_owned(),
+                };
+                space.events.push(event, position, size);
+            }
+            Line::RemovedEvent => space.events.count_to(space.events.len() as u64 + 1),
+            Line::RemovedAudit(count) => space.audit_removed = count,
+            Line::Audit(entry) => space.audit.push_back(entry.into_owned()),
+            Line::Receipt { realm, key, receipt, fingerprint, at } => {
+                let (realm, key) = (realm.into_owned(), key.into_owned());
+                let once = Once { realm, key, fingerprint, note: receipt.note.clone() };
+                space.receipts.keep(once, receipt.into_owned(), at);
+            }
+            Line::Scope(_) | Line::Feed(_) => {}
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<State> {
+        // The line of the feed is the last one: without it the file is not whole.
+        let last_position = self.feed.ok_or_else(malformed)?;
+        let mut state = State { last_position, bytes: self.bytes, ..State::default() };
+        for (scope, space) in self.spaces {
+            for place in 0..space.events.len() {
+                // Position 0 is that of an event which was put back and is not in the feed.
+                if let Some((_, position @ 1..)) = space.events.recorded(place) {
+                    state.feed.insert(position, (scope.clone(), place));
+                }
+            }
+            state.spaces.insert(scope, space);
+        }
+        match state.feed.last_key_value() {
+            Some((position, _)) if *position > last_position => Err(malformed()),
+            _ => Ok(state),
+        }
+    }
+}
+
+fn malformed() -> Error {
+    Error::new(Code::BackendUnavailable, OPERATION, "this is no backup of a memory store, or it is damaged")
+}

@@ -1,0 +1,309 @@
+//! Copying the data file while it is written to, and making a copy into a data file of its own.
+//!
+//! The copy is made page by page within one read transaction, which other connections cannot make stale: SQLite's own backup
+//! starts again whenever another connection writes, and `VACUUM INTO` takes several times as long (`docs/benchmarks.md`), during
+//! which the log grows. While the transaction is open the log cannot begin anew, so it grows by all that is written; that is
+//! why the copy hurries when the log has reached half of its limit and gives up when it has reached all of it.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError, TryLockError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use engines_core::{
+    Code, Error, Result, Scope, TenantId,
+    nexus::{BackupFiles, BackupPosition, BackupSource, CopyLimits, ScopePosition},
+    stream::LogId,
+};
+use rusqlite::{
+    Connection, OpenFlags,
+    backup::{Backup, StepResult},
+};
+
+use super::{checkpoint::Log, error::Failure, open, options::SqliteOptions, schema, scopes::AUDIT_BITS, store::Shared};
+
+const OPERATION: &str = "sqlite.backup";
+/// The data file's name in a backup.
+pub(crate) const FILE: &str = "engines.db";
+/// The source's name.
+pub(crate) const SOURCE: &str = "store";
+/// Pages copied at a time: 256 KiB, so that a pause is short.
+const STEP_PAGES: i32 = 64;
+/// Bytes written to the copy before they are synced. On ext4 a commit's `fsync` of the log may have to wait for all dirty
+/// pages of the copy.
+const SYNC_BYTES: u64 = 8 << 20;
+/// The longest pause at a time.
+const MAX_PAUSE: Duration = Duration::from_millis(50);
+/// Bytes of a page in the log, with its header.
+const LOG_FRAME_BYTES: u64 = 4096 + 24;
+/// Kibibytes of the copy that are kept in memory before they are written.
+const COPY_CACHE_KIB: i64 = 4096;
+
+/// What a store holds to be copied.
+#[derive(Debug)]
+pub(super) struct Copying {
+    shared: Arc<Shared>,
+    options: SqliteOptions,
+    log: Arc<Log>,
+    /// Set when the store is closed.
+    stop: Arc<AtomicBool>,
+    /// Held while a copy is made.
+    running: Arc<Mutex<()>>,
+}
+
+impl Copying {
+    pub(super) fn new(shared: &Arc<Shared>, options: &SqliteOptions, log: Arc<Log>) -> Self {
+        Self { shared: Arc::clone(shared), options: options.clone(), log, stop: Arc::default(), running: Arc::default() }
+    }
+
+    /// Ends a copy that is being made, and returns when it has ended.
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        drop(self.running.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Ends the copy when the future that waits for it is dropped.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl BackupSource for Copying {
+    fn name(&self) -> &str {
+        SOURCE
+    }
+
+    async fn back_up(&self, files: &mut dyn BackupFiles, limits: CopyLimits) -> Result<Option<BackupPosition>> {
+        let target = files.local_path(FILE)?;
+        let dropped = Arc::new(AtomicBool::new(false));
+        let copy = Copy {
+            shared: Arc::clone(&self.shared),
+            target,
+            options: self.options.clone(),
+            limits,
+            log: Arc::clone(&self.log),
+            stops: [Arc::clone(&self.stop), Arc::clone(&dropped)],
+        };
+        let running = Arc::clone(&self.running);
+        let _stop = StopOnDrop(dropped);
+        let copied = tokio::task::spawn_blocking(move || {
+            let _running = match running.try_lock() {
+                Ok(running) => running,
+                // A copy that panicked leaves nothing behind but its unfinished file.
+                Err(TryLockError::Poisoned(running)) => running.into_inner(),
+                Err(TryLockError::WouldBlock) => return Err(busy()),
+            };
+            copy.run()
+        });
+        let position = copied.await.map_err(|error| Error::internal(OPERATION, error))??;
+        files.add_local(FILE).await?;
+        Ok(Some(position))
+    }
+}
+
+fn busy() -> Error {
+    Error::new(Code::AlreadyExists, OPERATION, "a backup of this store is being made; wait until it has ended")
+}
+
+/// One copy.
+struct Copy {
+    shared: Arc<Shared>,
+    target: PathBuf,
+    options: SqliteOptions,
+    limits: CopyLimits,
+    log: Arc<Log>,
+    stops: [Arc<AtomicBool>; 2],
+}
+
+impl Copy {
+    fn run(&self) -> Result<BackupPosition> {
+        self.check_stopped()?;
+        self.copy_pages()?;
+        let failed = failed(&self.target);
+        let copy = open_copy(&self.target).map_err(&failed)?;
+        let position = position(&copy, &self.target)?;
+        copy.close().map_err(|(_, error)| failed(error.into()))?;
+        sync(&self.target)?;
+        Ok(position)
+    }
+
+    fn copy_pages(&self) -> Result<()> {
+        let unread = |error: rusqlite::Error| failed(self.shared.files.path())(error.into());
+        let unwritten = |error: rusqlite::Error| failed(&self.target)(error.into());
+        // It counts as one of the store's, so that a recovery of the store ends the copy and waits for it.
+        let source = open::reader(&self.shared, &self.options).map_err(failed(self.shared.files.path()))?;
+        let source = source.get().map_err(failed(self.shared.files.path()))?;
+        let mut target = Connection::open(&self.target).map_err(unwritten)?;
+        // A copy that is not finished is thrown away, so it needs no journal; it is synced as it grows.
+        target.pragma_update(None, "journal_mode", "OFF").map_err(unwritten)?;
+        target.pragma_update(None, "synchronous", "OFF").map_err(unwritten)?;
+        target.pragma_update(None, "cache_size", -COPY_CACHE_KIB).map_err(unwritten)?;
+        let written = File::options().write(true).open(&self.target).map_err(|error| unwritable(&self.target, error))?;
+
+        // The snapshot is taken by the first read and kept to the end of the transaction.
+        source.execute_batch("BEGIN").map_err(unread)?;
+        let page_bytes: i64 = source.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(unread)?;
+        source.query_row("SELECT count(*) FROM meta", [], |_| Ok(())).map_err(unread)?;
+        let (begin, log_begin) = (Instant::now(), self.log_bytes());
+        let step_bytes = u64::try_from(page_bytes).unwrap_or(4096) * STEP_PAGES.unsigned_abs() as u64;
+        let (mut copied, mut synced) = (0, 0);
+        {
+            let backup = Backup::new(source, &mut target).map_err(unread)?;
+            loop {
+                match backup.step(STEP_PAGES).map_err(unread)? {
+                    StepResult::Done => break,
+                    StepResult::More => copied += step_bytes,
+                    // Nobody else has the copy open, and the source is a snapshot: it cannot be for long.
+                    _ => std::thread::sleep(Duration::from_millis(1)),
+                }
+                if copied - synced >= SYNC_BYTES {
+                    written.sync_data().map_err(|error| unwritable(&self.target, error))?;
+                    synced = copied;
+                }
+                self.check_stopped()?;
+                let log = self.log_bytes().saturating_sub(log_begin);
+                self.check_log(log)?;
+                self.pause(begin, copied, log)?;
+            }
+        }
+        source.execute_batch("COMMIT").map_err(unread)?;
+        target.close().map_err(|(_, error)| unwritten(error))?;
+        written.sync_all().map_err(|error| unwritable(&self.target, error))
+    }
+
+    fn log_bytes(&self) -> u64 {
+        self.log.pages.load(Ordering::Relaxed) as u64 * LOG_FRAME_BYTES
+    }
+
+    fn check_stopped(&self) -> Result<()> {
+        if let Some(failure) = self.shared.connections.refused() {
+            return Err(failed(self.shared.files.path())(failure));
+        }
+        match self.stops.iter().any(|stop| stop.load(Ordering::Relaxed)) {
+            true => Err(Error::new(Code::ShuttingDown, OPERATION, "the backup was stopped before its end; nothing of it is kept")),
+            false => Ok(()),
+        }
+    }
+
+    fn check_log(&self, log: u64) -> Result<()> {
+        if self.limits.log_bytes == 0 || log <= self.limits.log_bytes {
+            return Ok(());
+        }
+        let detail = "the write-ahead log grew past its limit (backup.log_bytes) while the data file was copied; back up when less is \
+                      written, copy faster (backup.bytes_per_s) or raise the limit";
+        Err(Error::new(Code::BackendUnavailable, OPERATION, detail).with_member("log_bytes", log))
+    }
+
+    /// Waits until no more has been copied than the speed allows.
+    fn pause(&self, begin: Instant, copied: u64, log: u64) -> Result<()> {
+        let hurry = self.limits.log_bytes > 0 && log > self.limits.log_bytes / 2;
+        if self.limits.bytes_per_s == 0 || hurry {
+            return Ok(());
+        }
+        let due = Duration::from_secs_f64(copied as f64 / self.limits.bytes_per_s as f64);
+        while let Some(left) = due.checked_sub(begin.elapsed()).filter(|left| !left.is_zero()) {
+            std::thread::sleep(left.min(MAX_PAUSE));
+            self.check_stopped()?;
+        }
+        Ok(())
+    }
+}
+
+/// What a failure of SQLite with a file is to the caller.
+fn failed(path: &Path) -> impl Fn(Failure) -> Error {
+    move |failure| failure.error(OPERATION, path)
+}
+
+/// Opens a copy that nobody else has open, without a write-ahead log: it is one file, which any tool can read.
+fn open_copy(path: &Path) -> Result<Connection, Failure> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+/// The position that a copy stands at.
+fn position(copy: &Connection, path: &Path) -> Result<BackupPosition> {
+    let failed = |error: rusqlite::Error| failed(path)(error.into());
+    let log_id = schema::log_id(copy, path)?.ok_or_else(|| Error::internal(OPERATION, "the copy has no log id"))?;
+    let feed: i64 = copy
+        .query_row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'dataset_events'", [], |row| row.get(0))
+        .map_err(failed)?;
+    const SQL: &str = "SELECT tenant, env, events, \
+                         (SELECT coalesce(max(place), scope_id << ?1) - (scope_id << ?1) FROM audit \
+                           WHERE place > scope_id << ?1 AND place < (scope_id + 1) << ?1), \
+                         (SELECT count(*) FROM streams WHERE streams.scope_id = scopes.scope_id), \
+                         (SELECT coalesce(sum(head), 0) FROM streams WHERE streams.scope_id = scopes.scope_id) \
+                       FROM scopes ORDER BY tenant, env";
+    let mut statement = copy.prepare(SQL).map_err(failed)?;
+    let rows = statement
+        .query_map([AUDIT_BITS], |row| {
+            let number = |at| row.get::<_, i64>(at).map(i64::unsigned_abs);
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, number(2)?, number(3)?, number(4)?, number(5)?))
+        })
+        .map_err(failed)?;
+    let mut scopes = Vec::new();
+    for row in rows {
+        let (tenant, env, events, audit, streams, appended) = row.map_err(failed)?;
+        let scope = Scope::new(TenantId::new(tenant)?, env.parse()?);
+        scopes.push(ScopePosition { scope, events, audit, streams, appended });
+    }
+    Ok(BackupPosition { log_id, feed: feed.unsigned_abs(), scopes })
+}
+
+/// Checks a copy from end to end (`PRAGMA integrity_check`) and returns the position it stands at.
+///
+/// # Errors
+/// `BACKEND_UNAVAILABLE` when it is damaged, no data file, or of a newer version.
+pub(crate) fn check(path: &Path) -> Result<BackupPosition> {
+    let opening = |failure| schema::opening(failure, path);
+    let copy = open_copy(path).map_err(opening)?;
+    schema::check_version(&copy, path)?;
+    let verdict: String = copy
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(|error| opening(error.into()))?;
+    if verdict != "ok" {
+        let detail = "the copy of the data file is damaged (integrity_check); use another backup";
+        return Err(Error::new(Code::BackendUnavailable, OPERATION, detail));
+    }
+    position(&copy, path)
+}
+
+/// Makes a copy into a data file of its own: with a log id of its own, so that no cursor of the log it was copied from is
+/// taken for one of this log, which may go another way from here.
+pub(crate) fn adopt(path: &Path, log_id: LogId, backup: &str) -> Result<()> {
+    let failed = |error: rusqlite::Error| failed(path)(error.into());
+    let mut copy = open_copy(path).map_err(|failure| schema::opening(failure, path))?;
+    let step = copy.transaction().map_err(failed)?;
+    schema::set_log_id(&step, log_id, path)?;
+    step.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('restored_from', ?1)", [backup]).map_err(failed)?;
+    step.commit().map_err(failed)?;
+    copy.close().map_err(|(_, error)| failed(error))?;
+    sync(path)
+}
+
+/// The version of the schema that this program writes.
+pub(crate) fn schema_version() -> u32 {
+    schema::version()
+}
+
+fn sync(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(|error| unwritable(path, error))
+}
+
+fn unwritable(path: &Path, error: std::io::Error) -> Error {
+    let detail = format!("the copy {} cannot be written: {error}; nothing of the backup is kept", path.display());
+    Error::new(Code::BackendUnavailable, OPERATION, detail).with_source(error)
+}

@@ -1,0 +1,88 @@
+//! What the builder is told about backups.
+
+use std::{path::PathBuf, sync::Arc};
+
+use engines_auth::{Passphrase, RootKey};
+use engines_core::{
+    Guard, Result,
+    nexus::{Backend, BackupSource},
+};
+use engines_storage::backup::Backups;
+
+use super::{
+    BackupService, BackupSettings,
+    service::Inner,
+};
+use crate::{background::Background, builder::Builder};
+
+/// What was set.
+#[derive(Debug, Default)]
+pub(crate) struct BackupParts {
+    settings: BackupSettings,
+    passphrase: Option<Passphrase>,
+    sources: Vec<Arc<dyn BackupSource>>,
+    work: Option<PathBuf>,
+}
+
+impl BackupParts {
+    /// The service; its schedule runs in `background`.
+    pub(crate) fn assemble(
+        self,
+        backend: Arc<dyn Backend>,
+        guard: Guard,
+        root: Option<RootKey>,
+        background: &Background,
+    ) -> Result<BackupService> {
+        let Self { settings, passphrase, sources, work } = self;
+        let schedule = settings.schedule()?;
+        let backups = match settings.destination.as_str() {
+            "" => None,
+            place => Some(Backups::open(place)?),
+        };
+        let scheduled = schedule.filter(|_| backups.is_some());
+        let service = BackupService::new(Inner {
+            backend,
+            guard,
+            sources,
+            root,
+            passphrase,
+            backups,
+            settings,
+            work: work.unwrap_or_else(std::env::temp_dir),
+            running: false.into(),
+            status: Default::default(),
+        });
+        if let Some(schedule) = scheduled {
+            background.until_stopped(service.clone().run_schedule(schedule));
+        }
+        Ok(service)
+    }
+}
+
+impl Builder {
+    /// Where backups go, when they are made and how long they are kept. Without a schedule they are made by
+    /// [`BackupService::create`](crate::backup::BackupService::create) alone.
+    pub fn backups(mut self, settings: BackupSettings) -> Self {
+        self.backup.settings = settings;
+        self
+    }
+
+    /// Seals the root key into each backup under this passphrase. Without one it is not in backups and must be kept apart.
+    pub fn backup_passphrase(mut self, passphrase: Passphrase) -> Self {
+        self.backup.passphrase = Some(passphrase);
+        self
+    }
+
+    /// Adds what lies beside the store to each backup; may be called for several.
+    pub fn backup_source(mut self, source: Arc<dyn BackupSource>) -> Self {
+        self.backup.sources.push(source);
+        self
+    }
+
+    /// A local folder with room for a copy of the store, for copies on their way to a bucket; the system's folder for temporary
+    /// files by default. No other process may use it for the same.
+    pub fn backup_work(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.backup.work = Some(folder.into());
+        self
+    }
+}

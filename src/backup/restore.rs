@@ -1,0 +1,81 @@
+//! Restoring a backup into a data folder, with the right root key.
+
+use std::path::Path;
+
+use engines_auth::{Passphrase, RootKey};
+use engines_core::{Code, Error, IdGenerator, Result};
+use engines_storage::backup::{BackupId, Backups, Manifest, Restore, Restored};
+
+const OPERATION: &str = "backup.restore";
+
+/// What is known of the root key when a backup is restored or verified.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RestoreKeys<'a> {
+    /// The root key, kept apart.
+    pub root: Option<&'a RootKey>,
+    /// The server will get the root key another way than from `root.key` in the data folder.
+    pub root_elsewhere: bool,
+    /// What the root key in the backup is sealed under.
+    pub passphrase: Option<&'a Passphrase>,
+    /// Restore without the root key; whoever starts the server must give it.
+    pub without_root: bool,
+}
+
+impl RestoreKeys<'_> {
+    /// The root key that `manifest` names, from whichever place has it; none if the backup needs none or none is wanted.
+    ///
+    /// # Errors
+    /// `OP_INVALID` when it is given nowhere, or the one that is given is another.
+    pub(super) async fn find(&self, backups: &Backups, manifest: &Manifest) -> Result<Option<RootKey>> {
+        let Some(entry) = &manifest.root_key else { return Ok(None) };
+        let found = match (self.root, self.passphrase) {
+            (Some(root), _) => root.clone(),
+            (None, Some(passphrase)) if entry.sealed => {
+                let sealed = backups.sealed_root_key(manifest).await?.unwrap_or_default();
+                let passphrase = passphrase.clone();
+                let opened = tokio::task::spawn_blocking(move || passphrase.open(&sealed)).await;
+                opened.map_err(|error| Error::internal(OPERATION, error))??
+            }
+            _ if self.without_root => return Ok(None),
+            _ => {
+                let how = match entry.sealed {
+                    true => "give the passphrase it is sealed under, or the key itself",
+                    false => "it was kept apart from the backup; give it",
+                };
+                let detail = format!("these data need the root key with the fingerprint {}: {how}", entry.fingerprint);
+                return Err(Error::new(Code::OpInvalid, OPERATION, detail));
+            }
+        };
+        let fingerprint = found.fingerprint()?;
+        if fingerprint != entry.fingerprint {
+            let detail = format!(
+                "the root key that was given has the fingerprint {fingerprint}; these data need the one with {}",
+                entry.fingerprint
+            );
+            return Err(Error::new(Code::OpInvalid, OPERATION, detail));
+        }
+        Ok(Some(found))
+    }
+}
+
+/// Restores a backup into `folder`, which must be empty or not there. The root key is checked before anything is copied, and written to
+/// `root.key` in the folder unless it is kept elsewhere.
+///
+/// # Errors
+/// `OP_INVALID` for a missing or wrong root key; else as [`Restore`].
+pub async fn restore(
+    backups: &Backups,
+    id: &BackupId,
+    folder: &Path,
+    keys: RestoreKeys<'_>,
+    ids: &IdGenerator,
+) -> Result<Restored> {
+    let manifest = backups.manifest(id).await?;
+    let root = keys.find(backups, &manifest).await?;
+    let restore = Restore::new(id.clone(), folder, ids);
+    let restore = match &root {
+        Some(root) if !keys.root_elsewhere => restore.root_key(root.expose()),
+        _ => restore,
+    };
+    backups.restore(restore).await
+}

@@ -1,0 +1,208 @@
+//! Making backups of an engine.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use engines_auth::{Passphrase, RootKey};
+use engines_core::{
+    Action, Batch, Code, Error, Guard, RequestContext, Result, Scope, Store, Timestamp,
+    gate::Permit,
+    nexus::{Backend, BackupSource},
+};
+use engines_storage::backup::{BackupId, Backups, Manifest, NewBackup};
+
+use super::BackupSettings;
+
+/// The control plane's tenant: a backup holds all tenants' data.
+const SYSTEM: &str = "t_system";
+
+/// Makes backups of everything an engine keeps, one at a time. Cheap to clone.
+#[derive(Clone)]
+pub struct BackupService(Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) guard: Guard,
+    pub(super) sources: Vec<Arc<dyn BackupSource>>,
+    pub(super) root: Option<RootKey>,
+    pub(super) passphrase: Option<Passphrase>,
+    pub(super) backups: Option<Backups>,
+    pub(super) settings: BackupSettings,
+    pub(super) work: PathBuf,
+    pub(super) running: AtomicBool,
+    pub(super) status: Mutex<BackupStatus>,
+}
+
+/// What came of the backups this process has made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BackupStatus {
+    /// One is being made now.
+    pub running: bool,
+    /// Backups made.
+    pub succeeded: u64,
+    /// Backups that failed.
+    pub failed: u64,
+    /// When the last good one was begun, of those this process has made or has found in its destination.
+    pub last_success: Option<Timestamp>,
+    /// When the last one failed.
+    pub last_failure: Option<Timestamp>,
+    /// Bytes of the last good one.
+    pub last_bytes: u64,
+    /// How long the last good one took.
+    pub last_took: Duration,
+}
+
+/// Lets another backup begin when this one has ended, however it ends.
+struct Running<'a>(&'a Inner);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.store(false, Ordering::Release);
+    }
+}
+
+impl BackupService {
+    pub(super) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The destination in the settings; none if none is set.
+    #[must_use]
+    pub fn destination(&self) -> Option<&Backups> {
+        self.0.backups.as_ref()
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &BackupSettings {
+        &self.0.settings
+    }
+
+    /// What came of the backups this process has made.
+    #[must_use]
+    pub fn status(&self) -> BackupStatus {
+        let running = self.0.running.load(Ordering::Acquire);
+        BackupStatus { running, ..*self.0.status.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+
+    /// Makes a backup in the destination of the settings, while everything goes on. For owners of the control plane, and for
+    /// trusted work in process; its audit record is written before the copy begins, and is in it.
+    ///
+    /// Dropping the future stops it; nothing of it is taken for a backup.
+    ///
+    /// # Errors
+    /// `ALREADY_EXISTS` when another one is being made; `OP_INVALID` when no destination is set or the store cannot be copied;
+    /// `TENANT_FORBIDDEN` outside `t_system`, `ROLE_INSUFFICIENT` below owner; `BACKEND_UNAVAILABLE` when a part fails.
+    pub async fn create(&self, context: &RequestContext) -> Result<Manifest> {
+        let backups = self.configured()?.clone();
+        self.create_in(context, &backups).await
+    }
+
+    /// As [`BackupService::create`], in another destination.
+    ///
+    /// # Errors
+    /// As [`BackupService::create`].
+    pub async fn create_in(&self, context: &RequestContext, backups: &Backups) -> Result<Manifest> {
+        let inner = &*self.0;
+        let (clock, ids) = (inner.guard.clock(), inner.guard.ids());
+        let begun = clock.now();
+        let id = BackupId::new(begun, ids);
+        let resource = format!("backup/{id}");
+        let permit = self.admit(context, Action::BackupCreate, &resource).await?;
+        if inner.running.swap(true, Ordering::AcqRel) {
+            let detail = "a backup is being made; wait until it has ended";
+            return Err(Error::new(Code::AlreadyExists, "backup.create", detail));
+        }
+        let _running = Running(inner);
+        let made = async {
+            let audit = Batch::new(begun).audit(permit.audit(&inner.guard, context, resource));
+            inner.backend.commit(&Scope::system()?, audit).await?;
+            let store: &dyn Store = &*inner.backend;
+            let new = NewBackup::of(store, &**clock, ids).id(id).limits(inner.settings.limits()).work(&inner.work);
+            let new = inner.sources.iter().fold(new, |new, source| new.source(&**source));
+            backups.create(self.with_root_key(new).await?).await
+        };
+        let made = made.await;
+        let mut status = inner.status.lock().unwrap_or_else(PoisonError::into_inner);
+        match &made {
+            Ok(manifest) => {
+                status.succeeded += 1;
+                status.last_success = Some(begun);
+                status.last_bytes = manifest.bytes();
+                status.last_took = manifest.finished_at.since(begun);
+            }
+            Err(_) => {
+                status.failed += 1;
+                status.last_failure = Some(clock.now());
+            }
+        }
+        made
+    }
+
+    async fn with_root_key<'a>(&self, new: NewBackup<'a>) -> Result<NewBackup<'a>> {
+        let Some(root) = self.0.root.clone() else { return Ok(new) };
+        let fingerprint = root.fingerprint()?;
+        let Some(passphrase) = self.0.passphrase.clone() else { return Ok(new.root_key(fingerprint, None)) };
+        let ids = self.0.guard.ids().clone();
+        let sealed = tokio::task::spawn_blocking(move || passphrase.seal(&root, &ids)).await;
+        Ok(new.root_key(fingerprint, Some(sealed.map_err(|error| Error::internal("backup.root_key", error))??)))
+    }
+
+    /// The backups in the destination of the settings, oldest first, with their manifests or why one cannot be read. For admins of
+    /// the control plane.
+    ///
+    /// # Errors
+    /// `OP_INVALID` when no destination is set; `TENANT_FORBIDDEN`, `ROLE_INSUFFICIENT`, `BACKEND_UNAVAILABLE`.
+    pub async fn list(&self, context: &RequestContext) -> Result<Vec<(BackupId, Result<Manifest>)>> {
+        let _permit = self.admit(context, Action::BackupRead, "backup").await?;
+        self.configured()?.list().await
+    }
+
+    /// Removes the backups that the settings do not keep; returns their names. As who may create.
+    ///
+    /// # Errors
+    /// As [`BackupService::create`].
+    pub async fn prune(&self, context: &RequestContext) -> Result<Vec<BackupId>> {
+        let inner = &*self.0;
+        let permit = self.admit(context, Action::BackupCreate, "backup/expired").await?;
+        let now = inner.guard.clock().now();
+        let removed = self.configured()?.prune(inner.settings.retention(), now).await?;
+        if !removed.is_empty() {
+            let audit = Batch::new(now).audit(permit.audit(&inner.guard, context, "backup/expired"));
+            inner.backend.commit(&Scope::system()?, audit).await?;
+        }
+        Ok(removed)
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    fn configured(&self) -> Result<&Backups> {
+        self.0.backups.as_ref().ok_or_else(|| {
+            let detail = "no destination for backups is set; set backup.destination, or name one";
+            Error::new(Code::OpInvalid, "backup.destination", detail)
+        })
+    }
+
+    async fn admit(&self, context: &RequestContext, action: Action, resource: &str) -> Result<Permit> {
+        if context.scope().tenant().as_str() != SYSTEM {
+            let detail = "only the control plane, t_system, may do this: a backup holds all tenants' data";
+            return Err(Error::new(Code::TenantForbidden, action.spec().name, detail));
+        }
+        self.0.guard.admit(context, action, resource).await
+    }
+}
+
+impl fmt::Debug for BackupService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackupService").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
