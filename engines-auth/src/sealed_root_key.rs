@@ -109,9 +109,9 @@ impl Passphrase {
         let nonce = Nonce::try_assume_unique_for_key(&nonce).map_err(|_| damaged())?;
         let mut bytes = Zeroizing::new(STANDARD.decode(&sealed.sealed).map_err(|_| damaged())?);
         let key = self.key(sealed.cost, &salt)?;
-        let secret = key
-            .open_in_place(nonce, aad(), &mut bytes)
-            .map_err(|_| refused("this passphrase does not open the sealed root key; give the one it was sealed under"))?;
+        let secret = key.open_in_place(nonce, aad(), &mut bytes).map_err(|_| {
+            refused("this passphrase does not open the sealed root key; give the one it was sealed under")
+        })?;
         RootKey::new(&*secret)
     }
 

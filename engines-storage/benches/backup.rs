@@ -3,7 +3,11 @@
 //! `cargo bench -p engines-storage --bench backup -- FOLDER [GIB [RATE [MIB_PER_S [MODE]]]]` fills a data file, commits at a constant
 //! rate before, during and after a backup, and says how long the slowest commit took in each phase, how far the log grew and whether
 //! the restored copy has all that was acknowledged before. MODE `vacuum` copies with `VACUUM INTO` instead, for comparison.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark stops where something fails, and prints its figures")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark stops where something fails, and prints its figures"
+)]
 
 use std::{
     collections::HashMap,
@@ -61,7 +65,10 @@ impl Load {
         while fs::metadata(path).unwrap().len() < bytes {
             for _ in 0..16 {
                 let events = (0..1000).map(|_| self.event(FILL_BYTES)).collect();
-                self.store.commit(&self.scope, Batch::new(SystemClock.now()).append(key(n), ExpectedHead::Any, events)).await.unwrap();
+                self.store
+                    .commit(&self.scope, Batch::new(SystemClock.now()).append(key(n), ExpectedHead::Any, events))
+                    .await
+                    .unwrap();
                 n += 1;
             }
         }
@@ -71,8 +78,14 @@ impl Load {
     async fn commit(self: Arc<Self>, n: u64, due: Instant) {
         let now = SystemClock.now();
         let audit = AuditEntry::new(self.ids.ulid(now), now, &self.context, "canvas.command", "canvas", Outcome::Done);
-        let once = Once { realm: "canvas".into(), key: format!("{n}-{}", self.ids.ulid(now)), fingerprint: [7; 32], note: "applied".into() };
-        let batch = Batch::new(now).append(key(n), ExpectedHead::Any, vec![self.event(EVENT_BYTES)]).audit(audit).once(once);
+        let once = Once {
+            realm: "canvas".into(),
+            key: format!("{n}-{}", self.ids.ulid(now)),
+            fingerprint: [7; 32],
+            note: "applied".into(),
+        };
+        let batch =
+            Batch::new(now).append(key(n), ExpectedHead::Any, vec![self.event(EVENT_BYTES)]).audit(audit).once(once);
         let receipt = self.store.commit(&self.scope, batch).await.unwrap();
         let took = u64::try_from(due.elapsed().as_micros()).unwrap();
         self.slowest_us.fetch_max(took, Ordering::Relaxed);
@@ -101,7 +114,8 @@ impl Load {
     fn phase(&self, name: &str, took: Duration) {
         let mut all = std::mem::take(&mut *self.latencies.lock().unwrap());
         all.sort_unstable();
-        let at = |part: f64| all.get(((all.len() as f64 - 1.0) * part) as usize).map_or(0.0, |us| f64::from(*us) / 1000.0);
+        let at =
+            |part: f64| all.get(((all.len() as f64 - 1.0) * part) as usize).map_or(0.0, |us| f64::from(*us) / 1000.0);
         let slowest = self.slowest_us.swap(0, Ordering::Relaxed) as f64 / 1000.0;
         println!(
             "{name:<8} {:>7.1} s  {:>7.0} commits/s  p50 {:>7.1} ms  p99 {:>7.1} ms  slowest {slowest:>7.1} ms",

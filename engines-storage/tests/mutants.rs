@@ -15,8 +15,8 @@ use engines_core::{
     event::{EventFilter, StoredEvent},
     nexus::{
         Backend, BackupFiles, BackupPosition, BackupSource, Batch, Capabilities, Change, Changes, CommitError,
-        CopyLimits, Document, EventFeed, ExpectedHead, Failed,
-        FeedItem, Head, Kind, Once, Page, Paged, Query, Realm, Receipt, Removal, Removed, Write,
+        CopyLimits, Document, EventFeed, ExpectedHead, Failed, FeedItem, Head, Kind, Once, Page, Paged, Query, Realm,
+        Receipt, Removal, Removed, Write,
         archive::{Archive, Publication, Record, Section, Snapshot, Staged, StoreMark},
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},

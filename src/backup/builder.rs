@@ -9,10 +9,7 @@ use engines_core::{
 };
 use engines_storage::backup::Backups;
 
-use super::{
-    BackupService, BackupSettings,
-    service::Inner,
-};
+use super::{BackupService, BackupSettings, service::Inner};
 use crate::{background::Background, builder::Builder};
 
 /// What was set.

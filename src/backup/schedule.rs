@@ -24,7 +24,11 @@ impl Schedule {
         let daily_at_ms = match at.is_empty() {
             true => None,
             false => Some(daily(at).ok_or_else(|| {
-                Error::body("backup.schedule", "at", "the time of the daily backup (backup.at) is HH:MM in UTC, such as 03:30")
+                Error::body(
+                    "backup.schedule",
+                    "at",
+                    "the time of the daily backup (backup.at) is HH:MM in UTC, such as 03:30",
+                )
             })?),
         };
         Ok((every.is_some() || daily_at_ms.is_some()).then_some(Self { every, daily_at_ms }))
@@ -87,13 +91,22 @@ mod tests {
 
     #[test]
     fn of_both_rules_the_earlier_counts() {
-        assert_eq!(due(7200, "03:30", Some("2026-01-01T02:00:00Z"), "2026-01-01T02:00:00Z"), "2026-01-01T03:30:00.000Z");
-        assert_eq!(due(7200, "03:30", Some("2026-01-01T04:00:00Z"), "2026-01-01T04:00:00Z"), "2026-01-01T06:00:00.000Z");
+        assert_eq!(
+            due(7200, "03:30", Some("2026-01-01T02:00:00Z"), "2026-01-01T02:00:00Z"),
+            "2026-01-01T03:30:00.000Z"
+        );
+        assert_eq!(
+            due(7200, "03:30", Some("2026-01-01T04:00:00Z"), "2026-01-01T04:00:00Z"),
+            "2026-01-01T06:00:00.000Z"
+        );
     }
 
     #[test]
     fn a_backup_from_the_future_counts_as_none() {
-        assert_eq!(due(3600, "03:30", Some("2031-01-01T00:00:00Z"), "2026-01-01T12:00:00Z"), "2026-01-01T12:00:00.000Z");
+        assert_eq!(
+            due(3600, "03:30", Some("2031-01-01T00:00:00Z"), "2026-01-01T12:00:00Z"),
+            "2026-01-01T12:00:00.000Z"
+        );
     }
 
     #[test]

@@ -34,7 +34,8 @@ impl BackupService {
                 Ok(begun) => (last, failures, not_before) = (Some(begun), 0, Timestamp::default()),
                 Err(error) => {
                     failures += 1;
-                    let wait = self.settings().retry().saturating_mul(1 << failures.min(16).saturating_sub(1)).min(MAX_RETRY);
+                    let wait =
+                        self.settings().retry().saturating_mul(1 << failures.min(16).saturating_sub(1)).min(MAX_RETRY);
                     not_before = clock.now().plus(wait);
                     if error.code() == Code::AlreadyExists {
                         tracing::info!(%error, "a scheduled backup waits for another one");
@@ -68,7 +69,9 @@ impl BackupService {
         match self.prune(&context).await {
             Ok(removed) if removed.is_empty() => {}
             Ok(removed) => tracing::info!(removed = removed.len(), "removed expired backups"),
-            Err(error) => tracing::warn!(%error, "expired backups could not be removed; tried again after the next backup"),
+            Err(error) => {
+                tracing::warn!(%error, "expired backups could not be removed; tried again after the next backup")
+            }
         }
         Ok(made.as_of)
     }

@@ -11,11 +11,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    error::Result,
-    scope::Scope,
-    stream::LogId,
-};
+use crate::{error::Result, scope::Scope, stream::LogId};
 
 /// The content of a file, in chunks of any size. It ends after the first error.
 pub type BackupContent = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;

@@ -7,8 +7,8 @@ use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
 use super::{
-    BackupSource, Batch, Capabilities, CommitError, Document, EventFeed, Kind, Once, Page, Paged, Query, Receipt, Removal, Removed,
-    archive::Archive,
+    BackupSource, Batch, Capabilities, CommitError, Document, EventFeed, Kind, Once, Page, Paged, Query, Receipt,
+    Removal, Removed, archive::Archive,
 };
 use crate::{
     audit::{AuditEntry, AuditFilter},

@@ -24,7 +24,8 @@ pub(super) fn encode(status: &BackupStatus, encoder: &mut DescriptorEncoder<'_>)
     let metric = encoder.encode_descriptor("backup_running", help, None, MetricType::Gauge)?;
     ConstGauge::new(running).encode(metric)?;
     let help = "When the last good backup was begun, in seconds since 1970; 0 if there is none.";
-    let metric = encoder.encode_descriptor("backup_last_success_timestamp", help, Some(&Unit::Seconds), MetricType::Gauge)?;
+    let metric =
+        encoder.encode_descriptor("backup_last_success_timestamp", help, Some(&Unit::Seconds), MetricType::Gauge)?;
     ConstGauge::new(last).encode(metric)?;
     let help = "How long the last good backup took.";
     let metric = encoder.encode_descriptor("backup_last_duration", help, Some(&Unit::Seconds), MetricType::Gauge)?;

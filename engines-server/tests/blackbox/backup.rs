@@ -209,8 +209,12 @@ async fn a_wrong_or_missing_key_is_refused_before_anything_is_restored() {
 /// Everything below a folder that is named like a backup or a restore in the making.
 fn unfinished(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries.filter(|path| path.file_name().unwrap().to_string_lossy().contains("partial-")
-        || path.file_name().unwrap().to_string_lossy().contains(".restore-")).collect()
+    entries
+        .filter(|path| {
+            path.file_name().unwrap().to_string_lossy().contains("partial-")
+                || path.file_name().unwrap().to_string_lossy().contains(".restore-")
+        })
+        .collect()
 }
 
 /// Kills a process in the middle of what it does, as soon as `when` holds; says whether it was in time.

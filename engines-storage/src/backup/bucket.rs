@@ -3,12 +3,7 @@
 //! Files are uploaded in parts, each retried by the client; a part that was damaged on its way is found by its checksum or by
 //! `backup verify`. The manifest is uploaded last: what has none is unfinished.
 
-use std::{
-    fmt,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use engines_core::{Code, Error, Result, Timestamp, nexus::BackupContent};
@@ -50,7 +45,8 @@ impl Bucket {
 
     /// The folders below the prefix that are named like backups.
     async fn folders(&self) -> Result<Vec<BackupId>> {
-        let listed = self.store.list_with_delimiter(Some(&self.prefix)).await.map_err(|error| failed("backup.list", error))?;
+        let listed =
+            self.store.list_with_delimiter(Some(&self.prefix)).await.map_err(|error| failed("backup.list", error))?;
         let mut ids: Vec<BackupId> =
             listed.common_prefixes.iter().filter_map(|key| key.filename()?.parse().ok()).collect();
         ids.sort();
@@ -148,10 +144,7 @@ impl Destination for Bucket {
 
     async fn remove(&self, id: &BackupId) -> Result<()> {
         // Without its manifest it is no backup any more, whatever becomes of the rest.
-        self.store
-            .delete(&self.key(id, names::MANIFEST))
-            .await
-            .map_err(|error| failed("backup.remove", error))?;
+        self.store.delete(&self.key(id, names::MANIFEST)).await.map_err(|error| failed("backup.remove", error))?;
         self.remove_all(id).await
     }
 

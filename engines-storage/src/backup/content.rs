@@ -176,6 +176,7 @@ fn damaged(expected: &FileEntry, found: &FileEntry) -> Error {
         true => "another hash",
         false => "another size",
     };
-    let detail = format!("the file {} of the backup has {what} than its manifest says; use another backup", expected.name);
+    let detail =
+        format!("the file {} of the backup has {what} than its manifest says; use another backup", expected.name);
     Error::new(Code::HashMismatch, "backup.verify", detail).with_member("file", expected.name.as_str())
 }

@@ -75,7 +75,10 @@ impl<'a> NewBackup<'a> {
 
     pub(super) async fn run(self, destination: &dyn Destination) -> Result<Manifest> {
         let source = self.store.backup_source().ok_or_else(|| {
-            let detail = format!("the backend {} cannot be backed up this way; use its own means", self.store.capabilities().name);
+            let detail = format!(
+                "the backend {} cannot be backed up this way; use its own means",
+                self.store.capabilities().name
+            );
             Error::new(Code::OpInvalid, OPERATION, detail)
         })?;
         let lock = destination.lock().await?;
@@ -101,7 +104,8 @@ impl<'a> NewBackup<'a> {
         // Before the copy begins: whatever was acknowledged by now is in it.
         let as_of = self.clock.now();
         let (position, mut files) = self.copy(destination, id, &staging, source).await?;
-        let position = position.ok_or_else(|| Error::internal(OPERATION, "the store's backup source named no position"))?;
+        let position =
+            position.ok_or_else(|| Error::internal(OPERATION, "the store's backup source named no position"))?;
         for source in &self.sources {
             let (_, added) = self.copy(destination, id, &staging, *source).await?;
             files.extend(added);
@@ -178,6 +182,10 @@ impl fmt::Debug for NewBackup<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sources: Vec<_> = self.sources.iter().map(|source| source.name()).collect();
         let work: &Path = &self.work;
-        f.debug_struct("NewBackup").field("sources", &sources).field("limits", &self.limits).field("work", &work).finish_non_exhaustive()
+        f.debug_struct("NewBackup")
+            .field("sources", &sources)
+            .field("limits", &self.limits)
+            .field("work", &work)
+            .finish_non_exhaustive()
     }
 }

@@ -7,11 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use engines_core::{
-    Code, Error, IdGenerator, Result,
-    nexus::RestoreTarget,
-    stream::LogId,
-};
+use engines_core::{Code, Error, IdGenerator, Result, nexus::RestoreTarget, stream::LogId};
 
 use super::{
     BackupId, Backups, Manifest,
@@ -77,7 +73,8 @@ impl<'a> Restore<'a> {
     pub(super) async fn run(self, backups: &Backups) -> Result<Restored> {
         let manifest = backups.manifest(&self.id).await?;
         let data = manifest.data_file().map(str::to_owned).ok_or_else(|| {
-            let detail = format!("a backup of the backend {} is not restored into a data folder", manifest.store.backend);
+            let detail =
+                format!("a backup of the backend {} is not restored into a data folder", manifest.store.backend);
             Error::new(Code::OpInvalid, OPERATION, detail)
         })?;
         let folder = self.folder.clone();
@@ -142,7 +139,8 @@ struct Draft {
 impl Draft {
     fn open(folder: &Path, name: &str) -> Result<Self> {
         let occupied = || {
-            let detail = format!("{} is not empty; restore into a new folder, then name it with --data", folder.display());
+            let detail =
+                format!("{} is not empty; restore into a new folder, then name it with --data", folder.display());
             Error::new(Code::AlreadyExists, OPERATION, detail)
         };
         match fs::read_dir(folder).map(|mut entries| entries.next().is_some()) {
@@ -164,7 +162,8 @@ impl Draft {
         let path = parent.join(format!("{prefix}{name}"));
         new_folder(&path).map_err(|error| disk(&path, error))?;
         let lock = path.join(LOCK);
-        let lock = new_file(&lock).and_then(|file| Ok(file.lock().map(|()| file)?)).map_err(|error| disk(&lock, error))?;
+        let lock =
+            new_file(&lock).and_then(|file| Ok(file.lock().map(|()| file)?)).map_err(|error| disk(&lock, error))?;
         Ok(Self { path, folder: folder.to_owned(), parent, _lock: lock, done: false })
     }
 

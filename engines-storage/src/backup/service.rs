@@ -69,7 +69,8 @@ impl Backups {
             Error::new(Code::BackendUnavailable, OPERATION, detail).with_source(error)
         };
         let url = url::Url::parse(place).map_err(|error| malformed(error.into()))?;
-        let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let variables =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let (store, prefix) = object_store::parse_url_opts(&url, variables).map_err(|error| malformed(error.into()))?;
         Self::bucket(Arc::from(store), prefix.as_ref(), place)
     }

@@ -79,7 +79,8 @@ fn remove_left(work: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(work)? {
         let entry = entry?;
         let name = entry.file_name();
-        let left = name.to_str().and_then(|name| name.strip_prefix(WORK)).is_some_and(|id| id.parse::<BackupId>().is_ok());
+        let left =
+            name.to_str().and_then(|name| name.strip_prefix(WORK)).is_some_and(|id| id.parse::<BackupId>().is_ok());
         if left {
             fs::remove_dir_all(entry.path())?;
         }
@@ -97,7 +98,12 @@ pub(super) struct SourceFiles<'a> {
 }
 
 impl<'a> SourceFiles<'a> {
-    pub(super) fn new(destination: &'a dyn Destination, id: &'a BackupId, staging: &'a Staging, source: &str) -> Result<Self> {
+    pub(super) fn new(
+        destination: &'a dyn Destination,
+        id: &'a BackupId,
+        staging: &'a Staging,
+        source: &str,
+    ) -> Result<Self> {
         names::check_source(source)?;
         Ok(Self { destination, id, staging, source: source.to_owned(), entries: Vec::new() })
     }

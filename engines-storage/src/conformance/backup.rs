@@ -50,7 +50,8 @@ impl BackupFiles for Sunk {
     }
 
     async fn add_local(&mut self, name: &str) -> Result<()> {
-        let found = std::fs::metadata(self.folder.join(name)).map_err(|error| Error::unavailable("conformance", error))?;
+        let found =
+            std::fs::metadata(self.folder.join(name)).map_err(|error| Error::unavailable("conformance", error))?;
         self.files.push((name.to_owned(), found.len()));
         Ok(())
     }

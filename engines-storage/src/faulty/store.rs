@@ -8,8 +8,8 @@ use engines_core::{
     audit::{AuditEntry, AuditFilter},
     event::{EventFilter, StoredEvent},
     nexus::{
-        BackupSource, Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
-        Paged, Query, Receipt, Removal, Removed, Usage, archive::Archive,
+        BackupSource, Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind,
+        Once, Page, Paged, Query, Receipt, Removal, Removed, Usage, archive::Archive,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };

@@ -10,8 +10,8 @@ use engines_core::{
     context::Actor,
     event::StoredEvent,
     nexus::{
-        BackupContent, BackupFiles, BackupPosition, BackupSource, CopyLimits, Document, Head, Kind, Once,
-        Receipt, ScopePosition, Tag,
+        BackupContent, BackupFiles, BackupPosition, BackupSource, CopyLimits, Document, Head, Kind, Once, Receipt,
+        ScopePosition, Tag,
     },
     pii,
     stream::{EventType, Ids, LogId, Meta, NewEvent, Routing, Seq, StreamEvent, StreamKey},
@@ -226,7 +226,13 @@ fn lines(state: &State) -> Result<Vec<Bytes>> {
         }
         for (realm, key, (receipt, fingerprint), at) in space.receipts.iter() {
             let (realm, key) = (realm.into(), key.into());
-            lines.push(&Line::Receipt { realm, key, receipt: Cow::Borrowed(receipt), fingerprint: *fingerprint, at })?;
+            lines.push(&Line::Receipt {
+                realm,
+                key,
+                receipt: Cow::Borrowed(receipt),
+                fingerprint: *fingerprint,
+                at,
+            })?;
         }
     }
     lines.push(&Line::Feed(state.last_position))?;

@@ -12,8 +12,8 @@ use engines_core::{
     clock::IdGenerator,
     event::{EventFilter, StoredEvent},
     nexus::{
-        BackupSource, Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
-        Paged, Query, Receipt, Removal, Removed, archive::Archive,
+        BackupSource, Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind,
+        Once, Page, Paged, Query, Receipt, Removal, Removed, archive::Archive,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };

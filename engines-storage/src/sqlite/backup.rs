@@ -59,7 +59,13 @@ pub(super) struct Copying {
 
 impl Copying {
     pub(super) fn new(shared: &Arc<Shared>, options: &SqliteOptions, log: Arc<Log>) -> Self {
-        Self { shared: Arc::clone(shared), options: options.clone(), log, stop: Arc::default(), running: Arc::default() }
+        Self {
+            shared: Arc::clone(shared),
+            options: options.clone(),
+            log,
+            stop: Arc::default(),
+            running: Arc::default(),
+        }
     }
 
     /// Ends a copy that is being made, and returns when it has ended.
@@ -149,7 +155,8 @@ impl Copy {
         target.pragma_update(None, "journal_mode", "OFF").map_err(unwritten)?;
         target.pragma_update(None, "synchronous", "OFF").map_err(unwritten)?;
         target.pragma_update(None, "cache_size", -COPY_CACHE_KIB).map_err(unwritten)?;
-        let written = File::options().write(true).open(&self.target).map_err(|error| unwritable(&self.target, error))?;
+        let written =
+            File::options().write(true).open(&self.target).map_err(|error| unwritable(&self.target, error))?;
 
         // The snapshot is taken by the first read and kept to the end of the transaction.
         source.execute_batch("BEGIN").map_err(unread)?;
@@ -191,7 +198,11 @@ impl Copy {
             return Err(failed(self.shared.files.path())(failure));
         }
         match self.stops.iter().any(|stop| stop.load(Ordering::Relaxed)) {
-            true => Err(Error::new(Code::ShuttingDown, OPERATION, "the backup was stopped before its end; nothing of it is kept")),
+            true => Err(Error::new(
+                Code::ShuttingDown,
+                OPERATION,
+                "the backup was stopped before its end; nothing of it is kept",
+            )),
             false => Ok(()),
         }
     }
@@ -227,7 +238,8 @@ fn failed(path: &Path) -> impl Fn(Failure) -> Error {
 
 /// Opens a copy that nobody else has open, without a write-ahead log: it is one file, which any tool can read.
 fn open_copy(path: &Path) -> Result<Connection, Failure> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -239,7 +251,9 @@ fn position(copy: &Connection, path: &Path) -> Result<BackupPosition> {
     let failed = |error: rusqlite::Error| failed(path)(error.into());
     let log_id = schema::log_id(copy, path)?.ok_or_else(|| Error::internal(OPERATION, "the copy has no log id"))?;
     let feed: i64 = copy
-        .query_row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'dataset_events'", [], |row| row.get(0))
+        .query_row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'dataset_events'", [], |row| {
+            row.get(0)
+        })
         .map_err(failed)?;
     const SQL: &str = "SELECT tenant, env, events, \
                          (SELECT coalesce(max(place), scope_id << ?1) - (scope_id << ?1) FROM audit \
@@ -271,9 +285,8 @@ pub(crate) fn check(path: &Path) -> Result<BackupPosition> {
     let opening = |failure| schema::opening(failure, path);
     let copy = open_copy(path).map_err(opening)?;
     schema::check_version(&copy, path)?;
-    let verdict: String = copy
-        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .map_err(|error| opening(error.into()))?;
+    let verdict: String =
+        copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(|error| opening(error.into()))?;
     if verdict != "ok" {
         let detail = "the copy of the data file is damaged (integrity_check); use another backup";
         return Err(Error::new(Code::BackendUnavailable, OPERATION, detail));

@@ -111,7 +111,9 @@ pub(super) fn version() -> u32 {
 /// Checks that a file is ours and that this program knows its schema, and changes nothing.
 pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<()> {
     let pragma = |name: &str| {
-        connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(|error| opening(error.into(), path))
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i32>(0))
+            .map_err(|error| opening(error.into(), path))
     };
     if pragma("application_id")? != APPLICATION {
         return Err(cannot_open("the file is no data file of this program".to_owned()));

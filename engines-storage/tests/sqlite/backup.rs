@@ -13,7 +13,8 @@ use bytes::Bytes;
 use engines_core::{
     Clock, Code, Error, IdGenerator, Result, Store, SystemClock, Timestamp,
     nexus::{
-        BackupContent, BackupFiles, BackupPosition, BackupSource, Batch, CopyLimits, Expect, ExpectedHead, RestoreTarget,
+        BackupContent, BackupFiles, BackupPosition, BackupSource, Batch, CopyLimits, Expect, ExpectedHead,
+        RestoreTarget,
     },
     stream::Seq,
 };
@@ -341,7 +342,8 @@ async fn files_and_folders_are_for_their_owner_alone_and_the_sums_are_those_of_s
         }
     }
     assert_eq!(files, 7, "data file, sealed key, sums, manifest, lock; data file, key");
-    let check = std::process::Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(whole).output();
+    let check =
+        std::process::Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(whole).output();
     let check = check.unwrap();
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
     assert_eq!(backups.sealed_root_key(&made).await.unwrap().unwrap(), b"sealed");

@@ -2,7 +2,11 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use engines_core::{Clock, Code, SystemClock, nexus::{Batch, CopyLimits, Expect}, Store, testing::ManualClock};
+use engines_core::{
+    Clock, Code, Store, SystemClock,
+    nexus::{Batch, CopyLimits, Expect},
+    testing::ManualClock,
+};
 use engines_storage::{
     SqliteOptions, SqliteStore,
     backup::{BackupId, Backups, NewBackup, Restore, Retention},

@@ -46,7 +46,9 @@ impl CanvasService {
         self.inner.canvases.require(&*history.store, &history.scope, id, OPERATION).await?;
         let ends = history.store.head(&history.scope, &history.key).await?;
         let head = ends.seq.0;
-        let query = Query::kind(SNAPSHOT).tag(history.tag()).ids(Some(history.snapshot_id(0)?), Some(history.snapshot_id(head)?));
+        let query = Query::kind(SNAPSHOT)
+            .tag(history.tag())
+            .ids(Some(history.snapshot_id(0)?), Some(history.snapshot_id(head)?));
         let initial = || State::new(history.reducer.initial()).map_err(|fault| Error::internal(OPERATION, fault));
         let mut loaded = Loaded { state: initial()?, rev: 0, tail_bytes: 0 };
         let mut started = ends.first.0 <= 1;

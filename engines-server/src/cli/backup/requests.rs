@@ -144,7 +144,8 @@ async fn answer(engine: Engine, running: PathBuf) {
 
 async fn make(engine: &Engine, running: &Path) -> engines::Result<Manifest> {
     let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| {
-        engines::Error::new(engines::Code::BodyInvalid, "backup.request", "the request for a backup is malformed").with_source(error)
+        engines::Error::new(engines::Code::BodyInvalid, "backup.request", "the request for a backup is malformed")
+            .with_source(error)
     };
     let large = fs::metadata(running).map_err(|error| unreadable(error.into()))?.len() > REQUEST_BYTES;
     let text = if large { Vec::new() } else { fs::read(running).map_err(|error| unreadable(error.into()))? };

@@ -1,6 +1,9 @@
 //! Backups for people to read.
 
-use engines::{Result, backup::{BackupId, Manifest}};
+use engines::{
+    Result,
+    backup::{BackupId, Manifest},
+};
 use serde::Serialize;
 
 use crate::cli::run::{Failed, say};
@@ -48,7 +51,12 @@ pub(super) fn table(found: &[(BackupId, Result<Manifest>)]) -> String {
                     Some(_) => "apart",
                 };
                 let as_of = manifest.as_of.to_string();
-                format!("{:<26} {as_of:<25} {:>10}  {:<8} {root_key}", id.as_str(), size(manifest.bytes()), manifest.store.backend)
+                format!(
+                    "{:<26} {as_of:<25} {:>10}  {:<8} {root_key}",
+                    id.as_str(),
+                    size(manifest.bytes()),
+                    manifest.store.backend
+                )
             }
             Err(error) => format!("{:<26} unreadable: {}", id.as_str(), error.detail()),
         });

@@ -15,7 +15,8 @@ pub(super) fn run(args: &VerifyArgs, variables: &BTreeMap<String, String>) -> Re
     let keys = place::Keys::read(&args.keys, &settings, variables)?;
     place::block_on(async {
         let (backups, id) = place::find(&args.backup, args.from.as_ref(), &settings).await?;
-        let keys = RestoreKeys { root: keys.root.as_ref(), passphrase: keys.passphrase.as_ref(), ..RestoreKeys::default() };
+        let keys =
+            RestoreKeys { root: keys.root.as_ref(), passphrase: keys.passphrase.as_ref(), ..RestoreKeys::default() };
         let work = place::work(args.work.as_ref());
         let verified = verify(&backups, &id, Verify { work: &work, keys }, &IdGenerator::from_os()?).await?;
         if args.json {
