@@ -74,12 +74,14 @@ impl TenantArchives {
             }
         }
         let archived = self.identity.archived(context).await?;
-        if envs.is_empty() {
+        let Some(first) = envs.first().copied() else {
             return Err(Error::new(Code::NotFound, EXPORT, "nothing is stored of this tenant"));
-        }
+        };
         if !self.reads_only {
+            // In an environment that has something: a record of its own would make one.
+            let env = envs.iter().copied().find(|env| *env == context.scope().env()).unwrap_or(first);
             let batch = Batch::new(self.guard.clock().now()).audit(permit.audit(&self.guard, context, resource));
-            self.store.commit(context.scope(), batch).await?;
+            self.store.commit(&Scope::new(tenant.clone(), env), batch).await?;
         }
         let now = self.guard.clock().now();
         let header = Header::new(tenant.clone(), envs.clone(), self.store.log_id(), now, env!("CARGO_PKG_VERSION"));

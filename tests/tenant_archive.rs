@@ -1,0 +1,328 @@
+//! Tenants as archives: out of one engine, into another, under another name, under load.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+
+use engines::{
+    Code, Cursor, Engine, IdGenerator, ResourceId,
+    archive::{ExportOptions, ImportOptions, TenantArchives},
+    auth::RootKey,
+    core::{
+        audit::AuditFilter,
+        event::{DatasetEvent, EventFilter},
+        nexus::{
+            Kind,
+            archive::{Record, Section},
+        },
+        stream::{LogId, Resume, Seq},
+        testing::{context, context_in, scope},
+    },
+    prelude::*,
+    storage::MemoryStore,
+    stream::canvas::{Command, NewCanvas, verify_canvas},
+};
+use serde_json::json;
+
+const KEY_SLOT: Kind = Kind::known("key_slot");
+
+fn acme(env: Env) -> RequestContext {
+    context_in("t_acme", env, "ada", engines::ActorType::Human, Role::Owner).unwrap()
+}
+
+fn operator(engine: &Engine) -> RequestContext {
+    engine.system(Scope::system().unwrap(), "test").unwrap()
+}
+
+fn owner(engine: &Engine, tenant: &str) -> RequestContext {
+    engine.system(scope(tenant, Env::Dev).unwrap(), "test").unwrap()
+}
+
+async fn memory() -> Engine {
+    let root = RootKey::new(b"a root key for tests alone, which stays the same").unwrap();
+    let store = Arc::new(MemoryStore::new(&IdGenerator::from_os().unwrap()));
+    Engine::builder().store(store).root_key(root).build().await.unwrap()
+}
+
+async fn sqlite(folder: &tempfile::TempDir) -> Engine {
+    Engine::builder().sqlite(folder.path().join("engines.db")).build().await.unwrap()
+}
+
+fn archives(engine: &Engine) -> TenantArchives {
+    engine.tenant_archives().unwrap().unwrap()
+}
+
+/// A canvas with commits, a thread with messages, events and a key slot, in one environment.
+async fn fill(engine: &Engine, context: &RequestContext, word: &str) -> ResourceId {
+    let canvas = engine.canvas().create(context, NewCanvas::default()).await.unwrap().canvas_id;
+    for n in 0..12 {
+        let ops = json!([{ "op": "add", "path": format!("/n{n}"), "value": { "word": word, "n": n } }]);
+        let command = Command::new(n, &ops).unwrap();
+        engine.canvas().command(context, &canvas, command).await.unwrap();
+    }
+    let thread = engine.chat().create_thread(context, NewThread::default()).await.unwrap().thread_id;
+    for n in 0..5 {
+        let mut message = NewMessage::text(format!("{word} {n}"));
+        message.idempotency_key = Some(format!("m{n}"));
+        engine.chat().post(context, &thread, message).await.unwrap();
+    }
+    for n in 0..7 {
+        let event = json!({ "surface": "chat", "agent_id": "a1", "input": { "text": word, "n": n }, "output": {} });
+        let event: DatasetEvent = serde_json::from_value(event).unwrap();
+        engine.events().record(context, event).await.unwrap();
+    }
+    canvas
+}
+
+/// Every line of a scope, without positions and without key slots.
+async fn lines(engine: &Engine, tenant: &str, env: Env) -> Vec<String> {
+    let snapshot = engine.store().archive().unwrap().snapshot(&scope(tenant, env).unwrap()).await.unwrap();
+    let mut lines = Vec::new();
+    for section in Section::ALL {
+        for record in snapshot.records(section, Page::first(10_000)).await.unwrap().items {
+            let record = match record {
+                Record::Event(_, event) => Record::Event(None, event),
+                Record::Document(document) if document.kind == KEY_SLOT => continue,
+                record => record,
+            };
+            let mut line = Vec::new();
+            record.write_line(&mut line).unwrap();
+            lines.push(String::from_utf8(line).unwrap());
+        }
+    }
+    lines
+}
+
+async fn export(engine: &Engine, tenant: &str, options: ExportOptions) -> Vec<u8> {
+    archives(engine).export(&owner(engine, tenant), options, Vec::new()).await.unwrap().0
+}
+
+async fn import(
+    engine: &Engine,
+    archive: &[u8],
+    options: ImportOptions,
+) -> engines::Result<engines::archive::Imported> {
+    archives(engine).import(&operator(engine), std::io::Cursor::new(archive.to_vec()), options).await
+}
+
+fn renamed(tenant: &str) -> ImportOptions {
+    ImportOptions { rename: Some(TenantId::new(tenant).unwrap()), ..ImportOptions::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_goes_from_memory_to_a_file_and_back_and_stays_the_same() {
+    let (one, folder) = (memory().await, tempfile::tempdir().unwrap());
+    let two = sqlite(&folder).await;
+    let canvas = fill(&one, &acme(Env::Dev), "dev").await;
+    fill(&one, &acme(Env::Prod), "prod").await;
+    let slot = engines::auth::key_slot::SlotSecret::new("a secret of somebody else".into()).unwrap();
+    one.key_slots().unwrap().put(&acme(Env::Dev), &ResourceId::new("mail").unwrap(), &slot).await.unwrap();
+    let archive = export(&one, "t_acme", ExportOptions::default()).await;
+    let imported = import(&two, &archive, ImportOptions::default()).await.unwrap();
+    assert_eq!((imported.tenant.as_str(), imported.envs.len(), imported.new_log), ("t_acme", 2, None));
+    for env in [Env::Dev, Env::Prod] {
+        assert_eq!(lines(&two, "t_acme", env).await, lines(&one, "t_acme", env).await);
+    }
+    assert!(lines(&two, "t_acme", Env::Staging).await.len() == 1, "only counters");
+    // It works on: the same state, the next revision, a key that was used.
+    let ada = acme(Env::Dev);
+    let (before, after) = (
+        one.canvas().snapshot(&ada, &canvas, None).await.unwrap(),
+        two.canvas().snapshot(&ada, &canvas, None).await.unwrap(),
+    );
+    assert_eq!((after.rev, &after.state_hash), (12, &before.state_hash));
+    let ops = json!([{ "op": "add", "path": "/more", "value": 1 }]);
+    let applied = two.canvas().command(&ada, &canvas, Command::new(12, &ops).unwrap()).await.unwrap();
+    assert_eq!(applied.rev, 13);
+    let audit = two.store().audit(&Scope::system().unwrap(), &AuditFilter::default(), Page::first(100)).await.unwrap();
+    let entry = audit.items.iter().find(|entry| entry.action == "tenants.import").unwrap();
+    assert_eq!(entry.resource, "tenants/t_acme");
+    // Back, into a third store; what stands in the way is not overwritten.
+    assert_eq!(import(&two, &archive, ImportOptions::default()).await.unwrap_err().code(), Code::AlreadyExists);
+    let back = export(&two, "t_acme", ExportOptions::default()).await;
+    let three = memory().await;
+    import(&three, &back, ImportOptions::default()).await.unwrap();
+    for env in [Env::Dev, Env::Prod] {
+        assert_eq!(lines(&three, "t_acme", env).await, lines(&two, "t_acme", env).await);
+    }
+    two.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_archive_holds_nothing_of_another_tenant_and_no_secret() {
+    let engine = memory().await;
+    fill(&engine, &acme(Env::Dev), "ours").await;
+    let other = context_in("t_other", Env::Dev, "canary_user", engines::ActorType::Human, Role::Owner).unwrap();
+    fill(&engine, &other, "canary-of-another").await;
+    let slot = engines::auth::key_slot::SlotSecret::new("canary-of-a-secret".into()).unwrap();
+    engine.key_slots().unwrap().put(&acme(Env::Dev), &ResourceId::new("mail").unwrap(), &slot).await.unwrap();
+    let archive = export(&engine, "t_acme", ExportOptions::default()).await;
+    let text = String::from_utf8_lossy(&archive);
+    assert!(text.contains("ours"));
+    for canary in ["canary", "t_other", "\"kind\":\"key_slot\""] {
+        assert!(!text.contains(canary), "{canary} is in the archive");
+    }
+    assert!(text.contains("key_slot documents"), "the manifest names what is left out");
+    // With the slots, sealed as they are; then under no other name.
+    let with = export(&engine, "t_acme", ExportOptions { key_slots: true, ..ExportOptions::default() }).await;
+    let text = String::from_utf8_lossy(&with);
+    assert!(text.contains("\"kind\":\"key_slot\"") && !text.contains("canary"));
+    assert_eq!(import(&engine, &with, renamed("t_copy")).await.unwrap_err().code(), Code::OpInvalid);
+    assert_eq!(lines(&engine, "t_copy", Env::Dev).await.len(), 1, "nothing of a refused import is visible");
+    assert!(engine.store().archive().unwrap().staged().await.unwrap().is_empty(), "nor is anything of it left");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_archive_taken_under_load_plays_to_the_same_canvases() {
+    for on_disk in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let one = if on_disk { sqlite(&folder).await } else { memory().await };
+        let ada = acme(Env::Dev);
+        let mut canvases = Vec::new();
+        for _ in 0..4 {
+            canvases.push(fill(&one, &ada, &"long ".repeat(200)).await);
+        }
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let writers: Vec<_> = canvases
+            .iter()
+            .cloned()
+            .map(|canvas| {
+                let (engine, ada, stopped) = (one.clone(), ada.clone(), stopped.clone());
+                tokio::spawn(async move {
+                    let mut rev = 12;
+                    while !*stopped.borrow() {
+                        let value = json!({ "n": rev, "text": "x".repeat(3000) });
+                        let ops = json!([{ "op": "add", "path": format!("/m{}", rev % 50), "value": value }]);
+                        let command = Command::new(rev, &ops).unwrap();
+                        rev = engine.canvas().command(&ada, &canvas, command).await.unwrap().rev;
+                    }
+                    rev
+                })
+            })
+            .collect();
+        // It begins when everybody writes, and they write on until it has ended.
+        while one.canvas().get(&ada, &canvases[3]).await.unwrap().head_rev < 40 {
+            tokio::task::yield_now().await;
+        }
+        let archive = export(&one, "t_acme", ExportOptions::default()).await;
+        stop.send_replace(true);
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        let two = memory().await;
+        import(&two, &archive, ImportOptions::default()).await.unwrap();
+        let dev = scope("t_acme", Env::Dev).unwrap();
+        let mut ahead = 0;
+        for canvas in &canvases {
+            let copy = two.canvas().snapshot(&ada, canvas, None).await.unwrap();
+            let then = one.canvas().snapshot(&ada, canvas, Some(copy.rev)).await.unwrap();
+            assert_eq!(copy.state_hash, then.state_hash, "at revision {}", copy.rev);
+            let verified = verify_canvas(Arc::clone(two.store()), &dev, canvas).await.unwrap();
+            assert_eq!((verified.head_rev, verified.differing), (copy.rev, Vec::new()));
+            ahead += one.canvas().get(&ada, canvas).await.unwrap().head_rev - copy.rev;
+            // It goes on, also across what the source has written meanwhile.
+            for n in 0..60 {
+                let ops = json!([{ "op": "add", "path": format!("/z{n}"), "value": "y".repeat(3000) }]);
+                two.canvas().command(&ada, canvas, Command::new(copy.rev + n, &ops).unwrap()).await.unwrap();
+            }
+            let verified = verify_canvas(Arc::clone(two.store()), &dev, canvas).await.unwrap();
+            assert_eq!(verified.differing, Vec::<u64>::new());
+        }
+        assert!(ahead > 0, "nothing was written during the export");
+        one.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_copy_under_another_name_is_a_tenant_of_its_own() {
+    let engine = memory().await;
+    let ada = acme(Env::Dev);
+    let canvas = fill(&engine, &ada, "word").await;
+    let new = TenantId::new("t_copy").unwrap();
+    let forked = archives(&engine).fork(&owner(&engine, "t_acme"), &operator(&engine), &new, None).await.unwrap();
+    assert_eq!((forked.tenant.as_str(), forked.envs.as_slice()), ("t_copy", &[Env::Dev][..]));
+    assert_eq!(lines(&engine, "t_copy", Env::Dev).await, lines(&engine, "t_acme", Env::Dev).await);
+    let theirs = context("t_copy", "ada", Role::Owner).unwrap();
+    let ops = json!([{ "op": "add", "path": "/only", "value": "in the copy" }]);
+    engine.canvas().command(&theirs, &canvas, Command::new(12, &ops).unwrap()).await.unwrap();
+    assert_eq!(engine.canvas().get(&ada, &canvas).await.unwrap().head_rev, 12);
+    // What readers see names the copy: nothing that is stored names the tenant.
+    let key = StreamKey::canvas(&canvas);
+    let events = engine.store().read(theirs.scope(), &key, Seq::ZERO, 1).await.unwrap();
+    let cursor = Cursor::single(engine.store().log_id(), theirs.scope(), &key, Seq(1));
+    let envelope = engines::core::Envelope::durable(theirs.scope(), &key, &events[0], &cursor);
+    let text = serde_json::to_string(&envelope).unwrap();
+    assert!(text.contains("t_copy") && !text.contains("t_acme"), "{text}");
+    let listed = engine.events().list(&theirs, &EventFilter::default(), Page::first(1)).await.unwrap();
+    assert_eq!(listed.items.len(), 1);
+    // A cursor of the source is none here.
+    let source = Cursor::single(engine.store().log_id(), ada.scope(), &key, Seq(5));
+    let refused = source.resume(engine.store().log_id(), theirs.scope(), &[key.clone()]).unwrap_err();
+    assert_eq!(refused.code(), Code::CursorInvalid);
+    // The name is taken now.
+    let again = archives(&engine).fork(&owner(&engine, "t_acme"), &operator(&engine), &new, None).await.unwrap_err();
+    assert_eq!(again.code(), Code::AlreadyExists);
+}
+
+#[tokio::test]
+async fn cursors_of_the_source_are_a_replay_miss_wherever_an_archive_goes() {
+    let (one, two) = (memory().await, memory().await);
+    let canvas = fill(&one, &acme(Env::Dev), "word").await;
+    let key = StreamKey::canvas(&canvas);
+    let dev = scope("t_acme", Env::Dev).unwrap();
+    let cursor = Cursor::single(one.store().log_id(), &dev, &key, Seq(5));
+    let archive = export(&one, "t_acme", ExportOptions::default()).await;
+    import(&two, &archive, ImportOptions::default()).await.unwrap();
+    let resumed = cursor.resume(two.store().log_id(), &dev, &[key.clone()]).unwrap();
+    assert_eq!(resumed, Resume::OtherLog);
+    // Back into its own store, after it was removed there: only with a new id of the log.
+    let before: LogId = one.store().log_id();
+    loop {
+        let step = one.store().remove(&dev, &engines::core::nexus::Removal::Scope, 1000, None).await.unwrap();
+        if step.done {
+            break;
+        }
+    }
+    let refused = import(&one, &archive, ImportOptions::default()).await.unwrap_err();
+    assert_eq!((refused.code(), one.store().log_id()), (Code::AlreadyExists, before));
+    let options = ImportOptions { new_log: true, ..ImportOptions::default() };
+    let imported = import(&one, &archive, options).await.unwrap();
+    assert_eq!(imported.new_log, Some(one.store().log_id()));
+    assert_ne!(one.store().log_id(), before);
+    assert_eq!(cursor.resume(one.store().log_id(), &dev, &[key]).unwrap(), Resume::OtherLog);
+}
+
+#[tokio::test]
+async fn only_owners_export_and_only_the_control_plane_imports() {
+    let engine = memory().await;
+    fill(&engine, &acme(Env::Dev), "word").await;
+    fill(&engine, &acme(Env::Prod), "word").await;
+    let archives = archives(&engine);
+    for role in [Role::Viewer, Role::Member, Role::Admin] {
+        let ada = context("t_acme", "ada", role).unwrap();
+        let refused = archives.export(&ada, ExportOptions::default(), Vec::new()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::RoleInsufficient);
+    }
+    // A credential takes out its own environment.
+    let (archive, manifest) = archives.export(&acme(Env::Dev), ExportOptions::default(), Vec::new()).await.unwrap();
+    assert_eq!(manifest.header.envs, [Env::Dev]);
+    let options = ExportOptions { envs: vec![Env::Prod], ..ExportOptions::default() };
+    let refused = archives.export(&acme(Env::Dev), options, Vec::new()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ContextMismatch);
+    let read = |bytes: &[u8]| std::io::Cursor::new(bytes.to_vec());
+    for ours in [acme(Env::Dev), owner(&engine, "t_acme")] {
+        let refused = archives.import(&ours, read(&archive), renamed("t_copy")).await.unwrap_err();
+        assert_eq!(refused.code(), Code::TenantForbidden);
+    }
+    let refused = archives.import(&operator(&engine), read(&archive), renamed("t_system")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::OpInvalid);
+    let nothing = archives.export(&owner(&engine, "t_nobody"), ExportOptions::default(), Vec::new()).await.unwrap_err();
+    assert_eq!(nothing.code(), Code::NotFound);
+    // A damaged archive leaves nothing behind.
+    let mut damaged = archive.clone();
+    let place = damaged.windows(4).position(|bytes| bytes == b"word").unwrap();
+    damaged[place] = b'W';
+    let refused = archives.import(&operator(&engine), read(&damaged), renamed("t_copy")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::HashMismatch);
+    assert_eq!(lines(&engine, "t_copy", Env::Dev).await.len(), 1);
+    assert!(engine.store().archive().unwrap().staged().await.unwrap().is_empty());
+}
