@@ -13,7 +13,7 @@ use engines_core::{
     event::{EventFilter, StoredEvent},
     nexus::{
         BackupSource, Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind,
-        Once, Page, Paged, Query, Receipt, Removal, Removed, archive::Archive,
+        Once, Page, Paged, Query, Receipt, Removal, Removed, Usage, archive::Archive,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
@@ -156,6 +156,14 @@ impl Store for MemoryStore {
 
     async fn ping(&self) -> Result<()> {
         Ok(())
+    }
+
+    async fn health(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::new(Some(self.state().bytes as u64), None)
     }
 
     fn archive(&self) -> Option<&dyn Archive> {

@@ -79,6 +79,7 @@ pub struct KeptReceipt {
 
 /// One thing a scope holds, exactly as it is stored.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "most records of a scope are of the large variants, and pages are short")]
 pub enum Record {
     /// How far the scope's logs have counted.
     Counters(Counters),

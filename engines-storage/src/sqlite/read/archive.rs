@@ -43,6 +43,7 @@ impl After {
 }
 
 /// Reads a page of a section; the token is checked at once, the rest is for a connection.
+#[expect(clippy::type_complexity, reason = "an `impl Trait` cannot be named")]
 pub(in crate::sqlite) fn section(
     section: Section,
     page: Page,
