@@ -88,9 +88,9 @@ pub(super) async fn ask_server(data: &DataDir, destination: Option<String>) -> R
 
 /// Makes the backups that are asked for, until the future is dropped.
 pub(in crate::cli) async fn answer_requests(engine: Engine, folder: PathBuf) {
-    // Nobody waits for what was asked of a server before this one.
-    if let Err(error) = remove_all(&folder) {
-        tracing::warn!(%error, "old requests for backups could not be removed");
+    // What a server before this one had in hand will never be answered. Requests stay: one may have come since this server holds the lock.
+    if let Err(error) = remove_unanswered(&folder) {
+        tracing::warn!(%error, "what was left of old requests for backups could not be removed");
     }
     let mut in_hand = JoinSet::new();
     loop {
@@ -168,9 +168,12 @@ fn put(path: &Path, text: &[u8]) -> std::io::Result<()> {
     fs::rename(&draft, path)
 }
 
-fn remove_all(folder: &Path) -> std::io::Result<()> {
+fn remove_unanswered(folder: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
-        fs::remove_file(entry?.path())?;
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == RUNNING || ending == ANSWER) {
+            fs::remove_file(path)?;
+        }
     }
     Ok(())
 }
