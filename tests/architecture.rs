@@ -38,6 +38,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("rusqlite", &["engines-storage"]),
     // Buckets as destinations of backups, behind the features `aws`, `gcp`, `azure`.
     ("object_store", &["engines-storage"]),
+    // Sets the process's umask, which is the program's affair and no library's.
+    ("rustix", &["engines-server"]),
 ];
 
 fn root() -> &'static Path {

@@ -55,3 +55,6 @@ bash tests/cognito.sh
 
 echo "== backups in a stand-in for S3"
 bash tests/backup_s3.sh
+
+echo "== schedules of disk faults"
+bash tests/faults/run.sh 50 1 --keep-failed

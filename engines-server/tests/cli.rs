@@ -53,7 +53,13 @@ impl Dev {
         while said.matches("\ncurl ").count() < 3 {
             assert!(lines.read_line(&mut said).unwrap() > 0, "ended early: {said}");
         }
-        Self { child, said }
+        let dev = Self { child, said };
+        // It answers once signals are listened for too.
+        let mut probe = std::net::TcpStream::connect(dev.address()).unwrap();
+        std::io::Write::write_all(&mut probe, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        probe.read_to_end(&mut Vec::new()).unwrap();
+        dev
     }
 
     fn address(&self) -> &str {
@@ -268,5 +274,53 @@ fn connections_leave_descriptors_to_the_store_and_the_soft_limit_is_raised() {
         assert_eq!(exchange(&mut new, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
     }
     drop(silent);
+    dev.stop();
+}
+
+#[test]
+fn data_without_their_root_key_are_refused_and_no_key_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("engines-data");
+    Dev::start(&data).stop();
+    let (key, away) = (data.join("root.key"), folder.path().join("root.key"));
+    fs::rename(&key, &away).unwrap();
+    let start = ["dev", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+    for _ in 0..2 {
+        let refused = complaint(&run(&start));
+        assert!(refused.contains("root.key is missing") && refused.contains("from a backup"), "{refused}");
+        assert!(!key.exists());
+    }
+    fs::rename(&away, &key).unwrap();
+    Dev::start(&data).stop();
+    // A key alone, with the word that there were data.
+    fs::remove_file(data.join("engines.db")).unwrap();
+    let refused = complaint(&run(&start));
+    assert!(refused.contains("engines.db.created"), "{refused}");
+    // A key alone begins new data.
+    fs::remove_file(data.join("engines.db.created")).unwrap();
+    Dev::start(&data).stop();
+}
+
+#[test]
+fn what_others_can_read_is_refused_or_made_private() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("engines-data");
+    let mode = |name: &str| fs::metadata(data.join(name)).unwrap().permissions().mode() & 0o777;
+    let set = |name: &str, mode| fs::set_permissions(data.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    Dev::start(&data).stop();
+    let start = ["dev", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+    for (name, own, others) in
+        [("", 0o700, 0o020), ("", 0o700, 0o002), ("root.key", 0o600, 0o004), ("signing-secret", 0o600, 0o040)]
+    {
+        set(name, own | others);
+        let refused = complaint(&run(&start));
+        assert!(refused.contains("run `chmod go= ") && refused.contains("allow_readable_secrets"), "{refused}");
+        set(name, own);
+    }
+    set("engines.db", 0o644);
+    let dev = Dev::start(&data);
+    for name in ["engines.db", "engines.db-wal", "engines.db-shm", "engines.db.lock", "engines.db.created"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
     dev.stop();
 }

@@ -1,7 +1,7 @@
 //! Settings: which layer wins, and how mistakes are told.
 #![cfg(feature = "cli")]
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use engines::auth::{
     SigningSecret,
@@ -25,6 +25,7 @@ fn file(text: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
     let path = folder.path().join("engines.toml");
     fs::write(&path, text).unwrap_or_else(|error| panic!("{error}"));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap_or_else(|error| panic!("{error}"));
     (folder, path)
 }
 
@@ -55,7 +56,7 @@ fn each_layer_wins_over_the_one_before() {
         ("ENGINES_HTTP__HEAD_BYTES", "10000"),
         ("ENGINES_LOG__FORMAT", "json"),
     ]);
-    let flags = Flags { config: Some(path.clone()), listen: Some("127.0.0.1:3".into()), data: None };
+    let flags = Flags { config: Some(path.clone()), listen: Some("127.0.0.1:3".into()), ..Flags::default() };
     let settings = load(&flags, &all).unwrap();
     assert_eq!(settings.listen.port(), 3);
     assert_eq!(settings.data, PathBuf::from("from-env"));
@@ -225,7 +226,11 @@ fn every_setting_can_be_set_alone_by_variable_and_by_file() {
                 [value + 1, value.saturating_sub(1)].map(|other| (value.to_string(), other.to_string())).to_vec()
             }
             Value::Array(_) => OTHERS.iter().map(|other| (format!("['{other}']"), (*other).to_owned())).collect(),
-            _ => OTHERS.iter().map(|other| (format!("'{other}'"), (*other).to_owned())).collect(),
+            _ => {
+                let texts = OTHERS.iter().map(|other| (format!("'{other}'"), (*other).to_owned()));
+                // What has no value by default may also be a number.
+                texts.chain([("1".to_owned(), "1".to_owned())]).collect()
+            }
         };
         let changed = |settings: Result<Settings, engines_server::config::Fault>| {
             let changed = all_leaves(&settings.map_err(|fault| fault.to_string())?);
@@ -276,5 +281,39 @@ fn the_security_page_names_every_limit_of_http_with_its_default() {
     }
     for (key, _) in all.iter().filter(|(key, _)| key.starts_with("http.") && !NO_LIMITS.contains(&key.as_str())) {
         assert!(rows.iter().any(|(named, _)| named == key), "docs/security.md does not name {key}");
+    }
+}
+
+#[test]
+fn a_secret_that_others_can_read_is_refused_unless_a_setting_allows_it() {
+    let (_folder, path) = file("5f1c09b7e2d84a36c7f0a1e95b3d6842\n");
+    let named = |file: &str| variables(&[(file, &path.display().to_string())]);
+    let mut strict = Settings::default();
+    strict.auth.signing_kid = "new".into();
+    strict.auth.previous_signing_files = vec![format!("old:{}", path.display())];
+    let mut lenient = strict.clone();
+    lenient.auth.allow_readable_secrets = true;
+    let current = || SigningSecret::new("another thirty-two bytes, kept out of the code").unwrap();
+    let faults = |settings: &Settings| {
+        [
+            signing_secret(settings, &named(SECRET_FILE)).err(),
+            root_key(settings, &named("ROOT_KEY_FILE")).err(),
+            system_key(settings, &named("SYSTEM_BOOTSTRAP_KEY_FILE")).err(),
+            vault_key(settings, &named("VAULT_KEY_FILE")).err(),
+            signing_keys(settings, current()).err(),
+        ]
+        .map(|fault| fault.map(|fault| fault.to_string()))
+    };
+    assert_eq!(faults(&strict), [const { None }; 5]);
+    for mode in [0o640, 0o604, 0o620, 0o444] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        for fault in faults(&strict) {
+            let fault = fault.unwrap();
+            let command = format!("chmod go= {}", path.display());
+            assert!(fault.contains(&command) && fault.contains("allow_readable_secrets"), "{fault}");
+        }
+        let seal = seal_keys(&strict, &named("SEAL_KEYS_FILE")).unwrap_err().to_string();
+        assert!(seal.contains("chmod"), "{seal}");
+        assert_eq!(faults(&lenient), [const { None }; 5]);
     }
 }

@@ -143,13 +143,44 @@ class Disk:
             file.write(left)
 
 
+def _commits(log):
+    """Where each whole transaction of a log ends, in bytes."""
+    if len(log) < 32:
+        return []
+    words, page = ("<" if log[3] & 1 == 0 else ">"), struct.unpack(">I", log[8:12])[0]
+
+    def checksum(part, one, two):
+        numbers = struct.unpack(f"{words}{len(part) // 4}I", part)
+        for first, second in zip(numbers[::2], numbers[1::2]):
+            one = (one + first + two) & 0xFFFFFFFF
+            two = (two + second + one) & 0xFFFFFFFF
+        return one, two
+
+    (one, two), ends, at = checksum(log[:24], 0, 0), [], 32
+    while at + 24 + page <= len(log) and log[at + 8 : at + 16] == log[16:24]:
+        one, two = checksum(log[at : at + 8], one, two)
+        one, two = checksum(log[at + 24 : at + 24 + page], one, two)
+        if struct.pack(">II", one, two) != log[at + 16 : at + 24]:
+            break
+        at += 24 + page
+        if log[at - page - 20 : at - page - 16] != bytes(4):
+            ends.append(at)
+    return ends
+
+
 def flip_log_byte(disk, rng):
-    """Changes a byte of the write-ahead log that was synced, as a bad sector or a bad cable does; says where."""
+    """Changes a bit of the write-ahead log in front of its last transaction, as a bad sector or a bad cable does; says where.
+
+    Nobody can tell a damaged last transaction from one that was never acknowledged.
+    """
     for name in sorted(os.listdir(disk.data)):
         path = os.path.join(disk.data, name)
-        if name.endswith("-wal") and os.path.getsize(path) > 64:
+        if name.endswith("-wal"):
             with open(path, "r+b") as file:
-                at = rng.randrange(os.path.getsize(path))
+                ends = _commits(file.read())
+                if len(ends) < 2:
+                    return None
+                at = rng.randrange(ends[-2])
                 file.seek(at)
                 old = file.read(1)[0]
                 file.seek(at)

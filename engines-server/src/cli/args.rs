@@ -67,11 +67,19 @@ pub struct ServeArgs {
     /// A TOML file with settings; also ENGINES_CONFIG
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Start although the write-ahead log is damaged, and lose what lies behind the damage; a copy of the log is kept
+    #[arg(long)]
+    pub accept_loss: bool,
 }
 
 impl ServeArgs {
     pub(super) fn flags(&self) -> Flags {
-        Flags { config: self.config.clone(), listen: self.listen.clone(), data: self.data.clone() }
+        Flags {
+            config: self.config.clone(),
+            listen: self.listen.clone(),
+            data: self.data.clone(),
+            accept_loss: self.accept_loss,
+        }
     }
 }
 

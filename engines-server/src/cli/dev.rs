@@ -31,7 +31,7 @@ pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Res
     let mut settings = config::load(&args.flags(), variables)?;
     settings.mail = settings.mail.in_development();
     log::init(&settings)?;
-    let data = DataDir::open(&settings.data)?;
+    let data = DataDir::open(&settings)?;
     let secret = || -> Result<_, Failed> {
         match config::signing_secret(&settings, variables)? {
             Some(secret) => Ok(secret),

@@ -13,6 +13,9 @@ pub(super) type Failed = Box<dyn std::error::Error>;
 #[must_use]
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    // Whatever this program makes is for its owner alone: data, logs of the database, copies, keys.
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     // A variable that is not UTF-8 is none of ours.
     let variables: BTreeMap<_, _> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

@@ -31,7 +31,7 @@ pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Res
         format!("there is no signing secret: set {variable} (at least 32 bytes) or {file}; `engines-server dev` makes one for you")
     })?;
     let data = match settings.store {
-        StoreKind::Sqlite => Some(DataDir::open(&settings.data)?),
+        StoreKind::Sqlite => Some(DataDir::open(&settings)?),
         StoreKind::Memory => None,
     };
     block_on(async {
@@ -149,7 +149,7 @@ pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpList
     };
     let requests = match settings.store {
         StoreKind::Sqlite => {
-            let folder = DataDir::open(&settings.data)?.requests()?;
+            let folder = DataDir::open(settings)?.requests()?;
             Some(tokio::spawn(answer_requests(engine.clone(), folder)))
         }
         StoreKind::Memory => None,

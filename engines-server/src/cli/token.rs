@@ -14,11 +14,11 @@ use super::{
 use crate::config::{self, Flags, Settings};
 
 pub(super) fn run(args: &TokenArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
-    let flags = Flags { config: args.config.clone(), data: args.data.clone(), listen: None };
+    let flags = Flags { config: args.config.clone(), data: args.data.clone(), ..Flags::default() };
     let settings = config::load(&flags, variables)?;
     let secret = match config::signing_secret(&settings, variables)? {
         Some(secret) => secret,
-        None => data::secret_of_dev(&settings.data)?.ok_or_else(|| {
+        None => data::secret_of_dev(&settings)?.ok_or_else(|| {
             format!("there is no signing secret: set {} or {}, or run `dev` first", config::SECRET, config::SECRET_FILE)
         })?,
     };

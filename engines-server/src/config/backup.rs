@@ -21,10 +21,10 @@ pub fn backup_passphrase(
     variables: &BTreeMap<String, String>,
 ) -> Result<Option<Passphrase>, Fault> {
     let file = settings.backup.passphrase_file.as_ref();
-    let found = find(BACKUP_PASSPHRASE, file, "backup.passphrase_file", variables)?;
+    let found = find(BACKUP_PASSPHRASE, settings, file, "backup.passphrase_file", variables)?;
     found.map(|(layer, text)| taken(&layer, Passphrase::new(text))).transpose()
 }
 
-pub(crate) fn passphrase_from_file(layer: &str, path: &Path) -> Result<Passphrase, Fault> {
-    taken(layer, Passphrase::new(read(layer, path)?))
+pub(crate) fn passphrase_from_file(layer: &str, path: &Path, allow_readable: bool) -> Result<Passphrase, Fault> {
+    taken(layer, Passphrase::new(read(layer, path, allow_readable)?))
 }

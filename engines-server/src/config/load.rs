@@ -24,6 +24,8 @@ pub struct Flags {
     pub listen: Option<String>,
     /// `--data`
     pub data: Option<PathBuf>,
+    /// `--accept-loss`
+    pub accept_loss: bool,
 }
 
 /// What is wrong with the settings.
@@ -69,7 +71,10 @@ pub fn load(flags: &Flags, variables: &BTreeMap<String, String>) -> Result<Setti
             .map_err(|error| Fault::new(&layer, explained(&error)))?;
         all = all.add_source(config);
     }
-    all.build().and_then(Config::try_deserialize).map_err(|error| Fault::new("settings", explained(&error)))
+    let mut settings: Settings =
+        all.build().and_then(Config::try_deserialize).map_err(|error| Fault::new("settings", explained(&error)))?;
+    settings.sqlite.accept_loss = flags.accept_loss;
+    Ok(settings)
 }
 
 fn file(path: &Path) -> Result<ConfigBuilder<DefaultState>, Fault> {

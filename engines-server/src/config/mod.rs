@@ -9,7 +9,7 @@ mod settings;
 mod sqlite;
 
 pub(crate) use self::backup::passphrase_from_file;
-pub(crate) use self::secret::{from_file as secret_from_file, root_from_file};
+pub(crate) use self::secret::{check_private, from_file as secret_from_file, root_from_file};
 pub use self::{
     backup::{BACKUP_PASSPHRASE, backup_passphrase},
     load::{Fault, Flags, load},

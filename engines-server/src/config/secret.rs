@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs::{File, Metadata},
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -46,7 +48,8 @@ type Variables = BTreeMap<String, String>;
 /// # Errors
 /// Both variables set, a file that cannot be read, or a secret that is too short or was not made at random.
 pub fn signing_secret(settings: &Settings, variables: &Variables) -> Result<Option<SigningSecret>, Fault> {
-    let found = find(SECRET, settings.auth.signing_secret_file.as_ref(), "auth.signing_secret_file", variables)?;
+    let found =
+        find(SECRET, settings, settings.auth.signing_secret_file.as_ref(), "auth.signing_secret_file", variables)?;
     found.map(|(layer, text)| taken(&layer, SigningSecret::new(text))).transpose()
 }
 
@@ -63,7 +66,7 @@ pub fn signing_keys(settings: &Settings, current: SigningSecret) -> Result<Signi
     let layer = "auth.previous_signing_files";
     settings.auth.previous_signing_files.iter().try_fold(SigningKeys::new(current), |keys, entry| {
         let (kid, path) = entry.split_once(':').unwrap_or(("", entry));
-        let secret = from_file(layer, Path::new(path))?;
+        let secret = from_file(layer, Path::new(path), settings.auth.allow_readable_secrets)?;
         taken(layer, keys.previous(named(layer, kid, secret)?))
     })
 }
@@ -73,7 +76,7 @@ pub fn signing_keys(settings: &Settings, current: SigningSecret) -> Result<Signi
 /// # Errors
 /// Both variables set, a file that cannot be read, or a key that is too short or was not made at random.
 pub fn root_key(settings: &Settings, variables: &Variables) -> Result<Option<RootKey>, Fault> {
-    let found = find(ROOT_KEY, settings.auth.root_key_file.as_ref(), "auth.root_key_file", variables)?;
+    let found = find(ROOT_KEY, settings, settings.auth.root_key_file.as_ref(), "auth.root_key_file", variables)?;
     found.map(|(layer, text)| taken(&layer, RootKey::new(text))).transpose()
 }
 
@@ -82,7 +85,7 @@ pub fn root_key(settings: &Settings, variables: &Variables) -> Result<Option<Roo
 /// # Errors
 /// Both variables set, a file that cannot be read, or a key that is too short or was not made at random.
 pub fn system_key(settings: &Settings, variables: &Variables) -> Result<Option<SystemKey>, Fault> {
-    let found = find(SYSTEM_KEY, settings.auth.system_key_file.as_ref(), "auth.system_key_file", variables)?;
+    let found = find(SYSTEM_KEY, settings, settings.auth.system_key_file.as_ref(), "auth.system_key_file", variables)?;
     found.map(|(layer, text)| taken(&layer, SystemKey::new(text))).transpose()
 }
 
@@ -91,7 +94,7 @@ pub fn system_key(settings: &Settings, variables: &Variables) -> Result<Option<S
 /// # Errors
 /// Both variables set, a file that cannot be read, or what [`SealKeys::parse`] does not take.
 pub fn seal_keys(settings: &Settings, variables: &Variables) -> Result<Option<SealKeys>, Fault> {
-    let found = find(SEAL_KEYS, settings.auth.seal_keys_file.as_ref(), "auth.seal_keys_file", variables)?;
+    let found = find(SEAL_KEYS, settings, settings.auth.seal_keys_file.as_ref(), "auth.seal_keys_file", variables)?;
     let parsed = found.map(|(layer, text)| taken(&layer, SealKeys::parse(&String::from_utf8_lossy(&text))));
     parsed.transpose()
 }
@@ -101,7 +104,7 @@ pub fn seal_keys(settings: &Settings, variables: &Variables) -> Result<Option<Se
 /// # Errors
 /// Both variables set, a file that cannot be read, or a key that is too short or was not made at random.
 pub fn vault_key(settings: &Settings, variables: &Variables) -> Result<Option<PiiKey>, Fault> {
-    let found = find(VAULT_KEY, settings.auth.vault_key_file.as_ref(), "auth.vault_key_file", variables)?;
+    let found = find(VAULT_KEY, settings, settings.auth.vault_key_file.as_ref(), "auth.vault_key_file", variables)?;
     let checked = |(layer, text): (String, Vec<u8>)| {
         taken(&layer, check_secret_strength("the vault key", &text))?;
         Ok(PiiKey::new(text))
@@ -114,18 +117,20 @@ pub fn vault_key(settings: &Settings, variables: &Variables) -> Result<Option<Pi
 /// # Errors
 /// Both variables set, or a file that cannot be read.
 pub fn mail_password(settings: &Settings, variables: &Variables) -> Result<Option<SecretText>, Fault> {
-    let found = find(MAIL_PASSWORD, settings.mail.password_file.as_ref(), "mail.password_file", variables)?;
+    let found = find(MAIL_PASSWORD, settings, settings.mail.password_file.as_ref(), "mail.password_file", variables)?;
     Ok(found.map(|(_, text)| SecretText::new(String::from_utf8_lossy(&text))))
 }
 
 /// A secret's bytes and the layer they are from: the variable, the file another variable names, the file the settings name.
 pub(super) fn find(
     variable: &str,
+    settings: &Settings,
     file: Option<&PathBuf>,
     setting: &str,
     variables: &Variables,
 ) -> Result<Option<(String, Vec<u8>)>, Fault> {
     let of_file = format!("{variable}_FILE");
+    let read = |layer: &str, path: &Path| read(layer, path, settings.auth.allow_readable_secrets);
     match (variables.get(variable), variables.get(&of_file)) {
         (Some(_), Some(_)) => Err(Fault::new(variable, format!("is set, and so is {of_file}; set one of them"))),
         (Some(secret), None) => Ok(Some((variable.to_owned(), secret.clone().into_bytes()))),
@@ -135,18 +140,46 @@ pub(super) fn find(
 }
 
 /// A file's text without the blanks at its end, which editors leave.
-pub(super) fn read(layer: &str, path: &Path) -> Result<Vec<u8>, Fault> {
-    let text = std::fs::read(path)
-        .map_err(|error| Fault::new(layer, format!("{} cannot be read: {error}", path.display())))?;
+pub(super) fn read(layer: &str, path: &Path, allow_readable: bool) -> Result<Vec<u8>, Fault> {
+    let failed = |error: std::io::Error| Fault::new(layer, format!("{} cannot be read: {error}", path.display()));
+    let mut file = File::open(path).map_err(failed)?;
+    // Of the open file, so that it is the one that is read.
+    if !allow_readable {
+        let found = file.metadata().map_err(failed)?;
+        check_private(path, &found, 0o077).map_err(|complaint| Fault::new(layer, complaint))?;
+    }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(failed)?;
     Ok(text.trim_ascii_end().to_vec())
 }
 
-pub(crate) fn from_file(layer: &str, path: &Path) -> Result<SigningSecret, Fault> {
-    taken(layer, SigningSecret::new(read(layer, path)?))
+/// Says what to do when others than the owner have one of the rights `denied` to a file or folder.
+#[cfg(unix)]
+pub(crate) fn check_private(path: &Path, found: &Metadata, denied: u32) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = found.permissions().mode() & 0o777;
+    if mode & denied == 0 {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(format!(
+        "{path} can be used by others than its owner (mode {mode:04o}): run `chmod go= {path}`, or set auth.allow_readable_secrets where \
+         the mode is meant, as that of a secret mounted into a container"
+    ))
 }
 
-pub(crate) fn root_from_file(layer: &str, path: &Path) -> Result<RootKey, Fault> {
-    taken(layer, RootKey::new(read(layer, path)?))
+/// Elsewhere files have no modes.
+#[cfg(not(unix))]
+pub(crate) fn check_private(_: &Path, _: &Metadata, _: u32) -> Result<(), String> {
+    Ok(())
+}
+
+pub(crate) fn from_file(layer: &str, path: &Path, allow_readable: bool) -> Result<SigningSecret, Fault> {
+    taken(layer, SigningSecret::new(read(layer, path, allow_readable)?))
+}
+
+pub(crate) fn root_from_file(layer: &str, path: &Path, allow_readable: bool) -> Result<RootKey, Fault> {
+    taken(layer, RootKey::new(read(layer, path, allow_readable)?))
 }
 
 pub(super) fn taken<T>(layer: &str, secret: engines::Result<T>) -> Result<T, Fault> {

@@ -105,6 +105,9 @@ pub struct AuthSettings {
     /// A file with the key that values in events are sealed with where a policy says `seal`, for when neither `VAULT_KEY` nor `VAULT_KEY_FILE`
     /// is set; without any, no policy can say so. `engines-server redact --open` puts values back for whoever has it.
     pub vault_key_file: Option<PathBuf>,
+    /// Take files with secrets although others than their owner can read them, and a data folder that others can write to. For
+    /// containers, where secrets are mounted with mode 0444 and volumes belong to a group. Default: no, so that the server refuses to start.
+    pub allow_readable_secrets: bool,
 }
 
 impl AuthSettings {

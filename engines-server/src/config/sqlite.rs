@@ -32,7 +32,8 @@ pub struct SqliteSettings {
     pub checkpoint_pages: usize,
     /// Milliseconds to wait for a lock that another program holds on the data file. Default: 5,000.
     pub busy_timeout_ms: u64,
-    /// After an unclean end, a data file of up to this many bytes is checked before the server is ready. Default: 64 MiB.
+    /// After an unclean end, a data file of up to this many bytes is checked before the server starts; a larger one while it runs, and
+    /// `/readyz` says so until that has ended. Default: 64 MiB.
     pub check_bytes: u64,
     /// Bytes that the file of the write-ahead log keeps when the log begins anew. Default: 64 MiB.
     pub log_keep_bytes: u64,
@@ -50,6 +51,10 @@ pub struct SqliteSettings {
     pub close_timeout_ms: u64,
     /// Milliseconds that an export may hold a snapshot of one environment, while the write-ahead log only grows. Default: 600,000.
     pub snapshot_ms: u64,
+    /// Start although the log is damaged in front of acknowledged transactions, and lose them: `--accept-loss`. It counts for one start,
+    /// so that no file and no variable sets it.
+    #[serde(skip)]
+    pub accept_loss: bool,
 }
 
 /// A duration in milliseconds.
@@ -81,6 +86,7 @@ impl Default for SqliteSettings {
             stalled_after_ms: ms(options.stalled_after),
             close_timeout_ms: ms(options.close_timeout),
             snapshot_ms: ms(options.snapshot_time),
+            accept_loss: options.accept_loss,
         }
     }
 }
@@ -110,6 +116,7 @@ impl SqliteSettings {
         options.stalled_after = Duration::from_millis(self.stalled_after_ms);
         options.close_timeout = Duration::from_millis(self.close_timeout_ms);
         options.snapshot_time = Duration::from_millis(self.snapshot_ms);
+        options.accept_loss = self.accept_loss;
         options
     }
 }

@@ -41,6 +41,8 @@ pub(super) enum FailureKind {
     Damaged,
     /// The disk does not answer.
     Stalled,
+    /// The data file is being checked.
+    Checking,
 }
 
 impl From<rusqlite::Error> for Failure {
@@ -97,6 +99,11 @@ impl Failure {
         Self::ours(text, FailureKind::Damaged)
     }
 
+    /// The data file is being checked.
+    pub(super) const fn checking(text: &'static str) -> Self {
+        Self::ours(text, FailureKind::Checking)
+    }
+
     /// The disk does not answer.
     pub(super) const fn stalled(text: &'static str) -> Self {
         Self::ours(text, FailureKind::Stalled)
@@ -144,7 +151,9 @@ impl Failure {
             FailureKind::Recovering => {
                 (Code::BackendUnavailable, "the store recovers from a fault of its disk; retry later")
             }
-            FailureKind::Moved | FailureKind::Damaged | FailureKind::Stalled => (Code::BackendUnavailable, self.text),
+            FailureKind::Moved | FailureKind::Damaged | FailureKind::Stalled | FailureKind::Checking => {
+                (Code::BackendUnavailable, self.text)
+            }
         };
         Error::new(code, operation, detail)
             .with_source(Located { path: path.to_owned(), failure: self })
@@ -162,7 +171,9 @@ impl Failure {
                 Code::BackendUnavailable,
                 "the store recovers from a fault of its disk; nothing was stored, retry later",
             ),
-            FailureKind::Moved | FailureKind::Damaged | FailureKind::Stalled => (Code::BackendUnavailable, self.text),
+            FailureKind::Moved | FailureKind::Damaged | FailureKind::Stalled | FailureKind::Checking => {
+                (Code::BackendUnavailable, self.text)
+            }
         };
         let source = Located { path: path.to_owned(), failure: self };
         CommitError::Backend(Error::new(code, operation, detail).with_source(source).retry_after(RETRY))

@@ -16,7 +16,7 @@ use super::{
     files::{Files, Identity, LOG, beside},
     options::SqliteOptions,
     recovery::{self, Wanted},
-    schema,
+    schema, start,
     store::Shared,
 };
 
@@ -31,17 +31,21 @@ pub(super) struct Opened {
     pub(super) lock: File,
     /// The files as they are open.
     pub(super) files: Files,
+    /// The data file was not closed cleanly and is too large to be checked before it is used.
+    pub(super) unchecked: bool,
 }
 
 /// Takes the lock, opens or makes the file, and brings it to today's schema.
 pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened> {
     let lock = lock(&beside(path, ".lock"))?;
+    start::make_private(path);
+    start::look(path, options)?;
     let unusable = |error: std::io::Error| {
         cannot_open(format!("the data file {} or its log cannot be used: {error}", path.display()))
     };
     // SQLite opens the file by its name. That it has opened the one that is watched is known when the name leads to the same file
     // before and after.
-    match OpenOptions::new().create_new(true).write(true).open(path) {
+    match start::private(OpenOptions::new().create_new(true).write(true)).open(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(unusable(error)),
         _ => {}
     }
@@ -52,6 +56,7 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened> {
     }
     let mut writer = writer(path, options).map_err(|failure| schema::opening(failure, path))?;
     let log = schema::migrate(&mut writer, options.ids.as_ref(), path)?;
+    start::mark(path);
     files.remember().map_err(unusable)?;
     files.check().map_err(|failure| schema::opening(failure, path))?;
     let small = std::fs::metadata(path).is_ok_and(|file| file.len() <= options.check_bytes);
@@ -64,7 +69,7 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened> {
     if options.rebuild {
         rebuild(&writer).map_err(|failure| schema::opening(failure, path))?;
     }
-    Ok(Opened { writer, log, lock, files })
+    Ok(Opened { writer, log, lock, files, unchecked: left && !small })
 }
 
 /// A file that another process may write to, opened for reading alone.
@@ -127,8 +132,9 @@ fn lock(path: &Path) -> Result<File> {
     let unusable = |error: &std::io::Error| {
         cannot_open(format!("the lock file {} cannot be used: {error}; create the folder first", path.display()))
     };
-    let file =
-        OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(|error| unusable(&error))?;
+    let file = start::private(OpenOptions::new().create(true).truncate(false).write(true))
+        .open(path)
+        .map_err(|error| unusable(&error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(cannot_open(format!(

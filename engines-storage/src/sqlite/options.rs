@@ -44,9 +44,13 @@ pub struct SqliteOptions {
     /// Rebuilds the data file (`VACUUM`) when it is opened, if it was made by a program that did not yet give freed space back. It takes as long as
     /// reading and writing the whole file twice, and as much free space on the disk as the file has.
     pub rebuild: bool,
-    /// After an unclean end, files up to this many bytes are checked as a whole when they are opened. Larger ones are not,
-    /// so that opening stays fast; the log's checksums are always verified.
+    /// After an unclean end, a data file up to this many bytes is checked as a whole before the store opens. A larger one is checked by
+    /// a thread while the store is open: until that has ended [`engines_core::Store::health`] fails, and when it finds damage nothing is
+    /// written any more.
     pub check_bytes: u64,
+    /// Open although the write-ahead log is damaged in front of transactions that were acknowledged. They are lost; a copy of the log
+    /// is kept beside it. Default: no, so that opening fails.
+    pub accept_loss: bool,
     /// After a fault of the disk: the time from the first failed try to open the data file again to the next. It doubles with each
     /// try, up to [`SqliteOptions::recovery_wait_max`].
     pub recovery_wait: Duration,
@@ -88,6 +92,7 @@ impl Default for SqliteOptions {
             secure_delete: true,
             rebuild: false,
             check_bytes: 64 << 20,
+            accept_loss: false,
             recovery_wait: Duration::from_millis(100),
             recovery_wait_max: Duration::from_secs(10),
             probe_every: Duration::from_secs(1),

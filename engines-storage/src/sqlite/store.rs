@@ -36,6 +36,7 @@ use super::{
     error::{Failure, cannot_open, closed},
     files::Files,
     health::{Health, Verdict},
+    integrity::{self, Integrity},
     job::{Job, RemovalStep, Step},
     once::{self, Keyed, Recent},
     open::{self, Opened, OpenedBeside},
@@ -83,6 +84,7 @@ pub(super) struct Shared {
     pub(super) connections: Arc<Connections>,
     pub(super) files: Files,
     pub(super) health: Health,
+    pub(super) integrity: Integrity,
     /// Held from a commit until everybody can see it: see [`Shared::settled`].
     pub(super) publishing: Mutex<()>,
     changes: Mutex<Option<broadcast::Sender<Change>>>,
@@ -157,16 +159,18 @@ struct Running {
 }
 
 impl SqliteStore {
-    /// Opens the file at `path`, or makes it; its folder must be there. Beside it lie `-wal` and `-shm` while it runs, and `.lock`.
+    /// Opens the file at `path`, or makes it; its folder must be there. Beside it lie `-wal` and `-shm` while it runs, and always `.lock`
+    /// and `.created`, which says that the data file was made. Nobody but the owner can read them.
     ///
     /// Blocks for some milliseconds; longer when a long log is left from an unclean end.
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE`, saying what to do: when another process has it open, when it is no database, damaged, another
-    /// program's or of a newer version, and when it cannot be read or written.
+    /// program's or of a newer version, when it is missing although it was made before, when its log is damaged in front of
+    /// transactions that were acknowledged (see [`SqliteOptions::accept_loss`]), and when it cannot be read or written.
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         let path = path.as_ref();
-        let Opened { writer, log, lock, files } = open::open(path, &options)?;
+        let Opened { writer, log, lock, files, unchecked } = open::open(path, &options)?;
         let (changes, _) = broadcast::channel(options.changes.clamp(1, 1 << 20));
         let shared = Arc::new(Shared {
             system: Scope::system()?,
@@ -179,6 +183,7 @@ impl SqliteStore {
             connections: Arc::default(),
             files,
             health: Health::default(),
+            integrity: Integrity::default(),
             publishing: Mutex::new(()),
             changes: Mutex::new(Some(changes)),
             log: Mutex::new(log),
@@ -190,6 +195,9 @@ impl SqliteStore {
         let (checkpoints, checkpointer) = Checkpoints::start(&options, &shared).map_err(failed)?;
         workers.insert(0, checkpointer);
         let copying = Some(Copying::new(&shared, &options, checkpoints.log()));
+        if unchecked {
+            workers.insert(0, integrity::start(&options, &shared).map_err(failed)?);
+        }
         let (lock, patience) = (Arc::new(lock), options.close_timeout);
         let (probe_every, stalled_after) = (options.probe_every, options.stalled_after);
         let writer = Writer::new(writer, options.clone(), Arc::clone(&shared), checkpoints, Arc::clone(&lock));
@@ -227,6 +235,7 @@ impl SqliteStore {
             connections: Arc::default(),
             files,
             health: Health::default(),
+            integrity: Integrity::default(),
             publishing: Mutex::new(()),
             changes: Mutex::new(None),
             log: Mutex::new(log),
@@ -434,6 +443,9 @@ impl Store for SqliteStore {
     async fn health(&self) -> Result<()> {
         const OPERATION: &str = "sqlite.health";
         let failed = |failure: Failure| failure.error(OPERATION, self.shared.files.path());
+        if let Some(failure) = self.shared.integrity.unready() {
+            return Err(failed(failure));
+        }
         match self.shared.health.verdict(self.stalled_after, self.probe_every) {
             Verdict::Well => self.ping().await,
             Verdict::Failing(failure) => Err(failed(failure)),
@@ -458,6 +470,9 @@ impl Store for SqliteStore {
 impl SqliteStore {
     /// Puts a batch into the writer's queue.
     fn enqueue(&self, job: Job) -> Result<(), CommitError> {
+        if let Some(failure) = self.shared.integrity.damage() {
+            return Err(failure.not_stored(COMMIT, self.shared.files.path()));
+        }
         self.shared.queue.push(job).map_err(|rejected| match rejected {
             Rejected::Closed => CommitError::Backend(closed(COMMIT)),
             Rejected::Full => {

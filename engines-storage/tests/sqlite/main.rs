@@ -16,4 +16,6 @@ mod kit;
 #[cfg(test)]
 mod open;
 #[cfg(test)]
+mod start;
+#[cfg(test)]
 mod store;

@@ -31,7 +31,7 @@ pub(super) fn run(args: &CreateArgs, variables: &BTreeMap<String, String>) -> Re
     if settings.store == StoreKind::Memory {
         return Err("the store is in the server's memory; only the program that has it can back it up".into());
     }
-    let data = DataDir::existing(&settings.data)?;
+    let data = DataDir::existing(&settings)?;
     place::block_on(async {
         let manifest = match is_locked(&data.lock())? {
             true => ask_server(&data, absolute(args.to.as_deref())?).await?,

@@ -22,7 +22,7 @@ pub(super) fn settings(
     data: Option<&PathBuf>,
     variables: &BTreeMap<String, String>,
 ) -> Result<Settings, Failed> {
-    Ok(config::load(&Flags { config: config.cloned(), listen: None, data: data.cloned() }, variables)?)
+    Ok(config::load(&Flags { config: config.cloned(), data: data.cloned(), ..Flags::default() }, variables)?)
 }
 
 /// The destination that was named, or the one of the settings.
@@ -69,11 +69,15 @@ impl Keys {
         variables: &BTreeMap<String, String>,
     ) -> Result<Self, Failed> {
         let (root, root_of_settings) = match &args.root_key_file {
-            Some(path) => (Some(config::root_from_file("--root-key-file", path)?), false),
+            Some(path) => {
+                (Some(config::root_from_file("--root-key-file", path, settings.auth.allow_readable_secrets)?), false)
+            }
             None => (config::root_key(settings, variables)?, true),
         };
         let passphrase = match &args.passphrase_file {
-            Some(path) => Some(config::passphrase_from_file("--passphrase-file", path)?),
+            Some(path) => {
+                Some(config::passphrase_from_file("--passphrase-file", path, settings.auth.allow_readable_secrets)?)
+            }
             None => config::backup_passphrase(settings, variables)?,
         };
         Ok(Self { root, root_of_settings, passphrase })

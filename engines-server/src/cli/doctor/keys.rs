@@ -54,7 +54,9 @@ fn root_key(subject: &Subject) -> Result<Option<RootKey>, String> {
     match set {
         Some(root) => Ok(Some(root)),
         None if beside.exists() => {
-            config::root_from_file("root key", beside).map(Some).map_err(|fault| fault.to_string())
+            config::root_from_file("root key", beside, subject.settings.auth.allow_readable_secrets)
+                .map(Some)
+                .map_err(|fault| fault.to_string())
         }
         None => Ok(None),
     }
