@@ -1,18 +1,30 @@
 //! Work that goes on beside requests, and ends with the engine.
 
-use std::{sync::PoisonError, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use engines_auth::{
     Identity,
     identity::{MailWorker, RejectionWriter},
 };
-use tokio::{sync::watch, task::JoinHandle, time::sleep};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+use crate::retention::RetentionWorker;
 
 /// Time from the start to the first sweep: a process that never lives an hour sweeps too.
 const FIRST_SWEEP: Duration = Duration::from_secs(60);
 
 /// Time between two sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
+/// How many times as long as it took to give space back the next try waits.
+const RECLAIM_REST: u32 = 10;
 
 /// Tasks on the current tokio runtime, and the switch that stops them.
 #[derive(Debug)]
@@ -58,6 +70,52 @@ impl Background {
             };
             tokio::select! {
                 () = sweeping => {}
+                () = stopped => {}
+            }
+        });
+    }
+
+    /// Applies retention and gives space back, again and again.
+    pub(crate) fn retain(&self, worker: &Arc<RetentionWorker>) {
+        let settings = worker.retention.settings().clone();
+        if settings.every_s > 0 {
+            let (passing, stopped) = (Arc::clone(worker), self.stopped());
+            self.spawn(async move {
+                let every = Duration::from_secs(settings.every_s);
+                let passes = async {
+                    let mut wait = FIRST_SWEEP.min(every);
+                    loop {
+                        sleep(wait).await;
+                        wait = every;
+                        match passing.pass().await {
+                            Ok(pass) => tracing::debug!(?pass, "retention was applied"),
+                            Err(error) => tracing::warn!(%error, "retention could not be applied"),
+                        }
+                    }
+                };
+                tokio::select! {
+                    () = passes => {}
+                    () = stopped => {}
+                }
+            });
+        }
+        let (reclaiming, stopped) = (Arc::clone(worker), self.stopped());
+        self.spawn(async move {
+            let looks = async {
+                let every = Duration::from_secs(settings.reclaim_every_s.max(1));
+                let mut wait = every;
+                loop {
+                    sleep(wait).await;
+                    let begun = Instant::now();
+                    if let Err(error) = reclaiming.reclaim().await {
+                        tracing::warn!(%error, "removed content may still be in the store's files; it is tried again");
+                    }
+                    // A large file takes long to be looked through: at most a tenth of the time is spent on it.
+                    wait = every.max(begun.elapsed() * RECLAIM_REST);
+                }
+            };
+            tokio::select! {
+                () = looks => {}
                 () = stopped => {}
             }
         });

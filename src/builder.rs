@@ -12,11 +12,13 @@ use engines_auth::{
 };
 use engines_core::{
     Clock, Error, ErrorKind, Guard, IdGenerator, Limits, Result, Store, SystemClock,
+    audit::AuditLog,
     event::EventLog,
     gate::{AllowAll, Gate},
     nexus::{Backend, EventSink, Relay},
     pii::{PiiKey, Scrubber},
     privacy::{Policies, PrivacyService},
+    retention::{RetentionService, RetentionSettings},
 };
 use engines_storage::{
     MemoryStore, Metered,
@@ -33,6 +35,7 @@ use crate::{
     engine::{Engine, Parts},
     identity::IdentityParts,
     recorder::{Recorder, RecorderSettings},
+    retention::RetentionWorker,
     running::Running,
 };
 
@@ -58,6 +61,7 @@ pub struct Builder {
     sinks: Vec<Arc<dyn EventSink>>,
     outbox: OutboxSettings,
     recorder: RecorderSettings,
+    retention: RetentionSettings,
     clock: Arc<dyn Clock>,
     ids: Option<IdGenerator>,
     limits: Limits,
@@ -80,6 +84,7 @@ impl Builder {
             sinks: Vec::new(),
             outbox: OutboxSettings::default(),
             recorder: RecorderSettings::default(),
+            retention: RetentionSettings::default(),
             clock: Arc::new(SystemClock),
             ids: None,
             limits: Limits::default(),
@@ -227,6 +232,12 @@ impl Builder {
         self
     }
 
+    /// How long data is kept where a tenant has no policy, and how eagerly what is older is removed.
+    pub fn retention(mut self, settings: RetentionSettings) -> Self {
+        self.retention = settings;
+        self
+    }
+
     /// Where "now" comes from. The default is the machine's clock.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
@@ -319,16 +330,33 @@ impl Builder {
 
         let hub = Hub::new(Arc::clone(&store), self.relay, Arc::clone(&limits));
         let follow = FollowService::new(Arc::clone(&store), guard.clone(), hub.clone());
+        let chat = ChatService::new(Arc::clone(&store), guard.clone(), Arc::clone(&limits));
+        let canvas = CanvasService::builder(Arc::clone(&store), guard.clone(), Arc::clone(&limits))
+            .live(Arc::new(hub.clone()))
+            .build();
+        let retention = RetentionService::new(Arc::clone(&store), guard.clone(), self.retention);
+        let worker = Arc::new(RetentionWorker {
+            backend: Arc::clone(&backend),
+            guard: guard.clone(),
+            retention: retention.clone(),
+            chat: chat.clone(),
+            canvas: canvas.clone(),
+            identity: identity.clone(),
+            sinks: outbox.as_ref().map(Running::handle),
+            running: tokio::sync::Mutex::default(),
+        });
+        background.retain(&worker);
         Ok(Engine::new(Parts {
-            chat: ChatService::new(Arc::clone(&store), guard.clone(), Arc::clone(&limits)),
+            chat,
+            audit: AuditLog::new(Arc::clone(&store), guard.clone(), Arc::clone(&limits)),
+            retention,
+            worker,
             recorder: Recorder::start(events.clone(), &self.recorder),
             events,
             privacy: PrivacyService::new(Arc::clone(&store), guard.clone(), policies),
             presence: PresenceService::new(follow.clone(), Arc::clone(&limits)),
             follow,
-            canvas: CanvasService::builder(Arc::clone(&store), guard.clone(), Arc::clone(&limits))
-                .live(Arc::new(hub.clone()))
-                .build(),
+            canvas,
             backend,
             backup,
             close,

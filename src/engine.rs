@@ -5,9 +5,11 @@ use std::{fmt, sync::Arc};
 use engines_auth::{Door, Identity, TokenIssuer, key_slot::KeySlots};
 use engines_core::{
     Guard, Limits, RequestContext, Result, Scope, Store,
+    audit::AuditLog,
     event::{EventLog, TrainPrefs},
     nexus::Backend,
     privacy::PrivacyService,
+    retention::RetentionService,
 };
 use engines_storage::{metered::StoreMetrics, outbox::OutboxStatus};
 use engines_stream::{canvas::CanvasService, chat::ChatService, follow::FollowService, presence::PresenceService};
@@ -17,6 +19,7 @@ use crate::{
     backup::BackupService,
     builder::{Builder, Close},
     recorder::{Recorder, StrictRecorder},
+    retention::{RetentionPass, RetentionWorker},
     running::Running,
 };
 
@@ -45,6 +48,9 @@ pub(crate) struct Parts {
     pub(crate) follow: FollowService,
     pub(crate) presence: PresenceService,
     pub(crate) privacy: PrivacyService,
+    pub(crate) audit: AuditLog,
+    pub(crate) retention: RetentionService,
+    pub(crate) worker: Arc<RetentionWorker>,
 }
 
 impl Engine {
@@ -87,6 +93,36 @@ impl Engine {
     #[must_use]
     pub fn privacy(&self) -> &PrivacyService {
         &self.0.privacy
+    }
+
+    /// The audit log, for admins.
+    #[must_use]
+    pub fn audit(&self) -> &AuditLog {
+        &self.0.audit
+    }
+
+    /// How long each tenant's data is kept.
+    #[must_use]
+    pub fn retention(&self) -> &RetentionService {
+        &self.0.retention
+    }
+
+    /// Applies retention to all tenants now, and removes the tenants whose grace period is over, without waiting for the worker's next pass. For
+    /// deployments that schedule it themselves ([`RetentionSettings::every_s`](engines_core::retention::RetentionSettings::every_s) 0).
+    ///
+    /// # Errors
+    /// When scopes cannot be listed; what fails in one scope is logged and counted.
+    pub async fn apply_retention(&self) -> Result<RetentionPass> {
+        self.0.worker.pass().await
+    }
+
+    /// Gives freed space back and makes removed content unreadable in the store's files, without waiting for the worker. Returns whether all of it
+    /// was done; a long read at the same time can keep it from that.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when the store does not answer.
+    pub async fn reclaim(&self) -> Result<bool> {
+        self.0.worker.reclaim().await
     }
 
     /// Records dataset events without making anybody wait; see [`Recorder`].

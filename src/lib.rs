@@ -8,6 +8,7 @@ mod builder;
 mod engine;
 mod identity;
 pub mod recorder;
+mod retention;
 mod running;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -22,7 +23,7 @@ pub use engines_core::{
 pub use engines_storage as storage;
 pub use engines_stream as stream;
 
-pub use self::{builder::Builder, engine::Engine};
+pub use self::{builder::Builder, engine::Engine, retention::RetentionPass};
 
 /// What most programs name: `use engines::prelude::*`.
 pub mod prelude {

@@ -121,6 +121,8 @@ pub enum Action {
     ChatMessagePost,
     /// Read or follow a thread's log.
     ChatFollow,
+    /// Delete a thread with all its messages; whoever made it, or an admin.
+    ChatThreadDelete,
     /// Make a canvas.
     CanvasCreate,
     /// Look at a canvas: its head, snapshots, commits, replay.
@@ -131,6 +133,8 @@ pub enum Action {
     CanvasCommand,
     /// Show a gesture to those who are there.
     CanvasGesture,
+    /// Delete a canvas with its whole history; whoever made it, or an admin.
+    CanvasDelete,
     /// Open a socket that follows any number of streams; each is asked for by itself.
     StreamOpen,
     /// Show presence, see who is there.
@@ -143,6 +147,14 @@ pub enum Action {
     EventRecordBatch,
     /// Read the event log.
     EventRead,
+    /// Delete recorded events by filter.
+    EventDelete,
+    /// See how long the tenant's data is kept.
+    RetentionRead,
+    /// Set how long the tenant's data is kept.
+    RetentionManage,
+    /// In process alone: remove what is older than it is kept.
+    RetentionApply,
     /// See what is found in a text, and what it is without that; nothing of it is kept.
     PiiRedact,
     /// See the tenant's privacy policy.
@@ -177,6 +189,8 @@ pub enum Action {
     TenantsUpdate,
     /// Close a tenant of one's own.
     TenantsDisable,
+    /// Have a tenant of one's own removed with all its data after a grace period, or call that off.
+    TenantsPurge,
     /// Leave a tenant.
     TenantsLeave,
     /// In process alone: take a tenant out as an archive.
@@ -217,17 +231,23 @@ impl Action {
         Self::ChatThreadRead,
         Self::ChatMessagePost,
         Self::ChatFollow,
+        Self::ChatThreadDelete,
         Self::CanvasCreate,
         Self::CanvasRead,
         Self::CanvasFollow,
         Self::CanvasCommand,
         Self::CanvasGesture,
+        Self::CanvasDelete,
         Self::StreamOpen,
         Self::PresenceRead,
         Self::PresenceAnnounce,
         Self::EventRecord,
         Self::EventRecordBatch,
         Self::EventRead,
+        Self::EventDelete,
+        Self::RetentionRead,
+        Self::RetentionManage,
+        Self::RetentionApply,
         Self::PiiRedact,
         Self::PrivacyPolicyRead,
         Self::PrivacyPolicyManage,
@@ -245,6 +265,7 @@ impl Action {
         Self::TenantsRead,
         Self::TenantsUpdate,
         Self::TenantsDisable,
+        Self::TenantsPurge,
         Self::TenantsLeave,
         Self::TenantsExport,
         Self::TenantsImport,
@@ -266,17 +287,23 @@ impl Action {
             Self::ChatThreadRead => spec("chat.thread.read", L::Viewer, G::Read, R::Read, D::None, false),
             Self::ChatMessagePost => spec("chat.message.post", L::Member, G::Write, R::Write, D::Low, true),
             Self::ChatFollow => spec("chat.follow", L::Viewer, G::Follow, R::Stream, D::None, false),
+            Self::ChatThreadDelete => spec("chat.thread.delete", L::Member, G::Write, R::Write, D::High, true),
             Self::CanvasCreate => spec("canvas.create", L::Member, G::Write, R::Write, D::Low, true),
             Self::CanvasRead => spec("canvas.read", L::Viewer, G::Read, R::Read, D::None, false),
             Self::CanvasFollow => spec("canvas.follow", L::Viewer, G::Follow, R::Stream, D::None, false),
             Self::CanvasCommand => spec("canvas.command", L::Member, G::Write, R::Write, D::Low, true),
             Self::CanvasGesture => spec("canvas.gesture", L::Member, G::Write, R::Ephemeral, D::None, false),
+            Self::CanvasDelete => spec("canvas.delete", L::Member, G::Write, R::Write, D::High, true),
             Self::StreamOpen => spec("stream.open", L::Viewer, G::Follow, R::Stream, D::None, false),
             Self::PresenceRead => spec("presence.read", L::Viewer, G::Read, R::Read, D::None, false),
             Self::PresenceAnnounce => spec("presence.announce", L::Viewer, G::Follow, R::Ephemeral, D::None, false),
             Self::EventRecord => spec("event.record", L::Member, G::Write, R::Write, D::Low, true),
             Self::EventRecordBatch => spec("event.record_batch", L::Member, G::Write, R::Bulk, D::Low, true),
             Self::EventRead => spec("event.read", L::Viewer, G::Read, R::Read, D::None, false),
+            Self::EventDelete => spec("event.delete", L::Admin, G::Manage, R::Bulk, D::High, true),
+            Self::RetentionRead => spec("retention.read", L::Admin, G::Read, R::Manage, D::None, false),
+            Self::RetentionManage => spec("retention.manage", L::Admin, G::Manage, R::Manage, D::High, true),
+            Self::RetentionApply => spec("retention.apply", L::Owner, G::Manage, R::Manage, D::High, true),
             Self::PiiRedact => spec("pii.redact", L::Member, G::Read, R::Write, D::None, false),
             Self::PrivacyPolicyRead => spec("privacy_policy.read", L::Admin, G::Read, R::Manage, D::None, false),
             Self::PrivacyPolicyManage => spec("privacy_policy.manage", L::Admin, G::Manage, R::Manage, D::High, true),
@@ -294,6 +321,7 @@ impl Action {
             Self::TenantsRead => spec("tenants.read", L::Viewer, G::Read, R::Read, D::None, false),
             Self::TenantsUpdate => spec("tenants.update", L::Admin, G::Manage, R::Manage, D::Low, true),
             Self::TenantsDisable => spec("tenants.disable", L::Owner, G::Manage, R::Manage, D::High, true),
+            Self::TenantsPurge => spec("tenants.purge", L::Owner, G::Manage, R::Manage, D::High, true),
             Self::TenantsLeave => spec("tenants.leave", L::Viewer, G::Manage, R::Manage, D::Low, true),
             Self::TenantsExport => spec("tenants.export", L::Owner, G::Export, R::Bulk, D::High, true),
             Self::TenantsImport => spec("tenants.import", L::Admin, G::Manage, R::Bulk, D::High, true),

@@ -18,6 +18,7 @@ pub mod logs;
 pub mod nexus;
 pub mod pii;
 pub mod privacy;
+pub mod retention;
 mod scope;
 mod secret_strength;
 pub mod stream;

@@ -141,6 +141,18 @@ impl Ask {
         })
     }
 
+    /// A query parameter that is `true` or `false`; false if it is absent.
+    ///
+    /// # Errors
+    /// `BODY_INVALID` for anything else.
+    pub(crate) fn flag(&self, name: &'static str) -> Result<bool> {
+        match self.query.one(name)? {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Error::body(self.route.name(), name, "it must be true or false")),
+        }
+    }
+
     /// A query parameter, owned.
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>> {
         Ok(self.query.one(name)?.map(str::to_owned))

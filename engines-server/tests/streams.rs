@@ -115,3 +115,42 @@ async fn a_socket_follows_talks_and_is_closed_with_a_code() {
     let closed = chat.rest().await;
     assert_eq!(closed[closed.len() - 4..], [0x88, 2, 0x03, 0xe9], "1001");
 }
+
+#[tokio::test]
+async fn a_deleted_thread_says_so_in_band_on_both_transports_and_is_404_then() {
+    let server = prepared().await;
+    let mut events = open(&server, &member(), "/sse/chat/t?from=start", &[]).await;
+    events.until("retry: 1500").await;
+    let mut chat = socket(&server, &member(), "/ws/chat/t").await;
+    let mut any = socket(&server, &member(), "/ws").await;
+    for (stream, reference) in [("chat/t", "1"), ("canvas/c", "2")] {
+        let subscribe = json!({ "type": "subscribe", "stream": stream, "ref": reference }).to_string();
+        any.write(&frame(1, subscribe.as_bytes())).await;
+        any.until(&format!("\"ref\":\"{reference}\"")).await;
+    }
+    let answer = acme(server.address, &member(), "DELETE", "/chat/threads/t", None).await;
+    assert_eq!(answer.status, 204);
+
+    // The whole of it, because the stream ends with it.
+    let rest = String::from_utf8_lossy(&events.rest().await).into_owned();
+    let last = rest.rsplit("data: ").next().unwrap().split('\n').next().unwrap();
+    let last: Value = serde_json::from_str(last).unwrap();
+    assert_eq!((&last["data"]["code"], &last["data"]["final"]), (&json!("NOT_FOUND"), &json!(true)), "{rest}");
+    assert_eq!(last["stream"], "chat/t");
+    let closed = chat.rest().await;
+    assert!(String::from_utf8_lossy(&closed).contains("\"final\":true"));
+    assert_eq!(closed[closed.len() - 4..], [0x88, 2, 0x11, 0x34], "4404");
+    // A socket about many goes on with the others.
+    any.until("\"final\":true").await;
+    let command = json!({ "base_rev": 0, "ops": [{ "op": "add", "path": "/a", "value": 1 }] });
+    assert_eq!(acme(server.address, &member(), "POST", "/canvas/c/commands", Some(&command)).await.status, 200);
+    any.until("canvas_commit").await;
+    any.write(&frame(9, b"still there")).await;
+    any.until("still there").await;
+
+    for path in ["/sse/chat/t", "/chat/threads/t", "/chat/threads/t/events"] {
+        assert_eq!(acme(server.address, &member(), "GET", path, None).await.status, 404, "{path}");
+    }
+    let again = acme(server.address, &member(), "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
+    assert_eq!((again.status, again.code().as_str()), (409, "ALREADY_EXISTS"));
+}

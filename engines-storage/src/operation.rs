@@ -28,11 +28,13 @@ pub enum Operation {
     Remove,
     /// `reclaim`
     Reclaim,
+    /// `scopes`
+    Scopes,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Commit,
         Self::Receipt,
         Self::Get,
@@ -45,6 +47,7 @@ impl Operation {
         Self::Feed,
         Self::Remove,
         Self::Reclaim,
+        Self::Scopes,
     ];
 
     /// The name, for metrics and messages.
@@ -63,6 +66,7 @@ impl Operation {
             Self::Feed => "feed",
             Self::Remove => "remove",
             Self::Reclaim => "reclaim",
+            Self::Scopes => "scopes",
         }
     }
 

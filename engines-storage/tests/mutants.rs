@@ -414,6 +414,10 @@ impl BackupSource for Broken {
 
 #[async_trait]
 impl EventFeed for Broken {
+    async fn scopes(&self, after: Option<&Scope>, limit: usize) -> Result<Vec<Scope>> {
+        self.inner.scopes(after, limit).await
+    }
+
     async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         let skip = u64::from(self.is(Bug::FeedSkips) && position > 0);

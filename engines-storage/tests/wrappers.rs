@@ -88,6 +88,7 @@ async fn every_operation_can_fail() {
             store.after(0, 1).await.is_ok(),
             store.remove(&scope, &Removal::Scope, 1, None).await.is_ok(),
             store.reclaim().await.is_ok(),
+            store.scopes(None, 1).await.is_ok(),
         ];
         assert_eq!(ok, [!down; Operation::ALL.len()]);
     }

@@ -1,25 +1,37 @@
 //! Which documents are known to exist, so that not every message or gesture asks the store.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use engines_core::{DocId, Error, ResourceId, Result, Scope, Store, nexus::Kind};
 use quick_cache::sync::Cache;
 
-/// Remembers documents that exist, up to a number. For kinds whose documents are never deleted: what was once
-/// there stays. What is not there is asked for each time.
+/// Remembers documents that exist, up to a number. What is not there is asked for each time.
+///
+/// A document that another node deletes may be remembered for longer; so whoever asks here and then reads or writes the document's
+/// stream must also take [`engines_core::nexus::Head::deleted`] and [`engines_core::nexus::Failed::Deleted`] for an answer.
 pub(crate) struct Known {
     kind: Kind,
     what: &'static str,
     seen: Cache<String, ()>,
+    /// Counts deletions: what was read before one is not remembered after it.
+    deletions: AtomicU64,
 }
 
 impl Known {
     /// Remembers up to `room` documents of `kind`; `what` is the word for one in an error.
     pub(crate) fn new(kind: Kind, what: &'static str, room: usize) -> Self {
-        Self { kind, what, seen: Cache::new(room) }
+        Self { kind, what, seen: Cache::new(room), deletions: AtomicU64::new(0) }
     }
 
     /// Notes that it exists.
     pub(crate) fn note(&self, scope: &Scope, id: &ResourceId) {
         self.seen.insert(scope.key(&[id.as_str()]), ());
+    }
+
+    /// Notes that it was deleted.
+    pub(crate) fn forget(&self, scope: &Scope, id: &ResourceId) {
+        self.deletions.fetch_add(1, Ordering::AcqRel);
+        self.seen.remove(&scope.key(&[id.as_str()]));
     }
 
     /// Makes sure that it exists.
@@ -37,10 +49,14 @@ impl Known {
         if self.seen.get(&key).is_some() {
             return Ok(());
         }
+        let deletions = self.deletions.load(Ordering::Acquire);
         if store.get(scope, &self.kind, &DocId::from(id)).await?.is_none() {
             return Err(Error::not_found(operation, self.what));
         }
-        self.seen.insert(key, ());
+        self.seen.insert(key.clone(), ());
+        if self.deletions.load(Ordering::Acquire) != deletions {
+            self.seen.remove(&key);
+        }
         Ok(())
     }
 }

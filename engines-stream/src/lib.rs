@@ -3,6 +3,7 @@
 pub mod canvas;
 pub mod chat;
 
+mod deletion;
 pub mod follow;
 pub mod hub;
 mod known;
@@ -10,6 +11,7 @@ mod live;
 pub mod presence;
 pub mod relay;
 mod request;
+mod retention;
 pub mod sse;
 pub mod ws;
 

@@ -140,6 +140,13 @@ impl World {
             }
             path if path.starts_with("/identity/api-keys/{id}") => text(&self.api_key("viewer").await["key_id"]),
             "/auth/sessions/{id}" => "01ARZ3NDEKTSV4RRFFQ69G5FAV".into(),
+            "/auth/purges/{id}" => "t_acme".into(),
+            "/chat/threads/{id}" if route.method == "DELETE" => {
+                text(&self.made("POST", "/chat/threads", json!({})).await["thread_id"])
+            }
+            "/canvas/{id}" if route.method == "DELETE" => {
+                text(&self.made("POST", "/canvas", json!({})).await["canvas_id"])
+            }
             _ => ids.thing,
         };
         if route.path.starts_with("/identity/keys") {
@@ -164,7 +171,7 @@ impl World {
             }
             "Gesture" => json!({ "kind": "point", "data": { "x": 1 } }),
             "RedactRequest" => json!({ "text": "ana@example.org" }),
-            "NewPrivacyPolicy" => json!({ "policy": {} }),
+            "NewPrivacyPolicy" | "NewRetention" => json!({ "policy": {} }),
             "TenantTrainPref" => json!({ "opt_out": false }),
             "UserTrainPref" => json!({ "user_id": "ada", "opt_out": false }),
             "DatasetEvent" => json!({ "surface": "s", "agent_id": "a", "input": {}, "output": {} }),

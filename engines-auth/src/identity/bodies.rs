@@ -151,6 +151,10 @@ pub enum TenantStatus {
     Disabled,
     /// Closed by the control plane.
     Suspended,
+    /// Its data is being removed.
+    Purging,
+    /// All its data was removed; what is left is its id.
+    Purged,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -161,6 +165,9 @@ pub(crate) struct TenantBody {
     /// How many members are owners. Written in one batch with the membership that changes it, expecting the version that was read: so two
     /// owners who go at the same time cannot both.
     pub(crate) owners: u32,
+    /// When it is to be removed with all its data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) purge_at: Option<Timestamp>,
 }
 
 /// A membership. One that has ended stays, so that a credential which still claims it is refused.

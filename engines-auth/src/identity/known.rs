@@ -94,7 +94,9 @@ impl Known {
             let found = records.get::<TenantBody>(&TENANT, &records::tenant_id(tenant)?).await?;
             Ok(found.map_or(Standing::Unknown, |tenant| match tenant.body.status {
                 TenantStatus::Active => Standing::Good,
-                TenantStatus::Disabled | TenantStatus::Suspended => Standing::Disabled,
+                TenantStatus::Disabled | TenantStatus::Suspended | TenantStatus::Purging | TenantStatus::Purged => {
+                    Standing::Disabled
+                }
             }))
         };
         self.tenants.get(tenant, read).await

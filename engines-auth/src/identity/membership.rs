@@ -7,6 +7,7 @@ use engines_core::{
 
 use super::{
     bodies::MemberBody,
+    purge,
     records::{self, MEMBER, TENANT},
     service::Inner,
     tenants::{TRIES, adopted, contended, put_member},
@@ -53,7 +54,8 @@ impl Inner {
                 let mut body = home.map_or_else(|| adopted(tenant), |home| home.body);
                 body.owners = (owners + u32::from(will)).saturating_sub(u32::from(was));
                 let id = records::tenant_id(tenant).map_err(refused)?;
-                writes = records::put(writes, TENANT, id, &[], &body, expect(version)).map_err(refused)?;
+                writes =
+                    records::put(writes, TENANT, id, &purge::tags(&body), &body, expect(version)).map_err(refused)?;
             }
             match self.records.commit(scope, writes).await {
                 Ok(_) => {

@@ -25,6 +25,7 @@ mod name_text;
 pub(crate) mod opaque;
 mod own_account;
 mod own_invites;
+mod purge;
 pub(crate) mod records;
 mod recovery;
 mod rejection_log;

@@ -8,6 +8,7 @@ use engines_core::{
 use super::{
     accounts::name_of,
     bodies::{MailTokenBody, MemberBody, SessionBody, TenantBody, TenantStatus, UserBody},
+    purge,
     records::{self, KNOWN_NETWORKS, MAIL_TOKEN, MEMBER, SESSION, Stored, TENANT, USER},
     service::{Identity, Inner},
     tenants::{MAX_MEMBERSHIPS, TRIES, contended, put_member},
@@ -258,7 +259,8 @@ impl Inner {
                     last.push(tenant.to_string());
                 }
                 let body = TenantBody { owners: home.body.owners.saturating_sub(1), ..home.body };
-                batch = records::put(batch, TENANT, home.id, &[], &body, Expect::Version(home.version))?;
+                let tags = purge::tags(&body);
+                batch = records::put(batch, TENANT, home.id, &tags, &body, Expect::Version(home.version))?;
             }
             let gone = MemberBody { removed: true, ..member.body };
             batch = put_member(batch, &gone, Expect::Version(member.version))?;

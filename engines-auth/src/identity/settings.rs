@@ -84,6 +84,9 @@ pub struct IdentitySettings {
     /// Tries to log in, sign up, refresh, accept or bootstrap from one address; good logins and refreshes do not count. Default: 200, and two
     /// more every second.
     pub per_address: Rate,
+    /// Seconds between an owner's order to remove a tenant with all its data and its removal; until then it is closed, and the order can be called off.
+    /// At least 10. Default: 7 days.
+    pub purge_grace_s: u64,
     /// What a password hash costs.
     pub password: HashSettings,
 }
@@ -117,6 +120,7 @@ impl Default for IdentitySettings {
             login_wait_ms: 10_000,
             login_waiting: 256,
             per_address: Rate { burst: 200, every_ms: 500 },
+            purge_grace_s: 7 * DAY,
             password: HashSettings::default(),
         }
     }

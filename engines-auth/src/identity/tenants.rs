@@ -11,6 +11,7 @@ use super::{
     accounts::name_of,
     bodies::{MemberBody, TenantBody, TenantStatus, UserBody},
     bootstrap::SYSTEM,
+    purge,
     records::{self, MEMBER, Stored, TENANT, USER},
     service::{Identity, Inner},
     wire::{TenantRequest, TenantView},
@@ -142,7 +143,13 @@ impl Identity {
         not_the_control_plane("tenants.manage", tenant)?;
         let audit = permit.audit(&inner.guard, context, resource);
         let adopt = status == TenantStatus::Suspended;
-        inner.change_tenant(context, tenant, audit, adopt, |body| body.status = status).await
+        inner
+            .change_tenant(context, tenant, audit, adopt, |body| {
+                body.status = status;
+                // Opening it again calls its removal off.
+                body.purge_at = body.purge_at.filter(|_| status != TenantStatus::Active);
+            })
+            .await
     }
 
     /// Disables a user, or lets one back in, for the control plane. A disabled user's credentials are refused, their streams closed; also somebody's
@@ -251,7 +258,7 @@ impl Inner {
         owner: Option<&UserId>,
     ) -> Result<Batch> {
         let (now, owners) = (batch.at(), u32::from(owner.is_some()));
-        let body = TenantBody { tenant_id: tenant.clone(), name, status: TenantStatus::Active, owners };
+        let body = TenantBody { tenant_id: tenant.clone(), name, status: TenantStatus::Active, owners, purge_at: None };
         let batch = records::put(batch, TENANT, records::tenant_id(tenant)?, &[], &body, Expect::Absent)?;
         let Some(owner) = owner else { return Ok(batch) };
         let member = MemberBody {
@@ -265,7 +272,7 @@ impl Inner {
     }
 
     /// Changes a tenant, again if it met another change. One that is kept elsewhere gets a document if it is to be adopted.
-    async fn change_tenant(
+    pub(super) async fn change_tenant(
         &self,
         context: &RequestContext,
         tenant: &TenantId,
@@ -280,9 +287,10 @@ impl Inner {
                 None if adopt => (adopted(tenant), now, Expect::Absent),
                 None => return Err(Error::new(Code::NotFound, "tenants.change", "this tenant is not kept here")),
             };
+            purge::not_removed("tenants.change", &body)?;
             change(&mut body);
             let batch = Batch::spanning(now).audit(audit.clone());
-            let batch = records::put(batch, TENANT, records::tenant_id(tenant)?, &[], &body, expect)?;
+            let batch = records::put(batch, TENANT, records::tenant_id(tenant)?, &purge::tags(&body), &body, expect)?;
             match self.records.commit(context.scope(), batch).await {
                 Ok(_) => {
                     self.revoked(Revocation::Tenant(tenant.clone()));
@@ -323,7 +331,8 @@ pub(super) fn put_member(batch: Batch, member: &MemberBody, expect: Expect) -> R
 
 /// A tenant that was kept elsewhere until now.
 pub(super) fn adopted(tenant: &TenantId) -> TenantBody {
-    TenantBody { tenant_id: tenant.clone(), name: tenant.to_string(), status: TenantStatus::Active, owners: 0 }
+    let name = tenant.to_string();
+    TenantBody { tenant_id: tenant.clone(), name, status: TenantStatus::Active, owners: 0, purge_at: None }
 }
 
 pub(super) fn stored(tenant: Stored<TenantBody>) -> TenantView {
@@ -331,10 +340,11 @@ pub(super) fn stored(tenant: Stored<TenantBody>) -> TenantView {
 }
 
 fn view(tenant: TenantBody, created_at: Timestamp) -> TenantView {
-    TenantView { tenant_id: tenant.tenant_id, name: tenant.name, status: tenant.status, created_at }
+    let TenantBody { tenant_id, name, status, purge_at, .. } = tenant;
+    TenantView { tenant_id, name, status, purge_at, created_at }
 }
 
-fn not_the_control_plane(operation: &'static str, tenant: &TenantId) -> Result<()> {
+pub(super) fn not_the_control_plane(operation: &'static str, tenant: &TenantId) -> Result<()> {
     if tenant.as_str() == SYSTEM {
         return Err(Error::new(Code::OpInvalid, operation, "the control plane cannot be closed"));
     }

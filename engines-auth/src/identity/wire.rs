@@ -104,6 +104,9 @@ pub struct TenantView {
     pub name: String,
     /// Whether it is open.
     pub status: TenantStatus,
+    /// When it is to be removed with all its data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purge_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -1,5 +1,9 @@
 //! What was done, by whom: records written in the same transaction as their effect.
 
 mod entry;
+mod log;
 
-pub use self::entry::{AuditEntry, AuditFilter, Outcome};
+pub use self::{
+    entry::{AuditEntry, AuditFilter, Outcome},
+    log::AuditLog,
+};

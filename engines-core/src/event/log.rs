@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     gate::Guard,
     limits::Limits,
-    nexus::{Batch, EventOutcome, Once, Page, Paged, Store},
+    nexus::{Batch, EventOutcome, Once, Page, Paged, Removal, Store},
     pii::{Receipt, Scrubber},
     privacy::Policies,
     stream::Seq,
@@ -141,6 +141,32 @@ impl EventLog {
     pub async fn list(&self, context: &RequestContext, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>> {
         let _permit = self.guard.admit(context, Action::EventRead, RESOURCE).await?;
         self.store.events(context.scope(), filter, page).await
+    }
+
+    /// Deletes the recorded events that match, for good: a filter without any field matches all. What a sink has got already is not called back, and
+    /// what it has not yet got it never gets.
+    ///
+    /// It goes in bounded steps beside other writes, and is audited once before the first. A caller that goes away, or a failure, leaves
+    /// the rest undeleted; the same call again deletes it.
+    ///
+    /// # Errors
+    /// What the guard refuses; `BACKEND_UNAVAILABLE` when the store does not answer.
+    pub async fn delete(&self, context: &RequestContext, filter: &EventFilter) -> Result<u64> {
+        /// Events deleted in one step: some milliseconds of the store's time.
+        const STEP: usize = 500;
+        let permit = self.guard.admit(context, Action::EventDelete, RESOURCE).await?;
+        let audit = permit.audit(&self.guard, context, RESOURCE);
+        self.store.commit(context.scope(), Batch::new(self.guard.clock().now()).audit(audit)).await?;
+        let removal = Removal::Events { filter: filter.clone(), delivered: None };
+        let (mut deleted, mut after) = (0, None);
+        loop {
+            let step = self.store.remove(context.scope(), &removal, STEP, after.as_deref()).await?;
+            deleted += step.removed;
+            if step.done {
+                return Ok(deleted);
+            }
+            after = step.position;
+        }
     }
 
     /// What holds for the caller's events at this moment.

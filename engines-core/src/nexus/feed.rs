@@ -54,7 +54,7 @@ pub struct FeedItem {
 }
 
 /// The outbox side of a backend: every recorded event of every scope, in the order of commits. It alone reads
-/// across scopes, and only the outbox worker holds it.
+/// across scopes, and only workers of the deployment hold it.
 #[async_trait]
 pub trait EventFeed: Send + Sync {
     /// Up to `limit` events after `position` (0 for the first). None once all have been read.
@@ -62,4 +62,15 @@ pub trait EventFeed: Send + Sync {
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when the backend does not answer.
     async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>>;
+
+    /// Up to `limit` scopes in which something is stored, after `after`, by tenant and then environment in byte order of their names. For work of
+    /// the deployment that goes over all tenants, such as retention.
+    ///
+    /// # Errors
+    /// `INTERNAL` when the backend cannot list them; one that promises [`super::Capabilities::removes`] can. `BACKEND_UNAVAILABLE` when it
+    /// does not answer.
+    async fn scopes(&self, after: Option<&Scope>, limit: usize) -> Result<Vec<Scope>> {
+        let _ = (after, limit);
+        Err(Error::internal("store.scopes", "this backend cannot list scopes"))
+    }
 }

@@ -102,6 +102,7 @@ pub(super) async fn engine(
         .root_key(root)
         .identity(settings.identity.clone())
         .rejections(settings.rejections.clone())
+        .retention(settings.retention.clone())
         .limits(settings.limits.clone())
         .backups(settings.backup.clone())
         .ids(ids);

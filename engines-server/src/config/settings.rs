@@ -9,6 +9,7 @@ use engines::{
         identity::{IdentitySettings, RejectionSettings},
     },
     backup::BackupSettings,
+    core::retention::RetentionSettings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub rejections: RejectionSettings,
     /// Where backups go, when they are made and how long they are kept.
     pub backup: BackupSettings,
+    /// How long data is kept where a tenant has no policy, and how eagerly what is older is removed.
+    pub retention: RetentionSettings,
     /// Limits of HTTP.
     pub http: HttpSettings,
     /// Limits of everything else.
@@ -60,6 +63,7 @@ impl Default for Settings {
             mail: MailSection::default(),
             rejections: RejectionSettings::default(),
             backup: BackupSettings::default(),
+            retention: RetentionSettings::default(),
             http: HttpSettings::default(),
             limits: Limits::default(),
             metrics: MetricsSettings::default(),

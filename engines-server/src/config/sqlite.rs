@@ -32,6 +32,11 @@ pub struct SqliteSettings {
     pub checkpoint_pages: usize,
     /// Milliseconds to wait for a lock that another program holds on the data file. Default: 5,000.
     pub busy_timeout_ms: u64,
+    /// Whether removed content is overwritten in the data file. Default: yes.
+    pub secure_delete: bool,
+    /// Whether a data file of an older version that cannot give freed space back is rebuilt at the start; takes as much free disk space as the file
+    /// has. Default: no.
+    pub rebuild: bool,
     /// After an unclean end, a data file of up to this many bytes is checked before the server starts; a larger one while it runs, and
     /// `/readyz` says so until that has ended. Default: 64 MiB.
     pub check_bytes: u64,
@@ -77,6 +82,8 @@ impl Default for SqliteSettings {
             page_cache_bytes: options.page_cache_bytes,
             checkpoint_pages: options.checkpoint_pages,
             busy_timeout_ms: ms(options.busy_timeout),
+            secure_delete: options.secure_delete,
+            rebuild: options.rebuild,
             check_bytes: options.check_bytes,
             log_keep_bytes: options.log_keep_bytes,
             log_warn_bytes: options.log_warn_bytes,
@@ -107,6 +114,8 @@ impl SqliteSettings {
         options.page_cache_bytes = self.page_cache_bytes;
         options.checkpoint_pages = self.checkpoint_pages;
         options.busy_timeout = Duration::from_millis(self.busy_timeout_ms);
+        options.secure_delete = self.secure_delete;
+        options.rebuild = self.rebuild;
         options.check_bytes = self.check_bytes;
         options.log_keep_bytes = self.log_keep_bytes;
         options.log_warn_bytes = self.log_warn_bytes;

@@ -117,7 +117,8 @@ pub(crate) async fn export(ask: Ask, context: RequestContext) -> Result<Response
     Ok(response)
 }
 
-fn filter(ask: &Ask) -> Result<EventFilter> {
+/// The filter that the query names.
+pub(crate) fn filter(ask: &Ask) -> Result<EventFilter> {
     Ok(EventFilter {
         surface: ask.text("surface")?,
         agent_id: ask.text("agent_id")?,

@@ -9,6 +9,7 @@ pub(crate) mod keys;
 pub(crate) mod pii;
 pub(crate) mod presence;
 mod readiness;
+pub(crate) mod retention;
 pub(crate) mod service;
 pub(crate) mod sse;
 pub(crate) mod tenants;

@@ -27,11 +27,6 @@ pub(crate) async fn rename(ask: Ask, context: RequestContext) -> Result<Response
     reply::ok(&ask.identity()?.rename_tenant(&context, &ask.tenant()?, ask.decode()?).await?)
 }
 
-/// `DELETE /tenants/{t}`
-pub(crate) async fn disable(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    reply::ok(&ask.identity()?.disable_tenant(&context, &ask.tenant()?).await?)
-}
-
 /// `POST /tenants/{t}/leave`
 pub(crate) async fn leave(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
     ask.identity()?.leave_tenant(&context, &ask.tenant()?).await?;

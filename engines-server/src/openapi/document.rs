@@ -18,6 +18,7 @@ const SCHEMAS: &[&str] = &[
     include_str!("schemas/canvas.json"),
     include_str!("schemas/events.json"),
     include_str!("schemas/pii.json"),
+    include_str!("schemas/retention.json"),
 ];
 
 /// The document.

@@ -409,7 +409,10 @@ pub async fn scope(bench: &Bench) -> Verdict {
         for key in &streams {
             same("the ends of a removed stream", &bench.store.head(&scope, key).await?, &Head::EMPTY)?;
         }
+        let listed = every_scope(bench).await?;
+        ensure(!listed.contains(&scope), || "a removed scope is still listed".into())?;
         for kept in &scopes[1..] {
+            ensure(listed.contains(kept), || "another scope is not listed".into())?;
             same("documents of another scope", &bench.list(kept, &Query::kind(NOTE).tag("one"), 100).await?.len(), &7)?;
             same("events of another scope", &bench.read_all(kept, &one, Seq::ZERO).await?.len(), &14)?;
             same("dataset events of another scope", &bench.recorded(kept, &EventFilter::default()).await?.len(), &7)?;
@@ -433,6 +436,21 @@ pub async fn scope(bench: &Bench) -> Verdict {
         same("its records", &bench.audited(&scope, &AuditFilter::default()).await?.len(), &1)?;
     }
     Ok(Outcome::Passed)
+}
+
+/// Every scope, by pages of 3; each is there once, and they rise.
+async fn every_scope(bench: &Bench) -> Result<Vec<Scope>, Failure> {
+    let mut all: Vec<Scope> = Vec::new();
+    loop {
+        let page = bench.store.scopes(all.last(), 3).await?;
+        if page.is_empty() {
+            break;
+        }
+        all.extend(page);
+    }
+    let names: Vec<_> = all.iter().map(|scope| (scope.tenant().as_str(), scope.env().as_str())).collect();
+    ensure(names.windows(2).all(|pair| pair[0] < pair[1]), || "scopes are not listed in order".into())?;
+    Ok(all)
 }
 
 /// What was removed stays removed after reopening, and a deleted stream's name stays taken.

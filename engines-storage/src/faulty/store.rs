@@ -154,6 +154,10 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: EventFeed + Debug + ?Sized> EventFeed for Faulty<S> {
+    async fn scopes(&self, after: Option<&Scope>, limit: usize) -> Result<Vec<Scope>> {
+        self.call(Operation::Scopes, self.inner.scopes(after, limit), std::convert::identity).await
+    }
+
     async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
         self.call(Operation::Feed, self.inner.after(position, limit), std::convert::identity).await
     }

@@ -181,6 +181,16 @@ impl EventFeed for MemoryStore {
     async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
         Ok(self.state().feed(position, limit))
     }
+
+    async fn scopes(&self, after: Option<&Scope>, limit: usize) -> Result<Vec<Scope>> {
+        let state = self.state();
+        let name = |scope: &Scope| (scope.tenant().as_str().to_owned(), scope.env().as_str());
+        let after = after.map(name);
+        let mut scopes: Vec<_> =
+            state.spaces.keys().filter(|scope| after.as_ref().is_none_or(|after| name(scope) > *after)).collect();
+        scopes.sort_by_key(|scope| name(scope));
+        Ok(scopes.into_iter().take(limit).cloned().collect())
+    }
 }
 
 fn nothing<T>() -> Paged<T> {

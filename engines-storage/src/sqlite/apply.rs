@@ -127,6 +127,9 @@ impl<'a> Group<'a> {
                 self.connection.prepare_cached(DELETED)?.execute([stream.id])?;
             }
         }
+        if self.erased {
+            self.shared.erasure.note(self.connection)?;
+        }
         self.scopes.flush(self.connection)
     }
 
@@ -269,7 +272,10 @@ impl<'a> Group<'a> {
                 let removed = self.remove(scope, step)?;
                 *step.outcome.lock().unwrap_or_else(PoisonError::into_inner) = removed;
             }
-            Step::Reclaim => self.reclaimed = super::remove::reclaim(self.connection)?,
+            Step::Reclaim => {
+                let walking = self.shared.erasure.is_walking();
+                self.reclaimed = walking || super::remove::reclaim(self.connection)?;
+            }
             Step::Record { event, pii_flags, once } => {
                 const SQL: &str = "INSERT INTO dataset_events (scope_id, seq, event_id, ts, surface, agent_id, type, \
                                    trace_id, actor_id, actor_type, train_ok, pii_flags, body) \

@@ -20,6 +20,7 @@ use rusqlite::Connection;
 use super::{
     connections::Counted,
     error::Failure,
+    gaps::Gaps,
     open,
     options::SqliteOptions,
     store::{Shared, Worker},
@@ -68,6 +69,7 @@ pub(super) struct Moved {
 /// The writer's end.
 pub(super) struct Checkpoints {
     log: Arc<Log>,
+    gaps: Gaps,
     requests: mpsc::Sender<Request>,
     requested: bool,
     threshold: usize,
@@ -85,6 +87,7 @@ impl Checkpoints {
         let log = Arc::new(Log::default());
         let threshold = options.checkpoint_pages.max(1);
         let warn_bytes = options.log_warn_bytes;
+        let gaps = Gaps::new(Arc::clone(shared), options.secure_delete);
         let worker = {
             let (log, shared, options) = (Arc::clone(&log), Arc::clone(shared), options.clone());
             Worker::spawn("sqlite-log", move |ended| {
@@ -94,7 +97,7 @@ impl Checkpoints {
         };
         let (due, shared) = (threshold, Arc::clone(shared));
         let checkpoints =
-            Self { log, requests, requested: false, threshold, due, last: 0, warn_bytes, warned: None, shared };
+            Self { log, gaps, requests, requested: false, threshold, due, last: 0, warn_bytes, warned: None, shared };
         checkpoints.open();
         Ok((checkpoints, worker))
     }
@@ -169,8 +172,9 @@ impl Checkpoints {
     }
 
     /// Moves all of the log to the data file and cuts the log to nothing, so that it holds no removed content. Waits for no reader.
-    fn empty(&self, connection: &Connection) -> Result<(), Failure> {
-        self.shared.erasure.log_emptied(false);
+    /// Then goes on with what the data file itself may hold of removed content.
+    fn empty(&mut self, connection: &Connection) -> Result<(), Failure> {
+        self.shared.erasure.tried(false);
         self.shared.files.check()?;
         let waiting = connection.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, u32>(0))?;
         connection.busy_timeout(Duration::ZERO)?;
@@ -181,7 +185,8 @@ impl Checkpoints {
             // A log without frames: what was acknowledged is in the synced data file.
             self.log.whole.store(self.log.pages.load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        self.shared.erasure.log_emptied(emptied);
+        let done = emptied && self.gaps.step(connection)?;
+        self.shared.erasure.tried(done);
         Ok(())
     }
 

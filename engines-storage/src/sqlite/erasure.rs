@@ -1,26 +1,47 @@
 //! Whether the files may hold content that was removed.
 //!
 //! `secure_delete` overwrites removed content in the data file's pages, but earlier images of these pages stay in the write-ahead log until it
-//! is emptied. Emptying it stops the writer for a moment, so it is done on request ([`engines_core::Store::reclaim`]), and only after
-//! something was removed.
+//! is emptied, and copies stay in unallocated parts of pages (see [`super::gaps`]). Both stop the writer for a moment, so they are done on
+//! request ([`engines_core::Store::reclaim`]), and only after something was removed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rusqlite::Connection;
+
+use super::error::Failure;
 
 /// What was removed and is perhaps still in the files. Written by the writer's thread alone, read by all.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Erasure {
     pending: AtomicBool,
     empty_log: AtomicBool,
-}
-
-impl Default for Erasure {
-    /// As after an unclean end: nobody knows what the files hold.
-    fn default() -> Self {
-        Self { pending: AtomicBool::new(true), empty_log: AtomicBool::new(false) }
-    }
+    removals: AtomicU64,
+    walking: AtomicBool,
 }
 
 impl Erasure {
+    /// As the file says: what a process before has left undone is still to be done.
+    pub(super) fn load(&self, connection: &Connection) -> Result<(), Failure> {
+        const SQL: &str = "SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'erasure')";
+        self.pending.store(connection.query_row(SQL, [], |row| row.get(0))?, Ordering::Release);
+        Ok(())
+    }
+
+    /// In a transaction that removes something: notes it in the file, if that is not there yet.
+    pub(super) fn note(&self, connection: &Connection) -> Result<(), Failure> {
+        if !self.is_pending() {
+            const SQL: &str = "INSERT OR IGNORE INTO meta (name, value) VALUES ('erasure', 'pending')";
+            connection.prepare_cached(SQL)?.execute([])?;
+        }
+        Ok(())
+    }
+
+    /// Everything was done: takes the note back.
+    pub(super) fn finish(connection: &Connection) -> Result<(), Failure> {
+        connection.prepare_cached("DELETE FROM meta WHERE name = 'erasure'")?.execute([])?;
+        Ok(())
+    }
+
     /// The files may hold removed content.
     pub(super) fn is_pending(&self) -> bool {
         self.pending.load(Ordering::Acquire)
@@ -29,6 +50,7 @@ impl Erasure {
     /// A transaction was committed: it removed something, or found nothing more to give back.
     pub(super) fn committed(&self, erased: bool, reclaimed: bool) {
         if erased {
+            self.removals.fetch_add(1, Ordering::AcqRel);
             self.pending.store(true, Ordering::Release);
         }
         if reclaimed {
@@ -36,15 +58,29 @@ impl Erasure {
         }
     }
 
+    /// Counts transactions that removed something.
+    pub(super) fn removals(&self) -> u64 {
+        self.removals.load(Ordering::Acquire)
+    }
+
+    /// A walk over the pages has begun or ended. Meanwhile no page may be moved to where the walk has been.
+    pub(super) fn walking(&self, walking: bool) {
+        self.walking.store(walking, Ordering::Release);
+    }
+
+    pub(super) fn is_walking(&self) -> bool {
+        self.walking.load(Ordering::Acquire)
+    }
+
     /// Whether the log is to be emptied.
     pub(super) fn wants_empty_log(&self) -> bool {
         self.empty_log.load(Ordering::Acquire)
     }
 
-    /// The log was emptied, or could not be because of a reader; the next request tries again.
-    pub(super) fn log_emptied(&self, emptied: bool) {
+    /// What was asked for was tried; `done` if the files hold no removed content any more. The next request tries again otherwise.
+    pub(super) fn tried(&self, done: bool) {
         self.empty_log.store(false, Ordering::Release);
-        if emptied {
+        if done {
             self.pending.store(false, Ordering::Release);
         }
     }

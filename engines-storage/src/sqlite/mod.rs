@@ -29,6 +29,7 @@ mod documents;
 mod erasure;
 mod error;
 mod files;
+mod gaps;
 mod health;
 mod inspection;
 mod integrity;

@@ -7,3 +7,6 @@ CREATE INDEX streams_deleted ON streams (scope_id, deleted) WHERE deleted > 0;
 
 -- A scope's receipts in the order they were written: the index holds the place too.
 CREATE INDEX once_by_scope ON once (scope_id);
+
+-- There while the files may hold content that was removed. A file of schema 1 was never looked through.
+INSERT INTO meta (name, value) VALUES ('erasure', 'pending');

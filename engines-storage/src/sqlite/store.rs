@@ -1,9 +1,9 @@
 //! The store itself.
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     thread::JoinHandle,
     time::Duration,
 };
@@ -85,6 +85,8 @@ pub(super) struct Shared {
     pub(super) files: Files,
     pub(super) health: Health,
     pub(super) integrity: Integrity,
+    /// The data file, once [`super::gaps`] needed it; open until the last connection is closed.
+    data_file: OnceLock<File>,
     /// Held from a commit until everybody can see it: see [`Shared::settled`].
     pub(super) publishing: Mutex<()>,
     changes: Mutex<Option<broadcast::Sender<Change>>>,
@@ -102,6 +104,15 @@ impl Shared {
     /// The log has another id from now on.
     pub(super) fn set_log(&self, log: LogId) {
         *self.log.lock().unwrap_or_else(PoisonError::into_inner) = log;
+    }
+
+    /// The data file, for reading and writing past SQLite.
+    pub(super) fn data_file(&self) -> std::io::Result<&File> {
+        if let Some(file) = self.data_file.get() {
+            return Ok(file);
+        }
+        let file = OpenOptions::new().read(true).write(true).open(self.files.path())?;
+        Ok(self.data_file.get_or_init(|| file))
     }
 
     /// Tells whoever listens.
@@ -184,11 +195,13 @@ impl SqliteStore {
             files,
             health: Health::default(),
             integrity: Integrity::default(),
+            data_file: OnceLock::new(),
             publishing: Mutex::new(()),
             changes: Mutex::new(Some(changes)),
             log: Mutex::new(log),
         });
         shared.once.load(&writer).map_err(|failure| schema::opening(failure, path))?;
+        shared.erasure.load(&writer).map_err(|failure| schema::opening(failure, path))?;
         let writer = shared.connections.open(|| Ok(writer)).map_err(|failure| schema::opening(failure, path))?;
         let failed = |error: std::io::Error| cannot_open(format!("a thread could not be started: {error}"));
         let (readers, mut workers) = Readers::start(&options, &shared).map_err(failed)?;
@@ -236,6 +249,7 @@ impl SqliteStore {
             files,
             health: Health::default(),
             integrity: Integrity::default(),
+            data_file: OnceLock::new(),
             publishing: Mutex::new(()),
             changes: Mutex::new(None),
             log: Mutex::new(log),
@@ -544,5 +558,10 @@ impl SqliteStore {
 impl EventFeed for SqliteStore {
     async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
         self.readers.run("sqlite.feed", move |connection| read::feed(connection, position, limit)).await
+    }
+
+    async fn scopes(&self, after: Option<&Scope>, limit: usize) -> Result<Vec<Scope>> {
+        let after = after.cloned();
+        self.readers.run("sqlite.scopes", move |connection| read::scopes_after(connection, after.as_ref(), limit)).await
     }
 }

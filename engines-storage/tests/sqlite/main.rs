@@ -8,11 +8,15 @@ mod buckets;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod erasure;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod kit;
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod open;
 #[cfg(test)]

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use engines_core::{
     Batch, Code, DocId, Error, ResourceId, Result, Scope, Store, StreamEvent, StreamKey, Timestamp,
     command::{CommandLimits, Reducer, State, apply_batch},
-    nexus::{CommitError, Expect, Kind, NewDocument, Order, Page, Query},
+    nexus::{CommitError, Expect, Head, Kind, NewDocument, Order, Page, Query},
     stream::Seq,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::record::CanvasCommit;
+use crate::deletion::unless_deleted;
 
 /// The family of snapshot documents.
 pub(super) const SNAPSHOT: Kind = Kind::known("canvas_snapshot");
+/// Snapshots removed at a time; each is as large as the canvas.
+const SNAPSHOTS: usize = 8;
 /// Events read at a time.
 const CHUNK: u64 = 512;
 
@@ -53,9 +56,15 @@ pub(super) struct Stored {
 }
 
 impl History {
-    /// The durable head.
+    /// The durable head; `NOT_FOUND` for a canvas that was deleted.
     pub(super) async fn head(&self) -> Result<u64> {
-        Ok(self.store.head(&self.scope, &self.key).await?.seq.0)
+        Ok(self.ends().await?.seq.0)
+    }
+
+    /// Both ends of the log; `NOT_FOUND` for a canvas that was deleted.
+    pub(super) async fn ends(&self) -> Result<Head> {
+        let head = self.store.head(&self.scope, &self.key).await?;
+        if head.deleted { Err(Error::not_found("canvas.log", "canvas")) } else { Ok(head) }
     }
 
     /// The state at `rev`, which must not be beyond the head: the newest snapshot before it, then the log.
@@ -116,10 +125,26 @@ impl History {
     pub(super) async fn keep(&self, at: Timestamp, rev: u64, state: Value) -> Result<()> {
         let id = self.snapshot_id(rev)?;
         let document = NewDocument::new(SNAPSHOT, id, &Stored { rev, state })?.tag(self.tag());
-        match self.store.commit(&self.scope, Batch::new(at).put(document, Expect::Absent)).await {
-            // Another node has kept the same.
+        let batch = Batch::new(at).put(document, Expect::Absent);
+        match self.store.commit(&self.scope, unless_deleted(&*self.store, batch, &self.key)).await {
+            // Another node has kept the same, or the canvas was deleted.
             Ok(_) | Err(CommitError::Precondition { .. }) => Ok(()),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes all snapshots, or those of revisions before `rev`.
+    pub(super) async fn remove_snapshots(&self, at: Timestamp, rev: Option<u64>) -> Result<()> {
+        let last = rev.map(|rev| self.snapshot_id(rev.saturating_sub(1))).transpose()?;
+        let query = Query::kind(SNAPSHOT).tag(self.tag()).ids(None, last);
+        loop {
+            let found = self.store.query(&self.scope, &query, Page::first(SNAPSHOTS)).await?.items;
+            if found.is_empty() {
+                return Ok(());
+            }
+            let batch =
+                found.into_iter().fold(Batch::new(at), |batch, found| batch.delete(SNAPSHOT, found.id, Expect::Any));
+            self.store.commit(&self.scope, batch).await?;
         }
     }
 

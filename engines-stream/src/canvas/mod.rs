@@ -35,6 +35,7 @@
 mod busy;
 mod check;
 mod command;
+mod delete;
 mod history;
 mod in_flight;
 mod keeper;

@@ -61,7 +61,7 @@ impl CanvasService {
     ) -> Result<Paged<Commit>> {
         let (history, _) = self.open(context, id, "canvas.commits").await?;
         let limit = limit.clamp(1, self.inner.limits.page_max);
-        let ends = history.store.head(&history.scope, &history.key).await?;
+        let ends = history.ends().await?;
         let (head, mut at) = (ends.seq.0, after_rev);
         if at < ends.first.0.saturating_sub(1) {
             if at > 0 {
@@ -84,7 +84,7 @@ impl CanvasService {
         Ok(Paged { items, next })
     }
 
-    /// History to play: the state at `from_rev` (0 if none is named), every commit after it up to `to_rev` (the head if none is
+    /// History to play: the state at `from_rev` (if none is named, 0, or the oldest revision that can still be read), every commit after it up to `to_rev` (the head if none is
     /// named, or if it is beyond), and the state there. Ends earlier, with `next`, where that is too much for one answer.
     ///
     /// # Errors
@@ -96,8 +96,10 @@ impl CanvasService {
         from_rev: Option<u64>,
         to_rev: Option<u64>,
     ) -> Result<Replay> {
-        let (history, head) = self.open(context, id, "canvas.replay").await?;
-        let from = from_rev.unwrap_or(0);
+        let (history, _) = self.open(context, id, "canvas.replay").await?;
+        let ends = history.ends().await?;
+        let head = ends.seq.0;
+        let from = from_rev.unwrap_or(ends.first.0.saturating_sub(1));
         if from > head {
             return Err(beyond("canvas.replay", head));
         }

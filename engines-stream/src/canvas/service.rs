@@ -9,7 +9,7 @@ use engines_core::{
     Action, Batch, Code, Cursor, Error, Guard, Limits, RequestContext, ResourceId, Result, Store, StreamKey,
     command::{JsonReducer, OpError, Reducer, parse_ops_for},
     gate::Permit,
-    nexus::{CommitError, Expect, Failed, Kind, NewDocument},
+    nexus::{CommitError, Expect, Kind, NewDocument},
     stream::{Meta, NewEvent, Routing, Seq},
 };
 use serde::Serialize;
@@ -24,7 +24,7 @@ use super::{
     settings::CanvasSettings,
     work::{Verdict, Work},
 };
-use crate::{LiveSink, known::Known, request};
+use crate::{LiveSink, deletion, known::Known, request};
 
 /// The family of canvas documents. A canvas's stream exists if its document does.
 pub const CANVAS: Kind = Kind::known("canvas");
@@ -148,12 +148,8 @@ impl CanvasService {
         let batch = Batch::new(now)
             .put(NewDocument::new(CANVAS, &canvas_id, &body)?, Expect::Absent)
             .audit(permit.audit(guard, context, key.as_str()));
-        store.commit(context.scope(), batch).await.map_err(|error| match error {
-            CommitError::Precondition { failed: Failed::Document { .. }, .. } => {
-                Error::new(Code::AlreadyExists, CREATE, "there is a canvas with this id; choose another or send none")
-            }
-            other => other.into(),
-        })?;
+        let batch = deletion::unless_deleted(&**store, batch, &key);
+        store.commit(context.scope(), batch).await.map_err(|error| deletion::exists(CREATE, "canvas", error))?;
         canvases.note(context.scope(), &canvas_id);
         Ok(Canvas::from_body(canvas_id, 0, now, body))
     }

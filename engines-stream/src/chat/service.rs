@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use engines_core::{
     Action, Batch, Code, Cursor, DocId, Error, Guard, Limits, RequestContext, ResourceId, Result, Store, StreamEvent,
     StreamKey, Timestamp,
-    nexus::{CommitError, Document, Expect, ExpectedHead, Failed, Kind, NewDocument, Order, Page, Paged, Query},
+    nexus::{Document, Expect, ExpectedHead, Kind, NewDocument, Order, Page, Paged, Query},
     stream::{NewEvent, Seq},
 };
 use serde::Serialize;
@@ -16,7 +16,7 @@ use super::{
     EventPage,
     model::{NewMessage, NewThread, Posted, Thread, ThreadBody},
 };
-use crate::{known::Known, request};
+use crate::{deletion, known::Known, request, retention};
 
 /// The family of thread documents. A thread's stream exists if its document does.
 pub const THREAD: Kind = Kind::known("thread");
@@ -92,12 +92,8 @@ impl ChatService {
         let batch = Batch::new(now)
             .put(NewDocument::new(THREAD, &thread_id, &body)?, Expect::Absent)
             .audit(permit.audit(guard, context, key.as_str()));
-        store.commit(context.scope(), batch).await.map_err(|error| match error {
-            CommitError::Precondition { failed: Failed::Document { .. }, .. } => {
-                Error::new(Code::AlreadyExists, CREATE, "there is a thread with this id; choose another or send none")
-            }
-            other => other.into(),
-        })?;
+        let batch = deletion::unless_deleted(&**store, batch, &key);
+        store.commit(context.scope(), batch).await.map_err(|error| deletion::exists(CREATE, "thread", error))?;
         threads.note(context.scope(), &thread_id);
         Ok(thread_from(thread_id, now, body))
     }
@@ -125,6 +121,41 @@ impl ChatService {
         let _permit = guard.admit(context, Action::ChatThreadRead, StreamKey::chat(id).as_str()).await?;
         let found = store.get(context.scope(), &THREAD, &DocId::from(id)).await?;
         decode(&found.ok_or_else(|| Error::not_found("chat.thread.read", "thread"))?)
+    }
+
+    /// Deletes a thread and all its messages for good, for whoever made it and for admins. Its followers get a last in-band error, and its id is
+    /// not used again. A message that is posted at the same time is either acknowledged before, and deleted too, or gets `NOT_FOUND`.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` for anybody else; refusals and failures of the guard and the store.
+    pub async fn delete(&self, context: &RequestContext, id: &ResourceId) -> Result<()> {
+        const DELETE: &str = "chat.thread.delete";
+        let Inner { store, guard, threads, .. } = &*self.inner;
+        let (key, scope) = (StreamKey::chat(id), context.scope());
+        let permit = guard.admit(context, Action::ChatThreadDelete, key.as_str()).await?;
+        let found = store.get(scope, &THREAD, &DocId::from(id)).await?;
+        let thread = decode(&found.ok_or_else(|| Error::not_found(DELETE, "thread"))?)?;
+        deletion::require_creator_or_admin(guard, context, Action::ChatThreadDelete, &thread.created_by)?;
+        let batch = Batch::new(guard.clock().now())
+            .delete(THREAD, id, Expect::Present)
+            .delete_stream(key.clone())
+            .audit(permit.audit(guard, context, key.as_str()));
+        store.commit(scope, batch).await?;
+        threads.forget(scope, id);
+        Ok(())
+    }
+
+    /// Removes the messages of a thread that are older than `before`, from the oldest on; for the retention worker. Returns how many.
+    ///
+    /// # Errors
+    /// `ROLE_INSUFFICIENT` for anybody but trusted work in process; refusals and failures of the guard and the store.
+    pub async fn retain(&self, context: &RequestContext, id: &ResourceId, before: Timestamp) -> Result<u64> {
+        let Inner { store, guard, .. } = &*self.inner;
+        let key = StreamKey::chat(id);
+        let _permit = guard.admit(context, Action::RetentionApply, key.as_str()).await?;
+        let head = store.head(context.scope(), &key).await?;
+        let first = retention::first_kept(&**store, context.scope(), &key, head, before).await?;
+        retention::trim(&**store, guard, context.scope(), &key, head, first).await
     }
 
     /// Says something in a thread. Answers when it is durable; with an idempotency key, any number of tries post once.
@@ -198,7 +229,12 @@ impl ChatService {
         let key = StreamKey::chat(id);
         let _permit = guard.admit(context, Action::ChatFollow, key.as_str()).await?;
         threads.require(&**store, context.scope(), id, "chat.events").await?;
-        EventPage::read(&**store, context.scope(), &key, after, limit.clamp(1, limits.page_max)).await
+        let page = EventPage::read(&**store, context.scope(), &key, after, limit.clamp(1, limits.page_max)).await;
+        // Asked last: an empty page of a thread that is deleted meanwhile must not look like the end of its log.
+        if store.head(context.scope(), &key).await?.deleted {
+            return Err(Error::not_found("chat.events", "thread"));
+        }
+        page
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Feed {
     /// The head of each stream as the store announced it.
     announced: Vec<AtomicU64>,
     missed: AtomicBool,
+    /// One of its streams was deleted: every subscription ends.
+    deleted: AtomicBool,
     wake: Arc<Notify>,
     pub(crate) wakers: Wakers,
     tasks: Mutex<Vec<AbortHandle>>,
@@ -59,6 +61,7 @@ impl Feed {
             live_end: AtomicU64::new(0),
             announced: keys.iter().map(|_| AtomicU64::new(0)).collect(),
             missed: AtomicBool::new(false),
+            deleted: AtomicBool::new(false),
             wake: Arc::new(Notify::new()),
             wakers: Wakers::default(),
             tasks: Mutex::default(),
@@ -71,7 +74,10 @@ impl Feed {
         let start = async || {
             let mut heads = Vec::with_capacity(self.keys.len());
             for key in &self.keys {
-                heads.push(hub.store.head(&self.scope, key).await?.seq);
+                heads.push(self.look(&*hub.store, key).await?);
+            }
+            if let Some(live) = self.live.as_ref().filter(|live| !self.keys.contains(live)) {
+                self.look(&*hub.store, live).await?;
             }
             let limits = &hub.limits;
             *self.lock_ring() = Ring::new(heads, limits.ring_events, limits.ring_bytes);
@@ -142,6 +148,26 @@ impl Feed {
         self.wake.notify_one();
     }
 
+    /// One of its streams was deleted.
+    pub(crate) fn end_deleted(&self) {
+        self.deleted.store(true, Ordering::Release);
+        self.wakers.wake_all();
+    }
+
+    /// Whether one of its streams was deleted.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
+
+    /// A stream's head; notes if it was deleted.
+    async fn look(&self, store: &dyn Store, key: &StreamKey) -> Result<Seq> {
+        let head = store.head(&self.scope, key).await?;
+        if head.deleted {
+            self.end_deleted();
+        }
+        Ok(head.seq)
+    }
+
     /// Wake-ups were lost: the pump asks the store for the heads.
     pub(crate) fn look_again(&self) {
         self.missed.store(true, Ordering::Release);
@@ -189,8 +215,8 @@ impl Feed {
     async fn drain(&self, store: &dyn Store) -> Result<()> {
         if self.missed.swap(false, Ordering::AcqRel) {
             for (key, announced) in self.keys.iter().zip(&self.announced) {
-                match store.head(&self.scope, key).await {
-                    Ok(head) => _ = announced.fetch_max(head.seq.0, Ordering::AcqRel),
+                match self.look(store, key).await {
+                    Ok(seq) => _ = announced.fetch_max(seq.0, Ordering::AcqRel),
                     Err(error) => {
                         self.missed.store(true, Ordering::Release);
                         return Err(error);

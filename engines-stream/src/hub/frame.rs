@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use engines_core::{
-    Cursor, Envelope, Error, Result, Scope, StreamEvent, StreamKey,
+    Code, Cursor, Envelope, Error, Result, Scope, StreamEvent, StreamKey,
     stream::{NewEvent, ReplayMiss, Seq},
 };
 use serde::Serialize;
@@ -23,6 +23,8 @@ pub enum FrameKind {
     Ephemeral,
     /// The events after the reader's cursor are gone; the live tail follows.
     ReplayMiss,
+    /// The stream was deleted; nothing follows.
+    Deleted,
 }
 
 /// One encoded event: the SSE form, of which the JSON envelope is a slice. Cheap to clone.
@@ -62,6 +64,16 @@ impl Frame {
     /// As [`Frame::durable`].
     pub(crate) fn replay_miss(miss: &ReplayMiss) -> Result<Self> {
         Self::encode(FrameKind::ReplayMiss, None, "error", miss)
+    }
+
+    /// The notice that the stream was deleted, the last thing its readers get.
+    ///
+    /// # Errors
+    /// As [`Frame::durable`].
+    pub(crate) fn deleted(key: &StreamKey) -> Result<Self> {
+        let data = serde_json::json!({ "code": Code::NotFound, "detail": "the stream was deleted", "final": true });
+        let body = serde_json::json!({ "type": "error", "stream": key, "data": data });
+        Self::encode(FrameKind::Deleted, None, "error", &body)
     }
 
     fn encode(kind: FrameKind, id: Option<&str>, event_type: &str, body: &impl Serialize) -> Result<Self> {

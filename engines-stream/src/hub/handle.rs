@@ -197,6 +197,19 @@ async fn dispatch(hub: Weak<Inner>, mut changes: engines_core::nexus::Changes) {
                     feed.announce(&key, head);
                 }
             }
+            Change::Deleted(streams) => {
+                let mut ended = Vec::new();
+                {
+                    let feeds = hub.lock_feeds();
+                    for place in streams.iter() {
+                        ended.extend(feeds.get(place).into_iter().flatten().filter_map(Weak::upgrade));
+                    }
+                }
+                // Outside of the lock: the last owner of a feed takes it.
+                for feed in ended {
+                    feed.end_deleted();
+                }
+            }
             _ => {
                 for feed in hub.all_feeds() {
                     feed.look_again();

@@ -97,6 +97,9 @@ impl Subscription {
         for key in &follow.keys {
             heads.push(hub.store.head(feed.scope(), key).await?);
         }
+        if feed.is_deleted() || heads.iter().any(|head| head.deleted) {
+            return Err(Error::not_found("stream.subscribe", "stream"));
+        }
         let resume = match &follow.start {
             Start::After(cursor) => cursor.resume(hub.store.log_id(), feed.scope(), &follow.keys)?,
             Start::Beginning => Resume::From(places(&follow.keys, &heads, |head| Seq(head.first.0.saturating_sub(1)))),
@@ -157,7 +160,7 @@ impl Subscription {
     /// As [`Subscription::next`], for those who write their own futures.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame>>> {
         loop {
-            if let Some(frame) = self.ready.pop_front() {
+            if let Some(frame) = self.ready.pop_front().filter(|_| !self.feed.is_deleted()) {
                 return Poll::Ready(Some(Ok(frame)));
             }
             match &mut self.state {
@@ -165,6 +168,11 @@ impl Subscription {
                 _ if self.hub.closed.load(Ordering::Acquire) => {
                     self.state = State::Ended;
                     return Poll::Ready(None);
+                }
+                _ if self.feed.is_deleted() => {
+                    self.state = State::Ended;
+                    let key = self.feed.keys().first().or(self.feed.live());
+                    return Poll::Ready(key.map(Frame::deleted));
                 }
                 State::Behind(page) => {
                     let Poll::Ready(page) = page.as_mut().poll(cx) else {

@@ -21,7 +21,7 @@ use crate::{
     canvas::{CanvasService, NewGesture},
     chat::{ChatService, NewMessage},
     follow::{Channels, FollowService},
-    hub::{Start, Subscription},
+    hub::{FrameKind, Start, Subscription},
     presence::{Attendance, PresenceService},
 };
 
@@ -170,6 +170,14 @@ impl Session {
                     Poll::Pending => {}
                     Poll::Ready(Some(Ok(frame))) => {
                         self.turn = at + 1;
+                        if frame.kind() == FrameKind::Deleted {
+                            let gone = self.following.remove(at);
+                            // A socket about one stream ends with it; one about many goes on with the others.
+                            if self.fixed.as_ref() == Some(&gone.key) {
+                                let deleted = Error::not_found("ws.stream", "stream");
+                                self.closing = Some(CloseCode::of(&deleted));
+                            }
+                        }
                         return Poll::Ready(Outgoing::Text(frame.json()));
                     }
                     Poll::Ready(Some(Err(error))) => {

@@ -1,6 +1,6 @@
 //! All areas, one after the other.
 
-use super::{accounts, auth, canvas, chat, events, keys, live, pii, service, tenants};
+use super::{accounts, auth, canvas, chat, events, keys, live, pii, retention, service, tenants};
 use crate::routes::Route;
 
 /// Every route.
@@ -16,6 +16,7 @@ pub fn all() -> impl Iterator<Item = &'static Route> + Clone {
         live::ROUTES,
         events::ROUTES,
         pii::ROUTES,
+        retention::ROUTES,
     ];
     areas.into_iter().flatten()
 }

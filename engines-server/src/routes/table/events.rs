@@ -16,6 +16,7 @@ const TYPE: Param = text("type", "Only of this analytics_event_type");
 const FROM: Param = text("from", "Only recorded at or after this time");
 const TO: Param = text("to", "Only recorded before this time");
 const EVENTS: &[Param] = &[LIMIT, AFTER, SURFACE, AGENT, TRACE, TYPE, FROM, TO];
+pub(super) const FILTER: &[Param] = &[SURFACE, AGENT, TRACE, TYPE, FROM, TO];
 const EXPORT: &[Param] = &[text("format", "`jsonl`, also if absent"), SURFACE, AGENT, TRACE, TYPE, FROM, TO];
 
 pub(super) static ROUTES: &[Route] = &[

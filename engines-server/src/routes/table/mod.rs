@@ -9,6 +9,7 @@ mod events;
 mod keys;
 mod live;
 mod pii;
+mod retention;
 mod row;
 mod service;
 mod tenants;

@@ -45,14 +45,6 @@ pub(super) static ROUTES: &[Route] = &[
         (Some("NewTenant"), 200, Some("Tenant")),
     ),
     change(
-        Method::DELETE,
-        "/tenants/{t}",
-        Action::TenantsDisable,
-        |ask, context| Box::pin(tenants::disable(ask, context)),
-        "Close a tenant for all its members; the control plane can open it again",
-        (None, 200, Some("Tenant")),
-    ),
-    change(
         Method::POST,
         "/tenants/{t}/leave",
         Action::TenantsLeave,

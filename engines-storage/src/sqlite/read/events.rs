@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::page::{Parameters, empty, one_more, page, resume, scope_id};
 use crate::sqlite::{
+    archive,
     error::Failure,
     streams::{actor, bad, raw, timestamp, ulid, unsigned},
 };
@@ -240,6 +241,28 @@ pub(in crate::sqlite) fn feed(connection: &Connection, position: u64, limit: usi
         items.push(item);
     }
     Ok(items)
+}
+
+/// Up to `limit` scopes after `after`, by name; those that are staged are not among them.
+pub(in crate::sqlite) fn scopes_after(
+    connection: &Connection,
+    after: Option<&Scope>,
+    limit: usize,
+) -> Result<Vec<Scope>, Failure> {
+    const SQL: &str = "SELECT tenant, env FROM scopes WHERE (tenant, env) > (?1, ?2) ORDER BY tenant, env";
+    let (tenant, env) = after.map_or(("", ""), |after| (after.tenant().as_str(), after.env().as_str()));
+    let mut statement = connection.prepare_cached(SQL)?;
+    let mut rows = statement.query([tenant, env])?;
+    let mut scopes = Vec::new();
+    while scopes.len() < limit {
+        let Some(row) = rows.next()? else { break };
+        let env = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        if archive::is_public(env) {
+            let tenant = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            scopes.push(Scope::new(TenantId::new(tenant).map_err(|_| bad(0))?, env.parse().map_err(|_| bad(1))?));
+        }
+    }
+    Ok(scopes)
 }
 
 fn feed_item(row: &Row<'_>) -> rusqlite::Result<(FeedItem, usize)> {

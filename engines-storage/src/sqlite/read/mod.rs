@@ -10,5 +10,5 @@ pub(super) use self::{
     archive::{feed_position, scopes, section},
     audit::audit,
     documents::query,
-    events::{events, feed, to_remove},
+    events::{events, feed, scopes_after, to_remove},
 };

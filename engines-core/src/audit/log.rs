@@ -1,0 +1,51 @@
+//! Reading the audit log.
+
+use std::{fmt, sync::Arc};
+
+use super::{AuditEntry, AuditFilter};
+use crate::{
+    access::Action,
+    context::RequestContext,
+    error::Result,
+    gate::Guard,
+    limits::Limits,
+    nexus::{Page, Paged, Store},
+};
+
+/// A tenant's audit log, for its admins. Cheap to clone.
+#[derive(Clone)]
+pub struct AuditLog {
+    store: Arc<dyn Store>,
+    guard: Guard,
+    limits: Arc<Limits>,
+}
+
+impl AuditLog {
+    /// The records kept in `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, guard: Guard, limits: Arc<Limits>) -> Self {
+        Self { store, guard, limits }
+    }
+
+    /// The records that match, in the order they were written, a page of at most [`Limits::page_max`] at a time. It begins with the
+    /// oldest record that is still kept.
+    ///
+    /// # Errors
+    /// `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID` for a malformed `after`; refusals of the gate; `BACKEND_UNAVAILABLE`.
+    pub async fn entries(
+        &self,
+        context: &RequestContext,
+        filter: &AuditFilter,
+        page: Page,
+    ) -> Result<Paged<AuditEntry>> {
+        let _permit = self.guard.admit(context, Action::AuditRead, "audit").await?;
+        let page = Page { limit: page.limit.clamp(1, self.limits.page_max), after: page.after };
+        self.store.audit(context.scope(), filter, page).await
+    }
+}
+
+impl fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditLog").field("store", &self.store).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,227 @@
+//! Reading and setting policies, and removing what they no longer keep.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::{NewRetention, RetentionDocument, RetentionPolicy, RetentionSettings};
+use crate::{
+    access::Action,
+    clock::Timestamp,
+    code::Code,
+    context::RequestContext,
+    error::{Error, Result},
+    event::EventFilter,
+    gate::Guard,
+    id::DocId,
+    nexus::{Batch, CommitError, Document, Expect, Failed, Kind, NewDocument, Removal, Removed, Store},
+    scope::Scope,
+};
+
+/// The family of policy documents; there is one in a scope.
+const RETENTION: Kind = Kind::known("retention_policy");
+/// What an audit record calls the policy.
+const RESOURCE: &str = "retention";
+const SET: &str = "retention.manage";
+/// Tries to replace whatever policy there is.
+const TRIES: usize = 8;
+
+/// Retention policies of tenants. Cheap to clone.
+#[derive(Clone)]
+pub struct RetentionService {
+    store: Arc<dyn Store>,
+    guard: Guard,
+    settings: Arc<RetentionSettings>,
+}
+
+/// A kind of data that the store itself removes by age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredKind {
+    /// Dataset events.
+    Events,
+    /// Audit records.
+    Audit,
+    /// Receipts of idempotency keys.
+    Receipts,
+}
+
+/// Where a step of a removal begins and what it spares.
+#[derive(Debug, Clone, Default)]
+pub struct StepLimits {
+    /// The [`Removed::position`] of the step before.
+    pub after: Option<String>,
+    /// The feed's position that every sink has got; none if there is no sink.
+    pub delivered: Option<u64>,
+}
+
+impl StoredKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Events, Self::Receipts, Self::Audit];
+
+    /// The name, for audit records and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Audit => "audit",
+            Self::Receipts => "receipts",
+        }
+    }
+}
+
+impl RetentionService {
+    /// Policies kept in `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, guard: Guard, settings: RetentionSettings) -> Self {
+        Self { store, guard, settings: Arc::new(settings) }
+    }
+
+    /// The deployment's settings.
+    #[must_use]
+    pub fn settings(&self) -> &RetentionSettings {
+        &self.settings
+    }
+
+    /// The tenant's policy, or what the deployment's settings say where there is none.
+    ///
+    /// # Errors
+    /// `ROLE_INSUFFICIENT` below admin; refusals of the gate; `BACKEND_UNAVAILABLE`.
+    pub async fn policy(&self, context: &RequestContext) -> Result<RetentionDocument> {
+        let _permit = self.guard.admit(context, Action::RetentionRead, RESOURCE).await?;
+        self.read(context.scope()).await
+    }
+
+    /// Sets the tenant's policy, whole. The worker follows it with its next pass.
+    ///
+    /// # Errors
+    /// `VERSION_MISMATCH` with the `version` there is when that is not the one it should replace; `BODY_INVALID` for a time of 0, and for one
+    /// below the deployment's minimum, with `minimum_s`; `ROLE_INSUFFICIENT` below admin; refusals of the gate; `BACKEND_UNAVAILABLE`.
+    pub async fn set_policy(&self, context: &RequestContext, new: NewRetention) -> Result<RetentionDocument> {
+        let permit = self.guard.admit(context, Action::RetentionManage, RESOURCE).await?;
+        self.check(&new.policy)?;
+        let mut tries = if new.version.is_some() { 1 } else { TRIES };
+        loop {
+            let known = self.document(context.scope()).await?.map_or(0, |document| document.version);
+            if new.version.is_some_and(|version| version != known) {
+                return Err(mismatch(known));
+            }
+            let (now, version) = (self.guard.clock().now(), known + 1);
+            let expect = if known == 0 { Expect::Absent } else { Expect::Version(known) };
+            let audit = permit.audit(&self.guard, context, format!("{RESOURCE}/{version}"));
+            let document = NewDocument::new(RETENTION, id()?, &new.policy)?;
+            match self.store.commit(context.scope(), Batch::new(now).put(document, expect).audit(audit)).await {
+                Ok(_) => return Ok(RetentionDocument { version, updated_at: Some(now), policy: new.policy }),
+                Err(CommitError::Precondition { failed: Failed::Document { version, .. }, .. }) => {
+                    tries -= 1;
+                    if tries == 0 {
+                        return Err(mismatch(version.unwrap_or(0)));
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// What holds in `scope` now, with the deployment's minimums: for the worker.
+    ///
+    /// # Errors
+    /// `INTERNAL` for a policy this version does not understand; then nothing may be removed. `BACKEND_UNAVAILABLE`.
+    pub async fn effective(&self, scope: &Scope) -> Result<RetentionPolicy> {
+        let RetentionPolicy { messages_s, commits_s, events_s, audit_s, receipts_s } = self.read(scope).await?.policy;
+        let at_least = |kept: Option<u64>, minimum: u64| kept.map(|seconds| seconds.max(minimum));
+        Ok(RetentionPolicy {
+            messages_s,
+            commits_s,
+            events_s,
+            audit_s: at_least(audit_s, self.settings.audit_min_s),
+            receipts_s: at_least(receipts_s, self.settings.receipts_min_s),
+        })
+    }
+
+    /// The time before which what is kept for so long is removed.
+    #[must_use]
+    pub fn cutoff(&self, kept_s: u64) -> Timestamp {
+        let kept = i64::try_from(Duration::from_secs(kept_s).as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millis(self.guard.clock().now().as_millis().saturating_sub(kept))
+    }
+
+    /// Takes one step of removing what is older than `before`: for the worker.
+    ///
+    /// # Errors
+    /// `ROLE_INSUFFICIENT` for anybody but trusted work in process; refusals of the gate; `BACKEND_UNAVAILABLE`.
+    pub async fn step(
+        &self,
+        context: &RequestContext,
+        kind: StoredKind,
+        before: Timestamp,
+        limits: StepLimits,
+    ) -> Result<Removed> {
+        let _permit = self.guard.admit(context, Action::RetentionApply, kind.as_str()).await?;
+        let removal = match kind {
+            StoredKind::Events => Removal::Events {
+                filter: EventFilter { until: Some(before), ..EventFilter::default() },
+                delivered: limits.delivered,
+            },
+            StoredKind::Audit => Removal::Audit { before },
+            StoredKind::Receipts => Removal::Receipts { before },
+        };
+        self.store.remove(context.scope(), &removal, self.settings.step_items.max(1), limits.after.as_deref()).await
+    }
+
+    /// Writes an audit record of what was removed: `retention/<kind>`, with the context's reason.
+    ///
+    /// # Errors
+    /// As [`RetentionService::step`].
+    pub async fn record(&self, context: &RequestContext, kind: &str) -> Result<()> {
+        let permit = self.guard.admit(context, Action::RetentionApply, kind).await?;
+        let audit = permit.audit(&self.guard, context, format!("{RESOURCE}/{kind}"));
+        self.store.commit(context.scope(), Batch::new(self.guard.clock().now()).audit(audit)).await?;
+        Ok(())
+    }
+
+    async fn document(&self, scope: &Scope) -> Result<Option<Document>> {
+        self.store.get(scope, &RETENTION, &id()?).await
+    }
+
+    async fn read(&self, scope: &Scope) -> Result<RetentionDocument> {
+        Ok(match self.document(scope).await? {
+            None => RetentionDocument { version: 0, updated_at: None, policy: self.settings.default_policy() },
+            Some(document) => RetentionDocument {
+                version: document.version,
+                updated_at: Some(document.updated_at),
+                policy: document.decode()?,
+            },
+        })
+    }
+
+    fn check(&self, policy: &RetentionPolicy) -> Result<()> {
+        let times = [
+            ("/policy/messages_s", policy.messages_s, 1),
+            ("/policy/commits_s", policy.commits_s, 1),
+            ("/policy/events_s", policy.events_s, 1),
+            ("/policy/audit_s", policy.audit_s, self.settings.audit_min_s.max(1)),
+            ("/policy/receipts_s", policy.receipts_s, self.settings.receipts_min_s.max(1)),
+        ];
+        for (field, kept, minimum) in times {
+            if kept.is_some_and(|seconds| seconds < minimum) {
+                let detail =
+                    format!("this deployment keeps it for at least {minimum} seconds; send more, or null for ever");
+                return Err(Error::body(SET, field, detail).with_member("minimum_s", minimum));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn mismatch(version: u64) -> Error {
+    Error::new(Code::VersionMismatch, SET, "the policy was changed in the meantime; read it again and retry")
+        .with_member("version", version)
+}
+
+fn id() -> Result<DocId> {
+    DocId::new("policy")
+}
+
+impl fmt::Debug for RetentionService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetentionService").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

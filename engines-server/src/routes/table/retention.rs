@@ -1,0 +1,92 @@
+//! Retention, deletion and the audit log.
+
+use engines::Action;
+use http::Method;
+
+use super::{
+    events::FILTER,
+    row::{AFTER, LIMIT, change, read, row, text, token},
+};
+use crate::{
+    handlers::retention,
+    routes::{BodyKind, Endpoint, Param, Route},
+};
+
+const ENTRIES: &[Param] = &[
+    LIMIT,
+    AFTER,
+    text("actor", "Only by this actor"),
+    text("action", "Only of this action, such as `canvas.delete`"),
+    text("resource", "Only on this resource, such as `canvas/c1`"),
+    text("from", "Only at or after this time"),
+    text("to", "Only before this time"),
+];
+
+pub(super) static ROUTES: &[Route] = &[
+    change(
+        Method::DELETE,
+        "/chat/threads/{id}",
+        Action::ChatThreadDelete,
+        |ask, context| Box::pin(retention::delete_thread(ask, context)),
+        "Delete a thread with all its messages for good; for whoever made it, and admins",
+        (None, 204, None),
+    ),
+    change(
+        Method::DELETE,
+        "/canvas/{id}",
+        Action::CanvasDelete,
+        |ask, context| Box::pin(retention::delete_canvas(ask, context)),
+        "Delete a canvas with its whole history for good; for whoever made it, and admins",
+        (None, 204, None),
+    ),
+    row(
+        Method::DELETE,
+        "/events",
+        Endpoint::Action(Action::EventDelete, |ask, context| Box::pin(retention::delete_events(ask, context))),
+        "Delete the recorded events that match for good; all of them without a filter",
+        FILTER,
+        (BodyKind::None, None),
+        (200, Some("DeletedEvents")),
+    ),
+    read(
+        "/retention",
+        Action::RetentionRead,
+        |ask, context| Box::pin(retention::policy(ask, context)),
+        "How long the tenant's data is kept",
+        &[],
+        "RetentionDocument",
+    ),
+    row(
+        Method::PUT,
+        "/retention",
+        Endpoint::Action(Action::RetentionManage, |ask, context| Box::pin(retention::set_policy(ask, context))),
+        "Set how long the tenant's data is kept, whole; what is older is removed in the background",
+        &[],
+        (BodyKind::Json, Some("NewRetention")),
+        (200, Some("RetentionDocument")),
+    ),
+    read(
+        "/audit/entries",
+        Action::AuditRead,
+        |ask, context| Box::pin(retention::audit_entries(ask, context)),
+        "The audit log, oldest first",
+        ENTRIES,
+        "AuditEntryPage",
+    ),
+    row(
+        Method::DELETE,
+        "/tenants/{t}",
+        Endpoint::Action(Action::TenantsDisable, |ask, context| Box::pin(retention::delete_tenant(ask, context))),
+        "Close a tenant for all its members; with `purge=true`, remove it with all its data after the grace period",
+        &[text("purge", "`true` to remove it; the control plane or an owner can call that off until `purge_at`")],
+        (BodyKind::None, None),
+        (200, Some("Tenant")),
+    ),
+    token(
+        Method::DELETE,
+        "/auth/purges/{id}",
+        |ask, principal| Box::pin(retention::cancel_purge(ask, principal)),
+        "Call the removal of a tenant off, for one of its owners, and open it again",
+        (200, Some("Tenant")),
+    ),
+];

@@ -1,0 +1,127 @@
+//! What overwriting removed content costs: the same writes with and without `secure_delete`, in turns.
+//!
+//! `cargo bench -p engines-storage --bench secure_delete [-- SECONDS [ROUNDS [FOLDER]]]` prints batches per second, the median of the
+//! rounds. The folder must be on a real disk.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use engines_core::{
+    DocId, Env, IdGenerator, RequestContext, Role, Scope, Store, Timestamp,
+    nexus::{Batch, Expect, ExpectedHead, Kind, NewDocument},
+    stream::NewEvent,
+    testing,
+};
+use engines_storage::{SqliteOptions, SqliteStore};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use serde_json::value::RawValue;
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+const NOTE: Kind = Kind::known("note");
+/// Batches under way at one time.
+const IN_FLIGHT: usize = 64;
+/// Documents that are written again and again, and their bytes.
+const DOCUMENTS: u64 = 2000;
+const BYTES: usize = 2048;
+
+#[derive(Debug, Clone, Copy)]
+enum Load {
+    /// One event of a stream each: nothing is removed.
+    Append,
+    /// A document in the place of an older one.
+    Replace,
+    /// A document is deleted, and another one is written.
+    Delete,
+}
+
+struct Maker {
+    scope: Scope,
+    context: RequestContext,
+    ids: IdGenerator,
+    data: Box<RawValue>,
+}
+
+impl Maker {
+    fn document(&self, n: u64) -> Result<NewDocument, Failed> {
+        let tags = vec!["all".to_owned()];
+        Ok(NewDocument { kind: NOTE, id: DocId::new(format!("d{n}"))?, tags, body: self.data.clone() })
+    }
+
+    fn batch(&self, load: Load, n: u64) -> Result<Batch, Failed> {
+        let at = Timestamp::from_secs(1_770_000_000);
+        let batch = Batch::new(at);
+        // An order that comes back to each document and is not the order of the tree.
+        let place = n.wrapping_mul(7919) % DOCUMENTS;
+        Ok(match load {
+            Load::Append => {
+                let event = NewEvent::new(self.ids.ulid(at), at, "canvas_commit", &self.context, self.data.clone());
+                batch.append(format!("canvas/c{}", n % 16).parse()?, ExpectedHead::Any, vec![event])
+            }
+            Load::Replace => batch.put(self.document(place)?, Expect::Any),
+            Load::Delete => {
+                let other = (place + DOCUMENTS / 2) % DOCUMENTS;
+                batch.put(self.document(place)?, Expect::Any).delete(
+                    NOTE,
+                    DocId::new(format!("d{other}"))?,
+                    Expect::Any,
+                )
+            }
+        })
+    }
+}
+
+async fn rate(folder: &PathBuf, load: Load, secure: bool, time: Duration) -> Result<f64, Failed> {
+    let folder = tempfile::tempdir_in(folder)?;
+    let mut options = SqliteOptions::default();
+    options.secure_delete = secure;
+    let store = Arc::new(SqliteStore::open(folder.path().join("engines.db"), options)?);
+    let text = "x".repeat(BYTES);
+    let maker = Maker {
+        scope: testing::scope("t_bench", Env::Dev)?,
+        context: testing::context("t_bench", "ada", Role::Member)?,
+        ids: IdGenerator::seeded(1),
+        data: RawValue::from_string(format!("\"{text}\""))?,
+    };
+    let (mut flight, mut sent, mut done) = (FuturesUnordered::new(), 0, 0_u32);
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        while flight.len() < IN_FLIGHT {
+            flight.push(store.commit(&maker.scope, maker.batch(load, sent)?));
+            sent += 1;
+        }
+        if let Some(receipt) = flight.next().await {
+            receipt?;
+            done += 1;
+        }
+    }
+    let rate = f64::from(done) / begin.elapsed().as_secs_f64();
+    drop(flight);
+    store.close().await;
+    Ok(rate)
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<(), Failed> {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let seconds = arguments.next().map_or(Ok(2), |text| text.parse())?;
+    let rounds: usize = arguments.next().map_or(Ok(5), |text| text.parse())?;
+    let folder = arguments.next().map_or_else(|| PathBuf::from("."), PathBuf::from);
+    for load in [Load::Append, Load::Replace, Load::Delete] {
+        let mut rates = [Vec::new(), Vec::new()];
+        for _ in 0..rounds.max(1) {
+            for (secure, rates) in [false, true].into_iter().zip(&mut rates) {
+                rates.push(rate(&folder, load, secure, Duration::from_secs(seconds)).await?);
+            }
+        }
+        let [without, with] = rates.map(|mut rates| {
+            rates.sort_by(f64::total_cmp);
+            rates[rates.len() / 2]
+        });
+        println!("{load:?}: {without:.0} batches/s without, {with:.0} with secure_delete ({:.2})", with / without);
+    }
+    Ok(())
+}

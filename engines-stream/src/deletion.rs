@@ -1,0 +1,49 @@
+//! What deleting a thread and deleting a canvas have in common.
+
+use engines_core::{
+    Batch, Code, Error, Guard, RequestContext, Result, Role, Store, StreamKey, UserId,
+    access::Action,
+    nexus::{CommitError, Failed},
+};
+
+/// Lets a deletion in that is for whoever made the thing, and for admins.
+///
+/// # Errors
+/// `ROLE_INSUFFICIENT`, with a `decision_id`.
+pub(crate) fn require_creator_or_admin(
+    guard: &Guard,
+    context: &RequestContext,
+    action: Action,
+    created_by: &UserId,
+) -> Result<()> {
+    if context.role() >= Role::Admin || context.actor().id == *created_by {
+        return Ok(());
+    }
+    let detail = "only whoever made it, or an admin, may delete it";
+    Err(Error::new(Code::RoleInsufficient, action.spec().name, detail)
+        .with_member("action", action.spec().name)
+        .with_member("least_role", Role::Admin.as_str())
+        .with_member("decision_id", guard.decision_id()))
+}
+
+/// Makes a batch that creates a stream's document fail if a stream of this name was deleted: ids are not used again.
+pub(crate) fn unless_deleted(store: &dyn Store, batch: Batch, key: &StreamKey) -> Batch {
+    // A backend that cannot delete streams has no deleted ones.
+    if store.capabilities().removes { batch.expect_stream(key.clone()) } else { batch }
+}
+
+/// The answer to a creation that failed because there is one with this id, or was one.
+pub(crate) fn exists(operation: &'static str, what: &str, error: CommitError) -> Error {
+    match error {
+        CommitError::Precondition { failed: Failed::Document { .. }, .. } => {
+            let detail = format!("there is a {what} with this id; choose another or send none");
+            Error::new(Code::AlreadyExists, operation, detail)
+        }
+        CommitError::Precondition { failed: Failed::Deleted { .. }, .. } => {
+            let detail =
+                format!("a {what} with this id was deleted, and ids are not used again; choose another or send none");
+            Error::new(Code::AlreadyExists, operation, detail)
+        }
+        other => other.into(),
+    }
+}

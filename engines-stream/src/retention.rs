@@ -1,0 +1,54 @@
+//! Where retention cuts a stream.
+
+use engines_core::{
+    Batch, Guard, Result, Scope, Store, StreamKey, Timestamp,
+    nexus::{CommitError, Failed, Head},
+    stream::Seq,
+};
+
+/// The first event that is not older than `before`; one past the head if all are older. Reads one event for each halving of the stream.
+///
+/// Times rise with places but for the differences between concurrent writers and nodes. Where a clock was set back, the cut may lie at any
+/// of the places where older and newer events meet.
+pub(crate) async fn first_kept(
+    store: &dyn Store,
+    scope: &Scope,
+    key: &StreamKey,
+    head: Head,
+    before: Timestamp,
+) -> Result<Seq> {
+    let (mut first, mut end) = (head.first.0, head.seq.0 + 1);
+    // The oldest event alone decides for most streams.
+    let mut probe = first;
+    while first < end {
+        match store.read(scope, key, Seq(probe - 1), 1).await?.first() {
+            // It was trimmed meanwhile.
+            Some(event) if event.seq.0 > probe => first = event.seq.0.min(end),
+            Some(event) if event.event.ts < before => first = probe + 1,
+            Some(_) => end = probe,
+            None => break,
+        }
+        probe = first + (end.saturating_sub(first)) / 2;
+    }
+    Ok(Seq(first))
+}
+
+/// Trims a stream; returns how many events that takes away.
+pub(crate) async fn trim(
+    store: &dyn Store,
+    guard: &Guard,
+    scope: &Scope,
+    key: &StreamKey,
+    head: Head,
+    first: Seq,
+) -> Result<u64> {
+    if first <= head.first {
+        return Ok(0);
+    }
+    match store.commit(scope, Batch::new(guard.clock().now()).trim(key.clone(), first)).await {
+        Ok(_) => Ok(first.0 - head.first.0),
+        // It was deleted meanwhile.
+        Err(CommitError::Precondition { failed: Failed::Deleted { .. }, .. }) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,246 @@
+//! Applying retention, removing tenants and giving space back, beside requests.
+
+use std::{sync::Arc, time::Duration};
+
+use engines_auth::Identity;
+use engines_core::{
+    Clock, Env, Error, Guard, RequestContext, ResourceId, Result, Scope, TenantId, Timestamp,
+    nexus::{Backend, Kind, Page, Query, Removal},
+    retention::{RetentionService, StepLimits, StoredKind},
+};
+use engines_storage::outbox::OutboxHandle;
+use engines_stream::{
+    canvas::{CANVAS, CanvasService},
+    chat::{ChatService, THREAD},
+};
+use tokio::{sync::Mutex, time::sleep};
+
+/// Scopes and documents listed at a time.
+const PAGE: usize = 100;
+/// Steps of giving space back in one go; more follow with the next look.
+const RECLAIM_STEPS: usize = 10_000;
+/// Why the worker acts, as audit records say it.
+const REASON: &str = "retention";
+
+/// What one pass of the worker did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetentionPass {
+    /// Scopes that were looked at.
+    pub scopes: u64,
+    /// Messages, commits, events, audit records and receipts that were removed.
+    pub removed: u64,
+    /// Tenants that were removed with all their data.
+    pub tenants: u64,
+    /// Scopes in which something failed; the next pass tries again.
+    pub failed: u64,
+}
+
+/// The worker. One pass runs at a time in a process; passes of several processes do the same work twice and no harm.
+pub(crate) struct RetentionWorker {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) guard: Guard,
+    pub(crate) retention: RetentionService,
+    pub(crate) chat: ChatService,
+    pub(crate) canvas: CanvasService,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) sinks: Option<OutboxHandle>,
+    pub(crate) running: Mutex<()>,
+}
+
+impl RetentionWorker {
+    /// Goes over all scopes once, removes what is no longer kept, and the tenants whose grace period is over.
+    ///
+    /// # Errors
+    /// When scopes cannot be listed; what fails in one scope is logged and counted.
+    pub(crate) async fn pass(&self) -> Result<RetentionPass> {
+        let _one_at_a_time = self.running.lock().await;
+        let mut pass = RetentionPass::default();
+        self.purge_tenants(&mut pass).await;
+        let mut after: Option<Scope> = None;
+        loop {
+            let scopes = self.backend.scopes(after.as_ref(), PAGE).await?;
+            let Some(last) = scopes.last().cloned() else { break };
+            for scope in scopes {
+                pass.scopes += 1;
+                match self.apply(&scope).await {
+                    Ok(removed) => pass.removed += removed,
+                    Err(error) => {
+                        pass.failed += 1;
+                        tracing::warn!(%scope, %error, "retention could not be applied; the next pass tries again");
+                    }
+                }
+            }
+            after = Some(last);
+        }
+        Ok(pass)
+    }
+
+    /// Gives freed space back and makes removed content unreadable in the store's files, as far as that is possible now. Returns whether all
+    /// of it was done.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub(crate) async fn reclaim(&self) -> Result<bool> {
+        for _ in 0..RECLAIM_STEPS {
+            if self.backend.reclaim().await? {
+                return Ok(true);
+            }
+            self.pause().await;
+        }
+        Ok(false)
+    }
+
+    /// Removes what is no longer kept in one scope.
+    async fn apply(&self, scope: &Scope) -> Result<u64> {
+        let context = self.context(scope.clone(), REASON)?;
+        while self.canvas.finish_deletions(&context).await? > 0 {
+            self.pause().await;
+        }
+        let policy = self.retention.effective(scope).await?;
+        let mut total = 0;
+        if let Some(kept) = policy.messages_s {
+            total += self.apply_to_streams(scope, THREAD, "messages", self.retention.cutoff(kept)).await?;
+        }
+        if let Some(kept) = policy.commits_s {
+            total += self.apply_to_streams(scope, CANVAS, "commits", self.retention.cutoff(kept)).await?;
+        }
+        for kind in StoredKind::ALL {
+            let kept = match kind {
+                StoredKind::Events => policy.events_s,
+                StoredKind::Audit => policy.audit_s,
+                StoredKind::Receipts => policy.receipts_s,
+            };
+            let Some(kept) = kept else { continue };
+            total += self.apply_to_stored(scope, kind, self.retention.cutoff(kept)).await?;
+        }
+        Ok(total)
+    }
+
+    /// Trims all streams of one kind. Threads and canvases are listed by id, so that new ones do not move what is listed.
+    async fn apply_to_streams(&self, scope: &Scope, kind: Kind, name: &'static str, before: Timestamp) -> Result<u64> {
+        let context = self.context(scope.clone(), REASON)?;
+        let query = Query::kind(kind.clone());
+        let (mut total, mut page) = (0, Page::first(PAGE));
+        loop {
+            let found = self.backend.query(scope, &query, page).await?;
+            for document in found.items {
+                let id = ResourceId::new(document.id.as_str())?;
+                let removed = match kind == THREAD {
+                    true => self.chat.retain(&context, &id, before).await?,
+                    false => self.canvas.retain(&context, &id, before).await?,
+                };
+                total += removed;
+                if removed > 0 {
+                    self.pause().await;
+                }
+            }
+            match found.next {
+                Some(next) => page = Page::after(PAGE, next),
+                None => break,
+            }
+        }
+        self.record(scope, name, total, before).await?;
+        Ok(total)
+    }
+
+    async fn apply_to_stored(&self, scope: &Scope, kind: StoredKind, before: Timestamp) -> Result<u64> {
+        let context = self.context(scope.clone(), REASON)?;
+        let (mut total, mut limits) = (0, StepLimits { after: None, delivered: self.delivered() });
+        loop {
+            let step = self.retention.step(&context, kind, before, limits.clone()).await?;
+            total += step.removed;
+            if step.done {
+                break;
+            }
+            limits.after = step.position;
+            self.pause().await;
+        }
+        self.record(scope, kind.as_str(), total, before).await?;
+        Ok(total)
+    }
+
+    /// Notes in the audit log how much was removed.
+    async fn record(&self, scope: &Scope, kind: &str, removed: u64, before: Timestamp) -> Result<()> {
+        if removed == 0 {
+            return Ok(());
+        }
+        let context = self.context(scope.clone(), &format!("{REASON}: {removed} {kind} before {before}"))?;
+        self.retention.record(&context, kind).await
+    }
+
+    /// The position of the feed that every sink has got; none without sinks.
+    fn delivered(&self) -> Option<u64> {
+        let sinks = self.sinks.as_ref()?;
+        sinks.status().iter().map(|sink| sink.position).min()
+    }
+
+    async fn purge_tenants(&self, pass: &mut RetentionPass) {
+        let Some(identity) = &self.identity else { return };
+        let due = match identity.begin_due_purges().await {
+            Ok(due) => due,
+            Err(error) => {
+                pass.failed += 1;
+                tracing::warn!(%error, "tenants that are to be removed could not be listed");
+                return;
+            }
+        };
+        for tenant in due {
+            match self.purge(identity, &tenant).await {
+                Ok(()) => pass.tenants += 1,
+                Err(error) => {
+                    pass.failed += 1;
+                    tracing::warn!(%tenant, %error, "a tenant could not be removed yet; the next pass goes on");
+                }
+            }
+        }
+    }
+
+    /// Removes a tenant's data in all environments, and its records. Interrupted at any point, it goes on with the next pass.
+    async fn purge(&self, identity: &Identity, tenant: &TenantId) -> Result<()> {
+        // What was let in before the tenant was closed may still be written: nobody has been let in for this long.
+        const DRAIN: Duration = Duration::from_millis(200);
+        self.empty_scopes(tenant).await?;
+        while !identity.remove_tenant_records(tenant).await? {
+            self.pause().await;
+        }
+        sleep(DRAIN).await;
+        self.empty_scopes(tenant).await?;
+        let context = self.context(Scope::system()?, "a tenant's grace period is over")?;
+        identity.finish_purge(&context, tenant).await?;
+        tracing::info!(%tenant, "a tenant was removed with all its data");
+        Ok(())
+    }
+
+    async fn empty_scopes(&self, tenant: &TenantId) -> Result<()> {
+        let items = self.retention.settings().step_items.max(1);
+        for env in Env::ALL {
+            let scope = Scope::new(tenant.clone(), env);
+            let mut after = None;
+            loop {
+                let step = self.backend.remove(&scope, &Removal::Scope, items, after.as_deref()).await?;
+                if step.done {
+                    break;
+                }
+                after = step.position;
+                self.pause().await;
+            }
+        }
+        Ok(())
+    }
+
+    fn context(&self, scope: Scope, reason: &str) -> Result<RequestContext, Error> {
+        let clock: &dyn Clock = &**self.guard.clock();
+        RequestContext::system(scope, reason, clock, self.guard.ids())
+    }
+
+    async fn pause(&self) {
+        sleep(self.retention.settings().step_pause()).await;
+    }
+}
+
+impl std::fmt::Debug for RetentionWorker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RetentionWorker").field("retention", &self.retention).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,56 @@
+//! Retention, deletion, the removal of tenants and the reading of the audit log, in process.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod deletion;
+mod policies;
+mod purge;
+
+use std::time::Duration;
+
+use engines::{
+    Builder, Engine, IdGenerator, RequestContext, Role,
+    auth::{RootKey, SigningSecret},
+    core::{
+        retention::{NewRetention, RetentionPolicy, RetentionSettings},
+        testing::{ManualClock, context},
+    },
+};
+use serde_json::json;
+
+pub(crate) const DAY: u64 = 24 * 3600;
+
+pub(crate) fn settings() -> RetentionSettings {
+    // No worker of its own: the tests say when.
+    RetentionSettings { every_s: 0, step_items: 3, step_pause_ms: 0, ..RetentionSettings::default() }
+}
+
+pub(crate) fn builder(clock: &ManualClock) -> Builder {
+    Engine::builder()
+        .clock(clock.clone())
+        .root_key(RootKey::random(&IdGenerator::seeded(1)))
+        .signing_secret(SigningSecret::new("an even longer secret for tests only").unwrap())
+        .retention(settings())
+}
+
+/// The same engine on memory and on a file.
+pub(crate) async fn engines(clock: &ManualClock) -> Vec<(Engine, Option<tempfile::TempDir>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = builder(clock).sqlite(folder.path().join("engines.db")).build().await.unwrap();
+    vec![(builder(clock).memory().build().await.unwrap(), None), (file, Some(folder))]
+}
+
+pub(crate) fn person(name: &str, role: Role) -> RequestContext {
+    context("t_acme", name, role).unwrap()
+}
+
+pub(crate) fn days(count: u64) -> Duration {
+    Duration::from_secs(count * DAY)
+}
+
+pub(crate) fn new(policy: RetentionPolicy) -> NewRetention {
+    NewRetention { version: None, policy }
+}
+
+pub(crate) fn event(n: u64) -> engines::DatasetEvent {
+    serde_json::from_value(json!({ "surface": "desk", "agent_id": "a", "input": { "n": n }, "output": {} })).unwrap()
+}

@@ -1,0 +1,133 @@
+//! Removing a tenant with all its data.
+
+use engines::{
+    ActorType, Code, Engine, Env, RequestContext, Role, Scope, TenantId,
+    auth::{
+        Given, Presented,
+        identity::{Caller, SignupRequest, TenantRequest, TenantStatus},
+    },
+    core::{
+        audit::AuditFilter,
+        nexus::{Kind, Query},
+        testing::{ManualClock, context, context_in},
+    },
+    prelude::*,
+};
+use serde_json::json;
+
+use crate::{days, engines, event};
+
+const WORD: &str = "vqkxzj";
+
+/// A tenant with something of everything, its owner, and the owner's access token.
+struct Prepared {
+    tenant: TenantId,
+    owner: RequestContext,
+    token: String,
+}
+
+async fn prepared(engine: &Engine) -> Prepared {
+    let identity = engine.identity().unwrap();
+    let anybody = context("t_any", "anybody", Role::Viewer).unwrap();
+    let signup = json!({ "email": "eve@example.org", "password": "plum-Lantern-77 quiet", "tenant_name": "Acme" });
+    let signup: SignupRequest = serde_json::from_value(signup).unwrap();
+    let caller = Caller { address: None, user_agent: None, trace: anybody.trace() };
+    let tokens = identity.signup(signup, caller).await.unwrap();
+    let tenant = tokens.tenant.unwrap().tenant_id;
+    let user = tokens.user.user_id.to_string();
+    let owner = context(tenant.as_str(), &user, Role::Owner).unwrap();
+    let name: TenantRequest = serde_json::from_value(json!({ "name": format!("Acme {WORD}") })).unwrap();
+    identity.rename_tenant(&owner, &tenant, name).await.unwrap();
+    let invite = serde_json::from_value(json!({ "role": "viewer" })).unwrap();
+    identity.create_invite(&owner, &tenant, invite).await.unwrap();
+    let key = serde_json::from_value(json!({ "name": WORD, "role": "viewer" })).unwrap();
+    identity.api_keys().create(&owner, key).await.unwrap();
+    for env in [Env::Dev, Env::Prod] {
+        let who = context_in(tenant.as_str(), env, &user, ActorType::Human, Role::Owner).unwrap();
+        let thread = NewThread { title: Some(WORD.into()), ..NewThread::default() };
+        let thread = engine.chat().create_thread(&who, thread).await.unwrap();
+        engine.chat().post(&who, &thread.thread_id, NewMessage::text(WORD)).await.unwrap();
+        engine.events().record(&who, event(1)).await.unwrap();
+    }
+    Prepared { tenant, owner, token: tokens.access_token.expose().to_owned() }
+}
+
+/// Everything that a store still has of the tenant, but for its owner's account.
+async fn left(engine: &Engine, tenant: &TenantId) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = engine.backend().scopes(after.as_ref(), 10).await.unwrap();
+        found.extend(page.iter().filter(|scope| scope.tenant() == tenant).map(|scope| format!("scope {scope}")));
+        let Some(last) = page.last().cloned() else { break };
+        after = Some(last);
+    }
+    let system = Scope::system().unwrap();
+    for kind in ["identity_member", "identity_invite", "identity_api_key", "identity_tenant"] {
+        let query = Query::kind(Kind::new(kind).unwrap());
+        let documents = engine.store().query(&system, &query, Page::first(500)).await.unwrap().items;
+        let of_tenant = documents.iter().filter(|document| document.body.get().contains(tenant.as_str()));
+        found.extend(of_tenant.map(|document| format!("{kind} {}", document.body.get())));
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_tenant_is_closed_at_once_and_removed_after_the_grace_and_its_id_stays_taken() {
+    let clock = ManualClock::default();
+    for (engine, _folder) in engines(&clock).await {
+        let Prepared { tenant, owner, .. } = prepared(&engine).await;
+        let identity = engine.identity().unwrap();
+        let admin = context(tenant.as_str(), "ada", Role::Admin).unwrap();
+        assert_eq!(identity.purge_tenant(&admin, &tenant).await.unwrap_err().code(), Code::RoleInsufficient);
+        let asked = identity.purge_tenant(&owner, &tenant).await.unwrap();
+        assert_eq!(asked.status, TenantStatus::Disabled);
+        assert_eq!(asked.purge_at.unwrap().since(engine.guard().clock().now()), days(7));
+        assert_eq!(engine.apply_retention().await.unwrap().tenants, 0);
+        assert!(left(&engine, &tenant).await.len() > 5);
+
+        clock.advance(days(7));
+        let pass = engine.apply_retention().await.unwrap();
+        assert_eq!((pass.tenants, pass.failed), (1, 0));
+        let left = left(&engine, &tenant).await;
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert!(left[0].starts_with("identity_tenant") && left[0].contains("purged"), "{left:?}");
+        assert!(!left[0].contains(WORD), "{left:?}");
+
+        let operator = context("t_system", "ops", Role::Owner).unwrap();
+        assert_eq!(identity.resume_tenant(&operator, &tenant).await.unwrap_err().code(), Code::OpInvalid);
+        let system = engine.system(Scope::system().unwrap(), "a test").unwrap();
+        let filter = AuditFilter { action: Some("tenants.purge".into()), ..AuditFilter::default() };
+        let entries = engine.audit().entries(&system, &filter, Page::first(9)).await.unwrap().items;
+        let resources: Vec<_> = entries.iter().map(|entry| entry.resource.clone()).collect();
+        assert_eq!(resources, [format!("tenants/{tenant}")]);
+        assert_eq!(engine.apply_retention().await.unwrap().tenants, 0);
+        engine.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn an_owner_or_the_control_plane_calls_a_removal_off() {
+    let clock = ManualClock::default();
+    for (engine, _folder) in engines(&clock).await {
+        let Prepared { tenant, owner, token } = prepared(&engine).await;
+        let identity = engine.identity().unwrap();
+        let trace = owner.trace().clone();
+        let bearer = format!("Bearer {token}");
+        let presented = Presented { authorization: Given::one(&bearer), ..Presented::default() };
+        let eve = engine.door().authenticate(&presented).await.unwrap();
+        assert_eq!(identity.cancel_purge(&eve, &tenant, &trace).await.unwrap_err().code(), Code::NotFound);
+        identity.purge_tenant(&owner, &tenant).await.unwrap();
+        let opened = identity.cancel_purge(&eve, &tenant, &trace).await.unwrap();
+        assert_eq!((opened.status, opened.purge_at), (TenantStatus::Active, None));
+        // By the control plane.
+        identity.purge_tenant(&owner, &tenant).await.unwrap();
+        let operator = context("t_system", "ops", Role::Owner).unwrap();
+        let opened = identity.resume_tenant(&operator, &tenant).await.unwrap();
+        assert_eq!((opened.status, opened.purge_at), (TenantStatus::Active, None));
+        clock.advance(days(30));
+        assert_eq!(engine.apply_retention().await.unwrap().tenants, 0);
+        assert!(left(&engine, &tenant).await.len() > 5);
+        engine.shutdown().await;
+    }
+}
