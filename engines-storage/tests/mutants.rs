@@ -349,7 +349,7 @@ impl Archive for Broken {
     }
 
     async fn scopes(&self, page: Page) -> Result<Paged<Scope>> {
-        Archive::scopes(&self.inner, page).await
+        Archive::scopes(&*self.inner, page).await
     }
 
     async fn snapshot(&self, scope: &Scope) -> Result<Box<dyn Snapshot>> {
@@ -415,7 +415,7 @@ impl BackupSource for Broken {
 #[async_trait]
 impl EventFeed for Broken {
     async fn scopes(&self, after: Option<&Scope>, limit: usize) -> Result<Vec<Scope>> {
-        EventFeed::scopes(&self.inner, after, limit).await
+        EventFeed::scopes(&*self.inner, after, limit).await
     }
 
     async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
