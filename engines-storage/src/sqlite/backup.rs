@@ -1,8 +1,8 @@
 //! Copying the data file while it is written to, and making a copy into a data file of its own.
 //!
 //! The copy is made page by page within one read transaction, which other connections cannot make stale: SQLite's own backup
-//! starts again whenever another connection writes, and `VACUUM INTO` takes several times as long (`docs/benchmarks.md`), during
-//! which the log grows. While the transaction is open the log cannot begin anew, so it grows by all that is written; that is
+//! starts again whenever another connection writes, and `VACUUM INTO` builds every tree anew while the log grows, at a speed that
+//! cannot be set. While the transaction is open the log cannot begin anew, so it grows by all that is written; that is
 //! why the copy hurries when the log has reached half of its limit and gives up when it has reached all of it.
 
 use std::{
