@@ -26,6 +26,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// How many times as long as it took to give space back the next try waits.
 const RECLAIM_REST: u32 = 10;
 
+/// Time between two looks at which tickets have ended.
+const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+
 /// Tasks on the current tokio runtime, and the switch that stops them.
 #[derive(Debug)]
 pub(crate) struct Background {
@@ -127,6 +130,25 @@ impl Background {
         self.spawn(async move {
             tokio::select! {
                 () = work => {}
+                () = stopped => {}
+            }
+        });
+    }
+
+    /// Takes away, every few seconds, the tickets that have ended.
+    pub(crate) fn expire_tickets(&self, identity: Identity) {
+        let stopped = self.stopped();
+        self.spawn(async move {
+            let expiring = async {
+                loop {
+                    sleep(EXPIRE_EVERY).await;
+                    if let Err(error) = identity.expire_tickets().await {
+                        tracing::warn!(%error, "tickets that have ended could not be taken away");
+                    }
+                }
+            };
+            tokio::select! {
+                () = expiring => {}
                 () = stopped => {}
             }
         });

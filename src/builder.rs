@@ -5,6 +5,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use engines_auth::{
     Authenticator, Directory, Door, DoorBuilder, JwtSettings, RootKey, SigningKey, SigningKeys, SigningSecret,
     TokenIssuer, TokenVerifier,
+    control::{OpenStreams, RateSettings, Rates},
     identity::{IdentitySettings, RejectionSettings, SystemKey},
     key_slot::SealKeys,
     mail::{MailSettings, Mailer},
@@ -66,6 +67,7 @@ pub struct Builder {
     ids: Option<IdGenerator>,
     limits: Limits,
     pub(crate) backup: BackupParts,
+    rates: RateSettings,
 }
 
 impl Builder {
@@ -89,6 +91,7 @@ impl Builder {
             ids: None,
             limits: Limits::default(),
             backup: BackupParts::default(),
+            rates: RateSettings::default(),
         }
     }
 
@@ -256,6 +259,13 @@ impl Builder {
         self
     }
 
+    /// Other limits for how often callers may do what and how many streams they may hold open. Every service keeps to them, for calls with
+    /// a credential; trusted work in process is not limited.
+    pub fn rates(mut self, rates: RateSettings) -> Self {
+        self.rates = rates;
+        self
+    }
+
     /// The engine. Needs a tokio runtime.
     ///
     /// # Errors
@@ -273,7 +283,9 @@ impl Builder {
         let backend: Arc<dyn Backend> = Arc::new(metered);
         let store: Arc<dyn Store> = Arc::<dyn Backend>::clone(&backend);
         let limits = Arc::new(self.limits);
-        let guard = Guard::new(self.gate, Arc::clone(&clock), ids.clone());
+        let open_streams = OpenStreams::new(self.rates.clone());
+        let rates = Arc::new(Rates::new(self.rates, Arc::clone(&clock)));
+        let guard = Guard::new(self.gate, Arc::clone(&clock), ids.clone()).with_rate_limit(rates);
 
         if self.passing && self.identity.root.is_none() {
             self.identity.root = Some(RootKey::random(&ids));
@@ -367,6 +379,7 @@ impl Builder {
             store,
             store_metrics,
             guard,
+            open_streams,
             door,
             issuer,
             limits,

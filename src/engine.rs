@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use engines_auth::{Door, Identity, TokenIssuer, key_slot::KeySlots};
+use engines_auth::{Door, Identity, TokenIssuer, control::OpenStreams, key_slot::KeySlots};
 use engines_core::{
     Guard, Limits, RequestContext, Result, Scope, Store,
     audit::AuditLog,
@@ -38,6 +38,7 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) store_metrics: Arc<StoreMetrics>,
     pub(crate) guard: Guard,
+    pub(crate) open_streams: OpenStreams,
     pub(crate) door: Door,
     pub(crate) issuer: Option<TokenIssuer>,
     pub(crate) limits: Arc<Limits>,
@@ -224,6 +225,12 @@ impl Engine {
     #[must_use]
     pub fn guard(&self) -> &Guard {
         &self.0.guard
+    }
+
+    /// Counts open streams by user, API key and tenant: whoever holds a connection open for a caller enters it here.
+    #[must_use]
+    pub fn open_streams(&self) -> &OpenStreams {
+        &self.0.open_streams
     }
 
     /// The limits.

@@ -103,6 +103,7 @@ impl IdentityParts {
         }
         background.record(writer);
         background.sweep(identity.clone());
+        background.expire_tickets(identity.clone());
         Ok(Some(Assembled { identity, rejections }))
     }
 }

@@ -11,12 +11,16 @@ use engines_core::{Principal, Result};
 pub enum Credential<'a> {
     /// What stands after `Bearer`: visible ASCII, at most [`Credential::MAX_BYTES`] bytes.
     Bearer(&'a str),
-    /// A one-use ticket from the query of a stream's URL.
+    /// A ticket from the query of a stream's URL.
     Ticket {
         /// The ticket: visible ASCII, at most [`Credential::MAX_BYTES`] bytes.
         ticket: &'a str,
         /// The path it was presented on, to which it must be bound.
         path: &'a str,
+        /// The value of `?streams=`, decoded, if the URL has it.
+        streams: Option<&'a str>,
+        /// The request asks for the head alone: the ticket must not be used up.
+        head: bool,
     },
 }
 

@@ -252,7 +252,15 @@ fn credential<'a>(presented: &Presented<'a>) -> Result<Credential<'a>> {
         // Without an early end the loop looks at many bytes at once.
         .filter(|text| text.bytes().fold(true, |all, byte| all & byte.is_ascii_graphic()))
         .ok_or_else(|| invalid("a credential is visible ASCII without spaces"))?;
-    Ok(if bearer { Credential::Bearer(text) } else { Credential::Ticket { ticket: text, path: presented.path } })
+    if bearer {
+        return Ok(Credential::Bearer(text));
+    }
+    let mut lists = presented.streams.iter();
+    let streams = lists.next().map(|list| std::str::from_utf8(list).unwrap_or_default());
+    if lists.next().is_some() {
+        return Err(invalid("a ticket is for one list of streams, and several were sent"));
+    }
+    Ok(Credential::Ticket { ticket: text, path: presented.path, streams, head: presented.head })
 }
 
 /// What stands after `Bearer`; schemes are compared in any letter case (RFC 9110 section 11.1).

@@ -8,6 +8,7 @@
 //! - [`api_key`], [`ticket`], [`password`]: the other credentials.
 //! - [`mail`]: what delivers mails about accounts.
 //! - [`Identity`]: users, tenants, memberships, sessions and invites on any store.
+//! - [`control`]: how often callers may do what, and how many streams they may hold open.
 //! - [`Door`]: from what a request presents to a [`RequestContext`](engines_core::RequestContext), in the order of the
 //!   wire contract's section 2. It knows no HTTP: whoever does fills in a [`Presented`].
 //!
@@ -42,6 +43,7 @@
 
 pub mod api_key;
 mod authenticator;
+pub mod control;
 mod directory;
 mod door;
 pub mod identity;

@@ -81,6 +81,10 @@ pub struct Presented<'a> {
     pub ticket: Given<'a>,
     /// The request's path, without the query; a ticket is bound to it.
     pub path: &'a str,
+    /// `?streams=`, on routes that are streams; a ticket is bound to it, too.
+    pub streams: Given<'a>,
+    /// Whether the request asks for the head alone (`HEAD`), which uses up no ticket.
+    pub head: bool,
     /// Where the request comes from, for the record of refused attempts.
     pub address: Option<&'a str>,
     /// `X-Tenant-Id`.

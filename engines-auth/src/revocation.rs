@@ -17,6 +17,8 @@ pub enum Revocation {
     Session(String),
     /// An API key was revoked.
     ApiKey(String),
+    /// A reusable ticket was ended.
+    Ticket(String),
     /// Some revocations were lost because the subscriber was slow: look at everybody.
     Missed,
 }
@@ -31,6 +33,7 @@ impl Revocation {
             Self::Member(tenant, user) => tenant == context.scope().tenant() && *user == context.actor().id,
             Self::Session(session) => context.session() == Some(session),
             Self::ApiKey(key) => context.credential_id() == Some(key),
+            Self::Ticket(ticket) => context.ticket() == Some(ticket),
             Self::Missed => true,
         }
     }

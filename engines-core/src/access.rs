@@ -78,6 +78,28 @@ pub enum RateClass {
     Ephemeral,
     /// Managing.
     Manage,
+    /// Ending something: revocations, cancellations, logout. Counted apart, so that no other traffic can delay it.
+    Release,
+}
+
+impl RateClass {
+    /// All classes.
+    pub const ALL: [Self; 7] =
+        [Self::Read, Self::Write, Self::Bulk, Self::Stream, Self::Ephemeral, Self::Manage, Self::Release];
+
+    /// The name on the wire and in settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Bulk => "bulk",
+            Self::Stream => "stream",
+            Self::Ephemeral => "ephemeral",
+            Self::Manage => "manage",
+            Self::Release => "release",
+        }
+    }
 }
 
 /// How much harm a mistaken call can do.
@@ -181,8 +203,10 @@ pub enum Action {
     ApiKeysList,
     /// Make, rotate or revoke API keys.
     ApiKeysManage,
-    /// Get a ticket that opens one stream once.
+    /// Get a ticket that opens one stream.
     TicketsCreate,
+    /// End a ticket of one's own.
+    TicketsEnd,
     /// Look at one's own tenant.
     TenantsRead,
     /// Rename a tenant.
@@ -262,6 +286,7 @@ impl Action {
         Self::ApiKeysList,
         Self::ApiKeysManage,
         Self::TicketsCreate,
+        Self::TicketsEnd,
         Self::TenantsRead,
         Self::TenantsUpdate,
         Self::TenantsDisable,
@@ -318,11 +343,12 @@ impl Action {
             Self::ApiKeysList => spec("api_keys.list", L::Admin, G::Read, R::Manage, D::None, false),
             Self::ApiKeysManage => spec("api_keys.manage", L::Admin, G::Manage, R::Manage, D::High, true),
             Self::TicketsCreate => spec("tickets.create", L::Viewer, G::Follow, R::Stream, D::None, false),
+            Self::TicketsEnd => spec("tickets.end", L::Viewer, G::Follow, R::Release, D::None, false),
             Self::TenantsRead => spec("tenants.read", L::Viewer, G::Read, R::Read, D::None, false),
             Self::TenantsUpdate => spec("tenants.update", L::Admin, G::Manage, R::Manage, D::Low, true),
-            Self::TenantsDisable => spec("tenants.disable", L::Owner, G::Manage, R::Manage, D::High, true),
+            Self::TenantsDisable => spec("tenants.disable", L::Owner, G::Manage, R::Release, D::High, true),
             Self::TenantsPurge => spec("tenants.purge", L::Owner, G::Manage, R::Manage, D::High, true),
-            Self::TenantsLeave => spec("tenants.leave", L::Viewer, G::Manage, R::Manage, D::Low, true),
+            Self::TenantsLeave => spec("tenants.leave", L::Viewer, G::Manage, R::Release, D::Low, true),
             Self::TenantsExport => spec("tenants.export", L::Owner, G::Export, R::Bulk, D::High, true),
             Self::TenantsImport => spec("tenants.import", L::Admin, G::Manage, R::Bulk, D::High, true),
             Self::TenantsManage => spec("tenants.manage", L::Admin, G::Manage, R::Manage, D::High, true),

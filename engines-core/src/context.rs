@@ -77,6 +77,8 @@ pub struct Principal {
     pub credential_id: Option<Arc<str>>,
     /// The session the credential belongs to (`sid`); when that is revoked, the credential is too.
     pub session: Option<Arc<str>>,
+    /// The reusable ticket it came in with; when that ends, what was opened with it ends too.
+    pub ticket: Option<Arc<str>>,
     /// Who vouches for it (`iss`).
     pub issuer: Arc<str>,
     /// The only place where the credential is good, for those made for one: an API key, a ticket.
@@ -106,6 +108,7 @@ impl Principal {
             expires_at: None,
             credential_id: None,
             session: None,
+            ticket: None,
             issuer: issuer.into(),
             bound: None,
         }
@@ -176,6 +179,21 @@ struct Inner {
     expires_at: Option<Timestamp>,
     credential_id: Option<Arc<str>>,
     session: Option<Arc<str>>,
+    ticket: Option<Arc<str>>,
+}
+
+/// What a body or a message says of its tenant and environment. It chooses neither; what is present must agree with the context
+/// ([`RequestContext::check_claims`]).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ScopeClaims {
+    /// The tenant.
+    pub tenant_id: Option<String>,
+    /// The tenant, under the name that older producers of events use.
+    #[serde(rename = "tenantId")]
+    pub older_tenant_id: Option<String>,
+    /// The environment.
+    pub env: Option<String>,
 }
 
 /// How a context came to be.
@@ -214,6 +232,7 @@ impl RequestContext {
                 expires_at: principal.expires_at,
                 credential_id: principal.credential_id.clone(),
                 session: principal.session.clone(),
+                ticket: principal.ticket.clone(),
             }),
         })
     }
@@ -234,6 +253,7 @@ impl RequestContext {
                 expires_at: None,
                 credential_id: None,
                 session: None,
+                ticket: None,
             }),
         })
     }
@@ -248,6 +268,7 @@ impl RequestContext {
         principal.expires_at = self.inner.expires_at;
         principal.credential_id.clone_from(&self.inner.credential_id);
         principal.session.clone_from(&self.inner.session);
+        principal.ticket.clone_from(&self.inner.ticket);
         Some(principal)
     }
 
@@ -303,6 +324,35 @@ impl RequestContext {
     #[must_use]
     pub fn session(&self) -> Option<&str> {
         self.inner.session.as_deref()
+    }
+
+    /// The id of the reusable ticket it came in with, if it did.
+    #[must_use]
+    pub fn ticket(&self) -> Option<&str> {
+        self.inner.ticket.as_deref()
+    }
+
+    /// Checks what a body or a message says of tenant and environment against this context. Admission does the same for the body of an
+    /// HTTP request; a message that arrives later, over a WebSocket say, is checked by the service that takes it.
+    ///
+    /// # Errors
+    /// `CONTEXT_MISMATCH` with the member `field` when one is present and disagrees, or is none.
+    pub fn check_claims(&self, claims: &ScopeClaims) -> Result<()> {
+        let scope = self.scope();
+        let same_tenant = |named: &Option<String>| named.as_ref().is_none_or(|named| named == scope.tenant().as_str());
+        let same_env = |named: &String| named.parse().is_ok_and(|env: Env| env == scope.env());
+        let agrees = [
+            ("tenant_id", same_tenant(&claims.tenant_id)),
+            ("tenantId", same_tenant(&claims.older_tenant_id)),
+            ("env", claims.env.as_ref().is_none_or(same_env)),
+        ];
+        match agrees.into_iter().find(|(_, agrees)| !agrees) {
+            None => Ok(()),
+            Some((field, _)) => {
+                let detail = format!("{field} disagrees with the tenant and environment this was admitted to");
+                Err(Error::new(Code::ContextMismatch, "context.claims", detail).with_member("field", field))
+            }
+        }
     }
 }
 

@@ -89,6 +89,11 @@ impl Line {
         Self { own, ..self.clone() }
     }
 
+    /// The other end.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
     fn of(parts: &Parts) -> Option<Self> {
         parts.extensions.get().map(|Peer(peer)| Self::new(*peer))
     }

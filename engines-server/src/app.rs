@@ -10,6 +10,7 @@ use hyper::body::Body as HttpBody;
 use crate::{
     address::Line,
     body::Body,
+    cors::Cors,
     limits::Budgets,
     metrics::Metrics,
     openapi,
@@ -36,6 +37,7 @@ struct Inner {
     engine: Engine,
     settings: HttpSettings,
     router: Router,
+    cors: Cors,
     metrics: Metrics,
     openapi: Bytes,
     shutdown: Shutdown,
@@ -113,6 +115,10 @@ impl App {
         &self.0.router
     }
 
+    pub(crate) fn cors(&self) -> &Cors {
+        &self.0.cors
+    }
+
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
@@ -143,7 +149,8 @@ impl AppBuilder {
         self
     }
 
-    /// Asks `throttle` before each request's handler; without one there is no rate limit.
+    /// Asks `throttle` before each request's handler, besides the rate limits that the engine's services keep to
+    /// ([`Builder::rates`](engines::Builder::rates)): for limits that only an edge can know.
     #[must_use]
     pub fn throttle(mut self, throttle: Arc<dyn Throttle>) -> Self {
         self.throttle = Some(throttle);
@@ -157,6 +164,7 @@ impl AppBuilder {
     pub fn build(self) -> Result<App> {
         Ok(App(Arc::new(Inner {
             router: Router::new()?,
+            cors: Cors::new(self.settings.cors_origins.clone())?,
             metrics: Metrics::new(&self.engine),
             openapi: openapi::text(self.engine.limits())?,
             shutdown: Shutdown::new(),

@@ -15,10 +15,12 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
 mod connection;
+mod cors;
 #[cfg(feature = "cli")]
 mod descriptors;
 mod guarded_io;
 mod handlers;
+mod handshake;
 mod head_timer;
 mod limits;
 pub mod listen;
@@ -27,9 +29,11 @@ mod live;
 pub mod log;
 mod metrics;
 pub mod openapi;
+mod origin;
 mod pieces;
 mod problem;
 mod query;
+mod rate_limit;
 mod reply;
 mod request_rules;
 pub mod routes;
@@ -44,6 +48,7 @@ pub use self::{
     app::{App, AppBuilder},
     body::Body,
     limits::{BudgetSettings, DeadlineSettings},
+    origin::{OriginFault, Origins},
     routes::Route,
     settings::HttpSettings,
     shutdown::Shutdown,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     address::{self, ForwardedHeader},
     limits::{BudgetSettings, DeadlineSettings},
+    origin::Origins,
 };
 
 /// Connections open at once where neither `max_connections` nor the descriptors of the process say less.
@@ -48,6 +49,10 @@ pub struct HttpSettings {
     pub budgets: BudgetSettings,
     /// How long each phase of a connection may take, beside the timeouts above.
     pub deadlines: DeadlineSettings,
+    /// Origins whose pages may call from a browser and open WebSockets, besides pages served from here: exact ones
+    /// (`https://app.example.com`), or `https://*.example.com`, in which `*` is exactly one label. In the environment a JSON array, or
+    /// separated by commas. None by default.
+    pub cors_origins: Origins,
 }
 
 impl Default for HttpSettings {
@@ -66,6 +71,7 @@ impl Default for HttpSettings {
             forwarded_header: ForwardedHeader::default(),
             budgets: BudgetSettings::default(),
             deadlines: DeadlineSettings::default(),
+            cors_origins: Origins::default(),
         }
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use engines::{
     Action, Code, Error, ErrorKind, Principal, RequestContext, Result, Role, Scope, Trace,
     auth::{BodyClaims, Door, Given, Presented},
-    core::{access::RateClass, json::Json},
+    core::{access::RateClass, gate::RateSubject, json::Json},
 };
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request::Parts};
@@ -27,11 +27,12 @@ use crate::{
     ask::{Ask, Upgrade},
     body::{self, Body},
     body_intake,
+    handshake::BrowserHandshake,
     limits::RequestPlaces,
     pieces::{self, Bounds},
     problem,
     query::{self, Query},
-    request_rules,
+    rate_limit, request_rules,
     routes::{Answer, BodyKind, Endpoint, Found, Route},
     security_headers,
 };
@@ -61,6 +62,9 @@ where
     let trace = app.engine().door().trace(&about_trace(app, &parts.headers));
     let found = app.router().find(&parts.method, parts.uri.path());
     let (number, route) = found.as_ref().ok().map(|found| (found.number, found.route)).unzip();
+    let origin = app.cors().origin(&parts.headers);
+    let preflight = origin.as_ref().and_then(|_| app.cors().preflight(app.router(), &parts));
+    let browser = route.and_then(|route| BrowserHandshake::of(app, line, route, &parts));
     let span = tracing::debug_span!(
         "request",
         request_id = %trace.request_id,
@@ -68,13 +72,19 @@ where
         method = parts.method.as_str(),
         route = route.map_or("unmatched", |route| route.path),
     );
+    let forbidden = browser.as_ref().map_or(Ok(()), BrowserHandshake::check_origin);
     let checked = match line.is_some_and(Line::is_listeners) {
-        true => request_rules::check_host(&parts),
-        false => Ok(()),
+        true => request_rules::check_host(&parts).and(forbidden),
+        false => forbidden,
     };
-    let answered = match checked.and(found) {
-        Ok(found) => bounded(app, line, found, &mut parts, body, &trace).instrument(span).await,
-        Err(error) => Err(error),
+    let answered = match (checked, preflight, found) {
+        (Err(error), ..) | (Ok(()), None, Err(error)) => Err(error),
+        (Ok(()), Some(response), _) => Ok(response),
+        (Ok(()), None, Ok(found)) => bounded(app, line, found, &mut parts, body, &trace).instrument(span).await,
+    };
+    let answered = match (answered, browser) {
+        (Err(error), Some(browser)) => browser.refuse(app, &error).map_err(|_| error),
+        (answered, _) => answered,
     };
     let mut response = answered.unwrap_or_else(|error| {
         let ruled = error.kind() == ErrorKind::RateLimited && error.member("decision_id").is_none();
@@ -85,6 +95,7 @@ where
         problem::response(&error, &trace)
     });
     complete(&mut response, route, &trace);
+    app.cors().apply(origin, number, response.headers_mut());
     if head {
         response = without_body(response);
     }
@@ -97,6 +108,7 @@ pub(crate) fn refuse(app: &App, headers: &HeaderMap, error: &Error) -> Response<
     let trace = app.engine().door().trace(&about_trace(app, headers));
     let mut response = problem::response(error, &trace);
     complete(&mut response, None, &trace);
+    app.cors().apply(app.cors().origin(headers), None, response.headers_mut());
     app.metrics().answered(None, response.status().as_u16(), Duration::ZERO);
     response
 }
@@ -204,6 +216,7 @@ where
         }
         Endpoint::Token(handler) => {
             let principal = known(door, line, &presented()).await?;
+            rate_limit::count(app, route, &RateSubject::of_principal(&principal))?;
             (Entered::Token(handler, principal), read(places, route, parts, body).await?)
         }
         Endpoint::Operator(handler) => {
@@ -230,15 +243,26 @@ where
     match entered {
         Entered::Guest(handler) => handler(ask).await,
         Entered::Known(handler, principal) => handler(ask, principal).await,
-        Entered::Token(handler, principal) => handler(ask, principal).await,
-        Entered::Inside(handler, context) => match lines {
-            None => handler(ask, context).await,
-            // Boxed, because its room would be part of every request's.
-            Some(body) => {
-                places.become_batch()?;
-                Box::pin(by_lines(ask, context, body, handler)).await
-            }
-        },
+        Entered::Token(handler, principal) => {
+            let app = ask.app.clone();
+            let mut response = handler(ask, Arc::clone(&principal)).await?;
+            let left = rate_limit::left_of(&app, route, &RateSubject::of_principal(&principal));
+            rate_limit::tell(left, response.headers_mut());
+            Ok(response)
+        }
+        Entered::Inside(handler, context) => {
+            let (app, counted) = (ask.app.clone(), context.clone());
+            let mut response = match lines {
+                None => handler(ask, context).await,
+                // Boxed, because its room would be part of every request's.
+                Some(body) => {
+                    places.become_batch()?;
+                    Box::pin(by_lines(ask, context, body, handler)).await
+                }
+            }?;
+            rate_limit::tell(rate_limit::left(&app, route, &counted), response.headers_mut());
+            Ok(response)
+        }
     }
 }
 
@@ -421,6 +445,8 @@ fn presented<'a>(route: &Route, parts: &'a Parts, query: &'a Query, trace: &Trac
             true => query.all("ticket").collect(),
             false => Given::default(),
         },
+        streams: if route.stream { query.all("streams").collect() } else { Given::default() },
+        head: parts.method == Method::HEAD,
         path: parts.uri.path(),
         env_queries: query.all("env").collect(),
         trace: Some(trace.clone()),

@@ -142,7 +142,7 @@ impl ApiKeys {
     /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, and for a key with a role above one's own.
     pub async fn revoke(&self, context: &RequestContext, key_id: &str) -> Result<()> {
         let inner = &*self.identity.inner;
-        let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
+        let permit = inner.guard.release(context, Action::ApiKeysManage)?;
         let (id, found) = self.find(context, key_id).await?;
         self.within(context, found.body.role)?;
         let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, format!("api-keys/{id}")));

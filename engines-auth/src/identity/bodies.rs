@@ -1,6 +1,6 @@
 //! What the documents hold. No secret is in them, only hashes of secrets; an e-mail address only in its user's.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use engines_core::{ActorType, Bound, Role, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -248,6 +248,9 @@ pub(crate) struct TicketBody {
     pub(crate) hash: Hashed,
     pub(crate) bound: Bound,
     pub(crate) path: String,
+    /// The streams that the query names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) streams: Option<BTreeSet<String>>,
     pub(crate) expires_at: Timestamp,
     pub(crate) user_id: UserId,
     pub(crate) actor_type: ActorType,
@@ -258,6 +261,6 @@ pub(crate) struct TicketBody {
     /// When the credential was issued, if it says so.
     #[serde(default)]
     pub(crate) issued_at: Option<Timestamp>,
-    /// When the credential ends.
+    /// When what is opened with it ends: with the credential, or never by time where the directory looks after that.
     pub(crate) until: Option<Timestamp>,
 }

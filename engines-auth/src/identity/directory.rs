@@ -20,12 +20,17 @@ struct Credential<'a> {
     id: Option<&'a str>,
     session: Option<&'a str>,
     issued_at: Option<Timestamp>,
+    /// The reusable ticket it came in with.
+    ticket: Option<&'a str>,
 }
 
 impl Inner {
     /// Whether the credential and whoever holds it are still good.
     async fn check(&self, credential: Credential<'_>) -> Result<()> {
-        let Credential { user, issuer, id, session, issued_at } = credential;
+        let Credential { user, issuer, id, session, issued_at, ticket } = credential;
+        if let Some(ticket) = ticket {
+            self.check_stream_ticket(ticket).await?;
+        }
         if issuer == API_KEY {
             let key =
                 id.and_then(|id| Ulid::from_string(id).ok()).ok_or_else(|| invalid("an API key without its id"))?;
@@ -132,5 +137,6 @@ fn of_principal(principal: &Principal) -> Credential<'_> {
         id: principal.credential_id.as_deref(),
         session: principal.session.as_deref(),
         issued_at: principal.issued_at,
+        ticket: principal.ticket.as_deref(),
     }
 }

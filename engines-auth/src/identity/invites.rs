@@ -127,7 +127,7 @@ impl Identity {
     /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, and for an admin whose invite it is that makes an owner.
     pub async fn delete_invite(&self, context: &RequestContext, tenant: &TenantId, invite: &str) -> Result<()> {
         let inner = &*self.inner;
-        let permit = inner.admit(context, tenant, Action::InvitesManage, "invites").await?;
+        let permit = inner.release(context, tenant, Action::InvitesManage)?;
         let missing = || Error::not_found(MANAGE, "invite");
         let id = DocId::from(Ulid::from_string(invite).map_err(|_| missing())?);
         let found = inner.records.get::<InviteBody>(&INVITE, &id).await?;

@@ -11,6 +11,7 @@ use super::{
     records::{self, API_KEY, MEMBER, Records, SESSION, TENANT, USER},
     settings::IdentitySettings,
 };
+use crate::ticket::TicketFact;
 
 /// What the store knows of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub(crate) struct Known {
     /// None when it is over.
     pub(crate) sessions: Facts<Ulid, Option<Begun>>,
     pub(crate) api_keys: Facts<Ulid, Option<Arc<ApiKeyBody>>>,
+    /// None when it has ended. Reusable tickets alone.
+    pub(crate) tickets: Facts<Ulid, Option<TicketFact>>,
 }
 
 impl Known {
@@ -69,6 +72,7 @@ impl Known {
             members: Facts::new(room, ttl, Arc::clone(clock)),
             sessions: Facts::new(room, ttl, Arc::clone(clock)),
             api_keys: Facts::new(room, ttl, Arc::clone(clock)),
+            tickets: Facts::new(room, ttl, Arc::clone(clock)),
         }
     }
 

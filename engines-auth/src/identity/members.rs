@@ -2,6 +2,7 @@
 
 use engines_core::{
     Action, Batch, Code, Error, RequestContext, Result, Role, TenantId, UserId,
+    gate::Permit,
     nexus::{Page, Paged, Query},
 };
 
@@ -48,7 +49,9 @@ impl Identity {
         user: &UserId,
         request: RoleRequest,
     ) -> Result<MemberView> {
-        let made = self.alter(context, tenant, user, |live| MemberBody { role: request.role, ..live.clone() }).await?;
+        let permit = self.inner.admit(context, tenant, Action::MembersManage, &resource(user)).await?;
+        let changed = |live: &MemberBody| MemberBody { role: request.role, ..live.clone() };
+        let made = self.alter(context, tenant, user, permit, changed).await?;
         self.inner.member_view(made).await
     }
 
@@ -57,7 +60,9 @@ impl Identity {
     /// # Errors
     /// As [`Identity::change_role`].
     pub async fn remove_member(&self, context: &RequestContext, tenant: &TenantId, user: &UserId) -> Result<()> {
-        self.alter(context, tenant, user, |live| MemberBody { removed: true, ..live.clone() }).await.map(|_| ())
+        let permit = self.inner.release(context, tenant, Action::MembersManage)?;
+        let removed = |live: &MemberBody| MemberBody { removed: true, ..live.clone() };
+        self.alter(context, tenant, user, permit, removed).await.map(|_| ())
     }
 
     /// Ends one's own membership. It counts as [`Identity::change_role`] does.
@@ -81,10 +86,10 @@ impl Identity {
         context: &RequestContext,
         tenant: &TenantId,
         user: &UserId,
+        permit: Permit,
         next: impl Fn(&MemberBody) -> MemberBody,
     ) -> Result<MemberBody> {
         let inner = &*self.inner;
-        let permit = inner.admit(context, tenant, Action::MembersManage, &resource(user)).await?;
         let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, resource(user)));
         let change = |live: Option<&MemberBody>| {
             let live = live.ok_or_else(missing)?;

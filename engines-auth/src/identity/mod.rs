@@ -35,6 +35,7 @@ mod sessions;
 mod settings;
 mod sweep;
 mod system_key;
+mod tenant_quota;
 mod tenants;
 mod throttle;
 mod verification;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use engines_core::{
     Batch, DocId, Result, Scope, Store, TenantId, Timestamp, UserId,
     nexus::{CommitError, Document, Expect, Kind, NewDocument, Page, Paged, Query, Receipt},
+    stream::LogId,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
@@ -72,6 +73,11 @@ impl Records {
     /// Where the control plane's own audit records go.
     pub(crate) fn system(&self) -> &Scope {
         &self.system
+    }
+
+    /// Which log the store holds.
+    pub(crate) fn log_id(&self) -> LogId {
+        self.store.log_id()
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, kind: &Kind, id: &DocId) -> Result<Option<Stored<T>>> {

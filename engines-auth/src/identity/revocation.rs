@@ -20,6 +20,11 @@ impl Inner {
                     self.known.api_keys.forget(&key);
                 }
             }
+            Revocation::Ticket(ticket) => {
+                if let Ok(ticket) = ticket.parse() {
+                    self.known.tickets.forget(&ticket);
+                }
+            }
             Revocation::Missed => {}
         }
         self.revocations.send(revocation);

@@ -244,6 +244,14 @@ impl Inner {
         }
         self.guard.admit(context, action, resource).await
     }
+
+    /// As [`Inner::admit`], for a call that ends something.
+    pub(crate) fn release(&self, context: &RequestContext, tenant: &TenantId, action: Action) -> Result<Permit> {
+        if context.scope().tenant() != tenant {
+            return Err(Error::not_found(action.spec().name, "tenant"));
+        }
+        self.guard.release(context, action)
+    }
 }
 
 /// Whom tries from an address are counted for: of an IPv6 address its /64, which is what one customer gets at least (RFC 6177).

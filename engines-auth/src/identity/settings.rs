@@ -57,6 +57,12 @@ pub struct IdentitySettings {
     pub unverified_per_address: usize,
     /// API keys of one tenant. Default: 500.
     pub api_keys_per_tenant: usize,
+    /// Tickets of one user that are good at the same time. Default: 200.
+    pub tickets_per_user: usize,
+    /// Tickets of one API key that are good at the same time. Default: 1,000.
+    pub tickets_per_key: usize,
+    /// Tenants one user may be the owner of by making them; more are `QUOTA_EXCEEDED`. Default: 100.
+    pub tenants_per_user: usize,
     /// The longest a replaced API key may still be good, in seconds. Default: 7 days.
     pub api_key_grace_max_s: u64,
     /// Seconds between two notes of when an API key was last used. Default: 10 minutes.
@@ -109,6 +115,9 @@ impl Default for IdentitySettings {
             invite_every_ms: 5000,
             unverified_per_address: 5,
             api_keys_per_tenant: 500,
+            tickets_per_user: 200,
+            tickets_per_key: 1000,
+            tenants_per_user: 100,
             api_key_grace_max_s: 7 * DAY,
             api_key_use_every_s: 600,
             facts_ttl_ms: 2000,

@@ -33,18 +33,28 @@ impl Identity {
     /// Failures of the store; what was taken away stays so.
     pub async fn sweep(&self) -> Result<usize> {
         let settings = &self.inner.settings;
-        let mut swept = 0;
+        let mut swept = self.expire_tickets().await?;
         for (kind, lives) in [
             (SESSION, Duration::from_secs(settings.session_max_s)),
             (INVITE, Duration::from_secs(settings.invite_max_s)),
             (MAIL_TOKEN, Duration::from_secs(MailSettings::MAX_TOKEN_TTL_S)),
-            (TICKET, MAX_TTL),
         ] {
             let before =
                 self.inner.now().as_millis().saturating_sub(i64::try_from(lives.as_millis()).unwrap_or(i64::MAX));
             swept += self.sweep_before(&kind, Timestamp::from_millis(before)).await?;
         }
         Ok(swept)
+    }
+
+    /// Takes away the tickets that have ended, at most 10,000 of each kind. It reads those alone, so call it every few seconds. Returns how
+    /// many it took away.
+    ///
+    /// # Errors
+    /// Failures of the store; what was taken away stays so.
+    pub async fn expire_tickets(&self) -> Result<usize> {
+        let most = i64::try_from(MAX_TTL.as_millis()).unwrap_or(i64::MAX);
+        let before = Timestamp::from_millis(self.inner.now().as_millis().saturating_sub(most));
+        Ok(self.sweep_before(&TICKET, before).await? + self.inner.expire_stream_tickets().await?)
     }
 
     async fn sweep_before(&self, kind: &Kind, before: Timestamp) -> Result<usize> {

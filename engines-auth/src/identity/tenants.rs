@@ -32,7 +32,7 @@ impl Identity {
     /// Its id is made of the name and a random part, so nobody gets an id that means something elsewhere.
     ///
     /// # Errors
-    /// `BODY_INVALID` for a bad name; `TOKEN_INVALID` for who has no account here, or asks with an API key or a ticket.
+    /// `BODY_INVALID` for a bad name; `QUOTA_EXCEEDED` for who owns as many as one may; `TOKEN_INVALID` for who has no account here, or asks with an API key or a ticket.
     pub async fn create_tenant(
         &self,
         principal: &Principal,
@@ -43,6 +43,7 @@ impl Identity {
         let name = name_of(CREATE, "/name", &request.name)?;
         for _ in 0..TRIES {
             let user = inner.account_of(self, principal).await?;
+            inner.check_tenant_quota(&user.body.user_id).await?;
             let (tenant, now) = (inner.fresh_tenant_id(&name)?, inner.now());
             let batch = Batch::spanning(now);
             let mut batch = inner.new_tenant(batch, &tenant, name.clone(), Some(&user.body.user_id))?;
@@ -139,7 +140,7 @@ impl Identity {
     ) -> Result<TenantView> {
         let inner = &*self.inner;
         let resource = format!("tenants/{tenant}");
-        let permit = inner.operator(context, Action::TenantsManage, &resource).await?;
+        let permit = inner.operator_ending(context, Action::TenantsManage, &resource, status == TenantStatus::Suspended).await?;
         not_the_control_plane("tenants.manage", tenant)?;
         let audit = permit.audit(&inner.guard, context, resource);
         let adopt = status == TenantStatus::Suspended;
@@ -161,7 +162,7 @@ impl Identity {
     pub async fn set_user_disabled(&self, context: &RequestContext, user: &UserId, disabled: bool) -> Result<()> {
         let inner = &*self.inner;
         let resource = format!("users/{}", records::user_key(user));
-        let permit = inner.operator(context, Action::UsersManage, &resource).await?;
+        let permit = inner.operator_ending(context, Action::UsersManage, &resource, disabled).await?;
         let missing = || Error::new(Code::NotFound, "users.manage", "there is no such user");
         if disabled && *user == context.actor().id {
             // The only operator could not be let in again by anybody.
@@ -219,9 +220,23 @@ impl Inner {
         action: Action,
         resource: &str,
     ) -> Result<engines_core::gate::Permit> {
+        self.operator_ending(context, action, resource, false).await
+    }
+
+    /// As [`Inner::operator`], for a call that ends something if `ending` is set.
+    async fn operator_ending(
+        &self,
+        context: &RequestContext,
+        action: Action,
+        resource: &str,
+        ending: bool,
+    ) -> Result<engines_core::gate::Permit> {
         if context.scope().tenant().as_str() != SYSTEM {
             let detail = "only admins of the control plane, t_system, may do this";
             return Err(self.refuse(Code::TenantForbidden, action.spec().name, detail));
+        }
+        if ending {
+            return self.guard.release(context, action);
         }
         self.guard.admit(context, action, resource).await
     }

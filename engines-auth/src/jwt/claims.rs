@@ -112,9 +112,11 @@ impl<'a> Claims<'a> {
             memberships: self.memberships(),
             default_tenant: self.default_tenant.as_deref().and_then(|tenant| TenantId::new(tenant).ok()),
             issued_at: self.iat.map(|iat| iat.0),
-            expires_at: Some(exp),
+            // Admission allows the leeway, so what was admitted within it must not end at once.
+            expires_at: Some(exp.plus(settings.leeway)),
             credential_id: self.jti.as_deref().map(Into::into),
             session: self.sid.as_deref().map(Into::into),
+            ticket: None,
             issuer: std::sync::Arc::clone(&settings.issuer),
             bound: None,
         })

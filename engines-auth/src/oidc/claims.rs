@@ -118,7 +118,9 @@ impl Claims {
         }
         // RFC 9068 section 2.2: without a resource owner, `sub` is the client.
         let machine = self.client_id.as_deref() == Some(sub.as_str());
-        Ok(Checked { sub, issued_at: self.iat.map(|iat| iat.0), expires_at: exp, machine })
+        // Admission allows the leeway, so what was admitted within it must not end at once.
+        let expires_at = exp.plus(settings.leeway);
+        Ok(Checked { sub, issued_at: self.iat.map(|iat| iat.0), expires_at, machine })
     }
 
     /// Whether it is a token of the kind that is accepted, and for us.

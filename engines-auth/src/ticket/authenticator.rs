@@ -1,4 +1,4 @@
-//! From a ticket to a principal, once.
+//! From a ticket to a principal.
 
 use std::sync::Arc;
 
@@ -8,32 +8,74 @@ use engines_core::{
     nexus::{CommitError, Expect},
 };
 
-use super::service::{TOKEN, Tickets};
+use super::{
+    service::{ONCE, REUSABLE, Tickets},
+    target::names,
+};
 use crate::{
     authenticator::{Authenticator, Credential},
     identity::{TicketBody, records::TICKET},
     jwt::invalid,
 };
 
+/// A ticket as it was presented.
+struct Presented<'a> {
+    ticket: &'a str,
+    path: &'a str,
+    streams: Option<&'a str>,
+}
+
+impl Presented<'_> {
+    /// Whether this is the ticket, for what it was made for.
+    fn fits(&self, grant: &TicketBody) -> bool {
+        let same_streams = match (self.streams, &grant.streams) {
+            (None, None) => true,
+            (Some(list), Some(streams)) => names(list).as_ref() == Some(streams),
+            _ => false,
+        };
+        grant.hash.fits(self.ticket) && grant.path == self.path && same_streams
+    }
+}
+
 #[async_trait]
 impl Authenticator for Tickets {
-    /// Takes tickets. One is used up by letting somebody in, on whichever node; a wrong path lets nobody in, and leaves it.
+    /// Takes tickets. One that is good once is used up by letting somebody in, on whichever node; a wrong path lets nobody in, and
+    /// leaves it, and so does a request that only asks for the head. A reusable one is renewed.
     async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>> {
-        let Credential::Ticket { ticket, path } = credential else { return Ok(None) };
-        if !TOKEN.is_prefix_of(ticket) {
+        let Credential::Ticket { ticket, path, streams, head } = *credential else { return Ok(None) };
+        let presented = Presented { ticket, path, streams };
+        let wrong = || invalid("the ticket is unknown, was used, or is for another path; get a new one");
+        if REUSABLE.is_prefix_of(ticket) {
+            let id = REUSABLE.id(ticket).ok_or_else(wrong)?;
+            let inner = &*self.identity.inner;
+            let body = inner.use_stream_ticket(id, !head, |body| presented.fits(&body.grant)).await?;
+            let mut principal = principal(body.grant);
+            principal.ticket = Some(id.to_string().into());
+            return Ok(Some(Arc::new(principal)));
+        }
+        if !ONCE.is_prefix_of(ticket) {
             return Ok(None);
         }
+        self.use_once(&presented, head).await.map(|grant| Some(Arc::new(principal(grant))))
+    }
+}
+
+impl Tickets {
+    /// Uses up a ticket that is good once; only looks at it for a request that asks for the head.
+    async fn use_once(&self, presented: &Presented<'_>, head: bool) -> Result<TicketBody> {
         let wrong = || invalid("the ticket is unknown, was used, or is for another path; get a new one");
-        let id = DocId::from(TOKEN.id(ticket).ok_or_else(wrong)?);
+        let id = DocId::from(ONCE.id(presented.ticket).ok_or_else(wrong)?);
         let inner = &*self.identity.inner;
         let found = inner.records.get::<TicketBody>(&TICKET, &id).await?.ok_or_else(wrong)?;
-        let body = found.body;
-        if !body.hash.fits(ticket) || body.path != *path {
+        if !presented.fits(&found.body) {
             return Err(wrong());
         }
         let now = inner.now();
-        if now >= body.expires_at {
+        if now >= found.body.expires_at {
             return Err(Error::new(Code::TokenExpired, "auth.ticket", "the ticket has expired; get a new one"));
+        }
+        if head {
+            return Ok(found.body);
         }
         // Of all who present it, on all nodes, one finds it as it was.
         let used = Batch::spanning(now).delete_system(TICKET, found.id, Expect::Version(found.version));
@@ -41,14 +83,18 @@ impl Authenticator for Tickets {
             CommitError::Precondition { .. } => wrong(),
             other => other.into(),
         })?;
-        let mut principal = Principal::new(Actor { id: body.user_id, kind: body.actor_type }, body.issuer);
-        principal.memberships.insert(body.bound.tenant.clone(), body.role);
-        principal.default_tenant = Some(body.bound.tenant.clone());
-        principal.bound = Some(body.bound);
-        principal.issued_at = body.issued_at;
-        principal.expires_at = body.until;
-        principal.credential_id = body.credential_id;
-        principal.session = body.session;
-        Ok(Some(Arc::new(principal)))
+        Ok(found.body)
     }
+}
+
+fn principal(grant: TicketBody) -> Principal {
+    let mut principal = Principal::new(Actor { id: grant.user_id, kind: grant.actor_type }, grant.issuer);
+    principal.memberships.insert(grant.bound.tenant.clone(), grant.role);
+    principal.default_tenant = Some(grant.bound.tenant.clone());
+    principal.bound = Some(grant.bound);
+    principal.issued_at = grant.issued_at;
+    principal.expires_at = grant.until;
+    principal.credential_id = grant.credential_id;
+    principal.session = grant.session;
+    principal
 }

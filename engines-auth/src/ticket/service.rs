@@ -1,49 +1,44 @@
-//! Making tickets.
+//! Making and ending tickets.
 
 use std::{fmt, time::Duration};
 
-use engines_core::{Action, Batch, Bound, Error, RequestContext, Result, Timestamp, context::Origin, nexus::Expect};
-use serde::{Deserialize, Serialize};
+use engines_core::{
+    Action, Batch, Bound, Code, DocId, Error, RequestContext, Result, Timestamp, UserId,
+    context::Origin,
+    nexus::{Expect, Kind, Page, Query},
+};
+use serde::Deserialize;
+use ulid::Ulid;
 
+use super::{
+    stored::{STREAM_TICKET, StreamTicketBody, put_end},
+    target::{MAX_PATH, Target},
+    wire::{TicketRequest, TicketResponse, TicketReuse},
+};
 use crate::{
+    api_key,
     identity::{
         Identity, TicketBody,
         opaque::Opaque,
         records::{self, TICKET},
     },
-    secret::SecretText,
+    revocation::Revocation,
 };
 
 const CREATE: &str = "tickets.create";
 
-pub(super) const TOKEN: Opaque = Opaque("tk");
+/// Tickets that are used once.
+pub(super) const ONCE: Opaque = Opaque("tk");
+/// Tickets that open their stream again.
+pub(super) const REUSABLE: Opaque = Opaque("ts");
 
-/// The longest a ticket is good.
+/// The longest a ticket that is used once is good.
 pub const MAX_TTL: Duration = Duration::from_secs(60);
+/// The longest a reusable ticket is good after a use.
+pub const MAX_REUSE_TTL: Duration = Duration::from_secs(3600);
 
-/// The longest path a ticket may be for, in bytes.
-const MAX_PATH: usize = 1024;
-
-/// `POST /auth/tickets`.
-#[derive(Debug, Deserialize)]
-pub struct TicketRequest {
-    /// The path it is for, without a query.
-    pub path: String,
-    /// Seconds it is good, 1 to 60. Default: 30.
-    #[serde(default)]
-    pub ttl_s: Option<u64>,
-}
-
-/// A ticket just made: it is shown this once.
-#[derive(Debug, Serialize)]
-pub struct TicketResponse {
-    /// What to send as `?ticket=`.
-    pub ticket: SecretText,
-    /// Seconds it is good.
-    pub expires_in: u64,
-    /// When it ends.
-    pub expires_at: Timestamp,
-}
+const DEFAULT_TTL_S: u64 = 30;
+const DEFAULT_REUSE_TTL_S: u64 = 600;
 
 /// Tickets, kept in the store so that any node takes them. Cheap to clone; also the [`Authenticator`](crate::Authenticator) for them.
 #[derive(Clone)]
@@ -51,43 +46,54 @@ pub struct Tickets {
     pub(super) identity: Identity,
 }
 
+/// All that counting tickets needs of one.
+#[derive(Deserialize)]
+struct Ending {
+    expires_at: Timestamp,
+}
+
 impl Tickets {
     pub(crate) fn new(identity: Identity) -> Self {
         Self { identity }
     }
 
-    /// Makes a ticket: good once, for this path, in the context's tenant and environment, for its actor. What is opened with it ends with the
-    /// credential the ticket was made with.
+    /// Makes a ticket for a path, in the context's tenant and environment, for its actor: good once, or again and again until it
+    /// was not used for its time. What is opened with it ends with the credential the ticket was made with. A reusable ticket made with an
+    /// access token of a session lasts as long as the session; one made with another token ends with that token.
     ///
     /// # Errors
-    /// `BODY_INVALID` for a path that is none and a time out of its limits; `ROLE_INSUFFICIENT` never, for a member.
+    /// `BODY_INVALID` for a path that is none and a time out of its limits; `RATE_LIMITED` when the actor has as many tickets
+    /// that wait to be used as it may.
     pub async fn create(&self, context: &RequestContext, request: TicketRequest) -> Result<TicketResponse> {
         let inner = &*self.identity.inner;
         let permit = inner.guard.admit(context, Action::TicketsCreate, "tickets").await?;
-        let path = &request.path;
-        let fits = path.starts_with('/')
-            && path.len() <= MAX_PATH
-            && path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
-        if !fits {
-            let detail = "a path begins with / and has at most 1,024 visible ASCII characters, without a query";
-            return Err(Error::body(CREATE, "/path", detail));
-        }
-        let expires_in = request.ttl_s.unwrap_or(30);
-        if expires_in == 0 || Duration::from_secs(expires_in) > MAX_TTL {
-            return Err(Error::body(CREATE, "/ttl_s", "a ticket is good for 1 to 60 seconds"));
-        }
+        let target = Target::parse(&request.path).ok_or_else(|| {
+            let detail = format!(
+                "a path begins with / and has at most {MAX_PATH} visible ASCII characters; its query may name streams alone"
+            );
+            Error::body(CREATE, "/path", detail)
+        })?;
+        let ttl = ttl(&request)?;
         let Origin::Credential { issuer } = context.origin() else {
             return Err(Error::body(CREATE, "/path", "work in process needs no ticket"));
         };
         let now = inner.now();
+        self.check_room(context, now).await?;
+        let until = match request.reuse {
+            Some(TicketReuse::Stream) if self.is_of_session(context).await? => None,
+            _ => context.expires_at(),
+        };
         let id = inner.guard.ids().ulid(now);
-        let (ticket, hash) = TOKEN.mint(id, inner.guard.ids());
-        let ends = now.plus(Duration::from_secs(expires_in));
-        let expires_at = context.expires_at().map_or(ends, |end| ends.min(end));
-        let body = TicketBody {
+        let kind = if request.reuse.is_some() { REUSABLE } else { ONCE };
+        let (ticket, hash) = kind.mint(id, inner.guard.ids());
+        let ends = now.plus(ttl);
+        let expires_at = until.or(context.expires_at().filter(|_| request.reuse.is_none()));
+        let expires_at = expires_at.map_or(ends, |end| ends.min(end));
+        let grant = TicketBody {
             hash,
             bound: Bound { tenant: context.scope().tenant().clone(), env: Some(context.scope().env()) },
-            path: request.path,
+            path: target.path,
+            streams: target.streams,
             expires_at,
             user_id: context.actor().id.clone(),
             actor_type: context.actor().kind,
@@ -96,13 +102,118 @@ impl Tickets {
             credential_id: context.credential_id().map(Into::into),
             session: context.session().map(Into::into),
             issued_at: context.issued_at(),
-            until: context.expires_at(),
+            until,
         };
         let batch = Batch::spanning(now).audit(permit.audit(&inner.guard, context, format!("tickets/{id}")));
-        let batch = records::put(batch, TICKET, id, &[], &body, Expect::Absent)?;
+        let batch = match request.reuse {
+            None => {
+                let tags = [records::user_tag(&context.actor().id)];
+                records::put(batch, TICKET, id, &tags, &grant, Expect::Absent)?
+            }
+            Some(TicketReuse::Stream) => {
+                let log = inner.records.log_id().to_bytes();
+                let body = StreamTicketBody { grant, ttl_s: ttl.as_secs(), log };
+                put_end(body.put(batch, id, Expect::Absent)?, id, expires_at)?
+            }
+        };
         inner.records.commit(context.scope(), batch).await?;
-        Ok(TicketResponse { ticket, expires_in, expires_at })
+        let expires_in = ttl.as_secs();
+        Ok(TicketResponse { ticket, ticket_id: id.to_string(), expires_in, expires_at, reuse: request.reuse })
     }
+
+    /// Ends a ticket of one's own. What is open with it ends: at once on this node, within 5 s on others.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a ticket that is not one's own, was made in another tenant or environment, has ended, or was used up.
+    pub async fn end(&self, context: &RequestContext, ticket_id: &str) -> Result<()> {
+        const END: &str = "tickets.end";
+        let inner = &*self.identity.inner;
+        let permit = inner.guard.release(context, Action::TicketsEnd)?;
+        let missing = || Error::not_found(END, "ticket");
+        let id = Ulid::from_string(ticket_id).map_err(|_| missing())?;
+        let (kind, found) = match inner.records.get::<TicketBody>(&STREAM_TICKET, &DocId::from(id)).await? {
+            Some(found) => (STREAM_TICKET, found),
+            None => (TICKET, inner.records.get(&TICKET, &DocId::from(id)).await?.ok_or_else(missing)?),
+        };
+        let TicketBody { user_id, bound, expires_at, .. } = &found.body;
+        let own = *user_id == context.actor().id
+            && bound.tenant == *context.scope().tenant()
+            && bound.env == Some(context.scope().env());
+        if !own || inner.now() >= *expires_at {
+            return Err(missing());
+        }
+        let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, format!("tickets/{id}")));
+        inner.records.commit(context.scope(), batch.delete_system(kind, found.id, Expect::Any)).await?;
+        inner.revoked(Revocation::Ticket(id.to_string()));
+        Ok(())
+    }
+
+    /// Whether the caller's credential is an access token of a session that is kept here, which the directory looks after.
+    async fn is_of_session(&self, context: &RequestContext) -> Result<bool> {
+        let inner = &*self.identity.inner;
+        let Some(session) = context.session().and_then(|session| Ulid::from_string(session).ok()) else {
+            return Ok(false);
+        };
+        let found = inner.known.session(&inner.records, session).await?;
+        Ok(found.is_some_and(|found| found.user == context.actor().id))
+    }
+
+    /// Refuses a caller with too many tickets. Callers at the same moment may each get one too many.
+    async fn check_room(&self, context: &RequestContext, now: Timestamp) -> Result<()> {
+        let inner = &*self.identity.inner;
+        let of_key = matches!(context.origin(), Origin::Credential { issuer } if **issuer == *api_key::ISSUER);
+        let most = match of_key {
+            true => inner.settings.tickets_per_key,
+            false => inner.settings.tickets_per_user,
+        };
+        let mut ends = self.endings(&TICKET, &context.actor().id, most, now).await?;
+        if ends.len() < most {
+            ends.extend(self.endings(&STREAM_TICKET, &context.actor().id, most, now).await?);
+        }
+        if ends.len() < most {
+            return Ok(());
+        }
+        let wait = ends.iter().min().map_or(Duration::from_secs(1), |end| end.since(now));
+        let detail = "you have as many tickets that are good as you may; use them, end some, or wait until they end";
+        let error = Error::new(Code::RateLimited, CREATE, detail).with_member("limit", most).retry_after(wait);
+        Err(inner.decided(error))
+    }
+
+    /// When an actor's tickets end that are still good, the latest first; about `most` of them at the most.
+    async fn endings(&self, kind: &Kind, actor: &UserId, most: usize, now: Timestamp) -> Result<Vec<Timestamp>> {
+        let query = Query::kind(kind.clone()).tag(records::user_tag(actor));
+        let query = query.order(engines_core::nexus::Order::IdDescending);
+        let records = &self.identity.inner.records;
+        let mut ends = Vec::new();
+        let mut page = Page::first(most.saturating_add(1));
+        // Those that have ended are taken away every few seconds, so that two pages hold all that are good.
+        for _ in 0..2 {
+            let found = records.page::<Ending>(&query, page).await?;
+            ends.extend(found.items.iter().map(|found| found.body.expires_at).filter(|end| *end > now));
+            match found.next {
+                Some(next) if ends.len() < most => page = Page::after(most.saturating_add(1), next),
+                _ => break,
+            }
+        }
+        Ok(ends)
+    }
+}
+
+/// How long the ticket is good.
+fn ttl(request: &TicketRequest) -> Result<Duration> {
+    let (default, most) = match request.reuse {
+        Some(TicketReuse::Stream) => (DEFAULT_REUSE_TTL_S, MAX_REUSE_TTL),
+        None => (DEFAULT_TTL_S, MAX_TTL),
+    };
+    let ttl = Duration::from_secs(request.ttl_s.unwrap_or(default));
+    if ttl.is_zero() || ttl > most {
+        let detail = match request.reuse {
+            Some(TicketReuse::Stream) => "a reusable ticket is good for 1 to 3,600 seconds",
+            None => "a ticket that is used once is good for 1 to 60 seconds",
+        };
+        return Err(Error::body(CREATE, "/ttl_s", detail));
+    }
+    Ok(ttl)
 }
 
 impl fmt::Debug for Tickets {

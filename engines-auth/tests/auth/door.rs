@@ -44,6 +44,7 @@ pub(crate) fn ada(default_tenant: Option<&str>) -> Principal {
         expires_at: None,
         credential_id: Some("01".into()),
         session: None,
+        ticket: None,
         issuer: "engines".into(),
         bound: None,
     }
@@ -120,7 +121,7 @@ impl Authenticator for Tickets {
         self.0.fetch_add(1, Ordering::SeqCst);
         match credential {
             Credential::Ticket { ticket: "tk_down", .. } => Err(Error::unavailable("tickets", "down")),
-            Credential::Ticket { ticket: "tk_good", path: "/sse/chat/1" } => Ok(Some(Arc::new(ada(None)))),
+            Credential::Ticket { ticket: "tk_good", path: "/sse/chat/1", .. } => Ok(Some(Arc::new(ada(None)))),
             Credential::Ticket { .. } => Err(Error::new(Code::TokenInvalid, "tickets", "no such ticket")),
             _ => Ok(None),
         }

@@ -2,9 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{AllowAll, Decision, Gate, GateRequest};
+use super::{AllowAll, Decision, Gate, GateRequest, RateLimit, RateStatus, RateSubject};
 use crate::{
-    access::Action,
+    access::{Action, RateClass},
     audit::{AuditEntry, Outcome},
     clock::{Clock, IdGenerator, SystemClock},
     context::RequestContext,
@@ -15,6 +15,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Guard {
     gate: Arc<dyn Gate>,
+    rates: Option<Arc<dyn RateLimit>>,
     clock: Arc<dyn Clock>,
     ids: IdGenerator,
 }
@@ -30,7 +31,7 @@ impl Guard {
     /// With a gate of one's own.
     #[must_use]
     pub fn new(gate: Arc<dyn Gate>, clock: Arc<dyn Clock>, ids: IdGenerator) -> Self {
-        Self { gate, clock, ids }
+        Self { gate, rates: None, clock, ids }
     }
 
     /// With the default gate and the machine's clock.
@@ -53,15 +54,58 @@ impl Guard {
         &self.ids
     }
 
+    /// The same guard with a rate limiter, which is asked after the role and before the gate.
+    #[must_use]
+    pub fn with_rate_limit(self, rates: Arc<dyn RateLimit>) -> Self {
+        Self { rates: Some(rates), ..self }
+    }
+
     /// Lets the call in, or says why not. `resource` is what it is about (`canvas/c1`), or empty.
     ///
     /// # Errors
-    /// `ROLE_INSUFFICIENT`, the gate's own refusal (both with a `decision_id`), or the gate's failure: then nothing happens.
+    /// `ROLE_INSUFFICIENT`, `RATE_LIMITED`, the gate's own refusal (each with a `decision_id`), or the gate's failure: then
+    /// nothing happens.
     pub async fn admit(&self, context: &RequestContext, action: Action, resource: &str) -> Result<Permit> {
         self.require(context, action)?;
+        self.count(context, action.spec().rate)?;
         match self.gate.decide(GateRequest { context, action, resource }).await? {
             Decision::Allow => Ok(Permit { action }),
             Decision::Deny { code, detail } => Err(self.decided(Error::new(code, action.spec().name, detail))),
+        }
+    }
+
+    /// Lets in a call that ends something: a revocation, a cancellation, taking an invite back. The gate is not asked, and the call is
+    /// counted in the class [`RateClass::Release`], whose limit no other traffic uses up.
+    ///
+    /// # Errors
+    /// `ROLE_INSUFFICIENT`, `RATE_LIMITED`, both with a `decision_id`.
+    pub fn release(&self, context: &RequestContext, action: Action) -> Result<Permit> {
+        self.require(context, action)?;
+        self.count(context, RateClass::Release)?;
+        Ok(Permit { action })
+    }
+
+    /// Counts a request of a subject that is in no tenant, where no service does: one about the caller's own account.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED`, with a `decision_id`.
+    pub fn count_subject(&self, subject: &RateSubject<'_>, class: RateClass) -> Result<()> {
+        match &self.rates {
+            Some(rates) => rates.check(subject, class).map_err(|error| self.decided(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// What is left of a subject's rate limit; none without a limit.
+    #[must_use]
+    pub fn rate_status(&self, subject: &RateSubject<'_>, class: RateClass) -> Option<RateStatus> {
+        self.rates.as_ref()?.status(subject, class)
+    }
+
+    fn count(&self, context: &RequestContext, class: RateClass) -> Result<()> {
+        match RateSubject::of_context(context) {
+            Some(subject) => self.count_subject(&subject, class),
+            None => Ok(()),
         }
     }
 

@@ -5,8 +5,10 @@
 
 mod decide;
 mod guard;
+mod rate;
 
 pub use self::{
     decide::{AllowAll, Decision, Gate, GateRequest},
     guard::{Guard, Permit},
+    rate::{RateLimit, RateStatus, RateSubject},
 };

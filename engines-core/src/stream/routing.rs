@@ -63,34 +63,37 @@ impl Routing {
     ///
     /// # Errors
     /// `CONTEXT_MISMATCH`, naming the key that disagrees.
-    pub fn checked(mut self, context: &RequestContext, key: &StreamKey) -> Result<Self> {
-        let actor = context.actor();
+    pub fn checked(self, context: &RequestContext, key: &StreamKey) -> Result<Self> {
+        let mut checked = self.checked_for_context(context)?;
         let of_stream = |kinds: &[StreamKind], id: &Option<ResourceId>| {
             id.as_ref().is_none_or(|id| !kinds.contains(&key.kind()) || id.as_str() == key.id())
         };
+        let agrees = [
+            ("canvas_id", of_stream(&[StreamKind::Canvas, StreamKind::Artifacts], &checked.canvas_id)),
+            ("thread_id", of_stream(&[StreamKind::Chat], &checked.thread_id)),
+        ];
+        all_agree(&agrees)?;
+        match key.kind() {
+            StreamKind::Chat => checked.thread_id = None,
+            StreamKind::Canvas | StreamKind::Artifacts => checked.canvas_id = None,
+        }
+        Ok(checked)
+    }
+
+    /// As [`Routing::checked`], for what is about no stream.
+    ///
+    /// # Errors
+    /// `CONTEXT_MISMATCH`, naming the key that disagrees.
+    pub fn checked_for_context(mut self, context: &RequestContext) -> Result<Self> {
+        let actor = context.actor();
         let env = self.env.take();
         let agrees = [
             ("tenant_id", self.tenant_id.take().is_none_or(|id| id == context.scope().tenant().as_str())),
             ("env", env.is_none_or(|env| env.parse().is_ok_and(|env: crate::Env| env == context.scope().env()))),
             ("actor_id", self.actor_id.take().is_none_or(|id| id == actor.id.as_str())),
             ("actor_type", self.actor_type.take().is_none_or(|kind| ActorType::from_wire(&kind) == Some(actor.kind))),
-            ("canvas_id", of_stream(&[StreamKind::Canvas, StreamKind::Artifacts], &self.canvas_id)),
-            ("thread_id", of_stream(&[StreamKind::Chat], &self.thread_id)),
         ];
-        for (field, agrees) in agrees {
-            if !agrees {
-                return Err(Error::new(
-                    Code::ContextMismatch,
-                    "stream.routing",
-                    format!("the routing key {field} disagrees with the credential, the scope or the path"),
-                )
-                .with_member("field", format!("routing.{field}")));
-            }
-        }
-        match key.kind() {
-            StreamKind::Chat => self.thread_id = None,
-            StreamKind::Canvas | StreamKind::Artifacts => self.canvas_id = None,
-        }
+        all_agree(&agrees)?;
         Ok(self)
     }
 
@@ -99,4 +102,11 @@ impl Routing {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// An error for the first key that does not agree.
+fn all_agree(agrees: &[(&str, bool)]) -> Result<()> {
+    let Some((field, _)) = agrees.iter().find(|(_, agrees)| !agrees) else { return Ok(()) };
+    let detail = format!("the routing key {field} disagrees with the credential, the scope or the path");
+    Err(Error::new(Code::ContextMismatch, "stream.routing", detail).with_member("field", format!("routing.{field}")))
 }

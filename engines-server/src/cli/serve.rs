@@ -105,6 +105,7 @@ pub(super) async fn engine(
         .retention(settings.retention.clone())
         .limits(settings.limits.clone())
         .backups(settings.backup.clone())
+        .rates(settings.rates.clone())
         .ids(ids);
     let builder = match config::backup_passphrase(settings, variables)? {
         Some(passphrase) => builder.backup_passphrase(passphrase),

@@ -6,6 +6,7 @@ use engines::{
     Limits,
     auth::{
         JwtSettings,
+        control::RateSettings,
         identity::{IdentitySettings, RejectionSettings},
     },
     backup::BackupSettings,
@@ -45,6 +46,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// Limits of everything else.
     pub limits: Limits,
+    /// How often callers may do what, and how many streams they may hold open.
+    pub rates: RateSettings,
     /// Metrics.
     pub metrics: MetricsSettings,
     /// Logs.
@@ -66,6 +69,7 @@ impl Default for Settings {
             retention: RetentionSettings::default(),
             http: HttpSettings::default(),
             limits: Limits::default(),
+            rates: RateSettings::default(),
             metrics: MetricsSettings::default(),
             log: LogSettings::default(),
         }

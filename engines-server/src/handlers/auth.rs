@@ -101,3 +101,9 @@ pub(crate) async fn accept_invite(ask: Ask, principal: Option<Arc<Principal>>) -
 pub(crate) async fn ticket(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
     reply::secret(StatusCode::CREATED, &ask.identity()?.tickets().create(&context, ask.decode()?).await?)
 }
+
+/// `DELETE /auth/tickets/{id}`
+pub(crate) async fn end_ticket(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
+    ask.identity()?.tickets().end(&context, ask.id("id")?.as_str()).await?;
+    Ok(reply::none())
+}

@@ -42,13 +42,14 @@ pub(crate) fn wanted(ask: &Ask) -> Result<(Channels, Start)> {
 async fn follow(ask: &Ask, context: &RequestContext, key: StreamKey) -> Result<Response<Body>> {
     let (channels, start) = wanted(ask)?;
     let engine = ask.engine();
+    let place = engine.open_streams().enter(context, engine.guard())?;
     let subscription = engine.follow().open(context, &key, channels, start).await?;
     let guard = engine.guard();
     let here = engine.presence().enter(context, &key, guard.ids().ulid(guard.clock().now()));
     let clock = Arc::clone(guard.clock());
     let events = EventStream::new(subscription, context, Arc::clone(&clock), engine.limits(), Some(here));
     let watched = engine.door().watch(context);
-    let open = Held::new(&ask.app.metrics().streams);
+    let open = (Held::new(&ask.app.metrics().streams), place);
     let body = EventBody::new(events, watched, context, clock, WriteDeadline::new(&ask.app), open);
     let mut response = Response::new(Body::events(body));
     let headers = response.headers_mut();

@@ -12,7 +12,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use engines::{
     Clock, RequestContext, Timestamp,
-    auth::Watched,
+    auth::{Watched, control::StreamPlace},
     stream::sse::{EventStream, error as error_event},
 };
 use futures_util::Stream;
@@ -40,7 +40,8 @@ pub(crate) struct EventBody {
     deadline: WriteDeadline,
     expires_at: Option<Timestamp>,
     clock: Arc<dyn Clock>,
-    _open: Held,
+    /// What counts it for as long as it is open.
+    _open: (Held, StreamPlace),
 }
 
 impl EventBody {
@@ -51,7 +52,7 @@ impl EventBody {
         context: &RequestContext,
         clock: Arc<dyn Clock>,
         deadline: WriteDeadline,
-        open: Held,
+        open: (Held, StreamPlace),
     ) -> Self {
         Self { events, watched: Some(watched), deadline, expires_at: context.expires_at(), clock, _open: open }
     }

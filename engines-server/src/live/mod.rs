@@ -9,5 +9,5 @@ mod socket;
 
 pub(crate) use self::{
     events::{EventBody, EventSender},
-    socket::{Socket, run_socket},
+    socket::{Conversation, Refusal, Socket, run_socket},
 };

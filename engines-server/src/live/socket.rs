@@ -4,8 +4,8 @@ use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use engines::{
-    Clock, ErrorKind, Limits, Timestamp,
-    auth::Watched,
+    Clock, Code, Error, ErrorKind, Limits, Timestamp,
+    auth::{Watched, control::StreamPlace},
     stream::ws::{CloseCode, Outgoing, Session},
 };
 use futures_util::{SinkExt, StreamExt};
@@ -31,19 +31,52 @@ const READ: usize = 256;
 /// How long a closing socket waits for its peer's goodbye, and how much it reads meanwhile.
 const FAREWELL: (Duration, u64) = (Duration::from_secs(2), 64 << 20);
 
+/// What a connection becomes when it is a WebSocket.
+pub(crate) enum Socket {
+    /// A session.
+    Open(Conversation),
+    /// Nothing but a close frame: how a browser is told why its handshake is refused.
+    Refused(Refusal),
+}
+
+/// Why a handshake is refused.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refusal {
+    code: CloseCode,
+    reason: Code,
+}
+
+impl Refusal {
+    pub(crate) fn new(error: &Error) -> Self {
+        Self { code: CloseCode::of(error), reason: error.code() }
+    }
+}
+
 /// A session with what it needs to run on a socket.
-pub(crate) struct Socket {
+pub(crate) struct Conversation {
     pub(crate) session: Session,
     /// Until its caller may no longer have it.
     pub(crate) watched: Watched,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) shutdown: Shutdown,
-    pub(crate) _open: Held,
+    /// What counts it for as long as it is open.
+    pub(crate) _open: (Held, StreamPlace),
 }
 
-/// Runs a session until one side ends it.
-pub(crate) async fn run_socket<S: AsyncRead + AsyncWrite + Unpin>(io: S, mut socket: Box<Socket>) {
+/// Runs a session until one side ends it, or tells a client that it is refused.
+pub(crate) async fn run_socket<S: AsyncRead + AsyncWrite + Unpin>(io: S, socket: Box<Socket>) {
+    match *socket {
+        Socket::Open(conversation) => run_session(io, Box::new(conversation)).await,
+        Socket::Refused(Refusal { code, reason }) => {
+            let config = WebSocketConfig::default().read_buffer_size(READ).write_buffer_size(READ);
+            let ws = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+            Box::pin(farewell(ws, code, Some(reason))).await;
+        }
+    }
+}
+
+async fn run_session<S: AsyncRead + AsyncWrite + Unpin>(io: S, mut socket: Box<Conversation>) {
     let most = Some(socket.limits.frame_bytes);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ)
@@ -53,7 +86,7 @@ pub(crate) async fn run_socket<S: AsyncRead + AsyncWrite + Unpin>(io: S, mut soc
         .max_message_size(most);
     let mut ws = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let stop = socket.shutdown.clone();
-    let Socket { session, watched, clock, limits, .. } = &mut *socket;
+    let Conversation { session, watched, clock, limits, .. } = &mut *socket;
     let close = tokio::select! {
         close = converse(&mut ws, session, clock, limits) => close,
         () = stop.begun() => Some(CloseCode::GoingAway),
@@ -66,8 +99,13 @@ pub(crate) async fn run_socket<S: AsyncRead + AsyncWrite + Unpin>(io: S, mut soc
     };
     drop(socket);
     if let Some(code) = close {
+        let reason = match code {
+            CloseCode::TooMany => Some(Code::RateLimited),
+            CloseCode::GoingAway if stop.has_begun() => Some(Code::ShuttingDown),
+            _ => None,
+        };
         // Seldom and short: not worth room in every socket's task.
-        Box::pin(farewell(ws, code)).await;
+        Box::pin(farewell(ws, code, reason)).await;
     }
 }
 
@@ -172,9 +210,14 @@ async fn send<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// Says goodbye with a code. Then reads on for a while and throws it away, because a connection that is reset while the
 /// peer still sends would overtake the code.
-async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(mut ws: WebSocketStream<S>, code: CloseCode) {
+async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(
+    mut ws: WebSocketStream<S>,
+    code: CloseCode,
+    reason: Option<Code>,
+) {
     let goodbye = async {
-        let frame = CloseFrame { code: code.code().into(), reason: Utf8Bytes::default() };
+        let reason = reason.map_or_else(Utf8Bytes::default, |reason| Utf8Bytes::from_static(reason.as_str()));
+        let frame = CloseFrame { code: code.code().into(), reason };
         ws.send(Message::Close(Some(frame))).await?;
         tokio::io::copy(&mut ws.get_mut().take(FAREWELL.1), &mut tokio::io::sink()).await?;
         Ok::<_, WsError>(())

@@ -143,6 +143,9 @@ fn parameters(route: &Route, limits: &Limits) -> Vec<Value> {
         };
         all.push(json!({ "name": param.name, "in": "query", "description": param.text, "schema": schema }));
     }
+    for name in route.doc.headers.request {
+        all.push(json!({ "name": name, "in": "header", "schema": { "type": "string" } }));
+    }
     if matches!(route.policy(), Policy::Action(_)) {
         let header = |name: &str, text: &str, schema: Value| json!({ "name": name, "in": "header", "description": text, "schema": schema });
         all.push(header(

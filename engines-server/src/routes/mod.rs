@@ -9,6 +9,6 @@ pub(crate) use self::{
     router::{Found, Params, Router},
 };
 pub use self::{
-    route::{BodyKind, Doc, Param, Policy, Route},
+    route::{BodyKind, Doc, OwnHeaders, Param, Policy, Route},
     table::all,
 };

@@ -82,6 +82,22 @@ pub struct Doc {
     pub response: Option<&'static str>,
     /// The media type of the answer where it is no JSON.
     pub media_type: Option<&'static str>,
+    /// Headers of its own, besides those that every route has.
+    pub headers: OwnHeaders,
+}
+
+/// Headers that a route alone has, so that pages of other origins may send and read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OwnHeaders {
+    /// What a request may send.
+    pub request: &'static [&'static str],
+    /// What an answer may say.
+    pub answer: &'static [&'static str],
+}
+
+impl OwnHeaders {
+    /// None.
+    pub const NONE: Self = Self { request: &[], answer: &[] };
 }
 
 /// A query parameter.
@@ -96,6 +112,17 @@ pub struct Param {
 }
 
 impl Route {
+    /// The same route with headers of its own.
+    #[must_use]
+    pub const fn with_headers(
+        mut self,
+        request: &'static [&'static str],
+        answer: &'static [&'static str],
+    ) -> Self {
+        self.doc.headers = OwnHeaders { request, answer };
+        self
+    }
+
     /// Who may use it.
     #[must_use]
     pub fn policy(&self) -> Policy {

@@ -40,6 +40,11 @@ impl Router {
         Ok(Self(router))
     }
 
+    /// The routes of a path, with their numbers.
+    pub(crate) fn at(&self, path: &str) -> Option<&[(usize, &'static Route)]> {
+        self.0.at(path).ok().map(|matched| matched.value.as_slice())
+    }
+
     /// The route for a request.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Canvases, answers and histories as callers see them.
 
-use engines_core::{ActorType, Cursor, ResourceId, Timestamp, UserId, stream::Routing};
+use engines_core::{ActorType, Cursor, ResourceId, Timestamp, UserId, context::ScopeClaims, stream::Routing};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 use ulid::Ulid;
@@ -173,4 +173,7 @@ pub struct NewGesture {
     /// Routing keys for readers, such as the session.
     #[serde(default, deserialize_with = "null_as_default")]
     pub routing: Routing,
+    /// What the client says of tenant and environment; it must agree with the context, and is not shown.
+    #[serde(flatten)]
+    pub claims: ScopeClaims,
 }

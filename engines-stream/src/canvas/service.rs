@@ -275,6 +275,7 @@ impl CanvasService {
         let Inner { store, guard, limits, canvases, live, .. } = &*self.inner;
         let key = StreamKey::canvas(id);
         let _permit = guard.admit(context, Action::CanvasGesture, key.as_str()).await?;
+        context.check_claims(&new.claims)?;
         request::check_short(GESTURE_OPERATION, "kind", &new.kind)?;
         let routing = new.routing.checked(context, &key)?;
         let data = to_raw_value(&Data { kind: &new.kind, data: &new.data })

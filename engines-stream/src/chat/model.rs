@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use engines_core::{
-    Cursor, Envelope, Error, ResourceId, Result, Scope, StreamEvent, StreamKey, Timestamp, UserId, stream::Routing,
+    Cursor, Envelope, Error, ResourceId, Result, Scope, StreamEvent, StreamKey, Timestamp, UserId, context::ScopeClaims,
+    stream::Routing,
 };
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -97,6 +98,9 @@ pub struct NewMessage {
     /// Routing keys for readers.
     #[serde(default, deserialize_with = "null_as_default")]
     pub routing: Routing,
+    /// What the client says of tenant and environment; it must agree with the context, and is not stored.
+    #[serde(flatten)]
+    pub claims: ScopeClaims,
 }
 
 impl NewMessage {

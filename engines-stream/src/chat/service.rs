@@ -166,6 +166,7 @@ impl ChatService {
         let Inner { store, guard, limits, threads } = &*self.inner;
         let key = StreamKey::chat(id);
         let permit = guard.admit(context, Action::ChatMessagePost, key.as_str()).await?;
+        context.check_claims(&new.claims)?;
         new.check(POST)?;
         new.routing = new.routing.checked(context, &key)?;
         let scope = context.scope();

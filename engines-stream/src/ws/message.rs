@@ -1,9 +1,13 @@
 //! What goes over the socket besides envelopes.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use engines_core::{Code, Error, Limits, Result, json};
+use engines_core::{Code, Error, ErrorKind, Limits, Result, context::ScopeClaims, json, stream::Routing};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
+
+use crate::request::null_as_default;
 
 /// The subprotocol both sides name.
 pub const SUBPROTOCOL: &str = "engines.v1";
@@ -14,6 +18,18 @@ pub struct ClientMessage {
     /// Echoed.
     #[serde(rename = "ref", default)]
     pub reference: Option<Value>,
+    /// Must agree with what the socket was admitted to.
+    #[serde(default)]
+    pub tenant_id: Option<String>,
+    /// Must agree with what the socket was admitted to; the name that older producers use.
+    #[serde(rename = "tenantId", default)]
+    pub older_tenant_id: Option<String>,
+    /// Must agree with what the socket was admitted to.
+    #[serde(default)]
+    pub env: Option<String>,
+    /// Routing keys. Those that name the tenant, the environment, the user or the stream must agree with what is known of them.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub routing: Routing,
     /// What it asks for.
     #[serde(flatten)]
     pub request: Request,
@@ -60,6 +76,15 @@ pub enum Request {
         /// Makes it take effect once.
         #[serde(default)]
         idempotency_key: Option<String>,
+        /// As in the HTTP body.
+        #[serde(default)]
+        correlation_id: Option<Arc<str>>,
+        /// As in the HTTP body.
+        #[serde(default)]
+        run_id: Option<Arc<str>>,
+        /// As in the HTTP body.
+        #[serde(default)]
+        step_id: Option<Arc<str>>,
     },
     /// Show a gesture to those who are there.
     Gesture {
@@ -93,6 +118,25 @@ impl ClientMessage {
     pub fn parse(text: &[u8], limits: &Limits) -> Result<Self> {
         json::decode(text, limits, "ws.message")
     }
+
+    /// The `ref` of a message that could not be read otherwise, as far as it can be found.
+    pub(crate) fn reference_of(text: &[u8]) -> Option<Value> {
+        #[derive(Deserialize)]
+        struct Referenced {
+            #[serde(rename = "ref", default)]
+            reference: Option<Value>,
+        }
+        serde_json::from_slice::<Referenced>(text).ok()?.reference
+    }
+
+    /// What it says of tenant and environment.
+    pub(crate) fn claims(&mut self) -> ScopeClaims {
+        ScopeClaims {
+            tenant_id: self.tenant_id.take(),
+            older_tenant_id: self.older_tenant_id.take(),
+            env: self.env.take(),
+        }
+    }
 }
 
 /// Why the server closes the socket (RFC 6455 section 7.4.2: 4000–4999 are ours).
@@ -114,6 +158,10 @@ pub enum CloseCode {
     TooMany,
     /// A failure on our side.
     Failure,
+    /// The request was wrong.
+    Invalid,
+    /// A part that is needed does not answer: come back later.
+    TryLater,
 }
 
 impl CloseCode {
@@ -123,6 +171,8 @@ impl CloseCode {
         match self {
             Self::GoingAway => 1001,
             Self::Failure => 1011,
+            Self::TryLater => 1013,
+            Self::Invalid => 4400,
             Self::Token => 4401,
             Self::Forbidden => 4403,
             Self::NotFound => 4404,
@@ -135,13 +185,16 @@ impl CloseCode {
     /// The code for an error that ends a socket.
     #[must_use]
     pub fn of(error: &Error) -> Self {
-        match error.code().status() {
-            401 => Self::Token,
-            403 => Self::Forbidden,
-            404 => Self::NotFound,
-            413 => Self::TooLarge,
-            429 => Self::TooMany,
+        match error.kind() {
             _ if error.code() == Code::ShuttingDown => Self::GoingAway,
+            ErrorKind::Unauthenticated => Self::Token,
+            ErrorKind::Forbidden => Self::Forbidden,
+            ErrorKind::NotFound => Self::NotFound,
+            ErrorKind::TooLarge => Self::TooLarge,
+            ErrorKind::RateLimited => Self::TooMany,
+            ErrorKind::TimedOut => Self::Silent,
+            ErrorKind::Unavailable => Self::TryLater,
+            kind if (400..500).contains(&kind.status()) => Self::Invalid,
             _ => Self::Failure,
         }
     }
@@ -184,6 +237,9 @@ pub(crate) fn error_reply(reference: &Option<Value>, error: &Error) -> Bytes {
     let mut data = error.members().clone();
     data.insert("code".into(), error.code().as_str().into());
     data.insert("detail".into(), error.detail().into());
+    if let (ErrorKind::RateLimited, Some(wait)) = (error.kind(), error.retry_after_hint()) {
+        data.insert("retry_after_ms".into(), u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).into());
+    }
     encode(&Reply::Error { reference, code: error.code(), detail: error.detail(), data: Value::Object(data) })
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use engines_core::{
-    Code, Error, Limits, RequestContext, ResourceId, Result, StreamKey,
+    Code, Error, ErrorKind, Limits, RequestContext, ResourceId, Result, StreamKey,
     stream::{Routing, StreamKind},
 };
 use serde_json::{Value, json};
@@ -130,14 +130,21 @@ impl Session {
 
     /// Begins what a client's text asks for.
     pub fn receive(&mut self, text: &[u8]) {
-        let message = match ClientMessage::parse(text, &self.services.limits) {
+        let mut message = match ClientMessage::parse(text, &self.services.limits) {
             Ok(message) => message,
-            Err(error) => return self.replies.push_back(error_reply(&None, &error)),
+            Err(error) => return self.refuse(&ClientMessage::reference_of(text), &error),
         };
-        let reference = message.reference;
-        match self.begin(reference.clone(), message.request) {
-            Ok(()) => {}
-            Err(error) => self.replies.push_back(error_reply(&reference, &error)),
+        let reference = message.reference.take();
+        if let Err(error) = self.begin(reference.clone(), message) {
+            self.refuse(&reference, &error);
+        }
+    }
+
+    /// Tells the client of an error. A client that goes past a limit is closed after that.
+    fn refuse(&mut self, reference: &Option<Value>, error: &Error) {
+        self.replies.push_back(error_reply(reference, error));
+        if error.kind() == ErrorKind::RateLimited {
+            self.closing = Some(CloseCode::of(error));
         }
     }
 
@@ -194,8 +201,14 @@ impl Session {
         }
     }
 
-    fn begin(&mut self, reference: Option<Value>, request: Request) -> Result<()> {
-        match request {
+    fn begin(&mut self, reference: Option<Value>, mut message: ClientMessage) -> Result<()> {
+        let (claims, routing) = (message.claims(), message.routing);
+        self.context.check_claims(&claims)?;
+        if !matches!(message.request, Request::Message { .. } | Request::Gesture { .. }) {
+            // Nothing is stored, but what is wrong is wrong everywhere.
+            self.check_routing(&message.request, routing.clone())?;
+        }
+        match message.request {
             Request::Ping => self.replies.push_back(encode(&Reply::Pong { reference: &reference })),
             Request::Subscribe { stream, after, from, channels } => {
                 let key = self.stream(stream, None)?;
@@ -227,10 +240,20 @@ impl Session {
                 }
                 self.ack(&reference, json!({ "stream": key }));
             }
-            Request::Message { stream, text, role, scope, idempotency_key } => {
+            Request::Message { stream, text, role, scope, idempotency_key, correlation_id, run_id, step_id } => {
                 let key = self.stream(stream, Some(StreamKind::Chat))?;
                 let thread = ResourceId::new(key.id())?;
-                let message = NewMessage { text, role, scope, idempotency_key, ..NewMessage::default() };
+                let message = NewMessage {
+                    text,
+                    role,
+                    scope,
+                    idempotency_key,
+                    correlation_id,
+                    run_id,
+                    step_id,
+                    routing,
+                    claims,
+                };
                 let (chat, context) = (self.services.chat.clone(), self.context.clone());
                 self.work = Some(Box::pin(async move {
                     let posted = chat.post(&context, &thread, message).await;
@@ -246,7 +269,7 @@ impl Session {
             Request::Gesture { stream, kind, data } => {
                 let key = self.stream(stream, Some(StreamKind::Canvas))?;
                 let id = ResourceId::new(key.id())?;
-                let gesture = NewGesture { kind, data, routing: Routing::default() };
+                let gesture = NewGesture { kind, data, routing, claims };
                 let (canvas, context) = (self.services.canvas.clone(), self.context.clone());
                 self.work = Some(Box::pin(async move {
                     let shown = canvas.gesture(&context, &id, gesture).await;
@@ -275,7 +298,7 @@ impl Session {
                 self.ack(&done.reference, json!({ "stream": key }));
                 self.followed(key, *subscription);
             }
-            Err(error) => self.replies.push_back(error_reply(&done.reference, &error)),
+            Err(error) => self.refuse(&done.reference, &error),
         }
     }
 
@@ -286,6 +309,24 @@ impl Session {
 
     fn ack(&mut self, reference: &Option<Value>, extra: Value) {
         self.replies.push_back(encode(&Reply::Ack { reference, extra }));
+    }
+
+    /// Checks routing keys that come with a request about a stream, or about none.
+    fn check_routing(&self, request: &Request, routing: Routing) -> Result<()> {
+        if routing.is_empty() {
+            return Ok(());
+        }
+        let named = match request {
+            Request::Subscribe { stream, .. } | Request::Unsubscribe { stream } | Request::Presence { stream, .. } => {
+                stream.clone()
+            }
+            Request::Message { .. } | Request::Gesture { .. } | Request::Ping => None,
+        };
+        match self.stream(named, None) {
+            Ok(key) => routing.checked(&self.context, &key).map(|_| ()),
+            // A stream that is missing is told of where it is needed.
+            Err(_) => routing.checked_for_context(&self.context).map(|_| ()),
+        }
     }
 
     /// Which stream is meant: the named one, or the socket's own; of `kind` where the request needs one.

@@ -201,7 +201,12 @@ async fn gestures_are_shown_and_not_stored() {
     let live = CanvasService::builder(Arc::clone(&bench.store), guard, Arc::default())
         .live(Arc::clone(&audience) as _)
         .build();
-    let gesture = |kind: &str, data: Value| NewGesture { kind: kind.into(), data, routing: Default::default() };
+    let gesture = |kind: &str, data: Value| NewGesture {
+        kind: kind.into(),
+        data,
+        routing: Default::default(),
+        claims: Default::default(),
+    };
     live.gesture(&bench.ada, &bench.id, gesture("cursor", json!({"x": 1}))).await.unwrap();
     let (key, event) = audience.0.lock().unwrap().remove(0);
     assert_eq!((key.as_str(), &*event.event_type), ("canvas/c1", "gesture"));

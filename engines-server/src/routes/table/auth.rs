@@ -3,7 +3,7 @@
 use engines::Action;
 use http::Method;
 
-use super::row::{PAGE, guest, open, row, token, write};
+use super::row::{PAGE, change, guest, open, row, token, write};
 use crate::{
     handlers::auth,
     routes::{BodyKind, Endpoint, Route},
@@ -104,8 +104,16 @@ pub(super) static ROUTES: &[Route] = &[
         "/auth/tickets",
         Action::TicketsCreate,
         |ask, context| Box::pin(auth::ticket(ask, context)),
-        "Get a ticket that opens one stream once, as `?ticket=`",
+        "Get a ticket that opens one stream, as `?ticket=`: once, or again and again with `reuse`",
         (201, "NewTicket", "Ticket"),
+    ),
+    change(
+        Method::DELETE,
+        "/auth/tickets/{id}",
+        Action::TicketsEnd,
+        |ask, context| Box::pin(auth::end_ticket(ask, context)),
+        "End a ticket of one's own, and what is open with it",
+        (None, 204, None),
     ),
     row(
         Method::POST,
@@ -115,5 +123,6 @@ pub(super) static ROUTES: &[Route] = &[
         &[],
         (BodyKind::OptionalJson, Some("BootstrapTenants")),
         (200, Some("BootstrapTenantsAnswer")),
-    ),
+    )
+    .with_headers(&["X-System-Key"], &[]),
 ];

@@ -6,7 +6,7 @@ use http::Method;
 use super::row::{AFTER, LIMIT, read, row, text, write};
 use crate::{
     handlers::{events, train_prefs},
-    routes::{BodyKind, Doc, Endpoint, Param, Route},
+    routes::{BodyKind, Doc, Endpoint, OwnHeaders, Param, Route},
 };
 
 const SURFACE: Param = text("surface", "Only of this surface");
@@ -50,6 +50,7 @@ pub(super) static ROUTES: &[Route] = &[
             status: 200,
             response: Some("LineResult"),
             media_type: Some(events::LINES),
+            headers: OwnHeaders::NONE,
         },
     },
     Route {
@@ -65,6 +66,7 @@ pub(super) static ROUTES: &[Route] = &[
             status: 200,
             response: Some("RecordedEvent"),
             media_type: Some(events::LINES),
+            headers: OwnHeaders { request: &[], answer: &["Content-Disposition"] },
         },
     },
     read(

@@ -6,7 +6,7 @@ use http::Method;
 use super::row::{PAGE, read};
 use crate::{
     handlers::{presence, ws},
-    routes::{BodyKind, Doc, Endpoint, Route},
+    routes::{BodyKind, Doc, Endpoint, OwnHeaders, Route},
 };
 
 pub(super) static ROUTES: &[Route] = &[
@@ -23,6 +23,7 @@ pub(super) static ROUTES: &[Route] = &[
             status: 101,
             response: None,
             media_type: None,
+            headers: OwnHeaders::NONE,
         },
     },
     read(

@@ -6,7 +6,7 @@ use super::row::public;
 use crate::{
     handlers::service,
     metrics,
-    routes::{BodyKind, Doc, Endpoint, Route},
+    routes::{BodyKind, Doc, Endpoint, OwnHeaders, Route},
 };
 
 pub(super) static ROUTES: &[Route] = &[
@@ -27,6 +27,7 @@ pub(super) static ROUTES: &[Route] = &[
             status: 200,
             response: None,
             media_type: Some(metrics::MEDIA_TYPE),
+            headers: OwnHeaders::NONE,
         },
     },
 ];

@@ -1,0 +1,206 @@
+//! A bounded table of token buckets, kept as one time each (GCRA, ITU-T I.371 annex A).
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use engines_core::Timestamp;
+
+const SHARDS: usize = 64;
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
+/// A bucket's size and how quickly it fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BucketSize {
+    /// Requests allowed at once after a pause.
+    pub(super) burst: u32,
+    /// Nanoseconds until one more is allowed.
+    every: u64,
+}
+
+impl BucketSize {
+    /// `None` where `per_second` is 0: no limit.
+    pub(super) fn new(per_second: u32, burst: u32) -> Option<Self> {
+        (per_second > 0).then(|| Self { burst: burst.max(1), every: NANOS_PER_SECOND / u64::from(per_second) })
+    }
+
+    fn full(self) -> u64 {
+        self.every.saturating_mul(u64::from(self.burst))
+    }
+}
+
+/// What is left in a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Level {
+    pub(super) remaining: u32,
+    /// Time until it is full.
+    pub(super) reset: Duration,
+}
+
+/// Names a bucket: a keyed hash, so that nobody can choose names that meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BucketKey(u64);
+
+/// The time at which each bucket is full again. A bucket that is full is forgotten; when the table is full, the bucket that is
+/// nearest to full is forgotten first, which forgives its owner the least.
+pub(super) struct Buckets {
+    shards: Box<[Mutex<Table>]>,
+    /// Buckets in one shard at the most.
+    shard_room: usize,
+    hasher: RandomState,
+}
+
+type Table = HashMap<u64, u64, BuildHasherDefault<KeyHasher>>;
+
+/// The keys are hashes already.
+#[derive(Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+impl Buckets {
+    /// A table of at most `room` buckets, rounded up to a multiple of 64.
+    pub(super) fn new(room: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { shards, shard_room: room.div_ceil(SHARDS).max(1), hasher: RandomState::new() }
+    }
+
+    /// The key of `owner`'s bucket number `kind`.
+    pub(super) fn key(&self, kind: u8, owner: &str) -> BucketKey {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u8(kind);
+        hasher.write(owner.as_bytes());
+        BucketKey(hasher.finish())
+    }
+
+    /// Takes one request out of a bucket; an error is the time until that is possible.
+    pub(super) fn take(&self, key: BucketKey, size: BucketSize, now: Timestamp) -> Result<Level, Duration> {
+        let now = nanos(now);
+        let mut table = self.shard(key);
+        let full_at = after(&table, key, size, now).saturating_add(size.every);
+        let over = (full_at - now).saturating_sub(size.full());
+        if over > 0 {
+            return Err(Duration::from_nanos(over));
+        }
+        if !table.contains_key(&key.0) {
+            make_room(&mut table, self.shard_room, now);
+        }
+        table.insert(key.0, full_at);
+        Ok(level(full_at, size, now))
+    }
+
+    /// Puts back what was taken out of a bucket.
+    pub(super) fn put_back(&self, key: BucketKey, size: BucketSize) {
+        if let Some(full_at) = self.shard(key).get_mut(&key.0) {
+            *full_at = full_at.saturating_sub(size.every);
+        }
+    }
+
+    /// What is left in a bucket.
+    pub(super) fn level(&self, key: BucketKey, size: BucketSize, now: Timestamp) -> Level {
+        let now = nanos(now);
+        level(after(&self.shard(key), key, size, now), size, now)
+    }
+
+    /// Buckets that are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        let tables = self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner));
+        tables.map(|table| table.len()).sum()
+    }
+
+    fn shard(&self, BucketKey(key): BucketKey) -> MutexGuard<'_, Table> {
+        // The table uses the low bits.
+        let shard = usize::try_from(key >> 32).unwrap_or_default() % self.shards.len();
+        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When the bucket is full; now, if it is. A clock that was set back does not make anybody wait longer than an empty bucket does.
+fn after(table: &Table, key: BucketKey, size: BucketSize, now: u64) -> u64 {
+    table.get(&key.0).map_or(now, |full_at| (*full_at).clamp(now, now.saturating_add(size.full())))
+}
+
+fn level(full_at: u64, size: BucketSize, now: u64) -> Level {
+    let used = full_at - now;
+    let remaining = size.full().saturating_sub(used) / size.every;
+    Level { remaining: u32::try_from(remaining).unwrap_or(u32::MAX), reset: Duration::from_nanos(used) }
+}
+
+/// Before a bucket is added: forgets those that are full whenever the table would grow, and one more if that is not enough.
+fn make_room(table: &mut Table, room: usize, now: u64) {
+    if table.len() < table.capacity() && table.len() < room {
+        return;
+    }
+    table.retain(|_, full_at| *full_at > now);
+    if table.len() >= room
+        && let Some(key) = table.iter().min_by_key(|(_, full_at)| **full_at).map(|(key, _)| *key)
+    {
+        table.remove(&key);
+    }
+}
+
+fn nanos(at: Timestamp) -> u64 {
+    u64::try_from(at.as_millis()).unwrap_or_default().saturating_mul(1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000 + millis)
+    }
+
+    fn size(per_second: u32, burst: u32) -> BucketSize {
+        BucketSize { burst, every: NANOS_PER_SECOND / u64::from(per_second) }
+    }
+
+    #[test]
+    fn the_table_keeps_its_bound_and_forgets_full_buckets_first() {
+        let buckets = Buckets::new(128);
+        let size = size(10, 5);
+        let limited = buckets.key(0, "limited");
+        for _ in 0..5 {
+            assert!(buckets.take(limited, size, at(0)).is_ok());
+        }
+        for other in 0..10_000 {
+            assert!(buckets.take(buckets.key(0, &format!("other{other}")), size, at(0)).is_ok());
+        }
+        assert!(buckets.len() <= 128, "{}", buckets.len());
+        // Many callers do not buy one of them a new burst.
+        assert_eq!(buckets.take(limited, size, at(0)), Err(Duration::from_millis(100)));
+        // Once all are full again, the next of a shard that is full leaves little behind.
+        for other in 0..200 {
+            assert!(buckets.take(buckets.key(0, &format!("later{other}")), size, at(60_000)).is_ok());
+        }
+        assert!(buckets.len() <= 128);
+        assert_eq!(buckets.level(limited, size, at(60_000)).remaining, 5);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_nobody_wait_longer_than_an_empty_bucket() {
+        let (buckets, size) = (Buckets::new(128), size(1, 2));
+        let key = buckets.key(0, "ada");
+        assert!(buckets.take(key, size, at(3_600_000)).is_ok());
+        assert_eq!(buckets.take(key, size, at(0)), Err(Duration::from_secs(1)));
+        assert!(buckets.take(key, size, at(1000)).is_ok());
+    }
+}

@@ -1,0 +1,12 @@
+//! What one caller may use at most: requests by rate class, and open streams.
+
+mod buckets;
+mod open_streams;
+mod rates;
+mod settings;
+
+pub use self::{
+    open_streams::{OpenStreams, StreamPlace},
+    rates::Rates,
+    settings::{ClassRates, RateSettings},
+};

@@ -1,0 +1,127 @@
+//! How many streams are open, and whose they are.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use engines_core::{Code, Error, Guard, RequestContext, Result, TenantId, UserId, gate::RateSubject};
+
+use super::settings::RateSettings;
+use crate::api_key;
+
+/// How long a caller with too many streams is told to wait.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Counts the streams that are open in this process, by user, API key and tenant. Cheap to clone; clones count together.
+///
+/// Whoever holds a connection open for a caller enters it here and keeps the [`StreamPlace`] for as long as the connection lives.
+#[derive(Clone)]
+pub struct OpenStreams {
+    settings: Arc<RateSettings>,
+    counts: Arc<Mutex<Counts>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    actors: HashMap<UserId, usize>,
+    tenants: HashMap<TenantId, usize>,
+}
+
+/// One open stream's place. Dropping it gives the place back, however the stream ends.
+#[must_use = "the stream counts as open for as long as this lives"]
+pub struct StreamPlace {
+    counts: Arc<Mutex<Counts>>,
+    /// None where nothing is counted.
+    counted: Option<(UserId, TenantId)>,
+}
+
+impl OpenStreams {
+    /// With these settings.
+    #[must_use]
+    pub fn new(settings: RateSettings) -> Self {
+        Self { settings: Arc::new(settings), counts: Arc::default() }
+    }
+
+    /// Enters a stream that is about to be opened. Trusted work in process is not counted.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` with the member `limit` and a `decision_id` when the user, the key or the tenant holds as many open as it may.
+    pub fn enter(&self, context: &RequestContext, guard: &Guard) -> Result<StreamPlace> {
+        let counts = Arc::clone(&self.counts);
+        let Some(subject) = RateSubject::of_context(context).filter(|_| self.settings.enabled) else {
+            return Ok(StreamPlace { counts, counted: None });
+        };
+        let (most, whose) = match subject.issuer == api_key::ISSUER {
+            true => (self.settings.streams_per_key, "key"),
+            false => (self.settings.streams_per_user, "user"),
+        };
+        let (actor, tenant) = (&context.actor().id, context.scope().tenant());
+        let full = |limit: usize, whose: &'static str| {
+            let detail = format!("this {whose} holds as many streams open as it may; close some");
+            let error = Error::new(Code::RateLimited, "streams.open", detail).retry_after(RETRY_AFTER);
+            let error = error.with_member("limit", limit).with_member("limited", whose);
+            error.with_member("decision_id", guard.decision_id())
+        };
+        let mut locked = lock(&self.counts);
+        if locked.actors.get(actor).is_some_and(|open| *open >= most) {
+            return Err(full(most, whose));
+        }
+        if locked.tenants.get(tenant).is_some_and(|open| *open >= self.settings.streams_per_tenant) {
+            return Err(full(self.settings.streams_per_tenant, "tenant"));
+        }
+        *locked.actors.entry(actor.clone()).or_default() += 1;
+        *locked.tenants.entry(tenant.clone()).or_default() += 1;
+        drop(locked);
+        Ok(StreamPlace { counts, counted: Some((actor.clone(), tenant.clone())) })
+    }
+
+    /// Streams that an actor holds open.
+    #[must_use]
+    pub fn of_actor(&self, actor: &UserId) -> usize {
+        lock(&self.counts).actors.get(actor).copied().unwrap_or_default()
+    }
+
+    /// Streams that are open in a tenant.
+    #[must_use]
+    pub fn of_tenant(&self, tenant: &TenantId) -> usize {
+        lock(&self.counts).tenants.get(tenant).copied().unwrap_or_default()
+    }
+}
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        let Some((actor, tenant)) = self.counted.take() else { return };
+        let mut counts = lock(&self.counts);
+        leave(&mut counts.actors, &actor);
+        leave(&mut counts.tenants, &tenant);
+    }
+}
+
+/// Counts one fewer; what counts none is forgotten, so that the table is no larger than what is open.
+fn leave<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(open) = counts.get_mut(key) {
+        *open = open.saturating_sub(1);
+        if *open == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for OpenStreams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenStreams")
+    }
+}
+
+impl fmt::Debug for StreamPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StreamPlace")
+    }
+}

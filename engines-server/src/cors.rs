@@ -1,0 +1,123 @@
+//! Cross-origin requests of browsers (the Fetch standard, section 3.3): which headers an answer gets, and the answer to a preflight.
+
+use engines::{Error, Result};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+
+use crate::{
+    body::Body,
+    origin::Origins,
+    routes::{self, Route, Router},
+};
+
+/// Request headers that pages may send on every route.
+const ALLOWED: [&str; 12] = [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "Last-Event-ID",
+    "X-Tenant-Id",
+    "X-Env",
+    "X-User-Id",
+    "X-Membership-Role",
+    "X-Request-Id",
+    "traceparent",
+];
+
+/// Answer headers that pages may read on every route.
+const EXPOSED: [&str; 7] =
+    ["X-Request-Id", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "ETag", "Location"];
+
+/// Seconds a browser may remember a preflight.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
+
+/// What the answers to listed origins get; nothing where no origin is listed.
+#[derive(Debug)]
+pub(crate) struct Cors {
+    origins: Origins,
+    /// By the routes' numbers; the last is for requests that meet no route.
+    routes: Vec<RouteHeaders>,
+}
+
+/// The lists of one route, written once.
+#[derive(Debug)]
+struct RouteHeaders {
+    allowed: HeaderValue,
+    exposed: HeaderValue,
+}
+
+impl RouteHeaders {
+    fn new(request: &[&str], answer: &[&str]) -> Result<Self> {
+        let list = |all: &[&str], own: &[&str]| {
+            let text = [all, own].concat().join(", ");
+            HeaderValue::from_str(&text).map_err(|error| Error::internal("http.cors", error))
+        };
+        Ok(Self { allowed: list(&ALLOWED, request)?, exposed: list(&EXPOSED, answer)? })
+    }
+}
+
+impl Cors {
+    /// For these origins.
+    ///
+    /// # Errors
+    /// `INTERNAL` when the table of routes names a header that is none.
+    pub(crate) fn new(origins: Origins) -> Result<Self> {
+        let own = |route: &Route| RouteHeaders::new(route.doc.headers.request, route.doc.headers.answer);
+        let mut routes = routes::all().map(own).collect::<Result<Vec<_>>>()?;
+        routes.push(RouteHeaders::new(&[], &[])?);
+        Ok(Self { origins, routes })
+    }
+
+    /// The origins.
+    pub(crate) fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
+    /// The request's origin, if it is listed.
+    pub(crate) fn origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        self.origins.listed(headers).cloned()
+    }
+
+    /// The answer to a preflight of a listed origin for a path there is; it needs no credential, and says no more than the table of routes,
+    /// which anybody can read.
+    pub(crate) fn preflight(&self, router: &Router, parts: &Parts) -> Option<Response<Body>> {
+        if parts.method != Method::OPTIONS {
+            return None;
+        }
+        let wanted = parts.headers.get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
+        let routes = router.at(parts.uri.path())?;
+        let mut methods: Vec<_> = routes.iter().map(|(_, route)| route.method.as_str()).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        let route = routes.iter().find(|(_, route)| wanted == route.method.as_str());
+        let lists = route.and_then(|(number, _)| self.routes.get(*number)).or(self.routes.last())?;
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_str(&methods.join(", ")).ok()?);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, lists.allowed.clone());
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        Some(response)
+    }
+
+    /// Adds what an answer needs to be read by a page of `origin`; `route` is the number of the request's route. Where origins are
+    /// listed, every answer says that it depends on the origin, so that no cache gives one origin's to another.
+    pub(crate) fn apply(&self, origin: Option<HeaderValue>, route: Option<usize>, headers: &mut HeaderMap) {
+        if self.origins.is_empty() {
+            return;
+        }
+        headers.append(header::VARY, VARY_ORIGIN);
+        let Some(origin) = origin else { return };
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        let preflight = headers.contains_key(header::ACCESS_CONTROL_ALLOW_METHODS);
+        let lists = route.and_then(|number| self.routes.get(number)).or(self.routes.last());
+        if let Some(lists) = lists.filter(|_| !preflight) {
+            headers.insert(EXPOSE, lists.exposed.clone());
+        }
+    }
+}
+
+const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
+const EXPOSE: HeaderName = header::ACCESS_CONTROL_EXPOSE_HEADERS;

@@ -1,0 +1,145 @@
+//! The handshake of a WebSocket (RFC 6455 section 4.2), and how a browser is told that it was refused.
+//!
+//! A browser shows a refusal over HTTP as close code 1006 and nothing else. So a handshake that comes from a browser, which its `Origin`
+//! shows, is accepted and closed at once with a code and a reason. Whoever else asks gets the HTTP problem.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use engines::{Code, Error, Result, stream::ws::SUBPROTOCOL};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use sha1_smol::Sha1;
+
+use crate::{
+    address::Line,
+    app::App,
+    ask::Upgrade,
+    body::Body,
+    live::{Refusal, Socket, run_socket},
+    origin,
+    routes::Route,
+    shutdown::Shutdown,
+};
+
+/// What a server appends to the client's key (RFC 6455 section 1.3).
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// A client's handshake that is in order.
+pub(crate) struct Handshake {
+    accept: HeaderValue,
+    /// The client speaks ours.
+    subprotocol: bool,
+}
+
+impl Handshake {
+    /// Checks a handshake.
+    ///
+    /// # Errors
+    /// `BODY_INVALID` naming the header that is wrong.
+    pub(crate) fn read(headers: &HeaderMap) -> Result<Self> {
+        if !has_token(headers, &header::UPGRADE, "websocket") || !has_token(headers, &header::CONNECTION, "upgrade") {
+            return Err(refuse("Upgrade", "this is a WebSocket: send its handshake (Upgrade: websocket)"));
+        }
+        if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+            return Err(refuse("Sec-WebSocket-Version", "the version of the WebSocket protocol must be 13"));
+        }
+        let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+        if BASE64_STANDARD.decode(key).map_or(0, |key| key.len()) != 16 {
+            return Err(refuse("Sec-WebSocket-Key", "the handshake's key must be 16 bytes in base64"));
+        }
+        let mut digest = Sha1::from(key);
+        digest.update(GUID.as_bytes());
+        let accept = HeaderValue::from_str(&BASE64_STANDARD.encode(digest.digest().bytes()))
+            .map_err(|error| Error::internal("ws.accept", error))?;
+        Ok(Self { accept, subprotocol: has_token(headers, &header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) })
+    }
+
+    /// Answers the handshake; the connection becomes `socket`.
+    ///
+    /// # Errors
+    /// `BODY_INVALID` when the connection cannot leave HTTP.
+    pub(crate) fn accept(self, upgrade: Option<Upgrade>, shutdown: &Shutdown, socket: Socket) -> Result<Response<Body>> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept);
+        if self.subprotocol {
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+        }
+        match upgrade {
+            Some(Upgrade::Own) => *response.body_mut() = Body::socket(socket),
+            Some(Upgrade::Hyper(upgrade)) => {
+                let hold = shutdown.hold();
+                tokio::spawn(async move {
+                    match upgrade.await {
+                        Ok(io) => run_socket(TokioIo::new(io), Box::new(socket)).await,
+                        Err(error) => tracing::debug!(%error, "a connection did not become a WebSocket"),
+                    }
+                    drop(hold);
+                });
+            }
+            None => return Err(refuse("Upgrade", "this connection cannot be upgraded; use HTTP/1.1")),
+        }
+        Ok(response)
+    }
+}
+
+/// A handshake that comes from a browser, kept until it is known whether it is refused.
+pub(crate) struct BrowserHandshake {
+    handshake: Handshake,
+    upgrade: Upgrade,
+    /// The page's origin is our own, or listed.
+    allowed: bool,
+}
+
+impl BrowserHandshake {
+    /// The handshake of a request with an `Origin` to a route that is a WebSocket.
+    pub(crate) fn of(app: &App, line: Option<&Line>, route: &Route, parts: &Parts) -> Option<Self> {
+        if route.doc.status != StatusCode::SWITCHING_PROTOCOLS.as_u16()
+            || parts.method != Method::GET
+            || !parts.headers.contains_key(header::ORIGIN)
+        {
+            return None;
+        }
+        let handshake = Handshake::read(&parts.headers).ok()?;
+        let own = line.filter(|line| line.own).map(|_| Upgrade::Own);
+        let upgrade = own.or_else(|| parts.extensions.get::<OnUpgrade>().cloned().map(Upgrade::Hyper))?;
+        // Of several origins none is meant.
+        let origin = origin::single(&parts.headers).and_then(|origin| origin.to_str().ok());
+        let allowed = origin.is_some_and(|origin| {
+            app.cors().origins().contains(origin) || origin::is_same_origin(line, parts, app.settings(), origin)
+        });
+        Some(Self { handshake, upgrade, allowed })
+    }
+
+    /// The refusal of a page that may not open WebSockets here.
+    pub(crate) fn check_origin(&self) -> Result<()> {
+        match self.allowed {
+            true => Ok(()),
+            false => Err(Error::new(
+                Code::OriginForbidden,
+                "ws.origin",
+                "the page's origin is not listed in http.cors_origins",
+            )),
+        }
+    }
+
+    /// Accepts the handshake, and closes the socket for the reason it is refused for.
+    pub(crate) fn refuse(self, app: &App, error: &Error) -> Result<Response<Body>> {
+        tracing::debug!(operation = error.operation(), code = %error.code(), "a browser's WebSocket is refused");
+        let socket = Socket::Refused(Refusal::new(error));
+        self.handshake.accept(Some(self.upgrade), app.shutdown(), socket)
+    }
+}
+
+fn refuse(field: &str, detail: &'static str) -> Error {
+    Error::body("ws.accept", field, detail)
+}
+
+/// Whether a header's list holds `token`, in any letter case.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|found| found.trim().eq_ignore_ascii_case(token))
+}

@@ -1,0 +1,286 @@
+//! Origins (RFC 6454): which pages of a browser may call, and which page is our own.
+
+use std::{borrow::Cow, fmt, net::IpAddr};
+
+use http::{HeaderMap, HeaderValue, header, request::Parts};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, SeqAccess, Visitor, value::SeqAccessDeserializer},
+};
+
+use crate::{
+    address::{ForwardedHeader, Line, Peer},
+    settings::HttpSettings,
+};
+
+/// The setting, as errors name it.
+const SETTING: &str = "http.cors_origins";
+
+/// A list of origins: each is exact (`https://app.example.com`, `http://localhost:5173`), or has `*` for its first label
+/// (`https://*.example.com`), which stands for exactly one label. Scheme and port must be the same.
+///
+/// ```
+/// use engines_server::Origins;
+/// let origins: Origins = "https://app.example.com, https://*.example.org:8443".parse()?;
+/// assert!(origins.contains("https://app.example.com"));
+/// assert!(origins.contains("https://eu.example.org:8443"));
+/// for other in ["http://app.example.com", "https://example.org:8443", "https://a.b.example.org:8443", "null"] {
+///     assert!(!origins.contains(other));
+/// }
+/// # Ok::<(), engines_server::OriginFault>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origins(Vec<Pattern>);
+
+/// Why a text is no origin and no pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OriginFault {
+    text: String,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Pattern {
+    Exact(String),
+    /// What stands before and after the one label.
+    OneLabel { before: String, after: String },
+}
+
+impl Origins {
+    /// Reads a list.
+    ///
+    /// # Errors
+    /// For the first text that is neither an origin nor a pattern.
+    pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self, OriginFault> {
+        texts.into_iter().map(|text| Pattern::parse(text.as_ref())).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether no origin is listed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether an origin, as a browser sends it, is listed. `null` never is.
+    #[must_use]
+    pub fn contains(&self, origin: &str) -> bool {
+        self.0.iter().any(|pattern| match pattern {
+            Pattern::Exact(listed) => listed == origin,
+            Pattern::OneLabel { before, after } => origin
+                .strip_prefix(before.as_str())
+                .and_then(|rest| rest.strip_suffix(after.as_str()))
+                .is_some_and(is_label),
+        })
+    }
+
+    /// The one `Origin` of a request, if it is listed.
+    pub(crate) fn listed<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let origin = single(headers)?;
+        origin.to_str().is_ok_and(|origin| self.contains(origin)).then_some(origin)
+    }
+}
+
+impl std::str::FromStr for Origins {
+    type Err = OriginFault;
+
+    /// Reads a list that is separated by commas, or a JSON array of strings.
+    fn from_str(text: &str) -> Result<Self, OriginFault> {
+        if text.trim_start().starts_with('[') {
+            let fault = |_| OriginFault { text: text.to_owned(), reason: "it is no JSON array of strings" };
+            return Self::new(serde_json::from_str::<Vec<String>>(text).map_err(fault)?);
+        }
+        Self::new(text.split(',').map(str::trim).filter(|text| !text.is_empty()))
+    }
+}
+
+impl Pattern {
+    fn parse(text: &str) -> Result<Self, OriginFault> {
+        let fault = |reason| Err(OriginFault { text: text.to_owned(), reason });
+        let lower = text.to_ascii_lowercase();
+        if lower == "*" || lower == "null" {
+            return fault("name the origins; neither every origin nor `null` can be listed");
+        }
+        let Some((scheme, rest)) = lower.split_once("://") else {
+            return fault("an origin is `scheme://host` or `scheme://host:port`");
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        if !scheme.starts_with(|first: char| first.is_ascii_alphabetic()) || !scheme.bytes().all(plain) {
+            return fault("the scheme is malformed");
+        }
+        let Some((host, port)) = split_port(rest) else {
+            return fault("the port must be a number from 1 to 65535");
+        };
+        // Browsers leave out the scheme's own port.
+        let port = port.filter(|port| Some(*port) != default_port(scheme)).map_or_else(String::new, |port| format!(":{port}"));
+        if let Some(parent) = host.strip_prefix("*.") {
+            if !is_host(parent) || !parent.contains('.') && parent != "localhost" {
+                return fault("`*.` must be followed by a domain of two labels or more, or by localhost");
+            }
+            return Ok(Self::OneLabel { before: format!("{scheme}://"), after: format!(".{parent}{port}") });
+        }
+        if host.contains('*') {
+            return fault("`*` stands for the first label alone, as in `https://*.example.com`");
+        }
+        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let valid = match bracketed {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => is_host(host),
+        };
+        if !valid {
+            return fault("the host is malformed; an origin has no path, no user and no `/` at its end");
+        }
+        Ok(Self::Exact(format!("{scheme}://{host}{port}")))
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(origin) => f.write_str(origin),
+            Self::OneLabel { before, after } => write!(f, "{before}*{after}"),
+        }
+    }
+}
+
+impl fmt::Display for OriginFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{SETTING}: {:?} is no origin: {}", self.text, self.reason)
+    }
+}
+
+impl std::error::Error for OriginFault {}
+
+impl Serialize for Origins {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(ToString::to_string))
+    }
+}
+
+impl<'de> Deserialize<'de> for Origins {
+    /// Reads a list of strings, or one string as [`FromStr`](std::str::FromStr) does.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Listed;
+
+        impl<'de> Visitor<'de> for Listed {
+            type Value = Origins;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of origins")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Origins, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, texts: A) -> Result<Origins, A::Error> {
+                let texts = Vec::<String>::deserialize(SeqAccessDeserializer::new(texts))?;
+                Origins::new(texts).map_err(A::Error::custom)
+            }
+        }
+
+        deserializer.deserialize_any(Listed)
+    }
+}
+
+/// The `Origin` of a request that has one.
+pub(crate) fn single(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let mut all = headers.get_all(header::ORIGIN).iter();
+    all.next().filter(|_| all.next().is_none())
+}
+
+/// Whether a page of this origin was served from where the request goes: its host and port are those of `Host`, or, behind a trusted
+/// proxy, what the proxy says they were.
+pub(crate) fn is_same_origin(line: Option<&Line>, parts: &Parts, settings: &HttpSettings, origin: &str) -> bool {
+    let Some((scheme, rest)) = origin.split_once("://") else { return false };
+    let Some((host, port)) = split_port(rest) else { return false };
+    let own = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let mut authority = own.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).map(Cow::Borrowed);
+    if peer(line, parts).is_some_and(|peer| settings.trusted_proxies.iter().any(|net| net.contains(&peer))) {
+        let said = Forwarded::read(&parts.headers, settings.forwarded_header);
+        if said.scheme.is_some_and(|said| !said.eq_ignore_ascii_case(scheme)) {
+            return false;
+        }
+        if let Some(host) = said.host {
+            authority = Some(host);
+        }
+    }
+    let Some((own_host, own_port)) = authority.as_deref().and_then(split_port) else { return false };
+    let default = default_port(scheme);
+    host.eq_ignore_ascii_case(own_host) && port.or(default) == own_port.or(default)
+}
+
+fn peer(line: Option<&Line>, parts: &Parts) -> Option<IpAddr> {
+    match line {
+        Some(line) => Some(line.peer()),
+        None => parts.extensions.get().map(|Peer(peer)| peer.ip().to_canonical()),
+    }
+}
+
+/// How a client reached the proxy next to us, as far as that says it.
+#[derive(Default)]
+struct Forwarded<'a> {
+    scheme: Option<&'a str>,
+    host: Option<Cow<'a, str>>,
+}
+
+impl<'a> Forwarded<'a> {
+    fn read(headers: &'a HeaderMap, written: ForwardedHeader) -> Self {
+        // What stands last was written by the proxy next to us.
+        let last = |name: &str| {
+            let line = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+            line.rsplit(',').next().map(str::trim).filter(|value| !value.is_empty())
+        };
+        match written {
+            ForwardedHeader::XForwardedFor => {
+                Self { scheme: last("x-forwarded-proto"), host: last("x-forwarded-host").map(Cow::Borrowed) }
+            }
+            ForwardedHeader::Forwarded => {
+                let mut forwarded = Self::default();
+                for pair in last("forwarded").into_iter().flat_map(|element| element.split(';')) {
+                    let Some((name, value)) = pair.split_once('=') else { continue };
+                    let value = value.trim().trim_matches('"');
+                    match name.trim().to_ascii_lowercase().as_str() {
+                        "proto" => forwarded.scheme = Some(value),
+                        "host" => forwarded.host = Some(Cow::Borrowed(value)),
+                        _ => {}
+                    }
+                }
+                forwarded
+            }
+        }
+    }
+}
+
+/// Host and port; none when the port is none.
+fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
+    let in_brackets = text.rfind(']').unwrap_or(0);
+    match text[in_brackets..].rfind(':') {
+        None => Some((text, None)),
+        Some(at) => {
+            let (host, port) = text.split_at(in_brackets + at);
+            let digits = port[1..].bytes().all(|byte| byte.is_ascii_digit());
+            let port = port[1..].parse().ok().filter(|port| *port > 0 && digits)?;
+            Some((host, Some(port)))
+        }
+    }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        _ => None,
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    host.len() <= 253 && host.split('.').all(is_label)
+}
+
+fn is_label(label: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    (1..=63).contains(&label.len()) && label.bytes().all(plain)
+}

@@ -1,0 +1,75 @@
+//! Rate limits over HTTP: the headers of answers, and the requests that no service counts.
+
+use engines::{
+    Action, RequestContext, Result,
+    core::{
+        access::RateClass,
+        gate::{RateStatus, RateSubject},
+    },
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::{
+    app::App,
+    routes::{Policy, Route},
+};
+
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+
+/// The class a route's requests are counted in; none where nobody is known yet whom to count them for.
+pub(crate) fn class_of(route: &Route) -> Option<RateClass> {
+    match route.policy() {
+        Policy::Public | Policy::Guest => None,
+        Policy::Operator => Some(RateClass::Manage),
+        Policy::Action(action) => Some(class_of_action(route, action)),
+        Policy::Token if ends_something(route) => Some(RateClass::Release),
+        Policy::Token if route.method == "GET" => Some(RateClass::Read),
+        Policy::Token => Some(RateClass::Write),
+    }
+}
+
+/// Services count removing and revoking as such, whatever the action's own class.
+fn class_of_action(route: &Route, action: Action) -> RateClass {
+    let revokes = matches!(action, Action::ApiKeysManage | Action::MembersManage | Action::InvitesManage);
+    match revokes && route.method == "DELETE" {
+        true => RateClass::Release,
+        false => action.spec().rate,
+    }
+}
+
+/// Logout, and ending sessions.
+fn ends_something(route: &Route) -> bool {
+    route.path == "/auth/logout" || route.method == "DELETE" && route.path.starts_with("/auth/sessions")
+}
+
+/// Counts a request about the caller's own account, which no service with a context does.
+///
+/// # Errors
+/// `RATE_LIMITED`.
+pub(crate) fn count(app: &App, route: &Route, subject: &RateSubject<'_>) -> Result<()> {
+    match class_of(route) {
+        Some(class) => app.engine().guard().count_subject(subject, class),
+        None => Ok(()),
+    }
+}
+
+/// What is left of the limit that the request was counted under.
+pub(crate) fn left(app: &App, route: &Route, context: &RequestContext) -> Option<RateStatus> {
+    app.engine().guard().rate_status(&RateSubject::of_context(context)?, class_of(route)?)
+}
+
+/// As [`left`], for a request that [`count`] counted.
+pub(crate) fn left_of(app: &App, route: &Route, subject: &RateSubject<'_>) -> Option<RateStatus> {
+    app.engine().guard().rate_status(subject, class_of(route)?)
+}
+
+/// Says what is left (draft-ietf-httpapi-ratelimit-headers, up to its version 7).
+pub(crate) fn tell(status: Option<RateStatus>, headers: &mut HeaderMap) {
+    let Some(RateStatus { limit, remaining, reset }) = status else { return };
+    let seconds = reset.as_secs() + u64::from(reset.subsec_nanos() > 0);
+    headers.insert(LIMIT, HeaderValue::from(limit));
+    headers.insert(REMAINING, HeaderValue::from(remaining));
+    headers.insert(RESET, HeaderValue::from(seconds));
+}
