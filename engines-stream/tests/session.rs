@@ -167,6 +167,7 @@ async fn what_is_wrong_is_said_and_the_session_goes_on() {
     assert_eq!(ask(&mut session, json!({"type": "subscribe", "stream": "chat/t"})).await["type"], "ack");
     assert_eq!(ask(&mut session, json!({"type": "subscribe", "stream": "chat/t"})).await["code"], "ALREADY_EXISTS");
     assert_eq!(ask(&mut session, json!({"type": "subscribe", "stream": "canvas/c"})).await["code"], "RATE_LIMITED");
+    assert_eq!(session.next().await, Outgoing::Close(CloseCode::TooMany));
     let mut fixed = world.open(Some(("chat/t", Channels::default()))).await;
     let other = json!({"type": "message", "stream": "chat/u", "text": "x"});
     assert_eq!(ask(&mut fixed, other).await["code"], "CONTEXT_MISMATCH");

@@ -139,6 +139,10 @@ impl World {
                 text(&self.made("POST", "/tenants/t_acme/invites", json!({ "role": "viewer" })).await["invite_id"])
             }
             path if path.starts_with("/identity/api-keys/{id}") => text(&self.api_key("viewer").await["key_id"]),
+            "/auth/tickets/{id}" => {
+                let body = json!({ "path": "/sse/chat/mine", "reuse": "stream" });
+                text(&self.made("POST", "/auth/tickets", body).await["ticket_id"])
+            }
             "/auth/sessions/{id}" => "01ARZ3NDEKTSV4RRFFQ69G5FAV".into(),
             "/auth/purges/{id}" => "t_acme".into(),
             "/chat/threads/{id}" if route.method == "DELETE" => {

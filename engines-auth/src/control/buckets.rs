@@ -94,9 +94,14 @@ impl Buckets {
     pub(super) fn take(&self, key: BucketKey, size: BucketSize, now: Timestamp) -> Result<Level, Duration> {
         let now = nanos(now);
         let mut table = self.shard(key);
-        let full_at = after(&table, key, size, now).saturating_add(size.every);
+        let before = after(&table, key, size, now);
+        let full_at = before.saturating_add(size.every);
         let over = (full_at - now).saturating_sub(size.full());
         if over > 0 {
+            if let Some(kept) = table.get_mut(&key.0) {
+                // Written down, or a clock that was set back would begin the wait anew each time.
+                *kept = before;
+            }
             return Err(Duration::from_nanos(over));
         }
         if !table.contains_key(&key.0) {

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     authenticator::{Authenticator, Credential},
+    directory::Directory,
     identity::{TicketBody, records::TICKET},
     jwt::invalid,
 };
@@ -51,6 +52,8 @@ impl Authenticator for Tickets {
             let body = inner.use_stream_ticket(id, !head, |body| presented.fits(&body.grant)).await?;
             let mut principal = principal(body.grant);
             principal.ticket = Some(id.to_string().into());
+            // It may outlive the access token it was made with, so the session behind it counts, whoever is the directory here.
+            Directory::check(&self.identity, &principal).await?;
             return Ok(Some(Arc::new(principal)));
         }
         if !ONCE.is_prefix_of(ticket) {

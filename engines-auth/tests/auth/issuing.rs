@@ -38,7 +38,7 @@ fn a_round_trip_keeps_everything() {
     assert_eq!(back.email, request(1).email);
     assert_eq!(back.memberships, request(1).memberships);
     assert_eq!(back.default_tenant, request(1).default_tenant);
-    assert_eq!(back.expires_at, Some(token.expires_at));
+    assert_eq!(back.expires_at, Some(token.expires_at.plus(JwtSettings::MAX_LEEWAY)));
     assert_eq!(back.credential_id.as_deref(), Some(&*token.id));
     clock.advance(Duration::from_secs(90));
     assert_eq!(verifier.verify(token.expose()).unwrap_err().code(), Code::TokenExpired);

@@ -4,6 +4,7 @@
 
 mod bound;
 mod claims;
+mod control;
 mod door;
 mod forge;
 mod header;

@@ -134,7 +134,7 @@ async fn what_was_opened_with_a_secret_ends_with_it() {
     let context = world.a.enter(owner.access(), &acme).await.unwrap();
     let made = make(&world.a, &context, Role::Member).await.unwrap();
     let opened = world.a.enter(made.key.expose(), &acme).await.unwrap();
-    let ticket = engines_auth::ticket::TicketRequest { path: "/sse/chat/c".into(), ttl_s: None };
+    let ticket = engines_auth::ticket::TicketRequest::once("/sse/chat/c");
     let ticket = world.a.identity.tickets().create(&opened, ticket).await.unwrap();
     let rotate = async |grace| {
         let request = RotateRequest { grace };

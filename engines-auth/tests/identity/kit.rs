@@ -209,6 +209,11 @@ impl Node {
         if let Some(env) = env {
             presented.env_queries = Given::one(env);
         }
+        self.enter_as(presented).await
+    }
+
+    /// Through the door with whatever is presented.
+    pub(crate) async fn enter_as(&self, presented: Presented<'_>) -> Result<RequestContext> {
         let principal = self.door.authenticate(&presented).await?;
         self.door.admit(&principal, &presented, &BodyClaims::default()).await
     }

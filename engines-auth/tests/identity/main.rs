@@ -21,5 +21,7 @@ mod recovery;
 mod rejections;
 mod secrets;
 mod sessions;
+mod tenant_quota;
+mod ticket_reuse;
 mod tickets;
 mod watch;

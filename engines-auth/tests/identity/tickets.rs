@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use engines_auth::ticket::{TicketRequest, TicketResponse};
-use engines_core::{Code, RequestContext, Result, Role};
+use engines_core::{
+    Actor, ActorType, Clock, Code, Env, Principal, RequestContext, Result, Role, Scope, TenantId, UserId,
+};
 
 use crate::{
-    kit::{Exposed, Node, code, world},
+    kit::{Exposed, Node, World, code, world},
     members::add,
 };
 
@@ -18,7 +20,18 @@ pub(crate) async fn ticket(
     path: &str,
     ttl_s: Option<u64>,
 ) -> Result<TicketResponse> {
-    node.identity.tickets().create(context, TicketRequest { path: path.into(), ttl_s }).await
+    node.identity.tickets().create(context, TicketRequest { ttl_s, ..TicketRequest::once(path) }).await
+}
+
+/// Somebody of whom only a token knows, which ends after `ttl`.
+pub(crate) fn foreign_context(world: &World, tenant: &TenantId, ttl: Duration) -> RequestContext {
+    let actor = Actor { id: UserId::new("foreign").unwrap(), kind: ActorType::Human };
+    let mut principal = Principal::new(actor, "engines");
+    principal.memberships.insert(tenant.clone(), Role::Member);
+    principal.expires_at = Some(world.a.clock.now().plus(ttl));
+    // A session that nobody here keeps gives no more time.
+    principal.session = Some("01ARZ3NDEKTSV4RRFFQ69G5FAV".into());
+    RequestContext::admit(&principal, Scope::new(tenant.clone(), Env::Dev), world.a.trace()).unwrap()
 }
 
 #[tokio::test]
