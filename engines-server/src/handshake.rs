@@ -58,7 +58,12 @@ impl Handshake {
     ///
     /// # Errors
     /// `BODY_INVALID` when the connection cannot leave HTTP.
-    pub(crate) fn accept(self, upgrade: Option<Upgrade>, shutdown: &Shutdown, socket: Socket) -> Result<Response<Body>> {
+    pub(crate) fn accept(
+        self,
+        upgrade: Option<Upgrade>,
+        shutdown: &Shutdown,
+        socket: Socket,
+    ) -> Result<Response<Body>> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();

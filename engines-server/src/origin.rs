@@ -43,7 +43,10 @@ pub struct OriginFault {
 enum Pattern {
     Exact(String),
     /// What stands before and after the one label.
-    OneLabel { before: String, after: String },
+    OneLabel {
+        before: String,
+        after: String,
+    },
 }
 
 impl Origins {
@@ -114,7 +117,8 @@ impl Pattern {
             return fault("the port must be a number from 1 to 65535");
         };
         // Browsers leave out the scheme's own port.
-        let port = port.filter(|port| Some(*port) != default_port(scheme)).map_or_else(String::new, |port| format!(":{port}"));
+        let port =
+            port.filter(|port| Some(*port) != default_port(scheme)).map_or_else(String::new, |port| format!(":{port}"));
         if let Some(parent) = host.strip_prefix("*.") {
             if !is_host(parent) || !parent.contains('.') && parent != "localhost" {
                 return fault("`*.` must be followed by a domain of two labels or more, or by localhost");

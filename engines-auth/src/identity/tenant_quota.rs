@@ -19,7 +19,8 @@ impl Inner {
     pub(super) async fn check_tenant_quota(&self, user: &UserId) -> Result<()> {
         let most = self.settings.tenants_per_user;
         let query = Query::kind(MEMBER).tag(records::user_tag(user));
-        let memberships = self.records.all::<MemberBody>(&query, most.saturating_add(1).saturating_mul(LOOKED_AT)).await?;
+        let memberships =
+            self.records.all::<MemberBody>(&query, most.saturating_add(1).saturating_mul(LOOKED_AT)).await?;
         let owned = memberships.iter().filter(|member| member.body.role == Role::Owner && !member.body.removed).count();
         if owned < most {
             return Ok(());

@@ -140,7 +140,8 @@ impl Identity {
     ) -> Result<TenantView> {
         let inner = &*self.inner;
         let resource = format!("tenants/{tenant}");
-        let permit = inner.operator_ending(context, Action::TenantsManage, &resource, status == TenantStatus::Suspended).await?;
+        let permit =
+            inner.operator_ending(context, Action::TenantsManage, &resource, status == TenantStatus::Suspended).await?;
         not_the_control_plane("tenants.manage", tenant)?;
         let audit = permit.audit(&inner.guard, context, resource);
         let adopt = status == TenantStatus::Suspended;

@@ -8,7 +8,9 @@ use engines_core::{
 };
 use ulid::Ulid;
 
-use super::stored::{STREAM_TICKET, STREAM_TICKET_END, StreamTicketBody, StreamTicketEnd, TicketFact, last_ended, put_end};
+use super::stored::{
+    STREAM_TICKET, STREAM_TICKET_END, StreamTicketBody, StreamTicketEnd, TicketFact, last_ended, put_end,
+};
 use crate::{
     identity::{Inner, records::Stored},
     jwt::invalid,
@@ -55,8 +57,7 @@ impl Inner {
         let ended = || invalid("the ticket has been ended; get a new one");
         let id = Ulid::from_string(ticket).map_err(|_| ended())?;
         let read = || async { Ok(self.stream_ticket(id).await?.map(|found| found.body.fact())) };
-        let TicketFact { expires_at, ttl, renewable } =
-            self.known.tickets.get(&id, read).await?.ok_or_else(ended)?;
+        let TicketFact { expires_at, ttl, renewable } = self.known.tickets.get(&id, read).await?.ok_or_else(ended)?;
         let now = self.now();
         if !renewable || now.plus((ttl / 2).max(RENEW_BEFORE)) < expires_at {
             return Ok(());

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use engines_core::{Batch, DocId, Result, Timestamp, nexus::{Expect, Kind}};
+use engines_core::{
+    Batch, DocId, Result, Timestamp,
+    nexus::{Expect, Kind},
+};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 

@@ -55,7 +55,9 @@ mod tests {
             assert_eq!(target, Some(Target { path: path.into(), streams }), "{text}");
         }
         let long = format!("/{}", "x".repeat(MAX_PATH));
-        for bad in ["", "sse", "/a b", "/ä", "/a?b=c", "/a#b", "/a?streams=", "/a?streams=x&y=z", "/a?streams=x,,y", &long] {
+        for bad in
+            ["", "sse", "/a b", "/ä", "/a?b=c", "/a#b", "/a?streams=", "/a?streams=x&y=z", "/a?streams=x,,y", &long]
+        {
             assert_eq!(Target::parse(bad), None, "{bad:.20}");
         }
     }

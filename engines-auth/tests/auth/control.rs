@@ -163,12 +163,8 @@ fn what_is_left_is_told_and_work_in_process_is_not_limited() {
 #[test]
 fn open_streams_are_counted_by_user_key_and_tenant_until_they_end() {
     let world = world(settings());
-    let settings = RateSettings {
-        streams_per_user: 2,
-        streams_per_key: 3,
-        streams_per_tenant: 4,
-        ..RateSettings::default()
-    };
+    let settings =
+        RateSettings { streams_per_user: 2, streams_per_key: 3, streams_per_tenant: 4, ..RateSettings::default() };
     let streams = OpenStreams::new(settings);
     let enter = |context: &RequestContext| streams.enter(context, &world.guard);
     let (ada, bob, key) =

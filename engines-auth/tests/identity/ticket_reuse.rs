@@ -157,7 +157,8 @@ async fn it_and_its_streams_end_with_what_is_behind_it() {
     let control = world.a.enter(operator.access(), &system).await.unwrap();
     let (tokens, acme) = world.a.owner("ada@example.org").await;
     let ada = world.a.enter(tokens.access(), &acme).await.unwrap();
-    for (number, end) in [End::Logout, End::Membership, End::Role, End::User, End::Ticket, End::Key].into_iter().enumerate()
+    for (number, end) in
+        [End::Logout, End::Membership, End::Role, End::User, End::Ticket, End::Key].into_iter().enumerate()
     {
         let bob = world.a.signup(&format!("bob{number}@example.org"), None).await.unwrap();
         let id = &bob.user.user_id;
@@ -166,7 +167,8 @@ async fn it_and_its_streams_end_with_what_is_behind_it() {
         let bearer = if matches!(end, End::Key) { key.key.expose() } else { bob.access() };
         let context = world.a.enter(bearer, &acme).await.unwrap();
         let (ticket, other) = (reusable(&world.a, &context, 600).await, reusable(&world.a, &context, 600).await);
-        let open = |node: Node, context: RequestContext| tokio::spawn(async move { node.door.watch(&context).await.code() });
+        let open =
+            |node: Node, context: RequestContext| tokio::spawn(async move { node.door.watch(&context).await.code() });
         let here = open(world.a.clone(), enter(&world.a, &ticket).await.unwrap());
         let there = open(world.b.clone(), enter(&world.b, &ticket).await.unwrap());
         let others = open(world.a.clone(), enter(&world.a, &other).await.unwrap());

@@ -114,11 +114,7 @@ pub struct Param {
 impl Route {
     /// The same route with headers of its own.
     #[must_use]
-    pub const fn with_headers(
-        mut self,
-        request: &'static [&'static str],
-        answer: &'static [&'static str],
-    ) -> Self {
+    pub const fn with_headers(mut self, request: &'static [&'static str], answer: &'static [&'static str]) -> Self {
         self.doc.headers = OwnHeaders { request, answer };
         self
     }

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use engines_core::{
-    Cursor, Envelope, Error, ResourceId, Result, Scope, StreamEvent, StreamKey, Timestamp, UserId, context::ScopeClaims,
-    stream::Routing,
+    Cursor, Envelope, Error, ResourceId, Result, Scope, StreamEvent, StreamKey, Timestamp, UserId,
+    context::ScopeClaims, stream::Routing,
 };
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;

@@ -243,17 +243,8 @@ impl Session {
             Request::Message { stream, text, role, scope, idempotency_key, correlation_id, run_id, step_id } => {
                 let key = self.stream(stream, Some(StreamKind::Chat))?;
                 let thread = ResourceId::new(key.id())?;
-                let message = NewMessage {
-                    text,
-                    role,
-                    scope,
-                    idempotency_key,
-                    correlation_id,
-                    run_id,
-                    step_id,
-                    routing,
-                    claims,
-                };
+                let message =
+                    NewMessage { text, role, scope, idempotency_key, correlation_id, run_id, step_id, routing, claims };
                 let (chat, context) = (self.services.chat.clone(), self.context.clone());
                 self.work = Some(Box::pin(async move {
                     let posted = chat.post(&context, &thread, message).await;

@@ -37,7 +37,8 @@ pub(super) const fn public(
     summary: &'static str,
     response: Option<&'static str>,
 ) -> Route {
-    let doc = Doc { summary, query: &[], request: None, status: 200, response, media_type: None, headers: OwnHeaders::NONE };
+    let doc =
+        Doc { summary, query: &[], request: None, status: 200, response, media_type: None, headers: OwnHeaders::NONE };
     Route { method: Method::GET, path, endpoint: Endpoint::Public(handler), body: BodyKind::None, stream: false, doc }
 }
 
@@ -49,7 +50,15 @@ pub(super) const fn read(
     query: &'static [Param],
     response: &'static str,
 ) -> Route {
-    let doc = Doc { summary, query, request: None, status: 200, response: Some(response), media_type: None, headers: OwnHeaders::NONE };
+    let doc = Doc {
+        summary,
+        query,
+        request: None,
+        status: 200,
+        response: Some(response),
+        media_type: None,
+        headers: OwnHeaders::NONE,
+    };
     let endpoint = Endpoint::Action(action, handler);
     Route { method: Method::GET, path, endpoint, body: BodyKind::None, stream: false, doc }
 }
@@ -61,7 +70,15 @@ pub(super) const fn write(
     summary: &'static str,
     (status, request, response): (u16, &'static str, &'static str),
 ) -> Route {
-    let doc = Doc { summary, query: &[], request: Some(request), status, response: Some(response), media_type: None, headers: OwnHeaders::NONE };
+    let doc = Doc {
+        summary,
+        query: &[],
+        request: Some(request),
+        status,
+        response: Some(response),
+        media_type: None,
+        headers: OwnHeaders::NONE,
+    };
     let endpoint = Endpoint::Action(action, handler);
     Route { method: Method::POST, path, endpoint, body: BodyKind::Json, stream: false, doc }
 }
@@ -73,7 +90,15 @@ pub(super) const fn stream(
     summary: &'static str,
     (status, media_type): (u16, &'static str),
 ) -> Route {
-    let doc = Doc { summary, query: FOLLOW, request: None, status, response: None, media_type: Some(media_type), headers: OwnHeaders::NONE };
+    let doc = Doc {
+        summary,
+        query: FOLLOW,
+        request: None,
+        status,
+        response: None,
+        media_type: Some(media_type),
+        headers: OwnHeaders::NONE,
+    };
     let endpoint = Endpoint::Action(action, handler);
     Route { method: Method::GET, path, endpoint, body: BodyKind::None, stream: true, doc }
 }
