@@ -52,6 +52,7 @@ pub struct HttpSettings {
     /// Origins whose pages may call from a browser and open WebSockets, besides pages served from here: exact ones
     /// (`https://app.example.com`), or `https://*.example.com`, in which `*` is exactly one label. In the environment a JSON array, or
     /// separated by commas. None by default.
+    #[cfg_attr(feature = "cli", schemars(with = "Vec<String>"))]
     pub cors_origins: Origins,
 }
 

@@ -10,6 +10,7 @@ use engines_core::access::RateClass;
 /// A request is counted for its user (or its API key) and for its tenant, in the class of its action. Of each there is a burst, and a
 /// number of requests a second that refills it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RateSettings {
     /// Whether requests are counted at all. Default: true.
@@ -47,6 +48,7 @@ pub struct RateSettings {
 
 /// The limits of one class. 0 a second is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClassRates {
     /// Requests a second of one user.
     pub user_per_second: u32,
