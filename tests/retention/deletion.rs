@@ -81,7 +81,12 @@ async fn threads_and_canvases_are_deleted_by_their_creators_and_admins_and_their
                     .gesture(
                         &ada,
                         &id(&name),
-                        NewGesture { kind: "point".into(), data: Value::Null, routing: Default::default(), claims: Default::default() },
+                        NewGesture {
+                            kind: "point".into(),
+                            data: Value::Null,
+                            routing: Default::default(),
+                            claims: Default::default(),
+                        },
                     )
                     .await,
                 engine.canvas().delete(who, &id(&name)).await,
