@@ -256,7 +256,7 @@ async fn a_copy_under_another_name_is_a_tenant_of_its_own() {
     assert_eq!(listed.items.len(), 1);
     // A cursor of the source is none here.
     let source = Cursor::single(engine.store().log_id(), ada.scope(), &key, Seq(5));
-    let refused = source.resume(engine.store().log_id(), theirs.scope(), &[key.clone()]).unwrap_err();
+    let refused = source.resume(engine.store().log_id(), theirs.scope(), std::slice::from_ref(&key)).unwrap_err();
     assert_eq!(refused.code(), Code::CursorInvalid);
     // The name is taken now.
     let again = archives(&engine).fork(&owner(&engine, "t_acme"), &operator(&engine), &new, None).await.unwrap_err();
@@ -272,7 +272,7 @@ async fn cursors_of_the_source_are_a_replay_miss_wherever_an_archive_goes() {
     let cursor = Cursor::single(one.store().log_id(), &dev, &key, Seq(5));
     let archive = export(&one, "t_acme", ExportOptions::default()).await;
     import(&two, &archive, ImportOptions::default()).await.unwrap();
-    let resumed = cursor.resume(two.store().log_id(), &dev, &[key.clone()]).unwrap();
+    let resumed = cursor.resume(two.store().log_id(), &dev, std::slice::from_ref(&key)).unwrap();
     assert_eq!(resumed, Resume::OtherLog);
     // Back into its own store, after it was removed there: only with a new id of the log.
     let before: LogId = one.store().log_id();

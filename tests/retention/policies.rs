@@ -197,8 +197,10 @@ impl EventSink for Slow {
 async fn events_that_a_sink_has_not_got_are_kept_for_it() {
     let clock = ManualClock::default();
     let sink = Slow::default();
-    let mut outbox = engines::storage::outbox::OutboxSettings::default();
-    outbox.poll_interval = std::time::Duration::from_millis(5);
+    let outbox = engines::storage::outbox::OutboxSettings {
+        poll_interval: std::time::Duration::from_millis(5),
+        ..Default::default()
+    };
     let engine = builder(&clock).memory().sink(sink.clone()).outbox(outbox).build().await.unwrap();
     let admin = person("ada", Role::Admin);
     let policy = RetentionPolicy { events_s: Some(DAY), ..RetentionPolicy::default() };

@@ -78,7 +78,7 @@ async fn a_hundred_right_logins_at_once_all_get_in() {
     let world = world_with(strict());
     signed_up(&world, OWNER).await;
     let logins = (0..100).map(|_| world.a.login_from(Some(OWNER), "ada@example.org", PASSWORD));
-    let refused: Vec<_> = futures_util::future::join_all(logins).await.iter().filter_map(|login| code(login)).collect();
+    let refused: Vec<_> = futures_util::future::join_all(logins).await.iter().filter_map(code).collect();
     assert_eq!(refused, []);
     // A hundred wrong ones do not get a hundred guesses.
     let logins = (0..100).map(|_| wrong(&world.a, "198.51.100.7"));

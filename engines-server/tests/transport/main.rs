@@ -1,5 +1,5 @@
 //! What a stranger with a socket can do: every test speaks to a listening server from outside.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 #[path = "../support/mod.rs"]
 mod support;

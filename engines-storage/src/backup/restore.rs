@@ -162,8 +162,7 @@ impl Draft {
         let path = parent.join(format!("{prefix}{name}"));
         new_folder(&path).map_err(|error| disk(&path, error))?;
         let lock = path.join(LOCK);
-        let lock =
-            new_file(&lock).and_then(|file| Ok(file.lock().map(|()| file)?)).map_err(|error| disk(&lock, error))?;
+        let lock = new_file(&lock).and_then(|file| file.lock().map(|()| file)).map_err(|error| disk(&lock, error))?;
         Ok(Self { path, folder: folder.to_owned(), parent, _lock: lock, done: false })
     }
 

@@ -55,12 +55,12 @@ impl Backups {
     #[cfg(feature = "object-store")]
     fn open_bucket(scheme: &str, place: &str) -> Result<Self> {
         const OPERATION: &str = "backup.destination";
-        let built = match scheme {
-            "s3" | "s3a" => cfg!(feature = "aws"),
-            "gs" => cfg!(feature = "gcp"),
-            "az" | "azure" | "abfs" | "abfss" => cfg!(feature = "azure"),
-            _ => false,
-        };
+        let schemes: [(&[&str], bool); 3] = [
+            (&["s3", "s3a"], cfg!(feature = "aws")),
+            (&["gs"], cfg!(feature = "gcp")),
+            (&["az", "azure", "abfs", "abfss"], cfg!(feature = "azure")),
+        ];
+        let built = schemes.iter().any(|(names, built)| *built && names.contains(&scheme));
         if !built {
             return Err(unsupported(scheme));
         }

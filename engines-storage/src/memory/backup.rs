@@ -40,6 +40,7 @@ const MAX_LINE: usize = 64 << 20;
 /// One line. What follows a `scope` belongs to it, and what follows a `stream` to that.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "one line at a time is written or read, and none is kept")]
 enum Line<'a> {
     Scope(Scope),
     Document(DocumentLine<'a>),
