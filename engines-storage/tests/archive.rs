@@ -157,7 +157,9 @@ fn what_is_no_archive_is_refused() {
         "[".repeat(100_000),
         "]".repeat(100_000)
     );
-    let cases: &[(&str, &[(&str, T, &[u8])])] = &[
+    /// Name, type and content of a member.
+    type Member<'a> = (&'a str, T, &'a [u8]);
+    let cases: &[(&str, &[Member<'_>])] = &[
         ("nothing", &[]),
         ("no header", &[(first, T::Regular, counters)]),
         ("another format", &[("archive.json", T::Regular, b"{\"format\":\"x\",\"version\":1}")]),

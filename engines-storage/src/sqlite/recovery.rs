@@ -228,8 +228,7 @@ mod tests {
     }
 
     fn replay_of(path: &Path, frames: usize) -> Result<(), Failure> {
-        let mut options = SqliteOptions::default();
-        options.busy_timeout = std::time::Duration::from_millis(10);
+        let options = SqliteOptions { busy_timeout: std::time::Duration::from_millis(10), ..SqliteOptions::default() };
         replay(path, &options, Wanted { frames, check: true })
     }
 

@@ -247,8 +247,8 @@ proptest! {
             let sector = (end / 512 + n) * 512;
             let (from, to) = (sector.max(end), (sector + 512).min(bytes.len()));
             if !written && from < to {
-                for at in from..to {
-                    bytes[at] = old.get(at).copied().unwrap_or(0);
+                for (at, byte) in bytes.iter_mut().enumerate().take(to).skip(from) {
+                    *byte = old.get(at).copied().unwrap_or(0);
                 }
             }
         }
