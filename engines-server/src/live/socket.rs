@@ -32,6 +32,7 @@ const READ: usize = 256;
 const FAREWELL: (Duration, u64) = (Duration::from_secs(2), 64 << 20);
 
 /// What a connection becomes when it is a WebSocket.
+#[expect(clippy::large_enum_variant, reason = "it is moved once, into the task of its connection")]
 pub(crate) enum Socket {
     /// A session.
     Open(Conversation),
