@@ -7,7 +7,9 @@ use engines_auth::{
     identity::{IdentitySettings, RoleRequest},
     ticket::{TicketRequest, TicketResponse, TicketReuse},
 };
-use engines_core::{Action, Code, RequestContext, Result, Role};
+use engines_core::{
+    Action, Actor, ActorType, Clock, Code, Env, Principal, RequestContext, Result, Role, Scope, TenantId, UserId,
+};
 
 use crate::{
     kit::{Exposed, Node, World, code, settings, world, world_with},
@@ -29,6 +31,17 @@ async fn enter(node: &Node, ticket: &TicketResponse) -> Result<RequestContext> {
 async fn owner(world: &World) -> RequestContext {
     let (owner, acme) = world.a.owner("ada@example.org").await;
     world.a.enter(owner.access(), &acme).await.unwrap()
+}
+
+/// Somebody of whom only a token knows, which ends after `ttl`.
+fn foreign_context(world: &World, tenant: &TenantId, ttl: Duration) -> RequestContext {
+    let actor = Actor { id: UserId::new("foreign").unwrap(), kind: ActorType::Human };
+    let mut principal = Principal::new(actor, "engines");
+    principal.memberships.insert(tenant.clone(), Role::Member);
+    principal.expires_at = Some(world.a.clock.now().plus(ttl));
+    // A session that nobody here keeps gives no more time.
+    principal.session = Some("01ARZ3NDEKTSV4RRFFQ69G5FAV".into());
+    RequestContext::admit(&principal, Scope::new(tenant.clone(), Env::Dev), world.a.trace()).unwrap()
 }
 
 #[tokio::test]
@@ -130,7 +143,7 @@ async fn it_lasts_as_long_as_the_session_but_not_longer_than_a_token_without_one
     let key = crate::api_keys::make(&world.a, &context, Role::Viewer).await.unwrap();
     let as_key = world.a.enter(key.key.expose(), &acme).await.unwrap();
     assert_eq!(as_key.expires_at(), None);
-    let foreign = crate::tickets::foreign_context(&world, &acme, Duration::from_secs(100));
+    let foreign = foreign_context(&world, &acme, Duration::from_secs(100));
     let short = reusable(&world.a, &foreign, 600).await;
     assert_eq!(Some(short.expires_at), foreign.expires_at());
     world.a.clock.advance(Duration::from_secs(90));

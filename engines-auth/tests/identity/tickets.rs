@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use engines_auth::ticket::{TicketRequest, TicketResponse};
-use engines_core::{
-    Actor, ActorType, Clock, Code, Env, Principal, RequestContext, Result, Role, Scope, TenantId, UserId,
-};
+use engines_core::{Code, RequestContext, Result, Role};
 
 use crate::{
-    kit::{Exposed, Node, World, code, world},
+    kit::{Exposed, Node, code, world},
     members::add,
 };
 
@@ -21,17 +19,6 @@ pub(crate) async fn ticket(
     ttl_s: Option<u64>,
 ) -> Result<TicketResponse> {
     node.identity.tickets().create(context, TicketRequest { ttl_s, ..TicketRequest::once(path) }).await
-}
-
-/// Somebody of whom only a token knows, which ends after `ttl`.
-pub(crate) fn foreign_context(world: &World, tenant: &TenantId, ttl: Duration) -> RequestContext {
-    let actor = Actor { id: UserId::new("foreign").unwrap(), kind: ActorType::Human };
-    let mut principal = Principal::new(actor, "engines");
-    principal.memberships.insert(tenant.clone(), Role::Member);
-    principal.expires_at = Some(world.a.clock.now().plus(ttl));
-    // A session that nobody here keeps gives no more time.
-    principal.session = Some("01ARZ3NDEKTSV4RRFFQ69G5FAV".into());
-    RequestContext::admit(&principal, Scope::new(tenant.clone(), Env::Dev), world.a.trace()).unwrap()
 }
 
 #[tokio::test]
