@@ -87,7 +87,9 @@ async fn answers_to_listed_origins_can_be_read_also_errors_and_streams() {
 #[tokio::test]
 async fn an_unlisted_origin_gets_an_ordinary_answer_without_them() {
     let server = listed().await;
-    for origin in ["null", "http://app.example.com", "https://app.example.com.evil.test", "https://example.org:8443", "x"] {
+    for origin in
+        ["null", "http://app.example.com", "https://app.example.com.evil.test", "https://example.org:8443", "x"]
+    {
         let answer = ask(server.address, "GET", "/healthz", &[("Origin", origin)], None).await;
         assert_eq!((answer.status, of_cors(&answer)), (200, vec![]), "{origin}");
         assert_eq!(answer.header("vary"), Some("Origin"), "{origin}");
@@ -119,7 +121,8 @@ fn patterns_are_exact_but_for_one_label() {
     ] {
         assert!(!origins.contains(other), "{other}");
     }
-    let exact: Origins = r#"["HTTPS://App.Example.com:443", "http://[::1]:5173", "capacitor://localhost"]"#.parse().unwrap();
+    let exact: Origins =
+        r#"["HTTPS://App.Example.com:443", "http://[::1]:5173", "capacitor://localhost"]"#.parse().unwrap();
     for listed in ["https://app.example.com", "http://[::1]:5173", "capacitor://localhost"] {
         assert!(exact.contains(listed), "{listed}");
     }

@@ -111,7 +111,13 @@ async fn what_a_page_is_refused_for_is_a_close_code_and_what_others_are_a_proble
         ("/ws/chat/none", &[("Authorization", &*member), within[0], within[1]], 404, 4404, "NOT_FOUND"),
         ("/ws/chat/-", &[("Authorization", &*member), within[0], within[1]], 400, 4400, "ID_INVALID"),
         ("/ws", &[("Authorization", &*member), within[0]], 400, 4400, "ENV_REQUIRED"),
-        ("/ws/chat/t?cursor=rubbish", &[("Authorization", &*member), within[0], within[1]], 400, 4400, "CURSOR_INVALID"),
+        (
+            "/ws/chat/t?cursor=rubbish",
+            &[("Authorization", &*member), within[0], within[1]],
+            400,
+            4400,
+            "CURSOR_INVALID",
+        ),
     ] {
         let answer = closed(&server, path, &[more, &[("Origin", "http://test")]].concat()).await;
         assert_eq!(answer, (code, reason.into()), "{path}");

@@ -227,17 +227,21 @@ pub(crate) fn headers(bearer: &str) -> [(&str, &str); 3] {
     [("Authorization", bearer), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")]
 }
 
-/// Every byte of every file.
+/// Every byte of every file, of which there must be some.
 pub(crate) fn files(folder: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
+    collect(folder, &mut bytes);
+    assert!(!bytes.is_empty());
+    bytes
+}
+
+fn collect(folder: &Path, bytes: &mut Vec<u8>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            bytes.extend(files(&path));
+            collect(&path, bytes);
         } else {
             bytes.extend(std::fs::read(path).unwrap());
         }
     }
-    assert!(!bytes.is_empty());
-    bytes
 }
