@@ -4,6 +4,8 @@
 #
 #   benches/events.sh [ROUNDS] [EVENTS]
 set -euo pipefail
+# One user is all the load there is.
+export ENGINES_RATES__ENABLED=false
 cd "$(dirname "$0")/.."
 rounds=${1:-3} events=${2:-100000}
 target=${CARGO_TARGET_DIR:-target}

@@ -4,6 +4,8 @@
 #
 #   benches/fanout.sh [ROUNDS]
 set -euo pipefail
+# One user is all the load there is.
+export ENGINES_RATES__ENABLED=false
 cd "$(dirname "$0")/.."
 rounds=${1:-5}
 target=${CARGO_TARGET_DIR:-target}

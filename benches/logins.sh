@@ -4,6 +4,8 @@
 #
 #   benches/logins.sh [TURNS] [SECONDS]
 set -euo pipefail
+# One user is all the load there is.
+export ENGINES_RATES__ENABLED=false
 cd "$(dirname "$0")/.."
 turns=${1:-5} seconds=${2:-5}
 target=${CARGO_TARGET_DIR:-target}

@@ -43,6 +43,9 @@ echo "== every operation of the OpenAPI document, with data made up by a fuzzer"
 tail -4 "$data/schemathesis"
 curl -fsS "http://127.0.0.1:$port/healthz" >/dev/null
 
+echo "== a page on another origin, in Chromium"
+bash tests/browser/run.sh
+
 echo "== the JOSE vectors of Wycheproof"
 if [ -n "${WYCHEPROOF_DIR:-}" ]; then
   cargo test -q -p engines-auth --all-features wycheproof

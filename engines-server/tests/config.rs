@@ -214,7 +214,7 @@ fn all_leaves(settings: &Settings) -> Vec<(String, Value)> {
 
 /// Values that some key takes instead of its default. A key of a new kind that takes none of them needs one here.
 const OTHERS: &[&str] =
-    &["127.0.0.1:1", "17", "10.0.0.0/8", "memory", "invite", "forwarded", "json", "file", "starttls", "other"];
+    &["127.0.0.1:1", "17", "10.0.0.0/8", "memory", "invite", "forwarded", "json", "file", "starttls", "other", "https://a.test"];
 
 #[test]
 fn every_setting_can_be_set_alone_by_variable_and_by_file() {

@@ -160,6 +160,18 @@ async fn what_is_wrong_is_said_and_the_session_goes_on() {
         assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(code)), "{message}");
         assert_eq!(answer["data"]["code"], code);
     }
+    // What cannot be read otherwise is answered with its `ref` all the same.
+    assert_eq!(ask(&mut session, json!({"type": "dance", "ref": "d"})).await["ref"], "d");
+    let mismatch = ask(&mut session, json!({"type": "subscribe", "stream": "chat/t", "env": "prod", "ref": 3})).await;
+    assert_eq!((&mismatch["code"], &mismatch["ref"]), (&json!("CONTEXT_MISMATCH"), &json!(3)));
+    for message in [
+        json!({"type": "ping", "tenant_id": "t_other"}),
+        json!({"type": "subscribe", "stream": "chat/t", "routing": {"thread_id": "u"}}),
+        json!({"type": "gesture", "stream": "canvas/c", "kind": "k", "routing": {"actor_type": "agent"}}),
+        json!({"type": "gesture", "stream": "canvas/c", "kind": "k", "tenantId": "t_other"}),
+    ] {
+        assert_eq!(ask(&mut session, message.clone()).await["code"], "CONTEXT_MISMATCH", "{message}");
+    }
     for rubbish in [&b""[..], b"{", b"\xff\xfe", "[".repeat(10_000).as_bytes()] {
         session.receive(rubbish);
         assert_eq!(text(&mut session).await["type"], "error");

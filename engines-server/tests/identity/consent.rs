@@ -6,7 +6,7 @@ use crate::kit::{Answer, PASSWORD, Somebody, World, world};
 
 /// All of an answer but what is the request's own.
 fn told(answer: &Answer) -> (u16, Vec<(String, String)>, Value) {
-    let own = ["x-request-id", "traceparent", "date"];
+    let own = ["x-request-id", "traceparent", "date", "ratelimit-remaining", "ratelimit-reset"];
     let headers = answer.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
     let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
     (answer.status.as_u16(), headers, answer.body.clone())
