@@ -7,6 +7,7 @@ target=$(realpath "${CARGO_TARGET_DIR:-target}")
 tools="$target/services/browser"
 chromium=$(command -v chromium || command -v chromium-browser || true)
 if [ -z "$chromium" ]; then
+  apt-get update -qq >/dev/null 2>&1 || true
   apt-get install -y -qq chromium >/dev/null
   chromium=$(command -v chromium)
 fi
