@@ -106,6 +106,7 @@ async fn rate(folder: &PathBuf, load: Load, secure: bool, time: Duration) -> Res
     Ok(rate)
 }
 
+#[expect(clippy::print_stdout, reason = "the figures are what it is for")]
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Failed> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
