@@ -189,6 +189,7 @@ async fn a_wrong_or_missing_key_is_refused_before_anything_is_restored() {
     assert!(said.contains("fingerprint") && said.contains("kept apart"), "{said}");
     let wrong = server.folder().join("wrong.key");
     fs::write(&wrong, "7c1e5a90d24bf3868ab0417e5d9c2f63").unwrap();
+    fs::set_permissions(&wrong, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let said = refused(&["restore", target, "latest", "--from", &place, "--root-key-file", text(&wrong)]).await;
     assert!(said.contains("fingerprint"), "{said}");
     let said = refused(&["verify", "latest", "--from", &place, "--root-key-file", text(&wrong)]).await;
