@@ -73,7 +73,7 @@ fn one_connection_only(error: &io::Error) -> bool {
 }
 
 /// Serves the metrics alone, to whoever reaches `listener`; for an address inside the deployment. More connections than
-/// [`METRICS_CONNECTIONS`] wait to be accepted.
+/// 64 wait to be accepted.
 pub async fn metrics(app: App, listener: TcpListener) {
     let places = Arc::new(Semaphore::new(METRICS_CONNECTIONS));
     loop {

@@ -140,9 +140,9 @@ async fn a_reader_that_does_not_read_does_not_outlive_its_credential() {
     for _ in 0..40 {
         acme(server.address, &member(), "POST", "/chat/threads/t/messages", Some(&json!({ "text": text }))).await;
     }
-    // Made so long ago that it is good for a few seconds more.
+    // Made so long ago that it is good for a few seconds more: 600 s until it expires, and 30 s of leeway.
     let clock = ManualClock::default();
-    let made = SystemClock.now().as_millis() - 596_000;
+    let made = SystemClock.now().as_millis() - 626_000;
     clock.set(Timestamp::from_millis(made));
     let bearer = format!("Bearer {}", token_at(Arc::new(clock), "ada", &[("t_acme", Role::Member)]));
     let own = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
