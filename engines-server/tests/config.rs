@@ -1,6 +1,5 @@
 //! Settings: which layer wins, and how mistakes are told.
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly, also in its helpers")]
 
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
