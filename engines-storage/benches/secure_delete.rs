@@ -3,8 +3,6 @@
 //! `cargo bench -p engines-storage --bench secure_delete [-- SECONDS [ROUNDS [FOLDER]]]` prints batches per second, the median of the
 //! rounds. The folder must be on a real disk.
 
-#![expect(clippy::print_stdout, reason = "the figures")]
-
 use std::{
     path::PathBuf,
     sync::Arc,
