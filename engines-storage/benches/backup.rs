@@ -45,8 +45,16 @@ struct Load {
     /// The highest acknowledged place of each stream, and the time it was acknowledged at.
     acknowledged: Mutex<HashMap<StreamKey, u64>>,
     slowest_us: AtomicU64,
+    /// The slowest commit since the last sample.
+    sampled_us: AtomicU64,
     latencies: Mutex<Vec<u32>>,
     stop: AtomicBool,
+}
+
+struct Sample {
+    at: Duration,
+    slowest_us: u64,
+    log_bytes: u64,
 }
 
 fn key(n: u64) -> StreamKey {
@@ -89,6 +97,7 @@ impl Load {
         let receipt = self.store.commit(&self.scope, batch).await.unwrap();
         let took = u64::try_from(due.elapsed().as_micros()).unwrap();
         self.slowest_us.fetch_max(took, Ordering::Relaxed);
+        self.sampled_us.fetch_max(took, Ordering::Relaxed);
         self.latencies.lock().unwrap().push(u32::try_from(took).unwrap_or(u32::MAX));
         let last = receipt.appended[0].last.0;
         let mut acknowledged = self.acknowledged.lock().unwrap();
@@ -109,6 +118,17 @@ impl Load {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    /// Takes a sample every 250 ms until the load ends.
+    async fn sample(self: Arc<Self>, path: PathBuf) -> Vec<Sample> {
+        let (begin, mut samples) = (Instant::now(), Vec::new());
+        while !self.stop.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            let slowest_us = self.sampled_us.swap(0, Ordering::Relaxed);
+            samples.push(Sample { at: begin.elapsed(), slowest_us, log_bytes: wal(&path) });
+        }
+        samples
     }
 
     fn phase(&self, name: &str, took: Duration) {
@@ -156,12 +176,14 @@ async fn main() {
         ids: ids.clone(),
         acknowledged: Mutex::default(),
         slowest_us: AtomicU64::new(0),
+        sampled_us: AtomicU64::new(0),
         latencies: Mutex::default(),
         stop: AtomicBool::new(false),
     });
     load.fill(&path, gib << 30).await;
     println!("filled to {:.2} GiB", fs::metadata(&path).unwrap().len() as f64 / f64::from(1 << 30));
     let running = tokio::spawn(Arc::clone(&load).run(rate));
+    let samples = tokio::spawn(Arc::clone(&load).sample(path.clone()));
     // The first commits wait for what the filling left in the log.
     tokio::time::sleep(Duration::from_secs(3)).await;
     load.latencies.lock().unwrap().clear();
@@ -170,7 +192,6 @@ async fn main() {
     tokio::time::sleep(Duration::from_secs(10)).await;
     load.phase("before", begin.elapsed());
 
-    let log_before = wal(&path);
     let before: HashMap<_, _> = load.acknowledged.lock().unwrap().clone();
     let (begin, backups) = (Instant::now(), Backups::folder(folder.join("backups")));
     let made = if vacuum {
@@ -188,13 +209,18 @@ async fn main() {
         Some(backups.create(NewBackup::of(&*load.store, &SystemClock, &ids).limits(limits)).await.unwrap())
     };
     load.phase("during", begin.elapsed());
-    let log = wal(&path);
     let begin = Instant::now();
     tokio::time::sleep(Duration::from_secs(15)).await;
     load.phase("after", begin.elapsed());
-    println!("the log grew from {} to {} MiB", log_before >> 20, log >> 20);
     load.stop.store(true, Ordering::Relaxed);
     running.await.unwrap();
+    let mut samples = samples.await.unwrap();
+    println!("the log had {} MiB at most", samples.iter().map(|sample| sample.log_bytes).max().unwrap() >> 20);
+    samples.sort_by_key(|sample| std::cmp::Reverse(sample.slowest_us));
+    for Sample { at, slowest_us, log_bytes } in samples.iter().take(8) {
+        let (at, slowest) = (at.as_secs_f64(), *slowest_us as f64 / 1000.0);
+        println!("slow: {slowest:>7.1} ms at {at:>5.1} s, the log had {} MiB", log_bytes >> 20);
+    }
     if let Some(made) = made {
         println!("the backup has {:.2} GiB", made.bytes() as f64 / f64::from(1 << 30));
         let restored = folder.join("restored");

@@ -132,6 +132,14 @@ impl Files {
         self.fixed.iter().try_for_each(Watched::check)
     }
 
+    /// Whether `file`, opened by the data file's path, is the one that the store has open.
+    pub(super) fn check_opened(&self, file: &File) -> Result<(), Failure> {
+        let identity =
+            file.metadata().map(|metadata| Identity::from(&metadata)).map_err(|error| Failure::io(&error))?;
+        let data = &self.fixed[0];
+        if identity == data.identity { Ok(()) } else { Err(Failure::moved(data.moved)) }
+    }
+
     /// Bytes of the data file and of the log.
     pub(super) fn sizes(&self) -> (Option<u64>, Option<u64>) {
         let size = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());

@@ -135,7 +135,7 @@ impl Gaps {
             // Another program has written; the next step empties the log again.
             return Ok(Some(pass.next));
         }
-        let mut file = self.shared.data_file()?;
+        let mut file = self.shared.data_file().map_err(|failure| io::Error::other(failure.to_string()))?;
         let size = file.metadata()?.len();
         let Some(layout) = layout(&mut file)? else { return Ok(None) };
         let end = size.min(pass.next + CHUNK);

@@ -87,6 +87,8 @@ pub(super) struct Shared {
     pub(super) integrity: Integrity,
     /// The data file, once [`super::gaps`] needed it; open until the last connection is closed.
     data_file: OnceLock<File>,
+    /// Whether `data_file` is set; locked while it is opened.
+    data_file_opened: Mutex<bool>,
     /// Held from a commit until everybody can see it: see [`Shared::settled`].
     pub(super) publishing: Mutex<()>,
     changes: Mutex<Option<broadcast::Sender<Change>>>,
@@ -106,13 +108,24 @@ impl Shared {
         *self.log.lock().unwrap_or_else(PoisonError::into_inner) = log;
     }
 
-    /// The data file, for reading and writing past SQLite.
-    pub(super) fn data_file(&self) -> std::io::Result<&File> {
-        if let Some(file) = self.data_file.get() {
-            return Ok(file);
+    /// The data file, for reading, writing and syncing past SQLite. It is opened once and stays open until the store is closed: closing
+    /// any descriptor of the file would drop SQLite's locks on it.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or another one is there under its name.
+    pub(super) fn data_file(&self) -> Result<&File, Failure> {
+        let mut opened = self.data_file_opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*opened {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(self.files.path())
+                .map_err(|error| Failure::io(&error))?;
+            // Another file has no locks of SQLite that closing it could drop.
+            self.files.check_opened(&file)?;
+            *opened = self.data_file.set(file).is_ok();
         }
-        let file = OpenOptions::new().read(true).write(true).open(self.files.path())?;
-        Ok(self.data_file.get_or_init(|| file))
+        self.data_file.get().ok_or_else(|| Failure::io(&std::io::Error::other("the data file is not open")))
     }
 
     /// Tells whoever listens.
@@ -196,6 +209,7 @@ impl SqliteStore {
             health: Health::default(),
             integrity: Integrity::default(),
             data_file: OnceLock::new(),
+            data_file_opened: Mutex::new(false),
             publishing: Mutex::new(()),
             changes: Mutex::new(Some(changes)),
             log: Mutex::new(log),
@@ -250,6 +264,7 @@ impl SqliteStore {
             health: Health::default(),
             integrity: Integrity::default(),
             data_file: OnceLock::new(),
+            data_file_opened: Mutex::new(false),
             publishing: Mutex::new(()),
             changes: Mutex::new(None),
             log: Mutex::new(log),
