@@ -7,41 +7,31 @@ target=${CARGO_TARGET_DIR:-target}
 venv="$target/services/clients"
 
 echo "== a server"
-cargo build -q -p engines-server
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-data=$(mktemp -d)
-export AUTH_JWT_SIGNING="a secret of the service tests, long enough"
-"$target/debug/engines-server" dev --listen "127.0.0.1:$port" --data "$data" >"$data/said" 2>"$data/log" &
-server=$!
-trap 'kill "$server" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$data"' EXIT
-for _ in $(seq 100); do
-  curl -fsS "http://127.0.0.1:$port/readyz" >/dev/null 2>&1 && break
-  sleep 0.1
-done
-token=$("$target/debug/engines-server" token --tenant t_acme --role owner --user tester)
+. tests/server.sh
+start_server
 
 echo "== clients that are not ours"
 if [ ! -x "$venv/bin/schemathesis" ]; then
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check --constraint tests/services/clients.txt websockets schemathesis
 fi
-"$venv/bin/python" tests/services/rails.py "http://127.0.0.1:$port" "$token"
+"$venv/bin/python" tests/services/rails.py "$url" "$token"
 
 echo "== from nobody to a followed thread, with curl"
-bash examples/identity.sh "http://127.0.0.1:$port" | tee "$data/identity"
+bash examples/identity.sh "$url" | tee "$data/identity"
 # The agent's message came by the ticket, which then was used up.
 grep -q '"text":"Hello from an agent"' "$data/identity"
 grep -qx TOKEN_INVALID "$data/identity"
 
 # One worker, because its own code fails in several threads now and then. It has no way to write lines of JSON; our own tests do.
 echo "== every operation of the OpenAPI document, with data made up by a fuzzer"
-"$venv/bin/schemathesis" run "http://127.0.0.1:$port/openapi.json" \
+"$venv/bin/schemathesis" run "$url/openapi.json" \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
   --exclude-path-regex '^/(sse|ws|events/batch)' --max-examples 25 --seed 7 --workers 1 --generation-database none \
   -H "Authorization: Bearer $token" -H "X-Tenant-Id: t_acme" -H "X-Env: dev" >"$data/schemathesis" 2>&1 ||
   { tail -150 "$data/schemathesis" | cut -c1-400; exit 1; }
 tail -4 "$data/schemathesis"
-curl -fsS "http://127.0.0.1:$port/healthz" >/dev/null
+curl -fsS "$url/healthz" >/dev/null
 
 echo "== a page on another origin, in Chromium"
 bash tests/browser/run.sh

@@ -5,21 +5,8 @@
 # SERVER names another binary than the debug build, for instance target/release/engines-server.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-target=${CARGO_TARGET_DIR:-target}
-server_binary=${SERVER:-$target/debug/engines-server}
-[ -x "$server_binary" ] || cargo build -q -p engines-server
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-data=$(mktemp -d)
-export AUTH_JWT_SIGNING="4fJ2-attacks-on-loopback-alone-q9Xw7ZtR1mKe"
-"$server_binary" dev --listen "127.0.0.1:$port" --data "$data" >"$data/said" 2>"$data/log" &
-server=$!
-trap 'kill "$server" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$data"' EXIT
-for _ in $(seq 100); do
-  curl -fsS "http://127.0.0.1:$port/readyz" >/dev/null 2>&1 && break
-  sleep 0.1
-done
-token=$("$server_binary" token --tenant t_acme --role owner --user tester)
-url="http://127.0.0.1:$port"
+. tests/server.sh
+start_server
 
 echo "== answers before a body is read"
 python3 tests/attacks/early_answers.py "$url" "$token"
