@@ -1,25 +1,25 @@
-//! What goes over the wire.
+//! Requests and answers of the routes below `/identity/api-keys`.
 
 use engines_core::{ActorType, Role, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::secret::SecretText;
 
-/// `POST /identity/api-keys`.
+/// The body of `POST /identity/api-keys`.
 #[derive(Debug, Deserialize)]
 pub struct ApiKeyRequest {
-    /// What it is for, 1 to 200 characters. Default: `API key`.
+    /// The key's name, 1 to 200 characters. Default: `API key`.
     #[serde(default = "unnamed")]
     pub name: String,
-    /// What it may do; at most what its maker may.
+    /// The key's role, which is not above its maker's.
     pub role: Role,
-    /// What acts with it. Default: an agent.
+    /// The kind of actor that uses the key. Default: an agent.
     #[serde(default)]
     pub actor_type: Option<ActorType>,
-    /// When it ends; without one, when it is revoked.
+    /// The time at which the key expires. Without one it is good until it is revoked.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
-    /// The same in seconds from now; `expires_at` counts where both are there.
+    /// Seconds until the key expires. It is ignored where `expires_at` is given too.
     #[serde(default)]
     pub expires_in: Option<u64>,
 }
@@ -28,43 +28,43 @@ fn unnamed() -> String {
     "API key".to_owned()
 }
 
-/// `POST /identity/api-keys/{key_id}/rotate`.
+/// The body of `POST /identity/api-keys/{key_id}/rotate`.
 #[derive(Debug, Default, Deserialize)]
 pub struct RotateRequest {
-    /// Seconds the key that is replaced is still good. Default: none.
+    /// Seconds for which the replaced secret stays good. Default: 0.
     #[serde(default)]
     pub grace: u64,
 }
 
-/// A key just made, or rotated: it is shown this once.
+/// The answer to making or rotating a key. No other answer holds the secret.
 #[derive(Debug, Serialize)]
 pub struct ApiKeyCreated {
-    /// What to send as bearer token.
+    /// The secret, to be sent as bearer token.
     pub key: SecretText,
-    /// The rest.
+    /// The key without its secret.
     #[serde(flatten)]
     pub view: ApiKeyView,
 }
 
-/// A key, without its secret.
+/// A key without its secret, as lists show it.
 #[derive(Debug, Clone, Serialize)]
 pub struct ApiKeyView {
-    /// Its id, which is a part of the key: by it a leaked one is found.
+    /// The key's id. It is part of the secret, so that a leaked secret can be found and revoked.
     pub key_id: String,
-    /// What it is for.
+    /// The key's name.
     pub name: String,
-    /// What it may do.
+    /// The key's role.
     pub role: Role,
-    /// What acts with it.
+    /// The kind of actor that uses the key.
     pub actor_type: ActorType,
-    /// Who made it.
+    /// The user or key that made this key.
     pub created_by: UserId,
-    /// The key it was made with, if it was made with one: it ends with that one.
+    /// The key that this key was made with, if it was made with one. Both end together.
     pub parent_key_id: Option<String>,
-    /// When.
+    /// The time at which the key was made.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// The time at which the key expires; `None` if it is good until it is revoked.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, some minutes ago at most.
+    /// The time of the last use, accurate to a few minutes; `None` if it was never used.
     pub last_used_at: Option<Timestamp>,
 }

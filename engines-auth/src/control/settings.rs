@@ -4,10 +4,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use engines_core::access::RateClass;
 
-/// How often callers may do what, and how many streams they may hold open. Each value is a setting of its own. The defaults are far
-/// above what a product's users do; they stop runaway loops and abuse.
+/// How often callers may send requests, and how many streams they may hold open. Each value is a setting of its own. The defaults are
+/// far above what a product's users do; they stop runaway loops and abuse.
 ///
-/// A request is counted for its user (or its API key) and for its tenant, in the class of its action. Of each there is a burst, and a
+/// A request is counted for its user (or its API key) and for its tenant, in the class of its action. Each limit is a burst and the
 /// number of requests a second that refills it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -15,7 +15,7 @@ use engines_core::access::RateClass;
 pub struct RateSettings {
     /// Whether requests are counted at all. Default: true.
     pub enabled: bool,
-    /// Users, keys and tenants times classes that are remembered by one process. Default: 65,536, about 2 MiB.
+    /// Counters that one process keeps: one for each user, key and tenant in each class it uses. Default: 65,536, about 2 MiB.
     pub max_buckets: usize,
     /// Streams (SSE, WebSocket) one user may hold open on one process. Default: 1,024.
     pub streams_per_user: usize,
@@ -23,25 +23,25 @@ pub struct RateSettings {
     pub streams_per_key: usize,
     /// Streams one tenant may hold open on one process. Default: 10,000.
     pub streams_per_tenant: usize,
-    /// Small reads.
+    /// Limits of requests that read little.
     #[serde(deserialize_with = "read")]
     pub read: ClassRates,
-    /// Small writes.
+    /// Limits of requests that write little.
     #[serde(deserialize_with = "write")]
     pub write: ClassRates,
-    /// Batches and exports.
+    /// Limits of batches and exports.
     #[serde(deserialize_with = "bulk")]
     pub bulk: ClassRates,
-    /// Opening streams, and getting tickets for them.
+    /// Limits of opening streams, and of getting tickets for them.
     #[serde(deserialize_with = "stream")]
     pub stream: ClassRates,
-    /// Gestures and presence.
+    /// Limits of gestures and presence.
     #[serde(deserialize_with = "ephemeral")]
     pub ephemeral: ClassRates,
-    /// Managing members, keys and settings.
+    /// Limits of managing members, keys and settings.
     #[serde(deserialize_with = "manage")]
     pub manage: ClassRates,
-    /// Ending something: revocations, logout. Without a limit for the tenant, so that nobody can delay anybody else's.
+    /// Limits of ending something: revocations and logouts. The tenant has none, so that nobody can delay anybody else's.
     #[serde(deserialize_with = "release")]
     pub release: ClassRates,
 }
@@ -126,7 +126,7 @@ impl RateSettings {
     }
 }
 
-/// A class as it is written down: what is left out has the class's default.
+/// The limits of a class as settings name them. A value that is left out has the class's default.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenRates {
