@@ -24,7 +24,7 @@ pub(super) struct BucketSize {
 impl BucketSize {
     /// `None` where `per_second` is 0: no limit.
     pub(super) fn new(per_second: u32, burst: u32) -> Option<Self> {
-        (per_second > 0).then(|| Self { burst: burst.max(1), every: NANOS_PER_SECOND / u64::from(per_second) })
+        (per_second > 0).then(|| Self { burst: burst.max(1), every: (NANOS_PER_SECOND / u64::from(per_second)).max(1) })
     }
 
     fn full(self) -> u64 {
@@ -198,6 +198,14 @@ mod tests {
         }
         assert!(buckets.len() <= 128);
         assert_eq!(buckets.level(limited, size, at(60_000)).remaining, 5);
+    }
+
+    #[test]
+    fn the_largest_rate_is_one_in_a_nanosecond() {
+        let (buckets, size) = (Buckets::new(128), BucketSize::new(u32::MAX, 1).unwrap());
+        let key = buckets.key(0, "ada");
+        assert!(buckets.take(key, size, at(0)).is_ok());
+        assert_eq!(buckets.level(key, size, at(1)).remaining, 1);
     }
 
     #[test]

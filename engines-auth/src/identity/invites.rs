@@ -306,9 +306,14 @@ impl Inner {
         };
         let batch = batch.audit(permit.audit(&self.guard, context, format!("invites/{}", made.id)));
         let batch = records::put(batch, INVITE, made.id, &tags, &body, Expect::Absent)?;
+        // Read before the commit: nothing may fail between an invite that is kept and its mail.
+        let name = match &mailed {
+            Some(_) => self.tenant(tenant).await?.map(|tenant| tenant.body.name),
+            None => None,
+        };
         self.records.commit(context.scope(), batch).await?;
         if let (Some((address, (token, _))), Some(key)) = (mailed, body.email.clone()) {
-            let name = self.tenant(tenant).await?.map_or_else(|| tenant.to_string(), |tenant| tenant.body.name);
+            let name = name.unwrap_or_else(|| tenant.to_string());
             let (address, days) = (SecretText::new(address.as_str()), made.ttl.div_ceil(DAY_S));
             self.mail(Job::Invite { key, address, token, tenant: name, role: made.role, days });
         }

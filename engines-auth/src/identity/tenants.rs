@@ -48,10 +48,10 @@ impl Identity {
             let batch = Batch::spanning(now);
             let mut batch = inner.new_tenant(batch, &tenant, name.clone(), Some(&user.body.user_id))?;
             let audit = inner.audit(now, CREATE, format!("tenants/{tenant}"), &user.body.user_id, trace);
-            if user.body.default_tenant.is_none() {
-                let body = UserBody { default_tenant: Some(tenant.clone()), ..user.body };
-                batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
-            }
+            // Written in any case, so that of two that are made at the same time one counts the other.
+            let default_tenant = user.body.default_tenant.or_else(|| Some(tenant.clone()));
+            let body = UserBody { default_tenant, ..user.body };
+            batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
             match inner.records.commit(inner.records.system(), batch.audit(audit)).await {
                 Ok(_) => {
                     inner.known.users.forget(&principal.actor.id);

@@ -71,5 +71,9 @@ fn write(folder: &Path, name: &str, text: &str) -> io::Result<()> {
     let mut mails: Vec<_> = mails.filter(|path| path.extension().is_some_and(|ending| ending == "eml")).collect();
     mails.sort();
     let over = mails.len().saturating_sub(KEPT);
-    mails.iter().take(over).try_for_each(fs::remove_file)
+    mails.iter().take(over).try_for_each(|path| match fs::remove_file(path) {
+        // Another mail that is written at the same time removes the same ones.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    })
 }

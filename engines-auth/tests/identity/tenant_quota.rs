@@ -1,7 +1,8 @@
 //! How many tenants one user may make.
 
 use engines_auth::identity::{IdentitySettings, TenantRequest};
-use engines_core::Code;
+use engines_core::{Code, Role};
+use futures_util::future::join_all;
 
 use crate::kit::{Exposed, code, settings, world_with};
 
@@ -24,4 +25,32 @@ async fn a_user_owns_so_many_tenants_and_no_more() {
     let principal = world.a.principal(other.access()).await.unwrap();
     let made = world.a.identity.create_tenant(&principal, TenantRequest { name: "Bob's".into() }, &trace).await;
     assert_eq!(code(&made), None);
+}
+
+#[tokio::test]
+async fn tenants_made_at_the_same_time_count_each_other() {
+    let world = world_with(IdentitySettings { tenants_per_user: 3, ..settings() });
+    let (owner, _) = world.a.owner("ada@example.org").await;
+    let principal = world.a.principal(owner.access()).await.unwrap();
+    let trace = world.a.trace();
+    let make = |name: String| world.a.identity.create_tenant(&principal, TenantRequest { name }, &trace);
+    let made = join_all((0..6).map(|at| make(format!("Tenant {at}")))).await;
+    assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 2, "{made:?}");
+}
+
+#[tokio::test]
+async fn memberships_of_other_roles_do_not_hide_what_one_owns() {
+    let world = world_with(IdentitySettings { tenants_per_user: 1, ..settings() });
+    let bob = world.a.signup("bob@example.org", Some("zz")).await.unwrap();
+    let principal = world.a.principal(bob.access()).await.unwrap();
+    let trace = world.a.trace();
+    let make = || world.a.identity.create_tenant(&principal, TenantRequest { name: "One more".into() }, &trace);
+    assert_eq!(code(&make().await), Some(Code::QuotaExceeded));
+    // Their ids come before that of Bob's own.
+    for at in 0..20 {
+        let (owner, tenant) = world.a.owner(&format!("owner{at}@example.org")).await;
+        let context = world.a.enter(owner.access(), &tenant).await.unwrap();
+        crate::members::add(&world.a, &context, &tenant, &bob.user.user_id, Role::Viewer).await.unwrap();
+    }
+    assert_eq!(code(&make().await), Some(Code::QuotaExceeded));
 }
