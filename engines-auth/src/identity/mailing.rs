@@ -11,7 +11,7 @@ use std::{
 
 use engines_core::{Batch, DocId, Error, ErrorKind, Result, Role, UserId, nexus::Expect};
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{
     bodies::{MailTokenBody, TokenPurpose, UserBody},
@@ -20,7 +20,7 @@ use super::{
     service::{Identity, Inner},
 };
 use crate::{
-    mail::{MailSettings, Mailer, Message},
+    mail::{MailCounters, MailCounts, MailSettings, Mailer, Message},
     secret::SecretText,
 };
 
@@ -48,20 +48,29 @@ pub(crate) struct Mails {
     pub(super) settings: MailSettings,
     sender: mpsc::Sender<Job>,
     receiver: Mutex<Option<mpsc::Receiver<Job>>>,
+    counters: MailCounters,
 }
 
 impl Mails {
     pub(super) fn new(mailer: Arc<dyn Mailer>, settings: MailSettings) -> Result<Self> {
         let settings = settings.checked()?;
         let (sender, receiver) = mpsc::channel(settings.queue);
-        Ok(Self { mailer, settings, sender, receiver: Mutex::new(Some(receiver)) })
+        Ok(Self { mailer, settings, sender, receiver: Mutex::new(Some(receiver)), counters: MailCounters::default() })
     }
 
-    /// Takes a job in, without waiting. When the queue is full it is dropped.
+    /// Takes a job in, without waiting. It is dropped when the queue is full, or when mails are no longer sent.
     pub(super) fn put(&self, job: Job) {
-        if self.sender.try_send(job).is_err() {
-            tracing::warn!(queue = self.settings.queue, "a mail was dropped: too many wait to be sent");
-        }
+        let reason = match self.sender.try_send(job) {
+            Ok(()) => return self.counters.queued.add(1),
+            Err(TrySendError::Full(_)) => "too many wait to be sent",
+            Err(TrySendError::Closed(_)) => "the process stops",
+        };
+        self.counters.dropped.add(1);
+        tracing::warn!(queue = self.settings.queue, reason, "a mail was dropped");
+    }
+
+    fn counts(&self) -> MailCounts {
+        self.counters.read(self.sender.max_capacity() - self.sender.capacity())
     }
 }
 
@@ -79,6 +88,12 @@ impl Identity {
         let mails = self.inner.mails.as_ref()?;
         let receiver = mails.receiver.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         Some(MailWorker { identity: self.clone(), receiver })
+    }
+
+    /// What became of this service's mails; `None` without a mailer.
+    #[must_use]
+    pub fn mail_counts(&self) -> Option<MailCounts> {
+        self.inner.mails.as_ref().map(Mails::counts)
     }
 }
 
@@ -101,9 +116,10 @@ impl MailWorker {
         }
         self.receiver.close();
         let rest = async { while sending.next().await.is_some() {} };
-        let cut = tokio::time::timeout(GRACE, rest).await.is_err();
-        let waiting = self.receiver.len();
-        if cut || waiting > 0 {
+        let _cut = tokio::time::timeout(GRACE, rest).await;
+        let (cut, waiting) = (sending.len(), self.receiver.len());
+        if cut + waiting > 0 {
+            mails.counters.dropped.add(cut + waiting);
             tracing::warn!(waiting, cut, "mails were not sent because the process stops");
         }
     }
@@ -144,12 +160,14 @@ impl Inner {
         match (error, composed) {
             (Some(error), mail) => {
                 let purpose = mail.map(|mail| mail.purpose().as_str());
+                mails.counters.failed.add(1);
                 tracing::warn!(purpose, attempt, %error, "a mail was given up");
             }
             (None, Some(mail)) => {
+                mails.counters.sent.add(1);
                 tracing::debug!(purpose = mail.purpose().as_str(), attempt, "a mail was sent");
             }
-            (None, None) => {}
+            (None, None) => mails.counters.needless.add(1),
         }
     }
 

@@ -150,6 +150,12 @@ impl Identity {
         IdentityBuilder { store, guard, accounts: None, settings, system_key: None, rejections: None, mailer: None }
     }
 
+    /// How many hashes of passwords were computed; `None` without accounts.
+    #[must_use]
+    pub fn password_hashes(&self) -> Option<u64> {
+        self.inner.accounts().ok().map(|accounts| accounts.hasher.computed())
+    }
+
     /// API keys of tenants.
     #[must_use]
     pub fn api_keys(&self) -> ApiKeys {
@@ -256,9 +262,10 @@ impl Inner {
 
 /// Whom tries from an address are counted for: of an IPv6 address its /64, which is what one customer gets at least (RFC 6177).
 pub(super) fn neighbourhood(address: &str) -> Cow<'_, str> {
-    match address.parse() {
+    match address.parse().map(|address: IpAddr| address.to_canonical()) {
         Ok(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).to_string().into(),
-        _ => address.into(),
+        Ok(IpAddr::V4(address)) => address.to_string().into(),
+        Err(_) => address.into(),
     }
 }
 
@@ -271,5 +278,20 @@ impl fmt::Debug for Identity {
 impl fmt::Debug for IdentityBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IdentityBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_of_ipv6_is_one_network_and_an_ipv4_address_stands_alone() {
+        assert_eq!(neighbourhood("2001:db8:1:2::1"), neighbourhood("2001:db8:1:2:ffff::9"));
+        assert_ne!(neighbourhood("2001:db8:1:2::1"), neighbourhood("2001:db8:1:3::1"));
+        assert_ne!(neighbourhood("192.0.2.1"), neighbourhood("192.0.2.2"));
+        // As a socket for both versions gives it.
+        assert_eq!(neighbourhood("::ffff:192.0.2.1"), neighbourhood("192.0.2.1"));
+        assert_ne!(neighbourhood("::ffff:192.0.2.1"), neighbourhood("::ffff:192.0.2.2"));
     }
 }

@@ -5,6 +5,7 @@
 //! (feature `smtp`) sends them.
 
 mod compose;
+mod counts;
 mod file;
 mod mailer;
 #[cfg(feature = "testing")]
@@ -13,12 +14,13 @@ mod settings;
 #[cfg(feature = "smtp")]
 mod smtp;
 
-pub(crate) use self::compose::Message;
 #[cfg(feature = "testing")]
 pub use self::memory::MemoryMailer;
 #[cfg(feature = "smtp")]
 pub use self::smtp::{SmtpMailer, SmtpSettings, SmtpTls};
+pub(crate) use self::{compose::Message, counts::MailCounters};
 pub use self::{
+    counts::MailCounts,
     file::FileMailer,
     mailer::{Mail, MailPurpose, Mailer},
     settings::MailSettings,

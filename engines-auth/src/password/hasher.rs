@@ -1,6 +1,13 @@
 //! Hashing on a bounded number of threads.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version, password_hash::phc::PasswordHash,
@@ -31,6 +38,8 @@ pub struct PasswordHasher {
     wait: Duration,
     /// A hash that no password fits, for accounts that do not exist.
     decoy: Arc<str>,
+    /// How many hashes were computed.
+    computed: Arc<AtomicU64>,
     ids: IdGenerator,
 }
 
@@ -61,8 +70,15 @@ impl PasswordHasher {
             threads: Arc::new(Semaphore::new(threads)),
             wait: Duration::from_millis(settings.wait_ms),
             decoy,
+            computed: Arc::default(),
             ids,
         })
+    }
+
+    /// How many hashes were computed since this hasher was made.
+    #[must_use]
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
     }
 
     /// The hash to keep: a PHC string with algorithm, parameters and a random salt in it.
@@ -70,8 +86,7 @@ impl PasswordHasher {
     /// # Errors
     /// `RATE_LIMITED` when too many wait already, or none of the threads is free in time. Needs a tokio runtime.
     pub async fn hash(&self, password: Password) -> Result<String> {
-        let (argon2, salt) = (self.argon2.clone(), self.ids.bytes());
-        self.off_thread(move || hash(&argon2, password.normalised().as_bytes(), salt)).await
+        self.hash_with(password, self.ids.bytes()).await
     }
 
     /// Whether `password` fits `known`. Without one (no such account) it takes as long, and fits nothing.
@@ -81,7 +96,9 @@ impl PasswordHasher {
     pub async fn verify(&self, password: Password, known: Option<&str>) -> Result<Verdict> {
         let (argon2, exists) = (self.argon2.clone(), known.is_some());
         let known: Arc<str> = known.map_or_else(|| Arc::clone(&self.decoy), Into::into);
+        let computed = Arc::clone(&self.computed);
         self.off_thread(move || {
+            computed.fetch_add(1, Ordering::Relaxed);
             let known = PasswordHash::new(&known).map_err(|_| Error::internal(HASH, "a malformed hash"))?;
             let fits = argon2.verify_password(password.normalised().as_bytes(), &known).is_ok();
             Ok(Verdict { fits: fits && exists, outdated: exists && outdated(&known, argon2.params()) })
@@ -91,8 +108,12 @@ impl PasswordHasher {
 
     /// As [`PasswordHasher::hash`], with a salt that is given.
     pub(crate) async fn hash_with(&self, password: Password, salt: [u8; 16]) -> Result<String> {
-        let argon2 = self.argon2.clone();
-        self.off_thread(move || hash(&argon2, password.normalised().as_bytes(), salt)).await
+        let (argon2, computed) = (self.argon2.clone(), Arc::clone(&self.computed));
+        self.off_thread(move || {
+            computed.fetch_add(1, Ordering::Relaxed);
+            hash(&argon2, password.normalised().as_bytes(), salt)
+        })
+        .await
     }
 
     /// Which of `known` the password fits. Hashes with the same algorithm, parameters and salt cost one computation together, and none at
@@ -103,7 +124,8 @@ impl PasswordHasher {
             known => known.iter().map(|&hash| hash.to_owned()).collect(),
         };
         let (argon2, decoy) = (self.argon2.clone(), Arc::clone(&self.decoy));
-        let verdicts = self.off_thread(move || verdicts(&argon2, &password, &known, &decoy)).await?;
+        let computed = Arc::clone(&self.computed);
+        let verdicts = self.off_thread(move || verdicts(&argon2, &password, &known, &decoy, &computed)).await?;
         Ok(Verdicts(verdicts))
     }
 
@@ -140,7 +162,13 @@ impl Verdicts {
     }
 }
 
-fn verdicts(argon2: &Argon2<'_>, password: &Password, known: &[String], decoy: &str) -> Result<Vec<Verdict>> {
+fn verdicts(
+    argon2: &Argon2<'_>,
+    password: &Password,
+    known: &[String],
+    decoy: &str,
+    count: &AtomicU64,
+) -> Result<Vec<Verdict>> {
     let typed = password.normalised().as_bytes();
     // What was computed, by all of a PHC string but the hash.
     let mut computed: Vec<(&str, String)> = Vec::new();
@@ -155,6 +183,7 @@ fn verdicts(argon2: &Argon2<'_>, password: &Password, known: &[String], decoy: &
         let made = match computed.iter().find(|(known, _)| *known == setting) {
             Some((_, made)) => made.clone(),
             None => {
+                count.fetch_add(1, Ordering::Relaxed);
                 let made = again(&parsed, setting, typed).ok_or_else(malformed)?;
                 computed.push((setting, made.clone()));
                 made

@@ -4,6 +4,7 @@ use std::fmt::Error;
 
 use engines::{
     Engine,
+    auth::identity::Identity,
     storage::{Operation, metered::LATENCY_BOUNDS},
 };
 use prometheus_client::{
@@ -23,6 +24,10 @@ impl Collector for EngineCollector {
         self.usage(&mut encoder)?;
         self.recorder(&mut encoder)?;
         self.sinks(&mut encoder)?;
+        self.passwords(&mut encoder)?;
+        if let Some(counts) = self.0.identity().and_then(Identity::mail_counts) {
+            super::mail::encode(&counts, &mut encoder)?;
+        }
         super::backup::encode(&self.0.backup().status(), &mut encoder)
     }
 }
@@ -84,6 +89,13 @@ impl EngineCollector {
             ConstCounter::new(count).encode(family.encode_family(&[("what", what)])?)?;
         }
         Ok(())
+    }
+
+    fn passwords(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let Some(hashes) = self.0.identity().and_then(Identity::password_hashes) else { return Ok(()) };
+        let help = "Hashes of passwords computed: most of what a login costs.";
+        let metric = encoder.encode_descriptor("password_hashes", help, None, MetricType::Counter)?;
+        ConstCounter::new(hashes).encode(metric)
     }
 
     fn sinks(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {

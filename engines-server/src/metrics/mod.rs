@@ -3,5 +3,6 @@
 mod backup;
 mod counters;
 mod engine;
+mod mail;
 
 pub(crate) use self::counters::{Held, MEDIA_TYPE, Metrics};

@@ -5,6 +5,7 @@ mod accounts;
 mod addresses;
 mod bootstrap;
 mod consent;
+mod equal_work;
 mod invites;
 mod keys;
 mod kit;
