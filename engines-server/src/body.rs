@@ -3,6 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::Weak,
     task::{Context, Poll},
 };
 
@@ -12,7 +13,7 @@ use futures_util::Stream;
 use http::{HeaderMap, header};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::live::{EventBody, Socket};
+use crate::live::{CredentialEnd, EventBody, Socket};
 
 /// An answer's body.
 #[derive(Default)]
@@ -56,6 +57,14 @@ impl Body {
     /// No body, but what the connection becomes once HTTP is left behind.
     pub(crate) fn socket(socket: Socket) -> Self {
         Self(Kind::Socket(Box::new(socket)))
+    }
+
+    /// The end of the credential that the answer depends on while it is sent; dead where it depends on none.
+    pub(crate) fn share_credential_end(&mut self) -> Weak<CredentialEnd> {
+        match &mut self.0 {
+            Kind::Events(events) => events.share_credential_end(),
+            Kind::Empty | Kind::Full(_) | Kind::Pieces(_) | Kind::Socket(_) => Weak::new(),
+        }
     }
 
     /// Takes out what wants a connection of its own; leaves other bodies as they are.

@@ -376,8 +376,7 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let limit = places.app.engine().limits().body_bytes;
-    // A body without a type is refused as well: a page of another site can send one without asking first (Fetch standard,
-    // section 2.2.2). What is not there needs no type.
+    // What is not there needs no type.
     let optional = route.body == BodyKind::OptionalJson;
     if !optional {
         json_type(&parts.headers)?;
@@ -474,14 +473,11 @@ const LINES: fn(&str) -> bool =
 
 /// A body of JSON that says it is one.
 fn json_type(headers: &HeaderMap) -> Result<()> {
-    if !headers.contains_key(header::CONTENT_TYPE) {
-        let detail = "send the body as Content-Type: application/json";
-        return Err(Error::new(Code::MediaTypeUnsupported, "http.body", detail));
-    }
     media_type(headers, JSON, "application/json")
 }
 
-/// One of the types that `fits`, in UTF-8, uncompressed; a body without a type is taken for it.
+/// One of the types that `fits`, in UTF-8, uncompressed. A body without a type is refused as well: a page of another site can
+/// send one without asking first (Fetch standard, section 2.2.2).
 fn media_type(headers: &HeaderMap, fits: fn(&str) -> bool, usual: &str) -> Result<()> {
     let refuse = |detail: &'static str| Err(Error::new(Code::MediaTypeUnsupported, "http.body", detail));
     let encodings = headers.get_all(header::CONTENT_ENCODING);
@@ -489,8 +485,8 @@ fn media_type(headers: &HeaderMap, fits: fn(&str) -> bool, usual: &str) -> Resul
         return refuse("send the body uncompressed");
     }
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let (Some(first), others) = (types.next(), types.next()) else { return Ok(()) };
-    let text = first.to_str().unwrap_or_default().to_ascii_lowercase();
+    let (first, others) = (types.next(), types.next());
+    let text = first.and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
     let mut parts = text.split(';').map(str::trim);
     let kind = parts.next().unwrap_or_default();
     if others.is_some() || !fits(kind) {

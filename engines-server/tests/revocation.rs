@@ -1,5 +1,5 @@
 //! Whoever may no longer have a stream loses it, also when nothing is read from it.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod support;
 
@@ -18,10 +18,14 @@ use engines_server::App;
 use serde_json::json;
 use support::{
     Server, acme,
+    http2::{DATA, END_STREAM, HEADERS, Http2, RST_STREAM},
     live::{open, socket},
-    token,
+    narrow, request, token,
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{sleep, timeout},
+};
 
 /// A directory that is told what to say. Whom it says nothing about keeps the claimed role.
 #[derive(Debug, Clone)]
@@ -127,4 +131,80 @@ async fn a_reader_that_has_stopped_reading_is_sent_away_too() {
     };
     timeout(Duration::from_secs(30), left).await.unwrap();
     drop((sse, ws));
+}
+
+/// Within which a revocation counts. The deadline of writes, which would end a stalled stream as well, is 30 s.
+const PROMISE: Duration = Duration::from_secs(5);
+
+/// Opens a stream over HTTP/2 and reads its head.
+async fn open_http2(server: &Server, user: &str, window: u32) -> Http2 {
+    let bearer = format!("Bearer {}", of(user));
+    let mut connection = Http2::open(server.address, window).await;
+    let own = [("authorization", bearer.as_str()), ("x-tenant-id", "t_acme"), ("x-env", "dev")];
+    connection.request(1, "GET", "/sse/chat/t", &own, END_STREAM).await;
+    assert_eq!(connection.until(HEADERS).await.status(), 200);
+    connection
+}
+
+#[tokio::test]
+async fn an_http2_stream_without_a_window_is_reset_when_its_credential_ends() {
+    for tells in [true, false] {
+        let told = Told::new(tells);
+        let server = prepared(&told).await;
+        let mut none = open_http2(&server, "none", 0).await;
+        let mut stays = open_http2(&server, "stays", 65_535).await;
+        stays.until(DATA).await;
+        told.say("none", None);
+        let reset = timeout(PROMISE, none.until(RST_STREAM)).await.expect("the stream was kept");
+        assert_eq!(reset.stream, 1);
+        // The connection itself is still good, and so are the streams of others.
+        none.request(3, "GET", "/healthz", &[], END_STREAM).await;
+        assert_eq!(none.until(HEADERS).await.stream, 3);
+        let said = json!({ "text": "still here" });
+        acme(server.address, &of("ada"), "POST", "/chat/threads/t/messages", Some(&said)).await;
+        while !String::from_utf8_lossy(&stays.until(DATA).await.payload).contains("still here") {}
+    }
+}
+
+#[tokio::test]
+async fn an_http2_reader_is_told_why_its_stream_ends() {
+    let told = Told::new(true);
+    let server = prepared(&told).await;
+    let mut reader = open_http2(&server, "bob", 65_535).await;
+    told.say("bob", None);
+    let mut seen = String::new();
+    while !seen.contains("TENANT_FORBIDDEN") {
+        let frame = timeout(PROMISE, reader.next()).await.unwrap().unwrap();
+        assert_eq!(frame.kind, DATA, "reset instead: {seen}");
+        seen.push_str(&String::from_utf8_lossy(&frame.payload));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_over_http1_that_the_library_sends_ends_as_well() {
+    let told = Told::new(true);
+    let server = prepared(&told).await;
+    let bearer = format!("Bearer {}", of("bob"));
+    let own = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
+    let mut reader = narrow(&server).await;
+    let head = String::from_utf8(request("GET", "/sse/chat/t", &own, None)).unwrap();
+    reader.write_all(head.replace("HTTP/1.1", "HTTP/1.0").as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    reader.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.0 200");
+    let said = json!({ "text": "x".repeat(200_000) });
+    for _ in 0..80 {
+        let posted = acme(server.address, &of("ada"), "POST", "/chat/threads/t/messages", Some(&said)).await;
+        assert_eq!(posted.status, 201);
+    }
+    let here = async || acme(server.address, &of("ada"), "GET", "/presence/chat/t", None).await.json();
+    assert_eq!(here().await["items"].as_array().unwrap().len(), 1);
+    told.say("bob", None);
+    let left = async {
+        while !here().await["items"].as_array().unwrap().is_empty() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PROMISE, left).await.expect("the stream was kept");
+    drop(reader);
 }

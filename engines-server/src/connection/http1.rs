@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     pin::{Pin, pin},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     task::Poll,
@@ -23,14 +23,22 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::time::{Duration, sleep};
 
-use super::{ConnectionState, activity::Activity, drive::Ended, watched_body::WatchedBody};
+use super::{
+    ConnectionState,
+    activity::Activity,
+    cut_off::CutOff,
+    drive::Ended,
+    http1_io::{Answering, Http1Io},
+    own_answer,
+    watched_body::WatchedBody,
+};
 use crate::{
     App,
     address::Line,
     body::Live,
     guarded_io::{GuardedIo, WriteDeadline},
     head_timer::{Alarm, HeadTimer},
-    live::{EventSender, run_socket},
+    live::{CredentialEnd, EventSender, run_socket},
     unread_body::{linger, track},
 };
 
@@ -75,21 +83,27 @@ pub(super) async fn serve(
     let answer: Arc<Mutex<Option<(Parts, Live)>>> = Arc::default();
     // Whether the client may be sending a body that nobody reads.
     let unread_body = Arc::new(AtomicBool::new(false));
+    // The end of the credential of a stream that hyper sends: to HTTP/1.0, or as the answer to a request with a body.
+    let credential_end: Arc<Mutex<Weak<CredentialEnd>>> = Arc::default();
     let (activity, blocked) = (Activity::new(), Arc::new(AtomicBool::new(false)));
+    let answering = Answering::default();
     let line = Line::of_connection(peer, Arc::clone(state));
     let service = service_fn(|request: Request<Incoming>| {
         let (app, answer, unread_body) = (app.clone(), Arc::clone(&answer), Arc::clone(&unread_body));
         let own = request.version() == Version::HTTP_11 && request.body().is_end_stream();
         let line = line.taken_by_streams(own);
+        let credential_end = Arc::clone(&credential_end);
         let exchange = activity.begin();
+        answering.begin();
         async move {
             let (request, rest) = track(request);
             let mut response = app.handle_on(&line, request).await;
             if let Some(live) = own.then(|| response.body_mut().take_live()).flatten() {
                 let (parts, _) = response.into_parts();
-                *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some((parts, live));
+                *lock(&answer) = Some((parts, live));
                 return pending().await;
             }
+            *lock(&credential_end) = response.body_mut().share_credential_end();
             if let Some(rest) = rest
                 && !rest.is_settled().await
             {
@@ -100,15 +114,18 @@ pub(super) async fn serve(
         }
     });
     let (timer, mut alarm) = (HeadTimer::default(), Alarm::None);
+    let io = Http1Io::new(io.reporting(Arc::clone(&blocked)), answering.clone(), activity.clone());
     let mut connection = http1::Builder::new()
         .timer(timer.clone())
         .header_read_timeout(settings.head_timeout())
         .max_header_size(settings.head_bytes)
-        .serve_connection(TokioIo::new(io.reporting(Arc::clone(&blocked))), service);
+        .serve_connection(TokioIo::new(io), service);
     let mut begun = pin!(app.shutdown().begun());
     // Once the server stops: when to look whether the client still does anything.
     let mut patience = None;
+    let mut cut_off = CutOff::default();
     let ended = poll_fn(|cx| {
+        let cut = cut_off.poll(&lock(&credential_end), cx).is_ready();
         if patience.is_none() && begun.as_mut().poll(cx).is_ready() {
             patience = Some(Box::pin(sleep(settings.deadlines.stop_stalled())));
             Pin::new(&mut connection).graceful_shutdown();
@@ -117,8 +134,12 @@ pub(super) async fn serve(
         if ended.is_pending() && timer.poll(&mut alarm, cx) {
             ended = Pin::new(&mut connection).poll(cx);
         }
-        if let Some(taken) = answer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(taken) = lock(&answer).take() {
             return Poll::Ready(Ok(Some(taken)));
+        }
+        // Once more, because the stream may have begun just now.
+        if ended.is_pending() && (cut || cut_off.poll(&lock(&credential_end), cx).is_ready()) {
+            return Poll::Ready(Ok(None));
         }
         if let Some(patience) = &mut patience
             && ended.is_pending()
@@ -142,14 +163,20 @@ pub(super) async fn serve(
         Err(error) => {
             // Refused in the middle of what the client sends.
             if error.is_parse() {
-                let (_, stream) = connection.into_parts().io.into_inner().into_parts();
+                let (mut io, refused) = connection.into_parts().io.into_inner().into_parts();
+                if let Some(status) = refused {
+                    app.metrics().answered(None, status.as_u16(), Duration::ZERO);
+                    own_answer::write(&mut io, status, "", own_answer::about_head(status)).await?;
+                }
+                let (_, stream) = io.into_parts();
                 linger(stream, app).await;
             }
             return Err(error.into());
         }
     };
     let parts = connection.into_parts();
-    let (prefix, stream) = parts.io.into_inner().into_parts();
+    let (io, _) = parts.io.into_inner().into_parts();
+    let (prefix, stream) = io.into_parts();
     let Some((head, live)) = taken else {
         if unread_body.load(Ordering::Relaxed) {
             linger(stream, app).await;
@@ -160,6 +187,10 @@ pub(super) async fn serve(
     // An empty rest still holds on to hyper's whole buffer.
     let rest = if parts.read_buf.is_empty() { prefix } else { parts.read_buf };
     Ok(Some(Taken { io: GuardedIo::new(rest, stream, WriteDeadline::new(app)), head, live }))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The head of an answer that is written without hyper (RFC 9112 section 4).

@@ -1,9 +1,12 @@
 //! One TCP connection, from its first byte to its last.
 
 mod activity;
+mod cut_off;
 mod drive;
 mod http1;
+mod http1_io;
 mod http2;
+mod own_answer;
 mod refuse;
 mod state;
 mod stream_executor;

@@ -9,7 +9,7 @@ use std::{
 
 use hyper::rt::Executor;
 
-use super::{activity::Activity, activity::Exchange, watched_body::Flow};
+use super::{activity::Activity, activity::Exchange, cut_off::CutOff, watched_body::Flow};
 use crate::{guarded_io::WriteDeadline, limits::Share};
 
 /// What belongs to one stream for as long as it runs.
@@ -60,12 +60,18 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for StreamExecutor {
     }
 }
 
-/// Drives a stream to its end, or until a frame has waited for too long; then the stream is reset.
+/// Drives a stream to its end, or until a frame has waited for too long or the stream's credential has ended; then the stream
+/// is reset.
 async fn until_stalled(future: impl Future<Output = ()>, flow: &Flow, deadline: &WriteDeadline) {
     let mut future = pin!(future);
-    let mut stall = None;
+    let (mut stall, mut cut_off) = (None, CutOff::default());
     poll_fn(|cx| {
         if future.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if let Some(end) = flow.credential_end()
+            && cut_off.poll(end, cx).is_ready()
+        {
             return Poll::Ready(());
         }
         let Some(frames) = flow.waiting() else {

@@ -3,37 +3,61 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Wake, Waker, ready},
 };
 
 use bytes::Bytes;
 use engines::Error;
+use futures_util::task::AtomicWaker;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use super::activity::Exchange;
-use crate::body::Body;
+use crate::{body::Body, live::CredentialEnd};
 
 /// Bytes of a frame at the most. hyper hands a whole frame to an HTTP/2 stream as soon as its window has one byte, and keeps
 /// it until the client takes it.
 const FRAME_BYTES: usize = 16 << 10;
 
-/// How far an answer has got.
+/// How far the answer of an HTTP/2 stream has got.
+///
+/// It is also the waker of the body, so that it knows when the body has something more. hyper asks the body only while the
+/// stream has a window, and a client may give none from the beginning, or take back what it gave while the body was idle.
 #[derive(Debug, Default)]
 pub(super) struct Flow {
     /// Frames that were taken from the body.
     frames: AtomicUsize,
-    /// The last frame has not been asked on from: it waits for the client.
+    /// The body has, or may have, something that it has not been asked for: it waits for the client.
     waits: AtomicBool,
+    /// The end of the credential that the answer depends on.
+    credential_end: OnceLock<Weak<CredentialEnd>>,
+    /// The task of the stream.
+    task: AtomicWaker,
 }
 
 impl Flow {
     /// How many frames were taken, if the last of them waits for the client.
     pub(super) fn waiting(&self) -> Option<usize> {
-        self.waits.load(Ordering::Relaxed).then(|| self.frames.load(Ordering::Relaxed))
+        self.waits.load(Ordering::Acquire).then(|| self.frames.load(Ordering::Relaxed))
+    }
+
+    /// The end of the credential that the answer depends on, once there is an answer that does.
+    pub(super) fn credential_end(&self) -> Option<&Weak<CredentialEnd>> {
+        self.credential_end.get()
+    }
+}
+
+impl Wake for Flow {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.waits.store(true, Ordering::Release);
+        self.task.wake();
     }
 }
 
@@ -56,7 +80,10 @@ impl WatchedBody {
     }
 
     /// A body of an HTTP/2 stream. Says in `flow` how far it has got, and ends after `drain`.
-    pub(super) fn flowing(body: Body, flow: Arc<Flow>, drain: Option<JoinHandle<()>>) -> Self {
+    pub(super) fn flowing(mut body: Body, flow: Arc<Flow>, drain: Option<JoinHandle<()>>) -> Self {
+        // Set once: a stream has one answer.
+        let _set = flow.credential_end.set(body.share_credential_end());
+        flow.waits.store(true, Ordering::Release);
         Self { body, rest: Bytes::new(), flow: Some(flow), drain, _exchange: None }
     }
 
@@ -91,12 +118,15 @@ impl HttpBody for WatchedBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let Some(flow) = self.flow.clone() else { return Pin::new(&mut self.body).poll_frame(cx) };
-        let polled = self.poll_short(cx);
-        let waits = matches!(polled, Poll::Ready(Some(Ok(_))));
-        if waits {
+        flow.task.register(cx.waker());
+        // Before the body is asked: what it has from now on sets it again.
+        flow.waits.store(false, Ordering::Release);
+        let waker = Waker::from(Arc::clone(&flow));
+        let polled = self.poll_short(&mut Context::from_waker(&waker));
+        if matches!(polled, Poll::Ready(Some(Ok(_)))) {
             flow.frames.fetch_add(1, Ordering::Relaxed);
+            flow.waits.store(true, Ordering::Release);
         }
-        flow.waits.store(waits, Ordering::Relaxed);
         polled
     }
 

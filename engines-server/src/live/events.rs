@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     io::{self, IoSlice},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll, ready},
 };
 
@@ -22,6 +22,7 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::credential_end::{Credential, CredentialEnd};
 use crate::{
     guarded_io::{Stall, WriteDeadline},
     metrics::Held,
@@ -35,8 +36,8 @@ const BYTES: usize = 64 << 10;
 /// A stream of events as a body, and as what a connection becomes.
 pub(crate) struct EventBody {
     events: EventStream,
-    /// Until the reader may no longer have it.
-    watched: Option<Watched>,
+    /// Until it ends, the reader may have the events.
+    credential: Credential,
     deadline: WriteDeadline,
     expires_at: Option<Timestamp>,
     clock: Arc<dyn Clock>,
@@ -54,7 +55,13 @@ impl EventBody {
         deadline: WriteDeadline,
         open: (Held, StreamPlace),
     ) -> Self {
-        Self { events, watched: Some(watched), deadline, expires_at: context.expires_at(), clock, _open: open }
+        let credential = Credential::Own(watched);
+        Self { events, credential, deadline, expires_at: context.expires_at(), clock, _open: open }
+    }
+
+    /// Lets the connection wait for the end of the credential too.
+    pub(crate) fn share_credential_end(&mut self) -> Weak<CredentialEnd> {
+        self.credential.share()
     }
 
     /// How long a write may now wait for the reader: to the deadline, or until the credential expires if that is sooner. The
@@ -65,15 +72,13 @@ impl EventBody {
 
     /// The last event, once the reader's right to more has ended.
     fn poll_revoked(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
-        let Some(watched) = &mut self.watched else { return Poll::Pending };
-        let error = ready!(Pin::new(watched).poll(cx));
-        self.watched = None;
+        let error = ready!(self.credential.poll_error(cx));
         Poll::Ready(error_event(error.code(), error.detail()))
     }
 
     /// The next piece.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if self.watched.is_none() {
+        if self.credential.is_over() {
             return Poll::Ready(None);
         }
         match self.poll_revoked(cx) {

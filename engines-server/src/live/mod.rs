@@ -4,10 +4,12 @@
 //! connection whose answer is a stream is taken from hyper, with its buffers gone and its task replaced by a small one.
 //! In somebody else's HTTP service the same streams go out as bodies and upgrades.
 
+mod credential_end;
 mod events;
 mod socket;
 
 pub(crate) use self::{
+    credential_end::CredentialEnd,
     events::{EventBody, EventSender},
     socket::{Conversation, Refusal, Socket, run_socket},
 };

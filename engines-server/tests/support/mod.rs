@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![expect(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod http2;
 pub(crate) mod live;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -19,7 +20,7 @@ use engines_server::{App, HttpSettings, listen};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinHandle,
 };
 
@@ -137,6 +138,13 @@ impl Answer {
         }
         problem["code"].as_str().unwrap().to_owned()
     }
+}
+
+/// A socket whose receive buffer is small, so that the server soon cannot write.
+pub(crate) async fn narrow(server: &Server) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(server.address).await.unwrap()
 }
 
 /// A connection that is kept.

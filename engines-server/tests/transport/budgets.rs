@@ -7,9 +7,11 @@ use engines_server::{App, HttpSettings};
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::{
+use crate::support::{
+    self, Connection, acme, ask,
     http2::{DATA, END_STREAM, HEADERS, Http2},
-    support::{self, Connection, acme, ask, live::open, request, token},
+    live::open,
+    request, token,
 };
 
 const LOGIN: [(&str, &str); 2] = [("content-type", "application/json"), ("content-length", "1000")];

@@ -10,13 +10,13 @@ use engines_server::HttpSettings;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpSocket,
     time::timeout,
 };
 
-use crate::{
+use crate::support::{
+    self, Connection, Server, acme, ask,
     http2::{DATA, END_STREAM, GOAWAY, HEADERS, Http2, RST_STREAM},
-    support::{self, Connection, Server, acme, ask, request, token, token_at},
+    narrow, request, token, token_at,
 };
 
 const HANDSHAKE: [(&str, &str); 4] = [
@@ -38,13 +38,6 @@ fn settings() -> HttpSettings {
 
 fn member() -> String {
     token("ada", &[("t_acme", Role::Member)])
-}
-
-/// A connection whose receive buffer is small, so that the server soon cannot write.
-async fn narrow(server: &Server) -> tokio::net::TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    socket.connect(server.address).await.unwrap()
 }
 
 /// Waits until the server has no stream and no connection any more but the one that asks.
@@ -85,13 +78,16 @@ async fn an_http2_connection_that_only_answers_pings_is_closed() {
 #[tokio::test]
 async fn an_http2_stream_whose_client_gives_no_window_is_reset() {
     let server = support::start_with(settings()).await;
-    // The window of each stream is one byte; pings are answered.
-    let mut connection = Http2::open(server.address, 1).await;
-    connection.request(1, "GET", "/openapi.json", &[], END_STREAM).await;
-    assert_eq!(connection.until(HEADERS).await.status(), 200);
-    let reset = timeout(PATIENCE, connection.until(RST_STREAM)).await.expect("the stream was kept");
-    assert_eq!(reset.stream, 1);
-    until_nothing_is_open(&server).await;
+    // One byte for each stream, and none at all; pings are answered.
+    for window in [1, 0] {
+        let mut connection = Http2::open(server.address, window).await;
+        connection.request(1, "GET", "/openapi.json", &[], END_STREAM).await;
+        assert_eq!(connection.until(HEADERS).await.status(), 200);
+        let reset = timeout(PATIENCE, connection.until(RST_STREAM)).await.expect("the stream was kept");
+        assert_eq!(reset.stream, 1);
+        drop(connection);
+        until_nothing_is_open(&server).await;
+    }
 }
 
 #[tokio::test]
@@ -151,11 +147,17 @@ async fn a_reader_that_does_not_read_does_not_outlive_its_credential() {
     let mut peer = narrow(&server).await;
     let handshake = [&own[..], &HANDSHAKE].concat();
     peer.write_all(&request("GET", "/ws/chat/t?from=start", &handshake, None)).await.unwrap();
+    let mut http2 = Http2::open(server.address, 0).await;
+    let lower = [("authorization", bearer.as_str()), ("x-tenant-id", "t_acme"), ("x-env", "dev")];
+    http2.request(1, "GET", "/sse/chat/t?from=start", &lower, END_STREAM).await;
+    assert_eq!(http2.until(HEADERS).await.status(), 200);
     let mut answer = [0; 12];
     reader.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200");
     peer.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 101");
+    timeout(PATIENCE, http2.until(RST_STREAM)).await.expect("the stream was kept");
+    drop(http2);
     until_nothing_is_open(&server).await;
 }
 
@@ -225,10 +227,19 @@ async fn stalled_clients_do_not_hold_up_a_stop() {
     }
     held.push(reader);
 
+    // A reader that takes its window back while nothing happens.
+    acme(server.address, &member(), "POST", "/chat/threads", Some(&json!({ "thread_id": "quiet" }))).await;
+    let lower = [("authorization", bearer.as_str()), ("x-tenant-id", "t_acme"), ("x-env", "dev")];
+    let mut taken_back = Http2::open(server.address, 65_535).await;
+    taken_back.request(1, "GET", "/sse/chat/quiet", &lower, END_STREAM).await;
+    taken_back.until(DATA).await;
+    taken_back.set_window(0).await;
+    taken_back.pinged().await;
+
     let begun = Instant::now();
     server.app.shutdown().begin();
     let finished = timeout(PATIENCE, server.serving).await.expect("a stalled client held up the stop").unwrap();
     assert!(finished);
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-    drop((held, no_window, silent));
+    drop((held, no_window, silent, taken_back));
 }

@@ -3,7 +3,7 @@
 use engines::Role;
 use serde_json::json;
 
-use crate::support::{self, Answer, acme, ask, live::open, token};
+use crate::support::{self, Answer, Connection, acme, ask, live::open, request, token};
 
 fn check(answer: &Answer, no_store: bool) {
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer:?}");
@@ -40,4 +40,44 @@ async fn every_answer_carries_them_and_what_is_personal_is_not_stored() {
         ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
     ];
     check(&open(&server, &member, "/ws/chat/t", &handshake).await.answer(true).await, true);
+}
+
+#[tokio::test]
+async fn what_the_http_library_refuses_is_answered_with_them_too() {
+    let server = support::start().await;
+    let long = "x".repeat(100_000);
+    let cases = [
+        ("GET / HTTP/1.1\r\nno colon\r\n\r\n".to_owned(), 400),
+        ("GET /\u{1} HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 400),
+        ("GET / HTTP/7.3\r\nHost: a\r\n\r\n".to_owned(), 400),
+        ("G{T / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 400),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n".to_owned(), 400),
+        (format!("GET / HTTP/1.1\r\nHost: a\r\nX-Long: {long}\r\n\r\n"), 431),
+        (format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), 431),
+    ];
+    let good = request("GET", "/healthz", &[], None);
+    for (bad, status) in &cases {
+        // Alone, behind an answer, and pipelined behind one.
+        for before in 0..3 {
+            let mut connection = Connection::open(server.address).await;
+            if before == 2 {
+                connection.write(&[&good[..], bad.as_bytes()].concat()).await;
+            } else if before == 1 {
+                connection.write(&good).await;
+            }
+            if before > 0 {
+                let answer = connection.answer(false).await;
+                assert_eq!(answer.status, 200, "{answer:?}");
+            }
+            if before < 2 {
+                connection.write(bad.as_bytes()).await;
+            }
+            let answer = connection.answer(false).await;
+            assert_eq!(answer.status, *status, "{answer:?}");
+            check(&answer, true);
+            assert_eq!(answer.header("connection"), Some("close"), "{answer:?}");
+            assert!(!answer.body.is_empty(), "{answer:?}");
+            assert_eq!(connection.rest().await, b"", "{status}: something follows");
+        }
+    }
 }

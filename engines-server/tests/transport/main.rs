@@ -7,6 +7,5 @@ mod support;
 mod budgets;
 mod deadlines;
 mod headers;
-mod http2;
 mod requests;
 mod unread_bodies;

@@ -39,22 +39,37 @@ async fn a_request_names_its_host_once() {
 }
 
 #[tokio::test]
-async fn json_needs_its_type_on_every_route_that_takes_it() {
+async fn a_body_needs_its_type_on_every_route_that_reads_one() {
     let server = support::start().await;
     let token = token("ada", &[("t_acme", Role::Owner), ("t_system", Role::Owner)]);
     let bearer = format!("Bearer {token}");
     let mut asked = 0;
     for route in engines_server::routes::all() {
         use engines_server::routes::BodyKind;
-        if !matches!(route.body, BodyKind::Json | BodyKind::OptionalJson) {
-            continue;
-        }
+        let (good, other): (_, &[_]) = match route.body {
+            BodyKind::None => continue,
+            BodyKind::Json | BodyKind::OptionalJson => ("application/json", &[]),
+            BodyKind::Lines => ("application/x-ndjson", &["application/json"]),
+        };
         let path = route.path.replace("{t}", "t_acme").replace("{slot}", "slot").replace(['{', '}', '*'], "");
-        for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
+        // What a page of another origin can send without asking first, one of them being no type at all.
+        let simple = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""];
+        let kinds = simple.iter().chain(other).map(|kind| Some(*kind)).chain([None, Some(good)]);
+        for kind in kinds {
             let mut headers = vec![("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
-            headers.push(("Content-Type", kind));
-            let answer = ask(server.address, route.method.as_str(), &path, &headers, Some(b"{}")).await;
-            assert_eq!((answer.status, answer.code().as_str()), (415, "MEDIA_TYPE_UNSUPPORTED"), "{route:?} {kind:?}");
+            headers.extend(kind.map(|kind| ("Content-Type", kind)));
+            headers.push(("Content-Length", "2"));
+            let mut request = support::request(route.method.as_str(), &path, &headers, None);
+            request.extend(b"{}");
+            let mut connection = Connection::open(server.address).await;
+            connection.write(&request).await;
+            let answer = connection.answer(false).await;
+            if kind == Some(good) {
+                assert_ne!(answer.status, 415, "{route:?} {kind:?}");
+            } else {
+                let refused = (answer.status, answer.code());
+                assert_eq!(refused, (415, "MEDIA_TYPE_UNSUPPORTED".to_owned()), "{route:?} {kind:?}");
+            }
         }
         asked += 1;
     }

@@ -118,27 +118,47 @@ impl Http2 {
         self.send(HEADERS, END_HEADERS | flags, stream, &block).await;
     }
 
+    /// Sets the window of each stream, also of those that are open.
+    pub(crate) async fn set_window(&mut self, window: u32) {
+        let mut setting = vec![0, 4];
+        setting.extend(window.to_be_bytes());
+        self.send(SETTINGS, 0, 0, &setting).await;
+    }
+
+    /// Waits until the server has seen everything that was sent before.
+    pub(crate) async fn pinged(&mut self) {
+        self.send(PING, 0, 0, b"all seen").await;
+        loop {
+            let (kind, flags, _, _) = self.read().await.expect("closed");
+            if kind == PING && flags & ACK != 0 {
+                return;
+            }
+        }
+    }
+
     /// The next frame; `None` when the server has closed. Acknowledges settings and pings.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
         loop {
-            let mut head = [0; 9];
-            self.stream.read_exact(&mut head).await.ok()?;
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-            let mut payload = vec![0; usize::try_from(length).unwrap()];
-            self.stream.read_exact(&mut payload).await.ok()?;
-            let (kind, flags) = (head[3], head[4]);
+            let (kind, flags, stream, payload) = self.read().await?;
             match kind {
                 SETTINGS | PING if flags & ACK == 0 => {
                     let answer = if kind == PING { payload } else { Vec::new() };
                     self.send(kind, ACK, 0, &answer).await;
                 }
                 SETTINGS | PING | WINDOW_UPDATE => {}
-                _ => {
-                    let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-                    return Some(Frame { kind, stream, payload });
-                }
+                _ => return Some(Frame { kind, stream, payload }),
             }
         }
+    }
+
+    /// Kind, flags, stream and payload of the next frame, whatever it is.
+    async fn read(&mut self) -> Option<(u8, u8, u32, Vec<u8>)> {
+        let mut head = [0; 9];
+        self.stream.read_exact(&mut head).await.ok()?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        self.stream.read_exact(&mut payload).await.ok()?;
+        Some((head[3], head[4], u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload))
     }
 
     /// The next frame of a kind.

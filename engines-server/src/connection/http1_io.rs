@@ -1,0 +1,137 @@
+//! The socket of an HTTP/1 connection, without the answers that hyper makes itself.
+//!
+//! hyper answers a head that it cannot read on its own: a status and no headers, which no setting changes. Such an answer is
+//! discarded here and its status kept, so that the connection can write one that has what every answer has.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use http::StatusCode;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::activity::Activity;
+
+/// What every answer of hyper's begins with; the status follows.
+const VERSION: &[u8] = b"HTTP/1.1 ";
+
+/// Whether what hyper writes belongs to requests that were handed to us. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answering(Arc<AtomicBool>);
+
+impl Answering {
+    /// Notes that a request was handed to us.
+    pub(super) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The socket, as hyper sees it.
+pub(super) struct Http1Io<T> {
+    io: T,
+    answering: Answering,
+    activity: Activity,
+    /// The status of hyper's own answer.
+    refused: Option<StatusCode>,
+}
+
+impl<T> Http1Io<T> {
+    pub(super) fn new(io: T, answering: Answering, activity: Activity) -> Self {
+        Self { io, answering, activity, refused: None }
+    }
+
+    /// The socket, and the status with which hyper has refused a head.
+    pub(super) fn into_parts(self) -> (T, Option<StatusCode>) {
+        (self.io, self.refused)
+    }
+
+    /// Whether `bytes` are discarded, because hyper writes without a request of ours.
+    fn discards(&mut self, bytes: &[u8]) -> bool {
+        if self.refused.is_none() && !self.answering.0.load(Ordering::Relaxed) {
+            let status = bytes.strip_prefix(VERSION).and_then(|rest| rest.get(..3));
+            self.refused = status.and_then(|status| StatusCode::from_bytes(status).ok());
+        }
+        self.refused.is_some()
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Http1Io<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Http1Io<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.discards(buf) {
+            true => Poll::Ready(Ok(buf.len())),
+            false => Pin::new(&mut self.io).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.discards(bufs.first().map_or(&[], |first| first)) {
+            true => Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum())),
+            false => Pin::new(&mut self.io).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    /// hyper flushes once its buffer is empty. What it writes after that, and before the next request, is its own.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.activity.is_idle() {
+            self.answering.0.store(false, Ordering::Relaxed);
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.refused {
+            // Our own answer follows.
+            Some(_) => Poll::Ready(Ok(())),
+            None => Pin::new(&mut self.io).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    const REFUSAL: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+
+    #[tokio::test]
+    async fn only_what_is_written_without_a_request_is_discarded() {
+        let (answering, activity) = (Answering::default(), Activity::new());
+        let mut io = Http1Io::new(Vec::new(), answering.clone(), activity.clone());
+        let exchange = activity.begin();
+        answering.begin();
+        // The pieces of a body may look like an answer: in its midst, and the last one, which is written after the body is gone.
+        io.write_all(REFUSAL).await.unwrap();
+        io.flush().await.unwrap();
+        io.write_all(REFUSAL).await.unwrap();
+        drop(exchange);
+        io.write_all(REFUSAL).await.unwrap();
+        io.flush().await.unwrap();
+        io.write_all(REFUSAL).await.unwrap();
+        io.shutdown().await.unwrap();
+        let (written, refused) = io.into_parts();
+        assert_eq!(written, REFUSAL.repeat(3));
+        assert_eq!(refused, Some(StatusCode::BAD_REQUEST));
+    }
+}

@@ -1,0 +1,58 @@
+//! Answers that are written without the HTTP library, because there is no request that it could answer.
+
+use http::StatusCode;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+/// Headers of every such answer: those of `security_headers`, and the end of the connection.
+const HEADERS: &str = "content-type: text/plain; charset=utf-8\r\n\
+    cache-control: no-store\r\n\
+    x-content-type-options: nosniff\r\n\
+    referrer-policy: no-referrer\r\n\
+    content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n\
+    connection: close\r\n";
+
+/// Writes an answer and ends the sending side. It has no request id and is no problem document that could name one, because
+/// no request was read.
+///
+/// # Errors
+/// What the socket says.
+pub(super) async fn write(
+    io: &mut (impl AsyncWrite + Unpin),
+    status: StatusCode,
+    more: &str,
+    text: &str,
+) -> std::io::Result<()> {
+    io.write_all(answer(status, more, text).as_bytes()).await?;
+    io.shutdown().await
+}
+
+/// What the client did wrong, where `status` is the library's verdict about a head that it cannot read.
+pub(super) fn about_head(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            "the head of the request is too large; send fewer or shorter headers\n"
+        }
+        StatusCode::URI_TOO_LONG => "the target of the request is too long\n",
+        _ => "the head of the request is malformed\n",
+    }
+}
+
+fn answer(status: StatusCode, more: &str, text: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{HEADERS}{more}content-length: {}\r\n\r\n{text}", text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_its_headers_once_and_says_its_length() {
+        let answer = answer(StatusCode::SERVICE_UNAVAILABLE, "retry-after: 1\r\n", "wait\n");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert_eq!(body, "wait\n");
+        let lines: Vec<_> = head.split("\r\n").collect();
+        assert_eq!(lines[0], "HTTP/1.1 503 Service Unavailable");
+        assert!(lines.contains(&"content-length: 5") && lines.contains(&"retry-after: 1"), "{lines:?}");
+        assert!(lines.iter().all(|line| !line.starts_with([' ', '\n'])), "{lines:?}");
+    }
+}
