@@ -6,7 +6,7 @@
 use engines::{
     Engine, Env, IdGenerator, Scope, TenantId,
     auth::RootKey,
-    backup::{BackupSettings, RestoreKeys, Verify, restore, verify},
+    backup::{BackupSettings, RestoreKeys, VerifyOptions, restore, verify},
     prelude::{NewMessage, NewThread},
 };
 
@@ -36,14 +36,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let operator = engine.system(Scope::system()?, "example")?;
     let made = engine.backup().create(&operator).await?;
-    println!("{}: {} bytes, as of {}", made.id, made.bytes(), made.as_of);
+    println!("{}: {} bytes, as of {}", made.id, made.total_bytes(), made.as_of);
     engine.backup().prune(&operator).await?;
     let backups = engine.backup().destination().ok_or("a destination was set")?.clone();
     engine.shutdown().await;
 
     let ids = IdGenerator::from_os()?;
-    let keys = RestoreKeys { root: Some(&root), root_elsewhere: true, ..RestoreKeys::default() };
-    let verified = verify(&backups, &made.id, Verify { work: folder, keys }, &ids).await?;
+    let keys = RestoreKeys { root: Some(&root), root_key_supplied_later: true, ..RestoreKeys::default() };
+    let verified = verify(&backups, &made.id, VerifyOptions { work_folder: folder, keys }, &ids).await?;
     println!("verified: {} canvases, {} commits", verified.canvases, verified.commits);
     let restored = restore(&backups, &made.id, &folder.join("restored"), keys, &ids).await?;
     println!("restored: {} tenants and environments", restored.manifest.position.scopes.len());

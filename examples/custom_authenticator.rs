@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use engines::{
     Actor, ActorType, Principal,
-    auth::{Authenticator, BodyClaims, Credential, Given, Presented, same_bytes},
+    auth::{AuthInput, Authenticator, BodyClaims, Credential, FieldValues, same_bytes},
     prelude::*,
 };
 
@@ -27,7 +27,7 @@ impl Authenticator for PartnerKeys {
             return Err(refused());
         }
         let actor = Actor { id: UserId::new(format!("partner:{partner}"))?, kind: ActorType::Agent };
-        let mut principal = Principal::new(actor, "partner-keys");
+        let mut principal = Principal::assume_verified(actor, "partner-keys");
         principal.memberships.insert(TenantId::new("t_acme")?, Role::Member);
         principal.default_tenant = Some(TenantId::new("t_acme")?);
         Ok(Some(Arc::new(principal)))
@@ -40,12 +40,15 @@ async fn engine() -> Result<Engine> {
 }
 
 /// What whoever speaks HTTP does with a request's headers.
-async fn enter(engine: &Engine, key: &str) -> Result<RequestContext> {
+async fn admit(engine: &Engine, key: &str) -> Result<RequestContext> {
     let bearer = format!("Bearer {key}");
-    let presented =
-        Presented { authorization: Given::one(&bearer), env_headers: Given::one("dev"), ..Presented::default() };
-    let principal = engine.door().authenticate(&presented).await?;
-    engine.door().admit(&principal, &presented, &BodyClaims::default()).await
+    let presented = AuthInput {
+        authorization: FieldValues::one(&bearer),
+        env_headers: FieldValues::one("dev"),
+        ..AuthInput::default()
+    };
+    let principal = engine.admission().authenticate(&presented).await?;
+    engine.admission().admit(&principal, &presented, &BodyClaims::default()).await
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -53,11 +56,11 @@ async fn enter(engine: &Engine, key: &str) -> Result<RequestContext> {
 async fn main() -> Result<()> {
     let engine = engine().await?;
     for wrong in ["partner.initech.guessed", "partner.nobody.4f2c-from-a-vault", "partner.", "something else"] {
-        if let Err(error) = enter(&engine, wrong).await {
+        if let Err(error) = admit(&engine, wrong).await {
             println!("{wrong:?} is refused: {} ({})", error.code(), error.detail());
         }
     }
-    let context = enter(&engine, "partner.initech.4f2c-from-a-vault").await?;
+    let context = admit(&engine, "partner.initech.4f2c-from-a-vault").await?;
     let thread = engine.chat().create_thread(&context, NewThread::default()).await?;
     println!("{} started the thread {}", context.actor().id, thread.thread_id);
     Ok(())
@@ -68,12 +71,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn partners_get_in_and_others_do_not() {
+    async fn only_partner_keys_authenticate() {
         let engine = engine().await.unwrap();
-        let context = enter(&engine, "partner.initech.4f2c-from-a-vault").await.unwrap();
+        let context = admit(&engine, "partner.initech.4f2c-from-a-vault").await.unwrap();
         assert_eq!((context.role(), context.scope().tenant().as_str()), (Role::Member, "t_acme"));
         for wrong in ["partner.initech.guessed", "partner.nobody.4f2c-from-a-vault", "partner.", "something else"] {
-            assert_eq!(enter(&engine, wrong).await.unwrap_err().code(), Code::TokenInvalid, "{wrong}");
+            assert_eq!(admit(&engine, wrong).await.unwrap_err().code(), Code::TokenInvalid, "{wrong}");
         }
     }
 }

@@ -13,8 +13,8 @@ use engines::{
         audit::{AuditEntry, AuditFilter},
         event::{EventFilter, StoredEvent},
         nexus::{
-            Backend, Batch, Capabilities, Changes, CommitError, Document, EventFeed, EventSink, FeedItem, Head, Kind,
-            Once, Page, Paged, Query, Receipt, SinkError, archive::Archive,
+            Backend, Batch, Capabilities, CommitError, CommitReceipt, Document, DocumentKind, DocumentQuery, EventFeed,
+            EventSink, FeedItem, Idempotency, Page, PageRequest, SinkError, StoreChanges, StreamHead, archive::Archive,
         },
         stream::{LogId, Seq, StreamEvent, StreamKey},
     },
@@ -25,12 +25,12 @@ use tokio::sync::Semaphore;
 
 /// The most common backend of one's own is a sink: two methods, and the events it is given are scrubbed already.
 #[derive(Debug)]
-struct JsonLines {
+struct JsonLinesSink {
     path: PathBuf,
 }
 
 #[async_trait]
-impl EventSink for JsonLines {
+impl EventSink for JsonLinesSink {
     fn name(&self) -> &str {
         "json_lines"
     }
@@ -50,7 +50,7 @@ impl EventSink for JsonLines {
 
 /// What the suite needs to look at what a sink wrote.
 #[async_trait]
-impl conformance::ReadBack for JsonLines {
+impl conformance::ReadBack for JsonLinesSink {
     async fn event_ids(&self, scope: &Scope) -> Result<Vec<String>> {
         let text = match std::fs::read_to_string(&self.path) {
             Ok(text) => text,
@@ -65,15 +65,15 @@ impl conformance::ReadBack for JsonLines {
 
 /// A wrapper decorates any backend: this one lets only so many commits run at a time, and refuses the rest at once.
 #[derive(Debug)]
-struct Polite<S> {
+struct LimitedStore<S> {
     inner: S,
-    turns: Semaphore,
+    permits: Semaphore,
 }
 
 #[async_trait]
-impl<S: Store> Store for Polite<S> {
-    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
-        let _turn = self.turns.try_acquire().map_err(|_| {
+impl<S: Store> Store for LimitedStore<S> {
+    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError> {
+        let _turn = self.permits.try_acquire().map_err(|_| {
             let detail = "too many commits at a time; try again";
             CommitError::Backend(Error::new(Code::BackendUnavailable, "polite.commit", detail))
         })?;
@@ -87,28 +87,28 @@ impl<S: Store> Store for Polite<S> {
     fn log_id(&self) -> LogId {
         self.inner.log_id()
     }
-    async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>> {
+    async fn receipt(&self, scope: &Scope, once: &Idempotency) -> Result<Option<(CommitReceipt, [u8; 32])>> {
         self.inner.receipt(scope, once).await
     }
-    async fn get(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<Document>> {
+    async fn get(&self, scope: &Scope, kind: &DocumentKind, id: &DocId) -> Result<Option<Document>> {
         self.inner.get(scope, kind, id).await
     }
-    async fn query(&self, scope: &Scope, query: &Query, page: Page) -> Result<Paged<Document>> {
+    async fn query(&self, scope: &Scope, query: &DocumentQuery, page: PageRequest) -> Result<Page<Document>> {
         self.inner.query(scope, query, page).await
     }
     async fn read(&self, scope: &Scope, key: &StreamKey, after: Seq, limit: usize) -> Result<Vec<StreamEvent>> {
         self.inner.read(scope, key, after, limit).await
     }
-    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<Head> {
+    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<StreamHead> {
         self.inner.head(scope, key).await
     }
-    async fn events(&self, scope: &Scope, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>> {
+    async fn events(&self, scope: &Scope, filter: &EventFilter, page: PageRequest) -> Result<Page<StoredEvent>> {
         self.inner.events(scope, filter, page).await
     }
-    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
+    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>> {
         self.inner.audit(scope, filter, page).await
     }
-    fn changes(&self) -> Changes {
+    fn changes(&self) -> StoreChanges {
         self.inner.changes()
     }
     async fn ping(&self) -> Result<()> {
@@ -120,7 +120,7 @@ impl<S: Store> Store for Polite<S> {
 }
 
 #[async_trait]
-impl<S: Store + EventFeed> EventFeed for Polite<S> {
+impl<S: Store + EventFeed> EventFeed for LimitedStore<S> {
     async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
         self.inner.after(position, limit).await
     }
@@ -129,17 +129,17 @@ impl<S: Store + EventFeed> EventFeed for Polite<S> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
-    let sink = Arc::new(JsonLines { path: folder.path().join("events.jsonl") });
+    let sink = Arc::new(JsonLinesSink { path: folder.path().join("events.jsonl") });
     let report = conformance::sink(Arc::clone(&sink) as Arc<dyn EventSink>, Some(sink)).await?;
     println!("sink: {} cases passed", report.passed.len());
 
     let report = conformance::run(|_| async {
         let inner = MemoryStore::new(&IdGenerator::from_os()?);
-        Ok(Arc::new(Polite { inner, turns: Semaphore::new(10_000) }) as Arc<dyn Backend>)
+        Ok(Arc::new(LimitedStore { inner, permits: Semaphore::new(10_000) }) as Arc<dyn Backend>)
     })
     .await?;
     println!("store: {} cases passed", report.passed.len());
-    for left_out in &report.left_out {
+    for left_out in &report.skipped {
         println!("  left out {}: {}", left_out.case, left_out.reason);
     }
     Ok(())

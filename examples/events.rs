@@ -36,13 +36,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // What may be learned from, as JSON lines.
     let filter = EventFilter { surface: Some("checkout".into()), ..EventFilter::default() };
     let mut export = engine.events().export(&context, filter.clone()).await?;
-    while let Some(lines) = export.next().await? {
+    while let Some(lines) = export.next_chunk().await? {
         print!("{}", String::from_utf8_lossy(&lines));
     }
 
     // The tenant has second thoughts: what was recorded before is not given out any more either.
     engine.train_prefs().set_tenant(&context, true).await?;
-    assert!(engine.events().export(&context, filter).await?.next().await?.is_none());
+    assert!(engine.events().export(&context, filter).await?.next_chunk().await?.is_none());
     engine.shutdown().await;
     Ok(())
 }

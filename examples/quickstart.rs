@@ -6,10 +6,10 @@
 use engines::{
     Engine, Env, ResourceId, Scope, StreamKey, TenantId,
     stream::{
-        canvas::{Command, NewCanvas},
+        canvas::{CanvasCommand, NewCanvas},
         chat::{NewMessage, NewThread},
         follow::Channels,
-        hub::Start,
+        hub::StartPosition,
     },
 };
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A thread, and a reader that has been there from the start.
     let thread = engine.chat().create_thread(&context, NewThread::default()).await?.thread_id;
     let key = StreamKey::chat(&thread);
-    let mut reader = engine.follow().open(&context, &key, Channels::default(), Start::Beginning).await?;
+    let mut reader = engine.follow().open(&context, &key, Channels::default(), StartPosition::Beginning).await?;
     engine.chat().post(&context, &thread, NewMessage::text("Shall we plan the launch?")).await?;
     let event: Value = serde_json::from_slice(&reader.next().await.ok_or("the stream ended")??.json())?;
     println!("seq {}: {}", event["seq"], event["data"]["text"]);
@@ -37,14 +37,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let id = ResourceId::new("launch-plan")?;
     engine.canvas().create(&context, NewCanvas { canvas_id: Some(id.clone()), ..NewCanvas::default() }).await?;
     let ops = json!([{"op": "add", "path": "/title", "value": "Launch"}, {"op": "add", "path": "/steps", "value": []}]);
-    let answer = engine.canvas().command(&context, &id, Command::new(0, &ops)?).await?;
+    let answer = engine.canvas().command(&context, &id, CanvasCommand::new(0, &ops)?).await?;
     println!("revision {}", answer.rev);
 
     // … so a second writer who has not seen that one is told, with all it needs to try again.
     let late = json!([{"op": "insert_text", "path": "/title", "pos": 6, "text": " plan"}]);
-    let refused = engine.canvas().command(&context, &id, Command::new(0, &late)?).await;
+    let refused = engine.canvas().command(&context, &id, CanvasCommand::new(0, &late)?).await;
     println!("{}", refused.err().ok_or("a stale command was applied")?);
-    engine.canvas().command(&context, &id, Command::new(1, &late)?).await?;
+    engine.canvas().command(&context, &id, CanvasCommand::new(1, &late)?).await?;
 
     let snapshot = engine.canvas().snapshot(&context, &id, None).await?;
     println!("revision {}: {} ({})", snapshot.rev, snapshot.state, snapshot.state_hash);

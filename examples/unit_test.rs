@@ -6,7 +6,7 @@
 use engines::{
     Engine, RequestContext, ResourceId, Result,
     stream::{
-        canvas::{Command, NewCanvas},
+        canvas::{CanvasCommand, NewCanvas},
         chat::NewMessage,
     },
 };
@@ -16,7 +16,7 @@ use serde_json::json;
 async fn approve(engine: &Engine, context: &RequestContext, plan: &ResourceId, thread: &ResourceId) -> Result<u64> {
     let head = engine.canvas().get(context, plan).await?.head_rev;
     let mark = json!([{"op": "set_token", "path": "/approved_by", "value": context.actor().id}]);
-    let answer = engine.canvas().command(context, plan, Command::new(head, &mark)?.rebase()).await?;
+    let answer = engine.canvas().command(context, plan, CanvasCommand::new(head, &mark)?.with_rebase()).await?;
     engine.chat().post(context, thread, NewMessage::text(format!("approved at revision {}", answer.rev))).await?;
     Ok(answer.rev)
 }
@@ -46,7 +46,7 @@ mod tests {
 
     use super::*;
 
-    async fn world() -> (Engine, ManualClock, ResourceId, ResourceId) {
+    async fn test_engine() -> (Engine, ManualClock, ResourceId, ResourceId) {
         let clock = ManualClock::default();
         let engine = Engine::builder().memory().clock(clock.clone()).ids(IdGenerator::seeded(1)).build().await.unwrap();
         let ada = context("t_acme", "ada", Role::Member).unwrap();
@@ -56,8 +56,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_approval_is_marked_and_said_by_the_one_who_gave_it() {
-        let (engine, clock, plan, thread) = world().await;
+    async fn an_approval_is_recorded_and_posted_as_its_author() {
+        let (engine, clock, plan, thread) = test_engine().await;
         let grace = context("t_acme", "grace", Role::Member).unwrap();
         clock.advance(Duration::from_secs(60));
         assert_eq!(approve(&engine, &grace, &plan, &thread).await.unwrap(), 1);
@@ -69,8 +69,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_viewer_cannot_approve_and_a_stranger_finds_nothing() {
-        let (engine, _, plan, thread) = world().await;
+    async fn a_viewer_cannot_approve_and_another_tenant_gets_not_found() {
+        let (engine, _, plan, thread) = test_engine().await;
         let viewer = context("t_acme", "vic", Role::Viewer).unwrap();
         let stranger = context("t_other", "ada", Role::Owner).unwrap();
         let refused = |error: engines::Error| error.code();

@@ -3,10 +3,10 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use engines_auth::{
-    Authenticator, Directory, Door, DoorBuilder, JwtSettings, RootKey, SigningKey, SigningKeys, SigningSecret,
-    TokenIssuer, TokenVerifier,
+    Admission, AdmissionBuilder, Authenticator, Directory, JwtSettings, RootKey, SigningKey, SigningKeys,
+    SigningSecret, TokenIssuer, TokenVerifier,
     control::{OpenStreams, RateSettings, Rates},
-    identity::{IdentitySettings, RejectionSettings, SystemKey},
+    identity::{AuthFailureSettings, IdentitySettings, SystemKey},
     key_slot::SealKeys,
     mail::{MailSettings, Mailer},
     oidc::{IssuerSettings, JwksFetch, Oidc},
@@ -18,7 +18,7 @@ use engines_core::{
     gate::{AllowAll, Gate},
     nexus::{Backend, EventSink, Relay},
     pii::{PiiKey, Scrubber},
-    privacy::{Policies, PrivacyService},
+    privacy::{PrivacyPolicies, PrivacyService},
     retention::{RetentionService, RetentionSettings},
 };
 use engines_storage::{
@@ -31,31 +31,31 @@ use engines_stream::{
 };
 
 use crate::{
-    background::Background,
+    background_tasks::BackgroundTasks,
     backup::BackupParts,
-    engine::{Engine, Parts},
-    identity::IdentityParts,
+    engine::{Engine, EngineParts},
+    identity_assembly::IdentityParts,
+    outbox_task::OutboxTask,
     recorder::{Recorder, RecorderSettings},
     retention::RetentionWorker,
-    running::Running,
 };
 
 /// What opening a store gives: the store, and how it is closed.
-pub(crate) type Opened = (Arc<dyn Backend>, Option<Close>);
-pub(crate) type Close = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
-type Opening = Pin<Box<dyn Future<Output = Result<Opened>> + Send>>;
+pub(crate) type StoreHandle = (Arc<dyn Backend>, Option<CloseFn>);
+pub(crate) type CloseFn = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+type OpenFuture = Pin<Box<dyn Future<Output = Result<StoreHandle>> + Send>>;
 
 /// What an [`Engine`] is made of. Every part but the store has a default.
 #[must_use]
-pub struct Builder {
-    open: Option<Box<dyn FnOnce(IdGenerator) -> Opening + Send>>,
+pub struct EngineBuilder {
+    open_store: Option<Box<dyn FnOnce(IdGenerator) -> OpenFuture + Send>>,
     /// Nothing survives the process, so that its keys need not either.
-    passing: bool,
+    ephemeral: bool,
     signing: Option<SigningKeys>,
     identity: IdentityParts,
     jwt: JwtSettings,
     issuers: Option<(Vec<IssuerSettings>, Arc<dyn JwksFetch>)>,
-    door: Vec<Box<dyn FnOnce(DoorBuilder) -> DoorBuilder + Send>>,
+    admission_steps: Vec<Box<dyn FnOnce(AdmissionBuilder) -> AdmissionBuilder + Send>>,
     gate: Arc<dyn Gate>,
     relay: Arc<dyn Relay>,
     scrubber: Scrubber,
@@ -70,16 +70,16 @@ pub struct Builder {
     rates: RateSettings,
 }
 
-impl Builder {
+impl EngineBuilder {
     pub(crate) fn new() -> Self {
         Self {
-            open: None,
-            passing: false,
+            open_store: None,
+            ephemeral: false,
             signing: None,
             identity: IdentityParts::default(),
             jwt: JwtSettings::default(),
             issuers: None,
-            door: Vec::new(),
+            admission_steps: Vec::new(),
             gate: Arc::new(AllowAll),
             relay: Arc::new(LocalRelay::default()),
             scrubber: Scrubber::default(),
@@ -103,16 +103,16 @@ impl Builder {
     /// Keeps everything in memory; nothing survives the process.
     pub fn memory(self) -> Self {
         let memory = |ids| async move { Ok((Arc::new(MemoryStore::new(&ids)) as Arc<dyn Backend>, None)) };
-        Self { passing: true, ..self.open_with(memory) }
+        Self { ephemeral: true, ..self.open_with(memory) }
     }
 
     /// The last store that was named counts.
     pub(crate) fn open_with<F>(mut self, open: impl FnOnce(IdGenerator) -> F + Send + 'static) -> Self
     where
-        F: Future<Output = Result<Opened>> + Send + 'static,
+        F: Future<Output = Result<StoreHandle>> + Send + 'static,
     {
-        self.passing = false;
-        self.open = Some(Box::new(|ids| Box::pin(open(ids))));
+        self.ephemeral = false;
+        self.open_store = Some(Box::new(|ids| Box::pin(open(ids))));
         self
     }
 
@@ -130,25 +130,25 @@ impl Builder {
     /// The secret that stays the same for as long as the store does: with it and a signing secret the engine keeps users, tenants and keys of
     /// its own (see [`Engine::identity`]), and with it alone key slots. [`Builder::memory`] needs none.
     pub fn root_key(mut self, key: RootKey) -> Self {
-        self.identity.root = Some(key);
+        self.identity.root_key = Some(key);
         self
     }
 
     /// The secret users are found with by their e-mail addresses, instead of one made from the root key.
     pub fn index_secret(mut self, secret: SigningSecret) -> Self {
-        self.identity.index = Some(secret);
+        self.identity.index_secret = Some(secret);
         self
     }
 
     /// The keys that seal key slots. One made from the root key still opens what it sealed.
     pub fn seal_keys(mut self, keys: SealKeys) -> Self {
-        self.identity.seal = Some(keys);
+        self.identity.seal_keys = Some(keys);
         self
     }
 
     /// Opens the bootstrap of the control plane's tenants to whoever has this key.
     pub fn system_key(mut self, key: SystemKey) -> Self {
-        self.identity.system = Some(key);
+        self.identity.system_key = Some(key);
         self
     }
 
@@ -166,7 +166,7 @@ impl Builder {
     }
 
     /// How many refused attempts are written down.
-    pub fn rejections(mut self, settings: RejectionSettings) -> Self {
+    pub fn rejections(mut self, settings: AuthFailureSettings) -> Self {
         self.identity.rejections = settings;
         self
     }
@@ -186,13 +186,13 @@ impl Builder {
 
     /// Another kind of credential, asked after our own tokens.
     pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
-        self.door.push(Box::new(|door| door.authenticator(authenticator)));
+        self.admission_steps.push(Box::new(|door| door.authenticator(authenticator)));
         self
     }
 
     /// Who has the last word on memberships, instead of [`Engine::identity`]; without either, verified claims count.
     pub fn directory(mut self, directory: impl Directory + 'static) -> Self {
-        self.door.push(Box::new(|door| door.directory(directory)));
+        self.admission_steps.push(Box::new(|door| door.directory(directory)));
         self
     }
 
@@ -275,7 +275,7 @@ impl Builder {
         let ids = self.ids.map_or_else(IdGenerator::from_os, Ok)?;
         let clock = self.clock;
         let open = self
-            .open
+            .open_store
             .ok_or_else(|| Error::internal("engine.build", "no store was named: call memory(), sqlite() or store()"))?;
         let (backend, close) = open(ids.clone()).await?;
         let metered = Metered::new(backend);
@@ -287,22 +287,22 @@ impl Builder {
         let rates = Arc::new(Rates::new(self.rates, Arc::clone(&clock)));
         let guard = Guard::new(self.gate, Arc::clone(&clock), ids.clone()).with_rate_limit(rates);
 
-        if self.passing && self.identity.root.is_none() {
-            self.identity.root = Some(RootKey::random(&ids));
+        if self.ephemeral && self.identity.root_key.is_none() {
+            self.identity.root_key = Some(RootKey::random(&ids));
         }
-        let background = Background::new();
-        let root = self.identity.root.clone();
+        let background = BackgroundTasks::new();
+        let root = self.identity.root_key.clone();
         let backup = self.backup.assemble(Arc::clone(&backend), guard.clone(), root, &background)?;
         let scrubber = match self.identity.pseudonym_key()? {
             Some(key) if !self.scrubber.has_key() => self.scrubber.with_key(PiiKey::new(*key.expose())),
             _ => self.scrubber,
         };
-        let policies = Policies::new(Arc::clone(&store), Arc::clone(&clock), scrubber);
+        let policies = PrivacyPolicies::new(Arc::clone(&store), Arc::clone(&clock), scrubber);
         let key_slots = self.identity.key_slots(&store, &guard, &limits)?;
         let signing = self.signing.as_ref().map(|keys| (keys, &self.jwt));
         let assembled = self.identity.assemble(&store, &guard, signing, self.issuers.is_some(), &background)?;
 
-        let mut door = Door::builder(Arc::clone(&clock), ids.clone());
+        let mut door = Admission::builder(Arc::clone(&clock), ids.clone());
         let mut issuer = None;
         if let Some(keys) = &self.signing {
             door = door.authenticator(TokenVerifier::with_keys(keys, self.jwt.clone(), Arc::clone(&clock))?);
@@ -311,31 +311,32 @@ impl Builder {
         let mut identity = None;
         if let Some(assembled) = assembled {
             let ours = assembled.identity;
-            match ours.check_index().await {
+            match ours.check_index_key().await {
                 Err(error) if error.kind() == ErrorKind::Unavailable => {
                     tracing::warn!(%error, "whether the root key is the one these data were begun with cannot be told now");
                 }
                 checked => checked?,
             }
             door = door.authenticator(ours.api_keys()).authenticator(ours.tickets());
-            door = door.directory(ours.clone()).rejections(assembled.rejections);
+            door = door.directory(ours.clone()).failure_sink(assembled.rejections);
             identity = Some(ours);
         }
         if let (Some((issuers, fetch)), Some(users)) = (self.issuers, &identity) {
             let oidc = Oidc::builder(Arc::clone(&clock), fetch).users(Arc::new(users.clone()));
             door = door.authenticator(issuers.into_iter().fold(oidc, |oidc, issuer| oidc.issuer(issuer)).build()?);
         }
-        let door = self.door.into_iter().fold(door, |door, add| add(door)).build();
+        let door = self.admission_steps.into_iter().fold(door, |door, add| add(door)).build();
 
         let outbox = if self.sinks.is_empty() {
             None
         } else {
             let store = Arc::clone(&backend);
-            Some(Running::start(Outbox::new(store, self.sinks, policies.clone(), clock, ids, self.outbox)?))
+            Some(OutboxTask::start(Outbox::new(store, self.sinks, policies.clone(), clock, ids, self.outbox)?))
         };
 
-        let events = EventLog::new(Arc::clone(&store), guard.clone(), policies.clone()).limits(Arc::clone(&limits));
-        let events = match outbox.as_ref().map(Running::handle) {
+        let events =
+            EventLog::new(Arc::clone(&store), guard.clone(), policies.clone()).with_limits(Arc::clone(&limits));
+        let events = match outbox.as_ref().map(OutboxTask::handle) {
             Some(sinks) => events.on_record(move || sinks.wake()),
             None => events,
         };
@@ -344,7 +345,7 @@ impl Builder {
         let follow = FollowService::new(Arc::clone(&store), guard.clone(), hub.clone());
         let chat = ChatService::new(Arc::clone(&store), guard.clone(), Arc::clone(&limits));
         let canvas = CanvasService::builder(Arc::clone(&store), guard.clone(), Arc::clone(&limits))
-            .live(Arc::new(hub.clone()))
+            .ephemeral_sink(Arc::new(hub.clone()))
             .build();
         let retention = RetentionService::new(Arc::clone(&store), guard.clone(), self.retention);
         let worker = Arc::new(RetentionWorker {
@@ -354,15 +355,15 @@ impl Builder {
             chat: chat.clone(),
             canvas: canvas.clone(),
             identity: identity.clone(),
-            sinks: outbox.as_ref().map(Running::handle),
-            running: tokio::sync::Mutex::default(),
+            outbox: outbox.as_ref().map(OutboxTask::handle),
+            pass_lock: tokio::sync::Mutex::default(),
         });
-        background.retain(&worker);
-        Ok(Engine::new(Parts {
+        background.run_retention(&worker);
+        Ok(Engine::new(EngineParts {
             chat,
             audit: AuditLog::new(Arc::clone(&store), guard.clone(), Arc::clone(&limits)),
             retention,
-            worker,
+            retention_worker: worker,
             recorder: Recorder::start(events.clone(), &self.recorder),
             events,
             privacy: PrivacyService::new(Arc::clone(&store), guard.clone(), policies),
@@ -371,7 +372,7 @@ impl Builder {
             canvas,
             backend,
             backup,
-            close,
+            close_store: close,
             outbox,
             background,
             identity,
@@ -380,14 +381,14 @@ impl Builder {
             store_metrics,
             guard,
             open_streams,
-            door,
+            admission: door,
             issuer,
             limits,
         }))
     }
 }
 
-impl fmt::Debug for Builder {
+impl fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder").field("limits", &self.limits).finish_non_exhaustive()
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use engines_auth::{Door, Identity, TokenIssuer, control::OpenStreams, key_slot::KeySlots};
+use engines_auth::{Admission, Identity, TokenIssuer, control::OpenStreams, key_slot::KeySlots};
 use engines_core::{
     Guard, Limits, RequestContext, Result, Scope, Store,
     audit::AuditLog,
@@ -15,31 +15,31 @@ use engines_storage::{metered::StoreMetrics, outbox::OutboxStatus};
 use engines_stream::{canvas::CanvasService, chat::ChatService, follow::FollowService, presence::PresenceService};
 
 use crate::{
-    background::Background,
+    background_tasks::BackgroundTasks,
     backup::BackupService,
-    builder::{Builder, Close},
+    builder::{CloseFn, EngineBuilder},
+    outbox_task::OutboxTask,
     recorder::{Recorder, StrictRecorder},
-    retention::{RetentionPass, RetentionWorker},
-    running::Running,
+    retention::{RetentionReport, RetentionWorker},
 };
 
 /// Every service over one store. Cheap to clone; clones are one engine.
 #[derive(Clone)]
-pub struct Engine(Arc<Parts>);
+pub struct Engine(Arc<EngineParts>);
 
-pub(crate) struct Parts {
+pub(crate) struct EngineParts {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) backup: BackupService,
-    pub(crate) close: Option<Close>,
-    pub(crate) outbox: Option<Running>,
-    pub(crate) background: Background,
+    pub(crate) close_store: Option<CloseFn>,
+    pub(crate) outbox: Option<OutboxTask>,
+    pub(crate) background: BackgroundTasks,
     pub(crate) identity: Option<Identity>,
     pub(crate) key_slots: Option<KeySlots>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) store_metrics: Arc<StoreMetrics>,
     pub(crate) guard: Guard,
     pub(crate) open_streams: OpenStreams,
-    pub(crate) door: Door,
+    pub(crate) admission: Admission,
     pub(crate) issuer: Option<TokenIssuer>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) chat: ChatService,
@@ -51,16 +51,16 @@ pub(crate) struct Parts {
     pub(crate) privacy: PrivacyService,
     pub(crate) audit: AuditLog,
     pub(crate) retention: RetentionService,
-    pub(crate) worker: Arc<RetentionWorker>,
+    pub(crate) retention_worker: Arc<RetentionWorker>,
 }
 
 impl Engine {
     /// Begins an engine.
-    pub fn builder() -> Builder {
-        Builder::new()
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::new()
     }
 
-    pub(crate) fn new(parts: Parts) -> Self {
+    pub(crate) fn new(parts: EngineParts) -> Self {
         Self(Arc::new(parts))
     }
 
@@ -113,8 +113,8 @@ impl Engine {
     ///
     /// # Errors
     /// When scopes cannot be listed; what fails in one scope is logged and counted.
-    pub async fn apply_retention(&self) -> Result<RetentionPass> {
-        self.0.worker.pass().await
+    pub async fn apply_retention(&self) -> Result<RetentionReport> {
+        self.0.retention_worker.run_pass().await
     }
 
     /// Gives freed space back and makes removed content unreadable in the store's files, without waiting for the worker. Returns whether all of it
@@ -123,7 +123,7 @@ impl Engine {
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when the store does not answer.
     pub async fn reclaim(&self) -> Result<bool> {
-        self.0.worker.reclaim().await
+        self.0.retention_worker.reclaim().await
     }
 
     /// Records dataset events without making anybody wait; see [`Recorder`].
@@ -158,8 +158,8 @@ impl Engine {
 
     /// The door: from a credential to a context.
     #[must_use]
-    pub fn door(&self) -> &Door {
-        &self.0.door
+    pub fn admission(&self) -> &Admission {
+        &self.0.admission
     }
 
     /// Users, tenants, sessions, invites, API keys and tickets, which the door asks too; none without a signing secret and a root key, unless there
@@ -192,7 +192,7 @@ impl Engine {
         }
         let archives = crate::archive::TenantArchives::new(Arc::clone(&self.0.store), self.0.guard.clone())?;
         Ok(Some(match &self.0.identity {
-            Some(identity) => archives.identity(identity.clone()),
+            Some(identity) => archives.with_identity(identity.clone()),
             None => archives,
         }))
     }
@@ -247,7 +247,7 @@ impl Engine {
     /// How each sink is doing, in the order in which they were given.
     #[must_use]
     pub fn sinks(&self) -> Vec<OutboxStatus> {
-        self.0.outbox.as_ref().map(Running::status).unwrap_or_default()
+        self.0.outbox.as_ref().map(OutboxTask::status).unwrap_or_default()
     }
 
     /// Ends every subscription, records what waits in the recorder, stops bringing events to sinks and what else goes on beside requests, and closes the store that the builder opened; what is asked for later is refused. What was
@@ -259,7 +259,7 @@ impl Engine {
             outbox.stop().await;
         }
         self.0.background.stop().await;
-        if let Some(close) = &self.0.close {
+        if let Some(close) = &self.0.close_store {
             close().await;
         }
     }

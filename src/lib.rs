@@ -2,14 +2,14 @@
 
 #[cfg(feature = "archive")]
 pub mod archive;
-mod background;
+mod background_tasks;
 pub mod backup;
 mod builder;
 mod engine;
-mod identity;
+mod identity_assembly;
+mod outbox_task;
 pub mod recorder;
 mod retention;
-mod running;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -23,13 +23,13 @@ pub use engines_core::{
 pub use engines_storage as storage;
 pub use engines_stream as stream;
 
-pub use self::{builder::Builder, engine::Engine, retention::RetentionPass};
+pub use self::{builder::EngineBuilder, engine::Engine, retention::RetentionReport};
 
 /// What most programs name: `use engines::prelude::*`.
 pub mod prelude {
     pub use engines_core::{
         Action, Code, DatasetEvent, Env, Error, RequestContext, ResourceId, Result, Role, Scope, Store, StoreExt,
-        StreamKey, TenantId, UserId, nexus::Page,
+        StreamKey, TenantId, UserId, nexus::PageRequest,
     };
     pub use engines_stream::chat::{NewMessage, NewThread};
 

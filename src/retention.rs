@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use engines_auth::Identity;
 use engines_core::{
     Clock, Env, Error, Guard, RequestContext, ResourceId, Result, Scope, TenantId, Timestamp,
-    nexus::{Backend, Kind, Page, Query, Removal},
-    retention::{RetentionService, StepLimits, StoredKind},
+    nexus::{Backend, DocumentKind, DocumentQuery, PageRequest, Removal},
+    retention::{RemovalStepOptions, RetentionKind, RetentionService},
 };
 use engines_storage::outbox::OutboxHandle;
 use engines_stream::{
@@ -16,16 +16,16 @@ use engines_stream::{
 use tokio::{sync::Mutex, time::sleep};
 
 /// Scopes and documents listed at a time.
-const PAGE: usize = 100;
+const ITEMS_PER_PAGE: usize = 100;
 /// Steps of giving space back in one go; more follow with the next look.
-const RECLAIM_STEPS: usize = 10_000;
+const MAX_RECLAIM_STEPS: usize = 10_000;
 /// Why the worker acts, as audit records say it.
-const REASON: &str = "retention";
+const CONTEXT_REASON: &str = "retention";
 
 /// What one pass of the worker did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RetentionPass {
+pub struct RetentionReport {
     /// Scopes that were looked at.
     pub scopes: u64,
     /// Messages, commits, events, audit records and receipts that were removed.
@@ -44,8 +44,8 @@ pub(crate) struct RetentionWorker {
     pub(crate) chat: ChatService,
     pub(crate) canvas: CanvasService,
     pub(crate) identity: Option<Identity>,
-    pub(crate) sinks: Option<OutboxHandle>,
-    pub(crate) running: Mutex<()>,
+    pub(crate) outbox: Option<OutboxHandle>,
+    pub(crate) pass_lock: Mutex<()>,
 }
 
 impl RetentionWorker {
@@ -53,17 +53,17 @@ impl RetentionWorker {
     ///
     /// # Errors
     /// When scopes cannot be listed; what fails in one scope is logged and counted.
-    pub(crate) async fn pass(&self) -> Result<RetentionPass> {
-        let _one_at_a_time = self.running.lock().await;
-        let mut pass = RetentionPass::default();
+    pub(crate) async fn run_pass(&self) -> Result<RetentionReport> {
+        let _one_at_a_time = self.pass_lock.lock().await;
+        let mut pass = RetentionReport::default();
         self.purge_tenants(&mut pass).await;
         let mut after: Option<Scope> = None;
         loop {
-            let scopes = self.backend.scopes(after.as_ref(), PAGE).await?;
+            let scopes = self.backend.scopes(after.as_ref(), ITEMS_PER_PAGE).await?;
             let Some(last) = scopes.last().cloned() else { break };
             for scope in scopes {
                 pass.scopes += 1;
-                match self.apply(&scope).await {
+                match self.apply_to_scope(&scope).await {
                     Ok(removed) => pass.removed += removed,
                     Err(error) => {
                         pass.failed += 1;
@@ -82,7 +82,7 @@ impl RetentionWorker {
     /// # Errors
     /// When the store does not answer.
     pub(crate) async fn reclaim(&self) -> Result<bool> {
-        for _ in 0..RECLAIM_STEPS {
+        for _ in 0..MAX_RECLAIM_STEPS {
             if self.backend.reclaim().await? {
                 return Ok(true);
             }
@@ -92,12 +92,12 @@ impl RetentionWorker {
     }
 
     /// Removes what is no longer kept in one scope.
-    async fn apply(&self, scope: &Scope) -> Result<u64> {
-        let context = self.context(scope.clone(), REASON)?;
+    async fn apply_to_scope(&self, scope: &Scope) -> Result<u64> {
+        let context = self.system_context(scope.clone(), CONTEXT_REASON)?;
         while self.canvas.finish_deletions(&context).await? > 0 {
             self.pause().await;
         }
-        let policy = self.retention.effective(scope).await?;
+        let policy = self.retention.effective_policy(scope).await?;
         let mut total = 0;
         if let Some(kept) = policy.messages_s {
             total += self.apply_to_streams(scope, THREAD, "messages", self.retention.cutoff(kept)).await?;
@@ -105,11 +105,11 @@ impl RetentionWorker {
         if let Some(kept) = policy.commits_s {
             total += self.apply_to_streams(scope, CANVAS, "commits", self.retention.cutoff(kept)).await?;
         }
-        for kind in StoredKind::ALL {
+        for kind in RetentionKind::ALL {
             let kept = match kind {
-                StoredKind::Events => policy.events_s,
-                StoredKind::Audit => policy.audit_s,
-                StoredKind::Receipts => policy.receipts_s,
+                RetentionKind::Events => policy.events_s,
+                RetentionKind::Audit => policy.audit_s,
+                RetentionKind::Receipts => policy.receipts_s,
             };
             let Some(kept) = kept else { continue };
             total += self.apply_to_stored(scope, kind, self.retention.cutoff(kept)).await?;
@@ -118,10 +118,16 @@ impl RetentionWorker {
     }
 
     /// Trims all streams of one kind. Threads and canvases are listed by id, so that new ones do not move what is listed.
-    async fn apply_to_streams(&self, scope: &Scope, kind: Kind, name: &'static str, before: Timestamp) -> Result<u64> {
-        let context = self.context(scope.clone(), REASON)?;
-        let query = Query::kind(kind.clone());
-        let (mut total, mut page) = (0, Page::first(PAGE));
+    async fn apply_to_streams(
+        &self,
+        scope: &Scope,
+        kind: DocumentKind,
+        name: &'static str,
+        before: Timestamp,
+    ) -> Result<u64> {
+        let context = self.system_context(scope.clone(), CONTEXT_REASON)?;
+        let query = DocumentQuery::of_kind(kind.clone());
+        let (mut total, mut page) = (0, PageRequest::first(ITEMS_PER_PAGE));
         loop {
             let found = self.backend.query(scope, &query, page).await?;
             for document in found.items {
@@ -136,19 +142,19 @@ impl RetentionWorker {
                 }
             }
             match found.next {
-                Some(next) => page = Page::after(PAGE, next),
+                Some(next) => page = PageRequest::after(ITEMS_PER_PAGE, next),
                 None => break,
             }
         }
-        self.record(scope, name, total, before).await?;
+        self.record_audit(scope, name, total, before).await?;
         Ok(total)
     }
 
-    async fn apply_to_stored(&self, scope: &Scope, kind: StoredKind, before: Timestamp) -> Result<u64> {
-        let context = self.context(scope.clone(), REASON)?;
-        let (mut total, mut limits) = (0, StepLimits { after: None, delivered: self.delivered() });
+    async fn apply_to_stored(&self, scope: &Scope, kind: RetentionKind, before: Timestamp) -> Result<u64> {
+        let context = self.system_context(scope.clone(), CONTEXT_REASON)?;
+        let (mut total, mut limits) = (0, RemovalStepOptions { after: None, delivered: self.delivered_position() });
         loop {
-            let step = self.retention.step(&context, kind, before, limits.clone()).await?;
+            let step = self.retention.remove_step(&context, kind, before, limits.clone()).await?;
             total += step.removed;
             if step.done {
                 break;
@@ -156,26 +162,27 @@ impl RetentionWorker {
             limits.after = step.position;
             self.pause().await;
         }
-        self.record(scope, kind.as_str(), total, before).await?;
+        self.record_audit(scope, kind.as_str(), total, before).await?;
         Ok(total)
     }
 
     /// Notes in the audit log how much was removed.
-    async fn record(&self, scope: &Scope, kind: &str, removed: u64, before: Timestamp) -> Result<()> {
+    async fn record_audit(&self, scope: &Scope, kind: &str, removed: u64, before: Timestamp) -> Result<()> {
         if removed == 0 {
             return Ok(());
         }
-        let context = self.context(scope.clone(), &format!("{REASON}: {removed} {kind} before {before}"))?;
-        self.retention.record(&context, kind).await
+        let context =
+            self.system_context(scope.clone(), &format!("{CONTEXT_REASON}: {removed} {kind} before {before}"))?;
+        self.retention.record_audit(&context, kind).await
     }
 
     /// The position of the feed that every sink has got; none without sinks.
-    fn delivered(&self) -> Option<u64> {
-        let sinks = self.sinks.as_ref()?;
+    fn delivered_position(&self) -> Option<u64> {
+        let sinks = self.outbox.as_ref()?;
         sinks.status().iter().map(|sink| sink.position).min()
     }
 
-    async fn purge_tenants(&self, pass: &mut RetentionPass) {
+    async fn purge_tenants(&self, pass: &mut RetentionReport) {
         let Some(identity) = &self.identity else { return };
         let due = match identity.begin_due_purges().await {
             Ok(due) => due,
@@ -186,7 +193,7 @@ impl RetentionWorker {
             }
         };
         for tenant in due {
-            match self.purge(identity, &tenant).await {
+            match self.purge_tenant(identity, &tenant).await {
                 Ok(()) => pass.tenants += 1,
                 Err(error) => {
                     pass.failed += 1;
@@ -197,16 +204,16 @@ impl RetentionWorker {
     }
 
     /// Removes a tenant's data in all environments, and its records. Interrupted at any point, it goes on with the next pass.
-    async fn purge(&self, identity: &Identity, tenant: &TenantId) -> Result<()> {
+    async fn purge_tenant(&self, identity: &Identity, tenant: &TenantId) -> Result<()> {
         // What was let in before the tenant was closed may still be written: nobody has been let in for this long.
-        const DRAIN: Duration = Duration::from_millis(200);
+        const DRAIN_WAIT: Duration = Duration::from_millis(200);
         self.empty_scopes(tenant).await?;
         while !identity.remove_tenant_records(tenant).await? {
             self.pause().await;
         }
-        sleep(DRAIN).await;
+        sleep(DRAIN_WAIT).await;
         self.empty_scopes(tenant).await?;
-        let context = self.context(Scope::system()?, "a tenant's grace period is over")?;
+        let context = self.system_context(Scope::system()?, "a tenant's grace period is over")?;
         identity.finish_purge(&context, tenant).await?;
         tracing::info!(%tenant, "a tenant was removed with all its data");
         Ok(())
@@ -229,7 +236,7 @@ impl RetentionWorker {
         Ok(())
     }
 
-    fn context(&self, scope: Scope, reason: &str) -> Result<RequestContext, Error> {
+    fn system_context(&self, scope: Scope, reason: &str) -> Result<RequestContext, Error> {
         let clock: &dyn Clock = &**self.guard.clock();
         RequestContext::system(scope, reason, clock, self.guard.ids())
     }

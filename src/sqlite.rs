@@ -5,9 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 use engines_core::{Error, nexus::Backend};
 use engines_storage::{SqliteOptions, SqliteStore};
 
-use crate::builder::{Builder, Close};
+use crate::builder::{CloseFn, EngineBuilder};
 
-impl Builder {
+impl EngineBuilder {
     /// Keeps everything in one SQLite file; its folder must be there. See [`SqliteStore::open`].
     pub fn sqlite(self, path: impl Into<PathBuf>) -> Self {
         self.sqlite_with(path, SqliteOptions::default())
@@ -22,7 +22,7 @@ impl Builder {
             let opened = tokio::task::spawn_blocking(move || SqliteStore::open(path, options)).await;
             let store = Arc::new(opened.map_err(|error| Error::internal("engine.build", error))??);
             let closing = Arc::clone(&store);
-            let close: Close = Box::new(move || {
+            let close: CloseFn = Box::new(move || {
                 let store = Arc::clone(&closing);
                 Box::pin(async move { store.close().await })
             });

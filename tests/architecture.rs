@@ -10,7 +10,7 @@ use std::{
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Every arrow of the design between our crates: `(from, to)`.
-const ARROWS: &[(&str, &str)] = &[
+const CRATE_DEPENDENCIES: &[(&str, &str)] = &[
     ("engines-auth", "engines-core"),
     ("engines-storage", "engines-core"),
     ("engines-stream", "engines-core"),
@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &str)] = &[
 ];
 
 /// What only some crates may use: the core has no runtime and no I/O, and HTTP stops at the server.
-const ONLY_IN: &[(&str, &[&str])] = &[
+const RESTRICTED_CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["engines-auth", "engines-storage", "engines-stream", "engines", "engines-server"]),
     ("hyper", &["engines-server"]),
     ("hyper-util", &["engines-server"]),
@@ -47,7 +47,7 @@ fn root() -> &'static Path {
 }
 
 #[test]
-fn the_arrows_between_crates_are_those_of_the_design() {
+fn crate_dependencies_match_the_design() {
     let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap();
     let ours: Vec<_> = metadata.packages.iter().map(|package| package.name.to_string()).collect();
     let mut seen = 0;
@@ -56,15 +56,16 @@ fn the_arrows_between_crates_are_those_of_the_design() {
         for dependency in package.dependencies.iter().filter(|found| found.kind == DependencyKind::Normal) {
             if ours.contains(&dependency.name) {
                 let arrow = (name, dependency.name.as_str());
-                assert!(ARROWS.contains(&arrow), "{arrow:?} is not an arrow of the design");
+                assert!(CRATE_DEPENDENCIES.contains(&arrow), "{arrow:?} is not an arrow of the design");
                 seen += 1;
             }
-            if let Some((_, allowed)) = ONLY_IN.iter().find(|(restricted, _)| *restricted == dependency.name) {
+            if let Some((_, allowed)) = RESTRICTED_CRATES.iter().find(|(restricted, _)| *restricted == dependency.name)
+            {
                 assert!(allowed.contains(&name), "{name} may not use {}", dependency.name);
             }
         }
     }
-    assert_eq!(seen, ARROWS.len(), "the table of arrows names one that is not there");
+    assert_eq!(seen, CRATE_DEPENDENCIES.len(), "the table of arrows names one that is not there");
     assert_eq!(ours.len(), 6);
 }
 
@@ -90,7 +91,7 @@ fn sources() -> BTreeMap<PathBuf, String> {
 }
 
 #[test]
-fn no_room_grows_past_600_lines() {
+fn no_file_exceeds_600_lines() {
     for (path, text) in sources() {
         let lines = text.lines().count();
         assert!(lines <= 600, "{} has {lines} lines; give one of its purposes a room of its own", path.display());
@@ -98,7 +99,7 @@ fn no_room_grows_past_600_lines() {
 }
 
 #[test]
-fn module_roots_only_declare() {
+fn mod_rs_files_only_declare_modules() {
     let code =
         ["fn ", "pub fn ", "async fn ", "pub async fn ", "impl", "struct ", "pub struct ", "pub enum ", "pub trait "];
     let mut found = Vec::new();

@@ -9,12 +9,12 @@ use engines::{
     core::{
         audit::AuditFilter,
         event::{CleanEvent, DatasetEvent, EventFilter},
-        nexus::{EventSink, Page, SinkError},
+        nexus::{EventSink, PageRequest, SinkError},
         testing::{context, scope},
     },
     prelude::*,
     storage::MemoryStore,
-    stream::canvas::{Command, NewCanvas},
+    stream::canvas::{CanvasCommand, NewCanvas},
 };
 use serde_json::json;
 
@@ -27,12 +27,12 @@ fn event(text: &str, key: Option<&str>) -> DatasetEvent {
 }
 
 #[tokio::test]
-async fn an_engine_without_a_store_is_not_built() {
+async fn building_without_a_store_fails() {
     assert!(Engine::builder().build().await.is_err());
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_a_restart() {
+async fn acknowledged_writes_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("engines.db");
     let ada = context("t_acme", "ada", Role::Member).unwrap();
@@ -41,7 +41,7 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     assert_eq!(Engine::builder().sqlite(&path).build().await.unwrap_err().code(), Code::BackendUnavailable);
     let canvas = engine.canvas().create(&ada, NewCanvas::default()).await.unwrap();
     let ops = json!([{ "op": "add", "path": "/a", "value": 1 }]);
-    let applied = engine.canvas().command(&ada, &canvas.canvas_id, Command::new(0, &ops).unwrap()).await.unwrap();
+    let applied = engine.canvas().command(&ada, &canvas.canvas_id, CanvasCommand::new(0, &ops).unwrap()).await.unwrap();
     let before = engine.canvas().snapshot(&ada, &canvas.canvas_id, None).await.unwrap();
     engine.shutdown().await;
 
@@ -52,7 +52,7 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn events_are_scrubbed_audited_and_taken_once() {
+async fn events_are_scrubbed_audited_and_recorded_once() {
     let engine = Engine::builder().memory().build().await.unwrap();
     let ada = context("t_acme", "ada", Role::Member).unwrap();
     let first = engine.events().record(&ada, event("write to ada@example.com", Some("k"))).await.unwrap();
@@ -62,11 +62,11 @@ async fn events_are_scrubbed_audited_and_taken_once() {
     assert_eq!((again.event_id, again.seq, again.replayed), (first.event_id, first.seq, true));
     let other = engine.events().record(&ada, event("another thing", Some("k"))).await.unwrap_err();
     assert_eq!(other.code(), Code::IdempotencyMismatch);
-    let stored = engine.events().list(&ada, &EventFilter::default(), Page::first(10)).await.unwrap().items;
+    let stored = engine.events().list(&ada, &EventFilter::default(), PageRequest::first(10)).await.unwrap().items;
     let body = stored[0].body.get();
     assert!(stored.len() == 1 && body.contains("[EMAIL_ADDRESS]") && !body.contains("example.com"), "{body}");
     let acme = scope("t_acme", Env::Dev).unwrap();
-    let audit = engine.store().audit(&acme, &AuditFilter::default(), Page::first(10)).await.unwrap().items;
+    let audit = engine.store().audit(&acme, &AuditFilter::default(), PageRequest::first(10)).await.unwrap().items;
     assert_eq!(audit.len(), 1);
     assert_eq!((&*audit[0].action, &audit[0].resource), ("event.record", &format!("events/{}", first.event_id)));
     for (field, value) in [("surface", json!("")), ("agent_id", json!("")), ("actor_type", json!("robot"))] {
@@ -77,14 +77,14 @@ async fn events_are_scrubbed_audited_and_taken_once() {
     }
     let eve = context("t_acme", "eve", Role::Viewer).unwrap();
     assert_eq!(engine.events().record(&eve, event("x", None)).await.unwrap_err().code(), Code::RoleInsufficient);
-    assert!(engine.events().list(&eve, &EventFilter::default(), Page::first(1)).await.is_ok());
+    assert!(engine.events().list(&eve, &EventFilter::default(), PageRequest::first(1)).await.is_ok());
 }
 
 #[derive(Debug, Clone, Default)]
-struct Kept(Arc<Mutex<Vec<String>>>);
+struct CollectingSink(Arc<Mutex<Vec<String>>>);
 
 #[async_trait::async_trait]
-impl EventSink for Kept {
+impl EventSink for CollectingSink {
     fn name(&self) -> &str {
         "kept"
     }
@@ -96,8 +96,8 @@ impl EventSink for Kept {
 }
 
 #[tokio::test]
-async fn a_sink_gets_what_was_recorded() {
-    let kept = Kept::default();
+async fn a_sink_receives_recorded_events() {
+    let kept = CollectingSink::default();
     let engine = Engine::builder().memory().sink(kept.clone()).build().await.unwrap();
     let ada = context("t_acme", "ada", Role::Member).unwrap();
     engine.events().record(&ada, event("write to ada@example.com", None)).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_sink_gets_what_was_recorded() {
 }
 
 #[tokio::test]
-async fn without_secrets_there_is_no_identity_and_with_them_there_is() {
+async fn identity_needs_a_signing_secret_and_the_root_key() {
     let secret = || SigningSecret::new("a secret for tests alone, of 32 bytes and more").unwrap();
     let bare = Engine::builder().memory().build().await.unwrap();
     // A store that ends with the process needs no root key; without a signing secret nobody could be logged in.

@@ -11,7 +11,7 @@ use engines::{
     Code, Engine, IdGenerator, Limits, Role, Scope,
     core::{
         event::{CleanEvent, EventFilter, EventLogEntry, LineResult},
-        nexus::{EventSink, Page, SinkError},
+        nexus::{EventSink, PageRequest, SinkError},
         pii::{Operator, Policy},
         privacy::NewPolicy,
         testing::context,
@@ -23,22 +23,22 @@ use serde_json::json;
 
 /// What somebody does: a batch of lines, or one event. Each event is a key and a text.
 #[derive(Debug, Clone)]
-enum Step {
+enum EventStep {
     Batch(u8, Vec<(u8, u8)>),
-    One(u8, (u8, u8)),
+    Single(u8, (u8, u8)),
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<EventStep>> {
     let event = || (0_u8..6, 0_u8..3);
     let step = prop_oneof![
-        (0_u8..2, proptest::collection::vec(event(), 1..12)).prop_map(|(user, events)| Step::Batch(user, events)),
-        (0_u8..2, event()).prop_map(|(user, event)| Step::One(user, event)),
+        (0_u8..2, proptest::collection::vec(event(), 1..12)).prop_map(|(user, events)| EventStep::Batch(user, events)),
+        (0_u8..2, event()).prop_map(|(user, event)| EventStep::Single(user, event)),
     ];
     proptest::collection::vec(step, 1..10)
 }
 
 /// The first text under a user's key is the only one, whatever is sent in which order, and everybody is told the same id.
-async fn each_once(steps: Vec<Step>, at_once: bool) {
+async fn check_each_once(steps: Vec<EventStep>, at_once: bool) {
     let limits = Limits { batch_group: 3, ..Limits::default() };
     let engine = Engine::builder().memory().limits(limits).build().await.unwrap();
     let mut tasks = Vec::new();
@@ -47,12 +47,12 @@ async fn each_once(steps: Vec<Step>, at_once: bool) {
         let run = async move {
             let who = |user: u8| context("t_acme", &format!("u{user}"), Role::Member).unwrap();
             match step {
-                Step::One(user, (key, text)) => {
+                EventStep::Single(user, (key, text)) => {
                     let entry = EventLogEntry::new("s", "a").input("text", text).idempotency_key(key.to_string());
                     let outcome = engine.events().record(&who(user), entry.into()).await;
                     vec![(user, key, text, outcome)]
                 }
-                Step::Batch(user, events) => {
+                EventStep::Batch(user, events) => {
                     let line = |(key, text): &(u8, u8)| json!({ "surface": "s", "agent_id": "a", "input": { "text": text }, "output": {}, "idempotency_key": key.to_string() });
                     let text: String = events.iter().map(|event| format!("{}\n", line(event))).collect();
                     let mut batch = engine.events().batch(&who(user), None).await.unwrap();
@@ -93,7 +93,7 @@ async fn each_once(steps: Vec<Step>, at_once: bool) {
         assert_ne!(known.get(&(user, key)).unwrap().0, text);
     }
     let reader = context("t_acme", "reader", Role::Viewer).unwrap();
-    let all = engine.events().list(&reader, &EventFilter::default(), Page::first(1000)).await.unwrap().items;
+    let all = engine.events().list(&reader, &EventFilter::default(), PageRequest::first(1000)).await.unwrap().items;
     let ids: BTreeSet<_> = all.iter().map(|event| event.event_id).collect();
     assert_eq!(ids, known.values().map(|(_, event_id, _)| *event_id).collect());
     assert_eq!(all.len(), ids.len());
@@ -103,18 +103,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn each_event_is_there_once(steps in steps(), at_once in any::<bool>()) {
+    fn each_event_is_recorded_once(steps in steps(), at_once in any::<bool>()) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(each_once(steps, at_once));
+        runtime.block_on(check_each_once(steps, at_once));
     }
 }
 
 /// What a sink was told of each event: who recorded it, and whether it may be learned from.
 #[derive(Debug, Clone, Default)]
-struct Told(Arc<Mutex<Vec<(String, bool)>>>);
+struct CollectingSink(Arc<Mutex<Vec<(String, bool)>>>);
 
 #[async_trait::async_trait]
-impl EventSink for Told {
+impl EventSink for CollectingSink {
     fn name(&self) -> &str {
         "told"
     }
@@ -127,7 +127,7 @@ impl EventSink for Told {
 }
 
 #[tokio::test]
-async fn a_sink_hears_of_an_opt_out_that_came_first_and_of_no_mailbox() {
+async fn a_sink_gets_an_earlier_opt_out_and_no_email_address() {
     let store = Arc::new(MemoryStore::new(&IdGenerator::seeded(7)));
     let engine = Engine::builder().store(store.clone()).build().await.unwrap();
     let entry = || EventLogEntry::new("s", "a").into();
@@ -138,7 +138,7 @@ async fn a_sink_hears_of_an_opt_out_that_came_first_and_of_no_mailbox() {
     }
     engine.train_prefs().set_user(&ada, &ada.actor().id, true).await.unwrap();
     // Events are waiting for a sink that comes later.
-    let told = Told::default();
+    let told = CollectingSink::default();
     let engine = Engine::builder().store(store).sink(told.clone()).build().await.unwrap();
     while told.0.lock().unwrap().len() < 3 {
         tokio::task::yield_now().await;
@@ -151,22 +151,22 @@ async fn a_sink_hears_of_an_opt_out_that_came_first_and_of_no_mailbox() {
     let policy = NewPolicy { version: None, policy: Policy { default: Operator::Drop, ..Policy::default() } };
     for actor in ["[EMAIL_ADDRESS]", "[REMOVED]"] {
         let mut export = engine.events().export(&bob, EventFilter::default()).await.unwrap();
-        let text = String::from_utf8(export.next().await.unwrap().unwrap()).unwrap();
+        let text = String::from_utf8(export.next_chunk().await.unwrap().unwrap()).unwrap();
         let actors: Vec<_> = text.lines().map(|line| line.split("\"actor_id\":\"").nth(1).unwrap()).collect();
         assert!(actors[0].starts_with(actor) && actors[1].starts_with("bob"), "{text}");
         assert!(text.lines().count() == 3 && !text.contains('@'), "{text}");
         engine.privacy().set_policy(&bob, policy.clone()).await.unwrap();
     }
     // Whoever may read the log of events sees who it was.
-    let listed = engine.events().list(&bob, &EventFilter::default(), Page::first(1)).await.unwrap();
+    let listed = engine.events().list(&bob, &EventFilter::default(), PageRequest::first(1)).await.unwrap();
     assert_eq!(listed.items[0].actor.id.as_str(), "ada@example.org");
 }
 
 #[derive(Debug, Clone, Default)]
-struct Kept(Arc<Mutex<usize>>);
+struct CountingSink(Arc<Mutex<usize>>);
 
 #[async_trait::async_trait]
-impl EventSink for Kept {
+impl EventSink for CountingSink {
     fn name(&self) -> &str {
         "kept"
     }
@@ -178,8 +178,8 @@ impl EventSink for Kept {
 }
 
 #[tokio::test]
-async fn sinks_hear_of_events_without_looking() {
-    let kept = Kept::default();
+async fn sinks_receive_events_without_polling() {
+    let kept = CountingSink::default();
     // It would look again tomorrow.
     let settings = OutboxSettings { poll_interval: Duration::from_secs(86_400), ..OutboxSettings::default() };
     let engine = Engine::builder().memory().sink(kept.clone()).outbox(settings).build().await.unwrap();

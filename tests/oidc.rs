@@ -9,11 +9,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use engines::{
     Code, Engine, Result,
     auth::{
-        BodyClaims, Given, Presented,
+        AuthInput, BodyClaims, FieldValues,
         identity::{AcceptRequest, AcceptResponse, Caller},
-        oidc::{FetchLimits, Fetched, IssuerSettings, JwksFetch, JwksUrl, TokenKind},
+        oidc::{FetchLimits, IssuerSettings, JwksFetch, JwksUrl, KeySetResponse, TokenKind},
     },
-    core::{nexus::Page, testing::ManualClock},
+    core::{nexus::PageRequest, testing::ManualClock},
     prelude::*,
 };
 use serde_json::json;
@@ -22,17 +22,17 @@ const ISSUER: &str = "https://id.example.org/pool";
 
 /// The issuer's keys without the network.
 #[derive(Debug)]
-struct Keys(String);
+struct StaticJwks(String);
 
 #[async_trait]
-impl JwksFetch for Keys {
-    async fn fetch(&self, _: &JwksUrl, _: FetchLimits) -> Result<Fetched> {
-        Ok(Fetched { body: self.0.clone().into_bytes(), cache_control: None })
+impl JwksFetch for StaticJwks {
+    async fn fetch(&self, _: &JwksUrl, _: FetchLimits) -> Result<KeySetResponse> {
+        Ok(KeySetResponse { body: self.0.clone().into_bytes(), cache_control: None })
     }
 }
 
 #[tokio::test]
-async fn a_stranger_comes_in_and_starts_a_thread() {
+async fn a_new_oidc_user_gets_a_tenant_and_creates_a_thread() {
     let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
     let point = key.public_key().as_ref();
     let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -40,7 +40,7 @@ async fn a_stranger_comes_in_and_starts_a_thread() {
     let jwks = JwksUrl::new("https://id.example.org/pool/.well-known/jwks.json").unwrap();
     let mut pool = IssuerSettings::new(ISSUER, jwks, "web");
     pool.kind = TokenKind::CognitoId;
-    let keys = Keys(json!({ "keys": [jwk] }).to_string());
+    let keys = StaticJwks(json!({ "keys": [jwk] }).to_string());
     let engine = Engine::builder().memory().clock(ManualClock::default()).oidc(vec![pool], keys).build().await.unwrap();
 
     let signed = |sub: &str| {
@@ -53,14 +53,14 @@ async fn a_stranger_comes_in_and_starts_a_thread() {
     let message = format!("{}.{}", part(br#"{"alg":"ES256","kid":"k1"}"#), part(claims.to_string().as_bytes()));
     let signature = key.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
     let bearer = format!("Bearer {message}.{}", part(signature.as_ref()));
-    let presented = |env| Presented {
-        authorization: Given::one(&bearer),
-        env_headers: Given::one(env),
-        user_ids: Given::one("8f2d"),
-        ..Presented::default()
+    let presented = |env| AuthInput {
+        authorization: FieldValues::one(&bearer),
+        env_headers: FieldValues::one(env),
+        user_ids: FieldValues::one("8f2d"),
+        ..AuthInput::default()
     };
-    let ada = engine.door().authenticate(&presented("dev")).await.unwrap();
-    let context = engine.door().admit(&ada, &presented("dev"), &BodyClaims::default()).await.unwrap();
+    let ada = engine.admission().authenticate(&presented("dev")).await.unwrap();
+    let context = engine.admission().admit(&ada, &presented("dev"), &BodyClaims::default()).await.unwrap();
     assert!(context.scope().tenant().as_str().starts_with("t_ada-"));
     let thread = engine.chat().create_thread(&context, NewThread::default()).await.unwrap();
     engine.chat().thread(&context, &thread.thread_id).await.unwrap();
@@ -83,19 +83,19 @@ async fn a_stranger_comes_in_and_starts_a_thread() {
         identity.add_member(&context, home, by_id).await.unwrap();
     }
     let (bob, eve) = (signed("9abc"), signed("7eee"));
-    let as_bob = Presented {
-        authorization: Given::one(&bob),
-        env_headers: Given::one("dev"),
-        tenant_headers: Given::one(home.as_str()),
-        ..Presented::default()
+    let as_bob = AuthInput {
+        authorization: FieldValues::one(&bob),
+        env_headers: FieldValues::one("dev"),
+        tenant_headers: FieldValues::one(home.as_str()),
+        ..AuthInput::default()
     };
-    let bob = engine.door().authenticate(&as_bob).await.unwrap();
-    let refused = engine.door().admit(&bob, &as_bob, &BodyClaims::default()).await.unwrap_err();
+    let bob = engine.admission().authenticate(&as_bob).await.unwrap();
+    let refused = engine.admission().admit(&bob, &as_bob, &BodyClaims::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::TenantForbidden);
-    let as_eve = Presented { authorization: Given::one(&eve), ..Presented::default() };
-    let eve = engine.door().authenticate(&as_eve).await.unwrap();
-    let own = identity.own_invites(&bob, Page::first(9)).await.unwrap().items;
-    assert_eq!((own.len(), identity.own_invites(&eve, Page::first(9)).await.unwrap().items.len()), (1, 0));
+    let as_eve = AuthInput { authorization: FieldValues::one(&eve), ..AuthInput::default() };
+    let eve = engine.admission().authenticate(&as_eve).await.unwrap();
+    let own = identity.own_invites(&bob, PageRequest::first(9)).await.unwrap().items;
+    assert_eq!((own.len(), identity.own_invites(&eve, PageRequest::first(9)).await.unwrap().items.len()), (1, 0));
     let accept = || AcceptRequest { invite_id: Some(own[0].invite_id.clone()), ..AcceptRequest::default() };
     assert_eq!(identity.accept_invite(Some(&eve), accept(), caller).await.unwrap_err().code(), Code::NotFound);
     let AcceptResponse::Me(joined) = identity.accept_invite(Some(&bob), accept(), caller).await.unwrap() else {
@@ -103,19 +103,19 @@ async fn a_stranger_comes_in_and_starts_a_thread() {
     };
     assert_eq!(joined.memberships.len(), 2);
     assert_ne!(joined.tenant.unwrap().tenant_id, *home, "nobody else chooses a default");
-    engine.door().admit(&bob, &as_bob, &BodyClaims::default()).await.unwrap();
+    engine.admission().admit(&bob, &as_bob, &BodyClaims::default()).await.unwrap();
     let me = identity.me(&ada).await.unwrap();
     assert_eq!((me.memberships.len(), me.user.email.as_deref()), (1, Some("ada@example.org")));
     let key = serde_json::from_value(json!({"role":"member"})).unwrap();
     let key = identity.api_keys().create(&context, key).await.unwrap();
     let bearer_of_key = format!("Bearer {}", key.key.expose());
-    let by_key = Presented { authorization: Given::one(&bearer_of_key), ..Presented::default() };
-    assert!(engine.door().authenticate(&by_key).await.is_ok());
+    let by_key = AuthInput { authorization: FieldValues::one(&bearer_of_key), ..AuthInput::default() };
+    assert!(engine.admission().authenticate(&by_key).await.is_ok());
     let control = engine.system(Scope::system().unwrap(), "a test").unwrap();
     identity.set_user_disabled(&control, &ada.actor.id, true).await.unwrap();
-    assert_eq!(engine.door().authenticate(&presented("dev")).await.unwrap_err().code(), Code::TokenInvalid);
+    assert_eq!(engine.admission().authenticate(&presented("dev")).await.unwrap_err().code(), Code::TokenInvalid);
 
     let forged = format!("Bearer {message}.{}", part(&[0; 64]));
-    let forged = Presented { authorization: Given::one(&forged), ..Presented::default() };
-    assert_eq!(engine.door().authenticate(&forged).await.unwrap_err().code(), Code::TokenInvalid);
+    let forged = AuthInput { authorization: FieldValues::one(&forged), ..AuthInput::default() };
+    assert_eq!(engine.admission().authenticate(&forged).await.unwrap_err().code(), Code::TokenInvalid);
 }

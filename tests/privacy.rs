@@ -7,14 +7,14 @@ use engines::{
     Code, DatasetEvent, Engine, IdGenerator, RequestContext, Role,
     core::DocId,
     core::{
-        nexus::{Batch, Expect, Kind, NewDocument, Page, Store},
+        nexus::{Batch, DocumentKind, Expect, NewDocument, PageRequest, Store},
         pii::{Operator, PiiKey, Policy, Scrubber},
-        privacy::{NewPolicy, Policies, RedactRequest},
+        privacy::{NewPolicy, PrivacyPolicies, RedactRequest},
         testing::{self, ManualClock},
     },
     storage::{
         MemoryStore, Operation,
-        faulty::{Fault, Faults, Faulty},
+        fault_injection::{Fault, Faults, Faulty},
     },
 };
 use serde_json::json;
@@ -23,8 +23,8 @@ struct Nodes {
     store: Arc<MemoryStore>,
     faults: Faults,
     clock: ManualClock,
-    here: Engine,
-    there: Engine,
+    first: Engine,
+    second: Engine,
 }
 
 async fn nodes() -> Nodes {
@@ -35,18 +35,18 @@ async fn nodes() -> Nodes {
     let faulty = Arc::new(Faulty::new(store.clone()));
     let faults = faulty.faults().clone();
     let there = Engine::builder().store(faulty).clock(clock.clone()).scrubber(scrubber()).build().await.unwrap();
-    Nodes { store, faults, clock, here, there }
+    Nodes { store, faults, clock, first: here, second: there }
 }
 
 fn admin() -> RequestContext {
     testing::context("t_acme", "root", Role::Admin).unwrap()
 }
 
-fn deny(term: &str) -> NewPolicy {
+fn policy_denying(term: &str) -> NewPolicy {
     NewPolicy { version: None, policy: Policy { deny: vec![term.into()], ..Policy::default() } }
 }
 
-async fn redacted(engine: &Engine, text: &str) -> engines::Result<String> {
+async fn redacted_text(engine: &Engine, text: &str) -> engines::Result<String> {
     let request = RedactRequest { text: Some(text.into()), ..RedactRequest::default() };
     Ok(engine.privacy().redact(&admin(), request).await?.text.unwrap())
 }
@@ -57,30 +57,30 @@ fn event() -> DatasetEvent {
 }
 
 #[tokio::test]
-async fn a_node_follows_another_ones_change_within_seconds() {
+async fn a_policy_change_reaches_other_nodes_within_seconds() {
     let nodes = nodes().await;
-    assert_eq!(redacted(&nodes.there, "Nightfall").await.unwrap(), "Nightfall");
-    nodes.here.privacy().set_policy(&admin(), deny("Nightfall")).await.unwrap();
-    assert_eq!(redacted(&nodes.here, "Nightfall").await.unwrap(), "[DENY_LIST]");
-    assert_eq!(redacted(&nodes.there, "Nightfall").await.unwrap(), "Nightfall");
-    assert!(Policies::TTL <= Duration::from_secs(5));
-    nodes.clock.advance(Policies::TTL);
-    assert_eq!(redacted(&nodes.there, "Nightfall").await.unwrap(), "[DENY_LIST]");
+    assert_eq!(redacted_text(&nodes.second, "Nightfall").await.unwrap(), "Nightfall");
+    nodes.first.privacy().set_policy(&admin(), policy_denying("Nightfall")).await.unwrap();
+    assert_eq!(redacted_text(&nodes.first, "Nightfall").await.unwrap(), "[DENY_LIST]");
+    assert_eq!(redacted_text(&nodes.second, "Nightfall").await.unwrap(), "Nightfall");
+    assert!(PrivacyPolicies::TTL <= Duration::from_secs(5));
+    nodes.clock.advance(PrivacyPolicies::TTL);
+    assert_eq!(redacted_text(&nodes.second, "Nightfall").await.unwrap(), "[DENY_LIST]");
     // While it is fresh, nobody asks the store.
     let asked = nodes.faults.calls(Operation::Get);
-    redacted(&nodes.there, "Nightfall").await.unwrap();
+    redacted_text(&nodes.second, "Nightfall").await.unwrap();
     assert_eq!(nodes.faults.calls(Operation::Get), asked);
 }
 
 #[tokio::test]
-async fn of_those_who_change_it_at_once_one_wins() {
+async fn of_concurrent_versioned_policy_changes_one_wins() {
     let nodes = nodes().await;
-    nodes.here.privacy().set_policy(&admin(), deny("a")).await.unwrap();
+    nodes.first.privacy().set_policy(&admin(), policy_denying("a")).await.unwrap();
     let change = |engine: &Engine| {
-        let (engine, new) = (engine.clone(), NewPolicy { version: Some(1), ..deny("b") });
+        let (engine, new) = (engine.clone(), NewPolicy { version: Some(1), ..policy_denying("b") });
         async move { engine.privacy().set_policy(&admin(), new).await }
     };
-    let (first, second) = tokio::join!(change(&nodes.here), change(&nodes.there));
+    let (first, second) = tokio::join!(change(&nodes.first), change(&nodes.second));
     let refused = [first, second].into_iter().filter_map(Result::err).collect::<Vec<_>>();
     assert_eq!(refused.len(), 1);
     assert_eq!((refused[0].code(), refused[0].member("version")), (Code::VersionMismatch, Some(&json!(2))));
@@ -88,11 +88,11 @@ async fn of_those_who_change_it_at_once_one_wins() {
 
 /// Who names no version replaces whatever there is, also what came a moment before.
 #[tokio::test]
-async fn without_a_version_everybody_gets_their_turn() {
+async fn concurrent_policy_changes_without_a_version_all_succeed() {
     let nodes = nodes().await;
     let changes = (0..8).map(|n| {
-        let engine = if n % 2 == 0 { nodes.here.clone() } else { nodes.there.clone() };
-        async move { engine.privacy().set_policy(&admin(), deny("b")).await.map(|set| set.version) }
+        let engine = if n % 2 == 0 { nodes.first.clone() } else { nodes.second.clone() };
+        async move { engine.privacy().set_policy(&admin(), policy_denying("b")).await.map(|set| set.version) }
     });
     let mut versions: Vec<_> = futures_util::future::try_join_all(changes).await.unwrap();
     versions.sort_unstable();
@@ -100,37 +100,37 @@ async fn without_a_version_everybody_gets_their_turn() {
 }
 
 #[tokio::test]
-async fn without_its_policy_nothing_is_scrubbed_and_so_nothing_is_written() {
+async fn an_unreadable_policy_blocks_recording() {
     let nodes = nodes().await;
-    nodes.there.events().record(&admin(), event()).await.unwrap();
-    nodes.clock.advance(Policies::TTL);
-    nodes.faults.always(Operation::Get, Some(Fault::Before));
-    let refused = nodes.there.events().record(&admin(), event()).await.unwrap_err();
+    nodes.second.events().record(&admin(), event()).await.unwrap();
+    nodes.clock.advance(PrivacyPolicies::TTL);
+    nodes.faults.set_for_all(Operation::Get, Some(Fault::BeforeEffect));
+    let refused = nodes.second.events().record(&admin(), event()).await.unwrap_err();
     assert_eq!(refused.code(), Code::BackendUnavailable);
-    assert_eq!(redacted(&nodes.there, "x").await.unwrap_err().code(), Code::BackendUnavailable);
-    nodes.faults.always(Operation::Get, None);
+    assert_eq!(redacted_text(&nodes.second, "x").await.unwrap_err().code(), Code::BackendUnavailable);
+    nodes.faults.set_for_all(Operation::Get, None);
 
     // A policy of a later version of this library, which this one does not understand.
     let scope = admin().scope().clone();
     let strange = NewDocument::new(
-        Kind::known("privacy_policy"),
+        DocumentKind::from_static("privacy_policy"),
         DocId::new("policy").unwrap(),
         &json!({ "default": "mask", "entities": { "LATER_ENTITY": { "operator": "drop" } } }),
     );
     let batch = Batch::new(Default::default()).put(strange.unwrap(), Expect::Any);
     nodes.store.commit(&scope, batch).await.unwrap();
-    assert_eq!(nodes.there.events().record(&admin(), event()).await.unwrap_err().code(), Code::Internal);
-    let stored = nodes.store.events(&scope, &Default::default(), Page::first(10)).await.unwrap();
+    assert_eq!(nodes.second.events().record(&admin(), event()).await.unwrap_err().code(), Code::Internal);
+    let stored = nodes.store.events(&scope, &Default::default(), PageRequest::first(10)).await.unwrap();
     assert_eq!(stored.items.len(), 1);
 }
 
 #[tokio::test]
-async fn what_the_deployment_denies_no_tenant_lets_through() {
+async fn a_tenant_policy_cannot_allow_what_the_deployment_denies() {
     let policy = Policy { deny: vec!["Nightfall".into()], default: Operator::Drop, ..Policy::default() };
     let scrubber = Scrubber::builder().policy(policy).build().unwrap();
     let engine = Engine::builder().memory().scrubber(scrubber).build().await.unwrap();
-    engine.privacy().set_policy(&admin(), deny("Daybreak")).await.unwrap();
-    assert_eq!(redacted(&engine, "Nightfall and Daybreak").await.unwrap(), "[DENY_LIST] and [DENY_LIST]");
+    engine.privacy().set_policy(&admin(), policy_denying("Daybreak")).await.unwrap();
+    assert_eq!(redacted_text(&engine, "Nightfall and Daybreak").await.unwrap(), "[DENY_LIST] and [DENY_LIST]");
     let context = testing::context("t_other", "root", Role::Member).unwrap();
     let recorded = engine.events().record(&context, event()).await.unwrap();
     assert_eq!(recorded.pii_flags.total(), 1);

@@ -7,17 +7,17 @@ use engines::{
     Code, Engine, IdGenerator, RequestContext, Role,
     core::{
         event::{EventFilter, EventLogEntry},
-        nexus::Page,
+        nexus::PageRequest,
         testing::context,
     },
     recorder::{RecorderCounts, RecorderSettings},
     storage::{
         MemoryStore, Operation,
-        faulty::{Fault, Faults, Faulty},
+        fault_injection::{Fault, Faults, Faulty},
     },
 };
 
-async fn fragile(settings: RecorderSettings) -> (Engine, Faults) {
+async fn engine_with_faults(settings: RecorderSettings) -> (Engine, Faults) {
     let store = Faulty::new(Arc::new(MemoryStore::new(&IdGenerator::seeded(7))));
     let faults = store.faults().clone();
     (Engine::builder().store(Arc::new(store)).recorder(settings).build().await.unwrap(), faults)
@@ -31,24 +31,25 @@ fn entry(n: usize) -> EventLogEntry {
     EventLogEntry::new("s", "a").input("n", n)
 }
 
-async fn recorded(engine: &Engine) -> usize {
-    engine.events().list(&ada(), &EventFilter::default(), Page::first(10_000)).await.unwrap().items.len()
+async fn count_recorded(engine: &Engine) -> usize {
+    engine.events().list(&ada(), &EventFilter::default(), PageRequest::first(10_000)).await.unwrap().items.len()
 }
 
 #[tokio::test]
-async fn what_was_taken_is_durable_after_a_flush() {
-    let (engine, _) = fragile(RecorderSettings::default()).await;
+async fn accepted_events_are_durable_after_a_flush() {
+    let (engine, _) = engine_with_faults(RecorderSettings::default()).await;
     let ada = ada();
     assert!((0..500).all(|n| engine.recorder().record(&ada, entry(n))));
     engine.recorder().flush().await;
-    assert_eq!(recorded(&engine).await, 500);
+    assert_eq!(count_recorded(&engine).await, 500);
     assert_eq!(engine.recorder().counts(), RecorderCounts { accepted: 500, recorded: 500, dropped: 0, failed: 0 });
 }
 
 #[tokio::test]
-async fn what_finds_no_room_is_dropped_and_counted() {
-    let (engine, faults) = fragile(RecorderSettings { queue: 4, in_flight: 2, ..RecorderSettings::default() }).await;
-    faults.always(Operation::Commit, Some(Fault::Delay(Duration::from_millis(5))));
+async fn events_over_the_queue_limit_are_dropped_and_counted() {
+    let (engine, faults) =
+        engine_with_faults(RecorderSettings { queue: 4, in_flight: 2, ..RecorderSettings::default() }).await;
+    faults.set_for_all(Operation::Commit, Some(Fault::Delayed(Duration::from_millis(5))));
     let ada = ada();
     let taken = (0..100).filter(|n| engine.recorder().record(&ada, entry(*n))).count();
     assert!((4..100).contains(&taken), "{taken}");
@@ -56,9 +57,9 @@ async fn what_finds_no_room_is_dropped_and_counted() {
     let counts = engine.recorder().counts();
     let taken = u64::try_from(taken).unwrap();
     assert_eq!(counts, RecorderCounts { accepted: taken, recorded: taken, dropped: 100 - taken, failed: 0 });
-    assert_eq!(recorded(&engine).await as u64, taken);
+    assert_eq!(count_recorded(&engine).await as u64, taken);
 
-    let (engine, _) = fragile(RecorderSettings { queue_bytes: 10_000, ..RecorderSettings::default() }).await;
+    let (engine, _) = engine_with_faults(RecorderSettings { queue_bytes: 10_000, ..RecorderSettings::default() }).await;
     let large = |bytes: usize| EventLogEntry::new("s", "a").input("text", "x".repeat(bytes));
     assert!(engine.recorder().record(&ada, large(8_000)));
     assert!(!engine.recorder().record(&ada, large(8_000)));
@@ -68,27 +69,27 @@ async fn what_finds_no_room_is_dropped_and_counted() {
 }
 
 #[tokio::test]
-async fn what_fails_or_is_refused_is_counted() {
-    let (engine, faults) = fragile(RecorderSettings::default()).await;
+async fn failed_and_rejected_events_are_counted() {
+    let (engine, faults) = engine_with_faults(RecorderSettings::default()).await;
     let viewer = context("t_acme", "eve", Role::Viewer).unwrap();
     assert!(engine.recorder().record(&viewer, entry(1)));
     assert!(engine.recorder().record(&ada(), EventLogEntry::new("", "a")));
     engine.recorder().flush().await;
-    faults.always(Operation::Commit, Some(Fault::Before));
+    faults.set_for_all(Operation::Commit, Some(Fault::BeforeEffect));
     assert!(engine.recorder().record(&ada(), entry(2)));
     engine.recorder().flush().await;
     assert_eq!(engine.recorder().counts(), RecorderCounts { accepted: 3, recorded: 0, dropped: 0, failed: 3 });
     // The one that waits says so.
     let strict = engine.strict_recorder(ada());
     assert_eq!(strict.record(entry(3)).await.unwrap_err().code(), Code::BackendUnavailable);
-    faults.always(Operation::Commit, None);
+    faults.set_for_all(Operation::Commit, None);
     assert_eq!(strict.record(entry(3)).await.unwrap().seq.0, 1);
     let refused = engine.strict_recorder(viewer).record(entry(4)).await.unwrap_err();
     assert_eq!(refused.code(), Code::RoleInsufficient);
 }
 
 #[tokio::test]
-async fn a_shutdown_records_what_waits_and_takes_no_more() {
+async fn shutdown_records_queued_events_and_accepts_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("engines.db");
     let engine = Engine::builder().sqlite(&path).build().await.unwrap();
@@ -102,6 +103,6 @@ async fn a_shutdown_records_what_waits_and_takes_no_more() {
     assert_eq!(recorder.counts().dropped, 1);
     drop(engine);
     let engine = Engine::builder().sqlite(&path).build().await.unwrap();
-    assert_eq!(recorded(&engine).await, 300);
+    assert_eq!(count_recorded(&engine).await, 300);
     engine.shutdown().await;
 }

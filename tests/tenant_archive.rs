@@ -11,19 +11,19 @@ use engines::{
         audit::AuditFilter,
         event::{DatasetEvent, EventFilter},
         nexus::{
-            Kind,
-            archive::{Record, Section},
+            DocumentKind,
+            archive::{ArchiveRecord, Section},
         },
-        stream::{LogId, Resume, Seq},
+        stream::{LogId, ResumePoint, Seq},
         testing::{context, context_in, scope},
     },
     prelude::*,
     storage::MemoryStore,
-    stream::canvas::{Command, NewCanvas, verify_canvas},
+    stream::canvas::{CanvasCommand, NewCanvas, verify_canvas},
 };
 use serde_json::json;
 
-const KEY_SLOT: Kind = Kind::known("key_slot");
+const KEY_SLOT: DocumentKind = DocumentKind::from_static("key_slot");
 
 fn acme(env: Env) -> RequestContext {
     context_in("t_acme", env, "ada", engines::ActorType::Human, Role::Owner).unwrap()
@@ -52,11 +52,11 @@ fn archives(engine: &Engine) -> TenantArchives {
 }
 
 /// A canvas with commits, a thread with messages, events and a key slot, in one environment.
-async fn fill(engine: &Engine, context: &RequestContext, word: &str) -> ResourceId {
+async fn fill_tenant(engine: &Engine, context: &RequestContext, word: &str) -> ResourceId {
     let canvas = engine.canvas().create(context, NewCanvas::default()).await.unwrap().canvas_id;
     for n in 0..12 {
         let ops = json!([{ "op": "add", "path": format!("/n{n}"), "value": { "word": word, "n": n } }]);
-        let command = Command::new(n, &ops).unwrap();
+        let command = CanvasCommand::new(n, &ops).unwrap();
         engine.canvas().command(context, &canvas, command).await.unwrap();
     }
     let thread = engine.chat().create_thread(context, NewThread::default()).await.unwrap().thread_id;
@@ -74,14 +74,14 @@ async fn fill(engine: &Engine, context: &RequestContext, word: &str) -> Resource
 }
 
 /// Every line of a scope, without positions and without key slots.
-async fn lines(engine: &Engine, tenant: &str, env: Env) -> Vec<String> {
+async fn record_lines(engine: &Engine, tenant: &str, env: Env) -> Vec<String> {
     let snapshot = engine.store().archive().unwrap().snapshot(&scope(tenant, env).unwrap()).await.unwrap();
     let mut lines = Vec::new();
     for section in Section::ALL {
-        for record in snapshot.records(section, Page::first(10_000)).await.unwrap().items {
+        for record in snapshot.records(section, PageRequest::first(10_000)).await.unwrap().items {
             let record = match record {
-                Record::Event(_, event) => Record::Event(None, event),
-                Record::Document(document) if document.kind == KEY_SLOT => continue,
+                ArchiveRecord::Event(_, event) => ArchiveRecord::Event(None, event),
+                ArchiveRecord::Document(document) if document.kind == KEY_SLOT => continue,
                 record => record,
             };
             let mut line = Vec::new();
@@ -100,29 +100,29 @@ async fn import(
     engine: &Engine,
     archive: &[u8],
     options: ImportOptions,
-) -> engines::Result<engines::archive::Imported> {
+) -> engines::Result<engines::archive::ImportReport> {
     archives(engine).import(&operator(engine), std::io::Cursor::new(archive.to_vec()), options).await
 }
 
-fn renamed(tenant: &str) -> ImportOptions {
+fn import_as(tenant: &str) -> ImportOptions {
     ImportOptions { rename: Some(TenantId::new(tenant).unwrap()), ..ImportOptions::default() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tenant_goes_from_memory_to_a_file_and_back_and_stays_the_same() {
+async fn a_tenant_round_trips_through_an_archive() {
     let (one, folder) = (memory().await, tempfile::tempdir().unwrap());
     let two = sqlite(&folder).await;
-    let canvas = fill(&one, &acme(Env::Dev), "dev").await;
-    fill(&one, &acme(Env::Prod), "prod").await;
+    let canvas = fill_tenant(&one, &acme(Env::Dev), "dev").await;
+    fill_tenant(&one, &acme(Env::Prod), "prod").await;
     let slot = engines::auth::key_slot::SlotSecret::new("a secret of somebody else".into()).unwrap();
     one.key_slots().unwrap().put(&acme(Env::Dev), &ResourceId::new("mail").unwrap(), &slot).await.unwrap();
     let archive = export(&one, "t_acme", ExportOptions::default()).await;
     let imported = import(&two, &archive, ImportOptions::default()).await.unwrap();
     assert_eq!((imported.tenant.as_str(), imported.envs.len(), imported.new_log), ("t_acme", 2, None));
     for env in [Env::Dev, Env::Prod] {
-        assert_eq!(lines(&two, "t_acme", env).await, lines(&one, "t_acme", env).await);
+        assert_eq!(record_lines(&two, "t_acme", env).await, record_lines(&one, "t_acme", env).await);
     }
-    assert!(lines(&two, "t_acme", Env::Staging).await.len() == 1, "only counters");
+    assert!(record_lines(&two, "t_acme", Env::Staging).await.len() == 1, "only counters");
     // It works on: the same state, the next revision, a key that was used.
     let ada = acme(Env::Dev);
     let (before, after) = (
@@ -131,9 +131,10 @@ async fn a_tenant_goes_from_memory_to_a_file_and_back_and_stays_the_same() {
     );
     assert_eq!((after.rev, &after.state_hash), (12, &before.state_hash));
     let ops = json!([{ "op": "add", "path": "/more", "value": 1 }]);
-    let applied = two.canvas().command(&ada, &canvas, Command::new(12, &ops).unwrap()).await.unwrap();
+    let applied = two.canvas().command(&ada, &canvas, CanvasCommand::new(12, &ops).unwrap()).await.unwrap();
     assert_eq!(applied.rev, 13);
-    let audit = two.store().audit(&Scope::system().unwrap(), &AuditFilter::default(), Page::first(100)).await.unwrap();
+    let audit =
+        two.store().audit(&Scope::system().unwrap(), &AuditFilter::default(), PageRequest::first(100)).await.unwrap();
     let entry = audit.items.iter().find(|entry| entry.action == "tenants.import").unwrap();
     assert_eq!(entry.resource, "tenants/t_acme");
     // Back, into a third store; what stands in the way is not overwritten.
@@ -142,7 +143,7 @@ async fn a_tenant_goes_from_memory_to_a_file_and_back_and_stays_the_same() {
     let three = memory().await;
     import(&three, &back, ImportOptions::default()).await.unwrap();
     for env in [Env::Dev, Env::Prod] {
-        assert_eq!(lines(&three, "t_acme", env).await, lines(&two, "t_acme", env).await);
+        assert_eq!(record_lines(&three, "t_acme", env).await, record_lines(&two, "t_acme", env).await);
     }
     two.shutdown().await;
 }
@@ -150,9 +151,9 @@ async fn a_tenant_goes_from_memory_to_a_file_and_back_and_stays_the_same() {
 #[tokio::test]
 async fn an_archive_holds_nothing_of_another_tenant_and_no_secret() {
     let engine = memory().await;
-    fill(&engine, &acme(Env::Dev), "ours").await;
+    fill_tenant(&engine, &acme(Env::Dev), "ours").await;
     let other = context_in("t_other", Env::Dev, "canary_user", engines::ActorType::Human, Role::Owner).unwrap();
-    fill(&engine, &other, "canary-of-another").await;
+    fill_tenant(&engine, &other, "canary-of-another").await;
     let slot = engines::auth::key_slot::SlotSecret::new("canary-of-a-secret".into()).unwrap();
     engine.key_slots().unwrap().put(&acme(Env::Dev), &ResourceId::new("mail").unwrap(), &slot).await.unwrap();
     let archive = export(&engine, "t_acme", ExportOptions::default()).await;
@@ -166,20 +167,20 @@ async fn an_archive_holds_nothing_of_another_tenant_and_no_secret() {
     let with = export(&engine, "t_acme", ExportOptions { key_slots: true, ..ExportOptions::default() }).await;
     let text = String::from_utf8_lossy(&with);
     assert!(text.contains("\"kind\":\"key_slot\"") && !text.contains("canary"));
-    assert_eq!(import(&engine, &with, renamed("t_copy")).await.unwrap_err().code(), Code::OpInvalid);
-    assert_eq!(lines(&engine, "t_copy", Env::Dev).await.len(), 1, "nothing of a refused import is visible");
+    assert_eq!(import(&engine, &with, import_as("t_copy")).await.unwrap_err().code(), Code::OpInvalid);
+    assert_eq!(record_lines(&engine, "t_copy", Env::Dev).await.len(), 1, "nothing of a refused import is visible");
     assert!(engine.store().archive().unwrap().staged().await.unwrap().is_empty(), "nor is anything of it left");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_archive_taken_under_load_plays_to_the_same_canvases() {
+async fn an_archive_taken_under_load_replays_to_the_same_canvases() {
     for on_disk in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let one = if on_disk { sqlite(&folder).await } else { memory().await };
         let ada = acme(Env::Dev);
         let mut canvases = Vec::new();
         for _ in 0..4 {
-            canvases.push(fill(&one, &ada, &"long ".repeat(200)).await);
+            canvases.push(fill_tenant(&one, &ada, &"long ".repeat(200)).await);
         }
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let writers: Vec<_> = canvases
@@ -192,7 +193,7 @@ async fn an_archive_taken_under_load_plays_to_the_same_canvases() {
                     while !*stopped.borrow() {
                         let value = json!({ "n": rev, "text": "x".repeat(3000) });
                         let ops = json!([{ "op": "add", "path": format!("/m{}", rev % 50), "value": value }]);
-                        let command = Command::new(rev, &ops).unwrap();
+                        let command = CanvasCommand::new(rev, &ops).unwrap();
                         rev = engine.canvas().command(&ada, &canvas, command).await.unwrap().rev;
                     }
                     rev
@@ -222,7 +223,7 @@ async fn an_archive_taken_under_load_plays_to_the_same_canvases() {
             // It goes on, also across what the source has written meanwhile.
             for n in 0..60 {
                 let ops = json!([{ "op": "add", "path": format!("/z{n}"), "value": "y".repeat(3000) }]);
-                two.canvas().command(&ada, canvas, Command::new(copy.rev + n, &ops).unwrap()).await.unwrap();
+                two.canvas().command(&ada, canvas, CanvasCommand::new(copy.rev + n, &ops).unwrap()).await.unwrap();
             }
             let verified = verify_canvas(Arc::clone(two.store()), &dev, canvas).await.unwrap();
             assert_eq!(verified.differing, Vec::<u64>::new());
@@ -233,17 +234,17 @@ async fn an_archive_taken_under_load_plays_to_the_same_canvases() {
 }
 
 #[tokio::test]
-async fn a_copy_under_another_name_is_a_tenant_of_its_own() {
+async fn a_forked_tenant_is_independent() {
     let engine = memory().await;
     let ada = acme(Env::Dev);
-    let canvas = fill(&engine, &ada, "word").await;
+    let canvas = fill_tenant(&engine, &ada, "word").await;
     let new = TenantId::new("t_copy").unwrap();
     let forked = archives(&engine).fork(&owner(&engine, "t_acme"), &operator(&engine), &new, None).await.unwrap();
     assert_eq!((forked.tenant.as_str(), forked.envs.as_slice()), ("t_copy", &[Env::Dev][..]));
-    assert_eq!(lines(&engine, "t_copy", Env::Dev).await, lines(&engine, "t_acme", Env::Dev).await);
+    assert_eq!(record_lines(&engine, "t_copy", Env::Dev).await, record_lines(&engine, "t_acme", Env::Dev).await);
     let theirs = context("t_copy", "ada", Role::Owner).unwrap();
     let ops = json!([{ "op": "add", "path": "/only", "value": "in the copy" }]);
-    engine.canvas().command(&theirs, &canvas, Command::new(12, &ops).unwrap()).await.unwrap();
+    engine.canvas().command(&theirs, &canvas, CanvasCommand::new(12, &ops).unwrap()).await.unwrap();
     assert_eq!(engine.canvas().get(&ada, &canvas).await.unwrap().head_rev, 12);
     // What readers see names the copy: nothing that is stored names the tenant.
     let key = StreamKey::canvas(&canvas);
@@ -252,7 +253,7 @@ async fn a_copy_under_another_name_is_a_tenant_of_its_own() {
     let envelope = engines::core::Envelope::durable(theirs.scope(), &key, &events[0], &cursor);
     let text = serde_json::to_string(&envelope).unwrap();
     assert!(text.contains("t_copy") && !text.contains("t_acme"), "{text}");
-    let listed = engine.events().list(&theirs, &EventFilter::default(), Page::first(1)).await.unwrap();
+    let listed = engine.events().list(&theirs, &EventFilter::default(), PageRequest::first(1)).await.unwrap();
     assert_eq!(listed.items.len(), 1);
     // A cursor of the source is none here.
     let source = Cursor::single(engine.store().log_id(), ada.scope(), &key, Seq(5));
@@ -264,16 +265,16 @@ async fn a_copy_under_another_name_is_a_tenant_of_its_own() {
 }
 
 #[tokio::test]
-async fn cursors_of_the_source_are_a_replay_miss_wherever_an_archive_goes() {
+async fn cursors_of_the_source_give_replay_miss_after_an_import() {
     let (one, two) = (memory().await, memory().await);
-    let canvas = fill(&one, &acme(Env::Dev), "word").await;
+    let canvas = fill_tenant(&one, &acme(Env::Dev), "word").await;
     let key = StreamKey::canvas(&canvas);
     let dev = scope("t_acme", Env::Dev).unwrap();
     let cursor = Cursor::single(one.store().log_id(), &dev, &key, Seq(5));
     let archive = export(&one, "t_acme", ExportOptions::default()).await;
     import(&two, &archive, ImportOptions::default()).await.unwrap();
     let resumed = cursor.resume(two.store().log_id(), &dev, std::slice::from_ref(&key)).unwrap();
-    assert_eq!(resumed, Resume::OtherLog);
+    assert_eq!(resumed, ResumePoint::OtherLog);
     // Back into its own store, after it was removed there: only with a new id of the log.
     let before: LogId = one.store().log_id();
     loop {
@@ -288,14 +289,14 @@ async fn cursors_of_the_source_are_a_replay_miss_wherever_an_archive_goes() {
     let imported = import(&one, &archive, options).await.unwrap();
     assert_eq!(imported.new_log, Some(one.store().log_id()));
     assert_ne!(one.store().log_id(), before);
-    assert_eq!(cursor.resume(one.store().log_id(), &dev, &[key]).unwrap(), Resume::OtherLog);
+    assert_eq!(cursor.resume(one.store().log_id(), &dev, &[key]).unwrap(), ResumePoint::OtherLog);
 }
 
 #[tokio::test]
 async fn only_owners_export_and_only_the_control_plane_imports() {
     let engine = memory().await;
-    fill(&engine, &acme(Env::Dev), "word").await;
-    fill(&engine, &acme(Env::Prod), "word").await;
+    fill_tenant(&engine, &acme(Env::Dev), "word").await;
+    fill_tenant(&engine, &acme(Env::Prod), "word").await;
     let archives = archives(&engine);
     for role in [Role::Viewer, Role::Member, Role::Admin] {
         let ada = context("t_acme", "ada", role).unwrap();
@@ -310,10 +311,10 @@ async fn only_owners_export_and_only_the_control_plane_imports() {
     assert_eq!(refused.code(), Code::ContextMismatch);
     let read = |bytes: &[u8]| std::io::Cursor::new(bytes.to_vec());
     for ours in [acme(Env::Dev), owner(&engine, "t_acme")] {
-        let refused = archives.import(&ours, read(&archive), renamed("t_copy")).await.unwrap_err();
+        let refused = archives.import(&ours, read(&archive), import_as("t_copy")).await.unwrap_err();
         assert_eq!(refused.code(), Code::TenantForbidden);
     }
-    let refused = archives.import(&operator(&engine), read(&archive), renamed("t_system")).await.unwrap_err();
+    let refused = archives.import(&operator(&engine), read(&archive), import_as("t_system")).await.unwrap_err();
     assert_eq!(refused.code(), Code::OpInvalid);
     let nothing = archives.export(&owner(&engine, "t_nobody"), ExportOptions::default(), Vec::new()).await.unwrap_err();
     assert_eq!(nothing.code(), Code::NotFound);
@@ -321,8 +322,8 @@ async fn only_owners_export_and_only_the_control_plane_imports() {
     let mut damaged = archive.clone();
     let place = damaged.windows(4).position(|bytes| bytes == b"word").unwrap();
     damaged[place] = b'W';
-    let refused = archives.import(&operator(&engine), read(&damaged), renamed("t_copy")).await.unwrap_err();
+    let refused = archives.import(&operator(&engine), read(&damaged), import_as("t_copy")).await.unwrap_err();
     assert_eq!(refused.code(), Code::HashMismatch);
-    assert_eq!(lines(&engine, "t_copy", Env::Dev).await.len(), 1);
+    assert_eq!(record_lines(&engine, "t_copy", Env::Dev).await.len(), 1);
     assert!(engine.store().archive().unwrap().staged().await.unwrap().is_empty());
 }

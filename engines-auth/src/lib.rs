@@ -9,7 +9,7 @@
 //! - [`mail`]: what delivers mails about accounts.
 //! - [`Identity`]: users, tenants, memberships, sessions and invites on any store.
 //! - [`control`]: how often callers may do what, and how many streams they may hold open.
-//! - [`Door`]: from what a request presents to a [`RequestContext`](engines_core::RequestContext), in the order of the
+//! - [`Admission`]: from what a request presents to a [`RequestContext`](engines_core::RequestContext), in the order of the
 //!   wire contract's section 2. It knows no HTTP: whoever does fills in a [`Presented`].
 //!
 //! ```
@@ -41,39 +41,39 @@
 //! # Ok::<(), engines_core::Error>(())
 //! ```
 
+mod admission;
 pub mod api_key;
+mod auth_failure;
+mod auth_input;
 mod authenticator;
 pub mod control;
 mod directory;
-mod door;
 pub mod identity;
 pub mod jwt;
 pub mod key_slot;
 pub mod mail;
 pub mod oidc;
 pub mod password;
-mod presented;
-mod rejection;
 mod revocation;
 pub mod root_key;
 mod sealed_root_key;
 mod secret;
+mod session_monitor;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod ticket;
-mod watch;
 
 pub use self::{
+    admission::{Admission, AdmissionBuilder},
+    auth_failure::{AuthFailure, AuthFailureSink},
+    auth_input::{AuthInput, BodyClaims, FieldValues},
     authenticator::{Authenticator, Credential},
     directory::Directory,
-    door::{Door, DoorBuilder},
     identity::Identity,
     jwt::{AccessToken, JwtSettings, SigningKey, SigningKeys, TokenIssuer, TokenRequest, TokenVerifier},
-    presented::{BodyClaims, Given, Presented},
-    rejection::{Rejected, Rejections},
     revocation::{Revocation, RevocationFeed, Revocations},
     root_key::{DerivedKey, RootKey},
     sealed_root_key::Passphrase,
     secret::{SecretText, SigningSecret, same_bytes},
-    watch::Watched,
+    session_monitor::MonitoredSession,
 };

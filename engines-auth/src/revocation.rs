@@ -20,7 +20,7 @@ pub enum Revocation {
     /// A reusable ticket was ended.
     Ticket(String),
     /// Some revocations were lost because the subscriber was slow: look at everybody.
-    Missed,
+    Lagged,
 }
 
 impl Revocation {
@@ -34,7 +34,7 @@ impl Revocation {
             Self::Session(session) => context.session() == Some(session),
             Self::ApiKey(key) => context.credential_id() == Some(key),
             Self::Ticket(ticket) => context.ticket() == Some(ticket),
-            Self::Missed => true,
+            Self::Lagged => true,
         }
     }
 }
@@ -72,7 +72,7 @@ impl RevocationFeed {
     pub async fn next(&mut self) -> Revocation {
         match self.0.recv().await {
             Ok(revocation) => revocation,
-            Err(RecvError::Lagged(_)) => Revocation::Missed,
+            Err(RecvError::Lagged(_)) => Revocation::Lagged,
             Err(RecvError::Closed) => std::future::pending().await,
         }
     }

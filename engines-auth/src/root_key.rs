@@ -66,7 +66,7 @@ impl RootKey {
         let info = [b"engines root key v1 ".as_slice(), label.as_bytes()];
         let extracted = Salt::new(HKDF_SHA256, b"").extract(&self.0);
         let mut key = Zeroizing::new([0; DerivedKey::BYTES]);
-        extracted.expand(&info, Length).and_then(|output| output.fill(&mut *key)).map_err(failed)?;
+        extracted.expand(&info, DerivedKeyLength).and_then(|output| output.fill(&mut *key)).map_err(failed)?;
         Ok(DerivedKey(key))
     }
 
@@ -99,9 +99,9 @@ impl DerivedKey {
 
 /// As many bytes as a key has.
 #[derive(Clone, Copy)]
-struct Length;
+struct DerivedKeyLength;
 
-impl KeyType for Length {
+impl KeyType for DerivedKeyLength {
     fn len(&self) -> usize {
         DerivedKey::BYTES
     }

@@ -15,16 +15,16 @@ const OPERATION: &str = "auth.sealed_root_key";
 const FORMAT: u32 = 1;
 const SALT_BYTES: usize = 16;
 /// The cost of one derivation: the second recommended choice of RFC 9106, in memory 64 MiB, about 0.2 s.
-const COST: Cost = Cost { memory_kib: 65_536, iterations: 3, lanes: 4 };
+const DEFAULT_COST: KdfCost = KdfCost { memory_kib: 65_536, iterations: 3, lanes: 4 };
 /// The most a sealed key may ask for when it is opened: it comes from outside, and must not take all memory or time.
-const MAX_COST: Cost = Cost { memory_kib: 1 << 20, iterations: 32, lanes: 16 };
+const MAX_COST: KdfCost = KdfCost { memory_kib: 1 << 20, iterations: 32, lanes: 16 };
 
 /// What a root key is sealed under. It does not print itself; overwritten in memory when dropped.
 #[derive(Clone)]
 pub struct Passphrase(Zeroizing<Vec<u8>>);
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
-struct Cost {
+struct KdfCost {
     memory_kib: u32,
     iterations: u32,
     lanes: u32,
@@ -32,10 +32,10 @@ struct Cost {
 
 /// The sealed key as it is stored: JSON.
 #[derive(Serialize, Deserialize)]
-struct Sealed {
+struct SealedRootKey {
     format: u32,
     kdf: String,
-    cost: Cost,
+    cost: KdfCost,
     salt: String,
     nonce: String,
     sealed: String,
@@ -52,7 +52,9 @@ impl Passphrase {
     pub fn new(passphrase: impl AsRef<[u8]>) -> Result<Self> {
         let passphrase = passphrase.as_ref();
         if passphrase.len() < Self::MIN_BYTES {
-            return Err(refused("a passphrase has at least 16 bytes; make one with `openssl rand -base64 24`"));
+            return Err(invalid_sealed_key(
+                "a passphrase has at least 16 bytes; make one with `openssl rand -base64 24`",
+            ));
         }
         Ok(Self(Zeroizing::new(passphrase.to_vec())))
     }
@@ -73,17 +75,17 @@ impl Passphrase {
     /// # Errors
     /// Never in practice.
     pub fn seal(&self, root: &RootKey, ids: &IdGenerator) -> Result<Vec<u8>> {
-        let failed = |_| refused("the root key could not be sealed");
+        let failed = |_| invalid_sealed_key("the root key could not be sealed");
         let (salt, nonce): ([u8; SALT_BYTES], [u8; NONCE_LEN]) = (ids.bytes(), ids.bytes());
-        let key = self.key(COST, &salt)?;
+        let key = self.derive_key(DEFAULT_COST, &salt)?;
         let secret = root.expose();
         let mut bytes = Zeroizing::new(Vec::with_capacity(secret.len() + AES_256_GCM.tag_len()));
         bytes.extend_from_slice(secret);
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad(), &mut *bytes).map_err(failed)?;
-        let sealed = Sealed {
+        let sealed = SealedRootKey {
             format: FORMAT,
             kdf: "argon2id".to_owned(),
-            cost: COST,
+            cost: DEFAULT_COST,
             salt: STANDARD.encode(salt),
             nonce: STANDARD.encode(nonce),
             sealed: STANDARD.encode(&*bytes),
@@ -96,8 +98,8 @@ impl Passphrase {
     /// # Errors
     /// When it is damaged, of a newer format, or sealed under another passphrase.
     pub fn open(&self, sealed: &[u8]) -> Result<RootKey> {
-        let damaged = || refused("the sealed root key is damaged or of a newer format");
-        let sealed: Sealed = serde_json::from_slice(sealed).map_err(|_| damaged())?;
+        let damaged = || invalid_sealed_key("the sealed root key is damaged or of a newer format");
+        let sealed: SealedRootKey = serde_json::from_slice(sealed).map_err(|_| damaged())?;
         let within = sealed.cost.memory_kib <= MAX_COST.memory_kib
             && sealed.cost.iterations <= MAX_COST.iterations
             && sealed.cost.lanes <= MAX_COST.lanes;
@@ -108,15 +110,15 @@ impl Passphrase {
         let nonce = STANDARD.decode(&sealed.nonce).map_err(|_| damaged())?;
         let nonce = Nonce::try_assume_unique_for_key(&nonce).map_err(|_| damaged())?;
         let mut bytes = Zeroizing::new(STANDARD.decode(&sealed.sealed).map_err(|_| damaged())?);
-        let key = self.key(sealed.cost, &salt)?;
+        let key = self.derive_key(sealed.cost, &salt)?;
         let secret = key.open_in_place(nonce, aad(), &mut bytes).map_err(|_| {
-            refused("this passphrase does not open the sealed root key; give the one it was sealed under")
+            invalid_sealed_key("this passphrase does not open the sealed root key; give the one it was sealed under")
         })?;
         RootKey::new(&*secret)
     }
 
-    fn key(&self, cost: Cost, salt: &[u8]) -> Result<LessSafeKey> {
-        let failed = || refused("no key could be made from the passphrase: the sealed root key is damaged");
+    fn derive_key(&self, cost: KdfCost, salt: &[u8]) -> Result<LessSafeKey> {
+        let failed = || invalid_sealed_key("no key could be made from the passphrase: the sealed root key is damaged");
         let params = Params::new(cost.memory_kib, cost.iterations, cost.lanes, Some(32)).map_err(|_| failed())?;
         let mut key = Zeroizing::new([0_u8; 32]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -131,7 +133,7 @@ fn aad() -> Aad<&'static [u8]> {
     Aad::from(b"engines root key v1".as_slice())
 }
 
-fn refused(detail: &'static str) -> Error {
+fn invalid_sealed_key(detail: &'static str) -> Error {
     Error::new(Code::Internal, OPERATION, detail)
 }
 

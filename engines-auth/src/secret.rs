@@ -33,7 +33,9 @@ impl SigningSecret {
         let pem = secret.windows(10).any(|window| window == b"-----BEGIN");
         let jwk = secret.trim_ascii_start().first() == Some(&b'{') && secret.windows(5).any(|part| part == b"\"kty\"");
         if pem || jwk {
-            return Err(unfit("the signing secret is a PEM or JWK text; it must be random bytes or text of its own"));
+            return Err(invalid_secret(
+                "the signing secret is a PEM or JWK text; it must be random bytes or text of its own",
+            ));
         }
         Ok(Self(Zeroizing::new(secret.to_vec())))
     }
@@ -86,7 +88,7 @@ impl<'de> Deserialize<'de> for SecretText {
     }
 }
 
-fn unfit(detail: &'static str) -> Error {
+fn invalid_secret(detail: &'static str) -> Error {
     Error::new(Code::Internal, "auth.secret", detail)
 }
 

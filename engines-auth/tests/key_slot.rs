@@ -10,7 +10,7 @@ use engines_core::{
     audit::AuditFilter,
     context::ActorType,
     gate::AllowAll,
-    nexus::{Document, Expect, NewDocument, Page},
+    nexus::{Document, Expect, NewDocument, PageRequest},
     testing::{ManualClock, context, context_in},
 };
 use engines_storage::MemoryStore;
@@ -61,14 +61,14 @@ fn plant(store: &MemoryStore, context: &RequestContext, name: &str, body: &serde
 }
 
 #[test]
-fn a_secret_goes_in_and_comes_out_in_process_alone() {
+fn a_slot_secret_is_readable_in_process_only() {
     let (store, slots) = slots();
     let (ada, openai) = (admin("t_acme"), slot("openai"));
     let info = now(slots.put(&ada, &openai, &secret())).unwrap();
     assert_eq!((info.version, info.key_id.as_str(), info.updated_by.as_str()), (1, "k1", "ada"));
     assert_eq!(now(slots.open(&ada, &openai)).unwrap().expose(), SECRET);
     assert_eq!(now(slots.get(&ada, &openai)).unwrap(), info);
-    assert_eq!(now(slots.list(&ada, Page::first(10))).unwrap().items, std::slice::from_ref(&info));
+    assert_eq!(now(slots.list(&ada, PageRequest::first(10))).unwrap().items, std::slice::from_ref(&info));
 
     let other = SlotSecret::new("another".into()).unwrap();
     assert_eq!(now(slots.put(&ada, &openai, &other)).unwrap().version, 2);
@@ -91,7 +91,7 @@ fn a_secret_goes_in_and_comes_out_in_process_alone() {
     ] {
         assert_eq!(refused.code(), Code::NotFound);
     }
-    let records = now(store.audit(ada.scope(), &AuditFilter::default(), Page::first(10))).unwrap().items;
+    let records = now(store.audit(ada.scope(), &AuditFilter::default(), PageRequest::first(10))).unwrap().items;
     assert_eq!(records.len(), 4);
     assert!(records.iter().all(|entry| entry.action == "key_slots.manage" && entry.resource == "key_slot/openai"));
 }
@@ -105,7 +105,7 @@ fn roles_and_tenants_are_kept_apart() {
         let bob = context("t_acme", "bob", role).unwrap();
         assert_eq!(now(slots.put(&bob, &openai, &secret())).unwrap_err().code(), Code::RoleInsufficient);
         assert_eq!(now(slots.get(&bob, &openai)).unwrap_err().code(), Code::RoleInsufficient);
-        assert_eq!(now(slots.list(&bob, Page::first(1))).unwrap_err().code(), Code::RoleInsufficient);
+        assert_eq!(now(slots.list(&bob, PageRequest::first(1))).unwrap_err().code(), Code::RoleInsufficient);
         assert_eq!(now(slots.delete(&bob, &openai)).unwrap_err().code(), Code::RoleInsufficient);
         assert_eq!(now(slots.reseal(&bob)).unwrap_err().code(), Code::RoleInsufficient);
         assert_eq!(now(slots.open(&bob, &openai)).is_ok(), role == Role::Member, "members' work may use it");
@@ -114,12 +114,12 @@ fn roles_and_tenants_are_kept_apart() {
     for other in elsewhere {
         assert_eq!(now(slots.open(&other, &openai)).unwrap_err().code(), Code::NotFound);
         assert_eq!(now(slots.get(&other, &openai)).unwrap_err().code(), Code::NotFound);
-        assert_eq!(now(slots.list(&other, Page::first(9))).unwrap().items, []);
+        assert_eq!(now(slots.list(&other, PageRequest::first(9))).unwrap().items, []);
     }
 }
 
 #[test]
-fn what_was_moved_or_changed_does_not_open() {
+fn a_moved_or_modified_sealed_secret_does_not_open() {
     let (store, slots) = slots();
     let ada = admin("t_acme");
     now(slots.put(&ada, &slot("openai"), &secret())).unwrap();
@@ -162,7 +162,7 @@ fn what_was_moved_or_changed_does_not_open() {
 }
 
 #[test]
-fn keys_rotate() {
+fn seal_keys_rotate() {
     let (store, before) = slots();
     let (ada, beta) = (admin("t_acme"), admin("t_beta"));
     for name in ["a", "b", "c"] {

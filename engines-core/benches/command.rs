@@ -2,7 +2,7 @@
 
 use divan::{Bencher, counter::ItemsCount};
 use engines_core::command::{
-    CommandLimits, JsonReducer, Op, PointerBuf, State, apply_batch, parse_ops_str, state_hash,
+    CommandLimits, JsonReducer, Op, PointerBuf, SizedDocument, apply_batch, parse_ops_str, state_hash,
 };
 use serde_json::{Value, json};
 
@@ -15,14 +15,14 @@ fn path(text: &str) -> PointerBuf {
 }
 
 /// A state; panics on a bad one, as only this file makes them.
-fn state(value: Value) -> State {
-    match State::new(value) {
+fn state(value: Value) -> SizedDocument {
+    match SizedDocument::new(value) {
         Ok(state) => state,
         Err(fault) => panic!("{fault}"),
     }
 }
 
-fn run(state: &mut State, ops: &[Op]) {
+fn run(state: &mut SizedDocument, ops: &[Op]) {
     let done = apply_batch(&JsonReducer, state, ops, &CommandLimits::default());
     assert!(done.is_ok(), "{done:?}");
 }

@@ -120,7 +120,7 @@ pub struct ActionSpec {
     /// The stable name: `canvas.command`.
     pub name: &'static str,
     /// The least role that may.
-    pub least: Role,
+    pub min_role: Role,
     /// What the gate chain looks at.
     pub gate: GateClass,
     /// Which rate limit counts it.
@@ -245,7 +245,7 @@ const fn spec(
     danger: Danger,
     audited: bool,
 ) -> ActionSpec {
-    ActionSpec { name, least, gate, rate, danger, audited }
+    ActionSpec { name, min_role: least, gate, rate, danger, audited }
 }
 
 impl Action {
@@ -365,18 +365,18 @@ impl Action {
     ///
     /// # Errors
     /// `ROLE_INSUFFICIENT`, naming the action and the least role.
-    pub fn require(self, context: &RequestContext) -> Result<()> {
+    pub fn require_role(self, context: &RequestContext) -> Result<()> {
         let spec = self.spec();
-        if context.role() >= spec.least {
+        if context.role() >= spec.min_role {
             return Ok(());
         }
         Err(Error::new(
             Code::RoleInsufficient,
             spec.name,
-            format!("this needs the role {} or above", spec.least.as_str()),
+            format!("this needs the role {} or above", spec.min_role.as_str()),
         )
         .with_member("action", spec.name)
-        .with_member("least_role", spec.least.as_str()))
+        .with_member("least_role", spec.min_role.as_str()))
     }
 }
 

@@ -77,7 +77,7 @@ impl Timestamp {
 impl Timestamp {
     /// This time of something that happened, or none when it lies ahead of `now` and so cannot have happened then.
     #[must_use]
-    pub fn happened(self, now: Self) -> Option<Self> {
+    pub fn if_not_future(self, now: Self) -> Option<Self> {
         (self <= now).then_some(self)
     }
 }
@@ -134,11 +134,11 @@ impl Clock for SystemClock {
 ///
 /// Cheap to clone; clones share one state.
 #[derive(Clone)]
-pub struct IdGenerator(Arc<Mutex<State>>);
+pub struct IdGenerator(Arc<Mutex<GeneratorState>>);
 
-struct State {
+struct GeneratorState {
     rng: StdRng,
-    last: Ulid,
+    last_ulid: Ulid,
 }
 
 impl IdGenerator {
@@ -148,17 +148,17 @@ impl IdGenerator {
     /// When the operating system has no randomness to give.
     pub fn from_os() -> Result<Self> {
         let rng = StdRng::try_from_rng(&mut rand::rngs::SysRng).map_err(|error| Error::internal("ids.seed", error))?;
-        Ok(Self::with(rng))
+        Ok(Self::from_rng(rng))
     }
 
     /// The same ids every time, for tests and simulations. Never use it where ids or secrets must be unpredictable.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
-        Self::with(StdRng::seed_from_u64(seed))
+        Self::from_rng(StdRng::seed_from_u64(seed))
     }
 
-    fn with(rng: StdRng) -> Self {
-        Self(Arc::new(Mutex::new(State { rng, last: Ulid::nil() })))
+    fn from_rng(rng: StdRng) -> Self {
+        Self(Arc::new(Mutex::new(GeneratorState { rng, last_ulid: Ulid::nil() })))
     }
 
     /// A ULID of this instant; greater than every one before it, even if the clock steps back.
@@ -166,13 +166,13 @@ impl IdGenerator {
     pub fn ulid(&self, now: Timestamp) -> Ulid {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = u64::try_from(now.as_millis()).unwrap_or(0);
-        let fresh = if at > state.last.timestamp_ms() {
+        let fresh = if at > state.last_ulid.timestamp_ms() {
             // The top random bit stays clear, so that 2^79 increments fit into one millisecond.
             Ulid::from_parts(at, state.rng.random::<u128>() >> 49)
         } else {
-            state.last.increment().unwrap_or_else(|next| next)
+            state.last_ulid.increment().unwrap_or_else(|next| next)
         };
-        state.last = fresh;
+        state.last_ulid = fresh;
         fresh
     }
 

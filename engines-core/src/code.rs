@@ -62,7 +62,7 @@ impl ErrorKind {
 }
 
 /// One row per code: variant, wire text, kind, title, what the caller should do.
-const fn row(code: Code) -> (&'static str, ErrorKind, &'static str) {
+const fn definition(code: Code) -> (&'static str, ErrorKind, &'static str) {
     use ErrorKind as K;
     match code {
         Code::TenantRequired => ("TENANT_REQUIRED", K::Invalid, "Name the tenant"),
@@ -216,19 +216,19 @@ impl Code {
     /// The code as it stands on the wire, such as `REV_MISMATCH`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        row(self).0
+        definition(self).0
     }
 
     /// The kind of error this code belongs to.
     #[must_use]
     pub const fn kind(self) -> ErrorKind {
-        row(self).1
+        definition(self).1
     }
 
     /// A short human title.
     #[must_use]
     pub const fn title(self) -> &'static str {
-        row(self).2
+        definition(self).2
     }
 
     /// The HTTP status.

@@ -82,12 +82,12 @@ pub struct Principal {
     /// Who vouches for it (`iss`).
     pub issuer: Arc<str>,
     /// The only place where the credential is good, for those made for one: an API key, a ticket.
-    pub bound: Option<Bound>,
+    pub restriction: Option<ScopeRestriction>,
 }
 
 /// Where a credential is good, and nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bound {
+pub struct ScopeRestriction {
     /// The tenant.
     pub tenant: TenantId,
     /// The environment; none for all of the tenant's.
@@ -98,7 +98,7 @@ pub struct Bound {
 impl Principal {
     /// Somebody with nothing but an id and an issuer: no memberships, no end. Fill in the rest.
     #[must_use]
-    pub fn new(actor: Actor, issuer: impl Into<Arc<str>>) -> Self {
+    pub fn assume_verified(actor: Actor, issuer: impl Into<Arc<str>>) -> Self {
         Self {
             actor,
             email: None,
@@ -110,7 +110,7 @@ impl Principal {
             session: None,
             ticket: None,
             issuer: issuer.into(),
-            bound: None,
+            restriction: None,
         }
     }
 
@@ -118,9 +118,11 @@ impl Principal {
     ///
     /// # Errors
     /// `TENANT_FORBIDDEN` when it is bound to another tenant or environment.
-    pub fn check_bound(&self, scope: &Scope) -> Result<()> {
-        let within = |bound: &Bound| bound.tenant == *scope.tenant() && bound.env.is_none_or(|env| env == scope.env());
-        if self.bound.as_ref().is_none_or(within) {
+    pub fn check_restriction(&self, scope: &Scope) -> Result<()> {
+        let within = |bound: &ScopeRestriction| {
+            bound.tenant == *scope.tenant() && bound.env.is_none_or(|env| env == scope.env())
+        };
+        if self.restriction.as_ref().is_none_or(within) {
             return Ok(());
         }
         Err(Error::new(
@@ -166,15 +168,15 @@ impl fmt::Debug for Email {
 /// ```
 #[derive(Clone)]
 pub struct RequestContext {
-    inner: Arc<Inner>,
+    inner: Arc<ContextFields>,
 }
 
-struct Inner {
+struct ContextFields {
     scope: Scope,
     actor: Actor,
     role: Role,
     trace: Trace,
-    origin: Origin,
+    origin: ContextOrigin,
     issued_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     credential_id: Option<Arc<str>>,
@@ -191,14 +193,14 @@ pub struct ScopeClaims {
     pub tenant_id: Option<String>,
     /// The tenant, under the name that older producers of events use.
     #[serde(rename = "tenantId")]
-    pub older_tenant_id: Option<String>,
+    pub camel_case_tenant_id: Option<String>,
     /// The environment.
     pub env: Option<String>,
 }
 
 /// How a context came to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum ContextOrigin {
     /// Through the door, with a verified credential of this issuer.
     Credential {
         /// Who vouched.
@@ -216,18 +218,18 @@ impl RequestContext {
     ///
     /// # Errors
     /// `TENANT_FORBIDDEN` when it is no member of the scope's tenant, or its credential is bound to another scope.
-    pub fn admit(principal: &Principal, scope: Scope, trace: Trace) -> Result<Self> {
-        principal.check_bound(&scope)?;
+    pub fn admit_verified(principal: &Principal, scope: Scope, trace: Trace) -> Result<Self> {
+        principal.check_restriction(&scope)?;
         let role = *principal.memberships.get(scope.tenant()).ok_or_else(|| {
             Error::new(Code::TenantForbidden, "door.membership", "the credential gives no membership of this tenant")
         })?;
         Ok(Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(ContextFields {
                 scope,
                 actor: principal.actor.clone(),
                 role,
                 trace,
-                origin: Origin::Credential { issuer: Arc::clone(&principal.issuer) },
+                origin: ContextOrigin::Credential { issuer: Arc::clone(&principal.issuer) },
                 issued_at: principal.issued_at,
                 expires_at: principal.expires_at,
                 credential_id: principal.credential_id.clone(),
@@ -243,12 +245,12 @@ impl RequestContext {
     /// Never in practice: the actor id is a constant that matches its pattern.
     pub fn system(scope: Scope, reason: &str, clock: &dyn Clock, ids: &IdGenerator) -> Result<Self> {
         Ok(Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(ContextFields {
                 scope,
                 actor: Actor { id: UserId::new("system")?, kind: ActorType::System },
                 role: Role::Owner,
                 trace: Trace::begin(clock, ids),
-                origin: Origin::System { reason: reason.into() },
+                origin: ContextOrigin::System { reason: reason.into() },
                 issued_at: None,
                 expires_at: None,
                 credential_id: None,
@@ -261,8 +263,8 @@ impl RequestContext {
     /// Whom the door let in, with the one membership it was for; nobody for trusted work in process.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {
-        let Origin::Credential { issuer } = &self.inner.origin else { return None };
-        let mut principal = Principal::new(self.inner.actor.clone(), Arc::clone(issuer));
+        let ContextOrigin::Credential { issuer } = &self.inner.origin else { return None };
+        let mut principal = Principal::assume_verified(self.inner.actor.clone(), Arc::clone(issuer));
         principal.memberships.insert(self.inner.scope.tenant().clone(), self.inner.role);
         principal.issued_at = self.inner.issued_at;
         principal.expires_at = self.inner.expires_at;
@@ -298,7 +300,7 @@ impl RequestContext {
 
     /// How it came to be.
     #[must_use]
-    pub fn origin(&self) -> &Origin {
+    pub fn origin(&self) -> &ContextOrigin {
         &self.inner.origin
     }
 
@@ -343,7 +345,7 @@ impl RequestContext {
         let same_env = |named: &String| named.parse().is_ok_and(|env: Env| env == scope.env());
         let agrees = [
             ("tenant_id", same_tenant(&claims.tenant_id)),
-            ("tenantId", same_tenant(&claims.older_tenant_id)),
+            ("tenantId", same_tenant(&claims.camel_case_tenant_id)),
             ("env", claims.env.as_ref().is_none_or(same_env)),
         ];
         match agrees.into_iter().find(|(_, agrees)| !agrees) {

@@ -24,9 +24,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(error.code().status(), 409);
 /// assert_eq!(error.member("head_rev"), Some(&42.into()));
 /// ```
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorFields>);
 
-struct Inner {
+struct ErrorFields {
     code: Code,
     operation: &'static str,
     detail: Cow<'static, str>,
@@ -39,7 +39,7 @@ impl Error {
     /// An error of `code`, raised by `operation` (`canvas.command`, `sqlite.commit`), with a sentence for the caller.
     #[must_use]
     pub fn new(code: Code, operation: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorFields {
             code,
             operation,
             detail: detail.into(),
@@ -51,7 +51,7 @@ impl Error {
 
     /// A malformed body or parameter; `field` is a JSON pointer or a parameter's name.
     #[must_use]
-    pub fn body(operation: &'static str, field: &str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub fn invalid_body(operation: &'static str, field: &str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::BodyInvalid, operation, detail).with_member("field", field)
     }
 
@@ -66,7 +66,7 @@ impl Error {
     pub fn unavailable(operation: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Code::BackendUnavailable, operation, "a backend failed or does not answer; retry later")
             .with_source(source)
-            .retry_after(Duration::from_secs(1))
+            .with_retry_after(Duration::from_secs(1))
     }
 
     /// A backend that failed while it stored something, so that the outcome is not known: `OUTCOME_UNKNOWN`. The source is
@@ -75,7 +75,7 @@ impl Error {
     pub fn outcome_unknown(operation: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         const DETAIL: &str = "the backend failed while it stored this, so whether it was stored is not known; retry with the same \
                               idempotency key, or look before you send it again";
-        Self::new(Code::OutcomeUnknown, operation, DETAIL).with_source(source).retry_after(Duration::from_secs(1))
+        Self::new(Code::OutcomeUnknown, operation, DETAIL).with_source(source).with_retry_after(Duration::from_secs(1))
     }
 
     /// A defect on our side.
@@ -100,7 +100,7 @@ impl Error {
 
     /// Says when a retry makes sense.
     #[must_use]
-    pub fn retry_after(mut self, wait: Duration) -> Self {
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }
@@ -143,7 +143,7 @@ impl Error {
 
     /// When a retry makes sense, if one does.
     #[must_use]
-    pub fn retry_after_hint(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 }

@@ -30,7 +30,7 @@ pub use self::{
     access::{Action, Role},
     clock::{Clock, IdGenerator, SystemClock, Timestamp},
     code::{Code, ErrorKind},
-    context::{Actor, ActorType, Bound, Principal, RequestContext},
+    context::{Actor, ActorType, Principal, RequestContext, ScopeRestriction},
     error::{Error, Result},
     event::{CleanEvent, DatasetEvent},
     gate::Guard,

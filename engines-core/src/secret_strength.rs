@@ -10,13 +10,13 @@ pub const MIN_SECRET_BYTES: usize = 32;
 
 /// The least estimated information of a configured secret, in bits. A random text of 32 hexadecimal digits is estimated at about 115 bits;
 /// one letter, a repeated word and a count stay below.
-const MIN_BITS: f64 = 48.0;
+const MIN_INFORMATION_BITS: f64 = 48.0;
 
 /// The shortest repetition of earlier text that counts as one symbol.
 const MIN_REPEAT: usize = 3;
 
 /// The longest prefix of a secret that is looked at. Longer secrets are not judged by what follows.
-const MAX_JUDGED: usize = 256;
+const MAX_EXAMINED_BYTES: usize = 256;
 
 /// Checks a configured secret: a signing secret, a root key, a bootstrap key, a key that seals. `name` is how the error calls it.
 ///
@@ -40,7 +40,7 @@ pub fn check_secret_strength(name: &str, secret: &[u8]) -> Result<()> {
     if secret.len() < MIN_SECRET_BYTES {
         return refuse("must have at least 32 bytes");
     }
-    if estimated_bits(&secret[..secret.len().min(MAX_JUDGED)]) < MIN_BITS {
+    if estimated_bits(&secret[..secret.len().min(MAX_EXAMINED_BYTES)]) < MIN_INFORMATION_BITS {
         return refuse("must be random: it repeats itself or counts up");
     }
     Ok(())
@@ -50,11 +50,11 @@ pub fn check_secret_strength(name: &str, secret: &[u8]) -> Result<()> {
 /// that counts (`0123…`, `abcd…`) is a repetition in its differences, so the smaller of both estimates counts.
 fn estimated_bits(secret: &[u8]) -> f64 {
     let steps: Vec<u8> = secret.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
-    symbols(secret).min(8.0 + symbols(&steps))
+    information_bits(secret).min(8.0 + information_bits(&steps))
 }
 
-fn symbols(text: &[u8]) -> f64 {
-    bits_per_symbol(text) * new_symbols(text) as f64
+fn information_bits(text: &[u8]) -> f64 {
+    bits_per_symbol(text) * count_symbols(text) as f64
 }
 
 /// Shannon's entropy of the distribution of bytes.
@@ -68,7 +68,7 @@ fn bits_per_symbol(text: &[u8]) -> f64 {
 }
 
 /// Greedy LZ77: literals, and repetitions of at least [`MIN_REPEAT`] bytes, which may overlap what they repeat.
-fn new_symbols(text: &[u8]) -> usize {
+fn count_symbols(text: &[u8]) -> usize {
     let (mut at, mut count) = (0, 0);
     while at < text.len() {
         let repeat = (0..at)

@@ -45,7 +45,7 @@ macro_rules! hex_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!("{:0", stringify!($bytes), "x}"), Wide(&self.0))
+                write!(f, concat!("{:0", stringify!($bytes), "x}"), HexBytes(&self.0))
             }
         }
 
@@ -82,9 +82,9 @@ macro_rules! hex_id {
 }
 
 /// Bytes as lower-case hex, without allocating.
-struct Wide<'a>(&'a [u8]);
+struct HexBytes<'a>(&'a [u8]);
 
-impl fmt::LowerHex for Wide<'_> {
+impl fmt::LowerHex for HexBytes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 32];
@@ -139,7 +139,7 @@ impl Trace {
         let kept = request_id.filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
         let made = || Arc::from(&*ids.ulid(clock.now()).array_to_str(&mut [0; ulid::ULID_LEN]));
         // Both at once, because the generator is everybody's.
-        let (trace, span) = split(ids.bytes());
+        let (trace, span) = split_ids(ids.bytes());
         Self {
             request_id: kept.map_or_else(made, Into::into),
             trace_id: parent.map_or_else(|| TraceId::from_random(trace), |(id, _)| id),
@@ -156,7 +156,7 @@ impl Trace {
 }
 
 /// The bytes of a trace id and of a span id.
-fn split(random: [u8; 24]) -> ([u8; 16], [u8; 8]) {
+fn split_ids(random: [u8; 24]) -> ([u8; 16], [u8; 8]) {
     (std::array::from_fn(|at| random[at]), std::array::from_fn(|at| random[16 + at]))
 }
 

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 use engines_core::command::{
-    CommandLimits, DEPTH_CEILING, Draft, JsonReducer, Op, OpErrorKind, OpFault, PointerBuf, Reducer, State,
+    CommandLimits, DEPTH_CEILING, Draft, JsonReducer, Op, OpErrorKind, OpFault, PointerBuf, Reducer, SizedDocument,
     apply_batch, parse_ops_value, state_hash,
 };
 use proptest::prelude::*;
@@ -90,7 +90,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(800))]
 
     #[test]
-    fn a_batch_is_its_ops_one_by_one_or_nothing(
+    fn a_batch_equals_its_ops_applied_in_turn_or_changes_nothing(
         doc in rooted(),
         ops in prop::collection::vec(ops(), 1..8),
         skip_bad in any::<bool>(),
@@ -106,14 +106,14 @@ proptest! {
                 None => { expected = Err(kept.len()); kept.push(op); }
             }
         }
-        let before = State::new(doc).unwrap();
+        let before = SizedDocument::new(doc).unwrap();
         let mut state = before.clone();
         let done = apply_batch(&JsonReducer, &mut state, &kept, &CommandLimits::default());
         match expected {
             Ok(expected) => {
                 prop_assert!(done.is_ok(), "{done:?} {kept:?}");
                 // Value, and the size as if weighed anew.
-                prop_assert_eq!(&state, &State::new(expected).unwrap());
+                prop_assert_eq!(&state, &SizedDocument::new(expected).unwrap());
                 prop_assert_eq!(done.unwrap().size_after, state.size());
             }
             Err(index) => {
@@ -126,8 +126,8 @@ proptest! {
 
     /// A failure at the end takes back whatever came before it.
     #[test]
-    fn undone_completely(doc in rooted(), ops in prop::collection::vec(ops(), 1..12)) {
-        let before = State::new(doc.clone()).unwrap();
+    fn a_dropped_draft_restores_the_document(doc in rooted(), ops in prop::collection::vec(ops(), 1..12)) {
+        let before = SizedDocument::new(doc.clone()).unwrap();
         let mut now = doc;
         let mut kept = Vec::new();
         for op in ops {
@@ -146,7 +146,7 @@ proptest! {
 
 fn run(doc: Value, ops: &Value, limits: &CommandLimits) -> Result<Value, (usize, OpErrorKind)> {
     let ops = parse_ops_value(ops).unwrap();
-    let before = State::new(doc).unwrap();
+    let before = SizedDocument::new(doc).unwrap();
     let mut state = before.clone();
     match apply_batch(&JsonReducer, &mut state, &ops, limits) {
         Ok(_) => Ok(state.into_value()),
@@ -162,7 +162,7 @@ fn nested(levels: usize) -> Value {
 }
 
 #[test]
-fn depth_is_that_of_the_document() {
+fn the_depth_limit_counts_levels_of_the_resulting_document() {
     let limits = CommandLimits::default();
     let add =
         |path: &str, levels| run(json!({"a": {}}), &json!([{"op":"add","path":path,"value":nested(levels)}]), &limits);
@@ -180,17 +180,17 @@ fn depth_is_that_of_the_document() {
     // Absurd depths end in an error, by value and by path, and no setting allows them.
     let all = CommandLimits { max_depth: usize::MAX, ..CommandLimits::default() };
     let value = nested(5_000);
-    let mut state = State::new(json!({})).unwrap();
+    let mut state = SizedDocument::new(json!({})).unwrap();
     let path = PointerBuf::parse("/a").unwrap();
     let failed = apply_batch(&JsonReducer, &mut state, &[Op::Add { path, value }], &all);
     assert_eq!(failed.unwrap_err().kind, OpErrorKind::TooDeep);
     let op = Op::Add { path: PointerBuf::parse("/a".repeat(100_000)).unwrap(), value: json!(1) };
     assert!(apply_batch(&JsonReducer, &mut state, &[op], &all).is_err());
-    assert_eq!(State::new(nested(DEPTH_CEILING + 1)).unwrap_err().kind, OpErrorKind::TooDeep);
+    assert_eq!(SizedDocument::new(nested(DEPTH_CEILING + 1)).unwrap_err().kind, OpErrorKind::TooDeep);
 }
 
 #[test]
-fn sizes_are_bounded() {
+fn the_document_size_is_limited() {
     let limits = CommandLimits { max_state_bytes: 100, ..CommandLimits::default() };
     let too_large = |index| Err((index, OpErrorKind::TooLarge));
     let text = "x".repeat(60);
@@ -211,7 +211,7 @@ fn sizes_are_bounded() {
 }
 
 #[test]
-fn what_a_batch_writes_is_bounded() {
+fn the_bytes_a_batch_writes_are_limited() {
     // Copying over the same place does not grow the document, but each copy costs its size.
     let limits = CommandLimits { max_batch_bytes: 10_000, ..CommandLimits::default() };
     let doc = json!({"a": "x".repeat(1_000), "b": 0});
@@ -224,7 +224,7 @@ fn what_a_batch_writes_is_bounded() {
 }
 
 #[test]
-fn what_a_batch_goes_over_is_bounded() {
+fn the_bytes_a_batch_moves_are_limited() {
     let limits = CommandLimits { max_moved_bytes: 10_000, ..CommandLimits::default() };
     let ten = |op: Value| json!(vec![op; 10]);
     let eleven = |op: Value| json!(vec![op; 11]);
@@ -263,21 +263,21 @@ fn what_a_batch_goes_over_is_bounded() {
         run(
             json!({"text": "x".repeat(990)}),
             &eleven(json!({"op":"insert_text","path":"/text","pos":0,"text":"y"})),
-            &CommandLimits::replay()
+            &CommandLimits::for_replay()
         )
         .is_ok()
     );
 }
 
 #[test]
-fn the_defaults_are_the_wire_contracts() {
+fn default_limits_match_the_wire_contract() {
     let limits = CommandLimits::default();
     assert_eq!((limits.max_ops, limits.max_depth, limits.max_state_bytes), (1_000, 64, 16 << 20));
     assert_eq!((limits.max_batch_bytes, limits.max_moved_bytes), (64 << 20, 1 << 30));
 }
 
 #[test]
-fn a_batch_has_at_most_so_many_ops() {
+fn the_number_of_ops_in_a_batch_is_limited() {
     let limits = CommandLimits { max_ops: 3, ..CommandLimits::default() };
     let test = json!({"op":"test","path":"","value":{}});
     assert!(run(json!({}), &json!([test, test, test]), &limits).is_ok());
@@ -287,17 +287,17 @@ fn a_batch_has_at_most_so_many_ops() {
 }
 
 #[test]
-fn what_was_accepted_can_be_replayed() {
+fn replay_ignores_limits_that_were_lowered_later() {
     let add = json!({"op":"add","path":"/a","value":"x".repeat(100)});
     let limits =
         CommandLimits { max_ops: 1, max_depth: 0, max_state_bytes: 50, max_batch_bytes: 50, max_moved_bytes: 50 };
     assert!(run(json!({}), &json!([add, add]), &limits).is_err());
     assert!(run(json!({}), &json!([add]), &limits).is_err());
-    assert!(run(json!({}), &json!([add, add]), &CommandLimits::replay()).is_ok());
+    assert!(run(json!({}), &json!([add, add]), &CommandLimits::for_replay()).is_ok());
 }
 
 #[test]
-fn integers_every_client_reads_alike() {
+fn integers_beyond_2_pow_53_are_refused() {
     let limits = CommandLimits::default();
     let max = (1_i64 << 53) - 1;
     for number in [json!(max), json!(-max), json!(1e300), json!(0.1)] {
@@ -309,7 +309,7 @@ fn integers_every_client_reads_alike() {
             let ops = json!([{"op":op,"path":"/n","value":{"deep":[number]}}]);
             assert_eq!(run(json!({}), &ops, &limits), Err((0, OpErrorKind::NumberOutOfRange)));
         }
-        assert_eq!(State::new(number).unwrap_err().kind, OpErrorKind::NumberOutOfRange);
+        assert_eq!(SizedDocument::new(number).unwrap_err().kind, OpErrorKind::NumberOutOfRange);
     }
 }
 
@@ -339,13 +339,13 @@ impl Reducer for Clumsy {
 }
 
 #[test]
-fn a_reducer_of_ones_own_stays_atomic() {
+fn a_batch_with_a_custom_reducer_stays_atomic() {
     let limits = CommandLimits::default();
     let replace = |n: i64| Op::Replace { path: PointerBuf::parse("/n").unwrap(), value: json!(n) };
-    let mut state = State::new(Clumsy.initial()).unwrap();
+    let mut state = SizedDocument::new(Clumsy.initial()).unwrap();
     apply_batch(&Clumsy, &mut state, &[replace(1), replace(2)], &limits).unwrap();
     assert_eq!(state.value(), &json!({"log": ["replace", "replace"], "n": 2}));
-    assert_eq!(state, State::new(state.value().clone()).unwrap(), "the size too");
+    assert_eq!(state, SizedDocument::new(state.value().clone()).unwrap(), "the size too");
     let before = state.clone();
     // Through a trait object, as a service holds it.
     let reducer: &dyn Reducer = &Clumsy;

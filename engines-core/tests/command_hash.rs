@@ -11,7 +11,7 @@ fn canonical(value: &Value) -> String {
 }
 
 #[test]
-fn rfc_8785_section_3_2() {
+fn canonical_json_matches_the_example_of_rfc_8785_section_3_2() {
     let input = r#"{
         "numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],
         "string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/",
@@ -25,7 +25,7 @@ fn rfc_8785_section_3_2() {
 }
 
 #[test]
-fn rfc_8785_section_3_2_3_key_order() {
+fn keys_are_sorted_by_utf16_as_in_rfc_8785_section_3_2_3() {
     // By UTF-16 code units: the emoji (a surrogate pair, D83D…) sorts before U+FB33.
     let input = json!({
         "\u{20ac}": "Euro Sign", "\r": "Carriage Return", "\u{fb33}": "Hebrew Letter Dalet With Dagesh",
@@ -39,7 +39,7 @@ fn rfc_8785_section_3_2_3_key_order() {
 }
 
 #[test]
-fn rfc_8785_appendix_b_numbers() {
+fn numbers_are_written_as_in_rfc_8785_appendix_b() {
     for (bits, expected) in [
         (0x0000_0000_0000_0000, "0"),
         (0x8000_0000_0000_0000, "0"),
@@ -70,7 +70,7 @@ fn rfc_8785_appendix_b_numbers() {
 }
 
 #[test]
-fn the_hash_is_over_that_form() {
+fn the_state_hash_is_sha256_of_the_canonical_form() {
     // printf '{}' | sha256sum; printf '{"a":[1,"\303\244"],"b":null}' | sha256sum
     assert_eq!(state_hash(&json!({})), "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
     assert_eq!(state_hash(&json!({"b": null, "a": [1.0, "ä"]})), HASH);
@@ -83,7 +83,7 @@ const HASH: &str = "09d06402b1598786e7403149b3c484b8ab826d83c444852812290076db12
 proptest! {
     /// Byte for byte what a canonicalizer writes that we share nothing but numbers with.
     #[test]
-    fn as_the_canonicalizer_writes_it(value in values()) {
+    fn canonical_json_equals_serde_json_canonicalizer(value in values()) {
         let expected = serde_json_canonicalizer::to_string(&value).unwrap();
         prop_assert_eq!(canonical(&value), expected);
     }

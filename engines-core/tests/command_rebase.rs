@@ -2,13 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
-use engines_core::command::rebase::{TouchSet, touches};
+use engines_core::command::rebase::{TouchSet, touched_places};
 use engines_core::command::{Op, PointerBuf, parse_ops_value};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn set(ops: &Value) -> TouchSet {
-    touches(&parse_ops_value(ops).unwrap())
+    touched_places(&parse_ops_value(ops).unwrap())
 }
 
 fn meet(left: Value, right: Value) -> bool {
@@ -18,7 +18,7 @@ fn meet(left: Value, right: Value) -> bool {
 }
 
 #[test]
-fn above_below_and_beside() {
+fn paths_overlap_with_ancestors_and_descendants_but_not_siblings() {
     let replace = |path: &str| json!({"op":"replace","path":path,"value":1});
     for (left, right, expected) in [
         ("/a", "/a", true),
@@ -41,7 +41,7 @@ fn above_below_and_beside() {
 }
 
 #[test]
-fn elements_shift_their_siblings() {
+fn array_inserts_and_removals_touch_the_whole_array() {
     let replace = json!({"op":"replace","path":"/list/7","value":1});
     let elsewhere = json!({"op":"replace","path":"/other","value":1});
     for shifting in [
@@ -74,23 +74,23 @@ fn elements_shift_their_siblings() {
 }
 
 #[test]
-fn many_commits_of_many_ops() {
+fn merging_many_large_touch_sets_stays_correct() {
     let ops = |commit: usize| -> Vec<Op> {
         let path = |n: usize| PointerBuf::parse(format!("/nodes/c{commit}/n{n}/text")).unwrap();
         (0..1000).map(|n| Op::InsertText { path: path(n), pos: 0, text: "x".into() }).collect()
     };
-    let mine = touches(&ops(500));
+    let mine = touched_places(&ops(500));
     let mut since = TouchSet::default();
     assert!(since.is_empty() && !since.overlaps(&mine));
     for commit in 0..200 {
-        let theirs = touches(&ops(commit));
+        let theirs = touched_places(&ops(commit));
         assert!(!mine.overlaps(&theirs));
         if commit % 50 == 0 {
             since.merge(theirs);
         }
     }
     assert!(!since.overlaps(&mine));
-    since.merge(touches(&ops(500)[999..]));
+    since.merge(touched_places(&ops(500)[999..]));
     assert!(since.overlaps(&mine) && mine.overlaps(&since));
 }
 
@@ -107,7 +107,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn as_the_definition_says(
+    fn overlaps_matches_a_naive_implementation(
         left in prop::collection::vec(paths(), 0..6),
         right in prop::collection::vec(paths(), 0..6),
         split in 0_usize..6,
@@ -119,13 +119,13 @@ proptest! {
             let (l, r) = (tokens(l), tokens(r));
             l.starts_with(&r) || r.starts_with(&l)
         }));
-        let (one, other) = (touches(&tests(&left)), touches(&tests(&right)));
+        let (one, other) = (touched_places(&tests(&left)), touched_places(&tests(&right)));
         prop_assert_eq!(one.overlaps(&other), naive);
         prop_assert_eq!(other.overlaps(&one), naive);
         // Put together from parts, a set is the same.
         let (head, tail) = left.split_at(split.min(left.len()));
-        let mut merged = touches(&tests(tail));
-        merged.merge(touches(&tests(head)));
+        let mut merged = touched_places(&tests(tail));
+        merged.merge(touched_places(&tests(head)));
         prop_assert_eq!(merged, one);
     }
 }

@@ -2,28 +2,28 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
-use engines_core::command::{CommandLimits, JsonReducer, OpErrorKind, State, apply_batch, parse_ops_value};
+use engines_core::command::{CommandLimits, JsonReducer, OpErrorKind, SizedDocument, apply_batch, parse_ops_value};
 use serde_json::{Value, json};
 
 /// The patched document, or what was wrong; a failure must leave the document as it was.
 fn patch(doc: Value, ops: Value) -> Result<Value, OpErrorKind> {
     let ops = parse_ops_value(&ops).map_err(|error| error.kind)?;
-    let mut state = State::new(doc.clone()).unwrap();
+    let mut state = SizedDocument::new(doc.clone()).unwrap();
     match apply_batch(&JsonReducer, &mut state, &ops, &CommandLimits::default()) {
         Ok(_) => {
-            let size = State::new(state.value().clone()).unwrap().size();
+            let size = SizedDocument::new(state.value().clone()).unwrap().size();
             assert_eq!(state.size(), size, "the size is kept exact");
             Ok(state.into_value())
         }
         Err(error) => {
-            assert_eq!(state, State::new(doc).unwrap(), "a failed batch leaves nothing behind");
+            assert_eq!(state, SizedDocument::new(doc).unwrap(), "a failed batch leaves nothing behind");
             Err(error.kind)
         }
     }
 }
 
 #[test]
-fn appendix_a() {
+fn the_examples_of_rfc_6902_appendix_a_hold() {
     let table = json!([
         // A.1 to A.2: adding a member, an element
         [{"foo":"bar"}, [{"op":"add","path":"/baz","value":"qux"}], {"baz":"qux","foo":"bar"}],
@@ -66,7 +66,7 @@ fn appendix_a() {
 }
 
 #[test]
-fn roots_nulls_and_numbers() {
+fn roots_nulls_and_equal_numbers_are_handled() {
     let ok = [
         (json!({"a":1}), json!([{"op":"add","path":"","value":[1]}]), json!([1])),
         (json!({"a":1}), json!([{"op":"replace","path":"","value":null}]), json!(null)),
@@ -112,7 +112,7 @@ fn roots_nulls_and_numbers() {
 }
 
 #[test]
-fn places_that_are_not_there() {
+fn ops_on_missing_paths_fail() {
     use OpErrorKind::{MoveIntoSelf, PathNotFound};
     let doc = json!({"a":[1,2],"o":{"k":{"x":1}},"s":"text"});
     let table = [
@@ -156,7 +156,7 @@ fn places_that_are_not_there() {
 }
 
 #[test]
-fn set_token_makes_or_replaces() {
+fn set_token_creates_or_replaces_a_value() {
     let doc = json!({"tokens": {"color": "red"}, "list": [1, 2]});
     let set = |path: &str| patch(doc.clone(), json!([{"op":"set_token","path":path,"value":9}]));
     assert_eq!(set("/tokens/color").unwrap()["tokens"], json!({"color": 9}));

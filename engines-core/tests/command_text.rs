@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
-use engines_core::command::{CommandLimits, JsonReducer, Op, OpErrorKind, PointerBuf, State, apply_batch};
+use engines_core::command::{CommandLimits, JsonReducer, Op, OpErrorKind, PointerBuf, SizedDocument, apply_batch};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -11,7 +11,7 @@ fn at() -> PointerBuf {
 }
 
 fn edit(text: &str, op: Op) -> Result<String, OpErrorKind> {
-    let mut state = State::new(json!({"t": text})).unwrap();
+    let mut state = SizedDocument::new(json!({"t": text})).unwrap();
     match apply_batch(&JsonReducer, &mut state, &[op], &CommandLimits::default()) {
         Ok(_) => Ok(state.value()["t"].as_str().unwrap().to_owned()),
         Err(error) => {
@@ -30,7 +30,7 @@ fn delete(text: &str, pos: usize, len: usize) -> Result<String, OpErrorKind> {
 }
 
 #[test]
-fn positions_count_scalar_values() {
+fn text_positions_count_unicode_scalar_values() {
     assert_eq!(insert("hi", 2, " there").unwrap(), "hi there");
     assert_eq!(insert("", 0, "x").unwrap(), "x");
     assert_eq!(insert("ab", 1, "").unwrap(), "ab");
@@ -47,7 +47,7 @@ fn positions_count_scalar_values() {
 }
 
 #[test]
-fn beyond_the_end_is_an_error() {
+fn positions_beyond_the_end_are_errors() {
     let beyond = Err(OpErrorKind::PositionOutOfRange);
     assert_eq!(insert("ä", 2, "x"), beyond);
     assert_eq!(insert("ä", 3, "x"), beyond);
@@ -60,14 +60,14 @@ fn beyond_the_end_is_an_error() {
 }
 
 #[test]
-fn only_strings_are_text() {
+fn text_ops_on_other_values_are_errors() {
     for value in [json!(null), json!(5), json!(["a"]), json!({"a": "b"})] {
-        let mut state = State::new(json!({"t": value})).unwrap();
+        let mut state = SizedDocument::new(json!({"t": value})).unwrap();
         let op = Op::InsertText { path: at(), pos: 0, text: "x".into() };
         let error = apply_batch(&JsonReducer, &mut state, &[op], &CommandLimits::default());
         assert_eq!(error.unwrap_err().kind, OpErrorKind::NotText);
     }
-    let mut state = State::new(json!({})).unwrap();
+    let mut state = SizedDocument::new(json!({})).unwrap();
     let op = Op::DeleteRange { path: at(), pos: 0, len: 0 };
     let error = apply_batch(&JsonReducer, &mut state, &[op], &CommandLimits::default());
     assert_eq!(error.unwrap_err().kind, OpErrorKind::PathNotFound);
@@ -76,7 +76,7 @@ fn only_strings_are_text() {
 proptest! {
     /// Texts longer than the pieces in which characters are counted, ASCII and not.
     #[test]
-    fn like_a_vector_of_characters(
+    fn text_ops_equal_splices_of_a_vector_of_characters(
         head in "[a-z]{0,300}",
         tail in "[a-zäß漢🦀]{0,300}",
         new in "[a-zä漢🦀]{0,5}",

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 use engines_core::command::{
-    CommandLimits, JsonReducer, Op, OpError, OpErrorKind, Reducer, State, apply_batch, parse_ops, parse_ops_for,
-    parse_ops_str, parse_ops_value,
+    CommandLimits, JsonReducer, Op, OpError, OpErrorKind, Reducer, SizedDocument, apply_batch, parse_ops,
+    parse_ops_for, parse_ops_str, parse_ops_value,
 };
 use proptest::prelude::*;
 use serde_json::value::RawValue;
@@ -46,7 +46,7 @@ fn every_op_round_trips() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn errors_name_the_op_and_its_fault() {
     use OpErrorKind as K;
     for json in ["{}", "null", "1", "\"add\"", "", "[", "[}", "nope", "[]]"] {
         assert_eq!(kind(json), (0, K::Malformed), "{json}");
@@ -98,7 +98,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn what_looks_wrong_but_is_not() {
+fn unusual_but_valid_ops_are_accepted() {
     for good in [
         r#"{"op":"add","path":"/a","value":null}"#,
         r#"{"op":"add","path":"/a","value":9007199254740991}"#,
@@ -115,7 +115,7 @@ fn what_looks_wrong_but_is_not() {
 }
 
 #[test]
-fn deep_input_is_an_error() {
+fn deeply_nested_input_is_an_error() {
     for levels in [130, 10_000, 400_000] {
         let value = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         let op = format!(r#"[{{"op":"add","path":"/a","value":{value}}}]"#);
@@ -126,10 +126,10 @@ fn deep_input_is_an_error() {
 }
 
 #[test]
-fn errors_repeat_nothing_but_a_short_pointer() {
+fn errors_quote_at_most_a_truncated_pointer() {
     let secret = "s3cret";
     let long = format!("/{}", "ä".repeat(500));
-    let mut state = State::new(json!({"t": secret})).unwrap();
+    let mut state = SizedDocument::new(json!({"t": secret})).unwrap();
     let mut details = Vec::new();
     for op in [
         json!({"op":secret,"path":"/a"}),
@@ -160,7 +160,7 @@ impl Reducer for Counting {
 }
 
 #[test]
-fn custom_ops_are_for_reducers_that_know_them() {
+fn custom_ops_are_parsed_only_for_reducers_that_know_them() {
     let wire = r#"[{"op":"increment","path":"/n","by":2}]"#;
     let raw = RawValue::from_string(wire.into()).unwrap();
     assert_eq!(parse_ops(&raw).unwrap_err().kind, OpErrorKind::UnknownOp);
@@ -169,7 +169,7 @@ fn custom_ops_are_for_reducers_that_know_them() {
     assert_eq!(ops[0].name(), "increment");
     // A log is read back whoever wrote it; to apply it takes the reducer.
     assert_eq!(serde_json::from_str::<Vec<Op>>(wire).unwrap(), ops);
-    let mut state = State::new(json!({"n": 1})).unwrap();
+    let mut state = SizedDocument::new(json!({"n": 1})).unwrap();
     let failed = apply_batch(&JsonReducer, &mut state, &ops, &CommandLimits::default());
     assert_eq!(failed.unwrap_err().kind, OpErrorKind::UnknownOp);
     let other = RawValue::from_string(r#"[{"op":"decrement","path":"/n"}]"#.into()).unwrap();
@@ -219,7 +219,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn anything_may_come_in(items in prop::collection::vec(almost_ops(), 0..4), raw in ".*") {
+    fn arbitrary_input_never_panics_and_parsed_ops_round_trip(items in prop::collection::vec(almost_ops(), 0..4), raw in ".*") {
         let _: Result<Vec<Op>, OpError> = parse_ops_str(&raw);
         let value = Value::from(items);
         let parsed = parse_ops_str(&value.to_string());
@@ -227,7 +227,7 @@ proptest! {
             prop_assert_eq!(parse_ops_value(&value), Ok(ops.clone()));
             let again = serde_json::to_string(&ops).unwrap();
             prop_assert_eq!(parse_ops_str(&again), Ok(ops.clone()));
-            let mut state = State::new(json!({"a": ["text"]})).unwrap();
+            let mut state = SizedDocument::new(json!({"a": ["text"]})).unwrap();
             let _ = apply_batch(&JsonReducer, &mut state, &ops, &CommandLimits::default());
         }
     }

@@ -3,8 +3,8 @@
 
 use engines_core::{
     Code, Cursor, Env, Scope, StreamKey,
-    nexus::{Page, PageToken, Paged},
-    stream::{LogId, Position, Resume, Seq},
+    nexus::{Page, PageRequest, PageToken},
+    stream::{LogId, ResumePoint, Seq, StreamPosition},
     testing,
 };
 use proptest::prelude::*;
@@ -20,26 +20,28 @@ fn scope() -> Scope {
 const LOG: LogId = LogId::from_bytes([7; 8]);
 
 #[test]
-fn it_leads_back_to_its_place() {
+fn a_cursor_resumes_at_its_position() {
     let keys = [key("canvas/c"), key("artifacts/c")];
-    let places =
-        vec![Position { key: keys[0].clone(), seq: Seq(41) }, Position { key: keys[1].clone(), seq: Seq(u64::MAX) }];
-    let cursor: Cursor = Cursor::several(LOG, &scope(), &places).to_string().parse().unwrap();
-    assert_eq!(cursor.resume(LOG, &scope(), &keys).unwrap(), Resume::From(places));
+    let places = vec![
+        StreamPosition { key: keys[0].clone(), seq: Seq(41) },
+        StreamPosition { key: keys[1].clone(), seq: Seq(u64::MAX) },
+    ];
+    let cursor: Cursor = Cursor::multiple(LOG, &scope(), &places).to_string().parse().unwrap();
+    assert_eq!(cursor.resume(LOG, &scope(), &keys).unwrap(), ResumePoint::From(places));
     let template = Cursor::template(LOG, &scope(), &keys);
     assert_eq!(template.at(&[Seq(41), Seq(u64::MAX)]), cursor);
 }
 
 #[test]
-fn a_stream_it_does_not_know_is_read_from_its_start() {
+fn a_stream_missing_from_the_cursor_is_read_from_its_start() {
     let cursor = Cursor::single(LOG, &scope(), &key("canvas/c"), Seq(5));
     let keys = [key("canvas/c"), key("artifacts/c")];
-    let Resume::From(places) = cursor.resume(LOG, &scope(), &keys).unwrap() else { panic!("same log") };
+    let ResumePoint::From(places) = cursor.resume(LOG, &scope(), &keys).unwrap() else { panic!("same log") };
     assert_eq!(places.iter().map(|place| place.seq.0).collect::<Vec<_>>(), [5, 0]);
 }
 
 #[test]
-fn it_is_bound_to_stream_scope_and_log() {
+fn a_cursor_of_another_stream_scope_or_log_is_refused() {
     let cursor = Cursor::single(LOG, &scope(), &key("chat/a"), Seq(5));
     let elsewhere = [
         (scope(), key("chat/b")),
@@ -51,30 +53,30 @@ fn it_is_bound_to_stream_scope_and_log() {
         assert_eq!(cursor.resume(LOG, &scope, &[key]).unwrap_err().code(), Code::CursorInvalid);
     }
     let other = LogId::from_bytes([8; 8]);
-    assert_eq!(cursor.resume(other, &scope(), &[key("chat/a")]).unwrap(), Resume::OtherLog);
+    assert_eq!(cursor.resume(other, &scope(), &[key("chat/a")]).unwrap(), ResumePoint::OtherLog);
 }
 
 #[test]
-fn page_tokens_belong_to_their_list() {
-    let page = Paged::cut(vec![1, 2, 3], 2, |last| PageToken::new("things", [last.to_string()]));
+fn a_page_token_of_another_list_is_refused() {
+    let page = Page::from_lookahead(vec![1, 2, 3], 2, |last| PageToken::new("things", [last.to_string()]));
     assert_eq!(page.items, [1, 2]);
     let next = page.next.unwrap();
     assert_eq!(PageToken::decode::<1>("things", &next).unwrap(), ["2"]);
     assert_eq!(PageToken::decode::<1>("others", &next).unwrap_err().code(), Code::CursorInvalid);
     assert_eq!(PageToken::decode::<2>("things", &next).unwrap_err().code(), Code::CursorInvalid);
-    assert_eq!(Paged::cut(vec![1, 2], 2, |_| PageToken::new("things", [])).next, None);
-    assert_eq!(Page::first(0).limit, 1);
+    assert_eq!(Page::from_lookahead(vec![1, 2], 2, |_| PageToken::new("things", [])).next, None);
+    assert_eq!(PageRequest::first(0).limit, 1);
 }
 
 proptest! {
     #[test]
-    fn no_text_makes_it_panic_or_be_misread(text in "\\PC{0,80}") {
+    fn arbitrary_text_is_never_a_valid_cursor_and_never_panics(text in "\\PC{0,80}") {
         prop_assert!(text.parse::<Cursor>().is_err());
         prop_assert!(PageToken::decode::<1>("things", &text).is_err());
     }
 
     #[test]
-    fn any_single_damage_is_noticed(seq in any::<u64>(), at in 0_usize..30, to in "[A-Za-z0-9_-]") {
+    fn every_single_byte_change_is_detected(seq in any::<u64>(), at in 0_usize..30, to in "[A-Za-z0-9_-]") {
         let whole = Cursor::single(LOG, &scope(), &key("chat/a"), Seq(seq)).to_string();
         let mut damaged = whole.clone();
         damaged.replace_range(at..=at, &to);

@@ -10,7 +10,7 @@ use std::{
 
 use engines_core::{
     logs::{ScrubLayer, ScrubWriter},
-    pii::{Budget, Detector, DetectorError, Entity, Scrubber, Span},
+    pii::{DetectedSpan, Detector, DetectorBudget, DetectorError, Entity, Scrubber},
 };
 use tracing::{
     Event, Subscriber,
@@ -69,15 +69,15 @@ impl<S: Subscriber> Layer<S> for Exporter {
 }
 
 #[derive(Debug)]
-struct Failed(&'static str, Option<Box<Failed>>);
+struct ChainedError(&'static str, Option<Box<ChainedError>>);
 
-impl fmt::Display for Failed {
+impl fmt::Display for ChainedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-impl Error for Failed {
+impl Error for ChainedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.1.as_deref().map(|source| source as _)
     }
@@ -98,8 +98,8 @@ fn speak() {
     info!(name = "plain", "message to {}", "message@example.org");
     info!(to = "str@example.org", card = 4_111_111_111_111_111_u64, wide = 4_111_111_111_111_111_u128, "numbers");
     info!(to = %"display@example.org", who = ?User { mail: "debug@example.org", password: "hunter2!x" }, "shown");
-    let cause = Failed("the cause was cause@example.org", None);
-    let error = Failed("no mail for error@example.org", Some(Box::new(cause)));
+    let cause = ChainedError("the cause was cause@example.org", None);
+    let error = ChainedError("no mail for error@example.org", Some(Box::new(cause)));
     info!(error = &error as &dyn Error, "failed");
     // The field's name is the context.
     info!(dob = "1980-05-17", "born");
@@ -124,7 +124,7 @@ fn assert_clean(text: &str, whole: bool) {
 }
 
 #[test]
-fn a_layer_inside_sees_scrubbed_fields_alone() {
+fn the_wrapped_layer_sees_only_scrubbed_fields() {
     let sink = Sink::default();
     let layer = ScrubLayer::new(Exporter(sink.clone()), Scrubber::default());
     tracing::subscriber::with_default(registry().with(layer), speak);
@@ -180,7 +180,7 @@ fn every_format_is_scrubbed_and_keeps_its_form() {
 }
 
 #[test]
-fn the_line_is_scrubbed_whoever_formatted_it() {
+fn lines_of_any_formatter_are_scrubbed() {
     for ansi in [false, true] {
         let sink = Sink::default();
         let to = sink.clone();
@@ -196,7 +196,7 @@ fn the_line_is_scrubbed_whoever_formatted_it() {
 }
 
 #[test]
-fn many_fields_and_none() {
+fn events_with_many_fields_or_none_are_forwarded() {
     let sink = Sink::default();
     let layer = ScrubLayer::new(Exporter(sink.clone()), Scrubber::default());
     tracing::subscriber::with_default(registry().with(layer), || {
@@ -255,7 +255,7 @@ impl Detector for Broken {
         Vec::new()
     }
 
-    fn detect(&self, _: &str, _: Option<&Budget>) -> Result<Vec<Span>, DetectorError> {
+    fn detect(&self, _: &str, _: Option<&DetectorBudget>) -> Result<Vec<DetectedSpan>, DetectorError> {
         Err(DetectorError("no model".into()))
     }
 }

@@ -27,7 +27,7 @@ fn leaves(cases: &[&str]) {
 }
 
 #[test]
-fn mailboxes() {
+fn email_addresses_are_found() {
     finds(&[
         ("mail ana.silva+news@example.co.uk.", "EMAIL_ADDRESS", "ana.silva+news@example.co.uk"),
         ("<o'brien@example.org>", "EMAIL_ADDRESS", "o'brien@example.org"),
@@ -59,7 +59,7 @@ fn mailboxes() {
 }
 
 #[test]
-fn telephones() {
+fn phone_numbers_are_found() {
     finds(&[
         ("+442079460958", "PHONE_NUMBER", "+442079460958"),
         ("+44 (0)20 7946 0958 ok", "PHONE_NUMBER", "+44 (0)20 7946 0958"),
@@ -92,7 +92,7 @@ fn telephones() {
 }
 
 #[test]
-fn cards() {
+fn payment_cards_are_found() {
     finds(&[
         ("4111111111111111", "CREDIT_CARD", "4111111111111111"),
         ("card 4111 1111 1111 1111 exp 09/27", "CREDIT_CARD", "4111 1111 1111 1111"),
@@ -116,7 +116,7 @@ fn cards() {
 }
 
 #[test]
-fn banks() {
+fn bank_accounts_are_found() {
     finds(&[
         ("DE89 3704 0044 0532 0130 00", "IBAN_CODE", "DE89 3704 0044 0532 0130 00"),
         ("GB82WEST12345698765432,", "IBAN_CODE", "GB82WEST12345698765432"),
@@ -137,7 +137,7 @@ fn banks() {
 }
 
 #[test]
-fn the_united_states() {
+fn numbers_of_the_united_states_are_found() {
     finds(&[
         ("SSN 123-45-6789", "US_SSN", "123-45-6789"),
         ("123-45-6789", "US_SSN", "123-45-6789"),
@@ -164,7 +164,7 @@ fn the_united_states() {
 }
 
 #[test]
-fn the_united_kingdom_and_ireland() {
+fn numbers_of_the_united_kingdom_and_ireland_are_found() {
     finds(&[
         ("NHS number 943 476 5919", "UK_NHS", "943 476 5919"),
         ("AB123456C", "UK_NINO", "AB123456C"),
@@ -176,7 +176,7 @@ fn the_united_kingdom_and_ireland() {
 }
 
 #[test]
-fn the_continent() {
+fn numbers_of_continental_europe_are_found() {
     finds(&[
         ("DNI 12345678Z", "ES_NIF", "12345678Z"),
         ("NIE X1234567L", "ES_NIE", "X1234567L"),
@@ -201,7 +201,7 @@ fn the_continent() {
 }
 
 #[test]
-fn the_rest_of_the_world() {
+fn numbers_of_other_countries_are_found() {
     finds(&[
         ("Aadhaar 2345 6789 0124", "IN_AADHAAR", "2345 6789 0124"),
         ("PAN ABCPE1234F", "IN_PAN", "ABCPE1234F"),
@@ -226,7 +226,7 @@ fn the_rest_of_the_world() {
 }
 
 #[test]
-fn networks_and_places() {
+fn network_addresses_and_locations_are_found() {
     finds(&[
         ("from 203.0.113.9:8080", "IP_ADDRESS", "203.0.113.9"),
         ("10.0.0.0/8", "IP_ADDRESS", "10.0.0.0/8"),
@@ -261,7 +261,7 @@ fn networks_and_places() {
 }
 
 #[test]
-fn wallets() {
+fn crypto_wallets_are_found() {
     finds(&[
         ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "CRYPTO", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"),
         ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "CRYPTO", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"),

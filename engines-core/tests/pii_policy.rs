@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engines_core::pii::{
-    Budget, Detector, DetectorError, Entity, Kind, Operator, PiiKey, Policy, PolicyError, Receipt, ScrubError,
-    Scrubber, Span, scrub_reader,
+    DetectedSpan, Detector, DetectorBudget, DetectorError, Entity, EntityKind, Operator, PiiKey, Policy, PolicyError,
+    ScrubError, ScrubReport, Scrubber, scrub_reader,
 };
 use serde_json::json;
 
@@ -21,7 +21,7 @@ fn scrub(scrubber: &Scrubber, text: &str) -> String {
 }
 
 #[test]
-fn operators_by_entity_and_action() {
+fn operators_can_differ_by_entity_and_action() {
     let policy = policy(json!({
         "version": "t1",
         "entities": {"CREDIT_CARD": {"operator": "partial"}, "PHONE_NUMBER": {"operator": "drop"}, "IP_ADDRESS": {"enabled": false}},
@@ -60,7 +60,7 @@ fn pseudonyms_are_stable_inside_a_tenant_and_differ_across() {
 }
 
 #[test]
-fn keys_and_names_are_checked_when_building() {
+fn missing_keys_and_unknown_entities_fail_the_build() {
     let keyless = Policy { default: Operator::Hash, ..Policy::default() };
     assert!(matches!(Scrubber::builder().policy(keyless).build(), Err(PolicyError::KeyMissing { .. })));
     let unknown = policy(json!({"entities": {"NO_SUCH": {}}}));
@@ -73,7 +73,7 @@ fn keys_and_names_are_checked_when_building() {
 }
 
 #[test]
-fn lists() {
+fn allow_and_deny_lists_are_applied() {
     let policy = policy(json!({
         "allow": ["support@example.com", "@example.net"],
         "deny": ["Project Nightfall", "künstlername"],
@@ -94,7 +94,7 @@ fn lists() {
 }
 
 /// Says what it is told to say.
-struct Says(fn(&str) -> Result<Vec<Span>, DetectorError>);
+struct Says(fn(&str) -> Result<Vec<DetectedSpan>, DetectorError>);
 
 impl Detector for Says {
     fn name(&self) -> &str {
@@ -105,13 +105,13 @@ impl Detector for Says {
         Entity::from_name("PERSON").into_iter().collect()
     }
 
-    fn detect(&self, text: &str, _: Option<&Budget>) -> Result<Vec<Span>, DetectorError> {
+    fn detect(&self, text: &str, _: Option<&DetectorBudget>) -> Result<Vec<DetectedSpan>, DetectorError> {
         (self.0)(text)
     }
 }
 
-fn person(start: usize, end: usize) -> Span {
-    Span { entity: Entity::from_name("PERSON").unwrap(), start, end, score: 0.9 }
+fn person(start: usize, end: usize) -> DetectedSpan {
+    DetectedSpan { entity: Entity::from_name("PERSON").unwrap(), start, end, score: 0.9 }
 }
 
 #[test]
@@ -146,12 +146,12 @@ fn receipts_name_entities_and_masked_paths() {
     );
     let many: Vec<_> = (0..500).map(|i| format!("u{i}@example.org")).collect();
     let (_, receipt) = Scrubber::default().scrub_json(&json!(many)).unwrap();
-    assert_eq!(receipt.paths.len(), Receipt::MAX_PATHS);
-    assert_eq!(receipt.counts[&Entity::from(Kind::EmailAddress)], 500);
+    assert_eq!(receipt.paths.len(), ScrubReport::MAX_PATHS);
+    assert_eq!(receipt.counts[&Entity::from(EntityKind::EmailAddress)], 500);
 }
 
 #[test]
-fn keys_that_become_alike_are_told_apart() {
+fn json_keys_that_become_equal_get_a_suffix() {
     let text = r#"{"a@example.org":1,"b@example.org":{"password":"hunter22"},"c":[]}"#;
     let clean = Scrubber::default().scrub_json_str(text).unwrap();
     assert_eq!(clean.value, r#"{"[EMAIL_ADDRESS]":1,"[EMAIL_ADDRESS]_2":{"password":"[SECRET_PASSWORD]"},"c":[]}"#);
@@ -160,7 +160,7 @@ fn keys_that_become_alike_are_told_apart() {
 }
 
 #[test]
-fn limits() {
+fn text_size_json_depth_and_invalid_json_are_refused() {
     let deep = "[".repeat(80) + &"]".repeat(80);
     assert!(matches!(Scrubber::default().scrub_json_str(&deep), Err(ScrubError::TooDeep { limit: 64 })));
     assert!(matches!(
@@ -175,7 +175,7 @@ fn limits() {
 }
 
 #[test]
-fn readers_with_little_memory() {
+fn a_long_reader_is_scrubbed_with_bounded_memory() {
     let line = "mail ana@example.org or password=hunter2x now\n";
     let text = line.repeat(5000);
     let mut out = Vec::new();
@@ -188,7 +188,7 @@ fn readers_with_little_memory() {
 }
 
 #[test]
-fn a_detector_that_cuts_escapes_of_json_breaks_none() {
+fn a_detector_span_inside_a_json_escape_is_widened() {
     // Sees the string as it is written, and takes whatever stands behind a backslash for a name.
     let cut = Says(|text| {
         let cuts = text.match_indices('\\').map(|(at, _)| person(at + 1, (at + 3).min(text.len())));

@@ -1,6 +1,6 @@
 //! What holds for every text.
 
-use engines_core::pii::{Finding, Kind, Operator, PiiKey, Policy, Scrubber, Vault};
+use engines_core::pii::{EntityKind, Finding, Operator, PiiKey, Policy, Scrubber, Vault};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -139,7 +139,7 @@ fn same_shape(a: &Value, b: &Value) -> bool {
 }
 
 #[test]
-fn escapes_of_json_stay_whole() {
+fn json_escapes_stay_whole() {
     let scrubber = Scrubber::default();
     for escape in [r"\b", r"\f", r"\n", r"\r", r"\t", r"\/", r"\\", r#"\""#, r"\u000c", r"\u0008", r"\u2028"] {
         for (key, value) in
@@ -155,7 +155,7 @@ fn escapes_of_json_stay_whole() {
 }
 
 #[test]
-fn an_escaped_key_is_the_key_it_means() {
+fn an_escaped_key_gives_the_cues_of_its_decoded_form() {
     let scrubber = Scrubber::default();
     for key in [
         r"password",
@@ -172,7 +172,7 @@ fn an_escaped_key_is_the_key_it_means() {
 
 proptest! {
     #[test]
-    fn what_is_no_finding_stays_byte_for_byte(text in text()) {
+    fn text_outside_findings_stays_byte_for_byte(text in text()) {
         let scrubber = Scrubber::default();
         let clean = scrubber.scrub_text(&text).unwrap();
         // Slicing would panic inside a character.
@@ -182,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn a_masked_text_is_clean(text in prose()) {
+    fn a_masked_text_has_no_findings(text in prose()) {
         let scrubber = Scrubber::default();
         let once = scrubber.scrub_text(&text).unwrap().value.into_owned();
         let twice = scrubber.scrub_text(&once).unwrap();
@@ -190,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn chunks_come_out_as_the_whole(text in text(), sizes in prop::collection::vec(1_usize..40, 1..20)) {
+    fn chunked_output_equals_that_of_the_whole_text(text in text(), sizes in prop::collection::vec(1_usize..40, 1..20)) {
         let scrubber = Scrubber::default();
         let whole = scrubber.scrub_text(&text).unwrap();
         let mut stream = scrubber.stream().unwrap();
@@ -211,7 +211,7 @@ proptest! {
     }
 
     #[test]
-    fn long_streams_come_out_as_the_whole(texts in prop::collection::vec(text(), 20..40), size in 1_usize..700) {
+    fn long_chunked_output_equals_that_of_the_whole_text(texts in prop::collection::vec(text(), 20..40), size in 1_usize..700) {
         let text = texts.join(" ");
         let scrubber = Scrubber::default();
         let whole = scrubber.scrub_text(&text).unwrap();
@@ -247,14 +247,14 @@ proptest! {
     }
 
     #[test]
-    fn broken_json_is_refused_and_nothing_panics(text in "[\\[\\]{}\",:0-9a-z\\\\ -]{0,40}") {
+    fn invalid_json_is_refused_without_panic(text in "[\\[\\]{}\",:0-9a-z\\\\ -]{0,40}") {
         let ours = Scrubber::default().scrub_json_str(&text).is_ok();
         let theirs = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
         prop_assert_eq!(ours, theirs, "{}", text);
     }
 
     #[test]
-    fn sealed_values_come_back(text in text()) {
+    fn sealed_values_can_be_opened_again(text in text()) {
         let key = PiiKey::new(vec![7; 32]);
         let policy = Policy { default: Operator::Seal, ..Policy::default() };
         let scrubber = Scrubber::builder().policy(policy).vault_key(key.clone()).build().unwrap();
@@ -267,7 +267,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_at_all(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_in_chunks_scrub_as_lossy_text(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut stream = Scrubber::default().stream().unwrap();
         let mut out = stream.push_bytes(&bytes).unwrap();
         out += &stream.finish().unwrap().0;
@@ -277,15 +277,15 @@ proptest! {
 }
 
 #[test]
-fn every_name_is_a_kind_again() {
-    for kind in Kind::all() {
-        assert_eq!(Kind::from_name(kind.name()), Some(kind));
+fn every_entity_name_maps_back_to_its_kind() {
+    for kind in EntityKind::all() {
+        assert_eq!(EntityKind::from_name(kind.name()), Some(kind));
     }
 }
 
 /// What fuzzing found.
 #[test]
-fn a_card_behind_a_number_is_no_extension() {
+fn a_card_behind_a_phone_number_is_not_read_as_its_extension() {
     let scrubber = Scrubber::default();
     let card = "+44 20 7946 0958, x 4111 1111 1111 1111 and";
     assert_eq!(scrubber.scrub_text(card).unwrap().value, "[PHONE_NUMBER], x [CREDIT_CARD] and");
@@ -296,7 +296,7 @@ fn a_card_behind_a_number_is_no_extension() {
 }
 
 #[test]
-fn once_found_by_fuzzing() {
+fn inputs_found_by_fuzzing_stay_fixed() {
     let texts = [
         // A backslash at the end of a value that is an escape with what comes behind it.
         "\n2-2secret_]\":=\":= ==A\u{18}%%%%t6%%\\\":",

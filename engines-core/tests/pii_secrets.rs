@@ -23,7 +23,7 @@ fn upper(length: usize) -> String {
 }
 
 #[test]
-fn issued_with_a_prefix() {
+fn secrets_with_an_issuer_prefix_are_found() {
     let cases = [
         ("AKIA", upper(16), "SECRET_AWS_ACCESS_KEY"),
         ("ASIA", upper(16), "SECRET_AWS_ACCESS_KEY"),
@@ -68,7 +68,7 @@ fn issued_with_a_prefix() {
 }
 
 #[test]
-fn structured() {
+fn structured_secrets_are_found() {
     let jwt = format!("{}.{}.{}", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "eyJzdWIiOiIxMjM0NTY3ODkwIn0", tail(43));
     assert_eq!(found(&format!("Authorization: Bearer {jwt}")), vec![("SECRET_JWT".to_owned(), jwt)]);
     let pem = format!("-----BEGIN {}-----\n{}\n-----END {}-----", "RSA PRIVATE KEY", tail(64), "RSA PRIVATE KEY");
@@ -86,7 +86,7 @@ fn structured() {
 }
 
 #[test]
-fn next_to_a_cue() {
+fn secrets_next_to_a_cue_word_are_found() {
     let password = ["hun", "ter2", "!x"].concat();
     for text in [
         format!("password is {password}"),
@@ -115,7 +115,7 @@ fn next_to_a_cue() {
 }
 
 #[test]
-fn no_secrets() {
+fn placeholders_and_prose_are_no_secrets() {
     for text in [
         "password is required",
         "forgot password? reset it here",
@@ -141,7 +141,7 @@ fn no_secrets() {
 }
 
 #[test]
-fn in_the_middle_of_a_word() {
+fn secrets_inside_longer_words_are_found() {
     let terraform = format!("{}.atlasv1.{}", tail(14), tail(64));
     assert_eq!(found(&format!("use {terraform} here")), vec![("SECRET_TOKEN".to_owned(), terraform)]);
     let entra = format!("{}8Q~{}", "qpF", tail(34));
@@ -151,7 +151,7 @@ fn in_the_middle_of_a_word() {
 }
 
 #[test]
-fn on_the_command_line() {
+fn passwords_on_command_lines_are_found() {
     let word = tail(14);
     let password =
         |text: String| assert_eq!(found(&text), vec![("SECRET_PASSWORD".to_owned(), word.clone())], "{text}");
@@ -170,7 +170,7 @@ fn on_the_command_line() {
 }
 
 #[test]
-fn keys_of_putty() {
+fn putty_private_keys_are_found() {
     let text = format!("Encryption: none\nPrivate-Lines: 2\n{}\n{}\nPrivate-MAC: {}", tail(64), tail(40), hex(40));
     let found = found(&text);
     assert_eq!(found.len(), 1, "{found:?}");
@@ -178,7 +178,7 @@ fn keys_of_putty() {
 }
 
 #[test]
-fn in_attributes_and_addresses() {
+fn secrets_in_attributes_and_urls_are_found() {
     let key = tail(32);
     assert_eq!(
         found(&format!("<add key=\"ApiKey\" value=\"{key}\" />")),

@@ -8,16 +8,16 @@ use http::{Request, Response};
 use hyper::body::Body as HttpBody;
 
 use crate::{
-    address::Line,
     body::Body,
+    client_addr::ConnectionInfo,
     cors::Cors,
     limits::Budgets,
     metrics::Metrics,
     openapi,
+    pipeline::{self, RequestThrottle},
     routes::Router,
     settings::HttpSettings,
     shutdown::Shutdown,
-    stack::{self, Throttle},
 };
 
 /// Our routes over an engine. Cheap to clone; needs no listener.
@@ -41,7 +41,7 @@ struct Inner {
     metrics: Metrics,
     openapi: Bytes,
     shutdown: Shutdown,
-    throttle: Option<Arc<dyn Throttle>>,
+    throttle: Option<Arc<dyn RequestThrottle>>,
     scrubber: Scrubber,
     budgets: Budgets,
 }
@@ -50,7 +50,7 @@ struct Inner {
 pub struct AppBuilder {
     engine: Engine,
     settings: HttpSettings,
-    throttle: Option<Arc<dyn Throttle>>,
+    throttle: Option<Arc<dyn RequestThrottle>>,
 }
 
 impl App {
@@ -75,22 +75,22 @@ impl App {
         B::Data: Send,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        stack::respond(self, None, request).await
+        pipeline::respond(self, None, request).await
     }
 
     /// As [`App::handle`], for a request of one of our own connections.
-    pub(crate) async fn handle_on<B>(&self, line: &Line, request: Request<B>) -> Response<Body>
+    pub(crate) async fn handle_on<B>(&self, connection: &ConnectionInfo, request: Request<B>) -> Response<Body>
     where
         B: HttpBody + Send,
         B::Data: Send,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        stack::respond(self, Some(line), request).await
+        pipeline::respond(self, Some(connection), request).await
     }
 
     /// Answers a request of one of our own connections with an error, without looking at it.
     pub(crate) fn refuse(&self, headers: &http::HeaderMap, error: &engines::Error) -> Response<Body> {
-        stack::refuse(self, headers, error)
+        pipeline::refuse(self, headers, error)
     }
 
     /// The engine.
@@ -136,7 +136,7 @@ impl App {
         &self.0.budgets
     }
 
-    pub(crate) fn throttle(&self) -> Option<&dyn Throttle> {
+    pub(crate) fn throttle(&self) -> Option<&dyn RequestThrottle> {
         self.0.throttle.as_deref()
     }
 }
@@ -152,7 +152,7 @@ impl AppBuilder {
     /// Asks `throttle` before each request's handler, besides the rate limits that the engine's services keep to
     /// ([`Builder::rates`](engines::Builder::rates)): for limits that only an edge can know.
     #[must_use]
-    pub fn throttle(mut self, throttle: Arc<dyn Throttle>) -> Self {
+    pub fn throttle(mut self, throttle: Arc<dyn RequestThrottle>) -> Self {
         self.throttle = Some(throttle);
         self
     }
@@ -166,7 +166,7 @@ impl AppBuilder {
             router: Router::new()?,
             cors: Cors::new(self.settings.cors_origins.clone())?,
             metrics: Metrics::new(&self.engine),
-            openapi: openapi::text(self.engine.limits())?,
+            openapi: openapi::to_bytes(self.engine.limits())?,
             shutdown: Shutdown::new(),
             engine: self.engine,
             budgets: Budgets::new(&self.settings),

@@ -13,28 +13,28 @@ use futures_util::Stream;
 use http::{HeaderMap, header};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::live::{CredentialEnd, EventBody, Socket};
+use crate::streaming::{CredentialEnd, EventBody, WebSocketTask};
 
 /// An answer's body.
 #[derive(Default)]
-pub struct Body(Kind);
+pub struct Body(BodyContent);
 
 #[derive(Default)]
-enum Kind {
+enum BodyContent {
     #[default]
     Empty,
     Full(Bytes),
-    Pieces(Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>),
+    Chunks(Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>),
     Events(Box<EventBody>),
-    Socket(Box<Socket>),
+    Socket(Box<WebSocketTask>),
 }
 
 /// What a connection becomes when its answer is a stream.
-pub(crate) enum Live {
+pub(crate) enum StreamingBody {
     /// Server-sent events.
     Events(Box<EventBody>),
     /// A WebSocket.
-    Socket(Box<Socket>),
+    Socket(Box<WebSocketTask>),
 }
 
 impl Body {
@@ -45,33 +45,33 @@ impl Body {
     }
 
     /// Pieces as they come. After an error nothing follows, and the connection is cut off, so that nobody takes a part for the whole.
-    pub(crate) fn pieces(pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
-        Self(Kind::Pieces(Box::pin(pieces)))
+    pub(crate) fn from_stream(pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+        Self(BodyContent::Chunks(Box::pin(pieces)))
     }
 
     /// Server-sent events.
-    pub(crate) fn events(events: EventBody) -> Self {
-        Self(Kind::Events(Box::new(events)))
+    pub(crate) fn from_events(events: EventBody) -> Self {
+        Self(BodyContent::Events(Box::new(events)))
     }
 
     /// No body, but what the connection becomes once HTTP is left behind.
-    pub(crate) fn socket(socket: Socket) -> Self {
-        Self(Kind::Socket(Box::new(socket)))
+    pub(crate) fn from_socket(socket: WebSocketTask) -> Self {
+        Self(BodyContent::Socket(Box::new(socket)))
     }
 
     /// The end of the credential that the answer depends on while it is sent; dead where it depends on none.
     pub(crate) fn share_credential_end(&mut self) -> Weak<CredentialEnd> {
         match &mut self.0 {
-            Kind::Events(events) => events.share_credential_end(),
-            Kind::Empty | Kind::Full(_) | Kind::Pieces(_) | Kind::Socket(_) => Weak::new(),
+            BodyContent::Events(events) => events.share_credential_end(),
+            BodyContent::Empty | BodyContent::Full(_) | BodyContent::Chunks(_) | BodyContent::Socket(_) => Weak::new(),
         }
     }
 
     /// Takes out what wants a connection of its own; leaves other bodies as they are.
-    pub(crate) fn take_live(&mut self) -> Option<Live> {
+    pub(crate) fn take_streaming(&mut self) -> Option<StreamingBody> {
         match std::mem::take(&mut self.0) {
-            Kind::Events(events) => Some(Live::Events(events)),
-            Kind::Socket(socket) => Some(Live::Socket(socket)),
+            BodyContent::Events(events) => Some(StreamingBody::Events(events)),
+            BodyContent::Socket(socket) => Some(StreamingBody::Socket(socket)),
             other => {
                 self.0 = other;
                 None
@@ -82,7 +82,7 @@ impl Body {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self(Kind::Full(bytes))
+        Self(BodyContent::Full(bytes))
     }
 }
 
@@ -92,14 +92,14 @@ impl HttpBody for Body {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
         match &mut self.0 {
-            Kind::Empty | Kind::Socket(_) => Poll::Ready(None),
-            Kind::Full(bytes) => {
+            BodyContent::Empty | BodyContent::Socket(_) => Poll::Ready(None),
+            BodyContent::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
-                self.0 = Kind::Empty;
+                self.0 = BodyContent::Empty;
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
-            Kind::Pieces(pieces) => pieces.as_mut().poll_next(cx).map(|piece| Some(piece?.map(Frame::data))),
-            Kind::Events(events) => Pin::new(&mut **events)
+            BodyContent::Chunks(pieces) => pieces.as_mut().poll_next(cx).map(|piece| Some(piece?.map(Frame::data))),
+            BodyContent::Events(events) => Pin::new(&mut **events)
                 .poll_frame(cx)
                 .map(|frame| frame.map(|frame| frame.map_err(|never| match never {}))),
         }
@@ -107,18 +107,18 @@ impl HttpBody for Body {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Empty | Kind::Socket(_) => true,
-            Kind::Full(bytes) => bytes.is_empty(),
-            Kind::Pieces(_) => false,
-            Kind::Events(events) => events.is_end_stream(),
+            BodyContent::Empty | BodyContent::Socket(_) => true,
+            BodyContent::Full(bytes) => bytes.is_empty(),
+            BodyContent::Chunks(_) => false,
+            BodyContent::Events(events) => events.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Empty | Kind::Socket(_) => SizeHint::with_exact(0),
-            Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Pieces(_) | Kind::Events(_) => SizeHint::default(),
+            BodyContent::Empty | BodyContent::Socket(_) => SizeHint::with_exact(0),
+            BodyContent::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            BodyContent::Chunks(_) | BodyContent::Events(_) => SizeHint::default(),
         }
     }
 }
@@ -126,17 +126,17 @@ impl HttpBody for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Kind::Empty => "Body(empty)",
-            Kind::Full(_) => "Body(full)",
-            Kind::Pieces(_) => "Body(pieces)",
-            Kind::Events(_) => "Body(events)",
-            Kind::Socket(_) => "Body(socket)",
+            BodyContent::Empty => "Body(empty)",
+            BodyContent::Full(_) => "Body(full)",
+            BodyContent::Chunks(_) => "Body(pieces)",
+            BodyContent::Events(_) => "Body(events)",
+            BodyContent::Socket(_) => "Body(socket)",
         })
     }
 }
 
 /// How many bytes a body says it has at the least.
-pub(crate) fn announced(headers: &HeaderMap, body: &impl HttpBody) -> u64 {
+pub(crate) fn announced_length(headers: &HeaderMap, body: &impl HttpBody) -> u64 {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     body.size_hint().lower().max(length.unwrap_or(0))
 }

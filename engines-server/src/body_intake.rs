@@ -8,14 +8,19 @@ use http::HeaderMap;
 use hyper::body::Body as HttpBody;
 use tokio::time::{Instant, sleep_until};
 
-use crate::{body, limits::RequestPlaces};
+use crate::{body, limits::RequestBudget};
 
 /// Receives a whole body of at most `limit` bytes. A body that announces more is refused without reading it.
 ///
 /// # Errors
 /// `BODY_TOO_LARGE`; `REQUEST_TIMEOUT` when it arrives too slowly; `BACKEND_UNAVAILABLE` when a budget is used up;
 /// `BODY_INVALID` when it breaks off; `SHUTTING_DOWN` when it does not arrive soon after the server began to stop.
-pub(crate) async fn receive<B>(body: B, headers: &HeaderMap, limit: usize, places: &RequestPlaces<'_>) -> Result<Bytes>
+pub(crate) async fn collect_body<B>(
+    body: B,
+    headers: &HeaderMap,
+    limit: usize,
+    budget: &RequestBudget<'_>,
+) -> Result<Bytes>
 where
     B: HttpBody,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -24,15 +29,15 @@ where
         Error::new(Code::BodyTooLarge, "http.body", format!("the body is larger than {limit} bytes"))
             .with_member("limit", limit)
     };
-    if body::announced(headers, &body) > limit as u64 {
+    if body::announced_length(headers, &body) > limit as u64 {
         return Err(too_large());
     }
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let app = places.app;
+    let app = budget.app;
     let (settings, begun) = (app.settings(), Instant::now());
-    let mut arriving = places.receive_body()?;
+    let mut arriving = budget.receive_body()?;
     let mut stopped = pin!(app.shutdown().begun_for(settings.deadlines.stop_stalled()));
     let mut body = pin!(body);
     let mut first = Bytes::new();
@@ -43,16 +48,17 @@ where
         let frame = tokio::select! {
             biased;
             frame = poll_fn(|cx| body.as_mut().poll_frame(cx)) => frame,
-            () = arriving.evicted.wait() => return Err(arriving.unit.evicted()),
-            () = stopped.as_mut() => return Err(stopping()),
+            () = arriving.evicted.wait() => return Err(arriving.unit.eviction_error()),
+            () = stopped.as_mut() => return Err(shutting_down()),
             () = sleep_until(due) => {
                 let detail = "the body took too long to arrive; send it faster or in parts";
                 return Err(Error::new(Code::RequestTimeout, "http.body", detail));
             }
         };
         let Some(frame) = frame else { break };
-        let frame = frame
-            .map_err(|error| Error::body("http.body", "", "the body broke off before its end").with_source(error))?;
+        let frame = frame.map_err(|error| {
+            Error::invalid_body("http.body", "", "the body broke off before its end").with_source(error)
+        })?;
         let Ok(mut data) = frame.into_data() else { continue };
         let more = data.remaining();
         if received + more > limit {
@@ -68,11 +74,11 @@ where
             rest.extend_from_slice(&data);
         }
     }
-    places.received_body(arriving)?;
+    budget.received_body(arriving)?;
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
 /// What is answered to a request whose body does not arrive while the server is stopping.
-pub(crate) fn stopping() -> Error {
+pub(crate) fn shutting_down() -> Error {
     Error::new(Code::ShuttingDown, "http.shutdown", "the server is shutting down; connect again")
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Request headers that pages may send on every route.
-const ALLOWED: [&str; 12] = [
+const ALLOWED_HEADERS: [&str; 12] = [
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
@@ -26,11 +26,11 @@ const ALLOWED: [&str; 12] = [
 ];
 
 /// Answer headers that pages may read on every route.
-const EXPOSED: [&str; 7] =
+const EXPOSED_HEADERS: [&str; 7] =
     ["X-Request-Id", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "ETag", "Location"];
 
 /// Seconds a browser may remember a preflight.
-const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
+const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// What the answers to listed origins get; nothing where no origin is listed.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl RouteHeaders {
             let text = [all, own].concat().join(", ");
             HeaderValue::from_str(&text).map_err(|error| Error::internal("http.cors", error))
         };
-        Ok(Self { allowed: list(&ALLOWED, request)?, exposed: list(&EXPOSED, answer)? })
+        Ok(Self { allowed: list(&ALLOWED_HEADERS, request)?, exposed: list(&EXPOSED_HEADERS, answer)? })
     }
 }
 
@@ -76,7 +76,7 @@ impl Cors {
 
     /// The request's origin, if it is listed.
     pub(crate) fn origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        self.origins.listed(headers).cloned()
+        self.origins.find_listed(headers).cloned()
     }
 
     /// The answer to a preflight of a listed origin for a path there is; it needs no credential, and says no more than the table of routes,
@@ -86,7 +86,7 @@ impl Cors {
             return None;
         }
         let wanted = parts.headers.get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
-        let routes = router.at(parts.uri.path())?;
+        let routes = router.lookup(parts.uri.path())?;
         let mut methods: Vec<_> = routes.iter().map(|(_, route)| route.method.as_str()).collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");
@@ -98,7 +98,7 @@ impl Cors {
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_str(&methods.join(", ")).ok()?);
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, lists.allowed.clone());
-        headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE);
         Some(response)
     }
 

@@ -6,14 +6,14 @@ use crate::HttpSettings;
 
 /// Descriptors that are not for connections: the store's files and readers, listeners, the runtime, clients of other services,
 /// and connections that are being refused.
-const RESERVED: u64 = 512;
+const RESERVED_DESCRIPTORS: u64 = 512;
 
 /// Raises the soft limit of descriptors to the hard one and settles how many connections may be open at once: as many as were
 /// set, but no more than there are descriptors for.
-pub(crate) fn settle(http: &mut HttpSettings) {
-    let limit = raised();
+pub(crate) fn apply_descriptor_limit(http: &mut HttpSettings) {
+    let limit = raise_soft_limit();
     // With a very low limit, the store gets at least half.
-    let room = limit.map(|limit| limit - RESERVED.min(limit / 2));
+    let room = limit.map(|limit| limit - RESERVED_DESCRIPTORS.min(limit / 2));
     let room = room.map_or(usize::MAX, |room| usize::try_from(room).unwrap_or(usize::MAX)).max(1);
     let wanted = http.max_connections();
     let settled = wanted.min(room);
@@ -30,7 +30,7 @@ pub(crate) fn settle(http: &mut HttpSettings) {
 }
 
 /// The limit of descriptors after raising it; `None` where there is none.
-fn raised() -> Option<u64> {
+fn raise_soft_limit() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
         return current;

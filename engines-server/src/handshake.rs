@@ -11,18 +11,18 @@ use hyper_util::rt::TokioIo;
 use sha1_smol::Sha1;
 
 use crate::{
-    address::Line,
     app::App,
-    ask::Upgrade,
     body::Body,
-    live::{Refusal, Socket, run_socket},
+    client_addr::ConnectionInfo,
     origin,
+    request::Upgrade,
     routes::Route,
     shutdown::Shutdown,
+    streaming::{HandshakeRefusal, WebSocketTask, run_socket},
 };
 
 /// What a server appends to the client's key (RFC 6455 section 1.3).
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+const WEBSOCKET_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// A client's handshake that is in order.
 pub(crate) struct Handshake {
@@ -38,17 +38,17 @@ impl Handshake {
     /// `BODY_INVALID` naming the header that is wrong.
     pub(crate) fn read(headers: &HeaderMap) -> Result<Self> {
         if !has_token(headers, &header::UPGRADE, "websocket") || !has_token(headers, &header::CONNECTION, "upgrade") {
-            return Err(refuse("Upgrade", "this is a WebSocket: send its handshake (Upgrade: websocket)"));
+            return Err(invalid_handshake("Upgrade", "this is a WebSocket: send its handshake (Upgrade: websocket)"));
         }
         if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-            return Err(refuse("Sec-WebSocket-Version", "the version of the WebSocket protocol must be 13"));
+            return Err(invalid_handshake("Sec-WebSocket-Version", "the version of the WebSocket protocol must be 13"));
         }
         let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
         if BASE64_STANDARD.decode(key).map_or(0, |key| key.len()) != 16 {
-            return Err(refuse("Sec-WebSocket-Key", "the handshake's key must be 16 bytes in base64"));
+            return Err(invalid_handshake("Sec-WebSocket-Key", "the handshake's key must be 16 bytes in base64"));
         }
         let mut digest = Sha1::from(key);
-        digest.update(GUID.as_bytes());
+        digest.update(WEBSOCKET_GUID.as_bytes());
         let accept = HeaderValue::from_str(&BASE64_STANDARD.encode(digest.digest().bytes()))
             .map_err(|error| Error::internal("ws.accept", error))?;
         Ok(Self { accept, subprotocol: has_token(headers, &header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) })
@@ -62,7 +62,7 @@ impl Handshake {
         self,
         upgrade: Option<Upgrade>,
         shutdown: &Shutdown,
-        socket: Socket,
+        socket: WebSocketTask,
     ) -> Result<Response<Body>> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -74,7 +74,7 @@ impl Handshake {
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
         }
         match upgrade {
-            Some(Upgrade::Own) => *response.body_mut() = Body::socket(socket),
+            Some(Upgrade::Own) => *response.body_mut() = Body::from_socket(socket),
             Some(Upgrade::Hyper(upgrade)) => {
                 let hold = shutdown.hold();
                 tokio::spawn(async move {
@@ -85,7 +85,7 @@ impl Handshake {
                     drop(hold);
                 });
             }
-            None => return Err(refuse("Upgrade", "this connection cannot be upgraded; use HTTP/1.1")),
+            None => return Err(invalid_handshake("Upgrade", "this connection cannot be upgraded; use HTTP/1.1")),
         }
         Ok(response)
     }
@@ -101,7 +101,7 @@ pub(crate) struct BrowserHandshake {
 
 impl BrowserHandshake {
     /// The handshake of a request with an `Origin` to a route that is a WebSocket.
-    pub(crate) fn of(app: &App, line: Option<&Line>, route: &Route, parts: &Parts) -> Option<Self> {
+    pub(crate) fn from_request(app: &App, info: Option<&ConnectionInfo>, route: &Route, parts: &Parts) -> Option<Self> {
         if route.doc.status != StatusCode::SWITCHING_PROTOCOLS.as_u16()
             || parts.method != Method::GET
             || !parts.headers.contains_key(header::ORIGIN)
@@ -109,12 +109,12 @@ impl BrowserHandshake {
             return None;
         }
         let handshake = Handshake::read(&parts.headers).ok()?;
-        let own = line.filter(|line| line.own).map(|_| Upgrade::Own);
+        let own = info.filter(|line| line.own).map(|_| Upgrade::Own);
         let upgrade = own.or_else(|| parts.extensions.get::<OnUpgrade>().cloned().map(Upgrade::Hyper))?;
         // Of several origins none is meant.
-        let origin = origin::single(&parts.headers).and_then(|origin| origin.to_str().ok());
+        let origin = origin::single_origin(&parts.headers).and_then(|origin| origin.to_str().ok());
         let allowed = origin.is_some_and(|origin| {
-            app.cors().origins().contains(origin) || origin::is_same_origin(line, parts, app.settings(), origin)
+            app.cors().origins().contains(origin) || origin::is_same_origin(info, parts, app.settings(), origin)
         });
         Some(Self { handshake, upgrade, allowed })
     }
@@ -134,13 +134,13 @@ impl BrowserHandshake {
     /// Accepts the handshake, and closes the socket for the reason it is refused for.
     pub(crate) fn refuse(self, app: &App, error: &Error) -> Result<Response<Body>> {
         tracing::debug!(operation = error.operation(), code = %error.code(), "a browser's WebSocket is refused");
-        let socket = Socket::Refused(Refusal::new(error));
+        let socket = WebSocketTask::Refused(HandshakeRefusal::new(error));
         self.handshake.accept(Some(self.upgrade), app.shutdown(), socket)
     }
 }
 
-fn refuse(field: &str, detail: &'static str) -> Error {
-    Error::body("ws.accept", field, detail)
+fn invalid_handshake(field: &str, detail: &'static str) -> Error {
+    Error::invalid_body("ws.accept", field, detail)
 }
 
 /// Whether a header's list holds `token`, in any letter case.

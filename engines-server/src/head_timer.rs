@@ -14,36 +14,36 @@ use hyper::rt::{Sleep, Timer};
 
 /// The timer of one HTTP/1 connection. Deadlines made with it pass only as long as [`HeadTimer::poll`] is called.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct HeadTimer(Arc<Mutex<State>>);
+pub(crate) struct HeadTimer(Arc<Mutex<TimerState>>);
 
 #[derive(Debug, Default)]
-struct State {
+struct TimerState {
     /// The deadline that is waited for.
-    due: Option<Instant>,
+    due_at: Option<Instant>,
     /// For when the alarm was set that rang last.
-    rang: Option<Instant>,
+    fired_at: Option<Instant>,
 }
 
 /// The alarm of one connection.
-pub(crate) type Alarm = Option<Pin<Box<tokio::time::Sleep>>>;
+pub(crate) type PendingSleep = Option<Pin<Box<tokio::time::Sleep>>>;
 
 /// A deadline.
-struct Deadline {
+struct HeadDeadline {
     timer: HeadTimer,
     at: Instant,
 }
 
 impl HeadTimer {
     /// Sees to the alarm. Returns whether the deadline that is waited for has passed, so that the connection must be polled again.
-    pub(crate) fn poll(&self, alarm: &mut Alarm, cx: &mut Context<'_>) -> bool {
-        let Some(due) = self.state().due else { return false };
-        let alarm = alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due.into())));
+    pub(crate) fn poll(&self, pending: &mut PendingSleep, cx: &mut Context<'_>) -> bool {
+        let Some(due) = self.state().due_at else { return false };
+        let alarm = pending.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due.into())));
         if alarm.deadline().into_std() > due {
             alarm.as_mut().reset(due.into());
         }
         while alarm.as_mut().poll(cx).is_ready() {
             let rang = alarm.deadline().into_std();
-            self.state().rang = Some(rang);
+            self.state().fired_at = Some(rang);
             if rang >= due {
                 return true;
             }
@@ -52,7 +52,7 @@ impl HeadTimer {
         false
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, TimerState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -63,7 +63,7 @@ impl Timer for HeadTimer {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(Deadline { timer: self.clone(), at: deadline })
+        Box::pin(HeadDeadline { timer: self.clone(), at: deadline })
     }
 
     fn now(&self) -> Instant {
@@ -71,23 +71,23 @@ impl Timer for HeadTimer {
     }
 }
 
-impl Future for Deadline {
+impl Future for HeadDeadline {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         let mut state = self.timer.state();
-        if state.rang.is_some_and(|rang| rang >= self.at) {
+        if state.fired_at.is_some_and(|rang| rang >= self.at) {
             return Poll::Ready(());
         }
-        state.due = Some(self.at);
+        state.due_at = Some(self.at);
         Poll::Pending
     }
 }
 
-impl Sleep for Deadline {}
+impl Sleep for HeadDeadline {}
 
-impl Drop for Deadline {
+impl Drop for HeadDeadline {
     fn drop(&mut self) {
-        self.timer.state().due = None;
+        self.timer.state().due_at = None;
     }
 }

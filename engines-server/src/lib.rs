@@ -5,52 +5,52 @@
 //!
 //! [`App`] needs no listener: it is a [`hyper::service::Service`], to be mounted in an HTTP service of one's own.
 
-mod address;
 mod app;
-mod ask;
 mod body;
 mod body_intake;
+mod body_stream;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod client_addr;
 #[cfg(feature = "cli")]
 pub mod config;
 mod connection;
 mod cors;
+mod deadline_io;
 #[cfg(feature = "cli")]
 mod descriptors;
-mod guarded_io;
 mod handlers;
 mod handshake;
 mod head_timer;
 mod limits;
 pub mod listen;
-mod live;
 #[cfg(feature = "cli")]
 pub mod log;
 mod metrics;
 pub mod openapi;
 mod origin;
-mod pieces;
+mod pipeline;
 mod problem;
 mod query;
 mod rate_limit;
-mod reply;
+mod request;
 mod request_rules;
+mod response;
 pub mod routes;
 mod security_headers;
 mod settings;
 mod shutdown;
-mod stack;
+mod streaming;
 mod unread_body;
 
 pub use self::{
-    address::{ForwardedHeader, Peer},
     app::{App, AppBuilder},
     body::Body,
+    client_addr::{ForwardedHeader, Peer},
     limits::{BudgetSettings, DeadlineSettings},
-    origin::{OriginFault, Origins},
+    origin::{OriginError, Origins},
+    pipeline::RequestThrottle,
     routes::Route,
     settings::HttpSettings,
     shutdown::Shutdown,
-    stack::Throttle,
 };

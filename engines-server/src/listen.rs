@@ -9,7 +9,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{App, connection, limits::RefusalLog, metrics::Held};
+use crate::{App, connection, limits::RefusalLog, metrics::GaugeGuard};
 
 /// How long to wait before accepting again when the process or the machine has run out of something, such as file descriptors.
 const BACKOFF: Duration = Duration::from_millis(50);
@@ -34,11 +34,11 @@ pub async fn serve(app: App, listener: TcpListener) -> bool {
             Ok((stream, peer, place)) => {
                 let app = app.clone();
                 connections.spawn(async move {
-                    let open = (place, Held::new(&app.metrics().connections));
+                    let open = (place, GaugeGuard::new(&app.metrics().connections));
                     connection::drive(app, stream, peer, open).await;
                 });
             }
-            Err(error) if one_connection_only(&error) => {}
+            Err(error) if is_per_connection_error(&error) => {}
             Err(error) => {
                 if let Some(count) = failures.count() {
                     tracing::warn!(%error, count, "cannot accept connections for the moment");
@@ -67,7 +67,7 @@ async fn accept(
 }
 
 /// Errors of a peer that was gone before it was accepted, not of ours.
-fn one_connection_only(error: &io::Error) -> bool {
+fn is_per_connection_error(error: &io::Error) -> bool {
     use io::ErrorKind as K;
     matches!(error.kind(), K::ConnectionRefused | K::ConnectionAborted | K::ConnectionReset | K::Interrupted)
 }

@@ -9,7 +9,7 @@ use serde::{
 };
 
 use crate::{
-    address::{ForwardedHeader, Line, Peer},
+    client_addr::{ConnectionInfo, ForwardedHeader, Peer},
     settings::HttpSettings,
 };
 
@@ -30,17 +30,17 @@ const SETTING: &str = "http.cors_origins";
 /// # Ok::<(), engines_server::OriginFault>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Origins(Vec<Pattern>);
+pub struct Origins(Vec<OriginPattern>);
 
 /// Why a text is no origin and no pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OriginFault {
+pub struct OriginError {
     text: String,
     reason: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Pattern {
+enum OriginPattern {
     Exact(String),
     /// What stands before and after the one label.
     OneLabel {
@@ -54,8 +54,8 @@ impl Origins {
     ///
     /// # Errors
     /// For the first text that is neither an origin nor a pattern.
-    pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self, OriginFault> {
-        texts.into_iter().map(|text| Pattern::parse(text.as_ref())).collect::<Result<_, _>>().map(Self)
+    pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self, OriginError> {
+        texts.into_iter().map(|text| OriginPattern::parse(text.as_ref())).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether no origin is listed.
@@ -68,8 +68,8 @@ impl Origins {
     #[must_use]
     pub fn contains(&self, origin: &str) -> bool {
         self.0.iter().any(|pattern| match pattern {
-            Pattern::Exact(listed) => listed == origin,
-            Pattern::OneLabel { before, after } => origin
+            OriginPattern::Exact(listed) => listed == origin,
+            OriginPattern::OneLabel { before, after } => origin
                 .strip_prefix(before.as_str())
                 .and_then(|rest| rest.strip_suffix(after.as_str()))
                 .is_some_and(is_label),
@@ -77,31 +77,31 @@ impl Origins {
     }
 
     /// The one `Origin` of a request, if it is listed.
-    pub(crate) fn listed<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+    pub(crate) fn find_listed<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
         if self.0.is_empty() {
             return None;
         }
-        let origin = single(headers)?;
+        let origin = single_origin(headers)?;
         origin.to_str().is_ok_and(|origin| self.contains(origin)).then_some(origin)
     }
 }
 
 impl std::str::FromStr for Origins {
-    type Err = OriginFault;
+    type Err = OriginError;
 
     /// Reads a list that is separated by commas, or a JSON array of strings.
-    fn from_str(text: &str) -> Result<Self, OriginFault> {
+    fn from_str(text: &str) -> Result<Self, OriginError> {
         if text.trim_start().starts_with('[') {
-            let fault = |_| OriginFault { text: text.to_owned(), reason: "it is no JSON array of strings" };
+            let fault = |_| OriginError { text: text.to_owned(), reason: "it is no JSON array of strings" };
             return Self::new(serde_json::from_str::<Vec<String>>(text).map_err(fault)?);
         }
         Self::new(text.split(',').map(str::trim).filter(|text| !text.is_empty()))
     }
 }
 
-impl Pattern {
-    fn parse(text: &str) -> Result<Self, OriginFault> {
-        let fault = |reason| Err(OriginFault { text: text.to_owned(), reason });
+impl OriginPattern {
+    fn parse(text: &str) -> Result<Self, OriginError> {
+        let fault = |reason| Err(OriginError { text: text.to_owned(), reason });
         let lower = text.to_ascii_lowercase();
         if lower == "*" || lower == "null" {
             return fault("name the origins; neither every origin nor `null` can be listed");
@@ -140,7 +140,7 @@ impl Pattern {
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for OriginPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exact(origin) => f.write_str(origin),
@@ -149,13 +149,13 @@ impl fmt::Display for Pattern {
     }
 }
 
-impl fmt::Display for OriginFault {
+impl fmt::Display for OriginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{SETTING}: {:?} is no origin: {}", self.text, self.reason)
     }
 }
 
-impl std::error::Error for OriginFault {}
+impl std::error::Error for OriginError {}
 
 impl Serialize for Origins {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -190,20 +190,25 @@ impl<'de> Deserialize<'de> for Origins {
 }
 
 /// The `Origin` of a request that has one.
-pub(crate) fn single(headers: &HeaderMap) -> Option<&HeaderValue> {
+pub(crate) fn single_origin(headers: &HeaderMap) -> Option<&HeaderValue> {
     let mut all = headers.get_all(header::ORIGIN).iter();
     all.next().filter(|_| all.next().is_none())
 }
 
 /// Whether a page of this origin was served from where the request goes: its host and port are those of `Host`, or, behind a trusted
 /// proxy, what the proxy says they were.
-pub(crate) fn is_same_origin(line: Option<&Line>, parts: &Parts, settings: &HttpSettings, origin: &str) -> bool {
+pub(crate) fn is_same_origin(
+    connection: Option<&ConnectionInfo>,
+    parts: &Parts,
+    settings: &HttpSettings,
+    origin: &str,
+) -> bool {
     let Some((scheme, rest)) = origin.split_once("://") else { return false };
     let Some((host, port)) = split_port(rest) else { return false };
     let own = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let mut authority = own.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).map(Cow::Borrowed);
-    if peer(line, parts).is_some_and(|peer| settings.trusted_proxies.iter().any(|net| net.contains(&peer))) {
-        let said = Forwarded::read(&parts.headers, settings.forwarded_header);
+    if peer(connection, parts).is_some_and(|peer| settings.trusted_proxies.iter().any(|net| net.contains(&peer))) {
+        let said = ForwardedInfo::read(&parts.headers, settings.forwarded_header);
         if said.scheme.is_some_and(|said| !said.eq_ignore_ascii_case(scheme)) {
             return false;
         }
@@ -216,8 +221,8 @@ pub(crate) fn is_same_origin(line: Option<&Line>, parts: &Parts, settings: &Http
     host.eq_ignore_ascii_case(own_host) && port.or(default) == own_port.or(default)
 }
 
-fn peer(line: Option<&Line>, parts: &Parts) -> Option<IpAddr> {
-    match line {
+fn peer(connection: Option<&ConnectionInfo>, parts: &Parts) -> Option<IpAddr> {
+    match connection {
         Some(line) => Some(line.peer()),
         None => parts.extensions.get().map(|Peer(peer)| peer.ip().to_canonical()),
     }
@@ -225,12 +230,12 @@ fn peer(line: Option<&Line>, parts: &Parts) -> Option<IpAddr> {
 
 /// How a client reached the proxy next to us, as far as that says it.
 #[derive(Default)]
-struct Forwarded<'a> {
+struct ForwardedInfo<'a> {
     scheme: Option<&'a str>,
     host: Option<Cow<'a, str>>,
 }
 
-impl<'a> Forwarded<'a> {
+impl<'a> ForwardedInfo<'a> {
     fn read(headers: &'a HeaderMap, written: ForwardedHeader) -> Self {
         // What stands last was written by the proxy next to us.
         let last = |name: &str| {

@@ -5,13 +5,13 @@ use engines::{Error, ErrorKind, Trace};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
-use crate::{body::Body, limits::is_refusal};
+use crate::{body::Body, limits::is_budget_refusal};
 
 /// The media type.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// Names an error's own members must not take.
-const OURS: [&str; 6] = ["type", "title", "status", "code", "detail", "request_id"];
+const RESERVED_MEMBERS: [&str; 6] = ["type", "title", "status", "code", "detail", "request_id"];
 
 /// The problem document of `error`.
 pub(crate) fn document(error: &Error, trace: &Trace) -> Map<String, Value> {
@@ -23,7 +23,7 @@ pub(crate) fn document(error: &Error, trace: &Trace) -> Map<String, Value> {
     document.insert("detail".into(), error.detail().into());
     document.insert("request_id".into(), (*trace.request_id).into());
     for (name, value) in error.members() {
-        if !OURS.contains(&name.as_str()) {
+        if !RESERVED_MEMBERS.contains(&name.as_str()) {
             document.insert(name.clone(), value.clone());
         }
     }
@@ -37,7 +37,7 @@ pub(crate) fn response(error: &Error, trace: &Trace) -> Response<Body> {
             tracing::error!(request_id = %trace.request_id, trace_id = %trace.trace_id, ?error, "a request failed");
         }
         // Refusals of a budget are logged in sum, at most once a second.
-        ErrorKind::Unavailable if !is_refusal(error) => {
+        ErrorKind::Unavailable if !is_budget_refusal(error) => {
             tracing::warn!(request_id = %trace.request_id, trace_id = %trace.trace_id, ?error, "a backend did not answer");
         }
         _ => {
@@ -55,7 +55,7 @@ pub(crate) fn response(error: &Error, trace: &Trace) -> Response<Body> {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     let wait = error
-        .retry_after_hint()
+        .retry_after()
         .map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
         .map(|seconds| seconds.max(1));
     let wait = wait.or(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::RateLimited).then_some(1));

@@ -21,7 +21,7 @@ impl Query {
     }
 
     /// Every value given for `name`.
-    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
@@ -29,11 +29,11 @@ impl Query {
     ///
     /// # Errors
     /// `BODY_INVALID` when there are several: which one is meant?
-    pub(crate) fn one(&self, name: &str) -> Result<Option<&str>> {
-        let mut all = self.all(name);
+    pub(crate) fn single(&self, name: &str) -> Result<Option<&str>> {
+        let mut all = self.values(name);
         let first = all.next();
         if all.next().is_some() {
-            return Err(Error::body("http.query", name, "the parameter is given twice"));
+            return Err(Error::invalid_body("http.query", name, "the parameter is given twice"));
         }
         Ok(first)
     }
@@ -43,16 +43,16 @@ impl Query {
     /// # Errors
     /// `BODY_INVALID` when it is none.
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>> {
-        self.one(name)?.map(|text| whole(name, text)).transpose()
+        self.single(name)?.map(|text| parse_number(name, text)).transpose()
     }
 }
 
-fn whole(name: &str, text: &str) -> Result<u64> {
+fn parse_number(name: &str, text: &str) -> Result<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits
         .then(|| text.parse().ok())
         .flatten()
-        .ok_or_else(|| Error::body("http.query", name, "the parameter must be a whole number, 0 or more"))
+        .ok_or_else(|| Error::invalid_body("http.query", name, "the parameter must be a whole number, 0 or more"))
 }
 
 fn decode(text: &str) -> Result<String> {
@@ -60,11 +60,11 @@ fn decode(text: &str) -> Result<String> {
     percent_decode(spaced.as_bytes())
         .decode_utf8()
         .map(Cow::into_owned)
-        .map_err(|_| Error::body("http.query", "query", "the query is not UTF-8 after percent-decoding"))
+        .map_err(|_| Error::invalid_body("http.query", "query", "the query is not UTF-8 after percent-decoding"))
 }
 
 /// A path parameter, decoded.
-pub(crate) fn segment<'a>(name: &'static str, text: &'a str) -> Result<Cow<'a, str>> {
+pub(crate) fn decode_segment<'a>(name: &'static str, text: &'a str) -> Result<Cow<'a, str>> {
     percent_decode(text.as_bytes()).decode_utf8().map_err(|_| {
         let detail = "the path is not UTF-8 after percent-decoding";
         Error::new(Code::IdInvalid, "http.path", detail).with_member("field", name)

@@ -24,7 +24,7 @@ pub(crate) fn class_of(route: &Route) -> Option<RateClass> {
         Policy::Public | Policy::Guest => None,
         Policy::Operator => Some(RateClass::Manage),
         Policy::Action(action) => Some(class_of_action(route, action)),
-        Policy::Token if ends_something(route) => Some(RateClass::Release),
+        Policy::Token if is_release(route) => Some(RateClass::Release),
         Policy::Token if route.method == "GET" => Some(RateClass::Read),
         Policy::Token => Some(RateClass::Write),
     }
@@ -40,7 +40,7 @@ fn class_of_action(route: &Route, action: Action) -> RateClass {
 }
 
 /// Logout, and ending sessions.
-fn ends_something(route: &Route) -> bool {
+fn is_release(route: &Route) -> bool {
     route.path == "/auth/logout" || route.method == "DELETE" && route.path.starts_with("/auth/sessions")
 }
 
@@ -48,7 +48,7 @@ fn ends_something(route: &Route) -> bool {
 ///
 /// # Errors
 /// `RATE_LIMITED`.
-pub(crate) fn count(app: &App, route: &Route, subject: &RateSubject<'_>) -> Result<()> {
+pub(crate) fn charge(app: &App, route: &Route, subject: &RateSubject<'_>) -> Result<()> {
     match class_of(route) {
         Some(class) => app.engine().guard().count_subject(subject, class),
         None => Ok(()),
@@ -56,17 +56,17 @@ pub(crate) fn count(app: &App, route: &Route, subject: &RateSubject<'_>) -> Resu
 }
 
 /// What is left of the limit that the request was counted under.
-pub(crate) fn left(app: &App, route: &Route, context: &RequestContext) -> Option<RateStatus> {
+pub(crate) fn status(app: &App, route: &Route, context: &RequestContext) -> Option<RateStatus> {
     app.engine().guard().rate_status(&RateSubject::of_context(context)?, class_of(route)?)
 }
 
 /// As [`left`], for a request that [`count`] counted.
-pub(crate) fn left_of(app: &App, route: &Route, subject: &RateSubject<'_>) -> Option<RateStatus> {
+pub(crate) fn status_of(app: &App, route: &Route, subject: &RateSubject<'_>) -> Option<RateStatus> {
     app.engine().guard().rate_status(subject, class_of(route)?)
 }
 
 /// Says what is left (draft-ietf-httpapi-ratelimit-headers, up to its version 7).
-pub(crate) fn tell(status: Option<RateStatus>, headers: &mut HeaderMap) {
+pub(crate) fn add_headers(status: Option<RateStatus>, headers: &mut HeaderMap) {
     let Some(RateStatus { limit, remaining, reset }) = status else { return };
     let seconds = reset.as_secs() + u64::from(reset.subsec_nanos() > 0);
     headers.insert(LIMIT, HeaderValue::from(limit));

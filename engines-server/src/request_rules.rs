@@ -12,7 +12,7 @@ const OPERATION: &str = "http.request";
 /// # Errors
 /// `BODY_INVALID` (400) with the field `Host`.
 pub(crate) fn check_host(parts: &Parts) -> Result<()> {
-    let refuse = |detail: &'static str| Err(Error::body(OPERATION, "Host", detail));
+    let refuse = |detail: &'static str| Err(Error::invalid_body(OPERATION, "Host", detail));
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let (first, second) = (hosts.next(), hosts.next());
     if second.is_some() {
@@ -49,16 +49,16 @@ pub(crate) fn check_handshake(route: &Route, parts: &Parts) -> Result<()> {
         return Ok(());
     }
     if parts.method == Method::HEAD {
-        return Err(Error::body(OPERATION, "method", "this is a WebSocket: open it with GET"));
+        return Err(Error::invalid_body(OPERATION, "method", "this is a WebSocket: open it with GET"));
     }
     if announces_body(&parts.headers) {
-        return Err(Error::body(OPERATION, "", "the handshake of a WebSocket has no body"));
+        return Err(Error::invalid_body(OPERATION, "", "the handshake of a WebSocket has no body"));
     }
     Ok(())
 }
 
 /// Whether a ticket in the query is taken: `HEAD` opens no stream, so it must not use a ticket up.
-pub(crate) fn takes_ticket(route: &Route, method: &Method) -> bool {
+pub(crate) fn accepts_ticket(route: &Route, method: &Method) -> bool {
     route.stream && *method == Method::GET
 }
 

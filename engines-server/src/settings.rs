@@ -6,13 +6,13 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    address::{self, ForwardedHeader},
+    client_addr::{self, ForwardedHeader},
     limits::{BudgetSettings, DeadlineSettings},
     origin::Origins,
 };
 
 /// Connections open at once where neither `max_connections` nor the descriptors of the process say less.
-const MOST_CONNECTIONS: usize = 20_000;
+const MAX_DEFAULT_CONNECTIONS: usize = 20_000;
 
 /// What connections and requests may take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub struct HttpSettings {
     /// Seconds that requests in flight get to finish when the server stops.
     pub shutdown_grace_s: u64,
     /// Proxies that are believed when they say where a request comes from: addresses, or networks such as `10.0.0.0/8`. Nobody is, by default.
-    #[serde(deserialize_with = "address::networks")]
+    #[serde(deserialize_with = "client_addr::networks")]
     #[cfg_attr(feature = "cli", schemars(with = "Vec<String>"))]
     pub trusted_proxies: Vec<IpNet>,
     /// In which header they say it.
@@ -81,7 +81,7 @@ impl HttpSettings {
     /// As [`HttpSettings::max_connections`]; 20,000 if absent.
     #[must_use]
     pub fn max_connections(&self) -> usize {
-        self.max_connections.unwrap_or(MOST_CONNECTIONS).max(1)
+        self.max_connections.unwrap_or(MAX_DEFAULT_CONNECTIONS).max(1)
     }
 
     /// As [`BudgetSettings::anonymous_connections`]; three quarters of all connections if absent.

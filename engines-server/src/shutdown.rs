@@ -6,7 +6,7 @@ use tokio::{sync::watch, time::sleep};
 
 /// See [`Shutdown::hold`].
 #[derive(Debug)]
-pub(crate) struct Hold(#[expect(dead_code, reason = "it counts while it lives")] watch::Receiver<bool>);
+pub(crate) struct DrainGuard(#[expect(dead_code, reason = "it counts while it lives")] watch::Receiver<bool>);
 
 /// Tells everybody that it is time to stop. Cheap to clone; clones are one switch.
 #[derive(Debug, Clone)]
@@ -30,8 +30,8 @@ impl Shutdown {
     }
 
     /// Holds up [`Shutdown::drained`] as long as it lives: for work that goes on beside its connection.
-    pub(crate) fn hold(&self) -> Hold {
-        Hold(self.0.subscribe())
+    pub(crate) fn hold(&self) -> DrainGuard {
+        DrainGuard(self.0.subscribe())
     }
 
     /// Waits until nobody waits for it or holds it up any more.

@@ -26,9 +26,9 @@ const DISCARD_BYTES: usize = 8 << 10;
 const DISCARD_PAUSE: Duration = Duration::from_secs(2);
 
 /// The body of a request, which is still there when whoever was to read it has dropped it.
-pub(crate) struct TrackedBody(Source);
+pub(crate) struct TrackedBody(BodySource);
 
-enum Source {
+enum BodySource {
     /// There is no body.
     Empty(Incoming),
     Shared(Arc<Mutex<Incoming>>),
@@ -45,12 +45,12 @@ pub(crate) struct UnreadBody {
 pub(crate) fn track(request: Request<Incoming>) -> (Request<TrackedBody>, Option<UnreadBody>) {
     let (parts, body) = request.into_parts();
     if body.is_end_stream() {
-        return (Request::from_parts(parts, TrackedBody(Source::Empty(body))), None);
+        return (Request::from_parts(parts, TrackedBody(BodySource::Empty(body))), None);
     }
     let expects_continue = parts.headers.contains_key(header::EXPECT);
     let body = Arc::new(Mutex::new(body));
     let unread = UnreadBody { body: Arc::clone(&body), expects_continue };
-    (Request::from_parts(parts, TrackedBody(Source::Shared(body))), Some(unread))
+    (Request::from_parts(parts, TrackedBody(BodySource::Shared(body))), Some(unread))
 }
 
 impl UnreadBody {
@@ -111,29 +111,31 @@ impl HttpBody for TrackedBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut self.0 {
-            Source::Empty(body) => Pin::new(body).poll_frame(cx),
-            Source::Shared(body) => Pin::new(&mut *body.lock().unwrap_or_else(PoisonError::into_inner)).poll_frame(cx),
+            BodySource::Empty(body) => Pin::new(body).poll_frame(cx),
+            BodySource::Shared(body) => {
+                Pin::new(&mut *body.lock().unwrap_or_else(PoisonError::into_inner)).poll_frame(cx)
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Source::Empty(body) => body.is_end_stream(),
-            Source::Shared(body) => body.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream(),
+            BodySource::Empty(body) => body.is_end_stream(),
+            BodySource::Shared(body) => body.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Source::Empty(body) => body.size_hint(),
-            Source::Shared(body) => body.lock().unwrap_or_else(PoisonError::into_inner).size_hint(),
+            BodySource::Empty(body) => body.size_hint(),
+            BodySource::Shared(body) => body.lock().unwrap_or_else(PoisonError::into_inner).size_hint(),
         }
     }
 }
 
 /// Reads and discards what a client still sends on a connection whose answers are complete, until it closes. Closing at once
 /// would reset the connection, and the client would lose the answer.
-pub(crate) async fn linger(mut stream: TcpStream, app: &App) {
+pub(crate) async fn wait_for_close(mut stream: TcpStream, app: &App) {
     let deadlines = &app.settings().deadlines;
     let mut scrap = vec![0; DISCARD_BYTES];
     let discard = async {

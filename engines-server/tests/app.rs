@@ -12,7 +12,7 @@ use engines::{
         gate::{Decision, Gate, GateRequest},
     },
 };
-use engines_server::{App, HttpSettings, Throttle, openapi, routes};
+use engines_server::{App, HttpSettings, RequestThrottle, openapi, routes};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -34,7 +34,7 @@ async fn read(response: Response<engines_server::Body>) -> (StatusCode, Value) {
 }
 
 #[tokio::test]
-async fn it_needs_no_listener() {
+async fn an_app_handles_requests_without_a_listener() {
     let app = App::new(support::engine().await).unwrap();
     let (status, thread) = read(app.handle(asked("POST", "/chat/threads", &json!({ "title": "hello" }))).await).await;
     assert_eq!((status, &thread["title"]), (StatusCode::CREATED, &json!("hello")));
@@ -46,11 +46,11 @@ async fn it_needs_no_listener() {
 #[derive(Debug)]
 struct NoWrites;
 
-impl Throttle for NoWrites {
+impl RequestThrottle for NoWrites {
     fn check(&self, _: &RequestContext, class: RateClass) -> Result<()> {
         match class {
             RateClass::Write => {
-                Err(Error::new(Code::RateLimited, "test", "slower").retry_after(Duration::from_secs(7)))
+                Err(Error::new(Code::RateLimited, "test", "slower").with_retry_after(Duration::from_secs(7)))
             }
             _ => Ok(()),
         }
@@ -58,7 +58,7 @@ impl Throttle for NoWrites {
 }
 
 #[tokio::test]
-async fn a_throttle_is_asked_before_the_handler() {
+async fn the_request_throttle_runs_before_the_handler() {
     let app = App::builder(support::engine().await).throttle(Arc::new(NoWrites)).build().unwrap();
     assert_eq!(app.handle(asked("GET", "/chat/threads", &Value::Null)).await.status(), 200);
     let refused = app.handle(asked("POST", "/chat/threads", &json!({}))).await;
@@ -83,7 +83,7 @@ impl Gate for Odd {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_inside_is_a_problem_and_no_end() {
+async fn a_panicking_handler_returns_a_problem_and_the_server_goes_on() {
     let engine = Engine::builder().memory().signing_secret(support::secret()).gate(Odd).build().await.unwrap();
     let settings = HttpSettings { request_timeout_s: 1, max_in_flight: 1, ..HttpSettings::default() };
     let app = App::builder(engine).settings(settings).build().unwrap();
@@ -114,7 +114,7 @@ async fn what_goes_wrong_inside_is_a_problem_and_no_end() {
 async fn readiness_names_each_part_and_why_it_is_not_ready() {
     use engines::storage::{
         MemoryStore, Operation,
-        faulty::{Fault, Faulty},
+        fault_injection::{Fault, Faulty},
     };
     let store = Faulty::new(Arc::new(MemoryStore::new(&engines::IdGenerator::seeded(7))));
     let faults = store.faults().clone();
@@ -127,13 +127,13 @@ async fn readiness_names_each_part_and_why_it_is_not_ready() {
     let (status, body) = ready().await;
     assert_eq!((status.as_u16(), &body["status"], &body["failed"]), (200, &json!("ready"), &Value::Null));
     assert_eq!(body["parts"][1], json!({ "name": "store", "ok": true, "required": true }));
-    faults.always(Operation::Ping, Some(Fault::Before));
+    faults.set_for_all(Operation::Ping, Some(Fault::BeforeEffect));
     let (status, body) = ready().await;
     assert_eq!((status.as_u16(), &body["status"], &body["failed"]), (503, &json!("not_ready"), &json!(["store"])));
     let store = &body["parts"][1];
     assert_eq!((&store["ok"], &store["code"]), (&json!(false), &json!("BACKEND_UNAVAILABLE")));
     assert!(!store["reason"].as_str().unwrap().contains("injected"), "the cause is for logs: {store}");
-    faults.always(Operation::Ping, None);
+    faults.set_for_all(Operation::Ping, None);
     assert_eq!(ready().await.0, 200);
     app.shutdown().begin();
     let (status, body) = ready().await;
@@ -141,7 +141,7 @@ async fn readiness_names_each_part_and_why_it_is_not_ready() {
 }
 
 #[tokio::test]
-async fn the_description_has_every_route_with_its_policy() {
+async fn openapi_lists_every_route_with_its_policy() {
     let document = openapi::document(&engines::Limits::default()).unwrap();
     let mut operations = BTreeSet::new();
     for route in routes::all() {
@@ -160,7 +160,7 @@ async fn the_description_has_every_route_with_its_policy() {
 }
 
 #[tokio::test]
-async fn http2_is_spoken_on_the_same_port() {
+async fn http2_is_served_on_the_same_port() {
     let server = support::start().await;
     let io = TokioIo::new(TcpStream::connect(server.address).await.unwrap());
     let (mut client, connection) =

@@ -90,7 +90,7 @@ fn paste(line: &str) -> Value {
 }
 
 #[test]
-fn dev_prints_lines_that_work_when_pasted_also_the_second_time() {
+fn the_printed_dev_commands_work_when_pasted_twice() {
     if Command::new("curl").arg("--version").output().is_err() {
         return;
     }
@@ -143,7 +143,7 @@ fn dev_prints_lines_that_work_when_pasted_also_the_second_time() {
 }
 
 #[test]
-fn mistakes_are_told_in_a_sentence() {
+fn cli_errors_are_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     assert!(complaint(&run(&["serve", "--data", data])).contains("AUTH_JWT_SIGNING"));
@@ -193,7 +193,7 @@ fn a_stream_does_not_keep_the_server_from_stopping() {
 }
 
 #[test]
-fn whoever_signed_up_is_known_after_a_restart_and_with_another_root_key_nothing_starts() {
+fn accounts_survive_a_restart_and_another_root_key_is_rejected() {
     if Command::new("curl").arg("--version").output().is_err() {
         return;
     }
@@ -239,7 +239,7 @@ fn exchange(stream: &mut TcpStream, request: &str) -> u16 {
 }
 
 #[test]
-fn connections_leave_descriptors_to_the_store_and_the_soft_limit_is_raised() {
+fn the_soft_descriptor_limit_is_raised_and_some_are_reserved_for_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     // A soft limit with which the store alone would hardly start, below a hard one for 200 connections.
@@ -278,7 +278,7 @@ fn connections_leave_descriptors_to_the_store_and_the_soft_limit_is_raised() {
 }
 
 #[test]
-fn data_without_their_root_key_are_refused_and_no_key_is_made() {
+fn data_without_its_root_key_is_rejected_and_no_key_is_created() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("engines-data");
     Dev::start(&data).stop();
@@ -302,7 +302,7 @@ fn data_without_their_root_key_are_refused_and_no_key_is_made() {
 }
 
 #[test]
-fn what_others_can_read_is_refused_or_made_private() {
+fn data_readable_by_others_is_rejected_or_made_private() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("engines-data");
     let mode = |name: &str| fs::metadata(data.join(name)).unwrap().permissions().mode() & 0o777;

@@ -10,8 +10,8 @@ use engines::auth::{
 use engines_server::{
     ForwardedHeader,
     config::{
-        Flags, LogFormat, ROOT_KEY, SEAL_KEYS, SECRET, SECRET_FILE, SYSTEM_KEY, Settings, StoreKind, VAULT_KEY, load,
-        root_key, seal_keys, signing_keys, signing_secret, system_key, vault_key,
+        Flags, LogFormat, ROOT_KEY, SEAL_KEYS, SIGNING_SECRET, SIGNING_SECRET_FILE, SYSTEM_KEY, Settings, StoreKind,
+        VAULT_KEY, load, root_key, seal_keys, signing_keys, signing_secret, system_key, vault_key,
     },
 };
 use serde_json::Value;
@@ -38,14 +38,14 @@ fn fault(text: &str, all: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn nothing_set_is_the_defaults_on_loopback() {
+fn without_settings_the_defaults_apply_on_loopback() {
     let settings = load(&Flags::default(), &variables(&[("PATH", "/bin"), ("HOME", "/")])).unwrap();
     assert_eq!(settings, Settings::default());
     assert!(settings.listen.ip().is_loopback());
 }
 
 #[test]
-fn each_layer_wins_over_the_one_before() {
+fn later_layers_override_earlier_ones() {
     let (_folder, path) = file(
         "listen = '127.0.0.1:1'\ndata = 'from-file'\nstore = 'memory'\n[http]\nhead_bytes = 9000\nmax_in_flight = 7\n\
          [limits]\nbody_bytes = 1000\n[log]\nlevel = 'warn'\n[auth]\naudience = ['a', 'b']\n",
@@ -73,7 +73,7 @@ fn each_layer_wins_over_the_one_before() {
 }
 
 #[test]
-fn mistakes_are_named_with_their_layer() {
+fn errors_name_the_layer_of_the_setting() {
     for (text, all, parts) in [
         ("lisen = '127.0.0.1:1'", &[][..], ["engines.toml", "lisen"]),
         ("[http]\nhead_byte = 1", &[], ["engines.toml", "head_byte"]),
@@ -93,19 +93,19 @@ fn mistakes_are_named_with_their_layer() {
 }
 
 #[test]
-fn the_secret_comes_from_one_place_and_is_long_enough() {
+fn the_signing_secret_has_one_source_and_a_minimum_length() {
     let long = "5f1c09b7e2d84a36c7f0a1e95b3d6842";
     let (_folder, path) = file(&format!("{long}\n"));
     let path = path.display().to_string();
     let none = Settings::default();
     assert!(signing_secret(&none, &variables(&[])).unwrap().is_none());
-    for good in [&[(SECRET, long)][..], &[(SECRET_FILE, &path)]] {
+    for good in [&[(SIGNING_SECRET, long)][..], &[(SIGNING_SECRET_FILE, &path)]] {
         assert!(signing_secret(&none, &variables(good)).unwrap().is_some());
     }
     for (bad, part) in [
-        (&[(SECRET, "short")][..], "at least 32 bytes"),
-        (&[(SECRET, long), (SECRET_FILE, &path)], "set one of them"),
-        (&[(SECRET_FILE, "/no/such")], "/no/such"),
+        (&[(SIGNING_SECRET, "short")][..], "at least 32 bytes"),
+        (&[(SIGNING_SECRET, long), (SIGNING_SECRET_FILE, &path)], "set one of them"),
+        (&[(SIGNING_SECRET_FILE, "/no/such")], "/no/such"),
     ] {
         let fault = signing_secret(&none, &variables(bad)).unwrap_err().to_string();
         assert!(fault.contains(part) && !fault.contains(long), "{fault}");
@@ -147,7 +147,7 @@ fn identity_and_proxies_are_set_by_file_and_variables() {
 }
 
 #[test]
-fn the_other_secrets_come_from_one_place_too() {
+fn every_other_secret_has_one_source() {
     let long = "5f1c09b7e2d84a36c7f0a1e95b3d6842";
     let seal = format!("2026-02:{}", "grcO7n8aUDm+8H7CNH8GbtCPXcdRJEfjQEMAAmtuVFU=");
     let none = Settings::default();
@@ -174,7 +174,7 @@ fn the_other_secrets_come_from_one_place_too() {
         system_key(&none, &variables(&[(SYSTEM_KEY, "")])).unwrap_err(),
         system_key(&none, &variables(&[(SYSTEM_KEY, "x")])).unwrap_err(),
         root_key(&none, &variables(&[(ROOT_KEY, &"r".repeat(32))])).unwrap_err(),
-        signing_secret(&none, &variables(&[(SECRET, &"s".repeat(32))])).unwrap_err(),
+        signing_secret(&none, &variables(&[(SIGNING_SECRET, &"s".repeat(32))])).unwrap_err(),
         vault_key(&none, &variables(&[(VAULT_KEY, &"v".repeat(32))])).unwrap_err(),
         seal_keys(&none, &variables(&[(SEAL_KEYS, "k:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")])).unwrap_err(),
         seal_keys(&none, &variables(&[(SEAL_KEYS, "no keys")])).unwrap_err(),
@@ -245,7 +245,7 @@ fn every_setting_can_be_set_alone_by_variable_and_by_file() {
                 texts.chain([("1".to_owned(), "1".to_owned())]).collect()
             }
         };
-        let changed = |settings: Result<Settings, engines_server::config::Fault>| {
+        let changed = |settings: Result<Settings, engines_server::config::SettingsError>| {
             let changed = all_leaves(&settings.map_err(|fault| fault.to_string())?);
             let differ = changed.iter().zip(&defaults).filter(|(now, before)| now != before);
             Ok::<_, String>(differ.map(|(now, _)| now.0.clone()).collect::<Vec<_>>())
@@ -261,7 +261,7 @@ fn every_setting_can_be_set_alone_by_variable_and_by_file() {
         };
         let (only, mut wrong) = (Ok(vec![key.clone()]), Vec::new());
         // The first value that the key takes decides; a load takes milliseconds, and there are many keys.
-        let mut takes = |results: &mut dyn Iterator<Item = Result<Settings, engines_server::config::Fault>>| {
+        let mut takes = |results: &mut dyn Iterator<Item = Result<Settings, engines_server::config::SettingsError>>| {
             results.map(changed).any(|result| {
                 wrong.push(result);
                 wrong.last() == Some(&only)
@@ -310,7 +310,7 @@ fn a_secret_that_others_can_read_is_refused_unless_a_setting_allows_it() {
     let current = || SigningSecret::new("another thirty-two bytes, kept out of the code").unwrap();
     let faults = |settings: &Settings| {
         [
-            signing_secret(settings, &named(SECRET_FILE)).err(),
+            signing_secret(settings, &named(SIGNING_SECRET_FILE)).err(),
             root_key(settings, &named("ROOT_KEY_FILE")).err(),
             system_key(settings, &named("SYSTEM_BOOTSTRAP_KEY_FILE")).err(),
             vault_key(settings, &named("VAULT_KEY_FILE")).err(),

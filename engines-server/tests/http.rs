@@ -14,7 +14,7 @@ fn member() -> String {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_methods_are_told_apart() {
+async fn unknown_paths_are_404_and_unknown_methods_405() {
     let server = support::start().await;
     let answer = ask(server.address, "GET", "/nothing/here", &[], None).await;
     assert_eq!((answer.status, answer.code().as_str()), (404, "NOT_FOUND"));
@@ -73,7 +73,7 @@ async fn request_ids_and_traces_are_kept_or_made() {
 }
 
 #[tokio::test]
-async fn bad_bodies_are_refused_by_name_and_the_server_goes_on() {
+async fn invalid_bodies_are_rejected_naming_the_field() {
     let server = support::start().await;
     let (token, mut stored) = (member(), 0);
     acme(server.address, &token, "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
@@ -116,7 +116,7 @@ async fn bad_bodies_are_refused_by_name_and_the_server_goes_on() {
 }
 
 #[tokio::test]
-async fn media_types_and_sizes_have_their_limits() {
+async fn unsupported_media_types_and_large_bodies_are_rejected() {
     let server = support::start().await;
     let token = member();
     acme(server.address, &token, "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
@@ -181,7 +181,7 @@ async fn media_types_and_sizes_have_their_limits() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_given_up() {
+async fn a_body_that_never_arrives_times_out() {
     let server = support::start_with(HttpSettings { body_timeout_s: 1, ..HttpSettings::default() }).await;
     let bearer = format!("Bearer {}", member());
     let headers =
@@ -198,7 +198,7 @@ async fn a_body_that_does_not_come_is_given_up() {
 }
 
 #[tokio::test]
-async fn parameters_are_checked_by_name() {
+async fn invalid_query_parameters_are_rejected_by_name() {
     let server = support::start().await;
     let token = member();
     acme(server.address, &token, "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
@@ -280,7 +280,7 @@ async fn a_connection_is_kept_and_pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn too_large_a_head_is_refused() {
+async fn a_request_head_over_the_limit_is_rejected() {
     let limit = HttpSettings::default().head_bytes;
     let server = support::start().await;
     let mut connection = Connection::open(server.address).await;

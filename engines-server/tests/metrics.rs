@@ -20,7 +20,7 @@ use tokio::{
 };
 
 #[tokio::test]
-async fn operators_see_requests_and_the_store_and_nobodys_ids() {
+async fn metrics_cover_requests_and_the_store_without_tenant_or_user_ids() {
     let server = support::start().await;
     let ada = token("ada", &[("t_acme", Role::Owner)]);
     let made = acme(server.address, &ada, "POST", "/chat/threads", Some(&json!({ "thread_id": "secret-plan" }))).await;

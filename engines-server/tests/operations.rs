@@ -17,19 +17,19 @@ use engines::{
     auth::{JwtSettings, RootKey, SigningSecret},
     core::{
         DocId, Store,
-        nexus::{Batch, Expect, Kind, NewDocument, Once},
+        nexus::{Batch, DocumentKind, Expect, Idempotency, NewDocument},
         testing::{context_in, scope},
     },
     storage::{
         SqliteOptions, SqliteStore,
-        migration::{all_scopes, digest},
+        migration::{all_scopes, snapshot_digest},
     },
-    stream::canvas::{CanvasSettings, Command as Edit, NewCanvas},
+    stream::canvas::{CanvasCommand as Edit, CanvasSettings, NewCanvas},
 };
 use engines_server::config::{Flags, Settings, load, tables, to_markdown, to_toml};
 use serde_json::{Value, json};
 
-const NOTE: Kind = Kind::known("note");
+const NOTE: DocumentKind = DocumentKind::from_static("note");
 const SECRET: &str = "0123456789abcdef0123456789abcdef-signing-of-tests";
 
 fn program() -> Command {
@@ -89,8 +89,9 @@ async fn add_documents(data: &Path, tenant: &str, count: usize) {
     let store = SqliteStore::open(data.join("engines.db"), SqliteOptions::default()).unwrap();
     let scope = scope(tenant, Env::Prod).unwrap();
     for n in 0..count / 500 {
-        let once = Once { realm: "bulk".into(), key: format!("k{n}"), fingerprint: [1; 32], note: String::new() };
-        let mut batch = Batch::new(Timestamp::from_secs(1_770_000_000)).once(once);
+        let once =
+            Idempotency { namespace: "bulk".into(), key: format!("k{n}"), fingerprint: [1; 32], note: String::new() };
+        let mut batch = Batch::new(Timestamp::from_secs(1_770_000_000)).with_idempotency(once);
         for of in 0..500 {
             let id: DocId = format!("d{n}-{of}").parse().unwrap();
             batch = batch.put(NewDocument::new(NOTE, id, &"y".repeat(200)).unwrap().tag("all"), Expect::Absent);
@@ -107,7 +108,7 @@ async fn content(path: &Path) -> BTreeMap<Scope, (u64, [u8; 32])> {
     {
         let archive = store.archive().unwrap();
         for scope in all_scopes(archive).await.unwrap() {
-            let of_scope = digest(&*archive.snapshot(&scope).await.unwrap()).await.unwrap();
+            let of_scope = snapshot_digest(&*archive.snapshot(&scope).await.unwrap()).await.unwrap();
             found.insert(scope, of_scope);
         }
     }
@@ -328,17 +329,17 @@ async fn doctor_finds_what_is_wrong_and_changes_nothing() {
     // A snapshot that is not what the commits make.
     let store = Arc::new(SqliteStore::open(data.join("engines.db"), SqliteOptions::default()).unwrap());
     let dev = scope("t_acme", Env::Dev).unwrap();
-    let kind = Kind::known("canvas_snapshot");
-    let query = engines::core::nexus::Query::kind(kind).tag(format!("canvas:{canvas}"));
-    let found = store.query(&dev, &query, engines::core::nexus::Page::first(1)).await.unwrap().items.remove(0);
+    let kind = DocumentKind::from_static("canvas_snapshot");
+    let query = engines::core::nexus::DocumentQuery::of_kind(kind).tag(format!("canvas:{canvas}"));
+    let found = store.query(&dev, &query, engines::core::nexus::PageRequest::first(1)).await.unwrap().items.remove(0);
     let mut body: Value = found.decode().unwrap();
     body["state"]["n0"] = "changed".into();
     let mut changed = NewDocument::new(found.kind, found.id, &body).unwrap();
     changed.tags = found.tags;
     store.commit(&dev, Batch::new(Timestamp::from_secs(1)).put(changed, Expect::Present)).await.unwrap();
     // And a time that is far ahead.
-    let once = Once { realm: "r".into(), key: "k".into(), fingerprint: [1; 32], note: String::new() };
-    let ahead = Batch::new(Timestamp::from_secs(4_000_000_000)).once(once);
+    let once = Idempotency { namespace: "r".into(), key: "k".into(), fingerprint: [1; 32], note: String::new() };
+    let ahead = Batch::new(Timestamp::from_secs(4_000_000_000)).with_idempotency(once);
     let note = NewDocument::new(NOTE, "n".parse::<DocId>().unwrap(), &1).unwrap();
     store.commit(&dev, ahead.put(note, Expect::Absent)).await.unwrap();
     store.close().await;

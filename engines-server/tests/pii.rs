@@ -99,7 +99,7 @@ async fn json_keeps_its_shape_and_findings_say_where() {
 }
 
 #[tokio::test]
-async fn what_is_asked_wrongly_is_refused_without_an_echo() {
+async fn invalid_requests_are_rejected_without_echoing_their_text() {
     let server = support::start().await;
     let wrong = [
         json!({}),
@@ -118,7 +118,7 @@ async fn what_is_asked_wrongly_is_refused_without_an_echo() {
 }
 
 #[tokio::test]
-async fn pseudonyms_are_one_tenants_alone() {
+async fn pseudonyms_differ_between_tenants() {
     let server = support::start().await;
     let body = json!({ "text": "ana@example.org", "mode": "pseudonym" });
     let first = in_tenant(server.address, "t_acme", "POST", "/pii/redact", &body).await;
@@ -129,7 +129,7 @@ async fn pseudonyms_are_one_tenants_alone() {
 }
 
 #[tokio::test]
-async fn a_policy_is_set_by_version_and_followed_at_once() {
+async fn a_policy_is_set_with_a_version_and_applies_at_once() {
     let server = support::start().await;
     let put = async |body: Value| acme(server.address, &admin(), "PUT", "/privacy/policy", Some(&body)).await;
     let get = async || acme(server.address, &admin(), "GET", "/privacy/policy", None).await.json();
@@ -179,7 +179,7 @@ async fn a_policy_is_set_by_version_and_followed_at_once() {
 }
 
 #[tokio::test]
-async fn a_policy_that_makes_no_sense_is_refused() {
+async fn an_invalid_policy_is_rejected() {
     let server = support::start().await;
     let wrong = [
         json!({}),

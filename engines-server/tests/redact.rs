@@ -50,7 +50,7 @@ fn pem(lines: usize) -> String {
 }
 
 #[test]
-fn text_flows_through_and_what_spans_lines_and_chunks_is_found() {
+fn text_is_streamed_and_findings_across_lines_and_chunks_are_redacted() {
     assert_eq!(redacted(&[], "mail ana@example.org\nor not"), "mail [EMAIL_ADDRESS]\nor not");
     assert_eq!(redacted(&[], ""), "");
     let key = pem(40);
@@ -80,7 +80,7 @@ fn lines_of_json_stay_json_and_their_keys_are_context() {
 }
 
 #[test]
-fn modes_and_policies() {
+fn every_mode_and_a_policy_file_apply() {
     let input = "card 4111 1111 1111 1111\n";
     assert_eq!(redacted(&["--mode", "partial"], input), "card [CREDIT_CARD:1111]\n");
     assert_eq!(redacted(&["--mode", "drop"], input), "card \n");
@@ -101,7 +101,7 @@ fn modes_and_policies() {
 }
 
 #[test]
-fn what_is_not_utf8_is_never_passed_by() {
+fn invalid_utf8_is_never_passed_through() {
     let output = piped(&[], b"\xff\xfe not at the start \xff\n ana@example.org \xc3");
     assert!(complaint(&output).contains("UTF-16"), "{output:?}");
     let output = piped(
@@ -137,7 +137,7 @@ fn reports_say_where_in_bytes() {
 }
 
 #[test]
-fn a_reader_that_leaves_ends_it_quietly() {
+fn a_closed_output_pipe_ends_the_command_without_an_error() {
     let mut child = program(&[]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let writer = thread::spawn(move || while stdin.write_all(&[b'a', b' '].repeat(1 << 16)).is_ok() {});
@@ -150,7 +150,7 @@ fn a_reader_that_leaves_ends_it_quietly() {
 }
 
 #[test]
-fn a_line_of_json_leaves_before_the_next_one_comes() {
+fn each_json_line_is_written_before_the_next_is_read() {
     let mut child = program(&[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
@@ -165,7 +165,7 @@ fn a_line_of_json_leaves_before_the_next_one_comes() {
 }
 
 #[test]
-fn what_is_sealed_is_put_back_for_those_who_have_the_key() {
+fn sealed_values_are_restored_with_the_key() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);

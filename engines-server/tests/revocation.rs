@@ -19,8 +19,9 @@ use serde_json::json;
 use support::{
     Server, acme,
     http2::{DATA, END_STREAM, HEADERS, Http2, RST_STREAM},
-    live::{open, socket},
-    narrow, request, token,
+    narrow, request,
+    streaming::{open, socket},
+    token,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -74,7 +75,7 @@ async fn prepared(told: &Told) -> Server {
 }
 
 #[tokio::test]
-async fn both_rails_end_with_a_reason() {
+async fn sse_and_websocket_streams_end_with_a_reason_on_revocation() {
     for tells in [true, false] {
         let told = Told::new(tells);
         let server = prepared(&told).await;
@@ -107,7 +108,7 @@ async fn both_rails_end_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_reader_that_has_stopped_reading_is_sent_away_too() {
+async fn a_stalled_reader_is_disconnected_on_revocation() {
     let told = Told::new(true);
     let server = prepared(&told).await;
     let mut sse = open(&server, &of("bob"), "/sse/chat/t", &[]).await;

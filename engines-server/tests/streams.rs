@@ -8,9 +8,9 @@ use engines::{Limits, Role};
 use engines_server::App;
 use serde_json::{Value, json};
 use support::{
-    Connection, Server, acme, ask,
-    live::{frame, open, socket},
-    request, token,
+    Connection, Server, acme, ask, request,
+    streaming::{frame, open, socket},
+    token,
 };
 
 fn member() -> String {
@@ -56,7 +56,7 @@ async fn sse_replays_then_follows_then_resumes() {
 }
 
 #[tokio::test]
-async fn a_quiet_stream_shows_that_it_lives() {
+async fn an_idle_stream_sends_keep_alives() {
     let limits = Limits { sse_keepalive_s: 1, ..Limits::default() };
     let engine =
         engines::Engine::builder().memory().signing_secret(support::secret()).limits(limits).build().await.unwrap();
@@ -88,7 +88,7 @@ async fn stopping_closes_streams_so_that_clients_resume() {
 }
 
 #[tokio::test]
-async fn a_socket_follows_talks_and_is_closed_with_a_code() {
+async fn a_socket_follows_posts_and_is_closed_with_a_code() {
     let server = prepared().await;
     post(&server, "one").await;
     let mut chat = socket(&server, &member(), "/ws/chat/t?from=start").await;

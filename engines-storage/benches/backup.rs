@@ -1,6 +1,6 @@
 //! A backup of a large data file while 5,000 batches a second are committed.
 //!
-//! `cargo bench -p engines-storage --bench backup -- FOLDER [GIB [RATE [MIB_PER_S [MODE]]]]` fills a data file, commits at a constant
+//! `cargo bench -p engines-storage --bench backup -- FOLDER [GIB [RATE [MIB_PER_S [FILE_MODE]]]]` fills a data file, commits at a constant
 //! rate before, during and after a backup, and says how long the slowest commit took in each phase, how far the log grew and whether
 //! the restored copy has all that was acknowledged before. MODE `vacuum` copies with `VACUUM INTO` instead, for comparison.
 #![expect(
@@ -22,8 +22,8 @@ use std::{
 
 use engines_core::{
     ActorType, Clock, Env, IdGenerator, RequestContext, Scope, Store, StreamKey, SystemClock, TenantId,
-    audit::{AuditEntry, Outcome},
-    nexus::{Batch, CopyLimits, ExpectedHead, Once},
+    audit::{AuditEntry, AuditOutcome},
+    nexus::{Batch, CopyLimits, ExpectedHead, Idempotency},
     stream::NewEvent,
 };
 use engines_storage::{
@@ -37,7 +37,7 @@ const STREAMS: u64 = 200;
 const FILL_BYTES: usize = 2000;
 const EVENT_BYTES: usize = 300;
 
-struct Load {
+struct BackupLoad {
     store: Arc<SqliteStore>,
     scope: Scope,
     context: RequestContext,
@@ -61,7 +61,7 @@ fn key(n: u64) -> StreamKey {
     format!("canvas/c{}", n % STREAMS).parse().unwrap()
 }
 
-impl Load {
+impl BackupLoad {
     fn event(&self, bytes: usize) -> NewEvent {
         let now = SystemClock.now();
         let data = RawValue::from_string(format!("\"{}\"", "x".repeat(bytes))).unwrap();
@@ -85,15 +85,18 @@ impl Load {
     /// A command as a canvas commits it: an event, an audit record and an idempotency key.
     async fn commit(self: Arc<Self>, n: u64, due: Instant) {
         let now = SystemClock.now();
-        let audit = AuditEntry::new(self.ids.ulid(now), now, &self.context, "canvas.command", "canvas", Outcome::Done);
-        let once = Once {
-            realm: "canvas".into(),
+        let audit =
+            AuditEntry::new(self.ids.ulid(now), now, &self.context, "canvas.command", "canvas", AuditOutcome::Done);
+        let once = Idempotency {
+            namespace: "canvas".into(),
             key: format!("{n}-{}", self.ids.ulid(now)),
             fingerprint: [7; 32],
             note: "applied".into(),
         };
-        let batch =
-            Batch::new(now).append(key(n), ExpectedHead::Any, vec![self.event(EVENT_BYTES)]).audit(audit).once(once);
+        let batch = Batch::new(now)
+            .append(key(n), ExpectedHead::Any, vec![self.event(EVENT_BYTES)])
+            .audit(audit)
+            .with_idempotency(once);
         let receipt = self.store.commit(&self.scope, batch).await.unwrap();
         let took = u64::try_from(due.elapsed().as_micros()).unwrap();
         self.slowest_us.fetch_max(took, Ordering::Relaxed);
@@ -169,7 +172,7 @@ async fn main() {
     let scope = Scope::new(TenantId::new("t_acme").unwrap(), Env::Prod);
     let context = RequestContext::system(scope.clone(), "benchmark", &SystemClock, &ids).unwrap();
     assert_eq!(context.actor().kind, ActorType::System);
-    let load = Arc::new(Load {
+    let load = Arc::new(BackupLoad {
         store: Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap()),
         scope,
         context,
@@ -206,7 +209,7 @@ async fn main() {
         None
     } else {
         let limits = CopyLimits { bytes_per_s: mib_per_s << 20, ..CopyLimits::default() };
-        Some(backups.create(NewBackup::of(&*load.store, &SystemClock, &ids).limits(limits)).await.unwrap())
+        Some(backups.create(NewBackup::new(&*load.store, &SystemClock, &ids).limits(limits)).await.unwrap())
     };
     load.phase("during", begin.elapsed());
     let begin = Instant::now();
@@ -222,7 +225,7 @@ async fn main() {
         println!("slow: {slowest:>7.1} ms at {at:>5.1} s, the log had {} MiB", log_bytes >> 20);
     }
     if let Some(made) = made {
-        println!("the backup has {:.2} GiB", made.bytes() as f64 / f64::from(1 << 30));
+        println!("the backup has {:.2} GiB", made.total_bytes() as f64 / f64::from(1 << 30));
         let restored = folder.join("restored");
         let begin = Instant::now();
         backups.restore(Restore::new(made.id, &restored, &ids)).await.unwrap();

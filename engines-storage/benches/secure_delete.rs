@@ -11,7 +11,7 @@ use std::{
 
 use engines_core::{
     DocId, Env, IdGenerator, RequestContext, Role, Scope, Store, Timestamp,
-    nexus::{Batch, Expect, ExpectedHead, Kind, NewDocument},
+    nexus::{Batch, DocumentKind, Expect, ExpectedHead, NewDocument},
     stream::NewEvent,
     testing,
 };
@@ -19,17 +19,17 @@ use engines_storage::{SqliteOptions, SqliteStore};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde_json::value::RawValue;
 
-type Failed = Box<dyn std::error::Error + Send + Sync>;
+type BenchError = Box<dyn std::error::Error + Send + Sync>;
 
-const NOTE: Kind = Kind::known("note");
+const NOTE: DocumentKind = DocumentKind::from_static("note");
 /// Batches under way at one time.
 const IN_FLIGHT: usize = 64;
 /// Documents that are written again and again, and their bytes.
 const DOCUMENTS: u64 = 2000;
-const BYTES: usize = 2048;
+const DOCUMENT_BYTES: usize = 2048;
 
 #[derive(Debug, Clone, Copy)]
-enum Load {
+enum WriteLoad {
     /// One event of a stream each: nothing is removed.
     Append,
     /// A document in the place of an older one.
@@ -38,31 +38,31 @@ enum Load {
     Delete,
 }
 
-struct Maker {
+struct BatchMaker {
     scope: Scope,
     context: RequestContext,
     ids: IdGenerator,
     data: Box<RawValue>,
 }
 
-impl Maker {
-    fn document(&self, n: u64) -> Result<NewDocument, Failed> {
+impl BatchMaker {
+    fn document(&self, n: u64) -> Result<NewDocument, BenchError> {
         let tags = vec!["all".to_owned()];
         Ok(NewDocument { kind: NOTE, id: DocId::new(format!("d{n}"))?, tags, body: self.data.clone() })
     }
 
-    fn batch(&self, load: Load, n: u64) -> Result<Batch, Failed> {
+    fn batch(&self, load: WriteLoad, n: u64) -> Result<Batch, BenchError> {
         let at = Timestamp::from_secs(1_770_000_000);
         let batch = Batch::new(at);
         // An order that comes back to each document and is not the order of the tree.
         let place = n.wrapping_mul(7919) % DOCUMENTS;
         Ok(match load {
-            Load::Append => {
+            WriteLoad::Append => {
                 let event = NewEvent::new(self.ids.ulid(at), at, "canvas_commit", &self.context, self.data.clone());
                 batch.append(format!("canvas/c{}", n % 16).parse()?, ExpectedHead::Any, vec![event])
             }
-            Load::Replace => batch.put(self.document(place)?, Expect::Any),
-            Load::Delete => {
+            WriteLoad::Replace => batch.put(self.document(place)?, Expect::Any),
+            WriteLoad::Delete => {
                 let other = (place + DOCUMENTS / 2) % DOCUMENTS;
                 batch.put(self.document(place)?, Expect::Any).delete(
                     NOTE,
@@ -74,13 +74,13 @@ impl Maker {
     }
 }
 
-async fn rate(folder: &PathBuf, load: Load, secure: bool, time: Duration) -> Result<f64, Failed> {
+async fn rate(folder: &PathBuf, load: WriteLoad, secure: bool, time: Duration) -> Result<f64, BenchError> {
     let folder = tempfile::tempdir_in(folder)?;
     let mut options = SqliteOptions::default();
     options.secure_delete = secure;
     let store = Arc::new(SqliteStore::open(folder.path().join("engines.db"), options)?);
-    let text = "x".repeat(BYTES);
-    let maker = Maker {
+    let text = "x".repeat(DOCUMENT_BYTES);
+    let maker = BatchMaker {
         scope: testing::scope("t_bench", Env::Dev)?,
         context: testing::context("t_bench", "ada", Role::Member)?,
         ids: IdGenerator::seeded(1),
@@ -106,12 +106,12 @@ async fn rate(folder: &PathBuf, load: Load, secure: bool, time: Duration) -> Res
 
 #[expect(clippy::print_stdout, reason = "the figures are what it is for")]
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> Result<(), Failed> {
+async fn main() -> Result<(), BenchError> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let seconds = arguments.next().map_or(Ok(2), |text| text.parse())?;
     let rounds: usize = arguments.next().map_or(Ok(5), |text| text.parse())?;
     let folder = arguments.next().map_or_else(|| PathBuf::from("."), PathBuf::from);
-    for load in [Load::Append, Load::Replace, Load::Delete] {
+    for load in [WriteLoad::Append, WriteLoad::Replace, WriteLoad::Delete] {
         let mut rates = [Vec::new(), Vec::new()];
         for _ in 0..rounds.max(1) {
             for (secure, rates) in [false, true].into_iter().zip(&mut rates) {

@@ -11,7 +11,7 @@ use std::{
 
 use engines_core::{
     Env, IdGenerator, RequestContext, Role, Scope, Store, StreamKey, Timestamp,
-    audit::{AuditEntry, Outcome},
+    audit::{AuditEntry, AuditOutcome},
     nexus::{Batch, ExpectedHead},
     stream::{NewEvent, Seq},
     testing,
@@ -20,21 +20,21 @@ use engines_storage::{SqliteOptions, SqliteStore};
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use serde_json::value::RawValue;
 
-type Failed = Box<dyn std::error::Error + Send + Sync>;
+type BenchError = Box<dyn std::error::Error + Send + Sync>;
 
-struct Maker {
+struct BatchMaker {
     scope: Scope,
     context: RequestContext,
     ids: IdGenerator,
     data: Box<RawValue>,
 }
 
-impl Maker {
+impl BatchMaker {
     fn batch(&self, key: &StreamKey, head: u64) -> Batch {
         let at = Timestamp::from_secs(1_770_000_000);
         let event = NewEvent::new(self.ids.ulid(at), at, "canvas_commit", &self.context, self.data.clone());
         let audit =
-            AuditEntry::new(self.ids.ulid(at), at, &self.context, "canvas.command", key.as_str(), Outcome::Done);
+            AuditEntry::new(self.ids.ulid(at), at, &self.context, "canvas.command", key.as_str(), AuditOutcome::Done);
         Batch::new(at).append(key.clone(), ExpectedHead::Seq(Seq(head)), vec![event]).audit(audit)
     }
 }
@@ -42,11 +42,11 @@ impl Maker {
 /// Keeps `depth` commits to one stream in flight; returns how many were done.
 async fn pipeline(
     store: Arc<SqliteStore>,
-    maker: Arc<Maker>,
+    maker: Arc<BatchMaker>,
     key: StreamKey,
     depth: usize,
     until: Instant,
-) -> Result<u64, Failed> {
+) -> Result<u64, BenchError> {
     let (mut flight, mut sent, mut done) = (FuturesOrdered::new(), 0, 0);
     while Instant::now() < until {
         while flight.len() < depth {
@@ -67,14 +67,14 @@ async fn pipeline(
 
 #[expect(clippy::print_stdout, reason = "the figures are what it is for")]
 #[tokio::main]
-async fn main() -> Result<(), Failed> {
+async fn main() -> Result<(), BenchError> {
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     let seconds: f64 = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(3.0);
     let parent = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
     let folder = tempfile::tempdir_in(parent)?;
     let text =
         serde_json::json!({ "ops": [{ "op": "replace", "path": "/title", "value": "x".repeat(230) }], "rev": 1 });
-    let maker = Arc::new(Maker {
+    let maker = Arc::new(BatchMaker {
         scope: testing::scope("t_acme", Env::Dev)?,
         context: testing::context("t_acme", "ada", Role::Member)?,
         ids: IdGenerator::seeded(1),

@@ -22,7 +22,7 @@ pub mod backup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "testing")]
-pub mod faulty;
+pub mod fault_injection;
 pub mod memory;
 pub mod metered;
 pub mod migration;

@@ -7,8 +7,8 @@
 use engines_core::{
     Code, Error, Result, Scope, Store, Timestamp,
     nexus::{
-        Batch, Page,
-        archive::{Archive, Publication, Section, Snapshot, Staged},
+        Batch, PageRequest,
+        archive::{Archive, Publication, ScopeSnapshot, Section, StagedScope},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -16,9 +16,9 @@ use sha2::{Digest, Sha256};
 
 const OPERATION: &str = "store.migrate";
 /// Records read and staged at a time.
-const RECORDS: usize = 1000;
+const RECORDS_PER_STEP: usize = 1000;
 /// Scopes listed at a time.
-const SCOPES: usize = 1000;
+const SCOPES_PER_PAGE: usize = 1000;
 
 /// How to migrate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,7 +31,7 @@ pub struct MigrationOptions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MigrationProgress {
     /// These scopes are to be moved; of so many some records are staged already.
-    Began {
+    Started {
         /// All of them.
         scopes: usize,
         /// Those that an earlier run has begun or finished.
@@ -45,7 +45,7 @@ pub enum MigrationProgress {
 
 /// What was moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Migrated {
+pub struct MigrationReport {
     /// How many scopes.
     pub scopes: usize,
     /// How many records.
@@ -56,7 +56,7 @@ pub struct Migrated {
 
 /// How far a scope was staged, as it is kept in the target.
 #[derive(Debug, Serialize, Deserialize)]
-struct Progress {
+struct StagingProgress {
     /// The source's log.
     log: [u8; 8],
     section: Section,
@@ -75,9 +75,9 @@ pub async fn migrate(
     to: &dyn Store,
     options: MigrationOptions,
     mut report: impl FnMut(MigrationProgress) + Send,
-) -> Result<Migrated> {
+) -> Result<MigrationReport> {
     let (source, target) = (archive_of(from)?, archive_of(to)?);
-    if !target.scopes(Page::first(1)).await?.items.is_empty() {
+    if !target.scopes(PageRequest::first(1)).await?.items.is_empty() {
         let detail = "the target holds something already; choose an empty one";
         return Err(Error::new(Code::AlreadyExists, OPERATION, detail));
     }
@@ -85,9 +85,9 @@ pub async fn migrate(
     let scopes = all_scopes(source).await?;
     let mut staged = target.staged().await?;
     for found in &staged {
-        let known = progress_of(found).is_some_and(|progress| progress.log == mark.log.to_bytes());
+        let known = progress_of(found).is_some_and(|progress| progress.log == mark.log_id.to_bytes());
         if options.restart || !scopes.contains(&found.scope) {
-            clear(target, &found.scope).await?;
+            discard_staged(target, &found.scope).await?;
         } else if !known {
             let detail = "the target has a part of another migration or import; restart to discard it";
             return Err(Error::new(Code::AlreadyExists, OPERATION, detail));
@@ -97,18 +97,18 @@ pub async fn migrate(
         staged.clear();
     }
     let resumed = staged.iter().filter(|found| scopes.contains(&found.scope)).count();
-    report(MigrationProgress::Began { scopes: scopes.len(), resumed });
+    report(MigrationProgress::Started { scopes: scopes.len(), resumed });
     for scope in &scopes {
         let begun = staged.iter().find(|found| found.scope == *scope).and_then(progress_of);
-        stage(source, target, scope, mark.log.to_bytes(), begun).await?;
+        stage_scope(source, target, scope, mark.log_id.to_bytes(), begun).await?;
         report(MigrationProgress::Staged(scope.clone()));
     }
     let (mut records, mut all) = (0, Sha256::new());
     for scope in &scopes {
         let (one, other) = (source.snapshot(scope).await?, target.staged_snapshot(scope).await?);
-        let (one, other) = (digest(&*one).await?, digest(&*other).await?);
+        let (one, other) = (snapshot_digest(&*one).await?, snapshot_digest(&*other).await?);
         if one != other {
-            clear(target, scope).await?;
+            discard_staged(target, scope).await?;
             let detail =
                 format!("{scope} has changed since it was staged; it was discarded, begin the migration again");
             return Err(Error::new(Code::VersionMismatch, OPERATION, detail));
@@ -122,7 +122,7 @@ pub async fn migrate(
     let publication = Publication { scopes, mark: Some(mark), batch: Batch::new(Timestamp::default()) };
     target.publish(publication).await?;
     let sha256 = all.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Migrated { scopes: count, records, sha256 })
+    Ok(MigrationReport { scopes: count, records, sha256 })
 }
 
 fn archive_of(store: &dyn Store) -> Result<&dyn Archive> {
@@ -137,28 +137,28 @@ fn archive_of(store: &dyn Store) -> Result<&dyn Archive> {
 /// # Errors
 /// Failures of the store.
 pub async fn all_scopes(archive: &dyn Archive) -> Result<Vec<Scope>> {
-    let (mut scopes, mut page) = (Vec::new(), Page::first(SCOPES));
+    let (mut scopes, mut page) = (Vec::new(), PageRequest::first(SCOPES_PER_PAGE));
     loop {
         let found = archive.scopes(page).await?;
         scopes.extend(found.items);
         match found.next {
-            Some(next) => page = Page::after(SCOPES, next),
+            Some(next) => page = PageRequest::after(SCOPES_PER_PAGE, next),
             None => return Ok(scopes),
         }
     }
 }
 
-fn progress_of(staged: &Staged) -> Option<Progress> {
+fn progress_of(staged: &StagedScope) -> Option<StagingProgress> {
     serde_json::from_str(&staged.progress).ok()
 }
 
 /// Stages a scope from where an earlier run has come to.
-async fn stage(
+async fn stage_scope(
     source: &dyn Archive,
     target: &dyn Archive,
     scope: &Scope,
     log: [u8; 8],
-    begun: Option<Progress>,
+    begun: Option<StagingProgress>,
 ) -> Result<()> {
     if begun.as_ref().is_some_and(|progress| progress.done) {
         return Ok(());
@@ -172,13 +172,16 @@ async fn stage(
             _ => None,
         };
         loop {
-            let page = next.map_or_else(|| Page::first(RECORDS), |next| Page::after(RECORDS, next));
+            let page = next.map_or_else(
+                || PageRequest::first(RECORDS_PER_STEP),
+                |next| PageRequest::after(RECORDS_PER_STEP, next),
+            );
             let found = snapshot.records(section, page).await?;
             let progress = match &found.next {
-                Some(next) => Progress { log, section, next: Some(next.clone()), done: false },
+                Some(next) => StagingProgress { log, section, next: Some(next.clone()), done: false },
                 None => match Section::ALL.get(at + 1) {
-                    Some(following) => Progress { log, section: *following, next: None, done: false },
-                    None => Progress { log, section, next: None, done: at == last },
+                    Some(following) => StagingProgress { log, section: *following, next: None, done: false },
+                    None => StagingProgress { log, section, next: None, done: at == last },
                 },
             };
             let text = serde_json::to_string(&progress).map_err(|error| Error::internal(OPERATION, error))?;
@@ -196,10 +199,10 @@ async fn stage(
 ///
 /// # Errors
 /// Failures of the store.
-pub async fn digest(snapshot: &dyn Snapshot) -> Result<(u64, [u8; 32])> {
+pub async fn snapshot_digest(snapshot: &dyn ScopeSnapshot) -> Result<(u64, [u8; 32])> {
     let (mut count, mut hash, mut lines) = (0, Sha256::new(), Vec::new());
     for section in Section::ALL {
-        let mut page = Page::first(RECORDS);
+        let mut page = PageRequest::first(RECORDS_PER_STEP);
         loop {
             let found = snapshot.records(section, page).await?;
             lines.clear();
@@ -209,7 +212,7 @@ pub async fn digest(snapshot: &dyn Snapshot) -> Result<(u64, [u8; 32])> {
             count += found.items.len() as u64;
             hash.update(&lines);
             match found.next {
-                Some(next) => page = Page::after(RECORDS, next),
+                Some(next) => page = PageRequest::after(RECORDS_PER_STEP, next),
                 None => break,
             }
         }
@@ -217,7 +220,7 @@ pub async fn digest(snapshot: &dyn Snapshot) -> Result<(u64, [u8; 32])> {
     Ok((count, hash.finalize().into()))
 }
 
-async fn clear(archive: &dyn Archive, scope: &Scope) -> Result<()> {
+async fn discard_staged(archive: &dyn Archive, scope: &Scope) -> Result<()> {
     while archive.discard(scope).await? {}
     Ok(())
 }

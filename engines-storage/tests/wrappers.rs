@@ -6,19 +6,22 @@ use std::{sync::Arc, time::Duration};
 
 use engines_core::{
     Batch, Code, DocId, Env, IdGenerator, Store,
-    nexus::{Backend, Change, CommitError, EventFeed, Expect, ExpectedHead, Kind, NewDocument, Page, Query, Removal},
+    nexus::{
+        Backend, CommitError, DocumentKind, DocumentQuery, EventFeed, Expect, ExpectedHead, NewDocument, PageRequest,
+        Removal, StoreChange,
+    },
     stream::{NewEvent, Seq, StreamKey},
     testing::{self, ManualClock},
 };
 use engines_storage::{
     MemoryStore, Metered, Operation, conformance,
-    faulty::{Fault, Faulty},
+    fault_injection::{Fault, Faulty},
     memory::MemoryLimits,
     metered::LATENCY_BOUNDS,
 };
 use futures_util::{FutureExt, StreamExt};
 
-const NOTE: Kind = Kind::known("note");
+const NOTE: DocumentKind = DocumentKind::from_static("note");
 
 fn memory() -> engines_core::Result<Arc<MemoryStore>> {
     // The limits of bytes are tried out on the bare store; here they are smaller, and quicker.
@@ -32,12 +35,12 @@ fn put(id: &str, expect: Expect) -> Batch {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn faulty_without_faults_keeps_the_contract() {
+async fn faulty_without_faults_passes_the_conformance_suite() {
     conformance::run(|_| async { Ok(Arc::new(Faulty::new(memory()?)) as Arc<dyn Backend>) }).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn metered_keeps_the_contract() {
+async fn metered_passes_the_conformance_suite() {
     conformance::run(|_| async {
         // Over a trait object, as the server does it.
         let inner: Arc<dyn Backend> = memory()?;
@@ -51,8 +54,8 @@ async fn metered_keeps_the_contract() {
 async fn a_commit_fails_before_or_after_its_effect() {
     let store = Faulty::new(memory().unwrap());
     let scope = testing::scope("t_acme", Env::Dev).unwrap();
-    store.faults().inject(Operation::Commit, 2, Fault::Before);
-    store.faults().inject(Operation::Commit, 3, Fault::After);
+    store.faults().inject(Operation::Commit, 2, Fault::BeforeEffect);
+    store.faults().inject(Operation::Commit, 3, Fault::AfterEffect);
     assert!(store.commit(&scope, put("one", Expect::Absent)).await.is_ok());
     for (id, there) in [("two", false), ("three", true)] {
         match store.commit(&scope, put(id, Expect::Absent)).await {
@@ -71,19 +74,23 @@ async fn every_operation_can_fail() {
     let store = Faulty::new(memory().unwrap());
     let scope = testing::scope("t_acme", Env::Dev).unwrap();
     let key: StreamKey = "canvas/c1".parse().unwrap();
-    let once =
-        engines_core::nexus::Once { realm: "r".into(), key: "k".into(), fingerprint: [0; 32], note: String::new() };
+    let once = engines_core::nexus::Idempotency {
+        namespace: "r".into(),
+        key: "k".into(),
+        fingerprint: [0; 32],
+        note: String::new(),
+    };
     for down in [false, true, false] {
-        store.faults().down(down);
+        store.faults().set_down(down);
         let ok = [
             store.commit(&scope, put("one", Expect::Any)).await.is_ok(),
             store.receipt(&scope, &once).await.is_ok(),
             store.get(&scope, &NOTE, &DocId::new("one").unwrap()).await.is_ok(),
-            store.query(&scope, &Query::kind(NOTE), Page::first(1)).await.is_ok(),
+            store.query(&scope, &DocumentQuery::of_kind(NOTE), PageRequest::first(1)).await.is_ok(),
             store.read(&scope, &key, Seq::ZERO, 1).await.is_ok(),
             store.head(&scope, &key).await.is_ok(),
-            store.events(&scope, &Default::default(), Page::first(1)).await.is_ok(),
-            store.audit(&scope, &Default::default(), Page::first(1)).await.is_ok(),
+            store.events(&scope, &Default::default(), PageRequest::first(1)).await.is_ok(),
+            store.audit(&scope, &Default::default(), PageRequest::first(1)).await.is_ok(),
             store.ping().await.is_ok(),
             store.after(0, 1).await.is_ok(),
             store.remove(&scope, &Removal::Scope, 1, None).await.is_ok(),
@@ -100,10 +107,10 @@ async fn every_operation_can_fail() {
 #[tokio::test(start_paused = true)]
 async fn reads_can_be_slow() {
     let store = Faulty::new(memory().unwrap());
-    store.faults().always(Operation::Ping, Some(Fault::Delay(Duration::from_secs(5))));
+    store.faults().set_for_all(Operation::Ping, Some(Fault::Delayed(Duration::from_secs(5))));
     assert!(tokio::time::timeout(Duration::from_secs(4), store.ping()).await.is_err());
     assert!(tokio::time::timeout(Duration::from_secs(6), store.ping()).await.is_ok());
-    store.faults().always(Operation::Ping, None);
+    store.faults().set_for_all(Operation::Ping, None);
     assert!(store.ping().now_or_never().is_some());
 }
 
@@ -120,8 +127,8 @@ async fn wake_ups_can_be_lost() {
         let batch = Batch::new(clock).append("canvas/c1".parse().unwrap(), ExpectedHead::Any, vec![event]);
         store.commit(context.scope(), batch).await.unwrap();
     }
-    assert!(matches!(changes.next().await, Some(Change::Missed)));
-    assert!(matches!(changes.next().await, Some(Change::Appended(_))));
+    assert!(matches!(changes.next().await, Some(StoreChange::Lagged)));
+    assert!(matches!(changes.next().await, Some(StoreChange::Appended(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,10 +137,10 @@ async fn calls_are_counted_by_how_they_end() {
     let faults = faulty.faults().clone();
     let store = Metered::new(faulty);
     let scope = testing::scope("t_acme", Env::Dev).unwrap();
-    faults.inject(Operation::Commit, 3, Fault::Before);
-    faults.inject(Operation::Commit, 4, Fault::Delay(Duration::from_millis(3)));
-    faults.inject(Operation::Commit, 5, Fault::Delay(Duration::from_secs(60)));
-    faults.inject(Operation::Commit, 6, Fault::Delay(Duration::from_secs(60)));
+    faults.inject(Operation::Commit, 3, Fault::BeforeEffect);
+    faults.inject(Operation::Commit, 4, Fault::Delayed(Duration::from_millis(3)));
+    faults.inject(Operation::Commit, 5, Fault::Delayed(Duration::from_secs(60)));
+    faults.inject(Operation::Commit, 6, Fault::Delayed(Duration::from_secs(60)));
     assert!(store.commit(&scope, put("one", Expect::Absent)).await.is_ok());
     assert!(store.commit(&scope, put("one", Expect::Absent)).await.is_err());
     assert!(store.commit(&scope, put("two", Expect::Absent)).await.is_err());
@@ -142,7 +149,7 @@ async fn calls_are_counted_by_how_they_end() {
     assert!(
         tokio::time::timeout(Duration::from_secs(1), store.commit(&scope, put("five", Expect::Absent))).await.is_err()
     );
-    assert!(store.query(&scope, &Query::kind(NOTE), Page::after(1, "!")).await.is_err());
+    assert!(store.query(&scope, &DocumentQuery::of_kind(NOTE), PageRequest::after(1, "!")).await.is_err());
 
     let commits = store.metrics().read(Operation::Commit);
     assert_eq!((commits.calls, commits.refused, commits.failed, commits.dropped), (6, 1, 1, 1));

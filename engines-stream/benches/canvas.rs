@@ -14,19 +14,19 @@ use std::{
 use engines_core::{Guard, IdGenerator, Limits, RequestContext, ResourceId, Role, Store, testing};
 use engines_storage::{MemoryStore, SqliteOptions, SqliteStore};
 use engines_stream::{
-    canvas::{CanvasService, Command, NewCanvas},
+    canvas::{CanvasCommand, CanvasService, NewCanvas},
     chat::{ChatService, NewMessage, NewThread},
 };
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
-struct Bench {
+struct BenchFixture {
     canvases: CanvasService,
     chat: ChatService,
     ada: RequestContext,
 }
 
-impl Bench {
+impl BenchFixture {
     fn new(store: Arc<dyn Store>) -> Self {
         let guard = Guard::allow_all().expect("randomness");
         let limits = Arc::new(Limits::default());
@@ -42,12 +42,12 @@ impl Bench {
     }
 
     /// Commands on one canvas, `window` of them in flight, until the time is over; how many.
-    async fn edit(&self, id: ResourceId, window: usize, until: Instant) -> u64 {
+    async fn send_commands(&self, id: ResourceId, window: usize, until: Instant) -> u64 {
         let running = stream::iter(0_u64..).take_while(|_| std::future::ready(Instant::now() < until));
         running
             .map(|rev| {
                 let ops = json!([{"op": "set_token", "path": "/node", "value": {"text": "hello there", "n": rev}}]);
-                let command = Command::new(rev, &ops).expect("a command").once(rev.to_string());
+                let command = CanvasCommand::new(rev, &ops).expect("a command").with_idempotency_key(rev.to_string());
                 self.canvases.command(&self.ada, &id, command)
             })
             .buffered(window)
@@ -55,7 +55,7 @@ impl Bench {
             .await
     }
 
-    async fn talk(&self, id: ResourceId, window: usize, until: Instant) -> u64 {
+    async fn post_messages(&self, id: ResourceId, window: usize, until: Instant) -> u64 {
         let running = stream::iter(0_u64..).take_while(|_| std::future::ready(Instant::now() < until));
         running
             .map(|_| self.chat.post(&self.ada, &id, NewMessage::text("hello there, how are you?")))
@@ -71,31 +71,31 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What is measured.
 #[derive(Clone, Copy)]
-enum Case {
+enum BenchCase {
     Canvas { canvases: usize, in_flight: usize },
     Thread { in_flight: usize },
 }
 
-const CASES: [Case; 8] = [
-    Case::Canvas { canvases: 1, in_flight: 1 },
-    Case::Canvas { canvases: 1, in_flight: 64 },
-    Case::Canvas { canvases: 1, in_flight: 512 },
-    Case::Canvas { canvases: 1, in_flight: 1024 },
-    Case::Canvas { canvases: 100, in_flight: 1 },
-    Case::Canvas { canvases: 100, in_flight: 16 },
-    Case::Canvas { canvases: 100, in_flight: 64 },
-    Case::Thread { in_flight: 512 },
+const CASES: [BenchCase; 8] = [
+    BenchCase::Canvas { canvases: 1, in_flight: 1 },
+    BenchCase::Canvas { canvases: 1, in_flight: 64 },
+    BenchCase::Canvas { canvases: 1, in_flight: 512 },
+    BenchCase::Canvas { canvases: 1, in_flight: 1024 },
+    BenchCase::Canvas { canvases: 100, in_flight: 1 },
+    BenchCase::Canvas { canvases: 100, in_flight: 16 },
+    BenchCase::Canvas { canvases: 100, in_flight: 64 },
+    BenchCase::Thread { in_flight: 512 },
 ];
 
-async fn measure(bench: Arc<Bench>, case: Case, time: Duration) -> f64 {
+async fn measure(bench: Arc<BenchFixture>, case: BenchCase, time: Duration) -> f64 {
     let mut targets = Vec::new();
     match case {
-        Case::Canvas { canvases, .. } => {
+        BenchCase::Canvas { canvases, .. } => {
             for _ in 0..canvases {
                 targets.push(bench.canvas().await);
             }
         }
-        Case::Thread { .. } => {
+        BenchCase::Thread { .. } => {
             targets.push(bench.chat.create_thread(&bench.ada, NewThread::default()).await.expect("a thread").thread_id);
         }
     }
@@ -106,8 +106,8 @@ async fn measure(bench: Arc<Bench>, case: Case, time: Duration) -> f64 {
         let bench = Arc::clone(&bench);
         drivers.push(tokio::spawn(async move {
             match case {
-                Case::Canvas { in_flight, .. } => bench.edit(id, in_flight, until).await,
-                Case::Thread { in_flight } => bench.talk(id, in_flight, until).await,
+                BenchCase::Canvas { in_flight, .. } => bench.send_commands(id, in_flight, until).await,
+                BenchCase::Thread { in_flight } => bench.post_messages(id, in_flight, until).await,
             }
         }));
     }
@@ -119,13 +119,13 @@ async fn measure(bench: Arc<Bench>, case: Case, time: Duration) -> f64 {
 }
 
 async fn run(name: &str, store: Arc<dyn Store>, time: Duration, only: &[String]) {
-    let bench = Arc::new(Bench::new(store));
+    let bench = Arc::new(BenchFixture::new(store));
     for case in CASES {
         let label = match case {
-            Case::Canvas { canvases, in_flight } => {
+            BenchCase::Canvas { canvases, in_flight } => {
                 format!("{name}: commands on {canvases} canvas(es), {in_flight} in flight each")
             }
-            Case::Thread { in_flight } => format!("{name}: messages on 1 thread, {in_flight} in flight"),
+            BenchCase::Thread { in_flight } => format!("{name}: messages on 1 thread, {in_flight} in flight"),
         };
         if only.iter().all(|word| label.contains(word.as_str())) {
             println!("{label:60} {:9.0}/s", measure(Arc::clone(&bench), case, time).await);

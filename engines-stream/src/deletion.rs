@@ -3,7 +3,7 @@
 use engines_core::{
     Batch, Code, Error, Guard, RequestContext, Result, Role, Store, StreamKey, UserId,
     access::Action,
-    nexus::{CommitError, Failed},
+    nexus::{CommitError, FailedPrecondition},
 };
 
 /// Lets a deletion in that is for whoever made the thing, and for admins.
@@ -27,19 +27,19 @@ pub(crate) fn require_creator_or_admin(
 }
 
 /// Makes a batch that creates a stream's document fail if a stream of this name was deleted: ids are not used again.
-pub(crate) fn unless_deleted(store: &dyn Store, batch: Batch, key: &StreamKey) -> Batch {
+pub(crate) fn require_name_unused(store: &dyn Store, batch: Batch, key: &StreamKey) -> Batch {
     // A backend that cannot delete streams has no deleted ones.
     if store.capabilities().removes { batch.expect_stream(key.clone()) } else { batch }
 }
 
 /// The answer to a creation that failed because there is one with this id, or was one.
-pub(crate) fn exists(operation: &'static str, what: &str, error: CommitError) -> Error {
+pub(crate) fn already_exists(operation: &'static str, what: &str, error: CommitError) -> Error {
     match error {
-        CommitError::Precondition { failed: Failed::Document { .. }, .. } => {
+        CommitError::Precondition { failed: FailedPrecondition::Document { .. }, .. } => {
             let detail = format!("there is a {what} with this id; choose another or send none");
             Error::new(Code::AlreadyExists, operation, detail)
         }
-        CommitError::Precondition { failed: Failed::Deleted { .. }, .. } => {
+        CommitError::Precondition { failed: FailedPrecondition::Deleted { .. }, .. } => {
             let detail =
                 format!("a {what} with this id was deleted, and ids are not used again; choose another or send none");
             Error::new(Code::AlreadyExists, operation, detail)

@@ -7,7 +7,7 @@ use engines_core::{Action, Code, DocId, Error, Guard, RequestContext, Result, St
 use crate::{
     canvas::CANVAS,
     chat::THREAD,
-    hub::{Follow, Hub, Start, Subscription},
+    hub::{Hub, StartPosition, SubscribeRequest, Subscription},
 };
 
 /// What of a canvas or thread to follow.
@@ -18,12 +18,12 @@ pub struct Channels {
     /// A canvas's artifacts.
     pub artifacts: bool,
     /// Gestures and presence: live only.
-    pub live: bool,
+    pub ephemeral: bool,
 }
 
 impl Default for Channels {
     fn default() -> Self {
-        Self { log: true, artifacts: true, live: false }
+        Self { log: true, artifacts: true, ephemeral: false }
     }
 }
 
@@ -33,15 +33,15 @@ impl Channels {
     /// # Errors
     /// `BODY_INVALID` for a name that is no channel, or for none at all.
     pub fn parse(list: &str) -> Result<Self> {
-        let mut channels = Self { log: false, artifacts: false, live: false };
+        let mut channels = Self { log: false, artifacts: false, ephemeral: false };
         for name in list.split(',').map(str::trim) {
             match name {
                 "commits" | "messages" => channels.log = true,
                 "artifacts" => channels.artifacts = true,
-                "gestures" | "presence" => channels.live = true,
+                "gestures" | "presence" => channels.ephemeral = true,
                 _ => {
                     let detail = "the channels are commits (messages in a thread), artifacts, gestures and presence";
-                    return Err(Error::body("stream.follow", "channels", detail));
+                    return Err(Error::invalid_body("stream.follow", "channels", detail));
                 }
             }
         }
@@ -80,9 +80,9 @@ impl FollowService {
         context: &RequestContext,
         key: &StreamKey,
         channels: Channels,
-        start: Start,
+        start: StartPosition,
     ) -> Result<Subscription> {
-        self.check(context, key, follow_action(key)).await?;
+        self.require_stream(context, key, follow_action(key)).await?;
         let id = engines_core::ResourceId::new(key.id())?;
         let mut keys = Vec::with_capacity(2);
         match key.kind() {
@@ -92,13 +92,13 @@ impl FollowService {
             }
             _ => keys.extend((channels.log || channels.artifacts).then(|| key.clone())),
         }
-        let live = channels.live.then(|| key.clone());
+        let live = channels.ephemeral.then(|| key.clone());
         let snapshot_ref = (key.kind() == StreamKind::Canvas).then(|| format!("/canvas/{id}/snapshot"));
-        self.hub.subscribe(context.scope(), Follow { keys, live, start, snapshot_ref }).await
+        self.hub.subscribe(context.scope(), SubscribeRequest { keys, ephemeral: live, start, snapshot_ref }).await
     }
 
     /// Lets the call in and checks that what the stream belongs to exists.
-    pub(crate) async fn check(&self, context: &RequestContext, key: &StreamKey, action: Action) -> Result<()> {
+    pub(crate) async fn require_stream(&self, context: &RequestContext, key: &StreamKey, action: Action) -> Result<()> {
         let _permit = self.guard.admit(context, action, key.as_str()).await?;
         let kind = match key.kind() {
             StreamKind::Chat => THREAD,

@@ -4,15 +4,15 @@ pub mod canvas;
 pub mod chat;
 
 mod deletion;
+mod ephemeral;
+mod existence_cache;
 pub mod follow;
 pub mod hub;
-mod known;
-mod live;
 pub mod presence;
 pub mod relay;
-mod request;
+mod request_fields;
 mod retention;
 pub mod sse;
 pub mod ws;
 
-pub use self::live::LiveSink;
+pub use self::ephemeral::EphemeralSink;

@@ -7,18 +7,18 @@ use std::{
 
 use engines_core::{
     Action, Actor, Code, Error, Limits, RequestContext, Result, Scope, StreamKey, Timestamp,
-    nexus::{Page, PageToken, Paged},
-    stream::{Meta, NewEvent},
+    nexus::{Page, PageRequest, PageToken},
+    stream::{EventMeta, NewEvent},
 };
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 use ulid::Ulid;
 
-use crate::{follow::FollowService, live::LiveSink};
+use crate::{ephemeral::EphemeralSink, follow::FollowService};
 
 /// Somebody who is here.
 #[derive(Debug, Clone, Serialize)]
-pub struct Here {
+pub struct PresenceEntry {
     /// The session: one open connection.
     pub session_id: Ulid,
     /// Who.
@@ -35,13 +35,13 @@ pub struct Here {
 pub struct PresenceService {
     follow: FollowService,
     limits: Arc<Limits>,
-    rooms: Arc<Mutex<Rooms>>,
+    sessions: Arc<Mutex<SessionsByStream>>,
 }
 
-type Rooms = HashMap<(Scope, StreamKey), BTreeMap<Ulid, Here>>;
+type SessionsByStream = HashMap<(Scope, StreamKey), BTreeMap<Ulid, PresenceEntry>>;
 
 /// Being here: ends when it is dropped.
-pub struct Attendance {
+pub struct PresenceGuard {
     service: PresenceService,
     context: RequestContext,
     key: StreamKey,
@@ -52,16 +52,21 @@ impl PresenceService {
     /// For the streams that `follow` opens.
     #[must_use]
     pub fn new(follow: FollowService, limits: Arc<Limits>) -> Self {
-        Self { follow, limits, rooms: Arc::default() }
+        Self { follow, limits, sessions: Arc::default() }
     }
 
     /// Who is here, by session.
     ///
     /// # Errors
     /// `NOT_FOUND` when the stream does not exist in the caller's scope.
-    pub async fn list(&self, context: &RequestContext, key: &StreamKey, page: Page) -> Result<Paged<Here>> {
+    pub async fn list(
+        &self,
+        context: &RequestContext,
+        key: &StreamKey,
+        page: PageRequest,
+    ) -> Result<Page<PresenceEntry>> {
         const LIST: &str = "presence";
-        self.follow.check(context, key, Action::PresenceRead).await?;
+        self.follow.require_stream(context, key, Action::PresenceRead).await?;
         let after = match &page.after {
             None => Ulid::nil(),
             Some(token) => {
@@ -74,26 +79,33 @@ impl PresenceService {
         let range = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
         let here = room.into_iter().flat_map(|room| room.range(range)).map(|(_, here)| here.clone());
         let items = here.take(page.limit + 1).collect();
-        Ok(Paged::cut(items, page.limit, |last: &Here| PageToken::new(LIST, [last.session_id.to_string()])))
+        Ok(Page::from_lookahead(items, page.limit, |last: &PresenceEntry| {
+            PageToken::new(LIST, [last.session_id.to_string()])
+        }))
     }
 
     /// Enters. Whoever calls this has just opened a subscription to `key` with the same context.
     #[must_use]
-    pub fn enter(&self, context: &RequestContext, key: &StreamKey, session_id: Ulid) -> Attendance {
-        let here =
-            Here { session_id, actor: context.actor().clone(), since: self.follow.guard().clock().now(), data: None };
+    pub fn join(&self, context: &RequestContext, key: &StreamKey, session_id: Ulid) -> PresenceGuard {
+        let here = PresenceEntry {
+            session_id,
+            actor: context.actor().clone(),
+            since: self.follow.guard().clock().now(),
+            data: None,
+        };
         self.lock().entry((context.scope().clone(), key.clone())).or_default().insert(session_id, here);
-        let attendance = Attendance { service: self.clone(), context: context.clone(), key: key.clone(), session_id };
-        attendance.tell_later("presence_joined");
+        let attendance =
+            PresenceGuard { service: self.clone(), context: context.clone(), key: key.clone(), session_id };
+        attendance.notify_later("presence_joined");
         attendance
     }
 
-    fn lock(&self) -> MutexGuard<'_, Rooms> {
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, SessionsByStream> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Attendance {
+impl PresenceGuard {
     /// The session.
     #[must_use]
     pub fn session_id(&self) -> Ulid {
@@ -110,7 +122,7 @@ impl Attendance {
             return Err(Error::new(Code::BodyTooLarge, "presence.announce", "presence data is too large")
                 .with_member("limit", limit));
         }
-        self.service.follow.check(&self.context, &self.key, Action::PresenceAnnounce).await?;
+        self.service.follow.require_stream(&self.context, &self.key, Action::PresenceAnnounce).await?;
         {
             let mut rooms = self.service.lock();
             if let Some(here) = rooms
@@ -120,24 +132,24 @@ impl Attendance {
                 here.data = Some(data.clone());
             }
         }
-        self.tell("presence_updated", Some(data)).await
+        self.notify("presence_updated", Some(data)).await
     }
 
-    async fn tell(&self, event_type: &'static str, data: Option<Box<RawValue>>) -> Result<()> {
-        tell(&self.service.follow, &self.context, &self.key, self.session_id, event_type, data).await
+    async fn notify(&self, event_type: &'static str, data: Option<Box<RawValue>>) -> Result<()> {
+        publish_presence(&self.service.follow, &self.context, &self.key, self.session_id, event_type, data).await
     }
 
     /// Tells the others without waiting; presence may be lost, so a failure is nobody's.
-    fn tell_later(&self, event_type: &'static str) {
+    fn notify_later(&self, event_type: &'static str) {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let (follow, context, key) = (self.service.follow.clone(), self.context.clone(), self.key.clone());
             let session_id = self.session_id;
-            runtime.spawn(async move { tell(&follow, &context, &key, session_id, event_type, None).await });
+            runtime.spawn(async move { publish_presence(&follow, &context, &key, session_id, event_type, None).await });
         }
     }
 }
 
-async fn tell(
+async fn publish_presence(
     follow: &FollowService,
     context: &RequestContext,
     key: &StreamKey,
@@ -149,11 +161,11 @@ async fn tell(
     let body = json!({"session_id": session_id.to_string(), "data": data});
     let body = serde_json::value::to_raw_value(&body).map_err(|error| Error::internal("presence.tell", error))?;
     let mut event = NewEvent::new(follow.guard().ids().ulid(now), now, event_type, context, body);
-    event.meta = Meta::ephemeral();
+    event.meta = EventMeta::ephemeral();
     follow.hub().publish(context.scope(), key, event).await
 }
 
-impl Drop for Attendance {
+impl Drop for PresenceGuard {
     fn drop(&mut self) {
         let place = (self.context.scope().clone(), self.key.clone());
         let mut rooms = self.service.lock();
@@ -164,11 +176,11 @@ impl Drop for Attendance {
             }
         }
         drop(rooms);
-        self.tell_later("presence_left");
+        self.notify_later("presence_left");
     }
 }
 
-impl std::fmt::Debug for Attendance {
+impl std::fmt::Debug for PresenceGuard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Attendance")
             .field("key", &self.key)

@@ -2,7 +2,7 @@
 
 use engines_core::{
     Batch, Guard, Result, Scope, Store, StreamKey, Timestamp,
-    nexus::{CommitError, Failed, Head},
+    nexus::{CommitError, FailedPrecondition, StreamHead},
     stream::Seq,
 };
 
@@ -10,11 +10,11 @@ use engines_core::{
 ///
 /// Times rise with places but for the differences between concurrent writers and nodes. Where a clock was set back, the cut may lie at any
 /// of the places where older and newer events meet.
-pub(crate) async fn first_kept(
+pub(crate) async fn first_kept_seq(
     store: &dyn Store,
     scope: &Scope,
     key: &StreamKey,
-    head: Head,
+    head: StreamHead,
     before: Timestamp,
 ) -> Result<Seq> {
     let (mut first, mut end) = (head.first.0, head.seq.0 + 1);
@@ -34,12 +34,12 @@ pub(crate) async fn first_kept(
 }
 
 /// Trims a stream; returns how many events that takes away.
-pub(crate) async fn trim(
+pub(crate) async fn trim_stream(
     store: &dyn Store,
     guard: &Guard,
     scope: &Scope,
     key: &StreamKey,
-    head: Head,
+    head: StreamHead,
     first: Seq,
 ) -> Result<u64> {
     if first <= head.first {
@@ -48,7 +48,7 @@ pub(crate) async fn trim(
     match store.commit(scope, Batch::new(guard.clock().now()).trim(key.clone(), first)).await {
         Ok(_) => Ok(first.0 - head.first.0),
         // It was deleted meanwhile.
-        Err(CommitError::Precondition { failed: Failed::Deleted { .. }, .. }) => Ok(0),
+        Err(CommitError::Precondition { failed: FailedPrecondition::Deleted { .. }, .. }) => Ok(0),
         Err(error) => Err(error.into()),
     }
 }

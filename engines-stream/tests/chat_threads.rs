@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engines_core::{
     Batch, Code, Error, Guard, IdGenerator, Limits, RequestContext, ResourceId, Role, Store, StreamKey,
     audit::AuditFilter,
-    nexus::Page,
+    nexus::PageRequest,
     stream::Seq,
     testing::{self, ManualClock},
 };
@@ -15,30 +15,30 @@ use engines_stream::chat::{ChatService, NewMessage, NewThread};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-struct World {
+struct ChatFixture {
     store: Arc<MemoryStore>,
     chat: ChatService,
     ada: RequestContext,
     id: ResourceId,
 }
 
-async fn world() -> World {
+async fn chat_fixture() -> ChatFixture {
     let store = Arc::new(MemoryStore::new(&IdGenerator::from_os().unwrap()));
     let chat = ChatService::new(Arc::clone(&store) as _, Guard::allow_all().unwrap(), Arc::new(Limits::default()));
     let ada = testing::context("t_acme", "ada", Role::Member).unwrap();
     let id = ResourceId::new("th1").unwrap();
     chat.create_thread(&ada, NewThread { thread_id: Some(id.clone()), ..NewThread::default() }).await.unwrap();
-    World { store, chat, ada, id }
+    ChatFixture { store, chat, ada, id }
 }
 
-impl World {
-    async fn post(&self, text: &str) -> engines_stream::chat::Posted {
+impl ChatFixture {
+    async fn post(&self, text: &str) -> engines_stream::chat::PostedMessage {
         self.chat.post(&self.ada, &self.id, NewMessage::text(text)).await.unwrap()
     }
 }
 
 #[tokio::test]
-async fn threads_are_made_once_shown_and_listed_newest_first() {
+async fn a_thread_id_can_be_created_once_and_threads_list_newest_first() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(&IdGenerator::from_os().unwrap()));
     let clock = ManualClock::default();
     let guard = Guard::new(Arc::new(engines_core::gate::AllowAll), Arc::new(clock.clone()), IdGenerator::seeded(1));
@@ -54,12 +54,12 @@ async fn threads_are_made_once_shown_and_listed_newest_first() {
     }
     clock.advance(std::time::Duration::from_secs(1));
     chat.post(&ada, &ResourceId::new("t0").unwrap(), NewMessage::text("hi")).await.unwrap();
-    let (mut page, mut seen) = (Page::first(2), Vec::new());
+    let (mut page, mut seen) = (PageRequest::first(2), Vec::new());
     loop {
         let found = chat.threads(&ada, page).await.unwrap();
         seen.extend(found.items.iter().map(|thread| thread.thread_id.to_string()));
         let Some(next) = found.next else { break };
-        page = Page::after(2, next);
+        page = PageRequest::after(2, next);
     }
     assert_eq!(seen, ["t4", "t3", "t2", "t1", "t0"]);
     let long = NewThread { title: Some("x".repeat(2000)), ..NewThread::default() };
@@ -68,7 +68,7 @@ async fn threads_are_made_once_shown_and_listed_newest_first() {
 
 #[tokio::test]
 async fn a_message_is_an_event_in_an_envelope() {
-    let world = world().await;
+    let world = chat_fixture().await;
     let body = json!({"text": "hello\nthere", "role": "assistant", "scope": "plan", "correlation_id": "c",
         "routing": {"tenant_id": "t_acme", "thread_id": "th1", "session_id": "s1"}, "unknown": 1});
     let posted = world.chat.post(&world.ada, &world.id, serde_json::from_value(body).unwrap()).await.unwrap();
@@ -80,14 +80,14 @@ async fn a_message_is_an_event_in_an_envelope() {
     assert_eq!((&wire["routing"]["thread_id"], &wire["routing"]["session_id"]), (&json!("th1"), &json!("s1")));
     assert_eq!(wire["ids"]["correlation_id"], "c");
     assert_eq!(serde_json::to_value(world.post("x").await).unwrap()["data"]["role"], "user");
-    let audit = world.store.audit(world.ada.scope(), &AuditFilter::default(), Page::first(10)).await.unwrap();
+    let audit = world.store.audit(world.ada.scope(), &AuditFilter::default(), PageRequest::first(10)).await.unwrap();
     let actions: Vec<_> = audit.items.iter().map(|entry| entry.action.as_ref()).collect();
     assert_eq!(actions, ["chat.thread.create", "chat.message.post", "chat.message.post"]);
 }
 
 #[tokio::test]
-async fn a_second_try_posts_nothing() {
-    let world = world().await;
+async fn a_retry_with_the_same_key_posts_once() {
+    let world = chat_fixture().await;
     let try_it = |text: &str, key: &str| {
         let message = NewMessage { idempotency_key: Some(key.into()), ..NewMessage::text(text) };
         world.chat.post(&world.ada, &world.id, message)
@@ -106,7 +106,7 @@ async fn a_second_try_posts_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_clients_post_to_one_thread_at_once() {
-    let world = Arc::new(world().await);
+    let world = Arc::new(chat_fixture().await);
     let clients = (0..500).map(|n| {
         let world = Arc::clone(&world);
         tokio::spawn(async move { world.post(&n.to_string()).await.event.seq.0 })
@@ -117,8 +117,8 @@ async fn many_clients_post_to_one_thread_at_once() {
 }
 
 #[tokio::test]
-async fn the_log_comes_in_pages_from_any_cursor() {
-    let world = world().await;
+async fn messages_can_be_paged_from_any_cursor() {
+    let world = chat_fixture().await;
     let mut cursors = Vec::new();
     for n in 0..10 {
         cursors.push(world.post(&n.to_string()).await.cursor.to_string());
@@ -152,8 +152,8 @@ async fn the_log_comes_in_pages_from_any_cursor() {
 }
 
 #[tokio::test]
-async fn what_is_refused() {
-    let world = world().await;
+async fn invalid_messages_and_threads_are_rejected() {
+    let world = chat_fixture().await;
     let code = |context: &RequestContext, id: &str, message: NewMessage| {
         let (world, context, id) = (&world, context.clone(), ResourceId::new(id).unwrap());
         async move { world.chat.post(&context, &id, message).await.map(drop).map_err(|error: Error| error.code()) }
@@ -172,7 +172,7 @@ async fn what_is_refused() {
     assert_eq!(code(&stranger, "th1", text("x")).await, Err(Code::NotFound));
     let hidden = world.chat.events(&stranger, &world.id, None, 10).await.unwrap_err();
     assert_eq!(hidden.code(), Code::NotFound);
-    assert!(world.chat.threads(&stranger, Page::first(10)).await.unwrap().items.is_empty());
+    assert!(world.chat.threads(&stranger, PageRequest::first(10)).await.unwrap().items.is_empty());
     let head = world.store.head(world.ada.scope(), &StreamKey::chat(&world.id)).await.unwrap();
     assert_eq!(head.seq, Seq(0));
     assert!(serde_json::from_value::<NewMessage>(json!({"text": 5})).is_err());

@@ -12,24 +12,24 @@ use engines_core::{
 };
 use engines_storage::MemoryStore;
 use engines_stream::{
-    LiveSink,
-    hub::{Follow, FrameKind, Hub, Start, Subscription},
+    EphemeralSink,
+    hub::{FrameKind, Hub, StartPosition, SubscribeRequest, Subscription},
     relay::LocalRelay,
 };
 use serde_json::{Value, value::to_raw_value};
 
-struct World {
+struct HubFixture {
     store: Arc<MemoryStore>,
     hub: Hub,
     ids: IdGenerator,
     context: RequestContext,
 }
 
-fn key(text: &str) -> StreamKey {
+fn stream_key(text: &str) -> StreamKey {
     text.parse().unwrap()
 }
 
-impl World {
+impl HubFixture {
     fn new(limits: Limits) -> Self {
         let ids = IdGenerator::seeded(7);
         let store = Arc::new(MemoryStore::new(&ids));
@@ -43,18 +43,19 @@ impl World {
     }
 
     async fn append(&self, stream: &str, n: u64) {
-        let batch = Batch::new(Timestamp::from_millis(1)).append(key(stream), ExpectedHead::Any, vec![self.event(n)]);
+        let batch =
+            Batch::new(Timestamp::from_millis(1)).append(stream_key(stream), ExpectedHead::Any, vec![self.event(n)]);
         self.store.commit(self.context.scope(), batch).await.unwrap();
     }
 
-    async fn follow(&self, streams: &[&str], start: Start) -> Subscription {
-        let keys = streams.iter().map(|stream| key(stream)).collect();
-        let follow = Follow { keys, live: None, start, snapshot_ref: Some("/snapshot".into()) };
+    async fn follow(&self, streams: &[&str], start: StartPosition) -> Subscription {
+        let keys = streams.iter().map(|stream| stream_key(stream)).collect();
+        let follow = SubscribeRequest { keys, ephemeral: None, start, snapshot_ref: Some("/snapshot".into()) };
         self.hub.subscribe(self.context.scope(), follow).await.unwrap()
     }
 }
 
-async fn take(subscription: &mut Subscription) -> (String, Value) {
+async fn next_event(subscription: &mut Subscription) -> (String, Value) {
     let frame = tokio::time::timeout(Duration::from_secs(20), subscription.next()).await.unwrap().unwrap().unwrap();
     let json: Value = serde_json::from_slice(&frame.json()).unwrap();
     let sse = String::from_utf8(frame.sse().to_vec()).unwrap();
@@ -64,23 +65,23 @@ async fn take(subscription: &mut Subscription) -> (String, Value) {
 }
 
 #[tokio::test]
-async fn a_live_reader_sees_only_what_comes_after_it() {
-    let world = World::new(Limits::default());
+async fn a_live_subscriber_gets_only_later_events() {
+    let world = HubFixture::new(Limits::default());
     for n in 0..3 {
         world.append("chat/a", n).await;
     }
-    let mut reader = world.follow(&["chat/a"], Start::Live).await;
+    let mut reader = world.follow(&["chat/a"], StartPosition::Live).await;
     world.append("chat/a", 3).await;
-    let (id, json) = take(&mut reader).await;
+    let (id, json) = next_event(&mut reader).await;
     assert_eq!(json["seq"], 4);
     assert_eq!(json["cursor"], id.as_str());
     assert_eq!(json["routing"]["thread_id"], "a");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn cut_off_readers_resume_without_gap_or_repeat() {
+async fn a_reconnecting_subscriber_resumes_without_gap_or_repeat() {
     const EVENTS: u64 = 3000;
-    let world = Arc::new(World::new(Limits { ring_events: 16, ..Limits::default() }));
+    let world = Arc::new(HubFixture::new(Limits { ring_events: 16, ..Limits::default() }));
     let writer = {
         let world = Arc::clone(&world);
         tokio::spawn(async move {
@@ -96,7 +97,7 @@ async fn cut_off_readers_resume_without_gap_or_repeat() {
         .map(|reader| {
             let world = Arc::clone(&world);
             tokio::spawn(async move {
-                let mut start = Start::Beginning;
+                let mut start = StartPosition::Beginning;
                 let mut seen = 0;
                 let mut cuts = 0_u64;
                 while seen < EVENTS {
@@ -106,11 +107,11 @@ async fn cut_off_readers_resume_without_gap_or_repeat() {
                         if seen == EVENTS {
                             break;
                         }
-                        let (id, json) = take(&mut subscription).await;
+                        let (id, json) = next_event(&mut subscription).await;
                         seen += 1;
                         assert_eq!(json["seq"], seen);
                         assert_eq!(json["data"], seen);
-                        start = Start::After(id.parse().unwrap());
+                        start = StartPosition::After(id.parse().unwrap());
                         if cuts.is_multiple_of(3) {
                             tokio::task::yield_now().await;
                         }
@@ -129,100 +130,110 @@ async fn cut_off_readers_resume_without_gap_or_repeat() {
 }
 
 #[tokio::test]
-async fn two_streams_have_one_cursor() {
-    let world = World::new(Limits { ring_events: 4, ..Limits::default() });
+async fn one_cursor_covers_two_streams() {
+    let world = HubFixture::new(Limits { ring_events: 4, ..Limits::default() });
     let streams = ["canvas/c", "artifacts/c"];
-    let mut first = world.follow(&streams, Start::Live).await;
+    let mut first = world.follow(&streams, StartPosition::Live).await;
     let mut cursors = Vec::new();
     for n in 0..10 {
         world.append(streams[n % 2], n as u64).await;
-        cursors.push(take(&mut first).await.0);
+        cursors.push(next_event(&mut first).await.0);
     }
     for (at, cursor) in cursors.iter().enumerate() {
-        let mut again = world.follow(&streams, Start::After(cursor.parse().unwrap())).await;
+        let mut again = world.follow(&streams, StartPosition::After(cursor.parse().unwrap())).await;
         let mut rest = Vec::new();
         for _ in at + 1..10 {
-            rest.push(take(&mut again).await.1["data"].as_u64().unwrap());
+            rest.push(next_event(&mut again).await.1["data"].as_u64().unwrap());
         }
         rest.sort_unstable();
         assert_eq!(rest, (at as u64 + 1..10).collect::<Vec<_>>());
     }
     // A commit's own cursor knows nothing of artifacts: nothing of them is passed over.
-    let own = world.hub.cursor(world.context.scope(), &key("canvas/c"), Seq(5));
-    let mut again = world.follow(&streams, Start::After(own)).await;
-    assert_eq!(take(&mut again).await.1["routing"]["canvas_id"], "c");
+    let own = world.hub.cursor(world.context.scope(), &stream_key("canvas/c"), Seq(5));
+    let mut again = world.follow(&streams, StartPosition::After(own)).await;
+    assert_eq!(next_event(&mut again).await.1["routing"]["canvas_id"], "c");
 }
 
 #[tokio::test]
 async fn a_slow_reader_is_served_from_the_log() {
-    let world = World::new(Limits { ring_events: 8, ..Limits::default() });
-    let mut slow = world.follow(&["chat/a"], Start::Live).await;
-    let mut fast = world.follow(&["chat/a"], Start::Live).await;
+    let world = HubFixture::new(Limits { ring_events: 8, ..Limits::default() });
+    let mut slow = world.follow(&["chat/a"], StartPosition::Live).await;
+    let mut fast = world.follow(&["chat/a"], StartPosition::Live).await;
     for n in 1..=200 {
         world.append("chat/a", n).await;
-        assert_eq!(take(&mut fast).await.1["seq"], n);
+        assert_eq!(next_event(&mut fast).await.1["seq"], n);
     }
     for n in 1..=200 {
-        assert_eq!(take(&mut slow).await.1["seq"], n);
+        assert_eq!(next_event(&mut slow).await.1["seq"], n);
     }
     assert!(world.hub.stats().fell_behind > 0);
 }
 
 #[tokio::test]
-async fn gone_events_are_said_to_be_gone_and_the_tail_goes_on() {
-    let world = World::new(Limits::default());
+async fn trimmed_events_give_replay_miss_and_then_the_live_tail() {
+    let world = HubFixture::new(Limits::default());
     for n in 1..=10 {
         world.append("canvas/c", n).await;
     }
-    let cursor = |seq| world.hub.cursor(world.context.scope(), &key("canvas/c"), Seq(seq));
-    let trim = Batch::new(Timestamp::from_millis(1)).trim(key("canvas/c"), Seq(6));
+    let cursor = |seq| world.hub.cursor(world.context.scope(), &stream_key("canvas/c"), Seq(seq));
+    let trim = Batch::new(Timestamp::from_millis(1)).trim(stream_key("canvas/c"), Seq(6));
     world.store.commit(world.context.scope(), trim).await.unwrap();
-    let mut kept = world.follow(&["canvas/c"], Start::After(cursor(5))).await;
-    assert_eq!(take(&mut kept).await.1["seq"], 6);
-    let elsewhere = Cursor::single(LogId::from_bytes([9; 8]), world.context.scope(), &key("canvas/c"), Seq(3));
+    let mut kept = world.follow(&["canvas/c"], StartPosition::After(cursor(5))).await;
+    assert_eq!(next_event(&mut kept).await.1["seq"], 6);
+    let elsewhere = Cursor::single(LogId::from_bytes([9; 8]), world.context.scope(), &stream_key("canvas/c"), Seq(3));
     for lost in [cursor(4), cursor(99), elsewhere] {
-        let mut reader = world.follow(&["canvas/c"], Start::After(lost)).await;
-        let (_, miss) = take(&mut reader).await;
+        let mut reader = world.follow(&["canvas/c"], StartPosition::After(lost)).await;
+        let (_, miss) = next_event(&mut reader).await;
         assert_eq!(miss["type"], "error");
         assert_eq!(miss["data"]["code"], "REPLAY_MISS");
         assert_eq!(miss["data"]["snapshot_ref"], "/snapshot");
         let head = miss["data"]["head_seq"].as_u64().unwrap();
         world.append("canvas/c", 0).await;
-        assert_eq!(take(&mut reader).await.1["seq"], head + 1);
+        assert_eq!(next_event(&mut reader).await.1["seq"], head + 1);
     }
     // From the start means from what there is.
-    let mut reader = world.follow(&["canvas/c"], Start::Beginning).await;
-    assert_eq!(take(&mut reader).await.1["seq"], 6);
+    let mut reader = world.follow(&["canvas/c"], StartPosition::Beginning).await;
+    assert_eq!(next_event(&mut reader).await.1["seq"], 6);
 }
 
 #[tokio::test]
 async fn a_cursor_of_another_stream_is_refused() {
-    let world = World::new(Limits::default());
-    let other_key = world.hub.cursor(world.context.scope(), &key("chat/b"), Seq(1));
+    let world = HubFixture::new(Limits::default());
+    let other_key = world.hub.cursor(world.context.scope(), &stream_key("chat/b"), Seq(1));
     let stranger = testing::context("t_other", "ada", Role::Member).unwrap();
-    let other_tenant = world.hub.cursor(stranger.scope(), &key("chat/a"), Seq(1));
+    let other_tenant = world.hub.cursor(stranger.scope(), &stream_key("chat/a"), Seq(1));
     for cursor in [other_key, other_tenant] {
-        let follow = Follow { keys: vec![key("chat/a")], live: None, start: Start::After(cursor), snapshot_ref: None };
+        let follow = SubscribeRequest {
+            keys: vec![stream_key("chat/a")],
+            ephemeral: None,
+            start: StartPosition::After(cursor),
+            snapshot_ref: None,
+        };
         let error = world.hub.subscribe(world.context.scope(), follow).await.unwrap_err();
         assert_eq!(error.code(), Code::CursorInvalid);
     }
 }
 
 #[tokio::test]
-async fn what_is_live_only_reaches_those_who_ask_and_is_dropped_first() {
-    let world = World::new(Limits { ephemeral_queue: 4, ..Limits::default() });
-    let follow = |live| Follow { keys: vec![key("canvas/c")], live, start: Start::Live, snapshot_ref: None };
+async fn ephemeral_events_reach_only_channels_that_ask_and_are_dropped_first() {
+    let world = HubFixture::new(Limits { ephemeral_queue: 4, ..Limits::default() });
+    let follow = |ephemeral| SubscribeRequest {
+        keys: vec![stream_key("canvas/c")],
+        ephemeral,
+        start: StartPosition::Live,
+        snapshot_ref: None,
+    };
     let scope = world.context.scope();
-    let mut asks = world.hub.subscribe(scope, follow(Some(key("canvas/c")))).await.unwrap();
+    let mut asks = world.hub.subscribe(scope, follow(Some(stream_key("canvas/c")))).await.unwrap();
     let mut other = world.hub.subscribe(scope, follow(None)).await.unwrap();
     for n in 0..20 {
-        world.hub.publish(scope, &key("canvas/c"), world.event(n)).await.unwrap();
+        world.hub.publish(scope, &stream_key("canvas/c"), world.event(n)).await.unwrap();
         tokio::task::yield_now().await;
     }
     world.append("canvas/c", 99).await;
     let (mut ephemeral, mut durable) = (0, 0);
     while durable == 0 || ephemeral < 4 {
-        let json = take(&mut asks).await.1;
+        let json = next_event(&mut asks).await.1;
         if json["seq"].is_null() {
             assert!(json["cursor"].is_null());
             ephemeral += 1;
@@ -231,26 +242,31 @@ async fn what_is_live_only_reaches_those_who_ask_and_is_dropped_first() {
         }
     }
     assert!(ephemeral <= 20);
-    assert_eq!(take(&mut other).await.1["data"], 99);
+    assert_eq!(next_event(&mut other).await.1["data"], 99);
 }
 
 #[tokio::test]
-async fn closing_ends_every_subscription_and_takes_no_new_one() {
-    let world = World::new(Limits::default());
-    let mut reader = world.follow(&["chat/a"], Start::Live).await;
+async fn closing_ends_all_subscriptions_and_rejects_new_ones() {
+    let world = HubFixture::new(Limits::default());
+    let mut reader = world.follow(&["chat/a"], StartPosition::Live).await;
     let waiting = tokio::spawn(async move { reader.next().await.is_none() });
     tokio::task::yield_now().await;
     world.hub.close();
     assert!(tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap());
-    let follow = Follow { keys: vec![key("chat/a")], live: None, start: Start::Live, snapshot_ref: None };
+    let follow = SubscribeRequest {
+        keys: vec![stream_key("chat/a")],
+        ephemeral: None,
+        start: StartPosition::Live,
+        snapshot_ref: None,
+    };
     let error = world.hub.subscribe(world.context.scope(), follow).await.unwrap_err();
     assert_eq!(error.code(), Code::ShuttingDown);
 }
 
 #[tokio::test]
-async fn frames_say_what_they_are() {
-    let world = World::new(Limits::default());
-    let mut reader = world.follow(&["chat/a"], Start::Live).await;
+async fn frames_report_their_kind() {
+    let world = HubFixture::new(Limits::default());
+    let mut reader = world.follow(&["chat/a"], StartPosition::Live).await;
     world.append("chat/a", 1).await;
     let frame = reader.next().await.unwrap().unwrap();
     assert_eq!(frame.kind(), FrameKind::Durable { stream: 0, seq: Seq(1) });

@@ -1,6 +1,6 @@
 //! A follower that knows nothing but what server-sent events tell it.
 
-use engines::core::command::{CommandLimits, JsonReducer, State, apply_batch, parse_ops_value};
+use engines::core::command::{CommandLimits, JsonReducer, SizedDocument, apply_batch, parse_ops_value};
 use serde_json::{Value, json};
 
 use crate::Result;
@@ -8,13 +8,14 @@ use crate::Result;
 /// Rebuilds a canvas from its commits.
 pub(crate) struct Follower {
     buffer: Vec<u8>,
-    state: State,
+    state: SizedDocument,
     rev: u64,
 }
 
 impl Default for Follower {
     fn default() -> Self {
-        let state = State::new(json!({})).unwrap_or_else(|error| unreachable!("an empty object is a state: {error}"));
+        let state =
+            SizedDocument::new(json!({})).unwrap_or_else(|error| unreachable!("an empty object is a state: {error}"));
         Self { buffer: Vec::new(), state, rev: 0 }
     }
 }
@@ -52,7 +53,7 @@ impl Follower {
             return Err(format!("after revision {} came {}", self.rev, envelope["seq"]).into());
         }
         let ops = parse_ops_value(&envelope["data"]["ops"])?;
-        apply_batch(&JsonReducer, &mut self.state, &ops, &CommandLimits::replay())?;
+        apply_batch(&JsonReducer, &mut self.state, &ops, &CommandLimits::for_replay())?;
         self.rev += 1;
         Ok(())
     }

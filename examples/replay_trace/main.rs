@@ -19,9 +19,9 @@ use engines::{
     Engine, Env, RequestContext, ResourceId, Scope, TenantId,
     core::StreamKey,
     stream::{
-        canvas::{Command, NewCanvas},
+        canvas::{CanvasCommand, NewCanvas},
         follow::Channels,
-        hub::Start,
+        hub::StartPosition,
         sse::EventStream,
     },
 };
@@ -88,7 +88,7 @@ async fn in_process(args: &Args, trace: &Trace, bar: &ProgressBar) -> Result<(St
     let id = engine.canvas().create(&context, NewCanvas::default()).await?.canvas_id;
 
     let key = StreamKey::canvas(&id);
-    let subscription = engine.follow().open(&context, &key, Channels::default(), Start::Beginning).await?;
+    let subscription = engine.follow().open(&context, &key, Channels::default(), StartPosition::Beginning).await?;
     let clock = Arc::clone(engine.guard().clock());
     let mut events = EventStream::new(subscription, &context, clock, engine.limits(), None);
     let last = trace.commands.len() as u64;
@@ -120,7 +120,7 @@ async fn send(
     ops: Value,
     bar: &ProgressBar,
 ) -> Result<()> {
-    engine.canvas().command(context, id, Command::new(base_rev, &ops)?).await?;
+    engine.canvas().command(context, id, CanvasCommand::new(base_rev, &ops)?).await?;
     bar.inc(1);
     Ok(())
 }

@@ -2,16 +2,16 @@
 
 use std::io::Write;
 
-use engines_core::{Action, Batch, Code, Env, Error, RequestContext, Result, Scope, context::Origin};
-use engines_storage::archive::{ArchiveWriter, Header, LeftOut, Manifest, Member};
+use engines_core::{Action, Batch, Code, Env, Error, RequestContext, Result, Scope, context::ContextOrigin};
+use engines_storage::archive::{ArchiveHeader, ArchiveManifest, ArchiveWriter, Omission, TenantMember};
 use tokio::sync::mpsc;
 
 use super::{
-    parts::{self, Part, Receiver, Sender, WAITING},
     service::TenantArchives,
+    transfer::{self, CHANNEL_CAPACITY, PartReceiver, PartSender, TransferPart},
 };
 
-const EXPORT: &str = "tenants.export";
+const EXPORT_OPERATION: &str = "tenants.export";
 
 /// What to take out.
 #[derive(Debug, Clone, Default)]
@@ -36,74 +36,81 @@ impl TenantArchives {
         context: &RequestContext,
         options: ExportOptions,
         to: W,
-    ) -> Result<(W, Manifest)> {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let writing = tokio::task::spawn_blocking(move || write(to, receiver));
-        let sent = self.send(context, &options, &sender).await;
+    ) -> Result<(W, ArchiveManifest)> {
+        let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
+        let writing = tokio::task::spawn_blocking(move || write_archive(to, receiver));
+        let sent = self.send_tenant(context, &options, &sender).await;
         if let Err(error) = sent {
             // The writer must not take what came for the whole.
-            let _ = sender.send(Err(aborted())).await;
+            let _ = sender.send(Err(aborted_error())).await;
             drop(sender);
             let _ = writing.await;
             return Err(error);
         }
         drop(sender);
-        writing.await.map_err(|error| Error::internal(EXPORT, error))?
+        writing.await.map_err(|error| Error::internal(EXPORT_OPERATION, error))?
     }
 
     /// Sends everything of the context's tenant.
-    pub(super) async fn send(&self, context: &RequestContext, options: &ExportOptions, to: &Sender) -> Result<()> {
-        let archive = self.archive(EXPORT)?;
+    pub(super) async fn send_tenant(
+        &self,
+        context: &RequestContext,
+        options: &ExportOptions,
+        to: &PartSender,
+    ) -> Result<()> {
+        let archive = self.require_archive(EXPORT_OPERATION)?;
         let tenant = context.scope().tenant();
         let resource = format!("tenants/{tenant}");
         let permit = self.guard.admit(context, Action::TenantsExport, &resource).await?;
         let own = [context.scope().env()];
         let wanted = match (context.origin(), options.envs.as_slice()) {
-            (Origin::Credential { .. }, []) => &own[..],
-            (Origin::Credential { .. }, envs) if envs != own => {
+            (ContextOrigin::Credential { .. }, []) => &own[..],
+            (ContextOrigin::Credential { .. }, envs) if envs != own => {
                 let detail = "a credential takes out the environment it is used in; use one for each";
-                return Err(Error::new(Code::ContextMismatch, EXPORT, detail));
+                return Err(Error::new(Code::ContextMismatch, EXPORT_OPERATION, detail));
             }
             (_, []) => &Env::ALL[..],
             (_, envs) => envs,
         };
         let mut envs = Vec::new();
         for env in Env::ALL.into_iter().filter(|env| wanted.contains(env)) {
-            if !parts::is_empty(archive, &Scope::new(tenant.clone(), env)).await? {
+            if !transfer::is_empty(archive, &Scope::new(tenant.clone(), env)).await? {
                 envs.push(env);
             }
         }
-        let archived = self.identity.archived(context).await?;
+        let archived = self.identity.archive_tenant(context).await?;
         let Some(first) = envs.first().copied() else {
-            return Err(Error::new(Code::NotFound, EXPORT, "nothing is stored of this tenant"));
+            return Err(Error::new(Code::NotFound, EXPORT_OPERATION, "nothing is stored of this tenant"));
         };
-        if !self.reads_only {
+        if !self.read_only {
             // In an environment that has something: a record of its own would make one.
             let env = envs.iter().copied().find(|env| *env == context.scope().env()).unwrap_or(first);
-            let batch = Batch::new(self.guard.clock().now()).audit(permit.audit(&self.guard, context, resource));
+            let batch = Batch::new(self.guard.clock().now()).audit(permit.audit_entry(&self.guard, context, resource));
             self.store.commit(&Scope::new(tenant.clone(), env), batch).await?;
         }
         let now = self.guard.clock().now();
-        let header = Header::new(tenant.clone(), envs.clone(), self.store.log_id(), now, env!("CARGO_PKG_VERSION"));
+        let header =
+            ArchiveHeader::new(tenant.clone(), envs.clone(), self.store.log_id(), now, env!("CARGO_PKG_VERSION"));
         let mut left_out = 0;
         // An error of sending means that the receiver has failed, and says itself why.
-        let _ = to.send(Ok(Part::Header(header.name(archived.name)))).await;
+        let _ = to.send(Ok(TransferPart::Header(header.with_name(archived.name)))).await;
         for env in envs {
             let scope = Scope::new(tenant.clone(), env);
-            parts::send_scope(archive, &scope, options.key_slots, &mut left_out, to).await?;
+            transfer::send_scope(archive, &scope, options.key_slots, &mut left_out, to).await?;
         }
         let members = archived.members.into_iter();
-        let members =
-            members.map(|member| Member { user_id: member.user_id, role: member.role, since: member.since }).collect();
-        let _ = to.send(Ok(Part::Members(members))).await;
-        let _ = to.send(Ok(Part::End(left_out_of(options.key_slots, left_out)))).await;
+        let members = members
+            .map(|member| TenantMember { user_id: member.user_id, role: member.role, since: member.since })
+            .collect();
+        let _ = to.send(Ok(TransferPart::Members(members))).await;
+        let _ = to.send(Ok(TransferPart::End(omissions(options.key_slots, left_out)))).await;
         Ok(())
     }
 }
 
 /// What no archive holds, and the key slots if they are left out.
-fn left_out_of(key_slots: bool, count: u64) -> Vec<LeftOut> {
-    let of = |what: &str, count, reason: &str| LeftOut { what: what.into(), count, reason: reason.into() };
+fn omissions(key_slots: bool, count: u64) -> Vec<Omission> {
+    let of = |what: &str, count, reason: &str| Omission { what: what.into(), count, reason: reason.into() };
     let mut left_out = vec![
         of(
             "users",
@@ -120,21 +127,21 @@ fn left_out_of(key_slots: bool, count: u64) -> Vec<LeftOut> {
 }
 
 /// Writes the parts as they come.
-fn write<W: Write>(to: W, mut parts: Receiver) -> Result<(W, Manifest)> {
-    let Some(Part::Header(header)) = parts.blocking_recv().transpose()? else { return Err(aborted()) };
+fn write_archive<W: Write>(to: W, mut parts: PartReceiver) -> Result<(W, ArchiveManifest)> {
+    let Some(TransferPart::Header(header)) = parts.blocking_recv().transpose()? else { return Err(aborted_error()) };
     let mut writer = ArchiveWriter::begin(to, header)?;
     let mut members = Vec::new();
     while let Some(part) = parts.blocking_recv().transpose()? {
         match part {
-            Part::Header(_) => return Err(aborted()),
-            Part::Records(env, records) => writer.records(env, &records)?,
-            Part::Members(some) => members = some,
-            Part::End(left_out) => return writer.finish(&members, left_out),
+            TransferPart::Header(_) => return Err(aborted_error()),
+            TransferPart::Records(env, records) => writer.add_records(env, &records)?,
+            TransferPart::Members(some) => members = some,
+            TransferPart::End(left_out) => return writer.finish(&members, left_out),
         }
     }
-    Err(aborted())
+    Err(aborted_error())
 }
 
-pub(super) fn aborted() -> Error {
-    Error::new(Code::BackendUnavailable, EXPORT, "reading the tenant has ended before its end; begin again")
+pub(super) fn aborted_error() -> Error {
+    Error::new(Code::BackendUnavailable, EXPORT_OPERATION, "reading the tenant has ended before its end; begin again")
 }

@@ -7,22 +7,22 @@ use engines_core::{
     Action, Code, Env, Error, RequestContext, Result, Scope, TenantId, UserId,
     nexus::{
         CommitError,
-        archive::{Archive, Publication, Record, StoreMark},
+        archive::{Archive, ArchiveRecord, Publication, StoreMark},
     },
     stream::LogId,
 };
-use engines_storage::archive::{self, ArchiveLimits, Header, Member};
+use engines_storage::archive::{self, ArchiveHeader, ArchiveLimits, TenantMember};
 use tokio::sync::mpsc;
 
 use super::{
-    export::{ExportOptions, aborted},
-    parts::{self, Part, Receiver, WAITING},
+    export::{ExportOptions, aborted_error},
     service::TenantArchives,
+    transfer::{self, CHANNEL_CAPACITY, PartReceiver, TransferPart},
 };
 
-const IMPORT: &str = "tenants.import";
+const IMPORT_OPERATION: &str = "tenants.import";
 /// The control plane.
-const SYSTEM: &str = "t_system";
+const CONTROL_PLANE_TENANT: &str = "t_system";
 
 /// How to put a tenant in.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +38,7 @@ pub struct ImportOptions {
 
 /// What was put in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Imported {
+pub struct ImportReport {
     /// The tenant, under the id it has now.
     pub tenant: TenantId,
     /// Its environments.
@@ -66,25 +66,25 @@ impl TenantArchives {
         context: &RequestContext,
         from: R,
         options: ImportOptions,
-    ) -> Result<Imported> {
+    ) -> Result<ImportReport> {
         self.admit_import(context, options.rename.as_ref()).await?;
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
         let limits = ArchiveLimits::clone(&self.limits);
         let reading = tokio::task::spawn_blocking(move || {
-            let stopped = |_| aborted();
-            let read = archive::read(from, &limits, |part| {
+            let stopped = |_| aborted_error();
+            let read = archive::read_archive(from, &limits, |part| {
                 let part = match part {
-                    archive::Part::Header(header) => Part::Header(header),
-                    archive::Part::Records(env, records) => Part::Records(env, records),
-                    archive::Part::Members(members) => Part::Members(members),
+                    archive::ArchivePart::Header(header) => TransferPart::Header(header),
+                    archive::ArchivePart::Records(env, records) => TransferPart::Records(env, records),
+                    archive::ArchivePart::Members(members) => TransferPart::Members(members),
                 };
                 sender.blocking_send(Ok(part)).map_err(stopped)
             });
             // Nobody waits for it any more where sending fails.
-            let _ = sender.blocking_send(read.map(|manifest| Part::End(manifest.left_out)));
+            let _ = sender.blocking_send(read.map(|manifest| TransferPart::End(manifest.left_out)));
         });
-        let imported = self.receive(context, &options, receiver).await;
-        reading.await.map_err(|error| Error::internal(IMPORT, error))?;
+        let imported = self.stage_and_publish(context, &options, receiver).await;
+        reading.await.map_err(|error| Error::internal(IMPORT_OPERATION, error))?;
         imported
     }
 
@@ -99,51 +99,51 @@ impl TenantArchives {
         operator: &RequestContext,
         tenant: &TenantId,
         owner: Option<UserId>,
-    ) -> Result<Imported> {
+    ) -> Result<ImportReport> {
         self.admit_import(operator, Some(tenant)).await?;
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
         let options = ImportOptions { rename: Some(tenant.clone()), owner, new_log: false };
         let sending = async {
-            let sent = self.send(source, &ExportOptions::default(), &sender).await;
+            let sent = self.send_tenant(source, &ExportOptions::default(), &sender).await;
             if sent.is_err() {
-                let _ = sender.send(Err(aborted())).await;
+                let _ = sender.send(Err(aborted_error())).await;
             }
             drop(sender);
             sent
         };
-        let (sent, received) = tokio::join!(sending, self.receive(operator, &options, receiver));
+        let (sent, received) = tokio::join!(sending, self.stage_and_publish(operator, &options, receiver));
         sent.and(received)
     }
 
     async fn admit_import(&self, context: &RequestContext, tenant: Option<&TenantId>) -> Result<()> {
-        if context.scope().tenant().as_str() != SYSTEM {
+        if context.scope().tenant().as_str() != CONTROL_PLANE_TENANT {
             let detail = "only admins of the control plane, t_system, may do this";
-            return Err(Error::new(Code::TenantForbidden, IMPORT, detail));
+            return Err(Error::new(Code::TenantForbidden, IMPORT_OPERATION, detail));
         }
         let resource = tenant.map(|tenant| format!("tenants/{tenant}")).unwrap_or_default();
         self.guard.admit(context, Action::TenantsImport, &resource).await.map(drop)
     }
 
     /// Stages what comes, and publishes it when all of it is there; else removes it.
-    async fn receive(
+    async fn stage_and_publish(
         &self,
         context: &RequestContext,
         options: &ImportOptions,
-        mut parts: Receiver,
-    ) -> Result<Imported> {
-        let archive = self.archive(IMPORT)?;
-        let Some(Part::Header(header)) = parts.recv().await.transpose()? else { return Err(aborted()) };
+        mut parts: PartReceiver,
+    ) -> Result<ImportReport> {
+        let archive = self.require_archive(IMPORT_OPERATION)?;
+        let Some(TransferPart::Header(header)) = parts.recv().await.transpose()? else { return Err(aborted_error()) };
         let tenant = options.rename.clone().unwrap_or_else(|| header.tenant.clone());
         let scopes: Vec<_> = header.envs.iter().map(|env| Scope::new(tenant.clone(), *env)).collect();
-        let new_log = self.prepare(archive, &header, &tenant, &scopes, options).await?;
-        let staged = self.stage(archive, &header, &tenant, &mut parts).await;
+        let new_log = self.check_and_clear(archive, &header, &tenant, &scopes, options).await?;
+        let staged = self.stage_parts(archive, &header, &tenant, &mut parts).await;
         let published = match staged {
-            Ok(staged) => self.publish(context, options, &header, &tenant, &scopes, staged, new_log).await,
+            Ok(staged) => self.publish_tenant(context, options, &header, &tenant, &scopes, staged, new_log).await,
             Err(error) => Err(error),
         };
         if published.is_err() {
             for scope in &scopes {
-                if let Err(error) = clear(archive, scope).await {
+                if let Err(error) = discard_staged(archive, scope).await {
                     tracing::warn!(%error, %scope, "what is left of an import could not be removed; the next one removes it");
                 }
             }
@@ -152,91 +152,94 @@ impl TenantArchives {
     }
 
     /// Checks what can be known from the header, and removes what an earlier import has left.
-    async fn prepare(
+    async fn check_and_clear(
         &self,
         archive: &dyn Archive,
-        header: &Header,
+        header: &ArchiveHeader,
         tenant: &TenantId,
         scopes: &[Scope],
         options: &ImportOptions,
     ) -> Result<Option<LogId>> {
-        if tenant.as_str() == SYSTEM {
+        if tenant.as_str() == CONTROL_PLANE_TENANT {
             let detail = "the control plane is no tenant that can be restored; restore a backup";
-            return Err(Error::new(Code::OpInvalid, IMPORT, detail));
+            return Err(Error::new(Code::OpInvalid, IMPORT_OPERATION, detail));
         }
         let same = *tenant == header.tenant && header.log_id() == Some(self.store.log_id());
         if same && !options.new_log {
             let detail = "the archive was taken from this store and keeps its id: cursors from before would be misread; \
                           import it under another id, or have the log given a new id";
-            return Err(Error::new(Code::AlreadyExists, IMPORT, detail));
+            return Err(Error::new(Code::AlreadyExists, IMPORT_OPERATION, detail));
         }
         for scope in scopes {
-            if !parts::is_empty(archive, scope).await? {
+            if !transfer::is_empty(archive, scope).await? {
                 let detail = "something is stored under this id already; import it under another one";
-                return Err(Error::new(Code::AlreadyExists, IMPORT, detail));
+                return Err(Error::new(Code::AlreadyExists, IMPORT_OPERATION, detail));
             }
-            clear(archive, scope).await?;
+            discard_staged(archive, scope).await?;
         }
         Ok(same.then(|| LogId::from_bytes(self.guard.ids().bytes())))
     }
 
-    async fn stage(
+    async fn stage_parts(
         &self,
         archive: &dyn Archive,
-        header: &Header,
+        header: &ArchiveHeader,
         tenant: &TenantId,
-        parts: &mut Receiver,
-    ) -> Result<Staged> {
-        let (mut staged, renamed) = (Staged::default(), *tenant != header.tenant);
+        parts: &mut PartReceiver,
+    ) -> Result<StagedTenant> {
+        let (mut staged, renamed) = (StagedTenant::default(), *tenant != header.tenant);
         while let Some(part) = parts.recv().await.transpose()? {
             match part {
-                Part::Header(_) => return Err(aborted()),
-                Part::Records(env, records) => {
-                    if renamed && records.iter().any(parts::is_key_slot) {
+                TransferPart::Header(_) => return Err(aborted_error()),
+                TransferPart::Records(env, records) => {
+                    if renamed && records.iter().any(transfer::is_key_slot) {
                         let detail =
                             "the archive has key slots, which are sealed for its own tenant id; export it without them";
-                        return Err(Error::new(Code::OpInvalid, IMPORT, detail));
+                        return Err(Error::new(Code::OpInvalid, IMPORT_OPERATION, detail));
                     }
                     staged.records += records.len() as u64;
-                    let records: Vec<Record> = records.into_iter().map(parts::without_position).collect();
+                    let records: Vec<ArchiveRecord> = records.into_iter().map(transfer::without_position).collect();
                     archive.stage(&Scope::new(tenant.clone(), env), records, "import").await?;
                 }
-                Part::Members(members) => staged.members = members,
-                Part::End(_) => return Ok(staged),
+                TransferPart::Members(members) => staged.members = members,
+                TransferPart::End(_) => return Ok(staged),
             }
         }
-        Err(aborted())
+        Err(aborted_error())
     }
 
     #[expect(clippy::too_many_arguments, reason = "everything that was found out on the way")]
-    async fn publish(
+    async fn publish_tenant(
         &self,
         context: &RequestContext,
         options: &ImportOptions,
-        header: &Header,
+        header: &ArchiveHeader,
         tenant: &TenantId,
         scopes: &[Scope],
-        staged: Staged,
+        staged: StagedTenant,
         new_log: Option<LogId>,
-    ) -> Result<Imported> {
-        let archive = self.archive(IMPORT)?;
+    ) -> Result<ImportReport> {
+        let archive = self.require_archive(IMPORT_OPERATION)?;
         let members = staged.members.into_iter();
-        let members = members.map(|Member { user_id, role, since }| ArchivedMember { user_id, role, since }).collect();
+        let members =
+            members.map(|TenantMember { user_id, role, since }| ArchivedMember { user_id, role, since }).collect();
         let archived = ArchivedTenant { name: header.name.clone(), members };
-        let restoration = self.identity.restored(context, tenant, &archived, options.owner.as_ref()).await?;
+        let restoration = self.identity.prepare_restore(context, tenant, &archived, options.owner.as_ref()).await?;
         let mark = match new_log {
-            Some(log) => Some(StoreMark { log, feed: archive.mark().await?.feed }),
+            Some(log) => Some(StoreMark { log_id: log, feed_position: archive.mark().await?.feed_position }),
             None => None,
         };
         let publication = Publication { scopes: scopes.to_vec(), mark, batch: restoration.batch };
         archive.publish(publication).await.map_err(|error| match error {
-            CommitError::Precondition { .. } => {
-                Error::new(Code::AlreadyExists, IMPORT, "a tenant with this id was made meanwhile; use another one")
-            }
+            CommitError::Precondition { .. } => Error::new(
+                Code::AlreadyExists,
+                IMPORT_OPERATION,
+                "a tenant with this id was made meanwhile; use another one",
+            ),
             error => error.into(),
         })?;
-        self.identity.tenant_restored(tenant);
-        Ok(Imported {
+        self.identity.invalidate_restored_tenant(tenant);
+        Ok(ImportReport {
             tenant: tenant.clone(),
             envs: header.envs.clone(),
             records: staged.records,
@@ -249,13 +252,13 @@ impl TenantArchives {
 
 /// What was staged.
 #[derive(Default)]
-struct Staged {
+struct StagedTenant {
     records: u64,
-    members: Vec<Member>,
+    members: Vec<TenantMember>,
 }
 
 /// Removes everything that is staged for a scope.
-async fn clear(archive: &dyn Archive, scope: &Scope) -> Result<()> {
+async fn discard_staged(archive: &dyn Archive, scope: &Scope) -> Result<()> {
     while archive.discard(scope).await? {}
     Ok(())
 }

@@ -2,13 +2,13 @@
 
 mod export;
 mod import;
-mod parts;
 mod service;
+mod transfer;
 
-pub use engines_storage::archive::{ArchiveLimits, Header, LeftOut, Manifest};
+pub use engines_storage::archive::{ArchiveHeader, ArchiveLimits, ArchiveManifest, Omission};
 
 pub use self::{
     export::ExportOptions,
-    import::{ImportOptions, Imported},
+    import::{ImportOptions, ImportReport},
     service::TenantArchives,
 };

@@ -16,7 +16,7 @@ pub struct TenantArchives {
     pub(super) guard: Guard,
     pub(super) identity: Identity,
     pub(super) limits: Arc<ArchiveLimits>,
-    pub(super) reads_only: bool,
+    pub(super) read_only: bool,
 }
 
 impl TenantArchives {
@@ -26,31 +26,31 @@ impl TenantArchives {
     /// Never in practice: the settings of that service are the default ones.
     pub fn new(store: Arc<dyn Store>, guard: Guard) -> Result<Self> {
         let identity = Identity::without_accounts(Arc::clone(&store), guard.clone()).build()?;
-        Ok(Self { store, guard, identity, limits: Arc::default(), reads_only: false })
+        Ok(Self { store, guard, identity, limits: Arc::default(), read_only: false })
     }
 
     /// Through the engine's own identity service, so that what it remembers is forgotten when a tenant is restored.
     #[must_use]
-    pub fn identity(mut self, identity: Identity) -> Self {
+    pub fn with_identity(mut self, identity: Identity) -> Self {
         self.identity = identity;
         self
     }
 
     /// With other limits than the default ones.
     #[must_use]
-    pub fn limits(mut self, limits: ArchiveLimits) -> Self {
+    pub fn with_limits(mut self, limits: ArchiveLimits) -> Self {
         self.limits = Arc::new(limits);
         self
     }
 
     /// For a store that is opened for reading beside the process that writes to it: an export then leaves no audit record.
     #[must_use]
-    pub fn reads_only(mut self) -> Self {
-        self.reads_only = true;
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
         self
     }
 
-    pub(super) fn archive(&self, operation: &'static str) -> Result<&dyn Archive> {
+    pub(super) fn require_archive(&self, operation: &'static str) -> Result<&dyn Archive> {
         self.store.archive().ok_or_else(|| {
             let name = self.store.capabilities().name;
             Error::new(Code::Internal, operation, format!("the backend {name} cannot be archived"))

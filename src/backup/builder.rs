@@ -9,8 +9,8 @@ use engines_core::{
 };
 use engines_storage::backup::Backups;
 
-use super::{BackupService, BackupSettings, service::Inner};
-use crate::{background::Background, builder::Builder};
+use super::{BackupService, BackupSettings, service::BackupInner};
+use crate::{background_tasks::BackgroundTasks, builder::EngineBuilder};
 
 /// What was set.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(crate) struct BackupParts {
     settings: BackupSettings,
     passphrase: Option<Passphrase>,
     sources: Vec<Arc<dyn BackupSource>>,
-    work: Option<PathBuf>,
+    work_folder: Option<PathBuf>,
 }
 
 impl BackupParts {
@@ -28,35 +28,35 @@ impl BackupParts {
         backend: Arc<dyn Backend>,
         guard: Guard,
         root: Option<RootKey>,
-        background: &Background,
+        background: &BackgroundTasks,
     ) -> Result<BackupService> {
-        let Self { settings, passphrase, sources, work } = self;
+        let Self { settings, passphrase, sources, work_folder: work } = self;
         let schedule = settings.schedule()?;
         let backups = match settings.destination.as_str() {
             "" => None,
             place => Some(Backups::open(place)?),
         };
         let scheduled = schedule.filter(|_| backups.is_some());
-        let service = BackupService::new(Inner {
+        let service = BackupService::new(BackupInner {
             backend,
             guard,
             sources,
-            root,
+            root_key: root,
             passphrase,
             backups,
             settings,
-            work: work.unwrap_or_else(std::env::temp_dir),
-            running: false.into(),
+            work_folder: work.unwrap_or_else(std::env::temp_dir),
+            is_running: false.into(),
             status: Default::default(),
         });
         if let Some(schedule) = scheduled {
-            background.until_stopped(service.clone().run_schedule(schedule));
+            background.spawn_until_stopped(service.clone().run_schedule(schedule));
         }
         Ok(service)
     }
 }
 
-impl Builder {
+impl EngineBuilder {
     /// Where backups go, when they are made and how long they are kept. Without a schedule they are made by
     /// [`BackupService::create`](crate::backup::BackupService::create) alone.
     pub fn backups(mut self, settings: BackupSettings) -> Self {
@@ -78,8 +78,8 @@ impl Builder {
 
     /// A local folder with room for a copy of the store, for copies on their way to a bucket; the system's folder for temporary
     /// files by default. No other process may use it for the same.
-    pub fn backup_work(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.backup.work = Some(folder.into());
+    pub fn backup_work_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.backup.work_folder = Some(folder.into());
         self
     }
 }

@@ -6,17 +6,17 @@
 mod builder;
 mod restore;
 mod schedule;
+mod scheduled;
 mod service;
 mod settings;
 #[cfg(feature = "sqlite")]
 mod verify;
-mod worker;
 
-pub use engines_storage::backup::{BackupId, Backups, FileEntry, Manifest, Restored, Retention};
+pub use engines_storage::backup::{BackupId, BackupManifest, BackupRetention, Backups, FileEntry, RestoreReport};
 
 pub(crate) use self::builder::BackupParts;
 #[cfg(feature = "sqlite")]
-pub use self::verify::{Verified, Verify, verify};
+pub use self::verify::{VerifyOptions, VerifyReport, verify};
 pub use self::{
     restore::{RestoreKeys, restore},
     schedule::Schedule,

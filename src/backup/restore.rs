@@ -4,7 +4,7 @@ use std::path::Path;
 
 use engines_auth::{Passphrase, RootKey};
 use engines_core::{Code, Error, IdGenerator, Result};
-use engines_storage::backup::{BackupId, Backups, Manifest, Restore, Restored};
+use engines_storage::backup::{BackupId, BackupManifest, Backups, Restore, RestoreReport};
 
 const OPERATION: &str = "backup.restore";
 
@@ -14,11 +14,11 @@ pub struct RestoreKeys<'a> {
     /// The root key, kept apart.
     pub root: Option<&'a RootKey>,
     /// The server will get the root key another way than from `root.key` in the data folder.
-    pub root_elsewhere: bool,
+    pub root_key_supplied_later: bool,
     /// What the root key in the backup is sealed under.
     pub passphrase: Option<&'a Passphrase>,
     /// Restore without the root key; whoever starts the server must give it.
-    pub without_root: bool,
+    pub without_root_key: bool,
 }
 
 impl RestoreKeys<'_> {
@@ -26,7 +26,7 @@ impl RestoreKeys<'_> {
     ///
     /// # Errors
     /// `OP_INVALID` when it is given nowhere, or the one that is given is another.
-    pub(super) async fn find(&self, backups: &Backups, manifest: &Manifest) -> Result<Option<RootKey>> {
+    pub(super) async fn find_root_key(&self, backups: &Backups, manifest: &BackupManifest) -> Result<Option<RootKey>> {
         let Some(entry) = &manifest.root_key else { return Ok(None) };
         let found = match (self.root, self.passphrase) {
             (Some(root), _) => root.clone(),
@@ -36,7 +36,7 @@ impl RestoreKeys<'_> {
                 let opened = tokio::task::spawn_blocking(move || passphrase.open(&sealed)).await;
                 opened.map_err(|error| Error::internal(OPERATION, error))??
             }
-            _ if self.without_root => return Ok(None),
+            _ if self.without_root_key => return Ok(None),
             _ => {
                 let how = match entry.sealed {
                     true => "give the passphrase it is sealed under, or the key itself",
@@ -69,12 +69,12 @@ pub async fn restore(
     folder: &Path,
     keys: RestoreKeys<'_>,
     ids: &IdGenerator,
-) -> Result<Restored> {
+) -> Result<RestoreReport> {
     let manifest = backups.manifest(id).await?;
-    let root = keys.find(backups, &manifest).await?;
+    let root = keys.find_root_key(backups, &manifest).await?;
     let restore = Restore::new(id.clone(), folder, ids);
     let restore = match &root {
-        Some(root) if !keys.root_elsewhere => restore.root_key(root.expose()),
+        Some(root) if !keys.root_key_supplied_later => restore.root_key(root.expose()),
         _ => restore,
     };
     backups.restore(restore).await

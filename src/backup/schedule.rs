@@ -9,7 +9,7 @@ const DAY_MS: i64 = 24 * 3600 * 1000;
 /// When backups are made: so long after the last one, daily at a time, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
-    every: Option<Duration>,
+    interval: Option<Duration>,
     /// Milliseconds after midnight, UTC.
     daily_at_ms: Option<i64>,
 }
@@ -23,24 +23,24 @@ impl Schedule {
         let every = (every_s > 0).then(|| Duration::from_secs(every_s));
         let daily_at_ms = match at.is_empty() {
             true => None,
-            false => Some(daily(at).ok_or_else(|| {
-                Error::body(
+            false => Some(parse_daily(at).ok_or_else(|| {
+                Error::invalid_body(
                     "backup.schedule",
                     "at",
                     "the time of the daily backup (backup.at) is HH:MM in UTC, such as 03:30",
                 )
             })?),
         };
-        Ok((every.is_some() || daily_at_ms.is_some()).then_some(Self { every, daily_at_ms }))
+        Ok((every.is_some() || daily_at_ms.is_some()).then_some(Self { interval: every, daily_at_ms }))
     }
 
     /// When the next backup is due, given when the last good one was begun. What was missed, and the first one, is due at once.
     ///
     /// A last backup that lies ahead of the clock counts as none: the clock was wrong when it was made, and waiting for it could take years.
     #[must_use]
-    pub fn due(&self, last: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    pub fn next_due(&self, last: Option<Timestamp>, now: Timestamp) -> Timestamp {
         let Some(last) = last.filter(|last| *last <= now) else { return now };
-        let every = self.every.map(|every| last.plus(every));
+        let every = self.interval.map(|every| last.plus(every));
         let daily = self.daily_at_ms.map(|at| {
             // The first time of day after the last backup.
             let days = (last.as_millis() - at).div_euclid(DAY_MS) + 1;
@@ -51,7 +51,7 @@ impl Schedule {
 }
 
 /// `HH:MM` in milliseconds after midnight.
-fn daily(text: &str) -> Option<i64> {
+fn parse_daily(text: &str) -> Option<i64> {
     let (hours, minutes) = text.split_once(':')?;
     let number = |text: &str, limit: i64| {
         let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -70,7 +70,7 @@ mod tests {
 
     fn due(every_s: u64, daily: &str, last: Option<&str>, now: &str) -> String {
         let schedule = Schedule::new(every_s, daily).unwrap().unwrap();
-        schedule.due(last.map(at), at(now)).to_string()
+        schedule.next_due(last.map(at), at(now)).to_string()
     }
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn of_both_rules_the_earlier_counts() {
+    fn the_earlier_of_interval_and_daily_time_is_due() {
         assert_eq!(
             due(7200, "03:30", Some("2026-01-01T02:00:00Z"), "2026-01-01T02:00:00Z"),
             "2026-01-01T03:30:00.000Z"
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_from_the_future_counts_as_none() {
+    fn a_backup_dated_in_the_future_is_ignored() {
         assert_eq!(
             due(3600, "03:30", Some("2031-01-01T00:00:00Z"), "2026-01-01T12:00:00Z"),
             "2026-01-01T12:00:00.000Z"
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_none_is_refused_and_no_rule_is_no_schedule() {
+    fn an_invalid_time_is_rejected_and_no_rule_gives_no_schedule() {
         for bad in ["3:30", "24:00", "12:60", "noon", "12:00:00", "+1:30", "12-00"] {
             assert!(Schedule::new(0, bad).is_err(), "{bad}");
         }

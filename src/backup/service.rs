@@ -16,27 +16,27 @@ use engines_core::{
     gate::Permit,
     nexus::{Backend, BackupSource},
 };
-use engines_storage::backup::{BackupId, Backups, Manifest, NewBackup};
+use engines_storage::backup::{BackupId, BackupManifest, Backups, NewBackup};
 
 use super::BackupSettings;
 
 /// The control plane's tenant: a backup holds all tenants' data.
-const SYSTEM: &str = "t_system";
+const CONTROL_PLANE_TENANT: &str = "t_system";
 
 /// Makes backups of everything an engine keeps, one at a time. Cheap to clone.
 #[derive(Clone)]
-pub struct BackupService(Arc<Inner>);
+pub struct BackupService(Arc<BackupInner>);
 
-pub(super) struct Inner {
+pub(super) struct BackupInner {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) guard: Guard,
     pub(super) sources: Vec<Arc<dyn BackupSource>>,
-    pub(super) root: Option<RootKey>,
+    pub(super) root_key: Option<RootKey>,
     pub(super) passphrase: Option<Passphrase>,
     pub(super) backups: Option<Backups>,
     pub(super) settings: BackupSettings,
-    pub(super) work: PathBuf,
-    pub(super) running: AtomicBool,
+    pub(super) work_folder: PathBuf,
+    pub(super) is_running: AtomicBool,
     pub(super) status: Mutex<BackupStatus>,
 }
 
@@ -56,20 +56,20 @@ pub struct BackupStatus {
     /// Bytes of the last good one.
     pub last_bytes: u64,
     /// How long the last good one took.
-    pub last_took: Duration,
+    pub last_duration: Duration,
 }
 
 /// Lets another backup begin when this one has ended, however it ends.
-struct Running<'a>(&'a Inner);
+struct RunningGuard<'a>(&'a BackupInner);
 
-impl Drop for Running<'_> {
+impl Drop for RunningGuard<'_> {
     fn drop(&mut self) {
-        self.0.running.store(false, Ordering::Release);
+        self.0.is_running.store(false, Ordering::Release);
     }
 }
 
 impl BackupService {
-    pub(super) fn new(inner: Inner) -> Self {
+    pub(super) fn new(inner: BackupInner) -> Self {
         Self(Arc::new(inner))
     }
 
@@ -88,7 +88,7 @@ impl BackupService {
     /// What came of the backups this process has made.
     #[must_use]
     pub fn status(&self) -> BackupStatus {
-        let running = self.0.running.load(Ordering::Acquire);
+        let running = self.0.is_running.load(Ordering::Acquire);
         BackupStatus { running, ..*self.0.status.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
@@ -100,8 +100,8 @@ impl BackupService {
     /// # Errors
     /// `ALREADY_EXISTS` when another one is being made; `OP_INVALID` when no destination is set or the store cannot be copied;
     /// `TENANT_FORBIDDEN` outside `t_system`, `ROLE_INSUFFICIENT` below owner; `BACKEND_UNAVAILABLE` when a part fails.
-    pub async fn create(&self, context: &RequestContext) -> Result<Manifest> {
-        let backups = self.configured()?.clone();
+    pub async fn create(&self, context: &RequestContext) -> Result<BackupManifest> {
+        let backups = self.require_destination()?.clone();
         self.create_in(context, &backups).await
     }
 
@@ -109,23 +109,26 @@ impl BackupService {
     ///
     /// # Errors
     /// As [`BackupService::create`].
-    pub async fn create_in(&self, context: &RequestContext, backups: &Backups) -> Result<Manifest> {
+    pub async fn create_in(&self, context: &RequestContext, backups: &Backups) -> Result<BackupManifest> {
         let inner = &*self.0;
         let (clock, ids) = (inner.guard.clock(), inner.guard.ids());
         let begun = clock.now();
         let id = BackupId::new(begun, ids);
         let resource = format!("backup/{id}");
-        let permit = self.admit(context, Action::BackupCreate, &resource).await?;
-        if inner.running.swap(true, Ordering::AcqRel) {
+        let permit = self.admit_control_plane(context, Action::BackupCreate, &resource).await?;
+        if inner.is_running.swap(true, Ordering::AcqRel) {
             let detail = "a backup is being made; wait until it has ended";
             return Err(Error::new(Code::AlreadyExists, "backup.create", detail));
         }
-        let _running = Running(inner);
+        let _running = RunningGuard(inner);
         let made = async {
-            let audit = Batch::new(begun).audit(permit.audit(&inner.guard, context, resource));
+            let audit = Batch::new(begun).audit(permit.audit_entry(&inner.guard, context, resource));
             inner.backend.commit(&Scope::system()?, audit).await?;
             let store: &dyn Store = &*inner.backend;
-            let new = NewBackup::of(store, &**clock, ids).id(id).limits(inner.settings.limits()).work(&inner.work);
+            let new = NewBackup::new(store, &**clock, ids)
+                .id(id)
+                .limits(inner.settings.limits())
+                .work_folder(&inner.work_folder);
             let new = inner.sources.iter().fold(new, |new, source| new.source(&**source));
             backups.create(self.with_root_key(new).await?).await
         };
@@ -135,8 +138,8 @@ impl BackupService {
             Ok(manifest) => {
                 status.succeeded += 1;
                 status.last_success = Some(begun);
-                status.last_bytes = manifest.bytes();
-                status.last_took = manifest.finished_at.since(begun);
+                status.last_bytes = manifest.total_bytes();
+                status.last_duration = manifest.finished_at.since(begun);
             }
             Err(_) => {
                 status.failed += 1;
@@ -147,7 +150,7 @@ impl BackupService {
     }
 
     async fn with_root_key<'a>(&self, new: NewBackup<'a>) -> Result<NewBackup<'a>> {
-        let Some(root) = self.0.root.clone() else { return Ok(new) };
+        let Some(root) = self.0.root_key.clone() else { return Ok(new) };
         let fingerprint = root.fingerprint()?;
         let Some(passphrase) = self.0.passphrase.clone() else { return Ok(new.root_key(fingerprint, None)) };
         let ids = self.0.guard.ids().clone();
@@ -160,9 +163,9 @@ impl BackupService {
     ///
     /// # Errors
     /// `OP_INVALID` when no destination is set; `TENANT_FORBIDDEN`, `ROLE_INSUFFICIENT`, `BACKEND_UNAVAILABLE`.
-    pub async fn list(&self, context: &RequestContext) -> Result<Vec<(BackupId, Result<Manifest>)>> {
-        let _permit = self.admit(context, Action::BackupRead, "backup").await?;
-        self.configured()?.list().await
+    pub async fn list(&self, context: &RequestContext) -> Result<Vec<(BackupId, Result<BackupManifest>)>> {
+        let _permit = self.admit_control_plane(context, Action::BackupRead, "backup").await?;
+        self.require_destination()?.list().await
     }
 
     /// Removes the backups that the settings do not keep; returns their names. As who may create.
@@ -171,29 +174,29 @@ impl BackupService {
     /// As [`BackupService::create`].
     pub async fn prune(&self, context: &RequestContext) -> Result<Vec<BackupId>> {
         let inner = &*self.0;
-        let permit = self.admit(context, Action::BackupCreate, "backup/expired").await?;
+        let permit = self.admit_control_plane(context, Action::BackupCreate, "backup/expired").await?;
         let now = inner.guard.clock().now();
-        let removed = self.configured()?.prune(inner.settings.retention(), now).await?;
+        let removed = self.require_destination()?.prune(inner.settings.retention(), now).await?;
         if !removed.is_empty() {
-            let audit = Batch::new(now).audit(permit.audit(&inner.guard, context, "backup/expired"));
+            let audit = Batch::new(now).audit(permit.audit_entry(&inner.guard, context, "backup/expired"));
             inner.backend.commit(&Scope::system()?, audit).await?;
         }
         Ok(removed)
     }
 
-    pub(super) fn inner(&self) -> &Inner {
+    pub(super) fn inner(&self) -> &BackupInner {
         &self.0
     }
 
-    fn configured(&self) -> Result<&Backups> {
+    fn require_destination(&self) -> Result<&Backups> {
         self.0.backups.as_ref().ok_or_else(|| {
             let detail = "no destination for backups is set; set backup.destination, or name one";
             Error::new(Code::OpInvalid, "backup.destination", detail)
         })
     }
 
-    async fn admit(&self, context: &RequestContext, action: Action, resource: &str) -> Result<Permit> {
-        if context.scope().tenant().as_str() != SYSTEM {
+    async fn admit_control_plane(&self, context: &RequestContext, action: Action, resource: &str) -> Result<Permit> {
+        if context.scope().tenant().as_str() != CONTROL_PLANE_TENANT {
             let detail = "only the control plane, t_system, may do this: a backup holds all tenants' data";
             return Err(Error::new(Code::TenantForbidden, action.spec().name, detail));
         }

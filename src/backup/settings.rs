@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use engines_core::{Result, nexus::CopyLimits};
-use engines_storage::backup::Retention;
+use engines_storage::backup::BackupRetention;
 use serde::{Deserialize, Serialize};
 
 use super::Schedule;
@@ -65,8 +65,8 @@ impl BackupSettings {
 
     /// Which backups are kept.
     #[must_use]
-    pub fn retention(&self) -> Retention {
-        Retention { keep_last: self.keep_last, keep_days: self.keep_days }
+    pub fn retention(&self) -> BackupRetention {
+        BackupRetention { keep_last: self.keep_last, keep_days: self.keep_days }
     }
 
     /// How fast to copy.

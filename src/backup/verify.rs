@@ -8,11 +8,11 @@ use std::{
 
 use engines_core::{
     Code, Error, Guard, IdGenerator, Limits, RequestContext, ResourceId, Result, Store, SystemClock,
-    nexus::{Page, Query, ScopePosition},
+    nexus::{DocumentQuery, PageRequest, ScopePosition},
 };
 use engines_storage::{
     SqliteOptions, SqliteStore,
-    backup::{BackupId, Backups, Manifest},
+    backup::{BackupId, BackupManifest, Backups},
 };
 use engines_stream::canvas::{CANVAS, CanvasService};
 use serde::Serialize;
@@ -21,22 +21,22 @@ use super::RestoreKeys;
 
 const OPERATION: &str = "backup.verify";
 /// Canvases listed at a time.
-const PAGE: usize = 100;
+const CANVASES_PER_PAGE: usize = 100;
 
 /// How to verify.
 #[derive(Debug, Clone, Copy)]
-pub struct Verify<'a> {
+pub struct VerifyOptions<'a> {
     /// A local folder with room for a copy of the data file.
-    pub work: &'a Path,
+    pub work_folder: &'a Path,
     /// The root key or the passphrase it is sealed under; without either, the key is not checked.
     pub keys: RestoreKeys<'a>,
 }
 
 /// What was found in order.
 #[derive(Debug, Clone, Serialize)]
-pub struct Verified {
+pub struct VerifyReport {
     /// The backup's manifest.
-    pub manifest: Manifest,
+    pub manifest: BackupManifest,
     /// The root key that was given, or the sealed one, is the one these data need; none when it was not checked or there is none.
     pub root_key: Option<bool>,
     /// Canvases whose logs were replayed.
@@ -53,38 +53,43 @@ pub struct Verified {
 /// # Errors
 /// `HASH_MISMATCH` for a file or a canvas that differs, `OP_INVALID` for a wrong root key, `BACKEND_UNAVAILABLE` when the data file is
 /// damaged or the destination does not answer.
-pub async fn verify(backups: &Backups, id: &BackupId, how: Verify<'_>, ids: &IdGenerator) -> Result<Verified> {
+pub async fn verify(
+    backups: &Backups,
+    id: &BackupId,
+    how: VerifyOptions<'_>,
+    ids: &IdGenerator,
+) -> Result<VerifyReport> {
     let manifest = backups.manifest(id).await?;
-    let keys = RestoreKeys { without_root: true, ..how.keys };
-    let root_key = keys.find(backups, &manifest).await?.map(|_| true);
-    let mut verified = Verified { manifest, root_key, canvases: 0, commits: 0, snapshots: 0 };
+    let keys = RestoreKeys { without_root_key: true, ..how.keys };
+    let root_key = keys.find_root_key(backups, &manifest).await?.map(|_| true);
+    let mut verified = VerifyReport { manifest, root_key, canvases: 0, commits: 0, snapshots: 0 };
     let data = verified.manifest.data_file().map(str::to_owned);
     for file in verified.manifest.files.iter().filter(|file| Some(&file.name) != data.as_ref()) {
         backups.verify_file(&verified.manifest, &file.name).await?;
     }
     if let Some(name) = data {
-        let copy = Copy::new(how.work, id, ids)?;
+        let copy = TemporaryCopy::new(how.work_folder, id, ids)?;
         let path = copy.0.join("engines.db");
         backups.fetch(&verified.manifest, &name, &path).await?;
         let (manifest, checked) = (verified.manifest.clone(), path.clone());
-        blocking(move || manifest.check_data_file(&checked)).await?;
-        let store = Arc::new(blocking(move || SqliteStore::open(path, SqliteOptions::default())).await?);
-        let replayed = replay(&store, &mut verified, ids).await;
+        run_blocking(move || manifest.check_data_file(&checked)).await?;
+        let store = Arc::new(run_blocking(move || SqliteStore::open(path, SqliteOptions::default())).await?);
+        let replayed = replay_canvases(&store, &mut verified, ids).await;
         store.close().await;
         replayed?;
     }
     Ok(verified)
 }
 
-async fn replay(store: &Arc<SqliteStore>, verified: &mut Verified, ids: &IdGenerator) -> Result<()> {
+async fn replay_canvases(store: &Arc<SqliteStore>, verified: &mut VerifyReport, ids: &IdGenerator) -> Result<()> {
     let guard = Guard::new(Arc::new(engines_core::gate::AllowAll), Arc::new(SystemClock), ids.clone());
     let store: Arc<dyn Store> = Arc::<SqliteStore>::clone(store);
     let canvases = CanvasService::new(Arc::clone(&store), guard, Arc::new(Limits::default()));
     for ScopePosition { scope, .. } in &verified.manifest.position.scopes {
         let context = RequestContext::system(scope.clone(), "verify a backup", &SystemClock, ids)?;
-        let mut page = Page::first(PAGE);
+        let mut page = PageRequest::first(CANVASES_PER_PAGE);
         loop {
-            let found = store.query(scope, &Query::kind(CANVAS), page).await?;
+            let found = store.query(scope, &DocumentQuery::of_kind(CANVAS), page).await?;
             for document in &found.items {
                 let checked = canvases.check(&context, &ResourceId::new(document.id.as_str())?).await?;
                 verified.canvases += 1;
@@ -92,7 +97,7 @@ async fn replay(store: &Arc<SqliteStore>, verified: &mut Verified, ids: &IdGener
                 verified.snapshots += checked.snapshots;
             }
             match found.next {
-                Some(next) => page = Page::after(PAGE, next),
+                Some(next) => page = PageRequest::after(CANVASES_PER_PAGE, next),
                 None => break,
             }
         }
@@ -100,14 +105,14 @@ async fn replay(store: &Arc<SqliteStore>, verified: &mut Verified, ids: &IdGener
     Ok(())
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal(OPERATION, error))?
 }
 
 /// A folder for the copy; removed when dropped.
-struct Copy(PathBuf);
+struct TemporaryCopy(PathBuf);
 
-impl Copy {
+impl TemporaryCopy {
     fn new(work: &Path, id: &BackupId, ids: &IdGenerator) -> Result<Self> {
         let path = work.join(format!("engines-verify-{id}-{:016x}", u64::from_be_bytes(ids.bytes())));
         let mut builder = fs::DirBuilder::new();
@@ -122,7 +127,7 @@ impl Copy {
     }
 }
 
-impl Drop for Copy {
+impl Drop for TemporaryCopy {
     fn drop(&mut self) {
         // It is a copy in a folder for temporary files.
         let _ = fs::remove_dir_all(&self.0);

@@ -4,10 +4,10 @@
 //! counted. The [`StrictRecorder`] returns when an event is durable, or says why it is not.
 
 mod best_effort;
-mod counts;
-mod room;
+mod byte_budget;
+mod counters;
 mod settings;
 mod strict;
 mod worker;
 
-pub use self::{best_effort::Recorder, counts::RecorderCounts, settings::RecorderSettings, strict::StrictRecorder};
+pub use self::{best_effort::Recorder, counters::RecorderCounts, settings::RecorderSettings, strict::StrictRecorder};

@@ -2,7 +2,7 @@
 
 use engines_core::{
     DatasetEvent, RequestContext, Result,
-    event::{EventLog, Recorded},
+    event::{EventLog, RecordedEvent},
 };
 
 /// Records the dataset events of one caller, each durable when the call returns: for events that must not be missing.
@@ -33,7 +33,7 @@ impl StrictRecorder {
     ///
     /// # Errors
     /// As [`EventLog::record`].
-    pub async fn record(&self, event: impl Into<DatasetEvent>) -> Result<Recorded> {
+    pub async fn record(&self, event: impl Into<DatasetEvent>) -> Result<RecordedEvent> {
         self.log.record(&self.context, event.into()).await
     }
 }

@@ -8,23 +8,28 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{counts::Counts, room::Room};
+use super::{byte_budget::BytePermit, counters::RecorderCounters};
 
 /// What waits in a recorder's queue.
-pub(super) enum Waiting {
-    Event(Box<(RequestContext, DatasetEvent, Room)>),
+pub(super) enum RecorderMessage {
+    Event(Box<(RequestContext, DatasetEvent, BytePermit)>),
     /// Somebody wants to know when everything before is settled.
     Flush(oneshot::Sender<()>),
 }
 
 /// Records what comes, up to `in_flight` at once, until nothing more can come.
-pub(super) async fn run(log: EventLog, mut queue: mpsc::Receiver<Waiting>, in_flight: usize, counts: Arc<Counts>) {
+pub(super) async fn run_worker(
+    log: EventLog,
+    mut queue: mpsc::Receiver<RecorderMessage>,
+    in_flight: usize,
+    counts: Arc<RecorderCounters>,
+) {
     let mut running = JoinSet::new();
     while let Some(next) = queue.recv().await {
         match next {
-            Waiting::Event(event) => {
+            RecorderMessage::Event(event) => {
                 while running.len() >= in_flight {
-                    settle(running.join_next().await, &counts);
+                    count_result(running.join_next().await, &counts);
                 }
                 let log = log.clone();
                 running.spawn(async move {
@@ -34,12 +39,12 @@ pub(super) async fn run(log: EventLog, mut queue: mpsc::Receiver<Waiting>, in_fl
                     log.record(&context, event).await.map(drop)
                 });
                 while let Some(ended) = running.try_join_next() {
-                    settle(Some(ended), &counts);
+                    count_result(Some(ended), &counts);
                 }
             }
-            Waiting::Flush(done) => {
+            RecorderMessage::Flush(done) => {
                 while let Some(ended) = running.join_next().await {
-                    settle(Some(ended), &counts);
+                    count_result(Some(ended), &counts);
                 }
                 // Nobody waiting any more is no error.
                 let _ = done.send(());
@@ -47,13 +52,13 @@ pub(super) async fn run(log: EventLog, mut queue: mpsc::Receiver<Waiting>, in_fl
         }
     }
     while let Some(ended) = running.join_next().await {
-        settle(Some(ended), &counts);
+        count_result(Some(ended), &counts);
     }
 }
 
-fn settle(ended: Option<Result<engines_core::Result<()>, tokio::task::JoinError>>, counts: &Counts) {
+fn count_result(ended: Option<Result<engines_core::Result<()>, tokio::task::JoinError>>, counts: &RecorderCounters) {
     let Some(ended) = ended else { return };
-    counts.settled(matches!(ended, Ok(Ok(()))));
+    counts.count_settled(matches!(ended, Ok(Ok(()))));
     match ended {
         Ok(Err(error)) => tracing::warn!(code = %error.code(), "a dataset event could not be recorded"),
         Err(_) => tracing::error!("a dataset event could not be recorded: its task ended early"),

@@ -2,24 +2,24 @@
 //! tested because it exists.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod external;
+mod external_issuer;
+mod fixture;
 #[path = "../../engines-server/tests/support/mod.rs"]
 mod support;
 mod tickets;
-mod world;
 
 use engines::{Action, Role, auth::mail::MailPurpose};
 use engines_server::routes::{self, BodyKind, Policy};
+use fixture::{IsolationFixture, PathIds, all_callers};
 use serde_json::{Value, json};
 use support::{ask, token};
-use world::{Ids, World, everybody};
 
 /// What would end what the next routes are asked with; see the tests of sessions and accounts.
-const ENDS_THE_CALLER: [(&str, &str); 3] =
+const ROUTES_ENDING_THE_CALLER: [(&str, &str); 3] =
     [("POST", "/auth/logout"), ("DELETE", "/auth/sessions"), ("DELETE", "/auth/me")];
 
 /// What is about an account here.
-const OF_ACCOUNTS: [(&str, &str); 7] = [
+const ACCOUNT_ROUTES: [(&str, &str); 7] = [
     ("POST", "/tenants"),
     ("PATCH", "/auth/me"),
     ("DELETE", "/auth/me"),
@@ -30,12 +30,12 @@ const OF_ACCOUNTS: [(&str, &str); 7] = [
 ];
 
 /// What is about a person: a key has no invites.
-const OF_PEOPLE: [&str; 2] = ["/auth/invites", "/auth/invites/decline"];
+const PERSON_ROUTES: [&str; 2] = ["/auth/invites", "/auth/invites/decline"];
 
 #[tokio::test]
-async fn every_route_answers_everybody_as_the_tables_say() {
-    let world = World::new().await;
-    let callers = everybody(&world).await;
+async fn every_route_authorizes_every_caller_by_the_action_table() {
+    let world = IsolationFixture::new().await;
+    let callers = all_callers(&world).await;
     let mut asked = 0;
     for route in routes::all() {
         for caller in &callers {
@@ -46,7 +46,7 @@ async fn every_route_answers_everybody_as_the_tables_say() {
                 (Policy::Guest, _) => continue,
                 // It would end what the next routes are asked with; see the tests of sessions.
                 (Policy::Token, _)
-                    if ENDS_THE_CALLER.contains(&(route.method.as_str(), route.path)) && caller.account =>
+                    if ROUTES_ENDING_THE_CALLER.contains(&(route.method.as_str(), route.path)) && caller.account =>
                 {
                     continue;
                 }
@@ -55,13 +55,15 @@ async fn every_route_answers_everybody_as_the_tables_say() {
                     Err((404, "NOT_FOUND"))
                 }
                 // Whose session or account would end has one; a tenant's first owner, too.
-                (Policy::Token, _) if OF_ACCOUNTS.contains(&(route.method.as_str(), route.path)) && !caller.account => {
+                (Policy::Token, _)
+                    if ACCOUNT_ROUTES.contains(&(route.method.as_str(), route.path)) && !caller.account =>
+                {
                     Err((401, "TOKEN_INVALID"))
                 }
-                (Policy::Token, _) if OF_PEOPLE.contains(&route.path) && caller.name.ends_with("key") => {
+                (Policy::Token, _) if PERSON_ROUTES.contains(&route.path) && caller.name.ends_with("key") => {
                     Err((401, "TOKEN_INVALID"))
                 }
-                (Policy::Token, _) if OF_PEOPLE.contains(&route.path) && caller.name == "a key elsewhere" => {
+                (Policy::Token, _) if PERSON_ROUTES.contains(&route.path) && caller.name == "a key elsewhere" => {
                     Err((401, "TOKEN_INVALID"))
                 }
                 // Nobody's own invite has this id, and nobody is a member of this tenant.
@@ -84,7 +86,7 @@ async fn every_route_answers_everybody_as_the_tables_say() {
                 // Nobody here is in t_system.
                 (Policy::Operator, _) => Err((403, "TENANT_FORBIDDEN")),
                 (Policy::Action(_), Err(refusal)) => Err(refusal),
-                (Policy::Action(action), Ok(role)) if role < action.spec().least => Err((403, "ROLE_INSUFFICIENT")),
+                (Policy::Action(action), Ok(role)) if role < action.spec().min_role => Err((403, "ROLE_INSUFFICIENT")),
                 // Somebody else made it.
                 (Policy::Action(Action::ChatThreadDelete | Action::CanvasDelete), Ok(Role::Member)) => {
                     Err((403, "ROLE_INSUFFICIENT"))
@@ -104,7 +106,7 @@ async fn every_route_answers_everybody_as_the_tables_say() {
                 (Policy::Action(Action::TicketsEnd), Ok(_)) => Err((404, "NOT_FOUND")),
                 (Policy::Action(_), Ok(_)) => Ok(()),
             };
-            let ids = world.target(route).await;
+            let ids = world.create_target(route).await;
             let answer = world.call(route, caller.token.as_deref(), caller.tenant, &ids).await;
             let told = format!("{route:?} by {}: {}", caller.name, String::from_utf8_lossy(&answer.body));
             match expected {
@@ -124,7 +126,7 @@ async fn every_route_answers_everybody_as_the_tables_say() {
 
 #[tokio::test]
 async fn what_is_another_tenants_cannot_be_told_from_what_does_not_exist() {
-    let world = World::new().await;
+    let world = IsolationFixture::new().await;
     // In t_other, acme's ids mean nothing, also to somebody who is an owner everywhere.
     let ada = token("ada", &[("t_acme", Role::Owner), ("t_other", Role::Owner)]);
     let without_ids = |mut problem: Value| {
@@ -138,9 +140,9 @@ async fn what_is_another_tenants_cannot_be_told_from_what_does_not_exist() {
         if route.method == "PUT" {
             continue;
         }
-        let ids = world.target(route).await;
+        let ids = world.create_target(route).await;
         let theirs = world.call(route, Some(&ada), "t_other", &ids).await;
-        let nothing = Ids { thing: "01ARZ3NDEKTSV4RRFFQ69G5FAV".into(), user: "nobody-at-all".into() };
+        let nothing = PathIds { thing: "01ARZ3NDEKTSV4RRFFQ69G5FAV".into(), user: "nobody-at-all".into() };
         let nobodys = world.call(route, Some(&ada), "t_other", &nothing).await;
         assert_eq!((theirs.status, theirs.code().as_str()), (404, "NOT_FOUND"), "{route:?}");
         assert_eq!(without_ids(theirs.json()), without_ids(nobodys.json()), "{route:?}");
@@ -151,11 +153,11 @@ async fn what_is_another_tenants_cannot_be_told_from_what_does_not_exist() {
         if route.path.contains("{id}") || route.path.contains("{*") {
             continue;
         }
-        world.member(&format!("m{with_ids}"), "viewer").await;
-        world.made("POST", "/tenants/t_acme/invites", json!({ "role": "viewer" })).await;
+        world.add_member(&format!("m{with_ids}"), "viewer").await;
+        world.create("POST", "/tenants/t_acme/invites", json!({ "role": "viewer" })).await;
         world.api_key("viewer").await;
         with_ids += 1;
-        let ids = world.target(route).await;
+        let ids = world.create_target(route).await;
         let theirs = world.call(route, Some(&ada), "t_other", &ids).await;
         assert_eq!(theirs.json()["items"], json!([]), "{route:?}");
         let own = world.call(route, Some(&ada), "t_acme", &ids).await;
@@ -164,9 +166,9 @@ async fn what_is_another_tenants_cannot_be_told_from_what_does_not_exist() {
 }
 
 #[tokio::test]
-async fn one_persons_invites_and_mailed_tokens_are_nobody_elses() {
-    let world = World::new().await;
-    let invite = world.invited("carol", "admin").await;
+async fn invites_and_mailed_tokens_work_only_for_their_recipient() {
+    let world = IsolationFixture::new().await;
+    let invite = world.invite("carol", "admin").await;
     let send = async |method: &str, path: &str, bearer: Option<&str>, body: Value| {
         let bearer = bearer.map(|token| format!("Bearer {token}"));
         let mut headers = vec![("Content-Type", "application/json")];
@@ -178,14 +180,14 @@ async fn one_persons_invites_and_mailed_tokens_are_nobody_elses() {
         problem
     };
     // An owner of another tenant, and of this one, a member, an account with a verified address, a user of another issuer.
-    let eve = world::signup(&world.server, "eve").await;
-    let token_of_eve = world.mailed("eve@example.org", MailPurpose::Verify).await;
+    let eve = fixture::sign_up(&world.server, "eve").await;
+    let token_of_eve = world.mailed_token("eve@example.org", MailPurpose::Verify).await;
     assert_eq!(send("POST", "/auth/verify", None, json!({ "token": token_of_eve })).await.status, 204);
     let strangers = [
         token("ada", &[("t_acme", Role::Owner), ("t_other", Role::Owner)]),
         token("ada", &[("t_acme", Role::Member)]),
         eve["access_token"].as_str().unwrap().to_owned(),
-        external::token("e-9", &["acme-members"]),
+        external_issuer::token("e-9", &["acme-members"]),
     ];
     for stranger in &strangers {
         for path in ["/auth/invites/accept", "/auth/invites/decline"] {
@@ -200,8 +202,8 @@ async fn one_persons_invites_and_mailed_tokens_are_nobody_elses() {
         assert_eq!(listed.json()["items"], json!([]));
     }
     // A token that was mailed to one is refused from another, and is not used up by that.
-    world::signup(&world.server, "dave").await;
-    let mailed = world.mailed("dave@example.org", MailPurpose::Verify).await;
+    fixture::sign_up(&world.server, "dave").await;
+    let mailed = world.mailed_token("dave@example.org", MailPurpose::Verify).await;
     for stranger in &strangers {
         let answer = send("POST", "/auth/verify", Some(stranger), json!({ "token": mailed })).await;
         assert_eq!((answer.status, answer.code().as_str()), (401, "TOKEN_INVALID"));
@@ -212,14 +214,14 @@ async fn one_persons_invites_and_mailed_tokens_are_nobody_elses() {
 }
 
 #[tokio::test]
-async fn a_tenant_in_the_path_must_be_the_one_that_is_meant() {
-    let world = World::new().await;
+async fn the_tenant_in_the_path_must_match_the_context() {
+    let world = IsolationFixture::new().await;
     let ada = token("ada", &[("t_acme", Role::Owner), ("t_other", Role::Owner)]);
     let bearer = format!("Bearer {ada}");
     let mut asked = 0;
     for route in routes::all().filter(|route| route.tenant_in_path()) {
-        let ids = world.target(route).await;
-        let path = world::path(route, "t_other", &ids);
+        let ids = world.create_target(route).await;
+        let path = fixture::path(route, "t_other", &ids);
         let mut body = world.body(route).await;
         let send = async |headers: &[(&str, &str)], query: &str, body: Option<&Value>| {
             let headers = [&[("Authorization", bearer.as_str()), ("X-Env", "dev")], headers].concat();
@@ -246,9 +248,9 @@ async fn a_tenant_in_the_path_must_be_the_one_that_is_meant() {
 }
 
 #[tokio::test]
-async fn another_environment_is_another_world() {
-    let world = World::new().await;
-    world.made("PUT", "/identity/keys/mine", json!({ "secret": "sk-1" })).await;
+async fn environments_are_isolated_from_each_other() {
+    let world = IsolationFixture::new().await;
+    world.create("PUT", "/identity/keys/mine", json!({ "secret": "sk-1" })).await;
     let bearer = format!("Bearer {}", world.root);
     let paths =
         ["/chat/threads/mine", "/canvas/mine", "/canvas/mine/snapshot", "/presence/canvas/mine", "/identity/keys/mine"];
@@ -261,8 +263,8 @@ async fn another_environment_is_another_world() {
 }
 
 #[tokio::test]
-async fn the_control_planes_routes_are_for_its_admins() {
-    let world = World::new().await;
+async fn control_plane_routes_require_a_control_plane_admin() {
+    let world = IsolationFixture::new().await;
     let address = world.server.address;
     for (role, status) in [(Role::Member, 403), (Role::Admin, 200), (Role::Owner, 200)] {
         let bearer = format!("Bearer {}", token("ops", &[("t_system", role)]));
@@ -285,7 +287,7 @@ async fn the_control_planes_routes_are_for_its_admins() {
     let headers = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
     for route in routes::all().filter(|route| matches!(route.policy(), Policy::Action(_))) {
         if route.method == "GET" && !route.stream {
-            let path = world::path(route, "t_acme", &Ids { thing: "mine".into(), user: "u".into() });
+            let path = fixture::path(route, "t_acme", &PathIds { thing: "mine".into(), user: "u".into() });
             assert_eq!(ask(address, "GET", &path, &headers, None).await.code(), "TENANT_FORBIDDEN", "{route:?}");
         }
     }

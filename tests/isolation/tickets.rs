@@ -5,8 +5,8 @@ use engines_server::{Route, routes};
 use serde_json::json;
 
 use crate::{
+    fixture::{self, IsolationFixture, PathIds},
     support::{Answer, ask, token},
-    world::{self, Ids, World},
 };
 
 const WEBSOCKET: [(&str, &str); 4] = [
@@ -16,21 +16,21 @@ const WEBSOCKET: [(&str, &str); 4] = [
     ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ];
 
-async fn open(world: &World, path: &str, query: &str, headers: &[(&str, &str)]) -> Answer {
+async fn open(world: &IsolationFixture, path: &str, query: &str, headers: &[(&str, &str)]) -> Answer {
     let socket = if path.starts_with("/ws") { &WEBSOCKET[..] } else { &[] };
     ask(world.server.address, "GET", &format!("{path}?{query}"), &[headers, socket].concat(), None).await
 }
 
 #[tokio::test]
-async fn a_ticket_opens_the_one_stream_it_is_for_once() {
-    let world = World::new().await;
-    let ids = Ids { thing: "mine".into(), user: String::new() };
+async fn a_ticket_opens_only_its_stream_and_only_once() {
+    let world = IsolationFixture::new().await;
+    let ids = PathIds { thing: "mine".into(), user: String::new() };
     let all: Vec<&Route> = routes::all().filter(|route| route.stream).collect();
     assert!(all.len() >= 5, "the table has lost its streams");
     for route in all {
-        let path = world::path(route, "t_acme", &ids);
+        let path = fixture::path(route, "t_acme", &ids);
         let get = async || {
-            let made = world.made("POST", "/auth/tickets", json!({ "path": path, "ttl_s": 30 })).await;
+            let made = world.create("POST", "/auth/tickets", json!({ "path": path, "ttl_s": 30 })).await;
             format!("ticket={}", made["ticket"].as_str().unwrap())
         };
         let ticket = get().await;
@@ -56,17 +56,17 @@ async fn a_ticket_opens_the_one_stream_it_is_for_once() {
 }
 
 #[tokio::test]
-async fn a_ticket_stands_for_whom_it_was_given_to() {
-    let world = World::new().await;
+async fn a_ticket_acts_as_the_user_it_was_issued_to() {
+    let world = IsolationFixture::new().await;
     let carol = token("carol", &[("t_acme", Role::Owner)]);
-    world.member("carol", "viewer").await;
+    world.add_member("carol", "viewer").await;
     let bearer = format!("Bearer {carol}");
     let headers = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
     let body = json!({ "path": "/sse/chat/mine" }).to_string();
     let made = ask(world.server.address, "POST", "/auth/tickets", &headers, Some(body.as_bytes())).await;
     assert_eq!(made.status, 201);
     let ticket = format!("ticket={}", made.json()["ticket"].as_str().unwrap());
-    world.undone("/tenants/t_acme/members/carol").await;
+    world.delete("/tenants/t_acme/members/carol").await;
     let answer = open(&world, "/sse/chat/mine", &ticket, &[]).await;
     assert_eq!((answer.status, answer.code().as_str()), (403, "TENANT_FORBIDDEN"));
 }

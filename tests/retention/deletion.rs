@@ -6,24 +6,29 @@ use engines::{
     Code, Engine, RequestContext, Role,
     core::{
         event::EventFilter,
-        nexus::{Document, Kind, Query},
+        nexus::{Document, DocumentKind, DocumentQuery},
         testing::ManualClock,
     },
     prelude::*,
     stream::{
-        canvas::{Command, NewCanvas, NewGesture},
+        canvas::{CanvasCommand, NewCanvas, NewGesture},
         follow::Channels,
-        hub::{FrameKind, Start},
+        hub::{FrameKind, StartPosition},
     },
 };
 use serde_json::{Value, json};
 
 use crate::{engines, event, person};
 
-const SNAPSHOT: Kind = Kind::known("canvas_snapshot");
+const SNAPSHOT: DocumentKind = DocumentKind::from_static("canvas_snapshot");
 
 async fn snapshots(engine: &Engine, context: &RequestContext) -> Vec<Document> {
-    engine.store().query(context.scope(), &Query::kind(SNAPSHOT), Page::first(500)).await.unwrap().items
+    engine
+        .store()
+        .query(context.scope(), &DocumentQuery::of_kind(SNAPSHOT), PageRequest::first(500))
+        .await
+        .unwrap()
+        .items
 }
 
 fn id(text: &str) -> ResourceId {
@@ -49,7 +54,7 @@ async fn threads_and_canvases_are_deleted_by_their_creators_and_admins_and_their
             let large = "x".repeat(100_000);
             for n in 0..3 {
                 let ops = json!([{ "op": "add", "path": format!("/k{n}"), "value": large }]);
-                engine.canvas().command(&ada, &id(&name), Command::new(n, &ops).unwrap()).await.unwrap();
+                engine.canvas().command(&ada, &id(&name), CanvasCommand::new(n, &ops).unwrap()).await.unwrap();
                 engine.chat().post(&ada, &id(&name), NewMessage::text("hello")).await.unwrap();
             }
             assert_eq!(engine.chat().delete(&bob, &id(&name)).await.unwrap_err().code(), Code::RoleInsufficient);
@@ -72,7 +77,7 @@ async fn threads_and_canvases_are_deleted_by_their_creators_and_admins_and_their
                     .command(
                         &ada,
                         &id(&name),
-                        Command::new(3, &json!([{ "op": "add", "path": "/z", "value": 1 }])).unwrap(),
+                        CanvasCommand::new(3, &json!([{ "op": "add", "path": "/z", "value": 1 }])).unwrap(),
                     )
                     .await
                     .map(drop),
@@ -109,7 +114,7 @@ async fn followers_of_what_is_deleted_get_a_last_error_and_are_not_let_in_again(
         let ada = person("ada", Role::Member);
         engine.chat().create_thread(&ada, thread("t")).await.unwrap();
         engine.canvas().create(&ada, canvas("c")).await.unwrap();
-        let live = Channels { log: false, artifacts: false, live: true };
+        let live = Channels { log: false, artifacts: false, ephemeral: true };
         let mut followers = Vec::new();
         for (key, channels) in [
             ("chat/t", Channels::default()),
@@ -118,7 +123,8 @@ async fn followers_of_what_is_deleted_get_a_last_error_and_are_not_let_in_again(
             ("artifacts/c", Channels::default()),
         ] {
             let key: StreamKey = key.parse().unwrap();
-            followers.push((key.clone(), engine.follow().open(&ada, &key, channels, Start::Live).await.unwrap()));
+            followers
+                .push((key.clone(), engine.follow().open(&ada, &key, channels, StartPosition::Live).await.unwrap()));
         }
         engine.chat().delete(&ada, &id("t")).await.unwrap();
         engine.canvas().delete(&ada, &id("c")).await.unwrap();
@@ -129,7 +135,7 @@ async fn followers_of_what_is_deleted_get_a_last_error_and_are_not_let_in_again(
             assert_eq!((last["type"].as_str(), last["data"]["code"].as_str()), (Some("error"), Some("NOT_FOUND")));
             assert_eq!((&last["data"]["final"], last["stream"].is_string()), (&json!(true), true));
             assert!(follower.next().await.is_none());
-            let again = engine.follow().open(&ada, key, Channels::default(), Start::Live).await;
+            let again = engine.follow().open(&ada, key, Channels::default(), StartPosition::Live).await;
             assert_eq!(again.unwrap_err().code(), Code::NotFound);
         }
         engine.shutdown().await;
@@ -138,7 +144,7 @@ async fn followers_of_what_is_deleted_get_a_last_error_and_are_not_let_in_again(
 
 /// Messages, commands and followers while the deletion comes: each is acknowledged, and deleted too, or is told that there is nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_meets_a_deletion_is_before_it_or_not_found() {
+async fn a_request_concurrent_with_a_deletion_succeeds_before_it_or_is_not_found() {
     for (engine, _folder) in engines(&ManualClock::default()).await {
         let engine = Arc::new(engine);
         let ada = person("ada", Role::Member);
@@ -155,7 +161,7 @@ async fn whatever_meets_a_deletion_is_before_it_or_not_found() {
                         let mut message = NewMessage::text(&large);
                         message.idempotency_key = Some(format!("m{writer}.{n}"));
                         let ops = json!([{ "op": "add", "path": format!("/w{writer}x{n}"), "value": large }]);
-                        let mut command = Command::new(0, &ops).unwrap();
+                        let mut command = CanvasCommand::new(0, &ops).unwrap();
                         command.on_conflict = engines::stream::canvas::OnConflict::Rebase;
                         command.idempotency_key = Some(format!("c{writer}.{n}"));
                         let (post, edit) = tokio::join!(
@@ -167,7 +173,7 @@ async fn whatever_meets_a_deletion_is_before_it_or_not_found() {
                         }
                         let key = StreamKey::chat(&name);
                         if let Ok(mut follower) =
-                            engine.follow().open(&ada, &key, Channels::default(), Start::Beginning).await
+                            engine.follow().open(&ada, &key, Channels::default(), StartPosition::Beginning).await
                         {
                             // What it gets is a message of this thread, or the last error.
                             follower.next().await.unwrap().unwrap();
@@ -194,7 +200,7 @@ async fn whatever_meets_a_deletion_is_before_it_or_not_found() {
 }
 
 #[tokio::test]
-async fn events_are_deleted_by_filter_by_admins_alone() {
+async fn only_admins_can_delete_events_by_filter() {
     for (engine, _folder) in engines(&ManualClock::default()).await {
         let (admin, member) = (person("ada", Role::Admin), person("bob", Role::Member));
         for n in 0..10 {
@@ -205,11 +211,11 @@ async fn events_are_deleted_by_filter_by_admins_alone() {
         let phone = EventFilter { surface: Some("phone".into()), ..EventFilter::default() };
         assert_eq!(engine.events().delete(&member, &phone).await.unwrap_err().code(), Code::RoleInsufficient);
         assert_eq!(engine.events().delete(&admin, &phone).await.unwrap(), 5);
-        let left = engine.events().list(&admin, &EventFilter::default(), Page::first(50)).await.unwrap().items;
+        let left = engine.events().list(&admin, &EventFilter::default(), PageRequest::first(50)).await.unwrap().items;
         assert!(left.len() == 5 && left.iter().all(|event| event.surface == "desk"));
         assert_eq!(engine.events().delete(&admin, &EventFilter::default()).await.unwrap(), 5);
         let filter = engines::core::audit::AuditFilter { action: Some("event.delete".into()), ..Default::default() };
-        assert_eq!(engine.audit().entries(&admin, &filter, Page::first(9)).await.unwrap().items.len(), 2);
+        assert_eq!(engine.audit().entries(&admin, &filter, PageRequest::first(9)).await.unwrap().items.len(), 2);
         engine.shutdown().await;
     }
 }

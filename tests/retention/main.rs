@@ -8,10 +8,10 @@ mod purge;
 use std::time::Duration;
 
 use engines::{
-    Builder, Engine, IdGenerator, RequestContext, Role,
+    Engine, EngineBuilder, IdGenerator, RequestContext, Role,
     auth::{RootKey, SigningSecret},
     core::{
-        retention::{NewRetention, RetentionPolicy, RetentionSettings},
+        retention::{NewRetentionPolicy, RetentionPolicy, RetentionSettings},
         testing::{ManualClock, context},
     },
 };
@@ -24,7 +24,7 @@ pub(crate) fn settings() -> RetentionSettings {
     RetentionSettings { every_s: 0, step_items: 3, step_pause_ms: 0, ..RetentionSettings::default() }
 }
 
-pub(crate) fn builder(clock: &ManualClock) -> Builder {
+pub(crate) fn builder(clock: &ManualClock) -> EngineBuilder {
     Engine::builder()
         .clock(clock.clone())
         .root_key(RootKey::random(&IdGenerator::seeded(1)))
@@ -47,8 +47,8 @@ pub(crate) fn days(count: u64) -> Duration {
     Duration::from_secs(count * DAY)
 }
 
-pub(crate) fn new(policy: RetentionPolicy) -> NewRetention {
-    NewRetention { version: None, policy }
+pub(crate) fn new(policy: RetentionPolicy) -> NewRetentionPolicy {
+    NewRetentionPolicy { version: None, policy }
 }
 
 pub(crate) fn event(n: u64) -> engines::DatasetEvent {

@@ -8,15 +8,15 @@ use engines::{
     core::{
         audit::AuditFilter,
         event::{CleanEvent, EventFilter},
-        nexus::{EventSink, Page, SinkError},
+        nexus::{EventSink, PageRequest, SinkError},
         retention::RetentionPolicy,
         testing::ManualClock,
     },
     prelude::*,
     stream::{
-        canvas::{Command, NewCanvas},
+        canvas::{CanvasCommand, NewCanvas},
         follow::Channels,
-        hub::Start,
+        hub::StartPosition,
     },
 };
 use serde_json::json;
@@ -24,7 +24,7 @@ use serde_json::json;
 use crate::{DAY, builder, days, engines, event, new, person};
 
 #[tokio::test]
-async fn a_policy_is_set_whole_versioned_and_audited_by_admins_alone() {
+async fn only_admins_can_set_a_policy_and_it_is_versioned_and_audited() {
     for (engine, _folder) in engines(&ManualClock::default()).await {
         let (admin, member) = (person("ada", Role::Admin), person("bob", Role::Member));
         let retention = engine.retention();
@@ -37,7 +37,7 @@ async fn a_policy_is_set_whole_versioned_and_audited_by_admins_alone() {
         assert_eq!(retention.policy(&admin).await.unwrap().policy, policy);
         // Put whole: what is not named is kept for ever.
         let other = RetentionPolicy { messages_s: Some(5), ..RetentionPolicy::default() };
-        let stale = engines::core::retention::NewRetention { version: Some(0), policy: other };
+        let stale = engines::core::retention::NewRetentionPolicy { version: Some(0), policy: other };
         let refused = retention.set_policy(&admin, stale).await.unwrap_err();
         assert_eq!((refused.code(), refused.members()["version"].as_u64()), (Code::VersionMismatch, Some(1)));
         retention.set_policy(&admin, new(other)).await.unwrap();
@@ -51,10 +51,10 @@ async fn a_policy_is_set_whole_versioned_and_audited_by_admins_alone() {
             assert_eq!((refused.code(), refused.members()["minimum_s"].as_u64()), (Code::BodyInvalid, Some(minimum)));
         }
         let filter = AuditFilter { action: Some("retention.manage".into()), ..AuditFilter::default() };
-        let entries = engine.audit().entries(&admin, &filter, Page::first(10)).await.unwrap().items;
+        let entries = engine.audit().entries(&admin, &filter, PageRequest::first(10)).await.unwrap().items;
         assert_eq!(entries.iter().map(|entry| &*entry.resource).collect::<Vec<_>>(), ["retention/1", "retention/2"]);
         assert_eq!(
-            engine.audit().entries(&member, &filter, Page::first(10)).await.unwrap_err().code(),
+            engine.audit().entries(&member, &filter, PageRequest::first(10)).await.unwrap_err().code(),
             Code::RoleInsufficient
         );
         engine.shutdown().await;
@@ -62,7 +62,7 @@ async fn a_policy_is_set_whole_versioned_and_audited_by_admins_alone() {
 }
 
 #[tokio::test]
-async fn messages_commits_events_receipts_and_records_go_when_they_are_too_old() {
+async fn expired_data_of_every_kind_is_removed() {
     let clock = ManualClock::default();
     for (engine, _folder) in engines(&clock).await {
         let (admin, other) =
@@ -80,7 +80,7 @@ async fn messages_commits_events_receipts_and_records_go_when_they_are_too_old()
                 message.idempotency_key = Some(format!("k{n}"));
                 engine.chat().post(context, &thread, message).await.unwrap();
                 let ops = json!([{ "op": "add", "path": format!("/k{n}"), "value": n }]);
-                engine.canvas().command(context, canvas, Command::new(n, &ops).unwrap()).await.unwrap();
+                engine.canvas().command(context, canvas, CanvasCommand::new(n, &ops).unwrap()).await.unwrap();
                 engine.events().record(context, event(n)).await.unwrap();
             }
             clock.advance(days(1));
@@ -112,7 +112,7 @@ async fn messages_commits_events_receipts_and_records_go_when_they_are_too_old()
         let key = StreamKey::chat(&thread);
         let mut follower = engine
             .follow()
-            .open(&admin, &key, Channels::default(), Start::After(cursor.parse().unwrap()))
+            .open(&admin, &key, Channels::default(), StartPosition::After(cursor.parse().unwrap()))
             .await
             .unwrap();
         let first = String::from_utf8(follower.next().await.unwrap().unwrap().json().to_vec()).unwrap();
@@ -128,9 +128,12 @@ async fn messages_commits_events_receipts_and_records_go_when_they_are_too_old()
         let replay = engine.canvas().replay(&admin, canvas, None, None).await.unwrap();
         assert_eq!((replay.from_rev, replay.to_rev), (7, 10));
         let ops = json!([{ "op": "add", "path": "/later", "value": 1 }]);
-        assert_eq!(engine.canvas().command(&admin, canvas, Command::new(10, &ops).unwrap()).await.unwrap().rev, 11);
+        assert_eq!(
+            engine.canvas().command(&admin, canvas, CanvasCommand::new(10, &ops).unwrap()).await.unwrap().rev,
+            11
+        );
 
-        let listed = engine.events().list(&admin, &EventFilter::default(), Page::first(50)).await.unwrap().items;
+        let listed = engine.events().list(&admin, &EventFilter::default(), PageRequest::first(50)).await.unwrap().items;
         assert_eq!(listed.iter().map(|event| event.seq.0).collect::<Vec<_>>(), [8, 9, 10]);
         // A key whose receipt is gone takes effect again, and one whose receipt is kept does not.
         for (n, again) in [(9, true), (2, false)] {
@@ -142,12 +145,12 @@ async fn messages_commits_events_receipts_and_records_go_when_they_are_too_old()
         assert_eq!(engine.chat().events(&other, &thread, None, 50).await.unwrap().items.len(), 10);
         assert_eq!(engine.canvas().commits(&other, &canvases[1], 0, 50).await.unwrap().items.len(), 10);
         assert_eq!(
-            engine.events().list(&other, &EventFilter::default(), Page::first(50)).await.unwrap().items.len(),
+            engine.events().list(&other, &EventFilter::default(), PageRequest::first(50)).await.unwrap().items.len(),
             10
         );
         // What was removed is noted, with how much and why.
         let filter = AuditFilter { action: Some("retention.apply".into()), ..AuditFilter::default() };
-        let entries = engine.audit().entries(&admin, &filter, Page::first(50)).await.unwrap().items;
+        let entries = engine.audit().entries(&admin, &filter, PageRequest::first(50)).await.unwrap().items;
         let told: Vec<_> = entries.iter().map(|entry| (&*entry.resource, entry.reason.as_deref().unwrap())).collect();
         let names = ["messages", "commits", "events", "receipts"];
         assert_eq!(
@@ -158,10 +161,11 @@ async fn messages_commits_events_receipts_and_records_go_when_they_are_too_old()
 
         // Records outlive a policy's year by nothing, and the newest stays.
         let records =
-            engine.audit().entries(&admin, &AuditFilter::default(), Page::first(500)).await.unwrap().items.len();
+            engine.audit().entries(&admin, &AuditFilter::default(), PageRequest::first(500)).await.unwrap().items.len();
         clock.advance(days(354));
         engine.apply_retention().await.unwrap();
-        let audit = async || engine.audit().entries(&admin, &AuditFilter::default(), Page::first(500)).await.unwrap();
+        let audit =
+            async || engine.audit().entries(&admin, &AuditFilter::default(), PageRequest::first(500)).await.unwrap();
         assert!(audit().await.items.len() >= records, "records of less than a year are gone");
         clock.advance(days(30));
         engine.apply_retention().await.unwrap();
@@ -173,10 +177,10 @@ async fn messages_commits_events_receipts_and_records_go_when_they_are_too_old()
 
 /// Takes what it is given, once it is let.
 #[derive(Debug, Clone, Default)]
-struct Slow(Arc<Mutex<(bool, Vec<u64>)>>);
+struct GatedSink(Arc<Mutex<(bool, Vec<u64>)>>);
 
 #[async_trait]
-impl EventSink for Slow {
+impl EventSink for GatedSink {
     fn name(&self) -> &str {
         "slow"
     }
@@ -194,9 +198,9 @@ impl EventSink for Slow {
 }
 
 #[tokio::test]
-async fn events_that_a_sink_has_not_got_are_kept_for_it() {
+async fn undelivered_events_are_kept_for_their_sink() {
     let clock = ManualClock::default();
-    let sink = Slow::default();
+    let sink = GatedSink::default();
     let outbox = engines::storage::outbox::OutboxSettings {
         poll_interval: std::time::Duration::from_millis(5),
         ..Default::default()
@@ -221,6 +225,8 @@ async fn events_that_a_sink_has_not_got_are_kept_for_it() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     assert_eq!(sink.0.lock().unwrap().1, [0, 1, 2, 3, 4]);
-    assert!(engine.events().list(&admin, &EventFilter::default(), Page::first(5)).await.unwrap().items.is_empty());
+    assert!(
+        engine.events().list(&admin, &EventFilter::default(), PageRequest::first(5)).await.unwrap().items.is_empty()
+    );
     engine.shutdown().await;
 }

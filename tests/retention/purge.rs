@@ -3,12 +3,12 @@
 use engines::{
     ActorType, Code, Engine, Env, RequestContext, Role, Scope, TenantId,
     auth::{
-        Given, Presented,
+        AuthInput, FieldValues,
         identity::{Caller, SignupRequest, TenantRequest, TenantStatus},
     },
     core::{
         audit::AuditFilter,
-        nexus::{Kind, Query},
+        nexus::{DocumentKind, DocumentQuery},
         testing::{ManualClock, context, context_in},
     },
     prelude::*,
@@ -17,16 +17,16 @@ use serde_json::json;
 
 use crate::{days, engines, event};
 
-const WORD: &str = "vqkxzj";
+const CANARY: &str = "vqkxzj";
 
 /// A tenant with something of everything, its owner, and the owner's access token.
-struct Prepared {
+struct FilledTenant {
     tenant: TenantId,
     owner: RequestContext,
     token: String,
 }
 
-async fn prepared(engine: &Engine) -> Prepared {
+async fn filled_tenant(engine: &Engine) -> FilledTenant {
     let identity = engine.identity().unwrap();
     let anybody = context("t_any", "anybody", Role::Viewer).unwrap();
     let signup = json!({ "email": "eve@example.org", "password": "plum-Lantern-77 quiet", "tenant_name": "Acme" });
@@ -36,24 +36,24 @@ async fn prepared(engine: &Engine) -> Prepared {
     let tenant = tokens.tenant.unwrap().tenant_id;
     let user = tokens.user.user_id.to_string();
     let owner = context(tenant.as_str(), &user, Role::Owner).unwrap();
-    let name: TenantRequest = serde_json::from_value(json!({ "name": format!("Acme {WORD}") })).unwrap();
+    let name: TenantRequest = serde_json::from_value(json!({ "name": format!("Acme {CANARY}") })).unwrap();
     identity.rename_tenant(&owner, &tenant, name).await.unwrap();
     let invite = serde_json::from_value(json!({ "role": "viewer" })).unwrap();
     identity.create_invite(&owner, &tenant, invite).await.unwrap();
-    let key = serde_json::from_value(json!({ "name": WORD, "role": "viewer" })).unwrap();
+    let key = serde_json::from_value(json!({ "name": CANARY, "role": "viewer" })).unwrap();
     identity.api_keys().create(&owner, key).await.unwrap();
     for env in [Env::Dev, Env::Prod] {
         let who = context_in(tenant.as_str(), env, &user, ActorType::Human, Role::Owner).unwrap();
-        let thread = NewThread { title: Some(WORD.into()), ..NewThread::default() };
+        let thread = NewThread { title: Some(CANARY.into()), ..NewThread::default() };
         let thread = engine.chat().create_thread(&who, thread).await.unwrap();
-        engine.chat().post(&who, &thread.thread_id, NewMessage::text(WORD)).await.unwrap();
+        engine.chat().post(&who, &thread.thread_id, NewMessage::text(CANARY)).await.unwrap();
         engine.events().record(&who, event(1)).await.unwrap();
     }
-    Prepared { tenant, owner, token: tokens.access_token.expose().to_owned() }
+    FilledTenant { tenant, owner, token: tokens.access_token.expose().to_owned() }
 }
 
 /// Everything that a store still has of the tenant, but for its owner's account.
-async fn left(engine: &Engine, tenant: &TenantId) -> Vec<String> {
+async fn remaining_data(engine: &Engine, tenant: &TenantId) -> Vec<String> {
     let mut found = Vec::new();
     let mut after = None;
     loop {
@@ -64,8 +64,8 @@ async fn left(engine: &Engine, tenant: &TenantId) -> Vec<String> {
     }
     let system = Scope::system().unwrap();
     for kind in ["identity_member", "identity_invite", "identity_api_key", "identity_tenant"] {
-        let query = Query::kind(Kind::new(kind).unwrap());
-        let documents = engine.store().query(&system, &query, Page::first(500)).await.unwrap().items;
+        let query = DocumentQuery::of_kind(DocumentKind::new(kind).unwrap());
+        let documents = engine.store().query(&system, &query, PageRequest::first(500)).await.unwrap().items;
         let of_tenant = documents.iter().filter(|document| document.body.get().contains(tenant.as_str()));
         found.extend(of_tenant.map(|document| format!("{kind} {}", document.body.get())));
     }
@@ -73,10 +73,10 @@ async fn left(engine: &Engine, tenant: &TenantId) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_tenant_is_closed_at_once_and_removed_after_the_grace_and_its_id_stays_taken() {
+async fn a_deleted_tenant_is_closed_at_once_purged_after_the_grace_period_and_its_id_is_not_reused() {
     let clock = ManualClock::default();
     for (engine, _folder) in engines(&clock).await {
-        let Prepared { tenant, owner, .. } = prepared(&engine).await;
+        let FilledTenant { tenant, owner, .. } = filled_tenant(&engine).await;
         let identity = engine.identity().unwrap();
         let admin = context(tenant.as_str(), "ada", Role::Admin).unwrap();
         assert_eq!(identity.purge_tenant(&admin, &tenant).await.unwrap_err().code(), Code::RoleInsufficient);
@@ -84,21 +84,21 @@ async fn a_tenant_is_closed_at_once_and_removed_after_the_grace_and_its_id_stays
         assert_eq!(asked.status, TenantStatus::Disabled);
         assert_eq!(asked.purge_at.unwrap().since(engine.guard().clock().now()), days(7));
         assert_eq!(engine.apply_retention().await.unwrap().tenants, 0);
-        assert!(left(&engine, &tenant).await.len() > 5);
+        assert!(remaining_data(&engine, &tenant).await.len() > 5);
 
         clock.advance(days(7));
         let pass = engine.apply_retention().await.unwrap();
         assert_eq!((pass.tenants, pass.failed), (1, 0));
-        let left = left(&engine, &tenant).await;
+        let left = remaining_data(&engine, &tenant).await;
         assert_eq!(left.len(), 1, "{left:?}");
         assert!(left[0].starts_with("identity_tenant") && left[0].contains("purged"), "{left:?}");
-        assert!(!left[0].contains(WORD), "{left:?}");
+        assert!(!left[0].contains(CANARY), "{left:?}");
 
         let operator = context("t_system", "ops", Role::Owner).unwrap();
         assert_eq!(identity.resume_tenant(&operator, &tenant).await.unwrap_err().code(), Code::OpInvalid);
         let system = engine.system(Scope::system().unwrap(), "a test").unwrap();
         let filter = AuditFilter { action: Some("tenants.purge".into()), ..AuditFilter::default() };
-        let entries = engine.audit().entries(&system, &filter, Page::first(9)).await.unwrap().items;
+        let entries = engine.audit().entries(&system, &filter, PageRequest::first(9)).await.unwrap().items;
         let resources: Vec<_> = entries.iter().map(|entry| entry.resource.clone()).collect();
         assert_eq!(resources, [format!("tenants/{tenant}")]);
         assert_eq!(engine.apply_retention().await.unwrap().tenants, 0);
@@ -107,15 +107,15 @@ async fn a_tenant_is_closed_at_once_and_removed_after_the_grace_and_its_id_stays
 }
 
 #[tokio::test]
-async fn an_owner_or_the_control_plane_calls_a_removal_off() {
+async fn an_owner_or_the_control_plane_can_cancel_a_tenant_deletion() {
     let clock = ManualClock::default();
     for (engine, _folder) in engines(&clock).await {
-        let Prepared { tenant, owner, token } = prepared(&engine).await;
+        let FilledTenant { tenant, owner, token } = filled_tenant(&engine).await;
         let identity = engine.identity().unwrap();
         let trace = owner.trace().clone();
         let bearer = format!("Bearer {token}");
-        let presented = Presented { authorization: Given::one(&bearer), ..Presented::default() };
-        let eve = engine.door().authenticate(&presented).await.unwrap();
+        let presented = AuthInput { authorization: FieldValues::one(&bearer), ..AuthInput::default() };
+        let eve = engine.admission().authenticate(&presented).await.unwrap();
         assert_eq!(identity.cancel_purge(&eve, &tenant, &trace).await.unwrap_err().code(), Code::NotFound);
         identity.purge_tenant(&owner, &tenant).await.unwrap();
         let opened = identity.cancel_purge(&eve, &tenant, &trace).await.unwrap();
@@ -127,7 +127,7 @@ async fn an_owner_or_the_control_plane_calls_a_removal_off() {
         assert_eq!((opened.status, opened.purge_at), (TenantStatus::Active, None));
         clock.advance(days(30));
         assert_eq!(engine.apply_retention().await.unwrap().tenants, 0);
-        assert!(left(&engine, &tenant).await.len() > 5);
+        assert!(remaining_data(&engine, &tenant).await.len() > 5);
         engine.shutdown().await;
     }
 }

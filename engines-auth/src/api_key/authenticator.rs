@@ -3,17 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use engines_core::{Actor, Batch, Bound, Code, DocId, Error, Principal, Result, Timestamp, UserId, nexus::Expect};
+use engines_core::{
+    Actor, Batch, Code, DocId, Error, Principal, Result, ScopeRestriction, Timestamp, UserId, nexus::Expect,
+};
 use ulid::Ulid;
 
-use super::service::{ApiKeys, KEY};
+use super::service::{API_KEY_TOKEN, ApiKeys};
 use crate::{
     authenticator::{Authenticator, Credential},
     identity::{
         ApiKeyBody, ApiKeyUseBody,
         records::{self, API_KEY_USE},
     },
-    jwt::invalid,
+    jwt::invalid_token,
 };
 
 /// Who vouches for API keys. No token's `iss`: those are texts of settings and addresses.
@@ -24,39 +26,39 @@ impl Authenticator for ApiKeys {
     /// Takes bearer credentials that begin with `ek_`. A key is looked up through a short-lived cache.
     async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>> {
         let Credential::Bearer(text) = credential else { return Ok(None) };
-        if !KEY.is_prefix_of(text) {
+        if !API_KEY_TOKEN.is_prefix_of(text) {
             return Ok(None);
         }
-        let wrong = || invalid("the API key is unknown or has been revoked");
-        let id = KEY.id(text).ok_or_else(wrong)?;
+        let wrong = || invalid_token("the API key is unknown or has been revoked");
+        let id = API_KEY_TOKEN.id(text).ok_or_else(wrong)?;
         let inner = &*self.identity.inner;
         let now = inner.now();
-        let key = inner.known.api_key(&inner.records, id).await?.ok_or_else(wrong)?;
+        let key = inner.cache.api_key(&inner.records, id).await?.ok_or_else(wrong)?;
         let rotation = key.rotation_of(text, now).ok_or_else(wrong)?;
         if key.expires_at.is_some_and(|end| now >= end) {
             return Err(Error::new(Code::TokenExpired, "auth.api_key", "the API key has expired; make a new one"));
         }
         inner.usable_api_key(id).await?.ok_or_else(wrong)?;
-        self.note_use(id, now).await;
+        self.record_use(id, now).await;
         principal(id, &key, rotation).map(|principal| Some(Arc::new(principal)))
     }
 }
 
 /// What the ids of actors begin with that act by a key.
-const ACTOR: &str = "ak_";
+const ACTOR_PREFIX: &str = "ak_";
 
 /// The key by which somebody acts, if it is one.
-pub(crate) fn id_of(actor: &UserId) -> Option<Ulid> {
-    Ulid::from_string(actor.as_str().strip_prefix(ACTOR)?).ok()
+pub(crate) fn api_key_id(actor: &UserId) -> Option<Ulid> {
+    Ulid::from_string(actor.as_str().strip_prefix(ACTOR_PREFIX)?).ok()
 }
 
 /// Whatever its maker may do elsewhere: the key is good in the one tenant.
 fn principal(id: Ulid, key: &ApiKeyBody, rotation: u32) -> Result<Principal> {
-    let actor = Actor { id: UserId::new(format!("{ACTOR}{id}"))?, kind: key.actor_type };
-    let mut principal = Principal::new(actor, ISSUER);
+    let actor = Actor { id: UserId::new(format!("{ACTOR_PREFIX}{id}"))?, kind: key.actor_type };
+    let mut principal = Principal::assume_verified(actor, ISSUER);
     principal.memberships.insert(key.tenant_id.clone(), key.role);
     principal.default_tenant = Some(key.tenant_id.clone());
-    principal.bound = Some(Bound { tenant: key.tenant_id.clone(), env: None });
+    principal.restriction = Some(ScopeRestriction { tenant: key.tenant_id.clone(), env: None });
     principal.expires_at = key.expires_at;
     principal.credential_id = Some(id.to_string().into());
     // What was opened with a secret ends with the secret, and not only with the key.
@@ -66,7 +68,7 @@ fn principal(id: Ulid, key: &ApiKeyBody, rotation: u32) -> Result<Principal> {
 
 impl ApiKeys {
     /// Writes down that the key was used, once every few minutes. A failure is for a later use to mend.
-    async fn note_use(&self, id: Ulid, now: Timestamp) {
+    async fn record_use(&self, id: Ulid, now: Timestamp) {
         let inner = &*self.identity.inner;
         let every = Duration::from_secs(inner.settings.api_key_use_every_s);
         let due = inner.last_uses.get(&id).is_none_or(|last| last > now || now.since(last) >= every);

@@ -5,7 +5,7 @@ mod delegation;
 mod service;
 mod wire;
 
-pub(crate) use self::authenticator::id_of;
+pub(crate) use self::authenticator::api_key_id;
 pub use self::{
     authenticator::ISSUER,
     service::ApiKeys,

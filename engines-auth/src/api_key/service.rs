@@ -4,24 +4,25 @@ use std::{fmt, time::Duration};
 
 use engines_core::{
     Action, ActorType, Batch, Code, DocId, Error, RequestContext, Result, Role, Timestamp,
-    nexus::{Expect, Page, Paged, Query},
+    nexus::{DocumentQuery, Expect, Page, PageRequest},
 };
 use ulid::Ulid;
 
-use super::delegation::end_within;
+use super::delegation::limit_expiry;
 use super::wire::{ApiKeyCreated, ApiKeyRequest, ApiKeyView, RotateRequest};
 use crate::{
     identity::{
-        ApiKeyBody, ApiKeyUseBody, Identity, name_of,
-        opaque::Opaque,
-        records::{self, API_KEY, API_KEY_USE, Stored},
+        ApiKeyBody, ApiKeyUseBody, Identity,
+        opaque_token::OpaqueTokenKind,
+        records::{self, API_KEY, API_KEY_USE, StoredDocument},
+        validate_name,
     },
     revocation::Revocation,
 };
 
 pub(super) const MANAGE: &str = "api_keys.manage";
 
-pub(super) const KEY: Opaque = Opaque("ek");
+pub(super) const API_KEY_TOKEN: OpaqueTokenKind = OpaqueTokenKind("ek");
 
 /// API keys: of a tenant, for all its environments, with a role of their own. Cheap to clone; also the
 /// [`Authenticator`](crate::Authenticator) for them.
@@ -43,29 +44,29 @@ impl ApiKeys {
     pub async fn create(&self, context: &RequestContext, request: ApiKeyRequest) -> Result<ApiKeyCreated> {
         let inner = &*self.identity.inner;
         let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
-        let name = name_of(MANAGE, "/name", &request.name)?;
-        self.within(context, request.role)?;
+        let name = validate_name(MANAGE, "/name", &request.name)?;
+        self.check_role_within(context, request.role)?;
         let actor_type = request.actor_type.unwrap_or(ActorType::Agent);
         if actor_type == ActorType::System {
-            return Err(Error::body(MANAGE, "/actor_type", "a key acts for a human or an agent"));
+            return Err(Error::invalid_body(MANAGE, "/actor_type", "a key acts for a human or an agent"));
         }
         let now = inner.now();
         let from_now = request.expires_in.map(|seconds| now.plus(Duration::from_secs(seconds)));
         let expires_at = request.expires_at.or(from_now);
         let field = if request.expires_at.is_some() { "/expires_at" } else { "/expires_in" };
         if expires_at.is_some_and(|end| end <= now) {
-            return Err(Error::body(MANAGE, field, "the key would have ended already"));
+            return Err(Error::invalid_body(MANAGE, field, "the key would have ended already"));
         }
-        let expires_at = end_within(context, expires_at, field)?;
+        let expires_at = limit_expiry(context, expires_at, field)?;
         let parent = inner.parent_key(context).await?;
         let tag = records::tenant_tag(context.scope().tenant());
         let most = inner.settings.api_keys_per_tenant;
-        let query = Query::kind(API_KEY).tag(tag.clone());
+        let query = DocumentQuery::of_kind(API_KEY).tag(tag.clone());
         if inner.records.all::<ApiKeyBody>(&query, most).await?.len() >= most {
-            return Err(inner.refuse(Code::QuotaExceeded, MANAGE, "the tenant has as many keys as are allowed"));
+            return Err(inner.refusal(Code::QuotaExceeded, MANAGE, "the tenant has as many keys as are allowed"));
         }
         let id = inner.guard.ids().ulid(now);
-        let (key, hash) = KEY.mint(id, inner.guard.ids());
+        let (key, hash) = API_KEY_TOKEN.mint(id, inner.guard.ids());
         let body = ApiKeyBody {
             tenant_id: context.scope().tenant().clone(),
             name,
@@ -78,29 +79,29 @@ impl ApiKeys {
             parent,
             expires_at,
         };
-        let batch = Batch::spanning(now).audit(permit.audit(&inner.guard, context, format!("api-keys/{id}")));
+        let batch = Batch::spanning(now).audit(permit.audit_entry(&inner.guard, context, format!("api-keys/{id}")));
         let batch = records::put(batch, API_KEY, id, &[tag], &body, Expect::Absent)?;
         inner.records.commit(context.scope(), batch).await?;
-        inner.known.api_keys.forget(&id);
-        Ok(ApiKeyCreated { key, view: view(id.to_string(), body, now, None) })
+        inner.cache.api_keys.invalidate(&id);
+        Ok(ApiKeyCreated { key, view: to_view(id.to_string(), body, now, None) })
     }
 
     /// The tenant's keys, the oldest first, without their secrets.
     ///
     /// # Errors
     /// `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID`.
-    pub async fn list(&self, context: &RequestContext, page: Page) -> Result<Paged<ApiKeyView>> {
+    pub async fn list(&self, context: &RequestContext, page: PageRequest) -> Result<Page<ApiKeyView>> {
         let inner = &*self.identity.inner;
         let _permit = inner.guard.admit(context, Action::ApiKeysList, "api-keys").await?;
-        let query = Query::kind(API_KEY).tag(records::tenant_tag(context.scope().tenant()));
+        let query = DocumentQuery::of_kind(API_KEY).tag(records::tenant_tag(context.scope().tenant()));
         let found = inner.records.page::<ApiKeyBody>(&query, page).await?;
         let mut items = Vec::with_capacity(found.items.len());
         for key in found.items {
             let used = inner.records.get::<ApiKeyUseBody>(&API_KEY_USE, &key.id).await?;
             let used = used.map(|used| used.body.last_used_at);
-            items.push(view(key.id.to_string(), key.body, key.created_at, used));
+            items.push(to_view(key.id.to_string(), key.body, key.created_at, used));
         }
-        Ok(Paged { items, next: found.next })
+        Ok(Page { items, next: found.next })
     }
 
     /// Replaces a key's secret. The old one is refused, and what was opened with it closed, at once or after the grace the request asks
@@ -118,22 +119,22 @@ impl ApiKeys {
         let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
         if request.grace > inner.settings.api_key_grace_max_s {
             let detail = format!("a replaced key is good for at most {} seconds", inner.settings.api_key_grace_max_s);
-            return Err(Error::body(MANAGE, "/grace", detail));
+            return Err(Error::invalid_body(MANAGE, "/grace", detail));
         }
         let (id, found) = self.find(context, key_id).await?;
-        self.within(context, found.body.role)?;
+        self.check_role_within(context, found.body.role)?;
         let now = inner.now();
-        let (key, hash) = KEY.mint(id, inner.guard.ids());
+        let (key, hash) = API_KEY_TOKEN.mint(id, inner.guard.ids());
         let until = now.plus(Duration::from_secs(request.grace));
         let previous = (request.grace > 0).then(|| (found.body.hash.clone(), until));
         let rotation = found.body.rotation.saturating_add(1);
         let body = ApiKeyBody { hash, rotation, previous, ..found.body };
         let tags = [records::tenant_tag(&body.tenant_id)];
-        let batch = Batch::spanning(now).audit(permit.audit(&inner.guard, context, format!("api-keys/{id}")));
+        let batch = Batch::spanning(now).audit(permit.audit_entry(&inner.guard, context, format!("api-keys/{id}")));
         let batch = records::put(batch, API_KEY, id, &tags, &body, Expect::Version(found.version))?;
         inner.records.commit(context.scope(), batch).await?;
-        inner.revoked(Revocation::ApiKey(id.to_string()));
-        Ok(ApiKeyCreated { key, view: view(id.to_string(), body, found.created_at, None) })
+        inner.publish_revocation(Revocation::ApiKey(id.to_string()));
+        Ok(ApiKeyCreated { key, view: to_view(id.to_string(), body, found.created_at, None) })
     }
 
     /// Revokes a key and all keys that were made with it. It counts at once here, within 5 s on other nodes, and closes what was opened with them.
@@ -142,10 +143,11 @@ impl ApiKeys {
     /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, and for a key with a role above one's own.
     pub async fn revoke(&self, context: &RequestContext, key_id: &str) -> Result<()> {
         let inner = &*self.identity.inner;
-        let permit = inner.guard.release(context, Action::ApiKeysManage)?;
+        let permit = inner.guard.admit_release(context, Action::ApiKeysManage)?;
         let (id, found) = self.find(context, key_id).await?;
-        self.within(context, found.body.role)?;
-        let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, format!("api-keys/{id}")));
+        self.check_role_within(context, found.body.role)?;
+        let batch =
+            Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, format!("api-keys/{id}")));
         let descendants = inner.descendants(context, id).await?;
         let mut batch = batch.delete_system(API_KEY, found.id.clone(), Expect::Version(found.version));
         batch = batch.delete_system(API_KEY_USE, found.id, Expect::Any);
@@ -154,15 +156,15 @@ impl ApiKeys {
             batch = batch.delete_system(API_KEY_USE, key.id.clone(), Expect::Any);
         }
         inner.records.commit(context.scope(), batch).await?;
-        inner.revoked(Revocation::ApiKey(id.to_string()));
+        inner.publish_revocation(Revocation::ApiKey(id.to_string()));
         for key in descendants {
-            inner.revoked(Revocation::ApiKey(key.id.to_string()));
+            inner.publish_revocation(Revocation::ApiKey(key.id.to_string()));
         }
         Ok(())
     }
 
     /// A key of the context's tenant; that of another does not exist.
-    async fn find(&self, context: &RequestContext, key_id: &str) -> Result<(Ulid, Stored<ApiKeyBody>)> {
+    async fn find(&self, context: &RequestContext, key_id: &str) -> Result<(Ulid, StoredDocument<ApiKeyBody>)> {
         let missing = || Error::not_found(MANAGE, "API key");
         let id = Ulid::from_string(key_id).map_err(|_| missing())?;
         let found = self.identity.inner.records.get::<ApiKeyBody>(&API_KEY, &DocId::from(id)).await?;
@@ -171,18 +173,18 @@ impl ApiKeys {
     }
 
     /// Nobody makes, or takes the place of, a key that may do more than they may.
-    fn within(&self, context: &RequestContext, role: Role) -> Result<()> {
+    fn check_role_within(&self, context: &RequestContext, role: Role) -> Result<()> {
         if role <= context.role() {
             return Ok(());
         }
         let error = Error::new(Code::RoleInsufficient, MANAGE, "the key's role is above your own");
         let error = error.with_member("action", MANAGE).with_member("least_role", role.as_str());
-        Err(self.identity.inner.decided(error))
+        Err(self.identity.inner.with_decision_id(error))
     }
 }
 
 /// Its secret is no part of it.
-fn view(key_id: String, key: ApiKeyBody, created_at: Timestamp, last_used_at: Option<Timestamp>) -> ApiKeyView {
+fn to_view(key_id: String, key: ApiKeyBody, created_at: Timestamp, last_used_at: Option<Timestamp>) -> ApiKeyView {
     ApiKeyView {
         key_id,
         name: key.name,

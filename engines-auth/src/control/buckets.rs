@@ -18,23 +18,24 @@ pub(super) struct BucketSize {
     /// Requests allowed at once after a pause.
     pub(super) burst: u32,
     /// Nanoseconds until one more is allowed.
-    every: u64,
+    nanos_per_token: u64,
 }
 
 impl BucketSize {
     /// `None` where `per_second` is 0: no limit.
     pub(super) fn new(per_second: u32, burst: u32) -> Option<Self> {
-        (per_second > 0).then(|| Self { burst: burst.max(1), every: (NANOS_PER_SECOND / u64::from(per_second)).max(1) })
+        (per_second > 0)
+            .then(|| Self { burst: burst.max(1), nanos_per_token: (NANOS_PER_SECOND / u64::from(per_second)).max(1) })
     }
 
     fn full(self) -> u64 {
-        self.every.saturating_mul(u64::from(self.burst))
+        self.nanos_per_token.saturating_mul(u64::from(self.burst))
     }
 }
 
 /// What is left in a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Level {
+pub(super) struct BucketLevel {
     pub(super) remaining: u32,
     /// Time until it is full.
     pub(super) reset: Duration,
@@ -47,13 +48,13 @@ pub(super) struct BucketKey(u64);
 /// The time at which each bucket is full again. A bucket that is full is forgotten; when the table is full, the bucket that is
 /// nearest to full is forgotten first, which forgives its owner the least.
 pub(super) struct Buckets {
-    shards: Box<[Mutex<Table>]>,
+    shards: Box<[Mutex<BucketTable>]>,
     /// Buckets in one shard at the most.
-    shard_room: usize,
+    shard_capacity: usize,
     hasher: RandomState,
 }
 
-type Table = HashMap<u64, u64, BuildHasherDefault<KeyHasher>>;
+type BucketTable = HashMap<u64, u64, BuildHasherDefault<KeyHasher>>;
 
 /// The keys are hashes already.
 #[derive(Default)]
@@ -77,9 +78,9 @@ impl Hasher for KeyHasher {
 
 impl Buckets {
     /// A table of at most `room` buckets, rounded up to a multiple of 64.
-    pub(super) fn new(room: usize) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, shard_room: room.div_ceil(SHARDS).max(1), hasher: RandomState::new() }
+        Self { shards, shard_capacity: capacity.div_ceil(SHARDS).max(1), hasher: RandomState::new() }
     }
 
     /// The key of `owner`'s bucket number `kind`.
@@ -91,11 +92,11 @@ impl Buckets {
     }
 
     /// Takes one request out of a bucket; an error is the time until that is possible.
-    pub(super) fn take(&self, key: BucketKey, size: BucketSize, now: Timestamp) -> Result<Level, Duration> {
-        let now = nanos(now);
+    pub(super) fn take(&self, key: BucketKey, size: BucketSize, now: Timestamp) -> Result<BucketLevel, Duration> {
+        let now = to_nanos(now);
         let mut table = self.shard(key);
-        let before = after(&table, key, size, now);
-        let full_at = before.saturating_add(size.every);
+        let before = time_when_full(&table, key, size, now);
+        let full_at = before.saturating_add(size.nanos_per_token);
         let over = (full_at - now).saturating_sub(size.full());
         if over > 0 {
             if let Some(kept) = table.get_mut(&key.0) {
@@ -105,7 +106,7 @@ impl Buckets {
             return Err(Duration::from_nanos(over));
         }
         if !table.contains_key(&key.0) {
-            make_room(&mut table, self.shard_room, now);
+            evict(&mut table, self.shard_capacity, now);
         }
         table.insert(key.0, full_at);
         Ok(level(full_at, size, now))
@@ -114,14 +115,14 @@ impl Buckets {
     /// Puts back what was taken out of a bucket.
     pub(super) fn put_back(&self, key: BucketKey, size: BucketSize) {
         if let Some(full_at) = self.shard(key).get_mut(&key.0) {
-            *full_at = full_at.saturating_sub(size.every);
+            *full_at = full_at.saturating_sub(size.nanos_per_token);
         }
     }
 
     /// What is left in a bucket.
-    pub(super) fn level(&self, key: BucketKey, size: BucketSize, now: Timestamp) -> Level {
-        let now = nanos(now);
-        level(after(&self.shard(key), key, size, now), size, now)
+    pub(super) fn level(&self, key: BucketKey, size: BucketSize, now: Timestamp) -> BucketLevel {
+        let now = to_nanos(now);
+        level(time_when_full(&self.shard(key), key, size, now), size, now)
     }
 
     /// Buckets that are remembered.
@@ -131,7 +132,7 @@ impl Buckets {
         tables.map(|table| table.len()).sum()
     }
 
-    fn shard(&self, BucketKey(key): BucketKey) -> MutexGuard<'_, Table> {
+    fn shard(&self, BucketKey(key): BucketKey) -> MutexGuard<'_, BucketTable> {
         // The table uses the low bits.
         let shard = usize::try_from(key >> 32).unwrap_or_default() % self.shards.len();
         self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
@@ -139,30 +140,30 @@ impl Buckets {
 }
 
 /// When the bucket is full; now, if it is. A clock that was set back does not make anybody wait longer than an empty bucket does.
-fn after(table: &Table, key: BucketKey, size: BucketSize, now: u64) -> u64 {
+fn time_when_full(table: &BucketTable, key: BucketKey, size: BucketSize, now: u64) -> u64 {
     table.get(&key.0).map_or(now, |full_at| (*full_at).clamp(now, now.saturating_add(size.full())))
 }
 
-fn level(full_at: u64, size: BucketSize, now: u64) -> Level {
+fn level(full_at: u64, size: BucketSize, now: u64) -> BucketLevel {
     let used = full_at - now;
-    let remaining = size.full().saturating_sub(used) / size.every;
-    Level { remaining: u32::try_from(remaining).unwrap_or(u32::MAX), reset: Duration::from_nanos(used) }
+    let remaining = size.full().saturating_sub(used) / size.nanos_per_token;
+    BucketLevel { remaining: u32::try_from(remaining).unwrap_or(u32::MAX), reset: Duration::from_nanos(used) }
 }
 
 /// Before a bucket is added: forgets those that are full whenever the table would grow, and one more if that is not enough.
-fn make_room(table: &mut Table, room: usize, now: u64) {
-    if table.len() < table.capacity() && table.len() < room {
+fn evict(table: &mut BucketTable, capacity: usize, now: u64) {
+    if table.len() < table.capacity() && table.len() < capacity {
         return;
     }
     table.retain(|_, full_at| *full_at > now);
-    if table.len() >= room
+    if table.len() >= capacity
         && let Some(key) = table.iter().min_by_key(|(_, full_at)| **full_at).map(|(key, _)| *key)
     {
         table.remove(&key);
     }
 }
 
-fn nanos(at: Timestamp) -> u64 {
+fn to_nanos(at: Timestamp) -> u64 {
     u64::try_from(at.as_millis()).unwrap_or_default().saturating_mul(1_000_000)
 }
 
@@ -175,7 +176,7 @@ mod tests {
     }
 
     fn size(per_second: u32, burst: u32) -> BucketSize {
-        BucketSize { burst, every: NANOS_PER_SECOND / u64::from(per_second) }
+        BucketSize { burst, nanos_per_token: NANOS_PER_SECOND / u64::from(per_second) }
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod rates;
 mod settings;
 
 pub use self::{
-    open_streams::{OpenStreams, StreamPlace},
+    open_streams::{OpenStreams, StreamPermit},
     rates::Rates,
     settings::{ClassRates, RateSettings},
 };

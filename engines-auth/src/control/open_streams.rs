@@ -21,21 +21,21 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct OpenStreams {
     settings: Arc<RateSettings>,
-    counts: Arc<Mutex<Counts>>,
+    counts: Arc<Mutex<StreamCounts>>,
 }
 
 #[derive(Default)]
-struct Counts {
+struct StreamCounts {
     actors: HashMap<UserId, usize>,
     tenants: HashMap<TenantId, usize>,
 }
 
 /// One open stream's place. Dropping it gives the place back, however the stream ends.
 #[must_use = "the stream counts as open for as long as this lives"]
-pub struct StreamPlace {
-    counts: Arc<Mutex<Counts>>,
+pub struct StreamPermit {
+    counts: Arc<Mutex<StreamCounts>>,
     /// None where nothing is counted.
-    counted: Option<(UserId, TenantId)>,
+    owner: Option<(UserId, TenantId)>,
 }
 
 impl OpenStreams {
@@ -49,10 +49,10 @@ impl OpenStreams {
     ///
     /// # Errors
     /// `RATE_LIMITED` with the member `limit` and a `decision_id` when the user, the key or the tenant holds as many open as it may.
-    pub fn enter(&self, context: &RequestContext, guard: &Guard) -> Result<StreamPlace> {
+    pub fn acquire(&self, context: &RequestContext, guard: &Guard) -> Result<StreamPermit> {
         let counts = Arc::clone(&self.counts);
         let Some(subject) = RateSubject::of_context(context).filter(|_| self.settings.enabled) else {
-            return Ok(StreamPlace { counts, counted: None });
+            return Ok(StreamPermit { counts, owner: None });
         };
         let (most, whose) = match subject.issuer == api_key::ISSUER {
             true => (self.settings.streams_per_key, "key"),
@@ -61,7 +61,7 @@ impl OpenStreams {
         let (actor, tenant) = (&context.actor().id, context.scope().tenant());
         let full = |limit: usize, whose: &'static str| {
             let detail = format!("this {whose} holds as many streams open as it may; close some");
-            let error = Error::new(Code::RateLimited, "streams.open", detail).retry_after(RETRY_AFTER);
+            let error = Error::new(Code::RateLimited, "streams.open", detail).with_retry_after(RETRY_AFTER);
             let error = error.with_member("limit", limit).with_member("limited", whose);
             error.with_member("decision_id", guard.decision_id())
         };
@@ -75,33 +75,33 @@ impl OpenStreams {
         *locked.actors.entry(actor.clone()).or_default() += 1;
         *locked.tenants.entry(tenant.clone()).or_default() += 1;
         drop(locked);
-        Ok(StreamPlace { counts, counted: Some((actor.clone(), tenant.clone())) })
+        Ok(StreamPermit { counts, owner: Some((actor.clone(), tenant.clone())) })
     }
 
     /// Streams that an actor holds open.
     #[must_use]
-    pub fn of_actor(&self, actor: &UserId) -> usize {
+    pub fn actor_count(&self, actor: &UserId) -> usize {
         lock(&self.counts).actors.get(actor).copied().unwrap_or_default()
     }
 
     /// Streams that are open in a tenant.
     #[must_use]
-    pub fn of_tenant(&self, tenant: &TenantId) -> usize {
+    pub fn tenant_count(&self, tenant: &TenantId) -> usize {
         lock(&self.counts).tenants.get(tenant).copied().unwrap_or_default()
     }
 }
 
-impl Drop for StreamPlace {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
-        let Some((actor, tenant)) = self.counted.take() else { return };
+        let Some((actor, tenant)) = self.owner.take() else { return };
         let mut counts = lock(&self.counts);
-        leave(&mut counts.actors, &actor);
-        leave(&mut counts.tenants, &tenant);
+        decrement(&mut counts.actors, &actor);
+        decrement(&mut counts.tenants, &tenant);
     }
 }
 
 /// Counts one fewer; what counts none is forgotten, so that the table is no larger than what is open.
-fn leave<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+fn decrement<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
     if let Some(open) = counts.get_mut(key) {
         *open = open.saturating_sub(1);
         if *open == 0 {
@@ -110,7 +110,7 @@ fn leave<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
     }
 }
 
-fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+fn lock(counts: &Mutex<StreamCounts>) -> MutexGuard<'_, StreamCounts> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -120,7 +120,7 @@ impl fmt::Debug for OpenStreams {
     }
 }
 
-impl fmt::Debug for StreamPlace {
+impl fmt::Debug for StreamPermit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("StreamPlace")
     }

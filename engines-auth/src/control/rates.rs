@@ -23,7 +23,7 @@ pub struct Rates {
 
 /// Whose bucket it is.
 #[derive(Debug, Clone, Copy)]
-enum Owner {
+enum BucketOwner {
     User,
     Key,
     Tenant,
@@ -31,8 +31,8 @@ enum Owner {
 
 /// One bucket that a request is counted in.
 #[derive(Clone, Copy)]
-struct Counted {
-    owner: Owner,
+struct ChargedBucket {
+    owner: BucketOwner,
     key: BucketKey,
     size: BucketSize,
 }
@@ -51,26 +51,32 @@ impl Rates {
     }
 
     /// The bucket of whoever acts.
-    fn of_actor(&self, subject: &RateSubject<'_>, class: RateClass) -> Option<Counted> {
-        let rates = self.settings.of(class);
+    fn actor_bucket(&self, subject: &RateSubject<'_>, class: RateClass) -> Option<ChargedBucket> {
+        let rates = self.settings.for_class(class);
         let (owner, size) = match subject.issuer == api_key::ISSUER {
-            true => (Owner::Key, BucketSize::new(rates.key_per_second, rates.key_burst)),
-            false => (Owner::User, BucketSize::new(rates.user_per_second, rates.user_burst)),
+            true => (BucketOwner::Key, BucketSize::new(rates.key_per_second, rates.key_burst)),
+            false => (BucketOwner::User, BucketSize::new(rates.user_per_second, rates.user_burst)),
         };
-        self.counted(owner, subject.actor.as_str(), class, size)
+        self.bucket(owner, subject.actor.as_str(), class, size)
     }
 
     /// The bucket of the tenant it acts in.
-    fn of_tenant(&self, subject: &RateSubject<'_>, class: RateClass) -> Option<Counted> {
-        let (rates, tenant) = (self.settings.of(class), subject.tenant?);
+    fn tenant_bucket(&self, subject: &RateSubject<'_>, class: RateClass) -> Option<ChargedBucket> {
+        let (rates, tenant) = (self.settings.for_class(class), subject.tenant?);
         let size = BucketSize::new(rates.tenant_per_second, rates.tenant_burst);
-        self.counted(Owner::Tenant, tenant.as_str(), class, size)
+        self.bucket(BucketOwner::Tenant, tenant.as_str(), class, size)
     }
 
-    fn counted(&self, owner: Owner, id: &str, class: RateClass, size: Option<BucketSize>) -> Option<Counted> {
+    fn bucket(
+        &self,
+        owner: BucketOwner,
+        id: &str,
+        class: RateClass,
+        size: Option<BucketSize>,
+    ) -> Option<ChargedBucket> {
         let size = size?;
         let kind = (class as u8) << 2 | owner as u8;
-        Some(Counted { owner, key: self.buckets.key(kind, id), size })
+        Some(ChargedBucket { owner, key: self.buckets.key(kind, id), size })
     }
 }
 
@@ -80,20 +86,20 @@ impl RateLimit for Rates {
             return Ok(());
         }
         let now = self.clock.now();
-        let actor = self.of_actor(subject, class);
+        let actor = self.actor_bucket(subject, class);
         if let Some(actor) = actor
             && let Err(wait) = self.buckets.take(actor.key, actor.size, now)
         {
-            return Err(limited(actor, class, wait));
+            return Err(rate_limited(actor, class, wait));
         }
-        if let Some(tenant) = self.of_tenant(subject, class)
+        if let Some(tenant) = self.tenant_bucket(subject, class)
             && let Err(wait) = self.buckets.take(tenant.key, tenant.size, now)
         {
             // A request that is refused is not counted.
             if let Some(actor) = actor {
                 self.buckets.put_back(actor.key, actor.size);
             }
-            return Err(limited(tenant, class, wait));
+            return Err(rate_limited(tenant, class, wait));
         }
         Ok(())
     }
@@ -103,28 +109,28 @@ impl RateLimit for Rates {
             return None;
         }
         let now = self.clock.now();
-        let status = |counted: Counted| {
+        let status = |counted: ChargedBucket| {
             let level = self.buckets.level(counted.key, counted.size, now);
             RateStatus { limit: counted.size.burst, remaining: level.remaining, reset: level.reset }
         };
-        let actor = self.of_actor(subject, class).map(status);
-        let tenant = self.of_tenant(subject, class).map(status);
+        let actor = self.actor_bucket(subject, class).map(status);
+        let tenant = self.tenant_bucket(subject, class).map(status);
         actor.into_iter().chain(tenant).min_by_key(|status| status.remaining)
     }
 }
 
-fn limited(counted: Counted, class: RateClass, wait: Duration) -> Error {
+fn rate_limited(counted: ChargedBucket, class: RateClass, wait: Duration) -> Error {
     let (owner, whose) = match counted.owner {
-        Owner::User => ("user", "of this user"),
-        Owner::Key => ("key", "of this API key"),
-        Owner::Tenant => ("tenant", "of this tenant"),
+        BucketOwner::User => ("user", "of this user"),
+        BucketOwner::Key => ("key", "of this API key"),
+        BucketOwner::Tenant => ("tenant", "of this tenant"),
     };
     let detail = format!("too many requests {whose} in the rate class {}; wait as Retry-After says", class.as_str());
     Error::new(Code::RateLimited, "rates.check", detail)
         .with_member("limit", counted.size.burst)
         .with_member("limited", owner)
         .with_member("rate_class", class.as_str())
-        .retry_after(wait)
+        .with_retry_after(wait)
 }
 
 impl fmt::Debug for Rates {

@@ -78,7 +78,7 @@ impl ClassRates {
 
     /// The default of a class: requests a second and at once, of a user, a key and a tenant.
     #[must_use]
-    pub const fn default_of(class: RateClass) -> Self {
+    pub const fn default_for(class: RateClass) -> Self {
         match class {
             RateClass::Read => Self::new((1000, 50_000), (5000, 100_000), (10_000, 200_000)),
             RateClass::Write => Self::new((500, 20_000), (2500, 50_000), (5000, 100_000)),
@@ -99,13 +99,13 @@ impl Default for RateSettings {
             streams_per_user: 1024,
             streams_per_key: 4096,
             streams_per_tenant: 10_000,
-            read: ClassRates::default_of(RateClass::Read),
-            write: ClassRates::default_of(RateClass::Write),
-            bulk: ClassRates::default_of(RateClass::Bulk),
-            stream: ClassRates::default_of(RateClass::Stream),
-            ephemeral: ClassRates::default_of(RateClass::Ephemeral),
-            manage: ClassRates::default_of(RateClass::Manage),
-            release: ClassRates::default_of(RateClass::Release),
+            read: ClassRates::default_for(RateClass::Read),
+            write: ClassRates::default_for(RateClass::Write),
+            bulk: ClassRates::default_for(RateClass::Bulk),
+            stream: ClassRates::default_for(RateClass::Stream),
+            ephemeral: ClassRates::default_for(RateClass::Ephemeral),
+            manage: ClassRates::default_for(RateClass::Manage),
+            release: ClassRates::default_for(RateClass::Release),
         }
     }
 }
@@ -113,7 +113,7 @@ impl Default for RateSettings {
 impl RateSettings {
     /// The limits of a class.
     #[must_use]
-    pub const fn of(&self, class: RateClass) -> &ClassRates {
+    pub const fn for_class(&self, class: RateClass) -> &ClassRates {
         match class {
             RateClass::Read => &self.read,
             RateClass::Write => &self.write,
@@ -129,7 +129,7 @@ impl RateSettings {
 /// The limits of a class as settings name them. A value that is left out has the class's default.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenRates {
+struct PartialClassRates {
     user_per_second: Option<u32>,
     user_burst: Option<u32>,
     key_per_second: Option<u32>,
@@ -139,7 +139,7 @@ struct WrittenRates {
 }
 
 fn over<'de, D: Deserializer<'de>>(class: RateClass, deserializer: D) -> Result<ClassRates, D::Error> {
-    let (written, base) = (WrittenRates::deserialize(deserializer)?, ClassRates::default_of(class));
+    let (written, base) = (PartialClassRates::deserialize(deserializer)?, ClassRates::default_for(class));
     Ok(ClassRates {
         user_per_second: written.user_per_second.unwrap_or(base.user_per_second),
         user_burst: written.user_burst.unwrap_or(base.user_burst),

@@ -2,20 +2,20 @@
 
 use engines_core::{
     ActorType, Batch, Code, Error, Principal, Result, TenantId, UserId,
-    nexus::{CommitError, Expect, Failed},
+    nexus::{CommitError, Expect, FailedPrecondition},
 };
 
 use super::{
-    addresses::Claimed,
-    bodies::UserBody,
-    email::Address,
-    mailing::Job,
-    memberships::Whose,
-    name_text::normalised_name,
-    records::{self, EMAIL, Stored, USER},
+    addresses::AddressChange,
+    display_name::normalised_name,
+    documents::UserBody,
+    email_address::EmailAddress,
+    mail_queue::MailJob,
+    memberships::MembershipSubject,
+    records::{self, EMAIL, StoredDocument, USER},
     service::{Accounts, Identity, Inner},
     settings::Signup,
-    tenants::{TRIES, contended},
+    tenants::{MAX_ATTEMPTS, conflict_error},
     wire::{BootstrapState, Caller, LoginRequest, MeResponse, SignupRequest, TokenResponse, UserView},
 };
 use crate::password::Password;
@@ -42,46 +42,47 @@ impl Identity {
     /// proved; `ROLE_INSUFFICIENT` when only those who were invited may sign up; `RATE_LIMITED`.
     pub async fn signup(&self, request: SignupRequest, caller: Caller<'_>) -> Result<TokenResponse> {
         let answer = self.try_signup(request, &caller).await;
-        answer.inspect_err(|error| self.inner.note(SIGNUP, error, None, &caller))
+        answer.inspect_err(|error| self.inner.record_failure(SIGNUP, error, None, &caller))
     }
 
     async fn try_signup(&self, request: SignupRequest, caller: &Caller<'_>) -> Result<TokenResponse> {
         let inner = &*self.inner;
-        inner.count_address(caller)?;
+        inner.charge_address(caller)?;
         if inner.settings.signup == Signup::Invite {
             let detail = "signing up needs an invite; accept one";
-            return Err(inner.refuse(Code::RoleInsufficient, SIGNUP, detail));
+            return Err(inner.refusal(Code::RoleInsufficient, SIGNUP, detail));
         }
-        let tenant_name = request.tenant_name.map(|name| name_of(SIGNUP, "/tenant_name", &name)).transpose()?;
+        let tenant_name = request.tenant_name.map(|name| validate_name(SIGNUP, "/tenant_name", &name)).transpose()?;
         let mut account =
             inner.new_account(SIGNUP, request.email.expose(), &request.password, request.display_name).await?;
         let user = account.user.user_id.clone();
         let tenant = match &tenant_name {
-            Some(name) => Some(inner.fresh_tenant_id(name)?),
+            Some(name) => Some(inner.generate_tenant_id(name)?),
             None => None,
         };
         account.user.default_tenant.clone_from(&tenant);
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let now = inner.now();
             let mut batch = Batch::spanning(now);
             if let (Some(tenant), Some(name)) = (&tenant, &tenant_name) {
-                batch = inner.new_tenant(batch, tenant, name.clone(), Some(&user))?;
+                batch = inner.put_new_tenant(batch, tenant, name.clone(), Some(&user))?;
             }
-            let Claimed { batch, others } = inner.place_account(SIGNUP, batch, &account, false, caller).await?;
+            let AddressChange { batch, changed_users: others } =
+                inner.put_account(SIGNUP, batch, &account, false, caller).await?;
             let audit = inner.audit(now, SIGNUP, format!("users/{user}"), &user, caller.trace);
             match inner.records.commit(inner.records.system(), batch.audit(audit)).await {
                 Ok(_) => {
-                    inner.address_moved(&user, &others);
-                    inner.mail(Job::Verify { user: user.clone(), key: account.key });
-                    return inner.log_in(&user, 0, caller).await;
+                    inner.publish_address_change(&user, &others);
+                    inner.enqueue_mail(MailJob::Verify { user: user.clone(), key: account.key });
+                    return inner.start_session(&user, 0, caller).await;
                 }
                 // Somebody else named the address meanwhile, or proved it.
-                Err(CommitError::Precondition { failed: Failed::Document { ref kind, .. }, .. })
+                Err(CommitError::Precondition { failed: FailedPrecondition::Document { ref kind, .. }, .. })
                     if *kind == EMAIL || *kind == USER => {}
-                Err(error) => return Err(taken(SIGNUP, error)),
+                Err(error) => return Err(map_address_conflict(SIGNUP, error)),
             }
         }
-        Err(contended(SIGNUP))
+        Err(conflict_error(SIGNUP))
     }
 
     /// Logs in.
@@ -94,15 +95,20 @@ impl Identity {
         let answer = self.try_login(&key, request.password, &caller).await;
         // Who tried is recorded by the hash's beginning: enough to see that many tries meant one account.
         answer.inspect_err(|error| {
-            self.inner.note(LOGIN, error, key.get(..12).map(|short| format!("email:{short}")).as_deref(), &caller);
+            self.inner.record_failure(
+                LOGIN,
+                error,
+                key.get(..12).map(|short| format!("email:{short}")).as_deref(),
+                &caller,
+            );
         })
     }
 
     async fn try_login(&self, key: &str, password: Password, caller: &Caller<'_>) -> Result<TokenResponse> {
         let inner = &*self.inner;
-        inner.count_address(caller)?;
+        inner.charge_address(caller)?;
         let accounts = inner.accounts()?;
-        let known = inner.signing_in(key).await?;
+        let known = inner.login_candidates(key).await?;
         // Of several accounts that only named the address, none has its networks counted: it may be somebody else's.
         let only = match known.as_slice() {
             [only] => Some(&only.body.user_id),
@@ -113,17 +119,17 @@ impl Identity {
         // Several accounts may have named an address that none has proved; the first one the password fits is meant.
         let verdict = accounts.hasher.verify_any(password.clone(), &hashes).await?;
         let meant =
-            verdict.first(known.iter().map(|user| !user.body.disabled)).map(|at| (&known[at], verdict.outdated(at)));
+            verdict.first(known.iter().map(|user| !user.body.disabled)).map(|at| (&known[at], verdict.is_outdated(at)));
         let Some((user, outdated)) = meant else {
             return Err(Error::new(Code::CredentialsInvalid, LOGIN, "the e-mail address or the password is wrong"));
         };
-        attempt.succeeded();
-        inner.uncount_address(caller);
+        attempt.mark_succeeded();
+        inner.refund_address(caller);
         if outdated {
             inner.rehash(user, password).await?;
         }
         // Whoever changes the password meanwhile ends this session too.
-        inner.log_in(&user.body.user_id, user.body.generation, caller).await
+        inner.start_session(&user.body.user_id, user.body.generation, caller).await
     }
 
     /// Who is asking, as they see themselves.
@@ -133,7 +139,7 @@ impl Identity {
     pub async fn me(&self, principal: &Principal) -> Result<MeResponse> {
         let inner = &*self.inner;
         crate::directory::Directory::check(self, principal).await?;
-        let stored = inner.user(&principal.actor.id).await?.filter(|user| !user.body.is_block());
+        let stored = inner.user(&principal.actor.id).await?.filter(|user| !user.body.is_block_record());
         let user = match &stored {
             Some(user) => inner.user_view(user),
             None => UserView {
@@ -146,7 +152,7 @@ impl Identity {
                 created_at: None,
             },
         };
-        let whose = Whose::Principal(self, principal);
+        let whose = MembershipSubject::Principal(self, principal);
         let memberships = inner.first_memberships(whose).await?;
         // Whoever vouches for a user of another issuer may choose one for them, and who minted a token for somebody unknown.
         let own = stored.as_ref().is_some_and(|user| user.body.issuer.is_none());
@@ -162,7 +168,7 @@ impl Identity {
     /// As [`Identity::me`].
     pub async fn bootstrap_state(&self, principal: &Principal) -> Result<BootstrapState> {
         let me = self.me(principal).await?;
-        let system = self.inner.tenant(&TenantId::new(super::bootstrap::SYSTEM)?).await?;
+        let system = self.inner.tenant(&TenantId::new(super::bootstrap::SYSTEM_TENANT)?).await?;
         Ok(BootstrapState { me, envs: engines_core::Env::ALL, bootstrapped: system.is_some() })
     }
 }
@@ -178,9 +184,9 @@ impl Accounts {
 
     /// What an address is found by; what is none is found by nothing, and costs the same.
     pub(super) fn address_key(&self, email: &str) -> String {
-        match Address::parse(email) {
-            Ok(address) => self.index.of("email", address.as_str()),
-            Err(_) => self.index.of("malformed", &email.chars().take(Address::MAX_BYTES).collect::<String>()),
+        match EmailAddress::parse(email) {
+            Ok(address) => self.index.hash("email", address.as_str()),
+            Err(_) => self.index.hash("malformed", &email.chars().take(EmailAddress::MAX_BYTES).collect::<String>()),
         }
     }
 }
@@ -195,28 +201,28 @@ impl Inner {
         display_name: Option<String>,
     ) -> Result<NewAccount> {
         let accounts = self.accounts()?;
-        let email = Address::parse(email)?;
-        let display_name = display_name.map(|name| name_of(operation, "/display_name", &name)).transpose()?;
-        password.accept("/password", &[email.as_str(), display_name.as_deref().unwrap_or_default()])?;
+        let email = EmailAddress::parse(email)?;
+        let display_name = display_name.map(|name| validate_name(operation, "/display_name", &name)).transpose()?;
+        password.check("/password", &[email.as_str(), display_name.as_deref().unwrap_or_default()])?;
         let key = accounts.address_key(email.as_str());
         // Known before the hash is computed; the batch asks again.
         if self.address_entry(&key).await?.holder().is_some() {
-            return Err(in_use(operation));
+            return Err(address_in_use(operation));
         }
         let user = UserBody {
             email: Some(email.as_str().to_owned()),
             display_name,
-            ..UserBody::of(UserId::new(self.guard.ids().ulid(self.now()).to_string())?)
+            ..UserBody::new(UserId::new(self.guard.ids().ulid(self.now()).to_string())?)
         };
         let hash = accounts.hash_for(&user, password.clone()).await?;
         Ok(NewAccount { user: UserBody { password: Some(hash), ..user }, key })
     }
 
-    pub(super) async fn user(&self, user: &UserId) -> Result<Option<Stored<UserBody>>> {
+    pub(super) async fn user(&self, user: &UserId) -> Result<Option<StoredDocument<UserBody>>> {
         self.records.get(&USER, &records::user_id(user)?).await
     }
 
-    pub(super) fn user_view(&self, user: &Stored<UserBody>) -> UserView {
+    pub(super) fn user_view(&self, user: &StoredDocument<UserBody>) -> UserView {
         UserView {
             user_id: user.body.user_id.clone(),
             email: user.body.email.clone(),
@@ -228,7 +234,7 @@ impl Inner {
     }
 
     /// Keeps a hash that costs what the settings ask for now. If the user was changed in the meantime, the next login does it.
-    async fn rehash(&self, user: &Stored<UserBody>, password: Password) -> Result<()> {
+    async fn rehash(&self, user: &StoredDocument<UserBody>, password: Password) -> Result<()> {
         let body =
             UserBody { password: Some(self.accounts()?.hash_for(&user.body, password).await?), ..user.body.clone() };
         let batch = Batch::spanning(self.now());
@@ -241,8 +247,8 @@ impl Inner {
 }
 
 /// A name: 1 to 200 characters in Unicode's form NFC, all of them visible, without blanks around it.
-pub(crate) fn name_of(operation: &'static str, field: &str, name: &str) -> Result<String> {
-    let refused = |detail: &'static str| Error::body(operation, field, detail);
+pub(crate) fn validate_name(operation: &'static str, field: &str, name: &str) -> Result<String> {
+    let refused = |detail: &'static str| Error::invalid_body(operation, field, detail);
     if name.chars().count() > MAX_NAME {
         return Err(refused("a name has at most 200 characters"));
     }
@@ -252,15 +258,15 @@ pub(crate) fn name_of(operation: &'static str, field: &str, name: &str) -> Resul
 }
 
 /// What a failed batch with a new account in it means.
-pub(super) fn taken(operation: &'static str, error: CommitError) -> Error {
+pub(super) fn map_address_conflict(operation: &'static str, error: CommitError) -> Error {
     match error {
-        CommitError::Precondition { failed: Failed::Document { ref kind, .. }, .. } if *kind == EMAIL => {
-            in_use(operation)
+        CommitError::Precondition { failed: FailedPrecondition::Document { ref kind, .. }, .. } if *kind == EMAIL => {
+            address_in_use(operation)
         }
         other => other.into(),
     }
 }
 
-pub(super) fn in_use(operation: &'static str) -> Error {
+pub(super) fn address_in_use(operation: &'static str) -> Error {
     Error::new(Code::AlreadyExists, operation, "this e-mail address has an account; log in instead")
 }

@@ -7,27 +7,27 @@
 use engines_core::{Batch, DocId, Result, UserId, nexus::Expect};
 
 use super::{
-    accounts::{NewAccount, in_use},
-    bodies::{EmailBody, UserBody},
-    records::{self, EMAIL, Stored, USER},
+    accounts::{NewAccount, address_in_use},
+    documents::{EmailBody, UserBody},
+    records::{self, EMAIL, StoredDocument, USER},
     service::Inner,
     wire::Caller,
 };
 
-const LOST: &str = "accounts.address_lost";
+const ADDRESS_LOST: &str = "accounts.address_lost";
 
 /// What is known of an address.
 #[derive(Debug)]
 pub(super) struct AddressEntry {
     key: String,
     id: DocId,
-    stored: Option<Stored<EmailBody>>,
+    stored: Option<StoredDocument<EmailBody>>,
 }
 
 /// A batch, and the users that a commit of it changes besides the one who acts.
-pub(super) struct Claimed {
+pub(super) struct AddressChange {
     pub(super) batch: Batch,
-    pub(super) others: Vec<UserId>,
+    pub(super) changed_users: Vec<UserId>,
 }
 
 impl AddressEntry {
@@ -62,7 +62,7 @@ impl Inner {
     }
 
     /// The address behind `key` that an account has named and may prove: its own one or the one it wants to change to.
-    pub(super) fn claimed<'a>(&self, user: &'a UserBody, key: &str) -> Result<Option<&'a str>> {
+    pub(super) fn claimed_address<'a>(&self, user: &'a UserBody, key: &str) -> Result<Option<&'a str>> {
         let accounts = self.accounts()?;
         let named =
             user.email.as_deref().filter(|_| !user.email_verified).into_iter().chain(user.pending_email.as_deref());
@@ -74,22 +74,22 @@ impl Inner {
     ///
     /// # Errors
     /// `ALREADY_EXISTS` when another account has proved the address.
-    pub(super) async fn place_account(
+    pub(super) async fn put_account(
         &self,
         operation: &'static str,
         batch: Batch,
         account: &NewAccount,
         proved: bool,
         caller: &Caller<'_>,
-    ) -> Result<Claimed> {
+    ) -> Result<AddressChange> {
         let entry = self.address_entry(&account.key).await?;
         if entry.holder().is_some() {
-            return Err(in_use(operation));
+            return Err(address_in_use(operation));
         }
         let user = UserBody { email_verified: proved, ..account.user.clone() };
         let batch = records::put(batch, USER, records::user_id(&user.user_id)?, &[], &user, Expect::Absent)?;
         if proved {
-            return self.give_address(batch, &entry, &user.user_id, caller).await;
+            return self.assign_address(batch, &entry, &user.user_id, caller).await;
         }
         let mut claims = entry.claims().to_vec();
         let over = (claims.len() + 1).saturating_sub(self.settings.unverified_per_address);
@@ -100,13 +100,13 @@ impl Inner {
     }
 
     /// Gives an address to the account that has proved it: ends all claims of others.
-    pub(super) async fn give_address(
+    pub(super) async fn assign_address(
         &self,
         batch: Batch,
         entry: &AddressEntry,
         user: &UserId,
         caller: &Caller<'_>,
-    ) -> Result<Claimed> {
+    ) -> Result<AddressChange> {
         let batch = entry.put(batch, &EmailBody { user_id: Some(user.clone()), claims: Vec::new() })?;
         let others: Vec<_> = entry.claims().iter().filter(|other| *other != user).cloned().collect();
         self.end_claims(batch, entry, &others, false, caller).await
@@ -133,11 +133,11 @@ impl Inner {
         ended: &[UserId],
         may_prove: bool,
         caller: &Caller<'_>,
-    ) -> Result<Claimed> {
+    ) -> Result<AddressChange> {
         let mut others = Vec::new();
         for user in ended {
             let Some(found) = self.user(user).await? else { continue };
-            let Some(address) = self.claimed(&found.body, &entry.key)?.map(str::to_owned) else { continue };
+            let Some(address) = self.claimed_address(&found.body, &entry.key)?.map(str::to_owned) else { continue };
             let own = found.body.email.as_deref() == Some(&*address);
             let pending = found.body.pending_email.clone().filter(|pending| *pending != address);
             let body = UserBody {
@@ -145,15 +145,16 @@ impl Inner {
                 pending_email: pending.or_else(|| may_prove.then_some(address)),
                 ..found.body
             };
-            let audit = self.audit(batch.at(), LOST, format!("users/{}", records::user_key(user)), user, caller.trace);
+            let audit =
+                self.audit(batch.at(), ADDRESS_LOST, format!("users/{}", records::user_key(user)), user, caller.trace);
             batch = records::put(batch.audit(audit), USER, found.id, &[], &body, Expect::Version(found.version))?;
             others.push(user.clone());
         }
-        Ok(Claimed { batch, others })
+        Ok(AddressChange { batch, changed_users: others })
     }
 
     /// Accounts that may sign in with an address, at the most `unverified_per_address`; and as many reads whether there are any or not.
-    pub(super) async fn signing_in(&self, key: &str) -> Result<Vec<Stored<UserBody>>> {
+    pub(super) async fn login_candidates(&self, key: &str) -> Result<Vec<StoredDocument<UserBody>>> {
         let entry = self.address_entry(key).await?;
         let ids: Vec<_> = entry.holder().into_iter().chain(entry.claims()).cloned().collect();
         if ids.is_empty() {

@@ -5,16 +5,16 @@
 
 use engines_core::{
     Action, Batch, Code, Error, RequestContext, Result, Role, TenantId, Timestamp, UserId,
-    nexus::{Expect, Page, Query},
+    nexus::{DocumentQuery, Expect, PageRequest},
 };
 
 use super::{
-    accounts::name_of,
-    bodies::{MemberBody, TenantBody},
-    bootstrap::SYSTEM,
+    accounts::validate_name,
+    bootstrap::SYSTEM_TENANT,
+    documents::{MemberBody, TenantBody},
     records::{self, MEMBER, TENANT},
     service::Identity,
-    tenants::{adopted, put_member},
+    tenants::{adopted_tenant, put_member},
 };
 use crate::revocation::Revocation;
 
@@ -59,21 +59,21 @@ impl Identity {
     ///
     /// # Errors
     /// `ROLE_INSUFFICIENT` below owner; `BODY_TOO_LARGE` for more than 9,000 members; failures of the store.
-    pub async fn archived(&self, context: &RequestContext) -> Result<ArchivedTenant> {
+    pub async fn archive_tenant(&self, context: &RequestContext) -> Result<ArchivedTenant> {
         let (inner, tenant) = (&*self.inner, context.scope().tenant());
-        let _permit = inner.admit(context, tenant, Action::TenantsExport, &format!("tenants/{tenant}")).await?;
+        let _permit = inner.authorize(context, tenant, Action::TenantsExport, &format!("tenants/{tenant}")).await?;
         let name = inner.tenant(tenant).await?.map(|found| found.body.name);
-        let query = Query::kind(MEMBER).tag(records::tenant_tag(tenant));
-        let (mut members, mut page) = (Vec::new(), Page::first(500));
+        let query = DocumentQuery::of_kind(MEMBER).tag(records::tenant_tag(tenant));
+        let (mut members, mut page) = (Vec::new(), PageRequest::first(500));
         loop {
             let found = inner.records.page::<MemberBody>(&query, page).await?;
             let live = found.items.into_iter().map(|found| found.body).filter(|member| !member.removed);
             members.extend(live.map(|MemberBody { user_id, role, since, .. }| ArchivedMember { user_id, role, since }));
             if members.len() > MAX_MEMBERS {
-                return Err(too_many(EXPORT));
+                return Err(too_many_members(EXPORT));
             }
             match found.next {
-                Some(next) => page = Page::after(500, next),
+                Some(next) => page = PageRequest::after(500, next),
                 None => break,
             }
         }
@@ -88,7 +88,7 @@ impl Identity {
     /// # Errors
     /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; `ALREADY_EXISTS` when the id is taken; `OP_INVALID` for the control
     /// plane's own; `NOT_FOUND` when there is no user `owner`; `BODY_TOO_LARGE` for more than 9,000 members.
-    pub async fn restored(
+    pub async fn prepare_restore(
         &self,
         context: &RequestContext,
         tenant: &TenantId,
@@ -97,13 +97,13 @@ impl Identity {
     ) -> Result<TenantRestoration> {
         let inner = &*self.inner;
         let resource = format!("tenants/{tenant}");
-        let permit = inner.operator(context, Action::TenantsImport, &resource).await?;
-        if tenant.as_str() == SYSTEM {
+        let permit = inner.authorize_operator(context, Action::TenantsImport, &resource).await?;
+        if tenant.as_str() == SYSTEM_TENANT {
             let detail = "the control plane is no tenant that can be restored; restore a backup";
             return Err(Error::new(Code::OpInvalid, IMPORT, detail));
         }
         if archived.members.len() > MAX_MEMBERS {
-            return Err(too_many(IMPORT));
+            return Err(too_many_members(IMPORT));
         }
         if inner.tenant(tenant).await?.is_some() {
             let detail = "there is a tenant with this id already; restore under another one";
@@ -112,7 +112,7 @@ impl Identity {
         let now = inner.now();
         let mut wanted = archived.members.clone();
         if let Some(owner) = owner {
-            if !self.is_user(owner).await? {
+            if !self.user_exists(owner).await? {
                 return Err(Error::new(Code::NotFound, IMPORT, "there is no such user who could own it"));
             }
             wanted.retain(|member| member.user_id != *owner);
@@ -120,42 +120,42 @@ impl Identity {
         }
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for member in wanted {
-            match self.is_user(&member.user_id).await? {
+            match self.user_exists(&member.user_id).await? {
                 true => known.push(member),
                 false => unknown.push(member.user_id),
             }
         }
         let name = match &archived.name {
-            Some(name) => name_of(IMPORT, "/name", name)?,
+            Some(name) => validate_name(IMPORT, "/name", name)?,
             None => tenant.to_string(),
         };
         // The first owner is written with the tenant, which counts its owners; the others raise the count.
         let owners = known.iter().filter(|member| member.role == Role::Owner).count();
         let owners = u32::try_from(owners).unwrap_or(u32::MAX);
-        let body = TenantBody { name, owners, ..adopted(tenant) };
+        let body = TenantBody { name, owners, ..adopted_tenant(tenant) };
         let id = records::tenant_id(tenant)?;
         let mut batch = records::put(Batch::spanning(now), TENANT, id, &[], &body, Expect::Absent)?;
         for ArchivedMember { user_id, role, since } in known.iter().cloned() {
             let body = MemberBody { tenant_id: tenant.clone(), user_id, role, removed: false, since };
             batch = put_member(batch, &body, Expect::Any)?;
         }
-        let batch = batch.audit(permit.audit(&inner.guard, context, resource));
+        let batch = batch.audit(permit.audit_entry(&inner.guard, context, resource));
         let members = known.into_iter().map(|member| member.user_id).collect();
         Ok(TenantRestoration { batch, members, unknown })
     }
 
     /// Forgets what is remembered of a tenant, because it was restored.
-    pub fn tenant_restored(&self, tenant: &TenantId) {
-        self.inner.known.tenants.forget(tenant);
-        self.inner.revoked(Revocation::Tenant(tenant.clone()));
+    pub fn invalidate_restored_tenant(&self, tenant: &TenantId) {
+        self.inner.cache.tenants.invalidate(tenant);
+        self.inner.publish_revocation(Revocation::Tenant(tenant.clone()));
     }
 
-    async fn is_user(&self, user: &UserId) -> Result<bool> {
-        Ok(self.inner.user(user).await?.is_some_and(|found| !found.body.deleted && !found.body.is_block()))
+    async fn user_exists(&self, user: &UserId) -> Result<bool> {
+        Ok(self.inner.user(user).await?.is_some_and(|found| !found.body.deleted && !found.body.is_block_record()))
     }
 }
 
-fn too_many(operation: &'static str) -> Error {
+fn too_many_members(operation: &'static str) -> Error {
     let detail = format!("a tenant archive holds up to {MAX_MEMBERS} members");
     Error::new(Code::BodyTooLarge, operation, detail)
 }

@@ -3,18 +3,18 @@
 use engines_core::{Batch, Code, Error, Result, Role, TenantId, UserId, nexus::CommitError};
 
 use super::{
-    addresses::Claimed,
+    addresses::AddressChange,
     service::{Identity, Inner},
-    tenants::TRIES,
+    tenants::MAX_ATTEMPTS,
     wire::{BootstrapRequest, BootstrapResponse, Caller, FirstOwner},
 };
-use crate::jwt::invalid;
+use crate::jwt::invalid_token;
 
 /// Tenant 0: the control plane. Its admins manage tenants and users, and are members of no other tenant by that.
-pub const SYSTEM: &str = "t_system";
+pub const SYSTEM_TENANT: &str = "t_system";
 
 /// Tenant 1.
-pub const NORTHSTAR: &str = "t_northstar";
+pub const NORTHSTAR_TENANT: &str = "t_northstar";
 
 const BOOTSTRAP: &str = "bootstrap.tenants";
 
@@ -31,7 +31,7 @@ impl Identity {
         caller: Caller<'_>,
     ) -> Result<BootstrapResponse> {
         let answer = self.try_bootstrap(system_key, request, &caller).await;
-        answer.inspect_err(|error| self.inner.note(BOOTSTRAP, error, None, &caller))
+        answer.inspect_err(|error| self.inner.record_failure(BOOTSTRAP, error, None, &caller))
     }
 
     async fn try_bootstrap(
@@ -41,26 +41,29 @@ impl Identity {
         caller: &Caller<'_>,
     ) -> Result<BootstrapResponse> {
         let inner = &*self.inner;
-        inner.count_address(caller)?;
+        inner.charge_address(caller)?;
         let given = system_key.filter(|key| !key.is_empty());
         let given = given.ok_or_else(|| Error::new(Code::TokenMissing, BOOTSTRAP, "send X-System-Key"))?;
-        if !inner.system_key.as_ref().is_some_and(|key| key.fits(given)) {
-            return Err(invalid("the system key is wrong, or the bootstrap is closed here"));
+        if !inner.system_key.as_ref().is_some_and(|key| key.matches(given)) {
+            return Err(invalid_token("the system key is wrong, or the bootstrap is closed here"));
         }
         let owner = match (request.owner_user_id, request.owner) {
-            (Some(_), Some(_)) => return Err(Error::body(BOOTSTRAP, "/owner", "give either owner_user_id or owner")),
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid_body(BOOTSTRAP, "/owner", "give either owner_user_id or owner"));
+            }
             (Some(owner), None) => {
-                let known = inner.user(&owner).await?.is_some_and(|user| !user.body.disabled && !user.body.is_block());
+                let known =
+                    inner.user(&owner).await?.is_some_and(|user| !user.body.disabled && !user.body.is_block_record());
                 let missing = || Error::new(Code::NotFound, BOOTSTRAP, "there is no such user");
                 Some(known.then_some(owner).ok_or_else(missing)?)
             }
-            (None, Some(owner)) => Some(inner.first_owner(owner, caller).await?),
+            (None, Some(owner)) => Some(inner.create_first_owner(owner, caller).await?),
             (None, None) => None,
         };
         let mut tenants = Vec::new();
-        for (id, name) in [(SYSTEM, "System"), (NORTHSTAR, "Northstar")] {
+        for (id, name) in [(SYSTEM_TENANT, "System"), (NORTHSTAR_TENANT, "Northstar")] {
             let tenant = TenantId::new(id)?;
-            inner.make_if_absent(&tenant, name).await?;
+            inner.create_if_absent(&tenant, name).await?;
             if let Some(owner) = &owner {
                 let now = inner.now();
                 let audit = inner.audit(now, BOOTSTRAP, format!("tenants/{tenant}"), owner, caller.trace);
@@ -81,17 +84,17 @@ impl Identity {
     /// # Errors
     /// Failures of the store.
     pub async fn ensure_tenant(&self, tenant: &TenantId, name: &str) -> Result<()> {
-        self.inner.make_if_absent(tenant, name).await
+        self.inner.create_if_absent(tenant, name).await
     }
 }
 
 impl Inner {
     /// The account that has proved this address, made with it proved if there is none: the word of who has the system key counts. One that
     /// only named the address is somebody's who need not own it, and loses it.
-    async fn first_owner(&self, owner: FirstOwner, caller: &Caller<'_>) -> Result<UserId> {
+    async fn create_first_owner(&self, owner: FirstOwner, caller: &Caller<'_>) -> Result<UserId> {
         let key = self.accounts()?.address_key(owner.email.expose());
         // Others may be quicker.
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             if let Some(holder) = self.address_entry(&key).await?.holder() {
                 return Ok(holder.clone());
             }
@@ -105,13 +108,14 @@ impl Inner {
             let now = self.now();
             let audit = self.audit(now, BOOTSTRAP, format!("users/{user}"), &user, caller.trace);
             let batch = Batch::spanning(now).audit(audit);
-            let Claimed { batch, others } = match self.place_account(BOOTSTRAP, batch, &made, true, caller).await {
-                Err(error) if error.code() == Code::AlreadyExists => continue,
-                claimed => claimed?,
-            };
+            let AddressChange { batch, changed_users: others } =
+                match self.put_account(BOOTSTRAP, batch, &made, true, caller).await {
+                    Err(error) if error.code() == Code::AlreadyExists => continue,
+                    claimed => claimed?,
+                };
             match self.records.commit(self.records.system(), batch).await {
                 Ok(_) => {
-                    self.address_moved(&user, &others);
+                    self.publish_address_change(&user, &others);
                     return Ok(user);
                 }
                 Err(CommitError::Precondition { .. }) => {}
@@ -122,14 +126,14 @@ impl Inner {
     }
 
     /// Makes a tenant without members. Who comes second finds it made.
-    pub(super) async fn make_if_absent(&self, tenant: &TenantId, name: &str) -> Result<()> {
+    pub(super) async fn create_if_absent(&self, tenant: &TenantId, name: &str) -> Result<()> {
         if self.tenant(tenant).await?.is_some() {
             return Ok(());
         }
-        let batch = self.new_tenant(Batch::spanning(self.now()), tenant, name.to_owned(), None)?;
+        let batch = self.put_new_tenant(Batch::spanning(self.now()), tenant, name.to_owned(), None)?;
         match self.records.commit(self.records.system(), batch).await {
             Ok(_) => {
-                self.known.tenants.forget(tenant);
+                self.cache.tenants.invalidate(tenant);
                 Ok(())
             }
             Err(CommitError::Precondition { .. }) => Ok(()),

@@ -7,37 +7,37 @@ use std::time::Duration;
 
 use engines_core::{
     Action, Batch, Code, DocId, Error, Principal, RequestContext, Result, Role, TenantId, UserId,
-    nexus::{CommitError, Expect, Failed, Page, Paged, Query},
+    nexus::{CommitError, DocumentQuery, Expect, FailedPrecondition, Page, PageRequest},
 };
 use ulid::Ulid;
 
 use super::{
-    accounts::taken,
-    addresses::Claimed,
-    bodies::{InviteBody, MemberBody},
-    email::Address,
-    known::{Membership, Standing},
-    mailing::Job,
-    opaque::{Hashed, Opaque},
-    own_invites::Asking,
-    records::{self, EMAIL, INVITE, Stored, USER},
+    accounts::map_address_conflict,
+    addresses::AddressChange,
+    directory_cache::{DirectoryStatus, Membership},
+    documents::{InviteBody, MemberBody},
+    email_address::EmailAddress,
+    mail_queue::MailJob,
+    opaque_token::{OpaqueTokenKind, TokenHash},
+    own_invites::Requester,
+    records::{self, EMAIL, INVITE, StoredDocument, USER},
     service::{Identity, Inner},
-    tenants::{TRIES, contended},
+    tenants::{MAX_ATTEMPTS, conflict_error},
     wire::{AcceptRequest, Caller, InviteRequest, InviteResponse, InviteView, MemberRequest},
     wire_accounts::{AcceptResponse, Invited},
 };
-use crate::{jwt::invalid, revocation::Revocation, secret::SecretText};
+use crate::{jwt::invalid_token, revocation::Revocation, secret::SecretText};
 
 const ACCEPT: &str = "invites.accept";
 const MANAGE: &str = "invites.manage";
-const TOKEN: Opaque = Opaque("iv");
+const INVITE_TOKEN: OpaqueTokenKind = OpaqueTokenKind("iv");
 
 const DAY_S: u64 = 24 * 3600;
 
 /// Whom an invite is for.
 enum Invitee {
     User(UserId),
-    Address(Address),
+    Address(EmailAddress),
     Anybody,
 }
 
@@ -55,23 +55,23 @@ impl Identity {
         request: InviteRequest,
     ) -> Result<InviteResponse> {
         let inner = &*self.inner;
-        let permit = inner.admit(context, tenant, Action::InvitesManage, "invites").await?;
-        inner.owners_manage_owners(context, None, request.role)?;
+        let permit = inner.authorize(context, tenant, Action::InvitesManage, "invites").await?;
+        inner.check_owner_rule(context, None, request.role)?;
         let ttl = request.expires_in.unwrap_or(inner.settings.invite_ttl_s);
         if ttl == 0 || ttl > inner.settings.invite_max_s {
             let detail = format!("an invite is good for 1 to {} seconds", inner.settings.invite_max_s);
-            return Err(Error::body(MANAGE, "/expires_in", detail));
+            return Err(Error::invalid_body(MANAGE, "/expires_in", detail));
         }
         inner.accounts()?;
         let invitee = match request.email {
-            Some(email) => Invitee::Address(Address::parse(email.expose())?),
+            Some(email) => Invitee::Address(EmailAddress::parse(email.expose())?),
             None => Invitee::Anybody,
         };
         let id = inner.guard.ids().ulid(inner.now());
-        let (token, hash) = TOKEN.mint(id, inner.guard.ids());
+        let (token, hash) = INVITE_TOKEN.mint(id, inner.guard.ids());
         let made = NewInvite { id, role: request.role, ttl, hash: Some(hash), send: request.send };
         let invite = inner.put_invite(context, tenant, &permit, invitee, made).await?;
-        Ok(InviteResponse { token, invite: view(id.to_string(), invite) })
+        Ok(InviteResponse { token, invite: to_view(id.to_string(), invite) })
     }
 
     /// Invites a user by id or by address. What is answered is the same whether there is such a user or not: nobody is looked up. They
@@ -88,16 +88,16 @@ impl Identity {
         request: MemberRequest,
     ) -> Result<Invited> {
         let inner = &*self.inner;
-        let permit = inner.admit(context, tenant, Action::InvitesManage, "invites").await?;
+        let permit = inner.authorize(context, tenant, Action::InvitesManage, "invites").await?;
         let invitee = match (request.user_id, request.email) {
             (Some(user), None) => Invitee::User(user),
             (None, Some(email)) => {
                 inner.accounts()?;
-                Invitee::Address(Address::parse(email.expose())?)
+                Invitee::Address(EmailAddress::parse(email.expose())?)
             }
-            _ => return Err(Error::body(MANAGE, "/user_id", "give either user_id or email")),
+            _ => return Err(Error::invalid_body(MANAGE, "/user_id", "give either user_id or email")),
         };
-        inner.owners_manage_owners(context, None, request.role)?;
+        inner.check_owner_rule(context, None, request.role)?;
         let id = inner.guard.ids().ulid(inner.now());
         let made = NewInvite { id, role: request.role, ttl: inner.settings.invite_ttl_s, hash: None, send: true };
         inner.put_invite(context, tenant, &permit, invitee, made).await?;
@@ -112,13 +112,13 @@ impl Identity {
         &self,
         context: &RequestContext,
         tenant: &TenantId,
-        page: Page,
-    ) -> Result<Paged<InviteView>> {
+        page: PageRequest,
+    ) -> Result<Page<InviteView>> {
         let inner = &*self.inner;
-        let _permit = inner.admit(context, tenant, Action::MembersList, "invites").await?;
-        let query = Query::kind(INVITE).tag(records::tenant_tag(tenant));
+        let _permit = inner.authorize(context, tenant, Action::MembersList, "invites").await?;
+        let query = DocumentQuery::of_kind(INVITE).tag(records::tenant_tag(tenant));
         let found = inner.records.page::<InviteBody>(&query, page).await?;
-        Ok(found.map(|invite| view(invite.id.to_string(), invite.body)))
+        Ok(found.map(|invite| to_view(invite.id.to_string(), invite.body)))
     }
 
     /// Takes an invite back; one that makes an owner is for owners to take back.
@@ -127,13 +127,13 @@ impl Identity {
     /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, and for an admin whose invite it is that makes an owner.
     pub async fn delete_invite(&self, context: &RequestContext, tenant: &TenantId, invite: &str) -> Result<()> {
         let inner = &*self.inner;
-        let permit = inner.release(context, tenant, Action::InvitesManage)?;
+        let permit = inner.authorize_release(context, tenant, Action::InvitesManage)?;
         let missing = || Error::not_found(MANAGE, "invite");
         let id = DocId::from(Ulid::from_string(invite).map_err(|_| missing())?);
         let found = inner.records.get::<InviteBody>(&INVITE, &id).await?;
         let found = found.filter(|found| found.body.tenant_id == *tenant).ok_or_else(missing)?;
-        inner.owners_manage_owners(context, Some(found.body.role), Role::Viewer)?;
-        let audit = permit.audit(&inner.guard, context, format!("invites/{id}"));
+        inner.check_owner_rule(context, Some(found.body.role), Role::Viewer)?;
+        let audit = permit.audit_entry(&inner.guard, context, format!("invites/{id}"));
         let batch = Batch::spanning(inner.now()).audit(audit);
         let batch = batch.delete_system(INVITE, found.id, Expect::Version(found.version));
         inner.records.commit(context.scope(), batch).await?;
@@ -158,7 +158,7 @@ impl Identity {
     ) -> Result<AcceptResponse> {
         let answer = self.try_accept(principal, request, &caller).await;
         let who = principal.map(|principal| principal.actor.id.as_str());
-        answer.inspect_err(|error| self.inner.note(ACCEPT, error, who, &caller))
+        answer.inspect_err(|error| self.inner.record_failure(ACCEPT, error, who, &caller))
     }
 
     async fn try_accept(
@@ -168,24 +168,24 @@ impl Identity {
         caller: &Caller<'_>,
     ) -> Result<AcceptResponse> {
         let inner = &*self.inner;
-        inner.count_address(caller)?;
+        inner.charge_address(caller)?;
         let asking = match principal {
-            Some(principal) => Some(inner.asking(self, principal).await?),
+            Some(principal) => Some(inner.requester(self, principal).await?),
             None => None,
         };
         let (invite, mailed) = match (&request.token, &request.invite_id) {
-            (Some(token), None) => inner.invite_of(token.expose()).await?,
+            (Some(token), None) => inner.find_invite(token.expose()).await?,
             (None, Some(invite)) => {
                 let log_in = || Error::new(Code::TokenMissing, ACCEPT, "log in first, or send the invite's token");
                 let asking = asking.as_ref().ok_or_else(log_in)?;
                 (inner.own_invite(ACCEPT, asking, invite).await?, false)
             }
-            _ => return Err(Error::body(ACCEPT, "/token", "give either token or invite_id")),
+            _ => return Err(Error::invalid_body(ACCEPT, "/token", "give either token or invite_id")),
         };
         inner.check_open(&invite).await?;
         let (user, generation) = match (asking, request.email, request.password) {
             (Some(asking), None, None) => {
-                inner.accept_known(&invite, mailed, &asking, caller).await?;
+                inner.accept_as_existing(&invite, mailed, &asking, caller).await?;
                 // Users of other issuers, and those whom tokens minted elsewhere name, have no sessions here.
                 let account = asking.account.map(|account| account.body);
                 let here = account.filter(|account| account.issuer.is_none() && account.password.is_some());
@@ -193,15 +193,15 @@ impl Identity {
             }
             (None, Some(email), Some(password)) => {
                 // An invite by id is for somebody who is there already.
-                if !inner.is_for(&invite.body, None, Some(email.expose()))? {
-                    return Err(unknown());
+                if !inner.is_addressed_to(&invite.body, None, Some(email.expose()))? {
+                    return Err(invite_not_found());
                 }
                 let mut account = inner.new_account(ACCEPT, email.expose(), &password, request.display_name).await?;
                 account.user.default_tenant = Some(invite.body.tenant_id.clone());
                 let user = account.user.user_id.clone();
-                inner.join_by(&invite, &user, Joining::New(&account, mailed), caller).await?;
+                inner.join_with(&invite, &user, JoinMethod::New(&account, mailed), caller).await?;
                 if !mailed {
-                    inner.mail(Job::Verify { user: user.clone(), key: account.key });
+                    inner.enqueue_mail(MailJob::Verify { user: user.clone(), key: account.key });
                 }
                 (user, Some(0))
             }
@@ -210,30 +210,30 @@ impl Identity {
             }
             _ => {
                 let detail = "send email and password without a token, or a token without them";
-                return Err(Error::body(ACCEPT, "/email", detail));
+                return Err(Error::invalid_body(ACCEPT, "/email", detail));
             }
         };
-        inner.revoked(Revocation::User(user.clone()));
+        inner.publish_revocation(Revocation::User(user.clone()));
         match (generation, principal) {
             // Whoever changes the password meanwhile ends this session too.
             (Some(generation), _) if inner.accounts().is_ok() => {
-                let tokens = inner.log_in(&user, generation, caller).await?;
+                let tokens = inner.start_session(&user, generation, caller).await?;
                 Ok(AcceptResponse::Tokens(Box::new(tokens)))
             }
             (_, Some(principal)) => Ok(AcceptResponse::Me(Box::new(self.me(principal).await?))),
-            (_, None) => Err(unknown()),
+            (_, None) => Err(invite_not_found()),
         }
     }
 }
 
 /// How somebody joins.
-enum Joining<'a> {
+enum JoinMethod<'a> {
     /// With a new account, whose address is proved by the invite or not.
     New(&'a super::accounts::NewAccount, bool),
     /// As they are.
-    Known,
+    Existing,
     /// As they are, and the invite proves the address of their account.
-    Proving(&'a str),
+    ProvingAddress(&'a str),
 }
 
 /// An invite about to be made.
@@ -242,7 +242,7 @@ struct NewInvite {
     role: Role,
     ttl: u64,
     /// Of the token for the one who invites.
-    hash: Option<Hashed>,
+    hash: Option<TokenHash>,
     /// Whether an address gets a mail.
     send: bool,
 }
@@ -262,12 +262,12 @@ impl Inner {
         let counted = self.throttle.take("invites", &inviter, rate, now);
         counted
             .and_then(|()| self.throttle.take("invites.tenant", tenant.as_str(), rate, now))
-            .map_err(|error| self.decided(error))?;
+            .map_err(|error| self.with_decision_id(error))?;
         let most = self.settings.invites_per_tenant;
-        let waiting: Vec<Stored<InviteBody>> =
-            self.records.all(&Query::kind(INVITE).tag(records::tenant_tag(tenant)), most).await?;
+        let waiting: Vec<StoredDocument<InviteBody>> =
+            self.records.all(&DocumentQuery::of_kind(INVITE).tag(records::tenant_tag(tenant)), most).await?;
         if waiting.len() >= most {
-            return Err(self.refuse(Code::QuotaExceeded, MANAGE, "too many invites wait; take some back"));
+            return Err(self.refusal(Code::QuotaExceeded, MANAGE, "too many invites wait; take some back"));
         }
         let (mut tags, mut batch) = (vec![records::tenant_tag(tenant)], Batch::spanning(now));
         let (mut email, mut user_id, mut mailed) = (None, None, None);
@@ -279,8 +279,8 @@ impl Inner {
             Invitee::Address(address) => {
                 let key = self.accounts()?.address_key(address.as_str());
                 tags.push(records::invited_address_tag(&key));
-                if made.send && self.mails.is_some() {
-                    mailed = Some((address, TOKEN.mint(made.id, self.guard.ids())));
+                if made.send && self.mail_queue.is_some() {
+                    mailed = Some((address, INVITE_TOKEN.mint(made.id, self.guard.ids())));
                 }
                 email = Some(key);
             }
@@ -304,7 +304,7 @@ impl Inner {
             invited_by: context.actor().id.clone(),
             expires_at: now.plus(Duration::from_secs(made.ttl)),
         };
-        let batch = batch.audit(permit.audit(&self.guard, context, format!("invites/{}", made.id)));
+        let batch = batch.audit(permit.audit_entry(&self.guard, context, format!("invites/{}", made.id)));
         let batch = records::put(batch, INVITE, made.id, &tags, &body, Expect::Absent)?;
         // Read before the commit: nothing may fail between an invite that is kept and its mail.
         let name = match &mailed {
@@ -315,36 +315,36 @@ impl Inner {
         if let (Some((address, (token, _))), Some(key)) = (mailed, body.email.clone()) {
             let name = name.unwrap_or_else(|| tenant.to_string());
             let (address, days) = (SecretText::new(address.as_str()), made.ttl.div_ceil(DAY_S));
-            self.mail(Job::Invite { key, address, token, tenant: name, role: made.role, days });
+            self.enqueue_mail(MailJob::Invite { key, address, token, tenant: name, role: made.role, days });
         }
         Ok(body)
     }
 
     /// Makes somebody who is known a member.
-    async fn accept_known(
+    async fn accept_as_existing(
         &self,
-        invite: &Stored<InviteBody>,
+        invite: &StoredDocument<InviteBody>,
         mailed: bool,
-        asking: &Asking,
+        requester: &Requester,
         caller: &Caller<'_>,
     ) -> Result<()> {
-        let account = asking.account.as_ref().map(|account| &account.body);
+        let account = requester.account.as_ref().map(|account| &account.body);
         let address = account.and_then(|account| account.email.as_deref());
-        if !self.is_for(&invite.body, Some(&asking.user_id), address)? {
-            return Err(unknown());
+        if !self.is_addressed_to(&invite.body, Some(&requester.user_id), address)? {
+            return Err(invite_not_found());
         }
         // A token by itself names no address that could be proved.
         let proves = mailed && account.is_some_and(|account| account.issuer.is_none() && !account.email_verified);
         let joining = match address.filter(|_| proves) {
-            Some(address) => Joining::Proving(address),
-            None => Joining::Known,
+            Some(address) => JoinMethod::ProvingAddress(address),
+            None => JoinMethod::Existing,
         };
-        self.join_by(invite, &asking.user_id, joining, caller).await
+        self.join_with(invite, &requester.user_id, joining, caller).await
     }
 
     /// Whether an invite is for this user, or for this address, verified or not: what else is asked for is its token, or a verified
     /// address.
-    fn is_for(&self, invite: &InviteBody, user: Option<&UserId>, address: Option<&str>) -> Result<bool> {
+    fn is_addressed_to(&self, invite: &InviteBody, user: Option<&UserId>, address: Option<&str>) -> Result<bool> {
         if let Some(wanted) = &invite.user_id {
             return Ok(user == Some(wanted));
         }
@@ -354,24 +354,24 @@ impl Inner {
     }
 
     /// The membership, the end of the invite and what else belongs to it, in one batch.
-    async fn join_by(
+    async fn join_with(
         &self,
-        invite: &Stored<InviteBody>,
+        invite: &StoredDocument<InviteBody>,
         user: &UserId,
-        joining: Joining<'_>,
+        joining: JoinMethod<'_>,
         caller: &Caller<'_>,
     ) -> Result<()> {
         let InviteBody { tenant_id, role, .. } = &invite.body;
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let now = self.now();
             let ended = Batch::spanning(now).delete_system(INVITE, invite.id.clone(), Expect::Version(invite.version));
-            let Claimed { batch, others } = match joining {
-                Joining::New(account, proved) => self.place_account(ACCEPT, ended, account, proved, caller).await?,
-                Joining::Known => Claimed { batch: ended, others: Vec::new() },
-                Joining::Proving(address) => {
-                    let account = self.user(user).await?.ok_or_else(unknown)?;
-                    let proof = self.proof(ACCEPT, ended, account, address.to_owned(), caller).await?;
-                    Claimed { batch: proof.batch, others: proof.others }
+            let AddressChange { batch, changed_users: others } = match joining {
+                JoinMethod::New(account, proved) => self.put_account(ACCEPT, ended, account, proved, caller).await?,
+                JoinMethod::Existing => AddressChange { batch: ended, changed_users: Vec::new() },
+                JoinMethod::ProvingAddress(address) => {
+                    let account = self.user(user).await?.ok_or_else(invite_not_found)?;
+                    let proof = self.build_proof(ACCEPT, ended, account, address.to_owned(), caller).await?;
+                    AddressChange { batch: proof.batch, changed_users: proof.changed_users }
                 }
             };
             let mut audit = self.audit(now, ACCEPT, format!("invites/{}", invite.id), user, caller.trace);
@@ -385,28 +385,30 @@ impl Inner {
             };
             match self.set_member(self.records.system(), tenant_id, user, batch.audit(audit), change).await {
                 Ok(_) => {
-                    self.address_moved(user, &others);
+                    self.publish_address_change(user, &others);
                     return Ok(());
                 }
-                Err(CommitError::Precondition { failed: Failed::Document { ref kind, .. }, .. }) if *kind == INVITE => {
-                    return Err(unknown());
+                Err(CommitError::Precondition { failed: FailedPrecondition::Document { ref kind, .. }, .. })
+                    if *kind == INVITE =>
+                {
+                    return Err(invite_not_found());
                 }
                 // The address or an account was changed meanwhile.
-                Err(CommitError::Precondition { failed: Failed::Document { ref kind, .. }, .. })
+                Err(CommitError::Precondition { failed: FailedPrecondition::Document { ref kind, .. }, .. })
                     if *kind == EMAIL || *kind == USER => {}
-                Err(error) => return Err(taken(ACCEPT, error)),
+                Err(error) => return Err(map_address_conflict(ACCEPT, error)),
             }
         }
-        Err(contended(ACCEPT))
+        Err(conflict_error(ACCEPT))
     }
 
     /// The invite of a token, and whether the token was mailed.
-    async fn invite_of(&self, token: &str) -> Result<(Stored<InviteBody>, bool)> {
-        let id = DocId::from(TOKEN.id(token).ok_or_else(unknown)?);
-        let invite = self.records.get::<InviteBody>(&INVITE, &id).await?.ok_or_else(unknown)?;
-        let fits = |hash: &Option<Hashed>| hash.as_ref().is_some_and(|hash| hash.fits(token));
+    async fn find_invite(&self, token: &str) -> Result<(StoredDocument<InviteBody>, bool)> {
+        let id = DocId::from(INVITE_TOKEN.id(token).ok_or_else(invite_not_found)?);
+        let invite = self.records.get::<InviteBody>(&INVITE, &id).await?.ok_or_else(invite_not_found)?;
+        let fits = |hash: &Option<TokenHash>| hash.as_ref().is_some_and(|hash| hash.matches(token));
         match (fits(&invite.body.hash), fits(&invite.body.mail_hash)) {
-            (false, false) => Err(unknown()),
+            (false, false) => Err(invite_not_found()),
             (_, mailed) => Ok((invite, mailed)),
         }
     }
@@ -415,43 +417,43 @@ impl Inner {
     ///
     /// # Errors
     /// `TOKEN_EXPIRED`; `TOKEN_INVALID` when the tenant is closed, or whoever made it may not make it any more.
-    pub(super) async fn check_open(&self, invite: &Stored<InviteBody>) -> Result<()> {
+    pub(super) async fn check_open(&self, invite: &StoredDocument<InviteBody>) -> Result<()> {
         if self.now() >= invite.body.expires_at {
             return Err(Error::new(Code::TokenExpired, ACCEPT, "the invite has ended; ask for another"));
         }
-        let home = self.known.tenant(&self.records, &invite.body.tenant_id).await?;
-        if home != Standing::Disabled && self.may_still_invite(&invite.body, home).await? {
+        let home = self.cache.tenant(&self.records, &invite.body.tenant_id).await?;
+        if home != DirectoryStatus::Disabled && self.may_still_invite(&invite.body, home).await? {
             Ok(())
         } else {
-            Err(unknown())
+            Err(invite_not_found())
         }
     }
 
     /// Whether whoever made an invite may still make it: an admin who was removed must not come back by one of their own. Of somebody the
     /// store does not know, nothing is known now, and it counts what was known then.
-    async fn may_still_invite(&self, invite: &InviteBody, home: Standing) -> Result<bool> {
+    async fn may_still_invite(&self, invite: &InviteBody, home: DirectoryStatus) -> Result<bool> {
         let InviteBody { tenant_id: tenant, invited_by: maker, .. } = invite;
         // Owners are invited by owners, everybody else by admins.
         let least = invite.role.max(Role::Admin);
-        if let Some(key) = crate::api_key::id_of(maker) {
+        if let Some(key) = crate::api_key::api_key_id(maker) {
             return Ok(self.usable_api_key(key).await?.is_some_and(|key| key.role >= least));
         }
-        let standing = self.known.user(&self.records, maker).await?.standing;
-        Ok(match self.known.member(&self.records, tenant, maker).await? {
-            _ if standing == Standing::Disabled => false,
+        let standing = self.cache.user(&self.records, maker).await?.status;
+        Ok(match self.cache.member(&self.records, tenant, maker).await? {
+            _ if standing == DirectoryStatus::Disabled => false,
             Membership::Role(role) => role >= least,
             Membership::Removed => false,
             // As at the door.
-            Membership::Unknown => standing != Standing::Good || home == Standing::Unknown,
+            Membership::Unknown => standing != DirectoryStatus::Active || home == DirectoryStatus::Unknown,
         })
     }
 }
 
-fn unknown() -> Error {
-    invalid("not an invite that can be accepted here and by you; ask for another")
+fn invite_not_found() -> Error {
+    invalid_token("not an invite that can be accepted here and by you; ask for another")
 }
 
-fn view(invite_id: String, invite: InviteBody) -> InviteView {
+fn to_view(invite_id: String, invite: InviteBody) -> InviteView {
     InviteView {
         invite_id,
         tenant_id: invite.tenant_id,

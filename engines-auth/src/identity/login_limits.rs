@@ -19,50 +19,50 @@ use tokio::{
 
 use super::{
     records::{self, KNOWN_NETWORKS},
-    service::{Inner, neighbourhood},
+    service::{Inner, rate_limit_key},
     settings::IdentitySettings,
     wire::Caller,
 };
 
 /// Tries by one account from one network.
-const PAIR: &str = "account_and_network";
+const ACCOUNT_AND_NETWORK: &str = "account_and_network";
 /// Tries by one account, from networks it has not logged in from before.
 const ACCOUNT: &str = "account";
 
 /// Time between two looks at whether a try is free.
-const POLL: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Networks remembered of one user; the one seen longest ago goes first.
 const MAX_NETWORKS: usize = 10;
 /// How long a network is remembered after a login from it.
-const REMEMBERED: Duration = Duration::from_secs(90 * 24 * 3600);
+const NETWORK_MEMORY: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How old the note of a network is before a login from it is noted again.
-const RENEWED: Duration = Duration::from_secs(24 * 3600);
+const NETWORK_RENEWAL: Duration = Duration::from_secs(24 * 3600);
 
 /// Tries whose password is being checked, and callers that wait for a try.
 #[derive(Debug)]
 pub(super) struct LoginLimits {
     /// How many there are by key, so that nobody waits for tries that cannot be given back.
-    unjudged: Mutex<HashMap<String, usize>>,
+    pending: Mutex<HashMap<String, usize>>,
     waiting: Semaphore,
 }
 
 impl LoginLimits {
     pub(super) fn new(settings: &IdentitySettings) -> Self {
         let waiting = Semaphore::new(settings.login_waiting.min(Semaphore::MAX_PERMITS));
-        Self { unjudged: Mutex::default(), waiting }
+        Self { pending: Mutex::default(), waiting }
     }
 
-    fn is_unjudged(&self, key: &str) -> bool {
-        self.unjudged.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
+    fn is_pending(&self, key: &str) -> bool {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
     }
 
-    fn begin(&self, key: &str) {
-        *self.unjudged.lock().unwrap_or_else(PoisonError::into_inner).entry(key.to_owned()).or_default() += 1;
+    fn add_pending(&self, key: &str) {
+        *self.pending.lock().unwrap_or_else(PoisonError::into_inner).entry(key.to_owned()).or_default() += 1;
     }
 
-    fn end(&self, key: &str) {
-        let mut unjudged = self.unjudged.lock().unwrap_or_else(PoisonError::into_inner);
+    fn remove_pending(&self, key: &str) {
+        let mut unjudged = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = unjudged.get_mut(key) {
             *count -= 1;
             if *count == 0 {
@@ -72,39 +72,39 @@ impl LoginLimits {
     }
 }
 
-/// A try to log in. It counts unless [`LoginTry::succeeded`] is called.
-pub(super) struct LoginTry<'a> {
+/// A try to log in. It counts unless [`LoginAttempt::succeeded`] is called.
+pub(super) struct LoginAttempt<'a> {
     inner: &'a Inner,
     account: String,
     pair: Option<String>,
     /// Whether it took a place in the account's limit.
-    in_account: bool,
+    account_charged: bool,
 }
 
-impl LoginTry<'_> {
+impl LoginAttempt<'_> {
     /// The password was right: the try does not count.
-    pub(super) fn succeeded(self) {
+    pub(super) fn mark_succeeded(self) {
         let (throttle, settings) = (&self.inner.throttle, &self.inner.settings);
-        if self.in_account {
-            throttle.give_back(ACCOUNT, &self.account, settings.login_per_account);
+        if self.account_charged {
+            throttle.refund(ACCOUNT, &self.account, settings.login_per_account);
         }
         if let Some(pair) = &self.pair {
-            throttle.give_back(PAIR, pair, settings.login_per_account_and_network);
+            throttle.refund(ACCOUNT_AND_NETWORK, pair, settings.login_per_account_and_network);
         }
     }
 }
 
-impl Drop for LoginTry<'_> {
+impl Drop for LoginAttempt<'_> {
     fn drop(&mut self) {
-        self.inner.login_limits.end(&self.account);
+        self.inner.login_limits.remove_pending(&self.account);
         if let Some(pair) = &self.pair {
-            self.inner.login_limits.end(pair);
+            self.inner.login_limits.remove_pending(pair);
         }
     }
 }
 
 /// Why there is no try now.
-struct NotNow {
+struct AttemptRefused {
     error: Error,
     /// Tries are being judged that may be given back.
     may_return: bool,
@@ -121,14 +121,14 @@ impl Inner {
         account: &str,
         user: Option<&UserId>,
         caller: &Caller<'_>,
-    ) -> Result<LoginTry<'a>> {
-        let network = caller.address.map(neighbourhood);
+    ) -> Result<LoginAttempt<'a>> {
+        let network = caller.address.map(rate_limit_key);
         let pair = network.as_ref().map(|network| format!("{account} {network}"));
         let deadline = Instant::now() + Duration::from_millis(self.settings.login_wait_ms);
         let mut known = None;
         let mut place: Option<SemaphorePermit<'_>> = None;
         loop {
-            let not_now = match self.take_try(account, pair.as_deref(), known == Some(true)) {
+            let not_now = match self.take_attempt(account, pair.as_deref(), known == Some(true)) {
                 Ok(attempt) => return Ok(attempt),
                 Err(not_now) => not_now,
             };
@@ -139,21 +139,27 @@ impl Inner {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || !not_now.may_return {
-                return Err(self.decided(not_now.error));
+                return Err(self.with_decision_id(not_now.error));
             }
             if place.is_none() {
-                place = Some(self.login_limits.waiting.try_acquire().map_err(|_| self.decided(not_now.error))?);
+                place =
+                    Some(self.login_limits.waiting.try_acquire().map_err(|_| self.with_decision_id(not_now.error))?);
             }
-            sleep(POLL.min(left)).await;
+            sleep(POLL_INTERVAL.min(left)).await;
         }
     }
 
-    fn take_try(&self, account: &str, pair: Option<&str>, known_network: bool) -> Result<LoginTry<'_>, NotNow> {
+    fn take_attempt(
+        &self,
+        account: &str,
+        pair: Option<&str>,
+        known_network: bool,
+    ) -> Result<LoginAttempt<'_>, AttemptRefused> {
         let (now, limits) = (self.now(), &self.login_limits);
         if let Some(pair) = pair {
             let rate = self.settings.login_per_account_and_network;
-            let taken = self.throttle.take(PAIR, pair, rate, now);
-            taken.map_err(|error| NotNow { error, may_return: limits.is_unjudged(pair) })?;
+            let taken = self.throttle.take(ACCOUNT_AND_NETWORK, pair, rate, now);
+            taken.map_err(|error| AttemptRefused { error, may_return: limits.is_pending(pair) })?;
         }
         let taken = self.throttle.take(ACCOUNT, account, self.settings.login_per_account, now);
         let in_account = taken.is_ok();
@@ -161,15 +167,20 @@ impl Inner {
             && !known_network
         {
             if let Some(pair) = pair {
-                self.throttle.give_back(PAIR, pair, self.settings.login_per_account_and_network);
+                self.throttle.refund(ACCOUNT_AND_NETWORK, pair, self.settings.login_per_account_and_network);
             }
-            return Err(NotNow { error, may_return: limits.is_unjudged(account) });
+            return Err(AttemptRefused { error, may_return: limits.is_pending(account) });
         }
-        limits.begin(account);
+        limits.add_pending(account);
         if let Some(pair) = pair {
-            limits.begin(pair);
+            limits.add_pending(pair);
         }
-        Ok(LoginTry { inner: self, account: account.to_owned(), pair: pair.map(Into::into), in_account })
+        Ok(LoginAttempt {
+            inner: self,
+            account: account.to_owned(),
+            pair: pair.map(Into::into),
+            account_charged: in_account,
+        })
     }
 
     async fn is_known_network(&self, user: Option<&UserId>, network: Option<&str>) -> Result<bool> {
@@ -178,20 +189,20 @@ impl Inner {
         let body = self.known_networks(user.unwrap_or(&UserId::new("nobody")?)).await?;
         Ok(body.networks.iter().any(|(known, at)| {
             // One that was noted while the clock was ahead is as old as now.
-            *known == name && now.since(at.happened(now).unwrap_or(now)) < REMEMBERED
+            *known == name && now.since(at.if_not_future(now).unwrap_or(now)) < NETWORK_MEMORY
         }))
     }
 
     /// Notes in `batch` the network that a user has just logged in from.
-    pub(super) async fn note_network(&self, batch: Batch, user: &UserId, caller: &Caller<'_>) -> Result<Batch> {
-        let Some(network) = caller.address.map(neighbourhood) else { return Ok(batch) };
+    pub(super) async fn record_network(&self, batch: Batch, user: &UserId, caller: &Caller<'_>) -> Result<Batch> {
+        let Some(network) = caller.address.map(rate_limit_key) else { return Ok(batch) };
         let (now, name) = (batch.at(), self.network_name(&network)?);
         let mut body = self.known_networks(user).await?;
-        let age = |at: &Timestamp| now.since(at.happened(now).unwrap_or(now));
-        if body.networks.iter().any(|(known, at)| *known == name && *at <= now && age(at) < RENEWED) {
+        let age = |at: &Timestamp| now.since(at.if_not_future(now).unwrap_or(now));
+        if body.networks.iter().any(|(known, at)| *known == name && *at <= now && age(at) < NETWORK_RENEWAL) {
             return Ok(batch);
         }
-        body.networks.retain(|(known, at)| *known != name && age(at) < REMEMBERED);
+        body.networks.retain(|(known, at)| *known != name && age(at) < NETWORK_MEMORY);
         body.networks.sort_by_key(|(_, at)| *at);
         let over = (body.networks.len() + 1).saturating_sub(MAX_NETWORKS);
         body.networks.drain(..over);
@@ -207,7 +218,7 @@ impl Inner {
     }
 
     fn network_name(&self, network: &str) -> Result<String> {
-        Ok(self.accounts()?.index.of("network", network))
+        Ok(self.accounts()?.index.hash("network", network))
     }
 }
 

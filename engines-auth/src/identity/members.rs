@@ -3,11 +3,11 @@
 use engines_core::{
     Action, Batch, Code, Error, RequestContext, Result, Role, TenantId, UserId,
     gate::Permit,
-    nexus::{Page, Paged, Query},
+    nexus::{DocumentQuery, Page, PageRequest},
 };
 
 use super::{
-    bodies::MemberBody,
+    documents::MemberBody,
     records::{self, MEMBER},
     service::{Identity, Inner},
     wire::{MemberView, RoleRequest},
@@ -24,17 +24,17 @@ impl Identity {
         &self,
         context: &RequestContext,
         tenant: &TenantId,
-        page: Page,
-    ) -> Result<Paged<MemberView>> {
+        page: PageRequest,
+    ) -> Result<Page<MemberView>> {
         let inner = &*self.inner;
-        let _permit = inner.admit(context, tenant, Action::MembersList, "members").await?;
-        let query = Query::kind(MEMBER).tag(records::tenant_tag(tenant));
+        let _permit = inner.authorize(context, tenant, Action::MembersList, "members").await?;
+        let query = DocumentQuery::of_kind(MEMBER).tag(records::tenant_tag(tenant));
         let found = inner.records.page::<MemberBody>(&query, page).await?;
         let mut items = Vec::with_capacity(found.items.len());
         for member in found.items {
             items.push(inner.member_view(member.body).await?);
         }
-        Ok(Paged { items, next: found.next })
+        Ok(Page { items, next: found.next })
     }
 
     /// Changes a member's role. It counts at once here, within 5 s on other nodes, and closes the member's open streams.
@@ -49,9 +49,9 @@ impl Identity {
         user: &UserId,
         request: RoleRequest,
     ) -> Result<MemberView> {
-        let permit = self.inner.admit(context, tenant, Action::MembersManage, &resource(user)).await?;
+        let permit = self.inner.authorize(context, tenant, Action::MembersManage, &resource(user)).await?;
         let changed = |live: &MemberBody| MemberBody { role: request.role, ..live.clone() };
-        let made = self.alter(context, tenant, user, permit, changed).await?;
+        let made = self.update_member(context, tenant, user, permit, changed).await?;
         self.inner.member_view(made).await
     }
 
@@ -60,9 +60,9 @@ impl Identity {
     /// # Errors
     /// As [`Identity::change_role`].
     pub async fn remove_member(&self, context: &RequestContext, tenant: &TenantId, user: &UserId) -> Result<()> {
-        let permit = self.inner.release(context, tenant, Action::MembersManage)?;
+        let permit = self.inner.authorize_release(context, tenant, Action::MembersManage)?;
         let removed = |live: &MemberBody| MemberBody { removed: true, ..live.clone() };
-        self.alter(context, tenant, user, permit, removed).await.map(|_| ())
+        self.update_member(context, tenant, user, permit, removed).await.map(|_| ())
     }
 
     /// Ends one's own membership. It counts as [`Identity::change_role`] does.
@@ -71,8 +71,8 @@ impl Identity {
     /// `NOT_FOUND` for a membership that is not kept here; `OP_INVALID` for the last owner.
     pub async fn leave_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<()> {
         let (inner, user) = (&*self.inner, &context.actor().id);
-        let permit = inner.admit(context, tenant, Action::TenantsLeave, &resource(user)).await?;
-        let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, resource(user)));
+        let permit = inner.authorize(context, tenant, Action::TenantsLeave, &resource(user)).await?;
+        let batch = Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, resource(user)));
         let change = |live: Option<&MemberBody>| {
             let live = live.ok_or_else(|| Error::not_found(Action::TenantsLeave.spec().name, "member"))?;
             Ok(Some(MemberBody { removed: true, ..live.clone() }))
@@ -81,7 +81,7 @@ impl Identity {
         Ok(())
     }
 
-    async fn alter(
+    async fn update_member(
         &self,
         context: &RequestContext,
         tenant: &TenantId,
@@ -90,25 +90,25 @@ impl Identity {
         next: impl Fn(&MemberBody) -> MemberBody,
     ) -> Result<MemberBody> {
         let inner = &*self.inner;
-        let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, resource(user)));
+        let batch = Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, resource(user)));
         let change = |live: Option<&MemberBody>| {
-            let live = live.ok_or_else(missing)?;
+            let live = live.ok_or_else(member_not_found)?;
             let next = next(live);
-            inner.owners_manage_owners(context, Some(live.role), next.role)?;
+            inner.check_owner_rule(context, Some(live.role), next.role)?;
             Ok(Some(next))
         };
         let made = inner.set_member(context.scope(), tenant, user, batch, change).await?;
-        made.ok_or_else(missing)
+        made.ok_or_else(member_not_found)
     }
 }
 
 impl Inner {
     /// Owners alone make, change and remove owners.
-    pub(super) fn owners_manage_owners(&self, context: &RequestContext, was: Option<Role>, will: Role) -> Result<()> {
+    pub(super) fn check_owner_rule(&self, context: &RequestContext, was: Option<Role>, will: Role) -> Result<()> {
         let touches = was == Some(Role::Owner) || will == Role::Owner;
         if touches && context.role() != Role::Owner {
             let error = Error::new(Code::RoleInsufficient, MANAGE, "only owners manage owners");
-            return Err(self.decided(error.with_member("action", MANAGE).with_member("least_role", "owner")));
+            return Err(self.with_decision_id(error.with_member("action", MANAGE).with_member("least_role", "owner")));
         }
         Ok(())
     }
@@ -133,6 +133,6 @@ fn resource(user: &UserId) -> String {
     format!("members/{}", records::user_key(user))
 }
 
-fn missing() -> Error {
+fn member_not_found() -> Error {
     Error::not_found(MANAGE, "member")
 }

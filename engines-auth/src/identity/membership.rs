@@ -2,15 +2,15 @@
 
 use engines_core::{
     Batch, Code, Error, Result, Role, Scope, TenantId, UserId,
-    nexus::{CommitError, Expect, Failed},
+    nexus::{CommitError, Expect, FailedPrecondition},
 };
 
 use super::{
-    bodies::MemberBody,
+    documents::MemberBody,
     purge,
     records::{self, MEMBER, TENANT},
     service::Inner,
-    tenants::{TRIES, adopted, contended, put_member},
+    tenants::{MAX_ATTEMPTS, adopted_tenant, conflict_error, put_member},
 };
 use crate::revocation::Revocation;
 
@@ -33,7 +33,7 @@ impl Inner {
         change: impl Fn(Option<&MemberBody>) -> Result<Option<MemberBody>>,
     ) -> Result<Option<MemberBody>, CommitError> {
         let refused = CommitError::Refused;
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let home = self.tenant(tenant).await.map_err(refused)?;
             let id = records::member_id(tenant, user).map_err(refused)?;
             let member = self.records.get::<MemberBody>(&MEMBER, &id).await.map_err(refused)?;
@@ -51,24 +51,24 @@ impl Inner {
             let mut writes = put_member(batch.clone(), &next, expect(version)).map_err(refused)?;
             if was != will || home.is_none() {
                 let version = home.as_ref().map(|home| home.version);
-                let mut body = home.map_or_else(|| adopted(tenant), |home| home.body);
+                let mut body = home.map_or_else(|| adopted_tenant(tenant), |home| home.body);
                 body.owners = (owners + u32::from(will)).saturating_sub(u32::from(was));
                 let id = records::tenant_id(tenant).map_err(refused)?;
-                writes =
-                    records::put(writes, TENANT, id, &purge::tags(&body), &body, expect(version)).map_err(refused)?;
+                writes = records::put(writes, TENANT, id, &purge::tenant_tags(&body), &body, expect(version))
+                    .map_err(refused)?;
             }
             match self.records.commit(scope, writes).await {
                 Ok(_) => {
-                    self.known.tenants.forget(tenant);
-                    self.revoked(Revocation::Member(tenant.clone(), user.clone()));
+                    self.cache.tenants.invalidate(tenant);
+                    self.publish_revocation(Revocation::Member(tenant.clone(), user.clone()));
                     return Ok(Some(next));
                 }
-                Err(CommitError::Precondition { failed: Failed::Document { kind, .. }, .. })
+                Err(CommitError::Precondition { failed: FailedPrecondition::Document { kind, .. }, .. })
                     if kind == MEMBER || kind == TENANT => {}
                 Err(error) => return Err(error),
             }
         }
-        Err(refused(contended(CHANGE)))
+        Err(refused(conflict_error(CHANGE)))
     }
 
     /// Makes a user a member with at least this role, in one batch with everything `batch` holds. Nothing is written for who is one already.

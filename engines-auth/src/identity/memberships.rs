@@ -4,28 +4,28 @@ use std::collections::BTreeMap;
 
 use engines_core::{
     Batch, Code, Principal, Result, Role, TenantId, Trace, UserId,
-    nexus::{CommitError, Expect, Page, PageToken, Paged, Query},
+    nexus::{CommitError, DocumentQuery, Expect, Page, PageRequest, PageToken},
 };
 
 use super::{
-    bodies::{MemberBody, TenantStatus, UserBody},
+    documents::{MemberBody, TenantStatus, UserBody},
     records::{self, MEMBER, USER},
     service::{Identity, Inner},
-    tenants::{MAX_MEMBERSHIPS, TRIES, contended, stored},
+    tenants::{MAX_ATTEMPTS, MAX_MEMBERSHIPS, conflict_error, to_view},
     wire::{MeResponse, MembershipView, TenantView},
     wire_accounts::DefaultTenantRequest,
 };
 use crate::directory::Directory;
 
 /// Memberships in one answer that is not a page.
-pub(super) const SHOWN: usize = 50;
+pub(super) const FIRST_PAGE_SIZE: usize = 50;
 
 const LIST: &str = "memberships";
 const DEFAULT: &str = "accounts.default_tenant";
 
 /// Whose memberships.
 #[derive(Clone, Copy)]
-pub(super) enum Whose<'a> {
+pub(super) enum MembershipSubject<'a> {
     /// A user's, as the store knows them.
     User(&'a UserId),
     /// The store's, and those a principal claims and the store does not contradict.
@@ -37,9 +37,9 @@ impl Identity {
     ///
     /// # Errors
     /// `TOKEN_INVALID` for a disabled user; `CURSOR_INVALID`.
-    pub async fn list_memberships(&self, principal: &Principal, page: Page) -> Result<Paged<MembershipView>> {
+    pub async fn list_memberships(&self, principal: &Principal, page: PageRequest) -> Result<Page<MembershipView>> {
         self.check(principal).await?;
-        self.inner.membership_page(Whose::Principal(self, principal), &page).await
+        self.inner.membership_page(MembershipSubject::Principal(self, principal), &page).await
     }
 
     /// Chooses the tenant that is meant when a request names none. Nobody else can, and it counts at once here and within 5 s on other
@@ -54,12 +54,12 @@ impl Identity {
         trace: &Trace,
     ) -> Result<MeResponse> {
         let inner = &*self.inner;
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let now = inner.now();
             let user = inner.account_of(self, principal).await?;
             let role = self.role(principal, &request.tenant_id, None).await?;
             if role.is_none() {
-                return Err(inner.refuse(Code::TenantForbidden, DEFAULT, "you are no member of this tenant"));
+                return Err(inner.refusal(Code::TenantForbidden, DEFAULT, "you are no member of this tenant"));
             }
             let body = UserBody { default_tenant: Some(request.tenant_id.clone()), ..user.body };
             let resource = format!("users/{}", records::user_key(&body.user_id));
@@ -68,41 +68,47 @@ impl Identity {
             let batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
             match inner.records.commit(inner.records.system(), batch).await {
                 Ok(_) => {
-                    inner.known.users.forget(&body.user_id);
+                    inner.cache.users.invalidate(&body.user_id);
                     return self.me(principal).await;
                 }
                 Err(CommitError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(contended(DEFAULT))
+        Err(conflict_error(DEFAULT))
     }
 }
 
 impl Inner {
     /// The first page of memberships, for answers that show some of them.
-    pub(super) async fn first_memberships(&self, whose: Whose<'_>) -> Result<Paged<MembershipView>> {
-        self.membership_page(whose, &Page::first(SHOWN)).await
+    pub(super) async fn first_memberships(&self, subject: MembershipSubject<'_>) -> Result<Page<MembershipView>> {
+        self.membership_page(subject, &PageRequest::first(FIRST_PAGE_SIZE)).await
     }
 
     /// A page of memberships in tenants that are open. Looks at no more than [`MAX_MEMBERSHIPS`] owned and as many other ones.
-    async fn membership_page(&self, whose: Whose<'_>, page: &Page) -> Result<Paged<MembershipView>> {
+    async fn membership_page(
+        &self,
+        subject: MembershipSubject<'_>,
+        page: &PageRequest,
+    ) -> Result<Page<MembershipView>> {
         let after = page.after.as_deref().map(|after| PageToken::decode::<2>(LIST, after)).transpose()?;
         let mut known = BTreeMap::new();
-        let user = match whose {
-            Whose::User(user) => Some(user),
-            Whose::Principal(_, principal) => principal.bound.is_none().then_some(&principal.actor.id),
+        let user = match subject {
+            MembershipSubject::User(user) => Some(user),
+            MembershipSubject::Principal(_, principal) => {
+                principal.restriction.is_none().then_some(&principal.actor.id)
+            }
         };
         if let Some(user) = user {
             // Owned ones by themselves: so many others cannot push them out of what is looked at.
             for tag in [records::owner_tag(user), records::user_tag(user)] {
-                let query = Query::kind(MEMBER).tag(tag);
+                let query = DocumentQuery::of_kind(MEMBER).tag(tag);
                 for member in self.records.all::<MemberBody>(&query, MAX_MEMBERSHIPS).await? {
                     known.insert(member.body.tenant_id, (member.body.role, true));
                 }
             }
         }
-        if let Whose::Principal(_, principal) = whose {
+        if let MembershipSubject::Principal(_, principal) = subject {
             for (tenant, claimed) in &principal.memberships {
                 known.entry(tenant.clone()).or_insert((*claimed, false));
             }
@@ -123,8 +129,8 @@ impl Inner {
                 continue;
             }
             let tenant = self.tenant(&tenant_id).await?;
-            let role = match whose {
-                Whose::Principal(directory, principal) if !stored => {
+            let role = match subject {
+                MembershipSubject::Principal(directory, principal) if !stored => {
                     directory.role(principal, &tenant_id, Some(role)).await?
                 }
                 _ => tenant.as_ref().filter(|tenant| tenant.body.status == TenantStatus::Active).map(|_| role),
@@ -133,7 +139,7 @@ impl Inner {
                 items.push(MembershipView { tenant_id, name: tenant.map(|tenant| tenant.body.name), role });
             }
         }
-        Ok(Paged::cut(items, limit, |last| {
+        Ok(Page::from_lookahead(items, limit, |last| {
             PageToken::new(LIST, [rank(last.role).to_owned(), last.tenant_id.to_string()])
         }))
     }
@@ -149,17 +155,17 @@ impl Inner {
     /// The tenant a user has chosen, while they are a member of it; without one, requests must name theirs.
     pub(super) async fn chosen_tenant(
         &self,
-        whose: Whose<'_>,
+        subject: MembershipSubject<'_>,
         chosen: Option<&TenantId>,
     ) -> Result<Option<(TenantView, Role)>> {
         let Some(chosen) = chosen else { return Ok(None) };
-        let role = match whose {
-            Whose::User(user) => self.stored_role(user, chosen).await?,
-            Whose::Principal(directory, principal) => {
+        let role = match subject {
+            MembershipSubject::User(user) => self.stored_role(user, chosen).await?,
+            MembershipSubject::Principal(directory, principal) => {
                 directory.role(principal, chosen, principal.memberships.get(chosen).copied()).await?
             }
         };
         let Some(role) = role else { return Ok(None) };
-        Ok(self.tenant(chosen).await?.map(|tenant| (stored(tenant), role)))
+        Ok(self.tenant(chosen).await?.map(|tenant| (to_view(tenant), role)))
     }
 }

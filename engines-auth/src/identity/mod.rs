@@ -1,63 +1,63 @@
 //! Identity: users, tenants, memberships, sessions and invites, on the store contract alone.
 //!
 //! [`Identity`] is the service; its methods follow the routes of the wire contract's section 2, its requests and responses have the
-//! wire's field names. It is the [`Directory`](crate::Directory) of the door, and tells of [`Revocation`](crate::Revocation)s. [`RejectionLog`] writes refused
+//! wire's field names. It is the [`Directory`](crate::Directory) of the door, and tells of [`Revocation`](crate::Revocation)s. [`AuthFailureLog`] writes refused
 //! attempts into the audit log.
 
+mod account;
 mod accounts;
 mod addresses;
 mod archive;
-mod bodies;
+mod auth_failure_log;
 mod bootstrap;
 mod directory;
-mod email;
-mod external;
-mod facts;
+mod directory_cache;
+mod display_name;
+mod documents;
+mod email_address;
+mod expiring_cache;
+mod expiry;
+mod external_users;
+mod index_key_check;
 mod invites;
-mod key_check;
-mod known;
 mod login_limits;
-mod mailing;
+mod mail_queue;
 mod members;
 mod membership;
 mod memberships;
-mod name_text;
-pub(crate) mod opaque;
-mod own_account;
+pub(crate) mod opaque_token;
 mod own_invites;
 mod purge;
+mod rate_limiter;
 pub(crate) mod records;
 mod recovery;
-mod rejection_log;
 mod revocation;
 mod service;
 mod sessions;
 mod settings;
-mod sweep;
 mod system_key;
 mod tenant_quota;
 mod tenants;
-mod throttle;
 mod verification;
 mod wire;
 mod wire_accounts;
 
 pub(crate) use self::{
-    accounts::name_of,
-    bodies::{ApiKeyBody, ApiKeyUseBody, TicketBody},
+    accounts::validate_name,
+    documents::{ApiKeyBody, ApiKeyUseBody, TicketBody},
     service::Inner,
 };
 pub use self::{
     archive::{ArchivedMember, ArchivedTenant, TenantRestoration},
-    bodies::TenantStatus,
-    bootstrap::{NORTHSTAR, SYSTEM},
-    key_check::IndexCheck,
-    mailing::MailWorker,
-    rejection_log::{RejectionLog, RejectionSettings, RejectionWriter},
+    auth_failure_log::{AuthFailureLog, AuthFailureSettings, AuthFailureWriter},
+    bootstrap::{NORTHSTAR_TENANT, SYSTEM_TENANT},
+    documents::TenantStatus,
+    index_key_check::IndexKeyStatus,
+    mail_queue::MailWorker,
+    rate_limiter::Rate,
     service::{Identity, IdentityBuilder},
     settings::{IdentitySettings, Signup},
     system_key::SystemKey,
-    throttle::Rate,
     wire::{
         AcceptRequest, BootstrapRequest, BootstrapResponse, BootstrapState, Caller, DeleteAccountRequest, FirstOwner,
         InviteRequest, InviteResponse, InviteView, LoginRequest, MeResponse, MemberRequest, MemberView, MembershipView,

@@ -2,28 +2,28 @@
 
 use engines_core::{
     Batch, DocId, Error, Principal, Result, Trace, UserId,
-    nexus::{CommitError, Expect, Page, Paged, Query},
+    nexus::{CommitError, DocumentQuery, Expect, Page, PageRequest},
 };
 use ulid::Ulid;
 
 use super::{
-    bodies::{InviteBody, UserBody},
-    records::{self, INVITE, Stored},
+    documents::{InviteBody, UserBody},
+    records::{self, INVITE, StoredDocument},
     service::{Identity, Inner},
     wire_accounts::{DeclineRequest, OwnInviteView},
 };
-use crate::{directory::Directory, jwt::invalid};
+use crate::{directory::Directory, jwt::invalid_token};
 
 const DECLINE: &str = "invites.decline";
 
 /// Before the store's own cursor: in which of the two lists it is.
-const BY_ID: &str = "i.";
-const BY_ADDRESS: &str = "a.";
+const ID_CURSOR_PREFIX: &str = "i.";
+const ADDRESS_CURSOR_PREFIX: &str = "a.";
 
 /// A person who asks with a token of their own, with an account here or without.
-pub(super) struct Asking {
+pub(super) struct Requester {
     pub(super) user_id: UserId,
-    pub(super) account: Option<Stored<UserBody>>,
+    pub(super) account: Option<StoredDocument<UserBody>>,
 }
 
 impl Identity {
@@ -32,33 +32,35 @@ impl Identity {
     ///
     /// # Errors
     /// `TOKEN_INVALID` for an API key and a ticket; `CURSOR_INVALID`.
-    pub async fn own_invites(&self, principal: &Principal, page: Page) -> Result<Paged<OwnInviteView>> {
+    pub async fn own_invites(&self, principal: &Principal, page: PageRequest) -> Result<Page<OwnInviteView>> {
         let inner = &*self.inner;
-        let asking = inner.asking(self, principal).await?;
+        let asking = inner.requester(self, principal).await?;
         let by_id = records::invitee_tag(&asking.user_id);
         let by_address = inner.verified_key(&asking)?.map(|key| records::invited_address_tag(&key));
         let (first, after) = match page.after.as_deref() {
             None => (true, None),
-            Some(after) => match (after.strip_prefix(BY_ID), after.strip_prefix(BY_ADDRESS)) {
+            Some(after) => match (after.strip_prefix(ID_CURSOR_PREFIX), after.strip_prefix(ADDRESS_CURSOR_PREFIX)) {
                 (Some(after), _) => (true, Some(after)),
                 (_, Some(after)) => (false, Some(after)),
-                (None, None) => return Err(wrong_cursor()),
+                (None, None) => return Err(invalid_cursor()),
             },
         };
         // A list begins without the store's cursor.
-        let within =
-            |after: Option<&str>, limit| Page { limit, after: after.filter(|at| !at.is_empty()).map(Into::into) };
-        let (tag, prefix) = match (first, &by_address) {
-            (true, _) => (by_id, BY_ID),
-            (false, Some(by_address)) => (by_address.clone(), BY_ADDRESS),
-            // The address was verified when the list was begun.
-            (false, None) => return Ok(Paged { items: Vec::new(), next: None }),
+        let within = |after: Option<&str>, limit| PageRequest {
+            limit,
+            after: after.filter(|at| !at.is_empty()).map(Into::into),
         };
-        let query = Query::kind(INVITE).tag(tag);
+        let (tag, prefix) = match (first, &by_address) {
+            (true, _) => (by_id, ID_CURSOR_PREFIX),
+            (false, Some(by_address)) => (by_address.clone(), ADDRESS_CURSOR_PREFIX),
+            // The address was verified when the list was begun.
+            (false, None) => return Ok(Page { items: Vec::new(), next: None }),
+        };
+        let query = DocumentQuery::of_kind(INVITE).tag(tag);
         let found = inner.records.page::<InviteBody>(&query, within(after, page.limit)).await?;
         let next = match found.next {
             Some(next) => Some(format!("{prefix}{next}")),
-            None if first && by_address.is_some() => Some(BY_ADDRESS.to_owned()),
+            None if first && by_address.is_some() => Some(ADDRESS_CURSOR_PREFIX.to_owned()),
             None => None,
         };
         let mut items = Vec::new();
@@ -68,13 +70,13 @@ impl Identity {
             }
         }
         // The two lists look like one to who has few.
-        if first && next.as_deref() == Some(BY_ADDRESS) && items.len() < page.limit {
-            let rest = Page { limit: page.limit - items.len(), after: Some(BY_ADDRESS.to_owned()) };
+        if first && next.as_deref() == Some(ADDRESS_CURSOR_PREFIX) && items.len() < page.limit {
+            let rest = PageRequest { limit: page.limit - items.len(), after: Some(ADDRESS_CURSOR_PREFIX.to_owned()) };
             let rest = Box::pin(self.own_invites(principal, rest)).await?;
             items.extend(rest.items);
-            return Ok(Paged { items, next: rest.next });
+            return Ok(Page { items, next: rest.next });
         }
-        Ok(Paged { items, next })
+        Ok(Page { items, next })
     }
 
     /// Turns one of one's own invites down: it ends.
@@ -83,7 +85,7 @@ impl Identity {
     /// `NOT_FOUND` for what is no invite of one's own; `TOKEN_INVALID` for an API key and a ticket.
     pub async fn decline_invite(&self, principal: &Principal, request: DeclineRequest, trace: &Trace) -> Result<()> {
         let inner = &*self.inner;
-        let asking = inner.asking(self, principal).await?;
+        let asking = inner.requester(self, principal).await?;
         let invite = inner.own_invite(DECLINE, &asking, &request.invite_id).await?;
         let now = inner.now();
         let audit = inner.audit(now, DECLINE, format!("invites/{}", invite.id), &asking.user_id, trace);
@@ -102,21 +104,21 @@ impl Inner {
     ///
     /// # Errors
     /// `TOKEN_INVALID` for a disabled user, an API key and a ticket.
-    pub(super) async fn asking(&self, directory: &Identity, principal: &Principal) -> Result<Asking> {
+    pub(super) async fn requester(&self, directory: &Identity, principal: &Principal) -> Result<Requester> {
         directory.check(principal).await?;
-        if principal.bound.is_some() {
-            return Err(invalid("this needs the token of a person"));
+        if principal.restriction.is_some() {
+            return Err(invalid_token("this needs the token of a person"));
         }
         let account = self.user(&principal.actor.id).await?;
         if account.as_ref().is_some_and(|account| account.body.disabled) {
-            return Err(invalid("the account is disabled"));
+            return Err(invalid_token("the account is disabled"));
         }
-        Ok(Asking { user_id: principal.actor.id.clone(), account })
+        Ok(Requester { user_id: principal.actor.id.clone(), account })
     }
 
     /// What invites for the address are found by that the person has verified.
-    fn verified_key(&self, asking: &Asking) -> Result<Option<String>> {
-        let address = asking.account.as_ref().and_then(|account| account.body.verified_email());
+    fn verified_key(&self, requester: &Requester) -> Result<Option<String>> {
+        let address = requester.account.as_ref().and_then(|account| account.body.verified_email());
         // Without an index there are no invites by address.
         Ok(address.and_then(|address| Some(self.accounts().ok()?.address_key(address))))
     }
@@ -128,21 +130,21 @@ impl Inner {
     pub(super) async fn own_invite(
         &self,
         operation: &'static str,
-        asking: &Asking,
+        requester: &Requester,
         invite: &str,
-    ) -> Result<Stored<InviteBody>> {
+    ) -> Result<StoredDocument<InviteBody>> {
         let missing = || Error::not_found(operation, "invite");
         let id = DocId::from(Ulid::from_string(invite).map_err(|_| missing())?);
-        let key = self.verified_key(asking)?;
+        let key = self.verified_key(requester)?;
         let found = self.records.get::<InviteBody>(&INVITE, &id).await?;
         let own = |invite: &InviteBody| {
-            let by_id = invite.user_id.as_ref() == Some(&asking.user_id);
+            let by_id = invite.user_id.as_ref() == Some(&requester.user_id);
             by_id || invite.user_id.is_none() && invite.email.is_some() && invite.email == key
         };
         found.filter(|found| own(&found.body)).ok_or_else(missing)
     }
 
-    async fn own_view(&self, invite: Stored<InviteBody>) -> Result<OwnInviteView> {
+    async fn own_view(&self, invite: StoredDocument<InviteBody>) -> Result<OwnInviteView> {
         let tenant_name = self.tenant(&invite.body.tenant_id).await?.map(|tenant| tenant.body.name);
         Ok(OwnInviteView {
             invite_id: invite.id.to_string(),
@@ -155,6 +157,6 @@ impl Inner {
     }
 }
 
-fn wrong_cursor() -> Error {
+fn invalid_cursor() -> Error {
     Error::new(engines_core::Code::CursorInvalid, "invites.own", "not a cursor of this list")
 }

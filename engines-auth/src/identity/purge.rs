@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use engines_core::{
     Action, Batch, Code, DocId, Error, Principal, RequestContext, Result, TenantId, Timestamp, Trace,
-    nexus::{CommitError, Expect, Failed, Kind, Page, Query},
+    nexus::{CommitError, DocumentKind, DocumentQuery, Expect, FailedPrecondition, PageRequest},
 };
 use serde::Deserialize;
 
 use super::{
-    bodies::{MemberBody, TenantBody, TenantStatus},
+    documents::{MemberBody, TenantBody, TenantStatus},
     records::{self, API_KEY, API_KEY_USE, INVITE, MEMBER, TENANT},
     service::Identity,
-    tenants::{TRIES, contended, not_the_control_plane},
+    tenants::{MAX_ATTEMPTS, check_not_control_plane, conflict_error},
     wire::TenantView,
 };
 use crate::revocation::Revocation;
@@ -23,18 +23,18 @@ use crate::revocation::Revocation;
 /// The label of tenants that are to be removed.
 pub(super) const PURGE_TAG: &str = "purge";
 /// Time between the order and the removal at the least: longer than anybody can go on who was let in before the tenant was closed.
-const LEAST_GRACE: Duration = Duration::from_secs(10);
+const MIN_GRACE: Duration = Duration::from_secs(10);
 /// Records removed in one batch.
-const RECORDS: usize = 100;
+const RECORDS_PER_PASS: usize = 100;
 /// Tenants whose removal is due that are looked at in one pass.
-const TENANTS: usize = 500;
+const TENANTS_PER_PASS: usize = 500;
 
 const CANCEL: &str = "tenants.purge.cancel";
 const FINISH: &str = "tenants.purge.finish";
 
 /// All that is looked at: nothing, for it goes by the id.
 #[derive(Deserialize)]
-struct Anything {}
+struct IgnoredBody {}
 
 impl Identity {
     /// Closes one's own tenant at once, and has it removed with all its data once the grace period of the settings is over. Until then an owner
@@ -45,10 +45,10 @@ impl Identity {
     pub async fn purge_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
         let inner = &*self.inner;
         let resource = format!("tenants/{tenant}");
-        let permit = inner.admit(context, tenant, Action::TenantsPurge, &resource).await?;
-        not_the_control_plane("tenants.purge", tenant)?;
-        let audit = permit.audit(&inner.guard, context, resource);
-        let due = inner.now().plus(Duration::from_secs(inner.settings.purge_grace_s).max(LEAST_GRACE));
+        let permit = inner.authorize(context, tenant, Action::TenantsPurge, &resource).await?;
+        check_not_control_plane("tenants.purge", tenant)?;
+        let audit = permit.audit_entry(&inner.guard, context, resource);
+        let due = inner.now().plus(Duration::from_secs(inner.settings.purge_grace_s).max(MIN_GRACE));
         inner
             .change_tenant(context, tenant, audit, true, |body| {
                 body.status = TenantStatus::Disabled;
@@ -71,10 +71,10 @@ impl Identity {
         let member = records::member_id(tenant, &principal.actor.id)?;
         let member = inner.records.get::<MemberBody>(&MEMBER, &member).await?;
         let owner = member.is_some_and(|member| !member.body.removed && member.body.role == engines_core::Role::Owner);
-        if principal.bound.is_some() || !owner {
+        if principal.restriction.is_some() || !owner {
             return Err(nothing());
         }
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let found = inner.tenant(tenant).await?.ok_or_else(nothing)?;
             if found.body.purge_at.is_none() || found.body.status != TenantStatus::Disabled {
                 return Err(nothing());
@@ -92,14 +92,14 @@ impl Identity {
             )?;
             match inner.records.commit(inner.records.system(), batch).await {
                 Ok(_) => {
-                    inner.revoked(Revocation::Tenant(tenant.clone()));
+                    inner.publish_revocation(Revocation::Tenant(tenant.clone()));
                     return inner.tenant_view(tenant).await;
                 }
-                Err(CommitError::Precondition { failed: Failed::Document { .. }, .. }) => {}
+                Err(CommitError::Precondition { failed: FailedPrecondition::Document { .. }, .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(contended(CANCEL))
+        Err(conflict_error(CANCEL))
     }
 
     /// The tenants whose removal is due, or has begun; for the worker. From the moment this returns a tenant it cannot be opened again.
@@ -108,9 +108,9 @@ impl Identity {
     /// Failures of the store.
     pub async fn begin_due_purges(&self) -> Result<Vec<TenantId>> {
         let inner = &*self.inner;
-        let query = Query::kind(TENANT).tag(PURGE_TAG);
+        let query = DocumentQuery::of_kind(TENANT).tag(PURGE_TAG);
         let mut due = Vec::new();
-        for found in inner.records.all::<TenantBody>(&query, TENANTS).await? {
+        for found in inner.records.all::<TenantBody>(&query, TENANTS_PER_PASS).await? {
             let now = inner.now();
             match found.body.status {
                 TenantStatus::Purging => due.push(found.body.tenant_id),
@@ -144,14 +144,14 @@ impl Identity {
         let records = &self.inner.records;
         let tag = records::tenant_tag(tenant);
         // Memberships that have ended carry no label, but their ids begin with the tenant's, and a colon.
-        let members = (DocId::new(format!("{tenant}:"))?, DocId::new(format!("{tenant}:{}", LAST_MEMBER))?);
-        let queries: [(Kind, Query); 3] = [
-            (MEMBER, Query::kind(MEMBER).ids(Some(members.0), Some(members.1))),
-            (INVITE, Query::kind(INVITE).tag(tag.clone())),
-            (API_KEY, Query::kind(API_KEY).tag(tag)),
+        let members = (DocId::new(format!("{tenant}:"))?, DocId::new(format!("{tenant}:{}", MEMBER_RANGE_END))?);
+        let queries: [(DocumentKind, DocumentQuery); 3] = [
+            (MEMBER, DocumentQuery::of_kind(MEMBER).id_range(Some(members.0), Some(members.1))),
+            (INVITE, DocumentQuery::of_kind(INVITE).tag(tag.clone())),
+            (API_KEY, DocumentQuery::of_kind(API_KEY).tag(tag)),
         ];
         for (kind, query) in queries {
-            let found = records.page::<Anything>(&query, Page::first(RECORDS)).await?.items;
+            let found = records.page::<IgnoredBody>(&query, PageRequest::first(RECORDS_PER_PASS)).await?.items;
             if found.is_empty() {
                 continue;
             }
@@ -160,7 +160,7 @@ impl Identity {
                 if kind == API_KEY { batch.delete_system(API_KEY_USE, found.id, Expect::Any) } else { batch }
             });
             records.commit(records.system(), batch).await?;
-            self.inner.revoked(Revocation::Tenant(tenant.clone()));
+            self.inner.publish_revocation(Revocation::Tenant(tenant.clone()));
             return Ok(false);
         }
         Ok(true)
@@ -173,7 +173,7 @@ impl Identity {
     pub async fn finish_purge(&self, context: &RequestContext, tenant: &TenantId) -> Result<()> {
         let inner = &*self.inner;
         let resource = format!("tenants/{tenant}");
-        let permit = inner.operator(context, Action::TenantsPurge, &resource).await?;
+        let permit = inner.authorize_operator(context, Action::TenantsPurge, &resource).await?;
         let found = inner.tenant(tenant).await?.filter(|found| found.body.status == TenantStatus::Purging);
         let found = found.ok_or_else(|| Error::not_found(FINISH, "removal"))?;
         let body = TenantBody {
@@ -183,19 +183,19 @@ impl Identity {
             owners: 0,
             purge_at: None,
         };
-        let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, resource));
+        let batch = Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, resource));
         let batch = records::put(batch, TENANT, found.id, &[], &body, Expect::Version(found.version))?;
         inner.records.commit(inner.records.system(), batch).await?;
-        inner.revoked(Revocation::Tenant(tenant.clone()));
+        inner.publish_revocation(Revocation::Tenant(tenant.clone()));
         Ok(())
     }
 }
 
 /// Behind every user's part of a membership's id, which begins with `u.` or `h.`.
-const LAST_MEMBER: &str = "v";
+const MEMBER_RANGE_END: &str = "v";
 
 /// A tenant that is being removed, or was, is not opened again.
-pub(super) fn not_removed(operation: &'static str, body: &TenantBody) -> Result<()> {
+pub(super) fn check_not_purged(operation: &'static str, body: &TenantBody) -> Result<()> {
     match body.status {
         TenantStatus::Purging | TenantStatus::Purged => Err(Error::new(
             Code::OpInvalid,
@@ -207,6 +207,6 @@ pub(super) fn not_removed(operation: &'static str, body: &TenantBody) -> Result<
 }
 
 /// The labels of a tenant's document.
-pub(super) fn tags(body: &TenantBody) -> Vec<String> {
+pub(super) fn tenant_tags(body: &TenantBody) -> Vec<String> {
     body.purge_at.iter().map(|_: &Timestamp| PURGE_TAG.to_owned()).collect()
 }

@@ -8,40 +8,42 @@ use std::sync::Arc;
 
 use engines_core::{
     Batch, DocId, Result, Scope, Store, TenantId, Timestamp, UserId,
-    nexus::{CommitError, Document, Expect, Kind, NewDocument, Page, Paged, Query, Receipt},
+    nexus::{
+        CommitError, CommitReceipt, Document, DocumentKind, DocumentQuery, Expect, NewDocument, Page, PageRequest,
+    },
     stream::LogId,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
-pub(crate) const USER: Kind = Kind::known("identity_user");
+pub(crate) const USER: DocumentKind = DocumentKind::from_static("identity_user");
 /// From the keyed hash of an e-mail address to who has it.
-pub(crate) const EMAIL: Kind = Kind::known("identity_email");
+pub(crate) const EMAIL: DocumentKind = DocumentKind::from_static("identity_email");
 /// Networks that a user has logged in from.
-pub(crate) const KNOWN_NETWORKS: Kind = Kind::known("identity_known_networks");
-pub(crate) const SESSION: Kind = Kind::known("identity_session");
-pub(crate) const TENANT: Kind = Kind::known("identity_tenant");
-pub(crate) const MEMBER: Kind = Kind::known("identity_member");
-pub(crate) const INVITE: Kind = Kind::known("identity_invite");
+pub(crate) const KNOWN_NETWORKS: DocumentKind = DocumentKind::from_static("identity_known_networks");
+pub(crate) const SESSION: DocumentKind = DocumentKind::from_static("identity_session");
+pub(crate) const TENANT: DocumentKind = DocumentKind::from_static("identity_tenant");
+pub(crate) const MEMBER: DocumentKind = DocumentKind::from_static("identity_member");
+pub(crate) const INVITE: DocumentKind = DocumentKind::from_static("identity_invite");
 /// A token that was mailed.
-pub(crate) const MAIL_TOKEN: Kind = Kind::known("identity_mail_token");
-pub(crate) const API_KEY: Kind = Kind::known("identity_api_key");
+pub(crate) const MAIL_TOKEN: DocumentKind = DocumentKind::from_static("identity_mail_token");
+pub(crate) const API_KEY: DocumentKind = DocumentKind::from_static("identity_api_key");
 /// When an API key was last used; beside the key, so that using it and changing it do not meet.
-pub(crate) const API_KEY_USE: Kind = Kind::known("identity_api_key_use");
-pub(crate) const TICKET: Kind = Kind::known("identity_ticket");
+pub(crate) const API_KEY_USE: DocumentKind = DocumentKind::from_static("identity_api_key_use");
+pub(crate) const TICKET: DocumentKind = DocumentKind::from_static("identity_ticket");
 /// What must stay as it was when the store was begun.
-pub(crate) const SETTING: Kind = Kind::known("identity_setting");
+pub(crate) const SETTING: DocumentKind = DocumentKind::from_static("identity_setting");
 
 /// A stored body with what the store says about it.
 #[derive(Debug, Clone)]
-pub(crate) struct Stored<T> {
+pub(crate) struct StoredDocument<T> {
     pub(crate) body: T,
     pub(crate) id: DocId,
     pub(crate) version: u64,
     pub(crate) created_at: Timestamp,
 }
 
-impl<T: DeserializeOwned> Stored<T> {
+impl<T: DeserializeOwned> StoredDocument<T> {
     fn read(document: &Document) -> Result<Self> {
         Ok(Self {
             body: document.decode()?,
@@ -80,34 +82,48 @@ impl Records {
         self.store.log_id()
     }
 
-    pub(crate) async fn get<T: DeserializeOwned>(&self, kind: &Kind, id: &DocId) -> Result<Option<Stored<T>>> {
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        kind: &DocumentKind,
+        id: &DocId,
+    ) -> Result<Option<StoredDocument<T>>> {
         let found = self.store.get(&self.system, kind, id).await?;
-        found.as_ref().map(Stored::read).transpose()
+        found.as_ref().map(StoredDocument::read).transpose()
     }
 
-    pub(crate) async fn page<T: DeserializeOwned>(&self, query: &Query, page: Page) -> Result<Paged<Stored<T>>> {
-        let page = Page { limit: page.limit.clamp(1, Self::MAX_PAGE), after: page.after };
+    pub(crate) async fn page<T: DeserializeOwned>(
+        &self,
+        query: &DocumentQuery,
+        page: PageRequest,
+    ) -> Result<Page<StoredDocument<T>>> {
+        let page = PageRequest { limit: page.limit.clamp(1, Self::MAX_PAGE), after: page.after };
         let found = self.store.query(&self.system, query, page).await?;
-        let items = found.items.iter().map(Stored::read).collect::<Result<_>>()?;
-        Ok(Paged { items, next: found.next })
+        let items = found.items.iter().map(StoredDocument::read).collect::<Result<_>>()?;
+        Ok(Page { items, next: found.next })
     }
 
     /// All that `query` finds, up to `most`.
-    pub(crate) async fn all<T: DeserializeOwned>(&self, query: &Query, most: usize) -> Result<Vec<Stored<T>>> {
+    pub(crate) async fn all<T: DeserializeOwned>(
+        &self,
+        query: &DocumentQuery,
+        limit: usize,
+    ) -> Result<Vec<StoredDocument<T>>> {
         let mut found = Vec::new();
-        let mut page = Page::first(most.min(Self::PAGE));
+        let mut page = PageRequest::first(limit.min(Self::PAGE));
         loop {
-            let next: Paged<Stored<T>> = self.page(query, page).await?;
+            let next: Page<StoredDocument<T>> = self.page(query, page).await?;
             found.extend(next.items);
             match next.next {
-                Some(token) if found.len() < most => page = Page::after((most - found.len()).min(Self::PAGE), token),
+                Some(token) if found.len() < limit => {
+                    page = PageRequest::after((limit - found.len()).min(Self::PAGE), token)
+                }
                 _ => return Ok(found),
             }
         }
     }
 
     /// Commits a batch whose audit records go to `scope`.
-    pub(crate) async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
+    pub(crate) async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError> {
         self.store.commit(scope, batch).await
     }
 }
@@ -115,7 +131,7 @@ impl Records {
 /// Adds a document of the control plane to `batch`.
 pub(crate) fn put(
     batch: Batch,
-    kind: Kind,
+    kind: DocumentKind,
     id: impl Into<DocId>,
     tags: &[String],
     body: &impl Serialize,

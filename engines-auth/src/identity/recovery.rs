@@ -6,12 +6,12 @@ use engines_core::{
 };
 
 use super::{
-    bodies::{MailTokenBody, TokenPurpose, UserBody},
-    email::Address,
-    mailing::{Job, bad_token},
-    records::{self, MAIL_TOKEN, SESSION, Stored, USER},
+    documents::{MailTokenBody, TokenPurpose, UserBody},
+    email_address::EmailAddress,
+    mail_queue::{MailJob, invalid_token},
+    records::{self, MAIL_TOKEN, SESSION, StoredDocument, USER},
     service::{Identity, Inner},
-    tenants::{TRIES, contended},
+    tenants::{MAX_ATTEMPTS, conflict_error},
     wire::Caller,
     wire_accounts::{Accepted, ForgotRequest, ResetRequest},
 };
@@ -31,11 +31,11 @@ impl Identity {
     /// `RATE_LIMITED`, by the caller's network address alone.
     pub async fn forgot_password(&self, request: ForgotRequest, caller: Caller<'_>) -> Result<Accepted> {
         let inner = &*self.inner;
-        let counted = inner.accounts().and_then(|accounts| inner.count_address(&caller).map(|()| accounts));
-        let accounts = counted.inspect_err(|error| inner.note(FORGOT, error, None, &caller))?;
-        if let Ok(address) = Address::parse(request.email.expose()) {
+        let counted = inner.accounts().and_then(|accounts| inner.charge_address(&caller).map(|()| accounts));
+        let accounts = counted.inspect_err(|error| inner.record_failure(FORGOT, error, None, &caller))?;
+        if let Ok(address) = EmailAddress::parse(request.email.expose()) {
             let key = accounts.address_key(address.as_str());
-            inner.mail(Job::Forgot { key, address: SecretText::new(address.as_str()) });
+            inner.enqueue_mail(MailJob::Forgot { key, address: SecretText::new(address.as_str()) });
         }
         Ok(Accepted::default())
     }
@@ -47,18 +47,18 @@ impl Identity {
     /// `BODY_INVALID` for a weak password, which leaves the token as it is; `RATE_LIMITED`.
     pub async fn reset_password(&self, request: ResetRequest, caller: Caller<'_>) -> Result<()> {
         let answer = self.try_reset(request, &caller).await;
-        answer.inspect_err(|error| self.inner.note(RESET, error, None, &caller))
+        answer.inspect_err(|error| self.inner.record_failure(RESET, error, None, &caller))
     }
 
     async fn try_reset(&self, request: ResetRequest, caller: &Caller<'_>) -> Result<()> {
         let inner = &*self.inner;
         let accounts = inner.accounts()?;
-        inner.count_address(caller)?;
+        inner.charge_address(caller)?;
         let (_, user) = inner.reset_token(request.token.expose()).await?;
         let name = user.body.display_name.as_deref().unwrap_or_default();
-        request.password.accept("/password", &[user.body.email.as_deref().unwrap_or_default(), name])?;
+        request.password.check("/password", &[user.body.email.as_deref().unwrap_or_default(), name])?;
         let hash = accounts.hasher.hash(request.password).await?;
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let now = inner.now();
             let (token, user) = inner.reset_token(request.token.expose()).await?;
             let generation = user.body.generation + 1;
@@ -75,20 +75,23 @@ impl Identity {
             let audit = inner.audit(now, RESET, resource, &body.user_id, caller.trace);
             match inner.records.commit(inner.records.system(), batch.audit(audit)).await {
                 Ok(_) => {
-                    inner.sessions_changed(&body, &sessions);
+                    inner.invalidate_sessions(&body, &sessions);
                     return Ok(());
                 }
                 Err(CommitError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(contended(RESET))
+        Err(conflict_error(RESET))
     }
 }
 
 impl Inner {
     /// A reset token that is good now, and the account it is for: one that still has the address and the password it was mailed for.
-    async fn reset_token(&self, token: &str) -> Result<(Stored<MailTokenBody>, Stored<UserBody>), Error> {
+    async fn reset_token(
+        &self,
+        token: &str,
+    ) -> Result<(StoredDocument<MailTokenBody>, StoredDocument<UserBody>), Error> {
         let token = self.mailed_token(RESET, token, TokenPurpose::Reset).await?;
         let accounts = self.accounts()?;
         let user = self.user(&token.body.user_id).await?.filter(|user| !user.body.disabled);
@@ -96,6 +99,6 @@ impl Inner {
             let address = user.body.verified_email().map(|email| accounts.address_key(email));
             address.as_ref() == Some(&token.body.address) && user.body.generation == token.body.generation
         });
-        Ok((token, user.ok_or_else(bad_token)?))
+        Ok((token, user.ok_or_else(invalid_token)?))
     }
 }

@@ -5,27 +5,27 @@ use crate::revocation::{Revocation, Revocations};
 
 impl Inner {
     /// Has what the caches say of it forgotten, here and now, and tells whoever listens.
-    pub(crate) fn revoked(&self, revocation: Revocation) {
+    pub(crate) fn publish_revocation(&self, revocation: Revocation) {
         match &revocation {
-            Revocation::User(user) => self.known.users.forget(user),
-            Revocation::Tenant(tenant) => self.known.tenants.forget(tenant),
-            Revocation::Member(tenant, user) => self.known.members.forget(&(tenant.clone(), user.clone())),
+            Revocation::User(user) => self.cache.users.invalidate(user),
+            Revocation::Tenant(tenant) => self.cache.tenants.invalidate(tenant),
+            Revocation::Member(tenant, user) => self.cache.members.invalidate(&(tenant.clone(), user.clone())),
             Revocation::Session(session) => {
                 if let Ok(session) = session.parse() {
-                    self.known.sessions.forget(&session);
+                    self.cache.sessions.invalidate(&session);
                 }
             }
             Revocation::ApiKey(key) => {
                 if let Ok(key) = key.parse() {
-                    self.known.api_keys.forget(&key);
+                    self.cache.api_keys.invalidate(&key);
                 }
             }
             Revocation::Ticket(ticket) => {
                 if let Ok(ticket) = ticket.parse() {
-                    self.known.tickets.forget(&ticket);
+                    self.cache.tickets.invalidate(&ticket);
                 }
             }
-            Revocation::Missed => {}
+            Revocation::Lagged => {}
         }
         self.revocations.send(revocation);
     }

@@ -9,29 +9,29 @@ use std::{
 
 use engines_core::{
     Action, Actor, ActorType, Code, Error, Guard, RequestContext, Result, Store, TenantId, Timestamp, Trace, UserId,
-    audit::{AuditEntry, Outcome},
+    audit::{AuditEntry, AuditOutcome},
     gate::Permit,
 };
 use quick_cache::sync::Cache;
 use ulid::Ulid;
 
 use super::{
-    email::Index, known::Known, login_limits::LoginLimits, mailing::Mails, records::Records,
-    settings::IdentitySettings, system_key::SystemKey, throttle::Throttle, wire::Caller,
+    directory_cache::DirectoryCache, email_address::IndexHasher, login_limits::LoginLimits, mail_queue::MailQueue,
+    rate_limiter::RateLimiter, records::Records, settings::IdentitySettings, system_key::SystemKey, wire::Caller,
 };
 use crate::{
     api_key::ApiKeys,
+    auth_failure::{AuthFailure, AuthFailureSink},
     jwt::TokenIssuer,
     mail::{MailSettings, Mailer},
     password::PasswordHasher,
-    rejection::{Rejected, Rejections},
     revocation::Revocations,
     secret::SigningSecret,
     ticket::Tickets,
 };
 
 /// API keys of which the last use is remembered.
-const LAST_USES: usize = 16_384;
+const MAX_LAST_USES: usize = 16_384;
 
 /// Users, tenants, memberships, sessions, invites: who is asking, on any store. Cheap to clone.
 ///
@@ -48,30 +48,30 @@ pub(crate) struct Inner {
     pub(crate) settings: IdentitySettings,
     accounts: Option<Accounts>,
     pub(crate) system_key: Option<SystemKey>,
-    pub(crate) throttle: Throttle,
+    pub(crate) throttle: RateLimiter,
     pub(super) login_limits: LoginLimits,
-    pub(crate) known: Known,
+    pub(crate) cache: DirectoryCache,
     pub(crate) last_uses: Cache<Ulid, Timestamp>,
     pub(crate) revocations: Revocations,
-    pub(crate) rejections: Option<Arc<dyn Rejections>>,
-    pub(crate) mails: Option<Mails>,
+    pub(crate) failure_sink: Option<Arc<dyn AuthFailureSink>>,
+    pub(crate) mail_queue: Option<MailQueue>,
 }
 
 /// What it takes to keep accounts, rather than the users of other issuers alone.
 pub(crate) struct Accounts {
     pub(crate) tokens: TokenIssuer,
     pub(crate) hasher: PasswordHasher,
-    pub(crate) index: Index,
+    pub(crate) index: IndexHasher,
 }
 
 /// Puts an [`Identity`] together.
 pub struct IdentityBuilder {
     store: Arc<dyn Store>,
     guard: Guard,
-    accounts: Option<(TokenIssuer, Index)>,
+    accounts: Option<(TokenIssuer, IndexHasher)>,
     settings: IdentitySettings,
     system_key: Option<SystemKey>,
-    rejections: Option<Arc<dyn Rejections>>,
+    failure_sink: Option<Arc<dyn AuthFailureSink>>,
     mailer: Option<(Arc<dyn Mailer>, MailSettings)>,
 }
 
@@ -90,8 +90,8 @@ impl IdentityBuilder {
 
     /// Has `rejections` told of every refused login, refresh, invite and bootstrap.
     #[must_use]
-    pub fn rejections(self, rejections: impl Rejections + 'static) -> Self {
-        Self { rejections: Some(Arc::new(rejections)), ..self }
+    pub fn failure_sink(self, rejections: impl AuthFailureSink + 'static) -> Self {
+        Self { failure_sink: Some(Arc::new(rejections)), ..self }
     }
 
     /// Sends mails with `mailer`: addresses are verified, and passwords reset, by mail. Give [`Identity::mail_worker`] a task.
@@ -105,7 +105,7 @@ impl IdentityBuilder {
     /// # Errors
     /// When the settings are out of their limits.
     pub fn build(self) -> Result<Identity> {
-        let settings = self.settings.checked()?;
+        let settings = self.settings.validated()?;
         let accounts = self.accounts.map(|(tokens, index)| {
             let hasher = PasswordHasher::new(&settings.password, self.guard.ids().clone())?;
             Ok::<_, Error>(Accounts { tokens, hasher, index })
@@ -113,15 +113,15 @@ impl IdentityBuilder {
         let inner = Inner {
             records: Records::new(self.store)?,
             accounts: accounts.transpose()?,
-            known: Known::new(&settings, self.guard.clock()),
+            cache: DirectoryCache::new(&settings, self.guard.clock()),
             revocations: Revocations::new(settings.revocation_queue),
             guard: self.guard,
             system_key: self.system_key,
-            throttle: Throttle::new(),
+            throttle: RateLimiter::new(),
             login_limits: LoginLimits::new(&settings),
-            last_uses: Cache::new(LAST_USES),
-            rejections: self.rejections,
-            mails: self.mailer.map(|(mailer, settings)| Mails::new(mailer, settings)).transpose()?,
+            last_uses: Cache::new(MAX_LAST_USES),
+            failure_sink: self.failure_sink,
+            mail_queue: self.mailer.map(|(mailer, settings)| MailQueue::new(mailer, settings)).transpose()?,
             settings,
         };
         Ok(Identity { inner: Arc::new(inner) })
@@ -139,7 +139,7 @@ impl Identity {
         secret: &SigningSecret,
     ) -> IdentityBuilder {
         let builder = Self::without_accounts(store, guard);
-        IdentityBuilder { accounts: Some((tokens, Index::new(secret))), ..builder }
+        IdentityBuilder { accounts: Some((tokens, IndexHasher::new(secret))), ..builder }
     }
 
     /// Begins a service that issues no tokens: its users are those of other issuers, whom it meets, and those tokens minted elsewhere name. There
@@ -147,7 +147,7 @@ impl Identity {
     #[must_use]
     pub fn without_accounts(store: Arc<dyn Store>, guard: Guard) -> IdentityBuilder {
         let settings = IdentitySettings::default();
-        IdentityBuilder { store, guard, accounts: None, settings, system_key: None, rejections: None, mailer: None }
+        IdentityBuilder { store, guard, accounts: None, settings, system_key: None, failure_sink: None, mailer: None }
     }
 
     /// How many hashes of passwords were computed; `None` without accounts.
@@ -184,33 +184,33 @@ impl Inner {
     }
 
     /// A refusal by a rule, with its id.
-    pub(crate) fn refuse(&self, code: Code, operation: &'static str, detail: impl Into<Cow<'static, str>>) -> Error {
-        self.decided(Error::new(code, operation, detail))
+    pub(crate) fn refusal(&self, code: Code, operation: &'static str, detail: impl Into<Cow<'static, str>>) -> Error {
+        self.with_decision_id(Error::new(code, operation, detail))
     }
 
-    pub(crate) fn decided(&self, error: Error) -> Error {
+    pub(crate) fn with_decision_id(&self, error: Error) -> Error {
         error.with_member("decision_id", self.guard.ids().ulid(self.now()).to_string())
     }
 
     /// Counts a try from this address.
-    pub(crate) fn count_address(&self, caller: &Caller<'_>) -> Result<()> {
+    pub(crate) fn charge_address(&self, caller: &Caller<'_>) -> Result<()> {
         let Some(address) = caller.address else { return Ok(()) };
-        let taken = self.throttle.take("address", &neighbourhood(address), self.settings.per_address, self.now());
-        taken.map_err(|error| self.decided(error))
+        let taken = self.throttle.take("address", &rate_limit_key(address), self.settings.per_address, self.now());
+        taken.map_err(|error| self.with_decision_id(error))
     }
 
     /// A try from this address that was in order does not count.
-    pub(crate) fn uncount_address(&self, caller: &Caller<'_>) {
+    pub(crate) fn refund_address(&self, caller: &Caller<'_>) {
         if let Some(address) = caller.address {
-            self.throttle.give_back("address", &neighbourhood(address), self.settings.per_address);
+            self.throttle.refund("address", &rate_limit_key(address), self.settings.per_address);
         }
     }
 
     /// Tells of a refused call, if it is a refusal.
-    pub(crate) fn note(&self, action: &'static str, error: &Error, who: Option<&str>, caller: &Caller<'_>) {
-        let Some(rejections) = &self.rejections else { return };
-        if let Some(attempt) = Rejected::of(action, error) {
-            rejections.rejected(&attempt.by(who).from(caller.address, Some(caller.trace)));
+    pub(crate) fn record_failure(&self, action: &'static str, error: &Error, who: Option<&str>, caller: &Caller<'_>) {
+        let Some(rejections) = &self.failure_sink else { return };
+        if let Some(attempt) = AuthFailure::new(action, error) {
+            rejections.record(&attempt.with_actor(who).with_origin(caller.address, Some(caller.trace)));
         }
     }
 
@@ -228,7 +228,7 @@ impl Inner {
             ts: now,
             action: Cow::Borrowed(action),
             resource,
-            outcome: Outcome::Done,
+            outcome: AuditOutcome::Done,
             actor: Actor { id: user.clone(), kind: ActorType::Human },
             request_id: Arc::clone(&trace.request_id),
             trace_id: trace.trace_id,
@@ -238,7 +238,7 @@ impl Inner {
     }
 
     /// Lets a call about `tenant` in, which must be the context's own.
-    pub(crate) async fn admit(
+    pub(crate) async fn authorize(
         &self,
         context: &RequestContext,
         tenant: &TenantId,
@@ -252,16 +252,21 @@ impl Inner {
     }
 
     /// As [`Inner::admit`], for a call that ends something.
-    pub(crate) fn release(&self, context: &RequestContext, tenant: &TenantId, action: Action) -> Result<Permit> {
+    pub(crate) fn authorize_release(
+        &self,
+        context: &RequestContext,
+        tenant: &TenantId,
+        action: Action,
+    ) -> Result<Permit> {
         if context.scope().tenant() != tenant {
             return Err(Error::not_found(action.spec().name, "tenant"));
         }
-        self.guard.release(context, action)
+        self.guard.admit_release(context, action)
     }
 }
 
 /// Whom tries from an address are counted for: of an IPv6 address its /64, which is what one customer gets at least (RFC 6177).
-pub(super) fn neighbourhood(address: &str) -> Cow<'_, str> {
+pub(super) fn rate_limit_key(address: &str) -> Cow<'_, str> {
     match address.parse().map(|address: IpAddr| address.to_canonical()) {
         Ok(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).to_string().into(),
         Ok(IpAddr::V4(address)) => address.to_string().into(),
@@ -287,11 +292,11 @@ mod tests {
 
     #[test]
     fn a_site_of_ipv6_is_one_network_and_an_ipv4_address_stands_alone() {
-        assert_eq!(neighbourhood("2001:db8:1:2::1"), neighbourhood("2001:db8:1:2:ffff::9"));
-        assert_ne!(neighbourhood("2001:db8:1:2::1"), neighbourhood("2001:db8:1:3::1"));
-        assert_ne!(neighbourhood("192.0.2.1"), neighbourhood("192.0.2.2"));
+        assert_eq!(rate_limit_key("2001:db8:1:2::1"), rate_limit_key("2001:db8:1:2:ffff::9"));
+        assert_ne!(rate_limit_key("2001:db8:1:2::1"), rate_limit_key("2001:db8:1:3::1"));
+        assert_ne!(rate_limit_key("192.0.2.1"), rate_limit_key("192.0.2.2"));
         // As a socket for both versions gives it.
-        assert_eq!(neighbourhood("::ffff:192.0.2.1"), neighbourhood("192.0.2.1"));
-        assert_ne!(neighbourhood("::ffff:192.0.2.1"), neighbourhood("::ffff:192.0.2.2"));
+        assert_eq!(rate_limit_key("::ffff:192.0.2.1"), rate_limit_key("192.0.2.1"));
+        assert_ne!(rate_limit_key("::ffff:192.0.2.1"), rate_limit_key("::ffff:192.0.2.2"));
     }
 }

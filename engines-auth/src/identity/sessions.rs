@@ -5,22 +5,22 @@ use std::{sync::Arc, time::Duration};
 use engines_core::{
     Batch, Code, DocId, Error, Principal, Result, Timestamp, UserId,
     context::Email,
-    nexus::{CommitError, Expect, Page, Paged, Query},
+    nexus::{CommitError, DocumentQuery, Expect, Page, PageRequest},
 };
 use ulid::Ulid;
 use zeroize::Zeroizing;
 
 use super::{
-    bodies::{SessionBody, UserBody},
-    memberships::Whose,
-    opaque::{Hashed, Opaque},
-    records::{self, SESSION, Stored},
+    documents::{SessionBody, UserBody},
+    memberships::MembershipSubject,
+    opaque_token::{OpaqueTokenKind, TokenHash},
+    records::{self, SESSION, StoredDocument},
     service::{Identity, Inner},
-    tenants::{TRIES, contended},
+    tenants::{MAX_ATTEMPTS, conflict_error},
     wire::{Caller, RefreshRequest, SessionView, TokenResponse},
 };
 use crate::{
-    jwt::{TokenRequest, invalid},
+    jwt::{TokenRequest, invalid_token},
     revocation::Revocation,
     secret::SecretText,
 };
@@ -29,10 +29,10 @@ const REFRESH: &str = "sessions.refresh";
 
 /// Before the `.`: what all tokens of a session share, by which one that is no longer good is told from one that never was. After it:
 /// what changes with each use.
-const FAMILY: Opaque = Opaque("rt");
+const REFRESH_TOKEN: OpaqueTokenKind = OpaqueTokenKind("rt");
 
 /// Memberships named in an access token; the store knows the others.
-const IN_TOKEN: usize = 50;
+const MAX_MEMBERSHIPS_IN_TOKEN: usize = 50;
 
 /// Bytes of a `User-Agent` that are kept.
 const MAX_USER_AGENT: usize = 256;
@@ -48,24 +48,24 @@ impl Identity {
     /// `TOKEN_EXPIRED`; `RATE_LIMITED`.
     pub async fn refresh(&self, request: RefreshRequest, caller: Caller<'_>) -> Result<TokenResponse> {
         let answer = self.try_refresh(request.refresh_token.expose(), &caller).await;
-        answer.inspect_err(|error| self.inner.note(REFRESH, error, None, &caller))
+        answer.inspect_err(|error| self.inner.record_failure(REFRESH, error, None, &caller))
     }
 
     async fn try_refresh(&self, token: &str, caller: &Caller<'_>) -> Result<TokenResponse> {
         let inner = &*self.inner;
-        inner.count_address(caller)?;
-        let unknown = || invalid("not a refresh token that is good here; log in again");
+        inner.charge_address(caller)?;
+        let unknown = || invalid_token("not a refresh token that is good here; log in again");
         let (family, _) = token.split_once('.').ok_or_else(unknown)?;
-        let id = DocId::from(FAMILY.id(family).ok_or_else(unknown)?);
-        for attempt in 0..TRIES {
+        let id = DocId::from(REFRESH_TOKEN.id(family).ok_or_else(unknown)?);
+        for attempt in 0..MAX_ATTEMPTS {
             let session = inner.records.get::<SessionBody>(&SESSION, &id).await?.ok_or_else(unknown)?;
-            if !session.body.family.fits(family) {
+            if !session.body.family.matches(family) {
                 return Err(unknown());
             }
             let now = inner.now();
-            let repeated = !session.body.current.fits(token);
+            let repeated = !session.body.current.matches(token);
             if repeated && !inner.was_just_replaced(&session.body, token, now) {
-                return Err(inner.reused(&session, caller).await?);
+                return Err(inner.end_reused_session(&session, caller).await?);
             }
             if now >= session.body.expires_at {
                 return Err(Error::new(Code::TokenExpired, REFRESH, "the session has ended; log in again"));
@@ -83,16 +83,16 @@ impl Identity {
                 // Another tab of the same client was quicker: it gets the same next token, and nothing changes.
                 let current = inner.derived_token(family, session.body.uses)?;
                 let response = inner.token_response(&user, session.id.as_str(), current).await?;
-                inner.uncount_address(caller);
+                inner.refund_address(caller);
                 return Ok(response);
             }
             let uses = session.body.uses + 1;
             let refresh_token = inner.derived_token(family, uses)?;
             // A session that was begun while the clock was ahead is as old as now.
-            let begun = session.created_at.happened(now).unwrap_or(now);
+            let begun = session.created_at.if_not_future(now).unwrap_or(now);
             let ends = begun.plus(Duration::from_secs(inner.settings.session_max_s));
             let body = SessionBody {
-                current: Hashed::of(refresh_token.expose()),
+                current: TokenHash::of(refresh_token.expose()),
                 uses,
                 previous: Some((session.body.current.clone(), now)),
                 last_used_at: now,
@@ -106,7 +106,7 @@ impl Identity {
             let batch = records::put(Batch::spanning(now), SESSION, id.clone(), &tags, &body, expect)?;
             match inner.records.commit(inner.records.system(), batch).await {
                 Ok(_) => {
-                    inner.uncount_address(caller);
+                    inner.refund_address(caller);
                     return Ok(response);
                 }
                 // Somebody used the token meanwhile, which shows when it is looked at again; or its user's password was changed.
@@ -114,7 +114,7 @@ impl Identity {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(contended(REFRESH))
+        Err(conflict_error(REFRESH))
     }
 
     /// Ends the session the credential belongs to. A credential without one (a token minted elsewhere, an API key) has nothing to end.
@@ -135,7 +135,7 @@ impl Identity {
     ///
     /// # Errors
     /// `CURSOR_INVALID`; failures of the store.
-    pub async fn sessions(&self, principal: &Principal, page: Page) -> Result<Paged<SessionView>> {
+    pub async fn sessions(&self, principal: &Principal, page: PageRequest) -> Result<Page<SessionView>> {
         let now = self.inner.now();
         let after = page.after.as_deref().map(|after| {
             let wrong = |_| Error::new(Code::CursorInvalid, "sessions.list", "not a cursor of this list");
@@ -150,7 +150,7 @@ impl Identity {
         let more = found.len() > page.limit.max(1);
         found.truncate(page.limit.max(1));
         let next = found.last().filter(|_| more).map(|session| session.id.to_string());
-        let view = |session: Stored<SessionBody>| SessionView {
+        let view = |session: StoredDocument<SessionBody>| SessionView {
             current: principal.session.as_deref() == Some(session.id.as_str()),
             session_id: session.id.to_string(),
             created_at: session.created_at,
@@ -158,7 +158,7 @@ impl Identity {
             expires_at: session.body.expires_at,
             user_agent: session.body.user_agent,
         };
-        Ok(Paged { items: found.into_iter().map(view).collect(), next })
+        Ok(Page { items: found.into_iter().map(view).collect(), next })
     }
 
     /// Ends one of one's own sessions: its refresh token at once, its access tokens too.
@@ -177,17 +177,22 @@ impl Identity {
 
 impl Inner {
     /// Begins a session of a generation, and answers with its tokens.
-    pub(super) async fn log_in(&self, user: &UserId, generation: u64, caller: &Caller<'_>) -> Result<TokenResponse> {
+    pub(super) async fn start_session(
+        &self,
+        user: &UserId,
+        generation: u64,
+        caller: &Caller<'_>,
+    ) -> Result<TokenResponse> {
         let now = self.now();
-        let user = self.user(user).await?.ok_or_else(|| invalid("the account is gone"))?;
+        let user = self.user(user).await?.ok_or_else(|| invalid_token("the account is gone"))?;
         let id = self.guard.ids().ulid(now);
-        let (family, _) = FAMILY.mint(id, self.guard.ids());
+        let (family, _) = REFRESH_TOKEN.mint(id, self.guard.ids());
         let refresh_token = self.derived_token(family.expose(), 0)?;
         let body = SessionBody {
             user_id: user.body.user_id.clone(),
             generation,
-            family: Hashed::of(family.expose()),
-            current: Hashed::of(refresh_token.expose()),
+            family: TokenHash::of(family.expose()),
+            current: TokenHash::of(refresh_token.expose()),
             uses: 0,
             previous: None,
             last_used_at: now,
@@ -196,8 +201,8 @@ impl Inner {
         };
         let tags = [records::user_tag(&user.body.user_id)];
         let batch = records::put(Batch::spanning(now), SESSION, id, &tags, &body, Expect::Absent)?;
-        let mut batch = self.note_network(batch, &user.body.user_id, caller).await?;
-        let dropped = self.superfluous(&user.body.user_id, now).await?;
+        let mut batch = self.record_network(batch, &user.body.user_id, caller).await?;
+        let dropped = self.sessions_to_evict(&user.body.user_id, now).await?;
         for session in &dropped {
             batch = batch.delete_system(SESSION, session.id.clone(), Expect::Any);
         }
@@ -206,13 +211,13 @@ impl Inner {
         batch = batch.audit(self.audit(now, "accounts.login", resource, &user.body.user_id, caller.trace));
         self.records.commit(self.records.system(), batch).await?;
         for session in dropped {
-            self.revoked(Revocation::Session(session.id.to_string()));
+            self.publish_revocation(Revocation::Session(session.id.to_string()));
         }
         Ok(response)
     }
 
     /// Sessions that have ended, and those used longest ago where a user has as many as are allowed.
-    async fn superfluous(&self, user: &UserId, now: Timestamp) -> Result<Vec<Stored<SessionBody>>> {
+    async fn sessions_to_evict(&self, user: &UserId, now: Timestamp) -> Result<Vec<StoredDocument<SessionBody>>> {
         let (mut ended, mut live): (Vec<_>, Vec<_>) =
             self.sessions_of(user).await?.into_iter().partition(|session| session.body.expires_at <= now);
         live.sort_by_key(|session| session.body.last_used_at);
@@ -221,8 +226,8 @@ impl Inner {
         Ok(ended)
     }
 
-    pub(super) async fn sessions_of(&self, user: &UserId) -> Result<Vec<Stored<SessionBody>>> {
-        let query = Query::kind(SESSION).tag(records::user_tag(user));
+    pub(super) async fn sessions_of(&self, user: &UserId) -> Result<Vec<StoredDocument<SessionBody>>> {
+        let query = DocumentQuery::of_kind(SESSION).tag(records::user_tag(user));
         // Logins at the same time may each leave one too many.
         self.records.all(&query, self.settings.sessions_per_user.saturating_mul(2)).await
     }
@@ -232,41 +237,40 @@ impl Inner {
     ///
     /// [`IdentitySettings::refresh_reuse_s`]: super::IdentitySettings::refresh_reuse_s
     fn derived_token(&self, family: &str, uses: u64) -> Result<SecretText> {
-        let part = Zeroizing::new(self.accounts()?.index.of("refresh", &Zeroizing::new(format!("{family}.{uses}"))));
+        let part = Zeroizing::new(self.accounts()?.index.hash("refresh", &Zeroizing::new(format!("{family}.{uses}"))));
         Ok(SecretText::new(format!("{family}.{}", *part)))
     }
 
     /// Whether this is the token before the good one, replaced so recently that two tabs of one client may both have sent it.
     fn was_just_replaced(&self, session: &SessionBody, token: &str, now: Timestamp) -> bool {
         let interval = Duration::from_secs(self.settings.refresh_reuse_s);
-        session
-            .previous
-            .as_ref()
-            .is_some_and(|(hash, at)| at.happened(now).is_some_and(|at| now.since(at) < interval) && hash.fits(token))
+        session.previous.as_ref().is_some_and(|(hash, at)| {
+            at.if_not_future(now).is_some_and(|at| now.since(at) < interval) && hash.matches(token)
+        })
     }
 
     /// Ends a session one of whose tokens was used twice.
-    async fn reused(&self, session: &Stored<SessionBody>, caller: &Caller<'_>) -> Result<Error> {
+    async fn end_reused_session(&self, session: &StoredDocument<SessionBody>, caller: &Caller<'_>) -> Result<Error> {
         self.end_session(session).await?;
-        let error = invalid("this refresh token was used before, so its session has been ended; log in again");
-        self.note("sessions.reuse", &error, Some(session.body.user_id.as_str()), caller);
+        let error = invalid_token("this refresh token was used before, so its session has been ended; log in again");
+        self.record_failure("sessions.reuse", &error, Some(session.body.user_id.as_str()), caller);
         Ok(error)
     }
 
-    pub(super) async fn end_session(&self, session: &Stored<SessionBody>) -> Result<()> {
+    pub(super) async fn end_session(&self, session: &StoredDocument<SessionBody>) -> Result<()> {
         let batch = Batch::spanning(self.now()).delete_system(SESSION, session.id.clone(), Expect::Any);
         self.records.commit(self.records.system(), batch).await?;
-        self.revoked(Revocation::Session(session.id.to_string()));
+        self.publish_revocation(Revocation::Session(session.id.to_string()));
         Ok(())
     }
 
     pub(super) async fn token_response(
         &self,
-        user: &Stored<UserBody>,
+        user: &StoredDocument<UserBody>,
         session: &str,
         refresh_token: SecretText,
     ) -> Result<TokenResponse> {
-        let whose = Whose::User(&user.body.user_id);
+        let whose = MembershipSubject::User(&user.body.user_id);
         let memberships = self.first_memberships(whose).await?;
         let chosen = self.chosen_tenant(whose, user.body.default_tenant.as_ref()).await?;
         let mut request = TokenRequest::new(user.body.user_id.clone(), Duration::from_secs(self.settings.access_ttl_s));
@@ -276,7 +280,8 @@ impl Inner {
         request.default_tenant = chosen.as_ref().map(|(tenant, _)| tenant.tenant_id.clone());
         // The chosen one, and of the others as many as there is room for, the tenants one owns first.
         let chosen_role = chosen.iter().map(|(tenant, role)| (tenant.tenant_id.clone(), *role));
-        let named = memberships.items.iter().map(|one| (one.tenant_id.clone(), one.role)).take(IN_TOKEN - 1);
+        let named =
+            memberships.items.iter().map(|one| (one.tenant_id.clone(), one.role)).take(MAX_MEMBERSHIPS_IN_TOKEN - 1);
         request.memberships = named.chain(chosen_role).collect();
         let token = self.accounts()?.tokens.issue(&request)?;
         Ok(TokenResponse {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use engines_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::throttle::Rate;
+use super::rate_limiter::Rate;
 use crate::{jwt::TokenIssuer, password::HashSettings};
 
 /// Who may sign up.
@@ -142,7 +142,7 @@ impl IdentitySettings {
     /// The most accounts that may name one address: all of them are read when somebody signs in with it.
     pub const MAX_UNVERIFIED: usize = 20;
 
-    pub(crate) fn checked(self) -> Result<Self> {
+    pub(crate) fn validated(self) -> Result<Self> {
         let refuse = |detail: &'static str| Err(Error::new(Code::Internal, "identity.settings", detail));
         let seen = self.facts_ttl_ms.saturating_add(self.watch_every_ms);
         if Duration::from_millis(seen) > Self::MAX_FACTS_TTL {

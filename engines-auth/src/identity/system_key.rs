@@ -20,8 +20,8 @@ impl SystemKey {
     }
 
     /// Whether this is the key. Hashes are compared, so that not even the length tells.
-    pub(crate) fn fits(&self, given: &[u8]) -> bool {
-        same_bytes(&Sha256::digest(given), &self.0)
+    pub(crate) fn matches(&self, candidate: &[u8]) -> bool {
+        same_bytes(&Sha256::digest(candidate), &self.0)
     }
 }
 

@@ -2,24 +2,24 @@
 
 use engines_core::{
     Action, Batch, Code, Error, Principal, RequestContext, Result, Role, TenantId, Timestamp, UserId,
-    nexus::{CommitError, Expect, Failed, Page, Paged, Query},
+    nexus::{CommitError, DocumentQuery, Expect, FailedPrecondition, Page, PageRequest},
 };
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use super::{
-    accounts::name_of,
-    bodies::{MemberBody, TenantBody, TenantStatus, UserBody},
-    bootstrap::SYSTEM,
+    accounts::validate_name,
+    bootstrap::SYSTEM_TENANT,
+    documents::{MemberBody, TenantBody, TenantStatus, UserBody},
     purge,
-    records::{self, MEMBER, Stored, TENANT, USER},
+    records::{self, MEMBER, StoredDocument, TENANT, USER},
     service::{Identity, Inner},
     wire::{TenantRequest, TenantView},
 };
 use crate::revocation::Revocation;
 
 /// How often a change is tried again that met another one.
-pub(super) const TRIES: usize = 8;
+pub(super) const MAX_ATTEMPTS: usize = 8;
 
 /// Memberships of one user that are looked at.
 pub(super) const MAX_MEMBERSHIPS: usize = 500;
@@ -40,13 +40,13 @@ impl Identity {
         trace: &engines_core::Trace,
     ) -> Result<TenantView> {
         let inner = &*self.inner;
-        let name = name_of(CREATE, "/name", &request.name)?;
-        for _ in 0..TRIES {
+        let name = validate_name(CREATE, "/name", &request.name)?;
+        for _ in 0..MAX_ATTEMPTS {
             let user = inner.account_of(self, principal).await?;
             inner.check_tenant_quota(&user.body.user_id).await?;
-            let (tenant, now) = (inner.fresh_tenant_id(&name)?, inner.now());
+            let (tenant, now) = (inner.generate_tenant_id(&name)?, inner.now());
             let batch = Batch::spanning(now);
-            let mut batch = inner.new_tenant(batch, &tenant, name.clone(), Some(&user.body.user_id))?;
+            let mut batch = inner.put_new_tenant(batch, &tenant, name.clone(), Some(&user.body.user_id))?;
             let audit = inner.audit(now, CREATE, format!("tenants/{tenant}"), &user.body.user_id, trace);
             // Written in any case, so that of two that are made at the same time one counts the other.
             let default_tenant = user.body.default_tenant.or_else(|| Some(tenant.clone()));
@@ -54,7 +54,7 @@ impl Identity {
             batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
             match inner.records.commit(inner.records.system(), batch.audit(audit)).await {
                 Ok(_) => {
-                    inner.known.users.forget(&principal.actor.id);
+                    inner.cache.users.invalidate(&principal.actor.id);
                     return inner.tenant_view(&tenant).await;
                 }
                 // The account was changed meanwhile: by another tenant of theirs, perhaps.
@@ -62,7 +62,7 @@ impl Identity {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(contended(CREATE))
+        Err(conflict_error(CREATE))
     }
 
     /// One's own tenant.
@@ -70,7 +70,7 @@ impl Identity {
     /// # Errors
     /// `NOT_FOUND` for another, and for one that is kept elsewhere.
     pub async fn get_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
-        let _permit = self.inner.admit(context, tenant, Action::TenantsRead, "").await?;
+        let _permit = self.inner.authorize(context, tenant, Action::TenantsRead, "").await?;
         self.inner.tenant_view(tenant).await
     }
 
@@ -86,9 +86,9 @@ impl Identity {
     ) -> Result<TenantView> {
         let inner = &*self.inner;
         let resource = format!("tenants/{tenant}");
-        let permit = inner.admit(context, tenant, Action::TenantsUpdate, &resource).await?;
-        let name = name_of("tenants.update", "/name", &request.name)?;
-        let audit = permit.audit(&inner.guard, context, resource);
+        let permit = inner.authorize(context, tenant, Action::TenantsUpdate, &resource).await?;
+        let name = validate_name("tenants.update", "/name", &request.name)?;
+        let audit = permit.audit_entry(&inner.guard, context, resource);
         inner.change_tenant(context, tenant, audit, false, |body| body.name.clone_from(&name)).await
     }
 
@@ -99,9 +99,9 @@ impl Identity {
     pub async fn disable_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
         let inner = &*self.inner;
         let resource = format!("tenants/{tenant}");
-        let permit = inner.admit(context, tenant, Action::TenantsDisable, &resource).await?;
-        not_the_control_plane("tenants.disable", tenant)?;
-        let audit = permit.audit(&inner.guard, context, resource);
+        let permit = inner.authorize(context, tenant, Action::TenantsDisable, &resource).await?;
+        check_not_control_plane("tenants.disable", tenant)?;
+        let audit = permit.audit_entry(&inner.guard, context, resource);
         inner.change_tenant(context, tenant, audit, false, |body| body.status = TenantStatus::Disabled).await
     }
 
@@ -109,11 +109,11 @@ impl Identity {
     ///
     /// # Errors
     /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID`.
-    pub async fn list_tenants(&self, context: &RequestContext, page: Page) -> Result<Paged<TenantView>> {
+    pub async fn list_tenants(&self, context: &RequestContext, page: PageRequest) -> Result<Page<TenantView>> {
         let inner = &*self.inner;
-        let _permit = inner.operator(context, Action::TenantsManage, "").await?;
-        let found = inner.records.page::<TenantBody>(&Query::kind(TENANT), page).await?;
-        Ok(found.map(stored))
+        let _permit = inner.authorize_operator(context, Action::TenantsManage, "").await?;
+        let found = inner.records.page::<TenantBody>(&DocumentQuery::of_kind(TENANT), page).await?;
+        Ok(found.map(to_view))
     }
 
     /// Closes a tenant, for the control plane; also one that is kept elsewhere.
@@ -140,10 +140,11 @@ impl Identity {
     ) -> Result<TenantView> {
         let inner = &*self.inner;
         let resource = format!("tenants/{tenant}");
-        let permit =
-            inner.operator_ending(context, Action::TenantsManage, &resource, status == TenantStatus::Suspended).await?;
-        not_the_control_plane("tenants.manage", tenant)?;
-        let audit = permit.audit(&inner.guard, context, resource);
+        let permit = inner
+            .authorize_operator_for(context, Action::TenantsManage, &resource, status == TenantStatus::Suspended)
+            .await?;
+        check_not_control_plane("tenants.manage", tenant)?;
+        let audit = permit.audit_entry(&inner.guard, context, resource);
         let adopt = status == TenantStatus::Suspended;
         inner
             .change_tenant(context, tenant, audit, adopt, |body| {
@@ -163,7 +164,7 @@ impl Identity {
     pub async fn set_user_disabled(&self, context: &RequestContext, user: &UserId, disabled: bool) -> Result<()> {
         let inner = &*self.inner;
         let resource = format!("users/{}", records::user_key(user));
-        let permit = inner.operator_ending(context, Action::UsersManage, &resource, disabled).await?;
+        let permit = inner.authorize_operator_for(context, Action::UsersManage, &resource, disabled).await?;
         let missing = || Error::new(Code::NotFound, "users.manage", "there is no such user");
         if disabled && *user == context.actor().id {
             // The only operator could not be let in again by anybody.
@@ -173,19 +174,21 @@ impl Identity {
                 "you cannot disable yourself; another operator can",
             ));
         }
-        if crate::api_key::id_of(user).is_some() {
+        if crate::api_key::api_key_id(user).is_some() {
             return Err(missing());
         }
-        for _ in 0..TRIES {
-            let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, resource.clone()));
+        for _ in 0..MAX_ATTEMPTS {
+            let batch = Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, resource.clone()));
             let id = records::user_id(user)?;
             let batch = match inner.user(user).await? {
                 None if disabled => {
-                    let body = UserBody { disabled, ..UserBody::of(user.clone()) };
+                    let body = UserBody { disabled, ..UserBody::new(user.clone()) };
                     records::put(batch, USER, id, &[], &body, Expect::Absent)?
                 }
                 None => return Err(missing()),
-                Some(found) if found.body.is_block() && !found.body.disabled && !disabled => return Err(missing()),
+                Some(found) if found.body.is_block_record() && !found.body.disabled && !disabled => {
+                    return Err(missing());
+                }
                 // The account is gone; somebody else's issuer may still vouch for its own.
                 Some(found) if found.body.deleted && found.body.issuer.is_none() => return Err(missing()),
                 Some(found) => {
@@ -202,57 +205,57 @@ impl Identity {
             };
             match inner.records.commit(context.scope(), batch).await {
                 Ok(_) => {
-                    inner.revoked(Revocation::User(user.clone()));
+                    inner.publish_revocation(Revocation::User(user.clone()));
                     return Ok(());
                 }
                 Err(CommitError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(contended("users.manage"))
+        Err(conflict_error("users.manage"))
     }
 }
 
 impl Inner {
     /// Lets a call of the control plane in.
-    pub(super) async fn operator(
+    pub(super) async fn authorize_operator(
         &self,
         context: &RequestContext,
         action: Action,
         resource: &str,
     ) -> Result<engines_core::gate::Permit> {
-        self.operator_ending(context, action, resource, false).await
+        self.authorize_operator_for(context, action, resource, false).await
     }
 
     /// As [`Inner::operator`], for a call that ends something if `ending` is set.
-    async fn operator_ending(
+    async fn authorize_operator_for(
         &self,
         context: &RequestContext,
         action: Action,
         resource: &str,
         ending: bool,
     ) -> Result<engines_core::gate::Permit> {
-        if context.scope().tenant().as_str() != SYSTEM {
+        if context.scope().tenant().as_str() != SYSTEM_TENANT {
             let detail = "only admins of the control plane, t_system, may do this";
-            return Err(self.refuse(Code::TenantForbidden, action.spec().name, detail));
+            return Err(self.refusal(Code::TenantForbidden, action.spec().name, detail));
         }
         if ending {
-            return self.guard.release(context, action);
+            return self.guard.admit_release(context, action);
         }
         self.guard.admit(context, action, resource).await
     }
 
-    pub(super) async fn tenant(&self, tenant: &TenantId) -> Result<Option<Stored<TenantBody>>> {
+    pub(super) async fn tenant(&self, tenant: &TenantId) -> Result<Option<StoredDocument<TenantBody>>> {
         self.records.get(&TENANT, &records::tenant_id(tenant)?).await
     }
 
     pub(super) async fn tenant_view(&self, tenant: &TenantId) -> Result<TenantView> {
         let found = self.tenant(tenant).await?;
-        found.map(stored).ok_or_else(|| Error::new(Code::NotFound, "tenants.read", "this tenant is not kept here"))
+        found.map(to_view).ok_or_else(|| Error::new(Code::NotFound, "tenants.read", "this tenant is not kept here"))
     }
 
     /// `t_<words of the name>-<8 random characters>`.
-    pub(super) fn fresh_tenant_id(&self, name: &str) -> Result<TenantId> {
+    pub(super) fn generate_tenant_id(&self, name: &str) -> Result<TenantId> {
         let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { ' ' };
         // Letters lose their marks, not themselves; `ß` is `SS` in capitals.
         let bare = name.nfkd().filter(|letter| !is_combining_mark(*letter));
@@ -266,7 +269,7 @@ impl Inner {
     }
 
     /// Adds a new tenant, with its owner if it has one, to a batch.
-    pub(super) fn new_tenant(
+    pub(super) fn put_new_tenant(
         &self,
         batch: Batch,
         tenant: &TenantId,
@@ -296,40 +299,45 @@ impl Inner {
         adopt: bool,
         change: impl Fn(&mut TenantBody),
     ) -> Result<TenantView> {
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let (now, found) = (self.now(), self.tenant(tenant).await?);
             let (mut body, created_at, expect) = match found {
                 Some(found) => (found.body, found.created_at, Expect::Version(found.version)),
-                None if adopt => (adopted(tenant), now, Expect::Absent),
+                None if adopt => (adopted_tenant(tenant), now, Expect::Absent),
                 None => return Err(Error::new(Code::NotFound, "tenants.change", "this tenant is not kept here")),
             };
-            purge::not_removed("tenants.change", &body)?;
+            purge::check_not_purged("tenants.change", &body)?;
             change(&mut body);
             let batch = Batch::spanning(now).audit(audit.clone());
-            let batch = records::put(batch, TENANT, records::tenant_id(tenant)?, &purge::tags(&body), &body, expect)?;
+            let batch =
+                records::put(batch, TENANT, records::tenant_id(tenant)?, &purge::tenant_tags(&body), &body, expect)?;
             match self.records.commit(context.scope(), batch).await {
                 Ok(_) => {
-                    self.revoked(Revocation::Tenant(tenant.clone()));
-                    return Ok(view(body, created_at));
+                    self.publish_revocation(Revocation::Tenant(tenant.clone()));
+                    return Ok(view_of_body(body, created_at));
                 }
-                Err(CommitError::Precondition { failed: Failed::Document { .. }, .. }) => {}
+                Err(CommitError::Precondition { failed: FailedPrecondition::Document { .. }, .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(contended("tenants.change"))
+        Err(conflict_error("tenants.change"))
     }
 
     /// The account of a person who asks with a token of their own.
-    pub(super) async fn account_of(&self, directory: &Identity, principal: &Principal) -> Result<Stored<UserBody>> {
+    pub(super) async fn account_of(
+        &self,
+        directory: &Identity,
+        principal: &Principal,
+    ) -> Result<StoredDocument<UserBody>> {
         crate::directory::Directory::check(directory, principal).await?;
-        let account = match &principal.bound {
+        let account = match &principal.restriction {
             Some(_) => None,
             None => {
-                let usable = |user: &Stored<UserBody>| !user.body.disabled && !user.body.is_block();
+                let usable = |user: &StoredDocument<UserBody>| !user.body.disabled && !user.body.is_block_record();
                 self.user(&principal.actor.id).await?.filter(usable)
             }
         };
-        account.ok_or_else(|| crate::jwt::invalid("this needs the token of a person who has an account here"))
+        account.ok_or_else(|| crate::jwt::invalid_token("this needs the token of a person who has an account here"))
     }
 }
 
@@ -346,27 +354,27 @@ pub(super) fn put_member(batch: Batch, member: &MemberBody, expect: Expect) -> R
 }
 
 /// A tenant that was kept elsewhere until now.
-pub(super) fn adopted(tenant: &TenantId) -> TenantBody {
+pub(super) fn adopted_tenant(tenant: &TenantId) -> TenantBody {
     let name = tenant.to_string();
     TenantBody { tenant_id: tenant.clone(), name, status: TenantStatus::Active, owners: 0, purge_at: None }
 }
 
-pub(super) fn stored(tenant: Stored<TenantBody>) -> TenantView {
-    view(tenant.body, tenant.created_at)
+pub(super) fn to_view(tenant: StoredDocument<TenantBody>) -> TenantView {
+    view_of_body(tenant.body, tenant.created_at)
 }
 
-fn view(tenant: TenantBody, created_at: Timestamp) -> TenantView {
+fn view_of_body(tenant: TenantBody, created_at: Timestamp) -> TenantView {
     let TenantBody { tenant_id, name, status, purge_at, .. } = tenant;
     TenantView { tenant_id, name, status, purge_at, created_at }
 }
 
-pub(super) fn not_the_control_plane(operation: &'static str, tenant: &TenantId) -> Result<()> {
-    if tenant.as_str() == SYSTEM {
+pub(super) fn check_not_control_plane(operation: &'static str, tenant: &TenantId) -> Result<()> {
+    if tenant.as_str() == SYSTEM_TENANT {
         return Err(Error::new(Code::OpInvalid, operation, "the control plane cannot be closed"));
     }
     Ok(())
 }
 
-pub(super) fn contended(operation: &'static str) -> Error {
+pub(super) fn conflict_error(operation: &'static str) -> Error {
     Error::new(Code::VersionMismatch, operation, "others keep changing it; read it again and retry")
 }

@@ -6,12 +6,12 @@ use engines_core::{
 };
 
 use super::{
-    bodies::{TokenPurpose, UserBody},
-    email::Address,
-    mailing::{Job, bad_token},
-    records::{self, MAIL_TOKEN, Stored, USER},
+    documents::{TokenPurpose, UserBody},
+    email_address::EmailAddress,
+    mail_queue::{MailJob, invalid_token},
+    records::{self, MAIL_TOKEN, StoredDocument, USER},
     service::{Identity, Inner},
-    tenants::{TRIES, contended},
+    tenants::{MAX_ATTEMPTS, conflict_error},
     wire::Caller,
     wire_accounts::{Accepted, EmailRequest, MailTokenRequest},
 };
@@ -31,7 +31,8 @@ impl Identity {
     /// `TOKEN_INVALID` for who has no account here.
     pub async fn request_verification(&self, principal: &Principal, caller: Caller<'_>) -> Result<Accepted> {
         let answer = self.try_request_verification(principal).await;
-        answer.inspect_err(|error| self.inner.note(REQUEST, error, Some(principal.actor.id.as_str()), &caller))
+        answer
+            .inspect_err(|error| self.inner.record_failure(REQUEST, error, Some(principal.actor.id.as_str()), &caller))
     }
 
     async fn try_request_verification(&self, principal: &Principal) -> Result<Accepted> {
@@ -45,9 +46,9 @@ impl Identity {
                 None => Err(Error::new(Code::OpInvalid, REQUEST, "this account has no address; set one first")),
             };
         };
-        inner.may_ask_for_mail(&user.user_id)?;
+        inner.check_mail_rate(&user.user_id)?;
         let key = inner.accounts()?.address_key(address);
-        inner.mail(Job::Verify { user: user.user_id, key });
+        inner.enqueue_mail(MailJob::Verify { user: user.user_id, key });
         Ok(Accepted::default())
     }
 
@@ -67,7 +68,7 @@ impl Identity {
     ) -> Result<()> {
         let answer = self.try_verify(principal, &request, &caller).await;
         let who = principal.map(|principal| principal.actor.id.as_str());
-        answer.inspect_err(|error| self.inner.note(VERIFY, error, who, &caller))
+        answer.inspect_err(|error| self.inner.record_failure(VERIFY, error, who, &caller))
     }
 
     async fn try_verify(
@@ -78,25 +79,26 @@ impl Identity {
     ) -> Result<()> {
         let inner = &*self.inner;
         inner.accounts()?;
-        inner.count_address(caller)?;
-        for _ in 0..TRIES {
+        inner.charge_address(caller)?;
+        for _ in 0..MAX_ATTEMPTS {
             let token = inner.mailed_token(VERIFY, request.token.expose(), TokenPurpose::Verify).await?;
-            if principal.is_some_and(|principal| principal.actor.id != token.body.user_id || principal.bound.is_some())
+            if principal
+                .is_some_and(|principal| principal.actor.id != token.body.user_id || principal.restriction.is_some())
             {
-                return Err(bad_token());
+                return Err(invalid_token());
             }
             let user = inner.user(&token.body.user_id).await?.filter(|user| !user.body.disabled);
-            let user = user.ok_or_else(bad_token)?;
-            let Some(address) = inner.claimed(&user.body, &token.body.address)?.map(str::to_owned) else {
-                return Err(bad_token());
+            let user = user.ok_or_else(invalid_token)?;
+            let Some(address) = inner.claimed_address(&user.body, &token.body.address)?.map(str::to_owned) else {
+                return Err(invalid_token());
             };
             let batch = Batch::spanning(inner.now());
             let used = batch.delete_system(MAIL_TOKEN, token.id.clone(), Expect::Version(token.version));
-            if inner.prove(VERIFY, used, user, address, caller).await? {
+            if inner.prove_address(VERIFY, used, user, address, caller).await? {
                 return Ok(());
             }
         }
-        Err(contended(VERIFY))
+        Err(conflict_error(VERIFY))
     }
 
     /// Asks for another address for one's own account: the change takes effect when a token that is mailed there is used. Until then the
@@ -112,7 +114,7 @@ impl Identity {
         caller: Caller<'_>,
     ) -> Result<Accepted> {
         let answer = self.try_change_email(principal, request, &caller).await;
-        answer.inspect_err(|error| self.inner.note(CHANGE, error, Some(principal.actor.id.as_str()), &caller))
+        answer.inspect_err(|error| self.inner.record_failure(CHANGE, error, Some(principal.actor.id.as_str()), &caller))
     }
 
     async fn try_change_email(
@@ -124,15 +126,15 @@ impl Identity {
         let inner = &*self.inner;
         let user = inner.account_of(self, principal).await?.body;
         inner.own_address(CHANGE, &user)?;
-        let address = Address::parse(request.email.expose())?;
-        inner.confirm(CHANGE, &user, request.password, caller).await?;
-        inner.may_ask_for_mail(&user.user_id)?;
+        let address = EmailAddress::parse(request.email.expose())?;
+        inner.confirm_password(CHANGE, &user, request.password, caller).await?;
+        inner.check_mail_rate(&user.user_id)?;
         let confirmed = user.password;
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let now = inner.now();
             let user = inner.account_of(self, principal).await?;
             if user.body.password != confirmed {
-                return Err(contended(CHANGE));
+                return Err(conflict_error(CHANGE));
             }
             let same = user.body.email.as_deref() == Some(address.as_str());
             let pending_email = (!same).then(|| address.as_str().to_owned());
@@ -144,14 +146,14 @@ impl Identity {
             match inner.records.commit(inner.records.system(), batch).await {
                 Ok(_) => {
                     let key = inner.accounts()?.address_key(address.as_str());
-                    inner.mail(Job::Verify { user: body.user_id, key });
+                    inner.enqueue_mail(MailJob::Verify { user: body.user_id, key });
                     return Ok(Accepted::default());
                 }
                 Err(CommitError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(contended(CHANGE))
+        Err(conflict_error(CHANGE))
     }
 
     /// Takes an account's address as proved, by the word of the control plane: for deployments without a mailer.
@@ -162,9 +164,9 @@ impl Identity {
     pub async fn mark_verified(&self, context: &RequestContext, user: &UserId) -> Result<()> {
         let inner = &*self.inner;
         let resource = format!("users/{}", records::user_key(user));
-        let permit = inner.operator(context, Action::UsersManage, &resource).await?;
+        let permit = inner.authorize_operator(context, Action::UsersManage, &resource).await?;
         let missing = || Error::new(Code::NotFound, MARK, "there is no such user with an account here");
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let found = inner.user(user).await?.filter(|user| !user.body.deleted && user.body.password.is_some());
             let found = found.ok_or_else(missing)?;
             let Some(address) = found.body.email.clone() else {
@@ -173,13 +175,13 @@ impl Identity {
             if found.body.email_verified {
                 return Ok(());
             }
-            let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, resource.clone()));
+            let batch = Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, resource.clone()));
             let caller = Caller { address: None, user_agent: None, trace: context.trace() };
-            if inner.prove(MARK, batch, found, address, &caller).await? {
+            if inner.prove_address(MARK, batch, found, address, &caller).await? {
                 return Ok(());
             }
         }
-        Err(contended(MARK))
+        Err(conflict_error(MARK))
     }
 }
 
@@ -190,41 +192,41 @@ impl Inner {
         if user.issuer.is_some() || user.password.is_none() {
             return refuse("this account's address is kept by whoever vouches for it");
         }
-        if self.mails.is_none() {
+        if self.mail_queue.is_none() {
             return refuse("no mailer is set up here, so no address can be verified by mail; ask an operator");
         }
         Ok(())
     }
 
     /// Counts a mail that an account asks for.
-    fn may_ask_for_mail(&self, user: &UserId) -> Result<()> {
-        let Some(mails) = &self.mails else { return Ok(()) };
+    fn check_mail_rate(&self, user: &UserId) -> Result<()> {
+        let Some(mails) = &self.mail_queue else { return Ok(()) };
         let taken = self.throttle.take("mail.account", user.as_str(), mails.settings.per_account(), self.now());
-        taken.map_err(|error| self.decided(error))
+        taken.map_err(|error| self.with_decision_id(error))
     }
 
     /// Gives a proved address to an account, in one batch with everything `batch` holds. False when something was changed meanwhile.
     ///
     /// # Errors
     /// `ALREADY_EXISTS` when another account has proved the address before.
-    pub(super) async fn prove(
+    pub(super) async fn prove_address(
         &self,
         operation: &'static str,
         batch: Batch,
-        user: Stored<UserBody>,
+        user: StoredDocument<UserBody>,
         address: String,
         caller: &Caller<'_>,
     ) -> Result<bool> {
         let before = user.body.email.clone().filter(|before| *before != address);
         let told = before.clone().filter(|_| user.body.email_verified);
-        let proof = self.proof(operation, batch, user, address, caller).await?;
+        let proof = self.build_proof(operation, batch, user, address, caller).await?;
         let user = proof.user;
         match self.records.commit(self.records.system(), proof.batch).await {
             Ok(_) => {
-                self.address_moved(&user, &proof.others);
+                self.publish_address_change(&user, &proof.changed_users);
                 if let Some(former) = told {
                     let key = self.accounts()?.address_key(&former);
-                    self.mail(Job::AddressChanged { key, address: SecretText::new(former) });
+                    self.enqueue_mail(MailJob::AddressChanged { key, address: SecretText::new(former) });
                 }
                 Ok(true)
             }
@@ -234,14 +236,14 @@ impl Inner {
     }
 
     /// The batch that gives a proved address to an account.
-    pub(super) async fn proof(
+    pub(super) async fn build_proof(
         &self,
         operation: &'static str,
         batch: Batch,
-        user: Stored<UserBody>,
+        user: StoredDocument<UserBody>,
         address: String,
         caller: &Caller<'_>,
-    ) -> Result<Proof> {
+    ) -> Result<AddressProof> {
         let user_id = user.body.user_id.clone();
         let entry = self.address_entry(&self.accounts()?.address_key(&address)).await?;
         if entry.holder().is_some_and(|holder| *holder != user_id) {
@@ -252,7 +254,7 @@ impl Inner {
         if let Some(before) = user.body.email.as_deref().filter(|before| *before != address) {
             batch = self.release_address(batch, before, &user_id).await?;
         }
-        let claimed = self.give_address(batch, &entry, &user_id, caller).await?;
+        let claimed = self.assign_address(batch, &entry, &user_id, caller).await?;
         let pending_email = user.body.pending_email.clone().filter(|pending| *pending != address);
         let body = UserBody { email: Some(address), email_verified: true, pending_email, ..user.body };
         let resource = format!("users/{}", records::user_key(&user_id));
@@ -261,20 +263,20 @@ impl Inner {
             (operation != MARK).then(|| self.audit(claimed.batch.at(), VERIFY, resource, &user_id, caller.trace));
         let batch = claimed.batch.audit(audit);
         let batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
-        Ok(Proof { batch, user: user_id, others: claimed.others })
+        Ok(AddressProof { batch, user: user_id, changed_users: claimed.changed_users })
     }
 
     /// What this process knows of those users is to be read again.
-    pub(super) fn address_moved(&self, user: &UserId, others: &[UserId]) {
+    pub(super) fn publish_address_change(&self, user: &UserId, others: &[UserId]) {
         for user in others.iter().chain([user]) {
-            self.revoked(Revocation::User(user.clone()));
+            self.publish_revocation(Revocation::User(user.clone()));
         }
     }
 }
 
 /// A batch that gives an address, to whom, and who else is changed by it.
-pub(super) struct Proof {
+pub(super) struct AddressProof {
     pub(super) batch: Batch,
     pub(super) user: UserId,
-    pub(super) others: Vec<UserId>,
+    pub(super) changed_users: Vec<UserId>,
 }

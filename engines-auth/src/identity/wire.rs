@@ -5,7 +5,7 @@ use std::fmt;
 use engines_core::{ActorType, Env, Role, TenantId, Timestamp, Trace, UserId};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{bodies::TenantStatus, wire_accounts::yes};
+use super::{documents::TenantStatus, wire_accounts::yes};
 use crate::{password::Password, secret::SecretText};
 
 /// Where a call comes from that no context stands for: what throttles and records go by.

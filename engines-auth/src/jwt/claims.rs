@@ -12,16 +12,16 @@ use serde::{
 use serde_json::Value;
 
 use super::{
-    date::NumericDate,
-    jws::invalid,
-    object::{self, Members, Text},
+    jws::invalid_token,
+    numeric_date::NumericDate,
     settings::JwtSettings,
+    strict_json::{self, ObjectMembers, TextSeed},
 };
 
 /// The claims we know. Registered ones (RFC 7519 section 4.1) must have their type wherever they stand; our own may also be null,
 /// which is as if they were absent. Unknown ones are ignored.
 #[derive(Default)]
-pub(super) struct Claims<'a> {
+pub(super) struct AccessTokenClaims<'a> {
     sub: Option<Cow<'a, str>>,
     iss: Option<Cow<'a, str>>,
     aud: Option<Texts<'a>>,
@@ -38,8 +38,8 @@ pub(super) struct Claims<'a> {
     actor_type: Option<Cow<'a, str>>,
 }
 
-impl<'de> Members<'de> for Claims<'de> {
-    fn place(name: &str) -> Option<u32> {
+impl<'de> ObjectMembers<'de> for AccessTokenClaims<'de> {
+    fn member_index(name: &str) -> Option<u32> {
         const NAMES: [&str; 14] = [
             "sub",
             "iss",
@@ -59,55 +59,56 @@ impl<'de> Members<'de> for Claims<'de> {
         NAMES.iter().position(|known| *known == name).and_then(|place| u32::try_from(place).ok())
     }
 
-    fn member<A: MapAccess<'de>>(&mut self, place: u32, map: &mut A) -> Result<(), A::Error> {
+    fn read_member<A: MapAccess<'de>>(&mut self, place: u32, map: &mut A) -> Result<(), A::Error> {
         match place {
-            0 => self.sub = Some(map.next_value_seed(Text)?),
-            1 => self.iss = Some(map.next_value_seed(Text)?),
-            2 => self.aud = Some(map.next_value_seed(TextOrTexts)?),
+            0 => self.sub = Some(map.next_value_seed(TextSeed)?),
+            1 => self.iss = Some(map.next_value_seed(TextSeed)?),
+            2 => self.aud = Some(map.next_value_seed(TextOrArraySeed)?),
             3 => self.exp = Some(map.next_value()?),
             4 => self.nbf = Some(map.next_value()?),
             5 => self.iat = Some(map.next_value()?),
-            6 => self.jti = Some(map.next_value_seed(Text)?),
-            7 => self.email = map.next_value_seed(Nullable(Text))?,
-            8 => self.tenant_ids = map.next_value_seed(Nullable(OnlyTexts))?,
-            9 => self.default_tenant = map.next_value_seed(Nullable(Text))?,
-            10 => self.roles = map.next_value_seed(Nullable(Roles))?,
-            11 => self.actor_type = map.next_value_seed(Nullable(Text))?,
+            6 => self.jti = Some(map.next_value_seed(TextSeed)?),
+            7 => self.email = map.next_value_seed(NullableSeed(TextSeed))?,
+            8 => self.tenant_ids = map.next_value_seed(NullableSeed(TextArraySeed))?,
+            9 => self.default_tenant = map.next_value_seed(NullableSeed(TextSeed))?,
+            10 => self.roles = map.next_value_seed(NullableSeed(RoleMapSeed))?,
+            11 => self.actor_type = map.next_value_seed(NullableSeed(TextSeed))?,
             13 => self.email_verified = Some(map.next_value()?),
-            _ => self.sid = map.next_value_seed(Nullable(Text))?,
+            _ => self.sid = map.next_value_seed(NullableSeed(TextSeed))?,
         }
         Ok(())
     }
 }
 
-impl<'a> Claims<'a> {
+impl<'a> AccessTokenClaims<'a> {
     /// Reads a payload.
     pub(super) fn read(payload: &'a [u8]) -> Result<Self> {
-        object::read(payload)
-            .map_err(|_| invalid("the token's claims are malformed, of a wrong type, or repeat a name"))
+        strict_json::parse_object(payload)
+            .map_err(|_| invalid_token("the token's claims are malformed, of a wrong type, or repeat a name"))
     }
 
     /// Who the claims prove, if they hold at `now`. Expiry is asked last, so that only a token which is otherwise good is `TOKEN_EXPIRED`.
     pub(super) fn check(&self, settings: &JwtSettings, now: Timestamp) -> Result<Principal> {
-        let sub = self.sub.as_deref().ok_or_else(|| invalid("the token has no sub"))?;
-        let exp = self.exp.ok_or_else(|| invalid("the token has no exp"))?.0;
+        let sub = self.sub.as_deref().ok_or_else(|| invalid_token("the token has no sub"))?;
+        let exp = self.exp.ok_or_else(|| invalid_token("the token has no exp"))?.0;
         if self.iss.as_deref() != Some(&*settings.issuer) {
-            return Err(invalid("the token has no iss, or one that is not accepted here"));
+            return Err(invalid_token("the token has no iss, or one that is not accepted here"));
         }
         let named = |audience: &str| self.aud.iter().flatten().any(|named| named == audience);
         if !settings.audience.is_empty() && !settings.audience.iter().any(|audience| named(audience)) {
-            return Err(invalid("the token is not for this audience"));
+            return Err(invalid_token("the token is not for this audience"));
         }
         let latest = now.plus(settings.leeway);
         if [self.nbf, self.iat].into_iter().flatten().any(|begin| begin.0 > latest) {
-            return Err(invalid("the token is not valid yet"));
+            return Err(invalid_token("the token is not valid yet"));
         }
-        let id = UserId::new(sub).map_err(|_| invalid("the token's sub must be 1 to 255 visible ASCII characters"))?;
+        let id =
+            UserId::new(sub).map_err(|_| invalid_token("the token's sub must be 1 to 255 visible ASCII characters"))?;
         if now >= exp.plus(settings.leeway) {
             return Err(Error::new(Code::TokenExpired, "auth.token", "the token has expired; get a new one"));
         }
         Ok(Principal {
-            actor: Actor { id, kind: self.actor_kind() },
+            actor: Actor { id, kind: self.actor_type_claim() },
             email: self.email.as_deref().filter(|_| !self.email_is_unverified()).map(Email::new),
             memberships: self.memberships(),
             default_tenant: self.default_tenant.as_deref().and_then(|tenant| TenantId::new(tenant).ok()),
@@ -118,7 +119,7 @@ impl<'a> Claims<'a> {
             session: self.sid.as_deref().map(Into::into),
             ticket: None,
             issuer: std::sync::Arc::clone(&settings.issuer),
-            bound: None,
+            restriction: None,
         })
     }
 
@@ -128,7 +129,7 @@ impl<'a> Claims<'a> {
     }
 
     /// `agent`, or a person: no token makes a `system`.
-    fn actor_kind(&self) -> ActorType {
+    fn actor_type_claim(&self) -> ActorType {
         if self.actor_type.as_deref() == Some(ActorType::Agent.as_str()) { ActorType::Agent } else { ActorType::Human }
     }
 
@@ -147,9 +148,9 @@ type Texts<'a> = Vec<Cow<'a, str>>;
 type RoleMap<'a> = BTreeMap<Cow<'a, str>, Option<Role>>;
 
 /// A value, or null for none.
-struct Nullable<S>(S);
+struct NullableSeed<S>(S);
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Nullable<S> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for NullableSeed<S> {
     type Value = Option<S::Value>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -157,7 +158,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Nullable<S> {
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Nullable<S> {
+impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for NullableSeed<S> {
     type Value = Option<S::Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -178,9 +179,9 @@ impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Nullable<S> {
 }
 
 /// An array of texts.
-struct OnlyTexts;
+struct TextArraySeed;
 
-impl<'de> DeserializeSeed<'de> for OnlyTexts {
+impl<'de> DeserializeSeed<'de> for TextArraySeed {
     type Value = Texts<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -188,7 +189,7 @@ impl<'de> DeserializeSeed<'de> for OnlyTexts {
     }
 }
 
-impl<'de> Visitor<'de> for OnlyTexts {
+impl<'de> Visitor<'de> for TextArraySeed {
     type Value = Texts<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -197,7 +198,7 @@ impl<'de> Visitor<'de> for OnlyTexts {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
         let mut texts = Vec::new();
-        while let Some(text) = array.next_element_seed(Text)? {
+        while let Some(text) = array.next_element_seed(TextSeed)? {
             texts.push(text);
         }
         Ok(texts)
@@ -205,9 +206,9 @@ impl<'de> Visitor<'de> for OnlyTexts {
 }
 
 /// `aud`: one text or an array of them (RFC 7519 section 4.1.3).
-struct TextOrTexts;
+struct TextOrArraySeed;
 
-impl<'de> DeserializeSeed<'de> for TextOrTexts {
+impl<'de> DeserializeSeed<'de> for TextOrArraySeed {
     type Value = Texts<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -215,7 +216,7 @@ impl<'de> DeserializeSeed<'de> for TextOrTexts {
     }
 }
 
-impl<'de> Visitor<'de> for TextOrTexts {
+impl<'de> Visitor<'de> for TextOrArraySeed {
     type Value = Texts<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -231,14 +232,14 @@ impl<'de> Visitor<'de> for TextOrTexts {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<Self::Value, A::Error> {
-        OnlyTexts.visit_seq(array)
+        TextArraySeed.visit_seq(array)
     }
 }
 
 /// `role_map`: an object of texts in which no tenant occurs twice.
-struct Roles;
+struct RoleMapSeed;
 
-impl<'de> DeserializeSeed<'de> for Roles {
+impl<'de> DeserializeSeed<'de> for RoleMapSeed {
     type Value = RoleMap<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -246,7 +247,7 @@ impl<'de> DeserializeSeed<'de> for Roles {
     }
 }
 
-impl<'de> Visitor<'de> for Roles {
+impl<'de> Visitor<'de> for RoleMapSeed {
     type Value = RoleMap<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -255,8 +256,8 @@ impl<'de> Visitor<'de> for Roles {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut roles = BTreeMap::new();
-        while let Some(tenant) = map.next_key_seed(Text)? {
-            let role = Role::from_wire(&map.next_value_seed(Text)?);
+        while let Some(tenant) = map.next_key_seed(TextSeed)? {
+            let role = Role::from_wire(&map.next_value_seed(TextSeed)?);
             if roles.insert(tenant, role).is_some() {
                 return Err(de::Error::custom("a tenant occurs twice"));
             }

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use serde::de::{Error as _, IgnoredAny, MapAccess};
 
-use super::object::{Members, Text};
+use super::strict_json::{ObjectMembers, TextSeed};
 
 /// The header of a JWS, read before its signature is checked: so it may choose nothing but which verifier refuses it.
 #[derive(Debug, Default)]
-pub(super) struct Header<'a> {
+pub(super) struct TokenHeader<'a> {
     /// The algorithm, compared exactly as written (RFC 7515 section 4.1.1).
     pub(super) alg: Option<Cow<'a, str>>,
     /// The media type.
@@ -19,24 +19,24 @@ pub(super) struct Header<'a> {
 
 /// Parameters that bring a key of their own (`jku` `jwk` `x5u` `x5c`, RFC 8725 section 3.10), change what is signed (`b64`, RFC 7797),
 /// or belong to encryption (`enc` `zip`). `crit` names extensions a reader must understand, and we understand none (RFC 7515 section 4.1.11).
-const REFUSED: [&str; 8] = ["crit", "b64", "zip", "enc", "jku", "jwk", "x5u", "x5c"];
+const FORBIDDEN_PARAMETERS: [&str; 8] = ["crit", "b64", "zip", "enc", "jku", "jwk", "x5u", "x5c"];
 
-impl<'de> Members<'de> for Header<'de> {
-    fn place(name: &str) -> Option<u32> {
+impl<'de> ObjectMembers<'de> for TokenHeader<'de> {
+    fn member_index(name: &str) -> Option<u32> {
         Some(match name {
             "alg" => 0,
             "typ" => 1,
             "kid" => 2,
-            _ if REFUSED.contains(&name) => 3,
+            _ if FORBIDDEN_PARAMETERS.contains(&name) => 3,
             _ => return None,
         })
     }
 
-    fn member<A: MapAccess<'de>>(&mut self, place: u32, map: &mut A) -> Result<(), A::Error> {
+    fn read_member<A: MapAccess<'de>>(&mut self, place: u32, map: &mut A) -> Result<(), A::Error> {
         match place {
-            0 => self.alg = Some(map.next_value_seed(Text)?),
-            1 => self.typ = Some(map.next_value_seed(Text)?),
-            2 => self.kid = Some(map.next_value_seed(Text)?),
+            0 => self.alg = Some(map.next_value_seed(TextSeed)?),
+            1 => self.typ = Some(map.next_value_seed(TextSeed)?),
+            2 => self.kid = Some(map.next_value_seed(TextSeed)?),
             _ => {
                 map.next_value::<IgnoredAny>()?;
                 return Err(A::Error::custom("a header parameter that is not accepted"));
@@ -49,27 +49,27 @@ impl<'de> Members<'de> for Header<'de> {
 /// What a header says the token is (RFC 7515 section 4.1.9). Other kinds of token (`dpop+jwt`, `logout+jwt`, …) are told apart by their
 /// `typ` (RFC 8725 section 3.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Typ {
+pub enum TokenType {
     /// No `typ`, or `JWT`: any kind of token.
-    Unsaid,
+    Unspecified,
     /// `at+jwt`: an access token and nothing else (RFC 9068 section 2.1).
     AccessToken,
     /// Something that is no access token.
     Other,
 }
 
-impl Header<'_> {
+impl TokenHeader<'_> {
     /// What `typ` says, in any letter case and with or without `application/` (RFC 7515 section 4.1.9).
-    pub(super) fn kind(&self) -> Typ {
+    pub(super) fn token_type(&self) -> TokenType {
         let one_of = |names: [&str; 2]| {
             self.typ.as_deref().is_some_and(|typ| names.iter().any(|known| typ.eq_ignore_ascii_case(known)))
         };
         if self.typ.is_none() || one_of(["JWT", "application/jwt"]) {
-            Typ::Unsaid
+            TokenType::Unspecified
         } else if one_of(["at+jwt", "application/at+jwt"]) {
-            Typ::AccessToken
+            TokenType::AccessToken
         } else {
-            Typ::Other
+            TokenType::Other
         }
     }
 }

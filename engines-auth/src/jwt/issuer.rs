@@ -117,7 +117,7 @@ impl TokenIssuer {
     /// When the settings are out of their limits.
     pub fn new(secret: &SigningSecret, settings: JwtSettings, clock: Arc<dyn Clock>, ids: IdGenerator) -> Result<Self> {
         let key = EncodingKey::from_secret(secret.bytes());
-        Ok(Self { key, kid: None, settings: settings.checked()?, clock, ids })
+        Ok(Self { key, kid: None, settings: settings.validated()?, clock, ids })
     }
 
     /// An issuer that signs with the current one of several keys, and names it in the tokens' header.
@@ -140,7 +140,7 @@ impl TokenIssuer {
     /// `BODY_INVALID` for a `ttl` out of its limits, the actor type `system`, and more memberships than fit into a token that
     /// would be accepted (8 KiB: about a hundred).
     pub fn issue(&self, request: &TokenRequest) -> Result<AccessToken> {
-        let refuse = |field, detail: &'static str| Err(Error::body("auth.issue", field, detail));
+        let refuse = |field, detail: &'static str| Err(Error::invalid_body("auth.issue", field, detail));
         let expires_in = request.ttl.as_secs();
         if expires_in == 0 || request.ttl > Self::MAX_TTL {
             return refuse("ttl", "a token is good for one second to thirty days");

@@ -10,13 +10,13 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{
-    jws::{Unverified, invalid},
+    jws::{UnverifiedToken, invalid_token},
     roca,
 };
 
 /// An algorithm a key set may be for (RFC 7518 section 3.1). There is no `none`, and no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Alg {
+pub enum KeyAlgorithm {
     /// HMAC with SHA-256.
     Hs256,
     /// HMAC with SHA-384.
@@ -29,7 +29,7 @@ pub enum Alg {
     Es256,
 }
 
-impl Alg {
+impl KeyAlgorithm {
     const ALL: [Self; 5] = [Self::Hs256, Self::Hs384, Self::Hs512, Self::Rs256, Self::Es256];
 
     /// The registered name, compared exactly as written.
@@ -44,7 +44,7 @@ impl Alg {
         }
     }
 
-    pub(super) const fn crypto(self) -> Algorithm {
+    pub(super) const fn to_algorithm(self) -> Algorithm {
         match self {
             Self::Hs256 => Algorithm::HS256,
             Self::Hs384 => Algorithm::HS384,
@@ -55,7 +55,7 @@ impl Alg {
     }
 
     /// The least bytes of a shared key: as many as the hash has (RFC 7518 section 3.2).
-    const fn least_secret(self) -> usize {
+    const fn min_secret_bytes(self) -> usize {
         match self {
             Self::Hs384 => 48,
             Self::Hs512 => 64,
@@ -66,7 +66,7 @@ impl Alg {
 
 /// A key that verifies one algorithm. It does not print itself.
 pub struct VerifyingKey {
-    alg: Alg,
+    alg: KeyAlgorithm,
     kid: Option<String>,
     key: DecodingKey,
 }
@@ -74,11 +74,11 @@ pub struct VerifyingKey {
 impl VerifyingKey {
     /// The one algorithm it verifies.
     #[must_use]
-    pub fn alg(&self) -> Alg {
+    pub fn alg(&self) -> KeyAlgorithm {
         self.alg
     }
 
-    pub(super) fn crypto(&self) -> &DecodingKey {
+    pub(super) fn decoding_key(&self) -> &DecodingKey {
         &self.key
     }
 }
@@ -91,11 +91,11 @@ impl fmt::Debug for VerifyingKey {
 
 /// Which key of a set a token gets.
 #[derive(Debug)]
-pub enum Choice<'a> {
+pub enum KeyChoice<'a> {
     /// This one.
     Key(&'a VerifyingKey),
     /// One that is here and must not be used for it: another algorithm, or a `kid` that occurs twice.
-    Unfit,
+    Unusable,
     /// None that is here.
     Unknown,
 }
@@ -110,12 +110,12 @@ pub enum Choice<'a> {
 pub struct KeySet {
     keys: Vec<VerifyingKey>,
     /// Every `kid` that is there and names no usable key.
-    unfit: BTreeSet<String>,
+    unusable: BTreeSet<String>,
 }
 
 /// Whose keys a set holds. A set never mixes them, so that no public key can pass for a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum KeySetKind {
     Public,
     Shared,
 }
@@ -151,13 +151,13 @@ struct Jwk<'a> {
 
 /// Of a key that cannot be used, the name alone, so that it is known to be there.
 #[derive(Deserialize)]
-struct Named<'a> {
+struct KeyName<'a> {
     #[serde(borrow, default)]
     kid: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
-struct Set<'a> {
+struct JwkSet<'a> {
     #[serde(borrow)]
     keys: Vec<&'a RawValue>,
 }
@@ -171,7 +171,7 @@ impl KeySet {
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when it is no key set at all, or has more than [`KeySet::MAX_KEYS`] keys: the caller's token is not to blame.
     pub fn public(json: &[u8]) -> Result<Self> {
-        Self::read(json, Kind::Public)
+        Self::read(json, KeySetKind::Public)
     }
 
     /// Keys shared with whoever signs: HS256, HS384 and HS512, each key naming which. A set that holds public keys too is refused,
@@ -180,22 +180,23 @@ impl KeySet {
     /// # Errors
     /// As [`KeySet::public`], and for such a mixture.
     pub fn shared(json: &[u8]) -> Result<Self> {
-        Self::read(json, Kind::Shared)
+        Self::read(json, KeySetKind::Shared)
     }
 
-    fn read(json: &[u8], kind: Kind) -> Result<Self> {
-        let set: Set<'_> = serde_json::from_slice(json).map_err(|_| bad("the key set is no JSON Web Key Set"))?;
+    fn read(json: &[u8], kind: KeySetKind) -> Result<Self> {
+        let set: JwkSet<'_> =
+            serde_json::from_slice(json).map_err(|_| invalid_key_set("the key set is no JSON Web Key Set"))?;
         if set.keys.len() > Self::MAX_KEYS {
-            return Err(bad("the key set has more keys than are accepted"));
+            return Err(invalid_key_set("the key set has more keys than are accepted"));
         }
         let (mut found, mut kids, mut unfit) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for text in set.keys {
             let jwk: Option<Jwk<'_>> = serde_json::from_str(text.get()).ok();
-            if kind == Kind::Shared && jwk.as_ref().is_none_or(|jwk| jwk.kty != "oct") {
-                return Err(bad("the key set mixes shared keys with others"));
+            if kind == KeySetKind::Shared && jwk.as_ref().is_none_or(|jwk| jwk.kty != "oct") {
+                return Err(invalid_key_set("the key set mixes shared keys with others"));
             }
-            let named = serde_json::from_str::<Named<'_>>(text.get()).ok().and_then(|named| named.kid);
-            let key = jwk.and_then(|jwk| jwk.usable(kind));
+            let named = serde_json::from_str::<KeyName<'_>>(text.get()).ok().and_then(|named| named.kid);
+            let key = jwk.and_then(|jwk| jwk.into_verifying_key(kind));
             if let Some(kid) = named
                 && (!kids.insert(kid.clone().into_owned()) || key.is_none())
             {
@@ -204,23 +205,23 @@ impl KeySet {
             found.extend(key);
         }
         found.retain(|key: &VerifyingKey| key.kid.as_ref().is_none_or(|kid| !unfit.contains(kid)));
-        Ok(Self { keys: found, unfit })
+        Ok(Self { keys: found, unusable: unfit })
     }
 
     /// The key for a token: the one its `kid` names, or the only one if it names none (OpenID Connect Core section 10.1), and only
     /// for that key's algorithm.
     #[must_use]
-    pub fn choose(&self, token: &Unverified<'_>) -> Choice<'_> {
+    pub fn choose_key(&self, token: &UnverifiedToken<'_>) -> KeyChoice<'_> {
         let found = match token.kid() {
-            Some(kid) if self.unfit.contains(kid) => return Choice::Unfit,
+            Some(kid) if self.unusable.contains(kid) => return KeyChoice::Unusable,
             Some(kid) => self.keys.iter().find(|key| key.kid.as_deref() == Some(kid)),
-            None if self.keys.len() > 1 => return Choice::Unfit,
+            None if self.keys.len() > 1 => return KeyChoice::Unusable,
             None => self.keys.first(),
         };
         match found {
-            Some(key) if key.alg.name() == token.alg() => Choice::Key(key),
-            Some(_) => Choice::Unfit,
-            None => Choice::Unknown,
+            Some(key) if key.alg.name() == token.alg() => KeyChoice::Key(key),
+            Some(_) => KeyChoice::Unusable,
+            None => KeyChoice::Unknown,
         }
     }
 
@@ -228,10 +229,12 @@ impl KeySet {
     ///
     /// # Errors
     /// `TOKEN_INVALID` when none may, or its signature does not fit.
-    pub fn verify(&self, token: &Unverified<'_>) -> Result<Vec<u8>> {
-        match self.choose(token) {
-            Choice::Key(key) => token.verify(key),
-            Choice::Unfit | Choice::Unknown => Err(invalid("no key of the issuer may verify this token")),
+    pub fn verify(&self, token: &UnverifiedToken<'_>) -> Result<Vec<u8>> {
+        match self.choose_key(token) {
+            KeyChoice::Key(key) => token.verify(key),
+            KeyChoice::Unusable | KeyChoice::Unknown => {
+                Err(invalid_token("no key of the issuer may verify this token"))
+            }
         }
     }
 
@@ -250,14 +253,14 @@ impl KeySet {
 
 impl Jwk<'_> {
     /// The key, if it is one of `kind` that may verify.
-    fn usable(self, kind: Kind) -> Option<VerifyingKey> {
+    fn into_verifying_key(self, kind: KeySetKind) -> Option<VerifyingKey> {
         let ours = match (kind, &*self.kty) {
-            (Kind::Public, "RSA") => Alg::Rs256,
-            (Kind::Public, "EC") if self.crv.as_deref() == Some("P-256") => Alg::Es256,
-            (Kind::Shared, "oct") => {
+            (KeySetKind::Public, "RSA") => KeyAlgorithm::Rs256,
+            (KeySetKind::Public, "EC") if self.crv.as_deref() == Some("P-256") => KeyAlgorithm::Es256,
+            (KeySetKind::Shared, "oct") => {
                 let named = self.alg.as_deref()?;
-                let found = Alg::ALL.into_iter().find(|alg| alg.name() == named)?;
-                matches!(found, Alg::Hs256 | Alg::Hs384 | Alg::Hs512).then_some(found)?
+                let found = KeyAlgorithm::ALL.into_iter().find(|alg| alg.name() == named)?;
+                matches!(found, KeyAlgorithm::Hs256 | KeyAlgorithm::Hs384 | KeyAlgorithm::Hs512).then_some(found)?
             }
             _ => return None,
         };
@@ -267,39 +270,41 @@ impl Jwk<'_> {
             return None;
         }
         let key = match ours {
-            Alg::Rs256 => self.rsa()?,
-            Alg::Es256 => self.p256()?,
+            KeyAlgorithm::Rs256 => self.rsa()?,
+            KeyAlgorithm::Es256 => self.p256()?,
             _ => self.secret(ours)?,
         };
         Some(VerifyingKey { alg: ours, kid: self.kid.map(Cow::into_owned), key })
     }
 
     fn rsa(&self) -> Option<DecodingKey> {
-        let (modulus, exponent) = (bytes(self.n.as_deref()?)?, bytes(self.e.as_deref()?)?);
+        let (modulus, exponent) = (decode_base64url(self.n.as_deref()?)?, decode_base64url(self.e.as_deref()?)?);
         let bits = modulus.len() * 8 - usize::try_from(modulus.first()?.leading_zeros()).ok()?;
         // At most 33 bits (NIST SP 800-89 allows more, which only costs time), odd, and not 1.
         let exponent_fits = exponent.len() <= 5 && exponent.last()? & 1 == 1 && *exponent != [1];
-        let fits = (2048..=8192).contains(&bits) && exponent_fits && self.d.is_none() && !roca::is_suspect(&modulus);
+        let fits =
+            (2048..=8192).contains(&bits) && exponent_fits && self.d.is_none() && !roca::has_roca_fingerprint(&modulus);
         fits.then(|| DecodingKey::from_rsa_raw_components(&modulus, &exponent))
     }
 
     fn p256(&self) -> Option<DecodingKey> {
         let (x, y) = (self.x.as_deref()?, self.y.as_deref()?);
         // RFC 7518 section 6.2.1.2: as long as the curve's field. Whether it is a point on the curve is checked when it verifies.
-        let fits = [x, y].iter().all(|part| bytes(part).is_some_and(|part| part.len() == 32)) && self.d.is_none();
+        let fits =
+            [x, y].iter().all(|part| decode_base64url(part).is_some_and(|part| part.len() == 32)) && self.d.is_none();
         fits.then(|| DecodingKey::from_ec_components(x, y).ok())?
     }
 
-    fn secret(&self, alg: Alg) -> Option<DecodingKey> {
-        let secret = bytes(self.k.as_deref()?)?;
-        (secret.len() >= alg.least_secret()).then(|| DecodingKey::from_secret(&secret))
+    fn secret(&self, alg: KeyAlgorithm) -> Option<DecodingKey> {
+        let secret = decode_base64url(self.k.as_deref()?)?;
+        (secret.len() >= alg.min_secret_bytes()).then(|| DecodingKey::from_secret(&secret))
     }
 }
 
-fn bytes(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+fn decode_base64url(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     URL_SAFE_NO_PAD.decode(text).ok().map(Zeroizing::new)
 }
 
-fn bad(detail: &'static str) -> Error {
+fn invalid_key_set(detail: &'static str) -> Error {
     Error::new(Code::BackendUnavailable, "auth.jwks", detail)
 }

@@ -7,9 +7,9 @@ use engines_core::{Code, Error, Result};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto::aws_lc::DEFAULT_PROVIDER};
 
 use super::{
-    header::{Header, Typ},
+    header::{TokenHeader, TokenType},
     jwk::VerifyingKey,
-    object,
+    strict_json,
 };
 use crate::{authenticator::Credential, secret::SigningSecret};
 
@@ -34,16 +34,16 @@ impl std::fmt::Debug for Hs256Key {
 }
 
 /// A compact JWS whose form is right and whose signature nobody has checked.
-pub struct Unverified<'a> {
+pub struct UnverifiedToken<'a> {
     signed: &'a str,
     payload: &'a str,
     signature: &'a str,
     alg: Cow<'static, str>,
     kid: Option<Box<str>>,
-    typ: Typ,
+    typ: TokenType,
 }
 
-impl<'a> Unverified<'a> {
+impl<'a> UnverifiedToken<'a> {
     /// Splits `token` and reads its header.
     ///
     /// # Errors
@@ -51,22 +51,22 @@ impl<'a> Unverified<'a> {
     /// padding, and a header that is malformed, names something twice, or holds a parameter that has no business in it.
     pub fn parse(token: &'a str) -> Result<Self> {
         if token.len() > Credential::MAX_BYTES {
-            return Err(invalid("the token is longer than 8 KiB"));
+            return Err(invalid_token("the token is longer than 8 KiB"));
         }
-        let malformed = || invalid("the token is not three parts of base64url, separated by dots");
+        let malformed = || invalid_token("the token is not three parts of base64url, separated by dots");
         let (signed, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
         let (header, payload) = signed.split_once('.').ok_or_else(malformed)?;
         let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| malformed())?;
-        let header: Header<'_> = object::read(&header).map_err(|_| {
-            invalid("the token's header is malformed, repeats a name, or holds a parameter that is not accepted")
+        let header: TokenHeader<'_> = strict_json::parse_object(&header).map_err(|_| {
+            invalid_token("the token's header is malformed, repeats a name, or holds a parameter that is not accepted")
         })?;
         let alg = match header.alg.as_deref() {
-            None => return Err(invalid("the token's header names no algorithm")),
+            None => return Err(invalid_token("the token's header names no algorithm")),
             Some(HS256) => Cow::Borrowed(HS256),
             Some(other) => Cow::Owned(other.to_owned()),
         };
         let kid = header.kid.as_deref().map(Into::into);
-        Ok(Self { signed, payload, signature, alg, kid, typ: header.kind() })
+        Ok(Self { signed, payload, signature, alg, kid, typ: header.token_type() })
     }
 
     /// Whether the header names exactly HS256: the only one [`Unverified::verify_hs256`] accepts.
@@ -90,12 +90,12 @@ impl<'a> Unverified<'a> {
     /// Whether the header's `typ` allows an access token.
     #[must_use]
     pub fn is_access_token(&self) -> bool {
-        self.typ != Typ::Other
+        self.typ != TokenType::Other
     }
 
     /// What the header's `typ` says.
     #[must_use]
-    pub fn typ(&self) -> Typ {
+    pub fn token_type(&self) -> TokenType {
         self.typ
     }
 
@@ -104,7 +104,7 @@ impl<'a> Unverified<'a> {
     /// # Errors
     /// `TOKEN_INVALID` when it is not base64url.
     pub fn unverified_payload(&self) -> Result<Vec<u8>> {
-        URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| invalid("the token's payload is not base64url"))
+        URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| invalid_token("the token's payload is not base64url"))
     }
 
     /// The payload, if `key` is for the algorithm the header names, and signed header and payload with it.
@@ -114,9 +114,9 @@ impl<'a> Unverified<'a> {
     /// not fit.
     pub fn verify(&self, key: &VerifyingKey) -> Result<Vec<u8>> {
         if self.alg != key.alg().name() {
-            return Err(invalid("the token's algorithm is not that of its key"));
+            return Err(invalid_token("the token's algorithm is not that of its key"));
         }
-        self.checked(key.alg().crypto(), key.crypto())
+        self.verify_signature(key.alg().to_algorithm(), key.decoding_key())
     }
 
     /// The payload, if `key` signed header and payload with HS256; the comparison takes constant time.
@@ -125,13 +125,13 @@ impl<'a> Unverified<'a> {
     /// `TOKEN_INVALID` for any other algorithm, a payload or signature that is not base64url, and a signature that does not fit.
     pub fn verify_hs256(&self, key: &Hs256Key) -> Result<Vec<u8>> {
         if !self.is_hs256() {
-            return Err(invalid("the token's algorithm is not the one expected"));
+            return Err(invalid_token("the token's algorithm is not the one expected"));
         }
-        self.checked(Algorithm::HS256, &key.0)
+        self.verify_signature(Algorithm::HS256, &key.0)
     }
 
-    fn checked(&self, algorithm: Algorithm, key: &DecodingKey) -> Result<Vec<u8>> {
-        let wrong = || invalid("the token's signature does not fit");
+    fn verify_signature(&self, algorithm: Algorithm, key: &DecodingKey) -> Result<Vec<u8>> {
+        let wrong = || invalid_token("the token's signature does not fit");
         let signature = URL_SAFE_NO_PAD.decode(self.signature).map_err(|_| wrong())?;
         // The factory is named directly: the crate's process-wide default would depend on which features others turn on.
         let verifier =
@@ -141,7 +141,7 @@ impl<'a> Unverified<'a> {
     }
 }
 
-impl std::fmt::Debug for Unverified<'_> {
+impl std::fmt::Debug for UnverifiedToken<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Unverified(…)")
     }
@@ -163,6 +163,6 @@ pub(super) fn sign_hs256(payload: &[u8], key: &EncodingKey, kid: Option<&str>) -
     Ok(token)
 }
 
-pub(crate) fn invalid(detail: &'static str) -> Error {
+pub(crate) fn invalid_token(detail: &'static str) -> Error {
     Error::new(Code::TokenInvalid, "auth.token", detail)
 }

@@ -24,7 +24,7 @@ impl SigningKey {
         let fits = (1..=Self::MAX_KID).contains(&kid.len())
             && kid.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
         if !fits {
-            return Err(refused("a key's name (kid) is 1 to 64 letters, digits, _, - or ."));
+            return Err(invalid_keys("a key's name (kid) is 1 to 64 letters, digits, _, - or ."));
         }
         Ok(Self { kid: Some(kid.into()), secret, until: None })
     }
@@ -73,10 +73,10 @@ impl SigningKeys {
     /// When there are [`SigningKeys::MAX`] already, or one with this name.
     pub fn previous(mut self, key: SigningKey) -> Result<Self> {
         if self.0.len() >= Self::MAX {
-            return Err(refused("at most 8 signing keys at a time; drop those whose tokens have expired"));
+            return Err(invalid_keys("at most 8 signing keys at a time; drop those whose tokens have expired"));
         }
         if key.kid.is_some() && self.0.iter().any(|known| known.kid == key.kid) {
-            return Err(refused("two signing keys have the same name (kid)"));
+            return Err(invalid_keys("two signing keys have the same name (kid)"));
         }
         self.0.push(key);
         Ok(self)
@@ -84,7 +84,7 @@ impl SigningKeys {
 
     /// The key that signs.
     pub(super) fn current(&self) -> Result<&SigningKey> {
-        self.0.first().ok_or_else(|| refused("there is no signing key"))
+        self.0.first().ok_or_else(|| invalid_keys("there is no signing key"))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &SigningKey> {
@@ -92,6 +92,6 @@ impl SigningKeys {
     }
 }
 
-fn refused(detail: &'static str) -> Error {
+fn invalid_keys(detail: &'static str) -> Error {
     Error::new(Code::Internal, "auth.settings", detail)
 }

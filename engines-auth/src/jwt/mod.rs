@@ -5,21 +5,21 @@
 //! and so is every parameter that would bring its own key or change what is signed.
 
 mod claims;
-pub(crate) mod date;
 mod header;
 mod issuer;
 pub mod jwk;
 pub mod jws;
 mod keys;
-pub(crate) mod object;
-mod recent;
+pub(crate) mod numeric_date;
 mod roca;
 mod settings;
+pub(crate) mod strict_json;
+mod token_cache;
 mod verifier;
 
-pub(crate) use self::jws::invalid;
+pub(crate) use self::jws::invalid_token;
 pub use self::{
-    header::Typ,
+    header::TokenType,
     issuer::{AccessToken, TokenIssuer, TokenRequest},
     keys::{SigningKey, SigningKeys},
     settings::JwtSettings,

@@ -11,7 +11,7 @@ const GENERATOR: u32 = 65_537;
 
 /// Whether a modulus (big-endian) has the fingerprint: modulo every one of the primes it is a power of the generator. By chance
 /// one modulus in 2^27 has it.
-pub(super) fn is_suspect(modulus: &[u8]) -> bool {
+pub(super) fn has_roca_fingerprint(modulus: &[u8]) -> bool {
     PRIMES.iter().all(|&prime| {
         let rest = modulus.iter().fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime);
         let mut power = 1;

@@ -25,7 +25,7 @@ impl JwtSettings {
     /// The clock skew that is tolerated at the most.
     pub const MAX_LEEWAY: Duration = Duration::from_secs(30);
 
-    pub(super) fn checked(self) -> Result<Self> {
+    pub(super) fn validated(self) -> Result<Self> {
         let refuse = |detail: &'static str| Err(Error::new(Code::Internal, "auth.settings", detail));
         if self.leeway > Self::MAX_LEEWAY {
             return refuse("the leeway of tokens is at most 30 seconds");

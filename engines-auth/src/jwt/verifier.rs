@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use engines_core::{Clock, Principal, Result, Timestamp};
 
 use super::{
-    claims::Claims,
-    jws::{Hs256Key, Unverified, invalid},
+    claims::AccessTokenClaims,
+    jws::{Hs256Key, UnverifiedToken, invalid_token},
     keys::SigningKeys,
-    recent::{Name, Recent},
     settings::JwtSettings,
+    token_cache::{TokenCache, TokenDigest},
 };
 use crate::{
     authenticator::{Authenticator, Credential},
@@ -32,14 +32,14 @@ use crate::{
 ///
 /// With several keys, one that the header names (`kid`) is the only one tried; a token that names none of ours is tried with each.
 pub struct TokenVerifier {
-    keys: Vec<Key>,
+    keys: Vec<VerifierKey>,
     settings: JwtSettings,
     clock: Arc<dyn Clock>,
-    recent: Recent,
+    cache: TokenCache,
 }
 
 /// A key with its name and its end.
-struct Key {
+struct VerifierKey {
     kid: Option<Box<str>>,
     key: Hs256Key,
     until: Option<Timestamp>,
@@ -51,8 +51,8 @@ impl TokenVerifier {
     /// # Errors
     /// When the settings are out of their limits.
     pub fn new(secret: &SigningSecret, settings: JwtSettings, clock: Arc<dyn Clock>) -> Result<Self> {
-        let key = Key { kid: None, key: Hs256Key::new(secret), until: None };
-        Ok(Self { keys: vec![key], settings: settings.checked()?, clock, recent: Recent::new() })
+        let key = VerifierKey { kid: None, key: Hs256Key::new(secret), until: None };
+        Ok(Self { keys: vec![key], settings: settings.validated()?, clock, cache: TokenCache::new() })
     }
 
     /// A verifier of tokens signed with any of `keys`.
@@ -60,12 +60,12 @@ impl TokenVerifier {
     /// # Errors
     /// As [`TokenVerifier::new`].
     pub fn with_keys(keys: &SigningKeys, settings: JwtSettings, clock: Arc<dyn Clock>) -> Result<Self> {
-        let known = keys.iter().map(|known| Key {
+        let known = keys.iter().map(|known| VerifierKey {
             kid: known.kid.clone(),
             key: Hs256Key::new(&known.secret),
             until: known.until,
         });
-        Ok(Self { keys: known.collect(), settings: settings.checked()?, clock, recent: Recent::new() })
+        Ok(Self { keys: known.collect(), settings: settings.validated()?, clock, cache: TokenCache::new() })
     }
 
     /// Who `token` proves to be asking.
@@ -73,26 +73,26 @@ impl TokenVerifier {
     /// # Errors
     /// `TOKEN_EXPIRED` for a token that is good but for its `exp`; `TOKEN_INVALID` for every other reason.
     pub fn verify(&self, token: &str) -> Result<Principal> {
-        self.verified(&Unverified::parse(token)?)
+        self.verify_parsed(&UnverifiedToken::parse(token)?)
     }
 
-    fn verified(&self, token: &Unverified<'_>) -> Result<Principal> {
+    fn verify_parsed(&self, token: &UnverifiedToken<'_>) -> Result<Principal> {
         if !token.is_access_token() {
-            return Err(invalid("the token's typ is not that of an access token"));
+            return Err(invalid_token("the token's typ is not that of an access token"));
         }
         let now = self.clock.now();
-        let payload = self.payload(token, now)?;
-        Claims::read(&payload)?.check(&self.settings, now)
+        let payload = self.verify_signature(token, now)?;
+        AccessTokenClaims::read(&payload)?.check(&self.settings, now)
     }
 
     /// The payload, if one of the keys signed it.
-    fn payload(&self, token: &Unverified<'_>, now: Timestamp) -> Result<Vec<u8>> {
-        let named = |key: &Key| key.kid.is_some() && key.kid.as_deref() == token.kid();
+    fn verify_signature(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<Vec<u8>> {
+        let named = |key: &VerifierKey| key.kid.is_some() && key.kid.as_deref() == token.kid();
         let tried = match self.keys.iter().find(|key| named(key)) {
             Some(key) => std::slice::from_ref(key),
             None => &self.keys,
         };
-        let mut answer = Err(invalid("no key that is still accepted signed the token"));
+        let mut answer = Err(invalid_token("no key that is still accepted signed the token"));
         for key in tried.iter().filter(|key| key.until.is_none_or(|end| now < end)) {
             answer = token.verify_hs256(&key.key);
             if answer.is_ok() {
@@ -113,17 +113,17 @@ impl Authenticator for TokenVerifier {
         }
         let now = self.clock.now();
         // What is too long is refused before anything is computed over it.
-        let name = (text.len() <= Credential::MAX_BYTES).then(|| Name::of(text));
-        if let Some(principal) = name.as_ref().and_then(|name| self.recent.get(name, now)) {
+        let name = (text.len() <= Credential::MAX_BYTES).then(|| TokenDigest::of(text));
+        if let Some(principal) = name.as_ref().and_then(|name| self.cache.get(name, now)) {
             return Ok(Some(principal));
         }
-        let token = Unverified::parse(text)?;
+        let token = UnverifiedToken::parse(text)?;
         if !token.is_hs256() {
             return Ok(None);
         }
-        let principal = Arc::new(self.verified(&token)?);
+        let principal = Arc::new(self.verify_parsed(&token)?);
         if let Some(name) = name {
-            self.recent.keep(name, &principal, now);
+            self.cache.insert(name, &principal, now);
         }
         Ok(Some(principal))
     }

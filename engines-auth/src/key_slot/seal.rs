@@ -29,7 +29,7 @@ pub struct SealKeys {
 
 /// What is stored. It tells nothing of the secret but its length.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Sealed {
+pub(super) struct SealedSecret {
     /// Which key sealed it.
     pub(super) key_id: String,
     nonce: String,
@@ -48,7 +48,7 @@ impl SealKeys {
     /// # Errors
     /// When the id is malformed, the key does not have [`SealKeys::KEY_BYTES`] bytes, or [`check_secret_strength`] refuses it.
     pub fn new(id: &str, key: &[u8]) -> Result<Self> {
-        Ok(Self { current: checked(id, key)?, previous: Vec::new() })
+        Ok(Self { current: parse_key(id, key)?, previous: Vec::new() })
     }
 
     /// Adds a key that opens and no longer seals.
@@ -57,9 +57,9 @@ impl SealKeys {
     /// As [`SealKeys::new`]; also for an id that occurs twice and more than [`SealKeys::MAX`] keys.
     pub fn previous(mut self, id: &str, key: &[u8]) -> Result<Self> {
         if self.previous.len() + 1 >= Self::MAX || self.find(id).is_some() {
-            return Err(refused("at most 8 keys seal slots, each with an id of its own"));
+            return Err(invalid_seal_keys("at most 8 keys seal slots, each with an id of its own"));
         }
-        self.previous.push(checked(id, key)?);
+        self.previous.push(parse_key(id, key)?);
         Ok(self)
     }
 
@@ -70,15 +70,17 @@ impl SealKeys {
     pub fn parse(text: &str) -> Result<Self> {
         let mut keys: Option<Self> = None;
         for pair in text.split(',') {
-            let (id, key) = pair.trim().split_once(':').ok_or_else(|| refused("keys for slots are id:base64 pairs"))?;
-            let key =
-                Zeroizing::new(STANDARD.decode(key).map_err(|_| refused("a key for slots is 32 bytes in base64"))?);
+            let (id, key) =
+                pair.trim().split_once(':').ok_or_else(|| invalid_seal_keys("keys for slots are id:base64 pairs"))?;
+            let key = Zeroizing::new(
+                STANDARD.decode(key).map_err(|_| invalid_seal_keys("a key for slots is 32 bytes in base64"))?,
+            );
             keys = Some(match keys {
                 None => Self::new(id, &key)?,
                 Some(keys) => keys.previous(id, &key)?,
             });
         }
-        keys.ok_or_else(|| refused("no key for slots is set"))
+        keys.ok_or_else(|| invalid_seal_keys("no key for slots is set"))
     }
 
     /// The id of the key that seals.
@@ -91,19 +93,25 @@ impl SealKeys {
         std::iter::once(&self.current).chain(&self.previous).find(|(known, _)| **known == *id).map(|(_, key)| key)
     }
 
-    pub(super) fn seal(&self, scope: &Scope, slot: &str, secret: &SlotSecret, ids: &IdGenerator) -> Result<Sealed> {
-        let failed = |_| refused("a slot could not be sealed");
+    pub(super) fn seal(
+        &self,
+        scope: &Scope,
+        slot: &str,
+        secret: &SlotSecret,
+        ids: &IdGenerator,
+    ) -> Result<SealedSecret> {
+        let failed = |_| invalid_seal_keys("a slot could not be sealed");
         let (id, key) = &self.current;
         let nonce: [u8; NONCE_LEN] = ids.bytes();
         // Room for the tag, so that nothing is copied and left behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(secret.expose().len() + AES_256_GCM.tag_len()));
         bytes.extend_from_slice(secret.expose().as_bytes());
-        let bound = Aad::from(bound(scope, slot, id)?);
+        let bound = Aad::from(associated_data(scope, slot, id)?);
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), bound, &mut *bytes).map_err(failed)?;
-        Ok(Sealed { key_id: id.to_string(), nonce: STANDARD.encode(nonce), sealed: STANDARD.encode(&*bytes) })
+        Ok(SealedSecret { key_id: id.to_string(), nonce: STANDARD.encode(nonce), sealed: STANDARD.encode(&*bytes) })
     }
 
-    pub(super) fn open(&self, scope: &Scope, slot: &str, sealed: &Sealed) -> Result<SlotSecret> {
+    pub(super) fn open(&self, scope: &Scope, slot: &str, sealed: &SealedSecret) -> Result<SlotSecret> {
         let failed = || {
             Error::new(
                 Code::Internal,
@@ -115,33 +123,34 @@ impl SealKeys {
         let nonce = STANDARD.decode(&sealed.nonce).map_err(|_| failed())?;
         let nonce = Nonce::try_assume_unique_for_key(&nonce).map_err(|_| failed())?;
         let mut bytes = Zeroizing::new(STANDARD.decode(&sealed.sealed).map_err(|_| failed())?);
-        let bound = Aad::from(bound(scope, slot, &sealed.key_id)?);
+        let bound = Aad::from(associated_data(scope, slot, &sealed.key_id)?);
         let text = key.open_in_place(nonce, bound, &mut bytes).map_err(|_| failed())?;
         SlotSecret::new(std::str::from_utf8(text).map_err(|_| failed())?.to_owned())
     }
 }
 
 /// What a seal is bound to. JSON, so that two lists of parts never give the same bytes.
-fn bound(scope: &Scope, slot: &str, key_id: &str) -> Result<Vec<u8>> {
+fn associated_data(scope: &Scope, slot: &str, key_id: &str) -> Result<Vec<u8>> {
     serde_json::to_vec(&("engines.key_slot.v1", scope.tenant(), scope.env(), slot, key_id))
         .map_err(|error| Error::internal("key_slots.seal", error))
 }
 
-fn checked(id: &str, key: &[u8]) -> Result<(Box<str>, LessSafeKey)> {
+fn parse_key(id: &str, key: &[u8]) -> Result<(Box<str>, LessSafeKey)> {
     let named = (1..=64).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
     if !named {
-        return Err(refused("a key's id is 1 to 64 letters, digits, _, - or ."));
+        return Err(invalid_seal_keys("a key's id is 1 to 64 letters, digits, _, - or ."));
     }
     if key.len() != SealKeys::KEY_BYTES {
-        return Err(refused("a key for slots is 32 random bytes; make one with `openssl rand -base64 32`"));
+        return Err(invalid_seal_keys("a key for slots is 32 random bytes; make one with `openssl rand -base64 32`"));
     }
     check_secret_strength("a key for slots", key)?;
-    let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_| refused("a key for slots is 32 random bytes"))?;
+    let key =
+        UnboundKey::new(&AES_256_GCM, key).map_err(|_| invalid_seal_keys("a key for slots is 32 random bytes"))?;
     Ok((id.into(), LessSafeKey::new(key)))
 }
 
-fn refused(detail: &'static str) -> Error {
+fn invalid_seal_keys(detail: &'static str) -> Error {
     Error::new(Code::Internal, "key_slots.keys", detail)
 }
 

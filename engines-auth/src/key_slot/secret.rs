@@ -27,7 +27,7 @@ impl SlotSecret {
     pub fn new(text: String) -> Result<Self> {
         let secret = Self(Zeroizing::new(text));
         if secret.0.is_empty() || secret.0.len() > Self::MAX_BYTES {
-            return Err(Error::body("key_slots.secret", "secret", "a secret has 1 to 16,384 bytes"));
+            return Err(Error::invalid_body("key_slots.secret", "secret", "a secret has 1 to 16,384 bytes"));
         }
         Ok(secret)
     }

@@ -4,17 +4,19 @@ use std::{fmt, sync::Arc};
 
 use engines_core::{
     Action, Batch, DocId, Error, Guard, Limits, RequestContext, ResourceId, Result, Store, Timestamp, UserId,
-    nexus::{CommitError, Document, Expect, Failed, Kind, NewDocument, Page, Paged, Query},
+    nexus::{
+        CommitError, Document, DocumentKind, DocumentQuery, Expect, FailedPrecondition, NewDocument, Page, PageRequest,
+    },
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    seal::{SealKeys, Sealed},
+    seal::{SealKeys, SealedSecret},
     secret::SlotSecret,
 };
 
 /// The family of slot documents.
-pub const KEY_SLOT: Kind = Kind::known("key_slot");
+pub const KEY_SLOT: DocumentKind = DocumentKind::from_static("key_slot");
 
 const MANAGE: &str = "key_slots.manage";
 
@@ -47,9 +49,9 @@ pub struct SlotInfo {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Body {
+struct KeySlotBody {
     #[serde(flatten)]
-    sealed: Sealed,
+    sealed: SealedSecret,
     updated_by: UserId,
 }
 
@@ -71,12 +73,10 @@ impl KeySlots {
         let known = store.get(context.scope(), &KEY_SLOT, &slot.into()).await?;
         let sealed = keys.seal(context.scope(), slot.as_str(), secret, guard.ids())?;
         let key_id = sealed.key_id.clone();
-        let body = Body { sealed, updated_by: context.actor().id.clone() };
-        let batch = Batch::new(now).put(NewDocument::new(KEY_SLOT, slot, &body)?, Expect::Any).audit(permit.audit(
-            guard,
-            context,
-            resource(slot),
-        ));
+        let body = KeySlotBody { sealed, updated_by: context.actor().id.clone() };
+        let batch = Batch::new(now)
+            .put(NewDocument::new(KEY_SLOT, slot, &body)?, Expect::Any)
+            .audit(permit.audit_entry(guard, context, resource(slot)));
         let receipt = store.commit(context.scope(), batch).await?;
         Ok(SlotInfo {
             slot: slot.clone(),
@@ -94,20 +94,20 @@ impl KeySlots {
     /// `NOT_FOUND`; else as everywhere.
     pub async fn get(&self, context: &RequestContext, slot: &ResourceId) -> Result<SlotInfo> {
         let _permit = self.0.guard.admit(context, Action::KeySlotsList, &resource(slot)).await?;
-        info(&self.document(context, slot).await?)
+        slot_info(&self.find_document(context, slot).await?)
     }
 
     /// The slots, by name.
     ///
     /// # Errors
     /// `CURSOR_INVALID` for a malformed `after`; else as everywhere.
-    pub async fn list(&self, context: &RequestContext, page: Page) -> Result<Paged<SlotInfo>> {
+    pub async fn list(&self, context: &RequestContext, page: PageRequest) -> Result<Page<SlotInfo>> {
         let Inner { store, guard, limits, .. } = &*self.0;
         let _permit = guard.admit(context, Action::KeySlotsList, "").await?;
-        let page = Page { limit: page.limit.clamp(1, limits.page_max), after: page.after };
-        let found = store.query(context.scope(), &Query::kind(KEY_SLOT), page).await?;
-        let items = found.items.iter().map(info).collect::<Result<_>>()?;
-        Ok(Paged { items, next: found.next })
+        let page = PageRequest { limit: page.limit.clamp(1, limits.page_max), after: page.after };
+        let found = store.query(context.scope(), &DocumentQuery::of_kind(KEY_SLOT), page).await?;
+        let items = found.items.iter().map(slot_info).collect::<Result<_>>()?;
+        Ok(Page { items, next: found.next })
     }
 
     /// Empties a slot.
@@ -117,14 +117,16 @@ impl KeySlots {
     pub async fn delete(&self, context: &RequestContext, slot: &ResourceId) -> Result<()> {
         let Inner { store, guard, .. } = &*self.0;
         let permit = guard.admit(context, Action::KeySlotsManage, &resource(slot)).await?;
-        let batch = Batch::new(guard.clock().now()).delete(KEY_SLOT, slot, Expect::Present).audit(permit.audit(
+        let batch = Batch::new(guard.clock().now()).delete(KEY_SLOT, slot, Expect::Present).audit(permit.audit_entry(
             guard,
             context,
             resource(slot),
         ));
         match store.commit(context.scope(), batch).await {
             Ok(_) => Ok(()),
-            Err(CommitError::Precondition { failed: Failed::Document { version: None, .. }, .. }) => Err(absent()),
+            Err(CommitError::Precondition { failed: FailedPrecondition::Document { version: None, .. }, .. }) => {
+                Err(slot_not_found())
+            }
             Err(other) => Err(other.into()),
         }
     }
@@ -135,7 +137,7 @@ impl KeySlots {
     /// `NOT_FOUND`; `INTERNAL` when none of the keys opens it; else as everywhere.
     pub async fn open(&self, context: &RequestContext, slot: &ResourceId) -> Result<SlotSecret> {
         let _permit = self.0.guard.admit(context, Action::KeySlotsOpen, &resource(slot)).await?;
-        let body: Body = self.document(context, slot).await?.decode()?;
+        let body: KeySlotBody = self.find_document(context, slot).await?.decode()?;
         self.0.keys.open(context.scope(), slot.as_str(), &body.sealed)
     }
 
@@ -147,11 +149,11 @@ impl KeySlots {
     pub async fn reseal(&self, context: &RequestContext) -> Result<usize> {
         let Inner { store, guard, limits, keys } = &*self.0;
         let permit = guard.admit(context, Action::KeySlotsManage, "").await?;
-        let (mut done, mut page) = (0, Page::first(limits.page_max));
+        let (mut done, mut page) = (0, PageRequest::first(limits.page_max));
         loop {
-            let found = store.query(context.scope(), &Query::kind(KEY_SLOT), page).await?;
+            let found = store.query(context.scope(), &DocumentQuery::of_kind(KEY_SLOT), page).await?;
             for document in &found.items {
-                let mut body: Body = document.decode()?;
+                let mut body: KeySlotBody = document.decode()?;
                 if body.sealed.key_id == keys.current_id() {
                     continue;
                 }
@@ -160,7 +162,7 @@ impl KeySlots {
                 body.sealed = keys.seal(context.scope(), slot.as_str(), &secret, guard.ids())?;
                 let batch = Batch::new(guard.clock().now())
                     .put(NewDocument::new(KEY_SLOT, &slot, &body)?, Expect::Version(document.version))
-                    .audit(permit.audit(guard, context, resource(&slot)));
+                    .audit(permit.audit_entry(guard, context, resource(&slot)));
                 match store.commit(context.scope(), batch).await {
                     Ok(_) => done += 1,
                     Err(CommitError::Precondition { .. }) => {}
@@ -168,20 +170,20 @@ impl KeySlots {
                 }
             }
             match found.next {
-                Some(next) => page = Page::after(limits.page_max, next),
+                Some(next) => page = PageRequest::after(limits.page_max, next),
                 None => return Ok(done),
             }
         }
     }
 
-    async fn document(&self, context: &RequestContext, slot: &ResourceId) -> Result<Document> {
+    async fn find_document(&self, context: &RequestContext, slot: &ResourceId) -> Result<Document> {
         let found = self.0.store.get(context.scope(), &KEY_SLOT, &DocId::from(slot)).await?;
-        found.ok_or_else(absent)
+        found.ok_or_else(slot_not_found)
     }
 }
 
-fn info(document: &Document) -> Result<SlotInfo> {
-    let body: Body = document.decode()?;
+fn slot_info(document: &Document) -> Result<SlotInfo> {
+    let body: KeySlotBody = document.decode()?;
     Ok(SlotInfo {
         slot: ResourceId::new(document.id.as_str())?,
         version: document.version,
@@ -196,7 +198,7 @@ fn resource(slot: &ResourceId) -> String {
     format!("key_slot/{slot}")
 }
 
-fn absent() -> Error {
+fn slot_not_found() -> Error {
     Error::not_found(MANAGE, "key slot")
 }
 

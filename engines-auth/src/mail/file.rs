@@ -14,7 +14,7 @@ use super::{Mail, Mailer};
 const SEND: &str = "mail.file";
 
 /// The newest mails that are kept; older ones are removed.
-const KEPT: usize = 1000;
+const MAX_FILES: usize = 1000;
 
 /// Writes each mail as `<time-ordered id>-<purpose>.eml` into a folder that its owner alone can read. For development: whoever reads the
 /// folder can verify addresses and reset passwords.
@@ -70,7 +70,7 @@ fn write(folder: &Path, name: &str, text: &str) -> io::Result<()> {
     let mails = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
     let mut mails: Vec<_> = mails.filter(|path| path.extension().is_some_and(|ending| ending == "eml")).collect();
     mails.sort();
-    let over = mails.len().saturating_sub(KEPT);
+    let over = mails.len().saturating_sub(MAX_FILES);
     mails.iter().take(over).try_for_each(|path| match fs::remove_file(path) {
         // Another mail that is written at the same time removes the same ones.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -12,10 +12,10 @@ use super::{Mail, MailPurpose, Mailer};
 
 /// Keeps mails, and fails when it is told to. Clones share their mails.
 #[derive(Clone, Default)]
-pub struct MemoryMailer(Arc<Mutex<State>>);
+pub struct MemoryMailer(Arc<Mutex<MailboxState>>);
 
 #[derive(Default)]
-struct State {
+struct MailboxState {
     mails: Vec<Mail>,
     failures: usize,
     attempts: usize,
@@ -25,7 +25,7 @@ impl MemoryMailer {
     /// All mails that were sent, the oldest first.
     #[must_use]
     pub fn mails(&self) -> Vec<Mail> {
-        self.state(|state| state.mails.clone())
+        self.with_state(|state| state.mails.clone())
     }
 
     /// The newest mail to `address` for `purpose`, if there is one.
@@ -41,17 +41,17 @@ impl MemoryMailer {
     }
 
     /// Has the next `count` attempts fail in a way that is retried.
-    pub fn fail(&self, count: usize) {
-        self.state(|state| state.failures = count);
+    pub fn fail_next(&self, count: usize) {
+        self.with_state(|state| state.failures = count);
     }
 
     /// How often a mail was tried.
     #[must_use]
     pub fn attempts(&self) -> usize {
-        self.state(|state| state.attempts)
+        self.with_state(|state| state.attempts)
     }
 
-    fn state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+    fn with_state<T>(&self, work: impl FnOnce(&mut MailboxState) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -59,7 +59,7 @@ impl MemoryMailer {
 #[async_trait]
 impl Mailer for MemoryMailer {
     async fn send(&self, mail: &Mail) -> Result<()> {
-        self.state(|state| {
+        self.with_state(|state| {
             state.attempts += 1;
             if state.failures > 0 {
                 state.failures -= 1;

@@ -4,7 +4,7 @@
 //! through its [`MailWorker`](crate::identity::MailWorker). [`FileMailer`] writes mails into a folder, for development; `SmtpMailer`
 //! (feature `smtp`) sends them.
 
-mod compose;
+mod content;
 mod counts;
 mod file;
 mod mailer;
@@ -18,7 +18,7 @@ mod smtp;
 pub use self::memory::MemoryMailer;
 #[cfg(feature = "smtp")]
 pub use self::smtp::{SmtpMailer, SmtpSettings, SmtpTls};
-pub(crate) use self::{compose::Message, counts::MailCounters};
+pub(crate) use self::{content::MailContent, counts::MailCounters};
 pub use self::{
     counts::MailCounts,
     file::FileMailer,

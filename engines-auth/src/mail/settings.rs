@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::Rate;
 
 /// Where a link's token goes.
-const PLACE: &str = "{token}";
+const TOKEN_PLACEHOLDER: &str = "{token}";
 
 /// The longest product name, in characters.
 const MAX_PRODUCT: usize = 60;
@@ -71,7 +71,7 @@ impl MailSettings {
     /// The longest a mailed token may be good, in seconds.
     pub const MAX_TOKEN_TTL_S: u64 = 24 * 3600;
 
-    pub(crate) fn checked(self) -> Result<Self> {
+    pub(crate) fn validated(self) -> Result<Self> {
         let refuse = |detail: String| Err(Error::new(Code::Internal, "mail.settings", detail));
         let product = self.product.chars();
         if !(1..=MAX_PRODUCT).contains(&product.clone().count()) || product.clone().any(char::is_control) {
@@ -88,10 +88,11 @@ impl MailSettings {
         {
             let fits = |url: &String| {
                 let web = url.starts_with("https://") || url.starts_with("http://");
-                web && url.matches(PLACE).count() == 1 && !url.chars().any(|c| c.is_control() || c.is_whitespace())
+                web && url.matches(TOKEN_PLACEHOLDER).count() == 1
+                    && !url.chars().any(|c| c.is_control() || c.is_whitespace())
             };
             if !url.as_ref().is_none_or(fits) {
-                return refuse(format!("{name} is an http(s) URL that holds {PLACE} once"));
+                return refuse(format!("{name} is an http(s) URL that holds {TOKEN_PLACEHOLDER} once"));
             }
         }
         Ok(self)
@@ -99,7 +100,7 @@ impl MailSettings {
 
     /// A link with the token in it. Tokens are letters, digits, `_` and `-`, so nothing needs escaping.
     pub(super) fn link(url: Option<&str>, token: &str) -> String {
-        url.map_or_else(|| token.to_owned(), |url| url.replace(PLACE, token))
+        url.map_or_else(|| token.to_owned(), |url| url.replace(TOKEN_PLACEHOLDER, token))
     }
 
     pub(crate) fn per_address(&self) -> Rate {
@@ -116,8 +117,8 @@ impl MailSettings {
 
     /// The wait after the attempt with this number, counted from 1.
     pub(crate) fn wait_after(&self, attempt: u32) -> Duration {
-        const LONGEST: Duration = Duration::from_secs(600);
+        const MAX_RETRY_WAIT: Duration = Duration::from_secs(600);
         let factor = 4_u64.saturating_pow(attempt.saturating_sub(1));
-        Duration::from_millis(self.retry_ms.saturating_mul(factor)).min(LONGEST)
+        Duration::from_millis(self.retry_ms.saturating_mul(factor)).min(MAX_RETRY_WAIT)
     }
 }

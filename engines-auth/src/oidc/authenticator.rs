@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 
 use super::{
     ExternalIdentity, ExternalUser, ExternalUsers, IssuerSettings, JwksFetch, JwksSettings,
-    claims::{self, Claims},
+    claims::{self, ExternalClaims},
     jwks::JwksCache,
     mapping,
-    settings::refused,
+    settings::invalid_settings,
 };
 use crate::{
     authenticator::{Authenticator, Credential},
-    jwt::{invalid, jwk::Alg, jws::Unverified},
+    jwt::{invalid_token, jwk::KeyAlgorithm, jws::UnverifiedToken},
 };
 
 /// Lets the users of other issuers in.
@@ -76,13 +76,13 @@ impl OidcBuilder {
     /// could be another's.
     pub fn build(self) -> Result<Oidc> {
         if self.issuers.len() > 1 && self.users.is_none() {
-            return Err(refused("several issuers need somebody to tell their users apart"));
+            return Err(invalid_settings("several issuers need somebody to tell their users apart"));
         }
         let mut issuers: Vec<(IssuerSettings, JwksCache)> = Vec::with_capacity(self.issuers.len());
         for settings in self.issuers {
-            let settings = settings.checked()?;
+            let settings = settings.validated()?;
             if issuers.iter().any(|(known, _)| known.issuer == settings.issuer) {
-                return Err(refused("an issuer is set twice"));
+                return Err(invalid_settings("an issuer is set twice"));
             }
             let (fetch, clock) = (Arc::clone(&self.fetch), Arc::clone(&self.clock));
             let keys = JwksCache::new(settings.jwks.clone(), fetch, clock, self.keys);
@@ -103,12 +103,12 @@ impl Oidc {
         &self,
         settings: &IssuerSettings,
         keys: &JwksCache,
-        token: &Unverified<'_>,
+        token: &UnverifiedToken<'_>,
     ) -> Result<Principal> {
         let payload = keys.verify(token).await?;
-        let claims = Claims::read(&payload)?;
-        let checked = claims.check(settings, token.typ(), self.clock.now())?;
-        let mapped = mapped(settings, &payload)?;
+        let claims = ExternalClaims::read(&payload)?;
+        let checked = claims.check(settings, token.token_type(), self.clock.now())?;
+        let mapped = mapped_memberships(settings, &payload)?;
         let verified = claims.email_is_verified();
         let user = match &self.users {
             Some(users) if !checked.machine => {
@@ -129,9 +129,9 @@ impl Oidc {
             *known = role.max(*known);
         }
         let kind = if checked.machine { ActorType::Agent } else { ActorType::Human };
-        let mut principal = Principal::new(Actor { id: user.id, kind }, Arc::clone(&settings.issuer));
+        let mut principal = Principal::assume_verified(Actor { id: user.id, kind }, Arc::clone(&settings.issuer));
         principal.email = claims.email.as_deref().filter(|_| verified).map(Email::new);
-        principal.default_tenant = user.default_tenant.or_else(|| only(&memberships));
+        principal.default_tenant = user.default_tenant.or_else(|| single_tenant(&memberships));
         principal.memberships = memberships;
         principal.issued_at = checked.issued_at;
         principal.expires_at = Some(checked.expires_at);
@@ -141,17 +141,17 @@ impl Oidc {
 }
 
 /// What the issuer's rules give.
-fn mapped(settings: &IssuerSettings, payload: &[u8]) -> Result<BTreeMap<TenantId, Role>> {
+fn mapped_memberships(settings: &IssuerSettings, payload: &[u8]) -> Result<BTreeMap<TenantId, Role>> {
     if settings.rules.is_empty() {
         return Ok(BTreeMap::new());
     }
     let claims: Map<String, Value> =
-        serde_json::from_slice(payload).map_err(|_| invalid("the token's claims are nested too deeply"))?;
+        serde_json::from_slice(payload).map_err(|_| invalid_token("the token's claims are nested too deeply"))?;
     Ok(mapping::memberships(&settings.rules, &claims))
 }
 
 /// Who is in one tenant means that one.
-fn only(memberships: &BTreeMap<TenantId, Role>) -> Option<TenantId> {
+fn single_tenant(memberships: &BTreeMap<TenantId, Role>) -> Option<TenantId> {
     memberships.keys().next().filter(|_| memberships.len() == 1).cloned()
 }
 
@@ -163,8 +163,8 @@ impl Authenticator for Oidc {
         if text.matches('.').count() != 2 {
             return Ok(None);
         }
-        let token = Unverified::parse(text)?;
-        if ![Alg::Rs256, Alg::Es256].iter().any(|alg| alg.name() == token.alg()) {
+        let token = UnverifiedToken::parse(text)?;
+        if ![KeyAlgorithm::Rs256, KeyAlgorithm::Es256].iter().any(|alg| alg.name() == token.alg()) {
             return Ok(None);
         }
         let claimed = claims::issuer(&token.unverified_payload()?)?;

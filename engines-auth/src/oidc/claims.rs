@@ -6,22 +6,21 @@ use serde_json::Value;
 
 use super::{IssuerSettings, TokenKind};
 use crate::jwt::{
-    Typ,
-    date::NumericDate,
-    invalid,
-    object::{self, Members},
+    TokenType, invalid_token,
+    numeric_date::NumericDate,
+    strict_json::{self, ObjectMembers},
 };
 
 /// `iss` alone: what a token must say before its signature can be checked. It chooses among the issuers that are set, nothing else.
 #[derive(Default)]
-pub(super) struct Issuer(pub(super) Option<String>);
+pub(super) struct IssuerClaim(pub(super) Option<String>);
 
-impl<'de> Members<'de> for Issuer {
-    fn place(name: &str) -> Option<u32> {
+impl<'de> ObjectMembers<'de> for IssuerClaim {
+    fn member_index(name: &str) -> Option<u32> {
         (name == "iss").then_some(0)
     }
 
-    fn member<A: MapAccess<'de>>(&mut self, _: u32, map: &mut A) -> Result<(), A::Error> {
+    fn read_member<A: MapAccess<'de>>(&mut self, _: u32, map: &mut A) -> Result<(), A::Error> {
         self.0 = Some(map.next_value()?);
         Ok(())
     }
@@ -29,15 +28,15 @@ impl<'de> Members<'de> for Issuer {
 
 /// Reads the issuer a payload claims.
 pub(super) fn issuer(payload: &[u8]) -> Result<String> {
-    object::read::<Issuer>(payload)
-        .map_err(|_| invalid("the token's claims are malformed, of a wrong type, or repeat a name"))?
+    strict_json::parse_object::<IssuerClaim>(payload)
+        .map_err(|_| invalid_token("the token's claims are malformed, of a wrong type, or repeat a name"))?
         .0
-        .ok_or_else(|| invalid("the token has no iss"))
+        .ok_or_else(|| invalid_token("the token has no iss"))
 }
 
 /// The claims we know. Each must have its type; none may be null.
 #[derive(Default)]
-pub(super) struct Claims {
+pub(super) struct ExternalClaims {
     pub(super) sub: Option<String>,
     iss: Option<String>,
     aud: Option<OneOrMany>,
@@ -59,14 +58,14 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
-impl<'de> Members<'de> for Claims {
-    fn place(name: &str) -> Option<u32> {
+impl<'de> ObjectMembers<'de> for ExternalClaims {
+    fn member_index(name: &str) -> Option<u32> {
         const NAMES: [&str; 11] =
             ["sub", "iss", "aud", "exp", "nbf", "iat", "jti", "email", "email_verified", "token_use", "client_id"];
         NAMES.iter().position(|known| *known == name).and_then(|place| u32::try_from(place).ok())
     }
 
-    fn member<A: MapAccess<'de>>(&mut self, place: u32, map: &mut A) -> Result<(), A::Error> {
+    fn read_member<A: MapAccess<'de>>(&mut self, place: u32, map: &mut A) -> Result<(), A::Error> {
         match place {
             0 => self.sub = Some(map.next_value()?),
             1 => self.iss = Some(map.next_value()?),
@@ -85,7 +84,7 @@ impl<'de> Members<'de> for Claims {
 }
 
 /// What is left when all has been checked.
-pub(super) struct Checked {
+pub(super) struct VerifiedClaims {
     pub(super) sub: UserId,
     pub(super) issued_at: Option<Timestamp>,
     pub(super) expires_at: Timestamp,
@@ -93,26 +92,27 @@ pub(super) struct Checked {
     pub(super) machine: bool,
 }
 
-impl Claims {
+impl ExternalClaims {
     /// Reads a payload.
     pub(super) fn read(payload: &[u8]) -> Result<Self> {
-        object::read(payload)
-            .map_err(|_| invalid("the token's claims are malformed, of a wrong type, or repeat a name"))
+        strict_json::parse_object(payload)
+            .map_err(|_| invalid_token("the token's claims are malformed, of a wrong type, or repeat a name"))
     }
 
     /// Whether the claims hold at `now`. Expiry is asked last, so that only a token which is otherwise good is `TOKEN_EXPIRED`.
-    pub(super) fn check(&self, settings: &IssuerSettings, typ: Typ, now: Timestamp) -> Result<Checked> {
+    pub(super) fn check(&self, settings: &IssuerSettings, typ: TokenType, now: Timestamp) -> Result<VerifiedClaims> {
         if self.iss.as_deref() != Some(&*settings.issuer) {
-            return Err(invalid("the token has no iss, or one that is not accepted here"));
+            return Err(invalid_token("the token has no iss, or one that is not accepted here"));
         }
         self.check_kind(settings, typ)?;
-        let sub = self.sub.as_deref().ok_or_else(|| invalid("the token has no sub"))?;
-        let exp = self.exp.ok_or_else(|| invalid("the token has no exp"))?.0;
+        let sub = self.sub.as_deref().ok_or_else(|| invalid_token("the token has no sub"))?;
+        let exp = self.exp.ok_or_else(|| invalid_token("the token has no exp"))?.0;
         let latest = now.plus(settings.leeway);
         if [self.nbf, self.iat].into_iter().flatten().any(|begin| begin.0 > latest) {
-            return Err(invalid("the token is not valid yet"));
+            return Err(invalid_token("the token is not valid yet"));
         }
-        let sub = UserId::new(sub).map_err(|_| invalid("the token's sub must be 1 to 255 visible ASCII characters"))?;
+        let sub =
+            UserId::new(sub).map_err(|_| invalid_token("the token's sub must be 1 to 255 visible ASCII characters"))?;
         if now >= exp.plus(settings.leeway) {
             return Err(Error::new(Code::TokenExpired, "auth.token", "the token has expired; get a new one"));
         }
@@ -120,26 +120,26 @@ impl Claims {
         let machine = self.client_id.as_deref() == Some(sub.as_str());
         // Admission allows the leeway, so what was admitted within it must not end at once.
         let expires_at = exp.plus(settings.leeway);
-        Ok(Checked { sub, issued_at: self.iat.map(|iat| iat.0), expires_at, machine })
+        Ok(VerifiedClaims { sub, issued_at: self.iat.map(|iat| iat.0), expires_at, machine })
     }
 
     /// Whether it is a token of the kind that is accepted, and for us.
-    fn check_kind(&self, settings: &IssuerSettings, typ: Typ) -> Result<()> {
+    fn check_kind(&self, settings: &IssuerSettings, typ: TokenType) -> Result<()> {
         let one_of_ours = |name: &str| {
             let any = settings.audience.is_empty() && !name.is_empty();
             any || settings.audience.iter().any(|known| **known == *name)
         };
         let (kind, audience) = match settings.kind {
             TokenKind::CognitoAccess => (
-                typ != Typ::Other && self.token_use.as_deref() == Some("access"),
+                typ != TokenType::Other && self.token_use.as_deref() == Some("access"),
                 self.client_id.as_deref().is_some_and(one_of_ours),
             ),
             TokenKind::CognitoId => (
-                typ == Typ::Unsaid && self.token_use.as_deref() == Some("id"),
+                typ == TokenType::Unspecified && self.token_use.as_deref() == Some("id"),
                 matches!(&self.aud, Some(OneOrMany::One(client)) if one_of_ours(client)),
             ),
             TokenKind::Access => (
-                typ == Typ::AccessToken && self.token_use.as_deref().is_none_or(|said| said == "access"),
+                typ == TokenType::AccessToken && self.token_use.as_deref().is_none_or(|said| said == "access"),
                 match &self.aud {
                     Some(OneOrMany::One(name)) => one_of_ours(name),
                     Some(OneOrMany::Many(names)) => names.iter().any(|name| one_of_ours(name)),
@@ -148,10 +148,10 @@ impl Claims {
             ),
         };
         if !kind {
-            return Err(invalid("the token is of another kind than the one accepted here"));
+            return Err(invalid_token("the token is of another kind than the one accepted here"));
         }
         if !audience {
-            return Err(invalid("the token is not for this audience"));
+            return Err(invalid_token("the token is not for this audience"));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use engines_core::Result;
 
-use super::{IssuerSettings, JwksUrl, TokenKind, settings::refused};
+use super::{IssuerSettings, JwksUrl, TokenKind, settings::invalid_settings};
 use crate::jwt::JwtSettings;
 
 /// The user pool named by these variables, or `None` when none of them names one:
@@ -38,18 +38,20 @@ pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Option<IssuerSe
         (None, None) => None,
         // A region alone is often set for other parts.
         (Some(_), None) if get("COGNITO_ISSUER").is_some() => None,
-        _ => return Err(refused("set COGNITO_REGION and COGNITO_USER_POOL_ID together, or COGNITO_ISSUER")),
+        _ => return Err(invalid_settings("set COGNITO_REGION and COGNITO_USER_POOL_ID together, or COGNITO_ISSUER")),
     };
     let issuer = match (get("COGNITO_ISSUER"), pool) {
         (Some(issuer), Some(pool)) if issuer != pool => {
-            return Err(refused("COGNITO_ISSUER is not the issuer of COGNITO_USER_POOL_ID; set one of them"));
+            return Err(invalid_settings("COGNITO_ISSUER is not the issuer of COGNITO_USER_POOL_ID; set one of them"));
         }
         (Some(issuer), _) | (None, Some(issuer)) => issuer,
         (None, None) => {
             // Somebody means a pool, and would wonder why none of its users gets in.
             let parts = ["COGNITO_APP_CLIENT_ID", "COGNITO_TOKEN_USE", "COGNITO_JWKS_URL", "COGNITO_ROLE_RULES"];
             return match parts.into_iter().any(|part| get(part).is_some()) {
-                true => Err(refused("COGNITO_* are set without a pool; set COGNITO_ISSUER, or region and pool id")),
+                true => {
+                    Err(invalid_settings("COGNITO_* are set without a pool; set COGNITO_ISSUER, or region and pool id"))
+                }
                 false => Ok(None),
             };
         }
@@ -59,12 +61,13 @@ pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Option<IssuerSe
     let kind = match get("COGNITO_TOKEN_USE").as_deref() {
         None | Some("access") => TokenKind::CognitoAccess,
         Some("id") => TokenKind::CognitoId,
-        Some(_) => return Err(refused("COGNITO_TOKEN_USE is `access` or `id`")),
+        Some(_) => return Err(invalid_settings("COGNITO_TOKEN_USE is `access` or `id`")),
     };
     let clients = get("COGNITO_APP_CLIENT_ID").unwrap_or_default();
     let rules = get("COGNITO_ROLE_RULES").map_or(Ok(Vec::new()), |rules| {
-        serde_json::from_str(&rules)
-            .map_err(|_| refused("COGNITO_ROLE_RULES is a JSON array of {\"claim\",\"value\",\"tenant_id\",\"role\"}"))
+        serde_json::from_str(&rules).map_err(|_| {
+            invalid_settings("COGNITO_ROLE_RULES is a JSON array of {\"claim\",\"value\",\"tenant_id\",\"role\"}")
+        })
     })?;
     let settings = IssuerSettings {
         issuer: issuer.into(),
@@ -74,19 +77,19 @@ pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Option<IssuerSe
         rules,
         leeway: JwtSettings::MAX_LEEWAY,
     };
-    settings.checked().map(Some)
+    settings.validated().map(Some)
 }
 
 /// The issuer of a user pool (AWS, "Verifying JSON web tokens").
 fn issuer(region: &str, pool: &str) -> Result<String> {
     let plain = |text: &str, more: &[u8]| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte));
     if !plain(region, b"-") || !plain(pool, b"-_") {
-        return Err(refused(
+        return Err(invalid_settings(
             "COGNITO_REGION and COGNITO_USER_POOL_ID are such as eu-central-1 and eu-central-1_AbC123",
         ));
     }
     if region_of(pool).is_some_and(|other| other != region) {
-        return Err(refused("COGNITO_USER_POOL_ID is a pool of another region than COGNITO_REGION"));
+        return Err(invalid_settings("COGNITO_USER_POOL_ID is a pool of another region than COGNITO_REGION"));
     }
     let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     Ok(format!("https://cognito-idp.{region}.{domain}/{pool}"))

@@ -18,7 +18,7 @@ pub struct FetchLimits {
 
 /// What a fetch brought.
 #[derive(Debug, Clone, Default)]
-pub struct Fetched {
+pub struct KeySetResponse {
     /// The body of a 200 answer.
     pub body: Vec<u8>,
     /// Its `Cache-Control`.
@@ -35,5 +35,5 @@ pub trait JwksFetch: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE` for whatever goes wrong.
-    async fn fetch(&self, url: &JwksUrl, limits: FetchLimits) -> Result<Fetched>;
+    async fn fetch(&self, url: &JwksUrl, limits: FetchLimits) -> Result<KeySetResponse>;
 }

@@ -10,7 +10,7 @@ use ureq::{
     tls::{RootCerts, TlsConfig},
 };
 
-use super::{FetchLimits, Fetched, JwksFetch, JwksUrl};
+use super::{FetchLimits, JwksFetch, JwksUrl, KeySetResponse};
 
 /// An HTTP/1.1 client for key sets: TLS 1.2 and 1.3 with the operating system's trust store, no redirects, no connections kept.
 /// `HTTPS_PROXY` and its kin are honoured, but not for loopback.
@@ -55,7 +55,7 @@ impl fmt::Debug for HttpFetch {
 
 #[async_trait]
 impl JwksFetch for HttpFetch {
-    async fn fetch(&self, url: &JwksUrl, limits: FetchLimits) -> Result<Fetched> {
+    async fn fetch(&self, url: &JwksUrl, limits: FetchLimits) -> Result<KeySetResponse> {
         let (send, receive) = oneshot::channel();
         let (agent, url) = (self.0.clone(), url.clone());
         thread::Builder::new()
@@ -67,7 +67,7 @@ impl JwksFetch for HttpFetch {
     }
 }
 
-fn get(agent: &Agent, url: &JwksUrl, limits: FetchLimits) -> Result<Fetched> {
+fn get(agent: &Agent, url: &JwksUrl, limits: FetchLimits) -> Result<KeySetResponse> {
     let failed = |error: ureq::Error| Error::unavailable("oidc.fetch", error);
     let proxy = if url.is_loopback() { None } else { Proxy::try_from_env() };
     let mut answer = agent
@@ -86,5 +86,5 @@ fn get(agent: &Agent, url: &JwksUrl, limits: FetchLimits) -> Result<Fetched> {
     let control = answer.headers().get("cache-control").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let limit = u64::try_from(limits.max_bytes).unwrap_or(u64::MAX);
     let body = answer.body_mut().with_config().limit(limit).read_to_vec().map_err(failed)?;
-    Ok(Fetched { body, cache_control: control })
+    Ok(KeySetResponse { body, cache_control: control })
 }

@@ -13,11 +13,11 @@ use futures_util::{
     future::{BoxFuture, Shared},
 };
 
-use super::{FetchLimits, Fetched, JwksFetch, JwksUrl};
+use super::{FetchLimits, JwksFetch, JwksUrl, KeySetResponse};
 use crate::jwt::{
-    invalid,
-    jwk::{Choice, KeySet},
-    jws::Unverified,
+    invalid_token,
+    jwk::{KeyChoice, KeySet},
+    jws::UnverifiedToken,
 };
 
 /// How long keys are kept, how often they are asked for, and how large they may be.
@@ -58,44 +58,44 @@ pub(super) struct JwksCache {
     fetch: Arc<dyn JwksFetch>,
     clock: Arc<dyn Clock>,
     settings: JwksSettings,
-    state: Mutex<State>,
+    state: Mutex<JwksCacheState>,
 }
 
 #[derive(Default)]
-struct State {
-    current: Option<Current>,
-    flight: Option<Flight>,
+struct JwksCacheState {
+    current: Option<CachedKeys>,
+    pending_fetch: Option<PendingFetch>,
     /// Since when a key we do not have is taken for one that nobody has.
-    quiet: Option<Timestamp>,
+    last_refetch: Option<Timestamp>,
     /// The last fetch failed, and when.
     failure: Option<(Arc<Error>, Timestamp)>,
 }
 
 #[derive(Clone)]
-struct Current {
+struct CachedKeys {
     keys: Arc<KeySet>,
     /// When its fetch began, so that a slow one makes nothing younger.
     since: Timestamp,
     fresh: Duration,
 }
 
-impl Current {
+impl CachedKeys {
     /// Whether they are that young at `now`.
-    fn younger(&self, than: Duration, now: Timestamp) -> bool {
-        within(self.since, than, now)
+    fn is_younger(&self, than: Duration, now: Timestamp) -> bool {
+        is_within(self.since, than, now)
     }
 }
 
 /// Whether `now` is in the `span` that begins at `since`. A clock that was set back is in no span that began later.
-fn within(since: Timestamp, span: Duration, now: Timestamp) -> bool {
+fn is_within(since: Timestamp, span: Duration, now: Timestamp) -> bool {
     since <= now && now.since(since) < span
 }
 
-type Flight = Shared<BoxFuture<'static, Result<Current, Arc<Error>>>>;
+type PendingFetch = Shared<BoxFuture<'static, Result<CachedKeys, Arc<Error>>>>;
 
-enum Look {
+enum KeyLookup {
     Keys(Arc<KeySet>),
-    Wait(Flight),
+    Wait(PendingFetch),
 }
 
 impl JwksCache {
@@ -104,87 +104,89 @@ impl JwksCache {
     }
 
     /// The payload of `token`, if one of the issuer's keys signed it.
-    pub(super) async fn verify(&self, token: &Unverified<'_>) -> Result<Vec<u8>> {
-        let keys = match self.look(token)? {
-            Look::Keys(keys) => keys,
-            Look::Wait(flight) => {
+    pub(super) async fn verify(&self, token: &UnverifiedToken<'_>) -> Result<Vec<u8>> {
+        let keys = match self.look_up(token)? {
+            KeyLookup::Keys(keys) => keys,
+            KeyLookup::Wait(flight) => {
                 let outcome = flight.clone().await;
-                self.landed(token, &flight, outcome)?
+                self.finish_fetch(token, &flight, outcome)?
             }
         };
         keys.verify(token)
     }
 
     /// What can be said at once.
-    fn look(&self, token: &Unverified<'_>) -> Result<Look> {
+    fn look_up(&self, token: &UnverifiedToken<'_>) -> Result<KeyLookup> {
         let now = self.clock.now();
         let mut state = self.lock();
-        if let Some(current) = state.current.as_ref().filter(|current| current.younger(current.fresh, now)) {
-            if !matches!(current.keys.choose(token), Choice::Unknown) {
-                return Ok(Look::Keys(Arc::clone(&current.keys)));
+        if let Some(current) = state.current.as_ref().filter(|current| current.is_younger(current.fresh, now)) {
+            if !matches!(current.keys.choose_key(token), KeyChoice::Unknown) {
+                return Ok(KeyLookup::Keys(Arc::clone(&current.keys)));
             }
-            if state.quiet.is_some_and(|since| within(since, self.settings.cooldown, now)) {
-                return Err(unknown());
+            if state.last_refetch.is_some_and(|since| is_within(since, self.settings.cooldown, now)) {
+                return Err(unknown_key());
             }
         }
-        if let Some((error, _)) = state.failure.as_ref().filter(|(_, at)| within(*at, self.settings.retry, now)) {
-            return self.in_need(state.current.as_ref(), error, token, now).map(Look::Keys);
+        if let Some((error, _)) = state.failure.as_ref().filter(|(_, at)| is_within(*at, self.settings.retry, now)) {
+            return self.stale_keys(state.current.as_ref(), error, token, now).map(KeyLookup::Keys);
         }
-        Ok(Look::Wait(state.flight.get_or_insert_with(|| self.begin(now)).clone()))
+        Ok(KeyLookup::Wait(state.pending_fetch.get_or_insert_with(|| self.start_fetch(now)).clone()))
     }
 
     /// After a fetch: whoever comes first writes down what it brought.
-    fn landed(
+    fn finish_fetch(
         &self,
-        token: &Unverified<'_>,
-        flight: &Flight,
-        outcome: Result<Current, Arc<Error>>,
+        token: &UnverifiedToken<'_>,
+        flight: &PendingFetch,
+        outcome: Result<CachedKeys, Arc<Error>>,
     ) -> Result<Arc<KeySet>> {
         let now = self.clock.now();
         let mut state = self.lock();
-        if state.flight.as_ref().is_some_and(|current| current.ptr_eq(flight)) {
-            state.flight = None;
+        if state.pending_fetch.as_ref().is_some_and(|current| current.ptr_eq(flight)) {
+            state.pending_fetch = None;
             match &outcome {
                 Ok(current) => (state.current, state.failure) = (Some(current.clone()), None),
                 Err(error) => state.failure = Some((Arc::clone(error), now)),
             }
         }
         match outcome {
-            Ok(current) if matches!(current.keys.choose(token), Choice::Unknown) => {
-                state.quiet = Some(now);
-                Err(unknown())
+            Ok(current) if matches!(current.keys.choose_key(token), KeyChoice::Unknown) => {
+                state.last_refetch = Some(now);
+                Err(unknown_key())
             }
             Ok(current) => Ok(current.keys),
-            Err(error) => self.in_need(state.current.as_ref(), &error, token, now),
+            Err(error) => self.stale_keys(state.current.as_ref(), &error, token, now),
         }
     }
 
     /// The keys from before, while the issuer does not answer: for those we have and not too long.
-    fn in_need(
+    fn stale_keys(
         &self,
-        current: Option<&Current>,
+        current: Option<&CachedKeys>,
         error: &Arc<Error>,
-        token: &Unverified<'_>,
+        token: &UnverifiedToken<'_>,
         now: Timestamp,
     ) -> Result<Arc<KeySet>> {
         current
-            .filter(|current| current.younger(self.settings.stale, now))
-            .filter(|current| !matches!(current.keys.choose(token), Choice::Unknown))
+            .filter(|current| current.is_younger(self.settings.stale, now))
+            .filter(|current| !matches!(current.keys.choose_key(token), KeyChoice::Unknown))
             .map(|current| Arc::clone(&current.keys))
-            .ok_or_else(|| unavailable(Arc::clone(error)).retry_after(self.settings.retry.max(Duration::from_secs(1))))
+            .ok_or_else(|| {
+                keys_unavailable(Arc::clone(error)).with_retry_after(self.settings.retry.max(Duration::from_secs(1)))
+            })
     }
 
-    fn begin(&self, now: Timestamp) -> Flight {
+    fn start_fetch(&self, now: Timestamp) -> PendingFetch {
         let (fetch, url, settings) = (Arc::clone(&self.fetch), self.url.clone(), self.settings);
         let work = async move {
             let limits = FetchLimits { max_bytes: settings.max_bytes, timeout: settings.timeout };
-            let Fetched { body, cache_control } = fetch.fetch(&url, limits).await?;
+            let KeySetResponse { body, cache_control } = fetch.fetch(&url, limits).await?;
             if body.len() > settings.max_bytes {
                 return Err(Error::new(Code::BackendUnavailable, "oidc.jwks", "the key set is too large"));
             }
             let said = cache_control.as_deref().and_then(max_age).unwrap_or(settings.fresh);
             let fresh = said.max(settings.cooldown).min(settings.fresh);
-            Ok(Current { keys: Arc::new(KeySet::public(&body)?), since: now, fresh })
+            Ok(CachedKeys { keys: Arc::new(KeySet::public(&body)?), since: now, fresh })
         };
         let work = AssertUnwindSafe(work).catch_unwind().map(|outcome| {
             outcome
@@ -194,7 +196,7 @@ impl JwksCache {
         work.boxed().shared()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, JwksCacheState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -214,11 +216,11 @@ fn max_age(cache_control: &str) -> Option<Duration> {
     found
 }
 
-fn unknown() -> Error {
-    invalid("the issuer has no key of this name")
+fn unknown_key() -> Error {
+    invalid_token("the issuer has no key of this name")
 }
 
-fn unavailable(source: Arc<Error>) -> Error {
+fn keys_unavailable(source: Arc<Error>) -> Error {
     Error::new(Code::BackendUnavailable, "oidc.jwks", "the issuer's keys cannot be had at the moment; retry later")
         .with_source(source)
 }

@@ -33,7 +33,7 @@ pub struct RoleRule {
 /// What `rules` make of `claims`.
 pub(super) fn memberships(rules: &[RoleRule], claims: &Map<String, Value>) -> BTreeMap<TenantId, Role> {
     let mut found = BTreeMap::new();
-    for rule in rules.iter().filter(|rule| rule.fits(claims)) {
+    for rule in rules.iter().filter(|rule| rule.matches(claims)) {
         let role = found.entry(rule.tenant_id.clone()).or_insert(rule.role);
         *role = rule.role.max(*role);
     }
@@ -41,7 +41,7 @@ pub(super) fn memberships(rules: &[RoleRule], claims: &Map<String, Value>) -> BT
 }
 
 impl RoleRule {
-    fn fits(&self, claims: &Map<String, Value>) -> bool {
+    fn matches(&self, claims: &Map<String, Value>) -> bool {
         match claims.get(&self.claim) {
             Some(Value::String(text)) if self.claim == "scope" => text.split(' ').any(|part| part == self.value),
             Some(Value::String(text)) => *text == self.value,

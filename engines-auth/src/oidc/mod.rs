@@ -21,7 +21,7 @@ mod users;
 pub use self::http::HttpFetch;
 pub use self::{
     authenticator::{Oidc, OidcBuilder},
-    fetch::{FetchLimits, Fetched, JwksFetch},
+    fetch::{FetchLimits, JwksFetch, KeySetResponse},
     jwks::JwksSettings,
     mapping::RoleRule,
     settings::{IssuerSettings, TokenKind},

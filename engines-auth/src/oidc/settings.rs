@@ -53,23 +53,23 @@ impl IssuerSettings {
         }
     }
 
-    pub(super) fn checked(self) -> Result<Self> {
+    pub(super) fn validated(self) -> Result<Self> {
         if self.issuer.is_empty() || self.audience.iter().any(|audience| audience.is_empty()) {
-            return Err(refused("an issuer and its audience must not be empty text"));
+            return Err(invalid_settings("an issuer and its audience must not be empty text"));
         }
         if self.kind == TokenKind::Access && self.audience.is_empty() {
-            return Err(refused("an issuer needs an audience, or tokens for others would get in"));
+            return Err(invalid_settings("an issuer needs an audience, or tokens for others would get in"));
         }
         if self.leeway > JwtSettings::MAX_LEEWAY {
-            return Err(refused("the leeway of tokens is at most 30 seconds"));
+            return Err(invalid_settings("the leeway of tokens is at most 30 seconds"));
         }
         if self.rules.len() > Self::MAX_RULES || self.rules.iter().any(|rule| rule.claim.is_empty()) {
-            return Err(refused("an issuer has at most 1,000 rules, and each names a claim"));
+            return Err(invalid_settings("an issuer has at most 1,000 rules, and each names a claim"));
         }
         Ok(self)
     }
 }
 
-pub(super) fn refused(detail: &'static str) -> Error {
+pub(super) fn invalid_settings(detail: &'static str) -> Error {
     Error::new(Code::Internal, "oidc.settings", detail)
 }

@@ -31,23 +31,23 @@ impl JwksUrl {
     pub fn new(text: &str) -> Result<Self> {
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\#@<>\"{}|^`".contains(&byte));
         if text.len() > Self::MAX_BYTES || !plain {
-            return Err(refused(
+            return Err(invalid_url(
                 "the address of the keys must be at most 2,048 visible ASCII characters, without @ # or \\",
             ));
         }
         let (secure, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
             (None, Some(rest)) => (false, rest),
-            _ => return Err(refused("the address of the keys must begin with https://")),
+            _ => return Err(invalid_url("the address of the keys must begin with https://")),
         };
         let authority = rest.find(['/', '?']).map_or(rest, |end| &rest[..end]);
         let host = host(authority).ok_or_else(|| {
-            refused("the address of the keys must name a host, and a port between 1 and 65535 if any")
+            invalid_url("the address of the keys must name a host, and a port between 1 and 65535 if any")
         })?;
         let loopback = host.eq_ignore_ascii_case("localhost")
             || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback());
         if !secure && !loopback {
-            return Err(refused("the address of the keys must begin with https://; http:// is for loopback alone"));
+            return Err(invalid_url("the address of the keys must begin with https://; http:// is for loopback alone"));
         }
         Ok(Self { text: text.into(), loopback })
     }
@@ -82,7 +82,7 @@ fn host(authority: &str) -> Option<&str> {
     port.is_none_or(fits).then_some(host)
 }
 
-fn refused(detail: &'static str) -> Error {
+fn invalid_url(detail: &'static str) -> Error {
     Error::new(Code::Internal, "oidc.settings", detail)
 }
 

@@ -31,7 +31,7 @@ const HASH: &str = "auth.password";
 pub struct PasswordHasher {
     argon2: Argon2<'static>,
     /// One permit for each hash that is computed or waits.
-    places: Arc<Semaphore>,
+    queue_slots: Arc<Semaphore>,
     /// One permit for each hash that is computed.
     threads: Arc<Semaphore>,
     /// How long a hash waits for a thread.
@@ -45,9 +45,9 @@ pub struct PasswordHasher {
 
 /// Whether a password fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Verification {
     /// It does.
-    pub fits: bool,
+    pub matches: bool,
     /// The hash costs less than the settings ask for now: keep a new one.
     pub outdated: bool,
 }
@@ -66,7 +66,7 @@ impl PasswordHasher {
         let decoy = hash(&argon2, &ids.bytes::<32>(), ids.bytes())?.into();
         Ok(Self {
             argon2,
-            places: Arc::new(Semaphore::new(threads.saturating_add(settings.queue).min(Semaphore::MAX_PERMITS))),
+            queue_slots: Arc::new(Semaphore::new(threads.saturating_add(settings.queue).min(Semaphore::MAX_PERMITS))),
             threads: Arc::new(Semaphore::new(threads)),
             wait: Duration::from_millis(settings.wait_ms),
             decoy,
@@ -93,7 +93,7 @@ impl PasswordHasher {
     ///
     /// # Errors
     /// As [`PasswordHasher::hash`]; `INTERNAL` when what is kept is no hash.
-    pub async fn verify(&self, password: Password, known: Option<&str>) -> Result<Verdict> {
+    pub async fn verify(&self, password: Password, known: Option<&str>) -> Result<Verification> {
         let (argon2, exists) = (self.argon2.clone(), known.is_some());
         let known: Arc<str> = known.map_or_else(|| Arc::clone(&self.decoy), Into::into);
         let computed = Arc::clone(&self.computed);
@@ -101,7 +101,7 @@ impl PasswordHasher {
             computed.fetch_add(1, Ordering::Relaxed);
             let known = PasswordHash::new(&known).map_err(|_| Error::internal(HASH, "a malformed hash"))?;
             let fits = argon2.verify_password(password.normalised().as_bytes(), &known).is_ok();
-            Ok(Verdict { fits: fits && exists, outdated: exists && outdated(&known, argon2.params()) })
+            Ok(Verification { matches: fits && exists, outdated: exists && is_outdated(&known, argon2.params()) })
         })
         .await
     }
@@ -118,23 +118,23 @@ impl PasswordHasher {
 
     /// Which of `known` the password fits. Hashes with the same algorithm, parameters and salt cost one computation together, and none at
     /// all costs as much: so the time does not tell how many there are.
-    pub(crate) async fn verify_any(&self, password: Password, known: &[&str]) -> Result<Verdicts> {
+    pub(crate) async fn verify_any(&self, password: Password, known: &[&str]) -> Result<Verifications> {
         let known: Vec<String> = match known {
             [] => vec![self.decoy.to_string()],
             known => known.iter().map(|&hash| hash.to_owned()).collect(),
         };
         let (argon2, decoy) = (self.argon2.clone(), Arc::clone(&self.decoy));
         let computed = Arc::clone(&self.computed);
-        let verdicts = self.off_thread(move || verdicts(&argon2, &password, &known, &decoy, &computed)).await?;
-        Ok(Verdicts(verdicts))
+        let verdicts = self.off_thread(move || verify_all(&argon2, &password, &known, &decoy, &computed)).await?;
+        Ok(Verifications(verdicts))
     }
 
     async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let busy = || {
             Error::new(Code::RateLimited, HASH, "too many passwords are being checked right now; retry in a moment")
-                .retry_after(Duration::from_secs(1))
+                .with_retry_after(Duration::from_secs(1))
         };
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy())?;
+        let place = Arc::clone(&self.queue_slots).try_acquire_owned().map_err(|_| busy())?;
         let thread = timeout(self.wait, acquire(&self.threads)).await.map_err(|_| busy())??;
         // The permits travel with the work: whoever waits for it may go, the bound holds.
         let done = tokio::task::spawn_blocking(move || {
@@ -148,27 +148,27 @@ impl PasswordHasher {
 
 /// What a password is to several hashes.
 #[derive(Debug)]
-pub(crate) struct Verdicts(Vec<Verdict>);
+pub(crate) struct Verifications(Vec<Verification>);
 
-impl Verdicts {
+impl Verifications {
     /// The first hash that the password fits and that may count.
     pub(crate) fn first(&self, counts: impl Iterator<Item = bool>) -> Option<usize> {
-        self.0.iter().zip(counts).position(|(verdict, counts)| verdict.fits && counts)
+        self.0.iter().zip(counts).position(|(verdict, counts)| verdict.matches && counts)
     }
 
     /// Whether that hash is to be replaced.
-    pub(crate) fn outdated(&self, at: usize) -> bool {
+    pub(crate) fn is_outdated(&self, at: usize) -> bool {
         self.0.get(at).is_some_and(|verdict| verdict.outdated)
     }
 }
 
-fn verdicts(
+fn verify_all(
     argon2: &Argon2<'_>,
     password: &Password,
     known: &[String],
     decoy: &str,
     count: &AtomicU64,
-) -> Result<Vec<Verdict>> {
+) -> Result<Vec<Verification>> {
     let typed = password.normalised().as_bytes();
     // What was computed, by all of a PHC string but the hash.
     let mut computed: Vec<(&str, String)> = Vec::new();
@@ -184,19 +184,19 @@ fn verdicts(
             Some((_, made)) => made.clone(),
             None => {
                 count.fetch_add(1, Ordering::Relaxed);
-                let made = again(&parsed, setting, typed).ok_or_else(malformed)?;
+                let made = hash_with_settings_of(&parsed, setting, typed).ok_or_else(malformed)?;
                 computed.push((setting, made.clone()));
                 made
             }
         };
         let fits = same_bytes(made.as_bytes(), text.as_bytes()) && exists;
-        verdicts.push(Verdict { fits, outdated: exists && outdated(&parsed, argon2.params()) });
+        verdicts.push(Verification { matches: fits, outdated: exists && is_outdated(&parsed, argon2.params()) });
     }
     Ok(verdicts)
 }
 
 /// The PHC string of `typed` with another one's algorithm, parameters and salt.
-fn again(known: &PasswordHash, setting: &str, typed: &[u8]) -> Option<String> {
+fn hash_with_settings_of(known: &PasswordHash, setting: &str, typed: &[u8]) -> Option<String> {
     let algorithm = Algorithm::try_from(known.algorithm.as_str()).ok()?;
     let version = known.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
     let argon2 = Argon2::new(algorithm, version, Params::try_from(known).ok()?);
@@ -216,7 +216,7 @@ fn hash(argon2: &Argon2<'_>, password: &[u8], salt: [u8; 16]) -> Result<String> 
 }
 
 /// Whether a hash was made with another algorithm, or with less memory or fewer passes than `wanted`.
-fn outdated(known: &PasswordHash, wanted: &Params) -> bool {
+fn is_outdated(known: &PasswordHash, wanted: &Params) -> bool {
     let argon2id = known.algorithm == Algorithm::Argon2id.ident();
     !argon2id
         || Params::try_from(known)

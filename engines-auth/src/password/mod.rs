@@ -1,12 +1,12 @@
 //! Passwords: what is accepted as one, and how one is kept (argon2id, RFC 9106).
 
-mod common;
+mod common_passwords;
 mod hasher;
 mod policy;
 mod settings;
 
 pub use self::{
-    hasher::{PasswordHasher, Verdict},
+    hasher::{PasswordHasher, Verification},
     policy::Password,
     settings::HashSettings,
 };

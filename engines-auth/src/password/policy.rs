@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use super::common;
+use super::common_passwords;
 
 /// A password as somebody typed it, in Unicode's form NFKC, so that it fits whatever keyboard it was typed on (SP 800-63B asks for NFKC
 /// or NFKD). Nothing else is changed: no trimming, no case folding, no cutting off. It does not print itself, and is overwritten in
@@ -43,15 +43,15 @@ impl Password {
     ///
     /// # Errors
     /// `BODY_INVALID`, saying what is wrong with `field`.
-    pub fn accept(&self, field: &str, words: &[&str]) -> Result<()> {
-        let refuse = |detail: &'static str| Err(Error::body("auth.password", field, detail));
+    pub fn check(&self, field: &str, words: &[&str]) -> Result<()> {
+        let refuse = |detail: &'static str| Err(Error::invalid_body("auth.password", field, detail));
         if self.0.is_empty() {
             return refuse("a password has at least 10 characters, and at most 1024 bytes");
         }
         if self.0.chars().count() < Self::MIN_CHARS {
             return refuse("a password has at least 10 characters");
         }
-        if common::is_common(&self.0, words) {
+        if common_passwords::is_common(&self.0, words) {
             return refuse("this password is one of those that are tried first; choose another");
         }
         Ok(())

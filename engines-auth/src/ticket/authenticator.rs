@@ -9,32 +9,32 @@ use engines_core::{
 };
 
 use super::{
-    service::{ONCE, REUSABLE, Tickets},
-    target::names,
+    service::{REUSABLE, SINGLE_USE, Tickets},
+    target::parse_streams,
 };
 use crate::{
     authenticator::{Authenticator, Credential},
     directory::Directory,
     identity::{TicketBody, records::TICKET},
-    jwt::invalid,
+    jwt::invalid_token,
 };
 
 /// A ticket as it was presented.
-struct Presented<'a> {
+struct PresentedTicket<'a> {
     ticket: &'a str,
     path: &'a str,
     streams: Option<&'a str>,
 }
 
-impl Presented<'_> {
+impl PresentedTicket<'_> {
     /// Whether this is the ticket, for what it was made for.
-    fn fits(&self, grant: &TicketBody) -> bool {
+    fn matches(&self, grant: &TicketBody) -> bool {
         let same_streams = match (self.streams, &grant.streams) {
             (None, None) => true,
-            (Some(list), Some(streams)) => names(list).as_ref() == Some(streams),
+            (Some(list), Some(streams)) => parse_streams(list).as_ref() == Some(streams),
             _ => false,
         };
-        grant.hash.fits(self.ticket) && grant.path == self.path && same_streams
+        grant.hash.matches(self.ticket) && grant.path == self.path && same_streams
     }
 }
 
@@ -44,33 +44,33 @@ impl Authenticator for Tickets {
     /// leaves it, and so does a request that only asks for the head. A reusable one is renewed.
     async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>> {
         let Credential::Ticket { ticket, path, streams, head } = *credential else { return Ok(None) };
-        let presented = Presented { ticket, path, streams };
-        let wrong = || invalid("the ticket is unknown, was used, or is for another path; get a new one");
+        let presented = PresentedTicket { ticket, path, streams };
+        let wrong = || invalid_token("the ticket is unknown, was used, or is for another path; get a new one");
         if REUSABLE.is_prefix_of(ticket) {
             let id = REUSABLE.id(ticket).ok_or_else(wrong)?;
             let inner = &*self.identity.inner;
-            let body = inner.use_stream_ticket(id, !head, |body| presented.fits(&body.grant)).await?;
+            let body = inner.use_stream_ticket(id, !head, |body| presented.matches(&body.grant)).await?;
             let mut principal = principal(body.grant);
             principal.ticket = Some(id.to_string().into());
             // It may outlive the access token it was made with, so the session behind it counts, whoever is the directory here.
             Directory::check(&self.identity, &principal).await?;
             return Ok(Some(Arc::new(principal)));
         }
-        if !ONCE.is_prefix_of(ticket) {
+        if !SINGLE_USE.is_prefix_of(ticket) {
             return Ok(None);
         }
-        self.use_once(&presented, head).await.map(|grant| Some(Arc::new(principal(grant))))
+        self.consume(&presented, head).await.map(|grant| Some(Arc::new(principal(grant))))
     }
 }
 
 impl Tickets {
     /// Uses up a ticket that is good once; only looks at it for a request that asks for the head.
-    async fn use_once(&self, presented: &Presented<'_>, head: bool) -> Result<TicketBody> {
-        let wrong = || invalid("the ticket is unknown, was used, or is for another path; get a new one");
-        let id = DocId::from(ONCE.id(presented.ticket).ok_or_else(wrong)?);
+    async fn consume(&self, presented_ticket: &PresentedTicket<'_>, head: bool) -> Result<TicketBody> {
+        let wrong = || invalid_token("the ticket is unknown, was used, or is for another path; get a new one");
+        let id = DocId::from(SINGLE_USE.id(presented_ticket.ticket).ok_or_else(wrong)?);
         let inner = &*self.identity.inner;
         let found = inner.records.get::<TicketBody>(&TICKET, &id).await?.ok_or_else(wrong)?;
-        if !presented.fits(&found.body) {
+        if !presented_ticket.matches(&found.body) {
             return Err(wrong());
         }
         let now = inner.now();
@@ -91,10 +91,10 @@ impl Tickets {
 }
 
 fn principal(grant: TicketBody) -> Principal {
-    let mut principal = Principal::new(Actor { id: grant.user_id, kind: grant.actor_type }, grant.issuer);
+    let mut principal = Principal::assume_verified(Actor { id: grant.user_id, kind: grant.actor_type }, grant.issuer);
     principal.memberships.insert(grant.bound.tenant.clone(), grant.role);
     principal.default_tenant = Some(grant.bound.tenant.clone());
-    principal.bound = Some(grant.bound);
+    principal.restriction = Some(grant.bound);
     principal.issued_at = grant.issued_at;
     principal.expires_at = grant.until;
     principal.credential_id = grant.credential_id;

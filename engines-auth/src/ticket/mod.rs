@@ -4,13 +4,13 @@
 //! open and a while longer, so that an `EventSource` can connect again by itself.
 
 mod authenticator;
+mod documents;
 mod reuse;
 mod service;
-mod stored;
 mod target;
 mod wire;
 
-pub(crate) use self::stored::TicketFact;
+pub(crate) use self::documents::TicketInfo;
 pub use self::{
     service::{MAX_REUSE_TTL, MAX_TTL, Tickets},
     wire::{TicketRequest, TicketResponse, TicketReuse},

@@ -4,28 +4,28 @@ use std::time::Duration;
 
 use engines_core::{
     Batch, Code, DocId, Error, Result, Timestamp,
-    nexus::{CommitError, Expect, Page, Query},
+    nexus::{CommitError, DocumentQuery, Expect, PageRequest},
 };
 use ulid::Ulid;
 
-use super::stored::{
-    STREAM_TICKET, STREAM_TICKET_END, StreamTicketBody, StreamTicketEnd, TicketFact, last_ended, put_end,
+use super::documents::{
+    STREAM_TICKET, STREAM_TICKET_END, StreamTicketBody, StreamTicketEnd, TicketInfo, last_ended, put_end,
 };
 use crate::{
-    identity::{Inner, records::Stored},
-    jwt::invalid,
+    identity::{Inner, records::StoredDocument},
+    jwt::invalid_token,
 };
 
 /// How often a renewal that met another one is tried again.
-const TRIES: usize = 4;
+const MAX_ATTEMPTS: usize = 4;
 /// A ticket with an open stream is renewed at the latest when it is good for this long.
 const RENEW_BEFORE: Duration = Duration::from_secs(3);
 /// How long a ticket is kept after it has ended, because one with an open stream may be about to be renewed.
-const KEPT_AFTER_END: Duration = Duration::from_secs(10);
+const RETENTION_AFTER_END: Duration = Duration::from_secs(10);
 /// Entries of the index that are looked at in one batch.
-const BATCH: usize = 200;
+const BATCH_SIZE: usize = 200;
 /// Batches in one call.
-const BATCHES: usize = 50;
+const MAX_BATCHES: usize = 50;
 
 impl Inner {
     /// Uses a reusable ticket, which is then good for its whole time again. `fits` says whether it is the right one.
@@ -35,11 +35,11 @@ impl Inner {
         renew: bool,
         fits: impl Fn(&StreamTicketBody) -> bool,
     ) -> Result<StreamTicketBody> {
-        let wrong = || invalid("the ticket is unknown, was ended, or is for something else; get a new one");
-        for _ in 0..TRIES {
+        let wrong = || invalid_token("the ticket is unknown, was ended, or is for something else; get a new one");
+        for _ in 0..MAX_ATTEMPTS {
             let found = self.stream_ticket(id).await?.filter(|found| fits(&found.body)).ok_or_else(wrong)?;
             if found.body.log != self.records.log_id().to_bytes() {
-                return Err(invalid("the ticket was made for another log; get a new one"));
+                return Err(invalid_token("the ticket was made for another log; get a new one"));
             }
             let now = self.now();
             if now >= found.body.grant.expires_at {
@@ -54,15 +54,15 @@ impl Inner {
 
     /// Whether a stream that was opened with this ticket may stay open. Renews the ticket when it is about to end.
     pub(crate) async fn check_stream_ticket(&self, ticket: &str) -> Result<()> {
-        let ended = || invalid("the ticket has been ended; get a new one");
+        let ended = || invalid_token("the ticket has been ended; get a new one");
         let id = Ulid::from_string(ticket).map_err(|_| ended())?;
-        let read = || async { Ok(self.stream_ticket(id).await?.map(|found| found.body.fact())) };
-        let TicketFact { expires_at, ttl, renewable } = self.known.tickets.get(&id, read).await?.ok_or_else(ended)?;
+        let read = || async { Ok(self.stream_ticket(id).await?.map(|found| found.body.info())) };
+        let TicketInfo { expires_at, ttl, renewable } = self.cache.tickets.get(&id, read).await?.ok_or_else(ended)?;
         let now = self.now();
         if !renewable || now.plus((ttl / 2).max(RENEW_BEFORE)) < expires_at {
             return Ok(());
         }
-        self.known.tickets.forget(&id);
+        self.cache.tickets.invalidate(&id);
         let found = self.stream_ticket(id).await?.ok_or_else(ended)?;
         // Whoever else renewed it, or ended it, shows at the next look.
         self.renew(&found, now).await.map(|_| ())
@@ -71,12 +71,12 @@ impl Inner {
     /// Takes away the tickets that have ended, in the order of time. Returns how many.
     pub(crate) async fn expire_stream_tickets(&self) -> Result<usize> {
         let now = self.now();
-        let kept = i64::try_from(KEPT_AFTER_END.as_millis()).unwrap_or(i64::MAX);
+        let kept = i64::try_from(RETENTION_AFTER_END.as_millis()).unwrap_or(i64::MAX);
         let ended_before = Timestamp::from_millis(now.as_millis().saturating_sub(kept));
-        let due = Query::kind(STREAM_TICKET_END).ids(None, Some(last_ended(ended_before)?));
+        let due = DocumentQuery::of_kind(STREAM_TICKET_END).id_range(None, Some(last_ended(ended_before)?));
         let mut expired = 0;
-        for _ in 0..BATCHES {
-            let entries = self.records.page::<StreamTicketEnd>(&due, Page::first(BATCH)).await?.items;
+        for _ in 0..MAX_BATCHES {
+            let entries = self.records.page::<StreamTicketEnd>(&due, PageRequest::first(BATCH_SIZE)).await?.items;
             if entries.is_empty() {
                 break;
             }
@@ -102,12 +102,12 @@ impl Inner {
         Ok(expired)
     }
 
-    async fn stream_ticket(&self, id: Ulid) -> Result<Option<Stored<StreamTicketBody>>> {
+    async fn stream_ticket(&self, id: Ulid) -> Result<Option<StoredDocument<StreamTicketBody>>> {
         self.records.get(&STREAM_TICKET, &DocId::from(id)).await
     }
 
     /// Makes it good for its whole time from now on. `false` when somebody else changed it meanwhile.
-    async fn renew(&self, found: &Stored<StreamTicketBody>, now: Timestamp) -> Result<bool> {
+    async fn renew(&self, found: &StoredDocument<StreamTicketBody>, now: Timestamp) -> Result<bool> {
         let mut body = found.body.clone();
         body.grant.expires_at = body.renewed(now);
         let batch = body.put(Batch::spanning(now), found.id.clone(), Expect::Version(found.version))?;
@@ -117,7 +117,7 @@ impl Inner {
             Err(error) => return Err(error.into()),
         };
         if let Ok(id) = Ulid::from_string(found.id.as_str()) {
-            self.known.tickets.forget(&id);
+            self.cache.tickets.invalidate(&id);
         }
         Ok(renewed)
     }

@@ -3,23 +3,23 @@
 use std::{fmt, time::Duration};
 
 use engines_core::{
-    Action, Batch, Bound, Code, DocId, Error, RequestContext, Result, Timestamp, UserId,
-    context::Origin,
-    nexus::{Expect, Kind, Page, Query},
+    Action, Batch, Code, DocId, Error, RequestContext, Result, ScopeRestriction, Timestamp, UserId,
+    context::ContextOrigin,
+    nexus::{DocumentKind, DocumentQuery, Expect, PageRequest},
 };
 use serde::Deserialize;
 use ulid::Ulid;
 
 use super::{
-    stored::{STREAM_TICKET, StreamTicketBody, put_end},
-    target::{MAX_PATH, Target},
+    documents::{STREAM_TICKET, StreamTicketBody, put_end},
+    target::{MAX_PATH, TicketTarget},
     wire::{TicketRequest, TicketResponse, TicketReuse},
 };
 use crate::{
     api_key,
     identity::{
         Identity, TicketBody,
-        opaque::Opaque,
+        opaque_token::OpaqueTokenKind,
         records::{self, TICKET},
     },
     revocation::Revocation,
@@ -28,9 +28,9 @@ use crate::{
 const CREATE: &str = "tickets.create";
 
 /// Tickets that are used once.
-pub(super) const ONCE: Opaque = Opaque("tk");
+pub(super) const SINGLE_USE: OpaqueTokenKind = OpaqueTokenKind("tk");
 /// Tickets that open their stream again.
-pub(super) const REUSABLE: Opaque = Opaque("ts");
+pub(super) const REUSABLE: OpaqueTokenKind = OpaqueTokenKind("ts");
 
 /// The longest a ticket that is used once is good.
 pub const MAX_TTL: Duration = Duration::from_secs(60);
@@ -48,7 +48,7 @@ pub struct Tickets {
 
 /// All that counting tickets needs of one.
 #[derive(Deserialize)]
-struct Ending {
+struct TicketExpiry {
     expires_at: Timestamp,
 }
 
@@ -67,31 +67,31 @@ impl Tickets {
     pub async fn create(&self, context: &RequestContext, request: TicketRequest) -> Result<TicketResponse> {
         let inner = &*self.identity.inner;
         let permit = inner.guard.admit(context, Action::TicketsCreate, "tickets").await?;
-        let target = Target::parse(&request.path).ok_or_else(|| {
+        let target = TicketTarget::parse(&request.path).ok_or_else(|| {
             let detail = format!(
                 "a path begins with / and has at most {MAX_PATH} visible ASCII characters; its query may name streams alone"
             );
-            Error::body(CREATE, "/path", detail)
+            Error::invalid_body(CREATE, "/path", detail)
         })?;
         let ttl = ttl(&request)?;
-        let Origin::Credential { issuer } = context.origin() else {
-            return Err(Error::body(CREATE, "/path", "work in process needs no ticket"));
+        let ContextOrigin::Credential { issuer } = context.origin() else {
+            return Err(Error::invalid_body(CREATE, "/path", "work in process needs no ticket"));
         };
         let now = inner.now();
-        self.check_room(context, now).await?;
+        self.check_quota(context, now).await?;
         let until = match request.reuse {
             Some(TicketReuse::Stream) if self.is_of_session(context).await? => None,
             _ => context.expires_at(),
         };
         let id = inner.guard.ids().ulid(now);
-        let kind = if request.reuse.is_some() { REUSABLE } else { ONCE };
+        let kind = if request.reuse.is_some() { REUSABLE } else { SINGLE_USE };
         let (ticket, hash) = kind.mint(id, inner.guard.ids());
         let ends = now.plus(ttl);
         let expires_at = until.or(context.expires_at().filter(|_| request.reuse.is_none()));
         let expires_at = expires_at.map_or(ends, |end| ends.min(end));
         let grant = TicketBody {
             hash,
-            bound: Bound { tenant: context.scope().tenant().clone(), env: Some(context.scope().env()) },
+            bound: ScopeRestriction { tenant: context.scope().tenant().clone(), env: Some(context.scope().env()) },
             path: target.path,
             streams: target.streams,
             expires_at,
@@ -104,7 +104,7 @@ impl Tickets {
             issued_at: context.issued_at(),
             until,
         };
-        let batch = Batch::spanning(now).audit(permit.audit(&inner.guard, context, format!("tickets/{id}")));
+        let batch = Batch::spanning(now).audit(permit.audit_entry(&inner.guard, context, format!("tickets/{id}")));
         let batch = match request.reuse {
             None => {
                 let tags = [records::user_tag(&context.actor().id)];
@@ -128,7 +128,7 @@ impl Tickets {
     pub async fn end(&self, context: &RequestContext, ticket_id: &str) -> Result<()> {
         const END: &str = "tickets.end";
         let inner = &*self.identity.inner;
-        let permit = inner.guard.release(context, Action::TicketsEnd)?;
+        let permit = inner.guard.admit_release(context, Action::TicketsEnd)?;
         let missing = || Error::not_found(END, "ticket");
         let id = Ulid::from_string(ticket_id).map_err(|_| missing())?;
         let (kind, found) = match inner.records.get::<TicketBody>(&STREAM_TICKET, &DocId::from(id)).await? {
@@ -142,9 +142,10 @@ impl Tickets {
         if !own || inner.now() >= *expires_at {
             return Err(missing());
         }
-        let batch = Batch::spanning(inner.now()).audit(permit.audit(&inner.guard, context, format!("tickets/{id}")));
+        let batch =
+            Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, format!("tickets/{id}")));
         inner.records.commit(context.scope(), batch.delete_system(kind, found.id, Expect::Any)).await?;
-        inner.revoked(Revocation::Ticket(id.to_string()));
+        inner.publish_revocation(Revocation::Ticket(id.to_string()));
         Ok(())
     }
 
@@ -154,44 +155,50 @@ impl Tickets {
         let Some(session) = context.session().and_then(|session| Ulid::from_string(session).ok()) else {
             return Ok(false);
         };
-        let found = inner.known.session(&inner.records, session).await?;
+        let found = inner.cache.session(&inner.records, session).await?;
         Ok(found.is_some_and(|found| found.user == context.actor().id))
     }
 
     /// Refuses a caller with too many tickets. Callers at the same moment may each get one too many.
-    async fn check_room(&self, context: &RequestContext, now: Timestamp) -> Result<()> {
+    async fn check_quota(&self, context: &RequestContext, now: Timestamp) -> Result<()> {
         let inner = &*self.identity.inner;
-        let of_key = matches!(context.origin(), Origin::Credential { issuer } if **issuer == *api_key::ISSUER);
+        let of_key = matches!(context.origin(), ContextOrigin::Credential { issuer } if **issuer == *api_key::ISSUER);
         let most = match of_key {
             true => inner.settings.tickets_per_key,
             false => inner.settings.tickets_per_user,
         };
-        let mut ends = self.endings(&TICKET, &context.actor().id, most, now).await?;
+        let mut ends = self.expiries(&TICKET, &context.actor().id, most, now).await?;
         if ends.len() < most {
-            ends.extend(self.endings(&STREAM_TICKET, &context.actor().id, most, now).await?);
+            ends.extend(self.expiries(&STREAM_TICKET, &context.actor().id, most, now).await?);
         }
         if ends.len() < most {
             return Ok(());
         }
         let wait = ends.iter().min().map_or(Duration::from_secs(1), |end| end.since(now));
         let detail = "you have as many tickets that are good as you may; use them, end some, or wait until they end";
-        let error = Error::new(Code::RateLimited, CREATE, detail).with_member("limit", most).retry_after(wait);
-        Err(inner.decided(error))
+        let error = Error::new(Code::RateLimited, CREATE, detail).with_member("limit", most).with_retry_after(wait);
+        Err(inner.with_decision_id(error))
     }
 
     /// When an actor's tickets end that are still good, the latest first; about `most` of them at the most.
-    async fn endings(&self, kind: &Kind, actor: &UserId, most: usize, now: Timestamp) -> Result<Vec<Timestamp>> {
-        let query = Query::kind(kind.clone()).tag(records::user_tag(actor));
-        let query = query.order(engines_core::nexus::Order::IdDescending);
+    async fn expiries(
+        &self,
+        kind: &DocumentKind,
+        actor: &UserId,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Timestamp>> {
+        let query = DocumentQuery::of_kind(kind.clone()).tag(records::user_tag(actor));
+        let query = query.order(engines_core::nexus::QueryOrder::IdDescending);
         let records = &self.identity.inner.records;
         let mut ends = Vec::new();
-        let mut page = Page::first(most.saturating_add(1));
+        let mut page = PageRequest::first(most.saturating_add(1));
         // Those that have ended are taken away every few seconds, so that two pages hold all that are good.
         for _ in 0..2 {
-            let found = records.page::<Ending>(&query, page).await?;
+            let found = records.page::<TicketExpiry>(&query, page).await?;
             ends.extend(found.items.iter().map(|found| found.body.expires_at).filter(|end| *end > now));
             match found.next {
-                Some(next) if ends.len() < most => page = Page::after(most.saturating_add(1), next),
+                Some(next) if ends.len() < most => page = PageRequest::after(most.saturating_add(1), next),
                 _ => break,
             }
         }
@@ -211,7 +218,7 @@ fn ttl(request: &TicketRequest) -> Result<Duration> {
             Some(TicketReuse::Stream) => "a reusable ticket is good for 1 to 3,600 seconds",
             None => "a ticket that is used once is good for 1 to 60 seconds",
         };
-        return Err(Error::body(CREATE, "/ttl_s", detail));
+        return Err(Error::invalid_body(CREATE, "/ttl_s", detail));
     }
     Ok(ttl)
 }

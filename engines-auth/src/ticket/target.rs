@@ -7,17 +7,17 @@ use percent_encoding::percent_decode_str;
 /// The longest path a ticket may be for, with its query, in bytes.
 pub(super) const MAX_PATH: usize = 4096;
 /// The parameter that may follow the path.
-const STREAMS: &str = "streams=";
+const STREAMS_PREFIX: &str = "streams=";
 
 /// A path as a ticket keeps it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct TicketTarget {
     pub(super) path: String,
     /// The names of `?streams=`; their order and repetition do not matter.
     pub(super) streams: Option<BTreeSet<String>>,
 }
 
-impl Target {
+impl TicketTarget {
     /// Reads `/path` or `/path?streams=a,b`; none for anything else.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
@@ -27,14 +27,14 @@ impl Target {
         let Some((path, query)) = text.split_once('?') else {
             return Some(Self { path: text.to_owned(), streams: None });
         };
-        let list = query.strip_prefix(STREAMS).filter(|list| !list.contains(['&', '?']))?;
+        let list = query.strip_prefix(STREAMS_PREFIX).filter(|list| !list.contains(['&', '?']))?;
         let list = percent_decode_str(list).decode_utf8().ok()?;
-        Some(Self { path: path.to_owned(), streams: Some(names(&list)?) })
+        Some(Self { path: path.to_owned(), streams: Some(parse_streams(&list)?) })
     }
 }
 
 /// The names of a list, decoded; none for an empty list or an empty name.
-pub(super) fn names(list: &str) -> Option<BTreeSet<String>> {
+pub(super) fn parse_streams(list: &str) -> Option<BTreeSet<String>> {
     list.split(',').map(|name| (!name.is_empty()).then(|| name.to_owned())).collect()
 }
 
@@ -51,14 +51,14 @@ mod tests {
             ("/sse?streams=canvas%2Fc%2Cchat%2Ft", "/sse", names(&["canvas/c", "chat/t"])),
             ("/sse?streams=chat/*", "/sse", names(&["chat/*"])),
         ] {
-            let target = Target::parse(text);
-            assert_eq!(target, Some(Target { path: path.into(), streams }), "{text}");
+            let target = TicketTarget::parse(text);
+            assert_eq!(target, Some(TicketTarget { path: path.into(), streams }), "{text}");
         }
         let long = format!("/{}", "x".repeat(MAX_PATH));
         for bad in
             ["", "sse", "/a b", "/ä", "/a?b=c", "/a#b", "/a?streams=", "/a?streams=x&y=z", "/a?streams=x,,y", &long]
         {
-            assert_eq!(Target::parse(bad), None, "{bad:.20}");
+            assert_eq!(TicketTarget::parse(bad), None, "{bad:.20}");
         }
     }
 }

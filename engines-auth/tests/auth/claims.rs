@@ -57,7 +57,7 @@ fn sub_iss_and_exp_are_required() {
 }
 
 #[test]
-fn dates_are_numbers_within_reason() {
+fn dates_must_be_numbers_within_the_supported_range() {
     let last = Timestamp::MAX.as_secs();
     let (last, after) = (last.to_string(), (last + 1).to_string());
     let bad = [
@@ -126,7 +126,7 @@ fn leeway_is_thirty_seconds_to_the_millisecond() {
 }
 
 #[test]
-fn expired_is_said_only_of_what_is_otherwise_good() {
+fn only_an_otherwise_valid_token_is_reported_as_expired() {
     let late = NOW + 900;
     for claims in [
         format!(r#"{{"sub":"ada","iss":"other","exp":{NOW}}}"#),
@@ -146,7 +146,7 @@ fn expired_is_said_only_of_what_is_otherwise_good() {
 }
 
 #[test]
-fn settings_are_checked() {
+fn invalid_jwt_settings_are_rejected() {
     use engines_auth::{SigningSecret, TokenVerifier};
     let make = |settings| {
         let secret = SigningSecret::new(crate::forge::SECRET).unwrap();
@@ -216,7 +216,7 @@ fn wrong_types_are_refused_and_null_is_absent() {
 }
 
 #[test]
-fn names_occur_once_however_they_are_written() {
+fn duplicate_claim_names_are_rejected() {
     for claims in [
         claims_with(r#""sub":"eve""#),
         claims_with(r#""\u0073ub":"eve""#),
@@ -259,7 +259,7 @@ fn a_membership_needs_both_the_tenant_and_the_role() {
 }
 
 #[test]
-fn an_agent_says_so_and_nobody_is_the_system() {
+fn agents_are_marked_and_no_token_claims_to_be_the_system() {
     for (said, kind) in [
         ("agent", ActorType::Agent),
         ("human", ActorType::Human),

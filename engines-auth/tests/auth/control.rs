@@ -44,11 +44,11 @@ fn world(settings: RateSettings) -> World {
 fn context(tenant: &str, user: &str, issuer: &str) -> RequestContext {
     let tenant = TenantId::new(tenant).unwrap();
     let actor = Actor { id: UserId::new(user).unwrap(), kind: ActorType::Human };
-    let mut principal = Principal::new(actor, issuer);
+    let mut principal = Principal::assume_verified(actor, issuer);
     principal.memberships.insert(tenant.clone(), Role::Owner);
     let clock = ManualClock::default();
     let trace = Trace::begin(&clock, &IdGenerator::seeded(1));
-    RequestContext::admit(&principal, Scope::new(tenant, Env::Dev), trace).unwrap()
+    RequestContext::admit_verified(&principal, Scope::new(tenant, Env::Dev), trace).unwrap()
 }
 
 impl World {
@@ -68,12 +68,12 @@ impl World {
 }
 
 #[test]
-fn a_user_has_a_burst_and_then_so_many_a_second_on_which_no_refusal_counts() {
+fn a_user_has_a_burst_then_a_rate_and_rejected_requests_are_not_charged() {
     let world = world(settings());
     let ada = context("t_acme", "ada", "engines");
     let (passed, refused) = world.until_refused(&ada, Action::ChatMessagePost);
     assert_eq!((passed, refused.code()), (4, Code::RateLimited));
-    assert_eq!(refused.retry_after_hint(), Some(Duration::from_millis(500)));
+    assert_eq!(refused.retry_after(), Some(Duration::from_millis(500)));
     assert_eq!(refused.member("limit"), Some(&4.into()));
     assert_eq!(refused.member("limited"), Some(&"user".into()));
     assert_eq!(refused.member("rate_class"), Some(&"write".into()));
@@ -94,7 +94,7 @@ fn a_user_has_a_burst_and_then_so_many_a_second_on_which_no_refusal_counts() {
 }
 
 #[test]
-fn a_tenant_is_counted_over_all_its_users_and_keys_and_nobody_elses() {
+fn a_tenants_users_and_keys_share_its_rate_limit() {
     let world = world(settings());
     let users = ["ada", "bob"].map(|user| context("t_acme", user, "engines"));
     for user in &users {
@@ -112,7 +112,7 @@ fn a_tenant_is_counted_over_all_its_users_and_keys_and_nobody_elses() {
 }
 
 #[test]
-fn ending_something_is_never_starved() {
+fn release_actions_are_not_starved_by_other_requests() {
     let world = world(settings());
     let ada = context("t_acme", "ada", "engines");
     for user in ["ada", "bob", "carol", "dave"] {
@@ -121,17 +121,17 @@ fn ending_something_is_never_starved() {
         world.until_refused(&user, Action::ChatMessagePost);
     }
     for _ in 0..4 {
-        assert!(world.guard.release(&ada, Action::ApiKeysManage).is_ok());
+        assert!(world.guard.admit_release(&ada, Action::ApiKeysManage).is_ok());
     }
     // Its own bucket is bounded, and others' calls of that class take nothing from it.
-    assert_eq!(world.guard.release(&ada, Action::ApiKeysManage).unwrap_err().code(), Code::RateLimited);
-    assert!(world.guard.release(&context("t_acme", "bob", "engines"), Action::MembersManage).is_ok());
+    assert_eq!(world.guard.admit_release(&ada, Action::ApiKeysManage).unwrap_err().code(), Code::RateLimited);
+    assert!(world.guard.admit_release(&context("t_acme", "bob", "engines"), Action::MembersManage).is_ok());
     let viewer = engines_core::testing::context("t_acme", "vic", Role::Viewer).unwrap();
-    assert_eq!(world.guard.release(&viewer, Action::ApiKeysManage).unwrap_err().code(), Code::RoleInsufficient);
+    assert_eq!(world.guard.admit_release(&viewer, Action::ApiKeysManage).unwrap_err().code(), Code::RoleInsufficient);
 }
 
 #[test]
-fn what_is_left_is_told_and_work_in_process_is_not_limited() {
+fn rate_status_is_reported_and_in_process_work_is_not_limited() {
     let world = world(settings());
     let ada = context("t_acme", "ada", "engines");
     let status = || world.guard.rate_status(&RateSubject::of_context(&ada).unwrap(), RateClass::Write).unwrap();
@@ -166,7 +166,7 @@ fn open_streams_are_counted_by_user_key_and_tenant_until_they_end() {
     let settings =
         RateSettings { streams_per_user: 2, streams_per_key: 3, streams_per_tenant: 4, ..RateSettings::default() };
     let streams = OpenStreams::new(settings);
-    let enter = |context: &RequestContext| streams.enter(context, &world.guard);
+    let enter = |context: &RequestContext| streams.acquire(context, &world.guard);
     let (ada, bob, key) =
         (context("t_acme", "ada", "engines"), context("t_acme", "bob", "engines"), context("t_acme", "ak_1", KEY));
     let (acme, id) = (ada.scope().tenant().clone(), ada.actor().id.clone());
@@ -176,14 +176,14 @@ fn open_streams_are_counted_by_user_key_and_tenant_until_they_end() {
     assert_eq!((refused.code(), refused.member("limited")), (Code::RateLimited, Some(&"user".into())));
     assert!(refused.member("decision_id").is_some());
     let keys: Vec<_> = (0..2).map(|_| enter(&key).unwrap()).collect();
-    assert_eq!((streams.of_actor(&id), streams.of_tenant(&acme)), (2, 4));
+    assert_eq!((streams.actor_count(&id), streams.tenant_count(&acme)), (2, 4));
     assert_eq!(enter(&bob).unwrap_err().member("limited"), Some(&"tenant".into()));
     assert!(enter(&context("t_other", "bob", "engines")).is_ok());
     drop(first);
-    assert_eq!((streams.of_actor(&id), streams.of_tenant(&acme)), (1, 3));
+    assert_eq!((streams.actor_count(&id), streams.tenant_count(&acme)), (1, 3));
     let third = enter(&bob).unwrap();
     drop((keys, third));
-    assert_eq!(streams.of_tenant(&acme), 1);
+    assert_eq!(streams.tenant_count(&acme), 1);
     // However a stream ends: also with a panic of what holds it, and with the task that holds it.
     let held = enter(&ada).unwrap();
     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
@@ -191,5 +191,5 @@ fn open_streams_are_counted_by_user_key_and_tenant_until_they_end() {
         panic!("as it was told");
     }));
     assert!(ended.is_err());
-    assert_eq!(streams.of_actor(&id), 1);
+    assert_eq!(streams.actor_count(&id), 1);
 }

@@ -73,7 +73,7 @@ fn every_other_algorithm_is_refused() {
 }
 
 #[test]
-fn parameters_that_have_no_business_here_are_refused() {
+fn forbidden_header_parameters_are_rejected() {
     for member in [
         r#""crit":["exp"]"#,
         r#""crit":[]"#,
@@ -116,7 +116,7 @@ fn other_types_of_token_are_refused() {
 }
 
 #[test]
-fn names_occur_once() {
+fn duplicate_header_names_are_rejected() {
     for text in [
         r#"{"alg":"HS256","alg":"HS256"}"#,
         r#"{"alg":"none","alg":"HS256"}"#,
@@ -160,7 +160,7 @@ fn malformed_headers_are_refused() {
 }
 
 #[test]
-fn the_compact_form_is_exact() {
+fn the_compact_serialization_is_parsed_strictly() {
     let good = sign(HEADER, good_claims());
     assert!(verify(&good).is_ok());
     let parts: Vec<&str> = good.split('.').collect();
@@ -195,7 +195,7 @@ fn the_compact_form_is_exact() {
 }
 
 #[test]
-fn a_public_key_is_no_secret() {
+fn a_public_key_is_rejected_as_a_signing_secret() {
     let pem = "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu1SU1LfVLPHCozMxH2Mo\n-----END PUBLIC KEY-----\n";
     let jwk = r#" {"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86z","e":"AQAB"}"#;
     for text in [pem, &pem.replace("PUBLIC", "RSA PRIVATE"), &format!("\n\n  {pem}"), jwk] {
@@ -221,7 +221,7 @@ fn secrets_are_long_enough_and_do_not_print() {
 }
 
 #[test]
-fn other_schemes_get_what_is_not_ours() {
+fn foreign_tokens_are_left_to_other_authenticators() {
     let verifier = verifier_with(Default::default()).0;
     let ask = |text: &str| {
         let answer = verifier.authenticate(&Credential::Bearer(text)).now_or_never().unwrap();

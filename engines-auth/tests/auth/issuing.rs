@@ -28,7 +28,7 @@ fn request(ttl: u64) -> TokenRequest {
 }
 
 #[test]
-fn a_round_trip_keeps_everything() {
+fn an_issued_token_verifies_with_all_its_claims() {
     let (issuer, verifier, clock) = pair(JwtSettings { audience: vec!["api".into()], ..JwtSettings::default() });
     let token = issuer.issue(&request(60)).unwrap();
     assert_eq!((token.expires_in, token.expires_at), (60, Timestamp::from_secs(NOW + 60)));
@@ -45,7 +45,7 @@ fn a_round_trip_keeps_everything() {
 }
 
 #[test]
-fn tokens_differ_and_do_not_print() {
+fn tokens_are_unique_and_redacted_in_debug() {
     let (issuer, _, _) = pair(JwtSettings::default());
     let (one, two) = (issuer.issue(&request(60)).unwrap(), issuer.issue(&request(60)).unwrap());
     assert_ne!(one.id, two.id);
@@ -55,7 +55,7 @@ fn tokens_differ_and_do_not_print() {
 }
 
 #[test]
-fn what_would_not_be_accepted_is_not_issued() {
+fn a_token_the_verifier_would_reject_is_not_issued() {
     let (issuer, verifier, _) = pair(JwtSettings::default());
     let code = |request: &TokenRequest| issuer.issue(request).map(|_| ()).map_err(|error| error.code());
     assert_eq!(code(&request(0)), Err(Code::BodyInvalid));
@@ -81,7 +81,7 @@ fn what_would_not_be_accepted_is_not_issued() {
 }
 
 #[test]
-fn one_issuer_is_not_another() {
+fn a_token_of_another_issuer_is_rejected() {
     let (other, _, _) = pair(JwtSettings { issuer: "elsewhere".into(), ..JwtSettings::default() });
     let (_, verifier, _) = pair(JwtSettings::default());
     assert_eq!(verifier.verify(other.issue(&request(60)).unwrap().expose()).unwrap_err().code(), Code::TokenInvalid);

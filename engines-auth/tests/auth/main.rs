@@ -2,14 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly, also in its helpers")]
 
-mod bound;
+mod admission;
 mod claims;
 mod control;
-mod door;
 mod forge;
+mod fuzzed_tokens;
 mod header;
 mod issuing;
-mod matrix;
-mod random;
 mod rotation;
+mod scope_agreement;
+mod scope_restriction;
 mod wycheproof;

@@ -41,7 +41,7 @@ fn the_old_key_verifies_until_its_tokens_expire() {
 }
 
 #[test]
-fn a_named_key_is_the_only_one_tried_and_a_key_may_have_an_end() {
+fn a_kid_selects_its_key_only_and_keys_can_expire() {
     let clock = ManualClock::default();
     // The header names key 2, and key 1 signed.
     let liar = issue(&SigningKeys::new(key("2", "a")), &clock);
@@ -60,7 +60,7 @@ fn a_named_key_is_the_only_one_tried_and_a_key_may_have_an_end() {
 }
 
 #[test]
-fn names_and_numbers_of_keys_are_bounded_and_nothing_prints() {
+fn key_ids_and_key_counts_are_bounded_and_debug_is_redacted() {
     for bad in ["", "a b", "ä", "../x", "a\"b", &"x".repeat(65)] {
         assert!(SigningKey::new(bad, secret("a")).is_err(), "{bad}");
     }

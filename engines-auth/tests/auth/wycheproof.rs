@@ -1,6 +1,6 @@
 //! The JOSE vectors of C2SP/wycheproof through the raw layer, read from the folder that `WYCHEPROOF_DIR` names.
 
-use engines_auth::jwt::{jwk::KeySet, jws::Unverified};
+use engines_auth::jwt::{jwk::KeySet, jws::UnverifiedToken};
 use serde_json::{Value, json};
 
 /// Signature vectors whose expectation we do not follow, with the reason.
@@ -26,7 +26,7 @@ fn accepts(group: &Value, jws: &str, wrap: impl Fn(&Value) -> Value) -> bool {
         group.get(half).map(|key| read(wrap(key).to_string().as_bytes()))
     };
     let keys = read("public", KeySet::public).or_else(|| read("private", KeySet::shared)).unwrap();
-    keys.is_ok_and(|keys| Unverified::parse(jws).and_then(|jws| keys.verify(&jws)).is_ok())
+    keys.is_ok_and(|keys| UnverifiedToken::parse(jws).and_then(|jws| keys.verify(&jws)).is_ok())
 }
 
 #[test]

@@ -6,9 +6,9 @@ use engines_auth::{
     identity::{Caller, IdentitySettings, Signup, SignupRequest, TenantRequest},
     password::HashSettings,
 };
-use engines_core::{Code, ErrorKind, Role, Scope, StoreExt, nexus::Kind};
+use engines_core::{Code, ErrorKind, Role, Scope, StoreExt, nexus::DocumentKind};
 
-use crate::kit::{Exposed, PASSWORD, cheap, code, settings, world, world_with};
+use crate::fixture::{Exposed, PASSWORD, cheap, code, settings, world, world_with};
 
 #[tokio::test]
 async fn a_token_response_has_the_contracts_members_and_gets_in() {
@@ -35,7 +35,7 @@ async fn a_token_response_has_the_contracts_members_and_gets_in() {
 }
 
 #[tokio::test]
-async fn addresses_are_one_in_any_spelling_and_taken_once() {
+async fn addresses_are_normalized_and_unique() {
     let world = world();
     world.a.verified("ada@example.org", None).await;
     for same in ["ADA@example.org", "ada@EXAMPLE.ORG", " ada@example.org "] {
@@ -67,7 +67,7 @@ async fn addresses_are_one_in_any_spelling_and_taken_once() {
 }
 
 #[tokio::test]
-async fn nobody_learns_whether_an_account_exists() {
+async fn login_does_not_reveal_whether_an_account_exists() {
     let world = world();
     let tokens = world.a.signup("ada@example.org", None).await.unwrap();
     let wrong = world.a.login("ada@example.org", "not-The-password-1").await.unwrap_err();
@@ -94,7 +94,7 @@ async fn an_account_and_an_address_are_throttled_before_any_hash() {
     let error = world.a.login("ada@example.org", PASSWORD).await.unwrap_err();
     assert_eq!(error.code(), Code::RateLimited);
     assert!(error.member("decision_id").is_some());
-    let wait = error.retry_after_hint().unwrap();
+    let wait = error.retry_after().unwrap();
     assert!(wait > Duration::ZERO && wait <= Duration::from_secs(2), "{wait:?}");
     // Others are not held up, an unknown account is throttled alike, and time heals.
     assert_eq!(code(&world.a.login("bob@example.org", PASSWORD).await), Some(Code::CredentialsInvalid));
@@ -118,17 +118,17 @@ async fn an_account_and_an_address_are_throttled_before_any_hash() {
 }
 
 #[tokio::test]
-async fn a_hash_is_made_anew_when_its_cost_rises() {
+async fn a_password_is_rehashed_when_the_cost_settings_rise() {
     let world = world();
     let tokens = world.a.signup("ada@example.org", None).await.unwrap();
-    let node = crate::kit::node_on(
+    let node = crate::fixture::node_on(
         std::sync::Arc::clone(&world.store) as _,
         &world.a.clock,
         IdentitySettings { password: HashSettings { memory_kib: 16, ..cheap() }, ..settings() },
     );
     let hash = || async {
         let id = engines_core::DocId::new(format!("u.{}", tokens.user.user_id)).unwrap();
-        let kind = Kind::new("identity_user").unwrap();
+        let kind = DocumentKind::new("identity_user").unwrap();
         let body: serde_json::Value = world.store.load(&Scope::system().unwrap(), &kind, &id).await.unwrap().unwrap();
         body["password"].as_str().unwrap().to_owned()
     };
@@ -172,7 +172,7 @@ async fn names_are_bounded() {
 }
 
 #[tokio::test]
-async fn a_full_queue_of_hashes_refuses() {
+async fn a_full_hash_queue_rejects_requests() {
     let password = HashSettings { threads: 1, queue: 0, memory_kib: 8192, iterations: 3, lanes: 1, wait_ms: 60_000 };
     let world = world_with(IdentitySettings { password, ..settings() });
     let answers = futures_util::future::join_all((0..4).map(|n| {
@@ -186,12 +186,12 @@ async fn a_full_queue_of_hashes_refuses() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn somebody_makes_several_tenants_at_once() {
+async fn concurrent_tenant_creations_all_succeed() {
     let world = world();
     let tokens = world.a.signup("ada@example.org", None).await.unwrap();
     let principal = world.a.principal(tokens.access()).await.unwrap();
     let (trace, principal) = (world.a.trace(), &principal);
-    let make = |node: &crate::kit::Node| {
+    let make = |node: &crate::fixture::Node| {
         let (node, trace) = (node.clone(), &trace);
         async move { node.identity.create_tenant(principal, TenantRequest { name: "Acme".into() }, trace).await }
     };
@@ -203,12 +203,12 @@ async fn somebody_makes_several_tenants_at_once() {
 }
 
 #[tokio::test]
-async fn characters_that_nobody_sees_are_in_no_name_and_no_address() {
+async fn invisible_characters_are_rejected_in_names_and_addresses() {
     let world = world();
     let signup = async |email: &str, name: &str| {
         let trace = world.a.trace();
         let caller = Caller { address: None, user_agent: None, trace: &trace };
-        let request = SignupRequest { display_name: Some(name.into()), ..crate::kit::signup_request(email, None) };
+        let request = SignupRequest { display_name: Some(name.into()), ..crate::fixture::signup_request(email, None) };
         code(&world.a.identity.signup(request, caller).await)
     };
     for hidden in

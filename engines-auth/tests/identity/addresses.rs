@@ -11,10 +11,10 @@ use engines_auth::{
 };
 use engines_core::{
     Batch, Code, DocId, Result, Scope, Store, StoreExt,
-    nexus::{Expect, Kind, NewDocument, Page, Query},
+    nexus::{DocumentKind, DocumentQuery, Expect, NewDocument, PageRequest},
 };
 
-use crate::kit::{
+use crate::fixture::{
     Exposed, Node, PASSWORD, SYSTEM_KEY, code, node_with, secret, settings, signup_request, world, world_with,
 };
 
@@ -41,7 +41,7 @@ async fn email_of(node: &Node, bearer: &str) -> (Option<String>, bool) {
 }
 
 #[tokio::test]
-async fn who_proves_an_address_has_it_and_nothing_else_of_who_named_it() {
+async fn the_user_who_verifies_an_address_owns_it_but_not_other_claimants_accounts() {
     let world = world();
     let squatter = signup_with(&world.a, "bob@example.org", OTHER).await;
     let tenant = squatter.tenant.as_ref().unwrap().tenant_id.clone();
@@ -74,7 +74,7 @@ async fn who_proves_an_address_has_it_and_nothing_else_of_who_named_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_who_prove_an_address_at_once_one_has_it() {
+async fn concurrent_verifications_of_one_address_have_one_winner() {
     let world = world();
     for round in 0..10 {
         let email = format!("r{round}@example.org");
@@ -168,7 +168,7 @@ async fn a_change_of_address_waits_for_its_proof() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_proof_and_a_change_of_address_at_once_leave_one_address() {
+async fn a_verification_and_an_address_change_at_once_leave_one_address() {
     let world = world();
     for round in 0..10 {
         let (email, next) = (format!("a{round}@example.org"), format!("b{round}@example.org"));
@@ -186,7 +186,7 @@ async fn a_proof_and_a_change_of_address_at_once_leave_one_address() {
 }
 
 #[tokio::test]
-async fn mailed_tokens_end_are_for_one_purpose_and_for_no_other_user() {
+async fn mailed_tokens_expire_and_are_bound_to_purpose_and_user() {
     let world = world();
     world.a.signup("ada@example.org", None).await.unwrap();
     let eve = world.a.verified("eve@example.org", None).await;
@@ -205,7 +205,7 @@ async fn mailed_tokens_end_are_for_one_purpose_and_for_no_other_user() {
     world.a.clock.advance(Duration::from_secs(3600));
     assert_eq!(code(&world.a.verify(&token).await), Some(Code::TokenExpired));
     world.a.clock.advance(Duration::from_secs(24 * 3600));
-    assert!(world.a.identity.sweep().await.unwrap() > 0);
+    assert!(world.a.identity.delete_expired().await.unwrap() > 0);
     assert_eq!(code(&world.a.verify(&token).await), Some(Code::TokenInvalid));
 }
 
@@ -231,9 +231,9 @@ async fn asking_for_mails_is_limited_by_account_and_by_address() {
 }
 
 #[tokio::test]
-async fn mails_are_tried_again_and_never_hold_a_request_up() {
+async fn mails_are_retried_and_never_delay_a_request() {
     let world = world();
-    world.a.mailer.fail(3);
+    world.a.mailer.fail_next(3);
     world.a.signup("ada@example.org", None).await.unwrap();
     let token = world.a.mailed("ada@example.org", MailPurpose::Verify).await;
     assert_eq!(world.a.mailer.attempts(), 4);
@@ -242,23 +242,23 @@ async fn mails_are_tried_again_and_never_hold_a_request_up() {
     let mails = MailSettings { queue: 1, ..MailSettings::default() };
     let store = std::sync::Arc::clone(&world.store) as _;
     let stuck = node_with(store, &world.a.clock, settings(), mails, MemoryMailer::default());
-    stuck.mailer.fail(usize::MAX);
+    stuck.mailer.fail_next(usize::MAX);
     for round in 0..20 {
         stuck.signup(&format!("s{round}@example.org"), None).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn accounts_from_before_count_as_verified() {
+async fn accounts_created_before_verification_count_as_verified() {
     let world = world();
     let ada = world.a.signup("ada@example.org", None).await.unwrap();
     // The documents as they were written before: nothing about proofs in them.
     let scope = Scope::system().unwrap();
-    let (users, emails) = (Kind::new("identity_user").unwrap(), Kind::new("identity_email").unwrap());
+    let (users, emails) = (DocumentKind::new("identity_user").unwrap(), DocumentKind::new("identity_email").unwrap());
     let id = DocId::new(format!("u.{}", ada.user.user_id)).unwrap();
     let mut body: serde_json::Value = world.store.load(&scope, &users, &id).await.unwrap().unwrap();
     body.as_object_mut().unwrap().remove("email_verified").unwrap();
-    let found = world.store.query(&scope, &Query::kind(emails.clone()), Page::first(9)).await;
+    let found = world.store.query(&scope, &DocumentQuery::of_kind(emails.clone()), PageRequest::first(9)).await;
     let entry = found.unwrap().items.remove(0).id;
     let batch = Batch::new(engines_core::Clock::now(&world.a.clock))
         .put(NewDocument::new(users, id, &body).unwrap(), Expect::Present)
@@ -273,7 +273,7 @@ async fn accounts_from_before_count_as_verified() {
 }
 
 #[tokio::test]
-async fn operators_mark_addresses_and_take_no_squatters_account() {
+async fn an_operator_verifies_an_address_without_adopting_a_squatters_account() {
     let world = world();
     let squatter = signup_with(&world.a, "ops@example.org", OTHER).await;
     let trace = world.a.trace();
@@ -284,7 +284,7 @@ async fn operators_mark_addresses_and_take_no_squatters_account() {
     let ops = world.a.login("ops@example.org", PASSWORD).await.unwrap();
     assert!(ops.user.email_verified && ops.user.user_id != squatter.user.user_id);
     assert_eq!(email_of(&world.a, squatter.access()).await, (None, false));
-    let system = crate::kit::tenant("t_system");
+    let system = crate::fixture::tenant("t_system");
     assert_eq!(code(&world.a.enter(squatter.access(), &system).await), Some(Code::TenantForbidden));
     let control = world.a.enter(ops.access(), &system).await.unwrap();
     let bob = world.a.signup("bob@example.org", None).await.unwrap();
@@ -295,7 +295,7 @@ async fn operators_mark_addresses_and_take_no_squatters_account() {
     assert_eq!(email_of(&world.a, rival.access()).await, (None, false));
     assert_eq!(code(&world.a.identity.mark_verified(&control, &rival.user.user_id).await), Some(Code::OpInvalid));
     assert_eq!(
-        code(&world.a.identity.mark_verified(&control, &crate::kit::user("nobody")).await),
+        code(&world.a.identity.mark_verified(&control, &crate::fixture::user("nobody")).await),
         Some(Code::NotFound)
     );
     // Who lost an address and was disabled is still there when let in again.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use engines_auth::api_key::{ApiKeyCreated, ApiKeyRequest, RotateRequest};
-use engines_core::{ActorType, Code, RequestContext, Result, Role, nexus::Page};
+use engines_core::{ActorType, Code, RequestContext, Result, Role, nexus::PageRequest};
 
 use crate::{
-    kit::{Exposed, Node, code, world},
+    fixture::{Exposed, Node, code, world},
     members::add,
 };
 
@@ -53,13 +53,13 @@ async fn a_key_is_good_in_its_tenant_alone_and_is_shown_once() {
         Some(Code::TokenInvalid)
     );
 
-    let listed = world.a.identity.api_keys().list(&context, Page::first(9)).await.unwrap().items;
+    let listed = world.a.identity.api_keys().list(&context, PageRequest::first(9)).await.unwrap().items;
     assert_eq!(listed.len(), 1);
     assert!(listed[0].last_used_at.is_some());
     assert!(!serde_json::to_string(&listed).unwrap().contains(&key[30..]));
     // Another tenant does not see it, nor end it.
     let elsewhere = world.a.enter(owner.access(), &beta).await.unwrap();
-    assert!(world.a.identity.api_keys().list(&elsewhere, Page::first(9)).await.unwrap().items.is_empty());
+    assert!(world.a.identity.api_keys().list(&elsewhere, PageRequest::first(9)).await.unwrap().items.is_empty());
     assert_eq!(code(&world.a.identity.api_keys().revoke(&elsewhere, &made.view.key_id).await), Some(Code::NotFound));
     let rotated = world.a.identity.api_keys().rotate(&elsewhere, &made.view.key_id, RotateRequest::default()).await;
     assert_eq!(code(&rotated), Some(Code::NotFound));
@@ -71,7 +71,7 @@ async fn a_key_is_good_in_its_tenant_alone_and_is_shown_once() {
 }
 
 #[tokio::test]
-async fn keys_expire_rotate_and_stay_within_their_makers_role() {
+async fn keys_expire_rotate_and_never_exceed_their_creators_role() {
     let world = world();
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let as_owner = world.a.enter(owner.access(), &acme).await.unwrap();
@@ -128,7 +128,7 @@ async fn keys_expire_rotate_and_stay_within_their_makers_role() {
 }
 
 #[tokio::test]
-async fn what_was_opened_with_a_secret_ends_with_it() {
+async fn streams_opened_with_a_key_end_when_it_is_revoked() {
     let world = world();
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(owner.access(), &acme).await.unwrap();
@@ -142,27 +142,27 @@ async fn what_was_opened_with_a_secret_ends_with_it() {
     };
     // With a grace, when that is over; without one, at once. The new secret's own streams stay.
     let second = rotate(10).await;
-    assert!(world.a.door.still_valid(&opened).await.is_ok());
+    assert!(world.a.door.check_still_valid(&opened).await.is_ok());
     let by_second = world.a.enter(second.key.expose(), &acme).await.unwrap();
     world.a.clock.advance(Duration::from_secs(10));
-    assert_eq!(code(&world.a.door.still_valid(&opened).await), Some(Code::TokenInvalid));
+    assert_eq!(code(&world.a.door.check_still_valid(&opened).await), Some(Code::TokenInvalid));
     assert_eq!(
         code(&world.a.enter_by_ticket(ticket.ticket.expose(), "/sse/chat/c", None).await),
         Some(Code::TokenInvalid)
     );
-    assert!(world.a.door.still_valid(&by_second).await.is_ok());
+    assert!(world.a.door.check_still_valid(&by_second).await.is_ok());
     let third = rotate(0).await;
     let by_third = world.a.enter(third.key.expose(), &acme).await.unwrap();
-    assert_eq!(code(&world.a.door.still_valid(&by_second).await), Some(Code::TokenInvalid));
+    assert_eq!(code(&world.a.door.check_still_valid(&by_second).await), Some(Code::TokenInvalid));
     // Two rotations in one grace: only the last one before is good.
     rotate(10).await;
     rotate(10).await;
-    assert_eq!(code(&world.a.door.still_valid(&by_third).await), Some(Code::TokenInvalid));
+    assert_eq!(code(&world.a.door.check_still_valid(&by_third).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.a.principal(third.key.expose()).await), Some(Code::TokenInvalid));
 }
 
 #[tokio::test]
-async fn what_a_key_makes_is_never_wider_or_longer_and_ends_with_it() {
+async fn a_delegated_key_never_outranks_or_outlives_its_parent() {
     let world = world();
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(owner.access(), &acme).await.unwrap();
@@ -203,5 +203,5 @@ async fn what_a_key_makes_is_never_wider_or_longer_and_ends_with_it() {
     assert_eq!(code(&world.a.enter(child.key.expose(), &acme).await), Some(Code::TokenInvalid));
     world.a.clock.advance(Duration::from_secs(3));
     assert_eq!(code(&world.b.enter(child.key.expose(), &acme).await), Some(Code::TokenInvalid));
-    assert!(keys.list(&context, Page::first(99)).await.unwrap().items.is_empty());
+    assert!(keys.list(&context, PageRequest::first(99)).await.unwrap().items.is_empty());
 }

@@ -8,9 +8,9 @@ use engines_auth::{
     },
     password::Password,
 };
-use engines_core::{Code, Result, Role, TenantId, UserId, nexus::Page};
+use engines_core::{Code, Result, Role, TenantId, UserId, nexus::PageRequest};
 
-use crate::kit::{Exposed, Node, PASSWORD, SYSTEM_KEY, code, secret, settings, tenant, user, world, world_with};
+use crate::fixture::{Exposed, Node, PASSWORD, SYSTEM_KEY, code, secret, settings, tenant, user, world, world_with};
 
 async fn bootstrap(node: &Node, key: Option<&[u8]>, owner: Option<UserId>) -> Result<BootstrapResponse> {
     let trace = node.trace();
@@ -26,7 +26,7 @@ pub(crate) async fn operator(node: &Node) -> (TokenResponse, TenantId) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_is_idempotent_race_free_and_behind_its_key() {
+async fn bootstrap_is_idempotent_race_free_and_needs_the_system_key() {
     let world = world();
     assert_eq!(code(&bootstrap(&world.a, None, None).await), Some(Code::TokenMissing));
     for wrong in
@@ -59,7 +59,7 @@ async fn operator_again(node: &Node, tokens: &TokenResponse) {
 }
 
 #[tokio::test]
-async fn the_control_plane_closes_tenants_and_sees_nobodys_content() {
+async fn operators_can_disable_tenants_but_not_read_their_content() {
     let world = world();
     let (operator, system) = operator(&world.a).await;
     let (owner, acme) = world.a.owner("ada@example.org").await;
@@ -67,10 +67,13 @@ async fn the_control_plane_closes_tenants_and_sees_nobodys_content() {
     let inside = world.a.enter(owner.access(), &acme).await.unwrap();
     // No membership of the control plane is one of another tenant.
     assert_eq!(code(&world.a.enter(operator.access(), &acme).await), Some(Code::TenantForbidden));
-    assert_eq!(code(&world.a.identity.list_members(&control, &acme, Page::first(9)).await), Some(Code::NotFound));
-    let listed = world.a.identity.list_tenants(&control, Page::first(9)).await.unwrap();
+    assert_eq!(
+        code(&world.a.identity.list_members(&control, &acme, PageRequest::first(9)).await),
+        Some(Code::NotFound)
+    );
+    let listed = world.a.identity.list_tenants(&control, PageRequest::first(9)).await.unwrap();
     assert!(listed.items.iter().any(|listed| listed.tenant_id == acme));
-    assert_eq!(code(&world.a.identity.list_tenants(&inside, Page::first(9)).await), Some(Code::TenantForbidden));
+    assert_eq!(code(&world.a.identity.list_tenants(&inside, PageRequest::first(9)).await), Some(Code::TenantForbidden));
     assert_eq!(code(&world.a.identity.suspend_tenant(&inside, &acme).await), Some(Code::TenantForbidden));
     assert_eq!(code(&world.a.identity.suspend_tenant(&control, &system).await), Some(Code::OpInvalid));
     assert_eq!(code(&world.a.identity.resume_tenant(&control, &tenant("t_none")).await), Some(Code::NotFound));
@@ -78,7 +81,7 @@ async fn the_control_plane_closes_tenants_and_sees_nobodys_content() {
     let closed = world.a.identity.suspend_tenant(&control, &acme).await.unwrap();
     assert_eq!(closed.status, TenantStatus::Suspended);
     assert_eq!(code(&world.a.enter(owner.access(), &acme).await), Some(Code::TenantForbidden));
-    let tokens = world.a.login("ada@example.org", crate::kit::PASSWORD).await.unwrap();
+    let tokens = world.a.login("ada@example.org", crate::fixture::PASSWORD).await.unwrap();
     assert!(tokens.tenant.is_none() && tokens.memberships.is_empty());
     world.a.identity.resume_tenant(&control, &acme).await.unwrap();
     assert!(world.a.enter(owner.access(), &acme).await.is_ok());
@@ -109,11 +112,11 @@ async fn the_first_owner_gets_in_where_nobody_may_sign_up() {
     let tokens = world.b.login("op@example.org", PASSWORD).await.unwrap();
     assert_eq!(tokens.memberships.len(), 2);
     let control = world.b.enter(tokens.access(), &tenant("t_system")).await.unwrap();
-    assert!(world.b.identity.list_tenants(&control, Page::first(9)).await.is_ok());
+    assert!(world.b.identity.list_tenants(&control, PageRequest::first(9)).await.is_ok());
 }
 
 #[tokio::test]
-async fn whom_only_tokens_name_can_be_kept_out_too() {
+async fn users_known_only_from_tokens_can_be_disabled() {
     let world = world();
     let (operator, system) = operator(&world.a).await;
     let control = world.a.enter(operator.access(), &system).await.unwrap();

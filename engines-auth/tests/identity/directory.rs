@@ -9,7 +9,7 @@ use engines_auth::{
 use engines_core::{Code, Role};
 
 use crate::{
-    kit::{Exposed, Node, SECRET, code, settings, tenant, user, world, world_with},
+    fixture::{Exposed, Node, SECRET, code, settings, tenant, user, world, world_with},
     members::add,
 };
 
@@ -23,7 +23,7 @@ pub(crate) fn minted(node: &Node, sub: &str, memberships: &[(&str, Role)]) -> St
 }
 
 #[tokio::test]
-async fn a_change_counts_at_once_here_and_soon_elsewhere() {
+async fn a_change_applies_at_once_on_this_node_and_within_the_ttl_on_others() {
     let world = world();
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let bob = world.a.signup("bob@example.org", None).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_change_counts_at_once_here_and_soon_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_disabled_user_is_out_everywhere() {
+async fn a_disabled_user_is_rejected_in_every_tenant() {
     let world = world();
     let (operator, system) = crate::bootstrap::operator(&world.a).await;
     let (ada, acme) = world.a.owner("ada@example.org").await;
@@ -73,7 +73,7 @@ async fn a_disabled_user_is_out_everywhere() {
     // What was open before may be why she was disabled: it stays closed, and she logs in again.
     assert_eq!(code(&world.a.enter(ada.access(), &acme).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.a.refresh(ada.next()).await), Some(Code::TokenInvalid));
-    let again = world.a.login("ada@example.org", crate::kit::PASSWORD).await.unwrap();
+    let again = world.a.login("ada@example.org", crate::fixture::PASSWORD).await.unwrap();
     assert!(world.a.enter(again.access(), &acme).await.is_ok());
     assert!(world.b.refresh(again.next()).await.is_ok());
 }
@@ -105,11 +105,11 @@ async fn tokens_minted_elsewhere_are_good_by_their_claims_unless_tenants_must_ex
 }
 
 #[tokio::test]
-async fn without_its_store_the_door_stays_shut() {
+async fn admission_fails_closed_when_the_store_is_unavailable() {
     let world = world();
     let (ada, acme) = world.a.owner("ada@example.org").await;
     assert!(world.a.enter(ada.access(), &acme).await.is_ok());
-    world.store.faults().down(true);
+    world.store.faults().set_down(true);
     // What was read a moment ago is good for its short time, and not a moment longer.
     assert!(world.a.enter(ada.access(), &acme).await.is_ok());
     assert_eq!(code(&world.b.enter(ada.access(), &acme).await), Some(Code::BackendUnavailable));
@@ -117,12 +117,12 @@ async fn without_its_store_the_door_stays_shut() {
     assert_eq!(code(&world.a.enter(ada.access(), &acme).await), Some(Code::BackendUnavailable));
     let stranger = minted(&world.a, "svc", &[("t_far", Role::Admin)]);
     assert_eq!(code(&world.a.enter(&stranger, &tenant("t_far")).await), Some(Code::BackendUnavailable));
-    world.store.faults().down(false);
+    world.store.faults().set_down(false);
     assert!(world.a.enter(ada.access(), &acme).await.is_ok());
 }
 
 #[test]
-fn settings_keep_the_promise_of_five_seconds() {
+fn cache_settings_cannot_exceed_five_seconds() {
     let world = |facts_ttl_ms, watch_every_ms| {
         let settings = IdentitySettings { facts_ttl_ms, watch_every_ms, ..settings() };
         std::panic::catch_unwind(|| world_with(settings)).is_ok()

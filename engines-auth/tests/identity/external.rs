@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use engines_auth::oidc::{ExternalIdentity, ExternalUser, ExternalUsers};
 use engines_core::{
     Actor, ActorType, Code, Principal, Result, Role, Scope, Store, TenantId, UserId,
-    nexus::{Kind, Page, Query},
+    nexus::{DocumentKind, DocumentQuery, PageRequest},
 };
 
-use crate::kit::{Exposed, Node, code, tenant, user, world};
+use crate::fixture::{Exposed, Node, code, tenant, user, world};
 
 const ISSUER: &str = "https://idp.example.com";
 
@@ -26,7 +26,7 @@ async fn meet(
 
 /// As the issuer's authenticator makes it.
 fn principal(met: &ExternalUser, mapped: &[(&str, Role)]) -> Principal {
-    let mut principal = Principal::new(Actor { id: met.id.clone(), kind: ActorType::Human }, ISSUER);
+    let mut principal = Principal::assume_verified(Actor { id: met.id.clone(), kind: ActorType::Human }, ISSUER);
     principal.memberships.extend(met.memberships.clone());
     principal.memberships.extend(mapped.iter().map(|(id, role)| (tenant(id), *role)));
     principal
@@ -38,7 +38,7 @@ async fn role(node: &Node, principal: &Principal, place: &TenantId) -> Result<Op
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn however_many_meet_a_stranger_there_is_one_user_and_one_tenant() {
+async fn concurrent_first_logins_of_an_external_user_create_one_user_and_one_tenant() {
     let world = world();
     let (sub, none) = (user("idp|zoe@example.org"), BTreeMap::new());
     let one = || meet(&world.a, ISSUER, &sub, true, &none);
@@ -49,14 +49,21 @@ async fn however_many_meet_a_stranger_there_is_one_user_and_one_tenant() {
     assert!(own.as_str().starts_with("t_zoe-smith-"), "{own}");
     let scope = Scope::system().unwrap();
     for kind in ["identity_user", "identity_tenant", "identity_member"] {
-        let found = world.store.query(&scope, &Query::kind(Kind::new(kind).unwrap()), Page::first(9)).await.unwrap();
+        let found = world
+            .store
+            .query(&scope, &DocumentQuery::of_kind(DocumentKind::new(kind).unwrap()), PageRequest::first(9))
+            .await
+            .unwrap();
         assert_eq!(found.items.len(), 1, "{kind}");
         assert!(!found.items[0].id.as_str().contains("zoe@"));
     }
     assert_eq!(role(&world.a, &principal(&met[0], &[]), &own).await.unwrap(), Some(Role::Owner));
     // A user of this name is nobody whom an unknown address leads to.
     meet(&world.a, ISSUER, &user("nobody"), true, &none).await.unwrap();
-    assert_eq!(code(&world.a.login("unknown@example.org", crate::kit::PASSWORD).await), Some(Code::CredentialsInvalid));
+    assert_eq!(
+        code(&world.a.login("unknown@example.org", crate::fixture::PASSWORD).await),
+        Some(Code::CredentialsInvalid)
+    );
     // Nobody else's token leads there, and no address to an account.
     assert_eq!(code(&meet(&world.a, "https://other.example.com", &sub, true, &none).await), Some(Code::TokenInvalid));
     let local = world.a.signup("zoe.smith@example.org", None).await.unwrap();
@@ -65,7 +72,7 @@ async fn however_many_meet_a_stranger_there_is_one_user_and_one_tenant() {
 }
 
 #[tokio::test]
-async fn rules_count_until_the_store_knows_better() {
+async fn mapped_roles_apply_until_a_stored_role_overrides_them() {
     let world = world();
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(owner.access(), &acme).await.unwrap();

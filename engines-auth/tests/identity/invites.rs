@@ -9,9 +9,9 @@ use engines_auth::{
     mail::MailPurpose,
     password::Password,
 };
-use engines_core::{Code, Principal, RequestContext, Result, Role, TenantId, nexus::Page};
+use engines_core::{Code, Principal, RequestContext, Result, Role, TenantId, nexus::PageRequest};
 
-use crate::kit::{Exposed, Node, PASSWORD, code, secret, settings, world, world_with};
+use crate::fixture::{Exposed, Node, PASSWORD, code, secret, settings, world, world_with};
 
 async fn invite(
     node: &Node,
@@ -49,7 +49,7 @@ pub(crate) async fn accept(
 async fn members_and_new_people_accept_once() {
     let world = world_with(IdentitySettings { signup: Signup::Invite, ..settings() });
     let boss = crate::directory::minted(&world.a, "boss", &[("t_acme", Role::Owner)]);
-    let acme = crate::kit::tenant("t_acme");
+    let acme = crate::fixture::tenant("t_acme");
     let context = world.a.enter(&boss, &acme).await.unwrap();
 
     let made = invite(&world.a, &context, &acme, Role::Owner, None).await.unwrap();
@@ -95,13 +95,13 @@ async fn of_two_acceptances_at_the_same_time_one_counts() {
         let answers = <[_; 2]>::from(answers);
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
         assert!(answers.iter().any(|answer| code(answer) == Some(Code::TokenInvalid)));
-        let members = world.a.identity.list_members(&context, &acme, Page::first(100)).await.unwrap();
+        let members = world.a.identity.list_members(&context, &acme, PageRequest::first(100)).await.unwrap();
         assert_eq!(members.items.len(), round + 2);
     }
 }
 
 #[tokio::test]
-async fn invites_are_for_an_address_end_and_are_taken_back() {
+async fn invites_are_bound_to_an_address_expire_and_can_be_revoked() {
     let world = world();
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(owner.access(), &acme).await.unwrap();
@@ -124,7 +124,7 @@ async fn invites_are_for_an_address_end_and_are_taken_back() {
     assert_eq!(code(&accept(&world.a, ended.token.expose(), Some(&eve), None).await), Some(Code::TokenExpired));
 
     let back = invite(&world.a, &context, &acme, Role::Viewer, None).await.unwrap();
-    assert_eq!(world.a.identity.list_invites(&context, &acme, Page::first(9)).await.unwrap().items.len(), 2);
+    assert_eq!(world.a.identity.list_invites(&context, &acme, PageRequest::first(9)).await.unwrap().items.len(), 2);
     world.a.identity.delete_invite(&context, &acme, &back.invite.invite_id).await.unwrap();
     assert_eq!(code(&accept(&world.a, back.token.expose(), Some(&eve), None).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.a.identity.delete_invite(&context, &acme, "nonsense").await), Some(Code::NotFound));
@@ -146,7 +146,7 @@ async fn invites_are_for_an_address_end_and_are_taken_back() {
 }
 
 #[tokio::test]
-async fn who_may_not_invite_any_more_does_not_come_back_by_an_invite_of_their_own() {
+async fn a_removed_member_cannot_return_by_an_invite_they_created() {
     let world = world();
     let (own, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(own.access(), &acme).await.unwrap();

@@ -4,10 +4,10 @@ use engines_auth::{
     api_key::RotateRequest,
     identity::{InviteRequest, MemberRequest, RoleRequest, TenantRequest},
 };
-use engines_core::{Code, Role, nexus::Page};
+use engines_core::{Code, Role, nexus::PageRequest};
 
 use crate::{
-    kit::{Exposed, code, world},
+    fixture::{Exposed, code, world},
     members::add,
 };
 
@@ -35,11 +35,11 @@ async fn one_user_with_two_roles_has_each_where_it_belongs() {
             code(&identity.get_tenant(context, target).await),
             code(&identity.rename_tenant(context, target, TenantRequest { name: "x".into() }).await),
             code(&identity.disable_tenant(context, target).await),
-            code(&identity.list_members(context, target, Page::first(9)).await),
+            code(&identity.list_members(context, target, PageRequest::first(9)).await),
             code(&add(&world.a, context, target, &bob.user.user_id, Role::Viewer).await),
             code(&identity.change_role(context, target, who, RoleRequest { role: Role::Viewer }).await),
             code(&identity.remove_member(context, target, who).await),
-            code(&identity.list_invites(context, target, Page::first(9)).await),
+            code(&identity.list_invites(context, target, PageRequest::first(9)).await),
             code(&identity.delete_invite(context, target, &invite).await),
         ];
         assert!(answers.iter().all(|answer| *answer == Some(Code::NotFound)), "{answers:?}");
@@ -48,8 +48,8 @@ async fn one_user_with_two_roles_has_each_where_it_belongs() {
     assert_eq!(code(&identity.delete_invite(&in_beta, &beta, &invite).await), Some(Code::NotFound));
     assert_eq!(code(&keys.revoke(&in_beta, id).await), Some(Code::NotFound));
     assert_eq!(code(&keys.rotate(&in_beta, id, RotateRequest::default()).await), Some(Code::NotFound));
-    assert!(identity.list_invites(&in_beta, &beta, Page::first(9)).await.unwrap().items.is_empty());
-    let names = identity.list_members(&in_beta, &beta, Page::first(9)).await.unwrap().items;
+    assert!(identity.list_invites(&in_beta, &beta, PageRequest::first(9)).await.unwrap().items.is_empty());
+    let names = identity.list_members(&in_beta, &beta, PageRequest::first(9)).await.unwrap().items;
     assert_eq!(names.iter().filter(|member| member.tenant_id == beta).count(), 2);
     // The viewer in beta is no owner there, whatever they own elsewhere.
     let request = MemberRequest { user_id: Some(bob.user.user_id.clone()), email: None, role: Role::Viewer };

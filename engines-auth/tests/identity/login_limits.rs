@@ -5,7 +5,7 @@ use std::time::Duration;
 use engines_auth::identity::{IdentitySettings, Rate, SignupRequest};
 use engines_core::{Clock, Code};
 
-use crate::kit::{Node, PASSWORD, World, code, settings, signup_request, world_with};
+use crate::fixture::{Node, PASSWORD, World, code, settings, signup_request, world_with};
 
 const OWNER: &str = "192.0.2.10";
 
@@ -29,7 +29,7 @@ async fn wrong(node: &Node, address: &str) -> Option<Code> {
 }
 
 #[tokio::test]
-async fn one_address_with_wrong_passwords_locks_nobody_out() {
+async fn wrong_passwords_from_one_address_do_not_lock_the_account() {
     let world = world_with(strict());
     signed_up(&world, OWNER).await;
     for _ in 0..300 {
@@ -74,7 +74,7 @@ async fn many_addresses_with_wrong_passwords_do_not_lock_out_a_known_network() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_right_logins_at_once_all_get_in() {
+async fn a_hundred_concurrent_valid_logins_all_succeed() {
     let world = world_with(strict());
     signed_up(&world, OWNER).await;
     let logins = (0..100).map(|_| world.a.login_from(Some(OWNER), "ada@example.org", PASSWORD));
@@ -87,7 +87,7 @@ async fn a_hundred_right_logins_at_once_all_get_in() {
 }
 
 #[tokio::test]
-async fn a_clock_that_was_ahead_shuts_nobody_out() {
+async fn a_clock_set_back_locks_nobody_out() {
     let world = world_with(IdentitySettings { per_address: Rate { burst: 5, every_ms: 500 }, ..strict() });
     signed_up(&world, OWNER).await;
     let right = world.a.clock.now();

@@ -1,9 +1,11 @@
 //! Members, and the last owner.
 
 use engines_auth::identity::{MemberRequest, RoleRequest};
-use engines_core::{Actor, ActorType, Code, Principal, RequestContext, Result, Role, TenantId, UserId, nexus::Page};
+use engines_core::{
+    Actor, ActorType, Code, Principal, RequestContext, Result, Role, TenantId, UserId, nexus::PageRequest,
+};
 
-use crate::kit::{Exposed, Node, code, secret, user, world};
+use crate::fixture::{Exposed, Node, code, secret, user, world};
 
 /// Invites a user by id and has them accept, as an authenticator of theirs would let them in.
 pub(crate) async fn add(
@@ -15,8 +17,8 @@ pub(crate) async fn add(
 ) -> Result<()> {
     let request = MemberRequest { user_id: Some(who.clone()), email: None, role };
     node.identity.add_member(context, tenant, request).await?;
-    let principal = Principal::new(Actor { id: who.clone(), kind: ActorType::Human }, "engines");
-    crate::consent::accept_own(node, &principal, tenant).await.map(|_| ())
+    let principal = Principal::assume_verified(Actor { id: who.clone(), kind: ActorType::Human }, "engines");
+    crate::invite_consent::accept_own(node, &principal, tenant).await.map(|_| ())
 }
 
 async fn change(node: &Node, context: &RequestContext, tenant: &TenantId, who: &UserId, role: Role) -> Result<()> {
@@ -35,7 +37,7 @@ async fn owners_manage_owners_and_admins_the_others() {
     let by_mail = MemberRequest { user_id: None, email: Some(secret("CY@example.org")), role: Role::Member };
     world.a.identity.add_member(&as_admin, &acme, by_mail).await.unwrap();
     let cy = world.a.principal(member.access()).await.unwrap();
-    crate::consent::accept_own(&world.a, &cy, &acme).await.unwrap();
+    crate::invite_consent::accept_own(&world.a, &cy, &acme).await.unwrap();
     let as_member = world.a.enter(member.access(), &acme).await.unwrap();
 
     for (context, who, role, expected) in [
@@ -62,10 +64,10 @@ async fn owners_manage_owners_and_admins_the_others() {
     assert_eq!(remove(as_admin.clone(), user("nobody")).await, Some(Code::NotFound));
     assert_eq!(remove(as_admin.clone(), member.user.user_id.clone()).await, None);
     assert_eq!(remove(as_admin.clone(), member.user.user_id.clone()).await, Some(Code::NotFound));
-    let listed = world.a.identity.list_members(&as_admin, &acme, Page::first(9)).await.unwrap();
+    let listed = world.a.identity.list_members(&as_admin, &acme, PageRequest::first(9)).await.unwrap();
     assert_eq!(listed.items.len(), 2);
     assert_eq!(
-        code(&world.a.identity.list_members(&as_member, &acme, Page::first(9)).await),
+        code(&world.a.identity.list_members(&as_member, &acme, PageRequest::first(9)).await),
         Some(Code::RoleInsufficient)
     );
     // Whoever was removed may come back.
@@ -115,7 +117,7 @@ async fn tenants_kept_elsewhere_may_have_members_here() {
     let world = world();
     // A token minted elsewhere, for a tenant and a user of which the store knows nothing.
     let elsewhere = crate::directory::minted(&world.a, "boss", &[("t_far", Role::Owner)]);
-    let far = crate::kit::tenant("t_far");
+    let far = crate::fixture::tenant("t_far");
     let boss = world.a.enter(&elsewhere, &far).await.unwrap();
     let ada = world.a.signup("ada@example.org", None).await.unwrap();
     add(&world.a, &boss, &far, &ada.user.user_id, Role::Member).await.unwrap();

@@ -7,12 +7,12 @@ use engines_auth::{
 use engines_core::{
     Code, Result, Role, Scope, Store,
     audit::AuditFilter,
-    nexus::{Kind, Page, Query},
+    nexus::{DocumentKind, DocumentQuery, PageRequest},
 };
 use serde_json::json;
 
 use crate::{
-    kit::{Exposed, Node, PASSWORD, code, world},
+    fixture::{Exposed, Node, PASSWORD, code, world},
     members::add,
 };
 
@@ -65,7 +65,7 @@ async fn a_new_password_ends_all_other_sessions() {
 }
 
 #[tokio::test]
-async fn guesses_at_a_password_count_as_logins_do() {
+async fn wrong_passwords_count_against_the_login_limit() {
     let world = world();
     let own = world.a.signup("ada@example.org", None).await.unwrap();
     for _ in 0..30 {
@@ -80,7 +80,7 @@ async fn guesses_at_a_password_count_as_logins_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_logs_in_while_the_password_changes_is_out_or_knows_the_new_one() {
+async fn a_login_during_a_password_change_is_ended_or_used_the_new_password() {
     let world = world();
     for round in 0..20 {
         let email = format!("r{round}@example.org");
@@ -99,7 +99,7 @@ async fn who_logs_in_while_the_password_changes_is_out_or_knows_the_new_one() {
         // Refreshing at the same time is no theft.
         let next = next.unwrap();
         let principal = world.a.principal(next.access()).await.unwrap();
-        let sessions = world.a.identity.sessions(&principal, Page::first(9)).await.unwrap();
+        let sessions = world.a.identity.sessions(&principal, PageRequest::first(9)).await.unwrap();
         assert_eq!(sessions.items.len(), 1);
     }
 }
@@ -161,15 +161,15 @@ async fn a_deleted_account_leaves_its_id_and_nothing_else() {
     assert_eq!(code(&world.a.principal(&minted).await), Some(Code::TokenInvalid));
     // Bob is the last one now.
     let context = world.a.enter(bob.access(), &acme).await.unwrap();
-    let members = world.a.identity.list_members(&context, &acme, Page::first(9)).await.unwrap().items;
+    let members = world.a.identity.list_members(&context, &acme, PageRequest::first(9)).await.unwrap().items;
     assert_eq!(members.iter().map(|member| &member.user_id).collect::<Vec<_>>(), [&bob.user.user_id]);
     assert_eq!(code(&delete(&world.a, bob.access(), Some(PASSWORD)).await), Some(Code::OpInvalid));
 
     // No address and no name is left, in whatever document or record; the address is free.
     let scope = Scope::system().unwrap();
     for kind in ["identity_user", "identity_session", "identity_member", "identity_email", "identity_mail_token"] {
-        let query = Query::kind(Kind::new(kind).unwrap());
-        for document in world.store.query(&scope, &query, Page::first(99)).await.unwrap().items {
+        let query = DocumentQuery::of_kind(DocumentKind::new(kind).unwrap());
+        for document in world.store.query(&scope, &query, PageRequest::first(99)).await.unwrap().items {
             let text = document.body.get();
             let about_ada = text.contains(own.user.user_id.as_str());
             assert!(!text.contains("ada@"), "{kind}: {text}");
@@ -177,7 +177,7 @@ async fn a_deleted_account_leaves_its_id_and_nothing_else() {
             assert!(!about_ada || !text.contains("Somebody"), "{kind}: {text}");
         }
     }
-    let records = world.store.audit(&scope, &AuditFilter::default(), Page::first(99)).await.unwrap().items;
+    let records = world.store.audit(&scope, &AuditFilter::default(), PageRequest::first(99)).await.unwrap().items;
     let of_ada =
         |action: &str| records.iter().any(|entry| entry.action == action && entry.actor.id == own.user.user_id);
     assert!(of_ada("accounts.delete") && of_ada("accounts.signup"));
@@ -188,7 +188,7 @@ async fn a_deleted_account_leaves_its_id_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn who_has_closed_the_tenant_may_go() {
+async fn the_owner_of_a_disabled_tenant_can_delete_their_account() {
     let world = world();
     let (own, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(own.access(), &acme).await.unwrap();
@@ -202,7 +202,7 @@ async fn who_has_closed_the_tenant_may_go() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_last_owners_who_go_at_once_one_stays() {
+async fn of_two_owners_who_delete_their_accounts_at_once_one_remains() {
     let world = world();
     for round in 0..10 {
         let (one, acme) = world.a.owner(&format!("one{round}@example.org")).await;
@@ -220,7 +220,7 @@ async fn of_two_last_owners_who_go_at_once_one_stays() {
 }
 
 #[tokio::test]
-async fn everybody_may_leave_but_the_last_owner() {
+async fn every_member_except_the_last_owner_can_leave() {
     let world = world();
     let (own, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(own.access(), &acme).await.unwrap();

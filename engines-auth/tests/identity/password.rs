@@ -5,7 +5,7 @@ use engines_core::Code;
 use proptest::prelude::*;
 
 fn accepted(password: &str) -> bool {
-    match Password::new(password).accept("/password", &["ada.lovelace@example.org", "Ada Lovelace"]) {
+    match Password::new(password).check("/password", &["ada.lovelace@example.org", "Ada Lovelace"]) {
         Ok(()) => true,
         Err(error) => {
             assert_eq!(error.code(), Code::BodyInvalid);
@@ -17,7 +17,7 @@ fn accepted(password: &str) -> bool {
 }
 
 #[test]
-fn common_ones_are_refused_in_all_their_disguises() {
+fn common_passwords_are_rejected_with_substitutions_and_affixes() {
     for common in [
         "password123",
         "Password123!",
@@ -68,7 +68,7 @@ fn common_ones_are_refused_in_all_their_disguises() {
 }
 
 #[test]
-fn others_are_accepted_whatever_they_are_made_of() {
+fn uncommon_passwords_are_accepted_whatever_their_characters() {
     for good in [
         "plum-Lantern-77 quiet",
         "correct horse battery staple",
@@ -93,7 +93,7 @@ fn others_are_accepted_whatever_they_are_made_of() {
 
 proptest! {
     #[test]
-    fn nothing_panics_and_a_common_one_stays_common(text in "\\PC{0,40}", digits in "[0-9]{2,8}", sign in "[!?.*]{0,3}") {
+    fn arbitrary_passwords_never_panic_and_common_ones_stay_common(text in "\\PC{0,40}", digits in "[0-9]{2,8}", sign in "[!?.*]{0,3}") {
         accepted(&text);
         let with = format!("password{digits}{sign}");
         prop_assert!(!accepted(&with), "{}", with);
@@ -103,7 +103,7 @@ proptest! {
 }
 
 #[test]
-fn signs_of_no_keyboard_are_worth_as_much_as_letters() {
+fn non_keyboard_characters_count_as_letters() {
     assert!(accepted("\u{1f600}\u{1f41d}\u{1f308}\u{1f9ed}\u{1f33b}\u{1f3b2}\u{1f9e9}\u{1f355}\u{26f5}\u{1f3bb}"));
     assert!(!accepted(&"\u{1f600}".repeat(12)));
     assert!(!accepted("!!!!!!!!!!!!") && !accepted("31415926535") && !accepted("12-34-56-78-90"));

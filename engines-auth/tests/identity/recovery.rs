@@ -9,7 +9,7 @@ use engines_auth::{
 };
 use engines_core::{Code, Result};
 
-use crate::kit::{Exposed, Node, PASSWORD, code, secret, world};
+use crate::fixture::{Exposed, Node, PASSWORD, code, secret, world};
 
 const NEXT: &str = "another 88 Lantern, quiet";
 
@@ -47,7 +47,7 @@ async fn a_reset_ends_all_sessions_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_resets_with_one_token_one_counts() {
+async fn a_reset_token_is_accepted_once_under_concurrency() {
     let world = world();
     world.a.verified("ada@example.org", None).await;
     forgot(&world.a, "ada@example.org").await;
@@ -59,7 +59,7 @@ async fn of_two_resets_with_one_token_one_counts() {
 }
 
 #[tokio::test]
-async fn forgetting_tells_nothing_and_resets_no_account_that_only_named_the_address() {
+async fn a_forgotten_password_request_reveals_nothing_and_resets_only_verified_accounts() {
     let world = world();
     let squatter = world.a.signup("bob@example.org", Some("Squat")).await.unwrap();
     world.a.verified("ada@example.org", None).await;

@@ -4,10 +4,10 @@ use engines_auth::{api_key::RotateRequest, identity::InviteRequest};
 use engines_core::{
     Env, Role, Scope, Store,
     audit::AuditFilter,
-    nexus::{Kind, Page, Query},
+    nexus::{DocumentKind, DocumentQuery, PageRequest},
 };
 
-use crate::kit::{Exposed, PASSWORD, SECRET, secret, signup_request, world};
+use crate::fixture::{Exposed, PASSWORD, SECRET, secret, signup_request, world};
 
 #[tokio::test]
 async fn no_secret_is_in_any_stored_body_nor_in_any_debug_text() {
@@ -45,8 +45,8 @@ async fn no_secret_is_in_any_stored_body_nor_in_any_debug_text() {
     let kinds = ["user", "email", "session", "tenant", "member", "invite", "api_key", "api_key_use", "ticket"];
     let scopes = [Scope::system().unwrap(), Scope::new(acme.clone(), Env::Dev), Scope::new(acme.clone(), Env::Prod)];
     for kind in kinds {
-        let query = Query::kind(Kind::new(&format!("identity_{kind}")).unwrap());
-        let found = world.store.query(&scopes[0], &query, Page::first(500)).await.unwrap().items;
+        let query = DocumentQuery::of_kind(DocumentKind::new(&format!("identity_{kind}")).unwrap());
+        let found = world.store.query(&scopes[0], &query, PageRequest::first(500)).await.unwrap().items;
         assert!(!found.is_empty(), "{kind}");
         for document in found {
             let text = serde_json::to_string(&document).unwrap();
@@ -57,7 +57,7 @@ async fn no_secret_is_in_any_stored_body_nor_in_any_debug_text() {
         }
     }
     for scope in &scopes {
-        let audit = world.store.audit(scope, &AuditFilter::default(), Page::first(500)).await.unwrap().items;
+        let audit = world.store.audit(scope, &AuditFilter::default(), PageRequest::first(500)).await.unwrap().items;
         let text = serde_json::to_string(&audit).unwrap();
         assert!(!text.contains("example.org"));
         stored += &text;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use engines_auth::identity::IdentitySettings;
 use engines_core::{
     Code, Scope, Store,
-    nexus::{Kind, Page, Query},
+    nexus::{DocumentKind, DocumentQuery, PageRequest},
 };
-use engines_storage::{Operation, faulty::Fault};
+use engines_storage::{Operation, fault_injection::Fault};
 
-use crate::kit::{Exposed, PASSWORD, code, settings, world, world_with};
+use crate::fixture::{Exposed, PASSWORD, code, settings, world, world_with};
 
 #[tokio::test]
 async fn tokens_rotate_and_an_old_one_ends_the_session() {
@@ -90,7 +90,7 @@ async fn without_a_reuse_interval_at_most_one_of_two_uses_succeeds_and_the_sessi
 }
 
 #[tokio::test]
-async fn what_never_was_a_token_ends_nothing() {
+async fn an_invalid_refresh_token_ends_no_session() {
     let world = world();
     let tokens = world.a.signup("ada@example.org", None).await.unwrap();
     let good = tokens.next();
@@ -109,16 +109,16 @@ async fn what_never_was_a_token_ends_nothing() {
 }
 
 #[tokio::test]
-async fn a_failed_answer_does_not_use_a_token_up() {
+async fn a_failed_refresh_does_not_consume_the_token() {
     let world = world();
     let tokens = world.a.signup("ada@example.org", Some("Acme")).await.unwrap();
     let faults = world.store.faults();
-    faults.always(Operation::Commit, Some(Fault::Before));
+    faults.set_for_all(Operation::Commit, Some(Fault::BeforeEffect));
     assert_eq!(code(&world.a.refresh(tokens.next()).await), Some(Code::BackendUnavailable));
-    faults.always(Operation::Commit, None);
-    faults.always(Operation::Query, Some(Fault::Before));
+    faults.set_for_all(Operation::Commit, None);
+    faults.set_for_all(Operation::Query, Some(Fault::BeforeEffect));
     assert_eq!(code(&world.a.refresh(tokens.next()).await), Some(Code::BackendUnavailable));
-    faults.always(Operation::Query, None);
+    faults.set_for_all(Operation::Query, None);
     assert!(world.a.refresh(tokens.next()).await.is_ok());
 }
 
@@ -130,7 +130,7 @@ async fn sessions_are_listed_ended_and_bounded() {
     world.a.clock.advance(Duration::from_secs(1));
     let second = world.a.login("ada@example.org", PASSWORD).await.unwrap();
     let principal = world.a.principal(second.access()).await.unwrap();
-    let listed = world.a.identity.sessions(&principal, Page::first(50)).await.unwrap().items;
+    let listed = world.a.identity.sessions(&principal, PageRequest::first(50)).await.unwrap().items;
     assert_eq!(listed.len(), 2);
     assert!(listed[0].current && !listed[1].current);
     assert_eq!(listed[1].user_agent.as_deref(), Some("browser"));
@@ -154,13 +154,13 @@ async fn sessions_are_listed_ended_and_bounded() {
         logins.push(world.a.login("ada@example.org", PASSWORD).await.unwrap());
     }
     let last = world.a.principal(logins[4].access()).await.unwrap();
-    assert_eq!(world.a.identity.sessions(&last, Page::first(50)).await.unwrap().items.len(), 3);
+    assert_eq!(world.a.identity.sessions(&last, PageRequest::first(50)).await.unwrap().items.len(), 3);
     assert_eq!(code(&world.a.principal(logins[1].access()).await), Some(Code::TokenInvalid));
     assert!(world.a.principal(logins[2].access()).await.is_ok());
 }
 
 #[tokio::test]
-async fn sessions_end_by_rest_and_in_any_case_and_are_swept() {
+async fn sessions_end_when_idle_or_too_old_and_are_deleted() {
     let world = world_with(IdentitySettings { session_idle_s: 100, session_max_s: 250, ..settings() });
     let mut tokens = world.a.signup("ada@example.org", None).await.unwrap();
     let idle = world.a.login("ada@example.org", PASSWORD).await.unwrap();
@@ -171,9 +171,9 @@ async fn sessions_end_by_rest_and_in_any_case_and_are_swept() {
     assert_eq!(code(&world.a.refresh(idle.next()).await), Some(Code::TokenExpired));
     world.a.clock.advance(Duration::from_secs(71));
     assert_eq!(code(&world.a.refresh(tokens.next()).await), Some(Code::TokenExpired));
-    assert_eq!(world.a.identity.sweep().await.unwrap(), 2);
-    assert_eq!(world.a.identity.sweep().await.unwrap(), 0);
-    let query = Query::kind(Kind::new("identity_session").unwrap());
-    let left = world.store.query(&Scope::system().unwrap(), &query, Page::first(9)).await.unwrap();
+    assert_eq!(world.a.identity.delete_expired().await.unwrap(), 2);
+    assert_eq!(world.a.identity.delete_expired().await.unwrap(), 0);
+    let query = DocumentQuery::of_kind(DocumentKind::new("identity_session").unwrap());
+    let left = world.store.query(&Scope::system().unwrap(), &query, PageRequest::first(9)).await.unwrap();
     assert!(left.items.is_empty());
 }

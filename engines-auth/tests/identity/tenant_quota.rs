@@ -4,7 +4,7 @@ use engines_auth::identity::{IdentitySettings, TenantRequest};
 use engines_core::{Code, Role};
 use futures_util::future::join_all;
 
-use crate::kit::{Exposed, code, settings, world_with};
+use crate::fixture::{Exposed, code, settings, world_with};
 
 #[tokio::test]
 async fn a_user_owns_so_many_tenants_and_no_more() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engines_auth::{
-    Given, Presented,
+    AuthInput, FieldValues,
     identity::{IdentitySettings, RoleRequest},
     ticket::{TicketRequest, TicketResponse, TicketReuse},
 };
@@ -12,7 +12,7 @@ use engines_core::{
 };
 
 use crate::{
-    kit::{Exposed, Node, World, code, settings, world, world_with},
+    fixture::{Exposed, Node, World, code, settings, world, world_with},
     members::add,
 };
 
@@ -36,16 +36,16 @@ async fn owner(world: &World) -> RequestContext {
 /// Somebody of whom only a token knows, which ends after `ttl`.
 fn foreign_context(world: &World, tenant: &TenantId, ttl: Duration) -> RequestContext {
     let actor = Actor { id: UserId::new("foreign").unwrap(), kind: ActorType::Human };
-    let mut principal = Principal::new(actor, "engines");
+    let mut principal = Principal::assume_verified(actor, "engines");
     principal.memberships.insert(tenant.clone(), Role::Member);
     principal.expires_at = Some(world.a.clock.now().plus(ttl));
     // A session that nobody here keeps gives no more time.
     principal.session = Some("01ARZ3NDEKTSV4RRFFQ69G5FAV".into());
-    RequestContext::admit(&principal, Scope::new(tenant.clone(), Env::Dev), world.a.trace()).unwrap()
+    RequestContext::admit_verified(&principal, Scope::new(tenant.clone(), Env::Dev), world.a.trace()).unwrap()
 }
 
 #[tokio::test]
-async fn it_is_good_on_any_node_until_it_was_not_used_for_its_time() {
+async fn a_reusable_ticket_is_accepted_on_any_node_until_idle_for_its_ttl() {
     let world = world();
     let context = owner(&world).await;
     let ticket = reusable(&world.a, &context, 60).await;
@@ -77,11 +77,11 @@ async fn a_request_for_the_head_uses_and_renews_nothing() {
     let again = reusable(&world.a, &context, 60).await;
     for _ in 0..2 {
         for ticket in [&once, &again] {
-            let given = Presented {
-                ticket: Given::one(ticket.ticket.expose()),
+            let given = AuthInput {
+                ticket: FieldValues::one(ticket.ticket.expose()),
                 path: PATH,
                 head: true,
-                ..Presented::default()
+                ..AuthInput::default()
             };
             assert_eq!(code(&world.b.enter_as(given).await), None);
         }
@@ -94,7 +94,7 @@ async fn a_request_for_the_head_uses_and_renews_nothing() {
 }
 
 #[tokio::test]
-async fn it_is_bound_to_its_path_streams_tenant_and_environment() {
+async fn a_reusable_ticket_is_bound_to_path_streams_tenant_and_environment() {
     let world = world();
     let context = owner(&world).await;
     let ticket = reusable(&world.a, &context, 600).await;
@@ -103,11 +103,11 @@ async fn it_is_bound_to_its_path_streams_tenant_and_environment() {
         assert_eq!(code(&world.a.enter_by_ticket(text, other, None).await), Some(Code::TokenInvalid), "{other}");
     }
     assert_eq!(code(&world.a.enter_by_ticket(text, PATH, Some("prod")).await), Some(Code::TenantForbidden));
-    let elsewhere = Presented {
-        ticket: Given::one(text),
+    let elsewhere = AuthInput {
+        ticket: FieldValues::one(text),
         path: PATH,
-        tenant_queries: Given::one("t_other"),
-        ..Presented::default()
+        tenant_queries: FieldValues::one("t_other"),
+        ..AuthInput::default()
     };
     assert_eq!(code(&world.a.enter_as(elsewhere).await), Some(Code::TenantForbidden));
     // The secret counts, not the id alone.
@@ -118,7 +118,7 @@ async fn it_is_bound_to_its_path_streams_tenant_and_environment() {
     let many = world.a.identity.tickets().create(&context, many).await.unwrap();
     let with = |streams: &'static [&'static str]| {
         let streams = streams.iter().copied().collect();
-        Presented { ticket: Given::one(many.ticket.expose()), path: "/sse", streams, ..Presented::default() }
+        AuthInput { ticket: FieldValues::one(many.ticket.expose()), path: "/sse", streams, ..AuthInput::default() }
     };
     for same in [&["chat/a,canvas/b"][..], &["canvas/b,chat/a"], &["chat/a,canvas/b,chat/a"]] {
         assert_eq!(code(&world.b.enter_as(with(same)).await), None, "{same:?}");
@@ -129,7 +129,7 @@ async fn it_is_bound_to_its_path_streams_tenant_and_environment() {
 }
 
 #[tokio::test]
-async fn it_lasts_as_long_as_the_session_but_not_longer_than_a_token_without_one() {
+async fn a_reusable_ticket_ends_with_its_session_or_token() {
     let world = world();
     let (tokens, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(tokens.access(), &acme).await.unwrap();
@@ -164,7 +164,7 @@ enum End {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_and_its_streams_end_with_what_is_behind_it() {
+async fn a_reusable_ticket_and_its_streams_end_with_their_credential() {
     let world = world();
     let (operator, system) = crate::bootstrap::operator(&world.a).await;
     let control = world.a.enter(operator.access(), &system).await.unwrap();
@@ -181,7 +181,7 @@ async fn it_and_its_streams_end_with_what_is_behind_it() {
         let context = world.a.enter(bearer, &acme).await.unwrap();
         let (ticket, other) = (reusable(&world.a, &context, 600).await, reusable(&world.a, &context, 600).await);
         let open =
-            |node: Node, context: RequestContext| tokio::spawn(async move { node.door.watch(&context).await.code() });
+            |node: Node, context: RequestContext| tokio::spawn(async move { node.door.monitor(&context).await.code() });
         let here = open(world.a.clone(), enter(&world.a, &ticket).await.unwrap());
         let there = open(world.b.clone(), enter(&world.b, &ticket).await.unwrap());
         let others = open(world.a.clone(), enter(&world.a, &other).await.unwrap());
@@ -215,14 +215,14 @@ async fn it_and_its_streams_end_with_what_is_behind_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_renewed_while_its_stream_is_open() {
+async fn a_reusable_ticket_is_renewed_while_its_stream_is_open() {
     let world = world();
     let context = owner(&world).await;
     for ttl in [1, 60] {
         let ticket = reusable(&world.a, &context, ttl).await;
         let inside = enter(&world.b, &ticket).await.unwrap();
         let door = world.b.door.clone();
-        let open = tokio::spawn(async move { door.watch(&inside).await.code() });
+        let open = tokio::spawn(async move { door.monitor(&inside).await.code() });
         for step in 0..(ttl * 4).max(40) {
             world.a.clock.advance(Duration::from_secs(1));
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -241,7 +241,7 @@ async fn it_is_renewed_while_its_stream_is_open() {
 }
 
 #[tokio::test]
-async fn its_maker_alone_ends_it() {
+async fn only_its_creator_can_end_a_reusable_ticket() {
     let world = world();
     let (tokens, acme) = world.a.owner("ada@example.org").await;
     let ada = world.a.enter(tokens.access(), &acme).await.unwrap();
@@ -260,7 +260,7 @@ async fn its_maker_alone_ends_it() {
     ] {
         assert_eq!(code(&tickets.end(context, id).await), Some(Code::NotFound), "{id}");
     }
-    assert_eq!(Action::TicketsEnd.spec().least, Role::Viewer);
+    assert_eq!(Action::TicketsEnd.spec().min_role, Role::Viewer);
     for ticket in [&ticket, &once] {
         assert_eq!(code(&tickets.end(&as_bob, &ticket.ticket_id).await), None);
         assert_eq!(code(&enter(&world.b, ticket).await), Some(Code::TokenInvalid));
@@ -269,7 +269,7 @@ async fn its_maker_alone_ends_it() {
 }
 
 #[tokio::test]
-async fn one_actor_has_so_many_and_no_more() {
+async fn reusable_tickets_per_actor_are_limited() {
     let world = world_with(IdentitySettings { tickets_per_user: 3, ..settings() });
     let context = owner(&world).await;
     let tickets = world.a.identity.tickets();
@@ -278,7 +278,7 @@ async fn one_actor_has_so_many_and_no_more() {
     let refused = tickets.create(&context, TicketRequest::once(PATH)).await.unwrap_err();
     assert_eq!((refused.code(), refused.member("limit")), (Code::RateLimited, Some(&3.into())));
     // Until the first of them ends.
-    assert_eq!(refused.retry_after_hint(), Some(Duration::from_secs(30)));
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(30)));
     assert!(refused.member("decision_id").is_some());
     // One that is used up, one that is ended and one that has expired make room.
     assert_eq!(code(&enter(&world.b, &once).await), None);

@@ -6,7 +6,7 @@ use engines_auth::ticket::{TicketRequest, TicketResponse};
 use engines_core::{Code, RequestContext, Result, Role};
 
 use crate::{
-    kit::{Exposed, Node, code, world},
+    fixture::{Exposed, Node, code, world},
     members::add,
 };
 
@@ -22,7 +22,7 @@ pub(crate) async fn ticket(
 }
 
 #[tokio::test]
-async fn a_ticket_is_good_once_on_any_node_for_its_path_and_place() {
+async fn a_ticket_is_accepted_once_on_any_node_for_its_path_and_scope() {
     let world = world();
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(owner.access(), &acme).await.unwrap();
@@ -47,11 +47,11 @@ async fn a_ticket_is_good_once_on_any_node_for_its_path_and_place() {
     world.a.clock.advance(Duration::from_secs(30));
     assert_eq!(code(&world.a.enter_by_ticket(third.ticket.expose(), PATH, None).await), Some(Code::TokenExpired));
     world.a.clock.advance(Duration::from_secs(60));
-    assert_eq!(world.a.identity.sweep().await.unwrap(), 1);
+    assert_eq!(world.a.identity.delete_expired().await.unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_present_one_at_the_same_time_one_gets_in() {
+async fn a_ticket_is_accepted_once_under_concurrency() {
     let world = world();
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(owner.access(), &acme).await.unwrap();
@@ -67,7 +67,7 @@ async fn of_many_who_present_one_at_the_same_time_one_gets_in() {
 }
 
 #[tokio::test]
-async fn a_ticket_is_worth_what_its_maker_is_when_it_is_used() {
+async fn a_ticket_has_its_creators_role_at_the_time_of_use() {
     let world = world();
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(owner.access(), &acme).await.unwrap();
@@ -91,7 +91,7 @@ async fn a_ticket_is_worth_what_its_maker_is_when_it_is_used() {
 }
 
 #[tokio::test]
-async fn what_is_no_path_or_too_long_is_refused() {
+async fn invalid_or_overlong_ticket_paths_are_rejected() {
     let world = world();
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(owner.access(), &acme).await.unwrap();

@@ -9,29 +9,29 @@ mod accounts;
 mod addresses;
 #[path = "../identity/api_keys.rs"]
 mod api_keys;
+#[path = "../identity/auth_failures.rs"]
+mod auth_failures;
 mod backend;
 #[path = "../identity/bootstrap.rs"]
 mod bootstrap;
-#[path = "../identity/consent.rs"]
-mod consent;
 #[path = "../identity/directory.rs"]
 mod directory;
 #[path = "../identity/external.rs"]
 mod external;
+#[path = "../identity/fixture.rs"]
+mod fixture;
+#[path = "../identity/invite_consent.rs"]
+mod invite_consent;
 #[path = "../identity/invites.rs"]
 mod invites;
 #[path = "../identity/isolation.rs"]
 mod isolation;
-#[path = "../identity/kit.rs"]
-mod kit;
 #[path = "../identity/members.rs"]
 mod members;
 #[path = "../identity/own_account.rs"]
 mod own_account;
 #[path = "../identity/recovery.rs"]
 mod recovery;
-#[path = "../identity/rejections.rs"]
-mod rejections;
 mod restart;
 #[path = "../identity/sessions.rs"]
 mod sessions;

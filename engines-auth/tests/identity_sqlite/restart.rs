@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use engines_core::{Code, Role, nexus::Page, testing::ManualClock};
+use engines_core::{Code, Role, nexus::PageRequest, testing::ManualClock};
 use engines_storage::{SqliteOptions, SqliteStore};
 
 use crate::{
-    kit::{Exposed, PASSWORD, code, node_on, settings},
+    fixture::{Exposed, PASSWORD, code, node_on, settings},
     members::add,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_stays() {
+async fn identity_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("identity.db");
     let clock = ManualClock::default();
@@ -41,7 +41,7 @@ async fn everything_stays() {
     assert_eq!(node.enter(key.key.expose(), &acme).await.unwrap().role(), Role::Member);
     assert!(node.login("ADA@example.org", PASSWORD).await.is_ok());
     assert_eq!(code(&node.signup("bob@example.org", None).await), Some(Code::AlreadyExists));
-    let members = node.identity.list_members(&context, &acme, Page::first(1)).await.unwrap();
+    let members = node.identity.list_members(&context, &acme, PageRequest::first(1)).await.unwrap();
     assert!(members.next.is_some());
     // A repetition within the reuse interval gets the same next token from another process too; later it ends the session.
     assert_eq!(node.refresh(ada.next()).await.unwrap().next(), refreshed.next());

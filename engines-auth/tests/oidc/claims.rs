@@ -4,8 +4,8 @@ use engines_auth::oidc::TokenKind;
 use engines_core::{ActorType, Code, Timestamp};
 
 use crate::{
-    standin::RSA,
-    world::{CLIENT, NOW, Options, World, rs, world, world_with},
+    fixture::{CLIENT, NOW, Options, World, rs, world, world_with},
+    stand_in_issuer::RSA,
 };
 
 const REFUSED: Result<(), Code> = Err(Code::TokenInvalid);
@@ -50,7 +50,7 @@ fn an_id_token_is_no_access_token_nor_the_other_way_round() {
 }
 
 #[test]
-fn the_type_is_that_of_a_token() {
+fn only_token_types_of_the_issuer_kind_are_accepted() {
     let world = world();
     for typ in ["\"JWT\"", "\"jwt\"", "\"at+jwt\"", "\"application/at+jwt\""] {
         assert_eq!(world.code(&typed(typ, &world.access(""))), Ok(()), "{typ}");
@@ -85,7 +85,7 @@ fn the_issuer_is_exactly_the_one_set() {
 }
 
 #[test]
-fn the_client_is_one_of_ours() {
+fn only_configured_client_ids_are_accepted() {
     let access = world();
     for client in ["\"other\"", "\"\"", "null", "7", &format!("[\"{CLIENT}\"]"), &format!("\"{CLIENT} \""), "{}"] {
         let claims = access.access_but(&["client_id"], &format!(r#""client_id":{client},"aud":"{CLIENT}""#));
@@ -110,7 +110,7 @@ fn the_client_is_one_of_ours() {
 }
 
 #[test]
-fn dates_are_numbers_within_reason() {
+fn dates_must_be_numbers_within_the_supported_range() {
     let world = world();
     let bad = [
         "null",
@@ -152,7 +152,7 @@ fn dates_are_numbers_within_reason() {
 }
 
 #[test]
-fn names_occur_once_however_they_are_written() {
+fn duplicate_claim_names_are_rejected() {
     let world = world();
     for more in [
         r#""sub":"eve""#,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use engines_auth::{
-    BodyClaims, Door, Given, Presented,
+    Admission, AuthInput, BodyClaims, FieldValues,
     oidc::{HttpFetch, Oidc, cognito},
 };
 use engines_core::{Clock, Code, IdGenerator, Principal, Result, SystemClock};
@@ -34,17 +34,17 @@ fn call(url: &str, operation: &str, body: &Value) -> Value {
 }
 
 /// A door for one pool, by the variables a deployment sets.
-fn door(vars: &[(&str, &str)]) -> Door {
+fn door(vars: &[(&str, &str)]) -> Admission {
     let get = |name: &str| vars.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let pool = cognito::from_vars(get).unwrap().unwrap();
     let oidc = Oidc::builder(Arc::clone(&clock), Arc::new(HttpFetch::new())).issuer(pool).build().unwrap();
-    Door::builder(clock, IdGenerator::from_os().unwrap()).authenticator(oidc).build()
+    Admission::builder(clock, IdGenerator::from_os().unwrap()).authenticator(oidc).build()
 }
 
-async fn enter(door: &Door, token: &str) -> Result<Arc<Principal>> {
+async fn enter(door: &Admission, token: &str) -> Result<Arc<Principal>> {
     let bearer = format!("Bearer {token}");
-    door.authenticate(&Presented { authorization: Given::one(&bearer), ..Presented::default() }).await
+    door.authenticate(&AuthInput { authorization: FieldValues::one(&bearer), ..AuthInput::default() }).await
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn tokens_of_a_stand_in_get_in() {
         let door = of(kind, client);
         let principal = enter(&door, good).await.unwrap();
         assert!(principal.issuer.ends_with(&pool));
-        let presented = Presented { env_headers: Given::one("dev"), ..Presented::default() };
+        let presented = AuthInput { env_headers: FieldValues::one("dev"), ..AuthInput::default() };
         let context = door.admit(&principal, &presented, &BodyClaims::default()).await.unwrap();
         assert_eq!((context.scope().tenant().as_str(), context.role().as_str()), ("t_acme", "admin"));
         assert_eq!(enter(&door, bad).await.unwrap_err().code(), Code::TokenInvalid, "{kind}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use engines_auth::oidc::{FetchLimits, HttpFetch, JwksFetch, JwksUrl};
 use engines_core::Code;
 
-use crate::standin::{Answer, RSA, Standin};
+use crate::stand_in_issuer::{Answer, RSA, Standin};
 
 fn limits(timeout: Duration) -> FetchLimits {
     FetchLimits { max_bytes: 64 << 10, timeout }

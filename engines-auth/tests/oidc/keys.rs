@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use engines_auth::{
     Authenticator, Credential,
-    oidc::{FetchLimits, Fetched, JwksFetch, JwksSettings, JwksUrl, Oidc},
+    oidc::{FetchLimits, JwksFetch, JwksSettings, JwksUrl, KeySetResponse, Oidc},
 };
 use engines_core::{Code, Error, Result, Timestamp, testing::ManualClock};
 use futures_util::{FutureExt, future::join_all};
@@ -19,8 +19,8 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::{
-    standin::{Answer, EC, RSA},
-    world::{NOW, Options, PlainFetch, World, header, rs, settings_of, world, world_with},
+    fixture::{NOW, Options, PlainFetch, World, header, rs, settings_of, world, world_with},
+    stand_in_issuer::{Answer, EC, RSA},
 };
 
 const REFUSED: Result<(), Code> = Err(Code::TokenInvalid);
@@ -40,7 +40,7 @@ fn seconds(count: u64) -> Duration {
 }
 
 #[test]
-fn a_thousand_names_that_nobody_has_cost_one_fetch() {
+fn a_thousand_unknown_kids_cause_one_fetch() {
     for warm in [false, true] {
         let world = world();
         if warm {
@@ -89,7 +89,7 @@ fn a_new_key_works_at_once_and_a_removed_one_no_longer_than_it_may() {
 }
 
 #[test]
-fn a_key_keeps_its_name_and_changes_what_it_is() {
+fn a_replaced_key_under_the_same_kid_is_picked_up() {
     let world = world();
     assert_eq!(world.code(&rs(long(&world))), Ok(()));
     world.issuer.serve(&[RSA[1].jwk("rsa")]);
@@ -128,7 +128,7 @@ fn an_issuer_that_is_down_serves_from_memory_for_a_while() {
 }
 
 #[test]
-fn without_any_keys_the_answer_is_to_come_back() {
+fn without_cached_keys_a_retryable_error_is_returned() {
     let world = world();
     world.issuer.answer(Answer::Nothing);
     for _ in 0..100 {
@@ -167,7 +167,7 @@ fn the_issuer_may_shorten_how_long_its_keys_are_kept() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_makes_nothing_younger() {
+fn a_clock_set_back_does_not_extend_cached_keys() {
     let world = world();
     assert_eq!(world.code(&rs(long(&world))), Ok(()));
     assert_eq!(world.code(&named(&world, "other")), REFUSED);
@@ -182,7 +182,7 @@ fn a_clock_that_is_set_back_makes_nothing_younger() {
 }
 
 #[test]
-fn a_set_of_one_needs_no_name() {
+fn a_single_key_set_accepts_tokens_without_kid() {
     let world = world();
     world.issuer.serve(&[RSA[0].jwk("rsa")]);
     assert_eq!(world.code(&RSA[0].sign(r#"{"alg":"RS256"}"#, world.access(""))), Ok(()));
@@ -197,7 +197,7 @@ struct Gated(Semaphore, AtomicUsize);
 
 #[async_trait]
 impl JwksFetch for Gated {
-    async fn fetch(&self, url: &JwksUrl, limits: FetchLimits) -> Result<Fetched> {
+    async fn fetch(&self, url: &JwksUrl, limits: FetchLimits) -> Result<KeySetResponse> {
         self.1.fetch_add(1, Ordering::SeqCst);
         self.0.acquire().await.map_err(|error| Error::unavailable("test.fetch", error))?.forget();
         PlainFetch.fetch(url, limits).await
@@ -205,7 +205,7 @@ impl JwksFetch for Gated {
 }
 
 #[tokio::test]
-async fn many_wait_for_one_fetch_and_one_who_leaves_takes_nothing_away() {
+async fn concurrent_callers_share_one_fetch_and_a_dropped_caller_does_not_cancel_it() {
     let world = world();
     let (gate, clock) = (Arc::new(Gated(Semaphore::new(0), AtomicUsize::new(0))), ManualClock::default());
     let fetch = Arc::clone(&gate) as Arc<dyn JwksFetch>;
@@ -229,13 +229,13 @@ struct Broken;
 
 #[async_trait]
 impl JwksFetch for Broken {
-    async fn fetch(&self, _: &JwksUrl, _: FetchLimits) -> Result<Fetched> {
+    async fn fetch(&self, _: &JwksUrl, _: FetchLimits) -> Result<KeySetResponse> {
         panic!("a client with a defect");
     }
 }
 
 #[test]
-fn a_client_that_panics_is_an_issuer_that_is_down() {
+fn a_panicking_fetch_client_counts_as_an_unavailable_issuer() {
     let world = world();
     let oidc =
         Oidc::builder(Arc::new(world.clock.clone()), Arc::new(Broken)).issuer(settings_of(&world.issuer)).build();

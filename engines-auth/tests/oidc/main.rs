@@ -4,12 +4,12 @@
 mod claims;
 #[cfg(feature = "oidc-http")]
 mod cognito;
+mod fixture;
 mod forgery;
 #[cfg(feature = "oidc-http")]
 mod http;
 mod keys;
 mod mapping;
 mod settings;
-mod standin;
+mod stand_in_issuer;
 mod users;
-mod world;

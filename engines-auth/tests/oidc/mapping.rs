@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use engines_auth::oidc::{ExternalIdentity, ExternalUser, ExternalUsers, RoleRule, TokenKind};
 use engines_core::{Code, Error, Result, Role, TenantId, UserId};
 
-use crate::world::{CLIENT, Options, World, rs, world_with};
+use crate::fixture::{CLIENT, Options, World, rs, world_with};
 
 fn rule(claim: &str, value: &str, tenant: &str, role: Role) -> RoleRule {
     RoleRule { claim: claim.into(), value: value.into(), tenant_id: TenantId::new(tenant).unwrap(), role }
@@ -58,7 +58,7 @@ fn groups_give_roles() {
 }
 
 #[test]
-fn the_door_admits_to_mapped_tenants_and_no_others() {
+fn mapped_roles_admit_only_to_their_tenants() {
     let world = ruled();
     let token = rs(world.access(r#""cognito:groups":["acme-admins"]"#));
     let context = world.go(&token, "t_acme").unwrap();
@@ -93,7 +93,7 @@ impl ExternalUsers for Users {
 }
 
 #[test]
-fn whoever_keeps_users_says_who_it_is() {
+fn the_user_store_decides_the_local_user_id() {
     let users = Arc::new(Users::default());
     let rules =
         vec![rule("cognito:groups", "a", "t_acme", Role::Viewer), rule("cognito:groups", "b", "t_beta", Role::Viewer)];
@@ -112,7 +112,7 @@ fn whoever_keeps_users_says_who_it_is() {
 }
 
 #[test]
-fn a_machine_is_nobody_to_keep() {
+fn machine_tokens_create_no_user() {
     let users = Arc::new(Users::default());
     let kept = Some(Arc::clone(&users) as Arc<dyn ExternalUsers>);
     let rules = vec![rule("scope", "ingest", "t_ingest", Role::Member)];

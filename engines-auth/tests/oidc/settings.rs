@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use engines_auth::oidc::{IssuerSettings, JwksUrl, Oidc, RoleRule, TokenKind, cognito};
 use engines_core::{Result, Role, SystemClock, TenantId};
 
-use crate::world::PlainFetch;
+use crate::fixture::PlainFetch;
 
 fn from(vars: &[(&str, &str)]) -> Result<Option<IssuerSettings>> {
     let vars: BTreeMap<_, _> = vars.iter().copied().collect();

@@ -7,15 +7,15 @@ use engines_auth::{
     oidc::{ExternalIdentity, ExternalUsers, IssuerSettings, Oidc, RoleRule, TokenKind},
 };
 use engines_core::{
-    Code, Guard, IdGenerator, Role, Scope, Store, TenantId, UserId, audit::AuditFilter, gate::AllowAll, nexus::Page,
-    testing::ManualClock,
+    Code, Guard, IdGenerator, Role, Scope, Store, TenantId, UserId, audit::AuditFilter, gate::AllowAll,
+    nexus::PageRequest, testing::ManualClock,
 };
 use engines_storage::MemoryStore;
 use futures_util::FutureExt;
 
 use crate::{
-    standin::{RSA, Standin},
-    world::{Options, PlainFetch, World, rs, settings_of, world_with},
+    fixture::{Options, PlainFetch, World, rs, settings_of, world_with},
+    stand_in_issuer::{RSA, Standin},
 };
 
 fn kept() -> (Arc<MemoryStore>, Arc<dyn ExternalUsers>) {
@@ -46,7 +46,7 @@ fn token(world: &World, sub: &str, more: &str) -> String {
 }
 
 #[test]
-fn a_stranger_owns_a_fresh_tenant_and_keeps_it() {
+fn a_new_external_user_owns_a_new_tenant() {
     let (store, users) = kept();
     let world = world_of(&users);
     let ada = token(&world, "ada", r#""email":"Ada.Lovelace+x@Example.org","email_verified":true"#);
@@ -73,13 +73,13 @@ fn a_stranger_owns_a_fresh_tenant_and_keeps_it() {
     assert!(world.enter(&long).unwrap().default_tenant.is_some());
 
     let (system, filter) = (Scope::system().unwrap(), AuditFilter::default());
-    let records = store.audit(&system, &filter, Page::first(50)).now_or_never().unwrap().unwrap().items;
+    let records = store.audit(&system, &filter, PageRequest::first(50)).now_or_never().unwrap().unwrap().items;
     assert_eq!(records.len(), 8, "one for each who was met");
     assert!(records.iter().all(|entry| entry.action == "external_users.meet"));
 }
 
 #[test]
-fn whom_a_rule_gives_a_tenant_needs_none_of_their_own() {
+fn a_user_with_a_mapped_tenant_gets_no_tenant_of_their_own() {
     let (_, users) = kept();
     let world = world_of(&users);
     let mapped = world.enter(&token(&world, "ada", r#""cognito:groups":["acme"]"#)).unwrap();
@@ -94,7 +94,7 @@ fn whom_a_rule_gives_a_tenant_needs_none_of_their_own() {
 }
 
 #[test]
-fn one_issuers_user_is_not_anothers() {
+fn the_same_subject_at_two_issuers_is_two_users() {
     let (_, users) = kept();
     let (first, second) = (world_of(&users), world_of(&users));
     assert_eq!(first.code(&token(&first, "ada", "")), Ok(()));
@@ -121,7 +121,7 @@ fn one_issuers_user_is_not_anothers() {
 }
 
 #[test]
-fn many_who_meet_one_stranger_make_one_tenant() {
+fn concurrent_first_logins_create_one_tenant() {
     let (_, users) = kept();
     for round in 0..20 {
         let sub = UserId::new(format!("s{round}")).unwrap();

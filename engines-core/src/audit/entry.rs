@@ -7,14 +7,14 @@ use ulid::Ulid;
 
 use crate::{
     clock::Timestamp,
-    context::{Actor, Origin, RequestContext},
+    context::{Actor, ContextOrigin, RequestContext},
     trace::{SpanId, TraceId},
 };
 
 /// How an audited action ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum AuditOutcome {
     /// It was done; the record stands beside its effect.
     Done,
     /// It was refused.
@@ -33,7 +33,7 @@ pub struct AuditEntry {
     /// What was acted on, such as `canvas/c1`.
     pub resource: String,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: AuditOutcome,
     /// Who acted.
     #[serde(flatten)]
     pub actor: Actor,
@@ -57,7 +57,7 @@ impl AuditEntry {
         context: &RequestContext,
         action: &'static str,
         resource: impl Into<String>,
-        outcome: Outcome,
+        outcome: AuditOutcome,
     ) -> Self {
         Self {
             audit_id,
@@ -70,8 +70,8 @@ impl AuditEntry {
             trace_id: context.trace().trace_id,
             span_id: context.trace().span_id,
             reason: match context.origin() {
-                Origin::System { reason } => Some(reason.clone()),
-                Origin::Credential { .. } => None,
+                ContextOrigin::System { reason } => Some(reason.clone()),
+                ContextOrigin::Credential { .. } => None,
             },
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     gate::Guard,
     limits::Limits,
-    nexus::{Page, Paged, Store},
+    nexus::{Page, PageRequest, Store},
 };
 
 /// A tenant's audit log, for its admins. Cheap to clone.
@@ -36,10 +36,10 @@ impl AuditLog {
         &self,
         context: &RequestContext,
         filter: &AuditFilter,
-        page: Page,
-    ) -> Result<Paged<AuditEntry>> {
+        page: PageRequest,
+    ) -> Result<Page<AuditEntry>> {
         let _permit = self.guard.admit(context, Action::AuditRead, "audit").await?;
-        let page = Page { limit: page.limit.clamp(1, self.limits.page_max), after: page.after };
+        let page = PageRequest { limit: page.limit.clamp(1, self.limits.page_max), after: page.after };
         self.store.audit(context.scope(), filter, page).await
     }
 }

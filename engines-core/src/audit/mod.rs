@@ -4,6 +4,6 @@ mod entry;
 mod log;
 
 pub use self::{
-    entry::{AuditEntry, AuditFilter, Outcome},
+    entry::{AuditEntry, AuditFilter, AuditOutcome},
     log::AuditLog,
 };

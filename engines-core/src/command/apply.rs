@@ -3,18 +3,20 @@
 use json_patch::jsonptr::{Pointer, PointerBuf, index::Index};
 use serde_json::Value;
 
-use super::budget::{Measure, State, element_bytes, measure, member_bytes, weigh};
 use super::error::{OpError, OpErrorKind, OpFault};
 use super::limits::CommandLimits;
 use super::op::Op;
-use super::patch::{Slot, equal, not_found, put, settled, slot, take_out};
+use super::patch::{Slot, find_slot, path_not_found, put_into_slot, remove_value, resolve_path, values_equal};
 use super::reducer::Reducer;
+use super::size::{
+    SizedDocument, ValueSize, element_overhead_bytes, measure_checked, member_overhead_bytes, size_of_value,
+};
 use super::text::byte_range;
 use super::undo::Undo;
 
 /// What a batch did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Applied {
+pub struct ApplySummary {
     /// How many ops it had.
     pub ops: usize,
     /// The document's size before, as [`State::size`] counts it.
@@ -33,21 +35,21 @@ pub struct Applied {
 /// of reading; [`OpErrorKind::TooManyOps`] has the index of the first op too many.
 pub fn apply_batch<R: Reducer + ?Sized>(
     reducer: &R,
-    state: &mut State,
+    state: &mut SizedDocument,
     ops: &[Op],
     limits: &CommandLimits,
-) -> Result<Applied, OpError> {
+) -> Result<ApplySummary, OpError> {
     if ops.len() > limits.max_ops {
         let detail = format!("a batch has at most {} ops", limits.max_ops);
-        return Err(OpFault::new(OpErrorKind::TooManyOps, detail).at(limits.max_ops));
+        return Err(OpFault::new(OpErrorKind::TooManyOps, detail).with_index(limits.max_ops));
     }
     let mut draft = Draft::new(state, limits);
     for (index, op) in ops.iter().enumerate() {
         // Returning early drops the draft, which takes everything back.
-        reducer.apply(&mut draft, op).map_err(|fault| fault.at(index))?;
+        reducer.apply(&mut draft, op).map_err(|fault| fault.with_index(index))?;
     }
-    let (size_before, size_after) = draft.keep();
-    Ok(Applied { ops: ops.len(), size_before, size_after })
+    let (size_before, size_after) = draft.commit();
+    Ok(ApplySummary { ops: ops.len(), size_before, size_after })
 }
 
 /// A document while a batch is being applied: what a [`Reducer`] reads and edits.
@@ -56,20 +58,20 @@ pub fn apply_batch<R: Reducer + ?Sized>(
 /// all of them back.
 #[derive(Debug)]
 pub struct Draft<'a> {
-    state: &'a mut State,
+    state: &'a mut SizedDocument,
     limits: &'a CommandLimits,
     size_before: usize,
     /// Bytes of values added, copied and moved so far.
-    written: usize,
+    written_bytes: usize,
     /// Bytes gone over so far, see [`CommandLimits::max_moved_bytes`].
-    moved: usize,
+    moved_bytes: usize,
     undo: Vec<Undo>,
 }
 
 impl<'a> Draft<'a> {
-    fn new(state: &'a mut State, limits: &'a CommandLimits) -> Self {
+    fn new(state: &'a mut SizedDocument, limits: &'a CommandLimits) -> Self {
         let size_before = state.size;
-        Self { state, limits, size_before, written: 0, moved: 0, undo: Vec::new() }
+        Self { state, limits, size_before, written_bytes: 0, moved_bytes: 0, undo: Vec::new() }
     }
 
     /// The document with all edits so far.
@@ -84,76 +86,76 @@ impl<'a> Draft<'a> {
     /// What is wrong with the op, see [`OpErrorKind`]; a custom op is [`OpErrorKind::UnknownOp`].
     pub fn apply(&mut self, op: &Op) -> Result<(), OpFault> {
         match op {
-            Op::Add { path, value } => self.add(path, value, false),
-            Op::SetToken { path, value } => self.add(path, value, true),
+            Op::Add { path, value } => self.add_value(path, value, false),
+            Op::SetToken { path, value } => self.add_value(path, value, true),
             Op::Replace { path, value } => {
-                self.find(path)?;
-                self.add(path, value, true)
+                self.value_at(path)?;
+                self.add_value(path, value, true)
             }
-            Op::Remove { path } => self.remove(path),
-            Op::Move { from, path } => self.relocate(from, path),
+            Op::Remove { path } => self.remove_value(path),
+            Op::Move { from, path } => self.move_value(from, path),
             Op::Copy { from, path } => {
-                self.find(from)?;
-                let slot = slot(self.value(), path, false)?;
-                self.open(path, &slot)?;
-                let source = self.find(from)?;
-                let measure = self.admit(path, &slot, source)?;
+                self.value_at(from)?;
+                let slot = find_slot(self.value(), path, false)?;
+                self.count_shift_for_insert(path, &slot)?;
+                let source = self.value_at(from)?;
+                let measure = self.check_value_fits(path, &slot, source)?;
                 let value = source.clone();
-                self.place_new(path, &slot, value, measure)
+                self.put_new_value(path, &slot, value, measure)
             }
             Op::Test { path, value } => {
-                if equal(self.find(path)?, value) {
+                if values_equal(self.value_at(path)?, value) {
                     Ok(())
                 } else {
                     Err(OpFault::at_path(OpErrorKind::TestFailed, "another value is at", path))
                 }
             }
-            Op::InsertText { path, pos, text } => self.splice(path, *pos, 0, text),
-            Op::DeleteRange { path, pos, len } => self.splice(path, *pos, *len, ""),
-            Op::ReplaceTextRange { path, pos, len, text } => self.splice(path, *pos, *len, text),
+            Op::InsertText { path, pos, text } => self.splice_text(path, *pos, 0, text),
+            Op::DeleteRange { path, pos, len } => self.splice_text(path, *pos, *len, ""),
+            Op::ReplaceTextRange { path, pos, len, text } => self.splice_text(path, *pos, *len, text),
             Op::Custom(_) => Err(OpFault::new(OpErrorKind::UnknownOp, "no such op")),
         }
     }
 
-    fn find(&self, path: &Pointer) -> Result<&Value, OpFault> {
-        self.value().pointer(path.as_str()).ok_or_else(|| not_found(path))
+    fn value_at(&self, path: &Pointer) -> Result<&Value, OpFault> {
+        self.value().pointer(path.as_str()).ok_or_else(|| path_not_found(path))
     }
 
-    fn add(&mut self, path: &PointerBuf, value: &Value, overwrite: bool) -> Result<(), OpFault> {
-        let slot = slot(self.value(), path, overwrite)?;
-        self.open(path, &slot)?;
-        let measure = self.admit(path, &slot, value)?;
-        self.place_new(path, &slot, value.clone(), measure)
+    fn add_value(&mut self, path: &PointerBuf, value: &Value, overwrite: bool) -> Result<(), OpFault> {
+        let slot = find_slot(self.value(), path, overwrite)?;
+        self.count_shift_for_insert(path, &slot)?;
+        let measure = self.check_value_fits(path, &slot, value)?;
+        self.put_new_value(path, &slot, value.clone(), measure)
     }
 
     /// Counts the elements that make room for a new one.
-    fn open(&mut self, path: &Pointer, slot: &Slot) -> Result<(), OpFault> {
+    fn count_shift_for_insert(&mut self, path: &Pointer, slot: &Slot) -> Result<(), OpFault> {
         match slot {
-            Slot::Element(at) => self.shift(path, *at),
-            Slot::Taken | Slot::Member => Ok(()),
+            Slot::Element(at) => self.count_shift(path, *at),
+            Slot::Occupied | Slot::Member => Ok(()),
         }
     }
 
     /// Counts the elements that close up where one is taken out.
-    fn close(&mut self, path: &Pointer) -> Result<(), OpFault> {
+    fn count_shift_for_remove(&mut self, path: &Pointer) -> Result<(), OpFault> {
         let last = path.split_back().and_then(|(_, last)| last.to_index().ok());
         match last {
-            Some(Index::Num(at)) => self.shift(path, at),
+            Some(Index::Num(at)) => self.count_shift(path, at),
             _ => Ok(()),
         }
     }
 
     /// Counts the elements of this path's array from `at` on, if it is an array.
-    fn shift(&mut self, path: &Pointer, at: usize) -> Result<(), OpFault> {
+    fn count_shift(&mut self, path: &Pointer, at: usize) -> Result<(), OpFault> {
         let array = path.split_back().and_then(|(parent, _)| self.value().pointer(parent.as_str()));
         let behind = array.and_then(Value::as_array).map_or(0, |items| items.len().saturating_sub(at));
-        self.go_over(behind.saturating_mul(size_of::<Value>()))
+        self.charge_moved_bytes(behind.saturating_mul(size_of::<Value>()))
     }
 
     /// Counts bytes that have to be gone over.
-    fn go_over(&mut self, bytes: usize) -> Result<(), OpFault> {
-        self.moved = self.moved.saturating_add(bytes);
-        if self.moved <= self.limits.max_moved_bytes {
+    fn charge_moved_bytes(&mut self, bytes: usize) -> Result<(), OpFault> {
+        self.moved_bytes = self.moved_bytes.saturating_add(bytes);
+        if self.moved_bytes <= self.limits.max_moved_bytes {
             return Ok(());
         }
         let most = self.limits.max_moved_bytes;
@@ -163,17 +165,17 @@ impl<'a> Draft<'a> {
     }
 
     /// Whether a value fits there. Looks before anything is copied.
-    fn admit(&self, path: &Pointer, slot: &Slot, value: &Value) -> Result<Measure, OpFault> {
-        let Some(below) = self.limits.depth().checked_sub(path.count()) else {
+    fn check_value_fits(&self, path: &Pointer, slot: &Slot, value: &Value) -> Result<ValueSize, OpFault> {
+        let Some(below) = self.limits.effective_depth().checked_sub(path.count()) else {
             return Err(OpFault::at_path(OpErrorKind::TooDeep, "nested too deep", path));
         };
-        let measure = measure(value, below)?;
+        let measure = measure_checked(value, below)?;
         let freed = match slot {
-            Slot::Taken => self.value().pointer(path.as_str()).map_or(0, weigh),
+            Slot::Occupied => self.value().pointer(path.as_str()).map_or(0, size_of_value),
             _ => 0,
         };
-        self.check_size(self.state.size - freed, slot_bytes(path, slot) + measure.bytes)?;
-        if self.written.saturating_add(measure.bytes) > self.limits.max_batch_bytes {
+        self.check_document_size(self.state.size - freed, slot_overhead_bytes(path, slot) + measure.bytes)?;
+        if self.written_bytes.saturating_add(measure.bytes) > self.limits.max_batch_bytes {
             let detail = format!("a batch writes at most {} bytes", self.limits.max_batch_bytes);
             return Err(OpFault::new(OpErrorKind::TooLarge, detail));
         }
@@ -182,7 +184,7 @@ impl<'a> Draft<'a> {
 
     /// Whether the document may become this large. Shrinking one that is over a limit lowered since
     /// is always allowed.
-    fn check_size(&self, rest: usize, more: usize) -> Result<(), OpFault> {
+    fn check_document_size(&self, rest: usize, more: usize) -> Result<(), OpFault> {
         let size = rest.saturating_add(more);
         if size <= self.limits.max_state_bytes.max(self.state.size) {
             return Ok(());
@@ -193,23 +195,23 @@ impl<'a> Draft<'a> {
 
     /// Puts a value where [`Self::admit`] let it: where it is now, and what was there. Gives the
     /// value back should there be no such place after all.
-    fn place(
+    fn put_value(
         &mut self,
         path: &Pointer,
         slot: &Slot,
         value: Value,
-        measure: Measure,
+        measure: ValueSize,
     ) -> Result<(PointerBuf, Option<Value>), Value> {
-        let old = put(&mut self.state.value, path, slot, value)?;
-        self.written += measure.bytes;
-        self.state.size += slot_bytes(path, slot) + measure.bytes;
-        self.state.size -= old.as_ref().map_or(0, weigh);
-        Ok((settled(path, slot), old))
+        let old = put_into_slot(&mut self.state.value, path, slot, value)?;
+        self.written_bytes += measure.bytes;
+        self.state.size += slot_overhead_bytes(path, slot) + measure.bytes;
+        self.state.size -= old.as_ref().map_or(0, size_of_value);
+        Ok((resolve_path(path, slot), old))
     }
 
-    fn place_new(&mut self, path: &Pointer, slot: &Slot, value: Value, measure: Measure) -> Result<(), OpFault> {
-        let placed = self.place(path, slot, value, measure);
-        let (path, old) = placed.map_err(|_| not_found(path))?;
+    fn put_new_value(&mut self, path: &Pointer, slot: &Slot, value: Value, measure: ValueSize) -> Result<(), OpFault> {
+        let placed = self.put_value(path, slot, value, measure);
+        let (path, old) = placed.map_err(|_| path_not_found(path))?;
         self.undo.push(match old {
             Some(old) => Undo::Replaced { path, old },
             None => Undo::Added { path },
@@ -217,54 +219,54 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn remove(&mut self, path: &PointerBuf) -> Result<(), OpFault> {
-        not_root(path)?;
-        self.close(path)?;
-        let entry = self.entry_bytes(path);
-        let old = take_out(&mut self.state.value, path).ok_or_else(|| not_found(path))?;
-        self.state.size -= entry + weigh(&old);
+    fn remove_value(&mut self, path: &PointerBuf) -> Result<(), OpFault> {
+        check_not_root(path)?;
+        self.count_shift_for_remove(path)?;
+        let entry = self.entry_overhead_bytes(path);
+        let old = remove_value(&mut self.state.value, path).ok_or_else(|| path_not_found(path))?;
+        self.state.size -= entry + size_of_value(&old);
         self.undo.push(Undo::Removed { path: path.clone(), old });
         Ok(())
     }
 
     /// `move`: out, then in; back again if there is no way in.
-    fn relocate(&mut self, from: &PointerBuf, path: &PointerBuf) -> Result<(), OpFault> {
-        not_root(from)?;
+    fn move_value(&mut self, from: &PointerBuf, path: &PointerBuf) -> Result<(), OpFault> {
+        check_not_root(from)?;
         if from == path {
-            return self.find(from).map(|_| ());
+            return self.value_at(from).map(|_| ());
         }
         if path.starts_with(from) {
             let detail = "a value cannot be moved into itself";
             return Err(OpFault::at_path(OpErrorKind::MoveIntoSelf, detail, path));
         }
-        self.close(from)?;
-        let entry = self.entry_bytes(from);
-        let value = take_out(&mut self.state.value, from).ok_or_else(|| not_found(from))?;
-        let left = entry + weigh(&value);
+        self.count_shift_for_remove(from)?;
+        let entry = self.entry_overhead_bytes(from);
+        let value = remove_value(&mut self.state.value, from).ok_or_else(|| path_not_found(from))?;
+        let left = entry + size_of_value(&value);
         self.state.size -= left;
-        let admitted = slot(self.value(), path, false).and_then(|slot| {
-            self.open(path, &slot)?;
-            self.admit(path, &slot, &value).map(|measure| (slot, measure))
+        let admitted = find_slot(self.value(), path, false).and_then(|slot| {
+            self.count_shift_for_insert(path, &slot)?;
+            self.check_value_fits(path, &slot, &value).map(|measure| (slot, measure))
         });
         let (fault, old) = match admitted {
-            Ok((slot, measure)) => match self.place(path, &slot, value, measure) {
+            Ok((slot, measure)) => match self.put_value(path, &slot, value, measure) {
                 Ok((path, old)) => {
                     let from = from.clone();
                     self.undo.push(Undo::Moved { from, path, old });
                     return Ok(());
                 }
-                Err(back) => (not_found(path), back),
+                Err(back) => (path_not_found(path), back),
             },
             Err(fault) => (fault, value),
         };
         let path = from.clone();
-        Undo::Removed { path, old }.run(&mut self.state.value);
+        Undo::Removed { path, old }.revert(&mut self.state.value);
         self.state.size += left;
         Err(fault)
     }
 
-    fn splice(&mut self, path: &PointerBuf, pos: usize, len: usize, insert: &str) -> Result<(), OpFault> {
-        let found = self.find(path)?;
+    fn splice_text(&mut self, path: &PointerBuf, pos: usize, len: usize, insert: &str) -> Result<(), OpFault> {
+        let found = self.value_at(path)?;
         let Value::String(text) = found else {
             return Err(OpFault::at_path(OpErrorKind::NotText, "not a string", path));
         };
@@ -273,10 +275,10 @@ impl<'a> Draft<'a> {
             let detail = "the position or range is beyond the end of the text";
             OpFault::at_path(OpErrorKind::PositionOutOfRange, detail, path)
         })?;
-        self.check_size(self.state.size - range.len(), insert.len())?;
-        self.go_over(whole)?;
+        self.check_document_size(self.state.size - range.len(), insert.len())?;
+        self.charge_moved_bytes(whole)?;
         let Some(Value::String(text)) = self.state.value.pointer_mut(path.as_str()) else {
-            return Err(not_found(path));
+            return Err(path_not_found(path));
         };
         let at = range.start;
         let mut removed = String::new();
@@ -292,18 +294,18 @@ impl<'a> Draft<'a> {
     }
 
     /// What the entry at this path costs its parent besides the value.
-    fn entry_bytes(&self, path: &Pointer) -> usize {
+    fn entry_overhead_bytes(&self, path: &Pointer) -> usize {
         let Some((parent, last)) = path.split_back() else {
             return 0;
         };
         match self.value().pointer(parent.as_str()) {
-            Some(Value::Object(_)) => member_bytes(&last.decoded()),
-            _ => element_bytes(),
+            Some(Value::Object(_)) => member_overhead_bytes(&last.decoded()),
+            _ => element_overhead_bytes(),
         }
     }
 
     /// Keeps all edits: the size before and after.
-    fn keep(mut self) -> (usize, usize) {
+    fn commit(mut self) -> (usize, usize) {
         self.undo.clear();
         let sizes = (self.size_before, self.state.size);
         self.size_before = self.state.size;
@@ -314,13 +316,13 @@ impl<'a> Draft<'a> {
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
         while let Some(undo) = self.undo.pop() {
-            undo.run(&mut self.state.value);
+            undo.revert(&mut self.state.value);
         }
         self.state.size = self.size_before;
     }
 }
 
-fn not_root(path: &Pointer) -> Result<(), OpFault> {
+fn check_not_root(path: &Pointer) -> Result<(), OpFault> {
     if path.is_root() {
         let detail = "the whole document can be replaced, not removed or moved";
         return Err(OpFault::new(OpErrorKind::PathNotFound, detail));
@@ -328,10 +330,10 @@ fn not_root(path: &Pointer) -> Result<(), OpFault> {
     Ok(())
 }
 
-fn slot_bytes(path: &Pointer, slot: &Slot) -> usize {
+fn slot_overhead_bytes(path: &Pointer, slot: &Slot) -> usize {
     match slot {
-        Slot::Taken => 0,
-        Slot::Member => path.last().map_or(0, |key| member_bytes(&key.decoded())),
-        Slot::Element(_) => element_bytes(),
+        Slot::Occupied => 0,
+        Slot::Member => path.last().map_or(0, |key| member_overhead_bytes(&key.decoded())),
+        Slot::Element(_) => element_overhead_bytes(),
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use json_patch::jsonptr::Pointer;
 
 /// How much of a pointer an error repeats, in bytes.
-const POINTER_SHOWN: usize = 128;
+const MAX_POINTER_BYTES: usize = 128;
 
 /// What is wrong with an op. Stable: clients may switch on [`OpErrorKind::as_str`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,7 +98,7 @@ impl OpFault {
     /// A fault at a place in the document; the pointer is appended, cut to 128 bytes.
     #[must_use]
     pub fn at_path(kind: OpErrorKind, what: &str, path: &Pointer) -> Self {
-        Self { kind, detail: format!("{what}: \"{}\"", shown(path.as_str())) }
+        Self { kind, detail: format!("{what}: \"{}\"", truncate_pointer(path.as_str())) }
     }
 
     /// A reducer's own refusal ([`OpErrorKind::Refused`]).
@@ -108,7 +108,7 @@ impl OpFault {
 
     /// Says which op of the batch it was, counted from 0.
     #[must_use]
-    pub fn at(self, index: usize) -> OpError {
+    pub fn with_index(self, index: usize) -> OpError {
         OpError { index, kind: self.kind, detail: self.detail }
     }
 }
@@ -126,8 +126,8 @@ pub struct OpError {
 }
 
 /// The start of `pointer` that an error may repeat: at most 128 bytes, cut between characters.
-fn shown(pointer: &str) -> &str {
-    let mut end = pointer.len().min(POINTER_SHOWN);
+fn truncate_pointer(pointer: &str) -> &str {
+    let mut end = pointer.len().min(MAX_POINTER_BYTES);
     while !pointer.is_char_boundary(end) {
         end -= 1;
     }

@@ -61,7 +61,7 @@ fn write_value(value: &Value, out: &mut Vec<u8>) -> serde_json::Result<()> {
             out.push(b']');
             Ok(())
         }
-        Value::Object(members) if in_order(members) => write_members(members.iter(), out),
+        Value::Object(members) if is_in_utf16_order(members) => write_members(members.iter(), out),
         Value::Object(members) => {
             let mut members: Vec<_> = members.iter().collect();
             members.sort_unstable_by(|(left, _), (right, _)| left.encode_utf16().cmp(right.encode_utf16()));
@@ -91,6 +91,6 @@ fn write_members<'a>(
 
 /// Whether the members already come in UTF-16 order. A map sorted by bytes does where the keys are
 /// ASCII; one that keeps another order, by a feature of `serde_json`, may not.
-fn in_order(members: &Map<String, Value>) -> bool {
+fn is_in_utf16_order(members: &Map<String, Value>) -> bool {
     members.keys().all(|key| key.is_ascii()) && members.keys().is_sorted()
 }

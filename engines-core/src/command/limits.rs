@@ -27,14 +27,14 @@ pub struct CommandLimits {
 impl CommandLimits {
     /// `max_depth`, never above [`DEPTH_CEILING`].
     #[must_use]
-    pub fn depth(&self) -> usize {
+    pub fn effective_depth(&self) -> usize {
         self.max_depth.min(DEPTH_CEILING)
     }
 
     /// No limits but [`DEPTH_CEILING`], for replaying batches that were accepted before: a setting
     /// lowered since must not make a document unreadable.
     #[must_use]
-    pub const fn replay() -> Self {
+    pub const fn for_replay() -> Self {
         Self {
             max_ops: usize::MAX,
             max_depth: DEPTH_CEILING,

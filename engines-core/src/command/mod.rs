@@ -39,28 +39,28 @@
 //!   Inside a value the last of repeated keys counts, and is what the log then says.
 
 mod apply;
-mod budget;
 mod error;
 mod hash;
 mod limits;
-mod numbers;
+mod number_checks;
 mod op;
 mod parse;
 mod patch;
 pub mod rebase;
 mod reducer;
+mod size;
 mod text;
 mod undo;
 mod wire;
 
-pub use apply::{Applied, Draft, apply_batch};
-pub use budget::State;
+pub use apply::{ApplySummary, Draft, apply_batch};
 pub use error::{OpError, OpErrorKind, OpFault};
 pub use hash::{canonical_json, state_hash};
 pub use limits::{CommandLimits, DEPTH_CEILING};
 pub use op::{CustomOp, Op};
 pub use parse::{parse_ops, parse_ops_for, parse_ops_str, parse_ops_value};
 pub use reducer::{JsonReducer, Reducer};
+pub use size::SizedDocument;
 
 /// JSON Pointer (RFC 6901), borrowed and owned, as the ops carry them.
 pub use json_patch::jsonptr::{Pointer, PointerBuf};

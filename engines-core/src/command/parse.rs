@@ -6,13 +6,13 @@ use serde::Deserialize as _;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::budget::UNSAFE_INTEGER;
 use super::error::{OpError, OpErrorKind, OpFault};
 use super::limits::DEPTH_CEILING;
-use super::numbers::{has_unsafe_integer, nesting};
+use super::number_checks::{has_unsafe_integer, nesting_depth};
 use super::op::Op;
 use super::reducer::Reducer;
-use super::wire::Members;
+use super::size::UNSAFE_INTEGER_DETAIL;
+use super::wire::OpMembers;
 
 /// Reads a JSON array of ops. Members an op does not know are ignored (RFC 6902 §4).
 ///
@@ -47,42 +47,45 @@ pub fn parse_ops_for<R: Reducer + ?Sized>(reducer: &R, raw: &RawValue) -> Result
 /// As [`parse_ops`].
 pub fn parse_ops_value(value: &Value) -> Result<Vec<Op>, OpError> {
     let Value::Array(items) = value else {
-        return Err(not_a_list().at(0));
+        return Err(ops_not_an_array().with_index(0));
     };
     let read = |(index, item): (usize, &Value)| match item {
-        Value::Object(members) => Members::from(members.clone()).into_op(&|_| false).map_err(|fault| fault.at(index)),
-        _ => Err(not_an_object().at(index)),
+        Value::Object(members) => {
+            OpMembers::from(members.clone()).into_op(&|_| false).map_err(|fault| fault.with_index(index))
+        }
+        _ => Err(op_not_an_object().with_index(index)),
     };
     items.iter().enumerate().map(read).collect()
 }
 
 fn parse(json: &str, custom: &dyn Fn(&str) -> bool) -> Result<Vec<Op>, OpError> {
     let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(json) else {
-        return Err(not_a_list().at(0));
+        return Err(ops_not_an_array().with_index(0));
     };
-    let read = |(index, item): (usize, &&RawValue)| parse_one(item.get(), custom).map_err(|fault| fault.at(index));
+    let read =
+        |(index, item): (usize, &&RawValue)| parse_op(item.get(), custom).map_err(|fault| fault.with_index(index));
     items.iter().enumerate().map(read).collect()
 }
 
-fn parse_one(json: &str, custom: &dyn Fn(&str) -> bool) -> Result<Op, OpFault> {
+fn parse_op(json: &str, custom: &dyn Fn(&str) -> bool) -> Result<Op, OpFault> {
     let mut reader = serde_json::Deserializer::from_str(json);
-    let members = Members::deserialize(&mut reader).map_err(|_| unreadable(json))?;
+    let members = OpMembers::deserialize(&mut reader).map_err(|_| undecodable_op(json))?;
     let op = members.into_op(custom)?;
     if has_unsafe_integer(json) {
         // Elsewhere than in the value it is a position beyond any text, or a member we ignore.
-        let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(|_| unreadable(json))?;
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(|_| undecodable_op(json))?;
         if members.get("value").is_some_and(|value| has_unsafe_integer(value.get())) {
-            return Err(OpFault::new(OpErrorKind::NumberOutOfRange, UNSAFE_INTEGER));
+            return Err(OpFault::new(OpErrorKind::NumberOutOfRange, UNSAFE_INTEGER_DETAIL));
         }
     }
     Ok(op)
 }
 
 /// Why JSON text that is valid by its grammar cannot be read as an op's members.
-fn unreadable(json: &str) -> OpFault {
+fn undecodable_op(json: &str) -> OpFault {
     if !json.trim_start().starts_with('{') {
-        not_an_object()
-    } else if nesting(json) > DEPTH_CEILING {
+        op_not_an_object()
+    } else if nesting_depth(json) > DEPTH_CEILING {
         OpFault::new(OpErrorKind::TooDeep, "nested too deep")
     } else {
         let detail = "a number too large for a double, or text with half a surrogate pair";
@@ -90,10 +93,10 @@ fn unreadable(json: &str) -> OpFault {
     }
 }
 
-fn not_a_list() -> OpFault {
+fn ops_not_an_array() -> OpFault {
     OpFault::new(OpErrorKind::Malformed, "ops must be a JSON array")
 }
 
-fn not_an_object() -> OpFault {
+fn op_not_an_object() -> OpFault {
     OpFault::new(OpErrorKind::Malformed, "an op must be a JSON object")
 }

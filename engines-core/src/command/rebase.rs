@@ -34,24 +34,24 @@ pub struct TouchSet {
 /// assert!(!mine.overlaps(&others));
 /// # Ok::<(), engines_core::command::OpError>(())
 /// ```
-pub fn touches<'a>(ops: impl IntoIterator<Item = &'a Op>) -> TouchSet {
+pub fn touched_places<'a>(ops: impl IntoIterator<Item = &'a Op>) -> TouchSet {
     let mut places = Vec::new();
     for op in ops {
         match op {
-            Op::Add { path, .. } | Op::Remove { path } => places.push(shifted(path)),
-            Op::Move { from, path } => places.extend([shifted(from), shifted(path)]),
-            Op::Copy { from, path } => places.extend([place(from), shifted(path)]),
+            Op::Add { path, .. } | Op::Remove { path } => places.push(shifted_place(path)),
+            Op::Move { from, path } => places.extend([shifted_place(from), shifted_place(path)]),
+            Op::Copy { from, path } => places.extend([place_prefix(from), shifted_place(path)]),
             Op::SetToken { path, .. } if path.last().is_some_and(|last| last.encoded() == "-") => {
-                places.push(shifted(path));
+                places.push(shifted_place(path));
             }
-            _ => places.extend(op.paths().map(place)),
+            _ => places.extend(op.paths().map(place_prefix)),
         }
     }
-    TouchSet::of(places)
+    TouchSet::from_places(places)
 }
 
 impl TouchSet {
-    fn of(mut places: Vec<String>) -> Self {
+    fn from_places(mut places: Vec<String>) -> Self {
         places.sort_unstable();
         // What follows a place and starts with it lies below it.
         places.dedup_by(|next, kept| next.starts_with(kept.as_str()));
@@ -62,14 +62,14 @@ impl TouchSet {
     pub fn merge(&mut self, other: Self) {
         let mut places = std::mem::take(&mut self.places);
         places.extend(other.places);
-        *self = Self::of(places);
+        *self = Self::from_places(places);
     }
 
     /// Whether a place of one is a place of the other, or lies above or below it. Symmetric.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         let (few, many) = if self.places.len() < other.places.len() { (self, other) } else { (other, self) };
-        few.places.iter().any(|place| many.touches(place))
+        few.places.iter().any(|place| many.touches_place(place))
     }
 
     /// Whether it holds no place.
@@ -78,7 +78,7 @@ impl TouchSet {
         self.places.is_empty()
     }
 
-    fn touches(&self, place: &str) -> bool {
+    fn touches_place(&self, place: &str) -> bool {
         let at = self.places.partition_point(|mine| mine.as_str() < place);
         // Below or equal: the first one not before it. Above: since no place of ours lies below
         // another, nothing can stand between one that is above it and it.
@@ -90,7 +90,7 @@ impl TouchSet {
     }
 }
 
-fn place(path: &Pointer) -> String {
+fn place_prefix(path: &Pointer) -> String {
     let mut place = String::with_capacity(path.as_str().len() + 1);
     place.push_str(path.as_str());
     place.push('/');
@@ -98,9 +98,9 @@ fn place(path: &Pointer) -> String {
 }
 
 /// The place whose content shifts when something is put at or taken from `path`.
-fn shifted(path: &Pointer) -> String {
+fn shifted_place(path: &Pointer) -> String {
     match path.split_back() {
-        Some((parent, last)) if last.to_index().is_ok() => place(parent),
-        _ => place(path),
+        Some((parent, last)) if last.to_index().is_ok() => place_prefix(parent),
+        _ => place_prefix(path),
     }
 }

@@ -1,7 +1,7 @@
 //! Positions in text: from Unicode scalar values, which the wire counts, to bytes.
 
 /// How much is counted at a time; small enough that the last look, character by character, is short.
-const CHUNK: usize = 128;
+const CHUNK_BYTES: usize = 128;
 
 /// The byte offset of the `pos`-th character; the text's length for the position after the last
 /// character, `None` beyond it.
@@ -16,7 +16,7 @@ pub(super) fn byte_offset(text: &str, pos: usize) -> Option<usize> {
     }
     let mut left = pos;
     let mut start = 0;
-    for chunk in bytes.chunks(CHUNK) {
+    for chunk in bytes.chunks(CHUNK_BYTES) {
         let here = chunk.iter().filter(|byte| starts_character(**byte)).count();
         if here > left {
             let nth = chunk.iter().enumerate().filter(|(_, byte)| starts_character(**byte)).nth(left);

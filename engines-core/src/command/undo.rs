@@ -3,7 +3,7 @@
 use json_patch::jsonptr::PointerBuf;
 use serde_json::Value;
 
-use super::patch::{put, slot, take_out};
+use super::patch::{find_slot, put_into_slot, remove_value};
 
 /// One edit's inverse. Paths are settled: no `-`, indices as they were when the edit was made.
 #[derive(Debug)]
@@ -22,20 +22,20 @@ pub(super) enum Undo {
 
 impl Undo {
     /// Takes the edit back. Every later edit must have been taken back before.
-    pub(super) fn run(self, doc: &mut Value) {
+    pub(super) fn revert(self, doc: &mut Value) {
         match self {
             Self::Added { path } => {
-                take_out(doc, &path);
+                remove_value(doc, &path);
             }
-            Self::Replaced { path, old } => replace(doc, &path, old),
-            Self::Removed { path, old } => insert(doc, &path, old),
+            Self::Replaced { path, old } => restore_replaced(doc, &path, old),
+            Self::Removed { path, old } => restore_removed(doc, &path, old),
             Self::Moved { from, path, old } => {
                 let value = match old {
                     Some(old) => doc.pointer_mut(path.as_str()).map(|at| std::mem::replace(at, old)),
-                    None => take_out(doc, &path),
+                    None => remove_value(doc, &path),
                 };
                 if let Some(value) = value {
-                    insert(doc, &from, value);
+                    restore_removed(doc, &from, value);
                 }
             }
             Self::Spliced { path, at, inserted, removed } => {
@@ -47,7 +47,7 @@ impl Undo {
     }
 }
 
-fn replace(doc: &mut Value, path: &PointerBuf, value: Value) {
+fn restore_replaced(doc: &mut Value, path: &PointerBuf, value: Value) {
     let there = doc.pointer_mut(path.as_str());
     debug_assert!(there.is_some(), "what was replaced is still there");
     if let Some(there) = there {
@@ -55,7 +55,7 @@ fn replace(doc: &mut Value, path: &PointerBuf, value: Value) {
     }
 }
 
-fn insert(doc: &mut Value, path: &PointerBuf, value: Value) {
-    let done = slot(doc, path, false).map(|slot| put(doc, path, &slot, value));
+fn restore_removed(doc: &mut Value, path: &PointerBuf, value: Value) {
+    let done = find_slot(doc, path, false).map(|slot| put_into_slot(doc, path, &slot, value));
     debug_assert!(matches!(done, Ok(Ok(None))), "what was removed has a place to go back to");
 }

@@ -50,105 +50,109 @@ impl Serialize for Op {
 
 impl<'de> Deserialize<'de> for Op {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = Members::deserialize(deserializer)?;
+        let members = OpMembers::deserialize(deserializer)?;
         members.into_op(&|_| true).map_err(D::Error::custom)
     }
 }
 
 /// An op's members before it is known which op it is.
-pub(super) struct Members {
+pub(super) struct OpMembers {
     members: Map<String, Value>,
-    repeated: bool,
+    has_duplicate: bool,
 }
 
-impl<'de> Deserialize<'de> for Members {
+impl<'de> Deserialize<'de> for OpMembers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
+        deserializer.deserialize_map(OpMembersVisitor)
     }
 }
 
-struct MembersVisitor;
+struct OpMembersVisitor;
 
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members;
+impl<'de> Visitor<'de> for OpMembersVisitor {
+    type Value = OpMembers;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an op: a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Members, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<OpMembers, A::Error> {
         let mut members = Map::new();
         let mut repeated = false;
         while let Some((key, value)) = access.next_entry::<String, Value>()? {
             repeated |= members.insert(key, value).is_some();
         }
-        Ok(Members { members, repeated })
+        Ok(OpMembers { members, has_duplicate: repeated })
     }
 }
 
-impl From<Map<String, Value>> for Members {
+impl From<Map<String, Value>> for OpMembers {
     fn from(members: Map<String, Value>) -> Self {
-        Self { members, repeated: false }
+        Self { members, has_duplicate: false }
     }
 }
 
-impl Members {
+impl OpMembers {
     /// The op these members make; `custom` says which names beyond ours are known.
     pub(super) fn into_op(mut self, custom: &dyn Fn(&str) -> bool) -> Result<Op, OpFault> {
-        if self.repeated {
+        if self.has_duplicate {
             return Err(OpFault::new(OpErrorKind::DuplicateField, "a member occurs twice"));
         }
-        let name = self.text("op")?;
+        let name = self.take_text("op")?;
         Ok(match name.as_str() {
-            "add" => Op::Add { path: self.pointer("path")?, value: self.take("value")? },
-            "remove" => Op::Remove { path: self.pointer("path")? },
-            "replace" => Op::Replace { path: self.pointer("path")?, value: self.take("value")? },
-            "move" => Op::Move { from: self.pointer("from")?, path: self.pointer("path")? },
-            "copy" => Op::Copy { from: self.pointer("from")?, path: self.pointer("path")? },
-            "test" => Op::Test { path: self.pointer("path")?, value: self.take("value")? },
-            "insert_text" => {
-                Op::InsertText { path: self.pointer("path")?, pos: self.count("pos")?, text: self.text("text")? }
-            }
-            "delete_range" => {
-                Op::DeleteRange { path: self.pointer("path")?, pos: self.count("pos")?, len: self.count("len")? }
-            }
-            "replace_text_range" => Op::ReplaceTextRange {
-                path: self.pointer("path")?,
-                pos: self.count("pos")?,
-                len: self.count("len")?,
-                text: self.text("text")?,
+            "add" => Op::Add { path: self.take_pointer("path")?, value: self.take_member("value")? },
+            "remove" => Op::Remove { path: self.take_pointer("path")? },
+            "replace" => Op::Replace { path: self.take_pointer("path")?, value: self.take_member("value")? },
+            "move" => Op::Move { from: self.take_pointer("from")?, path: self.take_pointer("path")? },
+            "copy" => Op::Copy { from: self.take_pointer("from")?, path: self.take_pointer("path")? },
+            "test" => Op::Test { path: self.take_pointer("path")?, value: self.take_member("value")? },
+            "insert_text" => Op::InsertText {
+                path: self.take_pointer("path")?,
+                pos: self.take_count("pos")?,
+                text: self.take_text("text")?,
             },
-            "set_token" => Op::SetToken { path: self.pointer("path")?, value: self.take("value")? },
+            "delete_range" => Op::DeleteRange {
+                path: self.take_pointer("path")?,
+                pos: self.take_count("pos")?,
+                len: self.take_count("len")?,
+            },
+            "replace_text_range" => Op::ReplaceTextRange {
+                path: self.take_pointer("path")?,
+                pos: self.take_count("pos")?,
+                len: self.take_count("len")?,
+                text: self.take_text("text")?,
+            },
+            "set_token" => Op::SetToken { path: self.take_pointer("path")?, value: self.take_member("value")? },
             other if custom(other) => {
-                let path = self.pointer("path")?;
+                let path = self.take_pointer("path")?;
                 let has_from = self.members.contains_key("from");
-                let from = if has_from { Some(self.pointer("from")?) } else { None };
+                let from = if has_from { Some(self.take_pointer("from")?) } else { None };
                 Op::Custom(CustomOp { name, path, from, fields: self.members })
             }
             _ => return Err(OpFault::new(OpErrorKind::UnknownOp, "no such op")),
         })
     }
 
-    fn take(&mut self, field: &str) -> Result<Value, OpFault> {
+    fn take_member(&mut self, field: &str) -> Result<Value, OpFault> {
         self.members
             .remove(field)
             .ok_or_else(|| OpFault::new(OpErrorKind::MissingField, format!("`{field}` is missing")))
     }
 
-    fn text(&mut self, field: &str) -> Result<String, OpFault> {
-        match self.take(field)? {
+    fn take_text(&mut self, field: &str) -> Result<String, OpFault> {
+        match self.take_member(field)? {
             Value::String(text) => Ok(text),
             _ => Err(wrong_type(field, "a string")),
         }
     }
 
-    fn count(&mut self, field: &str) -> Result<usize, OpFault> {
-        let count = self.take(field)?.as_u64().and_then(|n| usize::try_from(n).ok());
+    fn take_count(&mut self, field: &str) -> Result<usize, OpFault> {
+        let count = self.take_member(field)?.as_u64().and_then(|n| usize::try_from(n).ok());
         count.ok_or_else(|| wrong_type(field, "a whole number, 0 or more"))
     }
 
-    fn pointer(&mut self, field: &str) -> Result<PointerBuf, OpFault> {
-        PointerBuf::parse(self.text(field)?).map_err(|_| {
+    fn take_pointer(&mut self, field: &str) -> Result<PointerBuf, OpFault> {
+        PointerBuf::parse(self.take_text(field)?).map_err(|_| {
             let detail = format!("`{field}` must be a JSON Pointer: empty, or `/` and tokens");
             OpFault::new(OpErrorKind::InvalidPointer, detail)
         })

@@ -5,9 +5,9 @@ use std::{fmt, future::poll_fn, pin::Pin, task::Poll};
 use futures_util::{Stream, StreamExt, stream::FuturesOrdered};
 
 use super::{
-    DatasetEvent, EventLog, LineResult, Recorded,
-    lines::{Line, Lines},
-    log::{Key, Prepared, RESOURCE, Rules, check_key},
+    DatasetEvent, EventLog, LineResult, RecordedEvent,
+    event_log::{EventKey, PreparedEvent, RESOURCE, RecordingRules, check_key},
+    line_splitter::{LineSplitter, SplitLine},
 };
 use crate::{
     access::Action,
@@ -15,20 +15,20 @@ use crate::{
     context::RequestContext,
     error::{Error, Result},
     gate::Permit,
-    json::Json,
-    nexus::{Batch, CommitError, EventOutcome, Receipt},
+    json::CheckedJson,
+    nexus::{Batch, CommitError, CommitReceipt, EventOutcome},
     scope::Env,
 };
 
 const OPERATION: &str = "event.record_batch";
 /// The realm of keys made from a batch's own.
-const OF_BATCH: &str = "/batch";
+const BATCH_NAMESPACE: &str = "/batch";
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Bytes of lines from which on a group is written, however few they are: scrubbing them takes some milliseconds at the most.
 const GROUP_BYTES: usize = 256 << 10;
 /// Groups on their way to the store at once, where it keeps their order.
-const IN_FLIGHT: usize = 16;
+const MAX_IN_FLIGHT_GROUPS: usize = 16;
 
 /// Takes lines as they arrive, and records their events in groups: one commit, one audit record and one wait for each. Memory does not
 /// grow with the batch: it holds the beginning of a line, and a few groups.
@@ -40,47 +40,47 @@ pub struct EventBatch {
     context: RequestContext,
     permit: Permit,
     /// The key of the batch as a whole.
-    key: Option<String>,
-    lines: Lines,
+    batch_key: Option<String>,
+    splitter: LineSplitter,
     /// The last line that was seen.
-    line: u64,
+    line_number: u64,
     /// How many lines had something on them.
-    seen: usize,
-    group: Group,
+    nonblank_lines: usize,
+    group: LineGroup,
     /// Events and bytes of a full group, as far as the store takes them.
-    most: (usize, usize),
-    in_flight: usize,
-    waiting: FuturesOrdered<Pin<Box<dyn Future<Output = Settled> + Send>>>,
+    group_limits: (usize, usize),
+    max_in_flight: usize,
+    pending_commits: FuturesOrdered<Pin<Box<dyn Future<Output = LineGroupCommit> + Send>>>,
     results: Vec<LineResult>,
-    end: BatchEnd,
+    summary: BatchSummary,
     /// Nothing more is read: the result of the last line says why.
-    over: bool,
+    closed: bool,
 }
 
 /// How a batch ended.
 #[derive(Debug, Default)]
-pub struct BatchEnd {
+pub struct BatchSummary {
     /// Lines whose event is durable.
     pub accepted: u64,
     /// Lines whose event is not.
     pub rejected: u64,
     /// The store failed: lines from there on were not recorded, and each says so.
-    pub failed: Option<Error>,
+    pub store_error: Option<Error>,
 }
 
 /// Lines that are written together.
 #[derive(Default)]
-struct Group {
+struct LineGroup {
     /// Asked for once for each group.
-    rules: Option<Rules>,
-    lines: Vec<(u64, Result<Recorded>)>,
+    rules: Option<RecordingRules>,
+    lines: Vec<(u64, Result<RecordedEvent>)>,
     batch: Option<Batch>,
     events: usize,
     bytes: usize,
 }
 
 /// A group, and what the store said.
-type Settled = (Vec<(u64, Result<Recorded>)>, Result<Receipt, CommitError>);
+type LineGroupCommit = (Vec<(u64, Result<RecordedEvent>)>, Result<CommitReceipt, CommitError>);
 
 impl EventLog {
     /// Begins a batch. With a `key`, each line without a key of its own has that key and its number.
@@ -97,17 +97,17 @@ impl EventLog {
             log: self.clone(),
             context: context.clone(),
             permit,
-            key,
-            lines: Lines::new(self.limits.body_bytes),
-            line: 0,
-            seen: 0,
-            group: Group::default(),
-            most: (events, GROUP_BYTES.min(store.max_batch_bytes / 4)),
-            in_flight: if store.pipelined { IN_FLIGHT } else { 1 },
-            waiting: FuturesOrdered::new(),
+            batch_key: key,
+            splitter: LineSplitter::new(self.limits.body_bytes),
+            line_number: 0,
+            nonblank_lines: 0,
+            group: LineGroup::default(),
+            group_limits: (events, GROUP_BYTES.min(store.max_batch_bytes / 4)),
+            max_in_flight: if store.pipelined { MAX_IN_FLIGHT_GROUPS } else { 1 },
+            pending_commits: FuturesOrdered::new(),
             results: Vec::new(),
-            end: BatchEnd::default(),
-            over: false,
+            summary: BatchSummary::default(),
+            closed: false,
         })
     }
 }
@@ -118,15 +118,15 @@ impl EventBatch {
     /// # Errors
     /// `INTERNAL` when the store contradicts itself.
     pub async fn push(&mut self, chunk: &[u8]) -> Result<bool> {
-        let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
+        let mut lines = std::mem::replace(&mut self.splitter, LineSplitter::new(0));
         let mut at = 0;
-        while !self.over
-            && let Some(line) = lines.next(chunk, &mut at)
+        while !self.closed
+            && let Some(line) = lines.next_line(chunk, &mut at)
         {
-            self.line(line).await?;
+            self.add_line(line).await?;
         }
-        self.lines = lines;
-        Ok(!self.over)
+        self.splitter = lines;
+        Ok(!self.closed)
     }
 
     /// Sends what has arrived to the store, without waiting for a full group: for when nothing more arrives for now.
@@ -134,21 +134,21 @@ impl EventBatch {
     /// # Errors
     /// As [`EventBatch::push`].
     pub async fn flush(&mut self) -> Result<()> {
-        let Group { lines, batch, .. } = std::mem::take(&mut self.group);
+        let LineGroup { lines, batch, .. } = std::mem::take(&mut self.group);
         let Some(batch) = batch else {
             // Nothing but refused lines. They wait for those before them.
             if !lines.is_empty() {
-                self.waiting.push_back(Box::pin(std::future::ready((lines, Ok(Receipt::default())))));
+                self.pending_commits.push_back(Box::pin(std::future::ready((lines, Ok(CommitReceipt::default())))));
             }
-            return self.settle(self.in_flight).await;
+            return self.collect_commits(self.max_in_flight).await;
         };
         let ids = lines.iter().filter_map(|(_, line)| line.as_ref().ok().map(|recorded| recorded.event_id));
         let (first, last) = ids.fold((None, None), |(first, _), id| (first.or(Some(id)), Some(id)));
         let resource = format!("{RESOURCE}/{}..{}", first.unwrap_or_default(), last.unwrap_or_default());
-        let batch = batch.audit(self.permit.audit(&self.log.guard, &self.context, resource));
+        let batch = batch.audit(self.permit.audit_entry(&self.log.guard, &self.context, resource));
         let (store, scope) = (self.log.store.clone(), self.context.scope().clone());
-        self.waiting.push_back(Box::pin(async move { (lines, store.commit(&scope, batch).await) }));
-        self.settle(self.in_flight).await?;
+        self.pending_commits.push_back(Box::pin(async move { (lines, store.commit(&scope, batch).await) }));
+        self.collect_commits(self.max_in_flight).await?;
         // Scrubbing a group takes a while: others may want the thread.
         yield_now().await;
         Ok(())
@@ -165,88 +165,95 @@ impl EventBatch {
     /// # Errors
     /// `BODY_INVALID` when there was no line at all; the fault when no line was accepted; `BACKEND_UNAVAILABLE` when the
     /// store failed and no line was accepted; else as [`EventBatch::push`].
-    pub async fn finish(mut self, fault: Option<Error>) -> Result<(Vec<LineResult>, BatchEnd)> {
-        let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
+    pub async fn finish(mut self, fault: Option<Error>) -> Result<(Vec<LineResult>, BatchSummary)> {
+        let mut lines = std::mem::replace(&mut self.splitter, LineSplitter::new(0));
         let mut fault = fault;
-        if !self.over {
+        if !self.closed {
             match fault.take() {
                 // The line is not all there: its beginning must not be taken for all of it.
                 Some(error) => {
-                    self.line += 1;
+                    self.line_number += 1;
                     fault = Some(Error::new(error.code(), OPERATION, error.detail().to_owned()));
-                    self.group.lines.push((self.line, Err(error)));
+                    self.group.lines.push((self.line_number, Err(error)));
                 }
                 None => {
-                    if let Some(line) = lines.last() {
-                        self.line(line).await?;
+                    if let Some(line) = lines.last_line() {
+                        self.add_line(line).await?;
                     }
                 }
             }
         }
         self.flush().await?;
-        self.settle(0).await?;
-        if self.end.accepted == 0 {
-            if let Some(error) = self.end.failed.take().or(fault) {
+        self.collect_commits(0).await?;
+        if self.summary.accepted == 0 {
+            if let Some(error) = self.summary.store_error.take().or(fault) {
                 return Err(error);
             }
-            if self.seen == 0 {
-                return Err(Error::body(OPERATION, "", "the batch has no lines; send a JSON object on each"));
+            if self.nonblank_lines == 0 {
+                return Err(Error::invalid_body(OPERATION, "", "the batch has no lines; send a JSON object on each"));
             }
         }
-        Ok((self.results, self.end))
+        Ok((self.results, self.summary))
     }
 
-    async fn line(&mut self, line: Line<'_>) -> Result<()> {
-        self.line += 1;
+    async fn add_line(&mut self, line: SplitLine<'_>) -> Result<()> {
+        self.line_number += 1;
         let text = match line {
-            Line::Whole(text) => {
+            SplitLine::Whole(text) => {
                 // Editors and spreadsheets put it in front of a file (RFC 8259 section 8.1 lets a reader pass over it).
-                let text = if self.line == 1 { text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text) } else { text };
+                let text =
+                    if self.line_number == 1 { text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text) } else { text };
                 if text.trim_ascii().is_empty() {
                     return Ok(());
                 }
                 Ok(text)
             }
-            Line::TooLong => {
-                Err(self.too_large("the line has more bytes than one may have", self.log.limits.body_bytes))
+            SplitLine::TooLong => {
+                Err(self.too_large_error("the line has more bytes than one may have", self.log.limits.body_bytes))
             }
         };
-        self.seen += 1;
-        let outcome = if self.seen > self.log.limits.batch_lines {
-            self.over = true;
-            Err(self.too_large(
+        self.nonblank_lines += 1;
+        let outcome = if self.nonblank_lines > self.log.limits.batch_lines {
+            self.closed = true;
+            Err(self.too_large_error(
                 "the batch has too many lines; this one and those after it were not read",
                 self.log.limits.batch_lines,
             ))
-        } else if self.end.failed.is_some() {
-            Err(after_failure())
+        } else if self.summary.store_error.is_some() {
+            Err(store_failed_error())
         } else {
             match text {
-                Ok(text) => self.prepare(text).await,
+                Ok(text) => self.prepare_line(text).await,
                 Err(error) => Err(error),
             }
         };
-        let outcome = outcome.map(|prepared| self.group.add(prepared, self.log.guard.clock().now()));
-        self.group.lines.push((self.line, outcome));
-        let (events, bytes) = self.most;
+        let outcome = outcome.map(|prepared| self.group.add_event(prepared, self.log.guard.clock().now()));
+        self.group.lines.push((self.line_number, outcome));
+        let (events, bytes) = self.group_limits;
         if self.group.events >= events || self.group.bytes >= bytes || self.group.lines.len() >= 2 * events {
             self.flush().await?;
         }
         Ok(())
     }
 
-    async fn prepare(&mut self, text: &[u8]) -> Result<Prepared> {
+    async fn prepare_line(&mut self, text: &[u8]) -> Result<PreparedEvent> {
         let limits = &self.log.limits;
-        let json = Json::check(text, limits, OPERATION)?.object()?;
-        self.agrees(&json)?;
+        let json = CheckedJson::check(text, limits, OPERATION)?.expect_object()?;
+        self.check_scope(&json)?;
         let mut event: DatasetEvent = json.decode()?;
-        let own = event.idempotency_key.take().map(|text| Key { of: "", text, line: None });
-        let of_batch = || self.key.as_ref().map(|key| Key { of: OF_BATCH, text: key.clone(), line: Some(self.line) });
+        let own = event.idempotency_key.take().map(|text| EventKey { namespace_suffix: "", text, line_number: None });
+        let of_batch = || {
+            self.batch_key.as_ref().map(|key| EventKey {
+                namespace_suffix: BATCH_NAMESPACE,
+                text: key.clone(),
+                line_number: Some(self.line_number),
+            })
+        };
         let key = own.or_else(of_batch);
         self.group.bytes += text.len();
         let rules = match self.group.rules.take() {
             Some(rules) => rules,
-            None => self.log.rules(&self.context).await.map_err(|error| self.failed(error))?,
+            None => self.log.load_rules(&self.context).await.map_err(|error| self.note_store_error(error))?,
         };
         let prepared = self.log.prepare(&self.context, event, key, &rules, self.log.guard.clock().now());
         self.group.rules = Some(rules);
@@ -254,32 +261,32 @@ impl EventBatch {
     }
 
     /// A line may name the tenant and environment it is sent to, and no others.
-    fn agrees(&self, json: &Json<'_>) -> Result<()> {
+    fn check_scope(&self, json: &CheckedJson<'_>) -> Result<()> {
         let scope = self.context.scope();
         for name in ["tenant_id", "tenantId"] {
-            if json.text(name)?.is_some_and(|tenant| tenant != scope.tenant().as_str()) {
-                return Err(mismatch(name, "the line names another tenant than the request"));
+            if json.string_member(name)?.is_some_and(|tenant| tenant != scope.tenant().as_str()) {
+                return Err(scope_mismatch(name, "the line names another tenant than the request"));
             }
         }
-        if json.text("env")?.is_some_and(|env| env.parse::<Env>().ok() != Some(scope.env())) {
-            return Err(mismatch("env", "the line names another environment than the request"));
+        if json.string_member("env")?.is_some_and(|env| env.parse::<Env>().ok() != Some(scope.env())) {
+            return Err(scope_mismatch("env", "the line names another environment than the request"));
         }
         Ok(())
     }
 
-    fn too_large(&self, what: &'static str, limit: usize) -> Error {
+    fn too_large_error(&self, what: &'static str, limit: usize) -> Error {
         Error::new(Code::BodyTooLarge, OPERATION, what).with_member("limit", limit)
     }
 
     /// Waits until at most `most` groups are on their way, and takes what else is there.
-    async fn settle(&mut self, most: usize) -> Result<()> {
+    async fn collect_commits(&mut self, most: usize) -> Result<()> {
         loop {
-            let next = if self.waiting.len() > most {
-                self.waiting.next().await
+            let next = if self.pending_commits.len() > most {
+                self.pending_commits.next().await
             } else {
                 // One look, which also sends a group that was just put there on its way.
                 poll_fn(|cx| {
-                    Poll::Ready(match Pin::new(&mut self.waiting).poll_next(cx) {
+                    Poll::Ready(match Pin::new(&mut self.pending_commits).poll_next(cx) {
                         Poll::Ready(next) => next,
                         Poll::Pending => None,
                     })
@@ -287,12 +294,16 @@ impl EventBatch {
                 .await
             };
             let Some((lines, answer)) = next else { return Ok(()) };
-            self.take(lines, answer)?;
+            self.add_results(lines, answer)?;
         }
     }
 
     /// Turns a group and its answer into results.
-    fn take(&mut self, lines: Vec<(u64, Result<Recorded>)>, answer: Result<Receipt, CommitError>) -> Result<()> {
+    fn add_results(
+        &mut self,
+        lines: Vec<(u64, Result<RecordedEvent>)>,
+        answer: Result<CommitReceipt, CommitError>,
+    ) -> Result<()> {
         let mut failure = None;
         let mut outcomes = match answer {
             Ok(receipt) => receipt.recorded.into_iter(),
@@ -301,7 +312,7 @@ impl EventBatch {
                 Vec::new().into_iter()
             }
             Err(error) => {
-                failure = Some(self.failed(error.into()));
+                failure = Some(self.note_store_error(error.into()));
                 Vec::new().into_iter()
             }
         };
@@ -313,47 +324,47 @@ impl EventBatch {
                 (Ok(recorded), None) => match outcomes.next() {
                     Some(EventOutcome::Kept(seq)) => {
                         new = true;
-                        Ok(Recorded { seq, ..recorded })
+                        Ok(RecordedEvent { seq, ..recorded })
                     }
-                    Some(EventOutcome::Replayed { seq, note }) => Ok(recorded.again(seq, &note)?),
+                    Some(EventOutcome::Replayed { seq, note }) => Ok(recorded.into_replayed(seq, &note)?),
                     Some(EventOutcome::Mismatch) => Err(CommitError::IdempotencyMismatch.into()),
                     None => return Err(Error::internal(OPERATION, "the store gave no place to an event it took")),
                 },
             };
             match &outcome {
-                Ok(_) => self.end.accepted += 1,
-                Err(_) => self.end.rejected += 1,
+                Ok(_) => self.summary.accepted += 1,
+                Err(_) => self.summary.rejected += 1,
             }
             self.results.push(LineResult { line, outcome });
         }
         if new {
-            self.log.told();
+            self.log.notify();
         }
         Ok(())
     }
 
     /// Notes that the store failed; gives what the lines concerned are told.
-    fn failed(&mut self, error: Error) -> Error {
+    fn note_store_error(&mut self, error: Error) -> Error {
         let code = error.code();
         if matches!(code, Code::BackendUnavailable | Code::OutcomeUnknown | Code::StorageFull | Code::Internal) {
             tracing::warn!(%code, %error, "a batch of events could not be recorded to its end");
         }
-        self.end.failed.get_or_insert(error);
+        self.summary.store_error.get_or_insert(error);
         match code {
-            Code::OutcomeUnknown => outcome_unknown(),
-            Code::StorageFull => storage_full(),
-            _ => after_failure(),
+            Code::OutcomeUnknown => outcome_unknown_error(),
+            Code::StorageFull => storage_full_error(),
+            _ => store_failed_error(),
         }
     }
 }
 
-impl Group {
+impl LineGroup {
     /// Adds an event; gives what its line is told if it is new.
-    fn add(&mut self, prepared: Prepared, now: crate::clock::Timestamp) -> Recorded {
-        let Prepared { event, once, recorded } = prepared;
+    fn add_event(&mut self, prepared: PreparedEvent, now: crate::clock::Timestamp) -> RecordedEvent {
+        let PreparedEvent { event, idempotency: once, recorded } = prepared;
         let batch = self.batch.take().unwrap_or_else(|| Batch::new(now));
         self.batch = Some(match once {
-            Some(once) => batch.record_once(event, once),
+            Some(once) => batch.record_idempotent(event, once),
             None => batch.record(event),
         });
         self.events += 1;
@@ -361,22 +372,22 @@ impl Group {
     }
 }
 
-fn mismatch(field: &str, detail: &'static str) -> Error {
+fn scope_mismatch(field: &str, detail: &'static str) -> Error {
     Error::new(Code::ContextMismatch, OPERATION, detail).with_member("field", format!("/{field}"))
 }
 
-fn after_failure() -> Error {
+fn store_failed_error() -> Error {
     let detail = "the store failed before this line was durable; send it again, best with an idempotency key";
     Error::new(Code::BackendUnavailable, OPERATION, detail)
 }
 
-fn outcome_unknown() -> Error {
+fn outcome_unknown_error() -> Error {
     let detail = "the store failed while it wrote this line, so whether it is recorded is not known; send it again with the \
                   same idempotency key";
     Error::new(Code::OutcomeUnknown, OPERATION, detail)
 }
 
-fn storage_full() -> Error {
+fn storage_full_error() -> Error {
     Error::new(
         Code::StorageFull,
         OPERATION,
@@ -399,6 +410,9 @@ async fn yield_now() {
 
 impl fmt::Debug for EventBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventBatch").field("context", &self.context).field("line", &self.line).finish_non_exhaustive()
+        f.debug_struct("EventBatch")
+            .field("context", &self.context)
+            .field("line", &self.line_number)
+            .finish_non_exhaustive()
     }
 }

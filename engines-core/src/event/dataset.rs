@@ -81,7 +81,7 @@ impl DatasetEvent {
             &self.idempotency_key,
         ];
         let texts: usize = texts.into_iter().flatten().map(String::len).sum();
-        let maps: usize = [&self.input, &self.output, &self.metadata, &self.extra].into_iter().map(size_of_map).sum();
+        let maps: usize = [&self.input, &self.output, &self.metadata, &self.extra].into_iter().map(map_size).sum();
         self.surface.len() + self.agent_id.len() + texts + maps
     }
 
@@ -89,7 +89,7 @@ impl DatasetEvent {
     ///
     /// # Errors
     /// `INTERNAL` when it cannot be encoded.
-    pub(super) fn said(&self, actor: &Actor) -> Result<Vec<u8>> {
+    pub(super) fn canonical_bytes(&self, actor: &Actor) -> Result<Vec<u8>> {
         let campaign: Vec<_> = self.campaign().collect();
         let names = [&self.analytics_event_type, &self.analytics_platform, &self.asset_alt_text, &self.episode_id];
         let kind = self.actor_type.as_deref().and_then(ActorType::from_wire).unwrap_or(actor.kind);
@@ -105,19 +105,19 @@ impl DatasetEvent {
 }
 
 /// Bytes a value takes besides its text, roughly.
-const OVERHEAD: usize = 32;
+const VALUE_OVERHEAD_BYTES: usize = 32;
 
-fn size_of_map(map: &Map<String, Value>) -> usize {
-    map.iter().map(|(name, value)| name.len() + size_of(value)).sum()
+fn map_size(map: &Map<String, Value>) -> usize {
+    map.iter().map(|(name, value)| name.len() + value_size(value)).sum()
 }
 
-fn size_of(value: &Value) -> usize {
-    OVERHEAD
+fn value_size(value: &Value) -> usize {
+    VALUE_OVERHEAD_BYTES
         + match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => 0,
             Value::String(text) => text.len(),
-            Value::Array(values) => values.iter().map(size_of).sum(),
-            Value::Object(map) => size_of_map(map),
+            Value::Array(values) => values.iter().map(value_size).sum(),
+            Value::Object(map) => map_size(map),
         }
 }
 

@@ -2,20 +2,20 @@
 
 use std::{collections::HashMap, fmt};
 
-use super::{EventFilter, EventLog, StoredEvent, clean_again, log::RESOURCE};
+use super::{EventFilter, EventLog, StoredEvent, event_log::RESOURCE, rescrub};
 use crate::{
     access::Action,
     context::RequestContext,
     error::Result,
     id::UserId,
-    nexus::{Batch, Page},
+    nexus::{Batch, PageRequest},
     pii::Scrubber,
 };
 
 /// Events read at a time.
-const PAGE: usize = 100;
+const PAGE_EVENTS: usize = 100;
 /// Bytes from which on what was gathered is handed out.
-const CHUNK: usize = 64 << 10;
+const CHUNK_BYTES: usize = 64 << 10;
 /// The name under which a policy has operators for what is exported.
 const POLICY_ACTION: &str = "export";
 
@@ -29,9 +29,9 @@ pub struct EventExport {
     filter: EventFilter,
     scrubber: Option<Scrubber>,
     /// Where the next page begins; none when there is none.
-    next: Option<Page>,
+    next_page: Option<PageRequest>,
     page: std::vec::IntoIter<StoredEvent>,
-    allowed: HashMap<UserId, bool>,
+    train_allowed: HashMap<UserId, bool>,
 }
 
 impl EventLog {
@@ -45,16 +45,16 @@ impl EventLog {
     pub async fn export(&self, context: &RequestContext, filter: EventFilter) -> Result<EventExport> {
         let resource = format!("{RESOURCE}/export");
         let permit = self.guard.admit(context, Action::EventExport, &resource).await?;
-        let batch = Batch::new(self.guard.clock().now()).audit(permit.audit(&self.guard, context, resource));
+        let batch = Batch::new(self.guard.clock().now()).audit(permit.audit_entry(&self.guard, context, resource));
         self.store.commit(context.scope(), batch).await?;
         Ok(EventExport {
             log: self.clone(),
             context: context.clone(),
             filter,
             scrubber: None,
-            next: Some(Page::first(PAGE)),
+            next_page: Some(PageRequest::first(PAGE_EVENTS)),
             page: Vec::new().into_iter(),
-            allowed: HashMap::new(),
+            train_allowed: HashMap::new(),
         })
     }
 }
@@ -64,40 +64,40 @@ impl EventExport {
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE`; `INTERNAL` when an event cannot be scrubbed again.
-    pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+    pub async fn next_chunk(&mut self) -> Result<Option<Vec<u8>>> {
         let mut lines = Vec::new();
         loop {
             for event in self.page.by_ref() {
                 let Some(scrubber) = &self.scrubber else { break };
                 let seq = event.seq;
-                if !self.allowed.get(&event.actor.id).copied().unwrap_or(false) {
+                if !self.train_allowed.get(&event.actor.id).copied().unwrap_or(false) {
                     continue;
                 }
-                let event = clean_again(scrubber, event)?;
+                let event = rescrub(scrubber, event)?;
                 if !event.train_ok() {
                     continue;
                 }
-                event.stored(seq).write_line(self.context.scope(), &mut lines)?;
+                event.into_stored(seq).write_line(self.context.scope(), &mut lines)?;
                 lines.push(b'\n');
-                if lines.len() >= CHUNK {
+                if lines.len() >= CHUNK_BYTES {
                     return Ok(Some(lines));
                 }
             }
             if !lines.is_empty() {
                 return Ok(Some(lines));
             }
-            let Some(page) = self.next.take() else { return Ok(None) };
+            let Some(page) = self.next_page.take() else { return Ok(None) };
             let paged = self.log.store.events(self.context.scope(), &self.filter, page).await?;
             self.scrubber = Some(self.log.policies.scrubber(self.context.scope()).await?.for_action(POLICY_ACTION));
-            self.allowed.clear();
+            self.train_allowed.clear();
             for event in paged.items.iter().filter(|event| event.train_ok) {
                 let user = &event.actor.id;
-                if !self.allowed.contains_key(user) {
-                    let allowed = self.log.prefs.allow(self.context.scope(), user).await?;
-                    self.allowed.insert(user.clone(), allowed);
+                if !self.train_allowed.contains_key(user) {
+                    let allowed = self.log.prefs.allows_training(self.context.scope(), user).await?;
+                    self.train_allowed.insert(user.clone(), allowed);
                 }
             }
-            self.next = paged.next.map(|next| Page::after(PAGE, next));
+            self.next_page = paged.next.map(|next| PageRequest::after(PAGE_EVENTS, next));
             // What was unfit when it was recorded need not be scrubbed.
             let fit: Vec<_> = paged.items.into_iter().filter(|event| event.train_ok).collect();
             self.page = fit.into_iter();

@@ -5,24 +5,24 @@
 //! an [`EventExport`] takes those out. An [`EventLogEntry`] makes the common one in one expression.
 
 mod batch;
-mod clean;
+mod clean_event;
 mod dataset;
-mod entry;
+mod event_log;
+mod event_log_entry;
 mod export;
-mod line;
-mod lines;
-mod log;
-mod prefs;
-mod stored;
+mod line_result;
+mod line_splitter;
+mod stored_event;
+mod train_prefs;
 
 pub use self::{
-    batch::{BatchEnd, EventBatch},
-    clean::{CleanEvent, EventStamp, clean, clean_again},
+    batch::{BatchSummary, EventBatch},
+    clean_event::{CleanEvent, EventStamp, rescrub, scrub_event},
     dataset::DatasetEvent,
-    entry::EventLogEntry,
+    event_log::{EventLog, RecordedEvent},
+    event_log_entry::EventLogEntry,
     export::EventExport,
-    line::LineResult,
-    log::{EventLog, Recorded},
-    prefs::{TrainPref, TrainPrefs, TrainPrefsView, may_learn},
-    stored::{EventFilter, StoredEvent},
+    line_result::LineResult,
+    stored_event::{EventFilter, StoredEvent},
+    train_prefs::{TrainPref, TrainPrefs, TrainPrefsView, training_allowed},
 };

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use super::{AllowAll, Decision, Gate, GateRequest, RateLimit, RateStatus, RateSubject};
 use crate::{
     access::{Action, RateClass},
-    audit::{AuditEntry, Outcome},
+    audit::{AuditEntry, AuditOutcome},
     clock::{Clock, IdGenerator, SystemClock},
     context::RequestContext,
     error::{Error, Result},
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Guard {
     gate: Arc<dyn Gate>,
-    rates: Option<Arc<dyn RateLimit>>,
+    rate_limit: Option<Arc<dyn RateLimit>>,
     clock: Arc<dyn Clock>,
     ids: IdGenerator,
 }
@@ -31,7 +31,7 @@ impl Guard {
     /// With a gate of one's own.
     #[must_use]
     pub fn new(gate: Arc<dyn Gate>, clock: Arc<dyn Clock>, ids: IdGenerator) -> Self {
-        Self { gate, rates: None, clock, ids }
+        Self { gate, rate_limit: None, clock, ids }
     }
 
     /// With the default gate and the machine's clock.
@@ -57,7 +57,7 @@ impl Guard {
     /// The same guard with a rate limiter, which is asked after the role and before the gate.
     #[must_use]
     pub fn with_rate_limit(self, rates: Arc<dyn RateLimit>) -> Self {
-        Self { rates: Some(rates), ..self }
+        Self { rate_limit: Some(rates), ..self }
     }
 
     /// Lets the call in, or says why not. `resource` is what it is about (`canvas/c1`), or empty.
@@ -66,11 +66,11 @@ impl Guard {
     /// `ROLE_INSUFFICIENT`, `RATE_LIMITED`, the gate's own refusal (each with a `decision_id`), or the gate's failure: then
     /// nothing happens.
     pub async fn admit(&self, context: &RequestContext, action: Action, resource: &str) -> Result<Permit> {
-        self.require(context, action)?;
-        self.count(context, action.spec().rate)?;
+        self.require_role(context, action)?;
+        self.count_request(context, action.spec().rate)?;
         match self.gate.decide(GateRequest { context, action, resource }).await? {
             Decision::Allow => Ok(Permit { action }),
-            Decision::Deny { code, detail } => Err(self.decided(Error::new(code, action.spec().name, detail))),
+            Decision::Deny { code, detail } => Err(self.with_decision_id(Error::new(code, action.spec().name, detail))),
         }
     }
 
@@ -79,9 +79,9 @@ impl Guard {
     ///
     /// # Errors
     /// `ROLE_INSUFFICIENT`, `RATE_LIMITED`, both with a `decision_id`.
-    pub fn release(&self, context: &RequestContext, action: Action) -> Result<Permit> {
-        self.require(context, action)?;
-        self.count(context, RateClass::Release)?;
+    pub fn admit_release(&self, context: &RequestContext, action: Action) -> Result<Permit> {
+        self.require_role(context, action)?;
+        self.count_request(context, RateClass::Release)?;
         Ok(Permit { action })
     }
 
@@ -90,8 +90,8 @@ impl Guard {
     /// # Errors
     /// `RATE_LIMITED`, with a `decision_id`.
     pub fn count_subject(&self, subject: &RateSubject<'_>, class: RateClass) -> Result<()> {
-        match &self.rates {
-            Some(rates) => rates.check(subject, class).map_err(|error| self.decided(error)),
+        match &self.rate_limit {
+            Some(rates) => rates.check(subject, class).map_err(|error| self.with_decision_id(error)),
             None => Ok(()),
         }
     }
@@ -99,10 +99,10 @@ impl Guard {
     /// What is left of a subject's rate limit; none without a limit.
     #[must_use]
     pub fn rate_status(&self, subject: &RateSubject<'_>, class: RateClass) -> Option<RateStatus> {
-        self.rates.as_ref()?.status(subject, class)
+        self.rate_limit.as_ref()?.status(subject, class)
     }
 
-    fn count(&self, context: &RequestContext, class: RateClass) -> Result<()> {
+    fn count_request(&self, context: &RequestContext, class: RateClass) -> Result<()> {
         match RateSubject::of_context(context) {
             Some(subject) => self.count_subject(&subject, class),
             None => Ok(()),
@@ -113,8 +113,8 @@ impl Guard {
     ///
     /// # Errors
     /// `ROLE_INSUFFICIENT`, with a `decision_id`.
-    pub fn require(&self, context: &RequestContext, action: Action) -> Result<()> {
-        action.require(context).map_err(|error| self.decided(error))
+    pub fn require_role(&self, context: &RequestContext, action: Action) -> Result<()> {
+        action.require_role(context).map_err(|error| self.with_decision_id(error))
     }
 
     /// A fresh id for a refusal by a rule.
@@ -123,7 +123,7 @@ impl Guard {
         self.ids.ulid(self.clock.now()).to_string()
     }
 
-    fn decided(&self, error: Error) -> Error {
+    fn with_decision_id(&self, error: Error) -> Error {
         error.with_member("decision_id", self.decision_id())
     }
 }
@@ -137,10 +137,15 @@ impl Permit {
 
     /// The audit record of this call, if its action is audited. `resource` is what was acted on.
     #[must_use]
-    pub fn audit(&self, guard: &Guard, context: &RequestContext, resource: impl Into<String>) -> Option<AuditEntry> {
+    pub fn audit_entry(
+        &self,
+        guard: &Guard,
+        context: &RequestContext,
+        resource: impl Into<String>,
+    ) -> Option<AuditEntry> {
         self.action.spec().audited.then(|| {
             let now = guard.clock.now();
-            AuditEntry::new(guard.ids.ulid(now), now, context, self.action.spec().name, resource, Outcome::Done)
+            AuditEntry::new(guard.ids.ulid(now), now, context, self.action.spec().name, resource, AuditOutcome::Done)
         })
     }
 }

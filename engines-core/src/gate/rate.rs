@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     access::RateClass,
-    context::{Origin, Principal, RequestContext},
+    context::{ContextOrigin, Principal, RequestContext},
     error::Result,
     id::{TenantId, UserId},
 };
@@ -25,10 +25,10 @@ impl<'a> RateSubject<'a> {
     #[must_use]
     pub fn of_context(context: &'a RequestContext) -> Option<Self> {
         match context.origin() {
-            Origin::Credential { issuer } => {
+            ContextOrigin::Credential { issuer } => {
                 Some(Self { actor: &context.actor().id, issuer, tenant: Some(context.scope().tenant()) })
             }
-            Origin::System { .. } => None,
+            ContextOrigin::System { .. } => None,
         }
     }
 

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::de::{Deserialize, DeserializeOwned};
 
 use super::{
-    fault,
-    scan::{self, Key},
+    decode_error,
+    scan::{self, MemberKey},
 };
 use crate::{
     error::{Error, Result},
@@ -15,22 +15,23 @@ use crate::{
 
 /// JSON text that has been looked over, and not yet decoded.
 #[derive(Debug)]
-pub struct Json<'a> {
+pub struct CheckedJson<'a> {
     text: &'a str,
     /// Of the outermost object.
-    keys: Vec<Key>,
+    keys: Vec<MemberKey>,
     operation: &'static str,
 }
 
-impl<'a> Json<'a> {
+impl<'a> CheckedJson<'a> {
     /// Looks `bytes` over; `operation` is what errors name.
     ///
     /// # Errors
     /// `BODY_INVALID` when it is empty or not UTF-8, nested too deep, says a key twice or has a number that overflows.
     /// Whether it is JSON at all shows in [`Json::decode`].
     pub fn check(bytes: &'a [u8], limits: &Limits, operation: &'static str) -> Result<Self> {
-        let text = fault::utf8(bytes, operation)?;
-        let keys = scan::scan(text, limits.json_depth).map_err(|fault| fault::from_scan(fault, limits, operation))?;
+        let text = decode_error::check_utf8(bytes, operation)?;
+        let keys = scan::scan(text, limits.json_depth)
+            .map_err(|fault| decode_error::from_scan_error(fault, limits, operation))?;
         Ok(Self { text, keys, operation })
     }
 
@@ -38,11 +39,11 @@ impl<'a> Json<'a> {
     ///
     /// # Errors
     /// `BODY_INVALID` when it is something else.
-    pub fn object(self) -> Result<Self> {
+    pub fn expect_object(self) -> Result<Self> {
         if self.text.trim_ascii_start().starts_with('{') {
             Ok(self)
         } else {
-            Err(Error::body(self.operation, "", "expected an object"))
+            Err(Error::invalid_body(self.operation, "", "expected an object"))
         }
     }
 
@@ -50,20 +51,20 @@ impl<'a> Json<'a> {
     ///
     /// # Errors
     /// `BODY_INVALID` when it is something else.
-    pub fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>> {
+    pub fn string_member(&self, name: &str) -> Result<Option<Cow<'a, str>>> {
         let Some(key) = self.keys.iter().find(|key| key.name(self.text) == name) else { return Ok(None) };
-        let rest = self.text.get(key.value..).unwrap_or_default().trim_ascii_start();
+        let rest = self.text.get(key.value_start..).unwrap_or_default().trim_ascii_start();
         if rest.starts_with("null") {
             return Ok(None);
         }
         let value = if rest.starts_with('"') {
-            serde_json::Deserializer::from_str(rest).into_iter::<Text<'a>>().next().and_then(Result::ok)
+            serde_json::Deserializer::from_str(rest).into_iter::<BorrowedText<'a>>().next().and_then(Result::ok)
         } else {
             None
         };
         match value {
-            Some(Text(text)) => Ok(Some(text)),
-            None => Err(Error::body(self.operation, &format!("/{name}"), "expected a string")),
+            Some(BorrowedText(text)) => Ok(Some(text)),
+            None => Err(Error::invalid_body(self.operation, &format!("/{name}"), "expected a string")),
         }
     }
 
@@ -78,21 +79,21 @@ impl<'a> Json<'a> {
         }
         let mut deserializer = serde_json::Deserializer::from_str(self.text);
         let value = serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|error| fault::from_serde(&error, self.operation))?;
+            .map_err(|error| decode_error::from_serde_error(&error, self.operation))?;
         match deserializer.end() {
             Ok(()) => Ok(value),
-            Err(_) => Err(Error::body(self.operation, "", "something follows the JSON; send one value")),
+            Err(_) => Err(Error::invalid_body(self.operation, "", "something follows the JSON; send one value")),
         }
     }
 }
 
 #[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+struct BorrowedText<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Looks `bytes` over and decodes them.
 ///
 /// # Errors
 /// As [`Json::check`] and [`Json::decode`].
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], limits: &Limits, operation: &'static str) -> Result<T> {
-    Json::check(bytes, limits, operation)?.decode()
+    CheckedJson::check(bytes, limits, operation)?.decode()
 }

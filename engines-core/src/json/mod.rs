@@ -21,7 +21,7 @@
 //! ```
 
 mod decode;
-mod fault;
+mod decode_error;
 mod scan;
 
-pub use self::decode::{Json, decode};
+pub use self::decode::{CheckedJson, decode};

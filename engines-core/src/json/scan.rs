@@ -5,15 +5,15 @@ use std::{borrow::Cow, cmp::Ordering, fmt::Write as _};
 
 /// A member's name and where its value begins, as byte offsets.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Key {
+pub(super) struct MemberKey {
     start: usize,
     end: usize,
     /// Behind the colon.
-    pub(super) value: usize,
+    pub(super) value_start: usize,
     escaped: bool,
 }
 
-impl Key {
+impl MemberKey {
     /// The name, unescaped.
     pub(super) fn name(self, text: &str) -> Cow<'_, str> {
         if self.escaped {
@@ -27,7 +27,7 @@ impl Key {
 
 /// What the scanner refuses.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ScanError {
     /// Nested deeper than the limit.
     TooDeep,
     /// This place occurs twice.
@@ -40,18 +40,18 @@ pub(super) enum Fault {
 
 /// An open object or array.
 struct Frame {
-    object: bool,
+    is_object: bool,
     /// Where its keys begin in the list of keys.
-    keys: usize,
+    first_key: usize,
     /// Commas so far: the index in an array.
     commas: usize,
 }
 
 /// Objects with more keys are sorted to find duplicates, smaller ones compared pair by pair.
-const SMALL: usize = 16;
+const PAIRWISE_MAX_KEYS: usize = 16;
 
 /// Goes over `text`; gives the keys of the outermost object.
-pub(super) fn scan(text: &str, max_depth: usize) -> Result<Vec<Key>, Fault> {
+pub(super) fn scan(text: &str, max_depth: usize) -> Result<Vec<MemberKey>, ScanError> {
     let mut scanner =
         Scanner { text, bytes: text.as_bytes(), frames: Vec::with_capacity(8), keys: Vec::with_capacity(16) };
     scanner.run(max_depth)?;
@@ -62,29 +62,29 @@ struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     frames: Vec<Frame>,
-    keys: Vec<Key>,
+    keys: Vec<MemberKey>,
 }
 
 impl Scanner<'_> {
-    fn run(&mut self, max_depth: usize) -> Result<(), Fault> {
+    fn run(&mut self, max_depth: usize) -> Result<(), ScanError> {
         let mut at = 0;
         while let Some(byte) = self.bytes.get(at) {
             match byte {
                 b'"' => {
-                    at = self.string(at)?;
+                    at = self.scan_string(at)?;
                     continue;
                 }
                 b'-' | b'0'..=b'9' => {
-                    at = self.number(at)?;
+                    at = self.scan_number(at)?;
                     continue;
                 }
                 b'{' | b'[' => {
                     if self.frames.len() >= max_depth {
-                        return Err(Fault::TooDeep);
+                        return Err(ScanError::TooDeep);
                     }
-                    self.frames.push(Frame { object: *byte == b'{', keys: self.keys.len(), commas: 0 });
+                    self.frames.push(Frame { is_object: *byte == b'{', first_key: self.keys.len(), commas: 0 });
                 }
-                b'}' | b']' => self.close()?,
+                b'}' | b']' => self.close_container()?,
                 b',' => {
                     if let Some(frame) = self.frames.last_mut() {
                         frame.commas += 1;
@@ -98,7 +98,7 @@ impl Scanner<'_> {
     }
 
     /// From an opening quote to behind the string, or behind its colon where it is a key.
-    fn string(&mut self, open: usize) -> Result<usize, Fault> {
+    fn scan_string(&mut self, open: usize) -> Result<usize, ScanError> {
         let mut at = open + 1;
         let mut escaped = false;
         loop {
@@ -107,14 +107,14 @@ impl Scanner<'_> {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     escaped = true;
-                    at += self.escape(at)?;
+                    at += self.escape_length(at)?;
                 }
                 Some(_) => at += 1,
             }
         }
         let end = at;
         at += 1;
-        if !self.frames.last().is_some_and(|frame| frame.object) {
+        if !self.frames.last().is_some_and(|frame| frame.is_object) {
             return Ok(at);
         }
         let mut next = at;
@@ -122,14 +122,14 @@ impl Scanner<'_> {
             next += 1;
         }
         if self.bytes.get(next) == Some(&b':') {
-            self.keys.push(Key { start: open + 1, end, value: next + 1, escaped });
+            self.keys.push(MemberKey { start: open + 1, end, value_start: next + 1, escaped });
             return Ok(next + 1);
         }
         Ok(at)
     }
 
     /// How long the escape at `at` is. `\u` escapes of surrogates must come in pairs (RFC 8259 section 8.2).
-    fn escape(&self, at: usize) -> Result<usize, Fault> {
+    fn escape_length(&self, at: usize) -> Result<usize, ScanError> {
         let unit = |at: usize| {
             let hex = self.bytes.get(at..at + 6).filter(|escape| escape.starts_with(b"\\u"))?;
             u16::from_str_radix(std::str::from_utf8(&hex[2..]).ok()?, 16).ok()
@@ -137,12 +137,12 @@ impl Scanner<'_> {
         match unit(at) {
             None => Ok(2),
             Some(0xD800..=0xDBFF) if matches!(unit(at + 6), Some(0xDC00..=0xDFFF)) => Ok(12),
-            Some(0xD800..=0xDFFF) => Err(Fault::Surrogate(self.place(None))),
+            Some(0xD800..=0xDFFF) => Err(ScanError::Surrogate(self.current_pointer(None))),
             Some(_) => Ok(6),
         }
     }
 
-    fn number(&self, start: usize) -> Result<usize, Fault> {
+    fn scan_number(&self, start: usize) -> Result<usize, ScanError> {
         let rest = self.bytes.get(start..).unwrap_or_default();
         let part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
         let length = rest.iter().position(|byte| !part(byte)).unwrap_or(rest.len());
@@ -156,36 +156,36 @@ impl Scanner<'_> {
                 number.parse::<f64>().is_ok_and(f64::is_infinite)
             };
             if overflows {
-                return Err(Fault::Number(self.place(None)));
+                return Err(ScanError::Number(self.current_pointer(None)));
             }
         }
         Ok(start + length)
     }
 
     /// Closes the innermost object or array; the outermost one's keys are kept.
-    fn close(&mut self) -> Result<(), Fault> {
+    fn close_container(&mut self) -> Result<(), ScanError> {
         let Some(frame) = self.frames.pop() else { return Ok(()) };
-        if frame.object {
+        if frame.is_object {
             let text = self.text;
-            let keys = self.keys.get_mut(frame.keys..).unwrap_or_default();
-            if let Some(twice) = duplicate(text, keys) {
-                self.keys.truncate(frame.keys);
-                return Err(Fault::Duplicate(self.place(Some(&twice))));
+            let keys = self.keys.get_mut(frame.first_key..).unwrap_or_default();
+            if let Some(twice) = find_duplicate(text, keys) {
+                self.keys.truncate(frame.first_key);
+                return Err(ScanError::Duplicate(self.current_pointer(Some(&twice))));
             }
         }
         if !self.frames.is_empty() {
-            self.keys.truncate(frame.keys);
+            self.keys.truncate(frame.first_key);
         }
         Ok(())
     }
 
     /// A JSON Pointer to where the scanner is, and to `last` in it.
-    fn place(&self, last: Option<&str>) -> String {
+    fn current_pointer(&self, last: Option<&str>) -> String {
         let mut pointer = String::new();
-        let ends = self.frames.iter().skip(1).map(|frame| frame.keys).chain([self.keys.len()]);
+        let ends = self.frames.iter().skip(1).map(|frame| frame.first_key).chain([self.keys.len()]);
         for (frame, end) in self.frames.iter().zip(ends) {
-            if frame.object {
-                if let Some(key) = self.keys.get(frame.keys..end).and_then(<[Key]>::last) {
+            if frame.is_object {
+                if let Some(key) = self.keys.get(frame.first_key..end).and_then(<[MemberKey]>::last) {
                     push_token(&mut pointer, &key.name(self.text));
                 }
             } else {
@@ -213,18 +213,18 @@ pub(super) fn push_token(pointer: &mut String, token: &str) {
 }
 
 /// A name that occurs twice among `keys`; may reorder them when they are many.
-fn duplicate(text: &str, keys: &mut [Key]) -> Option<String> {
-    let compare = |a: &Key, b: &Key| -> Ordering {
+fn find_duplicate(text: &str, keys: &mut [MemberKey]) -> Option<String> {
+    let compare = |a: &MemberKey, b: &MemberKey| -> Ordering {
         if a.escaped || b.escaped {
             a.name(text).as_bytes().cmp(b.name(text).as_bytes())
         } else {
             text.as_bytes().get(a.start..a.end).cmp(&text.as_bytes().get(b.start..b.end))
         }
     };
-    let same = |a: &Key, b: &Key| {
+    let same = |a: &MemberKey, b: &MemberKey| {
         (a.escaped || b.escaped || a.end - a.start == b.end - b.start) && compare(a, b) == Ordering::Equal
     };
-    if keys.len() <= SMALL {
+    if keys.len() <= PAIRWISE_MAX_KEYS {
         let mut rest = &*keys;
         while let Some((first, others)) = rest.split_first() {
             if others.iter().any(|other| same(first, other)) {

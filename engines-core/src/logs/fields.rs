@@ -10,47 +10,47 @@ use crate::pii::Scrubber;
 /// Stands for what could not be scrubbed.
 pub(super) const WITHHELD: &str = "[withheld: it could not be scrubbed]";
 /// The fields of most events.
-const FEW: usize = 32;
+const FEW_FIELDS: usize = 32;
 /// Fields that are recorded at the most; what is beyond is dropped.
-const MANY: usize = 256;
+const MAX_FIELDS: usize = 256;
 /// The field that holds an event's text, and says nothing of what it is.
-const MESSAGE: &str = "message";
+const MESSAGE_FIELD: &str = "message";
 
 /// Collects fields, and scrubs each on the way.
-pub(super) struct Fields<'s> {
+pub(super) struct ScrubbedFields<'s> {
     scrubber: &'s Scrubber,
-    clean: Vec<(Field, Box<dyn Value>)>,
+    scrubbed: Vec<(Field, Box<dyn Value>)>,
 }
 
-impl<'s> Fields<'s> {
+impl<'s> ScrubbedFields<'s> {
     pub(super) fn new(scrubber: &'s Scrubber) -> Self {
-        Self { scrubber, clean: Vec::new() }
+        Self { scrubber, scrubbed: Vec::new() }
     }
 
     /// Calls `then` with what was collected.
-    pub(super) fn with<R>(&self, set: &FieldSet, then: impl FnOnce(&ValueSet<'_>) -> R) -> R {
-        let one = |at: usize| self.clean.get(at).map(|(field, value)| (field, Some(&**value)));
+    pub(super) fn with_values<R>(&self, set: &FieldSet, then: impl FnOnce(&ValueSet<'_>) -> R) -> R {
+        let one = |at: usize| self.scrubbed.get(at).map(|(field, value)| (field, Some(&**value)));
         // The number of values is part of their type; none stands for those that are not there.
-        match (self.clean.len(), one(0)) {
+        match (self.scrubbed.len(), one(0)) {
             (0, _) | (_, None) => then(&set.value_set(&[])),
-            (..=FEW, Some((first, _))) => {
-                then(&set.value_set(&array::from_fn::<_, FEW, _>(|at| one(at).unwrap_or((first, None)))))
+            (..=FEW_FIELDS, Some((first, _))) => {
+                then(&set.value_set(&array::from_fn::<_, FEW_FIELDS, _>(|at| one(at).unwrap_or((first, None)))))
             }
             (_, Some((first, _))) => {
-                then(&set.value_set(&array::from_fn::<_, MANY, _>(|at| one(at).unwrap_or((first, None)))))
+                then(&set.value_set(&array::from_fn::<_, MAX_FIELDS, _>(|at| one(at).unwrap_or((first, None)))))
             }
         }
     }
 
-    fn keep(&mut self, field: &Field, value: impl Value + 'static) {
-        self.clean.push((field.clone(), Box::new(value)));
+    fn push_value(&mut self, field: &Field, value: impl Value + 'static) {
+        self.scrubbed.push((field.clone(), Box::new(value)));
     }
 
     /// A value under its field's name; none if nothing is found in it.
-    fn scrub(&self, field: &Field, value: Json) -> Option<String> {
+    fn scrub_value(&self, field: &Field, value: Json) -> Option<String> {
         let name = field.name();
         let scrubbed = match value {
-            Json::String(text) if name == MESSAGE => {
+            Json::String(text) if name == MESSAGE_FIELD => {
                 return match self.scrubber.scrub_text(&text) {
                     Ok(clean) if clean.findings.is_empty() => None,
                     Ok(clean) => Some(clean.value.into_owned()),
@@ -69,27 +69,27 @@ impl<'s> Fields<'s> {
         }
     }
 
-    fn shown(&mut self, field: &Field, text: String) {
-        let clean = self.scrub(field, Json::String(text.clone())).unwrap_or(text);
-        self.keep(field, field::display(clean));
+    fn push_text(&mut self, field: &Field, text: String) {
+        let clean = self.scrub_value(field, Json::String(text.clone())).unwrap_or(text);
+        self.push_value(field, field::display(clean));
     }
 
-    fn number(&mut self, field: &Field, as_json: Json, value: impl Value + 'static) {
-        match self.scrub(field, as_json) {
-            Some(clean) => self.keep(field, field::display(clean)),
-            None => self.keep(field, value),
+    fn push_number(&mut self, field: &Field, as_json: Json, value: impl Value + 'static) {
+        match self.scrub_value(field, as_json) {
+            Some(clean) => self.push_value(field, field::display(clean)),
+            None => self.push_value(field, value),
         }
     }
 }
 
-impl Visit for Fields<'_> {
+impl Visit for ScrubbedFields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.shown(field, format!("{value:?}"));
+        self.push_text(field, format!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        let clean = self.scrub(field, Json::String(value.to_owned())).unwrap_or_else(|| value.to_owned());
-        self.keep(field, clean);
+        let clean = self.scrub_value(field, Json::String(value.to_owned())).unwrap_or_else(|| value.to_owned());
+        self.push_value(field, clean);
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
@@ -99,35 +99,35 @@ impl Visit for Fields<'_> {
             text = format!("{text}: {error}");
             source = error.source();
         }
-        self.shown(field, text);
+        self.push_text(field, text);
     }
 
     fn record_bytes(&mut self, field: &Field, value: &[u8]) {
         // Written as digits they would hide what they are.
-        self.shown(field, String::from_utf8_lossy(value).into_owned());
+        self.push_text(field, String::from_utf8_lossy(value).into_owned());
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.number(field, value.into(), value);
+        self.push_number(field, value.into(), value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.number(field, value.into(), value);
+        self.push_number(field, value.into(), value);
     }
 
     fn record_i128(&mut self, field: &Field, value: i128) {
-        self.number(field, value.to_string().into(), value);
+        self.push_number(field, value.to_string().into(), value);
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
-        self.number(field, value.to_string().into(), value);
+        self.push_number(field, value.to_string().into(), value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.number(field, value.into(), value);
+        self.push_number(field, value.into(), value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.keep(field, value);
+        self.push_value(field, value);
     }
 }

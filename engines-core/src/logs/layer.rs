@@ -8,7 +8,7 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
-use super::fields::Fields;
+use super::fields::ScrubbedFields;
 use crate::pii::Scrubber;
 
 /// Wraps a layer, which then sees events and spans whose fields have been scrubbed: texts, numbers, errors, and what is formatted with
@@ -56,10 +56,10 @@ where
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut fields = Fields::new(&self.scrubber);
+        let mut fields = ScrubbedFields::new(&self.scrubber);
         attributes.record(&mut fields);
         let metadata = attributes.metadata();
-        fields.with(metadata.fields(), |values| {
+        fields.with_values(metadata.fields(), |values| {
             let clean = match attributes.parent() {
                 Some(parent) => Attributes::child_of(parent.clone(), metadata, values),
                 None if attributes.is_root() => Attributes::new_root(metadata, values),
@@ -71,16 +71,16 @@ where
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(metadata) = context.metadata(id) else { return };
-        let mut fields = Fields::new(&self.scrubber);
+        let mut fields = ScrubbedFields::new(&self.scrubber);
         values.record(&mut fields);
-        fields.with(metadata.fields(), |values| self.inner.on_record(id, &Record::new(values), context));
+        fields.with_values(metadata.fields(), |values| self.inner.on_record(id, &Record::new(values), context));
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::new(&self.scrubber);
+        let mut fields = ScrubbedFields::new(&self.scrubber);
         event.record(&mut fields);
         let metadata = event.metadata();
-        fields.with(metadata.fields(), |values| {
+        fields.with_values(metadata.fields(), |values| {
             let clean = match event.parent() {
                 Some(parent) => Event::new_child_of(parent.clone(), metadata, values),
                 None if event.is_root() => Event::new_child_of(None, metadata, values),

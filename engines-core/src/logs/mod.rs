@@ -22,5 +22,5 @@ mod writer;
 
 pub use self::{
     layer::ScrubLayer,
-    writer::{ScrubLine, ScrubWriter},
+    writer::{ScrubWriter, ScrubbedLineWriter},
 };

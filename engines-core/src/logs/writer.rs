@@ -32,39 +32,43 @@ impl<M> ScrubWriter<M> {
 }
 
 impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for ScrubWriter<M> {
-    type Writer = ScrubLine<'a, M::Writer>;
+    type Writer = ScrubbedLineWriter<'a, M::Writer>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        ScrubLine { scrubber: &self.scrubber, to: self.inner.make_writer(), held: Vec::new() }
+        ScrubbedLineWriter { scrubber: &self.scrubber, writer: self.inner.make_writer(), buffer: Vec::new() }
     }
 
     fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
-        ScrubLine { scrubber: &self.scrubber, to: self.inner.make_writer_for(metadata), held: Vec::new() }
+        ScrubbedLineWriter {
+            scrubber: &self.scrubber,
+            writer: self.inner.make_writer_for(metadata),
+            buffer: Vec::new(),
+        }
     }
 }
 
 /// One event's line. It leaves when it is whole: when it is flushed or dropped.
-pub struct ScrubLine<'a, W: Write> {
+pub struct ScrubbedLineWriter<'a, W: Write> {
     scrubber: &'a Scrubber,
-    to: W,
-    held: Vec<u8>,
+    writer: W,
+    buffer: Vec<u8>,
 }
 
-impl<W: Write> ScrubLine<'_, W> {
-    fn leave(&mut self) -> io::Result<()> {
-        if self.held.is_empty() {
+impl<W: Write> ScrubbedLineWriter<'_, W> {
+    fn write_scrubbed(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
             return Ok(());
         }
-        let held = std::mem::take(&mut self.held);
+        let held = std::mem::take(&mut self.buffer);
         let line = String::from_utf8_lossy(&held);
-        match clean(self.scrubber, &line) {
-            Ok(clean) => self.to.write_all(clean.as_bytes()),
-            Err(_) => writeln!(self.to, "{WITHHELD}"),
+        match scrub_line(self.scrubber, &line) {
+            Ok(clean) => self.writer.write_all(clean.as_bytes()),
+            Err(_) => writeln!(self.writer, "{WITHHELD}"),
         }
     }
 }
 
-fn clean<'l>(scrubber: &Scrubber, line: &'l str) -> Result<Cow<'l, str>, ScrubError> {
+fn scrub_line<'l>(scrubber: &Scrubber, line: &'l str) -> Result<Cow<'l, str>, ScrubError> {
     if line.starts_with('{') {
         match scrubber.scrub_json_str(line) {
             Err(ScrubError::NotJson { .. } | ScrubError::TooDeep { .. }) => {}
@@ -75,13 +79,13 @@ fn clean<'l>(scrubber: &Scrubber, line: &'l str) -> Result<Cow<'l, str>, ScrubEr
         return scrubber.scrub_text(line).map(|scrubbed| scrubbed.value);
     }
     // A control sequence ends in a letter, which would hide where the word behind it begins.
-    let plain = without_sequences(line);
+    let plain = strip_control_sequences(line);
     let scrubbed = scrubber.scrub_text(&plain)?;
     Ok(if scrubbed.findings.is_empty() { Cow::Borrowed(line) } else { Cow::Owned(scrubbed.value.into_owned()) })
 }
 
 /// The line without control sequences (ECMA-48 section 5.4): `ESC [`, parameters, one final byte.
-fn without_sequences(line: &str) -> String {
+fn strip_control_sequences(line: &str) -> String {
     let mut plain = String::with_capacity(line.len());
     let mut rest = line.chars();
     while let Some(c) = rest.next() {
@@ -95,27 +99,27 @@ fn without_sequences(line: &str) -> String {
     plain
 }
 
-impl<W: Write> Write for ScrubLine<'_, W> {
+impl<W: Write> Write for ScrubbedLineWriter<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.held.extend_from_slice(bytes);
+        self.buffer.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.leave()?;
-        self.to.flush()
+        self.write_scrubbed()?;
+        self.writer.flush()
     }
 }
 
-impl<W: Write> Drop for ScrubLine<'_, W> {
+impl<W: Write> Drop for ScrubbedLineWriter<'_, W> {
     fn drop(&mut self) {
         // There is nobody to tell.
-        let _ = self.leave();
+        let _ = self.write_scrubbed();
     }
 }
 
-impl<W: Write> fmt::Debug for ScrubLine<'_, W> {
+impl<W: Write> fmt::Debug for ScrubbedLineWriter<'_, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScrubLine").field("held", &self.held.len()).finish_non_exhaustive()
+        f.debug_struct("ScrubLine").field("held", &self.buffer.len()).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, NewDocument};
+use super::{DocumentKind, NewDocument};
 use crate::{
     audit::AuditEntry,
     clock::Timestamp,
@@ -35,7 +35,7 @@ pub enum ExpectedHead {
 
 /// In whose space a write lands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Realm {
+pub enum Partition {
     /// The batch's own scope.
     #[default]
     Own,
@@ -50,7 +50,7 @@ pub enum Write {
     /// Write a document.
     Put {
         /// Whose.
-        realm: Realm,
+        partition: Partition,
         /// What.
         document: NewDocument,
         /// On which condition.
@@ -59,9 +59,9 @@ pub enum Write {
     /// Delete a document. Deleting what is not there is no error under [`Expect::Any`].
     Delete {
         /// Whose.
-        realm: Realm,
+        partition: Partition,
         /// Its family.
-        kind: Kind,
+        kind: DocumentKind,
         /// Its id.
         id: DocId,
         /// On which condition.
@@ -98,7 +98,7 @@ pub enum Write {
         /// What.
         event: Box<CleanEvent>,
         /// Makes this one event take effect once, and leaves the rest of the batch alone: see [`Batch::record_once`].
-        once: Option<Box<Once>>,
+        idempotency: Option<Box<Idempotency>>,
     },
     /// Keep an audit record.
     Audit(AuditEntry),
@@ -107,9 +107,9 @@ pub enum Write {
 /// Makes a batch take effect once. A second batch of the same scope, realm and key gets the first one's
 /// receipt if its fingerprint is the same, and is refused otherwise; either way it writes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Once {
+pub struct Idempotency {
     /// What the key is unique in, such as `canvas/c1`.
-    pub realm: String,
+    pub namespace: String,
     /// The client's key.
     pub key: String,
     /// SHA-256 over what was asked for.
@@ -123,7 +123,7 @@ pub struct Once {
 pub struct Batch {
     at: Timestamp,
     spanning: bool,
-    once: Option<Once>,
+    idempotency: Option<Idempotency>,
     writes: Vec<Write>,
 }
 
@@ -131,7 +131,7 @@ impl Batch {
     /// An empty batch, written at this time.
     #[must_use]
     pub fn new(at: Timestamp) -> Self {
-        Self { at, spanning: false, once: None, writes: Vec::new() }
+        Self { at, spanning: false, idempotency: None, writes: Vec::new() }
     }
 
     /// A batch that may also write documents of the control plane. For identity alone, so that a membership and
@@ -143,36 +143,36 @@ impl Batch {
 
     /// Makes it take effect once.
     #[must_use]
-    pub fn once(mut self, once: Once) -> Self {
-        self.once = Some(once);
+    pub fn with_idempotency(mut self, once: Idempotency) -> Self {
+        self.idempotency = Some(once);
         self
     }
 
     /// Writes a document.
     #[must_use]
     pub fn put(mut self, document: NewDocument, expect: Expect) -> Self {
-        self.writes.push(Write::Put { realm: Realm::Own, document, expect });
+        self.writes.push(Write::Put { partition: Partition::Own, document, expect });
         self
     }
 
     /// Deletes a document.
     #[must_use]
-    pub fn delete(mut self, kind: Kind, id: impl Into<DocId>, expect: Expect) -> Self {
-        self.writes.push(Write::Delete { realm: Realm::Own, kind, id: id.into(), expect });
+    pub fn delete(mut self, kind: DocumentKind, id: impl Into<DocId>, expect: Expect) -> Self {
+        self.writes.push(Write::Delete { partition: Partition::Own, kind, id: id.into(), expect });
         self
     }
 
     /// Writes a document of the control plane; refused by [`Batch::check`] unless the batch is [`Batch::spanning`].
     #[must_use]
     pub fn put_system(mut self, document: NewDocument, expect: Expect) -> Self {
-        self.writes.push(Write::Put { realm: Realm::System, document, expect });
+        self.writes.push(Write::Put { partition: Partition::System, document, expect });
         self
     }
 
     /// Deletes a document of the control plane; as [`Batch::put_system`].
     #[must_use]
-    pub fn delete_system(mut self, kind: Kind, id: impl Into<DocId>, expect: Expect) -> Self {
-        self.writes.push(Write::Delete { realm: Realm::System, kind, id: id.into(), expect });
+    pub fn delete_system(mut self, kind: DocumentKind, id: impl Into<DocId>, expect: Expect) -> Self {
+        self.writes.push(Write::Delete { partition: Partition::System, kind, id: id.into(), expect });
         self
     }
 
@@ -197,7 +197,7 @@ impl Batch {
     /// either acknowledged before the deletion, and deleted with it, or refused. The name stays taken until the whole scope is removed,
     /// so that no cursor or idempotency key of the old stream can be applied to a new one.
     ///
-    /// The backend removes the events, and the receipts whose [`Once::realm`] is the stream's key or begins with the key and `/`,
+    /// The backend removes the events, and the receipts whose [`Idempotency::realm`] is the stream's key or begins with the key and `/`,
     /// in the background.
     #[must_use]
     pub fn delete_stream(mut self, key: StreamKey) -> Self {
@@ -216,7 +216,7 @@ impl Batch {
     /// Keeps a dataset event. Only a [`CleanEvent`] will do, and only the PII engine makes one.
     #[must_use]
     pub fn record(mut self, event: CleanEvent) -> Self {
-        self.writes.push(Write::Record { event: Box::new(event), once: None });
+        self.writes.push(Write::Record { event: Box::new(event), idempotency: None });
         self
     }
 
@@ -225,8 +225,8 @@ impl Batch {
     /// own with [`Batch::once`], also if one of the two came by the one way and the other by the other; of two events with one key in
     /// a batch the first is kept. A key that was used before is no failure: its event is not written, and [`super::EventOutcome`] says so.
     #[must_use]
-    pub fn record_once(mut self, event: CleanEvent, once: Once) -> Self {
-        self.writes.push(Write::Record { event: Box::new(event), once: Some(Box::new(once)) });
+    pub fn record_idempotent(mut self, event: CleanEvent, once: Idempotency) -> Self {
+        self.writes.push(Write::Record { event: Box::new(event), idempotency: Some(Box::new(once)) });
         self
     }
 
@@ -245,8 +245,8 @@ impl Batch {
 
     /// Whether, and how, it takes effect once.
     #[must_use]
-    pub fn once_key(&self) -> Option<&Once> {
-        self.once.as_ref()
+    pub fn idempotency(&self) -> Option<&Idempotency> {
+        self.idempotency.as_ref()
     }
 
     /// The writes, in order.
@@ -257,8 +257,8 @@ impl Batch {
 
     /// Takes it apart: time, once, writes.
     #[must_use]
-    pub fn into_parts(self) -> (Timestamp, Option<Once>, Vec<Write>) {
-        (self.at, self.once, self.writes)
+    pub fn into_parts(self) -> (Timestamp, Option<Idempotency>, Vec<Write>) {
+        (self.at, self.idempotency, self.writes)
     }
 
     /// Whether it has no writes.

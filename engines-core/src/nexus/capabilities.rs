@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Batch, CommitError, Write, batch::Realm};
+use super::{Batch, CommitError, Write, batch::Partition};
 use crate::{code::Code, error::Error};
 
 /// What a backend can do, and its limits.
@@ -69,10 +69,12 @@ impl Capabilities {
                 _ => 1,
             };
             let target = match write {
-                Write::Put { realm, document, .. } => Some((*realm, document.kind.as_str(), document.id.as_str())),
-                Write::Delete { realm, kind, id, .. } => Some((*realm, kind.as_str(), id.as_str())),
+                Write::Put { partition: realm, document, .. } => {
+                    Some((*realm, document.kind.as_str(), document.id.as_str()))
+                }
+                Write::Delete { partition: realm, kind, id, .. } => Some((*realm, kind.as_str(), id.as_str())),
                 Write::Append { key, .. } | Write::Trim { key, .. } | Write::DeleteStream { key } => {
-                    Some((Realm::Own, "", key.as_str()))
+                    Some((Partition::Own, "", key.as_str()))
                 }
                 Write::ExpectStream { .. } | Write::Record { .. } | Write::Audit(_) => None,
             };
@@ -85,7 +87,8 @@ impl Capabilities {
                     let detail = "this backend cannot delete streams (Capabilities::removes)";
                     return Err(CommitError::Refused(Error::internal("store.commit", detail)));
                 }
-                Write::Put { realm: Realm::System, .. } | Write::Delete { realm: Realm::System, .. }
+                Write::Put { partition: Partition::System, .. }
+                | Write::Delete { partition: Partition::System, .. }
                     if !batch.is_spanning() =>
                 {
                     let detail = "only a spanning batch may write to the control plane";

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use super::Kind;
+use super::DocumentKind;
 use crate::{
     code::Code,
     error::Error,
@@ -13,7 +13,7 @@ use crate::{
 
 /// What an append did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Appended {
+pub struct AppendReceipt {
     /// The stream.
     pub key: StreamKey,
     /// The first new event's place.
@@ -34,7 +34,7 @@ pub enum EventOutcome {
     Replayed {
         /// The first one's place.
         seq: Seq,
-        /// The note of the first one's [`super::Once`].
+        /// The note of the first one's [`super::Idempotency`].
         note: String,
     },
     /// Its key had been used for something else, so it was not kept.
@@ -53,7 +53,7 @@ impl EventOutcome {
 
     /// What the second of two events with one key is told, of the receipt and fingerprint kept for the first: for backends.
     #[must_use]
-    pub fn again(first: &Receipt, fingerprint: &[u8; 32], wanted: &[u8; 32]) -> Self {
+    pub fn from_first_receipt(first: &CommitReceipt, fingerprint: &[u8; 32], wanted: &[u8; 32]) -> Self {
         match first.recorded.first().and_then(Self::seq) {
             Some(seq) if fingerprint == wanted => Self::Replayed { seq, note: first.note.clone() },
             _ => Self::Mismatch,
@@ -63,17 +63,17 @@ impl EventOutcome {
 
 /// What a commit did. Durable when it is returned.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
+pub struct CommitReceipt {
     /// The new version of each written document, in the batch's order; 0 for a deletion.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<u64>,
     /// What each append did, in the batch's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub appended: Vec<Appended>,
+    pub appended: Vec<AppendReceipt>,
     /// What became of each dataset event, in the batch's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recorded: Vec<EventOutcome>,
-    /// The note of the batch's [`super::Once`].
+    /// The note of the batch's [`super::Idempotency`].
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
     /// The batch had been committed before: this is the first receipt, and nothing was written now.
@@ -84,11 +84,11 @@ pub struct Receipt {
 /// Which precondition did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Failed {
+pub enum FailedPrecondition {
     /// A document's.
     Document {
         /// Its family.
-        kind: Kind,
+        kind: DocumentKind,
         /// Its id.
         id: DocId,
         /// The version it has now; none if it does not exist.
@@ -118,7 +118,7 @@ pub enum CommitError {
         /// Which write of the batch.
         index: usize,
         /// What it found instead.
-        failed: Failed,
+        failed: FailedPrecondition,
     },
     /// The idempotency key was used with another fingerprint.
     #[error("the idempotency key was used for something else")]
@@ -140,20 +140,22 @@ impl From<CommitError> for Error {
     /// For callers without a better answer: the codes of the wire contract's table.
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::Precondition { failed: Failed::Document { version: None, .. }, .. } => {
+            CommitError::Precondition { failed: FailedPrecondition::Document { version: None, .. }, .. } => {
                 Self::not_found("store.commit", "document")
             }
-            CommitError::Precondition { failed: Failed::Document { version: Some(version), .. }, .. } => Self::new(
+            CommitError::Precondition {
+                failed: FailedPrecondition::Document { version: Some(version), .. }, ..
+            } => Self::new(
                 Code::VersionMismatch,
                 "store.commit",
                 "it was changed in the meantime; read it again and retry",
             )
             .with_member("version", version),
-            CommitError::Precondition { failed: Failed::Stream { head, .. }, .. } => {
+            CommitError::Precondition { failed: FailedPrecondition::Stream { head, .. }, .. } => {
                 Self::new(Code::RevMismatch, "store.commit", "the stream has moved on; read it again and retry")
                     .with_member("head_rev", head.0)
             }
-            CommitError::Precondition { failed: Failed::Deleted { .. }, .. } => {
+            CommitError::Precondition { failed: FailedPrecondition::Deleted { .. }, .. } => {
                 Self::not_found("store.commit", "stream")
             }
             CommitError::IdempotencyMismatch => Self::new(

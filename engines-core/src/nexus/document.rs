@@ -15,9 +15,9 @@ use crate::{
 /// A family of documents: `canvas`, `thread`. Lower-case letters, digits and `_`, at most 48 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
-pub struct Kind(Cow<'static, str>);
+pub struct DocumentKind(Cow<'static, str>);
 
-impl Kind {
+impl DocumentKind {
     /// A kind known when the program is written.
     ///
     /// ```
@@ -25,7 +25,7 @@ impl Kind {
     /// const CANVAS: Kind = Kind::known("canvas");
     /// ```
     #[must_use]
-    pub const fn known(name: &'static str) -> Self {
+    pub const fn from_static(name: &'static str) -> Self {
         assert!(is_kind(name.as_bytes()), "a kind is lower-case letters, digits and _, at most 48 bytes");
         Self(Cow::Borrowed(name))
     }
@@ -71,7 +71,7 @@ pub type Tag = String;
 #[derive(Debug, Clone)]
 pub struct NewDocument {
     /// Its family.
-    pub kind: Kind,
+    pub kind: DocumentKind,
     /// Its id in the family.
     pub id: DocId,
     /// Labels it is found by.
@@ -85,7 +85,7 @@ impl NewDocument {
     ///
     /// # Errors
     /// When `body` does not serialise.
-    pub fn new(kind: Kind, id: impl Into<DocId>, body: &impl Serialize) -> Result<Self> {
+    pub fn new(kind: DocumentKind, id: impl Into<DocId>, body: &impl Serialize) -> Result<Self> {
         let body = serde_json::value::to_raw_value(body).map_err(|error| Error::internal("nexus.document", error))?;
         Ok(Self { kind, id: id.into(), tags: Vec::new(), body })
     }
@@ -102,7 +102,7 @@ impl NewDocument {
 #[derive(Debug, Clone, Serialize)]
 pub struct Document {
     /// Its family.
-    pub kind: Kind,
+    pub kind: DocumentKind,
     /// Its id in the family.
     pub id: DocId,
     /// Rises by one with every write, from 1; a document that is deleted and written again starts over.
@@ -129,7 +129,7 @@ impl Document {
 
 /// In which order documents are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Order {
+pub enum QueryOrder {
     /// By id, rising (byte order).
     #[default]
     IdAscending,
@@ -141,9 +141,9 @@ pub enum Order {
 
 /// Which documents to list: of one kind, with every given tag, in an id range.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
+pub struct DocumentQuery {
     /// The family.
-    pub kind: Kind,
+    pub kind: DocumentKind,
     /// Labels they must all have; none for all documents.
     pub tags: Vec<Tag>,
     /// Only ids at or after this one.
@@ -151,14 +151,14 @@ pub struct Query {
     /// Only ids at or before this one.
     pub to_id: Option<DocId>,
     /// The order.
-    pub order: Order,
+    pub order: QueryOrder,
 }
 
-impl Query {
+impl DocumentQuery {
     /// All documents of a kind, by id.
     #[must_use]
-    pub fn kind(kind: Kind) -> Self {
-        Self { kind, tags: Vec::new(), from_id: None, to_id: None, order: Order::default() }
+    pub fn of_kind(kind: DocumentKind) -> Self {
+        Self { kind, tags: Vec::new(), from_id: None, to_id: None, order: QueryOrder::default() }
     }
 
     /// Only those with this label too.
@@ -170,7 +170,7 @@ impl Query {
 
     /// Only ids from `first` to `last`, both included.
     #[must_use]
-    pub fn ids(mut self, first: Option<DocId>, last: Option<DocId>) -> Self {
+    pub fn id_range(mut self, first: Option<DocId>, last: Option<DocId>) -> Self {
         self.from_id = first;
         self.to_id = last;
         self
@@ -178,7 +178,7 @@ impl Query {
 
     /// In this order.
     #[must_use]
-    pub fn order(mut self, order: Order) -> Self {
+    pub fn order(mut self, order: QueryOrder) -> Self {
         self.order = order;
         self
     }

@@ -9,7 +9,7 @@ mod batch;
 mod capabilities;
 mod commit;
 mod document;
-mod feed;
+mod event_feed;
 mod page;
 mod relay;
 mod removal;
@@ -17,13 +17,13 @@ mod store;
 
 pub use self::{
     backup::{BackupContent, BackupFiles, BackupPosition, BackupSource, CopyLimits, RestoreTarget, ScopePosition},
-    batch::{Batch, Expect, ExpectedHead, Once, Realm, Write},
+    batch::{Batch, Expect, ExpectedHead, Idempotency, Partition, Write},
     capabilities::Capabilities,
-    commit::{Appended, CommitError, EventOutcome, Failed, Receipt},
-    document::{Document, Kind, NewDocument, Order, Query, Tag},
-    feed::{EventFeed, EventSink, FeedItem, SinkError},
-    page::{Page, PageToken, Paged},
+    commit::{AppendReceipt, CommitError, CommitReceipt, EventOutcome, FailedPrecondition},
+    document::{Document, DocumentKind, DocumentQuery, NewDocument, QueryOrder, Tag},
+    event_feed::{EventFeed, EventSink, FeedItem, SinkError},
+    page::{Page, PageRequest, PageToken},
     relay::{Relay, RelayMessage, RelayStream},
-    removal::{Removal, Removed},
-    store::{Backend, Change, Changes, Head, Store, StoreExt, Usage},
+    removal::{Removal, RemovalProgress},
+    store::{Backend, StorageUsage, Store, StoreChange, StoreChanges, StoreExt, StreamHead},
 };

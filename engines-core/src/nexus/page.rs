@@ -10,14 +10,14 @@ use crate::{
 
 /// Which page: how many items, after which one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub struct PageRequest {
     /// Items at the most; at least 1.
     pub limit: usize,
     /// The `next` of the page before.
     pub after: Option<String>,
 }
 
-impl Page {
+impl PageRequest {
     /// The first `limit` items.
     #[must_use]
     pub fn first(limit: usize) -> Self {
@@ -33,17 +33,17 @@ impl Page {
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Paged<T> {
+pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
     /// Where the next page begins; none when this is the last one.
     pub next: Option<String>,
 }
 
-impl<T> Paged<T> {
+impl<T> Page<T> {
     /// Cuts a list that was read one item longer than `limit`, and makes the token from the last item kept.
     #[must_use]
-    pub fn cut(mut items: Vec<T>, limit: usize, token: impl FnOnce(&T) -> PageToken) -> Self {
+    pub fn from_lookahead(mut items: Vec<T>, limit: usize, token: impl FnOnce(&T) -> PageToken) -> Self {
         let more = items.len() > limit;
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(|last| token(last).encode());
@@ -51,8 +51,8 @@ impl<T> Paged<T> {
     }
 
     /// The same page of other items.
-    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Paged<U> {
-        Paged { items: self.items.into_iter().map(f).collect(), next: self.next }
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(f).collect(), next: self.next }
     }
 }
 

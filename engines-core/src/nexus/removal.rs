@@ -34,7 +34,7 @@ pub enum Removal {
 
 /// What one step of [`super::Store::remove`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Removed {
+pub struct RemovalProgress {
     /// How many stored things were removed: events, receipts, records, documents.
     pub removed: u64,
     /// Where the next step of the same removal goes on.

@@ -7,8 +7,8 @@ use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
 use super::{
-    BackupSource, Batch, Capabilities, CommitError, Document, EventFeed, Kind, Once, Page, Paged, Query, Receipt,
-    Removal, Removed, archive::Archive,
+    BackupSource, Batch, Capabilities, CommitError, CommitReceipt, Document, DocumentKind, DocumentQuery, EventFeed,
+    Idempotency, Page, PageRequest, Removal, RemovalProgress, archive::Archive,
 };
 use crate::{
     audit::{AuditEntry, AuditFilter},
@@ -21,7 +21,7 @@ use crate::{
 
 /// A stream's two ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Head {
+pub struct StreamHead {
     /// The last event's place; 0 when there is none.
     pub seq: Seq,
     /// The oldest event still kept; 1 unless retention took some, and one past `seq` when it took all.
@@ -30,7 +30,7 @@ pub struct Head {
     pub deleted: bool,
 }
 
-impl Head {
+impl StreamHead {
     /// The ends of a stream that never had an event.
     pub const EMPTY: Self = Self { seq: Seq::ZERO, first: Seq(1), deleted: false };
 }
@@ -38,17 +38,17 @@ impl Head {
 /// A wake-up.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum Change {
+pub enum StoreChange {
     /// These streams have these heads now. Each is named once.
     Appended(Arc<[(Scope, StreamKey, Seq)]>),
     /// These streams were deleted for good.
     Deleted(Arc<[(Scope, StreamKey)]>),
     /// Wake-ups were lost: look at every stream you care for.
-    Missed,
+    Lagged,
 }
 
 /// Wake-ups as they come, from the moment of the call. It ends when the store is closed.
-pub type Changes = Pin<Box<dyn Stream<Item = Change> + Send>>;
+pub type StoreChanges = Pin<Box<dyn Stream<Item = StoreChange> + Send>>;
 
 /// A transactional home for documents, streams, events and audit records.
 ///
@@ -68,25 +68,25 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// See [`CommitError`].
-    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError>;
+    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError>;
 
     /// The receipt of an earlier batch with this key, and its fingerprint; `once.fingerprint` and `once.note` are not looked at.
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when the backend does not answer; so for all reads.
-    async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>>;
+    async fn receipt(&self, scope: &Scope, once: &Idempotency) -> Result<Option<(CommitReceipt, [u8; 32])>>;
 
     /// One document.
     ///
     /// # Errors
     /// As [`Store::receipt`].
-    async fn get(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<Document>>;
+    async fn get(&self, scope: &Scope, kind: &DocumentKind, id: &DocId) -> Result<Option<Document>>;
 
     /// Documents, a page at a time.
     ///
     /// # Errors
     /// `CURSOR_INVALID` for a malformed page token; else as [`Store::receipt`].
-    async fn query(&self, scope: &Scope, query: &Query, page: Page) -> Result<Paged<Document>>;
+    async fn query(&self, scope: &Scope, query: &DocumentQuery, page: PageRequest) -> Result<Page<Document>>;
 
     /// Up to `limit` events after `after`, in order. It may return fewer to bound memory; only an empty answer is the end.
     ///
@@ -98,20 +98,20 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// As [`Store::receipt`].
-    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<Head>;
+    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<StreamHead>;
 
     /// Dataset events in the order they were recorded, a page at a time. A page may be short, even empty, while its `next` says that there is more:
-    /// what a filter passes over is bounded too ([`EventFilter::WALK`] here).
+    /// what a filter passes over is bounded too ([`EventFilter::MAX_SCANNED`] here).
     ///
     /// # Errors
     /// As [`Store::query`].
-    async fn events(&self, scope: &Scope, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>>;
+    async fn events(&self, scope: &Scope, filter: &EventFilter, page: PageRequest) -> Result<Page<StoredEvent>>;
 
     /// Audit records in the order they were written, a page at a time.
     ///
     /// # Errors
     /// As [`Store::query`].
-    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>>;
+    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>>;
 
     /// Takes one bounded step of removing something: at most `limit` (at least 1) stored things are removed, and a bounded number of others is
     /// passed over. `after` is the [`Removed::position`] of the step before, or none for the first.
@@ -122,7 +122,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// `CURSOR_INVALID` for a malformed `after`; `INTERNAL` when the backend cannot remove ([`Capabilities::removes`]);
     /// else as [`Store::receipt`].
-    async fn remove(&self, scope: &Scope, removal: &Removal, limit: usize, after: Option<&str>) -> Result<Removed> {
+    async fn remove(
+        &self,
+        scope: &Scope,
+        removal: &Removal,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<RemovalProgress> {
         let _ = (scope, removal, limit, after);
         Err(Error::internal("store.remove", "this backend cannot remove (Capabilities::removes)"))
     }
@@ -137,7 +143,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     }
 
     /// Wake-ups about appended and deleted streams, from now on.
-    fn changes(&self) -> Changes;
+    fn changes(&self) -> StoreChanges;
 
     /// Whether the backend answers; cheap enough to be asked every second.
     ///
@@ -158,8 +164,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     }
 
     /// How much space the backend uses, for metrics; cheap enough to be asked every second. The default knows nothing.
-    fn usage(&self) -> Usage {
-        Usage::default()
+    fn usage(&self) -> StorageUsage {
+        StorageUsage::default()
     }
 
     /// The side through which whole scopes are taken out and put back; none for a backend without it, which then has no tenant archives and no
@@ -177,14 +183,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 /// The space a backend uses, as far as it knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Usage {
+pub struct StorageUsage {
     /// Bytes of the data.
     pub data_bytes: Option<u64>,
     /// Bytes of the write-ahead log, which is not part of `data_bytes`.
     pub log_bytes: Option<u64>,
 }
 
-impl Usage {
+impl StorageUsage {
     /// A usage of this many bytes of data and of write-ahead log.
     #[must_use]
     pub const fn new(data_bytes: Option<u64>, log_bytes: Option<u64>) -> Self {
@@ -199,7 +205,7 @@ pub trait StoreExt: Store {
     ///
     /// # Errors
     /// As [`Store::get`] and [`Document::decode`].
-    async fn load<T: DeserializeOwned>(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<T>> {
+    async fn load<T: DeserializeOwned>(&self, scope: &Scope, kind: &DocumentKind, id: &DocId) -> Result<Option<T>> {
         self.get(scope, kind, id).await?.map(|document| document.decode()).transpose()
     }
 }

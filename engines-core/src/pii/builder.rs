@@ -4,27 +4,27 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::apply::Keys;
-use super::detector::{Budget, Detector};
-use super::entity::{Entity, Kind};
+use super::detector::{Detector, DetectorBudget};
+use super::entity::{Entity, EntityKind};
 use super::error::PolicyError;
 use super::key::PiiKey;
-use super::lists::{Allowed, DenyTerms};
 use super::policy::{Operator, Policy};
-use super::scan::hits::CUSTOM;
-use super::scrubber::{Inner, Scrubber};
+use super::replacement::OperatorKeys;
+use super::scan::findings::FIRST_CUSTOM_KIND;
+use super::scrubber::{Scrubber, ScrubberParts};
+use super::term_lists::{AllowList, DenyList};
 use super::vault::Vault;
 
 /// In place of an entity's name: all of them.
-pub(crate) const ANY: &str = "*";
+pub(crate) const ANY_ENTITY: &str = "*";
 
 /// Builds a [`Scrubber`].
 #[must_use = "call build()"]
 pub struct ScrubberBuilder {
     policy: Policy,
-    keys: Keys,
+    keys: OperatorKeys,
     detectors: Vec<Arc<dyn Detector>>,
-    budget: Option<Budget>,
+    budget: Option<DetectorBudget>,
     max_bytes: usize,
     max_depth: usize,
 }
@@ -33,7 +33,7 @@ impl Default for ScrubberBuilder {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
-            keys: Keys::default(),
+            keys: OperatorKeys::default(),
             detectors: Vec::new(),
             budget: None,
             max_bytes: Self::MAX_BYTES,
@@ -49,7 +49,7 @@ impl ScrubberBuilder {
     pub const MAX_DEPTH: usize = 64;
 
     /// What there is, under another policy.
-    pub(super) fn of(inner: &Inner, policy: Policy) -> Self {
+    pub(super) fn from_inner(inner: &ScrubberParts, policy: Policy) -> Self {
         Self {
             policy,
             keys: inner.keys.clone(),
@@ -86,7 +86,7 @@ impl ScrubberBuilder {
 
     /// How long the detectors may take for one text, by a monotonic clock of the caller's.
     pub fn budget(mut self, limit: Duration, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        self.budget = Some(Budget { limit, now: Arc::new(now), since: Duration::ZERO });
+        self.budget = Some(DetectorBudget { limit, now: Arc::new(now), started_at: Duration::ZERO });
         self
     }
 
@@ -112,38 +112,40 @@ impl ScrubberBuilder {
         let mut names: Vec<Entity> = Vec::new();
         for detector in &self.detectors {
             for entity in detector.entities() {
-                if matches!(entity, Entity::Custom(_)) && !names.contains(&entity) && names.len() < usize::from(CUSTOM)
+                if matches!(entity, Entity::Custom(_))
+                    && !names.contains(&entity)
+                    && names.len() < usize::from(FIRST_CUSTOM_KIND)
                 {
                     names.push(entity);
                 }
             }
         }
-        let known = |name: &str| Kind::from_name(name).is_some() || names.iter().any(|e| e.name() == name);
+        let known = |name: &str| EntityKind::from_name(name).is_some() || names.iter().any(|e| e.name() == name);
         let used = self.policy.entities.keys().chain(self.policy.actions.values().flat_map(BTreeMap::keys));
-        let unlearned = self.policy.no_training.iter().filter(|name| *name != ANY);
+        let unlearned = self.policy.no_training.iter().filter(|name| *name != ANY_ENTITY);
         for name in used.chain(unlearned) {
             if !known(name) {
                 return Err(PolicyError::UnknownEntity(name.clone()));
             }
         }
-        let table = Table::new(&self.policy, None, &names);
-        let actions: BTreeMap<String, Arc<Table>> = self
+        let table = RuleTable::new(&self.policy, None, &names);
+        let actions: BTreeMap<String, Arc<RuleTable>> = self
             .policy
             .actions
             .iter()
-            .map(|(action, over)| (action.clone(), Arc::new(Table::new(&self.policy, Some(over), &names))))
+            .map(|(action, over)| (action.clone(), Arc::new(RuleTable::new(&self.policy, Some(over), &names))))
             .collect();
         for table in std::iter::once(&table).chain(actions.values().map(|t| &**t)) {
             table.check(&self.keys, &names)?;
         }
-        let inner = Inner {
+        let inner = ScrubberParts {
             version: self.policy.version.as_str().into(),
             actions,
-            deny: DenyTerms::new(&self.policy.deny)?,
-            allowed: Allowed::new(&self.policy.allow),
+            deny: DenyList::new(&self.policy.deny)?,
+            allowed: AllowList::new(&self.policy.allow),
             keys: self.keys,
             detectors: self.detectors,
-            names,
+            detector_entities: names,
             budget: self.budget,
             max_bytes: self.max_bytes,
             max_depth: self.max_depth,
@@ -155,18 +157,18 @@ impl ScrubberBuilder {
 
 /// For every kind: what is done with it, and how sure a finding has to be.
 #[derive(Debug, Clone)]
-pub(crate) struct Table {
+pub(crate) struct RuleTable {
     operators: Vec<Operator>,
     /// In percent; above 100 the kind is left alone.
-    least: Vec<u8>,
+    min_scores: Vec<u8>,
     custom: Vec<(Operator, u8)>,
     /// Every finding counts.
-    pub(crate) everything: bool,
+    pub(crate) accepts_all: bool,
     /// Every finding is masked.
     pub(crate) all_masked: bool,
 }
 
-impl Table {
+impl RuleTable {
     fn new(policy: &Policy, over: Option<&BTreeMap<String, Operator>>, names: &[Entity]) -> Self {
         let one = |name: &str| {
             let rule = policy.entities.get(name).copied().unwrap_or_default();
@@ -174,16 +176,16 @@ impl Table {
             let least = if rule.enabled { (rule.min_score * 100.0).round() as u8 } else { 255 };
             (operator, least)
         };
-        let (operators, least): (Vec<_>, Vec<_>) = Kind::all().map(|kind| one(kind.name())).unzip();
+        let (operators, least): (Vec<_>, Vec<_>) = EntityKind::all().map(|kind| one(kind.name())).unzip();
         let custom: Vec<_> = names.iter().map(|entity| one(entity.name())).collect();
         let everything = least.iter().chain(custom.iter().map(|(_, least)| least)).all(|l| *l == 0);
         let all_masked =
             operators.iter().chain(custom.iter().map(|(operator, _)| operator)).all(|o| *o == Operator::Mask);
-        Self { operators, least, custom, everything, all_masked }
+        Self { operators, min_scores: least, custom, accepts_all: everything, all_masked }
     }
 
     /// The same findings, all with one operator.
-    pub(super) fn all(&self, operator: Operator) -> Self {
+    pub(super) fn with_operator(&self, operator: Operator) -> Self {
         let mut table = self.clone();
         table.operators.fill(operator);
         for (of_custom, _) in &mut table.custom {
@@ -193,13 +195,13 @@ impl Table {
         table
     }
 
-    pub(super) fn check(&self, keys: &Keys, names: &[Entity]) -> Result<(), PolicyError> {
+    pub(super) fn check(&self, keys: &OperatorKeys, names: &[Entity]) -> Result<(), PolicyError> {
         let missing = |operator: Operator| match operator {
             Operator::Hash | Operator::Pseudonym => keys.tenant.is_none(),
             Operator::Seal => keys.vault.is_none(),
             _ => false,
         };
-        for (kind, operator) in Kind::all().zip(&self.operators) {
+        for (kind, operator) in EntityKind::all().zip(&self.operators) {
             if missing(*operator) {
                 return Err(PolicyError::KeyMissing { entity: kind.name().into() });
             }
@@ -214,10 +216,10 @@ impl Table {
 
     /// What is done with a kind, and how sure a finding has to be, in percent.
     pub(crate) fn rule(&self, kind: u16) -> (Operator, u8) {
-        let found = if kind >= CUSTOM {
-            self.custom.get(usize::from(kind - CUSTOM)).copied()
+        let found = if kind >= FIRST_CUSTOM_KIND {
+            self.custom.get(usize::from(kind - FIRST_CUSTOM_KIND)).copied()
         } else {
-            self.operators.get(usize::from(kind)).copied().zip(self.least.get(usize::from(kind)).copied())
+            self.operators.get(usize::from(kind)).copied().zip(self.min_scores.get(usize::from(kind)).copied())
         };
         found.unwrap_or((Operator::Mask, 0))
     }

@@ -8,7 +8,7 @@ use futures_core::Stream;
 use thiserror::Error;
 
 use super::error::{PolicyError, ScrubError};
-use super::finding::Receipt;
+use super::finding::ScrubReport;
 use super::scrubber::Scrubber;
 use super::stream::StreamScrubber;
 
@@ -42,7 +42,7 @@ pub struct ScrubbedChunks<S> {
     source: Pin<Box<S>>,
     /// None once it has ended.
     scrubber: Option<StreamScrubber>,
-    receipt: Option<Receipt>,
+    receipt: Option<ScrubReport>,
 }
 
 impl Scrubber {
@@ -62,7 +62,7 @@ impl Scrubber {
 
 impl<S> ScrubbedChunks<S> {
     /// What was removed from all of it; there once the stream has ended.
-    pub fn receipt(&self) -> Option<&Receipt> {
+    pub fn receipt(&self) -> Option<&ScrubReport> {
         self.receipt.as_ref()
     }
 }

@@ -8,7 +8,7 @@ use super::entity::Entity;
 
 /// What a detector found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Span {
+pub struct DetectedSpan {
     /// What it is; one of [`Detector::entities`].
     pub entity: Entity,
     /// Where it begins, in bytes.
@@ -33,24 +33,24 @@ impl std::error::Error for DetectorError {}
 
 /// How long detectors may take for one text, together.
 #[derive(Clone)]
-pub struct Budget {
+pub struct DetectorBudget {
     pub(crate) limit: Duration,
     pub(crate) now: Arc<dyn Fn() -> Duration + Send + Sync>,
-    pub(crate) since: Duration,
+    pub(crate) started_at: Duration,
 }
 
-impl Budget {
+impl DetectorBudget {
     /// What is left; zero when it is used up, and then the scrub fails whatever the detector says.
-    pub fn left(&self) -> Duration {
-        self.limit.saturating_sub((self.now)().saturating_sub(self.since))
+    pub fn remaining(&self) -> Duration {
+        self.limit.saturating_sub((self.now)().saturating_sub(self.started_at))
     }
 
-    pub(crate) fn started(&self) -> Self {
-        Self { since: (self.now)(), ..self.clone() }
+    pub(crate) fn restarted(&self) -> Self {
+        Self { started_at: (self.now)(), ..self.clone() }
     }
 }
 
-impl fmt::Debug for Budget {
+impl fmt::Debug for DetectorBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Budget").field("limit", &self.limit).finish_non_exhaustive()
     }
@@ -96,5 +96,5 @@ pub trait Detector: Send + Sync {
     /// # Errors
     ///
     /// Any error fails the scrub.
-    fn detect(&self, text: &str, budget: Option<&Budget>) -> Result<Vec<Span>, DetectorError>;
+    fn detect(&self, text: &str, budget: Option<&DetectorBudget>) -> Result<Vec<DetectedSpan>, DetectorError>;
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[repr(u8)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each variant is its Presidio name in camel case; docs/pii.md has the table")]
-pub enum Kind {
+pub enum EntityKind {
     EmailAddress,
     PhoneNumber,
     CreditCard,
@@ -109,121 +109,121 @@ pub enum Kind {
 }
 
 /// Every [`Kind`] with its name, in the order of the enum.
-const NAMES: [(Kind, &str); 93] = [
-    (Kind::EmailAddress, "EMAIL_ADDRESS"),
-    (Kind::PhoneNumber, "PHONE_NUMBER"),
-    (Kind::CreditCard, "CREDIT_CARD"),
-    (Kind::IbanCode, "IBAN_CODE"),
-    (Kind::BicCode, "BIC_CODE"),
-    (Kind::UsSsn, "US_SSN"),
-    (Kind::UsItin, "US_ITIN"),
-    (Kind::UsEin, "US_EIN"),
-    (Kind::AbaRouting, "ABA_ROUTING_NUMBER"),
-    (Kind::UsNpi, "US_NPI"),
-    (Kind::MedicalLicense, "MEDICAL_LICENSE"),
-    (Kind::UsMbi, "US_MBI"),
-    (Kind::UsPassport, "US_PASSPORT"),
-    (Kind::UsDriverLicense, "US_DRIVER_LICENSE"),
-    (Kind::Passport, "PASSPORT"),
-    (Kind::UkNhs, "UK_NHS"),
-    (Kind::UkNino, "UK_NINO"),
-    (Kind::UkSortCode, "UK_SORT_CODE"),
-    (Kind::EsNif, "ES_NIF"),
-    (Kind::EsNie, "ES_NIE"),
-    (Kind::ItFiscalCode, "IT_FISCAL_CODE"),
-    (Kind::ItVatCode, "IT_VAT_CODE"),
-    (Kind::PlPesel, "PL_PESEL"),
-    (Kind::DeTaxId, "DE_TAX_ID"),
-    (Kind::DeIdCard, "DE_ID_CARD"),
-    (Kind::DeSocialSecurity, "DE_SOCIAL_SECURITY"),
-    (Kind::FrNir, "FR_NIR"),
-    (Kind::NlBsn, "NL_BSN"),
-    (Kind::BeNrn, "BE_NRN"),
-    (Kind::PtNif, "PT_NIF"),
-    (Kind::SePersonalNumber, "SE_PERSONNUMMER"),
-    (Kind::FiPersonalIdentityCode, "FI_PERSONAL_IDENTITY_CODE"),
-    (Kind::DkCpr, "DK_CPR"),
-    (Kind::NoFodselsnummer, "NO_FODSELSNUMMER"),
-    (Kind::CzBirthNumber, "CZ_BIRTH_NUMBER"),
-    (Kind::RoCnp, "RO_CNP"),
-    (Kind::ChAhv, "CH_AHV"),
-    (Kind::InAadhaar, "IN_AADHAAR"),
-    (Kind::InPan, "IN_PAN"),
-    (Kind::InGstin, "IN_GSTIN"),
-    (Kind::SgNricFin, "SG_NRIC_FIN"),
-    (Kind::AuAbn, "AU_ABN"),
-    (Kind::AuAcn, "AU_ACN"),
-    (Kind::AuTfn, "AU_TFN"),
-    (Kind::AuMedicare, "AU_MEDICARE"),
-    (Kind::BrCpf, "BR_CPF"),
-    (Kind::BrCnpj, "BR_CNPJ"),
-    (Kind::CaSin, "CA_SIN"),
-    (Kind::KrRrn, "KR_RRN"),
-    (Kind::JpMyNumber, "JP_MY_NUMBER"),
-    (Kind::CnResidentId, "CN_RESIDENT_ID"),
-    (Kind::ThTnin, "TH_TNIN"),
-    (Kind::TrNationalId, "TR_NATIONAL_ID"),
-    (Kind::ZaId, "ZA_ID_NUMBER"),
-    (Kind::MxCurp, "MX_CURP"),
-    (Kind::NationalId, "NATIONAL_ID"),
-    (Kind::IpAddress, "IP_ADDRESS"),
-    (Kind::MacAddress, "MAC_ADDRESS"),
-    (Kind::PostalCode, "POSTAL_CODE"),
-    (Kind::StreetAddress, "STREET_ADDRESS"),
-    (Kind::DateOfBirth, "DATE_OF_BIRTH"),
-    (Kind::GeoCoordinates, "GEO_COORDINATES"),
-    (Kind::Crypto, "CRYPTO"),
-    (Kind::Vin, "VIN"),
-    (Kind::Imei, "IMEI"),
-    (Kind::Aws, "SECRET_AWS_ACCESS_KEY"),
-    (Kind::AwsSecret, "SECRET_AWS_SECRET_KEY"),
-    (Kind::Gcp, "SECRET_GCP_API_KEY"),
-    (Kind::Azure, "SECRET_AZURE_KEY"),
-    (Kind::GitHub, "SECRET_GITHUB_TOKEN"),
-    (Kind::GitLab, "SECRET_GITLAB_TOKEN"),
-    (Kind::Slack, "SECRET_SLACK_TOKEN"),
-    (Kind::Stripe, "SECRET_STRIPE_KEY"),
-    (Kind::OpenAi, "SECRET_OPENAI_KEY"),
-    (Kind::Anthropic, "SECRET_ANTHROPIC_KEY"),
-    (Kind::HuggingFace, "SECRET_HUGGINGFACE_TOKEN"),
-    (Kind::Npm, "SECRET_NPM_TOKEN"),
-    (Kind::PyPi, "SECRET_PYPI_TOKEN"),
-    (Kind::Twilio, "SECRET_TWILIO_KEY"),
-    (Kind::SendGrid, "SECRET_SENDGRID_KEY"),
-    (Kind::Discord, "SECRET_DISCORD_TOKEN"),
-    (Kind::Telegram, "SECRET_TELEGRAM_TOKEN"),
-    (Kind::Shopify, "SECRET_SHOPIFY_TOKEN"),
-    (Kind::OtherToken, "SECRET_TOKEN"),
-    (Kind::Jwt, "SECRET_JWT"),
-    (Kind::PrivateKey, "SECRET_PRIVATE_KEY"),
-    (Kind::BearerToken, "SECRET_BEARER_TOKEN"),
-    (Kind::BasicAuth, "SECRET_BASIC_AUTH"),
-    (Kind::ConnectionString, "SECRET_CONNECTION_STRING"),
-    (Kind::UrlCredentials, "SECRET_URL_CREDENTIALS"),
-    (Kind::Password, "SECRET_PASSWORD"),
-    (Kind::HighEntropy, "SECRET_HIGH_ENTROPY"),
-    (Kind::DenyList, "DENY_LIST"),
+const KIND_NAMES: [(EntityKind, &str); 93] = [
+    (EntityKind::EmailAddress, "EMAIL_ADDRESS"),
+    (EntityKind::PhoneNumber, "PHONE_NUMBER"),
+    (EntityKind::CreditCard, "CREDIT_CARD"),
+    (EntityKind::IbanCode, "IBAN_CODE"),
+    (EntityKind::BicCode, "BIC_CODE"),
+    (EntityKind::UsSsn, "US_SSN"),
+    (EntityKind::UsItin, "US_ITIN"),
+    (EntityKind::UsEin, "US_EIN"),
+    (EntityKind::AbaRouting, "ABA_ROUTING_NUMBER"),
+    (EntityKind::UsNpi, "US_NPI"),
+    (EntityKind::MedicalLicense, "MEDICAL_LICENSE"),
+    (EntityKind::UsMbi, "US_MBI"),
+    (EntityKind::UsPassport, "US_PASSPORT"),
+    (EntityKind::UsDriverLicense, "US_DRIVER_LICENSE"),
+    (EntityKind::Passport, "PASSPORT"),
+    (EntityKind::UkNhs, "UK_NHS"),
+    (EntityKind::UkNino, "UK_NINO"),
+    (EntityKind::UkSortCode, "UK_SORT_CODE"),
+    (EntityKind::EsNif, "ES_NIF"),
+    (EntityKind::EsNie, "ES_NIE"),
+    (EntityKind::ItFiscalCode, "IT_FISCAL_CODE"),
+    (EntityKind::ItVatCode, "IT_VAT_CODE"),
+    (EntityKind::PlPesel, "PL_PESEL"),
+    (EntityKind::DeTaxId, "DE_TAX_ID"),
+    (EntityKind::DeIdCard, "DE_ID_CARD"),
+    (EntityKind::DeSocialSecurity, "DE_SOCIAL_SECURITY"),
+    (EntityKind::FrNir, "FR_NIR"),
+    (EntityKind::NlBsn, "NL_BSN"),
+    (EntityKind::BeNrn, "BE_NRN"),
+    (EntityKind::PtNif, "PT_NIF"),
+    (EntityKind::SePersonalNumber, "SE_PERSONNUMMER"),
+    (EntityKind::FiPersonalIdentityCode, "FI_PERSONAL_IDENTITY_CODE"),
+    (EntityKind::DkCpr, "DK_CPR"),
+    (EntityKind::NoFodselsnummer, "NO_FODSELSNUMMER"),
+    (EntityKind::CzBirthNumber, "CZ_BIRTH_NUMBER"),
+    (EntityKind::RoCnp, "RO_CNP"),
+    (EntityKind::ChAhv, "CH_AHV"),
+    (EntityKind::InAadhaar, "IN_AADHAAR"),
+    (EntityKind::InPan, "IN_PAN"),
+    (EntityKind::InGstin, "IN_GSTIN"),
+    (EntityKind::SgNricFin, "SG_NRIC_FIN"),
+    (EntityKind::AuAbn, "AU_ABN"),
+    (EntityKind::AuAcn, "AU_ACN"),
+    (EntityKind::AuTfn, "AU_TFN"),
+    (EntityKind::AuMedicare, "AU_MEDICARE"),
+    (EntityKind::BrCpf, "BR_CPF"),
+    (EntityKind::BrCnpj, "BR_CNPJ"),
+    (EntityKind::CaSin, "CA_SIN"),
+    (EntityKind::KrRrn, "KR_RRN"),
+    (EntityKind::JpMyNumber, "JP_MY_NUMBER"),
+    (EntityKind::CnResidentId, "CN_RESIDENT_ID"),
+    (EntityKind::ThTnin, "TH_TNIN"),
+    (EntityKind::TrNationalId, "TR_NATIONAL_ID"),
+    (EntityKind::ZaId, "ZA_ID_NUMBER"),
+    (EntityKind::MxCurp, "MX_CURP"),
+    (EntityKind::NationalId, "NATIONAL_ID"),
+    (EntityKind::IpAddress, "IP_ADDRESS"),
+    (EntityKind::MacAddress, "MAC_ADDRESS"),
+    (EntityKind::PostalCode, "POSTAL_CODE"),
+    (EntityKind::StreetAddress, "STREET_ADDRESS"),
+    (EntityKind::DateOfBirth, "DATE_OF_BIRTH"),
+    (EntityKind::GeoCoordinates, "GEO_COORDINATES"),
+    (EntityKind::Crypto, "CRYPTO"),
+    (EntityKind::Vin, "VIN"),
+    (EntityKind::Imei, "IMEI"),
+    (EntityKind::Aws, "SECRET_AWS_ACCESS_KEY"),
+    (EntityKind::AwsSecret, "SECRET_AWS_SECRET_KEY"),
+    (EntityKind::Gcp, "SECRET_GCP_API_KEY"),
+    (EntityKind::Azure, "SECRET_AZURE_KEY"),
+    (EntityKind::GitHub, "SECRET_GITHUB_TOKEN"),
+    (EntityKind::GitLab, "SECRET_GITLAB_TOKEN"),
+    (EntityKind::Slack, "SECRET_SLACK_TOKEN"),
+    (EntityKind::Stripe, "SECRET_STRIPE_KEY"),
+    (EntityKind::OpenAi, "SECRET_OPENAI_KEY"),
+    (EntityKind::Anthropic, "SECRET_ANTHROPIC_KEY"),
+    (EntityKind::HuggingFace, "SECRET_HUGGINGFACE_TOKEN"),
+    (EntityKind::Npm, "SECRET_NPM_TOKEN"),
+    (EntityKind::PyPi, "SECRET_PYPI_TOKEN"),
+    (EntityKind::Twilio, "SECRET_TWILIO_KEY"),
+    (EntityKind::SendGrid, "SECRET_SENDGRID_KEY"),
+    (EntityKind::Discord, "SECRET_DISCORD_TOKEN"),
+    (EntityKind::Telegram, "SECRET_TELEGRAM_TOKEN"),
+    (EntityKind::Shopify, "SECRET_SHOPIFY_TOKEN"),
+    (EntityKind::OtherToken, "SECRET_TOKEN"),
+    (EntityKind::Jwt, "SECRET_JWT"),
+    (EntityKind::PrivateKey, "SECRET_PRIVATE_KEY"),
+    (EntityKind::BearerToken, "SECRET_BEARER_TOKEN"),
+    (EntityKind::BasicAuth, "SECRET_BASIC_AUTH"),
+    (EntityKind::ConnectionString, "SECRET_CONNECTION_STRING"),
+    (EntityKind::UrlCredentials, "SECRET_URL_CREDENTIALS"),
+    (EntityKind::Password, "SECRET_PASSWORD"),
+    (EntityKind::HighEntropy, "SECRET_HIGH_ENTROPY"),
+    (EntityKind::DenyList, "DENY_LIST"),
 ];
 
-impl Kind {
+impl EntityKind {
     /// The name in findings, masks, receipts and policies, for example `EMAIL_ADDRESS`.
     pub const fn name(self) -> &'static str {
-        NAMES[self as usize].1
+        KIND_NAMES[self as usize].1
     }
 
     /// Every kind, in the order of the enum.
     pub fn all() -> impl Iterator<Item = Self> {
-        NAMES.iter().map(|(kind, _)| *kind)
+        KIND_NAMES.iter().map(|(kind, _)| *kind)
     }
 
     /// The kind of that name, if this engine has it.
     pub fn from_name(name: &str) -> Option<Self> {
-        NAMES.iter().find(|(_, n)| *n == name).map(|(kind, _)| *kind)
+        KIND_NAMES.iter().find(|(_, n)| *n == name).map(|(kind, _)| *kind)
     }
 
     /// The kind with that number, for findings that were packed.
     pub(crate) fn from_index(index: u16) -> Option<Self> {
-        NAMES.get(usize::from(index)).map(|(kind, _)| *kind)
+        KIND_NAMES.get(usize::from(index)).map(|(kind, _)| *kind)
     }
 
     /// Whether it is a credential rather than data of a person.
@@ -236,7 +236,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Entity {
     /// One of this engine's own.
-    Known(Kind),
+    BuiltIn(EntityKind),
     /// A name given by a detector of one's own: capital letters, digits and `_`, at most 48 bytes.
     Custom(Arc<str>),
 }
@@ -245,15 +245,15 @@ impl Entity {
     /// The name in findings, masks, receipts and policies, for example `EMAIL_ADDRESS`.
     pub fn name(&self) -> &str {
         match self {
-            Self::Known(kind) => kind.name(),
+            Self::BuiltIn(kind) => kind.name(),
             Self::Custom(name) => name,
         }
     }
 
     /// An entity by its name; `None` unless it has 1 to 48 capital letters, digits and `_`, beginning with a letter.
     pub fn from_name(name: &str) -> Option<Self> {
-        if let Some(kind) = Kind::from_name(name) {
-            return Some(Self::Known(kind));
+        if let Some(kind) = EntityKind::from_name(name) {
+            return Some(Self::BuiltIn(kind));
         }
         let ok = (1..=48).contains(&name.len())
             && name.starts_with(|c: char| c.is_ascii_uppercase())
@@ -262,9 +262,9 @@ impl Entity {
     }
 }
 
-impl From<Kind> for Entity {
-    fn from(kind: Kind) -> Self {
-        Self::Known(kind)
+impl From<EntityKind> for Entity {
+    fn from(kind: EntityKind) -> Self {
+        Self::BuiltIn(kind)
     }
 }
 

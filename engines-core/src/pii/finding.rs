@@ -37,7 +37,7 @@ pub struct JsonFinding {
 ///
 /// Serialises to `{"policy": "…", "counts": {"EMAIL_ADDRESS": 2}, "paths": ["/input/text"]}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
+pub struct ScrubReport {
     /// The version of the policy that was applied.
     pub policy: Arc<str>,
     /// How many of each entity were found.
@@ -47,7 +47,7 @@ pub struct Receipt {
     pub paths: Vec<String>,
 }
 
-impl Receipt {
+impl ScrubReport {
     /// The most paths a receipt names.
     pub const MAX_PATHS: usize = 64;
     /// Bytes of all paths of a receipt.
@@ -73,15 +73,15 @@ impl Receipt {
             *self.counts.entry(entity).or_insert(0) += n;
         }
         for path in other.paths {
-            self.path(format!("{prefix}{path}"));
+            self.add_path(format!("{prefix}{path}"));
         }
     }
 
-    pub(crate) fn count(&mut self, entity: Entity) {
+    pub(crate) fn add_count(&mut self, entity: Entity) {
         *self.counts.entry(entity).or_insert(0) += 1;
     }
 
-    pub(crate) fn path(&mut self, path: String) {
+    pub(crate) fn add_path(&mut self, path: String) {
         let named = self.paths.iter().map(String::len).sum::<usize>();
         let fits = self.paths.len() < Self::MAX_PATHS && named + path.len() <= Self::MAX_PATH_BYTES;
         if fits && self.paths.last() != Some(&path) && !self.paths.contains(&path) {
@@ -98,5 +98,5 @@ pub struct Scrubbed<T> {
     /// What was found, by position in the *original*; empty when nothing was.
     pub findings: Vec<Finding>,
     /// What to keep beside the value.
-    pub receipt: Receipt,
+    pub receipt: ScrubReport,
 }

@@ -48,7 +48,7 @@ impl fmt::Debug for PiiKey {
 }
 
 /// Writes bytes as letters, four bits each, from `base` on: nothing in such a token looks like a number or a key.
-pub(crate) fn letters(out: &mut String, bytes: &[u8], base: u8) {
+pub(crate) fn encode_letters(out: &mut String, bytes: &[u8], base: u8) {
     for b in bytes {
         out.push((base + (b >> 4)) as char);
         out.push((base + (b & 15)) as char);
@@ -56,7 +56,7 @@ pub(crate) fn letters(out: &mut String, bytes: &[u8], base: u8) {
 }
 
 /// Reads what [`letters`] wrote.
-pub(crate) fn from_letters(text: &str, base: u8) -> Option<Vec<u8>> {
+pub(crate) fn decode_letters(text: &str, base: u8) -> Option<Vec<u8>> {
     let text = text.as_bytes();
     if !text.len().is_multiple_of(2) {
         return None;

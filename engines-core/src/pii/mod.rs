@@ -18,7 +18,6 @@
 //!
 //! It fails closed: whatever cannot be scrubbed is an error, never the text itself.
 
-mod apply;
 mod builder;
 mod chunks;
 mod detector;
@@ -27,22 +26,23 @@ mod error;
 mod finding;
 mod json;
 mod key;
-mod lists;
 mod policy;
 mod reader;
+mod replacement;
 mod rule;
 mod scan;
 mod scrubber;
 mod stream;
 mod tenant;
+mod term_lists;
 mod vault;
 
 pub use builder::ScrubberBuilder;
 pub use chunks::{ChunkError, ScrubbedChunks};
-pub use detector::{Budget, Detector, DetectorError, Span};
-pub use entity::{Entity, Kind};
+pub use detector::{DetectedSpan, Detector, DetectorBudget, DetectorError};
+pub use entity::{Entity, EntityKind};
 pub use error::{PolicyError, ScrubError};
-pub use finding::{Finding, JsonFinding, Receipt, Scrubbed};
+pub use finding::{Finding, JsonFinding, ScrubReport, Scrubbed};
 pub use key::PiiKey;
 pub use policy::{EntityRule, Operator, Policy};
 pub use reader::ScrubbedReader;

@@ -98,7 +98,7 @@ impl Policy {
     /// The most entries of each list.
     pub const MAX_ENTRIES: usize = 10_000;
     /// The longest term of the deny list, in bytes.
-    pub const MAX_TERM: usize = 128;
+    pub const MAX_TERM_BYTES: usize = 128;
 
     pub(crate) fn check(&self) -> Result<(), PolicyError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
@@ -117,8 +117,8 @@ impl Policy {
             }
         }
         for term in self.deny.iter().chain(&self.allow) {
-            if !(1..=Self::MAX_TERM).contains(&term.len()) {
-                return Err(PolicyError::TooMany { what: "bytes of a term", limit: Self::MAX_TERM });
+            if !(1..=Self::MAX_TERM_BYTES).contains(&term.len()) {
+                return Err(PolicyError::TooMany { what: "bytes of a term", limit: Self::MAX_TERM_BYTES });
             }
         }
         for (name, rule) in &self.entities {

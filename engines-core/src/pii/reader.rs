@@ -8,12 +8,12 @@ use std::task::{Context, Poll};
 use futures_io::AsyncRead;
 
 use super::error::{PolicyError, ScrubError};
-use super::finding::Receipt;
+use super::finding::ScrubReport;
 use super::scrubber::Scrubber;
 use super::stream::StreamScrubber;
 
 /// Bytes read at once.
-const CHUNK: usize = 8 << 10;
+const CHUNK_BYTES: usize = 8 << 10;
 
 /// A reader whose text is scrubbed as it is read, with bounded memory and some 600 bytes of delay. What is not UTF-8 becomes U+FFFD.
 ///
@@ -37,17 +37,17 @@ const CHUNK: usize = 8 << 10;
 /// after which it never does.
 pub struct ScrubbedReader<R> {
     source: Pin<Box<R>>,
-    state: State,
+    state: ReaderState,
     chunk: Box<[u8]>,
     /// What may be read.
-    out: Vec<u8>,
+    scrubbed: Vec<u8>,
     /// How much of it was.
-    read: usize,
+    scrubbed_read: usize,
 }
 
-enum State {
+enum ReaderState {
     Open(Box<StreamScrubber>),
-    Ended(Receipt),
+    Ended(ScrubReport),
     Failed(ScrubError),
 }
 
@@ -60,20 +60,20 @@ impl Scrubber {
     pub fn scrub_async_read<R: AsyncRead>(&self, source: R) -> Result<ScrubbedReader<R>, PolicyError> {
         Ok(ScrubbedReader {
             source: Box::pin(source),
-            state: State::Open(Box::new(self.stream()?)),
-            chunk: vec![0; CHUNK].into(),
-            out: Vec::new(),
-            read: 0,
+            state: ReaderState::Open(Box::new(self.stream()?)),
+            chunk: vec![0; CHUNK_BYTES].into(),
+            scrubbed: Vec::new(),
+            scrubbed_read: 0,
         })
     }
 }
 
 impl<R> ScrubbedReader<R> {
     /// What was removed from all of it; there once the source has ended.
-    pub fn receipt(&self) -> Option<&Receipt> {
+    pub fn receipt(&self) -> Option<&ScrubReport> {
         match &self.state {
-            State::Ended(receipt) => Some(receipt),
-            State::Open(_) | State::Failed(_) => None,
+            ReaderState::Ended(receipt) => Some(receipt),
+            ReaderState::Open(_) | ReaderState::Failed(_) => None,
         }
     }
 }
@@ -82,43 +82,45 @@ impl<R: AsyncRead> AsyncRead for ScrubbedReader<R> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         loop {
-            if this.read < this.out.len() {
-                let rest = &this.out[this.read..];
+            if this.scrubbed_read < this.scrubbed.len() {
+                let rest = &this.scrubbed[this.scrubbed_read..];
                 let taken = rest.len().min(buffer.len());
                 buffer[..taken].copy_from_slice(&rest[..taken]);
-                this.read += taken;
+                this.scrubbed_read += taken;
                 return Poll::Ready(Ok(taken));
             }
             match &this.state {
-                State::Open(_) => {}
-                State::Ended(_) => return Poll::Ready(Ok(0)),
-                State::Failed(error) => return Poll::Ready(Err(failed(error.clone()))),
+                ReaderState::Open(_) => {}
+                ReaderState::Ended(_) => return Poll::Ready(Ok(0)),
+                ReaderState::Failed(error) => return Poll::Ready(Err(to_io_error(error.clone()))),
             }
             let got = match this.source.as_mut().poll_read(cx, &mut this.chunk) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(got) => got?,
             };
             // Whatever goes wrong from here on, nothing more comes out.
-            let State::Open(mut scrubber) = std::mem::replace(&mut this.state, State::Failed(ScrubError::Seal)) else {
+            let ReaderState::Open(mut scrubber) =
+                std::mem::replace(&mut this.state, ReaderState::Failed(ScrubError::Seal))
+            else {
                 continue;
             };
             let done = if got == 0 {
-                scrubber.finish().map(|(rest, receipt)| (rest, State::Ended(receipt)))
+                scrubber.finish().map(|(rest, receipt)| (rest, ReaderState::Ended(receipt)))
             } else {
-                scrubber.push_bytes(&this.chunk[..got]).map(|clean| (clean, State::Open(scrubber)))
+                scrubber.push_bytes(&this.chunk[..got]).map(|clean| (clean, ReaderState::Open(scrubber)))
             };
             match done {
                 Ok((clean, state)) => {
-                    (this.out, this.read) = (clean.into_bytes(), 0);
+                    (this.scrubbed, this.scrubbed_read) = (clean.into_bytes(), 0);
                     this.state = state;
                 }
-                Err(error) => this.state = State::Failed(error),
+                Err(error) => this.state = ReaderState::Failed(error),
             }
         }
     }
 }
 
-fn failed(error: ScrubError) -> io::Error {
+fn to_io_error(error: ScrubError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 

@@ -5,38 +5,38 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::apply::{self, Keys};
-use super::builder::{ANY, ScrubberBuilder, Table};
-use super::detector::{Budget, Detector};
-use super::entity::{Entity, Kind};
+use super::builder::{ANY_ENTITY, RuleTable, ScrubberBuilder};
+use super::detector::{Detector, DetectorBudget};
+use super::entity::{Entity, EntityKind};
 use super::error::ScrubError;
-use super::finding::{Finding, Receipt, Scrubbed};
-use super::lists::{Allowed, DenyTerms};
+use super::finding::{Finding, ScrubReport, Scrubbed};
 use super::policy::Policy;
+use super::replacement::{self, OperatorKeys};
 use super::scan::cue::Cues;
-use super::scan::hits::{CUSTOM, Hit, Hits};
-use super::scan::normal::{self, Plain};
-use super::scan::{Scan, suspicious};
+use super::scan::findings::{FIRST_CUSTOM_KIND, FindingList, PackedFinding};
+use super::scan::normalization::{self, NormalizedText};
+use super::scan::{Scan, may_need_decoding};
+use super::term_lists::{AllowList, DenyList};
 
 /// Finds and removes personal data and secrets. Cheap to clone, `Send + Sync`, without I/O.
 #[derive(Clone)]
 pub struct Scrubber {
-    pub(crate) inner: Arc<Inner>,
-    pub(crate) table: Arc<Table>,
+    pub(crate) inner: Arc<ScrubberParts>,
+    pub(crate) table: Arc<RuleTable>,
 }
 
 #[derive(Clone)]
-pub(crate) struct Inner {
+pub(crate) struct ScrubberParts {
     pub(crate) policy: Arc<Policy>,
     pub(crate) version: Arc<str>,
-    pub(crate) actions: BTreeMap<String, Arc<Table>>,
-    pub(crate) deny: Option<DenyTerms>,
-    pub(crate) allowed: Allowed,
-    pub(crate) keys: Keys,
+    pub(crate) actions: BTreeMap<String, Arc<RuleTable>>,
+    pub(crate) deny: Option<DenyList>,
+    pub(crate) allowed: AllowList,
+    pub(crate) keys: OperatorKeys,
     pub(crate) detectors: Vec<Arc<dyn Detector>>,
     /// The names that detectors give.
-    pub(crate) names: Vec<Entity>,
-    pub(crate) budget: Option<Budget>,
+    pub(crate) detector_entities: Vec<Entity>,
+    pub(crate) budget: Option<DetectorBudget>,
     pub(crate) max_bytes: usize,
     pub(crate) max_depth: usize,
 }
@@ -78,9 +78,9 @@ impl Scrubber {
     }
 
     /// Whether its policy lets an event be learned from in which this was found.
-    pub fn may_train(&self, found: &Receipt) -> bool {
+    pub fn may_train(&self, found: &ScrubReport) -> bool {
         let forbidden = &self.inner.policy.no_training;
-        let forbids = |entity: &Entity| forbidden.iter().any(|name| name == ANY || name == entity.name());
+        let forbids = |entity: &Entity| forbidden.iter().any(|name| name == ANY_ENTITY || name == entity.name());
         forbidden.is_empty() || !found.counts.keys().any(forbids)
     }
 
@@ -90,19 +90,19 @@ impl Scrubber {
     ///
     /// [`ScrubError::TooLarge`], or what a detector did wrong. The text must not be kept then.
     pub fn scrub_text<'a>(&self, text: &'a str) -> Result<Scrubbed<Cow<'a, str>>, ScrubError> {
-        let mut hits = Hits::new();
-        self.find(text, 0, &mut hits)?;
+        let mut hits = FindingList::new();
+        self.find_into(text, 0, &mut hits)?;
         let hits = hits.as_slice();
-        let mut receipt = Receipt::new(Arc::clone(&self.inner.version));
+        let mut receipt = ScrubReport::new(Arc::clone(&self.inner.version));
         if hits.is_empty() {
             return Ok(Scrubbed { value: Cow::Borrowed(text), findings: Vec::new(), receipt });
         }
         let mut out = String::with_capacity(text.len() + 16);
-        self.replace(&mut out, text, hits, false)?;
+        self.write_scrubbed(&mut out, text, hits, false)?;
         let mut findings = Vec::with_capacity(hits.len());
         for hit in hits {
             let finding = self.finding(hit, 0);
-            receipt.count(finding.entity.clone());
+            receipt.add_count(finding.entity.clone());
             findings.push(finding);
         }
         Ok(Scrubbed { value: Cow::Owned(out), findings, receipt })
@@ -114,7 +114,7 @@ impl Scrubber {
     ///
     /// Those of [`Scrubber::scrub_text`].
     pub fn findings(&self, text: &str) -> Result<Vec<Finding>, ScrubError> {
-        Ok(self.hits(text, 0)?.as_slice().iter().map(|hit| self.finding(hit, 0)).collect())
+        Ok(self.find_packed(text, 0)?.as_slice().iter().map(|hit| self.finding(hit, 0)).collect())
     }
 
     /// Like [`Scrubber::scrub_text`] into buffers of the caller's, which are cleared first: for loops that must not allocate.
@@ -125,15 +125,15 @@ impl Scrubber {
     pub fn scrub_into(&self, text: &str, out: &mut String, findings: &mut Vec<Finding>) -> Result<(), ScrubError> {
         out.clear();
         findings.clear();
-        let mut hits = Hits::new();
-        self.find(text, 0, &mut hits)?;
+        let mut hits = FindingList::new();
+        self.find_into(text, 0, &mut hits)?;
         let hits = hits.as_slice();
         if hits.is_empty() {
             out.push_str(text);
             return Ok(());
         }
         out.reserve(text.len() + 16);
-        if let Err(error) = self.replace(out, text, hits, false) {
+        if let Err(error) = self.write_scrubbed(out, text, hits, false) {
             out.clear();
             return Err(error);
         }
@@ -142,82 +142,82 @@ impl Scrubber {
     }
 
     /// What is in a text under a key with these cues; positions are bytes of the text.
-    pub(crate) fn hits(&self, text: &str, hint: Cues) -> Result<Hits, ScrubError> {
-        let mut hits = Hits::new();
-        self.find(text, hint, &mut hits)?;
+    pub(crate) fn find_packed(&self, text: &str, hint: Cues) -> Result<FindingList, ScrubError> {
+        let mut hits = FindingList::new();
+        self.find_into(text, hint, &mut hits)?;
         Ok(hits)
     }
 
     /// The same into a list of the caller's, which is cleared first.
-    pub(crate) fn find(&self, text: &str, hint: Cues, hits: &mut Hits) -> Result<(), ScrubError> {
+    pub(crate) fn find_into(&self, text: &str, hint: Cues, hits: &mut FindingList) -> Result<(), ScrubError> {
         hits.clear();
         if text.len() > self.inner.max_bytes {
             return Err(ScrubError::TooLarge { size: text.len(), limit: self.inner.max_bytes });
         }
         let b = text.as_bytes();
         let deny = self.inner.deny.as_ref();
-        if suspicious(b) && normal::anywhere(b) {
-            self.find_encoded(b, hint, hits);
+        if may_need_decoding(b) && normalization::needs_decoding(b) {
+            self.find_in_normalized(b, hint, hits);
         } else {
             let mut scan = Scan::new(b, hint, deny, hits);
-            scan.begin();
+            scan.scan_keyed_value();
             scan.run();
         }
         if !self.inner.detectors.is_empty() {
-            self.ask(text, hits)?;
+            self.run_detectors(text, hits)?;
         }
-        if !self.table.everything || !self.inner.allowed.is_empty() {
-            self.filter(text, hits);
+        if !self.table.accepts_all || !self.inner.allowed.is_empty() {
+            self.apply_allow_list(text, hits);
         }
         Ok(())
     }
 
     /// The same over the plain copy of a text with encoded characters.
     #[inline(never)]
-    fn find_encoded(&self, b: &[u8], hint: Cues, hits: &mut Hits) {
-        Plain::lend(b, |plain| {
+    fn find_in_normalized(&self, bytes: &[u8], hint: Cues, hits: &mut FindingList) {
+        NormalizedText::with_normalized(bytes, |plain| {
             let mut scan = Scan::new(&plain.text, hint, self.inner.deny.as_ref(), hits);
-            scan.begin();
+            scan.scan_keyed_value();
             scan.run();
             for hit in hits.as_mut_slice() {
-                let (start, end) = (plain.start(hit.start as usize), plain.end(hit.end as usize));
+                let (start, end) = (plain.source_start(hit.start as usize), plain.source_end(hit.end as usize));
                 (hit.start, hit.end) = (start as u32, end as u32);
             }
         });
     }
 
     /// Leaves what the policy leaves alone.
-    pub(crate) fn filter(&self, text: &str, hits: &mut Hits) {
-        let keep = |hit: &Hit| {
+    pub(crate) fn apply_allow_list(&self, text: &str, hits: &mut FindingList) {
+        let keep = |hit: &PackedFinding| {
             let (_, least) = self.table.rule(hit.kind);
             hit.score >= least
                 && (self.inner.allowed.is_empty()
-                    || !text.get(hit.range()).is_some_and(|source| self.inner.allowed.has(source)))
+                    || !text.get(hit.range()).is_some_and(|source| self.inner.allowed.contains(source)))
         };
         if !hits.as_slice().iter().all(keep) {
             let kept = hits.as_slice().iter().filter(|hit| keep(hit)).copied().collect();
-            hits.replace(kept);
+            hits.replace_all(kept);
         }
     }
 
     /// Runs the detectors of one's own, over the plain copy too where characters are encoded, and joins what they find.
-    fn ask(&self, text: &str, hits: &mut Hits) -> Result<(), ScrubError> {
-        let budget = self.inner.budget.as_ref().map(Budget::started);
-        let mut all: Vec<Hit> = hits.as_slice().to_vec();
-        self.ask_about(text, budget.as_ref(), |start, end| (start, end), &mut all)?;
+    fn run_detectors(&self, text: &str, hits: &mut FindingList) -> Result<(), ScrubError> {
+        let budget = self.inner.budget.as_ref().map(DetectorBudget::restarted);
+        let mut all: Vec<PackedFinding> = hits.as_slice().to_vec();
+        self.run_detectors_on(text, budget.as_ref(), |start, end| (start, end), &mut all)?;
         let b = text.as_bytes();
-        if suspicious(b) && normal::anywhere(b) {
-            let plain = Plain::of(b);
+        if may_need_decoding(b) && normalization::needs_decoding(b) {
+            let plain = NormalizedText::from_source(b);
             let mut from = 0;
             for part in plain.text.utf8_chunks() {
-                let source = |start, end| (plain.start(from + start), plain.end(from + end));
-                self.ask_about(part.valid(), budget.as_ref(), source, &mut all)?;
+                let source = |start, end| (plain.source_start(from + start), plain.source_end(from + end));
+                self.run_detectors_on(part.valid(), budget.as_ref(), source, &mut all)?;
                 from += part.valid().len() + part.invalid().len();
             }
         }
         // The longer of two that overlap stays, whole: nothing of either may be left.
         all.sort_by_key(|hit| (hit.start, std::cmp::Reverse(hit.end)));
-        let mut joined: Vec<Hit> = Vec::with_capacity(all.len());
+        let mut joined: Vec<PackedFinding> = Vec::with_capacity(all.len());
         for hit in all {
             match joined.last_mut() {
                 Some(last) if hit.start < last.end => {
@@ -230,48 +230,59 @@ impl Scrubber {
                 _ => joined.push(hit),
             }
         }
-        hits.replace(joined);
+        hits.replace_all(joined);
         Ok(())
     }
 
     /// Asks every detector about one text; `source` says where a span of it stands in what is scrubbed.
-    fn ask_about(
+    fn run_detectors_on(
         &self,
         text: &str,
-        budget: Option<&Budget>,
+        budget: Option<&DetectorBudget>,
         source: impl Fn(usize, usize) -> (usize, usize),
-        all: &mut Vec<Hit>,
+        all: &mut Vec<PackedFinding>,
     ) -> Result<(), ScrubError> {
         for detector in &self.inner.detectors {
             let name = || detector.name().to_owned();
             let spans =
                 detector.detect(text, budget).map_err(|e| ScrubError::Detector { detector: name(), reason: e.0 })?;
-            if budget.is_some_and(|b| b.left().is_zero()) {
+            if budget.is_some_and(|b| b.remaining().is_zero()) {
                 return Err(ScrubError::OutOfTime { detector: name() });
             }
             for span in spans {
                 let inside = span.start < span.end && text.get(span.start..span.end).is_some();
                 let kind = match &span.entity {
-                    Entity::Known(kind) => Some(*kind as u16),
-                    custom => self.inner.names.iter().position(|n| n == custom).map(|i| CUSTOM + i as u16),
+                    Entity::BuiltIn(kind) => Some(*kind as u16),
+                    custom => self
+                        .inner
+                        .detector_entities
+                        .iter()
+                        .position(|n| n == custom)
+                        .map(|i| FIRST_CUSTOM_KIND + i as u16),
                 };
                 let (true, Some(kind)) = (inside, kind) else {
                     return Err(ScrubError::DetectorSpan { detector: name() });
                 };
                 let score = (span.score.clamp(0.0, 1.0) * 100.0).round() as u8;
                 let (start, end) = source(span.start, span.end);
-                all.push(Hit { kind, score, start: start as u32, end: end as u32 });
+                all.push(PackedFinding { kind, score, start: start as u32, end: end as u32 });
             }
         }
         Ok(())
     }
 
     /// Appends the text with what stands for its findings.
-    pub(crate) fn replace(&self, out: &mut String, text: &str, hits: &[Hit], json: bool) -> Result<(), ScrubError> {
+    pub(crate) fn write_scrubbed(
+        &self,
+        out: &mut String,
+        text: &str,
+        hits: &[PackedFinding],
+        json: bool,
+    ) -> Result<(), ScrubError> {
         let mut from = 0;
         for hit in hits {
             out.push_str(text.get(from..hit.start as usize).unwrap_or_default());
-            self.stand_in(out, hit, text.get(hit.range()).unwrap_or_default(), json)?;
+            self.write_replacement(out, hit, text.get(hit.range()).unwrap_or_default(), json)?;
             from = hit.end as usize;
         }
         out.push_str(text.get(from..).unwrap_or_default());
@@ -279,11 +290,21 @@ impl Scrubber {
     }
 
     /// Appends what stands for one finding.
-    pub(crate) fn stand_in(&self, out: &mut String, hit: &Hit, source: &str, json: bool) -> Result<(), ScrubError> {
-        let kind = Kind::from_index(hit.kind);
+    pub(crate) fn write_replacement(
+        &self,
+        out: &mut String,
+        hit: &PackedFinding,
+        source: &str,
+        json: bool,
+    ) -> Result<(), ScrubError> {
+        let kind = EntityKind::from_index(hit.kind);
         let name = match kind {
             Some(kind) => kind.name(),
-            None => self.inner.names.get(usize::from(hit.kind.wrapping_sub(CUSTOM))).map_or("PII", Entity::name),
+            None => self
+                .inner
+                .detector_entities
+                .get(usize::from(hit.kind.wrapping_sub(FIRST_CUSTOM_KIND)))
+                .map_or("PII", Entity::name),
         };
         if self.table.all_masked {
             out.push('[');
@@ -292,22 +313,22 @@ impl Scrubber {
             return Ok(());
         }
         let (operator, _) = self.table.rule(hit.kind);
-        apply::write(out, &self.inner.keys, operator, name, kind, source, json)
+        replacement::write_replacement(out, &self.inner.keys, operator, name, kind, source, json)
     }
 
     pub(crate) fn entity(&self, kind: u16) -> Entity {
-        match Kind::from_index(kind) {
-            Some(kind) => Entity::Known(kind),
+        match EntityKind::from_index(kind) {
+            Some(kind) => Entity::BuiltIn(kind),
             None => self
                 .inner
-                .names
-                .get(usize::from(kind.wrapping_sub(CUSTOM)))
+                .detector_entities
+                .get(usize::from(kind.wrapping_sub(FIRST_CUSTOM_KIND)))
                 .cloned()
-                .unwrap_or(Entity::Known(Kind::DenyList)),
+                .unwrap_or(Entity::BuiltIn(EntityKind::DenyList)),
         }
     }
 
-    pub(crate) fn finding(&self, hit: &Hit, base: usize) -> Finding {
+    pub(crate) fn finding(&self, hit: &PackedFinding, base: usize) -> Finding {
         Finding {
             entity: self.entity(hit.kind),
             start: base + hit.start as usize,

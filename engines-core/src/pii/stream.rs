@@ -3,13 +3,13 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use super::entity::Kind;
+use super::entity::EntityKind;
 use super::error::{PolicyError, ScrubError};
-use super::finding::Receipt;
-use super::scan::hits::Hits;
-use super::scan::normal::Plain;
-use super::scan::ring::Ring;
-use super::scan::{Ahead, LOOKBACK, Scan};
+use super::finding::ScrubReport;
+use super::scan::cue_window::CueWindow;
+use super::scan::findings::FindingList;
+use super::scan::normalization::NormalizedText;
+use super::scan::{LOOKBACK, Lookahead, Scan};
 use super::scrubber::Scrubber;
 
 /// Scrubs chunks of one text as they come; what comes out is what [`Scrubber::scrub_text`] makes of the whole, wherever the borders are.
@@ -36,32 +36,32 @@ pub struct StreamScrubber {
     /// What has come in and not gone out, with a little before it as context.
     source: String,
     /// How much of `source` is in `plain`.
-    taken: usize,
-    plain: Plain,
+    normalized_bytes: usize,
+    plain: NormalizedText,
     /// How much of the plain copy has gone out.
-    emitted: usize,
+    emitted_normalized: usize,
     /// How much of `source` has gone out.
-    written: usize,
-    state: State,
-    receipt: Receipt,
+    emitted_source: usize,
+    state: ScanState,
+    receipt: ScrubReport,
     /// How many of each kind were found, by number; the receipt counts them in the end.
-    tally: Vec<u64>,
+    kind_counts: Vec<u64>,
     /// An incomplete character at the end of the last bytes.
-    partial: Vec<u8>,
+    partial_character: Vec<u8>,
     /// It failed; nothing more may come out.
     failed: Option<ScrubError>,
 }
 
 /// What a scan needs to go on.
-struct State {
+struct ScanState {
     pos: usize,
-    cues: Ring,
-    hits: Hits,
-    ahead: Ahead,
-    endless: bool,
+    cue_window: CueWindow,
+    findings: FindingList,
+    lookahead: Lookahead,
+    in_long_word: bool,
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for ScanState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("State").field("pos", &self.pos).finish_non_exhaustive()
     }
@@ -80,14 +80,20 @@ impl Scrubber {
         Ok(StreamScrubber {
             scrubber: self.clone(),
             source: String::new(),
-            taken: 0,
-            plain: Plain::default(),
-            emitted: 0,
-            written: 0,
-            state: State { pos: 0, cues: Ring::new(0), hits: Hits::new(), ahead: Ahead::default(), endless: false },
-            receipt: Receipt::new(Arc::clone(&self.inner.version)),
-            tally: vec![0; Kind::all().count()],
-            partial: Vec::new(),
+            normalized_bytes: 0,
+            plain: NormalizedText::default(),
+            emitted_normalized: 0,
+            emitted_source: 0,
+            state: ScanState {
+                pos: 0,
+                cue_window: CueWindow::new(0),
+                findings: FindingList::new(),
+                lookahead: Lookahead::default(),
+                in_long_word: false,
+            },
+            receipt: ScrubReport::new(Arc::clone(&self.inner.version)),
+            kind_counts: vec![0; EntityKind::all().count()],
+            partial_character: Vec::new(),
             failed: None,
         })
     }
@@ -105,7 +111,7 @@ impl StreamScrubber {
         }
         self.source.push_str(chunk);
         let out = self.advance(false);
-        self.keep_failure(out)
+        self.record_failure(out)
     }
 
     /// Like [`push`](Self::push) for bytes: characters may be cut anywhere, and what is not UTF-8 becomes U+FFFD.
@@ -114,8 +120,8 @@ impl StreamScrubber {
     ///
     /// Those of [`push`](Self::push).
     pub fn push_bytes(&mut self, chunk: &[u8]) -> Result<String, ScrubError> {
-        self.partial.extend_from_slice(chunk);
-        let bytes = std::mem::take(&mut self.partial);
+        self.partial_character.extend_from_slice(chunk);
+        let bytes = std::mem::take(&mut self.partial_character);
         let mut text = String::with_capacity(bytes.len());
         let mut rest = bytes.as_slice();
         loop {
@@ -133,7 +139,7 @@ impl StreamScrubber {
                             rest = &bad[len..];
                         }
                         None => {
-                            self.partial = bad.to_vec();
+                            self.partial_character = bad.to_vec();
                             break;
                         }
                     }
@@ -148,20 +154,20 @@ impl StreamScrubber {
     /// # Errors
     ///
     /// Those of [`push`](Self::push).
-    pub fn finish(mut self) -> Result<(String, Receipt), ScrubError> {
+    pub fn finish(mut self) -> Result<(String, ScrubReport), ScrubError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        if !self.partial.is_empty() {
+        if !self.partial_character.is_empty() {
             self.source.push('\u{fffd}');
         }
         let out = self.advance(true)?;
-        let found = Kind::all().zip(self.tally).filter(|(_, count)| *count > 0);
+        let found = EntityKind::all().zip(self.kind_counts).filter(|(_, count)| *count > 0);
         self.receipt.counts.extend(found.map(|(kind, count)| (kind.into(), count)));
         Ok((out, self.receipt))
     }
 
-    fn keep_failure(&mut self, out: Result<String, ScrubError>) -> Result<String, ScrubError> {
+    fn record_failure(&mut self, out: Result<String, ScrubError>) -> Result<String, ScrubError> {
         if let Err(error) = &out {
             self.failed = Some(error.clone());
         }
@@ -169,20 +175,20 @@ impl StreamScrubber {
     }
 
     fn advance(&mut self, last: bool) -> Result<String, ScrubError> {
-        self.taken = self.plain.extend(self.source.as_bytes(), self.taken, last);
+        self.normalized_bytes = self.plain.extend(self.source.as_bytes(), self.normalized_bytes, last);
         let limit = self.scrubber.inner.max_bytes;
         if self.source.len() > limit {
             return Err(ScrubError::TooLarge { size: self.source.len(), limit });
         }
-        let mut hits = std::mem::replace(&mut self.state.hits, Hits::new());
+        let mut hits = std::mem::replace(&mut self.state.findings, FindingList::new());
         let mut scan = Scan::new(&self.plain.text, 0, self.scrubber.inner.deny.as_ref(), &mut hits);
-        scan.last = last;
+        scan.is_last = last;
         scan.pos = self.state.pos;
-        scan.cues = self.state.cues;
-        scan.endless = self.state.endless;
-        scan.ahead = self.state.ahead;
+        scan.cues = self.state.cue_window;
+        scan.in_long_word = self.state.in_long_word;
+        scan.lookahead = self.state.lookahead;
         scan.run();
-        let Scan { pos, cues, ahead, endless, .. } = scan;
+        let Scan { pos, cues, lookahead: ahead, in_long_word: endless, .. } = scan;
         // A later finding may still swallow an earlier one that is near.
         let mut settled = if last { self.plain.text.len() } else { pos.saturating_sub(LOOKBACK) };
         if let Some(hit) =
@@ -194,47 +200,49 @@ impl StreamScrubber {
             settled -= 1;
         }
         let mut out = String::new();
-        if settled > self.emitted || last {
+        if settled > self.emitted_normalized || last {
             self.emit(&mut out, &hits, settled, last)?;
         }
         let rest = hits.as_slice().iter().filter(|hit| hit.start as usize >= settled).copied().collect();
-        let mut hits = Hits::new();
-        hits.replace(rest);
-        self.state = State { pos, cues, hits, ahead, endless };
-        self.forget();
+        let mut hits = FindingList::new();
+        hits.replace_all(rest);
+        self.state = ScanState { pos, cue_window: cues, findings: hits, lookahead: ahead, in_long_word: endless };
+        self.drop_emitted();
         Ok(out)
     }
 
     /// Writes the plain positions `emitted..settled` out, as they stand in the source.
-    fn emit(&mut self, out: &mut String, hits: &Hits, settled: usize, last: bool) -> Result<(), ScrubError> {
-        let mut from = self.written;
+    fn emit(&mut self, out: &mut String, hits: &FindingList, settled: usize, last: bool) -> Result<(), ScrubError> {
+        let mut from = self.emitted_source;
         for hit in hits.as_slice() {
-            if (hit.start as usize) < self.emitted || hit.end as usize > settled {
+            if (hit.start as usize) < self.emitted_normalized || hit.end as usize > settled {
                 continue;
             }
-            let (start, end) = (self.plain.start(hit.start as usize), self.plain.end(hit.end as usize));
+            let (start, end) = (self.plain.source_start(hit.start as usize), self.plain.source_end(hit.end as usize));
             let source = self.source.get(start..end).unwrap_or_default();
             let (_, least) = self.scrubber.table.rule(hit.kind);
-            if hit.score < least || !self.scrubber.inner.allowed.is_empty() && self.scrubber.inner.allowed.has(source) {
+            if hit.score < least
+                || !self.scrubber.inner.allowed.is_empty() && self.scrubber.inner.allowed.contains(source)
+            {
                 continue;
             }
             out.push_str(self.source.get(from..start).unwrap_or_default());
-            self.scrubber.stand_in(out, hit, source, false)?;
-            if let Some(count) = self.tally.get_mut(usize::from(hit.kind)) {
+            self.scrubber.write_replacement(out, hit, source, false)?;
+            if let Some(count) = self.kind_counts.get_mut(usize::from(hit.kind)) {
                 *count += 1;
             }
             from = end;
         }
-        let to = if last { self.source.len() } else { self.plain.end(settled).max(from) };
+        let to = if last { self.source.len() } else { self.plain.source_end(settled).max(from) };
         out.push_str(self.source.get(from..to).unwrap_or_default());
-        self.emitted = settled;
-        self.written = to;
+        self.emitted_normalized = settled;
+        self.emitted_source = to;
         Ok(())
     }
 
     /// Drops what is out and no longer needed as context.
-    fn forget(&mut self) {
-        let drop = self.emitted.min(self.state.pos.saturating_sub(2 * LOOKBACK));
+    fn drop_emitted(&mut self) {
+        let drop = self.emitted_normalized.min(self.state.pos.saturating_sub(2 * LOOKBACK));
         if drop < 4 * LOOKBACK {
             return;
         }
@@ -242,16 +250,16 @@ impl StreamScrubber {
         while drop > 0 && self.plain.text.get(drop).is_some_and(|b| b & 0xc0 == 0x80) {
             drop -= 1;
         }
-        let source = self.plain.end(drop).min(self.written);
+        let source = self.plain.source_end(drop).min(self.emitted_source);
         self.plain.drop_front(drop, source);
         self.source.drain(..source);
-        self.taken -= source;
-        self.emitted -= drop;
-        self.written -= source;
+        self.normalized_bytes -= source;
+        self.emitted_normalized -= drop;
+        self.emitted_source -= source;
         self.state.pos -= drop;
-        self.state.cues.shift(drop);
-        self.state.ahead.shift(drop);
-        for hit in self.state.hits.as_mut_slice() {
+        self.state.cue_window.shift_back(drop);
+        self.state.lookahead.shift_back(drop);
+        for hit in self.state.findings.as_mut_slice() {
             hit.start -= drop as u32;
             hit.end -= drop as u32;
         }
@@ -263,7 +271,7 @@ impl StreamScrubber {
 /// # Errors
 ///
 /// [`ScrubError::Read`] for errors of either side, and those of [`StreamScrubber::push`].
-pub fn scrub_reader(scrubber: &Scrubber, mut from: impl Read, mut to: impl Write) -> Result<Receipt, ScrubError> {
+pub fn scrub_reader(scrubber: &Scrubber, mut from: impl Read, mut to: impl Write) -> Result<ScrubReport, ScrubError> {
     let io = |e: std::io::Error| ScrubError::Read(e.kind().to_string());
     let mut stream = scrubber.stream().map_err(|e| ScrubError::Read(e.to_string()))?;
     let mut buffer = vec![0; 64 * 1024];

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::apply::Keys;
 use super::builder::ScrubberBuilder;
 use super::error::PolicyError;
-use super::key::{PiiKey, letters};
+use super::key::{PiiKey, encode_letters};
 use super::policy::{Operator, Policy};
-use super::scrubber::{Inner, Scrubber};
+use super::replacement::OperatorKeys;
+use super::scrubber::{Scrubber, ScrubberParts};
 use crate::id::TenantId;
 
 impl Scrubber {
@@ -26,7 +26,7 @@ impl Scrubber {
     /// The same scrubber with a key for hashes and pseudonyms.
     #[must_use]
     pub fn with_key(&self, key: PiiKey) -> Self {
-        let keys = Keys { tenant: Some(key), vault: self.inner.keys.vault.clone() };
+        let keys = OperatorKeys { tenant: Some(key), vault: self.inner.keys.vault.clone() };
         self.with_keys(keys)
     }
 
@@ -34,7 +34,7 @@ impl Scrubber {
     #[must_use]
     pub fn for_tenant(&self, tenant: &TenantId) -> Self {
         let keys = &self.inner.keys;
-        self.with_keys(Keys {
+        self.with_keys(OperatorKeys {
             tenant: keys.tenant.as_ref().map(|key| key.for_tenant(tenant)),
             vault: keys.vault.as_ref().map(|vault| vault.for_tenant(tenant)),
         })
@@ -43,14 +43,14 @@ impl Scrubber {
     /// Letters that stand for a text, and for no other: a key to look it up by that gives nothing of it away. Made under the tenant's key; without
     /// one it is no more than a hash, and what is easily guessed can be tried out.
     #[must_use]
-    pub fn opaque(&self, text: &str) -> String {
+    pub fn lookup_token(&self, text: &str) -> String {
         let mut out = String::with_capacity(64);
-        letters(&mut out, &self.mac(b"engines.pii.opaque.v1", text.as_bytes()), b'a');
+        encode_letters(&mut out, &self.mac(b"engines.pii.opaque.v1", text.as_bytes()), b'a');
         out
     }
 
     /// What tells whether something was sent before, without a copy of it: HMAC-SHA-256 under the tenant's key.
-    pub(crate) fn keyed(&self, bytes: &[u8]) -> [u8; 32] {
+    pub(crate) fn keyed_hash(&self, bytes: &[u8]) -> [u8; 32] {
         self.mac(b"engines.pii.sent.v1", bytes)
     }
 
@@ -59,8 +59,8 @@ impl Scrubber {
         *self.inner.keys.tenant.as_ref().unwrap_or(&none).mac(&[purpose, bytes])
     }
 
-    fn with_keys(&self, keys: Keys) -> Self {
-        let inner = Inner { keys, ..Inner::clone(&self.inner) };
+    fn with_keys(&self, keys: OperatorKeys) -> Self {
+        let inner = ScrubberParts { keys, ..ScrubberParts::clone(&self.inner) };
         Self { inner: Arc::new(inner), table: Arc::clone(&self.table) }
     }
 
@@ -70,8 +70,8 @@ impl Scrubber {
     ///
     /// [`PolicyError::KeyMissing`] when the operator needs a key that is not there.
     pub fn with_operator(&self, operator: Operator) -> Result<Self, PolicyError> {
-        let table = self.table.all(operator);
-        table.check(&self.inner.keys, &self.inner.names)?;
+        let table = self.table.with_operator(operator);
+        table.check(&self.inner.keys, &self.inner.detector_entities)?;
         Ok(Self { inner: Arc::clone(&self.inner), table: Arc::new(table) })
     }
 
@@ -88,6 +88,6 @@ impl Scrubber {
         add(&mut policy.allow, &self.inner.policy.allow);
         add(&mut policy.deny, &self.inner.policy.deny);
         add(&mut policy.no_training, &self.inner.policy.no_training);
-        ScrubberBuilder::of(&self.inner, policy).build()
+        ScrubberBuilder::from_inner(&self.inner, policy).build()
     }
 }

@@ -5,8 +5,8 @@ use aes_siv::siv::Aes256Siv;
 use zeroize::Zeroizing;
 
 use super::error::ScrubError;
-use super::key::{PiiKey, from_letters, letters};
-use super::rule::MAX_TOKEN;
+use super::key::{PiiKey, decode_letters, encode_letters};
+use super::rule::MAX_SEALED_LETTERS;
 use crate::id::TenantId;
 
 /// Seals and opens values with AES-SIV (RFC 5297): the same value under the same key gives the same token, and no randomness is needed.
@@ -28,7 +28,7 @@ pub struct Vault {
 }
 
 /// Sealed values are written in capitals from here on, so that they differ from pseudonyms.
-const BASE: u8 = b'A';
+const FIRST_LETTER: u8 = b'A';
 
 impl Vault {
     /// A vault over one tenant's key.
@@ -51,14 +51,14 @@ impl Vault {
 
     /// Appends `[NAME:TOKEN]`; values whose token would be too long to be recognised again are refused.
     pub(crate) fn seal(&self, out: &mut String, name: &str, value: &str) -> Result<(), ScrubError> {
-        if 2 * (value.len() + 16) > MAX_TOKEN {
+        if 2 * (value.len() + 16) > MAX_SEALED_LETTERS {
             return Err(ScrubError::Seal);
         }
         let sealed = self.cipher().encrypt([name.as_bytes()], value.as_bytes()).map_err(|_| ScrubError::Seal)?;
         out.push('[');
         out.push_str(name);
         out.push(':');
-        letters(out, &sealed, BASE);
+        encode_letters(out, &sealed, FIRST_LETTER);
         out.push(']');
         Ok(())
     }
@@ -99,9 +99,9 @@ impl Vault {
         while let Some(at) = rest.find('[') {
             let (before, from) = rest.split_at(at);
             out.push_str(before);
-            match token(from) {
+            match split_sealed(from) {
                 Some((name, body, len)) => {
-                    let sealed = from_letters(body, BASE).ok_or(ScrubError::Seal)?;
+                    let sealed = decode_letters(body, FIRST_LETTER).ok_or(ScrubError::Seal)?;
                     let value = self.cipher().decrypt([name.as_bytes()], &sealed).map_err(|_| ScrubError::Seal)?;
                     put(&mut out, std::str::from_utf8(&value).map_err(|_| ScrubError::Seal)?)?;
                     rest = &from[len..];
@@ -139,8 +139,8 @@ impl Vault {
 }
 
 /// `[NAME:CAPITALS]` at the start: name, token, length.
-fn token(text: &str) -> Option<(&str, &str, usize)> {
-    let close = text.bytes().take(MAX_TOKEN + 64).position(|b| b == b']')?;
+fn split_sealed(text: &str) -> Option<(&str, &str, usize)> {
+    let close = text.bytes().take(MAX_SEALED_LETTERS + 64).position(|b| b == b']')?;
     let (name, body) = text.get(1..close)?.split_once(':')?;
     let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     (named && body.len() >= 32 && body.bytes().all(|b| (b'A'..=b'P').contains(&b))).then_some((name, body, close + 1))

@@ -4,12 +4,12 @@
 
 mod document;
 mod policies;
-mod redact;
+mod redaction;
 mod service;
 
 pub use self::{
     document::{NewPolicy, PolicyDocument},
-    policies::Policies,
-    redact::{Mode, RedactRequest, Redacted, Redaction},
+    policies::PrivacyPolicies,
+    redaction::{RedactFinding, RedactMode, RedactOutcome, RedactRequest},
     service::PrivacyService,
 };

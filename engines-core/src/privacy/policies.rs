@@ -9,36 +9,36 @@ use crate::{
     clock::{Clock, Timestamp},
     error::{Error, Result},
     id::DocId,
-    nexus::{Document, Kind, Store},
-    pii::{EntityRule, Kind as Entity, Policy, PolicyError, Scrubber},
+    nexus::{Document, DocumentKind, Store},
+    pii::{EntityKind as Entity, EntityRule, Policy, PolicyError, Scrubber},
     scope::Scope,
 };
 
 /// The family of policy documents; there is one in a scope.
-pub(super) const POLICY: Kind = Kind::known("privacy_policy");
+pub(super) const POLICY_KIND: DocumentKind = DocumentKind::from_static("privacy_policy");
 /// Scopes whose policies are held compiled.
-const SCOPES: usize = 1024;
+const MAX_CACHED_SCOPES: usize = 1024;
 
 /// Hands out the scrubber of a scope: the deployment's engine under the tenant's policy, with the tenant's own key. Cheap to clone.
 ///
 /// It fails closed: a policy that cannot be read, or that this version of the library does not understand, is an error, and what was to be
 /// scrubbed is not written.
 #[derive(Clone)]
-pub struct Policies {
+pub struct PrivacyPolicies {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     base: Scrubber,
-    cache: Arc<Cache<Scope, Held>>,
+    cache: Arc<Cache<Scope, CachedPolicy>>,
 }
 
 #[derive(Clone)]
-struct Held {
-    at: Timestamp,
+struct CachedPolicy {
+    loaded_at: Timestamp,
     version: u64,
     scrubber: Scrubber,
 }
 
-impl Policies {
+impl PrivacyPolicies {
     /// How long a policy is followed after another node has changed it; on the node that changed it, it ends at once.
     pub const TTL: Duration = Duration::from_secs(3);
 
@@ -46,7 +46,7 @@ impl Policies {
     /// none, its lists by all, and each tenant's keys are made from its keys.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, base: Scrubber) -> Self {
-        Self { store, clock, base, cache: Arc::new(Cache::new(SCOPES)) }
+        Self { store, clock, base, cache: Arc::new(Cache::new(MAX_CACHED_SCOPES)) }
     }
 
     /// The scrubber of `scope`, under a policy that was in force at most [`Policies::TTL`] ago.
@@ -58,12 +58,12 @@ impl Policies {
         let held = self.cache.get(scope);
         // A clock that was set back makes nothing fresh.
         if let Some(held) = &held
-            && now >= held.at
-            && now.since(held.at) < Self::TTL
+            && now >= held.loaded_at
+            && now.since(held.loaded_at) < Self::TTL
         {
             return Ok(held.scrubber.clone());
         }
-        let document = self.document(scope).await?;
+        let document = self.load_document(scope).await?;
         let version = document.as_ref().map_or(0, |document| document.version);
         let scrubber = match (held, document) {
             (Some(held), _) if held.version == version => held.scrubber,
@@ -73,36 +73,36 @@ impl Policies {
                 self.compile(scope, document.decode()?, version).map_err(failed)?
             }
         };
-        self.hold(scope, Held { at: now, version, scrubber: scrubber.clone() });
+        self.cache_unless_older(scope, CachedPolicy { loaded_at: now, version, scrubber: scrubber.clone() });
         Ok(scrubber)
     }
 
     /// The policy of `scope` as it is kept.
-    pub(super) async fn document(&self, scope: &Scope) -> Result<Option<Document>> {
-        self.store.get(scope, &POLICY, &id()?).await
+    pub(super) async fn load_document(&self, scope: &Scope) -> Result<Option<Document>> {
+        self.store.get(scope, &POLICY_KIND, &document_id()?).await
     }
 
     /// What the document says, or the deployment's policy where there is none.
-    pub(super) fn read(&self, document: Option<Document>) -> Result<PolicyDocument> {
+    pub(super) fn to_policy_document(&self, document: Option<Document>) -> Result<PolicyDocument> {
         let Some(document) = document else {
             return Ok(PolicyDocument { version: 0, updated_at: None, policy: self.base.policy().clone() });
         };
-        let policy = named(document.decode()?, document.version);
+        let policy = with_version_name(document.decode()?, document.version);
         Ok(PolicyDocument { version: document.version, updated_at: Some(document.updated_at), policy })
     }
 
     /// The scrubber of `scope` under `policy`.
     pub(super) fn compile(&self, scope: &Scope, policy: Policy, version: u64) -> Result<Scrubber, PolicyError> {
-        self.base.for_tenant(scope.tenant()).with_policy(named(policy, version))
+        self.base.for_tenant(scope.tenant()).with_policy(with_version_name(policy, version))
     }
 
     /// From now on, here.
-    pub(super) fn changed(&self, scope: &Scope, version: u64, scrubber: Scrubber) {
-        self.hold(scope, Held { at: self.clock.now(), version, scrubber });
+    pub(super) fn cache_changed(&self, scope: &Scope, version: u64, scrubber: Scrubber) {
+        self.cache_unless_older(scope, CachedPolicy { loaded_at: self.clock.now(), version, scrubber });
     }
 
     /// An answer of the store that was overtaken by a newer one is not kept.
-    fn hold(&self, scope: &Scope, held: Held) {
+    fn cache_unless_older(&self, scope: &Scope, held: CachedPolicy) {
         if self.cache.get(scope).is_none_or(|known| known.version <= held.version) {
             self.cache.insert(scope.clone(), held);
         }
@@ -110,13 +110,13 @@ impl Policies {
 }
 
 /// What events are scrubbed for, and a policy may have operators for.
-const ACTIONS: [&str; 3] = ["store", "export", "sink"];
+const EVENT_ACTIONS: [&str; 3] = ["store", "export", "sink"];
 
 /// What a tenant's policy may not say: secrets are no data of the tenant's to keep, and operators for an action that is never asked for would be
 /// taken for a rule.
-pub(super) fn check(policy: &Policy) -> Result<(), String> {
-    if policy.actions.keys().any(|name| !ACTIONS.contains(&name.as_str())) {
-        return Err(format!("it names an action that is not there; there are {}", ACTIONS.join(", ")));
+pub(super) fn check_tenant_policy(policy: &Policy) -> Result<(), String> {
+    if policy.actions.keys().any(|name| !EVENT_ACTIONS.contains(&name.as_str())) {
+        return Err(format!("it names an action that is not there; there are {}", EVENT_ACTIONS.join(", ")));
     }
     let kept = |rule: &EntityRule| !rule.enabled || rule.min_score > 0.0;
     let secret = |name: &str| Entity::from_name(name).is_some_and(Entity::is_secret);
@@ -127,16 +127,16 @@ pub(super) fn check(policy: &Policy) -> Result<(), String> {
 }
 
 /// The policy under the name that receipts give this version of it.
-pub(super) fn named(policy: Policy, version: u64) -> Policy {
+pub(super) fn with_version_name(policy: Policy, version: u64) -> Policy {
     Policy { version: format!("tenant-{version}"), ..policy }
 }
 
 /// The one document.
-pub(super) fn id() -> Result<DocId> {
+pub(super) fn document_id() -> Result<DocId> {
     DocId::new("policy")
 }
 
-impl fmt::Debug for Policies {
+impl fmt::Debug for PrivacyPolicies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Policies").field("base", &self.base).finish_non_exhaustive()
     }

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Mode, NewPolicy, Policies, PolicyDocument, RedactRequest, Redacted, Redaction,
-    policies::{self, POLICY},
+    NewPolicy, PolicyDocument, PrivacyPolicies, RedactFinding, RedactMode, RedactOutcome, RedactRequest,
+    policies::{self, POLICY_KIND},
 };
 use crate::{
     access::Action,
@@ -12,13 +12,13 @@ use crate::{
     context::RequestContext,
     error::{Error, Result},
     gate::{Guard, Permit},
-    nexus::{Batch, CommitError, Expect, Failed, NewDocument, Store},
+    nexus::{Batch, CommitError, Expect, FailedPrecondition, NewDocument, Store},
     pii::{Operator, PolicyError, ScrubError, Scrubber},
 };
 
-const SET: &str = "privacy.set_policy";
+const SET_OPERATION: &str = "privacy.set_policy";
 /// How often a policy that is to replace whatever there is may find that there is something new by now.
-const TRIES: usize = 32;
+const MAX_ATTEMPTS: usize = 32;
 /// What an audit record calls the policy.
 const RESOURCE: &str = "privacy/policy";
 
@@ -27,7 +27,7 @@ const RESOURCE: &str = "privacy/policy";
 pub struct PrivacyService {
     store: Arc<dyn Store>,
     guard: Guard,
-    policies: Policies,
+    policies: PrivacyPolicies,
 }
 
 impl PrivacyService {
@@ -36,13 +36,13 @@ impl PrivacyService {
 
     /// Over the policies in `store`.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, guard: Guard, policies: Policies) -> Self {
+    pub fn new(store: Arc<dyn Store>, guard: Guard, policies: PrivacyPolicies) -> Self {
         Self { store, guard, policies }
     }
 
     /// The policies, and with them each scope's scrubber.
     #[must_use]
-    pub fn policies(&self) -> &Policies {
+    pub fn policies(&self) -> &PrivacyPolicies {
         &self.policies
     }
 
@@ -52,7 +52,7 @@ impl PrivacyService {
     /// What the guard refuses; `BACKEND_UNAVAILABLE`.
     pub async fn policy(&self, context: &RequestContext) -> Result<PolicyDocument> {
         let _permit = self.guard.admit(context, Action::PrivacyPolicyRead, RESOURCE).await?;
-        self.policies.read(self.policies.document(context.scope()).await?)
+        self.policies.to_policy_document(self.policies.load_document(context.scope()).await?)
     }
 
     /// Sets the policy of the caller's tenant and environment. It is followed at once on this node, and within [`Policies::TTL`] on the others.
@@ -63,12 +63,12 @@ impl PrivacyService {
     /// `BACKEND_UNAVAILABLE`.
     pub async fn set_policy(&self, context: &RequestContext, new: NewPolicy) -> Result<PolicyDocument> {
         let permit = self.guard.admit(context, Action::PrivacyPolicyManage, RESOURCE).await?;
-        let refused = |detail: String| Error::body(SET, "/policy", detail);
-        policies::check(&new.policy).map_err(refused)?;
+        let refused = |detail: String| Error::invalid_body(SET_OPERATION, "/policy", detail);
+        policies::check_tenant_policy(&new.policy).map_err(refused)?;
         // Without a version it replaces whatever there is: also what somebody else sets in this moment.
-        let mut tries = if new.version.is_some() { 1 } else { TRIES };
+        let mut tries = if new.version.is_some() { 1 } else { MAX_ATTEMPTS };
         loop {
-            match self.replace(context, &permit, &new).await {
+            match self.try_set_policy(context, &permit, &new).await {
                 Err(error) if error.code() == Code::VersionMismatch && tries > 1 => tries -= 1,
                 done => return done,
             }
@@ -76,33 +76,41 @@ impl PrivacyService {
     }
 
     /// One try at it.
-    async fn replace(&self, context: &RequestContext, permit: &Permit, new: &NewPolicy) -> Result<PolicyDocument> {
-        let refused = |detail: String| Error::body(SET, "/policy", detail);
+    async fn try_set_policy(
+        &self,
+        context: &RequestContext,
+        permit: &Permit,
+        new: &NewPolicy,
+    ) -> Result<PolicyDocument> {
+        let refused = |detail: String| Error::invalid_body(SET_OPERATION, "/policy", detail);
         let scope = context.scope();
-        let now = self.policies.document(scope).await?.map_or(0, |document| document.version);
+        let now = self.policies.load_document(scope).await?.map_or(0, |document| document.version);
         if new.version.is_some_and(|version| version != now) {
-            return Err(mismatch(now));
+            return Err(version_mismatch(now));
         }
         let version = now + 1;
-        let policy = policies::named(new.policy.clone(), version);
-        let scrubber = self.policies.compile(scope, policy.clone(), version).map_err(|error| refused(why(&error)))?;
-        let document = NewDocument::new(POLICY, policies::id()?, &policy)?;
+        let policy = policies::with_version_name(new.policy.clone(), version);
+        let scrubber = self
+            .policies
+            .compile(scope, policy.clone(), version)
+            .map_err(|error| refused(policy_error_detail(&error)))?;
+        let document = NewDocument::new(POLICY_KIND, policies::document_id()?, &policy)?;
         if document.body.get().len() > Self::POLICY_BYTES {
             let limit = Self::POLICY_BYTES;
             return Err(refused(format!("it is larger than {limit} bytes")).with_member("limit", limit));
         }
         let updated_at = self.guard.clock().now();
         let expect = if now == 0 { Expect::Absent } else { Expect::Version(now) };
-        let audit = permit.audit(&self.guard, context, format!("{RESOURCE}/{version}"));
+        let audit = permit.audit_entry(&self.guard, context, format!("{RESOURCE}/{version}"));
         let batch = Batch::new(updated_at).put(document, expect).audit(audit);
         match self.store.commit(scope, batch).await {
             Ok(_) => {}
-            Err(CommitError::Precondition { failed: Failed::Document { version, .. }, .. }) => {
-                return Err(mismatch(version.unwrap_or(0)));
+            Err(CommitError::Precondition { failed: FailedPrecondition::Document { version, .. }, .. }) => {
+                return Err(version_mismatch(version.unwrap_or(0)));
             }
             Err(error) => return Err(error.into()),
         }
-        self.policies.changed(scope, version, scrubber);
+        self.policies.cache_changed(scope, version, scrubber);
         Ok(PolicyDocument { version, updated_at: Some(updated_at), policy })
     }
 
@@ -111,23 +119,23 @@ impl PrivacyService {
     /// # Errors
     /// `BODY_INVALID` unless there is a text or a value, and not both, or when pseudonyms are asked for and the deployment has no key for them; what
     /// the guard refuses; `BACKEND_UNAVAILABLE` when the policy cannot be read.
-    pub async fn redact(&self, context: &RequestContext, request: RedactRequest) -> Result<Redacted> {
+    pub async fn redact(&self, context: &RequestContext, request: RedactRequest) -> Result<RedactOutcome> {
         const OPERATION: &str = "pii.redact";
         let _permit = self.guard.admit(context, Action::PiiRedact, "").await?;
         let mode = request.mode.unwrap_or_default();
         let scrubber = self.policies.scrubber(context.scope()).await?;
-        let operator = if mode == Mode::Pseudonym { Operator::Pseudonym } else { Operator::Mask };
+        let operator = if mode == RedactMode::Pseudonym { Operator::Pseudonym } else { Operator::Mask };
         let scrubber = scrubber.with_operator(operator).map_err(|_| {
-            Error::body(OPERATION, "/mode", "this deployment has no key for pseudonyms; ask for mask or report")
+            Error::invalid_body(OPERATION, "/mode", "this deployment has no key for pseudonyms; ask for mask or report")
         })?;
         let redacted = match (request.text, request.json) {
-            (Some(text), None) => of_text(&scrubber, mode, &text),
-            (None, Some(value)) => of_json(&scrubber, mode, &value),
-            _ => return Err(Error::body(OPERATION, "/text", "send a `text` or a `json`, and not both")),
+            (Some(text), None) => redact_text(&scrubber, mode, &text),
+            (None, Some(value)) => redact_json(&scrubber, mode, &value),
+            _ => return Err(Error::invalid_body(OPERATION, "/text", "send a `text` or a `json`, and not both")),
         };
         redacted.map_err(|error| match error {
             ScrubError::TooDeep { limit } => {
-                Error::body(OPERATION, "/json", "it is nested too deeply").with_member("limit", limit)
+                Error::invalid_body(OPERATION, "/json", "it is nested too deeply").with_member("limit", limit)
             }
             ScrubError::TooLarge { limit, .. } => {
                 Error::new(Code::BodyTooLarge, OPERATION, "it is too large").with_member("limit", limit)
@@ -137,32 +145,32 @@ impl PrivacyService {
     }
 }
 
-fn of_text(scrubber: &Scrubber, mode: Mode, text: &str) -> Result<Redacted, ScrubError> {
+fn redact_text(scrubber: &Scrubber, mode: RedactMode, text: &str) -> Result<RedactOutcome, ScrubError> {
     let clean = scrubber.scrub_text(text)?;
-    Ok(Redacted {
+    Ok(RedactOutcome {
         mode,
         policy: clean.receipt.policy.as_ref().to_owned(),
-        findings: clean.findings.into_iter().take(Redacted::MAX_FINDINGS).map(Redaction::Text).collect(),
+        findings: clean.findings.into_iter().take(RedactOutcome::MAX_FINDINGS).map(RedactFinding::Text).collect(),
         counts: clean.receipt.counts,
-        text: (mode != Mode::Report).then(|| clean.value.into_owned()),
+        text: (mode != RedactMode::Report).then(|| clean.value.into_owned()),
         json: None,
     })
 }
 
-fn of_json(scrubber: &Scrubber, mode: Mode, value: &serde_json::Value) -> Result<Redacted, ScrubError> {
-    let (clean, receipt, findings) = scrubber.scrub_json_located(value, Redacted::MAX_FINDINGS)?;
-    Ok(Redacted {
+fn redact_json(scrubber: &Scrubber, mode: RedactMode, value: &serde_json::Value) -> Result<RedactOutcome, ScrubError> {
+    let (clean, receipt, findings) = scrubber.scrub_json_located(value, RedactOutcome::MAX_FINDINGS)?;
+    Ok(RedactOutcome {
         mode,
         policy: receipt.policy.as_ref().to_owned(),
-        findings: findings.into_iter().map(Redaction::Json).collect(),
+        findings: findings.into_iter().map(RedactFinding::Json).collect(),
         counts: receipt.counts,
         text: None,
-        json: (mode != Mode::Report).then_some(clean),
+        json: (mode != RedactMode::Report).then_some(clean),
     })
 }
 
 /// Why a policy cannot be followed, for whoever wrote it; names in it may be anything and are not said again.
-fn why(error: &PolicyError) -> String {
+fn policy_error_detail(error: &PolicyError) -> String {
     match error {
         PolicyError::UnknownEntity(_) => "it names an entity that is not there".into(),
         PolicyError::Score(_) => "a min_score is from 0 to 1".into(),
@@ -177,9 +185,9 @@ fn why(error: &PolicyError) -> String {
     }
 }
 
-fn mismatch(version: u64) -> Error {
+fn version_mismatch(version: u64) -> Error {
     let detail = "the policy was changed in the meantime; read it again and retry";
-    Error::new(Code::VersionMismatch, SET, detail).with_member("version", version)
+    Error::new(Code::VersionMismatch, SET_OPERATION, detail).with_member("version", version)
 }
 
 impl fmt::Debug for PrivacyService {

@@ -8,7 +8,7 @@ mod service;
 mod settings;
 
 pub use self::{
-    policy::{NewRetention, RetentionDocument, RetentionPolicy},
-    service::{RetentionService, StepLimits, StoredKind},
+    policy::{NewRetentionPolicy, RetentionDocument, RetentionPolicy},
+    service::{RemovalStepOptions, RetentionKind, RetentionService},
     settings::RetentionSettings,
 };

@@ -33,7 +33,7 @@ pub struct RetentionDocument {
 
 /// A policy to be set.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct NewRetention {
+pub struct NewRetentionPolicy {
     /// Only if this is the version there is now; none for whatever there is.
     #[serde(default)]
     pub version: Option<u64>,

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{NewRetention, RetentionDocument, RetentionPolicy, RetentionSettings};
+use super::{NewRetentionPolicy, RetentionDocument, RetentionPolicy, RetentionSettings};
 use crate::{
     access::Action,
     clock::Timestamp,
@@ -12,17 +12,20 @@ use crate::{
     event::EventFilter,
     gate::Guard,
     id::DocId,
-    nexus::{Batch, CommitError, Document, Expect, Failed, Kind, NewDocument, Removal, Removed, Store},
+    nexus::{
+        Batch, CommitError, Document, DocumentKind, Expect, FailedPrecondition, NewDocument, Removal, RemovalProgress,
+        Store,
+    },
     scope::Scope,
 };
 
 /// The family of policy documents; there is one in a scope.
-const RETENTION: Kind = Kind::known("retention_policy");
+const RETENTION_KIND: DocumentKind = DocumentKind::from_static("retention_policy");
 /// What an audit record calls the policy.
 const RESOURCE: &str = "retention";
-const SET: &str = "retention.manage";
+const SET_OPERATION: &str = "retention.manage";
 /// Tries to replace whatever policy there is.
-const TRIES: usize = 8;
+const MAX_ATTEMPTS: usize = 8;
 
 /// Retention policies of tenants. Cheap to clone.
 #[derive(Clone)]
@@ -34,7 +37,7 @@ pub struct RetentionService {
 
 /// A kind of data that the store itself removes by age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoredKind {
+pub enum RetentionKind {
     /// Dataset events.
     Events,
     /// Audit records.
@@ -45,14 +48,14 @@ pub enum StoredKind {
 
 /// Where a step of a removal begins and what it spares.
 #[derive(Debug, Clone, Default)]
-pub struct StepLimits {
+pub struct RemovalStepOptions {
     /// The [`Removed::position`] of the step before.
     pub after: Option<String>,
     /// The feed's position that every sink has got; none if there is no sink.
     pub delivered: Option<u64>,
 }
 
-impl StoredKind {
+impl RetentionKind {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Events, Self::Receipts, Self::Audit];
 
@@ -86,7 +89,7 @@ impl RetentionService {
     /// `ROLE_INSUFFICIENT` below admin; refusals of the gate; `BACKEND_UNAVAILABLE`.
     pub async fn policy(&self, context: &RequestContext) -> Result<RetentionDocument> {
         let _permit = self.guard.admit(context, Action::RetentionRead, RESOURCE).await?;
-        self.read(context.scope()).await
+        self.load_policy(context.scope()).await
     }
 
     /// Sets the tenant's policy, whole. The worker follows it with its next pass.
@@ -94,25 +97,25 @@ impl RetentionService {
     /// # Errors
     /// `VERSION_MISMATCH` with the `version` there is when that is not the one it should replace; `BODY_INVALID` for a time of 0, and for one
     /// below the deployment's minimum, with `minimum_s`; `ROLE_INSUFFICIENT` below admin; refusals of the gate; `BACKEND_UNAVAILABLE`.
-    pub async fn set_policy(&self, context: &RequestContext, new: NewRetention) -> Result<RetentionDocument> {
+    pub async fn set_policy(&self, context: &RequestContext, new: NewRetentionPolicy) -> Result<RetentionDocument> {
         let permit = self.guard.admit(context, Action::RetentionManage, RESOURCE).await?;
-        self.check(&new.policy)?;
-        let mut tries = if new.version.is_some() { 1 } else { TRIES };
+        self.check_minimums(&new.policy)?;
+        let mut tries = if new.version.is_some() { 1 } else { MAX_ATTEMPTS };
         loop {
-            let known = self.document(context.scope()).await?.map_or(0, |document| document.version);
+            let known = self.load_document(context.scope()).await?.map_or(0, |document| document.version);
             if new.version.is_some_and(|version| version != known) {
-                return Err(mismatch(known));
+                return Err(version_mismatch(known));
             }
             let (now, version) = (self.guard.clock().now(), known + 1);
             let expect = if known == 0 { Expect::Absent } else { Expect::Version(known) };
-            let audit = permit.audit(&self.guard, context, format!("{RESOURCE}/{version}"));
-            let document = NewDocument::new(RETENTION, id()?, &new.policy)?;
+            let audit = permit.audit_entry(&self.guard, context, format!("{RESOURCE}/{version}"));
+            let document = NewDocument::new(RETENTION_KIND, document_id()?, &new.policy)?;
             match self.store.commit(context.scope(), Batch::new(now).put(document, expect).audit(audit)).await {
                 Ok(_) => return Ok(RetentionDocument { version, updated_at: Some(now), policy: new.policy }),
-                Err(CommitError::Precondition { failed: Failed::Document { version, .. }, .. }) => {
+                Err(CommitError::Precondition { failed: FailedPrecondition::Document { version, .. }, .. }) => {
                     tries -= 1;
                     if tries == 0 {
-                        return Err(mismatch(version.unwrap_or(0)));
+                        return Err(version_mismatch(version.unwrap_or(0)));
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -124,8 +127,9 @@ impl RetentionService {
     ///
     /// # Errors
     /// `INTERNAL` for a policy this version does not understand; then nothing may be removed. `BACKEND_UNAVAILABLE`.
-    pub async fn effective(&self, scope: &Scope) -> Result<RetentionPolicy> {
-        let RetentionPolicy { messages_s, commits_s, events_s, audit_s, receipts_s } = self.read(scope).await?.policy;
+    pub async fn effective_policy(&self, scope: &Scope) -> Result<RetentionPolicy> {
+        let RetentionPolicy { messages_s, commits_s, events_s, audit_s, receipts_s } =
+            self.load_policy(scope).await?.policy;
         let at_least = |kept: Option<u64>, minimum: u64| kept.map(|seconds| seconds.max(minimum));
         Ok(RetentionPolicy {
             messages_s,
@@ -147,21 +151,21 @@ impl RetentionService {
     ///
     /// # Errors
     /// `ROLE_INSUFFICIENT` for anybody but trusted work in process; refusals of the gate; `BACKEND_UNAVAILABLE`.
-    pub async fn step(
+    pub async fn remove_step(
         &self,
         context: &RequestContext,
-        kind: StoredKind,
+        kind: RetentionKind,
         before: Timestamp,
-        limits: StepLimits,
-    ) -> Result<Removed> {
+        limits: RemovalStepOptions,
+    ) -> Result<RemovalProgress> {
         let _permit = self.guard.admit(context, Action::RetentionApply, kind.as_str()).await?;
         let removal = match kind {
-            StoredKind::Events => Removal::Events {
+            RetentionKind::Events => Removal::Events {
                 filter: EventFilter { until: Some(before), ..EventFilter::default() },
                 delivered: limits.delivered,
             },
-            StoredKind::Audit => Removal::Audit { before },
-            StoredKind::Receipts => Removal::Receipts { before },
+            RetentionKind::Audit => Removal::Audit { before },
+            RetentionKind::Receipts => Removal::Receipts { before },
         };
         self.store.remove(context.scope(), &removal, self.settings.step_items.max(1), limits.after.as_deref()).await
     }
@@ -170,19 +174,19 @@ impl RetentionService {
     ///
     /// # Errors
     /// As [`RetentionService::step`].
-    pub async fn record(&self, context: &RequestContext, kind: &str) -> Result<()> {
+    pub async fn record_audit(&self, context: &RequestContext, kind: &str) -> Result<()> {
         let permit = self.guard.admit(context, Action::RetentionApply, kind).await?;
-        let audit = permit.audit(&self.guard, context, format!("{RESOURCE}/{kind}"));
+        let audit = permit.audit_entry(&self.guard, context, format!("{RESOURCE}/{kind}"));
         self.store.commit(context.scope(), Batch::new(self.guard.clock().now()).audit(audit)).await?;
         Ok(())
     }
 
-    async fn document(&self, scope: &Scope) -> Result<Option<Document>> {
-        self.store.get(scope, &RETENTION, &id()?).await
+    async fn load_document(&self, scope: &Scope) -> Result<Option<Document>> {
+        self.store.get(scope, &RETENTION_KIND, &document_id()?).await
     }
 
-    async fn read(&self, scope: &Scope) -> Result<RetentionDocument> {
-        Ok(match self.document(scope).await? {
+    async fn load_policy(&self, scope: &Scope) -> Result<RetentionDocument> {
+        Ok(match self.load_document(scope).await? {
             None => RetentionDocument { version: 0, updated_at: None, policy: self.settings.default_policy() },
             Some(document) => RetentionDocument {
                 version: document.version,
@@ -192,7 +196,7 @@ impl RetentionService {
         })
     }
 
-    fn check(&self, policy: &RetentionPolicy) -> Result<()> {
+    fn check_minimums(&self, policy: &RetentionPolicy) -> Result<()> {
         let times = [
             ("/policy/messages_s", policy.messages_s, 1),
             ("/policy/commits_s", policy.commits_s, 1),
@@ -204,19 +208,19 @@ impl RetentionService {
             if kept.is_some_and(|seconds| seconds < minimum) {
                 let detail =
                     format!("this deployment keeps it for at least {minimum} seconds; send more, or null for ever");
-                return Err(Error::body(SET, field, detail).with_member("minimum_s", minimum));
+                return Err(Error::invalid_body(SET_OPERATION, field, detail).with_member("minimum_s", minimum));
             }
         }
         Ok(())
     }
 }
 
-fn mismatch(version: u64) -> Error {
-    Error::new(Code::VersionMismatch, SET, "the policy was changed in the meantime; read it again and retry")
+fn version_mismatch(version: u64) -> Error {
+    Error::new(Code::VersionMismatch, SET_OPERATION, "the policy was changed in the meantime; read it again and retry")
         .with_member("version", version)
 }
 
-fn id() -> Result<DocId> {
+fn document_id() -> Result<DocId> {
     DocId::new("policy")
 }
 

@@ -18,8 +18,8 @@ use crate::{
 };
 
 const VERSION: u8 = 1;
-const HASH: usize = 8;
-const CHECK: usize = 4;
+const HASH_BYTES: usize = 8;
+const CHECKSUM_BYTES: usize = 4;
 /// Streams one cursor can hold.
 const MAX_STREAMS: usize = 16;
 
@@ -43,7 +43,7 @@ impl LogId {
 
 /// The last sequence a reader has of one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Position {
+pub struct StreamPosition {
     /// The stream.
     pub key: StreamKey,
     /// The last sequence read; 0 for none.
@@ -53,15 +53,15 @@ pub struct Position {
 /// A reader's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    log: LogId,
-    places: Vec<([u8; HASH], Seq)>,
+    log_id: LogId,
+    positions: Vec<([u8; HASH_BYTES], Seq)>,
 }
 
 /// Where a cursor leads in the streams it is presented to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Resume {
+pub enum ResumePoint {
     /// Go on after these.
-    From(Vec<Position>),
+    From(Vec<StreamPosition>),
     /// It was made from another log: what came after it is not here.
     OtherLog,
 }
@@ -70,13 +70,13 @@ impl Cursor {
     /// A place in one stream.
     #[must_use]
     pub fn single(log: LogId, scope: &Scope, key: &StreamKey, seq: Seq) -> Self {
-        Self { log, places: vec![(hash(scope, key), seq)] }
+        Self { log_id: log, positions: vec![(hash(scope, key), seq)] }
     }
 
     /// A place in several streams of one scope.
     #[must_use]
-    pub fn several(log: LogId, scope: &Scope, positions: &[Position]) -> Self {
-        Self { log, places: positions.iter().map(|at| (hash(scope, &at.key), at.seq)).collect() }
+    pub fn multiple(log: LogId, scope: &Scope, positions: &[StreamPosition]) -> Self {
+        Self { log_id: log, positions: positions.iter().map(|at| (hash(scope, &at.key), at.seq)).collect() }
     }
 
     /// The text of a cursor in `keys`, each hashed once: for encoders that make many.
@@ -90,17 +90,17 @@ impl Cursor {
     ///
     /// # Errors
     /// `CURSOR_INVALID` when it mentions a stream that is not among `keys`.
-    pub fn resume(&self, log: LogId, scope: &Scope, keys: &[StreamKey]) -> Result<Resume> {
+    pub fn resume(&self, log: LogId, scope: &Scope, keys: &[StreamKey]) -> Result<ResumePoint> {
         let hashes: Vec<_> = keys.iter().map(|key| hash(scope, key)).collect();
-        if self.places.iter().any(|(place, _)| !hashes.contains(place)) {
+        if self.positions.iter().any(|(place, _)| !hashes.contains(place)) {
             return Err(invalid("the cursor belongs to another stream"));
         }
-        if self.log != log {
-            return Ok(Resume::OtherLog);
+        if self.log_id != log {
+            return Ok(ResumePoint::OtherLog);
         }
-        let seq = |hash| self.places.iter().find(|(place, _)| place == hash).map_or(Seq::ZERO, |(_, seq)| *seq);
-        Ok(Resume::From(
-            keys.iter().zip(&hashes).map(|(key, hash)| Position { key: key.clone(), seq: seq(hash) }).collect(),
+        let seq = |hash| self.positions.iter().find(|(place, _)| place == hash).map_or(Seq::ZERO, |(_, seq)| *seq);
+        Ok(ResumePoint::From(
+            keys.iter().zip(&hashes).map(|(key, hash)| StreamPosition { key: key.clone(), seq: seq(hash) }).collect(),
         ))
     }
 }
@@ -109,18 +109,18 @@ impl Cursor {
 #[derive(Debug, Clone)]
 pub struct CursorTemplate {
     log: LogId,
-    hashes: Vec<[u8; HASH]>,
+    hashes: Vec<[u8; HASH_BYTES]>,
 }
 
 impl CursorTemplate {
     /// The cursor at these sequences, one for each stream in the template's order.
     #[must_use]
     pub fn at(&self, seqs: &[Seq]) -> Cursor {
-        Cursor { log: self.log, places: self.hashes.iter().copied().zip(seqs.iter().copied()).collect() }
+        Cursor { log_id: self.log, positions: self.hashes.iter().copied().zip(seqs.iter().copied()).collect() }
     }
 }
 
-fn hash(scope: &Scope, key: &StreamKey) -> [u8; HASH] {
+fn hash(scope: &Scope, key: &StreamKey) -> [u8; HASH_BYTES] {
     let digest = Sha256::new()
         .chain_update(scope.tenant().as_str())
         .chain_update([0])
@@ -128,13 +128,13 @@ fn hash(scope: &Scope, key: &StreamKey) -> [u8; HASH] {
         .chain_update([0])
         .chain_update(key.as_str())
         .finalize();
-    let mut short = [0; HASH];
-    short.copy_from_slice(&digest[..HASH]);
+    let mut short = [0; HASH_BYTES];
+    short.copy_from_slice(&digest[..HASH_BYTES]);
     short
 }
 
 /// FNV-1a: finds damage; it need not resist an attacker, because a cursor opens nothing.
-fn checksum(bytes: &[u8]) -> [u8; CHECK] {
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
     bytes.iter().fold(0x811c_9dc5_u32, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)).to_be_bytes()
 }
 
@@ -144,10 +144,10 @@ fn invalid(detail: &'static str) -> Error {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = Vec::with_capacity(1 + 8 + self.places.len() * (HASH + 8) + CHECK);
+        let mut bytes = Vec::with_capacity(1 + 8 + self.positions.len() * (HASH_BYTES + 8) + CHECKSUM_BYTES);
         bytes.push(VERSION);
-        bytes.extend_from_slice(&self.log.0);
-        for (hash, seq) in &self.places {
+        bytes.extend_from_slice(&self.log_id.0);
+        for (hash, seq) in &self.positions {
             bytes.extend_from_slice(hash);
             bytes.extend_from_slice(&seq.0.to_be_bytes());
         }
@@ -166,24 +166,24 @@ impl FromStr for Cursor {
             return Err(malformed());
         }
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed())?;
-        let (body, check) = bytes.split_last_chunk::<CHECK>().ok_or_else(malformed)?;
+        let (body, check) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or_else(malformed)?;
         if checksum(body) != *check {
             return Err(malformed());
         }
         let (version, rest) = body.split_first().ok_or_else(malformed)?;
         let (log, places) = rest.split_first_chunk::<8>().ok_or_else(malformed)?;
-        let (places, odd) = places.as_chunks::<{ HASH + 8 }>();
+        let (places, odd) = places.as_chunks::<{ HASH_BYTES + 8 }>();
         if *version != VERSION || !odd.is_empty() || places.is_empty() || places.len() > MAX_STREAMS {
             return Err(malformed());
         }
         let places = places
             .iter()
             .map(|place| {
-                let (hash, seq) = place.split_first_chunk::<HASH>().ok_or_else(malformed)?;
+                let (hash, seq) = place.split_first_chunk::<HASH_BYTES>().ok_or_else(malformed)?;
                 Ok((*hash, Seq(u64::from_be_bytes(seq.try_into().map_err(|_| malformed())?))))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { log: LogId(*log), places })
+        Ok(Self { log_id: LogId(*log), positions: places })
     }
 }
 

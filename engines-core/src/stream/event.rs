@@ -47,7 +47,7 @@ pub type EventType = Cow<'static, str>;
 /// How much an event matters to a reader that falls behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Priority {
+pub enum EventPriority {
     /// Part of what is true: never dropped.
     #[default]
     Truth,
@@ -60,7 +60,7 @@ pub enum Priority {
 /// Whether an event is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Persist {
+pub enum Persistence {
     /// In the log.
     #[default]
     Always,
@@ -73,27 +73,27 @@ pub enum Persist {
 /// How an event is to be treated.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Meta {
+pub struct EventMeta {
     /// The schema of `data`, where it has one.
     pub schema: Option<Arc<str>>,
     /// How much it matters.
-    pub priority: Priority,
+    pub priority: EventPriority,
     /// Whether it is kept.
-    pub persist: Persist,
+    pub persist: Persistence,
 }
 
-impl Meta {
+impl EventMeta {
     /// For what is live only.
     #[must_use]
     pub fn ephemeral() -> Self {
-        Self { schema: None, priority: Priority::Gesture, persist: Persist::Never }
+        Self { schema: None, priority: EventPriority::Gesture, persist: Persistence::Never }
     }
 }
 
 /// The ids that tie an event to the work it is part of.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Ids {
+pub struct CorrelationIds {
     /// The request that made it.
     pub request_id: Option<Arc<str>>,
     /// Chosen by the client, to find its own events again.
@@ -120,13 +120,13 @@ pub struct NewEvent {
     /// The span it is part of.
     pub span_id: SpanId,
     /// The request and work it is part of.
-    pub ids: Ids,
+    pub ids: CorrelationIds,
     /// Routing keys besides scope, stream and actor.
     pub routing: Routing,
     /// The payload, as JSON text.
     pub data: Box<RawValue>,
     /// How to treat it.
-    pub meta: Meta,
+    pub meta: EventMeta,
 }
 
 impl NewEvent {
@@ -147,10 +147,10 @@ impl NewEvent {
             actor: context.actor().clone(),
             trace_id: trace.trace_id,
             span_id: trace.span_id,
-            ids: Ids { request_id: Some(Arc::clone(&trace.request_id)), ..Ids::default() },
+            ids: CorrelationIds { request_id: Some(Arc::clone(&trace.request_id)), ..CorrelationIds::default() },
             routing: Routing::default(),
             data,
-            meta: Meta::default(),
+            meta: EventMeta::default(),
         }
     }
 

@@ -7,9 +7,9 @@ mod key;
 mod routing;
 
 pub use self::{
-    cursor::{Cursor, CursorTemplate, LogId, Position, Resume},
+    cursor::{Cursor, CursorTemplate, LogId, ResumePoint, StreamPosition},
     envelope::{Envelope, ReplayMiss},
-    event::{EventType, Ids, Meta, NewEvent, Persist, Priority, Seq, StreamEvent},
+    event::{CorrelationIds, EventMeta, EventPriority, EventType, NewEvent, Persistence, Seq, StreamEvent},
     key::{StreamKey, StreamKind},
     routing::Routing,
 };

@@ -63,8 +63,8 @@ impl Routing {
     ///
     /// # Errors
     /// `CONTEXT_MISMATCH`, naming the key that disagrees.
-    pub fn checked(self, context: &RequestContext, key: &StreamKey) -> Result<Self> {
-        let mut checked = self.checked_for_context(context)?;
+    pub fn validate(self, context: &RequestContext, key: &StreamKey) -> Result<Self> {
+        let mut checked = self.validate_context(context)?;
         let of_stream = |kinds: &[StreamKind], id: &Option<ResourceId>| {
             id.as_ref().is_none_or(|id| !kinds.contains(&key.kind()) || id.as_str() == key.id())
         };
@@ -72,7 +72,7 @@ impl Routing {
             ("canvas_id", of_stream(&[StreamKind::Canvas, StreamKind::Artifacts], &checked.canvas_id)),
             ("thread_id", of_stream(&[StreamKind::Chat], &checked.thread_id)),
         ];
-        all_agree(&agrees)?;
+        check_agreement(&agrees)?;
         match key.kind() {
             StreamKind::Chat => checked.thread_id = None,
             StreamKind::Canvas | StreamKind::Artifacts => checked.canvas_id = None,
@@ -84,7 +84,7 @@ impl Routing {
     ///
     /// # Errors
     /// `CONTEXT_MISMATCH`, naming the key that disagrees.
-    pub fn checked_for_context(mut self, context: &RequestContext) -> Result<Self> {
+    pub fn validate_context(mut self, context: &RequestContext) -> Result<Self> {
         let actor = context.actor();
         let env = self.env.take();
         let agrees = [
@@ -93,7 +93,7 @@ impl Routing {
             ("actor_id", self.actor_id.take().is_none_or(|id| id == actor.id.as_str())),
             ("actor_type", self.actor_type.take().is_none_or(|kind| ActorType::from_wire(&kind) == Some(actor.kind))),
         ];
-        all_agree(&agrees)?;
+        check_agreement(&agrees)?;
         Ok(self)
     }
 
@@ -105,7 +105,7 @@ impl Routing {
 }
 
 /// An error for the first key that does not agree.
-fn all_agree(agrees: &[(&str, bool)]) -> Result<()> {
+fn check_agreement(agrees: &[(&str, bool)]) -> Result<()> {
     let Some((field, _)) = agrees.iter().find(|(_, agrees)| !agrees) else { return Ok(()) };
     let detail = format!("the routing key {field} disagrees with the credential, the scope or the path");
     Err(Error::new(Code::ContextMismatch, "stream.routing", detail).with_member("field", format!("routing.{field}")))

@@ -75,8 +75,8 @@ pub fn context(tenant: &str, user: &str, role: Role) -> Result<RequestContext> {
 /// As [`context`].
 pub fn context_in(tenant: &str, env: Env, user: &str, kind: ActorType, role: Role) -> Result<RequestContext> {
     let tenant = TenantId::new(tenant)?;
-    let mut principal = Principal::new(Actor { id: UserId::new(user)?, kind }, "test-kit");
+    let mut principal = Principal::assume_verified(Actor { id: UserId::new(user)?, kind }, "test-kit");
     principal.memberships.insert(tenant.clone(), role);
     let trace = Trace::begin(&ManualClock::default(), &IdGenerator::from_os()?);
-    RequestContext::admit(&principal, Scope::new(tenant, env), trace)
+    RequestContext::admit_verified(&principal, Scope::new(tenant, env), trace)
 }

@@ -13,43 +13,43 @@ use engines::{
 
 use super::{
     operation_args::MigrateArgs,
-    run::{Failed, say},
+    run::{CliError, print},
     serve::block_on,
 };
 
 /// A store that was opened for a migration, and how it is closed.
-struct Opened {
+struct MigrationStore {
     backend: Arc<dyn Backend>,
     sqlite: Option<Arc<SqliteStore>>,
 }
 
 /// A kind of store, by the scheme of its URL. A backend that is added here can be migrated from and to.
-struct Scheme {
+struct StoreScheme {
     name: &'static str,
     /// Opens what follows the scheme; the source must be there.
-    open: fn(&str, source: bool) -> Result<Opened, Failed>,
+    open: fn(&str, source: bool) -> Result<MigrationStore, CliError>,
 }
 
-const SCHEMES: [Scheme; 2] =
-    [Scheme { name: "sqlite", open: open_sqlite }, Scheme { name: "memory", open: open_memory }];
+const SCHEMES: [StoreScheme; 2] =
+    [StoreScheme { name: "sqlite", open: open_sqlite }, StoreScheme { name: "memory", open: open_memory }];
 
-fn open_sqlite(path: &str, source: bool) -> Result<Opened, Failed> {
+fn open_sqlite(path: &str, source: bool) -> Result<MigrationStore, CliError> {
     let path = Path::new(path);
     if source && !path.try_exists()? {
         return Err(format!("there is no data file {}", path.display()).into());
     }
     let store = Arc::new(SqliteStore::open(path, SqliteOptions::default())?);
-    Ok(Opened { backend: Arc::clone(&store) as Arc<dyn Backend>, sqlite: Some(store) })
+    Ok(MigrationStore { backend: Arc::clone(&store) as Arc<dyn Backend>, sqlite: Some(store) })
 }
 
-fn open_memory(rest: &str, source: bool) -> Result<Opened, Failed> {
+fn open_memory(rest: &str, source: bool) -> Result<MigrationStore, CliError> {
     if source || !rest.is_empty() {
         return Err("memory: can only be the target, and names nothing: it ends with the command".into());
     }
-    Ok(Opened { backend: Arc::new(MemoryStore::new(&IdGenerator::from_os()?)), sqlite: None })
+    Ok(MigrationStore { backend: Arc::new(MemoryStore::new(&IdGenerator::from_os()?)), sqlite: None })
 }
 
-fn open(url: &str, source: bool) -> Result<Opened, Failed> {
+fn open(url: &str, source: bool) -> Result<MigrationStore, CliError> {
     let known = || SCHEMES.iter().map(|scheme| format!("{}:", scheme.name)).collect::<Vec<_>>().join(", ");
     let (scheme, rest) =
         url.split_once(':').ok_or_else(|| format!("{url} names no kind of store; begin it with one of {}", known()))?;
@@ -58,29 +58,29 @@ fn open(url: &str, source: bool) -> Result<Opened, Failed> {
     (scheme.open)(rest, source)
 }
 
-pub(super) fn run(args: &MigrateArgs) -> Result<ExitCode, Failed> {
+pub(super) fn run(args: &MigrateArgs) -> Result<ExitCode, CliError> {
     block_on(async {
         let from = open(&args.from, true)?;
         let to = open(&args.to, false)?;
         let options = MigrationOptions { restart: args.restart };
         let migrated = migrate(&*from.backend, &*to.backend, options, |progress| match progress {
-            MigrationProgress::Began { scopes, resumed: 0 } => say(&format!("{scopes} scopes to move")),
-            MigrationProgress::Began { scopes, resumed } => {
-                say(&format!("{scopes} scopes to move, of which {resumed} were begun before"));
+            MigrationProgress::Started { scopes, resumed: 0 } => print(&format!("{scopes} scopes to move")),
+            MigrationProgress::Started { scopes, resumed } => {
+                print(&format!("{scopes} scopes to move, of which {resumed} were begun before"));
             }
-            MigrationProgress::Staged(scope) => say(&format!("  staged {scope}")),
-            MigrationProgress::Verified(scope) => say(&format!("  verified {scope}")),
+            MigrationProgress::Staged(scope) => print(&format!("  staged {scope}")),
+            MigrationProgress::Verified(scope) => print(&format!("  verified {scope}")),
         })
         .await;
         for store in [from.sqlite, to.sqlite].into_iter().flatten() {
             store.close().await;
         }
         let migrated = migrated?;
-        say(&format!(
+        print(&format!(
             "migrated {} scopes, {} records; SHA-256 of all of them: {}",
             migrated.scopes, migrated.records, migrated.sha256
         ));
-        say("the log keeps its id: readers go on where they are; take root.key and the other secrets along");
+        print("the log keeps its id: readers go on where they are; take root.key and the other secrets along");
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -2,7 +2,7 @@
 
 mod args;
 mod backup;
-mod data;
+mod data_dir;
 mod dev;
 mod doctor;
 mod migrate;

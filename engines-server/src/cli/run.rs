@@ -7,7 +7,7 @@ use clap::Parser;
 use super::{Args, Command, backup, dev, doctor, migrate, redact, serve, settings, tenant, token};
 
 /// What a command says when it fails: one sentence for people.
-pub(super) type Failed = Box<dyn std::error::Error>;
+pub(super) type CliError = Box<dyn std::error::Error>;
 
 /// Runs the program.
 #[must_use]
@@ -34,14 +34,14 @@ pub fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(failed) => {
-            complain(&*failed);
+            print_error(&*failed);
             ExitCode::FAILURE
         }
     }
 }
 
 #[expect(clippy::print_stderr, reason = "the command line speaks to people")]
-pub(super) fn complain(failed: &(dyn std::error::Error + 'static)) {
+pub(super) fn print_error(failed: &(dyn std::error::Error + 'static)) {
     match failed.downcast_ref::<engines::Error>() {
         Some(error) => eprintln!("error: {}", error.detail()),
         None => eprintln!("error: {failed}"),
@@ -49,6 +49,6 @@ pub(super) fn complain(failed: &(dyn std::error::Error + 'static)) {
 }
 
 /// Says something on standard output; that nobody listens any more is no reason to stop.
-pub(super) fn say(text: &str) {
+pub(super) fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }

@@ -16,18 +16,18 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{ServeArgs, backup::answer_requests, data::DataDir, run::Failed};
+use super::{ServeArgs, backup::serve_requests, data_dir::DataDir, run::CliError};
 use crate::{
     App,
     config::{self, Settings, StoreKind},
     descriptors, listen, log,
 };
 
-pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
+pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
     let settings = config::load(&args.flags(), variables)?;
     log::init(&settings)?;
     let secret = config::signing_secret(&settings, variables)?.ok_or_else(|| {
-        let (variable, file) = (config::SECRET, config::SECRET_FILE);
+        let (variable, file) = (config::SIGNING_SECRET, config::SIGNING_SECRET_FILE);
         format!("there is no signing secret: set {variable} (at least 32 bytes) or {file}; `engines-server dev` makes one for you")
     })?;
     let data = match settings.store {
@@ -36,24 +36,24 @@ pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Res
     };
     block_on(async {
         let listener = bind(settings.listen).await?;
-        let engine = engine(&settings, secret, data.as_ref(), variables).await?;
+        let engine = build_engine(&settings, secret, data.as_ref(), variables).await?;
         serve(&settings, engine, listener).await
     })
 }
 
 /// Runs a future on a runtime of its own. Work that does not end with it, such as a call that hangs, is left behind.
-pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+pub(super) fn block_on<T>(future: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(future);
-    runtime.shutdown_timeout(LEFTOVERS);
+    runtime.shutdown_timeout(RUNTIME_SHUTDOWN_TIMEOUT);
     done
 }
 
 /// How long work that is still running when the program ends is waited for.
-const LEFTOVERS: Duration = Duration::from_millis(500);
+const RUNTIME_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What closing the engine gets at the least when requests have used up the grace period. A checkpoint takes a part of a second.
-const CLOSING: Duration = Duration::from_secs(3);
+const MIN_CLOSE_TIME: Duration = Duration::from_secs(3);
 
 /// A listener, or a sentence that helps.
 /// Connections that may wait to be accepted; the system's own limit applies too. Many clients come back at once after a restart.
@@ -70,7 +70,7 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failed> {
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
     listener(address).map_err(|error| {
         match error.kind() {
             io::ErrorKind::AddrInUse => {
@@ -83,12 +83,12 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failed> {
     })
 }
 
-pub(super) async fn engine(
+pub(super) async fn build_engine(
     settings: &Settings,
     secret: SigningSecret,
     data: Option<&DataDir>,
     variables: &BTreeMap<String, String>,
-) -> Result<Engine, Failed> {
+) -> Result<Engine, CliError> {
     let ids = IdGenerator::from_os()?;
     let root = match (config::root_key(settings, variables)?, data) {
         (Some(root), _) => root,
@@ -126,7 +126,7 @@ pub(super) async fn engine(
     let password = config::mail_password(settings, variables)?;
     let builder = settings.mail.apply(builder, &settings.data, password.as_ref())?;
     let builder = match data {
-        Some(data) => builder.sqlite_with(data.database(), settings.sqlite.options()).backup_work(data.path()),
+        Some(data) => builder.sqlite_with(data.database(), settings.sqlite.options()).backup_work_folder(data.path()),
         None => builder.memory(),
     };
     let builder = match cognito::from_vars(|name| variables.get(name).cloned())? {
@@ -140,9 +140,9 @@ pub(super) async fn engine(
 }
 
 /// Serves until a signal says stop; a second one ends it at once.
-pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpListener) -> Result<ExitCode, Failed> {
+pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpListener) -> Result<ExitCode, CliError> {
     let mut http = settings.http.clone();
-    descriptors::settle(&mut http);
+    descriptors::apply_descriptor_limit(&mut http);
     let app = App::builder(engine.clone()).settings(http).build()?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let metrics = match settings.metrics.listen {
@@ -152,7 +152,7 @@ pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpList
     let requests = match settings.store {
         StoreKind::Sqlite => {
             let folder = DataDir::open(settings)?.requests()?;
-            Some(tokio::spawn(answer_requests(engine.clone(), folder)))
+            Some(tokio::spawn(serve_requests(engine.clone(), folder)))
         }
         StoreKind::Memory => None,
     };
@@ -188,7 +188,7 @@ pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpList
     if let Some(requests) = requests {
         requests.abort();
     }
-    let rest = settings.http.shutdown_grace().saturating_sub(begun.elapsed()).max(CLOSING);
+    let rest = settings.http.shutdown_grace().saturating_sub(begun.elapsed()).max(MIN_CLOSE_TIME);
     if timeout(rest, engine.shutdown()).await.is_err() {
         tracing::error!(
             "the store does not answer, so the server ends without closing it; the next start takes up what was acknowledged"

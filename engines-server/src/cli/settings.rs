@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use super::{
     operation_args::SettingsArgs,
-    run::{Failed, say},
+    run::{CliError, print},
 };
 use crate::config;
 
-pub(super) fn run(args: &SettingsArgs) -> Result<ExitCode, Failed> {
+pub(super) fn run(args: &SettingsArgs) -> Result<ExitCode, CliError> {
     let text = if args.markdown { config::to_markdown()? } else { config::to_toml()? };
-    say(text.trim_end());
+    print(text.trim_end());
     Ok(ExitCode::SUCCESS)
 }

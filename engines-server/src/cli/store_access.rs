@@ -4,14 +4,14 @@ use std::{path::PathBuf, sync::Arc};
 
 use engines::storage::SqliteStore;
 
-use super::run::Failed;
+use super::run::CliError;
 use crate::config::{Settings, StoreKind};
 
 /// The name of the data file in its folder.
 pub(super) const DATABASE: &str = "engines.db";
 
 /// The data file; it must be there.
-pub(super) fn database(settings: &Settings) -> Result<PathBuf, Failed> {
+pub(super) fn database(settings: &Settings) -> Result<PathBuf, CliError> {
     if settings.store == StoreKind::Memory {
         return Err(
             "the settings keep everything in memory, which ends with the server; there is no data to work on".into()
@@ -26,12 +26,12 @@ pub(super) fn database(settings: &Settings) -> Result<PathBuf, Failed> {
 }
 
 /// Opens the store for this process alone.
-pub(super) fn open(settings: &Settings) -> Result<Arc<SqliteStore>, Failed> {
+pub(super) fn open(settings: &Settings) -> Result<Arc<SqliteStore>, CliError> {
     Ok(Arc::new(SqliteStore::open(database(settings)?, settings.sqlite.options())?))
 }
 
 /// Opens the store; for reading alone where a server uses it. Says which it was: true beside a server.
-pub(super) fn open_to_read(settings: &Settings) -> Result<(Arc<SqliteStore>, bool), Failed> {
+pub(super) fn open_to_read(settings: &Settings) -> Result<(Arc<SqliteStore>, bool), CliError> {
     let path = database(settings)?;
     match SqliteStore::is_in_use(&path)? {
         true => Ok((Arc::new(SqliteStore::open_beside(path, settings.sqlite.options())?), true)),

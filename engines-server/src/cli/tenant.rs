@@ -11,13 +11,13 @@ use std::{
 
 use engines::{
     Clock, Env, Guard, IdGenerator, RequestContext, Scope, SystemClock, TenantId, UserId,
-    archive::{ExportOptions, ImportOptions, Imported, Manifest, TenantArchives},
+    archive::{ArchiveManifest, ExportOptions, ImportOptions, ImportReport, TenantArchives},
     core::{Store, gate::AllowAll},
 };
 
 use super::{
     operation_args::{TenantCommand, TenantExportArgs, TenantForkArgs, TenantImportArgs},
-    run::{Failed, say},
+    run::{CliError, print},
     serve::block_on,
     store_access,
 };
@@ -25,7 +25,7 @@ use crate::config;
 
 type Variables = BTreeMap<String, String>;
 
-pub(super) fn run(command: &TenantCommand, variables: &Variables) -> Result<ExitCode, Failed> {
+pub(super) fn run(command: &TenantCommand, variables: &Variables) -> Result<ExitCode, CliError> {
     match command {
         TenantCommand::Export(args) => export(args, variables),
         TenantCommand::Import(args) => import(args, variables),
@@ -34,13 +34,13 @@ pub(super) fn run(command: &TenantCommand, variables: &Variables) -> Result<Exit
 }
 
 /// Makes contexts of whoever has the data folder.
-struct Operator {
+struct OperatorContexts {
     clock: Arc<dyn Clock>,
     ids: IdGenerator,
 }
 
-impl Operator {
-    fn new() -> Result<Self, Failed> {
+impl OperatorContexts {
+    fn new() -> Result<Self, CliError> {
         Ok(Self { clock: Arc::new(SystemClock), ids: IdGenerator::from_os()? })
     }
 
@@ -48,54 +48,54 @@ impl Operator {
         Guard::new(Arc::new(AllowAll), Arc::clone(&self.clock), self.ids.clone())
     }
 
-    fn context(&self, scope: Scope, reason: &str) -> Result<RequestContext, Failed> {
+    fn context(&self, scope: Scope, reason: &str) -> Result<RequestContext, CliError> {
         Ok(RequestContext::system(scope, reason, &*self.clock, &self.ids)?)
     }
 }
 
-fn tenant_id(text: &str) -> Result<TenantId, Failed> {
+fn tenant_id(text: &str) -> Result<TenantId, CliError> {
     TenantId::new(text).map_err(|error| format!("{text}: {}", error.detail()).into())
 }
 
-fn user_id(text: Option<&String>) -> Result<Option<UserId>, Failed> {
+fn user_id(text: Option<&String>) -> Result<Option<UserId>, CliError> {
     let user = text.map(|text| UserId::new(text).map_err(|error| format!("{text}: {}", error.detail())));
     Ok(user.transpose()?)
 }
 
-fn export(args: &TenantExportArgs, variables: &Variables) -> Result<ExitCode, Failed> {
+fn export(args: &TenantExportArgs, variables: &Variables) -> Result<ExitCode, CliError> {
     let settings = config::load(&args.at.flags(), variables)?;
-    let (tenant, operator) = (tenant_id(&args.tenant)?, Operator::new()?);
+    let (tenant, operator) = (tenant_id(&args.tenant)?, OperatorContexts::new()?);
     let envs: Vec<Env> = args.env.iter().copied().map(Env::from).collect();
     block_on(async {
         let (store, beside) = store_access::open_to_read(&settings)?;
         let archives = TenantArchives::new(Arc::clone(&store) as Arc<dyn Store>, operator.guard())?;
-        let archives = if beside { archives.reads_only() } else { archives };
+        let archives = if beside { archives.read_only() } else { archives };
         let home = envs.first().copied().unwrap_or(Env::Prod);
         let context = operator.context(Scope::new(tenant, home), "tenant export on the command line")?;
         let options = ExportOptions { envs, key_slots: args.key_slots };
-        let draft = Draft::make(&args.out)?;
+        let draft = PartialFile::create(&args.out)?;
         let written = archives.export(&context, options, BufWriter::new(draft.file.try_clone()?)).await;
         store.close().await;
         let (_, manifest) = written?;
         draft.finish()?;
-        say(&exported(&manifest, &args.out));
+        print(&export_summary(&manifest, &args.out));
         if beside {
-            say("a server uses the data, so that no audit record of the export was written");
+            print("a server uses the data, so that no audit record of the export was written");
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
 /// A file under another name until it is whole.
-struct Draft {
+struct PartialFile {
     file: File,
     path: PathBuf,
     to: PathBuf,
     finished: bool,
 }
 
-impl Draft {
-    fn make(to: &Path) -> Result<Self, Failed> {
+impl PartialFile {
+    fn create(to: &Path) -> Result<Self, CliError> {
         let exists = || format!("{} exists already; name another file", to.display());
         if to.try_exists()? {
             return Err(exists().into());
@@ -113,7 +113,7 @@ impl Draft {
     }
 
     /// Makes it durable and gives it its name, which nobody has taken meanwhile.
-    fn finish(mut self) -> Result<(), Failed> {
+    fn finish(mut self) -> Result<(), CliError> {
         self.file.sync_all()?;
         fs::hard_link(&self.path, &self.to)
             .map_err(|error| format!("{} cannot be made: {error}", self.to.display()))?;
@@ -124,7 +124,7 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for PartialFile {
     fn drop(&mut self) {
         if !self.finished {
             let _ = fs::remove_file(&self.path);
@@ -132,7 +132,7 @@ impl Drop for Draft {
     }
 }
 
-fn exported(manifest: &Manifest, file: &Path) -> String {
+fn export_summary(manifest: &ArchiveManifest, file: &Path) -> String {
     let bytes: u64 = manifest.files.iter().map(|file| file.bytes).sum();
     let mut text = format!(
         "exported {} to {}: {} files, {bytes} bytes",
@@ -151,10 +151,10 @@ fn exported(manifest: &Manifest, file: &Path) -> String {
     text
 }
 
-fn import(args: &TenantImportArgs, variables: &Variables) -> Result<ExitCode, Failed> {
+fn import(args: &TenantImportArgs, variables: &Variables) -> Result<ExitCode, CliError> {
     let settings = config::load(&args.at.flags(), variables)?;
     let rename = args.rename.as_deref().map(tenant_id).transpose()?;
-    let (owner, operator) = (user_id(args.owner.as_ref())?, Operator::new()?);
+    let (owner, operator) = (user_id(args.owner.as_ref())?, OperatorContexts::new()?);
     let file = File::open(&args.file).map_err(|error| format!("{} cannot be read: {error}", args.file.display()))?;
     block_on(async {
         let store = store_access::open(&settings)?;
@@ -164,15 +164,15 @@ fn import(args: &TenantImportArgs, variables: &Variables) -> Result<ExitCode, Fa
         let options = ImportOptions { rename, owner, new_log: true };
         let imported = archives.import(&context, BufReader::new(file), options).await;
         store.close().await;
-        say(&described("imported", &imported?));
+        print(&import_summary("imported", &imported?));
         Ok(ExitCode::SUCCESS)
     })
 }
 
-fn fork(args: &TenantForkArgs, variables: &Variables) -> Result<ExitCode, Failed> {
+fn fork(args: &TenantForkArgs, variables: &Variables) -> Result<ExitCode, CliError> {
     let settings = config::load(&args.at.flags(), variables)?;
     let (tenant, rename) = (tenant_id(&args.tenant)?, tenant_id(&args.rename)?);
-    let (owner, operator) = (user_id(args.owner.as_ref())?, Operator::new()?);
+    let (owner, operator) = (user_id(args.owner.as_ref())?, OperatorContexts::new()?);
     block_on(async {
         let store = store_access::open(&settings)?;
         let archives = TenantArchives::new(Arc::clone(&store) as Arc<dyn Store>, operator.guard())?;
@@ -180,13 +180,13 @@ fn fork(args: &TenantForkArgs, variables: &Variables) -> Result<ExitCode, Failed
         let system = operator.context(Scope::system()?, "tenant fork on the command line")?;
         let forked = archives.fork(&source, &system, &rename, owner).await;
         store.close().await;
-        say(&described("forked", &forked?));
+        print(&import_summary("forked", &forked?));
         Ok(ExitCode::SUCCESS)
     })
 }
 
-fn described(done: &str, imported: &Imported) -> String {
-    let Imported { tenant, envs, records, members, unknown, new_log } = imported;
+fn import_summary(done: &str, imported: &ImportReport) -> String {
+    let ImportReport { tenant, envs, records, members, unknown, new_log } = imported;
     let envs: Vec<_> = envs.iter().map(|env| env.as_str()).collect();
     let mut text = format!("{done} {tenant}: {}, {records} records, {} members", envs.join(", "), members.len());
     if !unknown.is_empty() {

@@ -8,26 +8,30 @@ use engines::{
 };
 
 use super::{
-    TokenArgs, data,
-    run::{Failed, say},
+    TokenArgs, data_dir,
+    run::{CliError, print},
 };
 use crate::config::{self, Flags, Settings};
 
-pub(super) fn run(args: &TokenArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
+pub(super) fn run(args: &TokenArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
     let flags = Flags { config: args.config.clone(), data: args.data.clone(), ..Flags::default() };
     let settings = config::load(&flags, variables)?;
     let secret = match config::signing_secret(&settings, variables)? {
         Some(secret) => secret,
-        None => data::secret_of_dev(&settings)?.ok_or_else(|| {
-            format!("there is no signing secret: set {} or {}, or run `dev` first", config::SECRET, config::SECRET_FILE)
+        None => data_dir::dev_secret(&settings)?.ok_or_else(|| {
+            format!(
+                "there is no signing secret: set {} or {}, or run `dev` first",
+                config::SIGNING_SECRET,
+                config::SIGNING_SECRET_FILE
+            )
         })?,
     };
-    say(&mint(&settings, &secret, args)?);
+    print(&mint(&settings, &secret, args)?);
     Ok(ExitCode::SUCCESS)
 }
 
 /// The token itself.
-pub(super) fn mint(settings: &Settings, secret: &SigningSecret, args: &TokenArgs) -> Result<String, Failed> {
+pub(super) fn mint(settings: &Settings, secret: &SigningSecret, args: &TokenArgs) -> Result<String, CliError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let issuer = TokenIssuer::new(secret, settings.auth.jwt(), clock, IdGenerator::from_os()?)?;
     let tenant = TenantId::new(&args.tenant).map_err(|error| error.detail().to_owned())?;

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::Path};
 use engines::auth::Passphrase;
 
 use super::{
-    Fault, Settings,
-    secret::{find, read, taken},
+    Settings, SettingsError,
+    secrets::{find_secret, read_private_file, with_layer},
 };
 
 /// The variable that holds the passphrase the root key is sealed under in backups; `BACKUP_PASSPHRASE_FILE` names a file with it.
@@ -19,12 +19,16 @@ pub const BACKUP_PASSPHRASE: &str = "BACKUP_PASSPHRASE";
 pub fn backup_passphrase(
     settings: &Settings,
     variables: &BTreeMap<String, String>,
-) -> Result<Option<Passphrase>, Fault> {
+) -> Result<Option<Passphrase>, SettingsError> {
     let file = settings.backup.passphrase_file.as_ref();
-    let found = find(BACKUP_PASSPHRASE, settings, file, "backup.passphrase_file", variables)?;
-    found.map(|(layer, text)| taken(&layer, Passphrase::new(text))).transpose()
+    let found = find_secret(BACKUP_PASSPHRASE, settings, file, "backup.passphrase_file", variables)?;
+    found.map(|(layer, text)| with_layer(&layer, Passphrase::new(text))).transpose()
 }
 
-pub(crate) fn passphrase_from_file(layer: &str, path: &Path, allow_readable: bool) -> Result<Passphrase, Fault> {
-    taken(layer, Passphrase::new(read(layer, path, allow_readable)?))
+pub(crate) fn passphrase_from_file(
+    layer: &str,
+    path: &Path,
+    allow_readable: bool,
+) -> Result<Passphrase, SettingsError> {
+    with_layer(layer, Passphrase::new(read_private_file(layer, path, allow_readable)?))
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use engines::{
-    Builder, Result,
+    EngineBuilder, Result,
     auth::{
         SecretText,
         mail::{FileMailer, MailSettings, SmtpMailer, SmtpSettings},
@@ -66,7 +66,7 @@ impl MailSection {
     ///
     /// # Errors
     /// A folder that cannot be made, or settings of a mail server that are out of their limits.
-    pub fn apply(&self, builder: Builder, data: &Path, password: Option<&SecretText>) -> Result<Builder> {
+    pub fn apply(&self, builder: EngineBuilder, data: &Path, password: Option<&SecretText>) -> Result<EngineBuilder> {
         let messages = self.messages.clone();
         Ok(match (self.kind, self.folder_in(data)) {
             (MailKind::Smtp, _) => builder.mailer(SmtpMailer::new(&self.smtp, password)?, messages),

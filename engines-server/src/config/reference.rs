@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::{SECRET_VARIABLES, Settings};
 
 /// Columns of a comment.
-const COLUMNS: usize = 100;
+const MAX_COLUMNS: usize = 100;
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct SettingEntry {
     /// The tables it is in, and its name: `["http", "head_bytes"]`.
     pub path: Vec<String>,
     /// Its doc comment on one line; empty if it has none.
@@ -26,16 +26,16 @@ pub struct Entry {
 
 /// A group of settings, and the settings in it that are no groups themselves.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Table {
+pub struct SettingTable {
     /// Its name with those it is in; empty for the outermost.
     pub path: Vec<String>,
     /// Its doc comment on one line.
     pub comment: String,
     /// Its settings, in the order of their type.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<SettingEntry>,
 }
 
-impl Entry {
+impl SettingEntry {
     /// The name with its tables: `http.head_bytes`.
     #[must_use]
     pub fn key(&self) -> String {
@@ -50,50 +50,50 @@ impl Entry {
 }
 
 /// A JSON value whose members are in the order in which they were written.
-enum Ordered {
-    Table(Vec<(String, Ordered)>),
+enum OrderedValue {
+    Table(Vec<(String, OrderedValue)>),
     Value(Value),
 }
 
-impl<'de> Deserialize<'de> for Ordered {
+impl<'de> Deserialize<'de> for OrderedValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
         impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Ordered;
+            type Value = OrderedValue;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a value")
             }
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Ordered, A::Error> {
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<OrderedValue, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
                     members.push(member);
                 }
-                Ok(Ordered::Table(members))
+                Ok(OrderedValue::Table(members))
             }
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Ordered, A::Error> {
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<OrderedValue, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = seq.next_element()? {
                     items.push(item);
                 }
-                Ok(Ordered::Value(Value::Array(items)))
+                Ok(OrderedValue::Value(Value::Array(items)))
             }
-            fn visit_unit<E>(self) -> Result<Ordered, E> {
-                Ok(Ordered::Value(Value::Null))
+            fn visit_unit<E>(self) -> Result<OrderedValue, E> {
+                Ok(OrderedValue::Value(Value::Null))
             }
-            fn visit_bool<E>(self, value: bool) -> Result<Ordered, E> {
-                Ok(Ordered::Value(value.into()))
+            fn visit_bool<E>(self, value: bool) -> Result<OrderedValue, E> {
+                Ok(OrderedValue::Value(value.into()))
             }
-            fn visit_u64<E>(self, value: u64) -> Result<Ordered, E> {
-                Ok(Ordered::Value(value.into()))
+            fn visit_u64<E>(self, value: u64) -> Result<OrderedValue, E> {
+                Ok(OrderedValue::Value(value.into()))
             }
-            fn visit_i64<E>(self, value: i64) -> Result<Ordered, E> {
-                Ok(Ordered::Value(value.into()))
+            fn visit_i64<E>(self, value: i64) -> Result<OrderedValue, E> {
+                Ok(OrderedValue::Value(value.into()))
             }
-            fn visit_f64<E>(self, value: f64) -> Result<Ordered, E> {
-                Ok(Ordered::Value(value.into()))
+            fn visit_f64<E>(self, value: f64) -> Result<OrderedValue, E> {
+                Ok(OrderedValue::Value(value.into()))
             }
-            fn visit_str<E>(self, value: &str) -> Result<Ordered, E> {
-                Ok(Ordered::Value(value.into()))
+            fn visit_str<E>(self, value: &str) -> Result<OrderedValue, E> {
+                Ok(OrderedValue::Value(value.into()))
             }
         }
         deserializer.deserialize_any(Visitor)
@@ -104,18 +104,25 @@ impl<'de> Deserialize<'de> for Ordered {
 ///
 /// # Errors
 /// Never in practice: the default settings serialise.
-pub fn tables() -> serde_json::Result<Vec<Table>> {
+pub fn tables() -> serde_json::Result<Vec<SettingTable>> {
     let schema = schema_for!(Settings).to_value();
     let text = serde_json::to_string(&Settings::default())?;
-    let defaults: Ordered = serde_json::from_str(&text)?;
+    let defaults: OrderedValue = serde_json::from_str(&text)?;
     let mut tables = Vec::new();
-    walk(&schema, &schema, &defaults, Vec::new(), String::new(), &mut tables);
+    collect_tables(&schema, &schema, &defaults, Vec::new(), String::new(), &mut tables);
     Ok(tables)
 }
 
 /// Adds a table and those in it.
-fn walk(root: &Value, schema: &Value, defaults: &Ordered, path: Vec<String>, comment: String, tables: &mut Vec<Table>) {
-    let Ordered::Table(members) = defaults else { return };
+fn collect_tables(
+    root: &Value,
+    schema: &Value,
+    defaults: &OrderedValue,
+    path: Vec<String>,
+    comment: String,
+    tables: &mut Vec<SettingTable>,
+) {
+    let OrderedValue::Table(members) = defaults else { return };
     let (mut entries, mut inner) = (Vec::new(), Vec::new());
     for (name, default) in members {
         let property = &schema["properties"][name];
@@ -125,15 +132,15 @@ fn walk(root: &Value, schema: &Value, defaults: &Ordered, path: Vec<String>, com
         let comment = [property, referred].into_iter().find_map(|schema| schema["description"].as_str());
         let comment = comment.map(one_line).unwrap_or_default();
         match default {
-            Ordered::Table(_) => inner.push((referred, default, path, comment)),
-            Ordered::Value(value) => {
-                entries.push(Entry { path, comment, default: toml(value), choices: choices(root, property) });
+            OrderedValue::Table(_) => inner.push((referred, default, path, comment)),
+            OrderedValue::Value(value) => {
+                entries.push(SettingEntry { path, comment, default: toml(value), choices: choices(root, property) });
             }
         }
     }
-    tables.push(Table { path, comment, entries });
+    tables.push(SettingTable { path, comment, entries });
     for (schema, default, path, comment) in inner {
-        walk(root, schema, default, path, comment, tables);
+        collect_tables(root, schema, default, path, comment, tables);
     }
 }
 
@@ -186,7 +193,7 @@ pub fn to_toml() -> serde_json::Result<String> {
         "# All settings of engines-server with their defaults. Keep the lines that you change. A variable sets a key too:\n\
          # ENGINES_HTTP__HEAD_BYTES is head_bytes of the table [http]. Secrets stand in variables and files of their own.\n",
     );
-    for Table { path, comment, entries } in tables()? {
+    for SettingTable { path, comment, entries } in tables()? {
         if !path.is_empty() {
             text.push('\n');
             push_comment(&mut text, &comment);
@@ -211,7 +218,7 @@ pub fn to_toml() -> serde_json::Result<String> {
 fn push_comment(text: &mut String, comment: &str) {
     let mut column = 0;
     for word in comment.split(' ').filter(|word| !word.is_empty()) {
-        if column > 0 && column + 1 + word.len() > COLUMNS {
+        if column > 0 && column + 1 + word.len() > MAX_COLUMNS {
             text.push('\n');
             column = 0;
         }
@@ -239,7 +246,7 @@ pub fn to_markdown() -> serde_json::Result<String> {
          Settings come from defaults, then a TOML file (`--config FILE` or `ENGINES_CONFIG`), then variables, then flags.\n\
          `engines-server settings` prints a TOML file with all of them. An unknown key is refused.\n",
     );
-    for Table { path, comment, entries } in tables()? {
+    for SettingTable { path, comment, entries } in tables()? {
         if entries.is_empty() {
             continue;
         }
@@ -272,7 +279,7 @@ fn push_lines(text: &mut String, first: &str, words: &str) {
     let mut line = first.to_owned();
     let mut empty = true;
     for word in words.split(' ').filter(|word| !word.is_empty()) {
-        if !empty && line.len() + 1 + word.len() > COLUMNS {
+        if !empty && line.len() + 1 + word.len() > MAX_COLUMNS {
             text.push_str(line.trim_end());
             text.push('\n');
             line = indent.clone();

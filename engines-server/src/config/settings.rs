@@ -7,7 +7,7 @@ use engines::{
     auth::{
         JwtSettings,
         control::RateSettings,
-        identity::{IdentitySettings, RejectionSettings},
+        identity::{AuthFailureSettings, IdentitySettings},
     },
     backup::BackupSettings,
     core::retention::RetentionSettings,
@@ -37,7 +37,7 @@ pub struct Settings {
     /// Mails about accounts: whether and how they leave.
     pub mail: MailSection,
     /// How many refused attempts are written into the control plane's audit log.
-    pub rejections: RejectionSettings,
+    pub rejections: AuthFailureSettings,
     /// Where backups go, when they are made and how long they are kept.
     pub backup: BackupSettings,
     /// How long data is kept where a tenant has no policy, and how eagerly what is older is removed.
@@ -64,7 +64,7 @@ impl Default for Settings {
             auth: AuthSettings::default(),
             identity: IdentitySettings::default(),
             mail: MailSection::default(),
-            rejections: RejectionSettings::default(),
+            rejections: AuthFailureSettings::default(),
             backup: BackupSettings::default(),
             retention: RetentionSettings::default(),
             http: HttpSettings::default(),

@@ -63,7 +63,7 @@ pub struct SqliteSettings {
 }
 
 /// A duration in milliseconds.
-fn ms(duration: Duration) -> u64 {
+fn to_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -81,18 +81,18 @@ impl Default for SqliteSettings {
             head_cache: options.head_cache,
             page_cache_bytes: options.page_cache_bytes,
             checkpoint_pages: options.checkpoint_pages,
-            busy_timeout_ms: ms(options.busy_timeout),
+            busy_timeout_ms: to_ms(options.busy_timeout),
             secure_delete: options.secure_delete,
             rebuild: options.rebuild,
             check_bytes: options.check_bytes,
             log_keep_bytes: options.log_keep_bytes,
             log_warn_bytes: options.log_warn_bytes,
-            recovery_wait_ms: ms(options.recovery_wait),
-            recovery_wait_max_ms: ms(options.recovery_wait_max),
-            probe_every_ms: ms(options.probe_every),
-            stalled_after_ms: ms(options.stalled_after),
-            close_timeout_ms: ms(options.close_timeout),
-            snapshot_ms: ms(options.snapshot_time),
+            recovery_wait_ms: to_ms(options.recovery_wait),
+            recovery_wait_max_ms: to_ms(options.recovery_wait_max),
+            probe_every_ms: to_ms(options.probe_every),
+            stalled_after_ms: to_ms(options.stalled_after),
+            close_timeout_ms: to_ms(options.close_timeout),
+            snapshot_ms: to_ms(options.snapshot_time),
             accept_loss: options.accept_loss,
         }
     }

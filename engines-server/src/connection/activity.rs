@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep};
 
 /// Counts the requests that are being answered on a connection. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Activity(Arc<Counts>);
+pub(super) struct ConnectionActivity(Arc<ActivityCounts>);
 
 #[derive(Debug)]
-struct Counts {
+struct ActivityCounts {
     origin: Instant,
     open: AtomicUsize,
     /// Milliseconds after `origin` at which the last request ended.
@@ -24,11 +24,11 @@ struct Counts {
 
 /// A request that is being answered, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Exchange(Activity);
+pub(super) struct Exchange(ConnectionActivity);
 
-impl Activity {
+impl ConnectionActivity {
     pub(super) fn new() -> Self {
-        let counts = Counts { origin: Instant::now(), open: AtomicUsize::new(0), ended_ms: AtomicU64::new(0) };
+        let counts = ActivityCounts { origin: Instant::now(), open: AtomicUsize::new(0), ended_ms: AtomicU64::new(0) };
         Self(Arc::new(counts))
     }
 
@@ -46,7 +46,7 @@ impl Activity {
     /// Waits until no request has been answered for `limit`.
     pub(super) async fn idle_for(&self, limit: Duration) {
         loop {
-            let since = if self.is_idle() { self.0.origin + self.ended() } else { Instant::now() };
+            let since = if self.is_idle() { self.0.origin + self.last_ended() } else { Instant::now() };
             let left = limit.saturating_sub(since.elapsed());
             if left.is_zero() {
                 return;
@@ -55,7 +55,7 @@ impl Activity {
         }
     }
 
-    fn ended(&self) -> Duration {
+    fn last_ended(&self) -> Duration {
         Duration::from_millis(self.0.ended_ms.load(Ordering::Relaxed))
     }
 }
@@ -76,7 +76,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_idle_a_while_after_its_last_request() {
         let limit = Duration::from_secs(60);
-        let (activity, begun) = (Activity::new(), Instant::now());
+        let (activity, begun) = (ConnectionActivity::new(), Instant::now());
         let exchange = activity.begin();
         let waiting = tokio::spawn({
             let activity = activity.clone();

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::{Sleep, sleep};
 
-use crate::live::CredentialEnd;
+use crate::streaming::CredentialEnd;
 
 /// How long the last event may wait. What a client with room takes is sent in the next turn of the connection's task; this is
 /// little against the 5 s within which a revocation counts.

@@ -25,47 +25,47 @@ use tokio::time::{Duration, sleep};
 
 use super::{
     ConnectionState,
-    activity::Activity,
+    activity::ConnectionActivity,
     cut_off::CutOff,
-    drive::Ended,
+    driver::ServeResult,
     http1_io::{Answering, Http1Io},
     own_answer,
     watched_body::WatchedBody,
 };
 use crate::{
     App,
-    address::Line,
-    body::Live,
-    guarded_io::{GuardedIo, WriteDeadline},
-    head_timer::{Alarm, HeadTimer},
-    live::{CredentialEnd, EventSender, run_socket},
-    unread_body::{linger, track},
+    body::StreamingBody,
+    client_addr::ConnectionInfo,
+    deadline_io::{DeadlineIo, WriteDeadline},
+    head_timer::{HeadTimer, PendingSleep},
+    streaming::{CredentialEnd, EventSender, run_socket},
+    unread_body::{track, wait_for_close},
 };
 
 /// A connection that has left HTTP.
-pub(super) struct Taken {
-    io: GuardedIo,
+pub(super) struct DetachedConnection {
+    io: DeadlineIo,
     head: Bytes,
-    live: Live,
+    live: StreamingBody,
 }
 
-impl Taken {
+impl DetachedConnection {
     /// Goes on in a task of its own, because this one's room is that of a whole HTTP connection; each kind in one that
     /// fits it. `place` is given up at its end.
-    pub(super) fn go_on(self, place: impl Send + Unpin + 'static) {
+    pub(super) fn run(self, permit: impl Send + Unpin + 'static) {
         let Self { mut io, head, live } = self;
         match live {
-            Live::Events(body) => {
+            StreamingBody::Events(body) => {
                 // A reader of events has nothing to say: what it sent behind its request is discarded.
                 let (_, stream) = io.into_parts();
-                drop(tokio::spawn(EventSender::new(stream, head, body, place)));
+                drop(tokio::spawn(EventSender::new(stream, head, body, permit)));
             }
-            Live::Socket(socket) => drop(tokio::spawn(async move {
+            StreamingBody::Socket(socket) => drop(tokio::spawn(async move {
                 if tokio::io::AsyncWriteExt::write_all(&mut io, &head).await.is_ok() {
                     drop(head);
                     run_socket(io, socket).await;
                 }
-                drop(place);
+                drop(permit);
             })),
         }
     }
@@ -74,31 +74,31 @@ impl Taken {
 /// Serves a connection until it ends or leaves HTTP.
 pub(super) async fn serve(
     app: &App,
-    io: GuardedIo,
+    io: DeadlineIo,
     peer: SocketAddr,
     state: &Arc<ConnectionState>,
-) -> Ended<Option<Taken>> {
+) -> ServeResult<Option<DetachedConnection>> {
     let settings = app.settings();
     // Where an answer waits that wants the connection itself; the request's future then never ends.
-    let answer: Arc<Mutex<Option<(Parts, Live)>>> = Arc::default();
+    let answer: Arc<Mutex<Option<(Parts, StreamingBody)>>> = Arc::default();
     // Whether the client may be sending a body that nobody reads.
     let unread_body = Arc::new(AtomicBool::new(false));
     // The end of the credential of a stream that hyper sends: to HTTP/1.0, or as the answer to a request with a body.
     let credential_end: Arc<Mutex<Weak<CredentialEnd>>> = Arc::default();
-    let (activity, blocked) = (Activity::new(), Arc::new(AtomicBool::new(false)));
+    let (activity, blocked) = (ConnectionActivity::new(), Arc::new(AtomicBool::new(false)));
     let answering = Answering::default();
-    let line = Line::of_connection(peer, Arc::clone(state));
+    let line = ConnectionInfo::with_state(peer, Arc::clone(state));
     let service = service_fn(|request: Request<Incoming>| {
         let (app, answer, unread_body) = (app.clone(), Arc::clone(&answer), Arc::clone(&unread_body));
         let own = request.version() == Version::HTTP_11 && request.body().is_end_stream();
-        let line = line.taken_by_streams(own);
+        let line = line.for_streams(own);
         let credential_end = Arc::clone(&credential_end);
         let exchange = activity.begin();
         answering.begin();
         async move {
             let (request, rest) = track(request);
             let mut response = app.handle_on(&line, request).await;
-            if let Some(live) = own.then(|| response.body_mut().take_live()).flatten() {
+            if let Some(live) = own.then(|| response.body_mut().take_streaming()).flatten() {
                 let (parts, _) = response.into_parts();
                 *lock(&answer) = Some((parts, live));
                 return pending().await;
@@ -113,8 +113,8 @@ pub(super) async fn serve(
             Ok::<_, std::convert::Infallible>(response.map(|body| WatchedBody::new(body, exchange)))
         }
     });
-    let (timer, mut alarm) = (HeadTimer::default(), Alarm::None);
-    let io = Http1Io::new(io.reporting(Arc::clone(&blocked)), answering.clone(), activity.clone());
+    let (timer, mut alarm) = (HeadTimer::default(), PendingSleep::None);
+    let io = Http1Io::new(io.with_blocked_flag(Arc::clone(&blocked)), answering.clone(), activity.clone());
     let mut connection = http1::Builder::new()
         .timer(timer.clone())
         .header_read_timeout(settings.head_timeout())
@@ -165,11 +165,11 @@ pub(super) async fn serve(
             if error.is_parse() {
                 let (mut io, refused) = connection.into_parts().io.into_inner().into_parts();
                 if let Some(status) = refused {
-                    app.metrics().answered(None, status.as_u16(), Duration::ZERO);
+                    app.metrics().record_response(None, status.as_u16(), Duration::ZERO);
                     own_answer::write(&mut io, status, "", own_answer::about_head(status)).await?;
                 }
                 let (_, stream) = io.into_parts();
-                linger(stream, app).await;
+                wait_for_close(stream, app).await;
             }
             return Err(error.into());
         }
@@ -179,14 +179,14 @@ pub(super) async fn serve(
     let (prefix, stream) = io.into_parts();
     let Some((head, live)) = taken else {
         if unread_body.load(Ordering::Relaxed) {
-            linger(stream, app).await;
+            wait_for_close(stream, app).await;
         }
         return Ok(None);
     };
     let head = response_head(&head, app.engine().guard().clock().as_ref());
     // An empty rest still holds on to hyper's whole buffer.
     let rest = if parts.read_buf.is_empty() { prefix } else { parts.read_buf };
-    Ok(Some(Taken { io: GuardedIo::new(rest, stream, WriteDeadline::new(app)), head, live }))
+    Ok(Some(DetachedConnection { io: DeadlineIo::new(rest, stream, WriteDeadline::new(app)), head, live }))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -16,7 +16,7 @@ use std::{
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::activity::Activity;
+use super::activity::ConnectionActivity;
 
 /// What every answer of hyper's begins with; the status follows.
 const VERSION: &[u8] = b"HTTP/1.1 ";
@@ -36,13 +36,13 @@ impl Answering {
 pub(super) struct Http1Io<T> {
     io: T,
     answering: Answering,
-    activity: Activity,
+    activity: ConnectionActivity,
     /// The status of hyper's own answer.
     refused: Option<StatusCode>,
 }
 
 impl<T> Http1Io<T> {
-    pub(super) fn new(io: T, answering: Answering, activity: Activity) -> Self {
+    pub(super) fn new(io: T, answering: Answering, activity: ConnectionActivity) -> Self {
         Self { io, answering, activity, refused: None }
     }
 
@@ -117,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_what_is_written_without_a_request_is_discarded() {
-        let (answering, activity) = (Answering::default(), Activity::new());
+        let (answering, activity) = (Answering::default(), ConnectionActivity::new());
         let mut io = Http1Io::new(Vec::new(), answering.clone(), activity.clone());
         let exchange = activity.begin();
         answering.begin();

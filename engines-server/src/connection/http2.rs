@@ -8,12 +8,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::sleep;
 
 use super::{
-    ConnectionState, activity::Activity, drive::Ended, stream_executor::StreamExecutor, watched_body::WatchedBody,
+    ConnectionState, activity::ConnectionActivity, driver::ServeResult, stream_executor::StreamExecutor,
+    watched_body::WatchedBody,
 };
 use crate::{
     App,
-    address::Line,
-    guarded_io::{GuardedIo, WriteDeadline},
+    client_addr::ConnectionInfo,
+    deadline_io::{DeadlineIo, WriteDeadline},
     limits::Resource,
     unread_body::track,
 };
@@ -22,14 +23,14 @@ use crate::{
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(app: &App, io: GuardedIo, peer: SocketAddr, state: &Arc<ConnectionState>) -> Ended {
+pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &Arc<ConnectionState>) -> ServeResult {
     let settings = app.settings();
-    let line = Line::of_connection(peer, Arc::clone(state));
-    let activity = Activity::new();
+    let line = ConnectionInfo::with_state(peer, Arc::clone(state));
+    let activity = ConnectionActivity::new();
     let executor = StreamExecutor::new(WriteDeadline::new(app), activity.clone());
     let streams = executor.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let share = state.usage.as_ref().map(|usage| app.budgets().take(Resource::Http2Streams, Some(usage), 1));
+        let share = state.usage.as_ref().map(|usage| app.budgets().acquire(Resource::Http2Streams, Some(usage), 1));
         let (share, refused) = match share {
             Some(Ok(share)) => (Some(share), None),
             Some(Err(refused)) => (None, Some(refused)),
@@ -53,7 +54,7 @@ pub(super) async fn serve(app: &App, io: GuardedIo, peer: SocketAddr, state: &Ar
                 }
                 drain => drain,
             };
-            Ok::<_, std::convert::Infallible>(response.map(|body| WatchedBody::flowing(body, flow, drain)))
+            Ok::<_, std::convert::Infallible>(response.map(|body| WatchedBody::with_flow(body, flow, drain)))
         }
     });
     let connection = http2::Builder::new(executor)

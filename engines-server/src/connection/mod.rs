@@ -2,17 +2,17 @@
 
 mod activity;
 mod cut_off;
-mod drive;
+mod driver;
 mod http1;
 mod http1_io;
 mod http2;
 mod own_answer;
-mod refuse;
+mod refusal;
 mod state;
 mod stream_executor;
 mod watched_body;
 
 pub(crate) use self::{
-    drive::{drive, metrics},
+    driver::{drive, metrics},
     state::ConnectionState,
 };

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use crate::limits::{AddressUsage, Unfinished};
+use crate::limits::{AddressUsage, WorkGuard};
 
 /// What a connection holds of the budgets, as its requests know it.
 #[derive(Debug)]
@@ -14,16 +14,16 @@ pub(crate) struct ConnectionState {
     pub(crate) usage: Option<Arc<AddressUsage>>,
     authenticated: AtomicBool,
     /// The place among the connections without an authenticated request.
-    anonymous: Mutex<Option<Unfinished>>,
+    anonymous: Mutex<Option<WorkGuard>>,
 }
 
 impl ConnectionState {
-    pub(super) fn new(usage: Option<Arc<AddressUsage>>, anonymous: Option<Unfinished>) -> Self {
+    pub(super) fn new(usage: Option<Arc<AddressUsage>>, anonymous: Option<WorkGuard>) -> Self {
         Self { usage, authenticated: AtomicBool::new(anonymous.is_none()), anonymous: Mutex::new(anonymous) }
     }
 
     /// Notes that a request came with a good credential; the connection gives way to no other from now on.
-    pub(crate) fn authenticated(&self) {
+    pub(crate) fn mark_authenticated(&self) {
         if !self.authenticated.swap(true, Ordering::Relaxed) {
             drop(self.anonymous.lock().unwrap_or_else(PoisonError::into_inner).take());
         }

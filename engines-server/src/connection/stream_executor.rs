@@ -9,35 +9,35 @@ use std::{
 
 use hyper::rt::Executor;
 
-use super::{activity::Activity, activity::Exchange, cut_off::CutOff, watched_body::Flow};
-use crate::{guarded_io::WriteDeadline, limits::Share};
+use super::{activity::ConnectionActivity, activity::Exchange, cut_off::CutOff, watched_body::ResponseFlow};
+use crate::{deadline_io::WriteDeadline, limits::BudgetShare};
 
 /// What belongs to one stream for as long as it runs.
 #[derive(Debug)]
 pub(super) struct StreamGuard {
-    pub(super) flow: Arc<Flow>,
+    pub(super) flow: Arc<ResponseFlow>,
     pub(super) exchange: Exchange,
-    pub(super) share: Option<Share>,
+    pub(super) share: Option<BudgetShare>,
 }
 
 /// Runs streams. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct StreamExecutor {
     deadline: WriteDeadline,
-    activity: Activity,
+    activity: ConnectionActivity,
     /// What belongs to the stream that is run next: hyper calls the service and hands over the stream's future one right
     /// after the other.
     next: Arc<Mutex<Option<StreamGuard>>>,
 }
 
 impl StreamExecutor {
-    pub(super) fn new(deadline: WriteDeadline, activity: Activity) -> Self {
+    pub(super) fn new(deadline: WriteDeadline, activity: ConnectionActivity) -> Self {
         Self { deadline, activity, next: Arc::default() }
     }
 
     /// Begins a stream; the next future that is executed is its.
-    pub(super) fn begin(&self, share: Option<Share>) -> Arc<Flow> {
-        let flow = Arc::<Flow>::default();
+    pub(super) fn begin(&self, share: Option<BudgetShare>) -> Arc<ResponseFlow> {
+        let flow = Arc::<ResponseFlow>::default();
         let guard = StreamGuard { flow: Arc::clone(&flow), exchange: self.activity.begin(), share };
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
         flow
@@ -62,7 +62,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for StreamExecutor {
 
 /// Drives a stream to its end, or until a frame has waited for too long or the stream's credential has ended; then the stream
 /// is reset.
-async fn until_stalled(future: impl Future<Output = ()>, flow: &Flow, deadline: &WriteDeadline) {
+async fn until_stalled(future: impl Future<Output = ()>, flow: &ResponseFlow, deadline: &WriteDeadline) {
     let mut future = pin!(future);
     let (mut stall, mut cut_off) = (None, CutOff::default());
     poll_fn(|cx| {
@@ -74,13 +74,13 @@ async fn until_stalled(future: impl Future<Output = ()>, flow: &Flow, deadline: 
         {
             return Poll::Ready(());
         }
-        let Some(frames) = flow.waiting() else {
+        let Some(frames) = flow.waiting_after_frames() else {
             stall = None;
             return Poll::Pending;
         };
         let timer = match &mut stall {
             Some((at, timer)) if *at == frames => timer,
-            other => &mut other.insert((frames, deadline.stall())).1,
+            other => &mut other.insert((frames, deadline.stall_timer())).1,
         };
         timer.as_mut().poll(cx)
     })

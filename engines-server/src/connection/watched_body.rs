@@ -16,7 +16,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use super::activity::Exchange;
-use crate::{body::Body, live::CredentialEnd};
+use crate::{body::Body, streaming::CredentialEnd};
 
 /// Bytes of a frame at the most. hyper hands a whole frame to an HTTP/2 stream as soon as its window has one byte, and keeps
 /// it until the client takes it.
@@ -27,7 +27,7 @@ const FRAME_BYTES: usize = 16 << 10;
 /// It is also the waker of the body, so that it knows when the body has something more. hyper asks the body only while the
 /// stream has a window, and a client may give none from the beginning, or take back what it gave while the body was idle.
 #[derive(Debug, Default)]
-pub(super) struct Flow {
+pub(super) struct ResponseFlow {
     /// Frames that were taken from the body.
     frames: AtomicUsize,
     /// The body has, or may have, something that it has not been asked for: it waits for the client.
@@ -38,9 +38,9 @@ pub(super) struct Flow {
     task: AtomicWaker,
 }
 
-impl Flow {
+impl ResponseFlow {
     /// How many frames were taken, if the last of them waits for the client.
-    pub(super) fn waiting(&self) -> Option<usize> {
+    pub(super) fn waiting_after_frames(&self) -> Option<usize> {
         self.waits.load(Ordering::Acquire).then(|| self.frames.load(Ordering::Relaxed))
     }
 
@@ -50,7 +50,7 @@ impl Flow {
     }
 }
 
-impl Wake for Flow {
+impl Wake for ResponseFlow {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -66,7 +66,7 @@ pub(super) struct WatchedBody {
     body: Body,
     /// The rest of a frame that was too long for one.
     rest: Bytes,
-    flow: Option<Arc<Flow>>,
+    flow: Option<Arc<ResponseFlow>>,
     /// Discards the rest of the request's body. The answer ends after it: a client that is still sending when its HTTP/2
     /// stream ends may take that for a failure.
     drain: Option<JoinHandle<()>>,
@@ -80,7 +80,7 @@ impl WatchedBody {
     }
 
     /// A body of an HTTP/2 stream. Says in `flow` how far it has got, and ends after `drain`.
-    pub(super) fn flowing(mut body: Body, flow: Arc<Flow>, drain: Option<JoinHandle<()>>) -> Self {
+    pub(super) fn with_flow(mut body: Body, flow: Arc<ResponseFlow>, drain: Option<JoinHandle<()>>) -> Self {
         // Set once: a stream has one answer.
         let _set = flow.credential_end.set(body.share_credential_end());
         flow.waits.store(true, Ordering::Release);

@@ -5,58 +5,58 @@ use std::sync::Arc;
 use engines::{Principal, RequestContext, Result};
 use http::Response;
 
-use crate::{ask::Ask, body::Body, reply};
+use crate::{body::Body, request::RequestParts, response};
 
 /// `POST /auth/verify/request`
-pub(crate) async fn request_verification(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    reply::accepted(&ask.identity()?.request_verification(&principal, ask.caller()).await?)
+pub(crate) async fn request_verification(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    response::accepted(&parts.identity()?.request_verification(&principal, parts.caller()).await?)
 }
 
 /// `POST /auth/verify`
-pub(crate) async fn verify(ask: Ask, principal: Option<Arc<Principal>>) -> Result<Response<Body>> {
-    ask.identity()?.verify_address(principal.as_deref(), ask.decode()?, ask.caller()).await?;
-    Ok(reply::none())
+pub(crate) async fn verify(parts: RequestParts, principal: Option<Arc<Principal>>) -> Result<Response<Body>> {
+    parts.identity()?.verify_address(principal.as_deref(), parts.decode()?, parts.caller()).await?;
+    Ok(response::no_content())
 }
 
 /// `POST /auth/password/forgot`
-pub(crate) async fn forgot_password(ask: Ask) -> Result<Response<Body>> {
-    reply::accepted(&ask.identity()?.forgot_password(ask.decode()?, ask.caller()).await?)
+pub(crate) async fn forgot_password(parts: RequestParts) -> Result<Response<Body>> {
+    response::accepted(&parts.identity()?.forgot_password(parts.decode()?, parts.caller()).await?)
 }
 
 /// `POST /auth/password/reset`
-pub(crate) async fn reset_password(ask: Ask) -> Result<Response<Body>> {
-    ask.identity()?.reset_password(ask.decode()?, ask.caller()).await?;
-    Ok(reply::none())
+pub(crate) async fn reset_password(parts: RequestParts) -> Result<Response<Body>> {
+    parts.identity()?.reset_password(parts.decode()?, parts.caller()).await?;
+    Ok(response::no_content())
 }
 
 /// `POST /auth/email`
-pub(crate) async fn change_email(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    reply::accepted(&ask.identity()?.change_email(&principal, ask.decode()?, ask.caller()).await?)
+pub(crate) async fn change_email(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    response::accepted(&parts.identity()?.change_email(&principal, parts.decode()?, parts.caller()).await?)
 }
 
 /// `PUT /auth/me/default-tenant`
-pub(crate) async fn set_default_tenant(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    reply::ok(&ask.identity()?.set_default_tenant(&principal, ask.decode()?, &ask.trace).await?)
+pub(crate) async fn set_default_tenant(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    response::ok(&parts.identity()?.set_default_tenant(&principal, parts.decode()?, &parts.trace).await?)
 }
 
 /// `GET /auth/memberships`
-pub(crate) async fn memberships(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    reply::ok(&ask.identity()?.list_memberships(&principal, ask.page()?).await?)
+pub(crate) async fn memberships(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    response::ok(&parts.identity()?.list_memberships(&principal, parts.page()?).await?)
 }
 
 /// `GET /auth/invites`
-pub(crate) async fn own_invites(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    reply::ok(&ask.identity()?.own_invites(&principal, ask.page()?).await?)
+pub(crate) async fn own_invites(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    response::ok(&parts.identity()?.own_invites(&principal, parts.page()?).await?)
 }
 
 /// `POST /auth/invites/decline`
-pub(crate) async fn decline_invite(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    ask.identity()?.decline_invite(&principal, ask.decode()?, &ask.trace).await?;
-    Ok(reply::none())
+pub(crate) async fn decline_invite(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    parts.identity()?.decline_invite(&principal, parts.decode()?, &parts.trace).await?;
+    Ok(response::no_content())
 }
 
 /// `POST /users/{user_id}/verify-email`
-pub(crate) async fn mark_verified(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    ask.identity()?.mark_verified(&context, &ask.user()?).await?;
-    Ok(reply::none())
+pub(crate) async fn mark_verified(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    parts.identity()?.mark_verified(&context, &parts.user_id()?).await?;
+    Ok(response::no_content())
 }

@@ -8,102 +8,102 @@ use engines::{
 };
 use http::{Response, StatusCode};
 
-use crate::{ask::Ask, body::Body, reply};
+use crate::{body::Body, request::RequestParts, response};
 
 /// Whose value opens the bootstrap.
 const SYSTEM_KEY: &str = "x-system-key";
 
 /// `POST /auth/signup`
-pub(crate) async fn signup(ask: Ask) -> Result<Response<Body>> {
-    let request: SignupRequest = ask.decode()?;
-    reply::secret(StatusCode::CREATED, &ask.identity()?.signup(request, ask.caller()).await?)
+pub(crate) async fn signup(parts: RequestParts) -> Result<Response<Body>> {
+    let request: SignupRequest = parts.decode()?;
+    response::secret_json(StatusCode::CREATED, &parts.identity()?.signup(request, parts.caller()).await?)
 }
 
 /// `POST /auth/login`
-pub(crate) async fn login(ask: Ask) -> Result<Response<Body>> {
-    let request: LoginRequest = ask.decode()?;
-    reply::secret(StatusCode::OK, &ask.identity()?.login(request, ask.caller()).await?)
+pub(crate) async fn login(parts: RequestParts) -> Result<Response<Body>> {
+    let request: LoginRequest = parts.decode()?;
+    response::secret_json(StatusCode::OK, &parts.identity()?.login(request, parts.caller()).await?)
 }
 
 /// `POST /auth/refresh`
-pub(crate) async fn refresh(ask: Ask) -> Result<Response<Body>> {
-    let request: RefreshRequest = ask.decode()?;
-    reply::secret(StatusCode::OK, &ask.identity()?.refresh(request, ask.caller()).await?)
+pub(crate) async fn refresh(parts: RequestParts) -> Result<Response<Body>> {
+    let request: RefreshRequest = parts.decode()?;
+    response::secret_json(StatusCode::OK, &parts.identity()?.refresh(request, parts.caller()).await?)
 }
 
 /// `POST /auth/logout`
-pub(crate) async fn logout(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    ask.identity()?.logout(&principal).await?;
-    Ok(reply::none())
+pub(crate) async fn logout(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    parts.identity()?.logout(&principal).await?;
+    Ok(response::no_content())
 }
 
 /// `GET /auth/me`
-pub(crate) async fn me(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    reply::ok(&ask.identity()?.me(&principal).await?)
+pub(crate) async fn me(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    response::ok(&parts.identity()?.me(&principal).await?)
 }
 
 /// `PATCH /auth/me`
-pub(crate) async fn update_me(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    reply::ok(&ask.identity()?.update_me(&principal, ask.decode()?, &ask.trace).await?)
+pub(crate) async fn update_me(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    response::ok(&parts.identity()?.update_me(&principal, parts.decode()?, &parts.trace).await?)
 }
 
 /// `DELETE /auth/me`
-pub(crate) async fn delete_me(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    ask.identity()?.delete_account(&principal, ask.decode()?, ask.caller()).await?;
-    Ok(reply::none())
+pub(crate) async fn delete_me(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    parts.identity()?.delete_account(&principal, parts.decode()?, parts.caller()).await?;
+    Ok(response::no_content())
 }
 
 /// `POST /auth/password`
-pub(crate) async fn password(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    ask.identity()?.change_password(&principal, ask.decode()?, ask.caller()).await?;
-    Ok(reply::none())
+pub(crate) async fn password(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    parts.identity()?.change_password(&principal, parts.decode()?, parts.caller()).await?;
+    Ok(response::no_content())
 }
 
 /// `GET /auth/bootstrap`
-pub(crate) async fn bootstrap(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    reply::ok(&ask.identity()?.bootstrap_state(&principal).await?)
+pub(crate) async fn bootstrap(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    response::ok(&parts.identity()?.bootstrap_state(&principal).await?)
 }
 
 /// `POST /auth/bootstrap/tenants`
-pub(crate) async fn bootstrap_tenants(ask: Ask) -> Result<Response<Body>> {
-    let request = ask.decode()?;
-    let mut keys = ask.headers.get_all(SYSTEM_KEY).iter().map(|key| key.as_bytes());
+pub(crate) async fn bootstrap_tenants(parts: RequestParts) -> Result<Response<Body>> {
+    let request = parts.decode()?;
+    let mut keys = parts.headers.get_all(SYSTEM_KEY).iter().map(|key| key.as_bytes());
     // Of several, none is meant.
     let key = keys.next().filter(|_| keys.next().is_none());
-    reply::ok(&ask.identity()?.bootstrap_tenants(key, request, ask.caller()).await?)
+    response::ok(&parts.identity()?.bootstrap_tenants(key, request, parts.caller()).await?)
 }
 
 /// `GET /auth/sessions`
-pub(crate) async fn sessions(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    reply::ok(&ask.identity()?.sessions(&principal, ask.page()?).await?)
+pub(crate) async fn sessions(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    response::ok(&parts.identity()?.sessions(&principal, parts.page()?).await?)
 }
 
 /// `DELETE /auth/sessions`
-pub(crate) async fn end_sessions(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    ask.identity()?.end_sessions(&principal, &ask.trace).await?;
-    Ok(reply::none())
+pub(crate) async fn end_sessions(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    parts.identity()?.end_sessions(&principal, &parts.trace).await?;
+    Ok(response::no_content())
 }
 
 /// `DELETE /auth/sessions/{id}`
-pub(crate) async fn revoke_session(ask: Ask, principal: Arc<Principal>) -> Result<Response<Body>> {
-    ask.identity()?.revoke_session(&principal, ask.id("id")?.as_str()).await?;
-    Ok(reply::none())
+pub(crate) async fn revoke_session(parts: RequestParts, principal: Arc<Principal>) -> Result<Response<Body>> {
+    parts.identity()?.revoke_session(&principal, parts.resource_id("id")?.as_str()).await?;
+    Ok(response::no_content())
 }
 
 /// `POST /auth/invites/accept`
-pub(crate) async fn accept_invite(ask: Ask, principal: Option<Arc<Principal>>) -> Result<Response<Body>> {
-    let request: AcceptRequest = ask.decode()?;
-    let accepted = ask.identity()?.accept_invite(principal.as_deref(), request, ask.caller()).await?;
-    reply::secret(StatusCode::OK, &accepted)
+pub(crate) async fn accept_invite(parts: RequestParts, principal: Option<Arc<Principal>>) -> Result<Response<Body>> {
+    let request: AcceptRequest = parts.decode()?;
+    let accepted = parts.identity()?.accept_invite(principal.as_deref(), request, parts.caller()).await?;
+    response::secret_json(StatusCode::OK, &accepted)
 }
 
 /// `POST /auth/tickets`
-pub(crate) async fn ticket(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    reply::secret(StatusCode::CREATED, &ask.identity()?.tickets().create(&context, ask.decode()?).await?)
+pub(crate) async fn ticket(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    response::secret_json(StatusCode::CREATED, &parts.identity()?.tickets().create(&context, parts.decode()?).await?)
 }
 
 /// `DELETE /auth/tickets/{id}`
-pub(crate) async fn end_ticket(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    ask.identity()?.tickets().end(&context, ask.id("id")?.as_str()).await?;
-    Ok(reply::none())
+pub(crate) async fn end_ticket(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    parts.identity()?.tickets().end(&context, parts.resource_id("id")?.as_str()).await?;
+    Ok(response::no_content())
 }

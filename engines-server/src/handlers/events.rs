@@ -5,8 +5,8 @@ use std::time::Duration;
 use engines::{
     Code, DatasetEvent, Error, RequestContext, Result,
     core::{
-        event::{EventFilter, LineResult, Recorded, StoredEvent},
-        nexus::Paged,
+        event::{EventFilter, LineResult, RecordedEvent, StoredEvent},
+        nexus::Page,
     },
 };
 use futures_util::stream;
@@ -15,38 +15,38 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
-use crate::{ask::Ask, body::Body, reply};
+use crate::{body::Body, request::RequestParts, response};
 
 /// The media type of JSON lines.
-pub(crate) const LINES: &str = "application/x-ndjson";
+pub(crate) const NDJSON: &str = "application/x-ndjson";
 /// How long lines may fail to arrive before what has arrived is written.
-const STALL: Duration = Duration::from_millis(5);
+const FLUSH_AFTER: Duration = Duration::from_millis(5);
 
 #[derive(Serialize)]
-struct Accepted {
+struct AcceptedEvent {
     status: &'static str,
     #[serde(flatten)]
-    recorded: Recorded,
+    recorded: RecordedEvent,
 }
 
 /// `POST /events`
-pub(crate) async fn record(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    let mut event: DatasetEvent = ask.decode()?;
-    event.idempotency_key = ask.idempotency_key(event.idempotency_key.take())?;
-    let recorded = ask.engine().events().record(&context, event).await?;
-    reply::created(&Accepted { status: "accepted", recorded })
+pub(crate) async fn record(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    let mut event: DatasetEvent = parts.decode()?;
+    event.idempotency_key = parts.idempotency_key(event.idempotency_key.take())?;
+    let recorded = parts.engine().events().record(&context, event).await?;
+    response::created(&AcceptedEvent { status: "accepted", recorded })
 }
 
 /// `POST /events/batch`
-pub(crate) async fn record_batch(mut ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    let key = ask.idempotency_key(None)?;
+pub(crate) async fn record_batch(mut parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    let key = parts.idempotency_key(None)?;
     let mut pieces =
-        ask.pieces.take().ok_or_else(|| Error::internal("events.batch", "the route does not take lines"))?;
-    let most = ask.engine().limits().batch_body_bytes;
-    let mut batch = ask.engine().events().batch(&context, key).await?;
-    let mut results = Results::new(&ask.headers);
+        parts.body_stream.take().ok_or_else(|| Error::internal("events.batch", "the route does not take lines"))?;
+    let most = parts.engine().limits().batch_body_bytes;
+    let mut batch = parts.engine().events().batch(&context, key).await?;
+    let mut results = BatchResults::new(&parts.headers);
     let fault = loop {
-        let piece = match timeout(STALL, pieces.next()).await {
+        let piece = match timeout(FLUSH_AFTER, pieces.next()).await {
             Ok(piece) => piece,
             Err(_) => {
                 batch.flush().await?;
@@ -71,12 +71,12 @@ pub(crate) async fn record_batch(mut ask: Ask, context: RequestContext) -> Resul
     };
     let (rest, _) = batch.finish(fault).await?;
     results.add(rest)?;
-    Ok(results.reply())
+    Ok(results.into_response())
 }
 
 /// `GET /events`
-pub(crate) async fn list(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    let page = ask.engine().events().list(&context, &filter(&ask)?, ask.page()?).await?;
+pub(crate) async fn list(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    let page = parts.engine().events().list(&context, &filter(&parts)?, parts.page()?).await?;
     let flat = |event: StoredEvent| {
         let internal = |error| Error::internal("events.list", error);
         let mut line = Vec::with_capacity(event.body.get().len() + 512);
@@ -85,32 +85,32 @@ pub(crate) async fn list(ask: Ask, context: RequestContext) -> Result<Response<B
         RawValue::from_string(text).map_err(internal)
     };
     let items = page.items.into_iter().map(flat).collect::<Result<Vec<_>>>()?;
-    reply::ok(&Paged { items, next: page.next })
+    response::ok(&Page { items, next: page.next })
 }
 
 /// `GET /events/export`
-pub(crate) async fn export(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    if ask.query.one("format")?.is_some_and(|format| format != "jsonl") {
-        return Err(Error::body("event.export", "format", "the format must be jsonl"));
+pub(crate) async fn export(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    if parts.query.single("format")?.is_some_and(|format| format != "jsonl") {
+        return Err(Error::invalid_body("event.export", "format", "the format must be jsonl"));
     }
-    let mut export = ask.engine().events().export(&context, filter(&ask)?).await?;
+    let mut export = parts.engine().events().export(&context, filter(&parts)?).await?;
     // What fails before the first line is a problem like any other.
-    let first = export.next().await?;
+    let first = export.next_chunk().await?;
     let rest = stream::try_unfold(export, async |mut export| {
-        let lines = export.next().await.inspect_err(|error| {
+        let lines = export.next_chunk().await.inspect_err(|error| {
             tracing::warn!(code = %error.code(), error = %error, "an export broke off; its connection is cut off");
         })?;
         Ok(lines.map(|lines| (lines.into(), export)))
     });
     let body = match first {
-        Some(first) => Body::pieces(futures_util::StreamExt::chain(stream::iter([Ok(first.into())]), rest)),
+        Some(first) => Body::from_stream(futures_util::StreamExt::chain(stream::iter([Ok(first.into())]), rest)),
         None => Body::empty(),
     };
     let scope = context.scope();
     let name = format!("attachment; filename=\"events-{}-{}.jsonl\"", scope.tenant(), scope.env());
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(LINES));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(NDJSON));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let name = HeaderValue::try_from(name).map_err(|error| Error::internal("events.export", error))?;
     headers.insert(header::CONTENT_DISPOSITION, name);
@@ -118,25 +118,25 @@ pub(crate) async fn export(ask: Ask, context: RequestContext) -> Result<Response
 }
 
 /// The filter that the query names.
-pub(crate) fn filter(ask: &Ask) -> Result<EventFilter> {
+pub(crate) fn filter(parts: &RequestParts) -> Result<EventFilter> {
     Ok(EventFilter {
-        surface: ask.text("surface")?,
-        agent_id: ask.text("agent_id")?,
-        trace_id: ask.text("trace_id")?,
-        event_type: ask.text("type")?,
-        from: ask.parsed("from")?,
-        until: ask.parsed("to")?,
+        surface: parts.query_text("surface")?,
+        agent_id: parts.query_text("agent_id")?,
+        trace_id: parts.query_text("trace_id")?,
+        event_type: parts.query_text("type")?,
+        from: parts.parse_query("from")?,
+        until: parts.parse_query("to")?,
     })
 }
 
 /// The results of a batch, encoded as they come.
-struct Results {
+struct BatchResults {
     text: Vec<u8>,
     /// One JSON document instead of one on each line.
     document: bool,
 }
 
-impl Results {
+impl BatchResults {
     fn new(headers: &HeaderMap) -> Self {
         let document = prefers_json(headers);
         Self { text: if document { b"{\"items\":[".to_vec() } else { Vec::new() }, document }
@@ -155,12 +155,12 @@ impl Results {
         Ok(())
     }
 
-    fn reply(mut self) -> Response<Body> {
+    fn into_response(mut self) -> Response<Body> {
         if self.document {
             self.text.extend_from_slice(b"]}");
-            return reply::text_of(StatusCode::OK, "application/json", self.text);
+            return response::with_body(StatusCode::OK, "application/json", self.text);
         }
-        reply::text_of(StatusCode::OK, LINES, self.text)
+        response::with_body(StatusCode::OK, NDJSON, self.text)
     }
 }
 

@@ -7,7 +7,7 @@ use engines::{
 use http::{Response, StatusCode};
 use serde::Deserialize;
 
-use crate::{ask::Ask, body::Body, reply};
+use crate::{body::Body, request::RequestParts, response};
 
 /// `PUT /identity/keys/{slot}`
 #[derive(Deserialize)]
@@ -17,52 +17,52 @@ struct SlotRequest {
 }
 
 /// `GET /identity/api-keys`
-pub(crate) async fn list(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    reply::ok(&ask.identity()?.api_keys().list(&context, ask.page()?).await?)
+pub(crate) async fn list(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    response::ok(&parts.identity()?.api_keys().list(&context, parts.page()?).await?)
 }
 
 /// `POST /identity/api-keys`
-pub(crate) async fn create(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    reply::secret(StatusCode::CREATED, &ask.identity()?.api_keys().create(&context, ask.decode()?).await?)
+pub(crate) async fn create(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    response::secret_json(StatusCode::CREATED, &parts.identity()?.api_keys().create(&context, parts.decode()?).await?)
 }
 
 /// `POST /identity/api-keys/{id}/rotate`
-pub(crate) async fn rotate(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    let id = ask.id("id")?;
-    let rotated = ask.identity()?.api_keys().rotate(&context, id.as_str(), ask.decode()?).await?;
-    reply::secret(StatusCode::OK, &rotated)
+pub(crate) async fn rotate(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    let id = parts.resource_id("id")?;
+    let rotated = parts.identity()?.api_keys().rotate(&context, id.as_str(), parts.decode()?).await?;
+    response::secret_json(StatusCode::OK, &rotated)
 }
 
 /// `DELETE /identity/api-keys/{id}`
-pub(crate) async fn revoke(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    ask.identity()?.api_keys().revoke(&context, ask.id("id")?.as_str()).await?;
-    Ok(reply::none())
+pub(crate) async fn revoke(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    parts.identity()?.api_keys().revoke(&context, parts.resource_id("id")?.as_str()).await?;
+    Ok(response::no_content())
 }
 
 /// `GET /identity/keys`
-pub(crate) async fn slots(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    reply::ok(&kept(&ask)?.list(&context, ask.page()?).await?)
+pub(crate) async fn list_slots(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    response::ok(&key_slots(&parts)?.list(&context, parts.page()?).await?)
 }
 
 /// `GET /identity/keys/{slot}`
-pub(crate) async fn slot(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    reply::ok(&kept(&ask)?.get(&context, &ask.id("slot")?).await?)
+pub(crate) async fn read_slot(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    response::ok(&key_slots(&parts)?.get(&context, &parts.resource_id("slot")?).await?)
 }
 
 /// `PUT /identity/keys/{slot}`
-pub(crate) async fn fill(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    let slot = ask.id("slot")?;
-    let request: SlotRequest = ask.decode()?;
-    reply::ok(&kept(&ask)?.put(&context, &slot, &request.secret).await?)
+pub(crate) async fn set_slot(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    let slot = parts.resource_id("slot")?;
+    let request: SlotRequest = parts.decode()?;
+    response::ok(&key_slots(&parts)?.put(&context, &slot, &request.secret).await?)
 }
 
 /// `DELETE /identity/keys/{slot}`
-pub(crate) async fn empty(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    kept(&ask)?.delete(&context, &ask.id("slot")?).await?;
-    Ok(reply::none())
+pub(crate) async fn delete_slot(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    key_slots(&parts)?.delete(&context, &parts.resource_id("slot")?).await?;
+    Ok(response::no_content())
 }
 
-fn kept(ask: &Ask) -> Result<&KeySlots> {
+fn key_slots(parts: &RequestParts) -> Result<&KeySlots> {
     let none = || Error::new(Code::NotFound, "key_slots", "no third-party secrets are kept here");
-    ask.engine().key_slots().ok_or_else(none)
+    parts.engine().key_slots().ok_or_else(none)
 }

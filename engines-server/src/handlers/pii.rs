@@ -3,20 +3,20 @@
 use engines::{RequestContext, Result, core::privacy::RedactRequest};
 use http::Response;
 
-use crate::{ask::Ask, body::Body, reply};
+use crate::{body::Body, request::RequestParts, response};
 
 /// `POST /pii/redact`
-pub(crate) async fn redact(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    let request: RedactRequest = ask.decode()?;
-    reply::ok(&ask.engine().privacy().redact(&context, request).await?)
+pub(crate) async fn redact(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    let request: RedactRequest = parts.decode()?;
+    response::ok(&parts.engine().privacy().redact(&context, request).await?)
 }
 
 /// `GET /privacy/policy`
-pub(crate) async fn policy(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    reply::ok(&ask.engine().privacy().policy(&context).await?)
+pub(crate) async fn policy(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    response::ok(&parts.engine().privacy().policy(&context).await?)
 }
 
 /// `PUT /privacy/policy`
-pub(crate) async fn set_policy(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    reply::ok(&ask.engine().privacy().set_policy(&context, ask.decode()?).await?)
+pub(crate) async fn set_policy(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    response::ok(&parts.engine().privacy().set_policy(&context, parts.decode()?).await?)
 }

@@ -3,10 +3,10 @@
 use engines::{RequestContext, Result, StreamKey};
 use http::Response;
 
-use crate::{ask::Ask, body::Body, reply};
+use crate::{body::Body, request::RequestParts, response};
 
 /// `GET /presence/{stream…}`
-pub(crate) async fn list(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    let key: StreamKey = ask.param("stream")?.parse()?;
-    reply::ok(&ask.engine().presence().list(&context, &key, ask.page()?).await?)
+pub(crate) async fn list(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    let key: StreamKey = parts.param("stream")?.parse()?;
+    response::ok(&parts.engine().presence().list(&context, &key, parts.page()?).await?)
 }

@@ -8,14 +8,14 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::{app::App, body::Body, reply};
+use crate::{app::App, body::Body, response};
 
 /// How long the store may take to answer. Load balancers give up a check after a few seconds.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One part of the server.
 #[derive(Debug, Serialize)]
-pub(crate) struct Part {
+pub(crate) struct ComponentStatus {
     name: String,
     ok: bool,
     /// Whether the server is ready only while this part is.
@@ -26,7 +26,7 @@ pub(crate) struct Part {
     reason: Option<String>,
 }
 
-impl Part {
+impl ComponentStatus {
     fn new(name: impl Into<String>, required: bool, failure: Option<(Code, String)>) -> Self {
         let (code, reason) = failure.unzip();
         Self { name: name.into(), ok: code.is_none(), required, code, reason }
@@ -34,34 +34,34 @@ impl Part {
 }
 
 /// Asks every part. A sink that fails does not make the server unready: its events wait in the store.
-pub(crate) async fn parts(app: &App) -> Vec<Part> {
+pub(crate) async fn component_statuses(app: &App) -> Vec<ComponentStatus> {
     let stopping = app.shutdown().has_begun();
     let stopping = stopping.then(|| (Code::ShuttingDown, "the server is shutting down".to_owned()));
-    let mut parts = vec![Part::new("server", true, stopping)];
+    let mut parts = vec![ComponentStatus::new("server", true, stopping)];
     let failed = |error: Error| (error.code(), error.detail().to_owned());
     let store = match timeout(STORE_TIMEOUT, app.engine().store().health()).await {
         Ok(health) => health.err().map(failed),
         Err(_) => Some((Code::BackendUnavailable, "the store does not answer".to_owned())),
     };
-    parts.push(Part::new("store", true, store));
+    parts.push(ComponentStatus::new("store", true, store));
     parts.extend(app.engine().sinks().into_iter().map(|sink| {
         let failing = (sink.failing > 0).then(|| {
             let code = sink.last_failure.unwrap_or(Code::BackendUnavailable);
             (code, format!("{} tries in a row have failed; events wait in the store", sink.failing))
         });
-        Part::new(format!("sink:{}", sink.sink), false, failing)
+        ComponentStatus::new(format!("sink:{}", sink.sink), false, failing)
     }));
     parts
 }
 
 /// 200 when every required part is ready, else 503; either way with all parts.
-pub(crate) fn answer(parts: &[Part]) -> Result<Response<Body>> {
+pub(crate) fn to_response(parts: &[ComponentStatus]) -> Result<Response<Body>> {
     let failed: Vec<_> = parts.iter().filter(|part| part.required && !part.ok).map(|part| &part.name).collect();
     if failed.is_empty() {
-        return reply::ok(&json!({ "status": "ready", "parts": parts }));
+        return response::ok(&json!({ "status": "ready", "parts": parts }));
     }
     let body = json!({ "status": "not_ready", "failed": failed, "parts": parts });
-    let mut response = reply::json(StatusCode::SERVICE_UNAVAILABLE, &body)?;
+    let mut response = response::json(StatusCode::SERVICE_UNAVAILABLE, &body)?;
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     Ok(response)
 }

@@ -5,11 +5,11 @@ use http::{Response, StatusCode};
 use serde_json::json;
 
 use super::readiness;
-use crate::{ask::Ask, body::Body, metrics, reply};
+use crate::{body::Body, metrics, request::RequestParts, response};
 
 /// `GET /`
-pub(crate) async fn root(_: Ask) -> Result<Response<Body>> {
-    reply::ok(&json!({
+pub(crate) async fn root(_: RequestParts) -> Result<Response<Body>> {
+    response::ok(&json!({
         "name": "engines",
         "version": env!("CARGO_PKG_VERSION"),
         "links": { "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz" },
@@ -17,22 +17,22 @@ pub(crate) async fn root(_: Ask) -> Result<Response<Body>> {
 }
 
 /// `GET /healthz`
-pub(crate) async fn healthz(_: Ask) -> Result<Response<Body>> {
-    reply::ok(&json!({ "status": "ok" }))
+pub(crate) async fn healthz(_: RequestParts) -> Result<Response<Body>> {
+    response::ok(&json!({ "status": "ok" }))
 }
 
 /// `GET /readyz`
-pub(crate) async fn readyz(ask: Ask) -> Result<Response<Body>> {
-    readiness::answer(&readiness::parts(&ask.app).await)
+pub(crate) async fn readyz(parts: RequestParts) -> Result<Response<Body>> {
+    readiness::to_response(&readiness::component_statuses(&parts.app).await)
 }
 
 /// `GET /openapi.json`
-pub(crate) async fn openapi(ask: Ask) -> Result<Response<Body>> {
-    Ok(reply::text_of(StatusCode::OK, "application/json", ask.app.openapi()))
+pub(crate) async fn openapi(parts: RequestParts) -> Result<Response<Body>> {
+    Ok(response::with_body(StatusCode::OK, "application/json", parts.app.openapi()))
 }
 
 /// `GET /metrics`
-pub(crate) async fn metrics(ask: Ask) -> Result<Response<Body>> {
-    let text = ask.app.metrics().encode().map_err(|error| Error::internal("http.metrics", error))?;
-    Ok(reply::text_of(StatusCode::OK, metrics::MEDIA_TYPE, text))
+pub(crate) async fn metrics(parts: RequestParts) -> Result<Response<Body>> {
+    let text = parts.app.metrics().encode().map_err(|error| Error::internal("http.metrics", error))?;
+    Ok(response::with_body(StatusCode::OK, metrics::MEDIA_TYPE, text))
 }

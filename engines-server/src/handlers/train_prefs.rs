@@ -4,44 +4,44 @@ use engines::{RequestContext, Result, UserId};
 use http::Response;
 use serde::Deserialize;
 
-use crate::{ask::Ask, body::Body, reply};
+use crate::{body::Body, request::RequestParts, response};
 
 #[derive(Deserialize)]
-struct OfTenant {
+struct TenantPref {
     opt_out: bool,
 }
 
 #[derive(Deserialize)]
-struct OfUser {
+struct UserPref {
     user_id: UserId,
     opt_out: bool,
 }
 
 /// `GET /privacy/train-prefs`
-pub(crate) async fn read(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    reply::ok(&ask.engine().train_prefs().get(&context).await?)
+pub(crate) async fn read(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    response::ok(&parts.engine().train_prefs().get(&context).await?)
 }
 
 /// `POST /privacy/train-prefs/tenant`
-pub(crate) async fn set_tenant(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    let OfTenant { opt_out } = ask.decode()?;
-    reply::ok(&ask.engine().train_prefs().set_tenant(&context, opt_out).await?)
+pub(crate) async fn set_tenant(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    let TenantPref { opt_out } = parts.decode()?;
+    response::ok(&parts.engine().train_prefs().set_tenant(&context, opt_out).await?)
 }
 
 /// `DELETE /privacy/train-prefs/tenant`
-pub(crate) async fn unset_tenant(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    ask.engine().train_prefs().unset_tenant(&context).await?;
-    Ok(reply::none())
+pub(crate) async fn unset_tenant(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    parts.engine().train_prefs().unset_tenant(&context).await?;
+    Ok(response::no_content())
 }
 
 /// `DELETE /privacy/train-prefs/user`
-pub(crate) async fn unset_user(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    ask.engine().train_prefs().unset_user(&context).await?;
-    Ok(reply::none())
+pub(crate) async fn unset_user(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    parts.engine().train_prefs().unset_user(&context).await?;
+    Ok(response::no_content())
 }
 
 /// `POST /privacy/train-prefs/user`
-pub(crate) async fn set_user(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    let OfUser { user_id, opt_out } = ask.decode()?;
-    reply::ok(&ask.engine().train_prefs().set_user(&context, &user_id, opt_out).await?)
+pub(crate) async fn set_user(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    let UserPref { user_id, opt_out } = parts.decode()?;
+    response::ok(&parts.engine().train_prefs().set_user(&context, &user_id, opt_out).await?)
 }

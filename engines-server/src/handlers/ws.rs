@@ -6,66 +6,66 @@ use engines::{
     RequestContext, Result, StreamKey,
     stream::{
         follow::Channels,
-        hub::Start,
-        ws::{Services, Session},
+        hub::StartPosition,
+        ws::{SessionServices, SocketSession},
     },
 };
 use http::Response;
 
-use super::sse::wanted;
+use super::sse::subscription_params;
 use crate::{
-    ask::Ask,
     body::Body,
     handshake::Handshake,
-    live::{Conversation, Socket},
-    metrics::Held,
+    metrics::GaugeGuard,
+    request::RequestParts,
+    streaming::{WebSocketSession, WebSocketTask},
 };
 
 /// `GET /ws/chat/{id}`
-pub(crate) async fn chat(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    let key = StreamKey::chat(&ask.id("id")?);
-    let (channels, start) = wanted(&ask)?;
-    open(ask, context, Some((key, channels, start))).await
+pub(crate) async fn chat(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    let key = StreamKey::chat(&parts.resource_id("id")?);
+    let (channels, start) = subscription_params(&parts)?;
+    open(parts, context, Some((key, channels, start))).await
 }
 
 /// `GET /ws/canvas/{id}`
-pub(crate) async fn canvas(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    let key = StreamKey::canvas(&ask.id("id")?);
-    let (channels, start) = wanted(&ask)?;
-    open(ask, context, Some((key, channels, start))).await
+pub(crate) async fn canvas(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    let key = StreamKey::canvas(&parts.resource_id("id")?);
+    let (channels, start) = subscription_params(&parts)?;
+    open(parts, context, Some((key, channels, start))).await
 }
 
 /// `GET /ws`
-pub(crate) async fn any(ask: Ask, context: RequestContext) -> Result<Response<Body>> {
-    open(ask, context, None).await
+pub(crate) async fn multiplexed(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
+    open(parts, context, None).await
 }
 
 async fn open(
-    mut ask: Ask,
+    mut parts: RequestParts,
     context: RequestContext,
-    fixed: Option<(StreamKey, Channels, Start)>,
+    fixed: Option<(StreamKey, Channels, StartPosition)>,
 ) -> Result<Response<Body>> {
-    let handshake = Handshake::read(&ask.headers)?;
-    let engine = ask.engine();
+    let handshake = Handshake::read(&parts.headers)?;
+    let engine = parts.engine();
     let guard = engine.guard();
-    let place = engine.open_streams().enter(&context, guard)?;
-    let services = Services {
+    let place = engine.open_streams().acquire(&context, guard)?;
+    let services = SessionServices {
         follow: engine.follow().clone(),
         chat: engine.chat().clone(),
         canvas: engine.canvas().clone(),
         presence: engine.presence().clone(),
         limits: Arc::clone(engine.limits()),
     };
-    let watched = engine.door().watch(&context);
-    let session = Session::open(services, context, guard.ids().ulid(guard.clock().now()), fixed).await?;
-    let socket = Socket::Open(Conversation {
+    let watched = engine.admission().monitor(&context);
+    let session = SocketSession::open(services, context, guard.ids().ulid(guard.clock().now()), fixed).await?;
+    let socket = WebSocketTask::Open(WebSocketSession {
         session,
         watched,
         clock: Arc::clone(guard.clock()),
         limits: Arc::clone(engine.limits()),
-        shutdown: ask.app.shutdown().clone(),
-        _open: (Held::new(&ask.app.metrics().streams), place),
+        shutdown: parts.app.shutdown().clone(),
+        _open: (GaugeGuard::new(&parts.app.metrics().streams), place),
     });
-    let upgrade = ask.upgrade.take();
-    handshake.accept(upgrade, ask.app.shutdown(), socket)
+    let upgrade = parts.upgrade.take();
+    handshake.accept(upgrade, parts.app.shutdown(), socket)
 }

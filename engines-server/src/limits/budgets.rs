@@ -12,7 +12,7 @@ use std::{
 
 use engines::{Code, Error};
 
-use super::{AddressGroup, Evicted, RefusalLog, Unfinished, oldest_first::OldestFirst};
+use super::{AddressGroup, EvictionSignal, RefusalLog, WorkGuard, eviction_queue::EvictionQueue};
 use crate::HttpSettings;
 
 /// The operation that errors of budgets name. They are logged by the budgets, not one by one.
@@ -32,14 +32,14 @@ pub(crate) enum Resource {
 
 /// What is counted and gives way, the oldest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub(crate) enum EvictionClass {
     AnonymousConnection,
     Body,
     AnonymousBody,
 }
 
 const RESOURCES: usize = 7;
-const UNITS: usize = 3;
+const EVICTION_CLASSES: usize = 3;
 
 /// The budgets of an app. Cheap to clone; clones are the same budgets.
 #[derive(Debug, Clone)]
@@ -47,16 +47,16 @@ pub(crate) struct Budgets(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    limits: [Limit; RESOURCES],
+    limits: [BudgetLimit; RESOURCES],
     used: [AtomicUsize; RESOURCES],
-    units: [Arc<OldestFirst>; UNITS],
+    units: [Arc<EvictionQueue>; EVICTION_CLASSES],
     addresses: Mutex<HashMap<AddressGroup, Weak<AddressUsage>>>,
     refused: [RefusalLog; RESOURCES],
-    evicted: [RefusalLog; UNITS],
+    evicted: [RefusalLog; EVICTION_CLASSES],
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Limit {
+struct BudgetLimit {
     total: usize,
     per_address: usize,
 }
@@ -70,7 +70,7 @@ pub(crate) struct AddressUsage {
 
 /// A part of a budget, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub(crate) struct BudgetShare {
     budgets: Budgets,
     usage: Option<Arc<AddressUsage>>,
     resource: Resource,
@@ -79,16 +79,17 @@ pub(crate) struct Share {
 
 /// A budget is used up.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Refused {
+pub(crate) struct BudgetExceeded {
     resource: Resource,
     limit: usize,
-    of_address: bool,
+    per_address: bool,
 }
 
 impl Budgets {
     pub(crate) fn new(settings: &HttpSettings) -> Self {
         let budgets = &settings.budgets;
-        let limit = |total: usize, per_address: usize| Limit { total: total.max(1), per_address: per_address.max(1) };
+        let limit =
+            |total: usize, per_address: usize| BudgetLimit { total: total.max(1), per_address: per_address.max(1) };
         let limits = [
             limit(settings.max_connections(), budgets.connections_per_address),
             limit(usize::MAX, budgets.http2_streams_per_address),
@@ -106,7 +107,7 @@ impl Budgets {
         Self(Arc::new(Inner {
             limits,
             used: Default::default(),
-            units: units.map(|(total, per_address)| Arc::new(OldestFirst::new(total, per_address))),
+            units: units.map(|(total, per_address)| Arc::new(EvictionQueue::new(total, per_address))),
             addresses: Mutex::default(),
             refused: Default::default(),
             evicted: Default::default(),
@@ -126,21 +127,25 @@ impl Budgets {
     }
 
     /// Takes `amount` of a resource. Without an address only the total counts.
-    pub(crate) fn take(
+    pub(crate) fn acquire(
         &self,
         resource: Resource,
         usage: Option<&Arc<AddressUsage>>,
         amount: usize,
-    ) -> Result<Share, Refused> {
-        let mut share = Share { budgets: self.clone(), usage: usage.cloned(), resource, amount: 0 };
+    ) -> Result<BudgetShare, BudgetExceeded> {
+        let mut share = BudgetShare { budgets: self.clone(), usage: usage.cloned(), resource, amount: 0 };
         share.grow(amount)?;
         Ok(share)
     }
 
     /// Begins work that gives way to newer work of its kind when there is too much of it.
-    pub(crate) fn begin(&self, unit: Unit, usage: Option<&Arc<AddressUsage>>) -> (Unfinished, Evicted) {
+    pub(crate) fn start_work(
+        &self,
+        unit: EvictionClass,
+        usage: Option<&Arc<AddressUsage>>,
+    ) -> (WorkGuard, EvictionSignal) {
         let index = unit as usize;
-        let (unfinished, evicted, ended) = self.0.units[index].begin(usage.map(|usage| usage.group));
+        let (unfinished, evicted, ended) = self.0.units[index].start_work(usage.map(|usage| usage.group));
         if ended && let Some(count) = self.0.evicted[index].count() {
             tracing::warn!(count, what = unit.name(), "too much unfinished work: the oldest was ended");
         }
@@ -154,23 +159,23 @@ impl Inner {
     }
 }
 
-impl Share {
+impl BudgetShare {
     /// Takes more of the same.
-    pub(crate) fn grow(&mut self, amount: usize) -> Result<(), Refused> {
+    pub(crate) fn grow(&mut self, amount: usize) -> Result<(), BudgetExceeded> {
         let (index, inner) = (self.resource as usize, &self.budgets.0);
         let limit = inner.limits[index];
         let refuse = |limit, of_address| {
-            let refused = Refused { resource: self.resource, limit, of_address };
+            let refused = BudgetExceeded { resource: self.resource, limit, per_address: of_address };
             if let Some(count) = inner.refused[index].count() {
                 tracing::warn!(count, what = self.resource.name(), limit, of_address, "a budget is used up: refused");
             }
             refused
         };
-        if !add(&inner.used[index], amount, limit.total) {
+        if !try_add(&inner.used[index], amount, limit.total) {
             return Err(refuse(limit.total, false));
         }
         if let Some(usage) = &self.usage
-            && !add(&usage.used[index], amount, limit.per_address)
+            && !try_add(&usage.used[index], amount, limit.per_address)
         {
             inner.used[index].fetch_sub(amount, Ordering::Relaxed);
             return Err(refuse(limit.per_address, true));
@@ -181,7 +186,7 @@ impl Share {
 }
 
 /// Adds as long as the sum is within `limit`.
-fn add(used: &AtomicUsize, amount: usize, limit: usize) -> bool {
+fn try_add(used: &AtomicUsize, amount: usize, limit: usize) -> bool {
     let before = used.fetch_add(amount, Ordering::Relaxed);
     if before.saturating_add(amount) <= limit {
         return true;
@@ -190,7 +195,7 @@ fn add(used: &AtomicUsize, amount: usize, limit: usize) -> bool {
     false
 }
 
-impl Drop for Share {
+impl Drop for BudgetShare {
     fn drop(&mut self) {
         let index = self.resource as usize;
         self.budgets.0.used[index].fetch_sub(self.amount, Ordering::Relaxed);
@@ -231,7 +236,7 @@ impl Resource {
     }
 }
 
-impl Unit {
+impl EvictionClass {
     fn name(self) -> &'static str {
         match self {
             Self::AnonymousConnection => "connections without an authenticated request",
@@ -241,22 +246,22 @@ impl Unit {
     }
 
     /// What the client is told whose work was ended.
-    pub(crate) fn evicted(self) -> Error {
+    pub(crate) fn eviction_error(self) -> Error {
         let detail = "too many unfinished requests, and this one was the oldest; send the body without pauses";
         Error::new(Code::BackendUnavailable, OPERATION, detail)
     }
 }
 
-impl From<Refused> for Error {
-    fn from(refused: Refused) -> Self {
-        let whose = if refused.of_address { "your address has" } else { "the server has" };
+impl From<BudgetExceeded> for Error {
+    fn from(refused: BudgetExceeded) -> Self {
+        let whose = if refused.per_address { "your address has" } else { "the server has" };
         let detail = format!("{whose} too many {} at once; retry later", refused.resource.name());
         Error::new(Code::BackendUnavailable, OPERATION, detail).with_member("limit", refused.limit)
     }
 }
 
 /// Whether an error is a refusal that is no fault of a backend: of a budget, which has logged it, or because the server stops.
-pub(crate) fn is_refusal(error: &Error) -> bool {
+pub(crate) fn is_budget_refusal(error: &Error) -> bool {
     error.operation() == OPERATION || error.code() == Code::ShuttingDown
 }
 
@@ -274,13 +279,13 @@ mod tests {
     fn an_address_has_a_part_of_the_total_and_gives_it_back() {
         let budgets = budgets();
         let one = budgets.usage([192, 0, 2, 1].into());
-        let take = |usage: &Arc<AddressUsage>| budgets.take(Resource::InFlight, Some(usage), 1);
+        let take = |usage: &Arc<AddressUsage>| budgets.acquire(Resource::InFlight, Some(usage), 1);
         let (first, second) = (take(&one).unwrap(), take(&one).unwrap());
-        assert!(take(&one).unwrap_err().of_address);
+        assert!(take(&one).unwrap_err().per_address);
         let other = budgets.usage([192, 0, 2, 2].into());
         let third = take(&other).unwrap();
         let refused = take(&other).unwrap_err();
-        assert!(!refused.of_address);
+        assert!(!refused.per_address);
         assert_eq!(Error::from(refused).code(), Code::BackendUnavailable);
         drop(first);
         let again = take(&one).unwrap();

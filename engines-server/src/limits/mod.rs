@@ -7,16 +7,16 @@
 
 mod address_group;
 mod budgets;
-mod oldest_first;
+mod eviction_queue;
 mod refusal_log;
-mod request_places;
+mod request_budget;
 mod settings;
 
 pub use self::settings::{BudgetSettings, DeadlineSettings};
 pub(crate) use self::{
     address_group::AddressGroup,
-    budgets::{AddressUsage, Budgets, Resource, Share, Unit, is_refusal},
-    oldest_first::{Evicted, Unfinished},
+    budgets::{AddressUsage, BudgetShare, Budgets, EvictionClass, Resource, is_budget_refusal},
+    eviction_queue::{EvictionSignal, WorkGuard},
     refusal_log::RefusalLog,
-    request_places::RequestPlaces,
+    request_budget::RequestBudget,
 };

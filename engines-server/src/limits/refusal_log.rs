@@ -8,14 +8,14 @@ use std::{
 use tokio::time::Instant;
 
 /// The least time between two warnings of one kind.
-const INTERVAL: Duration = Duration::from_secs(1);
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Counts the refusals of one kind.
 #[derive(Debug, Default)]
-pub(crate) struct RefusalLog(Mutex<Counted>);
+pub(crate) struct RefusalLog(Mutex<RefusalCount>);
 
 #[derive(Debug, Default)]
-struct Counted {
+struct RefusalCount {
     refused: u64,
     reported: Option<Instant>,
 }
@@ -26,7 +26,7 @@ impl RefusalLog {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counted.refused += 1;
         let now = Instant::now();
-        if counted.reported.is_some_and(|reported| now.duration_since(reported) < INTERVAL) {
+        if counted.reported.is_some_and(|reported| now.duration_since(reported) < REPORT_INTERVAL) {
             return None;
         }
         counted.reported = Some(now);
@@ -43,7 +43,7 @@ mod tests {
         let log = RefusalLog::default();
         assert_eq!(log.count(), Some(1));
         assert!((0..500).all(|_| log.count().is_none()));
-        tokio::time::advance(INTERVAL).await;
+        tokio::time::advance(REPORT_INTERVAL).await;
         assert_eq!(log.count(), Some(501));
         assert_eq!(log.count(), None);
     }

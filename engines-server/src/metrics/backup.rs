@@ -29,7 +29,7 @@ pub(super) fn encode(status: &BackupStatus, encoder: &mut DescriptorEncoder<'_>)
     ConstGauge::new(last).encode(metric)?;
     let help = "How long the last good backup took.";
     let metric = encoder.encode_descriptor("backup_last_duration", help, Some(&Unit::Seconds), MetricType::Gauge)?;
-    ConstGauge::new(status.last_took.as_secs_f64()).encode(metric)?;
+    ConstGauge::new(status.last_duration.as_secs_f64()).encode(metric)?;
     let help = "The size of the last good backup.";
     let metric = encoder.encode_descriptor("backup_last_size", help, Some(&Unit::Bytes), MetricType::Gauge)?;
     ConstGauge::new(bytes).encode(metric)

@@ -36,18 +36,18 @@ struct RequestLabels {
 
 /// The counters of one route, so that they are looked up by their labels only once.
 #[derive(Debug)]
-struct Counts {
+struct RouteCounters {
     labels: RouteLabels,
     latency: OnceLock<Histogram>,
     by_status: RwLock<Vec<(u16, Counter)>>,
 }
 
-impl Counts {
+impl RouteCounters {
     fn new(method: &'static str, route: &'static str) -> Self {
         Self { labels: RouteLabels { method, route }, latency: OnceLock::new(), by_status: RwLock::default() }
     }
 
-    fn known(&self, status: u16) -> Option<Counter> {
+    fn counter_of(&self, status: u16) -> Option<Counter> {
         let known = self.by_status.read().unwrap_or_else(PoisonError::into_inner);
         known.iter().find(|(of, _)| *of == status).map(|(_, counter)| counter.clone())
     }
@@ -60,7 +60,7 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     latency: Family<RouteLabels, Histogram, fn() -> Histogram>,
     /// The counters of each route, by its number; the last are those of requests that meet none.
-    routes: Vec<Counts>,
+    routes: Vec<RouteCounters>,
     pub(crate) in_flight: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) streams: Gauge,
@@ -84,17 +84,17 @@ impl Metrics {
         let in_flight = gauge(&mut registry, "http_requests_in_flight", "Requests being answered");
         let connections = gauge(&mut registry, "http_connections", "Connections open");
         let streams = gauge(&mut registry, "streams_open", "SSE and WebSocket streams open");
-        let mut routes: Vec<_> = routes::all().map(|route| Counts::new(method(route), route.path)).collect();
-        routes.push(Counts::new("", "unmatched"));
+        let mut routes: Vec<_> = routes::all().map(|route| RouteCounters::new(method(route), route.path)).collect();
+        routes.push(RouteCounters::new("", "unmatched"));
         Self { registry, requests, latency, routes, in_flight, connections, streams }
     }
 
     /// Counts an answer of the route with this number; requests that meet no route count under one name.
-    pub(crate) fn answered(&self, route: Option<usize>, status: u16, took: Duration) {
+    pub(crate) fn record_response(&self, route: Option<usize>, status: u16, took: Duration) {
         let Some(counts) = route.and_then(|number| self.routes.get(number)).or(self.routes.last()) else { return };
         let latency = counts.latency.get_or_init(|| self.latency.get_or_create(&counts.labels).clone());
         latency.observe(took.as_secs_f64());
-        if let Some(counter) = counts.known(status) {
+        if let Some(counter) = counts.counter_of(status) {
             counter.inc();
             return;
         }
@@ -118,16 +118,16 @@ fn method(route: &'static Route) -> &'static str {
 
 /// Raises a gauge as long as it lives.
 #[derive(Debug)]
-pub(crate) struct Held(Gauge);
+pub(crate) struct GaugeGuard(Gauge);
 
-impl Held {
+impl GaugeGuard {
     pub(crate) fn new(gauge: &Gauge) -> Self {
         gauge.inc();
         Self(gauge.clone())
     }
 }
 
-impl Drop for Held {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.dec();
     }

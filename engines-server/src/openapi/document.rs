@@ -62,7 +62,7 @@ pub fn document(limits: &Limits) -> Result<Value> {
     }))
 }
 
-pub(crate) fn text(limits: &Limits) -> Result<Bytes> {
+pub(crate) fn to_bytes(limits: &Limits) -> Result<Bytes> {
     let text = serde_json::to_vec(&document(limits)?).map_err(|error| Error::internal("openapi.text", error))?;
     Ok(text.into())
 }
@@ -72,7 +72,7 @@ fn operation(route: &Route, limits: &Limits) -> Value {
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": doc.summary,
-        "x-engines-policy": policy(route),
+        "x-engines-policy": policy_value(route),
         "parameters": parameters(route, limits),
         "responses": responses(route),
     });
@@ -101,7 +101,7 @@ fn operation_id(route: &Route) -> String {
     [route.method.as_str().to_ascii_lowercase().as_str()].into_iter().chain(words).collect::<Vec<_>>().join("_")
 }
 
-fn policy(route: &Route) -> Value {
+fn policy_value(route: &Route) -> Value {
     match route.policy() {
         Policy::Public => json!({ "kind": "public" }),
         Policy::Guest => json!({ "kind": "public", "token": "optional" }),
@@ -112,7 +112,7 @@ fn policy(route: &Route) -> Value {
             json!({
                 "kind": "action",
                 "action": spec.name,
-                "least_role": spec.least.as_str(),
+                "least_role": spec.min_role.as_str(),
                 "gate": spec.gate,
                 "rate": spec.rate,
                 "danger": spec.danger,

@@ -3,4 +3,4 @@
 mod document;
 
 pub use self::document::document;
-pub(crate) use self::document::text;
+pub(crate) use self::document::to_bytes;

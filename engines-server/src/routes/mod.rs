@@ -4,11 +4,11 @@ mod route;
 mod router;
 mod table;
 
-pub(crate) use self::{
-    route::{Answer, Endpoint},
-    router::{Found, Params, Router},
-};
 pub use self::{
-    route::{BodyKind, Doc, OwnHeaders, Param, Policy, Route},
+    route::{BodyKind, ExtraHeaders, Policy, QueryParam, Route, RouteDoc},
     table::all,
+};
+pub(crate) use self::{
+    route::{Endpoint, HandlerFuture},
+    router::{Params, RouteMatch, Router},
 };

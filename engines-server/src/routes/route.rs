@@ -5,10 +5,10 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use engines::{Action, Principal, RequestContext, Result};
 use http::{Method, Response};
 
-use crate::{ask::Ask, body::Body};
+use crate::{body::Body, request::RequestParts};
 
 /// What a handler gives back.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>>> + Send>>;
+pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Result<Response<Body>>> + Send>>;
 
 /// One route.
 pub struct Route {
@@ -22,21 +22,21 @@ pub struct Route {
     /// Whether it opens a stream: a ticket is taken instead of a token, and it stays open.
     pub stream: bool,
     /// What OpenAPI says of it.
-    pub doc: Doc,
+    pub doc: RouteDoc,
 }
 
 /// A handler with the policy it stands behind; the types see to it that nobody gets a context without the door.
 pub(crate) enum Endpoint {
     /// For everybody.
-    Public(fn(Ask) -> Answer),
+    Public(fn(RequestParts) -> HandlerFuture),
     /// For everybody; a credential that is sent must be good.
-    Guest(fn(Ask, Option<Arc<Principal>>) -> Answer),
+    Guest(fn(RequestParts, Option<Arc<Principal>>) -> HandlerFuture),
     /// For whoever has a good credential, whatever the tenant.
-    Token(fn(Ask, Arc<Principal>) -> Answer),
+    Token(fn(RequestParts, Arc<Principal>) -> HandlerFuture),
     /// For admins of the control plane's tenant.
-    Operator(fn(Ask, RequestContext) -> Answer),
+    Operator(fn(RequestParts, RequestContext) -> HandlerFuture),
     /// For whoever the door admits and the action's least role allows.
-    Action(Action, fn(Ask, RequestContext) -> Answer),
+    Action(Action, fn(RequestParts, RequestContext) -> HandlerFuture),
 }
 
 /// Who may use a route.
@@ -69,11 +69,11 @@ pub enum BodyKind {
 
 /// What OpenAPI says of a route beyond its path, method and policy.
 #[derive(Debug, Clone, Copy)]
-pub struct Doc {
+pub struct RouteDoc {
     /// One line.
     pub summary: &'static str,
     /// Query parameters.
-    pub query: &'static [Param],
+    pub query: &'static [QueryParam],
     /// The schema of the body, by name.
     pub request: Option<&'static str>,
     /// The status of a success.
@@ -83,26 +83,26 @@ pub struct Doc {
     /// The media type of the answer where it is no JSON.
     pub media_type: Option<&'static str>,
     /// Headers of its own, besides those that every route has.
-    pub headers: OwnHeaders,
+    pub headers: ExtraHeaders,
 }
 
 /// Headers that a route alone has, so that pages of other origins may send and read them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct OwnHeaders {
+pub struct ExtraHeaders {
     /// What a request may send.
     pub request: &'static [&'static str],
     /// What an answer may say.
     pub answer: &'static [&'static str],
 }
 
-impl OwnHeaders {
+impl ExtraHeaders {
     /// None.
     pub const NONE: Self = Self { request: &[], answer: &[] };
 }
 
 /// A query parameter.
 #[derive(Debug, Clone, Copy)]
-pub struct Param {
+pub struct QueryParam {
     /// Its name.
     pub name: &'static str,
     /// Whether it is a number.
@@ -115,7 +115,7 @@ impl Route {
     /// The same route with headers of its own.
     #[must_use]
     pub const fn with_headers(mut self, request: &'static [&'static str], answer: &'static [&'static str]) -> Self {
-        self.doc.headers = OwnHeaders { request, answer };
+        self.doc.headers = ExtraHeaders { request, answer };
         self
     }
 

@@ -13,10 +13,10 @@ pub(crate) struct Router(matchit::Router<Vec<(usize, &'static Route)>>);
 pub(crate) type Params = Vec<(&'static str, Box<str>)>;
 
 /// A route, and its path's parameters.
-pub(crate) struct Found {
+pub(crate) struct RouteMatch {
     pub(crate) route: &'static Route,
     /// Which of [`all`] it is.
-    pub(crate) number: usize,
+    pub(crate) index: usize,
     pub(crate) params: Params,
 }
 
@@ -41,7 +41,7 @@ impl Router {
     }
 
     /// The routes of a path, with their numbers.
-    pub(crate) fn at(&self, path: &str) -> Option<&[(usize, &'static Route)]> {
+    pub(crate) fn lookup(&self, path: &str) -> Option<&[(usize, &'static Route)]> {
         self.0.at(path).ok().map(|matched| matched.value.as_slice())
     }
 
@@ -49,7 +49,7 @@ impl Router {
     ///
     /// # Errors
     /// `NOT_FOUND` for an unknown path; `METHOD_NOT_ALLOWED` with the member `allow` for an unknown method of a known one.
-    pub(crate) fn find(&self, method: &Method, path: &str) -> Result<Found> {
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Result<RouteMatch> {
         let Ok(matched) = self.0.at(path) else {
             return Err(Error::new(Code::NotFound, "http.route", "there is no such route; see /openapi.json"));
         };
@@ -62,13 +62,13 @@ impl Router {
             let detail = "the route does not know this method";
             return Err(Error::new(Code::MethodNotAllowed, "http.route", detail).with_member("allow", allow.join(", ")));
         };
-        let names = names(route.path);
+        let names = param_names(route.path);
         let params = names.map(|name| (name, matched.params.get(name).unwrap_or_default().into())).collect();
-        Ok(Found { route, number: *number, params })
+        Ok(RouteMatch { route, index: *number, params })
     }
 }
 
 /// The names of a path's parameters, in order.
-pub(crate) fn names(path: &'static str) -> impl Iterator<Item = &'static str> {
+pub(crate) fn param_names(path: &'static str) -> impl Iterator<Item = &'static str> {
     path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).map(|name| name.trim_start_matches('*'))
 }

@@ -237,7 +237,7 @@ async fn kill_when(mut child: Child, when: impl Fn() -> bool) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kill_9_leaves_nothing_that_is_taken_for_whole() {
+async fn a_backup_cut_off_by_kill_9_is_not_listed_as_complete() {
     // Slow enough to be killed in the middle: about a second for each quarter of a MiB.
     let slow = [("ENGINES_BACKUP__BYTES_PER_S", "262144")];
     let mut server = Server::start_with(&slow).await;

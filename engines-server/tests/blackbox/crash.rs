@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use engines::core::command::{CommandLimits, JsonReducer, State, apply_batch, parse_ops_value, state_hash};
+use engines::core::command::{CommandLimits, JsonReducer, SizedDocument, apply_batch, parse_ops_value, state_hash};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -119,7 +119,7 @@ pub(crate) async fn check_canvas(client: &mut Client, id: &str, acknowledged: Ac
         }
         commits.extend(items.iter().cloned());
     }
-    let mut state = State::new(json!({})).unwrap();
+    let mut state = SizedDocument::new(json!({})).unwrap();
     let mut by_command: HashMap<&str, u64> = HashMap::new();
     for (at, commit) in commits.iter().enumerate() {
         assert_eq!(commit["rev"], at as u64 + 1, "a hole in the revisions");
@@ -127,7 +127,7 @@ pub(crate) async fn check_canvas(client: &mut Client, id: &str, acknowledged: Ac
         *seen += 1;
         assert_eq!(*seen, 1, "{} was applied twice", commit["command_id"]);
         let ops = parse_ops_value(&commit["ops"]).unwrap();
-        apply_batch(&JsonReducer, &mut state, &ops, &CommandLimits::replay()).unwrap();
+        apply_batch(&JsonReducer, &mut state, &ops, &CommandLimits::for_replay()).unwrap();
     }
     assert!(!acknowledged.is_empty());
     for (key, rev, event_id) in acknowledged {

@@ -6,8 +6,8 @@
 mod backup;
 mod batches;
 mod client;
+mod conflicting_writers;
 mod crash;
-mod race;
 mod resume;
 mod server;
 

@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use crate::{client::Client, server::Server, setting};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readers_see_each_event_once_and_in_order_however_they_are_cut_off() {
+async fn interrupted_readers_see_each_event_once_and_in_order() {
     let (events, cuts) = (setting("BLACKBOX_EVENTS", 2000), setting("BLACKBOX_CUTS", 20));
     let mut server = Server::start().await;
     let mut admin = server.client("admin");

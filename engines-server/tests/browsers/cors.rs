@@ -5,7 +5,7 @@ use engines_server::{HttpSettings, Origins, routes};
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::support::{Answer, Server, acme, ask, live::open, start, start_with, token};
+use crate::support::{Answer, Server, acme, ask, start, start_with, streaming::open, token};
 
 const PAGE: &str = "https://app.example.com";
 const ALLOWED: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Tenant-Id, X-Env, \
@@ -85,7 +85,7 @@ async fn answers_to_listed_origins_can_be_read_also_errors_and_streams() {
 }
 
 #[tokio::test]
-async fn an_unlisted_origin_gets_an_ordinary_answer_without_them() {
+async fn an_unlisted_origin_gets_no_cors_headers() {
     let server = listed().await;
     for origin in
         ["null", "http://app.example.com", "https://app.example.com.evil.test", "https://example.org:8443", "x"]
@@ -105,7 +105,7 @@ async fn an_unlisted_origin_gets_an_ordinary_answer_without_them() {
 }
 
 #[test]
-fn patterns_are_exact_but_for_one_label() {
+fn origin_patterns_match_exactly_one_wildcard_label() {
     let origins: Origins = "https://*.example.com".parse().unwrap();
     assert!(origins.contains("https://a.example.com") && origins.contains("https://a-b.example.com"));
     for other in [
@@ -150,7 +150,7 @@ fn patterns_are_exact_but_for_one_label() {
 
 proptest! {
     #[test]
-    fn no_text_makes_the_reader_panic_or_lists_what_it_does_not_say(text in "\\PC{0,40}", origin in "\\PC{0,40}") {
+    fn arbitrary_origin_text_never_panics_or_allows_other_origins(text in "\\PC{0,40}", origin in "\\PC{0,40}") {
         if let Ok(origins) = text.parse::<Origins>() {
             let again = Origins::new(serde_json::from_value::<Vec<String>>(serde_json::to_value(&origins).unwrap()).unwrap());
             prop_assert_eq!(again.unwrap(), origins.clone());

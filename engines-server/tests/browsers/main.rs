@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod cors;
-mod rates;
+mod rate_limits;
 mod sockets;
 #[path = "../support/mod.rs"]
 mod support;

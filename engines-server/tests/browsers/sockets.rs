@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::cors::listed;
 use crate::support::{
-    Answer, Connection, Server, acme,
-    live::{frame, socket},
-    request, start_with, token,
+    Answer, Connection, Server, acme, request, start_with,
+    streaming::{frame, socket},
+    token,
 };
 
 const HANDSHAKE: [(&str, &str); 4] = [
@@ -39,7 +39,7 @@ async fn closed(server: &Server, path: &str, headers: &[(&str, &str)]) -> (u16, 
 }
 
 #[tokio::test]
-async fn a_page_of_an_unlisted_origin_is_closed_before_anything_is_opened() {
+async fn a_socket_of_an_unlisted_origin_is_closed_before_it_follows_anything() {
     let server = listed().await;
     let made = acme(server.address, &member(), "POST", "/auth/tickets", Some(&json!({ "path": "/ws" }))).await.json();
     let path = format!("/ws?ticket={}", made["ticket"].as_str().unwrap());
@@ -56,7 +56,7 @@ async fn a_page_of_an_unlisted_origin_is_closed_before_anything_is_opened() {
 }
 
 #[tokio::test]
-async fn own_and_listed_pages_are_let_in() {
+async fn same_origin_and_listed_origins_can_open_sockets() {
     let server = listed().await;
     for origin in ["http://test", "http://test:80", "https://app.example.com", "https://eu.example.org:8443"] {
         let bearer = format!("Bearer {}", member());
@@ -68,7 +68,7 @@ async fn own_and_listed_pages_are_let_in() {
 }
 
 #[tokio::test]
-async fn behind_a_trusted_proxy_its_word_of_host_and_scheme_counts() {
+async fn forwarded_host_and_scheme_count_behind_a_trusted_proxy() {
     let trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
     let server = start_with(HttpSettings { trusted_proxies, ..HttpSettings::default() }).await;
     let bearer = format!("Bearer {}", member());
@@ -98,7 +98,7 @@ async fn behind_a_trusted_proxy_its_word_of_host_and_scheme_counts() {
 }
 
 #[tokio::test]
-async fn what_a_page_is_refused_for_is_a_close_code_and_what_others_are_a_problem() {
+async fn browsers_get_a_close_code_and_other_clients_a_problem() {
     let server = listed().await;
     let (member, stranger) = (member(), token("eve", &[("t_other", Role::Owner)]));
     let bearer = |token: &str| format!("Bearer {token}");
@@ -128,7 +128,7 @@ async fn what_a_page_is_refused_for_is_a_close_code_and_what_others_are_a_proble
 }
 
 #[tokio::test]
-async fn a_message_must_agree_with_what_its_socket_was_admitted_to() {
+async fn a_message_must_match_the_scope_of_its_socket() {
     let server = listed().await;
     acme(server.address, &member(), "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
     let mut chat = socket(&server, &member(), "/ws/chat/t").await;

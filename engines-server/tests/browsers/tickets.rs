@@ -65,7 +65,7 @@ async fn a_request_for_the_head_uses_up_no_ticket() {
 }
 
 #[tokio::test]
-async fn reuse_is_stream_or_nothing() {
+async fn reuse_accepts_only_stream() {
     let server = prepared().await;
     for (body, field) in [
         (json!({ "path": "/sse/chat/t", "reuse": "always" }), "reuse"),

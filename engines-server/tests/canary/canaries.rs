@@ -1,6 +1,6 @@
 //! One value of every entity, each with words around it that make it one. Secrets are put together when the test runs.
 
-use engines::core::pii::{Budget, Detector, DetectorError, Entity, Kind, Policy, Scrubber, Span};
+use engines::core::pii::{DetectedSpan, Detector, DetectorBudget, DetectorError, Entity, EntityKind, Policy, Scrubber};
 
 /// A value that must not get out.
 #[derive(Debug, Clone)]
@@ -34,8 +34,8 @@ fn upper(from: usize, length: usize) -> String {
 }
 
 /// What stands before the value, and the value.
-fn sentence(kind: Kind) -> Option<(&'static str, String)> {
-    use Kind as K;
+fn sentence(kind: EntityKind) -> Option<(&'static str, String)> {
+    use EntityKind as K;
     let known = match kind {
         K::EmailAddress => ("mail", "canary.bird@example.org"),
         K::PhoneNumber => ("ring", "+44 20 7946 0958"),
@@ -108,8 +108,8 @@ fn sentence(kind: Kind) -> Option<(&'static str, String)> {
     Some((known.0, known.1.to_owned()))
 }
 
-fn secret(kind: Kind) -> Option<(&'static str, String)> {
-    use Kind as K;
+fn secret(kind: EntityKind) -> Option<(&'static str, String)> {
+    use EntityKind as K;
     Some(match kind {
         K::Aws => ("use", format!("AKIA{}", upper(0, 16))),
         K::AwsSecret => ("AWS secret key:", varied(0, 40)),
@@ -147,13 +147,13 @@ fn secret(kind: Kind) -> Option<(&'static str, String)> {
 
 /// A canary of every entity there is.
 pub(crate) fn all() -> Vec<Canary> {
-    let kinds = Kind::all().map(|kind| {
+    let kinds = EntityKind::all().map(|kind| {
         let (cue, value) = sentence(kind).unwrap_or_else(|| panic!("{kind:?} needs a canary: say one here"));
         // Some cues stand against their values.
         let gap = if cue.ends_with('=') || cue.contains("://") { "" } else { " " };
         let end = match kind {
-            Kind::ConnectionString => "@db.internal/prod",
-            Kind::UrlCredentials => "@files.internal/x",
+            EntityKind::ConnectionString => "@db.internal/prod",
+            EntityKind::UrlCredentials => "@files.internal/x",
             _ => "",
         };
         Canary { entity: kind.into(), text: format!("{cue}{gap}{value}{end}"), value }
@@ -175,15 +175,15 @@ impl Detector for Names {
     }
 
     fn entities(&self) -> Vec<Entity> {
-        [Kind::NationalId.into()].into_iter().chain(Entity::from_name(PERSON)).collect()
+        [EntityKind::NationalId.into()].into_iter().chain(Entity::from_name(PERSON)).collect()
     }
 
-    fn detect(&self, text: &str, _: Option<&Budget>) -> Result<Vec<Span>, DetectorError> {
+    fn detect(&self, text: &str, _: Option<&DetectorBudget>) -> Result<Vec<DetectedSpan>, DetectorError> {
         let [number, person] = [0, 1].map(|at| self.entities().swap_remove(at));
         let wanted = [("STAFF-77-4711", number), ("Ada Canary Lovelace", person)];
         let spans = wanted.into_iter().flat_map(|(value, entity)| {
             let found = text.match_indices(value).map(move |(start, value)| (start, start + value.len()));
-            found.map(move |(start, end)| Span { entity: entity.clone(), start, end, score: 1.0 })
+            found.map(move |(start, end)| DetectedSpan { entity: entity.clone(), start, end, score: 1.0 })
         });
         Ok(spans.collect())
     }
@@ -199,7 +199,7 @@ pub(crate) fn scrubber(policy: Policy) -> Scrubber {
 }
 
 #[test]
-fn every_canary_is_what_it_is_taken_for() {
+fn every_canary_is_detected_as_its_entity() {
     let scrubber = scrubber(policy());
     let mut wrong = Vec::new();
     for canary in all() {

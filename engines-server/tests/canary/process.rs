@@ -10,10 +10,10 @@ use std::{
 
 use crate::{
     canaries::{self, Canary},
+    fixture::{admin, files},
+    inputs::event,
+    outputs::Catcher,
     support::{SECRET, acme},
-    ways_in::event,
-    ways_out::Catcher,
-    world::{admin, files},
 };
 
 /// Canaries that the engine knows without being told.
@@ -23,7 +23,7 @@ fn known() -> Vec<Canary> {
 }
 
 #[tokio::test]
-async fn a_server_that_is_killed_has_printed_and_kept_nothing_raw() {
+async fn a_killed_server_has_printed_and_stored_nothing_unscrubbed() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Command::new(env!("CARGO_BIN_EXE_engines-server"))
         .env_clear()

@@ -5,7 +5,7 @@ use engines_server::App;
 use serde_json::json;
 
 use crate::{
-    kit::{NDJSON, admin, batch, event, lines, listed, member, results, send},
+    fixture::{NDJSON, admin, batch, event, lines, listed, member, results, send},
     support::{self, Connection, acme, request, serve, token},
 };
 
@@ -77,7 +77,7 @@ async fn each_line_has_its_result() {
 }
 
 #[tokio::test]
-async fn a_batch_as_a_whole() {
+async fn batch_media_types_empty_bodies_roles_and_accept_headers_are_checked() {
     let server = support::start().await;
     let one = lines(&[event("s", "x")]);
     for (kind, status) in [
@@ -162,7 +162,7 @@ async fn a_batch_has_limits() {
 }
 
 #[tokio::test]
-async fn a_mark_of_byte_order_before_the_first_line_is_passed_over() {
+async fn a_byte_order_mark_is_skipped() {
     let server = support::start().await;
     let whole = lines(&[event("s", "one"), event("s", "two")]);
     let marked = [b"\xef\xbb\xbf", &*whole].concat();
@@ -176,7 +176,7 @@ async fn a_mark_of_byte_order_before_the_first_line_is_passed_over() {
 }
 
 #[tokio::test]
-async fn what_was_sent_decides_whether_it_is_the_same_and_not_what_is_left_of_it() {
+async fn idempotency_compares_the_sent_event_not_the_scrubbed_one() {
     let server = support::start().await;
     let keyed = |mailbox: &str| {
         let mut event = event("s", &format!("write to {mailbox}"));
@@ -195,7 +195,7 @@ async fn what_was_sent_decides_whether_it_is_the_same_and_not_what_is_left_of_it
 }
 
 #[tokio::test]
-async fn keys_make_events_take_effect_once() {
+async fn idempotency_keys_make_events_take_effect_once() {
     let server = support::start().await;
     let keyed = |text: &str, key: &str| {
         let mut event = event("s", text);

@@ -4,7 +4,7 @@ use engines::{
     Engine, Role, Scope, TenantId,
     core::{
         audit::AuditFilter,
-        nexus::Page,
+        nexus::PageRequest,
         pii::{Policy, Scrubber},
     },
 };
@@ -12,12 +12,12 @@ use engines_server::App;
 use serde_json::json;
 
 use crate::{
-    kit::{admin, batch, event, exported, lines, member, results},
+    fixture::{admin, batch, event, exported, lines, member, results},
     support::{self, acme, serve, token},
 };
 
 #[tokio::test]
-async fn a_line_is_what_the_list_shows() {
+async fn exported_lines_equal_listed_events() {
     let server = support::start().await;
     let full = json!({
         "surface": "checkout", "agent_id": "a", "input": { "text": "I am ada@example.com", "lines": "a\nb" }, "output": { "n": [1, 2] },
@@ -38,9 +38,9 @@ async fn a_line_is_what_the_list_shows() {
         (&json!("t_acme"), &json!("dev"), &json!("ada"))
     );
     for filter in ["surface=checkout", "type=answer", "from=2020-01-01T00:00:00Z&surface=checkout"] {
-        assert_eq!(crate::kit::exported(&server, &format!("&{filter}")).await.unwrap().len(), 1, "{filter}");
+        assert_eq!(crate::fixture::exported(&server, &format!("&{filter}")).await.unwrap().len(), 1, "{filter}");
     }
-    assert_eq!(crate::kit::exported(&server, "&to=2020-01-01T00:00:00Z").await.unwrap().len(), 0);
+    assert_eq!(crate::fixture::exported(&server, "&to=2020-01-01T00:00:00Z").await.unwrap().len(), 0);
     let wrong = acme(server.address, &admin(), "GET", "/events/export?format=csv", None).await;
     assert_eq!((wrong.status, wrong.json()["field"].clone()), (400, json!("format")));
 }
@@ -52,7 +52,7 @@ async fn exports_are_for_admins_and_are_audited() {
     assert_eq!(acme(server.address, &admin(), "GET", "/events/export", None).await.status, 200);
     let scope = Scope::new(TenantId::new("t_acme").unwrap(), engines::Env::Dev);
     let filter = AuditFilter { action: Some("event.export".into()), ..AuditFilter::default() };
-    let audited = server.app.engine().store().audit(&scope, &filter, Page::first(10)).await.unwrap().items;
+    let audited = server.app.engine().store().audit(&scope, &filter, PageRequest::first(10)).await.unwrap().items;
     assert_eq!((audited.len(), audited[0].actor.id.as_str()), (1, "root"));
     // Another tenant's admin gets their own, which is nothing.
     batch(&server, &member(), &lines(&[event("s", "x")])).await;
@@ -63,7 +63,7 @@ async fn exports_are_for_admins_and_are_audited() {
 }
 
 #[tokio::test]
-async fn what_a_policy_forbids_is_never_learned_from() {
+async fn events_with_no_training_entities_are_not_exported() {
     let policy = Policy { no_training: vec!["EMAIL_ADDRESS".into()], ..Policy::default() };
     let scrubber = Scrubber::builder().policy(policy).build().unwrap();
     let engine = Engine::builder().memory().scrubber(scrubber).signing_secret(support::secret()).build().await.unwrap();

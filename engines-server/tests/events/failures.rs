@@ -6,14 +6,14 @@ use engines::{
     Engine, IdGenerator, Limits,
     storage::{
         MemoryStore, Operation,
-        faulty::{Fault, Faults, Faulty},
+        fault_injection::{Fault, Faults, Faulty},
     },
 };
 use engines_server::App;
 use serde_json::{Value, json};
 
 use crate::{
-    kit::{batch, event, exported, lines, listed, member, results},
+    fixture::{batch, event, exported, lines, listed, member, results},
     support::{self, Server, serve},
 };
 
@@ -31,9 +31,9 @@ fn many(count: usize) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn lines_before_a_failure_are_durable_and_the_others_say_that_they_are_not() {
+async fn lines_before_a_failure_are_stored_and_later_ones_report_the_failure() {
     let (server, faults) = fragile().await;
-    faults.inject(Operation::Commit, 3, Fault::Before);
+    faults.inject(Operation::Commit, 3, Fault::BeforeEffect);
     let told = results(&batch(&server, &member(), &lines(&many(100))).await);
     assert_eq!(told.len(), 100);
     let accepted: Vec<_> = told
@@ -57,25 +57,25 @@ async fn lines_before_a_failure_are_durable_and_the_others_say_that_they_are_not
 async fn a_failure_without_anything_accepted_is_503() {
     let (server, faults) = fragile().await;
     for operation in [Operation::Commit, Operation::Get] {
-        faults.always(operation, Some(Fault::Before));
+        faults.set_for_all(operation, Some(Fault::BeforeEffect));
         let answer = batch(&server, &member(), &lines(&many(30))).await;
         assert_eq!((answer.status, answer.code().as_str()), (503, "BACKEND_UNAVAILABLE"), "{operation:?}");
         assert!(answer.header("retry-after").is_some());
         let one = support::acme(server.address, &member(), "POST", "/events", Some(&event("s", "x"))).await;
         assert_eq!(one.status, 503, "{operation:?}");
-        faults.always(operation, None);
+        faults.set_for_all(operation, None);
         // What is known of the tenant's policy may be some seconds old; what failed is not kept.
         assert_eq!(listed(&server, "").await, Vec::<Value>::new());
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_is_found_again_by_its_key() {
+async fn a_retry_with_the_same_key_returns_the_lost_response() {
     let (server, faults) = fragile().await;
     let keyed: Vec<_> = (0..30)
         .map(|n| json!({ "surface": "s", "agent_id": "a", "input": { "n": n }, "output": {}, "idempotency_key": format!("k{n}") }))
         .collect();
-    faults.inject(Operation::Commit, 2, Fault::After);
+    faults.inject(Operation::Commit, 2, Fault::AfterEffect);
     let first = results(&batch(&server, &member(), &lines(&keyed)).await);
     assert!(first.iter().any(|result| result["code"] == "OUTCOME_UNKNOWN"));
     let again = results(&batch(&server, &member(), &lines(&keyed)).await);
@@ -88,17 +88,17 @@ async fn an_answer_that_is_lost_is_found_again_by_its_key() {
 }
 
 #[tokio::test]
-async fn an_export_that_breaks_off_does_not_look_like_a_whole_one() {
+async fn a_failed_export_is_not_terminated_as_complete() {
     let (server, faults) = fragile().await;
     assert_eq!(results(&batch(&server, &member(), &lines(&many(450))).await).len(), 450);
     assert_eq!(exported(&server, "").await.unwrap().len(), 450);
-    faults.inject(Operation::Events, 3, Fault::Before);
+    faults.inject(Operation::Events, 3, Fault::BeforeEffect);
     assert_eq!(exported(&server, "").await, None);
     // Before the first line it is a problem like any other.
-    faults.inject(Operation::Events, 1, Fault::Before);
-    let admin = crate::kit::admin();
+    faults.inject(Operation::Events, 1, Fault::BeforeEffect);
+    let admin = crate::fixture::admin();
     let answer = support::acme(server.address, &admin, "GET", "/events/export", None).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "BACKEND_UNAVAILABLE"));
-    faults.always(Operation::Events, Some(Fault::Delay(Duration::from_millis(1))));
+    faults.set_for_all(Operation::Events, Some(Fault::Delayed(Duration::from_millis(1))));
     assert_eq!(exported(&server, "").await.unwrap().len(), 450);
 }

@@ -4,7 +4,7 @@
 mod batch;
 mod export;
 mod failures;
-mod kit;
+mod fixture;
 mod prefs;
 #[path = "../support/mod.rs"]
 mod support;

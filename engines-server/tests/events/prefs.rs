@@ -4,7 +4,7 @@ use engines::Role;
 use serde_json::{Value, json};
 
 use crate::{
-    kit::{admin, batch, event, exported, lines, results},
+    fixture::{admin, batch, event, exported, lines, results},
     support::{self, Server, acme, token},
 };
 
@@ -13,7 +13,7 @@ async fn set(server: &Server, token: &str, whose: &str, body: Value) -> u16 {
 }
 
 #[tokio::test]
-async fn a_users_word_wins_over_the_tenants() {
+async fn a_user_preference_overrides_the_tenants() {
     let server = support::start().await;
     let tenants = [None, Some(false), Some(true)];
     let users = [None, Some(false), Some(true)];
@@ -58,7 +58,7 @@ async fn a_users_word_wins_over_the_tenants() {
 }
 
 #[tokio::test]
-async fn an_opt_out_after_the_fact_empties_the_export() {
+async fn a_later_opt_out_removes_events_from_the_export() {
     let server = support::start().await;
     let (ada, bob) = (token("ada", &[("t_acme", Role::Member)]), token("bob", &[("t_acme", Role::Member)]));
     let events: Vec<_> = (0..300).map(|n| event("s", &format!("number {n}"))).collect();
@@ -74,7 +74,7 @@ async fn an_opt_out_after_the_fact_empties_the_export() {
 }
 
 #[tokio::test]
-async fn a_preference_that_is_taken_back_leaves_no_trace() {
+async fn a_removed_preference_leaves_no_record() {
     let server = support::start().await;
     let (ada, eve) = (token("ada", &[("t_acme", Role::Member)]), token("eve", &[("t_acme", Role::Viewer)]));
     let unset = async |token: &str, whose: &str| {
@@ -101,7 +101,7 @@ async fn a_preference_that_is_taken_back_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn preferences_are_set_by_those_they_belong_to() {
+async fn only_the_user_or_the_tenant_admin_sets_a_preference() {
     let server = support::start().await;
     let (ada, viewer) = (token("ada", &[("t_acme", Role::Member)]), token("eve", &[("t_acme", Role::Viewer)]));
     let body = json!({ "user_id": "bob", "opt_out": true });

@@ -5,7 +5,7 @@ use engines_server::HttpSettings;
 use serde_json::json;
 
 use crate::{
-    kit::{PASSWORD, world, world_of},
+    fixture::{PASSWORD, world, world_of},
     support,
 };
 
@@ -42,7 +42,7 @@ async fn signing_up_gives_tokens_and_a_tenant() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_an_account_is_told_by_field() {
+async fn invalid_signups_name_the_field() {
     let world = world().await;
     for (body, field) in [
         (json!({ "password": PASSWORD }), "/email"),
@@ -97,7 +97,7 @@ async fn an_unknown_account_and_a_wrong_password_answer_alike() {
 }
 
 #[tokio::test]
-async fn signing_up_can_be_for_those_who_were_invited() {
+async fn signup_can_be_limited_to_invited_users() {
     let settings = IdentitySettings { signup: Signup::Invite, ..support::identity() };
     let world = world_of(support::builder().identity(settings), HttpSettings::default()).await;
     let body = json!({ "email": "ada@example.org", "password": PASSWORD });
@@ -111,7 +111,7 @@ async fn signing_up_can_be_for_those_who_were_invited() {
 }
 
 #[tokio::test]
-async fn an_engine_without_users_says_so() {
+async fn an_engine_without_accounts_returns_a_clear_error() {
     let store = std::sync::Arc::new(engines::storage::MemoryStore::new(&engines::IdGenerator::seeded(1)));
     let builder = engines::Engine::builder().store(store).signing_secret(support::secret());
     let world = world_of(builder, HttpSettings::default()).await;

@@ -5,7 +5,7 @@ use engines_server::{ForwardedHeader, HttpSettings};
 use serde_json::json;
 
 use crate::{
-    kit::{World, world_of},
+    fixture::{World, world_of},
     support,
 };
 
@@ -31,7 +31,7 @@ async fn tried(world: &World, peer: &str, headers: &[(&str, &str)]) -> u16 {
 }
 
 #[tokio::test]
-async fn nobody_is_believed_unless_told_so() {
+async fn forwarded_headers_are_ignored_by_default() {
     let world = behind(&[], ForwardedHeader::XForwardedFor).await;
     assert_eq!(tried(&world, "192.0.2.1", &[("x-forwarded-for", "198.51.100.1")]).await, 401);
     assert_eq!(tried(&world, "192.0.2.1", &[("x-forwarded-for", "198.51.100.2")]).await, 429);
@@ -40,7 +40,7 @@ async fn nobody_is_believed_unless_told_so() {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_is_and_what_the_client_wrote_before_it_is_not() {
+async fn only_the_trusted_proxys_forwarded_address_is_used() {
     let world = behind(&["10.0.0.0/8", "192.0.2.1"], ForwardedHeader::XForwardedFor).await;
     let from = async |value| tried(&world, "10.1.2.3", &[("x-forwarded-for", value)]).await;
     assert_eq!(from("198.51.100.1").await, 401);
@@ -63,7 +63,7 @@ async fn a_trusted_proxy_is_and_what_the_client_wrote_before_it_is_not() {
 }
 
 #[tokio::test]
-async fn the_standard_header_is_read_as_well() {
+async fn the_forwarded_header_is_supported() {
     let world = behind(&["10.0.0.0/8"], ForwardedHeader::Forwarded).await;
     let from = async |value| tried(&world, "10.1.2.3", &[("forwarded", value)]).await;
     assert_eq!(from("for=198.51.100.1;proto=https;by=10.1.2.3").await, 401);
@@ -74,7 +74,7 @@ async fn the_standard_header_is_read_as_well() {
 }
 
 #[test]
-fn what_is_no_network_is_told() {
+fn an_invalid_proxy_network_is_rejected() {
     let read = |text: &str| serde_json::from_value::<HttpSettings>(json!({ "trusted_proxies": [text] }));
     assert!(read("10.0.0.0/8").is_ok() && read("2001:db8::/32").is_ok() && read("::1").is_ok());
     for bad in ["10.0.0.0/33", "proxy.example.org", "", "10.0.0"] {

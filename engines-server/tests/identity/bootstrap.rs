@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    kit::{Somebody, World, world},
+    fixture::{Somebody, World, world},
     support::SYSTEM_KEY,
 };
 
@@ -15,7 +15,7 @@ async fn operator(world: &World) -> Somebody {
 }
 
 #[tokio::test]
-async fn it_is_idempotent_and_race_free_and_needs_its_key() {
+async fn bootstrap_is_idempotent_race_free_and_needs_the_system_key() {
     let world = world().await;
     let ask = || world.ask("POST", "/auth/bootstrap/tenants");
     assert_eq!(ask().send().await.refusal(), (401, "TOKEN_MISSING"));
@@ -35,7 +35,7 @@ async fn it_is_idempotent_and_race_free_and_needs_its_key() {
 }
 
 #[tokio::test]
-async fn its_admins_close_tenants_and_users_and_see_nobodys_content() {
+async fn operators_can_disable_tenants_and_users_but_not_read_content() {
     let world = world().await;
     let (ops, ada) = (operator(&world).await, world.signup("ada").await);
     let as_ops = |method, path: String| world.ask(method, path).bearer(&ops.token).send();
@@ -55,7 +55,7 @@ async fn its_admins_close_tenants_and_users_and_see_nobodys_content() {
 
     assert_eq!(as_ops("POST", format!("/users/{}/disable", ada.id)).await.status, 204);
     assert_eq!(world.ask("GET", "/auth/me").bearer(&ada.token).send().await.refusal(), (401, "TOKEN_INVALID"));
-    let login = json!({ "email": "ada@example.org", "password": crate::kit::PASSWORD });
+    let login = json!({ "email": "ada@example.org", "password": crate::fixture::PASSWORD });
     assert_eq!(world.post("/auth/login", login).send().await.refusal(), (401, "CREDENTIALS_INVALID"));
     assert_eq!(as_ops("POST", format!("/users/{}/enable", ada.id)).await.status, 204);
     // Her credentials from before stay refused: a stolen one may be why she was disabled.

@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio::{sync::Semaphore, time::sleep};
 
 use crate::{
-    kit::{Answer, PASSWORD, World, world_of},
+    fixture::{Answer, PASSWORD, World, world_of},
     support,
 };
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::kit::{PASSWORD, Somebody, World, world};
+use crate::fixture::{PASSWORD, Somebody, World, world};
 
 async fn invite(world: &World, by: &Somebody, body: Value) -> Value {
     let path = format!("/tenants/{}/invites", by.tenant);
@@ -12,7 +12,7 @@ async fn invite(world: &World, by: &Somebody, body: Value) -> Value {
 }
 
 #[tokio::test]
-async fn somebody_new_and_somebody_known_accept() {
+async fn new_and_existing_users_accept_invites() {
     let world = world().await;
     let (ada, bob) = (world.signup("ada").await, world.signup("bob").await);
     let accept = |body: Value| world.post("/auth/invites/accept", body);

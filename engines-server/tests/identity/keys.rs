@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::kit::{Ask, Somebody, World, world};
+use crate::fixture::{Ask, Somebody, World, world};
 
 fn with(world: &World, who: &Somebody, method: &'static str, path: &str) -> Ask {
     world.ask(method, path).bearer(&who.token).within(&who.tenant)
@@ -15,7 +15,7 @@ async fn make(world: &World, who: &Somebody, body: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_key_gets_in_where_it_belongs_until_it_is_revoked() {
+async fn a_key_is_accepted_in_its_tenant_until_it_is_revoked() {
     let world = world().await;
     let (ada, bob) = (world.signup("ada").await, world.signup("bob").await);
     // Its maker is in another tenant, too; the key is not.
@@ -83,7 +83,7 @@ async fn keys_expire_and_rotate() {
 }
 
 #[tokio::test]
-async fn nobody_makes_a_key_that_may_more_than_they_may() {
+async fn a_key_never_exceeds_its_creators_role() {
     let world = world().await;
     let (ada, bob) = (world.signup("ada").await, world.signup("bob").await);
     world.join(&ada, &bob, "admin").await;
@@ -94,7 +94,7 @@ async fn nobody_makes_a_key_that_may_more_than_they_may() {
 }
 
 #[tokio::test]
-async fn slots_keep_secrets_and_never_give_them_back() {
+async fn slot_secrets_are_never_returned() {
     let world = world().await;
     let ada = world.signup("ada").await;
     let slot = "/identity/keys/openai";

@@ -5,13 +5,13 @@ use std::time::Duration;
 use engines::{
     Scope,
     auth::identity::{IdentitySettings, Rate},
-    core::{audit::AuditFilter, nexus::Page},
+    core::{audit::AuditFilter, nexus::PageRequest},
 };
 use engines_server::HttpSettings;
 use serde_json::json;
 
 use crate::{
-    kit::{Answer, PASSWORD, Somebody, World, world_of},
+    fixture::{Answer, PASSWORD, Somebody, World, world_of},
     support,
 };
 
@@ -52,7 +52,7 @@ async fn logins_are_limited_by_account() {
 }
 
 #[tokio::test]
-async fn everything_is_limited_by_address() {
+async fn unauthenticated_requests_are_limited_by_address() {
     let world = strict().await;
     for at in 0..20 {
         let answer = wrong(&world, &format!("u{at}@example.org"), "192.0.2.1").await;
@@ -79,7 +79,7 @@ async fn everything_is_limited_by_address() {
 }
 
 #[tokio::test]
-async fn many_people_behind_one_address_log_in_and_stay() {
+async fn many_users_behind_one_address_can_log_in_and_refresh() {
     let world = strict().await;
     world.signup("ada").await;
     for _ in 0..30 {
@@ -100,7 +100,8 @@ async fn refused_attempts_are_written_down_without_secrets() {
     world.ask("GET", "/chat/threads").bearer(&ada.token).within("t_other").from("192.0.2.8").send().await;
     world.app.engine().shutdown().await;
     let store = world.app.engine().store();
-    let records = store.audit(&Scope::system().unwrap(), &AuditFilter::default(), Page::first(50)).await.unwrap().items;
+    let records =
+        store.audit(&Scope::system().unwrap(), &AuditFilter::default(), PageRequest::first(50)).await.unwrap().items;
     let text = serde_json::to_string(&records).unwrap();
     for known in [
         "accounts.login",

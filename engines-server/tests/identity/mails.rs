@@ -5,7 +5,7 @@ use engines_server::HttpSettings;
 use serde_json::{Value, json};
 
 use crate::{
-    kit::{PASSWORD, Somebody, World, world, world_of},
+    fixture::{PASSWORD, Somebody, World, world, world_of},
     support,
 };
 
@@ -74,7 +74,7 @@ async fn a_forgotten_password_is_reset_and_asking_tells_nothing() {
 }
 
 #[tokio::test]
-async fn another_address_counts_once_it_is_verified() {
+async fn a_new_address_applies_after_it_is_verified() {
     let world = world().await;
     let ada = world.signup("ada").await;
     world.verify("ada").await;

@@ -4,11 +4,11 @@
 mod accounts;
 mod addresses;
 mod bootstrap;
-mod consent;
 mod equal_work;
+mod fixture;
+mod invite_consent;
 mod invites;
 mod keys;
-mod kit;
 mod limits;
 mod mails;
 mod members;

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::kit::{Somebody, World, world};
+use crate::fixture::{Somebody, World, world};
 
-fn members(world: &World, who: &Somebody, tenant: &str, method: &'static str, user: &str) -> crate::kit::Ask {
+fn members(world: &World, who: &Somebody, tenant: &str, method: &'static str, user: &str) -> crate::fixture::Ask {
     let path = format!("/tenants/{tenant}/members{}{user}", if user.is_empty() { "" } else { "/" });
     world.ask(method, path).bearer(&who.token).within(tenant)
 }
 
 #[tokio::test]
-async fn members_come_change_and_go() {
+async fn members_are_added_changed_and_removed() {
     let world = world().await;
     let (ada, bob) = (world.signup("ada").await, world.signup("bob").await);
     assert_eq!(world.look(&bob.token, &ada.tenant).await, 403);
@@ -52,7 +52,7 @@ async fn members_come_change_and_go() {
 }
 
 #[tokio::test]
-async fn tenants_are_made_named_and_closed() {
+async fn tenants_are_created_renamed_and_disabled() {
     let world = world().await;
     let ada = world.signup("ada").await;
     let made = world.post("/tenants", json!({ "name": "Second & Co" })).bearer(&ada.token).send().await.ok(201);

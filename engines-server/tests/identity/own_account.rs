@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, PASSWORD, Somebody, World, world};
+use crate::fixture::{Answer, PASSWORD, Somebody, World, world};
 
 const NEXT: &str = "another 88 Lantern, quiet";
 
@@ -11,7 +11,7 @@ async fn send(world: &World, method: &'static str, path: &str, token: &str, body
 }
 
 #[tokio::test]
-async fn a_password_is_changed_by_who_knows_it() {
+async fn changing_a_password_needs_the_current_one() {
     let world = world().await;
     let (ada, other) = (world.signup("ada").await, world.login("ada").await);
     let change = |body: Value| send(&world, "POST", "/auth/password", &ada.token, body);
@@ -58,7 +58,7 @@ async fn a_name_is_changed_and_taken_away() {
 }
 
 #[tokio::test]
-async fn logging_out_everywhere_ends_everything() {
+async fn ending_all_sessions_ends_tokens_and_streams() {
     let world = world().await;
     let (ada, other) = (world.signup("ada").await, world.login("ada").await);
     assert_eq!(world.ask("DELETE", "/auth/sessions").bearer(&other.token).send().await.status, 204);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::kit::{Somebody, world};
+use crate::fixture::{Somebody, world};
 
 #[tokio::test]
 async fn a_refresh_token_repeated_after_the_interval_ends_everything() {
@@ -87,7 +87,7 @@ async fn sessions_are_listed_paged_and_ended_by_their_user() {
 }
 
 #[tokio::test]
-async fn claims_about_oneself_are_checked_without_a_tenant_too() {
+async fn self_declared_user_headers_are_checked_on_routes_without_a_tenant() {
     let world = world().await;
     let ada = world.signup("ada").await;
     let other = world.ask("GET", "/auth/me").bearer(&ada.token).header("x-user-id", "somebody-else").send().await;

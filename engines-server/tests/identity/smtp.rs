@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    kit::{PASSWORD, Somebody, world_of},
+    fixture::{PASSWORD, Somebody, world_of},
     support,
 };
 
@@ -169,7 +169,7 @@ async fn addresses_are_verified_passwords_reset_and_people_invited_over_smtp() {
 }
 
 #[tokio::test]
-async fn no_address_reaches_a_header_it_is_not_for() {
+async fn mail_headers_contain_only_the_recipients_address() {
     let inbox = Inbox::default();
     let port = inbox.start().await;
     let plain = SmtpSettings { username: None, ..settings(port) };
@@ -199,7 +199,7 @@ async fn no_address_reaches_a_header_it_is_not_for() {
 }
 
 #[test]
-fn settings_of_a_mail_server_are_judged_at_the_start() {
+fn invalid_smtp_settings_are_rejected_at_start() {
     let good = settings(25);
     let password = SecretText::new("x");
     assert!(SmtpMailer::new(&good, Some(&password)).is_ok());

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::kit::world;
+use crate::fixture::world;
 
 #[tokio::test]
-async fn tickets_are_short_and_for_paths() {
+async fn tickets_are_short_lived_and_bound_to_a_path() {
     let world = world().await;
     let ada = world.signup("ada").await;
     let get = |body| world.post("/auth/tickets", body).bearer(&ada.token).within(&ada.tenant).send();

@@ -3,12 +3,12 @@
 #![expect(dead_code, reason = "each test file uses a part")]
 
 pub(crate) mod http2;
-pub(crate) mod live;
+pub(crate) mod streaming;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use engines::{
-    Builder, Clock, Engine, IdGenerator, Role, SystemClock, TenantId, UserId,
+    Clock, Engine, EngineBuilder, IdGenerator, Role, SystemClock, TenantId, UserId,
     auth::{
         JwtSettings, RootKey, SigningSecret, TokenIssuer, TokenRequest,
         identity::{IdentitySettings, Rate, SystemKey},
@@ -59,12 +59,12 @@ pub(crate) fn root() -> RootKey {
 }
 
 /// An engine whose mails nobody reads.
-pub(crate) fn builder() -> Builder {
+pub(crate) fn builder() -> EngineBuilder {
     builder_with(MemoryMailer::default())
 }
 
 /// An engine whose mails can be looked at.
-pub(crate) fn builder_with(mailer: MemoryMailer) -> Builder {
+pub(crate) fn builder_with(mailer: MemoryMailer) -> EngineBuilder {
     let system = SystemKey::new(SYSTEM_KEY).unwrap();
     let often = MailSettings { per_account_burst: 100_000, per_address_burst: 100_000, ..MailSettings::default() };
     Engine::builder()

@@ -10,8 +10,9 @@ use tokio::time::timeout;
 use crate::support::{
     self, Connection, acme, ask,
     http2::{DATA, END_STREAM, HEADERS, Http2},
-    live::open,
-    request, token,
+    request,
+    streaming::open,
+    token,
 };
 
 const LOGIN: [(&str, &str); 2] = [("content-type", "application/json"), ("content-length", "1000")];
@@ -25,7 +26,7 @@ fn settings() -> HttpSettings {
 }
 
 #[tokio::test]
-async fn half_sent_bodies_take_no_place_in_flight_and_the_oldest_gives_way() {
+async fn unfinished_bodies_take_no_in_flight_budget_and_the_oldest_is_evicted() {
     let server = support::start_with(settings()).await;
     let mut waiting = Vec::new();
     for _ in 0..12 {
@@ -53,7 +54,7 @@ async fn half_sent_bodies_take_no_place_in_flight_and_the_oldest_gives_way() {
 }
 
 #[tokio::test]
-async fn half_sent_bodies_on_http2_streams_give_way_too() {
+async fn unfinished_bodies_on_http2_streams_are_evicted() {
     let server = support::start_with(settings()).await;
     let mut connection = Http2::open(server.address, 65_535).await;
     for number in 0..12 {
@@ -111,7 +112,7 @@ async fn open_streams_of_an_address_are_counted_over_its_connections() {
 }
 
 #[tokio::test]
-async fn silent_connections_give_way_to_newer_ones_but_authenticated_ones_stay() {
+async fn silent_connections_are_evicted_but_authenticated_ones_stay() {
     let server = support::start_with(settings()).await;
     let member = token("ada", &[("t_acme", Role::Member)]);
     acme(server.address, &member, "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
@@ -143,7 +144,7 @@ async fn silent_connections_give_way_to_newer_ones_but_authenticated_ones_stay()
 }
 
 #[tokio::test]
-async fn one_address_has_a_limit_of_connections_and_a_trusted_proxy_has_not() {
+async fn connections_are_limited_per_address_except_for_trusted_proxies() {
     let member = token("ada", &[("t_acme", Role::Member)]);
     let bearer = format!("Bearer {member}");
     let own = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
@@ -166,7 +167,7 @@ async fn one_address_has_a_limit_of_connections_and_a_trusted_proxy_has_not() {
 }
 
 #[tokio::test]
-async fn a_proxys_clients_have_budgets_of_their_own() {
+async fn each_client_behind_a_proxy_has_its_own_budget() {
     let mut settings = settings();
     settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
     settings.budgets.anonymous_bodies_per_address = 1;

@@ -6,6 +6,6 @@ mod support;
 
 mod budgets;
 mod deadlines;
-mod headers;
 mod requests;
+mod security_headers;
 mod unread_bodies;

@@ -19,7 +19,7 @@ async fn status_of(address: std::net::SocketAddr, request: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn a_request_names_its_host_once() {
+async fn a_request_needs_exactly_one_host() {
     let server = support::start().await;
     let cases = [
         ("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", 200),

@@ -119,7 +119,7 @@ async fn a_small_unread_body_does_not_cost_the_connection() {
 }
 
 #[tokio::test]
-async fn a_client_that_expects_to_go_on_is_answered_without_its_body() {
+async fn a_client_that_expects_100_continue_is_answered_without_its_body() {
     let server = support::start().await;
     for (method, path, headers, status) in cases(&server).await {
         let mut all: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -13,7 +13,7 @@ pub const VERSION: u32 = 1;
 /// The first file: what this is, and of whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Header {
+pub struct ArchiveHeader {
     /// [`FORMAT`].
     pub format: String,
     /// [`VERSION`].
@@ -33,7 +33,7 @@ pub struct Header {
     pub program: String,
 }
 
-impl Header {
+impl ArchiveHeader {
     /// A header of today's format.
     #[must_use]
     pub fn new(tenant: TenantId, envs: Vec<Env>, log: LogId, created_at: Timestamp, program: &str) -> Self {
@@ -44,7 +44,7 @@ impl Header {
 
     /// With the tenant's name for people.
     #[must_use]
-    pub fn name(mut self, name: Option<String>) -> Self {
+    pub fn with_name(mut self, name: Option<String>) -> Self {
         self.name = name;
         self
     }
@@ -60,7 +60,7 @@ impl Header {
 /// A member of the tenant: by id, without an address or a credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Member {
+pub struct TenantMember {
     /// The user.
     pub user_id: UserId,
     /// The role.
@@ -72,7 +72,7 @@ pub struct Member {
 /// A file of the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MemberFile {
+pub struct ArchiveFile {
     /// Its name in the archive.
     pub path: String,
     /// Its bytes.
@@ -86,7 +86,7 @@ pub struct MemberFile {
 /// Something that is not in the archive on purpose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LeftOut {
+pub struct Omission {
     /// What.
     pub what: String,
     /// How many; none where that is not known.
@@ -99,13 +99,13 @@ pub struct LeftOut {
 /// The last file: what all the others are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Manifest {
+pub struct ArchiveManifest {
     /// The header again.
-    pub header: Header,
+    pub header: ArchiveHeader,
     /// How many records of each section each environment has.
     pub counts: BTreeMap<String, BTreeMap<Section, u64>>,
     /// Every other file, in the order of the archive.
-    pub files: Vec<MemberFile>,
+    pub files: Vec<ArchiveFile>,
     /// What is not in it.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<Omission>,
 }

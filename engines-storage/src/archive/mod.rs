@@ -30,7 +30,7 @@ mod writer;
 
 pub use self::{
     limits::ArchiveLimits,
-    manifest::{FORMAT, Header, LeftOut, Manifest, Member, MemberFile, VERSION},
-    reader::{Part, read},
+    manifest::{ArchiveFile, ArchiveHeader, ArchiveManifest, FORMAT, Omission, TenantMember, VERSION},
+    reader::{ArchivePart, read_archive},
     writer::ArchiveWriter,
 };

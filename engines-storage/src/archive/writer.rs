@@ -7,40 +7,40 @@ use std::{
 
 use engines_core::{
     Env, Error, Result,
-    nexus::archive::{Record, Section},
+    nexus::archive::{ArchiveRecord, Section},
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::manifest::{Header, LeftOut, Manifest, Member, MemberFile};
+use super::manifest::{ArchiveFile, ArchiveHeader, ArchiveManifest, Omission, TenantMember};
 
 const OPERATION: &str = "archive.write";
 /// Bytes of a file of records, after which the next is begun. A longer line has a file to itself.
-const FILE_BYTES: usize = 4 << 20;
+const MAX_FILE_BYTES: usize = 4 << 20;
 /// The mode of every file.
-const MODE: u32 = 0o600;
+const FILE_MODE: u32 = 0o600;
 
 /// The first file's name.
-pub(super) const HEADER: &str = "archive.json";
+pub(super) const HEADER_FILE: &str = "archive.json";
 /// The name of the file of members.
-pub(super) const MEMBERS: &str = "members.ndjson";
+pub(super) const MEMBERS_FILE: &str = "members.ndjson";
 /// The last file's name.
-pub(super) const MANIFEST: &str = "manifest.json";
+pub(super) const MANIFEST_FILE: &str = "manifest.json";
 
 /// Writes an archive. Records come by environment and section, in the order of [`Env::ALL`] and [`Section::ALL`].
 pub struct ArchiveWriter<W: Write> {
     tar: tar::Builder<W>,
-    header: Header,
+    header: ArchiveHeader,
     /// Where the records that wait belong, and the number of their file.
-    place: Option<(Env, Section, u32)>,
-    waiting: Vec<u8>,
+    current_file: Option<(Env, Section, u32)>,
+    buffer: Vec<u8>,
     lines: u64,
     counts: BTreeMap<String, BTreeMap<Section, u64>>,
-    files: Vec<MemberFile>,
+    files: Vec<ArchiveFile>,
 }
 
 /// The name of a file of records.
-pub(super) fn path(env: Env, section: Section, number: u32) -> String {
+pub(super) fn records_path(env: Env, section: Section, number: u32) -> String {
     format!("{env}/{}/{number:06}.ndjson", section.as_str())
 }
 
@@ -49,17 +49,17 @@ impl<W: Write> ArchiveWriter<W> {
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when it cannot be written; so for all methods.
-    pub fn begin(to: W, header: Header) -> Result<Self> {
+    pub fn begin(to: W, header: ArchiveHeader) -> Result<Self> {
         let mut writer = Self {
             tar: tar::Builder::new(to),
             header: header.clone(),
-            place: None,
-            waiting: Vec::new(),
+            current_file: None,
+            buffer: Vec::new(),
             lines: 0,
             counts: BTreeMap::new(),
             files: Vec::new(),
         };
-        writer.add(HEADER, &json(&header)?, 1)?;
+        writer.add_file(HEADER_FILE, &to_json(&header)?, 1)?;
         Ok(writer)
     }
 
@@ -67,21 +67,21 @@ impl<W: Write> ArchiveWriter<W> {
     ///
     /// # Errors
     /// As [`ArchiveWriter::begin`]; `INTERNAL` for a record that does not serialise.
-    pub fn records(&mut self, env: Env, records: &[Record]) -> Result<()> {
+    pub fn add_records(&mut self, env: Env, records: &[ArchiveRecord]) -> Result<()> {
         for record in records {
             let section = record.section();
-            match self.place {
+            match self.current_file {
                 Some((at, of, _)) if (at, of) == (env, section) => {}
                 _ => {
-                    self.flush()?;
-                    self.place = Some((env, section, 1));
+                    self.write_records_file()?;
+                    self.current_file = Some((env, section, 1));
                 }
             }
-            record.write_line(&mut self.waiting)?;
+            record.write_line(&mut self.buffer)?;
             self.lines += 1;
             *self.counts.entry(env.to_string()).or_default().entry(section).or_default() += 1;
-            if self.waiting.len() >= FILE_BYTES {
-                self.flush()?;
+            if self.buffer.len() >= MAX_FILE_BYTES {
+                self.write_records_file()?;
             }
         }
         Ok(())
@@ -91,58 +91,58 @@ impl<W: Write> ArchiveWriter<W> {
     ///
     /// # Errors
     /// As [`ArchiveWriter::begin`].
-    pub fn finish(mut self, members: &[Member], left_out: Vec<LeftOut>) -> Result<(W, Manifest)> {
-        self.flush()?;
+    pub fn finish(mut self, members: &[TenantMember], left_out: Vec<Omission>) -> Result<(W, ArchiveManifest)> {
+        self.write_records_file()?;
         let mut lines = Vec::new();
         for member in members {
             serde_json::to_writer(&mut lines, member).map_err(|error| Error::internal(OPERATION, error))?;
             lines.push(b'\n');
         }
-        self.add(MEMBERS, &lines, members.len() as u64)?;
-        let manifest = Manifest {
+        self.add_file(MEMBERS_FILE, &lines, members.len() as u64)?;
+        let manifest = ArchiveManifest {
             header: self.header.clone(),
             counts: std::mem::take(&mut self.counts),
             files: std::mem::take(&mut self.files),
             left_out,
         };
-        self.add(MANIFEST, &json(&manifest)?, 1)?;
-        let mut to = self.tar.into_inner().map_err(failed)?;
-        to.flush().map_err(failed)?;
+        self.add_file(MANIFEST_FILE, &to_json(&manifest)?, 1)?;
+        let mut to = self.tar.into_inner().map_err(write_error)?;
+        to.flush().map_err(write_error)?;
         Ok((to, manifest))
     }
 
     /// Writes the records that wait as a file.
-    fn flush(&mut self) -> Result<()> {
-        let Some((env, section, number)) = self.place.filter(|_| self.lines > 0) else { return Ok(()) };
-        let (lines, bytes) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.waiting));
-        self.add(&path(env, section, number), &bytes, lines)?;
-        self.place = Some((env, section, number + 1));
+    fn write_records_file(&mut self) -> Result<()> {
+        let Some((env, section, number)) = self.current_file.filter(|_| self.lines > 0) else { return Ok(()) };
+        let (lines, bytes) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.buffer));
+        self.add_file(&records_path(env, section, number), &bytes, lines)?;
+        self.current_file = Some((env, section, number + 1));
         Ok(())
     }
 
-    fn add(&mut self, path: &str, bytes: &[u8], records: u64) -> Result<()> {
+    fn add_file(&mut self, path: &str, bytes: &[u8], records: u64) -> Result<()> {
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(tar::EntryType::Regular);
         header.set_size(bytes.len() as u64);
-        header.set_mode(MODE);
+        header.set_mode(FILE_MODE);
         header.set_mtime(u64::try_from(self.header.created_at.as_secs()).unwrap_or(0));
-        self.tar.append_data(&mut header, path, bytes).map_err(failed)?;
-        let sha256 = hex(&Sha256::digest(bytes));
-        self.files.push(MemberFile { path: path.to_owned(), bytes: bytes.len() as u64, records, sha256 });
+        self.tar.append_data(&mut header, path, bytes).map_err(write_error)?;
+        let sha256 = encode_hex(&Sha256::digest(bytes));
+        self.files.push(ArchiveFile { path: path.to_owned(), bytes: bytes.len() as u64, records, sha256 });
         Ok(())
     }
 }
 
-fn json(value: &impl Serialize) -> Result<Vec<u8>> {
+fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::internal(OPERATION, error))?;
     text.push(b'\n');
     Ok(text)
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(super) fn encode_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn failed(error: io::Error) -> Error {
+fn write_error(error: io::Error) -> Error {
     Error::new(engines_core::Code::BackendUnavailable, OPERATION, format!("the archive cannot be written: {error}"))
 }

@@ -13,68 +13,71 @@ use tokio::sync::Semaphore;
 
 use super::{
     BackupId,
-    destination::{Destination, Lock},
-    folder::in_use,
+    destination::{BackupDestination, DestinationLock},
+    folder::in_use_error,
     names,
 };
 
 /// Bytes of a part. A file has at most 10,000 parts on S3, so this allows files of 156 GiB.
 const PART_BYTES: usize = 16 << 20;
 /// Parts of one file on their way at a time; with the one that is filled this bounds the memory to 80 MiB.
-const PARTS: usize = 4;
+const PARTS_IN_FLIGHT: usize = 4;
 /// An unfinished backup older than this is removed: nobody can still be uploading it.
-const UNFINISHED: Duration = Duration::from_secs(48 * 3600);
+const ABANDONED_AFTER: Duration = Duration::from_secs(48 * 3600);
 
 /// A prefix of a bucket.
-pub(super) struct Bucket {
+pub(super) struct BucketDestination {
     store: Arc<dyn ObjectStore>,
     prefix: Key,
     name: String,
     lock: Arc<Semaphore>,
 }
 
-impl Bucket {
+impl BucketDestination {
     pub(super) fn new(store: Arc<dyn ObjectStore>, prefix: &str, name: String) -> Result<Self> {
-        let prefix = Key::parse(prefix).map_err(|error| failed("backup.destination", error.into()))?;
+        let prefix = Key::parse(prefix).map_err(|error| bucket_error("backup.destination", error.into()))?;
         Ok(Self { store, prefix, name, lock: Arc::new(Semaphore::new(1)) })
     }
 
-    fn key(&self, id: &BackupId, name: &str) -> Key {
+    fn object_key(&self, id: &BackupId, name: &str) -> Key {
         name.split('/').fold(self.prefix.clone().join(id.as_str()), |key, part| key.join(part))
     }
 
     /// The folders below the prefix that are named like backups.
     async fn folders(&self) -> Result<Vec<BackupId>> {
-        let listed =
-            self.store.list_with_delimiter(Some(&self.prefix)).await.map_err(|error| failed("backup.list", error))?;
+        let listed = self
+            .store
+            .list_with_delimiter(Some(&self.prefix))
+            .await
+            .map_err(|error| bucket_error("backup.list", error))?;
         let mut ids: Vec<BackupId> =
             listed.common_prefixes.iter().filter_map(|key| key.filename()?.parse().ok()).collect();
         ids.sort();
         Ok(ids)
     }
 
-    async fn whole(&self, id: &BackupId) -> Result<bool> {
-        match self.store.head(&self.key(id, names::MANIFEST)).await {
+    async fn is_complete(&self, id: &BackupId) -> Result<bool> {
+        match self.store.head(&self.object_key(id, names::MANIFEST_FILE)).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(failed("backup.list", error)),
+            Err(error) => Err(bucket_error("backup.list", error)),
         }
     }
 
-    async fn remove_all(&self, id: &BackupId) -> Result<()> {
+    async fn remove_objects(&self, id: &BackupId) -> Result<()> {
         let prefix = self.prefix.clone().join(id.as_str());
         let keys = self.store.list(Some(&prefix)).map_ok(|found| found.location).boxed();
         let removed: Result<Vec<_>, _> = self.store.delete_stream(keys).try_collect().await;
-        removed.map(drop).map_err(|error| failed("backup.remove", error))
+        removed.map(drop).map_err(|error| bucket_error("backup.remove", error))
     }
 }
 
 #[async_trait]
-impl Destination for Bucket {
-    async fn lock(&self) -> Result<Lock> {
-        // Backups of other processes have other ids, and what they are uploading is not removed before `UNFINISHED`.
-        let permit = Arc::clone(&self.lock).try_acquire_owned().map_err(|_| in_use(&self.name))?;
-        Ok(Lock { _file: None, _permit: Some(permit) })
+impl BackupDestination for BucketDestination {
+    async fn lock(&self) -> Result<DestinationLock> {
+        // Backups of other processes have other ids, and what they are uploading is not removed before `ABANDONED_AFTER`.
+        let permit = Arc::clone(&self.lock).try_acquire_owned().map_err(|_| in_use_error(&self.name))?;
+        Ok(DestinationLock { _file: None, _permit: Some(permit) })
     }
 
     fn staging(&self, _: &BackupId) -> Option<PathBuf> {
@@ -82,15 +85,18 @@ impl Destination for Bucket {
     }
 
     async fn put(&self, id: &BackupId, name: &str, mut content: BackupContent) -> Result<()> {
-        let key = self.key(id, name);
-        let begun = self.store.put_multipart(&key).await.map_err(|error| failed("backup.upload", error))?;
+        let key = self.object_key(id, name);
+        let begun = self.store.put_multipart(&key).await.map_err(|error| bucket_error("backup.upload", error))?;
         let mut upload = WriteMultipart::new_with_chunk_size(begun, PART_BYTES);
         let mut bytes = 0;
         let sent = async {
             while let Some(chunk) = content.next().await {
                 let chunk = chunk?;
                 bytes += chunk.len() as u64;
-                upload.wait_for_capacity(PARTS).await.map_err(|error| failed("backup.upload", error))?;
+                upload
+                    .wait_for_capacity(PARTS_IN_FLIGHT)
+                    .await
+                    .map_err(|error| bucket_error("backup.upload", error))?;
                 upload.put(chunk);
             }
             Ok(())
@@ -100,8 +106,8 @@ impl Destination for Bucket {
             let _ = upload.abort().await;
             return Err(error);
         }
-        upload.finish().await.map_err(|error| failed("backup.upload", error))?;
-        let stored = self.store.head(&key).await.map_err(|error| failed("backup.upload", error))?;
+        upload.finish().await.map_err(|error| bucket_error("backup.upload", error))?;
+        let stored = self.store.head(&key).await.map_err(|error| bucket_error("backup.upload", error))?;
         if stored.size != bytes {
             let detail = "the bucket stored a file in another size than it was sent in; try again";
             return Err(Error::new(Code::BackendUnavailable, "backup.upload", detail));
@@ -110,12 +116,12 @@ impl Destination for Bucket {
     }
 
     async fn finish(&self, id: &BackupId, manifest: Vec<u8>) -> Result<()> {
-        let put = self.store.put(&self.key(id, names::MANIFEST), manifest.into()).await;
-        put.map(drop).map_err(|error| failed("backup.upload", error))
+        let put = self.store.put(&self.object_key(id, names::MANIFEST_FILE), manifest.into()).await;
+        put.map(drop).map_err(|error| bucket_error("backup.upload", error))
     }
 
     async fn abandon(&self, id: &BackupId) {
-        if let Err(error) = self.remove_all(id).await {
+        if let Err(error) = self.remove_objects(id).await {
             tracing::warn!(%error, "an unfinished backup could not be removed; a later backup tries again");
         }
     }
@@ -123,7 +129,7 @@ impl Destination for Bucket {
     async fn list(&self) -> Result<Vec<BackupId>> {
         let mut whole = Vec::new();
         for id in self.folders().await? {
-            if self.whole(&id).await? {
+            if self.is_complete(&id).await? {
                 whole.push(id);
             }
         }
@@ -131,28 +137,31 @@ impl Destination for Bucket {
     }
 
     async fn read(&self, id: &BackupId, name: &str) -> Result<BackupContent> {
-        names::check_file(name)?;
-        match self.store.get(&self.key(id, name)).await {
-            Ok(found) => Ok(found.into_stream().map_err(|error| failed("backup.read", error)).boxed()),
+        names::check_file_name(name)?;
+        match self.store.get(&self.object_key(id, name)).await {
+            Ok(found) => Ok(found.into_stream().map_err(|error| bucket_error("backup.read", error)).boxed()),
             Err(object_store::Error::NotFound { .. }) => {
                 let detail = format!("the backup {id} has no file {name} in {}", self.name);
                 Err(Error::new(Code::NotFound, "backup.read", detail))
             }
-            Err(error) => Err(failed("backup.read", error)),
+            Err(error) => Err(bucket_error("backup.read", error)),
         }
     }
 
     async fn remove(&self, id: &BackupId) -> Result<()> {
         // Without its manifest it is no backup any more, whatever becomes of the rest.
-        self.store.delete(&self.key(id, names::MANIFEST)).await.map_err(|error| failed("backup.remove", error))?;
-        self.remove_all(id).await
+        self.store
+            .delete(&self.object_key(id, names::MANIFEST_FILE))
+            .await
+            .map_err(|error| bucket_error("backup.remove", error))?;
+        self.remove_objects(id).await
     }
 
-    async fn clean(&self, now: Timestamp) -> Result<usize> {
+    async fn remove_unfinished(&self, now: Timestamp) -> Result<usize> {
         let mut removed = 0;
         for id in self.folders().await? {
-            if now.since(id.begun_at()) > UNFINISHED && !self.whole(&id).await? {
-                self.remove_all(&id).await?;
+            if now.since(id.started_at()) > ABANDONED_AFTER && !self.is_complete(&id).await? {
+                self.remove_objects(&id).await?;
                 removed += 1;
             }
         }
@@ -164,13 +173,13 @@ impl Destination for Bucket {
     }
 }
 
-impl fmt::Debug for Bucket {
+impl fmt::Debug for BucketDestination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bucket").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-fn failed(operation: &'static str, error: object_store::Error) -> Error {
+fn bucket_error(operation: &'static str, error: object_store::Error) -> Error {
     let detail = match &error {
         object_store::Error::Unauthenticated { .. } | object_store::Error::PermissionDenied { .. } => {
             "the bucket refuses the credentials; check them and their rights to read, write, list and delete"

@@ -17,20 +17,20 @@ use sha2::{Digest, Sha256};
 use super::FileEntry;
 
 /// Bytes read from a file at a time.
-const CHUNK: usize = 1 << 20;
+const CHUNK_BYTES: usize = 1 << 20;
 
 /// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(super) fn encode_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Runs what blocks on a thread for that.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal("backup.task", error))?
 }
 
 /// A failure of the local disk.
-pub(super) fn disk(path: &Path, error: std::io::Error) -> Error {
+pub(super) fn disk_error(path: &Path, error: std::io::Error) -> Error {
     let detail = format!("{} cannot be read or written: {error}", path.display());
     Error::new(Code::BackendUnavailable, "backup.file", detail).with_source(error)
 }
@@ -39,14 +39,14 @@ pub(super) fn disk(path: &Path, error: std::io::Error) -> Error {
 pub(super) fn read_file(path: PathBuf) -> BackupContent {
     Box::pin(stream::unfold(Some((None, path)), |state| async move {
         let (file, path): (Option<File>, PathBuf) = state?;
-        let step = blocking(move || {
-            let failed = |error| disk(&path, error);
+        let step = run_blocking(move || {
+            let failed = |error| disk_error(&path, error);
             let mut file = match file {
                 Some(file) => file,
                 None => File::open(&path).map_err(failed)?,
             };
-            let mut chunk = Vec::with_capacity(CHUNK);
-            (&mut file).take(CHUNK as u64).read_to_end(&mut chunk).map_err(failed)?;
+            let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+            (&mut file).take(CHUNK_BYTES as u64).read_to_end(&mut chunk).map_err(failed)?;
             Ok((file, path, chunk))
         });
         match step.await {
@@ -60,13 +60,14 @@ pub(super) fn read_file(path: PathBuf) -> BackupContent {
 /// Writes content to a new local file that only its owner can read, and syncs it.
 pub(super) async fn write_file(path: &Path, mut content: BackupContent) -> Result<()> {
     let created = path.to_owned();
-    let mut file = blocking(move || new_file(&created).map_err(|error| disk(&created, error))).await?;
+    let mut file = run_blocking(move || new_file(&created).map_err(|error| disk_error(&created, error))).await?;
     while let Some(chunk) = content.next().await {
         let (chunk, path) = (chunk?, path.to_owned());
-        file = blocking(move || file.write_all(&chunk).map(|()| file).map_err(|error| disk(&path, error))).await?;
+        file = run_blocking(move || file.write_all(&chunk).map(|()| file).map_err(|error| disk_error(&path, error)))
+            .await?;
     }
     let path = path.to_owned();
-    blocking(move || file.sync_all().map_err(|error| disk(&path, error))).await
+    run_blocking(move || file.sync_all().map_err(|error| disk_error(&path, error))).await
 }
 
 /// A new file that only its owner can read and write.
@@ -104,18 +105,18 @@ pub(super) fn sync_tree(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Reads content to its end, and says how long it is and what its hash is.
-pub(super) async fn measure(name: &str, mut content: BackupContent) -> Result<FileEntry> {
+pub(super) async fn hash_content(name: &str, mut content: BackupContent) -> Result<FileEntry> {
     let (mut hash, mut bytes) = (Sha256::new(), 0);
     while let Some(chunk) = content.next().await {
         let chunk = chunk?;
         bytes += chunk.len() as u64;
         hash.update(&chunk);
     }
-    Ok(FileEntry { name: name.to_owned(), bytes, sha256: hex(&hash.finalize()) })
+    Ok(FileEntry { name: name.to_owned(), bytes, sha256: encode_hex(&hash.finalize()) })
 }
 
 /// Content that is measured while somebody reads it. The result is sent when it has been read to its end.
-pub(super) struct Measured {
+pub(super) struct HashingStream {
     content: BackupContent,
     name: String,
     hash: Sha256,
@@ -123,7 +124,7 @@ pub(super) struct Measured {
     done: Option<tokio::sync::oneshot::Sender<FileEntry>>,
 }
 
-impl Measured {
+impl HashingStream {
     /// Wraps content.
     pub(super) fn new(name: &str, content: BackupContent) -> (Self, tokio::sync::oneshot::Receiver<FileEntry>) {
         let (done, measured) = tokio::sync::oneshot::channel();
@@ -131,7 +132,7 @@ impl Measured {
     }
 }
 
-impl Stream for Measured {
+impl Stream for HashingStream {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -145,7 +146,7 @@ impl Stream for Measured {
             Some(Err(_)) => self.done = None,
             None => {
                 if let Some(done) = self.done.take() {
-                    let sha256 = hex(&std::mem::take(&mut self.hash).finalize());
+                    let sha256 = encode_hex(&std::mem::take(&mut self.hash).finalize());
                     let entry = FileEntry { name: std::mem::take(&mut self.name), bytes: self.bytes, sha256 };
                     // Nobody waiting for it is no error.
                     let _ = done.send(entry);
@@ -157,21 +158,21 @@ impl Stream for Measured {
 }
 
 /// Content that ends with an error unless it is what the manifest says.
-pub(super) fn verified(entry: &FileEntry, content: BackupContent) -> BackupContent {
-    let (measured, done) = Measured::new(&entry.name, content);
+pub(super) fn verify_content(entry: &FileEntry, content: BackupContent) -> BackupContent {
+    let (measured, done) = HashingStream::new(&entry.name, content);
     let entry = entry.clone();
     let check = stream::once(async move {
         match done.await {
             Ok(found) if found == entry => None,
             // The content's own error was given already.
             Err(_) => None,
-            Ok(found) => Some(Err(damaged(&entry, &found))),
+            Ok(found) => Some(Err(mismatch_error(&entry, &found))),
         }
     });
     Box::pin(measured.chain(check.filter_map(std::future::ready)))
 }
 
-fn damaged(expected: &FileEntry, found: &FileEntry) -> Error {
+fn mismatch_error(expected: &FileEntry, found: &FileEntry) -> Error {
     let what = match expected.bytes == found.bytes {
         true => "another hash",
         false => "another size",

@@ -13,10 +13,10 @@ use engines_core::{
 use futures_util::stream;
 
 use super::{
-    BackedUpStore, BackupId, FileEntry, Manifest, RootKeyEntry,
-    destination::Destination,
+    BackedUpStore, BackupId, BackupManifest, FileEntry, RootKeyEntry,
+    destination::BackupDestination,
     names,
-    staging::{SourceFiles, Staging, put},
+    staging::{SourceFiles, StagingFolder, put},
 };
 
 const OPERATION: &str = "backup.create";
@@ -29,16 +29,16 @@ pub struct NewBackup<'a> {
     clock: &'a dyn Clock,
     ids: &'a IdGenerator,
     limits: CopyLimits,
-    work: PathBuf,
+    work_folder: PathBuf,
     id: Option<BackupId>,
     root_key: Option<(RootKeyEntry, Option<Vec<u8>>)>,
 }
 
 impl<'a> NewBackup<'a> {
     /// A backup of `store` alone, at the default speed.
-    pub fn of(store: &'a dyn Store, clock: &'a dyn Clock, ids: &'a IdGenerator) -> Self {
+    pub fn new(store: &'a dyn Store, clock: &'a dyn Clock, ids: &'a IdGenerator) -> Self {
         let (sources, limits, work) = (Vec::new(), CopyLimits::default(), std::env::temp_dir());
-        Self { store, sources, clock, ids, limits, work, id: None, root_key: None }
+        Self { store, sources, clock, ids, limits, work_folder: work, id: None, root_key: None }
     }
 
     /// Adds what lies beside the store. It is copied after the store, in the order given.
@@ -61,8 +61,8 @@ impl<'a> NewBackup<'a> {
 
     /// The local folder for copies on their way to a bucket, with room for a copy of the store; the system's folder for temporary
     /// files by default. A backup into a folder does not use it.
-    pub fn work(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.work = folder.into();
+    pub fn work_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.work_folder = folder.into();
         self
     }
 
@@ -73,7 +73,7 @@ impl<'a> NewBackup<'a> {
         self
     }
 
-    pub(super) async fn run(self, destination: &dyn Destination) -> Result<Manifest> {
+    pub(super) async fn run(self, destination: &dyn BackupDestination) -> Result<BackupManifest> {
         let source = self.store.backup_source().ok_or_else(|| {
             let detail = format!(
                 "the backend {} cannot be backed up this way; use its own means",
@@ -83,14 +83,14 @@ impl<'a> NewBackup<'a> {
         })?;
         let lock = destination.lock().await?;
         let now = self.clock.now();
-        match destination.clean(now).await {
+        match destination.remove_unfinished(now).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "removed what unfinished backups had left"),
             Err(error) => tracing::warn!(%error, "what unfinished backups left could not be removed"),
         }
         let id = self.id.clone().unwrap_or_else(|| BackupId::new(now, self.ids));
-        let mut abandoned = Abandoned { destination, id: Some(&id) };
-        let made = self.make(destination, &id, source).await;
+        let mut abandoned = AbandonGuard { destination, id: Some(&id) };
+        let made = self.write_files(destination, &id, source).await;
         abandoned.id = None;
         if made.is_err() {
             destination.abandon(&id).await;
@@ -99,31 +99,36 @@ impl<'a> NewBackup<'a> {
         made
     }
 
-    async fn make(&self, destination: &dyn Destination, id: &BackupId, source: &dyn BackupSource) -> Result<Manifest> {
-        let staging = Staging::open(destination, id, &self.work).await?;
+    async fn write_files(
+        &self,
+        destination: &dyn BackupDestination,
+        id: &BackupId,
+        source: &dyn BackupSource,
+    ) -> Result<BackupManifest> {
+        let staging = StagingFolder::open(destination, id, &self.work_folder).await?;
         // Before the copy begins: whatever was acknowledged by now is in it.
         let as_of = self.clock.now();
-        let (position, mut files) = self.copy(destination, id, &staging, source).await?;
+        let (position, mut files) = self.copy_source(destination, id, &staging, source).await?;
         let position =
             position.ok_or_else(|| Error::internal(OPERATION, "the store's backup source named no position"))?;
         for source in &self.sources {
-            let (_, added) = self.copy(destination, id, &staging, *source).await?;
+            let (_, added) = self.copy_source(destination, id, &staging, *source).await?;
             files.extend(added);
         }
         let root_key = match &self.root_key {
             Some((entry, sealed)) => {
                 if let Some(sealed) = sealed {
-                    files.push(put(destination, id, names::ROOT_KEY, whole(sealed.clone())).await?);
+                    files.push(put(destination, id, names::ROOT_KEY_FILE, single_chunk(sealed.clone())).await?);
                 }
                 Some(entry.clone())
             }
             None => None,
         };
-        let manifest = Manifest {
-            format: Manifest::FORMAT,
+        let manifest = BackupManifest {
+            format: BackupManifest::FORMAT,
             id: id.clone(),
             program: concat!("engines ", env!("CARGO_PKG_VERSION")).to_owned(),
-            store: self.backed_up_store(),
+            store: self.describe_store(),
             as_of,
             finished_at: self.clock.now(),
             position,
@@ -131,16 +136,16 @@ impl<'a> NewBackup<'a> {
             files,
         };
         let encoded = manifest.encode()?;
-        put(destination, id, names::SUMS, whole(manifest.sums(&encoded).into_bytes())).await?;
+        put(destination, id, names::SUMS_FILE, single_chunk(manifest.sha256_sums(&encoded).into_bytes())).await?;
         destination.finish(id, encoded).await?;
         Ok(manifest)
     }
 
-    async fn copy(
+    async fn copy_source(
         &self,
-        destination: &dyn Destination,
+        destination: &dyn BackupDestination,
         id: &BackupId,
-        staging: &Staging,
+        staging: &StagingFolder,
         source: &dyn BackupSource,
     ) -> Result<(Option<BackupPosition>, Vec<FileEntry>)> {
         let mut files = SourceFiles::new(destination, id, staging, source.name())?;
@@ -148,7 +153,7 @@ impl<'a> NewBackup<'a> {
         Ok((position, files.entries))
     }
 
-    fn backed_up_store(&self) -> BackedUpStore {
+    fn describe_store(&self) -> BackedUpStore {
         let backend = self.store.capabilities().name;
         #[cfg(feature = "sqlite")]
         let schema = (backend == "sqlite").then(crate::sqlite::backup::schema_version);
@@ -159,12 +164,12 @@ impl<'a> NewBackup<'a> {
 }
 
 /// Says that an unfinished backup was left, when the future that makes it is dropped.
-struct Abandoned<'a> {
-    destination: &'a dyn Destination,
+struct AbandonGuard<'a> {
+    destination: &'a dyn BackupDestination,
     id: Option<&'a BackupId>,
 }
 
-impl Drop for Abandoned<'_> {
+impl Drop for AbandonGuard<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
             let destination = self.destination.describe();
@@ -174,14 +179,14 @@ impl Drop for Abandoned<'_> {
 }
 
 /// Content that is in memory.
-fn whole(content: Vec<u8>) -> BackupContent {
+fn single_chunk(content: Vec<u8>) -> BackupContent {
     Box::pin(stream::once(async move { Ok(Bytes::from(content)) }))
 }
 
 impl fmt::Debug for NewBackup<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sources: Vec<_> = self.sources.iter().map(|source| source.name()).collect();
-        let work: &Path = &self.work;
+        let work: &Path = &self.work_folder;
         f.debug_struct("NewBackup")
             .field("sources", &sources)
             .field("limits", &self.limits)

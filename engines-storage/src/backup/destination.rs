@@ -9,12 +9,12 @@ use super::BackupId;
 
 /// A place for backups.
 #[async_trait]
-pub(super) trait Destination: Send + Sync + fmt::Debug {
+pub(super) trait BackupDestination: Send + Sync + fmt::Debug {
     /// Lets nobody else make or remove backups while the lock is held.
     ///
     /// # Errors
     /// `ALREADY_EXISTS` when somebody else holds it.
-    async fn lock(&self) -> Result<Lock>;
+    async fn lock(&self) -> Result<DestinationLock>;
 
     /// The local folder in which an unfinished backup is made, if it is made in one; otherwise files are put one by one.
     fn staging(&self, id: &BackupId) -> Option<PathBuf>;
@@ -41,7 +41,7 @@ pub(super) trait Destination: Send + Sync + fmt::Debug {
     async fn remove(&self, id: &BackupId) -> Result<()>;
 
     /// Removes what unfinished backups left. To be called with the lock held.
-    async fn clean(&self, now: Timestamp) -> Result<usize>;
+    async fn remove_unfinished(&self, now: Timestamp) -> Result<usize>;
 
     /// Its name for people, without credentials.
     fn describe(&self) -> String;
@@ -49,7 +49,7 @@ pub(super) trait Destination: Send + Sync + fmt::Debug {
 
 /// Held while a backup is made or removed.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(super) struct DestinationLock {
     /// The lock goes with the file.
     pub(super) _file: Option<std::fs::File>,
     /// One in this process.

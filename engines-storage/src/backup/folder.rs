@@ -12,79 +12,79 @@ use engines_core::{Code, Error, Result, Timestamp, nexus::BackupContent};
 
 use super::{
     BackupId,
-    content::{blocking, disk, new_file, new_folder, read_file, sync_folder, sync_tree, write_file},
-    destination::{Destination, Lock},
+    content::{disk_error, new_file, new_folder, read_file, run_blocking, sync_folder, sync_tree, write_file},
+    destination::{BackupDestination, DestinationLock},
     names,
 };
 
-const PARTIAL: &str = ".partial-";
-const LOCK: &str = ".lock";
+const PARTIAL_PREFIX: &str = ".partial-";
+const LOCK_FILE: &str = ".lock";
 
 /// A folder.
 #[derive(Debug)]
-pub(super) struct Folder(pub(super) PathBuf);
+pub(super) struct FolderDestination(pub(super) PathBuf);
 
-impl Folder {
-    fn partial(&self, id: &BackupId) -> PathBuf {
-        self.0.join(format!("{PARTIAL}{id}"))
+impl FolderDestination {
+    fn partial_path(&self, id: &BackupId) -> PathBuf {
+        self.0.join(format!("{PARTIAL_PREFIX}{id}"))
     }
 
-    fn whole(&self, id: &BackupId) -> PathBuf {
+    fn complete_path(&self, id: &BackupId) -> PathBuf {
         self.0.join(id.as_str())
     }
 }
 
 #[async_trait]
-impl Destination for Folder {
-    async fn lock(&self) -> Result<Lock> {
+impl BackupDestination for FolderDestination {
+    async fn lock(&self) -> Result<DestinationLock> {
         let folder = self.0.clone();
-        blocking(move || {
-            new_folder(&folder).map_err(|error| disk(&folder, error))?;
-            let path = folder.join(LOCK);
+        run_blocking(move || {
+            new_folder(&folder).map_err(|error| disk_error(&folder, error))?;
+            let path = folder.join(LOCK_FILE);
             let mut options = File::options();
             options.create(true).truncate(false).write(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let file = options.open(&path).map_err(|error| disk(&path, error))?;
+            let file = options.open(&path).map_err(|error| disk_error(&path, error))?;
             match file.try_lock() {
-                Ok(()) => Ok(Lock { _file: Some(file), _permit: None }),
-                Err(TryLockError::WouldBlock) => Err(in_use(&folder.display().to_string())),
-                Err(TryLockError::Error(error)) => Err(disk(&path, error)),
+                Ok(()) => Ok(DestinationLock { _file: Some(file), _permit: None }),
+                Err(TryLockError::WouldBlock) => Err(in_use_error(&folder.display().to_string())),
+                Err(TryLockError::Error(error)) => Err(disk_error(&path, error)),
             }
         })
         .await
     }
 
     fn staging(&self, id: &BackupId) -> Option<PathBuf> {
-        Some(self.partial(id))
+        Some(self.partial_path(id))
     }
 
     async fn put(&self, id: &BackupId, name: &str, content: BackupContent) -> Result<()> {
-        let path = self.partial(id).join(name);
+        let path = self.partial_path(id).join(name);
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        blocking(move || new_folder(&folder).map_err(|error| disk(&folder, error))).await?;
+        run_blocking(move || new_folder(&folder).map_err(|error| disk_error(&folder, error))).await?;
         write_file(&path, content).await
     }
 
     async fn finish(&self, id: &BackupId, manifest: Vec<u8>) -> Result<()> {
-        let (partial, whole, root) = (self.partial(id), self.whole(id), self.0.clone());
-        blocking(move || {
-            let path = partial.join(names::MANIFEST);
-            let mut file = new_file(&path).map_err(|error| disk(&path, error))?;
+        let (partial, whole, root) = (self.partial_path(id), self.complete_path(id), self.0.clone());
+        run_blocking(move || {
+            let path = partial.join(names::MANIFEST_FILE);
+            let mut file = new_file(&path).map_err(|error| disk_error(&path, error))?;
             std::io::Write::write_all(&mut file, &manifest)
                 .and_then(|()| file.sync_all())
-                .map_err(|error| disk(&path, error))?;
-            sync_tree(&partial).map_err(|error| disk(&partial, error))?;
-            fs::rename(&partial, &whole).map_err(|error| disk(&whole, error))?;
-            sync_folder(&root).map_err(|error| disk(&root, error))
+                .map_err(|error| disk_error(&path, error))?;
+            sync_tree(&partial).map_err(|error| disk_error(&partial, error))?;
+            fs::rename(&partial, &whole).map_err(|error| disk_error(&whole, error))?;
+            sync_folder(&root).map_err(|error| disk_error(&root, error))
         })
         .await
     }
 
     async fn abandon(&self, id: &BackupId) {
-        let partial = self.partial(id);
-        let removed = blocking(move || match fs::remove_dir_all(&partial) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(disk(&partial, error)),
+        let partial = self.partial_path(id);
+        let removed = run_blocking(move || match fs::remove_dir_all(&partial) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(disk_error(&partial, error)),
             _ => Ok(()),
         });
         if let Err(error) = removed.await {
@@ -94,11 +94,11 @@ impl Destination for Folder {
 
     async fn list(&self) -> Result<Vec<BackupId>> {
         let root = self.0.clone();
-        blocking(move || {
+        run_blocking(move || {
             let mut found = Vec::new();
-            for name in entries(&root).map_err(|error| disk(&root, error))? {
+            for name in list_names(&root).map_err(|error| disk_error(&root, error))? {
                 if let Ok(id) = name.parse::<BackupId>()
-                    && root.join(&name).join(names::MANIFEST).is_file()
+                    && root.join(&name).join(names::MANIFEST_FILE).is_file()
                 {
                     found.push(id);
                 }
@@ -110,11 +110,11 @@ impl Destination for Folder {
     }
 
     async fn read(&self, id: &BackupId, name: &str) -> Result<BackupContent> {
-        names::check_file(name)?;
-        let path = self.whole(id).join(name);
+        names::check_file_name(name)?;
+        let path = self.complete_path(id).join(name);
         let (checked, what) = (path.clone(), format!("the backup {id} has no file {name} in {}", self.describe()));
         // A link could lead to a file that is not of the backup.
-        let file = blocking(move || Ok(fs::symlink_metadata(&checked).is_ok_and(|found| found.is_file()))).await?;
+        let file = run_blocking(move || Ok(fs::symlink_metadata(&checked).is_ok_and(|found| found.is_file()))).await?;
         match file {
             true => Ok(read_file(path)),
             false => Err(Error::new(Code::NotFound, "backup.read", what)),
@@ -122,25 +122,25 @@ impl Destination for Folder {
     }
 
     async fn remove(&self, id: &BackupId) -> Result<()> {
-        let (whole, partial, root) = (self.whole(id), self.partial(id), self.0.clone());
-        blocking(move || {
-            fs::rename(&whole, &partial).map_err(|error| disk(&whole, error))?;
-            sync_folder(&root).map_err(|error| disk(&root, error))?;
-            fs::remove_dir_all(&partial).map_err(|error| disk(&partial, error))
+        let (whole, partial, root) = (self.complete_path(id), self.partial_path(id), self.0.clone());
+        run_blocking(move || {
+            fs::rename(&whole, &partial).map_err(|error| disk_error(&whole, error))?;
+            sync_folder(&root).map_err(|error| disk_error(&root, error))?;
+            fs::remove_dir_all(&partial).map_err(|error| disk_error(&partial, error))
         })
         .await
     }
 
-    async fn clean(&self, _: Timestamp) -> Result<usize> {
+    async fn remove_unfinished(&self, _: Timestamp) -> Result<usize> {
         let root = self.0.clone();
         // Whoever makes a backup holds the lock, so an unfinished one that is there now will never be finished.
-        blocking(move || {
+        run_blocking(move || {
             let mut removed = 0;
-            for name in entries(&root).map_err(|error| disk(&root, error))? {
-                let left = name.strip_prefix(PARTIAL).is_some_and(|id| id.parse::<BackupId>().is_ok());
+            for name in list_names(&root).map_err(|error| disk_error(&root, error))? {
+                let left = name.strip_prefix(PARTIAL_PREFIX).is_some_and(|id| id.parse::<BackupId>().is_ok());
                 if left {
                     let path = root.join(&name);
-                    fs::remove_dir_all(&path).map_err(|error| disk(&path, error))?;
+                    fs::remove_dir_all(&path).map_err(|error| disk_error(&path, error))?;
                     removed += 1;
                 }
             }
@@ -154,13 +154,13 @@ impl Destination for Folder {
     }
 }
 
-pub(super) fn in_use(what: &str) -> Error {
+pub(super) fn in_use_error(what: &str) -> Error {
     let detail = format!("another backup into {what} is being made or removed; wait until it has ended");
     Error::new(Code::AlreadyExists, "backup.create", detail)
 }
 
 /// The names in a folder; none if it is not there.
-fn entries(folder: &Path) -> std::io::Result<Vec<String>> {
+fn list_names(folder: &Path) -> std::io::Result<Vec<String>> {
     let found = match fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         found => found?,

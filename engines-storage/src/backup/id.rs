@@ -27,7 +27,7 @@ impl BackupId {
 
     /// When it was begun, to the second.
     #[must_use]
-    pub fn begun_at(&self) -> Timestamp {
+    pub fn started_at(&self) -> Timestamp {
         let part = |from, to| self.0.get(from..to).unwrap_or_default();
         let text =
             format!("{}-{}-{}T{}:{}:{}Z", part(0, 4), part(4, 6), part(6, 8), part(9, 11), part(11, 13), part(13, 15));

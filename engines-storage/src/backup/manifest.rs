@@ -4,16 +4,16 @@ use engines_core::{Code, Error, Result, Timestamp, nexus::BackupPosition};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{BackupId, content::hex, names};
+use super::{BackupId, content::encode_hex, names};
 
 /// The version of the format that this program writes.
 const FORMAT: u32 = 1;
 /// Bytes of a manifest that are read; a scope takes about 130.
-pub(super) const MAX_BYTES: u64 = 256 << 20;
+pub(super) const MAX_MANIFEST_BYTES: u64 = 256 << 20;
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct BackupManifest {
     /// The version of this format.
     pub format: u32,
     /// The backup's name.
@@ -63,7 +63,7 @@ pub struct FileEntry {
     pub sha256: String,
 }
 
-impl Manifest {
+impl BackupManifest {
     pub(super) const FORMAT: u32 = FORMAT;
 
     /// Reads the manifest of the backup `id`.
@@ -72,20 +72,23 @@ impl Manifest {
     /// `BACKEND_UNAVAILABLE` when it is no manifest, one of another backup or of a newer format.
     pub(super) fn parse(id: &BackupId, text: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
-        struct Version {
+        struct ManifestVersion {
             format: u32,
         }
-        let damaged = |error: serde_json::Error| bad(id, "is damaged or no manifest").with_source(error);
-        let version: Version = serde_json::from_slice(text).map_err(damaged)?;
+        let damaged = |error: serde_json::Error| invalid_manifest(id, "is damaged or no manifest").with_source(error);
+        let version: ManifestVersion = serde_json::from_slice(text).map_err(damaged)?;
         if version.format == 0 || version.format > FORMAT {
-            return Err(bad(id, "has a format this program does not know; use the newer program that made it"));
+            return Err(invalid_manifest(
+                id,
+                "has a format this program does not know; use the newer program that made it",
+            ));
         }
         let manifest: Self = serde_json::from_slice(text).map_err(damaged)?;
         if manifest.id != *id {
-            return Err(bad(id, "names another backup"));
+            return Err(invalid_manifest(id, "names another backup"));
         }
         for file in &manifest.files {
-            names::check_file(&file.name).map_err(|_| bad(id, "names a file that no backup has"))?;
+            names::check_file_name(&file.name).map_err(|_| invalid_manifest(id, "names a file that no backup has"))?;
         }
         Ok(manifest)
     }
@@ -98,10 +101,10 @@ impl Manifest {
     }
 
     /// The hashes of all files in the form of `sha256sum`, with the manifest's own.
-    pub(super) fn sums(&self, encoded: &[u8]) -> String {
-        let own = hex(&Sha256::digest(encoded));
+    pub(super) fn sha256_sums(&self, encoded: &[u8]) -> String {
+        let own = encode_hex(&Sha256::digest(encoded));
         let files = self.files.iter().map(|file| (file.sha256.as_str(), file.name.as_str()));
-        files.chain([(own.as_str(), names::MANIFEST)]).map(|(hash, name)| format!("{hash}  {name}\n")).collect()
+        files.chain([(own.as_str(), names::MANIFEST_FILE)]).map(|(hash, name)| format!("{hash}  {name}\n")).collect()
     }
 
     /// The name of the copy of the data file, in a backup of a store that keeps everything in one.
@@ -118,15 +121,17 @@ impl Manifest {
     /// `BACKEND_UNAVAILABLE` when it does not, or this program does not know its schema.
     #[cfg(feature = "sqlite")]
     pub fn check_data_file(&self, path: &std::path::Path) -> Result<()> {
-        match crate::sqlite::backup::check(path)? == self.position {
+        match crate::sqlite::backup::check_copy(path)? == self.position {
             true => Ok(()),
-            false => Err(bad(&self.id, "names another position than the copy stands at; use another backup")),
+            false => {
+                Err(invalid_manifest(&self.id, "names another position than the copy stands at; use another backup"))
+            }
         }
     }
 
     /// Bytes of all files.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
+    pub fn total_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
@@ -141,6 +146,6 @@ impl Manifest {
     }
 }
 
-fn bad(id: &BackupId, what: &str) -> Error {
+fn invalid_manifest(id: &BackupId, what: &str) -> Error {
     Error::new(Code::BackendUnavailable, "backup.manifest", format!("the manifest of the backup {id} {what}"))
 }

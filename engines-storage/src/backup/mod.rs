@@ -43,8 +43,8 @@ mod staging;
 pub use self::{
     create::NewBackup,
     id::BackupId,
-    manifest::{BackedUpStore, FileEntry, Manifest, RootKeyEntry},
-    restore::{Restore, Restored},
-    retention::Retention,
+    manifest::{BackedUpStore, BackupManifest, FileEntry, RootKeyEntry},
+    restore::{Restore, RestoreReport},
+    retention::BackupRetention,
     service::Backups,
 };

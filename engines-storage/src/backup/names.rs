@@ -3,37 +3,37 @@
 use engines_core::{Code, Error, Result};
 
 /// The manifest.
-pub(super) const MANIFEST: &str = "manifest.json";
+pub(super) const MANIFEST_FILE: &str = "manifest.json";
 /// The hashes of all files, in the form of `sha256sum`.
-pub(super) const SUMS: &str = "SHA256SUMS";
+pub(super) const SUMS_FILE: &str = "SHA256SUMS";
 /// The sealed root key.
-pub(super) const ROOT_KEY: &str = "root.key.sealed";
+pub(super) const ROOT_KEY_FILE: &str = "root.key.sealed";
 
-const MAX_BYTES: usize = 256;
-const MAX_SOURCE_BYTES: usize = 32;
+const MAX_NAME_BYTES: usize = 256;
+const MAX_SOURCE_NAME_BYTES: usize = 32;
 
 /// Checks the name of a file: segments of letters, digits, `.`, `_` and `-`, separated by `/`; none begins with a `.`.
-pub(super) fn check_file(name: &str) -> Result<()> {
+pub(super) fn check_file_name(name: &str) -> Result<()> {
     let segment = |segment: &str| {
         !segment.is_empty()
             && !segment.starts_with('.')
             && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
     };
-    match name.len() <= MAX_BYTES && name.split('/').all(segment) {
+    match name.len() <= MAX_NAME_BYTES && name.split('/').all(segment) {
         true => Ok(()),
-        false => Err(malformed("the name of a file in a backup is malformed")),
+        false => Err(invalid_name("the name of a file in a backup is malformed")),
     }
 }
 
 /// Checks the name of a source.
-pub(super) fn check_source(name: &str) -> Result<()> {
+pub(super) fn check_source_name(name: &str) -> Result<()> {
     let letters = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-    match (1..=MAX_SOURCE_BYTES).contains(&name.len()) && name.bytes().all(letters) {
+    match (1..=MAX_SOURCE_NAME_BYTES).contains(&name.len()) && name.bytes().all(letters) {
         true => Ok(()),
-        false => Err(malformed("the name of a backup source is 1 to 32 lower-case letters, digits, _ and -")),
+        false => Err(invalid_name("the name of a backup source is 1 to 32 lower-case letters, digits, _ and -")),
     }
 }
 
-fn malformed(detail: &'static str) -> Error {
+fn invalid_name(detail: &'static str) -> Error {
     Error::new(Code::Internal, "backup.name", detail)
 }

@@ -10,14 +10,14 @@ use std::{
 use engines_core::{Code, Error, IdGenerator, Result, nexus::RestoreTarget, stream::LogId};
 
 use super::{
-    BackupId, Backups, Manifest,
-    content::{blocking, disk, hex, new_file, new_folder, sync_folder, sync_tree},
+    BackupId, BackupManifest, Backups,
+    content::{disk_error, encode_hex, new_file, new_folder, run_blocking, sync_folder, sync_tree},
     names,
 };
 
 const OPERATION: &str = "backup.restore";
 /// Held in a folder while a restore is making it.
-const LOCK: &str = ".restore.lock";
+const LOCK_FILE: &str = ".restore.lock";
 
 /// A restore that is about to be done.
 ///
@@ -43,9 +43,9 @@ pub struct Restore<'a> {
 
 /// What was restored.
 #[derive(Debug, Clone)]
-pub struct Restored {
+pub struct RestoreReport {
     /// The backup's manifest: what is in it, and which position it stands at.
-    pub manifest: Manifest,
+    pub manifest: BackupManifest,
     /// The id of the restored log.
     pub log_id: LogId,
 }
@@ -53,7 +53,7 @@ pub struct Restored {
 impl<'a> Restore<'a> {
     /// Of a backup, into a data folder that is empty or not there.
     pub fn new(id: BackupId, folder: impl Into<PathBuf>, ids: &IdGenerator) -> Self {
-        let (log_id, draft) = (LogId::from_bytes(ids.bytes()), hex(&ids.bytes::<8>()));
+        let (log_id, draft) = (LogId::from_bytes(ids.bytes()), encode_hex(&ids.bytes::<8>()));
         Self { id, folder: folder.into(), log_id, draft, root_key: None, targets: Vec::new() }
     }
 
@@ -70,7 +70,7 @@ impl<'a> Restore<'a> {
         self
     }
 
-    pub(super) async fn run(self, backups: &Backups) -> Result<Restored> {
+    pub(super) async fn run(self, backups: &Backups) -> Result<RestoreReport> {
         let manifest = backups.manifest(&self.id).await?;
         let data = manifest.data_file().map(str::to_owned).ok_or_else(|| {
             let detail =
@@ -80,10 +80,10 @@ impl<'a> Restore<'a> {
         let folder = self.folder.clone();
         let draft = {
             let name = self.draft.clone();
-            blocking(move || Draft::open(&folder, &name)).await?
+            run_blocking(move || PartialFolder::open(&folder, &name)).await?
         };
         for entry in &manifest.files {
-            if entry.name == names::ROOT_KEY {
+            if entry.name == names::ROOT_KEY_FILE {
                 continue;
             }
             let (source, name) = entry.name.split_once('/').unwrap_or(("", &entry.name));
@@ -96,39 +96,39 @@ impl<'a> Restore<'a> {
                 false => draft.path.join(&entry.name),
             };
             if let Some(folder) = path.parent() {
-                new_folder(folder).map_err(|error| disk(folder, error))?;
+                new_folder(folder).map_err(|error| disk_error(folder, error))?;
             }
             backups.fetch(&manifest, &entry.name, &path).await?;
         }
         let path = draft.path.join(data.rsplit('/').next().unwrap_or(&data));
         let (checked, log_id) = (manifest.clone(), self.log_id);
-        blocking(move || adopt(&path, &checked, log_id)).await?;
+        run_blocking(move || adopt(&path, &checked, log_id)).await?;
         if let Some(key) = self.root_key {
             let path = draft.path.join("root.key");
             new_file(&path)
                 .and_then(|mut file| std::io::Write::write_all(&mut file, key).and_then(|()| file.sync_all()))
-                .map_err(|error| disk(&path, error))?;
+                .map_err(|error| disk_error(&path, error))?;
         }
-        blocking(move || draft.finish()).await?;
-        Ok(Restored { manifest, log_id: self.log_id })
+        run_blocking(move || draft.finish()).await?;
+        Ok(RestoreReport { manifest, log_id: self.log_id })
     }
 }
 
 #[cfg(feature = "sqlite")]
-fn adopt(path: &Path, manifest: &Manifest, log_id: LogId) -> Result<()> {
+fn adopt(path: &Path, manifest: &BackupManifest, log_id: LogId) -> Result<()> {
     manifest.check_data_file(path)?;
-    crate::sqlite::backup::adopt(path, log_id, manifest.id.as_str())
+    crate::sqlite::backup::adopt_copy(path, log_id, manifest.id.as_str())
 }
 
 #[cfg(not(feature = "sqlite"))]
-fn adopt(_: &Path, manifest: &Manifest, _: LogId) -> Result<()> {
+fn adopt(_: &Path, manifest: &BackupManifest, _: LogId) -> Result<()> {
     let detail = format!("this program was built without the backend {}", manifest.store.backend);
     Err(Error::new(Code::OpInvalid, OPERATION, detail))
 }
 
 /// A folder that takes the place of the data folder when it is whole.
 #[derive(Debug)]
-struct Draft {
+struct PartialFolder {
     path: PathBuf,
     folder: PathBuf,
     parent: PathBuf,
@@ -136,7 +136,7 @@ struct Draft {
     done: bool,
 }
 
-impl Draft {
+impl PartialFolder {
     fn open(folder: &Path, name: &str) -> Result<Self> {
         let occupied = || {
             let detail =
@@ -146,7 +146,7 @@ impl Draft {
         match fs::read_dir(folder).map(|mut entries| entries.next().is_some()) {
             Ok(true) => return Err(occupied()),
             Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(occupied()),
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(disk(folder, error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(disk_error(folder, error)),
             _ => {}
         }
         let parent = match folder.parent() {
@@ -157,17 +157,18 @@ impl Draft {
             Error::new(Code::BodyInvalid, OPERATION, "the data folder needs a name of its own, in UTF-8")
         })?;
         let prefix = format!(".{last}.restore-");
-        new_folder(&parent).map_err(|error| disk(&parent, error))?;
-        remove_left(&parent, &prefix).map_err(|error| disk(&parent, error))?;
+        new_folder(&parent).map_err(|error| disk_error(&parent, error))?;
+        remove_leftovers(&parent, &prefix).map_err(|error| disk_error(&parent, error))?;
         let path = parent.join(format!("{prefix}{name}"));
-        new_folder(&path).map_err(|error| disk(&path, error))?;
-        let lock = path.join(LOCK);
-        let lock = new_file(&lock).and_then(|file| file.lock().map(|()| file)).map_err(|error| disk(&lock, error))?;
+        new_folder(&path).map_err(|error| disk_error(&path, error))?;
+        let lock = path.join(LOCK_FILE);
+        let lock =
+            new_file(&lock).and_then(|file| file.lock().map(|()| file)).map_err(|error| disk_error(&lock, error))?;
         Ok(Self { path, folder: folder.to_owned(), parent, _lock: lock, done: false })
     }
 
     fn finish(mut self) -> Result<()> {
-        let failed = |error| disk(&self.path, error);
+        let failed = |error| disk_error(&self.path, error);
         sync_tree(&self.path).map_err(failed)?;
         fs::rename(&self.path, &self.folder).map_err(|error| match error.kind() {
             ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists => Error::new(
@@ -180,16 +181,16 @@ impl Draft {
                 OPERATION,
                 format!("{} is a mount point; restore into a folder in it", self.folder.display()),
             ),
-            _ => disk(&self.folder, error),
+            _ => disk_error(&self.folder, error),
         })?;
         self.done = true;
-        sync_folder(&self.parent).map_err(|error| disk(&self.parent, error))?;
-        let lock = self.folder.join(LOCK);
-        fs::remove_file(&lock).map_err(|error| disk(&lock, error))
+        sync_folder(&self.parent).map_err(|error| disk_error(&self.parent, error))?;
+        let lock = self.folder.join(LOCK_FILE);
+        fs::remove_file(&lock).map_err(|error| disk_error(&lock, error))
     }
 }
 
-impl Drop for Draft {
+impl Drop for PartialFolder {
     fn drop(&mut self) {
         if !self.done {
             // What cannot be removed now, the next restore removes.
@@ -199,14 +200,14 @@ impl Drop for Draft {
 }
 
 /// Removes what restores left that did not come to their end: their locks are free.
-fn remove_left(parent: &Path, prefix: &str) -> std::io::Result<()> {
+fn remove_leftovers(parent: &Path, prefix: &str) -> std::io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
         let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix));
         if !ours {
             continue;
         }
-        match File::options().write(true).open(entry.path().join(LOCK)) {
+        match File::options().write(true).open(entry.path().join(LOCK_FILE)) {
             Ok(lock) if lock.try_lock().is_err() => continue,
             _ => fs::remove_dir_all(entry.path())?,
         }

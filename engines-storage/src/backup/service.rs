@@ -9,23 +9,23 @@ use engines_core::{Code, Error, Result, Timestamp, nexus::BackupContent};
 use futures_util::StreamExt;
 
 use super::{
-    BackupId, Manifest, NewBackup, Restore, Restored, Retention,
-    content::{measure, verified, write_file},
-    destination::Destination,
-    folder::Folder,
-    manifest::MAX_BYTES,
+    BackupId, BackupManifest, BackupRetention, NewBackup, Restore, RestoreReport,
+    content::{hash_content, verify_content, write_file},
+    destination::BackupDestination,
+    folder::FolderDestination,
+    manifest::MAX_MANIFEST_BYTES,
     names,
 };
 
 /// The backups in one destination. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Backups(Arc<dyn Destination>);
+pub struct Backups(Arc<dyn BackupDestination>);
 
 impl Backups {
     /// Those in a local folder, which is made with the first backup.
     #[must_use]
     pub fn folder(path: impl Into<PathBuf>) -> Self {
-        Self(Arc::new(Folder(path.into())))
+        Self(Arc::new(FolderDestination(path.into())))
     }
 
     /// Those below a prefix of a bucket; `name` is what people are shown.
@@ -34,7 +34,7 @@ impl Backups {
     /// `BACKEND_UNAVAILABLE` when the prefix is malformed.
     #[cfg(feature = "object-store")]
     pub fn bucket(store: Arc<dyn object_store::ObjectStore>, prefix: &str, name: impl Into<String>) -> Result<Self> {
-        Ok(Self(Arc::new(super::bucket::Bucket::new(store, prefix, name.into())?)))
+        Ok(Self(Arc::new(super::bucket::BucketDestination::new(store, prefix, name.into())?)))
     }
 
     /// Those at a place that was written down: a folder's path or `file:` URL, or, with the feature for it, a bucket:
@@ -62,7 +62,7 @@ impl Backups {
         ];
         let built = schemes.iter().any(|(names, built)| *built && names.contains(&scheme));
         if !built {
-            return Err(unsupported(scheme));
+            return Err(unsupported_scheme(scheme));
         }
         let malformed = |error: Box<dyn std::error::Error + Send + Sync>| {
             let detail = "the destination of backups is no URL of a bucket, or the bucket's settings in the environment are no good";
@@ -77,7 +77,7 @@ impl Backups {
 
     #[cfg(not(feature = "object-store"))]
     fn open_bucket(scheme: &str, _: &str) -> Result<Self> {
-        Err(unsupported(scheme))
+        Err(unsupported_scheme(scheme))
     }
 
     /// The destination, for people.
@@ -91,7 +91,7 @@ impl Backups {
     /// # Errors
     /// `ALREADY_EXISTS` when another one is being made, `OP_INVALID` when the store offers no copy, `BACKEND_UNAVAILABLE` when a
     /// part fails. Nothing of a backup that failed is taken for one.
-    pub async fn create(&self, new: NewBackup<'_>) -> Result<Manifest> {
+    pub async fn create(&self, new: NewBackup<'_>) -> Result<BackupManifest> {
         new.run(&*self.0).await
     }
 
@@ -107,7 +107,7 @@ impl Backups {
     ///
     /// # Errors
     /// As [`Backups::ids`].
-    pub async fn list(&self) -> Result<Vec<(BackupId, Result<Manifest>)>> {
+    pub async fn list(&self) -> Result<Vec<(BackupId, Result<BackupManifest>)>> {
         let mut found = Vec::new();
         for id in self.ids().await? {
             let manifest = self.manifest(&id).await;
@@ -120,7 +120,7 @@ impl Backups {
     ///
     /// # Errors
     /// As [`Backups::ids`].
-    pub async fn latest(&self) -> Result<Option<Manifest>> {
+    pub async fn latest(&self) -> Result<Option<BackupManifest>> {
         for id in self.ids().await?.iter().rev() {
             match self.manifest(id).await {
                 Ok(manifest) => return Ok(Some(manifest)),
@@ -134,42 +134,42 @@ impl Backups {
     ///
     /// # Errors
     /// `NOT_FOUND`; `BACKEND_UNAVAILABLE` when it is damaged or of a newer format; else as [`Backups::ids`].
-    pub async fn manifest(&self, id: &BackupId) -> Result<Manifest> {
-        let mut content = self.0.read(id, names::MANIFEST).await?;
+    pub async fn manifest(&self, id: &BackupId) -> Result<BackupManifest> {
+        let mut content = self.0.read(id, names::MANIFEST_FILE).await?;
         let mut text = Vec::new();
         while let Some(chunk) = content.next().await {
             text.extend_from_slice(&chunk?);
-            if text.len() as u64 > MAX_BYTES {
+            if text.len() as u64 > MAX_MANIFEST_BYTES {
                 let detail = format!("the manifest of the backup {id} is larger than any");
                 return Err(Error::new(Code::BackendUnavailable, "backup.manifest", detail));
             }
         }
-        Manifest::parse(id, &text)
+        BackupManifest::parse(id, &text)
     }
 
     /// The content of one of a backup's files, which ends with an error unless it is what the manifest says.
     ///
     /// # Errors
     /// `NOT_FOUND` when there is no such file; else as [`Backups::ids`].
-    pub async fn read(&self, manifest: &Manifest, name: &str) -> Result<BackupContent> {
+    pub async fn read(&self, manifest: &BackupManifest, name: &str) -> Result<BackupContent> {
         let entry = manifest.file(name)?;
-        Ok(verified(entry, self.0.read(&manifest.id, name).await?))
+        Ok(verify_content(entry, self.0.read(&manifest.id, name).await?))
     }
 
     /// The sealed root key of a backup that has it.
     ///
     /// # Errors
     /// As [`Backups::read`].
-    pub async fn sealed_root_key(&self, manifest: &Manifest) -> Result<Option<Vec<u8>>> {
-        const MAX: usize = 64 << 10;
+    pub async fn sealed_root_key(&self, manifest: &BackupManifest) -> Result<Option<Vec<u8>>> {
+        const MAX_SEALED_KEY_BYTES: usize = 64 << 10;
         if !manifest.root_key.as_ref().is_some_and(|key| key.sealed) {
             return Ok(None);
         }
-        let mut content = self.read(manifest, names::ROOT_KEY).await?;
+        let mut content = self.read(manifest, names::ROOT_KEY_FILE).await?;
         let mut sealed = Vec::new();
         while let Some(chunk) = content.next().await {
             sealed.extend_from_slice(&chunk?);
-            if sealed.len() > MAX {
+            if sealed.len() > MAX_SEALED_KEY_BYTES {
                 let detail = "the sealed root key is larger than any";
                 return Err(Error::new(Code::BackendUnavailable, "backup.root_key", detail));
             }
@@ -181,7 +181,7 @@ impl Backups {
     ///
     /// # Errors
     /// `HASH_MISMATCH` when it is not what the manifest says; else as [`Backups::read`].
-    pub async fn fetch(&self, manifest: &Manifest, name: &str, path: &Path) -> Result<()> {
+    pub async fn fetch(&self, manifest: &BackupManifest, name: &str, path: &Path) -> Result<()> {
         let content = self.read(manifest, name).await?;
         let written = write_file(path, content).await;
         if written.is_err() {
@@ -195,15 +195,15 @@ impl Backups {
     ///
     /// # Errors
     /// `HASH_MISMATCH` when it differs; else as [`Backups::read`].
-    pub async fn verify_file(&self, manifest: &Manifest, name: &str) -> Result<()> {
-        measure(name, self.read(manifest, name).await?).await.map(drop)
+    pub async fn verify_file(&self, manifest: &BackupManifest, name: &str) -> Result<()> {
+        hash_content(name, self.read(manifest, name).await?).await.map(drop)
     }
 
     /// Reads every file of a backup and compares sizes and hashes with the manifest, which it returns.
     ///
     /// # Errors
     /// `HASH_MISMATCH` for the first file that differs, `NOT_FOUND` for the first that is missing; else as [`Backups::manifest`].
-    pub async fn verify_files(&self, id: &BackupId) -> Result<Manifest> {
+    pub async fn verify_files(&self, id: &BackupId) -> Result<BackupManifest> {
         let manifest = self.manifest(id).await?;
         for entry in &manifest.files {
             self.verify_file(&manifest, &entry.name).await?;
@@ -216,7 +216,7 @@ impl Backups {
     ///
     /// # Errors
     /// `ALREADY_EXISTS` while a backup is being made; else as [`Backups::ids`].
-    pub async fn prune(&self, retention: Retention, now: Timestamp) -> Result<Vec<BackupId>> {
+    pub async fn prune(&self, retention: BackupRetention, now: Timestamp) -> Result<Vec<BackupId>> {
         let _lock = self.0.lock().await?;
         let mut whole = Vec::new();
         for (id, manifest) in self.list().await? {
@@ -236,12 +236,12 @@ impl Backups {
     ///
     /// # Errors
     /// As [`Restore`] says.
-    pub async fn restore(&self, restore: Restore<'_>) -> Result<Restored> {
+    pub async fn restore(&self, restore: Restore<'_>) -> Result<RestoreReport> {
         restore.run(self).await
     }
 }
 
-fn unsupported(scheme: &str) -> Error {
+fn unsupported_scheme(scheme: &str) -> Error {
     let detail = format!(
         "{scheme}:// is no destination for backups, or this program was built without it: s3:// needs the feature aws, gs:// gcp, az:// azure"
     );

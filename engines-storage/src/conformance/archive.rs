@@ -5,17 +5,17 @@ use engines_core::{
     audit::AuditFilter,
     event::EventFilter,
     nexus::{
-        Batch, CommitError, Expect, ExpectedHead, Page, Query,
-        archive::{Archive, Publication, Record, Section, Snapshot, StoreMark},
+        Batch, CommitError, DocumentQuery, Expect, ExpectedHead, PageRequest,
+        archive::{Archive, ArchiveRecord, Publication, ScopeSnapshot, Section, StoreMark},
     },
     stream::Seq,
 };
 
 use super::{
-    Bench, Failure, Opener, Outcome, Verdict,
-    bench::{NOTE, canvas, chat, kept, note, once, sparse_pages},
+    CaseFailure, CaseOutcome, CaseResult, Fixture, StoreFactory,
+    fixture::{NOTE, canvas, chat, idempotency, kept_outcomes, note, read_sparse_pages},
+    report::{ensure, ensure_equal},
     runner::Case,
-    verdict::{ensure, same},
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -27,8 +27,8 @@ pub(super) fn cases() -> Vec<Case> {
         Case::store("archive::refusals", |bench| Box::pin(refusals(bench))),
         Case::store("archive::discarded", |bench| Box::pin(discarded(bench))),
         Case::store("archive::feed", |bench| Box::pin(feed(bench))),
-        Case::opener("archive::marks", |opener| Box::pin(marks(opener))),
-        Case::opener("archive::staging_survives", |opener| Box::pin(staging_survives(opener))),
+        Case::factory("archive::marks", |opener| Box::pin(marks(opener))),
+        Case::factory("archive::staging_survives", |opener| Box::pin(staging_survives(opener))),
     ]
 }
 
@@ -37,41 +37,41 @@ macro_rules! archive_of {
     ($bench:expr) => {
         match $bench.store.archive() {
             Some(archive) => archive,
-            None => return Ok(Outcome::LeftOut("the backend has no archive side".into())),
+            None => return Ok(CaseOutcome::Skipped("the backend has no archive side".into())),
         }
     };
 }
 
 /// Fills a scope with some of everything: documents that were changed, streams that were trimmed, events with and without keys, audit records, receipts.
-async fn fill(bench: &Bench, scope: &Scope) -> Result<(), Failure> {
+async fn fill_scope(bench: &Fixture, scope: &Scope) -> Result<(), CaseFailure> {
     for n in 0..5 {
         let document = note(&format!("d{n}"), n)?.tag("all").tag(format!("n:{}", n % 2));
-        bench.commit(scope, bench.batch().put(document, Expect::Absent)).await?;
+        bench.commit(scope, bench.new_batch().put(document, Expect::Absent)).await?;
     }
     for _ in 0..2 {
         let document = note("d3", "a\nline \"break\"")?.tag("all");
-        bench.commit(scope, bench.batch().put(document, Expect::Present)).await?;
+        bench.commit(scope, bench.new_batch().put(document, Expect::Present)).await?;
     }
-    bench.commit(scope, bench.batch().delete(NOTE, engines_core::DocId::new("d4")?, Expect::Present)).await?;
+    bench.commit(scope, bench.new_batch().delete(NOTE, engines_core::DocId::new("d4")?, Expect::Present)).await?;
     for (key, events, first) in [(canvas("c1")?, 9, 1), (canvas("c10")?, 3, 4), (chat("t1")?, 7, 5)] {
-        let batch = bench.batch().append(key.clone(), ExpectedHead::Any, bench.events_of(scope, 1..=events)?);
-        bench.commit(scope, batch.audit(bench.audit(scope, "conformance.append", key.as_str())?)).await?;
+        let batch = bench.new_batch().append(key.clone(), ExpectedHead::Any, bench.new_events(scope, 1..=events)?);
+        bench.commit(scope, batch.audit(bench.audit_entry(scope, "conformance.append", key.as_str())?)).await?;
         if first > 1 {
-            bench.commit(scope, bench.batch().trim(key, Seq(first))).await?;
+            bench.commit(scope, bench.new_batch().trim(key, Seq(first))).await?;
         }
     }
     if bench.store.capabilities().removes {
         let key = chat("gone")?;
-        let batch = bench.batch().append(key.clone(), ExpectedHead::Any, bench.events_of(scope, 1..=3)?);
+        let batch = bench.new_batch().append(key.clone(), ExpectedHead::Any, bench.new_events(scope, 1..=3)?);
         bench.commit(scope, batch).await?;
-        bench.commit(scope, bench.batch().delete_stream(key)).await?;
+        bench.commit(scope, bench.new_batch().delete_stream(key)).await?;
     }
     for n in 0..70_u8 {
-        let event = bench.dataset(scope, ["one", "two"][usize::from(n % 2)])?;
+        let event = bench.dataset_event(scope, ["one", "two"][usize::from(n % 2)])?;
         let batch = match n % 3 {
-            0 => bench.batch().record(event),
-            1 => bench.batch().record_once(event, once("events", &format!("k{n}"), n)),
-            _ => bench.batch().once(once("whole", &format!("k{n}"), n)).record(event),
+            0 => bench.new_batch().record(event),
+            1 => bench.new_batch().record_idempotent(event, idempotency("events", &format!("k{n}"), n)),
+            _ => bench.new_batch().with_idempotency(idempotency("whole", &format!("k{n}"), n)).record(event),
         };
         bench.commit(scope, batch).await?;
     }
@@ -79,15 +79,15 @@ async fn fill(bench: &Bench, scope: &Scope) -> Result<(), Failure> {
 }
 
 /// The lines of every section, without the positions in the feed.
-async fn lines(snapshot: &dyn Snapshot, limit: usize) -> Result<Vec<String>, Failure> {
+async fn record_lines(snapshot: &dyn ScopeSnapshot, limit: usize) -> Result<Vec<String>, CaseFailure> {
     let mut lines = Vec::new();
     for section in Section::ALL {
-        for record in sparse_pages(limit, |page| snapshot.records(section, page)).await? {
+        for record in read_sparse_pages(limit, |page| snapshot.records(section, page)).await? {
             let record = without_position(record);
-            same("the section of a record", &record.section(), &section)?;
+            ensure_equal("the section of a record", &record.section(), &section)?;
             let mut line = Vec::new();
             record.write_line(&mut line)?;
-            let read = Record::read_line(section, &line)?;
+            let read = ArchiveRecord::read_line(section, &line)?;
             let mut again = Vec::new();
             read.write_line(&mut again)?;
             ensure(line == again, || format!("a record of {section:?} is not read as it was written"))?;
@@ -97,17 +97,22 @@ async fn lines(snapshot: &dyn Snapshot, limit: usize) -> Result<Vec<String>, Fai
     Ok(lines)
 }
 
-fn without_position(record: Record) -> Record {
+fn without_position(record: ArchiveRecord) -> ArchiveRecord {
     match record {
-        Record::Event(_, event) => Record::Event(None, event),
+        ArchiveRecord::Event(_, event) => ArchiveRecord::Event(None, event),
         record => record,
     }
 }
 
 /// Stages everything of a snapshot under another name, some records at a time.
-async fn copy(archive: &dyn Archive, snapshot: &dyn Snapshot, to: &Scope, some: usize) -> Result<(), Failure> {
+async fn stage_copy(
+    archive: &dyn Archive,
+    snapshot: &dyn ScopeSnapshot,
+    to: &Scope,
+    some: usize,
+) -> Result<(), CaseFailure> {
     for section in Section::ALL {
-        let records = sparse_pages(100, |page| snapshot.records(section, page)).await?;
+        let records = read_sparse_pages(100, |page| snapshot.records(section, page)).await?;
         let mut records = records.into_iter().map(without_position).peekable();
         while records.peek().is_some() {
             let part: Vec<_> = records.by_ref().take(some).collect();
@@ -122,37 +127,40 @@ fn publication(scopes: &[&Scope], batch: Batch) -> Publication {
 }
 
 /// Every record is the same after it was staged and published under another name, nothing of it shows before, and the scope goes on from where it was.
-pub async fn restored_is_the_same(bench: &Bench) -> Verdict {
+pub async fn restored_is_the_same(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
-    let (from, to) = (bench.scope()?, bench.scope()?);
-    fill(bench, &from).await?;
+    let (from, to) = (bench.new_scope()?, bench.new_scope()?);
+    fill_scope(bench, &from).await?;
     let snapshot = archive.snapshot(&from).await?;
-    let wanted = lines(&*snapshot, 100).await?;
-    copy(archive, &*snapshot, &to, 7).await?;
+    let wanted = record_lines(&*snapshot, 100).await?;
+    stage_copy(archive, &*snapshot, &to, 7).await?;
     let keys = [canvas("c1")?, canvas("c10")?, chat("t1")?];
-    bench.ensure_nothing(&to, &keys, Some(&once("whole", "k2", 2))).await?;
-    same("staged records", &lines(&*archive.staged_snapshot(&to).await?, 100).await?, &wanted)?;
+    bench.ensure_scope_empty(&to, &keys, Some(&idempotency("whole", "k2", 2))).await?;
+    ensure_equal("staged records", &record_lines(&*archive.staged_snapshot(&to).await?, 100).await?, &wanted)?;
     let staged = archive.staged().await?;
     let staged = staged.iter().find(|staged| staged.scope == to).map(|staged| staged.progress.as_str());
-    same("the progress of what is staged", &staged, &Some("receipts"))?;
+    ensure_equal("the progress of what is staged", &staged, &Some("receipts"))?;
 
-    archive.publish(publication(&[&to], bench.batch())).await?;
-    same("published records", &lines(&*archive.snapshot(&to).await?, 3).await?, &wanted)?;
+    archive.publish(publication(&[&to], bench.new_batch())).await?;
+    ensure_equal("published records", &record_lines(&*archive.snapshot(&to).await?, 3).await?, &wanted)?;
     ensure(!archive.staged().await?.iter().any(|staged| staged.scope == to), || "it is staged still".into())?;
-    same("the source", &lines(&*archive.snapshot(&from).await?, 100).await?, &wanted)?;
+    ensure_equal("the source", &record_lines(&*archive.snapshot(&from).await?, 100).await?, &wanted)?;
 
     // Readers find it by every way there is.
-    for query in [Query::kind(NOTE), Query::kind(NOTE).tag("all"), Query::kind(NOTE).tag("n:1")] {
-        for order in [engines_core::nexus::Order::IdAscending, engines_core::nexus::Order::UpdatedDescending] {
+    for query in
+        [DocumentQuery::of_kind(NOTE), DocumentQuery::of_kind(NOTE).tag("all"), DocumentQuery::of_kind(NOTE).tag("n:1")]
+    {
+        for order in [engines_core::nexus::QueryOrder::IdAscending, engines_core::nexus::QueryOrder::UpdatedDescending]
+        {
             let query = query.clone().order(order);
             let ids = |documents: Vec<engines_core::nexus::Document>| -> Vec<_> {
                 documents.into_iter().map(|document| (document.id, document.version, document.updated_at)).collect()
             };
-            let (one, other) = (bench.list(&from, &query, 2).await?, bench.list(&to, &query, 2).await?);
-            same("documents of a query", &ids(other), &ids(one))?;
+            let (one, other) = (bench.list_all(&from, &query, 2).await?, bench.list_all(&to, &query, 2).await?);
+            ensure_equal("documents of a query", &ids(other), &ids(one))?;
         }
     }
-    let at = bench.recorded(&from, &EventFilter::default()).await?[40].ts;
+    let at = bench.list_events(&from, &EventFilter::default()).await?[40].ts;
     for filter in [
         EventFilter { surface: Some("two".into()), ..EventFilter::default() },
         EventFilter { from: Some(at), ..EventFilter::default() },
@@ -161,265 +169,270 @@ pub async fn restored_is_the_same(bench: &Bench) -> Verdict {
         let seqs = |events: Vec<engines_core::event::StoredEvent>| -> Vec<_> {
             events.into_iter().map(|event| (event.seq, event.event_id)).collect()
         };
-        let (one, other) = (bench.recorded(&from, &filter).await?, bench.recorded(&to, &filter).await?);
-        same("events of a filter", &seqs(other), &seqs(one))?;
+        let (one, other) = (bench.list_events(&from, &filter).await?, bench.list_events(&to, &filter).await?);
+        ensure_equal("events of a filter", &seqs(other), &seqs(one))?;
     }
     for key in &keys {
-        same("a stream's ends", &bench.store.head(&to, key).await?, &bench.store.head(&from, key).await?)?;
+        ensure_equal("a stream's ends", &bench.store.head(&to, key).await?, &bench.store.head(&from, key).await?)?;
     }
     let audit = AuditFilter::default();
-    same("audit records", &bench.audited(&to, &audit).await?, &bench.audited(&from, &audit).await?)?;
+    ensure_equal("audit records", &bench.list_audit(&to, &audit).await?, &bench.list_audit(&from, &audit).await?)?;
 
     // It goes on from where it was.
-    let again = bench.batch().once(once("whole", "k2", 2)).record(bench.dataset(&to, "again")?);
+    let again =
+        bench.new_batch().with_idempotency(idempotency("whole", "k2", 2)).record(bench.dataset_event(&to, "again")?);
     let receipt = bench.commit(&to, again).await?;
-    ensure(receipt.replayed && receipt.recorded == kept([3]), || format!("a key is forgotten: {receipt:?}"))?;
+    ensure(receipt.replayed && receipt.recorded == kept_outcomes([3]), || format!("a key is forgotten: {receipt:?}"))?;
     let batch = bench
-        .batch()
+        .new_batch()
         .put(note("d3", 1)?, Expect::Version(3))
-        .append(canvas("c1")?, ExpectedHead::Seq(Seq(9)), bench.events_of(&to, [10])?)
-        .append(canvas("c10")?, ExpectedHead::Seq(Seq(3)), bench.events_of(&to, [4])?)
-        .record(bench.dataset(&to, "next")?)
-        .audit(bench.audit(&to, "conformance.next", "")?);
+        .append(canvas("c1")?, ExpectedHead::Seq(Seq(9)), bench.new_events(&to, [10])?)
+        .append(canvas("c10")?, ExpectedHead::Seq(Seq(3)), bench.new_events(&to, [4])?)
+        .record(bench.dataset_event(&to, "next")?)
+        .audit(bench.audit_entry(&to, "conformance.next", "")?);
     let receipt = bench.commit(&to, batch).await?;
-    same("the next version", &receipt.versions, &vec![4])?;
-    same("the next places", &receipt.appended.iter().map(|at| at.last.0).collect::<Vec<_>>(), &vec![10, 4])?;
-    same("the next event's place", &receipt.recorded, &kept([71]))?;
-    same("audit records", &bench.audited(&to, &audit).await?.len(), &4)?;
-    same("the source", &lines(&*archive.snapshot(&from).await?, 100).await?, &wanted)?;
-    Ok(Outcome::Passed)
+    ensure_equal("the next version", &receipt.versions, &vec![4])?;
+    ensure_equal("the next places", &receipt.appended.iter().map(|at| at.last.0).collect::<Vec<_>>(), &vec![10, 4])?;
+    ensure_equal("the next event's place", &receipt.recorded, &kept_outcomes([71]))?;
+    ensure_equal("audit records", &bench.list_audit(&to, &audit).await?.len(), &4)?;
+    ensure_equal("the source", &record_lines(&*archive.snapshot(&from).await?, 100).await?, &wanted)?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// What is written after a snapshot has begun is not in it, in any section.
-pub async fn a_snapshot_is_one_moment(bench: &Bench) -> Verdict {
+pub async fn a_snapshot_is_one_moment(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
-    let scope = bench.scope()?;
-    fill(bench, &scope).await?;
+    let scope = bench.new_scope()?;
+    fill_scope(bench, &scope).await?;
     let before = archive.snapshot(&scope).await?;
-    let wanted = lines(&*before, 100).await?;
+    let wanted = record_lines(&*before, 100).await?;
     for n in 0..5 {
         let batch = bench
-            .batch()
-            .once(once("later", &format!("k{n}"), 0))
+            .new_batch()
+            .with_idempotency(idempotency("later", &format!("k{n}"), 0))
             .put(note("d0", n)?, Expect::Any)
             .put(note(&format!("later{n}"), n)?, Expect::Any)
-            .append(canvas("c1")?, ExpectedHead::Any, bench.events_of(&scope, [n])?)
-            .append(canvas(&format!("later{n}"))?, ExpectedHead::Any, bench.events_of(&scope, [n])?)
-            .record(bench.dataset(&scope, "later")?)
-            .audit(bench.audit(&scope, "conformance.later", "")?);
+            .append(canvas("c1")?, ExpectedHead::Any, bench.new_events(&scope, [n])?)
+            .append(canvas(&format!("later{n}"))?, ExpectedHead::Any, bench.new_events(&scope, [n])?)
+            .record(bench.dataset_event(&scope, "later")?)
+            .audit(bench.audit_entry(&scope, "conformance.later", "")?);
         bench.commit(&scope, batch).await?;
     }
-    bench.commit(&scope, bench.batch().delete(NOTE, engines_core::DocId::new("d1")?, Expect::Present)).await?;
-    same("the snapshot after more was written", &lines(&*before, 100).await?, &wanted)?;
-    ensure(lines(&*archive.snapshot(&scope).await?, 100).await? != wanted, || "a later snapshot is the same".into())?;
-    Ok(Outcome::Passed)
+    bench.commit(&scope, bench.new_batch().delete(NOTE, engines_core::DocId::new("d1")?, Expect::Present)).await?;
+    ensure_equal("the snapshot after more was written", &record_lines(&*before, 100).await?, &wanted)?;
+    ensure(record_lines(&*archive.snapshot(&scope).await?, 100).await? != wanted, || {
+        "a later snapshot is the same".into()
+    })?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// Pages of any length give the same records, a token goes on in a later snapshot, and one of another section is refused.
-pub async fn pages(bench: &Bench) -> Verdict {
+pub async fn pages(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
-    let scope = bench.scope()?;
-    fill(bench, &scope).await?;
+    let scope = bench.new_scope()?;
+    fill_scope(bench, &scope).await?;
     let snapshot = archive.snapshot(&scope).await?;
-    let wanted = lines(&*snapshot, 1000).await?;
+    let wanted = record_lines(&*snapshot, 1000).await?;
     for limit in [1, 2, 7] {
-        same(&format!("pages of {limit}"), &lines(&*snapshot, limit).await?, &wanted)?;
+        ensure_equal(&format!("pages of {limit}"), &record_lines(&*snapshot, limit).await?, &wanted)?;
     }
-    let first = snapshot.records(Section::Events, Page::first(10)).await?;
-    let Some(next) = first.next else { return Err(Failure::new("a page of 10 of 70 says that it is the last")) };
+    let first = snapshot.records(Section::Events, PageRequest::first(10)).await?;
+    let Some(next) = first.next else { return Err(CaseFailure::new("a page of 10 of 70 says that it is the last")) };
     drop(snapshot);
     let later = archive.snapshot(&scope).await?;
-    let second = later.records(Section::Events, Page::after(1, next.clone())).await?;
+    let second = later.records(Section::Events, PageRequest::after(1, next.clone())).await?;
     let seq = second.items.first().and_then(|record| match record {
-        Record::Event(_, event) => Some(event.seq),
+        ArchiveRecord::Event(_, event) => Some(event.seq),
         _ => None,
     });
-    same("the event after a token of an earlier snapshot", &seq, &Some(Seq(11)))?;
+    ensure_equal("the event after a token of an earlier snapshot", &seq, &Some(Seq(11)))?;
     for token in [next.as_str(), "?", ""] {
-        let refused = later.records(Section::Audit, Page::after(1, token)).await;
+        let refused = later.records(Section::Audit, PageRequest::after(1, token)).await;
         let code = refused.err().map(|error| error.code());
-        same("what a token of another section is answered with", &code, &Some(Code::CursorInvalid))?;
+        ensure_equal("what a token of another section is answered with", &code, &Some(Code::CursorInvalid))?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Every scope with something in it is listed once, in order; a staged one is not.
-pub async fn scopes(bench: &Bench) -> Verdict {
+pub async fn scopes(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
     let mut wanted = Vec::new();
     for env in engines_core::Env::ALL {
-        let scope = Scope::new(bench.scope()?.tenant().clone(), env);
-        bench.commit(&scope, bench.batch().put(note("d", 1)?, Expect::Any)).await?;
+        let scope = Scope::new(bench.new_scope()?.tenant().clone(), env);
+        bench.commit(&scope, bench.new_batch().put(note("d", 1)?, Expect::Any)).await?;
         wanted.push(scope);
     }
-    let staged = bench.scope()?;
+    let staged = bench.new_scope()?;
     archive.stage(&staged, Vec::new(), "begun").await?;
     for limit in [1, 2, 1000] {
-        let found = sparse_pages(limit, |page| archive.scopes(page)).await?;
+        let found = read_sparse_pages(limit, |page| archive.scopes(page)).await?;
         let names: Vec<_> = found.iter().map(|scope| (scope.tenant().as_str(), scope.env().as_str())).collect();
         ensure(names.is_sorted(), || "scopes are not in order".into())?;
         for scope in &wanted {
-            same("how often a scope is listed", &found.iter().filter(|found| *found == scope).count(), &1)?;
+            ensure_equal("how often a scope is listed", &found.iter().filter(|found| *found == scope).count(), &1)?;
         }
         ensure(!found.contains(&staged), || "a staged scope is listed".into())?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 #[track_caller]
-fn refused<T: std::fmt::Debug>(answer: Result<T, CommitError>, code: Option<Code>) -> Result<(), Failure> {
+fn expect_refusal<T: std::fmt::Debug>(answer: Result<T, CommitError>, code: Option<Code>) -> Result<(), CaseFailure> {
     match answer {
         Err(CommitError::Refused(error)) if code.is_none_or(|code| error.code() == code) => Ok(()),
-        other => Err(Failure::new(format!("not refused with {code:?}: {other:?}"))),
+        other => Err(CaseFailure::new(format!("not refused with {code:?}: {other:?}"))),
     }
 }
 
 /// What is not whole, not staged or in the way of something is not published, and then nothing is.
-pub async fn refusals(bench: &Bench) -> Verdict {
+pub async fn refusals(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
-    let (from, to, other) = (bench.scope()?, bench.scope()?, bench.scope()?);
-    fill(bench, &from).await?;
+    let (from, to, other) = (bench.new_scope()?, bench.new_scope()?, bench.new_scope()?);
+    fill_scope(bench, &from).await?;
     let snapshot = archive.snapshot(&from).await?;
-    refused(archive.publish(publication(&[&to], bench.batch())).await, Some(Code::NotFound))?;
+    expect_refusal(archive.publish(publication(&[&to], bench.new_batch())).await, Some(Code::NotFound))?;
 
     // A stream without its last event; then with all of them.
-    let streams = sparse_pages(100, |page| snapshot.records(Section::Streams, page)).await?;
-    let events = sparse_pages(100, |page| snapshot.records(Section::StreamEvents, page)).await?;
+    let streams = read_sparse_pages(100, |page| snapshot.records(Section::Streams, page)).await?;
+    let events = read_sparse_pages(100, |page| snapshot.records(Section::StreamEvents, page)).await?;
     let mut part = events.clone();
     let last = part.pop();
     archive.stage(&to, streams.clone(), "").await?;
     archive.stage(&to, part, "").await?;
-    refused(archive.publish(publication(&[&to], bench.batch())).await, Some(Code::NotFound))?;
+    expect_refusal(archive.publish(publication(&[&to], bench.new_batch())).await, Some(Code::NotFound))?;
     archive.stage(&to, last.into_iter().collect(), "").await?;
 
     // Nothing is published when the batch is refused, or when one of two cannot be.
     let put = note("d", 1)?;
-    let system = bench.batch().put(put.clone(), Expect::Present);
+    let system = bench.new_batch().put(put.clone(), Expect::Present);
     ensure(archive.publish(publication(&[&to], system)).await.is_err(), || "the batch's condition is ignored".into())?;
-    refused(archive.publish(publication(&[&to, &other], bench.batch())).await, Some(Code::NotFound))?;
-    bench.ensure_nothing(&to, &[canvas("c1")?], None).await?;
-    archive.publish(publication(&[&to], bench.batch())).await?;
-    same("events of a stream", &bench.read_all(&to, &canvas("c1")?, Seq::ZERO).await?.len(), &9)?;
+    expect_refusal(archive.publish(publication(&[&to, &other], bench.new_batch())).await, Some(Code::NotFound))?;
+    bench.ensure_scope_empty(&to, &[canvas("c1")?], None).await?;
+    archive.publish(publication(&[&to], bench.new_batch())).await?;
+    ensure_equal("events of a stream", &bench.read_all(&to, &canvas("c1")?, Seq::ZERO).await?.len(), &9)?;
 
     // Something is there already.
     archive.stage(&to, streams.clone(), "").await?;
     archive.stage(&to, events.clone(), "").await?;
-    refused(archive.publish(publication(&[&to], bench.batch())).await, Some(Code::AlreadyExists))?;
-    same("events of a stream", &bench.read_all(&to, &canvas("c1")?, Seq::ZERO).await?.len(), &9)?;
+    expect_refusal(archive.publish(publication(&[&to], bench.new_batch())).await, Some(Code::AlreadyExists))?;
+    ensure_equal("events of a stream", &bench.read_all(&to, &canvas("c1")?, Seq::ZERO).await?.len(), &9)?;
     while archive.discard(&to).await? {}
 
     // A gap, an event before its stream, the same twice.
-    refused(archive.stage(&other, events[..1].to_vec(), "").await, None)?;
+    expect_refusal(archive.stage(&other, events[..1].to_vec(), "").await, None)?;
     archive.stage(&other, streams.clone(), "").await?;
-    refused(archive.stage(&other, vec![events[0].clone(), events[2].clone()], "").await, None)?;
+    expect_refusal(archive.stage(&other, vec![events[0].clone(), events[2].clone()], "").await, None)?;
     while archive.discard(&other).await? {}
     archive.stage(&other, streams.clone(), "").await?;
-    refused(archive.stage(&other, streams, "").await, None)?;
+    expect_refusal(archive.stage(&other, streams, "").await, None)?;
     while archive.discard(&other).await? {}
     for section in [Section::Documents, Section::Events, Section::Audit] {
-        let records: Vec<_> = sparse_pages(100, |page| snapshot.records(section, page)).await?;
+        let records: Vec<_> = read_sparse_pages(100, |page| snapshot.records(section, page)).await?;
         let first = without_position(records[0].clone());
         archive.stage(&other, vec![first.clone()], "").await?;
-        refused(archive.stage(&other, vec![first], "").await, None)?;
+        expect_refusal(archive.stage(&other, vec![first], "").await, None)?;
         while archive.discard(&other).await? {}
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Nothing is left of what is discarded, however much it was, and it can be begun again.
-pub async fn discarded(bench: &Bench) -> Verdict {
+pub async fn discarded(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
-    let (from, to) = (bench.scope()?, bench.scope()?);
-    fill(bench, &from).await?;
+    let (from, to) = (bench.new_scope()?, bench.new_scope()?);
+    fill_scope(bench, &from).await?;
     let snapshot = archive.snapshot(&from).await?;
-    let wanted = lines(&*snapshot, 100).await?;
-    let empty = lines(&*archive.snapshot(&to).await?, 100).await?;
+    let wanted = record_lines(&*snapshot, 100).await?;
+    let empty = record_lines(&*archive.snapshot(&to).await?, 100).await?;
     for _ in 0..2 {
-        copy(archive, &*snapshot, &to, 50).await?;
+        stage_copy(archive, &*snapshot, &to, 50).await?;
         while archive.discard(&to).await? {}
         ensure(!archive.staged().await?.iter().any(|staged| staged.scope == to), || "it is staged still".into())?;
-        same("what is staged", &lines(&*archive.staged_snapshot(&to).await?, 100).await?, &empty)?;
+        ensure_equal("what is staged", &record_lines(&*archive.staged_snapshot(&to).await?, 100).await?, &empty)?;
     }
-    copy(archive, &*snapshot, &to, 50).await?;
-    archive.publish(publication(&[&to], bench.batch())).await?;
-    same("published records", &lines(&*archive.snapshot(&to).await?, 100).await?, &wanted)?;
-    Ok(Outcome::Passed)
+    stage_copy(archive, &*snapshot, &to, 50).await?;
+    archive.publish(publication(&[&to], bench.new_batch())).await?;
+    ensure_equal("published records", &record_lines(&*archive.snapshot(&to).await?, 100).await?, &wanted)?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// Restored events without a position never come into the feed; those with one stand at it once they are published, and later ones behind.
-pub async fn feed(bench: &Bench) -> Verdict {
+pub async fn feed(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
-    let (from, silent, loud) = (bench.scope()?, bench.scope()?, bench.scope()?);
-    fill(bench, &from).await?;
+    let (from, silent, loud) = (bench.new_scope()?, bench.new_scope()?, bench.new_scope()?);
+    fill_scope(bench, &from).await?;
     let snapshot = archive.snapshot(&from).await?;
-    copy(archive, &*snapshot, &silent, 50).await?;
-    archive.publish(publication(&[&silent], bench.batch())).await?;
-    bench.commit(&silent, bench.batch().record(bench.dataset(&silent, "next")?)).await?;
-    let fed: Vec<_> = bench.fed(std::slice::from_ref(&silent)).await?.iter().map(|item| item.event.seq.0).collect();
-    same("events of the feed", &fed, &vec![71])?;
+    stage_copy(archive, &*snapshot, &silent, 50).await?;
+    archive.publish(publication(&[&silent], bench.new_batch())).await?;
+    bench.commit(&silent, bench.new_batch().record(bench.dataset_event(&silent, "next")?)).await?;
+    let fed: Vec<_> =
+        bench.read_feed(std::slice::from_ref(&silent)).await?.iter().map(|item| item.event.seq.0).collect();
+    ensure_equal("events of the feed", &fed, &vec![71])?;
 
-    let base = archive.mark().await?.feed + 1000;
-    let events = sparse_pages(100, |page| snapshot.records(Section::Events, page)).await?;
-    let at = |record: Record| match record {
-        Record::Event(_, event) => Record::Event(Some(base + event.seq.0 * 2), event),
+    let base = archive.mark().await?.feed_position + 1000;
+    let events = read_sparse_pages(100, |page| snapshot.records(Section::Events, page)).await?;
+    let at = |record: ArchiveRecord| match record {
+        ArchiveRecord::Event(_, event) => ArchiveRecord::Event(Some(base + event.seq.0 * 2), event),
         record => record,
     };
     archive.stage(&loud, events.into_iter().map(at).collect(), "").await?;
-    same("staged events in the feed", &bench.fed(std::slice::from_ref(&loud)).await?.len(), &0)?;
-    archive.publish(publication(&[&loud], bench.batch())).await?;
-    bench.commit(&loud, bench.batch().record(bench.dataset(&loud, "next")?)).await?;
-    let fed = bench.fed(std::slice::from_ref(&loud)).await?;
+    ensure_equal("staged events in the feed", &bench.read_feed(std::slice::from_ref(&loud)).await?.len(), &0)?;
+    archive.publish(publication(&[&loud], bench.new_batch())).await?;
+    bench.commit(&loud, bench.new_batch().record(bench.dataset_event(&loud, "next")?)).await?;
+    let fed = bench.read_feed(std::slice::from_ref(&loud)).await?;
     let positions: Vec<_> = fed.iter().take(70).map(|item| item.position - base).collect();
-    same("positions", &positions, &(1..=70).map(|seq| seq * 2).collect::<Vec<_>>())?;
+    ensure_equal("positions", &positions, &(1..=70).map(|seq| seq * 2).collect::<Vec<_>>())?;
     let last = fed.last().map(|item| (item.event.seq.0, item.position > base + 140));
-    same("the next event", &last, &Some((71, true)))?;
-    Ok(Outcome::Passed)
+    ensure_equal("the next event", &last, &Some((71, true)))?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// A store takes the mark of another: the id of its log, and how far its feed has counted.
-pub async fn marks(opener: &Opener) -> Verdict {
+pub async fn marks(opener: &StoreFactory) -> CaseResult {
     let (one, two) = (opener.open("mark_one").await?, opener.open("mark_two").await?);
     let (source, target) = (archive_of!(one), archive_of!(two));
-    let scope = one.scope()?;
-    fill(&one, &scope).await?;
+    let scope = one.new_scope()?;
+    fill_scope(&one, &scope).await?;
     let mark = source.mark().await?;
-    ensure(mark.feed >= 70 && mark.log == one.store.log_id(), || format!("a wrong mark: {mark:?}"))?;
+    ensure(mark.feed_position >= 70 && mark.log_id == one.store.log_id(), || format!("a wrong mark: {mark:?}"))?;
     let snapshot = source.snapshot(&scope).await?;
-    copy(target, &*snapshot, &scope, 50).await?;
-    let mark = StoreMark { feed: mark.feed + 7, ..mark };
-    let publication = Publication { scopes: vec![scope.clone()], mark: Some(mark), batch: two.batch() };
+    stage_copy(target, &*snapshot, &scope, 50).await?;
+    let mark = StoreMark { feed_position: mark.feed_position + 7, ..mark };
+    let publication = Publication { scopes: vec![scope.clone()], mark: Some(mark), batch: two.new_batch() };
     target.publish(publication).await?;
-    same("the mark", &target.mark().await?, &mark)?;
-    same("the log's id", &two.store.log_id(), &mark.log)?;
-    two.commit(&scope, two.batch().record(two.dataset(&scope, "next")?)).await?;
-    let fed = two.fed(std::slice::from_ref(&scope)).await?;
+    ensure_equal("the mark", &target.mark().await?, &mark)?;
+    ensure_equal("the log's id", &two.store.log_id(), &mark.log_id)?;
+    two.commit(&scope, two.new_batch().record(two.dataset_event(&scope, "next")?)).await?;
+    let fed = two.read_feed(std::slice::from_ref(&scope)).await?;
     let position = fed.last().map(|item| item.position);
-    ensure(position.is_some_and(|position| position > mark.feed), || {
+    ensure(position.is_some_and(|position| position > mark.feed_position), || {
         format!("a position is given again: {position:?}")
     })?;
     if two.store.capabilities().durable {
         drop(two);
-        same("the log's id", &opener.open("mark_two").await?.store.log_id(), &mark.log)?;
+        ensure_equal("the log's id", &opener.open("mark_two").await?.store.log_id(), &mark.log_id)?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// What is staged is there after a crash of the process, with how far it had come, and can be gone on with.
-pub async fn staging_survives(opener: &Opener) -> Verdict {
+pub async fn staging_survives(opener: &StoreFactory) -> CaseResult {
     const NAME: &str = "archive_survives";
     let bench = opener.open(NAME).await?;
     if !bench.store.capabilities().durable {
-        return Ok(Outcome::LeftOut("durable is not promised".into()));
+        return Ok(CaseOutcome::Skipped("durable is not promised".into()));
     }
-    let (from, to) = (bench.scope()?, bench.scope()?);
-    fill(&bench, &from).await?;
+    let (from, to) = (bench.new_scope()?, bench.new_scope()?);
+    fill_scope(&bench, &from).await?;
     let archive = archive_of!(bench);
     let snapshot = archive.snapshot(&from).await?;
-    let wanted = lines(&*snapshot, 100).await?;
+    let wanted = record_lines(&*snapshot, 100).await?;
     let mut parts = Vec::new();
     for section in Section::ALL {
-        parts
-            .extend(sparse_pages(100, |page| snapshot.records(section, page)).await?.into_iter().map(without_position));
+        parts.extend(
+            read_sparse_pages(100, |page| snapshot.records(section, page)).await?.into_iter().map(without_position),
+        );
     }
     let half = parts.len() / 2;
     let rest = parts.split_off(half);
@@ -429,20 +442,20 @@ pub async fn staging_survives(opener: &Opener) -> Verdict {
 
     let bench = opener.open(NAME).await?;
     let archive = archive_of!(bench);
-    bench.ensure_nothing(&to, &[canvas("c1")?], None).await?;
+    bench.ensure_scope_empty(&to, &[canvas("c1")?], None).await?;
     let staged = archive.staged().await?;
     let progress: Vec<_> = staged.iter().map(|staged| (&staged.scope, staged.progress.as_str())).collect();
-    same("what is staged", &progress, &vec![(&to, "half")])?;
+    ensure_equal("what is staged", &progress, &vec![(&to, "half")])?;
     archive.stage(&to, rest, "whole").await?;
     drop(bench);
 
     let bench = opener.open(NAME).await?;
     let archive = archive_of!(bench);
-    archive.publish(publication(&[&to], bench.batch())).await?;
-    same("published records", &lines(&*archive.snapshot(&to).await?, 100).await?, &wanted)?;
+    archive.publish(publication(&[&to], bench.new_batch())).await?;
+    ensure_equal("published records", &record_lines(&*archive.snapshot(&to).await?, 100).await?, &wanted)?;
     for key in ["k2", "k5", "k68"] {
-        let receipt = bench.store.receipt(&to, &once("whole", key, 0)).await?;
+        let receipt = bench.store.receipt(&to, &idempotency("whole", key, 0)).await?;
         ensure(receipt.is_some(), || format!("the key {key} is forgotten"))?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }

@@ -1,12 +1,12 @@
 //! Audit records: kept in order, found again.
 
-use engines_core::audit::{AuditEntry, AuditFilter, Outcome as Ended};
+use engines_core::audit::{AuditEntry, AuditFilter, AuditOutcome as Ended};
 
 use super::{
-    Bench, Outcome, Verdict,
-    bench::{note, pages},
+    CaseOutcome, CaseResult, Fixture,
+    fixture::{note, read_pages},
+    report::ensure_equal,
     runner::Case,
-    verdict::same,
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -17,34 +17,34 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Every field comes back, in the order of writing, also of several records in one batch.
-pub async fn written_is_read(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
-    let mut refused = bench.audit(&scope, "conformance.refused", "canvas/c1")?;
+pub async fn written_is_read(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
+    let mut refused = bench.audit_entry(&scope, "conformance.refused", "canvas/c1")?;
     refused.outcome = Ended::Refused;
     refused.reason = Some("a \"reason\"".into());
     let wrote = vec![
-        bench.audit(&scope, "conformance.one", "")?,
+        bench.audit_entry(&scope, "conformance.one", "")?,
         refused,
-        bench.audit(&scope, "conformance.two", "thread/t1")?,
+        bench.audit_entry(&scope, "conformance.two", "thread/t1")?,
     ];
     let [one, two, three] = [wrote[0].clone(), wrote[1].clone(), wrote[2].clone()];
     bench
-        .commit(&scope, bench.batch().audit(one).put(note("d", 1)?, engines_core::nexus::Expect::Any).audit(two))
+        .commit(&scope, bench.new_batch().audit(one).put(note("d", 1)?, engines_core::nexus::Expect::Any).audit(two))
         .await?;
-    bench.commit(&scope, bench.batch().audit(three).audit(None)).await?;
-    same("audit records", &bench.audited(&scope, &AuditFilter::default()).await?, &wrote)?;
-    Ok(Outcome::Passed)
+    bench.commit(&scope, bench.new_batch().audit(three).audit(None)).await?;
+    ensure_equal("audit records", &bench.list_audit(&scope, &AuditFilter::default()).await?, &wrote)?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// Every filter alone and together; `from` is included, `until` is not.
-pub async fn filters(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn filters(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let mut all: Vec<AuditEntry> = Vec::new();
     for n in 0..24 {
         let action = ["conformance.read", "conformance.write"][n % 2];
-        let mut entry = bench.audit(&scope, action, ["canvas/c1", "canvas/c10"][n / 2 % 2])?;
+        let mut entry = bench.audit_entry(&scope, action, ["canvas/c1", "canvas/c10"][n / 2 % 2])?;
         entry.actor.id = engines_core::UserId::new(["ada", "bob"][n / 4 % 2])?;
-        bench.commit(&scope, bench.batch().audit(entry.clone())).await?;
+        bench.commit(&scope, bench.new_batch().audit(entry.clone())).await?;
         all.push(entry);
     }
     let text = |text: &str| Some(text.to_owned());
@@ -70,9 +70,9 @@ pub async fn filters(bench: &Bench) -> Verdict {
     for filter in filters {
         let wanted: Vec<_> = all.iter().filter(|entry| filter.matches(entry)).cloned().collect();
         for limit in [1, 3, 500] {
-            let found = pages(limit, |page| bench.store.audit(&scope, &filter, page)).await?;
-            same(&format!("records of {filter:?}, pages of {limit}"), &found, &wanted)?;
+            let found = read_pages(limit, |page| bench.store.audit(&scope, &filter, page)).await?;
+            ensure_equal(&format!("records of {filter:?}, pages of {limit}"), &found, &wanted)?;
         }
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }

@@ -10,10 +10,10 @@ use engines_core::{
 use futures_util::StreamExt;
 
 use super::{
-    Bench, Failure, Outcome, Verdict,
-    bench::{canvas, note},
+    CaseFailure, CaseOutcome, CaseResult, Fixture,
+    fixture::{canvas, note},
+    report::{ensure, ensure_equal},
     runner::Case,
-    verdict::{ensure, same},
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -24,27 +24,27 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Takes files and counts their bytes.
-struct Sunk {
+struct CountingFiles {
     folder: PathBuf,
     files: Vec<(String, u64)>,
 }
 
-impl Sunk {
-    fn new(bench: &Bench) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("engines-conformance-{}", bench.word()));
+impl CountingFiles {
+    fn new(bench: &Fixture) -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("engines-conformance-{}", bench.unique_word()));
         std::fs::create_dir_all(&folder).map_err(|error| Error::unavailable("conformance", error))?;
         Ok(Self { folder, files: Vec::new() })
     }
 }
 
-impl Drop for Sunk {
+impl Drop for CountingFiles {
     fn drop(&mut self) {
         let _gone = std::fs::remove_dir_all(&self.folder);
     }
 }
 
 #[async_trait]
-impl BackupFiles for Sunk {
+impl BackupFiles for CountingFiles {
     fn local_path(&mut self, name: &str) -> Result<PathBuf> {
         Ok(self.folder.join(name))
     }
@@ -67,42 +67,45 @@ impl BackupFiles for Sunk {
 }
 
 /// A backend has a backup source if it says so, and none otherwise.
-pub async fn offered_if_promised(bench: &Bench) -> Verdict {
-    same("a backup source", &bench.store.backup_source().is_some(), &bench.store.capabilities().backup)?;
-    Ok(Outcome::Passed)
+pub async fn offered_if_promised(bench: &Fixture) -> CaseResult {
+    ensure_equal("a backup source", &bench.store.backup_source().is_some(), &bench.store.capabilities().backup)?;
+    Ok(CaseOutcome::Passed)
 }
 
-async fn copy(bench: &Bench) -> Result<(BackupPosition, Vec<(String, u64)>), Failure> {
-    let source = bench.store.backup_source().ok_or_else(|| Failure::new("there is no backup source"))?;
-    let mut sunk = Sunk::new(bench)?;
+async fn make_copy(bench: &Fixture) -> Result<(BackupPosition, Vec<(String, u64)>), CaseFailure> {
+    let source = bench.store.backup_source().ok_or_else(|| CaseFailure::new("there is no backup source"))?;
+    let mut sunk = CountingFiles::new(bench)?;
     let limits = CopyLimits { bytes_per_s: 0, log_bytes: 0 };
     let position = source.back_up(&mut sunk, limits).await?;
-    let position = position.ok_or_else(|| Failure::new("the source of a store named no position"))?;
+    let position = position.ok_or_else(|| CaseFailure::new("the source of a store named no position"))?;
     Ok((position, std::mem::take(&mut sunk.files)))
 }
 
 /// A copy has files, and its position counts all that was acknowledged before it, scope by scope, and nothing that came after.
-pub async fn position_is_exact(bench: &Bench) -> Verdict {
+pub async fn position_is_exact(bench: &Fixture) -> CaseResult {
     if !bench.store.capabilities().backup {
-        return Ok(Outcome::LeftOut("backup is not promised".into()));
+        return Ok(CaseOutcome::Skipped("backup is not promised".into()));
     }
-    let (one, other) = (bench.scope()?, bench.scope()?);
+    let (one, other) = (bench.new_scope()?, bench.new_scope()?);
     for (stream, numbers) in [("c1", vec![1, 2, 3]), ("c2", vec![1, 2])] {
-        let batch = bench.batch().append(canvas(stream)?, ExpectedHead::Any, bench.events_of(&one, numbers)?);
-        bench.commit(&one, batch.audit(bench.audit(&one, "conformance.one", stream)?)).await?;
+        let batch = bench.new_batch().append(canvas(stream)?, ExpectedHead::Any, bench.new_events(&one, numbers)?);
+        bench.commit(&one, batch.audit(bench.audit_entry(&one, "conformance.one", stream)?)).await?;
     }
-    let recorded = bench.batch().record(bench.dataset(&other, "one")?).record(bench.dataset(&other, "two")?);
+    let recorded =
+        bench.new_batch().record(bench.dataset_event(&other, "one")?).record(bench.dataset_event(&other, "two")?);
     bench.commit(&other, recorded.put(note("d", 1)?, Expect::Any)).await?;
-    let (position, files) = copy(bench).await?;
-    bench.commit(&one, bench.batch().append(canvas("c1")?, ExpectedHead::Any, bench.events_of(&one, [4])?)).await?;
+    let (position, files) = make_copy(bench).await?;
+    bench
+        .commit(&one, bench.new_batch().append(canvas("c1")?, ExpectedHead::Any, bench.new_events(&one, [4])?))
+        .await?;
 
     ensure(files.iter().any(|(_, bytes)| *bytes > 0), || format!("the copy holds nothing: {files:?}"))?;
-    same("the log id", &position.log_id, &bench.store.log_id())?;
+    ensure_equal("the log id", &position.log_id, &bench.store.log_id())?;
     let of = |scope| position.scopes.iter().find(|found| found.scope == scope).cloned();
     let wanted = ScopePosition { scope: one.clone(), events: 0, audit: 2, streams: 2, appended: 5 };
-    same("the position of a scope with streams", &of(one), &Some(wanted))?;
+    ensure_equal("the position of a scope with streams", &of(one), &Some(wanted))?;
     let wanted = ScopePosition { scope: other.clone(), events: 2, audit: 0, streams: 0, appended: 0 };
-    same("the position of a scope with events", &of(other), &Some(wanted))?;
+    ensure_equal("the position of a scope with events", &of(other), &Some(wanted))?;
     ensure(position.feed >= 2, || format!("the outbox of the copy ends at {}", position.feed))?;
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }

@@ -1,16 +1,16 @@
 //! Races: of all who expect the same thing, one wins.
 
 use engines_core::{
-    nexus::{CommitError, Expect, ExpectedHead, Failed},
+    nexus::{CommitError, Expect, ExpectedHead, FailedPrecondition},
     stream::Seq,
 };
 
 use super::{
-    Bench, Failure, Outcome, Verdict,
-    bench::{canvas, note, together},
-    documents::found,
+    CaseFailure, CaseOutcome, CaseResult, Fixture,
+    documents::require_found,
+    fixture::{canvas, note, run_concurrently},
+    report::ensure_equal,
     runner::Case,
-    verdict::same,
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -22,19 +22,19 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Many write one document expecting the same version (none, at first): one is committed, the others are told its version.
-pub async fn documents_race(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn documents_race(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     for round in 0..bench.settings.rounds as u64 {
         let expect = if round == 0 { Expect::Absent } else { Expect::Version(round) };
-        let wins = together((0..bench.settings.writers).map(|writer| {
+        let wins = run_concurrently((0..bench.settings.writers).map(|writer| {
             let (bench, scope) = (bench.clone(), scope.clone());
             async move {
-                match bench.commit(&scope, bench.batch().put(note("d1", writer)?, expect)).await {
+                match bench.commit(&scope, bench.new_batch().put(note("d1", writer)?, expect)).await {
                     Ok(receipt) => {
-                        same("the winner's version", &receipt.versions, &vec![round + 1]).map(|()| Some(writer))
+                        ensure_equal("the winner's version", &receipt.versions, &vec![round + 1]).map(|()| Some(writer))
                     }
-                    Err(CommitError::Precondition { failed: Failed::Document { version, .. }, .. }) => {
-                        same("the version a loser is told", &version, &Some(round + 1)).map(|()| None)
+                    Err(CommitError::Precondition { failed: FailedPrecondition::Document { version, .. }, .. }) => {
+                        ensure_equal("the version a loser is told", &version, &Some(round + 1)).map(|()| None)
                     }
                     Err(error) => Err(error.into()),
                 }
@@ -42,60 +42,64 @@ pub async fn documents_race(bench: &Bench) -> Verdict {
         }))
         .await?;
         let winners: Vec<_> = wins.into_iter().flatten().collect();
-        same("winners", &winners.len(), &1)?;
-        let document = found(bench.get(&scope, "d1").await?)?;
-        same("what is there is the winner's", &document.decode::<usize>()?, &winners[0])?;
+        ensure_equal("winners", &winners.len(), &1)?;
+        let document = require_found(bench.get(&scope, "d1").await?)?;
+        ensure_equal("what is there is the winner's", &document.decode::<usize>()?, &winners[0])?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Many append to one stream expecting the same head: one is committed, the others are told the new head.
-pub async fn heads_race(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn heads_race(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let key = canvas("c1")?;
     for round in 0..bench.settings.rounds as u64 {
-        let wins = together((0..bench.settings.writers as u64).map(|writer| {
+        let wins = run_concurrently((0..bench.settings.writers as u64).map(|writer| {
             let (bench, scope, key) = (bench.clone(), scope.clone(), key.clone());
             async move {
-                let events = bench.events_of(&scope, [writer])?;
-                match bench.commit(&scope, bench.batch().append(key, ExpectedHead::Seq(Seq(round)), events)).await {
-                    Ok(receipt) => same("the winner's place", &receipt.appended[0].last, &Seq(round + 1)).map(|()| 1),
-                    Err(CommitError::Precondition { failed: Failed::Stream { head, .. }, .. }) => {
-                        same("the head a loser is told", &head, &Seq(round + 1)).map(|()| 0)
+                let events = bench.new_events(&scope, [writer])?;
+                match bench.commit(&scope, bench.new_batch().append(key, ExpectedHead::Seq(Seq(round)), events)).await {
+                    Ok(receipt) => {
+                        ensure_equal("the winner's place", &receipt.appended[0].last, &Seq(round + 1)).map(|()| 1)
+                    }
+                    Err(CommitError::Precondition { failed: FailedPrecondition::Stream { head, .. }, .. }) => {
+                        ensure_equal("the head a loser is told", &head, &Seq(round + 1)).map(|()| 0)
                     }
                     Err(error) => Err(error.into()),
                 }
             }
         }))
         .await?;
-        same("winners", &wins.iter().sum::<usize>(), &1)?;
+        ensure_equal("winners", &wins.iter().sum::<usize>(), &1)?;
     }
-    same("events", &bench.read_all(&scope, &key, Seq::ZERO).await?.len(), &bench.settings.rounds)?;
-    Ok(Outcome::Passed)
+    ensure_equal("events", &bench.read_all(&scope, &key, Seq::ZERO).await?.len(), &bench.settings.rounds)?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// Losers who try again with the head they were told all land in the end, and nobody's event is there twice.
-pub async fn losers_land_when_they_follow(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn losers_land_when_they_follow(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let key = canvas("c1")?;
     let writers = bench.settings.writers as u64;
-    together((0..writers).map(|writer| {
+    run_concurrently((0..writers).map(|writer| {
         let (bench, scope, key) = (bench.clone(), scope.clone(), key.clone());
         async move {
             let mut head = Seq::ZERO;
             // Each failure means that somebody else landed, and everybody lands once.
             for _ in 0..=writers {
-                let events = bench.events_of(&scope, [writer])?;
+                let events = bench.new_events(&scope, [writer])?;
                 let counter = note("counter", head.0 + 1)?;
                 let expect = if head == Seq::ZERO { Expect::Absent } else { Expect::Version(head.0) };
-                let batch = bench.batch().append(key.clone(), ExpectedHead::Seq(head), events).put(counter, expect);
+                let batch = bench.new_batch().append(key.clone(), ExpectedHead::Seq(head), events).put(counter, expect);
                 match bench.commit(&scope, batch).await {
                     Ok(_) => return Ok(()),
-                    Err(CommitError::Precondition { failed: Failed::Stream { head: now, .. }, .. }) => head = now,
+                    Err(CommitError::Precondition { failed: FailedPrecondition::Stream { head: now, .. }, .. }) => {
+                        head = now
+                    }
                     Err(error) => return Err(error.into()),
                 }
             }
-            Err(Failure::new("a writer lost more often than there are others"))
+            Err(CaseFailure::new("a writer lost more often than there are others"))
         }
     }))
     .await?;
@@ -103,8 +107,8 @@ pub async fn losers_land_when_they_follow(bench: &Bench) -> Verdict {
         bench.read_all(&scope, &key, Seq::ZERO).await?.iter().map(|event| event.event.data.get().to_owned()).collect();
     all.sort_unstable();
     all.dedup();
-    same("events of different writers", &all.len(), &(writers as usize))?;
-    let counter = found(bench.get(&scope, "counter").await?)?;
-    same("the counter", &(counter.version, counter.decode::<u64>()?), &(writers, writers))?;
-    Ok(Outcome::Passed)
+    ensure_equal("events of different writers", &all.len(), &(writers as usize))?;
+    let counter = require_found(bench.get(&scope, "counter").await?)?;
+    ensure_equal("the counter", &(counter.version, counter.decode::<u64>()?), &(writers, writers))?;
+    Ok(CaseOutcome::Passed)
 }

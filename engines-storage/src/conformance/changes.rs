@@ -4,16 +4,16 @@ use std::collections::HashMap;
 
 use engines_core::{
     Scope,
-    nexus::{Change, Changes, Expect, ExpectedHead},
+    nexus::{Expect, ExpectedHead, StoreChange, StoreChanges},
     stream::{Seq, StreamKey},
 };
 
 use super::{
-    Bench, Failure, Outcome, Verdict,
-    bench::{canvas, chat, note, together},
-    isolation::next,
+    CaseFailure, CaseOutcome, CaseResult, Fixture,
+    fixture::{canvas, chat, note, run_concurrently},
+    isolation::next_change,
+    report::ensure,
     runner::Case,
-    verdict::ensure,
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -27,15 +27,15 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// Reads wake-ups until each of `wanted` was named with this head or a later one. When told that some were missed, it looks at the
 /// streams, as anybody would. What is named must be there.
-async fn until(
-    bench: &Bench,
-    changes: &mut Changes,
+async fn wait_for_changes(
+    bench: &Fixture,
+    changes: &mut StoreChanges,
     scope: &Scope,
     mut wanted: HashMap<StreamKey, Seq>,
-) -> Result<(), Failure> {
+) -> Result<(), CaseFailure> {
     while !wanted.is_empty() {
-        match next(changes).await? {
-            Change::Appended(heads) => {
+        match next_change(changes).await? {
+            StoreChange::Appended(heads) => {
                 for (place, (of, key, head)) in heads.iter().enumerate() {
                     let again = heads[..place].iter().any(|(other, other_key, _)| other == of && other_key == key);
                     ensure(!again, || format!("one wake-up names {key} twice"))?;
@@ -61,69 +61,70 @@ async fn until(
 }
 
 /// Every stream of a batch is named, once, after the commit; for every reader.
-pub async fn name_every_stream(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn name_every_stream(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let (one, two) = (canvas("c1")?, chat("t1")?);
     let mut readers = [bench.store.changes(), bench.store.changes()];
     for n in 0..10 {
         let batch = bench
-            .batch()
-            .append(one.clone(), ExpectedHead::Any, bench.events_of(&scope, 1..=2)?)
+            .new_batch()
+            .append(one.clone(), ExpectedHead::Any, bench.new_events(&scope, 1..=2)?)
             .put(note("d", n)?, Expect::Any)
-            .append(two.clone(), ExpectedHead::Any, bench.events_of(&scope, [1])?);
+            .append(two.clone(), ExpectedHead::Any, bench.new_events(&scope, [1])?);
         bench.commit(&scope, batch).await?;
         let wanted = HashMap::from([(one.clone(), Seq(2 * n + 2)), (two.clone(), Seq(n + 1))]);
         for reader in &mut readers {
-            until(bench, reader, &scope, wanted.clone()).await?;
+            wait_for_changes(bench, reader, &scope, wanted.clone()).await?;
         }
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// A batch that fails, or that had been committed before, wakes nobody.
-pub async fn none_for_what_failed(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn none_for_what_failed(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let (never, replayed, last) = (canvas("never")?, canvas("replayed")?, canvas("last")?);
-    let once = super::bench::once("r", "k", 1);
-    let repeat = || -> Result<_, Failure> {
-        let events = bench.events_of(&scope, [1])?;
-        Ok(bench.batch().append(replayed.clone(), ExpectedHead::Any, events).once(once.clone()))
+    let once = super::fixture::idempotency("r", "k", 1);
+    let repeat = || -> Result<_, CaseFailure> {
+        let events = bench.new_events(&scope, [1])?;
+        Ok(bench.new_batch().append(replayed.clone(), ExpectedHead::Any, events).with_idempotency(once.clone()))
     };
     bench.commit(&scope, repeat()?).await?;
     let mut changes = bench.store.changes();
-    let batch = bench.batch().append(never.clone(), ExpectedHead::Any, bench.events_of(&scope, [1])?);
+    let batch = bench.new_batch().append(never.clone(), ExpectedHead::Any, bench.new_events(&scope, [1])?);
     let failed = bench.commit(&scope, batch.put(note("d", 1)?, Expect::Present)).await;
     ensure(failed.is_err(), || "a batch was to fail".into())?;
     ensure(bench.commit(&scope, repeat()?).await?.replayed, || "a batch was to be replayed".into())?;
-    bench.commit(&scope, bench.batch().append(last.clone(), ExpectedHead::Any, bench.events_of(&scope, [1])?)).await?;
+    bench
+        .commit(&scope, bench.new_batch().append(last.clone(), ExpectedHead::Any, bench.new_events(&scope, [1])?))
+        .await?;
     loop {
-        let Change::Appended(heads) = next(&mut changes).await? else { return Ok(Outcome::Passed) };
+        let StoreChange::Appended(heads) = next_change(&mut changes).await? else { return Ok(CaseOutcome::Passed) };
         for (_, key, head) in heads.iter().filter(|(of, _, _)| *of == scope) {
             ensure(*key != never, || "woken for a batch that failed".into())?;
             ensure(*key != replayed || *head == Seq(1), || "woken for a batch that was replayed".into())?;
         }
         if heads.iter().any(|(of, key, _)| *of == scope && *key == last) {
-            return Ok(Outcome::Passed);
+            return Ok(CaseOutcome::Passed);
         }
     }
 }
 
 /// While many append to many streams, a reader that keeps up hears of every stream's last event.
-pub async fn none_missing(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn none_missing(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let keys = (0..5).map(|n| canvas(&format!("c{n}"))).collect::<Result<Vec<_>, _>>()?;
     let mut changes = bench.store.changes();
     let (writers, rounds) = (bench.settings.writers, bench.settings.rounds);
-    let writing = together((0..writers).map(|writer| {
+    let writing = run_concurrently((0..writers).map(|writer| {
         let (bench, scope, keys) = (bench.clone(), scope.clone(), keys.clone());
         async move {
             for round in 0..rounds {
                 let (one, two) = (&keys[(writer + round) % 5], &keys[(writer + round + 1) % 5]);
-                let batch = bench.batch().append(one.clone(), ExpectedHead::Any, bench.events_of(&scope, [1])?).append(
-                    two.clone(),
-                    ExpectedHead::Any,
-                    bench.events_of(&scope, [2])?,
-                );
+                let batch = bench
+                    .new_batch()
+                    .append(one.clone(), ExpectedHead::Any, bench.new_events(&scope, [1])?)
+                    .append(two.clone(), ExpectedHead::Any, bench.new_events(&scope, [2])?);
                 bench.commit(&scope, batch).await?;
             }
             Ok(())
@@ -137,31 +138,32 @@ pub async fn none_missing(bench: &Bench) -> Verdict {
         }
     }
     wanted.retain(|_, head| *head > Seq::ZERO);
-    let (wrote, heard) = futures_util::future::join(writing, until(bench, &mut changes, &scope, wanted)).await;
+    let (wrote, heard) =
+        futures_util::future::join(writing, wait_for_changes(bench, &mut changes, &scope, wanted)).await;
     wrote?;
     heard?;
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Readers that never read hold no writer up; when they wake they are told of what happened, or that they missed something.
-pub async fn sleepers_hold_nobody_up(bench: &Bench) -> Verdict {
+pub async fn sleepers_hold_nobody_up(bench: &Fixture) -> CaseResult {
     const APPENDS: u64 = 3000;
     const AT_ONCE: u64 = 100;
-    let scope = bench.scope()?;
+    let scope = bench.new_scope()?;
     let key = canvas("c1")?;
     let mut sleepers = [bench.store.changes(), bench.store.changes()];
     for start in (0..APPENDS).step_by(AT_ONCE as usize) {
         let commits = (start..start + AT_ONCE).map(|n| {
             let (bench, scope, key) = (bench.clone(), scope.clone(), key.clone());
             async move {
-                let batch = bench.batch().append(key, ExpectedHead::Any, vec![bench.event(&scope, n)?]);
+                let batch = bench.new_batch().append(key, ExpectedHead::Any, vec![bench.new_event(&scope, n)?]);
                 Ok(bench.commit(&scope, batch).await.map(drop)?)
             }
         });
-        together(commits).await?;
+        run_concurrently(commits).await?;
     }
     for sleeper in &mut sleepers {
-        until(bench, sleeper, &scope, HashMap::from([(key.clone(), Seq(APPENDS))])).await?;
+        wait_for_changes(bench, sleeper, &scope, HashMap::from([(key.clone(), Seq(APPENDS))])).await?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }

@@ -2,15 +2,15 @@
 
 use engines_core::{
     DocId, Timestamp,
-    nexus::{CommitError, Document, Expect, Failed, Kind, Order, Query},
+    nexus::{CommitError, Document, DocumentKind, DocumentQuery, Expect, FailedPrecondition, QueryOrder},
 };
 use serde_json::{Value, json};
 
 use super::{
-    Bench, Failure, Outcome, Verdict,
-    bench::{NOTE, note, raw, sized},
+    CaseFailure, CaseOutcome, CaseResult, Fixture,
+    fixture::{NOTE, json_of_size, note, raw_json},
+    report::{ensure, ensure_equal},
     runner::Case,
-    verdict::{ensure, same},
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -25,51 +25,51 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// What is written is read: body, tags, version from 1, both times; a second write replaces all but the time of the first.
-pub async fn written_is_read(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn written_is_read(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     ensure(bench.get(&scope, "d1").await?.is_none(), || "a document is there before it was written".into())?;
-    let first = bench.batch().put(note("d1", json!({"a": [1, null, "x"]}))?.tag("red").tag("big"), Expect::Absent);
+    let first = bench.new_batch().put(note("d1", json!({"a": [1, null, "x"]}))?.tag("red").tag("big"), Expect::Absent);
     let first_at = first.at();
     let receipt = bench.commit(&scope, first).await?;
-    same("the versions of the receipt", &receipt.versions, &vec![1])?;
+    ensure_equal("the versions of the receipt", &receipt.versions, &vec![1])?;
     ensure(!receipt.replayed && receipt.note.is_empty(), || format!("a receipt of a first write: {receipt:?}"))?;
-    let document = found(bench.get(&scope, "d1").await?)?;
-    check(&document, 1, (first_at, first_at), &["big", "red"], &json!({"a": [1, null, "x"]}))?;
-    let second = bench.batch().put(note("d1", "other")?.tag("blue"), Expect::Version(1));
+    let document = require_found(bench.get(&scope, "d1").await?)?;
+    check_document(&document, 1, (first_at, first_at), &["big", "red"], &json!({"a": [1, null, "x"]}))?;
+    let second = bench.new_batch().put(note("d1", "other")?.tag("blue"), Expect::Version(1));
     let second_at = second.at();
-    same("the versions of the second receipt", &bench.commit(&scope, second).await?.versions, &vec![2])?;
-    let document = found(bench.get(&scope, "d1").await?)?;
-    check(&document, 2, (first_at, second_at), &["blue"], &json!("other"))?;
-    let other_kind = bench.store.get(&scope, &Kind::new("conformance_other")?, &DocId::new("d1")?).await?;
+    ensure_equal("the versions of the second receipt", &bench.commit(&scope, second).await?.versions, &vec![2])?;
+    let document = require_found(bench.get(&scope, "d1").await?)?;
+    check_document(&document, 2, (first_at, second_at), &["blue"], &json!("other"))?;
+    let other_kind = bench.store.get(&scope, &DocumentKind::new("conformance_other")?, &DocId::new("d1")?).await?;
     ensure(other_kind.is_none(), || "a document shows in another kind".into())?;
-    let old = bench.list(&scope, &Query::kind(NOTE).tag("red"), 10).await?;
-    same("documents with a tag that was replaced", &old.len(), &0)?;
-    Ok(Outcome::Passed)
+    let old = bench.list_all(&scope, &DocumentQuery::of_kind(NOTE).tag("red"), 10).await?;
+    ensure_equal("documents with a tag that was replaced", &old.len(), &0)?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// A deleted document is gone, and begins at version 1 when it is written again.
-pub async fn deleted_is_gone(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn deleted_is_gone(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     for _ in 0..2 {
-        bench.commit(&scope, bench.batch().put(note("d1", 1)?.tag("t"), Expect::Any)).await?;
+        bench.commit(&scope, bench.new_batch().put(note("d1", 1)?.tag("t"), Expect::Any)).await?;
     }
-    let deleted = bench.commit(&scope, bench.batch().delete(NOTE, DocId::new("d1")?, Expect::Version(2))).await?;
-    same("the versions of a deletion", &deleted.versions, &vec![0])?;
+    let deleted = bench.commit(&scope, bench.new_batch().delete(NOTE, DocId::new("d1")?, Expect::Version(2))).await?;
+    ensure_equal("the versions of a deletion", &deleted.versions, &vec![0])?;
     ensure(bench.get(&scope, "d1").await?.is_none(), || "a deleted document is still there".into())?;
-    let tagged = bench.list(&scope, &Query::kind(NOTE).tag("t"), 10).await?;
-    same("deleted documents in a query", &tagged.len(), &0)?;
-    let nothing = bench.commit(&scope, bench.batch().delete(NOTE, DocId::new("d1")?, Expect::Any)).await?;
-    same("the versions of deleting nothing", &nothing.versions, &vec![0])?;
-    let again = bench.batch().put(note("d1", 2)?, Expect::Absent);
+    let tagged = bench.list_all(&scope, &DocumentQuery::of_kind(NOTE).tag("t"), 10).await?;
+    ensure_equal("deleted documents in a query", &tagged.len(), &0)?;
+    let nothing = bench.commit(&scope, bench.new_batch().delete(NOTE, DocId::new("d1")?, Expect::Any)).await?;
+    ensure_equal("the versions of deleting nothing", &nothing.versions, &vec![0])?;
+    let again = bench.new_batch().put(note("d1", 2)?, Expect::Absent);
     let at = again.at();
-    same("the version after a deletion", &bench.commit(&scope, again).await?.versions, &vec![1])?;
-    check(&found(bench.get(&scope, "d1").await?)?, 1, (at, at), &[], &json!(2))?;
-    Ok(Outcome::Passed)
+    ensure_equal("the version after a deletion", &bench.commit(&scope, again).await?.versions, &vec![1])?;
+    check_document(&require_found(bench.get(&scope, "d1").await?)?, 1, (at, at), &[], &json!(2))?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// Every expectation of a write and of a deletion, against nothing and against a document; a failed one names what is there.
-pub async fn expectations(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn expectations(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let table = [
         (Expect::Absent, true, false),
         (Expect::Present, false, true),
@@ -85,11 +85,11 @@ pub async fn expectations(bench: &Bench) -> Verdict {
             for delete in [false, true] {
                 let id = format!("d-{row}-{there}-{delete}");
                 for _ in 0..if there { 2 } else { 0 } {
-                    bench.commit(&scope, bench.batch().put(note(&id, "before")?, Expect::Any)).await?;
+                    bench.commit(&scope, bench.new_batch().put(note(&id, "before")?, Expect::Any)).await?;
                 }
                 let batch = match delete {
-                    true => bench.batch().delete(NOTE, DocId::new(&id)?, expect),
-                    false => bench.batch().put(note(&id, "after")?, expect),
+                    true => bench.new_batch().delete(NOTE, DocId::new(&id)?, expect),
+                    false => bench.new_batch().put(note(&id, "after")?, expect),
                 };
                 let answer = bench.commit(&scope, batch).await;
                 let version = bench.get(&scope, &id).await?.map(|document| document.version);
@@ -98,46 +98,57 @@ pub async fn expectations(bench: &Bench) -> Verdict {
                 match answer {
                     Ok(_) => {
                         ensure(holds, || format!("{what}: committed, although it does not hold"))?;
-                        same(&what, &version, &if delete { None } else { Some(before.unwrap_or(0) + 1) })?;
+                        ensure_equal(&what, &version, &if delete { None } else { Some(before.unwrap_or(0) + 1) })?;
                     }
                     Err(CommitError::Precondition { index: 0, failed }) if !holds => {
-                        let wanted = Failed::Document { kind: NOTE, id: DocId::new(&id)?, version: before };
-                        same(&what, &failed, &wanted)?;
-                        same(&what, &version, &before)?;
+                        let wanted = FailedPrecondition::Document { kind: NOTE, id: DocId::new(&id)?, version: before };
+                        ensure_equal(&what, &failed, &wanted)?;
+                        ensure_equal(&what, &version, &before)?;
                     }
-                    Err(error) => return Err(Failure::new(format!("{what}: {error:?}"))),
+                    Err(error) => return Err(CaseFailure::new(format!("{what}: {error:?}"))),
                 }
             }
         }
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// The smallest JSON texts, and large ones up to 4 MiB.
-pub async fn bodies_of_any_size(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn bodies_of_any_size(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let limits = bench.store.capabilities();
     let limit = limits.max_document_bytes.min(limits.max_batch_bytes);
-    let mut bodies = vec![raw("null")?, raw("0")?, raw("\"\"")?, raw("{}")?, raw("[]")?, raw("-1.5e-7")?];
+    let mut bodies = vec![
+        raw_json("null")?,
+        raw_json("0")?,
+        raw_json("\"\"")?,
+        raw_json("{}")?,
+        raw_json("[]")?,
+        raw_json("-1.5e-7")?,
+    ];
     for bytes in [4095, 4096, 4097, 1 << 16, 1 << 20, 4 << 20] {
         if bytes <= limit {
-            bodies.push(sized(bytes)?);
+            bodies.push(json_of_size(bytes)?);
         }
     }
     for (n, body) in bodies.into_iter().enumerate() {
         let id = format!("d{n}");
         let mut document = note(&id, Value::Null)?;
         document.body = body.clone();
-        bench.commit(&scope, bench.batch().put(document, Expect::Absent)).await?;
-        let read = found(bench.get(&scope, &id).await?)?;
-        same(&format!("a body of {} bytes", body.get().len()), &read.decode::<Value>()?, &value(body.get())?)?;
+        bench.commit(&scope, bench.new_batch().put(document, Expect::Absent)).await?;
+        let read = require_found(bench.get(&scope, &id).await?)?;
+        ensure_equal(
+            &format!("a body of {} bytes", body.get().len()),
+            &read.decode::<Value>()?,
+            &parse_value(body.get())?,
+        )?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Ids in byte order both ways, id ranges (empty and inverted ones too), and every wanted tag.
-pub async fn queries(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn queries(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let mut ids = ["a", "B", "a.b", "a-b", "a:b", "a_b", "Z", "z", "0", "10", "9", "aa", "ab"];
     for (n, id) in ids.iter().enumerate() {
         let mut document = note(id, n)?.tag("all");
@@ -147,22 +158,22 @@ pub async fn queries(bench: &Bench) -> Verdict {
         if n % 3 == 0 {
             document = document.tag("third");
         }
-        bench.commit(&scope, bench.batch().put(document, Expect::Absent)).await?;
+        bench.commit(&scope, bench.new_batch().put(document, Expect::Absent)).await?;
     }
     let both: Vec<_> = ids.iter().enumerate().filter(|(n, _)| n % 6 == 0).map(|(_, id)| (*id).to_owned()).collect();
     ids.sort_unstable();
-    let all = Query::kind(NOTE);
+    let all = DocumentQuery::of_kind(NOTE);
     let listed = |documents: Vec<Document>| documents.into_iter().map(|d| d.id.to_string()).collect::<Vec<_>>();
-    let rising = listed(bench.list(&scope, &all, 100).await?);
-    same("ids rising in byte order", &rising, &ids.to_vec())?;
-    let falling = listed(bench.list(&scope, &all.clone().order(Order::IdDescending), 100).await?);
-    same("ids falling", &falling, &ids.iter().rev().copied().collect::<Vec<_>>())?;
+    let rising = listed(bench.list_all(&scope, &all, 100).await?);
+    ensure_equal("ids rising in byte order", &rising, &ids.to_vec())?;
+    let falling = listed(bench.list_all(&scope, &all.clone().order(QueryOrder::IdDescending), 100).await?);
+    ensure_equal("ids falling", &falling, &ids.iter().rev().copied().collect::<Vec<_>>())?;
     let mut sorted = both;
     sorted.sort_unstable();
-    let tagged = listed(bench.list(&scope, &all.clone().tag("third").tag("even"), 100).await?);
-    same("documents with both tags", &tagged, &sorted)?;
-    let unknown = bench.list(&scope, &all.clone().tag("even").tag("nowhere"), 100).await?;
-    same("documents with an unknown tag", &unknown.len(), &0)?;
+    let tagged = listed(bench.list_all(&scope, &all.clone().tag("third").tag("even"), 100).await?);
+    ensure_equal("documents with both tags", &tagged, &sorted)?;
+    let unknown = bench.list_all(&scope, &all.clone().tag("even").tag("nowhere"), 100).await?;
+    ensure_equal("documents with an unknown tag", &unknown.len(), &0)?;
     let ranges = [
         (Some("a"), Some("a:b")),
         (Some("Y"), None),
@@ -170,7 +181,7 @@ pub async fn queries(bench: &Bench) -> Verdict {
         (Some("b"), Some("a")),
         (Some("a"), Some("a")),
     ];
-    for order in [Order::IdAscending, Order::IdDescending, Order::UpdatedDescending] {
+    for order in [QueryOrder::IdAscending, QueryOrder::IdDescending, QueryOrder::UpdatedDescending] {
         for (from, to) in ranges {
             let wanted: Vec<_> = ids
                 .iter()
@@ -178,62 +189,62 @@ pub async fn queries(bench: &Bench) -> Verdict {
                 .filter(|id| from.is_none_or(|from| *id >= from) && to.is_none_or(|to| *id <= to))
                 .collect();
             let query =
-                all.clone().ids(from.map(DocId::new).transpose()?, to.map(DocId::new).transpose()?).order(order);
+                all.clone().id_range(from.map(DocId::new).transpose()?, to.map(DocId::new).transpose()?).order(order);
             for limit in [1, 100] {
-                let mut found = listed(bench.list(&scope, &query, limit).await?);
+                let mut found = listed(bench.list_all(&scope, &query, limit).await?);
                 found.sort_unstable();
-                same(&format!("ids from {from:?} to {to:?}, {order:?}, pages of {limit}"), &found, &wanted)?;
+                ensure_equal(&format!("ids from {from:?} to {to:?}, {order:?}, pages of {limit}"), &found, &wanted)?;
             }
         }
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Newest write first; of one instant, by id falling; a write moves a document to the front.
-pub async fn newest_first(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn newest_first(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let at = Timestamp::from_millis(1_800_000_000_000);
     let later = Timestamp::from_millis(1_800_000_000_001);
     for (id, at) in [("b", at), ("c", later), ("a", at), ("d", at), ("e", later)] {
         let batch = engines_core::Batch::new(at).put(note(id, 0)?.tag("t"), Expect::Absent);
         bench.commit(&scope, batch).await?;
     }
-    let query = Query::kind(NOTE).tag("t").order(Order::UpdatedDescending);
+    let query = DocumentQuery::of_kind(NOTE).tag("t").order(QueryOrder::UpdatedDescending);
     for limit in [1, 2, 3, 100] {
-        let found = bench.list(&scope, &query, limit).await?;
+        let found = bench.list_all(&scope, &query, limit).await?;
         let ids: Vec<_> = found.iter().map(|document| document.id.as_str()).collect();
-        same(&format!("newest first, pages of {limit}"), &ids, &vec!["e", "c", "d", "b", "a"])?;
+        ensure_equal(&format!("newest first, pages of {limit}"), &ids, &vec!["e", "c", "d", "b", "a"])?;
     }
     let touch = engines_core::Batch::new(later.plus(std::time::Duration::from_millis(1)));
     bench.commit(&scope, touch.put(note("a", 1)?.tag("t"), Expect::Present)).await?;
-    let found = bench.list(&scope, &query, 100).await?;
+    let found = bench.list_all(&scope, &query, 100).await?;
     let ids: Vec<_> = found.iter().map(|document| document.id.as_str()).collect();
-    same("newest first after a write", &ids, &vec!["a", "e", "c", "d", "b"])?;
-    Ok(Outcome::Passed)
+    ensure_equal("newest first after a write", &ids, &vec!["a", "e", "c", "d", "b"])?;
+    Ok(CaseOutcome::Passed)
 }
 
-pub(super) fn value(json: &str) -> Result<Value, Failure> {
-    serde_json::from_str(json).map_err(|error| Failure::new(format!("not JSON: {error}")))
+pub(super) fn parse_value(json: &str) -> Result<Value, CaseFailure> {
+    serde_json::from_str(json).map_err(|error| CaseFailure::new(format!("not JSON: {error}")))
 }
 
 #[track_caller]
-pub(super) fn found(document: Option<Document>) -> Result<Document, Failure> {
-    document.ok_or_else(|| Failure::new("a document that was written is not there"))
+pub(super) fn require_found(document: Option<Document>) -> Result<Document, CaseFailure> {
+    document.ok_or_else(|| CaseFailure::new("a document that was written is not there"))
 }
 
-fn check(
+fn check_document(
     document: &Document,
     version: u64,
     (created, updated): (Timestamp, Timestamp),
     tags: &[&str],
     body: &Value,
-) -> Result<(), Failure> {
-    same("the kind", &document.kind, &NOTE)?;
-    same("the version", &document.version, &version)?;
-    same("created_at", &document.created_at, &created)?;
-    same("updated_at", &document.updated_at, &updated)?;
+) -> Result<(), CaseFailure> {
+    ensure_equal("the kind", &document.kind, &NOTE)?;
+    ensure_equal("the version", &document.version, &version)?;
+    ensure_equal("created_at", &document.created_at, &created)?;
+    ensure_equal("updated_at", &document.updated_at, &updated)?;
     let mut found = document.tags.clone();
     found.sort_unstable();
-    same("the tags", &found, &tags.to_vec())?;
-    same("the body", &document.decode::<Value>()?, body)
+    ensure_equal("the tags", &found, &tags.to_vec())?;
+    ensure_equal("the body", &document.decode::<Value>()?, body)
 }

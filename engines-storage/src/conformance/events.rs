@@ -11,11 +11,11 @@ use engines_core::{
 use serde_json::{Map, Value};
 
 use super::{
-    Bench, Failure, Outcome, Verdict,
-    bench::{kept, note, together},
-    documents::value,
+    CaseFailure, CaseOutcome, CaseResult, Fixture,
+    documents::parse_value,
+    fixture::{kept_outcomes, note, run_concurrently},
+    report::{ensure, ensure_equal},
     runner::Case,
-    verdict::{ensure, same},
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -29,8 +29,8 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Every field comes back; places start at 1 in each scope and have no holes.
-pub async fn recorded_is_read(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn recorded_is_read(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let mut wrote = Vec::new();
     for n in 0..7_u64 {
         let event = DatasetEvent {
@@ -43,25 +43,25 @@ pub async fn recorded_is_read(bench: &Bench) -> Verdict {
             extra: Map::from_iter([("utm_source".to_owned(), Value::from("letter"))]),
             ..DatasetEvent::default()
         };
-        wrote.push(bench.dataset_of(&scope, event)?);
+        wrote.push(bench.scrub_event(&scope, event)?);
     }
     let mut receipts = Vec::new();
     for pair in wrote.chunks(2) {
-        let batch = pair.iter().cloned().fold(bench.batch(), engines_core::Batch::record);
+        let batch = pair.iter().cloned().fold(bench.new_batch(), engines_core::Batch::record);
         receipts.extend(bench.commit(&scope, batch).await?.recorded);
     }
-    same("the places of the receipts", &receipts, &kept(1..=7))?;
-    let read = bench.recorded(&scope, &EventFilter::default()).await?;
-    same("events", &read.len(), &7)?;
+    ensure_equal("the places of the receipts", &receipts, &kept_outcomes(1..=7))?;
+    let read = bench.list_events(&scope, &EventFilter::default()).await?;
+    ensure_equal("events", &read.len(), &7)?;
     for ((read, wrote), seq) in read.iter().zip(wrote).zip(1..) {
-        same_stored(read, wrote, Seq(seq))?;
+        ensure_same_event(read, wrote, Seq(seq))?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Every filter alone and together; `from` is included, `until` is not.
-pub async fn filters(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn filters(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let mut all: Vec<StoredEvent> = Vec::new();
     for n in 0..24_u64 {
         let pick = |words: [&str; 2], step: u64| words[usize::from(n / step % 2 == 1)].to_owned();
@@ -72,9 +72,9 @@ pub async fn filters(bench: &Bench) -> Verdict {
             trace_id: Some(pick(["alpha", "beta"], 8)),
             ..DatasetEvent::default()
         };
-        let event = bench.dataset_of(&scope, event)?;
-        bench.commit(&scope, bench.batch().record(event.clone())).await?;
-        all.push(event.stored(Seq(n + 1)));
+        let event = bench.scrub_event(&scope, event)?;
+        bench.commit(&scope, bench.new_batch().record(event.clone())).await?;
+        all.push(event.into_stored(Seq(n + 1)));
     }
     let text = |text: &str| Some(text.to_owned());
     let none = EventFilter::default;
@@ -106,21 +106,22 @@ pub async fn filters(bench: &Bench) -> Verdict {
     for filter in filters {
         let wanted: Vec<_> = all.iter().filter(|event| filter.matches(event)).map(|event| event.event_id).collect();
         for limit in [1, 3, 500] {
-            let found = super::bench::sparse_pages(limit, |page| bench.store.events(&scope, &filter, page)).await?;
+            let found =
+                super::fixture::read_sparse_pages(limit, |page| bench.store.events(&scope, &filter, page)).await?;
             let found: Vec<_> = found.into_iter().map(|event| event.event_id).collect();
-            same(&format!("events of {filter:?}, pages of {limit}"), &found, &wanted)?;
+            ensure_equal(&format!("events of {filter:?}, pages of {limit}"), &found, &wanted)?;
         }
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Times need not rise with places: who records them may have waited. A range of times has all of its events all the same, in a log
 /// long enough for any index of times to be in use.
-pub async fn times_out_of_order(bench: &Bench) -> Verdict {
-    let (scope, count) = (bench.scope()?, 500_u64);
+pub async fn times_out_of_order(bench: &Fixture) -> CaseResult {
+    let (scope, count) = (bench.new_scope()?, 500_u64);
     let begin = bench.now();
     let mut all: Vec<StoredEvent> = Vec::new();
-    let mut batch = bench.batch();
+    let mut batch = bench.new_batch();
     for n in 0..count {
         // Mostly rising, each up to 40 behind the one before; one far behind all, one far ahead.
         let at = match n {
@@ -130,11 +131,11 @@ pub async fn times_out_of_order(bench: &Bench) -> Verdict {
         };
         let surface = if n % 5 == 0 { "rare" } else { "common" };
         let event = DatasetEvent { surface: surface.into(), agent_id: "agent".into(), ..DatasetEvent::default() };
-        let event = bench.dataset_at(&scope, event, begin.plus(Duration::from_millis(at)))?;
+        let event = bench.scrub_event_at(&scope, event, begin.plus(Duration::from_millis(at)))?;
         batch = batch.record(event.clone());
-        all.push(event.stored(Seq(n + 1)));
+        all.push(event.into_stored(Seq(n + 1)));
         if n % 20 == 19 {
-            bench.commit(&scope, std::mem::replace(&mut batch, bench.batch())).await?;
+            bench.commit(&scope, std::mem::replace(&mut batch, bench.new_batch())).await?;
         }
     }
     let at = |millis: u64| Some(begin.plus(Duration::from_millis(millis)));
@@ -148,37 +149,38 @@ pub async fn times_out_of_order(bench: &Bench) -> Verdict {
                     all.iter().filter(|event| filter.matches(event)).map(|event| event.seq.0).collect();
                 for limit in [7, 1000] {
                     let found =
-                        super::bench::sparse_pages(limit, |page| bench.store.events(&scope, &filter, page)).await?;
+                        super::fixture::read_sparse_pages(limit, |page| bench.store.events(&scope, &filter, page))
+                            .await?;
                     let found: Vec<_> = found.into_iter().map(|event| event.seq.0).collect();
-                    same(&format!("places of {filter:?}, pages of {limit}"), &found, &wanted)?;
+                    ensure_equal(&format!("places of {filter:?}, pages of {limit}"), &found, &wanted)?;
                 }
             }
         }
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// The feed has every event of every scope in the order of commits; its positions rise; it begins after any of them.
-pub async fn feed(bench: &Bench) -> Verdict {
-    let scopes = [bench.scope()?, bench.scope()?, bench.scope()?];
+pub async fn feed(bench: &Fixture) -> CaseResult {
+    let scopes = [bench.new_scope()?, bench.new_scope()?, bench.new_scope()?];
     let mut wrote = Vec::new();
     for n in 0..30 {
         let scope = &scopes[n % 7 % 3];
-        let events = [bench.dataset(scope, "feed")?, bench.dataset(scope, "feed")?];
+        let events = [bench.dataset_event(scope, "feed")?, bench.dataset_event(scope, "feed")?];
         wrote.extend(events.iter().map(|event| (scope.clone(), event.event_id())));
         let [one, two] = events;
-        bench.commit(scope, bench.batch().record(one).put(note("d", n)?, Expect::Any).record(two)).await?;
+        bench.commit(scope, bench.new_batch().record(one).put(note("d", n)?, Expect::Any).record(two)).await?;
     }
-    let fed = bench.fed(&scopes).await?;
-    rising(&fed)?;
+    let fed = bench.read_feed(&scopes).await?;
+    ensure_rising(&fed)?;
     let found: Vec<_> = fed.iter().map(|item| (item.scope.clone(), item.event.event_id)).collect();
-    same("the feed", &found, &wrote)?;
+    ensure_equal("the feed", &found, &wrote)?;
     for scope in &scopes {
-        let own = bench.recorded(scope, &EventFilter::default()).await?;
+        let own = bench.list_events(scope, &EventFilter::default()).await?;
         let own: Vec<_> = own.iter().map(|event| (event.seq, event.event_id)).collect();
         let of_feed: Vec<_> = fed.iter().filter(|item| item.scope == *scope).collect();
         let of_feed: Vec<_> = of_feed.iter().map(|item| (item.event.seq, item.event.event_id)).collect();
-        same("a scope's part of the feed", &of_feed, &own)?;
+        ensure_equal("a scope's part of the feed", &of_feed, &own)?;
     }
     let middle = &fed[fed.len() / 2];
     for limit in [1, 2, 7, 1000] {
@@ -189,13 +191,13 @@ pub async fn feed(bench: &Bench) -> Verdict {
     let last = fed.last().map_or(0, |item| item.position);
     let rest = bench.store.after(last, 100).await?;
     ensure(rest.iter().all(|item| item.position > last), || "the feed goes back".into())?;
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Somebody who follows the feed while many write gets every event once: what is committed late never takes an earlier position.
-pub async fn feed_during_writes(bench: &Bench) -> Verdict {
+pub async fn feed_during_writes(bench: &Fixture) -> CaseResult {
     let (writers, rounds) = (bench.settings.writers, bench.settings.rounds * 2);
-    let scopes = [bench.scope()?, bench.scope()?];
+    let scopes = [bench.new_scope()?, bench.new_scope()?];
     let mut position = 0;
     while let Some(last) = bench.store.after(position, 500).await?.last() {
         ensure(last.position > position, || "the feed's positions do not rise".into())?;
@@ -207,7 +209,7 @@ pub async fn feed_during_writes(bench: &Bench) -> Verdict {
             let mut got = Vec::new();
             while got.len() < writers * rounds {
                 let some = bench.store.after(position, 7).await?;
-                rising(&some)?;
+                ensure_rising(&some)?;
                 position = some.last().map_or(position, |last| last.position);
                 got.extend(
                     some.into_iter().filter(|item| scopes.contains(&item.scope)).map(|item| item.event.event_id),
@@ -218,14 +220,14 @@ pub async fn feed_during_writes(bench: &Bench) -> Verdict {
         }
     };
     let follower = tokio::spawn(follower);
-    let wrote = together((0..writers).map(|writer| {
+    let wrote = run_concurrently((0..writers).map(|writer| {
         let (bench, scope) = (bench.clone(), scopes[writer % 2].clone());
         async move {
             let mut ids = Vec::new();
             for _ in 0..rounds {
-                let event = bench.dataset(&scope, "feed")?;
+                let event = bench.dataset_event(&scope, "feed")?;
                 ids.push(event.event_id());
-                bench.commit(&scope, bench.batch().record(event)).await?;
+                bench.commit(&scope, bench.new_batch().record(event)).await?;
             }
             Ok(ids)
         }
@@ -239,39 +241,39 @@ pub async fn feed_during_writes(bench: &Bench) -> Verdict {
         }
     };
     let followed = tokio::time::timeout(bench.settings.patience / 2, follower).await;
-    let got: Result<_, Failure> = followed
-        .map_err(|_| Failure::new("one who follows the feed during writes misses events"))?
-        .map_err(|error| Failure::new(format!("a task died: {error}")))?;
+    let got: Result<_, CaseFailure> = followed
+        .map_err(|_| CaseFailure::new("one who follows the feed during writes misses events"))?
+        .map_err(|error| CaseFailure::new(format!("a task died: {error}")))?;
     let mut got = got?;
     let mut wrote: Vec<_> = wrote.into_iter().flatten().collect();
     got.sort_unstable();
     wrote.sort_unstable();
-    same("followed events", &got, &wrote)?;
+    ensure_equal("followed events", &got, &wrote)?;
     for scope in &scopes {
-        let recorded = bench.recorded(scope, &EventFilter::default()).await?;
+        let recorded = bench.list_events(scope, &EventFilter::default()).await?;
         let seqs: Vec<_> = recorded.iter().map(|event| event.seq.0).collect();
-        same("places of a scope's events", &seqs, &(1..=seqs.len() as u64).collect::<Vec<_>>())?;
+        ensure_equal("places of a scope's events", &seqs, &(1..=seqs.len() as u64).collect::<Vec<_>>())?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 #[track_caller]
-fn rising(items: &[FeedItem]) -> Result<(), Failure> {
+fn ensure_rising(items: &[FeedItem]) -> Result<(), CaseFailure> {
     ensure(items.is_sorted_by(|one, two| one.position < two.position), || "the feed's positions do not rise".into())
 }
 
 #[track_caller]
-fn same_stored(found: &StoredEvent, wrote: CleanEvent, seq: Seq) -> Result<(), Failure> {
-    let wanted = wrote.stored(seq);
-    same("seq", &found.seq, &wanted.seq)?;
-    same("event_id", &found.event_id, &wanted.event_id)?;
-    same("ts", &found.ts, &wanted.ts)?;
-    same("surface", &found.surface, &wanted.surface)?;
-    same("agent_id", &found.agent_id, &wanted.agent_id)?;
-    same("event_type", &found.event_type, &wanted.event_type)?;
-    same("trace_id", &found.trace_id, &wanted.trace_id)?;
-    same("actor", &found.actor, &wanted.actor)?;
-    same("train_ok", &found.train_ok, &wanted.train_ok)?;
-    same("pii_flags", &found.pii_flags, &wanted.pii_flags)?;
-    same("body", &value(found.body.get())?, &value(wanted.body.get())?)
+fn ensure_same_event(found: &StoredEvent, wrote: CleanEvent, seq: Seq) -> Result<(), CaseFailure> {
+    let wanted = wrote.into_stored(seq);
+    ensure_equal("seq", &found.seq, &wanted.seq)?;
+    ensure_equal("event_id", &found.event_id, &wanted.event_id)?;
+    ensure_equal("ts", &found.ts, &wanted.ts)?;
+    ensure_equal("surface", &found.surface, &wanted.surface)?;
+    ensure_equal("agent_id", &found.agent_id, &wanted.agent_id)?;
+    ensure_equal("event_type", &found.event_type, &wanted.event_type)?;
+    ensure_equal("trace_id", &found.trace_id, &wanted.trace_id)?;
+    ensure_equal("actor", &found.actor, &wanted.actor)?;
+    ensure_equal("train_ok", &found.train_ok, &wanted.train_ok)?;
+    ensure_equal("pii_flags", &found.pii_flags, &wanted.pii_flags)?;
+    ensure_equal("body", &parse_value(found.body.get())?, &parse_value(wanted.body.get())?)
 }

@@ -4,18 +4,18 @@ use engines_core::{
     DocId, Env, Scope,
     audit::AuditFilter,
     event::EventFilter,
-    nexus::{Change, Changes, Expect, ExpectedHead, Order, Page, Query},
+    nexus::{DocumentQuery, Expect, ExpectedHead, PageRequest, QueryOrder, StoreChange, StoreChanges},
     stream::Seq,
     testing,
 };
 use futures_util::StreamExt;
 
 use super::{
-    Bench, Failure, Outcome, Verdict,
-    bench::{NOTE, canvas, kept, note, once},
-    documents::found,
+    CaseFailure, CaseOutcome, CaseResult, Fixture,
+    documents::require_found,
+    fixture::{NOTE, canvas, idempotency, kept_outcomes, note},
+    report::{ensure, ensure_equal},
     runner::Case,
-    verdict::{ensure, same},
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -28,8 +28,8 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Three tenants, whose names begin alike, in every environment.
-fn neighbours(bench: &Bench) -> Result<Vec<Scope>, Failure> {
-    let name = bench.word();
+fn similar_scopes(bench: &Fixture) -> Result<Vec<Scope>, CaseFailure> {
+    let name = bench.unique_word();
     let mut scopes = Vec::new();
     for tenant in [format!("t_{name}"), format!("t_{name}-dev"), format!("t_{name}_")] {
         for env in Env::ALL {
@@ -40,153 +40,165 @@ fn neighbours(bench: &Bench) -> Result<Vec<Scope>, Failure> {
 }
 
 /// The same ids and keys in every scope hold each scope's own things; what happens in one changes nothing in another.
-pub async fn same_ids_everywhere(bench: &Bench) -> Verdict {
-    let scopes = neighbours(bench)?;
+pub async fn same_ids_everywhere(bench: &Fixture) -> CaseResult {
+    let scopes = similar_scopes(bench)?;
     let key = canvas("c1")?;
     for (n, scope) in scopes.iter().enumerate() {
         let own = scope.to_string();
         let batch = bench
-            .batch()
+            .new_batch()
             .put(note("d1", own.clone())?.tag("t"), Expect::Absent)
-            .append(key.clone(), ExpectedHead::Seq(Seq::ZERO), vec![bench.event(scope, own.clone())?])
-            .record(bench.dataset(scope, "isolation")?)
-            .audit(bench.audit(scope, "conformance.isolation", &own)?)
-            .once(once("realm", "key", u8::try_from(n).unwrap_or(u8::MAX)));
+            .append(key.clone(), ExpectedHead::Seq(Seq::ZERO), vec![bench.new_event(scope, own.clone())?])
+            .record(bench.dataset_event(scope, "isolation")?)
+            .audit(bench.audit_entry(scope, "conformance.isolation", &own)?)
+            .with_idempotency(idempotency("realm", "key", u8::try_from(n).unwrap_or(u8::MAX)));
         let receipt = bench.commit(scope, batch).await?;
         ensure(!receipt.replayed, || format!("{scope} got another scope's receipt"))?;
-        same(&format!("places in {scope}"), &(&receipt.versions, &receipt.recorded), &(&vec![1], &kept(1..=1)))?;
+        ensure_equal(
+            &format!("places in {scope}"),
+            &(&receipt.versions, &receipt.recorded),
+            &(&vec![1], &kept_outcomes(1..=1)),
+        )?;
     }
     for (n, scope) in scopes.iter().enumerate() {
-        check_own(bench, scope, u8::try_from(n).unwrap_or(u8::MAX)).await?;
+        check_own_data(bench, scope, u8::try_from(n).unwrap_or(u8::MAX)).await?;
     }
     // In the first scope everything is changed and taken away; in the others all is as it was.
     let first = &scopes[0];
-    bench.commit(first, bench.batch().put(note("d1", "changed")?, Expect::Version(1))).await?;
-    let batch = bench.batch().delete(NOTE, DocId::new("d1")?, Expect::Version(2)).append(
+    bench.commit(first, bench.new_batch().put(note("d1", "changed")?, Expect::Version(1))).await?;
+    let batch = bench.new_batch().delete(NOTE, DocId::new("d1")?, Expect::Version(2)).append(
         key.clone(),
         ExpectedHead::Seq(Seq(1)),
-        bench.events_of(first, [2])?,
+        bench.new_events(first, [2])?,
     );
-    bench.commit(first, batch.record(bench.dataset(first, "isolation")?)).await?;
-    bench.commit(first, bench.batch().trim(key, Seq(3))).await?;
+    bench.commit(first, batch.record(bench.dataset_event(first, "isolation")?)).await?;
+    bench.commit(first, bench.new_batch().trim(key, Seq(3))).await?;
     for (n, scope) in scopes.iter().enumerate().skip(1) {
-        check_own(bench, scope, u8::try_from(n).unwrap_or(u8::MAX)).await?;
+        check_own_data(bench, scope, u8::try_from(n).unwrap_or(u8::MAX)).await?;
     }
-    let fed = bench.fed(&scopes).await?;
+    let fed = bench.read_feed(&scopes).await?;
     for (n, scope) in scopes.iter().enumerate() {
         let own = fed.iter().filter(|item| item.scope == *scope).count();
-        same(&format!("events of {scope} in the feed"), &own, &if n == 0 { 2 } else { 1 })?;
+        ensure_equal(&format!("events of {scope} in the feed"), &own, &if n == 0 { 2 } else { 1 })?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
-async fn check_own(bench: &Bench, scope: &Scope, fingerprint: u8) -> Result<(), Failure> {
+async fn check_own_data(bench: &Fixture, scope: &Scope, fingerprint: u8) -> Result<(), CaseFailure> {
     let own = scope.to_string();
-    same("a document", &found(bench.get(scope, "d1").await?)?.decode::<String>()?, &own)?;
-    for order in [Order::IdAscending, Order::IdDescending, Order::UpdatedDescending] {
-        for query in [Query::kind(NOTE).order(order), Query::kind(NOTE).tag("t").order(order)] {
-            let listed = bench.list(scope, &query, 10).await?;
+    ensure_equal("a document", &require_found(bench.get(scope, "d1").await?)?.decode::<String>()?, &own)?;
+    for order in [QueryOrder::IdAscending, QueryOrder::IdDescending, QueryOrder::UpdatedDescending] {
+        for query in [DocumentQuery::of_kind(NOTE).order(order), DocumentQuery::of_kind(NOTE).tag("t").order(order)] {
+            let listed = bench.list_all(scope, &query, 10).await?;
             let bodies = listed.iter().map(|document| document.decode::<String>()).collect::<Result<Vec<_>, _>>()?;
-            same(&format!("documents of {scope}, {order:?}"), &bodies, &vec![own.clone()])?;
+            ensure_equal(&format!("documents of {scope}, {order:?}"), &bodies, &vec![own.clone()])?;
         }
     }
     let events = bench.read_all(scope, &canvas("c1")?, Seq::ZERO).await?;
-    same(&format!("events of {scope}"), &events.len(), &1)?;
-    let data = super::documents::value(events[0].event.data.get())?;
-    same("an event", &data, &serde_json::json!({ "n": own }))?;
-    same("a head", &bench.store.head(scope, &canvas("c1")?).await?.seq, &Seq(1))?;
-    same("dataset events", &bench.recorded(scope, &EventFilter::default()).await?.len(), &1)?;
-    let audit = bench.audited(scope, &AuditFilter::default()).await?;
-    same("audit records", &audit.into_iter().map(|entry| entry.resource).collect::<Vec<_>>(), &vec![own])?;
-    let receipt = bench.store.receipt(scope, &once("realm", "key", 0)).await?;
-    same("a receipt's fingerprint", &receipt.map(|(_, kept)| kept), &Some([fingerprint; 32]))
+    ensure_equal(&format!("events of {scope}"), &events.len(), &1)?;
+    let data = super::documents::parse_value(events[0].event.data.get())?;
+    ensure_equal("an event", &data, &serde_json::json!({ "n": own }))?;
+    ensure_equal("a head", &bench.store.head(scope, &canvas("c1")?).await?.seq, &Seq(1))?;
+    ensure_equal("dataset events", &bench.list_events(scope, &EventFilter::default()).await?.len(), &1)?;
+    let audit = bench.list_audit(scope, &AuditFilter::default()).await?;
+    ensure_equal("audit records", &audit.into_iter().map(|entry| entry.resource).collect::<Vec<_>>(), &vec![own])?;
+    let receipt = bench.store.receipt(scope, &idempotency("realm", "key", 0)).await?;
+    ensure_equal("a receipt's fingerprint", &receipt.map(|(_, kept)| kept), &Some([fingerprint; 32]))
 }
 
 /// A scope in which nothing was written is empty in every way, next to full ones.
-pub async fn strangers_see_nothing(bench: &Bench) -> Verdict {
-    let scopes = neighbours(bench)?;
+pub async fn strangers_see_nothing(bench: &Fixture) -> CaseResult {
+    let scopes = similar_scopes(bench)?;
     let (strangers, natives) = scopes.split_at(2);
     let key = canvas("c1")?;
-    let once = once("realm", "key", 1);
+    let once = idempotency("realm", "key", 1);
     for scope in natives {
         let batch = bench
-            .batch()
+            .new_batch()
             .put(note("d1", 1)?.tag("t"), Expect::Absent)
-            .append(key.clone(), ExpectedHead::Any, bench.events_of(scope, 1..=3)?)
-            .record(bench.dataset(scope, "isolation")?)
-            .audit(bench.audit(scope, "conformance.isolation", "r")?);
-        bench.commit(scope, batch.once(once.clone())).await?;
+            .append(key.clone(), ExpectedHead::Any, bench.new_events(scope, 1..=3)?)
+            .record(bench.dataset_event(scope, "isolation")?)
+            .audit(bench.audit_entry(scope, "conformance.isolation", "r")?);
+        bench.commit(scope, batch.with_idempotency(once.clone())).await?;
     }
     for stranger in strangers {
         ensure(bench.get(stranger, "d1").await?.is_none(), || format!("{stranger} sees another scope's document"))?;
-        bench.ensure_nothing(stranger, std::slice::from_ref(&key), Some(&once)).await?;
-        let batch = bench.batch().delete(NOTE, DocId::new("d1")?, Expect::Any);
+        bench.ensure_scope_empty(stranger, std::slice::from_ref(&key), Some(&once)).await?;
+        let batch = bench.new_batch().delete(NOTE, DocId::new("d1")?, Expect::Any);
         bench.commit(stranger, batch.trim(key.clone(), Seq(1))).await?;
     }
     for scope in natives {
         ensure(bench.get(scope, "d1").await?.is_some(), || format!("a stranger deleted what is in {scope}"))?;
-        same("events", &bench.read_all(scope, &key, Seq::ZERO).await?.len(), &3)?;
+        ensure_equal("events", &bench.read_all(scope, &key, Seq::ZERO).await?.len(), &3)?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// A page token from one scope, presented in another, never shows anything of the first.
-pub async fn tokens_do_not_cross(bench: &Bench) -> Verdict {
-    let scopes = neighbours(bench)?;
+pub async fn tokens_do_not_cross(bench: &Fixture) -> CaseResult {
+    let scopes = similar_scopes(bench)?;
     for scope in &scopes[..2] {
         for n in 0..4 {
             let document = note(&format!("d{n}"), scope.to_string())?;
-            let batch = bench.batch().put(document, Expect::Absent).record(bench.dataset(scope, "isolation")?);
-            bench.commit(scope, batch.audit(bench.audit(scope, "conformance.isolation", &scope.to_string())?)).await?;
+            let batch =
+                bench.new_batch().put(document, Expect::Absent).record(bench.dataset_event(scope, "isolation")?);
+            bench
+                .commit(scope, batch.audit(bench.audit_entry(scope, "conformance.isolation", &scope.to_string())?))
+                .await?;
         }
     }
     let (mine, other) = (&scopes[0], &scopes[1]);
     let ids: Vec<_> =
-        bench.recorded(mine, &EventFilter::default()).await?.into_iter().map(|event| event.event_id).collect();
-    for order in [Order::IdAscending, Order::IdDescending, Order::UpdatedDescending] {
-        let query = Query::kind(NOTE).order(order);
-        let token = bench.store.query(mine, &query, Page::first(2)).await?.next.unwrap_or_default();
-        for document in
-            bench.store.query(other, &query, Page::after(10, token)).await.map(|page| page.items).unwrap_or_default()
+        bench.list_events(mine, &EventFilter::default()).await?.into_iter().map(|event| event.event_id).collect();
+    for order in [QueryOrder::IdAscending, QueryOrder::IdDescending, QueryOrder::UpdatedDescending] {
+        let query = DocumentQuery::of_kind(NOTE).order(order);
+        let token = bench.store.query(mine, &query, PageRequest::first(2)).await?.next.unwrap_or_default();
+        for document in bench
+            .store
+            .query(other, &query, PageRequest::after(10, token))
+            .await
+            .map(|page| page.items)
+            .unwrap_or_default()
         {
-            same("whose document a foreign token shows", &document.decode::<String>()?, &other.to_string())?;
+            ensure_equal("whose document a foreign token shows", &document.decode::<String>()?, &other.to_string())?;
         }
     }
-    let token = bench.store.events(mine, &EventFilter::default(), Page::first(2)).await?.next.unwrap_or_default();
-    let shown = bench.store.events(other, &EventFilter::default(), Page::after(10, token)).await;
+    let token =
+        bench.store.events(mine, &EventFilter::default(), PageRequest::first(2)).await?.next.unwrap_or_default();
+    let shown = bench.store.events(other, &EventFilter::default(), PageRequest::after(10, token)).await;
     let shown = shown.map(|page| page.items).unwrap_or_default();
     ensure(!shown.iter().any(|event| ids.contains(&event.event_id)), || "a token shows another scope's events".into())?;
-    let token = bench.store.audit(mine, &AuditFilter::default(), Page::first(2)).await?.next.unwrap_or_default();
-    let shown = bench.store.audit(other, &AuditFilter::default(), Page::after(10, token)).await;
+    let token = bench.store.audit(mine, &AuditFilter::default(), PageRequest::first(2)).await?.next.unwrap_or_default();
+    let shown = bench.store.audit(other, &AuditFilter::default(), PageRequest::after(10, token)).await;
     let shown = shown.map(|page| page.items).unwrap_or_default();
     ensure(shown.iter().all(|entry| entry.resource == other.to_string()), || "a token shows another's audit".into())?;
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// A wake-up names the scope of the append, and no other's stream of the same key.
-pub async fn changes_name_their_scope(bench: &Bench) -> Verdict {
-    let scopes = neighbours(bench)?;
+pub async fn changes_name_their_scope(bench: &Fixture) -> CaseResult {
+    let scopes = similar_scopes(bench)?;
     let key = canvas("c1")?;
     let mut changes = bench.store.changes();
     let written = &scopes[4];
-    let batch = bench.batch().append(key.clone(), ExpectedHead::Any, bench.events_of(written, 1..=2)?);
+    let batch = bench.new_batch().append(key.clone(), ExpectedHead::Any, bench.new_events(written, 1..=2)?);
     bench.commit(written, batch).await?;
     let mut named = 0;
     while named == 0 {
-        match next(&mut changes).await? {
-            Change::Appended(heads) => {
+        match next_change(&mut changes).await? {
+            StoreChange::Appended(heads) => {
                 for (scope, _, _) in heads.iter().filter(|(scope, _, _)| scopes.contains(scope)) {
-                    same("the scope a wake-up names", scope, written)?;
+                    ensure_equal("the scope a wake-up names", scope, written)?;
                     named += 1;
                 }
             }
             _ => break,
         }
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// The next wake-up; the runner's patience ends a wait for one that never comes.
-pub(super) async fn next(changes: &mut Changes) -> Result<Change, Failure> {
-    changes.next().await.ok_or_else(|| Failure::new("the wake-ups ended while the store is open"))
+pub(super) async fn next_change(changes: &mut StoreChanges) -> Result<StoreChange, CaseFailure> {
+    changes.next().await.ok_or_else(|| CaseFailure::new("the wake-ups ended while the store is open"))
 }

@@ -6,10 +6,10 @@ use engines_core::{
 };
 
 use super::{
-    Bench, Failure, Outcome, Verdict,
-    bench::{canvas, note, sized},
+    CaseFailure, CaseOutcome, CaseResult, Fixture,
+    fixture::{canvas, json_of_size, note},
+    report::{ensure, ensure_equal},
     runner::Case,
-    verdict::{ensure, same},
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -24,132 +24,132 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Writes a limit may have to be tried out.
-const MANY: usize = 200_000;
+const MAX_TRIED_WRITES: usize = 200_000;
 
 /// Why a limit is not tried out, if it is not.
-fn left_out(name: &str, limit: usize, most: usize) -> Option<Outcome> {
-    (limit > most).then(|| Outcome::LeftOut(format!("{name} is {limit}, more than the {most} that are tried out")))
+fn skip_limit(name: &str, limit: usize, most: usize) -> Option<CaseOutcome> {
+    (limit > most).then(|| CaseOutcome::Skipped(format!("{name} is {limit}, more than the {most} that are tried out")))
 }
 
 /// Fails unless `batch` is refused as too large and leaves nothing behind.
-async fn refused(bench: &Bench, batch: Batch) -> Result<(), Failure> {
-    let scope = bench.scope()?;
+async fn expect_too_large(bench: &Fixture, batch: Batch) -> Result<(), CaseFailure> {
+    let scope = bench.new_scope()?;
     match bench.commit(&scope, batch).await {
-        Err(CommitError::Refused(error)) => same("the code of a refusal", &error.code(), &Code::BodyTooLarge)?,
-        other => return Err(Failure::new(format!("past the limit: wanted Refused, got {:?}", other.map(drop)))),
+        Err(CommitError::Refused(error)) => ensure_equal("the code of a refusal", &error.code(), &Code::BodyTooLarge)?,
+        other => return Err(CaseFailure::new(format!("past the limit: wanted Refused, got {:?}", other.map(drop)))),
     }
-    bench.ensure_nothing(&scope, &[canvas("c1")?], None).await
+    bench.ensure_scope_empty(&scope, &[canvas("c1")?], None).await
 }
 
 /// Documents in one batch.
-pub async fn writes(bench: &Bench) -> Verdict {
+pub async fn writes(bench: &Fixture) -> CaseResult {
     let limit = bench.store.capabilities().max_writes;
-    if let Some(left_out) = left_out("max_writes", limit, MANY) {
+    if let Some(left_out) = skip_limit("max_writes", limit, MAX_TRIED_WRITES) {
         return Ok(left_out);
     }
-    let documents = |count: usize| -> Result<Batch, Failure> {
-        (0..count).try_fold(bench.batch(), |batch, n| Ok(batch.put(note(&format!("d{n:07}"), n)?, Expect::Absent)))
+    let documents = |count: usize| -> Result<Batch, CaseFailure> {
+        (0..count).try_fold(bench.new_batch(), |batch, n| Ok(batch.put(note(&format!("d{n:07}"), n)?, Expect::Absent)))
     };
-    let scope = bench.scope()?;
+    let scope = bench.new_scope()?;
     let receipt = bench.commit(&scope, documents(limit)?).await?;
-    same("versions", &receipt.versions.len(), &limit)?;
+    ensure_equal("versions", &receipt.versions.len(), &limit)?;
     let last = bench.get(&scope, &format!("d{:07}", limit - 1)).await?;
     ensure(last.is_some(), || "the last document of a full batch is not there".into())?;
-    refused(bench, documents(limit + 1)?).await?;
-    Ok(Outcome::Passed)
+    expect_too_large(bench, documents(limit + 1)?).await?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// Events in one batch, each of which counts as a write.
-pub async fn events_count_as_writes(bench: &Bench) -> Verdict {
+pub async fn events_count_as_writes(bench: &Fixture) -> CaseResult {
     let limit = bench.store.capabilities().max_writes;
-    if let Some(left_out) = left_out("max_writes", limit, MANY) {
+    if let Some(left_out) = skip_limit("max_writes", limit, MAX_TRIED_WRITES) {
         return Ok(left_out);
     }
-    let scope = bench.scope()?;
-    let events = bench.events_of(&scope, 1..=limit as u64)?;
-    let receipt = bench.commit(&scope, bench.batch().append(canvas("c1")?, ExpectedHead::Any, events)).await?;
-    same("the last place", &receipt.appended[0].last.0, &(limit as u64))?;
-    let events = bench.events_of(&scope, 1..=limit as u64)?;
-    let batch = bench.batch().append(canvas("c1")?, ExpectedHead::Any, events);
-    refused(bench, batch.put(note("d", 1)?, Expect::Absent)).await?;
-    Ok(Outcome::Passed)
+    let scope = bench.new_scope()?;
+    let events = bench.new_events(&scope, 1..=limit as u64)?;
+    let receipt = bench.commit(&scope, bench.new_batch().append(canvas("c1")?, ExpectedHead::Any, events)).await?;
+    ensure_equal("the last place", &receipt.appended[0].last.0, &(limit as u64))?;
+    let events = bench.new_events(&scope, 1..=limit as u64)?;
+    let batch = bench.new_batch().append(canvas("c1")?, ExpectedHead::Any, events);
+    expect_too_large(bench, batch.put(note("d", 1)?, Expect::Absent)).await?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// Labels on one document.
-pub async fn tags(bench: &Bench) -> Verdict {
+pub async fn tags(bench: &Fixture) -> CaseResult {
     let limit = bench.store.capabilities().max_tags;
-    if let Some(left_out) = left_out("max_tags", limit, 10_000) {
+    if let Some(left_out) = skip_limit("max_tags", limit, 10_000) {
         return Ok(left_out);
     }
-    let tagged = |count: usize| -> Result<Batch, Failure> {
+    let tagged = |count: usize| -> Result<Batch, CaseFailure> {
         let document = (0..count).fold(note("d", 1)?, |document, n| document.tag(format!("tag{n}")));
-        Ok(bench.batch().put(document, Expect::Absent))
+        Ok(bench.new_batch().put(document, Expect::Absent))
     };
-    let scope = bench.scope()?;
+    let scope = bench.new_scope()?;
     bench.commit(&scope, tagged(limit)?).await?;
-    same("tags", &bench.get(&scope, "d").await?.map(|document| document.tags.len()), &Some(limit))?;
-    refused(bench, tagged(limit + 1)?).await?;
-    Ok(Outcome::Passed)
+    ensure_equal("tags", &bench.get(&scope, "d").await?.map(|document| document.tags.len()), &Some(limit))?;
+    expect_too_large(bench, tagged(limit + 1)?).await?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// Bytes of one document.
-pub async fn document_bytes(bench: &Bench) -> Verdict {
+pub async fn document_bytes(bench: &Fixture) -> CaseResult {
     let limits = bench.store.capabilities();
     let limit = limits.max_document_bytes;
-    if let Some(left_out) = left_out("max_document_bytes", limit, bench.settings.heavy_bytes) {
+    if let Some(left_out) = skip_limit("max_document_bytes", limit, bench.settings.heavy_bytes) {
         return Ok(left_out);
     }
-    let document = |bytes: usize| -> Result<Batch, Failure> {
+    let document = |bytes: usize| -> Result<Batch, CaseFailure> {
         let mut document = note("d", 1)?;
-        document.body = sized(bytes)?;
-        Ok(bench.batch().put(document, Expect::Absent))
+        document.body = json_of_size(bytes)?;
+        Ok(bench.new_batch().put(document, Expect::Absent))
     };
-    let scope = bench.scope()?;
+    let scope = bench.new_scope()?;
     let fits = limit.min(limits.max_batch_bytes);
     bench.commit(&scope, document(fits)?).await?;
     let read = bench.get(&scope, "d").await?.map(|document| document.body.get().len());
-    same("bytes", &read, &Some(fits))?;
-    refused(bench, document(limit + 1)?).await?;
-    Ok(Outcome::Passed)
+    ensure_equal("bytes", &read, &Some(fits))?;
+    expect_too_large(bench, document(limit + 1)?).await?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// Bytes of one stream event.
-pub async fn event_bytes(bench: &Bench) -> Verdict {
+pub async fn event_bytes(bench: &Fixture) -> CaseResult {
     let limits = bench.store.capabilities();
     let limit = limits.max_event_bytes;
-    if let Some(left_out) = left_out("max_event_bytes", limit, bench.settings.heavy_bytes) {
+    if let Some(left_out) = skip_limit("max_event_bytes", limit, bench.settings.heavy_bytes) {
         return Ok(left_out);
     }
-    let scope = bench.scope()?;
-    let append = |bytes: usize| -> Result<Batch, Failure> {
-        let mut event = bench.event(&scope, 1)?;
-        event.data = sized(bytes)?;
-        Ok(bench.batch().append(canvas("c1")?, ExpectedHead::Any, vec![event]))
+    let scope = bench.new_scope()?;
+    let append = |bytes: usize| -> Result<Batch, CaseFailure> {
+        let mut event = bench.new_event(&scope, 1)?;
+        event.data = json_of_size(bytes)?;
+        Ok(bench.new_batch().append(canvas("c1")?, ExpectedHead::Any, vec![event]))
     };
     let fits = limit.min(limits.max_batch_bytes);
     bench.commit(&scope, append(fits)?).await?;
     let read = bench.read_all(&scope, &canvas("c1")?, engines_core::stream::Seq::ZERO).await?;
-    same("bytes", &read.first().map(|event| event.event.size()), &Some(fits))?;
-    refused(bench, append(limit + 1)?).await?;
-    Ok(Outcome::Passed)
+    ensure_equal("bytes", &read.first().map(|event| event.event.size()), &Some(fits))?;
+    expect_too_large(bench, append(limit + 1)?).await?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// Bytes of one batch.
-pub async fn batch_bytes(bench: &Bench) -> Verdict {
+pub async fn batch_bytes(bench: &Fixture) -> CaseResult {
     let limits = bench.store.capabilities();
     let limit = limits.max_batch_bytes;
-    if let Some(left_out) = left_out("max_batch_bytes", limit, bench.settings.heavy_bytes) {
+    if let Some(left_out) = skip_limit("max_batch_bytes", limit, bench.settings.heavy_bytes) {
         return Ok(left_out);
     }
     let each = limits.max_document_bytes.clamp(2, limit);
-    let filled = |bytes: usize| -> Result<Batch, Failure> {
-        let mut batch = bench.batch();
+    let filled = |bytes: usize| -> Result<Batch, CaseFailure> {
+        let mut batch = bench.new_batch();
         let mut left = bytes;
         for n in 0_usize.. {
             // What is left over must be a JSON text too, so the last but one leaves at least two bytes.
             let size = if left > each && left - each < 2 { each - 2 } else { each.min(left) };
             let mut document = note(&format!("d{n}"), 1)?;
-            document.body = sized(size)?;
+            document.body = json_of_size(size)?;
             batch = batch.put(document, Expect::Absent);
             left -= size;
             if left == 0 {
@@ -159,13 +159,13 @@ pub async fn batch_bytes(bench: &Bench) -> Verdict {
         Ok(batch)
     };
     if limit / each + 2 > limits.max_writes {
-        return Ok(Outcome::LeftOut("max_writes documents do not fill max_batch_bytes".into()));
+        return Ok(CaseOutcome::Skipped("max_writes documents do not fill max_batch_bytes".into()));
     }
-    let scope = bench.scope()?;
+    let scope = bench.new_scope()?;
     let full = filled(limit)?;
-    same("bytes of a full batch", &full.size(), &limit)?;
+    ensure_equal("bytes of a full batch", &full.size(), &limit)?;
     bench.commit(&scope, full).await?;
     ensure(bench.get(&scope, "d0").await?.is_some(), || "a full batch is not there".into())?;
-    refused(bench, filled(limit + 1)?).await?;
-    Ok(Outcome::Passed)
+    expect_too_large(bench, filled(limit + 1)?).await?;
+    Ok(CaseOutcome::Passed)
 }

@@ -3,7 +3,7 @@
 //! [`run`] takes a factory: an async function that opens the database of a given name, empty the first time, the same data when it
 //! is called again with that name after everything of the first was dropped. It runs every case, and either returns a [`Report`] of what
 //! passed and what was left out because [`Capabilities`](engines_core::nexus::Capabilities) does not promise it, or
-//! [`Failures`] with every case that failed and why; `unwrap` prints them readably. Nothing is skipped in silence.
+//! [`SuiteFailure`] with every case that failed and why; `unwrap` prints them readably. Nothing is skipped in silence.
 //! The cases are public functions too, a room for each part of the contract, so that one can be run alone.
 //!
 //! What a backend must be able to hold at least: 64 writes and 16 KiB in a batch, 2 KiB in an event, 3 tags on a document.
@@ -31,11 +31,11 @@ pub mod archive;
 pub mod audit;
 pub mod backup;
 pub mod batches;
-mod bench;
 pub mod cas;
 pub mod changes;
 pub mod documents;
 pub mod events;
+mod fixture;
 pub mod health;
 pub mod idempotency;
 pub mod isolation;
@@ -45,15 +45,15 @@ pub mod paging;
 pub mod readers;
 pub mod removal;
 pub mod reopen;
+mod report;
 mod runner;
 mod sink;
 pub mod streams;
 pub mod text;
-mod verdict;
 
 pub use self::{
-    bench::Bench,
-    runner::{Opener, Settings, run, run_with},
+    fixture::Fixture,
+    report::{CaseFailure, CaseOutcome, CaseResult, FailedCase, Report, SkippedCase, SuiteFailure},
+    runner::{StoreFactory, SuiteSettings, run, run_with},
     sink::{ReadBack, sink},
-    verdict::{Failed, Failure, Failures, LeftOut, Outcome, Report, Verdict},
 };

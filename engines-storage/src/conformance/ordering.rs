@@ -4,17 +4,17 @@ use std::pin::Pin;
 
 use engines_core::{
     Scope,
-    nexus::{CommitError, Expect, ExpectedHead, Receipt},
+    nexus::{CommitError, CommitReceipt, Expect, ExpectedHead},
     stream::{Seq, StreamKey},
 };
 
 use super::{
-    Bench, Failure, Outcome, Verdict,
-    bench::{canvas, note, poll_once},
-    documents::found,
+    CaseFailure, CaseOutcome, CaseResult, Fixture,
+    documents::require_found,
+    fixture::{canvas, note, poll_once},
+    report::{ensure, ensure_equal},
     runner::Case,
-    streams::contiguous,
-    verdict::{ensure, same},
+    streams::ensure_contiguous,
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -24,90 +24,97 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-type Commit<'a> = Pin<Box<dyn Future<Output = Result<Receipt, CommitError>> + Send + 'a>>;
+type PendingCommit<'a> = Pin<Box<dyn Future<Output = Result<CommitReceipt, CommitError>> + Send + 'a>>;
 
 /// A commit in flight, or its answer if the first poll gave one.
-enum Flight<'a> {
-    Answered(Result<Receipt, CommitError>),
-    Waiting(Commit<'a>),
+enum PolledCommit<'a> {
+    Ready(Result<CommitReceipt, CommitError>),
+    Pending(PendingCommit<'a>),
 }
 
-impl Flight<'_> {
-    async fn land(self) -> Result<Receipt, CommitError> {
+impl PolledCommit<'_> {
+    async fn finish(self) -> Result<CommitReceipt, CommitError> {
         match self {
-            Self::Answered(answer) => answer,
-            Self::Waiting(commit) => commit.await,
+            Self::Ready(answer) => answer,
+            Self::Pending(commit) => commit.await,
         }
     }
 }
 
 /// Sends a command that expects head and version `rev`; polled once.
-async fn send<'a>(bench: &'a Bench, scope: &'a Scope, key: &StreamKey, rev: u64) -> Result<Flight<'a>, Failure> {
+async fn send_command<'a>(
+    bench: &'a Fixture,
+    scope: &'a Scope,
+    key: &StreamKey,
+    rev: u64,
+) -> Result<PolledCommit<'a>, CaseFailure> {
     let expect = if rev == 0 { Expect::Absent } else { Expect::Version(rev) };
     let batch = bench
-        .batch()
-        .append(key.clone(), ExpectedHead::Seq(Seq(rev)), bench.events_of(scope, [rev + 1])?)
+        .new_batch()
+        .append(key.clone(), ExpectedHead::Seq(Seq(rev)), bench.new_events(scope, [rev + 1])?)
         .put(note(key.id(), rev + 1)?, expect);
     let mut commit = bench.store.commit(scope, batch);
     Ok(match poll_once(&mut commit).await {
-        Some(answer) => Flight::Answered(answer),
-        None => Flight::Waiting(commit),
+        Some(answer) => PolledCommit::Ready(answer),
+        None => PolledCommit::Pending(commit),
     })
 }
 
-fn left_out(bench: &Bench) -> Option<Outcome> {
-    (!bench.store.capabilities().pipelined).then(|| Outcome::LeftOut("pipelined is not promised".into()))
+fn skip_unless_pipelined(bench: &Fixture) -> Option<CaseOutcome> {
+    (!bench.store.capabilities().pipelined).then(|| CaseOutcome::Skipped("pipelined is not promised".into()))
 }
 
 /// Hundreds of commits in flight on one stream, each expecting what the one before it does, all land.
-pub async fn polled_in_order(bench: &Bench) -> Verdict {
-    if let Some(left_out) = left_out(bench) {
+pub async fn polled_in_order(bench: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_pipelined(bench) {
         return Ok(left_out);
     }
-    let scope = bench.scope()?;
+    let scope = bench.new_scope()?;
     let key = canvas("c1")?;
     let count = bench.settings.writers as u64 * bench.settings.rounds as u64;
     let mut flights = Vec::new();
     for rev in 0..count {
-        flights.push((rev, send(bench, &scope, &key, rev).await?));
+        flights.push((rev, send_command(bench, &scope, &key, rev).await?));
     }
     // Answers may be taken in any order.
     for (rev, flight) in flights.into_iter().rev() {
-        let receipt = flight.land().await?;
-        same("the place of a pipelined commit", &receipt.appended[0].last, &Seq(rev + 1))?;
-        same("its version", &receipt.versions, &vec![rev + 1])?;
+        let receipt = flight.finish().await?;
+        ensure_equal("the place of a pipelined commit", &receipt.appended[0].last, &Seq(rev + 1))?;
+        ensure_equal("its version", &receipt.versions, &vec![rev + 1])?;
     }
     let read = bench.read_all(&scope, &key, Seq::ZERO).await?;
-    contiguous(&read, Seq::ZERO)?;
-    same("events", &read.len(), &usize::try_from(count).unwrap_or(usize::MAX))?;
-    same("the document", &found(bench.get(&scope, "c1").await?)?.decode::<u64>()?, &count)?;
-    Ok(Outcome::Passed)
+    ensure_contiguous(&read, Seq::ZERO)?;
+    ensure_equal("events", &read.len(), &usize::try_from(count).unwrap_or(usize::MAX))?;
+    ensure_equal("the document", &require_found(bench.get(&scope, "c1").await?)?.decode::<u64>()?, &count)?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// A commit in the middle that fails takes those down that expect its effect, and no others; the next right one lands.
-pub async fn failures_fail_alone(bench: &Bench) -> Verdict {
-    if let Some(left_out) = left_out(bench) {
+pub async fn failures_fail_alone(bench: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_pipelined(bench) {
         return Ok(left_out);
     }
-    let scope = bench.scope()?;
+    let scope = bench.new_scope()?;
     let (key, other) = (canvas("c1")?, canvas("c2")?);
     // On `key`, the fourth expects a head that never was; the fifth builds on it; the sixth on the third.
     let plan = [(0, true), (1, true), (2, true), (7, false), (8, false), (3, true), (4, true)];
     let mut flights = Vec::new();
     for (n, (rev, lands)) in plan.into_iter().enumerate() {
-        flights.push((lands, send(bench, &scope, &key, rev).await?));
-        flights.push((true, send(bench, &scope, &other, n as u64).await?));
+        flights.push((lands, send_command(bench, &scope, &key, rev).await?));
+        flights.push((true, send_command(bench, &scope, &other, n as u64).await?));
     }
     for (n, (lands, flight)) in flights.into_iter().enumerate() {
-        match (flight.land().await, lands) {
+        match (flight.finish().await, lands) {
             (Ok(_), true) | (Err(CommitError::Precondition { index: 0, .. }), false) => {}
-            (answer, _) => return Err(Failure::new(format!("commit {n} in flight, lands: {lands}, got {answer:?}"))),
+            (answer, _) => {
+                return Err(CaseFailure::new(format!("commit {n} in flight, lands: {lands}, got {answer:?}")));
+            }
         }
     }
     for (key, head) in [(&key, 5), (&other, plan.len() as u64)] {
         let read = bench.read_all(&scope, key, Seq::ZERO).await?;
-        contiguous(&read, Seq::ZERO)?;
+        ensure_contiguous(&read, Seq::ZERO)?;
         ensure(read.len() as u64 == head, || format!("{} events in {key}, wanted {head}", read.len()))?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }

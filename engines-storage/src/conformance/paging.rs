@@ -6,14 +6,14 @@ use engines_core::{
     Code,
     audit::AuditFilter,
     event::EventFilter,
-    nexus::{Expect, Order, Page, Paged, Query},
+    nexus::{DocumentQuery, Expect, Page, PageRequest, QueryOrder},
 };
 
 use super::{
-    Bench, Failure, Outcome, Verdict,
-    bench::{NOTE, note, pages},
+    CaseFailure, CaseOutcome, CaseResult, Fixture,
+    fixture::{NOTE, note, read_pages},
+    report::{ensure, ensure_equal},
     runner::Case,
-    verdict::{ensure, same},
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -24,49 +24,54 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-const ORDERS: [Order; 3] = [Order::IdAscending, Order::IdDescending, Order::UpdatedDescending];
+const ORDERS: [QueryOrder; 3] = [QueryOrder::IdAscending, QueryOrder::IdDescending, QueryOrder::UpdatedDescending];
 
 /// Pages of every size give the whole list in order, and the last page says that it is the last, also when it is full.
-pub async fn complete(bench: &Bench) -> Verdict {
+pub async fn complete(bench: &Fixture) -> CaseResult {
     const ITEMS: usize = 12;
-    let scope = bench.scope()?;
+    let scope = bench.new_scope()?;
     for n in 0..ITEMS {
-        let batch = bench.batch().put(note(&format!("d{n:02}"), n)?.tag("t"), Expect::Absent);
-        let batch = batch.record(bench.dataset(&scope, "paging")?);
-        bench.commit(&scope, batch.audit(bench.audit(&scope, "conformance.paging", "r")?)).await?;
+        let batch = bench.new_batch().put(note(&format!("d{n:02}"), n)?.tag("t"), Expect::Absent);
+        let batch = batch.record(bench.dataset_event(&scope, "paging")?);
+        bench.commit(&scope, batch.audit(bench.audit_entry(&scope, "conformance.paging", "r")?)).await?;
     }
     let (all_events, all_audit) = (EventFilter::default(), AuditFilter::default());
     let rising: Vec<_> = (0..ITEMS).map(|n| format!("d{n:02}")).collect();
     for limit in [1, 2, 3, 4, 5, 6, 11, 12, 13, 500, usize::MAX] {
         let what = format!("pages of {limit}");
         for order in ORDERS {
-            for query in [Query::kind(NOTE).order(order), Query::kind(NOTE).tag("t").order(order)] {
+            for query in [DocumentQuery::of_kind(NOTE).order(order), DocumentQuery::of_kind(NOTE).tag("t").order(order)]
+            {
                 let mut ids: Vec<_> =
-                    bench.list(&scope, &query, limit).await?.iter().map(|d| d.id.to_string()).collect();
-                if order != Order::IdAscending {
+                    bench.list_all(&scope, &query, limit).await?.iter().map(|d| d.id.to_string()).collect();
+                if order != QueryOrder::IdAscending {
                     ids.reverse();
                 }
-                same(&format!("{what}, {order:?}"), &ids, &rising)?;
+                ensure_equal(&format!("{what}, {order:?}"), &ids, &rising)?;
             }
         }
-        let events = pages(limit, |page| bench.store.events(&scope, &all_events, page)).await?;
-        same(&what, &events.iter().map(|event| event.seq.0).collect::<Vec<_>>(), &(1..=12).collect::<Vec<_>>())?;
-        let audit = pages(limit, |page| bench.store.audit(&scope, &all_audit, page)).await?;
-        same(&what, &(audit.len(), audit.is_sorted_by_key(|entry| entry.ts)), &(ITEMS, true))?;
+        let events = read_pages(limit, |page| bench.store.events(&scope, &all_events, page)).await?;
+        ensure_equal(
+            &what,
+            &events.iter().map(|event| event.seq.0).collect::<Vec<_>>(),
+            &(1..=12).collect::<Vec<_>>(),
+        )?;
+        let audit = read_pages(limit, |page| bench.store.audit(&scope, &all_audit, page)).await?;
+        ensure_equal(&what, &(audit.len(), audit.is_sorted_by_key(|entry| entry.ts)), &(ITEMS, true))?;
     }
-    let zero = bench.store.query(&scope, &Query::kind(NOTE), Page { limit: 0, after: None }).await?;
-    same("items of a page of 0, which counts as 1", &zero.items.len(), &1)?;
-    Ok(Outcome::Passed)
+    let zero = bench.store.query(&scope, &DocumentQuery::of_kind(NOTE), PageRequest { limit: 0, after: None }).await?;
+    ensure_equal("items of a page of 0, which counts as 1", &zero.items.len(), &1)?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// While others write, change and delete, what was there before and stays is listed exactly once, in order.
-pub async fn stable_during_writes(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn stable_during_writes(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let rounds = bench.settings.rounds * 4;
     for n in 0..rounds {
-        let batch = bench.batch().put(note(&format!("keep{n:04}"), n)?, Expect::Absent);
-        let batch = batch.record(bench.dataset(&scope, "before")?);
-        bench.commit(&scope, batch.audit(bench.audit(&scope, "conformance.before", "r")?)).await?;
+        let batch = bench.new_batch().put(note(&format!("keep{n:04}"), n)?, Expect::Absent);
+        let batch = batch.record(bench.dataset_event(&scope, "before")?);
+        bench.commit(&scope, batch.audit(bench.audit_entry(&scope, "conformance.before", "r")?)).await?;
     }
     let writer = tokio::spawn({
         let (bench, scope) = (bench.clone(), scope.clone());
@@ -74,17 +79,17 @@ pub async fn stable_during_writes(bench: &Bench) -> Verdict {
             for n in 0..rounds {
                 // Before, between and behind what is listed; then gone again.
                 for id in [format!("a{n:04}"), format!("keep{n:04}a"), format!("z{n:04}")] {
-                    let batch = bench.batch().put(note(&id, n)?, Expect::Absent);
-                    let batch = batch.record(bench.dataset(&scope, "during")?);
-                    let batch = batch.audit(bench.audit(&scope, "conformance.during", "r")?);
+                    let batch = bench.new_batch().put(note(&id, n)?, Expect::Absent);
+                    let batch = batch.record(bench.dataset_event(&scope, "during")?);
+                    let batch = batch.audit(bench.audit_entry(&scope, "conformance.during", "r")?);
                     bench.commit(&scope, batch).await?;
                     if n % 2 == 0 {
                         let id = engines_core::DocId::new(id)?;
-                        bench.commit(&scope, bench.batch().delete(NOTE, id, Expect::Present)).await?;
+                        bench.commit(&scope, bench.new_batch().delete(NOTE, id, Expect::Present)).await?;
                     }
                 }
             }
-            Ok::<_, Failure>(())
+            Ok::<_, CaseFailure>(())
         }
     });
     let (all_events, all_audit) = (EventFilter::default(), AuditFilter::default());
@@ -92,73 +97,83 @@ pub async fn stable_during_writes(bench: &Bench) -> Verdict {
     loop {
         let last = writer.is_finished();
         for order in ORDERS {
-            let listed = bench.list(&scope, &Query::kind(NOTE).order(order), 3).await?;
+            let listed = bench.list_all(&scope, &DocumentQuery::of_kind(NOTE).order(order), 3).await?;
             let ids: Vec<_> = listed.iter().map(|document| document.id.to_string()).collect();
             let distinct: BTreeSet<_> = ids.iter().collect();
-            same(&format!("distinct documents, {order:?}"), &distinct.len(), &ids.len())?;
+            ensure_equal(&format!("distinct documents, {order:?}"), &distinct.len(), &ids.len())?;
             let mut old: Vec<_> = ids.into_iter().filter(|id| id.starts_with("keep") && id.len() == 8).collect();
-            if order != Order::IdAscending {
+            if order != QueryOrder::IdAscending {
                 old.reverse();
             }
-            same(&format!("documents that stayed, {order:?}"), &old, &kept)?;
+            ensure_equal(&format!("documents that stayed, {order:?}"), &old, &kept)?;
         }
-        let events = pages(3, |page| bench.store.events(&scope, &all_events, page)).await?;
+        let events = read_pages(3, |page| bench.store.events(&scope, &all_events, page)).await?;
         let seqs: Vec<_> = events.iter().map(|event| event.seq.0).collect();
-        same("places of events", &seqs, &(1..=seqs.len() as u64).collect::<Vec<_>>())?;
-        let audit = pages(3, |page| bench.store.audit(&scope, &all_audit, page)).await?;
+        ensure_equal("places of events", &seqs, &(1..=seqs.len() as u64).collect::<Vec<_>>())?;
+        let audit = read_pages(3, |page| bench.store.audit(&scope, &all_audit, page)).await?;
         let distinct: BTreeSet<_> = audit.iter().map(|entry| entry.audit_id).collect();
-        same("distinct audit records", &distinct.len(), &audit.len())?;
+        ensure_equal("distinct audit records", &distinct.len(), &audit.len())?;
         if last {
             break;
         }
     }
-    writer.await.map_err(|error| Failure::new(format!("a task died: {error}")))??;
-    Ok(Outcome::Passed)
+    writer.await.map_err(|error| CaseFailure::new(format!("a task died: {error}")))??;
+    Ok(CaseOutcome::Passed)
 }
 
 /// Tokens that are empty, damaged, enormous or of another list are `CURSOR_INVALID`, in every list, also in an empty scope.
-pub async fn malformed_tokens(bench: &Bench) -> Verdict {
-    let (scope, empty) = (bench.scope()?, bench.scope()?);
+pub async fn malformed_tokens(bench: &Fixture) -> CaseResult {
+    let (scope, empty) = (bench.new_scope()?, bench.new_scope()?);
     for n in 0..3 {
-        let batch = bench.batch().put(note(&format!("d{n}"), n)?, Expect::Absent);
-        let batch = batch.record(bench.dataset(&scope, "tokens")?);
-        bench.commit(&scope, batch.audit(bench.audit(&scope, "conformance.tokens", "r")?)).await?;
+        let batch = bench.new_batch().put(note(&format!("d{n}"), n)?, Expect::Absent);
+        let batch = batch.record(bench.dataset_event(&scope, "tokens")?);
+        bench.commit(&scope, batch.audit(bench.audit_entry(&scope, "conformance.tokens", "r")?)).await?;
     }
-    let token = |next: Option<String>| next.ok_or_else(|| Failure::new("a first page of 1 of 3 has no next"));
-    let query = |order| Query::kind(NOTE).order(order);
-    let of_documents = token(bench.store.query(&scope, &query(Order::IdAscending), Page::first(1)).await?.next)?;
-    let of_events = token(bench.store.events(&scope, &EventFilter::default(), Page::first(1)).await?.next)?;
-    let of_audit = token(bench.store.audit(&scope, &AuditFilter::default(), Page::first(1)).await?.next)?;
+    let token = |next: Option<String>| next.ok_or_else(|| CaseFailure::new("a first page of 1 of 3 has no next"));
+    let query = |order| DocumentQuery::of_kind(NOTE).order(order);
+    let of_documents =
+        token(bench.store.query(&scope, &query(QueryOrder::IdAscending), PageRequest::first(1)).await?.next)?;
+    let of_events = token(bench.store.events(&scope, &EventFilter::default(), PageRequest::first(1)).await?.next)?;
+    let of_audit = token(bench.store.audit(&scope, &AuditFilter::default(), PageRequest::first(1)).await?.next)?;
     let bad = ["", " ", "!", "AAAA", "null", "../..", "%00", "日本", "0", "-1"].map(str::to_owned);
     let bad: Vec<_> = bad.into_iter().chain([of_documents.repeat(2), "A".repeat(1 << 16), "\0".into()]).collect();
     for scope in [&scope, &empty] {
         for text in &bad {
             for order in ORDERS {
-                refused(text, bench.store.query(scope, &query(order), Page::after(2, text)).await)?;
+                expect_cursor_invalid(
+                    text,
+                    bench.store.query(scope, &query(order), PageRequest::after(2, text)).await,
+                )?;
             }
-            refused(text, bench.store.events(scope, &EventFilter::default(), Page::after(2, text)).await)?;
-            refused(text, bench.store.audit(scope, &AuditFilter::default(), Page::after(2, text)).await)?;
+            expect_cursor_invalid(
+                text,
+                bench.store.events(scope, &EventFilter::default(), PageRequest::after(2, text)).await,
+            )?;
+            expect_cursor_invalid(
+                text,
+                bench.store.audit(scope, &AuditFilter::default(), PageRequest::after(2, text)).await,
+            )?;
         }
         for text in [&of_events, &of_audit] {
-            refused(
+            expect_cursor_invalid(
                 "one of another list",
-                bench.store.query(scope, &query(Order::IdAscending), Page::after(2, text)).await,
+                bench.store.query(scope, &query(QueryOrder::IdAscending), PageRequest::after(2, text)).await,
             )?;
         }
         for text in [&of_documents, &of_audit] {
-            let found = bench.store.events(scope, &EventFilter::default(), Page::after(2, text)).await;
-            refused("one of another list", found)?;
+            let found = bench.store.events(scope, &EventFilter::default(), PageRequest::after(2, text)).await;
+            expect_cursor_invalid("one of another list", found)?;
         }
         for text in [&of_documents, &of_events] {
-            let found = bench.store.audit(scope, &AuditFilter::default(), Page::after(2, text)).await;
-            refused("one of another list", found)?;
+            let found = bench.store.audit(scope, &AuditFilter::default(), PageRequest::after(2, text)).await;
+            expect_cursor_invalid("one of another list", found)?;
         }
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 #[track_caller]
-fn refused<T>(text: &str, answer: engines_core::Result<Paged<T>>) -> Result<(), Failure> {
+fn expect_cursor_invalid<T>(text: &str, answer: engines_core::Result<Page<T>>) -> Result<(), CaseFailure> {
     let code = answer.as_ref().err().map(engines_core::Error::code);
     ensure(code == Some(Code::CursorInvalid), || {
         let text: String = text.chars().take(40).collect();

@@ -12,11 +12,11 @@ use engines_core::{
 };
 
 use super::{
-    Bench, Failure, Outcome, Verdict,
-    bench::{canvas, note, together},
+    CaseFailure, CaseOutcome, CaseResult, Fixture,
+    fixture::{canvas, note, run_concurrently},
+    report::{ensure, ensure_equal},
     runner::Case,
-    streams::contiguous,
-    verdict::{ensure, same},
+    streams::ensure_contiguous,
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -24,8 +24,8 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Readers of a stream that many append to never see a hole, nor an event whose batch's document, head or dataset event is not there yet.
-pub async fn see_whole_batches(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn see_whole_batches(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let key = canvas("busy")?;
     let done = Arc::new(AtomicBool::new(false));
     let writes = bench.settings.writers * bench.settings.rounds;
@@ -37,9 +37,9 @@ pub async fn see_whole_batches(bench: &Bench) -> Verdict {
                 loop {
                     let last_round = done.load(Ordering::SeqCst);
                     let read = bench.store.read(&scope, &key, after, 5).await?;
-                    contiguous(&read, after)?;
+                    ensure_contiguous(&read, after)?;
                     for event in &read {
-                        let data = super::documents::value(event.event.data.get())?;
+                        let data = super::documents::parse_value(event.event.data.get())?;
                         let id = data["n"].as_str().unwrap_or_default();
                         let document = bench.get(&scope, id).await?;
                         ensure(document.is_some(), || format!("event {} is there without its document", event.seq))?;
@@ -48,25 +48,25 @@ pub async fn see_whole_batches(bench: &Bench) -> Verdict {
                         after = last.seq;
                         let head = bench.store.head(&scope, &key).await?.seq;
                         ensure(head >= after, || format!("the head is {head}, but event {after} was read"))?;
-                        let recorded = bench.recorded(&scope, &EventFilter::default()).await?.len() as u64;
+                        let recorded = bench.list_events(&scope, &EventFilter::default()).await?.len() as u64;
                         ensure(recorded >= after.0, || format!("{recorded} dataset events beside {after} events"))?;
                     } else if last_round {
-                        return Ok::<_, Failure>(after);
+                        return Ok::<_, CaseFailure>(after);
                     }
                     tokio::task::yield_now().await;
                 }
             })
         })
         .collect();
-    let wrote = together((0..bench.settings.writers).map(|writer| {
+    let wrote = run_concurrently((0..bench.settings.writers).map(|writer| {
         let (bench, scope, key) = (bench.clone(), scope.clone(), key.clone());
         async move {
             for round in 0..bench.settings.rounds {
                 let id = format!("d-{writer}-{round}");
                 let batch = bench
-                    .batch()
-                    .append(key.clone(), ExpectedHead::Any, vec![bench.event(&scope, id.clone())?])
-                    .record(bench.dataset(&scope, "readers")?)
+                    .new_batch()
+                    .append(key.clone(), ExpectedHead::Any, vec![bench.new_event(&scope, id.clone())?])
+                    .record(bench.dataset_event(&scope, "readers")?)
                     .put(note(&id, round)?, Expect::Absent);
                 bench.commit(&scope, batch).await?;
             }
@@ -77,11 +77,11 @@ pub async fn see_whole_batches(bench: &Bench) -> Verdict {
     done.store(true, Ordering::SeqCst);
     let mut ends = Vec::new();
     for reader in readers {
-        ends.push(reader.await.map_err(|error| Failure::new(format!("a task died: {error}"))));
+        ends.push(reader.await.map_err(|error| CaseFailure::new(format!("a task died: {error}"))));
     }
     wrote?;
     for end in ends {
-        same("the last event a reader saw", &end??, &Seq(writes as u64))?;
+        ensure_equal("the last event a reader saw", &end??, &Seq(writes as u64))?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }

@@ -6,22 +6,25 @@ use engines_core::{
     DatasetEvent, Env, Scope,
     audit::AuditFilter,
     event::EventFilter,
-    nexus::{Change, CommitError, Expect, ExpectedHead, Failed, Head, Page, Query, Removal, Removed},
+    nexus::{
+        CommitError, DocumentQuery, Expect, ExpectedHead, FailedPrecondition, PageRequest, Removal, RemovalProgress,
+        StoreChange, StreamHead,
+    },
     stream::{Seq, StreamKey},
 };
 
 use super::{
-    Bench, Failure, Opener, Outcome, Verdict,
-    bench::{NOTE, canvas, chat, note, once, pages, together},
-    isolation::next,
+    CaseFailure, CaseOutcome, CaseResult, Fixture, StoreFactory,
+    fixture::{NOTE, canvas, chat, idempotency, note, read_pages, run_concurrently},
+    isolation::next_change,
+    report::{ensure, ensure_equal},
     runner::Case,
-    verdict::{ensure, same},
 };
 
 /// Steps of one removal after which a backend does not get on.
-const MOST_STEPS: usize = 10_000;
+const MAX_STEPS: usize = 10_000;
 /// How long to wait for what a backend removes in the background, at first and at most.
-const WAIT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(200));
+const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(200));
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -35,19 +38,20 @@ pub(super) fn cases() -> Vec<Case> {
         Case::store("removal::receipts", |bench| Box::pin(receipts(bench))),
         Case::store("removal::audit", |bench| Box::pin(audit(bench))),
         Case::store("removal::scope", |bench| Box::pin(scope(bench))),
-        Case::opener("removal::stays_removed", |opener| Box::pin(stays_removed(opener))),
+        Case::factory("removal::stays_removed", |opener| Box::pin(stays_removed(opener))),
     ]
 }
 
-fn left_out(bench: &Bench) -> Option<Outcome> {
-    (!bench.store.capabilities().removes).then(|| Outcome::LeftOut("removes is not promised".into()))
+fn skip_unless_removes(bench: &Fixture) -> Option<CaseOutcome> {
+    (!bench.store.capabilities().removes).then(|| CaseOutcome::Skipped("removes is not promised".into()))
 }
 
 /// Takes steps of `limit` until the removal is done; returns how many things were removed.
-async fn remove_all(bench: &Bench, scope: &Scope, removal: &Removal, limit: usize) -> Result<u64, Failure> {
+async fn remove_all(bench: &Fixture, scope: &Scope, removal: &Removal, limit: usize) -> Result<u64, CaseFailure> {
     let (mut total, mut after) = (0, None);
-    for _ in 0..MOST_STEPS {
-        let Removed { removed, position, done } = bench.store.remove(scope, removal, limit, after.as_deref()).await?;
+    for _ in 0..MAX_STEPS {
+        let RemovalProgress { removed, position, done } =
+            bench.store.remove(scope, removal, limit, after.as_deref()).await?;
         ensure(removed <= limit as u64, || format!("a step of at most {limit} removed {removed}"))?;
         total += removed;
         if done {
@@ -55,60 +59,60 @@ async fn remove_all(bench: &Bench, scope: &Scope, removal: &Removal, limit: usiz
         }
         after = position;
     }
-    Err(Failure::new("a removal does not come to its end"))
+    Err(CaseFailure::new("a removal does not come to its end"))
 }
 
-async fn append(bench: &Bench, scope: &Scope, key: &StreamKey, count: u64) -> Result<(), Failure> {
-    let batch = bench.batch().append(key.clone(), ExpectedHead::Any, bench.events_of(scope, 1..=count)?);
+async fn append_events(bench: &Fixture, scope: &Scope, key: &StreamKey, count: u64) -> Result<(), CaseFailure> {
+    let batch = bench.new_batch().append(key.clone(), ExpectedHead::Any, bench.new_events(scope, 1..=count)?);
     bench.commit(scope, batch).await?;
     Ok(())
 }
 
 /// A backend that does not promise removals refuses them, and keeps everything.
-pub async fn declared(bench: &Bench) -> Verdict {
-    let (scope, key) = (bench.scope()?, canvas("c1")?);
-    append(bench, &scope, &key, 2).await?;
+pub async fn declared(bench: &Fixture) -> CaseResult {
+    let (scope, key) = (bench.new_scope()?, canvas("c1")?);
+    append_events(bench, &scope, &key, 2).await?;
     if bench.store.capabilities().removes {
-        same("removing nothing", &remove_all(bench, &bench.scope()?, &Removal::Scope, 10).await?, &0)?;
-        return Ok(Outcome::Passed);
+        ensure_equal("removing nothing", &remove_all(bench, &bench.new_scope()?, &Removal::Scope, 10).await?, &0)?;
+        return Ok(CaseOutcome::Passed);
     }
     ensure(bench.store.remove(&scope, &Removal::Scope, 10, None).await.is_err(), || "it removes all the same".into())?;
-    match bench.commit(&scope, bench.batch().delete_stream(key.clone())).await {
+    match bench.commit(&scope, bench.new_batch().delete_stream(key.clone())).await {
         Err(CommitError::Refused(_)) => {}
-        other => return Err(Failure::new(format!("a stream's deletion: {other:?}"))),
+        other => return Err(CaseFailure::new(format!("a stream's deletion: {other:?}"))),
     }
-    same("what is kept", &bench.read_all(&scope, &key, Seq::ZERO).await?.len(), &2)?;
-    Ok(Outcome::Passed)
+    ensure_equal("what is kept", &bench.read_all(&scope, &key, Seq::ZERO).await?.len(), &2)?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// A deleted stream gives nothing to readers and takes nothing from writers, also one that never had an event. Its neighbours do.
-pub async fn deleted_streams(bench: &Bench) -> Verdict {
-    if let Some(left_out) = left_out(bench) {
+pub async fn deleted_streams(bench: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
     }
-    let (scope, other_env) = (bench.scope()?, bench.scope()?);
+    let (scope, other_env) = (bench.new_scope()?, bench.new_scope()?);
     let (full, empty, other) = (canvas("c1")?, chat("t1")?, canvas("c10")?);
     for (scope, key) in [(&scope, &full), (&scope, &other), (&other_env, &full)] {
-        append(bench, scope, key, 5).await?;
+        append_events(bench, scope, key, 5).await?;
     }
-    bench.commit(&scope, bench.batch().expect_stream(full.clone()).put(note("d1", 1)?, Expect::Absent)).await?;
-    let batch = bench.batch().delete(NOTE, engines_core::DocId::new("d1")?, Expect::Present);
+    bench.commit(&scope, bench.new_batch().expect_stream(full.clone()).put(note("d1", 1)?, Expect::Absent)).await?;
+    let batch = bench.new_batch().delete(NOTE, engines_core::DocId::new("d1")?, Expect::Present);
     bench.commit(&scope, batch.delete_stream(full.clone()).delete_stream(empty.clone())).await?;
     for (key, seq) in [(&full, 5), (&empty, 0)] {
-        let ends = Head { seq: Seq(seq), first: Seq(seq + 1), deleted: true };
-        same("the ends of a deleted stream", &bench.store.head(&scope, key).await?, &ends)?;
+        let ends = StreamHead { seq: Seq(seq), first: Seq(seq + 1), deleted: true };
+        ensure_equal("the ends of a deleted stream", &bench.store.head(&scope, key).await?, &ends)?;
         for after in [0, 2, 5] {
-            same("events of it", &bench.store.read(&scope, key, Seq(after), 10).await?.len(), &0)?;
+            ensure_equal("events of it", &bench.store.read(&scope, key, Seq(after), 10).await?.len(), &0)?;
         }
         let refused = [
-            bench.batch().append(key.clone(), ExpectedHead::Any, bench.events_of(&scope, [9])?),
-            bench.batch().append(key.clone(), ExpectedHead::Seq(Seq(seq)), bench.events_of(&scope, [9])?),
-            bench.batch().expect_stream(key.clone()),
-            bench.batch().delete_stream(key.clone()),
+            bench.new_batch().append(key.clone(), ExpectedHead::Any, bench.new_events(&scope, [9])?),
+            bench.new_batch().append(key.clone(), ExpectedHead::Seq(Seq(seq)), bench.new_events(&scope, [9])?),
+            bench.new_batch().expect_stream(key.clone()),
+            bench.new_batch().delete_stream(key.clone()),
         ];
         for batch in refused {
             // In a batch with something else, of which nothing is written either.
-            let mut both = bench.batch().put(note("d2", 1)?, Expect::Absent);
+            let mut both = bench.new_batch().put(note("d2", 1)?, Expect::Absent);
             for write in batch.writes() {
                 both = match write.clone() {
                     engines_core::nexus::Write::Append { key, expected, events } => both.append(key, expected, events),
@@ -118,81 +122,91 @@ pub async fn deleted_streams(bench: &Bench) -> Verdict {
                 };
             }
             match bench.commit(&scope, both).await {
-                Err(CommitError::Precondition { index: 1, failed: Failed::Deleted { key: named } }) => {
-                    same("the deleted stream that is named", &named, key)?;
+                Err(CommitError::Precondition { index: 1, failed: FailedPrecondition::Deleted { key: named } }) => {
+                    ensure_equal("the deleted stream that is named", &named, key)?;
                 }
-                answer => return Err(Failure::new(format!("a write to a deleted stream: {answer:?}"))),
+                answer => return Err(CaseFailure::new(format!("a write to a deleted stream: {answer:?}"))),
             }
         }
         ensure(bench.get(&scope, "d2").await?.is_none(), || "a part of a refused batch was written".into())?;
     }
-    same("the other stream", &bench.read_all(&scope, &other, Seq::ZERO).await?.len(), &5)?;
-    same("the stream of another scope", &bench.read_all(&other_env, &full, Seq::ZERO).await?.len(), &5)?;
-    append(bench, &other_env, &full, 1).await?;
-    Ok(Outcome::Passed)
+    ensure_equal("the other stream", &bench.read_all(&scope, &other, Seq::ZERO).await?.len(), &5)?;
+    ensure_equal("the stream of another scope", &bench.read_all(&other_env, &full, Seq::ZERO).await?.len(), &5)?;
+    append_events(bench, &other_env, &full, 1).await?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// Receipts of a deleted stream are removed, and those of streams with a similar name are kept.
-pub async fn receipts_of_deleted_streams(bench: &Bench) -> Verdict {
-    if let Some(left_out) = left_out(bench) {
+pub async fn receipts_of_deleted_streams(bench: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
     }
-    let scope = bench.scope()?;
+    let scope = bench.new_scope()?;
     let (gone, kept) = (canvas("c1")?, canvas("c10")?);
-    let of_gone = [once("canvas/c1/ada", "k1", 1), once("canvas/c1/bob", "k1", 1), once("canvas/c1", "k1", 1)];
-    let of_kept = [once("canvas/c10/ada", "k1", 1), once("chat/c1/ada", "k1", 1), once("canvas/c", "k1", 1)];
+    let of_gone = [
+        idempotency("canvas/c1/ada", "k1", 1),
+        idempotency("canvas/c1/bob", "k1", 1),
+        idempotency("canvas/c1", "k1", 1),
+    ];
+    let of_kept =
+        [idempotency("canvas/c10/ada", "k1", 1), idempotency("chat/c1/ada", "k1", 1), idempotency("canvas/c", "k1", 1)];
     for (n, key) in of_gone.iter().chain(&of_kept).enumerate() {
         let stream = if n < of_gone.len() { &gone } else { &kept };
-        let events = bench.events_of(&scope, [1])?;
-        bench.commit(&scope, bench.batch().append(stream.clone(), ExpectedHead::Any, events).once(key.clone())).await?;
+        let events = bench.new_events(&scope, [1])?;
+        bench
+            .commit(
+                &scope,
+                bench.new_batch().append(stream.clone(), ExpectedHead::Any, events).with_idempotency(key.clone()),
+            )
+            .await?;
     }
-    bench.commit(&scope, bench.batch().delete_stream(gone)).await?;
-    let mut wait = WAIT.0;
+    bench.commit(&scope, bench.new_batch().delete_stream(gone)).await?;
+    let mut wait = RETRY_WAIT.0;
     for key in &of_gone {
         // In the background; the suite's patience bounds it.
         while bench.store.receipt(&scope, key).await?.is_some() {
             tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(WAIT.1);
+            wait = (wait * 2).min(RETRY_WAIT.1);
         }
     }
     for key in &of_kept {
         ensure(bench.store.receipt(&scope, key).await?.is_some(), || format!("the receipt of {key:?} is gone"))?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Whoever waits for changes is told of a deletion, after it.
-pub async fn deletions_wake(bench: &Bench) -> Verdict {
-    if let Some(left_out) = left_out(bench) {
+pub async fn deletions_wake(bench: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
     }
-    let (scope, key) = (bench.scope()?, canvas("c1")?);
-    append(bench, &scope, &key, 1).await?;
+    let (scope, key) = (bench.new_scope()?, canvas("c1")?);
+    append_events(bench, &scope, &key, 1).await?;
     let mut changes = bench.store.changes();
-    bench.commit(&scope, bench.batch().delete_stream(key.clone())).await?;
+    bench.commit(&scope, bench.new_batch().delete_stream(key.clone())).await?;
     loop {
-        let told = match next(&mut changes).await? {
-            Change::Deleted(streams) => streams.iter().any(|(of, name)| *of == scope && *name == key),
-            Change::Missed => true,
+        let told = match next_change(&mut changes).await? {
+            StoreChange::Deleted(streams) => streams.iter().any(|(of, name)| *of == scope && *name == key),
+            StoreChange::Lagged => true,
             _ => false,
         };
         if told {
             ensure(bench.store.head(&scope, &key).await?.deleted, || "told of a deletion that is not there".into())?;
-            return Ok(Outcome::Passed);
+            return Ok(CaseOutcome::Passed);
         }
     }
 }
 
 /// Appends and a deletion at once: each append is either acknowledged before the deletion, and gone with it, or refused. So is a document
 /// that expects the stream.
-pub async fn deletions_race(bench: &Bench) -> Verdict {
-    if let Some(left_out) = left_out(bench) {
+pub async fn deletions_race(bench: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
     }
     for round in 0..bench.settings.rounds {
-        let (scope, key) = (bench.scope()?, chat("t1")?);
+        let (scope, key) = (bench.new_scope()?, chat("t1")?);
         let writers = bench.settings.writers;
-        let acknowledged = together((0..=writers).map(|writer| {
+        let acknowledged = run_concurrently((0..=writers).map(|writer| {
             let (bench, scope, key) = (bench.clone(), scope.clone(), key.clone());
             async move {
                 let mut count = 0;
@@ -200,17 +214,17 @@ pub async fn deletions_race(bench: &Bench) -> Verdict {
                     let last = writer == writers && n == round as u64 % 4;
                     let document = format!("d{writer}x{n}");
                     let batch = match last {
-                        true => bench.batch().delete_stream(key.clone()),
+                        true => bench.new_batch().delete_stream(key.clone()),
                         false => bench
-                            .batch()
-                            .append(key.clone(), ExpectedHead::Any, bench.events_of(&scope, [n])?)
+                            .new_batch()
+                            .append(key.clone(), ExpectedHead::Any, bench.new_events(&scope, [n])?)
                             .expect_stream(key.clone())
                             .put(note(&document, 1)?, Expect::Absent),
                     };
                     match bench.commit(&scope, batch).await {
                         Ok(_) if last => return Ok(count),
                         Ok(_) => count += 1,
-                        Err(CommitError::Precondition { failed: Failed::Deleted { .. }, .. }) if !last => {}
+                        Err(CommitError::Precondition { failed: FailedPrecondition::Deleted { .. }, .. }) if !last => {}
                         Err(error) => return Err(error.into()),
                     }
                 }
@@ -220,22 +234,22 @@ pub async fn deletions_race(bench: &Bench) -> Verdict {
         .await?;
         let head = bench.store.head(&scope, &key).await?;
         let count: u64 = acknowledged.iter().sum();
-        same("the head behind all acknowledged appends", &(head.seq, head.deleted), &(Seq(count), true))?;
-        same("events that are left", &bench.read_all(&scope, &key, Seq::ZERO).await?.len(), &0)?;
-        let documents = bench.list(&scope, &Query::kind(NOTE), 100).await?.len();
-        same("documents of acknowledged batches", &(documents as u64), &count)?;
+        ensure_equal("the head behind all acknowledged appends", &(head.seq, head.deleted), &(Seq(count), true))?;
+        ensure_equal("events that are left", &bench.read_all(&scope, &key, Seq::ZERO).await?.len(), &0)?;
+        let documents = bench.list_all(&scope, &DocumentQuery::of_kind(NOTE), 100).await?.len();
+        ensure_equal("documents of acknowledged batches", &(documents as u64), &count)?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Events that match are removed from lists, from the feed and for every filter; the others stay, and new ones go behind the last place.
-pub async fn events(bench: &Bench) -> Verdict {
-    if let Some(left_out) = left_out(bench) {
+pub async fn events(bench: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
     }
     let none = EventFilter::default;
     for limit in [1, 7, 1000] {
-        let (scope, other) = (bench.scope()?, bench.scope()?);
+        let (scope, other) = (bench.new_scope()?, bench.new_scope()?);
         let mut all = Vec::new();
         for n in 0..60_usize {
             let word = |list: [&str; 3]| list[n % 3].to_owned();
@@ -247,12 +261,12 @@ pub async fn events(bench: &Bench) -> Verdict {
             };
             // Some are earlier than those before them.
             let ts = bench.now().plus(Duration::from_secs((n as u64 * 37) % 60));
-            let clean = bench.dataset_at(&scope, event, ts)?;
-            let batch = bench.batch().record(clean);
+            let clean = bench.scrub_event_at(&scope, event, ts)?;
+            let batch = bench.new_batch().record(clean);
             bench.commit(&scope, batch).await?;
-            bench.commit(&other, bench.batch().record(bench.dataset(&other, "desk")?)).await?;
+            bench.commit(&other, bench.new_batch().record(bench.dataset_event(&other, "desk")?)).await?;
         }
-        all.extend(bench.recorded(&scope, &none()).await?);
+        all.extend(bench.list_events(&scope, &none()).await?);
         let middle = Some(all[30].ts);
         let removals = [
             EventFilter { surface: Some("phone".into()), ..none() },
@@ -263,63 +277,63 @@ pub async fn events(bench: &Bench) -> Verdict {
         for filter in removals {
             let (gone, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|event| filter.matches(event));
             let removal = Removal::Events { filter: filter.clone(), delivered: None };
-            same("events removed", &remove_all(bench, &scope, &removal, limit).await?, &(gone.len() as u64))?;
+            ensure_equal("events removed", &remove_all(bench, &scope, &removal, limit).await?, &(gone.len() as u64))?;
             let places = |events: &[engines_core::event::StoredEvent]| -> Vec<Seq> {
                 events.iter().map(|event| event.seq).collect()
             };
             for view in [none(), EventFilter { surface: Some("desk".into()), ..none() }, filter] {
                 let wanted: Vec<_> = kept.iter().filter(|event| view.matches(event)).map(|event| event.seq).collect();
-                same("what is left", &places(&bench.recorded(&scope, &view).await?), &wanted)?;
+                ensure_equal("what is left", &places(&bench.list_events(&scope, &view).await?), &wanted)?;
             }
-            let fed = bench.fed(std::slice::from_ref(&scope)).await?;
+            let fed = bench.read_feed(std::slice::from_ref(&scope)).await?;
             let fed: Vec<_> = fed.into_iter().map(|item| item.event.seq).collect();
-            same("what the feed has", &fed, &places(&kept))?;
-            same("removing them again", &remove_all(bench, &scope, &removal, limit).await?, &0)?;
+            ensure_equal("what the feed has", &fed, &places(&kept))?;
+            ensure_equal("removing them again", &remove_all(bench, &scope, &removal, limit).await?, &0)?;
             all = kept;
         }
-        let receipt = bench.commit(&scope, bench.batch().record(bench.dataset(&scope, "desk")?)).await?;
-        same("the place of a new event", &receipt.recorded, &super::bench::kept([61]))?;
+        let receipt = bench.commit(&scope, bench.new_batch().record(bench.dataset_event(&scope, "desk")?)).await?;
+        ensure_equal("the place of a new event", &receipt.recorded, &super::fixture::kept_outcomes([61]))?;
         let everything = Removal::Events { filter: none(), delivered: None };
         remove_all(bench, &scope, &everything, limit).await?;
-        let receipt = bench.commit(&scope, bench.batch().record(bench.dataset(&scope, "desk")?)).await?;
-        same("the place after all were removed", &receipt.recorded, &super::bench::kept([62]))?;
-        same("events of the other scope", &bench.recorded(&other, &none()).await?.len(), &60)?;
+        let receipt = bench.commit(&scope, bench.new_batch().record(bench.dataset_event(&scope, "desk")?)).await?;
+        ensure_equal("the place after all were removed", &receipt.recorded, &super::fixture::kept_outcomes([62]))?;
+        ensure_equal("events of the other scope", &bench.list_events(&other, &none()).await?.len(), &60)?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Events beyond a position of the feed stay when they are asked to, and the feed gives them.
-pub async fn events_not_delivered(bench: &Bench) -> Verdict {
-    if let Some(left_out) = left_out(bench) {
+pub async fn events_not_delivered(bench: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
     }
-    let scope = bench.scope()?;
+    let scope = bench.new_scope()?;
     for _ in 0..20 {
-        bench.commit(&scope, bench.batch().record(bench.dataset(&scope, "desk")?)).await?;
+        bench.commit(&scope, bench.new_batch().record(bench.dataset_event(&scope, "desk")?)).await?;
     }
-    let fed = bench.fed(std::slice::from_ref(&scope)).await?;
+    let fed = bench.read_feed(std::slice::from_ref(&scope)).await?;
     let delivered = fed[11].position;
     let removal = Removal::Events { filter: EventFilter::default(), delivered: Some(delivered) };
-    same("events removed", &remove_all(bench, &scope, &removal, 5).await?, &12)?;
-    let left: Vec<_> = bench.fed(std::slice::from_ref(&scope)).await?.iter().map(|item| item.position).collect();
+    ensure_equal("events removed", &remove_all(bench, &scope, &removal, 5).await?, &12)?;
+    let left: Vec<_> = bench.read_feed(std::slice::from_ref(&scope)).await?.iter().map(|item| item.position).collect();
     let wanted: Vec<_> = fed[12..].iter().map(|item| item.position).collect();
-    same("positions that are left", &left, &wanted)?;
+    ensure_equal("positions that are left", &left, &wanted)?;
     let next = bench.store.after(delivered, 1).await?;
-    same("the next one of the feed", &next.first().map(|item| item.position), &wanted.first().copied())?;
-    Ok(Outcome::Passed)
+    ensure_equal("the next one of the feed", &next.first().map(|item| item.position), &wanted.first().copied())?;
+    Ok(CaseOutcome::Passed)
 }
 
 /// Old receipts are removed, and their keys take effect again; newer ones still replay.
-pub async fn receipts(bench: &Bench) -> Verdict {
-    if let Some(left_out) = left_out(bench) {
+pub async fn receipts(bench: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
     }
     for limit in [1, 3, 1000] {
-        let (scope, other) = (bench.scope()?, bench.scope()?);
-        let key = |n: u64| once("canvas/c1/ada", &format!("k{n}"), 1);
-        let put = |scope: &Scope, n: u64| -> Result<_, Failure> {
-            let append = bench.batch().append(canvas("c1")?, ExpectedHead::Any, bench.events_of(scope, [n])?);
-            Ok(append.once(key(n)))
+        let (scope, other) = (bench.new_scope()?, bench.new_scope()?);
+        let key = |n: u64| idempotency("canvas/c1/ada", &format!("k{n}"), 1);
+        let put = |scope: &Scope, n: u64| -> Result<_, CaseFailure> {
+            let append = bench.new_batch().append(canvas("c1")?, ExpectedHead::Any, bench.new_events(scope, [n])?);
+            Ok(append.with_idempotency(key(n)))
         };
         let mut before = bench.now();
         for n in 0..10 {
@@ -330,116 +344,133 @@ pub async fn receipts(bench: &Bench) -> Verdict {
             bench.commit(&other, put(&other, n)?).await?;
         }
         let removal = Removal::Receipts { before };
-        same("receipts removed", &remove_all(bench, &scope, &removal, limit).await?, &6)?;
+        ensure_equal("receipts removed", &remove_all(bench, &scope, &removal, limit).await?, &6)?;
         for n in 0..10 {
             let there = bench.store.receipt(&scope, &key(n)).await?.is_some();
-            same(&format!("whether receipt {n} is there"), &there, &(n >= 6))?;
+            ensure_equal(&format!("whether receipt {n} is there"), &there, &(n >= 6))?;
             let receipt = bench.commit(&scope, put(&scope, n)?).await?;
-            same(&format!("whether key {n} replays"), &receipt.replayed, &(n >= 6))?;
+            ensure_equal(&format!("whether key {n} replays"), &receipt.replayed, &(n >= 6))?;
             let receipt = bench.commit(&scope, put(&scope, n)?).await?;
-            same("whether it replays then", &receipt.replayed, &true)?;
+            ensure_equal("whether it replays then", &receipt.replayed, &true)?;
             ensure(bench.store.receipt(&other, &key(n)).await?.is_some(), || "another scope's receipt is gone".into())?;
         }
-        same("removing them again", &remove_all(bench, &scope, &removal, limit).await?, &0)?;
+        ensure_equal("removing them again", &remove_all(bench, &scope, &removal, limit).await?, &0)?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Old audit records are removed, the newest is kept, and pages go on where they were.
-pub async fn audit(bench: &Bench) -> Verdict {
-    if let Some(left_out) = left_out(bench) {
+pub async fn audit(bench: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
     }
     for limit in [1, 3, 1000] {
-        let (scope, other) = (bench.scope()?, bench.scope()?);
+        let (scope, other) = (bench.new_scope()?, bench.new_scope()?);
         let mut all = Vec::new();
         for n in 0..10 {
-            let entry = bench.audit(&scope, "conformance.write", &format!("canvas/c{n}"))?;
-            bench.commit(&scope, bench.batch().audit(entry.clone())).await?;
-            bench.commit(&other, bench.batch().audit(bench.audit(&other, "conformance.write", "canvas/c")?)).await?;
+            let entry = bench.audit_entry(&scope, "conformance.write", &format!("canvas/c{n}"))?;
+            bench.commit(&scope, bench.new_batch().audit(entry.clone())).await?;
+            bench
+                .commit(&other, bench.new_batch().audit(bench.audit_entry(&other, "conformance.write", "canvas/c")?))
+                .await?;
             all.push(entry);
         }
         let none = AuditFilter::default();
-        let page = bench.store.audit(&scope, &none, Page::first(6)).await?;
-        let next = page.next.ok_or_else(|| Failure::new("ten records fit into a page of six"))?;
+        let page = bench.store.audit(&scope, &none, PageRequest::first(6)).await?;
+        let next = page.next.ok_or_else(|| CaseFailure::new("ten records fit into a page of six"))?;
         let removal = Removal::Audit { before: all[4].ts };
-        same("records removed", &remove_all(bench, &scope, &removal, limit).await?, &4)?;
-        let found = pages(3, |page| bench.store.audit(&scope, &none, page)).await?;
-        same("records that are left", &found, &all[4..].to_vec())?;
-        let rest = bench.store.audit(&scope, &none, Page::after(10, next)).await?.items;
-        same("the page after the one from before", &rest, &all[6..].to_vec())?;
+        ensure_equal("records removed", &remove_all(bench, &scope, &removal, limit).await?, &4)?;
+        let found = read_pages(3, |page| bench.store.audit(&scope, &none, page)).await?;
+        ensure_equal("records that are left", &found, &all[4..].to_vec())?;
+        let rest = bench.store.audit(&scope, &none, PageRequest::after(10, next)).await?.items;
+        ensure_equal("the page after the one from before", &rest, &all[6..].to_vec())?;
         let everything = Removal::Audit { before: bench.now() };
-        same("records removed then", &remove_all(bench, &scope, &everything, limit).await?, &5)?;
-        same("the newest", &bench.audited(&scope, &none).await?, &all[9..].to_vec())?;
-        same("records of the other scope", &bench.audited(&other, &none).await?.len(), &10)?;
+        ensure_equal("records removed then", &remove_all(bench, &scope, &everything, limit).await?, &5)?;
+        ensure_equal("the newest", &bench.list_audit(&scope, &none).await?, &all[9..].to_vec())?;
+        ensure_equal("records of the other scope", &bench.list_audit(&other, &none).await?.len(), &10)?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// A scope is removed as a whole, in steps, and is as if nothing had ever been there; another tenant and another environment are not touched.
-pub async fn scope(bench: &Bench) -> Verdict {
-    if let Some(left_out) = left_out(bench) {
+pub async fn scope(bench: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
     }
     for limit in [1, 5, 1000] {
-        let scope = bench.scope()?;
+        let scope = bench.new_scope()?;
         let other_env = Scope::new(scope.tenant().clone(), Env::Prod);
-        let scopes = [scope.clone(), other_env, bench.scope()?];
+        let scopes = [scope.clone(), other_env, bench.new_scope()?];
         let (one, two, deleted) = (canvas("c1")?, chat("t1")?, canvas("c2")?);
-        let key = once("canvas/c1/ada", "k1", 1);
+        let key = idempotency("canvas/c1/ada", "k1", 1);
         for scope in &scopes {
             for n in 0..7_u64 {
                 let batch = bench
-                    .batch()
+                    .new_batch()
                     .put(note(&format!("d{n}"), n)?.tag("of:all").tag("one"), Expect::Absent)
-                    .append(one.clone(), ExpectedHead::Any, bench.events_of(scope, [n, n])?)
-                    .append(two.clone(), ExpectedHead::Any, bench.events_of(scope, [n])?)
-                    .record_once(bench.dataset(scope, "desk")?, once("events/ada", &format!("e{n}"), 1))
-                    .audit(bench.audit(scope, "conformance.write", "canvas/c1")?);
-                bench.commit(scope, if n == 0 { batch.once(key.clone()) } else { batch }).await?;
+                    .append(one.clone(), ExpectedHead::Any, bench.new_events(scope, [n, n])?)
+                    .append(two.clone(), ExpectedHead::Any, bench.new_events(scope, [n])?)
+                    .record_idempotent(
+                        bench.dataset_event(scope, "desk")?,
+                        idempotency("events/ada", &format!("e{n}"), 1),
+                    )
+                    .audit(bench.audit_entry(scope, "conformance.write", "canvas/c1")?);
+                bench.commit(scope, if n == 0 { batch.with_idempotency(key.clone()) } else { batch }).await?;
             }
-            append(bench, scope, &deleted, 3).await?;
-            bench.commit(scope, bench.batch().delete_stream(deleted.clone())).await?;
+            append_events(bench, scope, &deleted, 3).await?;
+            bench.commit(scope, bench.new_batch().delete_stream(deleted.clone())).await?;
         }
         ensure(remove_all(bench, &scope, &Removal::Scope, limit).await? > 0, || "nothing was removed".into())?;
         let streams = [one.clone(), two.clone(), deleted.clone()];
-        bench.ensure_nothing(&scope, &streams, Some(&key)).await?;
-        let tagged = bench.list(&scope, &Query::kind(NOTE).tag("of:all"), 100).await?;
-        same("documents found by a tag", &tagged.len(), &0)?;
+        bench.ensure_scope_empty(&scope, &streams, Some(&key)).await?;
+        let tagged = bench.list_all(&scope, &DocumentQuery::of_kind(NOTE).tag("of:all"), 100).await?;
+        ensure_equal("documents found by a tag", &tagged.len(), &0)?;
         for key in &streams {
-            same("the ends of a removed stream", &bench.store.head(&scope, key).await?, &Head::EMPTY)?;
+            ensure_equal("the ends of a removed stream", &bench.store.head(&scope, key).await?, &StreamHead::EMPTY)?;
         }
-        let listed = every_scope(bench).await?;
+        let listed = list_scopes(bench).await?;
         ensure(!listed.contains(&scope), || "a removed scope is still listed".into())?;
         for kept in &scopes[1..] {
             ensure(listed.contains(kept), || "another scope is not listed".into())?;
-            same("documents of another scope", &bench.list(kept, &Query::kind(NOTE).tag("one"), 100).await?.len(), &7)?;
-            same("events of another scope", &bench.read_all(kept, &one, Seq::ZERO).await?.len(), &14)?;
-            same("dataset events of another scope", &bench.recorded(kept, &EventFilter::default()).await?.len(), &7)?;
-            same("records of another scope", &bench.audited(kept, &AuditFilter::default()).await?.len(), &7)?;
+            ensure_equal(
+                "documents of another scope",
+                &bench.list_all(kept, &DocumentQuery::of_kind(NOTE).tag("one"), 100).await?.len(),
+                &7,
+            )?;
+            ensure_equal("events of another scope", &bench.read_all(kept, &one, Seq::ZERO).await?.len(), &14)?;
+            ensure_equal(
+                "dataset events of another scope",
+                &bench.list_events(kept, &EventFilter::default()).await?.len(),
+                &7,
+            )?;
+            ensure_equal(
+                "records of another scope",
+                &bench.list_audit(kept, &AuditFilter::default()).await?.len(),
+                &7,
+            )?;
             ensure(bench.store.receipt(kept, &key).await?.is_some(), || "another scope's receipt is gone".into())?;
             ensure(bench.store.head(kept, &deleted).await?.deleted, || "another scope's deletion is gone".into())?;
         }
-        same("removing it again", &remove_all(bench, &scope, &Removal::Scope, limit).await?, &0)?;
+        ensure_equal("removing it again", &remove_all(bench, &scope, &Removal::Scope, limit).await?, &0)?;
         // Everything begins anew.
-        append(bench, &scope, &deleted, 1).await?;
+        append_events(bench, &scope, &deleted, 1).await?;
         let batch = bench
-            .batch()
+            .new_batch()
             .put(note("d0", 1)?, Expect::Absent)
-            .append(one.clone(), ExpectedHead::Seq(Seq::ZERO), bench.events_of(&scope, [1])?)
-            .record(bench.dataset(&scope, "desk")?)
-            .audit(bench.audit(&scope, "conformance.write", "canvas/c1")?)
-            .once(key.clone());
+            .append(one.clone(), ExpectedHead::Seq(Seq::ZERO), bench.new_events(&scope, [1])?)
+            .record(bench.dataset_event(&scope, "desk")?)
+            .audit(bench.audit_entry(&scope, "conformance.write", "canvas/c1")?)
+            .with_idempotency(key.clone());
         let receipt = bench.commit(&scope, batch).await?;
-        same("a batch in the empty scope", &(receipt.replayed, receipt.versions), &(false, vec![1]))?;
-        same("the place of its event", &receipt.recorded, &super::bench::kept([1]))?;
-        same("its records", &bench.audited(&scope, &AuditFilter::default()).await?.len(), &1)?;
+        ensure_equal("a batch in the empty scope", &(receipt.replayed, receipt.versions), &(false, vec![1]))?;
+        ensure_equal("the place of its event", &receipt.recorded, &super::fixture::kept_outcomes([1]))?;
+        ensure_equal("its records", &bench.list_audit(&scope, &AuditFilter::default()).await?.len(), &1)?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// Every scope, by pages of 3; each is there once, and they rise.
-async fn every_scope(bench: &Bench) -> Result<Vec<Scope>, Failure> {
+async fn list_scopes(bench: &Fixture) -> Result<Vec<Scope>, CaseFailure> {
     let mut all: Vec<Scope> = Vec::new();
     loop {
         let page = bench.store.scopes(all.last(), 3).await?;
@@ -454,42 +485,42 @@ async fn every_scope(bench: &Bench) -> Result<Vec<Scope>, Failure> {
 }
 
 /// What was removed stays removed after reopening, and a deleted stream's name stays taken.
-pub async fn stays_removed(opener: &Opener) -> Verdict {
+pub async fn stays_removed(opener: &StoreFactory) -> CaseResult {
     let bench = opener.open("stays_removed").await?;
-    if let Some(left_out) = left_out(&bench) {
+    if let Some(left_out) = skip_unless_removes(&bench) {
         return Ok(left_out);
     }
     if !bench.store.capabilities().durable {
-        return Ok(Outcome::LeftOut("durable is not promised".into()));
+        return Ok(CaseOutcome::Skipped("durable is not promised".into()));
     }
-    let (scope, gone, key) = (bench.scope()?, bench.scope()?, canvas("c1")?);
-    let once = once("canvas/c1/ada", "k1", 1);
+    let (scope, gone, key) = (bench.new_scope()?, bench.new_scope()?, canvas("c1")?);
+    let once = idempotency("canvas/c1/ada", "k1", 1);
     for scope in [&scope, &gone] {
         let batch = bench
-            .batch()
-            .append(key.clone(), ExpectedHead::Any, bench.events_of(scope, 1..=5)?)
-            .record(bench.dataset(scope, "desk")?)
-            .once(once.clone());
+            .new_batch()
+            .append(key.clone(), ExpectedHead::Any, bench.new_events(scope, 1..=5)?)
+            .record(bench.dataset_event(scope, "desk")?)
+            .with_idempotency(once.clone());
         bench.commit(scope, batch).await?;
     }
     let before = bench.now();
-    bench.commit(&scope, bench.batch().delete_stream(key.clone())).await?;
+    bench.commit(&scope, bench.new_batch().delete_stream(key.clone())).await?;
     remove_all(&bench, &scope, &Removal::Events { filter: EventFilter::default(), delivered: None }, 10).await?;
     remove_all(&bench, &scope, &Removal::Receipts { before }, 10).await?;
     remove_all(&bench, &gone, &Removal::Scope, 10).await?;
     drop(bench);
     let bench = opener.open("stays_removed").await?;
-    let ends = Head { seq: Seq(5), first: Seq(6), deleted: true };
-    same("the ends of the deleted stream", &bench.store.head(&scope, &key).await?, &ends)?;
-    same("its events", &bench.read_all(&scope, &key, Seq::ZERO).await?.len(), &0)?;
-    same("its receipt", &bench.store.receipt(&scope, &once).await?, &None)?;
-    same("dataset events", &bench.recorded(&scope, &EventFilter::default()).await?.len(), &0)?;
-    match bench.commit(&scope, bench.batch().expect_stream(key.clone())).await {
-        Err(CommitError::Precondition { failed: Failed::Deleted { .. }, .. }) => {}
-        answer => return Err(Failure::new(format!("the deleted stream after reopening: {answer:?}"))),
+    let ends = StreamHead { seq: Seq(5), first: Seq(6), deleted: true };
+    ensure_equal("the ends of the deleted stream", &bench.store.head(&scope, &key).await?, &ends)?;
+    ensure_equal("its events", &bench.read_all(&scope, &key, Seq::ZERO).await?.len(), &0)?;
+    ensure_equal("its receipt", &bench.store.receipt(&scope, &once).await?, &None)?;
+    ensure_equal("dataset events", &bench.list_events(&scope, &EventFilter::default()).await?.len(), &0)?;
+    match bench.commit(&scope, bench.new_batch().expect_stream(key.clone())).await {
+        Err(CommitError::Precondition { failed: FailedPrecondition::Deleted { .. }, .. }) => {}
+        answer => return Err(CaseFailure::new(format!("the deleted stream after reopening: {answer:?}"))),
     }
-    bench.ensure_nothing(&gone, &[key], Some(&once)).await?;
-    let receipt = bench.commit(&scope, bench.batch().record(bench.dataset(&scope, "desk")?)).await?;
-    same("the place of the next event", &receipt.recorded, &super::bench::kept([2]))?;
-    Ok(Outcome::Passed)
+    bench.ensure_scope_empty(&gone, &[key], Some(&once)).await?;
+    let receipt = bench.commit(&scope, bench.new_batch().record(bench.dataset_event(&scope, "desk")?)).await?;
+    ensure_equal("the place of the next event", &receipt.recorded, &super::fixture::kept_outcomes([2]))?;
+    Ok(CaseOutcome::Passed)
 }

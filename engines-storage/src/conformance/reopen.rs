@@ -4,161 +4,165 @@ use engines_core::{
     Scope,
     audit::{AuditEntry, AuditFilter},
     event::EventFilter,
-    nexus::{CommitError, Document, Expect, ExpectedHead, Head, Query, Receipt},
+    nexus::{CommitError, CommitReceipt, Document, DocumentQuery, Expect, ExpectedHead, StreamHead},
     stream::{LogId, Seq, StreamEvent},
 };
 
 use super::{
-    Bench, Failure, Opener, Outcome, Verdict,
-    bench::{NOTE, canvas, kept, note, once},
+    CaseFailure, CaseOutcome, CaseResult, Fixture, StoreFactory,
+    fixture::{NOTE, canvas, idempotency, kept_outcomes, note},
+    report::{ensure, ensure_equal},
     runner::Case,
-    streams::{contiguous, same_event},
-    verdict::{ensure, same},
+    streams::{ensure_contiguous, ensure_same_event},
 };
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::opener("reopen::log_ids_differ", |opener| Box::pin(log_ids_differ(opener))),
-        Case::opener("reopen::everything_is_the_same", |opener| Box::pin(everything_is_the_same(opener))),
-        Case::opener("reopen::keys_still_count", |opener| Box::pin(keys_still_count(opener))),
+        Case::factory("reopen::log_ids_differ", |opener| Box::pin(log_ids_differ(opener))),
+        Case::factory("reopen::everything_is_the_same", |opener| Box::pin(everything_is_the_same(opener))),
+        Case::factory("reopen::keys_still_count", |opener| Box::pin(keys_still_count(opener))),
     ]
 }
 
-fn left_out(bench: &Bench) -> Option<Outcome> {
-    (!bench.store.capabilities().durable).then(|| Outcome::LeftOut("durable is not promised".into()))
+fn skip_unless_durable(bench: &Fixture) -> Option<CaseOutcome> {
+    (!bench.store.capabilities().durable).then(|| CaseOutcome::Skipped("durable is not promised".into()))
 }
 
 /// Two databases have two log ids, and one has the same as long as it is open; it answers a ping.
-pub async fn log_ids_differ(opener: &Opener) -> Verdict {
+pub async fn log_ids_differ(opener: &StoreFactory) -> CaseResult {
     let (one, two) = (opener.open("log_one").await?, opener.open("log_two").await?);
     ensure(one.store.log_id() != two.store.log_id(), || "two databases have the same log id".into())?;
-    let scope = one.scope()?;
+    let scope = one.new_scope()?;
     let before = one.store.log_id();
-    one.commit(&scope, one.batch().append(canvas("c1")?, ExpectedHead::Any, one.events_of(&scope, [1])?)).await?;
-    same("the log id after a commit", &one.store.log_id(), &before)?;
+    one.commit(&scope, one.new_batch().append(canvas("c1")?, ExpectedHead::Any, one.new_events(&scope, [1])?)).await?;
+    ensure_equal("the log id after a commit", &one.store.log_id(), &before)?;
     one.store.ping().await?;
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// All that a reader can see of a scope.
-struct Seen {
+struct ScopeContents {
     log_id: LogId,
     documents: Vec<Document>,
-    head: Head,
+    head: StreamHead,
     events: Vec<StreamEvent>,
     recorded: Vec<(Seq, String, String)>,
     audit: Vec<AuditEntry>,
-    receipt: Option<(Receipt, [u8; 32])>,
+    receipt: Option<(CommitReceipt, [u8; 32])>,
     feed: Vec<(u64, Seq)>,
 }
 
-async fn look(bench: &Bench, scope: &Scope) -> Result<Seen, Failure> {
-    let recorded = bench.recorded(scope, &EventFilter::default()).await?;
-    let fed = bench.fed(std::slice::from_ref(scope)).await?;
-    Ok(Seen {
+async fn read_scope(bench: &Fixture, scope: &Scope) -> Result<ScopeContents, CaseFailure> {
+    let recorded = bench.list_events(scope, &EventFilter::default()).await?;
+    let fed = bench.read_feed(std::slice::from_ref(scope)).await?;
+    Ok(ScopeContents {
         log_id: bench.store.log_id(),
-        documents: bench.list(scope, &Query::kind(NOTE), 100).await?,
+        documents: bench.list_all(scope, &DocumentQuery::of_kind(NOTE), 100).await?,
         head: bench.store.head(scope, &canvas("c1")?).await?,
         events: bench.read_all(scope, &canvas("c1")?, Seq::ZERO).await?,
         recorded: recorded.into_iter().map(|e| (e.seq, e.event_id.to_string(), e.body.get().to_owned())).collect(),
-        audit: bench.audited(scope, &AuditFilter::default()).await?,
-        receipt: bench.store.receipt(scope, &once("realm", "key", 0)).await?,
+        audit: bench.list_audit(scope, &AuditFilter::default()).await?,
+        receipt: bench.store.receipt(scope, &idempotency("realm", "key", 0)).await?,
         feed: fed.into_iter().map(|item| (item.position, item.event.seq)).collect(),
     })
 }
 
 /// Documents with their versions and times, streams with both ends, dataset events, audit records, receipts, the feed and the
 /// log's id; and all of them go on from where they were.
-pub async fn everything_is_the_same(opener: &Opener) -> Verdict {
+pub async fn everything_is_the_same(opener: &StoreFactory) -> CaseResult {
     const NAME: &str = "reopen_everything";
     let bench = opener.open(NAME).await?;
-    if let Some(left_out) = left_out(&bench) {
+    if let Some(left_out) = skip_unless_durable(&bench) {
         return Ok(left_out);
     }
-    let scopes = [bench.scope()?, bench.scope()?];
+    let scopes = [bench.new_scope()?, bench.new_scope()?];
     let mut before = Vec::new();
     for scope in &scopes {
         for n in 0..3_u64 {
             let mut batch = bench
-                .batch()
+                .new_batch()
                 .put(note("d1", n)?.tag(format!("tag{n}")), Expect::Any)
                 .put(note(&format!("n{n}"), "text \u{0} 日本")?, Expect::Absent)
-                .append(canvas("c1")?, ExpectedHead::Seq(Seq(n * 4)), bench.events_of(scope, 1..=4)?)
-                .record(bench.dataset(scope, "reopen")?)
-                .audit(bench.audit(scope, "conformance.reopen", "r")?);
+                .append(canvas("c1")?, ExpectedHead::Seq(Seq(n * 4)), bench.new_events(scope, 1..=4)?)
+                .record(bench.dataset_event(scope, "reopen")?)
+                .audit(bench.audit_entry(scope, "conformance.reopen", "r")?);
             if n == 1 {
-                let mut once = once("realm", "key", 1);
+                let mut once = idempotency("realm", "key", 1);
                 once.note = "kept".into();
-                batch = batch.once(once);
+                batch = batch.with_idempotency(once);
             }
             bench.commit(scope, batch).await?;
         }
-        let batch = bench.batch().trim(canvas("c1")?, Seq(4));
+        let batch = bench.new_batch().trim(canvas("c1")?, Seq(4));
         bench.commit(scope, batch.delete(NOTE, engines_core::DocId::new("n0")?, Expect::Present)).await?;
     }
     for scope in &scopes {
-        before.push(look(&bench, scope).await?);
+        before.push(read_scope(&bench, scope).await?);
     }
     drop(bench);
     for _ in 0..2 {
         let bench = opener.open(NAME).await?;
         for (scope, before) in scopes.iter().zip(&before) {
-            let after = look(&bench, scope).await?;
-            same("the log id", &after.log_id, &before.log_id)?;
-            same("the stream's ends", &after.head, &before.head)?;
-            same("dataset events", &after.recorded, &before.recorded)?;
-            same("audit records", &after.audit, &before.audit)?;
-            same("the receipt", &after.receipt, &before.receipt)?;
-            same("the feed", &after.feed, &before.feed)?;
+            let after = read_scope(&bench, scope).await?;
+            ensure_equal("the log id", &after.log_id, &before.log_id)?;
+            ensure_equal("the stream's ends", &after.head, &before.head)?;
+            ensure_equal("dataset events", &after.recorded, &before.recorded)?;
+            ensure_equal("audit records", &after.audit, &before.audit)?;
+            ensure_equal("the receipt", &after.receipt, &before.receipt)?;
+            ensure_equal("the feed", &after.feed, &before.feed)?;
             let text = |documents: &[Document]| format!("{documents:?}");
-            same("documents", &text(&after.documents), &text(&before.documents))?;
-            same("events", &after.events.len(), &before.events.len())?;
+            ensure_equal("documents", &text(&after.documents), &text(&before.documents))?;
+            ensure_equal("events", &after.events.len(), &before.events.len())?;
             for (after, before) in after.events.iter().zip(&before.events) {
-                same("an event's place", &after.seq, &before.seq)?;
-                same_event(&after.event, &before.event)?;
+                ensure_equal("an event's place", &after.seq, &before.seq)?;
+                ensure_same_event(&after.event, &before.event)?;
             }
         }
     }
     let bench = opener.open(NAME).await?;
     for (scope, before) in scopes.iter().zip(&before) {
         let batch = bench
-            .batch()
-            .append(canvas("c1")?, ExpectedHead::Seq(Seq(12)), bench.events_of(scope, [13])?)
+            .new_batch()
+            .append(canvas("c1")?, ExpectedHead::Seq(Seq(12)), bench.new_events(scope, [13])?)
             .put(note("d1", 9)?, Expect::Version(3))
-            .record(bench.dataset(scope, "reopen")?);
+            .record(bench.dataset_event(scope, "reopen")?);
         let receipt = bench.commit(scope, batch).await?;
-        same("places after reopening", &(receipt.versions, receipt.recorded), &(vec![4], kept(4..=4)))?;
-        contiguous(&bench.read_all(scope, &canvas("c1")?, Seq::ZERO).await?, Seq(3))?;
-        let fed = bench.fed(std::slice::from_ref(scope)).await?;
+        ensure_equal(
+            "places after reopening",
+            &(receipt.versions, receipt.recorded),
+            &(vec![4], kept_outcomes(4..=4)),
+        )?;
+        ensure_contiguous(&bench.read_all(scope, &canvas("c1")?, Seq::ZERO).await?, Seq(3))?;
+        let fed = bench.read_feed(std::slice::from_ref(scope)).await?;
         let last = before.feed.iter().map(|(position, _)| *position).max();
         ensure(fed.last().map(|item| item.position) > last, || "the feed's positions go back after reopening".into())?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// An idempotency key used before reopening replays, or refuses another body, after it.
-pub async fn keys_still_count(opener: &Opener) -> Verdict {
+pub async fn keys_still_count(opener: &StoreFactory) -> CaseResult {
     const NAME: &str = "reopen_keys";
     let bench = opener.open(NAME).await?;
-    if let Some(left_out) = left_out(&bench) {
+    if let Some(left_out) = skip_unless_durable(&bench) {
         return Ok(left_out);
     }
-    let scope = bench.scope()?;
-    let command = |bench: &Bench, fingerprint| -> Result<_, Failure> {
-        let events = bench.events_of(&scope, [1])?;
-        let mut once = once("canvas/c1", "k", fingerprint);
+    let scope = bench.new_scope()?;
+    let command = |bench: &Fixture, fingerprint| -> Result<_, CaseFailure> {
+        let events = bench.new_events(&scope, [1])?;
+        let mut once = idempotency("canvas/c1", "k", fingerprint);
         once.note = "rev 1".into();
-        Ok(bench.batch().append(canvas("c1")?, ExpectedHead::Seq(Seq::ZERO), events).once(once))
+        Ok(bench.new_batch().append(canvas("c1")?, ExpectedHead::Seq(Seq::ZERO), events).with_idempotency(once))
     };
     let first = bench.commit(&scope, command(&bench, 1)?).await?;
     drop(bench);
     let bench = opener.open(NAME).await?;
     let again = bench.commit(&scope, command(&bench, 1)?).await?;
-    same("the receipt after reopening", &again, &Receipt { replayed: true, ..first })?;
+    ensure_equal("the receipt after reopening", &again, &CommitReceipt { replayed: true, ..first })?;
     match bench.commit(&scope, command(&bench, 2)?).await {
         Err(CommitError::IdempotencyMismatch) => {}
-        answer => return Err(Failure::new(format!("wanted IdempotencyMismatch after reopening, got {answer:?}"))),
+        answer => return Err(CaseFailure::new(format!("wanted IdempotencyMismatch after reopening, got {answer:?}"))),
     }
-    same("the head", &bench.store.head(&scope, &canvas("c1")?).await?.seq, &Seq(1))?;
-    Ok(Outcome::Passed)
+    ensure_equal("the head", &bench.store.head(&scope, &canvas("c1")?).await?.seq, &Seq(1))?;
+    Ok(CaseOutcome::Passed)
 }

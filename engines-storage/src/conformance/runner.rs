@@ -6,14 +6,14 @@ use engines_core::{Result, nexus::Backend};
 use futures_util::future::{BoxFuture, FutureExt};
 
 use super::{
-    Bench, Failed, Failure, Failures, LeftOut, Outcome, Report, Verdict, archive, audit, backup, batches, cas, changes,
-    documents, events, health, idempotency, isolation, limits, ordering, paging, readers, removal, reopen, streams,
-    text,
+    CaseFailure, CaseOutcome, CaseResult, FailedCase, Fixture, Report, SkippedCase, SuiteFailure, archive, audit,
+    backup, batches, cas, changes, documents, events, health, idempotency, isolation, limits, ordering, paging,
+    readers, removal, reopen, streams, text,
 };
 
 /// How hard the suite tries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct SuiteSettings {
     /// How long one case may take before it counts as hanging. Default 60 s.
     pub patience: Duration,
     /// Tasks that race or write at once, at least 2. Default 16.
@@ -27,25 +27,25 @@ pub struct Settings {
     pub only: Vec<&'static str>,
 }
 
-impl Default for Settings {
+impl Default for SuiteSettings {
     fn default() -> Self {
         Self { patience: Duration::from_secs(60), writers: 16, rounds: 8, heavy_bytes: 128 << 20, only: Vec::new() }
     }
 }
 
-type Open = dyn Fn(String) -> BoxFuture<'static, Result<Arc<dyn Backend>>> + Send + Sync;
+type OpenFn = dyn Fn(String) -> BoxFuture<'static, Result<Arc<dyn Backend>>> + Send + Sync;
 
 /// Opens databases by name: empty the first time, then with what they hold.
 #[derive(Clone)]
-pub struct Opener {
-    open: Arc<Open>,
-    settings: Settings,
+pub struct StoreFactory {
+    open: Arc<OpenFn>,
+    settings: SuiteSettings,
 }
 
-impl Opener {
+impl StoreFactory {
     /// Wraps a factory.
     #[must_use]
-    pub fn new<F, Fut>(factory: F, settings: Settings) -> Self
+    pub fn new<F, Fut>(factory: F, settings: SuiteSettings) -> Self
     where
         F: Fn(String) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Arc<dyn Backend>>> + Send + 'static,
@@ -57,13 +57,13 @@ impl Opener {
     ///
     /// # Errors
     /// What the factory says.
-    pub async fn open(&self, name: &str) -> Result<Bench, Failure> {
+    pub async fn open(&self, name: &str) -> Result<Fixture, CaseFailure> {
         let store = (self.open)(name.to_owned()).await?;
-        Ok(Bench::new(store, self.settings.clone())?)
+        Ok(Fixture::new(store, self.settings.clone())?)
     }
 }
 
-impl fmt::Debug for Opener {
+impl fmt::Debug for StoreFactory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opener").field("settings", &self.settings).finish_non_exhaustive()
     }
@@ -72,85 +72,88 @@ impl fmt::Debug for Opener {
 /// One case, and what it needs.
 pub(super) struct Case {
     name: &'static str,
-    run: Run,
+    run: CaseFn,
 }
 
-enum Run {
-    Store(for<'a> fn(&'a Bench) -> BoxFuture<'a, Verdict>),
-    Opener(for<'a> fn(&'a Opener) -> BoxFuture<'a, Verdict>),
+enum CaseFn {
+    Store(for<'a> fn(&'a Fixture) -> BoxFuture<'a, CaseResult>),
+    Factory(for<'a> fn(&'a StoreFactory) -> BoxFuture<'a, CaseResult>),
 }
 
 impl Case {
-    pub(super) const fn store(name: &'static str, run: for<'a> fn(&'a Bench) -> BoxFuture<'a, Verdict>) -> Self {
-        Self { name, run: Run::Store(run) }
+    pub(super) const fn store(name: &'static str, run: for<'a> fn(&'a Fixture) -> BoxFuture<'a, CaseResult>) -> Self {
+        Self { name, run: CaseFn::Store(run) }
     }
 
-    pub(super) const fn opener(name: &'static str, run: for<'a> fn(&'a Opener) -> BoxFuture<'a, Verdict>) -> Self {
-        Self { name, run: Run::Opener(run) }
+    pub(super) const fn factory(
+        name: &'static str,
+        run: for<'a> fn(&'a StoreFactory) -> BoxFuture<'a, CaseResult>,
+    ) -> Self {
+        Self { name, run: CaseFn::Factory(run) }
     }
 }
 
 /// Runs the whole suite with the default [`Settings`]; see the [module](super) for what `factory` does.
 ///
 /// # Errors
-/// [`Failures`]: every case that failed.
-pub async fn run<F, Fut>(factory: F) -> Result<Report, Failures>
+/// [`SuiteFailure`]: every case that failed.
+pub async fn run<F, Fut>(factory: F) -> Result<Report, SuiteFailure>
 where
     F: Fn(String) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Arc<dyn Backend>>> + Send + 'static,
 {
-    run_with(factory, Settings::default()).await
+    run_with(factory, SuiteSettings::default()).await
 }
 
 /// As [`run`], with settings.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_with<F, Fut>(factory: F, settings: Settings) -> Result<Report, Failures>
+pub async fn run_with<F, Fut>(factory: F, settings: SuiteSettings) -> Result<Report, SuiteFailure>
 where
     F: Fn(String) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Arc<dyn Backend>>> + Send + 'static,
 {
     let patience = settings.patience;
     let only = settings.only.clone();
-    let opener = Opener::new(factory, settings);
+    let opener = StoreFactory::new(factory, settings);
     let mut report = Report::default();
     let mut failed = Vec::new();
-    for (room, cases) in rooms() {
+    for (room, cases) in groups() {
         let mut bench = None;
         for case in cases {
             if !only.is_empty() && !only.contains(&room) && !only.contains(&case.name) {
-                report.left_out.push(LeftOut { case: case.name, reason: "not asked for".into() });
+                report.skipped.push(SkippedCase { case: case.name, reason: "not asked for".into() });
                 continue;
             }
             let verdict = tokio::time::timeout(patience, run_case(&opener, room, &mut bench, &case)).await;
-            match verdict.unwrap_or_else(|_| Err(Failure::new("it hangs"))) {
-                Ok(Outcome::Passed) => report.passed.push(case.name),
-                Ok(Outcome::LeftOut(reason)) => report.left_out.push(LeftOut { case: case.name, reason }),
-                Err(failure) => failed.push(Failed { case: case.name, failure }),
+            match verdict.unwrap_or_else(|_| Err(CaseFailure::new("it hangs"))) {
+                Ok(CaseOutcome::Passed) => report.passed.push(case.name),
+                Ok(CaseOutcome::Skipped(reason)) => report.skipped.push(SkippedCase { case: case.name, reason }),
+                Err(failure) => failed.push(FailedCase { case: case.name, failure }),
             }
         }
     }
-    if failed.is_empty() { Ok(report) } else { Err(Failures { failed, report }) }
+    if failed.is_empty() { Ok(report) } else { Err(SuiteFailure { failed, report }) }
 }
 
 /// Cases of one room share a database, each in scopes of its own.
-async fn run_case(opener: &Opener, room: &str, bench: &mut Option<Bench>, case: &Case) -> Verdict {
+async fn run_case(opener: &StoreFactory, room: &str, bench: &mut Option<Fixture>, case: &Case) -> CaseResult {
     match case.run {
-        Run::Opener(run) => run(opener).await,
-        Run::Store(run) => {
+        CaseFn::Factory(run) => run(opener).await,
+        CaseFn::Store(run) => {
             if bench.is_none() {
                 *bench = Some(opener.open(room).await?);
             }
             match bench {
                 Some(bench) => run(bench).await,
-                None => Err(Failure::new("the database was not opened")),
+                None => Err(CaseFailure::new("the database was not opened")),
             }
         }
     }
 }
 
-fn rooms() -> [(&'static str, Vec<Case>); 19] {
+fn groups() -> [(&'static str, Vec<Case>); 19] {
     [
         ("documents", documents::cases()),
         ("text", text::cases()),

@@ -11,8 +11,8 @@ use engines_core::{
 use futures_util::future::BoxFuture;
 
 use super::{
-    Bench, Failed, Failure, Failures, Outcome, Report, Settings, Verdict,
-    verdict::{ensure, same},
+    CaseFailure, CaseOutcome, CaseResult, FailedCase, Fixture, Report, SuiteFailure, SuiteSettings,
+    report::{ensure, ensure_equal},
 };
 use crate::MemoryStore;
 
@@ -42,14 +42,14 @@ pub trait ReadBack: Send + Sync + Debug {
 /// ```
 ///
 /// # Errors
-/// [`Failures`]: every case that failed.
-pub async fn sink(sink: Arc<dyn EventSink>, read_back: Option<Arc<dyn ReadBack>>) -> Result<Report, Failures> {
+/// [`SuiteFailure`]: every case that failed.
+pub async fn sink(sink: Arc<dyn EventSink>, read_back: Option<Arc<dyn ReadBack>>) -> Result<Report, SuiteFailure> {
     let mut report = Report::default();
     let mut failed = Vec::new();
-    let patience = Settings::default().patience;
+    let patience = SuiteSettings::default().patience;
     let reader = read_back.as_deref();
-    let cases: [(_, BoxFuture<'_, Verdict>); 5] = [
-        ("sink::name", Box::pin(name(&*sink))),
+    let cases: [(_, BoxFuture<'_, CaseResult>); 5] = [
+        ("sink::name", Box::pin(check_name(&*sink))),
         ("sink::order_and_batches", Box::pin(order_and_batches(&*sink, reader))),
         ("sink::same_batch_again", Box::pin(same_batch_again(&*sink, reader))),
         ("sink::scopes_apart", Box::pin(scopes_apart(&*sink, reader))),
@@ -57,100 +57,100 @@ pub async fn sink(sink: Arc<dyn EventSink>, read_back: Option<Arc<dyn ReadBack>>
     ];
     for (case, run) in cases {
         let verdict = tokio::time::timeout(patience, run).await;
-        match verdict.unwrap_or_else(|_| Err(Failure::new("it hangs"))) {
-            Ok(Outcome::Passed) => report.passed.push(case),
-            Ok(Outcome::LeftOut(reason)) => report.left_out.push(super::LeftOut { case, reason }),
-            Err(failure) => failed.push(Failed { case, failure }),
+        match verdict.unwrap_or_else(|_| Err(CaseFailure::new("it hangs"))) {
+            Ok(CaseOutcome::Passed) => report.passed.push(case),
+            Ok(CaseOutcome::Skipped(reason)) => report.skipped.push(super::SkippedCase { case, reason }),
+            Err(failure) => failed.push(FailedCase { case, failure }),
         }
     }
-    if failed.is_empty() { Ok(report) } else { Err(Failures { failed, report }) }
+    if failed.is_empty() { Ok(report) } else { Err(SuiteFailure { failed, report }) }
 }
 
-fn bench() -> Result<Bench, Failure> {
+fn fixture() -> Result<Fixture, CaseFailure> {
     let ids = engines_core::IdGenerator::from_os()?;
-    Ok(Bench::new(Arc::new(MemoryStore::new(&ids)), Settings::default())?)
+    Ok(Fixture::new(Arc::new(MemoryStore::new(&ids)), SuiteSettings::default())?)
 }
 
-fn events(bench: &Bench, scope: &Scope, count: usize) -> Result<Vec<CleanEvent>, Failure> {
-    (0..count).map(|_| Ok(bench.dataset(scope, "sink")?)).collect()
+fn new_events(bench: &Fixture, scope: &Scope, count: usize) -> Result<Vec<CleanEvent>, CaseFailure> {
+    (0..count).map(|_| Ok(bench.dataset_event(scope, "sink")?)).collect()
 }
 
-fn ids(events: &[CleanEvent]) -> Vec<String> {
+fn event_ids(events: &[CleanEvent]) -> Vec<String> {
     events.iter().map(|event| event.event_id().to_string()).collect()
 }
 
 /// Writes as the outbox does: again, a few times, while the sink says that it is not ready.
-async fn write(sink: &dyn EventSink, scope: &Scope, batch: &[CleanEvent]) -> Result<(), Failure> {
-    const TRIES: usize = 10;
-    for _ in 1..TRIES {
+async fn write_with_retry(sink: &dyn EventSink, scope: &Scope, batch: &[CleanEvent]) -> Result<(), CaseFailure> {
+    const MAX_ATTEMPTS: usize = 10;
+    for _ in 1..MAX_ATTEMPTS {
         match sink.write(scope, batch).await {
             Err(SinkError::Retry(_)) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
-            answer => return answer.map_err(|error| Failure::new(format!("the sink does not write: {error}"))),
+            answer => return answer.map_err(|error| CaseFailure::new(format!("the sink does not write: {error}"))),
         }
     }
     let last = sink.write(scope, batch).await;
-    last.map_err(|error| Failure::new(format!("the sink is not ready after {TRIES} tries: {error}")))
+    last.map_err(|error| CaseFailure::new(format!("the sink is not ready after {MAX_ATTEMPTS} tries: {error}")))
 }
 
-fn unseen() -> Outcome {
-    Outcome::LeftOut("no way to read back what was written was given".into())
+fn skip_without_read_back() -> CaseOutcome {
+    CaseOutcome::Skipped("no way to read back what was written was given".into())
 }
 
-async fn name(sink: &dyn EventSink) -> Verdict {
+async fn check_name(sink: &dyn EventSink) -> CaseResult {
     let name = sink.name().to_owned();
     let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
     ensure((1..=48).contains(&name.len()) && name.bytes().all(fine), || {
         format!("the name {name:?} is not 1 to 48 lower-case letters, digits and _")
     })?;
-    same("the name when asked again", &sink.name(), &name.as_str())?;
-    Ok(Outcome::Passed)
+    ensure_equal("the name when asked again", &sink.name(), &name.as_str())?;
+    Ok(CaseOutcome::Passed)
 }
 
-async fn order_and_batches(sink: &dyn EventSink, read_back: Option<&dyn ReadBack>) -> Verdict {
-    let bench = bench()?;
-    let scope = bench.scope()?;
+async fn order_and_batches(sink: &dyn EventSink, read_back: Option<&dyn ReadBack>) -> CaseResult {
+    let bench = fixture()?;
+    let scope = bench.new_scope()?;
     let mut wanted = Vec::new();
     for count in [1, 2, 1, 50, 500] {
-        let batch = events(&bench, &scope, count)?;
-        wanted.extend(ids(&batch));
-        write(sink, &scope, &batch).await?;
+        let batch = new_events(&bench, &scope, count)?;
+        wanted.extend(event_ids(&batch));
+        write_with_retry(sink, &scope, &batch).await?;
         if let Some(read_back) = read_back {
-            same("events after a batch was taken", &read_back.event_ids(&scope).await?, &wanted)?;
+            ensure_equal("events after a batch was taken", &read_back.event_ids(&scope).await?, &wanted)?;
         }
     }
-    Ok(read_back.map_or_else(unseen, |_| Outcome::Passed))
+    Ok(read_back.map_or_else(skip_without_read_back, |_| CaseOutcome::Passed))
 }
 
-async fn same_batch_again(sink: &dyn EventSink, read_back: Option<&dyn ReadBack>) -> Verdict {
-    let bench = bench()?;
-    let scope = bench.scope()?;
-    let (first, second) = (events(&bench, &scope, 5)?, events(&bench, &scope, 5)?);
+async fn same_batch_again(sink: &dyn EventSink, read_back: Option<&dyn ReadBack>) -> CaseResult {
+    let bench = fixture()?;
+    let scope = bench.new_scope()?;
+    let (first, second) = (new_events(&bench, &scope, 5)?, new_events(&bench, &scope, 5)?);
     for batch in [&first, &first, &second, &second] {
-        write(sink, &scope, batch).await?;
+        write_with_retry(sink, &scope, batch).await?;
     }
-    let Some(read_back) = read_back else { return Ok(unseen()) };
+    let Some(read_back) = read_back else { return Ok(skip_without_read_back()) };
     let mut seen = std::collections::HashSet::new();
     let distinct: Vec<_> =
         read_back.event_ids(&scope).await?.into_iter().filter(|id| seen.insert(id.clone())).collect();
-    same("events, each at its first place", &distinct, &[ids(&first), ids(&second)].concat())?;
-    Ok(Outcome::Passed)
+    ensure_equal("events, each at its first place", &distinct, &[event_ids(&first), event_ids(&second)].concat())?;
+    Ok(CaseOutcome::Passed)
 }
 
-async fn scopes_apart(sink: &dyn EventSink, read_back: Option<&dyn ReadBack>) -> Verdict {
-    let bench = bench()?;
-    let scopes = [bench.scope()?, bench.scope()?, bench.scope()?];
-    let batches = scopes.iter().map(|scope| events(&bench, scope, 7)).collect::<Result<Vec<_>, _>>()?;
-    let writes = scopes.iter().zip(&batches).map(|(scope, batch)| write(sink, scope, batch));
+async fn scopes_apart(sink: &dyn EventSink, read_back: Option<&dyn ReadBack>) -> CaseResult {
+    let bench = fixture()?;
+    let scopes = [bench.new_scope()?, bench.new_scope()?, bench.new_scope()?];
+    let batches = scopes.iter().map(|scope| new_events(&bench, scope, 7)).collect::<Result<Vec<_>, _>>()?;
+    let writes = scopes.iter().zip(&batches).map(|(scope, batch)| write_with_retry(sink, scope, batch));
     futures_util::future::try_join_all(writes).await?;
-    let Some(read_back) = read_back else { return Ok(unseen()) };
+    let Some(read_back) = read_back else { return Ok(skip_without_read_back()) };
     for (scope, batch) in scopes.iter().zip(&batches) {
-        same(&format!("events of {scope}"), &read_back.event_ids(scope).await?, &ids(batch))?;
+        ensure_equal(&format!("events of {scope}"), &read_back.event_ids(scope).await?, &event_ids(batch))?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
-async fn empty_batch(sink: &dyn EventSink) -> Verdict {
-    let bench = bench()?;
-    write(sink, &bench.scope()?, &[]).await?;
-    Ok(Outcome::Passed)
+async fn empty_batch(sink: &dyn EventSink) -> CaseResult {
+    let bench = fixture()?;
+    write_with_retry(sink, &bench.new_scope()?, &[]).await?;
+    Ok(CaseOutcome::Passed)
 }

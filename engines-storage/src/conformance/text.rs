@@ -3,17 +3,17 @@
 use engines_core::{
     DatasetEvent,
     event::EventFilter,
-    nexus::{Expect, ExpectedHead, Query},
+    nexus::{DocumentQuery, Expect, ExpectedHead},
     stream::Seq,
 };
 use serde_json::{Map, Value, json};
 
 use super::{
-    Bench, Outcome, Verdict,
-    bench::{NOTE, canvas, note, once},
-    documents::found,
+    CaseOutcome, CaseResult, Fixture,
+    documents::require_found,
+    fixture::{NOTE, canvas, idempotency, note},
+    report::ensure_equal,
     runner::Case,
-    verdict::same,
 };
 
 /// Quotes, wildcards, statements, controls, NUL, other scripts, combining and right-to-left marks, characters outside the BMP.
@@ -54,51 +54,55 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// In bodies (values and keys) and in tags; a tag finds its own document and no other.
-pub async fn in_documents(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn in_documents(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     for (n, text) in TEXTS.iter().enumerate() {
         let body = json!({ (*text): text, "deep": [[[text]]] });
         let document = note(&format!("d{n}"), body)?.tag(*text);
-        bench.commit(&scope, bench.batch().put(document, Expect::Absent)).await?;
+        bench.commit(&scope, bench.new_batch().put(document, Expect::Absent)).await?;
     }
     for (n, text) in TEXTS.iter().enumerate() {
-        let document = found(bench.get(&scope, &format!("d{n}")).await?)?;
-        same("a body", &document.decode::<Value>()?, &json!({ (*text): text, "deep": [[[text]]] }))?;
-        same("tags", &document.tags, &vec![(*text).to_owned()])?;
-        let tagged = bench.list(&scope, &Query::kind(NOTE).tag(*text), 10).await?;
+        let document = require_found(bench.get(&scope, &format!("d{n}")).await?)?;
+        ensure_equal("a body", &document.decode::<Value>()?, &json!({ (*text): text, "deep": [[[text]]] }))?;
+        ensure_equal("tags", &document.tags, &vec![(*text).to_owned()])?;
+        let tagged = bench.list_all(&scope, &DocumentQuery::of_kind(NOTE).tag(*text), 10).await?;
         let ids: Vec<_> = tagged.iter().map(|document| document.id.to_string()).collect();
-        same(&format!("documents tagged {text:?}"), &ids, &vec![format!("d{n}")])?;
+        ensure_equal(&format!("documents tagged {text:?}"), &ids, &vec![format!("d{n}")])?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// In the data of stream events, and in their types, which may be any text.
-pub async fn in_streams(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn in_streams(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let key = canvas("c1")?;
     let mut events = Vec::new();
     for text in TEXTS {
-        let mut event = bench.event(&scope, text)?;
+        let mut event = bench.new_event(&scope, text)?;
         event.event_type = text.to_owned().into();
         event.ids.correlation_id = Some(text.into());
         event.meta.schema = Some(text.into());
         events.push(event);
     }
-    bench.commit(&scope, bench.batch().append(key.clone(), ExpectedHead::Seq(Seq::ZERO), events)).await?;
+    bench.commit(&scope, bench.new_batch().append(key.clone(), ExpectedHead::Seq(Seq::ZERO), events)).await?;
     let read = bench.read_all(&scope, &key, Seq::ZERO).await?;
-    same("events", &read.len(), &TEXTS.len())?;
+    ensure_equal("events", &read.len(), &TEXTS.len())?;
     for (event, text) in read.iter().zip(TEXTS) {
-        same("an event's data", &super::documents::value(event.event.data.get())?, &json!({ "n": text }))?;
-        same("an event's type", &&*event.event.event_type, &text)?;
-        same("an event's correlation id", &event.event.ids.correlation_id.as_deref(), &Some(text))?;
-        same("an event's schema", &event.event.meta.schema.as_deref(), &Some(text))?;
+        ensure_equal(
+            "an event's data",
+            &super::documents::parse_value(event.event.data.get())?,
+            &json!({ "n": text }),
+        )?;
+        ensure_equal("an event's type", &&*event.event.event_type, &text)?;
+        ensure_equal("an event's correlation id", &event.event.ids.correlation_id.as_deref(), &Some(text))?;
+        ensure_equal("an event's schema", &event.event.meta.schema.as_deref(), &Some(text))?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// In the fields dataset events and audit records are found by.
-pub async fn in_events_and_audit(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn in_events_and_audit(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     for text in TEXTS {
         let event = DatasetEvent {
             surface: text.into(),
@@ -108,8 +112,8 @@ pub async fn in_events_and_audit(bench: &Bench) -> Verdict {
             input: Map::from_iter([(text.to_owned(), Value::from(text))]),
             ..DatasetEvent::default()
         };
-        let batch = bench.batch().record(bench.dataset_of(&scope, event)?);
-        bench.commit(&scope, batch.audit(bench.audit(&scope, "conformance.text", text)?)).await?;
+        let batch = bench.new_batch().record(bench.scrub_event(&scope, event)?);
+        bench.commit(&scope, batch.audit(bench.audit_entry(&scope, "conformance.text", text)?)).await?;
     }
     for (n, text) in TEXTS.iter().enumerate() {
         let text = || Some((*text).to_owned());
@@ -120,36 +124,40 @@ pub async fn in_events_and_audit(bench: &Bench) -> Verdict {
             EventFilter { event_type: text(), ..EventFilter::default() },
         ];
         for filter in filters {
-            let found = bench.recorded(&scope, &filter).await?;
+            let found = bench.list_events(&scope, &filter).await?;
             let seqs: Vec<_> = found.iter().map(|event| event.seq.0).collect();
-            same(&format!("events found by {filter:?}"), &seqs, &vec![n as u64 + 1])?;
+            ensure_equal(&format!("events found by {filter:?}"), &seqs, &vec![n as u64 + 1])?;
         }
         let filter = engines_core::audit::AuditFilter { resource: text(), ..Default::default() };
-        let found = bench.audited(&scope, &filter).await?;
+        let found = bench.list_audit(&scope, &filter).await?;
         let resources: Vec<_> = found.into_iter().map(|entry| entry.resource).collect();
-        same(&format!("audit records found by {filter:?}"), &resources, &text().into_iter().collect::<Vec<_>>())?;
+        ensure_equal(
+            &format!("audit records found by {filter:?}"),
+            &resources,
+            &text().into_iter().collect::<Vec<_>>(),
+        )?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }
 
 /// In idempotency keys, realms and notes; and a realm and a key do not run into each other.
-pub async fn in_idempotency_keys(bench: &Bench) -> Verdict {
-    let scope = bench.scope()?;
+pub async fn in_idempotency_keys(bench: &Fixture) -> CaseResult {
+    let scope = bench.new_scope()?;
     let mut keys: Vec<(String, String)> = TEXTS.iter().map(|text| ((*text).to_owned(), (*text).to_owned())).collect();
     for (realm, key) in [("a", "b/c"), ("a/b", "c"), ("a/b/c", ""), ("", "a/b/c"), ("a\0b", "c"), ("a", "b\0c")] {
         keys.push((realm.into(), key.into()));
     }
     for (n, (realm, key)) in keys.iter().enumerate() {
-        let mut once = once(realm, key, 1);
+        let mut once = idempotency(realm, key, 1);
         once.note = format!("{n}{key}");
-        let batch = bench.batch().put(note(&format!("d{n}"), n)?, Expect::Absent).once(once);
+        let batch = bench.new_batch().put(note(&format!("d{n}"), n)?, Expect::Absent).with_idempotency(once);
         let receipt = bench.commit(&scope, batch).await?;
-        same(&format!("replayed, for {realm:?} {key:?}"), &receipt.replayed, &false)?;
+        ensure_equal(&format!("replayed, for {realm:?} {key:?}"), &receipt.replayed, &false)?;
     }
     for (n, (realm, key)) in keys.iter().enumerate() {
-        let receipt = bench.store.receipt(&scope, &once(realm, key, 9)).await?;
+        let receipt = bench.store.receipt(&scope, &idempotency(realm, key, 9)).await?;
         let note = receipt.map(|(receipt, _)| receipt.note);
-        same(&format!("the note kept for {realm:?} {key:?}"), &note, &Some(format!("{n}{key}")))?;
+        ensure_equal(&format!("the note kept for {realm:?} {key:?}"), &note, &Some(format!("{n}{key}")))?;
     }
-    Ok(Outcome::Passed)
+    Ok(CaseOutcome::Passed)
 }

@@ -6,15 +6,18 @@ use async_trait::async_trait;
 use engines_core::{
     Code, Error, Result, Scope, Store,
     nexus::{
-        Change, CommitError, Document, Head, Page, PageToken, Paged, Receipt,
-        archive::{Archive, Counters, KeptReceipt, Publication, Record, Section, Snapshot, Staged, StoreMark},
+        CommitError, CommitReceipt, Document, Page, PageRequest, PageToken, StoreChange, StreamHead,
+        archive::{
+            Archive, ArchiveRecord, Publication, ScopeCounters, ScopeSnapshot, Section, StagedScope, StoreMark,
+            StoredReceipt,
+        },
     },
     stream::{Seq, StreamKey},
 };
 
 use super::{
     MemoryStore,
-    space::{Log, OVERHEAD, Space},
+    scope_data::{ITEM_OVERHEAD_BYTES, ScopeData, StreamLog},
 };
 
 const STAGE: &str = "memory.stage";
@@ -23,60 +26,60 @@ const SCOPES: &str = "archive.scopes";
 /// Bytes of content in one page of a snapshot, at the most, but always at least one record.
 const PAGE_BYTES: usize = 4 << 20;
 /// Bytes of the place of an event, also of one that was removed.
-const PLACE_BYTES: usize = 64;
+const POSITION_BYTES: usize = 64;
 
 /// A scope that is being restored.
 #[derive(Default)]
-pub(super) struct Staging {
-    space: Space,
+pub(super) struct StagedScopeData {
+    data: ScopeData,
     progress: String,
     /// What each stream's ends will be.
-    heads: HashMap<StreamKey, Head>,
+    heads: HashMap<StreamKey, StreamHead>,
     last_event: Seq,
-    counters: Counters,
+    counters: ScopeCounters,
     bytes: usize,
 }
 
 /// What a record is found by in its section: text, text, number.
-type Key = (String, String, u64);
+type RecordKey = (String, String, u64);
 
 /// A copy of a scope.
 #[derive(Debug, Default)]
-struct MemorySnapshot(HashMap<Section, Vec<(Key, Record)>>);
+struct MemorySnapshot(HashMap<Section, Vec<(RecordKey, ArchiveRecord)>>);
 
 impl MemorySnapshot {
-    fn of(space: Option<&Space>, counted: Counters) -> Self {
-        let mut sections: HashMap<Section, Vec<(Key, Record)>> = HashMap::new();
-        let mut add = |text: &str, more: &str, number: u64, record: Record| {
+    fn from_scope(space: Option<&ScopeData>, counted: ScopeCounters) -> Self {
+        let mut sections: HashMap<Section, Vec<(RecordKey, ArchiveRecord)>> = HashMap::new();
+        let mut add = |text: &str, more: &str, number: u64, record: ArchiveRecord| {
             let key = (text.to_owned(), more.to_owned(), number);
             sections.entry(record.section()).or_default().push((key, record));
         };
-        let counters = space.map(|space| Counters {
+        let counters = space.map(|space| ScopeCounters {
             events: Seq(space.events.len() as u64).max(counted.events),
-            audit: last_audit(space).max(counted.audit),
+            audit: last_audit_number(space).max(counted.audit),
         });
-        add("", "", 0, Record::Counters(counters.unwrap_or_default()));
+        add("", "", 0, ArchiveRecord::Counters(counters.unwrap_or_default()));
         if let Some(space) = space {
             for (kind, documents) in &space.documents {
-                for document in documents.all() {
-                    add(kind.as_str(), document.id.as_str(), 0, Record::Document(document.clone()));
+                for document in documents.iter() {
+                    add(kind.as_str(), document.id.as_str(), 0, ArchiveRecord::Document(document.clone()));
                 }
             }
             for (key, log) in &space.streams {
-                add(key.as_str(), "", 0, Record::Stream(key.clone(), log.head()));
-                for event in log.all() {
-                    add(key.as_str(), "", event.seq.0, Record::StreamEvent(key.clone(), event.clone()));
+                add(key.as_str(), "", 0, ArchiveRecord::Stream(key.clone(), log.head()));
+                for event in log.iter_events() {
+                    add(key.as_str(), "", event.seq.0, ArchiveRecord::StreamEvent(key.clone(), event.clone()));
                 }
             }
-            for (event, position) in space.events.all() {
+            for (event, position) in space.events.iter() {
                 let position = (position > 0).then_some(position);
-                add("", "", event.seq.0, Record::Event(position, event.clone()));
+                add("", "", event.seq.0, ArchiveRecord::Event(position, event.clone()));
             }
             for (number, entry) in (space.audit_removed as u64 + 1..).zip(&space.audit) {
-                add("", "", number, Record::Audit(number, entry.clone()));
+                add("", "", number, ArchiveRecord::Audit(number, entry.clone()));
             }
-            for (number, kept) in space.receipts.all() {
-                add("", "", number, Record::Receipt(kept));
+            for (number, kept) in space.receipts.iter_records() {
+                add("", "", number, ArchiveRecord::Receipt(kept));
             }
         }
         for records in sections.values_mut() {
@@ -87,8 +90,8 @@ impl MemorySnapshot {
 }
 
 #[async_trait]
-impl Snapshot for MemorySnapshot {
-    async fn records(&self, section: Section, page: Page) -> Result<Paged<Record>> {
+impl ScopeSnapshot for MemorySnapshot {
+    async fn records(&self, section: Section, page: PageRequest) -> Result<Page<ArchiveRecord>> {
         let all = self.0.get(&section).map(Vec::as_slice).unwrap_or_default();
         let start = match &page.after {
             None => 0,
@@ -104,7 +107,7 @@ impl Snapshot for MemorySnapshot {
         let rest = all.get(start..).unwrap_or_default();
         let (mut count, mut bytes) = (0, 0);
         for (_, record) in rest.iter().take(page.limit.max(1)) {
-            bytes += record.size() + OVERHEAD;
+            bytes += record.size() + ITEM_OVERHEAD_BYTES;
             if count > 0 && bytes > PAGE_BYTES {
                 break;
             }
@@ -114,51 +117,51 @@ impl Snapshot for MemorySnapshot {
         let next = items.last().filter(|_| !more.is_empty()).map(|((one, two, number), _)| {
             PageToken::new(section.as_str(), [one.clone(), two.clone(), number.to_string()]).encode()
         });
-        Ok(Paged { items: items.iter().map(|(_, record)| record.clone()).collect(), next })
+        Ok(Page { items: items.iter().map(|(_, record)| record.clone()).collect(), next })
     }
 }
 
-impl Staging {
+impl StagedScopeData {
     /// Adds a record; says what is wrong with it if it does not follow those before.
-    fn add(&mut self, record: Record) -> Result<(), &'static str> {
-        let bytes = OVERHEAD + record.size();
+    fn add(&mut self, record: ArchiveRecord) -> Result<(), &'static str> {
+        let bytes = ITEM_OVERHEAD_BYTES + record.size();
         match record {
-            Record::Counters(counters) => self.counters = counters,
-            Record::Document(document) => self.document(document)?,
-            Record::Stream(key, head) => {
+            ArchiveRecord::Counters(counters) => self.counters = counters,
+            ArchiveRecord::Document(document) => self.add_document(document)?,
+            ArchiveRecord::Stream(key, head) => {
                 if self.heads.insert(key.clone(), head).is_some() {
                     return Err("a stream comes twice");
                 }
-                self.space.streams.insert(key, Log::beginning_at(head.first, head.deleted));
+                self.data.streams.insert(key, StreamLog::starting_at(head.first, head.deleted));
             }
-            Record::StreamEvent(key, event) => {
-                let log = self.space.streams.get_mut(&key).ok_or("an event comes before its stream")?;
+            ArchiveRecord::StreamEvent(key, event) => {
+                let log = self.data.streams.get_mut(&key).ok_or("an event comes before its stream")?;
                 if !log.restore(event) {
                     return Err("an event of a stream is missing, or comes twice");
                 }
             }
-            Record::Event(position, event) => {
+            ArchiveRecord::Event(position, event) => {
                 if event.seq <= self.last_event || event.seq.0 == u64::MAX {
                     return Err("dataset events are not in the order of their sequence");
                 }
                 self.last_event = event.seq;
-                self.space.events.restore(event, position.unwrap_or(0), bytes);
+                self.data.events.restore(event, position.unwrap_or(0), bytes);
             }
-            Record::Audit(number, entry) => {
-                let first = self.space.audit.is_empty();
-                if number == 0 || !first && number != last_audit(&self.space) + 1 {
+            ArchiveRecord::Audit(number, entry) => {
+                let first = self.data.audit.is_empty();
+                if number == 0 || !first && number != last_audit_number(&self.data) + 1 {
                     return Err("audit records are not in the order of their numbers, without a gap");
                 }
                 if first {
-                    self.space.audit_removed = usize::try_from(number - 1).map_err(|_| "a number is too large")?;
+                    self.data.audit_removed = usize::try_from(number - 1).map_err(|_| "a number is too large")?;
                 }
-                self.space.audit.push_back(entry);
+                self.data.audit.push_back(entry);
             }
-            Record::Receipt(KeptReceipt { once, receipt, at }) => {
-                if self.space.receipts.get(&once).is_some() {
+            ArchiveRecord::Receipt(StoredReceipt { idempotency: once, receipt, at }) => {
+                if self.data.receipts.get(&once).is_some() {
                     return Err("a receipt comes twice");
                 }
-                self.space.receipts.keep(once, receipt, at);
+                self.data.receipts.insert(once, receipt, at);
             }
         }
         self.bytes += bytes;
@@ -166,66 +169,66 @@ impl Staging {
     }
 
     /// Bytes that places of removed events take, up to where these records lead.
-    fn gaps(&self, records: &[Record]) -> usize {
+    fn gap_bytes(&self, records: &[ArchiveRecord]) -> usize {
         let last = records.iter().map(|record| match record {
-            Record::Counters(counters) => counters.events.0,
-            Record::Event(_, event) => event.seq.0,
+            ArchiveRecord::Counters(counters) => counters.events.0,
+            ArchiveRecord::Event(_, event) => event.seq.0,
             _ => 0,
         });
-        let places = last.max().unwrap_or(0).saturating_sub(self.space.events.len() as u64);
-        usize::try_from(places).unwrap_or(usize::MAX).saturating_mul(PLACE_BYTES)
+        let places = last.max().unwrap_or(0).saturating_sub(self.data.events.len() as u64);
+        usize::try_from(places).unwrap_or(usize::MAX).saturating_mul(POSITION_BYTES)
     }
 
-    fn document(&mut self, document: Document) -> Result<(), &'static str> {
-        let documents = self.space.documents.entry(document.kind.clone()).or_default();
+    fn add_document(&mut self, document: Document) -> Result<(), &'static str> {
+        let documents = self.data.documents.entry(document.kind.clone()).or_default();
         if documents.restore(document) { Ok(()) } else { Err("a document comes twice") }
     }
 
     /// Whether every stream has all its events.
     fn is_whole(&self) -> bool {
-        self.heads.iter().all(|(key, head)| self.space.streams.get(key).is_some_and(|log| log.head() == *head))
+        self.heads.iter().all(|(key, head)| self.data.streams.get(key).is_some_and(|log| log.head() == *head))
     }
 }
 
 #[async_trait]
 impl Archive for MemoryStore {
     async fn mark(&self) -> Result<StoreMark> {
-        Ok(StoreMark { log: self.log_id(), feed: self.state().last_position })
+        Ok(StoreMark { log_id: self.log_id(), feed_position: self.state().last_position })
     }
 
-    async fn scopes(&self, page: Page) -> Result<Paged<Scope>> {
+    async fn scopes(&self, page: PageRequest) -> Result<Page<Scope>> {
         let state = self.state();
         let mut scopes: Vec<_> =
-            state.spaces.iter().filter(|(_, space)| !space.is_empty()).map(|(scope, _)| scope.clone()).collect();
-        scopes.sort_by(|one, other| name(one).cmp(&name(other)));
+            state.scopes.iter().filter(|(_, space)| !space.is_empty()).map(|(scope, _)| scope.clone()).collect();
+        scopes.sort_by(|one, other| scope_names(one).cmp(&scope_names(other)));
         let start = match &page.after {
             None => 0,
             Some(text) => {
                 let [tenant, env] = PageToken::decode(SCOPES, text)?;
-                scopes.partition_point(|scope| name(scope) <= (tenant.as_str(), env.as_str()))
+                scopes.partition_point(|scope| scope_names(scope) <= (tenant.as_str(), env.as_str()))
             }
         };
         let rest = scopes.into_iter().skip(start).take(page.limit.max(1).saturating_add(1)).collect();
-        Ok(Paged::cut(rest, page.limit.max(1), |last: &Scope| {
+        Ok(Page::from_lookahead(rest, page.limit.max(1), |last: &Scope| {
             PageToken::new(SCOPES, [last.tenant().to_string(), last.env().to_string()])
         }))
     }
 
-    async fn snapshot(&self, scope: &Scope) -> Result<Box<dyn Snapshot>> {
-        Ok(Box::new(MemorySnapshot::of(self.state().space(scope), Counters::default())))
+    async fn snapshot(&self, scope: &Scope) -> Result<Box<dyn ScopeSnapshot>> {
+        Ok(Box::new(MemorySnapshot::from_scope(self.state().scope_data(scope), ScopeCounters::default())))
     }
 
-    async fn stage(&self, scope: &Scope, records: Vec<Record>, progress: &str) -> Result<(), CommitError> {
+    async fn stage(&self, scope: &Scope, records: Vec<ArchiveRecord>, progress: &str) -> Result<(), CommitError> {
         let limits = self.capabilities();
-        if records.iter().any(|record| !within(record, &limits)) {
+        if records.iter().any(|record| !is_within_limits(record, &limits)) {
             let detail = "a record is larger than this backend takes";
             return Err(CommitError::Refused(Error::new(Code::BodyTooLarge, STAGE, detail)));
         }
-        let grows: usize = records.iter().map(|record| OVERHEAD + record.size()).sum();
+        let grows: usize = records.iter().map(|record| ITEM_OVERHEAD_BYTES + record.size()).sum();
         let mut state = self.state_mut();
         let bytes = state.bytes;
         let staging = state.staged.entry(scope.clone()).or_default();
-        if bytes.saturating_add(grows).saturating_add(staging.gaps(&records)) > self.total_bytes() {
+        if bytes.saturating_add(grows).saturating_add(staging.gap_bytes(&records)) > self.total_bytes() {
             return Err(CommitError::Backend(Error::unavailable(STAGE, "the memory store is full")));
         }
         for record in records {
@@ -242,20 +245,20 @@ impl Archive for MemoryStore {
         Ok(())
     }
 
-    async fn staged(&self) -> Result<Vec<Staged>> {
+    async fn staged(&self) -> Result<Vec<StagedScope>> {
         let state = self.state();
         let staged = state.staged.iter();
-        Ok(staged.map(|(scope, of)| Staged { scope: scope.clone(), progress: of.progress.clone() }).collect())
+        Ok(staged.map(|(scope, of)| StagedScope { scope: scope.clone(), progress: of.progress.clone() }).collect())
     }
 
-    async fn staged_snapshot(&self, scope: &Scope) -> Result<Box<dyn Snapshot>> {
+    async fn staged_snapshot(&self, scope: &Scope) -> Result<Box<dyn ScopeSnapshot>> {
         let state = self.state();
         let staging = state.staged.get(scope);
         let counted = staging.map(|staging| staging.counters).unwrap_or_default();
-        Ok(Box::new(MemorySnapshot::of(staging.map(|staging| &staging.space), counted)))
+        Ok(Box::new(MemorySnapshot::from_scope(staging.map(|staging| &staging.data), counted)))
     }
 
-    async fn publish(&self, publication: Publication) -> Result<Receipt, CommitError> {
+    async fn publish(&self, publication: Publication) -> Result<CommitReceipt, CommitError> {
         let Publication { scopes, mark, batch } = publication;
         batch.check(&self.capabilities())?;
         let system = Scope::system().map_err(CommitError::Backend)?;
@@ -263,13 +266,13 @@ impl Archive for MemoryStore {
         let mut guard = self.state_mut();
         let state = &mut *guard;
         for scope in &scopes {
-            if state.spaces.get(scope).is_some_and(|space| !space.is_empty()) {
+            if state.scopes.get(scope).is_some_and(|space| !space.is_empty()) {
                 return refuse(Code::AlreadyExists, "something is stored under this name already; use another one");
             }
             let Some(staging) = state.staged.get(scope).filter(|staging| staging.is_whole()) else {
                 return refuse(Code::NotFound, "it is not staged, or not as a whole; restore it again");
             };
-            if staging.space.events.all().any(|(_, position)| state.feed.contains_key(&position)) {
+            if staging.data.events.iter().any(|(_, position)| state.feed.contains_key(&position)) {
                 return refuse(Code::AlreadyExists, "a position of the feed is taken; restore without positions");
             }
         }
@@ -277,7 +280,7 @@ impl Archive for MemoryStore {
         let staged: Vec<_> = scopes.iter().filter_map(|scope| state.staged.remove_entry(scope)).collect();
         let mut positions = Vec::new();
         for (scope, staging) in &staged {
-            for (event, position) in staging.space.events.all().filter(|(_, position)| *position > 0) {
+            for (event, position) in staging.data.events.iter().filter(|(_, position)| *position > 0) {
                 let place = usize::try_from(event.seq.0.saturating_sub(1)).unwrap_or(usize::MAX);
                 state.feed.insert(position, (scope.clone(), place));
                 positions.push(position);
@@ -286,17 +289,17 @@ impl Archive for MemoryStore {
         let replaced: Vec<_> = staged
             .into_iter()
             .map(|(scope, mut staging)| {
-                let mut space = std::mem::take(&mut staging.space);
-                space.events.count_to(staging.counters.events.0);
+                let mut space = std::mem::take(&mut staging.data);
+                space.events.skip_to(staging.counters.events.0);
                 if space.audit.is_empty() {
                     space.audit_removed = usize::try_from(staging.counters.audit).unwrap_or(usize::MAX);
                 }
-                let old = state.spaces.insert(scope.clone(), space);
+                let old = state.scopes.insert(scope.clone(), space);
                 (scope, staging, old)
             })
             .collect();
         let committed = match batch.is_empty() {
-            true => Ok((Receipt::default(), Vec::new())),
+            true => Ok((CommitReceipt::default(), Vec::new())),
             false => state.commit(&system, &system, batch, self.total_bytes()),
         };
         let receipt = match committed {
@@ -306,10 +309,10 @@ impl Archive for MemoryStore {
                     state.feed.remove(&position);
                 }
                 for (scope, mut staging, old) in replaced {
-                    if let Some(space) = state.spaces.remove(&scope) {
-                        staging.space = space;
+                    if let Some(space) = state.scopes.remove(&scope) {
+                        staging.data = space;
                     }
-                    state.spaces.extend(old.map(|old| (scope.clone(), old)));
+                    state.scopes.extend(old.map(|old| (scope.clone(), old)));
                     state.staged.insert(scope, staging);
                 }
                 return Err(error);
@@ -317,11 +320,11 @@ impl Archive for MemoryStore {
         };
         let highest = state.feed.last_key_value().map_or(0, |(position, _)| *position);
         state.last_position = state.last_position.max(highest);
-        if let Some(StoreMark { log, feed }) = mark {
+        if let Some(StoreMark { log_id: log, feed_position: feed }) = mark {
             state.last_position = state.last_position.max(feed);
             self.set_log_id(log);
         }
-        self.tell(Change::Missed);
+        self.notify(StoreChange::Lagged);
         Ok(receipt)
     }
 
@@ -335,22 +338,22 @@ impl Archive for MemoryStore {
 }
 
 /// The number of the last audit record.
-fn last_audit(space: &Space) -> u64 {
+fn last_audit_number(space: &ScopeData) -> u64 {
     (space.audit_removed + space.audit.len()) as u64
 }
 
 /// As `scopes` is ordered: by the names.
-fn name(scope: &Scope) -> (&str, &str) {
+fn scope_names(scope: &Scope) -> (&str, &str) {
     (scope.tenant().as_str(), scope.env().as_str())
 }
 
 /// Whether a record could have been written to this backend.
-fn within(record: &Record, limits: &engines_core::nexus::Capabilities) -> bool {
+fn is_within_limits(record: &ArchiveRecord, limits: &engines_core::nexus::Capabilities) -> bool {
     match record {
-        Record::Document(document) => {
+        ArchiveRecord::Document(document) => {
             document.body.get().len() <= limits.max_document_bytes && document.tags.len() <= limits.max_tags
         }
-        Record::StreamEvent(_, event) => event.event.size() <= limits.max_event_bytes,
+        ArchiveRecord::StreamEvent(_, event) => event.event.size() <= limits.max_event_bytes,
         _ => true,
     }
 }

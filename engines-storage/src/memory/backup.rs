@@ -10,11 +10,11 @@ use engines_core::{
     context::Actor,
     event::StoredEvent,
     nexus::{
-        BackupContent, BackupFiles, BackupPosition, BackupSource, CopyLimits, Document, Head, Kind, Once, Receipt,
-        ScopePosition, Tag,
+        BackupContent, BackupFiles, BackupPosition, BackupSource, CommitReceipt, CopyLimits, Document, DocumentKind,
+        Idempotency, ScopePosition, StreamHead, Tag,
     },
     pii,
-    stream::{EventType, Ids, LogId, Meta, NewEvent, Routing, Seq, StreamEvent, StreamKey},
+    stream::{CorrelationIds, EventMeta, EventType, LogId, NewEvent, Routing, Seq, StreamEvent, StreamKey},
 };
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,8 @@ use ulid::Ulid;
 
 use super::{
     MemoryLimits, MemoryStore,
-    apply::State,
-    space::{Log, OVERHEAD, Space},
+    scope_data::{ITEM_OVERHEAD_BYTES, ScopeData, StreamLog},
+    state::MemoryState,
 };
 
 const OPERATION: &str = "memory.backup";
@@ -33,15 +33,15 @@ const SOURCE: &str = "store";
 /// The file's name.
 const FILE: &str = "memory.jsonl";
 /// Bytes of lines in one chunk, about.
-const CHUNK: usize = 1 << 20;
+const CHUNK_BYTES: usize = 1 << 20;
 /// Bytes of one line that are read.
-const MAX_LINE: usize = 64 << 20;
+const MAX_LINE_BYTES: usize = 64 << 20;
 
 /// One line. What follows a `scope` belongs to it, and what follows a `stream` to that.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "one line at a time is written or read, and none is kept")]
-enum Line<'a> {
+enum BackupLine<'a> {
     Scope(Scope),
     Document(DocumentLine<'a>),
     Stream {
@@ -59,7 +59,7 @@ enum Line<'a> {
     Receipt {
         realm: Cow<'a, str>,
         key: Cow<'a, str>,
-        receipt: Cow<'a, Receipt>,
+        receipt: Cow<'a, CommitReceipt>,
         fingerprint: [u8; 32],
         at: Timestamp,
     },
@@ -88,10 +88,10 @@ struct StreamEventLine<'a> {
     actor: Cow<'a, Actor>,
     trace_id: TraceId,
     span_id: SpanId,
-    ids: Cow<'a, Ids>,
+    ids: Cow<'a, CorrelationIds>,
     routing: Cow<'a, Routing>,
     data: Cow<'a, RawValue>,
-    meta: Cow<'a, Meta>,
+    meta: Cow<'a, EventMeta>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -107,29 +107,29 @@ struct EventLine<'a> {
     trace_id: Cow<'a, str>,
     actor: Cow<'a, Actor>,
     train_ok: bool,
-    pii_flags: Cow<'a, pii::Receipt>,
+    pii_flags: Cow<'a, pii::ScrubReport>,
     body: Cow<'a, RawValue>,
 }
 
 /// Lines, a chunk at a time.
 #[derive(Default)]
-struct Lines {
+struct LineWriter {
     chunks: Vec<Bytes>,
-    open: Vec<u8>,
+    partial: Vec<u8>,
 }
 
-impl Lines {
-    fn push(&mut self, line: &Line<'_>) -> Result<()> {
-        serde_json::to_writer(&mut self.open, line).map_err(|error| Error::internal(OPERATION, error))?;
-        self.open.push(b'\n');
-        if self.open.len() >= CHUNK {
-            self.chunks.push(std::mem::take(&mut self.open).into());
+impl LineWriter {
+    fn push(&mut self, line: &BackupLine<'_>) -> Result<()> {
+        serde_json::to_writer(&mut self.partial, line).map_err(|error| Error::internal(OPERATION, error))?;
+        self.partial.push(b'\n');
+        if self.partial.len() >= CHUNK_BYTES {
+            self.chunks.push(std::mem::take(&mut self.partial).into());
         }
         Ok(())
     }
 
     fn finish(mut self) -> Vec<Bytes> {
-        self.chunks.push(self.open.into());
+        self.chunks.push(self.partial.into());
         self.chunks
     }
 }
@@ -144,16 +144,16 @@ impl BackupSource for MemoryStore {
     async fn back_up(&self, files: &mut dyn BackupFiles, _: CopyLimits) -> Result<Option<BackupPosition>> {
         let (chunks, position) = {
             let state = self.state();
-            (lines(&state)?, position(&state, engines_core::Store::log_id(self)))
+            (state_lines(&state)?, position(&state, engines_core::Store::log_id(self)))
         };
         files.add_stream(FILE, Box::pin(stream::iter(chunks.into_iter().map(Ok)))).await?;
         Ok(Some(position))
     }
 }
 
-fn position(state: &State, log_id: LogId) -> BackupPosition {
+fn position(state: &MemoryState, log_id: LogId) -> BackupPosition {
     let mut scopes: Vec<_> = state
-        .spaces
+        .scopes
         .iter()
         .map(|(scope, space)| ScopePosition {
             scope: scope.clone(),
@@ -167,12 +167,12 @@ fn position(state: &State, log_id: LogId) -> BackupPosition {
     BackupPosition { log_id, feed: state.last_position, scopes }
 }
 
-fn lines(state: &State) -> Result<Vec<Bytes>> {
-    let mut lines = Lines::default();
-    for (scope, space) in &state.spaces {
-        lines.push(&Line::Scope(scope.clone()))?;
-        for document in space.documents.values().flat_map(super::documents::Documents::all) {
-            lines.push(&Line::Document(DocumentLine {
+fn state_lines(state: &MemoryState) -> Result<Vec<Bytes>> {
+    let mut lines = LineWriter::default();
+    for (scope, space) in &state.scopes {
+        lines.push(&BackupLine::Scope(scope.clone()))?;
+        for document in space.documents.values().flat_map(super::documents::DocumentMap::iter) {
+            lines.push(&BackupLine::Document(DocumentLine {
                 kind: document.kind.as_str().into(),
                 id: document.id.clone(),
                 version: document.version,
@@ -183,10 +183,10 @@ fn lines(state: &State) -> Result<Vec<Bytes>> {
             }))?;
         }
         for (key, log) in &space.streams {
-            let Head { first, deleted, .. } = log.head();
-            lines.push(&Line::Stream { key: key.clone(), trimmed: first.0 - 1, deleted })?;
+            let StreamHead { first, deleted, .. } = log.head();
+            lines.push(&BackupLine::Stream { key: key.clone(), trimmed: first.0 - 1, deleted })?;
             for StreamEvent { seq, event } in log.events() {
-                lines.push(&Line::StreamEvent(StreamEventLine {
+                lines.push(&BackupLine::StreamEvent(StreamEventLine {
                     seq: *seq,
                     event_id: event.event_id,
                     event_type: event.event_type.clone(),
@@ -202,11 +202,11 @@ fn lines(state: &State) -> Result<Vec<Bytes>> {
             }
         }
         for place in 0..space.events.len() {
-            let Some((event, position)) = space.events.recorded(place) else {
-                lines.push(&Line::RemovedEvent)?;
+            let Some((event, position)) = space.events.get_with_position(place) else {
+                lines.push(&BackupLine::RemovedEvent)?;
                 continue;
             };
-            lines.push(&Line::Event(EventLine {
+            lines.push(&BackupLine::Event(EventLine {
                 position,
                 seq: event.seq,
                 event_id: event.event_id,
@@ -221,13 +221,13 @@ fn lines(state: &State) -> Result<Vec<Bytes>> {
                 body: Cow::Borrowed(&event.body),
             }))?;
         }
-        lines.push(&Line::RemovedAudit(space.audit_removed))?;
+        lines.push(&BackupLine::RemovedAudit(space.audit_removed))?;
         for entry in &space.audit {
-            lines.push(&Line::Audit(Cow::Borrowed(entry)))?;
+            lines.push(&BackupLine::Audit(Cow::Borrowed(entry)))?;
         }
         for (realm, key, (receipt, fingerprint), at) in space.receipts.iter() {
             let (realm, key) = (realm.into(), key.into());
-            lines.push(&Line::Receipt {
+            lines.push(&BackupLine::Receipt {
                 realm,
                 key,
                 receipt: Cow::Borrowed(receipt),
@@ -236,7 +236,7 @@ fn lines(state: &State) -> Result<Vec<Bytes>> {
             })?;
         }
     }
-    lines.push(&Line::Feed(state.last_position))?;
+    lines.push(&BackupLine::Feed(state.last_position))?;
     Ok(lines.finish())
 }
 
@@ -248,19 +248,19 @@ impl MemoryStore {
     /// The content's own error; `BACKEND_UNAVAILABLE` when it is no such file, or is more than the limits allow.
     pub async fn restore(ids: &IdGenerator, limits: MemoryLimits, mut content: BackupContent) -> Result<Self> {
         let store = Self::with_limits(ids, limits);
-        let mut reader = Reader::default();
+        let mut reader = BackupReader::default();
         let mut open: Vec<u8> = Vec::new();
         while let Some(chunk) = content.next().await {
             open.extend_from_slice(&chunk?);
             let Some(end) = open.iter().rposition(|byte| *byte == b'\n') else {
-                if open.len() > MAX_LINE {
-                    return Err(malformed());
+                if open.len() > MAX_LINE_BYTES {
+                    return Err(malformed_line());
                 }
                 continue;
             };
             let rest = open.split_off(end + 1);
             for line in open.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                reader.read(serde_json::from_slice(line).map_err(|_| malformed())?)?;
+                reader.read_line(serde_json::from_slice(line).map_err(|_| malformed_line())?)?;
             }
             if reader.bytes > store.total_bytes() {
                 let detail = "the backup is larger than the memory store may be";
@@ -269,40 +269,40 @@ impl MemoryStore {
             open = rest;
         }
         if !open.is_empty() {
-            return Err(malformed());
+            return Err(malformed_line());
         }
-        store.replace(reader.finish()?);
+        store.replace_state(reader.finish()?);
         Ok(store)
     }
 }
 
 #[derive(Default)]
-struct Reader {
-    spaces: Vec<(Scope, Space)>,
+struct BackupReader {
+    spaces: Vec<(Scope, ScopeData)>,
     /// The last position of the feed; none before it was read.
-    feed: Option<u64>,
+    last_position: Option<u64>,
     stream: Option<StreamKey>,
     bytes: usize,
 }
 
-impl Reader {
-    fn read(&mut self, line: Line<'_>) -> Result<()> {
+impl BackupReader {
+    fn read_line(&mut self, line: BackupLine<'_>) -> Result<()> {
         match line {
-            Line::Scope(scope) => {
+            BackupLine::Scope(scope) => {
                 self.stream = None;
-                self.spaces.push((scope, Space::default()));
+                self.spaces.push((scope, ScopeData::default()));
                 return Ok(());
             }
-            Line::Feed(last) => {
-                self.feed = Some(last);
+            BackupLine::Feed(last) => {
+                self.last_position = Some(last);
                 return Ok(());
             }
-            _ => self.bytes += OVERHEAD,
+            _ => self.bytes += ITEM_OVERHEAD_BYTES,
         }
-        let (_, space) = self.spaces.last_mut().ok_or_else(malformed)?;
+        let (_, space) = self.spaces.last_mut().ok_or_else(malformed_line)?;
         match line {
-            Line::Document(line) => {
-                let kind = Kind::new(&line.kind)?;
+            BackupLine::Document(line) => {
+                let kind = DocumentKind::new(&line.kind)?;
                 self.bytes += line.body.get().len();
                 space.documents.entry(kind.clone()).or_default().restore(Document {
                     kind,
@@ -314,14 +314,14 @@ impl Reader {
                     body: line.body.into_owned(),
                 });
             }
-            Line::Stream { key, trimmed, deleted } => {
-                space.streams.insert(key.clone(), Log::after(trimmed, deleted));
+            BackupLine::Stream { key, trimmed, deleted } => {
+                space.streams.insert(key.clone(), StreamLog::with_trimmed(trimmed, deleted));
                 self.stream = Some(key);
             }
-            Line::StreamEvent(line) => {
-                let log = self.stream.as_ref().and_then(|key| space.streams.get_mut(key)).ok_or_else(malformed)?;
+            BackupLine::StreamEvent(line) => {
+                let log = self.stream.as_ref().and_then(|key| space.streams.get_mut(key)).ok_or_else(malformed_line)?;
                 if log.head().seq.next() != line.seq {
-                    return Err(malformed());
+                    return Err(malformed_line());
                 }
                 self.bytes += line.data.get().len();
                 log.append(vec![NewEvent {
@@ -337,12 +337,12 @@ impl Reader {
                     meta: line.meta.into_owned(),
                 }]);
             }
-            Line::Event(line) => {
+            BackupLine::Event(line) => {
                 if line.seq.0 != space.events.len() as u64 + 1 {
-                    return Err(malformed());
+                    return Err(malformed_line());
                 }
-                let size = OVERHEAD + line.body.get().len();
-                self.bytes += size - OVERHEAD;
+                let size = ITEM_OVERHEAD_BYTES + line.body.get().len();
+                self.bytes += size - ITEM_OVERHEAD_BYTES;
                 let position = line.position;
                 let event = StoredEvent {
                     seq: line.seq,
@@ -359,39 +359,39 @@ impl Reader {
                 };
                 space.events.push(event, position, size);
             }
-            Line::RemovedEvent => space.events.count_to(space.events.len() as u64 + 1),
-            Line::RemovedAudit(count) => space.audit_removed = count,
-            Line::Audit(entry) => space.audit.push_back(entry.into_owned()),
-            Line::Receipt { realm, key, receipt, fingerprint, at } => {
+            BackupLine::RemovedEvent => space.events.skip_to(space.events.len() as u64 + 1),
+            BackupLine::RemovedAudit(count) => space.audit_removed = count,
+            BackupLine::Audit(entry) => space.audit.push_back(entry.into_owned()),
+            BackupLine::Receipt { realm, key, receipt, fingerprint, at } => {
                 let (realm, key) = (realm.into_owned(), key.into_owned());
-                let once = Once { realm, key, fingerprint, note: receipt.note.clone() };
-                space.receipts.keep(once, receipt.into_owned(), at);
+                let once = Idempotency { namespace: realm, key, fingerprint, note: receipt.note.clone() };
+                space.receipts.insert(once, receipt.into_owned(), at);
             }
-            Line::Scope(_) | Line::Feed(_) => {}
+            BackupLine::Scope(_) | BackupLine::Feed(_) => {}
         }
         Ok(())
     }
 
-    fn finish(self) -> Result<State> {
+    fn finish(self) -> Result<MemoryState> {
         // The line of the feed is the last one: without it the file is not whole.
-        let last_position = self.feed.ok_or_else(malformed)?;
-        let mut state = State { last_position, bytes: self.bytes, ..State::default() };
+        let last_position = self.last_position.ok_or_else(malformed_line)?;
+        let mut state = MemoryState { last_position, bytes: self.bytes, ..MemoryState::default() };
         for (scope, space) in self.spaces {
             for place in 0..space.events.len() {
                 // Position 0 is that of an event which was put back and is not in the feed.
-                if let Some((_, position @ 1..)) = space.events.recorded(place) {
+                if let Some((_, position @ 1..)) = space.events.get_with_position(place) {
                     state.feed.insert(position, (scope.clone(), place));
                 }
             }
-            state.spaces.insert(scope, space);
+            state.scopes.insert(scope, space);
         }
         match state.feed.last_key_value() {
-            Some((position, _)) if *position > last_position => Err(malformed()),
+            Some((position, _)) if *position > last_position => Err(malformed_line()),
             _ => Ok(state),
         }
     }
 }
 
-fn malformed() -> Error {
+fn malformed_line() -> Error {
     Error::new(Code::BackendUnavailable, OPERATION, "this is no backup of a memory store, or it is damaged")
 }

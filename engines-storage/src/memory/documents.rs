@@ -7,7 +7,7 @@ use std::{
 
 use engines_core::{
     Code, DocId, Error, Result, Timestamp,
-    nexus::{Document, NewDocument, Order, Page, PageToken, Paged, Query},
+    nexus::{Document, DocumentQuery, NewDocument, Page, PageRequest, PageToken, QueryOrder},
 };
 
 const BY_ID: &str = "documents.id";
@@ -15,12 +15,12 @@ const BY_TIME: &str = "documents.updated";
 
 /// Documents of one kind.
 #[derive(Default)]
-pub(super) struct Documents {
+pub(super) struct DocumentMap {
     by_id: BTreeMap<DocId, Document>,
     by_time: BTreeSet<(Timestamp, DocId)>,
 }
 
-impl Documents {
+impl DocumentMap {
     pub(super) fn get(&self, id: &DocId) -> Option<&Document> {
         self.by_id.get(id)
     }
@@ -30,7 +30,7 @@ impl Documents {
     }
 
     /// All of them, by id.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Document> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Document> {
         self.by_id.values()
     }
 
@@ -47,7 +47,7 @@ impl Documents {
     /// Writes; returns the new version and the bytes freed.
     pub(super) fn put(&mut self, new: NewDocument, at: Timestamp) -> (u64, usize) {
         let old = self.take(&new.id);
-        let freed = old.as_ref().map_or(0, size);
+        let freed = old.as_ref().map_or(0, document_size);
         let version = old.as_ref().map_or(0, |old| old.version) + 1;
         let NewDocument { kind, id, tags, body } = new;
         self.by_time.insert((at, id.clone()));
@@ -66,11 +66,11 @@ impl Documents {
 
     /// Deletes; returns the bytes freed.
     pub(super) fn delete(&mut self, id: &DocId) -> usize {
-        self.take(id).as_ref().map_or(0, size)
+        self.take(id).as_ref().map_or(0, document_size)
     }
 
     /// Deletes any one document; returns the bytes freed, or none if there is none.
-    pub(super) fn pop(&mut self) -> Option<usize> {
+    pub(super) fn delete_any(&mut self) -> Option<usize> {
         let id = self.by_id.keys().next()?.clone();
         Some(self.delete(&id))
     }
@@ -81,23 +81,23 @@ impl Documents {
         Some(old)
     }
 
-    pub(super) fn query(&self, query: &Query, page: &Page) -> Result<Paged<Document>> {
+    pub(super) fn query(&self, query: &DocumentQuery, page: &PageRequest) -> Result<Page<Document>> {
         let wanted = |document: &&Document| query.tags.iter().all(|tag| document.tags.contains(tag));
         let limit = page.limit.max(1);
         let count = limit.saturating_add(1);
-        let range = Range::new(query);
+        let range = IdRange::new(query);
         match query.order {
-            Order::IdAscending => {
-                let range = range.after(resume_id(page)?);
-                let items = range.of(&self.by_id).filter(wanted).take(count);
-                Ok(Paged::cut(items.cloned().collect(), limit, by_id))
+            QueryOrder::IdAscending => {
+                let range = range.after_id(resume_id(page)?);
+                let items = range.select(&self.by_id).filter(wanted).take(count);
+                Ok(Page::from_lookahead(items.cloned().collect(), limit, token_by_id))
             }
-            Order::IdDescending => {
-                let range = range.before(resume_id(page)?);
-                let items = range.of(&self.by_id).rev().filter(wanted).take(count);
-                Ok(Paged::cut(items.cloned().collect(), limit, by_id))
+            QueryOrder::IdDescending => {
+                let range = range.before_id(resume_id(page)?);
+                let items = range.select(&self.by_id).rev().filter(wanted).take(count);
+                Ok(Page::from_lookahead(items.cloned().collect(), limit, token_by_id))
             }
-            Order::UpdatedDescending => {
+            QueryOrder::UpdatedDescending => {
                 let end = resume_time(page)?.map_or(Bound::Unbounded, Bound::Excluded);
                 let newest = self.by_time.range((Bound::Unbounded, end)).rev();
                 let items = newest
@@ -105,63 +105,65 @@ impl Documents {
                     .filter_map(|(_, id)| self.by_id.get(id))
                     .filter(wanted)
                     .take(count);
-                Ok(Paged::cut(items.cloned().collect(), limit, by_time))
+                Ok(Page::from_lookahead(items.cloned().collect(), limit, token_by_time))
             }
         }
     }
 }
 
 /// Checks a page's token where there is nothing to list.
-pub(super) fn check_page(query: &Query, page: &Page) -> Result<()> {
+pub(super) fn check_page(query: &DocumentQuery, page: &PageRequest) -> Result<()> {
     match query.order {
-        Order::UpdatedDescending => resume_time(page).map(drop),
+        QueryOrder::UpdatedDescending => resume_time(page).map(drop),
         _ => resume_id(page).map(drop),
     }
 }
 
-pub(super) fn size(document: &Document) -> usize {
-    super::space::OVERHEAD + document.body.get().len() + document.tags.iter().map(String::len).sum::<usize>()
+pub(super) fn document_size(document: &Document) -> usize {
+    super::scope_data::ITEM_OVERHEAD_BYTES
+        + document.body.get().len()
+        + document.tags.iter().map(String::len).sum::<usize>()
 }
 
-fn by_id(last: &Document) -> PageToken {
+fn token_by_id(last: &Document) -> PageToken {
     PageToken::new(BY_ID, [last.id.to_string()])
 }
 
-fn by_time(last: &Document) -> PageToken {
+fn token_by_time(last: &Document) -> PageToken {
     PageToken::new(BY_TIME, [last.updated_at.as_millis().to_string(), last.id.to_string()])
 }
 
-fn invalid() -> Error {
+fn cursor_invalid() -> Error {
     Error::new(Code::CursorInvalid, "memory.query", "the cursor is malformed; use `next` unchanged")
 }
 
-fn resume_id(page: &Page) -> Result<Option<DocId>> {
+fn resume_id(page: &PageRequest) -> Result<Option<DocId>> {
     let Some(text) = &page.after else { return Ok(None) };
     let [id] = PageToken::decode(BY_ID, text)?;
-    DocId::new(id).map(Some).map_err(|_| invalid())
+    DocId::new(id).map(Some).map_err(|_| cursor_invalid())
 }
 
-fn resume_time(page: &Page) -> Result<Option<(Timestamp, DocId)>> {
+fn resume_time(page: &PageRequest) -> Result<Option<(Timestamp, DocId)>> {
     let Some(text) = &page.after else { return Ok(None) };
     let [millis, id] = PageToken::decode(BY_TIME, text)?;
-    let millis = millis.parse().map_err(|_| invalid())?;
-    Ok(Some((Timestamp::from_millis(millis), DocId::new(id).map_err(|_| invalid())?)))
+    let millis = millis.parse().map_err(|_| cursor_invalid())?;
+    Ok(Some((Timestamp::from_millis(millis), DocId::new(id).map_err(|_| cursor_invalid())?)))
 }
 
 /// An id range that may be empty: `BTreeMap::range` must not be asked for one whose start is behind its end.
-struct Range {
+struct IdRange {
     start: Bound<DocId>,
     end: Bound<DocId>,
 }
 
-impl Range {
-    fn new(query: &Query) -> Self {
+impl IdRange {
+    fn new(query: &DocumentQuery) -> Self {
         let bound = |id: &Option<DocId>| id.clone().map_or(Bound::Unbounded, Bound::Included);
         Self { start: bound(&query.from_id), end: bound(&query.to_id) }
     }
 
     /// Without what is up to `id`.
-    fn after(mut self, id: Option<DocId>) -> Self {
+    fn after_id(mut self, id: Option<DocId>) -> Self {
         if let Some(id) = id
             && !matches!(&self.start, Bound::Included(start) if *start > id)
         {
@@ -171,7 +173,7 @@ impl Range {
     }
 
     /// Without what is from `id` on.
-    fn before(mut self, id: Option<DocId>) -> Self {
+    fn before_id(mut self, id: Option<DocId>) -> Self {
         if let Some(id) = id
             && !matches!(&self.end, Bound::Included(end) if *end < id)
         {
@@ -185,7 +187,7 @@ impl Range {
         (self.start.as_ref(), self.end.as_ref()).contains(id)
     }
 
-    fn of(self, map: &BTreeMap<DocId, Document>) -> impl DoubleEndedIterator<Item = &Document> {
+    fn select(self, map: &BTreeMap<DocId, Document>) -> impl DoubleEndedIterator<Item = &Document> {
         let empty = match (&self.start, &self.end) {
             (Bound::Included(start), Bound::Included(end)) => start > end,
             (Bound::Included(start) | Bound::Excluded(start), Bound::Included(end) | Bound::Excluded(end)) => {

@@ -9,17 +9,17 @@ use std::{
 use engines_core::{
     Result, Timestamp,
     event::{EventFilter, StoredEvent},
-    nexus::{Page, PageToken, Paged},
+    nexus::{Page, PageRequest, PageToken},
     stream::Seq,
 };
 
-use super::space::resume;
+use super::scope_data::resume_index;
 
 const LIST: &str = "events";
 
 /// A field that events are found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Field {
+enum IndexedField {
     Surface,
     Agent,
     Trace,
@@ -27,7 +27,7 @@ enum Field {
 }
 
 /// An event, and its position in the feed of all scopes.
-struct Recorded {
+struct IndexedEvent {
     event: Arc<StoredEvent>,
     position: u64,
     /// Bytes counted for it.
@@ -36,7 +36,7 @@ struct Recorded {
 
 /// What one step of a removal did.
 #[derive(Default)]
-pub(super) struct RemovedEvents {
+pub(super) struct EventRemoval {
     pub(super) removed: u64,
     pub(super) freed: usize,
     /// The feed's positions of the removed events.
@@ -48,17 +48,17 @@ pub(super) struct RemovedEvents {
 
 /// Events in the order they were recorded, and for each value of each field the places where it is.
 #[derive(Default)]
-pub(super) struct Events {
+pub(super) struct EventIndex {
     /// The event with `seq` n is at n − 1; none where it was removed.
-    log: Vec<Option<Recorded>>,
-    places: HashMap<Field, HashMap<String, Vec<usize>>>,
+    log: Vec<Option<IndexedEvent>>,
+    positions_by_value: HashMap<IndexedField, HashMap<String, Vec<usize>>>,
     /// For each event, the latest time up to it: unlike the times themselves these never fall.
-    highs: Vec<Timestamp>,
+    latest_times: Vec<Timestamp>,
     /// By how many milliseconds an event was behind an earlier one, at the most.
-    lag: i64,
+    max_lag_ms: i64,
 }
 
-impl Events {
+impl EventIndex {
     pub(super) fn len(&self) -> usize {
         self.log.len()
     }
@@ -69,43 +69,43 @@ impl Events {
 
     /// Puts back an event whose sequence is behind all others; 0 is the position of one that is not in the feed.
     pub(super) fn restore(&mut self, event: StoredEvent, position: u64, size: usize) {
-        self.count_to(event.seq.0.saturating_sub(1));
+        self.skip_to(event.seq.0.saturating_sub(1));
         self.push(event, position, size);
     }
 
     /// The next sequence is behind this one.
-    pub(super) fn count_to(&mut self, last: u64) {
+    pub(super) fn skip_to(&mut self, last: u64) {
         let last = usize::try_from(last).unwrap_or(usize::MAX);
         if last > self.log.len() {
-            let high = self.highs.last().copied().unwrap_or_default();
-            self.highs.resize(last, high);
+            let high = self.latest_times.last().copied().unwrap_or_default();
+            self.latest_times.resize(last, high);
             self.log.resize_with(last, || None);
         }
     }
 
     /// All of them by sequence, with their positions in the feed.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&StoredEvent, u64)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&StoredEvent, u64)> {
         self.log.iter().flatten().map(|recorded| (&*recorded.event, recorded.position))
     }
 
     /// An event and its position in the feed.
-    pub(super) fn recorded(&self, place: usize) -> Option<(&StoredEvent, u64)> {
+    pub(super) fn get_with_position(&self, place: usize) -> Option<(&StoredEvent, u64)> {
         self.log.get(place)?.as_ref().map(|recorded| (&*recorded.event, recorded.position))
     }
 
     pub(super) fn push(&mut self, event: StoredEvent, position: u64, size: usize) {
         let place = self.log.len();
-        for (field, value) in values(&event) {
-            let places = self.places.entry(field).or_default();
+        for (field, value) in indexed_values(&event) {
+            let places = self.positions_by_value.entry(field).or_default();
             match places.get_mut(value) {
                 Some(places) => places.push(place),
                 None => drop(places.insert(value.clone(), vec![place])),
             }
         }
-        let high = self.highs.last().map_or(event.ts, |high| event.ts.max(*high));
-        self.highs.push(high);
-        self.lag = self.lag.max(high.as_millis().saturating_sub(event.ts.as_millis()));
-        self.log.push(Some(Recorded { event: Arc::new(event), position, size }));
+        let high = self.latest_times.last().map_or(event.ts, |high| event.ts.max(*high));
+        self.latest_times.push(high);
+        self.max_lag_ms = self.max_lag_ms.max(high.as_millis().saturating_sub(event.ts.as_millis()));
+        self.log.push(Some(IndexedEvent { event: Arc::new(event), position, size }));
     }
 
     /// Removes up to `limit` events behind the `start`th that match; passes over so many others and no more.
@@ -115,18 +115,18 @@ impl Events {
         delivered: Option<u64>,
         start: u64,
         limit: usize,
-    ) -> RemovedEvents {
-        let mut step = RemovedEvents { reached: start, ..RemovedEvents::default() };
-        let range = self.between(filter.from, filter.until);
+    ) -> EventRemoval {
+        let mut step = EventRemoval { reached: start, ..EventRemoval::default() };
+        let range = self.time_range(filter.from, filter.until);
         let (mut passed, mut touched) = (0, HashSet::new());
         let first = usize::try_from(start).unwrap_or(usize::MAX).max(range.start);
         for place in first..range.end {
-            if step.removed == limit as u64 || passed == EventFilter::WALK {
-                self.forget_places(touched);
+            if step.removed == limit as u64 || passed == EventFilter::MAX_SCANNED {
+                self.remove_from_index(touched);
                 return step;
             }
             let Some(slot) = self.log.get_mut(place) else { break };
-            let wanted = |recorded: &Recorded| {
+            let wanted = |recorded: &IndexedEvent| {
                 filter.matches(&recorded.event) && delivered.is_none_or(|delivered| recorded.position <= delivered)
             };
             match slot {
@@ -134,7 +134,7 @@ impl Events {
                     step.freed += recorded.size;
                     step.positions.push(recorded.position);
                     step.removed += 1;
-                    touched.extend(values(&recorded.event).map(|(field, value)| (field, value.clone())));
+                    touched.extend(indexed_values(&recorded.event).map(|(field, value)| (field, value.clone())));
                     *slot = None;
                 }
                 Some(_) => passed += 1,
@@ -142,15 +142,15 @@ impl Events {
             }
             step.reached = place as u64 + 1;
         }
-        self.forget_places(touched);
+        self.remove_from_index(touched);
         step.done = true;
         step
     }
 
     /// Takes the places of removed events out of the lists of these values.
-    fn forget_places(&mut self, touched: HashSet<(Field, String)>) {
+    fn remove_from_index(&mut self, touched: HashSet<(IndexedField, String)>) {
         for (field, value) in touched {
-            let Some(places) = self.places.get_mut(&field) else { continue };
+            let Some(places) = self.positions_by_value.get_mut(&field) else { continue };
             if let Some(list) = places.get_mut(&value) {
                 list.retain(|place| self.log.get(*place).is_some_and(Option::is_some));
                 if list.is_empty() {
@@ -162,25 +162,30 @@ impl Events {
 
     /// A page of those that match. It looks at the events with the rarest of the values asked for, within the times asked for, and at no others; and
     /// passes over so many at the most.
-    pub(super) fn page(&self, filter: &EventFilter, page: &Page) -> Result<Paged<StoredEvent>> {
-        let mut range = self.between(filter.from, filter.until);
-        range.start = range.start.max(resume(LIST, page)?);
-        Ok(match self.rarest(filter) {
+    pub(super) fn page(&self, filter: &EventFilter, page: &PageRequest) -> Result<Page<StoredEvent>> {
+        let mut range = self.time_range(filter.from, filter.until);
+        range.start = range.start.max(resume_index(LIST, page)?);
+        Ok(match self.rarest_positions(filter) {
             Some(places) => {
                 let first = places.partition_point(|place| *place < range.start);
                 let places = places.get(first..).unwrap_or_default().iter().copied();
-                self.take(filter, page.limit.max(1), places.take_while(|place| *place < range.end))
+                self.collect_matching(filter, page.limit.max(1), places.take_while(|place| *place < range.end))
             }
-            None => self.take(filter, page.limit.max(1), range),
+            None => self.collect_matching(filter, page.limit.max(1), range),
         })
     }
 
     /// Those of `places` that match, until there are enough or too many were passed over.
-    fn take(&self, filter: &EventFilter, limit: usize, places: impl Iterator<Item = usize>) -> Paged<StoredEvent> {
+    fn collect_matching(
+        &self,
+        filter: &EventFilter,
+        limit: usize,
+        places: impl Iterator<Item = usize>,
+    ) -> Page<StoredEvent> {
         let (mut items, mut last, mut passed) = (Vec::new(), None, 0);
         for place in places {
-            if passed == EventFilter::WALK {
-                return Paged { items, next: last.map(|last| token(last).encode()) };
+            if passed == EventFilter::MAX_SCANNED {
+                return Page { items, next: last.map(|last| page_token(last).encode()) };
             }
             let Some(event) = self.get(place) else { continue };
             last = Some(event.seq);
@@ -193,52 +198,56 @@ impl Events {
                 break;
             }
         }
-        Paged::cut(items, limit, |last: &StoredEvent| token(last.seq))
+        Page::from_lookahead(items, limit, |last: &StoredEvent| page_token(last.seq))
     }
 
     /// The places of the rarest value that the filter names; none when it names none.
-    fn rarest(&self, filter: &EventFilter) -> Option<&[usize]> {
+    fn rarest_positions(&self, filter: &EventFilter) -> Option<&[usize]> {
         let named = [
-            (Field::Surface, &filter.surface),
-            (Field::Agent, &filter.agent_id),
-            (Field::Trace, &filter.trace_id),
-            (Field::Type, &filter.event_type),
+            (IndexedField::Surface, &filter.surface),
+            (IndexedField::Agent, &filter.agent_id),
+            (IndexedField::Trace, &filter.trace_id),
+            (IndexedField::Type, &filter.event_type),
         ];
         let places = named.into_iter().filter_map(|(field, value)| {
-            let places = self.places.get(&field).and_then(|places| places.get(value.as_ref()?));
+            let places = self.positions_by_value.get(&field).and_then(|places| places.get(value.as_ref()?));
             value.as_ref().map(|_| places.map_or(&[][..], Vec::as_slice))
         });
         places.min_by_key(|places| places.len())
     }
 
     /// Where events of these times can be: outside of it there are none.
-    fn between(&self, from: Option<Timestamp>, until: Option<Timestamp>) -> Range<usize> {
+    fn time_range(&self, from: Option<Timestamp>, until: Option<Timestamp>) -> Range<usize> {
         // Before the first high that reaches `from` every event is earlier than it.
-        let start = from.map_or(0, |from| self.highs.partition_point(|high| *high < from));
+        let start = from.map_or(0, |from| self.latest_times.partition_point(|high| *high < from));
         // An event is at most `lag` earlier than the high at its place, and highs never fall.
         let end = until.map_or(self.log.len(), |until| {
-            let latest = until.as_millis().saturating_add(self.lag);
-            self.highs.partition_point(|high| high.as_millis() < latest)
+            let latest = until.as_millis().saturating_add(self.max_lag_ms);
+            self.latest_times.partition_point(|high| high.as_millis() < latest)
         });
         start..end
     }
 }
 
 /// What an event is found by.
-fn values(event: &StoredEvent) -> impl Iterator<Item = (Field, &String)> {
-    let of_type = event.event_type.as_ref().map(|value| (Field::Type, value));
-    let others = [(Field::Surface, &event.surface), (Field::Agent, &event.agent_id), (Field::Trace, &event.trace_id)];
+fn indexed_values(event: &StoredEvent) -> impl Iterator<Item = (IndexedField, &String)> {
+    let of_type = event.event_type.as_ref().map(|value| (IndexedField::Type, value));
+    let others = [
+        (IndexedField::Surface, &event.surface),
+        (IndexedField::Agent, &event.agent_id),
+        (IndexedField::Trace, &event.trace_id),
+    ];
     others.into_iter().chain(of_type)
 }
 
 /// Where a page goes on that came up to here.
-fn token(seq: Seq) -> PageToken {
+fn page_token(seq: Seq) -> PageToken {
     PageToken::new(LIST, [seq.to_string()])
 }
 
 /// Checks the token of a page of nothing.
-pub(super) fn check_page(page: &Page) -> Result<()> {
-    resume(LIST, page).map(drop)
+pub(super) fn check_page(page: &PageRequest) -> Result<()> {
+    resume_index(LIST, page).map(drop)
 }
 
 #[cfg(test)]
@@ -246,7 +255,7 @@ mod tests {
     use engines_core::{
         DatasetEvent, Role,
         clock::IdGenerator,
-        event::{EventStamp, clean},
+        event::{EventStamp, scrub_event},
         pii::Scrubber,
         testing::context,
     };
@@ -255,27 +264,27 @@ mod tests {
 
     /// Two values that half of all events have, and none has both.
     #[test]
-    fn a_page_passes_over_so_many_and_no_more() {
-        let (mut events, ids) = (Events::default(), IdGenerator::seeded(1));
+    fn a_page_skips_a_bounded_number_of_events() {
+        let (mut events, ids) = (EventIndex::default(), IdGenerator::seeded(1));
         let context = context("t_acme", "ada", Role::Member).unwrap();
-        let count = 3 * EventFilter::WALK;
+        let count = 3 * EventFilter::MAX_SCANNED;
         for n in 0..count {
             let word = |even: &str, odd: &str| if n % 2 == 0 { even } else { odd }.to_owned();
             let event = DatasetEvent { surface: word("a", "b"), agent_id: word("a", "b"), ..DatasetEvent::default() };
             let ts = Timestamp::from_secs(n as i64);
             let stamp = EventStamp { event_id: ids.ulid(ts), ts, actor: context.actor().clone(), train_ok: true };
-            let event = clean(&Scrubber::default(), event, stamp, &context).unwrap();
-            events.push(event.stored(Seq(n as u64 + 1)), n as u64 + 1, 0);
+            let event = scrub_event(&Scrubber::default(), event, stamp, &context).unwrap();
+            events.push(event.into_stored(Seq(n as u64 + 1)), n as u64 + 1, 0);
         }
         let word = |text: &str| Some(text.to_owned());
         let never = EventFilter { surface: word("a"), agent_id: word("b"), ..EventFilter::default() };
-        let (mut page, mut pages) = (Page::first(10), 0);
+        let (mut page, mut pages) = (PageRequest::first(10), 0);
         while let Some(next) = events.page(&never, &page).unwrap().next {
-            (page, pages) = (Page::after(10, next), pages + 1);
+            (page, pages) = (PageRequest::after(10, next), pages + 1);
         }
-        assert_eq!(pages, count / 2 / EventFilter::WALK);
+        assert_eq!(pages, count / 2 / EventFilter::MAX_SCANNED);
         // One value passes over nothing.
         let one = EventFilter { surface: word("a"), ..EventFilter::default() };
-        assert_eq!(events.page(&one, &Page::first(count)).unwrap().items.len(), count / 2);
+        assert_eq!(events.page(&one, &PageRequest::first(count)).unwrap().items.len(), count / 2);
     }
 }

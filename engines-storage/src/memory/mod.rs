@@ -17,15 +17,15 @@
 //! # Ok(()) }
 //! ```
 
-mod apply;
 mod archive;
 mod backup;
 mod documents;
 mod events;
 mod limits;
 mod receipts;
-mod remove;
-mod space;
+mod removal;
+mod scope_data;
+mod state;
 mod store;
 
 pub use self::{limits::MemoryLimits, store::MemoryStore};

@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, HashMap};
 
 use engines_core::{
     Timestamp,
-    nexus::{EventOutcome, Once, Receipt, archive::KeptReceipt},
+    nexus::{CommitReceipt, EventOutcome, Idempotency, archive::StoredReceipt},
     stream::{Seq, StreamKey},
 };
 
-use super::space::OVERHEAD;
+use super::scope_data::ITEM_OVERHEAD_BYTES;
 
 /// One receipt: what was answered and for which fingerprint, and its number in the order of writing.
-struct Kept {
-    answer: (Receipt, [u8; 32]),
+struct ReceiptEntry {
+    answer: (CommitReceipt, [u8; 32]),
     number: u64,
 }
 
 /// When a receipt was written, and its realm and key.
-struct Written {
+struct ReceiptOrder {
     at: Timestamp,
     realm: String,
     key: String,
@@ -25,30 +25,30 @@ struct Written {
 
 /// Receipts of one scope.
 #[derive(Default)]
-pub(super) struct Receipts {
-    by_key: HashMap<String, HashMap<String, Kept>>,
-    by_number: BTreeMap<u64, Written>,
+pub(super) struct ReceiptIndex {
+    by_key: HashMap<String, HashMap<String, ReceiptEntry>>,
+    by_number: BTreeMap<u64, ReceiptOrder>,
     last: u64,
 }
 
-impl Receipts {
-    pub(super) fn get(&self, once: &Once) -> Option<&(Receipt, [u8; 32])> {
-        Some(&self.by_key.get(&once.realm)?.get(&once.key)?.answer)
+impl ReceiptIndex {
+    pub(super) fn get(&self, once: &Idempotency) -> Option<&(CommitReceipt, [u8; 32])> {
+        Some(&self.by_key.get(&once.namespace)?.get(&once.key)?.answer)
     }
 
     /// What the second of two events with one key is told; none when the key is new.
-    pub(super) fn again(&self, once: &Once) -> Option<EventOutcome> {
+    pub(super) fn replayed_outcome(&self, once: &Idempotency) -> Option<EventOutcome> {
         let (first, fingerprint) = self.get(once)?;
-        Some(EventOutcome::again(first, fingerprint, &once.fingerprint))
+        Some(EventOutcome::from_first_receipt(first, fingerprint, &once.fingerprint))
     }
 
     /// Keeps a batch's receipt.
-    pub(super) fn keep(&mut self, once: Once, receipt: Receipt, at: Timestamp) {
-        let Once { realm, key, fingerprint, .. } = once;
+    pub(super) fn insert(&mut self, once: Idempotency, receipt: CommitReceipt, at: Timestamp) {
+        let Idempotency { namespace: realm, key, fingerprint, .. } = once;
         self.last += 1;
-        let written = Written { at, realm: realm.clone(), key: key.clone() };
+        let written = ReceiptOrder { at, realm: realm.clone(), key: key.clone() };
         self.by_number.insert(self.last, written);
-        let kept = Kept { answer: (receipt, fingerprint), number: self.last };
+        let kept = ReceiptEntry { answer: (receipt, fingerprint), number: self.last };
         self.by_key.entry(realm).or_default().insert(key, kept);
     }
 
@@ -57,25 +57,25 @@ impl Receipts {
     }
 
     /// All of them in the order of writing, with their numbers in it.
-    pub(super) fn all(&self) -> impl Iterator<Item = (u64, KeptReceipt)> {
-        self.by_number.iter().filter_map(|(number, Written { at, realm, key })| {
+    pub(super) fn iter_records(&self) -> impl Iterator<Item = (u64, StoredReceipt)> {
+        self.by_number.iter().filter_map(|(number, ReceiptOrder { at, realm, key })| {
             let (receipt, fingerprint) = self.by_key.get(realm)?.get(key)?.answer.clone();
             let note = receipt.note.clone();
-            let once = Once { realm: realm.clone(), key: key.clone(), fingerprint, note };
-            Some((*number, KeptReceipt { once, receipt, at: *at }))
+            let once = Idempotency { namespace: realm.clone(), key: key.clone(), fingerprint, note };
+            Some((*number, StoredReceipt { idempotency: once, receipt, at: *at }))
         })
     }
 
     /// Keeps the key of an event as that of a batch of its own would be.
-    pub(super) fn keep_event(&mut self, once: Once, seq: Seq, at: Timestamp) {
+    pub(super) fn insert_event(&mut self, once: Idempotency, seq: Seq, at: Timestamp) {
         let recorded = vec![EventOutcome::Kept(seq)];
-        let receipt = Receipt { recorded, note: once.note.clone(), ..Receipt::default() };
-        self.keep(once, receipt, at);
+        let receipt = CommitReceipt { recorded, note: once.note.clone(), ..CommitReceipt::default() };
+        self.insert(once, receipt, at);
     }
 
     /// All in the order they were written: realm, key, what was answered, and when.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, &(Receipt, [u8; 32]), Timestamp)> {
-        self.by_number.values().filter_map(|Written { at, realm, key }| {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, &(CommitReceipt, [u8; 32]), Timestamp)> {
+        self.by_number.values().filter_map(|ReceiptOrder { at, realm, key }| {
             let kept = self.by_key.get(realm)?.get(key)?;
             Some((realm.as_str(), key.as_str(), &kept.answer, *at))
         })
@@ -92,8 +92,8 @@ impl Receipts {
             if removed == limit as u64 {
                 return (removed, freed, true);
             }
-            let Written { realm, key, .. } = oldest.remove();
-            freed += self.drop_key(&realm, &key);
+            let ReceiptOrder { realm, key, .. } = oldest.remove();
+            freed += self.remove_key(&realm, &key);
             removed += 1;
         }
         (removed, freed, false)
@@ -115,7 +115,7 @@ impl Receipts {
         freed
     }
 
-    fn drop_key(&mut self, realm: &str, key: &str) -> usize {
+    fn remove_key(&mut self, realm: &str, key: &str) -> usize {
         let Some(keys) = self.by_key.get_mut(realm) else { return 0 };
         let kept = keys.remove(key);
         if keys.is_empty() {
@@ -127,5 +127,5 @@ impl Receipts {
 
 /// Bytes counted for a receipt.
 pub(super) fn receipt_size(realm: &str, key: &str, note: &str) -> usize {
-    OVERHEAD + realm.len() + key.len() + note.len()
+    ITEM_OVERHEAD_BYTES + realm.len() + key.len() + note.len()
 }

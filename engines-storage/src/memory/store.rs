@@ -12,22 +12,23 @@ use engines_core::{
     clock::IdGenerator,
     event::{EventFilter, StoredEvent},
     nexus::{
-        BackupSource, Batch, Capabilities, Change, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind,
-        Once, Page, Paged, Query, Receipt, Removal, Removed, Usage, archive::Archive,
+        BackupSource, Batch, Capabilities, CommitError, CommitReceipt, Document, DocumentKind, DocumentQuery,
+        EventFeed, FeedItem, Idempotency, Page, PageRequest, Removal, RemovalProgress, StorageUsage, StoreChange,
+        StoreChanges, StreamHead, archive::Archive,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
 use futures_util::stream;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{MemoryLimits, apply::State, documents, events, space};
+use super::{MemoryLimits, documents, events, scope_data, state::MemoryState};
 
 /// A store in memory. See the [module](super).
 pub struct MemoryStore {
     limits: MemoryLimits,
     log_id: Mutex<LogId>,
-    state: RwLock<State>,
-    changes: broadcast::Sender<Change>,
+    state: RwLock<MemoryState>,
+    changes: broadcast::Sender<StoreChange>,
 }
 
 impl MemoryStore {
@@ -45,11 +46,11 @@ impl MemoryStore {
     }
 
     /// Nothing that runs under the lock can leave it half done, so a poisoned lock is as good as any.
-    pub(super) fn state(&self) -> RwLockReadGuard<'_, State> {
+    pub(super) fn state(&self) -> RwLockReadGuard<'_, MemoryState> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+    pub(super) fn state_mut(&self) -> RwLockWriteGuard<'_, MemoryState> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -63,12 +64,12 @@ impl MemoryStore {
     }
 
     /// Tells whoever listens; without listeners it goes nowhere.
-    pub(super) fn tell(&self, change: Change) {
+    pub(super) fn notify(&self, change: StoreChange) {
         let _ = self.changes.send(change);
     }
 
     /// Puts another state in the place of this one.
-    pub(super) fn replace(&self, state: State) {
+    pub(super) fn replace_state(&self, state: MemoryState) {
         *self.state_mut() = state;
     }
 }
@@ -84,7 +85,7 @@ impl Store for MemoryStore {
         *self.log_id.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
+    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError> {
         batch.check(&self.capabilities())?;
         let system = Scope::system().map_err(CommitError::Backend)?;
         let mut state = self.state_mut();
@@ -96,47 +97,53 @@ impl Store for MemoryStore {
         Ok(receipt)
     }
 
-    async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>> {
+    async fn receipt(&self, scope: &Scope, once: &Idempotency) -> Result<Option<(CommitReceipt, [u8; 32])>> {
         Ok(self.state().receipt(scope, once).cloned())
     }
 
-    async fn get(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<Document>> {
-        Ok(self.state().space(scope).and_then(|space| space.documents.get(kind)?.get(id)).cloned())
+    async fn get(&self, scope: &Scope, kind: &DocumentKind, id: &DocId) -> Result<Option<Document>> {
+        Ok(self.state().scope_data(scope).and_then(|space| space.documents.get(kind)?.get(id)).cloned())
     }
 
-    async fn query(&self, scope: &Scope, query: &Query, page: Page) -> Result<Paged<Document>> {
+    async fn query(&self, scope: &Scope, query: &DocumentQuery, page: PageRequest) -> Result<Page<Document>> {
         let state = self.state();
-        match state.space(scope).and_then(|space| space.documents.get(&query.kind)) {
+        match state.scope_data(scope).and_then(|space| space.documents.get(&query.kind)) {
             Some(documents) => documents.query(query, &page),
-            None => documents::check_page(query, &page).map(|()| nothing()),
+            None => documents::check_page(query, &page).map(|()| empty_page()),
         }
     }
 
     async fn read(&self, scope: &Scope, key: &StreamKey, after: Seq, limit: usize) -> Result<Vec<StreamEvent>> {
         let state = self.state();
-        let log = state.space(scope).and_then(|space| space.streams.get(key));
+        let log = state.scope_data(scope).and_then(|space| space.streams.get(key));
         Ok(log.map(|log| log.read(after, limit, self.limits.read_bytes)).unwrap_or_default())
     }
 
-    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<Head> {
+    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<StreamHead> {
         Ok(self.state().head(scope, key))
     }
 
-    async fn events(&self, scope: &Scope, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>> {
-        match self.state().space(scope) {
+    async fn events(&self, scope: &Scope, filter: &EventFilter, page: PageRequest) -> Result<Page<StoredEvent>> {
+        match self.state().scope_data(scope) {
             Some(space) => space.events.page(filter, &page),
-            None => events::check_page(&page).map(|()| nothing()),
+            None => events::check_page(&page).map(|()| empty_page()),
         }
     }
 
-    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
-        match self.state().space(scope) {
-            Some(space) => space.audit(filter, &page),
-            None => space::check_audit_page(&page).map(|()| nothing()),
+    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>> {
+        match self.state().scope_data(scope) {
+            Some(space) => space.audit_page(filter, &page),
+            None => scope_data::check_audit_page(&page).map(|()| empty_page()),
         }
     }
 
-    async fn remove(&self, scope: &Scope, removal: &Removal, limit: usize, after: Option<&str>) -> Result<Removed> {
+    async fn remove(
+        &self,
+        scope: &Scope,
+        removal: &Removal,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<RemovalProgress> {
         self.state.write().unwrap_or_else(PoisonError::into_inner).remove(scope, removal, limit, after)
     }
 
@@ -144,11 +151,11 @@ impl Store for MemoryStore {
         Ok(true)
     }
 
-    fn changes(&self) -> Changes {
+    fn changes(&self) -> StoreChanges {
         Box::pin(stream::unfold(self.changes.subscribe(), |mut receiver| async move {
             match receiver.recv().await {
                 Ok(change) => Some((change, receiver)),
-                Err(RecvError::Lagged(_)) => Some((Change::Missed, receiver)),
+                Err(RecvError::Lagged(_)) => Some((StoreChange::Lagged, receiver)),
                 Err(RecvError::Closed) => None,
             }
         }))
@@ -162,8 +169,8 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn usage(&self) -> Usage {
-        Usage::new(Some(self.state().bytes as u64), None)
+    fn usage(&self) -> StorageUsage {
+        StorageUsage::new(Some(self.state().bytes as u64), None)
     }
 
     fn archive(&self) -> Option<&dyn Archive> {
@@ -187,14 +194,14 @@ impl EventFeed for MemoryStore {
         let name = |scope: &Scope| (scope.tenant().as_str().to_owned(), scope.env().as_str());
         let after = after.map(name);
         let mut scopes: Vec<_> =
-            state.spaces.keys().filter(|scope| after.as_ref().is_none_or(|after| name(scope) > *after)).collect();
+            state.scopes.keys().filter(|scope| after.as_ref().is_none_or(|after| name(scope) > *after)).collect();
         scopes.sort_by_key(|scope| name(scope));
         Ok(scopes.into_iter().take(limit).cloned().collect())
     }
 }
 
-fn nothing<T>() -> Paged<T> {
-    Paged { items: Vec::new(), next: None }
+fn empty_page<T>() -> Page<T> {
+    Page { items: Vec::new(), next: None }
 }
 
 impl fmt::Debug for MemoryStore {

@@ -27,8 +27,8 @@ const BUCKETS: usize = LATENCY_BOUNDS.len() + 1;
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
-    Done,
+pub(super) enum CallOutcome {
+    Succeeded,
     Refused,
     Failed,
 }
@@ -36,11 +36,11 @@ pub(super) enum Ended {
 /// Counters of every operation since the start. Numbers of one reading may be a call apart from each other.
 #[derive(Debug, Default)]
 pub struct StoreMetrics {
-    operations: [Counters; Operation::ALL.len()],
+    operations: [OperationCounters; Operation::ALL.len()],
 }
 
 #[derive(Debug, Default)]
-struct Counters {
+struct OperationCounters {
     calls: AtomicU64,
     refused: AtomicU64,
     failed: AtomicU64,
@@ -82,26 +82,26 @@ impl StoreMetrics {
         }
     }
 
-    pub(super) fn begin(&self, operation: Operation) -> Running<'_> {
+    pub(super) fn begin(&self, operation: Operation) -> CallGuard<'_> {
         let counters = &self.operations[operation.index()];
         counters.calls.fetch_add(1, Ordering::Relaxed);
-        Running { counters, ended: false }
+        CallGuard { counters, finished: false }
     }
 }
 
 /// A call under way; counts as dropped unless it ends.
-pub(super) struct Running<'a> {
-    counters: &'a Counters,
-    ended: bool,
+pub(super) struct CallGuard<'a> {
+    counters: &'a OperationCounters,
+    finished: bool,
 }
 
-impl Running<'_> {
-    pub(super) fn end(mut self, took: Duration, ended: Ended) {
-        self.ended = true;
+impl CallGuard<'_> {
+    pub(super) fn finish(mut self, took: Duration, ended: CallOutcome) {
+        self.finished = true;
         match ended {
-            Ended::Done => {}
-            Ended::Refused => drop(self.counters.refused.fetch_add(1, Ordering::Relaxed)),
-            Ended::Failed => drop(self.counters.failed.fetch_add(1, Ordering::Relaxed)),
+            CallOutcome::Succeeded => {}
+            CallOutcome::Refused => drop(self.counters.refused.fetch_add(1, Ordering::Relaxed)),
+            CallOutcome::Failed => drop(self.counters.failed.fetch_add(1, Ordering::Relaxed)),
         }
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.counters.nanos.fetch_add(nanos, Ordering::Relaxed);
@@ -110,9 +110,9 @@ impl Running<'_> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for CallGuard<'_> {
     fn drop(&mut self) {
-        if !self.ended {
+        if !self.finished {
             self.counters.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -15,7 +15,7 @@
 mod metrics;
 mod store;
 
-use self::metrics::Ended;
+use self::metrics::CallOutcome;
 pub use self::{
     metrics::{LATENCY_BOUNDS, OperationMetrics, StoreMetrics},
     store::Metered,

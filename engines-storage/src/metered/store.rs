@@ -8,14 +8,15 @@ use engines_core::{
     audit::{AuditEntry, AuditFilter},
     event::{EventFilter, StoredEvent},
     nexus::{
-        BackupSource, Batch, Capabilities, Changes, CommitError, Document, EventFeed, FeedItem, Head, Kind, Once, Page,
-        Paged, Query, Receipt, Removal, Removed, Usage, archive::Archive,
+        BackupSource, Batch, Capabilities, CommitError, CommitReceipt, Document, DocumentKind, DocumentQuery,
+        EventFeed, FeedItem, Idempotency, Page, PageRequest, Removal, RemovalProgress, StorageUsage, StoreChanges,
+        StreamHead, archive::Archive,
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
 use tokio::time::Instant;
 
-use super::{Ended, StoreMetrics};
+use super::{CallOutcome, StoreMetrics};
 use crate::Operation;
 
 /// A backend that does what `S` does and counts. See the [module](super).
@@ -42,28 +43,28 @@ impl<S: ?Sized> Metered<S> {
         &self,
         operation: Operation,
         call: impl Future<Output = Result<T, E>> + Send,
-        ended: fn(&E) -> Ended,
+        ended: fn(&E) -> CallOutcome,
     ) -> Result<T, E> {
         let started = Instant::now();
         let running = self.metrics.begin(operation);
         let answer = call.await;
-        running.end(started.elapsed(), answer.as_ref().err().map_or(Ended::Done, ended));
+        running.finish(started.elapsed(), answer.as_ref().err().map_or(CallOutcome::Succeeded, ended));
         answer
     }
 }
 
 /// A backend that fails is an error; one that answers no is not.
-fn read_ended(error: &Error) -> Ended {
+fn read_outcome(error: &Error) -> CallOutcome {
     match error.kind() {
-        ErrorKind::Unavailable | ErrorKind::StorageFull | ErrorKind::Internal => Ended::Failed,
-        _ => Ended::Refused,
+        ErrorKind::Unavailable | ErrorKind::StorageFull | ErrorKind::Internal => CallOutcome::Failed,
+        _ => CallOutcome::Refused,
     }
 }
 
-fn commit_ended(error: &CommitError) -> Ended {
+fn commit_outcome(error: &CommitError) -> CallOutcome {
     match error {
-        CommitError::Backend(_) | CommitError::Unknown(_) => Ended::Failed,
-        _ => Ended::Refused,
+        CommitError::Backend(_) | CommitError::Unknown(_) => CallOutcome::Failed,
+        _ => CallOutcome::Refused,
     }
 }
 
@@ -78,60 +79,66 @@ impl<S: Store + ?Sized> Store for Metered<S> {
         self.inner.log_id()
     }
 
-    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
-        self.call(Operation::Commit, self.inner.commit(scope, batch), commit_ended).await
+    async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError> {
+        self.call(Operation::Commit, self.inner.commit(scope, batch), commit_outcome).await
     }
 
-    async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>> {
-        self.call(Operation::Receipt, self.inner.receipt(scope, once), read_ended).await
+    async fn receipt(&self, scope: &Scope, once: &Idempotency) -> Result<Option<(CommitReceipt, [u8; 32])>> {
+        self.call(Operation::Receipt, self.inner.receipt(scope, once), read_outcome).await
     }
 
-    async fn get(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<Document>> {
-        self.call(Operation::Get, self.inner.get(scope, kind, id), read_ended).await
+    async fn get(&self, scope: &Scope, kind: &DocumentKind, id: &DocId) -> Result<Option<Document>> {
+        self.call(Operation::Get, self.inner.get(scope, kind, id), read_outcome).await
     }
 
-    async fn query(&self, scope: &Scope, query: &Query, page: Page) -> Result<Paged<Document>> {
-        self.call(Operation::Query, self.inner.query(scope, query, page), read_ended).await
+    async fn query(&self, scope: &Scope, query: &DocumentQuery, page: PageRequest) -> Result<Page<Document>> {
+        self.call(Operation::Query, self.inner.query(scope, query, page), read_outcome).await
     }
 
     async fn read(&self, scope: &Scope, key: &StreamKey, after: Seq, limit: usize) -> Result<Vec<StreamEvent>> {
-        self.call(Operation::Read, self.inner.read(scope, key, after, limit), read_ended).await
+        self.call(Operation::Read, self.inner.read(scope, key, after, limit), read_outcome).await
     }
 
-    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<Head> {
-        self.call(Operation::Head, self.inner.head(scope, key), read_ended).await
+    async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<StreamHead> {
+        self.call(Operation::Head, self.inner.head(scope, key), read_outcome).await
     }
 
-    async fn events(&self, scope: &Scope, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>> {
-        self.call(Operation::Events, self.inner.events(scope, filter, page), read_ended).await
+    async fn events(&self, scope: &Scope, filter: &EventFilter, page: PageRequest) -> Result<Page<StoredEvent>> {
+        self.call(Operation::Events, self.inner.events(scope, filter, page), read_outcome).await
     }
 
-    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
-        self.call(Operation::Audit, self.inner.audit(scope, filter, page), read_ended).await
+    async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>> {
+        self.call(Operation::Audit, self.inner.audit(scope, filter, page), read_outcome).await
     }
 
-    async fn remove(&self, scope: &Scope, removal: &Removal, limit: usize, after: Option<&str>) -> Result<Removed> {
-        self.call(Operation::Remove, self.inner.remove(scope, removal, limit, after), read_ended).await
+    async fn remove(
+        &self,
+        scope: &Scope,
+        removal: &Removal,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<RemovalProgress> {
+        self.call(Operation::Remove, self.inner.remove(scope, removal, limit, after), read_outcome).await
     }
 
     async fn reclaim(&self) -> Result<bool> {
-        self.call(Operation::Reclaim, self.inner.reclaim(), read_ended).await
+        self.call(Operation::Reclaim, self.inner.reclaim(), read_outcome).await
     }
 
-    fn changes(&self) -> Changes {
+    fn changes(&self) -> StoreChanges {
         self.inner.changes()
     }
 
     async fn ping(&self) -> Result<()> {
-        self.call(Operation::Ping, self.inner.ping(), read_ended).await
+        self.call(Operation::Ping, self.inner.ping(), read_outcome).await
     }
 
     /// Counts as [`Operation::Ping`].
     async fn health(&self) -> Result<()> {
-        self.call(Operation::Ping, self.inner.health(), read_ended).await
+        self.call(Operation::Ping, self.inner.health(), read_outcome).await
     }
 
-    fn usage(&self) -> Usage {
+    fn usage(&self) -> StorageUsage {
         self.inner.usage()
     }
 
@@ -149,10 +156,10 @@ impl<S: Store + ?Sized> Store for Metered<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: EventFeed + Debug + ?Sized> EventFeed for Metered<S> {
     async fn scopes(&self, after: Option<&Scope>, limit: usize) -> Result<Vec<Scope>> {
-        self.call(Operation::Scopes, self.inner.scopes(after, limit), read_ended).await
+        self.call(Operation::Scopes, self.inner.scopes(after, limit), read_outcome).await
     }
 
     async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>> {
-        self.call(Operation::Feed, self.inner.after(position, limit), read_ended).await
+        self.call(Operation::Feed, self.inner.after(position, limit), read_outcome).await
     }
 }

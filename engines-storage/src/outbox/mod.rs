@@ -31,7 +31,7 @@
 //! # Ok(()) }
 //! ```
 
-mod place;
+mod checkpoint;
 mod runner;
 mod settings;
 mod status;

@@ -5,21 +5,21 @@ use std::{fmt, sync::Arc};
 use engines_core::{
     Clock, Code, Error, IdGenerator, Result,
     nexus::{Backend, EventSink},
-    privacy::Policies,
+    privacy::PrivacyPolicies,
 };
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
 use super::{
     OutboxSettings, OutboxStatus,
-    place::Places,
-    status::Shared,
-    worker::{Stopped, Worker},
+    checkpoint::CheckpointStore,
+    status::SharedStatus,
+    worker::{SinkWorker, StopRequested},
 };
 
 /// Brings recorded events to sinks. See the [module](super).
 pub struct Outbox {
-    workers: Vec<Worker>,
+    workers: Vec<SinkWorker>,
     handle: OutboxHandle,
 }
 
@@ -28,7 +28,7 @@ pub struct Outbox {
 pub struct OutboxHandle {
     wake: Arc<watch::Sender<u64>>,
     stop: Arc<watch::Sender<bool>>,
-    status: Arc<[Arc<Shared>]>,
+    status: Arc<[Arc<SharedStatus>]>,
 }
 
 impl Outbox {
@@ -40,21 +40,21 @@ impl Outbox {
     pub fn new(
         store: Arc<dyn Backend>,
         sinks: Vec<Arc<dyn EventSink>>,
-        policies: Policies,
+        policies: PrivacyPolicies,
         clock: Arc<dyn Clock>,
         ids: IdGenerator,
         settings: OutboxSettings,
     ) -> Result<Self> {
         let ((wake, woken), (stop, stopped)) = (watch::channel(0), watch::channel(false));
-        let mut workers: Vec<Worker> = Vec::with_capacity(sinks.len());
+        let mut workers: Vec<SinkWorker> = Vec::with_capacity(sinks.len());
         for sink in sinks {
             if workers.iter().any(|other| other.sink.name() == sink.name()) {
                 let detail = format!("two sinks are called {:?}; each needs a name of its own", sink.name());
                 return Err(Error::new(Code::IdInvalid, "outbox.sink", detail));
             }
-            workers.push(Worker {
-                places: Places::of(sink.name())?,
-                status: Arc::new(Shared::new(sink.name())),
+            workers.push(SinkWorker {
+                checkpoints: CheckpointStore::for_sink(sink.name())?,
+                status: Arc::new(SharedStatus::new(sink.name())),
                 store: Arc::clone(&store),
                 policies: policies.clone(),
                 clock: Arc::clone(&clock),
@@ -81,7 +81,7 @@ impl Outbox {
     /// Cancel-safe: dropping the future loses nothing; what was not kept comes again.
     pub async fn run(self) {
         let Self { workers, handle } = self;
-        let _: Vec<Stopped> = join_all(workers.into_iter().map(Worker::run)).await;
+        let _: Vec<StopRequested> = join_all(workers.into_iter().map(SinkWorker::run)).await;
         drop(handle);
     }
 }
@@ -100,7 +100,7 @@ impl OutboxHandle {
     /// How each sink is doing, in the order in which they were given.
     #[must_use]
     pub fn status(&self) -> Vec<OutboxStatus> {
-        self.status.iter().map(|status| status.read()).collect()
+        self.status.iter().map(|status| status.snapshot()).collect()
     }
 }
 

@@ -34,7 +34,7 @@ impl Default for OutboxSettings {
 impl OutboxSettings {
     /// The wait after this many failures in a row: between half and all of an exponentially growing time, so that workers that
     /// failed together do not come back together; at least what the failure itself asks for, never more than `retry_max`.
-    pub(super) fn backoff(&self, failures: u32, asked: Option<Duration>, ids: &IdGenerator) -> Duration {
+    pub(super) fn retry_wait(&self, failures: u32, asked: Option<Duration>, ids: &IdGenerator) -> Duration {
         let doublings = failures.saturating_sub(1).min(20);
         let full = self.retry_first.saturating_mul(1 << doublings).min(self.retry_max);
         let half = full / 2;
@@ -49,15 +49,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_within_their_limits() {
+    fn retry_waits_grow_within_limits() {
         let ids = IdGenerator::seeded(1);
         let settings = OutboxSettings::default();
         for failures in 0..2000 {
-            let wait = settings.backoff(failures, None, &ids);
+            let wait = settings.retry_wait(failures, None, &ids);
             assert!(wait >= settings.retry_first / 2 && wait <= settings.retry_max, "{failures}: {wait:?}");
         }
-        assert!(settings.backoff(u32::MAX, None, &ids) >= settings.retry_max / 2);
-        assert_eq!(settings.backoff(1, Some(Duration::from_secs(5)), &ids), Duration::from_secs(5));
-        assert_eq!(settings.backoff(1, Some(Duration::from_secs(500)), &ids), settings.retry_max);
+        assert!(settings.retry_wait(u32::MAX, None, &ids) >= settings.retry_max / 2);
+        assert_eq!(settings.retry_wait(1, Some(Duration::from_secs(5)), &ids), Duration::from_secs(5));
+        assert_eq!(settings.retry_wait(1, Some(Duration::from_secs(500)), &ids), settings.retry_max);
     }
 }

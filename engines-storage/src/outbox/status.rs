@@ -29,9 +29,9 @@ pub struct OutboxStatus {
 
 /// A status that is written by one worker and read by anybody.
 #[derive(Debug)]
-pub(super) struct Shared(Mutex<OutboxStatus>);
+pub(super) struct SharedStatus(Mutex<OutboxStatus>);
 
-impl Shared {
+impl SharedStatus {
     pub(super) fn new(sink: &str) -> Self {
         Self(Mutex::new(OutboxStatus {
             sink: sink.to_owned(),
@@ -46,7 +46,7 @@ impl Shared {
         }))
     }
 
-    pub(super) fn read(&self) -> OutboxStatus {
+    pub(super) fn snapshot(&self) -> OutboxStatus {
         self.lock().clone()
     }
 

@@ -4,82 +4,82 @@ use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
 use engines_core::{
     CleanEvent, Clock, Code, Error, ErrorKind, IdGenerator, Scope, UserId,
-    event::{StoredEvent, clean_again, may_learn},
+    event::{StoredEvent, rescrub, training_allowed},
     nexus::{Backend, EventSink, FeedItem, SinkError},
     pii::Scrubber,
-    privacy::Policies,
+    privacy::PrivacyPolicies,
 };
 use futures_util::future::{Either, select};
 use tokio::sync::watch;
 
 use super::{
     OutboxSettings,
-    place::{Kept, Place, Places},
-    status::Shared,
+    checkpoint::{Checkpoint, CheckpointStore, SaveOutcome},
+    status::SharedStatus,
 };
 
 /// The action whose operators a policy may set for what goes to sinks.
 const POLICY_ACTION: &str = "sink";
 
 /// The outbox was told to stop.
-pub(super) struct Stopped;
+pub(super) struct StopRequested;
 
-pub(super) struct Worker {
+pub(super) struct SinkWorker {
     pub(super) store: Arc<dyn Backend>,
     pub(super) sink: Arc<dyn EventSink>,
-    pub(super) places: Places,
-    pub(super) policies: Policies,
+    pub(super) checkpoints: CheckpointStore,
+    pub(super) policies: PrivacyPolicies,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: IdGenerator,
     pub(super) settings: OutboxSettings,
-    pub(super) status: Arc<Shared>,
+    pub(super) status: Arc<SharedStatus>,
     pub(super) wake: watch::Receiver<u64>,
     pub(super) stop: watch::Receiver<bool>,
 }
 
-impl Worker {
+impl SinkWorker {
     /// Delivers until it is told to stop. Cancel-safe: whatever was not kept comes again.
-    pub(super) async fn run(mut self) -> Stopped {
-        match self.work().await {
+    pub(super) async fn run(mut self) -> StopRequested {
+        match self.deliver_all().await {
             Ok(never) => match never {},
             Err(stopped) => stopped,
         }
     }
 
-    async fn work(&mut self) -> Result<std::convert::Infallible, Stopped> {
-        let mut place = self.load().await?;
+    async fn deliver_all(&mut self) -> Result<std::convert::Infallible, StopRequested> {
+        let mut place = self.load_checkpoint().await?;
         loop {
             // Marked as seen before the look, so that a wake-up during it leads to another one.
             self.wake.mark_unchanged();
-            let chunk = self.look(place).await?;
+            let chunk = self.read_feed(place).await?;
             let Some(last) = chunk.last().map(|item| item.position) else {
                 self.status.update(|status| status.waiting_since = None);
-                self.idle().await?;
+                self.wait_for_work().await?;
                 continue;
             };
             self.status.update(|status| status.waiting_since = chunk.first().map(|item| item.event.ts));
-            for (scope, events) in by_scope(chunk) {
-                let Some(scrubber) = self.scrubber(&scope).await? else {
+            for (scope, events) in group_by_scope(chunk) {
+                let Some(scrubber) = self.load_scrubber(&scope).await? else {
                     self.status.update(|status| status.withheld += events.len() as u64);
                     continue;
                 };
-                let events = self.withdraw(&scope, events).await?;
+                let events = self.apply_opt_outs(&scope, events).await?;
                 let batch = self.scrub(&scrubber, events);
                 if !batch.is_empty() {
                     self.deliver(&scope, &batch).await?;
                 }
             }
-            place = self.keep(place, last).await?;
+            place = self.save_checkpoint(place, last).await?;
         }
     }
 
-    async fn load(&mut self) -> Result<Place, Stopped> {
+    async fn load_checkpoint(&mut self) -> Result<Checkpoint, StopRequested> {
         let mut failures = 0;
         loop {
-            self.go_on()?;
-            match self.places.load(&*self.store).await {
+            self.check_stop()?;
+            match self.checkpoints.load(&*self.store).await {
                 Ok(place) => {
-                    self.well(place);
+                    self.mark_healthy(place);
                     return Ok(place);
                 }
                 Err(error) => self.back_off(&mut failures, "load", &error).await?,
@@ -87,13 +87,13 @@ impl Worker {
         }
     }
 
-    async fn look(&mut self, place: Place) -> Result<Vec<FeedItem>, Stopped> {
+    async fn read_feed(&mut self, place: Checkpoint) -> Result<Vec<FeedItem>, StopRequested> {
         let mut failures = 0;
         loop {
-            self.go_on()?;
+            self.check_stop()?;
             match self.store.after(place.position, self.settings.batch_events.max(1)).await {
                 Ok(chunk) => {
-                    self.well(place);
+                    self.mark_healthy(place);
                     return Ok(chunk);
                 }
                 Err(error) => self.back_off(&mut failures, "read", &error).await?,
@@ -102,10 +102,10 @@ impl Worker {
     }
 
     /// What scrubs this scope's events today; none if its policy cannot be followed. Waits for a store that does not answer.
-    async fn scrubber(&mut self, scope: &Scope) -> Result<Option<Scrubber>, Stopped> {
+    async fn load_scrubber(&mut self, scope: &Scope) -> Result<Option<Scrubber>, StopRequested> {
         let mut failures = 0;
         loop {
-            self.go_on()?;
+            self.check_stop()?;
             match self.policies.scrubber(scope).await {
                 Ok(scrubber) => return Ok(Some(scrubber.for_action(POLICY_ACTION))),
                 Err(error) if error.kind() == ErrorKind::Unavailable => {
@@ -120,13 +120,17 @@ impl Worker {
     }
 
     /// The events, with `train_ok` only for those that may be learned from at this moment too. Waits for a store that does not answer.
-    async fn withdraw(&mut self, scope: &Scope, mut events: Vec<StoredEvent>) -> Result<Vec<StoredEvent>, Stopped> {
+    async fn apply_opt_outs(
+        &mut self,
+        scope: &Scope,
+        mut events: Vec<StoredEvent>,
+    ) -> Result<Vec<StoredEvent>, StopRequested> {
         let mut known: HashMap<UserId, bool> = HashMap::new();
         for event in events.iter_mut().filter(|event| event.train_ok) {
             event.train_ok = match known.get(&event.actor.id) {
                 Some(known) => *known,
                 None => {
-                    let now = self.may_learn(scope, &event.actor.id).await?;
+                    let now = self.training_allowed(scope, &event.actor.id).await?;
                     known.insert(event.actor.id.clone(), now);
                     now
                 }
@@ -135,11 +139,11 @@ impl Worker {
         Ok(events)
     }
 
-    async fn may_learn(&mut self, scope: &Scope, user: &UserId) -> Result<bool, Stopped> {
+    async fn training_allowed(&mut self, scope: &Scope, user: &UserId) -> Result<bool, StopRequested> {
         let mut failures = 0;
         loop {
-            self.go_on()?;
-            match may_learn(&*self.store, scope, user).await {
+            self.check_stop()?;
+            match training_allowed(&*self.store, scope, user).await {
                 Ok(now) => return Ok(now),
                 Err(error) if error.kind() == ErrorKind::Unavailable => {
                     self.back_off(&mut failures, "preferences", &error).await?;
@@ -157,7 +161,7 @@ impl Worker {
         let mut clean = Vec::with_capacity(events.len());
         for event in events {
             let event_id = event.event_id;
-            match clean_again(scrubber, event) {
+            match rescrub(scrubber, event) {
                 Ok(event) => clean.push(event),
                 Err(error) => {
                     tracing::error!(sink = self.sink.name(), %event_id, code = %error.code(), "an event could not be scrubbed again and was held back");
@@ -169,7 +173,7 @@ impl Worker {
     }
 
     /// Hands over one scope's batch, the same one until the sink takes it.
-    async fn deliver(&mut self, scope: &Scope, batch: &[CleanEvent]) -> Result<(), Stopped> {
+    async fn deliver(&mut self, scope: &Scope, batch: &[CleanEvent]) -> Result<(), StopRequested> {
         let mut failures = 0;
         let size = batch.len() as u64;
         loop {
@@ -201,15 +205,15 @@ impl Worker {
     }
 
     /// Keeps the place behind what was delivered. It tries at least once, also when a stop is waiting.
-    async fn keep(&mut self, place: Place, position: u64) -> Result<Place, Stopped> {
+    async fn save_checkpoint(&mut self, place: Checkpoint, position: u64) -> Result<Checkpoint, StopRequested> {
         let mut failures = 0;
         loop {
-            match self.places.keep(&*self.store, &*self.clock, place, position).await {
-                Ok(Kept::Here(place)) => {
-                    self.well(place);
+            match self.checkpoints.save(&*self.store, &*self.clock, place, position).await {
+                Ok(SaveOutcome::Saved(place)) => {
+                    self.mark_healthy(place);
                     return Ok(place);
                 }
-                Ok(Kept::Elsewhere(place)) => {
+                Ok(SaveOutcome::MovedElsewhere(place)) => {
                     // After a failed try that was written all the same, this is our own place. Else another outbox is at work.
                     if place.position != position {
                         tracing::warn!(
@@ -217,7 +221,7 @@ impl Worker {
                             "another outbox moves this sink's place; events may be delivered twice"
                         );
                     }
-                    self.well(place);
+                    self.mark_healthy(place);
                     return Ok(place);
                 }
                 Err(error) => self.back_off(&mut failures, "keep", &error).await?,
@@ -225,28 +229,28 @@ impl Worker {
         }
     }
 
-    fn well(&self, place: Place) {
+    fn mark_healthy(&self, place: Checkpoint) {
         self.status.update(|status| {
             status.position = place.position;
             status.failing = 0;
         });
     }
 
-    async fn back_off(&mut self, failures: &mut u32, step: &'static str, error: &Error) -> Result<(), Stopped> {
+    async fn back_off(&mut self, failures: &mut u32, step: &'static str, error: &Error) -> Result<(), StopRequested> {
         *failures = failures.saturating_add(1);
         let code: Code = error.code();
-        let wait = self.settings.backoff(*failures, error.retry_after_hint(), &self.ids);
+        let wait = self.settings.retry_wait(*failures, error.retry_after(), &self.ids);
         tracing::warn!(sink = self.sink.name(), step, %code, failures = *failures, wait_ms = wait.as_millis(), "the outbox waits before it tries again");
         self.status.update(|status| {
             status.failures += 1;
             status.failing = *failures;
             status.last_failure = Some(code);
         });
-        self.rest(wait).await
+        self.wait(wait).await
     }
 
     /// Until somebody records something, or it is time to look anyway.
-    async fn idle(&mut self) -> Result<(), Stopped> {
+    async fn wait_for_work(&mut self) -> Result<(), StopRequested> {
         let mut wake = self.wake.clone();
         let woken = pin!(async move {
             // All handles gone: nobody will ever call, and the poll interval remains.
@@ -255,28 +259,28 @@ impl Worker {
             }
         });
         let poll = self.settings.poll_interval;
-        let rest = pin!(self.rest(poll));
+        let rest = pin!(self.wait(poll));
         match select(woken, rest).await {
             Either::Left(_) => Ok(()),
             Either::Right((rested, _)) => rested,
         }
     }
 
-    async fn rest(&mut self, wait: Duration) -> Result<(), Stopped> {
+    async fn wait(&mut self, wait: Duration) -> Result<(), StopRequested> {
         let stopped = pin!(self.stop.wait_for(|stop| *stop));
         match select(stopped, pin!(tokio::time::sleep(wait))).await {
-            Either::Left(_) => Err(Stopped),
+            Either::Left(_) => Err(StopRequested),
             Either::Right(_) => Ok(()),
         }
     }
 
-    fn go_on(&self) -> Result<(), Stopped> {
-        if *self.stop.borrow() { Err(Stopped) } else { Ok(()) }
+    fn check_stop(&self) -> Result<(), StopRequested> {
+        if *self.stop.borrow() { Err(StopRequested) } else { Ok(()) }
     }
 }
 
 /// The chunk as one batch for each scope, scopes in the order in which they first come, events in order.
-fn by_scope(chunk: Vec<FeedItem>) -> Vec<(Scope, Vec<StoredEvent>)> {
+fn group_by_scope(chunk: Vec<FeedItem>) -> Vec<(Scope, Vec<StoredEvent>)> {
     let mut batches: Vec<(Scope, Vec<_>)> = Vec::new();
     for item in chunk {
         match batches.iter_mut().find(|(scope, _)| *scope == item.scope) {

@@ -26,13 +26,16 @@ use rusqlite::{
     backup::{Backup, StepResult},
 };
 
-use super::{checkpoint::Log, error::Failure, open, options::SqliteOptions, schema, scopes::AUDIT_BITS, store::Shared};
+use super::{
+    checkpoint::WalState, error::SqliteFailure, opening, options::SqliteOptions, schema, scopes::AUDIT_BITS,
+    store::StoreState,
+};
 
 const OPERATION: &str = "sqlite.backup";
 /// The data file's name in a backup.
-pub(crate) const FILE: &str = "engines.db";
+pub(crate) const BACKUP_FILE: &str = "engines.db";
 /// The source's name.
-pub(crate) const SOURCE: &str = "store";
+pub(crate) const SOURCE_NAME: &str = "store";
 /// Pages copied at a time: 256 KiB, so that a pause is short.
 const STEP_PAGES: i32 = 64;
 /// Bytes written to the copy before they are synced. On ext4 a commit's `fsync` of the log may have to wait for all dirty
@@ -47,18 +50,18 @@ const COPY_CACHE_KIB: i64 = 4096;
 
 /// What a store holds to be copied.
 #[derive(Debug)]
-pub(super) struct Copying {
-    shared: Arc<Shared>,
+pub(super) struct BackupCopier {
+    shared: Arc<StoreState>,
     options: SqliteOptions,
-    log: Arc<Log>,
+    log: Arc<WalState>,
     /// Set when the store is closed.
     stop: Arc<AtomicBool>,
     /// Held while a copy is made.
     running: Arc<Mutex<()>>,
 }
 
-impl Copying {
-    pub(super) fn new(shared: &Arc<Shared>, options: &SqliteOptions, log: Arc<Log>) -> Self {
+impl BackupCopier {
+    pub(super) fn new(shared: &Arc<StoreState>, options: &SqliteOptions, log: Arc<WalState>) -> Self {
         Self {
             shared: Arc::clone(shared),
             options: options.clone(),
@@ -85,15 +88,15 @@ impl Drop for StopOnDrop {
 }
 
 #[async_trait]
-impl BackupSource for Copying {
+impl BackupSource for BackupCopier {
     fn name(&self) -> &str {
-        SOURCE
+        SOURCE_NAME
     }
 
     async fn back_up(&self, files: &mut dyn BackupFiles, limits: CopyLimits) -> Result<Option<BackupPosition>> {
-        let target = files.local_path(FILE)?;
+        let target = files.local_path(BACKUP_FILE)?;
         let dropped = Arc::new(AtomicBool::new(false));
-        let copy = Copy {
+        let copy = CopyTask {
             shared: Arc::clone(&self.shared),
             target,
             options: self.options.clone(),
@@ -108,55 +111,55 @@ impl BackupSource for Copying {
                 Ok(running) => running,
                 // A copy that panicked leaves nothing behind but its unfinished file.
                 Err(TryLockError::Poisoned(running)) => running.into_inner(),
-                Err(TryLockError::WouldBlock) => return Err(busy()),
+                Err(TryLockError::WouldBlock) => return Err(already_running()),
             };
             copy.run()
         });
         let position = copied.await.map_err(|error| Error::internal(OPERATION, error))??;
-        files.add_local(FILE).await?;
+        files.add_local(BACKUP_FILE).await?;
         Ok(Some(position))
     }
 }
 
-fn busy() -> Error {
+fn already_running() -> Error {
     Error::new(Code::AlreadyExists, OPERATION, "a backup of this store is being made; wait until it has ended")
 }
 
 /// One copy.
-struct Copy {
-    shared: Arc<Shared>,
+struct CopyTask {
+    shared: Arc<StoreState>,
     target: PathBuf,
     options: SqliteOptions,
     limits: CopyLimits,
-    log: Arc<Log>,
+    log: Arc<WalState>,
     stops: [Arc<AtomicBool>; 2],
 }
 
-impl Copy {
+impl CopyTask {
     fn run(&self) -> Result<BackupPosition> {
         self.check_stopped()?;
         self.copy_pages()?;
-        let failed = failed(&self.target);
+        let failed = copy_error(&self.target);
         let copy = open_copy(&self.target).map_err(&failed)?;
-        let position = position(&copy, &self.target)?;
+        let position = copy_position(&copy, &self.target)?;
         copy.close().map_err(|(_, error)| failed(error.into()))?;
-        sync(&self.target)?;
+        sync_file(&self.target)?;
         Ok(position)
     }
 
     fn copy_pages(&self) -> Result<()> {
-        let unread = |error: rusqlite::Error| failed(self.shared.files.path())(error.into());
-        let unwritten = |error: rusqlite::Error| failed(&self.target)(error.into());
+        let unread = |error: rusqlite::Error| copy_error(self.shared.files.path())(error.into());
+        let unwritten = |error: rusqlite::Error| copy_error(&self.target)(error.into());
         // It counts as one of the store's, so that a recovery of the store ends the copy and waits for it.
-        let source = open::reader(&self.shared, &self.options).map_err(failed(self.shared.files.path()))?;
-        let source = source.get().map_err(failed(self.shared.files.path()))?;
+        let source = opening::open_reader(&self.shared, &self.options).map_err(copy_error(self.shared.files.path()))?;
+        let source = source.get().map_err(copy_error(self.shared.files.path()))?;
         let mut target = Connection::open(&self.target).map_err(unwritten)?;
         // A copy that is not finished is thrown away, so it needs no journal; it is synced as it grows.
         target.pragma_update(None, "journal_mode", "OFF").map_err(unwritten)?;
         target.pragma_update(None, "synchronous", "OFF").map_err(unwritten)?;
         target.pragma_update(None, "cache_size", -COPY_CACHE_KIB).map_err(unwritten)?;
         let written =
-            File::options().write(true).open(&self.target).map_err(|error| unwritable(&self.target, error))?;
+            File::options().write(true).open(&self.target).map_err(|error| write_error(&self.target, error))?;
 
         // The snapshot is taken by the first read and kept to the end of the transaction.
         source.execute_batch("BEGIN").map_err(unread)?;
@@ -175,7 +178,7 @@ impl Copy {
                     _ => std::thread::sleep(Duration::from_millis(1)),
                 }
                 if copied - synced >= SYNC_BYTES {
-                    written.sync_data().map_err(|error| unwritable(&self.target, error))?;
+                    written.sync_data().map_err(|error| write_error(&self.target, error))?;
                     synced = copied;
                 }
                 self.check_stopped()?;
@@ -186,7 +189,7 @@ impl Copy {
         }
         source.execute_batch("COMMIT").map_err(unread)?;
         target.close().map_err(|(_, error)| unwritten(error))?;
-        written.sync_all().map_err(|error| unwritable(&self.target, error))
+        written.sync_all().map_err(|error| write_error(&self.target, error))
     }
 
     fn log_bytes(&self) -> u64 {
@@ -194,8 +197,8 @@ impl Copy {
     }
 
     fn check_stopped(&self) -> Result<()> {
-        if let Some(failure) = self.shared.connections.refused() {
-            return Err(failed(self.shared.files.path())(failure));
+        if let Some(failure) = self.shared.connections.refusal() {
+            return Err(copy_error(self.shared.files.path())(failure));
         }
         match self.stops.iter().any(|stop| stop.load(Ordering::Relaxed)) {
             true => Err(Error::new(
@@ -232,12 +235,12 @@ impl Copy {
 }
 
 /// What a failure of SQLite with a file is to the caller.
-fn failed(path: &Path) -> impl Fn(Failure) -> Error {
-    move |failure| failure.error(OPERATION, path)
+fn copy_error(path: &Path) -> impl Fn(SqliteFailure) -> Error {
+    move |failure| failure.into_error(OPERATION, path)
 }
 
 /// Opens a copy that nobody else has open, without a write-ahead log: it is one file, which any tool can read.
-fn open_copy(path: &Path) -> Result<Connection, Failure> {
+fn open_copy(path: &Path) -> Result<Connection, SqliteFailure> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
@@ -247,8 +250,8 @@ fn open_copy(path: &Path) -> Result<Connection, Failure> {
 }
 
 /// The position that a copy stands at.
-fn position(copy: &Connection, path: &Path) -> Result<BackupPosition> {
-    let failed = |error: rusqlite::Error| failed(path)(error.into());
+fn copy_position(copy: &Connection, path: &Path) -> Result<BackupPosition> {
+    let failed = |error: rusqlite::Error| copy_error(path)(error.into());
     let log_id = schema::log_id(copy, path)?.ok_or_else(|| Error::internal(OPERATION, "the copy has no log id"))?;
     let feed: i64 = copy
         .query_row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'dataset_events'", [], |row| {
@@ -281,8 +284,8 @@ fn position(copy: &Connection, path: &Path) -> Result<BackupPosition> {
 ///
 /// # Errors
 /// `BACKEND_UNAVAILABLE` when it is damaged, no data file, or of a newer version.
-pub(crate) fn check(path: &Path) -> Result<BackupPosition> {
-    let opening = |failure| schema::opening(failure, path);
+pub(crate) fn check_copy(path: &Path) -> Result<BackupPosition> {
+    let opening = |failure| schema::opening_error(failure, path);
     let copy = open_copy(path).map_err(opening)?;
     schema::check_version(&copy, path)?;
     let verdict: String =
@@ -291,20 +294,20 @@ pub(crate) fn check(path: &Path) -> Result<BackupPosition> {
         let detail = "the copy of the data file is damaged (integrity_check); use another backup";
         return Err(Error::new(Code::BackendUnavailable, OPERATION, detail));
     }
-    position(&copy, path)
+    copy_position(&copy, path)
 }
 
 /// Makes a copy into a data file of its own: with a log id of its own, so that no cursor of the log it was copied from is
 /// taken for one of this log, which may go another way from here.
-pub(crate) fn adopt(path: &Path, log_id: LogId, backup: &str) -> Result<()> {
-    let failed = |error: rusqlite::Error| failed(path)(error.into());
-    let mut copy = open_copy(path).map_err(|failure| schema::opening(failure, path))?;
+pub(crate) fn adopt_copy(path: &Path, log_id: LogId, backup: &str) -> Result<()> {
+    let failed = |error: rusqlite::Error| copy_error(path)(error.into());
+    let mut copy = open_copy(path).map_err(|failure| schema::opening_error(failure, path))?;
     let step = copy.transaction().map_err(failed)?;
     schema::set_log_id(&step, log_id, path)?;
     step.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('restored_from', ?1)", [backup]).map_err(failed)?;
     step.commit().map_err(failed)?;
     copy.close().map_err(|(_, error)| failed(error))?;
-    sync(path)
+    sync_file(path)
 }
 
 /// The version of the schema that this program writes.
@@ -312,11 +315,11 @@ pub(crate) fn schema_version() -> u32 {
     schema::version()
 }
 
-fn sync(path: &Path) -> Result<()> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(|error| unwritable(path, error))
+fn sync_file(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(|error| write_error(path, error))
 }
 
-fn unwritable(path: &Path, error: std::io::Error) -> Error {
+fn write_error(path: &Path, error: std::io::Error) -> Error {
     let detail = format!("the copy {} cannot be written: {error}; nothing of the backup is kept", path.display());
     Error::new(Code::BackendUnavailable, OPERATION, detail).with_source(error)
 }

@@ -14,7 +14,7 @@ use quick_cache::{Weighter, unsync};
 const SHARDS: usize = 16;
 
 /// Values by key, at most so much weight of them.
-pub(super) struct Cache<K, V, W> {
+pub(super) struct ShardedCache<K, V, W> {
     shards: Box<[Mutex<Shard<K, V, W>>]>,
     hasher: RandomState,
 }
@@ -26,9 +26,9 @@ struct Shard<K, V, W> {
 
 /// When a reader looked and found nothing.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Missed(u64);
+pub(super) struct ReadGeneration(u64);
 
-impl<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone> Cache<K, V, W> {
+impl<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone> ShardedCache<K, V, W> {
     /// A cache of about `items` values that weigh `weight` together.
     pub(super) fn new(items: usize, weight: usize, weighter: W) -> Self {
         let shard = || {
@@ -40,13 +40,13 @@ impl<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone> Cache<K, V, W> {
     }
 
     /// The value, or when it was looked for.
-    pub(super) fn get(&self, key: &K) -> Result<V, Missed> {
+    pub(super) fn get(&self, key: &K) -> Result<V, ReadGeneration> {
         let shard = self.shard(key);
-        shard.values.get(key).cloned().ok_or(Missed(shard.generation))
+        shard.values.get(key).cloned().ok_or(ReadGeneration(shard.generation))
     }
 
     /// What a reader read after it missed; taken only if nothing has changed since.
-    pub(super) fn offer(&self, missed: Missed, key: K, value: V) {
+    pub(super) fn insert_if_current(&self, missed: ReadGeneration, key: K, value: V) {
         let mut shard = self.shard(&key);
         if shard.generation == missed.0 {
             shard.values.insert(key, value);
@@ -54,7 +54,7 @@ impl<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone> Cache<K, V, W> {
     }
 
     /// What the writer has just committed.
-    pub(super) fn put(&self, key: K, value: V) {
+    pub(super) fn insert(&self, key: K, value: V) {
         let mut shard = self.shard(&key);
         shard.generation += 1;
         // Before, so that a value too heavy to be kept does not leave the older one.
@@ -77,7 +77,7 @@ impl<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone> Cache<K, V, W> {
     }
 }
 
-impl<K, V, W> std::fmt::Debug for Cache<K, V, W> {
+impl<K, V, W> std::fmt::Debug for ShardedCache<K, V, W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Cache")
     }
@@ -96,24 +96,24 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_before_a_change_is_not_taken_after_it() {
-        let cache = Cache::new(64, 64 * SHARDS, One);
+    fn a_read_from_before_a_change_is_not_cached() {
+        let cache = ShardedCache::new(64, 64 * SHARDS, One);
         let missed = cache.get(&1).unwrap_err();
-        cache.put(1, 2);
-        cache.offer(missed, 1, 1);
+        cache.insert(1, 2);
+        cache.insert_if_current(missed, 1, 1);
         assert_eq!(cache.get(&1).unwrap(), 2);
         cache.clear();
-        cache.offer(missed, 1, 1);
+        cache.insert_if_current(missed, 1, 1);
         let missed = cache.get(&1).unwrap_err();
-        cache.offer(missed, 1, 3);
+        cache.insert_if_current(missed, 1, 3);
         assert_eq!(cache.get(&1).unwrap(), 3);
     }
 
     #[test]
-    fn a_value_too_heavy_to_keep_does_not_leave_the_older_one() {
-        let cache = Cache::new(64, 64 * SHARDS, One);
-        cache.put(1, 2);
-        cache.put(1, 200);
+    fn an_oversized_value_evicts_the_older_one() {
+        let cache = ShardedCache::new(64, 64 * SHARDS, One);
+        cache.insert(1, 2);
+        cache.insert(1, 200);
         assert_ne!(cache.get(&1).ok(), Some(2));
     }
 }

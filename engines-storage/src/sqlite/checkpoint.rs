@@ -21,18 +21,18 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    connections::Counted,
-    error::Failure,
-    gaps::Gaps,
-    open,
+    connections::CountedConnection,
+    error::SqliteFailure,
+    opening,
     options::SqliteOptions,
-    store::{Shared, Worker},
+    page_gaps::GapEraser,
+    store::{StoreState, WorkerThread},
 };
 
 /// Rounds the thread makes at the most before the writer does the rest, each for what was written during the one before.
-const ROUNDS: usize = 4;
+const MAX_ROUNDS: usize = 4;
 /// The rest is small when it is this part of [`SqliteOptions::checkpoint_pages`].
-const REST: usize = 8;
+const REMAINDER_DIVISOR: usize = 8;
 /// A log is long when it has this many times [`SqliteOptions::checkpoint_pages`], as after a backup.
 const LONG: usize = 2;
 /// Time between two syncs of the data file while a long log is moved. Without them the sync at the end of the checkpoint wrote up to a
@@ -45,42 +45,42 @@ const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// What the writer and the thread tell each other.
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub(super) struct WalState {
     /// Pages in the log, as of the last commit.
     pub(super) pages: AtomicUsize,
     /// The bulk was moved.
-    moved: AtomicBool,
+    bulk_moved: AtomicBool,
     /// Pages in the log when all of it had been moved and the data file was synced.
-    whole: AtomicUsize,
+    fully_moved_pages: AtomicUsize,
     /// The thread met a fault of the disk.
-    fault: Mutex<Option<Failure>>,
+    fault: Mutex<Option<SqliteFailure>>,
 }
 
 /// What the thread is asked to do.
 #[derive(Debug)]
-enum Request {
+enum CheckpointRequest {
     /// Open the connection.
-    Open,
+    OpenConnection,
     /// Move what can be moved.
-    Move,
+    MovePages,
     /// Close the connection, and say so.
-    Release(mpsc::Sender<()>),
+    CloseConnection(mpsc::Sender<()>),
 }
 
 /// How much of the log was moved.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moved {
+pub(super) struct CheckpointResult {
     /// Frames in the log.
     pub(super) frames: usize,
     /// Frames of these that are in the data file. When it is all of them, the data file was synced.
-    pub(super) moved: usize,
+    pub(super) moved_frames: usize,
 }
 
 /// The writer's end.
-pub(super) struct Checkpoints {
-    log: Arc<Log>,
-    gaps: Gaps,
-    requests: mpsc::Sender<Request>,
+pub(super) struct Checkpointer {
+    log: Arc<WalState>,
+    gaps: GapEraser,
+    requests: mpsc::Sender<CheckpointRequest>,
     requested: bool,
     threshold: usize,
     due: usize,
@@ -88,21 +88,21 @@ pub(super) struct Checkpoints {
     keep_bytes: u64,
     warn_bytes: u64,
     warned: Option<Instant>,
-    shared: Arc<Shared>,
+    shared: Arc<StoreState>,
 }
 
-impl Checkpoints {
+impl Checkpointer {
     /// Starts the thread, with its connection.
-    pub(super) fn start(options: &SqliteOptions, shared: &Arc<Shared>) -> std::io::Result<(Self, Worker)> {
+    pub(super) fn start(options: &SqliteOptions, shared: &Arc<StoreState>) -> std::io::Result<(Self, WorkerThread)> {
         let (requests, requested) = mpsc::channel();
-        let log = Arc::new(Log::default());
+        let log = Arc::new(WalState::default());
         let threshold = options.checkpoint_pages.max(1);
         let warn_bytes = options.log_warn_bytes;
-        let gaps = Gaps::new(Arc::clone(shared), options.secure_delete);
+        let gaps = GapEraser::new(Arc::clone(shared), options.secure_delete);
         let worker = {
             let (log, shared, options) = (Arc::clone(&log), Arc::clone(shared), options.clone());
-            Worker::spawn("sqlite-log", move |ended| {
-                serve(&requested, &options, &shared, &log);
+            WorkerThread::spawn("sqlite-log", move |ended| {
+                run_thread(&requested, &options, &shared, &log);
                 let _ = ended.send(());
             })?
         };
@@ -119,51 +119,51 @@ impl Checkpoints {
             warned: None,
             shared: Arc::clone(shared),
         };
-        checkpoints.open();
+        checkpoints.open_connection();
         Ok((checkpoints, worker))
     }
 
     /// Where the writer's connection tells how long the log is.
-    pub(super) fn log(&self) -> Arc<Log> {
+    pub(super) fn log(&self) -> Arc<WalState> {
         Arc::clone(&self.log)
     }
 
     /// Has the thread open its connection.
-    pub(super) fn open(&self) {
-        let _ = self.requests.send(Request::Open);
+    pub(super) fn open_connection(&self) {
+        let _ = self.requests.send(CheckpointRequest::OpenConnection);
     }
 
     /// Has the thread close its connection, and forgets what it was asked to do. What is returned receives something, or ends, when
     /// that is done.
-    pub(super) fn release(&mut self) -> mpsc::Receiver<()> {
+    pub(super) fn close_connection(&mut self) -> mpsc::Receiver<()> {
         let (done, released) = mpsc::channel();
-        let _ = self.requests.send(Request::Release(done));
+        let _ = self.requests.send(CheckpointRequest::CloseConnection(done));
         self.requested = false;
         released
     }
 
     /// Frames that the log holds at least: acknowledged, and not all of them known to be in the synced data file.
-    pub(super) fn acknowledged(&self) -> usize {
+    pub(super) fn acknowledged_frames(&self) -> usize {
         let pages = self.log.pages.load(Ordering::Relaxed);
-        if self.log.whole.load(Ordering::Relaxed) == pages { 0 } else { pages }
+        if self.log.fully_moved_pages.load(Ordering::Relaxed) == pages { 0 } else { pages }
     }
 
     /// After a recovery: the log is empty, and what the thread met before does not count.
-    pub(super) fn begin_anew(&mut self) {
+    pub(super) fn reset_after_recovery(&mut self) {
         self.log.pages.store(0, Ordering::Relaxed);
-        self.log.whole.store(0, Ordering::Relaxed);
-        self.log.moved.store(false, Ordering::Relaxed);
-        self.log.fault();
+        self.log.fully_moved_pages.store(0, Ordering::Relaxed);
+        self.log.bulk_moved.store(false, Ordering::Relaxed);
+        self.log.take_fault();
         (self.requested, self.due, self.last) = (false, self.threshold, 0);
-        self.open();
+        self.open_connection();
     }
 
     /// Between two groups of batches: asks for what is due, and does the rest of what was done.
     ///
     /// # Errors
     /// A fault of the disk that the thread or this call met.
-    pub(super) fn between_groups(&mut self, connection: &Connection) -> Result<(), Failure> {
-        if let Some(fault) = self.log.fault() {
+    pub(super) fn between_groups(&mut self, connection: &Connection) -> Result<(), SqliteFailure> {
+        if let Some(fault) = self.log.take_fault() {
             return Err(fault);
         }
         let pages = self.log.pages.load(Ordering::Relaxed);
@@ -171,29 +171,29 @@ impl Checkpoints {
             self.due = self.threshold;
         }
         self.last = pages;
-        if self.log.moved.swap(false, Ordering::Acquire) {
+        if self.log.bulk_moved.swap(false, Ordering::Acquire) {
             // If a reader still needs the old log, it goes on for a while before the next attempt.
             self.due = pages + self.threshold.div_ceil(4);
             self.requested = false;
-            self.warn(pages);
+            self.warn_long_log(pages);
             let moved = match self.shared.erasure.wants_empty_log() {
-                true => self.empty(connection),
+                true => self.truncate_log(connection),
                 false => self.move_rest(connection),
             };
             if let Err(failure) = moved {
                 tracing::warn!(path = %self.shared.files.path().display(), error = %failure, "the log could not be moved to the data file");
-                if failure.reopen {
+                if failure.needs_reopen {
                     return Err(failure);
                 }
             }
         } else if (pages >= self.due || self.shared.erasure.wants_empty_log()) && !self.requested {
-            self.requested = self.requests.send(Request::Move).is_ok();
+            self.requested = self.requests.send(CheckpointRequest::MovePages).is_ok();
         }
         Ok(())
     }
 
     /// Moves what the thread has left. When that is all, the next commit begins the log anew and cuts its file.
-    fn move_rest(&self, connection: &Connection) -> Result<(), Failure> {
+    fn move_rest(&self, connection: &Connection) -> Result<(), SqliteFailure> {
         self.log.checkpoint(connection, &self.shared)?;
         let bytes = self.shared.files.sizes().1.unwrap_or(0);
         let limit = self.keep_bytes.max(bytes.saturating_sub(CUT_BYTES));
@@ -203,8 +203,8 @@ impl Checkpoints {
 
     /// Moves all of the log to the data file and cuts the log to nothing, so that it holds no removed content. Waits for no reader.
     /// Then goes on with what the data file itself may hold of removed content.
-    fn empty(&mut self, connection: &Connection) -> Result<(), Failure> {
-        self.shared.erasure.tried(false);
+    fn truncate_log(&mut self, connection: &Connection) -> Result<(), SqliteFailure> {
+        self.shared.erasure.note_attempt(false);
         self.shared.files.check()?;
         let waiting = connection.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, u32>(0))?;
         connection.busy_timeout(Duration::ZERO)?;
@@ -213,15 +213,15 @@ impl Checkpoints {
         let emptied = !blocked?;
         if emptied {
             // A log without frames: what was acknowledged is in the synced data file.
-            self.log.whole.store(self.log.pages.load(Ordering::Relaxed), Ordering::Relaxed);
+            self.log.fully_moved_pages.store(self.log.pages.load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        let done = emptied && self.gaps.step(connection)?;
-        self.shared.erasure.tried(done);
+        let done = emptied && self.gaps.run_step(connection)?;
+        self.shared.erasure.note_attempt(done);
         Ok(())
     }
 
     /// Says that the log is long, at most once a minute.
-    fn warn(&mut self, pages: usize) {
+    fn warn_long_log(&mut self, pages: usize) {
         let Some(bytes) = self.shared.files.sizes().1.filter(|bytes| *bytes > self.warn_bytes) else { return };
         if pages < self.threshold || self.warned.is_some_and(|last| last.elapsed() < WARN_EVERY) {
             return;
@@ -234,65 +234,75 @@ impl Checkpoints {
     }
 }
 
-impl Log {
+impl WalState {
     /// Takes the fault that the thread met.
-    fn fault(&self) -> Option<Failure> {
+    fn take_fault(&self) -> Option<SqliteFailure> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Moves what can be moved beside readers and writers, if the files are still there.
-    fn checkpoint(&self, connection: &Connection, shared: &Shared) -> Result<Moved, Failure> {
+    fn checkpoint(&self, connection: &Connection, shared: &StoreState) -> Result<CheckpointResult, SqliteFailure> {
         shared.files.check()?;
-        let moved = run(connection, "PASSIVE")?;
-        if moved.moved == moved.frames {
-            self.whole.store(moved.frames, Ordering::Relaxed);
+        let moved = run_checkpoint(connection, "PASSIVE")?;
+        if moved.moved_frames == moved.frames {
+            self.fully_moved_pages.store(moved.frames, Ordering::Relaxed);
         }
         Ok(moved)
     }
 }
 
-fn serve(requests: &mpsc::Receiver<Request>, options: &SqliteOptions, shared: &Arc<Shared>, log: &Log) {
-    let mut connection: Option<Counted> = None;
+fn run_thread(
+    requests: &mpsc::Receiver<CheckpointRequest>,
+    options: &SqliteOptions,
+    shared: &Arc<StoreState>,
+    log: &WalState,
+) {
+    let mut connection: Option<CountedConnection> = None;
     while let Ok(request) = requests.recv() {
-        let moves = matches!(request, Request::Move);
+        let moves = matches!(request, CheckpointRequest::MovePages);
         let done = match request {
-            Request::Release(done) => {
+            CheckpointRequest::CloseConnection(done) => {
                 connection = None;
                 let _ = done.send(());
                 continue;
             }
-            Request::Open => open(&mut connection, options, shared).map(|_| ()),
-            Request::Move => open(&mut connection, options, shared)
+            CheckpointRequest::OpenConnection => open(&mut connection, options, shared).map(|_| ()),
+            CheckpointRequest::MovePages => open(&mut connection, options, shared)
                 .and_then(|connection| move_bulk(connection, options, shared, log)),
         };
         if let Err(failure) = done {
             let path = shared.files.path().display();
             tracing::warn!(%path, error = %failure, "the log could not be moved to the data file; it is tried again");
-            if failure.reopen {
+            if failure.needs_reopen {
                 *log.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
             }
         }
         if moves {
-            log.moved.store(true, Ordering::Release);
+            log.bulk_moved.store(true, Ordering::Release);
         }
         shared.queue.nudge();
     }
 }
 
 fn open<'c>(
-    connection: &'c mut Option<Counted>,
+    connection: &'c mut Option<CountedConnection>,
     options: &SqliteOptions,
-    shared: &Arc<Shared>,
-) -> Result<&'c Connection, Failure> {
+    shared: &Arc<StoreState>,
+) -> Result<&'c Connection, SqliteFailure> {
     let counted = match connection {
         Some(counted) => counted,
-        None => connection.insert(open::checkpointer(shared, options)?),
+        None => connection.insert(opening::open_checkpointer(shared, options)?),
     };
     counted.get()
 }
 
 /// Moves the bulk. Of a long log a thread syncs bit by bit what was moved.
-fn move_bulk(connection: &Connection, options: &SqliteOptions, shared: &Shared, log: &Log) -> Result<(), Failure> {
+fn move_bulk(
+    connection: &Connection,
+    options: &SqliteOptions,
+    shared: &StoreState,
+    log: &WalState,
+) -> Result<(), SqliteFailure> {
     if log.pages.load(Ordering::Relaxed) <= options.checkpoint_pages.saturating_mul(LONG) {
         return move_rounds(connection, options, shared, log);
     }
@@ -307,7 +317,7 @@ fn move_bulk(connection: &Connection, options: &SqliteOptions, shared: &Shared, 
         let synced = syncs.map_or(Ok(Ok(())), thread::ScopedJoinHandle::join);
         done?;
         let panicked = |_| Err(io::Error::other("the thread that syncs the data file panicked"));
-        synced.unwrap_or_else(panicked).map_err(|error| Failure::io(&error))
+        synced.unwrap_or_else(panicked).map_err(|error| SqliteFailure::io(&error))
     })
 }
 
@@ -319,11 +329,16 @@ fn sync(file: &File, moved: &mpsc::Receiver<()>) -> io::Result<()> {
     file.sync_data()
 }
 
-fn move_rounds(connection: &Connection, options: &SqliteOptions, shared: &Shared, log: &Log) -> Result<(), Failure> {
-    for _ in 0..ROUNDS {
+fn move_rounds(
+    connection: &Connection,
+    options: &SqliteOptions,
+    shared: &StoreState,
+    log: &WalState,
+) -> Result<(), SqliteFailure> {
+    for _ in 0..MAX_ROUNDS {
         let moved = log.checkpoint(connection, shared)?;
-        let left = log.pages.load(Ordering::Relaxed).saturating_sub(moved.moved);
-        if left <= options.checkpoint_pages / REST {
+        let left = log.pages.load(Ordering::Relaxed).saturating_sub(moved.moved_frames);
+        if left <= options.checkpoint_pages / REMAINDER_DIVISOR {
             break;
         }
     }
@@ -331,9 +346,9 @@ fn move_rounds(connection: &Connection, options: &SqliteOptions, shared: &Shared
 }
 
 /// Moves what can be moved.
-pub(super) fn run(connection: &Connection, mode: &str) -> Result<Moved, Failure> {
+pub(super) fn run_checkpoint(connection: &Connection, mode: &str) -> Result<CheckpointResult, SqliteFailure> {
     let (frames, moved): (i64, i64) =
         connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get(1)?, row.get(2)?)))?;
     let count = |number| usize::try_from(number).unwrap_or(0);
-    Ok(Moved { frames: count(frames), moved: count(moved) })
+    Ok(CheckpointResult { frames: count(frames), moved_frames: count(moved) })
 }

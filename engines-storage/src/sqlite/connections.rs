@@ -8,43 +8,43 @@ use std::{
 
 use rusqlite::{Connection, InterruptHandle};
 
-use super::error::Failure;
+use super::error::SqliteFailure;
 
 /// Counts the open connections of one store.
 #[derive(Debug, Default)]
-pub(super) struct Connections {
-    state: Mutex<State>,
+pub(super) struct ConnectionRegistry {
+    state: Mutex<RegistryState>,
     closed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct RegistryState {
     next: u64,
     /// Those that are open, or being opened.
     open: HashMap<u64, Option<InterruptHandle>>,
     /// Why none may be opened at the moment.
-    refused: Option<Failure>,
+    refusal: Option<SqliteFailure>,
 }
 
 /// A connection that is counted for as long as it lives.
 #[derive(Debug)]
-pub(super) struct Counted {
+pub(super) struct CountedConnection {
     /// None only while it is opened or dropped: the connection is closed before it stops to be counted.
     connection: Option<Connection>,
     id: u64,
-    connections: Arc<Connections>,
+    connections: Arc<ConnectionRegistry>,
 }
 
-impl Connections {
+impl ConnectionRegistry {
     /// Opens a connection and counts it. It is counted before it is opened, so that [`Connections::refuse`] and
     /// [`Connections::wait_closed`] miss none.
     pub(super) fn open(
         self: &Arc<Self>,
-        open: impl FnOnce() -> Result<Connection, Failure>,
-    ) -> Result<Counted, Failure> {
+        open: impl FnOnce() -> Result<Connection, SqliteFailure>,
+    ) -> Result<CountedConnection, SqliteFailure> {
         let id = {
             let mut state = self.lock();
-            if let Some(why) = state.refused {
+            if let Some(why) = state.refusal {
                 return Err(why);
             }
             state.next += 1;
@@ -52,7 +52,7 @@ impl Connections {
             state.open.insert(id, None);
             id
         };
-        let mut counted = Counted { connection: None, id, connections: Arc::clone(self) };
+        let mut counted = CountedConnection { connection: None, id, connections: Arc::clone(self) };
         let connection = open()?;
         self.lock().open.insert(id, Some(connection.get_interrupt_handle()));
         counted.connection = Some(connection);
@@ -60,18 +60,18 @@ impl Connections {
     }
 
     /// Refuses to open any.
-    pub(super) fn refuse(&self, why: Failure) {
-        self.lock().refused = Some(why);
+    pub(super) fn refuse(&self, why: SqliteFailure) {
+        self.lock().refusal = Some(why);
     }
 
     /// Why none may be opened at the moment, and those that are open are to be closed.
-    pub(super) fn refused(&self) -> Option<Failure> {
-        self.lock().refused
+    pub(super) fn refusal(&self) -> Option<SqliteFailure> {
+        self.lock().refusal
     }
 
     /// Opens them again.
     pub(super) fn allow(&self) {
-        self.lock().refused = None;
+        self.lock().refusal = None;
     }
 
     /// Interrupts the statements that run, and waits up to `patience` until at most `left` connections are open. Returns whether
@@ -89,31 +89,31 @@ impl Connections {
         true
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, RegistryState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for RegistryState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let State { open, refused, .. } = self;
+        let RegistryState { open, refusal: refused, .. } = self;
         f.debug_struct("State").field("open", &open.len()).field("refused", refused).finish_non_exhaustive()
     }
 }
 
-impl Counted {
+impl CountedConnection {
     /// The connection.
-    pub(super) fn get(&self) -> Result<&Connection, Failure> {
+    pub(super) fn get(&self) -> Result<&Connection, SqliteFailure> {
         self.connection.as_ref().ok_or_else(|| rusqlite::Error::InvalidQuery.into())
     }
 
     /// The connection, for what changes it.
-    pub(super) fn get_mut(&mut self) -> Result<&mut Connection, Failure> {
+    pub(super) fn get_mut(&mut self) -> Result<&mut Connection, SqliteFailure> {
         self.connection.as_mut().ok_or_else(|| rusqlite::Error::InvalidQuery.into())
     }
 }
 
-impl Drop for Counted {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
         drop(self.connection.take());
         self.connections.lock().open.remove(&self.id);
@@ -125,17 +125,17 @@ impl Drop for Counted {
 mod tests {
     use super::*;
 
-    fn memory() -> Result<Connection, Failure> {
+    fn memory() -> Result<Connection, SqliteFailure> {
         Ok(Connection::open_in_memory()?)
     }
 
     #[test]
-    fn every_connection_is_waited_for_and_none_is_opened_meanwhile() {
-        let connections = Arc::new(Connections::default());
+    fn wait_closed_waits_for_all_and_new_connections_are_refused() {
+        let connections = Arc::new(ConnectionRegistry::default());
         let one = connections.open(memory).unwrap();
         let two = connections.open(memory).unwrap();
-        assert!(connections.open(|| Err(Failure::recovering())).is_err());
-        connections.refuse(Failure::recovering());
+        assert!(connections.open(|| Err(SqliteFailure::recovering())).is_err());
+        connections.refuse(SqliteFailure::recovering());
         assert!(connections.open(memory).is_err());
         assert!(!connections.wait_closed(1, Duration::from_millis(1)), "two are open");
         drop(two);
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_running_statement_is_interrupted() {
-        let connections = Arc::new(Connections::default());
+        let connections = Arc::new(ConnectionRegistry::default());
         let counted = connections.open(memory).unwrap();
         let running = std::thread::spawn(move || {
             const ENDLESS: &str =

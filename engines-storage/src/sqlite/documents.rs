@@ -4,28 +4,28 @@ use std::sync::Arc;
 
 use engines_core::{
     DocId, Scope, Timestamp,
-    nexus::{Document, Kind, NewDocument},
+    nexus::{Document, DocumentKind, NewDocument},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
-    error::Failure,
-    streams::{bad, raw, timestamp, unsigned},
+    error::SqliteFailure,
+    streams::{column_error, read_json, read_timestamp, read_u64},
 };
 
 /// What names a document.
-pub(super) type Name = (Scope, Kind, DocId);
+pub(super) type DocumentName = (Scope, DocumentKind, DocId);
 
 /// A document as it is kept in memory: shared, so that nothing is copied until a caller gets it.
 #[derive(Debug, Clone)]
-pub(super) struct Stored {
+pub(super) struct CachedDocument {
     pub(super) version: u64,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) document: Arc<NewDocument>,
 }
 
-impl Stored {
+impl CachedDocument {
     /// A copy for a caller.
     pub(super) fn to_document(&self) -> Document {
         let NewDocument { kind, id, tags, body } = NewDocument::clone(&self.document);
@@ -35,31 +35,34 @@ impl Stored {
 }
 
 /// A document's row, if there is one.
-pub(super) fn load(connection: &Connection, (scope, kind, id): &Name) -> Result<Option<Stored>, Failure> {
+pub(super) fn load(
+    connection: &Connection,
+    (scope, kind, id): &DocumentName,
+) -> Result<Option<CachedDocument>, SqliteFailure> {
     const SQL: &str = "SELECT id, version, created_at, updated_at, tags, body \
                        FROM documents JOIN scopes USING (scope_id) \
                        WHERE tenant = ?1 AND env = ?2 AND kind = ?3 AND id = ?4";
     let found = connection
         .prepare_cached(SQL)?
         .query_row(params![scope.tenant().as_str(), scope.env().as_str(), kind.as_str(), id.as_str()], |row| {
-            stored(row, kind)
+            read_row(row, kind)
         })
         .optional()?;
     Ok(found)
 }
 
 /// Reads a row of `id, version, created_at, updated_at, tags, body`.
-pub(super) fn stored(row: &Row<'_>, kind: &Kind) -> rusqlite::Result<Stored> {
+pub(super) fn read_row(row: &Row<'_>, kind: &DocumentKind) -> rusqlite::Result<CachedDocument> {
     let document = NewDocument {
         kind: kind.clone(),
-        id: DocId::new(row.get_ref(0)?.as_str()?).map_err(|_| bad(0))?,
-        tags: serde_json::from_str(row.get_ref(4)?.as_str()?).map_err(|_| bad(4))?,
-        body: raw(row.get(5)?, 5)?,
+        id: DocId::new(row.get_ref(0)?.as_str()?).map_err(|_| column_error(0))?,
+        tags: serde_json::from_str(row.get_ref(4)?.as_str()?).map_err(|_| column_error(4))?,
+        body: read_json(row.get(5)?, 5)?,
     };
-    Ok(Stored {
-        version: unsigned(row, 1)?,
-        created_at: timestamp(row, 2)?,
-        updated_at: timestamp(row, 3)?,
+    Ok(CachedDocument {
+        version: read_u64(row, 1)?,
+        created_at: read_timestamp(row, 2)?,
+        updated_at: read_timestamp(row, 3)?,
         document: Arc::new(document),
     })
 }
@@ -68,16 +71,16 @@ pub(super) fn stored(row: &Row<'_>, kind: &Kind) -> rusqlite::Result<Stored> {
 pub(super) fn put(
     connection: &Connection,
     scope_id: i64,
-    old: Option<&Stored>,
+    old: Option<&CachedDocument>,
     document: &Arc<NewDocument>,
     tags: &str,
     at: Timestamp,
-) -> Result<Stored, Failure> {
+) -> Result<CachedDocument, SqliteFailure> {
     const INSERT: &str = "INSERT INTO documents (scope_id, kind, id, version, created_at, updated_at, tags, body) \
                           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     const UPDATE: &str = "UPDATE documents SET version = ?4, created_at = ?5, updated_at = ?6, tags = ?7, body = ?8 \
                           WHERE scope_id = ?1 AND kind = ?2 AND id = ?3";
-    let stored = Stored {
+    let stored = CachedDocument {
         version: old.map_or(0, |old| old.version) + 1,
         created_at: old.map_or(at, |old| old.created_at),
         updated_at: at,
@@ -95,7 +98,7 @@ pub(super) fn put(
         document.body.get(),
     ])?;
     if let Some(old) = old {
-        untag(connection, scope_id, old)?;
+        delete_tags(connection, scope_id, old)?;
     }
     const TAG: &str =
         "INSERT OR IGNORE INTO document_tags (scope_id, kind, tag, id, updated_at) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -106,14 +109,14 @@ pub(super) fn put(
 }
 
 /// Deletes a document's row and tags.
-pub(super) fn delete(connection: &Connection, scope_id: i64, old: &Stored) -> Result<(), Failure> {
+pub(super) fn delete(connection: &Connection, scope_id: i64, old: &CachedDocument) -> Result<(), SqliteFailure> {
     connection
         .prepare_cached("DELETE FROM documents WHERE scope_id = ?1 AND kind = ?2 AND id = ?3")?
         .execute(params![scope_id, old.document.kind.as_str(), old.document.id.as_str()])?;
-    untag(connection, scope_id, old)
+    delete_tags(connection, scope_id, old)
 }
 
-fn untag(connection: &Connection, scope_id: i64, old: &Stored) -> Result<(), Failure> {
+fn delete_tags(connection: &Connection, scope_id: i64, old: &CachedDocument) -> Result<(), SqliteFailure> {
     const SQL: &str = "DELETE FROM document_tags WHERE scope_id = ?1 AND kind = ?2 AND tag = ?3 AND id = ?4";
     for tag in &old.document.tags {
         let (kind, id) = (old.document.kind.as_str(), old.document.id.as_str());

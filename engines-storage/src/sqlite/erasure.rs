@@ -8,27 +8,27 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
-use super::error::Failure;
+use super::error::SqliteFailure;
 
 /// What was removed and is perhaps still in the files. Written by the writer's thread alone, read by all.
 #[derive(Debug, Default)]
-pub(super) struct Erasure {
+pub(super) struct ErasureState {
     pending: AtomicBool,
     empty_log: AtomicBool,
     removals: AtomicU64,
     walking: AtomicBool,
 }
 
-impl Erasure {
+impl ErasureState {
     /// As the file says: what a process before has left undone is still to be done.
-    pub(super) fn load(&self, connection: &Connection) -> Result<(), Failure> {
+    pub(super) fn load(&self, connection: &Connection) -> Result<(), SqliteFailure> {
         const SQL: &str = "SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'erasure')";
         self.pending.store(connection.query_row(SQL, [], |row| row.get(0))?, Ordering::Release);
         Ok(())
     }
 
     /// In a transaction that removes something: notes it in the file, if that is not there yet.
-    pub(super) fn note(&self, connection: &Connection) -> Result<(), Failure> {
+    pub(super) fn mark_pending(&self, connection: &Connection) -> Result<(), SqliteFailure> {
         if !self.is_pending() {
             const SQL: &str = "INSERT OR IGNORE INTO meta (name, value) VALUES ('erasure', 'pending')";
             connection.prepare_cached(SQL)?.execute([])?;
@@ -37,7 +37,7 @@ impl Erasure {
     }
 
     /// Everything was done: takes the note back.
-    pub(super) fn finish(connection: &Connection) -> Result<(), Failure> {
+    pub(super) fn clear_mark(connection: &Connection) -> Result<(), SqliteFailure> {
         connection.prepare_cached("DELETE FROM meta WHERE name = 'erasure'")?.execute([])?;
         Ok(())
     }
@@ -48,7 +48,7 @@ impl Erasure {
     }
 
     /// A transaction was committed: it removed something, or found nothing more to give back.
-    pub(super) fn committed(&self, erased: bool, reclaimed: bool) {
+    pub(super) fn note_commit(&self, erased: bool, reclaimed: bool) {
         if erased {
             self.removals.fetch_add(1, Ordering::AcqRel);
             self.pending.store(true, Ordering::Release);
@@ -59,12 +59,12 @@ impl Erasure {
     }
 
     /// Counts transactions that removed something.
-    pub(super) fn removals(&self) -> u64 {
+    pub(super) fn removal_count(&self) -> u64 {
         self.removals.load(Ordering::Acquire)
     }
 
     /// A walk over the pages has begun or ended. Meanwhile no page may be moved to where the walk has been.
-    pub(super) fn walking(&self, walking: bool) {
+    pub(super) fn set_walking(&self, walking: bool) {
         self.walking.store(walking, Ordering::Release);
     }
 
@@ -78,7 +78,7 @@ impl Erasure {
     }
 
     /// What was asked for was tried; `done` if the files hold no removed content any more. The next request tries again otherwise.
-    pub(super) fn tried(&self, done: bool) {
+    pub(super) fn note_attempt(&self, done: bool) {
         self.empty_log.store(false, Ordering::Release);
         if done {
             self.pending.store(false, Ordering::Release);

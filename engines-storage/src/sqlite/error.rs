@@ -15,15 +15,15 @@ const RETRY: Duration = Duration::from_secs(1);
 /// What SQLite said, without anything it could have quoted.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("SQLite: {text} (code {code})")]
-pub(super) struct Failure {
+pub(super) struct SqliteFailure {
     code: i32,
     text: &'static str,
     kind: FailureKind,
     /// The whole backend is affected, not this statement alone.
-    pub(super) everywhere: bool,
+    pub(super) is_backend_wide: bool,
     /// The connection should be opened again. On the writer's side this is a fault after which the store recovers; see
     /// [`super::recovery`].
-    pub(super) reopen: bool,
+    pub(super) needs_reopen: bool,
 }
 
 /// What a caller is told about a failure.
@@ -45,7 +45,7 @@ pub(super) enum FailureKind {
     Checking,
 }
 
-impl From<rusqlite::Error> for Failure {
+impl From<rusqlite::Error> for SqliteFailure {
     fn from(error: rusqlite::Error) -> Self {
         use ErrorCode as E;
         let kind = FailureKind::Database;
@@ -57,7 +57,7 @@ impl From<rusqlite::Error> for Failure {
                 rusqlite::Error::QueryReturnedNoRows => "a row is missing",
                 _ => "a statement could not be run",
             };
-            return Self { code: 0, text, kind, everywhere: false, reopen: false };
+            return Self { code: 0, text, kind, is_backend_wide: false, needs_reopen: false };
         };
         let (text, everywhere, reopen) = match failure.code {
             E::DiskFull => ("the disk is full", true, false),
@@ -74,50 +74,54 @@ impl From<rusqlite::Error> for Failure {
             _ => ("an unexpected error", false, false),
         };
         let kind = if failure.code == E::DiskFull { FailureKind::Full } else { kind };
-        Self { code: failure.extended_code, text, kind, everywhere, reopen }
+        Self { code: failure.extended_code, text, kind, is_backend_wide: everywhere, needs_reopen: reopen }
     }
 }
 
-impl Failure {
+impl SqliteFailure {
     /// A file of the store was removed or replaced; `text` says which, and what to do.
     pub(super) const fn moved(text: &'static str) -> Self {
-        Self::ours(text, FailureKind::Moved)
+        Self::with_kind(text, FailureKind::Moved)
     }
 
     /// The store recovers.
     pub(super) const fn recovering() -> Self {
-        Self::ours("the store recovers from a fault of its disk", FailureKind::Recovering)
+        Self::with_kind("the store recovers from a fault of its disk", FailureKind::Recovering)
     }
 
     /// The store recovers, and a read has not ended yet.
     pub(super) const fn still_open() -> Self {
-        Self::ours("a read has not ended, so that not every connection is closed", FailureKind::Recovering)
+        Self::with_kind("a read has not ended, so that not every connection is closed", FailureKind::Recovering)
     }
 
     /// The recovery found damage; `text` says which, and what to do.
     pub(super) const fn damaged(text: &'static str) -> Self {
-        Self::ours(text, FailureKind::Damaged)
+        Self::with_kind(text, FailureKind::Damaged)
     }
 
     /// The data file is being checked.
     pub(super) const fn checking(text: &'static str) -> Self {
-        Self::ours(text, FailureKind::Checking)
+        Self::with_kind(text, FailureKind::Checking)
     }
 
     /// The disk does not answer.
     pub(super) const fn stalled(text: &'static str) -> Self {
-        Self::ours(text, FailureKind::Stalled)
+        Self::with_kind(text, FailureKind::Stalled)
     }
 
     /// An operation on a file of the store failed outside of SQLite. The error's own text is not kept.
     pub(super) fn io(error: &std::io::Error) -> Self {
         let full = error.kind() == std::io::ErrorKind::StorageFull;
         let kind = if full { FailureKind::Full } else { FailureKind::Database };
-        Self { code: error.raw_os_error().unwrap_or(0), reopen: true, ..Self::ours("an input/output error", kind) }
+        Self {
+            code: error.raw_os_error().unwrap_or(0),
+            needs_reopen: true,
+            ..Self::with_kind("an input/output error", kind)
+        }
     }
 
-    const fn ours(text: &'static str, kind: FailureKind) -> Self {
-        Self { code: 0, text, kind, everywhere: true, reopen: false }
+    const fn with_kind(text: &'static str, kind: FailureKind) -> Self {
+        Self { code: 0, text, kind, is_backend_wide: true, needs_reopen: false }
     }
 
     /// Another connection holds a lock.
@@ -142,7 +146,7 @@ impl Failure {
     }
 
     /// What a caller of a read, or of a check, is told.
-    pub(super) fn error(self, operation: &'static str, path: &Path) -> Error {
+    pub(super) fn into_error(self, operation: &'static str, path: &Path) -> Error {
         let (code, detail) = match self.kind {
             FailureKind::Database => {
                 (Code::BackendUnavailable, "the data file cannot be used at the moment; retry later")
@@ -156,12 +160,12 @@ impl Failure {
             }
         };
         Error::new(code, operation, detail)
-            .with_source(Located { path: path.to_owned(), failure: self })
-            .retry_after(RETRY)
+            .with_source(FailureAtPath { path: path.to_owned(), failure: self })
+            .with_retry_after(RETRY)
     }
 
     /// What the caller of a commit is told when nothing of its batch was stored.
-    pub(super) fn not_stored(self, operation: &'static str, path: &Path) -> CommitError {
+    pub(super) fn into_not_stored(self, operation: &'static str, path: &Path) -> CommitError {
         let (code, detail) = match self.kind {
             FailureKind::Database => {
                 (Code::BackendUnavailable, "the data file cannot be written; nothing was stored, retry later")
@@ -175,37 +179,37 @@ impl Failure {
                 (Code::BackendUnavailable, self.text)
             }
         };
-        let source = Located { path: path.to_owned(), failure: self };
-        CommitError::Backend(Error::new(code, operation, detail).with_source(source).retry_after(RETRY))
+        let source = FailureAtPath { path: path.to_owned(), failure: self };
+        CommitError::Backend(Error::new(code, operation, detail).with_source(source).with_retry_after(RETRY))
     }
 
     /// What the caller of a commit is told when nobody knows whether its batch was stored.
-    pub(super) fn unknown(self, operation: &'static str, path: &Path) -> CommitError {
-        CommitError::Unknown(Error::outcome_unknown(operation, Located { path: path.to_owned(), failure: self }))
+    pub(super) fn into_outcome_unknown(self, operation: &'static str, path: &Path) -> CommitError {
+        CommitError::Unknown(Error::outcome_unknown(operation, FailureAtPath { path: path.to_owned(), failure: self }))
     }
 }
 
 /// A failure and the data file it belongs to, for logs.
 #[derive(Debug)]
-struct Located {
+struct FailureAtPath {
     path: PathBuf,
-    failure: Failure,
+    failure: SqliteFailure,
 }
 
-impl fmt::Display for Located {
+impl fmt::Display for FailureAtPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path.display(), self.failure)
     }
 }
 
-impl std::error::Error for Located {}
+impl std::error::Error for FailureAtPath {}
 
 /// `BACKEND_UNAVAILABLE` because it is being closed, or a thread of it has ended.
-pub(super) fn closed(operation: &'static str) -> Error {
+pub(super) fn closed_error(operation: &'static str) -> Error {
     Error::new(Code::BackendUnavailable, operation, "the store is closed")
 }
 
 /// For opening: says what is wrong with which file, and what to do.
-pub(super) fn cannot_open(detail: String) -> Error {
+pub(super) fn open_error(detail: String) -> Error {
     Error::new(Code::BackendUnavailable, "sqlite.open", detail)
 }

@@ -15,15 +15,15 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use super::error::Failure;
+use super::error::SqliteFailure;
 
 /// The files beside the data file, by what is appended to its name.
-pub(super) const LOG: &str = "-wal";
-const INDEX: &str = "-shm";
-const LOCK: &str = ".lock";
+pub(super) const LOG_SUFFIX: &str = "-wal";
+const INDEX_SUFFIX: &str = "-shm";
+const LOCK_SUFFIX: &str = ".lock";
 
 /// `path` with `suffix` appended to its name.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn sibling_path(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
@@ -31,20 +31,20 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// Which file a name leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct FileIdentity {
     device: u64,
     inode: u64,
 }
 
-impl Identity {
+impl FileIdentity {
     /// The identity of the file that `path` names.
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
+    pub(super) fn of_path(path: &Path) -> io::Result<Self> {
         std::fs::metadata(path).map(|metadata| Self::from(&metadata))
     }
 }
 
 #[cfg(unix)]
-impl From<&Metadata> for Identity {
+impl From<&Metadata> for FileIdentity {
     fn from(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
         Self { device: metadata.dev(), inode: metadata.ino() }
@@ -53,7 +53,7 @@ impl From<&Metadata> for Identity {
 
 /// Elsewhere an open file cannot be removed or replaced, so that only its absence is noticed.
 #[cfg(not(unix))]
-impl From<&Metadata> for Identity {
+impl From<&Metadata> for FileIdentity {
     fn from(_: &Metadata) -> Self {
         Self { device: 0, inode: 0 }
     }
@@ -61,20 +61,20 @@ impl From<&Metadata> for Identity {
 
 /// A file that is watched, and what is wrong when it is gone.
 #[derive(Debug)]
-struct Watched {
+struct WatchedFile {
     path: PathBuf,
-    identity: Identity,
+    identity: FileIdentity,
     moved: &'static str,
 }
 
 /// The identities of the store's open files.
 #[derive(Debug)]
-pub(super) struct Files {
+pub(super) struct WatchedFiles {
     path: PathBuf,
     /// The data file and the lock file stay the same for as long as the store is open.
-    fixed: [Watched; 2],
+    permanent: [WatchedFile; 2],
     /// The log and its index, which SQLite makes again after a recovery.
-    made: RwLock<Vec<Watched>>,
+    recreated: RwLock<Vec<WatchedFile>>,
 }
 
 const DATA_MOVED: &str = "the data file was removed or replaced while the store is open, and nothing is written until it is back: \
@@ -86,17 +86,17 @@ const LOG_MOVED: &str = "the write-ahead log was removed or replaced while the s
 const INDEX_MOVED: &str = "the index of the write-ahead log was removed or replaced while the store is open, and nothing is written any \
                            more: stop the server and start it again";
 
-impl Files {
+impl WatchedFiles {
     /// Remembers the data file as it was before it was opened, and the lock file that `lock` holds open.
-    pub(super) fn new(path: &Path, data: Identity, lock: &File) -> io::Result<Self> {
-        let lock = Identity::from(&lock.metadata()?);
+    pub(super) fn new(path: &Path, data: FileIdentity, lock: &File) -> io::Result<Self> {
+        let lock = FileIdentity::from(&lock.metadata()?);
         Ok(Self {
             path: path.to_owned(),
-            fixed: [
-                Watched { path: path.to_owned(), identity: data, moved: DATA_MOVED },
-                Watched { path: beside(path, LOCK), identity: lock, moved: LOCK_MOVED },
+            permanent: [
+                WatchedFile { path: path.to_owned(), identity: data, moved: DATA_MOVED },
+                WatchedFile { path: sibling_path(path, LOCK_SUFFIX), identity: lock, moved: LOCK_MOVED },
             ],
-            made: RwLock::default(),
+            recreated: RwLock::default(),
         })
     }
 
@@ -108,50 +108,50 @@ impl Files {
     /// Remembers the log and its index, which the connections just opened have made or found.
     pub(super) fn remember(&self) -> io::Result<()> {
         let watched = |suffix, moved| {
-            let path = beside(&self.path, suffix);
-            Identity::of(&path).map(|identity| Watched { path, identity, moved })
+            let path = sibling_path(&self.path, suffix);
+            FileIdentity::of_path(&path).map(|identity| WatchedFile { path, identity, moved })
         };
-        let made = vec![watched(LOG, LOG_MOVED)?, watched(INDEX, INDEX_MOVED)?];
-        *self.made.write().unwrap_or_else(PoisonError::into_inner) = made;
+        let made = vec![watched(LOG_SUFFIX, LOG_MOVED)?, watched(INDEX_SUFFIX, INDEX_MOVED)?];
+        *self.recreated.write().unwrap_or_else(PoisonError::into_inner) = made;
         Ok(())
     }
 
     /// Forgets the log and its index, because every connection is closed.
     pub(super) fn forget(&self) {
-        self.made.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.recreated.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Whether each path still names the file that is open.
-    pub(super) fn check(&self) -> Result<(), Failure> {
+    pub(super) fn check(&self) -> Result<(), SqliteFailure> {
         self.check_data()?;
-        self.made.read().unwrap_or_else(PoisonError::into_inner).iter().try_for_each(Watched::check)
+        self.recreated.read().unwrap_or_else(PoisonError::into_inner).iter().try_for_each(WatchedFile::check)
     }
 
     /// The same for the data file and the lock file alone.
-    pub(super) fn check_data(&self) -> Result<(), Failure> {
-        self.fixed.iter().try_for_each(Watched::check)
+    pub(super) fn check_data(&self) -> Result<(), SqliteFailure> {
+        self.permanent.iter().try_for_each(WatchedFile::check)
     }
 
     /// Whether `file`, opened by the data file's path, is the one that the store has open.
-    pub(super) fn check_opened(&self, file: &File) -> Result<(), Failure> {
+    pub(super) fn check_opened(&self, file: &File) -> Result<(), SqliteFailure> {
         let identity =
-            file.metadata().map(|metadata| Identity::from(&metadata)).map_err(|error| Failure::io(&error))?;
-        let data = &self.fixed[0];
-        if identity == data.identity { Ok(()) } else { Err(Failure::moved(data.moved)) }
+            file.metadata().map(|metadata| FileIdentity::from(&metadata)).map_err(|error| SqliteFailure::io(&error))?;
+        let data = &self.permanent[0];
+        if identity == data.identity { Ok(()) } else { Err(SqliteFailure::moved(data.moved)) }
     }
 
     /// Bytes of the data file and of the log.
     pub(super) fn sizes(&self) -> (Option<u64>, Option<u64>) {
         let size = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
-        (size(&self.path), size(&beside(&self.path, LOG)))
+        (size(&self.path), size(&sibling_path(&self.path, LOG_SUFFIX)))
     }
 }
 
-impl Watched {
-    fn check(&self) -> Result<(), Failure> {
-        match Identity::of(&self.path) {
+impl WatchedFile {
+    fn check(&self) -> Result<(), SqliteFailure> {
+        match FileIdentity::of_path(&self.path) {
             Ok(identity) if identity == self.identity => Ok(()),
-            _ => Err(Failure::moved(self.moved)),
+            _ => Err(SqliteFailure::moved(self.moved)),
         }
     }
 }
@@ -160,24 +160,24 @@ impl Watched {
 mod tests {
     use super::*;
 
-    fn files(folder: &Path) -> Files {
+    fn files(folder: &Path) -> WatchedFiles {
         let path = folder.join("engines.db");
-        for suffix in ["", LOG, INDEX, LOCK] {
-            std::fs::write(beside(&path, suffix), suffix).unwrap();
+        for suffix in ["", LOG_SUFFIX, INDEX_SUFFIX, LOCK_SUFFIX] {
+            std::fs::write(sibling_path(&path, suffix), suffix).unwrap();
         }
-        let lock = File::open(beside(&path, LOCK)).unwrap();
-        let files = Files::new(&path, Identity::of(&path).unwrap(), &lock).unwrap();
+        let lock = File::open(sibling_path(&path, LOCK_SUFFIX)).unwrap();
+        let files = WatchedFiles::new(&path, FileIdentity::of_path(&path).unwrap(), &lock).unwrap();
         files.remember().unwrap();
         files
     }
 
     #[test]
-    fn a_removed_or_replaced_file_is_noticed_until_it_is_back() {
-        for suffix in ["", LOG, INDEX, LOCK] {
+    fn a_removed_or_replaced_file_is_reported_until_restored() {
+        for suffix in ["", LOG_SUFFIX, INDEX_SUFFIX, LOCK_SUFFIX] {
             let folder = tempfile::tempdir().unwrap();
             let files = files(folder.path());
             files.check().unwrap();
-            let (path, away) = (beside(files.path(), suffix), folder.path().join("away"));
+            let (path, away) = (sibling_path(files.path(), suffix), folder.path().join("away"));
             std::fs::rename(&path, &away).unwrap();
             assert!(files.check().is_err(), "{suffix}: removed");
             std::fs::write(&path, "another").unwrap();

@@ -3,15 +3,15 @@
 use engines_core::{Result, Timestamp};
 use rusqlite::Connection;
 
-use super::{error::Failure, scopes::AUDIT_BITS, store::SqliteStore};
+use super::{error::SqliteFailure, scopes::AUDIT_BITS, store::SqliteStore};
 
 /// Faults of the file that are named, at the most.
-const FAULTS: usize = 20;
+const MAX_FAULTS: usize = 20;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Inspection {
+pub struct FileInspection {
     /// What SQLite's integrity check says is wrong; empty when the file is whole.
     pub faults: Vec<String>,
     /// The version of the schema.
@@ -25,8 +25,8 @@ impl SqliteStore {
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when the file cannot be read.
-    pub async fn inspect(&self) -> Result<Inspection> {
-        self.readers().run("sqlite.inspect", inspect).await
+    pub async fn inspect(&self) -> Result<FileInspection> {
+        self.readers().run("sqlite.inspect", inspect_file).await
     }
 
     /// The latest time of what was written last: of dataset events, audit records and receipts. Reads a few rows for each scope.
@@ -34,14 +34,14 @@ impl SqliteStore {
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when the file cannot be read.
     pub async fn newest_time(&self) -> Result<Option<Timestamp>> {
-        let newest = self.readers().run("sqlite.newest", newest).await?;
+        let newest = self.readers().run("sqlite.newest", newest_timestamp).await?;
         Ok(newest.map(Timestamp::from_millis))
     }
 }
 
-fn inspect(connection: &Connection) -> Result<Inspection, Failure> {
+fn inspect_file(connection: &Connection) -> Result<FileInspection, SqliteFailure> {
     let mut faults = Vec::new();
-    let mut check = connection.prepare(&format!("PRAGMA integrity_check({FAULTS})"))?;
+    let mut check = connection.prepare(&format!("PRAGMA integrity_check({MAX_FAULTS})"))?;
     let mut rows = check.query([])?;
     while let Some(row) = rows.next()? {
         let text: String = row.get(0)?;
@@ -50,11 +50,11 @@ fn inspect(connection: &Connection) -> Result<Inspection, Failure> {
         }
     }
     let schema = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    Ok(Inspection { faults, schema, sqlite: rusqlite::version().to_owned() })
+    Ok(FileInspection { faults, schema, sqlite: rusqlite::version().to_owned() })
 }
 
 /// The latest time among the last things written: dataset events by their highest time, the last audit record of each scope, the last receipt.
-fn newest(connection: &Connection) -> Result<Option<i64>, Failure> {
+fn newest_timestamp(connection: &Connection) -> Result<Option<i64>, SqliteFailure> {
     const SQL: &str = "SELECT max(ts) FROM ( \
                        SELECT max(high) AS ts FROM scopes WHERE high > 0 \
                        UNION ALL SELECT (SELECT ts FROM audit WHERE place > scope_id << ?1 AND place < (scope_id + 1) << ?1 \

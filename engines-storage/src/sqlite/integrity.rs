@@ -10,83 +10,83 @@ use std::{
 };
 
 use super::{
-    error::Failure,
-    open,
+    error::SqliteFailure,
+    opening,
     options::SqliteOptions,
-    store::{Shared, Worker},
+    store::{StoreState, WorkerThread},
 };
 
 /// Time from the first check that could not be made to the next; it doubles with each try.
-const WAIT: Duration = Duration::from_millis(100);
+const FIRST_RETRY_WAIT: Duration = Duration::from_millis(100);
 /// The longest time between two tries.
-const WAIT_MAX: Duration = Duration::from_secs(10);
+const MAX_RETRY_WAIT: Duration = Duration::from_secs(10);
 
-const CHECKING: Failure = Failure::checking(
+const CHECKING: SqliteFailure = SqliteFailure::checking(
     "the data file was not closed cleanly and is being checked; the store is ready when that has ended",
 );
-const DAMAGED: Failure = Failure::damaged(
+const DAMAGED: SqliteFailure = SqliteFailure::damaged(
     "the data file is damaged (quick_check), and nothing is written any more; stop the server and restore a backup",
 );
 
 /// What is known about the data file as a whole.
 #[derive(Debug, Default)]
-pub(super) struct Integrity(Mutex<State>);
+pub(super) struct IntegrityState(Mutex<IntegrityStatus>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum State {
+enum IntegrityStatus {
     #[default]
     Whole,
     Checking,
     Damaged,
 }
 
-impl Integrity {
+impl IntegrityState {
     /// Why the store is not ready.
-    pub(super) fn unready(&self) -> Option<Failure> {
+    pub(super) fn not_ready_reason(&self) -> Option<SqliteFailure> {
         match self.state() {
-            State::Whole => None,
-            State::Checking => Some(CHECKING),
-            State::Damaged => Some(DAMAGED),
+            IntegrityStatus::Whole => None,
+            IntegrityStatus::Checking => Some(CHECKING),
+            IntegrityStatus::Damaged => Some(DAMAGED),
         }
     }
 
     /// Why nothing may be written.
-    pub(super) fn damage(&self) -> Option<Failure> {
-        (self.state() == State::Damaged).then_some(DAMAGED)
+    pub(super) fn damage(&self) -> Option<SqliteFailure> {
+        (self.state() == IntegrityStatus::Damaged).then_some(DAMAGED)
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> IntegrityStatus {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, state: State) {
+    fn set(&self, state: IntegrityStatus) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
 
 /// Starts the thread that checks the data file.
-pub(super) fn start(options: &SqliteOptions, shared: &Arc<Shared>) -> std::io::Result<Worker> {
-    shared.integrity.set(State::Checking);
+pub(super) fn start_check(options: &SqliteOptions, shared: &Arc<StoreState>) -> std::io::Result<WorkerThread> {
+    shared.integrity.set(IntegrityStatus::Checking);
     let (shared, options) = (Arc::clone(shared), options.clone());
-    Worker::spawn("sqlite-check", move |ended| {
-        run(&shared, &options);
+    WorkerThread::spawn("sqlite-check", move |ended| {
+        run_check(&shared, &options);
         let _ = ended.send(());
     })
 }
 
-fn run(shared: &Arc<Shared>, options: &SqliteOptions) {
+fn run_check(shared: &Arc<StoreState>, options: &SqliteOptions) {
     let path = shared.files.path().display();
-    let (begun, mut wait) = (Instant::now(), WAIT);
+    let (begun, mut wait) = (Instant::now(), FIRST_RETRY_WAIT);
     tracing::info!(%path, "the data file is being checked, because it was not closed cleanly");
     loop {
-        match check(shared, options) {
+        match check_file(shared, options) {
             Ok(true) => {
-                shared.integrity.set(State::Whole);
+                shared.integrity.set(IntegrityStatus::Whole);
                 tracing::info!(%path, took = ?begun.elapsed(), "the data file is whole");
                 return;
             }
             Ok(false) => {
-                shared.integrity.set(State::Damaged);
+                shared.integrity.set(IntegrityStatus::Damaged);
                 tracing::error!(%path, "the data file is damaged (quick_check); nothing is written any more. Restore a backup");
                 return;
             }
@@ -96,15 +96,15 @@ fn run(shared: &Arc<Shared>, options: &SqliteOptions) {
         if shared.queue.wait_closed(wait) {
             return;
         }
-        wait = (wait * 2).min(WAIT_MAX);
+        wait = (wait * 2).min(MAX_RETRY_WAIT);
     }
 }
 
 /// Whether the data file is whole.
-fn check(shared: &Arc<Shared>, options: &SqliteOptions) -> Result<bool, Failure> {
-    let connection = open::reader(shared, options)?;
+fn check_file(shared: &Arc<StoreState>, options: &SqliteOptions) -> Result<bool, SqliteFailure> {
+    let connection = opening::open_reader(shared, options)?;
     let verdict = connection.get()?.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
-    match verdict.map_err(Failure::from) {
+    match verdict.map_err(SqliteFailure::from) {
         Ok(verdict) => Ok(verdict == "ok"),
         Err(failure) if failure.is_corruption() => Ok(false),
         Err(failure) => Err(failure),

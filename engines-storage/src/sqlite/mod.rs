@@ -18,36 +18,36 @@
 //! # }
 //! ```
 
-mod apply;
 mod archive;
 pub(crate) mod backup;
 mod cache;
 mod checkpoint;
-mod clear;
 mod connections;
 mod documents;
 mod erasure;
 mod error;
 mod files;
-mod gaps;
 mod health;
+mod idempotency;
 mod inspection;
 mod integrity;
 mod job;
 mod log_scan;
-mod once;
-mod open;
+mod opening;
 mod options;
+mod page_gaps;
+mod queries;
 mod queue;
-mod read;
 mod readers;
 mod recovery;
-mod remove;
+mod removal;
 mod schema;
 mod scopes;
-mod start;
+mod startup_checks;
 mod store;
 mod streams;
+mod transaction;
+mod trim_gc;
 mod writer;
 
-pub use self::{inspection::Inspection, options::SqliteOptions, store::SqliteStore};
+pub use self::{inspection::FileInspection, options::SqliteOptions, store::SqliteStore};

@@ -9,76 +9,76 @@ use std::{
     time::Duration,
 };
 
-use super::{error::Failure, job::Job};
+use super::{error::SqliteFailure, job::BatchJob};
 
 /// Batches that wait.
 #[derive(Debug)]
-pub(super) struct Queue {
-    state: Mutex<State>,
+pub(super) struct WriteQueue {
+    state: Mutex<QueueState>,
     filled: Condvar,
     max_batches: usize,
     max_bytes: usize,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    jobs: VecDeque<Job>,
+struct QueueState {
+    jobs: VecDeque<BatchJob>,
     bytes: usize,
     /// The writer sleeps until this many wait; 0 when it does not sleep.
     wake_at: usize,
     nudged: bool,
     closed: bool,
     /// Why nothing is taken at the moment.
-    suspended: Option<Failure>,
+    suspended: Option<SqliteFailure>,
 }
 
 /// Why a batch was not taken.
-pub(super) enum Rejected {
+pub(super) enum PushError {
     /// The store is closed.
     Closed,
     /// Too many wait.
     Full,
     /// The writer cannot write now.
-    Suspended(Failure),
+    Suspended(SqliteFailure),
 }
 
 /// How long to wait for more when few wait.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Gather {
+pub(super) struct GatherLimits {
     /// Enough not to wait for more.
-    pub(super) batches: usize,
+    pub(super) min_batches: usize,
     pub(super) patience: Duration,
 }
 
 /// What the writer is to do next.
-pub(super) enum Next {
+pub(super) enum NextGroup {
     /// Run these.
-    Group(Vec<Job>),
+    Run(Vec<BatchJob>),
     /// Nothing waits; see to the log and to what is to be cleared.
     Idle,
     /// Nothing waits and nothing will.
     Closed,
 }
 
-impl Queue {
+impl WriteQueue {
     pub(super) fn new(max_batches: usize, max_bytes: usize) -> Self {
         Self { state: Mutex::default(), filled: Condvar::new(), max_batches: max_batches.max(1), max_bytes }
     }
 
     /// Puts a batch at the end.
-    pub(super) fn push(&self, job: Job) -> Result<(), Rejected> {
+    pub(super) fn push(&self, job: BatchJob) -> Result<(), PushError> {
         let mut state = self.lock();
         if state.closed {
-            return Err(Rejected::Closed);
+            return Err(PushError::Closed);
         }
         if let Some(why) = state.suspended {
-            return Err(Rejected::Suspended(why));
+            return Err(PushError::Suspended(why));
         }
-        let full = state.jobs.len() >= self.max_batches || state.bytes.saturating_add(job.size) > self.max_bytes;
+        let full = state.jobs.len() >= self.max_batches || state.bytes.saturating_add(job.size_bytes) > self.max_bytes;
         if full && !state.jobs.is_empty() {
-            return Err(Rejected::Full);
+            return Err(PushError::Full);
         }
-        state.bytes += job.size;
+        state.bytes += job.size_bytes;
         state.jobs.push_back(job);
         if state.wake_at > 0 && state.jobs.len() >= state.wake_at {
             state.wake_at = 0;
@@ -90,34 +90,34 @@ impl Queue {
 
     /// Takes the next group: as many as wait, up to the limits, at least one. Sleeps while there is none,
     /// unless the writer has something else to do.
-    pub(super) fn take(&self, batches: usize, bytes: usize, gather: Gather, busy: bool) -> Next {
+    pub(super) fn next_group(&self, batches: usize, bytes: usize, gather: GatherLimits, busy: bool) -> NextGroup {
         let mut state = self.lock();
         while state.jobs.is_empty() {
             if state.closed {
-                return Next::Closed;
+                return NextGroup::Closed;
             }
             if std::mem::take(&mut state.nudged) || busy {
-                return Next::Idle;
+                return NextGroup::Idle;
             }
             state.wake_at = 1;
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if state.jobs.len() < gather.batches && !state.closed {
-            state.wake_at = gather.batches;
-            let few = |state: &mut State| state.jobs.len() < gather.batches && !state.closed;
+        if state.jobs.len() < gather.min_batches && !state.closed {
+            state.wake_at = gather.min_batches;
+            let few = |state: &mut QueueState| state.jobs.len() < gather.min_batches && !state.closed;
             let waited = self.filled.wait_timeout_while(state, gather.patience, few);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         state.wake_at = 0;
         let mut weight = 0_usize;
-        let fits = |job: &&Job| {
-            weight = weight.saturating_add(job.size);
+        let fits = |job: &&BatchJob| {
+            weight = weight.saturating_add(job.size_bytes);
             weight <= bytes
         };
         let count = state.jobs.iter().take(batches).take_while(fits).count().max(1);
         let group: Vec<_> = state.jobs.drain(..count).collect();
-        state.bytes -= group.iter().map(|job| job.size).sum::<usize>();
-        Next::Group(group)
+        state.bytes -= group.iter().map(|job| job.size_bytes).sum::<usize>();
+        NextGroup::Run(group)
     }
 
     /// Wakes the writer if it sleeps, with nothing to run.
@@ -136,7 +136,7 @@ impl Queue {
     }
 
     /// Refuses batches until [`Queue::resume`]. Returns those that wait.
-    pub(super) fn suspend(&self, why: Failure) -> Vec<Job> {
+    pub(super) fn suspend(&self, why: SqliteFailure) -> Vec<BatchJob> {
         let mut state = self.lock();
         state.suspended = Some(why);
         state.bytes = 0;
@@ -159,7 +159,7 @@ impl Queue {
         self.lock().closed
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

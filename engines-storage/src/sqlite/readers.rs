@@ -11,43 +11,43 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{
-    connections::Counted,
-    error::{Failure, closed},
-    open,
+    connections::CountedConnection,
+    error::{SqliteFailure, closed_error},
+    opening,
     options::SqliteOptions,
-    store::{Shared, Worker},
+    store::{StoreState, WorkerThread},
 };
 
 /// What a reader is asked to do, with its connection or with why it has none. Says whether to open a new one.
-type Task = Box<dyn FnOnce(Result<&Connection, Failure>) -> bool + Send>;
+type ReadTask = Box<dyn FnOnce(Result<&Connection, SqliteFailure>) -> bool + Send>;
 
 /// Reads that wait for a thread.
 #[derive(Default)]
 pub(super) struct ReadQueue {
-    state: Mutex<State>,
+    state: Mutex<ReadQueueState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
-    tasks: VecDeque<Task>,
+struct ReadQueueState {
+    tasks: VecDeque<ReadTask>,
     /// Why nothing is read at the moment; the threads have no connections then.
-    suspended: Option<Failure>,
+    suspended: Option<SqliteFailure>,
     closed: bool,
 }
 
 /// What a thread does next.
-enum Next {
-    Task(Task),
+enum NextTask {
+    Task(ReadTask),
     /// Close the connection, then ask again.
-    Release,
+    CloseConnection,
     /// Nothing more comes.
     End,
 }
 
 impl ReadQueue {
     /// Has every thread close its connection, and refuses all reads until [`ReadQueue::resume`], those that wait too.
-    pub(super) fn suspend(&self, why: Failure) {
+    pub(super) fn suspend(&self, why: SqliteFailure) {
         let mut state = self.lock();
         state.suspended = Some(why);
         let waiting = std::mem::take(&mut state.tasks);
@@ -76,7 +76,7 @@ impl ReadQueue {
     }
 
     /// Puts a task at the end. Returns whether it was taken, and why not if there is more to say than that the store is closed.
-    fn push(&self, task: Task) -> Result<(), Option<Failure>> {
+    fn push(&self, task: ReadTask) -> Result<(), Option<SqliteFailure>> {
         let mut state = self.lock();
         if state.closed {
             return Err(None);
@@ -90,23 +90,23 @@ impl ReadQueue {
         Ok(())
     }
 
-    fn next(&self, connected: bool) -> Next {
+    fn next_task(&self, connected: bool) -> NextTask {
         let mut state = self.lock();
         loop {
             if let Some(task) = state.tasks.pop_front() {
-                return Next::Task(task);
+                return NextTask::Task(task);
             }
             if state.closed {
-                return Next::End;
+                return NextTask::End;
             }
             if state.suspended.is_some() && connected {
-                return Next::Release;
+                return NextTask::CloseConnection;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ReadQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -119,78 +119,81 @@ impl std::fmt::Debug for ReadQueue {
 
 /// The pool.
 #[derive(Debug)]
-pub(super) struct Readers {
-    room: Arc<Semaphore>,
-    shared: Arc<Shared>,
+pub(super) struct ReaderPool {
+    queue_permits: Arc<Semaphore>,
+    shared: Arc<StoreState>,
 }
 
-impl Readers {
+impl ReaderPool {
     /// Starts the threads.
-    pub(super) fn start(options: &SqliteOptions, shared: &Arc<Shared>) -> std::io::Result<(Self, Vec<Worker>)> {
+    pub(super) fn start(
+        options: &SqliteOptions,
+        shared: &Arc<StoreState>,
+    ) -> std::io::Result<(Self, Vec<WorkerThread>)> {
         let workers = (0..options.readers.max(1))
             .map(|_| {
                 let (shared, options) = (Arc::clone(shared), options.clone());
-                Worker::spawn("sqlite-reader", move |ended| {
-                    serve(&shared, &options);
+                WorkerThread::spawn("sqlite-reader", move |ended| {
+                    run_reader(&shared, &options);
                     let _ = ended.send(());
                 })
             })
             .collect::<std::io::Result<_>>()?;
         let room = Arc::new(Semaphore::new(options.read_queue.clamp(1, Semaphore::MAX_PERMITS)));
-        Ok((Self { room, shared: Arc::clone(shared) }, workers))
+        Ok((Self { queue_permits: room, shared: Arc::clone(shared) }, workers))
     }
 
     /// Runs `read` on one of them.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         operation: &'static str,
-        read: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+        read: impl FnOnce(&Connection) -> Result<T, SqliteFailure> + Send + 'static,
     ) -> Result<T> {
-        let permit = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closed(operation))?;
+        let permit = Arc::clone(&self.queue_permits).acquire_owned().await.map_err(|_| closed_error(operation))?;
         let (answer, answered) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
-        let task = move |connection: Result<&Connection, Failure>| {
+        let task = move |connection: Result<&Connection, SqliteFailure>| {
             let _permit = permit;
             if answer.is_closed() {
                 return false;
             }
             let result = connection.and_then(read);
-            shared.settled();
-            let reopen = result.as_ref().is_err_and(|failure| failure.reopen);
+            shared.wait_published();
+            let reopen = result.as_ref().is_err_and(|failure| failure.needs_reopen);
             // Whoever has stopped waiting does not need it.
             let _ = answer.send(result);
             reopen
         };
-        let failed = |failure: Failure| failure.error(operation, self.shared.files.path());
-        self.shared.reads.push(Box::new(task)).map_err(|why| why.map_or_else(|| closed(operation), failed))?;
+        let failed = |failure: SqliteFailure| failure.into_error(operation, self.shared.files.path());
+        self.shared.reads.push(Box::new(task)).map_err(|why| why.map_or_else(|| closed_error(operation), failed))?;
         match answered.await {
             Ok(result) => result.map_err(failed),
-            Err(_) => Err(closed(operation)),
+            Err(_) => Err(closed_error(operation)),
         }
     }
 
     /// Lets nothing more in; what waits is still answered.
     pub(super) fn close(&self) {
-        self.room.close();
+        self.queue_permits.close();
         self.shared.reads.close();
     }
 }
 
-fn serve(shared: &Arc<Shared>, options: &SqliteOptions) {
-    let mut connection: Option<Counted> = None;
+fn run_reader(shared: &Arc<StoreState>, options: &SqliteOptions) {
+    let mut connection: Option<CountedConnection> = None;
     loop {
-        let task = match shared.reads.next(connection.is_some()) {
-            Next::Task(task) => task,
-            Next::Release => {
+        let task = match shared.reads.next_task(connection.is_some()) {
+            NextTask::Task(task) => task,
+            NextTask::CloseConnection => {
                 connection = None;
                 continue;
             }
-            Next::End => return,
+            NextTask::End => return,
         };
         // A read that panics is a defect; it must not take the thread with it. Its caller finds its answer gone.
         let reopen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match &connection {
             Some(open) => task(open.get()),
-            None => match open::reader(shared, options) {
+            None => match opening::open_reader(shared, options) {
                 Ok(opened) => task(connection.insert(opened).get()),
                 Err(failure) => task(Err(failure)),
             },
@@ -201,7 +204,7 @@ fn serve(shared: &Arc<Shared>, options: &SqliteOptions) {
     }
 }
 
-impl Worker {
+impl WorkerThread {
     /// Starts a thread that sends when it ends.
     pub(super) fn spawn(name: &str, body: impl FnOnce(oneshot::Sender<()>) + Send + 'static) -> std::io::Result<Self> {
         let (ended, done) = oneshot::channel();

@@ -19,72 +19,77 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use super::{
     checkpoint,
-    error::Failure,
-    files::{LOG, beside},
+    error::SqliteFailure,
+    files::{LOG_SUFFIX, sibling_path},
     options::SqliteOptions,
 };
 
 /// Bytes of the log that are written again at a time.
-const CHUNK: usize = 1 << 20;
+const CHUNK_BYTES: usize = 1 << 20;
 /// Bytes of the log's header, and of the header of each frame (<https://sqlite.org/fileformat2.html#the_write_ahead_log>).
-const LOG_HEADER: u64 = 32;
-const FRAME_HEADER: u64 = 24;
+const LOG_HEADER_BYTES: u64 = 32;
+const FRAME_HEADER_BYTES: u64 = 24;
 
 /// The log holds fewer frames than were acknowledged.
-const FRAMES_MISSING: Failure = Failure::damaged(
+const FRAMES_MISSING: SqliteFailure = SqliteFailure::damaged(
     "the write-ahead log has lost transactions that were acknowledged; restore the data from a backup",
 );
 /// A page in the data file is not what was just copied there.
-const PAGE_DIFFERS: Failure = Failure::damaged(
+const PAGE_DIFFERS: SqliteFailure = SqliteFailure::damaged(
     "the disk does not keep what is written to the data file; replace it and restore the data from a backup",
 );
 /// The check of the data file failed, or SQLite met a malformed page.
-const NOT_WHOLE: Failure = Failure::damaged("the data file is damaged; restore the data from a backup");
+const DATA_FILE_DAMAGED: SqliteFailure =
+    SqliteFailure::damaged("the data file is damaged; restore the data from a backup");
 /// SQLite deletes the log of an empty data file.
-const EMPTY: Failure =
-    Failure::damaged("the data file is empty and its log is not; put the data file back or restore a backup");
+const EMPTY_DATA_FILE: SqliteFailure =
+    SqliteFailure::damaged("the data file is empty and its log is not; put the data file back or restore a backup");
 
 /// What the data file has to fulfil before the store goes on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct RecoveryRequirements {
     /// Frames that the log holds at least, because their transactions were acknowledged and are in the log alone.
-    pub(super) frames: usize,
+    pub(super) min_frames: usize,
     /// Whether a data file of up to [`SqliteOptions::check_bytes`] is checked as a whole.
-    pub(super) check: bool,
+    pub(super) check_file: bool,
 }
 
 /// Writes the log again, copies all of it into the data file, syncs that, and empties the log.
 ///
 /// Fails with a failure of the kind `Damaged` when the files are not whole; after every other failure it may be tried again.
-pub(super) fn replay(path: &Path, options: &SqliteOptions, wanted: Wanted) -> Result<(), Failure> {
-    let log = beside(path, LOG);
+pub(super) fn recover_data_file(
+    path: &Path,
+    options: &SqliteOptions,
+    wanted: RecoveryRequirements,
+) -> Result<(), SqliteFailure> {
+    let log = sibling_path(path, LOG_SUFFIX);
     let length = |path: &Path| match std::fs::metadata(path) {
         Ok(file) => Ok(file.len()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(Failure::io(&error)),
+        Err(error) => Err(SqliteFailure::io(&error)),
     };
     if length(path)? == 0 && length(&log)? > 0 {
-        return Err(EMPTY);
+        return Err(EMPTY_DATA_FILE);
     }
     // The guard keeps other programs away from the log while it is written again. It is closed then, so that the second
     // connection reads the frames as they are now.
-    let guard = exclusive(path, options)?;
-    rewrite(&log)?;
+    let guard = open_exclusive(path, options)?;
+    rewrite_log(&log)?;
     drop(guard);
-    let connection = exclusive(path, options)?;
-    let full = checkpoint::run(&connection, "FULL").map_err(damage)?;
-    if full.frames < wanted.frames {
+    let connection = open_exclusive(path, options)?;
+    let full = checkpoint::run_checkpoint(&connection, "FULL").map_err(as_damage)?;
+    if full.frames < wanted.min_frames {
         return Err(FRAMES_MISSING);
     }
-    if full.moved < full.frames {
-        return Err(busy());
+    if full.moved_frames < full.frames {
+        return Err(still_open_error());
     }
     // Dropped after the connection: closing it releases the locks that SQLite holds on the file.
-    let data = File::open(path).map_err(|error| Failure::io(&error))?;
-    let checked = compare(&log, &data, full.frames).and_then(|()| {
-        checkpoint::run(&connection, "TRUNCATE").map_err(damage)?;
+    let data = File::open(path).map_err(|error| SqliteFailure::io(&error))?;
+    let checked = compare_pages(&log, &data, full.frames).and_then(|()| {
+        checkpoint::run_checkpoint(&connection, "TRUNCATE").map_err(as_damage)?;
         let small = length(path)? <= options.check_bytes;
-        if wanted.check && small { quick_check(&connection) } else { Ok(()) }
+        if wanted.check_file && small { quick_check(&connection) } else { Ok(()) }
     });
     drop(connection);
     drop(data);
@@ -93,14 +98,14 @@ pub(super) fn replay(path: &Path, options: &SqliteOptions, wanted: Wanted) -> Re
 
 /// Reads the log and writes the same bytes back, so that the kernel has all of them to write, and syncs them. The content does not
 /// change at any moment, so that a crash does no harm.
-pub(super) fn rewrite(log: &Path) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::io(&error);
+pub(super) fn rewrite_log(log: &Path) -> Result<(), SqliteFailure> {
+    let failed = |error: std::io::Error| SqliteFailure::io(&error);
     let mut file = match OpenOptions::new().read(true).write(true).open(log) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
     };
-    let mut chunk = vec![0; CHUNK];
+    let mut chunk = vec![0; CHUNK_BYTES];
     let mut at = 0;
     loop {
         file.seek(SeekFrom::Start(at)).map_err(failed)?;
@@ -123,7 +128,7 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
 }
 
 /// A connection that has the file for itself, with the log's index in memory.
-fn exclusive(path: &Path, options: &SqliteOptions) -> Result<Connection, Failure> {
+fn open_exclusive(path: &Path, options: &SqliteOptions) -> Result<Connection, SqliteFailure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> Result<Connection, rusqlite::Error> {
         let connection = Connection::open_with_flags(path, flags)?;
@@ -136,38 +141,38 @@ fn exclusive(path: &Path, options: &SqliteOptions) -> Result<Connection, Failure
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(connection)
     };
-    open().map_err(|error| damage(error.into()))
+    open().map_err(|error| as_damage(error.into()))
 }
 
 /// Compares the newest frame of each page in the log with the page in the data file.
-fn compare(log: &Path, mut data: &File, frames: usize) -> Result<(), Failure> {
+fn compare_pages(log: &Path, mut data: &File, frames: usize) -> Result<(), SqliteFailure> {
     if frames == 0 {
         return Ok(());
     }
-    let failed = |error: std::io::Error| Failure::io(&error);
+    let failed = |error: std::io::Error| SqliteFailure::io(&error);
     let mut log = File::open(log).map_err(failed)?;
-    let mut header = [0; LOG_HEADER as usize];
+    let mut header = [0; LOG_HEADER_BYTES as usize];
     log.read_exact(&mut header).map_err(failed)?;
-    let page_size = match word(&header, 8) {
+    let page_size = match read_u32(&header, 8) {
         1 => 65_536,
         size => u64::from(size),
     };
-    let start = |frame: u64| LOG_HEADER + frame * (FRAME_HEADER + page_size);
+    let start = |frame: u64| LOG_HEADER_BYTES + frame * (FRAME_HEADER_BYTES + page_size);
     let (mut newest, mut pages) = (BTreeMap::new(), 0);
     for frame in 0..frames as u64 {
-        let mut header = [0; FRAME_HEADER as usize];
+        let mut header = [0; FRAME_HEADER_BYTES as usize];
         log.seek(SeekFrom::Start(start(frame))).map_err(failed)?;
         log.read_exact(&mut header).map_err(failed)?;
-        newest.insert(word(&header, 0), frame);
+        newest.insert(read_u32(&header, 0), frame);
         // The size of the file after a transaction, in the last frame of each.
-        if word(&header, 4) > 0 {
-            pages = word(&header, 4);
+        if read_u32(&header, 4) > 0 {
+            pages = read_u32(&header, 4);
         }
     }
-    let size = usize::try_from(page_size).map_err(|_| NOT_WHOLE)?;
+    let size = usize::try_from(page_size).map_err(|_| DATA_FILE_DAMAGED)?;
     let (mut wanted, mut found) = (vec![0; size], vec![0; size]);
     for (page, frame) in newest.range(1..=pages) {
-        log.seek(SeekFrom::Start(start(*frame) + FRAME_HEADER)).map_err(failed)?;
+        log.seek(SeekFrom::Start(start(*frame) + FRAME_HEADER_BYTES)).map_err(failed)?;
         log.read_exact(&mut wanted).map_err(failed)?;
         data.seek(SeekFrom::Start(u64::from(page - 1) * page_size)).map_err(failed)?;
         match data.read_exact(&mut found) {
@@ -182,22 +187,22 @@ fn compare(log: &Path, mut data: &File, frames: usize) -> Result<(), Failure> {
 }
 
 /// The big-endian number at this offset.
-fn word(bytes: &[u8], at: usize) -> u32 {
+fn read_u32(bytes: &[u8], at: usize) -> u32 {
     bytes.iter().skip(at).take(4).fold(0, |number, byte| (number << 8) | u32::from(*byte))
 }
 
-fn quick_check(connection: &Connection) -> Result<(), Failure> {
+fn quick_check(connection: &Connection) -> Result<(), SqliteFailure> {
     let verdict: String =
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|error| damage(error.into()))?;
-    if verdict == "ok" { Ok(()) } else { Err(NOT_WHOLE) }
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|error| as_damage(error.into()))?;
+    if verdict == "ok" { Ok(()) } else { Err(DATA_FILE_DAMAGED) }
 }
 
 /// A malformed file does not get better by another try.
-fn damage(failure: Failure) -> Failure {
-    if failure.is_corruption() { NOT_WHOLE } else { failure }
+fn as_damage(failure: SqliteFailure) -> SqliteFailure {
+    if failure.is_corruption() { DATA_FILE_DAMAGED } else { failure }
 }
 
-fn busy() -> Failure {
+fn still_open_error() -> SqliteFailure {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None).into()
 }
 
@@ -221,20 +226,20 @@ mod tests {
             writer.execute("INSERT INTO t VALUES (?1, ?2)", rusqlite::params![row, "x".repeat(1000)]).unwrap();
         }
         if moved {
-            let moved = checkpoint::run(&writer, "PASSIVE").unwrap();
-            assert_eq!(moved.moved, moved.frames);
+            let moved = checkpoint::run_checkpoint(&writer, "PASSIVE").unwrap();
+            assert_eq!(moved.moved_frames, moved.frames);
         }
         path
     }
 
-    fn replay_of(path: &Path, frames: usize) -> Result<(), Failure> {
+    fn replay_of(path: &Path, frames: usize) -> Result<(), SqliteFailure> {
         let options = SqliteOptions { busy_timeout: std::time::Duration::from_millis(10), ..SqliteOptions::default() };
-        replay(path, &options, Wanted { frames, check: true })
+        recover_data_file(path, &options, RecoveryRequirements { min_frames: frames, check_file: true })
     }
 
     fn frames_of(path: &Path) -> usize {
-        let length = std::fs::metadata(beside(path, LOG)).unwrap().len();
-        usize::try_from((length - LOG_HEADER) / (FRAME_HEADER + PAGE)).unwrap()
+        let length = std::fs::metadata(sibling_path(path, LOG_SUFFIX)).unwrap().len();
+        usize::try_from((length - LOG_HEADER_BYTES) / (FRAME_HEADER_BYTES + PAGE)).unwrap()
     }
 
     fn overwrite(path: &Path, at: u64, bytes: &[u8]) {
@@ -244,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_that_were_moved_and_then_lost_are_copied_again() {
+    fn checkpointed_pages_that_were_lost_are_copied_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = left(folder.path(), true);
         let frames = frames_of(&path);
@@ -252,7 +257,7 @@ mod tests {
         overwrite(&path, PAGE, &vec![0; 20 * PAGE as usize]);
         OpenOptions::new().write(true).open(&path).unwrap().set_len(30 * PAGE).unwrap();
         replay_of(&path, frames).unwrap();
-        assert_eq!(std::fs::metadata(beside(&path, LOG)).unwrap().len(), 0, "the log is empty");
+        assert_eq!(std::fs::metadata(sibling_path(&path, LOG_SUFFIX)).unwrap().len(), 0, "the log is empty");
         let reader = Connection::open(&path).unwrap();
         let rows: (i64, i64) = reader
             .query_row("SELECT count(*), sum(length(b)) FROM t", [], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -261,12 +266,12 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_has_lost_what_was_acknowledged_is_damage_and_stays_as_it_is() {
+    fn a_log_missing_acknowledged_frames_is_damage_and_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = left(folder.path(), false);
-        let (log, frames) = (beside(&path, LOG), frames_of(&path));
+        let (log, frames) = (sibling_path(&path, LOG_SUFFIX), frames_of(&path));
         // One flipped byte in the middle cuts everything behind it.
-        overwrite(&log, LOG_HEADER + 100 * (FRAME_HEADER + PAGE) + 50, b"?");
+        overwrite(&log, LOG_HEADER_BYTES + 100 * (FRAME_HEADER_BYTES + PAGE) + 50, b"?");
         let before = std::fs::read(&log).unwrap();
         assert_eq!(replay_of(&path, frames).unwrap_err().kind(), super::super::error::FailureKind::Damaged);
         assert_eq!(std::fs::read(&log).unwrap(), before);
@@ -282,17 +287,17 @@ mod tests {
     }
 
     #[test]
-    fn the_log_of_an_empty_data_file_is_not_deleted() {
+    fn the_log_of_an_empty_data_file_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = left(folder.path(), false);
-        let before = std::fs::read(beside(&path, LOG)).unwrap();
+        let before = std::fs::read(sibling_path(&path, LOG_SUFFIX)).unwrap();
         std::fs::write(&path, "").unwrap();
         assert_eq!(replay_of(&path, 1).unwrap_err().kind(), super::super::error::FailureKind::Damaged);
-        assert_eq!(std::fs::read(beside(&path, LOG)).unwrap(), before);
+        assert_eq!(std::fs::read(sibling_path(&path, LOG_SUFFIX)).unwrap(), before);
     }
 
     #[test]
-    fn nothing_is_touched_while_another_connection_has_the_file_open() {
+    fn recovery_changes_nothing_while_another_connection_is_open() {
         let folder = tempfile::tempdir().unwrap();
         let path = left(folder.path(), false);
         let other = Connection::open(&path).unwrap();
@@ -300,21 +305,21 @@ mod tests {
         let count =
             |connection: &Connection| connection.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
         assert_eq!(count(&other).unwrap(), 200);
-        let before = std::fs::read(beside(&path, LOG)).unwrap();
+        let before = std::fs::read(sibling_path(&path, LOG_SUFFIX)).unwrap();
         assert!(replay_of(&path, 1).unwrap_err().is_busy());
-        assert_eq!(std::fs::read(beside(&path, LOG)).unwrap(), before);
+        assert_eq!(std::fs::read(sibling_path(&path, LOG_SUFFIX)).unwrap(), before);
         assert_eq!(count(&other).unwrap(), 200);
         drop(other);
         replay_of(&path, 1).unwrap();
     }
 
     #[test]
-    fn a_page_that_differs_from_its_newest_frame_is_found() {
+    fn a_page_that_differs_from_its_newest_frame_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let path = left(folder.path(), true);
-        let (log, frames) = (beside(&path, LOG), frames_of(&path));
-        compare(&log, &File::open(&path).unwrap(), frames).unwrap();
+        let (log, frames) = (sibling_path(&path, LOG_SUFFIX), frames_of(&path));
+        compare_pages(&log, &File::open(&path).unwrap(), frames).unwrap();
         overwrite(&path, 7 * PAGE + 100, b"?");
-        assert!(compare(&log, &File::open(&path).unwrap(), frames).is_err());
+        assert!(compare_pages(&log, &File::open(&path).unwrap(), frames).is_err());
     }
 }

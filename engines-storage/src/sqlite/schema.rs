@@ -5,36 +5,36 @@ use std::path::Path;
 use engines_core::{Error, Result, clock::IdGenerator, stream::LogId};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::error::{Failure, cannot_open};
+use super::error::{SqliteFailure, open_error};
 
 /// Marks the file as ours (`PRAGMA application_id`): "engn".
-const APPLICATION: i32 = 0x656e_676e;
+const APPLICATION_ID: i32 = 0x656e_676e;
 /// Each step leads from the version before it to its own: `PRAGMA user_version` is how many have been taken.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// Brings the file to today's schema and returns its log's id.
 pub(super) fn migrate(connection: &mut Connection, ids: Option<&IdGenerator>, path: &Path) -> Result<LogId> {
-    let failed = |error: rusqlite::Error| opening(error.into(), path);
+    let failed = |error: rusqlite::Error| opening_error(error.into(), path);
     let step = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let pragma = |name: &str| step.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(failed);
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     let tables: i64 = step.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
-    if application != APPLICATION && (tables > 0 || application != 0) {
-        return Err(cannot_open("the file is an SQLite database of another program; choose another path".to_owned()));
+    if application != APPLICATION_ID && (tables > 0 || application != 0) {
+        return Err(open_error("the file is an SQLite database of another program; choose another path".to_owned()));
     }
     let taken = usize::try_from(version).unwrap_or(usize::MAX);
-    let Some(steps) = STEPS.get(taken..) else {
-        return Err(cannot_open(format!(
+    let Some(steps) = MIGRATIONS.get(taken..) else {
+        return Err(open_error(format!(
             "the file has schema {version} and this program knows up to {}; use the newer program that wrote it",
-            STEPS.len()
+            MIGRATIONS.len()
         )));
     };
     if !steps.is_empty() {
         for sql in steps {
             step.execute_batch(sql).map_err(failed)?;
         }
-        step.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
-        let today = i32::try_from(STEPS.len()).unwrap_or(i32::MAX);
+        step.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+        let today = i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX);
         step.pragma_update(None, "user_version", today).map_err(failed)?;
     }
     let log = match log_id(&step, path)? {
@@ -54,14 +54,14 @@ pub(super) fn migrate(connection: &mut Connection, ids: Option<&IdGenerator>, pa
 }
 
 /// Reads the log's id of a file that must be of today's schema; changes nothing.
-pub(super) fn look(connection: &Connection, path: &Path) -> Result<LogId> {
-    let failed = |error: rusqlite::Error| opening(error.into(), path);
+pub(super) fn check_and_read_log_id(connection: &Connection, path: &Path) -> Result<LogId> {
+    let failed = |error: rusqlite::Error| opening_error(error.into(), path);
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(failed);
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
-    if application != APPLICATION {
-        return Err(cannot_open("the file is no data file of this program".to_owned()));
+    if application != APPLICATION_ID {
+        return Err(open_error("the file is no data file of this program".to_owned()));
     }
-    let today = i32::try_from(STEPS.len()).unwrap_or(i32::MAX);
+    let today = i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX);
     if version != today {
         let detail = match version < today {
             true => format!(
@@ -71,7 +71,7 @@ pub(super) fn look(connection: &Connection, path: &Path) -> Result<LogId> {
                 format!("the file has schema {version} and this program knows up to {today}; use the newer program")
             }
         };
-        return Err(cannot_open(detail));
+        return Err(open_error(detail));
     }
     let text: Option<String> = connection
         .query_row("SELECT value FROM meta WHERE name = 'log_id'", [], |row| row.get(0))
@@ -79,7 +79,7 @@ pub(super) fn look(connection: &Connection, path: &Path) -> Result<LogId> {
         .map_err(failed)?;
     let id = text.and_then(|text| u64::from_str_radix(&text, 16).ok());
     id.map(|id| LogId::from_bytes(id.to_be_bytes()))
-        .ok_or_else(|| cannot_open("the file's log id is damaged; restore the file from a copy".to_owned()))
+        .ok_or_else(|| open_error("the file's log id is damaged; restore the file from a copy".to_owned()))
 }
 
 /// The log's id; none in a file that is new.
@@ -87,10 +87,10 @@ pub(super) fn log_id(connection: &Connection, path: &Path) -> Result<Option<LogI
     let known: Option<String> = connection
         .query_row("SELECT value FROM meta WHERE name = 'log_id'", [], |row| row.get(0))
         .optional()
-        .map_err(|error| opening(error.into(), path))?;
+        .map_err(|error| opening_error(error.into(), path))?;
     let Some(text) = known else { return Ok(None) };
     let id = u64::from_str_radix(&text, 16)
-        .map_err(|_| cannot_open("the file's log id is damaged; restore the file from a copy".to_owned()))?;
+        .map_err(|_| open_error("the file's log id is damaged; restore the file from a copy".to_owned()))?;
     Ok(Some(LogId::from_bytes(id.to_be_bytes())))
 }
 
@@ -99,13 +99,13 @@ pub(super) fn set_log_id(connection: &Connection, log: LogId, path: &Path) -> Re
     let text = format!("{:016x}", u64::from_be_bytes(log.to_bytes()));
     connection
         .execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('log_id', ?1)", params![text])
-        .map_err(|error| opening(error.into(), path))?;
+        .map_err(|error| opening_error(error.into(), path))?;
     Ok(())
 }
 
 /// The version of today's schema.
 pub(super) fn version() -> u32 {
-    u32::try_from(STEPS.len()).unwrap_or(u32::MAX)
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
 
 /// Checks that a file is ours and that this program knows its schema, and changes nothing.
@@ -113,26 +113,26 @@ pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<()> 
     let pragma = |name: &str| {
         connection
             .pragma_query_value(None, name, |row| row.get::<_, i32>(0))
-            .map_err(|error| opening(error.into(), path))
+            .map_err(|error| opening_error(error.into(), path))
     };
-    if pragma("application_id")? != APPLICATION {
-        return Err(cannot_open("the file is no data file of this program".to_owned()));
+    if pragma("application_id")? != APPLICATION_ID {
+        return Err(open_error("the file is no data file of this program".to_owned()));
     }
     let version = pragma("user_version")?;
     match usize::try_from(version) {
-        Ok(taken) if (1..=STEPS.len()).contains(&taken) => Ok(()),
-        _ => Err(cannot_open(format!(
+        Ok(taken) if (1..=MIGRATIONS.len()).contains(&taken) => Ok(()),
+        _ => Err(open_error(format!(
             "the file has schema {version} and this program knows up to {}; use the newer program that wrote it",
-            STEPS.len()
+            MIGRATIONS.len()
         ))),
     }
 }
 
 /// An error while the file is opened, with what to do about it.
-pub(super) fn opening(failure: Failure, path: &Path) -> Error {
-    let advice = match failure.reopen {
+pub(super) fn opening_error(failure: SqliteFailure, path: &Path) -> Error {
+    let advice = match failure.needs_reopen {
         true => "check the file, its folder's permissions and the disk, or restore the file from a copy",
         false => "remove the cause and start again",
     };
-    cannot_open(format!("{}: {failure}; {advice}", path.display()))
+    open_error(format!("{}: {failure}; {advice}", path.display()))
 }

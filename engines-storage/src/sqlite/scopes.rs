@@ -5,105 +5,112 @@ use std::collections::HashMap;
 use engines_core::Scope;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::error::Failure;
+use super::error::SqliteFailure;
 
 /// Bits of an audit record's place that number it in its scope.
 pub(super) const AUDIT_BITS: u32 = 40;
 /// Dataset events from one mark of their times to the next.
 pub(super) const MARK_EVERY: i64 = 64;
 /// Scopes kept in mind.
-const KNOWN: usize = 65_536;
+const MAX_CACHED_SCOPES: usize = 65_536;
 
 /// One scope.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Known {
+pub(super) struct ScopeState {
     pub(super) id: i64,
     /// The place of the last dataset event.
-    pub(super) events: i64,
+    pub(super) last_event: i64,
     /// The place of the last audit record.
-    pub(super) audit: i64,
+    pub(super) last_audit: i64,
     /// The latest time of a dataset event, and by how much one was behind an earlier one, in milliseconds.
-    high: i64,
-    lag: i64,
+    latest_ts_ms: i64,
+    max_lag_ms: i64,
     /// `events`, `high` and `lag` are not in the file yet.
     dirty: bool,
 }
 
 /// Scopes by name, as they are in the transaction that runs.
 #[derive(Debug, Default)]
-pub(super) struct Scopes {
-    known: Vec<(Scope, Known)>,
+pub(super) struct ScopeCache {
+    entries: Vec<(Scope, ScopeState)>,
     index: HashMap<Scope, usize>,
     /// The one asked for last: the next is often the same.
-    last: usize,
+    last_index: usize,
     dirty: Vec<usize>,
 }
 
-impl Scopes {
+impl ScopeCache {
     /// The scope, made if it has no number.
-    pub(super) fn enter(&mut self, connection: &Connection, scope: &Scope) -> Result<&mut Known, Failure> {
-        if self.known.get(self.last).is_none_or(|(name, _)| name != scope) {
-            self.last = match self.index.get(scope) {
+    pub(super) fn get_or_create(
+        &mut self,
+        connection: &Connection,
+        scope: &Scope,
+    ) -> Result<&mut ScopeState, SqliteFailure> {
+        if self.entries.get(self.last_index).is_none_or(|(name, _)| name != scope) {
+            self.last_index = match self.index.get(scope) {
                 Some(at) => *at,
                 None => {
-                    let known = match find(connection, scope)? {
+                    let known = match load_scope(connection, scope)? {
                         Some(known) => known,
-                        None => make(connection, scope)?,
+                        None => create_scope(connection, scope)?,
                     };
-                    self.index.insert(scope.clone(), self.known.len());
-                    self.known.push((scope.clone(), known));
-                    self.known.len() - 1
+                    self.index.insert(scope.clone(), self.entries.len());
+                    self.entries.push((scope.clone(), known));
+                    self.entries.len() - 1
                 }
             };
         }
-        self.known.get_mut(self.last).map(|(_, known)| known).ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+        self.entries
+            .get_mut(self.last_index)
+            .map(|(_, known)| known)
+            .ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
     }
 
     /// A dataset event of this time takes the next place in the scope.
-    pub(super) fn recorded(&mut self, connection: &Connection, scope: &Scope, ts: i64) -> Result<(), Failure> {
-        let known = self.enter(connection, scope)?;
-        known.events += 1;
-        known.high = known.high.max(ts);
-        known.lag = known.lag.max(known.high.saturating_sub(ts));
-        if known.events % MARK_EVERY == 0 {
+    pub(super) fn note_event(&mut self, connection: &Connection, scope: &Scope, ts: i64) -> Result<(), SqliteFailure> {
+        let known = self.get_or_create(connection, scope)?;
+        known.last_event += 1;
+        known.latest_ts_ms = known.latest_ts_ms.max(ts);
+        known.max_lag_ms = known.max_lag_ms.max(known.latest_ts_ms.saturating_sub(ts));
+        if known.last_event % MARK_EVERY == 0 {
             const SQL: &str = "INSERT INTO event_marks (scope_id, high, seq) VALUES (?1, ?2, ?3)";
-            connection.prepare_cached(SQL)?.execute(params![known.id, known.high, known.events])?;
+            connection.prepare_cached(SQL)?.execute(params![known.id, known.latest_ts_ms, known.last_event])?;
         }
         if !std::mem::replace(&mut known.dirty, true) {
-            self.dirty.push(self.last);
+            self.dirty.push(self.last_index);
         }
         Ok(())
     }
 
     /// Writes what the transaction changed.
-    pub(super) fn flush(&mut self, connection: &Connection) -> Result<(), Failure> {
+    pub(super) fn write_changes(&mut self, connection: &Connection) -> Result<(), SqliteFailure> {
         for at in self.dirty.drain(..) {
-            if let Some((_, known)) = self.known.get_mut(at) {
+            if let Some((_, known)) = self.entries.get_mut(at) {
                 known.dirty = false;
                 connection
                     .prepare_cached("UPDATE scopes SET events = ?2, high = ?3, lag = ?4 WHERE scope_id = ?1")?
-                    .execute(params![known.id, known.events, known.high, known.lag])?;
+                    .execute(params![known.id, known.last_event, known.latest_ts_ms, known.max_lag_ms])?;
             }
         }
         Ok(())
     }
 
     /// Between transactions: keeps the memory bounded.
-    pub(super) fn trim(&mut self) {
-        if self.known.len() > KNOWN {
-            self.forget();
+    pub(super) fn shrink(&mut self) {
+        if self.entries.len() > MAX_CACHED_SCOPES {
+            self.clear();
         }
     }
 
     /// Forgets everything: what was in mind is not what is in the file.
-    pub(super) fn forget(&mut self) {
-        self.known.clear();
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
         self.index.clear();
         self.dirty.clear();
     }
 }
 
-fn find(connection: &Connection, scope: &Scope) -> Result<Option<Known>, Failure> {
+fn load_scope(connection: &Connection, scope: &Scope) -> Result<Option<ScopeState>, SqliteFailure> {
     let found = connection
         .prepare_cached("SELECT scope_id, events, high, lag FROM scopes WHERE tenant = ?1 AND env = ?2")?
         .query_row(params![scope.tenant().as_str(), scope.env().as_str()], |row| {
@@ -111,18 +118,32 @@ fn find(connection: &Connection, scope: &Scope) -> Result<Option<Known>, Failure
         })
         .optional()?;
     let Some((id, events, high, lag)) = found else { return Ok(None) };
-    Ok(Some(Known { id, events, audit: last_audit(connection, id)?, high, lag, dirty: false }))
+    Ok(Some(ScopeState {
+        id,
+        last_event: events,
+        last_audit: load_last_audit(connection, id)?,
+        latest_ts_ms: high,
+        max_lag_ms: lag,
+        dirty: false,
+    }))
 }
 
-fn make(connection: &Connection, scope: &Scope) -> Result<Known, Failure> {
+fn create_scope(connection: &Connection, scope: &Scope) -> Result<ScopeState, SqliteFailure> {
     connection
         .prepare_cached("INSERT INTO scopes (tenant, env) VALUES (?1, ?2)")?
         .execute(params![scope.tenant().as_str(), scope.env().as_str()])?;
     let id = connection.last_insert_rowid();
-    Ok(Known { id, events: 0, audit: last_audit(connection, id)?, high: 0, lag: 0, dirty: false })
+    Ok(ScopeState {
+        id,
+        last_event: 0,
+        last_audit: load_last_audit(connection, id)?,
+        latest_ts_ms: 0,
+        max_lag_ms: 0,
+        dirty: false,
+    })
 }
 
-fn last_audit(connection: &Connection, id: i64) -> Result<i64, Failure> {
+fn load_last_audit(connection: &Connection, id: i64) -> Result<i64, SqliteFailure> {
     let base = id << AUDIT_BITS;
     let last: Option<i64> = connection
         .prepare_cached("SELECT max(place) FROM audit WHERE place > ?1 AND place < ?2")?

@@ -20,37 +20,37 @@ use engines_core::{
 };
 use engines_storage::{
     SqliteOptions, SqliteStore,
-    backup::{BackupId, Backups, Manifest, NewBackup, Restore, Retention},
+    backup::{BackupId, BackupManifest, BackupRetention, Backups, NewBackup, Restore},
 };
 use futures_util::{StreamExt, stream};
 use tokio::time::sleep;
 
-use crate::kit::{Kit, canvas};
+use crate::fixture::{SqliteFixture, canvas};
 
 /// Nothing waits for anything.
 const FAST: CopyLimits = CopyLimits { bytes_per_s: 0, log_bytes: 0 };
 /// A copy of some MiB takes far longer than a test.
 const SLOW: CopyLimits = CopyLimits { bytes_per_s: 256 << 10, log_bytes: 0 };
 
-pub(crate) async fn back_up(kit: &Kit, store: &SqliteStore, backups: &Backups) -> Manifest {
-    backups.create(NewBackup::of(store, &SystemClock, &kit.ids).limits(FAST)).await.unwrap()
+pub(crate) async fn back_up(kit: &SqliteFixture, store: &SqliteStore, backups: &Backups) -> BackupManifest {
+    backups.create(NewBackup::new(store, &SystemClock, &kit.ids).limits(FAST)).await.unwrap()
 }
 
-fn restored(kit: &Kit, name: &str) -> PathBuf {
+fn restored(kit: &SqliteFixture, name: &str) -> PathBuf {
     kit.folder.path().join(name)
 }
 
 /// Some MiB, so that a copy takes many steps.
-async fn fill(kit: &Kit, store: &SqliteStore) {
+async fn fill(kit: &SqliteFixture, store: &SqliteStore) {
     let body = serde_json::to_string(&"x".repeat(64 << 10)).unwrap();
     for n in 0..64 {
         let note = kit.note(&format!("filler{n}"), &body);
-        store.commit(&kit.scope, Batch::new(kit.at()).put(note, Expect::Any)).await.unwrap();
+        store.commit(&kit.scope, Batch::new(kit.now()).put(note, Expect::Any)).await.unwrap();
     }
 }
 
 /// Returns when the folder has an unfinished backup.
-async fn begun(backups: &Path) {
+async fn wait_for_unfinished_backup(backups: &Path) {
     for _ in 0..2000 {
         let partial = fs::read_dir(backups).into_iter().flatten().flatten();
         if partial.into_iter().any(|entry| entry.path().join("store/engines.db").exists()) {
@@ -63,12 +63,12 @@ async fn begun(backups: &Path) {
 
 #[tokio::test]
 async fn a_backup_is_restored_with_everything_acknowledged_before_it_and_under_another_log_id() {
-    let kit = Kit::new();
+    let kit = SqliteFixture::new();
     let store = kit.open();
     for head in 0..20 {
         store.commit(&kit.scope, kit.after(&canvas("c1"), head)).await.unwrap();
     }
-    let note = Batch::new(kit.at()).put(kit.note("n1", r#""kept""#), Expect::Absent);
+    let note = Batch::new(kit.now()).put(kit.note("n1", r#""kept""#), Expect::Absent);
     store.commit(&kit.scope, note).await.unwrap();
     let backups = Backups::folder(kit.folder.path().join("backups"));
     let before = SystemClock.now();
@@ -93,14 +93,14 @@ async fn a_backup_is_restored_with_everything_acknowledged_before_it_and_under_a
     );
     assert_eq!(theirs.len(), 20);
     assert!(ours.iter().zip(&theirs).all(|(one, other)| one.event.event_id == other.event.event_id));
-    assert!(copy.get(&kit.scope, &crate::kit::NOTE, &"n1".parse().unwrap()).await.unwrap().is_some());
+    assert!(copy.get(&kit.scope, &crate::fixture::NOTE, &"n1".parse().unwrap()).await.unwrap().is_some());
     // It goes on from there.
     copy.commit(&kit.scope, kit.after(&canvas("c1"), 20)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_ends_while_others_write_without_pause_and_shows_one_instant() {
-    let kit = Arc::new(Kit::new());
+async fn a_backup_under_constant_writes_is_one_consistent_snapshot() {
+    let kit = Arc::new(SqliteFixture::new());
     let store = Arc::new(kit.open());
     fill(&kit, &store).await;
     let acknowledged = Arc::new(std::sync::atomic::AtomicU64::new(0));
@@ -122,7 +122,7 @@ async fn a_backup_ends_while_others_write_without_pause_and_shows_one_instant() 
     let backups = Backups::folder(kit.folder.path().join("backups"));
     let before = acknowledged.load(std::sync::atomic::Ordering::SeqCst);
     let limits = CopyLimits { bytes_per_s: 8 << 20, log_bytes: 0 };
-    let made = backups.create(NewBackup::of(&*store, &SystemClock, &kit.ids).limits(limits)).await.unwrap();
+    let made = backups.create(NewBackup::new(&*store, &SystemClock, &kit.ids).limits(limits)).await.unwrap();
     let after = acknowledged.load(std::sync::atomic::Ordering::SeqCst);
     writer.abort();
     assert!(after > before, "nothing was written meanwhile");
@@ -137,29 +137,29 @@ async fn a_backup_ends_while_others_write_without_pause_and_shows_one_instant() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_backup_is_refused_and_what_a_stopped_one_leaves_goes_with_the_next() {
-    let kit = Arc::new(Kit::new());
+async fn a_concurrent_backup_is_rejected_and_leftovers_are_removed_by_the_next() {
+    let kit = Arc::new(SqliteFixture::new());
     let store = Arc::new(kit.open());
     fill(&kit, &store).await;
     let folder = kit.folder.path().join("backups");
     let backups = Backups::folder(&folder);
     let first = {
         let (kit, store, backups) = (Arc::clone(&kit), Arc::clone(&store), backups.clone());
-        tokio::spawn(async move { backups.create(NewBackup::of(&*store, &SystemClock, &kit.ids).limits(SLOW)).await })
+        tokio::spawn(async move { backups.create(NewBackup::new(&*store, &SystemClock, &kit.ids).limits(SLOW)).await })
     };
-    begun(&folder).await;
+    wait_for_unfinished_backup(&folder).await;
     // Into the same folder, and of the same store into another.
     for place in [backups.clone(), Backups::folder(kit.folder.path().join("others"))] {
-        let second = place.create(NewBackup::of(&*store, &SystemClock, &kit.ids).limits(FAST)).await.unwrap_err();
+        let second = place.create(NewBackup::new(&*store, &SystemClock, &kit.ids).limits(FAST)).await.unwrap_err();
         assert_eq!(second.code(), Code::AlreadyExists, "{second}");
     }
-    assert_eq!(backups.prune(Retention::default(), kit.at()).await.unwrap_err().code(), Code::AlreadyExists);
+    assert_eq!(backups.prune(BackupRetention::default(), kit.now()).await.unwrap_err().code(), Code::AlreadyExists);
     assert!(backups.ids().await.unwrap().is_empty(), "an unfinished backup is listed");
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     // The copy's thread ends at its next step, and then the next one may begin.
     let made = loop {
-        match backups.create(NewBackup::of(&*store, &SystemClock, &kit.ids).limits(FAST)).await {
+        match backups.create(NewBackup::new(&*store, &SystemClock, &kit.ids).limits(FAST)).await {
             Ok(made) => break made,
             Err(error) => assert_eq!(error.code(), Code::AlreadyExists, "{error}"),
         }
@@ -171,21 +171,23 @@ async fn a_second_backup_is_refused_and_what_a_stopped_one_leaves_goes_with_the_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_that_grows_past_its_limit_ends_the_backup_and_writers_go_on() {
-    let kit = Arc::new(Kit::new());
+async fn a_backup_aborts_when_the_log_exceeds_its_limit() {
+    let kit = Arc::new(SqliteFixture::new());
     let store = Arc::new(kit.open());
     fill(&kit, &store).await;
     let folder = kit.folder.path().join("backups");
     let limits = CopyLimits { log_bytes: 64 << 10, ..SLOW };
     let running = {
         let (kit, store, backups) = (Arc::clone(&kit), Arc::clone(&store), Backups::folder(&folder));
-        tokio::spawn(async move { backups.create(NewBackup::of(&*store, &SystemClock, &kit.ids).limits(limits)).await })
+        tokio::spawn(
+            async move { backups.create(NewBackup::new(&*store, &SystemClock, &kit.ids).limits(limits)).await },
+        )
     };
-    begun(&folder).await;
+    wait_for_unfinished_backup(&folder).await;
     // Each batch alone passes the limit, so that the copy finds it passed before it can hurry.
     let body = serde_json::to_string(&"y".repeat(256 << 10)).unwrap();
     while !running.is_finished() {
-        let large = Batch::new(kit.at()).put(kit.note("large", &body), Expect::Any);
+        let large = Batch::new(kit.now()).put(kit.note("large", &body), Expect::Any);
         store.commit(&kit.scope, large).await.unwrap();
         sleep(Duration::from_millis(20)).await;
     }
@@ -199,22 +201,22 @@ async fn a_log_that_grows_past_its_limit_ends_the_backup_and_writers_go_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_the_store_ends_a_backup() {
-    let kit = Arc::new(Kit::new());
+    let kit = Arc::new(SqliteFixture::new());
     let store = Arc::new(kit.open());
     fill(&kit, &store).await;
     let folder = kit.folder.path().join("backups");
     let running = {
         let (kit, store, backups) = (Arc::clone(&kit), Arc::clone(&store), Backups::folder(&folder));
-        tokio::spawn(async move { backups.create(NewBackup::of(&*store, &SystemClock, &kit.ids).limits(SLOW)).await })
+        tokio::spawn(async move { backups.create(NewBackup::new(&*store, &SystemClock, &kit.ids).limits(SLOW)).await })
     };
-    begun(&folder).await;
+    wait_for_unfinished_backup(&folder).await;
     store.close().await;
     assert_eq!(running.await.unwrap().unwrap_err().code(), Code::ShuttingDown);
 }
 
 #[tokio::test]
 async fn a_backup_that_was_damaged_is_neither_verified_nor_restored() {
-    let kit = Kit::new();
+    let kit = SqliteFixture::new();
     let store = kit.open();
     fill(&kit, &store).await;
     let root = kit.folder.path().join("backups");
@@ -259,8 +261,8 @@ async fn a_backup_that_was_damaged_is_neither_verified_nor_restored() {
 }
 
 #[tokio::test]
-async fn a_copy_whose_pages_are_damaged_is_refused_although_its_hash_fits() {
-    let kit = Kit::new();
+async fn a_damaged_copy_is_rejected_even_if_its_hash_matches() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     for head in 0..200 {
         store.commit(&kit.scope, kit.after(&canvas("c1"), head)).await.unwrap();
@@ -287,8 +289,8 @@ async fn a_copy_whose_pages_are_damaged_is_refused_although_its_hash_fits() {
 }
 
 #[tokio::test]
-async fn a_folder_with_anything_in_it_is_not_restored_into_and_leftovers_go_away() {
-    let kit = Kit::new();
+async fn a_nonempty_folder_is_not_restored_into_and_leftovers_are_removed() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     let backups = Backups::folder(kit.folder.path().join("backups"));
     let made = back_up(&kit, &store, &backups).await;
@@ -318,12 +320,12 @@ async fn a_folder_with_anything_in_it_is_not_restored_into_and_leftovers_go_away
 }
 
 #[tokio::test]
-async fn files_and_folders_are_for_their_owner_alone_and_the_sums_are_those_of_sha256sum() {
-    let kit = Kit::new();
+async fn backup_files_are_private_and_match_sha256sum() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     let root = kit.folder.path().join("backups");
     let backups = Backups::folder(&root);
-    let new = NewBackup::of(&store, &SystemClock, &kit.ids).limits(FAST);
+    let new = NewBackup::new(&store, &SystemClock, &kit.ids).limits(FAST);
     let made = backups.create(new.root_key("0123", Some(b"sealed".to_vec()))).await.unwrap();
     let whole = root.join(made.id.as_str());
     let target = restored(&kit, "restored");
@@ -351,10 +353,10 @@ async fn files_and_folders_are_for_their_owner_alone_and_the_sums_are_those_of_s
 
 /// Blobs beside the store, as artifacts will be.
 #[derive(Debug, Default)]
-struct Blobs(Mutex<Vec<(String, Vec<u8>)>>);
+struct BlobSource(Mutex<Vec<(String, Vec<u8>)>>);
 
 #[async_trait]
-impl BackupSource for Blobs {
+impl BackupSource for BlobSource {
     fn name(&self) -> &str {
         "artifacts"
     }
@@ -370,7 +372,7 @@ impl BackupSource for Blobs {
 }
 
 #[async_trait]
-impl RestoreTarget for Blobs {
+impl RestoreTarget for BlobSource {
     fn name(&self) -> &str {
         "artifacts"
     }
@@ -386,18 +388,18 @@ impl RestoreTarget for Blobs {
 }
 
 #[tokio::test]
-async fn what_lies_beside_the_store_is_backed_up_verified_and_restored_with_it() {
-    let kit = Kit::new();
+async fn additional_sources_are_backed_up_verified_and_restored() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
-    let blobs = Blobs::default();
+    let blobs = BlobSource::default();
     *blobs.0.lock().unwrap() = vec![("sha/ab/cd".to_owned(), b"ten bytes.".to_vec()), ("empty".to_owned(), Vec::new())];
     let root = kit.folder.path().join("backups");
     let backups = Backups::folder(&root);
-    let made = backups.create(NewBackup::of(&store, &SystemClock, &kit.ids).source(&blobs)).await.unwrap();
+    let made = backups.create(NewBackup::new(&store, &SystemClock, &kit.ids).source(&blobs)).await.unwrap();
     let names: Vec<_> = made.files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["store/engines.db", "artifacts/sha/ab/cd", "artifacts/empty"]);
 
-    let target = Blobs::default();
+    let target = BlobSource::default();
     let restore = Restore::new(made.id.clone(), restored(&kit, "one"), &kit.ids).target(&target);
     backups.restore(restore).await.unwrap();
     assert_eq!(*target.0.lock().unwrap(), *blobs.0.lock().unwrap());
@@ -414,7 +416,7 @@ async fn what_lies_beside_the_store_is_backed_up_verified_and_restored_with_it()
     // A source may not name files outside of its folder, nor twice.
     for bad in [vec!["../x"], vec!["/x"], vec!["a", "a"], vec![".x"]] {
         *blobs.0.lock().unwrap() = bad.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
-        let failed = backups.create(NewBackup::of(&store, &SystemClock, &kit.ids).source(&blobs)).await;
+        let failed = backups.create(NewBackup::new(&store, &SystemClock, &kit.ids).source(&blobs)).await;
         assert_eq!(failed.unwrap_err().code(), Code::Internal, "{bad:?}");
     }
     assert_eq!(backups.ids().await.unwrap().len(), 1);
@@ -422,7 +424,7 @@ async fn what_lies_beside_the_store_is_backed_up_verified_and_restored_with_it()
 
 #[tokio::test]
 async fn expired_backups_are_removed_and_the_last_good_one_never_is() {
-    let kit = Kit::new();
+    let kit = SqliteFixture::new();
     let store = kit.open();
     let root = kit.folder.path().join("backups");
     let backups = Backups::folder(&root);
@@ -430,38 +432,38 @@ async fn expired_backups_are_removed_and_the_last_good_one_never_is() {
     let mut ids = Vec::new();
     for n in 0..5 {
         let id = BackupId::new(day(n), &kit.ids);
-        assert_eq!(id.begun_at(), day(n));
+        assert_eq!(id.started_at(), day(n));
         assert_eq!(id.as_str().parse::<BackupId>().unwrap(), id);
-        backups.create(NewBackup::of(&store, &SystemClock, &kit.ids).limits(FAST).id(id.clone())).await.unwrap();
+        backups.create(NewBackup::new(&store, &SystemClock, &kit.ids).limits(FAST).id(id.clone())).await.unwrap();
         ids.push(id);
     }
-    assert!(backups.prune(Retention::default(), day(100)).await.unwrap().is_empty());
-    let removed = backups.prune(Retention { keep_last: 2, keep_days: 4 }, day(5)).await.unwrap();
+    assert!(backups.prune(BackupRetention::default(), day(100)).await.unwrap().is_empty());
+    let removed = backups.prune(BackupRetention { keep_last: 2, keep_days: 4 }, day(5)).await.unwrap();
     assert_eq!(removed, ids[..2], "those of the last four days stay, and two anyway");
     // The newest cannot be read: the one before is the last good one.
     fs::write(root.join(ids[4].as_str()).join("manifest.json"), "{").unwrap();
-    let removed = backups.prune(Retention { keep_last: 1, keep_days: 1 }, day(1000)).await.unwrap();
+    let removed = backups.prune(BackupRetention { keep_last: 1, keep_days: 1 }, day(1000)).await.unwrap();
     assert_eq!(removed, ids[2..3]);
     assert_eq!(backups.latest().await.unwrap().unwrap().id, ids[3]);
     assert_eq!(backups.ids().await.unwrap(), ids[3..]);
     assert!(backups.list().await.unwrap()[1].1.is_err());
     // Only the rule of days, all too old.
-    assert!(backups.prune(Retention { keep_last: 0, keep_days: 1 }, day(1000)).await.unwrap().is_empty());
+    assert!(backups.prune(BackupRetention { keep_last: 0, keep_days: 1 }, day(1000)).await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_store_that_offers_no_copy_is_refused() {
-    let kit = Kit::new();
-    let store = NoCopy(kit.open());
+async fn a_store_without_a_backup_source_is_rejected() {
+    let kit = SqliteFixture::new();
+    let store = StoreWithoutBackup(kit.open());
     let backups = Backups::folder(kit.folder.path().join("backups"));
     let ids = IdGenerator::seeded(3);
-    let refused: Error = backups.create(NewBackup::of(&store, &SystemClock, &ids)).await.unwrap_err();
+    let refused: Error = backups.create(NewBackup::new(&store, &SystemClock, &ids)).await.unwrap_err();
     assert_eq!(refused.code(), Code::OpInvalid, "{refused}");
 }
 
 /// A backend of somebody's own, without backups.
 #[derive(Debug)]
-struct NoCopy(SqliteStore);
+struct StoreWithoutBackup(SqliteStore);
 
 mod no_copy {
     use async_trait::async_trait;
@@ -469,12 +471,15 @@ mod no_copy {
         DocId, Result, Scope, Store,
         audit::{AuditEntry, AuditFilter},
         event::{EventFilter, StoredEvent},
-        nexus::{Batch, Capabilities, Changes, CommitError, Document, Head, Kind, Once, Page, Paged, Query, Receipt},
+        nexus::{
+            Batch, Capabilities, CommitError, CommitReceipt, Document, DocumentKind, DocumentQuery, Idempotency, Page,
+            PageRequest, StoreChanges, StreamHead,
+        },
         stream::{LogId, Seq, StreamEvent, StreamKey},
     };
 
     #[async_trait]
-    impl Store for super::NoCopy {
+    impl Store for super::StoreWithoutBackup {
         fn capabilities(&self) -> Capabilities {
             Capabilities { backup: false, name: "own", ..self.0.capabilities() }
         }
@@ -483,19 +488,19 @@ mod no_copy {
             self.0.log_id()
         }
 
-        async fn commit(&self, scope: &Scope, batch: Batch) -> Result<Receipt, CommitError> {
+        async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError> {
             self.0.commit(scope, batch).await
         }
 
-        async fn receipt(&self, scope: &Scope, once: &Once) -> Result<Option<(Receipt, [u8; 32])>> {
+        async fn receipt(&self, scope: &Scope, once: &Idempotency) -> Result<Option<(CommitReceipt, [u8; 32])>> {
             self.0.receipt(scope, once).await
         }
 
-        async fn get(&self, scope: &Scope, kind: &Kind, id: &DocId) -> Result<Option<Document>> {
+        async fn get(&self, scope: &Scope, kind: &DocumentKind, id: &DocId) -> Result<Option<Document>> {
             self.0.get(scope, kind, id).await
         }
 
-        async fn query(&self, scope: &Scope, query: &Query, page: Page) -> Result<Paged<Document>> {
+        async fn query(&self, scope: &Scope, query: &DocumentQuery, page: PageRequest) -> Result<Page<Document>> {
             self.0.query(scope, query, page).await
         }
 
@@ -503,19 +508,19 @@ mod no_copy {
             self.0.read(scope, key, after, limit).await
         }
 
-        async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<Head> {
+        async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<StreamHead> {
             self.0.head(scope, key).await
         }
 
-        async fn events(&self, scope: &Scope, filter: &EventFilter, page: Page) -> Result<Paged<StoredEvent>> {
+        async fn events(&self, scope: &Scope, filter: &EventFilter, page: PageRequest) -> Result<Page<StoredEvent>> {
             self.0.events(scope, filter, page).await
         }
 
-        async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: Page) -> Result<Paged<AuditEntry>> {
+        async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>> {
             self.0.audit(scope, filter, page).await
         }
 
-        fn changes(&self) -> Changes {
+        fn changes(&self) -> StoreChanges {
             self.0.changes()
         }
 

@@ -9,12 +9,12 @@ use engines_core::{
 };
 use engines_storage::{
     SqliteOptions, SqliteStore,
-    backup::{BackupId, Backups, NewBackup, Restore, Retention},
+    backup::{BackupId, BackupRetention, Backups, NewBackup, Restore},
 };
 use futures_util::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory, path::Path};
 
-use crate::kit::{Kit, NOTE, canvas};
+use crate::fixture::{NOTE, SqliteFixture, canvas};
 
 const FAST: CopyLimits = CopyLimits { bytes_per_s: 0, log_bytes: 0 };
 
@@ -28,13 +28,13 @@ async fn keys(store: &InMemory) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_in_a_bucket_is_whole_verified_removed_and_restored() {
-    let kit = Kit::new();
+async fn a_backup_in_a_bucket_is_created_verified_restored_and_removed() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     // More than one part.
     let body = serde_json::to_string(&"x".repeat(1 << 20)).unwrap();
     for n in 0..20 {
-        let note = Batch::new(kit.at()).put(kit.note(&format!("n{n}"), &body), Expect::Any);
+        let note = Batch::new(kit.now()).put(kit.note(&format!("n{n}"), &body), Expect::Any);
         store.commit(&kit.scope, note).await.unwrap();
     }
     store.commit(&kit.scope, kit.after(&canvas("c1"), 0)).await.unwrap();
@@ -42,12 +42,12 @@ async fn a_backup_in_a_bucket_is_whole_verified_removed_and_restored() {
     let backups = bucket(&objects);
     let work = kit.folder.path().join("work");
     // What an upload left that was killed: its local copy goes with the next backup.
-    let left = work.join(format!(".backup-{}", BackupId::new(kit.at(), &kit.ids)));
+    let left = work.join(format!(".backup-{}", BackupId::new(kit.now(), &kit.ids)));
     fs::create_dir_all(left.join("store")).unwrap();
     fs::write(left.join("store/engines.db"), "half").unwrap();
-    let new = || NewBackup::of(&store, &SystemClock, &kit.ids).limits(FAST).work(&work);
+    let new = || NewBackup::new(&store, &SystemClock, &kit.ids).limits(FAST).work_folder(&work);
     let made = backups.create(new()).await.unwrap();
-    assert!(made.bytes() > 20 << 20);
+    assert!(made.total_bytes() > 20 << 20);
     assert!(!left.exists(), "what a killed backup left is there");
     let names: Vec<_> = fs::read_dir(&work).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, [".backup.lock"], "local copies are left");
@@ -66,7 +66,7 @@ async fn a_backup_in_a_bucket_is_whole_verified_removed_and_restored() {
     let mut ids = [made.id.clone(), second.id.clone()];
     ids.sort();
     assert_eq!(backups.ids().await.unwrap(), ids);
-    let removed = backups.prune(Retention { keep_last: 1, keep_days: 0 }, SystemClock.now()).await.unwrap();
+    let removed = backups.prune(BackupRetention { keep_last: 1, keep_days: 0 }, SystemClock.now()).await.unwrap();
     assert_eq!(removed, ids[..1]);
     assert_eq!(keys(&objects).await.len(), 3);
 
@@ -79,8 +79,8 @@ async fn a_backup_in_a_bucket_is_whole_verified_removed_and_restored() {
 }
 
 #[tokio::test]
-async fn an_upload_without_a_manifest_is_no_backup_and_goes_when_nobody_can_be_at_it_any_more() {
-    let kit = Kit::new();
+async fn an_unfinished_upload_is_not_listed_and_is_removed_after_48_hours() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     let objects = Arc::new(InMemory::new());
     let backups = bucket(&objects);
@@ -89,7 +89,7 @@ async fn an_upload_without_a_manifest_is_no_backup_and_goes_when_nobody_can_be_a
     let part = Path::from(format!("some/prefix/{killed}/store/engines.db"));
     objects.put(&part, b"half".to_vec().into()).await.unwrap();
     assert!(backups.ids().await.unwrap().is_empty());
-    let new = || NewBackup::of(&store, &clock, &kit.ids).limits(FAST).work(kit.folder.path());
+    let new = || NewBackup::new(&store, &clock, &kit.ids).limits(FAST).work_folder(kit.folder.path());
     // Somebody else may be uploading it.
     clock.advance(Duration::from_secs(3600));
     backups.create(new()).await.unwrap();
@@ -101,7 +101,7 @@ async fn an_upload_without_a_manifest_is_no_backup_and_goes_when_nobody_can_be_a
 }
 
 #[tokio::test]
-async fn kinds_of_places_this_program_was_built_without_are_refused() {
+async fn destinations_without_their_feature_are_rejected() {
     for place in ["s3://bucket/prefix", "gs://bucket", "az://container", "ftp://host/folder", "http://host"] {
         let schemes = [("s3", cfg!(feature = "aws")), ("gs", cfg!(feature = "gcp")), ("az", cfg!(feature = "azure"))];
         let scheme = place.split(':').next().unwrap();
@@ -118,28 +118,28 @@ async fn kinds_of_places_this_program_was_built_without_are_refused() {
 #[cfg(feature = "aws")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a server that speaks S3: BACKUP_TEST_S3=s3://bucket/prefix, and the variables of the client"]
-async fn an_s3_bucket_keeps_backups_whole() {
+async fn a_backup_in_an_s3_bucket_is_complete() {
     let place = std::env::var("BACKUP_TEST_S3").unwrap();
-    let kit = Kit::new();
+    let kit = SqliteFixture::new();
     let store = kit.open();
     let body = serde_json::to_string(&"x".repeat(1 << 20)).unwrap();
     for n in 0..40 {
-        let note = Batch::new(kit.at()).put(kit.note(&format!("n{n}"), &body), Expect::Any);
+        let note = Batch::new(kit.now()).put(kit.note(&format!("n{n}"), &body), Expect::Any);
         store.commit(&kit.scope, note).await.unwrap();
     }
     let backups = Backups::open(&place).unwrap();
     let ids = engines_core::IdGenerator::from_os().unwrap();
     let work = kit.folder.path().join("work");
-    let new = || NewBackup::of(&store, &SystemClock, &ids).limits(FAST).work(&work);
+    let new = || NewBackup::new(&store, &SystemClock, &ids).limits(FAST).work_folder(&work);
     let first = backups.create(new()).await.unwrap();
     let second = backups.create(new()).await.unwrap();
     assert_eq!(backups.verify_files(&second.id).await.unwrap(), second);
-    assert!(second.bytes() > 40 << 20, "several parts were meant");
+    assert!(second.total_bytes() > 40 << 20, "several parts were meant");
     let folder = kit.folder.path().join("restored");
     backups.restore(Restore::new(second.id.clone(), &folder, &ids)).await.unwrap();
     let copy = SqliteStore::open(folder.join("engines.db"), SqliteOptions::default()).unwrap();
     assert!(copy.get(&kit.scope, &NOTE, &"n39".parse().unwrap()).await.unwrap().is_some());
-    let removed = backups.prune(Retention { keep_last: 1, keep_days: 0 }, SystemClock.now()).await.unwrap();
+    let removed = backups.prune(BackupRetention { keep_last: 1, keep_days: 0 }, SystemClock.now()).await.unwrap();
     assert!(removed.contains(&first.id) || removed.contains(&second.id));
     assert_eq!(backups.ids().await.unwrap().len(), 1);
 }

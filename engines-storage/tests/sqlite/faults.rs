@@ -9,22 +9,22 @@ use std::{
 
 use engines_core::{
     Code, Error, Store,
-    nexus::{Batch, Change, CommitError, Expect, Page, Query},
+    nexus::{Batch, CommitError, DocumentQuery, Expect, PageRequest, StoreChange},
     stream::Seq,
 };
 use engines_storage::{SqliteOptions, SqliteStore};
 use futures_util::StreamExt;
 
-use super::kit::{Kit, NOTE, canvas};
+use super::fixture::{NOTE, SqliteFixture, canvas};
 
 /// Long enough for a loaded machine; what is waited for takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-fn beside(kit: &Kit, suffix: &str) -> PathBuf {
+fn sibling_path(kit: &SqliteFixture, suffix: &str) -> PathBuf {
     kit.folder.path().join(format!("engines.db{suffix}"))
 }
 
-fn quick() -> SqliteOptions {
+fn fast_options() -> SqliteOptions {
     let mut options = SqliteOptions::default();
     options.busy_timeout = Duration::from_millis(20);
     options.probe_every = Duration::ZERO;
@@ -33,17 +33,17 @@ fn quick() -> SqliteOptions {
 }
 
 /// What the caller of a commit is told that has stored nothing.
-async fn refused(store: &SqliteStore, kit: &Kit, head: u64) -> Error {
+async fn commit_refused(store: &SqliteStore, kit: &SqliteFixture, head: u64) -> Error {
     match store.commit(&kit.scope, kit.after(&canvas("c1"), head)).await {
         Err(CommitError::Backend(error)) => error,
         answer => panic!("{answer:?}"),
     }
 }
 
-async fn healthy(store: &SqliteStore) {
+async fn wait_healthy(store: &SqliteStore) {
     let begun = Instant::now();
     while let Err(error) = store.health().await {
-        assert!(begun.elapsed() < PATIENCE, "{error:?}");
+        assert!(begun.elapsed() < TEST_TIMEOUT, "{error:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -51,20 +51,20 @@ async fn healthy(store: &SqliteStore) {
 #[tokio::test]
 async fn nothing_is_acknowledged_while_a_file_is_removed_or_replaced() {
     for suffix in ["", "-wal", "-shm", ".lock"] {
-        let kit = Kit::new();
-        let store = SqliteStore::open(kit.path(), quick()).unwrap();
+        let kit = SqliteFixture::new();
+        let store = SqliteStore::open(kit.path(), fast_options()).unwrap();
         store.commit(&kit.scope, kit.after(&canvas("c1"), 0)).await.unwrap();
         store.health().await.unwrap();
-        let (path, away) = (beside(&kit, suffix), kit.folder.path().join("away"));
+        let (path, away) = (sibling_path(&kit, suffix), kit.folder.path().join("away"));
         std::fs::rename(&path, &away).unwrap();
-        let error = refused(&store, &kit, 1).await;
+        let error = commit_refused(&store, &kit, 1).await;
         assert_eq!(error.code(), Code::BackendUnavailable);
         assert!(error.detail().contains("removed or replaced"), "{suffix}: {error}");
         assert!(format!("{error:?}").contains("engines.db"), "the log names the file: {error:?}");
         assert!(store.ping().await.is_err() && store.health().await.is_err(), "{suffix}");
         // As `mv copy engines.db` does it.
         std::fs::copy(&away, &path).unwrap();
-        refused(&store, &kit, 1).await;
+        commit_refused(&store, &kit, 1).await;
         assert!(store.health().await.is_err(), "{suffix}");
         // When the file itself is back, the store goes on.
         std::fs::rename(&away, &path).unwrap();
@@ -77,45 +77,45 @@ async fn nothing_is_acknowledged_while_a_file_is_removed_or_replaced() {
 }
 
 #[tokio::test]
-async fn an_orderly_end_keeps_what_a_removed_log_held() {
-    let kit = Kit::new();
+async fn closing_keeps_data_whose_log_file_was_removed() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     for head in 0..20 {
         store.commit(&kit.scope, kit.after(&canvas("c1"), head)).await.unwrap();
     }
-    std::fs::remove_file(beside(&kit, "-wal")).unwrap();
-    refused(&store, &kit, 20).await;
+    std::fs::remove_file(sibling_path(&kit, "-wal")).unwrap();
+    commit_refused(&store, &kit, 20).await;
     store.close().await;
     drop(store);
     assert_eq!(kit.open().head(&kit.scope, &canvas("c1")).await.unwrap().seq, Seq(20));
 }
 
 #[tokio::test]
-async fn an_orderly_end_leaves_the_data_file_alone() {
-    let kit = Kit::new();
+async fn closing_removes_the_log_and_its_index() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     store.commit(&kit.scope, kit.after(&canvas("c1"), 0)).await.unwrap();
     store.close().await;
-    let left = ["-wal", "-shm"].map(|suffix| beside(&kit, suffix).exists());
+    let left = ["-wal", "-shm"].map(|suffix| sibling_path(&kit, suffix).exists());
     assert_eq!(left, [false, false]);
 }
 
 #[tokio::test]
-async fn health_knows_that_the_last_commit_failed_and_tries_one_of_its_own() {
-    let kit = Kit::new();
-    let mut options = quick();
+async fn health_fails_after_a_failed_commit_and_probes_with_its_own_write() {
+    let kit = SqliteFixture::new();
+    let mut options = fast_options();
     options.probe_every = Duration::from_secs(3600);
     let store = SqliteStore::open(kit.path(), options).unwrap();
     store.health().await.unwrap();
     let tool = rusqlite::Connection::open(kit.path()).unwrap();
     tool.execute_batch("BEGIN IMMEDIATE").unwrap();
-    refused(&store, &kit, 0).await;
+    commit_refused(&store, &kit, 0).await;
     store.ping().await.unwrap();
     // It tries a write, which fails too, and then it does not try again for an hour.
     for _ in 0..3 {
         let begun = Instant::now();
         assert_eq!(store.health().await.unwrap_err().code(), Code::BackendUnavailable);
-        assert!(begun.elapsed() < PATIENCE);
+        assert!(begun.elapsed() < TEST_TIMEOUT);
     }
     tool.execute_batch("ROLLBACK").unwrap();
     assert!(store.health().await.is_err(), "nothing was written since");
@@ -124,19 +124,19 @@ async fn health_knows_that_the_last_commit_failed_and_tries_one_of_its_own() {
 }
 
 #[tokio::test]
-async fn health_recovers_by_its_own_write() {
-    let kit = Kit::new();
-    let store = SqliteStore::open(kit.path(), quick()).unwrap();
+async fn health_recovers_through_its_probe_write() {
+    let kit = SqliteFixture::new();
+    let store = SqliteStore::open(kit.path(), fast_options()).unwrap();
     let tool = rusqlite::Connection::open(kit.path()).unwrap();
     tool.execute_batch("BEGIN IMMEDIATE").unwrap();
-    refused(&store, &kit, 0).await;
+    commit_refused(&store, &kit, 0).await;
     assert!(store.health().await.is_err());
     tool.execute_batch("ROLLBACK").unwrap();
     store.health().await.unwrap();
 }
 
 /// A page of the data file that holds a note, and the bytes that were there.
-fn spoil(path: &Path, marker: &str) -> (u64, Vec<u8>) {
+fn damage_page(path: &Path, marker: &str) -> (u64, Vec<u8>) {
     const PAGE: usize = 4096;
     let mut file = OpenOptions::new().read(true).write(true).open(path).unwrap();
     let mut bytes = Vec::new();
@@ -149,98 +149,98 @@ fn spoil(path: &Path, marker: &str) -> (u64, Vec<u8>) {
     (at as u64, bytes[at..at + PAGE].to_vec())
 }
 
-fn mend(path: &Path, (at, bytes): &(u64, Vec<u8>)) {
+fn restore_page(path: &Path, (at, bytes): &(u64, Vec<u8>)) {
     let mut file = OpenOptions::new().write(true).open(path).unwrap();
     file.seek(SeekFrom::Start(*at)).unwrap();
     file.write_all(bytes).unwrap();
 }
 
 /// A data file with a note whose page was overwritten, opened anew so that nobody has it in memory.
-async fn spoiled(options: SqliteOptions) -> (Kit, SqliteStore, (u64, Vec<u8>)) {
-    let kit = Kit::new();
+async fn open_damaged(options: SqliteOptions) -> (SqliteFixture, SqliteStore, (u64, Vec<u8>)) {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     let body = format!("\"marker-{}\"", "x".repeat(3000));
-    store.commit(&kit.scope, Batch::new(kit.at()).put(kit.note("n1", &body), Expect::Absent)).await.unwrap();
+    store.commit(&kit.scope, Batch::new(kit.now()).put(kit.note("n1", &body), Expect::Absent)).await.unwrap();
     store.commit(&kit.scope, kit.after(&canvas("c1"), 0)).await.unwrap();
     store.close().await;
     drop(store);
-    let page = spoil(&kit.path(), "marker-");
+    let page = damage_page(&kit.path(), "marker-");
     let store = SqliteStore::open(kit.path(), options).unwrap();
     (kit, store, page)
 }
 
-fn rewrite(kit: &Kit) -> Batch {
-    Batch::new(kit.at()).put(kit.note("n1", "\"new\""), Expect::Present)
+fn rewrite_note(kit: &SqliteFixture) -> Batch {
+    Batch::new(kit.now()).put(kit.note("n1", "\"new\""), Expect::Present)
 }
 
 #[tokio::test]
-async fn a_fault_makes_the_store_open_its_files_anew_and_go_on() {
-    let mut options = quick();
+async fn the_store_reopens_its_files_after_a_disk_fault() {
+    let mut options = fast_options();
     // Without the check of the whole file, which finds the page.
     options.check_bytes = 0;
-    let (kit, store, page) = spoiled(options).await;
+    let (kit, store, page) = open_damaged(options).await;
     let mut changes = store.changes();
-    let failed = store.commit(&kit.scope, rewrite(&kit)).await;
+    let failed = store.commit(&kit.scope, rewrite_note(&kit)).await;
     assert!(matches!(failed, Err(CommitError::Backend(_))), "{failed:?}");
-    mend(&kit.path(), &page);
-    healthy(&store).await;
-    assert!(matches!(changes.next().await, Some(Change::Missed)), "followers are told to look again");
-    store.commit(&kit.scope, rewrite(&kit)).await.unwrap();
+    restore_page(&kit.path(), &page);
+    wait_healthy(&store).await;
+    assert!(matches!(changes.next().await, Some(StoreChange::Lagged)), "followers are told to look again");
+    store.commit(&kit.scope, rewrite_note(&kit)).await.unwrap();
     store.commit(&kit.scope, kit.after(&canvas("c1"), 1)).await.unwrap();
-    let found = store.query(&kit.scope, &Query::kind(NOTE), Page::first(10)).await.unwrap().items;
+    let found = store.query(&kit.scope, &DocumentQuery::of_kind(NOTE), PageRequest::first(10)).await.unwrap().items;
     assert_eq!(found.iter().map(|note| note.version).collect::<Vec<_>>(), [2]);
     assert_eq!(store.head(&kit.scope, &canvas("c1")).await.unwrap().seq, Seq(2));
 }
 
 #[tokio::test]
-async fn damage_that_is_met_closes_the_store_and_says_what_to_do() {
-    let (kit, store, _) = spoiled(quick()).await;
-    assert!(store.commit(&kit.scope, rewrite(&kit)).await.is_err());
+async fn damage_found_while_running_closes_the_store_with_advice() {
+    let (kit, store, _) = open_damaged(fast_options()).await;
+    assert!(store.commit(&kit.scope, rewrite_note(&kit)).await.is_err());
     let begun = Instant::now();
     let error = loop {
         match store.health().await {
             Err(error) if error.detail().contains("backup") => break error,
-            answer => assert!(begun.elapsed() < PATIENCE, "{answer:?}"),
+            answer => assert!(begun.elapsed() < TEST_TIMEOUT, "{answer:?}"),
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
     assert!(error.detail().contains("damaged"), "{error}");
-    assert!(refused(&store, &kit, 1).await.detail().contains("backup"));
+    assert!(commit_refused(&store, &kit, 1).await.detail().contains("backup"));
     assert!(store.head(&kit.scope, &canvas("c1")).await.unwrap_err().detail().contains("backup"));
     assert!(store.ping().await.is_err());
     store.close().await;
 }
 
 #[tokio::test]
-async fn a_log_that_was_cut_is_never_taken_for_the_whole() {
-    let mut options = quick();
+async fn a_truncated_log_is_never_accepted_as_complete() {
+    let mut options = fast_options();
     options.check_bytes = 0;
-    let (kit, store, page) = spoiled(options).await;
+    let (kit, store, page) = open_damaged(options).await;
     for head in 1..20 {
         store.commit(&kit.scope, kit.after(&canvas("c1"), head)).await.unwrap();
     }
     // The middle of the log is lost, and then the store has to read it again.
-    OpenOptions::new().write(true).open(beside(&kit, "-wal")).unwrap().set_len(20_000).unwrap();
-    assert!(store.commit(&kit.scope, rewrite(&kit)).await.is_err());
-    mend(&kit.path(), &page);
+    OpenOptions::new().write(true).open(sibling_path(&kit, "-wal")).unwrap().set_len(20_000).unwrap();
+    assert!(store.commit(&kit.scope, rewrite_note(&kit)).await.is_err());
+    restore_page(&kit.path(), &page);
     let begun = Instant::now();
     loop {
         let error = store.health().await.expect_err("what was acknowledged is lost");
         if error.detail().contains("lost transactions that were acknowledged") {
             break;
         }
-        assert!(begun.elapsed() < PATIENCE, "{error:?}");
+        assert!(begun.elapsed() < TEST_TIMEOUT, "{error:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert!(refused(&store, &kit, 20).await.detail().contains("backup"));
+    assert!(commit_refused(&store, &kit, 20).await.detail().contains("backup"));
 }
 
 #[tokio::test]
-async fn closing_does_not_wait_for_ever() {
+async fn closing_times_out() {
     for dropped in [false, true] {
-        let kit = Kit::new();
-        let mut options = quick();
-        options.busy_timeout = PATIENCE;
+        let kit = SqliteFixture::new();
+        let mut options = fast_options();
+        options.busy_timeout = TEST_TIMEOUT;
         options.close_timeout = Duration::from_millis(100);
         let store = std::sync::Arc::new(SqliteStore::open(kit.path(), options).unwrap());
         let tool = rusqlite::Connection::open(kit.path()).unwrap();
@@ -260,18 +260,18 @@ async fn closing_does_not_wait_for_ever() {
         } else {
             store.close().await;
         }
-        assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < TEST_TIMEOUT / 2, "{:?}", begun.elapsed());
         // The writer may still write, so that nobody else may open the file.
-        assert!(SqliteStore::open(kit.path(), quick()).unwrap_err().detail().contains("in use"));
+        assert!(SqliteStore::open(kit.path(), fast_options()).unwrap_err().detail().contains("in use"));
         tool.execute_batch("ROLLBACK").unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_log_that_a_reader_has_kept_long_is_cut_again() {
+async fn a_log_held_by_a_long_read_is_truncated_afterwards() {
     const KEEP: u64 = 64 << 10;
-    let kit = Kit::new();
-    let mut options = quick();
+    let kit = SqliteFixture::new();
+    let mut options = fast_options();
     (options.checkpoint_pages, options.log_keep_bytes) = (8, KEEP);
     let store = SqliteStore::open(kit.path(), options).unwrap();
     let key = canvas("c1");
@@ -290,6 +290,6 @@ async fn a_log_that_a_reader_has_kept_long_is_cut_again() {
     while store.usage().log_bytes.unwrap() > 2 * KEEP {
         store.commit(&kit.scope, kit.after(&key, head)).await.unwrap();
         head += 1;
-        assert!(begun.elapsed() < PATIENCE);
+        assert!(begun.elapsed() < TEST_TIMEOUT);
     }
 }

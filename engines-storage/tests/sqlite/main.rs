@@ -6,20 +6,20 @@ mod backup;
 #[cfg(test)]
 mod buckets;
 #[cfg(test)]
-mod contract;
+mod conformance;
 #[cfg(test)]
 mod erasure;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
-mod keys;
+mod fixture;
 #[cfg(test)]
-mod kit;
+mod idempotency_keys;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
 mod open;
 #[cfg(test)]
-mod start;
+mod startup_checks;
 #[cfg(test)]
 mod store;

@@ -4,9 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use engines_core::{
     DatasetEvent, DocId, IdGenerator, RequestContext, Role, Scope, StreamKey, Timestamp,
-    audit::{AuditEntry, AuditFilter, Outcome},
-    event::{EventFilter, EventStamp, clean},
-    nexus::{Backend, Batch, CommitError, Expect, ExpectedHead, Failed, Kind, NewDocument, Once, Page, Query, Removal},
+    audit::{AuditEntry, AuditFilter, AuditOutcome},
+    event::{EventFilter, EventStamp, scrub_event},
+    nexus::{
+        Backend, Batch, CommitError, DocumentKind, DocumentQuery, Expect, ExpectedHead, FailedPrecondition,
+        Idempotency, NewDocument, PageRequest, Removal,
+    },
     pii::Scrubber,
     stream::{NewEvent, Seq},
     testing,
@@ -18,13 +21,13 @@ use proptest::{
 };
 use serde_json::value::RawValue;
 
-use crate::kit::canvas;
+use crate::fixture::canvas;
 
-const NOTE: Kind = Kind::known("note");
+const NOTE: DocumentKind = DocumentKind::from_static("note");
 const SCOPES: usize = 3;
 
 #[derive(Debug, Clone)]
-enum Op {
+enum ModelOp {
     Append { stream: u8, events: u8, key: Option<u8> },
     Trim { stream: u8, part: u8 },
     DeleteStream { stream: u8 },
@@ -40,29 +43,29 @@ enum Op {
     Reopen,
 }
 
-fn op() -> impl Strategy<Value = Op> {
+fn op() -> impl Strategy<Value = ModelOp> {
     let limit = 1..20_u8;
     prop_oneof![
         8 => (0..3_u8, 1..4_u8, proptest::option::of(0..6_u8))
-            .prop_map(|(stream, events, key)| Op::Append { stream, events, key }),
-        2 => (0..3_u8, any::<u8>()).prop_map(|(stream, part)| Op::Trim { stream, part }),
-        1 => (0..3_u8).prop_map(|stream| Op::DeleteStream { stream }),
-        4 => (0..5_u8, proptest::option::of(0..3_u8)).prop_map(|(id, expect_stream)| Op::Put { id, expect_stream }),
-        2 => (0..5_u8).prop_map(|id| Op::Delete { id }),
-        6 => (0..3_u8).prop_map(|surface| Op::Record { surface }),
-        3 => Just(Op::Audit),
+            .prop_map(|(stream, events, key)| ModelOp::Append { stream, events, key }),
+        2 => (0..3_u8, any::<u8>()).prop_map(|(stream, part)| ModelOp::Trim { stream, part }),
+        1 => (0..3_u8).prop_map(|stream| ModelOp::DeleteStream { stream }),
+        4 => (0..5_u8, proptest::option::of(0..3_u8)).prop_map(|(id, expect_stream)| ModelOp::Put { id, expect_stream }),
+        2 => (0..5_u8).prop_map(|id| ModelOp::Delete { id }),
+        6 => (0..3_u8).prop_map(|surface| ModelOp::Record { surface }),
+        3 => Just(ModelOp::Audit),
         2 => (proptest::option::of(0..3_u8), proptest::option::of(any::<u8>()), limit.clone())
-            .prop_map(|(surface, before, limit)| Op::RemoveEvents { surface, before, limit }),
-        1 => (any::<u8>(), limit.clone()).prop_map(|(before, limit)| Op::RemoveReceipts { before, limit }),
-        1 => (any::<u8>(), limit.clone()).prop_map(|(before, limit)| Op::RemoveAudit { before, limit }),
-        1 => limit.prop_map(|limit| Op::RemoveScope { limit }),
-        1 => Just(Op::Reclaim),
-        1 => Just(Op::Reopen),
+            .prop_map(|(surface, before, limit)| ModelOp::RemoveEvents { surface, before, limit }),
+        1 => (any::<u8>(), limit.clone()).prop_map(|(before, limit)| ModelOp::RemoveReceipts { before, limit }),
+        1 => (any::<u8>(), limit.clone()).prop_map(|(before, limit)| ModelOp::RemoveAudit { before, limit }),
+        1 => limit.prop_map(|limit| ModelOp::RemoveScope { limit }),
+        1 => Just(ModelOp::Reclaim),
+        1 => Just(ModelOp::Reopen),
     ]
 }
 
 #[derive(Debug, Default, Clone)]
-struct Stream {
+struct ModelStream {
     head: u64,
     /// Place and text.
     events: Vec<(u64, String)>,
@@ -72,7 +75,7 @@ struct Stream {
 /// What a scope holds.
 #[derive(Debug, Default, Clone)]
 struct Model {
-    streams: BTreeMap<u8, Stream>,
+    streams: BTreeMap<u8, ModelStream>,
     documents: BTreeMap<u8, (u64, String)>,
     /// Place, surface, time.
     events: Vec<(u64, u8, i64)>,
@@ -83,7 +86,7 @@ struct Model {
 }
 
 /// A store, what it is compared with, and a clock that rises by a second with every step.
-struct Run {
+struct ModelRun {
     store: Arc<dyn Backend>,
     model: Vec<Model>,
     now: i64,
@@ -91,7 +94,7 @@ struct Run {
     contexts: Vec<RequestContext>,
 }
 
-impl Run {
+impl ModelRun {
     fn new(store: Arc<dyn Backend>) -> Self {
         let contexts = (0..SCOPES).map(|n| testing::context(&format!("t_{n}"), "ada", Role::Owner).unwrap()).collect();
         let model = vec![Model::default(); SCOPES];
@@ -120,13 +123,13 @@ impl Run {
         }
     }
 
-    async fn take(&mut self, place: usize, op: &Op) {
+    async fn take(&mut self, place: usize, op: &ModelOp) {
         self.now += 1;
         let (at, scope) = (self.at(), self.contexts[place].scope().clone());
         let context = self.contexts[place].clone();
         let model = &mut self.model[place];
         match op {
-            Op::Append { stream, events, key } => {
+            ModelOp::Append { stream, events, key } => {
                 let texts: Vec<_> = (0..*events).map(|n| format!("\"{}.{n}\"", self.now)).collect();
                 let new = texts.iter().map(|text| {
                     let data = RawValue::from_string(text.clone()).unwrap();
@@ -135,7 +138,7 @@ impl Run {
                 let name = stream_key(*stream);
                 let mut batch = Batch::new(at).append(name.clone(), ExpectedHead::Any, new.collect());
                 if let Some(key) = key {
-                    batch = batch.once(once(*stream, *key));
+                    batch = batch.with_idempotency(once(*stream, *key));
                 }
                 let answer = self.store.commit(&scope, batch).await;
                 let known = model.receipts.iter().find(|(of, known, ..)| of == stream && Some(*known) == *key);
@@ -160,13 +163,13 @@ impl Run {
                     }
                 }
             }
-            Op::Trim { stream, part } => {
+            ModelOp::Trim { stream, part } => {
                 let entry = model.streams.entry(*stream).or_default();
                 let first = entry.head * u64::from(*part) / 255 + 1;
                 self.store.commit(&scope, Batch::new(at).trim(stream_key(*stream), Seq(first))).await.unwrap();
                 entry.events.retain(|(seq, _)| *seq >= first);
             }
-            Op::DeleteStream { stream } => {
+            ModelOp::DeleteStream { stream } => {
                 let name = stream_key(*stream);
                 let answer = self.store.commit(&scope, Batch::new(at).delete_stream(name.clone())).await;
                 let entry = model.streams.entry(*stream).or_default();
@@ -184,7 +187,7 @@ impl Run {
                     }
                 }
             }
-            Op::Put { id, expect_stream } => {
+            ModelOp::Put { id, expect_stream } => {
                 let body = format!("\"{}\"", self.now);
                 let document = NewDocument {
                     kind: NOTE,
@@ -206,11 +209,11 @@ impl Run {
                     }
                 }
             }
-            Op::Delete { id } => {
+            ModelOp::Delete { id } => {
                 self.store.commit(&scope, Batch::new(at).delete(NOTE, doc(*id), Expect::Any)).await.unwrap();
                 model.documents.remove(id);
             }
-            Op::Record { surface } => {
+            ModelOp::Record { surface } => {
                 let event = DatasetEvent {
                     surface: format!("s{surface}"),
                     agent_id: "agent".into(),
@@ -220,19 +223,19 @@ impl Run {
                 let ts = if self.now % 3 == 0 { Timestamp::from_millis(at.as_millis() - 20_000) } else { at };
                 let stamp =
                     EventStamp { event_id: self.ids.ulid(at), ts, actor: context.actor().clone(), train_ok: true };
-                let event = clean(&Scrubber::default(), event, stamp, &context).unwrap();
+                let event = scrub_event(&Scrubber::default(), event, stamp, &context).unwrap();
                 let receipt = self.store.commit(&scope, Batch::new(at).record(event)).await.unwrap();
                 model.last_event += 1;
                 assert_eq!(receipt.recorded[0].seq(), Some(Seq(model.last_event)));
                 model.events.push((model.last_event, *surface, ts.as_millis()));
             }
-            Op::Audit => {
+            ModelOp::Audit => {
                 let resource = format!("r{}", self.now);
-                let entry = AuditEntry::new(self.ids.ulid(at), at, &context, "a", resource.clone(), Outcome::Done);
+                let entry = AuditEntry::new(self.ids.ulid(at), at, &context, "a", resource.clone(), AuditOutcome::Done);
                 self.store.commit(&scope, Batch::new(at).audit(entry)).await.unwrap();
                 model.audit.push((resource, at.as_millis()));
             }
-            Op::RemoveEvents { surface, before, limit } => {
+            ModelOp::RemoveEvents { surface, before, limit } => {
                 let until = before.map(|part| self.past(part));
                 let filter = EventFilter { surface: surface.map(|n| format!("s{n}")), until, ..EventFilter::default() };
                 let model = &mut self.model[place];
@@ -244,7 +247,7 @@ impl Run {
                 let removal = Removal::Events { filter, delivered: None };
                 assert_eq!(self.remove(&scope, removal, *limit).await, gone);
             }
-            Op::RemoveReceipts { before, limit } => {
+            ModelOp::RemoveReceipts { before, limit } => {
                 let before = self.past(*before);
                 let model = &mut self.model[place];
                 let count = model.receipts.len();
@@ -252,7 +255,7 @@ impl Run {
                 let gone = (count - model.receipts.len()) as u64;
                 assert_eq!(self.remove(&scope, Removal::Receipts { before }, *limit).await, gone);
             }
-            Op::RemoveAudit { before, limit } => {
+            ModelOp::RemoveAudit { before, limit } => {
                 let before = self.past(*before);
                 let model = &mut self.model[place];
                 let old = model.audit.iter().filter(|(_, at)| *at < before.as_millis()).count();
@@ -260,12 +263,12 @@ impl Run {
                 model.audit.drain(..gone);
                 assert_eq!(self.remove(&scope, Removal::Audit { before }, *limit).await, gone as u64);
             }
-            Op::RemoveScope { limit } => {
+            ModelOp::RemoveScope { limit } => {
                 self.model[place] = Model::default();
                 self.remove(&scope, Removal::Scope, *limit).await;
             }
-            Op::Reclaim => drop(self.store.reclaim().await.unwrap()),
-            Op::Reopen => {}
+            ModelOp::Reclaim => drop(self.store.reclaim().await.unwrap()),
+            ModelOp::Reopen => {}
         }
     }
 
@@ -287,8 +290,8 @@ impl Run {
                     assert_eq!(found, wanted, "the receipt {key} of stream {n}");
                 }
             }
-            for query in [Query::kind(NOTE), Query::kind(NOTE).tag("all")] {
-                let documents = self.store.query(scope, &query, Page::first(500)).await.unwrap().items;
+            for query in [DocumentQuery::of_kind(NOTE), DocumentQuery::of_kind(NOTE).tag("all")] {
+                let documents = self.store.query(scope, &query, PageRequest::first(500)).await.unwrap().items;
                 let documents: Vec<_> = documents
                     .iter()
                     .map(|document| (document.id.to_string(), document.version, document.body.get().to_owned()))
@@ -300,11 +303,13 @@ impl Run {
                     .collect();
                 assert_eq!(documents, wanted);
             }
-            let events = self.store.events(scope, &EventFilter::default(), Page::first(10_000)).await.unwrap().items;
+            let events =
+                self.store.events(scope, &EventFilter::default(), PageRequest::first(10_000)).await.unwrap().items;
             let events: Vec<_> = events.iter().map(|event| event.seq.0).collect();
             assert_eq!(events, model.events.iter().map(|(seq, ..)| *seq).collect::<Vec<_>>());
             fed.extend(events.into_iter().map(|seq| (scope.tenant().to_string(), seq)));
-            let audit = self.store.audit(scope, &AuditFilter::default(), Page::first(10_000)).await.unwrap().items;
+            let audit =
+                self.store.audit(scope, &AuditFilter::default(), PageRequest::first(10_000)).await.unwrap().items;
             let audit: Vec<_> = audit.into_iter().map(|entry| entry.resource).collect();
             assert_eq!(audit, model.audit.iter().map(|(resource, _)| resource.clone()).collect::<Vec<_>>());
         }
@@ -318,7 +323,9 @@ impl Run {
 
 fn deleted(answer: Result<(), CommitError>, key: &StreamKey) {
     match answer {
-        Err(CommitError::Precondition { failed: Failed::Deleted { key: named }, .. }) => assert_eq!(named, *key),
+        Err(CommitError::Precondition { failed: FailedPrecondition::Deleted { key: named }, .. }) => {
+            assert_eq!(named, *key)
+        }
         answer => panic!("a write to a deleted stream: {answer:?}"),
     }
 }
@@ -331,9 +338,9 @@ fn doc(n: u8) -> DocId {
     format!("d{n}").parse().unwrap()
 }
 
-fn once(stream: u8, key: u8) -> Once {
-    Once {
-        realm: format!("{}/ada", stream_key(stream)),
+fn once(stream: u8, key: u8) -> Idempotency {
+    Idempotency {
+        namespace: format!("{}/ada", stream_key(stream)),
         key: format!("k{key}"),
         fingerprint: [key; 32],
         note: String::new(),
@@ -348,7 +355,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
-fn ops() -> impl Strategy<Value = Vec<(usize, Op)>> {
+fn ops() -> impl Strategy<Value = Vec<(usize, ModelOp)>> {
     proptest::collection::vec((0..SCOPES, op()), 1..80)
 }
 
@@ -356,9 +363,9 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn memory_agrees_with_the_model(ops in ops()) {
+    fn the_memory_store_behaves_like_the_model(ops in ops()) {
         runtime().block_on(async {
-            let mut run = Run::new(Arc::new(MemoryStore::new(&IdGenerator::seeded(1))));
+            let mut run = ModelRun::new(Arc::new(MemoryStore::new(&IdGenerator::seeded(1))));
             for (place, op) in &ops {
                 run.take(*place, op).await;
             }
@@ -367,14 +374,14 @@ proptest! {
     }
 
     #[test]
-    fn sqlite_agrees_with_the_model(ops in ops()) {
+    fn the_sqlite_store_behaves_like_the_model(ops in ops()) {
         runtime().block_on(async {
             let folder = tempfile::tempdir().unwrap();
             let open = || SqliteStore::open(folder.path().join("engines.db"), SqliteOptions::default()).unwrap();
             let mut store = Arc::new(open());
-            let mut run = Run::new(store.clone());
+            let mut run = ModelRun::new(store.clone());
             for (place, op) in &ops {
-                if let Op::Reopen = op {
+                if let ModelOp::Reopen = op {
                     store.close().await;
                     run.store = Arc::new(MemoryStore::new(&IdGenerator::seeded(1)));
                     drop(store);

@@ -1,18 +1,18 @@
 //! Opening, refusing to open, and looking at the file from outside.
 
-use super::kit::{Kit, canvas};
+use super::fixture::{SqliteFixture, canvas};
 use engines_core::{Code, Store, stream::Seq};
 use engines_storage::{SqliteOptions, SqliteStore};
 
-fn refusal(kit: &Kit) -> String {
+fn refusal(kit: &SqliteFixture) -> String {
     let error = SqliteStore::open(kit.path(), SqliteOptions::default()).unwrap_err();
     assert_eq!(error.code(), Code::BackendUnavailable);
     error.detail().to_owned()
 }
 
 #[tokio::test]
-async fn only_one_may_have_it_open() {
-    let kit = Kit::new();
+async fn a_second_process_cannot_open_the_file() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     assert!(refusal(&kit).contains("in use by another process"));
     store.close().await;
@@ -20,8 +20,8 @@ async fn only_one_may_have_it_open() {
 }
 
 #[tokio::test]
-async fn a_newer_schema_is_refused_and_left_alone() {
-    let kit = Kit::new();
+async fn a_newer_schema_is_rejected_and_unchanged() {
+    let kit = SqliteFixture::new();
     kit.open().close().await;
     let tool = rusqlite::Connection::open(kit.path()).unwrap();
     tool.pragma_update(None, "user_version", 99).unwrap();
@@ -30,8 +30,8 @@ async fn a_newer_schema_is_refused_and_left_alone() {
 }
 
 #[test]
-fn what_is_not_ours_is_refused_and_left_alone() {
-    let kit = Kit::new();
+fn a_foreign_file_is_rejected_and_unchanged() {
+    let kit = SqliteFixture::new();
     std::fs::write(kit.path(), "this is not a database, and it is long enough to be looked at ".repeat(100)).unwrap();
     let before = std::fs::read(kit.path()).unwrap();
     assert!(refusal(&kit).contains("no database"), "{}", refusal(&kit));
@@ -43,7 +43,7 @@ fn what_is_not_ours_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_damaged_file_is_refused() {
-    let kit = Kit::new();
+    let kit = SqliteFixture::new();
     let store = kit.open();
     for head in 0..200 {
         store.commit(&kit.scope, kit.after(&canvas("c1"), head)).await.unwrap();
@@ -56,14 +56,14 @@ async fn a_damaged_file_is_refused() {
 }
 
 #[test]
-fn a_missing_folder_is_said_so() {
+fn a_missing_folder_is_reported() {
     let error = SqliteStore::open("/nowhere/at/all/engines.db", SqliteOptions::default()).unwrap_err();
     assert!(error.detail().contains("create the folder first"));
 }
 
 #[tokio::test]
-async fn it_can_be_read_and_copied_while_it_runs() {
-    let kit = Kit::new();
+async fn the_file_can_be_read_and_copied_while_open() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     let key = canvas("c1");
     for head in 0..20 {
@@ -86,8 +86,8 @@ async fn it_can_be_read_and_copied_while_it_runs() {
 
 /// What a crash leaves: the file and its log, copied while the store runs.
 #[tokio::test]
-async fn the_log_of_an_unclean_end_is_taken_up() {
-    let kit = Kit::new();
+async fn the_log_is_recovered_after_an_unclean_shutdown() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     for head in 0..20 {
         store.commit(&kit.scope, kit.after(&canvas("c1"), head)).await.unwrap();

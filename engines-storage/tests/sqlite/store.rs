@@ -8,10 +8,13 @@ use std::{
     time::Duration,
 };
 
-use super::kit::{Kit, NOTE, canvas};
+use super::fixture::{NOTE, SqliteFixture, canvas};
 use engines_core::{
     Code, DocId, Store,
-    nexus::{Batch, Change, CommitError, Expect, ExpectedHead, Failed, Once, Order, Page, Query},
+    nexus::{
+        Batch, CommitError, DocumentQuery, Expect, ExpectedHead, FailedPrecondition, Idempotency, PageRequest,
+        QueryOrder, StoreChange,
+    },
     stream::Seq,
 };
 use engines_storage::{SqliteOptions, SqliteStore};
@@ -19,7 +22,7 @@ use futures_util::{StreamExt, future::join_all};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pipeline_of_commits_is_applied_in_order() {
-    let kit = Kit::new();
+    let kit = SqliteFixture::new();
     let store = kit.open();
     let key = canvas("c1");
     let commits = (0..500).map(|head| store.commit(&kit.scope, kit.after(&key, head)));
@@ -30,46 +33,46 @@ async fn a_pipeline_of_commits_is_applied_in_order() {
     let events = store.read(&kit.scope, &key, Seq(490), 100).await.unwrap();
     assert_eq!(events.iter().map(|event| event.seq.0).collect::<Vec<_>>(), (491..=500).collect::<Vec<_>>());
     assert_eq!(events[0].event.data.get(), r#"{"op":"add"}"#);
-    assert_eq!(store.audit(&kit.scope, &Default::default(), Page::first(1000)).await.unwrap().items.len(), 500);
+    assert_eq!(store.audit(&kit.scope, &Default::default(), PageRequest::first(1000)).await.unwrap().items.len(), 500);
 }
 
 #[tokio::test]
 async fn failing_and_succeeding_batches_share_a_transaction() {
-    let kit = Kit::new();
+    let kit = SqliteFixture::new();
     let store = kit.open();
     let key = canvas("c1");
     let note = |id: &str| kit.note(id, "{}");
     let batches = vec![
         kit.after(&key, 0),
         // Refused, and nothing of it stays.
-        Batch::new(kit.at()).put(note("lost"), Expect::Any).append(
+        Batch::new(kit.now()).put(note("lost"), Expect::Any).append(
             key.clone(),
             ExpectedHead::Seq(Seq(0)),
             vec![kit.event("1")],
         ),
         kit.after(&key, 1),
-        Batch::new(kit.at()).put(note("n1"), Expect::Absent),
-        Batch::new(kit.at()).put(note("n1"), Expect::Absent),
-        Batch::new(kit.at()).put(note("n1"), Expect::Version(1)),
+        Batch::new(kit.now()).put(note("n1"), Expect::Absent),
+        Batch::new(kit.now()).put(note("n1"), Expect::Absent),
+        Batch::new(kit.now()).put(note("n1"), Expect::Version(1)),
     ];
     let results = join_all(batches.into_iter().map(|batch| store.commit(&kit.scope, batch))).await;
     let ok: Vec<_> = results.iter().map(Result::is_ok).collect();
     assert_eq!(ok, [true, false, true, true, false, true]);
     assert!(matches!(
         &results[1],
-        Err(CommitError::Precondition { index: 1, failed: Failed::Stream { head: Seq(1), .. } })
+        Err(CommitError::Precondition { index: 1, failed: FailedPrecondition::Stream { head: Seq(1), .. } })
     ));
     assert!(matches!(
         &results[4],
-        Err(CommitError::Precondition { index: 0, failed: Failed::Document { version: Some(1), .. } })
+        Err(CommitError::Precondition { index: 0, failed: FailedPrecondition::Document { version: Some(1), .. } })
     ));
     assert!(store.get(&kit.scope, &NOTE, &"lost".parse().unwrap()).await.unwrap().is_none());
     assert_eq!(store.get(&kit.scope, &NOTE, &"n1".parse().unwrap()).await.unwrap().unwrap().version, 2);
 }
 
 #[tokio::test]
-async fn an_unexpected_failure_takes_only_its_own_batch() {
-    let kit = Kit::new();
+async fn an_unexpected_failure_fails_only_its_own_batch() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     let tool = rusqlite::Connection::open(kit.path()).unwrap();
     tool.execute_batch(
@@ -78,7 +81,7 @@ async fn an_unexpected_failure_takes_only_its_own_batch() {
     )
     .unwrap();
     let key = canvas("c1");
-    let bad = Batch::new(kit.at())
+    let bad = Batch::new(kit.now())
         .put(kit.note("half", "{}"), Expect::Any)
         .append(canvas("half"), ExpectedHead::Any, vec![kit.event("1")])
         .audit(kit.audit("secret-resource"));
@@ -94,8 +97,8 @@ async fn an_unexpected_failure_takes_only_its_own_batch() {
 }
 
 #[tokio::test]
-async fn it_recovers_when_another_program_lets_go_of_the_file() {
-    let kit = Kit::new();
+async fn commits_resume_when_another_program_releases_its_lock() {
+    let kit = SqliteFixture::new();
     let mut options = SqliteOptions::default();
     options.busy_timeout = Duration::from_millis(20);
     let store = SqliteStore::open(kit.path(), options).unwrap();
@@ -111,13 +114,17 @@ async fn it_recovers_when_another_program_lets_go_of_the_file() {
 }
 
 #[tokio::test]
-async fn once_holds_in_a_group_and_after_reopening() {
-    let kit = Kit::new();
+async fn an_idempotency_key_holds_within_a_group_and_after_reopening() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     let key = canvas("c1");
-    let once =
-        |print| Once { realm: "canvas/c1".into(), key: "k ü".into(), fingerprint: [print; 32], note: "n".into() };
-    let batch = |print| kit.append(&key, ExpectedHead::Any, "1").once(once(print));
+    let once = |print| Idempotency {
+        namespace: "canvas/c1".into(),
+        key: "k ü".into(),
+        fingerprint: [print; 32],
+        note: "n".into(),
+    };
+    let batch = |print| kit.append(&key, ExpectedHead::Any, "1").with_idempotency(once(print));
     let results = join_all([1, 1, 2].map(|print| store.commit(&kit.scope, batch(print)))).await;
     let [Ok(first), Ok(again), Err(CommitError::IdempotencyMismatch)] = &results[..] else { panic!("{results:?}") };
     assert!(!first.replayed && again.replayed);
@@ -135,7 +142,7 @@ async fn once_holds_in_a_group_and_after_reopening() {
 
 #[tokio::test]
 async fn everything_is_there_after_reopening() {
-    let kit = Kit::new();
+    let kit = SqliteFixture::new();
     let key = canvas("c1");
     let big = format!("\"{}ü🙂\\u0000\"", "x".repeat(5 << 20));
     {
@@ -143,10 +150,10 @@ async fn everything_is_there_after_reopening() {
         for head in 0..3 {
             store.commit(&kit.scope, kit.after(&key, head)).await.unwrap();
         }
-        store.commit(&kit.scope, Batch::new(kit.at()).trim(key.clone(), Seq(4))).await.unwrap();
+        store.commit(&kit.scope, Batch::new(kit.now()).trim(key.clone(), Seq(4))).await.unwrap();
         let mut note = kit.note("big", &big);
         note.tags = vec!["ü🙂\0'\"%".into(), "x".into()];
-        store.commit(&kit.scope, Batch::new(kit.at()).put(note, Expect::Absent)).await.unwrap();
+        store.commit(&kit.scope, Batch::new(kit.now()).put(note, Expect::Absent)).await.unwrap();
         // Dropped, not closed.
     }
     let store = kit.open();
@@ -157,13 +164,13 @@ async fn everything_is_there_after_reopening() {
     assert_eq!(store.read(&kit.scope, &key, Seq(0), 10).await.unwrap()[0].seq, Seq(4));
     let id: DocId = "big".parse().unwrap();
     assert_eq!(store.get(&kit.scope, &NOTE, &id).await.unwrap().unwrap().body.get(), big);
-    let query = Query::kind(NOTE).tag("x").tag("ü🙂\0'\"%").order(Order::UpdatedDescending);
-    assert_eq!(store.query(&kit.scope, &query, Page::first(10)).await.unwrap().items[0].id, id);
+    let query = DocumentQuery::of_kind(NOTE).tag("x").tag("ü🙂\0'\"%").order(QueryOrder::UpdatedDescending);
+    assert_eq!(store.query(&kit.scope, &query, PageRequest::first(10)).await.unwrap().items[0].id, id);
 }
 
 #[tokio::test]
-async fn a_dropped_commit_is_whole_or_nothing_and_blocks_nobody() {
-    let kit = Kit::new();
+async fn a_dropped_commit_is_atomic_and_blocks_no_other() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     let key = canvas("c1");
     for _ in 0..50 {
@@ -173,13 +180,13 @@ async fn a_dropped_commit_is_whole_or_nothing_and_blocks_nobody() {
     store.commit(&kit.scope, kit.append(&key, ExpectedHead::Any, "2")).await.unwrap();
     let head = store.head(&kit.scope, &key).await.unwrap().seq;
     let events = store.read(&kit.scope, &key, Seq(0), 100).await.unwrap();
-    let audited = store.audit(&kit.scope, &Default::default(), Page::first(100)).await.unwrap().items;
+    let audited = store.audit(&kit.scope, &Default::default(), PageRequest::first(100)).await.unwrap().items;
     assert_eq!((events.len() as u64, audited.len() as u64), (head.0, head.0));
 }
 
 #[tokio::test]
-async fn changes_name_each_stream_once_and_tell_of_loss() {
-    let kit = Kit::new();
+async fn changes_name_each_stream_once_and_report_lag() {
+    let kit = SqliteFixture::new();
     let mut options = SqliteOptions::default();
     options.changes = 2;
     let store = SqliteStore::open(kit.path(), options).unwrap();
@@ -189,7 +196,7 @@ async fn changes_name_each_stream_once_and_tell_of_loss() {
     join_all(batches.into_iter().map(|batch| store.commit(&kit.scope, batch))).await;
     let mut heads = std::collections::BTreeMap::new();
     while heads.get(&a) != Some(&Seq(2)) || heads.get(&b) != Some(&Seq(1)) {
-        let Some(Change::Appended(streams)) = changes.next().await else { panic!("no change") };
+        let Some(StoreChange::Appended(streams)) = changes.next().await else { panic!("no change") };
         let names: std::collections::BTreeSet<_> = streams.iter().map(|(_, key, _)| key.clone()).collect();
         assert_eq!(names.len(), streams.len());
         heads.extend(streams.iter().map(|(_, key, seq)| (key.clone(), *seq)));
@@ -197,14 +204,14 @@ async fn changes_name_each_stream_once_and_tell_of_loss() {
     for head in 2..8 {
         store.commit(&kit.scope, kit.after(&a, head)).await.unwrap();
     }
-    assert!(matches!(changes.next().await, Some(Change::Missed)));
+    assert!(matches!(changes.next().await, Some(StoreChange::Lagged)));
     store.close().await;
     while changes.next().await.is_some() {}
 }
 
 #[tokio::test]
-async fn a_full_queue_refuses_and_a_closed_store_too() {
-    let kit = Kit::new();
+async fn a_full_queue_and_a_closed_store_reject_commits() {
+    let kit = SqliteFixture::new();
     let mut options = SqliteOptions::default();
     options.write_queue = 8;
     let store = SqliteStore::open(kit.path(), options).unwrap();
@@ -226,9 +233,9 @@ async fn a_full_queue_refuses_and_a_closed_store_too() {
 
 /// Many readers and a writer: once anybody has seen a version, nobody sees an older one, wherever it is read from.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_was_seen_is_never_unseen() {
+async fn reads_never_go_back_in_time() {
     for cached in [0, 1 << 20] {
-        let kit = Arc::new(Kit::new());
+        let kit = Arc::new(SqliteFixture::new());
         let mut options = SqliteOptions::default();
         (options.document_cache_bytes, options.head_cache) = (cached, cached);
         let store = Arc::new(SqliteStore::open(kit.path(), options).unwrap());
@@ -248,7 +255,10 @@ async fn what_was_seen_is_never_unseen() {
                         let found = store.head(&kit.scope, &canvas("c1")).await.unwrap().seq.0;
                         assert!(found >= before, "head {found} after {before}");
                         seen_head.fetch_max(found, Ordering::SeqCst);
-                        let listed = store.query(&kit.scope, &Query::kind(NOTE), Page::first(1)).await.unwrap();
+                        let listed = store
+                            .query(&kit.scope, &DocumentQuery::of_kind(NOTE), PageRequest::first(1))
+                            .await
+                            .unwrap();
                         seen_version.fetch_max(listed.items.first().map_or(0, |note| note.version), Ordering::SeqCst);
                         tokio::task::yield_now().await;
                     }
@@ -266,15 +276,15 @@ async fn what_was_seen_is_never_unseen() {
 }
 
 #[tokio::test]
-async fn a_trim_holds_at_once_and_its_rows_go_later() {
-    let kit = Kit::new();
+async fn a_trim_takes_effect_at_once_and_rows_are_removed_later() {
+    let kit = SqliteFixture::new();
     let store = kit.open();
     let (a, b) = (canvas("a"), canvas("b"));
     for key in [&a, &b] {
         let events = (0..2500).map(|_| kit.event("1")).collect();
-        store.commit(&kit.scope, Batch::new(kit.at()).append(key.clone(), ExpectedHead::Any, events)).await.unwrap();
+        store.commit(&kit.scope, Batch::new(kit.now()).append(key.clone(), ExpectedHead::Any, events)).await.unwrap();
     }
-    store.commit(&kit.scope, Batch::new(kit.at()).trim(a.clone(), Seq(2401)).trim(b.clone(), Seq(2))).await.unwrap();
+    store.commit(&kit.scope, Batch::new(kit.now()).trim(a.clone(), Seq(2401)).trim(b.clone(), Seq(2))).await.unwrap();
     assert_eq!(store.read(&kit.scope, &a, Seq(0), 9999).await.unwrap().len(), 100);
     let tool = rusqlite::Connection::open(kit.path()).unwrap();
     let count =

@@ -6,10 +6,10 @@ use engines_core::{Error, ResourceId, Result, stream::Routing};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::request::{WorkIds, check_short, null_as_default};
+use crate::request_fields::{ClientIds, check_short_text, null_as_default};
 
 /// Bytes of an intent's label and of its reason, each.
-const INTENT_BYTES: usize = 4096;
+const MAX_INTENT_TEXT_BYTES: usize = 4096;
 
 /// What to do with a command whose base is no longer the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub enum OnConflict {
 /// Whose idea a command was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub enum IntentOrigin {
     /// A person's.
     Human,
     /// An AI agent's.
@@ -44,7 +44,7 @@ pub struct Intent {
     pub why: Option<String>,
     /// Whose idea it was.
     #[serde(default)]
-    pub origin: Option<Origin>,
+    pub origin: Option<IntentOrigin>,
 }
 
 impl Intent {
@@ -59,9 +59,9 @@ impl Intent {
 /// With an `idempotency_key` it takes effect once for this actor and canvas, however often it is sent. A `command_id` is
 /// only kept with the commit: by itself it does not recognise a second try.
 #[derive(Clone, Deserialize)]
-pub struct Command {
+pub struct CanvasCommand {
     /// The version of this form: 1.
-    #[serde(default = "one", deserialize_with = "null_as_one")]
+    #[serde(default = "default_version", deserialize_with = "null_as_default_version")]
     pub v: u32,
     /// The client's name for it.
     #[serde(default)]
@@ -93,15 +93,15 @@ pub struct Command {
     pub routing: Routing,
 }
 
-fn one() -> u32 {
+fn default_version() -> u32 {
     1
 }
 
-fn null_as_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+fn null_as_default_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(1))
 }
 
-impl Command {
+impl CanvasCommand {
     /// A command with these ops and nothing else; `ops` is anything that serialises to a JSON array of ops, such as
     /// `Vec<Op>` or a [`serde_json::Value`].
     ///
@@ -126,41 +126,45 @@ impl Command {
 
     /// With an idempotency key.
     #[must_use]
-    pub fn once(mut self, key: impl Into<String>) -> Self {
+    pub fn with_idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
         self
     }
 
     /// Applied at the head if nobody has touched what it touches.
     #[must_use]
-    pub fn rebase(mut self) -> Self {
+    pub fn with_rebase(mut self) -> Self {
         self.on_conflict = OnConflict::Rebase;
         self
     }
 
     pub(super) fn check(&self, operation: &'static str) -> Result<()> {
         if self.v != 1 {
-            return Err(Error::body(operation, "v", "v must be 1"));
+            return Err(Error::invalid_body(operation, "v", "v must be 1"));
         }
         if let Some(key) = &self.idempotency_key {
-            check_short(operation, "idempotency_key", key)?;
+            check_short_text(operation, "idempotency_key", key)?;
         }
         if let Some(intent) = &self.intent {
             for (field, text) in [("intent.label", &intent.label), ("intent.why", &intent.why)] {
-                if text.as_ref().is_some_and(|text| text.len() > INTENT_BYTES) {
-                    return Err(Error::body(operation, field, format!("{field} has at most {INTENT_BYTES} bytes")));
+                if text.as_ref().is_some_and(|text| text.len() > MAX_INTENT_TEXT_BYTES) {
+                    return Err(Error::invalid_body(
+                        operation,
+                        field,
+                        format!("{field} has at most {MAX_INTENT_TEXT_BYTES} bytes"),
+                    ));
                 }
             }
         }
-        self.work().check(operation)
+        self.client_ids().check(operation)
     }
 
-    pub(super) fn work(&self) -> WorkIds<'_> {
-        WorkIds { correlation_id: &self.correlation_id, run_id: &self.run_id, step_id: &self.step_id }
+    pub(super) fn client_ids(&self) -> ClientIds<'_> {
+        ClientIds { correlation_id: &self.correlation_id, run_id: &self.run_id, step_id: &self.step_id }
     }
 }
 
-impl fmt::Debug for Command {
+impl fmt::Debug for CanvasCommand {
     /// Without the ops, which are content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Command")

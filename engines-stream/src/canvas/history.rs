@@ -4,26 +4,26 @@ use std::sync::Arc;
 
 use engines_core::{
     Batch, Code, DocId, Error, ResourceId, Result, Scope, Store, StreamEvent, StreamKey, Timestamp,
-    command::{CommandLimits, Reducer, State, apply_batch},
-    nexus::{CommitError, Expect, Head, Kind, NewDocument, Order, Page, Query},
+    command::{CommandLimits, Reducer, SizedDocument, apply_batch},
+    nexus::{CommitError, DocumentKind, DocumentQuery, Expect, NewDocument, PageRequest, QueryOrder, StreamHead},
     stream::Seq,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::record::CanvasCommit;
-use crate::deletion::unless_deleted;
+use super::commit_event::CanvasCommit;
+use crate::deletion::require_name_unused;
 
 /// The family of snapshot documents.
-pub(super) const SNAPSHOT: Kind = Kind::known("canvas_snapshot");
+pub(super) const SNAPSHOT: DocumentKind = DocumentKind::from_static("canvas_snapshot");
 /// Snapshots removed at a time; each is as large as the canvas.
-const SNAPSHOTS: usize = 8;
+const SNAPSHOTS_PER_STEP: usize = 8;
 /// Events read at a time.
-const CHUNK: u64 = 512;
+const EVENTS_PER_READ: u64 = 512;
 
 /// One canvas's log and snapshots.
 #[derive(Clone)]
-pub(super) struct History {
+pub(super) struct CanvasHistory {
     pub(super) store: Arc<dyn Store>,
     pub(super) reducer: Arc<dyn Reducer>,
     pub(super) scope: Scope,
@@ -32,57 +32,57 @@ pub(super) struct History {
 }
 
 /// A state and how it came to be.
-pub(super) struct Loaded {
+pub(super) struct StateAtRev {
     /// The document.
-    pub(super) state: State,
+    pub(super) state: SizedDocument,
     /// Its revision.
     pub(super) rev: u64,
     /// Bytes of ops since the snapshot it was read from.
     pub(super) tail_bytes: usize,
 }
 
-impl Loaded {
+impl StateAtRev {
     /// Before anything is loaded.
-    pub(super) fn nothing() -> Self {
-        Self { state: State::default(), rev: 0, tail_bytes: 0 }
+    pub(super) fn empty() -> Self {
+        Self { state: SizedDocument::default(), rev: 0, tail_bytes: 0 }
     }
 }
 
 /// A snapshot as it is stored.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Stored {
+pub(super) struct StoredSnapshot {
     pub(super) rev: u64,
     pub(super) state: Value,
 }
 
-impl History {
+impl CanvasHistory {
     /// The durable head; `NOT_FOUND` for a canvas that was deleted.
     pub(super) async fn head(&self) -> Result<u64> {
-        Ok(self.ends().await?.seq.0)
+        Ok(self.stream_head().await?.seq.0)
     }
 
     /// Both ends of the log; `NOT_FOUND` for a canvas that was deleted.
-    pub(super) async fn ends(&self) -> Result<Head> {
+    pub(super) async fn stream_head(&self) -> Result<StreamHead> {
         let head = self.store.head(&self.scope, &self.key).await?;
         if head.deleted { Err(Error::not_found("canvas.log", "canvas")) } else { Ok(head) }
     }
 
     /// The state at `rev`, which must not be beyond the head: the newest snapshot before it, then the log.
-    pub(super) async fn state_at(&self, rev: u64) -> Result<Loaded> {
+    pub(super) async fn state_at(&self, rev: u64) -> Result<StateAtRev> {
         let (value, at) = match self.snapshot_before(rev).await? {
             Some(stored) => (stored.state, stored.rev),
             None => (self.reducer.initial(), 0),
         };
-        let state = State::new(value).map_err(|fault| Error::internal("canvas.load", fault))?;
-        let mut loaded = Loaded { state, rev: at, tail_bytes: 0 };
+        let state = SizedDocument::new(value).map_err(|fault| Error::internal("canvas.load", fault))?;
+        let mut loaded = StateAtRev { state, rev: at, tail_bytes: 0 };
         self.advance(&mut loaded, rev).await?;
         Ok(loaded)
     }
 
     /// Brings a durable state on to `rev`.
-    pub(super) async fn advance(&self, loaded: &mut Loaded, rev: u64) -> Result<()> {
+    pub(super) async fn advance(&self, loaded: &mut StateAtRev, rev: u64) -> Result<()> {
         while loaded.rev < rev {
-            for event in self.events(loaded.rev, rev.min(loaded.rev + CHUNK)).await? {
+            for event in self.events(loaded.rev, rev.min(loaded.rev + EVENTS_PER_READ)).await? {
                 self.apply(loaded, &event)?;
             }
             tokio::task::yield_now().await;
@@ -91,9 +91,9 @@ impl History {
     }
 
     /// Applies the next commit of the log.
-    pub(super) fn apply(&self, loaded: &mut Loaded, event: &StreamEvent) -> Result<()> {
-        let commit = CanvasCommit::of(event)?;
-        apply_batch(&*self.reducer, &mut loaded.state, &commit.decode_ops()?, &CommandLimits::replay())
+    pub(super) fn apply(&self, loaded: &mut StateAtRev, event: &StreamEvent) -> Result<()> {
+        let commit = CanvasCommit::from_event(event)?;
+        apply_batch(&*self.reducer, &mut loaded.state, &commit.decode_ops()?, &CommandLimits::for_replay())
             .map_err(|error| Error::internal("canvas.replay", error))?;
         loaded.tail_bytes += commit.ops.get().len();
         loaded.rev = event.seq.0;
@@ -112,21 +112,21 @@ impl History {
         Ok(events)
     }
 
-    async fn snapshot_before(&self, rev: u64) -> Result<Option<Stored>> {
-        let query = Query::kind(SNAPSHOT)
+    async fn snapshot_before(&self, rev: u64) -> Result<Option<StoredSnapshot>> {
+        let query = DocumentQuery::of_kind(SNAPSHOT)
             .tag(self.tag())
-            .ids(Some(self.snapshot_id(0)?), Some(self.snapshot_id(rev)?))
-            .order(Order::IdDescending);
-        let found = self.store.query(&self.scope, &query, Page::first(1)).await?;
+            .id_range(Some(self.snapshot_id(0)?), Some(self.snapshot_id(rev)?))
+            .order(QueryOrder::IdDescending);
+        let found = self.store.query(&self.scope, &query, PageRequest::first(1)).await?;
         found.items.first().map(|document| document.decode()).transpose()
     }
 
     /// Keeps a durable state, so that later reads need not begin at the start.
-    pub(super) async fn keep(&self, at: Timestamp, rev: u64, state: Value) -> Result<()> {
+    pub(super) async fn save_snapshot(&self, at: Timestamp, rev: u64, state: Value) -> Result<()> {
         let id = self.snapshot_id(rev)?;
-        let document = NewDocument::new(SNAPSHOT, id, &Stored { rev, state })?.tag(self.tag());
+        let document = NewDocument::new(SNAPSHOT, id, &StoredSnapshot { rev, state })?.tag(self.tag());
         let batch = Batch::new(at).put(document, Expect::Absent);
-        match self.store.commit(&self.scope, unless_deleted(&*self.store, batch, &self.key)).await {
+        match self.store.commit(&self.scope, require_name_unused(&*self.store, batch, &self.key)).await {
             // Another node has kept the same, or the canvas was deleted.
             Ok(_) | Err(CommitError::Precondition { .. }) => Ok(()),
             Err(error) => Err(error.into()),
@@ -136,9 +136,9 @@ impl History {
     /// Removes all snapshots, or those of revisions before `rev`.
     pub(super) async fn remove_snapshots(&self, at: Timestamp, rev: Option<u64>) -> Result<()> {
         let last = rev.map(|rev| self.snapshot_id(rev.saturating_sub(1))).transpose()?;
-        let query = Query::kind(SNAPSHOT).tag(self.tag()).ids(None, last);
+        let query = DocumentQuery::of_kind(SNAPSHOT).tag(self.tag()).id_range(None, last);
         loop {
-            let found = self.store.query(&self.scope, &query, Page::first(SNAPSHOTS)).await?.items;
+            let found = self.store.query(&self.scope, &query, PageRequest::first(SNAPSHOTS_PER_STEP)).await?.items;
             if found.is_empty() {
                 return Ok(());
             }

@@ -7,22 +7,22 @@ use std::{
     task::{Context, Poll},
 };
 
-use engines_core::nexus::{CommitError, Receipt};
+use engines_core::nexus::{CommitError, CommitReceipt};
 
 /// A commit that is under way.
-pub(super) type Committing = Pin<Box<dyn Future<Output = Result<Receipt, CommitError>> + Send>>;
+pub(super) type CommitFuture = Pin<Box<dyn Future<Output = Result<CommitReceipt, CommitError>> + Send>>;
 
-enum Progress {
-    Running(Committing),
-    Done(Result<Receipt, CommitError>),
+enum CommitProgress {
+    Pending(CommitFuture),
+    Finished(Result<CommitReceipt, CommitError>),
 }
 
 /// Commits under way, each with what it is for.
-pub(super) struct InFlight<T> {
-    queue: VecDeque<(T, Progress)>,
+pub(super) struct InFlightQueue<T> {
+    queue: VecDeque<(T, CommitProgress)>,
 }
 
-impl<T> InFlight<T> {
+impl<T> InFlightQueue<T> {
     pub(super) fn new() -> Self {
         Self { queue: VecDeque::new() }
     }
@@ -36,21 +36,21 @@ impl<T> InFlight<T> {
     }
 
     /// Sends a commit on its way: polls it once, so that a store that pipelines sees it after all earlier ones.
-    pub(super) async fn start(&mut self, ticket: T, mut commit: Committing) {
+    pub(super) async fn push(&mut self, ticket: T, mut commit: CommitFuture) {
         let progress = poll_fn(|cx| Poll::Ready(commit.as_mut().poll(cx))).await;
         self.queue.push_back(match progress {
-            Poll::Ready(result) => (ticket, Progress::Done(result)),
-            Poll::Pending => (ticket, Progress::Running(commit)),
+            Poll::Ready(result) => (ticket, CommitProgress::Finished(result)),
+            Poll::Pending => (ticket, CommitProgress::Pending(commit)),
         });
     }
 
     /// Waits until the oldest commit has settled, then moves it to `settled`, with all behind it that have settled too.
     /// Never ends while there is none. Only the oldest is asked: its waker is that of the task that owns them all, and
     /// whoever settles behind it is found when its turn comes. Nothing is lost when the future is dropped.
-    pub(super) async fn settled(&mut self, settled: &mut Vec<(T, Result<Receipt, CommitError>)>) {
+    pub(super) async fn next_settled(&mut self, settled: &mut Vec<(T, Result<CommitReceipt, CommitError>)>) {
         poll_fn(|cx| {
             while self.poll_front(cx) {
-                if let Some((ticket, Progress::Done(result))) = self.queue.pop_front() {
+                if let Some((ticket, CommitProgress::Finished(result))) = self.queue.pop_front() {
                     settled.push((ticket, result));
                 }
             }
@@ -63,9 +63,9 @@ impl<T> InFlight<T> {
         let Some((_, progress)) = self.queue.front_mut() else {
             return false;
         };
-        if let Progress::Running(commit) = progress {
+        if let CommitProgress::Pending(commit) = progress {
             match commit.as_mut().poll(cx) {
-                Poll::Ready(result) => *progress = Progress::Done(result),
+                Poll::Ready(result) => *progress = CommitProgress::Finished(result),
                 Poll::Pending => return false,
             }
         }

@@ -32,29 +32,32 @@
 //! own compare-and-swap; the writer then reads the log again and decides anew. Several nodes may have a writer for one canvas:
 //! the log's head decides between them.
 
-mod busy;
-mod check;
 mod command;
-mod delete;
+mod commit_event;
+mod conflict;
+mod deletion;
 mod history;
 mod in_flight;
-mod keeper;
 mod model;
-mod reads;
-mod recent;
-mod record;
+mod pending_command;
+mod queries;
+mod recent_commits;
+mod replay_check;
 mod service;
 mod settings;
-mod stale;
+mod snapshotter;
 mod verification;
-mod work;
 mod writer;
+mod writer_pool;
 
 pub use self::{
-    check::CanvasCheck,
-    command::{Command, Intent, OnConflict, Origin},
-    model::{Canvas, CommandAnswer, Commit, Keyframe, NewCanvas, NewGesture, Replay, Snapshot, Status},
-    record::{CANVAS_COMMIT, CanvasCommit},
+    command::{CanvasCommand, Intent, IntentOrigin, OnConflict},
+    commit_event::{CANVAS_COMMIT, CanvasCommit},
+    model::{
+        Canvas, CanvasReplay, CanvasSnapshot, CommandAnswer, CommandStatus, CommitEntry, Keyframe, NewCanvas,
+        NewGesture,
+    },
+    replay_check::CanvasCheck,
     service::{CANVAS, CanvasBuilder, CanvasService, GESTURE},
     settings::CanvasSettings,
     verification::{CanvasVerification, verify_canvas},

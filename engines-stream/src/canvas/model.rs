@@ -6,7 +6,7 @@ use serde_json::{Map, Value, value::RawValue};
 use ulid::Ulid;
 
 use super::command::Intent;
-use crate::request::null_as_default;
+use crate::request_fields::null_as_default;
 
 /// A canvas that is about to be made. Decodes from the request body.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -56,14 +56,14 @@ pub struct Canvas {
 /// How a command was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum CommandStatus {
     /// On the revision it was written against.
     Applied,
     /// On a later one.
     Rebased,
 }
 
-impl Status {
+impl CommandStatus {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -81,7 +81,7 @@ impl Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CommandAnswer {
     /// How it was applied.
-    pub status: Status,
+    pub status: CommandStatus,
     /// The revision it made.
     pub rev: u64,
     /// The head right after it: the same.
@@ -98,7 +98,7 @@ pub struct CommandAnswer {
 
 /// A canvas's state at a revision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Snapshot {
+pub struct CanvasSnapshot {
     /// The canvas.
     pub canvas_id: ResourceId,
     /// The revision.
@@ -122,7 +122,7 @@ pub struct Keyframe {
 
 /// A commit of the history.
 #[derive(Debug, Clone, Serialize)]
-pub struct Commit {
+pub struct CommitEntry {
     /// The revision it made.
     pub rev: u64,
     /// Its id.
@@ -147,7 +147,7 @@ pub struct Commit {
 
 /// A stretch of history to play: the state at both its ends, and every commit between.
 #[derive(Debug, Clone, Serialize)]
-pub struct Replay {
+pub struct CanvasReplay {
     /// The canvas.
     pub canvas_id: ResourceId,
     /// The first state's revision.
@@ -157,7 +157,7 @@ pub struct Replay {
     /// The state at `from_rev`, and at `to_rev` if that is another.
     pub keyframes: Vec<Keyframe>,
     /// The commits after `from_rev`, up to and with `to_rev`.
-    pub commits: Vec<Commit>,
+    pub commits: Vec<CommitEntry>,
     /// The `from_rev` of the next stretch; none if this one goes as far as was asked.
     pub next: Option<u64>,
 }

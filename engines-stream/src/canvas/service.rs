@@ -9,54 +9,54 @@ use engines_core::{
     Action, Batch, Code, Cursor, Error, Guard, Limits, RequestContext, ResourceId, Result, Store, StreamKey,
     command::{JsonReducer, OpError, Reducer, parse_ops_for},
     gate::Permit,
-    nexus::{CommitError, Expect, Kind, NewDocument},
-    stream::{Meta, NewEvent, Routing, Seq},
+    nexus::{CommitError, DocumentKind, Expect, NewDocument},
+    stream::{EventMeta, NewEvent, Routing, Seq},
 };
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use ulid::Ulid;
 
 use super::{
-    busy::Busy,
-    command::{Command, Intent, OnConflict},
-    history::History,
-    model::{Canvas, CanvasBody, CommandAnswer, NewCanvas, NewGesture, Status},
+    command::{CanvasCommand, Intent, OnConflict},
+    history::CanvasHistory,
+    model::{Canvas, CanvasBody, CommandAnswer, CommandStatus, NewCanvas, NewGesture},
+    pending_command::{CommandOutcome, PendingCommand},
     settings::CanvasSettings,
-    work::{Verdict, Work},
+    writer_pool::WriterPool,
 };
-use crate::{LiveSink, deletion, known::Known, request};
+use crate::{EphemeralSink, deletion, existence_cache::ExistenceCache, request_fields};
 
 /// The family of canvas documents. A canvas's stream exists if its document does.
-pub const CANVAS: Kind = Kind::known("canvas");
+pub const CANVAS: DocumentKind = DocumentKind::from_static("canvas");
 
 /// The type of a gesture's event.
 pub const GESTURE: &str = "gesture";
 
 /// Canvases whose existence is remembered.
-const KNOWN_CANVASES: usize = 16_384;
+const MAX_CACHED_CANVASES: usize = 16_384;
 /// How often a command whose canvas other nodes edit too is handed to the writer.
-const ROUNDS: usize = 8;
+const MAX_SUBMISSIONS: usize = 8;
 /// Bytes that a commit's event holds besides ops and intent, at the most.
-const EVENT_FRAME_BYTES: usize = 512;
+const EVENT_OVERHEAD_BYTES: usize = 512;
 
-const COMMAND: &str = "canvas.command";
-const CREATE: &str = "canvas.create";
+const COMMAND_OPERATION: &str = "canvas.command";
+const CREATE_OPERATION: &str = "canvas.create";
 
 /// Canvases. Cheap to clone.
 #[derive(Clone)]
 pub struct CanvasService {
-    pub(super) inner: Arc<Inner>,
+    pub(super) inner: Arc<CanvasInner>,
 }
 
-pub(super) struct Inner {
+pub(super) struct CanvasInner {
     pub(super) store: Arc<dyn Store>,
     pub(super) guard: Guard,
     pub(super) limits: Arc<Limits>,
     pub(super) settings: CanvasSettings,
-    pub(super) canvases: Known,
+    pub(super) existing: ExistenceCache,
     reducer: Arc<dyn Reducer>,
-    live: Option<Arc<dyn LiveSink>>,
-    busy: Arc<Busy>,
+    ephemeral: Option<Arc<dyn EphemeralSink>>,
+    writers: Arc<WriterPool>,
 }
 
 /// Makes a [`CanvasService`].
@@ -66,7 +66,7 @@ pub struct CanvasBuilder {
     limits: Arc<Limits>,
     settings: CanvasSettings,
     reducer: Arc<dyn Reducer>,
-    live: Option<Arc<dyn LiveSink>>,
+    ephemeral: Option<Arc<dyn EphemeralSink>>,
 }
 
 impl CanvasBuilder {
@@ -79,8 +79,8 @@ impl CanvasBuilder {
 
     /// With somebody to show gestures to. Without, nobody sees them.
     #[must_use]
-    pub fn live(mut self, live: Arc<dyn LiveSink>) -> Self {
-        self.live = Some(live);
+    pub fn ephemeral_sink(mut self, live: Arc<dyn EphemeralSink>) -> Self {
+        self.ephemeral = Some(live);
         self
     }
 
@@ -94,16 +94,27 @@ impl CanvasBuilder {
     /// The service.
     #[must_use]
     pub fn build(self) -> CanvasService {
-        let Self { store, guard, limits, settings, reducer, live } = self;
-        let busy = Arc::new(Busy::new(guard.clone(), &limits, settings.clone()));
-        let canvases = Known::new(CANVAS, "canvas", KNOWN_CANVASES);
-        CanvasService { inner: Arc::new(Inner { store, guard, limits, settings, canvases, reducer, live, busy }) }
+        let Self { store, guard, limits, settings, reducer, ephemeral: live } = self;
+        let busy = Arc::new(WriterPool::new(guard.clone(), &limits, settings.clone()));
+        let canvases = ExistenceCache::new(CANVAS, "canvas", MAX_CACHED_CANVASES);
+        CanvasService {
+            inner: Arc::new(CanvasInner {
+                store,
+                guard,
+                limits,
+                settings,
+                existing: canvases,
+                reducer,
+                ephemeral: live,
+                writers: busy,
+            }),
+        }
     }
 }
 
 /// What was asked for: two requests with one idempotency key are the same if this is.
 #[derive(Serialize)]
-struct Asked<'a> {
+struct CommandFingerprintInput<'a> {
     command_id: &'a Option<ResourceId>,
     base_rev: u64,
     on_conflict: OnConflict,
@@ -124,7 +135,7 @@ impl CanvasService {
     #[must_use]
     pub fn builder(store: Arc<dyn Store>, guard: Guard, limits: Arc<Limits>) -> CanvasBuilder {
         let (settings, reducer) = (CanvasSettings::default(), Arc::new(JsonReducer));
-        CanvasBuilder { store, guard, limits, settings, reducer, live: None }
+        CanvasBuilder { store, guard, limits, settings, reducer, ephemeral: None }
     }
 
     /// Makes a canvas.
@@ -133,12 +144,12 @@ impl CanvasService {
     /// `ALREADY_EXISTS`, `CONTEXT_MISMATCH` for a routing key that disagrees; refusals and failures of the guard and the
     /// store, as everywhere.
     pub async fn create(&self, context: &RequestContext, new: NewCanvas) -> Result<Canvas> {
-        let Inner { store, guard, canvases, .. } = &*self.inner;
+        let CanvasInner { store, guard, existing: canvases, .. } = &*self.inner;
         let now = guard.clock().now();
         let canvas_id = new.canvas_id.unwrap_or_else(|| guard.ids().ulid(now).into());
         let key = StreamKey::canvas(&canvas_id);
         let permit = guard.admit(context, Action::CanvasCreate, key.as_str()).await?;
-        let routing = new.routing.checked(context, &key)?;
+        let routing = new.routing.validate(context, &key)?;
         let body = CanvasBody {
             workspace_id: new.workspace_id.or(routing.workspace_id),
             project_id: new.project_id.or(routing.project_id),
@@ -147,10 +158,13 @@ impl CanvasService {
         };
         let batch = Batch::new(now)
             .put(NewDocument::new(CANVAS, &canvas_id, &body)?, Expect::Absent)
-            .audit(permit.audit(guard, context, key.as_str()));
-        let batch = deletion::unless_deleted(&**store, batch, &key);
-        store.commit(context.scope(), batch).await.map_err(|error| deletion::exists(CREATE, "canvas", error))?;
-        canvases.note(context.scope(), &canvas_id);
+            .audit(permit.audit_entry(guard, context, key.as_str()));
+        let batch = deletion::require_name_unused(&**store, batch, &key);
+        store
+            .commit(context.scope(), batch)
+            .await
+            .map_err(|error| deletion::already_exists(CREATE_OPERATION, "canvas", error))?;
+        canvases.insert(context.scope(), &canvas_id);
         Ok(Canvas::from_body(canvas_id, 0, now, body))
     }
 
@@ -162,24 +176,29 @@ impl CanvasService {
     /// `OP_INVALID` with `index`, `reason` and `fault`; `IDEMPOTENCY_MISMATCH`, `BODY_INVALID`, `BODY_TOO_LARGE`,
     /// `NOT_FOUND`, `CONTEXT_MISMATCH`; `BACKEND_UNAVAILABLE` when it is not known what came of it: with an idempotency
     /// key, trying again is safe. Else as everywhere.
-    pub async fn command(&self, context: &RequestContext, id: &ResourceId, command: Command) -> Result<CommandAnswer> {
-        let Inner { store, guard, limits, settings, canvases, busy, .. } = &*self.inner;
+    pub async fn command(
+        &self,
+        context: &RequestContext,
+        id: &ResourceId,
+        command: CanvasCommand,
+    ) -> Result<CommandAnswer> {
+        let CanvasInner { store, guard, limits, settings, existing: canvases, writers: busy, .. } = &*self.inner;
         let history = self.history(context, id);
         let permit = guard.admit(context, Action::CanvasCommand, history.key.as_str()).await?;
-        let work = Arc::new(self.read(context, &history.key, permit, command)?);
-        canvases.require(&**store, &history.scope, id, COMMAND).await?;
+        let work = Arc::new(self.prepare(context, &history.key, permit, command)?);
+        canvases.require_exists(&**store, &history.scope, id, COMMAND_OPERATION).await?;
         let (mut clear_to, mut at_least) = (work.base_rev, 0);
-        for _ in 0..ROUNDS {
-            let refusal = match busy.decide(&history, &work, clear_to, at_least).await? {
-                Verdict::Done { rev, event_id, status, replayed } => {
+        for _ in 0..MAX_SUBMISSIONS {
+            let refusal = match busy.submit(&history, &work, clear_to, at_least).await? {
+                CommandOutcome::Committed { rev, event_id, status, replayed } => {
                     return Ok(self.answer(&history, rev, event_id, status, replayed));
                 }
-                Verdict::Failed(error) => return Err(error),
-                Verdict::Invalid(error) => Some(error),
-                Verdict::Behind => None,
+                CommandOutcome::Failed(error) => return Err(error),
+                CommandOutcome::InvalidOp(error) => Some(error),
+                CommandOutcome::StaleBase => None,
             };
             // It may have been applied long ago, and this is its second try.
-            if let Some(answer) = self.answered_before(&history, &work).await? {
+            if let Some(answer) = self.replayed_answer(&history, &work).await? {
                 return Ok(answer);
             }
             if let Some(error) = refusal {
@@ -188,49 +207,56 @@ impl CanvasService {
             let head = history.head().await?;
             if work.may_rebase(head)
                 && head - work.base_rev <= settings.rebase_commits
-                && history.untouched(&work, clear_to, head).await?
+                && history.is_untouched(&work, clear_to, head).await?
             {
                 clear_to = head;
             } else if work.base_rev != head {
                 return Err(history
-                    .mismatch(work.base_rev, head, limits.mismatch_commits, limits.mismatch_bytes)
+                    .rev_mismatch_error(work.base_rev, head, limits.mismatch_commits, limits.mismatch_bytes)
                     .await);
             }
             // Another node has moved the head to where this command wants it, or the writer remembers too little.
             at_least = head;
         }
         let detail = "too many others edit this canvas at the same time; try again";
-        Err(Error::new(Code::BackendUnavailable, COMMAND, detail).retry_after(std::time::Duration::from_secs(1)))
+        Err(Error::new(Code::BackendUnavailable, COMMAND_OPERATION, detail)
+            .with_retry_after(std::time::Duration::from_secs(1)))
     }
 
     /// Reads and checks a command.
-    fn read(&self, context: &RequestContext, key: &StreamKey, permit: Permit, command: Command) -> Result<Work> {
-        let Inner { guard, limits, reducer, .. } = &*self.inner;
-        command.check(COMMAND)?;
+    fn prepare(
+        &self,
+        context: &RequestContext,
+        key: &StreamKey,
+        permit: Permit,
+        command: CanvasCommand,
+    ) -> Result<PendingCommand> {
+        let CanvasInner { guard, limits, reducer, .. } = &*self.inner;
+        command.check(COMMAND_OPERATION)?;
         let ops = parse_ops_for(&**reducer, &command.ops).map_err(|error| op_invalid(&error))?;
         if ops.is_empty() {
-            return Err(Error::body(COMMAND, "ops", "ops must hold at least one op"));
+            return Err(Error::invalid_body(COMMAND_OPERATION, "ops", "ops must hold at least one op"));
         }
         // Written anew: on one line, without what no op knows, and so exactly what a replay reads.
-        let ops_json = to_raw_value(&ops).map_err(|error| Error::internal(COMMAND, error))?;
-        let ids = command.work().of_request(&context.trace().request_id);
-        let routing = command.routing.checked(context, key)?;
-        let Command { command_id, idempotency_key, base_rev, intent, on_conflict, .. } = command;
+        let ops_json = to_raw_value(&ops).map_err(|error| Error::internal(COMMAND_OPERATION, error))?;
+        let ids = command.client_ids().into_correlation_ids(&context.trace().request_id);
+        let routing = command.routing.validate(context, key)?;
+        let CanvasCommand { command_id, idempotency_key, base_rev, intent, on_conflict, .. } = command;
         let intent_bytes = intent.as_ref().map_or(0, |intent| intent.bytes() * 6);
-        let room = limits.event_bytes.saturating_sub(EVENT_FRAME_BYTES + intent_bytes);
+        let room = limits.event_bytes.saturating_sub(EVENT_OVERHEAD_BYTES + intent_bytes);
         if ops_json.get().len() > room {
             let detail = format!("a command's ops have at most {room} bytes of JSON");
-            return Err(Error::new(Code::BodyTooLarge, COMMAND, detail).with_member("limit", room));
+            return Err(Error::new(Code::BodyTooLarge, COMMAND_OPERATION, detail).with_member("limit", room));
         }
         let once = idempotency_key.map(|idempotency_key| {
             let ids = [&ids.correlation_id, &ids.run_id, &ids.step_id].map(Option::as_deref);
             let (command_id, intent, routing, ops) = (&command_id, &intent, &routing, &*ops_json);
-            let asked = Asked { command_id, base_rev, on_conflict, intent, ids, routing, ops };
-            request::once(context, key, idempotency_key, &asked, COMMAND)
+            let asked = CommandFingerprintInput { command_id, base_rev, on_conflict, intent, ids, routing, ops };
+            request_fields::idempotency(context, key, idempotency_key, &asked, COMMAND_OPERATION)
         });
-        Ok(Work {
-            once: once.transpose()?,
-            audit: permit.audit(guard, context, key.as_str()),
+        Ok(PendingCommand {
+            idempotency: once.transpose()?,
+            audit: permit.audit_entry(guard, context, key.as_str()),
             context: context.clone(),
             command_id,
             base_rev,
@@ -244,19 +270,27 @@ impl CanvasService {
         })
     }
 
-    async fn answered_before(&self, history: &History, work: &Work) -> Result<Option<CommandAnswer>> {
-        let Some(once) = &work.once else { return Ok(None) };
+    async fn replayed_answer(&self, history: &CanvasHistory, work: &PendingCommand) -> Result<Option<CommandAnswer>> {
+        let Some(once) = &work.idempotency else { return Ok(None) };
         let Some((receipt, fingerprint)) = history.store.receipt(&history.scope, once).await? else { return Ok(None) };
         if fingerprint != once.fingerprint {
             return Err(CommitError::IdempotencyMismatch.into());
         }
         let appended = receipt.appended.first();
-        let appended = appended.ok_or_else(|| Error::internal(COMMAND, "the store's receipt names no append"))?;
-        let status = Status::from_note(&receipt.note);
+        let appended =
+            appended.ok_or_else(|| Error::internal(COMMAND_OPERATION, "the store's receipt names no append"))?;
+        let status = CommandStatus::from_note(&receipt.note);
         Ok(Some(self.answer(history, appended.last.0, appended.event_id, status, true)))
     }
 
-    fn answer(&self, history: &History, rev: u64, event_id: Ulid, status: Status, replayed: bool) -> CommandAnswer {
+    fn answer(
+        &self,
+        history: &CanvasHistory,
+        rev: u64,
+        event_id: Ulid,
+        status: CommandStatus,
+        replayed: bool,
+    ) -> CommandAnswer {
         let cursor = Cursor::single(history.store.log_id(), &history.scope, &history.key, Seq(rev));
         CommandAnswer { status, rev, head_rev: rev, commit_id: event_id, event_id, cursor, replayed }
     }
@@ -272,12 +306,12 @@ impl CanvasService {
             kind: &'a str,
             data: &'a serde_json::Value,
         }
-        let Inner { store, guard, limits, canvases, live, .. } = &*self.inner;
+        let CanvasInner { store, guard, limits, existing: canvases, ephemeral: live, .. } = &*self.inner;
         let key = StreamKey::canvas(id);
         let _permit = guard.admit(context, Action::CanvasGesture, key.as_str()).await?;
         context.check_claims(&new.claims)?;
-        request::check_short(GESTURE_OPERATION, "kind", &new.kind)?;
-        let routing = new.routing.checked(context, &key)?;
+        request_fields::check_short_text(GESTURE_OPERATION, "kind", &new.kind)?;
+        let routing = new.routing.validate(context, &key)?;
         let data = to_raw_value(&Data { kind: &new.kind, data: &new.data })
             .map_err(|error| Error::internal(GESTURE_OPERATION, error))?;
         if data.get().len() > limits.ephemeral_bytes {
@@ -285,18 +319,18 @@ impl CanvasService {
             let error = Error::new(Code::BodyTooLarge, GESTURE_OPERATION, detail);
             return Err(error.with_member("limit", limits.ephemeral_bytes));
         }
-        canvases.require(&**store, context.scope(), id, GESTURE_OPERATION).await?;
+        canvases.require_exists(&**store, context.scope(), id, GESTURE_OPERATION).await?;
         let Some(live) = live else { return Ok(()) };
         let now = guard.clock().now();
         let mut event = NewEvent::new(guard.ids().ulid(now), now, GESTURE, context, data);
         event.routing = routing;
-        event.meta = Meta::ephemeral();
+        event.meta = EventMeta::ephemeral();
         live.publish(context.scope(), &key, event).await
     }
 
-    pub(super) fn history(&self, context: &RequestContext, id: &ResourceId) -> History {
-        let Inner { store, reducer, .. } = &*self.inner;
-        History {
+    pub(super) fn history(&self, context: &RequestContext, id: &ResourceId) -> CanvasHistory {
+        let CanvasInner { store, reducer, .. } = &*self.inner;
+        CanvasHistory {
             store: Arc::clone(store),
             reducer: Arc::clone(reducer),
             scope: context.scope().clone(),
@@ -309,7 +343,7 @@ impl CanvasService {
 /// `OP_INVALID`. The sentence names the op by its place alone, because it reaches logs; what is wrong with it, which may name
 /// a path, is a member for the caller.
 fn op_invalid(error: &OpError) -> Error {
-    Error::new(Code::OpInvalid, COMMAND, format!("op {} cannot be applied: {}", error.index, error.kind))
+    Error::new(Code::OpInvalid, COMMAND_OPERATION, format!("op {} cannot be applied: {}", error.index, error.kind))
         .with_member("index", error.index)
         .with_member("reason", error.kind.as_str())
         .with_member("fault", error.detail.clone())

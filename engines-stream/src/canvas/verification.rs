@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use engines_core::{
     Error, ResourceId, Result, Scope, Store, StreamKey,
-    command::{JsonReducer, State, state_hash},
-    nexus::{Order, Page, Query},
+    command::{JsonReducer, SizedDocument, state_hash},
+    nexus::{DocumentQuery, PageRequest, QueryOrder},
 };
 
-use super::history::{History, Loaded, SNAPSHOT, Stored};
+use super::history::{CanvasHistory, SNAPSHOT, StateAtRev, StoredSnapshot};
 
 /// Snapshots of one canvas that are compared, at the most; the newest ones.
-const SNAPSHOTS: usize = 500;
+const MAX_COMPARED_SNAPSHOTS: usize = 500;
 
 /// What was found in one canvas.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct CanvasVerification {
 /// # Errors
 /// `INTERNAL` when a commit cannot be applied or read; failures of the store.
 pub async fn verify_canvas(store: Arc<dyn Store>, scope: &Scope, id: &ResourceId) -> Result<CanvasVerification> {
-    let history = History {
+    let history = CanvasHistory {
         store: Arc::clone(&store),
         reducer: Arc::new(JsonReducer),
         scope: scope.clone(),
@@ -42,11 +42,11 @@ pub async fn verify_canvas(store: Arc<dyn Store>, scope: &Scope, id: &ResourceId
         key: StreamKey::canvas(id),
     };
     let ends = store.head(scope, &history.key).await?;
-    let query = Query::kind(SNAPSHOT).tag(history.tag()).order(Order::IdDescending);
-    let found = store.query(scope, &query, Page::first(SNAPSHOTS)).await?.items;
-    let mut snapshots = found.iter().map(|document| document.decode::<Stored>()).collect::<Result<Vec<_>>>()?;
+    let query = DocumentQuery::of_kind(SNAPSHOT).tag(history.tag()).order(QueryOrder::IdDescending);
+    let found = store.query(scope, &query, PageRequest::first(MAX_COMPARED_SNAPSHOTS)).await?.items;
+    let mut snapshots = found.iter().map(|document| document.decode::<StoredSnapshot>()).collect::<Result<Vec<_>>>()?;
     snapshots.sort_by_key(|snapshot| snapshot.rev);
-    let mut loaded = Loaded::nothing();
+    let mut loaded = StateAtRev::empty();
     let (mut compared, mut differing, mut begun) = (0, Vec::new(), ends.first.0 <= 1);
     if begun {
         loaded.state = new_state(history.reducer.initial())?;
@@ -82,6 +82,6 @@ pub async fn verify_canvas(store: Arc<dyn Store>, scope: &Scope, id: &ResourceId
     Ok(CanvasVerification { head_rev: ends.seq.0, played, compared, differing, state_hash: state })
 }
 
-fn new_state(value: serde_json::Value) -> Result<State> {
-    State::new(value).map_err(|fault| Error::internal("canvas.verify", fault))
+fn new_state(value: serde_json::Value) -> Result<SizedDocument> {
+    SizedDocument::new(value).map_err(|fault| Error::internal("canvas.verify", fault))
 }

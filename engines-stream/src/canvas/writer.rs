@@ -9,145 +9,145 @@ use std::{
 use engines_core::{
     Batch, Error, Result,
     command::apply_batch,
-    nexus::{CommitError, ExpectedHead, Receipt},
+    nexus::{CommitError, CommitReceipt, ExpectedHead},
     stream::{NewEvent, Seq},
 };
 use serde_json::value::to_raw_value;
 use tokio::{select, sync::mpsc, time::sleep};
 
 use super::{
-    busy::{Common, Place},
-    history::{History, Loaded},
-    in_flight::InFlight,
-    keeper::Keeper,
-    model::Status,
-    recent::Recent,
-    record::{CANVAS_COMMIT, CanvasCommit},
-    work::{Job, Verdict, Work},
+    commit_event::{CANVAS_COMMIT, CanvasCommit},
+    history::{CanvasHistory, StateAtRev},
+    in_flight::InFlightQueue,
+    model::CommandStatus,
+    pending_command::{CommandJob, CommandOutcome, PendingCommand},
+    recent_commits::RecentCommits,
+    snapshotter::Snapshotter,
+    writer_pool::{WriterContext, WriterRegistration},
 };
 
 /// Jobs taken from the queue at a time.
-const BURST: usize = 256;
+const MAX_JOBS_PER_TAKE: usize = 256;
 /// How often a command is decided anew because commits before it failed.
-const ATTEMPTS: u8 = 8;
+const MAX_ATTEMPTS: u8 = 8;
 
 /// A job with its place among all of this writer's, and how often it has been decided anew.
-struct Turn {
-    order: u64,
+struct QueuedCommand {
+    arrival: u64,
     attempts: u8,
-    job: Job,
+    job: CommandJob,
 }
 
 /// A commit under way.
-struct Ticket {
-    turn: Turn,
+struct InFlightCommit {
+    command: QueuedCommand,
     rev: u64,
-    status: Status,
+    status: CommandStatus,
 }
 
 /// A refusal that holds only if all commits sent before it succeed.
-struct Parked {
+struct DeferredReject {
     /// How many must have settled.
-    sent: u64,
-    turn: Turn,
-    verdict: Verdict,
+    after_commits: u64,
+    command: QueuedCommand,
+    verdict: CommandOutcome,
 }
 
 /// Why the state cannot be built upon until the log has been read.
 #[derive(Clone, Copy, PartialEq)]
-enum Torn {
+enum Desync {
     /// The log goes on beyond it.
-    Short,
+    Behind,
     /// It holds something that is not in the log.
-    Wrong,
+    Diverged,
 }
 
 /// Owns a canvas's state at the newest revision that is on its way to the store.
-pub(super) struct Writer {
-    common: Arc<Common>,
-    history: Arc<History>,
-    place: Place,
-    loaded: Loaded,
+pub(super) struct CanvasWriter {
+    common: Arc<WriterContext>,
+    history: Arc<CanvasHistory>,
+    registration: WriterRegistration,
+    current: StateAtRev,
     /// Why nothing can be done any more: the log cannot be read.
-    dead: Option<Error>,
-    torn: Option<Torn>,
-    most_in_flight: usize,
-    in_flight: InFlight<Ticket>,
+    fatal_error: Option<Error>,
+    desync: Option<Desync>,
+    max_in_flight: usize,
+    in_flight: InFlightQueue<InFlightCommit>,
     sent: u64,
     settled: u64,
-    backlog: VecDeque<Turn>,
-    parked: VecDeque<Parked>,
-    again: Vec<Turn>,
-    order: u64,
-    recent: Recent,
-    keeper: Keeper,
-    /// What is counted into [`Common::bytes`].
-    weight: usize,
+    backlog: VecDeque<QueuedCommand>,
+    deferred: VecDeque<DeferredReject>,
+    redo: Vec<QueuedCommand>,
+    next_order: u64,
+    recent: RecentCommits,
+    snapshotter: Snapshotter,
+    /// What is counted into [`WriterContext::bytes`].
+    counted_bytes: usize,
 }
 
-impl Writer {
-    pub(super) fn new(common: Arc<Common>, history: Arc<History>, place: Place) -> Self {
+impl CanvasWriter {
+    pub(super) fn new(common: Arc<WriterContext>, history: Arc<CanvasHistory>, place: WriterRegistration) -> Self {
         let settings = &common.settings;
         let pipelined = history.store.capabilities().pipelined;
         Self {
-            most_in_flight: if pipelined { settings.in_flight.max(1) } else { 1 },
-            recent: Recent::new(settings.recent_commits, settings.recent_bytes),
-            keeper: Keeper::new(settings.snapshot_bytes),
-            loaded: Loaded::nothing(),
-            dead: None,
-            torn: Some(Torn::Wrong),
-            in_flight: InFlight::new(),
+            max_in_flight: if pipelined { settings.in_flight.max(1) } else { 1 },
+            recent: RecentCommits::new(settings.recent_commits, settings.recent_bytes),
+            snapshotter: Snapshotter::new(settings.snapshot_bytes),
+            current: StateAtRev::empty(),
+            fatal_error: None,
+            desync: Some(Desync::Diverged),
+            in_flight: InFlightQueue::new(),
             sent: 0,
             settled: 0,
             backlog: VecDeque::new(),
-            parked: VecDeque::new(),
-            again: Vec::new(),
-            order: 0,
-            weight: 0,
+            deferred: VecDeque::new(),
+            redo: Vec::new(),
+            next_order: 0,
+            counted_bytes: 0,
             common,
             history,
-            place,
+            registration: place,
         }
     }
 
     /// Works until nobody can reach it any more and everything it took on is answered.
-    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<CommandJob>) {
         let (mut open, mut stays) = (true, true);
-        let (mut burst, mut settled) = (Vec::with_capacity(BURST), Vec::new());
+        let (mut burst, mut settled) = (Vec::with_capacity(MAX_JOBS_PER_TAKE), Vec::new());
         loop {
-            while self.torn.is_none() && self.in_flight.len() < self.most_in_flight {
+            while self.desync.is_none() && self.in_flight.len() < self.max_in_flight {
                 let Some(turn) = self.backlog.pop_front() else { break };
-                self.take(turn).await;
+                self.process(turn).await;
             }
-            if self.torn.is_some() && self.in_flight.is_empty() {
-                self.mend().await;
+            if self.desync.is_some() && self.in_flight.is_empty() {
+                self.reload().await;
                 continue;
             }
             let idle = self.in_flight.is_empty() && self.backlog.is_empty();
             if idle && !open {
                 return;
             }
-            if idle && stays && (self.dead.is_some() || self.too_many_bytes()) {
-                self.place.leave();
+            if idle && stays && (self.fatal_error.is_some() || self.is_over_budget()) {
+                self.registration.unregister();
                 stays = false;
             }
             select! {
                 biased;
-                () = self.in_flight.settled(&mut settled), if !self.in_flight.is_empty() => {
+                () = self.in_flight.next_settled(&mut settled), if !self.in_flight.is_empty() => {
                     for (ticket, result) in settled.drain(..) {
-                        self.settle(ticket, result);
+                        self.finish_commit(ticket, result);
                     }
-                    self.release();
+                    self.release_deferred();
                 }
-                count = jobs.recv_many(&mut burst, BURST), if open && self.backlog.is_empty() => {
+                count = jobs.recv_many(&mut burst, MAX_JOBS_PER_TAKE), if open && self.backlog.is_empty() => {
                     open = count > 0;
                     for job in burst.drain(..) {
-                        self.backlog.push_back(Turn { order: self.order, attempts: 0, job });
-                        self.order += 1;
+                        self.backlog.push_back(QueuedCommand { arrival: self.next_order, attempts: 0, job });
+                        self.next_order += 1;
                     }
                 }
                 () = sleep(self.common.settings.idle()), if idle && stays => {
-                    self.place.leave();
+                    self.registration.unregister();
                     stays = false;
                 }
             }
@@ -155,107 +155,107 @@ impl Writer {
     }
 
     /// Reads what is missing, or everything, from the log; then whoever was built upon what is not there is decided anew.
-    async fn mend(&mut self) {
-        let torn = self.torn.take();
+    async fn reload(&mut self) {
+        let torn = self.desync.take();
         self.recent.clear();
-        if self.dead.is_none() {
+        if self.fatal_error.is_none() {
             let mended = match torn {
-                Some(Torn::Wrong) => self.load().await,
+                Some(Desync::Diverged) => self.reload_all().await,
                 _ => self.catch_up().await,
             };
             if let Err(error) = mended {
-                self.give_up(error);
+                self.fail(error);
             }
         }
-        self.again.sort_unstable_by_key(|turn| turn.order);
-        for turn in self.again.drain(..).rev() {
+        self.redo.sort_unstable_by_key(|turn| turn.arrival);
+        for turn in self.redo.drain(..).rev() {
             self.backlog.push_front(turn);
         }
     }
 
-    async fn load(&mut self) -> Result<()> {
-        self.keeper.drop_due();
+    async fn reload_all(&mut self) -> Result<()> {
+        self.snapshotter.discard_pending();
         // The lost state goes before the next one comes: two of them may be too much.
-        self.loaded = Loaded::nothing();
+        self.current = StateAtRev::empty();
         let head = self.history.head().await?;
-        self.loaded = self.history.state_at(head).await?;
+        self.current = self.history.state_at(head).await?;
         Ok(())
     }
 
     async fn catch_up(&mut self) -> Result<()> {
         let head = self.history.head().await?;
-        self.history.advance(&mut self.loaded, head).await
+        self.history.advance(&mut self.current, head).await
     }
 
-    fn give_up(&mut self, error: Error) {
-        self.torn = None;
-        self.dead = Some(error);
-        self.loaded = Loaded::nothing();
+    fn fail(&mut self, error: Error) {
+        self.desync = None;
+        self.fatal_error = Some(error);
+        self.current = StateAtRev::empty();
     }
 
     /// Decides about one command: sends it on its way, or says why not.
-    async fn take(&mut self, turn: Turn) {
-        let Job { work, clear_to, at_least, reply } = &turn.job;
+    async fn process(&mut self, turn: QueuedCommand) {
+        let CommandJob { command: work, untouched_to: clear_to, min_head: at_least, reply } = &turn.job;
         if reply.is_closed() {
             return; // Nobody waits for it any more, and nothing has come of it yet.
         }
-        if let Some(error) = &self.dead {
-            let error = again(error);
-            return turn.say(Verdict::Failed(error));
+        if let Some(error) = &self.fatal_error {
+            let error = copy_error(error);
+            return turn.reply(CommandOutcome::Failed(error));
         }
-        let (head, work) = (self.loaded.rev, Arc::clone(work));
+        let (head, work) = (self.current.rev, Arc::clone(work));
         if *at_least > head {
-            self.torn = Some(Torn::Short);
-            self.again.push(turn);
+            self.desync = Some(Desync::Behind);
+            self.redo.push(turn);
             return;
         }
         let status = if work.base_rev == head {
-            Status::Applied
+            CommandStatus::Applied
         } else if work.may_rebase(head) && (*clear_to == head || self.recent.untouched_since(*clear_to, &work)) {
-            Status::Rebased
+            CommandStatus::Rebased
         } else {
-            return self.park(turn, Verdict::Behind);
+            return self.defer(turn, CommandOutcome::StaleBase);
         };
         match self.apply(&work) {
-            Ok(()) => self.send(turn, &work, status).await,
-            Err(refusal) => self.park(turn, refusal),
+            Ok(()) => self.start_commit(turn, &work, status).await,
+            Err(refusal) => self.defer(turn, refusal),
         }
     }
 
-    fn apply(&mut self, work: &Work) -> Result<(), Verdict> {
+    fn apply(&mut self, work: &PendingCommand) -> Result<(), CommandOutcome> {
         let reducer = &*self.history.reducer;
-        let (state, limits) = (&mut self.loaded.state, &self.common.command_limits);
+        let (state, limits) = (&mut self.current.state, &self.common.command_limits);
         // A reducer that panics leaves the state as it was, and the writer to everybody else.
         let applied = catch_unwind(AssertUnwindSafe(|| apply_batch(reducer, state, &work.ops, limits)));
         match applied {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Verdict::Invalid(error)),
-            Err(_) => Err(Verdict::Failed(Error::internal("canvas.reduce", "the reducer panicked"))),
+            Ok(Err(error)) => Err(CommandOutcome::InvalidOp(error)),
+            Err(_) => Err(CommandOutcome::Failed(Error::internal("canvas.reduce", "the reducer panicked"))),
         }
     }
 
-    async fn send(&mut self, turn: Turn, work: &Arc<Work>, status: Status) {
-        let head = self.loaded.rev;
+    async fn start_commit(&mut self, turn: QueuedCommand, work: &Arc<PendingCommand>, status: CommandStatus) {
+        let head = self.current.rev;
         let rev = head + 1;
-        let batch = match self.batch(work, status, head) {
+        let batch = match self.build_batch(work, status, head) {
             Ok(batch) => batch,
             Err(error) => {
                 // The state holds what will not be in the log.
-                self.torn = Some(Torn::Wrong);
-                return turn.say(Verdict::Failed(error));
+                self.desync = Some(Desync::Diverged);
+                return turn.reply(CommandOutcome::Failed(error));
             }
         };
-        self.loaded.rev = rev;
-        self.loaded.tail_bytes += work.ops_json.get().len();
+        self.current.rev = rev;
+        self.current.tail_bytes += work.ops_json.get().len();
         self.recent.push(rev, Arc::clone(work));
-        self.keeper.look(&mut self.loaded);
+        self.snapshotter.copy_if_due(&mut self.current);
         self.sent += 1;
         let history = Arc::clone(&self.history);
         let commit = Box::pin(async move { history.store.commit(&history.scope, batch).await });
-        self.in_flight.start(Ticket { turn, rev, status }, commit).await;
+        self.in_flight.push(InFlightCommit { command: turn, rev, status }, commit).await;
     }
 
-    fn batch(&self, work: &Work, status: Status, head: u64) -> Result<Batch> {
+    fn build_batch(&self, work: &PendingCommand, status: CommandStatus, head: u64) -> Result<Batch> {
         let guard = &self.common.guard;
         let now = guard.clock().now();
         let event_id = guard.ids().ulid(now);
@@ -272,106 +272,106 @@ impl Writer {
         event.ids = work.ids.clone();
         event.routing = work.routing.clone();
         let mut batch = Batch::new(now);
-        if let Some(once) = &work.once {
+        if let Some(once) = &work.idempotency {
             let mut once = once.clone();
             once.note = status.as_str().to_owned();
-            batch = batch.once(once);
+            batch = batch.with_idempotency(once);
         }
         let key = self.history.key.clone();
         Ok(batch.append(key, ExpectedHead::Seq(Seq(head)), vec![event]).audit(work.audit.clone()))
     }
 
     /// One commit has settled: its caller learns what came of it, and of nothing else.
-    fn settle(&mut self, ticket: Ticket, result: Result<Receipt, CommitError>) {
+    fn finish_commit(&mut self, ticket: InFlightCommit, result: Result<CommitReceipt, CommitError>) {
         self.settled += 1;
-        let Ticket { turn, rev, status } = ticket;
+        let InFlightCommit { command: turn, rev, status } = ticket;
         let lost = match result {
             Ok(receipt) => {
                 let lost = receipt.replayed;
-                if !lost && self.torn != Some(Torn::Wrong) {
-                    self.keeper.durable(rev, &self.history, &self.common);
+                if !lost && self.desync != Some(Desync::Diverged) {
+                    self.snapshotter.save_if_copied(rev, &self.history, &self.common);
                 }
-                turn.say(done(&receipt, status));
+                turn.reply(outcome_of_receipt(&receipt, status));
                 lost
             }
             Err(CommitError::Precondition { .. }) => {
-                self.decide_anew(turn);
+                self.retry(turn);
                 true
             }
             Err(error) => {
-                turn.say(Verdict::Failed(error.into()));
+                turn.reply(CommandOutcome::Failed(error.into()));
                 true
             }
         };
         if lost {
-            self.torn = Some(Torn::Wrong);
-            for parked in std::mem::take(&mut self.parked) {
-                self.decide_anew(parked.turn);
+            self.desync = Some(Desync::Diverged);
+            for parked in std::mem::take(&mut self.deferred) {
+                self.retry(parked.command);
             }
         }
     }
 
-    fn decide_anew(&mut self, mut turn: Turn) {
+    fn retry(&mut self, mut turn: QueuedCommand) {
         turn.attempts += 1;
-        if turn.attempts > ATTEMPTS {
-            turn.say(Verdict::Behind);
+        if turn.attempts > MAX_ATTEMPTS {
+            turn.reply(CommandOutcome::StaleBase);
         } else {
-            self.again.push(turn);
+            self.redo.push(turn);
         }
     }
 
     /// Keeps a refusal until all commits it was made upon have settled.
-    fn park(&mut self, turn: Turn, verdict: Verdict) {
-        self.parked.push_back(Parked { sent: self.sent, turn, verdict });
-        self.release();
+    fn defer(&mut self, turn: QueuedCommand, verdict: CommandOutcome) {
+        self.deferred.push_back(DeferredReject { after_commits: self.sent, command: turn, verdict });
+        self.release_deferred();
     }
 
-    fn release(&mut self) {
-        while self.parked.front().is_some_and(|parked| parked.sent <= self.settled) {
-            if let Some(parked) = self.parked.pop_front() {
-                parked.turn.say(parked.verdict);
+    fn release_deferred(&mut self) {
+        while self.deferred.front().is_some_and(|parked| parked.after_commits <= self.settled) {
+            if let Some(parked) = self.deferred.pop_front() {
+                parked.command.reply(parked.verdict);
             }
         }
     }
 
     /// Whether all writers together hold too much; counts this one's state first.
-    fn too_many_bytes(&mut self) -> bool {
-        let weight = self.loaded.state.size() + self.recent.bytes();
-        let bytes = &self.common.bytes;
-        bytes.fetch_sub(self.weight, Ordering::Relaxed);
+    fn is_over_budget(&mut self) -> bool {
+        let weight = self.current.state.size() + self.recent.bytes();
+        let bytes = &self.common.held_bytes;
+        bytes.fetch_sub(self.counted_bytes, Ordering::Relaxed);
         let others = bytes.fetch_add(weight, Ordering::Relaxed);
-        self.weight = weight;
+        self.counted_bytes = weight;
         others.saturating_add(weight) > self.common.settings.busy_bytes
     }
 }
 
-impl Drop for Writer {
+impl Drop for CanvasWriter {
     fn drop(&mut self) {
-        self.common.bytes.fetch_sub(self.weight, Ordering::Relaxed);
+        self.common.held_bytes.fetch_sub(self.counted_bytes, Ordering::Relaxed);
     }
 }
 
-impl Turn {
-    fn say(self, verdict: Verdict) {
+impl QueuedCommand {
+    fn reply(self, verdict: CommandOutcome) {
         // Whoever does not wait any more has no use for it.
         let _ = self.job.reply.send(verdict);
     }
 }
 
 /// What a receipt says: the first answer, if it is an old one.
-fn done(receipt: &Receipt, status: Status) -> Verdict {
+fn outcome_of_receipt(receipt: &CommitReceipt, status: CommandStatus) -> CommandOutcome {
     let Some(appended) = receipt.appended.first() else {
-        return Verdict::Failed(Error::internal("canvas.command", "the store's receipt names no append"));
+        return CommandOutcome::Failed(Error::internal("canvas.command", "the store's receipt names no append"));
     };
-    let status = if receipt.replayed { Status::from_note(&receipt.note) } else { status };
-    Verdict::Done { rev: appended.last.0, event_id: appended.event_id, status, replayed: receipt.replayed }
+    let status = if receipt.replayed { CommandStatus::from_note(&receipt.note) } else { status };
+    CommandOutcome::Committed { rev: appended.last.0, event_id: appended.event_id, status, replayed: receipt.replayed }
 }
 
 /// The same error for one more caller; its cause has been told once.
-fn again(error: &Error) -> Error {
+fn copy_error(error: &Error) -> Error {
     let copy = Error::new(error.code(), error.operation(), error.detail().to_owned());
-    match error.retry_after_hint() {
-        Some(wait) => copy.retry_after(wait),
+    match error.retry_after() {
+        Some(wait) => copy.with_retry_after(wait),
         None => copy,
     }
 }

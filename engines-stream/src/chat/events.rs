@@ -2,13 +2,13 @@
 
 use engines_core::{
     Code, Cursor, Envelope, Error, Result, Scope, Store, StreamEvent, StreamKey,
-    stream::{Resume, Seq},
+    stream::{ResumePoint, Seq},
 };
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 /// An event with the cursor that leads past it.
 #[derive(Debug, Clone)]
-pub struct Delivered {
+pub struct EventWithCursor {
     /// The event.
     pub event: StreamEvent,
     /// The cursor.
@@ -23,7 +23,7 @@ pub struct EventPage {
     /// In which stream.
     pub key: StreamKey,
     /// The events, in order.
-    pub items: Vec<Delivered>,
+    pub items: Vec<EventWithCursor>,
     /// Where the next page begins; none if this one reached the end of the log.
     pub next: Option<Cursor>,
 }
@@ -45,8 +45,8 @@ impl EventPage {
         let after = match after.map(str::parse::<Cursor>).transpose()? {
             None => None,
             Some(cursor) => match cursor.resume(log, scope, keys)? {
-                Resume::From(places) => Some(places.first().map_or(Seq::ZERO, |place| place.seq)),
-                Resume::OtherLog => return Err(miss(store.head(scope, key).await?.seq)),
+                ResumePoint::From(places) => Some(places.first().map_or(Seq::ZERO, |place| place.seq)),
+                ResumePoint::OtherLog => return Err(replay_miss_error(store.head(scope, key).await?.seq)),
             },
         };
         let mut events: Vec<StreamEvent> = Vec::new();
@@ -67,19 +67,19 @@ impl EventPage {
             (None, _) => false,
         };
         if gone {
-            return Err(miss(store.head(scope, key).await?.seq));
+            return Err(replay_miss_error(store.head(scope, key).await?.seq));
         }
         let more = events.len() > limit;
         events.truncate(limit);
         let cursors = Cursor::template(log, scope, keys);
         let items: Vec<_> =
-            events.into_iter().map(|event| Delivered { cursor: cursors.at(&[event.seq]), event }).collect();
+            events.into_iter().map(|event| EventWithCursor { cursor: cursors.at(&[event.seq]), event }).collect();
         let next = items.last().filter(|_| more).map(|last| last.cursor.clone());
         Ok(Self { scope: scope.clone(), key: key.clone(), items, next })
     }
 }
 
-fn miss(head: Seq) -> Error {
+fn replay_miss_error(head: Seq) -> Error {
     let detail = "the events after this cursor are gone; read from the start, without a cursor";
     Error::new(Code::ReplayMiss, "stream.events", detail).with_member("head_seq", head.0)
 }

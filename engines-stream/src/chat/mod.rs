@@ -26,7 +26,7 @@ mod model;
 mod service;
 
 pub use self::{
-    events::{Delivered, EventPage},
-    model::{NewMessage, NewThread, Posted, Thread},
+    events::{EventPage, EventWithCursor},
+    model::{NewMessage, NewThread, PostedMessage, Thread},
     service::{ChatService, THREAD, USER_MESSAGE},
 };

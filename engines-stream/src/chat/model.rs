@@ -9,12 +9,12 @@ use engines_core::{
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::request::{WorkIds, check_short, null_as_default};
+use crate::request_fields::{ClientIds, check_short_text, null_as_default};
 
 /// Bytes of a title.
-const TITLE_BYTES: usize = 1024;
+const MAX_TITLE_BYTES: usize = 1024;
 /// Participants named when a thread is made.
-const PARTICIPANTS: usize = 256;
+const MAX_PARTICIPANTS: usize = 256;
 
 /// A thread that is about to be made. Decodes from the request body.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -34,12 +34,12 @@ pub struct NewThread {
 
 impl NewThread {
     pub(super) fn check(&self, operation: &'static str) -> Result<()> {
-        if self.title.as_ref().is_some_and(|title| title.len() > TITLE_BYTES) {
-            return Err(Error::body(operation, "title", format!("title has at most {TITLE_BYTES} bytes")));
+        if self.title.as_ref().is_some_and(|title| title.len() > MAX_TITLE_BYTES) {
+            return Err(Error::invalid_body(operation, "title", format!("title has at most {MAX_TITLE_BYTES} bytes")));
         }
-        if self.participants.len() > PARTICIPANTS {
-            let detail = format!("at most {PARTICIPANTS} participants can be named");
-            return Err(Error::body(operation, "participants", detail));
+        if self.participants.len() > MAX_PARTICIPANTS {
+            let detail = format!("at most {MAX_PARTICIPANTS} participants can be named");
+            return Err(Error::invalid_body(operation, "participants", detail));
         }
         Ok(())
     }
@@ -112,16 +112,16 @@ impl NewMessage {
 
     pub(super) fn check(&self, operation: &'static str) -> Result<()> {
         if self.text.is_empty() {
-            return Err(Error::body(operation, "text", "text must not be empty"));
+            return Err(Error::invalid_body(operation, "text", "text must not be empty"));
         }
         if let Some(role) = &self.role {
-            check_short(operation, "role", role)?;
+            check_short_text(operation, "role", role)?;
         }
-        self.work().check(operation)
+        self.client_ids().check(operation)
     }
 
-    pub(super) fn work(&self) -> WorkIds<'_> {
-        WorkIds { correlation_id: &self.correlation_id, run_id: &self.run_id, step_id: &self.step_id }
+    pub(super) fn client_ids(&self) -> ClientIds<'_> {
+        ClientIds { correlation_id: &self.correlation_id, run_id: &self.run_id, step_id: &self.step_id }
     }
 }
 
@@ -134,7 +134,7 @@ impl fmt::Debug for NewMessage {
 
 /// A message that is in the log. Serialises as its envelope.
 #[derive(Debug, Clone)]
-pub struct Posted {
+pub struct PostedMessage {
     /// Where.
     pub scope: Scope,
     /// In which thread's stream.
@@ -147,7 +147,7 @@ pub struct Posted {
     pub replayed: bool,
 }
 
-impl Posted {
+impl PostedMessage {
     /// The event as readers see it.
     #[must_use]
     pub fn envelope(&self) -> Envelope<'_> {
@@ -155,7 +155,7 @@ impl Posted {
     }
 }
 
-impl Serialize for Posted {
+impl Serialize for PostedMessage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.envelope().serialize(serializer)
     }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use engines_core::{
     Action, Batch, Code, Cursor, DocId, Error, Guard, Limits, RequestContext, ResourceId, Result, Store, StreamEvent,
     StreamKey, Timestamp,
-    nexus::{Document, Expect, ExpectedHead, Kind, NewDocument, Order, Page, Paged, Query},
+    nexus::{Document, DocumentKind, DocumentQuery, Expect, ExpectedHead, NewDocument, Page, PageRequest, QueryOrder},
     stream::{NewEvent, Seq},
 };
 use serde::Serialize;
@@ -14,33 +14,33 @@ use ulid::Ulid;
 
 use super::{
     EventPage,
-    model::{NewMessage, NewThread, Posted, Thread, ThreadBody},
+    model::{NewMessage, NewThread, PostedMessage, Thread, ThreadBody},
 };
-use crate::{deletion, known::Known, request, retention};
+use crate::{deletion, existence_cache::ExistenceCache, request_fields, retention};
 
 /// The family of thread documents. A thread's stream exists if its document does.
-pub const THREAD: Kind = Kind::known("thread");
+pub const THREAD: DocumentKind = DocumentKind::from_static("thread");
 
 /// The type of a message's event.
 pub const USER_MESSAGE: &str = "user_message";
 
 /// Threads whose existence is remembered.
-const KNOWN_THREADS: usize = 16_384;
+const MAX_CACHED_THREADS: usize = 16_384;
 
-const POST: &str = "chat.message.post";
-const CREATE: &str = "chat.thread.create";
+const POST_OPERATION: &str = "chat.message.post";
+const CREATE_OPERATION: &str = "chat.thread.create";
 
 /// Chats: threads and messages. Cheap to clone.
 #[derive(Clone)]
 pub struct ChatService {
-    inner: Arc<Inner>,
+    inner: Arc<ChatInner>,
 }
 
-struct Inner {
+struct ChatInner {
     store: Arc<dyn Store>,
     guard: Guard,
     limits: Arc<Limits>,
-    threads: Known,
+    existing: ExistenceCache,
 }
 
 /// What a message's event holds.
@@ -55,7 +55,7 @@ struct MessageData<'a> {
 
 /// What was asked for: two requests with one idempotency key are the same if this is.
 #[derive(Serialize)]
-struct Asked<'a> {
+struct MessageFingerprintInput<'a> {
     text: &'a str,
     role: &'a str,
     scope: Option<&'a serde_json::Value>,
@@ -67,8 +67,8 @@ impl ChatService {
     /// Chats kept in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, guard: Guard, limits: Arc<Limits>) -> Self {
-        let threads = Known::new(THREAD, "thread", KNOWN_THREADS);
-        Self { inner: Arc::new(Inner { store, guard, limits, threads }) }
+        let threads = ExistenceCache::new(THREAD, "thread", MAX_CACHED_THREADS);
+        Self { inner: Arc::new(ChatInner { store, guard, limits, existing: threads }) }
     }
 
     /// Makes a thread.
@@ -77,24 +77,27 @@ impl ChatService {
     /// `ALREADY_EXISTS`, `BODY_INVALID`, `CONTEXT_MISMATCH` for a routing key that disagrees; refusals and failures of
     /// the guard and the store, as everywhere.
     pub async fn create_thread(&self, context: &RequestContext, new: NewThread) -> Result<Thread> {
-        let Inner { store, guard, threads, .. } = &*self.inner;
+        let ChatInner { store, guard, existing: threads, .. } = &*self.inner;
         let now = guard.clock().now();
         let thread_id = new.thread_id.clone().unwrap_or_else(|| guard.ids().ulid(now).into());
         let key = StreamKey::chat(&thread_id);
         let permit = guard.admit(context, Action::ChatThreadCreate, key.as_str()).await?;
-        new.check(CREATE)?;
+        new.check(CREATE_OPERATION)?;
         let body = ThreadBody {
             title: new.title,
             participants: new.participants,
             created_by: context.actor().id.clone(),
-            routing: new.routing.checked(context, &key)?,
+            routing: new.routing.validate(context, &key)?,
         };
         let batch = Batch::new(now)
             .put(NewDocument::new(THREAD, &thread_id, &body)?, Expect::Absent)
-            .audit(permit.audit(guard, context, key.as_str()));
-        let batch = deletion::unless_deleted(&**store, batch, &key);
-        store.commit(context.scope(), batch).await.map_err(|error| deletion::exists(CREATE, "thread", error))?;
-        threads.note(context.scope(), &thread_id);
+            .audit(permit.audit_entry(guard, context, key.as_str()));
+        let batch = deletion::require_name_unused(&**store, batch, &key);
+        store
+            .commit(context.scope(), batch)
+            .await
+            .map_err(|error| deletion::already_exists(CREATE_OPERATION, "thread", error))?;
+        threads.insert(context.scope(), &thread_id);
         Ok(thread_from(thread_id, now, body))
     }
 
@@ -102,14 +105,14 @@ impl ChatService {
     ///
     /// # Errors
     /// `CURSOR_INVALID` for a malformed `after`; else as everywhere.
-    pub async fn threads(&self, context: &RequestContext, page: Page) -> Result<Paged<Thread>> {
-        let Inner { store, guard, limits, .. } = &*self.inner;
+    pub async fn threads(&self, context: &RequestContext, page: PageRequest) -> Result<Page<Thread>> {
+        let ChatInner { store, guard, limits, .. } = &*self.inner;
         let _permit = guard.admit(context, Action::ChatThreadRead, "").await?;
-        let page = Page { limit: page.limit.clamp(1, limits.page_max), after: page.after };
-        let query = Query::kind(THREAD).order(Order::UpdatedDescending);
+        let page = PageRequest { limit: page.limit.clamp(1, limits.page_max), after: page.after };
+        let query = DocumentQuery::of_kind(THREAD).order(QueryOrder::UpdatedDescending);
         let found = store.query(context.scope(), &query, page).await?;
-        let items = found.items.iter().map(decode).collect::<Result<_>>()?;
-        Ok(Paged { items, next: found.next })
+        let items = found.items.iter().map(decode_thread).collect::<Result<_>>()?;
+        Ok(Page { items, next: found.next })
     }
 
     /// One thread.
@@ -117,10 +120,10 @@ impl ChatService {
     /// # Errors
     /// `NOT_FOUND`; else as everywhere.
     pub async fn thread(&self, context: &RequestContext, id: &ResourceId) -> Result<Thread> {
-        let Inner { store, guard, .. } = &*self.inner;
+        let ChatInner { store, guard, .. } = &*self.inner;
         let _permit = guard.admit(context, Action::ChatThreadRead, StreamKey::chat(id).as_str()).await?;
         let found = store.get(context.scope(), &THREAD, &DocId::from(id)).await?;
-        decode(&found.ok_or_else(|| Error::not_found("chat.thread.read", "thread"))?)
+        decode_thread(&found.ok_or_else(|| Error::not_found("chat.thread.read", "thread"))?)
     }
 
     /// Deletes a thread and all its messages for good, for whoever made it and for admins. Its followers get a last in-band error, and its id is
@@ -129,19 +132,19 @@ impl ChatService {
     /// # Errors
     /// `NOT_FOUND`; `ROLE_INSUFFICIENT` for anybody else; refusals and failures of the guard and the store.
     pub async fn delete(&self, context: &RequestContext, id: &ResourceId) -> Result<()> {
-        const DELETE: &str = "chat.thread.delete";
-        let Inner { store, guard, threads, .. } = &*self.inner;
+        const DELETE_OPERATION: &str = "chat.thread.delete";
+        let ChatInner { store, guard, existing: threads, .. } = &*self.inner;
         let (key, scope) = (StreamKey::chat(id), context.scope());
         let permit = guard.admit(context, Action::ChatThreadDelete, key.as_str()).await?;
         let found = store.get(scope, &THREAD, &DocId::from(id)).await?;
-        let thread = decode(&found.ok_or_else(|| Error::not_found(DELETE, "thread"))?)?;
+        let thread = decode_thread(&found.ok_or_else(|| Error::not_found(DELETE_OPERATION, "thread"))?)?;
         deletion::require_creator_or_admin(guard, context, Action::ChatThreadDelete, &thread.created_by)?;
         let batch = Batch::new(guard.clock().now())
             .delete(THREAD, id, Expect::Present)
             .delete_stream(key.clone())
-            .audit(permit.audit(guard, context, key.as_str()));
+            .audit(permit.audit_entry(guard, context, key.as_str()));
         store.commit(scope, batch).await?;
-        threads.forget(scope, id);
+        threads.remove(scope, id);
         Ok(())
     }
 
@@ -150,67 +153,73 @@ impl ChatService {
     /// # Errors
     /// `ROLE_INSUFFICIENT` for anybody but trusted work in process; refusals and failures of the guard and the store.
     pub async fn retain(&self, context: &RequestContext, id: &ResourceId, before: Timestamp) -> Result<u64> {
-        let Inner { store, guard, .. } = &*self.inner;
+        let ChatInner { store, guard, .. } = &*self.inner;
         let key = StreamKey::chat(id);
         let _permit = guard.admit(context, Action::RetentionApply, key.as_str()).await?;
         let head = store.head(context.scope(), &key).await?;
-        let first = retention::first_kept(&**store, context.scope(), &key, head, before).await?;
-        retention::trim(&**store, guard, context.scope(), &key, head, first).await
+        let first = retention::first_kept_seq(&**store, context.scope(), &key, head, before).await?;
+        retention::trim_stream(&**store, guard, context.scope(), &key, head, first).await
     }
 
     /// Says something in a thread. Answers when it is durable; with an idempotency key, any number of tries post once.
     ///
     /// # Errors
     /// `NOT_FOUND`, `BODY_INVALID`, `BODY_TOO_LARGE`, `CONTEXT_MISMATCH`, `IDEMPOTENCY_MISMATCH`; else as everywhere.
-    pub async fn post(&self, context: &RequestContext, id: &ResourceId, mut new: NewMessage) -> Result<Posted> {
-        let Inner { store, guard, limits, threads } = &*self.inner;
+    pub async fn post(&self, context: &RequestContext, id: &ResourceId, mut new: NewMessage) -> Result<PostedMessage> {
+        let ChatInner { store, guard, limits, existing: threads } = &*self.inner;
         let key = StreamKey::chat(id);
         let permit = guard.admit(context, Action::ChatMessagePost, key.as_str()).await?;
         context.check_claims(&new.claims)?;
-        new.check(POST)?;
-        new.routing = new.routing.checked(context, &key)?;
+        new.check(POST_OPERATION)?;
+        new.routing = new.routing.validate(context, &key)?;
         let scope = context.scope();
-        threads.require(&**store, scope, id, POST).await?;
+        threads.require_exists(&**store, scope, id, POST_OPERATION).await?;
 
         let now = guard.clock().now();
         let event_id = guard.ids().ulid(now);
         let (text, role, about) = (new.text.as_str(), new.role.as_deref().unwrap_or("user"), new.scope.as_ref());
         let data = MessageData { message_id: event_id, thread_id: id, text, role, scope: about };
-        let data = to_raw_value(&data).map_err(|error| Error::internal(POST, error))?;
+        let data = to_raw_value(&data).map_err(|error| Error::internal(POST_OPERATION, error))?;
         if data.get().len() > limits.event_bytes {
             let detail = format!("a message has at most {} bytes of JSON", limits.event_bytes);
-            return Err(Error::new(Code::BodyTooLarge, POST, detail).with_member("limit", limits.event_bytes));
+            return Err(Error::new(Code::BodyTooLarge, POST_OPERATION, detail).with_member("limit", limits.event_bytes));
         }
         let mut batch = Batch::new(now);
         if let Some(idempotency) = &new.idempotency_key {
             let ids = [&new.correlation_id, &new.run_id, &new.step_id].map(Option::as_deref);
-            let asked = Asked { text, role, scope: about, ids, routing: &new.routing };
-            batch = batch.once(request::once(context, &key, idempotency.clone(), &asked, POST)?);
+            let asked = MessageFingerprintInput { text, role, scope: about, ids, routing: &new.routing };
+            batch = batch.with_idempotency(request_fields::idempotency(
+                context,
+                &key,
+                idempotency.clone(),
+                &asked,
+                POST_OPERATION,
+            )?);
         }
         let mut event = NewEvent::new(event_id, now, USER_MESSAGE, context, data);
-        event.ids = new.work().of_request(&context.trace().request_id);
+        event.ids = new.client_ids().into_correlation_ids(&context.trace().request_id);
         event.routing = new.routing;
-        let batch = batch.append(key.clone(), ExpectedHead::Any, vec![event.clone()]).audit(permit.audit(
+        let batch = batch.append(key.clone(), ExpectedHead::Any, vec![event.clone()]).audit(permit.audit_entry(
             guard,
             context,
             key.as_str(),
         ));
         let receipt = store.commit(scope, batch).await?;
         let appended = receipt.appended.first();
-        let seq = appended.ok_or_else(|| Error::internal(POST, "the store's receipt names no append"))?.last;
+        let seq = appended.ok_or_else(|| Error::internal(POST_OPERATION, "the store's receipt names no append"))?.last;
         let event = match receipt.replayed {
-            true => self.posted_before(context, &key, seq).await?,
+            true => self.replayed_event(context, &key, seq).await?,
             false => StreamEvent { seq, event },
         };
         let cursor = Cursor::single(store.log_id(), scope, &key, seq);
-        Ok(Posted { scope: scope.clone(), key, event, cursor, replayed: receipt.replayed })
+        Ok(PostedMessage { scope: scope.clone(), key, event, cursor, replayed: receipt.replayed })
     }
 
-    async fn posted_before(&self, context: &RequestContext, key: &StreamKey, seq: Seq) -> Result<StreamEvent> {
+    async fn replayed_event(&self, context: &RequestContext, key: &StreamKey, seq: Seq) -> Result<StreamEvent> {
         let before = Seq(seq.0.saturating_sub(1));
         let found = self.inner.store.read(context.scope(), key, before, 1).await?;
         found.into_iter().next().filter(|event| event.seq == seq).ok_or_else(|| {
-            Error::new(Code::NotFound, POST, "this message was posted, and retention has taken it since")
+            Error::new(Code::NotFound, POST_OPERATION, "this message was posted, and retention has taken it since")
         })
     }
 
@@ -226,10 +235,10 @@ impl ChatService {
         after: Option<&str>,
         limit: usize,
     ) -> Result<EventPage> {
-        let Inner { store, guard, limits, threads } = &*self.inner;
+        let ChatInner { store, guard, limits, existing: threads } = &*self.inner;
         let key = StreamKey::chat(id);
         let _permit = guard.admit(context, Action::ChatFollow, key.as_str()).await?;
-        threads.require(&**store, context.scope(), id, "chat.events").await?;
+        threads.require_exists(&**store, context.scope(), id, "chat.events").await?;
         let page = EventPage::read(&**store, context.scope(), &key, after, limit.clamp(1, limits.page_max)).await;
         // Asked last: an empty page of a thread that is deleted meanwhile must not look like the end of its log.
         if store.head(context.scope(), &key).await?.deleted {
@@ -239,7 +248,7 @@ impl ChatService {
     }
 }
 
-fn decode(document: &Document) -> Result<Thread> {
+fn decode_thread(document: &Document) -> Result<Thread> {
     Ok(thread_from(ResourceId::new(document.id.as_str())?, document.created_at, document.decode()?))
 }
 

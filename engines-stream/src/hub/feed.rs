@@ -18,81 +18,82 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{Frame, frame, handle::Inner, ring::Ring, wakers::Wakers};
+use super::{Frame, frame, ring::FrameRing, service::HubInner, wakers::WakerSet};
 
 /// Events read from the log at once.
-pub(crate) const PAGE: usize = 256;
+pub(crate) const EVENTS_PER_READ: usize = 256;
 /// How long a pump waits after the store failed, at first and at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-pub(crate) struct Feed {
-    hub: Weak<Inner>,
+pub(crate) struct HubFeed {
+    hub: Weak<HubInner>,
     scope: Scope,
     keys: Vec<StreamKey>,
-    live: Option<StreamKey>,
+    ephemeral_key: Option<StreamKey>,
     cursors: CursorTemplate,
     started: OnceCell<()>,
-    ring: Mutex<Ring>,
+    ring: Mutex<FrameRing>,
     /// The ring's end, so that a subscriber can see without a lock that there is nothing new.
-    end: AtomicU64,
-    live_ring: Mutex<Ring>,
-    live_end: AtomicU64,
+    ring_end: AtomicU64,
+    ephemeral_ring: Mutex<FrameRing>,
+    ephemeral_ring_end: AtomicU64,
     /// The head of each stream as the store announced it.
-    announced: Vec<AtomicU64>,
-    missed: AtomicBool,
+    announced_heads: Vec<AtomicU64>,
+    heads_unknown: AtomicBool,
     /// One of its streams was deleted: every subscription ends.
     deleted: AtomicBool,
-    wake: Arc<Notify>,
-    pub(crate) wakers: Wakers,
+    pump_wake: Arc<Notify>,
+    pub(crate) wakers: WakerSet,
     tasks: Mutex<Vec<AbortHandle>>,
 }
 
-impl Feed {
-    pub(crate) fn new(hub: &Arc<Inner>, scope: Scope, keys: Vec<StreamKey>, live: Option<StreamKey>) -> Self {
+impl HubFeed {
+    pub(crate) fn new(hub: &Arc<HubInner>, scope: Scope, keys: Vec<StreamKey>, live: Option<StreamKey>) -> Self {
         Self {
             cursors: Cursor::template(hub.store.log_id(), &scope, &keys),
             hub: Arc::downgrade(hub),
             scope,
-            live,
+            ephemeral_key: live,
             started: OnceCell::new(),
-            ring: Mutex::new(Ring::new(Vec::new(), 1, 0)),
-            end: AtomicU64::new(0),
-            live_ring: Mutex::new(Ring::new(Vec::new(), 1, 0)),
-            live_end: AtomicU64::new(0),
-            announced: keys.iter().map(|_| AtomicU64::new(0)).collect(),
-            missed: AtomicBool::new(false),
+            ring: Mutex::new(FrameRing::new(Vec::new(), 1, 0)),
+            ring_end: AtomicU64::new(0),
+            ephemeral_ring: Mutex::new(FrameRing::new(Vec::new(), 1, 0)),
+            ephemeral_ring_end: AtomicU64::new(0),
+            announced_heads: keys.iter().map(|_| AtomicU64::new(0)).collect(),
+            heads_unknown: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
-            wake: Arc::new(Notify::new()),
-            wakers: Wakers::default(),
+            pump_wake: Arc::new(Notify::new()),
+            wakers: WakerSet::default(),
             tasks: Mutex::default(),
             keys,
         }
     }
 
     /// Finds the tails and starts the pump, once. A caller that is dropped half-way leaves it to the next.
-    pub(crate) async fn start(self: &Arc<Self>, hub: &Inner) -> Result<()> {
+    pub(crate) async fn start(self: &Arc<Self>, hub: &HubInner) -> Result<()> {
         let start = async || {
             let mut heads = Vec::with_capacity(self.keys.len());
             for key in &self.keys {
-                heads.push(self.look(&*hub.store, key).await?);
+                heads.push(self.load_head(&*hub.store, key).await?);
             }
-            if let Some(live) = self.live.as_ref().filter(|live| !self.keys.contains(live)) {
-                self.look(&*hub.store, live).await?;
+            if let Some(live) = self.ephemeral_key.as_ref().filter(|live| !self.keys.contains(live)) {
+                self.load_head(&*hub.store, live).await?;
             }
             let limits = &hub.limits;
-            *self.lock_ring() = Ring::new(heads, limits.ring_events, limits.ring_bytes);
-            *self.lock_live() = Ring::new(Vec::new(), limits.ephemeral_queue, limits.ring_bytes);
+            *self.lock_ring() = FrameRing::new(heads, limits.ring_events, limits.ring_bytes);
+            *self.lock_ephemeral() = FrameRing::new(Vec::new(), limits.ephemeral_queue, limits.ring_bytes);
             let mut tasks = Vec::new();
-            if let Some(key) = &self.live {
+            if let Some(key) = &self.ephemeral_key {
                 let messages = hub.relay.subscribe(&self.scope, key).await?;
-                tasks.push(tokio::spawn(listen(Arc::downgrade(self), messages)).abort_handle());
+                tasks.push(tokio::spawn(receive_ephemeral(Arc::downgrade(self), messages)).abort_handle());
             }
             tasks.push(
-                tokio::spawn(pump(Arc::downgrade(self), Arc::clone(&self.wake), Arc::clone(&hub.store))).abort_handle(),
+                tokio::spawn(pump(Arc::downgrade(self), Arc::clone(&self.pump_wake), Arc::clone(&hub.store)))
+                    .abort_handle(),
             );
             self.lock_tasks().append(&mut tasks);
             // Whatever was announced before the pump ran.
-            self.wake.notify_one();
+            self.pump_wake.notify_one();
             Ok(())
         };
         self.started.get_or_try_init(start).await.copied()
@@ -107,22 +108,22 @@ impl Feed {
     }
 
     /// Where it hears what is live only.
-    pub(crate) fn live(&self) -> Option<&StreamKey> {
-        self.live.as_ref()
+    pub(crate) fn ephemeral_key(&self) -> Option<&StreamKey> {
+        self.ephemeral_key.as_ref()
     }
 
     /// Every stream it is listed under.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (Scope, StreamKey)> {
-        let live = self.live.iter().filter(|live| !self.keys.contains(live));
+    pub(crate) fn listed_under(&self) -> impl Iterator<Item = (Scope, StreamKey)> {
+        let live = self.ephemeral_key.iter().filter(|live| !self.keys.contains(live));
         self.keys.iter().chain(live).map(|key| (self.scope.clone(), key.clone()))
     }
 
-    pub(crate) fn lock_ring(&self) -> MutexGuard<'_, Ring> {
+    pub(crate) fn lock_ring(&self) -> MutexGuard<'_, FrameRing> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn lock_live(&self) -> MutexGuard<'_, Ring> {
-        self.live_ring.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock_ephemeral(&self) -> MutexGuard<'_, FrameRing> {
+        self.ephemeral_ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_tasks(&self) -> MutexGuard<'_, Vec<AbortHandle>> {
@@ -130,22 +131,22 @@ impl Feed {
     }
 
     /// Where the two rings end.
-    pub(crate) fn ends(&self) -> (u64, u64) {
-        (self.end.load(Ordering::Acquire), self.live_end.load(Ordering::Acquire))
+    pub(crate) fn ring_ends(&self) -> (u64, u64) {
+        (self.ring_end.load(Ordering::Acquire), self.ephemeral_ring_end.load(Ordering::Acquire))
     }
 
-    pub(crate) fn wake(&self) {
+    pub(crate) fn wake_all(&self) {
         self.wakers.wake_all();
     }
 
     /// The store says that this stream has come so far.
-    pub(crate) fn announce(&self, key: &StreamKey, head: Seq) {
-        for (known, announced) in self.keys.iter().zip(&self.announced) {
+    pub(crate) fn announce_head(&self, key: &StreamKey, head: Seq) {
+        for (known, announced) in self.keys.iter().zip(&self.announced_heads) {
             if known == key {
                 announced.fetch_max(head.0, Ordering::AcqRel);
             }
         }
-        self.wake.notify_one();
+        self.pump_wake.notify_one();
     }
 
     /// One of its streams was deleted.
@@ -160,7 +161,7 @@ impl Feed {
     }
 
     /// A stream's head; notes if it was deleted.
-    async fn look(&self, store: &dyn Store, key: &StreamKey) -> Result<Seq> {
+    async fn load_head(&self, store: &dyn Store, key: &StreamKey) -> Result<Seq> {
         let head = store.head(&self.scope, key).await?;
         if head.deleted {
             self.end_deleted();
@@ -169,9 +170,9 @@ impl Feed {
     }
 
     /// Wake-ups were lost: the pump asks the store for the heads.
-    pub(crate) fn look_again(&self) {
-        self.missed.store(true, Ordering::Release);
-        self.wake.notify_one();
+    pub(crate) fn reload_heads(&self) {
+        self.heads_unknown.store(true, Ordering::Release);
+        self.pump_wake.notify_one();
     }
 
     /// Encodes events of one stream for a reader at `at`, which moves on with them.
@@ -188,11 +189,11 @@ impl Feed {
     }
 
     /// Reads one stream on from the tail. Says whether there was anything.
-    async fn advance(&self, store: &dyn Store, stream: usize) -> Result<bool> {
+    async fn read_stream(&self, store: &dyn Store, stream: usize) -> Result<bool> {
         let Some(key) = self.keys.get(stream) else { return Ok(false) };
-        let mut at = self.lock_ring().tail().to_vec();
+        let mut at = self.lock_ring().tail_seqs().to_vec();
         let after = at.get(stream).copied().unwrap_or_default();
-        let events = store.read(&self.scope, key, after, PAGE).await?;
+        let events = store.read(&self.scope, key, after, EVENTS_PER_READ).await?;
         let Some(first) = events.first() else { return Ok(false) };
         if first.seq != after.next() {
             // Retention overtook us. Subscribers find themselves outside the ring, look at the log, and are told.
@@ -200,25 +201,25 @@ impl Feed {
                 *place = Seq(first.seq.0.saturating_sub(1));
             }
             let mut ring = self.lock_ring();
-            ring.restart(at);
-            self.end.store(ring.end(), Ordering::Release);
+            ring.reset(at);
+            self.ring_end.store(ring.end_index(), Ordering::Release);
             return Ok(true);
         }
         let frames = self.encode(stream, &events, &mut at)?;
         let mut ring = self.lock_ring();
         frames.into_iter().for_each(|frame| ring.push(frame));
-        self.end.store(ring.end(), Ordering::Release);
+        self.ring_end.store(ring.end_index(), Ordering::Release);
         Ok(true)
     }
 
     /// Reads all streams up to what was announced.
-    async fn drain(&self, store: &dyn Store) -> Result<()> {
-        if self.missed.swap(false, Ordering::AcqRel) {
-            for (key, announced) in self.keys.iter().zip(&self.announced) {
-                match self.look(store, key).await {
+    async fn read_announced(&self, store: &dyn Store) -> Result<()> {
+        if self.heads_unknown.swap(false, Ordering::AcqRel) {
+            for (key, announced) in self.keys.iter().zip(&self.announced_heads) {
+                match self.load_head(store, key).await {
                     Ok(seq) => _ = announced.fetch_max(seq.0, Ordering::AcqRel),
                     Err(error) => {
-                        self.missed.store(true, Ordering::Release);
+                        self.heads_unknown.store(true, Ordering::Release);
                         return Err(error);
                     }
                 }
@@ -226,10 +227,10 @@ impl Feed {
         }
         loop {
             let mut more = false;
-            for (stream, announced) in self.announced.iter().enumerate() {
-                let tail = self.lock_ring().tail().get(stream).copied().unwrap_or_default();
+            for (stream, announced) in self.announced_heads.iter().enumerate() {
+                let tail = self.lock_ring().tail_seqs().get(stream).copied().unwrap_or_default();
                 if tail.0 < announced.load(Ordering::Acquire) {
-                    more |= self.advance(store, stream).await?;
+                    more |= self.read_stream(store, stream).await?;
                 }
             }
             if !more {
@@ -242,29 +243,29 @@ impl Feed {
     }
 }
 
-impl Drop for Feed {
+impl Drop for HubFeed {
     fn drop(&mut self) {
         for task in self.lock_tasks().drain(..) {
             task.abort();
         }
         if let Some(hub) = self.hub.upgrade() {
-            hub.forget(self.places());
+            hub.remove_feed(self.listed_under());
         }
     }
 }
 
-async fn pump(feed: Weak<Feed>, wake: Arc<Notify>, store: Arc<dyn Store>) {
-    let mut wait = RETRY.0;
+async fn pump(feed: Weak<HubFeed>, wake: Arc<Notify>, store: Arc<dyn Store>) {
+    let mut wait = RETRY_WAIT.0;
     loop {
         wake.notified().await;
         let Some(feed) = feed.upgrade() else { return };
-        match feed.drain(&*store).await {
-            Ok(()) => wait = RETRY.0,
+        match feed.read_announced(&*store).await {
+            Ok(()) => wait = RETRY_WAIT.0,
             Err(error) => {
                 tracing::warn!(%error, scope = %feed.scope, "a stream could not be read; trying again");
                 drop(feed);
                 tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(RETRY.1);
+                wait = (wait * 2).min(RETRY_WAIT.1);
                 wake.notify_one();
             }
         }
@@ -272,14 +273,14 @@ async fn pump(feed: Weak<Feed>, wake: Arc<Notify>, store: Arc<dyn Store>) {
 }
 
 /// Takes what is live only from the relay.
-async fn listen(feed: Weak<Feed>, mut messages: engines_core::nexus::RelayStream) {
+async fn receive_ephemeral(feed: Weak<HubFeed>, mut messages: engines_core::nexus::RelayStream) {
     while let Some(message) = messages.next().await {
         let Some(feed) = feed.upgrade() else { return };
         let Some(frame) = frame::from_relay(&message.payload) else { continue };
         {
-            let mut ring = feed.lock_live();
+            let mut ring = feed.lock_ephemeral();
             ring.push(frame);
-            feed.live_end.store(ring.end(), Ordering::Release);
+            feed.ephemeral_ring_end.store(ring.end_index(), Ordering::Release);
         }
         feed.wakers.wake_all();
     }

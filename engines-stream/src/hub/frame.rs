@@ -53,8 +53,8 @@ impl Frame {
     }
 
     /// What is live only, as it came over the relay: its type and its envelope.
-    pub(crate) fn relayed(event_type: &str, envelope: &[u8]) -> Self {
-        let (sse, json_at) = sse::encode(None, event_type, envelope);
+    pub(crate) fn ephemeral(event_type: &str, envelope: &[u8]) -> Self {
+        let (sse, json_at) = sse::encode_event(None, event_type, envelope);
         Self { kind: FrameKind::Ephemeral, sse, json_at }
     }
 
@@ -78,7 +78,7 @@ impl Frame {
 
     fn encode(kind: FrameKind, id: Option<&str>, event_type: &str, body: &impl Serialize) -> Result<Self> {
         let json = serde_json::to_vec(body).map_err(|error| Error::internal("stream.encode", error))?;
-        let (sse, json_at) = sse::encode(id, event_type, &json);
+        let (sse, json_at) = sse::encode_event(id, event_type, &json);
         Ok(Self { kind, sse, json_at })
     }
 
@@ -121,5 +121,5 @@ pub(crate) fn relay_payload(scope: &Scope, key: &StreamKey, event: &NewEvent) ->
 pub(crate) fn from_relay(payload: &[u8]) -> Option<Frame> {
     let at = payload.iter().position(|byte| *byte == b'\n')?;
     let (event_type, envelope) = payload.split_at(at);
-    Some(Frame::relayed(std::str::from_utf8(event_type).ok()?, envelope.get(1..)?))
+    Some(Frame::ephemeral(std::str::from_utf8(event_type).ok()?, envelope.get(1..)?))
 }

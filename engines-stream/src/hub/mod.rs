@@ -5,13 +5,13 @@
 
 mod feed;
 mod frame;
-mod handle;
 mod ring;
+mod service;
 mod subscription;
 mod wakers;
 
 pub use self::{
     frame::{Frame, FrameKind},
-    handle::{Follow, Hub, HubStats},
-    subscription::{Start, Subscription},
+    service::{Hub, HubStats, SubscribeRequest},
+    subscription::{StartPosition, Subscription},
 };

@@ -8,35 +8,35 @@ use super::frame::{Frame, FrameKind};
 
 /// Frames under an index that only rises. What falls out is read from the log.
 #[derive(Debug)]
-pub(crate) struct Ring {
+pub(crate) struct FrameRing {
     frames: VecDeque<Frame>,
     /// The index of the first frame kept.
-    first: u64,
+    first_index: u64,
     bytes: usize,
     max_frames: usize,
     max_bytes: usize,
     /// The place in each stream before the first frame kept.
-    base: Vec<Seq>,
+    base_seqs: Vec<Seq>,
     /// The place in each stream after the last frame.
-    tail: Vec<Seq>,
+    tail_seqs: Vec<Seq>,
 }
 
-impl Ring {
+impl FrameRing {
     pub(crate) fn new(at: Vec<Seq>, max_frames: usize, max_bytes: usize) -> Self {
         Self {
             frames: VecDeque::new(),
-            first: 0,
+            first_index: 0,
             bytes: 0,
             max_frames: max_frames.max(1),
             max_bytes,
-            base: at.clone(),
-            tail: at,
+            base_seqs: at.clone(),
+            tail_seqs: at,
         }
     }
 
     pub(crate) fn push(&mut self, frame: Frame) {
         if let FrameKind::Durable { stream, seq } = frame.kind()
-            && let Some(tail) = self.tail.get_mut(stream)
+            && let Some(tail) = self.tail_seqs.get_mut(stream)
         {
             *tail = seq;
         }
@@ -45,9 +45,9 @@ impl Ring {
         while self.frames.len() > self.max_frames || (self.bytes > self.max_bytes && self.frames.len() > 1) {
             if let Some(old) = self.frames.pop_front() {
                 self.bytes -= old.size();
-                self.first += 1;
+                self.first_index += 1;
                 if let FrameKind::Durable { stream, seq } = old.kind()
-                    && let Some(base) = self.base.get_mut(stream)
+                    && let Some(base) = self.base_seqs.get_mut(stream)
                 {
                     *base = seq;
                 }
@@ -56,39 +56,39 @@ impl Ring {
     }
 
     /// Forgets everything and goes on from `at`: after a read found that the log no longer goes back to the tail.
-    pub(crate) fn restart(&mut self, at: Vec<Seq>) {
-        self.first += self.frames.len() as u64;
+    pub(crate) fn reset(&mut self, at: Vec<Seq>) {
+        self.first_index += self.frames.len() as u64;
         self.frames.clear();
         self.bytes = 0;
-        self.base.clone_from(&at);
-        self.tail = at;
+        self.base_seqs.clone_from(&at);
+        self.tail_seqs = at;
     }
 
-    pub(crate) fn first(&self) -> u64 {
-        self.first
+    pub(crate) fn first_index(&self) -> u64 {
+        self.first_index
     }
 
-    pub(crate) fn end(&self) -> u64 {
-        self.first + self.frames.len() as u64
+    pub(crate) fn end_index(&self) -> u64 {
+        self.first_index + self.frames.len() as u64
     }
 
-    pub(crate) fn tail(&self) -> &[Seq] {
-        &self.tail
+    pub(crate) fn tail_seqs(&self) -> &[Seq] {
+        &self.tail_seqs
     }
 
     /// Whether a reader at these places needs nothing that has fallen out.
     pub(crate) fn covers(&self, places: &[Seq]) -> bool {
-        self.base.iter().zip(places).all(|(base, place)| place >= base)
+        self.base_seqs.iter().zip(places).all(|(base, place)| place >= base)
     }
 
     /// As [`Ring::covers`], for one stream.
     pub(crate) fn covers_stream(&self, stream: usize, place: Seq) -> bool {
-        self.base.get(stream).is_none_or(|base| place >= *base)
+        self.base_seqs.get(stream).is_none_or(|base| place >= *base)
     }
 
     /// The frames from `index` on; none when it has fallen out.
-    pub(crate) fn since(&self, index: u64) -> Option<impl Iterator<Item = &Frame>> {
-        let skip = usize::try_from(index.checked_sub(self.first)?).ok()?;
+    pub(crate) fn frames_from(&self, index: u64) -> Option<impl Iterator<Item = &Frame>> {
+        let skip = usize::try_from(index.checked_sub(self.first_index)?).ok()?;
         Some(self.frames.range(skip.min(self.frames.len())..))
     }
 }

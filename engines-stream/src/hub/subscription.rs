@@ -11,20 +11,20 @@ use std::{
 
 use engines_core::{
     Code, Cursor, Error, Result, StreamKey,
-    nexus::Head,
-    stream::{Position, ReplayMiss, Resume, Seq},
+    nexus::StreamHead,
+    stream::{ReplayMiss, ResumePoint, Seq, StreamPosition},
 };
 
 use super::{
-    Follow, Frame,
-    feed::{Feed, PAGE},
+    Frame, SubscribeRequest,
+    feed::{EVENTS_PER_READ, HubFeed},
     frame::FrameKind,
-    handle::Inner,
+    service::HubInner,
 };
 
 /// Where a subscription begins.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Start {
+pub enum StartPosition {
     /// What is appended from now on.
     #[default]
     Live,
@@ -34,7 +34,7 @@ pub enum Start {
     After(Cursor),
 }
 
-impl Start {
+impl StartPosition {
     /// Where to begin: behind the cursor if there is one, else at the beginning if `from` is `start`, else live.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Start {
             (None, Some("start")) => Ok(Self::Beginning),
             (None, None | Some("live")) => Ok(Self::Live),
             (None, Some(_)) => {
-                Err(Error::body("stream.follow", "from", "from is start, or left out for the live tail"))
+                Err(Error::invalid_body("stream.follow", "from", "from is start, or left out for the live tail"))
             }
         }
     }
@@ -55,43 +55,43 @@ impl Start {
 ///
 /// Cancel-safe: dropping the future of [`Subscription::next`] loses nothing.
 pub struct Subscription {
-    hub: Arc<Inner>,
-    feed: Arc<Feed>,
+    hub: Arc<HubInner>,
+    feed: Arc<HubFeed>,
     slot: usize,
     waker: Option<Waker>,
     /// The last place handed out (or put into `ready`) of each stream.
-    at: Vec<Seq>,
-    state: State,
-    live_next: u64,
+    positions: Vec<Seq>,
+    state: ReadState,
+    ephemeral_next: u64,
     ready: VecDeque<Frame>,
     snapshot_ref: Option<Box<str>>,
 }
 
-type Page = Pin<Box<dyn Future<Output = Result<CaughtUp>> + Send>>;
+type CatchUpRead = Pin<Box<dyn Future<Output = Result<CatchUpPage>> + Send>>;
 
-enum State {
+enum ReadState {
     /// Reading the ring from this index.
-    Live(u64),
+    Ring(u64),
     /// Reading the log.
-    Behind(Page),
+    Log(CatchUpRead),
     Ended,
 }
 
 /// A page of the log, encoded, and where the reader is after it.
-struct CaughtUp {
+struct CatchUpPage {
     frames: Vec<Frame>,
-    at: Vec<Seq>,
+    positions: Vec<Seq>,
 }
 
 impl Subscription {
-    pub(super) async fn open(hub: Arc<Inner>, feed: Arc<Feed>, follow: Follow) -> Result<Self> {
+    pub(super) async fn open(hub: Arc<HubInner>, feed: Arc<HubFeed>, follow: SubscribeRequest) -> Result<Self> {
         if hub.closed.load(Ordering::Acquire) {
             return Err(Error::new(
                 Code::ShuttingDown,
                 "stream.subscribe",
                 "this node is going away; come back to another",
             )
-            .retry_after(Duration::from_secs(1)));
+            .with_retry_after(Duration::from_secs(1)));
         }
         let mut heads = Vec::with_capacity(follow.keys.len());
         for key in &follow.keys {
@@ -101,21 +101,23 @@ impl Subscription {
             return Err(Error::not_found("stream.subscribe", "stream"));
         }
         let resume = match &follow.start {
-            Start::After(cursor) => cursor.resume(hub.store.log_id(), feed.scope(), &follow.keys)?,
-            Start::Beginning => Resume::From(places(&follow.keys, &heads, |head| Seq(head.first.0.saturating_sub(1)))),
-            Start::Live => Resume::From(places(&follow.keys, &heads, |head| head.seq)),
+            StartPosition::After(cursor) => cursor.resume(hub.store.log_id(), feed.scope(), &follow.keys)?,
+            StartPosition::Beginning => {
+                ResumePoint::From(stream_positions(&follow.keys, &heads, |head| Seq(head.first.0.saturating_sub(1))))
+            }
+            StartPosition::Live => ResumePoint::From(stream_positions(&follow.keys, &heads, |head| head.seq)),
         };
         let mut ready = VecDeque::new();
         let mut at: Vec<Seq> = heads.iter().map(|head| head.seq).collect();
         match resume {
-            Resume::OtherLog => {
+            ResumePoint::OtherLog => {
                 let head_seq = heads.first().map(|head| head.seq).unwrap_or_default();
-                ready.push_back(miss(head_seq, follow.snapshot_ref.as_deref())?);
+                ready.push_back(replay_miss_frame(head_seq, follow.snapshot_ref.as_deref())?);
             }
-            Resume::From(places) => {
+            ResumePoint::From(places) => {
                 for ((place, at), head) in places.iter().zip(&mut at).zip(&heads) {
-                    if gone(place.seq, *head) {
-                        ready.push_back(miss(head.seq, follow.snapshot_ref.as_deref())?);
+                    if is_trimmed(place.seq, *head) {
+                        ready.push_back(replay_miss_frame(head.seq, follow.snapshot_ref.as_deref())?);
                     } else {
                         *at = place.seq;
                     }
@@ -123,22 +125,22 @@ impl Subscription {
             }
         }
         hub.counters.subscribers.fetch_add(1, Ordering::Relaxed);
-        let slot = feed.wakers.add();
-        let live_next = feed.lock_live().end();
-        let state = State::Live(feed.lock_ring().first());
+        let slot = feed.wakers.reserve_slot();
+        let live_next = feed.lock_ephemeral().end_index();
+        let state = ReadState::Ring(feed.lock_ring().first_index());
         let mut subscription = Self {
             hub,
             feed,
             slot,
             waker: None,
-            at,
+            positions: at,
             state,
-            live_next,
+            ephemeral_next: live_next,
             ready,
             snapshot_ref: follow.snapshot_ref.map(Into::into),
         };
-        if !subscription.feed.lock_ring().covers(&subscription.at) {
-            subscription.state = State::Behind(subscription.page());
+        if !subscription.feed.lock_ring().covers(&subscription.positions) {
+            subscription.state = ReadState::Log(subscription.read_log_page());
         }
         Ok(subscription)
     }
@@ -164,42 +166,42 @@ impl Subscription {
                 return Poll::Ready(Some(Ok(frame)));
             }
             match &mut self.state {
-                State::Ended => return Poll::Ready(None),
+                ReadState::Ended => return Poll::Ready(None),
                 _ if self.hub.closed.load(Ordering::Acquire) => {
-                    self.state = State::Ended;
+                    self.state = ReadState::Ended;
                     return Poll::Ready(None);
                 }
                 _ if self.feed.is_deleted() => {
-                    self.state = State::Ended;
-                    let key = self.feed.keys().first().or(self.feed.live());
+                    self.state = ReadState::Ended;
+                    let key = self.feed.keys().first().or(self.feed.ephemeral_key());
                     return Poll::Ready(key.map(Frame::deleted));
                 }
-                State::Behind(page) => {
+                ReadState::Log(page) => {
                     let Poll::Ready(page) = page.as_mut().poll(cx) else {
                         // Registered here too, so that closing wakes a reader that waits for the log.
-                        if self.register(cx) {
+                        if self.register_waker(cx) {
                             continue;
                         }
                         return Poll::Pending;
                     };
                     match page {
-                        Ok(page) => self.caught_up(page),
+                        Ok(page) => self.finish_catch_up(page),
                         Err(error) => {
-                            self.state = State::Ended;
+                            self.state = ReadState::Ended;
                             return Poll::Ready(Some(Err(error)));
                         }
                     }
                 }
-                State::Live(next) => {
+                ReadState::Ring(next) => {
                     let next = *next;
-                    if self.feed.ends() == (next, self.live_next) {
+                    if self.feed.ring_ends() == (next, self.ephemeral_next) {
                         // After registering look again: an event in between must not be slept through.
-                        if self.register(cx) {
+                        if self.register_waker(cx) {
                             continue;
                         }
                         return Poll::Pending;
                     }
-                    self.take_live(next);
+                    self.take_from_ring(next);
                     self.take_ephemeral();
                 }
             }
@@ -207,63 +209,63 @@ impl Subscription {
     }
 
     /// Makes sure that this task is woken; says whether anything had to be changed for that.
-    fn register(&mut self, cx: &Context<'_>) -> bool {
+    fn register_waker(&mut self, cx: &Context<'_>) -> bool {
         if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             return false;
         }
         self.waker = Some(cx.waker().clone());
-        self.feed.wakers.set(self.slot, cx.waker().clone());
+        self.feed.wakers.set_waker(self.slot, cx.waker().clone());
         true
     }
 
     /// Takes what the ring has from `next` on, or falls back to the log.
-    fn take_live(&mut self, next: u64) {
+    fn take_from_ring(&mut self, next: u64) {
         let ring = self.feed.lock_ring();
-        let Some(frames) = ring.since(next) else {
+        let Some(frames) = ring.frames_from(next) else {
             drop(ring);
-            self.hub.counters.behind.fetch_add(1, Ordering::Relaxed);
-            self.state = State::Behind(self.page());
+            self.hub.counters.fell_behind.fetch_add(1, Ordering::Relaxed);
+            self.state = ReadState::Log(self.read_log_page());
             return;
         };
         for frame in frames {
             if let FrameKind::Durable { stream, seq } = frame.kind()
-                && let Some(at) = self.at.get_mut(stream)
+                && let Some(at) = self.positions.get_mut(stream)
                 && *at < seq
             {
                 *at = seq;
                 self.ready.push_back(frame.clone());
             }
         }
-        self.state = State::Live(ring.end());
+        self.state = ReadState::Ring(ring.end_index());
     }
 
     /// Takes what is live only; what has fallen out of its ring is lost to this reader, and counted.
     fn take_ephemeral(&mut self) {
-        if self.feed.ends().1 == self.live_next {
+        if self.feed.ring_ends().1 == self.ephemeral_next {
             return;
         }
-        let ring = self.feed.lock_live();
-        let from = self.live_next.max(ring.first());
-        self.hub.counters.dropped_ephemeral.fetch_add(from - self.live_next, Ordering::Relaxed);
-        self.ready.extend(ring.since(from).into_iter().flatten().cloned());
-        self.live_next = ring.end();
+        let ring = self.feed.lock_ephemeral();
+        let from = self.ephemeral_next.max(ring.first_index());
+        self.hub.counters.dropped_ephemeral.fetch_add(from - self.ephemeral_next, Ordering::Relaxed);
+        self.ready.extend(ring.frames_from(from).into_iter().flatten().cloned());
+        self.ephemeral_next = ring.end_index();
     }
 
-    fn caught_up(&mut self, page: CaughtUp) {
-        self.at = page.at;
+    fn finish_catch_up(&mut self, page: CatchUpPage) {
+        self.positions = page.positions;
         self.ready.extend(page.frames);
         let ring = self.feed.lock_ring();
-        if ring.covers(&self.at) {
-            self.state = State::Live(ring.first());
+        if ring.covers(&self.positions) {
+            self.state = ReadState::Ring(ring.first_index());
         } else {
             drop(ring);
-            self.state = State::Behind(self.page());
+            self.state = ReadState::Log(self.read_log_page());
         }
     }
 
     /// Reads the next page of the first stream in which this reader is behind the ring.
-    fn page(&self) -> Page {
-        let (hub, feed, mut at) = (Arc::clone(&self.hub), Arc::clone(&self.feed), self.at.clone());
+    fn read_log_page(&self) -> CatchUpRead {
+        let (hub, feed, mut at) = (Arc::clone(&self.hub), Arc::clone(&self.feed), self.positions.clone());
         let snapshot_ref = self.snapshot_ref.clone();
         Box::pin(async move {
             let mut frames = Vec::new();
@@ -272,45 +274,48 @@ impl Subscription {
                 if feed.lock_ring().covers_stream(stream, place) {
                     continue;
                 }
-                let events = hub.store.read(feed.scope(), key, place, PAGE).await?;
+                let events = hub.store.read(feed.scope(), key, place, EVENTS_PER_READ).await?;
                 if events.first().is_some_and(|event| event.seq == place.next()) {
                     frames = feed.encode(stream, &events, &mut at)?;
                     break;
                 }
                 let head = hub.store.head(feed.scope(), key).await?;
-                frames.push(miss(head.seq, snapshot_ref.as_deref())?);
+                frames.push(replay_miss_frame(head.seq, snapshot_ref.as_deref())?);
                 if let Some(at) = at.get_mut(stream) {
                     *at = head.seq.max(place);
                 }
                 break;
             }
-            Ok(CaughtUp { frames, at })
+            Ok(CatchUpPage { frames, positions: at })
         })
     }
 }
 
-fn places(keys: &[StreamKey], heads: &[Head], seq: impl Fn(&Head) -> Seq) -> Vec<Position> {
-    keys.iter().zip(heads).map(|(key, head)| Position { key: key.clone(), seq: seq(head) }).collect()
+fn stream_positions(keys: &[StreamKey], heads: &[StreamHead], seq: impl Fn(&StreamHead) -> Seq) -> Vec<StreamPosition> {
+    keys.iter().zip(heads).map(|(key, head)| StreamPosition { key: key.clone(), seq: seq(head) }).collect()
 }
 
 /// Whether the events after `place` are not (or no longer) in a log with this head.
-fn gone(place: Seq, head: Head) -> bool {
+fn is_trimmed(place: Seq, head: StreamHead) -> bool {
     place > head.seq || place.next() < head.first
 }
 
-fn miss(head_seq: Seq, snapshot_ref: Option<&str>) -> Result<Frame, Error> {
+fn replay_miss_frame(head_seq: Seq, snapshot_ref: Option<&str>) -> Result<Frame, Error> {
     Frame::replay_miss(&ReplayMiss { head_seq, snapshot_ref: snapshot_ref.map(str::to_owned) })
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.feed.wakers.remove(self.slot);
+        self.feed.wakers.release_slot(self.slot);
         self.hub.counters.subscribers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl std::fmt::Debug for Subscription {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Subscription").field("keys", &self.feed.keys()).field("at", &self.at).finish_non_exhaustive()
+        f.debug_struct("Subscription")
+            .field("keys", &self.feed.keys())
+            .field("at", &self.positions)
+            .finish_non_exhaustive()
     }
 }

@@ -6,17 +6,17 @@ use std::{
 };
 
 #[derive(Debug, Default)]
-pub(crate) struct Wakers(Mutex<Slots>);
+pub(crate) struct WakerSet(Mutex<WakerSlots>);
 
 #[derive(Debug, Default)]
-struct Slots {
+struct WakerSlots {
     slots: Vec<Option<Waker>>,
     free: Vec<usize>,
 }
 
-impl Wakers {
+impl WakerSet {
     /// A place for one subscriber.
-    pub(crate) fn add(&self) -> usize {
+    pub(crate) fn reserve_slot(&self) -> usize {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.free.pop().unwrap_or_else(|| {
             inner.slots.push(None);
@@ -25,7 +25,7 @@ impl Wakers {
     }
 
     /// From now on wake this one. It stays until it is replaced or removed.
-    pub(crate) fn set(&self, slot: usize, waker: Waker) {
+    pub(crate) fn set_waker(&self, slot: usize, waker: Waker) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let old = inner.slots.get_mut(slot).and_then(|place| place.replace(waker));
         drop(inner);
@@ -33,7 +33,7 @@ impl Wakers {
     }
 
     /// Gives the place back.
-    pub(crate) fn remove(&self, slot: usize) {
+    pub(crate) fn release_slot(&self, slot: usize) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let old = inner.slots.get_mut(slot).and_then(Option::take);
         inner.free.push(slot);

@@ -14,7 +14,7 @@ use futures_util::stream;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 /// Messages a slow listener may be behind before it misses the oldest.
-const QUEUE: usize = 256;
+const CHANNEL_CAPACITY: usize = 256;
 
 /// In process, for a single node. Listeners that fall behind miss the oldest messages.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,8 @@ impl Relay for LocalRelay {
         let mut channels = self.lock();
         // Channels that nobody listens to are dropped by the next publication, or here, so that they do not pile up.
         channels.retain(|_, channel| channel.receiver_count() > 0);
-        let channel = channels.entry((scope.clone(), key.clone())).or_insert_with(|| broadcast::channel(QUEUE).0);
+        let channel =
+            channels.entry((scope.clone(), key.clone())).or_insert_with(|| broadcast::channel(CHANNEL_CAPACITY).0);
         let receiver = channel.subscribe();
         Ok(Box::pin(stream::unfold(receiver, async |mut receiver| {
             loop {

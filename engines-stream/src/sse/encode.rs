@@ -19,7 +19,7 @@ pub const CONTENT_TYPE: &str = "text/event-stream";
 /// assert_eq!(&text[at as usize..], b"{\"v\":1}\n\n");
 /// ```
 #[must_use]
-pub fn encode(id: Option<&str>, event_type: &str, json: &[u8]) -> (Bytes, u32) {
+pub fn encode_event(id: Option<&str>, event_type: &str, json: &[u8]) -> (Bytes, u32) {
     let mut text = BytesMut::with_capacity(id.map_or(0, |id| id.len() + 5) + event_type.len() + json.len() + 16);
     if let Some(id) = id {
         text.extend_from_slice(b"id: ");
@@ -37,7 +37,7 @@ pub fn encode(id: Option<&str>, event_type: &str, json: &[u8]) -> (Bytes, u32) {
 
 /// An `error` event: the last thing on a stream that ends for a reason.
 #[must_use]
-pub fn error(code: engines_core::Code, detail: &str) -> Bytes {
+pub fn encode_error(code: engines_core::Code, detail: &str) -> Bytes {
     let body = serde_json::json!({"type": "error", "data": {"code": code, "detail": detail}});
-    encode(None, "error", body.to_string().as_bytes()).0
+    encode_event(None, "error", body.to_string().as_bytes()).0
 }

@@ -4,6 +4,6 @@ mod encode;
 mod stream;
 
 pub use self::{
-    encode::{CONTENT_TYPE, KEEPALIVE, PREAMBLE, encode, error},
+    encode::{CONTENT_TYPE, KEEPALIVE, PREAMBLE, encode_error, encode_event},
     stream::EventStream,
 };

@@ -11,8 +11,8 @@ use engines_core::{Clock, Code, Limits, RequestContext, Timestamp};
 use futures_util::Stream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::encode::{KEEPALIVE, PREAMBLE, error};
-use crate::{hub::Subscription, presence::Attendance};
+use super::encode::{KEEPALIVE, PREAMBLE, encode_error};
+use crate::{hub::Subscription, presence::PresenceGuard};
 
 /// What goes over one SSE connection, piece by piece. It ends when the hub closes, after a failure, and when the credential it was
 /// opened with expires; the client then comes back with the last `id` it saw.
@@ -22,12 +22,12 @@ pub struct EventStream {
     expires_at: Option<Timestamp>,
     keepalive: std::time::Duration,
     timer: Pin<Box<Sleep>>,
-    state: State,
-    _here: Option<Attendance>,
+    state: EventStreamState,
+    _presence: Option<PresenceGuard>,
 }
 
 #[derive(PartialEq, Eq)]
-enum State {
+enum EventStreamState {
     New,
     Open,
     Ended,
@@ -41,7 +41,7 @@ impl EventStream {
         context: &RequestContext,
         clock: Arc<dyn Clock>,
         limits: &Limits,
-        here: Option<Attendance>,
+        here: Option<PresenceGuard>,
     ) -> Self {
         let keepalive = limits.sse_keepalive();
         let mut stream = Self {
@@ -50,22 +50,22 @@ impl EventStream {
             expires_at: context.expires_at(),
             keepalive,
             timer: Box::pin(sleep_until(Instant::now())),
-            state: State::New,
-            _here: here,
+            state: EventStreamState::New,
+            _presence: here,
         };
-        stream.rearm();
+        stream.reset_timer();
         stream
     }
 
     /// Sets the timer for the next comment, or for the end of the credential if that is sooner.
-    fn rearm(&mut self) {
+    fn reset_timer(&mut self) {
         let left = self.expires_at.map(|end| end.since(self.clock.now()));
         let wait = left.map_or(self.keepalive, |left| left.min(self.keepalive));
         self.timer.as_mut().reset(Instant::now() + wait);
     }
 
-    fn end(&mut self, last: Bytes) -> Poll<Option<Bytes>> {
-        self.state = State::Ended;
+    fn finish(&mut self, last: Bytes) -> Poll<Option<Bytes>> {
+        self.state = EventStreamState::Ended;
         Poll::Ready(Some(last))
     }
 }
@@ -75,18 +75,18 @@ impl Stream for EventStream {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         match self.state {
-            State::New => {
-                self.state = State::Open;
+            EventStreamState::New => {
+                self.state = EventStreamState::Open;
                 return Poll::Ready(Some(PREAMBLE));
             }
-            State::Ended => return Poll::Ready(None),
-            State::Open => {}
+            EventStreamState::Ended => return Poll::Ready(None),
+            EventStreamState::Open => {}
         }
         match self.subscription.poll_next(cx) {
             Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(frame.sse().clone())),
-            Poll::Ready(Some(Err(failure))) => return self.end(error(failure.code(), failure.detail())),
+            Poll::Ready(Some(Err(failure))) => return self.finish(encode_error(failure.code(), failure.detail())),
             Poll::Ready(None) => {
-                self.state = State::Ended;
+                self.state = EventStreamState::Ended;
                 return Poll::Ready(None);
             }
             Poll::Pending => {}
@@ -95,9 +95,10 @@ impl Stream for EventStream {
             return Poll::Pending;
         }
         if self.expires_at.is_some_and(|end| end <= self.clock.now()) {
-            return self.end(error(Code::TokenExpired, "the credential has expired; come back with a new one"));
+            return self
+                .finish(encode_error(Code::TokenExpired, "the credential has expired; come back with a new one"));
         }
-        self.rearm();
+        self.reset_timer();
         // The new deadline is registered by the next call: whoever polls goes on until Pending.
         Poll::Ready(Some(KEEPALIVE))
     }

@@ -7,7 +7,7 @@ use engines_core::{Code, Error, ErrorKind, Limits, Result, context::ScopeClaims,
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use crate::request::null_as_default;
+use crate::request_fields::null_as_default;
 
 /// The subprotocol both sides name.
 pub const SUBPROTOCOL: &str = "engines.v1";
@@ -23,7 +23,7 @@ pub struct ClientMessage {
     pub tenant_id: Option<String>,
     /// Must agree with what the socket was admitted to; the name that older producers use.
     #[serde(rename = "tenantId", default)]
-    pub older_tenant_id: Option<String>,
+    pub camel_case_tenant_id: Option<String>,
     /// Must agree with what the socket was admitted to.
     #[serde(default)]
     pub env: Option<String>,
@@ -32,13 +32,13 @@ pub struct ClientMessage {
     pub routing: Routing,
     /// What it asks for.
     #[serde(flatten)]
-    pub request: Request,
+    pub request: ClientRequest,
 }
 
 /// What a client asks for. `stream` may be left out on a socket that is about one stream.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Request {
+pub enum ClientRequest {
     /// Follow a stream from now on, or from after a cursor.
     Subscribe {
         /// `kind/id`.
@@ -120,7 +120,7 @@ impl ClientMessage {
     }
 
     /// The `ref` of a message that could not be read otherwise, as far as it can be found.
-    pub(crate) fn reference_of(text: &[u8]) -> Option<Value> {
+    pub(crate) fn find_reference(text: &[u8]) -> Option<Value> {
         #[derive(Deserialize)]
         struct Referenced {
             #[serde(rename = "ref", default)]
@@ -133,7 +133,7 @@ impl ClientMessage {
     pub(crate) fn claims(&mut self) -> ScopeClaims {
         ScopeClaims {
             tenant_id: self.tenant_id.take(),
-            older_tenant_id: self.older_tenant_id.take(),
+            camel_case_tenant_id: self.camel_case_tenant_id.take(),
             env: self.env.take(),
         }
     }
@@ -145,21 +145,21 @@ pub enum CloseCode {
     /// The server is going away: come back with the last cursor.
     GoingAway,
     /// The credential is missing, wrong or over.
-    Token,
+    CredentialInvalid,
     /// The caller may not.
     Forbidden,
     /// No such stream.
     NotFound,
     /// Silent for too long.
-    Silent,
+    IdleTimeout,
     /// A frame was too large.
     TooLarge,
     /// Too many subscriptions or messages.
-    TooMany,
+    LimitExceeded,
     /// A failure on our side.
-    Failure,
+    InternalError,
     /// The request was wrong.
-    Invalid,
+    InvalidRequest,
     /// A part that is needed does not answer: come back later.
     TryLater,
 }
@@ -167,35 +167,35 @@ pub enum CloseCode {
 impl CloseCode {
     /// The number on the wire.
     #[must_use]
-    pub const fn code(self) -> u16 {
+    pub const fn number(self) -> u16 {
         match self {
             Self::GoingAway => 1001,
-            Self::Failure => 1011,
+            Self::InternalError => 1011,
             Self::TryLater => 1013,
-            Self::Invalid => 4400,
-            Self::Token => 4401,
+            Self::InvalidRequest => 4400,
+            Self::CredentialInvalid => 4401,
             Self::Forbidden => 4403,
             Self::NotFound => 4404,
-            Self::Silent => 4408,
+            Self::IdleTimeout => 4408,
             Self::TooLarge => 4413,
-            Self::TooMany => 4429,
+            Self::LimitExceeded => 4429,
         }
     }
 
     /// The code for an error that ends a socket.
     #[must_use]
-    pub fn of(error: &Error) -> Self {
+    pub fn for_error(error: &Error) -> Self {
         match error.kind() {
             _ if error.code() == Code::ShuttingDown => Self::GoingAway,
-            ErrorKind::Unauthenticated => Self::Token,
+            ErrorKind::Unauthenticated => Self::CredentialInvalid,
             ErrorKind::Forbidden => Self::Forbidden,
             ErrorKind::NotFound => Self::NotFound,
             ErrorKind::TooLarge => Self::TooLarge,
-            ErrorKind::RateLimited => Self::TooMany,
-            ErrorKind::TimedOut => Self::Silent,
+            ErrorKind::RateLimited => Self::LimitExceeded,
+            ErrorKind::TimedOut => Self::IdleTimeout,
             ErrorKind::Unavailable => Self::TryLater,
-            kind if (400..500).contains(&kind.status()) => Self::Invalid,
-            _ => Self::Failure,
+            kind if (400..500).contains(&kind.status()) => Self::InvalidRequest,
+            _ => Self::InternalError,
         }
     }
 }
@@ -208,7 +208,7 @@ pub(crate) fn encode(message: &impl Serialize) -> Bytes {
 /// What we say that is no envelope.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(crate) enum Reply<'a> {
+pub(crate) enum ServerMessage<'a> {
     Hello {
         session_id: String,
         heartbeat_s: u64,
@@ -233,17 +233,17 @@ pub(crate) enum Reply<'a> {
     },
 }
 
-pub(crate) fn error_reply(reference: &Option<Value>, error: &Error) -> Bytes {
+pub(crate) fn encode_error(reference: &Option<Value>, error: &Error) -> Bytes {
     let mut data = error.members().clone();
     data.insert("code".into(), error.code().as_str().into());
     data.insert("detail".into(), error.detail().into());
-    if let (ErrorKind::RateLimited, Some(wait)) = (error.kind(), error.retry_after_hint()) {
+    if let (ErrorKind::RateLimited, Some(wait)) = (error.kind(), error.retry_after()) {
         data.insert("retry_after_ms".into(), u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).into());
     }
-    encode(&Reply::Error { reference, code: error.code(), detail: error.detail(), data: Value::Object(data) })
+    encode(&ServerMessage::Error { reference, code: error.code(), detail: error.detail(), data: Value::Object(data) })
 }
 
 /// JSON text of a value a client sent.
-pub(crate) fn raw(value: &Value) -> Result<Box<RawValue>> {
+pub(crate) fn to_raw_json(value: &Value) -> Result<Box<RawValue>> {
     serde_json::value::to_raw_value(value).map_err(|error| Error::internal("ws.encode", error))
 }

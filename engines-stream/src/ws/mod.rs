@@ -5,5 +5,5 @@ mod session;
 
 pub use self::{
     message::{ClientMessage, CloseCode, SUBPROTOCOL},
-    session::{Outgoing, Services, Session},
+    session::{SessionServices, SocketAction, SocketSession},
 };

@@ -16,21 +16,21 @@ use engines_core::{
 use serde_json::{Value, json};
 use ulid::Ulid;
 
-use super::message::{ClientMessage, CloseCode, Reply, Request, encode, error_reply, raw};
+use super::message::{ClientMessage, ClientRequest, CloseCode, ServerMessage, encode, encode_error, to_raw_json};
 use crate::{
     canvas::{CanvasService, NewGesture},
     chat::{ChatService, NewMessage},
     follow::{Channels, FollowService},
-    hub::{FrameKind, Start, Subscription},
-    presence::{Attendance, PresenceService},
+    hub::{FrameKind, StartPosition, Subscription},
+    presence::{PresenceGuard, PresenceService},
 };
 
 /// Answers that may wait for a client to read them.
-const MAX_REPLIES: usize = 64;
+const MAX_QUEUED_REPLIES: usize = 64;
 
 /// What a session works with.
 #[derive(Debug, Clone)]
-pub struct Services {
+pub struct SessionServices {
     /// Subscriptions.
     pub follow: FollowService,
     /// Messages.
@@ -45,7 +45,7 @@ pub struct Services {
 
 /// What the socket is to do next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outgoing {
+pub enum SocketAction {
     /// Send this text.
     Text(Bytes),
     /// Close, with this code.
@@ -54,63 +54,63 @@ pub enum Outgoing {
 
 /// A session of one socket. Whoever owns the socket feeds it with [`Session::receive`] while it [`is_ready`](Session::is_ready),
 /// and sends what [`Session::next`] yields.
-pub struct Session {
-    services: Services,
+pub struct SocketSession {
+    services: SessionServices,
     context: RequestContext,
     session_id: Ulid,
     fixed: Option<StreamKey>,
-    following: Vec<Following>,
+    subscriptions: Vec<OpenSubscription>,
     /// Where the next round over the subscriptions begins, so that a busy one does not starve the others.
-    turn: usize,
+    next_turn: usize,
     replies: VecDeque<Bytes>,
-    work: Option<Pin<Box<dyn Future<Output = Done> + Send>>>,
+    running: Option<Pin<Box<dyn Future<Output = CompletedRequest> + Send>>>,
     closing: Option<CloseCode>,
 }
 
-struct Following {
+struct OpenSubscription {
     key: StreamKey,
     subscription: Subscription,
-    attendance: Arc<Attendance>,
+    presence: Arc<PresenceGuard>,
 }
 
 /// What a request came to.
-struct Done {
+struct CompletedRequest {
     reference: Option<Value>,
-    result: Result<Effect>,
+    result: Result<RequestEffect>,
 }
 
-enum Effect {
+enum RequestEffect {
     Ack(Value),
-    Followed(StreamKey, Box<Subscription>),
+    Subscribed(StreamKey, Box<Subscription>),
 }
 
-impl Session {
+impl SocketSession {
     /// A session that may follow any stream, or one that is about `fixed` alone (and follows it from the start).
     ///
     /// # Errors
     /// As [`FollowService::open`], for a fixed stream.
     pub async fn open(
-        services: Services,
+        services: SessionServices,
         context: RequestContext,
         session_id: Ulid,
-        fixed: Option<(StreamKey, Channels, Start)>,
+        fixed: Option<(StreamKey, Channels, StartPosition)>,
     ) -> Result<Self> {
         let mut session = Self {
             context,
             session_id,
             fixed: fixed.as_ref().map(|(key, ..)| key.clone()),
-            following: Vec::new(),
-            turn: 0,
+            subscriptions: Vec::new(),
+            next_turn: 0,
             replies: VecDeque::new(),
-            work: None,
+            running: None,
             closing: None,
             services,
         };
         let heartbeat_s = session.services.limits.ws_ping_s;
-        session.replies.push_back(encode(&Reply::Hello { session_id: session_id.to_string(), heartbeat_s }));
+        session.replies.push_back(encode(&ServerMessage::Hello { session_id: session_id.to_string(), heartbeat_s }));
         if let Some((key, channels, start)) = fixed {
             let subscription = session.services.follow.open(&session.context, &key, channels, start).await?;
-            session.followed(key, subscription);
+            session.add_subscription(key, subscription);
         }
         Ok(session)
     }
@@ -125,75 +125,75 @@ impl Session {
     /// order, and a client that does not read its answers is not read either.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.work.is_none() && self.closing.is_none() && self.replies.len() < MAX_REPLIES
+        self.running.is_none() && self.closing.is_none() && self.replies.len() < MAX_QUEUED_REPLIES
     }
 
     /// Begins what a client's text asks for.
     pub fn receive(&mut self, text: &[u8]) {
         let mut message = match ClientMessage::parse(text, &self.services.limits) {
             Ok(message) => message,
-            Err(error) => return self.refuse(&ClientMessage::reference_of(text), &error),
+            Err(error) => return self.queue_error(&ClientMessage::find_reference(text), &error),
         };
         let reference = message.reference.take();
-        if let Err(error) = self.begin(reference.clone(), message) {
-            self.refuse(&reference, &error);
+        if let Err(error) = self.start_request(reference.clone(), message) {
+            self.queue_error(&reference, &error);
         }
     }
 
     /// Tells the client of an error. A client that goes past a limit is closed after that.
-    fn refuse(&mut self, reference: &Option<Value>, error: &Error) {
-        self.replies.push_back(error_reply(reference, error));
+    fn queue_error(&mut self, reference: &Option<Value>, error: &Error) {
+        self.replies.push_back(encode_error(reference, error));
         if error.kind() == ErrorKind::RateLimited {
-            self.closing = Some(CloseCode::of(error));
+            self.closing = Some(CloseCode::for_error(error));
         }
     }
 
     /// The next thing to send. Cancel-safe.
-    pub async fn next(&mut self) -> Outgoing {
+    pub async fn next(&mut self) -> SocketAction {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
     /// As [`Session::next`], for those who write their own futures.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Outgoing> {
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<SocketAction> {
         loop {
             if let Some(reply) = self.replies.pop_front() {
-                return Poll::Ready(Outgoing::Text(reply));
+                return Poll::Ready(SocketAction::Text(reply));
             }
             if let Some(code) = self.closing {
-                return Poll::Ready(Outgoing::Close(code));
+                return Poll::Ready(SocketAction::Close(code));
             }
-            if let Some(work) = &mut self.work
+            if let Some(work) = &mut self.running
                 && let Poll::Ready(done) = work.as_mut().poll(cx)
             {
-                self.work = None;
-                self.finish(done);
+                self.running = None;
+                self.finish_request(done);
                 continue;
             }
-            let count = self.following.len();
+            let count = self.subscriptions.len();
             for step in 0..count {
-                let at = (self.turn + step) % count;
-                let Some(following) = self.following.get_mut(at) else { continue };
+                let at = (self.next_turn + step) % count;
+                let Some(following) = self.subscriptions.get_mut(at) else { continue };
                 match following.subscription.poll_next(cx) {
                     Poll::Pending => {}
                     Poll::Ready(Some(Ok(frame))) => {
-                        self.turn = at + 1;
+                        self.next_turn = at + 1;
                         if frame.kind() == FrameKind::Deleted {
-                            let gone = self.following.remove(at);
+                            let gone = self.subscriptions.remove(at);
                             // A socket about one stream ends with it; one about many goes on with the others.
                             if self.fixed.as_ref() == Some(&gone.key) {
                                 let deleted = Error::not_found("ws.stream", "stream");
-                                self.closing = Some(CloseCode::of(&deleted));
+                                self.closing = Some(CloseCode::for_error(&deleted));
                             }
                         }
-                        return Poll::Ready(Outgoing::Text(frame.json()));
+                        return Poll::Ready(SocketAction::Text(frame.json()));
                     }
                     Poll::Ready(Some(Err(error))) => {
-                        self.closing = Some(CloseCode::of(&error));
-                        return Poll::Ready(Outgoing::Text(error_reply(&None, &error)));
+                        self.closing = Some(CloseCode::for_error(&error));
+                        return Poll::Ready(SocketAction::Text(encode_error(&None, &error)));
                     }
                     Poll::Ready(None) => {
                         self.closing = Some(CloseCode::GoingAway);
-                        return Poll::Ready(Outgoing::Close(CloseCode::GoingAway));
+                        return Poll::Ready(SocketAction::Close(CloseCode::GoingAway));
                     }
                 }
             }
@@ -201,127 +201,130 @@ impl Session {
         }
     }
 
-    fn begin(&mut self, reference: Option<Value>, mut message: ClientMessage) -> Result<()> {
+    fn start_request(&mut self, reference: Option<Value>, mut message: ClientMessage) -> Result<()> {
         let (claims, routing) = (message.claims(), message.routing);
         self.context.check_claims(&claims)?;
-        if !matches!(message.request, Request::Message { .. } | Request::Gesture { .. }) {
+        if !matches!(message.request, ClientRequest::Message { .. } | ClientRequest::Gesture { .. }) {
             // Nothing is stored, but what is wrong is wrong everywhere.
             self.check_routing(&message.request, routing.clone())?;
         }
         match message.request {
-            Request::Ping => self.replies.push_back(encode(&Reply::Pong { reference: &reference })),
-            Request::Subscribe { stream, after, from, channels } => {
-                let key = self.stream(stream, None)?;
-                if self.following.iter().any(|following| following.key == key) {
+            ClientRequest::Ping => self.replies.push_back(encode(&ServerMessage::Pong { reference: &reference })),
+            ClientRequest::Subscribe { stream, after, from, channels } => {
+                let key = self.resolve_stream(stream, None)?;
+                if self.subscriptions.iter().any(|following| following.key == key) {
                     return Err(Error::new(Code::AlreadyExists, "ws.subscribe", "this socket already follows it"));
                 }
-                if self.following.len() >= self.services.limits.subscriptions_per_socket {
+                if self.subscriptions.len() >= self.services.limits.subscriptions_per_socket {
                     let detail = "this socket follows as many streams as it may; open another";
                     return Err(Error::new(Code::RateLimited, "ws.subscribe", detail));
                 }
                 // A stream asked for by its own name is that log alone; artifacts are asked for by theirs.
                 let channels = match channels {
                     Some(list) => Channels::parse(&list)?,
-                    None => Channels { log: true, artifacts: key.kind() == StreamKind::Artifacts, live: false },
+                    None => Channels { log: true, artifacts: key.kind() == StreamKind::Artifacts, ephemeral: false },
                 };
-                let start = Start::parse(after.as_deref(), from.as_deref())?;
+                let start = StartPosition::parse(after.as_deref(), from.as_deref())?;
                 let (follow, context) = (self.services.follow.clone(), self.context.clone());
-                self.work = Some(Box::pin(async move {
+                self.running = Some(Box::pin(async move {
                     let opened = follow.open(&context, &key, channels, start).await;
-                    Done { reference, result: opened.map(|opened| Effect::Followed(key, Box::new(opened))) }
+                    CompletedRequest {
+                        reference,
+                        result: opened.map(|opened| RequestEffect::Subscribed(key, Box::new(opened))),
+                    }
                 }));
             }
-            Request::Unsubscribe { stream } => {
-                let key = self.stream(stream, None)?;
-                let before = self.following.len();
-                self.following.retain(|following| following.key != key);
-                if self.following.len() == before {
+            ClientRequest::Unsubscribe { stream } => {
+                let key = self.resolve_stream(stream, None)?;
+                let before = self.subscriptions.len();
+                self.subscriptions.retain(|following| following.key != key);
+                if self.subscriptions.len() == before {
                     return Err(Error::not_found("ws.unsubscribe", "subscription"));
                 }
-                self.ack(&reference, json!({ "stream": key }));
+                self.queue_ack(&reference, json!({ "stream": key }));
             }
-            Request::Message { stream, text, role, scope, idempotency_key, correlation_id, run_id, step_id } => {
-                let key = self.stream(stream, Some(StreamKind::Chat))?;
+            ClientRequest::Message { stream, text, role, scope, idempotency_key, correlation_id, run_id, step_id } => {
+                let key = self.resolve_stream(stream, Some(StreamKind::Chat))?;
                 let thread = ResourceId::new(key.id())?;
                 let message =
                     NewMessage { text, role, scope, idempotency_key, correlation_id, run_id, step_id, routing, claims };
                 let (chat, context) = (self.services.chat.clone(), self.context.clone());
-                self.work = Some(Box::pin(async move {
+                self.running = Some(Box::pin(async move {
                     let posted = chat.post(&context, &thread, message).await;
                     let ack = posted.map(|posted| {
-                        Effect::Ack(json!({
+                        RequestEffect::Ack(json!({
                             "seq": posted.event.seq, "event_id": posted.event.event.event_id.to_string(),
                             "cursor": posted.cursor, "replayed": posted.replayed,
                         }))
                     });
-                    Done { reference, result: ack }
+                    CompletedRequest { reference, result: ack }
                 }));
             }
-            Request::Gesture { stream, kind, data } => {
-                let key = self.stream(stream, Some(StreamKind::Canvas))?;
+            ClientRequest::Gesture { stream, kind, data } => {
+                let key = self.resolve_stream(stream, Some(StreamKind::Canvas))?;
                 let id = ResourceId::new(key.id())?;
                 let gesture = NewGesture { kind, data, routing, claims };
                 let (canvas, context) = (self.services.canvas.clone(), self.context.clone());
-                self.work = Some(Box::pin(async move {
+                self.running = Some(Box::pin(async move {
                     let shown = canvas.gesture(&context, &id, gesture).await;
-                    Done { reference, result: shown.map(|()| Effect::Ack(json!({}))) }
+                    CompletedRequest { reference, result: shown.map(|()| RequestEffect::Ack(json!({}))) }
                 }));
             }
-            Request::Presence { stream, data } => {
-                let key = self.stream(stream, None)?;
-                let here = self.following.iter().find(|following| following.key == key).ok_or_else(|| {
+            ClientRequest::Presence { stream, data } => {
+                let key = self.resolve_stream(stream, None)?;
+                let here = self.subscriptions.iter().find(|following| following.key == key).ok_or_else(|| {
                     Error::new(Code::NotFound, "ws.presence", "subscribe to the stream first; presence is being there")
                 })?;
-                let (attendance, data) = (Arc::clone(&here.attendance), raw(&data)?);
-                self.work = Some(Box::pin(async move {
+                let (attendance, data) = (Arc::clone(&here.presence), to_raw_json(&data)?);
+                self.running = Some(Box::pin(async move {
                     let told = attendance.announce(data).await;
-                    Done { reference, result: told.map(|()| Effect::Ack(json!({}))) }
+                    CompletedRequest { reference, result: told.map(|()| RequestEffect::Ack(json!({}))) }
                 }));
             }
         }
         Ok(())
     }
 
-    fn finish(&mut self, done: Done) {
+    fn finish_request(&mut self, done: CompletedRequest) {
         match done.result {
-            Ok(Effect::Ack(extra)) => self.ack(&done.reference, extra),
-            Ok(Effect::Followed(key, subscription)) => {
-                self.ack(&done.reference, json!({ "stream": key }));
-                self.followed(key, *subscription);
+            Ok(RequestEffect::Ack(extra)) => self.queue_ack(&done.reference, extra),
+            Ok(RequestEffect::Subscribed(key, subscription)) => {
+                self.queue_ack(&done.reference, json!({ "stream": key }));
+                self.add_subscription(key, *subscription);
             }
-            Err(error) => self.refuse(&done.reference, &error),
+            Err(error) => self.queue_error(&done.reference, &error),
         }
     }
 
-    fn followed(&mut self, key: StreamKey, subscription: Subscription) {
-        let attendance = Arc::new(self.services.presence.enter(&self.context, &key, self.session_id));
-        self.following.push(Following { key, subscription, attendance });
+    fn add_subscription(&mut self, key: StreamKey, subscription: Subscription) {
+        let attendance = Arc::new(self.services.presence.join(&self.context, &key, self.session_id));
+        self.subscriptions.push(OpenSubscription { key, subscription, presence: attendance });
     }
 
-    fn ack(&mut self, reference: &Option<Value>, extra: Value) {
-        self.replies.push_back(encode(&Reply::Ack { reference, extra }));
+    fn queue_ack(&mut self, reference: &Option<Value>, extra: Value) {
+        self.replies.push_back(encode(&ServerMessage::Ack { reference, extra }));
     }
 
     /// Checks routing keys that come with a request about a stream, or about none.
-    fn check_routing(&self, request: &Request, routing: Routing) -> Result<()> {
+    fn check_routing(&self, request: &ClientRequest, routing: Routing) -> Result<()> {
         if routing.is_empty() {
             return Ok(());
         }
         let named = match request {
-            Request::Subscribe { stream, .. } | Request::Unsubscribe { stream } | Request::Presence { stream, .. } => {
-                stream.clone()
-            }
-            Request::Message { .. } | Request::Gesture { .. } | Request::Ping => None,
+            ClientRequest::Subscribe { stream, .. }
+            | ClientRequest::Unsubscribe { stream }
+            | ClientRequest::Presence { stream, .. } => stream.clone(),
+            ClientRequest::Message { .. } | ClientRequest::Gesture { .. } | ClientRequest::Ping => None,
         };
-        match self.stream(named, None) {
-            Ok(key) => routing.checked(&self.context, &key).map(|_| ()),
+        match self.resolve_stream(named, None) {
+            Ok(key) => routing.validate(&self.context, &key).map(|_| ()),
             // A stream that is missing is told of where it is needed.
-            Err(_) => routing.checked_for_context(&self.context).map(|_| ()),
+            Err(_) => routing.validate_context(&self.context).map(|_| ()),
         }
     }
 
     /// Which stream is meant: the named one, or the socket's own; of `kind` where the request needs one.
-    fn stream(&self, named: Option<String>, kind: Option<StreamKind>) -> Result<StreamKey> {
+    fn resolve_stream(&self, named: Option<String>, kind: Option<StreamKind>) -> Result<StreamKey> {
         let key = match (named, &self.fixed) {
             (Some(named), fixed) => {
                 let key: StreamKey = named.parse()?;
@@ -332,18 +335,20 @@ impl Session {
                 key
             }
             (None, Some(fixed)) => fixed.clone(),
-            (None, None) => return Err(Error::body("ws.stream", "stream", "name the stream, such as canvas/c1")),
+            (None, None) => {
+                return Err(Error::invalid_body("ws.stream", "stream", "name the stream, such as canvas/c1"));
+            }
         };
         match kind {
             Some(kind) if key.kind() != kind => {
-                Err(Error::body("ws.stream", "stream", format!("this needs a {} stream", kind.as_str())))
+                Err(Error::invalid_body("ws.stream", "stream", format!("this needs a {} stream", kind.as_str())))
             }
             _ => Ok(key),
         }
     }
 }
 
-impl std::fmt::Debug for Session {
+impl std::fmt::Debug for SocketSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").field("session_id", &self.session_id).finish_non_exhaustive()
     }

@@ -11,28 +11,28 @@ use futures_util::{FutureExt, future::join_all};
 use serde_json::json;
 
 use crate::{
-    faulty::{Fault, Faulty},
-    support::{Bench, bench_with, memory, set},
+    faulty_store::{CommitFault, FaultyStore},
+    fixture::{CanvasFixture, canvas_fixture_with, memory, set},
 };
 
-async fn faulty(change: impl FnOnce(&mut Faulty)) -> (Arc<Faulty>, Bench) {
-    let mut store = Faulty::new(memory());
+async fn faulty(change: impl FnOnce(&mut FaultyStore)) -> (Arc<FaultyStore>, CanvasFixture) {
+    let mut store = FaultyStore::new(memory());
     change(&mut store);
     let store = Arc::new(store);
-    let bench = bench_with(Arc::clone(&store) as Arc<dyn Store>, CanvasSettings::default()).await;
+    let bench = canvas_fixture_with(Arc::clone(&store) as Arc<dyn Store>, CanvasSettings::default()).await;
     (store, bench)
 }
 
 #[tokio::test]
-async fn whatever_commit_fails_the_answers_are_true_and_the_state_recovers() {
-    for fault in [Fault::Before, Fault::After] {
+async fn answers_are_correct_and_the_state_recovers_after_any_failed_commit() {
+    for fault in [CommitFault::BeforeEffect, CommitFault::AfterEffect] {
         for nth in [1, 2, 10, 50] {
             let (store, bench) = faulty(|_| ()).await;
             store.fail(nth, fault);
             let answers = join_all((0..50).map(|rev| bench.command(set(rev, "n", rev)))).await;
             let head = bench.head().await;
             let expected = match fault {
-                Fault::Before => nth - 1,
+                CommitFault::BeforeEffect => nth - 1,
                 _ => 50,
             };
             assert_eq!(head, expected, "{fault:?} {nth}");
@@ -42,47 +42,47 @@ async fn whatever_commit_fails_the_answers_are_true_and_the_state_recovers() {
                     Err(error) if base + 1 == nth => assert_eq!(error.code(), Code::BackendUnavailable),
                     Err(error) => {
                         assert_eq!(error.code(), Code::RevMismatch);
-                        assert_eq!((error.member("head_rev"), fault), (Some(&json!(head)), Fault::Before));
+                        assert_eq!((error.member("head_rev"), fault), (Some(&json!(head)), CommitFault::BeforeEffect));
                     }
                 }
             }
             assert_eq!(bench.command(set(head, "n", "after")).await.unwrap().rev, head + 1);
-            assert_eq!(bench.replayed().await, json!({"n": "after"}));
+            assert_eq!(bench.replayed_state().await, json!({"n": "after"}));
         }
     }
 }
 
 #[tokio::test]
-async fn a_second_try_after_an_unknown_outcome_finds_out() {
-    for (fault, replayed) in [(Fault::Before, false), (Fault::After, true)] {
+async fn a_retry_after_an_unknown_outcome_returns_the_real_outcome() {
+    for (fault, replayed) in [(CommitFault::BeforeEffect, false), (CommitFault::AfterEffect, true)] {
         let (store, bench) = faulty(|_| ()).await;
         store.fail(1, fault);
-        let error = bench.command(set(0, "a", 1).once("k")).await.unwrap_err();
+        let error = bench.command(set(0, "a", 1).with_idempotency_key("k")).await.unwrap_err();
         assert_eq!(error.code(), Code::BackendUnavailable);
-        let answer = bench.command(set(0, "a", 1).once("k")).await.unwrap();
+        let answer = bench.command(set(0, "a", 1).with_idempotency_key("k")).await.unwrap();
         assert_eq!((answer.rev, answer.replayed), (1, replayed));
         assert_eq!(bench.head().await, 1);
     }
 }
 
 #[tokio::test]
-async fn rebasing_commands_behind_a_failed_one_are_decided_anew() {
+async fn rebasing_commands_after_a_failed_commit_are_retried() {
     let (store, bench) = faulty(|_| ()).await;
-    store.fail(3, Fault::Before);
-    let answers = join_all((0..20).map(|n| bench.command(set(0, &format!("k{n}"), n).rebase()))).await;
+    store.fail(3, CommitFault::BeforeEffect);
+    let answers = join_all((0..20).map(|n| bench.command(set(0, &format!("k{n}"), n).with_rebase()))).await;
     let failed = answers.iter().filter(|answer| answer.is_err()).count();
     assert_eq!(failed, 1);
     assert_eq!(bench.head().await, 19);
-    assert_eq!(bench.replayed().await.as_object().unwrap().len(), 19);
+    assert_eq!(bench.replayed_state().await.as_object().unwrap().len(), 19);
 }
 
 #[tokio::test]
-async fn refusals_wait_for_the_commits_they_rest_upon() {
+async fn rejections_wait_for_the_commits_they_depend_on() {
     let (store, bench) = faulty(|_| ()).await;
     let (store, bench) = (store, Arc::new(bench));
     bench.command(set(0, "a", 1)).await.unwrap();
-    store.hold();
-    store.fail(1, Fault::Before);
+    store.hold_commits();
+    store.fail(1, CommitFault::BeforeEffect);
     let spawn = |command| {
         let bench = Arc::clone(&bench);
         tokio::spawn(async move { bench.command(command).await })
@@ -90,7 +90,7 @@ async fn refusals_wait_for_the_commits_they_rest_upon() {
     let doomed = spawn(set(1, "a", 2));
     tokio::task::yield_now().await;
     let stale = spawn(set(1, "a", 3));
-    let invalid = engines_stream::canvas::Command::new(2, &json!([{"op": "remove", "path": "/none"}])).unwrap();
+    let invalid = engines_stream::canvas::CanvasCommand::new(2, &json!([{"op": "remove", "path": "/none"}])).unwrap();
     let invalid = spawn(invalid);
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -102,13 +102,13 @@ async fn refusals_wait_for_the_commits_they_rest_upon() {
     assert_eq!(stale.await.unwrap().unwrap().rev, 2);
     // And its refusal is of the revision that is there now.
     assert_eq!(invalid.await.unwrap().unwrap_err().code(), Code::OpInvalid);
-    assert_eq!(bench.replayed().await, json!({"a": 3}));
+    assert_eq!(bench.replayed_state().await, json!({"a": 3}));
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_harms_nobody() {
+async fn a_dropped_caller_does_not_affect_others() {
     let (store, bench) = faulty(|_| ()).await;
-    store.hold();
+    store.hold_commits();
     // Polled once: sent, and then nobody waits.
     for rev in 0..10 {
         assert!(bench.command(set(rev, "n", rev)).now_or_never().is_none());
@@ -120,41 +120,42 @@ async fn a_caller_that_goes_away_harms_nobody() {
     store.gate.add_permits(10_000);
     let head = bench.head().await;
     assert_eq!(bench.command(set(head, "n", "last")).await.unwrap().rev, head + 1);
-    assert_eq!(bench.replayed().await, json!({"n": "last"}));
+    assert_eq!(bench.replayed_state().await, json!({"n": "last"}));
 }
 
 #[tokio::test]
-async fn a_writer_that_dies_takes_nobody_with_it_for_long() {
+async fn a_panicked_writer_is_replaced() {
     let (store, bench) = faulty(|_| ()).await;
     bench.command(set(0, "n", 0)).await.unwrap();
-    store.fail(3, Fault::Panic);
-    let answers = join_all((1..=10).map(|rev| bench.command(set(rev, "n", rev).once(rev.to_string())))).await;
+    store.fail(3, CommitFault::Panic);
+    let answers =
+        join_all((1..=10).map(|rev| bench.command(set(rev, "n", rev).with_idempotency_key(rev.to_string())))).await;
     let failed = answers.iter().filter_map(|answer| answer.as_ref().err());
     assert!(failed.clone().count() >= 8);
     // Whether a command that was on its way is in the log is not known to whoever waited for it.
     assert!(failed.map(engines_core::Error::code).all(|code| code == Code::OutcomeUnknown));
     // Each tried again ends up in the log once.
     for rev in 1..=10 {
-        assert_eq!(bench.command(set(rev, "n", rev).once(rev.to_string())).await.unwrap().rev, rev + 1);
+        assert_eq!(bench.command(set(rev, "n", rev).with_idempotency_key(rev.to_string())).await.unwrap().rev, rev + 1);
     }
     assert_eq!(bench.head().await, 11);
-    assert_eq!(bench.replayed().await, json!({"n": 10}));
+    assert_eq!(bench.replayed_state().await, json!({"n": 10}));
 }
 
 #[tokio::test]
-async fn while_the_store_is_down_callers_are_told_so() {
+async fn commands_fail_with_unavailable_while_the_store_is_down() {
     let (store, bench) = faulty(|_| ()).await;
     bench.command(set(0, "n", 0)).await.unwrap();
-    store.blind.store(true, Ordering::SeqCst);
-    store.fail(1, Fault::Before);
+    store.reads_fail.store(true, Ordering::SeqCst);
+    store.fail(1, CommitFault::BeforeEffect);
     let answers = join_all((1..5).map(|rev| bench.command(set(rev, "n", rev)))).await;
     for answer in answers {
         assert_eq!(answer.unwrap_err().code(), Code::BackendUnavailable);
     }
     assert_eq!(bench.command(set(1, "n", 1)).await.unwrap_err().code(), Code::BackendUnavailable);
-    store.blind.store(false, Ordering::SeqCst);
+    store.reads_fail.store(false, Ordering::SeqCst);
     assert_eq!(bench.command(set(1, "n", 1)).await.unwrap().rev, 2);
-    bench.replayed().await;
+    bench.replayed_state().await;
 }
 
 #[tokio::test]
@@ -163,12 +164,12 @@ async fn a_store_that_cannot_pipeline_gets_one_commit_at_a_time() {
     let answers = join_all((0..100).map(|rev| bench.command(set(rev, "n", rev)))).await;
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(store.most_in_flight.load(Ordering::SeqCst), 1);
-    bench.replayed().await;
+    bench.replayed_state().await;
 }
 
-struct Fragile;
+struct PanickingReducer;
 
-impl Reducer for Fragile {
+impl Reducer for PanickingReducer {
     fn apply(&self, draft: &mut Draft<'_>, op: &Op) -> Result<(), OpFault> {
         draft.apply(op)?;
         assert!(!op.path().as_str().contains("bomb"), "a bad reducer");
@@ -177,10 +178,11 @@ impl Reducer for Fragile {
 }
 
 #[tokio::test]
-async fn a_reducer_that_panics_fails_its_own_command_alone() {
+async fn a_panicking_reducer_fails_only_its_command() {
     let store: Arc<dyn Store> = memory();
     let guard = engines_core::Guard::allow_all().unwrap();
-    let service = CanvasService::builder(Arc::clone(&store), guard, Arc::default()).reducer(Arc::new(Fragile)).build();
+    let service =
+        CanvasService::builder(Arc::clone(&store), guard, Arc::default()).reducer(Arc::new(PanickingReducer)).build();
     let ada = engines_core::testing::context("t_acme", "ada", engines_core::Role::Member).unwrap();
     let id = ResourceId::new("c1").unwrap();
     service.create(&ada, NewCanvas { canvas_id: Some(id.clone()), ..NewCanvas::default() }).await.unwrap();

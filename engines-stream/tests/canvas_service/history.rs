@@ -4,27 +4,27 @@ use std::sync::{Arc, Mutex};
 
 use engines_core::{
     Batch, Code, ResourceId, Result, Role, Scope, StreamKey, Timestamp,
-    command::{CommandLimits, JsonReducer, Op, State, apply_batch, state_hash},
-    nexus::{Kind, Page, Query},
+    command::{CommandLimits, JsonReducer, Op, SizedDocument, apply_batch, state_hash},
+    nexus::{DocumentKind, DocumentQuery, PageRequest},
     stream::{NewEvent, Seq},
     testing,
 };
 use engines_stream::{
-    LiveSink,
-    canvas::{CanvasService, CanvasSettings, Command, NewCanvas, NewGesture},
+    EphemeralSink,
+    canvas::{CanvasCommand, CanvasService, CanvasSettings, NewCanvas, NewGesture},
 };
 use serde_json::{Value, json};
 
-use crate::support::{Bench, bench, bench_with, memory, service, set};
+use crate::fixture::{CanvasFixture, canvas_fixture, canvas_fixture_with, memory, service, set};
 
 /// Settings with which snapshots are kept and answers cut early.
-fn small() -> CanvasSettings {
+fn small_settings() -> CanvasSettings {
     CanvasSettings { snapshot_bytes: 200, replay_commits: 7, ..CanvasSettings::default() }
 }
 
 /// Thirty commits of all sorts.
-async fn edited(settings: CanvasSettings) -> Bench {
-    let bench = bench_with(memory(), settings).await;
+async fn edited_canvas(settings: CanvasSettings) -> CanvasFixture {
+    let bench = canvas_fixture_with(memory(), settings).await;
     bench.command(set(0, "text", "")).await.unwrap();
     for rev in 1..30 {
         let op = match rev % 3 {
@@ -32,35 +32,35 @@ async fn edited(settings: CanvasSettings) -> Bench {
             1 => json!({"op": "add", "path": format!("/n{rev}"), "value": {"rev": rev}}),
             _ => json!({"op": "remove", "path": format!("/n{}", rev - 1)}),
         };
-        bench.command(Command::new(rev, &[op]).unwrap()).await.unwrap();
+        bench.command(CanvasCommand::new(rev, &[op]).unwrap()).await.unwrap();
     }
     bench
 }
 
-async fn snapshots(bench: &Bench) -> Vec<String> {
-    let query = Query::kind(Kind::new("canvas_snapshot").unwrap());
-    let found = bench.store.query(bench.ada.scope(), &query, Page::first(100)).await.unwrap();
+async fn snapshots(bench: &CanvasFixture) -> Vec<String> {
+    let query = DocumentQuery::of_kind(DocumentKind::new("canvas_snapshot").unwrap());
+    let found = bench.store.query(bench.ada.scope(), &query, PageRequest::first(100)).await.unwrap();
     found.items.iter().map(|document| document.id.to_string()).collect()
 }
 
 #[tokio::test]
-async fn the_snapshot_of_every_revision_is_the_replay_up_to_it() {
-    let bench = edited(small()).await;
+async fn the_snapshot_at_every_revision_equals_the_replay() {
+    let bench = edited_canvas(small_settings()).await;
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
     assert!(snapshots(&bench).await.len() >= 2, "snapshots are kept on the way");
-    let mut state = State::new(json!({})).unwrap();
+    let mut state = SizedDocument::new(json!({})).unwrap();
     let commits = bench.service.commits(&bench.ada, &bench.id, 0, 100).await.unwrap();
     assert_eq!((commits.items.len(), commits.next), (30, None));
     // A new node reads what the old one kept.
-    for reader in [&bench.service, &service(&bench.store, small())] {
+    for reader in [&bench.service, &service(&bench.store, small_settings())] {
         let first = reader.snapshot(&bench.ada, &bench.id, Some(0)).await.unwrap();
         assert_eq!((first.rev, first.state), (0, json!({})));
     }
     for commit in &commits.items {
         let ops: Vec<Op> = serde_json::from_str(commit.ops.get()).unwrap();
-        apply_batch(&JsonReducer, &mut state, &ops, &CommandLimits::replay()).unwrap();
+        apply_batch(&JsonReducer, &mut state, &ops, &CommandLimits::for_replay()).unwrap();
         let snapshot = bench.service.snapshot(&bench.ada, &bench.id, Some(commit.rev)).await.unwrap();
         assert_eq!(&snapshot.state, state.value());
         assert_eq!(snapshot.state_hash, state_hash(state.value()));
@@ -70,8 +70,8 @@ async fn the_snapshot_of_every_revision_is_the_replay_up_to_it() {
 }
 
 #[tokio::test]
-async fn snapshots_of_canvases_with_alike_names_stay_apart() {
-    let bench = bench_with(memory(), small()).await;
+async fn snapshots_of_canvases_with_similar_ids_do_not_mix() {
+    let bench = canvas_fixture_with(memory(), small_settings()).await;
     let alike = ResourceId::new("c1.5").unwrap();
     let new = NewCanvas { canvas_id: Some(alike.clone()), ..NewCanvas::default() };
     bench.service.create(&bench.ada, new).await.unwrap();
@@ -80,16 +80,16 @@ async fn snapshots_of_canvases_with_alike_names_stay_apart() {
         bench.command(set(rev, "own", rev)).await.unwrap();
         tokio::task::yield_now().await;
     }
-    let cold = service(&bench.store, small());
+    let cold = service(&bench.store, small_settings());
     let snapshot = cold.snapshot(&bench.ada, &bench.id, None).await.unwrap();
     assert_eq!(snapshot.state, json!({"own": 19}));
     assert_eq!(cold.command(&bench.ada, &bench.id, set(20, "own", "on")).await.unwrap().rev, 21);
-    bench.replayed().await;
+    bench.replayed_state().await;
 }
 
 #[tokio::test]
 async fn commits_come_in_pages() {
-    let bench = edited(CanvasSettings::default()).await;
+    let bench = edited_canvas(CanvasSettings::default()).await;
     let (mut after, mut seen) = (0, Vec::new());
     loop {
         let page = bench.service.commits(&bench.ada, &bench.id, after, 7).await.unwrap();
@@ -106,8 +106,8 @@ async fn commits_come_in_pages() {
 }
 
 #[tokio::test]
-async fn a_replay_is_a_chain_of_stretches() {
-    let bench = edited(small()).await;
+async fn a_replay_continues_across_pages() {
+    let bench = edited_canvas(small_settings()).await;
     let (mut from, mut commits, mut hash) = (0, Vec::new(), None);
     loop {
         let replay = bench.service.replay(&bench.ada, &bench.id, Some(from), None).await.unwrap();
@@ -137,8 +137,8 @@ async fn a_replay_is_a_chain_of_stretches() {
 }
 
 #[tokio::test]
-async fn what_retention_took_is_named_and_the_rest_still_reads() {
-    let bench = edited(small()).await;
+async fn trimmed_commits_are_reported_and_later_ones_still_read() {
+    let bench = edited_canvas(small_settings()).await;
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -146,7 +146,7 @@ async fn what_retention_took_is_named_and_the_rest_still_reads() {
     let newest: u64 = kept.last().unwrap().rsplit('.').next().unwrap().parse().unwrap();
     let trim = Batch::new(Timestamp::default()).trim(StreamKey::canvas(&bench.id), Seq(newest + 1));
     bench.store.commit(bench.ada.scope(), trim).await.unwrap();
-    let cold = service(&bench.store, small());
+    let cold = service(&bench.store, small_settings());
     assert_eq!(cold.snapshot(&bench.ada, &bench.id, None).await.unwrap().rev, 30);
     assert_eq!(cold.snapshot(&bench.ada, &bench.id, Some(1)).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(cold.commits(&bench.ada, &bench.id, 1, 10).await.unwrap_err().code(), Code::ReplayMiss);
@@ -155,14 +155,14 @@ async fn what_retention_took_is_named_and_the_rest_still_reads() {
     let error = cold.command(&bench.ada, &bench.id, set(0, "x", 1)).await.unwrap_err();
     assert_eq!(error.code(), Code::RevMismatch);
     assert_eq!(error.member("ops_since_base"), None);
-    let rebase = cold.command(&bench.ada, &bench.id, set(0, "x", 1).rebase()).await.unwrap_err();
+    let rebase = cold.command(&bench.ada, &bench.id, set(0, "x", 1).with_rebase()).await.unwrap_err();
     assert_eq!(rebase.code(), Code::RevMismatch);
     assert_eq!(cold.command(&bench.ada, &bench.id, set(30, "x", 1)).await.unwrap().rev, 31);
 }
 
 #[tokio::test]
-async fn canvases_are_made_once_and_shown() {
-    let bench = bench().await;
+async fn a_canvas_id_can_be_created_once() {
+    let bench = canvas_fixture().await;
     let body = json!({"canvas_id": "c2", "workspace_id": "w1", "meta": {"a": [1]}, "routing": null});
     let new: NewCanvas = serde_json::from_value(body).unwrap();
     let made = bench.service.create(&bench.ada, new.clone()).await.unwrap();
@@ -183,10 +183,10 @@ async fn canvases_are_made_once_and_shown() {
 }
 
 #[derive(Default)]
-struct Audience(Mutex<Vec<(String, NewEvent)>>);
+struct RecordingSink(Mutex<Vec<(String, NewEvent)>>);
 
 #[async_trait::async_trait]
-impl LiveSink for Audience {
+impl EphemeralSink for RecordingSink {
     async fn publish(&self, _: &Scope, key: &StreamKey, event: NewEvent) -> Result<()> {
         self.0.lock().unwrap().push((key.to_string(), event));
         Ok(())
@@ -194,12 +194,12 @@ impl LiveSink for Audience {
 }
 
 #[tokio::test]
-async fn gestures_are_shown_and_not_stored() {
-    let bench = bench().await;
-    let audience = Arc::new(Audience::default());
+async fn gestures_are_published_and_not_stored() {
+    let bench = canvas_fixture().await;
+    let audience = Arc::new(RecordingSink::default());
     let guard = engines_core::Guard::allow_all().unwrap();
     let live = CanvasService::builder(Arc::clone(&bench.store), guard, Arc::default())
-        .live(Arc::clone(&audience) as _)
+        .ephemeral_sink(Arc::clone(&audience) as _)
         .build();
     let gesture = |kind: &str, data: Value| NewGesture {
         kind: kind.into(),
@@ -211,7 +211,7 @@ async fn gestures_are_shown_and_not_stored() {
     let (key, event) = audience.0.lock().unwrap().remove(0);
     assert_eq!((key.as_str(), &*event.event_type), ("canvas/c1", "gesture"));
     assert_eq!(event.data.get(), r#"{"kind":"cursor","data":{"x":1}}"#);
-    assert_eq!(event.meta, engines_core::stream::Meta::ephemeral());
+    assert_eq!(event.meta, engines_core::stream::EventMeta::ephemeral());
     assert_eq!(bench.head().await, 0);
     let code = |gesture: NewGesture, id: &str| {
         let (live, bench, id) = (&live, &bench, ResourceId::new(id).unwrap());

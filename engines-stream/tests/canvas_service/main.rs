@@ -3,8 +3,8 @@
 
 mod commands;
 mod faults;
-mod faulty;
+mod faulty_store;
+mod fixture;
 mod history;
-mod nodes;
+mod several_nodes;
 mod sqlite;
-mod support;

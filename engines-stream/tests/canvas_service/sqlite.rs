@@ -4,40 +4,40 @@ use std::sync::Arc;
 
 use engines_core::Store;
 use engines_storage::{SqliteOptions, SqliteStore};
-use engines_stream::canvas::{CanvasSettings, Command};
+use engines_stream::canvas::{CanvasCommand, CanvasSettings};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{Bench, bench_with, service, set};
+use crate::fixture::{CanvasFixture, canvas_fixture_with, service, set};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_finds_every_commit_every_answer_and_the_snapshots() {
+async fn a_restart_keeps_commits_idempotent_answers_and_snapshots() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("canvas.db");
     let settings = CanvasSettings { snapshot_bytes: 4096, ..CanvasSettings::default() };
     let open = || Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
 
     let store = open();
-    let bench = bench_with(Arc::clone(&store) as Arc<dyn Store>, settings.clone()).await;
+    let bench = canvas_fixture_with(Arc::clone(&store) as Arc<dyn Store>, settings.clone()).await;
     bench.command(set(0, "log", json!([]))).await.unwrap();
     let add = |rev: u64| {
         let ops = json!([{"op": "add", "path": "/log/-", "value": rev}]);
-        Command::new(rev, &ops).unwrap().once(rev.to_string())
+        CanvasCommand::new(rev, &ops).unwrap().with_idempotency_key(rev.to_string())
     };
     let answers = join_all((1..1000).map(|rev| bench.command(add(rev)))).await;
     assert!((2..).zip(&answers).all(|(rev, answer)| answer.as_ref().is_ok_and(|answer| answer.rev == rev)));
-    let before = bench.replayed().await;
-    let Bench { service: old, ada, id, .. } = bench;
+    let before = bench.replayed_state().await;
+    let CanvasFixture { service: old, ada, id, .. } = bench;
     drop(old);
     store.close().await;
     drop(store);
 
     let store: Arc<dyn Store> = open();
-    let bench = Bench { service: service(&store, settings), store, ada, id };
+    let bench = CanvasFixture { service: service(&store, settings), store, ada, id };
     assert_eq!(bench.head().await, 1000);
-    assert_eq!(bench.replayed().await, before);
+    assert_eq!(bench.replayed_state().await, before);
     let again = bench.command(add(500)).await.unwrap();
     assert!(again.replayed);
     assert_eq!(again.event_id, answers[499].as_ref().unwrap().event_id);
-    assert_eq!(bench.command(set(0, "free", 1).rebase()).await.unwrap().rev, 1001);
+    assert_eq!(bench.command(set(0, "free", 1).with_rebase()).await.unwrap().rev, 1001);
 }

@@ -6,7 +6,7 @@ use crate::{
     audit::AuditEntry,
     clock::Timestamp,
     event::StoredEvent,
-    nexus::{Document, Head, Once, Receipt},
+    nexus::{CommitReceipt, Document, Idempotency, StreamHead},
     stream::{Seq, StreamEvent, StreamKey},
 };
 
@@ -59,7 +59,7 @@ impl Section {
 /// How far a scope's logs have counted. Numbers of what was deleted are not given again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Counters {
+pub struct ScopeCounters {
     /// The sequence of the last dataset event.
     pub events: Seq,
     /// The number of the last audit record.
@@ -68,11 +68,11 @@ pub struct Counters {
 
 /// The receipt of a batch or an event that took effect once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptReceipt {
+pub struct StoredReceipt {
     /// What it was given for; its `note` is that of the receipt.
-    pub once: Once,
+    pub idempotency: Idempotency,
     /// What was answered.
-    pub receipt: Receipt,
+    pub receipt: CommitReceipt,
     /// When.
     pub at: Timestamp,
 }
@@ -80,13 +80,13 @@ pub struct KeptReceipt {
 /// One thing a scope holds, exactly as it is stored.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "most records of a scope are of the large variants, and pages are short")]
-pub enum Record {
+pub enum ArchiveRecord {
     /// How far the scope's logs have counted.
-    Counters(Counters),
+    Counters(ScopeCounters),
     /// A document, with its version and times.
     Document(Document),
     /// A stream and its ends. Its events are records of their own.
-    Stream(StreamKey, Head),
+    Stream(StreamKey, StreamHead),
     /// An event of a stream.
     StreamEvent(StreamKey, StreamEvent),
     /// A dataset event, with its position in the feed if it is in the feed.
@@ -94,10 +94,10 @@ pub enum Record {
     /// An audit record and its number in the scope: from 1, rising; gaps are what was deleted.
     Audit(u64, AuditEntry),
     /// A receipt of what took effect once.
-    Receipt(KeptReceipt),
+    Receipt(StoredReceipt),
 }
 
-impl Record {
+impl ArchiveRecord {
     /// The section it belongs to.
     #[must_use]
     pub fn section(&self) -> Section {
@@ -123,7 +123,9 @@ impl Record {
             Self::StreamEvent(_, event) => event.event.size(),
             Self::Event(_, event) => event.body.get().len(),
             Self::Audit(_, entry) => entry.resource.len(),
-            Self::Receipt(kept) => kept.once.realm.len() + kept.once.key.len() + kept.receipt.note.len(),
+            Self::Receipt(kept) => {
+                kept.idempotency.namespace.len() + kept.idempotency.key.len() + kept.receipt.note.len()
+            }
         }
     }
 }

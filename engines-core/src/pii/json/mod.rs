@@ -1,5 +1,5 @@
 //! JSON: every string, key and number at any depth, each with its key as context.
 
-mod place;
+mod json_path;
 mod text;
 mod tree;

@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::pii::error::ScrubError;
-use crate::pii::finding::{Finding, Receipt, Scrubbed};
+use crate::pii::finding::{Finding, ScrubReport, Scrubbed};
 use crate::pii::scan::cue::{Cues, bit};
-use crate::pii::scan::hits::{Hit, Hits};
-use crate::pii::scan::{is_name, next_quoted};
+use crate::pii::scan::findings::{FindingList, PackedFinding};
+use crate::pii::scan::{is_short_name, next_json_special};
 use crate::pii::scrubber::Scrubber;
 
-use super::place::{Place, distinct, hint, named, number_matters};
+use super::json_path::{JsonPath, cached_key_cues, key_cues, number_needs_scan, unique_key};
 
 impl Scrubber {
     /// Like [`Scrubber::scrub_json`] over the text of a JSON document: what is clean stays byte for byte as it was written.
@@ -25,42 +25,42 @@ impl Scrubber {
         if json.len() > self.inner.max_bytes {
             return Err(ScrubError::TooLarge { size: json.len(), limit: self.inner.max_bytes });
         }
-        let mut walk = Walk {
+        let mut walk = JsonScrubber {
             scrubber: self,
             text: json,
-            b: json.as_bytes(),
+            bytes: json.as_bytes(),
             pos: 0,
-            out: String::new(),
+            output: String::new(),
             copied: 0,
             findings: Vec::new(),
-            receipt: Receipt::new(Arc::clone(&self.inner.version)),
-            hits: Hits::new(),
-            simple: self.inner.deny.is_none() && self.inner.detectors.is_empty(),
+            receipt: ScrubReport::new(Arc::clone(&self.inner.version)),
+            found: FindingList::new(),
+            built_in_only: self.inner.deny.is_none() && self.inner.detectors.is_empty(),
         };
-        walk.value(&Place::ROOT, 0, 0)?;
-        walk.space();
+        walk.scrub_value(&JsonPath::ROOT, 0, 0)?;
+        walk.skip_space();
         if walk.pos != json.len() {
-            return Err(walk.wrong());
+            return Err(walk.not_json());
         }
         let value = if walk.findings.is_empty() && walk.copied == 0 {
             Cow::Borrowed(json)
         } else {
-            walk.out.push_str(&json[walk.copied..]);
-            Cow::Owned(walk.out)
+            walk.output.push_str(&json[walk.copied..]);
+            Cow::Owned(walk.output)
         };
         Ok(Scrubbed { value, findings: walk.findings, receipt: walk.receipt })
     }
 }
 
 /// Nothing that is found without a cue is shorter.
-const TINY: usize = 5;
+const MIN_UNCUED_BYTES: usize = 5;
 
 /// Nothing that is found is shorter.
-const LEAST: usize = 4;
+const MIN_FINDING_BYTES: usize = 4;
 
 /// Moves what begins or ends inside an escape to its edge: half of an escape is no JSON, and a detector of one's own sees the string
 /// as it is written.
-fn keep_escapes(raw: &[u8], hits: &mut [Hit]) {
+fn widen_to_escapes(raw: &[u8], hits: &mut [PackedFinding]) {
     let mut floor = 0;
     for hit in hits {
         if let Some(escape) = escape_around(raw, hit.start as usize) {
@@ -87,7 +87,7 @@ fn escape_around(raw: &[u8], at: usize) -> Option<Range<usize>> {
 }
 
 /// A key as a reader takes it: an escaped letter is that letter.
-fn meant(key: &str) -> Cow<'_, str> {
+fn unescape_key(key: &str) -> Cow<'_, str> {
     if !key.contains('\\') {
         return Cow::Borrowed(key);
     }
@@ -95,60 +95,60 @@ fn meant(key: &str) -> Cow<'_, str> {
     serde_json::from_str(&format!("\"{key}\"")).map_or(Cow::Borrowed(key), Cow::Owned)
 }
 
-struct Walk<'a, 's> {
+struct JsonScrubber<'a, 's> {
     scrubber: &'s Scrubber,
     text: &'a str,
-    b: &'a [u8],
+    bytes: &'a [u8],
     pos: usize,
-    out: String,
+    output: String,
     /// How much of the document has been written out.
     copied: usize,
     findings: Vec<Finding>,
-    receipt: Receipt,
-    hits: Hits,
+    receipt: ScrubReport,
+    found: FindingList,
     /// Nothing is looked for but what the engine's own rules find.
-    simple: bool,
+    built_in_only: bool,
 }
 
-impl<'a> Walk<'a, '_> {
-    fn wrong(&self) -> ScrubError {
+impl<'a> JsonScrubber<'a, '_> {
+    fn not_json(&self) -> ScrubError {
         ScrubError::NotJson { offset: self.pos }
     }
 
     fn peek(&self) -> u8 {
-        self.b.get(self.pos).copied().unwrap_or(0)
+        self.bytes.get(self.pos).copied().unwrap_or(0)
     }
 
     #[inline]
-    fn space(&mut self) {
+    fn skip_space(&mut self) {
         while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
             self.pos += 1;
         }
     }
 
-    fn value(&mut self, place: &Place<'_>, around: Cues, depth: usize) -> Result<(), ScrubError> {
+    fn scrub_value(&mut self, place: &JsonPath<'_>, around: Cues, depth: usize) -> Result<(), ScrubError> {
         if depth > self.scrubber.inner.max_depth {
             return Err(ScrubError::TooDeep { limit: self.scrubber.inner.max_depth });
         }
-        self.space();
+        self.skip_space();
         match self.peek() {
             b'"' => {
-                let (start, end) = self.string()?;
-                self.leaf(start, end, place, around)
+                let (start, end) = self.read_string()?;
+                self.scrub_string(start, end, place, around)
             }
-            b'{' => self.object(place, around, depth),
-            b'[' => self.array(place, around, depth),
-            b't' => self.literal("true"),
-            b'f' => self.literal("false"),
-            b'n' => self.literal("null"),
-            b'-' | b'0'..=b'9' => self.number(place, around),
-            _ => Err(self.wrong()),
+            b'{' => self.scrub_object(place, around, depth),
+            b'[' => self.scrub_array(place, around, depth),
+            b't' => self.skip_literal("true"),
+            b'f' => self.skip_literal("false"),
+            b'n' => self.skip_literal("null"),
+            b'-' | b'0'..=b'9' => self.scrub_number(place, around),
+            _ => Err(self.not_json()),
         }
     }
 
-    fn literal(&mut self, word: &str) -> Result<(), ScrubError> {
-        if !self.b[self.pos..].starts_with(word.as_bytes()) {
-            return Err(self.wrong());
+    fn skip_literal(&mut self, word: &str) -> Result<(), ScrubError> {
+        if !self.bytes[self.pos..].starts_with(word.as_bytes()) {
+            return Err(self.not_json());
         }
         self.pos += word.len();
         Ok(())
@@ -156,119 +156,119 @@ impl<'a> Walk<'a, '_> {
 
     /// Reads a string; the range of what is between its quotes.
     #[inline]
-    fn string(&mut self) -> Result<(usize, usize), ScrubError> {
+    fn read_string(&mut self) -> Result<(usize, usize), ScrubError> {
         let start = self.pos + 1;
-        let end = next_quoted(self.b, start);
-        if self.b.get(end) == Some(&b'"') {
+        let end = next_json_special(self.bytes, start);
+        if self.bytes.get(end) == Some(&b'"') {
             self.pos = end + 1;
             return Ok((start, end));
         }
-        self.escaped(start, end)
+        self.read_escaped(start, end)
     }
 
     /// The rest of a string with escapes, from the first of them on.
     #[inline(never)]
-    fn escaped(&mut self, start: usize, from: usize) -> Result<(usize, usize), ScrubError> {
+    fn read_escaped(&mut self, start: usize, from: usize) -> Result<(usize, usize), ScrubError> {
         let mut i = from;
         loop {
-            match self.b.get(i) {
+            match self.bytes.get(i) {
                 Some(b'"') => {
                     self.pos = i + 1;
                     return Ok((start, i));
                 }
-                Some(b'\\') => match self.b.get(i + 1) {
+                Some(b'\\') => match self.bytes.get(i + 1) {
                     Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => i += 2,
-                    Some(b'u') if self.b.get(i + 2..i + 6).is_some_and(|h| h.iter().all(u8::is_ascii_hexdigit)) => {
+                    Some(b'u') if self.bytes.get(i + 2..i + 6).is_some_and(|h| h.iter().all(u8::is_ascii_hexdigit)) => {
                         i += 6;
                     }
                     _ => break,
                 },
                 _ => break,
             }
-            i = next_quoted(self.b, i);
+            i = next_json_special(self.bytes, i);
         }
         self.pos = i;
-        Err(self.wrong())
+        Err(self.not_json())
     }
 
-    fn object(&mut self, place: &Place<'_>, around: Cues, depth: usize) -> Result<(), ScrubError> {
+    fn scrub_object(&mut self, place: &JsonPath<'_>, around: Cues, depth: usize) -> Result<(), ScrubError> {
         self.pos += 1;
-        self.space();
+        self.skip_space();
         if self.peek() == b'}' {
             self.pos += 1;
             return Ok(());
         }
         let mut made: Vec<String> = Vec::new();
         loop {
-            self.space();
+            self.skip_space();
             if self.peek() != b'"' {
-                return Err(self.wrong());
+                return Err(self.not_json());
             }
-            let (start, end) = self.string()?;
-            let name = is_name(self.b, start, end);
-            let key = if name && self.simple && made.is_empty() {
+            let (start, end) = self.read_string()?;
+            let name = is_short_name(self.bytes, start, end);
+            let key = if name && self.built_in_only && made.is_empty() {
                 Cow::Borrowed(&self.text[start..end])
             } else {
-                self.key(start, end, place, &mut made)?
+                self.scrub_key(start, end, place, &mut made)?
             };
-            self.space();
+            self.skip_space();
             if self.peek() != b':' {
-                return Err(self.wrong());
+                return Err(self.not_json());
             }
             self.pos += 1;
             let hint = if name && matches!(key, Cow::Borrowed(_)) {
-                named(self.b, start, end, around)
+                cached_key_cues(self.bytes, start, end, around)
             } else {
-                hint(meant(&key).as_bytes(), around)
+                key_cues(unescape_key(&key).as_bytes(), around)
             };
-            self.space();
+            self.skip_space();
             let inner = place.key(&key);
             if self.peek() == b'"' && depth < self.scrubber.inner.max_depth {
-                let (start, end) = self.string()?;
-                self.leaf(start, end, &inner, hint)?;
+                let (start, end) = self.read_string()?;
+                self.scrub_string(start, end, &inner, hint)?;
             } else {
-                self.value(&inner, hint, depth + 1)?;
+                self.scrub_value(&inner, hint, depth + 1)?;
             }
-            self.space();
+            self.skip_space();
             match self.peek() {
                 b',' => self.pos += 1,
                 b'}' => {
                     self.pos += 1;
                     return Ok(());
                 }
-                _ => return Err(self.wrong()),
+                _ => return Err(self.not_json()),
             }
         }
     }
 
     /// A key: what it is written out as.
-    fn key(
+    fn scrub_key(
         &mut self,
         start: usize,
         end: usize,
-        place: &Place<'_>,
+        place: &JsonPath<'_>,
         made: &mut Vec<String>,
     ) -> Result<Cow<'a, str>, ScrubError> {
         let text = self.text;
         let raw = &text[start..end];
-        self.scrubber.find(raw, 0, &mut self.hits)?;
-        keep_escapes(raw.as_bytes(), self.hits.as_mut_slice());
-        let hits = self.hits.as_slice();
+        self.scrubber.find_into(raw, 0, &mut self.found)?;
+        widen_to_escapes(raw.as_bytes(), self.found.as_mut_slice());
+        let hits = self.found.as_slice();
         if hits.is_empty() && !made.iter().any(|m| m == raw) {
             return Ok(Cow::Borrowed(raw));
         }
         let mut clean = String::with_capacity(raw.len());
-        self.scrubber.replace(&mut clean, raw, hits, true)?;
-        let clean = distinct(clean, made);
+        self.scrubber.write_scrubbed(&mut clean, raw, hits, true)?;
+        let clean = unique_key(clean, made);
         made.push(clean.clone());
-        self.out.push_str(&text[self.copied..start]);
-        self.out.push_str(&clean);
+        self.output.push_str(&text[self.copied..start]);
+        self.output.push_str(&clean);
         self.copied = end;
         for hit in hits {
             self.findings.push(self.scrubber.finding(hit, start));
         }
         if !hits.is_empty() {
-            self.scrubber.note(hits, &place.key(&clean), &mut self.receipt);
+            self.scrubber.note_counts(hits, &place.key(&clean), &mut self.receipt);
         }
         Ok(Cow::Owned(clean))
     }
@@ -276,107 +276,107 @@ impl<'a> Walk<'a, '_> {
     /// Whether the string can be passed by without a scan: tiny, or short and of letters only, under a key that is no cue,
     /// and nobody else asks.
     #[inline]
-    fn passes(&self, start: usize, end: usize, hint: Cues) -> bool {
-        self.simple
-            && (end - start < if hint == 0 { TINY } else { LEAST }
-                || hint & bit::FORWARD == 0 && is_name(self.b, start, end))
+    fn needs_no_scan(&self, start: usize, end: usize, hint: Cues) -> bool {
+        self.built_in_only
+            && (end - start < if hint == 0 { MIN_UNCUED_BYTES } else { MIN_FINDING_BYTES }
+                || hint & bit::VALUE_FOLLOWS == 0 && is_short_name(self.bytes, start, end))
     }
 
-    fn array(&mut self, place: &Place<'_>, around: Cues, depth: usize) -> Result<(), ScrubError> {
+    fn scrub_array(&mut self, place: &JsonPath<'_>, around: Cues, depth: usize) -> Result<(), ScrubError> {
         self.pos += 1;
-        self.space();
+        self.skip_space();
         if self.peek() == b']' {
             self.pos += 1;
             return Ok(());
         }
         let mut index = 0;
         loop {
-            self.value(&place.index(index), around, depth + 1)?;
+            self.scrub_value(&place.index(index), around, depth + 1)?;
             index += 1;
-            self.space();
+            self.skip_space();
             match self.peek() {
                 b',' => self.pos += 1,
                 b']' => {
                     self.pos += 1;
                     return Ok(());
                 }
-                _ => return Err(self.wrong()),
+                _ => return Err(self.not_json()),
             }
         }
     }
 
-    fn leaf(&mut self, start: usize, end: usize, place: &Place<'_>, around: Cues) -> Result<(), ScrubError> {
+    fn scrub_string(&mut self, start: usize, end: usize, place: &JsonPath<'_>, around: Cues) -> Result<(), ScrubError> {
         let text = self.text;
         let raw = &text[start..end];
-        if self.passes(start, end, around) {
+        if self.needs_no_scan(start, end, around) {
             return Ok(());
         }
-        self.scrubber.find(raw, around, &mut self.hits)?;
-        keep_escapes(raw.as_bytes(), self.hits.as_mut_slice());
-        let hits = self.hits.as_slice();
+        self.scrubber.find_into(raw, around, &mut self.found)?;
+        widen_to_escapes(raw.as_bytes(), self.found.as_mut_slice());
+        let hits = self.found.as_slice();
         if hits.is_empty() {
             return Ok(());
         }
-        if self.out.capacity() == 0 {
-            self.out.reserve(text.len() + 16);
+        if self.output.capacity() == 0 {
+            self.output.reserve(text.len() + 16);
         }
-        self.out.push_str(&text[self.copied..start]);
-        self.scrubber.replace(&mut self.out, raw, hits, true)?;
+        self.output.push_str(&text[self.copied..start]);
+        self.scrubber.write_scrubbed(&mut self.output, raw, hits, true)?;
         self.copied = end;
         for hit in hits {
             self.findings.push(self.scrubber.finding(hit, start));
         }
-        self.scrubber.note(hits, place, &mut self.receipt);
+        self.scrubber.note_counts(hits, place, &mut self.receipt);
         Ok(())
     }
 
-    fn number(&mut self, place: &Place<'_>, around: Cues) -> Result<(), ScrubError> {
+    fn scrub_number(&mut self, place: &JsonPath<'_>, around: Cues) -> Result<(), ScrubError> {
         let start = self.pos;
         if self.peek() == b'-' {
             self.pos += 1;
         }
         match self.peek() {
             b'0' => self.pos += 1,
-            b'1'..=b'9' => self.digits()?,
-            _ => return Err(self.wrong()),
+            b'1'..=b'9' => self.skip_digits()?,
+            _ => return Err(self.not_json()),
         }
         if self.peek() == b'.' {
             self.pos += 1;
-            self.digits()?;
+            self.skip_digits()?;
         }
         if matches!(self.peek(), b'e' | b'E') {
             self.pos += 1;
             if matches!(self.peek(), b'+' | b'-') {
                 self.pos += 1;
             }
-            self.digits()?;
+            self.skip_digits()?;
         }
         let text = self.text;
         let raw = &text[start..self.pos];
-        if !number_matters(raw, around) {
+        if !number_needs_scan(raw, around) {
             return Ok(());
         }
-        self.scrubber.find(raw, around, &mut self.hits)?;
-        let Some(hit) = self.hits.as_slice().first() else { return Ok(()) };
+        self.scrubber.find_into(raw, around, &mut self.found)?;
+        let Some(hit) = self.found.as_slice().first() else { return Ok(()) };
         let mut stand_in = String::new();
-        self.scrubber.stand_in(&mut stand_in, hit, raw, false)?;
-        self.out.push_str(&text[self.copied..start]);
+        self.scrubber.write_replacement(&mut stand_in, hit, raw, false)?;
+        self.output.push_str(&text[self.copied..start]);
         if stand_in.is_empty() {
-            self.out.push_str("null");
+            self.output.push_str("null");
         } else {
-            self.out.push('"');
-            self.out.push_str(&stand_in);
-            self.out.push('"');
+            self.output.push('"');
+            self.output.push_str(&stand_in);
+            self.output.push('"');
         }
         self.copied = self.pos;
         self.findings.push(Finding { start, end: self.pos, ..self.scrubber.finding(hit, 0) });
-        self.scrubber.note(&[*hit], place, &mut self.receipt);
+        self.scrubber.note_counts(&[*hit], place, &mut self.receipt);
         Ok(())
     }
 
-    fn digits(&mut self) -> Result<(), ScrubError> {
+    fn skip_digits(&mut self) -> Result<(), ScrubError> {
         if !self.peek().is_ascii_digit() {
-            return Err(self.wrong());
+            return Err(self.not_json());
         }
         while self.peek().is_ascii_digit() {
             self.pos += 1;

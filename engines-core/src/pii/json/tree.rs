@@ -5,19 +5,19 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::pii::error::ScrubError;
-use crate::pii::finding::{JsonFinding, Receipt};
+use crate::pii::finding::{JsonFinding, ScrubReport};
 use crate::pii::scan::cue::Cues;
-use crate::pii::scan::hits::Hit;
+use crate::pii::scan::findings::PackedFinding;
 use crate::pii::scrubber::Scrubber;
 
-use super::place::{Place, distinct, hint, number_matters};
+use super::json_path::{JsonPath, key_cues, number_needs_scan, unique_key};
 
 /// What is said of findings on the way.
-struct Notes {
-    receipt: Receipt,
+struct TreeReport {
+    receipt: ScrubReport,
     findings: Vec<JsonFinding>,
     /// How many findings are located.
-    most: usize,
+    max_findings: usize,
 }
 
 impl Scrubber {
@@ -37,9 +37,13 @@ impl Scrubber {
     /// # Errors
     ///
     /// [`ScrubError::TooDeep`], and those of [`Scrubber::scrub_text`].
-    pub fn scrub_json(&self, value: &Value) -> Result<(Value, Receipt), ScrubError> {
-        let mut notes = Notes { receipt: Receipt::new(Arc::clone(&self.inner.version)), findings: Vec::new(), most: 0 };
-        let clean = self.tree(value, &Place::ROOT, 0, 0, &mut notes)?;
+    pub fn scrub_json(&self, value: &Value) -> Result<(Value, ScrubReport), ScrubError> {
+        let mut notes = TreeReport {
+            receipt: ScrubReport::new(Arc::clone(&self.inner.version)),
+            findings: Vec::new(),
+            max_findings: 0,
+        };
+        let clean = self.scrub_tree(value, &JsonPath::ROOT, 0, 0, &mut notes)?;
         Ok((clean, notes.receipt))
     }
 
@@ -52,19 +56,23 @@ impl Scrubber {
         &self,
         value: &Value,
         most: usize,
-    ) -> Result<(Value, Receipt, Vec<JsonFinding>), ScrubError> {
-        let mut notes = Notes { receipt: Receipt::new(Arc::clone(&self.inner.version)), findings: Vec::new(), most };
-        let clean = self.tree(value, &Place::ROOT, 0, 0, &mut notes)?;
+    ) -> Result<(Value, ScrubReport, Vec<JsonFinding>), ScrubError> {
+        let mut notes = TreeReport {
+            receipt: ScrubReport::new(Arc::clone(&self.inner.version)),
+            findings: Vec::new(),
+            max_findings: most,
+        };
+        let clean = self.scrub_tree(value, &JsonPath::ROOT, 0, 0, &mut notes)?;
         Ok((clean, notes.receipt, notes.findings))
     }
 
-    fn tree(
+    fn scrub_tree(
         &self,
         value: &Value,
-        place: &Place<'_>,
+        place: &JsonPath<'_>,
         around: Cues,
         depth: usize,
-        notes: &mut Notes,
+        notes: &mut TreeReport,
     ) -> Result<Value, ScrubError> {
         if depth > self.inner.max_depth {
             return Err(ScrubError::TooDeep { limit: self.inner.max_depth });
@@ -72,18 +80,18 @@ impl Scrubber {
         Ok(match value {
             Value::Null | Value::Bool(_) => value.clone(),
             Value::String(text) => {
-                Value::String(self.leaf(text, place, around, notes)?.unwrap_or_else(|| text.clone()))
+                Value::String(self.scrub_leaf(text, place, around, notes)?.unwrap_or_else(|| text.clone()))
             }
             Value::Number(number) => {
                 let text = number.to_string();
-                if !number_matters(&text, around) {
+                if !number_needs_scan(&text, around) {
                     return Ok(value.clone());
                 }
-                match self.hits(&text, around)?.as_slice().first() {
+                match self.find_packed(&text, around)?.as_slice().first() {
                     Some(hit) => {
                         let mut out = String::new();
-                        self.stand_in(&mut out, hit, &text, false)?;
-                        self.mark(&[*hit], place, false, notes);
+                        self.write_replacement(&mut out, hit, &text, false)?;
+                        self.note_located(&[*hit], place, false, notes);
                         if out.is_empty() { Value::Null } else { Value::String(out) }
                     }
                     None => value.clone(),
@@ -93,78 +101,78 @@ impl Scrubber {
                 let clean = items
                     .iter()
                     .enumerate()
-                    .map(|(i, item)| self.tree(item, &place.index(i), around, depth + 1, notes));
+                    .map(|(i, item)| self.scrub_tree(item, &place.index(i), around, depth + 1, notes));
                 Value::Array(clean.collect::<Result<_, _>>()?)
             }
-            Value::Object(map) => Value::Object(self.object(map, place, around, depth, notes)?),
+            Value::Object(map) => Value::Object(self.scrub_map(map, place, around, depth, notes)?),
         })
     }
 
-    fn object(
+    fn scrub_map(
         &self,
         map: &Map<String, Value>,
-        place: &Place<'_>,
+        place: &JsonPath<'_>,
         around: Cues,
         depth: usize,
-        notes: &mut Notes,
+        notes: &mut TreeReport,
     ) -> Result<Map<String, Value>, ScrubError> {
         let mut out = Map::with_capacity(map.len());
         let mut made: Vec<String> = Vec::new();
         for (key, value) in map {
-            let hits = self.hits(key, 0)?;
+            let hits = self.find_packed(key, 0)?;
             let clean = if hits.as_slice().is_empty() {
-                if made.contains(key) { distinct(key.clone(), &made) } else { key.clone() }
+                if made.contains(key) { unique_key(key.clone(), &made) } else { key.clone() }
             } else {
                 let mut clean = String::with_capacity(key.len());
-                self.replace(&mut clean, key, hits.as_slice(), false)?;
-                let mut clean = distinct(clean, &made);
+                self.write_scrubbed(&mut clean, key, hits.as_slice(), false)?;
+                let mut clean = unique_key(clean, &made);
                 while map.contains_key(&clean) {
                     clean.push('_');
                 }
                 made.push(clean.clone());
-                self.mark(hits.as_slice(), &place.key(&clean), true, notes);
+                self.note_located(hits.as_slice(), &place.key(&clean), true, notes);
                 clean
             };
             let inner = place.key(&clean);
-            let scrubbed = self.tree(value, &inner, hint(clean.as_bytes(), around), depth + 1, notes)?;
+            let scrubbed = self.scrub_tree(value, &inner, key_cues(clean.as_bytes(), around), depth + 1, notes)?;
             out.insert(clean, scrubbed);
         }
         Ok(out)
     }
 
     /// The scrubbed text, or `None` if it is clean.
-    fn leaf(
+    fn scrub_leaf(
         &self,
         text: &str,
-        place: &Place<'_>,
+        place: &JsonPath<'_>,
         around: Cues,
-        notes: &mut Notes,
+        notes: &mut TreeReport,
     ) -> Result<Option<String>, ScrubError> {
-        let hits = self.hits(text, around)?;
+        let hits = self.find_packed(text, around)?;
         let hits = hits.as_slice();
         if hits.is_empty() {
             return Ok(None);
         }
         let mut out = String::with_capacity(text.len() + 16);
-        self.replace(&mut out, text, hits, false)?;
-        self.mark(hits, place, false, notes);
+        self.write_scrubbed(&mut out, text, hits, false)?;
+        self.note_located(hits, place, false, notes);
         Ok(Some(out))
     }
 
-    fn mark(&self, hits: &[Hit], place: &Place<'_>, key: bool, notes: &mut Notes) {
-        let room = notes.most.saturating_sub(notes.findings.len());
+    fn note_located(&self, hits: &[PackedFinding], place: &JsonPath<'_>, key: bool, notes: &mut TreeReport) {
+        let room = notes.max_findings.saturating_sub(notes.findings.len());
         for hit in hits.iter().take(room) {
             notes.findings.push(JsonFinding { path: place.pointer(), key, finding: self.finding(hit, 0) });
         }
-        self.note(hits, place, &mut notes.receipt);
+        self.note_counts(hits, place, &mut notes.receipt);
     }
 
-    pub(super) fn note(&self, hits: &[Hit], place: &Place<'_>, receipt: &mut Receipt) {
+    pub(super) fn note_counts(&self, hits: &[PackedFinding], place: &JsonPath<'_>, receipt: &mut ScrubReport) {
         for hit in hits {
-            receipt.count(self.entity(hit.kind));
+            receipt.add_count(self.entity(hit.kind));
         }
-        if receipt.paths.len() < Receipt::MAX_PATHS {
-            receipt.path(place.pointer());
+        if receipt.paths.len() < ScrubReport::MAX_PATHS {
+            receipt.add_path(place.pointer());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Payment cards (ISO/IEC 7812): issuer ranges, lengths, Luhn.
 
-use super::check::{luhn, uniform, value};
+use super::check_digits::{all_same, digits_value, luhn};
 
 /// How sure the issuer range alone makes one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -13,12 +13,12 @@ pub(crate) enum Issuer {
 }
 
 /// The issuer of a number of 12 to 19 digits whose check digit is right.
-pub(crate) fn issuer(d: &[u8]) -> Issuer {
-    let n = d.len();
-    if !(12..=19).contains(&n) || uniform(d) {
+pub(crate) fn issuer(digits: &[u8]) -> Issuer {
+    let n = digits.len();
+    if !(12..=19).contains(&n) || all_same(digits) {
         return Issuer::None;
     }
-    let p6 = value(&d[..6]) as u32;
+    let p6 = digits_value(&digits[..6]) as u32;
     let (p2, p3, p4) = (p6 / 10_000, p6 / 1000, p6 / 100);
     let range = match p2 {
         40..=49 => match n {
@@ -66,11 +66,11 @@ pub(crate) fn issuer(d: &[u8]) -> Issuer {
         10..=19 if n == 15 => Issuer::Weak,
         _ => Issuer::None,
     };
-    if range != Issuer::None && luhn(d) { range } else { Issuer::None }
+    if range != Issuer::None && luhn(digits) { range } else { Issuer::None }
 }
 
 /// Whether the groups are how a card of that length is embossed or typed.
-pub(crate) fn grouped(lens: &[u8]) -> bool {
+pub(crate) fn is_card_grouping(lens: &[u8]) -> bool {
     matches!(
         lens,
         [4, 4, 4, 4]

@@ -3,13 +3,13 @@
 use sha2::{Digest as _, Sha256};
 use sha3::Keccak256;
 
-use crate::pii::entity::Kind;
+use crate::pii::entity::EntityKind;
 use crate::pii::scan::Scan;
 use crate::pii::scan::cue::bit;
 
 /// A word of at least 25 letters and digits stands at `start..end`.
-pub(crate) fn wallet(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
-    let word = &s.b[start..end];
+pub(crate) fn wallet(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
+    let word = &scan.bytes[start..end];
     let len = word.len();
     let found = match word[0] {
         b'0' if len == 42 && matches!(word[1], b'x' | b'X') => ethereum(&word[2..]),
@@ -27,19 +27,20 @@ pub(crate) fn wallet(s: &mut Scan<'_>, start: usize, end: usize) -> Option<usize
         b'4' | b'8' if len == 95 || len == 106 => monero(word),
         b'5' | b'K' | b'L' if (51..=52).contains(&len) => {
             if base58check_any(word, 0x80) {
-                return Some(s.hit(Kind::PrivateKey, start, end, 100));
+                return Some(scan.add_finding(EntityKind::PrivateKey, start, end, 100));
             }
             false
         }
         b'x' | b'y' | b'z' if len == 111 && &word[1..4] == b"prv" => {
-            return Some(s.hit(Kind::PrivateKey, start, end, 100));
+            return Some(scan.add_finding(EntityKind::PrivateKey, start, end, 100));
         }
         b'G' if len == 56 => stellar(word),
-        b'q' | b'p' if len == 42 && s.before(start) == b':' => true,
+        b'q' | b'p' if len == 42 && scan.byte_before(start) == b':' => true,
         _ => false,
     };
-    let found = found || (32..=44).contains(&len) && s.cues.near(bit::WALLET, start, 32).is_some() && solana(word);
-    found.then(|| s.hit(Kind::Crypto, start, end, 98))
+    let found =
+        found || (32..=44).contains(&len) && scan.cues.distance_of(bit::WALLET, start, 32).is_some() && solana(word);
+    found.then(|| scan.add_finding(EntityKind::Crypto, start, end, 98))
 }
 
 /// Twenty bytes in hexadecimal; mixed case is the checksum of EIP-55.
@@ -70,25 +71,25 @@ fn decode58(word: &[u8]) -> Option<Vec<u8>> {
     bs58::decode(word).into_vec().ok()
 }
 
-fn checked(bytes: &[u8]) -> bool {
+fn base58_checksum_holds(bytes: &[u8]) -> bool {
     let Some(body) = bytes.len().checked_sub(4) else { return false };
     let sum = Sha256::digest(Sha256::digest(&bytes[..body]));
     sum[..4] == bytes[body..]
 }
 
 fn base58check(word: &[u8], versions: &[u8], len: usize) -> bool {
-    decode58(word).is_some_and(|b| b.len() == len && versions.contains(&b[0]) && checked(&b))
+    decode58(word).is_some_and(|b| b.len() == len && versions.contains(&b[0]) && base58_checksum_holds(&b))
 }
 
 fn base58check_any(word: &[u8], version: u8) -> bool {
-    decode58(word).is_some_and(|b| matches!(b.len(), 37 | 38) && b[0] == version && checked(&b))
+    decode58(word).is_some_and(|b| matches!(b.len(), 37 | 38) && b[0] == version && base58_checksum_holds(&b))
 }
 
 fn ripple(word: &[u8]) -> bool {
     bs58::decode(word)
         .with_alphabet(bs58::Alphabet::RIPPLE)
         .into_vec()
-        .is_ok_and(|b| b.len() == 25 && b[0] == 0 && checked(&b))
+        .is_ok_and(|b| b.len() == 25 && b[0] == 0 && base58_checksum_holds(&b))
 }
 
 /// A public key: 32 bytes and no checksum, so only next to a cue.
@@ -97,14 +98,14 @@ fn solana(word: &[u8]) -> bool {
 }
 
 /// The chains that are met.
-const CHAINS: [&str; 7] = ["bc", "tb", "ltc", "addr", "cosmos", "osmo", "stake"];
+const BECH32_PREFIXES: [&str; 7] = ["bc", "tb", "ltc", "addr", "cosmos", "osmo", "stake"];
 
 fn bech32_like(word: &[u8]) -> bool {
     let begins = |chain: &&str| {
         let n = chain.len();
         word.get(n) == Some(&b'1') && word[..n].eq_ignore_ascii_case(chain.as_bytes())
     };
-    CHAINS.iter().any(begins)
+    BECH32_PREFIXES.iter().any(begins)
 }
 
 /// Bech32 and Bech32m (BIP 173, BIP 350).
@@ -112,7 +113,7 @@ fn segwit(word: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(word) else { return false };
     let Ok(checked) = bech32::primitives::decode::UncheckedHrpstring::new(text) else { return false };
     let hrp = checked.hrp().to_lowercase();
-    if !CHAINS.contains(&hrp.as_str()) {
+    if !BECH32_PREFIXES.contains(&hrp.as_str()) {
         return false;
     }
     checked.validate_checksum::<bech32::Bech32>().is_ok() || checked.validate_checksum::<bech32::Bech32m>().is_ok()

@@ -2,15 +2,15 @@
 
 use std::sync::LazyLock;
 
-use crate::pii::entity::Kind;
+use crate::pii::entity::EntityKind;
 use crate::pii::scan::Scan;
-use crate::pii::scan::class::{fold, is_word};
+use crate::pii::scan::byte_class::{is_word, to_lower};
 use crate::pii::scan::cue::{CueTable, Cues};
 
-use super::check::date;
+use super::check_digits::is_date;
 
 /// Fillers and month names, compiled: a month as its number, a filler as `FILLER`.
-static WORDS: LazyLock<CueTable> = LazyLock::new(|| {
+static DATE_WORDS: LazyLock<CueTable> = LazyLock::new(|| {
     let months = MONTHS.iter().zip(1..).map(|(names, month)| (*names, month));
     let lists: Vec<(&str, Cues)> = months.chain([(FILLERS, FILLER)]).collect();
     CueTable::compile(&lists)
@@ -39,36 +39,37 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// Words before the place where somebody was born.
-const PLACES: [&[u8]; 12] =
+const PLACE_PREPOSITIONS: [&[u8]; 12] =
     [b"in", b"at", b"a", "à".as_bytes(), b"en", b"em", b"te", b"i", b"w", b"v", "в".as_bytes(), "på".as_bytes()];
 
-fn capital(word: &[u8]) -> bool {
+fn is_capitalized(word: &[u8]) -> bool {
     word[0].is_ascii_uppercase() || matches!(word[0], 0xc3..=0xc5) || word[0] == 0xd0
 }
 
 /// A date right before a word for birth that stands at `at`, as in `1984年2月17日生まれ`.
-pub(crate) fn before(s: &mut Scan<'_>, at: usize) -> Option<usize> {
-    let end = at - usize::from(s.before(at) == b' ');
+pub(crate) fn date_before_cue(scan: &mut Scan<'_>, at: usize) -> Option<usize> {
+    let end = at - usize::from(scan.byte_before(at) == b' ');
     let low = end.saturating_sub(24);
     let from = (low..end).find(|i| {
-        s.b[*i].is_ascii_digit()
-            && (*i == 0 || !s.b[*i - 1].is_ascii_digit())
-            && parse(s, *i).is_some_and(|to| to == end || to == at + 3)
+        scan.bytes[*i].is_ascii_digit()
+            && (*i == 0 || !scan.bytes[*i - 1].is_ascii_digit())
+            && date_end(scan, *i).is_some_and(|to| to == end || to == at + 3)
     })?;
-    let to = if s.starts(at, "日".as_bytes()) || s.starts(at, "일".as_bytes()) { at + 3 } else { end };
-    s.hit(Kind::DateOfBirth, from, to, 85);
+    let to =
+        if scan.starts_with(at, "日".as_bytes()) || scan.starts_with(at, "일".as_bytes()) { at + 3 } else { end };
+    scan.add_finding(EntityKind::DateOfBirth, from, to, 85);
     Some(to)
 }
 
 /// Looks for a date within a few words behind a cue that ends at `end`.
-pub(crate) fn born(s: &mut Scan<'_>, end: usize) -> Option<usize> {
+pub(crate) fn date_after_cue(scan: &mut Scan<'_>, end: usize) -> Option<usize> {
     let mut i = end;
-    let stop = s.b.len().min(end + 64);
+    let stop = scan.bytes.len().min(end + 64);
     let mut placed = false;
     for _ in 0..8 {
         while i < stop
             && matches!(
-                s.b[i],
+                scan.bytes[i],
                 b' ' | b':'
                     | b'='
                     | b'"'
@@ -91,22 +92,22 @@ pub(crate) fn born(s: &mut Scan<'_>, end: usize) -> Option<usize> {
         if i >= stop {
             return None;
         }
-        if let Some(to) = parse(s, i) {
-            return Some(s.hit(Kind::DateOfBirth, i, to, 95));
+        if let Some(to) = date_end(scan, i) {
+            return Some(scan.add_finding(EntityKind::DateOfBirth, i, to, 95));
         }
         let start = i;
-        while i < stop && is_word(s.b[i]) {
+        while i < stop && is_word(scan.bytes[i]) {
             i += 1;
         }
         // `は`, `是` and the like stand without a space.
-        if i > start && s.b[start] >= 0xe0 && i - start <= 18 {
+        if i > start && scan.bytes[start] >= 0xe0 && i - start <= 18 {
             continue;
         }
-        let place = i > start && PLACES.contains(&&s.b[start..i]);
+        let place = i > start && PLACE_PREPOSITIONS.contains(&&scan.bytes[start..i]);
         placed |= place;
-        if i == start || !place && WORDS.get(&s.b[start..i]) & FILLER == 0 {
+        if i == start || !place && DATE_WORDS.get(&scan.bytes[start..i]) & FILLER == 0 {
             // `née à Lyon le …`: a place between.
-            if i > start && placed && capital(&s.b[start..i]) {
+            if i > start && placed && is_capitalized(&scan.bytes[start..i]) {
                 continue;
             }
             return None;
@@ -116,82 +117,88 @@ pub(crate) fn born(s: &mut Scan<'_>, end: usize) -> Option<usize> {
 }
 
 /// Reads one date at `i`; the place behind it.
-pub(crate) fn parse(s: &Scan<'_>, i: usize) -> Option<usize> {
-    let (a, j) = digits(s, i, 4).unwrap_or((0, i));
-    let n = j - i;
+pub(crate) fn date_end(scan: &Scan<'_>, at: usize) -> Option<usize> {
+    let (a, j) = parse_digits(scan, at, 4).unwrap_or((0, at));
+    let n = j - at;
     if n == 0 {
-        return month_first(s, i);
+        return month_first(scan, at);
     }
-    let separator = s.at(j);
+    let separator = scan.byte_at(j);
     if n == 4 && matches!(separator, b'-' | b'/' | b'.') {
-        let gap = |k: usize| usize::from(separator == b'.' && s.at(k) == b' ');
+        let gap = |k: usize| usize::from(separator == b'.' && scan.byte_at(k) == b' ');
         let from = j + 1 + gap(j + 1);
-        let Some((m, k)) = digits(s, from, 2) else {
-            let (m, k) = month(s, from)?;
-            let (d, to) = digits(s, k + usize::from(matches!(s.at(k), b' ' | b'-' | b'/')), 2)?;
-            return good(s, a, m, d, to).then_some(to);
+        let Some((m, k)) = parse_digits(scan, from, 2) else {
+            let (m, k) = parse_month(scan, from)?;
+            let (d, to) = parse_digits(scan, k + usize::from(matches!(scan.byte_at(k), b' ' | b'-' | b'/')), 2)?;
+            return is_birth_date(scan, a, m, d, to).then_some(to);
         };
-        if s.at(k) != separator {
+        if scan.byte_at(k) != separator {
             return None;
         }
-        let (d, to) = digits(s, k + 1 + gap(k + 1), 2)?;
-        return good(s, a, m, d, to).then(|| time(s, to));
+        let (d, to) = parse_digits(scan, k + 1 + gap(k + 1), 2)?;
+        return is_birth_date(scan, a, m, d, to).then(|| time_end(scan, to));
     }
     if n == 4 {
         // 1980年5月17日, 19800517.
-        if s.starts(j, "年".as_bytes()) || s.starts(j, "년".as_bytes()) {
-            let (m, k) = digits(s, skip_space(s, j + 3), 2)?;
-            let (d, to) = digits(s, skip_space(s, k + 3), 2)?;
-            let to = if s.starts(to, "日".as_bytes()) || s.starts(to, "일".as_bytes()) { to + 3 } else { to };
-            return (date(a, m, d)).then_some(to);
+        if scan.starts_with(j, "年".as_bytes()) || scan.starts_with(j, "년".as_bytes()) {
+            let (m, k) = parse_digits(scan, skip_space(scan, j + 3), 2)?;
+            let (d, to) = parse_digits(scan, skip_space(scan, k + 3), 2)?;
+            let to = if scan.starts_with(to, "日".as_bytes()) || scan.starts_with(to, "일".as_bytes()) {
+                to + 3
+            } else {
+                to
+            };
+            return (is_date(a, m, d)).then_some(to);
         }
-        let (rest, to) = digits(s, j, 4)?;
+        let (rest, to) = parse_digits(scan, j, 4)?;
         let (m, d) = (rest / 100, rest % 100);
-        return (to - j == 4 && good(s, a, m, d, to)).then_some(to);
+        return (to - j == 4 && is_birth_date(scan, a, m, d, to)).then_some(to);
     }
     if n > 2 {
         return None;
     }
-    if matches!(separator, b'-' | b'/' | b'.') && s.at(j + 1).is_ascii_digit()
-        || separator == b'.' && s.at(j + 1) == b' ' && s.at(j + 2).is_ascii_digit()
+    if matches!(separator, b'-' | b'/' | b'.') && scan.byte_at(j + 1).is_ascii_digit()
+        || separator == b'.' && scan.byte_at(j + 1) == b' ' && scan.byte_at(j + 2).is_ascii_digit()
     {
-        let gap = usize::from(s.at(j + 1) == b' ');
-        let (b, k) = digits(s, j + 1 + gap, 2)?;
-        if s.at(k) != separator {
+        let gap = usize::from(scan.byte_at(j + 1) == b' ');
+        let (b, k) = parse_digits(scan, j + 1 + gap, 2)?;
+        if scan.byte_at(k) != separator {
             return None;
         }
-        let gap = usize::from(s.at(k + 1) == b' ');
-        let (y, to) = digits(s, k + 1 + gap, 4)?;
+        let gap = usize::from(scan.byte_at(k + 1) == b' ');
+        let (y, to) = parse_digits(scan, k + 1 + gap, 4)?;
         let len = to - k - 1 - gap;
         let year = match len {
             4 => y,
             2 => 1900 + y,
             _ => return None,
         };
-        return (good(s, year, b, a, to) || good(s, year, a, b, to)).then_some(to);
+        return (is_birth_date(scan, year, b, a, to) || is_birth_date(scan, year, a, b, to)).then_some(to);
     }
     // 5 January 1980, 5. Januar 1980, 5 de enero de 1980, 5-Jan-1980, 5th of January 1980.
     let mut k = j;
-    if matches!(fold(s.at(k)), b's' | b'n' | b'r' | b't') && s.at(k + 1).is_ascii_alphabetic() && !is_word(s.at(k + 2))
+    if matches!(to_lower(scan.byte_at(k)), b's' | b'n' | b'r' | b't')
+        && scan.byte_at(k + 1).is_ascii_alphabetic()
+        && !is_word(scan.byte_at(k + 2))
     {
         k += 2;
     }
-    if s.at(k) == b'.' {
+    if scan.byte_at(k) == b'.' {
         k += 1;
     }
-    let k = connector(s, k)?;
-    let (m, k) = month(s, k)?;
-    let k = if s.at(k) == b'.' { k + 1 } else { k };
-    let k = if s.at(k) == b',' { k + 1 } else { k };
-    let k = connector(s, k)?;
-    let (y, to) = digits(s, k, 4)?;
+    let k = connector_end(scan, k)?;
+    let (m, k) = parse_month(scan, k)?;
+    let k = if scan.byte_at(k) == b'.' { k + 1 } else { k };
+    let k = if scan.byte_at(k) == b',' { k + 1 } else { k };
+    let k = connector_end(scan, k)?;
+    let (y, to) = parse_digits(scan, k, 4)?;
     let year = if to - k == 2 { 1900 + y } else { y };
-    (matches!(to - k, 2 | 4) && good(s, year, m, a, to)).then_some(to)
+    (matches!(to - k, 2 | 4) && is_birth_date(scan, year, m, a, to)).then_some(to)
 }
 
 /// Where the minutes end if a date and a time as in ISO 8601 begin at `start`: such a date is nobody's birth and no number.
-pub(crate) fn timestamp(s: &Scan<'_>, start: usize) -> Option<usize> {
-    let text: &[u8; 17] = s.b.get(start..)?.first_chunk()?;
+pub(crate) fn timestamp_end(scan: &Scan<'_>, start: usize) -> Option<usize> {
+    let text: &[u8; 17] = scan.bytes.get(start..)?.first_chunk()?;
     let digits = |at: usize| text[at].is_ascii_digit() && text[at + 1].is_ascii_digit();
     let two = |at: usize| (text[at] & 15) * 10 + (text[at + 1] & 15);
     let shape = text[4] == b'-'
@@ -204,73 +211,75 @@ pub(crate) fn timestamp(s: &Scan<'_>, start: usize) -> Option<usize> {
 }
 
 /// January 5, 1980.
-fn month_first(s: &Scan<'_>, i: usize) -> Option<usize> {
-    let (m, j) = month(s, i)?;
-    let j = if s.at(j) == b'.' { j + 1 } else { j };
-    let j = connector(s, j)?;
-    let (d, mut k) = digits(s, j, 2)?;
-    if matches!(fold(s.at(k)), b's' | b'n' | b'r' | b't') && s.at(k + 1).is_ascii_alphabetic() && !is_word(s.at(k + 2))
+fn month_first(scan: &Scan<'_>, at: usize) -> Option<usize> {
+    let (m, j) = parse_month(scan, at)?;
+    let j = if scan.byte_at(j) == b'.' { j + 1 } else { j };
+    let j = connector_end(scan, j)?;
+    let (d, mut k) = parse_digits(scan, j, 2)?;
+    if matches!(to_lower(scan.byte_at(k)), b's' | b'n' | b'r' | b't')
+        && scan.byte_at(k + 1).is_ascii_alphabetic()
+        && !is_word(scan.byte_at(k + 2))
     {
         k += 2;
     }
-    if s.at(k) == b',' {
+    if scan.byte_at(k) == b',' {
         k += 1;
     }
-    let k = connector(s, k)?;
-    let (y, to) = digits(s, k, 4)?;
-    (to - k == 4 && good(s, y, m, d, to)).then_some(to)
+    let k = connector_end(scan, k)?;
+    let (y, to) = parse_digits(scan, k, 4)?;
+    (to - k == 4 && is_birth_date(scan, y, m, d, to)).then_some(to)
 }
 
 /// A space, hyphen or slash, and `de`, `of`, `del`.
-fn connector(s: &Scan<'_>, i: usize) -> Option<usize> {
-    let mut j = i;
-    while matches!(s.at(j), b' ' | b'-' | b'/') && j < i + 2 {
+fn connector_end(scan: &Scan<'_>, at: usize) -> Option<usize> {
+    let mut j = at;
+    while matches!(scan.byte_at(j), b' ' | b'-' | b'/') && j < at + 2 {
         j += 1;
     }
     for word in ["de ", "of ", "del ", "do "] {
-        if s.starts(j, word.as_bytes()) {
+        if scan.starts_with(j, word.as_bytes()) {
             j += word.len();
         }
     }
     Some(j)
 }
 
-fn month(s: &Scan<'_>, i: usize) -> Option<(u32, usize)> {
+fn parse_month(scan: &Scan<'_>, at: usize) -> Option<(u32, usize)> {
     // Those of Devanagari begin with E0, and none with another character of three bytes.
-    if !(s.at(i).is_ascii_alphabetic() || (0x80..=0xe0).contains(&s.at(i))) {
+    if !(scan.byte_at(at).is_ascii_alphabetic() || (0x80..=0xe0).contains(&scan.byte_at(at))) {
         return None;
     }
-    let len = s.b.get(i..)?.iter().take(24).take_while(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
-    let word = s.b.get(i..i + len).filter(|w| w.len() >= 3)?;
-    let m = (WORDS.get(word) & 15) as u32;
-    (m != 0).then_some((m, i + len))
+    let len = scan.bytes.get(at..)?.iter().take(24).take_while(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
+    let word = scan.bytes.get(at..at + len).filter(|w| w.len() >= 3)?;
+    let m = (DATE_WORDS.get(word) & 15) as u32;
+    (m != 0).then_some((m, at + len))
 }
 
-fn digits(s: &Scan<'_>, i: usize, most: usize) -> Option<(u32, usize)> {
-    let mut j = i;
+fn parse_digits(scan: &Scan<'_>, at: usize, most: usize) -> Option<(u32, usize)> {
+    let mut j = at;
     let mut v = 0;
-    while j < i + most && s.at(j).is_ascii_digit() {
-        v = v * 10 + u32::from(s.b[j] - b'0');
+    while j < at + most && scan.byte_at(j).is_ascii_digit() {
+        v = v * 10 + u32::from(scan.bytes[j] - b'0');
         j += 1;
     }
-    (j > i).then_some((v, j))
+    (j > at).then_some((v, j))
 }
 
-fn skip_space(s: &Scan<'_>, i: usize) -> usize {
-    if s.at(i) == b' ' { i + 1 } else { i }
+fn skip_space(scan: &Scan<'_>, at: usize) -> usize {
+    if scan.byte_at(at) == b' ' { at + 1 } else { at }
 }
 
 /// Whether it is a day on which somebody may have been born, and ends there.
-fn good(s: &Scan<'_>, year: u32, month: u32, day: u32, to: usize) -> bool {
-    (1870..=2099).contains(&year) && date(year, month, day) && !s.at(to).is_ascii_digit()
+fn is_birth_date(scan: &Scan<'_>, year: u32, month: u32, day: u32, to: usize) -> bool {
+    (1870..=2099).contains(&year) && is_date(year, month, day) && !scan.byte_at(to).is_ascii_digit()
 }
 
 /// Includes `T00:00:00Z`.
-fn time(s: &Scan<'_>, to: usize) -> usize {
-    if s.at(to) != b'T' {
+fn time_end(scan: &Scan<'_>, to: usize) -> usize {
+    if scan.byte_at(to) != b'T' {
         return to;
     }
-    let len = s.b[to + 1..]
+    let len = scan.bytes[to + 1..]
         .iter()
         .take(24)
         .take_while(|b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b'Z' | b'+'))

@@ -1,8 +1,8 @@
 //! International bank account numbers (ISO 13616): the length and shape of each country, and MOD 97-10.
 
-use crate::pii::entity::Kind;
+use crate::pii::entity::EntityKind;
 use crate::pii::scan::Scan;
-use crate::pii::scan::class::{is_alnum, is_word};
+use crate::pii::scan::byte_class::{is_alnum, is_word};
 
 /// Country, length, and the shape of the domestic part as runs: `n` digits, `a` capitals, `c` both (SWIFT IBAN registry).
 const COUNTRIES: &[(&[u8; 2], u8, &str)] = &[
@@ -125,8 +125,8 @@ pub(crate) fn has_iban(code: [u8; 2]) -> bool {
 }
 
 /// A word at `start` begins with two letters and two digits.
-pub(crate) fn iban(s: &mut Scan<'_>, start: usize) -> Option<usize> {
-    let head = s.b.get(start..start + 4)?;
+pub(crate) fn iban(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
+    let head = scan.bytes.get(start..start + 4)?;
     if !(head[0].is_ascii_alphabetic()
         && head[1].is_ascii_alphabetic()
         && head[2].is_ascii_digit()
@@ -141,11 +141,11 @@ pub(crate) fn iban(s: &mut Scan<'_>, start: usize) -> Option<usize> {
     let (mut n, mut i) = (0, start);
     let mut separator = 0;
     let mut since = 0;
-    let mut runs = Runs { shape: shape.as_bytes(), class: 0, left: 0 };
+    let mut runs = ShapeReader { shape: shape.as_bytes(), class: 0, remaining: 0 };
     while n < len {
-        let b = s.at(i);
+        let b = scan.byte_at(i);
         if is_alnum(b) {
-            if n >= 4 && !runs.take(b) {
+            if n >= 4 && !runs.accept(b) {
                 return None;
             }
             if b.is_ascii_alphabetic() && b.is_ascii_uppercase() != upper && n < 2 {
@@ -157,7 +157,7 @@ pub(crate) fn iban(s: &mut Scan<'_>, start: usize) -> Option<usize> {
             since += 1;
         } else if (b == b' ' || b == b'-' || b == b'.')
             && since >= 2
-            && is_alnum(s.at(i + 1))
+            && is_alnum(scan.byte_at(i + 1))
             && (separator == 0 || separator == b)
         {
             separator = b;
@@ -167,41 +167,41 @@ pub(crate) fn iban(s: &mut Scan<'_>, start: usize) -> Option<usize> {
             return None;
         }
     }
-    if is_word(s.at(i)) || !runs.over() || remainder(&compact[..len]) != 1 {
+    if is_word(scan.byte_at(i)) || !runs.is_complete() || remainder(&compact[..len]) != 1 {
         return None;
     }
-    Some(s.hit(Kind::IbanCode, start, i, 100))
+    Some(scan.add_finding(EntityKind::IbanCode, start, i, 100))
 }
 
 /// What is left of a shape.
-struct Runs<'s> {
+struct ShapeReader<'s> {
     shape: &'s [u8],
     class: u8,
     /// How many characters of that class.
-    left: usize,
+    remaining: usize,
 }
 
-impl Runs<'_> {
+impl ShapeReader<'_> {
     /// Whether a letter or digit is the next of the shape.
-    fn take(&mut self, b: u8) -> bool {
-        if self.left == 0 {
+    fn accept(&mut self, byte: u8) -> bool {
+        if self.remaining == 0 {
             let Some((&class, rest)) = self.shape.split_first() else { return false };
             let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
             self.class = class;
-            self.left = rest[..digits].iter().fold(0, |n, b| n * 10 + usize::from(b - b'0'));
+            self.remaining = rest[..digits].iter().fold(0, |n, b| n * 10 + usize::from(b - b'0'));
             self.shape = &rest[digits..];
         }
-        self.left = self.left.saturating_sub(1);
+        self.remaining = self.remaining.saturating_sub(1);
         match self.class {
-            b'n' => b.is_ascii_digit(),
-            b'a' => b.is_ascii_alphabetic(),
+            b'n' => byte.is_ascii_digit(),
+            b'a' => byte.is_ascii_alphabetic(),
             _ => true,
         }
     }
 
     /// Whether all of it was there.
-    fn over(&self) -> bool {
-        self.left == 0 && self.shape.is_empty()
+    fn is_complete(&self) -> bool {
+        self.remaining == 0 && self.shape.is_empty()
     }
 }
 

@@ -1,18 +1,18 @@
 //! The scanner and what it works with: byte classes, cue words, findings in packed form, and the plain copy of encoded text.
 
-mod again;
 mod block;
-pub(crate) mod class;
-pub(crate) mod cue;
-pub(crate) mod hits;
+pub(crate) mod byte_class;
 #[cfg(test)]
-mod linear;
-pub(crate) mod normal;
-pub(crate) mod ring;
+mod complexity;
+pub(crate) mod cue;
+mod cue_table;
+pub(crate) mod cue_window;
+mod cue_words;
+pub(crate) mod findings;
+pub(crate) mod normalization;
+mod rescan;
 mod scanner;
-mod table;
-mod words;
 
-pub(crate) use again::Ahead;
-pub(crate) use block::{is_name, next_quoted, packed, run_end, suspicious, value_end};
+pub(crate) use block::{is_short_name, may_need_decoding, next_json_special, pack_name, run_end, value_end};
+pub(crate) use rescan::Lookahead;
 pub(crate) use scanner::{LOOKBACK, Scan};

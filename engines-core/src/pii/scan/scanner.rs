@@ -3,14 +3,14 @@
 //! Every rule looks a bounded number of bytes around its place, or eats what it looks at, so that the work is linear in the
 //! text whatever the text is. `LOOKAHEAD` is the bound a stream has to wait for.
 
-use super::again::Ahead;
 use super::block::{self, Block};
-use super::class::{ALPHA, CLASS, DIGIT, HIGH, LOWER, UNDER, UPPER, is_word};
-use super::cue::{self, CueTable, Cues, Key, bit};
-use super::hits::{Hit, Hits};
-use super::ring::Ring;
+use super::byte_class::{ALPHA, CLASS, DIGIT, LOWER, NON_ASCII, UNDERSCORE, UPPER, is_word};
+use super::cue::{self, CueTable, Cues, WordKey, bit};
+use super::cue_window::CueWindow;
+use super::findings::{FindingList, PackedFinding};
+use super::rescan::Lookahead;
 
-use crate::pii::entity::Kind;
+use crate::pii::entity::EntityKind;
 use crate::pii::rule;
 
 /// How far a rule may look ahead, in bytes; rules that need more say that they starve.
@@ -22,60 +22,60 @@ pub(crate) const MAX_WORD: usize = 1024;
 
 /// A scan over one text or over a part of a stream.
 pub(crate) struct Scan<'a> {
-    pub(crate) b: &'a [u8],
+    pub(crate) bytes: &'a [u8],
     /// Nothing comes after `b`.
-    pub(crate) last: bool,
+    pub(crate) is_last: bool,
     /// A rule ran into the end of `b` and needs more to decide.
     pub(crate) starved: bool,
-    pub(crate) hits: &'a mut Hits,
-    pub(crate) cues: Ring,
+    pub(crate) findings: &'a mut FindingList,
+    pub(crate) cues: CueWindow,
     pub(crate) pos: usize,
     /// Inside a word that is longer than [`MAX_WORD`].
-    pub(crate) endless: bool,
+    pub(crate) in_long_word: bool,
     /// The last run of bytes of each kind that secrets are made of, as far as it was looked at.
-    pub(crate) runs: [(u32, u32); rule::secret::SETS],
-    pub(crate) ahead: Ahead,
+    pub(crate) secret_runs: [(u32, u32); rule::secret::BODY_SETS],
+    pub(crate) lookahead: Lookahead,
     /// Where the last finding ends, counted from 1. 0 if there is none.
-    pub(super) edge: usize,
-    pub(super) deny: Option<&'a crate::pii::lists::DenyTerms>,
+    pub(super) last_end: usize,
+    pub(super) deny: Option<&'a crate::pii::term_lists::DenyList>,
     pub(super) table: &'static CueTable,
     /// How many bytes were looked at, for the test that this grows as the text does.
     #[cfg(test)]
-    pub(crate) looks: std::cell::Cell<u64>,
+    pub(crate) examined: std::cell::Cell<u64>,
 }
 
 impl<'a> Scan<'a> {
     pub(crate) fn new(
         b: &'a [u8],
         hint: Cues,
-        deny: Option<&'a crate::pii::lists::DenyTerms>,
-        hits: &'a mut Hits,
+        deny: Option<&'a crate::pii::term_lists::DenyList>,
+        hits: &'a mut FindingList,
     ) -> Self {
         let edge = hits.as_slice().last().map_or(0, |hit| hit.end as usize + 1);
         Self {
-            b,
-            last: true,
+            bytes: b,
+            is_last: true,
             starved: false,
-            hits,
-            cues: Ring::new(hint),
+            findings: hits,
+            cues: CueWindow::new(hint),
             pos: 0,
-            endless: false,
-            runs: [(0, 0); rule::secret::SETS],
-            ahead: Ahead::default(),
-            edge,
+            in_long_word: false,
+            secret_runs: [(0, 0); rule::secret::BODY_SETS],
+            lookahead: Lookahead::default(),
+            last_end: edge,
             deny,
             table: cue::table(),
             #[cfg(test)]
-            looks: std::cell::Cell::new(0),
+            examined: std::cell::Cell::new(0),
         }
     }
 
     /// The byte at `i`; 0 beyond the end.
     #[inline]
-    pub(crate) fn at(&self, i: usize) -> u8 {
+    pub(crate) fn byte_at(&self, index: usize) -> u8 {
         #[cfg(test)]
-        self.looks.set(self.looks.get() + 1);
-        match self.b.get(i) {
+        self.examined.set(self.examined.get() + 1);
+        match self.bytes.get(index) {
             Some(b) => *b,
             None => 0,
         }
@@ -83,57 +83,57 @@ impl<'a> Scan<'a> {
 
     /// The byte before `i`; 0 before the start, and `]` behind a finding, as in its mask.
     #[inline]
-    pub(crate) fn before(&self, i: usize) -> u8 {
-        if i + 1 == self.edge { b']' } else { self.at(i.wrapping_sub(1)) }
+    pub(crate) fn byte_before(&self, at: usize) -> u8 {
+        if at + 1 == self.last_end { b']' } else { self.byte_at(at.wrapping_sub(1)) }
     }
 
     /// Whether a word ends right before `i`, other than one that was found: the mask of that would be no word.
-    pub(crate) fn word_before(&self, i: usize) -> bool {
-        is_word(self.before(i))
+    pub(crate) fn word_before(&self, at: usize) -> bool {
+        is_word(self.byte_before(at))
     }
 
     /// The end of the last finding, or the start.
     #[inline]
-    pub(crate) fn floor(&self) -> usize {
-        self.edge.saturating_sub(1)
+    pub(crate) fn last_finding_end(&self) -> usize {
+        self.last_end.saturating_sub(1)
     }
 
     /// Where a value that seems to begin at `i` can begin: behind a finding that it does not have the whole of.
-    pub(crate) fn uncovered(&self, i: usize) -> usize {
-        let reaching = self.hits.as_slice().iter().rev().take_while(|hit| hit.end as usize > i);
-        reaching.last().filter(|hit| (hit.start as usize) < i).map_or(i, |hit| hit.end as usize)
+    pub(crate) fn next_uncovered(&self, at: usize) -> usize {
+        let reaching = self.findings.as_slice().iter().rev().take_while(|hit| hit.end as usize > at);
+        reaching.last().filter(|hit| (hit.start as usize) < at).map_or(at, |hit| hit.end as usize)
     }
 
-    pub(crate) fn starts(&self, i: usize, with: &[u8]) -> bool {
-        self.b.get(i..).is_some_and(|rest| rest.starts_with(with))
+    pub(crate) fn starts_with(&self, at: usize, with: &[u8]) -> bool {
+        self.bytes.get(at..).is_some_and(|rest| rest.starts_with(with))
     }
 
     /// Notes a finding; one that would begin or end inside a character has the whole of it. Returns its end.
-    pub(crate) fn hit(&mut self, kind: Kind, mut start: usize, mut end: usize, score: u8) -> usize {
-        while start > 0 && self.at(start) & 0xc0 == 0x80 {
+    pub(crate) fn add_finding(&mut self, kind: EntityKind, mut start: usize, mut end: usize, score: u8) -> usize {
+        while start > 0 && self.byte_at(start) & 0xc0 == 0x80 {
             start -= 1;
         }
-        while self.at(end) & 0xc0 == 0x80 {
+        while self.byte_at(end) & 0xc0 == 0x80 {
             end += 1;
         }
-        self.clear_before(start);
-        if self.hits.add(Hit::new(kind, start, end, score)) {
-            self.carry(kind, end);
-            self.edge = end + 1;
+        self.rescan_before(start);
+        if self.findings.add_longest(PackedFinding::new(kind, start, end, score)) {
+            self.carry_context(kind, end);
+            self.last_end = end + 1;
         }
         end
     }
 
     /// What was found, or the mask of it, is all the context there is for what follows, so that a masked text reads like the original.
-    pub(crate) fn carry(&mut self, kind: Kind, end: usize) {
-        self.cues.reset(rule::carried(kind), end);
+    pub(crate) fn carry_context(&mut self, kind: EntityKind, end: usize) {
+        self.cues.reset(rule::carried_cues(kind), end);
     }
 
     /// Looks at a value whose key says what it is.
-    pub(crate) fn begin(&mut self) {
-        let bits = self.cues.hint & bit::FORWARD;
+    pub(crate) fn scan_keyed_value(&mut self) {
+        let bits = self.cues.key_cues & bit::VALUE_FOLLOWS;
         if bits != 0
-            && let Some(to) = rule::forward::value(self, bits)
+            && let Some(to) = rule::cue_values::whole_value(self, bits)
         {
             self.pos = to;
         }
@@ -141,23 +141,23 @@ impl<'a> Scan<'a> {
 
     /// Scans on as far as it can decide.
     pub(crate) fn run(&mut self) {
-        if self.last { self.scan::<true>() } else { self.scan::<false>() }
+        if self.is_last { self.scan::<true>() } else { self.scan::<false>() }
     }
 
     fn scan<const LAST: bool>(&mut self) {
-        let b = self.b;
+        let b = self.bytes;
         let limit = if LAST { b.len() } else { b.len().saturating_sub(LOOKAHEAD) };
         let plain_words = self.deny.is_none();
         let mut i = self.pos;
         let mut block = Block::at(b, i);
         while i < limit {
             // Also where it went back, behind a part of a word.
-            if i.wrapping_sub(block.base) >= block::SIZE {
+            if i.wrapping_sub(block.base) >= block::BLOCK_BYTES {
                 block = Block::at(b, i);
             }
             let stop = block.stop >> (i - block.base);
             if stop == 0 {
-                i = block.base + block::SIZE;
+                i = block.base + block::BLOCK_BYTES;
                 continue;
             }
             i += stop.trailing_zeros() as usize;
@@ -166,7 +166,7 @@ impl<'a> Scan<'a> {
             }
             let shift = i - block.base;
             if block.word >> shift & 1 == 0 {
-                match self.step::<LAST>(i, |scan| scan.anchor(i)) {
+                match self.apply_rule::<LAST>(i, |scan| scan.scan_anchor(i)) {
                     Some(next) => i = next,
                     None => return,
                 }
@@ -189,18 +189,18 @@ impl<'a> Scan<'a> {
             let len = behind.trailing_zeros();
             let inside = (1 << len) - 1;
             i = start + len as usize;
-            if block.plain(shift, inside) && plain_words && !self.endless {
+            if block.letters_only(shift, inside) && plain_words && !self.in_long_word {
                 let capitals = block.capitals(shift, inside);
                 let humps = capitals > 1 && capitals != inside;
-                let key = Key::of_plain(b, start, i);
+                let key = WordKey::from_letters(b, start, i);
                 let known = self.table.may_have(key);
                 // Most words are plain and mean nothing here; what they are like is hard to foresee, so this is one question.
-                let goes_on = self.goes_on(start, i);
+                let goes_on = self.is_part_of_more(start, i);
                 if !(known | humps | goes_on) {
                     continue;
                 }
                 if goes_on {
-                    if !known && !humps && !self.begins(start, i) {
+                    if !known && !humps && !self.may_begin_token(start, i) {
                         continue;
                     }
                 } else if !humps {
@@ -208,15 +208,15 @@ impl<'a> Scan<'a> {
                     if bits == 0 {
                         continue;
                     }
-                    match self.step::<LAST>(start, |scan| scan.cued(start, i, bits)) {
+                    match self.apply_rule::<LAST>(start, |scan| scan.handle_cue(start, i, bits)) {
                         Some(next) => i = next,
                         None => return,
                     }
                     continue;
                 }
             }
-            let next = if block.digits(shift, inside) && plain_words && !self.endless {
-                self.step::<LAST>(start, |scan| rule::number::digits(scan, start, i))
+            let next = if block.digits_only(shift, inside) && plain_words && !self.in_long_word {
+                self.apply_rule::<LAST>(start, |scan| rule::number::scan_digits(scan, start, i))
             } else {
                 self.checked_word::<LAST>(start, i, block.flags(b, shift, inside))
             };
@@ -231,10 +231,10 @@ impl<'a> Scan<'a> {
     /// A word that begins at `start` and goes on behind its block: the place to go on at, or `None` if the scan ends here.
     #[inline(never)]
     fn long_word<const LAST: bool>(&mut self, start: usize, block: &mut Block) -> Option<usize> {
-        let (b, n) = (self.b, self.b.len());
+        let (b, n) = (self.bytes, self.bytes.len());
         let cap = n.min(start + MAX_WORD);
         let mut flags = block.flags(b, start - block.base, u64::MAX >> (start - block.base));
-        let mut end = block.base + block::SIZE;
+        let mut end = block.base + block::BLOCK_BYTES;
         while end < cap {
             *block = Block::at(b, end);
             let behind = !block.word;
@@ -252,17 +252,17 @@ impl<'a> Scan<'a> {
             return None;
         }
         if end - start == MAX_WORD {
-            if flags & HIGH != 0 {
-                while end > start + 1 && self.at(end) & 0xc0 == 0x80 {
+            if flags & NON_ASCII != 0 {
+                while end > start + 1 && self.byte_at(end) & 0xc0 == 0x80 {
                     end -= 1;
                 }
             }
-            self.endless = true;
+            self.in_long_word = true;
             return Some(end);
         }
-        if flags & (DIGIT | HIGH | UNDER) == 0 && self.deny.is_none() && !self.endless {
+        if flags & (DIGIT | NON_ASCII | UNDERSCORE) == 0 && self.deny.is_none() && !self.in_long_word {
             let humps = flags & LOWER != 0 && b[start + 1..end].iter().any(u8::is_ascii_uppercase);
-            if !self.matters(Key::of(&b[start..end]), start, end, humps) {
+            if !self.word_needs_rules(WordKey::from_word(&b[start..end]), start, end, humps) {
                 return Some(end);
             }
         }
@@ -272,112 +272,112 @@ impl<'a> Scan<'a> {
     /// A whole word: the place to go on at, or `None` if the scan ends here.
     #[inline]
     fn checked_word<const LAST: bool>(&mut self, start: usize, end: usize, flags: u8) -> Option<usize> {
-        if self.endless {
-            self.endless = false;
-            if flags & HIGH == 0 {
+        if self.in_long_word {
+            self.in_long_word = false;
+            if flags & NON_ASCII == 0 {
                 return Some(end);
             }
         }
-        self.step::<LAST>(start, |scan| scan.word(start, end, flags))
+        self.apply_rule::<LAST>(start, |scan| scan.scan_word(start, end, flags))
     }
 
     /// Lets a rule look at what stands at `from`: the place to go on at, or `None` if the scan ends here.
     #[inline]
-    fn step<const LAST: bool>(&mut self, from: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
-        if LAST { Some(rule(self)) } else { self.try_step(from, rule) }
+    fn apply_rule<const LAST: bool>(&mut self, from: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
+        if LAST { Some(rule(self)) } else { self.apply_rule_or_wait(from, rule) }
     }
 
     /// The same where the text may go on: what is decided without what comes later is undone.
     #[inline(never)]
-    fn try_step(&mut self, from: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
-        let before = (self.hits.as_slice().len(), self.cues, self.ahead, self.edge);
+    fn apply_rule_or_wait(&mut self, from: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
+        let before = (self.findings.as_slice().len(), self.cues, self.lookahead, self.last_end);
         let next = rule(self);
         if self.starved {
             let hits;
-            (hits, self.cues, self.ahead, self.edge) = before;
-            self.hits.truncate(hits);
+            (hits, self.cues, self.lookahead, self.last_end) = before;
+            self.findings.truncate(hits);
             self.pos = from;
             return None;
         }
         Some(next)
     }
 
-    fn anchor(&mut self, i: usize) -> usize {
-        match self.b[i] {
-            b'@' => rule::email::at_sign(self, i),
-            b':' => rule::url::colon(self, i),
-            b'-' => rule::pem::dashes(self, i),
-            b'[' => rule::mask_end(self, i).unwrap_or(i + 1),
-            _ => i + 1,
+    fn scan_anchor(&mut self, at: usize) -> usize {
+        match self.bytes[at] {
+            b'@' => rule::email::at_sign(self, at),
+            b':' => rule::url::scan_colon(self, at),
+            b'-' => rule::pem::dashes(self, at),
+            b'[' => rule::mask_end(self, at).unwrap_or(at + 1),
+            _ => at + 1,
         }
     }
 
     /// Whether a word of letters may be a cue, the beginning of a secret, or a group of an address.
     #[inline]
-    fn matters(&self, key: Key, start: usize, end: usize, humps: bool) -> bool {
-        self.table.may_have(key) || humps || self.goes_on(start, end) && self.begins(start, end)
+    fn word_needs_rules(&self, key: WordKey, start: usize, end: usize, humps: bool) -> bool {
+        self.table.may_have(key) || humps || self.is_part_of_more(start, end) && self.may_begin_token(start, end)
     }
 
     /// Whether something hangs on a word, or it is long.
     #[inline]
-    fn goes_on(&self, start: usize, end: usize) -> bool {
-        matches!(self.at(end), b':' | b'-' | b'.' | b'$') || end - start >= rule::secret::PLAIN
+    fn is_part_of_more(&self, start: usize, end: usize) -> bool {
+        matches!(self.byte_at(end), b':' | b'-' | b'.' | b'$') || end - start >= rule::secret::MIN_SECRET_WORD
     }
 
     /// Whether such a word may begin what is more than a word.
-    fn begins(&self, start: usize, end: usize) -> bool {
-        rule::secret::may_begin(self.b[start], self.at(start + 1))
-            || rule::address_begins(&self.b[start..end], self.at(end))
+    fn may_begin_token(&self, start: usize, end: usize) -> bool {
+        rule::secret::may_begin(self.bytes[start], self.byte_at(start + 1))
+            || rule::may_begin_address(&self.bytes[start..end], self.byte_at(end))
     }
 
     #[inline(never)]
-    fn word(&mut self, start: usize, mut end: usize, mut flags: u8) -> usize {
-        if flags & HIGH != 0 && self.b[start..end].iter().any(|&b| b >= 0xe0) {
+    fn scan_word(&mut self, start: usize, mut end: usize, mut flags: u8) -> usize {
+        if flags & NON_ASCII != 0 && self.bytes[start..end].iter().any(|&b| b >= 0xe0) {
             let (cut, bits) = self.split_script(start, end);
-            if bits & bit::FORWARD != 0
-                && let Some(to) = self.forward(start, cut, bits)
+            if bits & bit::VALUE_FOLLOWS != 0
+                && let Some(to) = self.find_cued_value(start, cut, bits)
             {
                 return to;
             }
             if cut < end || flags & (DIGIT | ALPHA) == 0 {
                 end = cut;
-                flags = self.b[start..end].iter().fold(0, |f, b| f | CLASS[usize::from(*b)]);
+                flags = self.bytes[start..end].iter().fold(0, |f, b| f | CLASS[usize::from(*b)]);
             }
         }
         if let Some(deny) = self.deny
-            && let Some(to) = deny.at(self.b, start)
+            && let Some(to) = deny.match_end(self.bytes, start)
         {
-            return self.hit(Kind::DenyList, start, to, 100);
+            return self.add_finding(EntityKind::DenyList, start, to, 100);
         }
-        if self.at(end) == b'$'
-            && let Some(to) = rule::hash::crypt(self, start, end)
+        if self.byte_at(end) == b'$'
+            && let Some(to) = rule::password_hash::password_hash(self, start, end)
         {
             return to;
         }
-        if flags & (ALPHA | HIGH) == 0 {
-            return if flags & UNDER == 0 { rule::number::digits(self, start, end) } else { end };
+        if flags & (ALPHA | NON_ASCII) == 0 {
+            return if flags & UNDERSCORE == 0 { rule::number::scan_digits(self, start, end) } else { end };
         }
         if flags & DIGIT != 0
-            && let Some(to) = rule::token::mixed(self, start, end, flags)
+            && let Some(to) = rule::alphanumeric_ids::scan_mixed_word(self, start, end, flags)
         {
             return to;
         }
-        let more = flags & (DIGIT | UNDER | HIGH) != 0 || self.goes_on(start, end);
+        let more = flags & (DIGIT | UNDERSCORE | NON_ASCII) != 0 || self.is_part_of_more(start, end);
         if more && let Some(to) = rule::secret::prefixed(self, start, end) {
             return to;
         }
-        if rule::address_begins(&self.b[start..end], self.at(end))
-            && let Some(to) = rule::address_hex(self, start, end)
+        if rule::may_begin_address(&self.bytes[start..end], self.byte_at(end))
+            && let Some(to) = rule::hex_address(self, start, end)
         {
             return to;
         }
-        self.cue(start, end, flags)
+        self.look_up_cues(start, end, flags)
     }
 
     /// In writing without spaces a word ends where the script changes.
     fn split_script(&mut self, start: usize, end: usize) -> (usize, Cues) {
         let ascii = |b: u8| b < 0x80;
-        let run = &self.b[start..end];
+        let run = &self.bytes[start..end];
         // U+1E00 to U+1EFF are Latin letters, as Vietnamese has them.
         let latin = |i: usize| run[i] == 0xe1 && matches!(run.get(i + 1), Some(0xb8..=0xbb));
         let (mut i, mut seen) = (0, false);
@@ -393,8 +393,8 @@ impl<'a> Scan<'a> {
         let cut = start + i;
         let mut all = 0;
         if seen {
-            let (run, ring) = (&self.b[start..cut], &mut self.cues);
-            CueTable::inside(run, |at, bits| {
+            let (run, ring) = (&self.bytes[start..cut], &mut self.cues);
+            CueTable::for_each_spaceless(run, |at, bits| {
                 ring.push(bits, start + at);
                 all |= bits;
             });
@@ -404,63 +404,63 @@ impl<'a> Scan<'a> {
 
     /// Looks the word up, and its parts if it is written `like_this` or `likeThis`, and starts what follows a cue.
     #[inline]
-    fn cue(&mut self, start: usize, end: usize, flags: u8) -> usize {
-        let word = &self.b[start..end];
-        let mut bits = self.table.get_at(self.b, start, end);
-        if bits == 0 && flags & HIGH != 0 && matches!(word[0], 0xc3..=0xc5 | 0xce | 0xd0) {
-            bits = self.table.small(word);
+    fn look_up_cues(&mut self, start: usize, end: usize, flags: u8) -> usize {
+        let word = &self.bytes[start..end];
+        let mut bits = self.table.get_at(self.bytes, start, end);
+        if bits == 0 && flags & NON_ASCII != 0 && matches!(word[0], 0xc3..=0xc5 | 0xce | 0xd0) {
+            bits = self.table.get_capitalized(word);
         }
         if bits != 0 {
-            return self.cued(start, end, bits);
+            return self.handle_cue(start, end, bits);
         }
-        if composed(word, flags) {
+        if may_have_parts(word, flags) {
             let (table, ring) = (self.table, &mut self.cues);
-            parts(table, word, |to, found| {
+            for_each_part(table, word, |to, found| {
                 ring.push(found, start + to);
                 // `password_len` is no password; `password2` and `secret_key_base` are.
-                bits |= table.with_tail(found, &word[to..]);
+                bits |= table.cues_with_tail(found, &word[to..]);
             });
         }
-        self.follow(start, end, bits)
+        self.apply_cue(start, end, bits)
     }
 
     /// A word that is a cue.
     #[inline]
-    fn cued(&mut self, start: usize, end: usize, bits: Cues) -> usize {
+    fn handle_cue(&mut self, start: usize, end: usize, bits: Cues) -> usize {
         self.cues.push(bits, end);
-        self.follow(start, end, bits)
+        self.apply_cue(start, end, bits)
     }
 
     /// Starts what follows a word with these cues.
     #[inline]
-    fn follow(&mut self, start: usize, end: usize, bits: Cues) -> usize {
-        if bits & (bit::FORWARD | bit::ZIP) == 0 {
+    fn apply_cue(&mut self, start: usize, end: usize, bits: Cues) -> usize {
+        if bits & (bit::VALUE_FOLLOWS | bit::ZIP) == 0 {
             return end;
         }
-        if bits & bit::ZIP != 0 && self.before(start) == b'.' {
+        if bits & bit::ZIP != 0 && self.byte_before(start) == b'.' {
             // `archive.zip` is a file.
             self.cues.push(bit::NEGATIVE, end);
         }
-        if bits & bit::FORWARD == 0 {
+        if bits & bit::VALUE_FOLLOWS == 0 {
             return end;
         }
-        self.forward(start, end, bits).unwrap_or(end)
+        self.find_cued_value(start, end, bits).unwrap_or(end)
     }
 
     /// Looks for a value behind the cue at `start..end`.
     #[inline]
-    fn forward(&mut self, start: usize, end: usize, bits: Cues) -> Option<usize> {
-        self.ahead.unread = end as u32;
-        let found = rule::forward::after(self, start, end, bits);
-        self.ahead.unread = 0;
+    fn find_cued_value(&mut self, start: usize, end: usize, bits: Cues) -> Option<usize> {
+        self.lookahead.unread_from = end as u32;
+        let found = rule::cue_values::value_after_cue(self, start, end, bits);
+        self.lookahead.unread_from = 0;
         if found.is_none() {
-            self.ahead.missed(start, end, bits);
+            self.lookahead.note_missed_cue(start, end, bits);
         }
         found
     }
 
     /// The cues of a JSON key, for the value under it.
-    pub(crate) fn hint_of(key: &[u8]) -> Cues {
+    pub(crate) fn cues_of_key(key: &[u8]) -> Cues {
         if key.len() > 64 {
             return 0;
         }
@@ -478,16 +478,16 @@ impl<'a> Scan<'a> {
                 continue;
             }
             let word = &key[start..i];
-            if flags & HIGH != 0 && key[start] >= 0xe0 {
-                CueTable::inside(word, |_, bits| all |= bits);
+            if flags & NON_ASCII != 0 && key[start] >= 0xe0 {
+                CueTable::for_each_spaceless(word, |_, bits| all |= bits);
             }
             let mut bits = table.get_at(key, start, i);
-            if bits == 0 && flags & HIGH != 0 {
-                bits = table.small(word);
+            if bits == 0 && flags & NON_ASCII != 0 {
+                bits = table.get_capitalized(word);
             }
             all |= bits;
-            if bits == 0 && composed(word, flags) {
-                parts(table, word, |to, bits| all |= table.with_tail(bits, &word[to..]));
+            if bits == 0 && may_have_parts(word, flags) {
+                for_each_part(table, word, |to, bits| all |= table.cues_with_tail(bits, &word[to..]));
             }
         }
         all
@@ -496,11 +496,11 @@ impl<'a> Scan<'a> {
 
 /// Whether a word may have parts: `_`, a capital behind a small letter, digits behind letters.
 #[inline]
-fn composed(word: &[u8], flags: u8) -> bool {
+fn may_have_parts(word: &[u8], flags: u8) -> bool {
     if word.len() > 64 {
         return false;
     }
-    if flags & UNDER != 0 {
+    if flags & UNDERSCORE != 0 {
         return true;
     }
     if flags & DIGIT != 0 {
@@ -512,7 +512,7 @@ fn composed(word: &[u8], flags: u8) -> bool {
 }
 
 /// The cues of the parts of a word, each with its end.
-fn parts(table: &CueTable, word: &[u8], mut found: impl FnMut(usize, Cues)) {
+fn for_each_part(table: &CueTable, word: &[u8], mut found: impl FnMut(usize, Cues)) {
     let mut from = 0;
     for (i, b) in word.iter().enumerate() {
         let hump = b.is_ascii_lowercase() && word.get(i + 1).is_some_and(u8::is_ascii_uppercase);

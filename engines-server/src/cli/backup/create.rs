@@ -14,39 +14,39 @@ use std::{
 
 use engines::{
     Engine, IdGenerator, Scope,
-    backup::{BackupSettings, Backups, Manifest},
+    backup::{BackupManifest, BackupSettings, Backups},
 };
 
-use super::{CreateArgs, place, requests::ask_server, show};
+use super::{CreateArgs, location, output, requests::request_backup};
 use crate::{
     cli::{
-        data::DataDir,
-        run::{Failed, say},
+        data_dir::DataDir,
+        run::{CliError, print},
     },
     config::{self, Settings, StoreKind},
 };
 
-pub(super) fn run(args: &CreateArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
-    let settings = place::settings(args.config.as_ref(), args.data.as_ref(), variables)?;
+pub(super) fn run(args: &CreateArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
+    let settings = location::load_settings(args.config.as_ref(), args.data.as_ref(), variables)?;
     if settings.store == StoreKind::Memory {
         return Err("the store is in the server's memory; only the program that has it can back it up".into());
     }
-    let data = DataDir::existing(&settings)?;
-    place::block_on(async {
-        let manifest = match is_locked(&data.lock())? {
-            true => ask_server(&data, absolute(args.to.as_deref())?).await?,
-            false => make(&settings, &data, args.to.as_ref(), variables).await?,
+    let data = DataDir::open_existing(&settings)?;
+    location::block_on(async {
+        let manifest = match is_locked(&data.lock_path())? {
+            true => request_backup(&data, absolute_destination(args.to.as_deref())?).await?,
+            false => make_backup(&settings, &data, args.to.as_ref(), variables).await?,
         };
         match args.json {
-            true => show::json(&manifest)?,
-            false => say(&show::manifest(&manifest)),
+            true => output::print_json(&manifest)?,
+            false => print(&output::format_manifest(&manifest)),
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
 /// The server may have another working folder.
-fn absolute(place: Option<&str>) -> Result<Option<String>, Failed> {
+fn absolute_destination(place: Option<&str>) -> Result<Option<String>, CliError> {
     Ok(match place {
         Some(place) if !place.contains("://") => Some(std::path::absolute(place)?.to_string_lossy().into_owned()),
         place => place.map(str::to_owned),
@@ -54,7 +54,7 @@ fn absolute(place: Option<&str>) -> Result<Option<String>, Failed> {
 }
 
 /// Whether a server holds the lock of the data file.
-pub(super) fn is_locked(path: &Path) -> Result<bool, Failed> {
+pub(super) fn is_locked(path: &Path) -> Result<bool, CliError> {
     let file = match File::options().write(true).open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         file => file?,
@@ -67,13 +67,13 @@ pub(super) fn is_locked(path: &Path) -> Result<bool, Failed> {
 }
 
 /// Makes the backup in this process, with the data file's lock held: no server starts meanwhile.
-async fn make(
+async fn make_backup(
     settings: &Settings,
     data: &DataDir,
     to: Option<&String>,
     variables: &BTreeMap<String, String>,
-) -> Result<Manifest, Failed> {
-    let backups: Backups = place::backups(to, settings)?;
+) -> Result<BackupManifest, CliError> {
+    let backups: Backups = location::open_backups(to, settings)?;
     let root = match config::root_key(settings, variables)? {
         Some(root) => Some(root),
         None => data.existing_root_key()?,
@@ -82,7 +82,7 @@ async fn make(
     let mut builder = Engine::builder()
         .sqlite_with(data.database(), settings.sqlite.options())
         .backups(unscheduled)
-        .backup_work(data.path());
+        .backup_work_folder(data.path());
     if let Some(root) = root {
         builder = builder.root_key(root);
     }

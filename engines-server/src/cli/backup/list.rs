@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, process::ExitCode};
 
 use serde_json::json;
 
-use super::{ListArgs, place, show};
-use crate::cli::run::{Failed, say};
+use super::{ListArgs, location, output};
+use crate::cli::run::{CliError, print};
 
-pub(super) fn run(args: &ListArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
-    let settings = place::settings(args.config.as_ref(), None, variables)?;
-    place::block_on(async {
-        let backups = place::backups(args.from.as_ref(), &settings)?;
+pub(super) fn run(args: &ListArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
+    let settings = location::load_settings(args.config.as_ref(), None, variables)?;
+    location::block_on(async {
+        let backups = location::open_backups(args.from.as_ref(), &settings)?;
         let found = backups.list().await?;
         if args.json {
             let items: Vec<_> = found
@@ -20,11 +20,11 @@ pub(super) fn run(args: &ListArgs, variables: &BTreeMap<String, String>) -> Resu
                     Err(error) => json!({"id": id, "error": error.detail()}),
                 })
                 .collect();
-            show::json(&items)?;
+            output::print_json(&items)?;
         } else if found.is_empty() {
-            say(&format!("there is no backup in {}", backups.describe()));
+            print(&format!("there is no backup in {}", backups.describe()));
         } else {
-            say(&show::table(&found));
+            print(&output::format_table(&found));
         }
         Ok(ExitCode::SUCCESS)
     })

@@ -3,12 +3,12 @@
 mod args;
 mod create;
 mod list;
-mod place;
+mod location;
+mod output;
 mod requests;
 mod restore;
 mod run;
-mod show;
 mod verify;
 
 pub use self::args::{BackupArgs, BackupCommand, CreateArgs, KeyArgs, ListArgs, RestoreArgs, VerifyArgs};
-pub(super) use self::{requests::answer_requests, run::run};
+pub(super) use self::{requests::serve_requests, run::run};

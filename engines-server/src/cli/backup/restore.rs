@@ -7,23 +7,23 @@ use engines::{
     backup::{RestoreKeys, restore},
 };
 
-use super::{RestoreArgs, place, show};
-use crate::cli::run::{Failed, say};
+use super::{RestoreArgs, location, output};
+use crate::cli::run::{CliError, print};
 
-pub(super) fn run(args: &RestoreArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
-    let settings = place::settings(args.config.as_ref(), None, variables)?;
-    let given = place::Keys::read(&args.keys, &settings, variables)?;
-    place::block_on(async {
-        let (backups, id) = place::find(&args.backup, args.from.as_ref(), &settings).await?;
+pub(super) fn run(args: &RestoreArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
+    let settings = location::load_settings(args.config.as_ref(), None, variables)?;
+    let given = location::BackupKeys::read(&args.keys, &settings, variables)?;
+    location::block_on(async {
+        let (backups, id) = location::find_backup(&args.backup, args.from.as_ref(), &settings).await?;
         let keys = RestoreKeys {
             root: given.root.as_ref(),
-            root_elsewhere: given.root.is_some() && given.root_of_settings,
+            root_key_supplied_later: given.root.is_some() && given.root_of_settings,
             passphrase: given.passphrase.as_ref(),
-            without_root: args.without_root_key,
+            without_root_key: args.without_root_key,
         };
         let restored = restore(&backups, &id, &args.data, keys, &IdGenerator::from_os()?).await?;
         if args.json {
-            show::json(&restored.manifest)?;
+            output::print_json(&restored.manifest)?;
             return Ok(ExitCode::SUCCESS);
         }
         let start = format!("start the server with --data {}", args.data.display());
@@ -35,9 +35,9 @@ pub(super) fn run(args: &RestoreArgs, variables: &BTreeMap<String, String>) -> R
             ),
             _ => start,
         };
-        say(&format!(
+        print(&format!(
             "{}\n\nrestored into {}; the log has a new id, so readers with older cursors get REPLAY_MISS and start again\n{next}",
-            show::manifest(&restored.manifest),
+            output::format_manifest(&restored.manifest),
             args.data.display(),
         ));
         Ok(ExitCode::SUCCESS)

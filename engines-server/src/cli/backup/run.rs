@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, process::ExitCode};
 
 use super::{BackupArgs, BackupCommand, create, list, restore, verify};
-use crate::cli::run::Failed;
+use crate::cli::run::CliError;
 
-pub(in crate::cli) fn run(args: &BackupArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
+pub(in crate::cli) fn run(args: &BackupArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
     match &args.command {
         BackupCommand::Create(args) => create::run(args, variables),
         BackupCommand::List(args) => list::run(args, variables),

@@ -4,23 +4,24 @@ use std::{collections::BTreeMap, process::ExitCode};
 
 use engines::{
     IdGenerator,
-    backup::{RestoreKeys, Verify, verify},
+    backup::{RestoreKeys, VerifyOptions, verify},
 };
 
-use super::{VerifyArgs, place, show};
-use crate::cli::run::{Failed, say};
+use super::{VerifyArgs, location, output};
+use crate::cli::run::{CliError, print};
 
-pub(super) fn run(args: &VerifyArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
-    let settings = place::settings(args.config.as_ref(), None, variables)?;
-    let keys = place::Keys::read(&args.keys, &settings, variables)?;
-    place::block_on(async {
-        let (backups, id) = place::find(&args.backup, args.from.as_ref(), &settings).await?;
+pub(super) fn run(args: &VerifyArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
+    let settings = location::load_settings(args.config.as_ref(), None, variables)?;
+    let keys = location::BackupKeys::read(&args.keys, &settings, variables)?;
+    location::block_on(async {
+        let (backups, id) = location::find_backup(&args.backup, args.from.as_ref(), &settings).await?;
         let keys =
             RestoreKeys { root: keys.root.as_ref(), passphrase: keys.passphrase.as_ref(), ..RestoreKeys::default() };
-        let work = place::work(args.work.as_ref());
-        let verified = verify(&backups, &id, Verify { work: &work, keys }, &IdGenerator::from_os()?).await?;
+        let work = location::work_dir(args.work.as_ref());
+        let verified =
+            verify(&backups, &id, VerifyOptions { work_folder: &work, keys }, &IdGenerator::from_os()?).await?;
         if args.json {
-            show::json(&verified)?;
+            output::print_json(&verified)?;
             return Ok(ExitCode::SUCCESS);
         }
         let root_key = match (&verified.manifest.root_key, verified.root_key) {
@@ -28,10 +29,10 @@ pub(super) fn run(args: &VerifyArgs, variables: &BTreeMap<String, String>) -> Re
             (Some(_), Some(_)) => "is the right one",
             (Some(_), None) => "NOT CHECKED: give --passphrase-file or --root-key-file",
         };
-        say(&format!(
+        print(&format!(
             "{}\nfiles      {} have the sizes and hashes of the manifest\ndata file  whole, and at the position of the manifest\n\
              canvases   {} replayed ({} commits), {} snapshots have the hash of the replayed state\nroot key   {root_key}",
-            show::manifest(&verified.manifest),
+            output::format_manifest(&verified.manifest),
             verified.manifest.files.len(),
             verified.canvases,
             verified.commits,

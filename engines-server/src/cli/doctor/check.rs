@@ -9,13 +9,13 @@ use serde::Serialize;
 use crate::config::Settings;
 
 /// What is looked over.
-pub(super) struct Subject {
+pub(super) struct DoctorContext {
     pub(super) settings: Settings,
     pub(super) variables: BTreeMap<String, String>,
     /// The store, opened for reading alone; none when it could not be opened, or nothing is there yet.
     pub(super) store: Option<Arc<SqliteStore>>,
     /// Why the store could not be opened.
-    pub(super) refused: Option<String>,
+    pub(super) open_error: Option<String>,
     /// A server uses it.
     pub(super) in_use: bool,
     /// Everything, not a sample.
@@ -25,7 +25,7 @@ pub(super) struct Subject {
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Level {
+pub(super) enum Severity {
     /// As it should be.
     Ok,
     /// Worth knowing.
@@ -36,9 +36,9 @@ pub(super) enum Level {
 
 /// Something a check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Finding {
+pub(super) struct DoctorFinding {
     /// How bad it is.
-    pub(super) level: Level,
+    pub(super) level: Severity,
     /// What was found.
     pub(super) detail: String,
     /// What to do about it.
@@ -46,25 +46,25 @@ pub(super) struct Finding {
     pub(super) advice: Option<String>,
 }
 
-impl Finding {
+impl DoctorFinding {
     pub(super) fn ok(detail: impl Into<String>) -> Self {
-        Self { level: Level::Ok, detail: detail.into(), advice: None }
+        Self { level: Severity::Ok, detail: detail.into(), advice: None }
     }
 
     pub(super) fn note(detail: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { level: Level::Note, detail: detail.into(), advice: Some(advice.into()) }
+        Self { level: Severity::Note, detail: detail.into(), advice: Some(advice.into()) }
     }
 
     pub(super) fn problem(detail: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { level: Level::Problem, detail: detail.into(), advice: Some(advice.into()) }
+        Self { level: Severity::Problem, detail: detail.into(), advice: Some(advice.into()) }
     }
 }
 
 /// One thing to look at.
-pub(super) trait Check: Sync {
+pub(super) trait DoctorCheck: Sync {
     /// Its name, in reports: lower-case words with `_`. It does not change.
     fn name(&self) -> &'static str;
 
     /// Looks. No finding at all means that there was nothing to look at.
-    fn run<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Vec<Finding>>;
+    fn run<'a>(&'a self, subject: &'a DoctorContext) -> BoxFuture<'a, Vec<DoctorFinding>>;
 }

@@ -1,14 +1,23 @@
 //! The list of checks.
 
 use super::{
-    canvases::Canvases,
-    check::Check,
-    data::{ClockAgainstData, Integrity, Log},
-    files::{Descriptors, FreeSpace, Modes},
-    keys::RootKeyMatches,
-    settings::SettingsAgree,
+    canvases::CanvasCheck,
+    check::DoctorCheck,
+    data::{ClockCheck, IntegrityCheck, WalSizeCheck},
+    files::{DescriptorCheck, FileModeCheck, FreeSpaceCheck},
+    keys::RootKeyCheck,
+    settings::SettingsCheck,
 };
 
 /// Every check, in the order in which they run: cheap ones first.
-pub(super) const CHECKS: [&dyn Check; 9] =
-    [&SettingsAgree, &Descriptors, &Modes, &FreeSpace, &Log, &RootKeyMatches, &Integrity, &ClockAgainstData, &Canvases];
+pub(super) const CHECKS: [&dyn DoctorCheck; 9] = [
+    &SettingsCheck,
+    &DescriptorCheck,
+    &FileModeCheck,
+    &FreeSpaceCheck,
+    &WalSizeCheck,
+    &RootKeyCheck,
+    &IntegrityCheck,
+    &ClockCheck,
+    &CanvasCheck,
+];

@@ -3,41 +3,44 @@
 use engines::{Clock, SystemClock};
 use futures_util::future::BoxFuture;
 
-use super::check::{Check, Finding, Subject};
+use super::check::{DoctorCheck, DoctorContext, DoctorFinding};
 
 /// How far ahead of the clock a stored time may be, in seconds: several machines' clocks may have written it.
-const AHEAD_S: u64 = 60;
+const MAX_CLOCK_AHEAD_S: u64 = 60;
 
 /// The data file is whole and of a version this program knows.
-pub(super) struct Integrity;
+pub(super) struct IntegrityCheck;
 
-impl Check for Integrity {
+impl DoctorCheck for IntegrityCheck {
     fn name(&self) -> &'static str {
         "integrity"
     }
 
-    fn run<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Vec<Finding>> {
+    fn run<'a>(&'a self, context: &'a DoctorContext) -> BoxFuture<'a, Vec<DoctorFinding>> {
         Box::pin(async move {
-            if let Some(detail) = &subject.refused {
-                return vec![Finding::problem(detail.clone(), "do what it says; restore a backup of a damaged file")];
+            if let Some(detail) = &context.open_error {
+                return vec![DoctorFinding::problem(
+                    detail.clone(),
+                    "do what it says; restore a backup of a damaged file",
+                )];
             }
-            let Some(store) = &subject.store else {
-                let path = subject.settings.data.join("engines.db");
-                return vec![Finding::note(
+            let Some(store) = &context.store else {
+                let path = context.settings.data.join("engines.db");
+                return vec![DoctorFinding::note(
                     format!("there is no data file {}", path.display()),
                     "start the server, which makes it",
                 )];
             };
             match store.inspect().await {
-                Ok(inspection) if inspection.faults.is_empty() => vec![Finding::ok(format!(
+                Ok(inspection) if inspection.faults.is_empty() => vec![DoctorFinding::ok(format!(
                     "the data file is whole: schema {}, read with SQLite {}",
                     inspection.schema, inspection.sqlite
                 ))],
                 Ok(inspection) => {
                     let advice = "stop the server, keep a copy of the file, and restore a backup";
-                    inspection.faults.into_iter().map(|fault| Finding::problem(fault, advice)).collect()
+                    inspection.faults.into_iter().map(|fault| DoctorFinding::problem(fault, advice)).collect()
                 }
-                Err(error) => vec![Finding::problem(
+                Err(error) => vec![DoctorFinding::problem(
                     format!("the data file cannot be read: {}", error.detail()),
                     "check the disk, and restore a backup",
                 )],
@@ -47,58 +50,58 @@ impl Check for Integrity {
 }
 
 /// The write-ahead log is small enough.
-pub(super) struct Log;
+pub(super) struct WalSizeCheck;
 
-impl Check for Log {
+impl DoctorCheck for WalSizeCheck {
     fn name(&self) -> &'static str {
         "log"
     }
 
-    fn run<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Vec<Finding>> {
+    fn run<'a>(&'a self, context: &'a DoctorContext) -> BoxFuture<'a, Vec<DoctorFinding>> {
         Box::pin(async move {
-            let path = subject.settings.data.join("engines.db-wal");
+            let path = context.settings.data.join("engines.db-wal");
             let Ok(log) = std::fs::metadata(&path) else { return Vec::new() };
-            let (bytes, most) = (log.len(), subject.settings.sqlite.log_warn_bytes);
+            let (bytes, most) = (log.len(), context.settings.sqlite.log_warn_bytes);
             let detail = format!("the write-ahead log has {} KiB", bytes >> 10);
-            vec![match (bytes > most, bytes > 0 && !subject.in_use) {
-                (true, _) => Finding::problem(
+            vec![match (bytes > most, bytes > 0 && !context.in_use) {
+                (true, _) => DoctorFinding::problem(
                     detail,
                     "look for a program that holds the data file open for reading, and end it; then the log begins anew",
                 ),
-                (false, true) => Finding::note(
+                (false, true) => DoctorFinding::note(
                     format!("{detail}, and no server uses it: the last one ended without closing it"),
                     "start the server, which takes it up; never remove it: it holds acknowledged writes",
                 ),
-                (false, false) => Finding::ok(detail),
+                (false, false) => DoctorFinding::ok(detail),
             }]
         })
     }
 }
 
 /// The clock is not behind what it has already given.
-pub(super) struct ClockAgainstData;
+pub(super) struct ClockCheck;
 
-impl Check for ClockAgainstData {
+impl DoctorCheck for ClockCheck {
     fn name(&self) -> &'static str {
         "clock"
     }
 
-    fn run<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Vec<Finding>> {
+    fn run<'a>(&'a self, context: &'a DoctorContext) -> BoxFuture<'a, Vec<DoctorFinding>> {
         Box::pin(async move {
-            let Some(store) = &subject.store else { return Vec::new() };
+            let Some(store) = &context.store else { return Vec::new() };
             let Ok(newest) = store.newest_time().await else { return Vec::new() };
             let now = SystemClock.now();
-            let Some(newest) = newest else { return vec![Finding::ok(format!("it is {now}"))] };
+            let Some(newest) = newest else { return vec![DoctorFinding::ok(format!("it is {now}"))] };
             let ahead = newest.since(now).as_secs();
-            vec![match ahead > AHEAD_S {
-                true => Finding::problem(
+            vec![match ahead > MAX_CLOCK_AHEAD_S {
+                true => DoctorFinding::problem(
                     format!(
                         "it is {now} by this machine's clock, and something was stored at {newest}, {ahead} s later"
                     ),
                     "set the clock by a time service; times that were stored ahead stay as they are, and are passed over where they \
                      say that something has just happened",
                 ),
-                false => Finding::ok(format!("it is {now}; the newest stored time is {newest}")),
+                false => DoctorFinding::ok(format!("it is {now}; the newest stored time is {newest}")),
             }]
         })
     }

@@ -2,43 +2,43 @@
 
 use std::path::Path;
 
-use engines::auth::{RootKey, identity::IndexCheck};
+use engines::auth::{RootKey, identity::IndexKeyStatus};
 use futures_util::future::BoxFuture;
 
-use super::check::{Check, Finding, Subject};
+use super::check::{DoctorCheck, DoctorContext, DoctorFinding};
 use crate::config;
 
 /// The root key is the one the data were begun with.
-pub(super) struct RootKeyMatches;
+pub(super) struct RootKeyCheck;
 
-impl Check for RootKeyMatches {
+impl DoctorCheck for RootKeyCheck {
     fn name(&self) -> &'static str {
         "root_key"
     }
 
-    fn run<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Vec<Finding>> {
+    fn run<'a>(&'a self, context: &'a DoctorContext) -> BoxFuture<'a, Vec<DoctorFinding>> {
         Box::pin(async move {
-            let Some(store) = &subject.store else { return Vec::new() };
-            let root = match root_key(subject) {
+            let Some(store) = &context.store else { return Vec::new() };
+            let root = match root_key(context) {
                 Ok(Some(root)) => root,
                 Ok(None) => {
-                    return vec![Finding::problem(
+                    return vec![DoctorFinding::problem(
                         "there is data, and no root key: a server would make another one and could not log anybody in",
                         "put root.key back from the backup of the key",
                     )];
                 }
                 Err(detail) => {
-                    return vec![Finding::problem(detail, "set the key in one place, with at least 32 bytes")];
+                    return vec![DoctorFinding::problem(detail, "set the key in one place, with at least 32 bytes")];
                 }
             };
-            vec![match IndexCheck::of(&root, &**store).await {
-                Ok(IndexCheck::Same) => Finding::ok("the root key is the one the data were begun with"),
-                Ok(IndexCheck::NotNoted) => Finding::ok("no root key is noted in the data yet"),
-                Ok(IndexCheck::Another) => Finding::problem(
+            vec![match IndexKeyStatus::load(&root, &**store).await {
+                Ok(IndexKeyStatus::Matches) => DoctorFinding::ok("the root key is the one the data were begun with"),
+                Ok(IndexKeyStatus::NotRecorded) => DoctorFinding::ok("no root key is noted in the data yet"),
+                Ok(IndexKeyStatus::Differs) => DoctorFinding::problem(
                     "the root key is not the one the data were begun with: nobody could log in, and no key slot would open",
                     "put back the key that belongs to these data",
                 ),
-                Err(error) => Finding::problem(
+                Err(error) => DoctorFinding::problem(
                     format!("whether the root key belongs to the data cannot be read: {}", error.detail()),
                     "check the data file",
                 ),
@@ -48,13 +48,13 @@ impl Check for RootKeyMatches {
 }
 
 /// The root key as a server would find it, without making one.
-fn root_key(subject: &Subject) -> Result<Option<RootKey>, String> {
-    let set = config::root_key(&subject.settings, &subject.variables).map_err(|fault| fault.to_string())?;
-    let beside: &Path = &subject.settings.data.join("root.key");
+fn root_key(context: &DoctorContext) -> Result<Option<RootKey>, String> {
+    let set = config::root_key(&context.settings, &context.variables).map_err(|fault| fault.to_string())?;
+    let beside: &Path = &context.settings.data.join("root.key");
     match set {
         Some(root) => Ok(Some(root)),
         None if beside.exists() => {
-            config::root_from_file("root key", beside, subject.settings.auth.allow_readable_secrets)
+            config::root_key_from_file("root key", beside, context.settings.auth.allow_readable_secrets)
                 .map(Some)
                 .map_err(|fault| fault.to_string())
         }

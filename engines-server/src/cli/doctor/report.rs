@@ -2,18 +2,18 @@
 
 use serde::Serialize;
 
-use super::check::{Finding, Level};
+use super::check::{DoctorFinding, Severity};
 
 /// What one check found.
 #[derive(Debug, Serialize)]
-pub(super) struct Checked {
+pub(super) struct CheckResult {
     pub(super) check: &'static str,
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Vec<DoctorFinding>,
 }
 
 /// What all checks found.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct DoctorReport {
     /// The version of the program.
     pub(super) version: &'static str,
     /// The data folder.
@@ -23,13 +23,13 @@ pub(super) struct Report {
     /// How many problems there are.
     pub(super) problems: usize,
     /// The checks, in order.
-    pub(super) checks: Vec<Checked>,
+    pub(super) checks: Vec<CheckResult>,
 }
 
-impl Report {
-    pub(super) fn new(data: String, in_use: bool, checks: Vec<Checked>) -> Self {
+impl DoctorReport {
+    pub(super) fn new(data: String, in_use: bool, checks: Vec<CheckResult>) -> Self {
         let all = checks.iter().flat_map(|checked| &checked.findings);
-        let problems = all.filter(|finding| finding.level == Level::Problem).count();
+        let problems = all.filter(|finding| finding.level == Severity::Problem).count();
         Self { version: env!("CARGO_PKG_VERSION"), data, in_use, problems, checks }
     }
 
@@ -39,12 +39,12 @@ impl Report {
         if self.in_use {
             text.push_str(" · in use by a server");
         }
-        for Checked { check, findings } in &self.checks {
-            for Finding { level, detail, advice } in findings {
+        for CheckResult { check, findings } in &self.checks {
+            for DoctorFinding { level, detail, advice } in findings {
                 let mark = match level {
-                    Level::Ok => "ok     ",
-                    Level::Note => "note   ",
-                    Level::Problem => "PROBLEM",
+                    Severity::Ok => "ok     ",
+                    Severity::Note => "note   ",
+                    Severity::Problem => "PROBLEM",
                 };
                 text.push_str(&format!("\n{mark} {check}: {detail}"));
                 if let Some(advice) = advice {

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 use engines::storage::{SqliteOptions, SqliteStore};
 
 use super::{
-    check::Subject,
+    check::DoctorContext,
     checks::CHECKS,
-    report::{Checked, Report},
+    report::{CheckResult, DoctorReport},
 };
 use crate::{
     cli::{
         operation_args::DoctorArgs,
-        run::{Failed, complain, say},
+        run::{CliError, print, print_error},
         serve::block_on,
         store_access::DATABASE,
     },
@@ -20,32 +20,32 @@ use crate::{
 };
 
 /// Problems were found.
-const PROBLEMS: u8 = 1;
+const EXIT_PROBLEMS: u8 = 1;
 /// The checks could not be run.
-const COULD_NOT_RUN: u8 = 3;
+const EXIT_COULD_NOT_RUN: u8 = 3;
 
-pub(in crate::cli) fn run(args: &DoctorArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, Failed> {
-    let report = subject(args, variables).and_then(|subject| block_on(async { Ok(look(&subject).await) }));
+pub(in crate::cli) fn run(args: &DoctorArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
+    let report = build_context(args, variables).and_then(|subject| block_on(async { Ok(run_checks(&subject).await) }));
     match report {
         Ok(report) => {
-            say(&if args.json { serde_json::to_string_pretty(&report)? } else { report.text() });
-            Ok(if report.problems == 0 { ExitCode::SUCCESS } else { ExitCode::from(PROBLEMS) })
+            print(&if args.json { serde_json::to_string_pretty(&report)? } else { report.text() });
+            Ok(if report.problems == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_PROBLEMS) })
         }
         Err(failed) => {
-            complain(&*failed);
-            Ok(ExitCode::from(COULD_NOT_RUN))
+            print_error(&*failed);
+            Ok(ExitCode::from(EXIT_COULD_NOT_RUN))
         }
     }
 }
 
-fn subject(args: &DoctorArgs, variables: &BTreeMap<String, String>) -> Result<Subject, Failed> {
+fn build_context(args: &DoctorArgs, variables: &BTreeMap<String, String>) -> Result<DoctorContext, CliError> {
     let settings = config::load(&args.at.flags(), variables)?;
     if settings.store == StoreKind::Sqlite && !settings.data.is_dir() {
         return Err(format!("there is no data folder {}; name it with --data", settings.data.display()).into());
     }
     let in_use = SqliteStore::is_in_use(settings.data.join(DATABASE)).unwrap_or(false);
     let (store, refused) = open(&settings);
-    Ok(Subject { settings, variables: variables.clone(), store, refused, in_use, deep: args.deep })
+    Ok(DoctorContext { settings, variables: variables.clone(), store, open_error: refused, in_use, deep: args.deep })
 }
 
 /// The store, opened for reading alone, or why it cannot be.
@@ -60,13 +60,13 @@ fn open(settings: &Settings) -> (Option<Arc<SqliteStore>>, Option<String>) {
     }
 }
 
-async fn look(subject: &Subject) -> Report {
+async fn run_checks(context: &DoctorContext) -> DoctorReport {
     let mut checks = Vec::new();
     for check in CHECKS {
-        checks.push(Checked { check: check.name(), findings: check.run(subject).await });
+        checks.push(CheckResult { check: check.name(), findings: check.run(context).await });
     }
-    if let Some(store) = &subject.store {
+    if let Some(store) = &context.store {
         store.close().await;
     }
-    Report::new(subject.settings.data.display().to_string(), subject.in_use, checks)
+    DoctorReport::new(context.settings.data.display().to_string(), context.in_use, checks)
 }

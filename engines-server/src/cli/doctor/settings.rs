@@ -5,31 +5,33 @@ use std::sync::Arc;
 use engines::{Guard, IdGenerator, auth::Identity, core::Store, storage::MemoryStore};
 use futures_util::future::BoxFuture;
 
-use super::check::{Check, Finding, Subject};
+use super::check::{DoctorCheck, DoctorContext, DoctorFinding};
 use crate::config::{self, StoreKind};
 
 /// Settings fit together, and secrets can be read.
-pub(super) struct SettingsAgree;
+pub(super) struct SettingsCheck;
 
-impl Check for SettingsAgree {
+impl DoctorCheck for SettingsCheck {
     fn name(&self) -> &'static str {
         "settings"
     }
 
-    fn run<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Vec<Finding>> {
+    fn run<'a>(&'a self, context: &'a DoctorContext) -> BoxFuture<'a, Vec<DoctorFinding>> {
         Box::pin(async move {
-            let mut found = contradictions(subject);
-            found.extend(secrets(subject));
+            let mut found = contradictions(context);
+            found.extend(secrets(context));
             if found.is_empty() {
-                found.push(Finding::ok("the settings agree with each other, and every secret they name can be read"));
+                found.push(DoctorFinding::ok(
+                    "the settings agree with each other, and every secret they name can be read",
+                ));
             }
             found
         })
     }
 }
 
-fn contradictions(subject: &Subject) -> Vec<Finding> {
-    let settings = &subject.settings;
+fn contradictions(context: &DoctorContext) -> Vec<DoctorFinding> {
+    let settings = &context.settings;
     let (limits, sqlite, identity) = (&settings.limits, &settings.sqlite, &settings.identity);
     let rules = [
         (limits.page_default <= limits.page_max, "limits.page_default is more than limits.page_max", "lower the first"),
@@ -64,39 +66,46 @@ fn contradictions(subject: &Subject) -> Vec<Finding> {
             "lower the first",
         ),
         (
-            settings.store == StoreKind::Sqlite || !subject.settings.data.join("engines.db").exists(),
+            settings.store == StoreKind::Sqlite || !context.settings.data.join("engines.db").exists(),
             "store is `memory`, and there is a data file in the data folder that is not used",
             "set store to `sqlite`, or name another folder",
         ),
     ];
     let broken = rules.into_iter().filter(|(holds, ..)| !holds);
-    let mut found: Vec<_> = broken.map(|(_, detail, advice)| Finding::problem(detail, advice)).collect();
+    let mut found: Vec<_> = broken.map(|(_, detail, advice)| DoctorFinding::problem(detail, advice)).collect();
     let service = IdGenerator::from_os().and_then(|ids| {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(&ids));
         Identity::without_accounts(store, Guard::allow_all()?).settings(identity.clone()).build()
     });
     if let Err(error) = service {
-        found.push(Finding::problem(format!("[identity]: {}", error.detail()), "change it; the server does not start"));
+        found.push(DoctorFinding::problem(
+            format!("[identity]: {}", error.detail()),
+            "change it; the server does not start",
+        ));
     }
     found
 }
 
 /// What the server reads when it starts.
-fn secrets(subject: &Subject) -> Vec<Finding> {
-    let (settings, variables) = (&subject.settings, &subject.variables);
+fn secrets(context: &DoctorContext) -> Vec<DoctorFinding> {
+    let (settings, variables) = (&context.settings, &context.variables);
     let mut found = Vec::new();
     match config::signing_secret(settings, variables) {
         Ok(Some(secret)) => {
             if let Err(fault) = config::signing_keys(settings, secret) {
-                found.push(Finding::problem(fault.to_string(), "change it; the server does not start"));
+                found.push(DoctorFinding::problem(fault.to_string(), "change it; the server does not start"));
             }
         }
         Ok(None) if settings.data.join("signing-secret").exists() => {}
-        Ok(None) => found.push(Finding::note(
+        Ok(None) => found.push(DoctorFinding::note(
             "there is no signing secret",
-            format!("set {} or {}; `serve` does not start without one", config::SECRET, config::SECRET_FILE),
+            format!(
+                "set {} or {}; `serve` does not start without one",
+                config::SIGNING_SECRET,
+                config::SIGNING_SECRET_FILE
+            ),
         )),
-        Err(fault) => found.push(Finding::problem(fault.to_string(), "change it; the server does not start")),
+        Err(fault) => found.push(DoctorFinding::problem(fault.to_string(), "change it; the server does not start")),
     }
     let others = [
         config::root_key(settings, variables).map(drop),
@@ -105,6 +114,6 @@ fn secrets(subject: &Subject) -> Vec<Finding> {
         config::vault_key(settings, variables).map(drop),
     ];
     let faults = others.into_iter().filter_map(Result::err);
-    found.extend(faults.map(|fault| Finding::problem(fault.to_string(), "change it; the server does not start")));
+    found.extend(faults.map(|fault| DoctorFinding::problem(fault.to_string(), "change it; the server does not start")));
     found
 }

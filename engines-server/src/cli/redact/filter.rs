@@ -5,29 +5,34 @@ use std::io::{self, Read, Write};
 use engines::core::pii::{PolicyError, ScrubError, Scrubber, StreamScrubber};
 use memchr::{memchr, memrchr};
 
-use crate::cli::run::Failed;
+use crate::cli::run::CliError;
 
 /// Bytes read at once.
-const CHUNK: usize = 64 << 10;
+const CHUNK_BYTES: usize = 64 << 10;
 /// A line that begins like JSON is held until it is whole, up to this many bytes; a longer one is text.
-const JSON_LINE_BYTES: usize = 16 << 20;
+const MAX_JSON_LINE_BYTES: usize = 16 << 20;
 /// The marks of UTF-16, in which nothing would be found.
 const UTF16: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 
 /// How lines are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lines {
+pub(super) enum LineFormat {
     /// A line that is a JSON object or array is scrubbed as JSON, with its keys as context.
     Auto,
     /// All of it is one text.
     Text,
 }
 
-/// Copies `from` to `to` without what `scrubber` finds. Memory is bounded by [`JSON_LINE_BYTES`] and the longest secret; what is held back is
+/// Copies `from` to `to` without what `scrubber` finds. Memory is bounded by [`MAX_JSON_LINE_BYTES`] and the longest secret; what is held back is
 /// some 600 bytes of text, or a line of JSON.
-pub(super) fn filter(scrubber: &Scrubber, lines: Lines, mut from: impl Read, mut to: impl Write) -> Result<(), Failed> {
+pub(super) fn filter(
+    scrubber: &Scrubber,
+    lines: LineFormat,
+    mut from: impl Read,
+    mut to: impl Write,
+) -> Result<(), CliError> {
     let mut filter = Filter { scrubber, lines, text: None, line: Vec::new(), inside: false, out: Vec::new() };
-    let mut buffer = vec![0; CHUNK];
+    let mut buffer = vec![0; CHUNK_BYTES];
     let mut begun = false;
     loop {
         let read = match from.read(&mut buffer) {
@@ -53,7 +58,7 @@ pub(super) fn filter(scrubber: &Scrubber, lines: Lines, mut from: impl Read, mut
 
 struct Filter<'s> {
     scrubber: &'s Scrubber,
-    lines: Lines,
+    lines: LineFormat,
     /// The text since the last line of JSON.
     text: Option<StreamScrubber>,
     /// The beginning of a line that may be JSON.
@@ -65,8 +70,8 @@ struct Filter<'s> {
 }
 
 impl Filter<'_> {
-    fn push(&mut self, mut chunk: &[u8]) -> Result<(), Failed> {
-        if self.lines == Lines::Text {
+    fn push(&mut self, mut chunk: &[u8]) -> Result<(), CliError> {
+        if self.lines == LineFormat::Text {
             return self.text(chunk);
         }
         while !chunk.is_empty() {
@@ -98,7 +103,7 @@ impl Filter<'_> {
                     chunk = &[];
                 }
             }
-            if self.line.len() > JSON_LINE_BYTES {
+            if self.line.len() > MAX_JSON_LINE_BYTES {
                 let line = std::mem::take(&mut self.line);
                 self.text(&line)?;
                 self.inside = true;
@@ -130,7 +135,7 @@ impl Filter<'_> {
     }
 
     /// A whole line that begins like JSON.
-    fn json(&mut self, line: &[u8]) -> Result<(), Failed> {
+    fn json(&mut self, line: &[u8]) -> Result<(), CliError> {
         let Ok(text) = std::str::from_utf8(line) else { return self.text(line) };
         let scrubber = self.scrubber;
         match scrubber.scrub_json_str(text) {
@@ -144,17 +149,17 @@ impl Filter<'_> {
         }
     }
 
-    fn text(&mut self, chunk: &[u8]) -> Result<(), Failed> {
+    fn text(&mut self, chunk: &[u8]) -> Result<(), CliError> {
         let mut text = match self.text.take() {
             Some(text) => text,
-            None => self.scrubber.stream().map_err(|error: PolicyError| Failed::from(error))?,
+            None => self.scrubber.stream().map_err(|error: PolicyError| CliError::from(error))?,
         };
         self.out.extend_from_slice(text.push_bytes(chunk)?.as_bytes());
         self.text = Some(text);
         Ok(())
     }
 
-    fn end_text(&mut self) -> Result<(), Failed> {
+    fn end_text(&mut self) -> Result<(), CliError> {
         if let Some(text) = self.text.take() {
             let (rest, _) = text.finish()?;
             self.out.extend_from_slice(rest.as_bytes());
@@ -162,7 +167,7 @@ impl Filter<'_> {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), Failed> {
+    fn finish(&mut self) -> Result<(), CliError> {
         if !self.line.is_empty() {
             let line = std::mem::take(&mut self.line);
             self.json(&line)?;

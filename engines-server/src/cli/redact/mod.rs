@@ -1,8 +1,8 @@
 //! `redact`: the PII engine as a filter for pipes.
 
 mod filter;
-mod open;
 mod report;
 mod run;
+mod unseal;
 
 pub(super) use self::run::run;

@@ -9,15 +9,15 @@ use engines::core::pii::{Finding, Scrubber};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::cli::run::Failed;
+use crate::cli::run::CliError;
 
 /// The longest line, in bytes.
-const LINE_BYTES: usize = 64 << 20;
+const MAX_LINE_BYTES: usize = 64 << 20;
 /// Bytes of output that are written together.
 const OUT_BYTES: usize = 256 << 10;
 
 #[derive(Deserialize)]
-struct Document<'a> {
+struct ReportInput<'a> {
     #[serde(borrow)]
     id: &'a RawValue,
     #[serde(borrow)]
@@ -25,24 +25,24 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct ReportLine<'a> {
     id: &'a RawValue,
     findings: Vec<Finding>,
 }
 
 /// For each line `{"id", "text"}` of `from`, writes `{"id", "findings": [{"entity", "start", "end", "score"}]}`; offsets are bytes of the text's
 /// UTF-8. Blank lines are passed over.
-pub(super) fn report(scrubber: &Scrubber, mut from: impl BufRead, mut to: impl Write) -> Result<(), Failed> {
+pub(super) fn report(scrubber: &Scrubber, mut from: impl BufRead, mut to: impl Write) -> Result<(), CliError> {
     let mut line = Vec::new();
     let mut out = Vec::with_capacity(2 * OUT_BYTES);
     for number in 1_u64.. {
         line.clear();
-        let most = (LINE_BYTES + 1) as u64;
+        let most = (MAX_LINE_BYTES + 1) as u64;
         if from.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
             break;
         }
-        if line.len() > LINE_BYTES {
-            return Err(format!("line {number} is longer than {LINE_BYTES} bytes").into());
+        if line.len() > MAX_LINE_BYTES {
+            return Err(format!("line {number} is longer than {MAX_LINE_BYTES} bytes").into());
         }
         if line.trim_ascii().is_empty() {
             continue;
@@ -50,9 +50,9 @@ pub(super) fn report(scrubber: &Scrubber, mut from: impl BufRead, mut to: impl W
         // What the reader says of a line may quote it, and is not shown.
         let wrong = || format!("line {number} is not a JSON object with an `id` and a string `text`, in UTF-8");
         let text = std::str::from_utf8(&line).map_err(|_| wrong())?;
-        let document: Document<'_> = serde_json::from_str(text).map_err(|_| wrong())?;
+        let document: ReportInput<'_> = serde_json::from_str(text).map_err(|_| wrong())?;
         let findings = scrubber.findings(&document.text).map_err(|error| format!("line {number}: {error}"))?;
-        serde_json::to_writer(&mut out, &Report { id: document.id, findings })?;
+        serde_json::to_writer(&mut out, &ReportLine { id: document.id, findings })?;
         out.push(b'\n');
         if out.len() >= OUT_BYTES {
             to.write_all(&out)?;

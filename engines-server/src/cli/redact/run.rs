@@ -13,19 +13,19 @@ use engines::{
 };
 
 use super::{
-    filter::{Lines, filter},
-    open::open,
+    filter::{LineFormat, filter},
     report::report,
+    unseal::unseal,
 };
-use crate::cli::{FormatArg, RedactArgs, run::Failed};
+use crate::cli::{FormatArg, RedactArgs, run::CliError};
 
 /// The fewest bytes of a key.
 const KEY_BYTES: usize = 16;
 /// Bytes of a report's input read at once.
 const READ_BYTES: usize = 256 << 10;
 
-pub(crate) fn run(args: &RedactArgs) -> Result<ExitCode, Failed> {
-    let key = args.key_file.as_deref().map(|path| key(path, args.tenant.as_deref())).transpose()?;
+pub(crate) fn run(args: &RedactArgs) -> Result<ExitCode, CliError> {
+    let key = args.key_file.as_deref().map(|path| read_key(path, args.tenant.as_deref())).transpose()?;
     let from: Box<dyn Read> = match args.file.as_deref().filter(|path| *path != Path::new("-")) {
         Some(path) => {
             Box::new(File::open(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?)
@@ -34,28 +34,28 @@ pub(crate) fn run(args: &RedactArgs) -> Result<ExitCode, Failed> {
     };
     let to = io::stdout().lock();
     let done = if let (true, Some(key)) = (args.open, &key) {
-        open(&Vault::new(key.clone()), args.format, BufReader::with_capacity(READ_BYTES, from), to)
+        unseal(&Vault::new(key.clone()), args.format, BufReader::with_capacity(READ_BYTES, from), to)
     } else if args.report {
-        report(&scrubber(args, key)?, BufReader::with_capacity(READ_BYTES, from), to)
+        report(&build_scrubber(args, key)?, BufReader::with_capacity(READ_BYTES, from), to)
     } else {
         let lines = match args.format {
-            FormatArg::Auto => Lines::Auto,
-            FormatArg::Text => Lines::Text,
+            FormatArg::Auto => LineFormat::Auto,
+            FormatArg::Text => LineFormat::Text,
         };
-        filter(&scrubber(args, key)?, lines, from, to)
+        filter(&build_scrubber(args, key)?, lines, from, to)
     };
     match done {
         // Whoever reads has seen enough.
-        Err(error) if closed(&*error) => Ok(ExitCode::SUCCESS),
+        Err(error) if is_broken_pipe(&*error) => Ok(ExitCode::SUCCESS),
         done => done.map(|()| ExitCode::SUCCESS),
     }
 }
 
-fn closed(error: &(dyn std::error::Error + 'static)) -> bool {
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn scrubber(args: &RedactArgs, key: Option<PiiKey>) -> Result<Scrubber, Failed> {
+fn build_scrubber(args: &RedactArgs, key: Option<PiiKey>) -> Result<Scrubber, CliError> {
     let policy = match &args.policy {
         Some(path) => {
             let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
@@ -77,7 +77,7 @@ fn scrubber(args: &RedactArgs, key: Option<PiiKey>) -> Result<Scrubber, Failed> 
 }
 
 /// The key in a file, or a tenant's that is made from it.
-fn key(path: &Path, tenant: Option<&str>) -> Result<PiiKey, Failed> {
+fn read_key(path: &Path, tenant: Option<&str>) -> Result<PiiKey, CliError> {
     let bytes = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     let bytes = bytes.trim_ascii_end();
     if bytes.len() < KEY_BYTES {

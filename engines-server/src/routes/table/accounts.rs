@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::row::{PAGE, open, operator, row, token};
+use super::builders::{PAGE, operator, public_post, route, token};
 use crate::{
     handlers::accounts,
     routes::{BodyKind, Endpoint, Route},
@@ -16,7 +16,7 @@ pub(super) static ROUTES: &[Route] = &[
         "Have a token mailed that verifies one's own address",
         (202, Some("Accepted")),
     ),
-    row(
+    route(
         Method::POST,
         "/auth/verify",
         Endpoint::Guest(|ask, principal| Box::pin(accounts::verify(ask, principal))),
@@ -25,13 +25,13 @@ pub(super) static ROUTES: &[Route] = &[
         (BodyKind::Json, Some("MailToken")),
         (204, None),
     ),
-    open(
+    public_post(
         "/auth/password/forgot",
         |ask| Box::pin(accounts::forgot_password(ask)),
         "Have a token mailed that resets a password; the answer is the same whoever has the address",
         (202, "ForgotPassword", "Accepted"),
     ),
-    row(
+    route(
         Method::POST,
         "/auth/password/reset",
         Endpoint::Public(|ask| Box::pin(accounts::reset_password(ask))),
@@ -40,7 +40,7 @@ pub(super) static ROUTES: &[Route] = &[
         (BodyKind::Json, Some("ResetPassword")),
         (204, None),
     ),
-    row(
+    route(
         Method::POST,
         "/auth/email",
         Endpoint::Token(|ask, principal| Box::pin(accounts::change_email(ask, principal))),
@@ -49,7 +49,7 @@ pub(super) static ROUTES: &[Route] = &[
         (BodyKind::Json, Some("ChangeEmail")),
         (202, Some("Accepted")),
     ),
-    row(
+    route(
         Method::PUT,
         "/auth/me/default-tenant",
         Endpoint::Token(|ask, principal| Box::pin(accounts::set_default_tenant(ask, principal))),
@@ -58,7 +58,7 @@ pub(super) static ROUTES: &[Route] = &[
         (BodyKind::Json, Some("DefaultTenant")),
         (200, Some("Me")),
     ),
-    row(
+    route(
         Method::GET,
         "/auth/memberships",
         Endpoint::Token(|ask, principal| Box::pin(accounts::memberships(ask, principal))),
@@ -67,7 +67,7 @@ pub(super) static ROUTES: &[Route] = &[
         (BodyKind::None, None),
         (200, Some("MembershipPage")),
     ),
-    row(
+    route(
         Method::GET,
         "/auth/invites",
         Endpoint::Token(|ask, principal| Box::pin(accounts::own_invites(ask, principal))),
@@ -76,7 +76,7 @@ pub(super) static ROUTES: &[Route] = &[
         (BodyKind::None, None),
         (200, Some("OwnInvitePage")),
     ),
-    row(
+    route(
         Method::POST,
         "/auth/invites/decline",
         Endpoint::Token(|ask, principal| Box::pin(accounts::decline_invite(ask, principal))),

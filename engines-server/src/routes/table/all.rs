@@ -1,6 +1,6 @@
 //! All areas, one after the other.
 
-use super::{accounts, auth, canvas, chat, events, keys, live, pii, retention, service, tenants};
+use super::{accounts, auth, canvas, chat, events, keys, pii, retention, service, streams, tenants};
 use crate::routes::Route;
 
 /// Every route.
@@ -13,7 +13,7 @@ pub fn all() -> impl Iterator<Item = &'static Route> + Clone {
         keys::ROUTES,
         chat::ROUTES,
         canvas::ROUTES,
-        live::ROUTES,
+        streams::ROUTES,
         events::ROUTES,
         pii::ROUTES,
         retention::ROUTES,

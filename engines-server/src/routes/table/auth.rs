@@ -3,21 +3,21 @@
 use engines::Action;
 use http::Method;
 
-use super::row::{PAGE, change, guest, open, row, token, write};
+use super::builders::{PAGE, change, guest, public_post, route, token, write};
 use crate::{
     handlers::auth,
     routes::{BodyKind, Endpoint, Route},
 };
 
 pub(super) static ROUTES: &[Route] = &[
-    open(
+    public_post(
         "/auth/signup",
         |ask| Box::pin(auth::signup(ask)),
         "Make an account, and a tenant with it if one is named; logs in",
         (201, "Signup", "Tokens"),
     ),
-    open("/auth/login", |ask| Box::pin(auth::login(ask)), "Log in", (200, "Login", "Tokens")),
-    open(
+    public_post("/auth/login", |ask| Box::pin(auth::login(ask)), "Log in", (200, "Login", "Tokens")),
+    public_post(
         "/auth/refresh",
         |ask| Box::pin(auth::refresh(ask)),
         "The next tokens for a refresh token, which is good once; one used before ends its session",
@@ -43,7 +43,7 @@ pub(super) static ROUTES: &[Route] = &[
         "Who is asking, and where they are members",
         (200, Some("Me")),
     ),
-    row(
+    route(
         Method::PATCH,
         "/auth/me",
         Endpoint::Token(|ask, principal| Box::pin(auth::update_me(ask, principal))),
@@ -52,7 +52,7 @@ pub(super) static ROUTES: &[Route] = &[
         (BodyKind::Json, Some("Profile")),
         (200, Some("Me")),
     ),
-    row(
+    route(
         Method::DELETE,
         "/auth/me",
         Endpoint::Token(|ask, principal| Box::pin(auth::delete_me(ask, principal))),
@@ -61,7 +61,7 @@ pub(super) static ROUTES: &[Route] = &[
         (BodyKind::OptionalJson, Some("DeleteAccount")),
         (204, None),
     ),
-    row(
+    route(
         Method::POST,
         "/auth/password",
         Endpoint::Token(|ask, principal| Box::pin(auth::password(ask, principal))),
@@ -77,7 +77,7 @@ pub(super) static ROUTES: &[Route] = &[
         "What a client needs to begin",
         (200, Some("Bootstrap")),
     ),
-    row(
+    route(
         Method::GET,
         "/auth/sessions",
         Endpoint::Token(|ask, principal| Box::pin(auth::sessions(ask, principal))),
@@ -115,7 +115,7 @@ pub(super) static ROUTES: &[Route] = &[
         "End a ticket of one's own, and what is open with it",
         (None, 204, None),
     ),
-    row(
+    route(
         Method::POST,
         "/auth/bootstrap/tenants",
         Endpoint::Public(|ask| Box::pin(auth::bootstrap_tenants(ask))),

@@ -2,7 +2,7 @@
 
 use engines::Action;
 
-use super::row::{AFTER, LIMIT, number, read, stream, write};
+use super::builders::{AFTER, LIMIT, number_param, read, stream, write};
 use crate::{
     handlers::{canvas, sse, ws},
     routes::Route,
@@ -50,7 +50,7 @@ pub(super) static ROUTES: &[Route] = &[
         Action::CanvasRead,
         |ask, context| Box::pin(canvas::snapshot(ask, context)),
         "A canvas's state and its hash",
-        &[number("rev", "At this revision; the head if absent")],
+        &[number_param("rev", "At this revision; the head if absent")],
         "Snapshot",
     ),
     read(
@@ -58,7 +58,7 @@ pub(super) static ROUTES: &[Route] = &[
         Action::CanvasRead,
         |ask, context| Box::pin(canvas::commits(ask, context)),
         "A canvas's commits, a page at a time",
-        &[LIMIT, number("after_rev", "Only after this revision"), AFTER],
+        &[LIMIT, number_param("after_rev", "Only after this revision"), AFTER],
         "CommitPage",
     ),
     read(
@@ -66,7 +66,7 @@ pub(super) static ROUTES: &[Route] = &[
         Action::CanvasRead,
         |ask, context| Box::pin(canvas::replay(ask, context)),
         "Keyframes and commits, to play a canvas's history",
-        &[number("from_rev", "From this revision"), number("to_rev", "To this revision")],
+        &[number_param("from_rev", "From this revision"), number_param("to_rev", "To this revision")],
         "Replay",
     ),
     write(

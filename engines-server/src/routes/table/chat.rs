@@ -2,7 +2,7 @@
 
 use engines::Action;
 
-use super::row::{PAGE, read, stream, write};
+use super::builders::{PAGE, read, stream, write};
 use crate::{
     handlers::{chat, sse, ws},
     routes::Route,

@@ -3,21 +3,21 @@
 use engines::Action;
 use http::Method;
 
-use super::row::{AFTER, LIMIT, read, row, text, write};
+use super::builders::{AFTER, LIMIT, read, route, text_param, write};
 use crate::{
     handlers::{events, train_prefs},
-    routes::{BodyKind, Doc, Endpoint, OwnHeaders, Param, Route},
+    routes::{BodyKind, Endpoint, ExtraHeaders, QueryParam, Route, RouteDoc},
 };
 
-const SURFACE: Param = text("surface", "Only of this surface");
-const AGENT: Param = text("agent_id", "Only of this agent");
-const TRACE: Param = text("trace_id", "Only of this trace");
-const TYPE: Param = text("type", "Only of this analytics_event_type");
-const FROM: Param = text("from", "Only recorded at or after this time");
-const TO: Param = text("to", "Only recorded before this time");
-const EVENTS: &[Param] = &[LIMIT, AFTER, SURFACE, AGENT, TRACE, TYPE, FROM, TO];
-pub(super) const FILTER: &[Param] = &[SURFACE, AGENT, TRACE, TYPE, FROM, TO];
-const EXPORT: &[Param] = &[text("format", "`jsonl`, also if absent"), SURFACE, AGENT, TRACE, TYPE, FROM, TO];
+const SURFACE: QueryParam = text_param("surface", "Only of this surface");
+const AGENT: QueryParam = text_param("agent_id", "Only of this agent");
+const TRACE: QueryParam = text_param("trace_id", "Only of this trace");
+const TYPE: QueryParam = text_param("type", "Only of this analytics_event_type");
+const FROM: QueryParam = text_param("from", "Only recorded at or after this time");
+const TO: QueryParam = text_param("to", "Only recorded before this time");
+const EVENTS: &[QueryParam] = &[LIMIT, AFTER, SURFACE, AGENT, TRACE, TYPE, FROM, TO];
+pub(super) const FILTER: &[QueryParam] = &[SURFACE, AGENT, TRACE, TYPE, FROM, TO];
+const EXPORT: &[QueryParam] = &[text_param("format", "`jsonl`, also if absent"), SURFACE, AGENT, TRACE, TYPE, FROM, TO];
 
 pub(super) static ROUTES: &[Route] = &[
     write(
@@ -43,14 +43,14 @@ pub(super) static ROUTES: &[Route] = &[
         }),
         body: BodyKind::Lines,
         stream: false,
-        doc: Doc {
+        doc: RouteDoc {
             summary: "Record many dataset events, one on each line; a result for each line, in order, once all of them are durable",
             query: &[],
             request: Some("DatasetEvent"),
             status: 200,
             response: Some("LineResult"),
-            media_type: Some(events::LINES),
-            headers: OwnHeaders::NONE,
+            media_type: Some(events::NDJSON),
+            headers: ExtraHeaders::NONE,
         },
     },
     Route {
@@ -59,14 +59,14 @@ pub(super) static ROUTES: &[Route] = &[
         endpoint: Endpoint::Action(Action::EventExport, |ask, context| Box::pin(events::export(ask, context))),
         body: BodyKind::None,
         stream: false,
-        doc: Doc {
+        doc: RouteDoc {
             summary: "What may be learned from at this moment, one event on each line; a connection that is cut off means that some are missing",
             query: EXPORT,
             request: None,
             status: 200,
             response: Some("RecordedEvent"),
-            media_type: Some(events::LINES),
-            headers: OwnHeaders { request: &[], answer: &["Content-Disposition"] },
+            media_type: Some(events::NDJSON),
+            headers: ExtraHeaders { request: &[], answer: &["Content-Disposition"] },
         },
     },
     read(
@@ -91,7 +91,7 @@ pub(super) static ROUTES: &[Route] = &[
         "Say whether one's own events may be learned from, whatever the tenant says",
         (200, "UserTrainPref", "TrainPref"),
     ),
-    row(
+    route(
         Method::DELETE,
         "/privacy/train-prefs/tenant",
         Endpoint::Action(Action::TrainPrefsManage, |ask, context| Box::pin(train_prefs::unset_tenant(ask, context))),
@@ -100,7 +100,7 @@ pub(super) static ROUTES: &[Route] = &[
         (BodyKind::None, None),
         (204, None),
     ),
-    row(
+    route(
         Method::DELETE,
         "/privacy/train-prefs/user",
         Endpoint::Action(Action::TrainPrefsSet, |ask, context| Box::pin(train_prefs::unset_user(ask, context))),

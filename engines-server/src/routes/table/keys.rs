@@ -3,7 +3,7 @@
 use engines::Action;
 use http::Method;
 
-use super::row::{PAGE, change, read, row, write};
+use super::builders::{PAGE, change, read, route, write};
 use crate::{
     handlers::keys,
     routes::{BodyKind, Endpoint, Route},
@@ -25,7 +25,7 @@ pub(super) static ROUTES: &[Route] = &[
         "Make an API key; it is shown this once",
         (201, "NewApiKey", "ApiKeyMade"),
     ),
-    row(
+    route(
         Method::POST,
         "/identity/api-keys/{id}/rotate",
         Endpoint::Action(Action::ApiKeysManage, |ask, context| Box::pin(keys::rotate(ask, context))),
@@ -45,7 +45,7 @@ pub(super) static ROUTES: &[Route] = &[
     read(
         "/identity/keys",
         Action::KeySlotsList,
-        |ask, context| Box::pin(keys::slots(ask, context)),
+        |ask, context| Box::pin(keys::list_slots(ask, context)),
         "List the slots for third-party secrets that are filled",
         PAGE,
         "KeySlotPage",
@@ -53,7 +53,7 @@ pub(super) static ROUTES: &[Route] = &[
     read(
         "/identity/keys/{slot}",
         Action::KeySlotsList,
-        |ask, context| Box::pin(keys::slot(ask, context)),
+        |ask, context| Box::pin(keys::read_slot(ask, context)),
         "Look at a slot; never at its secret",
         &[],
         "KeySlot",
@@ -62,7 +62,7 @@ pub(super) static ROUTES: &[Route] = &[
         Method::PUT,
         "/identity/keys/{slot}",
         Action::KeySlotsManage,
-        |ask, context| Box::pin(keys::fill(ask, context)),
+        |ask, context| Box::pin(keys::set_slot(ask, context)),
         "Fill a slot with a third party's secret, for the library's own use",
         (Some("NewSlotSecret"), 200, Some("KeySlot")),
     ),
@@ -70,7 +70,7 @@ pub(super) static ROUTES: &[Route] = &[
         Method::DELETE,
         "/identity/keys/{slot}",
         Action::KeySlotsManage,
-        |ask, context| Box::pin(keys::empty(ask, context)),
+        |ask, context| Box::pin(keys::delete_slot(ask, context)),
         "Empty a slot",
         (None, 204, None),
     ),

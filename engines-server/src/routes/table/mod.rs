@@ -3,15 +3,15 @@
 mod accounts;
 mod all;
 mod auth;
+mod builders;
 mod canvas;
 mod chat;
 mod events;
 mod keys;
-mod live;
 mod pii;
 mod retention;
-mod row;
 mod service;
+mod streams;
 mod tenants;
 
 pub use self::all::all;

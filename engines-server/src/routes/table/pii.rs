@@ -3,7 +3,7 @@
 use engines::Action;
 use http::Method;
 
-use super::row::{read, row, write};
+use super::builders::{read, route, write};
 use crate::{
     handlers::pii,
     routes::{BodyKind, Endpoint, Route},
@@ -25,7 +25,7 @@ pub(super) static ROUTES: &[Route] = &[
         &[],
         "PrivacyPolicyDocument",
     ),
-    row(
+    route(
         Method::PUT,
         "/privacy/policy",
         Endpoint::Action(Action::PrivacyPolicyManage, |ask, context| Box::pin(pii::set_policy(ask, context))),

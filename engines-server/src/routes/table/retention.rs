@@ -4,22 +4,22 @@ use engines::Action;
 use http::Method;
 
 use super::{
+    builders::{AFTER, LIMIT, change, read, route, text_param, token},
     events::FILTER,
-    row::{AFTER, LIMIT, change, read, row, text, token},
 };
 use crate::{
     handlers::retention,
-    routes::{BodyKind, Endpoint, Param, Route},
+    routes::{BodyKind, Endpoint, QueryParam, Route},
 };
 
-const ENTRIES: &[Param] = &[
+const ENTRIES: &[QueryParam] = &[
     LIMIT,
     AFTER,
-    text("actor", "Only by this actor"),
-    text("action", "Only of this action, such as `canvas.delete`"),
-    text("resource", "Only on this resource, such as `canvas/c1`"),
-    text("from", "Only at or after this time"),
-    text("to", "Only before this time"),
+    text_param("actor", "Only by this actor"),
+    text_param("action", "Only of this action, such as `canvas.delete`"),
+    text_param("resource", "Only on this resource, such as `canvas/c1`"),
+    text_param("from", "Only at or after this time"),
+    text_param("to", "Only before this time"),
 ];
 
 pub(super) static ROUTES: &[Route] = &[
@@ -39,7 +39,7 @@ pub(super) static ROUTES: &[Route] = &[
         "Delete a canvas with its whole history for good; for whoever made it, and admins",
         (None, 204, None),
     ),
-    row(
+    route(
         Method::DELETE,
         "/events",
         Endpoint::Action(Action::EventDelete, |ask, context| Box::pin(retention::delete_events(ask, context))),
@@ -56,7 +56,7 @@ pub(super) static ROUTES: &[Route] = &[
         &[],
         "RetentionDocument",
     ),
-    row(
+    route(
         Method::PUT,
         "/retention",
         Endpoint::Action(Action::RetentionManage, |ask, context| Box::pin(retention::set_policy(ask, context))),
@@ -73,12 +73,12 @@ pub(super) static ROUTES: &[Route] = &[
         ENTRIES,
         "AuditEntryPage",
     ),
-    row(
+    route(
         Method::DELETE,
         "/tenants/{t}",
         Endpoint::Action(Action::TenantsDisable, |ask, context| Box::pin(retention::delete_tenant(ask, context))),
         "Close a tenant for all its members; with `purge=true`, remove it with all its data after the grace period",
-        &[text("purge", "`true` to remove it; the control plane or an owner can call that off until `purge_at`")],
+        &[text_param("purge", "`true` to remove it; the control plane or an owner can call that off until `purge_at`")],
         (BodyKind::None, None),
         (200, Some("Tenant")),
     ),

@@ -2,11 +2,11 @@
 
 use http::Method;
 
-use super::row::public;
+use super::builders::public;
 use crate::{
     handlers::service,
     metrics,
-    routes::{BodyKind, Doc, Endpoint, OwnHeaders, Route},
+    routes::{BodyKind, Endpoint, ExtraHeaders, Route, RouteDoc},
 };
 
 pub(super) static ROUTES: &[Route] = &[
@@ -20,14 +20,14 @@ pub(super) static ROUTES: &[Route] = &[
         endpoint: Endpoint::Operator(|ask, _| Box::pin(service::metrics(ask))),
         body: BodyKind::None,
         stream: false,
-        doc: Doc {
+        doc: RouteDoc {
             summary: "Counters in the OpenMetrics text form",
             query: &[],
             request: None,
             status: 200,
             response: None,
             media_type: Some(metrics::MEDIA_TYPE),
-            headers: OwnHeaders::NONE,
+            headers: ExtraHeaders::NONE,
         },
     },
 ];

@@ -3,14 +3,14 @@
 use engines::Action;
 use http::Method;
 
-use super::row::{PAGE, change, operator, read, row, write};
+use super::builders::{PAGE, change, operator, read, route, write};
 use crate::{
     handlers::tenants,
     routes::{BodyKind, Endpoint, Route},
 };
 
 pub(super) static ROUTES: &[Route] = &[
-    row(
+    route(
         Method::POST,
         "/tenants",
         Endpoint::Token(|ask, principal| Box::pin(tenants::create(ask, principal))),
@@ -19,7 +19,7 @@ pub(super) static ROUTES: &[Route] = &[
         (BodyKind::Json, Some("NewTenant")),
         (201, Some("Tenant")),
     ),
-    row(
+    route(
         Method::GET,
         "/tenants",
         Endpoint::Operator(|ask, context| Box::pin(tenants::list(ask, context))),

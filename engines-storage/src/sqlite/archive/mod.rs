@@ -3,14 +3,14 @@
 //! A scope that is being restored has a row of its own in `scopes`, whose environment ends in `~staged`: no reader looks for it there. Publishing
 //! renames the row, in one transaction, whatever the scope's size. Everything else refers to the row's number.
 
-mod name;
-mod publish;
+mod archive_impl;
+mod publication;
 mod snapshot;
-mod stage;
-mod store;
+mod staged_name;
+mod staging;
 
 pub(super) use self::{
-    name::{is_public, public_env},
-    publish::{check_publish, publish},
-    stage::{Step, discard, run, stage},
+    publication::{check_publish, publish},
+    staged_name::{is_public, public_env},
+    staging::{ArchiveWrite, discard_rows, run_write, stage},
 };

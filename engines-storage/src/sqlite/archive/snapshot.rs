@@ -12,41 +12,41 @@ use async_trait::async_trait;
 use engines_core::{
     Code, Error, Result, Scope,
     nexus::{
-        Page, Paged,
-        archive::{Record, Section, Snapshot},
+        Page, PageRequest,
+        archive::{ArchiveRecord, ScopeSnapshot, Section},
     },
 };
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::name;
+use super::staged_name;
 use crate::sqlite::{
-    error::{Failure, closed},
-    open,
+    error::{SqliteFailure, closed_error},
+    opening,
     options::SqliteOptions,
-    read,
-    store::{Shared, Worker},
+    queries,
+    store::{StoreState, WorkerThread},
 };
 
 const OPERATION: &str = "sqlite.snapshot";
 
-type Task = Box<dyn FnOnce(&Connection, Option<i64>) + Send>;
+type SnapshotTask = Box<dyn FnOnce(&Connection, Option<i64>) + Send>;
 
 /// Time between two looks at whether the connection must be closed: for a recovery, or because the store is.
-const POLL: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A snapshot of one scope.
 #[derive(Debug)]
 pub(super) struct SqliteSnapshot {
-    shared: Arc<Shared>,
-    tasks: Mutex<mpsc::Sender<Task>>,
+    shared: Arc<StoreState>,
+    tasks: Mutex<mpsc::Sender<SnapshotTask>>,
     longest: Duration,
 }
 
 impl SqliteSnapshot {
     /// Begins one: of what readers find, or of what is staged.
     pub(super) async fn begin(
-        shared: &Arc<Shared>,
+        shared: &Arc<StoreState>,
         options: &SqliteOptions,
         scope: &Scope,
         staged: bool,
@@ -57,13 +57,13 @@ impl SqliteSnapshot {
         let (scope, options) = (scope.clone(), options.clone());
         let (of_thread, of_snapshot) = (Arc::clone(shared), Arc::clone(shared));
         let failed = |error| Error::unavailable(OPERATION, error);
-        Worker::spawn("sqlite-snapshot", move |_ended| {
-            let env = if staged { name::staged_env(&scope) } else { scope.env().as_str().to_owned() };
-            let opened = open::reader(&of_thread, &options).and_then(|connection| {
+        WorkerThread::spawn("sqlite-snapshot", move |_ended| {
+            let env = if staged { staged_name::staged_env(&scope) } else { scope.env().as_str().to_owned() };
+            let opened = opening::open_reader(&of_thread, &options).and_then(|connection| {
                 let open = connection.get()?;
                 open.execute_batch("BEGIN")?;
                 // The first read is what the transaction begins with.
-                let id = name::number(open, scope.tenant(), &env)?;
+                let id = staged_name::scope_number(open, scope.tenant(), &env)?;
                 Ok((connection, id))
             });
             match opened {
@@ -79,19 +79,25 @@ impl SqliteSnapshot {
         .map_err(failed)?;
         match answer.await {
             Ok(Ok(())) => Ok(Self { shared: of_snapshot, tasks: Mutex::new(tasks), longest }),
-            Ok(Err(failure)) => Err(failure.error(OPERATION, shared.files.path())),
-            Err(_) => Err(closed(OPERATION)),
+            Ok(Err(failure)) => Err(failure.into_error(OPERATION, shared.files.path())),
+            Err(_) => Err(closed_error(OPERATION)),
         }
     }
 }
 
-fn serve(shared: &Shared, connection: &Connection, id: Option<i64>, tasks: &mpsc::Receiver<Task>, longest: Duration) {
+fn serve(
+    shared: &StoreState,
+    connection: &Connection,
+    id: Option<i64>,
+    tasks: &mpsc::Receiver<SnapshotTask>,
+    longest: Duration,
+) {
     let begun = Instant::now();
     // As long as the transaction is open, the log of a busy file grows.
     while let Some(left) = longest.checked_sub(begun.elapsed())
         && !shared.reads.is_stopped()
     {
-        match tasks.recv_timeout(left.min(POLL)) {
+        match tasks.recv_timeout(left.min(POLL_INTERVAL)) {
             Ok(task) => task(connection, id),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
@@ -100,14 +106,14 @@ fn serve(shared: &Shared, connection: &Connection, id: Option<i64>, tasks: &mpsc
 }
 
 #[async_trait]
-impl Snapshot for SqliteSnapshot {
-    async fn records(&self, section: Section, page: Page) -> Result<Paged<Record>> {
-        let look = read::section(section, page)?;
-        let (answer, answered) = oneshot::channel::<Result<Paged<Record>, Failure>>();
-        let task: Task = Box::new(move |connection, id| drop(answer.send(look(connection, id))));
+impl ScopeSnapshot for SqliteSnapshot {
+    async fn records(&self, section: Section, page: PageRequest) -> Result<Page<ArchiveRecord>> {
+        let look = queries::read_section(section, page)?;
+        let (answer, answered) = oneshot::channel::<Result<Page<ArchiveRecord>, SqliteFailure>>();
+        let task: SnapshotTask = Box::new(move |connection, id| drop(answer.send(look(connection, id))));
         let sent = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).send(task);
         match (sent, answered.await) {
-            (Ok(()), Ok(result)) => result.map_err(|failure| failure.error(OPERATION, self.shared.files.path())),
+            (Ok(()), Ok(result)) => result.map_err(|failure| failure.into_error(OPERATION, self.shared.files.path())),
             _ => {
                 let detail = format!(
                     "the snapshot has ended: it was held longer than {} s, or the store was closed or opened again; begin again",

@@ -7,13 +7,13 @@ use proptest::prelude::*;
 use super::*;
 
 const PAGE: usize = 512;
-const FRAME: usize = FRAME_HEADER + PAGE;
+const FRAME: usize = FRAME_HEADER_BYTES + PAGE;
 
 /// Writes a log as SQLite does.
 struct Log {
     bytes: Vec<u8>,
-    format: Format,
-    sum: Sum,
+    format: WalFormat,
+    sum: FrameChecksum,
     /// The next frame's place, from 0 on: transactions that failed are overwritten.
     next: usize,
     content: u32,
@@ -21,14 +21,14 @@ struct Log {
 
 impl Log {
     fn new(salt: u32, big_endian: bool) -> Self {
-        let mut header = [0; HEADER];
+        let mut header = [0; HEADER_BYTES];
         header[..4].copy_from_slice(&(MAGIC | u32::from(big_endian)).to_be_bytes());
         header[4..8].copy_from_slice(&VERSION.to_be_bytes());
         header[8..12].copy_from_slice(&u32::try_from(PAGE).unwrap().to_be_bytes());
         header[16..20].copy_from_slice(&salt.to_be_bytes());
         header[20..24].copy_from_slice(&salt.wrapping_mul(0x9e37_79b9).to_be_bytes());
-        let format = Format { page_size: PAGE, big_endian, salt: bytes(&header, 16) };
-        let sum = format.sum(&header[..24], (0, 0));
+        let format = WalFormat { page_size: PAGE, big_endian, salt: read_bytes(&header, 16) };
+        let sum = format.checksum(&header[..24], (0, 0));
         header[24..28].copy_from_slice(&sum.0.to_be_bytes());
         header[28..].copy_from_slice(&sum.1.to_be_bytes());
         Self { bytes: header.to_vec(), format, sum, next: 0, content: salt }
@@ -44,14 +44,14 @@ impl Log {
             let commit = if committed && n + 1 == frames { 50_u32 } else { 0 };
             frame[4..8].copy_from_slice(&commit.to_be_bytes());
             frame[8..16].copy_from_slice(&self.format.salt);
-            for (at, byte) in frame[FRAME_HEADER..].iter_mut().enumerate() {
+            for (at, byte) in frame[FRAME_HEADER_BYTES..].iter_mut().enumerate() {
                 *byte = self.content.to_be_bytes()[at % 4] ^ u8::try_from(at % 251).unwrap();
             }
-            self.sum = self.format.sum(&frame[..8], self.sum);
-            self.sum = self.format.sum(&frame[FRAME_HEADER..], self.sum);
+            self.sum = self.format.checksum(&frame[..8], self.sum);
+            self.sum = self.format.checksum(&frame[FRAME_HEADER_BYTES..], self.sum);
             frame[16..20].copy_from_slice(&self.sum.0.to_be_bytes());
             frame[20..24].copy_from_slice(&self.sum.1.to_be_bytes());
-            let at = HEADER + self.next * FRAME;
+            let at = HEADER_BYTES + self.next * FRAME;
             if self.bytes.len() < at + FRAME {
                 self.bytes.resize(at + FRAME, 0);
             }
@@ -87,7 +87,7 @@ fn look(bytes: &[u8]) -> LogScan {
 
 /// The transaction, from 0 on, that the byte at `at` belongs to; none for the log's header.
 fn transaction_at(transactions: &[usize], at: usize) -> Option<usize> {
-    let frame = at.checked_sub(HEADER)? / FRAME;
+    let frame = at.checked_sub(HEADER_BYTES)? / FRAME;
     let ends = transactions.iter().scan(0, |end, frames| {
         *end += frames;
         Some(*end)
@@ -96,13 +96,13 @@ fn transaction_at(transactions: &[usize], at: usize) -> Option<usize> {
 }
 
 #[test]
-fn a_whole_log_is_taken_up_to_its_end() {
+fn an_intact_log_is_scanned_to_its_end() {
     for big_endian in [false, true] {
         let log = Log::of(7, big_endian, &[1, 3, 2]);
         let end = log.bytes.len() as u64;
         assert_eq!(look(&log.bytes), LogScan { frames: 6, transactions: 3, bytes: end, damage: None });
     }
-    for short in [0, 5, HEADER] {
+    for short in [0, 5, HEADER_BYTES] {
         assert_eq!(look(&vec![0; short]).damage, None);
     }
 }
@@ -127,11 +127,11 @@ fn damage_before_the_last_transaction_is_found_at_every_offset() {
                     if at > 20 && transactions == [1] {
                         continue;
                     }
-                    assert!(found.damage.is_some_and(|damage| damage.at == 0), "{context}");
+                    assert!(found.damage.is_some_and(|damage| damage.offset == 0), "{context}");
                     assert_eq!((found.frames, found.bytes), (0, 0), "{context}");
                     continue;
                 };
-                let (frame, offset) = ((at - HEADER) / FRAME, (at - HEADER) % FRAME);
+                let (frame, offset) = ((at - HEADER_BYTES) / FRAME, (at - HEADER_BYTES) % FRAME);
                 assert_eq!(found.transactions, damaged as u64, "{context}");
                 // Both words of a commit frame's checksum and a part of its page: nothing leads from it to the next frame.
                 if (17..20).contains(&offset) && transaction_at(transactions, at + FRAME) != Some(damaged) {
@@ -139,11 +139,15 @@ fn damage_before_the_last_transaction_is_found_at_every_offset() {
                 }
                 assert_eq!(found.damage.is_some(), damaged + 1 < transactions.len(), "{context}");
                 if let Some(damage) = found.damage {
-                    assert_eq!(damage.at, (HEADER + frame * FRAME) as u64, "{context}");
+                    assert_eq!(damage.offset, (HEADER_BYTES + frame * FRAME) as u64, "{context}");
                     // What spans the border of two transactions damages the first frame of the second.
                     let last = transaction_at(transactions, at + 7).unwrap();
                     let behind = (transactions.len() - 1 - damaged) as u64;
-                    assert!(damage.behind == behind || (last > damaged && damage.behind + 1 == behind), "{context}");
+                    assert!(
+                        damage.transactions_after == behind
+                            || (last > damaged && damage.transactions_after + 1 == behind),
+                        "{context}"
+                    );
                 }
             }
         }
@@ -151,9 +155,9 @@ fn damage_before_the_last_transaction_is_found_at_every_offset() {
 }
 
 #[test]
-fn every_single_bit_of_an_acknowledged_transaction_counts() {
+fn any_flipped_bit_in_an_acknowledged_transaction_is_damage() {
     let log = Log::of(9, false, &[2, 1, 1]);
-    for at in 0..HEADER + 3 * FRAME {
+    for at in 0..HEADER_BYTES + 3 * FRAME {
         for bit in 0..8 {
             let mut bytes = log.bytes.clone();
             bytes[at] ^= 1 << bit;
@@ -163,55 +167,55 @@ fn every_single_bit_of_an_acknowledged_transaction_counts() {
 }
 
 #[test]
-fn frames_of_a_former_generation_are_no_damage() {
+fn frames_of_an_earlier_log_generation_are_not_damage() {
     let mut log = Log::of(11, false, &[4, 3, 5, 2]);
     log.begin_anew(&[2, 1]);
-    let end = (HEADER + 3 * FRAME) as u64;
+    let end = (HEADER_BYTES + 3 * FRAME) as u64;
     assert_eq!(look(&log.bytes), LogScan { frames: 3, transactions: 2, bytes: end, damage: None });
     let mut bytes = log.bytes.clone();
-    bytes[HEADER + 100] ^= 1;
-    assert_eq!(look(&bytes).damage, Some(LogDamage { at: HEADER as u64, behind: 1 }));
+    bytes[HEADER_BYTES + 100] ^= 1;
+    assert_eq!(look(&bytes).damage, Some(LogDamage { offset: HEADER_BYTES as u64, transactions_after: 1 }));
 }
 
 #[test]
-fn a_header_that_was_never_written_is_no_damage() {
+fn an_unwritten_header_is_not_damage() {
     let mut bytes = Log::of(13, false, &[3]).bytes;
-    bytes[..HEADER].fill(0);
+    bytes[..HEADER_BYTES].fill(0);
     assert_eq!(look(&bytes).damage, None);
     // Behind one transaction there is another, so that the first was acknowledged, and the header was there.
     let mut bytes = Log::of(13, false, &[3, 1]).bytes;
-    bytes[..HEADER].fill(0);
-    assert_eq!(look(&bytes).damage, Some(LogDamage { at: 0, behind: 1 }));
+    bytes[..HEADER_BYTES].fill(0);
+    assert_eq!(look(&bytes).damage, Some(LogDamage { offset: 0, transactions_after: 1 }));
 }
 
 #[test]
-fn zeros_in_pages_do_not_hide_what_a_log_is() {
+fn zeros_in_pages_do_not_hide_the_page_size() {
     // The smallest page size is tried first, and its frames fall into the zeros of larger pages.
     let page_size = 4096;
     let mut log = Log::new(19, false);
     log.bytes[8..12].copy_from_slice(&4096_u32.to_be_bytes());
-    let format = Format { page_size, ..log.format };
-    let mut sum = format.sum(&log.bytes[..24], (0, 0));
+    let format = WalFormat { page_size, ..log.format };
+    let mut sum = format.checksum(&log.bytes[..24], (0, 0));
     for page in 1_u32..4 {
-        let mut frame = vec![0; FRAME_HEADER + page_size];
+        let mut frame = vec![0; FRAME_HEADER_BYTES + page_size];
         frame[..4].copy_from_slice(&page.to_be_bytes());
         frame[4..8].copy_from_slice(&3_u32.to_be_bytes());
         frame[8..16].copy_from_slice(&format.salt);
-        sum = format.sum(&frame[FRAME_HEADER..], format.sum(&frame[..8], sum));
+        sum = format.checksum(&frame[FRAME_HEADER_BYTES..], format.checksum(&frame[..8], sum));
         frame[16..20].copy_from_slice(&sum.0.to_be_bytes());
         frame[20..24].copy_from_slice(&sum.1.to_be_bytes());
         log.bytes.extend_from_slice(&frame);
     }
     // The header's checksum is not set, so that it does not hold.
-    assert_eq!(look(&log.bytes).damage, Some(LogDamage { at: 0, behind: 2 }));
+    assert_eq!(look(&log.bytes).damage, Some(LogDamage { offset: 0, transactions_after: 2 }));
 }
 
 /// A whole bad sector, zeroed, with enough behind it.
 #[test]
-fn a_lost_sector_is_found() {
+fn a_lost_sector_is_detected() {
     let transactions = [2, 3, 1, 2, 2];
     let log = Log::of(17, false, &transactions);
-    let last = HEADER + 6 * FRAME;
+    let last = HEADER_BYTES + 6 * FRAME;
     for sector in (0..last).step_by(512) {
         let mut bytes = log.bytes.clone();
         bytes[sector..sector + 512].fill(0);
@@ -225,7 +229,7 @@ fn sizes() -> impl Strategy<Value = Vec<usize>> {
 
 proptest! {
     #[test]
-    fn a_log_cut_off_anywhere_is_no_damage(transactions in sizes(), cut in 0.0..1.0_f64, salt in any::<u32>()) {
+    fn a_truncated_log_is_not_damage(transactions in sizes(), cut in 0.0..1.0_f64, salt in any::<u32>()) {
         let log = Log::of(salt, salt % 2 == 0, &transactions);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a fraction of a length")]
         let end = (log.bytes.len() as f64 * cut) as usize;
@@ -234,13 +238,13 @@ proptest! {
 
     /// What a power cut leaves of the last transaction: any of its sectors, over zeros or over a former generation.
     #[test]
-    fn a_torn_last_transaction_is_no_damage(
+    fn a_torn_last_transaction_is_not_damage(
         former in sizes(), before in sizes(), last in 1_usize..12, written in prop::collection::vec(any::<bool>(), 40), salt in 1_u32..,
     ) {
         let mut log = Log::of(salt, false, &former);
         log.begin_anew(&before);
         let old = log.bytes.clone();
-        let end = HEADER + log.next * FRAME;
+        let end = HEADER_BYTES + log.next * FRAME;
         log.transaction(last, true, true);
         let mut bytes = log.bytes.clone();
         for (n, written) in written.iter().enumerate() {
@@ -259,7 +263,7 @@ proptest! {
 
     /// Commits that failed leave their frames, which the next one overwrites from the same place on.
     #[test]
-    fn what_failed_commits_left_behind_is_no_damage(
+    fn leftovers_of_failed_commits_are_not_damage(
         before in sizes(), failed in prop::collection::vec((1_usize..12, any::<bool>()), 0..6), last in 1_usize..4, salt in any::<u32>(),
     ) {
         let mut log = Log::of(salt, false, &before);
@@ -273,7 +277,7 @@ proptest! {
     }
 
     #[test]
-    fn anything_can_be_read(bytes in prop::collection::vec(any::<u8>(), 0..4000), data in any::<u64>()) {
+    fn random_bytes_are_scanned_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..4000), data in any::<u64>()) {
         let found = scan(Cursor::new(&bytes), data).unwrap();
         prop_assert!(found.bytes <= bytes.len() as u64);
     }

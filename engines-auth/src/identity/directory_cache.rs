@@ -1,0 +1,136 @@
+//! The facts the door goes by, each read through a short-lived cache.
+
+use std::sync::Arc;
+
+use engines_core::{Clock, DocId, Result, Role, TenantId, Timestamp, UserId};
+use ulid::Ulid;
+
+use super::{
+    documents::{ApiKeyBody, MemberBody, SessionBody, TenantBody, TenantStatus, UserBody},
+    expiring_cache::ExpiringCache,
+    records::{self, API_KEY, MEMBER, Records, SESSION, TENANT, USER},
+    settings::IdentitySettings,
+};
+use crate::ticket::TicketInfo;
+
+/// What the store knows of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DirectoryStatus {
+    Unknown,
+    Active,
+    /// A user whose account is elsewhere: good, and a member of more than the store knows.
+    Foreign,
+    Disabled,
+}
+
+/// A user, as the door sees one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AccountInfo {
+    pub(crate) status: DirectoryStatus,
+    /// The tenant the user has chosen for requests that name none.
+    pub(crate) default_tenant: Option<TenantId>,
+    /// Sessions of earlier ones are over.
+    pub(crate) generation: u64,
+    /// Tokens issued before this are refused.
+    pub(crate) tokens_valid_from: Option<Timestamp>,
+}
+
+/// A session, as the door sees one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SessionInfo {
+    pub(crate) user: UserId,
+    pub(crate) generation: u64,
+}
+
+/// What the store knows of a membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Membership {
+    Unknown,
+    Removed,
+    Role(Role),
+}
+
+/// The caches.
+#[derive(Debug)]
+pub(crate) struct DirectoryCache {
+    pub(crate) users: ExpiringCache<UserId, AccountInfo>,
+    pub(crate) tenants: ExpiringCache<TenantId, DirectoryStatus>,
+    pub(crate) members: ExpiringCache<(TenantId, UserId), Membership>,
+    /// None when it is over.
+    pub(crate) sessions: ExpiringCache<Ulid, Option<SessionInfo>>,
+    pub(crate) api_keys: ExpiringCache<Ulid, Option<Arc<ApiKeyBody>>>,
+    /// None when it has ended. Reusable tickets alone.
+    pub(crate) tickets: ExpiringCache<Ulid, Option<TicketInfo>>,
+}
+
+impl DirectoryCache {
+    pub(crate) fn new(settings: &IdentitySettings, clock: &Arc<dyn Clock>) -> Self {
+        let (room, ttl) = (settings.facts, settings.facts_ttl());
+        Self {
+            users: ExpiringCache::new(room, ttl, Arc::clone(clock)),
+            tenants: ExpiringCache::new(room, ttl, Arc::clone(clock)),
+            members: ExpiringCache::new(room, ttl, Arc::clone(clock)),
+            sessions: ExpiringCache::new(room, ttl, Arc::clone(clock)),
+            api_keys: ExpiringCache::new(room, ttl, Arc::clone(clock)),
+            tickets: ExpiringCache::new(room, ttl, Arc::clone(clock)),
+        }
+    }
+
+    pub(crate) async fn user(&self, records: &Records, user: &UserId) -> Result<AccountInfo> {
+        let read = || async {
+            let found = records.get::<UserBody>(&USER, &records::user_id(user)?).await?;
+            let generation = found.as_ref().map_or(0, |user| user.body.generation);
+            let tokens_valid_from = found.as_ref().and_then(|user| user.body.tokens_valid_from);
+            let default_tenant = found.as_ref().and_then(|user| user.body.default_tenant.clone());
+            let standing = found.map_or(DirectoryStatus::Unknown, |user| match user.body {
+                UserBody { disabled: true, .. } => DirectoryStatus::Disabled,
+                body if body.is_block_record() => DirectoryStatus::Unknown,
+                UserBody { issuer: Some(_), .. } => DirectoryStatus::Foreign,
+                UserBody { .. } => DirectoryStatus::Active,
+            });
+            Ok(AccountInfo { status: standing, default_tenant, generation, tokens_valid_from })
+        };
+        self.users.get(user, read).await
+    }
+
+    pub(crate) async fn tenant(&self, records: &Records, tenant: &TenantId) -> Result<DirectoryStatus> {
+        let read = || async {
+            let found = records.get::<TenantBody>(&TENANT, &records::tenant_id(tenant)?).await?;
+            Ok(found.map_or(DirectoryStatus::Unknown, |tenant| match tenant.body.status {
+                TenantStatus::Active => DirectoryStatus::Active,
+                TenantStatus::Disabled | TenantStatus::Suspended | TenantStatus::Purging | TenantStatus::Purged => {
+                    DirectoryStatus::Disabled
+                }
+            }))
+        };
+        self.tenants.get(tenant, read).await
+    }
+
+    pub(crate) async fn member(&self, records: &Records, tenant: &TenantId, user: &UserId) -> Result<Membership> {
+        let read = || async {
+            let found = records.get::<MemberBody>(&MEMBER, &records::member_id(tenant, user)?).await?;
+            Ok(found.map_or(Membership::Unknown, |member| match member.body {
+                MemberBody { removed: true, .. } => Membership::Removed,
+                MemberBody { role, .. } => Membership::Role(role),
+            }))
+        };
+        self.members.get(&(tenant.clone(), user.clone()), read).await
+    }
+
+    pub(crate) async fn session(&self, records: &Records, session: Ulid) -> Result<Option<SessionInfo>> {
+        let read = || async {
+            let found = records.get::<SessionBody>(&SESSION, &DocId::from(session)).await?;
+            let begun = |session: SessionBody| SessionInfo { user: session.user_id, generation: session.generation };
+            Ok(found.map(|session| begun(session.body)))
+        };
+        self.sessions.get(&session, read).await
+    }
+
+    pub(crate) async fn api_key(&self, records: &Records, key: Ulid) -> Result<Option<Arc<ApiKeyBody>>> {
+        let read = || async {
+            let found = records.get::<ApiKeyBody>(&API_KEY, &DocId::from(key)).await?;
+            Ok(found.map(|key| Arc::new(key.body)))
+        };
+        self.api_keys.get(&key, read).await
+    }
+}

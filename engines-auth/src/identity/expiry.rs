@@ -1,0 +1,80 @@
+//! Taking away what has ended, so that the store does not grow with every login.
+
+use std::time::Duration;
+
+use engines_core::{
+    Batch, DocId, Result, Timestamp,
+    nexus::{DocumentKind, DocumentQuery, Expect, PageRequest},
+};
+use serde::Deserialize;
+use ulid::Ulid;
+
+use super::{
+    records::{INVITE, MAIL_TOKEN, SESSION, TICKET},
+    service::Identity,
+};
+use crate::{mail::MailSettings, ticket::MAX_TTL};
+
+/// Documents taken away in one batch.
+const BATCH_SIZE: usize = 200;
+
+/// Batches of one kind in one call.
+const MAX_BATCHES: usize = 50;
+
+/// All that is looked at: nothing, for it goes by the id.
+#[derive(Deserialize)]
+struct IgnoredBody {}
+
+impl Identity {
+    /// Takes away sessions, invites, mailed tokens and tickets that must have ended, by the time in their ids: at most 10,000 of each. Call it now and then;
+    /// nothing depends on it but room. Returns how many it took away.
+    ///
+    /// # Errors
+    /// Failures of the store; what was taken away stays so.
+    pub async fn delete_expired(&self) -> Result<usize> {
+        let settings = &self.inner.settings;
+        let mut swept = self.expire_tickets().await?;
+        for (kind, lives) in [
+            (SESSION, Duration::from_secs(settings.session_max_s)),
+            (INVITE, Duration::from_secs(settings.invite_max_s)),
+            (MAIL_TOKEN, Duration::from_secs(MailSettings::MAX_TOKEN_TTL_S)),
+        ] {
+            let before =
+                self.inner.now().as_millis().saturating_sub(i64::try_from(lives.as_millis()).unwrap_or(i64::MAX));
+            swept += self.delete_before(&kind, Timestamp::from_millis(before)).await?;
+        }
+        Ok(swept)
+    }
+
+    /// Takes away the tickets that have ended, at most 10,000 of each kind. It reads those alone, so call it every few seconds. Returns how
+    /// many it took away.
+    ///
+    /// # Errors
+    /// Failures of the store; what was taken away stays so.
+    pub async fn expire_tickets(&self) -> Result<usize> {
+        let most = i64::try_from(MAX_TTL.as_millis()).unwrap_or(i64::MAX);
+        let before = Timestamp::from_millis(self.inner.now().as_millis().saturating_sub(most));
+        Ok(self.delete_before(&TICKET, before).await? + self.inner.expire_stream_tickets().await?)
+    }
+
+    async fn delete_before(&self, kind: &DocumentKind, before: Timestamp) -> Result<usize> {
+        let records = &self.inner.records;
+        let millis = u64::try_from(before.as_millis()).unwrap_or(0);
+        // Ids sort by the time they were made.
+        let last = DocId::from(Ulid::from_parts(millis, 0));
+        let query = DocumentQuery::of_kind(kind.clone()).id_range(None, Some(last));
+        let mut swept = 0;
+        for _ in 0..MAX_BATCHES {
+            let found = records.page::<IgnoredBody>(&query, PageRequest::first(BATCH_SIZE)).await?.items;
+            if found.is_empty() {
+                break;
+            }
+            swept += found.len();
+            let batch = found.into_iter().fold(Batch::spanning(self.inner.now()), |batch, found| {
+                batch.delete_system(kind.clone(), found.id, Expect::Any)
+            });
+            records.commit(records.system(), batch).await?;
+        }
+        Ok(swept)
+    }
+}

@@ -1,0 +1,122 @@
+//! Users of other issuers as users of the store: so that they can be disabled, invited, made members and removed like any other.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use engines_core::{
+    Batch, Error, Result,
+    nexus::{CommitError, Expect},
+};
+
+use super::{
+    directory_cache::Membership,
+    documents::UserBody,
+    email_address::EmailAddress,
+    records::{self, StoredDocument, USER},
+    service::{Identity, Inner},
+    tenants::MAX_ATTEMPTS,
+};
+use crate::{
+    jwt::invalid_token,
+    oidc::{ExternalIdentity, ExternalUser, ExternalUsers},
+};
+
+const MEET: &str = "external_users.meet";
+
+#[async_trait]
+impl ExternalUsers for Identity {
+    /// The user's id is `sub`, and belongs to the issuer that was first to vouch for it: another one's token with the same `sub` is refused,
+    /// and so is one with the id of an account made here. Whom no rule of the issuer gives a tenant gets one of their own, as its owner. The
+    /// address is kept when the issuer calls it verified; it leads to no account, and an invite for it can be accepted.
+    ///
+    /// What the issuer's rules give counts as long as the store does not know that membership; then the store's role does.
+    async fn user(&self, identity: &ExternalIdentity<'_>) -> Result<ExternalUser> {
+        let inner = &*self.inner;
+        for _ in 0..MAX_ATTEMPTS {
+            let known = inner.user(identity.sub).await?;
+            if let Some(user) = known.as_ref().filter(|user| user.body.disabled || !user.body.is_block_record()) {
+                if user.body.issuer.as_deref() != Some(identity.issuer) {
+                    return Err(invalid_token("another issuer has a user of this name here"));
+                }
+                if user.body.disabled {
+                    return Err(invalid_token("the account is disabled"));
+                }
+                if user.body.default_tenant.is_some() || !identity.mapped.is_empty() {
+                    return inner.external_user(&user.body).await;
+                }
+            }
+            if let Some(body) = inner.upsert_external_user(identity, known).await? {
+                return inner.external_user(&body).await;
+            }
+        }
+        Err(Error::unavailable(MEET, "too many meet this user at the same time"))
+    }
+}
+
+impl Inner {
+    /// Writes down who was met, with a tenant of their own if they need one; `None` when somebody else was quicker.
+    async fn upsert_external_user(
+        &self,
+        identity: &ExternalIdentity<'_>,
+        known: Option<StoredDocument<UserBody>>,
+    ) -> Result<Option<UserBody>> {
+        let now = self.now();
+        let email = identity.email.and_then(|email| EmailAddress::parse(email).ok());
+        let local = email.as_ref().and_then(|email| email.as_str().split_once('@')).map(|(local, _)| local.to_owned());
+        // Whoever it belongs to, it is good for a name.
+        let email = email.filter(|_| identity.email_verified);
+        let expect = known.as_ref().map_or(Expect::Absent, |known| Expect::Version(known.version));
+        let mut body = match known.map(|known| known.body) {
+            Some(body) if !body.is_block_record() => body,
+            block => UserBody {
+                issuer: Some(identity.issuer.to_owned()),
+                email: email.as_ref().map(|email| email.as_str().to_owned()),
+                email_verified: email.is_some(),
+                generation: block.as_ref().map_or(0, |block| block.generation),
+                tokens_valid_from: block.and_then(|block| block.tokens_valid_from),
+                ..UserBody::new(identity.sub.clone())
+            },
+        };
+        let mut batch = Batch::spanning(now);
+        if identity.mapped.is_empty() {
+            // The name is for its owner to change: the first part of an address is no secret, and an address would be.
+            let name = local.unwrap_or_else(|| "Personal".to_owned());
+            let tenant = self.generate_tenant_id(&name)?;
+            batch = self.put_new_tenant(batch, &tenant, name, Some(identity.sub))?;
+            body.default_tenant = Some(tenant);
+        }
+        let context = engines_core::RequestContext::system(
+            self.records.system().clone(),
+            MEET,
+            &**self.guard.clock(),
+            self.guard.ids(),
+        )?;
+        let resource = format!("users/{}", records::user_key(identity.sub));
+        let audit = self.audit(now, MEET, resource, &context.actor().id, context.trace());
+        let batch = records::put(batch, USER, records::user_id(identity.sub)?, &[], &body, expect)?;
+        match self.records.commit(self.records.system(), batch.audit(audit)).await {
+            Ok(_) => {
+                self.cache.users.invalidate(identity.sub);
+                if let Some(tenant) = &body.default_tenant {
+                    self.cache.tenants.invalidate(tenant);
+                    self.cache.members.invalidate(&(tenant.clone(), identity.sub.clone()));
+                }
+                Ok(Some(body))
+            }
+            Err(CommitError::Precondition { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Who was met, as the authenticator takes it: their chosen tenant with the role that the store knows. The directory says what they are
+    /// a member of besides, and what of this still holds.
+    async fn external_user(&self, body: &UserBody) -> Result<ExternalUser> {
+        let mut memberships = BTreeMap::new();
+        if let Some(tenant) = &body.default_tenant
+            && let Membership::Role(role) = self.cache.member(&self.records, tenant, &body.user_id).await?
+        {
+            memberships.insert(tenant.clone(), role);
+        }
+        Ok(ExternalUser { id: body.user_id.clone(), memberships, default_tenant: body.default_tenant.clone() })
+    }
+}

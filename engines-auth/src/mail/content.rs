@@ -1,0 +1,156 @@
+//! The mails' texts: plain text, fixed subjects, and user text only where it cannot lead anywhere.
+
+use std::fmt::Write;
+
+use engines_core::{Role, Timestamp, context::Email};
+use ulid::Ulid;
+
+use super::{Mail, MailPurpose, MailSettings};
+use crate::secret::SecretText;
+
+/// The longest part of a name that a mail shows, in characters.
+const MAX_NAME: usize = 60;
+
+/// What a mail says.
+#[derive(Debug, Clone)]
+pub(crate) enum MailContent {
+    Verify { token: SecretText },
+    Reset { token: SecretText },
+    ResetUnknown,
+    Invite { token: SecretText, tenant: String, role: Role, days: u64 },
+    AddressChanged,
+}
+
+impl MailContent {
+    pub(crate) fn purpose(&self) -> MailPurpose {
+        match self {
+            Self::Verify { .. } => MailPurpose::Verify,
+            Self::Reset { .. } => MailPurpose::Reset,
+            Self::ResetUnknown => MailPurpose::ResetUnknown,
+            Self::Invite { .. } => MailPurpose::Invite,
+            Self::AddressChanged => MailPurpose::AddressChanged,
+        }
+    }
+
+    /// The mail that says it.
+    pub(crate) fn to_mail(&self, id: Ulid, at: Timestamp, to: &str, settings: &MailSettings) -> Mail {
+        let product = &settings.product;
+        let minutes = settings.token_ttl_s.div_ceil(60);
+        let mut text = String::new();
+        let subject = match self {
+            Self::Verify { token } => {
+                let link = MailSettings::link(settings.verify_url.as_deref(), token.expose());
+                let _ = write!(
+                    text,
+                    "Somebody gave this address for an account at {product}. If it was you, verify it with this, \
+                     within {minutes} minutes:\n\n{link}\n\n\
+                     If it was not you, do nothing and give this to nobody: the account never gets this address.\n"
+                );
+                format!("Verify your e-mail address for {product}")
+            }
+            Self::Reset { token } => {
+                let link = MailSettings::link(settings.reset_url.as_deref(), token.expose());
+                let _ = write!(
+                    text,
+                    "Somebody asked to reset the password of your account at {product}. If it was you, choose a new \
+                     password with this, within {minutes} minutes:\n\n{link}\n\n\
+                     If it was not you, do nothing: your password stays as it is.\n"
+                );
+                format!("Reset your password for {product}")
+            }
+            Self::ResetUnknown => {
+                let _ = write!(
+                    text,
+                    "Somebody asked to reset a password at {product} by this address. No account has verified this \
+                     address, so there is nothing to reset. If it was you, sign up again with this address and verify \
+                     it.\n\nIf it was not you, do nothing.\n"
+                );
+                format!("Your password for {product}")
+            }
+            Self::Invite { token, tenant, role, days } => {
+                let link = MailSettings::link(settings.invite_url.as_deref(), token.expose());
+                let tenant = defuse_links(tenant);
+                let role = role.as_str();
+                let _ = write!(
+                    text,
+                    "You are invited to \"{tenant}\" at {product}, as {role}. Accept with this, within {days} \
+                     day(s):\n\n{link}\n\n\
+                     If you do not know who invites you, do nothing: you become a member of nothing.\n"
+                );
+                format!("You are invited at {product}")
+            }
+            Self::AddressChanged => {
+                let _ = write!(
+                    text,
+                    "Your account at {product} has another e-mail address now, and this one does not belong to it any \
+                     more.\n\nIf it was not you, tell whoever runs {product} at once.\n"
+                );
+                format!("Your e-mail address at {product} has changed")
+            }
+        };
+        Mail::new(id, at, self.purpose(), Email::new(to), subject, SecretText::new(text))
+    }
+}
+
+/// A user's text as a mail may show it: in one line, bounded, and with nothing in it that a mail program would make a link of.
+fn defuse_links(text: &str) -> String {
+    // The ideographic and the fullwidth full stop separate labels of domains, too (RFC 3490 section 3.1).
+    const DOT_CHARACTERS: [char; 4] = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
+    const ALLOWED_SIGNS: [char; 7] = [' ', '\'', '-', ',', '&', '(', ')'];
+    let mut shown = String::new();
+    let mut rest = text.chars().peekable();
+    while let Some(letter) = rest.next() {
+        let within = rest.peek().is_some_and(|next| next.is_alphanumeric());
+        let kept =
+            letter.is_alphanumeric() || ALLOWED_SIGNS.contains(&letter) || DOT_CHARACTERS.contains(&letter) && !within;
+        match kept {
+            true => shown.push(letter),
+            // Zero-width and direction marks vanish, so that they split no word; all else separates.
+            false if is_invisible(letter) => {}
+            false => shown.push(' '),
+        }
+    }
+    let words: Vec<_> = shown.split_whitespace().collect();
+    words.join(" ").chars().take(MAX_NAME).collect()
+}
+
+/// Characters that show nothing: zero-width ones, direction marks, the soft hyphen, the byte order mark, tags, variation selectors.
+fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::defuse_links;
+
+    #[test]
+    fn names_lead_nowhere() {
+        for (name, shown) in [
+            ("Acme Inc.", "Acme Inc."),
+            ("Müller & Söhne (Köln)", "Müller & Söhne (Köln)"),
+            ("win at https://evil.example/x?y=1", "win at https evil example x y 1"),
+            ("www.evil.example", "www evil example"),
+            ("evil\u{3002}example", "evil example"),
+            ("a\r\nBcc: eve@example.org", "a Bcc eve example org"),
+            ("e\u{200b}vil\u{202e}.example", "evil example"),
+            ("<a href=x>", "a href x"),
+        ] {
+            assert_eq!(defuse_links(name), shown);
+        }
+        assert_eq!(defuse_links(&"x".repeat(500)).len(), 60);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_name_is_nothing_links(name in "\\PC{0,80}|[a-z.:/@\r\n]{0,80}") {
+            let shown = defuse_links(&name);
+            prop_assert!(shown.chars().count() <= 60);
+            prop_assert!(!shown.contains(['\r', '\n', '/', ':', '@', '<', '>', '"']));
+            let letters: Vec<_> = shown.chars().collect();
+            prop_assert!(!letters.windows(2).any(|two| two[0] == '.' && two[1].is_alphanumeric()));
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The door, step by step.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use engines_auth::{
+    Admission, AuthInput, Authenticator, BodyClaims, Credential, Directory, FieldValues, TokenVerifier,
+};
+use engines_core::{
+    Actor, ActorType, Clock, Code, Env, Error, IdGenerator, Principal, RequestContext, Result, Role, TenantId, UserId,
+    context::ContextOrigin, testing::ManualClock,
+};
+use futures_util::FutureExt;
+
+use crate::forge::{HEADER, claims_with, good_claims, sign, verifier_with};
+
+pub(crate) fn door_with(verifier: TokenVerifier) -> Admission {
+    Admission::builder(Arc::new(ManualClock::default()), IdGenerator::seeded(1)).authenticator(verifier).build()
+}
+
+fn door() -> Admission {
+    door_with(verifier_with(Default::default()).0)
+}
+
+fn enter(presented: &AuthInput<'_>) -> Result<Arc<Principal>, Code> {
+    door().authenticate(presented).now_or_never().unwrap().map_err(|error| error.code())
+}
+
+/// Ada, a member of `t_acme`.
+pub(crate) fn ada(default_tenant: Option<&str>) -> Principal {
+    Principal {
+        actor: Actor { id: UserId::new("ada").unwrap(), kind: ActorType::Human },
+        email: None,
+        memberships: BTreeMap::from([
+            (TenantId::new("t_acme").unwrap(), Role::Member),
+            (TenantId::new("t_beta").unwrap(), Role::Owner),
+        ]),
+        default_tenant: default_tenant.map(|tenant| TenantId::new(tenant).unwrap()),
+        issued_at: None,
+        expires_at: None,
+        credential_id: Some("01".into()),
+        session: None,
+        ticket: None,
+        issuer: "engines".into(),
+        restriction: None,
+    }
+}
+
+fn admit(presented: &AuthInput<'_>) -> Result<RequestContext> {
+    door().admit(&ada(None), presented, &BodyClaims::default()).now_or_never().unwrap()
+}
+
+/// Names a tenant and an environment that are in order.
+fn in_order<'a>() -> AuthInput<'a> {
+    AuthInput {
+        tenant_headers: FieldValues::one("t_acme"),
+        env_headers: FieldValues::one("dev"),
+        ..AuthInput::default()
+    }
+}
+
+#[test]
+fn the_authorization_header_is_parsed_strictly() {
+    let token = sign(HEADER, good_claims());
+    let other = sign(HEADER, claims_with(r#""x":1"#));
+    let ok = |value: String| (vec![value], Ok(()));
+    let bad = |value: String| (vec![value], Err(Code::TokenInvalid));
+    let none = |value: &str| (vec![value.to_owned()], Err(Code::TokenMissing));
+    for (values, expected) in [
+        ok(format!("Bearer {token}")),
+        ok(format!("bearer {token}")),
+        ok(format!("BEARER {token}")),
+        ok(format!("Bearer   {token}")),
+        ok(format!(" Bearer {token} ")),
+        (vec![], Err(Code::TokenMissing)),
+        none(""),
+        none("   "),
+        none("Bearer"),
+        none("Bearer "),
+        bad(token.clone()),
+        bad(format!("Basic {token}")),
+        bad("Basic YWRhOnB3".into()),
+        bad("Basic".into()),
+        bad(format!("Bearer{token}")),
+        bad(format!("Bearer: {token}")),
+        bad(format!("Bearer {token} {token}")),
+        bad(format!("Bearer {token}, Bearer {token}")),
+        bad(format!("Bearer \"{token}\"")),
+        bad(format!("Bearer {token}\u{0}")),
+        bad(format!("Bearer {token}\u{e4}")),
+        bad("Bearer ek_0123456789".into()),
+        (vec![format!("Bearer {token}"), format!("Bearer {token}")], Err(Code::TokenInvalid)),
+        (vec![format!("Bearer {token}"), format!("Bearer {other}")], Err(Code::TokenInvalid)),
+        (vec![format!("Bearer {token}"), String::new()], Err(Code::TokenInvalid)),
+    ] {
+        let presented = AuthInput { authorization: values.iter().collect(), ..AuthInput::default() };
+        assert_eq!(enter(&presented).map(|_| ()), expected, "{values:?}");
+    }
+    let latin1 = [b"Bearer ", token.as_bytes(), b"\xe4"].concat();
+    let presented = AuthInput { authorization: FieldValues::one(&latin1), ..AuthInput::default() };
+    assert_eq!(enter(&presented).map(|_| ()), Err(Code::TokenInvalid));
+}
+
+#[test]
+fn every_authentication_error_says_how_to_fix_it() {
+    let error = door().authenticate(&AuthInput::default()).now_or_never().unwrap().unwrap_err();
+    assert_eq!((error.code(), error.code().status()), (Code::TokenMissing, 401));
+    assert!(error.detail().contains("Bearer"));
+    let nobody = Admission::builder(Arc::new(ManualClock::default()), IdGenerator::seeded(1)).build();
+    let presented = AuthInput { authorization: FieldValues::one("Bearer a.b.c"), ..AuthInput::default() };
+    assert_eq!(nobody.authenticate(&presented).now_or_never().unwrap().unwrap_err().code(), Code::TokenInvalid);
+}
+
+/// Knows tickets; counts how often it was asked.
+#[derive(Debug, Clone, Default)]
+struct Tickets(Arc<AtomicUsize>);
+
+#[async_trait]
+impl Authenticator for Tickets {
+    async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        match credential {
+            Credential::Ticket { ticket: "tk_down", .. } => Err(Error::unavailable("tickets", "down")),
+            Credential::Ticket { ticket: "tk_good", path: "/sse/chat/1", .. } => Ok(Some(Arc::new(ada(None)))),
+            Credential::Ticket { .. } => Err(Error::new(Code::TokenInvalid, "tickets", "no such ticket")),
+            _ => Ok(None),
+        }
+    }
+}
+
+#[test]
+fn authenticators_are_tried_in_order_and_fail_closed() {
+    let tickets = Tickets::default();
+    let (verifier, _) = verifier_with(Default::default());
+    let door = Admission::builder(Arc::new(ManualClock::default()), IdGenerator::seeded(1))
+        .authenticator(verifier)
+        .authenticator(tickets.clone())
+        .build();
+    let ask = |authorization: &str, ticket: &[&str], path: &str| {
+        let authorization =
+            if authorization.is_empty() { FieldValues::default() } else { FieldValues::one(authorization) };
+        let presented =
+            AuthInput { authorization, ticket: ticket.iter().copied().collect(), path, ..AuthInput::default() };
+        door.authenticate(&presented).now_or_never().unwrap().map(|_| ()).map_err(|error| error.code())
+    };
+    let bearer = format!("Bearer {}", sign(HEADER, good_claims()));
+    assert_eq!(ask("", &["tk_good"], "/sse/chat/1"), Ok(()));
+    assert_eq!(ask("", &["tk_good"], "/sse/chat/2"), Err(Code::TokenInvalid));
+    assert_eq!(ask("", &["tk_down"], "/"), Err(Code::BackendUnavailable));
+    assert_eq!(ask("", &[""], "/"), Err(Code::TokenMissing));
+    let asked = tickets.0.load(Ordering::SeqCst);
+    assert_eq!(ask(&bearer, &[], "/"), Ok(()));
+    // One credential, never two.
+    assert_eq!(ask(&bearer, &["tk_good"], "/sse/chat/1"), Err(Code::TokenInvalid));
+    assert_eq!(ask("", &["tk_good", "tk_good"], "/sse/chat/1"), Err(Code::TokenInvalid));
+    // What is too long is refused before anybody looks at it.
+    assert_eq!(ask("", &[&"t".repeat(8 << 20)], "/"), Err(Code::TokenInvalid));
+    assert_eq!(ask(&format!("Bearer {}", "t".repeat(8 << 20)), &[], "/"), Err(Code::TokenInvalid));
+    assert_eq!(ask(&format!("Bearer {}", "t".repeat(8193)), &[], "/"), Err(Code::TokenInvalid));
+    assert_eq!(ask("", &["t t"], "/"), Err(Code::TokenInvalid));
+    assert_eq!(tickets.0.load(Ordering::SeqCst), asked);
+    // At the limit somebody does.
+    assert_eq!(ask("", &[&"t".repeat(8192)], "/"), Err(Code::TokenInvalid));
+    assert_eq!(tickets.0.load(Ordering::SeqCst), asked + 1);
+}
+
+#[test]
+fn admission_checks_run_in_order() {
+    let bad =
+        || AuthInput { user_ids: FieldValues::one("eve"), roles: FieldValues::one("owner"), ..AuthInput::default() };
+    let code = |presented: &AuthInput<'_>| admit(presented).map(|_| ()).map_err(|error| error.code());
+    assert_eq!(code(&bad()), Err(Code::TenantRequired));
+    let mut presented =
+        AuthInput { tenant_headers: FieldValues::one("ACME"), env_headers: FieldValues::one("moon"), ..bad() };
+    assert_eq!(code(&presented), Err(Code::TenantInvalid));
+    presented.tenant_headers = FieldValues::one("t_other");
+    assert_eq!(code(&presented), Err(Code::EnvInvalid));
+    presented.env_headers = FieldValues::default();
+    assert_eq!(code(&presented), Err(Code::EnvRequired));
+    presented.env_headers = FieldValues::one("dev");
+    assert_eq!(code(&presented), Err(Code::TenantForbidden));
+    presented.tenant_headers = FieldValues::one("t_acme");
+    assert_eq!(code(&presented), Err(Code::UserMismatch));
+    presented.user_ids = FieldValues::one("ada");
+    assert_eq!(code(&presented), Err(Code::RoleMismatch));
+    presented.roles = FieldValues::one("Member");
+    assert_eq!(code(&presented), Ok(()));
+}
+
+#[test]
+fn only_policy_rejections_have_a_decision_id() {
+    for (presented, code, decided) in [
+        (AuthInput { tenant_headers: FieldValues::one("t_other"), ..in_order() }, Code::TenantForbidden, true),
+        (AuthInput { user_ids: FieldValues::one("eve"), ..in_order() }, Code::UserMismatch, true),
+        (AuthInput { roles: FieldValues::one("admin"), ..in_order() }, Code::RoleMismatch, true),
+        (AuthInput { tenant_queries: FieldValues::one("t_beta"), ..in_order() }, Code::ContextMismatch, false),
+        (AuthInput { env_headers: FieldValues::default(), ..in_order() }, Code::EnvRequired, false),
+    ] {
+        let error = admit(&presented).unwrap_err();
+        assert_eq!(error.code(), code);
+        assert_eq!(error.member("decision_id").is_some(), decided, "{code}");
+    }
+}
+
+#[test]
+fn self_declared_user_and_role_must_match_and_grant_nothing() {
+    let with = |users: &[&str], roles: &[&str]| {
+        let presented = AuthInput { user_ids: users.iter().collect(), roles: roles.iter().collect(), ..in_order() };
+        admit(&presented).map(|context| context.role()).map_err(|error| error.code())
+    };
+    assert_eq!(with(&["ada"], &["member"]), Ok(Role::Member));
+    assert_eq!(with(&["ada", "ada"], &["MEMBER", "member"]), Ok(Role::Member));
+    for users in [&["Ada"][..], &[""], &["ada", "eve"], &["eve", "ada"], &["ada "], &["ada\u{0}"]] {
+        assert_eq!(with(users, &[]), Err(Code::UserMismatch), "{users:?}");
+    }
+    for roles in [&["owner"][..], &["viewer"], &[""], &["member", "owner"], &["member,owner"], &["root"]] {
+        assert_eq!(with(&[], roles), Err(Code::RoleMismatch), "{roles:?}");
+    }
+    let huge = "a".repeat(8 << 20);
+    assert_eq!(with(&[&huge], &[]), Err(Code::UserMismatch));
+    assert_eq!(with(&[], &[&huge]), Err(Code::RoleMismatch));
+}
+
+#[test]
+fn the_context_holds_only_verified_claims() {
+    let presented = AuthInput { env_headers: FieldValues::one("STAGE"), ..in_order() };
+    let context = admit(&presented).unwrap();
+    assert_eq!(context.scope().to_string(), "t_acme/staging");
+    assert_eq!(context.actor(), &ada(None).actor);
+    assert_eq!(context.role(), Role::Member);
+    assert_eq!(context.credential_id(), Some("01"));
+    assert_eq!(context.origin(), &ContextOrigin::Credential { issuer: "engines".into() });
+}
+
+#[test]
+fn traces_are_continued_or_started() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let with = |ids: &[&str], parents: &[&str]| {
+        let presented =
+            AuthInput { request_id: ids.iter().collect(), traceparent: parents.iter().collect(), ..in_order() };
+        admit(&presented).unwrap().trace().clone()
+    };
+    let kept = with(&["r-1"], &[PARENT]);
+    assert_eq!((&*kept.request_id, kept.trace_id.to_string().as_str(), kept.sampled), ("r-1", &PARENT[3..35], true));
+    let longest = "x".repeat(128);
+    assert_eq!(&*with(&[&longest], &[]).request_id, longest);
+    let (huge, over) = ("x".repeat(8 << 20), "x".repeat(129));
+    for ids in [&[][..], &[""], &["a b"], &["a\u{e4}"], &[&over], &[&huge], &["a", "b"]] {
+        let made = with(ids, &[]);
+        assert_eq!(made.request_id.len(), 26, "{}", made.request_id);
+    }
+    for parents in [&[][..], &["nonsense"], &[PARENT, PARENT], &[&huge]] {
+        assert_ne!(with(&[], parents).trace_id.to_string(), &PARENT[3..35]);
+    }
+    // Begun before the door, it is the one that counts.
+    let mut presented = AuthInput { request_id: FieldValues::one("r-2"), ..in_order() };
+    let trace = door().trace(&presented);
+    presented.trace = Some(trace.clone());
+    presented.request_id = FieldValues::one("r-3");
+    assert_eq!(admit(&presented).unwrap().trace(), &trace);
+}
+
+/// Knows that Ada is a viewer of `t_acme` now, that `t_gone` is disabled, and nothing of others.
+#[derive(Debug)]
+struct Known;
+
+#[async_trait]
+impl Directory for Known {
+    async fn role(&self, _principal: &Principal, tenant: &TenantId, claimed: Option<Role>) -> Result<Option<Role>> {
+        match tenant.as_str() {
+            "t_acme" => Ok(Some(Role::Viewer)),
+            "t_new" => Ok(Some(Role::Admin)),
+            "t_beta" => Ok(None),
+            "t_down" => Err(Error::unavailable("directory", "down")),
+            _ => Ok(claimed),
+        }
+    }
+}
+
+#[test]
+fn the_directory_overrides_token_claims() {
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+    let door = Admission::builder(clock, IdGenerator::seeded(1)).directory(Known).build();
+    let role = |tenant: &str, said: &str| {
+        let roles = if said.is_empty() { FieldValues::default() } else { FieldValues::one(said) };
+        let presented = AuthInput { tenant_headers: FieldValues::one(tenant), roles, ..in_order() };
+        let answer = door.admit(&ada(None), &presented, &BodyClaims::default()).now_or_never().unwrap();
+        answer.map(|context| (context.role(), context.scope().env())).map_err(|error| error.code())
+    };
+    assert_eq!(role("t_acme", ""), Ok((Role::Viewer, Env::Dev)));
+    assert_eq!(role("t_acme", "viewer"), Ok((Role::Viewer, Env::Dev)));
+    assert_eq!(role("t_acme", "member"), Err(Code::RoleMismatch));
+    assert_eq!(role("t_new", ""), Ok((Role::Admin, Env::Dev)));
+    assert_eq!(role("t_beta", ""), Err(Code::TenantForbidden));
+    assert_eq!(role("t_other", ""), Err(Code::TenantForbidden));
+    assert_eq!(role("t_down", ""), Err(Code::BackendUnavailable));
+}

@@ -1,0 +1,291 @@
+//! The type boundary: the only way from a raw event to one that may be kept.
+
+use serde::Serialize;
+use serde_json::{Map, Value, value::RawValue};
+use sha2::{Digest, Sha256};
+use ulid::Ulid;
+
+use super::{DatasetEvent, StoredEvent};
+use crate::{
+    clock::Timestamp,
+    context::{Actor, ActorType, RequestContext},
+    error::{Error, Result},
+    id::UserId,
+    pii::{ScrubError, ScrubReport, Scrubber},
+    stream::Seq,
+};
+
+/// An event that has been through the PII engine. Its fields are private and [`clean`] is its only source, so
+/// a backend or sink of anyone's cannot be handed a raw one.
+///
+/// ```compile_fail
+/// use engines_core::event::{CleanEvent, DatasetEvent};
+/// fn keep(_: CleanEvent) {}
+/// keep(DatasetEvent::default());
+/// ```
+#[derive(Debug, Clone)]
+pub struct CleanEvent {
+    stamp: EventStamp,
+    surface: String,
+    agent_id: String,
+    event_type: Option<String>,
+    trace_id: String,
+    pii_flags: ScrubReport,
+    body: Box<RawValue>,
+}
+
+/// What the library, not the producer, says of an event.
+#[derive(Debug, Clone)]
+pub struct EventStamp {
+    /// Its id.
+    pub event_id: Ulid,
+    /// When it is recorded.
+    pub ts: Timestamp,
+    /// Who records it.
+    pub actor: Actor,
+    /// Whether its tenant and its user let it be learned from; what was found in it may still forbid it.
+    pub train_ok: bool,
+}
+
+/// The parts of an event's body, in the order they are stored.
+#[derive(Serialize)]
+struct CleanEventBody {
+    request_id: Value,
+    input: Value,
+    output: Value,
+    metadata: Value,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// Scrubs `event` and seals it. Every string in it is looked at: values and keys at any depth, and the fields it is found by.
+///
+/// # Errors
+/// When the PII engine cannot look at all of it: then nothing may be kept.
+pub fn scrub_event(
+    scrubber: &Scrubber,
+    event: DatasetEvent,
+    stamp: EventStamp,
+    context: &RequestContext,
+) -> Result<CleanEvent> {
+    let mut raw: Map<String, Value> = event.campaign().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let optional = [
+        ("analytics_event_type", event.analytics_event_type),
+        ("analytics_platform", event.analytics_platform),
+        ("asset_alt_text", event.asset_alt_text),
+        ("episode_id", event.episode_id),
+    ];
+    raw.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?)))));
+    raw.insert("input".into(), Value::Object(event.input));
+    raw.insert("output".into(), Value::Object(event.output));
+    raw.insert("metadata".into(), Value::Object(event.metadata));
+    raw.insert("surface".into(), event.surface.into());
+    raw.insert("agent_id".into(), event.agent_id.into());
+    let trace = context.trace();
+    raw.insert("trace_id".into(), event.trace_id.unwrap_or_else(|| trace.trace_id.to_string()).into());
+    raw.insert("request_id".into(), event.request_id.unwrap_or_else(|| trace.request_id.to_string()).into());
+    let mut stamp = stamp;
+    if let Some(kind) = event.actor_type.as_deref().and_then(ActorType::from_wire) {
+        stamp.actor.kind = kind;
+    }
+    scrub_fields(scrubber, raw, stamp, ScrubReport::default())
+}
+
+/// Scrubs a stored event once more on its way to a sink, so that what leaves has always passed the engine of today.
+///
+/// Who recorded it goes through the engine too: a store keeps the id by which a person is found again, and what leaves must not name them. That is
+/// no finding in the event, and not in its receipt.
+///
+/// # Errors
+/// As [`clean`].
+pub fn rescrub(scrubber: &Scrubber, event: StoredEvent) -> Result<CleanEvent> {
+    let mut raw: Map<String, Value> =
+        serde_json::from_str(event.body.get()).map_err(|error| Error::internal("event.clean", error))?;
+    raw.insert("surface".into(), event.surface.into());
+    raw.insert("agent_id".into(), event.agent_id.into());
+    raw.insert("trace_id".into(), event.trace_id.into());
+    let actor = Actor { id: scrub_user_id(scrubber, &event.actor.id)?, ..event.actor };
+    let stamp = EventStamp { event_id: event.event_id, ts: event.ts, actor, train_ok: event.train_ok };
+    scrub_fields(scrubber, raw, stamp, event.pii_flags)
+}
+
+/// What stands for a user whose id is dropped, or whose seal is longer than an id may be.
+const REMOVED_USER_ID: &str = "[REMOVED]";
+
+/// A user's id without what the engine finds in it.
+fn scrub_user_id(scrubber: &Scrubber, id: &UserId) -> Result<UserId> {
+    let clean = scrubber.scrub_text(id.as_str()).map_err(|error| Error::internal("event.clean", error))?;
+    if clean.receipt.is_clean() {
+        return Ok(id.clone());
+    }
+    UserId::new(clean.value).or_else(|_| UserId::new(REMOVED_USER_ID))
+}
+
+/// Members whose names say what they are for, and nothing about what stands in them: `agent_id` is no sign that an address in it is none.
+const TEXT_FIELDS: [&str; 8] = [
+    "surface",
+    "agent_id",
+    "trace_id",
+    "request_id",
+    "analytics_event_type",
+    "analytics_platform",
+    "asset_alt_text",
+    "episode_id",
+];
+
+fn scrub_fields(
+    scrubber: &Scrubber,
+    mut raw: Map<String, Value>,
+    stamp: EventStamp,
+    before: ScrubReport,
+) -> Result<CleanEvent> {
+    let failed = |error: ScrubError| Error::internal("event.clean", error);
+    let mut named = Vec::with_capacity(TEXT_FIELDS.len());
+    for name in TEXT_FIELDS {
+        if let Some(Value::String(text)) = raw.get(name) {
+            let clean = scrubber.scrub_text(text).map_err(failed)?;
+            let (text, receipt) = (clean.value.into_owned(), clean.receipt);
+            raw.remove(name);
+            named.push((name, text, receipt));
+        }
+    }
+    let (clean, mut pii_flags) = scrubber.scrub_json(&Value::Object(raw)).map_err(failed)?;
+    let Value::Object(mut fields) = clean else {
+        return Err(Error::internal("event.clean", "the PII engine changed the shape of an event"));
+    };
+    for (name, text, receipt) in named {
+        if !receipt.is_clean() {
+            pii_flags.add_path(format!("/{name}"));
+            pii_flags.absorb(receipt, "");
+        }
+        fields.insert(name.to_owned(), Value::String(text));
+    }
+    for (entity, count) in before.counts {
+        *pii_flags.counts.entry(entity).or_default() += count;
+    }
+    for path in before.paths {
+        pii_flags.add_path(path);
+    }
+    let mut text = |name: &str| match fields.remove(name) {
+        Some(Value::String(text)) => text,
+        _ => String::new(),
+    };
+    let (surface, agent_id, trace_id) = (text("surface"), text("agent_id"), text("trace_id"));
+    let event_type = fields.get("analytics_event_type").and_then(Value::as_str).map(str::to_owned);
+    let mut take = |name: &str| fields.remove(name).unwrap_or_default();
+    let body = CleanEventBody {
+        request_id: take("request_id"),
+        input: take("input"),
+        output: take("output"),
+        metadata: take("metadata"),
+        rest: fields,
+    };
+    let body = serde_json::value::to_raw_value(&body).map_err(|error| Error::internal("event.clean", error))?;
+    let stamp = EventStamp { train_ok: stamp.train_ok && scrubber.may_train(&pii_flags), ..stamp };
+    Ok(CleanEvent { stamp, surface, agent_id, event_type, trace_id, pii_flags, body })
+}
+
+impl CleanEvent {
+    /// Its id.
+    #[must_use]
+    pub fn event_id(&self) -> Ulid {
+        self.stamp.event_id
+    }
+
+    /// When it was recorded.
+    #[must_use]
+    pub fn ts(&self) -> Timestamp {
+        self.stamp.ts
+    }
+
+    /// Who recorded it.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.stamp.actor
+    }
+
+    /// Which part of the product.
+    #[must_use]
+    pub fn surface(&self) -> &str {
+        &self.surface
+    }
+
+    /// Which agent.
+    #[must_use]
+    pub fn agent_id(&self) -> &str {
+        &self.agent_id
+    }
+
+    /// What kind of analytics event.
+    #[must_use]
+    pub fn event_type(&self) -> Option<&str> {
+        self.event_type.as_deref()
+    }
+
+    /// The trace.
+    #[must_use]
+    pub fn trace_id(&self) -> &str {
+        &self.trace_id
+    }
+
+    /// Whether it may be learned from, as decided when it was written.
+    #[must_use]
+    pub fn train_ok(&self) -> bool {
+        self.stamp.train_ok
+    }
+
+    /// What the engine found.
+    #[must_use]
+    pub fn pii_flags(&self) -> &ScrubReport {
+        &self.pii_flags
+    }
+
+    /// Input, output, metadata and the rest, scrubbed, as JSON text.
+    #[must_use]
+    pub fn body(&self) -> &RawValue {
+        &self.body
+    }
+
+    /// SHA-256 of what it says, without when and in which request it was said: the same for the same event sent again. It is of the
+    /// scrubbed event, because one of the raw one would let whoever has the store try out what was removed.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let (actor, body) = (&self.stamp.actor, self.body.get());
+        // The body begins with its request's id, which is a JSON string; a retry is another request.
+        let said = body.strip_prefix("{\"request_id\":").and_then(|rest| {
+            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde::de::IgnoredAny>();
+            values.next()?.ok()?;
+            rest.get(values.byte_offset()..)
+        });
+        let mut hash = Sha256::new();
+        for part in [&*self.surface, &self.agent_id, actor.id.as_str(), actor.kind.as_str(), said.unwrap_or(body)] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
+    }
+
+    /// Bytes of content.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.body.get().len()
+    }
+
+    /// The event as it is read back, at this place: for backends.
+    #[must_use]
+    pub fn into_stored(self, seq: Seq) -> StoredEvent {
+        StoredEvent {
+            seq,
+            event_id: self.stamp.event_id,
+            ts: self.stamp.ts,
+            surface: self.surface,
+            agent_id: self.agent_id,
+            event_type: self.event_type,
+            trace_id: self.trace_id,
+            actor: self.stamp.actor,
+            train_ok: self.stamp.train_ok,
+            pii_flags: self.pii_flags,
+            body: self.body,
+        }
+    }
+}

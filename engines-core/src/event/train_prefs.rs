@@ -1,0 +1,192 @@
+//! Who lets their events be learned from.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    access::Action,
+    clock::Timestamp,
+    code::Code,
+    context::RequestContext,
+    error::{Error, Result},
+    gate::Guard,
+    id::{DocId, UserId},
+    nexus::{Batch, DocumentKind, Expect, NewDocument, Store, StoreExt},
+    scope::Scope,
+};
+
+const TRAIN_PREF_KIND: DocumentKind = DocumentKind::from_static("train_pref");
+const TENANT_PREF_ID: &str = "tenant";
+
+/// Training preferences: the tenant's, and those of its users, each in one environment. Cheap to clone.
+///
+/// A user's preference overrides the tenant's; without either, events may be learned from. An event is its recorder's.
+#[derive(Clone)]
+pub struct TrainPrefs {
+    store: Arc<dyn Store>,
+    guard: Guard,
+}
+
+/// What is kept.
+#[derive(Serialize, Deserialize)]
+struct StoredTrainPref {
+    opt_out: bool,
+    user_id: Option<UserId>,
+}
+
+/// A preference, as it was set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TrainPref {
+    /// Whose; none for the tenant's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// `true`: nothing is to be learned from these events.
+    pub opt_out: bool,
+    /// When it was set.
+    pub updated_at: Timestamp,
+}
+
+/// What holds for somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TrainPrefsView {
+    /// The tenant's preference, if it has one.
+    pub tenant: Option<TrainPref>,
+    /// One's own, if one has set it.
+    pub user: Option<TrainPref>,
+    /// Whether one's events may be learned from, all taken together (what is found in an event may still forbid it).
+    pub train_ok: bool,
+}
+
+impl TrainPrefs {
+    /// Preferences in `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, guard: Guard) -> Self {
+        Self { store, guard }
+    }
+
+    /// Sets the tenant's.
+    ///
+    /// # Errors
+    /// What the guard refuses; `BACKEND_UNAVAILABLE`.
+    pub async fn set_tenant(&self, context: &RequestContext, opt_out: bool) -> Result<TrainPref> {
+        self.set(context, Action::TrainPrefsManage, None, opt_out).await
+    }
+
+    /// Sets one's own; nobody sets another's.
+    ///
+    /// # Errors
+    /// `USER_MISMATCH` when `user` is not who asks; else as [`TrainPrefs::set_tenant`].
+    pub async fn set_user(&self, context: &RequestContext, user: &UserId, opt_out: bool) -> Result<TrainPref> {
+        if *user != context.actor().id {
+            // Who may not set any is told that; the rest of the guard is asked below.
+            self.guard.require_role(context, Action::TrainPrefsSet)?;
+            let detail = "a training preference is set by the user it belongs to and by nobody else";
+            let error = Error::new(Code::UserMismatch, "train_prefs.set", detail);
+            return Err(error.with_member("field", "/user_id").with_member("decision_id", self.guard.decision_id()));
+        }
+        self.set(context, Action::TrainPrefsSet, Some(user.clone()), opt_out).await
+    }
+
+    /// Takes the tenant's back, as if it had never been set; nothing happens where there is none.
+    ///
+    /// # Errors
+    /// As [`TrainPrefs::set_tenant`].
+    pub async fn unset_tenant(&self, context: &RequestContext) -> Result<()> {
+        self.unset(context, Action::TrainPrefsManage, None).await
+    }
+
+    /// Takes one's own back, so that the tenant's holds; nothing happens where there is none.
+    ///
+    /// # Errors
+    /// As [`TrainPrefs::set_tenant`].
+    pub async fn unset_user(&self, context: &RequestContext) -> Result<()> {
+        self.unset(context, Action::TrainPrefsSet, Some(&context.actor().id)).await
+    }
+
+    /// The tenant's and one's own.
+    ///
+    /// # Errors
+    /// As [`TrainPrefs::set_tenant`].
+    pub async fn get(&self, context: &RequestContext) -> Result<TrainPrefsView> {
+        let _permit = self.guard.admit(context, Action::TrainPrefsRead, "train_prefs").await?;
+        let tenant = self.load(context.scope(), None).await?;
+        let user = self.load(context.scope(), Some(&context.actor().id)).await?;
+        let train_ok = !user.as_ref().or(tenant.as_ref()).is_some_and(|pref| pref.opt_out);
+        Ok(TrainPrefsView { tenant, user, train_ok })
+    }
+
+    /// As [`may_learn`].
+    pub(super) async fn allows_training(&self, scope: &Scope, user: &UserId) -> Result<bool> {
+        training_allowed(&*self.store, scope, user).await
+    }
+
+    async fn load(&self, scope: &Scope, user: Option<&UserId>) -> Result<Option<TrainPref>> {
+        let Some(document) = self.store.get(scope, &TRAIN_PREF_KIND, &document_id(user)?).await? else {
+            return Ok(None);
+        };
+        let StoredTrainPref { opt_out, user_id } = document.decode()?;
+        Ok(Some(TrainPref { user_id, opt_out, updated_at: document.updated_at }))
+    }
+
+    async fn set(
+        &self,
+        context: &RequestContext,
+        action: Action,
+        user_id: Option<UserId>,
+        opt_out: bool,
+    ) -> Result<TrainPref> {
+        let resource = if user_id.is_some() { "train_prefs/user" } else { "train_prefs/tenant" };
+        let permit = self.guard.admit(context, action, resource).await?;
+        let updated_at = self.guard.clock().now();
+        let document = NewDocument::new(
+            TRAIN_PREF_KIND,
+            document_id(user_id.as_ref())?,
+            &StoredTrainPref { opt_out, user_id: user_id.clone() },
+        )?;
+        let batch = Batch::new(updated_at).put(document, Expect::Any);
+        self.store.commit(context.scope(), batch.audit(permit.audit_entry(&self.guard, context, resource))).await?;
+        Ok(TrainPref { user_id, opt_out, updated_at })
+    }
+
+    async fn unset(&self, context: &RequestContext, action: Action, user: Option<&UserId>) -> Result<()> {
+        let resource = if user.is_some() { "train_prefs/user" } else { "train_prefs/tenant" };
+        let permit = self.guard.admit(context, action, resource).await?;
+        let batch = Batch::new(self.guard.clock().now()).delete(TRAIN_PREF_KIND, document_id(user)?, Expect::Any);
+        self.store.commit(context.scope(), batch.audit(permit.audit_entry(&self.guard, context, resource))).await?;
+        Ok(())
+    }
+}
+
+/// Whether the tenant and the user let the user's events be learned from, at this moment: for what hands events on.
+///
+/// # Errors
+/// `BACKEND_UNAVAILABLE`; `INTERNAL` for a preference that cannot be read.
+pub async fn training_allowed<S: Store + ?Sized>(store: &S, scope: &Scope, user: &UserId) -> Result<bool> {
+    if let Some(own) = store.load::<StoredTrainPref>(scope, &TRAIN_PREF_KIND, &document_id(Some(user))?).await? {
+        return Ok(!own.opt_out);
+    }
+    Ok(!store
+        .load::<StoredTrainPref>(scope, &TRAIN_PREF_KIND, &document_id(None)?)
+        .await?
+        .is_some_and(|tenant| tenant.opt_out))
+}
+
+/// A user's id may hold what a document's may not.
+fn document_id(user: Option<&UserId>) -> Result<DocId> {
+    use fmt::Write as _;
+    let Some(user) = user else { return DocId::new(TENANT_PREF_ID) };
+    let mut text = String::from("user:");
+    for byte in Sha256::digest(user.as_str()) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    DocId::new(text)
+}
+
+impl fmt::Debug for TrainPrefs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrainPrefs").field("store", &self.store).finish_non_exhaustive()
+    }
+}

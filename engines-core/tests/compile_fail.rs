@@ -1,0 +1,6 @@
+//! What must not compile: the invariants that the types carry.
+
+#[test]
+fn code_that_breaks_an_invariant_does_not_compile() {
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}

@@ -1,0 +1,119 @@
+//! A request's body, piece by piece, for handlers that do not want it whole.
+
+use std::{
+    error::Error as StdError,
+    future::poll_fn,
+    pin::{Pin, pin},
+    time::Duration,
+};
+
+use bytes::{Buf, Bytes};
+use engines::{Code, Error, Result};
+use futures_util::future::{Either, select};
+use http::Response;
+use hyper::body::{Body as HttpBody, Frame};
+use tokio::{sync::mpsc, time::timeout};
+
+use crate::{body::Body, body_intake::shutting_down, routes::HandlerFuture, shutdown::Shutdown};
+
+/// What a handler reads from. It ends with the body, or with why there is no more of it.
+#[derive(Debug)]
+pub(crate) struct BodyStream(mpsc::Receiver<Result<Bytes>>);
+
+impl BodyStream {
+    /// The next piece; none at the end.
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes>> {
+        self.0.recv().await
+    }
+}
+
+/// How much of a body is taken, and how long it may pause.
+#[derive(Debug, Clone)]
+pub(crate) struct BodyLimits {
+    pub(crate) bytes: usize,
+    pub(crate) max_pause: Duration,
+    /// How long it may go on once the server has begun to stop.
+    pub(crate) stopping: (Shutdown, Duration),
+}
+
+/// Runs a handler while its body is handed to it, as fast as it takes it and no faster.
+///
+/// # Errors
+/// `BODY_TOO_LARGE` when the body says that it is too long; what the handler says.
+pub(crate) async fn stream_body<B>(
+    body: B,
+    announced: u64,
+    bounds: BodyLimits,
+    handler: impl FnOnce(BodyStream) -> HandlerFuture,
+) -> Result<Response<Body>>
+where
+    B: HttpBody,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    if announced > bounds.bytes as u64 {
+        return Err(too_large(bounds.bytes));
+    }
+    let (sender, receiver) = mpsc::channel(1);
+    let (handler, pump) = (handler(BodyStream(receiver)), pin!(forward_chunks(body, bounds, sender)));
+    match select(handler, pump).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(((), handler)) => handler.await,
+    }
+}
+
+async fn forward_chunks<B>(body: B, bounds: BodyLimits, sender: mpsc::Sender<Result<Bytes>>)
+where
+    B: HttpBody,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let (mut body, mut read) = (pin!(body), 0_usize);
+    let (shutdown, grace) = &bounds.stopping;
+    loop {
+        let next = tokio::select! {
+            biased;
+            next = next_chunk(body.as_mut(), bounds.max_pause) => next,
+            () = shutdown.begun_for(*grace) => Some(Err(shutting_down())),
+        };
+        let piece = match next {
+            None => return,
+            Some(Ok(data)) => {
+                read = read.saturating_add(data.len());
+                if read > bounds.bytes { Err(too_large(bounds.bytes)) } else { Ok(data) }
+            }
+            Some(refused) => refused,
+        };
+        let last = piece.is_err();
+        // Nobody reads any more: the handler has its answer.
+        if sender.send(piece).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+/// The next bytes of a body; `None` at its end.
+async fn next_chunk<B>(mut body: Pin<&mut B>, pause: Duration) -> Option<Result<Bytes>>
+where
+    B: HttpBody,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    loop {
+        let Ok(frame) = timeout(pause, poll_fn(|cx| body.as_mut().poll_frame(cx))).await else {
+            let detail = "the body took too long to go on; send it faster or in parts";
+            return Some(Err(Error::new(Code::RequestTimeout, "http.body", detail)));
+        };
+        match frame?.map(Frame::into_data) {
+            Ok(Ok(mut data)) => return Some(Ok(data.copy_to_bytes(data.remaining()))),
+            Ok(Err(_)) => {}
+            Err(error) => {
+                let fault =
+                    Error::invalid_body("http.body", "", "the body broke off before its end").with_source(error);
+                return Some(Err(fault));
+            }
+        }
+    }
+}
+
+fn too_large(limit: usize) -> Error {
+    Error::new(Code::BodyTooLarge, "http.body", format!("the body is larger than {limit} bytes"))
+        .with_member("limit", limit)
+}

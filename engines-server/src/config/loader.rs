@@ -1,0 +1,127 @@
+//! Reads the settings in layers: defaults, the TOML file, environment variables, flags.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use config::{Config, ConfigBuilder, Environment, File, FileFormat, builder::DefaultState};
+use serde_json::Value;
+
+use super::Settings;
+
+/// The prefix of environment variables that are settings.
+const PREFIX: &str = "ENGINES_";
+/// Names the TOML file; no setting itself.
+const CONFIG_VARIABLE: &str = "ENGINES_CONFIG";
+
+/// What the command line sets.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--data`
+    pub data: Option<PathBuf>,
+    /// `--accept-loss`
+    pub accept_loss: bool,
+}
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+#[error("{layer}: {detail}")]
+pub struct SettingsError {
+    layer: String,
+    detail: String,
+}
+
+impl SettingsError {
+    pub(super) fn new(layer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { layer: layer.into(), detail: detail.into() }
+    }
+}
+
+/// Reads the settings; `variables` is the environment.
+///
+/// # Errors
+/// A file that cannot be read, a key that does not exist or a value of the wrong type; each named with the layer it is in.
+pub fn load(flags: &Flags, variables: &BTreeMap<String, String>) -> Result<Settings, SettingsError> {
+    let named = flags.config.clone().or_else(|| variables.get(CONFIG_VARIABLE).map(PathBuf::from));
+    // The defaults are the lowest layer: a table such as `identity.per_address` of which one key is set keeps the others.
+    let settings = Settings::default();
+    let lists = list_keys(&settings)?;
+    let defaults =
+        Config::try_from(&settings).map_err(|error| SettingsError::new("defaults", explain_error(&error)))?;
+    let mut layers: Vec<(String, ConfigBuilder<DefaultState>)> = Vec::new();
+    if let Some(path) = &named {
+        layers.push((path.display().to_string(), file_source(path)?));
+    }
+    layers.push(("environment".into(), Config::builder().add_source(environment(variables, &lists))));
+    layers.push(("flags".into(), overrides(flags)?));
+
+    let mut all = Config::builder().add_source(defaults.clone());
+    for (layer, builder) in layers {
+        // Each layer is read over the defaults by itself first, so that an error names the layer it is in.
+        let config = builder.build().map_err(|error| SettingsError::new(&layer, error.to_string()))?;
+        Config::builder()
+            .add_source(defaults.clone())
+            .add_source(config.clone())
+            .build()
+            .and_then(Config::try_deserialize::<Settings>)
+            .map_err(|error| SettingsError::new(&layer, explain_error(&error)))?;
+        all = all.add_source(config);
+    }
+    let mut settings: Settings = all
+        .build()
+        .and_then(Config::try_deserialize)
+        .map_err(|error| SettingsError::new("settings", explain_error(&error)))?;
+    settings.sqlite.accept_loss = flags.accept_loss;
+    Ok(settings)
+}
+
+fn file_source(path: &Path) -> Result<ConfigBuilder<DefaultState>, SettingsError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| SettingsError::new(path.display().to_string(), format!("cannot be read: {error}")))?;
+    Ok(Config::builder().add_source(File::from_str(&text, FileFormat::Toml)))
+}
+
+fn environment(variables: &BTreeMap<String, String>, lists: &[String]) -> Environment {
+    let ours = variables.iter().filter(|(name, _)| name.starts_with(PREFIX) && *name != CONFIG_VARIABLE);
+    let environment = Environment::with_prefix(PREFIX.trim_end_matches('_'))
+        .prefix_separator("_")
+        .separator("__")
+        .try_parsing(true)
+        .list_separator(",")
+        .source(Some(ours.map(|(name, value)| (name.clone(), value.clone())).collect()));
+    lists.iter().fold(environment, |environment, key| environment.with_list_parse_key(key))
+}
+
+/// The keys whose values are lists; a variable names their elements separated by commas.
+fn list_keys(defaults: &Settings) -> Result<Vec<String>, SettingsError> {
+    let settings = serde_json::to_value(defaults).map_err(|error| SettingsError::new("defaults", error.to_string()))?;
+    let (mut lists, mut values) = (Vec::new(), vec![(String::new(), settings)]);
+    while let Some((key, value)) = values.pop() {
+        match value {
+            Value::Array(_) => lists.push(key),
+            Value::Object(table) => values.extend(table.into_iter().map(|(name, value)| match key.as_str() {
+                "" => (name, value),
+                table => (format!("{table}.{name}"), value),
+            })),
+            _ => {}
+        }
+    }
+    Ok(lists)
+}
+
+fn overrides(flags: &Flags) -> Result<ConfigBuilder<DefaultState>, SettingsError> {
+    let data = flags.data.as_ref().map(|path| path.to_string_lossy().into_owned());
+    Config::builder()
+        .set_override_option("listen", flags.listen.clone())
+        .and_then(|builder| builder.set_override_option("data", data))
+        .map_err(|error| SettingsError::new("flags", error.to_string()))
+}
+
+fn explain_error(error: &config::ConfigError) -> String {
+    error.to_string()
+}

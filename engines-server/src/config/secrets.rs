@@ -1,0 +1,203 @@
+//! Secrets: each from a variable or a file, never from a flag, where other users of the machine could read it.
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, Metadata},
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use engines::{
+    auth::{RootKey, SecretText, SigningKey, SigningKeys, SigningSecret, identity::SystemKey, key_slot::SealKeys},
+    core::{check_secret_strength, pii::PiiKey},
+};
+
+use super::{Settings, SettingsError, backup::BACKUP_PASSPHRASE};
+
+/// The variable that holds the signing secret.
+pub const SIGNING_SECRET: &str = "AUTH_JWT_SIGNING";
+/// The variable that names a file with the signing secret.
+pub const SIGNING_SECRET_FILE: &str = "AUTH_JWT_SIGNING_FILE";
+/// The variable that holds the root key; `ROOT_KEY_FILE` names a file with it.
+pub const ROOT_KEY: &str = "ROOT_KEY";
+/// The variable that holds the key of the bootstrap; `SYSTEM_BOOTSTRAP_KEY_FILE` names a file with it.
+pub const SYSTEM_KEY: &str = "SYSTEM_BOOTSTRAP_KEY";
+/// The variable that holds the keys that seal key slots; `SEAL_KEYS_FILE` names a file with them.
+pub const SEAL_KEYS: &str = "SEAL_KEYS";
+
+/// The variable that holds the key that events' values are sealed with; `VAULT_KEY_FILE` names a file with it.
+pub const VAULT_KEY: &str = "VAULT_KEY";
+/// The variable that holds the mail server's password; `MAIL_PASSWORD_FILE` names a file with it.
+pub const MAIL_PASSWORD: &str = "MAIL_PASSWORD";
+
+/// The variables that hold secrets, and what each is for. With `_FILE` behind its name, each names a file instead.
+pub const SECRET_VARIABLES: [(&str, &str); 7] = [
+    (SIGNING_SECRET, "the secret that signs access tokens, at least 32 bytes"),
+    (ROOT_KEY, "the key that stays the same for as long as the data does"),
+    (SYSTEM_KEY, "the key that opens the bootstrap of the control plane's tenants"),
+    (SEAL_KEYS, "the keys that seal key slots, as id:base64 pairs separated by commas"),
+    (VAULT_KEY, "the key that values in events are sealed with"),
+    (MAIL_PASSWORD, "the password at the mail server"),
+    (BACKUP_PASSPHRASE, "the passphrase that the root key is sealed under in backups"),
+];
+
+type Variables = BTreeMap<String, String>;
+
+/// The signing secret; none if it is set nowhere.
+///
+/// # Errors
+/// Both variables set, a file that cannot be read, or a secret that is too short or was not made at random.
+pub fn signing_secret(settings: &Settings, variables: &Variables) -> Result<Option<SigningSecret>, SettingsError> {
+    let found = find_secret(
+        SIGNING_SECRET,
+        settings,
+        settings.auth.signing_secret_file.as_ref(),
+        "auth.signing_secret_file",
+        variables,
+    )?;
+    found.map(|(layer, text)| with_layer(&layer, SigningSecret::new(text))).transpose()
+}
+
+/// The signing secret with its name, and those before it.
+///
+/// # Errors
+/// A name or a number of keys that [`SigningKeys`] does not take; a file that cannot be read.
+pub fn signing_keys(settings: &Settings, current: SigningSecret) -> Result<SigningKeys, SettingsError> {
+    let named = |layer: &str, kid: &str, secret| match kid {
+        "" => Ok(SigningKey::unnamed(secret)),
+        kid => with_layer(layer, SigningKey::new(kid, secret)),
+    };
+    let current = named("auth.signing_kid", &settings.auth.signing_kid, current)?;
+    let layer = "auth.previous_signing_files";
+    settings.auth.previous_signing_files.iter().try_fold(SigningKeys::new(current), |keys, entry| {
+        let (kid, path) = entry.split_once(':').unwrap_or(("", entry));
+        let secret = signing_secret_from_file(layer, Path::new(path), settings.auth.allow_readable_secrets)?;
+        with_layer(layer, keys.previous(named(layer, kid, secret)?))
+    })
+}
+
+/// The root key; none if it is set nowhere.
+///
+/// # Errors
+/// Both variables set, a file that cannot be read, or a key that is too short or was not made at random.
+pub fn root_key(settings: &Settings, variables: &Variables) -> Result<Option<RootKey>, SettingsError> {
+    let found = find_secret(ROOT_KEY, settings, settings.auth.root_key_file.as_ref(), "auth.root_key_file", variables)?;
+    found.map(|(layer, text)| with_layer(&layer, RootKey::new(text))).transpose()
+}
+
+/// The key of the bootstrap; none if it is set nowhere.
+///
+/// # Errors
+/// Both variables set, a file that cannot be read, or a key that is too short or was not made at random.
+pub fn system_key(settings: &Settings, variables: &Variables) -> Result<Option<SystemKey>, SettingsError> {
+    let found =
+        find_secret(SYSTEM_KEY, settings, settings.auth.system_key_file.as_ref(), "auth.system_key_file", variables)?;
+    found.map(|(layer, text)| with_layer(&layer, SystemKey::new(text))).transpose()
+}
+
+/// The keys that seal key slots; none if they are set nowhere, and then one is made from the root key.
+///
+/// # Errors
+/// Both variables set, a file that cannot be read, or what [`SealKeys::parse`] does not take.
+pub fn seal_keys(settings: &Settings, variables: &Variables) -> Result<Option<SealKeys>, SettingsError> {
+    let found =
+        find_secret(SEAL_KEYS, settings, settings.auth.seal_keys_file.as_ref(), "auth.seal_keys_file", variables)?;
+    let parsed = found.map(|(layer, text)| with_layer(&layer, SealKeys::parse(&String::from_utf8_lossy(&text))));
+    parsed.transpose()
+}
+
+/// The key from which each tenant's is made that values are sealed with (operator `seal`); none if it is set nowhere, and then no policy can seal.
+///
+/// # Errors
+/// Both variables set, a file that cannot be read, or a key that is too short or was not made at random.
+pub fn vault_key(settings: &Settings, variables: &Variables) -> Result<Option<PiiKey>, SettingsError> {
+    let found =
+        find_secret(VAULT_KEY, settings, settings.auth.vault_key_file.as_ref(), "auth.vault_key_file", variables)?;
+    let checked = |(layer, text): (String, Vec<u8>)| {
+        with_layer(&layer, check_secret_strength("the vault key", &text))?;
+        Ok(PiiKey::new(text))
+    };
+    found.map(checked).transpose()
+}
+
+/// The mail server's password; none if it is set nowhere.
+///
+/// # Errors
+/// Both variables set, or a file that cannot be read.
+pub fn mail_password(settings: &Settings, variables: &Variables) -> Result<Option<SecretText>, SettingsError> {
+    let found =
+        find_secret(MAIL_PASSWORD, settings, settings.mail.password_file.as_ref(), "mail.password_file", variables)?;
+    Ok(found.map(|(_, text)| SecretText::new(String::from_utf8_lossy(&text))))
+}
+
+/// A secret's bytes and the layer they are from: the variable, the file another variable names, the file the settings name.
+pub(super) fn find_secret(
+    variable: &str,
+    settings: &Settings,
+    file: Option<&PathBuf>,
+    setting: &str,
+    variables: &Variables,
+) -> Result<Option<(String, Vec<u8>)>, SettingsError> {
+    let of_file = format!("{variable}_FILE");
+    let read = |layer: &str, path: &Path| read_private_file(layer, path, settings.auth.allow_readable_secrets);
+    match (variables.get(variable), variables.get(&of_file)) {
+        (Some(_), Some(_)) => {
+            Err(SettingsError::new(variable, format!("is set, and so is {of_file}; set one of them")))
+        }
+        (Some(secret), None) => Ok(Some((variable.to_owned(), secret.clone().into_bytes()))),
+        (None, Some(path)) => read(&of_file, Path::new(path)).map(|text| Some((of_file, text))),
+        (None, None) => file.map(|path| Ok((setting.to_owned(), read(setting, path)?))).transpose(),
+    }
+}
+
+/// A file's text without the blanks at its end, which editors leave.
+pub(super) fn read_private_file(layer: &str, path: &Path, allow_readable: bool) -> Result<Vec<u8>, SettingsError> {
+    let failed =
+        |error: std::io::Error| SettingsError::new(layer, format!("{} cannot be read: {error}", path.display()));
+    let mut file = File::open(path).map_err(failed)?;
+    // Of the open file, so that it is the one that is read.
+    if !allow_readable {
+        let found = file.metadata().map_err(failed)?;
+        check_private(path, &found, 0o077).map_err(|complaint| SettingsError::new(layer, complaint))?;
+    }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(failed)?;
+    Ok(text.trim_ascii_end().to_vec())
+}
+
+/// Says what to do when others than the owner have one of the rights `denied` to a file or folder.
+#[cfg(unix)]
+pub(crate) fn check_private(path: &Path, found: &Metadata, denied: u32) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = found.permissions().mode() & 0o777;
+    if mode & denied == 0 {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(format!(
+        "{path} can be used by others than its owner (mode {mode:04o}): run `chmod go= {path}`, or set auth.allow_readable_secrets where \
+         the mode is meant, as that of a secret mounted into a container"
+    ))
+}
+
+/// Elsewhere files have no modes.
+#[cfg(not(unix))]
+pub(crate) fn check_private(_: &Path, _: &Metadata, _: u32) -> Result<(), String> {
+    Ok(())
+}
+
+pub(crate) fn signing_secret_from_file(
+    layer: &str,
+    path: &Path,
+    allow_readable: bool,
+) -> Result<SigningSecret, SettingsError> {
+    with_layer(layer, SigningSecret::new(read_private_file(layer, path, allow_readable)?))
+}
+
+pub(crate) fn root_key_from_file(layer: &str, path: &Path, allow_readable: bool) -> Result<RootKey, SettingsError> {
+    with_layer(layer, RootKey::new(read_private_file(layer, path, allow_readable)?))
+}
+
+pub(super) fn with_layer<T>(layer: &str, secret: engines::Result<T>) -> Result<T, SettingsError> {
+    secret.map_err(|error| SettingsError::new(layer, error.detail().to_owned()))
+}

@@ -1,0 +1,135 @@
+//! What one request holds of the budgets.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use engines::Result;
+
+use super::{
+    AddressUsage, EvictionClass, EvictionSignal, Resource, WorkGuard,
+    budgets::{BudgetShare, Budgets},
+};
+use crate::{
+    App,
+    client_addr::Client,
+    metrics::GaugeGuard,
+    routes::{BodyKind, Endpoint, Route},
+};
+
+/// The places a request holds until its answer begins.
+pub(crate) struct RequestBudget<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) client: Option<Client>,
+    usage: Option<Arc<AddressUsage>>,
+    class: ClientClass,
+    shares: Mutex<HeldShares>,
+    _gauge: GaugeGuard,
+}
+
+#[derive(Default)]
+struct HeldShares {
+    in_flight: Option<BudgetShare>,
+    bytes: Option<BudgetShare>,
+}
+
+/// Whose budgets a request is charged to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ClientClass {
+    /// Nobody's: it tells how the server is, which must be possible while it is busy.
+    Exempt,
+    /// Routes that need no credential.
+    Anonymous,
+    /// Routes that need one.
+    Authenticated,
+}
+
+impl ClientClass {
+    fn of(route: &Route) -> Self {
+        match (&route.endpoint, route.body) {
+            (Endpoint::Public(_), BodyKind::None) => Self::Exempt,
+            (Endpoint::Public(_) | Endpoint::Guest(_), _) => Self::Anonymous,
+            _ => Self::Authenticated,
+        }
+    }
+}
+
+impl<'a> RequestBudget<'a> {
+    /// The places of a request to `route`, with one in flight.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when there is none.
+    pub(crate) fn acquire(app: &'a App, client: Option<Client>, route: &Route) -> Result<Self> {
+        let class = ClientClass::of(route);
+        let usage = match (&client, class) {
+            (None, _) | (_, ClientClass::Exempt) => None,
+            (Some(client), _) => Some(client.usage(app.budgets())),
+        };
+        let gauge = GaugeGuard::new(&app.metrics().in_flight);
+        let places = Self { app, client, usage, class, shares: Mutex::default(), _gauge: gauge };
+        places.resume()?;
+        Ok(places)
+    }
+
+    /// Whether the request may be answered while the server is stopping.
+    pub(crate) fn is_exempt(&self) -> bool {
+        self.class == ClientClass::Exempt
+    }
+
+    /// Gives up the place in flight while the body arrives, which takes one in the budget of bodies instead.
+    pub(crate) fn receive_body(&self) -> Result<IncomingBody> {
+        self.lock_shares().in_flight = None;
+        let (unit, resource) = match self.class {
+            ClientClass::Authenticated => (EvictionClass::Body, Resource::BodyBytes),
+            ClientClass::Exempt | ClientClass::Anonymous => {
+                (EvictionClass::AnonymousBody, Resource::AnonymousBodyBytes)
+            }
+        };
+        let bytes = self.budgets().acquire(resource, self.usage.as_ref(), 0)?;
+        let (unfinished, evicted) = self.budgets().start_work(unit, self.usage.as_ref());
+        Ok(IncomingBody { unit, bytes, evicted, _unfinished: unfinished })
+    }
+
+    /// The body has arrived: takes a place in flight again. Its bytes stay counted until the answer.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when there is none.
+    pub(crate) fn received_body(&self, arriving: IncomingBody) -> Result<()> {
+        self.lock_shares().bytes = Some(arriving.bytes);
+        self.resume()
+    }
+
+    /// Exchanges the place in flight for one among the batches, whose bodies arrive while they are handled.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when there is none.
+    pub(crate) fn switch_to_batch(&self) -> Result<()> {
+        self.lock_shares().in_flight = Some(self.budgets().acquire(Resource::Batches, self.usage.as_ref(), 1)?);
+        Ok(())
+    }
+
+    fn resume(&self) -> Result<()> {
+        let resource = match self.class {
+            ClientClass::Exempt => return Ok(()),
+            ClientClass::Anonymous => Resource::AnonymousInFlight,
+            ClientClass::Authenticated => Resource::InFlight,
+        };
+        self.lock_shares().in_flight = Some(self.budgets().acquire(resource, self.usage.as_ref(), 1)?);
+        Ok(())
+    }
+
+    fn budgets(&self) -> &Budgets {
+        self.app.budgets()
+    }
+
+    fn lock_shares(&self) -> std::sync::MutexGuard<'_, HeldShares> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A body that is being received.
+#[derive(Debug)]
+pub(crate) struct IncomingBody {
+    pub(crate) unit: EvictionClass,
+    pub(crate) bytes: BudgetShare,
+    pub(crate) evicted: EvictionSignal,
+    _unfinished: WorkGuard,
+}

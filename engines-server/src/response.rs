@@ -1,0 +1,51 @@
+//! Answers: a value as JSON, serialised once.
+
+use bytes::Bytes;
+use engines::{Error, Result};
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+
+use crate::body::Body;
+
+/// `value` as JSON under `status`.
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Result<Response<Body>> {
+    let text = serde_json::to_vec(value).map_err(|error| Error::internal("http.reply", error))?;
+    Ok(with_body(status, "application/json", text))
+}
+
+/// 200 with `value` as JSON.
+pub(crate) fn ok(value: &impl Serialize) -> Result<Response<Body>> {
+    json(StatusCode::OK, value)
+}
+
+/// 201 with `value` as JSON.
+pub(crate) fn created(value: &impl Serialize) -> Result<Response<Body>> {
+    json(StatusCode::CREATED, value)
+}
+
+/// 202 with `value` as JSON.
+pub(crate) fn accepted(value: &impl Serialize) -> Result<Response<Body>> {
+    json(StatusCode::ACCEPTED, value)
+}
+
+/// `value` as JSON under `status`, with a secret in it that no cache may keep (RFC 6749 section 5.1).
+pub(crate) fn secret_json(status: StatusCode, value: &impl Serialize) -> Result<Response<Body>> {
+    let mut response = json(status, value)?;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// 204.
+pub(crate) fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// Bytes of a media type.
+pub(crate) fn with_body(status: StatusCode, media_type: &'static str, text: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::from(text.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}

@@ -1,0 +1,184 @@
+//! Rows that look alike, said in one line each.
+
+use std::sync::Arc;
+
+use engines::{Action, Principal, RequestContext};
+use http::Method;
+
+use crate::{
+    request::RequestParts,
+    routes::{BodyKind, Endpoint, ExtraHeaders, HandlerFuture, QueryParam, Route, RouteDoc},
+};
+
+type Handler = fn(RequestParts, RequestContext) -> HandlerFuture;
+
+pub(super) const LIMIT: QueryParam =
+    QueryParam { name: "limit", number: true, text: "Items at the most, from 1 to 500; 50 if absent" };
+pub(super) const AFTER: QueryParam = QueryParam { name: "after", number: false, text: "The `next` of the page before" };
+pub(super) const PAGE: &[QueryParam] = &[LIMIT, AFTER];
+
+pub(super) const fn text_param(name: &'static str, text: &'static str) -> QueryParam {
+    QueryParam { name, number: false, text }
+}
+
+pub(super) const fn number_param(name: &'static str, text: &'static str) -> QueryParam {
+    QueryParam { name, number: true, text }
+}
+
+const FOLLOW: &[QueryParam] = &[
+    text_param("cursor", "Resume behind this cursor; `Last-Event-ID` does the same and wins"),
+    text_param("from", "`start` for the whole log, `live` (as if absent) for what comes"),
+    text_param("channels", "Of commits, artifacts, gestures; commits,artifacts if absent"),
+];
+
+pub(super) const fn public(
+    path: &'static str,
+    handler: fn(RequestParts) -> HandlerFuture,
+    summary: &'static str,
+    response: Option<&'static str>,
+) -> Route {
+    let doc = RouteDoc {
+        summary,
+        query: &[],
+        request: None,
+        status: 200,
+        response,
+        media_type: None,
+        headers: ExtraHeaders::NONE,
+    };
+    Route { method: Method::GET, path, endpoint: Endpoint::Public(handler), body: BodyKind::None, stream: false, doc }
+}
+
+pub(super) const fn read(
+    path: &'static str,
+    action: Action,
+    handler: Handler,
+    summary: &'static str,
+    query: &'static [QueryParam],
+    response: &'static str,
+) -> Route {
+    let doc = RouteDoc {
+        summary,
+        query,
+        request: None,
+        status: 200,
+        response: Some(response),
+        media_type: None,
+        headers: ExtraHeaders::NONE,
+    };
+    let endpoint = Endpoint::Action(action, handler);
+    Route { method: Method::GET, path, endpoint, body: BodyKind::None, stream: false, doc }
+}
+
+pub(super) const fn write(
+    path: &'static str,
+    action: Action,
+    handler: Handler,
+    summary: &'static str,
+    (status, request, response): (u16, &'static str, &'static str),
+) -> Route {
+    let doc = RouteDoc {
+        summary,
+        query: &[],
+        request: Some(request),
+        status,
+        response: Some(response),
+        media_type: None,
+        headers: ExtraHeaders::NONE,
+    };
+    let endpoint = Endpoint::Action(action, handler);
+    Route { method: Method::POST, path, endpoint, body: BodyKind::Json, stream: false, doc }
+}
+
+pub(super) const fn stream(
+    path: &'static str,
+    action: Action,
+    handler: Handler,
+    summary: &'static str,
+    (status, media_type): (u16, &'static str),
+) -> Route {
+    let doc = RouteDoc {
+        summary,
+        query: FOLLOW,
+        request: None,
+        status,
+        response: None,
+        media_type: Some(media_type),
+        headers: ExtraHeaders::NONE,
+    };
+    let endpoint = Endpoint::Action(action, handler);
+    Route { method: Method::GET, path, endpoint, body: BodyKind::None, stream: true, doc }
+}
+
+/// Any row.
+pub(super) const fn route(
+    method: Method,
+    path: &'static str,
+    endpoint: Endpoint,
+    summary: &'static str,
+    query: &'static [QueryParam],
+    (body, request): (BodyKind, Option<&'static str>),
+    (status, response): (u16, Option<&'static str>),
+) -> Route {
+    let doc = RouteDoc { summary, query, request, status, response, media_type: None, headers: ExtraHeaders::NONE };
+    Route { method, path, endpoint, body, stream: false, doc }
+}
+
+/// Something said by anybody.
+pub(super) const fn public_post(
+    path: &'static str,
+    handler: fn(RequestParts) -> HandlerFuture,
+    summary: &'static str,
+    (status, request, response): (u16, &'static str, &'static str),
+) -> Route {
+    let body = (BodyKind::Json, Some(request));
+    route(Method::POST, path, Endpoint::Public(handler), summary, &[], body, (status, Some(response)))
+}
+
+/// Something said by anybody, perhaps with a token.
+pub(super) const fn guest(
+    path: &'static str,
+    handler: fn(RequestParts, Option<Arc<Principal>>) -> HandlerFuture,
+    summary: &'static str,
+    (status, request, response): (u16, &'static str, &'static str),
+) -> Route {
+    let body = (BodyKind::Json, Some(request));
+    route(Method::POST, path, Endpoint::Guest(handler), summary, &[], body, (status, Some(response)))
+}
+
+/// About oneself, without a body.
+pub(super) const fn token(
+    method: Method,
+    path: &'static str,
+    handler: fn(RequestParts, Arc<Principal>) -> HandlerFuture,
+    summary: &'static str,
+    answer: (u16, Option<&'static str>),
+) -> Route {
+    route(method, path, Endpoint::Token(handler), summary, &[], (BodyKind::None, None), answer)
+}
+
+/// An order of the control plane's, without a body.
+pub(super) const fn operator(
+    path: &'static str,
+    handler: Handler,
+    summary: &'static str,
+    answer: (u16, Option<&'static str>),
+) -> Route {
+    route(Method::POST, path, Endpoint::Operator(handler), summary, &[], (BodyKind::None, None), answer)
+}
+
+/// A change to something that is there.
+pub(super) const fn change(
+    method: Method,
+    path: &'static str,
+    action: Action,
+    handler: Handler,
+    summary: &'static str,
+    (request, status, response): (Option<&'static str>, u16, Option<&'static str>),
+) -> Route {
+    let body = match request {
+        Some(_) => BodyKind::Json,
+        None => BodyKind::None,
+    };
+    route(method, path, Endpoint::Action(action, handler), summary, &[], (body, request), (status, response))
+}

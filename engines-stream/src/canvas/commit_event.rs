@@ -1,0 +1,47 @@
+//! What a commit's event holds.
+
+use engines_core::{Error, ResourceId, Result, StreamEvent, command::Op};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use ulid::Ulid;
+
+use super::command::Intent;
+
+/// The type of a commit's event.
+pub const CANVAS_COMMIT: &str = "canvas_commit";
+
+/// The `data` of a commit's event: enough to replay it, with the envelope's actor and time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CanvasCommit<'a> {
+    /// The revision it made; the event's `seq`.
+    pub rev: u64,
+    /// Its id; the event's id, because the commit is the event.
+    pub commit_id: Ulid,
+    /// The revision the command was written against. Less than `rev - 1` if it was rebased.
+    pub base_rev: u64,
+    /// The client's name for the command.
+    pub command_id: Option<ResourceId>,
+    /// What it was for.
+    pub intent: Option<Intent>,
+    /// The ops, as they were applied.
+    #[serde(borrow)]
+    pub ops: &'a RawValue,
+}
+
+impl<'a> CanvasCommit<'a> {
+    /// Reads a commit's event.
+    ///
+    /// # Errors
+    /// `INTERNAL` when the event is no commit.
+    pub fn from_event(event: &'a StreamEvent) -> Result<Self> {
+        serde_json::from_str(event.event.data.get()).map_err(|error| Error::internal("canvas.log", error))
+    }
+
+    /// The ops, read.
+    ///
+    /// # Errors
+    /// `INTERNAL` when they are none.
+    pub fn decode_ops(&self) -> Result<Vec<Op>> {
+        serde_json::from_str(self.ops.get()).map_err(|error| Error::internal("canvas.log", error))
+    }
+}

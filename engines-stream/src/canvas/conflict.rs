@@ -1,0 +1,68 @@
+//! What a command is told whose base is not the head.
+
+use engines_core::{Code, Error, Result, command::rebase::touched_places};
+use serde_json::{Value, json};
+
+use super::{commit_event::CanvasCommit, history::CanvasHistory, pending_command::PendingCommand};
+
+impl CanvasHistory {
+    /// Where a state can be read instead of the commits that lead to it.
+    pub(super) fn snapshot_ref(&self, rev: u64) -> String {
+        format!("/canvas/{}/snapshot?rev={rev}", self.id)
+    }
+
+    /// `REV_MISMATCH` with the commits since the base, if these are few enough.
+    pub(super) async fn rev_mismatch_error(&self, base: u64, head: u64, max_commits: usize, max_bytes: usize) -> Error {
+        let detail = "the base revision is not the head; take in the commits since, and send the command again";
+        let error = Error::new(Code::RevMismatch, "canvas.command", detail)
+            .with_member("base_rev", base)
+            .with_member("head_rev", head)
+            .with_member("snapshot_ref", self.snapshot_ref(head));
+        match self.ops_since(base, head, max_commits, max_bytes).await {
+            Ok(Some(ops)) => error.with_member("ops_since_base", ops),
+            // The snapshot serves as well: a log that cannot be read now does not change the answer.
+            Ok(None) | Err(_) => error,
+        }
+    }
+
+    async fn ops_since(&self, base: u64, head: u64, max_commits: usize, max_bytes: usize) -> Result<Option<Value>> {
+        if base >= head || head - base > u64::try_from(max_commits).unwrap_or(u64::MAX) {
+            return Ok(None);
+        }
+        let (mut at, mut bytes, mut found) = (base, 0, Vec::new());
+        while at < head {
+            for event in self.events(at, head).await? {
+                let commit = CanvasCommit::from_event(&event)?;
+                bytes += commit.ops.get().len();
+                if bytes > max_bytes {
+                    return Ok(None);
+                }
+                let ops: Value =
+                    serde_json::from_str(commit.ops.get()).map_err(|error| Error::internal("canvas.log", error))?;
+                found.push(json!({
+                    "rev": event.seq, "commit_id": commit.commit_id, "actor_id": event.event.actor.id, "ops": ops,
+                }));
+                at = event.seq.0;
+            }
+        }
+        Ok(Some(Value::Array(found)))
+    }
+
+    /// Whether no commit after `after`, up to `head`, touches what `work` touches. Commits that are gone may have.
+    pub(super) async fn is_untouched(&self, work: &PendingCommand, after: u64, head: u64) -> Result<bool> {
+        let mut at = after;
+        while at < head {
+            let events = match self.events(at, head).await {
+                Err(error) if error.code() == Code::NotFound => return Ok(false),
+                events => events?,
+            };
+            for event in events {
+                if touched_places(&CanvasCommit::from_event(&event)?.decode_ops()?).overlaps(work.touches()) {
+                    return Ok(false);
+                }
+                at = event.seq.0;
+            }
+        }
+        Ok(true)
+    }
+}
