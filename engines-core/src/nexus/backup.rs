@@ -1,7 +1,8 @@
-//! Backups: what a backend, and everything else that keeps data beside it, implements to be backed up.
+//! Contracts for backups: what a store, and every other part that keeps data, implements so that it can be backed up.
 //!
-//! A backup is a set of named files. A [`BackupSource`] writes a consistent copy of what it holds into them; where the files go (a
-//! folder, an object store), how they are hashed and when they are removed is decided elsewhere (`engines_storage::backup`).
+//! A backup is a set of named files. A [`BackupSource`] writes a consistent copy of its data into these files.
+//! `engines_storage::backup` decides where the files go (a folder, an object store), computes their hashes and removes
+//! old backups.
 //! A backend offers its source through [`Store::backup_source`](super::Store::backup_source).
 
 use std::{fmt, path::PathBuf, pin::Pin};
@@ -13,16 +14,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{error::Result, scope::Scope, stream::LogId};
 
-/// The content of a file, in chunks of any size. It ends after the first error.
+/// The content of a file as chunks of any size. The stream ends after the first error.
 pub type BackupContent = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
-/// How fast a source may copy, and what it may make its backend hold back meanwhile.
+/// Limits on how fast a source copies and on how many changes its backend retains during the copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CopyLimits {
-    /// Bytes copied per second; 0 for as fast as possible.
+    /// Bytes copied per second; 0 means no limit.
     pub bytes_per_s: u64,
-    /// Bytes of changes that the backend may hold back while the copy runs. From half of it on the copy runs as fast as
-    /// possible, because a longer copy makes the log longer; past it the copy is given up. 0 for no limit.
+    /// Bytes of changes that the backend may retain while the copy runs; 0 means no limit. From half of this value on,
+    /// the copy ignores `bytes_per_s`, because a longer copy makes the log longer. Past this value the copy fails.
     pub log_bytes: u64,
 }
 
@@ -33,7 +34,7 @@ impl Default for CopyLimits {
     }
 }
 
-/// How far one scope's logs had got when the copy was taken.
+/// The positions of one scope's logs at the time of the copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScopePosition {
     /// The scope.
@@ -41,15 +42,16 @@ pub struct ScopePosition {
     pub scope: Scope,
     /// The `seq` of its last dataset event; 0 for none.
     pub events: u64,
-    /// Audit records ever written.
+    /// The number of audit records ever written.
     pub audit: u64,
-    /// Streams.
+    /// The number of streams.
     pub streams: u64,
     /// The sum of all its streams' heads: the number of events ever appended to them.
     pub appended: u64,
 }
 
-/// The one instant that all of a copy shows: what was acknowledged before it is in the copy, what was begun after it is not.
+/// The point in time that every part of a copy shows: the copy contains what was acknowledged before it and nothing
+/// that was begun after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupPosition {
     /// The log it was copied from.
@@ -57,12 +59,14 @@ pub struct BackupPosition {
     pub log_id: LogId,
     /// The outbox position of the last dataset event of all scopes; 0 for none.
     pub feed: u64,
-    /// Every scope, by tenant and environment.
+    /// Every scope, ordered by tenant, then environment.
     pub scopes: Vec<ScopePosition>,
 }
 
-/// Where a source writes the files of its copy. Names are relative: one or more segments of letters, digits, `.`, `_` and `-`,
-/// separated by `/`, at most 256 bytes; no segment begins with a `.`.
+/// Receives the files of a source's copy.
+///
+/// File names are relative: one or more segments of letters, digits, `.`, `_` and `-`, separated by `/`, at most 256
+/// bytes in all; no segment begins with a `.`.
 #[async_trait]
 pub trait BackupFiles: Send {
     /// A path on the local disk at which the source may write the file `name` itself. It becomes part of the backup with
@@ -85,41 +89,42 @@ pub trait BackupFiles: Send {
     async fn add_stream(&mut self, name: &str, content: BackupContent) -> Result<()>;
 }
 
-/// Something that can be backed up: a store, or what lies beside it, such as the bytes of artifacts.
+/// A part that can be backed up: a store, or data kept beside it, such as the bytes of artifacts.
 #[async_trait]
 pub trait BackupSource: Send + Sync + fmt::Debug {
-    /// Its name, which is the folder of its files in every backup and must never change: lower-case letters, digits, `_` and
-    /// `-`, at most 32 bytes.
+    /// The source's name: 1 to 32 bytes of lower-case letters, digits, `_` and `-`. It is the folder of the source's
+    /// files in every backup and must never change.
     fn name(&self) -> &str;
 
-    /// Writes a consistent copy into `files`, while everything goes on.
+    /// Writes a consistent copy into `files` while the source stays in use.
     ///
-    /// A store's source is called first and returns the position it copied. Every other source is called after it and must hold
-    /// at least what the store referred to at that position; it returns none.
+    /// A store's source is called first and returns the position it copied. Every other source is called afterwards,
+    /// returns `None`, and must copy at least everything that the store referred to at that position.
     ///
-    /// Dropping the future ends the copy.
+    /// Dropping the future stops the copy.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE` when it cannot be read or written, or a limit was passed.
+    /// `BACKEND_UNAVAILABLE` when the source cannot be read, a file cannot be written, or a limit of `limits` was
+    /// exceeded.
     async fn back_up(&self, files: &mut dyn BackupFiles, limits: CopyLimits) -> Result<Option<BackupPosition>>;
 }
 
-/// Where the files of a [`BackupSource`] go when a backup is restored. Without a target for its name, a source's files are put
-/// into a folder of that name in the restored data folder.
+/// Receives the files of a [`BackupSource`] when a backup is restored. If no target has a source's name, its files are
+/// put into a folder of that name in the restored data folder.
 #[async_trait]
 pub trait RestoreTarget: Send + Sync + fmt::Debug {
-    /// The name of the source whose files it takes.
+    /// The name of the source whose files this target receives.
     fn name(&self) -> &str;
 
-    /// Stores one file. Its size and hash are verified while it is read: an error at the end of `content` means that the file is
-    /// damaged and must not be kept.
+    /// Stores one file. Its size and hash are verified while it is read: an error at the end of `content` means that
+    /// the file is damaged and must not be kept.
     ///
     /// # Errors
-    /// The content's own error, or that of storing it.
+    /// The error that `content` yields, or the failure to store the file.
     async fn restore(&self, name: &str, content: BackupContent) -> Result<()>;
 }
 
-/// A log's id as 16 hexadecimal digits.
+/// Serialises a log id as 16 hexadecimal digits.
 mod log_id {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

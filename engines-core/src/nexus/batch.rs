@@ -1,4 +1,4 @@
-//! A batch: everything that must be true together, written together.
+//! Batches of writes that a store commits atomically.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,35 +11,35 @@ use crate::{
     stream::{NewEvent, Seq, StreamKey},
 };
 
-/// What a document write expects to find.
+/// The precondition of a document write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
-    /// No document.
+    /// The document does not exist.
     Absent,
-    /// A document at exactly this version.
+    /// The document exists at exactly this version.
     Version(u64),
-    /// Some document, of any version.
+    /// The document exists, at any version.
     Present,
-    /// Anything or nothing.
+    /// No precondition.
     Any,
 }
 
-/// What an append expects the stream's head to be.
+/// The precondition of an append: the stream's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpectedHead {
-    /// Anything: the events go behind whatever is there.
+    /// No precondition: the events are appended to whatever the stream holds.
     Any,
-    /// Exactly this; 0 for an empty stream.
+    /// The head is exactly this sequence number; 0 means an empty stream.
     Seq(Seq),
 }
 
-/// In whose space a write lands.
+/// The partition a write goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Partition {
     /// The batch's own scope.
     #[default]
     Own,
-    /// The control plane's ([`crate::Scope::system`]); only in a batch made by [`Batch::spanning`].
+    /// The control plane's scope ([`crate::Scope::system`]); allowed only in a batch made by [`Batch::spanning`].
     System,
 }
 
@@ -47,78 +47,79 @@ pub enum Partition {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Write {
-    /// Write a document.
+    /// Writes a document.
     Put {
-        /// Whose.
+        /// The partition the document is written to.
         partition: Partition,
-        /// What.
+        /// The document to write.
         document: NewDocument,
-        /// On which condition.
+        /// The precondition; the commit fails if it does not hold.
         expect: Expect,
     },
-    /// Delete a document. Deleting what is not there is no error under [`Expect::Any`].
+    /// Deletes a document. Under [`Expect::Any`], deleting a document that does not exist is not an error.
     Delete {
-        /// Whose.
+        /// The partition the document is in.
         partition: Partition,
-        /// Its family.
+        /// The document's kind.
         kind: DocumentKind,
-        /// Its id.
+        /// The document's id.
         id: DocId,
-        /// On which condition.
+        /// The precondition; the commit fails if it does not hold.
         expect: Expect,
     },
-    /// Append events to a stream, in order; at least one.
+    /// Appends events to a stream, in order; at least one event.
     Append {
         /// The stream.
         key: StreamKey,
-        /// On which condition.
+        /// The precondition on the stream's head.
         expected: ExpectedHead,
-        /// What.
+        /// The events to append.
         events: Vec<NewEvent>,
     },
-    /// Forget a stream's events before `first`: retention. The head stays where it is.
+    /// Removes a stream's events before `first`, for retention. The head does not change.
     Trim {
         /// The stream.
         key: StreamKey,
         /// The oldest event to keep; at most one past the head.
         first: Seq,
     },
-    /// Delete a stream for good: see [`Batch::delete_stream`].
+    /// Deletes a stream permanently; see [`Batch::delete_stream`].
     DeleteStream {
         /// The stream.
         key: StreamKey,
     },
-    /// Write nothing, but require that a stream was not deleted: see [`Batch::expect_stream`].
+    /// Writes nothing, but requires that the stream was not deleted; see [`Batch::expect_stream`].
     ExpectStream {
         /// The stream.
         key: StreamKey,
     },
-    /// Keep a dataset event; it also goes to the outbox.
+    /// Stores a dataset event and adds it to the outbox.
     Record {
-        /// What.
+        /// The scrubbed event.
         event: Box<CleanEvent>,
-        /// Makes this one event take effect once, and leaves the rest of the batch alone: see [`Batch::record_once`].
+        /// Makes this event idempotent, independently of the other writes of the batch; see
+        /// [`Batch::record_idempotent`].
         idempotency: Option<Box<Idempotency>>,
     },
-    /// Keep an audit record.
+    /// Stores an audit record.
     Audit(AuditEntry),
 }
 
-/// Makes a batch take effect once. A second batch of the same scope, realm and key gets the first one's
-/// receipt if its fingerprint is the same, and is refused otherwise; either way it writes nothing.
+/// Makes a batch idempotent. A second batch with the same scope, namespace and key writes nothing: it gets the first
+/// batch's receipt if its fingerprint is the same, and is rejected otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Idempotency {
-    /// What the key is unique in, such as `canvas/c1`.
+    /// The namespace in which the key is unique, such as `canvas/c1`.
     pub namespace: String,
-    /// The client's key.
+    /// The key the client chose.
     pub key: String,
-    /// SHA-256 over what was asked for.
+    /// SHA-256 of the request, to detect that a key is reused for another request.
     pub fingerprint: [u8; 32],
-    /// A short note kept with the receipt and returned with it, at most 1 KiB.
+    /// A note of at most 1 KiB that is stored with the receipt and returned with it.
     pub note: String,
 }
 
-/// Writes that take effect all together or not at all, in one scope.
+/// Writes in one scope that take effect all together or not at all.
 #[derive(Debug, Clone)]
 pub struct Batch {
     at: Timestamp,
@@ -128,122 +129,127 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// An empty batch, written at this time.
+    /// Makes an empty batch with the time `at`.
     #[must_use]
     pub fn new(at: Timestamp) -> Self {
         Self { at, spanning: false, idempotency: None, writes: Vec::new() }
     }
 
-    /// A batch that may also write documents of the control plane. For identity alone, so that a membership and
-    /// its user's index never disagree.
+    /// Makes an empty batch that may also write documents of the control plane. Only identity uses it, so that a
+    /// membership and the index of its user always agree.
     #[must_use]
     pub fn spanning(at: Timestamp) -> Self {
         Self { spanning: true, ..Self::new(at) }
     }
 
-    /// Makes it take effect once.
+    /// Makes the batch idempotent; see [`Idempotency`].
     #[must_use]
     pub fn with_idempotency(mut self, once: Idempotency) -> Self {
         self.idempotency = Some(once);
         self
     }
 
-    /// Writes a document.
+    /// Adds the write of a document.
     #[must_use]
     pub fn put(mut self, document: NewDocument, expect: Expect) -> Self {
         self.writes.push(Write::Put { partition: Partition::Own, document, expect });
         self
     }
 
-    /// Deletes a document.
+    /// Adds the deletion of a document.
     #[must_use]
     pub fn delete(mut self, kind: DocumentKind, id: impl Into<DocId>, expect: Expect) -> Self {
         self.writes.push(Write::Delete { partition: Partition::Own, kind, id: id.into(), expect });
         self
     }
 
-    /// Writes a document of the control plane; refused by [`Batch::check`] unless the batch is [`Batch::spanning`].
+    /// Adds the write of a control-plane document. [`Batch::check`] rejects it unless the batch was made by
+    /// [`Batch::spanning`].
     #[must_use]
     pub fn put_system(mut self, document: NewDocument, expect: Expect) -> Self {
         self.writes.push(Write::Put { partition: Partition::System, document, expect });
         self
     }
 
-    /// Deletes a document of the control plane; as [`Batch::put_system`].
+    /// Adds the deletion of a control-plane document, under the same rule as [`Batch::put_system`].
     #[must_use]
     pub fn delete_system(mut self, kind: DocumentKind, id: impl Into<DocId>, expect: Expect) -> Self {
         self.writes.push(Write::Delete { partition: Partition::System, kind, id: id.into(), expect });
         self
     }
 
-    /// Appends events to a stream; at least one, or [`Batch::check`] refuses it.
+    /// Adds an append of events to a stream. [`Batch::check`] rejects an append without events.
     #[must_use]
     pub fn append(mut self, key: StreamKey, expected: ExpectedHead, events: Vec<NewEvent>) -> Self {
         self.writes.push(Write::Append { key, expected, events });
         self
     }
 
-    /// Forgets a stream's events before `first`.
+    /// Adds the removal of a stream's events before `first`.
     #[must_use]
     pub fn trim(mut self, key: StreamKey, first: Seq) -> Self {
         self.writes.push(Write::Trim { key, first });
         self
     }
 
-    /// Deletes a stream for good, whether or not it has events.
+    /// Adds the permanent deletion of a stream, whether or not it has events.
     ///
-    /// From this commit on no reader gets one of its events, [`super::Head::deleted`] is set, and every batch that appends to
-    /// the stream, expects it ([`Batch::expect_stream`]) or deletes it again fails with [`super::Failed::Deleted`]. So an append is
-    /// either acknowledged before the deletion, and deleted with it, or refused. The name stays taken until the whole scope is removed,
-    /// so that no cursor or idempotency key of the old stream can be applied to a new one.
+    /// From this commit on, no reader gets any of its events, [`super::StreamHead::deleted`] is set, and every batch
+    /// that appends to the stream, expects it ([`Batch::expect_stream`]) or deletes it again fails with
+    /// [`super::FailedPrecondition::Deleted`]. So an append is either acknowledged before the deletion, and deleted
+    /// with the stream, or rejected. The name stays taken until the whole scope is removed, so that no cursor or
+    /// idempotency key of the old stream can be applied to a new one.
     ///
-    /// The backend removes the events, and the receipts whose [`Idempotency::realm`] is the stream's key or begins with the key and `/`,
-    /// in the background.
+    /// The backend removes the events in the background, and also the receipts whose [`Idempotency::namespace`] is the
+    /// stream's key or begins with the key and `/`.
     #[must_use]
     pub fn delete_stream(mut self, key: StreamKey) -> Self {
         self.writes.push(Write::DeleteStream { key });
         self
     }
 
-    /// Requires that a stream was not deleted; a stream that never had events qualifies. For documents that belong to a stream,
-    /// so that a deletion at the same time leaves none of them behind. Batches that append need it not: an append implies it.
+    /// Requires that a stream was not deleted; a stream that never had events qualifies. Use it for documents that
+    /// belong to a stream, so that none of them outlives a concurrent deletion of the stream. A batch that appends to
+    /// the stream does not need it, because an append implies it.
     #[must_use]
     pub fn expect_stream(mut self, key: StreamKey) -> Self {
         self.writes.push(Write::ExpectStream { key });
         self
     }
 
-    /// Keeps a dataset event. Only a [`CleanEvent`] will do, and only the PII engine makes one.
+    /// Adds a dataset event. Only the PII engine makes a [`CleanEvent`], so an unscrubbed event cannot be stored.
     #[must_use]
     pub fn record(mut self, event: CleanEvent) -> Self {
         self.writes.push(Write::Record { event: Box::new(event), idempotency: None });
         self
     }
 
-    /// As [`Batch::record`], for an event that takes effect once, whatever becomes of the rest of the batch: many events of many callers,
-    /// some of them seen before, share one batch and one wait. The key counts as if the event had been recorded by a batch of its
-    /// own with [`Batch::once`], also if one of the two came by the one way and the other by the other; of two events with one key in
-    /// a batch the first is kept. A key that was used before is no failure: its event is not written, and [`super::EventOutcome`] says so.
+    /// Adds a dataset event that is idempotent by itself, independently of the other writes of the batch. Many events
+    /// of many callers can so share one batch and one wait, although some of them were recorded before.
+    ///
+    /// The key counts as if a batch of its own with [`Batch::with_idempotency`] had recorded the event; a key used in
+    /// one way is also found in the other. Of two events with one key in a batch, the first is stored. A key that was
+    /// used before is not a failure: its event is not written, and [`super::EventOutcome`] reports this.
     #[must_use]
     pub fn record_idempotent(mut self, event: CleanEvent, once: Idempotency) -> Self {
         self.writes.push(Write::Record { event: Box::new(event), idempotency: Some(Box::new(once)) });
         self
     }
 
-    /// Keeps an audit record, if there is one.
+    /// Adds an audit record, if `entry` is one.
     #[must_use]
     pub fn audit(mut self, entry: impl Into<Option<AuditEntry>>) -> Self {
         self.writes.extend(entry.into().map(Write::Audit));
         self
     }
 
-    /// When it is written.
+    /// The time of the batch.
     #[must_use]
     pub fn at(&self) -> Timestamp {
         self.at
     }
 
-    /// Whether, and how, it takes effect once.
+    /// The batch's idempotency key, if it has one.
     #[must_use]
     pub fn idempotency(&self) -> Option<&Idempotency> {
         self.idempotency.as_ref()
@@ -255,28 +261,29 @@ impl Batch {
         &self.writes
     }
 
-    /// Takes it apart: time, once, writes.
+    /// Splits the batch into its time, its idempotency key and its writes.
     #[must_use]
     pub fn into_parts(self) -> (Timestamp, Option<Idempotency>, Vec<Write>) {
         (self.at, self.idempotency, self.writes)
     }
 
-    /// Whether it has no writes.
+    /// Whether the batch has no writes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
     }
 
-    /// Bytes of content it holds, roughly.
+    /// The approximate size of the batch's content in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.writes.iter().map(Write::size).sum()
     }
 
-    /// What every backend checks first: that it is within `limits`, and that only a spanning batch writes to the control plane.
+    /// Checks what every backend must check before it commits: that the batch is within `limits`, and that only a
+    /// spanning batch writes to the control plane.
     ///
     /// # Errors
-    /// [`super::CommitError::Refused`], saying which limit.
+    /// [`super::CommitError::Refused`], which names the limit.
     pub fn check(&self, limits: &super::Capabilities) -> Result<(), super::CommitError> {
         limits.check(self)
     }
@@ -287,7 +294,7 @@ impl Batch {
 }
 
 impl Write {
-    /// Bytes of content, roughly.
+    /// The approximate size of the write's content in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         match self {

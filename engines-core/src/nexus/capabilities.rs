@@ -1,41 +1,41 @@
-//! What a backend can do, as data: declared, never skipped in silence. The conformance suite takes its cases from it.
+//! A backend's declared abilities and limits. The conformance suite selects its cases by them.
 
 use std::collections::HashSet;
 
 use super::{Batch, CommitError, Write, batch::Partition};
 use crate::{code::Code, error::Error};
 
-/// What a backend can do, and its limits.
+/// The abilities and limits of a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Its name, for logs and metrics: `sqlite`.
+    /// The backend's name for logs and metrics, such as `sqlite`.
     pub name: &'static str,
-    /// What it acknowledges survives a crash of the process and of the machine.
+    /// Acknowledged commits survive a crash of the process and of the machine.
     pub durable: bool,
-    /// Commits whose futures are first polled one after the other are applied in that order, so that a second
-    /// may be sent, expecting the first one's effect, before the first is durable.
+    /// Commits are applied in the order in which their futures are first polled. A second commit that expects the
+    /// effect of the first may therefore be sent before the first is durable.
     pub pipelined: bool,
-    /// [`super::Store::changes`] also tells of commits made by other nodes.
+    /// [`super::Store::changes`] also reports commits made by other nodes.
     pub sees_other_nodes: bool,
-    /// [`super::Store::remove`] works, and so do [`super::Batch::delete_stream`] and [`super::Batch::expect_stream`]. A backend without it
-    /// keeps everything for ever: retention, deletions and purges are refused.
+    /// [`super::Store::remove`], [`super::Batch::delete_stream`] and [`super::Batch::expect_stream`] work. A backend
+    /// without this ability keeps all data: retention, deletions and purges are rejected.
     pub removes: bool,
-    /// [`super::Store::backup_source`] offers a copy of everything while the store is in use.
+    /// [`super::Store::backup_source`] offers a copy of all data while the store is in use.
     pub backup: bool,
-    /// Writes in one batch (an event counts as one).
+    /// The most writes in one batch; each event counts as one.
     pub max_writes: usize,
-    /// Bytes of content in one batch.
+    /// The most bytes of content in one batch.
     pub max_batch_bytes: usize,
-    /// Bytes of one document.
+    /// The most bytes of one document.
     pub max_document_bytes: usize,
-    /// Bytes of one stream event's data.
+    /// The most bytes of one stream event's data.
     pub max_event_bytes: usize,
-    /// Labels on one document.
+    /// The most tags on one document.
     pub max_tags: usize,
 }
 
 impl Default for Capabilities {
-    /// The limits of a backend without tighter ones of its own; nothing else promised.
+    /// The limits of a backend that has no tighter ones; no optional ability is declared.
     fn default() -> Self {
         Self {
             name: "custom",

@@ -1,4 +1,4 @@
-//! What a commit answers.
+//! The results of a commit: receipts and errors.
 
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
@@ -11,38 +11,38 @@ use crate::{
     stream::{Seq, StreamKey},
 };
 
-/// What an append did.
+/// The result of one append.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppendReceipt {
-    /// The stream.
+    /// The stream that was appended to.
     pub key: StreamKey,
-    /// The first new event's place.
+    /// The sequence number of the first new event.
     pub first: Seq,
-    /// The last one's.
+    /// The sequence number of the last new event.
     pub last: Seq,
-    /// The id of the last one.
+    /// The id of the last new event.
     pub event_id: Ulid,
 }
 
-/// What became of one dataset event of a batch.
+/// The result of recording one dataset event of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventOutcome {
-    /// It was kept at this place.
+    /// The event was stored at this sequence number.
     Kept(Seq),
-    /// Its key had been used for the same before: this is the first one's place and note, and nothing was written.
+    /// The event's key was used before with the same fingerprint, so nothing was written.
     Replayed {
-        /// The first one's place.
+        /// The sequence number of the first event with this key.
         seq: Seq,
-        /// The note of the first one's [`super::Idempotency`].
+        /// The note of the first event's [`super::Idempotency`].
         note: String,
     },
-    /// Its key had been used for something else, so it was not kept.
+    /// The event's key was used before with another fingerprint, so the event was not stored.
     Mismatch,
 }
 
 impl EventOutcome {
-    /// Its place, or that of the one it repeats.
+    /// The event's sequence number, or that of the event it repeats; `None` for [`EventOutcome::Mismatch`].
     #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         match self {
@@ -51,7 +51,8 @@ impl EventOutcome {
         }
     }
 
-    /// What the second of two events with one key is told, of the receipt and fingerprint kept for the first: for backends.
+    /// For backends: the outcome of an event whose key was used before, made from the first event's receipt and its
+    /// fingerprint; `wanted` is the fingerprint of the new event.
     #[must_use]
     pub fn from_first_receipt(first: &CommitReceipt, fingerprint: &[u8; 32], wanted: &[u8; 32]) -> Self {
         match first.recorded.first().and_then(Self::seq) {
@@ -61,49 +62,49 @@ impl EventOutcome {
     }
 }
 
-/// What a commit did. Durable when it is returned.
+/// The result of a commit. The commit is durable when its receipt is returned.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitReceipt {
     /// The new version of each written document, in the batch's order; 0 for a deletion.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<u64>,
-    /// What each append did, in the batch's order.
+    /// The result of each append, in the batch's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub appended: Vec<AppendReceipt>,
-    /// What became of each dataset event, in the batch's order.
+    /// The result of each dataset event, in the batch's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recorded: Vec<EventOutcome>,
     /// The note of the batch's [`super::Idempotency`].
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
-    /// The batch had been committed before: this is the first receipt, and nothing was written now.
+    /// The batch had been committed before: this is the receipt of the first commit, and nothing was written now.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
 }
 
-/// Which precondition did not hold.
+/// The precondition that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailedPrecondition {
-    /// A document's.
+    /// A document's version.
     Document {
-        /// Its family.
+        /// The document's kind.
         kind: DocumentKind,
-        /// Its id.
+        /// The document's id.
         id: DocId,
-        /// The version it has now; none if it does not exist.
+        /// The document's current version; `None` if it does not exist.
         version: Option<u64>,
     },
-    /// A stream's.
+    /// A stream's head.
     Stream {
         /// The stream.
         key: StreamKey,
-        /// The head it has now.
+        /// The stream's current head.
         head: Seq,
     },
-    /// The stream was deleted.
+    /// The stream was deleted permanently.
     Deleted {
-        /// The stream.
+        /// The deleted stream.
         key: StreamKey,
     },
 }
@@ -112,32 +113,33 @@ pub enum FailedPrecondition {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {
-    /// A precondition did not hold; the first that did not, in the batch's order.
+    /// The first precondition that did not hold, in the batch's order.
     #[error("write {index} of the batch expected something else: {failed:?}")]
     Precondition {
-        /// Which write of the batch.
+        /// The index of the write in the batch.
         index: usize,
-        /// What it found instead.
+        /// The state that was found.
         failed: FailedPrecondition,
     },
-    /// The idempotency key was used with another fingerprint.
+    /// The idempotency key was used before with another fingerprint.
     #[error("the idempotency key was used for something else")]
     IdempotencyMismatch,
-    /// The batch is outside the backend's limits.
+    /// The batch exceeds a limit of the backend.
     #[error(transparent)]
     Refused(Error),
-    /// The backend failed before it wrote anything: nothing of the batch is stored, and it may be committed again.
+    /// The backend failed before it wrote anything: nothing of the batch is stored, and the batch may be committed
+    /// again.
     #[error(transparent)]
     Backend(Error),
-    /// The backend failed and cannot tell whether the batch is stored, as when its answer was lost or a sync to disk failed.
-    /// Build the error with [`Error::outcome_unknown`]. With an idempotency key the batch may be committed again; without one
-    /// that could store it twice.
+    /// The backend failed and cannot tell whether the batch is stored, for example because its answer was lost or a
+    /// sync to disk failed. Build the error with [`Error::outcome_unknown`]. A batch with an idempotency key may be
+    /// committed again; committing one without a key again could store it twice.
     #[error(transparent)]
     Unknown(Error),
 }
 
 impl From<CommitError> for Error {
-    /// For callers without a better answer: the codes of the wire contract's table.
+    /// Maps the error to the codes of the wire contract, for callers that have no more specific answer.
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Precondition { failed: FailedPrecondition::Document { version: None, .. }, .. } => {

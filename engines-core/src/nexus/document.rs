@@ -1,4 +1,4 @@
-//! Documents: versioned JSON with an id, in a kind, found again by tag and time.
+//! Documents: versioned JSON with a kind and an id, listed by tag, id and time.
 
 use std::borrow::Cow;
 
@@ -12,17 +12,19 @@ use crate::{
     id::DocId,
 };
 
-/// A family of documents: `canvas`, `thread`. Lower-case letters, digits and `_`, at most 48 bytes.
+/// A kind of documents, such as `canvas` or `thread`: 1 to 48 bytes of lower-case letters, digits and `_`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct DocumentKind(Cow<'static, str>);
 
 impl DocumentKind {
-    /// A kind known when the program is written.
+    /// Makes a kind from a literal. A malformed name fails the build if it is evaluated in a constant, and panics
+    /// otherwise.
     ///
     /// ```
-    /// # use engines_core::nexus::Kind;
-    /// const CANVAS: Kind = Kind::known("canvas");
+    /// # use engines_core::nexus::DocumentKind;
+    /// const CANVAS: DocumentKind = DocumentKind::from_static("canvas");
+    /// # assert_eq!(CANVAS.as_str(), "canvas");
     /// ```
     #[must_use]
     pub const fn from_static(name: &'static str) -> Self {
@@ -30,7 +32,7 @@ impl DocumentKind {
         Self(Cow::Borrowed(name))
     }
 
-    /// A kind read from somewhere.
+    /// Makes a kind from text that is only known at run time.
     ///
     /// # Errors
     /// `ID_INVALID` when it is not lower-case letters, digits and `_`, at most 48 bytes.
@@ -46,7 +48,7 @@ impl DocumentKind {
         }
     }
 
-    /// The name.
+    /// The kind's name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -64,33 +66,33 @@ const fn is_kind(name: &[u8]) -> bool {
     matches!(name.len(), 1..=48)
 }
 
-/// A label documents are found by, such as `canvas:c1`. At most 256 bytes; at most 32 on one document.
+/// A label by which documents are listed, such as `canvas:c1`. At most 256 bytes; at most 32 on one document.
 pub type Tag = String;
 
 /// A document to be written.
 #[derive(Debug, Clone)]
 pub struct NewDocument {
-    /// Its family.
+    /// The document's kind.
     pub kind: DocumentKind,
-    /// Its id in the family.
+    /// The document's id, unique within its kind.
     pub id: DocId,
-    /// Labels it is found by.
+    /// The tags by which the document can be listed.
     pub tags: Vec<Tag>,
-    /// JSON text.
+    /// The document's body: JSON text.
     pub body: Box<RawValue>,
 }
 
 impl NewDocument {
-    /// A document from anything that serialises.
+    /// Makes a document whose body is `body`, serialised as JSON.
     ///
     /// # Errors
-    /// When `body` does not serialise.
+    /// `INTERNAL` when `body` cannot be serialised.
     pub fn new(kind: DocumentKind, id: impl Into<DocId>, body: &impl Serialize) -> Result<Self> {
         let body = serde_json::value::to_raw_value(body).map_err(|error| Error::internal("nexus.document", error))?;
         Ok(Self { kind, id: id.into(), tags: Vec::new(), body })
     }
 
-    /// Adds a label.
+    /// Adds a tag.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<Tag>) -> Self {
         self.tags.push(tag.into());
@@ -101,74 +103,75 @@ impl NewDocument {
 /// A stored document.
 #[derive(Debug, Clone, Serialize)]
 pub struct Document {
-    /// Its family.
+    /// The document's kind.
     pub kind: DocumentKind,
-    /// Its id in the family.
+    /// The document's id, unique within its kind.
     pub id: DocId,
-    /// Rises by one with every write, from 1; a document that is deleted and written again starts over.
+    /// The version: 1 for a new document, one more with every write. A document that is deleted and written again
+    /// starts at 1.
     pub version: u64,
-    /// When it was first written.
+    /// The time of the first write.
     pub created_at: Timestamp,
-    /// When it was last written.
+    /// The time of the last write.
     pub updated_at: Timestamp,
-    /// Labels it is found by.
+    /// The tags by which the document can be listed.
     pub tags: Vec<Tag>,
-    /// JSON text.
+    /// The document's body: JSON text.
     pub body: Box<RawValue>,
 }
 
 impl Document {
-    /// Reads the body.
+    /// Deserialises the body.
     ///
     /// # Errors
-    /// `INTERNAL` when what is stored is not a `T`.
+    /// `INTERNAL` when the stored body is not a `T`.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_str(self.body.get()).map_err(|error| Error::internal("nexus.decode", error))
     }
 }
 
-/// In which order documents are listed.
+/// The order in which documents are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum QueryOrder {
-    /// By id, rising (byte order).
+    /// Ascending id, in byte order.
     #[default]
     IdAscending,
-    /// By id, falling.
+    /// Descending id, in byte order.
     IdDescending,
-    /// Newest write first; ties by id, falling.
+    /// Most recent write first; equal times by descending id.
     UpdatedDescending,
 }
 
-/// Which documents to list: of one kind, with every given tag, in an id range.
+/// Selects documents to list: those of one kind that have all given tags and an id in the given range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentQuery {
-    /// The family.
+    /// The kind to list.
     pub kind: DocumentKind,
-    /// Labels they must all have; none for all documents.
+    /// Tags that every listed document has; empty for no such condition.
     pub tags: Vec<Tag>,
-    /// Only ids at or after this one.
+    /// The lowest id to list, included.
     pub from_id: Option<DocId>,
-    /// Only ids at or before this one.
+    /// The highest id to list, included.
     pub to_id: Option<DocId>,
-    /// The order.
+    /// The order of the list.
     pub order: QueryOrder,
 }
 
 impl DocumentQuery {
-    /// All documents of a kind, by id.
+    /// Selects all documents of a kind, by ascending id.
     #[must_use]
     pub fn of_kind(kind: DocumentKind) -> Self {
         Self { kind, tags: Vec::new(), from_id: None, to_id: None, order: QueryOrder::default() }
     }
 
-    /// Only those with this label too.
+    /// Restricts the selection to documents that have this tag.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<Tag>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// Only ids from `first` to `last`, both included.
+    /// Restricts the selection to ids from `first` to `last`, both included.
     #[must_use]
     pub fn id_range(mut self, first: Option<DocId>, last: Option<DocId>) -> Self {
         self.from_id = first;
@@ -176,7 +179,7 @@ impl DocumentQuery {
         self
     }
 
-    /// In this order.
+    /// Sets the order of the list.
     #[must_use]
     pub fn order(mut self, order: QueryOrder) -> Self {
         self.order = order;

@@ -1,4 +1,4 @@
-//! Where scrubbed events go besides the store: at least once, from the store's outbox.
+//! Delivery of scrubbed events to destinations outside the store: at least once, from the store's outbox.
 
 use async_trait::async_trait;
 
@@ -8,36 +8,38 @@ use crate::{
     scope::Scope,
 };
 
-/// A destination for scrubbed events: BigQuery, a file, nothing. The most common backend of one's own: one method.
+/// A destination for scrubbed events, such as BigQuery or a file. Implement it to send events to a system of your own.
 ///
-/// The outbox calls it with events of one scope in order, again after an error, and perhaps twice after a crash: use
-/// `event_id` to recognise what came before.
+/// The outbox calls [`EventSink::write`] with events of one scope in order. It repeats the call after an error, and may
+/// repeat it after a crash: use `event_id` to recognise events that were written before.
 #[async_trait]
 pub trait EventSink: Send + Sync + std::fmt::Debug {
-    /// Its name: the outbox keeps its place under it, so it must not change. Lower-case letters, digits and `_`.
+    /// The sink's name: lower-case letters, digits and `_`. The outbox stores its position under this name, so it must
+    /// never change.
     fn name(&self) -> &str;
 
-    /// Writes all of `batch`, or fails and gets it again.
+    /// Writes all events of `batch`.
     ///
     /// # Errors
-    /// [`SinkError::Retry`] to get the same batch again after a wait; [`SinkError::Rejected`] for events that can never be
-    /// written, which are then counted and passed over.
+    /// [`SinkError::Retry`] to get the same batch again after a wait; [`SinkError::Rejected`] for events that can never
+    /// be written. The outbox counts rejected events and continues after them.
     async fn write(&self, scope: &Scope, batch: &[CleanEvent]) -> Result<(), SinkError>;
 }
 
-/// Why a sink did not take a batch.
+/// Why a sink did not write a batch.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SinkError {
-    /// It is down or busy: the same batch comes again.
+    /// The destination is down or busy. The outbox sends the same batch again.
     #[error("the sink is not ready: {0}")]
     Retry(#[source] Error),
-    /// It will never take these events (indexes into the batch); all others were written.
+    /// The destination will never accept these events (indexes into the batch). All other events of the batch were
+    /// written.
     #[error("the sink refuses {} events: {source}", indexes.len())]
     Rejected {
-        /// Which.
+        /// The indexes of the rejected events in the batch.
         indexes: Vec<usize>,
-        /// Why.
+        /// The reason for the rejection.
         source: Error,
     },
 }
@@ -45,30 +47,31 @@ pub enum SinkError {
 /// An event of the outbox.
 #[derive(Debug, Clone)]
 pub struct FeedItem {
-    /// Its place among all events of all scopes; rises, may have gaps.
+    /// The event's position among the events of all scopes. Positions rise and may have gaps.
     pub position: u64,
-    /// Whose it is.
+    /// The scope the event belongs to.
     pub scope: Scope,
-    /// The event.
+    /// The stored event.
     pub event: StoredEvent,
 }
 
-/// The outbox side of a backend: every recorded event of every scope, in the order of commits. It alone reads
-/// across scopes, and only workers of the deployment hold it.
+/// The outbox side of a backend: the recorded events of all scopes, in commit order. It is the only interface that
+/// reads across scopes, and only the deployment's background tasks hold it.
 #[async_trait]
 pub trait EventFeed: Send + Sync {
-    /// Up to `limit` events after `position` (0 for the first). None once all have been read.
+    /// Returns up to `limit` events after `position` (0 for the first). The list is empty once all events have been
+    /// read.
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when the backend does not answer.
     async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>>;
 
-    /// Up to `limit` scopes in which something is stored, after `after`, by tenant and then environment in byte order of their names. For work of
-    /// the deployment that goes over all tenants, such as retention.
+    /// Returns up to `limit` scopes after `after` that hold data, ordered by tenant, then environment, in byte order of
+    /// their names. It is for background tasks that go over all tenants, such as retention.
     ///
     /// # Errors
-    /// `INTERNAL` when the backend cannot list them; one that promises [`super::Capabilities::removes`] can. `BACKEND_UNAVAILABLE` when it
-    /// does not answer.
+    /// `INTERNAL` when the backend cannot list scopes; a backend that declares [`super::Capabilities::removes`] can.
+    /// `BACKEND_UNAVAILABLE` when it does not answer.
     async fn scopes(&self, after: Option<&Scope>, limit: usize) -> Result<Vec<Scope>> {
         let _ = (after, limit);
         Err(Error::internal("store.scopes", "this backend cannot list scopes"))

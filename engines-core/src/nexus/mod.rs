@@ -1,7 +1,8 @@
-//! The store contracts: one atomic write, scoped reads, and where events go besides the store.
+//! The storage contracts: atomic batches of writes, reads within a scope, event sinks and the message relay.
 //!
-//! Implement [`Store`] for a backend, [`EventSink`] for a destination, [`Relay`] for a message broker. Each has a small
-//! required trait; what callers like to have on top is in [`StoreExt`]. [`archive`] is the side for taking whole scopes out and putting them back.
+//! Implement [`Store`] for a backend, [`EventSink`] for a destination of events, [`Relay`] for a message broker. Each
+//! trait has few required methods; [`StoreExt`] adds conveniences for callers. [`archive`] is the contract for
+//! exporting and restoring whole scopes.
 
 pub mod archive;
 mod backup;

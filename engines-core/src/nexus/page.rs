@@ -1,4 +1,4 @@
-//! Lists come a page at a time.
+//! Pagination of lists.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Serialize;
@@ -8,23 +8,23 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Which page: how many items, after which one.
+/// Selects a page: the number of items, and where the page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
-    /// Items at the most; at least 1.
+    /// The most items on the page; at least 1.
     pub limit: usize,
-    /// The `next` of the page before.
+    /// The `next` of the previous page; `None` for the first page.
     pub after: Option<String>,
 }
 
 impl PageRequest {
-    /// The first `limit` items.
+    /// Selects the first `limit` items.
     #[must_use]
     pub fn first(limit: usize) -> Self {
         Self { limit: limit.max(1), after: None }
     }
 
-    /// The `limit` items after a page's `next`.
+    /// Selects the `limit` items after the previous page's `next`.
     #[must_use]
     pub fn after(limit: usize, next: impl Into<String>) -> Self {
         Self { limit: limit.max(1), after: Some(next.into()) }
@@ -34,14 +34,15 @@ impl PageRequest {
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Page<T> {
-    /// The items.
+    /// The items of this page.
     pub items: Vec<T>,
-    /// Where the next page begins; none when this is the last one.
+    /// The token of the next page; `None` when this is the last page.
     pub next: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// Cuts a list that was read one item longer than `limit`, and makes the token from the last item kept.
+    /// Makes a page from a list that was read with one item more than `limit`: drops the extra item and makes `next`
+    /// from the last item that is left.
     #[must_use]
     pub fn from_lookahead(mut items: Vec<T>, limit: usize, token: impl FnOnce(&T) -> PageToken) -> Self {
         let more = items.len() > limit;
@@ -50,13 +51,13 @@ impl<T> Page<T> {
         Self { items, next }
     }
 
-    /// The same page of other items.
+    /// Converts the items of the page.
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(f).collect(), next: self.next }
     }
 }
 
-/// The opaque text of a page's place: which list it belongs to, and the sort keys of the last item.
+/// The opaque text of a page's position: the list it belongs to, and the sort keys of the last item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageToken {
     list: &'static str,
@@ -64,13 +65,13 @@ pub struct PageToken {
 }
 
 impl PageToken {
-    /// A place in `list` after the item with these sort keys.
+    /// A position in `list` after the item with these sort keys.
     #[must_use]
     pub fn new(list: &'static str, keys: impl IntoIterator<Item = String>) -> Self {
         Self { list, keys: keys.into_iter().collect() }
     }
 
-    /// The text.
+    /// The token as text.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut text = self.list.to_owned();
@@ -84,7 +85,7 @@ impl PageToken {
     /// Reads the text of a token made for `list` with exactly `N` keys.
     ///
     /// # Errors
-    /// `CURSOR_INVALID` when it is anything else.
+    /// `CURSOR_INVALID` when the text is not such a token.
     pub fn decode<const N: usize>(list: &'static str, text: &str) -> Result<[String; N]> {
         let invalid = || {
             Error::new(

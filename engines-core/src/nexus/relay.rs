@@ -1,4 +1,4 @@
-//! What reaches other nodes fast and may be lost: gestures, presence, wake-ups.
+//! The relay: fast messages between nodes that may be lost (gestures, presence, wake-ups).
 
 use std::pin::Pin;
 
@@ -11,27 +11,27 @@ use crate::{error::Result, scope::Scope, stream::StreamKey};
 /// One message of the relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelayMessage {
-    /// The scope it was published in.
+    /// The scope the message was published in.
     pub scope: Scope,
-    /// The stream it is about.
+    /// The stream the message is about.
     pub key: StreamKey,
-    /// Opaque to the relay.
+    /// The content; opaque to the relay.
     pub payload: Bytes,
 }
 
-/// Messages, as they come. It ends when the relay is closed.
+/// Messages in the order of their arrival. The stream ends when the relay is closed.
 pub type RelayStream = Pin<Box<dyn Stream<Item = RelayMessage> + Send>>;
 
-/// Fast and lossy: in process by default, NATS or Redis between nodes.
+/// A fast and lossy message broker. The default works within one process; use NATS or Redis between nodes.
 #[async_trait]
 pub trait Relay: Send + Sync + std::fmt::Debug {
-    /// Sends to every subscriber of this stream, this process's own included, at most once.
+    /// Sends `message` to every subscriber of its stream, including those of this process, at most once.
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when the broker does not answer.
     async fn publish(&self, message: RelayMessage) -> Result<()>;
 
-    /// What is published from now on about this stream in this scope.
+    /// Subscribes to the messages about one stream in one scope that are published from now on.
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when the broker does not answer.

@@ -1,4 +1,4 @@
-//! The store: a transactional home for documents, streams, events and audit records.
+//! The store contract: transactional storage of documents, streams, events and audit records.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -19,109 +19,116 @@ use crate::{
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
 
-/// A stream's two ends.
+/// The first and last sequence number of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StreamHead {
-    /// The last event's place; 0 when there is none.
+    /// The last event's sequence number; 0 when the stream never had an event.
     pub seq: Seq,
-    /// The oldest event still kept; 1 unless retention took some, and one past `seq` when it took all.
+    /// The oldest event that is still stored: 1 unless retention removed events, and one past `seq` when it removed
+    /// all.
     pub first: Seq,
-    /// The stream was deleted for good ([`Batch::delete_stream`]); then `first` is one past `seq`.
+    /// The stream was deleted permanently ([`Batch::delete_stream`]); `first` is then one past `seq`.
     pub deleted: bool,
 }
 
 impl StreamHead {
-    /// The ends of a stream that never had an event.
+    /// The head of a stream that never had an event.
     pub const EMPTY: Self = Self { seq: Seq::ZERO, first: Seq(1), deleted: false };
 }
 
-/// A wake-up.
+/// A notification that stored data changed.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum StoreChange {
-    /// These streams have these heads now. Each is named once.
+    /// These streams now have these heads. Each stream is named once.
     Appended(Arc<[(Scope, StreamKey, Seq)]>),
-    /// These streams were deleted for good.
+    /// These streams were deleted permanently.
     Deleted(Arc<[(Scope, StreamKey)]>),
-    /// Wake-ups were lost: look at every stream you care for.
+    /// Notifications were lost: the receiver must look at every stream it follows.
     Lagged,
 }
 
-/// Wake-ups as they come, from the moment of the call. It ends when the store is closed.
+/// Change notifications from the moment of the call. The stream ends when the store is closed.
 pub type StoreChanges = Pin<Box<dyn Stream<Item = StoreChange> + Send>>;
 
-/// A transactional home for documents, streams, events and audit records.
+/// Transactional storage of documents, streams, events and audit records.
 ///
-/// Every method takes a scope, and what belongs to another does not exist. Implementations are cancel-safe: a dropped
-/// future leaves a batch wholly written or not at all. The conformance suite (`engines_storage::conformance`) says the rest exactly.
+/// Every method takes a scope, and data of other scopes is invisible to it. Implementations are cancel-safe: after a
+/// future was dropped, its batch is written completely or not at all. The conformance suite
+/// (`engines_storage::conformance`) specifies all other behaviour.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
-    /// What it can do, and its limits.
+    /// The backend's abilities and limits.
     fn capabilities(&self) -> Capabilities;
 
-    /// Which log this is. Made at random when the database is made, and never changed.
+    /// The id of this store's log. It is made at random when the database is created, and never changes.
     fn log_id(&self) -> LogId;
 
-    /// Writes all of `batch` or nothing; durable when it returns (if [`Capabilities::durable`]).
+    /// Writes all of `batch` or nothing. The batch is durable on return if [`Capabilities::durable`].
     ///
-    /// Preconditions are checked in order against the state before the batch. A document id may occur once in a batch, and so may a stream.
+    /// Preconditions are checked in order against the state before the batch. A batch may name each document id at most
+    /// once, and each stream at most once.
     ///
     /// # Errors
     /// See [`CommitError`].
     async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError>;
 
-    /// The receipt of an earlier batch with this key, and its fingerprint; `once.fingerprint` and `once.note` are not looked at.
+    /// The receipt of an earlier batch with the namespace and key of `once`, and that batch's fingerprint.
+    /// `once.fingerprint` and `once.note` are ignored.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE` when the backend does not answer; so for all reads.
+    /// `BACKEND_UNAVAILABLE` when the backend does not answer; this holds for all reads.
     async fn receipt(&self, scope: &Scope, once: &Idempotency) -> Result<Option<(CommitReceipt, [u8; 32])>>;
 
-    /// One document.
+    /// Reads one document; `None` if it does not exist.
     ///
     /// # Errors
     /// As [`Store::receipt`].
     async fn get(&self, scope: &Scope, kind: &DocumentKind, id: &DocId) -> Result<Option<Document>>;
 
-    /// Documents, a page at a time.
+    /// Lists documents, one page at a time.
     ///
     /// # Errors
-    /// `CURSOR_INVALID` for a malformed page token; else as [`Store::receipt`].
+    /// `CURSOR_INVALID` for a malformed page token; otherwise as [`Store::receipt`].
     async fn query(&self, scope: &Scope, query: &DocumentQuery, page: PageRequest) -> Result<Page<Document>>;
 
-    /// Up to `limit` events after `after`, in order. It may return fewer to bound memory; only an empty answer is the end.
+    /// Reads up to `limit` events after `after`, in order. It may return fewer to bound memory; only an empty list
+    /// means that there are no more.
     ///
     /// # Errors
     /// As [`Store::receipt`].
     async fn read(&self, scope: &Scope, key: &StreamKey, after: Seq, limit: usize) -> Result<Vec<StreamEvent>>;
 
-    /// A stream's ends; an unknown stream is empty.
+    /// The head of a stream; [`StreamHead::EMPTY`] for a stream that never had an event.
     ///
     /// # Errors
     /// As [`Store::receipt`].
     async fn head(&self, scope: &Scope, key: &StreamKey) -> Result<StreamHead>;
 
-    /// Dataset events in the order they were recorded, a page at a time. A page may be short, even empty, while its `next` says that there is more:
-    /// what a filter passes over is bounded too ([`EventFilter::MAX_SCANNED`] here).
+    /// Lists dataset events in the order in which they were recorded, one page at a time. A page may be short, or even
+    /// empty, although its `next` says that there are more, because the number of events that a filter skips is bounded
+    /// too ([`EventFilter::MAX_SCANNED`] in the built-in stores).
     ///
     /// # Errors
     /// As [`Store::query`].
     async fn events(&self, scope: &Scope, filter: &EventFilter, page: PageRequest) -> Result<Page<StoredEvent>>;
 
-    /// Audit records in the order they were written, a page at a time.
+    /// Lists audit records in the order in which they were written, one page at a time.
     ///
     /// # Errors
     /// As [`Store::query`].
     async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>>;
 
-    /// Takes one bounded step of removing something: at most `limit` (at least 1) stored things are removed, and a bounded number of others is
-    /// passed over. `after` is the [`Removed::position`] of the step before, or none for the first.
+    /// Takes one bounded step of a removal: removes at most `limit` (at least 1) items, and skips a bounded number of
+    /// others. `after` is the [`RemovalProgress::position`] of the previous step, or `None` for the first.
     ///
-    /// What a step removed is gone for readers when it returns, and durable like a commit. Each step is atomic, so that a removal can be
-    /// given up, or begun anew after a crash, at any step. Bytes may stay in the backend's files until [`Store::reclaim`] is done.
+    /// On return the removed items are gone for readers, and the removal is durable like a commit. Each step is atomic,
+    /// so that a removal can be abandoned, or restarted after a crash, at any step. Bytes may stay in the backend's
+    /// files until [`Store::reclaim`] is done.
     ///
     /// # Errors
     /// `CURSOR_INVALID` for a malformed `after`; `INTERNAL` when the backend cannot remove ([`Capabilities::removes`]);
-    /// else as [`Store::receipt`].
+    /// otherwise as [`Store::receipt`].
     async fn remove(
         &self,
         scope: &Scope,
@@ -133,8 +140,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         Err(Error::internal("store.remove", "this backend cannot remove (Capabilities::removes)"))
     }
 
-    /// Takes one bounded step of giving freed space back and of making removed content unreadable in the backend's own files. Returns
-    /// whether nothing is left to do; call it again after a pause otherwise. For backends without files of their own there is nothing to do.
+    /// Takes one bounded step of returning freed space and of making removed content unreadable in the backend's own
+    /// files. Returns whether nothing is left to do; if it returns false, call it again after a pause. The default does
+    /// nothing, for backends without files of their own.
     ///
     /// # Errors
     /// As [`Store::receipt`].
@@ -142,45 +150,48 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         Ok(true)
     }
 
-    /// Wake-ups about appended and deleted streams, from now on.
+    /// Notifications about appended and deleted streams, from now on.
     fn changes(&self) -> StoreChanges;
 
-    /// Whether the backend answers; cheap enough to be asked every second.
+    /// Checks that the backend answers. It must be cheap enough to be called every second.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE` when it does not.
+    /// `BACKEND_UNAVAILABLE` when it does not answer.
     async fn ping(&self) -> Result<()>;
 
-    /// Whether the backend can serve reads *and* writes now, for readiness checks. A backend that knows that its last commit
-    /// failed answers with an error until a write has succeeded; it may try a small write of its own, at most about once a second.
-    /// The detail of the error is shown to anyone who asks for the server's readiness, so it holds no paths, addresses or secrets.
+    /// Checks that the backend can serve reads *and* writes now, for readiness checks. A backend whose last commit
+    /// failed returns an error until a write has succeeded; it may try a small write of its own, at most about once a
+    /// second. The error's detail is public, because the server's readiness endpoint shows it: it must not hold paths,
+    /// addresses or secrets.
     ///
     /// The default is [`Store::ping`].
     ///
     /// # Errors
-    /// Why it is not ready: as a rule `BACKEND_UNAVAILABLE` or `STORAGE_FULL`.
+    /// Why the backend is not ready, usually `BACKEND_UNAVAILABLE` or `STORAGE_FULL`.
     async fn health(&self) -> Result<()> {
         self.ping().await
     }
 
-    /// How much space the backend uses, for metrics; cheap enough to be asked every second. The default knows nothing.
+    /// The space the backend uses, for metrics. It must be cheap enough to be called every second. The default reports
+    /// nothing.
     fn usage(&self) -> StorageUsage {
         StorageUsage::default()
     }
 
-    /// The side through which whole scopes are taken out and put back; none for a backend without it, which then has no tenant archives and no
-    /// migration. A wrapper returns that of what it wraps.
+    /// The contract for exporting and restoring whole scopes; `None` for a backend without it, which then supports
+    /// neither tenant archives nor migration. A wrapper returns that of the store it wraps.
     fn archive(&self) -> Option<&dyn Archive> {
         None
     }
 
-    /// What copies everything this store holds into a backup; none if it cannot ([`Capabilities::backup`]).
+    /// The source that copies all data of this store into a backup; `None` if the store has none
+    /// ([`Capabilities::backup`]).
     fn backup_source(&self) -> Option<&dyn BackupSource> {
         None
     }
 }
 
-/// The space a backend uses, as far as it knows.
+/// The space a backend uses, as far as the backend can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct StorageUsage {
@@ -191,7 +202,7 @@ pub struct StorageUsage {
 }
 
 impl StorageUsage {
-    /// A usage of this many bytes of data and of write-ahead log.
+    /// Makes a usage of this many bytes of data and of write-ahead log.
     #[must_use]
     pub const fn new(data_bytes: Option<u64>, log_bytes: Option<u64>) -> Self {
         Self { data_bytes, log_bytes }
@@ -201,7 +212,7 @@ impl StorageUsage {
 /// Conveniences for callers of any [`Store`].
 #[async_trait]
 pub trait StoreExt: Store {
-    /// One document's body, decoded.
+    /// Reads one document and deserialises its body.
     ///
     /// # Errors
     /// As [`Store::get`] and [`Document::decode`].
@@ -212,7 +223,7 @@ pub trait StoreExt: Store {
 
 impl<S: Store + ?Sized> StoreExt for S {}
 
-/// A store with its outbox side: what an engine is built on.
+/// A store with its outbox: the storage an engine needs.
 pub trait Backend: Store + EventFeed {}
 
 impl<B: Store + EventFeed + ?Sized> Backend for B {}

@@ -1,7 +1,8 @@
-//! Taking whole scopes out of a store and putting them back exactly as they were.
+//! Export and exact restoration of whole scopes.
 //!
-//! [`Archive`] is the side of a backend that tenant archives and migrations use. A [`Snapshot`] is a consistent cut of one scope that is read in
-//! pages of [`Record`]s. Restoring goes the other way: records are *staged* where no reader finds them, and *published* in one transaction.
+//! [`Archive`] is the contract of a backend that supports tenant archives and migrations. A [`ScopeSnapshot`] is a
+//! consistent cut of one scope, read in pages of [`ArchiveRecord`]s. To restore, records are *staged* where no reader
+//! sees them, and then *published* in one transaction.
 
 mod record;
 mod record_line;

@@ -1,4 +1,4 @@
-//! What a scope holds, record by record.
+//! The records of a scope's archive.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,23 +10,24 @@ use crate::{
     stream::{Seq, StreamEvent, StreamKey},
 };
 
-/// A part of a scope. The order of its records is part of the contract, so that two stores with the same content give the same sequence.
+/// A part of a scope. The order of its records is part of the contract: two stores with the same content give the same
+/// sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Section {
-    /// One record: how far the scope's logs have counted.
+    /// One record: the counters of the scope's logs.
     Counters,
-    /// Documents by kind and id, in byte order.
+    /// Documents by kind, then id, in byte order.
     Documents,
-    /// Streams with their ends, by key.
+    /// Streams with their heads, by key.
     Streams,
-    /// The kept events of all streams, by key and sequence.
+    /// The stored events of all streams, by key, then sequence number.
     StreamEvents,
-    /// Dataset events by sequence.
+    /// Dataset events by sequence number.
     Events,
     /// Audit records by number.
     Audit,
-    /// Receipts of what took effect once, in the order they were written.
+    /// Receipts of idempotency keys, in the order in which they were written.
     Receipts,
 }
 
@@ -35,7 +36,7 @@ impl Section {
     pub const ALL: [Self; 7] =
         [Self::Counters, Self::Documents, Self::Streams, Self::StreamEvents, Self::Events, Self::Audit, Self::Receipts];
 
-    /// The name in archives.
+    /// The section's name in archives.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -49,56 +50,56 @@ impl Section {
         }
     }
 
-    /// Reads a name of archives.
+    /// Reads a section's name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|section| section.as_str() == name)
     }
 }
 
-/// How far a scope's logs have counted. Numbers of what was deleted are not given again.
+/// The counters of a scope's logs. Numbers of deleted items are not used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScopeCounters {
-    /// The sequence of the last dataset event.
+    /// The sequence number of the last dataset event.
     pub events: Seq,
     /// The number of the last audit record.
     pub audit: u64,
 }
 
-/// The receipt of a batch or an event that took effect once.
+/// The stored receipt of an idempotent batch or event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReceipt {
-    /// What it was given for; its `note` is that of the receipt.
+    /// The idempotency key; its `note` is that of the receipt.
     pub idempotency: Idempotency,
-    /// What was answered.
+    /// The receipt that was returned.
     pub receipt: CommitReceipt,
-    /// When.
+    /// The time of the batch.
     pub at: Timestamp,
 }
 
-/// One thing a scope holds, exactly as it is stored.
+/// One stored item of a scope, exactly as it is stored.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "most records of a scope are of the large variants, and pages are short")]
 pub enum ArchiveRecord {
-    /// How far the scope's logs have counted.
+    /// The counters of the scope's logs.
     Counters(ScopeCounters),
     /// A document, with its version and times.
     Document(Document),
-    /// A stream and its ends. Its events are records of their own.
+    /// A stream and its head. Its events are separate records.
     Stream(StreamKey, StreamHead),
     /// An event of a stream.
     StreamEvent(StreamKey, StreamEvent),
     /// A dataset event, with its position in the feed if it is in the feed.
     Event(Option<u64>, StoredEvent),
-    /// An audit record and its number in the scope: from 1, rising; gaps are what was deleted.
+    /// An audit record and its number in the scope. Numbers begin at 1 and rise; gaps are deleted records.
     Audit(u64, AuditEntry),
-    /// A receipt of what took effect once.
+    /// A receipt of an idempotency key.
     Receipt(StoredReceipt),
 }
 
 impl ArchiveRecord {
-    /// The section it belongs to.
+    /// The section the record belongs to.
     #[must_use]
     pub fn section(&self) -> Section {
         match self {
@@ -112,7 +113,7 @@ impl ArchiveRecord {
         }
     }
 
-    /// Bytes of content, roughly.
+    /// The approximate size of the record's content in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         match self {

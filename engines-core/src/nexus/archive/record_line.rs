@@ -1,4 +1,4 @@
-//! A record as one line of JSON, and back: the form of archives.
+//! The archive format: one record as one line of JSON.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -21,14 +21,15 @@ use crate::{
     trace::{SpanId, TraceId},
 };
 
-/// Bytes of one line, at the most: a document of 32 MiB and its frame.
+/// The most bytes of one line: a document of 32 MiB and the fields around it.
 pub const MAX_LINE_BYTES: usize = 33 << 20;
-/// Levels of nesting in one line, at the most.
+/// The most levels of nesting in one line.
 pub const MAX_DEPTH: usize = 256;
 
 const OPERATION: &str = "archive.record";
 
-/// JSON text as it was stored. Text with a line break in it goes into a string, because a line must have none.
+/// JSON text as it was stored. Text that contains a line break is written as a string, because a record must stay on
+/// one line.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawText<'a> {
@@ -260,11 +261,11 @@ impl ArchiveRecord {
         }
     }
 
-    /// Reads a line of a section, with or without its line feed. It may come from anybody: what is too long, nested too deep, of another form or
-    /// names something that cannot be is refused, without recursion.
+    /// Reads a line of a section, with or without its line feed. The line may come from an untrusted source: it is
+    /// rejected, without recursion, if it is too long, nested too deeply, of another form, or contains an invalid name.
     ///
     /// # Errors
-    /// `BODY_INVALID`. The text repeats nothing of the line.
+    /// `BODY_INVALID`. The text quotes nothing of the line.
     pub fn read_line(section: Section, line: &[u8]) -> Result<Self> {
         if line.len() > MAX_LINE_BYTES {
             return Err(invalid_record("it is too long"));
@@ -338,7 +339,7 @@ impl StreamEventLine<'_> {
             trace_id: self.trace_id,
             span_id: self.span_id,
             ids: self.ids,
-            // What names a tenant, an environment or an actor is never stored, so it is not taken from outside either.
+            // Tenant, environment and actor are not stored in an event, so they are not taken from an archive either.
             routing: Routing { tenant_id: None, env: None, actor_id: None, actor_type: None, ..self.routing },
             data: self.data.read()?,
             meta: self.meta,
@@ -392,7 +393,7 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     })
 }
 
-/// How deep arrays and objects are nested, whether the text is JSON or not.
+/// The depth to which arrays and objects are nested, whether or not the text is valid JSON.
 fn nesting_depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let (mut quoted, mut escaped) = (false, false);
