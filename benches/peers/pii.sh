@@ -15,7 +15,7 @@ if ! "$peers/presidio/bin/python" -c 'import presidio_analyzer' 2>/dev/null; the
   python3 -m venv "$peers/presidio"
   "$peers/presidio/bin/pip" install -q presidio-analyzer==2.2.366
 fi
-cargo build --release -q -p engines-core --example pii_peers --example pii_report
+cargo build --release -q -p engines-pii --example peers --example report
 if [ -z "$corpus" ]; then
   corpus=$peers/pii.jsonl
   python3 benches/peers/pii_corpus.py >"$corpus"

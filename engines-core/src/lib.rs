@@ -13,10 +13,7 @@ pub mod gate;
 mod id;
 pub mod json;
 mod limits;
-#[cfg(feature = "logs")]
-pub mod logs;
 pub mod nexus;
-pub mod pii;
 pub mod privacy;
 pub mod retention;
 mod scope;
@@ -25,6 +22,11 @@ pub mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod trace;
+
+/// Finding and removing personal data and secrets: the package `engines-pii`.
+pub use engines_pii as pii;
+#[cfg(feature = "logs")]
+pub use engines_pii::logs;
 
 pub use self::{
     access::{Action, Role},

@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use engines_core::pii::Scrubber;
+use engines_pii::Scrubber;
 use libfuzzer_sys::fuzz_target;
 
 static SCRUBBER: LazyLock<Scrubber> = LazyLock::new(Scrubber::default);

@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use engines_core::pii::{ScrubError, Scrubber};
+use engines_pii::{ScrubError, Scrubber};
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
 use serde_json::Value;

@@ -67,7 +67,7 @@ impl PrivacyPolicies {
         let version = document.as_ref().map_or(0, |document| document.version);
         let scrubber = match (held, document) {
             (Some(held), _) if held.version == version => held.scrubber,
-            (_, None) => self.base.for_tenant(scope.tenant()),
+            (_, None) => self.base.for_tenant(scope.tenant().as_str()),
             (_, Some(document)) => {
                 let failed = |error: PolicyError| Error::internal("privacy.policy", error);
                 self.compile(scope, document.decode()?, version).map_err(failed)?
@@ -93,7 +93,7 @@ impl PrivacyPolicies {
 
     /// The scrubber of `scope` under `policy`.
     pub(super) fn compile(&self, scope: &Scope, policy: Policy, version: u64) -> Result<Scrubber, PolicyError> {
-        self.base.for_tenant(scope.tenant()).with_policy(with_version_name(policy, version))
+        self.base.for_tenant(scope.tenant().as_str()).with_policy(with_version_name(policy, version))
     }
 
     /// From now on, here.

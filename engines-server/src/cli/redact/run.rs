@@ -85,7 +85,7 @@ fn read_key(path: &Path, tenant: Option<&str>) -> Result<PiiKey, CliError> {
     }
     let key = PiiKey::new(bytes);
     Ok(match tenant {
-        Some(tenant) => key.for_tenant(&TenantId::new(tenant)?),
+        Some(tenant) => key.for_tenant(TenantId::new(tenant)?.as_str()),
         None => key,
     })
 }

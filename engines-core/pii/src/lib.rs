@@ -1,0 +1,53 @@
+//! Finding and removing personal data and secrets in text and JSON.
+//!
+//! A [`Scrubber`] is built once, holds its policy, and is cheap to clone. It does no I/O and never waits:
+//!
+//! ```
+//! use engines_pii::Scrubber;
+//!
+//! let scrubber = Scrubber::default();
+//! let clean = scrubber.scrub_text("write to ana@example.org or call +1 212-555-0199")?;
+//! assert_eq!(clean.value, "write to [EMAIL_ADDRESS] or call [PHONE_NUMBER]");
+//! assert_eq!(clean.receipt.total(), 2);
+//! # Ok::<(), engines_pii::ScrubError>(())
+//! ```
+//!
+//! How it works: one pass over the bytes stops at words and at a few anchor bytes (`scan`); rules look at a bounded window there and
+//! check what they see against the real thing (check digits, issuer ranges, numbering plans), and against the cue words around it (`rule`).
+//! Encoded characters are decoded into a plain copy first, and findings are mapped back.
+//!
+//! It fails closed: whatever cannot be scrubbed is an error, never the text itself.
+
+mod builder;
+mod chunks;
+mod detector;
+mod entity;
+mod error;
+mod finding;
+mod json;
+mod key;
+#[cfg(feature = "logs")]
+pub mod logs;
+mod policy;
+mod reader;
+mod replacement;
+mod rule;
+mod scan;
+mod scrubber;
+mod stream;
+mod tenant;
+mod term_lists;
+mod vault;
+
+pub use builder::ScrubberBuilder;
+pub use chunks::{ChunkError, ScrubbedChunks};
+pub use detector::{DetectedSpan, Detector, DetectorBudget, DetectorError};
+pub use entity::{Entity, EntityKind};
+pub use error::{PolicyError, ScrubError};
+pub use finding::{Finding, JsonFinding, ScrubReport, Scrubbed};
+pub use key::PiiKey;
+pub use policy::{EntityRule, Operator, Policy};
+pub use reader::ScrubbedReader;
+pub use scrubber::Scrubber;
+pub use stream::{StreamScrubber, scrub_reader};
+pub use vault::Vault;
