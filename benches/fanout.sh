@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 rounds=${1:-5}
 target=${CARGO_TARGET_DIR:-target}
 cargo build --release -q -p engines-server
-cargo build --release -q -p engines --example load --example hello_hyper
+cargo build --release -q -p engines-sdk --example stream_load --example hello_hyper
 work=$(mktemp -d)
 jobs_=()
 stop() { kill "${jobs_[@]}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"; }
@@ -28,7 +28,7 @@ nchan=$(pgrep -P "${jobs_[2]}" | head -1)
 token=$("$target/release/engines-server" token --tenant t_acme --role member --user load)
 auth=(-H "Authorization: Bearer $token" -H "X-Tenant-Id: t_acme" -H "X-Env: dev")
 post() { curl -sS "${auth[@]}" -H 'Content-Type: application/json' -d "$2" "http://127.0.0.1:8901$1" >/dev/null; }
-load() { taskset -c 1 "$target/release/examples/load" "$@"; }
+load() { taskset -c 1 "$target/release/examples/stream_load" "$@"; }
 
 for round in $(seq "$rounds"); do
   thread="t$round"

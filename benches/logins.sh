@@ -11,7 +11,7 @@ turns=${1:-5} seconds=${2:-5}
 target=${CARGO_TARGET_DIR:-target}
 if [ -z "${BUILT:-}" ]; then
   cargo build --release -q -p engines-server
-  cargo build --release -q -p engines --example logins
+  cargo build --release -q -p engines-sdk --example login_load
 fi
 work=$(mktemp -d)
 server=
@@ -34,7 +34,7 @@ for limits in limited unlimited; do
   auth=(-H "Authorization: Bearer $token" -H "X-Tenant-Id: t_acme" -H "X-Env: dev")
   post /auth/signup '{"email":"ada@example.org","password":"plum-Lantern-77 quiet"}'
   post /chat/threads '{"thread_id":"t"}' "${auth[@]}"
-  run=$("$target/release/examples/logins" --addr 127.0.0.1:8911 --email ada@example.org --get /chat/threads/t \
+  run=$("$target/release/examples/login_load" --addr 127.0.0.1:8911 --email ada@example.org --get /chat/threads/t \
     --post /chat/threads/t/messages "${auth[@]}" --turns "$turns" --seconds "$seconds")
   echo "{\"limits\":\"$limits\",\"run\":$run}"
   stop

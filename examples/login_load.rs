@@ -3,7 +3,7 @@
 //! Asks for things at a steady rate, in turns alone and beside a flood of wrong logins, and prints one line of JSON: the latencies of each,
 //! and how the logins were answered. A request's latency counts from when it was due, so that a server that stalls is not asked less.
 //!
-//!     cargo run --release --example logins -- --email ada@example.org --post /chat/threads/t/messages --get /chat/threads/t \
+//!     cargo run --release --example login_load -- --email ada@example.org --post /chat/threads/t/messages --get /chat/threads/t \
 //!         -H "Authorization: Bearer $TOKEN" -H 'X-Tenant-Id: t_acme' -H 'X-Env: dev'
 #![expect(clippy::print_stdout, reason = "an example speaks to people")]
 

@@ -15,16 +15,16 @@ const CRATE_DEPENDENCIES: &[(&str, &str)] = &[
     ("engines-auth", "engines-core"),
     ("engines-storage", "engines-core"),
     ("engines-stream", "engines-core"),
-    ("engines", "engines-core"),
-    ("engines", "engines-auth"),
-    ("engines", "engines-storage"),
-    ("engines", "engines-stream"),
-    ("engines-server", "engines"),
+    ("engines-sdk", "engines-core"),
+    ("engines-sdk", "engines-auth"),
+    ("engines-sdk", "engines-storage"),
+    ("engines-sdk", "engines-stream"),
+    ("engines-server", "engines-sdk"),
 ];
 
 /// What only some crates may use: the core has no runtime and no I/O, and HTTP stops at the server.
 const RESTRICTED_CRATES: &[(&str, &[&str])] = &[
-    ("tokio", &["engines-auth", "engines-storage", "engines-stream", "engines", "engines-server"]),
+    ("tokio", &["engines-auth", "engines-storage", "engines-stream", "engines-sdk", "engines-server"]),
     ("hyper", &["engines-server"]),
     ("hyper-util", &["engines-server"]),
     ("http", &["engines-server"]),
