@@ -1,14 +1,18 @@
-//! Keys made with keys: never wider, longer or more lasting than the key they were made with.
+//! What a key may do with keys: it manages itself and the keys made with it, and those never have more rights than it has,
+//! nor outlast it.
 
 use std::sync::Arc;
 
-use engines_core::{Code, Error, RequestContext, Result, Timestamp, nexus::DocumentQuery};
+use engines_core::{Code, DocId, Error, RequestContext, Result, TenantId, Timestamp, nexus::DocumentQuery};
 use ulid::Ulid;
 
 use super::{api_key_id, service::MANAGE};
-use crate::identity::{
-    ApiKeyBody, Inner,
-    records::{API_KEY, StoredDocument, tenant_tag},
+use crate::{
+    identity::{
+        ApiKeyBody, Inner,
+        records::{API_KEY, StoredDocument, tenant_tag},
+    },
+    jwt::invalid_token,
 };
 
 /// How many keys a key may descend from. Each is looked up, through a cache, with every use.
@@ -33,12 +37,63 @@ impl Inner {
         Ok(None)
     }
 
+    /// Whether a key of this tenant, and every key it descends from, is good now.
+    pub(crate) async fn is_key_usable(&self, tenant: &TenantId, id: Ulid) -> Result<bool> {
+        Ok(self.usable_api_key(id).await?.is_some_and(|key| key.tenant_id == *tenant))
+    }
+
+    /// The key by which the context acts, if it may hand out rights now: what it makes lasts as long as the key. A secret
+    /// that was replaced may not, although it is good until its grace ends, because what it made would outlast it. The key is
+    /// read from the store, because the cache may not know of a rotation or revocation by another node yet.
+    ///
+    /// # Errors
+    /// `TOKEN_INVALID` for a key that has ended and for a replaced secret.
+    pub(crate) async fn granting_key(&self, context: &RequestContext) -> Result<Option<Ulid>> {
+        let Some(id) = api_key_id(&context.actor().id) else { return Ok(None) };
+        let ended = || invalid_token("the API key has been revoked or has expired");
+        let key = self.records.get::<ApiKeyBody>(&API_KEY, &DocId::from(id)).await?.ok_or_else(ended)?;
+        let presented = context.session().and_then(|rotation| rotation.parse().ok());
+        if presented != Some(key.body.rotation) {
+            return Err(invalid_token("this secret of the API key has been replaced; use the new one for this"));
+        }
+        match self.usable_api_key(id).await? {
+            Some(_) => Ok(Some(id)),
+            None => Err(ended()),
+        }
+    }
+
+    /// Refuses a context that acts by a key another key than that one and its descendants.
+    ///
+    /// # Errors
+    /// `ROLE_INSUFFICIENT`.
+    pub(super) async fn check_key_reach(&self, context: &RequestContext, id: Ulid, key: &ApiKeyBody) -> Result<()> {
+        let Some(acting) = api_key_id(&context.actor().id) else { return Ok(()) };
+        let (mut next, mut parent) = (Some(id), key.parent);
+        for _ in 0..=MAX_ANCESTORS {
+            match next {
+                Some(id) if id == acting => return Ok(()),
+                Some(_) => next = parent,
+                None => break,
+            }
+            parent = match next {
+                Some(id) => {
+                    let found = self.records.get::<ApiKeyBody>(&API_KEY, &DocId::from(id)).await?;
+                    found.and_then(|key| key.body.parent)
+                }
+                None => None,
+            };
+        }
+        let detail =
+            "a key rotates and revokes itself and the keys made with it alone; use a person's token for others";
+        Err(self.refusal(Code::RoleInsufficient, MANAGE, detail).with_member("action", MANAGE))
+    }
+
     /// The key by which the context acts, which is then the parent of what it makes.
     ///
     /// # Errors
-    /// `OP_INVALID` when that key has [`MAX_ANCESTORS`] already.
+    /// `OP_INVALID` when that key has [`MAX_ANCESTORS`] already; `TOKEN_INVALID` as for [`Inner::granting_key`].
     pub(super) async fn parent_key(&self, context: &RequestContext) -> Result<Option<Ulid>> {
-        let Some(id) = api_key_id(&context.actor().id) else { return Ok(None) };
+        let Some(id) = self.granting_key(context).await? else { return Ok(None) };
         let (mut ancestors, mut next) = (0, Some(id));
         while let Some(id) = next {
             ancestors += 1;

@@ -105,10 +105,11 @@ impl ApiKeys {
     }
 
     /// Replaces a key's secret. The old one is refused, and what was opened with it closed, at once or after the grace the request asks
-    /// for, so that whoever uses it can change over.
+    /// for, so that whoever uses it can change over. Its end stays as it is.
     ///
     /// # Errors
-    /// `NOT_FOUND`; `BODY_INVALID` for too long a grace; `ROLE_INSUFFICIENT` below admin, and for a key with a role above one's own.
+    /// `NOT_FOUND`; `BODY_INVALID` for too long a grace; `ROLE_INSUFFICIENT` below admin, for a key with a role above one's own, and
+    /// with a key for any other key than itself and those made with it; `TOKEN_INVALID` with a replaced secret.
     pub async fn rotate(
         &self,
         context: &RequestContext,
@@ -123,6 +124,8 @@ impl ApiKeys {
         }
         let (id, found) = self.find(context, key_id).await?;
         self.check_role_within(context, found.body.role)?;
+        inner.check_key_reach(context, id, &found.body).await?;
+        inner.granting_key(context).await?;
         let now = inner.now();
         let (key, hash) = API_KEY_TOKEN.mint(id, inner.guard.ids());
         let until = now.plus(Duration::from_secs(request.grace));
@@ -140,12 +143,14 @@ impl ApiKeys {
     /// Revokes a key and all keys that were made with it. It counts at once here, within 5 s on other nodes, and closes what was opened with them.
     ///
     /// # Errors
-    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, and for a key with a role above one's own.
+    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, for a key with a role above one's own, and with a key for any other key than
+    /// itself and those made with it.
     pub async fn revoke(&self, context: &RequestContext, key_id: &str) -> Result<()> {
         let inner = &*self.identity.inner;
         let permit = inner.guard.admit_release(context, Action::ApiKeysManage)?;
         let (id, found) = self.find(context, key_id).await?;
         self.check_role_within(context, found.body.role)?;
+        inner.check_key_reach(context, id, &found.body).await?;
         let batch =
             Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, format!("api-keys/{id}")));
         let descendants = inner.descendants(context, id).await?;

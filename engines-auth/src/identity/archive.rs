@@ -39,7 +39,8 @@ pub struct ArchivedMember {
 pub struct ArchivedTenant {
     /// Its name for people; none where the store keeps none.
     pub name: Option<String>,
-    /// Its members, by user id. Memberships that have ended are not among them.
+    /// Its members, by user id. Memberships that have ended are not among them, nor those that last as long as an API key, which an
+    /// archive does not hold.
     pub members: Vec<ArchivedMember>,
 }
 
@@ -67,7 +68,11 @@ impl Identity {
         let (mut members, mut page) = (Vec::new(), PageRequest::first(500));
         loop {
             let found = inner.records.page::<MemberBody>(&query, page).await?;
-            let live = found.items.into_iter().map(|found| found.body).filter(|member| !member.removed);
+            let live = found
+                .items
+                .into_iter()
+                .map(|found| found.body)
+                .filter(|member| !member.removed && member.key.is_none());
             members.extend(live.map(|MemberBody { user_id, role, since, .. }| ArchivedMember { user_id, role, since }));
             if members.len() > MAX_MEMBERS {
                 return Err(too_many_members(EXPORT));
@@ -136,7 +141,7 @@ impl Identity {
         let id = records::tenant_id(tenant)?;
         let mut batch = records::put(Batch::spanning(now), TENANT, id, &[], &body, Expect::Absent)?;
         for ArchivedMember { user_id, role, since } in known.iter().cloned() {
-            let body = MemberBody { tenant_id: tenant.clone(), user_id, role, removed: false, since };
+            let body = MemberBody { tenant_id: tenant.clone(), user_id, role, removed: false, since, key: None };
             batch = put_member(batch, &body, Expect::Any)?;
         }
         let batch = batch.audit(permit.audit_entry(&inner.guard, context, resource));

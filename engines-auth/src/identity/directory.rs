@@ -83,7 +83,7 @@ impl Inner {
         if credential.issuer == API_KEY {
             return Ok(claimed.filter(|_| known_tenant || !must_exist));
         }
-        match self.cache.member(&self.records, tenant, credential.user).await? {
+        match self.membership(tenant, credential.user).await? {
             Membership::Removed => Ok(None),
             Membership::Role(role) => Ok(Some(role)),
             Membership::Unknown if must_exist => Ok(None),
@@ -121,7 +121,7 @@ impl Directory for Identity {
             }
         };
         let Some(chosen) = chosen else { return Ok(None) };
-        let gone = inner.cache.member(&inner.records, &chosen, &principal.actor.id).await? == Membership::Removed;
+        let gone = inner.membership(&chosen, &principal.actor.id).await? == Membership::Removed;
         Ok((!gone).then_some(chosen))
     }
 

@@ -55,7 +55,8 @@ pub(crate) enum Membership {
 pub(crate) struct DirectoryCache {
     pub(crate) users: ExpiringCache<UserId, AccountInfo>,
     pub(crate) tenants: ExpiringCache<TenantId, DirectoryStatus>,
-    pub(crate) members: ExpiringCache<(TenantId, UserId), Membership>,
+    /// With the API key that the membership lasts as long as, if there is one.
+    pub(crate) members: ExpiringCache<(TenantId, UserId), (Membership, Option<Ulid>)>,
     /// None when it is over.
     pub(crate) sessions: ExpiringCache<Ulid, Option<SessionInfo>>,
     pub(crate) api_keys: ExpiringCache<Ulid, Option<Arc<ApiKeyBody>>>,
@@ -106,12 +107,18 @@ impl DirectoryCache {
         self.tenants.get(tenant, read).await
     }
 
-    pub(crate) async fn member(&self, records: &Records, tenant: &TenantId, user: &UserId) -> Result<Membership> {
+    /// A membership as it is stored; whether its key is good is for [`Inner::membership`](super::service::Inner::membership) to say.
+    pub(super) async fn member(
+        &self,
+        records: &Records,
+        tenant: &TenantId,
+        user: &UserId,
+    ) -> Result<(Membership, Option<Ulid>)> {
         let read = || async {
             let found = records.get::<MemberBody>(&MEMBER, &records::member_id(tenant, user)?).await?;
-            Ok(found.map_or(Membership::Unknown, |member| match member.body {
-                MemberBody { removed: true, .. } => Membership::Removed,
-                MemberBody { role, .. } => Membership::Role(role),
+            Ok(found.map_or((Membership::Unknown, None), |member| match member.body {
+                MemberBody { removed: true, .. } => (Membership::Removed, None),
+                MemberBody { role, key, .. } => (Membership::Role(role), key),
             }))
         };
         self.members.get(&(tenant.clone(), user.clone()), read).await

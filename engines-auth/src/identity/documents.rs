@@ -179,6 +179,9 @@ pub(crate) struct MemberBody {
     #[serde(default)]
     pub(crate) removed: bool,
     pub(crate) since: Timestamp,
+    /// The API key whose invite made it, until a person sets its role: it lasts as long as that key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<Ulid>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -113,7 +113,7 @@ impl Inner {
     async fn external_user(&self, body: &UserBody) -> Result<ExternalUser> {
         let mut memberships = BTreeMap::new();
         if let Some(tenant) = &body.default_tenant
-            && let Membership::Role(role) = self.cache.member(&self.records, tenant, &body.user_id).await?
+            && let Membership::Role(role) = self.membership(tenant, &body.user_id).await?
         {
             memberships.insert(tenant.clone(), role);
         }

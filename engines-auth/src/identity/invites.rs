@@ -46,8 +46,8 @@ impl Identity {
     /// mailed there, unless the request says `send: false` because the product sends its own mail.
     ///
     /// # Errors
-    /// `BODY_INVALID`; `NOT_FOUND` for another tenant; `ROLE_INSUFFICIENT` below admin, and for anybody but an owner who invites owners;
-    /// `QUOTA_EXCEEDED` when too many wait already; `RATE_LIMITED`.
+    /// `BODY_INVALID`; `NOT_FOUND` for another tenant; `ROLE_INSUFFICIENT` below admin, for anybody but an owner who invites owners, and
+    /// with an API key for the role of admin and above; `QUOTA_EXCEEDED` when too many wait already; `RATE_LIMITED`.
     pub async fn create_invite(
         &self,
         context: &RequestContext,
@@ -80,7 +80,7 @@ impl Identity {
     ///
     /// # Errors
     /// `BODY_INVALID` when not exactly one of the two is given; `NOT_FOUND` for another tenant, and for an address where no accounts are
-    /// kept; `ROLE_INSUFFICIENT` below admin, and for anybody but an owner who invites owners; `QUOTA_EXCEEDED`; `RATE_LIMITED`.
+    /// kept; `ROLE_INSUFFICIENT` as for [`Identity::create_invite`]; `QUOTA_EXCEEDED`; `RATE_LIMITED`.
     pub async fn add_member(
         &self,
         context: &RequestContext,
@@ -256,6 +256,12 @@ impl Inner {
         invitee: Invitee,
         made: NewInvite,
     ) -> Result<InviteBody> {
+        // An admin could make lasting credentials after the key has ended.
+        if self.granting_key(context).await?.is_some() && made.role >= Role::Admin {
+            let detail = "a key invites viewers and members alone; use a person's token for others";
+            let error = self.refusal(Code::RoleInsufficient, MANAGE, detail);
+            return Err(error.with_member("action", MANAGE));
+        }
         let now = self.now();
         let inviter = format!("{tenant}:{}", context.actor().id);
         let rate = self.settings.invites();
@@ -380,7 +386,9 @@ impl Inner {
                 Some(_) => Err(Error::new(Code::AlreadyExists, ACCEPT, "you are a member of this tenant already")),
                 None => {
                     let (tenant_id, user_id) = (tenant_id.clone(), user.clone());
-                    Ok(Some(MemberBody { tenant_id, user_id, role: *role, removed: false, since: now }))
+                    // What a key grants lasts as long as the key.
+                    let key = crate::api_key::api_key_id(&invite.body.invited_by);
+                    Ok(Some(MemberBody { tenant_id, user_id, role: *role, removed: false, since: now, key }))
                 }
             };
             match self.set_member(self.records.system(), tenant_id, user, batch.audit(audit), change).await {
@@ -436,10 +444,11 @@ impl Inner {
         // Owners are invited by owners, everybody else by admins.
         let least = invite.role.max(Role::Admin);
         if let Some(key) = crate::api_key::api_key_id(maker) {
-            return Ok(self.usable_api_key(key).await?.is_some_and(|key| key.role >= least));
+            let usable = self.usable_api_key(key).await?;
+            return Ok(invite.role < Role::Admin && usable.is_some_and(|key| key.role >= least));
         }
         let standing = self.cache.user(&self.records, maker).await?.status;
-        Ok(match self.cache.member(&self.records, tenant, maker).await? {
+        Ok(match self.membership(tenant, maker).await? {
             _ if standing == DirectoryStatus::Disabled => false,
             Membership::Role(role) => role >= least,
             Membership::Removed => false,

@@ -16,7 +16,7 @@ use super::{
 const MANAGE: &str = "members.manage";
 
 impl Identity {
-    /// A tenant's members, by user id.
+    /// A tenant's members, by user id. A page may hold fewer than the limit, because memberships that ended with an API key are left out.
     ///
     /// # Errors
     /// `NOT_FOUND` for another tenant; `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID`.
@@ -32,16 +32,19 @@ impl Identity {
         let found = inner.records.page::<MemberBody>(&query, page).await?;
         let mut items = Vec::with_capacity(found.items.len());
         for member in found.items {
-            items.push(inner.member_view(member.body).await?);
+            if inner.is_live(&member.body).await? {
+                items.push(inner.member_view(member.body).await?);
+            }
         }
         Ok(Page { items, next: found.next })
     }
 
-    /// Changes a member's role. It counts at once here, within 5 s on other nodes, and closes the member's open streams.
+    /// Changes a member's role. It counts at once here, within 5 s on other nodes, and closes the member's open streams. A membership
+    /// that lasts as long as an API key becomes permanent when a person sets its role.
     ///
     /// # Errors
-    /// `NOT_FOUND` for who is no member; `OP_INVALID` for the last owner; `ROLE_INSUFFICIENT` below admin, and for anybody but an
-    /// owner who makes or unmakes owners.
+    /// `NOT_FOUND` for who is no member; `OP_INVALID` for the last owner; `ROLE_INSUFFICIENT` below admin, for anybody but an
+    /// owner who makes or unmakes owners, and with an API key for a higher role than the member has.
     pub async fn change_role(
         &self,
         context: &RequestContext,
@@ -50,7 +53,15 @@ impl Identity {
         request: RoleRequest,
     ) -> Result<MemberView> {
         let permit = self.inner.authorize(context, tenant, Action::MembersManage, &resource(user)).await?;
-        let changed = |live: &MemberBody| MemberBody { role: request.role, ..live.clone() };
+        let by_key = crate::api_key::api_key_id(&context.actor().id).is_some();
+        let changed = |live: &MemberBody| {
+            if by_key && request.role > live.role {
+                // The role would outlast the key.
+                let error = Error::new(Code::RoleInsufficient, MANAGE, "a key raises no roles; use a person's token");
+                return Err(self.inner.with_decision_id(error.with_member("action", MANAGE)));
+            }
+            Ok(MemberBody { role: request.role, key: live.key.filter(|_| by_key), ..live.clone() })
+        };
         let made = self.update_member(context, tenant, user, permit, changed).await?;
         self.inner.member_view(made).await
     }
@@ -61,7 +72,7 @@ impl Identity {
     /// As [`Identity::change_role`].
     pub async fn remove_member(&self, context: &RequestContext, tenant: &TenantId, user: &UserId) -> Result<()> {
         let permit = self.inner.authorize_release(context, tenant, Action::MembersManage)?;
-        let removed = |live: &MemberBody| MemberBody { removed: true, ..live.clone() };
+        let removed = |live: &MemberBody| Ok(MemberBody { removed: true, ..live.clone() });
         self.update_member(context, tenant, user, permit, removed).await.map(|_| ())
     }
 
@@ -87,13 +98,13 @@ impl Identity {
         tenant: &TenantId,
         user: &UserId,
         permit: Permit,
-        next: impl Fn(&MemberBody) -> MemberBody,
+        next: impl Fn(&MemberBody) -> Result<MemberBody>,
     ) -> Result<MemberBody> {
         let inner = &*self.inner;
         let batch = Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, resource(user)));
         let change = |live: Option<&MemberBody>| {
             let live = live.ok_or_else(member_not_found)?;
-            let next = next(live);
+            let next = next(live)?;
             inner.check_owner_rule(context, Some(live.role), next.role)?;
             Ok(Some(next))
         };

@@ -6,6 +6,7 @@ use engines_core::{
 };
 
 use super::{
+    directory_cache::Membership,
     documents::MemberBody,
     purge,
     records::{self, MEMBER, TENANT},
@@ -17,6 +18,23 @@ use crate::revocation::Revocation;
 const CHANGE: &str = "members.manage";
 
 impl Inner {
+    /// What the store knows of a membership now. One that lasts as long as an API key has ended when the key has.
+    pub(super) async fn membership(&self, tenant: &TenantId, user: &UserId) -> Result<Membership> {
+        match self.cache.member(&self.records, tenant, user).await? {
+            (_, Some(key)) if !self.is_key_usable(tenant, key).await? => Ok(Membership::Removed),
+            (membership, _) => Ok(membership),
+        }
+    }
+
+    /// Whether a stored membership counts now.
+    pub(super) async fn is_live(&self, member: &MemberBody) -> Result<bool> {
+        Ok(match member {
+            MemberBody { removed: true, .. } => false,
+            MemberBody { key: Some(key), tenant_id, .. } => self.is_key_usable(tenant_id, *key).await?,
+            MemberBody { .. } => true,
+        })
+    }
+
     /// Changes a user's membership of a tenant in one batch with everything `batch` holds, and again if it met another change.
     ///
     /// `change` says what it is to be, from what it is; none leaves it. A tenant that is kept elsewhere gets a document with its first
@@ -37,7 +55,10 @@ impl Inner {
             let home = self.tenant(tenant).await.map_err(refused)?;
             let id = records::member_id(tenant, user).map_err(refused)?;
             let member = self.records.get::<MemberBody>(&MEMBER, &id).await.map_err(refused)?;
-            let live = member.as_ref().map(|member| &member.body).filter(|member| !member.removed);
+            let live = match member.as_ref().map(|member| &member.body) {
+                Some(member) if self.is_live(member).await.map_err(refused)? => Some(member),
+                _ => None,
+            };
             let Some(next) = change(live).map_err(refused)? else { return Ok(None) };
             let was = live.is_some_and(|member| member.role == Role::Owner);
             let will = !next.removed && next.role == Role::Owner;
@@ -82,10 +103,12 @@ impl Inner {
     ) -> Result<Option<MemberBody>, CommitError> {
         let now = batch.at();
         let change = |live: Option<&MemberBody>| {
-            let fresh =
-                |since| MemberBody { tenant_id: tenant.clone(), user_id: user.clone(), role, removed: false, since };
+            let fresh = |since| {
+                let (tenant_id, user_id) = (tenant.clone(), user.clone());
+                MemberBody { tenant_id, user_id, role, removed: false, since, key: None }
+            };
             Ok(match live {
-                Some(member) if member.role >= role => None,
+                Some(member) if member.role >= role && member.key.is_none() => None,
                 Some(member) => Some(fresh(member.since)),
                 None => Some(fresh(now)),
             })

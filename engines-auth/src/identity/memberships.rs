@@ -104,7 +104,9 @@ impl Inner {
             for tag in [records::owner_tag(user), records::user_tag(user)] {
                 let query = DocumentQuery::of_kind(MEMBER).tag(tag);
                 for member in self.records.all::<MemberBody>(&query, MAX_MEMBERSHIPS).await? {
-                    known.insert(member.body.tenant_id, (member.body.role, true));
+                    if self.is_live(&member.body).await? {
+                        known.insert(member.body.tenant_id, (member.body.role, true));
+                    }
                 }
             }
         }
@@ -147,7 +149,10 @@ impl Inner {
     /// A user's role in a tenant that is open, by the store's word.
     pub(super) async fn stored_role(&self, user: &UserId, tenant: &TenantId) -> Result<Option<Role>> {
         let member = self.records.get::<MemberBody>(&MEMBER, &records::member_id(tenant, user)?).await?;
-        let Some(member) = member.filter(|member| !member.body.removed) else { return Ok(None) };
+        let Some(member) = member else { return Ok(None) };
+        if !self.is_live(&member.body).await? {
+            return Ok(None);
+        }
         let open = self.tenant(tenant).await?.is_some_and(|home| home.body.status == TenantStatus::Active);
         Ok(open.then_some(member.body.role))
     }

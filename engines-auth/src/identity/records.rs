@@ -31,6 +31,8 @@ pub(crate) const API_KEY: DocumentKind = DocumentKind::from_static("identity_api
 /// When an API key was last used; beside the key, so that using it and changing it do not meet.
 pub(crate) const API_KEY_USE: DocumentKind = DocumentKind::from_static("identity_api_key_use");
 pub(crate) const TICKET: DocumentKind = DocumentKind::from_static("identity_ticket");
+/// Written with every ticket, so that two tickets of one actor that are made at the same time count each other.
+pub(crate) const TICKET_QUOTA: DocumentKind = DocumentKind::from_static("identity_ticket_quota");
 /// What must stay as it was when the store was begun.
 pub(crate) const SETTING: DocumentKind = DocumentKind::from_static("identity_setting");
 

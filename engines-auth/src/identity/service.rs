@@ -27,7 +27,7 @@ use crate::{
     password::PasswordHasher,
     revocation::Revocations,
     secret::SigningSecret,
-    ticket::Tickets,
+    ticket::{TicketQuotas, Tickets},
 };
 
 /// API keys of which the last use is remembered.
@@ -49,6 +49,7 @@ pub(crate) struct Inner {
     accounts: Option<Accounts>,
     pub(crate) system_key: Option<SystemKey>,
     pub(crate) throttle: RateLimiter,
+    pub(crate) ticket_quotas: TicketQuotas,
     pub(super) login_limits: LoginLimits,
     pub(crate) cache: DirectoryCache,
     pub(crate) last_uses: Cache<Ulid, Timestamp>,
@@ -118,6 +119,7 @@ impl IdentityBuilder {
             guard: self.guard,
             system_key: self.system_key,
             throttle: RateLimiter::new(),
+            ticket_quotas: TicketQuotas::default(),
             login_limits: LoginLimits::new(&settings),
             last_uses: Cache::new(MAX_LAST_USES),
             failure_sink: self.failure_sink,

@@ -286,6 +286,7 @@ impl Inner {
             role: Role::Owner,
             removed: false,
             since: now,
+            key: None,
         };
         put_member(batch, &member, Expect::Absent)
     }

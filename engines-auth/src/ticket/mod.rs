@@ -5,12 +5,13 @@
 
 mod authenticator;
 mod documents;
+mod quota;
 mod reuse;
 mod service;
 mod target;
 mod wire;
 
-pub(crate) use self::documents::TicketInfo;
+pub(crate) use self::{documents::TicketInfo, quota::TicketQuotas};
 pub use self::{
     service::{MAX_REUSE_TTL, MAX_TTL, Tickets},
     wire::{TicketRequest, TicketResponse, TicketReuse},

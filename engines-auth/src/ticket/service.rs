@@ -3,11 +3,8 @@
 use std::{fmt, time::Duration};
 
 use engines_core::{
-    Action, Batch, Code, DocId, Error, RequestContext, Result, ScopeRestriction, Timestamp, UserId,
-    context::ContextOrigin,
-    nexus::{DocumentKind, DocumentQuery, Expect, PageRequest},
+    Action, Batch, DocId, Error, RequestContext, Result, ScopeRestriction, context::ContextOrigin, nexus::Expect,
 };
-use serde::Deserialize;
 use ulid::Ulid;
 
 use super::{
@@ -16,7 +13,6 @@ use super::{
     wire::{TicketRequest, TicketResponse, TicketReuse},
 };
 use crate::{
-    api_key,
     identity::{
         Identity, TicketBody,
         opaque_token::OpaqueTokenKind,
@@ -25,7 +21,7 @@ use crate::{
     revocation::Revocation,
 };
 
-const CREATE: &str = "tickets.create";
+pub(super) const CREATE: &str = "tickets.create";
 
 /// Tickets that are used once.
 pub(super) const SINGLE_USE: OpaqueTokenKind = OpaqueTokenKind("tk");
@@ -44,12 +40,6 @@ const DEFAULT_REUSE_TTL_S: u64 = 600;
 #[derive(Clone)]
 pub struct Tickets {
     pub(super) identity: Identity,
-}
-
-/// All that counting tickets needs of one.
-#[derive(Deserialize)]
-struct TicketExpiry {
-    expires_at: Timestamp,
 }
 
 impl Tickets {
@@ -77,8 +67,8 @@ impl Tickets {
         let ContextOrigin::Credential { issuer } = context.origin() else {
             return Err(Error::invalid_body(CREATE, "/path", "work in process needs no ticket"));
         };
+        let _turn = inner.ticket_quotas.lock(&context.actor().id).await;
         let now = inner.now();
-        self.check_quota(context, now).await?;
         let until = match request.reuse {
             Some(TicketReuse::Stream) if self.is_of_session(context).await? => None,
             _ => context.expires_at(),
@@ -116,7 +106,7 @@ impl Tickets {
                 put_end(body.put(batch, id, Expect::Absent)?, id, expires_at)?
             }
         };
-        inner.records.commit(context.scope(), batch).await?;
+        self.commit_within_quota(context, batch).await?;
         let expires_in = ttl.as_secs();
         Ok(TicketResponse { ticket, ticket_id: id.to_string(), expires_in, expires_at, reuse: request.reuse })
     }
@@ -157,52 +147,6 @@ impl Tickets {
         };
         let found = inner.cache.session(&inner.records, session).await?;
         Ok(found.is_some_and(|found| found.user == context.actor().id))
-    }
-
-    /// Refuses a caller with too many tickets. Callers at the same moment may each get one too many.
-    async fn check_quota(&self, context: &RequestContext, now: Timestamp) -> Result<()> {
-        let inner = &*self.identity.inner;
-        let of_key = matches!(context.origin(), ContextOrigin::Credential { issuer } if **issuer == *api_key::ISSUER);
-        let most = match of_key {
-            true => inner.settings.tickets_per_key,
-            false => inner.settings.tickets_per_user,
-        };
-        let mut ends = self.expiries(&TICKET, &context.actor().id, most, now).await?;
-        if ends.len() < most {
-            ends.extend(self.expiries(&STREAM_TICKET, &context.actor().id, most, now).await?);
-        }
-        if ends.len() < most {
-            return Ok(());
-        }
-        let wait = ends.iter().min().map_or(Duration::from_secs(1), |end| end.since(now));
-        let detail = "you have as many tickets that are good as you may; use them, end some, or wait until they end";
-        let error = Error::new(Code::RateLimited, CREATE, detail).with_member("limit", most).with_retry_after(wait);
-        Err(inner.with_decision_id(error))
-    }
-
-    /// When an actor's tickets end that are still good, the latest first; about `most` of them at the most.
-    async fn expiries(
-        &self,
-        kind: &DocumentKind,
-        actor: &UserId,
-        most: usize,
-        now: Timestamp,
-    ) -> Result<Vec<Timestamp>> {
-        let query = DocumentQuery::of_kind(kind.clone()).tag(records::user_tag(actor));
-        let query = query.order(engines_core::nexus::QueryOrder::IdDescending);
-        let records = &self.identity.inner.records;
-        let mut ends = Vec::new();
-        let mut page = PageRequest::first(most.saturating_add(1));
-        // Those that have ended are taken away every few seconds, so that two pages hold all that are good.
-        for _ in 0..2 {
-            let found = records.page::<TicketExpiry>(&query, page).await?;
-            ends.extend(found.items.iter().map(|found| found.body.expires_at).filter(|end| *end > now));
-            match found.next {
-                Some(next) if ends.len() < most => page = PageRequest::after(most.saturating_add(1), next),
-                _ => break,
-            }
-        }
-        Ok(ends)
     }
 }
 

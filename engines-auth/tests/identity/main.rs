@@ -14,6 +14,7 @@ mod fixture;
 mod invite_consent;
 mod invites;
 mod isolation;
+mod key_reach;
 mod login_limits;
 mod members;
 mod own_account;

@@ -1,0 +1,133 @@
+//! How many good tickets an actor may have.
+
+use std::time::Duration;
+
+use engines_core::{
+    Batch, Code, DocId, Error, RequestContext, Result, Timestamp, UserId,
+    context::ContextOrigin,
+    nexus::{CommitError, DocumentKind, DocumentQuery, Expect, PageRequest, QueryOrder},
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::{
+    documents::STREAM_TICKET,
+    service::{CREATE, Tickets},
+};
+use crate::{
+    api_key,
+    identity::records::{self, TICKET, TICKET_QUOTA},
+};
+
+/// Documents that actors share by the hash of their ids: few, so that none has to be deleted with its actor, and enough that actors
+/// rarely wait for each other.
+const SHARDS: usize = 256;
+/// How often a ticket is counted again because another node made one meanwhile.
+const MAX_ATTEMPTS: usize = 16;
+
+/// Has the tickets of one actor made one after the other in this process. Other nodes are noticed by the version of the actor's
+/// document, which every ticket writes.
+#[derive(Debug)]
+pub(crate) struct TicketQuotas {
+    turns: [Mutex<()>; SHARDS],
+}
+
+impl Default for TicketQuotas {
+    fn default() -> Self {
+        Self { turns: std::array::from_fn(|_| Mutex::new(())) }
+    }
+}
+
+impl TicketQuotas {
+    /// Waits until no other ticket of the actor is being made.
+    pub(super) async fn lock(&self, actor: &UserId) -> MutexGuard<'_, ()> {
+        self.turns[usize::from(shard(actor))].lock().await
+    }
+}
+
+/// The same on all nodes.
+fn shard(actor: &UserId) -> u8 {
+    let digest: [u8; 32] = Sha256::digest(actor.as_str().as_bytes()).into();
+    digest[0]
+}
+
+/// Its version alone counts.
+#[derive(Serialize, Deserialize)]
+struct QuotaBody {}
+
+/// All that counting tickets needs of one.
+#[derive(Deserialize)]
+struct TicketExpiry {
+    expires_at: Timestamp,
+}
+
+impl Tickets {
+    /// Commits a batch that makes a ticket, if the caller may have one more. The caller holds [`TicketQuotas::lock`].
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` for who has as many as they may; `BACKEND_UNAVAILABLE` when other nodes keep making tickets meanwhile.
+    pub(super) async fn commit_within_quota(&self, context: &RequestContext, batch: Batch) -> Result<()> {
+        let records = &self.identity.inner.records;
+        let id = DocId::new(format!("{:02x}", shard(&context.actor().id)))?;
+        for _ in 0..MAX_ATTEMPTS {
+            // Read before the tickets are counted: one that is made after the count changes the version.
+            let version = records.get::<QuotaBody>(&TICKET_QUOTA, &id).await?.map(|found| found.version);
+            self.check_quota(context, batch.at()).await?;
+            let expect = version.map_or(Expect::Absent, Expect::Version);
+            let batch = records::put(batch.clone(), TICKET_QUOTA, id.clone(), &[], &QuotaBody {}, expect)?;
+            match records.commit(context.scope(), batch).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Precondition { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::unavailable(CREATE, "too many tickets are made at the same time"))
+    }
+
+    /// Refuses a caller with too many tickets.
+    async fn check_quota(&self, context: &RequestContext, now: Timestamp) -> Result<()> {
+        let inner = &*self.identity.inner;
+        let of_key = matches!(context.origin(), ContextOrigin::Credential { issuer } if **issuer == *api_key::ISSUER);
+        let most = match of_key {
+            true => inner.settings.tickets_per_key,
+            false => inner.settings.tickets_per_user,
+        };
+        let mut ends = self.expiries(&TICKET, &context.actor().id, most, now).await?;
+        if ends.len() < most {
+            ends.extend(self.expiries(&STREAM_TICKET, &context.actor().id, most, now).await?);
+        }
+        if ends.len() < most {
+            return Ok(());
+        }
+        let wait = ends.iter().min().map_or(Duration::from_secs(1), |end| end.since(now));
+        let detail = "you have as many tickets that are good as you may; use them, end some, or wait until they end";
+        let error = Error::new(Code::RateLimited, CREATE, detail).with_member("limit", most).with_retry_after(wait);
+        Err(inner.with_decision_id(error))
+    }
+
+    /// When an actor's tickets end that are still good, the latest first; about `most` of them at the most.
+    async fn expiries(
+        &self,
+        kind: &DocumentKind,
+        actor: &UserId,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Timestamp>> {
+        let query = DocumentQuery::of_kind(kind.clone()).tag(records::user_tag(actor));
+        let query = query.order(QueryOrder::IdDescending);
+        let records = &self.identity.inner.records;
+        let mut ends = Vec::new();
+        let mut page = PageRequest::first(most.saturating_add(1));
+        // Those that have ended are taken away every few seconds, so that two pages hold all that are good.
+        for _ in 0..2 {
+            let found = records.page::<TicketExpiry>(&query, page).await?;
+            ends.extend(found.items.iter().map(|found| found.body.expires_at).filter(|end| *end > now));
+            match found.next {
+                Some(next) if ends.len() < most => page = PageRequest::after(most.saturating_add(1), next),
+                _ => break,
+            }
+        }
+        Ok(ends)
+    }
+}
