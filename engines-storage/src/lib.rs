@@ -1,20 +1,21 @@
-//! Where it stays: backends, sinks, the outbox, and the suite that proves them.
+//! Storage backends, event sinks, the outbox, backups, and the conformance suite for backends.
 //!
-//! | room | what it is |
+//! | module | contents |
 //! | --- | --- |
-//! | [`memory`] | a store in memory, for tests, examples and caches; nothing survives the process |
+//! | [`memory`] | an in-memory store for tests, examples and caches; its data ends with the process |
 //! | `sqlite` | the embedded default: one durable file, no server (feature `sqlite`) |
-//! | [`noop`] | a sink that takes everything and keeps nothing |
-//! | [`outbox`] | brings recorded events to sinks, at least once |
-//! | `archive` | the file of a tenant archive, written and read (feature `archive`) |
-//! | [`migration`] | moves everything from one store to another |
-//! | [`backup`] | copies of everything, in a folder or a bucket: made, verified, removed, restored |
-//! | [`metered`] | a wrapper that counts what any backend does |
-//! | `faulty` | a wrapper that makes any backend fail when told to (feature `testing`) |
-//! | `conformance` | the suite that proves a backend, yours or ours (feature `conformance`) |
+//! | [`noop`] | a sink that counts events and discards them |
+//! | [`outbox`] | delivers recorded events to sinks, at least once |
+//! | `archive` | reads and writes the file format of a tenant archive (feature `archive`) |
+//! | [`migration`] | copies all data from one store to another |
+//! | [`backup`] | backups of a store in a folder or a bucket: create, verify, remove, restore |
+//! | [`metered`] | a wrapper that counts the calls of a backend |
+//! | `fault_injection` | a wrapper that makes calls of a backend fail, for tests (feature `testing`) |
+//! | `conformance` | the test suite that every backend must pass (feature `conformance`) |
 //!
-//! A backend of one's own implements [`Store`](engines_core::Store) and [`EventFeed`](engines_core::nexus::EventFeed), a destination
-//! [`EventSink`](engines_core::nexus::EventSink); `docs/backends.md` leads through both.
+//! A custom backend implements [`Store`](engines_core::Store) and
+//! [`EventFeed`](engines_core::nexus::EventFeed); a custom destination implements
+//! [`EventSink`](engines_core::nexus::EventSink). `docs/backends.md` explains both.
 
 #[cfg(feature = "archive")]
 pub mod archive;

@@ -1,8 +1,10 @@
-//! Moving everything a store holds into another store, of any two backends that have an archive side.
+//! Copies all data of one store into another, between any two backends that implement
+//! [`Archive`](engines_core::nexus::archive::Archive).
 //!
-//! Everything is staged in the target first, with how far it has come, so that a migration that was killed goes on where it was. Then every record of both
-//! sides is read again and compared, and only then does the target show anything, all of it in one transaction. It takes over the log's id and the feed's position: readers'
-//! cursors and sinks go on in the target.
+//! [`migrate`] stages all records in the target and stores its progress with them, so that a migration that was
+//! killed resumes where it stopped. It then reads every record of both stores again and compares them. One
+//! transaction publishes the staged scopes; until then the target shows none of them. The target takes over the log
+//! id and the feed's position, so that cursors and sinks continue without a gap.
 
 use engines_core::{
     Code, Error, Result, Scope, Store, Timestamp,
@@ -15,61 +17,67 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 const OPERATION: &str = "store.migrate";
-/// Records read and staged at a time.
+/// Number of records read and staged in one step.
 const RECORDS_PER_STEP: usize = 1000;
-/// Scopes listed at a time.
+/// Number of scopes in one page of the list.
 const SCOPES_PER_PAGE: usize = 1000;
 
-/// How to migrate.
+/// Options of [`migrate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MigrationOptions {
-    /// Discard what an earlier migration has staged, and begin anew.
+    /// Discards what an earlier migration staged and starts from the beginning. Default: `false`.
     pub restart: bool,
 }
 
-/// How far a migration has come.
+/// A progress report of [`migrate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MigrationProgress {
-    /// These scopes are to be moved; of so many some records are staged already.
+    /// The migration starts.
     Started {
-        /// All of them.
+        /// Number of scopes to copy.
         scopes: usize,
-        /// Those that an earlier run has begun or finished.
+        /// Number of these scopes that an earlier run started or finished.
         resumed: usize,
     },
-    /// A scope is staged.
+    /// All records of this scope are staged.
     Staged(Scope),
-    /// A scope was compared, record by record.
+    /// Every record of this scope was compared and is equal in both stores.
     Verified(Scope),
 }
 
-/// What was moved.
+/// The result of a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationReport {
-    /// How many scopes.
+    /// Number of scopes copied.
     pub scopes: usize,
-    /// How many records.
+    /// Number of records copied.
     pub records: u64,
-    /// SHA-256 over all of them, in order, as 64 hexadecimal digits.
+    /// SHA-256 over all records in order, as 64 hexadecimal digits.
     pub sha256: String,
 }
 
-/// How far a scope was staged, as it is kept in the target.
+/// How much of a scope is staged; stored in the target.
 #[derive(Debug, Serialize, Deserialize)]
 struct StagingProgress {
-    /// The source's log.
+    /// The id of the source's log.
     log: [u8; 8],
     section: Section,
-    /// Where the section goes on; none at its beginning.
+    /// Token of the section's next page; `None` at its beginning.
     next: Option<String>,
     done: bool,
 }
 
-/// Moves everything from one store to another, which must be empty. Nothing may write to either of them meanwhile.
+/// Copies all data from one store to another, which must be empty.
+///
+/// No other process may write to either store during the migration. After an error, the staged records stay in the
+/// target and the next call resumes with them.
 ///
 /// # Errors
-/// `ALREADY_EXISTS` when something is in the target, or when it has a part of another store's migration; `VERSION_MISMATCH` when the source has changed since the
-/// migration was begun; `INTERNAL` for a backend that cannot be archived; failures of the two stores. What is staged stays, and the next call goes on with it.
+///
+/// - `ALREADY_EXISTS` when the target contains data or part of another migration.
+/// - `VERSION_MISMATCH` when the source changed after the migration started.
+/// - `INTERNAL` when a backend does not support archives.
+/// - Errors of the two stores.
 pub async fn migrate(
     from: &dyn Store,
     to: &dyn Store,
@@ -132,10 +140,11 @@ fn archive_of(store: &dyn Store) -> Result<&dyn Archive> {
     })
 }
 
-/// Every scope of a store.
+/// Lists every scope of a store.
 ///
 /// # Errors
-/// Failures of the store.
+///
+/// Errors of the store.
 pub async fn all_scopes(archive: &dyn Archive) -> Result<Vec<Scope>> {
     let (mut scopes, mut page) = (Vec::new(), PageRequest::first(SCOPES_PER_PAGE));
     loop {
@@ -152,7 +161,7 @@ fn progress_of(staged: &StagedScope) -> Option<StagingProgress> {
     serde_json::from_str(&staged.progress).ok()
 }
 
-/// Stages a scope from where an earlier run has come to.
+/// Stages a scope, starting where an earlier run stopped.
 async fn stage_scope(
     source: &dyn Archive,
     target: &dyn Archive,
@@ -195,10 +204,11 @@ async fn stage_scope(
     Ok(())
 }
 
-/// How many records a snapshot has, and SHA-256 over their lines.
+/// Returns the number of records in a snapshot and the SHA-256 over their lines.
 ///
 /// # Errors
-/// Failures of the store.
+///
+/// Errors of the store.
 pub async fn snapshot_digest(snapshot: &dyn ScopeSnapshot) -> Result<(u64, [u8; 32])> {
     let (mut count, mut hash, mut lines) = (0, Sha256::new(), Vec::new());
     for section in Section::ALL {

@@ -1,4 +1,4 @@
-//! What can be asked of a backend, as data: for wrappers that count or disturb it.
+//! The operations of a backend as an enum, for wrappers that count calls or inject faults.
 
 /// One operation of a [`Store`](engines_core::Store) or an [`EventFeed`](engines_core::nexus::EventFeed).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,7 +33,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// All of them.
+    /// All operations.
     pub const ALL: [Self; 13] = [
         Self::Commit,
         Self::Receipt,
@@ -50,7 +50,7 @@ impl Operation {
         Self::Scopes,
     ];
 
-    /// The name, for metrics and messages.
+    /// Returns the operation's name as it appears in metrics and messages.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ impl Operation {
         }
     }
 
-    /// Its place in [`Operation::ALL`].
+    /// Returns the operation's index in [`Operation::ALL`].
     pub(crate) const fn index(self) -> usize {
         self as usize
     }

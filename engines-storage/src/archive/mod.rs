@@ -1,20 +1,23 @@
-//! The file of a tenant archive: a tar file of NDJSON with a manifest of hashes. `docs/archive.md` describes it as a stable format.
+//! The file format of a tenant archive: a tar file of NDJSON files with a manifest of hashes. `docs/archive.md`
+//! specifies the format, which is stable.
 //!
-//! An archive is written and read in one pass, with bounded memory. The reader takes nothing on trust: names, sizes, order, nesting, counts and
-//! hashes are checked, and whoever reads acts on nothing before [`read`] has returned the manifest.
+//! Reading and writing take one pass and bounded memory. [`read_archive`] does not trust its input: it checks names,
+//! sizes, order, nesting depth, counts and hashes. A caller must not apply any part of an archive before
+//! [`read_archive`] has returned the manifest.
 //!
 //! ```
-//! use engines_core::{Env, Timestamp, nexus::archive::{Counters, Record}, stream::LogId};
-//! use engines_storage::archive::{ArchiveLimits, ArchiveWriter, Header, Part, read};
+//! use engines_core::{Env, Timestamp, nexus::archive::{ArchiveRecord, ScopeCounters}, stream::LogId};
+//! use engines_storage::archive::{ArchiveHeader, ArchiveLimits, ArchivePart, ArchiveWriter, read_archive};
 //!
-//! let header = Header::new("t_acme".parse()?, vec![Env::Dev], LogId::from_bytes([1; 8]), Timestamp::from_secs(0), "1.0");
+//! let log = LogId::from_bytes([1; 8]);
+//! let header = ArchiveHeader::new("t_acme".parse()?, vec![Env::Dev], log, Timestamp::from_secs(0), "1.0");
 //! let mut writer = ArchiveWriter::begin(Vec::new(), header)?;
-//! writer.records(Env::Dev, &[Record::Counters(Counters::default())])?;
+//! writer.add_records(Env::Dev, &[ArchiveRecord::Counters(ScopeCounters::default())])?;
 //! let (file, manifest) = writer.finish(&[], Vec::new())?;
 //!
 //! let mut records = 0;
-//! let found = read(&file[..], &ArchiveLimits::default(), |part| {
-//!     if let Part::Records(_, some) = part {
+//! let found = read_archive(&file[..], &ArchiveLimits::default(), |part| {
+//!     if let ArchivePart::Records(_, some) = part {
 //!         records += some.len();
 //!     }
 //!     Ok(())

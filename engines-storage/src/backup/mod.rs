@@ -1,15 +1,15 @@
-//! Backups: what a backup consists of, where it is kept, and how it is made, verified, removed and restored.
+//! Backups of a store in a local folder or a bucket: create, list, verify, remove and restore them.
 //!
-//! A backup is a folder of files named after its [`BackupId`], in a [`Backups`] destination: a local folder or a bucket. Its
-//! `manifest.json` lists every other file with size and SHA-256 and says which position the copy stands at. It is written last, so
-//! that a backup without one is unfinished: it is never listed, and is removed by a later run.
+//! A backup is a folder of files named after its [`BackupId`], in a [`Backups`] destination. Its `manifest.json`
+//! lists every other file with its size and SHA-256, and states the log position of the copy. The manifest is written
+//! last: a backup without a manifest is unfinished, is not listed, and is removed by a later run.
 //!
 //! ```text
 //! <destination>/20261201T042313Z-5f0c9a3e/manifest.json
 //!                                         SHA256SUMS       the same hashes, for `sha256sum -c`
-//!                                         root.key.sealed  only if the root key is kept in backups
+//!                                         root.key.sealed  only if the backup stores the root key
 //!                                         store/engines.db
-//!                                         <source>/…       one folder for each other source
+//!                                         <source>/…       one folder for each further source
 //! ```
 //!
 //! ```
@@ -19,7 +19,7 @@
 //! # let folder = tempfile::tempdir().map_err(|error| engines_core::Error::unavailable("example", error))?;
 //! # let store = engines_storage::MemoryStore::new(&IdGenerator::from_os()?);
 //! let backups = Backups::folder(folder.path().join("backups"));
-//! let made = backups.create(NewBackup::of(&store, &SystemClock, &IdGenerator::from_os()?)).await?;
+//! let made = backups.create(NewBackup::new(&store, &SystemClock, &IdGenerator::from_os()?)).await?;
 //! let verified = backups.verify_files(&made.id).await?;
 //! assert_eq!(verified.files, made.files);
 //! # Ok(())

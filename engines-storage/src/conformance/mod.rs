@@ -1,14 +1,17 @@
-//! The suite that proves a backend: run it on yours, as it is run on ours. Behind the feature `conformance`.
+//! The conformance suite: it checks that a backend implements the contract of
+//! [`Store`](engines_core::Store). Requires the feature `conformance`.
 //!
-//! [`run`] takes a factory: an async function that opens the database of a given name, empty the first time, the same data when it
-//! is called again with that name after everything of the first was dropped. It runs every case, and either returns a [`Report`] of what
-//! passed and what was left out because [`Capabilities`](engines_core::nexus::Capabilities) does not promise it, or
-//! [`SuiteFailure`] with every case that failed and why; `unwrap` prints them readably. Nothing is skipped in silence.
-//! The cases are public functions too, a room for each part of the contract, so that one can be run alone.
+//! [`run`] takes a factory: an async function that opens the database of a given name. The database is empty the
+//! first time. When the factory is called again with the same name, after everything from the first call was dropped,
+//! the database contains the same data. [`run`] runs every case. It returns a [`Report`] that lists the cases that
+//! passed and the cases that were skipped because [`Capabilities`](engines_core::nexus::Capabilities) does not
+//! promise the feature, or a [`SuiteFailure`] that lists every failed case with its reason. A case is never skipped
+//! without an entry in the report. The cases are public functions, in one module for each part of the contract, so
+//! that a test can run one alone.
 //!
-//! What a backend must be able to hold at least: 64 writes and 16 KiB in a batch, 2 KiB in an event, 3 tags on a document.
+//! A backend must support at least 64 writes and 16 KiB in a batch, 2 KiB in an event, and 3 tags on a document.
 //!
-//! Call it in a multi-threaded tokio runtime: the races are real ones.
+//! Run the suite on a multi-threaded tokio runtime, because some cases race tasks on several threads.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -21,11 +24,11 @@
 //! })
 //! .await?;
 //! assert!(report.passed.contains(&"cas::heads_race"));
-//! assert!(report.left_out.iter().all(|left_out| left_out.reason.contains("durable")));
+//! assert!(report.skipped.iter().all(|skipped| skipped.reason.contains("durable")));
 //! # Ok(()) }
 //! ```
 //!
-//! For an [`EventSink`](engines_core::nexus::EventSink) there is [`sink()`].
+//! [`sink()`] is the suite for an [`EventSink`](engines_core::nexus::EventSink).
 
 pub mod archive;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! What goes wrong, and when.
+//! [`Fault`] and the plan that decides which calls fail.
 
 use std::{
     collections::HashMap,
@@ -11,16 +11,16 @@ use crate::Operation;
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It fails with `BACKEND_UNAVAILABLE` and does nothing.
+    /// The call fails with `BACKEND_UNAVAILABLE` and has no effect.
     BeforeEffect,
-    /// It is done, and then fails: the answer is lost on its way. A commit fails with `OUTCOME_UNKNOWN`, everything else with
-    /// `BACKEND_UNAVAILABLE`. A call that would have failed anyway fails as it would have.
+    /// The call takes effect and then fails, as if its answer were lost. A commit fails with `OUTCOME_UNKNOWN`, every
+    /// other call with `BACKEND_UNAVAILABLE`. A call that would have failed anyway returns its own error.
     AfterEffect,
-    /// It is done after this wait.
+    /// The call takes effect after this delay.
     Delayed(Duration),
 }
 
-/// Decides which calls of a [`super::Faulty`] go wrong; cheap to clone, clones share one plan. Without a plan nothing does.
+/// The plan of faults of a [`super::Faulty`]. An empty plan injects none. Clones are cheap and share one plan.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Mutex<FaultPlan>>);
 
@@ -34,14 +34,15 @@ struct FaultPlan {
 }
 
 impl Faults {
-    /// The `nth` call of this operation from now (1 is the next) goes wrong.
+    /// Injects a fault into the `nth` call of this operation from now on; 1 is the next call.
     pub fn inject(&self, operation: Operation, nth: u64, fault: Fault) {
         let mut plan = self.plan();
         let call = plan.calls.get(&operation).copied().unwrap_or_default() + nth;
         plan.by_call.insert((operation, call), fault);
     }
 
-    /// Every call of this operation goes wrong from now on; none ends that. A fault injected for one call goes first.
+    /// Injects a fault into every call of this operation from now on; `None` stops that. A fault from
+    /// [`Faults::inject`] takes precedence.
     pub fn set_for_all(&self, operation: Operation, fault: Option<Fault>) {
         let mut plan = self.plan();
         match fault {
@@ -50,23 +51,24 @@ impl Faults {
         };
     }
 
-    /// The whole backend is down, or up again.
+    /// Makes every call fail (`true`), or ends that (`false`).
     pub fn set_down(&self, down: bool) {
         self.plan().down = down;
     }
 
-    /// The next `count` wake-ups are lost: their readers are told that they missed something instead.
+    /// Drops the next `count` change notifications; the readers receive
+    /// [`Lagged`](engines_core::nexus::StoreChange::Lagged) instead.
     pub fn lose_changes(&self, count: usize) {
         self.plan().lost_changes = count;
     }
 
-    /// How often this operation was called.
+    /// Returns how often this operation was called.
     #[must_use]
     pub fn calls(&self, operation: Operation) -> u64 {
         self.plan().calls.get(&operation).copied().unwrap_or_default()
     }
 
-    /// Counts a call and says what is to happen to it.
+    /// Counts a call and returns the fault to inject into it.
     pub(super) fn next_fault(&self, operation: Operation) -> Option<Fault> {
         let mut plan = self.plan();
         let call = plan.calls.entry(operation).or_default();
@@ -79,7 +81,7 @@ impl Faults {
         once.or_else(|| plan.every_call.get(&operation).copied())
     }
 
-    /// Whether a wake-up is lost.
+    /// Returns whether the next change notification is to be dropped.
     pub(super) fn take_lost_change(&self) -> bool {
         let mut plan = self.plan();
         let lost = plan.lost_changes > 0;

@@ -1,4 +1,4 @@
-//! The backend that fails when told to.
+//! [`Faulty`], the wrapper that injects faults.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -19,7 +19,7 @@ use futures_util::StreamExt;
 use super::{Fault, Faults};
 use crate::Operation;
 
-/// A backend that does what `S` does, except where its [`Faults`] say otherwise. See the [module](super).
+/// A backend that delegates to `S` and injects the faults of its [`Faults`]. See the [module](super).
 #[derive(Debug)]
 pub struct Faulty<S: ?Sized> {
     faults: Faults,
@@ -27,19 +27,20 @@ pub struct Faulty<S: ?Sized> {
 }
 
 impl<S: ?Sized> Faulty<S> {
-    /// Wraps a backend; nothing goes wrong yet.
+    /// Wraps a backend, with an empty plan of faults.
     #[must_use]
     pub fn new(inner: Arc<S>) -> Self {
         Self { faults: Faults::default(), inner }
     }
 
-    /// Decides what goes wrong.
+    /// Returns the plan of faults.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
 
-    /// The call, or what happens instead. Without a fault it is polled where it stands, so that pipelined commits keep their order.
+    /// Runs the call or injects a fault. Without a fault the call is polled in place, so that pipelined commits keep
+    /// their order.
     async fn call<T, E>(
         &self,
         operation: Operation,
@@ -62,7 +63,7 @@ impl<S: ?Sized> Faulty<S> {
     }
 }
 
-/// The cause of every failure that this wrapper makes.
+/// The source error of every injected failure.
 const INJECTED: &str = "an injected fault";
 
 fn commit_failed(error: Error) -> CommitError {
@@ -139,7 +140,7 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         self.call(Operation::Ping, self.inner.ping(), std::convert::identity).await
     }
 
-    /// Fails as [`Operation::Ping`] does.
+    /// Uses the faults of [`Operation::Ping`].
     async fn health(&self) -> Result<()> {
         self.call(Operation::Ping, self.inner.health(), std::convert::identity).await
     }
@@ -148,7 +149,7 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         self.inner.usage()
     }
 
-    /// Archives do not fail on purpose.
+    /// Delegates: faults are not injected into archives.
     fn archive(&self) -> Option<&dyn Archive> {
         self.inner.archive()
     }

@@ -1,14 +1,17 @@
-//! A store in memory: every rule of the contract, nothing on disk.
+//! An in-memory store that implements the whole contract and writes nothing to disk.
 //!
-//! For tests, examples and small tools. A batch takes effect on the first poll of its commit, under one lock that is never held
-//! across an `await`; readers share it. What it keeps is bounded by [`MemoryLimits`].
+//! It is meant for tests, examples and small tools. A batch takes effect on the first poll of its commit, under a
+//! read-write lock that is never held across an `await`. [`MemoryLimits`] bounds its memory.
 //!
 //! ```
-//! use engines_core::{clock::{Clock, IdGenerator, SystemClock}, nexus::{Batch, Expect, Kind, NewDocument}, DocId, Env, Scope, Store, TenantId};
+//! use engines_core::{
+//!     clock::{Clock, IdGenerator, SystemClock}, nexus::{Batch, DocumentKind, Expect, NewDocument},
+//!     DocId, Env, Scope, Store, TenantId,
+//! };
 //! use engines_storage::MemoryStore;
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! const NOTE: Kind = Kind::known("note");
+//! const NOTE: DocumentKind = DocumentKind::from_static("note");
 //! let store = MemoryStore::new(&IdGenerator::from_os()?);
 //! let scope = Scope::new(TenantId::new("t_acme")?, Env::Dev);
 //! let note = NewDocument::new(NOTE, DocId::new("n1")?, &"hello")?;

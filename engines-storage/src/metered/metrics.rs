@@ -7,7 +7,8 @@ use std::{
 
 use crate::Operation;
 
-/// Upper bounds of the latency buckets; one more holds what took longer. From a cached read to a remote store in trouble.
+/// Upper bounds of the latency buckets, from a cached read to a slow remote store. One more bucket counts slower
+/// calls.
 pub const LATENCY_BOUNDS: [Duration; 12] = [
     Duration::from_micros(50),
     Duration::from_micros(100),
@@ -33,7 +34,7 @@ pub(super) enum CallOutcome {
     Failed,
 }
 
-/// Counters of every operation since the start. Numbers of one reading may be a call apart from each other.
+/// Counters of every operation since the start. One reading is not a snapshot: its numbers may differ by a call.
 #[derive(Debug, Default)]
 pub struct StoreMetrics {
     operations: [OperationCounters; Operation::ALL.len()],
@@ -49,25 +50,26 @@ struct OperationCounters {
     buckets: [AtomicU64; BUCKETS],
 }
 
-/// The counters of one operation, as read at one moment.
+/// The counters of one operation at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OperationMetrics {
-    /// Calls begun.
+    /// Number of calls that started.
     pub calls: u64,
-    /// Calls that were answered with no: a precondition that did not hold, a limit, a malformed cursor.
+    /// Number of calls that the backend rejected: a failed precondition, an exceeded limit, a malformed cursor.
     pub refused: u64,
-    /// Calls that failed because the backend did.
+    /// Number of calls that failed because the backend did.
     pub failed: u64,
-    /// Calls whose caller went away before the answer.
+    /// Number of calls whose future was dropped before they returned.
     pub dropped: u64,
-    /// Time of all calls that were answered.
+    /// Total duration of all calls that returned.
     pub total: Duration,
-    /// Answered calls by latency: up to each of [`LATENCY_BOUNDS`] and above the one before (not cumulative), then all slower ones.
+    /// Number of returned calls by latency, not cumulative: bucket `i` counts those above the bound before it and up
+    /// to [`LATENCY_BOUNDS`]`[i]`; the last bucket counts all slower ones.
     pub buckets: [u64; BUCKETS],
 }
 
 impl StoreMetrics {
-    /// The counters of `operation`.
+    /// Returns the counters of `operation`.
     #[must_use]
     pub fn read(&self, operation: Operation) -> OperationMetrics {
         let counters = &self.operations[operation.index()];
@@ -89,7 +91,7 @@ impl StoreMetrics {
     }
 }
 
-/// A call under way; counts as dropped unless it ends.
+/// A call in progress; it counts as dropped unless its end is recorded.
 pub(super) struct CallGuard<'a> {
     counters: &'a OperationCounters,
     finished: bool,

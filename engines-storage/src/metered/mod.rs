@@ -1,4 +1,4 @@
-//! A backend that counts: calls, how they ended and how long they took, for each operation, in plain atomics.
+//! A wrapper that counts the calls of a backend: for each operation their number, outcome and duration, in atomics.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The backend that counts.
+//! [`Metered`], the wrapper that counts calls.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::{CallOutcome, StoreMetrics};
 use crate::Operation;
 
-/// A backend that does what `S` does and counts. See the [module](super).
+/// A backend that delegates to `S` and counts the calls. See the [module](super).
 #[derive(Debug)]
 pub struct Metered<S: ?Sized> {
     metrics: Arc<StoreMetrics>,
@@ -27,13 +27,13 @@ pub struct Metered<S: ?Sized> {
 }
 
 impl<S: ?Sized> Metered<S> {
-    /// Wraps a backend, with counters at zero.
+    /// Wraps a backend, with all counters at zero.
     #[must_use]
     pub fn new(inner: Arc<S>) -> Self {
         Self { metrics: Arc::default(), inner }
     }
 
-    /// The counters; they may outlive the backend.
+    /// Returns the counters. They may outlive the backend.
     #[must_use]
     pub fn metrics(&self) -> &Arc<StoreMetrics> {
         &self.metrics
@@ -53,7 +53,7 @@ impl<S: ?Sized> Metered<S> {
     }
 }
 
-/// A backend that fails is an error; one that answers no is not.
+/// An error that means "the backend failed" counts as failed, any other as refused.
 fn read_outcome(error: &Error) -> CallOutcome {
     match error.kind() {
         ErrorKind::Unavailable | ErrorKind::StorageFull | ErrorKind::Internal => CallOutcome::Failed,
@@ -142,7 +142,7 @@ impl<S: Store + ?Sized> Store for Metered<S> {
         self.inner.usage()
     }
 
-    /// Archives are not counted: they are an operator's work, not a request's.
+    /// Delegates without counting: archives are made by operators, not by requests.
     fn archive(&self) -> Option<&dyn Archive> {
         self.inner.archive()
     }

@@ -1,4 +1,4 @@
-//! A sink that takes everything and keeps nothing but the count.
+//! A sink that counts events and discards them.
 
 mod sink;
 

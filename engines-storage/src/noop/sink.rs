@@ -1,4 +1,4 @@
-//! The sink.
+//! [`NoopSink`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,7 +8,7 @@ use engines_core::{
     nexus::{EventSink, SinkError},
 };
 
-/// Takes everything and counts it: for deployments without a destination, and for tests.
+/// A sink that accepts every event, counts it and discards it: for deployments without a destination, and for tests.
 #[derive(Debug, Default)]
 pub struct NoopSink {
     batches: AtomicU64,
@@ -16,13 +16,13 @@ pub struct NoopSink {
 }
 
 impl NoopSink {
-    /// Batches taken so far.
+    /// Returns the number of batches accepted so far.
     #[must_use]
     pub fn batches(&self) -> u64 {
         self.batches.load(Ordering::Relaxed)
     }
 
-    /// Events taken so far, repeated ones too.
+    /// Returns the number of events accepted so far; an event that is delivered twice counts twice.
     #[must_use]
     pub fn events(&self) -> u64 {
         self.events.load(Ordering::Relaxed)

@@ -1,12 +1,12 @@
-//! The embedded default: one SQLite file, durable, with no server beside it.
+//! The embedded default store: one durable SQLite file, without a server.
 //!
-//! One thread owns the write connection. It takes every batch that waits, runs them in one transaction and commits once, so
-//! that a hundred batches in flight cost one `fsync`; then it answers each. A small pool of threads reads. What is asked for
-//! most, recent documents and the heads of streams, is kept in memory and is always what was committed last.
+//! One thread owns the write connection. It takes all waiting batches, runs them in one transaction and commits once,
+//! so that a hundred concurrent batches cost one `fsync`. It then answers each batch. A small pool of threads reads.
+//! Recent documents and stream heads are cached in memory; the cache always contains the last committed values.
 //!
-//! The file can be opened with other tools while it runs, and copied with SQLite's own means (`VACUUM INTO`, the backup API,
-//! `.backup`): the schema is in `schema.sql`, with views that name things (`stream_log`, `audit_log`, …). Tools should read:
-//! a write from outside is not seen by what is kept in memory.
+//! Other programs may read the file while the store is open, and may copy it with SQLite's own means (`VACUUM INTO`,
+//! the backup API, `.backup`). The schema is in `schema.sql`; it has views with readable column names (`stream_log`,
+//! `audit_log`, …). Other programs must not write: the cache does not see their writes.
 //!
 //! ```
 //! # async fn example() -> engines_core::Result<()> {

@@ -1,7 +1,8 @@
-//! Taking whole scopes out of the file and putting them back.
+//! Export and restore of whole scopes.
 //!
-//! A scope that is being restored has a row of its own in `scopes`, whose environment ends in `~staged`: no reader looks for it there. Publishing
-//! renames the row, in one transaction, whatever the scope's size. Everything else refers to the row's number.
+//! A scope that is being restored has its own row in `scopes`. The row's environment ends in `~staged`, so that
+//! readers do not find it. Publishing renames the row in one transaction, whatever the scope's size, because all
+//! other rows refer to the scope by the row's number.
 
 mod archive_impl;
 mod publication;

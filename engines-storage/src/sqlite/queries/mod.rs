@@ -1,4 +1,4 @@
-//! Lists: documents, dataset events, audit records, the outbox's feed.
+//! Queries that return pages: documents, dataset events, audit records, and the outbox's feed.
 
 mod archive;
 mod audit;
