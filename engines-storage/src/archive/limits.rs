@@ -1,13 +1,13 @@
-//! What an archive may hold at most.
+//! Limits of reading an archive.
 
-/// Limits of reading an archive.
+/// Limits of [`read_archive`](super::read_archive). An archive that exceeds one is rejected with `BODY_TOO_LARGE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchiveLimits {
-    /// Bytes of the whole archive, counted by its files. Default 1 TiB.
+    /// Sum of the sizes of the archive's files, in bytes. Default: 1 TiB.
     pub total_bytes: u64,
-    /// Files in it. Default 1,000,000.
+    /// Number of files. Default: 1,000,000.
     pub files: usize,
-    /// Records in it. Default 1,000,000,000.
+    /// Number of records. Default: 1,000,000,000.
     pub records: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Reading an archive of anybody's, front to back.
+//! Reads an untrusted archive in one pass.
 
 use std::{
     collections::BTreeMap,
@@ -19,25 +19,26 @@ use super::{
 };
 
 const OPERATION: &str = "archive.read";
-/// Bytes of a file of records, at the most: what a writer puts together, and one line more.
+/// Maximum size of a file of records: the size at which the writer begins the next file, and one more line.
 const MAX_FILE_BYTES: u64 = (4 << 20) + MAX_LINE_BYTES as u64;
-/// Bytes of the header.
+/// Maximum size of the header.
 const MAX_HEADER_BYTES: u64 = 64 << 10;
-/// Bytes of the manifest, and of the file of members.
+/// Maximum size of the manifest, and of the file of members.
 const MAX_TABLE_BYTES: u64 = 512 << 20;
 
-/// Something read. None of it counts before the whole archive was read: see [`read`].
+/// A part of an archive. The caller must not apply it before [`read_archive`] has returned successfully.
 #[derive(Debug, Clone)]
 pub enum ArchivePart {
-    /// The header. It comes first.
+    /// The header. It is always the first part.
     Header(ArchiveHeader),
-    /// Records of one section of an environment.
+    /// Records of one section of one environment.
     Records(Env, Vec<ArchiveRecord>),
-    /// Members. They come after all records.
+    /// Members of the tenant. They follow all records.
     Members(Vec<TenantMember>),
 }
 
-/// Which file comes next: the header, files of records by environment, section and number, the members, the manifest.
+/// The position of a file in the archive's order: the header; files of records by environment, section and number;
+/// the members; the manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum FilePosition {
     Start,
@@ -47,32 +48,39 @@ enum FilePosition {
     Manifest,
 }
 
-/// Reads an archive and hands each part to `take` as it comes. Returns the manifest when the archive is whole and every count and hash is right;
-/// before that, nothing that was handed over may take effect.
+/// Reads an archive and passes each part to `take` as it is read. Returns the manifest when the archive is complete
+/// and every count and hash matches.
+///
+/// The caller must not apply any part before this function has returned the manifest.
 ///
 /// # Errors
-/// `BODY_INVALID` for what is no archive: another format or version, a file that does not belong there, comes twice or out of order, is too large, is cut
-/// off, holds something else than records, or does not have the hash or count of the manifest; `BODY_TOO_LARGE` beyond `limits`; what `take` returns.
+///
+/// - `BODY_INVALID` when the input is not a complete archive of [`VERSION`](super::VERSION): another format or
+///   version; a file that is unknown, repeated, out of order, too large or truncated; content that is not a record; a
+///   hash or count that differs from the manifest.
+/// - `BODY_TOO_LARGE` when the archive exceeds `limits`.
+/// - Every error that `take` returns.
 pub fn read_archive(
     from: impl Read,
     limits: &ArchiveLimits,
     mut take: impl FnMut(ArchivePart) -> Result<()>,
 ) -> Result<ArchiveManifest> {
     let mut tar = tar::Archive::new(from);
-    // Raw: the extensions of tar, which can rename and resize what follows, are entries of another type then, and refused.
+    // Raw mode treats tar extensions, which can rename and resize the next entry, as entries of another type. They
+    // are rejected below.
     let entries = tar.entries().map_err(read_error)?.raw(true);
     let mut reading = ArchiveParser::default();
     let mut manifest = None;
     for entry in entries {
         let mut entry = entry.map_err(read_error)?;
         if manifest.is_some() {
-            return Err(invalid_archive("something follows the manifest"));
+            return Err(invalid_archive("a file follows the manifest"));
         }
         if entry.header().entry_type() != tar::EntryType::Regular {
-            return Err(invalid_archive("it holds something else than plain files"));
+            return Err(invalid_archive("an entry is not a plain file"));
         }
         let name =
-            String::from_utf8(entry.path_bytes().into_owned()).map_err(|_| invalid_archive("a name is not UTF-8"))?;
+            String::from_utf8(entry.path_bytes().into_owned()).map_err(|_| invalid_archive("a file name is not UTF-8"))?;
         let place = reading.next_position(&name)?;
         let size = entry.header().entry_size().map_err(read_error)?;
         let most = match place {
@@ -85,14 +93,14 @@ pub fn read_archive(
             return Err(invalid_archive("a file is too large"));
         }
         if reading.bytes > limits.total_bytes || reading.files.len() >= limits.files {
-            let detail = format!("it has more than {} bytes or {} files", limits.total_bytes, limits.files);
+            let detail = format!("the archive has more than {} bytes or {} files", limits.total_bytes, limits.files);
             return Err(Error::new(Code::BodyTooLarge, OPERATION, detail));
         }
-        // Not allocated by what the header claims, but by what comes.
+        // The buffer grows with the bytes read: the size in the tar header is untrusted.
         let mut bytes = Vec::new();
         entry.by_ref().take(size).read_to_end(&mut bytes).map_err(read_error)?;
         if bytes.len() as u64 != size {
-            return Err(invalid_archive("it is cut off"));
+            return Err(invalid_archive("it is truncated"));
         }
         if place == FilePosition::Manifest {
             manifest = Some(reading.check_manifest(&bytes)?);
@@ -101,10 +109,10 @@ pub fn read_archive(
         let part = reading.read_file(place, name, &bytes, limits)?;
         part.map_or(Ok(()), &mut take)?;
     }
-    manifest.ok_or_else(|| invalid_archive("it is cut off: there is no manifest at its end"))
+    manifest.ok_or_else(|| invalid_archive("it is truncated: the manifest at its end is missing"))
 }
 
-/// What was read so far.
+/// The state of the reader.
 #[derive(Default)]
 struct ArchiveParser {
     last_position: Option<FilePosition>,
@@ -116,14 +124,14 @@ struct ArchiveParser {
 }
 
 impl ArchiveParser {
-    /// Where a file of this name belongs; it must come after the one before.
+    /// Returns the position of the file called `name`, which must come after the previous file's position.
     fn next_position(&mut self, name: &str) -> Result<FilePosition> {
         let place = match name {
             HEADER_FILE => FilePosition::Header,
             MEMBERS_FILE => FilePosition::Members,
             MANIFEST_FILE => FilePosition::Manifest,
             name => records_position(name)
-                .ok_or_else(|| invalid_archive("a file has a name that no file of an archive has"))?,
+                .ok_or_else(|| invalid_archive("a file has a name that the format does not define"))?,
         };
         let last = self.last_position.unwrap_or(FilePosition::Start);
         let follows = match (last, place) {
@@ -139,13 +147,13 @@ impl ArchiveParser {
             _ => last < place,
         };
         if !follows {
-            return Err(invalid_archive("a file is missing, comes twice, or stands in the wrong place"));
+            return Err(invalid_archive("a file is missing, repeated or out of order"));
         }
         self.last_position = Some(place);
         Ok(place)
     }
 
-    /// Reads a file; notes its hash and counts.
+    /// Reads one file and records its hash and counts.
     fn read_file(
         &mut self,
         place: FilePosition,
@@ -161,7 +169,7 @@ impl ArchiveParser {
             }
             FilePosition::Records(env, section, _) => {
                 if !self.header.as_ref().is_some_and(|header| header.envs.contains(&env)) {
-                    return Err(invalid_archive("it has records of an environment that its header does not name"));
+                    return Err(invalid_archive("it contains records of an environment that its header does not name"));
                 }
                 let mut records = Vec::new();
                 for line in split_lines(bytes)? {
@@ -170,7 +178,7 @@ impl ArchiveParser {
                 let count = records.len() as u64;
                 self.records = self.records.saturating_add(count);
                 if self.records > limits.records {
-                    let detail = format!("it has more than {} records", limits.records);
+                    let detail = format!("the archive has more than {} records", limits.records);
                     return Err(Error::new(Code::BodyTooLarge, OPERATION, detail));
                 }
                 *self.counts.entry(env.to_string()).or_default().entry(section).or_default() += count;
@@ -188,7 +196,7 @@ impl ArchiveParser {
     }
 
     fn read_header(&self, bytes: &[u8]) -> Result<ArchiveHeader> {
-        /// What every version has.
+        /// The fields that the header has in every version of the format.
         #[derive(serde::Deserialize)]
         struct ArchiveVersion {
             format: String,
@@ -200,54 +208,54 @@ impl ArchiveParser {
         }
         if version != VERSION {
             let detail = format!(
-                "it has version {version} of the format, and this program reads {VERSION}; use the program that wrote it"
+                "the archive has format version {version} and this program reads {VERSION}; use the program that wrote it"
             );
             return Err(Error::new(Code::BodyInvalid, OPERATION, detail));
         }
         let header: ArchiveHeader = parse_line(bytes)?;
         if header.log_id().is_none() || header.envs.is_empty() || !header.envs.is_sorted_by(|one, other| one < other) {
-            return Err(invalid_archive("its header names no log, or its environments twice or not in order"));
+            return Err(invalid_archive("its header has a malformed log id, or repeated or unordered environments"));
         }
         Ok(header)
     }
 
-    /// Compares with the manifest.
+    /// Compares what was read with the manifest.
     fn check_manifest(&self, bytes: &[u8]) -> Result<ArchiveManifest> {
         let manifest: ArchiveManifest = parse_line(bytes)?;
         if Some(&manifest.header) != self.header.as_ref() {
-            return Err(invalid_archive("its header is another one than the manifest's"));
+            return Err(invalid_archive("its header differs from the manifest's"));
         }
         if manifest.files.len() != self.files.len() {
-            return Err(invalid_archive("it has other files than the manifest says"));
+            return Err(invalid_archive("its files differ from those that the manifest lists"));
         }
         for (found, wanted) in self.files.iter().zip(&manifest.files) {
             if found != wanted {
                 return Err(Error::new(
                     Code::HashMismatch,
                     OPERATION,
-                    format!("{} is not what the manifest says; get another copy of the archive", found.path),
+                    format!("the file {} differs from the manifest; get another copy of the archive", found.path),
                 ));
             }
         }
         if manifest.counts != self.counts {
-            return Err(invalid_archive("it has other counts than the manifest says"));
+            return Err(invalid_archive("its record counts differ from the manifest's"));
         }
         Ok(manifest)
     }
 }
 
-/// The place of a file of records.
+/// Parses the position of a file of records from its name.
 fn records_position(name: &str) -> Option<FilePosition> {
     let mut parts = name.split('/');
     let (env, section, file) = (parts.next()?, parts.next()?, parts.next()?);
     let env: Env = env.parse().ok()?;
     let section = Section::from_name(section)?;
     let number: u32 = file.strip_suffix(".ndjson")?.parse().ok()?;
-    // Only the one way to write it.
+    // Accept only the canonical spelling of the name.
     (name == records_path(env, section, number)).then_some(FilePosition::Records(env, section, number))
 }
 
-/// The lines of a file, each with its line feed taken off.
+/// Splits a file into its lines, without their line feeds.
 fn split_lines(bytes: &[u8]) -> Result<impl Iterator<Item = &[u8]>> {
     if bytes.last().is_some_and(|last| *last != b'\n') {
         return Err(invalid_archive("a file does not end with a line feed"));
@@ -258,10 +266,10 @@ fn split_lines(bytes: &[u8]) -> Result<impl Iterator<Item = &[u8]>> {
 }
 
 fn parse_line<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    // The message of serde_json can quote the text.
+    // The error of serde_json is not included, because its message can quote the content.
     serde_json::from_slice(bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        Error::new(Code::BodyInvalid, OPERATION, format!("a file of it is malformed (line {line}, column {column})"))
+        Error::new(Code::BodyInvalid, OPERATION, format!("a file of the archive is malformed (line {line}, column {column})"))
     })
 }
 
@@ -270,5 +278,5 @@ fn read_error(error: io::Error) -> Error {
 }
 
 fn invalid_archive(detail: &'static str) -> Error {
-    Error::new(Code::BodyInvalid, OPERATION, format!("this is no whole tenant archive: {detail}"))
+    Error::new(Code::BodyInvalid, OPERATION, format!("this is not a complete tenant archive: {detail}"))
 }

@@ -1,4 +1,4 @@
-//! Writing an archive, front to back.
+//! Writes an archive in one pass.
 
 use std::{
     collections::BTreeMap,
@@ -15,23 +15,24 @@ use sha2::{Digest, Sha256};
 use super::manifest::{ArchiveFile, ArchiveHeader, ArchiveManifest, Omission, TenantMember};
 
 const OPERATION: &str = "archive.write";
-/// Bytes of a file of records, after which the next is begun. A longer line has a file to itself.
+/// Size of a file of records at which the next file begins. A longer line gets a file of its own.
 const MAX_FILE_BYTES: usize = 4 << 20;
-/// The mode of every file.
+/// The Unix mode of every file.
 const FILE_MODE: u32 = 0o600;
 
-/// The first file's name.
+/// The name of the first file.
 pub(super) const HEADER_FILE: &str = "archive.json";
 /// The name of the file of members.
 pub(super) const MEMBERS_FILE: &str = "members.ndjson";
-/// The last file's name.
+/// The name of the last file.
 pub(super) const MANIFEST_FILE: &str = "manifest.json";
 
-/// Writes an archive. Records come by environment and section, in the order of [`Env::ALL`] and [`Section::ALL`].
+/// Writes an archive. Records must be added by environment and section, in the order of [`Env::ALL`] and
+/// [`Section::ALL`].
 pub struct ArchiveWriter<W: Write> {
     tar: tar::Builder<W>,
     header: ArchiveHeader,
-    /// Where the records that wait belong, and the number of their file.
+    /// Environment, section and number of the file that the buffered records belong to.
     current_file: Option<(Env, Section, u32)>,
     buffer: Vec<u8>,
     lines: u64,
@@ -39,16 +40,17 @@ pub struct ArchiveWriter<W: Write> {
     files: Vec<ArchiveFile>,
 }
 
-/// The name of a file of records.
+/// Returns the name of a file of records.
 pub(super) fn records_path(env: Env, section: Section, number: u32) -> String {
     format!("{env}/{}/{number:06}.ndjson", section.as_str())
 }
 
 impl<W: Write> ArchiveWriter<W> {
-    /// Begins an archive.
+    /// Starts an archive by writing its header.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE` when it cannot be written; so for all methods.
+    ///
+    /// `BACKEND_UNAVAILABLE` when `to` cannot be written.
     pub fn begin(to: W, header: ArchiveHeader) -> Result<Self> {
         let mut writer = Self {
             tar: tar::Builder::new(to),
@@ -63,10 +65,11 @@ impl<W: Write> ArchiveWriter<W> {
         Ok(writer)
     }
 
-    /// Adds records of one environment. Records of one section must come together.
+    /// Adds records of one environment. All records of one section must be added consecutively.
     ///
     /// # Errors
-    /// As [`ArchiveWriter::begin`]; `INTERNAL` for a record that does not serialise.
+    ///
+    /// The errors of [`ArchiveWriter::begin`], and `INTERNAL` when a record cannot be serialised.
     pub fn add_records(&mut self, env: Env, records: &[ArchiveRecord]) -> Result<()> {
         for record in records {
             let section = record.section();
@@ -87,10 +90,11 @@ impl<W: Write> ArchiveWriter<W> {
         Ok(())
     }
 
-    /// Writes the members and the manifest; returns what was written to.
+    /// Writes the members and the manifest. Returns the writer and the manifest.
     ///
     /// # Errors
-    /// As [`ArchiveWriter::begin`].
+    ///
+    /// The errors of [`ArchiveWriter::begin`].
     pub fn finish(mut self, members: &[TenantMember], left_out: Vec<Omission>) -> Result<(W, ArchiveManifest)> {
         self.write_records_file()?;
         let mut lines = Vec::new();
@@ -111,7 +115,7 @@ impl<W: Write> ArchiveWriter<W> {
         Ok((to, manifest))
     }
 
-    /// Writes the records that wait as a file.
+    /// Writes the buffered records as a file.
     fn write_records_file(&mut self) -> Result<()> {
         let Some((env, section, number)) = self.current_file.filter(|_| self.lines > 0) else { return Ok(()) };
         let (lines, bytes) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.buffer));

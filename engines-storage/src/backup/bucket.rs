@@ -1,7 +1,7 @@
-//! A prefix of a bucket as a place for backups.
+//! [`BucketDestination`]: backups below a prefix of a bucket.
 //!
-//! Files are uploaded in parts, each retried by the client; a part that was damaged on its way is found by its checksum or by
-//! `backup verify`. The manifest is uploaded last: what has none is unfinished.
+//! Files are uploaded in parts; the client retries each part. The checksum of the upload, or `backup verify`, detects
+//! a part that was damaged in transit. The manifest is uploaded last: a backup without one is unfinished.
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -18,11 +18,12 @@ use super::{
     names,
 };
 
-/// Bytes of a part. A file has at most 10,000 parts on S3, so this allows files of 156 GiB.
+/// Size of a part. S3 allows 10,000 parts in a file, so a file may have 156 GiB.
 const PART_BYTES: usize = 16 << 20;
-/// Parts of one file on their way at a time; with the one that is filled this bounds the memory to 80 MiB.
+/// Number of parts of one file that are uploaded concurrently. With the part being filled this bounds memory to 80
+/// MiB.
 const PARTS_IN_FLIGHT: usize = 4;
-/// An unfinished backup older than this is removed: nobody can still be uploading it.
+/// Age at which an unfinished backup is removed. An upload in progress is expected to be younger.
 const ABANDONED_AFTER: Duration = Duration::from_secs(48 * 3600);
 
 /// A prefix of a bucket.
@@ -43,7 +44,7 @@ impl BucketDestination {
         name.split('/').fold(self.prefix.clone().join(id.as_str()), |key, part| key.join(part))
     }
 
-    /// The folders below the prefix that are named like backups.
+    /// Lists the folders below the prefix whose names are backup ids.
     async fn folders(&self) -> Result<Vec<BackupId>> {
         let listed = self
             .store
@@ -75,7 +76,8 @@ impl BucketDestination {
 #[async_trait]
 impl BackupDestination for BucketDestination {
     async fn lock(&self) -> Result<DestinationLock> {
-        // Backups of other processes have other ids, and what they are uploading is not removed before `ABANDONED_AFTER`.
+        // Other processes are not locked out. Their backups have other ids, and an upload in progress is kept for at
+        // least `ABANDONED_AFTER`.
         let permit = Arc::clone(&self.lock).try_acquire_owned().map_err(|_| in_use_error(&self.name))?;
         Ok(DestinationLock { _file: None, _permit: Some(permit) })
     }
@@ -102,14 +104,14 @@ impl BackupDestination for BucketDestination {
             Ok(())
         };
         if let Err(error) = sent.await {
-            // The error that matters is the first one.
+            // The first error is the one to return.
             let _ = upload.abort().await;
             return Err(error);
         }
         upload.finish().await.map_err(|error| bucket_error("backup.upload", error))?;
         let stored = self.store.head(&key).await.map_err(|error| bucket_error("backup.upload", error))?;
         if stored.size != bytes {
-            let detail = "the bucket stored a file in another size than it was sent in; try again";
+                let detail = "the bucket stored a file with another size than was sent; try again";
             return Err(Error::new(Code::BackendUnavailable, "backup.upload", detail));
         }
         Ok(())
@@ -149,7 +151,7 @@ impl BackupDestination for BucketDestination {
     }
 
     async fn remove(&self, id: &BackupId) -> Result<()> {
-        // Without its manifest it is no backup any more, whatever becomes of the rest.
+        // Deleting the manifest first makes the backup incomplete, even if the next deletions fail.
         self.store
             .delete(&self.object_key(id, names::MANIFEST_FILE))
             .await
@@ -185,7 +187,7 @@ fn bucket_error(operation: &'static str, error: object_store::Error) -> Error {
             "the bucket refuses the credentials; check them and their rights to read, write, list and delete"
         }
         object_store::Error::NotFound { .. } => "the bucket or the object does not exist; check the destination",
-        _ => "the bucket does not answer as it should; see the log for its answer, and try again",
+        _ => "the bucket returned an unexpected error, which is in the log; try again",
     };
     Error::new(Code::BackendUnavailable, operation, detail).with_source(error)
 }

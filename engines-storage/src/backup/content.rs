@@ -1,4 +1,4 @@
-//! Content on its way: read from local files, hashed, counted and verified, a chunk at a time.
+//! Streams of file content: read from local files, hashed, counted and verified in chunks.
 
 use std::{
     fs::File,
@@ -16,26 +16,26 @@ use sha2::{Digest, Sha256};
 
 use super::FileEntry;
 
-/// Bytes read from a file at a time.
+/// Number of bytes read from a file at a time.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Bytes in hexadecimal.
+/// Encodes bytes as lower-case hexadecimal digits.
 pub(super) fn encode_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Runs what blocks on a thread for that.
+/// Runs blocking work on a thread of the runtime's blocking pool.
 pub(super) async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal("backup.task", error))?
 }
 
-/// A failure of the local disk.
+/// Converts an error of the local file system.
 pub(super) fn disk_error(path: &Path, error: std::io::Error) -> Error {
     let detail = format!("{} cannot be read or written: {error}", path.display());
     Error::new(Code::BackendUnavailable, "backup.file", detail).with_source(error)
 }
 
-/// The content of a local file.
+/// Returns the content of a local file as a stream.
 pub(super) fn read_file(path: PathBuf) -> BackupContent {
     Box::pin(stream::unfold(Some((None, path)), |state| async move {
         let (file, path): (Option<File>, PathBuf) = state?;
@@ -57,7 +57,7 @@ pub(super) fn read_file(path: PathBuf) -> BackupContent {
     }))
 }
 
-/// Writes content to a new local file that only its owner can read, and syncs it.
+/// Writes content to a new local file that only its owner can read and write, and syncs the file.
 pub(super) async fn write_file(path: &Path, mut content: BackupContent) -> Result<()> {
     let created = path.to_owned();
     let mut file = run_blocking(move || new_file(&created).map_err(|error| disk_error(&created, error))).await?;
@@ -70,7 +70,7 @@ pub(super) async fn write_file(path: &Path, mut content: BackupContent) -> Resul
     run_blocking(move || file.sync_all().map_err(|error| disk_error(&path, error))).await
 }
 
-/// A new file that only its owner can read and write.
+/// Creates a file that only its owner can read and write.
 pub(super) fn new_file(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.write(true).create_new(true);
@@ -79,7 +79,7 @@ pub(super) fn new_file(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// A folder, with those above it, that only its owner can enter.
+/// Creates a folder and its missing parents. Only their owner can open them.
 pub(super) fn new_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -88,12 +88,12 @@ pub(super) fn new_folder(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-/// Makes the names in a folder durable.
+/// Syncs a folder, so that the names in it are durable.
 pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Makes the names in a folder and all below it durable.
+/// Syncs a folder and all folders below it.
 pub(super) fn sync_tree(folder: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -104,7 +104,7 @@ pub(super) fn sync_tree(folder: &Path) -> std::io::Result<()> {
     sync_folder(folder)
 }
 
-/// Reads content to its end, and says how long it is and what its hash is.
+/// Reads content to its end and returns its size and hash.
 pub(super) async fn hash_content(name: &str, mut content: BackupContent) -> Result<FileEntry> {
     let (mut hash, mut bytes) = (Sha256::new(), 0);
     while let Some(chunk) = content.next().await {
@@ -115,7 +115,7 @@ pub(super) async fn hash_content(name: &str, mut content: BackupContent) -> Resu
     Ok(FileEntry { name: name.to_owned(), bytes, sha256: encode_hex(&hash.finalize()) })
 }
 
-/// Content that is measured while somebody reads it. The result is sent when it has been read to its end.
+/// A stream that measures and hashes content while it is read. It sends the result at the end of the content.
 pub(super) struct HashingStream {
     content: BackupContent,
     name: String,
@@ -125,7 +125,7 @@ pub(super) struct HashingStream {
 }
 
 impl HashingStream {
-    /// Wraps content.
+    /// Wraps content. The receiver returns the result.
     pub(super) fn new(name: &str, content: BackupContent) -> (Self, tokio::sync::oneshot::Receiver<FileEntry>) {
         let (done, measured) = tokio::sync::oneshot::channel();
         (Self { content, name: name.to_owned(), hash: Sha256::new(), bytes: 0, done: Some(done) }, measured)
@@ -148,7 +148,7 @@ impl Stream for HashingStream {
                 if let Some(done) = self.done.take() {
                     let sha256 = encode_hex(&std::mem::take(&mut self.hash).finalize());
                     let entry = FileEntry { name: std::mem::take(&mut self.name), bytes: self.bytes, sha256 };
-                    // Nobody waiting for it is no error.
+                    // The receiver may have been dropped.
                     let _ = done.send(entry);
                 }
             }
@@ -157,14 +157,14 @@ impl Stream for HashingStream {
     }
 }
 
-/// Content that ends with an error unless it is what the manifest says.
+/// Wraps content so that the stream ends with an error when size or hash differ from `entry`.
 pub(super) fn verify_content(entry: &FileEntry, content: BackupContent) -> BackupContent {
     let (measured, done) = HashingStream::new(&entry.name, content);
     let entry = entry.clone();
     let check = stream::once(async move {
         match done.await {
             Ok(found) if found == entry => None,
-            // The content's own error was given already.
+            // The content ended with its own error, which the stream already returned.
             Err(_) => None,
             Ok(found) => Some(Err(mismatch_error(&entry, &found))),
         }

@@ -1,4 +1,4 @@
-//! Making a backup.
+//! [`NewBackup`]: creates a backup.
 
 use std::{
     fmt,
@@ -21,7 +21,7 @@ use super::{
 
 const OPERATION: &str = "backup.create";
 
-/// A backup that is about to be made.
+/// The options of a new backup; [`Backups::create`](super::Backups::create) makes it.
 #[must_use]
 pub struct NewBackup<'a> {
     store: &'a dyn Store,
@@ -35,38 +35,39 @@ pub struct NewBackup<'a> {
 }
 
 impl<'a> NewBackup<'a> {
-    /// A backup of `store` alone, at the default speed.
+    /// Prepares a backup of `store` alone, at the default speed.
     pub fn new(store: &'a dyn Store, clock: &'a dyn Clock, ids: &'a IdGenerator) -> Self {
         let (sources, limits, work) = (Vec::new(), CopyLimits::default(), std::env::temp_dir());
         Self { store, sources, clock, ids, limits, work_folder: work, id: None, root_key: None }
     }
 
-    /// Adds what lies beside the store. It is copied after the store, in the order given.
+    /// Adds a further source. Sources are copied after the store, in the order in which they were added.
     pub fn source(mut self, source: &'a dyn BackupSource) -> Self {
         self.sources.push(source);
         self
     }
 
-    /// Its name, made by the caller.
+    /// Sets the backup's id. Default: a new one.
     pub fn id(mut self, id: BackupId) -> Self {
         self.id = Some(id);
         self
     }
 
-    /// How fast to copy.
+    /// Sets the limits on the speed of the copy.
     pub fn limits(mut self, limits: CopyLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The local folder for copies on their way to a bucket, with room for a copy of the store; the system's folder for temporary
-    /// files by default. A backup into a folder does not use it.
+    /// Sets the local folder for files that are written before they are uploaded to a bucket. It needs free space for
+    /// a copy of the store. Default: the system's folder for temporary files. A backup into a folder does not use it.
     pub fn work_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.work_folder = folder.into();
         self
     }
 
-    /// The deployment's root key: its fingerprint, and the key itself if it is to be kept in the backup, already sealed.
+    /// Records the fingerprint of the deployment's root key. `sealed` is the sealed key, if the backup is to contain
+    /// it.
     pub fn root_key(mut self, fingerprint: impl Into<String>, sealed: Option<Vec<u8>>) -> Self {
         let entry = RootKeyEntry { fingerprint: fingerprint.into(), sealed: sealed.is_some() };
         self.root_key = Some((entry, sealed));
@@ -76,7 +77,7 @@ impl<'a> NewBackup<'a> {
     pub(super) async fn run(self, destination: &dyn BackupDestination) -> Result<BackupManifest> {
         let source = self.store.backup_source().ok_or_else(|| {
             let detail = format!(
-                "the backend {} cannot be backed up this way; use its own means",
+                "the backend {} does not support backups; use the backend's own tools",
                 self.store.capabilities().name
             );
             Error::new(Code::OpInvalid, OPERATION, detail)
@@ -85,8 +86,8 @@ impl<'a> NewBackup<'a> {
         let now = self.clock.now();
         match destination.remove_unfinished(now).await {
             Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "removed what unfinished backups had left"),
-            Err(error) => tracing::warn!(%error, "what unfinished backups left could not be removed"),
+            Ok(removed) => tracing::info!(removed, "removed unfinished backups"),
+            Err(error) => tracing::warn!(%error, "unfinished backups could not be removed"),
         }
         let id = self.id.clone().unwrap_or_else(|| BackupId::new(now, self.ids));
         let mut abandoned = AbandonGuard { destination, id: Some(&id) };
@@ -106,11 +107,11 @@ impl<'a> NewBackup<'a> {
         source: &dyn BackupSource,
     ) -> Result<BackupManifest> {
         let staging = StagingFolder::open(destination, id, &self.work_folder).await?;
-        // Before the copy begins: whatever was acknowledged by now is in it.
+        // Taken before the copy begins: every write that was acknowledged by now is in the copy.
         let as_of = self.clock.now();
         let (position, mut files) = self.copy_source(destination, id, &staging, source).await?;
         let position =
-            position.ok_or_else(|| Error::internal(OPERATION, "the store's backup source named no position"))?;
+            position.ok_or_else(|| Error::internal(OPERATION, "the store's backup source returned no position"))?;
         for source in &self.sources {
             let (_, added) = self.copy_source(destination, id, &staging, *source).await?;
             files.extend(added);
@@ -163,7 +164,7 @@ impl<'a> NewBackup<'a> {
     }
 }
 
-/// Says that an unfinished backup was left, when the future that makes it is dropped.
+/// Logs that an unfinished backup is left when the future that makes it is dropped.
 struct AbandonGuard<'a> {
     destination: &'a dyn BackupDestination,
     id: Option<&'a BackupId>,
@@ -173,12 +174,12 @@ impl Drop for AbandonGuard<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
             let destination = self.destination.describe();
-            tracing::warn!(%id, destination, "a backup was stopped before its end; the next one removes what it left");
+            tracing::warn!(%id, destination, "a backup was cancelled; the next backup removes its files");
         }
     }
 }
 
-/// Content that is in memory.
+/// Returns content from memory as a stream.
 fn single_chunk(content: Vec<u8>) -> BackupContent {
     Box::pin(stream::once(async move { Ok(Bytes::from(content)) }))
 }

@@ -1,4 +1,4 @@
-//! Where backups are kept: the contract of folders and buckets.
+//! [`BackupDestination`]: the trait that folders and buckets implement.
 
 use std::{fmt, path::PathBuf};
 
@@ -7,51 +7,55 @@ use engines_core::{Result, Timestamp, nexus::BackupContent};
 
 use super::BackupId;
 
-/// A place for backups.
+/// A place that stores backups.
 #[async_trait]
 pub(super) trait BackupDestination: Send + Sync + fmt::Debug {
-    /// Lets nobody else make or remove backups while the lock is held.
+    /// Locks the destination: while the lock is held, nobody else makes or removes backups.
     ///
     /// # Errors
-    /// `ALREADY_EXISTS` when somebody else holds it.
+    ///
+    /// `ALREADY_EXISTS` when the lock is held already.
     async fn lock(&self) -> Result<DestinationLock>;
 
-    /// The local folder in which an unfinished backup is made, if it is made in one; otherwise files are put one by one.
+    /// Returns the local folder in which an unfinished backup is made. `None` when files are stored one by one with
+    /// [`put`](Self::put).
     fn staging(&self, id: &BackupId) -> Option<PathBuf>;
 
     /// Stores a file of an unfinished backup.
     async fn put(&self, id: &BackupId, name: &str, content: BackupContent) -> Result<()>;
 
-    /// All files have been put: makes the backup visible, with its manifest.
+    /// Completes the backup by storing its manifest. All its other files must be stored already.
     async fn finish(&self, id: &BackupId, manifest: Vec<u8>) -> Result<()>;
 
-    /// Removes what was put of a backup that will not be finished.
+    /// Removes the files of a backup that will not be completed.
     async fn abandon(&self, id: &BackupId);
 
-    /// The backups that are whole, oldest first.
+    /// Lists the complete backups, oldest first.
     async fn list(&self) -> Result<Vec<BackupId>>;
 
-    /// A file of a backup.
+    /// Returns the content of a file of a backup.
     ///
     /// # Errors
-    /// `NOT_FOUND` when it has none of this name.
+    ///
+    /// `NOT_FOUND` when the backup has no file of this name.
     async fn read(&self, id: &BackupId, name: &str) -> Result<BackupContent>;
 
-    /// Removes a backup, so that at no moment a part of it looks like a whole.
+    /// Removes a backup. At no moment does a partly removed backup look complete.
     async fn remove(&self, id: &BackupId) -> Result<()>;
 
-    /// Removes what unfinished backups left. To be called with the lock held.
+    /// Removes the files of unfinished backups and returns the number of backups removed. The caller must hold the
+    /// lock.
     async fn remove_unfinished(&self, now: Timestamp) -> Result<usize>;
 
-    /// Its name for people, without credentials.
+    /// Returns a description for messages; it contains no credentials.
     fn describe(&self) -> String;
 }
 
-/// Held while a backup is made or removed.
+/// The lock of a destination; dropping it releases the lock.
 #[derive(Debug)]
 pub(super) struct DestinationLock {
-    /// The lock goes with the file.
+    /// The lock file; the lock is released when it is closed.
     pub(super) _file: Option<std::fs::File>,
-    /// One in this process.
+    /// The permit that locks the destination within this process.
     pub(super) _permit: Option<tokio::sync::OwnedSemaphorePermit>,
 }

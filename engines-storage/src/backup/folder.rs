@@ -1,6 +1,6 @@
-//! A local folder of backups.
+//! [`FolderDestination`]: backups in a local folder.
 //!
-//! A backup is made in `.partial-<id>` and renamed as a whole when every file and folder of it has been synced.
+//! A backup is made in `.partial-<id>`. It is renamed to `<id>` when all its files and folders are synced.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -20,7 +20,7 @@ use super::{
 const PARTIAL_PREFIX: &str = ".partial-";
 const LOCK_FILE: &str = ".lock";
 
-/// A folder.
+/// A local folder of backups.
 #[derive(Debug)]
 pub(super) struct FolderDestination(pub(super) PathBuf);
 
@@ -113,7 +113,7 @@ impl BackupDestination for FolderDestination {
         names::check_file_name(name)?;
         let path = self.complete_path(id).join(name);
         let (checked, what) = (path.clone(), format!("the backup {id} has no file {name} in {}", self.describe()));
-        // A link could lead to a file that is not of the backup.
+        // A symbolic link could point to a file outside the backup.
         let file = run_blocking(move || Ok(fs::symlink_metadata(&checked).is_ok_and(|found| found.is_file()))).await?;
         match file {
             true => Ok(read_file(path)),
@@ -133,7 +133,7 @@ impl BackupDestination for FolderDestination {
 
     async fn remove_unfinished(&self, _: Timestamp) -> Result<usize> {
         let root = self.0.clone();
-        // Whoever makes a backup holds the lock, so an unfinished one that is there now will never be finished.
+        // The lock is held, so no unfinished backup that exists now is still being made.
         run_blocking(move || {
             let mut removed = 0;
             for name in list_names(&root).map_err(|error| disk_error(&root, error))? {
@@ -159,7 +159,7 @@ pub(super) fn in_use_error(what: &str) -> Error {
     Error::new(Code::AlreadyExists, "backup.create", detail)
 }
 
-/// The names in a folder; none if it is not there.
+/// Lists the names in a folder; empty when the folder does not exist.
 fn list_names(folder: &Path) -> std::io::Result<Vec<String>> {
     let found = match fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

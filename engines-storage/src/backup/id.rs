@@ -1,31 +1,32 @@
-//! The name of a backup.
+//! [`BackupId`]: the id of a backup.
 
 use std::{fmt, str::FromStr};
 
 use engines_core::{Code, Error, IdGenerator, Result, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The name of a backup: the time it was begun at and four random bytes, such as `20261201T042313Z-5f0c9a3e`. Names sort by time.
+/// The id of a backup: the time at which it began and four random bytes, such as `20261201T042313Z-5f0c9a3e`. Ids
+/// sort by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BackupId(String);
 
 impl BackupId {
-    /// A new one.
+    /// Creates an id.
     #[must_use]
     pub fn new(now: Timestamp, ids: &IdGenerator) -> Self {
-        // RFC 3339 with three decimals: 2026-12-01T04:23:13.123Z.
+        // `now` is RFC 3339 text with three decimals, such as 2026-12-01T04:23:13.123Z.
         let digits: String =
             now.to_string().chars().take(19).filter(|letter| letter.is_ascii_digit() || *letter == 'T').collect();
         Self(format!("{digits}Z-{:08x}", u32::from_be_bytes(ids.bytes())))
     }
 
-    /// The text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// When it was begun, to the second.
+    /// Returns the time at which the backup began, with a precision of one second.
     #[must_use]
     pub fn started_at(&self) -> Timestamp {
         let part = |from, to| self.0.get(from..to).unwrap_or_default();
@@ -52,7 +53,7 @@ impl FromStr for BackupId {
             false => Err(Error::new(
                 Code::IdInvalid,
                 "backup.id",
-                "a backup is named like 20261201T042313Z-5f0c9a3e; `backup list` shows them",
+                "a backup id looks like 20261201T042313Z-5f0c9a3e; `backup list` shows the ids",
             )),
         }
     }

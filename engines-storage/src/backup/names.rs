@@ -1,18 +1,19 @@
-//! Names of files and sources in a backup. A manifest is data from outside: no name may lead out of its folder.
+//! Names of files and sources in a backup. A manifest is untrusted: no name in it may refer to a path outside its
+//! folder.
 
 use engines_core::{Code, Error, Result};
 
-/// The manifest.
+/// The name of the manifest.
 pub(super) const MANIFEST_FILE: &str = "manifest.json";
-/// The hashes of all files, in the form of `sha256sum`.
+/// The name of the file with the hashes of all files, in the format of `sha256sum`.
 pub(super) const SUMS_FILE: &str = "SHA256SUMS";
-/// The sealed root key.
+/// The name of the sealed root key.
 pub(super) const ROOT_KEY_FILE: &str = "root.key.sealed";
 
 const MAX_NAME_BYTES: usize = 256;
 const MAX_SOURCE_NAME_BYTES: usize = 32;
 
-/// Checks the name of a file: segments of letters, digits, `.`, `_` and `-`, separated by `/`; none begins with a `.`.
+/// Checks a file name: segments of letters, digits, `.`, `_` and `-`, separated by `/`; no segment begins with `.`.
 pub(super) fn check_file_name(name: &str) -> Result<()> {
     let segment = |segment: &str| {
         !segment.is_empty()

@@ -1,4 +1,4 @@
-//! Restoring a backup into a data folder.
+//! [`Restore`]: restores a backup into a data folder.
 
 use std::{
     fmt,
@@ -16,21 +16,24 @@ use super::{
 };
 
 const OPERATION: &str = "backup.restore";
-/// Held in a folder while a restore is making it.
+/// The name of the lock file that a restore holds in the folder that it prepares.
 const LOCK_FILE: &str = ".restore.lock";
 
-/// A restore that is about to be done.
+/// The options of a restore; [`Backups::restore`](super::Backups::restore) performs it.
 ///
-/// Everything is read, verified and prepared in a folder beside the data folder, which then takes its place in one step: after a
-/// crash there is either the whole or nothing, and the next restore removes what was left.
+/// A restore reads, verifies and prepares all files in a folder beside the data folder, and then renames that folder
+/// to the data folder. After a crash the data folder is either complete or missing; the next restore removes the
+/// unfinished folder.
 ///
-/// The restored log gets an id of its own. A cursor of the log it was copied from therefore leads to `REPLAY_MISS` and never into
-/// events that took the place of those it has seen.
+/// The restored log gets a new id. A cursor of the original log therefore fails with `REPLAY_MISS`; it never
+/// continues in events that replaced those which its reader has seen.
 ///
 /// # Errors
-/// `ALREADY_EXISTS` when the data folder is there and not empty, or another restore is making it; `HASH_MISMATCH` and
-/// `BACKEND_UNAVAILABLE` when the backup is damaged or of a newer version, or the disk fails; `OP_INVALID` when the backend does
-/// not keep its data in a folder.
+///
+/// - `ALREADY_EXISTS` when the data folder exists and is not empty, or another restore is creating it.
+/// - `HASH_MISMATCH` when a file differs from the manifest.
+/// - `BACKEND_UNAVAILABLE` when the backup is damaged or of a newer version, or the disk fails.
+/// - `OP_INVALID` when the backend does not store its data in a folder.
 #[must_use]
 pub struct Restore<'a> {
     id: BackupId,
@@ -41,30 +44,31 @@ pub struct Restore<'a> {
     targets: Vec<&'a dyn RestoreTarget>,
 }
 
-/// What was restored.
+/// The result of a restore.
 #[derive(Debug, Clone)]
 pub struct RestoreReport {
-    /// The backup's manifest: what is in it, and which position it stands at.
+    /// The manifest of the restored backup.
     pub manifest: BackupManifest,
     /// The id of the restored log.
     pub log_id: LogId,
 }
 
 impl<'a> Restore<'a> {
-    /// Of a backup, into a data folder that is empty or not there.
+    /// Prepares a restore of the backup `id` into `folder`, which must be empty or missing.
     pub fn new(id: BackupId, folder: impl Into<PathBuf>, ids: &IdGenerator) -> Self {
         let (log_id, draft) = (LogId::from_bytes(ids.bytes()), encode_hex(&ids.bytes::<8>()));
         Self { id, folder: folder.into(), log_id, draft, root_key: None, targets: Vec::new() }
     }
 
-    /// Writes this root key to `root.key` in the data folder. Whether it is the right one is the caller's to check
-    /// ([`super::RootKeyEntry::fingerprint`]).
+    /// Writes this root key to `root.key` in the data folder. The caller has to check that it is the right key, by
+    /// [`super::RootKeyEntry::fingerprint`].
     pub fn root_key(mut self, key: &'a [u8]) -> Self {
         self.root_key = Some(key);
         self
     }
 
-    /// Gives the files of one source to `target` instead of the data folder. They are given before the data folder is in place.
+    /// Passes the files of one source to `target` instead of the data folder. This happens before the data folder is
+    /// in place.
     pub fn target(mut self, target: &'a dyn RestoreTarget) -> Self {
         self.targets.push(target);
         self
@@ -74,7 +78,7 @@ impl<'a> Restore<'a> {
         let manifest = backups.manifest(&self.id).await?;
         let data = manifest.data_file().map(str::to_owned).ok_or_else(|| {
             let detail =
-                format!("a backup of the backend {} is not restored into a data folder", manifest.store.backend);
+                format!("a backup of the backend {} cannot be restored into a data folder", manifest.store.backend);
             Error::new(Code::OpInvalid, OPERATION, detail)
         })?;
         let folder = self.folder.clone();
@@ -126,7 +130,7 @@ fn adopt(_: &Path, manifest: &BackupManifest, _: LogId) -> Result<()> {
     Err(Error::new(Code::OpInvalid, OPERATION, detail))
 }
 
-/// A folder that takes the place of the data folder when it is whole.
+/// A folder that is renamed to the data folder when it is complete.
 #[derive(Debug)]
 struct PartialFolder {
     path: PathBuf,
@@ -174,12 +178,12 @@ impl PartialFolder {
             ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists => Error::new(
                 Code::AlreadyExists,
                 OPERATION,
-                format!("{} was filled meanwhile; nothing was restored", self.folder.display()),
+                format!("{} was created by another process during the restore and is left as it is", self.folder.display()),
             ),
             ErrorKind::CrossesDevices | ErrorKind::ResourceBusy => Error::new(
                 Code::BackendUnavailable,
                 OPERATION,
-                format!("{} is a mount point; restore into a folder in it", self.folder.display()),
+                format!("{} is a mount point; restore into a folder below it", self.folder.display()),
             ),
             _ => disk_error(&self.folder, error),
         })?;
@@ -193,13 +197,13 @@ impl PartialFolder {
 impl Drop for PartialFolder {
     fn drop(&mut self) {
         if !self.done {
-            // What cannot be removed now, the next restore removes.
+            // The next restore removes what cannot be removed now.
             let _ = fs::remove_dir_all(&self.path);
         }
     }
 }
 
-/// Removes what restores left that did not come to their end: their locks are free.
+/// Removes the folders of unfinished restores. A restore is unfinished when its lock is free.
 fn remove_leftovers(parent: &Path, prefix: &str) -> std::io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;

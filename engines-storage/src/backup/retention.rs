@@ -1,4 +1,4 @@
-//! Which backups to keep.
+//! [`BackupRetention`]: the rules for keeping backups.
 
 use std::time::Duration;
 
@@ -8,17 +8,18 @@ use super::BackupId;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Which backups are kept: those that either rule keeps. Without any rule all are.
+/// Rules for keeping backups. A backup is kept when either rule keeps it. With no rule, all backups are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BackupRetention {
-    /// The newest so many; 0 for no such rule.
+    /// Keeps this number of the newest backups; 0 disables the rule.
     pub keep_last: usize,
-    /// Those of the last so many days; 0 for no such rule.
+    /// Keeps the backups of this number of days; 0 disables the rule.
     pub keep_days: u32,
 }
 
 impl BackupRetention {
-    /// Which of `whole` to remove, oldest first: backups whose manifests can be read, in any order. Never all of them: the newest always stays.
+    /// Returns the backups to remove, oldest first. `whole` are the backups whose manifests are readable, in any
+    /// order. The newest of them is never returned.
     #[must_use]
     pub fn expired(&self, whole: &[BackupId], now: Timestamp) -> Vec<BackupId> {
         if self.keep_last == 0 && self.keep_days == 0 {

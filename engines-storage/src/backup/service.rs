@@ -1,4 +1,4 @@
-//! The backups in one destination.
+//! [`Backups`]: creates, lists, verifies, prunes and restores the backups in one destination.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,33 +17,38 @@ use super::{
     names,
 };
 
-/// The backups in one destination. Cheap to clone.
+/// The backups in one destination. Clones are cheap.
 #[derive(Debug, Clone)]
 pub struct Backups(Arc<dyn BackupDestination>);
 
 impl Backups {
-    /// Those in a local folder, which is made with the first backup.
+    /// Uses a local folder. It is created with the first backup.
     #[must_use]
     pub fn folder(path: impl Into<PathBuf>) -> Self {
         Self(Arc::new(FolderDestination(path.into())))
     }
 
-    /// Those below a prefix of a bucket; `name` is what people are shown.
+    /// Uses a prefix of a bucket. `name` describes the destination in messages.
     ///
     /// # Errors
+    ///
     /// `BACKEND_UNAVAILABLE` when the prefix is malformed.
     #[cfg(feature = "object-store")]
     pub fn bucket(store: Arc<dyn object_store::ObjectStore>, prefix: &str, name: impl Into<String>) -> Result<Self> {
         Ok(Self(Arc::new(super::bucket::BucketDestination::new(store, prefix, name.into())?)))
     }
 
-    /// Those at a place that was written down: a folder's path or `file:` URL, or, with the feature for it, a bucket:
-    /// `s3://bucket/prefix` (feature `aws`), `gs://bucket/prefix` (`gcp`), `az://container/prefix` (`azure`). A bucket's credentials,
-    /// region and endpoint come from the environment variables its vendor documents (`AWS_ACCESS_KEY_ID`, `AWS_REGION`,
-    /// `AWS_ENDPOINT`, `GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME`, …).
+    /// Parses a destination: the path of a folder, a `file:` URL, or the URL of a bucket: `s3://bucket/prefix`
+    /// (feature `aws`), `gs://bucket/prefix` (`gcp`), `az://container/prefix` (`azure`).
+    ///
+    /// Credentials, region and endpoint of a bucket come from the environment variables that its vendor documents
+    /// (`AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT`, `GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME`,
+    /// …).
     ///
     /// # Errors
-    /// `BODY_INVALID` for a kind of place this program was built without, `BACKEND_UNAVAILABLE` for settings that are no good.
+    ///
+    /// `BODY_INVALID` when this program was built without the URL's scheme, `BACKEND_UNAVAILABLE` when the URL or the
+    /// bucket's settings are invalid.
     pub fn open(place: &str) -> Result<Self> {
         match place.split_once("://") {
             None => Ok(Self::folder(place)),
@@ -65,7 +70,7 @@ impl Backups {
             return Err(unsupported_scheme(scheme));
         }
         let malformed = |error: Box<dyn std::error::Error + Send + Sync>| {
-            let detail = "the destination of backups is no URL of a bucket, or the bucket's settings in the environment are no good";
+            let detail = "the destination of backups is not the URL of a bucket, or the bucket's settings in the environment are invalid";
             Error::new(Code::BackendUnavailable, OPERATION, detail).with_source(error)
         };
         let url = url::Url::parse(place).map_err(|error| malformed(error.into()))?;
@@ -80,33 +85,36 @@ impl Backups {
         Err(unsupported_scheme(scheme))
     }
 
-    /// The destination, for people.
+    /// Returns a description of the destination for messages.
     #[must_use]
     pub fn describe(&self) -> String {
         self.0.describe()
     }
 
-    /// Makes a backup while everything goes on.
+    /// Makes a backup. The store stays in use meanwhile.
     ///
     /// # Errors
-    /// `ALREADY_EXISTS` when another one is being made, `OP_INVALID` when the store offers no copy, `BACKEND_UNAVAILABLE` when a
-    /// part fails. Nothing of a backup that failed is taken for one.
+    ///
+    /// `ALREADY_EXISTS` when another backup is being made, `OP_INVALID` when the store does not support backups,
+    /// `BACKEND_UNAVAILABLE` when a source, the disk or the destination fails. A failed backup is never listed.
     pub async fn create(&self, new: NewBackup<'_>) -> Result<BackupManifest> {
         new.run(&*self.0).await
     }
 
-    /// The names of all whole backups, oldest first.
+    /// Returns the ids of all complete backups, oldest first.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE` when the destination does not answer; so for all that follows.
+    ///
+    /// `BACKEND_UNAVAILABLE` when the destination does not answer.
     pub async fn ids(&self) -> Result<Vec<BackupId>> {
         self.0.list().await
     }
 
-    /// All whole backups, oldest first, with their manifests or why one cannot be read.
+    /// Returns all complete backups, oldest first. Each comes with its manifest, or with the error of reading it.
     ///
     /// # Errors
-    /// As [`Backups::ids`].
+    ///
+    /// The errors of [`Backups::ids`].
     pub async fn list(&self) -> Result<Vec<(BackupId, Result<BackupManifest>)>> {
         let mut found = Vec::new();
         for id in self.ids().await? {
@@ -116,10 +124,11 @@ impl Backups {
         Ok(found)
     }
 
-    /// The newest whole backup whose manifest can be read.
+    /// Returns the manifest of the newest complete backup whose manifest is readable.
     ///
     /// # Errors
-    /// As [`Backups::ids`].
+    ///
+    /// The errors of [`Backups::ids`].
     pub async fn latest(&self) -> Result<Option<BackupManifest>> {
         for id in self.ids().await?.iter().rev() {
             match self.manifest(id).await {
@@ -130,36 +139,41 @@ impl Backups {
         Ok(None)
     }
 
-    /// A backup's manifest.
+    /// Reads the manifest of a backup.
     ///
     /// # Errors
-    /// `NOT_FOUND`; `BACKEND_UNAVAILABLE` when it is damaged or of a newer format; else as [`Backups::ids`].
+    ///
+    /// `NOT_FOUND` when there is no such backup, `BACKEND_UNAVAILABLE` when the manifest is damaged or has a newer
+    /// format, and the errors of [`Backups::ids`].
     pub async fn manifest(&self, id: &BackupId) -> Result<BackupManifest> {
         let mut content = self.0.read(id, names::MANIFEST_FILE).await?;
         let mut text = Vec::new();
         while let Some(chunk) = content.next().await {
             text.extend_from_slice(&chunk?);
             if text.len() as u64 > MAX_MANIFEST_BYTES {
-                let detail = format!("the manifest of the backup {id} is larger than any");
+                let detail = format!("the manifest of the backup {id} is larger than a manifest may be");
                 return Err(Error::new(Code::BackendUnavailable, "backup.manifest", detail));
             }
         }
         BackupManifest::parse(id, &text)
     }
 
-    /// The content of one of a backup's files, which ends with an error unless it is what the manifest says.
+    /// Returns the content of a file of a backup. The stream ends with an error when size or hash differ from the
+    /// manifest.
     ///
     /// # Errors
-    /// `NOT_FOUND` when there is no such file; else as [`Backups::ids`].
+    ///
+    /// `NOT_FOUND` when there is no such file, and the errors of [`Backups::ids`].
     pub async fn read(&self, manifest: &BackupManifest, name: &str) -> Result<BackupContent> {
         let entry = manifest.file(name)?;
         Ok(verify_content(entry, self.0.read(&manifest.id, name).await?))
     }
 
-    /// The sealed root key of a backup that has it.
+    /// Returns the sealed root key; `None` when the backup does not contain it.
     ///
     /// # Errors
-    /// As [`Backups::read`].
+    ///
+    /// The errors of [`Backups::read`].
     pub async fn sealed_root_key(&self, manifest: &BackupManifest) -> Result<Option<Vec<u8>>> {
         const MAX_SEALED_KEY_BYTES: usize = 64 << 10;
         if !manifest.root_key.as_ref().is_some_and(|key| key.sealed) {
@@ -170,39 +184,43 @@ impl Backups {
         while let Some(chunk) = content.next().await {
             sealed.extend_from_slice(&chunk?);
             if sealed.len() > MAX_SEALED_KEY_BYTES {
-                let detail = "the sealed root key is larger than any";
+                let detail = "the sealed root key is larger than a sealed key may be";
                 return Err(Error::new(Code::BackendUnavailable, "backup.root_key", detail));
             }
         }
         Ok(Some(sealed))
     }
 
-    /// Writes one of a backup's files to a new local file; nothing is left of one that is damaged.
+    /// Writes a file of a backup to a new local file. When the content is damaged, the local file is removed.
     ///
     /// # Errors
-    /// `HASH_MISMATCH` when it is not what the manifest says; else as [`Backups::read`].
+    ///
+    /// `HASH_MISMATCH` when the file differs from the manifest, and the errors of [`Backups::read`].
     pub async fn fetch(&self, manifest: &BackupManifest, name: &str, path: &Path) -> Result<()> {
         let content = self.read(manifest, name).await?;
         let written = write_file(path, content).await;
         if written.is_err() {
-            // Another error than the first would only hide it.
+            // The first error is returned; an error of the removal would hide it.
             let _ = std::fs::remove_file(path);
         }
         written
     }
 
-    /// Reads one file of a backup to its end and compares size and hash with the manifest.
+    /// Reads one file of a backup to its end and compares its size and hash with the manifest.
     ///
     /// # Errors
-    /// `HASH_MISMATCH` when it differs; else as [`Backups::read`].
+    ///
+    /// `HASH_MISMATCH` when the file differs, and the errors of [`Backups::read`].
     pub async fn verify_file(&self, manifest: &BackupManifest, name: &str) -> Result<()> {
         hash_content(name, self.read(manifest, name).await?).await.map(drop)
     }
 
-    /// Reads every file of a backup and compares sizes and hashes with the manifest, which it returns.
+    /// Reads every file of a backup and compares sizes and hashes with the manifest. Returns the manifest.
     ///
     /// # Errors
-    /// `HASH_MISMATCH` for the first file that differs, `NOT_FOUND` for the first that is missing; else as [`Backups::manifest`].
+    ///
+    /// `HASH_MISMATCH` for the first file that differs, `NOT_FOUND` for the first file that is missing, and the
+    /// errors of [`Backups::manifest`].
     pub async fn verify_files(&self, id: &BackupId) -> Result<BackupManifest> {
         let manifest = self.manifest(id).await?;
         for entry in &manifest.files {
@@ -211,18 +229,19 @@ impl Backups {
         Ok(manifest)
     }
 
-    /// Removes the backups that `retention` does not keep, and returns their names. One whose manifest cannot be read is neither
-    /// counted nor removed, so that the newest good one always stays.
+    /// Removes the backups that `retention` does not keep, and returns their ids. A backup with an unreadable
+    /// manifest is neither counted nor removed, so that the newest readable backup always stays.
     ///
     /// # Errors
-    /// `ALREADY_EXISTS` while a backup is being made; else as [`Backups::ids`].
+    ///
+    /// `ALREADY_EXISTS` while a backup is being made, and the errors of [`Backups::ids`].
     pub async fn prune(&self, retention: BackupRetention, now: Timestamp) -> Result<Vec<BackupId>> {
         let _lock = self.0.lock().await?;
         let mut whole = Vec::new();
         for (id, manifest) in self.list().await? {
             match manifest {
                 Ok(_) => whole.push(id),
-                Err(error) => tracing::warn!(%error, %id, "a backup that cannot be read is kept; look at it"),
+                Err(error) => tracing::warn!(%error, %id, "a backup with an unreadable manifest is kept; inspect it"),
             }
         }
         let expired = retention.expired(&whole, now);
@@ -232,10 +251,11 @@ impl Backups {
         Ok(expired)
     }
 
-    /// Restores a backup into a new data folder. See [`Restore`].
+    /// Restores a backup into a new data folder.
     ///
     /// # Errors
-    /// As [`Restore`] says.
+    ///
+    /// Listed at [`Restore`].
     pub async fn restore(&self, restore: Restore<'_>) -> Result<RestoreReport> {
         restore.run(self).await
     }
@@ -243,7 +263,7 @@ impl Backups {
 
 fn unsupported_scheme(scheme: &str) -> Error {
     let detail = format!(
-        "{scheme}:// is no destination for backups, or this program was built without it: s3:// needs the feature aws, gs:// gcp, az:// azure"
+        "{scheme}:// is not a destination for backups, or this program was built without it: s3:// needs the feature aws, gs:// gcp, az:// azure"
     );
     Error::new(Code::BodyInvalid, "backup.destination", detail)
 }

@@ -19,21 +19,22 @@ use super::{
     names,
 };
 
-/// The prefix of folders that hold files before they are uploaded.
+/// Prefix of the names of folders that contain files before their upload.
 const WORK_PREFIX: &str = ".backup-";
 const WORK_LOCK_FILE: &str = ".backup.lock";
 
-/// A folder for files that are written to the local disk before they are part of the backup.
+/// A local folder for files that are written before they become part of the backup.
 #[derive(Debug)]
 pub(super) struct StagingFolder {
     path: PathBuf,
-    /// The files become part of the backup where they are.
+    /// Whether the folder belongs to the destination, so that the files become part of the backup without being
+    /// copied.
     in_place: bool,
     _lock: Option<File>,
 }
 
 impl StagingFolder {
-    /// The destination's own, or a new folder in `work`.
+    /// Opens the destination's own folder, or a new one in `work`.
     pub(super) async fn open(destination: &dyn BackupDestination, id: &BackupId, work: &Path) -> Result<Self> {
         if let Some(path) = destination.staging(id) {
             let made = path.clone();
@@ -55,7 +56,7 @@ impl StagingFolder {
 
 impl Drop for StagingFolder {
     fn drop(&mut self) {
-        // What is in place is the destination's to remove; what cannot be removed now, the next backup removes.
+        // The destination removes a folder of its own. The next backup removes what cannot be removed now.
         if !self.in_place {
             let _ = fs::remove_dir_all(&self.path);
         }
@@ -74,7 +75,7 @@ fn lock_work_folder(work: &Path) -> Result<File> {
     }
 }
 
-/// Removes what a backup left that did not come to its end. To be called with the lock held.
+/// Removes the folders of unfinished backups. The caller must hold the lock.
 fn remove_leftovers(work: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(work)? {
         let entry = entry?;
@@ -90,7 +91,7 @@ fn remove_leftovers(work: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The files of one source.
+/// Collects the files of one source.
 pub(super) struct SourceFiles<'a> {
     destination: &'a dyn BackupDestination,
     id: &'a BackupId,
@@ -114,13 +115,13 @@ impl<'a> SourceFiles<'a> {
         let name = format!("{}/{name}", self.source);
         names::check_file_name(&name)?;
         match self.entries.iter().any(|entry| entry.name == name) {
-            true => Err(Error::internal("backup.create", "a backup source added two files of one name")),
+            true => Err(Error::internal("backup.create", "a backup source added two files with the same name")),
             false => Ok(name),
         }
     }
 }
 
-/// Stores content and returns what was stored.
+/// Stores content in the destination and returns its entry for the manifest.
 pub(super) async fn put(
     destination: &dyn BackupDestination,
     id: &BackupId,
@@ -166,7 +167,7 @@ impl BackupFiles for SourceFiles<'_> {
     }
 }
 
-/// For its owner alone, and on the disk.
+/// Makes a file readable and writable by its owner alone, and syncs it.
 fn make_durable(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
