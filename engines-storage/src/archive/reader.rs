@@ -79,8 +79,8 @@ pub fn read_archive(
         if entry.header().entry_type() != tar::EntryType::Regular {
             return Err(invalid_archive("an entry is not a plain file"));
         }
-        let name =
-            String::from_utf8(entry.path_bytes().into_owned()).map_err(|_| invalid_archive("a file name is not UTF-8"))?;
+        let name = String::from_utf8(entry.path_bytes().into_owned())
+            .map_err(|_| invalid_archive("a file name is not UTF-8"))?;
         let place = reading.next_position(&name)?;
         let size = entry.header().entry_size().map_err(read_error)?;
         let most = match place {
@@ -269,7 +269,11 @@ fn parse_line<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     // The error of serde_json is not included, because its message can quote the content.
     serde_json::from_slice(bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        Error::new(Code::BodyInvalid, OPERATION, format!("a file of the archive is malformed (line {line}, column {column})"))
+        Error::new(
+            Code::BodyInvalid,
+            OPERATION,
+            format!("a file of the archive is malformed (line {line}, column {column})"),
+        )
     })
 }
 

@@ -111,7 +111,7 @@ impl BackupDestination for BucketDestination {
         upload.finish().await.map_err(|error| bucket_error("backup.upload", error))?;
         let stored = self.store.head(&key).await.map_err(|error| bucket_error("backup.upload", error))?;
         if stored.size != bytes {
-                let detail = "the bucket stored a file with another size than was sent; try again";
+            let detail = "the bucket stored a file with another size than was sent; try again";
             return Err(Error::new(Code::BackendUnavailable, "backup.upload", detail));
         }
         Ok(())

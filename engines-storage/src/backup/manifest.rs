@@ -78,7 +78,8 @@ impl BackupManifest {
         struct ManifestVersion {
             format: u32,
         }
-        let damaged = |error: serde_json::Error| invalid_manifest(id, "is damaged or is not a manifest").with_source(error);
+        let damaged =
+            |error: serde_json::Error| invalid_manifest(id, "is damaged or is not a manifest").with_source(error);
         let version: ManifestVersion = serde_json::from_slice(text).map_err(damaged)?;
         if version.format == 0 || version.format > FORMAT {
             return Err(invalid_manifest(
@@ -127,9 +128,7 @@ impl BackupManifest {
     pub fn check_data_file(&self, path: &std::path::Path) -> Result<()> {
         match crate::sqlite::backup::check_copy(path)? == self.position {
             true => Ok(()),
-            false => {
-                Err(invalid_manifest(&self.id, "states another position than the copy has; use another backup"))
-            }
+            false => Err(invalid_manifest(&self.id, "states another position than the copy has; use another backup")),
         }
     }
 

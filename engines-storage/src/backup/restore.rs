@@ -178,7 +178,10 @@ impl PartialFolder {
             ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists => Error::new(
                 Code::AlreadyExists,
                 OPERATION,
-                format!("{} was created by another process during the restore and is left as it is", self.folder.display()),
+                format!(
+                    "{} was created by another process during the restore and is left as it is",
+                    self.folder.display()
+                ),
             ),
             ErrorKind::CrossesDevices | ErrorKind::ResourceBusy => Error::new(
                 Code::BackendUnavailable,
