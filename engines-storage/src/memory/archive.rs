@@ -1,4 +1,4 @@
-//! Taking whole scopes out of a memory store and putting them back.
+//! Export and restore of whole scopes of a memory store.
 
 use std::collections::HashMap;
 
@@ -23,9 +23,9 @@ use super::{
 const STAGE: &str = "memory.stage";
 const PUBLISH: &str = "memory.publish";
 const SCOPES: &str = "archive.scopes";
-/// Bytes of content in one page of a snapshot, at the most, but always at least one record.
+/// Maximum size of one page of a snapshot; a page contains at least one record.
 const PAGE_BYTES: usize = 4 << 20;
-/// Bytes of the place of an event, also of one that was removed.
+/// Bytes counted for an event's slot in the log, also when the event was removed.
 const POSITION_BYTES: usize = 64;
 
 /// A scope that is being restored.
@@ -33,14 +33,14 @@ const POSITION_BYTES: usize = 64;
 pub(super) struct StagedScopeData {
     data: ScopeData,
     progress: String,
-    /// What each stream's ends will be.
+    /// The final head of each stream.
     heads: HashMap<StreamKey, StreamHead>,
     last_event: Seq,
     counters: ScopeCounters,
     bytes: usize,
 }
 
-/// What a record is found by in its section: text, text, number.
+/// The key that orders the records of a section: text, text, number.
 type RecordKey = (String, String, u64);
 
 /// A copy of a scope.
@@ -122,7 +122,7 @@ impl ScopeSnapshot for MemorySnapshot {
 }
 
 impl StagedScopeData {
-    /// Adds a record; says what is wrong with it if it does not follow those before.
+    /// Adds a record. Returns what is wrong when the record cannot follow the previous ones.
     fn add(&mut self, record: ArchiveRecord) -> Result<(), &'static str> {
         let bytes = ITEM_OVERHEAD_BYTES + record.size();
         match record {
@@ -130,19 +130,19 @@ impl StagedScopeData {
             ArchiveRecord::Document(document) => self.add_document(document)?,
             ArchiveRecord::Stream(key, head) => {
                 if self.heads.insert(key.clone(), head).is_some() {
-                    return Err("a stream comes twice");
+                    return Err("a stream is repeated");
                 }
                 self.data.streams.insert(key, StreamLog::starting_at(head.first, head.deleted));
             }
             ArchiveRecord::StreamEvent(key, event) => {
-                let log = self.data.streams.get_mut(&key).ok_or("an event comes before its stream")?;
+                let log = self.data.streams.get_mut(&key).ok_or("an event precedes its stream")?;
                 if !log.restore(event) {
-                    return Err("an event of a stream is missing, or comes twice");
+                    return Err("an event of a stream is missing or repeated");
                 }
             }
             ArchiveRecord::Event(position, event) => {
                 if event.seq <= self.last_event || event.seq.0 == u64::MAX {
-                    return Err("dataset events are not in the order of their sequence");
+                    return Err("dataset events are not ordered by sequence");
                 }
                 self.last_event = event.seq;
                 self.data.events.restore(event, position.unwrap_or(0), bytes);
@@ -150,7 +150,7 @@ impl StagedScopeData {
             ArchiveRecord::Audit(number, entry) => {
                 let first = self.data.audit.is_empty();
                 if number == 0 || !first && number != last_audit_number(&self.data) + 1 {
-                    return Err("audit records are not in the order of their numbers, without a gap");
+                    return Err("audit records are not numbered consecutively");
                 }
                 if first {
                     self.data.audit_removed = usize::try_from(number - 1).map_err(|_| "a number is too large")?;
@@ -159,7 +159,7 @@ impl StagedScopeData {
             }
             ArchiveRecord::Receipt(StoredReceipt { idempotency: once, receipt, at }) => {
                 if self.data.receipts.get(&once).is_some() {
-                    return Err("a receipt comes twice");
+                    return Err("a receipt is repeated");
                 }
                 self.data.receipts.insert(once, receipt, at);
             }
@@ -168,7 +168,7 @@ impl StagedScopeData {
         Ok(())
     }
 
-    /// Bytes that places of removed events take, up to where these records lead.
+    /// Returns the bytes counted for the slots of removed events, up to the end of these records.
     fn gap_bytes(&self, records: &[ArchiveRecord]) -> usize {
         let last = records.iter().map(|record| match record {
             ArchiveRecord::Counters(counters) => counters.events.0,
@@ -181,10 +181,10 @@ impl StagedScopeData {
 
     fn add_document(&mut self, document: Document) -> Result<(), &'static str> {
         let documents = self.data.documents.entry(document.kind.clone()).or_default();
-        if documents.restore(document) { Ok(()) } else { Err("a document comes twice") }
+        if documents.restore(document) { Ok(()) } else { Err("a document is repeated") }
     }
 
-    /// Whether every stream has all its events.
+    /// Returns whether every stream has all its events.
     fn is_whole(&self) -> bool {
         self.heads.iter().all(|(key, head)| self.data.streams.get(key).is_some_and(|log| log.head() == *head))
     }
@@ -221,7 +221,7 @@ impl Archive for MemoryStore {
     async fn stage(&self, scope: &Scope, records: Vec<ArchiveRecord>, progress: &str) -> Result<(), CommitError> {
         let limits = self.capabilities();
         if records.iter().any(|record| !is_within_limits(record, &limits)) {
-            let detail = "a record is larger than this backend takes";
+            let detail = "a record exceeds a limit of this backend";
             return Err(CommitError::Refused(Error::new(Code::BodyTooLarge, STAGE, detail)));
         }
         let grows: usize = records.iter().map(|record| ITEM_OVERHEAD_BYTES + record.size()).sum();
@@ -233,7 +233,8 @@ impl Archive for MemoryStore {
         }
         for record in records {
             if let Err(detail) = staging.add(record) {
-                // Part of it is staged: it can only be begun again.
+                // Some records are staged, and the rest cannot follow: discard the scope, so that it can be restored
+                // again.
                 let freed = staging.bytes;
                 state.staged.remove(scope);
                 state.bytes = state.bytes.saturating_sub(freed);
@@ -267,16 +268,17 @@ impl Archive for MemoryStore {
         let state = &mut *guard;
         for scope in &scopes {
             if state.scopes.get(scope).is_some_and(|space| !space.is_empty()) {
-                return refuse(Code::AlreadyExists, "something is stored under this name already; use another one");
+                return refuse(Code::AlreadyExists, "the scope already contains data; choose another name");
             }
             let Some(staging) = state.staged.get(scope).filter(|staging| staging.is_whole()) else {
-                return refuse(Code::NotFound, "it is not staged, or not as a whole; restore it again");
+                return refuse(Code::NotFound, "the scope is not staged completely; restore it again");
             };
             if staging.data.events.iter().any(|(_, position)| state.feed.contains_key(&position)) {
-                return refuse(Code::AlreadyExists, "a position of the feed is taken; restore without positions");
+                return refuse(Code::AlreadyExists, "a position of the feed is in use; restore without positions");
             }
         }
-        // The batch first: it alone may still be refused. It finds the scopes published if it asks for them.
+        // The scopes are moved before the batch is committed, so that the batch finds them published. The batch may
+        // still be refused; the move is then undone.
         let staged: Vec<_> = scopes.iter().filter_map(|scope| state.staged.remove_entry(scope)).collect();
         let mut positions = Vec::new();
         for (scope, staging) in &staged {
@@ -337,17 +339,17 @@ impl Archive for MemoryStore {
     }
 }
 
-/// The number of the last audit record.
+/// Returns the number of the last audit record.
 fn last_audit_number(space: &ScopeData) -> u64 {
     (space.audit_removed + space.audit.len()) as u64
 }
 
-/// As `scopes` is ordered: by the names.
+/// The sort key of `scopes`: the names of tenant and environment.
 fn scope_names(scope: &Scope) -> (&str, &str) {
     (scope.tenant().as_str(), scope.env().as_str())
 }
 
-/// Whether a record could have been written to this backend.
+/// Returns whether the record could have been written to this backend.
 fn is_within_limits(record: &ArchiveRecord, limits: &engines_core::nexus::Capabilities) -> bool {
     match record {
         ArchiveRecord::Document(document) => {

@@ -1,4 +1,4 @@
-//! Everything a memory store holds as lines of JSON, and a store made from them.
+//! Backup and restore of a memory store as lines of JSON.
 
 use std::borrow::Cow;
 
@@ -28,16 +28,16 @@ use super::{
 };
 
 const OPERATION: &str = "memory.backup";
-/// The source's name.
+/// The source's name in a backup.
 const SOURCE: &str = "store";
-/// The file's name.
+/// The name of the file in a backup.
 const FILE: &str = "memory.jsonl";
-/// Bytes of lines in one chunk, about.
+/// Approximate number of bytes of lines in one chunk.
 const CHUNK_BYTES: usize = 1 << 20;
-/// Bytes of one line that are read.
+/// Maximum length of a line that is read, in bytes.
 const MAX_LINE_BYTES: usize = 64 << 20;
 
-/// One line. What follows a `scope` belongs to it, and what follows a `stream` to that.
+/// One line of the file. Lines after a `scope` belong to that scope; lines after a `stream` belong to that stream.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "one line at a time is written or read, and none is kept")]
@@ -51,9 +51,9 @@ enum BackupLine<'a> {
     },
     StreamEvent(StreamEventLine<'a>),
     Event(EventLine<'a>),
-    /// The place of an event that was removed.
+    /// The slot of a removed event.
     RemovedEvent,
-    /// How many audit records were removed.
+    /// The number of removed audit records.
     RemovedAudit(usize),
     Audit(Cow<'a, AuditEntry>),
     Receipt {
@@ -111,7 +111,7 @@ struct EventLine<'a> {
     body: Cow<'a, RawValue>,
 }
 
-/// Lines, a chunk at a time.
+/// Collects lines and returns them in chunks.
 #[derive(Default)]
 struct LineWriter {
     chunks: Vec<Bytes>,
@@ -140,7 +140,8 @@ impl BackupSource for MemoryStore {
         SOURCE
     }
 
-    /// Writers wait while the lines are made; they are held in memory until they are stored.
+    /// Holds the lock, so that writers wait, while the lines are made. The lines stay in memory until they are
+    /// stored.
     async fn back_up(&self, files: &mut dyn BackupFiles, _: CopyLimits) -> Result<Option<BackupPosition>> {
         let (chunks, position) = {
             let state = self.state();
@@ -241,11 +242,12 @@ fn state_lines(state: &MemoryState) -> Result<Vec<Bytes>> {
 }
 
 impl MemoryStore {
-    /// A store with everything that was in another when it was backed up; the log's id is a new one. `content` is the backup's file
-    /// `store/memory.jsonl`.
+    /// Creates a store with the content of a backup. `content` is the backup's file `store/memory.jsonl`. The log
+    /// gets a new id.
     ///
     /// # Errors
-    /// The content's own error; `BACKEND_UNAVAILABLE` when it is no such file, or is more than the limits allow.
+    ///
+    /// The errors of `content`; `BACKEND_UNAVAILABLE` when it is not a backup of a memory store, or exceeds `limits`.
     pub async fn restore(ids: &IdGenerator, limits: MemoryLimits, mut content: BackupContent) -> Result<Self> {
         let store = Self::with_limits(ids, limits);
         let mut reader = BackupReader::default();
@@ -263,7 +265,7 @@ impl MemoryStore {
                 reader.read_line(serde_json::from_slice(line).map_err(|_| malformed_line())?)?;
             }
             if reader.bytes > store.total_bytes() {
-                let detail = "the backup is larger than the memory store may be";
+                let detail = "the backup exceeds the size limit of the memory store";
                 return Err(Error::new(Code::BackendUnavailable, OPERATION, detail));
             }
             open = rest;
@@ -279,7 +281,7 @@ impl MemoryStore {
 #[derive(Default)]
 struct BackupReader {
     spaces: Vec<(Scope, ScopeData)>,
-    /// The last position of the feed; none before it was read.
+    /// The last position of the feed; `None` until the line with it was read.
     last_position: Option<u64>,
     stream: Option<StreamKey>,
     bytes: usize,
@@ -373,12 +375,12 @@ impl BackupReader {
     }
 
     fn finish(self) -> Result<MemoryState> {
-        // The line of the feed is the last one: without it the file is not whole.
+        // The feed's line is the last one, so a file without it is truncated.
         let last_position = self.last_position.ok_or_else(malformed_line)?;
         let mut state = MemoryState { last_position, bytes: self.bytes, ..MemoryState::default() };
         for (scope, space) in self.spaces {
             for place in 0..space.events.len() {
-                // Position 0 is that of an event which was put back and is not in the feed.
+                // Position 0 marks a restored event, which is not in the feed.
                 if let Some((_, position @ 1..)) = space.events.get_with_position(place) {
                     state.feed.insert(position, (scope.clone(), place));
                 }
@@ -393,5 +395,5 @@ impl BackupReader {
 }
 
 fn malformed_line() -> Error {
-    Error::new(Code::BackendUnavailable, OPERATION, "this is no backup of a memory store, or it is damaged")
+    Error::new(Code::BackendUnavailable, OPERATION, "the file is not a backup of a memory store, or it is damaged")
 }

@@ -1,4 +1,4 @@
-//! Documents of one kind in one scope: by id, and by time of writing.
+//! The documents of one kind in one scope, indexed by id and by time of writing.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use engines_core::{
 const BY_ID: &str = "documents.id";
 const BY_TIME: &str = "documents.updated";
 
-/// Documents of one kind.
+/// The documents of one kind.
 #[derive(Default)]
 pub(super) struct DocumentMap {
     by_id: BTreeMap<DocId, Document>,
@@ -29,12 +29,12 @@ impl DocumentMap {
         self.by_id.is_empty()
     }
 
-    /// All of them, by id.
+    /// Returns all documents, ordered by id.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Document> {
         self.by_id.values()
     }
 
-    /// Puts back a document as it was, if there is none with its id.
+    /// Inserts a document unchanged. Returns `false` when there is one with its id already.
     pub(super) fn restore(&mut self, document: Document) -> bool {
         if self.by_id.contains_key(&document.id) {
             return false;
@@ -44,7 +44,7 @@ impl DocumentMap {
         true
     }
 
-    /// Writes; returns the new version and the bytes freed.
+    /// Writes a document. Returns the new version and the number of bytes freed.
     pub(super) fn put(&mut self, new: NewDocument, at: Timestamp) -> (u64, usize) {
         let old = self.take(&new.id);
         let freed = old.as_ref().map_or(0, document_size);
@@ -64,12 +64,12 @@ impl DocumentMap {
         (version, freed)
     }
 
-    /// Deletes; returns the bytes freed.
+    /// Deletes a document. Returns the number of bytes freed.
     pub(super) fn delete(&mut self, id: &DocId) -> usize {
         self.take(id).as_ref().map_or(0, document_size)
     }
 
-    /// Deletes any one document; returns the bytes freed, or none if there is none.
+    /// Deletes an arbitrary document. Returns the number of bytes freed, or `None` when there was no document.
     pub(super) fn delete_any(&mut self) -> Option<usize> {
         let id = self.by_id.keys().next()?.clone();
         Some(self.delete(&id))
@@ -111,7 +111,7 @@ impl DocumentMap {
     }
 }
 
-/// Checks a page's token where there is nothing to list.
+/// Checks the token of a page when there are no documents to list.
 pub(super) fn check_page(query: &DocumentQuery, page: &PageRequest) -> Result<()> {
     match query.order {
         QueryOrder::UpdatedDescending => resume_time(page).map(drop),
@@ -150,7 +150,7 @@ fn resume_time(page: &PageRequest) -> Result<Option<(Timestamp, DocId)>> {
     Ok(Some((Timestamp::from_millis(millis), DocId::new(id).map_err(|_| cursor_invalid())?)))
 }
 
-/// An id range that may be empty: `BTreeMap::range` must not be asked for one whose start is behind its end.
+/// A range of ids that may be empty: `BTreeMap::range` panics when the start is greater than the end.
 struct IdRange {
     start: Bound<DocId>,
     end: Bound<DocId>,
@@ -162,7 +162,7 @@ impl IdRange {
         Self { start: bound(&query.from_id), end: bound(&query.to_id) }
     }
 
-    /// Without what is up to `id`.
+    /// Excludes all ids up to and including `id`.
     fn after_id(mut self, id: Option<DocId>) -> Self {
         if let Some(id) = id
             && !matches!(&self.start, Bound::Included(start) if *start > id)
@@ -172,7 +172,7 @@ impl IdRange {
         self
     }
 
-    /// Without what is from `id` on.
+    /// Excludes `id` and all ids after it.
     fn before_id(mut self, id: Option<DocId>) -> Self {
         if let Some(id) = id
             && !matches!(&self.end, Bound::Included(end) if *end < id)

@@ -1,4 +1,4 @@
-//! The dataset events of one scope, and what they are found by.
+//! The dataset events of one scope and their indexes.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,7 +17,7 @@ use super::scope_data::resume_index;
 
 const LIST: &str = "events";
 
-/// A field that events are found by.
+/// A field with an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum IndexedField {
     Surface,
@@ -26,35 +26,36 @@ enum IndexedField {
     Type,
 }
 
-/// An event, and its position in the feed of all scopes.
+/// An event and its position in the feed of all scopes.
 struct IndexedEvent {
     event: Arc<StoredEvent>,
     position: u64,
-    /// Bytes counted for it.
+    /// Bytes counted for the event.
     size: usize,
 }
 
-/// What one step of a removal did.
+/// The result of one step of a removal.
 #[derive(Default)]
 pub(super) struct EventRemoval {
     pub(super) removed: u64,
     pub(super) freed: usize,
-    /// The feed's positions of the removed events.
+    /// The feed positions of the removed events.
     pub(super) positions: Vec<u64>,
-    /// Everything up to here was looked at.
+    /// The sequence up to which events were examined.
     pub(super) reached: u64,
     pub(super) done: bool,
 }
 
-/// Events in the order they were recorded, and for each value of each field the places where it is.
+/// Events in the order of recording, and for each value of each indexed field the indexes of its events.
 #[derive(Default)]
 pub(super) struct EventIndex {
-    /// The event with `seq` n is at n − 1; none where it was removed.
+    /// The event with `seq` n is at index n − 1; `None` where it was removed.
     log: Vec<Option<IndexedEvent>>,
     positions_by_value: HashMap<IndexedField, HashMap<String, Vec<usize>>>,
-    /// For each event, the latest time up to it: unlike the times themselves these never fall.
+    /// For each event the latest time of all events up to it. Unlike the times themselves, these values never
+    /// decrease.
     latest_times: Vec<Timestamp>,
-    /// By how many milliseconds an event was behind an earlier one, at the most.
+    /// The largest difference, in milliseconds, by which an event was earlier than one before it.
     max_lag_ms: i64,
 }
 
@@ -67,13 +68,13 @@ impl EventIndex {
         self.log.get(place)?.as_ref().map(|recorded| &*recorded.event)
     }
 
-    /// Puts back an event whose sequence is behind all others; 0 is the position of one that is not in the feed.
+    /// Inserts an event whose sequence is greater than all others. Position 0 marks an event that is not in the feed.
     pub(super) fn restore(&mut self, event: StoredEvent, position: u64, size: usize) {
         self.skip_to(event.seq.0.saturating_sub(1));
         self.push(event, position, size);
     }
 
-    /// The next sequence is behind this one.
+    /// Makes the next sequence at least `last + 1`.
     pub(super) fn skip_to(&mut self, last: u64) {
         let last = usize::try_from(last).unwrap_or(usize::MAX);
         if last > self.log.len() {
@@ -83,12 +84,12 @@ impl EventIndex {
         }
     }
 
-    /// All of them by sequence, with their positions in the feed.
+    /// Returns all events by sequence, with their feed positions.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&StoredEvent, u64)> {
         self.log.iter().flatten().map(|recorded| (&*recorded.event, recorded.position))
     }
 
-    /// An event and its position in the feed.
+    /// Returns an event and its feed position.
     pub(super) fn get_with_position(&self, place: usize) -> Option<(&StoredEvent, u64)> {
         self.log.get(place)?.as_ref().map(|recorded| (&*recorded.event, recorded.position))
     }
@@ -108,7 +109,8 @@ impl EventIndex {
         self.log.push(Some(IndexedEvent { event: Arc::new(event), position, size }));
     }
 
-    /// Removes up to `limit` events behind the `start`th that match; passes over so many others and no more.
+    /// Removes up to `limit` matching events, starting at the index `start`. Skips at most
+    /// [`EventFilter::MAX_SCANNED`] other events.
     pub(super) fn remove(
         &mut self,
         filter: &EventFilter,
@@ -147,7 +149,7 @@ impl EventIndex {
         step
     }
 
-    /// Takes the places of removed events out of the lists of these values.
+    /// Removes the indexes of removed events from the lists of these values.
     fn remove_from_index(&mut self, touched: HashSet<(IndexedField, String)>) {
         for (field, value) in touched {
             let Some(places) = self.positions_by_value.get_mut(&field) else { continue };
@@ -160,8 +162,8 @@ impl EventIndex {
         }
     }
 
-    /// A page of those that match. It looks at the events with the rarest of the values asked for, within the times asked for, and at no others; and
-    /// passes over so many at the most.
+    /// Returns a page of matching events. It examines only events within the requested times that have the rarest of
+    /// the requested values, and skips a bounded number of them.
     pub(super) fn page(&self, filter: &EventFilter, page: &PageRequest) -> Result<Page<StoredEvent>> {
         let mut range = self.time_range(filter.from, filter.until);
         range.start = range.start.max(resume_index(LIST, page)?);
@@ -175,7 +177,7 @@ impl EventIndex {
         })
     }
 
-    /// Those of `places` that match, until there are enough or too many were passed over.
+    /// Collects the matching events of `places`, until the page is full or the limit of skipped events is reached.
     fn collect_matching(
         &self,
         filter: &EventFilter,
@@ -201,7 +203,7 @@ impl EventIndex {
         Page::from_lookahead(items, limit, |last: &StoredEvent| page_token(last.seq))
     }
 
-    /// The places of the rarest value that the filter names; none when it names none.
+    /// Returns the events of the rarest value that the filter names; `None` when it names no indexed value.
     fn rarest_positions(&self, filter: &EventFilter) -> Option<&[usize]> {
         let named = [
             (IndexedField::Surface, &filter.surface),
@@ -216,11 +218,12 @@ impl EventIndex {
         places.min_by_key(|places| places.len())
     }
 
-    /// Where events of these times can be: outside of it there are none.
+    /// Returns a range of indexes that contains all events of these times.
     fn time_range(&self, from: Option<Timestamp>, until: Option<Timestamp>) -> Range<usize> {
-        // Before the first high that reaches `from` every event is earlier than it.
+        // Every event before the first index whose latest time reaches `from` is earlier than `from`.
         let start = from.map_or(0, |from| self.latest_times.partition_point(|high| *high < from));
-        // An event is at most `lag` earlier than the high at its place, and highs never fall.
+        // An event is at most `max_lag_ms` earlier than the latest time at its index, and latest times never
+        // decrease.
         let end = until.map_or(self.log.len(), |until| {
             let latest = until.as_millis().saturating_add(self.max_lag_ms);
             self.latest_times.partition_point(|high| high.as_millis() < latest)
@@ -229,7 +232,7 @@ impl EventIndex {
     }
 }
 
-/// What an event is found by.
+/// Returns the indexed fields of an event with their values.
 fn indexed_values(event: &StoredEvent) -> impl Iterator<Item = (IndexedField, &String)> {
     let of_type = event.event_type.as_ref().map(|value| (IndexedField::Type, value));
     let others = [
@@ -240,12 +243,12 @@ fn indexed_values(event: &StoredEvent) -> impl Iterator<Item = (IndexedField, &S
     others.into_iter().chain(of_type)
 }
 
-/// Where a page goes on that came up to here.
+/// Returns the token of the page that follows `seq`.
 fn page_token(seq: Seq) -> PageToken {
     PageToken::new(LIST, [seq.to_string()])
 }
 
-/// Checks the token of a page of nothing.
+/// Checks the token of a page when there are no events to list.
 pub(super) fn check_page(page: &PageRequest) -> Result<()> {
     resume_index(LIST, page).map(drop)
 }
@@ -262,7 +265,7 @@ mod tests {
 
     use super::*;
 
-    /// Two values that half of all events have, and none has both.
+    /// Half of the events have each of the two values, and no event has both.
     #[test]
     fn a_page_skips_a_bounded_number_of_events() {
         let (mut events, ids) = (EventIndex::default(), IdGenerator::seeded(1));
@@ -283,7 +286,7 @@ mod tests {
             (page, pages) = (PageRequest::after(10, next), pages + 1);
         }
         assert_eq!(pages, count / 2 / EventFilter::MAX_SCANNED);
-        // One value passes over nothing.
+        // A filter on one value skips no event.
         let one = EventFilter { surface: word("a"), ..EventFilter::default() };
         assert_eq!(events.page(&one, &PageRequest::first(count)).unwrap().items.len(), count / 2);
     }

@@ -1,26 +1,28 @@
-//! What a memory store may hold.
+//! [`MemoryLimits`].
 
 use engines_core::nexus::Capabilities;
 
 /// Limits of a [`super::MemoryStore`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemoryLimits {
-    /// Bytes kept at the most, counted roughly: content, and 256 bytes for each kept thing. Past it, batches that add
-    /// something fail with `BACKEND_UNAVAILABLE`; those that only delete or trim still work. Default 1 GiB.
+    /// Approximate maximum of stored bytes: content, and 256 bytes for each item. When it is exceeded, batches that
+    /// add data fail with `STORAGE_FULL`; batches that only delete or trim still succeed. Default: 1 GiB.
     pub total_bytes: usize,
-    /// Bytes of events one `read` returns at the most, but always at least one event. Default 8 MiB.
+    /// Maximum bytes of events that one `read` returns; it returns at least one event. Default: 8 MiB.
     pub read_bytes: usize,
-    /// Wake-ups waiting for one reader of `changes`, at least 1; one that falls further behind is told `Missed`. Default 1,024.
+    /// Number of change notifications queued for one reader of `changes`, at least 1. A reader that falls further
+    /// behind receives [`Lagged`](engines_core::nexus::StoreChange::Lagged). Default: 1,024.
     pub change_queue: usize,
-    /// Writes in one batch; default as [`Capabilities::default`], and so for the rest.
+    /// Maximum number of writes in one batch. The defaults of this and the following limits are those of
+    /// [`Capabilities::default`].
     pub max_writes: usize,
-    /// Bytes of content in one batch.
+    /// Maximum bytes of content in one batch.
     pub max_batch_bytes: usize,
-    /// Bytes of one document.
+    /// Maximum bytes of one document.
     pub max_document_bytes: usize,
-    /// Bytes of one stream event's data.
+    /// Maximum bytes of the data of one stream event.
     pub max_event_bytes: usize,
-    /// Labels on one document.
+    /// Maximum number of tags on one document.
     pub max_tags: usize,
 }
 

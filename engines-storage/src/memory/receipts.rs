@@ -1,4 +1,4 @@
-//! Receipts of idempotency keys of one scope: by key, and in the order they were written.
+//! The receipts of one scope's idempotency keys, indexed by key and by order of writing.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,20 +10,20 @@ use engines_core::{
 
 use super::scope_data::ITEM_OVERHEAD_BYTES;
 
-/// One receipt: what was answered and for which fingerprint, and its number in the order of writing.
+/// A receipt with the fingerprint of its request and its number in the order of writing.
 struct ReceiptEntry {
     answer: (CommitReceipt, [u8; 32]),
     number: u64,
 }
 
-/// When a receipt was written, and its realm and key.
+/// The order key of a receipt: the time at which it was written, its namespace and its key.
 struct ReceiptOrder {
     at: Timestamp,
     realm: String,
     key: String,
 }
 
-/// Receipts of one scope.
+/// The receipts of one scope.
 #[derive(Default)]
 pub(super) struct ReceiptIndex {
     by_key: HashMap<String, HashMap<String, ReceiptEntry>>,
@@ -36,13 +36,13 @@ impl ReceiptIndex {
         Some(&self.by_key.get(&once.namespace)?.get(&once.key)?.answer)
     }
 
-    /// What the second of two events with one key is told; none when the key is new.
+    /// Returns the outcome for an event whose key was used before; `None` when the key is new.
     pub(super) fn replayed_outcome(&self, once: &Idempotency) -> Option<EventOutcome> {
         let (first, fingerprint) = self.get(once)?;
         Some(EventOutcome::from_first_receipt(first, fingerprint, &once.fingerprint))
     }
 
-    /// Keeps a batch's receipt.
+    /// Stores the receipt of a batch.
     pub(super) fn insert(&mut self, once: Idempotency, receipt: CommitReceipt, at: Timestamp) {
         let Idempotency { namespace: realm, key, fingerprint, .. } = once;
         self.last += 1;
@@ -56,7 +56,7 @@ impl ReceiptIndex {
         self.by_number.is_empty()
     }
 
-    /// All of them in the order of writing, with their numbers in it.
+    /// Returns all receipts in the order of writing, with their numbers.
     pub(super) fn iter_records(&self) -> impl Iterator<Item = (u64, StoredReceipt)> {
         self.by_number.iter().filter_map(|(number, ReceiptOrder { at, realm, key })| {
             let (receipt, fingerprint) = self.by_key.get(realm)?.get(key)?.answer.clone();
@@ -66,14 +66,14 @@ impl ReceiptIndex {
         })
     }
 
-    /// Keeps the key of an event as that of a batch of its own would be.
+    /// Stores the key of an event as if the event were a batch of its own.
     pub(super) fn insert_event(&mut self, once: Idempotency, seq: Seq, at: Timestamp) {
         let recorded = vec![EventOutcome::Kept(seq)];
         let receipt = CommitReceipt { recorded, note: once.note.clone(), ..CommitReceipt::default() };
         self.insert(once, receipt, at);
     }
 
-    /// All in the order they were written: realm, key, what was answered, and when.
+    /// Returns all receipts in the order of writing: namespace, key, receipt and fingerprint, time.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, &(CommitReceipt, [u8; 32]), Timestamp)> {
         self.by_number.values().filter_map(|ReceiptOrder { at, realm, key }| {
             let kept = self.by_key.get(realm)?.get(key)?;
@@ -81,8 +81,9 @@ impl ReceiptIndex {
         })
     }
 
-    /// Removes the oldest receipts, `limit` at the most and none from the first on that is not older than `before`; all if there is no
-    /// such time. Returns how many, the bytes freed, and whether there are more to remove.
+    /// Removes up to `limit` of the oldest receipts. Stops at the first receipt that is not older than `before`;
+    /// without `before`, removes receipts of any age. Returns the number removed, the bytes freed, and whether more
+    /// can be removed.
     pub(super) fn remove(&mut self, before: Option<Timestamp>, limit: usize) -> (u64, usize, bool) {
         let (mut removed, mut freed) = (0, 0);
         while let Some(oldest) = self.by_number.first_entry() {
@@ -99,7 +100,7 @@ impl ReceiptIndex {
         (removed, freed, false)
     }
 
-    /// Removes the receipts of a stream that is deleted; returns the bytes freed.
+    /// Removes the receipts of a deleted stream. Returns the number of bytes freed.
     pub(super) fn forget_stream(&mut self, key: &StreamKey) -> usize {
         let of_stream = |realm: &String| {
             realm.strip_prefix(key.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -125,7 +126,7 @@ impl ReceiptIndex {
     }
 }
 
-/// Bytes counted for a receipt.
+/// Returns the bytes counted for a receipt.
 pub(super) fn receipt_size(realm: &str, key: &str, note: &str) -> usize {
     ITEM_OVERHEAD_BYTES + realm.len() + key.len() + note.len()
 }

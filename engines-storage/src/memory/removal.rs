@@ -1,4 +1,4 @@
-//! Removing what a scope holds, a bounded number of things at a time.
+//! Removal of a scope's data, a bounded number of items at a time.
 
 use engines_core::{
     Code, Error, Result, Scope,
@@ -12,7 +12,7 @@ use super::{
 };
 
 impl MemoryState {
-    /// Takes one step of a removal.
+    /// Performs one step of a removal.
     pub(super) fn remove(
         &mut self,
         scope: &Scope,
@@ -40,7 +40,7 @@ impl MemoryState {
             }
             Removal::Audit { before } => {
                 let (mut removed, mut freed) = (0, 0);
-                // The newest stays.
+                // The newest record stays.
                 while removed < limit && space.audit.len() > 1 {
                     if space.audit.front().is_none_or(|entry| entry.ts >= *before) {
                         break;
@@ -63,15 +63,15 @@ impl MemoryState {
                 }
                 (RemovalProgress { removed: removed as u64, position: None, done }, freed)
             }
-            // A removal of a later version of the contract than this backend; there is none yet.
-            _ => return Err(Error::internal("memory.remove", "this backend does not know the removal; update it")),
+            // `Removal` is non-exhaustive: a later version of the trait may add a variant.
+            _ => return Err(Error::internal("memory.remove", "this backend does not support the removal; update it")),
         };
         self.bytes = self.bytes.saturating_sub(freed);
         Ok(removed)
     }
 }
 
-/// Removes up to `limit` things; returns how many, the bytes freed, and the feed's positions of events.
+/// Removes up to `limit` items. Returns their number, the bytes freed, and the feed positions of removed events.
 fn remove_contents(space: &mut ScopeData, limit: usize) -> (usize, usize, Vec<u64>) {
     let (mut removed, mut freed) = (0, 0);
     space.documents.retain(|_, documents| {

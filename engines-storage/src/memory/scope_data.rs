@@ -1,4 +1,4 @@
-//! What one scope holds.
+//! The data of one scope.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,25 +11,25 @@ use engines_core::{
 
 use super::{documents::DocumentMap, events::EventIndex, receipts::ReceiptIndex};
 
-/// Bytes counted for each kept thing besides its content.
+/// Bytes counted for each stored item besides its content.
 pub(super) const ITEM_OVERHEAD_BYTES: usize = 256;
 
 const AUDIT: &str = "audit";
 
-/// What one scope holds.
+/// The data of one scope.
 #[derive(Default)]
 pub(super) struct ScopeData {
     pub(super) documents: HashMap<DocumentKind, DocumentMap>,
     pub(super) streams: HashMap<StreamKey, StreamLog>,
     pub(super) events: EventIndex,
     pub(super) audit: VecDeque<AuditEntry>,
-    /// How many audit records were removed; they were the oldest.
+    /// Number of audit records removed; they were the oldest.
     pub(super) audit_removed: usize,
     pub(super) receipts: ReceiptIndex,
 }
 
 impl ScopeData {
-    /// Whether nothing is stored in it.
+    /// Returns whether the scope contains no data.
     pub(super) fn is_empty(&self) -> bool {
         self.documents.values().all(DocumentMap::is_empty)
             && self.streams.is_empty()
@@ -50,12 +50,12 @@ impl ScopeData {
     }
 }
 
-/// Checks the token of a page of nothing.
+/// Checks the token of a page when there are no audit records to list.
 pub(super) fn check_audit_page(page: &PageRequest) -> Result<()> {
     resume_index(AUDIT, page).map(drop)
 }
 
-/// How many items come before the page.
+/// Returns the number of items before the page.
 pub(super) fn resume_index(list: &'static str, page: &PageRequest) -> Result<usize> {
     let Some(text) = &page.after else { return Ok(0) };
     let [place] = PageToken::decode(list, text)?;
@@ -64,22 +64,22 @@ pub(super) fn resume_index(list: &'static str, page: &PageRequest) -> Result<usi
         .map_err(|_| Error::new(Code::CursorInvalid, "memory.page", "the cursor is malformed; use `next` unchanged"))
 }
 
-/// One stream.
+/// The log of one stream.
 #[derive(Default)]
 pub(super) struct StreamLog {
-    /// How many events retention took.
+    /// Number of events that were trimmed.
     trimmed_count: u64,
     events: VecDeque<StreamEvent>,
     deleted: bool,
 }
 
 impl StreamLog {
-    /// A stream whose first kept event will be `first`, and which has none yet.
+    /// Creates a stream without events whose next event has the sequence `first`.
     pub(super) fn starting_at(first: Seq, deleted: bool) -> Self {
         Self { trimmed_count: first.0.saturating_sub(1), events: VecDeque::new(), deleted }
     }
 
-    /// Puts back an event, if it is the next one.
+    /// Appends an existing event if it is the next one; returns `false` otherwise.
     pub(super) fn restore(&mut self, event: StreamEvent) -> bool {
         let next = event.seq == self.head().seq.next();
         if next {
@@ -88,7 +88,7 @@ impl StreamLog {
         next
     }
 
-    /// Every kept event.
+    /// Returns every stored event.
     pub(super) fn iter_events(&self) -> impl Iterator<Item = &StreamEvent> {
         self.events.iter()
     }
@@ -98,17 +98,17 @@ impl StreamLog {
         StreamHead { seq, first: Seq(self.trimmed_count + 1), deleted: self.deleted }
     }
 
-    /// The events that are kept.
+    /// Returns the stored events.
     pub(super) fn events(&self) -> impl Iterator<Item = &StreamEvent> {
         self.events.iter()
     }
 
-    /// An empty log that begins after so many events that are not kept.
+    /// Creates an empty log that starts after `trimmed` trimmed events.
     pub(super) fn with_trimmed(trimmed: u64, deleted: bool) -> Self {
         Self { trimmed_count: trimmed, deleted, ..Self::default() }
     }
 
-    /// Appends; returns the first and last place.
+    /// Appends events. Returns the sequences of the first and the last one.
     pub(super) fn append(&mut self, events: Vec<NewEvent>) -> (Seq, Seq) {
         let first = self.head().seq.next();
         for (seq, event) in (first.0..).zip(events) {
@@ -117,7 +117,7 @@ impl StreamLog {
         (first, self.head().seq)
     }
 
-    /// Forgets what is before `first`, which is at most one past the head; returns the bytes freed.
+    /// Drops the events before `first`, which is at most one past the head. Returns the number of bytes freed.
     pub(super) fn trim(&mut self, first: Seq) -> usize {
         let mut freed = 0;
         while self.trimmed_count + 1 < first.0 {
@@ -128,7 +128,7 @@ impl StreamLog {
         freed
     }
 
-    /// Forgets all events for good; returns the bytes freed.
+    /// Drops all events and marks the stream as deleted. Returns the number of bytes freed.
     pub(super) fn delete(&mut self) -> usize {
         self.deleted = true;
         self.trim(self.head().seq.next())

@@ -1,4 +1,4 @@
-//! A batch: first everything is checked, then everything is done, and what is done cannot fail.
+//! The commit of a batch: every precondition is checked first; then the writes are applied, which cannot fail.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,15 +17,16 @@ use super::{
     scope_data::{ITEM_OVERHEAD_BYTES, ScopeData},
 };
 
-/// Everything a memory store holds.
+/// The data of a memory store.
 #[derive(Default)]
 pub(super) struct MemoryState {
     pub(super) scopes: HashMap<Scope, ScopeData>,
-    /// What is being restored and nobody sees.
+    /// Scopes that are being restored. Readers do not see them.
     pub(super) staged: BTreeMap<Scope, StagedScopeData>,
-    /// Events of every scope that are not removed, by position, in the order of commits: their scopes, and their places in these.
+    /// The events of every scope, without removed ones, by feed position in commit order: scope and index in the
+    /// scope.
     pub(super) feed: BTreeMap<u64, (Scope, usize)>,
-    /// The last position given.
+    /// The last feed position that was assigned.
     pub(super) last_position: u64,
     pub(super) bytes: usize,
 }
@@ -51,7 +52,7 @@ impl MemoryState {
         self.scope_data(scope)?.receipts.get(once)
     }
 
-    /// Commits `batch`, which is within the limits on one batch; returns what to tell those who wait for changes.
+    /// Commits `batch`, which must be within the limits of one batch. Returns the change notifications to send.
     pub(super) fn commit(
         &mut self,
         scope: &Scope,
@@ -92,7 +93,7 @@ impl MemoryState {
         Ok((receipt, touched.into_changes()))
     }
 
-    /// What a write found instead of what it expects.
+    /// Returns the precondition of a write that does not hold.
     fn failed_precondition(&self, scope: &Scope, system: &Scope, write: &Write) -> Option<FailedPrecondition> {
         let (realm, kind, id, expect) = match write {
             Write::Put { partition: realm, document, expect } => (realm, &document.kind, &document.id, expect),
@@ -199,14 +200,14 @@ impl MemoryState {
                 space.audit.push_back(entry);
                 0
             }
-            // A write of a later version of the contract than this backend; there is none yet.
+            // `Write` is non-exhaustive: a later version of the trait may add a variant.
             _ => 0,
         };
         self.bytes = self.bytes.saturating_sub(freed);
     }
 }
 
-/// What a batch did to streams.
+/// The changes that a batch made to streams.
 #[derive(Default)]
 struct StreamChanges {
     appended: Vec<(Scope, StreamKey, Seq)>,
@@ -214,7 +215,7 @@ struct StreamChanges {
 }
 
 impl StreamChanges {
-    /// What to tell those who wait for changes.
+    /// Converts the changes to the notifications to send.
     fn into_changes(self) -> Vec<StoreChange> {
         let grown = (!self.appended.is_empty()).then(|| StoreChange::Appended(self.appended.into()));
         let deleted = (!self.deleted.is_empty()).then(|| StoreChange::Deleted(self.deleted.into()));
@@ -223,7 +224,7 @@ impl StreamChanges {
 }
 
 fn storage_full() -> Error {
-    let detail = "the memory store is full; nothing of this was stored, delete something or raise its limit";
+    let detail = "the memory store is full; the batch was not stored; delete data or raise the store's limit";
     Error::new(Code::StorageFull, "memory.commit", detail)
 }
 
@@ -234,14 +235,14 @@ fn scope_for<'a>(scope: &'a Scope, system: &'a Scope, realm: Partition) -> &'a S
     }
 }
 
-/// Bytes a batch adds, roughly.
+/// Returns the approximate number of bytes that a batch adds.
 fn estimated_bytes(batch: &Batch) -> usize {
     let writes: usize = batch
         .writes()
         .iter()
         .map(|write| match write {
             Write::Delete { .. } | Write::Trim { .. } | Write::ExpectStream { .. } => 0,
-            // The name stays.
+            // A deleted stream's name stays reserved.
             Write::DeleteStream { .. } => ITEM_OVERHEAD_BYTES,
             Write::Append { events, .. } => write.size() + ITEM_OVERHEAD_BYTES * events.len(),
             Write::Record { idempotency: Some(once), .. } => write.size() + ITEM_OVERHEAD_BYTES + receipt_bytes(once),

@@ -1,4 +1,4 @@
-//! A worker's place, kept in the store.
+//! The checkpoint of a worker, stored as a document.
 
 use engines_core::{
     Clock, DocId, Error, Result, Scope,
@@ -13,22 +13,22 @@ struct CheckpointBody {
     position: u64,
 }
 
-/// A worker's place, and the version of the document it is kept in.
+/// The feed position that a worker has reached, and the version of the document that stores it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Checkpoint {
     pub(super) position: u64,
     version: u64,
 }
 
-/// What keeping a place led to.
+/// The outcome of saving a checkpoint.
 pub(super) enum SaveOutcome {
-    /// It is kept.
+    /// The checkpoint is stored.
     Saved(Checkpoint),
-    /// Somebody else has moved it; this is where it is now.
+    /// The stored checkpoint has another version than expected; this is the stored one.
     MovedElsewhere(Checkpoint),
 }
 
-/// Where a sink's place is kept.
+/// Loads and saves the checkpoint of one sink.
 #[derive(Debug)]
 pub(super) struct CheckpointStore {
     scope: Scope,
@@ -42,7 +42,7 @@ impl CheckpointStore {
             let detail = format!("the sink name {sink:?} is not 1 to 48 lower-case letters, digits and _");
             return Err(Error::new(engines_core::Code::IdInvalid, "outbox.sink", detail));
         }
-        // A document's id does not begin with `_`, and a sink's name may.
+        // The prefix is needed because a document id must not begin with `_`, and a sink's name may.
         Ok(Self { scope: Scope::system()?, id: DocId::new(format!("sink.{sink}"))? })
     }
 

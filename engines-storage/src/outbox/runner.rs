@@ -1,4 +1,4 @@
-//! All sinks' workers together.
+//! [`Outbox`]: runs the workers of all sinks.
 
 use std::{fmt, sync::Arc};
 
@@ -17,13 +17,13 @@ use super::{
     worker::{SinkWorker, StopRequested},
 };
 
-/// Brings recorded events to sinks. See the [module](super).
+/// Delivers recorded events to sinks. See the [module](super).
 pub struct Outbox {
     workers: Vec<SinkWorker>,
     handle: OutboxHandle,
 }
 
-/// Wakes, watches and stops an outbox; cheap to clone, and it may outlive the outbox.
+/// A handle that wakes, observes and stops an outbox. Clones are cheap, and a handle may outlive the outbox.
 #[derive(Clone)]
 pub struct OutboxHandle {
     wake: Arc<watch::Sender<u64>>,
@@ -32,11 +32,13 @@ pub struct OutboxHandle {
 }
 
 impl Outbox {
-    /// An outbox that brings what `store` has recorded to `sinks`, scrubbed once more as its tenants' policies say by then; nothing moves before
-    /// [`Outbox::run`].
+    /// Creates an outbox that delivers the events recorded in `store` to `sinks`. Events are scrubbed again with the
+    /// tenant's policy at the time of delivery. Nothing is delivered before [`Outbox::run`].
     ///
     /// # Errors
-    /// `ID_INVALID` when a sink's name is not 1 to 48 lower-case letters, digits and `_`, or when two have the same.
+    ///
+    /// `ID_INVALID` when a sink's name is not 1 to 48 lower-case letters, digits and `_`, or when two sinks have the
+    /// same name.
     pub fn new(
         store: Arc<dyn Backend>,
         sinks: Vec<Arc<dyn EventSink>>,
@@ -49,7 +51,7 @@ impl Outbox {
         let mut workers: Vec<SinkWorker> = Vec::with_capacity(sinks.len());
         for sink in sinks {
             if workers.iter().any(|other| other.sink.name() == sink.name()) {
-                let detail = format!("two sinks are called {:?}; each needs a name of its own", sink.name());
+                let detail = format!("two sinks have the name {:?}; give each its own", sink.name());
                 return Err(Error::new(Code::IdInvalid, "outbox.sink", detail));
             }
             workers.push(SinkWorker {
@@ -69,16 +71,17 @@ impl Outbox {
         Ok(Self { workers, handle: OutboxHandle { wake: Arc::new(wake), stop: Arc::new(stop), status } })
     }
 
-    /// A handle to it.
+    /// Returns a handle to the outbox.
     #[must_use]
     pub fn handle(&self) -> OutboxHandle {
         self.handle.clone()
     }
 
-    /// Delivers until [`OutboxHandle::stop`]; then every worker finishes the batch its sink has in hand, keeps its place and ends. A
-    /// worker whose sink is down does not wait for it: the batch comes again after the next start.
+    /// Delivers events until [`OutboxHandle::stop`] is called. Then each worker finishes the batch that its sink is
+    /// writing, saves its checkpoint and ends. A worker whose sink is down does not wait for it: it delivers the
+    /// batch after the next start.
     ///
-    /// Cancel-safe: dropping the future loses nothing; what was not kept comes again.
+    /// Cancel-safe: dropping the future loses no event; events after the last saved checkpoint are delivered again.
     pub async fn run(self) {
         let Self { workers, handle } = self;
         let _: Vec<StopRequested> = join_all(workers.into_iter().map(SinkWorker::run)).await;
@@ -87,17 +90,18 @@ impl Outbox {
 }
 
 impl OutboxHandle {
-    /// Says that something was recorded. Cheap, never blocks, and many calls are as one.
+    /// Wakes the workers because an event was recorded. Never blocks; several calls before a worker runs wake it
+    /// once.
     pub fn wake(&self) {
         self.wake.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Tells the outbox to stop, once and for all.
+    /// Stops the outbox. It cannot be started again.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
 
-    /// How each sink is doing, in the order in which they were given.
+    /// Returns the status of each sink, in the order in which the sinks were given to [`Outbox::new`].
     #[must_use]
     pub fn status(&self) -> Vec<OutboxStatus> {
         self.status.iter().map(|status| status.snapshot()).collect()

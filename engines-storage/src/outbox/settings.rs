@@ -1,21 +1,22 @@
-//! How eager and how patient the outbox is.
+//! [`OutboxSettings`]: batch size, intervals and delays of the outbox.
 
 use std::time::Duration;
 
 use engines_core::clock::IdGenerator;
 
-/// Limits of the outbox.
+/// Settings of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxSettings {
-    /// Events read from the feed at a time, and so in one batch at the most; at least 1. Default 200.
+    /// Number of events read from the feed at a time, which is also the maximum in one batch; at least 1. Default:
+    /// 200.
     pub batch_events: usize,
-    /// Time between looks when nobody wakes the outbox. Default 1 s.
+    /// Time after which a worker reads the feed although it was not woken. Default: 1 s.
     pub poll_interval: Duration,
-    /// How long a sink may take for a batch before it counts as not ready. Default 60 s.
+    /// Maximum duration of one write to a sink; after it the write counts as failed. Default: 60 s.
     pub write_timeout: Duration,
-    /// The wait after a first failure; it doubles with each one that follows. Default 200 ms.
+    /// Delay after the first failure; it doubles with each consecutive failure. Default: 200 ms.
     pub retry_first: Duration,
-    /// The longest wait between two tries. Default 60 s.
+    /// Maximum delay between two attempts. Default: 60 s.
     pub retry_max: Duration,
 }
 
@@ -32,8 +33,9 @@ impl Default for OutboxSettings {
 }
 
 impl OutboxSettings {
-    /// The wait after this many failures in a row: between half and all of an exponentially growing time, so that workers that
-    /// failed together do not come back together; at least what the failure itself asks for, never more than `retry_max`.
+    /// Returns the delay after this number of consecutive failures: a random time between half and all of an
+    /// exponentially growing delay, so that workers that failed together do not retry together. The delay is at least
+    /// what the failure asks for (`asked`) and at most `retry_max`.
     pub(super) fn retry_wait(&self, failures: u32, asked: Option<Duration>, ids: &IdGenerator) -> Duration {
         let doublings = failures.saturating_sub(1).min(20);
         let full = self.retry_first.saturating_mul(1 << doublings).min(self.retry_max);

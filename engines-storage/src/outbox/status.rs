@@ -1,33 +1,34 @@
-//! How a sink is doing.
+//! [`OutboxStatus`]: the status of a sink's delivery.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use engines_core::{Code, Timestamp};
 
-/// How a sink is doing, for metrics and for people.
+/// The status of a sink's delivery, for metrics and operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxStatus {
     /// The sink's name.
     pub sink: String,
-    /// The place in the feed up to which everything was delivered, as kept in the store.
+    /// The feed position up to which all events were delivered, as stored in the checkpoint.
     pub position: u64,
-    /// Events the sink took since the start, repeated ones too.
+    /// Number of events delivered since the start; an event that was delivered twice counts twice.
     pub delivered: u64,
-    /// Events the sink rejected for good since the start.
+    /// Number of events that the sink rejected since the start. They are not delivered again.
     pub rejected: u64,
-    /// Events that were held back since the start because they could not be scrubbed again.
+    /// Number of events withheld since the start because they could not be scrubbed again.
     pub withheld: u64,
-    /// Tries that failed since the start: of the sink, of the feed, of keeping the place.
+    /// Number of failed attempts since the start: to read the feed, to write to the sink, to save the checkpoint.
     pub failures: u64,
-    /// Failures in a row, right now; 0 when all is well.
+    /// Number of consecutive failures up to now; 0 after a success.
     pub failing: u32,
-    /// What the last failure was.
+    /// The code of the last failure.
     pub last_failure: Option<Code>,
-    /// When the oldest event that is known to wait was recorded; none when the sink had everything at the last look.
+    /// The time at which the oldest event known to be waiting was recorded; `None` when everything had been delivered
+    /// at the worker's last read.
     pub waiting_since: Option<Timestamp>,
 }
 
-/// A status that is written by one worker and read by anybody.
+/// A status that one worker writes and any thread reads.
 #[derive(Debug)]
 pub(super) struct SharedStatus(Mutex<OutboxStatus>);
 

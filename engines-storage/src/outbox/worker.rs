@@ -1,4 +1,4 @@
-//! One sink's worker.
+//! The worker that delivers to one sink.
 
 use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use super::{
     status::SharedStatus,
 };
 
-/// The action whose operators a policy may set for what goes to sinks.
+/// The action for which a policy may set operators that apply to events sent to sinks.
 const POLICY_ACTION: &str = "sink";
 
 /// The outbox was told to stop.
@@ -38,7 +38,8 @@ pub(super) struct SinkWorker {
 }
 
 impl SinkWorker {
-    /// Delivers until it is told to stop. Cancel-safe: whatever was not kept comes again.
+    /// Delivers events until the outbox is told to stop. Cancel-safe: events after the last saved checkpoint are
+    /// delivered again.
     pub(super) async fn run(mut self) -> StopRequested {
         match self.deliver_all().await {
             Ok(never) => match never {},
@@ -49,7 +50,7 @@ impl SinkWorker {
     async fn deliver_all(&mut self) -> Result<std::convert::Infallible, StopRequested> {
         let mut place = self.load_checkpoint().await?;
         loop {
-            // Marked as seen before the look, so that a wake-up during it leads to another one.
+            // Before the feed is read, so that a wake-up during the read causes another read.
             self.wake.mark_unchanged();
             let chunk = self.read_feed(place).await?;
             let Some(last) = chunk.last().map(|item| item.position) else {
@@ -101,7 +102,8 @@ impl SinkWorker {
         }
     }
 
-    /// What scrubs this scope's events today; none if its policy cannot be followed. Waits for a store that does not answer.
+    /// Returns the scrubber for this scope's current policy; `None` when the policy is invalid. Retries while the
+    /// store is unavailable.
     async fn load_scrubber(&mut self, scope: &Scope) -> Result<Option<Scrubber>, StopRequested> {
         let mut failures = 0;
         loop {
@@ -112,14 +114,15 @@ impl SinkWorker {
                     self.back_off(&mut failures, "policy", &error).await?;
                 }
                 Err(error) => {
-                    tracing::error!(sink = self.sink.name(), %scope, code = %error.code(), "a policy cannot be followed; its tenant's events are held back");
+                    tracing::error!(sink = self.sink.name(), %scope, code = %error.code(), "a policy cannot be applied; its tenant's events are withheld");
                     return Ok(None);
                 }
             }
         }
     }
 
-    /// The events, with `train_ok` only for those that may be learned from at this moment too. Waits for a store that does not answer.
+    /// Clears `train_ok` on events whose actor has opted out of training since they were recorded. Retries while the
+    /// store is unavailable.
     async fn apply_opt_outs(
         &mut self,
         scope: &Scope,
@@ -156,7 +159,7 @@ impl SinkWorker {
         }
     }
 
-    /// What has passed the PII engine of today; what cannot pass is held back.
+    /// Scrubs events with the current PII engine. An event that cannot be scrubbed is withheld.
     fn scrub(&self, scrubber: &Scrubber, events: Vec<StoredEvent>) -> Vec<CleanEvent> {
         let mut clean = Vec::with_capacity(events.len());
         for event in events {
@@ -164,7 +167,7 @@ impl SinkWorker {
             match rescrub(scrubber, event) {
                 Ok(event) => clean.push(event),
                 Err(error) => {
-                    tracing::error!(sink = self.sink.name(), %event_id, code = %error.code(), "an event could not be scrubbed again and was held back");
+                    tracing::error!(sink = self.sink.name(), %event_id, code = %error.code(), "an event could not be scrubbed again and was withheld");
                     self.status.update(|status| status.withheld += 1);
                 }
             }
@@ -172,12 +175,12 @@ impl SinkWorker {
         clean
     }
 
-    /// Hands over one scope's batch, the same one until the sink takes it.
+    /// Writes one scope's batch to the sink, and repeats the same batch until the sink accepts it.
     async fn deliver(&mut self, scope: &Scope, batch: &[CleanEvent]) -> Result<(), StopRequested> {
         let mut failures = 0;
         let size = batch.len() as u64;
         loop {
-            // A stop does not cut this short: the batch in hand is finished.
+            // A stop does not cancel the write in progress.
             let write = tokio::time::timeout(self.settings.write_timeout, self.sink.write(scope, batch));
             let error = match write.await {
                 Ok(Ok(())) => {
@@ -189,7 +192,7 @@ impl SinkWorker {
                     indexes.sort_unstable();
                     indexes.dedup();
                     let rejected = indexes.len() as u64;
-                    tracing::warn!(sink = self.sink.name(), %scope, rejected, code = %source.code(), "a sink rejected events; they are passed over");
+                    tracing::warn!(sink = self.sink.name(), %scope, rejected, code = %source.code(), "a sink rejected events; they are skipped");
                     self.status.update(|status| {
                         status.rejected += rejected;
                         status.delivered += size - rejected;
@@ -204,7 +207,7 @@ impl SinkWorker {
         }
     }
 
-    /// Keeps the place behind what was delivered. It tries at least once, also when a stop is waiting.
+    /// Saves the checkpoint after a delivery. Tries at least once, also when the outbox is stopping.
     async fn save_checkpoint(&mut self, place: Checkpoint, position: u64) -> Result<Checkpoint, StopRequested> {
         let mut failures = 0;
         loop {
@@ -214,11 +217,12 @@ impl SinkWorker {
                     return Ok(place);
                 }
                 Ok(SaveOutcome::MovedElsewhere(place)) => {
-                    // After a failed try that was written all the same, this is our own place. Else another outbox is at work.
+                    // A save that reported a failure may have been stored; the position is then this worker's own. A
+                    // different position means that another outbox is running.
                     if place.position != position {
                         tracing::warn!(
                             sink = self.sink.name(),
-                            "another outbox moves this sink's place; events may be delivered twice"
+                            "another outbox moves this sink's checkpoint; events may be delivered twice"
                         );
                     }
                     self.mark_healthy(place);
@@ -240,7 +244,7 @@ impl SinkWorker {
         *failures = failures.saturating_add(1);
         let code: Code = error.code();
         let wait = self.settings.retry_wait(*failures, error.retry_after(), &self.ids);
-        tracing::warn!(sink = self.sink.name(), step, %code, failures = *failures, wait_ms = wait.as_millis(), "the outbox waits before it tries again");
+        tracing::warn!(sink = self.sink.name(), step, %code, failures = *failures, wait_ms = wait.as_millis(), "a step of the outbox failed; it is retried after a delay");
         self.status.update(|status| {
             status.failures += 1;
             status.failing = *failures;
@@ -249,11 +253,11 @@ impl SinkWorker {
         self.wait(wait).await
     }
 
-    /// Until somebody records something, or it is time to look anyway.
+    /// Waits until an event is recorded or the poll interval has passed.
     async fn wait_for_work(&mut self) -> Result<(), StopRequested> {
         let mut wake = self.wake.clone();
         let woken = pin!(async move {
-            // All handles gone: nobody will ever call, and the poll interval remains.
+            // All handles were dropped, so that no more wake-ups come: only the poll interval is left.
             if wake.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -279,7 +283,7 @@ impl SinkWorker {
     }
 }
 
-/// The chunk as one batch for each scope, scopes in the order in which they first come, events in order.
+/// Groups a chunk into one batch per scope. Scopes keep the order of their first event; events keep their order.
 fn group_by_scope(chunk: Vec<FeedItem>) -> Vec<(Scope, Vec<StoredEvent>)> {
     let mut batches: Vec<(Scope, Vec<_>)> = Vec::new();
     for item in chunk {
