@@ -1,9 +1,10 @@
-//! Copying the data file while it is written to, and making a copy into a data file of its own.
+//! Copies the data file while it is in use, and turns a copy into a data file with its own log id.
 //!
-//! The copy is made page by page within one read transaction, which other connections cannot make stale: SQLite's own backup
-//! starts again whenever another connection writes, and `VACUUM INTO` builds every tree anew while the log grows, at a speed that
-//! cannot be set. While the transaction is open the log cannot begin anew, so it grows by all that is written; that is
-//! why the copy hurries when the log has reached half of its limit and gives up when it has reached all of it.
+//! The copy is made page by page within one read transaction, so that writes of other connections do not invalidate
+//! it. SQLite's backup API restarts whenever another connection writes, and `VACUUM INTO` rebuilds every tree while
+//! the write-ahead log grows, at a speed that cannot be limited. While the read transaction is open, the write-ahead
+//! log cannot restart, so it grows by everything that is written. The copy therefore runs at full speed once the log
+//! has reached half of its limit, and fails when the log has reached the limit.
 
 use std::{
     fs::File,
@@ -32,23 +33,23 @@ use super::{
 };
 
 const OPERATION: &str = "sqlite.backup";
-/// The data file's name in a backup.
+/// The name of the data file in a backup.
 pub(crate) const BACKUP_FILE: &str = "engines.db";
-/// The source's name.
+/// The name of the backup source.
 pub(crate) const SOURCE_NAME: &str = "store";
-/// Pages copied at a time: 256 KiB, so that a pause is short.
+/// Number of pages copied at a time: 256 KiB, so that each pause is short.
 const STEP_PAGES: i32 = 64;
-/// Bytes written to the copy before they are synced. On ext4 a commit's `fsync` of the log may have to wait for all dirty
-/// pages of the copy.
+/// Number of bytes written to the copy before they are synced. On ext4 a commit's `fsync` of the log may have to wait
+/// for all dirty pages of the copy.
 const SYNC_BYTES: u64 = 8 << 20;
-/// The longest pause at a time.
+/// Maximum duration of one pause.
 const MAX_PAUSE: Duration = Duration::from_millis(50);
-/// Bytes of a page in the log, with its header.
+/// Size of a page in the write-ahead log, with its header.
 const LOG_FRAME_BYTES: u64 = 4096 + 24;
-/// Kibibytes of the copy that are kept in memory before they are written.
+/// Page cache of the copy's connection, in KiB.
 const COPY_CACHE_KIB: i64 = 4096;
 
-/// What a store holds to be copied.
+/// Makes copies of a store's data file.
 #[derive(Debug)]
 pub(super) struct BackupCopier {
     shared: Arc<StoreState>,
@@ -56,7 +57,7 @@ pub(super) struct BackupCopier {
     log: Arc<WalState>,
     /// Set when the store is closed.
     stop: Arc<AtomicBool>,
-    /// Held while a copy is made.
+    /// Locked while a copy is made.
     running: Arc<Mutex<()>>,
 }
 
@@ -71,14 +72,14 @@ impl BackupCopier {
         }
     }
 
-    /// Ends a copy that is being made, and returns when it has ended.
+    /// Stops a copy in progress and returns when it has stopped.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
         drop(self.running.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-/// Ends the copy when the future that waits for it is dropped.
+/// Stops the copy when the future that waits for it is dropped.
 struct StopOnDrop(Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {
@@ -109,7 +110,7 @@ impl BackupSource for BackupCopier {
         let copied = tokio::task::spawn_blocking(move || {
             let _running = match running.try_lock() {
                 Ok(running) => running,
-                // A copy that panicked leaves nothing behind but its unfinished file.
+                // A copy that panicked has left only its unfinished file.
                 Err(TryLockError::Poisoned(running)) => running.into_inner(),
                 Err(TryLockError::WouldBlock) => return Err(already_running()),
             };
@@ -125,7 +126,7 @@ fn already_running() -> Error {
     Error::new(Code::AlreadyExists, OPERATION, "a backup of this store is being made; wait until it has ended")
 }
 
-/// One copy.
+/// One copy in progress.
 struct CopyTask {
     shared: Arc<StoreState>,
     target: PathBuf,
@@ -150,18 +151,19 @@ impl CopyTask {
     fn copy_pages(&self) -> Result<()> {
         let unread = |error: rusqlite::Error| copy_error(self.shared.files.path())(error.into());
         let unwritten = |error: rusqlite::Error| copy_error(&self.target)(error.into());
-        // It counts as one of the store's, so that a recovery of the store ends the copy and waits for it.
+        // Opened as one of the store's connections, so that a recovery of the store interrupts the copy and waits for
+        // it.
         let source = opening::open_reader(&self.shared, &self.options).map_err(copy_error(self.shared.files.path()))?;
         let source = source.get().map_err(copy_error(self.shared.files.path()))?;
         let mut target = Connection::open(&self.target).map_err(unwritten)?;
-        // A copy that is not finished is thrown away, so it needs no journal; it is synced as it grows.
+        // An unfinished copy is discarded, so it needs no journal. It is synced while it grows.
         target.pragma_update(None, "journal_mode", "OFF").map_err(unwritten)?;
         target.pragma_update(None, "synchronous", "OFF").map_err(unwritten)?;
         target.pragma_update(None, "cache_size", -COPY_CACHE_KIB).map_err(unwritten)?;
         let written =
             File::options().write(true).open(&self.target).map_err(|error| write_error(&self.target, error))?;
 
-        // The snapshot is taken by the first read and kept to the end of the transaction.
+        // The first read takes the snapshot, which is kept until the end of the transaction.
         source.execute_batch("BEGIN").map_err(unread)?;
         let page_bytes: i64 = source.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(unread)?;
         source.query_row("SELECT count(*) FROM meta", [], |_| Ok(())).map_err(unread)?;
@@ -174,7 +176,8 @@ impl CopyTask {
                 match backup.step(STEP_PAGES).map_err(unread)? {
                     StepResult::Done => break,
                     StepResult::More => copied += step_bytes,
-                    // Nobody else has the copy open, and the source is a snapshot: it cannot be for long.
+                    // No other connection has the copy open and the source is a snapshot, so SQLITE_BUSY and
+                    // SQLITE_LOCKED are brief.
                     _ => std::thread::sleep(Duration::from_millis(1)),
                 }
                 if copied - synced >= SYNC_BYTES {
@@ -204,7 +207,7 @@ impl CopyTask {
             true => Err(Error::new(
                 Code::ShuttingDown,
                 OPERATION,
-                "the backup was stopped before its end; nothing of it is kept",
+                "the backup was stopped before its end and is not listed; a later backup removes its files",
             )),
             false => Ok(()),
         }
@@ -219,7 +222,7 @@ impl CopyTask {
         Err(Error::new(Code::BackendUnavailable, OPERATION, detail).with_member("log_bytes", log))
     }
 
-    /// Waits until no more has been copied than the speed allows.
+    /// Waits until the average speed of the copy is within the limit.
     fn pause(&self, begin: Instant, copied: u64, log: u64) -> Result<()> {
         let hurry = self.limits.log_bytes > 0 && log > self.limits.log_bytes / 2;
         if self.limits.bytes_per_s == 0 || hurry {
@@ -234,12 +237,13 @@ impl CopyTask {
     }
 }
 
-/// What a failure of SQLite with a file is to the caller.
+/// Converts a failure of SQLite with a file to an error for the caller.
 fn copy_error(path: &Path) -> impl Fn(SqliteFailure) -> Error {
     move |failure| failure.into_error(OPERATION, path)
 }
 
-/// Opens a copy that nobody else has open, without a write-ahead log: it is one file, which any tool can read.
+/// Opens a copy that no other connection has open, without a write-ahead log: the copy is a single file, which any
+/// tool can read.
 fn open_copy(path: &Path) -> Result<Connection, SqliteFailure> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
@@ -249,7 +253,7 @@ fn open_copy(path: &Path) -> Result<Connection, SqliteFailure> {
     Ok(connection)
 }
 
-/// The position that a copy stands at.
+/// Reads the log position of a copy.
 fn copy_position(copy: &Connection, path: &Path) -> Result<BackupPosition> {
     let failed = |error: rusqlite::Error| copy_error(path)(error.into());
     let log_id = schema::log_id(copy, path)?.ok_or_else(|| Error::internal(OPERATION, "the copy has no log id"))?;
@@ -280,10 +284,11 @@ fn copy_position(copy: &Connection, path: &Path) -> Result<BackupPosition> {
     Ok(BackupPosition { log_id, feed: feed.unsigned_abs(), scopes })
 }
 
-/// Checks a copy from end to end (`PRAGMA integrity_check`) and returns the position it stands at.
+/// Checks a whole copy (`PRAGMA integrity_check`) and returns its log position.
 ///
 /// # Errors
-/// `BACKEND_UNAVAILABLE` when it is damaged, no data file, or of a newer version.
+///
+/// `BACKEND_UNAVAILABLE` when the copy is damaged, is not a data file, or has a newer schema.
 pub(crate) fn check_copy(path: &Path) -> Result<BackupPosition> {
     let opening = |failure| schema::opening_error(failure, path);
     let copy = open_copy(path).map_err(opening)?;
@@ -297,8 +302,8 @@ pub(crate) fn check_copy(path: &Path) -> Result<BackupPosition> {
     copy_position(&copy, path)
 }
 
-/// Makes a copy into a data file of its own: with a log id of its own, so that no cursor of the log it was copied from is
-/// taken for one of this log, which may go another way from here.
+/// Gives a copy its own log id. The copy may continue differently from the log it was copied from, so a cursor of
+/// that log must not be accepted here.
 pub(crate) fn adopt_copy(path: &Path, log_id: LogId, backup: &str) -> Result<()> {
     let failed = |error: rusqlite::Error| copy_error(path)(error.into());
     let mut copy = open_copy(path).map_err(|failure| schema::opening_error(failure, path))?;
@@ -310,7 +315,7 @@ pub(crate) fn adopt_copy(path: &Path, log_id: LogId, backup: &str) -> Result<()>
     sync_file(path)
 }
 
-/// The version of the schema that this program writes.
+/// Returns the version of the schema that this program writes.
 pub(crate) fn schema_version() -> u32 {
     schema::version()
 }

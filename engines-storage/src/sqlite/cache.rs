@@ -1,7 +1,8 @@
-//! What was committed last, in memory: exact, bounded, shared by readers and the writer.
+//! A bounded in-memory cache of the last committed values, shared by the readers and the writer.
 //!
-//! A reader that finds nothing notes the shard's generation *before* it looks into the file, and offers what it read with it.
-//! The writer raises the generation with every change, so that what a reader saw before a change is never put in after it.
+//! A reader that misses records the shard's generation *before* it reads the file, and passes that generation when it
+//! inserts the value it read. The writer increments the generation with every change. A value that was read before a
+//! change is therefore never inserted after it.
 
 use std::{
     hash::{BuildHasher, Hash, RandomState},
@@ -10,10 +11,10 @@ use std::{
 
 use quick_cache::{Weighter, unsync};
 
-/// Parts with a lock each; a power of two.
+/// Number of shards, each with its own lock; a power of two.
 const SHARDS: usize = 16;
 
-/// Values by key, at most so much weight of them.
+/// A cache that is limited by the total weight of its values.
 pub(super) struct ShardedCache<K, V, W> {
     shards: Box<[Mutex<Shard<K, V, W>>]>,
     hasher: RandomState,
@@ -24,12 +25,12 @@ struct Shard<K, V, W> {
     values: unsync::Cache<K, V, W>,
 }
 
-/// When a reader looked and found nothing.
+/// The generation of a shard at the time of a miss.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReadGeneration(u64);
 
 impl<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone> ShardedCache<K, V, W> {
-    /// A cache of about `items` values that weigh `weight` together.
+    /// Creates a cache for about `items` values with a total weight of `weight`.
     pub(super) fn new(items: usize, weight: usize, weighter: W) -> Self {
         let shard = || {
             let weight = u64::try_from(weight / SHARDS).unwrap_or(u64::MAX);
@@ -39,13 +40,13 @@ impl<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone> ShardedCache<K, V, W> {
         Self { shards: (0..SHARDS).map(|_| shard()).collect(), hasher: RandomState::new() }
     }
 
-    /// The value, or when it was looked for.
+    /// Returns the value, or the shard's generation when there is none.
     pub(super) fn get(&self, key: &K) -> Result<V, ReadGeneration> {
         let shard = self.shard(key);
         shard.values.get(key).cloned().ok_or(ReadGeneration(shard.generation))
     }
 
-    /// What a reader read after it missed; taken only if nothing has changed since.
+    /// Inserts a value that a reader read after a miss, unless the shard has changed since.
     pub(super) fn insert_if_current(&self, missed: ReadGeneration, key: K, value: V) {
         let mut shard = self.shard(&key);
         if shard.generation == missed.0 {
@@ -53,16 +54,16 @@ impl<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone> ShardedCache<K, V, W> {
         }
     }
 
-    /// What the writer has just committed.
+    /// Inserts a value that the writer has just committed.
     pub(super) fn insert(&self, key: K, value: V) {
         let mut shard = self.shard(&key);
         shard.generation += 1;
-        // Before, so that a value too heavy to be kept does not leave the older one.
+        // Remove first: a value that exceeds the weight limit is not inserted, and the old one must not stay.
         shard.values.remove(&key);
         shard.values.insert(key, value);
     }
 
-    /// Forgets everything.
+    /// Removes all values.
     pub(super) fn clear(&self) {
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Which connections the store has open, so that a recovery can close every one of them.
+//! The registry of the store's open connections, which lets a recovery close all of them.
 
 use std::{
     collections::HashMap,
@@ -20,24 +20,24 @@ pub(super) struct ConnectionRegistry {
 #[derive(Default)]
 struct RegistryState {
     next: u64,
-    /// Those that are open, or being opened.
+    /// The connections that are open or being opened; `None` while a connection is being opened.
     open: HashMap<u64, Option<InterruptHandle>>,
-    /// Why none may be opened at the moment.
+    /// Why no connection may be opened now.
     refusal: Option<SqliteFailure>,
 }
 
-/// A connection that is counted for as long as it lives.
+/// A connection that is registered until it is dropped.
 #[derive(Debug)]
 pub(super) struct CountedConnection {
-    /// None only while it is opened or dropped: the connection is closed before it stops to be counted.
+    /// `None` only while the value is created or dropped: the connection is closed before it is unregistered.
     connection: Option<Connection>,
     id: u64,
     connections: Arc<ConnectionRegistry>,
 }
 
 impl ConnectionRegistry {
-    /// Opens a connection and counts it. It is counted before it is opened, so that [`Connections::refuse`] and
-    /// [`Connections::wait_closed`] miss none.
+    /// Opens a connection and registers it. It is registered before it is opened, so that
+    /// [`ConnectionRegistry::refuse`] and [`ConnectionRegistry::wait_closed`] miss no connection.
     pub(super) fn open(
         self: &Arc<Self>,
         open: impl FnOnce() -> Result<Connection, SqliteFailure>,
@@ -59,23 +59,23 @@ impl ConnectionRegistry {
         Ok(counted)
     }
 
-    /// Refuses to open any.
+    /// Refuses to open connections until [`ConnectionRegistry::allow`].
     pub(super) fn refuse(&self, why: SqliteFailure) {
         self.lock().refusal = Some(why);
     }
 
-    /// Why none may be opened at the moment, and those that are open are to be closed.
+    /// Returns why no connection may be opened now. Open connections are to be closed then.
     pub(super) fn refusal(&self) -> Option<SqliteFailure> {
         self.lock().refusal
     }
 
-    /// Opens them again.
+    /// Allows connections to be opened again.
     pub(super) fn allow(&self) {
         self.lock().refusal = None;
     }
 
-    /// Interrupts the statements that run, and waits up to `patience` until at most `left` connections are open. Returns whether
-    /// that is so.
+    /// Interrupts running statements and waits up to `patience` until at most `left` connections are open. Returns
+    /// whether that is the case.
     pub(super) fn wait_closed(&self, left: usize, patience: Duration) -> bool {
         let begun = Instant::now();
         let mut state = self.lock();
@@ -102,12 +102,12 @@ impl std::fmt::Debug for RegistryState {
 }
 
 impl CountedConnection {
-    /// The connection.
+    /// Returns the connection.
     pub(super) fn get(&self) -> Result<&Connection, SqliteFailure> {
         self.connection.as_ref().ok_or_else(|| rusqlite::Error::InvalidQuery.into())
     }
 
-    /// The connection, for what changes it.
+    /// Returns the connection for calls that need `&mut`.
     pub(super) fn get_mut(&mut self) -> Result<&mut Connection, SqliteFailure> {
         self.connection.as_mut().ok_or_else(|| rusqlite::Error::InvalidQuery.into())
     }
@@ -161,7 +161,7 @@ mod tests {
             drop(counted);
             ended.is_err()
         });
-        // It may not have begun when it is interrupted, so that it is tried until it has ended.
+        // The statement may not have started when it is interrupted, so the call is repeated until it has ended.
         while !connections.wait_closed(0, Duration::from_millis(10)) {}
         assert!(running.join().unwrap());
     }

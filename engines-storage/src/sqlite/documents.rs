@@ -1,4 +1,4 @@
-//! Documents in the file: their rows and their tags.
+//! Documents in the data file: their rows and tags.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use super::{
     streams::{column_error, read_json, read_timestamp, read_u64},
 };
 
-/// What names a document.
+/// The key of a document.
 pub(super) type DocumentName = (Scope, DocumentKind, DocId);
 
-/// A document as it is kept in memory: shared, so that nothing is copied until a caller gets it.
+/// A cached document. It is shared; a copy is made only for a caller.
 #[derive(Debug, Clone)]
 pub(super) struct CachedDocument {
     pub(super) version: u64,
@@ -26,7 +26,7 @@ pub(super) struct CachedDocument {
 }
 
 impl CachedDocument {
-    /// A copy for a caller.
+    /// Returns a copy for a caller.
     pub(super) fn to_document(&self) -> Document {
         let NewDocument { kind, id, tags, body } = NewDocument::clone(&self.document);
         let Self { version, created_at, updated_at, .. } = *self;
@@ -34,7 +34,7 @@ impl CachedDocument {
     }
 }
 
-/// A document's row, if there is one.
+/// Loads a document's row, if it exists.
 pub(super) fn load(
     connection: &Connection,
     (scope, kind, id): &DocumentName,
@@ -51,7 +51,7 @@ pub(super) fn load(
     Ok(found)
 }
 
-/// Reads a row of `id, version, created_at, updated_at, tags, body`.
+/// Reads a row with the columns `id, version, created_at, updated_at, tags, body`.
 pub(super) fn read_row(row: &Row<'_>, kind: &DocumentKind) -> rusqlite::Result<CachedDocument> {
     let document = NewDocument {
         kind: kind.clone(),
@@ -67,7 +67,7 @@ pub(super) fn read_row(row: &Row<'_>, kind: &DocumentKind) -> rusqlite::Result<C
     })
 }
 
-/// Writes a document over what there was; returns what there is now.
+/// Inserts or replaces a document; returns the new one.
 pub(super) fn put(
     connection: &Connection,
     scope_id: i64,

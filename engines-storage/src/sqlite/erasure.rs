@@ -1,8 +1,9 @@
-//! Whether the files may hold content that was removed.
+//! Tracks whether the files may still contain removed content.
 //!
-//! `secure_delete` overwrites removed content in the data file's pages, but earlier images of these pages stay in the write-ahead log until it
-//! is emptied, and copies stay in unallocated parts of pages (see [`super::gaps`]). Both stop the writer for a moment, so they are done on
-//! request ([`engines_core::Store::reclaim`]), and only after something was removed.
+//! `secure_delete` overwrites removed content in the data file's pages. Earlier images of these pages stay in the
+//! write-ahead log until it is emptied, and copies stay in unallocated parts of pages (see [`super::page_gaps`]).
+//! Erasing either stops the writer for a moment, so it is done on request ([`engines_core::Store::reclaim`]), and
+//! only after something was removed.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -10,7 +11,7 @@ use rusqlite::Connection;
 
 use super::error::SqliteFailure;
 
-/// What was removed and is perhaps still in the files. Written by the writer's thread alone, read by all.
+/// The state of erasure. Only the writer's thread changes it; any thread reads it.
 #[derive(Debug, Default)]
 pub(super) struct ErasureState {
     pending: AtomicBool,
@@ -20,14 +21,14 @@ pub(super) struct ErasureState {
 }
 
 impl ErasureState {
-    /// As the file says: what a process before has left undone is still to be done.
+    /// Loads the mark from the file: what a previous process has not erased is still to be erased.
     pub(super) fn load(&self, connection: &Connection) -> Result<(), SqliteFailure> {
         const SQL: &str = "SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'erasure')";
         self.pending.store(connection.query_row(SQL, [], |row| row.get(0))?, Ordering::Release);
         Ok(())
     }
 
-    /// In a transaction that removes something: notes it in the file, if that is not there yet.
+    /// Stores the mark in the file, if it is not there, within a transaction that removes content.
     pub(super) fn mark_pending(&self, connection: &Connection) -> Result<(), SqliteFailure> {
         if !self.is_pending() {
             const SQL: &str = "INSERT OR IGNORE INTO meta (name, value) VALUES ('erasure', 'pending')";
@@ -36,18 +37,19 @@ impl ErasureState {
         Ok(())
     }
 
-    /// Everything was done: takes the note back.
+    /// Removes the mark from the file, after everything was erased.
     pub(super) fn clear_mark(connection: &Connection) -> Result<(), SqliteFailure> {
         connection.prepare_cached("DELETE FROM meta WHERE name = 'erasure'")?.execute([])?;
         Ok(())
     }
 
-    /// The files may hold removed content.
+    /// Returns whether the files may contain removed content.
     pub(super) fn is_pending(&self) -> bool {
         self.pending.load(Ordering::Acquire)
     }
 
-    /// A transaction was committed: it removed something, or found nothing more to give back.
+    /// Records a committed transaction that removed content (`erased`) or found no more free pages to release
+    /// (`reclaimed`).
     pub(super) fn note_commit(&self, erased: bool, reclaimed: bool) {
         if erased {
             self.removals.fetch_add(1, Ordering::AcqRel);
@@ -58,12 +60,13 @@ impl ErasureState {
         }
     }
 
-    /// Counts transactions that removed something.
+    /// Returns the number of transactions that removed content.
     pub(super) fn removal_count(&self) -> u64 {
         self.removals.load(Ordering::Acquire)
     }
 
-    /// A walk over the pages has begun or ended. Meanwhile no page may be moved to where the walk has been.
+    /// Records that a pass over the pages starts or ends. During a pass no page may move to a part of the file that
+    /// the pass has finished.
     pub(super) fn set_walking(&self, walking: bool) {
         self.walking.store(walking, Ordering::Release);
     }
@@ -72,12 +75,13 @@ impl ErasureState {
         self.walking.load(Ordering::Acquire)
     }
 
-    /// Whether the log is to be emptied.
+    /// Returns whether the log is to be emptied.
     pub(super) fn wants_empty_log(&self) -> bool {
         self.empty_log.load(Ordering::Acquire)
     }
 
-    /// What was asked for was tried; `done` if the files hold no removed content any more. The next request tries again otherwise.
+    /// Records an attempt to erase. `done` means that the files contain no removed content any more; otherwise the
+    /// next request tries again.
     pub(super) fn note_attempt(&self, done: bool) {
         self.empty_log.store(false, Ordering::Release);
         if done {

@@ -1,4 +1,5 @@
-//! From SQLite's errors to ours. Only the code and its fixed text are kept: a full message could quote SQL or names.
+//! Conversion of SQLite's errors. Only the error code and a fixed text are kept, because SQLite's messages can quote
+//! SQL or names.
 
 use std::{
     fmt,
@@ -9,35 +10,35 @@ use std::{
 use engines_core::{Code, Error, nexus::CommitError};
 use rusqlite::ErrorCode;
 
-/// When a caller may try again after a failure.
+/// The delay after which a caller may retry.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// What SQLite said, without anything it could have quoted.
+/// A failure of SQLite or of a file, without text that could quote content.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("SQLite: {text} (code {code})")]
 pub(super) struct SqliteFailure {
     code: i32,
     text: &'static str,
     kind: FailureKind,
-    /// The whole backend is affected, not this statement alone.
+    /// Whether the failure affects the whole backend rather than one statement.
     pub(super) is_backend_wide: bool,
-    /// The connection should be opened again. On the writer's side this is a fault after which the store recovers; see
-    /// [`super::recovery`].
+    /// Whether the connection is to be opened again. In the writer, such a failure is a disk fault that the store
+    /// recovers from; see [`super::recovery`].
     pub(super) needs_reopen: bool,
 }
 
-/// What a caller is told about a failure.
+/// The kind of a failure, which decides the error that a caller gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FailureKind {
     /// SQLite failed.
     Database,
-    /// There is no space left on the device.
+    /// The device has no free space.
     Full,
     /// A file of the store was removed or replaced.
     Moved,
-    /// The store recovers from a fault.
+    /// The store is recovering from a disk fault.
     Recovering,
-    /// The store is closed for writing, because the recovery found damage.
+    /// Recovery found damage, and the store accepts no writes.
     Damaged,
     /// The disk does not answer.
     Stalled,
@@ -53,7 +54,7 @@ impl From<rusqlite::Error> for SqliteFailure {
             let text = match error {
                 rusqlite::Error::FromSqlConversionFailure(..)
                 | rusqlite::Error::IntegralValueOutOfRange(..)
-                | rusqlite::Error::InvalidColumnType(..) => "a stored value is not what it should be",
+                | rusqlite::Error::InvalidColumnType(..) => "a stored value has an unexpected type or format",
                 rusqlite::Error::QueryReturnedNoRows => "a row is missing",
                 _ => "a statement could not be run",
             };
@@ -66,7 +67,7 @@ impl From<rusqlite::Error> for SqliteFailure {
             E::ReadOnly | E::PermissionDenied => ("the data file cannot be written", true, true),
             E::CannotOpen => ("the data file cannot be opened", true, true),
             E::DatabaseCorrupt => ("the data file is damaged", true, true),
-            E::NotADatabase => ("the data file is no database", true, true),
+            E::NotADatabase => ("the data file is not a database", true, true),
             E::OutOfMemory => ("out of memory", true, false),
             E::OperationInterrupted => ("interrupted, because the store closes its connections", false, false),
             E::ConstraintViolation => ("a constraint of the data file was violated", false, false),
@@ -79,22 +80,22 @@ impl From<rusqlite::Error> for SqliteFailure {
 }
 
 impl SqliteFailure {
-    /// A file of the store was removed or replaced; `text` says which, and what to do.
+    /// A file of the store was removed or replaced; `text` states which one, and what to do.
     pub(super) const fn moved(text: &'static str) -> Self {
         Self::with_kind(text, FailureKind::Moved)
     }
 
-    /// The store recovers.
+    /// The store is recovering from a disk fault.
     pub(super) const fn recovering() -> Self {
         Self::with_kind("the store recovers from a fault of its disk", FailureKind::Recovering)
     }
 
-    /// The store recovers, and a read has not ended yet.
+    /// The store is recovering, and waits for a read to end.
     pub(super) const fn still_open() -> Self {
-        Self::with_kind("a read has not ended, so that not every connection is closed", FailureKind::Recovering)
+        Self::with_kind("a read has not ended, so some connections are still open", FailureKind::Recovering)
     }
 
-    /// The recovery found damage; `text` says which, and what to do.
+    /// Recovery found damage; `text` states which, and what to do.
     pub(super) const fn damaged(text: &'static str) -> Self {
         Self::with_kind(text, FailureKind::Damaged)
     }
@@ -109,7 +110,7 @@ impl SqliteFailure {
         Self::with_kind(text, FailureKind::Stalled)
     }
 
-    /// An operation on a file of the store failed outside of SQLite. The error's own text is not kept.
+    /// An operation on a file failed outside of SQLite. The text of `error` is not kept.
     pub(super) fn io(error: &std::io::Error) -> Self {
         let full = error.kind() == std::io::ErrorKind::StorageFull;
         let kind = if full { FailureKind::Full } else { FailureKind::Database };
@@ -124,12 +125,12 @@ impl SqliteFailure {
         Self { code: 0, text, kind, is_backend_wide: true, needs_reopen: false }
     }
 
-    /// Another connection holds a lock.
+    /// Returns whether another connection holds a lock.
     pub(super) fn is_busy(&self) -> bool {
         self.code & 0xff == rusqlite::ffi::SQLITE_BUSY && self.kind == FailureKind::Database
     }
 
-    /// SQLite met content that is not what it should be.
+    /// Returns whether SQLite found malformed content.
     pub(super) fn is_corruption(&self) -> bool {
         matches!(self.code & 0xff, rusqlite::ffi::SQLITE_CORRUPT | rusqlite::ffi::SQLITE_NOTADB)
             && self.kind == FailureKind::Database
@@ -139,13 +140,14 @@ impl SqliteFailure {
         self.kind
     }
 
-    /// A `COMMIT` that fails like this has stored nothing. SQLite reports a full disk before the last frame of a transaction is
-    /// written, and a lock before the first. After every other failure the frames may be in the log.
+    /// Returns whether a `COMMIT` with this failure has certainly stored nothing. SQLite reports a full disk before
+    /// the last frame of a transaction is written, and a lock before the first. After every other failure the frames
+    /// may be in the log.
     pub(super) fn stores_nothing(&self) -> bool {
         self.kind == FailureKind::Full || self.is_busy()
     }
 
-    /// What a caller of a read, or of a check, is told.
+    /// Converts the failure to the error of a read or a check.
     pub(super) fn into_error(self, operation: &'static str, path: &Path) -> Error {
         let (code, detail) = match self.kind {
             FailureKind::Database => {
@@ -164,7 +166,7 @@ impl SqliteFailure {
             .with_retry_after(RETRY)
     }
 
-    /// What the caller of a commit is told when nothing of its batch was stored.
+    /// Converts the failure to the error of a commit whose batch was certainly not stored.
     pub(super) fn into_not_stored(self, operation: &'static str, path: &Path) -> CommitError {
         let (code, detail) = match self.kind {
             FailureKind::Database => {
@@ -183,13 +185,13 @@ impl SqliteFailure {
         CommitError::Backend(Error::new(code, operation, detail).with_source(source).with_retry_after(RETRY))
     }
 
-    /// What the caller of a commit is told when nobody knows whether its batch was stored.
+    /// Converts the failure to the error of a commit whose batch may have been stored.
     pub(super) fn into_outcome_unknown(self, operation: &'static str, path: &Path) -> CommitError {
         CommitError::Unknown(Error::outcome_unknown(operation, FailureAtPath { path: path.to_owned(), failure: self }))
     }
 }
 
-/// A failure and the data file it belongs to, for logs.
+/// A failure and the path of its data file, for logs.
 #[derive(Debug)]
 struct FailureAtPath {
     path: PathBuf,
@@ -204,12 +206,12 @@ impl fmt::Display for FailureAtPath {
 
 impl std::error::Error for FailureAtPath {}
 
-/// `BACKEND_UNAVAILABLE` because it is being closed, or a thread of it has ended.
+/// The store is being closed, or one of its threads has ended: `BACKEND_UNAVAILABLE`.
 pub(super) fn closed_error(operation: &'static str) -> Error {
     Error::new(Code::BackendUnavailable, operation, "the store is closed")
 }
 
-/// For opening: says what is wrong with which file, and what to do.
+/// An error while the store is opened. `detail` states the file, what is wrong with it, and what to do.
 pub(super) fn open_error(detail: String) -> Error {
     Error::new(Code::BackendUnavailable, "sqlite.open", detail)
 }

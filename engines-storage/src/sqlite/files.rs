@@ -1,11 +1,12 @@
-//! Notices when a file of the store is removed or replaced while the store has it open.
+//! Detects that a file of the store was removed or replaced while the store has it open.
 //!
-//! SQLite keeps writing to the files it has opened. After `rm engines.db` or a rename over it, commits would go to a file that no
-//! longer has a name, and the data would be lost with the process. So the store remembers device and inode of each file and
-//! compares them with what its path names, before each group commit, each checkpoint and each new connection, and on each ping.
+//! SQLite keeps writing to the files it has opened. After `rm engines.db`, or a rename over it, commits would go to a
+//! file without a name, and the data would be lost when the process ends. The store therefore records device and
+//! inode of each file, and compares them with the file at the path before each group commit, each checkpoint and each
+//! new connection, and on each ping.
 //!
-//! The files are compared with `stat` and are never opened here: POSIX drops all of a process's locks on a file when it closes
-//! any descriptor of that file, so a descriptor of our own would release SQLite's locks.
+//! The files are compared with `stat` and are never opened here. POSIX releases all locks of a process on a file when
+//! the process closes any descriptor of it, so closing another descriptor would release SQLite's locks.
 
 use std::{
     ffi::OsString,
@@ -17,19 +18,19 @@ use std::{
 
 use super::error::SqliteFailure;
 
-/// The files beside the data file, by what is appended to its name.
+/// Suffix of the write-ahead log's name.
 pub(super) const LOG_SUFFIX: &str = "-wal";
 const INDEX_SUFFIX: &str = "-shm";
 const LOCK_SUFFIX: &str = ".lock";
 
-/// `path` with `suffix` appended to its name.
+/// Returns `path` with `suffix` appended to its name.
 pub(super) fn sibling_path(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
 }
 
-/// Which file a name leads to.
+/// The identity of a file: device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileIdentity {
     device: u64,
@@ -37,7 +38,7 @@ pub(super) struct FileIdentity {
 }
 
 impl FileIdentity {
-    /// The identity of the file that `path` names.
+    /// Returns the identity of the file at `path`.
     pub(super) fn of_path(path: &Path) -> io::Result<Self> {
         std::fs::metadata(path).map(|metadata| Self::from(&metadata))
     }
@@ -51,7 +52,7 @@ impl From<&Metadata> for FileIdentity {
     }
 }
 
-/// Elsewhere an open file cannot be removed or replaced, so that only its absence is noticed.
+/// On other systems an open file cannot be removed or replaced, so that only its absence is detected.
 #[cfg(not(unix))]
 impl From<&Metadata> for FileIdentity {
     fn from(_: &Metadata) -> Self {
@@ -59,7 +60,7 @@ impl From<&Metadata> for FileIdentity {
     }
 }
 
-/// A file that is watched, and what is wrong when it is gone.
+/// A watched file, and the failure to report when it is gone.
 #[derive(Debug)]
 struct WatchedFile {
     path: PathBuf,
@@ -71,9 +72,9 @@ struct WatchedFile {
 #[derive(Debug)]
 pub(super) struct WatchedFiles {
     path: PathBuf,
-    /// The data file and the lock file stay the same for as long as the store is open.
+    /// The data file and the lock file. They stay the same while the store is open.
     permanent: [WatchedFile; 2],
-    /// The log and its index, which SQLite makes again after a recovery.
+    /// The log and its index, which SQLite creates again after a recovery.
     recreated: RwLock<Vec<WatchedFile>>,
 }
 
@@ -87,7 +88,8 @@ const INDEX_MOVED: &str = "the index of the write-ahead log was removed or repla
                            more: stop the server and start it again";
 
 impl WatchedFiles {
-    /// Remembers the data file as it was before it was opened, and the lock file that `lock` holds open.
+    /// Records the identities of the data file, as it was before it was opened, and of the lock file that `lock`
+    /// holds open.
     pub(super) fn new(path: &Path, data: FileIdentity, lock: &File) -> io::Result<Self> {
         let lock = FileIdentity::from(&lock.metadata()?);
         Ok(Self {
@@ -100,12 +102,12 @@ impl WatchedFiles {
         })
     }
 
-    /// The data file's path.
+    /// Returns the path of the data file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Remembers the log and its index, which the connections just opened have made or found.
+    /// Records the log and its index, which the connections that were just opened have created or found.
     pub(super) fn remember(&self) -> io::Result<()> {
         let watched = |suffix, moved| {
             let path = sibling_path(&self.path, suffix);
@@ -121,18 +123,18 @@ impl WatchedFiles {
         self.recreated.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Whether each path still names the file that is open.
+    /// Checks that each path still names the open file.
     pub(super) fn check(&self) -> Result<(), SqliteFailure> {
         self.check_data()?;
         self.recreated.read().unwrap_or_else(PoisonError::into_inner).iter().try_for_each(WatchedFile::check)
     }
 
-    /// The same for the data file and the lock file alone.
+    /// Checks the data file and the lock file only.
     pub(super) fn check_data(&self) -> Result<(), SqliteFailure> {
         self.permanent.iter().try_for_each(WatchedFile::check)
     }
 
-    /// Whether `file`, opened by the data file's path, is the one that the store has open.
+    /// Checks that `file`, opened by the data file's path, is the file that the store has open.
     pub(super) fn check_opened(&self, file: &File) -> Result<(), SqliteFailure> {
         let identity =
             file.metadata().map(|metadata| FileIdentity::from(&metadata)).map_err(|error| SqliteFailure::io(&error))?;
@@ -140,7 +142,7 @@ impl WatchedFiles {
         if identity == data.identity { Ok(()) } else { Err(SqliteFailure::moved(data.moved)) }
     }
 
-    /// Bytes of the data file and of the log.
+    /// Returns the sizes of the data file and of the log in bytes.
     pub(super) fn sizes(&self) -> (Option<u64>, Option<u64>) {
         let size = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
         (size(&self.path), size(&sibling_path(&self.path, LOG_SUFFIX)))

@@ -1,4 +1,4 @@
-//! What the store knows about its ability to write: the outcome of the last commit, and whether one hangs.
+//! The store's ability to write: the outcome of the last commit, and whether a commit hangs.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::error::SqliteFailure;
 
-/// Changes a number that means nothing, so that the transaction has something to write.
+/// Increments a counter that has no other use, so that the transaction writes something.
 pub(super) fn write_probe(connection: &Connection) -> Result<(), SqliteFailure> {
     const SQL: &str = "INSERT INTO meta (name, value) VALUES ('probe', '1') \
                        ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)";
@@ -17,7 +17,7 @@ pub(super) fn write_probe(connection: &Connection) -> Result<(), SqliteFailure> 
     Ok(())
 }
 
-/// A commit that takes longer than this hangs.
+/// A commit has taken longer than the limit.
 const STALLED: SqliteFailure = SqliteFailure::stalled("a commit has not returned from the disk for a long time");
 
 /// The outcome of the last commit.
@@ -26,30 +26,30 @@ pub(super) struct WriteHealth(Mutex<HealthState>);
 
 #[derive(Debug, Default)]
 struct HealthState {
-    /// Why the last commit failed; none when it succeeded, or when there was none.
+    /// Why the last commit failed; `None` when it succeeded or there was none.
     failure: Option<SqliteFailure>,
-    /// When the commit that runs now began.
+    /// The start of the commit in progress.
     committing: Option<Instant>,
-    /// When a write was last tried only to find out.
+    /// The time of the last write that was made only as a test.
     last_probe: Option<Instant>,
 }
 
-/// What is known.
+/// The result of a health check.
 pub(super) enum HealthVerdict {
     Healthy,
     /// Writes fail.
     Failing(SqliteFailure),
-    /// Writes failed, and one may be tried now.
+    /// Writes failed before; the caller is to test with a write now.
     Probe,
 }
 
 impl WriteHealth {
-    /// A commit begins.
+    /// Records the start of a commit.
     pub(super) fn commit_started(&self) {
         self.lock().committing = Some(Instant::now());
     }
 
-    /// The commit has ended. What fails because of one batch alone says nothing about the disk.
+    /// Records the end of a commit. A failure that concerns one batch says nothing about the disk and is ignored.
     pub(super) fn commit_ended(&self, failure: Option<SqliteFailure>) {
         let mut state = self.lock();
         state.committing = None;
@@ -58,7 +58,7 @@ impl WriteHealth {
         }
     }
 
-    /// The verdict now. It says [`Verdict::Probe`] at most once in `every`.
+    /// Returns the verdict. It is [`HealthVerdict::Probe`] at most once in `every`.
     pub(super) fn verdict(&self, stalled: Duration, every: Duration) -> HealthVerdict {
         let mut state = self.lock();
         if state.committing.is_some_and(|begun| begun.elapsed() >= stalled) {

@@ -1,9 +1,10 @@
-//! What took effect once: records in the order they were written, and how one is found by its key.
+//! Idempotency records in the order in which they were written, and the index that finds them by key.
 //!
-//! Keys come in no order. An index that had to know each of them at once would touch a page for nearly every key, and every page
-//! touched is written twice, into the write-ahead log and into the file. So the newest records are found through a list in memory. When
-//! it is long enough it goes into the index, in the index's order, so that each page takes in many; `meta` says up to which record the index is whole.
-//! What was written after that one is read when the file is opened.
+//! Keys arrive in no order. An index that is updated with each key would change a page for nearly every key, and each
+//! changed page is written twice: to the write-ahead log and to the data file. The newest records are therefore found
+//! through a list in memory. When the list is long enough it is merged into the index, in the index's order, so that
+//! each changed page receives many keys. `meta` stores the last record up to which the index is complete. Records
+//! after that one are read into the list when the file is opened.
 
 use std::{
     collections::BTreeSet,
@@ -19,38 +20,38 @@ use sha2::{Digest, Sha256};
 
 use super::{archive::public_env, error::SqliteFailure, streams};
 
-/// Records that go into the index in one transaction; more when they come faster.
+/// Number of records merged into the index in one transaction; more when records arrive faster.
 const INDEX_BATCH: usize = 2048;
-/// Digits at a key's end that count as its number.
+/// Maximum number of trailing digits that count as the key's number.
 const NUMBER_DIGITS: usize = 4;
 
-/// A key, and what its record is filed under.
+/// A key and its hash.
 #[derive(Debug)]
 pub(super) struct HashedKey {
     pub(super) idempotency: Idempotency,
     hash: i64,
 }
 
-/// The newest records: what they are filed under, and their places.
+/// The records that are not in the index yet: hashes and row keys.
 #[derive(Debug, Default)]
 pub(super) struct PendingIndex(Mutex<PendingState>);
 
 #[derive(Debug, Default)]
 struct PendingState {
     entries: BTreeSet<(i64, i64)>,
-    /// The last record's place. Places never come again, also when every record has been removed.
+    /// The row key of the last record. Row keys are not reused, also when every record was removed.
     last: i64,
-    /// Records since the last slice.
+    /// Number of records added since the last batch was merged.
     added_since_batch: usize,
     round: Option<IndexRun>,
 }
 
-/// The list on its way into the index.
+/// The state of a merge of the list into the index.
 #[derive(Debug, Clone, Copy)]
 struct IndexRun {
-    /// The last record that goes in this time.
+    /// The last record to merge in this run.
     last_rowkey: i64,
-    /// Where it goes on.
+    /// The entry at which the merge continues.
     next_entry: (i64, i64),
 }
 
@@ -71,8 +72,8 @@ impl HashedKey {
     }
 }
 
-/// 48 bits of a hash of the key without the number at its end, and then that number: keys that are counted up stay side by side.
-/// Two keys may share it; the record itself decides.
+/// Returns a hash: 48 bits of a hash of the key without its trailing number, followed by that number, so that
+/// consecutive keys are adjacent in the index. Different keys may have the same hash; the stored key decides.
 fn hash_key(tenant: &str, env: &str, realm: &str, key: &str) -> i64 {
     let digits = key.bytes().rev().take(NUMBER_DIGITS).take_while(u8::is_ascii_digit).count();
     let (stem, number) = key.split_at(key.len() - digits);
@@ -87,19 +88,19 @@ fn hash_key(tenant: &str, env: &str, realm: &str, key: &str) -> i64 {
     i64::from_be_bytes([a, b, c, d, e, f, y, z])
 }
 
-/// The receipt kept for this key, and its fingerprint.
+/// Returns the receipt stored for a key, and its fingerprint.
 pub(super) fn receipt(
     connection: &Connection,
     recent: &PendingIndex,
     scope: &Scope,
     keyed: &HashedKey,
 ) -> Result<Option<(CommitReceipt, [u8; 32])>, SqliteFailure> {
-    // The list first: what has left it is in the index.
+    // The list is searched first: an entry that was removed from the list is in the index by then.
     let listed = rowkeys(&recent.state().entries, keyed.hash);
     find_receipt(connection, listed, scope, keyed)
 }
 
-/// A record as it is found by its scope.
+/// A record found by its scope.
 pub(super) struct ReceiptRow {
     pub(super) place: i64,
     pub(super) realm: String,
@@ -107,7 +108,7 @@ pub(super) struct ReceiptRow {
     pub(super) at: i64,
 }
 
-/// Up to `limit` records of a scope from the place `from` on, in the order they were written.
+/// Returns up to `limit` records of a scope with row keys of at least `from`, in the order of writing.
 pub(super) fn receipts_of_scope(
     connection: &Connection,
     scope_id: i64,
@@ -124,7 +125,7 @@ pub(super) fn receipts_of_scope(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Removes records and their entries in the index; returns the entries, for [`Recent::removed`].
+/// Deletes records and their entries in the index. Returns the entries, for [`PendingIndex::remove_entries`].
 pub(super) fn delete<'r>(
     connection: &Connection,
     (tenant, env): (&str, &str),
@@ -142,7 +143,7 @@ pub(super) fn delete<'r>(
     Ok(removed)
 }
 
-/// The receipt kept for this key under one of the places `listed` or of those in the index.
+/// Returns the receipt of a key among the row keys `listed` and those in the index.
 fn find_receipt(
     connection: &Connection,
     listed: Vec<i64>,
@@ -172,7 +173,7 @@ fn rowkeys(filed: &BTreeSet<(i64, i64)>, hash: i64) -> Vec<i64> {
 }
 
 impl TransactionIndex {
-    /// Removes records in the running transaction.
+    /// Deletes records in the running transaction.
     pub(super) fn remove(
         &mut self,
         connection: &Connection,
@@ -187,7 +188,7 @@ impl TransactionIndex {
         Ok(())
     }
 
-    /// As [`receipt`], and also of the batches before this one in the transaction.
+    /// Like [`receipt`], and also finds the records of earlier batches in this transaction.
     pub(super) fn receipt(
         &self,
         connection: &Connection,
@@ -200,7 +201,7 @@ impl TransactionIndex {
         find_receipt(connection, listed, scope, keyed)
     }
 
-    /// Keeps a receipt.
+    /// Stores a receipt.
     pub(super) fn insert_receipt(
         &mut self,
         connection: &Connection,
@@ -223,7 +224,7 @@ impl TransactionIndex {
 }
 
 impl PendingIndex {
-    /// Reads what the index does not know yet.
+    /// Reads the records that are not in the index into the list.
     pub(super) fn load(&self, connection: &Connection) -> Result<(), SqliteFailure> {
         const SQL: &str =
             "SELECT place, tenant, env, realm, key FROM once JOIN scopes USING (scope_id) WHERE place > ?1";
@@ -237,7 +238,7 @@ impl PendingIndex {
         let mut rows = statement.query([indexed])?;
         while let Some(row) = rows.next()? {
             let text = |at: usize| row.get_ref(at)?.as_str().map_err(|_| streams::column_error(at));
-            // A record that is being restored is filed under the name it will have.
+            // A record of a staged scope is hashed with the environment that the scope gets when it is published.
             let env = public_env(text(2)?);
             filed.insert((hash_key(text(1)?, env, text(3)?, text(4)?), row.get(0)?));
         }
@@ -245,12 +246,12 @@ impl PendingIndex {
         Ok(())
     }
 
-    /// For a transaction that begins.
+    /// Starts a transaction.
     pub(super) fn begin_transaction(&self) -> TransactionIndex {
         TransactionIndex { entries: BTreeSet::new(), last: self.state().last, removed: Vec::new() }
     }
 
-    /// The transaction is in the file.
+    /// Adds the records of a committed transaction to the list.
     pub(super) fn publish(&self, fresh: TransactionIndex) {
         self.remove_entries(&fresh.removed);
         if fresh.entries.is_empty() {
@@ -262,7 +263,7 @@ impl PendingIndex {
         state.last = fresh.last;
     }
 
-    /// These records are not in the file any more.
+    /// Removes the entries of deleted records from the list.
     pub(super) fn remove_entries(&self, removed: &[(i64, i64)]) {
         if removed.is_empty() {
             return;
@@ -273,7 +274,8 @@ impl PendingIndex {
         }
     }
 
-    /// Moves a slice of a list of at least `least` records into the index. Returns whether there is more to move.
+    /// Merges one batch of the list into the index, if the list has at least `least` records. Returns whether more is
+    /// to be merged.
     pub(super) fn index_batch(&self, connection: &Connection, least: usize) -> Result<bool, SqliteFailure> {
         const FILE: &str = "INSERT OR IGNORE INTO once_index (hash, place) VALUES (?1, ?2)";
         const WHOLE: &str = "INSERT OR REPLACE INTO meta (name, value) VALUES ('once_indexed', CAST(?1 AS TEXT))";
@@ -309,7 +311,7 @@ impl PendingIndex {
         Ok(!ends)
     }
 
-    /// Moves the whole list into the index, so that the next start has nothing to read.
+    /// Merges the whole list into the index, so that the next start has nothing to read.
     pub(super) fn index_all(&self, connection: &Connection) -> Result<(), SqliteFailure> {
         while self.index_batch(connection, 1)? || !self.state().entries.is_empty() {}
         Ok(())

@@ -1,18 +1,18 @@
-//! Looking a file over, for whoever operates it.
+//! Inspection of a data file by an operator.
 
 use engines_core::{Result, Timestamp};
 use rusqlite::Connection;
 
 use super::{error::SqliteFailure, scopes::AUDIT_BITS, store::SqliteStore};
 
-/// Faults of the file that are named, at the most.
+/// Maximum number of faults that are reported.
 const MAX_FAULTS: usize = 20;
 
-/// What was found.
+/// The result of [`SqliteStore::inspect`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct FileInspection {
-    /// What SQLite's integrity check says is wrong; empty when the file is whole.
+    /// The faults that SQLite's integrity check found; empty when the file is not damaged.
     pub faults: Vec<String>,
     /// The version of the schema.
     pub schema: i64,
@@ -21,17 +21,20 @@ pub struct FileInspection {
 }
 
 impl SqliteStore {
-    /// Checks the whole file. Reads every page: a large file takes minutes.
+    /// Checks the whole file. Every page is read: a large file takes minutes.
     ///
     /// # Errors
+    ///
     /// `BACKEND_UNAVAILABLE` when the file cannot be read.
     pub async fn inspect(&self) -> Result<FileInspection> {
         self.readers().run("sqlite.inspect", inspect_file).await
     }
 
-    /// The latest time of what was written last: of dataset events, audit records and receipts. Reads a few rows for each scope.
+    /// Returns the latest time among the newest dataset events, audit records and receipts. Reads a few rows per
+    /// scope.
     ///
     /// # Errors
+    ///
     /// `BACKEND_UNAVAILABLE` when the file cannot be read.
     pub async fn newest_time(&self) -> Result<Option<Timestamp>> {
         let newest = self.readers().run("sqlite.newest", newest_timestamp).await?;
@@ -53,7 +56,8 @@ fn inspect_file(connection: &Connection) -> Result<FileInspection, SqliteFailure
     Ok(FileInspection { faults, schema, sqlite: rusqlite::version().to_owned() })
 }
 
-/// The latest time among the last things written: dataset events by their highest time, the last audit record of each scope, the last receipt.
+/// Returns the latest of these times: each scope's latest dataset event, each scope's last audit record, the last
+/// receipt.
 fn newest_timestamp(connection: &Connection) -> Result<Option<i64>, SqliteFailure> {
     const SQL: &str = "SELECT max(ts) FROM ( \
                        SELECT max(high) AS ts FROM scopes WHERE high > 0 \

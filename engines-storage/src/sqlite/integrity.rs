@@ -1,8 +1,9 @@
-//! Checking a large data file after an unclean end, beside the work.
+//! Checks a large data file in the background after an unclean end.
 //!
-//! A file that was copied while it was written, or a disk that kept a part of it, is found by reading all of it. A small file is
-//! checked before the store opens. For a large one that would take minutes, so that it is checked by a thread, and the store says
-//! meanwhile that it is not ready. The check is one long read: until it ends, the log does not begin anew.
+//! Only reading the whole file detects that it was copied while it was written, or that a disk has lost part of it. A
+//! small file is checked before the store opens. For a large one that would take minutes, so a thread checks it, and
+//! the store reports meanwhile that it is not ready. The check is one long read: until it ends, the write-ahead log
+//! cannot restart.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -16,19 +17,19 @@ use super::{
     store::{StoreState, WorkerThread},
 };
 
-/// Time from the first check that could not be made to the next; it doubles with each try.
+/// Delay after the first attempt that could not be completed; it doubles with each attempt.
 const FIRST_RETRY_WAIT: Duration = Duration::from_millis(100);
-/// The longest time between two tries.
+/// Maximum delay between two attempts.
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(10);
 
 const CHECKING: SqliteFailure = SqliteFailure::checking(
-    "the data file was not closed cleanly and is being checked; the store is ready when that has ended",
+    "the data file was not closed cleanly and is being checked; the store is ready when the check has ended",
 );
 const DAMAGED: SqliteFailure = SqliteFailure::damaged(
-    "the data file is damaged (quick_check), and nothing is written any more; stop the server and restore a backup",
+    "the data file is damaged (quick_check), and no more data is written; stop the server and restore a backup",
 );
 
-/// What is known about the data file as a whole.
+/// The state of the check.
 #[derive(Debug, Default)]
 pub(super) struct IntegrityState(Mutex<IntegrityStatus>);
 
@@ -41,7 +42,7 @@ enum IntegrityStatus {
 }
 
 impl IntegrityState {
-    /// Why the store is not ready.
+    /// Returns why the store is not ready.
     pub(super) fn not_ready_reason(&self) -> Option<SqliteFailure> {
         match self.state() {
             IntegrityStatus::Whole => None,
@@ -50,7 +51,7 @@ impl IntegrityState {
         }
     }
 
-    /// Why nothing may be written.
+    /// Returns why nothing may be written.
     pub(super) fn damage(&self) -> Option<SqliteFailure> {
         (self.state() == IntegrityStatus::Damaged).then_some(DAMAGED)
     }
@@ -82,16 +83,16 @@ fn run_check(shared: &Arc<StoreState>, options: &SqliteOptions) {
         match check_file(shared, options) {
             Ok(true) => {
                 shared.integrity.set(IntegrityStatus::Whole);
-                tracing::info!(%path, took = ?begun.elapsed(), "the data file is whole");
+                tracing::info!(%path, took = ?begun.elapsed(), "the data file is not damaged");
                 return;
             }
             Ok(false) => {
                 shared.integrity.set(IntegrityStatus::Damaged);
-                tracing::error!(%path, "the data file is damaged (quick_check); nothing is written any more. Restore a backup");
+                tracing::error!(%path, "the data file is damaged (quick_check); no more data is written. Restore a backup");
                 return;
             }
-            // The store recovers from a fault of the disk, and closes every connection for it; or it is being closed.
-            Err(failure) => tracing::debug!(%path, error = %failure, ?wait, "the check was broken off; it begins anew"),
+            // Every connection was closed: the store is recovering from a disk fault, or is being closed.
+            Err(failure) => tracing::debug!(%path, error = %failure, ?wait, "the check was interrupted; it starts again"),
         }
         if shared.queue.wait_closed(wait) {
             return;
@@ -100,7 +101,7 @@ fn run_check(shared: &Arc<StoreState>, options: &SqliteOptions) {
     }
 }
 
-/// Whether the data file is whole.
+/// Returns whether the data file passes the check.
 fn check_file(shared: &Arc<StoreState>, options: &SqliteOptions) -> Result<bool, SqliteFailure> {
     let connection = opening::open_reader(shared, options)?;
     let verdict = connection.get()?.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));

@@ -1,4 +1,4 @@
-//! A batch on its way to the writer. What can be worked out on the caller's thread is worked out here, because the writer is one.
+//! Batches on their way to the writer. They are prepared on the caller's thread, because there is only one writer.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,25 +16,25 @@ use tokio::sync::oneshot;
 
 use super::{archive, idempotency::HashedKey, streams};
 
-/// What a batch is answered with.
+/// The answer to a batch.
 pub(super) type BatchAnswer = Result<CommitReceipt, CommitError>;
 
-/// Bytes a write costs besides its content, roughly; for the queue's limit.
+/// Approximate size of a write besides its content, for the limit of the queue.
 const WRITE_OVERHEAD_BYTES: usize = 256;
 
-/// A batch, and who waits for it.
+/// A batch and the channel for its answer.
 #[derive(Debug)]
 pub(super) struct BatchJob {
     pub(super) scope: Scope,
     pub(super) at: Timestamp,
     pub(super) idempotency: Option<HashedKey>,
     pub(super) writes: Vec<PreparedWrite>,
-    /// Bytes, roughly.
+    /// The approximate size in bytes.
     pub(super) size_bytes: usize,
     pub(super) answer: oneshot::Sender<(BatchAnswer, Vec<PreparedWrite>)>,
 }
 
-/// One write, ready for its statements.
+/// One write, with its column values prepared.
 #[derive(Debug)]
 pub(super) enum PreparedWrite {
     Put {
@@ -72,29 +72,29 @@ pub(super) enum PreparedWrite {
         once: Option<Box<HashedKey>>,
     },
     Audit(AuditRow),
-    /// Changes a number that means nothing, to find out whether a write reaches the disk.
+    /// Increments a counter that has no other use, to test whether a write reaches the disk.
     Probe,
     Archive(Box<archive::ArchiveWrite>),
 }
 
-/// One step of a removal, and what it did once it is committed.
+/// One step of a removal and, after the commit, its result.
 #[derive(Debug)]
 pub(super) struct RemovalWrite {
     pub(super) removal: Removal,
     pub(super) limit: usize,
-    /// Where it begins.
+    /// The position at which the step starts.
     pub(super) after: i64,
     pub(super) outcome: Mutex<RemovalProgress>,
 }
 
-/// A stream event and the columns made from it.
+/// A stream event with its column values.
 #[derive(Debug)]
 pub(super) struct EventRow {
     pub(super) event: NewEvent,
     pub(super) attributes: String,
 }
 
-/// An audit record and the columns made from it.
+/// An audit record with its column values.
 #[derive(Debug)]
 pub(super) struct AuditRow {
     pub(super) entry: AuditEntry,
@@ -103,7 +103,7 @@ pub(super) struct AuditRow {
 }
 
 impl BatchJob {
-    /// Takes a batch apart.
+    /// Prepares a batch.
     pub(super) fn new(
         scope: &Scope,
         batch: Batch,
@@ -124,7 +124,7 @@ impl BatchJob {
         })
     }
 
-    /// As [`Job::new`], with a step of the archive side before the batch; `size` is the step's.
+    /// Like [`BatchJob::new`], with an archive write before the batch; `size` is the size of that write.
     pub(super) fn archive(
         scope: &Scope,
         step: archive::ArchiveWrite,
@@ -138,7 +138,7 @@ impl BatchJob {
         Ok(job)
     }
 
-    /// A job of one step that no batch can hold. It writes nothing that has a time.
+    /// Creates a job for a single write that no batch can contain. The write must not store a time.
     pub(super) fn of_write(
         scope: &Scope,
         step: PreparedWrite,
@@ -184,7 +184,7 @@ impl PreparedWrite {
                 entry,
             }),
             _ => {
-                let detail = "this backend does not know a write of the batch; update it";
+                let detail = "this backend does not support a write of the batch; update it";
                 return Err(CommitError::Refused(Error::internal("sqlite.commit", detail)));
             }
         })
