@@ -320,7 +320,7 @@ pub(crate) fn schema_version() -> u32 {
     schema::version()
 }
 
-fn sync_file(path: &Path) -> Result<()> {
+    let detail = format!("the copy {} cannot be written: {error}; the backup is not listed", path.display());
     File::open(path).and_then(|file| file.sync_all()).map_err(|error| write_error(path, error))
 }
 

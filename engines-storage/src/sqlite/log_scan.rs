@@ -1,61 +1,63 @@
-//! Tells damage in a write-ahead log from the end that a crash leaves.
+//! Distinguishes damage in a write-ahead log from the incomplete end that a crash leaves.
 //!
-//! SQLite reads a log up to the first frame whose salt or checksum does not hold, and ignores the rest without a word. After a
-//! crash that is right: the last transaction may be there in part, and nobody was told that it is stored. When a sector goes bad,
-//! whole transactions that were acknowledged lie behind the first bad frame, and are lost as silently.
+//! SQLite reads a log up to the first frame whose salt or checksum is invalid, and silently ignores the rest. After a
+//! crash that is correct: the last transaction may be incomplete, and it was not acknowledged. When a sector goes
+//! bad, acknowledged transactions follow the first invalid frame, and they are silently lost as well.
 //!
-//! The store syncs each transaction before it writes the first frame of the next. So where a frame follows a commit frame, that
-//! transaction was on disk, and everything before it too. Such a pair behind the first bad frame proves that what is bad was
-//! acknowledged once. It can be recognised although the checksums are cumulative: a frame's checksum is computed from the one of
-//! its predecessor, which the predecessor's header holds, and the computation can be run backwards from the frame's own.
+//! The store syncs each transaction before it writes the first frame of the next. A frame that follows a commit frame
+//! therefore proves that this transaction, and everything before it, was on disk. Such a pair after the first invalid
+//! frame proves that the invalid part was acknowledged. The pair can be recognised although checksums are cumulative:
+//! a frame's checksum is computed from its predecessor's, which is stored in the predecessor's header, and the
+//! computation can be inverted, starting from the frame's own checksum.
 //!
 //! Format: <https://sqlite.org/fileformat2.html#the_write_ahead_log>.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Bytes of the log's header.
+/// Size of the log's header.
 const HEADER_BYTES: usize = 32;
-/// Bytes of a frame's header.
+/// Size of a frame's header.
 const FRAME_HEADER_BYTES: usize = 24;
-/// The magic number with its last bit cleared; the bit says whether checksums read big-endian words.
+/// The magic number with its last bit cleared. The bit states whether checksums read words as big-endian.
 const MAGIC: u32 = 0x377f_0682;
 const VERSION: u32 = 3_007_000;
-/// What a disk writes as a whole or not at all.
+/// Size of the unit that a disk writes completely or not at all.
 const SECTOR_BYTES: u64 = 512;
-/// Pages by which the data file may have grown in a transaction that cannot be read, besides to twice its size.
+/// Number of pages by which an unreadable transaction may have grown the data file, in addition to doubling it.
 const MAX_GROWTH_PAGES: u32 = 1024;
-/// Frames of which one has to be whole for a log to be recognised whose header is not. A bad sector of 4 KiB takes one or two.
+/// Number of frames of which one must be valid to recognise a log with an invalid header. A bad sector of 4 KiB
+/// damages one or two.
 const PROBED_FRAMES: u64 = 3;
 const PAGE_SIZES: [usize; 8] = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
 
-/// What a log holds.
+/// The content of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LogScan {
-    /// Frames up to the last commit frame before anything that does not hold: what SQLite takes up.
+    /// Number of frames up to the last commit frame before the first invalid frame: the frames that SQLite recovers.
     pub(super) frames: u64,
-    /// Transactions in these.
+    /// Number of transactions in these frames.
     pub(super) transactions: u64,
-    /// Bytes of the file up to there.
+    /// Size of the file up to the end of these frames.
     pub(super) bytes: u64,
-    /// What was acknowledged and cannot be taken up any more, if anything.
+    /// Damage that makes acknowledged transactions unreadable, if there is any.
     pub(super) damage: Option<LogDamage>,
 }
 
-/// Damage in front of transactions that were acknowledged.
+/// Damage that is followed by acknowledged transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LogDamage {
-    /// Where the first frame that does not hold begins, in bytes; 0 for the log's own header.
+    /// Offset of the first invalid frame in bytes; 0 for the log's own header.
     pub(super) offset: u64,
-    /// Whole transactions that lie behind the damaged one.
+    /// Number of complete transactions after the damaged one.
     pub(super) transactions_after: u64,
 }
 
-/// The state of a checksum.
+/// The state of a checksum: its two words.
 type FrameChecksum = (u32, u32);
 
-/// Reads a log from its beginning. `data_bytes` is the data file's length; it tells sensible page numbers from others.
+/// Reads a log from its beginning. `data_bytes` is the size of the data file; it limits the plausible page numbers.
 ///
-/// Keeps one frame in memory, whatever the log's length.
+/// Keeps one frame in memory, whatever the length of the log.
 pub(super) fn scan<R: Read + Seek>(mut log: R, data_bytes: u64) -> io::Result<LogScan> {
     let length = log.seek(SeekFrom::End(0))?;
     let mut scan = LogScan { frames: 0, transactions: 0, bytes: 0, damage: None };
@@ -80,7 +82,7 @@ pub(super) fn scan<R: Read + Seek>(mut log: R, data_bytes: u64) -> io::Result<Lo
     Ok(scan)
 }
 
-/// How the frames of one generation of a log are read.
+/// The format of the frames of one generation of a log.
 #[derive(Debug, Clone, Copy)]
 struct WalFormat {
     page_size: usize,
@@ -89,7 +91,7 @@ struct WalFormat {
 }
 
 impl WalFormat {
-    /// What a header says that holds in every part.
+    /// Reads the format from a header whose every field is valid.
     fn from_valid_header(header: &[u8; HEADER_BYTES]) -> Option<Self> {
         let format = Self::from_header(header)?;
         let stored = (read_u32(header, 24), read_u32(header, 28));
@@ -97,7 +99,7 @@ impl WalFormat {
             .then_some(format)
     }
 
-    /// What a header says, whether or not its checksum holds.
+    /// Reads the format from a header, whether or not its checksum is valid.
     fn from_header(header: &[u8; HEADER_BYTES]) -> Option<Self> {
         let page_size = usize::try_from(read_u32(header, 8)).ok()?;
         let magic = read_u32(header, 0);
@@ -108,8 +110,8 @@ impl WalFormat {
         })
     }
 
-    /// What the frames themselves say behind a header that does not hold, and the first frame that says it; none when they are no
-    /// frames.
+    /// Infers the format from the frames after an invalid header. Returns it with the first frame that supports it;
+    /// `None` when they are not frames.
     fn from_frames<R: Read + Seek>(
         log: &mut R,
         header: &[u8; HEADER_BYTES],
@@ -129,7 +131,7 @@ impl WalFormat {
                 };
                 let follows_header = number == 1 && link.leads_to(required);
                 frames.format.salt = salt;
-                // Zeros in the middle of a page follow each other too; a frame has a page number.
+                // Zeros within a page also match zeros; a frame has a page number.
                 let followed = number < frames.count && {
                     let second = frames.read_frame(number + 1)?;
                     second.salt_matches && second.page > 0 && frames.required_checksum() == first.stored_checksum
@@ -142,7 +144,7 @@ impl WalFormat {
         Ok(None)
     }
 
-    /// The checksum over `bytes`, which are a multiple of 8, begun with `sum`.
+    /// Computes the checksum over `bytes`, a multiple of 8 bytes, starting from `sum`.
     fn checksum(self, bytes: &[u8], sum: FrameChecksum) -> FrameChecksum {
         self.words(bytes).fold(sum, |(one, two), (first, second)| {
             let one = one.wrapping_add(first).wrapping_add(two);
@@ -150,7 +152,7 @@ impl WalFormat {
         })
     }
 
-    /// The checksum from which `bytes` lead to `sum`.
+    /// Returns the checksum from which `bytes` lead to `sum`.
     fn checksum_before(self, bytes: &[u8], sum: FrameChecksum) -> FrameChecksum {
         self.words(bytes).rev().fold(sum, |(one, two), (first, second)| {
             let before = two.wrapping_sub(second).wrapping_sub(one);
@@ -158,7 +160,7 @@ impl WalFormat {
         })
     }
 
-    /// The one pair of words that leads from a checksum to another.
+    /// Returns the only pair of words that leads from the checksum `before` to `after`.
     fn words_between(self, before: FrameChecksum, after: FrameChecksum) -> [u8; 8] {
         let first = after.0.wrapping_sub(before.0).wrapping_sub(before.1);
         let second = after.1.wrapping_sub(before.1).wrapping_sub(after.0);
@@ -181,29 +183,29 @@ impl WalFormat {
     }
 }
 
-/// What a frame's header says.
+/// The fields of a frame's header.
 #[derive(Debug, Clone, Copy)]
 struct FrameHeader {
-    /// Its number, from 1 on.
+    /// The frame's number; the first is 1.
     number: u64,
-    /// It has the salt of the log's header.
+    /// Whether the frame has the salt of the log's header.
     salt_matches: bool,
     page: u32,
-    /// The size of the data file after the transaction, if it is a transaction's last frame.
+    /// The size of the data file in pages after the transaction, if this is a transaction's last frame; otherwise 0.
     commit_pages: u32,
     stored_checksum: FrameChecksum,
 }
 
-/// The frames of a log, of which one is in memory.
+/// Reads the frames of a log, one at a time.
 struct FrameReader<R> {
     log: R,
     format: WalFormat,
-    /// Whole frames that fit into the file.
+    /// Number of complete frames in the file.
     count: u64,
     frame: Vec<u8>,
     /// The position in the file.
     position: u64,
-    /// Page numbers and sizes up to this make sense.
+    /// The largest plausible page number and file size in pages.
     max_page: u32,
 }
 
@@ -224,7 +226,7 @@ impl<R: Read + Seek> FrameReader<R> {
         Ok(frames)
     }
 
-    /// Where a frame begins.
+    /// Returns the offset of a frame.
     fn frame_offset(&self, number: u64) -> u64 {
         HEADER_BYTES as u64 + (number - 1) * self.frame.len() as u64
     }
@@ -247,13 +249,13 @@ impl<R: Read + Seek> FrameReader<R> {
         })
     }
 
-    /// The checksum after the frame in memory, if `before` is the one before it.
+    /// Returns the checksum after the frame in memory, if `before` is the checksum before it.
     fn computed_checksum(&self, before: FrameChecksum) -> FrameChecksum {
         let sum = self.format.checksum(&self.frame[..8], before);
         self.format.checksum(&self.frame[FRAME_HEADER_BYTES..], sum)
     }
 
-    /// The checksum that the predecessor of the frame in memory must have had.
+    /// Returns the checksum that the predecessor of the frame in memory must have had.
     fn required_checksum(&self) -> FrameChecksum {
         let sum = self
             .format
@@ -261,8 +263,8 @@ impl<R: Read + Seek> FrameReader<R> {
         self.format.checksum_before(&self.frame[..8], sum)
     }
 
-    /// The commit field of the frame in memory as it follows from everything else of it, if that makes sense: if one of the two
-    /// fields that follow agrees with what is there, or both are in a range that few numbers are in.
+    /// Computes the commit field of the frame in memory from the rest of the frame. Returns it if it is plausible: if
+    /// one of the two fields that are computed equals the stored one, or both are in a range that few numbers are in.
     fn solve_commit_field(&self, before: FrameChecksum) -> Option<u32> {
         let after = self
             .format
@@ -273,12 +275,12 @@ impl<R: Read + Seek> FrameReader<R> {
         (page > 0 && (agrees || self.is_plausible(page, commit))).then_some(commit)
     }
 
-    /// Whether these may be a page number and a commit field.
+    /// Returns whether these may be a page number and a commit field.
     fn is_plausible(&self, page: u32, commit: u32) -> bool {
         page > 0 && page <= self.max_page && commit <= self.max_page && (commit == 0 || page <= commit)
     }
 
-    /// Reads up to the first frame that SQLite does not take, which is returned with what is known of it.
+    /// Reads up to the first frame that SQLite rejects, and returns that frame.
     fn valid_part(&mut self, mut sum: FrameChecksum, scan: &mut LogScan) -> io::Result<Option<InvalidFrame>> {
         for number in 1..=self.count {
             let header = self.read_frame(number)?;
@@ -301,64 +303,66 @@ impl<R: Read + Seek> FrameReader<R> {
         Ok(None)
     }
 
-    /// Whether the frame in memory, which does not hold, is the last of its transaction.
+    /// Returns whether the frame in memory, which is invalid, is the last one of its transaction.
     fn is_probable_commit(&self, header: &FrameHeader, computed: FrameChecksum, before: FrameChecksum) -> bool {
-        // Salts are not in the checksum: where it holds, they alone are damaged. Where the page and the checksum hold, the rest
-        // follows from them.
+        // Checksums do not cover salts: when the checksum is valid, only the salt is damaged. When page and checksum
+        // are valid, the other fields follow from them.
         if computed == header.stored_checksum && header.page > 0 {
             return header.commit_pages > 0;
         }
-        // Where the page is damaged, by a bit say, what follows from it may look sensible and be wrong: a sensible header comes first.
+        // When the page is damaged, for example by one bit, the computed fields may be plausible and wrong: a
+        // plausible stored header takes precedence.
         match self.solve_commit_field(before) {
             Some(commit) if !header.salt_matches || !self.is_plausible(header.page, header.commit_pages) => commit > 0,
             _ => self.claims_commit(header),
         }
     }
 
-    /// Whether a header that cannot be verified says that its frame is the last of its transaction. What a torn write leaves may be
-    /// the older content of one sector and the new one of the next, so that a field counts only with a salt of its own sector.
+    /// Returns whether an unverifiable header claims that its frame is the last of its transaction. A torn write may
+    /// leave older content in one sector and newer content in the next, so a field counts only with a salt in the
+    /// same sector.
     fn claims_commit(&self, header: &FrameHeader) -> bool {
         let start = self.frame_offset(header.number);
         header.salt_matches && header.commit_pages > 0 && (start + 4) / SECTOR_BYTES == (start + 15) / SECTOR_BYTES
     }
 
-    /// Looks behind the first bad frame.
+    /// Searches for acknowledged transactions after the first invalid frame.
     fn find_damage(&mut self, bad: InvalidFrame) -> io::Result<Option<LogDamage>> {
         let at = self.frame_offset(bad.header.number);
-        // The bad frame's own checksum is either the stored or, if that is what is damaged, the computed one.
+        // The checksum of the invalid frame is the stored one or, if the stored one is damaged, the computed one.
         let sums = [bad.header.stored_checksum, bad.computed];
         let before = FrameLink { sums, commit: bad.commit, commit_if_computed: bad.header.commit_pages > 0 };
         self.find_following_frame(bad.header.number + 1, before, at)
     }
 
-    /// Looks behind a header that does not hold, in frames that are known to be a log's.
+    /// Searches for acknowledged transactions after an invalid header, in frames that are known to belong to a log.
     fn find_damage_after_header(&mut self, header: &[u8; HEADER_BYTES], first: u64) -> io::Result<Option<LogDamage>> {
         let frame = self.read_frame(first)?;
         let found =
             self.find_following_frame(first + 1, FrameLink::after_frame(&frame, self.claims_commit(&frame)), 0)?;
-        // A header is synced before the first frame is written. One that was never written is a part of what a crash leaves; every
-        // other was on disk, and with it each transaction that is whole.
+        // The header is synced before the first frame is written. A header of zeros was never written, which a crash
+        // can cause. Any other header was on disk, and so was each complete transaction.
         if found.is_none() && header.iter().any(|byte| *byte != 0) && self.has_following_commit(first)? {
             return Ok(Some(LogDamage { offset: 0, transactions_after: 0 }));
         }
         Ok(found)
     }
 
-    /// Looks for a frame that follows a commit frame, from frame `next` on, of which `before` is the predecessor. That is the proof
-    /// that the transaction was synced.
+    /// Searches, from frame `next` on, for a frame that follows a commit frame; `before` is the predecessor of
+    /// `next`. Such a pair proves that the transaction was synced.
     fn find_following_frame(&mut self, next: u64, mut before: FrameLink, at: u64) -> io::Result<Option<LogDamage>> {
         let (mut proven, mut behind) = (false, 0);
         for number in next..=self.count {
             let header = self.read_frame(number)?;
             if !header.salt_matches {
-                // An older generation, or zeros. Nothing follows this frame.
+                // An older generation, or zeros. No frame continues this one.
                 before = FrameLink::after_frame(&header, false);
                 continue;
             }
             let required = self.required_checksum();
             let follows = header.page > 0 && before.leads_to(required);
             if follows && required == before.sums[1] {
-                // What the bad frame's checksum is computed from is as it was, also its commit field.
+                // The fields that the invalid frame's checksum covers are intact, including its commit field.
                 before.commit = before.commit_if_computed;
             }
             let solved = if follows { None } else { self.solve_commit_field(before.sums[0]) };
@@ -375,7 +379,7 @@ impl<R: Read + Seek> FrameReader<R> {
         Ok(proven.then_some(LogDamage { offset: at, transactions_after: behind }))
     }
 
-    /// Whether frame `first`, or any later one that follows its predecessor, is a transaction's last.
+    /// Returns whether frame `first`, or a later frame that continues its predecessor, is a transaction's last.
     fn has_following_commit(&mut self, first: u64) -> io::Result<bool> {
         let mut before = self.read_frame(first)?;
         if self.claims_commit(&before) {
@@ -392,23 +396,23 @@ impl<R: Read + Seek> FrameReader<R> {
     }
 }
 
-/// The first frame that does not hold.
+/// The first invalid frame.
 struct InvalidFrame {
     header: FrameHeader,
-    /// What its checksum would be by its content.
+    /// The checksum computed from the frame's content.
     computed: FrameChecksum,
-    /// It is, as far as can be told, the last of its transaction.
+    /// Whether the frame is probably the last of its transaction.
     commit: bool,
 }
 
-/// A frame's predecessor.
+/// A frame as the predecessor of the next one.
 #[derive(Default)]
 struct FrameLink {
-    /// The checksums it may have had.
+    /// The checksums that the frame may have had.
     sums: [FrameChecksum; 2],
-    /// It is the last of its transaction.
+    /// Whether the frame is the last of its transaction.
     commit: bool,
-    /// It is, if the second of the checksums is the right one.
+    /// Whether the frame is the last of its transaction, if the second checksum is the right one.
     commit_if_computed: bool,
 }
 
@@ -417,19 +421,19 @@ impl FrameLink {
         Self { sums: [header.stored_checksum; 2], commit, commit_if_computed: commit }
     }
 
-    /// Whether the frame that needs this checksum before it follows. One word of it is enough: the other may be what is damaged, and
-    /// that a word agrees by chance has odds of one in four billion.
+    /// Returns whether the frame that requires this checksum before it follows this frame. One equal word is enough,
+    /// because the other may be damaged; a word is equal by chance once in four billion cases.
     fn leads_to(&self, required: FrameChecksum) -> bool {
         self.sums.iter().any(|sum| sum.0 == required.0 || sum.1 == required.1)
     }
 }
 
-/// The largest sensible page number where `pages` is one of the data file's.
+/// Returns the largest plausible page number for a data file that has had `pages` pages.
 fn max_page_number(pages: u32) -> u32 {
     pages.saturating_mul(2).saturating_add(MAX_GROWTH_PAGES)
 }
 
-/// The big-endian word at `at`.
+/// Reads a big-endian word.
 fn read_u32(from: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(read_bytes(from, at))
 }

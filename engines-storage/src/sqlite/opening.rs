@@ -1,4 +1,4 @@
-//! Opening the file: one process at a time, and only a file that is ours and whole.
+//! Opens the data file: for one process at a time, and only when the file belongs to the store and is not damaged.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -20,22 +20,22 @@ use super::{
     store::StoreState,
 };
 
-/// Prepared statements each connection keeps.
+/// Number of prepared statements that each connection caches.
 const CACHED_STATEMENTS: usize = 64;
 
-/// An opened file, and the lock that keeps other processes out for as long as it lives.
+/// An opened data file with its lock, which keeps other processes out until it is dropped.
 #[derive(Debug)]
 pub(super) struct OpenedFile {
     pub(super) writer: Connection,
     pub(super) log: LogId,
     pub(super) lock: File,
-    /// The files as they are open.
+    /// The identities of the open files.
     pub(super) files: WatchedFiles,
-    /// The data file was not closed cleanly and is too large to be checked before it is used.
+    /// Whether the data file was not closed cleanly and is too large to be checked before use.
     pub(super) needs_check: bool,
 }
 
-/// Takes the lock, opens or makes the file, and brings it to today's schema.
+/// Takes the lock, opens or creates the file, and migrates it to the current schema.
 pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<OpenedFile> {
     let lock = lock_file(&sibling_path(path, ".lock"))?;
     startup_checks::make_private(path);
@@ -43,8 +43,8 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<OpenedFile> {
     let unusable = |error: std::io::Error| {
         open_error(format!("the data file {} or its log cannot be used: {error}", path.display()))
     };
-    // SQLite opens the file by its name. That it has opened the one that is watched is known when the name leads to the same file
-    // before and after.
+    // SQLite opens the file by name. The file it opened is the watched one if the name refers to the same file before
+    // and after.
     match startup_checks::owner_only(OpenOptions::new().create_new(true).write(true)).open(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(unusable(error)),
         _ => {}
@@ -61,7 +61,7 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<OpenedFile> {
     files.check().map_err(|failure| schema::opening_error(failure, path))?;
     let small = std::fs::metadata(path).is_ok_and(|file| file.len() <= options.check_bytes);
     if left {
-        tracing::info!(path = %path.display(), checked = small, "the data file was not closed cleanly; its log was taken up");
+        tracing::info!(path = %path.display(), checked = small, "the data file was not closed cleanly; its log was recovered");
     }
     if left && small {
         check_file(&writer, path)?;
@@ -72,14 +72,14 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<OpenedFile> {
     Ok(OpenedFile { writer, log, lock, files, needs_check: left && !small })
 }
 
-/// A file that another process may write to, opened for reading alone.
+/// A data file that is open for reading only, while another process may write to it.
 #[derive(Debug)]
 pub(super) struct ReadOnlyFile {
     pub(super) log: LogId,
     pub(super) files: WatchedFiles,
 }
 
-/// Looks at the file without changing it and without the lock. It must be of today's schema.
+/// Opens the file without changing it and without the lock. It must have the current schema.
 pub(super) fn open_beside(path: &Path, options: &SqliteOptions) -> Result<ReadOnlyFile> {
     let unusable = |error: std::io::Error| {
         open_error(format!("the data file {} or its lock file cannot be used: {error}", path.display()))
@@ -95,7 +95,7 @@ pub(super) fn open_beside(path: &Path, options: &SqliteOptions) -> Result<ReadOn
     Ok(ReadOnlyFile { log, files })
 }
 
-/// Whether another process holds the lock.
+/// Returns whether another process holds the lock.
 pub(super) fn is_in_use(path: &Path) -> Result<bool> {
     let path = sibling_path(path, ".lock");
     let unusable =
@@ -111,16 +111,16 @@ pub(super) fn is_in_use(path: &Path) -> Result<bool> {
     }
 }
 
-/// Moves what an unclean end has left in the log into the data file. The process before may have ended because the disk failed; see
-/// [`recovery`].
+/// Moves what an unclean end has left in the log to the data file. The previous process may have ended because of a
+/// disk fault; see [`recovery`].
 fn recover_log(path: &Path, options: &SqliteOptions) -> Result<(), SqliteFailure> {
     match recovery::recover_data_file(path, options, RecoveryRequirements { min_frames: 0, check_file: false }) {
         Err(failure) if failure.is_busy() => {
-            // The other program only reads, so that it is not disturbed. It keeps the index of the log, so that SQLite does not read
-            // the log from its first frame.
+            // The other program only reads, so this does not disturb it. It keeps the index of the log open, so
+            // SQLite does not read the log from its first frame.
             tracing::warn!(
                 path = %path.display(),
-                "another program has the data file open while the log of an unclean end is taken up; close it before a restart"
+                "another program has the data file open during the recovery of its log; close it before a restart"
             );
             recovery::rewrite_log(&sibling_path(path, LOG_SUFFIX))
         }
@@ -145,11 +145,11 @@ fn lock_file(path: &Path) -> Result<File> {
     }
 }
 
-/// A connection that writes: every commit is on disk when it returns. Checkpoints are ours to make.
+/// Opens the connection that writes. Every commit is on disk when it returns. The store makes the checkpoints itself.
 pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection, SqliteFailure> {
     let connection = connect(path, options)?;
     connection.pragma_update(None, "journal_size_limit", i64::try_from(options.log_keep_bytes).unwrap_or(i64::MAX))?;
-    // Takes effect for a new file, and for an older one when it is rebuilt.
+    // Takes effect for a new file, and for an existing one when it is rebuilt.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "secure_delete", options.secure_delete)?;
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
@@ -160,12 +160,12 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    // References are always to rows this program has just made; checking each again costs a look-up per write.
+    // References always point to rows that the store has just created; checking each costs a look-up per write.
     connection.pragma_update(None, "foreign_keys", false)?;
     Ok(connection)
 }
 
-/// A connection that reads.
+/// Opens a connection that reads.
 pub(super) fn open_reader(
     shared: &Arc<StoreState>,
     options: &SqliteOptions,
@@ -177,7 +177,7 @@ pub(super) fn open_reader(
     })
 }
 
-/// The connection that moves the log's pages to the data file.
+/// Opens the connection that moves pages of the log to the data file.
 pub(super) fn open_checkpointer(
     shared: &Arc<StoreState>,
     options: &SqliteOptions,
@@ -186,14 +186,15 @@ pub(super) fn open_checkpointer(
         let connection = connect(shared.files.path(), options)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        // What SQLite has to read before it can move pages; the descriptors are open from here on.
+        // SQLite has to read the schema before it can move pages. The descriptors are open from here on.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(connection)
     })
 }
 
-/// Opens a connection beside others. The files are compared before, because SQLite truncates the index of the log, which the others
-/// have mapped, when it is opened for another data file; and after, because the name may have changed in between.
+/// Opens a connection beside others. The files are compared before, because SQLite truncates the index of the log,
+/// which the other connections have mapped, when it opens another data file; and after, because the name may have
+/// been changed in between.
 fn open_counted(
     shared: &Arc<StoreState>,
     open: impl FnOnce() -> Result<Connection, SqliteFailure>,
@@ -207,15 +208,16 @@ fn open_counted(
 }
 
 fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, SqliteFailure> {
-    // Not SQLITE_OPEN_READ_ONLY: a reader may have to make the shared-memory index of the log. Not SQLITE_OPEN_CREATE: a file that is
-    // gone must not be replaced by an empty one.
+    // Not SQLITE_OPEN_READ_ONLY: a reader may have to create the shared-memory index of the log. Not
+    // SQLITE_OPEN_CREATE: a missing file must not be replaced by an empty one.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    // The store itself decides when the log is moved to the data file: after a fault of the disk that must not happen by the way.
+    // The store decides when the log is moved to the data file: closing a connection after a disk fault must not do
+    // it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-    // Plans must not depend on what is bound: else a statement is compiled anew for each value it is run with.
+    // Query plans must not depend on bound values; otherwise a statement is compiled again for each value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let kibibytes = i64::try_from(options.page_cache_bytes / 1024).unwrap_or(i64::MAX);
     connection.pragma_update(None, "cache_size", -kibibytes)?;
@@ -223,11 +225,11 @@ fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, SqliteFai
     Ok(connection)
 }
 
-/// Rebuilds a file that cannot give freed space back.
+/// Rebuilds a file that cannot release free pages.
 fn enable_incremental_vacuum(connection: &Connection) -> Result<(), SqliteFailure> {
     const INCREMENTAL: i64 = 2;
     if connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0))? != INCREMENTAL {
-        tracing::info!("the data file is rebuilt, so that it can give freed space back");
+        tracing::info!("the data file is rebuilt, so that it can release free space");
         connection.execute_batch("VACUUM")?;
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     }

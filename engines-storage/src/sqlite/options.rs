@@ -1,74 +1,76 @@
-//! Settings of the SQLite backend: every limit has a name.
+//! [`SqliteOptions`].
 
 use std::time::Duration;
 
 use engines_core::clock::IdGenerator;
 
-/// Settings of a [`super::SqliteStore`]. The defaults suit a server of any size.
+/// Options of a [`super::SqliteStore`]. The defaults suit a server of any size.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SqliteOptions {
-    /// Threads that read, each with a connection of its own; at least 1.
+    /// Number of reader threads, each with its own connection; at least 1.
     pub readers: usize,
-    /// Reads that may wait for a reader; more wait for their turn outside.
+    /// Maximum number of reads in the readers' queue. Further reads wait until there is room in it.
     pub read_queue: usize,
-    /// Batches that may wait for the writer; more are refused with `BACKEND_UNAVAILABLE`.
+    /// Maximum number of batches waiting for the writer. Further batches are rejected with `BACKEND_UNAVAILABLE`.
     pub write_queue: usize,
-    /// Bytes of batches that may wait for the writer. A batch larger than this is taken when none waits.
+    /// Maximum bytes of batches waiting for the writer. A larger batch is accepted when no other is waiting.
     pub write_queue_bytes: usize,
-    /// Batches in one transaction.
+    /// Maximum number of batches in one transaction.
     pub group_batches: usize,
-    /// Bytes of batches in one transaction; a larger batch has one to itself.
+    /// Maximum bytes of batches in one transaction. A larger batch gets its own transaction.
     pub group_bytes: usize,
-    /// Bytes of recent documents kept in memory.
+    /// Maximum bytes of documents in the cache.
     pub document_cache_bytes: usize,
-    /// Heads of streams kept in memory.
+    /// Maximum number of stream heads in the cache.
     pub head_cache: usize,
-    /// Idempotency keys that are found through a list in memory, of about 100 bytes each, before they go into their index together. After an unclean end
-    /// their records are read when the file is opened.
+    /// Number of idempotency keys that are kept in a list in memory, of about 100 bytes each, before they are merged
+    /// into the index together. After an unclean end their records are read when the file is opened.
     pub recent_keys: usize,
-    /// Bytes of the file that each connection keeps in memory.
+    /// Bytes of the file that each connection caches in memory.
     pub page_cache_bytes: usize,
-    /// Pages in the write-ahead log after which they are moved to the data file.
+    /// Number of pages in the write-ahead log at which a checkpoint moves them to the data file.
     pub checkpoint_pages: usize,
-    /// Bytes that the file of the write-ahead log keeps when the log begins anew; what is beyond them is given back to the disk.
+    /// Bytes to which the file of the write-ahead log is truncated when the log restarts.
     pub log_keep_bytes: u64,
-    /// Bytes of the write-ahead log from which on a warning is logged, at most once a minute: a read transaction of another program
-    /// keeps it from beginning anew.
+    /// Size of the write-ahead log in bytes at which a warning is logged, at most once a minute. A read transaction
+    /// of another program can keep the log from restarting.
     pub log_warn_bytes: u64,
-    /// How long to wait for a lock that another program holds on the data file.
+    /// Time to wait for a lock that another program holds on the data file.
     pub busy_timeout: Duration,
-    /// Removed content is overwritten with zeros in the data file (`PRAGMA secure_delete`). Without it, removed content stays in free
-    /// pages and in gaps of pages until something else is written there.
+    /// Overwrites removed content in the data file with zeros (`PRAGMA secure_delete`). Without it, removed content
+    /// stays in free pages and in unallocated parts of pages until they are used again.
     pub secure_delete: bool,
-    /// Rebuilds the data file (`VACUUM`) when it is opened, if it was made by a program that did not yet give freed space back. It takes as long as
-    /// reading and writing the whole file twice, and as much free space on the disk as the file has.
+    /// Rebuilds the data file (`VACUUM`) when it is opened, if an older version created it in a form that cannot
+    /// release free space. This takes as long as reading and writing the whole file twice, and needs as much free
+    /// disk space as the file has.
     pub rebuild: bool,
-    /// After an unclean end, a data file up to this many bytes is checked as a whole before the store opens. A larger one is checked by
-    /// a thread while the store is open: until that has ended [`engines_core::Store::health`] fails, and when it finds damage nothing is
-    /// written any more.
+    /// After an unclean end, a data file of up to this many bytes is checked completely before the store opens. A
+    /// thread checks a larger file while the store is open: until the check ends, [`engines_core::Store::health`]
+    /// fails. When the check finds damage, the store rejects all further writes.
     pub check_bytes: u64,
-    /// Open although the write-ahead log is damaged in front of transactions that were acknowledged. They are lost; a copy of the log
-    /// is kept beside it. Default: no, so that opening fails.
+    /// Opens the store although the write-ahead log is damaged before acknowledged transactions. These transactions
+    /// are lost; a copy of the log is kept beside it. Default: `false`, so that opening fails.
     pub accept_loss: bool,
-    /// After a fault of the disk: the time from the first failed try to open the data file again to the next. It doubles with each
-    /// try, up to [`SqliteOptions::recovery_wait_max`].
+    /// After a disk fault, the delay between the first and the second attempt to open the data file again. It doubles
+    /// with each attempt, up to [`SqliteOptions::recovery_wait_max`].
     pub recovery_wait: Duration,
-    /// The longest time between two tries to open the data file again after a fault of the disk.
+    /// Maximum delay between two attempts to open the data file after a disk fault.
     pub recovery_wait_max: Duration,
-    /// After a commit failed, [`engines_core::Store::health`] tries a small write of its own at most once in this time.
+    /// Minimum interval between the test writes that [`engines_core::Store::health`] makes after a failed commit.
     pub probe_every: Duration,
-    /// A commit that has not returned from the disk after this time makes [`engines_core::Store::health`] fail.
+    /// Time after which a commit in progress makes [`engines_core::Store::health`] fail.
     pub stalled_after: Duration,
-    /// How long [`super::SqliteStore::close`] waits for the disk before it gives up. What was acknowledged is durable all the same: the
-    /// log is taken up at the next start.
+    /// Maximum time that [`super::SqliteStore::close`] waits for the disk. Acknowledged batches are durable even
+    /// after a timeout: the next start recovers the log.
     pub close_timeout: Duration,
-    /// How long a snapshot of a scope is held, for an export or a migration. As long as it is, the write-ahead log of a busy file only grows.
+    /// Maximum time that a snapshot of a scope is held, for an export or a migration. Meanwhile the write-ahead log
+    /// of a busy file grows.
     pub snapshot_time: Duration,
-    /// Messages a slow listener to [`engines_core::nexus::Store::changes`] may fall behind before it gets
-    /// [`engines_core::nexus::Change::Missed`].
+    /// Number of change notifications queued for one reader of [`engines_core::Store::changes`]. A reader that falls
+    /// further behind receives [`engines_core::nexus::StoreChange::Lagged`].
     pub changes: usize,
-    /// Where a new log's id comes from; the operating system's randomness if none.
+    /// Generates the id of a new log. Default: `None`, which uses the operating system's random numbers.
     pub ids: Option<IdGenerator>,
 }
 

@@ -1,7 +1,7 @@
-//! The line before the writer: strictly first come, first served, and bounded.
+//! The bounded queue before the writer, strictly first in, first out.
 //!
-//! A batch is in its place from the first time its future is polled, so commits keep their callers' order. Waiting for room
-//! would break that, so what finds none is refused.
+//! A batch enters the queue when its future is first polled, so that commits keep their callers' order. Waiting for
+//! room would break that order, so a batch that finds the queue full is rejected.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +11,7 @@ use std::{
 
 use super::{error::SqliteFailure, job::BatchJob};
 
-/// Batches that wait.
+/// The waiting batches.
 #[derive(Debug)]
 pub(super) struct WriteQueue {
     state: Mutex<QueueState>,
@@ -24,39 +24,39 @@ pub(super) struct WriteQueue {
 struct QueueState {
     jobs: VecDeque<BatchJob>,
     bytes: usize,
-    /// The writer sleeps until this many wait; 0 when it does not sleep.
+    /// The number of waiting batches at which the sleeping writer is woken; 0 when the writer does not sleep.
     wake_at: usize,
     nudged: bool,
     closed: bool,
-    /// Why nothing is taken at the moment.
+    /// Why batches are rejected now.
     suspended: Option<SqliteFailure>,
 }
 
-/// Why a batch was not taken.
+/// Why a batch was rejected.
 pub(super) enum PushError {
     /// The store is closed.
     Closed,
-    /// Too many wait.
+    /// The queue is full.
     Full,
     /// The writer cannot write now.
     Suspended(SqliteFailure),
 }
 
-/// How long to wait for more when few wait.
+/// How long to wait for more batches when few are waiting.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct GatherLimits {
-    /// Enough not to wait for more.
+    /// Number of batches at which the writer does not wait for more.
     pub(super) min_batches: usize,
     pub(super) patience: Duration,
 }
 
 /// What the writer is to do next.
 pub(super) enum NextGroup {
-    /// Run these.
+    /// Run these batches.
     Run(Vec<BatchJob>),
-    /// Nothing waits; see to the log and to what is to be cleared.
+    /// No batch is waiting; do maintenance work.
     Idle,
-    /// Nothing waits and nothing will.
+    /// No batch is waiting, and the queue is closed.
     Closed,
 }
 
@@ -65,7 +65,7 @@ impl WriteQueue {
         Self { state: Mutex::default(), filled: Condvar::new(), max_batches: max_batches.max(1), max_bytes }
     }
 
-    /// Puts a batch at the end.
+    /// Adds a batch at the end.
     pub(super) fn push(&self, job: BatchJob) -> Result<(), PushError> {
         let mut state = self.lock();
         if state.closed {
@@ -88,8 +88,8 @@ impl WriteQueue {
         Ok(())
     }
 
-    /// Takes the next group: as many as wait, up to the limits, at least one. Sleeps while there is none,
-    /// unless the writer has something else to do.
+    /// Takes the next group: all waiting batches up to the limits, at least one. Sleeps while there is none, unless
+    /// the writer has maintenance work (`busy`).
     pub(super) fn next_group(&self, batches: usize, bytes: usize, gather: GatherLimits, busy: bool) -> NextGroup {
         let mut state = self.lock();
         while state.jobs.is_empty() {
@@ -120,7 +120,7 @@ impl WriteQueue {
         NextGroup::Run(group)
     }
 
-    /// Wakes the writer if it sleeps, with nothing to run.
+    /// Wakes a sleeping writer although no batch is waiting.
     pub(super) fn nudge(&self) {
         let mut state = self.lock();
         state.nudged = true;
@@ -129,13 +129,13 @@ impl WriteQueue {
         self.filled.notify_one();
     }
 
-    /// Lets nothing more in; what waits is still run.
+    /// Closes the queue. Waiting batches are still run.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_one();
     }
 
-    /// Refuses batches until [`Queue::resume`]. Returns those that wait.
+    /// Rejects batches until [`WriteQueue::resume`]. Returns the waiting ones.
     pub(super) fn suspend(&self, why: SqliteFailure) -> Vec<BatchJob> {
         let mut state = self.lock();
         state.suspended = Some(why);
@@ -143,18 +143,18 @@ impl WriteQueue {
         state.jobs.drain(..).collect()
     }
 
-    /// Takes batches again.
+    /// Accepts batches again.
     pub(super) fn resume(&self) {
         self.lock().suspended = None;
     }
 
-    /// Waits up to this long for the queue to be closed. Returns whether it is.
+    /// Waits up to `patience` for the queue to be closed. Returns whether it is closed.
     pub(super) fn wait_closed(&self, patience: Duration) -> bool {
         let waited = self.filled.wait_timeout_while(self.lock(), patience, |state| !state.closed);
         waited.unwrap_or_else(PoisonError::into_inner).0.closed
     }
 
-    /// Whether it lets nothing more in.
+    /// Returns whether the queue is closed.
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }

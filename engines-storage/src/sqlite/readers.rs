@@ -1,4 +1,4 @@
-//! Threads that read, each with a connection of its own, and the queue before them.
+//! The reader threads, each with its own connection, and their queue.
 
 use std::{
     collections::VecDeque,
@@ -18,10 +18,10 @@ use super::{
     store::{StoreState, WorkerThread},
 };
 
-/// What a reader is asked to do, with its connection or with why it has none. Says whether to open a new one.
+/// A read. It gets the connection, or the reason why there is none, and returns whether to open a new connection.
 type ReadTask = Box<dyn FnOnce(Result<&Connection, SqliteFailure>) -> bool + Send>;
 
-/// Reads that wait for a thread.
+/// The reads that wait for a thread.
 #[derive(Default)]
 pub(super) struct ReadQueue {
     state: Mutex<ReadQueueState>,
@@ -31,7 +31,7 @@ pub(super) struct ReadQueue {
 #[derive(Default)]
 struct ReadQueueState {
     tasks: VecDeque<ReadTask>,
-    /// Why nothing is read at the moment; the threads have no connections then.
+    /// Why reads are rejected now. The threads have no connections then.
     suspended: Option<SqliteFailure>,
     closed: bool,
 }
@@ -41,12 +41,13 @@ enum NextTask {
     Task(ReadTask),
     /// Close the connection, then ask again.
     CloseConnection,
-    /// Nothing more comes.
+    /// End, because the queue is closed and empty.
     End,
 }
 
 impl ReadQueue {
-    /// Has every thread close its connection, and refuses all reads until [`ReadQueue::resume`], those that wait too.
+    /// Rejects all reads, including waiting ones, until [`ReadQueue::resume`], and makes every thread close its
+    /// connection.
     pub(super) fn suspend(&self, why: SqliteFailure) {
         let mut state = self.lock();
         state.suspended = Some(why);
@@ -58,24 +59,24 @@ impl ReadQueue {
         }
     }
 
-    /// Reads again.
+    /// Accepts reads again.
     pub(super) fn resume(&self) {
         self.lock().suspended = None;
     }
 
-    /// Whether nothing is read at the moment or any more.
+    /// Returns whether reads are rejected now.
     pub(super) fn is_stopped(&self) -> bool {
         let state = self.lock();
         state.closed || state.suspended.is_some()
     }
 
-    /// Lets nothing more in; what waits is still answered.
+    /// Closes the queue. Waiting reads are still answered.
     fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
 
-    /// Puts a task at the end. Returns whether it was taken, and why not if there is more to say than that the store is closed.
+    /// Adds a task at the end. The error is the reason for a rejection; `None` when the store is closed.
     fn push(&self, task: ReadTask) -> Result<(), Option<SqliteFailure>> {
         let mut state = self.lock();
         if state.closed {
@@ -117,7 +118,7 @@ impl std::fmt::Debug for ReadQueue {
     }
 }
 
-/// The pool.
+/// The pool of reader threads.
 #[derive(Debug)]
 pub(super) struct ReaderPool {
     queue_permits: Arc<Semaphore>,
@@ -143,7 +144,7 @@ impl ReaderPool {
         Ok((Self { queue_permits: room, shared: Arc::clone(shared) }, workers))
     }
 
-    /// Runs `read` on one of them.
+    /// Runs `read` on one of the threads.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -160,7 +161,7 @@ impl ReaderPool {
             let result = connection.and_then(read);
             shared.wait_published();
             let reopen = result.as_ref().is_err_and(|failure| failure.needs_reopen);
-            // Whoever has stopped waiting does not need it.
+            // An error means that the caller does not wait for the answer any more.
             let _ = answer.send(result);
             reopen
         };
@@ -172,7 +173,7 @@ impl ReaderPool {
         }
     }
 
-    /// Lets nothing more in; what waits is still answered.
+    /// Closes the queue. Waiting reads are still answered.
     pub(super) fn close(&self) {
         self.queue_permits.close();
         self.shared.reads.close();
@@ -190,7 +191,7 @@ fn run_reader(shared: &Arc<StoreState>, options: &SqliteOptions) {
             }
             NextTask::End => return,
         };
-        // A read that panics is a defect; it must not take the thread with it. Its caller finds its answer gone.
+        // A read that panics is a defect and must not end the thread. Its caller finds the channel closed.
         let reopen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match &connection {
             Some(open) => task(open.get()),
             None => match opening::open_reader(shared, options) {
@@ -205,7 +206,7 @@ fn run_reader(shared: &Arc<StoreState>, options: &SqliteOptions) {
 }
 
 impl WorkerThread {
-    /// Starts a thread that sends when it ends.
+    /// Starts a thread that sends a message when it ends.
     pub(super) fn spawn(name: &str, body: impl FnOnce(oneshot::Sender<()>) + Send + 'static) -> std::io::Result<Self> {
         let (ended, done) = oneshot::channel();
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || body(ended))?;

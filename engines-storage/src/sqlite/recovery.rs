@@ -1,12 +1,12 @@
-//! Making the data file whole again from its log, after a fault of the disk and after an unclean end.
+//! Restores the data file from its log, after a disk fault and after an unclean end.
 //!
-//! A failed `fsync` leaves pages in the kernel's cache that are marked as written and are not on the disk; another `fsync`
-//! succeeds without writing them. So nothing that was written before the fault may be trusted to be on the disk only because a
-//! later `fsync` succeeds: it has to be written again. `docs/design/0003-io-faults.md` has the reasoning.
+//! A failed `fsync` leaves pages in the kernel's cache that are marked as written and are not on disk; another
+//! `fsync` succeeds without writing them. A later successful `fsync` therefore proves nothing about data that was
+//! written before the fault: that data has to be written again. `docs/design/0003-io-faults.md` has the reasoning.
 //!
-//! All of this needs every connection of the process to be closed. It works on connections in exclusive locking mode. SQLite then
-//! keeps the log's index in memory instead of in the `-shm` file: it reads the log from its first frame, knows of no frame that was
-//! moved to the data file before, and refuses to start while another process has the file open.
+//! Recovery requires every connection of the process to be closed. It uses connections in exclusive locking mode, in
+//! which SQLite keeps the log's index in memory instead of in the `-shm` file: it reads the log from its first frame,
+//! does not know which frames were moved to the data file before, and fails when another process has the file open.
 
 use std::{
     collections::BTreeMap,
@@ -24,39 +24,40 @@ use super::{
     options::SqliteOptions,
 };
 
-/// Bytes of the log that are written again at a time.
+/// Number of bytes of the log that are rewritten at a time.
 const CHUNK_BYTES: usize = 1 << 20;
-/// Bytes of the log's header, and of the header of each frame (<https://sqlite.org/fileformat2.html#the_write_ahead_log>).
+/// Sizes of the log's header and of each frame's header (<https://sqlite.org/fileformat2.html#the_write_ahead_log>).
 const LOG_HEADER_BYTES: u64 = 32;
 const FRAME_HEADER_BYTES: u64 = 24;
 
-/// The log holds fewer frames than were acknowledged.
+/// The log contains fewer frames than were acknowledged.
 const FRAMES_MISSING: SqliteFailure = SqliteFailure::damaged(
     "the write-ahead log has lost transactions that were acknowledged; restore the data from a backup",
 );
-/// A page in the data file is not what was just copied there.
+/// A page in the data file differs from the page that was just copied there.
 const PAGE_DIFFERS: SqliteFailure = SqliteFailure::damaged(
-    "the disk does not keep what is written to the data file; replace it and restore the data from a backup",
+    "the data file differs from what was written to it; replace the disk and restore the data from a backup",
 );
-/// The check of the data file failed, or SQLite met a malformed page.
+/// The check of the data file failed, or SQLite found a malformed page.
 const DATA_FILE_DAMAGED: SqliteFailure =
     SqliteFailure::damaged("the data file is damaged; restore the data from a backup");
-/// SQLite deletes the log of an empty data file.
+/// SQLite deletes the log of an empty data file, so recovery must not start.
 const EMPTY_DATA_FILE: SqliteFailure =
     SqliteFailure::damaged("the data file is empty and its log is not; put the data file back or restore a backup");
 
-/// What the data file has to fulfil before the store goes on.
+/// The conditions that the files must meet before the store continues.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RecoveryRequirements {
-    /// Frames that the log holds at least, because their transactions were acknowledged and are in the log alone.
+    /// Minimum number of frames in the log: those of acknowledged transactions that are only in the log.
     pub(super) min_frames: usize,
-    /// Whether a data file of up to [`SqliteOptions::check_bytes`] is checked as a whole.
+    /// Whether a data file of up to [`SqliteOptions::check_bytes`] is checked completely.
     pub(super) check_file: bool,
 }
 
-/// Writes the log again, copies all of it into the data file, syncs that, and empties the log.
+/// Rewrites the log, copies all of it to the data file, syncs the data file, and empties the log.
 ///
-/// Fails with a failure of the kind `Damaged` when the files are not whole; after every other failure it may be tried again.
+/// An error of the kind `Damaged` means that the files do not meet the requirements. After any other error recovery
+/// may be tried again.
 pub(super) fn recover_data_file(
     path: &Path,
     options: &SqliteOptions,
@@ -71,7 +72,7 @@ pub(super) fn recover_data_file(
     if length(path)? == 0 && length(&log)? > 0 {
         return Err(EMPTY_DATA_FILE);
     }
-    // The guard keeps other programs away from the log while it is written again. It is closed then, so that the second
+    // The guard keeps other programs from the log while it is rewritten. It is then closed, so that the second
     // connection reads the frames as they are now.
     let guard = open_exclusive(path, options)?;
     rewrite_log(&log)?;
@@ -84,7 +85,8 @@ pub(super) fn recover_data_file(
     if full.moved_frames < full.frames {
         return Err(still_open_error());
     }
-    // Dropped after the connection: closing it releases the locks that SQLite holds on the file.
+    // Declared so that it is dropped after the connection: closing it releases the locks that SQLite holds on the
+    // file.
     let data = File::open(path).map_err(|error| SqliteFailure::io(&error))?;
     let checked = compare_pages(&log, &data, full.frames).and_then(|()| {
         checkpoint::run_checkpoint(&connection, "TRUNCATE").map_err(as_damage)?;
@@ -96,8 +98,8 @@ pub(super) fn recover_data_file(
     checked
 }
 
-/// Reads the log and writes the same bytes back, so that the kernel has all of them to write, and syncs them. The content does not
-/// change at any moment, so that a crash does no harm.
+/// Reads the log and writes the same bytes back, so that the kernel has to write all of them, and syncs them. The
+/// content never changes, so a crash does no harm.
 pub(super) fn rewrite_log(log: &Path) -> Result<(), SqliteFailure> {
     let failed = |error: std::io::Error| SqliteFailure::io(&error);
     let mut file = match OpenOptions::new().read(true).write(true).open(log) {
@@ -121,20 +123,20 @@ pub(super) fn rewrite_log(log: &Path) -> Result<(), SqliteFailure> {
     sync_folder(log).map_err(failed)
 }
 
-/// Makes the names in the folder of `path` durable.
+/// Syncs the folder of `path`, so that the names in it are durable.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// A connection that has the file for itself, with the log's index in memory.
+/// Opens a connection in exclusive locking mode, with the log's index in memory.
 fn open_exclusive(path: &Path, options: &SqliteOptions) -> Result<Connection, SqliteFailure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> Result<Connection, rusqlite::Error> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.busy_timeout(options.busy_timeout)?;
-        // Before anything reads the file: SQLite decides when it opens the log where it keeps the index.
+        // Set before the file is read: SQLite decides where it keeps the index when it opens the log.
         connection.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
@@ -164,7 +166,7 @@ fn compare_pages(log: &Path, mut data: &File, frames: usize) -> Result<(), Sqlit
         log.seek(SeekFrom::Start(start(frame))).map_err(failed)?;
         log.read_exact(&mut header).map_err(failed)?;
         newest.insert(read_u32(&header, 0), frame);
-        // The size of the file after a transaction, in the last frame of each.
+        // The last frame of each transaction has the size of the data file after it.
         if read_u32(&header, 4) > 0 {
             pages = read_u32(&header, 4);
         }
@@ -186,7 +188,7 @@ fn compare_pages(log: &Path, mut data: &File, frames: usize) -> Result<(), Sqlit
     Ok(())
 }
 
-/// The big-endian number at this offset.
+/// Reads the big-endian number at this offset.
 fn read_u32(bytes: &[u8], at: usize) -> u32 {
     bytes.iter().skip(at).take(4).fold(0, |number, byte| (number << 8) | u32::from(*byte))
 }
@@ -197,7 +199,7 @@ fn quick_check(connection: &Connection) -> Result<(), SqliteFailure> {
     if verdict == "ok" { Ok(()) } else { Err(DATA_FILE_DAMAGED) }
 }
 
-/// A malformed file does not get better by another try.
+/// Marks a malformed file as damaged, because another attempt cannot succeed.
 fn as_damage(failure: SqliteFailure) -> SqliteFailure {
     if failure.is_corruption() { DATA_FILE_DAMAGED } else { failure }
 }
@@ -214,7 +216,8 @@ mod tests {
 
     const PAGE: u64 = 4096;
 
-    /// A data file and a log with frames of many pages, as an unclean end leaves them; `moved` of them were moved without a sync.
+    /// Creates a data file and a log with frames of many pages, as an unclean end leaves them. `moved` also copies
+    /// the frames to the data file, without a sync.
     fn left(folder: &Path, moved: bool) -> PathBuf {
         let (path, rows) = (folder.join("engines.db"), 200);
         let writer = Connection::open(&path).unwrap();
@@ -253,7 +256,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = left(folder.path(), true);
         let frames = frames_of(&path);
-        // What the kernel has dropped after a failed sync: everything but the first page, and the end of the file.
+        // The data that the kernel drops after a failed sync: all pages but the first, and the end of the file.
         overwrite(&path, PAGE, &vec![0; 20 * PAGE as usize]);
         OpenOptions::new().write(true).open(&path).unwrap().set_len(30 * PAGE).unwrap();
         replay_of(&path, frames).unwrap();
@@ -270,7 +273,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = left(folder.path(), false);
         let (log, frames) = (sibling_path(&path, LOG_SUFFIX), frames_of(&path));
-        // One flipped byte in the middle cuts everything behind it.
+        // One changed byte makes every later frame invalid.
         overwrite(&log, LOG_HEADER_BYTES + 100 * (FRAME_HEADER_BYTES + PAGE) + 50, b"?");
         let before = std::fs::read(&log).unwrap();
         assert_eq!(replay_of(&path, frames).unwrap_err().kind(), super::super::error::FailureKind::Damaged);
