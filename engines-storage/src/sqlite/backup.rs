@@ -320,11 +320,11 @@ pub(crate) fn schema_version() -> u32 {
     schema::version()
 }
 
-    let detail = format!("the copy {} cannot be written: {error}; the backup is not listed", path.display());
+fn sync_file(path: &Path) -> Result<()> {
     File::open(path).and_then(|file| file.sync_all()).map_err(|error| write_error(path, error))
 }
 
 fn write_error(path: &Path, error: std::io::Error) -> Error {
-    let detail = format!("the copy {} cannot be written: {error}; nothing of the backup is kept", path.display());
+    let detail = format!("the copy {} cannot be written: {error}; the backup is not listed", path.display());
     Error::new(Code::BackendUnavailable, OPERATION, detail).with_source(error)
 }

@@ -1,10 +1,12 @@
-//! Moving the log's pages to the data file, without making commits wait for it.
+//! Moves the log's pages to the data file without making commits wait for it.
 //!
-//! Pages can be moved while the writer goes on, but the log begins anew only when all of it was moved at a moment when nothing
-//! is being written. So a thread of its own moves the bulk, and the writer the rest, between two groups of batches.
+//! Pages can be moved while the writer continues, but the log restarts only when all of it was moved at a moment
+//! without writes. A separate thread therefore moves most of the pages, and the writer moves the rest between two
+//! groups of batches.
 //!
-//! Both connections are opened before the first page is moved and stay open until the store closes or recovers. The kernel reports a
-//! failed write to each descriptor that was open at that time, so that whichever of the two syncs the data file learns of it.
+//! Both connections are opened before the first page is moved, and stay open until the store closes or recovers. The
+//! kernel reports a failed write to each descriptor that was open at that time, so whichever connection syncs the
+//! data file gets the error.
 
 use std::{
     fs::File,
@@ -29,18 +31,21 @@ use super::{
     store::{StoreState, WorkerThread},
 };
 
-/// Rounds the thread makes at the most before the writer does the rest, each for what was written during the one before.
+/// Maximum number of rounds of the thread before the writer moves the rest. Each round moves the pages that were
+/// written during the round before.
 const MAX_ROUNDS: usize = 4;
-/// The rest is small when it is this part of [`SqliteOptions::checkpoint_pages`].
+/// The writer moves the rest when it is at most [`SqliteOptions::checkpoint_pages`] divided by this.
 const REMAINDER_DIVISOR: usize = 8;
 /// A log is long when it has this many times [`SqliteOptions::checkpoint_pages`], as after a backup.
 const LONG: usize = 2;
-/// Time between two syncs of the data file while a long log is moved. Without them the sync at the end of the checkpoint wrote up to a
-/// gigabyte at once, and commits waited a second for it. For a log of the usual length they would double the 99th percentile instead.
+/// Interval of syncs of the data file while a long log is moved. Without them the sync at the end of the checkpoint
+/// wrote up to a gigabyte at once, and commits waited a second for it. With a log of the usual length such syncs
+/// would double the 99th percentile of commits.
 const SYNC_EVERY: Duration = Duration::from_millis(100);
-/// Bytes that the log is cut by when it begins anew. Cutting off 1.4 GiB at once took ext4 1.7 s, and the commit waited for it.
+/// Number of bytes by which the log is truncated each time it restarts. Truncating 1.4 GiB at once took ext4 1.7 s,
+/// and the commit waited for it.
 const CUT_BYTES: u64 = 64 << 20;
-/// Time between two warnings about a long log.
+/// Minimum interval between two warnings about a long log.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// What the writer and the thread tell each other.
@@ -56,27 +61,27 @@ pub(super) struct WalState {
     fault: Mutex<Option<SqliteFailure>>,
 }
 
-/// What the thread is asked to do.
+/// A request to the thread.
 #[derive(Debug)]
 enum CheckpointRequest {
     /// Open the connection.
     OpenConnection,
     /// Move what can be moved.
     MovePages,
-    /// Close the connection, and say so.
+    /// Close the connection, then send a message.
     CloseConnection(mpsc::Sender<()>),
 }
 
-/// How much of the log was moved.
+/// The result of a checkpoint.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CheckpointResult {
-    /// Frames in the log.
+    /// Number of frames in the log.
     pub(super) frames: usize,
-    /// Frames of these that are in the data file. When it is all of them, the data file was synced.
+    /// Number of these frames that are in the data file. When all are, the data file was synced.
     pub(super) moved_frames: usize,
 }
 
-/// The writer's end.
+/// The writer's side of checkpoints.
 pub(super) struct Checkpointer {
     log: Arc<WalState>,
     gaps: GapEraser,
@@ -92,7 +97,7 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Starts the thread, with its connection.
+    /// Starts the thread, which opens its connection.
     pub(super) fn start(options: &SqliteOptions, shared: &Arc<StoreState>) -> std::io::Result<(Self, WorkerThread)> {
         let (requests, requested) = mpsc::channel();
         let log = Arc::new(WalState::default());
@@ -123,18 +128,18 @@ impl Checkpointer {
         Ok((checkpoints, worker))
     }
 
-    /// Where the writer's connection tells how long the log is.
+    /// Returns the state that the writer's connection updates with the length of the log.
     pub(super) fn log(&self) -> Arc<WalState> {
         Arc::clone(&self.log)
     }
 
-    /// Has the thread open its connection.
+    /// Makes the thread open its connection.
     pub(super) fn open_connection(&self) {
         let _ = self.requests.send(CheckpointRequest::OpenConnection);
     }
 
-    /// Has the thread close its connection, and forgets what it was asked to do. What is returned receives something, or ends, when
-    /// that is done.
+    /// Makes the thread close its connection, and drops the pending request. The returned channel receives a message,
+    /// or is closed, when the connection is closed.
     pub(super) fn close_connection(&mut self) -> mpsc::Receiver<()> {
         let (done, released) = mpsc::channel();
         let _ = self.requests.send(CheckpointRequest::CloseConnection(done));
@@ -192,7 +197,8 @@ impl Checkpointer {
         Ok(())
     }
 
-    /// Moves what the thread has left. When that is all, the next commit begins the log anew and cuts its file.
+    /// Moves the pages that the thread has left. When all pages are moved, the next commit restarts the log and
+    /// truncates its file.
     fn move_rest(&self, connection: &Connection) -> Result<(), SqliteFailure> {
         self.log.checkpoint(connection, &self.shared)?;
         let bytes = self.shared.files.sizes().1.unwrap_or(0);
@@ -296,7 +302,7 @@ fn open<'c>(
     counted.get()
 }
 
-/// Moves the bulk. Of a long log a thread syncs bit by bit what was moved.
+/// Moves most pages. While a long log is moved, a thread syncs the data file at intervals.
 fn move_bulk(
     connection: &Connection,
     options: &SqliteOptions,
@@ -313,7 +319,7 @@ fn move_bulk(
             thread::Builder::new().name("sqlite-sync".to_owned()).spawn_scoped(scope, move || sync(file, &moved));
         let done = move_rounds(connection, options, shared, log);
         drop(moving);
-        // If the thread could not be started, the checkpoint is as right, and its last sync takes longer.
+        // When the thread could not be started, the checkpoint is still correct; only its last sync takes longer.
         let synced = syncs.map_or(Ok(Ok(())), thread::ScopedJoinHandle::join);
         done?;
         let panicked = |_| Err(io::Error::other("the thread that syncs the data file panicked"));
@@ -321,7 +327,7 @@ fn move_bulk(
     })
 }
 
-/// Syncs the file again and again until the other end of the channel is dropped, and once more.
+/// Syncs the file at intervals until the other end of the channel is dropped, and then once more.
 fn sync(file: &File, moved: &mpsc::Receiver<()>) -> io::Result<()> {
     while moved.recv_timeout(SYNC_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
         file.sync_data()?;

@@ -1,9 +1,9 @@
-//! Overwriting the unallocated parts of pages, where SQLite leaves copies of content that was removed.
+//! Overwrites the unallocated parts of pages, where SQLite leaves copies of removed content.
 //!
-//! `secure_delete` zeroes a removed cell and a freed page. But when SQLite rebuilds a page (`rebuildPage` in its `btree.c`), cells that move
-//! to a neighbour, or within the page, leave their bytes behind between the cell pointers and the cells. These copies outlive the
-//! cells: of 1.5 million removed values an experiment found two in the file. So after something was removed, the pages of the data file are
-//! looked through and that part of each is zeroed.
+//! `secure_delete` zeroes a removed cell and a freed page. But when SQLite rebuilds a page (`rebuildPage` in its
+//! `btree.c`), cells that move within the page or to a neighbour leave their bytes between the cell pointers and the
+//! cells. These copies outlive the cells: of 1.5 million removed values, an experiment found two in the file. After
+//! something was removed, the store therefore reads the pages of the data file and zeroes that part of each.
 //!
 //! The file is written past SQLite, which is safe for these reasons:
 //!
@@ -28,27 +28,27 @@ use super::{
     store::StoreState,
 };
 
-/// Bytes looked through at a time: some milliseconds in which nobody writes.
+/// Number of bytes examined at a time, which takes some milliseconds. Nothing is written to the store meanwhile.
 const CHUNK_BYTES: u64 = 16 << 20;
-/// The page at this offset is used for locks and holds nothing.
+/// The page at this offset is used for locks and contains nothing.
 const LOCK_PAGE_OFFSET: u64 = 1 << 30;
-/// Bytes of the file's header, which is at the start of the first page.
+/// Size of the file's header, at the start of the first page.
 const FILE_HEADER_BYTES: usize = 100;
-/// Bytes of an entry of the pointer map, and what its first byte says of a root page and of another b-tree page.
+/// Size of an entry of the pointer map, and the values of its first byte for a root page and for another b-tree page.
 const POINTER_ENTRY_BYTES: u64 = 5;
 const ROOT_PAGE: u8 = 1;
 const BTREE_PAGE: u8 = 5;
 
-/// One walk over the file.
+/// A pass over the file.
 #[derive(Debug, Clone, Copy)]
 struct FilePass {
-    /// Removals before it began.
+    /// Number of removals before the pass began.
     removals_at_start: u64,
     /// The offset of the next page.
     next_offset: u64,
 }
 
-/// The writer's part.
+/// Erases unallocated parts; used by the writer's thread.
 #[derive(Debug)]
 pub(super) struct GapEraser {
     shared: Arc<StoreState>,
@@ -71,7 +71,7 @@ impl From<io::Error> for PassError {
     }
 }
 
-/// What of the file's header matters here.
+/// The fields of the file's header that are needed here.
 #[derive(Debug, Clone, Copy)]
 struct PageLayout {
     page_bytes: u64,
@@ -83,8 +83,8 @@ impl GapEraser {
         Self { shared, enabled, pass: None }
     }
 
-    /// Goes on by a chunk, or begins. To be called right after the log was emptied. Returns whether everything that was removed before
-    /// is gone from the file.
+    /// Continues the pass by one chunk, or starts one. Must be called directly after the log was emptied. Returns
+    /// whether all content removed before is gone from the file.
     pub(super) fn run_step(&mut self, connection: &Connection) -> Result<bool, SqliteFailure> {
         let erasure = &self.shared.erasure;
         let removals = erasure.removal_count();
@@ -174,12 +174,13 @@ impl GapEraser {
 }
 
 impl PageLayout {
-    /// Pages whose entries one page of the pointer map holds, and that page itself.
+    /// Returns the number of pages from one page of the pointer map to the next: the map's entries, and the map page
+    /// itself.
     fn pages_per_map(self) -> u64 {
         self.usable_bytes / POINTER_ENTRY_BYTES + 1
     }
 
-    /// The page of the pointer map before this page, or the page itself.
+    /// Returns the page of the pointer map that precedes this page, or the page itself.
     fn pointer_map_page(self, number: u64) -> u64 {
         let map = (number - 2) / self.pages_per_map() * self.pages_per_map() + 2;
         if (map - 1) * self.page_bytes == LOCK_PAGE_OFFSET { map + 1 } else { map }
@@ -189,7 +190,8 @@ impl PageLayout {
         number >= 2 && self.pointer_map_page(number) == number
     }
 
-    /// Where the pointer map has its entry of a page: the offset of the map's page, and the entry's place in it.
+    /// Returns where the pointer map has the entry of a page: the offset of the map's page, and the entry's offset in
+    /// it.
     fn pointer_map_entry(self, number: u64) -> (u64, usize) {
         if number < 3 {
             return (0, 0);
@@ -200,7 +202,7 @@ impl PageLayout {
     }
 }
 
-/// Reads the file's header; none if the file has no pointer map.
+/// Reads the file's header; `None` when the file has no pointer map.
 fn read_layout(file: &mut &File) -> io::Result<Option<PageLayout>> {
     let mut header = [0; FILE_HEADER_BYTES];
     read_at(file, 0, &mut header)?;
@@ -214,7 +216,8 @@ fn read_layout(file: &mut &File) -> io::Result<Option<PageLayout>> {
     Ok((sound && largest_root > 0).then_some(PageLayout { page_bytes: page, usable_bytes: usable }))
 }
 
-/// The unallocated part of a b-tree page: between its cell pointers and its cells. None when the page does not look like one.
+/// Returns the unallocated part of a b-tree page, between its cell pointers and its cells; `None` when the page does
+/// not look like a b-tree page.
 fn unallocated_range(page: &[u8], first: bool, usable: u64) -> Option<(usize, usize)> {
     let header = if first { FILE_HEADER_BYTES } else { 0 };
     let number = |at: usize| Some(usize::from(u16::from_be_bytes([*page.get(at)?, *page.get(at + 1)?])));
@@ -246,7 +249,7 @@ fn write_at(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// The pointer map's arithmetic against SQLite's own (`ptrmapPageno`), around the map pages and the lock page.
+    /// Compares the arithmetic of the pointer map with SQLite's (`ptrmapPageno`), around map pages and the lock page.
     #[test]
     fn pointer_map_pages_match_sqlite() {
         for (page, usable) in [(4096_u64, 4096_u64), (512, 480), (65_536, 65_536)] {
@@ -277,7 +280,7 @@ mod tests {
         page[0] = 13;
         (page[3], page[4], page[5], page[6]) = (0, 2, 1, 0);
         assert_eq!(unallocated_range(&page, false, 512), Some((12, 256)));
-        // More pointers than fit before the cells, and cells behind the end.
+        // More pointers than fit before the cells, and cells after the end.
         page[4] = 200;
         assert_eq!(unallocated_range(&page, false, 512), None);
         (page[4], page[5], page[6]) = (2, 2, 1);

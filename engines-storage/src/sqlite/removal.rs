@@ -1,4 +1,4 @@
-//! Removals, a bounded number of rows in each transaction, and giving freed pages back.
+//! Removal of data, a bounded number of rows per transaction, and the release of free pages.
 
 use engines_core::{
     DocId, Scope, StreamKey,
@@ -17,13 +17,13 @@ use super::{
     transaction::BatchTransaction,
 };
 
-/// Pages given back in one transaction: 1 MiB.
+/// Number of pages released in one transaction: 1 MiB.
 const PAGES_PER_STEP: usize = 256;
-/// Marks of removed events that are removed in one transaction, at the least.
+/// Minimum number of marks of removed events that are deleted in one transaction.
 const MIN_MARKS_PER_STEP: usize = 64;
 
 impl BatchTransaction<'_> {
-    /// Takes one step of a removal.
+    /// Performs one step of a removal.
     pub(super) fn remove_step(&mut self, scope: &Scope, step: &RemovalWrite) -> Result<RemovalProgress, SqliteFailure> {
         let nothing = RemovalProgress { done: true, ..RemovalProgress::default() };
         let Some(scope_id) = scope_id(self.connection, scope)? else { return Ok(nothing) };
@@ -55,7 +55,7 @@ impl BatchTransaction<'_> {
                 RemovalProgress { removed: to_u64(removed), position: None, done }
             }
             Removal::Scope => self.remove_scope(scope, scope_id, limit)?,
-            // A removal of a later version of the contract than this backend; there is none yet.
+            // `Removal` is non-exhaustive: a later version of the trait may add a variant.
             _ => return Err(rusqlite::Error::InvalidQuery.into()),
         };
         self.has_erased |= removed.removed > 0;
@@ -63,7 +63,7 @@ impl BatchTransaction<'_> {
     }
 
     fn remove_scope(&mut self, scope: &Scope, scope_id: i64, limit: usize) -> Result<RemovalProgress, SqliteFailure> {
-        // Heads and counters of this transaction are in the file before rows are looked at.
+        // Heads and counters of this transaction must be in the file before its rows are read.
         self.write_heads()?;
         let mut left = limit;
         left -= self.remove_documents(scope, scope_id, left)?;
@@ -143,8 +143,8 @@ impl BatchTransaction<'_> {
     }
 }
 
-/// Removes a scope's oldest audit records: all, or those before a time except for the newest. Returns how many, and whether no more is to
-/// be removed.
+/// Deletes a scope's oldest audit records: all, or those before a time except for the newest. Returns the number
+/// deleted and whether the removal is complete.
 fn remove_audit(
     connection: &Connection,
     scope_id: i64,
@@ -170,7 +170,7 @@ fn remove_audit(
     Ok((old, !(more && old == limit)))
 }
 
-/// Removes marks that lead to no event any more.
+/// Deletes marks that refer to no event any more.
 fn remove_marks(connection: &Connection, scope_id: i64, limit: usize) -> Result<(), SqliteFailure> {
     const SQL: &str = "DELETE FROM event_marks WHERE (scope_id, high, seq) IN \
                        (SELECT scope_id, high, seq FROM event_marks WHERE scope_id = ?1 ORDER BY high, seq LIMIT ?2) \
@@ -179,7 +179,8 @@ fn remove_marks(connection: &Connection, scope_id: i64, limit: usize) -> Result<
     Ok(())
 }
 
-/// Gives some free pages back to the file system. Returns whether there is nothing left to give back, and no row that is still to be removed.
+/// Releases some free pages to the file system. Returns whether there is nothing left to release, and no row left
+/// that is to be deleted.
 pub(super) fn reclaim(connection: &Connection) -> Result<bool, SqliteFailure> {
     const LEFT: &str = "SELECT EXISTS (SELECT 1 FROM streams WHERE kept < first) \
                         OR EXISTS (SELECT 1 FROM streams WHERE deleted > 0)";
@@ -187,14 +188,14 @@ pub(super) fn reclaim(connection: &Connection) -> Result<bool, SqliteFailure> {
     if connection.prepare_cached(LEFT)?.query_row([], |row| row.get(0))? {
         return Ok(false);
     }
-    // A file of an older program gives nothing back until it was rebuilt: see `SqliteOptions::rebuild`.
+    // A file of an older version cannot release pages until it is rebuilt: see `SqliteOptions::rebuild`.
     const INCREMENTAL: i64 = 2;
     if pragma("auto_vacuum")? != INCREMENTAL {
         return Ok(true);
     }
     let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES_PER_STEP})"))?;
     let mut pages = vacuum.query([])?;
-    // Each row is a page.
+    // Each row releases one page.
     while pages.next()?.is_some() {}
     Ok(pragma("freelist_count")? == 0)
 }

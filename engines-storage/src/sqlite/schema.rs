@@ -1,4 +1,4 @@
-//! The schema and how an older one becomes today's.
+//! The schema of the data file and its migrations.
 
 use std::path::Path;
 
@@ -7,12 +7,12 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::error::{SqliteFailure, open_error};
 
-/// Marks the file as ours (`PRAGMA application_id`): "engn".
+/// Identifies the store's files (`PRAGMA application_id`): "engn" in ASCII.
 const APPLICATION_ID: i32 = 0x656e_676e;
-/// Each step leads from the version before it to its own: `PRAGMA user_version` is how many have been taken.
+/// The migrations in order. `PRAGMA user_version` is the number of migrations that were applied.
 const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 
-/// Brings the file to today's schema and returns its log's id.
+/// Migrates the file to the current schema and returns its log id.
 pub(super) fn migrate(connection: &mut Connection, ids: Option<&IdGenerator>, path: &Path) -> Result<LogId> {
     let failed = |error: rusqlite::Error| opening_error(error.into(), path);
     let step = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
@@ -53,13 +53,13 @@ pub(super) fn migrate(connection: &mut Connection, ids: Option<&IdGenerator>, pa
     Ok(log)
 }
 
-/// Reads the log's id of a file that must be of today's schema; changes nothing.
+/// Returns the log id of a file that must have the current schema. Does not change the file.
 pub(super) fn check_and_read_log_id(connection: &Connection, path: &Path) -> Result<LogId> {
     let failed = |error: rusqlite::Error| opening_error(error.into(), path);
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(failed);
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     if application != APPLICATION_ID {
-        return Err(open_error("the file is no data file of this program".to_owned()));
+        return Err(open_error("the file is not a data file of this program".to_owned()));
     }
     let today = i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX);
     if version != today {
@@ -82,7 +82,7 @@ pub(super) fn check_and_read_log_id(connection: &Connection, path: &Path) -> Res
         .ok_or_else(|| open_error("the file's log id is damaged; restore the file from a copy".to_owned()))
 }
 
-/// The log's id; none in a file that is new.
+/// Returns the log id; `None` for a new file.
 pub(super) fn log_id(connection: &Connection, path: &Path) -> Result<Option<LogId>> {
     let known: Option<String> = connection
         .query_row("SELECT value FROM meta WHERE name = 'log_id'", [], |row| row.get(0))
@@ -94,7 +94,7 @@ pub(super) fn log_id(connection: &Connection, path: &Path) -> Result<Option<LogI
     Ok(Some(LogId::from_bytes(id.to_be_bytes())))
 }
 
-/// Gives the log another id.
+/// Replaces the log id.
 pub(super) fn set_log_id(connection: &Connection, log: LogId, path: &Path) -> Result<()> {
     let text = format!("{:016x}", u64::from_be_bytes(log.to_bytes()));
     connection
@@ -103,12 +103,12 @@ pub(super) fn set_log_id(connection: &Connection, log: LogId, path: &Path) -> Re
     Ok(())
 }
 
-/// The version of today's schema.
+/// Returns the version of the current schema.
 pub(super) fn version() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
 
-/// Checks that a file is ours and that this program knows its schema, and changes nothing.
+/// Checks that the file belongs to the store and that this program supports its schema. Does not change the file.
 pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<()> {
     let pragma = |name: &str| {
         connection
@@ -116,7 +116,7 @@ pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<()> 
             .map_err(|error| opening_error(error.into(), path))
     };
     if pragma("application_id")? != APPLICATION_ID {
-        return Err(open_error("the file is no data file of this program".to_owned()));
+        return Err(open_error("the file is not a data file of this program".to_owned()));
     }
     let version = pragma("user_version")?;
     match usize::try_from(version) {
@@ -128,7 +128,7 @@ pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<()> 
     }
 }
 
-/// An error while the file is opened, with what to do about it.
+/// Returns an error of opening the file, with the action to take.
 pub(super) fn opening_error(failure: SqliteFailure, path: &Path) -> Error {
     let advice = match failure.needs_reopen {
         true => "check the file, its folder's permissions and the disk, or restore the file from a copy",

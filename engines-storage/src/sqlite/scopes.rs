@@ -1,4 +1,4 @@
-//! The writer's numbers of scopes, and where each scope's logs have got to.
+//! The writer's cache of scopes: their numbers and the ends of their logs.
 
 use std::collections::HashMap;
 
@@ -7,40 +7,40 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::SqliteFailure;
 
-/// Bits of an audit record's place that number it in its scope.
+/// Number of low bits in an audit record's row key that contain its number in the scope.
 pub(super) const AUDIT_BITS: u32 = 40;
-/// Dataset events from one mark of their times to the next.
+/// Number of dataset events from one time mark to the next.
 pub(super) const MARK_EVERY: i64 = 64;
-/// Scopes kept in mind.
+/// Maximum number of cached scopes.
 const MAX_CACHED_SCOPES: usize = 65_536;
 
-/// One scope.
+/// The state of one scope.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ScopeState {
     pub(super) id: i64,
-    /// The place of the last dataset event.
+    /// The sequence of the last dataset event.
     pub(super) last_event: i64,
-    /// The place of the last audit record.
+    /// The row key of the last audit record.
     pub(super) last_audit: i64,
-    /// The latest time of a dataset event, and by how much one was behind an earlier one, in milliseconds.
+    /// The latest time of a dataset event, and the largest lag of an event behind an earlier one, in milliseconds.
     latest_ts_ms: i64,
     max_lag_ms: i64,
-    /// `events`, `high` and `lag` are not in the file yet.
+    /// Whether `events`, `high` and `lag` have changed and are not in the file yet.
     dirty: bool,
 }
 
-/// Scopes by name, as they are in the transaction that runs.
+/// Scopes by name, as the running transaction sees them.
 #[derive(Debug, Default)]
 pub(super) struct ScopeCache {
     entries: Vec<(Scope, ScopeState)>,
     index: HashMap<Scope, usize>,
-    /// The one asked for last: the next is often the same.
+    /// The index of the scope that was requested last; the next request is often for the same one.
     last_index: usize,
     dirty: Vec<usize>,
 }
 
 impl ScopeCache {
-    /// The scope, made if it has no number.
+    /// Returns the scope; inserts its row if it has none.
     pub(super) fn get_or_create(
         &mut self,
         connection: &Connection,
@@ -66,7 +66,7 @@ impl ScopeCache {
             .ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
     }
 
-    /// A dataset event of this time takes the next place in the scope.
+    /// Records a dataset event with this time as the scope's next event.
     pub(super) fn note_event(&mut self, connection: &Connection, scope: &Scope, ts: i64) -> Result<(), SqliteFailure> {
         let known = self.get_or_create(connection, scope)?;
         known.last_event += 1;
@@ -82,7 +82,7 @@ impl ScopeCache {
         Ok(())
     }
 
-    /// Writes what the transaction changed.
+    /// Writes the changes of the transaction.
     pub(super) fn write_changes(&mut self, connection: &Connection) -> Result<(), SqliteFailure> {
         for at in self.dirty.drain(..) {
             if let Some((_, known)) = self.entries.get_mut(at) {
@@ -95,14 +95,14 @@ impl ScopeCache {
         Ok(())
     }
 
-    /// Between transactions: keeps the memory bounded.
+    /// Limits the size of the cache. Called between transactions.
     pub(super) fn shrink(&mut self) {
         if self.entries.len() > MAX_CACHED_SCOPES {
             self.clear();
         }
     }
 
-    /// Forgets everything: what was in mind is not what is in the file.
+    /// Clears the cache, because it does not match the file.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.index.clear();

@@ -1,7 +1,8 @@
-//! What is looked at before SQLite opens the files: whether they are all there, whether the log is whole, and who may read them.
+//! Checks before SQLite opens the files: whether all files exist, whether the log is damaged, and who may read the
+//! files.
 //!
-//! SQLite makes an empty data file where there is none, and ignores what it cannot read of a log. Either would lose data without a
-//! word. `docs/design/0004-start-checks.md` has the reasoning.
+//! SQLite creates an empty data file when there is none, and ignores the unreadable part of a log. Either would
+//! silently lose data. `docs/design/0004-start-checks.md` has the reasoning.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,24 +19,26 @@ use super::{
     options::SqliteOptions,
 };
 
-/// The file that says that the data file was made: appended to its name. It is written after the first commit.
+/// Suffix of the marker file, which states that the data file was created. It is written after the first commit.
 const MARKER_SUFFIX: &str = ".created";
-/// What stands in it, for whoever finds it.
+/// The content of the marker file, for a person who finds it.
 const MARKER_TEXT: &str = "The data file of this name, without `.created`, was made here and must not be missing. Remove this file only \
                            to begin with empty data.\n";
-/// Appended to the data file's name for the copy of a log that is damaged; a number follows if there is one already.
+/// Suffix of the name of a damaged log's copy; a number follows if the name is in use.
 const DAMAGED_LOG_SUFFIX: &str = "-wal.damaged";
-/// Copies of damaged logs that are kept.
+/// Maximum number of copies of damaged logs.
 const MAX_COPIES: u32 = 1000;
 
-/// Everything the store keeps, by what is appended to the data file's name.
+/// The suffixes of all files of the store.
 #[cfg(unix)]
 const FILE_SUFFIXES: [&str; 6] = ["", LOG_SUFFIX, "-shm", "-journal", ".lock", MARKER_SUFFIX];
 
-/// Looks at the files of the data file at `path` before it is opened or made.
+/// Checks the files of the data file at `path` before it is opened or created.
 ///
 /// # Errors
-/// When the data file is missing and should not be, and when the log is damaged, unless [`SqliteOptions::accept_loss`] says to go on.
+///
+/// When the data file is missing although it was created before, and when the log is damaged, unless
+/// [`SqliteOptions::accept_loss`] is set.
 pub(super) fn check_files(path: &Path, options: &SqliteOptions) -> Result<()> {
     let data = file_length(path)?;
     let log = sibling_path(path, LOG_SUFFIX);
@@ -61,7 +64,7 @@ pub(super) fn check_files(path: &Path, options: &SqliteOptions) -> Result<()> {
     if left > 0 { check_log(path, &log, data, options) } else { Ok(()) }
 }
 
-/// Writes down that the data file was made. It has its first commit, so that from now on a start without it is a mistake.
+/// Creates the marker after the data file's first commit. From then on a start without the data file fails.
 pub(super) fn write_marker(path: &Path) {
     let marker = sibling_path(path, MARKER_SUFFIX);
     let written = match owner_only(OpenOptions::new().create_new(true).write(true)).open(&marker) {
@@ -75,19 +78,20 @@ pub(super) fn write_marker(path: &Path) {
     if let Err(error) = written {
         tracing::warn!(
             path = %marker.display(), %error,
-            "the marker of the data file could not be written, so that a start without the data file would not be noticed"
+            "the marker of the data file could not be written, so a later start without the data file would not be detected"
         );
     }
 }
 
-/// For the owner alone, whatever the process's umask is. SQLite makes the files beside the data file with the data file's mode.
+/// Restricts access to the owner, whatever the process's umask is. SQLite creates the files beside the data file with
+/// the data file's mode.
 pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
 }
 
-/// Takes away what others may do with the files, which earlier versions made with the process's umask.
+/// Removes the access of others to the files, which earlier versions created with the process's umask.
 #[cfg(unix)]
 pub(super) fn make_private(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
@@ -108,7 +112,7 @@ pub(super) fn make_private(path: &Path) {
     }
 }
 
-/// Elsewhere files have no modes.
+/// On other systems, files have no modes.
 #[cfg(not(unix))]
 pub(super) fn make_private(_: &Path) {}
 
@@ -119,7 +123,7 @@ fn check_log(path: &Path, log: &Path, data: u64, options: &SqliteOptions) -> Res
         return Err(open_error(damaged_log_detail(log, &scan, damage)));
     }
     let copy = copy_log(path, log).and_then(|copy| {
-        // What lies behind would be found again at the next start, between it and frames that are written from now on.
+        // Frames after the damage would be found again at the next start, among frames that are written from now on.
         let bytes = if scan.frames == 0 { 0 } else { scan.bytes };
         let file = OpenOptions::new().write(true).open(log)?;
         file.set_len(bytes)?;
@@ -135,7 +139,7 @@ fn check_log(path: &Path, log: &Path, data: u64, options: &SqliteOptions) -> Res
     tracing::error!(
         path = %log.display(), at = damage.offset, kept_transactions = scan.transactions, lost_transactions = damage.transactions_after + 1,
         copy = %copy.display(),
-        "the write-ahead log is damaged; as asked for, the data are taken up to the damage, and what lies behind is lost"
+        "the write-ahead log is damaged; as requested, the data before the damage is recovered, and the data after it is lost"
     );
     Ok(())
 }
@@ -151,7 +155,7 @@ fn damaged_log_detail(log: &Path, scan: &LogScan, damage: LogDamage) -> String {
     )
 }
 
-/// Copies the log beside itself, durably.
+/// Copies the log to a file beside it, and syncs the copy.
 fn copy_log(path: &Path, log: &Path) -> io::Result<PathBuf> {
     for number in 1..=MAX_COPIES {
         let copy = match number {
@@ -172,7 +176,7 @@ fn copy_log(path: &Path, log: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other(format!("there are {MAX_COPIES} copies already")))
 }
 
-/// Bytes of a file; 0 if there is none.
+/// Returns the size of a file; 0 when it does not exist.
 fn file_length(path: &Path) -> Result<u64> {
     match fs::metadata(path) {
         Ok(file) => Ok(file.len()),
@@ -185,7 +189,7 @@ fn read_error(path: &Path, error: &io::Error) -> engines_core::Error {
     open_error(format!("{} cannot be read: {error}; check the disk and the folder's permissions", path.display()))
 }
 
-/// Makes the names in the folder of `path` durable.
+/// Syncs the folder of `path`, so that the names in it are durable.
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! The store itself.
+//! [`SqliteStore`].
 
 use std::{
     fs::{File, OpenOptions},
@@ -52,18 +52,18 @@ use super::{
 
 const COMMIT_OPERATION: &str = "sqlite.commit";
 
-/// Time between two looks at threads that are to end, when a store is dropped without being closed.
+/// Interval at which the end of the threads is polled when a store is dropped without being closed.
 const JOIN_POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Bytes of events one [`Store::read`] answers with, at the most, but always at least one event.
+/// Maximum bytes of events that one [`Store::read`] returns; it returns at least one event.
 const MAX_READ_BYTES: usize = 4 << 20;
 
-/// One SQLite file as a store.
+/// A store in one SQLite file. See the [module](super).
 #[derive(Debug)]
 pub struct SqliteStore {
     shared: Arc<StoreState>,
     readers: ReaderPool,
-    /// None beside another process, which backs up what it has open.
+    /// `None` for a store opened with [`SqliteStore::open_beside`]: the process that has the file open backs it up.
     copier: Option<BackupCopier>,
     capabilities: Capabilities,
     probe_every: Duration,
@@ -72,7 +72,7 @@ pub struct SqliteStore {
     running: tokio::sync::Mutex<RunningThreads>,
 }
 
-/// What the writer and everybody else share.
+/// The state that the writer, the readers and the other threads share.
 #[derive(Debug)]
 pub(super) struct StoreState {
     pub(super) system: Scope,
@@ -86,34 +86,34 @@ pub(super) struct StoreState {
     pub(super) files: WatchedFiles,
     pub(super) health: WriteHealth,
     pub(super) integrity: IntegrityState,
-    /// The data file, once [`super::gaps`] needed it; open until the last connection is closed.
+    /// The data file, opened when [`super::page_gaps`] first needs it; open until the last connection is closed.
     data_file: OnceLock<File>,
     /// Whether `data_file` is set; locked while it is opened.
     data_file_opened: Mutex<bool>,
-    /// Held from a commit until everybody can see it: see [`Shared::settled`].
+    /// Locked from a commit until its values are in memory: see [`StoreState::wait_published`].
     pub(super) publishing: Mutex<()>,
     changes: Mutex<Option<broadcast::Sender<StoreChange>>>,
-    /// The log's id.
+    /// The log id.
     log_id: Mutex<LogId>,
 }
 
 impl StoreState {
-    /// Returns when everything that was in the file at the time of the call is in memory too. A reader calls it before it
-    /// answers, so that nobody who hears of a value can then be told the one before it.
+    /// Waits until everything that was in the file at the time of the call is in memory too. A reader calls it before
+    /// it answers, so that no caller that has learned of a value can then read the previous one.
     pub(super) fn wait_published(&self) {
         drop(self.publishing.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The log has another id from now on.
+    /// Replaces the log id.
     pub(super) fn set_log_id(&self, log: LogId) {
         *self.log_id.lock().unwrap_or_else(PoisonError::into_inner) = log;
     }
 
-    /// The data file, for reading, writing and syncing past SQLite. It is opened once and stays open until the store is closed: closing
-    /// any descriptor of the file would drop SQLite's locks on it.
+    /// Returns the data file, for reading, writing and syncing without SQLite. It is opened once and stays open until
+    /// the store is closed: closing any descriptor of the file would release SQLite's locks on it.
     ///
     /// # Errors
-    /// The file cannot be opened, or another one is there under its name.
+    /// The file cannot be opened, or the path names another file.
     pub(super) fn data_file(&self) -> Result<&File, SqliteFailure> {
         let mut opened = self.data_file_opened.lock().unwrap_or_else(PoisonError::into_inner);
         if !*opened {
@@ -122,23 +122,23 @@ impl StoreState {
                 .write(true)
                 .open(self.files.path())
                 .map_err(|error| SqliteFailure::io(&error))?;
-            // Another file has no locks of SQLite that closing it could drop.
+            // On an error `file` is another file, without locks of SQLite, so closing it is harmless.
             self.files.check_opened(&file)?;
             *opened = self.data_file.set(file).is_ok();
         }
         self.data_file.get().ok_or_else(|| SqliteFailure::io(&std::io::Error::other("the data file is not open")))
     }
 
-    /// Tells whoever listens.
+    /// Sends a change notification.
     pub(super) fn notify(&self, change: StoreChange) {
         if let Some(changes) = &*self.changes.lock().unwrap_or_else(PoisonError::into_inner) {
-            // Nobody listening is no error.
+            // An error means that there are no readers.
             let _ = changes.send(change);
         }
     }
 }
 
-/// Weighs everything alike.
+/// Gives every value the weight 1.
 #[derive(Debug, Clone)]
 pub(super) struct UnitWeight;
 
@@ -148,11 +148,11 @@ impl<K, V> Weighter<K, V> for UnitWeight {
     }
 }
 
-/// Weighs documents by their bytes.
+/// Weighs documents by their size in bytes.
 #[derive(Debug, Clone)]
 pub(super) struct DocumentWeight;
 
-/// Bytes of a cached document besides its content, roughly.
+/// Approximate size of a cached document besides its content.
 const DOCUMENT_OVERHEAD_BYTES: usize = 256;
 
 impl Weighter<documents::DocumentName, Option<CachedDocument>> for DocumentWeight {
@@ -164,35 +164,37 @@ impl Weighter<documents::DocumentName, Option<CachedDocument>> for DocumentWeigh
     }
 }
 
-/// A thread, and word of its end.
+/// A thread and the channel that reports its end.
 #[derive(Debug)]
 pub(super) struct WorkerThread {
     pub(super) done: oneshot::Receiver<()>,
     pub(super) thread: JoinHandle<()>,
 }
 
-/// What runs until the store is closed.
+/// The threads and the lock, which exist until the store is closed.
 #[derive(Debug)]
 struct RunningThreads {
     workers: Vec<WorkerThread>,
-    /// The threads that write hold it too, so that it is released when the last of them has ended.
+    /// The threads that write hold the lock too, so that it is released when the last of them has ended.
     lock: Option<Arc<File>>,
     /// How long to wait for the threads.
     patience: Duration,
-    /// [`SqliteStore::close`] has waited for them, or is waiting.
+    /// Whether [`SqliteStore::close`] has waited, or is waiting, for the threads.
     closing: bool,
 }
 
 impl SqliteStore {
-    /// Opens the file at `path`, or makes it; its folder must be there. Beside it lie `-wal` and `-shm` while it runs, and always `.lock`
-    /// and `.created`, which says that the data file was made. Nobody but the owner can read them.
+    /// Opens the file at `path`, or creates it; its folder must exist. While the store is open, `-wal` and `-shm`
+    /// files lie beside it. A `.lock` file and a `.created` file, which states that the data file was created, always
+    /// do. Only the owner can read the files.
     ///
-    /// Blocks for some milliseconds; longer when a long log is left from an unclean end.
+    /// Blocks for some milliseconds, or longer when an unclean end has left a long log.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE`, saying what to do: when another process has it open, when it is no database, damaged, another
-    /// program's or of a newer version, when it is missing although it was made before, when its log is damaged in front of
-    /// transactions that were acknowledged (see [`SqliteOptions::accept_loss`]), and when it cannot be read or written.
+    /// `BACKEND_UNAVAILABLE`, with a detail that states what to do, when the file is open in another process; is not a
+    /// database, is damaged, belongs to another program or has a newer schema; is missing although it was created
+    /// before; has a log that is damaged before acknowledged transactions (see [`SqliteOptions::accept_loss`]); or
+    /// cannot be read or written.
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         let path = path.as_ref();
         let OpenedFile { writer, log, lock, files, needs_check: unchecked } = opening::open(path, &options)?;
@@ -234,7 +236,7 @@ impl SqliteStore {
         let (probe_every, stalled_after) = (options.probe_every, options.stalled_after);
         let writer = WriterThread::new(writer, options.clone(), Arc::clone(&shared), checkpoints, Arc::clone(&lock));
         let writer = WorkerThread::spawn("sqlite-writer", move |ended| writer.run(ended)).map_err(failed)?;
-        // The last one in is the first to be waited for.
+        // The writer is waited for first, because threads are joined from the end of the list.
         workers.push(writer);
         let capabilities = Capabilities {
             name: "sqlite",
@@ -249,10 +251,11 @@ impl SqliteStore {
         Ok(Self { shared, readers, copier: copying, capabilities, probe_every, stalled_after, options, running })
     }
 
-    /// Opens a file for reading alone, also while another process has it open. Nothing is kept in memory, and nothing can be written: what asks for that is refused.
+    /// Opens a file for reading only, also while another process has it open. Nothing is cached, and every write is
+    /// rejected.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE` when it is no data file of today's schema, or cannot be read.
+    /// `BACKEND_UNAVAILABLE` when the file is not a data file of the current schema, or cannot be read.
     pub fn open_beside(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         let path = path.as_ref();
         let ReadOnlyFile { log, files } = opening::open_beside(path, &options)?;
@@ -285,7 +288,7 @@ impl SqliteStore {
         Ok(Self { shared, readers, copier: None, capabilities, probe_every, stalled_after, options, running })
     }
 
-    /// Whether another process has the file at `path` open for writing. It may change at any moment.
+    /// Returns whether another process has the file at `path` open for writing. The answer may change at any moment.
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when the lock file cannot be read.
@@ -293,17 +296,17 @@ impl SqliteStore {
         opening::is_in_use(path.as_ref())
     }
 
-    /// Writes what still waits, moves the log into the data file and lets go of it. Whatever is asked for later is refused.
+    /// Writes all waiting batches, moves the log to the data file, and closes the files. Later calls are rejected.
     ///
-    /// Waits up to [`SqliteOptions::close_timeout`]. When the disk does not answer in that time it gives up with a logged error: the
-    /// threads and the lock then stay until the process ends, and the next start takes up the log.
+    /// Waits up to [`SqliteOptions::close_timeout`]. When the disk does not answer in that time, logs an error and
+    /// returns: threads and lock then stay until the process ends, and the next start recovers the log.
     pub async fn close(&self) {
         self.stop();
         let mut running = self.running.lock().await;
         running.closing = true;
         let deadline = Instant::now() + running.patience;
         while let Some(worker) = running.workers.last_mut() {
-            // An error means that it ended without a word, by a panic: it has ended all the same.
+            // An error means that the thread panicked: it has ended as well.
             if tokio::time::timeout_at(deadline, &mut worker.done).await.is_err() {
                 self.log_close_timeout();
                 break;
@@ -327,7 +330,7 @@ impl SqliteStore {
     fn log_close_timeout(&self) {
         tracing::error!(
             path = %self.shared.files.path().display(),
-            "the disk does not answer, so the store is left without being closed; the next start takes up its log"
+            "the disk does not answer, so the store is not closed; the next start recovers its log"
         );
     }
 }
@@ -371,7 +374,7 @@ impl Store for SqliteStore {
         self.enqueue(job)?;
         match answered.await {
             Ok((answer, _)) => answer,
-            // The writer has ended without an answer, by a panic, maybe after its commit.
+            // The writer panicked before it answered, perhaps after its commit.
             Err(ended) => Err(CommitError::Unknown(Error::outcome_unknown(COMMIT_OPERATION, ended))),
         }
     }
@@ -510,7 +513,7 @@ impl Store for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Puts a batch into the writer's queue.
+    /// Adds a batch to the writer's queue.
     fn enqueue(&self, job: BatchJob) -> Result<(), CommitError> {
         if let Some(failure) = self.shared.integrity.damage() {
             return Err(failure.into_not_stored(COMMIT_OPERATION, self.shared.files.path()));
@@ -540,7 +543,7 @@ impl SqliteStore {
         &self.options
     }
 
-    /// Runs a step of the archive side, and a batch with it.
+    /// Runs an archive write together with a batch.
     pub(super) async fn run_archive(
         &self,
         scope: &Scope,
@@ -556,7 +559,7 @@ impl SqliteStore {
         }
     }
 
-    /// Has the writer take a step that no batch can hold.
+    /// Runs a write that no batch can contain.
     async fn run_write(&self, scope: &Scope, step: PreparedWrite, operation: &'static str) -> Result<()> {
         let (answer, answered) = oneshot::channel();
         self.enqueue(BatchJob::of_write(scope, step, answer))?;
@@ -566,7 +569,7 @@ impl SqliteStore {
         }
     }
 
-    /// A stream's row, from memory if it is there.
+    /// Returns a stream's row, from the cache if it is there.
     async fn load_stream(&self, scope: &Scope, key: &StreamKey) -> Result<StreamRow> {
         let name = (scope.clone(), key.clone());
         let missed = match self.shared.heads.get(&name) {

@@ -1,4 +1,4 @@
-//! Streams in the file: their rows, and events to columns and back.
+//! Streams in the data file: their rows, and the conversion of events to columns and back.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -14,42 +14,43 @@ use serde_json::value::RawValue;
 
 use super::error::SqliteFailure;
 
-/// Bits of an event's place that number it in its stream: 68 thousand million events, and 134 million streams.
+/// Number of low bits in an event's row key that contain its sequence: 68 billion events in each of 134 million
+/// streams.
 const SEQ_BITS: u32 = 36;
 
-/// What names a stream.
+/// The key of a stream.
 pub(super) type StreamName = (Scope, StreamKey);
 
 /// A stream's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StreamRow {
-    /// Its number; 0 when it has none yet.
+    /// The stream's number; 0 when it has no row yet.
     pub(super) id: i64,
     pub(super) head: StreamHead,
 }
 
 impl StreamRow {
-    /// The row of a stream without one.
+    /// The state of a stream that has no row.
     pub(super) const NONE: Self = Self { id: 0, head: StreamHead::EMPTY };
 
-    /// The place before the first event of the stream with this number.
+    /// Returns the row key before the first event of the stream with this number.
     pub(super) fn rowkey_base(id: i64) -> i64 {
         id << SEQ_BITS
     }
 
-    /// The place of an event in the one tree of all streams; none when the number space is used up.
+    /// Returns the row key of an event, in the one tree of all streams; `None` when the sequence is too large.
     pub(super) fn rowkey(self, seq: Seq) -> Option<i64> {
         let fits = seq.0 < 1 << SEQ_BITS && self.id < 1 << (63 - SEQ_BITS);
         fits.then(|| (self.id << SEQ_BITS) | i64::try_from(seq.0).unwrap_or(0))
     }
 }
 
-/// A place's number in its stream.
+/// Returns the sequence of a row key.
 fn seq_of_rowkey(place: i64) -> Seq {
     Seq(u64::try_from(place & ((1 << SEQ_BITS) - 1)).unwrap_or(0))
 }
 
-/// The stream's row as it is in the file.
+/// Loads a stream's row.
 pub(super) fn load(connection: &Connection, (scope, key): &StreamName) -> Result<StreamRow, SqliteFailure> {
     const SQL: &str = "SELECT stream_id, head, first, deleted <> 0 FROM streams JOIN scopes USING (scope_id) \
                        WHERE tenant = ?1 AND env = ?2 AND key = ?3";
@@ -60,44 +61,44 @@ pub(super) fn load(connection: &Connection, (scope, key): &StreamName) -> Result
     Ok(found.unwrap_or(StreamRow::NONE))
 }
 
-/// Reads `stream_id, head, first, deleted <> 0`, which begin at `at`.
+/// Reads the columns `stream_id, head, first, deleted <> 0`, starting at column `at`.
 pub(super) fn read_row(row: &Row<'_>, at: usize) -> rusqlite::Result<StreamRow> {
     let head =
         StreamHead { seq: Seq(read_u64(row, at + 1)?), first: Seq(read_u64(row, at + 2)?), deleted: row.get(at + 3)? };
     Ok(StreamRow { id: row.get(at)?, head })
 }
 
-/// A number that is never negative.
+/// Reads a number that is never negative.
 pub(super) fn read_u64(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
     let number: i64 = row.get(index)?;
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, number))
 }
 
-/// Which events to read.
+/// The range of events to read.
 pub(super) struct ReadRange {
     pub(super) name: StreamName,
-    /// The stream as the caller knows it.
+    /// The stream's row as the caller knows it.
     pub(super) stream: StreamRow,
     pub(super) after: Seq,
-    /// Events at the most.
+    /// Maximum number of events.
     pub(super) limit: usize,
-    /// Bytes of events at the most, but at least one event if there is one.
+    /// Maximum bytes of events; at least one event is returned if there is one.
     pub(super) bytes: usize,
 }
 
-/// Reads events, in order and without a gap.
+/// Reads events in order and without a gap.
 pub(super) fn read_events(connection: &Connection, range: &ReadRange) -> Result<Vec<StreamEvent>, SqliteFailure> {
     let (events, whole) = read_rows(connection, range.stream, range)?;
     if whole {
         return Ok(events);
     }
-    // It was trimmed since the caller looked, and some of the rows are gone already.
+    // The stream was trimmed since the caller read its row, and some events are deleted already.
     let snapshot = connection.unchecked_transaction()?;
     let stream = load(&snapshot, &range.name)?;
     Ok(read_rows(&snapshot, stream, range)?.0)
 }
 
-/// Reads events, and whether none is missing before the first.
+/// Reads events, and returns whether the first one is the expected one.
 fn read_rows(
     connection: &Connection,
     stream: StreamRow,
@@ -127,7 +128,7 @@ fn read_rows(
     Ok((events, whole))
 }
 
-/// What of an event has no column of its own.
+/// The parts of an event that have no columns of their own.
 #[derive(Serialize)]
 struct EventAttributes<'a> {
     trace_id: TraceId,
@@ -139,7 +140,7 @@ struct EventAttributes<'a> {
     meta: &'a EventMeta,
 }
 
-/// [`Ids`] without those that are not set.
+/// The ids of an event, without those that are not set.
 #[derive(Serialize)]
 struct SparseIds<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,7 +169,7 @@ fn is_default(meta: &EventMeta) -> bool {
     *meta == EventMeta::default()
 }
 
-/// The `attributes` column of an event.
+/// Encodes the `attributes` column of an event.
 pub(super) fn encode_attributes(event: &NewEvent) -> serde_json::Result<String> {
     let CorrelationIds { request_id, correlation_id, run_id, step_id } = &event.ids;
     serde_json::to_string(&EventAttributes {
@@ -180,7 +181,7 @@ pub(super) fn encode_attributes(event: &NewEvent) -> serde_json::Result<String> 
     })
 }
 
-/// An event, and about how many bytes it has.
+/// Reads an event and its approximate size in bytes.
 pub(super) fn read_event(row: &Row<'_>) -> rusqlite::Result<(StreamEvent, usize)> {
     let data: String = row.get(7)?;
     let attributes = row.get_ref(6)?.as_str()?;
@@ -201,27 +202,27 @@ pub(super) fn read_event(row: &Row<'_>) -> rusqlite::Result<(StreamEvent, usize)
     Ok((StreamEvent { seq: seq_of_rowkey(row.get(0)?), event }, weight))
 }
 
-/// A column that is not what it should be; says which, and not what is in it.
+/// Returns an error for a malformed column. It contains the column's index and not its content.
 pub(super) fn column_error(index: usize) -> rusqlite::Error {
     rusqlite::Error::InvalidColumnType(index, String::new(), rusqlite::types::Type::Text)
 }
 
-/// JSON text.
+/// Parses JSON text.
 pub(super) fn read_json(text: String, index: usize) -> rusqlite::Result<Box<RawValue>> {
     RawValue::from_string(text).map_err(|_| column_error(index))
 }
 
-/// A ULID's text.
+/// Reads the text of a ULID.
 pub(super) fn read_ulid(row: &Row<'_>, index: usize) -> rusqlite::Result<ulid::Ulid> {
     ulid::Ulid::from_string(row.get_ref(index)?.as_str()?).map_err(|_| column_error(index))
 }
 
-/// Milliseconds.
+/// Reads a time in milliseconds.
 pub(super) fn read_timestamp(row: &Row<'_>, index: usize) -> rusqlite::Result<engines_core::Timestamp> {
     Ok(engines_core::Timestamp::from_millis(row.get(index)?))
 }
 
-/// An actor: its id here, its type in the next column.
+/// Reads an actor: its id from this column and its type from the next.
 pub(super) fn read_actor(row: &Row<'_>, index: usize) -> rusqlite::Result<Actor> {
     let id = UserId::new(row.get_ref(index)?.as_str()?).map_err(|_| column_error(index))?;
     let kind = ActorType::from_wire(row.get_ref(index + 1)?.as_str()?).ok_or_else(|| column_error(index + 1))?;

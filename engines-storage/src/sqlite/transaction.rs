@@ -1,4 +1,4 @@
-//! One batch inside the running transaction: first everything is checked, then everything is written.
+//! Runs one batch inside the running transaction: first it checks every precondition, then it writes.
 
 use std::{collections::HashMap, sync::PoisonError};
 
@@ -24,11 +24,11 @@ use super::{
     streams::{self, StreamRow},
 };
 
-/// Why a batch did nothing.
+/// Why a batch was not applied.
 pub(super) enum Refusal {
-    /// This is its answer, and nothing of it was written.
+    /// The batch was rejected with this answer; nothing of it was written.
     Rejected(CommitError),
-    /// Something of it may have been written: the transaction must be rolled back.
+    /// Part of the batch may have been written: the transaction must be rolled back.
     MustRollBack(SqliteFailure),
 }
 
@@ -38,7 +38,7 @@ impl<E: Into<SqliteFailure>> From<E> for Refusal {
     }
 }
 
-/// A stream as the running transaction has it.
+/// A stream as the running transaction sees it.
 struct StreamState {
     stream: StreamRow,
     changed: bool,
@@ -46,28 +46,28 @@ struct StreamState {
     deleted: bool,
 }
 
-/// The running transaction: what its batches have changed and is not yet what everybody sees.
+/// The running transaction: the changes of its batches that are not published yet.
 pub(super) struct BatchTransaction<'a> {
     pub(super) connection: &'a Connection,
     pub(super) shared: &'a StoreState,
     pub(super) scopes: &'a mut ScopeCache,
     streams: Vec<(streams::StreamName, StreamState)>,
     stream_index: HashMap<streams::StreamName, usize>,
-    /// The stream asked for last: the next is often the same.
+    /// The index of the stream that was requested last; the next request is often for the same one.
     last_stream: usize,
     pub(super) documents: HashMap<documents::DocumentName, Option<CachedDocument>>,
     pub(super) idempotency: TransactionIndex,
-    /// There is something to clear.
+    /// Whether rows of trimmed events are to be deleted.
     pub(super) has_trimmed: bool,
-    /// Content was removed, which the files may still hold.
+    /// Whether content was removed, which the files may still contain.
     pub(super) has_erased: bool,
-    /// Scopes were published.
+    /// Whether scopes were published.
     published: bool,
     /// The log's new id.
     log: Option<LogId>,
-    /// Freed space was given back as far as possible: the log can be emptied.
+    /// Whether all free pages were released, so that the log can be emptied.
     pub(super) reclaimed: bool,
-    /// The statements nearly every batch needs, kept at hand.
+    /// The statements that nearly every batch needs.
     insert_event: Option<CachedStatement<'a>>,
     insert_audit: Option<CachedStatement<'a>>,
 }
@@ -136,7 +136,7 @@ impl<'a> BatchTransaction<'a> {
         self.scopes.write_changes(self.connection)
     }
 
-    /// After the commit: shows everybody what was changed. Returns what to tell those who wait for changes.
+    /// Publishes the changes after the commit. Returns the change notifications to send.
     pub(super) fn publish(self) -> Vec<StoreChange> {
         self.shared.idempotency.publish(self.idempotency);
         self.shared.erasure.note_commit(self.has_erased, self.reclaimed);
@@ -158,7 +158,7 @@ impl<'a> BatchTransaction<'a> {
         let grown = (!grown.is_empty()).then(|| StoreChange::Appended(grown.into()));
         let gone = (!gone.is_empty()).then(|| StoreChange::Deleted(gone.into()));
         if self.published {
-            // What was looked for under the names of published scopes, and not found, is there now.
+            // The cache contains the absence of documents under the names of published scopes.
             self.shared.documents.clear();
             self.shared.heads.clear();
         }
@@ -169,7 +169,7 @@ impl<'a> BatchTransaction<'a> {
         grown.into_iter().chain(gone).chain(published).collect()
     }
 
-    /// A stream's row was changed behind this transaction's back: it is read again.
+    /// Reads a stream's row again, because it was changed outside of this transaction's state.
     pub(super) fn reload_stream(&mut self, scope: &Scope, key: &StreamKey) -> Result<(), SqliteFailure> {
         let stream = streams::load(self.connection, &(scope.clone(), key.clone()))?;
         let touched = self.stream_state(scope, key)?;
@@ -177,7 +177,7 @@ impl<'a> BatchTransaction<'a> {
         Ok(())
     }
 
-    /// A stream's row was removed together with its scope.
+    /// Drops the state of a stream whose row was deleted with its scope.
     pub(super) fn forget_stream(&mut self, scope: &Scope, key: &StreamKey) -> Result<(), SqliteFailure> {
         *self.stream_state(scope, key)? =
             StreamState { stream: StreamRow::NONE, changed: true, appended: false, deleted: false };
@@ -361,7 +361,7 @@ impl<'a> BatchTransaction<'a> {
         Ok(AppendReceipt { key: key.clone(), first, last: stream.head.seq, event_id })
     }
 
-    /// Gives a stream its number.
+    /// Inserts the stream's row, which gives it a number.
     fn create_stream(&mut self, scope: &Scope, key: &StreamKey) -> Result<(), Refusal> {
         const SQL: &str = "INSERT INTO streams (scope_id, key, head) VALUES (?1, ?2, 0)";
         let scope_id = self.scopes.get_or_create(self.connection, scope)?.id;
@@ -371,7 +371,7 @@ impl<'a> BatchTransaction<'a> {
         Ok(())
     }
 
-    /// Takes effect at once; the rows go later: see [`super::clear`].
+    /// Trims a stream. It takes effect with the commit; the rows are deleted later: see [`super::trim_gc`].
     fn trim(&mut self, scope: &Scope, key: &StreamKey, first: Seq) -> Result<(), Refusal> {
         let touched = self.stream_state(scope, key)?;
         if touched.stream.id != 0 && first > touched.stream.head.first {
@@ -382,7 +382,8 @@ impl<'a> BatchTransaction<'a> {
         Ok(())
     }
 
-    /// Takes effect at once; rows and receipts go later: see [`super::clear`].
+    /// Deletes a stream. It takes effect with the commit; rows and receipts are deleted later: see
+    /// [`super::trim_gc`].
     fn delete_stream(&mut self, scope: &Scope, key: &StreamKey) -> Result<(), Refusal> {
         if self.stream_state(scope, key)?.stream.id == 0 {
             self.create_stream(scope, key)?;
@@ -427,7 +428,7 @@ impl<'a> BatchTransaction<'a> {
                 archive::stage(connection, &mut self.idempotency, scope, records, progress)
             }),
             archive::ArchiveWrite::Publish { scopes, mark } => {
-                // What is in mind of scopes goes into the file, and is read again from there under the new names.
+                // Cached scopes are written to the file now, and are read again under their new names.
                 self.scopes.write_changes(connection)?;
                 self.scopes.clear();
                 archive::publish(connection, scopes, *mark)?;
@@ -442,7 +443,8 @@ impl<'a> BatchTransaction<'a> {
         }
     }
 
-    /// Keeps the key of an event as that of a batch of its own would be; when it was used before, says what its event is told.
+    /// Stores the key of an event as if the event were a batch of its own. Returns the event's outcome when the key
+    /// was used before.
     fn keep_event_key(
         &mut self,
         scope: &Scope,
@@ -460,7 +462,7 @@ impl<'a> BatchTransaction<'a> {
         Ok(None)
     }
 
-    /// The stream as this transaction has it.
+    /// Returns the stream as this transaction sees it.
     fn stream_state(&mut self, scope: &Scope, key: &StreamKey) -> Result<&mut StreamState, SqliteFailure> {
         if self.streams.get(self.last_stream).is_none_or(|(name, _)| name.1 != *key || name.0 != *scope) {
             let name = (scope.clone(), key.clone());
@@ -481,7 +483,7 @@ impl<'a> BatchTransaction<'a> {
         found.ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
     }
 
-    /// The document as this transaction has it.
+    /// Returns the document as this transaction sees it.
     fn document(&self, name: &documents::DocumentName) -> Result<Option<CachedDocument>, SqliteFailure> {
         if let Some(document) = self.documents.get(name) {
             return Ok(document.clone());
@@ -493,7 +495,7 @@ impl<'a> BatchTransaction<'a> {
     }
 }
 
-/// A statement, prepared when it is first needed.
+/// Returns a statement, which is prepared on its first use.
 fn cached_statement<'s, 'c>(
     slot: &'s mut Option<CachedStatement<'c>>,
     connection: &'c Connection,

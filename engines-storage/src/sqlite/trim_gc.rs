@@ -1,7 +1,8 @@
-//! Removing the rows of trimmed and deleted streams, a few at a time, so that a large trim does not hold up whoever writes.
+//! Deletes the rows of trimmed and deleted streams, a few at a time, so that a large trim does not delay commits.
 //!
-//! A trim or deletion takes effect at once: nobody is given an event before its stream's `first`. The rows, and the receipts of deleted
-//! streams, go between groups of batches; what is left when the store is closed goes when it is opened again.
+//! A trim or deletion takes effect with its commit: no reader gets an event before its stream's `first`. The rows,
+//! and the receipts of deleted streams, are deleted between groups of batches. When the store is closed, the rest is
+//! deleted after it is opened again.
 
 use std::collections::HashMap;
 
@@ -9,14 +10,14 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::{error::SqliteFailure, idempotency, store::StoreState, streams::StreamRow};
 
-/// Rows removed in one transaction.
+/// Number of rows deleted in one transaction.
 const ROWS_PER_STEP: i64 = 1000;
-/// Receipts looked at in one transaction.
+/// Number of receipts examined in one transaction.
 const RECEIPTS_PER_STEP: usize = 1000;
-/// Deleted streams whose receipts are looked for at the same time.
+/// Number of deleted streams whose receipts are searched for at the same time.
 const STREAMS_PER_STEP: usize = 256;
 
-/// Removes some rows; returns whether there may be more.
+/// Deletes some rows; returns whether there may be more.
 pub(super) fn remove_trimmed_rows(connection: &Connection, shared: &StoreState) -> Result<bool, SqliteFailure> {
     const NEXT: &str = "SELECT stream_id, kept, first FROM streams WHERE kept < first LIMIT 1";
     let next: Option<(i64, i64, i64)> =
@@ -32,11 +33,11 @@ pub(super) fn remove_trimmed_rows(connection: &Connection, shared: &StoreState) 
     Ok(true)
 }
 
-/// Looks through some receipts of a scope for those of its deleted streams, and removes these.
+/// Examines some receipts of a scope and deletes those of its deleted streams.
 fn remove_receipts(connection: &Connection, shared: &StoreState) -> Result<bool, SqliteFailure> {
     const NEXT: &str = "SELECT scope_id, tenant, env, deleted FROM streams JOIN scopes USING (scope_id) \
                         WHERE deleted > 0 AND env NOT LIKE '%~staged' ORDER BY scope_id, deleted LIMIT 1";
-    // Those that have come equally far are looked for together.
+    // Streams that have made the same progress are searched for together.
     const NAMES: &str =
         "SELECT key, stream_id FROM streams WHERE scope_id = ?1 AND deleted = ?2 AND deleted > 0 LIMIT ?3";
     let next: Option<(i64, String, String, i64)> = connection
@@ -69,7 +70,7 @@ fn remove_receipts(connection: &Connection, shared: &StoreState) -> Result<bool,
     Ok(true)
 }
 
-/// The stream whose receipts have this realm: `chat/T` of `chat/T/ada`.
+/// Returns the stream of a receipt's namespace: `chat/T` for `chat/T/ada`.
 fn stream_of_realm(realm: &str) -> &str {
     let end = realm.match_indices('/').nth(1).map_or(realm.len(), |(at, _)| at);
     realm.get(..end).unwrap_or(realm)

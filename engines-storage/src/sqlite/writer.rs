@@ -1,4 +1,4 @@
-//! The writer: one thread, one connection. Whatever waits goes into one transaction, with one `fsync` for all.
+//! The writer: one thread with one connection. All waiting batches go into one transaction, with one `fsync` for all.
 
 use std::{
     fs::File,
@@ -27,32 +27,32 @@ use super::{
 };
 
 const OPERATION: &str = "sqlite.commit";
-/// Batches in a group from which on the next one is gathered.
+/// Size of a group at which the writer gathers batches for the next one.
 const GATHER_MIN_BATCHES: usize = 8;
-/// How long a group is gathered at the most.
+/// Maximum time for which a group is gathered.
 const MAX_GATHER_WAIT: Duration = Duration::from_millis(1);
 
-/// The writer's own state.
+/// The state of the writer's thread.
 pub(super) struct WriterThread {
     connection: Option<CountedConnection>,
     options: SqliteOptions,
     shared: Arc<StoreState>,
     scopes: ScopeCache,
     checkpoints: Checkpointer,
-    /// There may be rows of trimmed events.
+    /// Whether there may be rows of trimmed events.
     has_trimmed_rows: bool,
-    /// Keys are on their way into their index.
+    /// Whether a merge of keys into their index is in progress.
     has_unindexed_keys: bool,
-    /// The fault of the disk after which the store has to recover.
+    /// The disk fault that the store has to recover from.
     fault: Option<SqliteFailure>,
-    /// Batches in the last group, and how long its commit took.
+    /// The size of the last group, and how long its commit took.
     last_group: usize,
     last_commit: Duration,
-    /// Keeps other processes out for as long as this thread may write.
+    /// Keeps other processes out while this thread may write.
     _lock: Arc<File>,
 }
 
-/// However the thread ends, nobody waits for it in vain.
+/// Answers all waiting callers when the thread ends, also after a panic.
 struct ExitGuard {
     shared: Arc<StoreState>,
     ended: Option<oneshot::Sender<()>>,
@@ -74,11 +74,11 @@ impl Drop for ExitGuard {
     }
 }
 
-/// A transaction that did not come to its end.
+/// A transaction that failed.
 #[derive(Clone, Copy)]
 struct AbortedTransaction {
     failure: SqliteFailure,
-    /// `COMMIT` failed, and what it wrote may be found in the log later.
+    /// Whether `COMMIT` failed in a way that may have stored the transaction.
     outcome_unknown: bool,
 }
 
@@ -146,12 +146,14 @@ impl WriterThread {
         self.close_orderly();
     }
 
-    /// What is done when a group has been answered: a part of the checkpoint, of what is cleared, of the keys' index.
+    /// Maintenance between two groups: a part of the checkpoint, of the deletion of trimmed rows, and of the keys'
+    /// index.
     fn between_groups(&mut self) {
         let Some(connection) = self.connection.as_ref().and_then(|connection| connection.get().ok()) else { return };
         let path = self.shared.files.path().display();
         let mut fault = self.checkpoints.between_groups(connection).err();
-        // While a file is not where it was, nothing is written. The check costs four `stat`s, and the group before this has just made one.
+        // Nothing is written while a file was removed or replaced. The check costs four `stat` calls, and the group
+        // before has just made one.
         let writes = self.has_trimmed_rows || self.has_unindexed_keys;
         let here = fault.is_none() && (!writes || self.shared.files.check().is_ok());
         if self.has_trimmed_rows && here {
@@ -163,7 +165,7 @@ impl WriterThread {
         }
         if fault.is_none() && here {
             self.has_unindexed_keys = self.shared.idempotency.index_batch(connection, self.options.recent_keys).unwrap_or_else(|failure| {
-                tracing::warn!(%path, error = %failure, "keys could not be moved into their index; tried again after the next group");
+                tracing::warn!(%path, error = %failure, "keys could not be merged into their index; tried again after the next group");
                 fault = failure.needs_reopen.then_some(failure);
                 false
             });
@@ -173,10 +175,10 @@ impl WriterThread {
         self.fault = fault;
     }
 
-    /// The orderly end: moves the log into the data file, and has SQLite remove what is left of the log.
+    /// Closes the files: moves the log to the data file, and has SQLite delete the log.
     fn close_orderly(&mut self) {
         let patience = self.options.close_timeout;
-        // The thread may not have opened its connection yet, so that counting the open ones is not enough.
+        // The thread may not have opened its connection yet, so counting the open connections is not enough.
         let _ = self.checkpoints.close_connection().recv_timeout(patience);
         if !self.shared.connections.wait_closed(usize::from(self.connection.is_some()), patience) {
             tracing::warn!(path = %self.shared.files.path().display(), "a read has not ended; the log may stay for the next start");
@@ -184,14 +186,15 @@ impl WriterThread {
         let Some(counted) = self.connection.take() else { return };
         if let Err(failure) = self.empty_log(&counted) {
             let path = self.shared.files.path().display();
-            tracing::warn!(%path, error = %failure, "the log could not be moved to the data file; it is taken up at the next start");
+            tracing::warn!(%path, error = %failure, "the log could not be moved to the data file; the next start recovers it");
         }
     }
 
     fn empty_log(&self, connection: &CountedConnection) -> Result<(), SqliteFailure> {
         let connection = connection.get()?;
-        // The log may be gone, and what it held can still be moved to the data file through the open descriptors. When the data file
-        // is gone, the log is left as it is, so that it fits the data file when that is put back.
+        // When the log was removed, its content can still be moved to the data file through the open descriptors.
+        // When the data file was removed, the log stays as it is, so that it matches the data file when that is put
+        // back.
         self.shared.files.check_data()?;
         if self.shared.files.check().is_ok() {
             self.shared.idempotency.index_all(connection)?;
@@ -199,20 +202,21 @@ impl WriterThread {
         let moved = checkpoint::run_checkpoint(connection, "TRUNCATE")?;
         self.shared.files.check()?;
         if moved.moved_frames == moved.frames {
-            // The log is empty. A checkpoint that finds nothing to move, and then the removal of the log.
+            // The log is empty: the checkpoint on close finds nothing to move, and then SQLite deletes the log.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         }
         Ok(())
     }
 
-    /// After a fault of the disk: closes every connection, makes the data file whole again from the log, and opens it anew. See
-    /// [`recovery`]. Returns when that is done, when the data file turned out to be damaged, or when the store is closed.
+    /// Recovers from a disk fault: closes every connection, restores the data file from the log, and opens it again.
+    /// See [`recovery`]. Returns when that is done, when the data file turns out to be damaged, or when the store is
+    /// closed.
     fn recover(&mut self, fault: SqliteFailure) {
         let shared = Arc::clone(&self.shared);
         let path = shared.files.path();
         tracing::error!(
             path = %path.display(), error = %fault,
-            "the disk failed; the store refuses everything until it has read the log again from its beginning and copied it into the data file"
+            "the disk failed; the store rejects all calls until it has read the log again from its beginning and copied it to the data file"
         );
         self.suspend(SqliteFailure::recovering());
         drop(self.checkpoints.close_connection());
@@ -224,7 +228,7 @@ impl WriterThread {
             match self.reopen(wanted) {
                 Ok(connection) => break connection,
                 Err(failure) if failure.kind() == FailureKind::Damaged => {
-                    tracing::error!(path = %path.display(), error = %failure, "the store stays closed");
+                    tracing::error!(path = %path.display(), error = %failure, "the store cannot recover and stays closed for writes");
                     shared.health.commit_ended(Some(failure));
                     self.suspend(failure);
                     return;
@@ -247,7 +251,7 @@ impl WriterThread {
         tracing::info!(path = %path.display(), "the store has recovered");
     }
 
-    /// Refuses batches and reads, and those that wait too.
+    /// Rejects batches and reads, including waiting ones.
     fn suspend(&self, why: SqliteFailure) {
         self.shared.connections.refuse(why);
         let waiting = self.shared.queue.suspend(why);
@@ -259,7 +263,7 @@ impl WriterThread {
         self.shared.documents.clear();
     }
 
-    /// One try to make the data file whole and to open it.
+    /// Makes one attempt to restore the data file and to open it.
     fn reopen(&self, wanted: RecoveryRequirements) -> Result<CountedConnection, SqliteFailure> {
         let shared = &self.shared;
         shared.connections.refuse(SqliteFailure::recovering());
@@ -280,8 +284,9 @@ impl WriterThread {
         Ok(connection)
     }
 
-    /// Those who were answered together come back one by one. Without a moment's patience the first would get a commit to
-    /// itself while the others wait for it: half as many `fsync`s, for at most a part of one's time.
+    /// Callers whose batches were answered together send their next batches one by one. Without a short wait, the
+    /// first would get a commit of its own while the others wait for it. The wait halves the number of `fsync` calls,
+    /// and costs at most a part of the time of one.
     fn gather_limits(&self) -> GatherLimits {
         match self.last_group >= GATHER_MIN_BATCHES {
             true => {
@@ -301,7 +306,7 @@ impl WriterThread {
         self.shared.health.commit_ended(ended.as_ref().err().map(|aborted| aborted.failure));
         match ended {
             Ok(answers) => send_answers(jobs, answers),
-            // Something of one batch failed unexpectedly and all were rolled back: each for itself, so that only that one fails.
+            // One batch failed unexpectedly and all were rolled back. Each is run alone, so that only that one fails.
             Err(aborted) if !aborted.failure.is_backend_wide && !aborted.outcome_unknown && jobs.len() > 1 => {
                 tracing::warn!(error = %aborted.failure, batches = jobs.len(), "a group of batches failed; each is tried alone");
                 for job in jobs {
@@ -325,9 +330,10 @@ impl WriterThread {
         }
     }
 
-    /// Runs these in one transaction. An error says whether something of it may be in the file; in mind nothing is.
+    /// Runs batches in one transaction. An error states whether the file may contain changes of it; the cache
+    /// contains none.
     fn run_transaction(&mut self, jobs: &[BatchJob]) -> Result<Vec<BatchAnswer>, AbortedTransaction> {
-        // The last moment to notice it: what is committed to a file without a name is lost.
+        // The last moment to detect a removed file: what is committed to a file without a name is lost.
         self.shared.files.check()?;
         let Some(counted) = &self.connection else { return Err(SqliteFailure::recovering().into()) };
         let connection = counted.get()?;
@@ -360,16 +366,16 @@ impl WriterThread {
         };
         let hooked = counted.get_mut().and_then(|connection| Ok(connection.wal_hook(Some(hook))?));
         if let Err(failure) = hooked {
-            tracing::warn!(error = %failure, "the size of the log cannot be watched");
+            tracing::warn!(error = %failure, "the size of the log cannot be monitored");
         }
         self.connection = Some(counted);
     }
 }
 
-/// A transaction that is in the file.
+/// A committed transaction.
 struct CommittedGroup {
     answers: Vec<BatchAnswer>,
-    /// There is something to clear.
+    /// Whether rows of trimmed events are to be deleted.
     trimmed: bool,
     /// How long the commit took.
     commit_time: Duration,
@@ -394,7 +400,8 @@ fn try_transaction(
     group.write_heads()?;
     let (trimmed, begin) = (group.has_trimmed, Instant::now());
     let changes = {
-        // What a reader finds in the file from here on, it finds in memory when it gets this lock: see `Shared::settled`.
+        // A reader that finds a value in the file from here on finds it in memory once it gets this lock: see
+        // `StoreState::wait_published`.
         let _publishing = shared.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         shared.health.commit_started();
         commit_transaction(connection)?;
@@ -420,7 +427,8 @@ fn commit_transaction(connection: &Connection) -> Result<(), AbortedTransaction>
 
 fn send_answers(jobs: impl IntoIterator<Item = BatchJob>, answers: Vec<BatchAnswer>) {
     for (job, answer) in jobs.into_iter().zip(answers) {
-        // Whoever has stopped waiting does not need it. The batch goes back with the answer, to be freed where it was made.
+        // An error means that the caller does not wait for the answer any more. The batch is returned with the
+        // answer, so that it is freed on the thread that allocated it.
         let _ = job.answer.send((answer, job.writes));
     }
 }

@@ -1,4 +1,4 @@
-//! The archive side of the store.
+//! The implementation of [`Archive`](engines_core::nexus::archive::Archive).
 
 use async_trait::async_trait;
 use engines_core::{
@@ -32,7 +32,7 @@ impl Archive for SqliteStore {
     async fn stage(&self, scope: &Scope, records: Vec<ArchiveRecord>, progress: &str) -> Result<(), CommitError> {
         let limits = self.capabilities();
         if records.iter().any(|record| !is_within_limits(record, &limits)) {
-            let detail = "a record is larger than this backend takes";
+            let detail = "a record exceeds a limit of this backend";
             return Err(CommitError::Refused(Error::new(Code::BodyTooLarge, STAGE, detail)));
         }
         let size = records.iter().map(|record| record.size() + 256).sum();
@@ -66,7 +66,7 @@ impl Archive for SqliteStore {
     }
 }
 
-/// Whether a record could have been written to this backend.
+/// Returns whether the record could have been written to this backend.
 fn is_within_limits(record: &ArchiveRecord, limits: &Capabilities) -> bool {
     match record {
         ArchiveRecord::Document(document) => {

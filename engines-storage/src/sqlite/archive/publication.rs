@@ -1,4 +1,4 @@
-//! Making staged scopes visible.
+//! Publishes staged scopes.
 
 use engines_core::{
     Code, Error, Scope,
@@ -11,26 +11,26 @@ use crate::sqlite::{error::SqliteFailure, scopes::AUDIT_BITS, transaction::Refus
 
 const PUBLISH: &str = "sqlite.publish";
 
-/// Whether these scopes can be published: each is staged as a whole, and nothing is stored under its name.
+/// Checks that these scopes can be published: each is staged completely, and no scope with its name contains data.
 pub(in crate::sqlite) fn check_publish(connection: &Connection, scopes: &[Scope]) -> Result<(), Refusal> {
     for scope in scopes {
         if let Some(id) = staged_name::scope_number(connection, scope.tenant(), scope.env().as_str())?
             && !is_empty(connection, id)?
         {
-            return Err(refuse(Code::AlreadyExists, "something is stored under this name already; use another one"));
+            return Err(refuse(Code::AlreadyExists, "the scope already contains data; choose another name"));
         }
         let whole = match staged_name::scope_number(connection, scope.tenant(), &staged_name::staged_env(scope))? {
             Some(id) => is_whole(connection, id)?,
             None => false,
         };
         if !whole {
-            return Err(refuse(Code::NotFound, "it is not staged, or not as a whole; restore it again"));
+            return Err(refuse(Code::NotFound, "the scope is not staged completely; restore it again"));
         }
     }
     Ok(())
 }
 
-/// Renames the rows. [`check_publish`] has been asked in the same transaction.
+/// Renames the rows. The caller has called [`check_publish`] in the same transaction.
 pub(in crate::sqlite) fn publish(
     connection: &Connection,
     scopes: &[Scope],
@@ -62,7 +62,7 @@ pub(in crate::sqlite) fn publish(
     Ok(())
 }
 
-/// Whether a scope's row is all there is of it.
+/// Returns whether a scope's row is all that exists of it.
 fn is_empty(connection: &Connection, id: i64) -> Result<bool, SqliteFailure> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM documents WHERE scope_id = ?1) \
                        OR EXISTS (SELECT 1 FROM streams WHERE scope_id = ?1) \
@@ -75,7 +75,8 @@ fn is_empty(connection: &Connection, id: i64) -> Result<bool, SqliteFailure> {
     Ok(!found)
 }
 
-/// Whether every stream has its last event; those before it are there, because each was staged behind the one before.
+/// Returns whether every stream has its last event. The events before it exist, because each was staged after the one
+/// before.
 fn is_whole(connection: &Connection, id: i64) -> Result<bool, SqliteFailure> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM streams s WHERE scope_id = ?1 AND head >= first \
                        AND NOT EXISTS (SELECT 1 FROM stream_events WHERE place = (s.stream_id << 36 | s.head)))";

@@ -1,4 +1,5 @@
-//! A consistent cut: a read transaction on a connection of its own, held by a thread until it is dropped or its time is over.
+//! Consistent snapshots: a read transaction on its own connection. A thread holds it until the snapshot is dropped or
+//! its time limit has passed.
 
 use std::{
     sync::{
@@ -32,7 +33,8 @@ const OPERATION: &str = "sqlite.snapshot";
 
 type SnapshotTask = Box<dyn FnOnce(&Connection, Option<i64>) + Send>;
 
-/// Time between two looks at whether the connection must be closed: for a recovery, or because the store is.
+/// Interval at which the thread checks whether the connection must be closed, for a recovery or because the store
+/// closes.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A snapshot of one scope.
@@ -44,7 +46,7 @@ pub(super) struct SqliteSnapshot {
 }
 
 impl SqliteSnapshot {
-    /// Begins one: of what readers find, or of what is staged.
+    /// Starts a snapshot of the scope's published or staged data.
     pub(super) async fn begin(
         shared: &Arc<StoreState>,
         options: &SqliteOptions,
@@ -62,7 +64,7 @@ impl SqliteSnapshot {
             let opened = opening::open_reader(&of_thread, &options).and_then(|connection| {
                 let open = connection.get()?;
                 open.execute_batch("BEGIN")?;
-                // The first read is what the transaction begins with.
+                // The first read starts the transaction.
                 let id = staged_name::scope_number(open, scope.tenant(), &env)?;
                 Ok((connection, id))
             });
@@ -93,7 +95,7 @@ fn serve(
     longest: Duration,
 ) {
     let begun = Instant::now();
-    // As long as the transaction is open, the log of a busy file grows.
+    // While the transaction is open, the log of a busy file grows.
     while let Some(left) = longest.checked_sub(begun.elapsed())
         && !shared.reads.is_stopped()
     {
@@ -116,7 +118,7 @@ impl ScopeSnapshot for SqliteSnapshot {
             (Ok(()), Ok(result)) => result.map_err(|failure| failure.into_error(OPERATION, self.shared.files.path())),
             _ => {
                 let detail = format!(
-                    "the snapshot has ended: it was held longer than {} s, or the store was closed or opened again; begin again",
+                    "the snapshot has ended: it was held longer than {} s, or the store was closed or opened again; start again",
                     self.longest.as_secs()
                 );
                 Err(Error::new(Code::BackendUnavailable, OPERATION, detail))

@@ -1,36 +1,36 @@
-//! What the row of a staged scope is called.
+//! Names in the rows of a staged scope.
 
 use engines_core::{Env, Scope, TenantId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::sqlite::error::SqliteFailure;
 
-/// Behind the environment of a staged scope; no environment ends like that.
+/// Suffix of the environment of a staged scope; no environment name ends with it.
 const STAGED_SUFFIX: &str = "~staged";
-/// Before the scope in the name of a row of `meta` that holds how far the scope was staged.
+/// Prefix of the name of the `meta` row that stores the progress of staging a scope.
 const PROGRESS_PREFIX: &str = "staged:";
 
-/// The environment of a staged scope.
+/// Returns the environment name of a staged scope.
 pub(super) fn staged_env(scope: &Scope) -> String {
     format!("{}{STAGED_SUFFIX}", scope.env())
 }
 
-/// The environment that a row's scope has, or will have once it is published.
+/// Returns the environment name that a row's scope has, or will have once it is published.
 pub(in crate::sqlite) fn public_env(env: &str) -> &str {
     env.strip_suffix(STAGED_SUFFIX).unwrap_or(env)
 }
 
-/// Whether readers may find this row.
+/// Returns whether readers may see this row.
 pub(in crate::sqlite) fn is_public(env: &str) -> bool {
     !env.ends_with(STAGED_SUFFIX)
 }
 
-/// The name of the row of `meta` that holds how far a scope was staged.
+/// Returns the name of the `meta` row that stores the progress of staging a scope.
 pub(super) fn progress_name(scope: &Scope) -> String {
     format!("{PROGRESS_PREFIX}{}", scope.prefix())
 }
 
-/// The number of a row, if there is one.
+/// Returns the number of a scope's row, if it exists.
 pub(super) fn scope_number(
     connection: &Connection,
     tenant: &TenantId,
@@ -40,11 +40,11 @@ pub(super) fn scope_number(
     Ok(statement.query_row(params![tenant.as_str(), env], |row| row.get(0)).optional()?)
 }
 
-/// The staged scopes and how far each was staged.
+/// Returns the staged scopes with the progress of each.
 pub(super) fn all_staged(connection: &Connection) -> Result<Vec<(Scope, String)>, SqliteFailure> {
     const SQL: &str = "SELECT name, value FROM meta WHERE name >= ?1 AND name < ?2 ORDER BY name";
     let mut statement = connection.prepare_cached(SQL)?;
-    // `;` comes after `:`.
+    // `;` is the character after `:`, so the range contains all names with the prefix.
     let mut rows = statement.query([PROGRESS_PREFIX, "staged;"])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

@@ -1,4 +1,4 @@
-//! Staging records, and discarding what is staged.
+//! Stages records and discards staged records.
 
 use engines_core::{
     Code, Error, Scope,
@@ -20,21 +20,21 @@ use crate::sqlite::{
 };
 
 const STAGE: &str = "sqlite.stage";
-/// Rows one discard removes.
+/// Number of rows that one discard deletes.
 const ROWS_PER_DISCARD: usize = 5000;
 
-/// A write of the archive side.
+/// A write of the archive interface.
 #[derive(Debug)]
 pub(in crate::sqlite) enum ArchiveWrite {
-    /// Put records behind those staged before.
+    /// Stage records after those staged before.
     Stage { scope: Scope, records: Vec<ArchiveRecord>, progress: String },
-    /// Make staged scopes visible.
+    /// Publish staged scopes.
     Publish { scopes: Vec<Scope>, mark: Option<StoreMark> },
-    /// Remove some of what is staged.
+    /// Delete some of the staged records of a scope.
     Discard { scope: Scope },
 }
 
-/// Runs a step that must leave nothing behind when it is refused.
+/// Runs a step in a savepoint, so that it leaves nothing behind when it is rejected.
 pub(in crate::sqlite) fn run_write(
     connection: &Connection,
     step: impl FnOnce() -> Result<(), Refusal>,
@@ -50,7 +50,7 @@ pub(in crate::sqlite) fn run_write(
     done
 }
 
-/// The place of the run of records: what the next one must follow.
+/// The state of staging: what the next record must follow.
 struct Stager<'a> {
     connection: &'a Connection,
     fresh: &'a mut TransactionIndex,
@@ -60,9 +60,9 @@ struct Stager<'a> {
     /// The last sequence of a dataset event and the last number of an audit record.
     event: i64,
     audit: i64,
-    /// The lowest position of all dataset events; those of restored ones are below zero.
+    /// The lowest position of all dataset events. Restored events without a position get positions below zero.
     position: i64,
-    /// The stream whose events come, and the next one's sequence.
+    /// The stream whose events are being staged, and the sequence of the next one.
     stream: Option<(StreamKey, StreamRow, Seq)>,
 }
 
@@ -74,7 +74,7 @@ struct ScopeRow {
     lag: i64,
 }
 
-/// Puts records behind those staged before.
+/// Stages records after those staged before.
 pub(in crate::sqlite) fn stage(
     connection: &Connection,
     fresh: &mut TransactionIndex,
@@ -150,7 +150,7 @@ impl<'a> Stager<'a> {
                 const SQL: &str = "INSERT OR IGNORE INTO streams (scope_id, key, head, first, kept, deleted) \
                                    VALUES (?1, ?2, ?3, ?4, ?4, ?5)";
                 let row = params![self.id, key.as_str(), to_i64(head.seq.0)?, to_i64(head.first.0)?, head.deleted];
-                self.ensure_inserted(self.connection.prepare_cached(SQL)?.execute(row)?, "a stream comes twice")
+                self.ensure_inserted(self.connection.prepare_cached(SQL)?.execute(row)?, "a stream is repeated")
             }
             ArchiveRecord::StreamEvent(key, event) => self.add_stream_event(key, event),
             ArchiveRecord::Event(position, event) => self.add_event(*position, event),
@@ -163,7 +163,7 @@ impl<'a> Stager<'a> {
         }
     }
 
-    /// Fails when a row was there already.
+    /// Fails when no row was inserted, because the row existed already.
     fn ensure_inserted(&self, written: usize, detail: &'static str) -> Result<(), Refusal> {
         if written == 1 { Ok(()) } else { Err(refuse(detail)) }
     }
@@ -185,7 +185,7 @@ impl<'a> Stager<'a> {
             tags,
             document.body.get(),
         ])?;
-        self.ensure_inserted(written, "a document comes twice")?;
+        self.ensure_inserted(written, "a document is repeated")?;
         for tag in &document.tags {
             self.connection.prepare_cached(TAG)?.execute(params![self.id, kind, tag, id, updated])?;
         }
@@ -199,9 +199,9 @@ impl<'a> Stager<'a> {
             let (stream, next) = self.resume_stream(key)?;
             self.stream = Some((key.clone(), stream, next));
         }
-        let Some((_, stream, next)) = &mut self.stream else { return Err(refuse("an event comes before its stream")) };
+        let Some((_, stream, next)) = &mut self.stream else { return Err(refuse("an event precedes its stream")) };
         if event.seq != *next || event.seq > stream.head.seq {
-            return Err(refuse("an event of a stream is missing, comes twice, or is behind the stream's head"));
+            return Err(refuse("an event of a stream is missing, repeated, or after the stream's head"));
         }
         let place = stream.rowkey(event.seq).ok_or_else(|| refuse("a sequence is too large for this backend"))?;
         *next = event.seq.next();
@@ -220,7 +220,7 @@ impl<'a> Stager<'a> {
         Ok(())
     }
 
-    /// A staged stream, and the sequence of the event that comes next in it.
+    /// Returns a staged stream, and the sequence of its next event.
     fn resume_stream(&self, key: &StreamKey) -> Result<(StreamRow, Seq), Refusal> {
         const STREAM: &str =
             "SELECT stream_id, head, first, deleted <> 0 FROM streams WHERE scope_id = ?1 AND key = ?2";
@@ -230,7 +230,7 @@ impl<'a> Stager<'a> {
             .prepare_cached(STREAM)?
             .query_row(params![self.id, key.as_str()], |row| streams::read_row(row, 0))
             .optional()?;
-        let stream = found.ok_or_else(|| refuse("an event comes before its stream"))?;
+        let stream = found.ok_or_else(|| refuse("an event precedes its stream"))?;
         let base = StreamRow::rowkey_base(stream.id);
         let until = stream.rowkey(stream.head.seq).unwrap_or(base);
         let last: Option<i64> = self.connection.prepare_cached(LAST)?.query_row([base, until], |row| row.get(0))?;
@@ -244,7 +244,7 @@ impl<'a> Stager<'a> {
         const MARK: &str = "INSERT OR IGNORE INTO event_marks (scope_id, high, seq) VALUES (?1, ?2, ?3)";
         let seq = to_i64(event.seq.0)?;
         if seq <= self.event {
-            return Err(refuse("dataset events are not in the order of their sequence"));
+            return Err(refuse("dataset events are not ordered by sequence"));
         }
         self.event = seq;
         let position = match position {
@@ -272,7 +272,7 @@ impl<'a> Stager<'a> {
             pii_flags,
             event.body.get(),
         ])?;
-        self.ensure_inserted(written, "a position of the feed is taken; restore without positions")?;
+        self.ensure_inserted(written, "a position of the feed is in use; restore without positions")?;
         let ScopeRow { events, high, lag } = &mut self.counters;
         *events = (*events).max(seq);
         *high = (*high).max(ts);
@@ -290,7 +290,7 @@ impl<'a> Stager<'a> {
         let number = to_i64(number)?;
         let follows = if self.audit == 0 { number > 0 } else { number == self.audit + 1 };
         if !follows || number >= 1 << AUDIT_BITS {
-            return Err(refuse("audit records are not in the order of their numbers, without a gap"));
+            return Err(refuse("audit records are not numbered consecutively"));
         }
         self.audit = number;
         self.connection.prepare_cached(SQL)?.execute(params![
@@ -311,7 +311,7 @@ impl<'a> Stager<'a> {
     }
 }
 
-/// Removes some of what is staged for a scope, and its row with the last of it.
+/// Deletes some of a scope's staged records; deletes its row with the last of them.
 pub(in crate::sqlite) fn discard_rows(
     connection: &Connection,
     fresh: &mut TransactionIndex,
@@ -338,7 +338,7 @@ pub(in crate::sqlite) fn discard_rows(
     let limit = i64::try_from(ROWS_PER_DISCARD).unwrap_or(i64::MAX);
     for stream in streams.query_map([id, limit], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()? {
         remove(EVENTS, [StreamRow::rowkey_base(stream), StreamRow::rowkey_base(stream + 1)])?;
-        // Of the last one there may be events left; the next call goes on with it.
+        // Events of the last stream may be left; the next call deletes them first.
         if remove("DELETE FROM streams WHERE stream_id >= ?1 AND stream_id <= ?2 AND ?3 > 0", [stream, stream])? == 0 {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Whole scopes, section by section, in the order that [`Section`] states.
+//! Reads whole scopes, section by section, in the order of [`Section`].
 
 use engines_core::{
     Error, Result, Scope, TenantId,
@@ -23,10 +23,10 @@ use crate::sqlite::{
 };
 
 const SCOPES: &str = "archive.scopes";
-/// Bytes of content in one page, at the most, but always at least one record.
+/// Maximum bytes of content in one page; a page contains at least one record.
 const PAGE_BYTES: usize = 4 << 20;
 
-/// Where a page of a section begins: behind two texts and a number, of which each section uses what it is ordered by.
+/// Where a page of a section starts: after two texts and a number. Each section uses those that it is ordered by.
 struct SectionCursor {
     first_text: String,
     second_text: String,
@@ -44,7 +44,7 @@ impl SectionCursor {
     }
 }
 
-/// Reads a page of a section; the token is checked at once, the rest is for a connection.
+/// Returns a query that reads a page of a section. The token is checked now; the query runs on a connection.
 #[expect(clippy::type_complexity, reason = "an `impl Trait` cannot be named")]
 pub(in crate::sqlite) fn read_section(
     section: Section,
@@ -87,7 +87,7 @@ fn counters(connection: &Connection, scope: i64) -> Result<Page<ArchiveRecord>, 
     Ok(Page { items: vec![ArchiveRecord::Counters(counters)], next: None })
 }
 
-/// Collects records until there are enough of them or of their bytes.
+/// Collects records until the page has enough of them or enough bytes.
 struct RecordPage {
     section: Section,
     limit: usize,
@@ -102,7 +102,7 @@ impl RecordPage {
         Self { section, limit, items: Vec::new(), last: None, bytes: 0, more: false }
     }
 
-    /// Takes a record; false when it does not fit any more.
+    /// Adds a record; returns `false` when it does not fit.
     fn push(&mut self, record: ArchiveRecord, at: (String, String, i64)) -> bool {
         self.bytes += record.size() + 64;
         if self.items.len() == self.limit || (self.bytes > PAGE_BYTES && !self.items.is_empty()) {
@@ -114,7 +114,7 @@ impl RecordPage {
         true
     }
 
-    /// The page; it goes on behind its last record if there is more.
+    /// Returns the page; its token continues after the last record if there are more.
     fn into_page(self) -> Page<ArchiveRecord> {
         let token = |(one, two, number): (String, String, i64)| {
             PageToken::new(self.section.as_str(), [one, two, number.to_string()]).encode()
@@ -146,7 +146,7 @@ fn documents(
     Ok(page.into_page())
 }
 
-/// A row of `key, stream_id, head, first, deleted <> 0`.
+/// Reads a row with the columns `key, stream_id, head, first, deleted <> 0`.
 fn stream_of(row: &Row<'_>) -> rusqlite::Result<(StreamKey, streams::StreamRow)> {
     let key = row.get_ref(0)?.as_str()?.parse().map_err(|_| column_error(0))?;
     Ok((key, streams::read_row(row, 1)?))
@@ -275,13 +275,13 @@ fn receipts(
     Ok(page.into_page())
 }
 
-/// The highest position that was ever given.
+/// Returns the highest feed position that was assigned.
 pub(in crate::sqlite) fn feed_position(connection: &Connection) -> Result<u64, SqliteFailure> {
     const SQL: &str = "SELECT max(0, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'dataset_events'), 0))";
     Ok(connection.prepare_cached(SQL)?.query_row([], |row| read_u64(row, 0))?)
 }
 
-/// Scopes by tenant and environment; staged ones are not among them.
+/// Returns the published scopes ordered by tenant and environment.
 pub(in crate::sqlite) fn list_scopes(
     page: PageRequest,
 ) -> Result<impl FnOnce(&Connection) -> Result<Page<Scope>, SqliteFailure>> {

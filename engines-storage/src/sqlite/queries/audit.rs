@@ -1,4 +1,4 @@
-//! Audit records of a scope.
+//! Queries for the audit records of a scope.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ use crate::sqlite::{
 
 const LIST: &str = "audit";
 
-/// Reads a page of records; the page's token is checked at once, the rest is for a reader.
+/// Returns a query that reads a page of records. The token is checked now; the query runs on a reader.
 pub(in crate::sqlite) fn audit_page(
     scope: Scope,
     filter: AuditFilter,
@@ -52,12 +52,12 @@ pub(in crate::sqlite) fn audit_page(
     })
 }
 
-/// The records between two places, in order.
+/// Selects the records between two row keys, in order.
 pub(super) const BY_PLACE: &str = "SELECT place, audit_id, ts, action, resource, outcome, actor_id, actor_type, \
                                    request_id, trace_id, span_id, reason FROM audit WHERE place > ?1 AND place < ?2 \
                                    ORDER BY place LIMIT ?3";
 
-/// A record with its place, and about how many bytes it has.
+/// Reads a record with its row key, and its approximate size in bytes.
 pub(super) fn audit_row(row: &Row<'_>) -> rusqlite::Result<((i64, AuditEntry), usize)> {
     let resource: String = row.get(4)?;
     let weight = 256 + resource.len();

@@ -1,4 +1,4 @@
-//! Documents of a kind, by tag, id or time.
+//! Queries for the documents of a kind, by tag, id or time.
 
 use engines_core::{
     DocId, Result, Scope,
@@ -12,7 +12,7 @@ use crate::sqlite::{documents::read_row, error::SqliteFailure};
 const BY_ID: &str = "documents.id";
 const BY_TIME: &str = "documents.updated";
 
-/// Where a page begins.
+/// Where a page starts.
 enum PageStart {
     First,
     AfterId(String),
@@ -34,7 +34,7 @@ fn page_start(order: QueryOrder, page: &PageRequest) -> Result<PageStart> {
     })
 }
 
-/// Reads a page of documents; the page's token is checked at once, the rest is for a reader.
+/// Returns a query that reads a page of documents. The token is checked now; the query runs on a reader.
 pub(in crate::sqlite) fn document_page(
     scope: Scope,
     query: DocumentQuery,
@@ -64,7 +64,8 @@ fn statement(scope_id: i64, query: &DocumentQuery, start: &PageStart, limit: usi
     let mut parameters = SqlParameters::default();
     let scope = parameters.add(scope_id);
     let kind = parameters.add(query.kind.as_str().to_owned());
-    // With tags, the first one's index leads and gives the order; CROSS JOIN keeps SQLite from turning the two round.
+    // With tags, the index of the first one is scanned and determines the order. CROSS JOIN keeps SQLite from
+    // exchanging the two tables.
     let lead = if query.tags.is_empty() { "d" } else { "t" };
     let mut sql = String::from("SELECT d.id, d.version, d.created_at, d.updated_at, d.tags, d.body FROM ");
     sql.push_str(match query.tags.is_empty() {

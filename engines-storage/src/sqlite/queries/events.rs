@@ -1,4 +1,4 @@
-//! Dataset events of a scope, and those of all scopes for the outbox.
+//! Queries for the dataset events of one scope, and for those of all scopes, which the outbox reads.
 
 use engines_core::{
     Env, Result, Scope, TenantId, Timestamp,
@@ -16,17 +16,17 @@ use crate::sqlite::{
 };
 
 const LIST: &str = "events";
-/// Bytes of one answer to the outbox, at the most, but always at least one event.
+/// Maximum bytes of events in one answer to the outbox; it contains at least one event.
 const FEED_BYTES: usize = 4 << 20;
 
-/// The columns of [`event`], in its order.
+/// The columns that [`event`] reads, in its order.
 macro_rules! columns {
     () => {
         "seq, event_id, ts, surface, agent_id, type, trace_id, actor_id, actor_type, train_ok, pii_flags, body"
     };
 }
 
-/// Reads a page of events; the page's token is checked at once, the rest is for a reader.
+/// Returns a query that reads a page of events. The token is checked now; the query runs on a reader.
 pub(in crate::sqlite) fn events(
     scope: Scope,
     filter: EventFilter,
@@ -47,18 +47,18 @@ pub(in crate::sqlite) fn events(
     })
 }
 
-/// Events that match a filter, and how far was looked.
+/// Events that match a filter, and how far the search went.
 pub(in crate::sqlite) struct RemovableEvents {
-    /// Their positions in the feed, which number their rows.
+    /// The events' positions in the feed, which are their row ids.
     pub(in crate::sqlite) positions: Vec<i64>,
-    /// The place of the last event that was looked at.
+    /// The sequence of the last event that was examined.
     pub(in crate::sqlite) scanned_to: i64,
-    /// There are no more.
+    /// Whether there are no more matching events.
     pub(in crate::sqlite) done: bool,
 }
 
-/// Finds up to `limit` events after the place `after` that match and whose position is not beyond `delivered`. Passes over as many others
-/// as a page does.
+/// Finds up to `limit` matching events after the sequence `after` whose position is not greater than `delivered`.
+/// Skips as many other events as a page does.
 pub(in crate::sqlite) fn find_removable(
     connection: &Connection,
     scope_id: i64,
@@ -74,7 +74,7 @@ pub(in crate::sqlite) fn find_removable(
     let mut found = RemovableEvents { positions: Vec::new(), scanned_to: after, done: false };
     while let Some(row) = rows.next()? {
         let (seq, position): (i64, i64) = (row.get(0)?, row.get(1)?);
-        // Positions rise with places: whatever follows is beyond it too.
+        // Positions rise with sequences, so the positions of all later events are greater too.
         if position > delivered {
             found.done = true;
             return Ok(found);
@@ -92,17 +92,18 @@ pub(in crate::sqlite) fn find_removable(
     Ok(found)
 }
 
-/// What is asked for one page.
+/// The statement for one page.
 struct PageStatement {
     sql: String,
     parameters: SqlParameters,
-    /// It looks no further than this, and there is more behind it.
+    /// The last sequence that the statement examines, when there are more events after it.
     scan_limit: Option<i64>,
 }
 
-/// The statement for one page. It walks one index in the order of the answer, from the place where the page begins to the one
-/// behind which no event is early enough, but past `walk` entries at the most: the index in which these reach furthest, of those of the fields that the
-/// filter names, else that of all of the scope's events.
+/// Builds the statement for one page. It scans one index in the order of the result, from the start of the page to
+/// the last event that can be early enough, but at most `walk` entries. The index is the one in which this number of
+/// entries reaches furthest, among the indexes of the fields in the filter; without such a field, it is that of the
+/// scope's events.
 fn page_statement(
     connection: &Connection,
     scope_id: i64,
@@ -114,7 +115,7 @@ fn page_statement(
     page_statement_for(columns!(), connection, scope_id, filter, after, limit, walk)
 }
 
-/// As [`statement`], for other columns.
+/// Like [`page_statement`], for other columns.
 fn page_statement_for(
     columns: &str,
     connection: &Connection,
@@ -141,9 +142,9 @@ fn page_statement_for(
         ("surface", "dataset_events_by_surface", surface),
     ];
     let named: Vec<_> = fields.into_iter().filter_map(|(column, index, text)| Some((column, index, text?))).collect();
-    // One value in its own index, or none: nothing is passed over.
+    // A filter on one indexed field, or on none, skips no event.
     let passes_over = named.len() > 1 || from.is_some() || until.is_some();
-    // So that a bound never comes before a full page.
+    // With the limit added, a scan always covers at least a full page.
     let steps = walk.saturating_add(limit);
     let mut walked: Option<(&str, Option<i64>)> = None;
     for (column, index, text) in &named {
@@ -172,7 +173,7 @@ fn page_statement_for(
     for (column, _, text) in named {
         sql.push_str(&format!(" AND {column} = {}", parameters.add(text)));
     }
-    // A bound behind the last place that may be is the end.
+    // A bound after the last possible event is the end of the scan.
     let bound = bound.filter(|bound| last.is_none_or(|last| *bound < last));
     if let Some(last) = bound.or(last) {
         sql.push_str(&format!(" AND seq <= {}", parameters.add(last)));
@@ -186,7 +187,7 @@ fn page_statement_for(
     Ok(PageStatement { sql, parameters, scan_limit: bound })
 }
 
-/// The place of the `steps`th event behind `after` with this text; none when there are fewer.
+/// Returns the sequence of the `steps`th event after `after` with this text; `None` when there are fewer.
 fn nth_match(
     connection: &Connection,
     (column, index): (&str, &str),
@@ -203,7 +204,8 @@ fn nth_match(
     Ok(found.optional()?)
 }
 
-/// Up to here every event is earlier than `from`: the last mark whose high does not reach it.
+/// Returns a sequence up to which every event is earlier than `from`: the last mark whose latest time is before
+/// `from`.
 fn last_before_start(connection: &Connection, scope_id: i64, from: Timestamp) -> Result<i64, SqliteFailure> {
     const SQL: &str =
         "SELECT seq FROM event_marks WHERE scope_id = ?1 AND high < ?2 ORDER BY high DESC, seq DESC LIMIT 1";
@@ -211,8 +213,8 @@ fn last_before_start(connection: &Connection, scope_id: i64, from: Timestamp) ->
     Ok(found.optional()?.unwrap_or(0))
 }
 
-/// Behind this one every event is as late as `until` or later; none when that cannot be said. An event is at most `lag` earlier than the
-/// high at its place, and highs never fall.
+/// Returns a sequence after which no event is earlier than `until`; `None` when it is not known. An event is at most
+/// `lag` earlier than the latest time at its sequence, and latest times never decrease.
 fn last_before_end(connection: &Connection, scope_id: i64, until: Timestamp) -> Result<Option<i64>, SqliteFailure> {
     const SQL: &str = "SELECT seq FROM event_marks WHERE scope_id = ?1 AND high >= ?2 ORDER BY high, seq LIMIT 1";
     let mut lag = connection.prepare_cached("SELECT lag FROM scopes WHERE scope_id = ?1")?;
@@ -221,7 +223,7 @@ fn last_before_end(connection: &Connection, scope_id: i64, until: Timestamp) -> 
     Ok(connection.prepare_cached(SQL)?.query_row(params![scope_id, latest], |row| row.get(0)).optional()?)
 }
 
-/// Up to `limit` events of all scopes after `position`.
+/// Returns up to `limit` events of all scopes after `position`.
 pub(in crate::sqlite) fn read_feed(
     connection: &Connection,
     position: u64,
@@ -248,7 +250,7 @@ pub(in crate::sqlite) fn read_feed(
     Ok(items)
 }
 
-/// Up to `limit` scopes after `after`, by name; those that are staged are not among them.
+/// Returns up to `limit` published scopes after `after`, by name.
 pub(in crate::sqlite) fn scopes_after(
     connection: &Connection,
     after: Option<&Scope>,
@@ -280,14 +282,14 @@ fn feed_item(row: &Row<'_>) -> rusqlite::Result<(FeedItem, usize)> {
     Ok((FeedItem { position: read_u64(row, 0)?, scope: Scope::new(tenant, env), event }, weight))
 }
 
-/// The events of a scope after a sequence, each behind its position.
+/// Selects the events of a scope after a sequence, each with its position first.
 pub(super) const WITH_POSITION: &str = concat!(
     "SELECT position, ",
     columns!(),
     " FROM dataset_events WHERE scope_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
 );
 
-/// An event whose columns begin at `at`, and about how many bytes it has.
+/// Reads an event whose columns start at `at`, and its approximate size in bytes.
 pub(super) fn event(row: &Row<'_>, at: usize) -> rusqlite::Result<(StoredEvent, usize)> {
     let body: String = row.get(at + 11)?;
     let pii_flags = row.get_ref(at + 10)?.as_str()?;
@@ -314,7 +316,8 @@ mod tests {
 
     use super::*;
 
-    /// A log of `events` in one scope: every 1000th has a surface, agent, trace and type of its own, and one a second.
+    /// Creates a log of `events` in one scope. Every 1000th event has its own surface, agent, trace and type; events
+    /// are one second apart.
     fn log(events: i64) -> Connection {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(include_str!("../schema.sql")).unwrap();
@@ -365,12 +368,12 @@ mod tests {
         }
     }
 
-    /// Counted in instructions of SQLite's machine, which are the same every time.
+    /// The cost is counted in instructions of SQLite's virtual machine, which do not vary between runs.
     #[test]
     fn the_cost_of_a_page_does_not_depend_on_log_length() {
         let (short, long) = (log(2000), log(60_000));
         for filter in filters() {
-            // Pages in the middle of the log, and the last one, which looks for more in vain.
+            // Pages in the middle of the log, and the last page, which searches without a result.
             for (after, until) in [(500, None), (0, Some(Timestamp::from_secs(700)))] {
                 let filter = EventFilter { until: filter.until.or(until), ..filter.clone() };
                 let steps = |connection: &Connection| {
@@ -386,14 +389,15 @@ mod tests {
                     (count, statement.get_status(StatementStatus::VmStep))
                 };
                 let ((few, in_short), (many, in_long)) = (steps(&short), steps(&long));
-                // With more events there may be a full page where there was a part of one.
+                // With more events a page may be full that was partly filled before.
                 assert!(many >= few && many <= 11, "{filter:?}: {few} and {many}");
                 let most = in_short.max(1000) * 2;
                 assert!(in_long <= most, "{filter:?} after {after}: {in_short} steps, then {in_long}");
             }
         }
     }
-    /// Two values that half of all events have, and few or none has both; and a time that a clock set far ahead has made hard to find.
+    /// Two values, each of half of all events, which few or no events have both; and a clock set far ahead, which
+    /// makes events hard to find by time.
     #[test]
     fn the_number_of_skipped_events_per_page_is_bounded() {
         let logs = [log(4000), log(40_000)];

@@ -1,4 +1,4 @@
-//! What every list does: parameters, a page within its bounds, where it goes on.
+//! Shared parts of paged queries: parameters, limits of a page, and continuation tokens.
 
 use engines_core::{
     Code, Error, Result, Scope,
@@ -8,27 +8,27 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use crate::sqlite::error::SqliteFailure;
 
-/// Bytes of content in one page, at the most, but always at least one item: a shorter page says where to go on.
+/// Maximum bytes of content in one page; a page contains at least one item. A shorter page has a continuation token.
 const PAGE_BYTES: usize = 32 << 20;
 
-/// The numbered parameters of a statement that is put together.
+/// The numbered parameters of a generated statement.
 #[derive(Default)]
 pub(super) struct SqlParameters(Vec<Box<dyn ToSql>>);
 
 impl SqlParameters {
-    /// Adds a value; returns the text that stands for it.
+    /// Adds a value and returns its placeholder.
     pub(super) fn add(&mut self, value: impl ToSql + 'static) -> String {
         self.0.push(Box::new(value));
         format!("?{}", self.0.len())
     }
 
-    /// What to bind.
+    /// Returns the values to bind.
     pub(super) fn values(&self) -> impl rusqlite::Params + '_ {
         rusqlite::params_from_iter(&self.0)
     }
 }
 
-/// Reads up to `limit` items and a little more, to know whether there are more.
+/// Reads up to `limit` items, and one more to find out whether there are more.
 pub(super) fn read_page<T>(
     connection: &Connection,
     sql: &str,
@@ -53,12 +53,12 @@ pub(super) fn read_page<T>(
     Ok(Page { items, next })
 }
 
-/// `limit` and one more, as SQL wants it.
+/// Returns `limit + 1` as an SQL integer.
 pub(super) fn limit_plus_one(limit: usize) -> i64 {
     i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX)
 }
 
-/// The scope's number, if anything was ever stored in it.
+/// Returns the scope's number, if the scope has a row.
 pub(super) fn scope_id(connection: &Connection, scope: &Scope) -> Result<Option<i64>, SqliteFailure> {
     let found = connection
         .prepare_cached("SELECT scope_id FROM scopes WHERE tenant = ?1 AND env = ?2")?
@@ -67,7 +67,7 @@ pub(super) fn scope_id(connection: &Connection, scope: &Scope) -> Result<Option<
     Ok(found)
 }
 
-/// The number a page of `list` begins after; 0 for the first.
+/// Returns the number after which a page of `list` starts; 0 for the first page.
 pub(super) fn resume_number(list: &'static str, page: &PageRequest) -> Result<i64> {
     let Some(text) = &page.after else { return Ok(0) };
     let [number] = PageToken::decode(list, text)?;
