@@ -184,17 +184,15 @@ struct RunningThreads {
 }
 
 impl SqliteStore {
-    /// Opens the file at `path`, or creates it; its folder must exist. While the store is open, `-wal` and `-shm`
-    /// files lie beside it. A `.lock` file and a `.created` file, which states that the data file was created, always
-    /// do. Only the owner can read the files.
+    /// Opens or creates the file at `path`; its folder must exist. Beside it lie `-wal` and `-shm` while it is open, and
+    /// always `.lock` and `.created`, which states that it was created. Only the owner can read the files.
     ///
     /// Blocks for some milliseconds, or longer when an unclean end has left a long log.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE`, with a detail that states what to do, when the file is open in another process; is not a
-    /// database, is damaged, belongs to another program or has a newer schema; is missing although it was created
-    /// before; has a log that is damaged before acknowledged transactions (see [`SqliteOptions::accept_loss`]); or
-    /// cannot be read or written.
+    /// `BACKEND_UNAVAILABLE`, stating what to do, when another process has the file open; when it is not a database, is
+    /// damaged, of another program or of a newer version; when it is missing although it was created before; when its log
+    /// is damaged before acknowledged transactions (see [`SqliteOptions::accept_loss`]); when reading or writing fails.
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         let path = path.as_ref();
         let OpenedFile { writer, log, lock, files, needs_check: unchecked } = opening::open(path, &options)?;
@@ -251,8 +249,7 @@ impl SqliteStore {
         Ok(Self { shared, readers, copier: copying, capabilities, probe_every, stalled_after, options, running })
     }
 
-    /// Opens a file for reading only, also while another process has it open. Nothing is cached, and every write is
-    /// rejected.
+    /// Opens a file for reading only, also while another process has it open. Nothing is cached; writes are rejected.
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when the file is not a data file of the current schema, or cannot be read.
