@@ -1,4 +1,4 @@
-//! Archives: a scope is taken out as it was at one moment, and put back exactly, all at once.
+//! Archives: a snapshot shows one moment, and a restored scope is identical and published in one step.
 
 use engines_core::{
     Code, Scope,
@@ -32,17 +32,18 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The archive side, or why the case is left out.
+/// Evaluates to the archive interface, or skips the case.
 macro_rules! archive_of {
     ($bench:expr) => {
         match $bench.store.archive() {
             Some(archive) => archive,
-            None => return Ok(CaseOutcome::Skipped("the backend has no archive side".into())),
+            None => return Ok(CaseOutcome::Skipped("the backend does not support archives".into())),
         }
     };
 }
 
-/// Fills a scope with some of everything: documents that were changed, streams that were trimmed, events with and without keys, audit records, receipts.
+/// Fills a scope with data of every kind: changed documents, trimmed streams, events with and without keys, audit
+/// records and receipts.
 async fn fill_scope(bench: &Fixture, scope: &Scope) -> Result<(), CaseFailure> {
     for n in 0..5 {
         let document = note(&format!("d{n}"), n)?.tag("all").tag(format!("n:{}", n % 2));
@@ -78,7 +79,7 @@ async fn fill_scope(bench: &Fixture, scope: &Scope) -> Result<(), CaseFailure> {
     Ok(())
 }
 
-/// The lines of every section, without the positions in the feed.
+/// Returns the lines of every section, without feed positions.
 async fn record_lines(snapshot: &dyn ScopeSnapshot, limit: usize) -> Result<Vec<String>, CaseFailure> {
     let mut lines = Vec::new();
     for section in Section::ALL {
@@ -104,7 +105,7 @@ fn without_position(record: ArchiveRecord) -> ArchiveRecord {
     }
 }
 
-/// Stages everything of a snapshot under another name, some records at a time.
+/// Stages the records of a snapshot under another name, a few at a time.
 async fn stage_copy(
     archive: &dyn Archive,
     snapshot: &dyn ScopeSnapshot,
@@ -126,7 +127,8 @@ fn publication(scopes: &[&Scope], batch: Batch) -> Publication {
     Publication { scopes: scopes.iter().map(|scope| (*scope).clone()).collect(), mark: None, batch }
 }
 
-/// Every record is the same after it was staged and published under another name, nothing of it shows before, and the scope goes on from where it was.
+/// Staging and publishing a scope under another name keeps every record. Readers see nothing before it is published.
+/// The scope continues with the next versions, sequences and keys.
 pub async fn restored_is_the_same(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
     let (from, to) = (bench.new_scope()?, bench.new_scope()?);
@@ -143,10 +145,10 @@ pub async fn restored_is_the_same(bench: &Fixture) -> CaseResult {
 
     archive.publish(publication(&[&to], bench.new_batch())).await?;
     ensure_equal("published records", &record_lines(&*archive.snapshot(&to).await?, 3).await?, &wanted)?;
-    ensure(!archive.staged().await?.iter().any(|staged| staged.scope == to), || "it is staged still".into())?;
+    ensure(!archive.staged().await?.iter().any(|staged| staged.scope == to), || "the scope is still staged".into())?;
     ensure_equal("the source", &record_lines(&*archive.snapshot(&from).await?, 100).await?, &wanted)?;
 
-    // Readers find it by every way there is.
+    // Every kind of query finds the restored data.
     for query in
         [DocumentQuery::of_kind(NOTE), DocumentQuery::of_kind(NOTE).tag("all"), DocumentQuery::of_kind(NOTE).tag("n:1")]
     {
@@ -178,7 +180,7 @@ pub async fn restored_is_the_same(bench: &Fixture) -> CaseResult {
     let audit = AuditFilter::default();
     ensure_equal("audit records", &bench.list_audit(&to, &audit).await?, &bench.list_audit(&from, &audit).await?)?;
 
-    // It goes on from where it was.
+    // The scope continues where it was.
     let again =
         bench.new_batch().with_idempotency(idempotency("whole", "k2", 2)).record(bench.dataset_event(&to, "again")?);
     let receipt = bench.commit(&to, again).await?;
@@ -199,7 +201,7 @@ pub async fn restored_is_the_same(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// What is written after a snapshot has begun is not in it, in any section.
+/// A snapshot contains no write that was made after it began, in any section.
 pub async fn a_snapshot_is_one_moment(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
     let scope = bench.new_scope()?;
@@ -226,7 +228,8 @@ pub async fn a_snapshot_is_one_moment(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Pages of any length give the same records, a token goes on in a later snapshot, and one of another section is refused.
+/// Pages of any length give the same records. A token is valid in a later snapshot, and is rejected for another
+/// section.
 pub async fn pages(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
     let scope = bench.new_scope()?;
@@ -254,7 +257,7 @@ pub async fn pages(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Every scope with something in it is listed once, in order; a staged one is not.
+/// Every scope that contains data is listed once, in order. A staged scope is not listed.
 pub async fn scopes(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
     let mut wanted = Vec::new();
@@ -281,11 +284,12 @@ pub async fn scopes(bench: &Fixture) -> CaseResult {
 fn expect_refusal<T: std::fmt::Debug>(answer: Result<T, CommitError>, code: Option<Code>) -> Result<(), CaseFailure> {
     match answer {
         Err(CommitError::Refused(error)) if code.is_none_or(|code| error.code() == code) => Ok(()),
-        other => Err(CaseFailure::new(format!("not refused with {code:?}: {other:?}"))),
+        other => Err(CaseFailure::new(format!("not rejected with {code:?}: {other:?}"))),
     }
 }
 
-/// What is not whole, not staged or in the way of something is not published, and then nothing is.
+/// A scope that is incomplete, not staged, or in conflict with existing data is not published, and neither is any
+/// other scope of the same call.
 pub async fn refusals(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
     let (from, to, other) = (bench.new_scope()?, bench.new_scope()?, bench.new_scope()?);
@@ -293,7 +297,7 @@ pub async fn refusals(bench: &Fixture) -> CaseResult {
     let snapshot = archive.snapshot(&from).await?;
     expect_refusal(archive.publish(publication(&[&to], bench.new_batch())).await, Some(Code::NotFound))?;
 
-    // A stream without its last event; then with all of them.
+    // First a stream without its last event, then with all events.
     let streams = read_sparse_pages(100, |page| snapshot.records(Section::Streams, page)).await?;
     let events = read_sparse_pages(100, |page| snapshot.records(Section::StreamEvents, page)).await?;
     let mut part = events.clone();
@@ -303,7 +307,7 @@ pub async fn refusals(bench: &Fixture) -> CaseResult {
     expect_refusal(archive.publish(publication(&[&to], bench.new_batch())).await, Some(Code::NotFound))?;
     archive.stage(&to, last.into_iter().collect(), "").await?;
 
-    // Nothing is published when the batch is refused, or when one of two cannot be.
+    // Nothing is published when the batch is rejected, or when one of two scopes cannot be published.
     let put = note("d", 1)?;
     let system = bench.new_batch().put(put.clone(), Expect::Present);
     ensure(archive.publish(publication(&[&to], system)).await.is_err(), || "the batch's condition is ignored".into())?;
@@ -312,14 +316,14 @@ pub async fn refusals(bench: &Fixture) -> CaseResult {
     archive.publish(publication(&[&to], bench.new_batch())).await?;
     ensure_equal("events of a stream", &bench.read_all(&to, &canvas("c1")?, Seq::ZERO).await?.len(), &9)?;
 
-    // Something is there already.
+    // The target scope contains data.
     archive.stage(&to, streams.clone(), "").await?;
     archive.stage(&to, events.clone(), "").await?;
     expect_refusal(archive.publish(publication(&[&to], bench.new_batch())).await, Some(Code::AlreadyExists))?;
     ensure_equal("events of a stream", &bench.read_all(&to, &canvas("c1")?, Seq::ZERO).await?.len(), &9)?;
     while archive.discard(&to).await? {}
 
-    // A gap, an event before its stream, the same twice.
+    // A gap, an event before its stream, a repeated record.
     expect_refusal(archive.stage(&other, events[..1].to_vec(), "").await, None)?;
     archive.stage(&other, streams.clone(), "").await?;
     expect_refusal(archive.stage(&other, vec![events[0].clone(), events[2].clone()], "").await, None)?;
@@ -337,7 +341,7 @@ pub async fn refusals(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Nothing is left of what is discarded, however much it was, and it can be begun again.
+/// A discarded scope leaves nothing behind, whatever its size, and can be staged again.
 pub async fn discarded(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
     let (from, to) = (bench.new_scope()?, bench.new_scope()?);
@@ -348,7 +352,7 @@ pub async fn discarded(bench: &Fixture) -> CaseResult {
     for _ in 0..2 {
         stage_copy(archive, &*snapshot, &to, 50).await?;
         while archive.discard(&to).await? {}
-        ensure(!archive.staged().await?.iter().any(|staged| staged.scope == to), || "it is staged still".into())?;
+        ensure(!archive.staged().await?.iter().any(|staged| staged.scope == to), || "the scope is still staged".into())?;
         ensure_equal("what is staged", &record_lines(&*archive.staged_snapshot(&to).await?, 100).await?, &empty)?;
     }
     stage_copy(archive, &*snapshot, &to, 50).await?;
@@ -357,7 +361,8 @@ pub async fn discarded(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Restored events without a position never come into the feed; those with one stand at it once they are published, and later ones behind.
+/// Restored events without a position never appear in the feed. Those with a position appear at it once they are
+/// published, and later events follow them.
 pub async fn feed(bench: &Fixture) -> CaseResult {
     let archive = archive_of!(bench);
     let (from, silent, loud) = (bench.new_scope()?, bench.new_scope()?, bench.new_scope()?);
@@ -388,7 +393,7 @@ pub async fn feed(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A store takes the mark of another: the id of its log, and how far its feed has counted.
+/// A store takes over the mark of another: its log id and its last feed position.
 pub async fn marks(opener: &StoreFactory) -> CaseResult {
     let (one, two) = (opener.open("mark_one").await?, opener.open("mark_two").await?);
     let (source, target) = (archive_of!(one), archive_of!(two));
@@ -416,7 +421,7 @@ pub async fn marks(opener: &StoreFactory) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// What is staged is there after a crash of the process, with how far it had come, and can be gone on with.
+/// Staged records and their progress survive a crash of the process, and staging can be resumed.
 pub async fn staging_survives(opener: &StoreFactory) -> CaseResult {
     const NAME: &str = "archive_survives";
     let bench = opener.open(NAME).await?;

@@ -1,4 +1,4 @@
-//! Audit records: kept in order, found again.
+//! Audit records: stored in order, and found by filters.
 
 use engines_core::audit::{AuditEntry, AuditFilter, AuditOutcome as Ended};
 
@@ -16,7 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Every field comes back, in the order of writing, also of several records in one batch.
+/// Every field is read back, in the order of writing, also for several records in one batch.
 pub async fn written_is_read(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let mut refused = bench.audit_entry(&scope, "conformance.refused", "canvas/c1")?;
@@ -36,7 +36,7 @@ pub async fn written_is_read(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Every filter alone and together; `from` is included, `until` is not.
+/// Every filter, alone and combined; `from` is inclusive, `until` is exclusive.
 pub async fn filters(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let mut all: Vec<AuditEntry> = Vec::new();

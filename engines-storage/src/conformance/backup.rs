@@ -1,4 +1,4 @@
-//! Backups: a copy that stands at one position, made while the store is in use.
+//! Backups: a copy has one log position, and is made while the store is in use.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Takes files and counts their bytes.
+/// Accepts files and counts their bytes.
 struct CountingFiles {
     folder: PathBuf,
     files: Vec<(String, u64)>,
@@ -66,7 +66,7 @@ impl BackupFiles for CountingFiles {
     }
 }
 
-/// A backend has a backup source if it says so, and none otherwise.
+/// A backend has a backup source exactly when its capabilities promise one.
 pub async fn offered_if_promised(bench: &Fixture) -> CaseResult {
     ensure_equal("a backup source", &bench.store.backup_source().is_some(), &bench.store.capabilities().backup)?;
     Ok(CaseOutcome::Passed)
@@ -77,11 +77,12 @@ async fn make_copy(bench: &Fixture) -> Result<(BackupPosition, Vec<(String, u64)
     let mut sunk = CountingFiles::new(bench)?;
     let limits = CopyLimits { bytes_per_s: 0, log_bytes: 0 };
     let position = source.back_up(&mut sunk, limits).await?;
-    let position = position.ok_or_else(|| CaseFailure::new("the source of a store named no position"))?;
+    let position = position.ok_or_else(|| CaseFailure::new("the backup source of the store returned no position"))?;
     Ok((position, std::mem::take(&mut sunk.files)))
 }
 
-/// A copy has files, and its position counts all that was acknowledged before it, scope by scope, and nothing that came after.
+/// A copy contains files. Its position includes, scope by scope, everything that was acknowledged before the copy,
+/// and nothing that was written after it.
 pub async fn position_is_exact(bench: &Fixture) -> CaseResult {
     if !bench.store.capabilities().backup {
         return Ok(CaseOutcome::Skipped("backup is not promised".into()));

@@ -1,4 +1,4 @@
-//! Batches: all or nothing, whatever is in them and wherever it fails.
+//! Batches: atomic, whatever they contain and wherever they fail.
 
 use engines_core::{
     Batch, DocId, Scope,
@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// A batch with everything in it: all of it is there, and the receipt says so in the batch's order.
+/// A batch with every kind of write is stored completely, and its receipt lists the results in the batch's order.
 pub async fn mixed_is_written(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     bench.commit(&scope, bench.new_batch().put(note("old", 1)?, Expect::Absent)).await?;
@@ -70,7 +70,8 @@ pub async fn mixed_is_written(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A precondition of any kind that fails in any place of a batch: nothing of the batch is there, in no list, and its key is not burnt.
+/// When a precondition of any kind fails at any position of a batch, nothing of the batch is stored or listed, and
+/// its idempotency key stays unused.
 pub async fn failing_anywhere_leaves_nothing(bench: &Fixture) -> CaseResult {
     const WRITES: usize = 6;
     let (good, bad) = (canvas("good")?, canvas("bad")?);
@@ -125,7 +126,7 @@ pub async fn failing_anywhere_leaves_nothing(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Of several preconditions that do not hold, the first in the batch's order is named.
+/// When several preconditions fail, the error names the first one in the batch's order.
 pub async fn first_failure_is_named(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     bench
@@ -149,8 +150,8 @@ pub async fn first_failure_is_named(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A document or a stream twice in one batch, an append of nothing, the control plane in a batch that does not span: refused, and
-/// nothing is written.
+/// A document or a stream twice in one batch, an append without events, or a write to the system scope in a batch
+/// that is not spanning is rejected, and nothing is written.
 pub async fn malformed_is_refused(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let (key, id) = (canvas("c1")?, DocId::new("d1")?);
@@ -188,7 +189,7 @@ pub async fn malformed_is_refused(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A batch without writes commits and does nothing; with an idempotency key it keeps its receipt.
+/// A batch without writes succeeds and has no effect. With an idempotency key it stores a receipt.
 pub async fn empty_is_fine(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let receipt = bench.commit(&scope, bench.new_batch()).await?;
@@ -201,7 +202,7 @@ pub async fn empty_is_fine(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A spanning batch writes to its own scope and to the control plane, all or nothing; neither sees the other's.
+/// A spanning batch writes to its own scope and to the system scope atomically. Neither scope shows the other's data.
 pub async fn spanning(bench: &Fixture) -> CaseResult {
     let (scope, system) = (bench.new_scope()?, Scope::system()?);
     let (user, member) = (bench.unique_word(), bench.unique_word());
@@ -232,7 +233,7 @@ pub async fn spanning(bench: &Fixture) -> CaseResult {
     let head = bench.store.head(&system, &canvas("c1")?).await?.seq;
     ensure(head == Seq::ZERO, || "a spanning batch's append went to the control plane".into())?;
 
-    // The same id in both spaces is two documents.
+    // The same id in both scopes names two documents.
     let both = Batch::spanning(bench.now())
         .put_system(note(&user, "user again")?, Expect::Version(1))
         .put(note(&user, "own")?, Expect::Absent);
@@ -249,7 +250,8 @@ pub async fn spanning(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A commit whose future is dropped half way is written wholly or not at all, and the store goes on.
+/// A commit whose future is dropped before it completes is stored completely or not at all, and the store keeps
+/// working.
 pub async fn dropped_is_whole_or_nothing(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let attempts = bench.settings.rounds * 8;
@@ -270,7 +272,8 @@ pub async fn dropped_is_whole_or_nothing(bench: &Fixture) -> CaseResult {
     let after = bench.commit(&scope, bench.new_batch().put(note("after", 1)?, Expect::Absent)).await?;
     ensure_equal("a commit after dropped ones", &after.versions, &vec![1])?;
     for n in 0..attempts {
-        // What is looked at second was written no later than what was seen first, even if a dropped one is still under way.
+        // The items are read in the order in which a batch stores them, so this also holds while a dropped commit is
+        // in progress.
         let (id, key) = (format!("d{n}"), canvas(&format!("c{n}"))?);
         let event_first = bench.store.head(&scope, &key).await?.seq == Seq(1);
         let document = bench.get(&scope, &id).await?.is_some();

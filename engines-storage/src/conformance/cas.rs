@@ -1,4 +1,4 @@
-//! Races: of all who expect the same thing, one wins.
+//! Races: among concurrent writes with the same expectation, exactly one succeeds.
 
 use engines_core::{
     nexus::{CommitError, Expect, ExpectedHead, FailedPrecondition},
@@ -21,7 +21,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Many write one document expecting the same version (none, at first): one is committed, the others are told its version.
+/// Many tasks write one document with the same expected version (first: absent). One succeeds; the errors of the
+/// others state its version.
 pub async fn documents_race(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     for round in 0..bench.settings.rounds as u64 {
@@ -49,7 +50,8 @@ pub async fn documents_race(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Many append to one stream expecting the same head: one is committed, the others are told the new head.
+/// Many tasks append to one stream with the same expected head. One succeeds; the errors of the others state the new
+/// head.
 pub async fn heads_race(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let key = canvas("c1")?;
@@ -76,7 +78,7 @@ pub async fn heads_race(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Losers who try again with the head they were told all land in the end, and nobody's event is there twice.
+/// Writers that retry with the head from the error all succeed in the end, and no event is stored twice.
 pub async fn losers_land_when_they_follow(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let key = canvas("c1")?;
@@ -85,7 +87,7 @@ pub async fn losers_land_when_they_follow(bench: &Fixture) -> CaseResult {
         let (bench, scope, key) = (bench.clone(), scope.clone(), key.clone());
         async move {
             let mut head = Seq::ZERO;
-            // Each failure means that somebody else landed, and everybody lands once.
+            // Each failure means that another writer succeeded, and each writer succeeds once.
             for _ in 0..=writers {
                 let events = bench.new_events(&scope, [writer])?;
                 let counter = note("counter", head.0 + 1)?;

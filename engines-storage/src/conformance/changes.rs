@@ -1,4 +1,4 @@
-//! Wake-ups: after the commit, naming each stream, none missing.
+//! Change notifications: sent after the commit, for each stream, without omissions.
 
 use std::collections::HashMap;
 
@@ -25,8 +25,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Reads wake-ups until each of `wanted` was named with this head or a later one. When told that some were missed, it looks at the
-/// streams, as anybody would. What is named must be there.
+/// Reads notifications until each of `wanted` was named with this head or a later one. After
+/// [`StoreChange::Lagged`] it reads the streams' heads, as any reader would. Fails when a named head is not readable.
 async fn wait_for_changes(
     bench: &Fixture,
     changes: &mut StoreChanges,
@@ -60,7 +60,7 @@ async fn wait_for_changes(
     Ok(())
 }
 
-/// Every stream of a batch is named, once, after the commit; for every reader.
+/// A notification after the commit names every stream of a batch once, for every reader.
 pub async fn name_every_stream(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let (one, two) = (canvas("c1")?, chat("t1")?);
@@ -80,7 +80,7 @@ pub async fn name_every_stream(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A batch that fails, or that had been committed before, wakes nobody.
+/// A batch that fails, or that is replayed, sends no notification.
 pub async fn none_for_what_failed(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let (never, replayed, last) = (canvas("never")?, canvas("replayed")?, canvas("last")?);
@@ -110,7 +110,7 @@ pub async fn none_for_what_failed(bench: &Fixture) -> CaseResult {
     }
 }
 
-/// While many append to many streams, a reader that keeps up hears of every stream's last event.
+/// While many tasks append to many streams, a reader that keeps up receives the last head of every stream.
 pub async fn none_missing(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let keys = (0..5).map(|n| canvas(&format!("c{n}"))).collect::<Result<Vec<_>, _>>()?;
@@ -145,7 +145,8 @@ pub async fn none_missing(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Readers that never read hold no writer up; when they wake they are told of what happened, or that they missed something.
+/// Readers that do not read delay no writer. When they read again, they receive the changes or learn that they missed
+/// some.
 pub async fn sleepers_hold_nobody_up(bench: &Fixture) -> CaseResult {
     const APPENDS: u64 = 3000;
     const AT_ONCE: u64 = 100;

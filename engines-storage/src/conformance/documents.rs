@@ -1,4 +1,4 @@
-//! Documents: versions, times, expectations, queries.
+//! Documents: versions, times, expectations and queries.
 
 use engines_core::{
     DocId, Timestamp,
@@ -24,7 +24,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// What is written is read: body, tags, version from 1, both times; a second write replaces all but the time of the first.
+/// A document is read as it was written: body, tags, version 1 and both times. A second write replaces everything but
+/// the creation time.
 pub async fn written_is_read(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     ensure(bench.get(&scope, "d1").await?.is_none(), || "a document is there before it was written".into())?;
@@ -47,7 +48,7 @@ pub async fn written_is_read(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A deleted document is gone, and begins at version 1 when it is written again.
+/// A deleted document is not found, and starts at version 1 when it is written again.
 pub async fn deleted_is_gone(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     for _ in 0..2 {
@@ -67,7 +68,8 @@ pub async fn deleted_is_gone(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Every expectation of a write and of a deletion, against nothing and against a document; a failed one names what is there.
+/// Every expectation of a write and of a deletion, with and without an existing document. The error of a failed
+/// expectation states what exists.
 pub async fn expectations(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let table = [
@@ -113,7 +115,7 @@ pub async fn expectations(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// The smallest JSON texts, and large ones up to 4 MiB.
+/// The shortest JSON texts, and texts of up to 4 MiB.
 pub async fn bodies_of_any_size(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let limits = bench.store.capabilities();
@@ -146,7 +148,7 @@ pub async fn bodies_of_any_size(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Ids in byte order both ways, id ranges (empty and inverted ones too), and every wanted tag.
+/// Ids in byte order in both directions, ranges of ids (also empty and inverted ones), and queries by tags.
 pub async fn queries(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let mut ids = ["a", "B", "a.b", "a-b", "a:b", "a_b", "Z", "z", "0", "10", "9", "aa", "ab"];
@@ -200,7 +202,8 @@ pub async fn queries(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Newest write first; of one instant, by id falling; a write moves a document to the front.
+/// The latest write comes first; writes of the same time are ordered by descending id; a write moves a document to
+/// the front.
 pub async fn newest_first(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let at = Timestamp::from_millis(1_800_000_000_000);

@@ -1,4 +1,4 @@
-//! Dataset events: one log for each scope, filters, and the feed over all scopes.
+//! Dataset events: one log per scope, filters, and the feed of all scopes.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Every field comes back; places start at 1 in each scope and have no holes.
+/// Every field is read back. Sequences start at 1 in each scope and have no gaps.
 pub async fn recorded_is_read(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let mut wrote = Vec::new();
@@ -59,7 +59,7 @@ pub async fn recorded_is_read(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Every filter alone and together; `from` is included, `until` is not.
+/// Every filter, alone and combined; `from` is inclusive, `until` is exclusive.
 pub async fn filters(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let mut all: Vec<StoredEvent> = Vec::new();
@@ -115,15 +115,15 @@ pub async fn filters(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Times need not rise with places: who records them may have waited. A range of times has all of its events all the same, in a log
-/// long enough for any index of times to be in use.
+/// Times need not increase with sequences, because events may be recorded late. A filter by time finds all of its
+/// events all the same, in a log that is long enough for any time index to be used.
 pub async fn times_out_of_order(bench: &Fixture) -> CaseResult {
     let (scope, count) = (bench.new_scope()?, 500_u64);
     let begin = bench.now();
     let mut all: Vec<StoredEvent> = Vec::new();
     let mut batch = bench.new_batch();
     for n in 0..count {
-        // Mostly rising, each up to 40 behind the one before; one far behind all, one far ahead.
+        // Mostly increasing, each up to 40 before the previous one; one event far in the past, one far in the future.
         let at = match n {
             300 => 0,
             200 => 5000,
@@ -160,7 +160,8 @@ pub async fn times_out_of_order(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// The feed has every event of every scope in the order of commits; its positions rise; it begins after any of them.
+/// The feed contains every event of every scope in commit order, its positions increase, and it can start after any
+/// position.
 pub async fn feed(bench: &Fixture) -> CaseResult {
     let scopes = [bench.new_scope()?, bench.new_scope()?, bench.new_scope()?];
     let mut wrote = Vec::new();
@@ -194,7 +195,8 @@ pub async fn feed(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Somebody who follows the feed while many write gets every event once: what is committed late never takes an earlier position.
+/// A reader that follows the feed during concurrent writes gets every event once: a later commit never gets an
+/// earlier position.
 pub async fn feed_during_writes(bench: &Fixture) -> CaseResult {
     let (writers, rounds) = (bench.settings.writers, bench.settings.rounds * 2);
     let scopes = [bench.new_scope()?, bench.new_scope()?];
@@ -242,8 +244,8 @@ pub async fn feed_during_writes(bench: &Fixture) -> CaseResult {
     };
     let followed = tokio::time::timeout(bench.settings.patience / 2, follower).await;
     let got: Result<_, CaseFailure> = followed
-        .map_err(|_| CaseFailure::new("one who follows the feed during writes misses events"))?
-        .map_err(|error| CaseFailure::new(format!("a task died: {error}")))?;
+        .map_err(|_| CaseFailure::new("a reader that follows the feed during writes misses events"))?
+        .map_err(|error| CaseFailure::new(format!("a task failed: {error}")))?;
     let mut got = got?;
     let mut wrote: Vec<_> = wrote.into_iter().flatten().collect();
     got.sort_unstable();

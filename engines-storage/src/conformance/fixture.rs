@@ -1,4 +1,4 @@
-//! The work bench of a case: the store, and things to put into it.
+//! [`Fixture`]: the store under test, and helpers that fill it and read it.
 
 use std::{
     collections::HashSet,
@@ -36,7 +36,8 @@ pub(super) const NOTE: DocumentKind = DocumentKind::from_static("conformance_not
 /// 2026-01-01T00:00:00Z.
 const FIRST_TICK_MS: i64 = 1_767_225_600_000;
 
-/// A store and what a case needs to try it: scopes of its own, documents, events, time that rises. Clones share all of it.
+/// The store under test, with unique scopes, test documents and events, and an increasing clock. Clones share all of
+/// it.
 #[derive(Debug, Clone)]
 pub struct Fixture {
     pub(super) store: Arc<dyn Backend>,
@@ -46,23 +47,24 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// A bench for `store`.
+    /// Creates a fixture for `store`.
     ///
     /// # Errors
-    /// When the operating system has no randomness to give.
+    ///
+    /// The operating system's random generator fails.
     pub fn new(store: Arc<dyn Backend>, mut settings: SuiteSettings) -> Result<Self> {
         settings.writers = settings.writers.max(2);
         settings.rounds = settings.rounds.max(1);
         Ok(Self { store, settings, ids: IdGenerator::from_os()?, ticks: Arc::new(AtomicI64::new(FIRST_TICK_MS)) })
     }
 
-    /// The store.
+    /// Returns the store.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Backend> {
         &self.store
     }
 
-    /// The next millisecond.
+    /// Returns the next millisecond.
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.ticks.fetch_add(1, Ordering::SeqCst))
     }
@@ -71,12 +73,12 @@ impl Fixture {
         Batch::new(self.now())
     }
 
-    /// A tenant nobody else has, in `dev`.
+    /// Returns the `dev` scope of a tenant that nothing else uses.
     pub(super) fn new_scope(&self) -> Result<Scope> {
         testing::scope(&format!("t_{}", self.unique_word()), Env::Dev)
     }
 
-    /// A word nobody else has, of letters alone, so that the PII engine sees nothing in it.
+    /// Returns a unique word that consists of letters only, so that the PII engine detects nothing in it.
     pub(super) fn unique_word(&self) -> String {
         self.ids.bytes::<20>().iter().map(|byte| char::from(b'a' + byte % 26)).collect()
     }
@@ -128,7 +130,7 @@ impl Fixture {
         self.store.get(scope, &NOTE, &DocId::new(id)?).await
     }
 
-    /// The whole of a stream, from `after` on.
+    /// Reads all events of a stream after `after`.
     pub(super) async fn read_all(&self, scope: &Scope, key: &StreamKey, after: Seq) -> Result<Vec<StreamEvent>> {
         let mut all: Vec<StreamEvent> = Vec::new();
         loop {
@@ -137,16 +139,16 @@ impl Fixture {
             if some.is_empty() {
                 return Ok(all);
             }
-            // A broken store must not keep the suite here for ever.
+            // Without this check a broken store could make the suite loop forever.
             if some.iter().any(|event| event.seq <= from) {
-                return Err(suite_error("a read gives events again that it was to begin after"));
+                return Err(suite_error("a read returned events that were not after its start"));
             }
             all.extend(some);
             tokio::task::yield_now().await;
         }
     }
 
-    /// Every document of a query, by pages of `limit`.
+    /// Returns every document of a query, in pages of `limit`.
     pub(super) async fn list_all(
         &self,
         scope: &Scope,
@@ -156,7 +158,7 @@ impl Fixture {
         read_pages(limit, |page| self.store.query(scope, query, page)).await
     }
 
-    /// Every dataset event that matches.
+    /// Returns every matching dataset event.
     pub(super) async fn list_events(
         &self,
         scope: &Scope,
@@ -165,12 +167,12 @@ impl Fixture {
         read_pages(100, |page| self.store.events(scope, filter, page)).await
     }
 
-    /// Every audit record that matches.
+    /// Returns every matching audit record.
     pub(super) async fn list_audit(&self, scope: &Scope, filter: &AuditFilter) -> Result<Vec<AuditEntry>, CaseFailure> {
         read_pages(100, |page| self.store.audit(scope, filter, page)).await
     }
 
-    /// Everything the feed has of `scopes`.
+    /// Returns all events of `scopes` from the feed.
     pub(super) async fn read_feed(&self, scopes: &[Scope]) -> Result<Vec<FeedItem>> {
         let mut position = 0;
         let mut all = Vec::new();
@@ -178,7 +180,7 @@ impl Fixture {
             let some = self.store.after(position, 500).await?;
             let Some(last) = some.last() else { return Ok(all) };
             if last.position <= position {
-                return Err(suite_error("the feed's positions do not rise"));
+                return Err(suite_error("the feed's positions do not increase"));
             }
             position = last.position;
             tokio::task::yield_now().await;
@@ -186,7 +188,8 @@ impl Fixture {
         }
     }
 
-    /// Fails when anything at all is found in `scope`: documents of the suite, these streams, events, audit records, feed, receipt.
+    /// Fails when `scope` contains anything: documents of the suite, events of these streams, dataset events, audit
+    /// records, feed events, or this receipt.
     pub(super) async fn ensure_scope_empty(
         &self,
         scope: &Scope,
@@ -214,8 +217,8 @@ impl Fixture {
     }
 }
 
-/// Reads a list to its end, a page of `limit` at a time; fails on a page that is too long or that has a successor without being full
-/// of progress.
+/// Reads a list to its end, `limit` items at a time. Fails on a page that is too long, and on an empty page that has
+/// a next page.
 pub(super) async fn read_pages<T, Fut>(
     limit: usize,
     page: impl FnMut(PageRequest) -> Fut,
@@ -226,7 +229,7 @@ where
     read_all_pages(limit, false, page).await
 }
 
-/// As [`pages`], of a list whose pages may be empty before its end.
+/// Like [`read_pages`], for a list in which pages before the end may be empty.
 pub(super) async fn read_sparse_pages<T, Fut>(
     limit: usize,
     page: impl FnMut(PageRequest) -> Fut,
@@ -280,7 +283,7 @@ pub(super) fn raw_json(json: &str) -> Result<Box<RawValue>> {
     RawValue::from_string(json.to_owned()).map_err(|error| Error::internal("conformance.raw", error))
 }
 
-/// A JSON string of exactly this many bytes, at least 2.
+/// Returns a JSON string of exactly this many bytes, at least 2.
 pub(super) fn json_of_size(bytes: usize) -> Result<Box<RawValue>> {
     raw_json(&format!("\"{}\"", "x".repeat(bytes.saturating_sub(2))))
 }
@@ -293,7 +296,7 @@ pub(super) fn chat(id: &str) -> Result<StreamKey> {
     Ok(StreamKey::chat(&ResourceId::new(id)?))
 }
 
-/// The outcomes of events that took these places.
+/// Returns the outcomes of events that were stored with these sequences.
 pub(super) fn kept_outcomes(places: impl IntoIterator<Item = u64>) -> Vec<EventOutcome> {
     places.into_iter().map(|place| EventOutcome::Kept(Seq(place))).collect()
 }
@@ -302,7 +305,7 @@ pub(super) fn idempotency(realm: &str, key: &str, fingerprint: u8) -> Idempotenc
     Idempotency { namespace: realm.into(), key: key.into(), fingerprint: [fingerprint; 32], note: String::new() }
 }
 
-/// Runs tasks at once, on as many threads as the runtime has; their answers in their order.
+/// Runs tasks concurrently, on all threads of the runtime. Returns their results in the order of the tasks.
 pub(super) async fn run_concurrently<T, Fut>(tasks: impl IntoIterator<Item = Fut>) -> Result<Vec<T>, CaseFailure>
 where
     T: Send + 'static,
@@ -314,7 +317,7 @@ where
     }
     let mut answers = Vec::new();
     while let Some(joined) = set.join_next().await {
-        let (index, answer) = joined.map_err(|error| CaseFailure::new(format!("a task died: {error}")))?;
+        let (index, answer) = joined.map_err(|error| CaseFailure::new(format!("a task failed: {error}")))?;
         answers.push((index, answer?));
     }
     answers.sort_by_key(|(index, _)| *index);

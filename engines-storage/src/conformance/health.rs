@@ -1,4 +1,4 @@
-//! Readiness: a backend that works says so.
+//! Health: a working backend reports that it is healthy.
 
 use engines_core::nexus::Expect;
 
@@ -8,14 +8,14 @@ pub(super) fn cases() -> Vec<Case> {
     vec![Case::store("health::well_when_it_works", |bench| Box::pin(well_when_it_works(bench)))]
 }
 
-/// A backend that reads and writes is well, before its first commit, after one that succeeded, and after one that was refused.
+/// A working backend is healthy before its first commit, after a successful commit, and after a rejected one.
 pub async fn well_when_it_works(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     bench.store.ping().await?;
     bench.store.health().await?;
     bench.commit(&scope, bench.new_batch().put(note("d1", 1)?, Expect::Absent)).await?;
     bench.store.health().await?;
-    // A precondition that does not hold says nothing about the backend.
+    // A failed precondition says nothing about the backend's health.
     let _ = bench.commit(&scope, bench.new_batch().put(note("d1", 1)?, Expect::Absent)).await;
     bench.store.health().await?;
     Ok(CaseOutcome::Passed)

@@ -1,4 +1,4 @@
-//! Idempotency: a key takes effect once.
+//! Idempotency: a batch with a key takes effect once.
 
 use engines_core::{
     Batch, DocId, Scope,
@@ -49,8 +49,8 @@ async fn ensure_applied_once(bench: &Fixture, scope: &Scope) -> Result<(), CaseF
     ensure_equal("the feed", &bench.read_feed(std::slice::from_ref(scope)).await?.len(), &1)
 }
 
-/// The same key and fingerprint again: the first receipt, marked as replayed, and nothing is written; also when the preconditions no
-/// longer hold, and when the world has moved on.
+/// The same key with the same fingerprint returns the first receipt, marked as replayed, and writes nothing; also
+/// when the preconditions do not hold any more, and after other writes.
 pub async fn same_again(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let mut key = idempotency("canvas/c1", "k1", 1);
@@ -75,7 +75,7 @@ pub async fn same_again(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// The same key with another fingerprint is refused and writes nothing; the first receipt stays.
+/// The same key with another fingerprint is rejected and writes nothing; the first receipt stays.
 pub async fn other_body(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let first = bench.commit(&scope, command_batch(bench, &scope, idempotency("r", "k", 1))?).await?;
@@ -95,7 +95,7 @@ pub async fn other_body(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// The same command many times at once: it takes effect once, and everybody gets the same receipt.
+/// Many concurrent commits of the same command take effect once and return the same receipt.
 pub async fn all_at_once(bench: &Fixture) -> CaseResult {
     for _ in 0..bench.settings.rounds {
         let scope = bench.new_scope()?;
@@ -117,7 +117,7 @@ pub async fn all_at_once(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A batch that fails leaves its key free, for another body too.
+/// A batch that fails leaves its key unused; the key can then be used with another fingerprint.
 pub async fn failure_does_not_burn_the_key(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     bench.commit(&scope, bench.new_batch().put(note("d1", 0)?, Expect::Absent)).await?;
@@ -137,7 +137,7 @@ pub async fn failure_does_not_burn_the_key(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// One key in two realms, and in two scopes, are two keys.
+/// The same key in two namespaces, or in two scopes, is two keys.
 pub async fn keys_belong_to_realms_and_scopes(bench: &Fixture) -> CaseResult {
     let scopes = [bench.new_scope()?, bench.new_scope()?];
     for scope in &scopes {
@@ -152,8 +152,8 @@ pub async fn keys_belong_to_realms_and_scopes(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Events with keys of their own in one batch: each is kept once, the others of the batch are not touched by it, and it does not
-/// matter whether a key came with an event or with a batch of one.
+/// Events of one batch may have their own keys. Each key stores one event and does not affect the other events of the
+/// batch. It makes no difference whether a key was used for an event or for a batch with one event.
 pub async fn events_of_one_batch(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let key = |name: &str, print: u8| Idempotency { note: format!("first {name}"), ..idempotency("r", name, print) };
@@ -161,7 +161,8 @@ pub async fn events_of_one_batch(bench: &Fixture) -> CaseResult {
     let replayed = |seq, name: &str| EventOutcome::Replayed { seq: Seq(seq), note: format!("first {name}") };
     let alone = bench.commit(&scope, bench.new_batch().record(event()?).with_idempotency(key("alone", 1))).await?;
     ensure_equal("the event of a batch of its own", &alone.recorded, &kept_outcomes(1..=1))?;
-    // New, without a key, the second of its kind, new, known from a batch, the same key for something else.
+    // In this order: new, without a key, repeated in this batch, new, used by an earlier batch, used with another
+    // fingerprint.
     let batch = bench
         .new_batch()
         .record_idempotent(event()?, key("a", 1))
@@ -180,7 +181,7 @@ pub async fn events_of_one_batch(bench: &Fixture) -> CaseResult {
     ensure_equal("the batch", &(receipt.replayed, receipt.versions), &(false, vec![1]))?;
     ensure_equal("events", &bench.list_events(&scope, &EventFilter::default()).await?.len(), &4)?;
     ensure_equal("the feed", &bench.read_feed(std::slice::from_ref(&scope)).await?.len(), &4)?;
-    // The other way round.
+    // The reverse: a batch with the key of an event.
     let again = bench.commit(&scope, bench.new_batch().record(event()?).with_idempotency(key("b", 1))).await?;
     ensure_equal(
         "the batch of a known event",
@@ -199,7 +200,7 @@ pub async fn events_of_one_batch(bench: &Fixture) -> CaseResult {
     expect_failure_at("a batch whose document is there", bench.commit(&scope, failing).await, 1, &found)?;
     let fine = bench.commit(&scope, bench.new_batch().record_idempotent(event()?, key("c", 2))).await?;
     ensure_equal("the event of an unused key", &fine.recorded, &kept_outcomes(5..=5))?;
-    // Realms and scopes keep their keys apart.
+    // Namespaces and scopes separate keys.
     let realm = Idempotency { namespace: "other".into(), ..key("a", 3) };
     ensure_equal(
         "another realm",
@@ -212,7 +213,8 @@ pub async fn events_of_one_batch(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Many batches at once with overlapping keys: each event is kept once, and everybody is told the same place.
+/// Many concurrent batches with overlapping keys: each event is stored once, and every receipt states the same
+/// sequence.
 pub async fn events_at_once(bench: &Fixture) -> CaseResult {
     let keys: u64 = 12;
     for _ in 0..bench.settings.rounds {
@@ -228,7 +230,7 @@ pub async fn events_at_once(bench: &Fixture) -> CaseResult {
                 }
                 let receipt = bench.commit(&scope, batch).await?;
                 let mut places: Vec<_> = receipt.recorded.iter().map(EventOutcome::seq).collect();
-                // In the order of the keys.
+                // Sort into the order of the keys.
                 places.rotate_right(usize::try_from(writer % keys).unwrap_or_default());
                 Ok(places)
             }

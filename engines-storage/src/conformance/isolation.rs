@@ -1,4 +1,4 @@
-//! Isolation: the same ids in every tenant and environment, and nothing ever crosses.
+//! Isolation: scopes with the same ids do not affect each other.
 
 use engines_core::{
     DocId, Env, Scope,
@@ -27,7 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Three tenants, whose names begin alike, in every environment.
+/// Three tenants with a common prefix in their names, in every environment.
 fn similar_scopes(bench: &Fixture) -> Result<Vec<Scope>, CaseFailure> {
     let name = bench.unique_word();
     let mut scopes = Vec::new();
@@ -39,7 +39,7 @@ fn similar_scopes(bench: &Fixture) -> Result<Vec<Scope>, CaseFailure> {
     Ok(scopes)
 }
 
-/// The same ids and keys in every scope hold each scope's own things; what happens in one changes nothing in another.
+/// The same ids and keys in every scope refer to that scope's own data. Changes in one scope change no other scope.
 pub async fn same_ids_everywhere(bench: &Fixture) -> CaseResult {
     let scopes = similar_scopes(bench)?;
     let key = canvas("c1")?;
@@ -63,7 +63,7 @@ pub async fn same_ids_everywhere(bench: &Fixture) -> CaseResult {
     for (n, scope) in scopes.iter().enumerate() {
         check_own_data(bench, scope, u8::try_from(n).unwrap_or(u8::MAX)).await?;
     }
-    // In the first scope everything is changed and taken away; in the others all is as it was.
+    // Everything in the first scope is changed or removed; the other scopes stay as they were.
     let first = &scopes[0];
     bench.commit(first, bench.new_batch().put(note("d1", "changed")?, Expect::Version(1))).await?;
     let batch = bench.new_batch().delete(NOTE, DocId::new("d1")?, Expect::Version(2)).append(
@@ -106,7 +106,7 @@ async fn check_own_data(bench: &Fixture, scope: &Scope, fingerprint: u8) -> Resu
     ensure_equal("a receipt's fingerprint", &receipt.map(|(_, kept)| kept), &Some([fingerprint; 32]))
 }
 
-/// A scope in which nothing was written is empty in every way, next to full ones.
+/// A scope without writes is empty for every kind of read, next to scopes with data.
 pub async fn strangers_see_nothing(bench: &Fixture) -> CaseResult {
     let scopes = similar_scopes(bench)?;
     let (strangers, natives) = scopes.split_at(2);
@@ -134,7 +134,7 @@ pub async fn strangers_see_nothing(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A page token from one scope, presented in another, never shows anything of the first.
+/// A page token from one scope, used in another, shows no data of the first.
 pub async fn tokens_do_not_cross(bench: &Fixture) -> CaseResult {
     let scopes = similar_scopes(bench)?;
     for scope in &scopes[..2] {
@@ -175,7 +175,7 @@ pub async fn tokens_do_not_cross(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A wake-up names the scope of the append, and no other's stream of the same key.
+/// A change notification names the scope of the append, and no other scope's stream with the same key.
 pub async fn changes_name_their_scope(bench: &Fixture) -> CaseResult {
     let scopes = similar_scopes(bench)?;
     let key = canvas("c1")?;
@@ -198,7 +198,7 @@ pub async fn changes_name_their_scope(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// The next wake-up; the runner's patience ends a wait for one that never comes.
+/// Returns the next change notification. The runner's time limit ends the wait for one that does not come.
 pub(super) async fn next_change(changes: &mut StoreChanges) -> Result<StoreChange, CaseFailure> {
-    changes.next().await.ok_or_else(|| CaseFailure::new("the wake-ups ended while the store is open"))
+    changes.next().await.ok_or_else(|| CaseFailure::new("the change notifications ended while the store is open"))
 }

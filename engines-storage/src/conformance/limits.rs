@@ -1,4 +1,4 @@
-//! Limits: what is exactly at one is taken; what is past it is refused, and nothing of it is written.
+//! Limits: a batch exactly at a limit is accepted; a batch beyond it is rejected, and nothing of it is stored.
 
 use engines_core::{
     Batch, Code,
@@ -23,15 +23,15 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Writes a limit may have to be tried out.
+/// Maximum number of writes for which a limit is tested.
 const MAX_TRIED_WRITES: usize = 200_000;
 
-/// Why a limit is not tried out, if it is not.
+/// Skips the case if the limit is too large to be tested.
 fn skip_limit(name: &str, limit: usize, most: usize) -> Option<CaseOutcome> {
-    (limit > most).then(|| CaseOutcome::Skipped(format!("{name} is {limit}, more than the {most} that are tried out")))
+    (limit > most).then(|| CaseOutcome::Skipped(format!("{name} is {limit}, more than the {most} that are tested")))
 }
 
-/// Fails unless `batch` is refused as too large and leaves nothing behind.
+/// Fails unless `batch` is rejected as too large and leaves nothing behind.
 async fn expect_too_large(bench: &Fixture, batch: Batch) -> Result<(), CaseFailure> {
     let scope = bench.new_scope()?;
     match bench.commit(&scope, batch).await {
@@ -41,7 +41,7 @@ async fn expect_too_large(bench: &Fixture, batch: Batch) -> Result<(), CaseFailu
     bench.ensure_scope_empty(&scope, &[canvas("c1")?], None).await
 }
 
-/// Documents in one batch.
+/// The number of documents in one batch.
 pub async fn writes(bench: &Fixture) -> CaseResult {
     let limit = bench.store.capabilities().max_writes;
     if let Some(left_out) = skip_limit("max_writes", limit, MAX_TRIED_WRITES) {
@@ -59,7 +59,7 @@ pub async fn writes(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Events in one batch, each of which counts as a write.
+/// The number of events in one batch; each counts as a write.
 pub async fn events_count_as_writes(bench: &Fixture) -> CaseResult {
     let limit = bench.store.capabilities().max_writes;
     if let Some(left_out) = skip_limit("max_writes", limit, MAX_TRIED_WRITES) {
@@ -75,7 +75,7 @@ pub async fn events_count_as_writes(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Labels on one document.
+/// The number of tags on one document.
 pub async fn tags(bench: &Fixture) -> CaseResult {
     let limit = bench.store.capabilities().max_tags;
     if let Some(left_out) = skip_limit("max_tags", limit, 10_000) {
@@ -92,7 +92,7 @@ pub async fn tags(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Bytes of one document.
+/// The size of one document.
 pub async fn document_bytes(bench: &Fixture) -> CaseResult {
     let limits = bench.store.capabilities();
     let limit = limits.max_document_bytes;
@@ -113,7 +113,7 @@ pub async fn document_bytes(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Bytes of one stream event.
+/// The size of one stream event.
 pub async fn event_bytes(bench: &Fixture) -> CaseResult {
     let limits = bench.store.capabilities();
     let limit = limits.max_event_bytes;
@@ -134,7 +134,7 @@ pub async fn event_bytes(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Bytes of one batch.
+/// The size of one batch.
 pub async fn batch_bytes(bench: &Fixture) -> CaseResult {
     let limits = bench.store.capabilities();
     let limit = limits.max_batch_bytes;
@@ -146,7 +146,7 @@ pub async fn batch_bytes(bench: &Fixture) -> CaseResult {
         let mut batch = bench.new_batch();
         let mut left = bytes;
         for n in 0_usize.. {
-            // What is left over must be a JSON text too, so the last but one leaves at least two bytes.
+            // The last document must be a JSON text too, so the one before it leaves at least two bytes.
             let size = if left > each && left - each < 2 { each - 2 } else { each.min(left) };
             let mut document = note(&format!("d{n}"), 1)?;
             document.body = json_of_size(size)?;

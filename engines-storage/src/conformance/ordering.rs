@@ -1,4 +1,4 @@
-//! Pipelines: commits are applied in the order in which they are first polled. For backends that promise `pipelined`.
+//! Pipelining: commits are applied in the order of their first polls. For backends that promise `pipelined`.
 
 use std::pin::Pin;
 
@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 type PendingCommit<'a> = Pin<Box<dyn Future<Output = Result<CommitReceipt, CommitError>> + Send + 'a>>;
 
-/// A commit in flight, or its answer if the first poll gave one.
+/// A commit in progress, or its result if the first poll returned one.
 enum PolledCommit<'a> {
     Ready(Result<CommitReceipt, CommitError>),
     Pending(PendingCommit<'a>),
@@ -41,7 +41,7 @@ impl PolledCommit<'_> {
     }
 }
 
-/// Sends a command that expects head and version `rev`; polled once.
+/// Starts a command that expects head and version `rev`, and polls it once.
 async fn send_command<'a>(
     bench: &'a Fixture,
     scope: &'a Scope,
@@ -64,7 +64,7 @@ fn skip_unless_pipelined(bench: &Fixture) -> Option<CaseOutcome> {
     (!bench.store.capabilities().pipelined).then(|| CaseOutcome::Skipped("pipelined is not promised".into()))
 }
 
-/// Hundreds of commits in flight on one stream, each expecting what the one before it does, all land.
+/// Hundreds of concurrent commits on one stream, each of which expects the effect of the previous one, all succeed.
 pub async fn polled_in_order(bench: &Fixture) -> CaseResult {
     if let Some(left_out) = skip_unless_pipelined(bench) {
         return Ok(left_out);
@@ -76,7 +76,7 @@ pub async fn polled_in_order(bench: &Fixture) -> CaseResult {
     for rev in 0..count {
         flights.push((rev, send_command(bench, &scope, &key, rev).await?));
     }
-    // Answers may be taken in any order.
+    // Results may be read in any order.
     for (rev, flight) in flights.into_iter().rev() {
         let receipt = flight.finish().await?;
         ensure_equal("the place of a pipelined commit", &receipt.appended[0].last, &Seq(rev + 1))?;
@@ -89,14 +89,15 @@ pub async fn polled_in_order(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A commit in the middle that fails takes those down that expect its effect, and no others; the next right one lands.
+/// When one of several pipelined commits fails, those that expect its effect fail too, and no others. The next
+/// correct commit succeeds.
 pub async fn failures_fail_alone(bench: &Fixture) -> CaseResult {
     if let Some(left_out) = skip_unless_pipelined(bench) {
         return Ok(left_out);
     }
     let scope = bench.new_scope()?;
     let (key, other) = (canvas("c1")?, canvas("c2")?);
-    // On `key`, the fourth expects a head that never was; the fifth builds on it; the sixth on the third.
+    // On `key`, the fourth expects a head that never exists; the fifth builds on the fourth; the sixth on the third.
     let plan = [(0, true), (1, true), (2, true), (7, false), (8, false), (3, true), (4, true)];
     let mut flights = Vec::new();
     for (n, (rev, lands)) in plan.into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Paging: every list is complete, stable and free of duplicates while others write; what is no token is refused.
+//! Paging: lists are complete, stable and without duplicates during writes; malformed tokens are rejected.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 const ORDERS: [QueryOrder; 3] = [QueryOrder::IdAscending, QueryOrder::IdDescending, QueryOrder::UpdatedDescending];
 
-/// Pages of every size give the whole list in order, and the last page says that it is the last, also when it is full.
+/// Pages of every size return the whole list in order. The last page has no token, also when it is full.
 pub async fn complete(bench: &Fixture) -> CaseResult {
     const ITEMS: usize = 12;
     let scope = bench.new_scope()?;
@@ -64,7 +64,7 @@ pub async fn complete(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// While others write, change and delete, what was there before and stays is listed exactly once, in order.
+/// During concurrent writes and deletions, every item that exists throughout is listed exactly once, in order.
 pub async fn stable_during_writes(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let rounds = bench.settings.rounds * 4;
@@ -77,7 +77,7 @@ pub async fn stable_during_writes(bench: &Fixture) -> CaseResult {
         let (bench, scope) = (bench.clone(), scope.clone());
         async move {
             for n in 0..rounds {
-                // Before, between and behind what is listed; then gone again.
+                // Ids before, between and after the listed ones, which are then deleted.
                 for id in [format!("a{n:04}"), format!("keep{n:04}a"), format!("z{n:04}")] {
                     let batch = bench.new_batch().put(note(&id, n)?, Expect::Absent);
                     let batch = batch.record(bench.dataset_event(&scope, "during")?);
@@ -117,11 +117,11 @@ pub async fn stable_during_writes(bench: &Fixture) -> CaseResult {
             break;
         }
     }
-    writer.await.map_err(|error| CaseFailure::new(format!("a task died: {error}")))??;
+    writer.await.map_err(|error| CaseFailure::new(format!("a task failed: {error}")))??;
     Ok(CaseOutcome::Passed)
 }
 
-/// Tokens that are empty, damaged, enormous or of another list are `CURSOR_INVALID`, in every list, also in an empty scope.
+/// Empty, damaged, very long and foreign tokens fail with `CURSOR_INVALID`, in every list, also in an empty scope.
 pub async fn malformed_tokens(bench: &Fixture) -> CaseResult {
     let (scope, empty) = (bench.new_scope()?, bench.new_scope()?);
     for n in 0..3 {

@@ -1,4 +1,4 @@
-//! Readers during writes: no holes, and never a part of a batch.
+//! Readers during writes: no gaps, and no partly visible batch.
 
 use std::sync::{
     Arc,
@@ -23,7 +23,8 @@ pub(super) fn cases() -> Vec<Case> {
     vec![Case::store("readers::see_whole_batches", |bench| Box::pin(see_whole_batches(bench)))]
 }
 
-/// Readers of a stream that many append to never see a hole, nor an event whose batch's document, head or dataset event is not there yet.
+/// Readers of a stream that many tasks append to never see a gap, nor an event whose batch's document, head or
+/// dataset event is not visible yet.
 pub async fn see_whole_batches(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let key = canvas("busy")?;
@@ -77,7 +78,7 @@ pub async fn see_whole_batches(bench: &Fixture) -> CaseResult {
     done.store(true, Ordering::SeqCst);
     let mut ends = Vec::new();
     for reader in readers {
-        ends.push(reader.await.map_err(|error| CaseFailure::new(format!("a task died: {error}"))));
+        ends.push(reader.await.map_err(|error| CaseFailure::new(format!("a task failed: {error}"))));
     }
     wrote?;
     for end in ends {

@@ -1,4 +1,5 @@
-//! Removal: what is deleted is gone for everybody, a step at a time, and nothing else is. For backends that promise `removes`.
+//! Removal: removed data is invisible to every reader, a step at a time, and no other data is affected. For backends
+//! that promise `removes`.
 
 use std::time::Duration;
 
@@ -21,9 +22,9 @@ use super::{
     runner::Case,
 };
 
-/// Steps of one removal after which a backend does not get on.
+/// Number of steps of one removal after which the backend is considered not to make progress.
 const MAX_STEPS: usize = 10_000;
-/// How long to wait for what a backend removes in the background, at first and at most.
+/// First and maximum delay of polling for data that a backend removes in the background.
 const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(200));
 
 pub(super) fn cases() -> Vec<Case> {
@@ -46,7 +47,7 @@ fn skip_unless_removes(bench: &Fixture) -> Option<CaseOutcome> {
     (!bench.store.capabilities().removes).then(|| CaseOutcome::Skipped("removes is not promised".into()))
 }
 
-/// Takes steps of `limit` until the removal is done; returns how many things were removed.
+/// Runs steps of `limit` until the removal is complete. Returns the number of items removed.
 async fn remove_all(bench: &Fixture, scope: &Scope, removal: &Removal, limit: usize) -> Result<u64, CaseFailure> {
     let (mut total, mut after) = (0, None);
     for _ in 0..MAX_STEPS {
@@ -59,7 +60,7 @@ async fn remove_all(bench: &Fixture, scope: &Scope, removal: &Removal, limit: us
         }
         after = position;
     }
-    Err(CaseFailure::new("a removal does not come to its end"))
+    Err(CaseFailure::new("a removal does not end"))
 }
 
 async fn append_events(bench: &Fixture, scope: &Scope, key: &StreamKey, count: u64) -> Result<(), CaseFailure> {
@@ -68,7 +69,7 @@ async fn append_events(bench: &Fixture, scope: &Scope, key: &StreamKey, count: u
     Ok(())
 }
 
-/// A backend that does not promise removals refuses them, and keeps everything.
+/// A backend that does not promise removals rejects them and keeps all data.
 pub async fn declared(bench: &Fixture) -> CaseResult {
     let (scope, key) = (bench.new_scope()?, canvas("c1")?);
     append_events(bench, &scope, &key, 2).await?;
@@ -76,7 +77,7 @@ pub async fn declared(bench: &Fixture) -> CaseResult {
         ensure_equal("removing nothing", &remove_all(bench, &bench.new_scope()?, &Removal::Scope, 10).await?, &0)?;
         return Ok(CaseOutcome::Passed);
     }
-    ensure(bench.store.remove(&scope, &Removal::Scope, 10, None).await.is_err(), || "it removes all the same".into())?;
+    ensure(bench.store.remove(&scope, &Removal::Scope, 10, None).await.is_err(), || "it removes data nevertheless".into())?;
     match bench.commit(&scope, bench.new_batch().delete_stream(key.clone())).await {
         Err(CommitError::Refused(_)) => {}
         other => return Err(CaseFailure::new(format!("a stream's deletion: {other:?}"))),
@@ -85,7 +86,8 @@ pub async fn declared(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A deleted stream gives nothing to readers and takes nothing from writers, also one that never had an event. Its neighbours do.
+/// A deleted stream returns no events and accepts none, also a stream that never had an event. Other streams are not
+/// affected.
 pub async fn deleted_streams(bench: &Fixture) -> CaseResult {
     if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
@@ -111,7 +113,7 @@ pub async fn deleted_streams(bench: &Fixture) -> CaseResult {
             bench.new_batch().delete_stream(key.clone()),
         ];
         for batch in refused {
-            // In a batch with something else, of which nothing is written either.
+            // The same in a batch with another write, which must not be stored either.
             let mut both = bench.new_batch().put(note("d2", 1)?, Expect::Absent);
             for write in batch.writes() {
                 both = match write.clone() {
@@ -136,7 +138,7 @@ pub async fn deleted_streams(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Receipts of a deleted stream are removed, and those of streams with a similar name are kept.
+/// The receipts of a deleted stream are removed; those of streams with similar names are kept.
 pub async fn receipts_of_deleted_streams(bench: &Fixture) -> CaseResult {
     if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
@@ -163,7 +165,7 @@ pub async fn receipts_of_deleted_streams(bench: &Fixture) -> CaseResult {
     bench.commit(&scope, bench.new_batch().delete_stream(gone)).await?;
     let mut wait = RETRY_WAIT.0;
     for key in &of_gone {
-        // In the background; the suite's patience bounds it.
+        // Removal may happen in the background; the case's time limit bounds the wait.
         while bench.store.receipt(&scope, key).await?.is_some() {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(RETRY_WAIT.1);
@@ -175,7 +177,7 @@ pub async fn receipts_of_deleted_streams(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Whoever waits for changes is told of a deletion, after it.
+/// Readers of change notifications are notified of a deletion after it took effect.
 pub async fn deletions_wake(bench: &Fixture) -> CaseResult {
     if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
@@ -197,8 +199,8 @@ pub async fn deletions_wake(bench: &Fixture) -> CaseResult {
     }
 }
 
-/// Appends and a deletion at once: each append is either acknowledged before the deletion, and gone with it, or refused. So is a document
-/// that expects the stream.
+/// Concurrent appends and a deletion: each append is either acknowledged before the deletion, and deleted by it, or
+/// rejected. The same holds for a document that expects the stream.
 pub async fn deletions_race(bench: &Fixture) -> CaseResult {
     if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
@@ -242,7 +244,8 @@ pub async fn deletions_race(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Events that match are removed from lists, from the feed and for every filter; the others stay, and new ones go behind the last place.
+/// Removed events disappear from lists, from the feed and from every filter. The others stay, and new events get the
+/// next sequences.
 pub async fn events(bench: &Fixture) -> CaseResult {
     if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
@@ -259,7 +262,7 @@ pub async fn events(bench: &Fixture) -> CaseResult {
                 analytics_event_type: (n % 2 == 0).then(|| "click".to_owned()),
                 ..DatasetEvent::default()
             };
-            // Some are earlier than those before them.
+            // Some events are earlier than those before them.
             let ts = bench.now().plus(Duration::from_secs((n as u64 * 37) % 60));
             let clean = bench.scrub_event_at(&scope, event, ts)?;
             let batch = bench.new_batch().record(clean);
@@ -302,7 +305,7 @@ pub async fn events(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Events beyond a position of the feed stay when they are asked to, and the feed gives them.
+/// Events after a position of the feed stay when that is requested, and the feed still returns them.
 pub async fn events_not_delivered(bench: &Fixture) -> CaseResult {
     if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
@@ -323,7 +326,7 @@ pub async fn events_not_delivered(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Old receipts are removed, and their keys take effect again; newer ones still replay.
+/// Old receipts are removed, and their keys take effect again; newer keys still replay.
 pub async fn receipts(bench: &Fixture) -> CaseResult {
     if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
@@ -359,7 +362,7 @@ pub async fn receipts(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Old audit records are removed, the newest is kept, and pages go on where they were.
+/// Old audit records are removed, the newest is kept, and tokens from before the removal stay valid.
 pub async fn audit(bench: &Fixture) -> CaseResult {
     if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
@@ -392,7 +395,8 @@ pub async fn audit(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A scope is removed as a whole, in steps, and is as if nothing had ever been there; another tenant and another environment are not touched.
+/// A whole scope is removed in steps, and is then like a scope that never had data. Another tenant and another
+/// environment are not affected.
 pub async fn scope(bench: &Fixture) -> CaseResult {
     if let Some(left_out) = skip_unless_removes(bench) {
         return Ok(left_out);
@@ -452,7 +456,7 @@ pub async fn scope(bench: &Fixture) -> CaseResult {
             ensure(bench.store.head(kept, &deleted).await?.deleted, || "another scope's deletion is gone".into())?;
         }
         ensure_equal("removing it again", &remove_all(bench, &scope, &Removal::Scope, limit).await?, &0)?;
-        // Everything begins anew.
+        // Sequences, versions and keys start again.
         append_events(bench, &scope, &deleted, 1).await?;
         let batch = bench
             .new_batch()
@@ -469,7 +473,7 @@ pub async fn scope(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Every scope, by pages of 3; each is there once, and they rise.
+/// Lists all scopes in pages of 3. Fails unless each comes once and they are in order.
 async fn list_scopes(bench: &Fixture) -> Result<Vec<Scope>, CaseFailure> {
     let mut all: Vec<Scope> = Vec::new();
     loop {
@@ -484,7 +488,7 @@ async fn list_scopes(bench: &Fixture) -> Result<Vec<Scope>, CaseFailure> {
     Ok(all)
 }
 
-/// What was removed stays removed after reopening, and a deleted stream's name stays taken.
+/// Removed data stays removed after reopening, and a deleted stream's name stays reserved.
 pub async fn stays_removed(opener: &StoreFactory) -> CaseResult {
     let bench = opener.open("stays_removed").await?;
     if let Some(left_out) = skip_unless_removes(&bench) {

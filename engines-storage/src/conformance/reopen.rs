@@ -1,4 +1,4 @@
-//! Reopening: for backends that promise `durable`, everything is as it was.
+//! Reopening: a backend that promises `durable` has the same data after it is opened again.
 
 use engines_core::{
     Scope,
@@ -28,7 +28,7 @@ fn skip_unless_durable(bench: &Fixture) -> Option<CaseOutcome> {
     (!bench.store.capabilities().durable).then(|| CaseOutcome::Skipped("durable is not promised".into()))
 }
 
-/// Two databases have two log ids, and one has the same as long as it is open; it answers a ping.
+/// Two databases have different log ids. An open database keeps its log id, and answers a ping.
 pub async fn log_ids_differ(opener: &StoreFactory) -> CaseResult {
     let (one, two) = (opener.open("log_one").await?, opener.open("log_two").await?);
     ensure(one.store.log_id() != two.store.log_id(), || "two databases have the same log id".into())?;
@@ -40,7 +40,7 @@ pub async fn log_ids_differ(opener: &StoreFactory) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// All that a reader can see of a scope.
+/// Everything that a reader can see of a scope.
 struct ScopeContents {
     log_id: LogId,
     documents: Vec<Document>,
@@ -67,8 +67,8 @@ async fn read_scope(bench: &Fixture, scope: &Scope) -> Result<ScopeContents, Cas
     })
 }
 
-/// Documents with their versions and times, streams with both ends, dataset events, audit records, receipts, the feed and the
-/// log's id; and all of them go on from where they were.
+/// Documents with their versions and times, streams with both ends, dataset events, audit records, receipts, the feed
+/// and the log id are the same after reopening, and all of them continue where they were.
 pub async fn everything_is_the_same(opener: &StoreFactory) -> CaseResult {
     const NAME: &str = "reopen_everything";
     let bench = opener.open(NAME).await?;
@@ -140,7 +140,7 @@ pub async fn everything_is_the_same(opener: &StoreFactory) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// An idempotency key used before reopening replays, or refuses another body, after it.
+/// An idempotency key that was used before reopening replays after it, or rejects another fingerprint.
 pub async fn keys_still_count(opener: &StoreFactory) -> CaseResult {
     const NAME: &str = "reopen_keys";
     let bench = opener.open(NAME).await?;

@@ -1,22 +1,22 @@
-//! What a case says of a backend.
+//! Results of cases and of a run.
 
 use std::{error::Error as StdError, fmt, panic::Location};
 
 use engines_core::nexus::CommitError;
 
-/// What a case ends with.
+/// The result of a case.
 pub type CaseResult = Result<CaseOutcome, CaseFailure>;
 
-/// How a case ended that did not fail.
+/// The outcome of a case that did not fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaseOutcome {
-    /// The backend keeps this part of the contract.
+    /// The backend implements this part of the contract.
     Passed,
-    /// The backend's capabilities do not promise it; here is which one.
+    /// The case was not run, for this reason: usually a capability that the backend does not promise.
     Skipped(String),
 }
 
-/// Why a case failed.
+/// Why a case failed, with the location in the suite.
 #[derive(Clone)]
 pub struct CaseFailure {
     detail: String,
@@ -24,7 +24,7 @@ pub struct CaseFailure {
 }
 
 impl CaseFailure {
-    /// A failure found here.
+    /// Creates a failure at the caller's location.
     #[must_use]
     #[track_caller]
     pub fn new(detail: impl Into<String>) -> Self {
@@ -56,7 +56,7 @@ impl From<engines_core::Error> for CaseFailure {
 impl From<CommitError> for CaseFailure {
     #[track_caller]
     fn from(error: CommitError) -> Self {
-        Self::new(format!("unexpected answer of commit: {error:?}"))
+        Self::new(format!("unexpected error of a commit: {error:?}"))
     }
 }
 
@@ -66,7 +66,7 @@ pub(super) fn ensure(holds: bool, detail: impl FnOnce() -> String) -> Result<(),
     if holds { Ok(()) } else { Err(CaseFailure::new(detail())) }
 }
 
-/// Fails unless the two are equal.
+/// Fails unless the two values are equal.
 #[track_caller]
 pub(super) fn ensure_equal<T: PartialEq<U> + fmt::Debug, U: fmt::Debug>(
     what: &str,
@@ -79,46 +79,46 @@ pub(super) fn ensure_equal<T: PartialEq<U> + fmt::Debug, U: fmt::Debug>(
     })
 }
 
-/// A case that was left out.
+/// A case that was skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkippedCase {
-    /// Its name.
+    /// The case's name.
     pub case: &'static str,
-    /// Which capability does not promise it.
+    /// Why the case was skipped.
     pub reason: String,
 }
 
-/// What a run found when nothing failed.
+/// The result of a run without failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The cases that passed, in order.
+    /// The names of the cases that passed, in order.
     pub passed: Vec<&'static str>,
-    /// The cases that were left out, and why.
+    /// The cases that were skipped.
     pub skipped: Vec<SkippedCase>,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} cases passed, {} left out", self.passed.len(), self.skipped.len())?;
-        self.skipped.iter().try_for_each(|SkippedCase { case, reason }| write!(f, "\n  left out {case}: {reason}"))
+        self.skipped.iter().try_for_each(|SkippedCase { case, reason }| write!(f, "\n  skipped {case}: {reason}"))
     }
 }
 
 /// A case that failed.
 #[derive(Debug, Clone)]
 pub struct FailedCase {
-    /// Its name.
+    /// The case's name.
     pub case: &'static str,
-    /// Why, and where in the suite.
+    /// Why the case failed, and where in the suite.
     pub failure: CaseFailure,
 }
 
-/// Every case that failed, and the report of the others.
+/// The error of a run: every case that failed, and the report of the others.
 #[derive(Clone)]
 pub struct SuiteFailure {
     /// The failed cases, in order.
     pub failed: Vec<FailedCase>,
-    /// The others.
+    /// The report of the other cases.
     pub report: Report,
 }
 
@@ -131,7 +131,7 @@ impl fmt::Display for SuiteFailure {
 }
 
 impl fmt::Debug for SuiteFailure {
-    /// As text, so that `unwrap` in a test prints something one can read.
+    /// Formats like `Display`, so that `unwrap` in a test prints readable text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

@@ -1,4 +1,4 @@
-//! Runs every case and keeps the books.
+//! Runs the cases and collects their results.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -11,19 +11,19 @@ use super::{
     readers, removal, reopen, streams, text,
 };
 
-/// How hard the suite tries.
+/// Settings of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuiteSettings {
-    /// How long one case may take before it counts as hanging. Default 60 s.
+    /// Time limit of one case; a case that exceeds it fails. Default: 60 s.
     pub patience: Duration,
-    /// Tasks that race or write at once, at least 2. Default 16.
+    /// Number of concurrent tasks in cases that race or write, at least 2. Default: 16.
     pub writers: usize,
-    /// Commits of each task, and rounds of each race, at least 1. Default 8.
+    /// Number of commits of each task, and of rounds of each race, at least 1. Default: 8.
     pub rounds: usize,
-    /// Limits of bytes above this are not tried out, and the report says so. Default 128 MiB.
+    /// Limits in bytes greater than this are not tested; the report lists them as skipped. Default: 128 MiB.
     pub heavy_bytes: usize,
-    /// Run only these cases (`cas::heads_race`) and rooms (`cas`), to look into one; the report lists the others as left out. Empty, the
-    /// default, for all.
+    /// Runs only these cases (such as `cas::heads_race`) and modules (such as `cas`); the report lists the others as
+    /// skipped. Default: empty, which runs all.
     pub only: Vec<&'static str>,
 }
 
@@ -35,7 +35,7 @@ impl Default for SuiteSettings {
 
 type OpenFn = dyn Fn(String) -> BoxFuture<'static, Result<Arc<dyn Backend>>> + Send + Sync;
 
-/// Opens databases by name: empty the first time, then with what they hold.
+/// Opens databases by name: a database is empty the first time, and has its data when it is opened again.
 #[derive(Clone)]
 pub struct StoreFactory {
     open: Arc<OpenFn>,
@@ -43,7 +43,7 @@ pub struct StoreFactory {
 }
 
 impl StoreFactory {
-    /// Wraps a factory.
+    /// Wraps a factory function.
     #[must_use]
     pub fn new<F, Fut>(factory: F, settings: SuiteSettings) -> Self
     where
@@ -53,10 +53,11 @@ impl StoreFactory {
         Self { open: Arc::new(move |name| factory(name).boxed()), settings }
     }
 
-    /// Opens the database `name` (lower-case letters and `_`).
+    /// Opens the database `name`, which consists of lower-case letters and `_`.
     ///
     /// # Errors
-    /// What the factory says.
+    ///
+    /// The error of the factory.
     pub async fn open(&self, name: &str) -> Result<Fixture, CaseFailure> {
         let store = (self.open)(name.to_owned()).await?;
         Ok(Fixture::new(store, self.settings.clone())?)
@@ -69,7 +70,7 @@ impl fmt::Debug for StoreFactory {
     }
 }
 
-/// One case, and what it needs.
+/// A case and the arguments that it takes.
 pub(super) struct Case {
     name: &'static str,
     run: CaseFn,
@@ -93,10 +94,11 @@ impl Case {
     }
 }
 
-/// Runs the whole suite with the default [`Settings`]; see the [module](super) for what `factory` does.
+/// Runs the whole suite with the default [`SuiteSettings`]. The [module](super) describes what `factory` must do.
 ///
 /// # Errors
-/// [`SuiteFailure`]: every case that failed.
+///
+/// [`SuiteFailure`] lists every case that failed.
 pub async fn run<F, Fut>(factory: F) -> Result<Report, SuiteFailure>
 where
     F: Fn(String) -> Fut + Send + Sync + 'static,
@@ -105,10 +107,11 @@ where
     run_with(factory, SuiteSettings::default()).await
 }
 
-/// As [`run`], with settings.
+/// Like [`run`], with settings.
 ///
 /// # Errors
-/// As [`run`].
+///
+/// The errors of [`run`].
 pub async fn run_with<F, Fut>(factory: F, settings: SuiteSettings) -> Result<Report, SuiteFailure>
 where
     F: Fn(String) -> Fut + Send + Sync + 'static,
@@ -123,7 +126,7 @@ where
         let mut bench = None;
         for case in cases {
             if !only.is_empty() && !only.contains(&room) && !only.contains(&case.name) {
-                report.skipped.push(SkippedCase { case: case.name, reason: "not asked for".into() });
+                report.skipped.push(SkippedCase { case: case.name, reason: "not selected".into() });
                 continue;
             }
             let verdict = tokio::time::timeout(patience, run_case(&opener, room, &mut bench, &case)).await;
@@ -137,7 +140,7 @@ where
     if failed.is_empty() { Ok(report) } else { Err(SuiteFailure { failed, report }) }
 }
 
-/// Cases of one room share a database, each in scopes of its own.
+/// Runs a case. The cases of one module share a database, and use different scopes.
 async fn run_case(opener: &StoreFactory, room: &str, bench: &mut Option<Fixture>, case: &Case) -> CaseResult {
     match case.run {
         CaseFn::Factory(run) => run(opener).await,

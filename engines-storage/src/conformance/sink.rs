@@ -1,4 +1,4 @@
-//! The suite for event sinks.
+//! The conformance suite for event sinks.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -16,20 +16,24 @@ use super::{
 };
 use crate::MemoryStore;
 
-/// How the suite sees what a sink wrote.
+/// Reads back what a sink wrote.
 #[async_trait]
 pub trait ReadBack: Send + Sync + Debug {
-    /// The ids of the events of this scope (as text) in the order in which they are there, duplicates too.
+    /// Returns the ids of the events of this scope as text, in the order in which they are stored, including
+    /// duplicates.
     ///
     /// # Errors
-    /// When the destination cannot be read.
+    ///
+    /// The destination cannot be read.
     async fn event_ids(&self, scope: &Scope) -> Result<Vec<String>>;
 }
 
-/// Tries a sink: order, batches of one and of many, scopes apart, the same batch twice (as after a crash), many at once.
+/// Tests a sink: order, batches of one and of many events, separation of scopes, the same batch twice (as after a
+/// crash), concurrent writes.
 ///
-/// `read_back` shows what arrived; without it (a sink that keeps nothing) only what the sink answers is looked at, and the report
-/// says that the rest was left out. A sink may keep a repeated event twice or recognise its `event_id`; it must not lose one.
+/// `read_back` returns what arrived. Without it, for a sink that stores nothing, only the sink's results are checked,
+/// and the report lists the other cases as skipped. A sink may store a repeated event twice or recognise its
+/// `event_id`; it must not lose an event.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -42,7 +46,8 @@ pub trait ReadBack: Send + Sync + Debug {
 /// ```
 ///
 /// # Errors
-/// [`SuiteFailure`]: every case that failed.
+///
+/// [`SuiteFailure`] lists every case that failed.
 pub async fn sink(sink: Arc<dyn EventSink>, read_back: Option<Arc<dyn ReadBack>>) -> Result<Report, SuiteFailure> {
     let mut report = Report::default();
     let mut failed = Vec::new();
@@ -79,7 +84,7 @@ fn event_ids(events: &[CleanEvent]) -> Vec<String> {
     events.iter().map(|event| event.event_id().to_string()).collect()
 }
 
-/// Writes as the outbox does: again, a few times, while the sink says that it is not ready.
+/// Writes as the outbox does: retries a few times while the sink reports that it is not ready.
 async fn write_with_retry(sink: &dyn EventSink, scope: &Scope, batch: &[CleanEvent]) -> Result<(), CaseFailure> {
     const MAX_ATTEMPTS: usize = 10;
     for _ in 1..MAX_ATTEMPTS {
@@ -93,7 +98,7 @@ async fn write_with_retry(sink: &dyn EventSink, scope: &Scope, batch: &[CleanEve
 }
 
 fn skip_without_read_back() -> CaseOutcome {
-    CaseOutcome::Skipped("no way to read back what was written was given".into())
+    CaseOutcome::Skipped("there is no way to read back what the sink wrote".into())
 }
 
 async fn check_name(sink: &dyn EventSink) -> CaseResult {

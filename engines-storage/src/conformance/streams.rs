@@ -1,4 +1,4 @@
-//! Streams: order, no holes, heads, retention.
+//! Streams: order, no gaps, heads, retention.
 
 use engines_core::{
     Timestamp,
@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Every field of an event comes back; places start at 1; an unknown stream is empty.
+/// Every field of an event is read back. Sequences start at 1. An unknown stream is empty.
 pub async fn appended_is_read(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let key = canvas("c1")?;
@@ -71,7 +71,7 @@ pub async fn appended_is_read(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Reading begins after any place, ends at the limit at the latest, and past the head there is nothing.
+/// A read can start after any sequence, returns at most `limit` events, and returns nothing after the head.
 pub async fn read_from_anywhere(bench: &Fixture) -> CaseResult {
     const EVENTS: u64 = 50;
     let scope = bench.new_scope()?;
@@ -96,7 +96,7 @@ pub async fn read_from_anywhere(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// An append expecting another head fails and names the head there is.
+/// An append with a wrong expected head fails, and the error states the actual head.
 pub async fn expected_head(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let key = canvas("c1")?;
@@ -119,7 +119,8 @@ pub async fn expected_head(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Many append to one stream expecting nothing: every batch's events are together, in order, where its receipt says; no holes.
+/// Many tasks append to one stream without an expected head. The events of each batch are consecutive, in order, and
+/// where the receipt says; there are no gaps.
 pub async fn concurrent_appends(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let (key, side) = (chat("busy")?, chat("side")?);
@@ -163,7 +164,7 @@ pub async fn concurrent_appends(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Retention takes the oldest events; the head stays, and the stream goes on behind it, even if nothing is left.
+/// A trim removes the oldest events. The head stays, and the stream continues after it, even if no event is left.
 pub async fn trim(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let (key, other) = (canvas("c1")?, canvas("c2")?);
@@ -171,7 +172,7 @@ pub async fn trim(bench: &Fixture) -> CaseResult {
         let batch = bench.new_batch().append(key.clone(), ExpectedHead::Any, bench.new_events(&scope, 1..=10)?);
         bench.commit(&scope, batch).await?;
     }
-    // (asked for, first kept after it)
+    // (requested first sequence, first sequence after the trim)
     for (first, kept) in [(1, 1), (4, 4), (2, 4), (0, 4), (4, 4), (10, 10), (11, 11)] {
         let receipt = bench.commit(&scope, bench.new_batch().trim(key.clone(), Seq(first))).await?;
         ensure(receipt.appended.is_empty() && receipt.versions.is_empty(), || {
@@ -215,7 +216,7 @@ pub async fn trim(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// A trim in a batch that fails takes nothing.
+/// A trim in a batch that fails removes nothing.
 pub async fn trim_is_part_of_the_batch(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let (key, other) = (canvas("c1")?, canvas("c2")?);
@@ -242,12 +243,12 @@ pub async fn trim_is_part_of_the_batch(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// Fails unless the events are at the places right after `after`, with no hole.
+/// Fails unless the events have consecutive sequences that start right after `after`.
 #[track_caller]
 pub(super) fn ensure_contiguous(events: &[StreamEvent], after: Seq) -> Result<(), CaseFailure> {
     for (event, wanted) in events.iter().zip(after.0.saturating_add(1)..) {
         if event.seq.0 != wanted {
-            return Err(CaseFailure::new(format!("a hole or a disorder: {} where {wanted} belongs", event.seq)));
+            return Err(CaseFailure::new(format!("a gap or wrong order: {} where {wanted} belongs", event.seq)));
         }
     }
     Ok(())

@@ -184,15 +184,15 @@ struct RunningThreads {
 }
 
 impl SqliteStore {
-    /// Opens or creates the file at `path`; its folder must exist. Beside it lie `-wal` and `-shm` while it is open, and
-    /// always `.lock` and `.created`, which states that it was created. Only the owner can read the files.
+    /// Opens or creates the file at `path`; its folder must exist. Beside it lie `-wal` and `-shm` while it is open,
+    /// and always `.lock` and `.created`, which states that it was created. Only the owner can read the files.
     ///
     /// Blocks for some milliseconds, or longer when an unclean end has left a long log.
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE`, stating what to do, when another process has the file open; when it is not a database, is
-    /// damaged, of another program or of a newer version; when it is missing although it was created before; when its log
-    /// is damaged before acknowledged transactions (see [`SqliteOptions::accept_loss`]); when reading or writing fails.
+    /// damaged, of another program or of a newer version; when it is missing although it was created before; when its
+    /// log is damaged before acknowledged transactions (see [`SqliteOptions::accept_loss`]); on I/O errors.
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         let path = path.as_ref();
         let OpenedFile { writer, log, lock, files, needs_check: unchecked } = opening::open(path, &options)?;
