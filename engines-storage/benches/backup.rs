@@ -1,8 +1,9 @@
 //! A backup of a large data file while 5,000 batches a second are committed.
 //!
-//! `cargo bench -p engines-storage --bench backup -- FOLDER [GIB [RATE [MIB_PER_S [FILE_MODE]]]]` fills a data file, commits at a constant
-//! rate before, during and after a backup, and says how long the slowest commit took in each phase, how far the log grew and whether
-//! the restored copy has all that was acknowledged before. MODE `vacuum` copies with `VACUUM INTO` instead, for comparison.
+//! `cargo bench -p engines-storage --bench backup -- FOLDER [GIB [RATE [MIB_PER_S [MODE]]]]` fills a data file
+//! and commits at a constant rate before, during and after a backup. It prints the duration of the slowest commit in
+//! each phase, how far the log grew, and whether the restored copy contains everything that was acknowledged before.
+//! MODE `vacuum` copies with `VACUUM INTO` instead, for comparison.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -33,7 +34,7 @@ use engines_storage::{
 use serde_json::value::RawValue;
 
 const STREAMS: u64 = 200;
-/// Bytes of an event's data while the file is filled, and later.
+/// Size of an event's data, while the file is filled and later.
 const FILL_BYTES: usize = 2000;
 const EVENT_BYTES: usize = 300;
 
@@ -42,7 +43,7 @@ struct BackupLoad {
     scope: Scope,
     context: RequestContext,
     ids: IdGenerator,
-    /// The highest acknowledged place of each stream, and the time it was acknowledged at.
+    /// The highest acknowledged sequence of each stream, and the time of its acknowledgement.
     acknowledged: Mutex<HashMap<StreamKey, u64>>,
     slowest_us: AtomicU64,
     /// The slowest commit since the last sample.
@@ -82,7 +83,7 @@ impl BackupLoad {
         }
     }
 
-    /// A command as a canvas commits it: an event, an audit record and an idempotency key.
+    /// Returns the batch of a canvas commit: an event, an audit record and an idempotency key.
     async fn commit(self: Arc<Self>, n: u64, due: Instant) {
         let now = SystemClock.now();
         let audit =
@@ -108,7 +109,7 @@ impl BackupLoad {
         *known = last.max(*known);
     }
 
-    /// Commits at a constant rate; a commit's time counts from when it was due.
+    /// Commits at a constant rate. A commit's duration is measured from the time at which it was due.
     async fn run(self: Arc<Self>, rate: u64) {
         let begin = Instant::now();
         let mut n = 0_u64;
@@ -187,7 +188,7 @@ async fn main() {
     println!("filled to {:.2} GiB", fs::metadata(&path).unwrap().len() as f64 / f64::from(1 << 30));
     let running = tokio::spawn(Arc::clone(&load).run(rate));
     let samples = tokio::spawn(Arc::clone(&load).sample(path.clone()));
-    // The first commits wait for what the filling left in the log.
+    // The first commits wait for the log that filling the file has left.
     tokio::time::sleep(Duration::from_secs(3)).await;
     load.latencies.lock().unwrap().clear();
     load.slowest_us.store(0, Ordering::Relaxed);

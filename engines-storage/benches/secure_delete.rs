@@ -1,7 +1,7 @@
-//! What overwriting removed content costs: the same writes with and without `secure_delete`, in turns.
+//! The cost of overwriting removed content: the same writes with and without `secure_delete`, in turns.
 //!
-//! `cargo bench -p engines-storage --bench secure_delete [-- SECONDS [ROUNDS [FOLDER]]]` prints batches per second, the median of the
-//! rounds. The folder must be on a real disk.
+//! `cargo bench -p engines-storage --bench secure_delete [-- SECONDS [ROUNDS [FOLDER]]]` prints batches per second,
+//! the median of the rounds. The folder must be on a real disk.
 
 use std::{
     path::PathBuf,
@@ -22,9 +22,9 @@ use serde_json::value::RawValue;
 type BenchError = Box<dyn std::error::Error + Send + Sync>;
 
 const NOTE: DocumentKind = DocumentKind::from_static("note");
-/// Batches under way at one time.
+/// Number of concurrent batches.
 const IN_FLIGHT: usize = 64;
-/// Documents that are written again and again, and their bytes.
+/// Number of documents that are rewritten, and their size in bytes.
 const DOCUMENTS: u64 = 2000;
 const DOCUMENT_BYTES: usize = 2048;
 
@@ -32,9 +32,9 @@ const DOCUMENT_BYTES: usize = 2048;
 enum WriteLoad {
     /// One event of a stream each: nothing is removed.
     Append,
-    /// A document in the place of an older one.
+    /// A document replaces an older one.
     Replace,
-    /// A document is deleted, and another one is written.
+    /// One document is deleted, and another one is written.
     Delete,
 }
 
@@ -54,7 +54,7 @@ impl BatchMaker {
     fn batch(&self, load: WriteLoad, n: u64) -> Result<Batch, BenchError> {
         let at = Timestamp::from_secs(1_770_000_000);
         let batch = Batch::new(at);
-        // An order that comes back to each document and is not the order of the tree.
+        // An order that visits each document and differs from the order of the tree.
         let place = n.wrapping_mul(7919) % DOCUMENTS;
         Ok(match load {
             WriteLoad::Append => {

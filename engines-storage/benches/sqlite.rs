@@ -1,7 +1,7 @@
-//! Durable appends: one batch is one event of about 300 bytes, expecting the head before it, and one audit record.
+//! Durable appends: a batch is one event of about 300 bytes, with its expected head, and one audit record.
 //!
-//! `cargo bench -p engines-storage --bench sqlite [-- SECONDS [FOLDER]]` prints batches per second for each number in flight.
-//! The folder must be on a real disk: the figures are about `fsync`.
+//! `cargo bench -p engines-storage --bench sqlite [-- SECONDS [FOLDER]]` prints batches per second for each number of
+//! concurrent batches. The folder must be on a real disk: `fsync` dominates the figures.
 
 use std::{
     path::PathBuf,
@@ -39,7 +39,7 @@ impl BatchMaker {
     }
 }
 
-/// Keeps `depth` commits to one stream in flight; returns how many were done.
+/// Keeps `depth` commits to one stream in flight; returns how many succeeded.
 async fn pipeline(
     store: Arc<SqliteStore>,
     maker: Arc<BatchMaker>,

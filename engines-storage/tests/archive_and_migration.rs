@@ -1,4 +1,4 @@
-//! The file of a tenant archive: what was written is read, and nothing else is taken. Migration between stores.
+//! The file of a tenant archive, which is read as it was written and rejected when it was changed; and migrations.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn seconds(seconds: i64) -> Timestamp {
     Timestamp::from_secs(1_770_000_000 + seconds)
 }
 
-/// Some of everything, in two environments of two tenants and in the control plane.
+/// Fills two environments of two tenants, and the system scope, with data of every kind.
 async fn fill(store: &dyn Store) {
     let ids = IdGenerator::seeded(7);
     for (tenant, env) in
@@ -68,7 +68,7 @@ fn header() -> ArchiveHeader {
         .with_name(Some("Acme".into()))
 }
 
-/// An archive of a filled tenant.
+/// Returns an archive of a filled tenant.
 async fn archive() -> (Vec<u8>, ArchiveManifest) {
     let store = MemoryStore::new(&IdGenerator::seeded(1));
     fill(&store).await;
@@ -94,7 +94,7 @@ fn read_back(bytes: &[u8]) -> engines_core::Result<(ArchiveManifest, usize)> {
     Ok((manifest, records))
 }
 
-/// A tar file of these entries.
+/// Returns a tar file of these entries.
 fn tar_of(entries: &[(&str, tar::EntryType, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, kind, bytes) in entries {
@@ -113,7 +113,7 @@ async fn an_archive_is_read_back_as_written() {
     let (bytes, manifest) = archive().await;
     let (found, records) = read_back(&bytes).unwrap();
     assert_eq!(found, manifest);
-    // Counters, documents, streams, events without the trimmed ones, audit records and receipts, twice.
+    // Counters, documents, streams, events without the trimmed ones, audit records and receipts, in two environments.
     assert_eq!(records, 2 * (1 + 30 + 4 + 28 + 30 + 30));
     assert_eq!(manifest.counts["dev"][&Section::StreamEvents], 28);
 }
@@ -125,7 +125,8 @@ async fn every_changed_byte_is_detected() {
     for place in (0..bytes.len()).step_by(step) {
         let mut changed = bytes.clone();
         changed[place] ^= 1;
-        // A byte that means nothing to tar, such as padding or an owner's name, may change; then all of the content is the same.
+        // Tar ignores some bytes, such as padding or the owner's name. They may change; the content is then
+        // unchanged.
         if let Ok((found, _)) = read_back(&changed) {
             assert_eq!(found, manifest, "byte {place} was changed and another archive was read");
         }
@@ -135,7 +136,7 @@ async fn every_changed_byte_is_detected() {
 #[tokio::test]
 async fn an_archive_that_is_cut_off_is_refused_at_every_length() {
     let (bytes, _) = archive().await;
-    // tar ends with two empty blocks, without which the content is whole already.
+    // Tar ends with two empty blocks; the content is complete without them.
     let content = bytes.len() - 1024;
     for length in (0..content).step_by(251).chain([content - 1, content - 512]) {
         let refused = read_back(&bytes[..length]).unwrap_err();
@@ -160,7 +161,7 @@ fn a_file_that_is_not_an_archive_is_rejected() {
         "[".repeat(100_000),
         "]".repeat(100_000)
     );
-    /// Name, type and content of a member.
+    /// The name, type and content of an entry.
     type Member<'a> = (&'a str, T, &'a [u8]);
     let cases: &[(&str, &[Member<'_>])] = &[
         ("nothing", &[]),
@@ -231,7 +232,7 @@ fn a_file_that_is_not_an_archive_is_rejected() {
         let refused = read_back(&tar_of(entries)).unwrap_err();
         assert!(matches!(refused.code(), Code::BodyInvalid | Code::HashMismatch), "{name}: {refused:?}");
     }
-    // A size that is not there must not be allocated, nor waited for.
+    // A size without content must not be allocated, nor waited for.
     let mut lying = tar_of(&[("archive.json", T::Regular, &head), (first, T::Regular, counters)]);
     let mut size = tar::Header::new_ustar();
     size.set_size(30 << 20);
@@ -293,7 +294,7 @@ proptest! {
     }
 }
 
-/// What a store holds, scope by scope, with the positions of the feed.
+/// Returns everything that a store contains, scope by scope, with the feed positions.
 async fn content(store: &dyn Store) -> Vec<(Scope, (u64, [u8; 32]))> {
     let archive = store.archive().unwrap();
     let mut found = Vec::new();
@@ -319,12 +320,12 @@ async fn a_migration_moves_everything_and_keeps_the_log() {
         (memory.log_id(), memory.archive().unwrap().mark().await.unwrap())
     );
     file.close().await;
-    // And back again, after a restart.
+    // Back again, after a restart.
     let file = sqlite(&folder, "one.db").await;
     let back = MemoryStore::new(&IdGenerator::seeded(2));
     assert_eq!(migrate(&file, &back, MigrationOptions::default(), |_| ()).await.unwrap().sha256, moved.sha256);
     assert_eq!((content(&back).await, back.log_id()), (wanted, memory.log_id()));
-    // A store that holds something takes no migration.
+    // A store that contains data rejects a migration.
     let refused = migrate(&memory, &back, MigrationOptions::default(), |_| ()).await.unwrap_err();
     assert_eq!(refused.code(), Code::AlreadyExists);
 }
@@ -335,7 +336,7 @@ async fn a_migration_resumes_and_detects_a_changed_source() {
     let memory = Arc::new(MemoryStore::new(&IdGenerator::seeded(1)));
     fill(&*memory).await;
     let file = Arc::new(sqlite(&folder, "one.db").await);
-    // It is dropped in the middle, as a crash drops it.
+    // The migration is dropped half way, as in a crash.
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let mut stop = Some(stop);
     let running = {
@@ -355,7 +356,7 @@ async fn a_migration_resumes_and_detects_a_changed_source() {
     running.abort();
     let _ = running.await;
     if content(&*file).await.is_empty() {
-        // The source goes on meanwhile, in a scope that is staged already.
+        // Meanwhile the source gets new data in a scope that is staged already.
         let scope = testing::scope("t_acme", Env::Dev).unwrap();
         let note = NewDocument::new(NOTE, "later".parse::<engines_core::DocId>().unwrap(), &1).unwrap();
         memory.commit(&scope, Batch::new(seconds(200)).put(note, Expect::Absent)).await.unwrap();
@@ -387,7 +388,7 @@ async fn a_data_file_in_use_can_be_opened_read_only() {
     let scope = testing::scope("t_acme", Env::Dev).unwrap();
     let note = || NewDocument::new(NOTE, "later".parse::<engines_core::DocId>().unwrap(), &1).unwrap();
     assert!(beside.commit(&scope, Batch::new(seconds(1)).put(note(), Expect::Any)).await.is_err());
-    // What the server writes now is seen at once: nothing is remembered.
+    // A write of the server is visible at once: nothing was cached.
     let id = "later".parse::<engines_core::DocId>().unwrap();
     assert!(beside.get(&scope, &NOTE, &id).await.unwrap().is_none());
     server.commit(&scope, Batch::new(seconds(1)).put(note(), Expect::Any)).await.unwrap();

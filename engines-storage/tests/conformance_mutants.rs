@@ -1,4 +1,4 @@
-//! The conformance suite finds what is wrong: each broken store here must fail the case that is there for it.
+//! The conformance suite detects faults: each broken store here must fail the case that tests for its fault.
 
 use std::{
     sync::{
@@ -29,7 +29,7 @@ use engines_storage::{
 };
 use futures_util::StreamExt;
 
-/// What is wrong with a store.
+/// The fault of a broken store.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Bug {
     WritesOneByOne,
@@ -111,7 +111,7 @@ impl BrokenStore {
     }
 }
 
-/// The same write in another batch.
+/// Adds the same write to another batch.
 fn repeat_write(batch: Batch, write: Write, system_is_own: bool) -> Batch {
     match write {
         Write::Put { partition: Partition::System, document, expect } if !system_is_own => {
@@ -191,7 +191,7 @@ impl Store for BrokenStore {
                 }
             }
             match (self.bug, write) {
-                // Only its events are removed, so that it can go on behind them.
+                // Only its events are removed, so that the stream can continue after them.
                 (Bug::DeletedStreamsTakeAppends | Bug::KeepsReceiptsOfDeletedStreams, Write::DeleteStream { key }) => {
                     let head = self.inner.head(scope, &key).await.map_err(CommitError::Backend)?;
                     batch = batch.trim(key, head.seq.next());
@@ -256,7 +256,7 @@ impl Store for BrokenStore {
         let (from, first) = (filter.from, page.after.is_none());
         let mut answer = self.break_page(self.inner.events(&self.scope(scope), &filter, self.break_token(page)).await);
         if let (Bug::TimesAreTakenAsSorted, Ok(page), Some(_), true) = (self.bug, &mut answer, from, first) {
-            // As a search that stops where the times first fall.
+            // Like a search that stops where the times first decrease.
             let sorted = page.items.windows(2).take_while(|pair| pair[0].ts <= pair[1].ts).count() + 1;
             page.items.truncate(sorted);
         }
@@ -284,7 +284,7 @@ impl Store for BrokenStore {
             (Bug::RemovesWhatIsNotDelivered, Removal::Events { delivered, .. }) => *delivered = None,
             (Bug::RemovesAllReceipts, Removal::Receipts { before }) => *before = before.plus(Duration::from_secs(3600)),
             (Bug::RemovesTheNewestRecord, Removal::Audit { .. }) => {
-                // By removing the scope, in which that case has nothing else.
+                // Removing the scope removes them: in this case the scope contains nothing else.
                 removal = Removal::Scope;
             }
             (Bug::RemovesEveryEnv, Removal::Scope) => {
@@ -340,7 +340,7 @@ impl Store for BrokenStore {
     }
 }
 
-/// A snapshot that is taken anew for each page.
+/// A snapshot that is taken again for each page.
 #[derive(Debug)]
 struct UnstableSnapshot(Arc<MemoryStore>, Scope);
 
@@ -405,7 +405,7 @@ impl Archive for BrokenStore {
     }
 }
 
-/// Says that the copy holds no dataset events.
+/// Reports that the copy contains no dataset events.
 #[async_trait]
 impl BackupSource for BrokenStore {
     fn name(&self) -> &str {

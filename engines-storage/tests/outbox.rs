@@ -1,4 +1,4 @@
-//! The outbox loses nothing: whatever goes down, stops or starts again.
+//! The outbox loses no event when a sink, the store or the process fails, stops or restarts.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
@@ -23,7 +23,7 @@ use engines_storage::{
     outbox::{Outbox, OutboxHandle, OutboxSettings, OutboxStatus},
 };
 
-/// What a [`ScriptedSink`] sink does with a batch.
+/// What a [`ScriptedSink`] does with a batch.
 enum ScriptStep {
     Accept,
     NotReady,
@@ -32,7 +32,7 @@ enum ScriptStep {
     Hang,
 }
 
-/// Follows a script, then takes everything; remembers what it was offered and what it took.
+/// Follows a script, then accepts everything; records the batches that it was offered and those that it accepted.
 #[derive(Default)]
 struct ScriptedSink {
     name: &'static str,
@@ -90,7 +90,7 @@ impl EventSink for ScriptedSink {
     }
 }
 
-/// A store with faults, and what it takes to put an outbox on it.
+/// A store with injected faults, and everything needed to run an outbox on it.
 struct OutboxFixture {
     store: Arc<Faulty<MemoryStore>>,
     ids: IdGenerator,
@@ -106,7 +106,7 @@ impl OutboxFixture {
         Self { store, ids, clock: ManualClock::default(), settings }
     }
 
-    /// Records events, each in a batch of its own; returns their ids.
+    /// Records events, each in its own batch; returns their ids.
     async fn record(&self, tenant: &str, count: usize) -> Vec<String> {
         let context = testing::context_in(tenant, Env::Dev, "ada", Default::default(), Role::Member).unwrap();
         let mut ids = Vec::new();
@@ -131,7 +131,7 @@ impl OutboxFixture {
         Outbox::new(store, sinks, policies, clock, self.ids.clone(), self.settings.clone()).unwrap()
     }
 
-    /// Runs an outbox until `enough`, then stops it.
+    /// Runs an outbox until `enough` returns true, then stops it.
     async fn run(&self, sinks: Vec<Arc<dyn EventSink>>, enough: impl Fn(&[OutboxStatus]) -> bool) -> Vec<OutboxStatus> {
         let outbox = self.outbox(sinks);
         let handle = outbox.handle();
@@ -143,7 +143,7 @@ impl OutboxFixture {
     }
 }
 
-/// Time is paused, so a wait passes as soon as everybody else waits too.
+/// Time is paused, so that a delay passes as soon as every task is waiting.
 async fn until(handle: &OutboxHandle, enough: impl Fn(&[OutboxStatus]) -> bool) {
     for _ in 0..100_000 {
         if enough(&handle.status()) {
@@ -196,7 +196,7 @@ async fn a_sink_that_is_down_for_a_while_loses_nothing() {
     handle.stop();
     running.await.unwrap();
     assert_eq!(sink.accepted_ids(), ids);
-    // While it was down it was offered the same batch each time.
+    // While the sink was down, it was offered the same batch each time.
     assert!(sink.offered()[..13].iter().all(|offer| offer.1 == ids[..4]));
     assert_eq!((handle.status()[0].failures, handle.status()[0].failing), (12, 0));
 }
@@ -206,7 +206,7 @@ async fn a_crash_before_the_checkpoint_redelivers() {
     let house = OutboxFixture::new();
     let ids = house.record("t_acme", 6).await;
     let sink = ScriptedSink::new("one", []);
-    // The sink took the first batch, and the process dies before its place is kept.
+    // The sink accepts the first batch, and the process ends before the checkpoint is saved.
     house.store.faults().set_for_all(Operation::Commit, Some(Fault::BeforeEffect));
     let outbox = house.outbox(vec![sink.clone()]);
     let handle = outbox.handle();
@@ -250,7 +250,7 @@ async fn a_slow_or_failing_sink_does_not_delay_others() {
     let positions: Vec<_> = handle.status().iter().map(|status| status.position).collect();
     assert_eq!(positions, [0, 0, 0, 8]);
     assert_eq!(well.accepted_ids(), ids);
-    // One that hangs is given up on after the write timeout, and offered the batch again.
+    // A write that hangs is cancelled after the write timeout, and the batch is offered again.
     until(&handle, |statuses| statuses[1].position == 8 && statuses[2].position == 8).await;
     assert_eq!(hanging.accepted_ids(), ids);
     assert_eq!(handle.status()[1].failures, 1);
@@ -280,7 +280,7 @@ async fn a_restart_resumes_at_the_checkpoint() {
     let second = house.record("t_acme", 5).await;
     house.run(vec![sink.clone()], all_at(10)).await;
     assert_eq!(sink.accepted_ids(), [first.clone(), second.clone()].concat());
-    // A sink that joins later gets everything, from the first event on.
+    // A sink that is added later gets everything, from the first event on.
     let late = ScriptedSink::new("late", []);
     house.run(vec![sink.clone(), late.clone()], all_at(10)).await;
     assert_eq!(late.accepted_ids(), [first, second].concat());
@@ -371,7 +371,7 @@ async fn invalid_and_duplicate_sink_names_are_rejected() {
     assert!(build(&["_", "bigquery_2"]).is_ok());
 }
 
-/// Reads back what a scripted sink took.
+/// Reads back what a scripted sink accepted.
 #[derive(Debug)]
 struct AcceptedEvents(Arc<ScriptedSink>);
 

@@ -1,4 +1,4 @@
-//! The wrappers keep the whole contract, and do what they are for.
+//! The wrappers pass the conformance suite, and do what they are for.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
@@ -24,7 +24,7 @@ use futures_util::{FutureExt, StreamExt};
 const NOTE: DocumentKind = DocumentKind::from_static("note");
 
 fn memory() -> engines_core::Result<Arc<MemoryStore>> {
-    // The limits of bytes are tried out on the bare store; here they are smaller, and quicker.
+    // The bare store is tested with the default limits of bytes; smaller limits keep this test short.
     let limits = MemoryLimits { max_document_bytes: 1 << 20, max_batch_bytes: 4 << 20, ..MemoryLimits::default() };
     Ok(Arc::new(MemoryStore::with_limits(&IdGenerator::from_os()?, limits)))
 }
@@ -42,7 +42,7 @@ async fn faulty_without_faults_passes_the_conformance_suite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn metered_passes_the_conformance_suite() {
     conformance::run(|_| async {
-        // Over a trait object, as the server does it.
+        // Over a trait object, as the server uses it.
         let inner: Arc<dyn Backend> = memory()?;
         Ok(Arc::new(Metered::new(inner)) as Arc<dyn Backend>)
     })
@@ -153,7 +153,7 @@ async fn calls_are_counted_by_how_they_end() {
 
     let commits = store.metrics().read(Operation::Commit);
     assert_eq!((commits.calls, commits.refused, commits.failed, commits.dropped), (6, 1, 1, 1));
-    // Time stood still but for the delays.
+    // Time is paused except for the injected delays.
     assert!((Duration::from_millis(60_003)..Duration::from_millis(60_010)).contains(&commits.total), "{commits:?}");
     assert_eq!(commits.buckets.iter().sum::<u64>(), 5);
     assert_eq!((commits.buckets[0], commits.buckets[LATENCY_BOUNDS.len()]), (3, 1));

@@ -99,7 +99,7 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} cases passed, {} left out", self.passed.len(), self.skipped.len())?;
+        write!(f, "{} cases passed, {} skipped", self.passed.len(), self.skipped.len())?;
         self.skipped.iter().try_for_each(|SkippedCase { case, reason }| write!(f, "\n  skipped {case}: {reason}"))
     }
 }

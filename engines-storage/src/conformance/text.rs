@@ -1,4 +1,4 @@
-//! Text of any kind comes back as it went in, and matches only itself.
+//! Text: any text is stored unchanged, and matches only itself.
 
 use engines_core::{
     DatasetEvent,
@@ -16,7 +16,8 @@ use super::{
     runner::Case,
 };
 
-/// Quotes, wildcards, statements, controls, NUL, other scripts, combining and right-to-left marks, characters outside the BMP.
+/// Quotes, wildcards, SQL statements, control characters, NUL, several scripts, combining and right-to-left marks,
+/// and characters outside the BMP.
 const TEXTS: [&str; 24] = [
     "plain",
     "PLAIN",
@@ -53,7 +54,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// In bodies (values and keys) and in tags; a tag finds its own document and no other.
+/// Text in document bodies (values and keys) and in tags. A query by a tag finds its own document and no other.
 pub async fn in_documents(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     for (n, text) in TEXTS.iter().enumerate() {
@@ -72,7 +73,7 @@ pub async fn in_documents(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// In the data of stream events, and in their types, which may be any text.
+/// Text in the data and in the types of stream events.
 pub async fn in_streams(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let key = canvas("c1")?;
@@ -100,7 +101,7 @@ pub async fn in_streams(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// In the fields dataset events and audit records are found by.
+/// Text in the fields by which dataset events and audit records are found.
 pub async fn in_events_and_audit(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     for text in TEXTS {
@@ -140,7 +141,7 @@ pub async fn in_events_and_audit(bench: &Fixture) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-/// In idempotency keys, realms and notes; and a realm and a key do not run into each other.
+/// Text in idempotency keys, namespaces and notes. Namespace and key are kept apart.
 pub async fn in_idempotency_keys(bench: &Fixture) -> CaseResult {
     let scope = bench.new_scope()?;
     let mut keys: Vec<(String, String)> = TEXTS.iter().map(|text| ((*text).to_owned(), (*text).to_owned())).collect();

@@ -1,12 +1,12 @@
--- Schema 1. Times are milliseconds since 1970 (UTC); bodies and attributes are JSON text.
+-- Schema version 1. Times are milliseconds since 1970 (UTC); bodies and attributes are JSON text.
 
 CREATE TABLE meta (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A tenant in an environment. `events` is the place of its last dataset event, `high` the latest time of all of them, and `lag` by how many
--- milliseconds one was behind an earlier one, at the most.
+-- A scope: a tenant in an environment. `events` is the sequence of its last dataset event, `high` the latest time of
+-- all its dataset events, and `lag` the largest difference in milliseconds by which one was earlier than one before it.
 CREATE TABLE scopes (
   scope_id INTEGER PRIMARY KEY,
   tenant   TEXT NOT NULL,
@@ -41,7 +41,8 @@ CREATE TABLE document_tags (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX document_tags_by_update ON document_tags (scope_id, kind, tag, updated_at, id);
 
--- `head` is the last event's place, `first` the oldest one to be had. What is before it is being removed, and has been up to `kept`.
+-- `head` is the sequence of the last event, `first` that of the oldest readable one. Events before `first` are being
+-- deleted; those before `kept` are deleted already.
 CREATE TABLE streams (
   stream_id INTEGER PRIMARY KEY,
   scope_id  INTEGER NOT NULL REFERENCES scopes,
@@ -53,7 +54,7 @@ CREATE TABLE streams (
 ) STRICT;
 CREATE INDEX streams_to_clear ON streams (stream_id) WHERE kept < first;
 
--- One tree, in the order it is read: place = stream_id * 2^36 + seq.
+-- The events of all streams in one tree, in reading order: place = stream_id * 2^36 + seq.
 CREATE TABLE stream_events (
   place      INTEGER PRIMARY KEY,
   event_id   TEXT NOT NULL,
@@ -65,7 +66,7 @@ CREATE TABLE stream_events (
   data       TEXT NOT NULL
 ) STRICT;
 
--- Scrubbed dataset events. `position` orders those of all scopes, `seq` those of one.
+-- Scrubbed dataset events. `position` orders the events of all scopes, `seq` those of one scope.
 CREATE TABLE dataset_events (
   position   INTEGER PRIMARY KEY AUTOINCREMENT,
   scope_id   INTEGER NOT NULL REFERENCES scopes,
@@ -88,7 +89,8 @@ CREATE INDEX dataset_events_by_agent ON dataset_events (scope_id, agent_id, seq)
 CREATE INDEX dataset_events_by_trace ON dataset_events (scope_id, trace_id, seq);
 CREATE INDEX dataset_events_by_type ON dataset_events (scope_id, type, seq) WHERE type IS NOT NULL;
 
--- A mark at every 64th event: up to `seq`, none is later than `high`. As highs never fall, the marks lead from a time to places.
+-- A mark at every 64th event: no event up to `seq` is later than `high`. `high` never decreases, so the marks lead from
+-- a time to sequences.
 CREATE TABLE event_marks (
   scope_id INTEGER NOT NULL REFERENCES scopes,
   high     INTEGER NOT NULL,
@@ -96,7 +98,7 @@ CREATE TABLE event_marks (
   PRIMARY KEY (scope_id, high, seq)
 ) STRICT, WITHOUT ROWID;
 
--- One tree, in the order it is read: place = scope_id * 2^40 + the record's number in its scope.
+-- The audit records of all scopes in one tree, in reading order: place = scope_id * 2^40 + number in the scope.
 CREATE TABLE audit (
   place      INTEGER PRIMARY KEY,
   audit_id   TEXT NOT NULL,
@@ -112,7 +114,7 @@ CREATE TABLE audit (
   reason     TEXT
 ) STRICT;
 
--- What took effect once, in the order it was written. `at` is when.
+-- Idempotency records in the order of writing. `at` is the time of writing.
 CREATE TABLE once (
   place       INTEGER PRIMARY KEY,
   scope_id    INTEGER NOT NULL REFERENCES scopes,
@@ -123,14 +125,14 @@ CREATE TABLE once (
   at          INTEGER NOT NULL
 ) STRICT;
 
--- Where the record of a key is, by a hash of the key. Whole up to the place that `meta` names `once_indexed`.
+-- Finds the record of a key by a hash of the key. Complete up to the place that `meta` stores as `once_indexed`.
 CREATE TABLE once_index (
   hash  INTEGER NOT NULL,
   place INTEGER NOT NULL,
   PRIMARY KEY (hash, place)
 ) STRICT, WITHOUT ROWID;
 
--- For people and their tools.
+-- Views for people and their tools.
 CREATE VIEW stream_log AS
   SELECT tenant, env, key AS stream, place & 0xfffffffff AS seq, event_id, type, ts, actor_id, actor_type, attributes, data
   FROM stream_events JOIN streams ON stream_id = place >> 36 AND first <= place & 0xfffffffff JOIN scopes USING (scope_id);

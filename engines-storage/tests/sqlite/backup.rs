@@ -27,9 +27,9 @@ use tokio::time::sleep;
 
 use crate::fixture::{SqliteFixture, canvas};
 
-/// Nothing waits for anything.
+/// A copy without pauses.
 const FAST: CopyLimits = CopyLimits { bytes_per_s: 0, log_bytes: 0 };
-/// A copy of some MiB takes far longer than a test.
+/// A speed at which a copy of some MiB takes far longer than a test.
 const SLOW: CopyLimits = CopyLimits { bytes_per_s: 256 << 10, log_bytes: 0 };
 
 pub(crate) async fn back_up(kit: &SqliteFixture, store: &SqliteStore, backups: &Backups) -> BackupManifest {
@@ -40,7 +40,7 @@ fn restored(kit: &SqliteFixture, name: &str) -> PathBuf {
     kit.folder.path().join(name)
 }
 
-/// Some MiB, so that a copy takes many steps.
+/// Writes some MiB, so that a copy takes many steps.
 async fn fill(kit: &SqliteFixture, store: &SqliteStore) {
     let body = serde_json::to_string(&"x".repeat(64 << 10)).unwrap();
     for n in 0..64 {
@@ -49,7 +49,7 @@ async fn fill(kit: &SqliteFixture, store: &SqliteStore) {
     }
 }
 
-/// Returns when the folder has an unfinished backup.
+/// Waits until the folder contains an unfinished backup.
 async fn wait_for_unfinished_backup(backups: &Path) {
     for _ in 0..2000 {
         let partial = fs::read_dir(backups).into_iter().flatten().flatten();
@@ -94,7 +94,7 @@ async fn a_backup_is_restored_with_everything_acknowledged_before_it_and_under_a
     assert_eq!(theirs.len(), 20);
     assert!(ours.iter().zip(&theirs).all(|(one, other)| one.event.event_id == other.event.event_id));
     assert!(copy.get(&kit.scope, &crate::fixture::NOTE, &"n1".parse().unwrap()).await.unwrap().is_some());
-    // It goes on from there.
+    // The restored store continues from there.
     copy.commit(&kit.scope, kit.after(&canvas("c1"), 20)).await.unwrap();
 }
 
@@ -108,7 +108,7 @@ async fn a_backup_under_constant_writes_is_one_consistent_snapshot() {
         let (kit, store, acknowledged) = (Arc::clone(&kit), Arc::clone(&store), Arc::clone(&acknowledged));
         tokio::spawn(async move {
             for head in 0.. {
-                // Two streams in one batch: a copy that shows one instant has both or neither.
+                // Two streams in one batch: a copy of one instant contains both appends or neither.
                 let batch = kit.append(&canvas("c1"), ExpectedHead::Seq(Seq(head)), "1");
                 let batch = batch.append(canvas("c2"), ExpectedHead::Seq(Seq(head)), vec![kit.event("1")]);
                 store.commit(&kit.scope, batch).await.unwrap();
@@ -148,7 +148,7 @@ async fn a_concurrent_backup_is_rejected_and_leftovers_are_removed_by_the_next()
         tokio::spawn(async move { backups.create(NewBackup::new(&*store, &SystemClock, &kit.ids).limits(SLOW)).await })
     };
     wait_for_unfinished_backup(&folder).await;
-    // Into the same folder, and of the same store into another.
+    // Another backup into the same folder, and of the same store into another folder.
     for place in [backups.clone(), Backups::folder(kit.folder.path().join("others"))] {
         let second = place.create(NewBackup::new(&*store, &SystemClock, &kit.ids).limits(FAST)).await.unwrap_err();
         assert_eq!(second.code(), Code::AlreadyExists, "{second}");
@@ -157,7 +157,7 @@ async fn a_concurrent_backup_is_rejected_and_leftovers_are_removed_by_the_next()
     assert!(backups.ids().await.unwrap().is_empty(), "an unfinished backup is listed");
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
-    // The copy's thread ends at its next step, and then the next one may begin.
+    // The copy's thread ends at its next step; only then can the next copy begin.
     let made = loop {
         match backups.create(NewBackup::new(&*store, &SystemClock, &kit.ids).limits(FAST)).await {
             Ok(made) => break made,
@@ -184,7 +184,7 @@ async fn a_backup_aborts_when_the_log_exceeds_its_limit() {
         )
     };
     wait_for_unfinished_backup(&folder).await;
-    // Each batch alone passes the limit, so that the copy finds it passed before it can hurry.
+    // Each batch alone exceeds the limit, so that the copy reaches it before it can run at full speed.
     let body = serde_json::to_string(&"y".repeat(256 << 10)).unwrap();
     while !running.is_finished() {
         let large = Batch::new(kit.now()).put(kit.note("large", &body), Expect::Any);
@@ -243,7 +243,7 @@ async fn a_backup_that_was_damaged_is_neither_verified_nor_restored() {
     fs::write(&file, &whole).unwrap();
     backups.verify_files(&made.id).await.unwrap();
 
-    // A manifest that was written for damaged data: the hashes fit, the data do not.
+    // A manifest that was written for damaged data: the hashes match, and the data file is damaged.
     let manifest = root.join(made.id.as_str()).join("manifest.json");
     let text = fs::read_to_string(&manifest).unwrap();
     fs::write(&manifest, text.replace("\"appended\": 0", "\"appended\": 1")).unwrap();
@@ -255,7 +255,7 @@ async fn a_backup_that_was_damaged_is_neither_verified_nor_restored() {
         fs::write(&manifest, text.replace("\"store/engines.db\"", &name)).unwrap();
         assert!(backups.manifest(&made.id).await.is_err(), "{outside:?} was taken");
     }
-    // Without its manifest it is no backup.
+    // A backup without its manifest is not complete.
     fs::remove_file(&manifest).unwrap();
     assert!(backups.ids().await.unwrap().is_empty());
 }
@@ -300,7 +300,7 @@ async fn a_nonempty_folder_is_not_restored_into_and_leftovers_are_removed() {
     let refused = backups.restore(Restore::new(made.id.clone(), &target, &kit.ids)).await.unwrap_err();
     assert_eq!(refused.code(), Code::AlreadyExists);
     fs::remove_file(target.join("root.key")).unwrap();
-    // What a killed restore left, and what another one is making right now.
+    // The leftovers of a killed restore, and those of one in progress.
     let left = kit.folder.path().join(".data.restore-0000");
     let other = kit.folder.path().join(".data.restore-1111");
     for folder in [&left, &other] {
@@ -413,7 +413,7 @@ async fn additional_sources_are_backed_up_verified_and_restored() {
     let restore = Restore::new(made.id, restored(&kit, "three"), &kit.ids).target(&target);
     assert_eq!(backups.restore(restore).await.unwrap_err().code(), Code::HashMismatch);
 
-    // A source may not name files outside of its folder, nor twice.
+    // A source may not name files outside of its folder, nor a file twice.
     for bad in [vec!["../x"], vec!["/x"], vec!["a", "a"], vec![".x"]] {
         *blobs.0.lock().unwrap() = bad.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
         let failed = backups.create(NewBackup::new(&store, &SystemClock, &kit.ids).source(&blobs)).await;
@@ -440,14 +440,14 @@ async fn expired_backups_are_removed_and_the_last_good_one_never_is() {
     assert!(backups.prune(BackupRetention::default(), day(100)).await.unwrap().is_empty());
     let removed = backups.prune(BackupRetention { keep_last: 2, keep_days: 4 }, day(5)).await.unwrap();
     assert_eq!(removed, ids[..2], "those of the last four days stay, and two anyway");
-    // The newest cannot be read: the one before is the last good one.
+    // The newest manifest is unreadable: the backup before it is the last readable one.
     fs::write(root.join(ids[4].as_str()).join("manifest.json"), "{").unwrap();
     let removed = backups.prune(BackupRetention { keep_last: 1, keep_days: 1 }, day(1000)).await.unwrap();
     assert_eq!(removed, ids[2..3]);
     assert_eq!(backups.latest().await.unwrap().unwrap().id, ids[3]);
     assert_eq!(backups.ids().await.unwrap(), ids[3..]);
     assert!(backups.list().await.unwrap()[1].1.is_err());
-    // Only the rule of days, all too old.
+    // With the rule of days only, all backups are too old.
     assert!(backups.prune(BackupRetention { keep_last: 0, keep_days: 1 }, day(1000)).await.unwrap().is_empty());
 }
 
@@ -461,7 +461,7 @@ async fn a_store_without_a_backup_source_is_rejected() {
     assert_eq!(refused.code(), Code::OpInvalid, "{refused}");
 }
 
-/// A backend of somebody's own, without backups.
+/// A custom backend without backups.
 #[derive(Debug)]
 struct StoreWithoutBackup(SqliteStore);
 

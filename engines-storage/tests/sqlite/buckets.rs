@@ -1,4 +1,4 @@
-//! Backups in a bucket: the same as in a folder, uploaded in parts, with the manifest last.
+//! Backups in a bucket: as in a folder, uploaded in parts, with the manifest last.
 
 use std::{fs, sync::Arc, time::Duration};
 
@@ -41,7 +41,7 @@ async fn a_backup_in_a_bucket_is_created_verified_restored_and_removed() {
     let objects = Arc::new(InMemory::new());
     let backups = bucket(&objects);
     let work = kit.folder.path().join("work");
-    // What an upload left that was killed: its local copy goes with the next backup.
+    // The leftovers of a killed upload: the next backup removes the local copy.
     let left = work.join(format!(".backup-{}", BackupId::new(kit.now(), &kit.ids)));
     fs::create_dir_all(left.join("store")).unwrap();
     fs::write(left.join("store/engines.db"), "half").unwrap();
@@ -70,7 +70,7 @@ async fn a_backup_in_a_bucket_is_created_verified_restored_and_removed() {
     assert_eq!(removed, ids[..1]);
     assert_eq!(keys(&objects).await.len(), 3);
 
-    // A damaged object is found.
+    // A damaged object is detected.
     let data = Path::from(format!("some/prefix/{}/store/engines.db", ids[1]));
     objects.put(&data, b"something else".to_vec().into()).await.unwrap();
     assert_eq!(backups.verify_files(&ids[1]).await.unwrap_err().code(), Code::HashMismatch);
@@ -90,7 +90,7 @@ async fn an_unfinished_upload_is_not_listed_and_is_removed_after_48_hours() {
     objects.put(&part, b"half".to_vec().into()).await.unwrap();
     assert!(backups.ids().await.unwrap().is_empty());
     let new = || NewBackup::new(&store, &clock, &kit.ids).limits(FAST).work_folder(kit.folder.path());
-    // Somebody else may be uploading it.
+    // Another process may be uploading it.
     clock.advance(Duration::from_secs(3600));
     backups.create(new()).await.unwrap();
     assert!(objects.head(&part).await.is_ok());
@@ -114,7 +114,8 @@ async fn destinations_without_their_feature_are_rejected() {
     assert_eq!(Backups::open("file:///some/folder").unwrap().describe(), "/some/folder");
 }
 
-/// A server that speaks S3, with the client this program is built with. `tests/services.sh` starts a stand-in and runs it.
+/// Runs against a server that speaks S3, with the client that this program is built with. `tests/services.sh` starts
+/// a server and runs the test.
 #[cfg(feature = "aws")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a server that speaks S3: BACKUP_TEST_S3=s3://bucket/prefix, and the variables of the client"]

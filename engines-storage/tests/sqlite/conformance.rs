@@ -1,4 +1,4 @@
-//! The store in a file keeps the whole contract.
+//! The SQLite store passes the conformance suite.
 
 use std::{sync::Arc, time::Duration};
 

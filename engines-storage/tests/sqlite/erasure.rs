@@ -1,4 +1,5 @@
-//! What was removed is gone from the files, and the others' data and the file's size are as if it had never been there.
+//! Removed content is gone from the files. Other tenants' data, and the size of the file, are as if the removed data
+//! had never been there.
 
 use std::{
     collections::BTreeSet,
@@ -24,11 +25,11 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::fixture::canvas;
 
-/// Letters that no test data but the removed tenant's has. Too short and plain for any rule of the PII engine.
+/// A word that only the removed tenant's data contains. It is too short and plain for any rule of the PII engine.
 const CANARY: &str = "qzxjvw";
 const NOTE: DocumentKind = DocumentKind::from_static("note");
 
-/// How much is written; larger with `ENGINES_PURGE_TENANTS` and `ENGINES_PURGE_EVENTS`.
+/// The amount of data; `ENGINES_PURGE_TENANTS` and `ENGINES_PURGE_EVENTS` increase it.
 struct DataSize {
     tenants: usize,
     events: usize,
@@ -41,7 +42,7 @@ impl DataSize {
     }
 }
 
-/// Numbers that look like chance and are the same every time.
+/// Pseudo-random numbers that are the same in every run.
 struct PseudoRandom(AtomicU64);
 
 impl PseudoRandom {
@@ -52,7 +53,7 @@ impl PseudoRandom {
     }
 }
 
-/// A tenant and what its data is marked with.
+/// A tenant and the word that marks its data.
 struct MarkedTenant {
     scope: Scope,
     context: RequestContext,
@@ -83,7 +84,7 @@ impl MarkedTenant {
         scrub_event(&Scrubber::default(), event, stamp, &self.context).unwrap()
     }
 
-    /// A batch with something of everything.
+    /// Returns a batch with data of every kind.
     fn batch(&self, n: usize, chance: &PseudoRandom) -> Batch {
         let at = Timestamp::from_secs(1_770_000_000 + n as i64);
         let mark = self.mark;
@@ -116,7 +117,8 @@ impl MarkedTenant {
     }
 }
 
-/// Writes `events` batches for each tenant, one after the other or mixed by chance. The number of one is the same with and without the others.
+/// Writes `events` batches for each tenant, one tenant after the other or in random order. A tenant's batches are the
+/// same with and without the others.
 async fn fill(store: &SqliteStore, tenants: &[MarkedTenant], events: usize) {
     for n in 0..events {
         let mut waiting = Vec::new();
@@ -130,7 +132,7 @@ async fn fill(store: &SqliteStore, tenants: &[MarkedTenant], events: usize) {
     }
 }
 
-/// Everything a reader sees of a tenant, as text.
+/// Returns everything that a reader sees of a tenant, as text.
 async fn visible_text(store: &SqliteStore, tenant: &MarkedTenant) -> Vec<String> {
     let mut all = Vec::new();
     let query = DocumentQuery::of_kind(NOTE);
@@ -179,7 +181,7 @@ async fn remove_all(store: &SqliteStore, scope: &Scope, removal: &Removal) -> u6
     }
 }
 
-/// Asks until all is done; the bound is far above what it takes.
+/// Repeats the request until everything is erased. The bound on the attempts is far above what is needed.
 async fn reclaim(store: &SqliteStore) {
     for _ in 0..20_000 {
         if store.reclaim().await.unwrap() {
@@ -190,7 +192,7 @@ async fn reclaim(store: &SqliteStore) {
     panic!("removed content could not be made unreadable");
 }
 
-/// How often the canary is in the store's files.
+/// Counts the occurrences of the canary in the store's files.
 fn count_canaries(path: &Path) -> usize {
     let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
     let files = [path.to_owned(), beside("-wal"), beside("-shm")];
@@ -239,7 +241,7 @@ async fn a_removed_tenant_is_erased_from_all_files_and_space_is_reclaimed() {
 
     assert_eq!(visible_text(&store, &all[gone + 1]).await, before);
     assert_eq!(store.after(0, 10).await.unwrap().len(), 10);
-    // What is written later brings nothing back.
+    // Later writes do not bring removed content back.
     fill(&store, &others, 5).await;
     store.close().await;
     assert_eq!(count_canaries(&path), 0);
@@ -281,7 +283,8 @@ async fn deleted_streams_and_events_leave_only_the_stream_name() {
     check_integrity(&path);
 }
 
-/// Rows of many sizes in an order that makes SQLite split, fill and merge pages, so that copies are left in the gaps of pages.
+/// Writes rows of many sizes in an order that makes SQLite split, fill and merge pages, so that copies are left in
+/// unallocated parts of pages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unallocated_page_space_is_overwritten() {
     for seed in 0..3 {
@@ -294,7 +297,7 @@ async fn unallocated_page_space_is_overwritten() {
             let tenant = &tenants[usize::try_from(chance.below(6)).unwrap()];
             store.commit(&tenant.scope, tenant.batch(n, &chance)).await.unwrap();
         }
-        // Some of the neighbours' rows go and come meanwhile.
+        // Meanwhile rows of neighbours are deleted and inserted.
         let names: BTreeSet<_> = visible_text(&store, &tenants[1]).await.into_iter().collect();
         loop {
             let step = store.remove(&tenants[3].scope, &Removal::Scope, 40, None).await.unwrap();

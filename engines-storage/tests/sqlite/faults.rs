@@ -1,4 +1,4 @@
-//! Files that vanish, damage that is met while the store runs, disks that do not answer.
+//! Removed and replaced files, damage that is found while the store runs, and disks that do not answer.
 
 use std::{
     fs::OpenOptions,
@@ -17,7 +17,7 @@ use futures_util::StreamExt;
 
 use super::fixture::{NOTE, SqliteFixture, canvas};
 
-/// Long enough for a loaded machine; what is waited for takes milliseconds.
+/// A time limit for a loaded machine; the awaited events take milliseconds.
 const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn sibling_path(kit: &SqliteFixture, suffix: &str) -> PathBuf {
@@ -32,7 +32,7 @@ fn fast_options() -> SqliteOptions {
     options
 }
 
-/// What the caller of a commit is told that has stored nothing.
+/// Commits a batch that must fail and not be stored; returns the error.
 async fn commit_refused(store: &SqliteStore, kit: &SqliteFixture, head: u64) -> Error {
     match store.commit(&kit.scope, kit.after(&canvas("c1"), head)).await {
         Err(CommitError::Backend(error)) => error,
@@ -62,11 +62,11 @@ async fn nothing_is_acknowledged_while_a_file_is_removed_or_replaced() {
         assert!(error.detail().contains("removed or replaced"), "{suffix}: {error}");
         assert!(format!("{error:?}").contains("engines.db"), "the log names the file: {error:?}");
         assert!(store.ping().await.is_err() && store.health().await.is_err(), "{suffix}");
-        // As `mv copy engines.db` does it.
+        // The effect of `mv copy engines.db`.
         std::fs::copy(&away, &path).unwrap();
         commit_refused(&store, &kit, 1).await;
         assert!(store.health().await.is_err(), "{suffix}");
-        // When the file itself is back, the store goes on.
+        // When the original file is back, the store continues.
         std::fs::rename(&away, &path).unwrap();
         store.commit(&kit.scope, kit.after(&canvas("c1"), 1)).await.unwrap();
         store.health().await.unwrap();
@@ -111,7 +111,7 @@ async fn health_fails_after_a_failed_commit_and_probes_with_its_own_write() {
     tool.execute_batch("BEGIN IMMEDIATE").unwrap();
     commit_refused(&store, &kit, 0).await;
     store.ping().await.unwrap();
-    // It tries a write, which fails too, and then it does not try again for an hour.
+    // The store tries a write, which fails too, and then does not try again for an hour.
     for _ in 0..3 {
         let begun = Instant::now();
         assert_eq!(store.health().await.unwrap_err().code(), Code::BackendUnavailable);
@@ -135,7 +135,7 @@ async fn health_recovers_through_its_probe_write() {
     store.health().await.unwrap();
 }
 
-/// A page of the data file that holds a note, and the bytes that were there.
+/// Returns a page of the data file that contains a note, and its former bytes.
 fn damage_page(path: &Path, marker: &str) -> (u64, Vec<u8>) {
     const PAGE: usize = 4096;
     let mut file = OpenOptions::new().read(true).write(true).open(path).unwrap();
@@ -155,7 +155,7 @@ fn restore_page(path: &Path, (at, bytes): &(u64, Vec<u8>)) {
     file.write_all(bytes).unwrap();
 }
 
-/// A data file with a note whose page was overwritten, opened anew so that nobody has it in memory.
+/// Creates a data file with a note whose page was overwritten, and opens it again, so that nothing is cached.
 async fn open_damaged(options: SqliteOptions) -> (SqliteFixture, SqliteStore, (u64, Vec<u8>)) {
     let kit = SqliteFixture::new();
     let store = kit.open();
@@ -176,7 +176,7 @@ fn rewrite_note(kit: &SqliteFixture) -> Batch {
 #[tokio::test]
 async fn the_store_reopens_its_files_after_a_disk_fault() {
     let mut options = fast_options();
-    // Without the check of the whole file, which finds the page.
+    // Without the check of the whole file, which would find the page.
     options.check_bytes = 0;
     let (kit, store, page) = open_damaged(options).await;
     let mut changes = store.changes();
@@ -219,7 +219,7 @@ async fn a_truncated_log_is_never_accepted_as_complete() {
     for head in 1..20 {
         store.commit(&kit.scope, kit.after(&canvas("c1"), head)).await.unwrap();
     }
-    // The middle of the log is lost, and then the store has to read it again.
+    // The middle of the log is lost; then the store has to read the log again.
     OpenOptions::new().write(true).open(sibling_path(&kit, "-wal")).unwrap().set_len(20_000).unwrap();
     assert!(store.commit(&kit.scope, rewrite_note(&kit)).await.is_err());
     restore_page(&kit.path(), &page);
@@ -245,7 +245,7 @@ async fn closing_times_out() {
         let store = std::sync::Arc::new(SqliteStore::open(kit.path(), options).unwrap());
         let tool = rusqlite::Connection::open(kit.path()).unwrap();
         tool.execute_batch("BEGIN IMMEDIATE").unwrap();
-        // The writer waits for the other program, as it would for a disk.
+        // The writer waits for the other program as it would for a disk.
         let (key, scope) = (canvas("c1"), kit.scope.clone());
         let waiting = tokio::spawn({
             let (store, batch) = (std::sync::Arc::clone(&store), kit.after(&key, 0));
@@ -261,7 +261,7 @@ async fn closing_times_out() {
             store.close().await;
         }
         assert!(begun.elapsed() < TEST_TIMEOUT / 2, "{:?}", begun.elapsed());
-        // The writer may still write, so that nobody else may open the file.
+        // The writer may still write, so no other process may open the file.
         assert!(SqliteStore::open(kit.path(), fast_options()).unwrap_err().detail().contains("in use"));
         tool.execute_batch("ROLLBACK").unwrap();
     }

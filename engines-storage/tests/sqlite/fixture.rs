@@ -1,4 +1,4 @@
-//! What the tests of the SQLite backend share.
+//! Helpers of the tests of the SQLite store.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 pub(crate) const NOTE: DocumentKind = DocumentKind::from_static("note");
 
-/// A folder with a store's file, and what makes batches.
+/// A folder with a store's file, and helpers that make batches.
 pub(crate) struct SqliteFixture {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) scope: Scope,

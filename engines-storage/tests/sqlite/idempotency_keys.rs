@@ -1,4 +1,4 @@
-//! Idempotency keys: found in memory, in the index, and after any end.
+//! Idempotency keys: found in memory, in the index, and after any kind of shutdown.
 
 use engines_core::{
     Store,
@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 
 use super::fixture::{SqliteFixture, canvas};
 
-/// So few are kept in memory that most go into the index while others come.
+/// So few keys stay in memory that most are merged into the index while others arrive.
 fn options() -> SqliteOptions {
     let mut options = SqliteOptions::default();
     options.recent_keys = 100;
@@ -25,7 +25,7 @@ fn idempotency(key: &str) -> Idempotency {
     }
 }
 
-/// Keys in no order, some with a number at their end.
+/// Returns keys in no order, some with a number at their end.
 fn keys(count: u64) -> Vec<String> {
     let key = |n: u64| match n % 3 {
         0 => format!("cmd-{n}"),
@@ -68,7 +68,7 @@ async fn every_key_replays_from_memory_and_from_the_index() {
     assert!(first.iter().all(|receipt| !receipt.replayed));
     check_all_replay(&kit, &store, &keys, &first).await;
 
-    // As after a power cut: what is in the file and its log, and nothing else.
+    // As after a power cut: only the content of the file and its log is left.
     let copy = kit.folder.path().join("copy.db");
     std::fs::copy(kit.path(), &copy).unwrap();
     std::fs::copy(kit.folder.path().join("engines.db-wal"), kit.folder.path().join("copy.db-wal")).unwrap();
@@ -102,6 +102,6 @@ async fn rowkeys_of_removed_records_are_not_reused() {
     store.close().await;
     let store = SqliteStore::open(kit.path(), options()).unwrap();
     check_all_replay(&kit, &store, &new, &first).await;
-    // What was removed may be asked for anew.
+    // A key whose record was removed takes effect again.
     assert!(write(&kit, &store, &old).await.iter().all(|receipt| !receipt.replayed));
 }

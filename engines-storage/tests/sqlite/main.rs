@@ -1,4 +1,4 @@
-//! The SQLite backend: the contract, and what goes beyond it.
+//! The SQLite store: the conformance suite, and what is specific to the store.
 #![cfg(feature = "sqlite")]
 
 #[cfg(test)]

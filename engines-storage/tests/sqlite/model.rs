@@ -1,4 +1,5 @@
-//! Random writes, trims, deletions and removals against a model that is too simple to be wrong, on memory and SQLite.
+//! Random writes, trims, deletions and removals on the memory store and the SQLite store, compared with a simple
+//! model.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -67,25 +68,25 @@ fn op() -> impl Strategy<Value = ModelOp> {
 #[derive(Debug, Default, Clone)]
 struct ModelStream {
     head: u64,
-    /// Place and text.
+    /// Sequence and text.
     events: Vec<(u64, String)>,
     deleted: bool,
 }
 
-/// What a scope holds.
+/// The content of a scope.
 #[derive(Debug, Default, Clone)]
 struct Model {
     streams: BTreeMap<u8, ModelStream>,
     documents: BTreeMap<u8, (u64, String)>,
-    /// Place, surface, time.
+    /// Sequence, surface, time.
     events: Vec<(u64, u8, i64)>,
     last_event: u64,
     audit: Vec<(String, i64)>,
-    /// Key of a stream, the place it led to, time.
+    /// Stream key, sequence of the event, time.
     receipts: Vec<(u8, u8, u64, i64)>,
 }
 
-/// A store, what it is compared with, and a clock that rises by a second with every step.
+/// A store, its model, and a clock that advances by a second with every step.
 struct ModelRun {
     store: Arc<dyn Backend>,
     model: Vec<Model>,
@@ -105,7 +106,7 @@ impl ModelRun {
         Timestamp::from_secs(1_770_000_000 + self.now)
     }
 
-    /// A time in what has passed: `part` of 255.
+    /// Returns a time in the past: `part` of 255 of the elapsed time.
     fn past(&self, part: u8) -> Timestamp {
         Timestamp::from_secs(1_770_000_000 + self.now * i64::from(part) / 255)
     }
@@ -179,7 +180,7 @@ impl ModelRun {
                     answer.unwrap();
                     (entry.deleted, entry.events) = (true, Vec::new());
                     model.receipts.retain(|(of, ..)| of != stream);
-                    // These go in the background.
+                    // These are removed in the background.
                     for key in 0..6 {
                         while self.store.receipt(&scope, &once(*stream, key)).await.unwrap().is_some() {
                             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
@@ -219,7 +220,7 @@ impl ModelRun {
                     agent_id: "agent".into(),
                     ..DatasetEvent::default()
                 };
-                // Every third comes late.
+                // Every third event is late.
                 let ts = if self.now % 3 == 0 { Timestamp::from_millis(at.as_millis() - 20_000) } else { at };
                 let stamp =
                     EventStamp { event_id: self.ids.ulid(at), ts, actor: context.actor().clone(), train_ok: true };

@@ -1,4 +1,4 @@
-//! Opening, refusing to open, and looking at the file from outside.
+//! Opening a file, refusing to open it, and inspecting it from another process.
 
 use super::fixture::{SqliteFixture, canvas};
 use engines_core::{Code, Store, stream::Seq};
@@ -84,7 +84,7 @@ async fn the_file_can_be_read_and_copied_while_open() {
     assert_eq!(copy.log_id(), store.log_id());
 }
 
-/// What a crash leaves: the file and its log, copied while the store runs.
+/// Copies the file and its log while the store runs, which is what a crash leaves.
 #[tokio::test]
 async fn the_log_is_recovered_after_an_unclean_shutdown() {
     let kit = SqliteFixture::new();

@@ -1,4 +1,4 @@
-//! What is looked at before the store opens: missing files, damaged logs, modes, and large files after an unclean end.
+//! Checks before the store opens: missing files, damaged logs, modes, and large files after an unclean end.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use super::fixture::{SqliteFixture, canvas};
 use engines_core::{Code, Store, nexus::CommitError, stream::Seq};
 use engines_storage::{SqliteOptions, SqliteStore};
 
-/// Commits of which each is a transaction of its own in the log.
+/// Number of commits, each of which is a transaction of its own in the log.
 const COMMITS: u64 = 12;
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -20,7 +20,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// What a crash leaves: the data file and its log, copied while the store runs.
+/// Copies the data file and its log while the store runs, which is what a crash leaves.
 async fn crashed(kit: &SqliteFixture) -> PathBuf {
     let store = kit.open();
     for head in 0..COMMITS {
@@ -40,10 +40,10 @@ fn refusal(path: &Path) -> String {
     error.detail().to_owned()
 }
 
-/// Bytes of a frame of the log: its header and a page.
+/// Size of a frame of the log: its header and a page.
 const FRAME: usize = 24 + 4096;
 
-/// Where the log's frames begin, as long as they have the salt of its header.
+/// Returns the offsets of the log's frames, up to the first with another salt than the header's.
 fn frames(log: &[u8]) -> Vec<usize> {
     (0..).map(|n| 32 + n * FRAME).take_while(|at| log.get(at + 8..at + 16) == log.get(16..24)).collect()
 }
@@ -62,7 +62,7 @@ async fn damage_before_acknowledged_transactions_prevents_opening() {
     let whole = fs::read(&log).unwrap();
     let frames = frames(&whole);
     let middle = frames[frames.len() / 2];
-    // The log's header, its page size, the first frame, and a frame's parts in the middle.
+    // The log's header, its page size, the first frame, and the parts of a frame in the middle.
     for at in [0, 9, 40, 60, middle + 1, middle + 9, middle + 17, middle + 2000] {
         change(&log, at);
         let damaged = fs::read(&log).unwrap();
@@ -106,7 +106,7 @@ async fn accept_loss_keeps_a_copy_of_the_damaged_log() {
     assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
     store.commit(&kit.scope, kit.after(&canvas("c1"), head.0)).await.unwrap();
     store.close().await;
-    // It counts once: afterwards the log is whole.
+    // The option has an effect once: afterwards the log is not damaged.
     let store = SqliteStore::open(&copy, SqliteOptions::default()).unwrap();
     assert_eq!(store.head(&kit.scope, &canvas("c1")).await.unwrap().seq, Seq(head.0 + 1));
 }
@@ -142,7 +142,7 @@ async fn a_data_file_that_existed_before_must_not_be_missing() {
     assert!(!kit.path().exists());
     fs::remove_file(&marker).unwrap();
     kit.open().close().await;
-    // Data of a version that wrote no marker get one.
+    // A data file of a version that wrote no marker gets one.
     fs::remove_file(&marker).unwrap();
     kit.open().close().await;
     assert!(marker.exists());
@@ -159,7 +159,7 @@ async fn the_files_are_readable_by_their_owner_only() {
         assert_eq!(mode(file), 0o600, "{}", file.display());
     }
     store.close().await;
-    // As earlier versions made them.
+    // The modes that earlier versions gave the files.
     for file in files.iter().filter(|file| file.exists()) {
         fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
     }
@@ -170,7 +170,7 @@ async fn the_files_are_readable_by_their_owner_only() {
     }
 }
 
-/// Waits for the verdict of the check that runs beside.
+/// Waits for the result of the check that runs in the background.
 async fn verdict(store: &SqliteStore) -> Result<(), String> {
     let begun = Instant::now();
     loop {
@@ -214,7 +214,7 @@ async fn a_large_file_is_checked_in_the_background_and_damage_stops_writes() {
     for suffix in ["", "-wal"] {
         fs::copy(beside(&kit.path(), suffix), beside(&copy, suffix)).unwrap();
     }
-    // A leaf in the middle of the audit log, which nobody reads when the store opens.
+    // A leaf in the middle of the audit log, which is not read when the store opens.
     let tool = rusqlite::Connection::open(kit.path()).unwrap();
     let page: i64 = tool
         .query_row(
@@ -234,6 +234,6 @@ async fn a_large_file_is_checked_in_the_background_and_damage_stops_writes() {
         Err(CommitError::Backend(error)) => assert_eq!(error.detail(), damage),
         other => panic!("{other:?}"),
     }
-    // Closing does not wait for anything.
+    // Closing does not wait for the check.
     torn.close().await;
 }

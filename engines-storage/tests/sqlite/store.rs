@@ -44,7 +44,7 @@ async fn failing_and_succeeding_batches_share_a_transaction() {
     let note = |id: &str| kit.note(id, "{}");
     let batches = vec![
         kit.after(&key, 0),
-        // Refused, and nothing of it stays.
+        // Rejected, and nothing of it is stored.
         Batch::new(kit.now()).put(note("lost"), Expect::Any).append(
             key.clone(),
             ExpectedHead::Seq(Seq(0)),
@@ -154,7 +154,7 @@ async fn everything_is_there_after_reopening() {
         let mut note = kit.note("big", &big);
         note.tags = vec!["ü🙂\0'\"%".into(), "x".into()];
         store.commit(&kit.scope, Batch::new(kit.now()).put(note, Expect::Absent)).await.unwrap();
-        // Dropped, not closed.
+        // The store is dropped without being closed.
     }
     let store = kit.open();
     let head = store.head(&kit.scope, &key).await.unwrap();
@@ -231,7 +231,7 @@ async fn a_full_queue_and_a_closed_store_reject_commits() {
     assert!(store.ping().await.is_err());
 }
 
-/// Many readers and a writer: once anybody has seen a version, nobody sees an older one, wherever it is read from.
+/// Many readers and a writer: once any reader has seen a version, no reader sees an older one, by any kind of read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn reads_never_go_back_in_time() {
     for cached in [0, 1 << 20] {

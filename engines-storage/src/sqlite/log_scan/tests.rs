@@ -1,4 +1,4 @@
-//! Logs made frame by frame, and everything that may happen to them.
+//! Logs built frame by frame, with every kind of damage and every kind of incomplete end.
 
 use std::io::Cursor;
 
@@ -9,12 +9,13 @@ use super::*;
 const PAGE: usize = 512;
 const FRAME: usize = FRAME_HEADER_BYTES + PAGE;
 
-/// Writes a log as SQLite does.
+/// A log in the format that SQLite writes.
 struct Log {
     bytes: Vec<u8>,
     format: WalFormat,
     sum: FrameChecksum,
-    /// The next frame's place, from 0 on: transactions that failed are overwritten.
+    /// The index of the next frame. A failed transaction does not advance it, so that the next one overwrites its
+    /// frames.
     next: usize,
     content: u32,
 }
@@ -34,7 +35,7 @@ impl Log {
         Self { bytes: header.to_vec(), format, sum, next: 0, content: salt }
     }
 
-    /// Writes a transaction; one that is not `kept` failed, so that the next one begins at its place.
+    /// Writes a transaction. If it is not `kept`, it failed, and the next one starts at its first frame.
     fn transaction(&mut self, frames: usize, committed: bool, kept: bool) {
         let (sum, next) = (self.sum, self.next);
         for n in 0..frames {
@@ -71,7 +72,7 @@ impl Log {
         log
     }
 
-    /// The next generation's log over this one, as after a checkpoint of all of it.
+    /// Writes the next generation of the log over this one, as after a checkpoint of the whole log.
     fn begin_anew(&mut self, transactions: &[usize]) {
         let mut log = Self::of(self.content | 1, self.format.big_endian, transactions);
         if let Some(rest) = self.bytes.get(log.bytes.len()..) {
@@ -85,7 +86,7 @@ fn look(bytes: &[u8]) -> LogScan {
     scan(Cursor::new(bytes), 50 * PAGE as u64).unwrap()
 }
 
-/// The transaction, from 0 on, that the byte at `at` belongs to; none for the log's header.
+/// Returns the index of the transaction that the byte at `at` belongs to; `None` for the log's header.
 fn transaction_at(transactions: &[usize], at: usize) -> Option<usize> {
     let frame = at.checked_sub(HEADER_BYTES)? / FRAME;
     let ends = transactions.iter().scan(0, |end, frames| {
@@ -107,7 +108,7 @@ fn an_intact_log_is_scanned_to_its_end() {
     }
 }
 
-/// Eight bytes changed, at each offset of a small log.
+/// Changes eight bytes, at each offset of a small log.
 #[test]
 fn damage_before_the_last_transaction_is_found_at_every_offset() {
     for (seed, transactions) in
@@ -123,7 +124,8 @@ fn damage_before_the_last_transaction_is_found_at_every_offset() {
                 let found = look(&bytes);
                 let context = format!("{transactions:?} at {at}, {big_endian}: {found:?}");
                 let Some(damaged) = transaction_at(transactions, at) else {
-                    // The header's checksum and what stands before or behind it: nothing leads to a frame that is alone.
+                    // The header's checksum and the bytes around it are damaged, and a single frame has no neighbour
+                    // that would prove anything.
                     if at > 20 && transactions == [1] {
                         continue;
                     }
@@ -133,14 +135,15 @@ fn damage_before_the_last_transaction_is_found_at_every_offset() {
                 };
                 let (frame, offset) = ((at - HEADER_BYTES) / FRAME, (at - HEADER_BYTES) % FRAME);
                 assert_eq!(found.transactions, damaged as u64, "{context}");
-                // Both words of a commit frame's checksum and a part of its page: nothing leads from it to the next frame.
+                // Both words of a commit frame's checksum and a part of its page are damaged: the frame cannot be
+                // linked to the next one.
                 if (17..20).contains(&offset) && transaction_at(transactions, at + FRAME) != Some(damaged) {
                     continue;
                 }
                 assert_eq!(found.damage.is_some(), damaged + 1 < transactions.len(), "{context}");
                 if let Some(damage) = found.damage {
                     assert_eq!(damage.offset, (HEADER_BYTES + frame * FRAME) as u64, "{context}");
-                    // What spans the border of two transactions damages the first frame of the second.
+                    // Damage that spans two transactions damages the first frame of the second.
                     let last = transaction_at(transactions, at + 7).unwrap();
                     let behind = (transactions.len() - 1 - damaged) as u64;
                     assert!(
@@ -182,7 +185,7 @@ fn an_unwritten_header_is_not_damage() {
     let mut bytes = Log::of(13, false, &[3]).bytes;
     bytes[..HEADER_BYTES].fill(0);
     assert_eq!(look(&bytes).damage, None);
-    // Behind one transaction there is another, so that the first was acknowledged, and the header was there.
+    // The transaction is followed by another, so it was acknowledged, and the header was on disk.
     let mut bytes = Log::of(13, false, &[3, 1]).bytes;
     bytes[..HEADER_BYTES].fill(0);
     assert_eq!(look(&bytes).damage, Some(LogDamage { offset: 0, transactions_after: 1 }));
@@ -190,7 +193,7 @@ fn an_unwritten_header_is_not_damage() {
 
 #[test]
 fn zeros_in_pages_do_not_hide_the_page_size() {
-    // The smallest page size is tried first, and its frames fall into the zeros of larger pages.
+    // The smallest page size is tried first. Its frames fall into the zeros of larger pages.
     let page_size = 4096;
     let mut log = Log::new(19, false);
     log.bytes[8..12].copy_from_slice(&4096_u32.to_be_bytes());
@@ -206,11 +209,11 @@ fn zeros_in_pages_do_not_hide_the_page_size() {
         frame[20..24].copy_from_slice(&sum.1.to_be_bytes());
         log.bytes.extend_from_slice(&frame);
     }
-    // The header's checksum is not set, so that it does not hold.
+    // The header's checksum is not set, so it is invalid.
     assert_eq!(look(&log.bytes).damage, Some(LogDamage { offset: 0, transactions_after: 2 }));
 }
 
-/// A whole bad sector, zeroed, with enough behind it.
+/// Zeroes a whole sector that is followed by enough frames.
 #[test]
 fn a_lost_sector_is_detected() {
     let transactions = [2, 3, 1, 2, 2];
@@ -236,7 +239,7 @@ proptest! {
         prop_assert_eq!(look(&log.bytes[..end]).damage, None);
     }
 
-    /// What a power cut leaves of the last transaction: any of its sectors, over zeros or over a former generation.
+    /// What a power cut leaves of the last transaction: any of its sectors, over zeros or over an older generation.
     #[test]
     fn a_torn_last_transaction_is_not_damage(
         former in sizes(), before in sizes(), last in 1_usize..12, written in prop::collection::vec(any::<bool>(), 40), salt in 1_u32..,
@@ -261,7 +264,7 @@ proptest! {
         prop_assert!(found.transactions >= before.len() as u64);
     }
 
-    /// Commits that failed leave their frames, which the next one overwrites from the same place on.
+    /// A failed commit leaves frames, which the next commit overwrites from the same offset on.
     #[test]
     fn leftovers_of_failed_commits_are_not_damage(
         before in sizes(), failed in prop::collection::vec((1_usize..12, any::<bool>()), 0..6), last in 1_usize..4, salt in any::<u32>(),
