@@ -179,7 +179,7 @@ impl PartialFolder {
                 Code::AlreadyExists,
                 OPERATION,
                 format!(
-                    "{} was created by another process during the restore and is left as it is",
+                    "{} was filled by another process during the restore and is left as it is",
                     self.folder.display()
                 ),
             ),

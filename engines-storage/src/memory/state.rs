@@ -125,7 +125,7 @@ impl MemoryState {
     fn check_trim(&self, scope: &Scope, write: &Write) -> Result<(), CommitError> {
         match write {
             Write::Trim { key, first } if *first > self.head(scope, key).seq.next() => {
-                let detail = "a trim may go one past the head and no further";
+                let detail = "a trim may go at most one past the head";
                 Err(CommitError::Refused(Error::internal("store.commit", detail)))
             }
             _ => Ok(()),

@@ -38,7 +38,7 @@ pub(super) enum FailureKind {
     Moved,
     /// The store is recovering from a disk fault.
     Recovering,
-    /// Recovery found damage, and the store accepts no writes.
+    /// Damage was found, and the store accepts no writes.
     Damaged,
     /// The disk does not answer.
     Stalled,
@@ -87,7 +87,7 @@ impl SqliteFailure {
 
     /// The store is recovering from a disk fault.
     pub(super) const fn recovering() -> Self {
-        Self::with_kind("the store recovers from a fault of its disk", FailureKind::Recovering)
+        Self::with_kind("the store is recovering from a disk fault", FailureKind::Recovering)
     }
 
     /// The store is recovering, and waits for a read to end.
@@ -155,7 +155,7 @@ impl SqliteFailure {
             }
             FailureKind::Full => (Code::StorageFull, "the disk is full; free space and retry"),
             FailureKind::Recovering => {
-                (Code::BackendUnavailable, "the store recovers from a fault of its disk; retry later")
+                (Code::BackendUnavailable, "the store is recovering from a disk fault; retry later")
             }
             FailureKind::Moved | FailureKind::Damaged | FailureKind::Stalled | FailureKind::Checking => {
                 (Code::BackendUnavailable, self.text)
@@ -175,7 +175,7 @@ impl SqliteFailure {
             FailureKind::Full => (Code::StorageFull, "the disk is full; nothing was stored, free space and retry"),
             FailureKind::Recovering => (
                 Code::BackendUnavailable,
-                "the store recovers from a fault of its disk; nothing was stored, retry later",
+                "the store is recovering from a disk fault; nothing was stored, retry later",
             ),
             FailureKind::Moved | FailureKind::Damaged | FailureKind::Stalled | FailureKind::Checking => {
                 (Code::BackendUnavailable, self.text)

@@ -132,7 +132,7 @@ fn check_log(path: &Path, log: &Path, data: u64, options: &SqliteOptions) -> Res
     });
     let copy = copy.map_err(|error| {
         open_error(format!(
-            "a copy of the damaged log {} cannot be kept: {error}; free space and start again",
+            "the damaged log {} cannot be copied and truncated: {error}; free space and start again",
             log.display()
         ))
     })?;

@@ -202,7 +202,7 @@ impl<'a> BatchTransaction<'a> {
                 }
                 let head = stream.head.seq;
                 if stream.rowkey(head.plus(events.len() as u64)).is_none() {
-                    return Err(refuse("the stream is full; begin another"));
+                    return Err(refuse("the stream is full; start another one"));
                 }
                 return match expected {
                     ExpectedHead::Seq(wanted) if *wanted != head => {
@@ -214,7 +214,7 @@ impl<'a> BatchTransaction<'a> {
             }
             PreparedWrite::Trim { key, first } => {
                 return match *first > self.stream_state(scope, key)?.stream.head.seq.next() {
-                    true => Err(refuse("a trim may go one past the head and no further")),
+                    true => Err(refuse("a trim may go at most one past the head")),
                     false => Ok(()),
                 };
             }
@@ -344,7 +344,7 @@ impl<'a> BatchTransaction<'a> {
         let insert = cached_statement(&mut self.insert_event, self.connection, SQL)?;
         for EventRow { event, attributes } in events {
             stream.head.seq = stream.head.seq.next();
-            let place = stream.rowkey(stream.head.seq).ok_or_else(|| refuse("the stream is full; begin another"))?;
+            let place = stream.rowkey(stream.head.seq).ok_or_else(|| refuse("the stream is full; start another one"))?;
             insert.execute(params![
                 place,
                 &*event.event_id.array_to_str(&mut [0; ulid::ULID_LEN]),

@@ -228,7 +228,7 @@ impl WriterThread {
             match self.reopen(wanted) {
                 Ok(connection) => break connection,
                 Err(failure) if failure.kind() == FailureKind::Damaged => {
-                    tracing::error!(path = %path.display(), error = %failure, "the store cannot recover and stays closed for writes");
+                    tracing::error!(path = %path.display(), error = %failure, "the store cannot recover and rejects all calls; restore a backup");
                     shared.health.commit_ended(Some(failure));
                     self.suspend(failure);
                     return;
