@@ -352,7 +352,9 @@ pub async fn discarded(bench: &Fixture) -> CaseResult {
     for _ in 0..2 {
         stage_copy(archive, &*snapshot, &to, 50).await?;
         while archive.discard(&to).await? {}
-        ensure(!archive.staged().await?.iter().any(|staged| staged.scope == to), || "the scope is still staged".into())?;
+        ensure(!archive.staged().await?.iter().any(|staged| staged.scope == to), || {
+            "the scope is still staged".into()
+        })?;
         ensure_equal("what is staged", &record_lines(&*archive.staged_snapshot(&to).await?, 100).await?, &empty)?;
     }
     stage_copy(archive, &*snapshot, &to, 50).await?;

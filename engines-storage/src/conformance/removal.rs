@@ -77,7 +77,9 @@ pub async fn declared(bench: &Fixture) -> CaseResult {
         ensure_equal("removing nothing", &remove_all(bench, &bench.new_scope()?, &Removal::Scope, 10).await?, &0)?;
         return Ok(CaseOutcome::Passed);
     }
-    ensure(bench.store.remove(&scope, &Removal::Scope, 10, None).await.is_err(), || "it removes data nevertheless".into())?;
+    ensure(bench.store.remove(&scope, &Removal::Scope, 10, None).await.is_err(), || {
+        "it removes data nevertheless".into()
+    })?;
     match bench.commit(&scope, bench.new_batch().delete_stream(key.clone())).await {
         Err(CommitError::Refused(_)) => {}
         other => return Err(CaseFailure::new(format!("a stream's deletion: {other:?}"))),

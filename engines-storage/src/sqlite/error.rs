@@ -173,10 +173,9 @@ impl SqliteFailure {
                 (Code::BackendUnavailable, "the data file cannot be written; nothing was stored, retry later")
             }
             FailureKind::Full => (Code::StorageFull, "the disk is full; nothing was stored, free space and retry"),
-            FailureKind::Recovering => (
-                Code::BackendUnavailable,
-                "the store is recovering from a disk fault; nothing was stored, retry later",
-            ),
+            FailureKind::Recovering => {
+                (Code::BackendUnavailable, "the store is recovering from a disk fault; nothing was stored, retry later")
+            }
             FailureKind::Moved | FailureKind::Damaged | FailureKind::Stalled | FailureKind::Checking => {
                 (Code::BackendUnavailable, self.text)
             }

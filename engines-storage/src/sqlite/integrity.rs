@@ -92,7 +92,9 @@ fn run_check(shared: &Arc<StoreState>, options: &SqliteOptions) {
                 return;
             }
             // Every connection was closed: the store is recovering from a disk fault, or is being closed.
-            Err(failure) => tracing::debug!(%path, error = %failure, ?wait, "the check was interrupted; it starts again"),
+            Err(failure) => {
+                tracing::debug!(%path, error = %failure, ?wait, "the check was interrupted; it starts again")
+            }
         }
         if shared.queue.wait_closed(wait) {
             return;

@@ -344,7 +344,8 @@ impl<'a> BatchTransaction<'a> {
         let insert = cached_statement(&mut self.insert_event, self.connection, SQL)?;
         for EventRow { event, attributes } in events {
             stream.head.seq = stream.head.seq.next();
-            let place = stream.rowkey(stream.head.seq).ok_or_else(|| refuse("the stream is full; start another one"))?;
+            let place =
+                stream.rowkey(stream.head.seq).ok_or_else(|| refuse("the stream is full; start another one"))?;
             insert.execute(params![
                 place,
                 &*event.event_id.array_to_str(&mut [0; ulid::ULID_LEN]),
