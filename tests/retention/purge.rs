@@ -63,7 +63,7 @@ async fn remaining_data(engine: &Engine, tenant: &TenantId) -> Vec<String> {
         after = Some(last);
     }
     let system = Scope::system().unwrap();
-    for kind in ["identity_member", "identity_invite", "identity_api_key", "identity_tenant"] {
+    for kind in ["identity_member", "identity_invite", "identity_api_key", "identity_quota", "identity_tenant"] {
         let query = DocumentQuery::of_kind(DocumentKind::new(kind).unwrap());
         let documents = engine.store().query(&system, &query, PageRequest::first(500)).await.unwrap().items;
         let of_tenant = documents.iter().filter(|document| document.body.get().contains(tenant.as_str()));

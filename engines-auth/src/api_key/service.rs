@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use engines_core::{
     Action, ActorType, Batch, Code, DocId, Error, RequestContext, Result, Role, Timestamp,
-    nexus::{DocumentQuery, Expect, Page, PageRequest},
+    nexus::{CommitError, DocumentQuery, Expect, Page, PageRequest},
 };
 use ulid::Ulid;
 
@@ -12,7 +12,7 @@ use super::delegation::limit_expiry;
 use super::wire::{ApiKeyCreated, ApiKeyRequest, ApiKeyView, RotateRequest};
 use crate::{
     identity::{
-        ApiKeyBody, ApiKeyUseBody, Identity,
+        ApiKeyBody, ApiKeyUseBody, Identity, MAX_ATTEMPTS, TenantQuota, conflict_error,
         opaque_token::OpaqueTokenKind,
         records::{self, API_KEY, API_KEY_USE, StoredDocument},
         validate_name,
@@ -60,11 +60,6 @@ impl ApiKeys {
         let expires_at = limit_expiry(context, expires_at, field)?;
         let parent = inner.parent_key(context).await?;
         let tag = records::tenant_tag(context.scope().tenant());
-        let most = inner.settings.api_keys_per_tenant;
-        let query = DocumentQuery::of_kind(API_KEY).tag(tag.clone());
-        if inner.records.all::<ApiKeyBody>(&query, most).await?.len() >= most {
-            return Err(inner.refusal(Code::QuotaExceeded, MANAGE, "the tenant has as many keys as are allowed"));
-        }
         let id = inner.guard.ids().ulid(now);
         let (key, hash) = API_KEY_TOKEN.mint(id, inner.guard.ids());
         let body = ApiKeyBody {
@@ -79,11 +74,28 @@ impl ApiKeys {
             parent,
             expires_at,
         };
-        let batch = Batch::spanning(now).audit(permit.audit_entry(&inner.guard, context, format!("api-keys/{id}")));
+        let most = inner.settings.api_keys_per_tenant;
+        let query = DocumentQuery::of_kind(API_KEY).tag(tag.clone());
+        let audit = permit.audit_entry(&inner.guard, context, format!("api-keys/{id}"));
+        let batch = Batch::spanning(now).audit(audit);
         let batch = records::put(batch, API_KEY, id, &[tag], &body, Expect::Absent)?;
-        inner.records.commit(context.scope(), batch).await?;
-        inner.cache.api_keys.invalidate(&id);
-        Ok(ApiKeyCreated { key, view: to_view(id.to_string(), body, now, None) })
+        let _turn = inner.quota_turn.lock().await;
+        for _ in 0..MAX_ATTEMPTS {
+            let reservation = inner.reserve_quota(context.scope().tenant(), TenantQuota::ApiKeys).await?;
+            if inner.records.all::<ApiKeyBody>(&query, most).await?.len() >= most {
+                return Err(inner.refusal(Code::QuotaExceeded, MANAGE, "the tenant has as many keys as are allowed"));
+            }
+            match inner.records.commit(context.scope(), reservation.add_to(batch.clone())?).await {
+                Ok(_) => {
+                    inner.cache.api_keys.invalidate(&id);
+                    return Ok(ApiKeyCreated { key, view: to_view(id.to_string(), body, now, None) });
+                }
+                // Another node has made a key meanwhile.
+                Err(CommitError::Precondition { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(conflict_error(MANAGE))
     }
 
     /// The tenant's keys, the oldest first, without their secrets.

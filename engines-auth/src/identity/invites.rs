@@ -22,6 +22,7 @@ use super::{
     own_invites::Requester,
     records::{self, EMAIL, INVITE, StoredDocument, USER},
     service::{Identity, Inner},
+    tenant_quota::TenantQuota,
     tenants::{MAX_ATTEMPTS, conflict_error},
     wire::{AcceptRequest, Caller, InviteRequest, InviteResponse, InviteView, MemberRequest},
     wire_accounts::{AcceptResponse, Invited},
@@ -269,13 +270,7 @@ impl Inner {
         counted
             .and_then(|()| self.throttle.take("invites.tenant", tenant.as_str(), rate, now))
             .map_err(|error| self.with_decision_id(error))?;
-        let most = self.settings.invites_per_tenant;
-        let waiting: Vec<StoredDocument<InviteBody>> =
-            self.records.all(&DocumentQuery::of_kind(INVITE).tag(records::tenant_tag(tenant)), most).await?;
-        if waiting.len() >= most {
-            return Err(self.refusal(Code::QuotaExceeded, MANAGE, "too many invites wait; take some back"));
-        }
-        let (mut tags, mut batch) = (vec![records::tenant_tag(tenant)], Batch::spanning(now));
+        let mut tags = vec![records::tenant_tag(tenant)];
         let (mut email, mut user_id, mut mailed) = (None, None, None);
         match invitee {
             Invitee::User(user) => {
@@ -292,14 +287,6 @@ impl Inner {
             }
             Invitee::Anybody => {}
         }
-        // One open invite for each whom no token was made for: a second one says what counts now. Owners' invites are owners' business.
-        if made.hash.is_none() {
-            let same = |body: &InviteBody| body.hash.is_none() && body.user_id == user_id && body.email == email;
-            let ours = |body: &InviteBody| body.role < Role::Owner || context.role() == Role::Owner;
-            for old in waiting.into_iter().filter(|old| same(&old.body) && ours(&old.body)) {
-                batch = batch.delete_system(INVITE, old.id, Expect::Any);
-            }
-        }
         let body = InviteBody {
             tenant_id: tenant.clone(),
             role: made.role,
@@ -310,20 +297,57 @@ impl Inner {
             invited_by: context.actor().id.clone(),
             expires_at: now.plus(Duration::from_secs(made.ttl)),
         };
-        let batch = batch.audit(permit.audit_entry(&self.guard, context, format!("invites/{}", made.id)));
+        let batch =
+            Batch::spanning(now).audit(permit.audit_entry(&self.guard, context, format!("invites/{}", made.id)));
         let batch = records::put(batch, INVITE, made.id, &tags, &body, Expect::Absent)?;
         // Read before the commit: nothing may fail between an invite that is kept and its mail.
         let name = match &mailed {
             Some(_) => self.tenant(tenant).await?.map(|tenant| tenant.body.name),
             None => None,
         };
-        self.records.commit(context.scope(), batch).await?;
+        self.commit_invite(context, tenant, &body, batch).await?;
         if let (Some((address, (token, _))), Some(key)) = (mailed, body.email.clone()) {
             let name = name.unwrap_or_else(|| tenant.to_string());
             let (address, days) = (SecretText::new(address.as_str()), made.ttl.div_ceil(DAY_S));
             self.enqueue_mail(MailJob::Invite { key, address, token, tenant: name, role: made.role, days });
         }
         Ok(body)
+    }
+
+    /// Commits a batch that makes an invite, within the tenant's quota.
+    async fn commit_invite(
+        &self,
+        context: &RequestContext,
+        tenant: &TenantId,
+        made: &InviteBody,
+        batch: Batch,
+    ) -> Result<()> {
+        let most = self.settings.invites_per_tenant;
+        let query = DocumentQuery::of_kind(INVITE).tag(records::tenant_tag(tenant));
+        // One open invite for each whom no token was made for: a second one says what counts now. Owners' invites are owners' business.
+        let replaced = |old: &InviteBody| {
+            let same = old.hash.is_none() && old.user_id == made.user_id && old.email == made.email;
+            made.hash.is_none() && same && (old.role < Role::Owner || context.role() == Role::Owner)
+        };
+        let _turn = self.quota_turn.lock().await;
+        for _ in 0..MAX_ATTEMPTS {
+            let reservation = self.reserve_quota(tenant, TenantQuota::Invites).await?;
+            let waiting: Vec<StoredDocument<InviteBody>> = self.records.all(&query, most).await?;
+            if waiting.len() >= most {
+                return Err(self.refusal(Code::QuotaExceeded, MANAGE, "too many invites wait; take some back"));
+            }
+            let batch = waiting
+                .into_iter()
+                .filter(|old| replaced(&old.body))
+                .fold(batch.clone(), |batch, old| batch.delete_system(INVITE, old.id, Expect::Any));
+            match self.records.commit(context.scope(), reservation.add_to(batch)?).await {
+                Ok(_) => return Ok(()),
+                // Another node has made an invite meanwhile.
+                Err(CommitError::Precondition { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(conflict_error(MANAGE))
     }
 
     /// Makes somebody who is known a member.

@@ -46,6 +46,8 @@ pub(crate) use self::{
     accounts::validate_name,
     documents::{ApiKeyBody, ApiKeyUseBody, TicketBody},
     service::Inner,
+    tenant_quota::TenantQuota,
+    tenants::{MAX_ATTEMPTS, conflict_error},
 };
 pub use self::{
     archive::{ArchivedMember, ArchivedTenant, TenantRestoration},

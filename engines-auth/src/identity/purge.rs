@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{
     documents::{MemberBody, TenantBody, TenantStatus},
-    records::{self, API_KEY, API_KEY_USE, INVITE, MEMBER, TENANT},
+    records::{self, API_KEY, API_KEY_USE, INVITE, MEMBER, QUOTA, TENANT},
     service::Identity,
     tenants::{MAX_ATTEMPTS, check_not_control_plane, conflict_error},
     wire::TenantView,
@@ -145,10 +145,11 @@ impl Identity {
         let tag = records::tenant_tag(tenant);
         // Memberships that have ended carry no label, but their ids begin with the tenant's, and a colon.
         let members = (DocId::new(format!("{tenant}:"))?, DocId::new(format!("{tenant}:{}", MEMBER_RANGE_END))?);
-        let queries: [(DocumentKind, DocumentQuery); 3] = [
+        let queries: [(DocumentKind, DocumentQuery); 4] = [
             (MEMBER, DocumentQuery::of_kind(MEMBER).id_range(Some(members.0), Some(members.1))),
             (INVITE, DocumentQuery::of_kind(INVITE).tag(tag.clone())),
-            (API_KEY, DocumentQuery::of_kind(API_KEY).tag(tag)),
+            (API_KEY, DocumentQuery::of_kind(API_KEY).tag(tag.clone())),
+            (QUOTA, DocumentQuery::of_kind(QUOTA).tag(tag)),
         ];
         for (kind, query) in queries {
             let found = records.page::<IgnoredBody>(&query, PageRequest::first(RECORDS_PER_PASS)).await?.items;

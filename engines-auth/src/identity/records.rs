@@ -25,6 +25,8 @@ pub(crate) const SESSION: DocumentKind = DocumentKind::from_static("identity_ses
 pub(crate) const TENANT: DocumentKind = DocumentKind::from_static("identity_tenant");
 pub(crate) const MEMBER: DocumentKind = DocumentKind::from_static("identity_member");
 pub(crate) const INVITE: DocumentKind = DocumentKind::from_static("identity_invite");
+/// Written with whatever counts against a tenant's quota, so that two that count at the same time meet.
+pub(crate) const QUOTA: DocumentKind = DocumentKind::from_static("identity_quota");
 /// A token that was mailed.
 pub(crate) const MAIL_TOKEN: DocumentKind = DocumentKind::from_static("identity_mail_token");
 pub(crate) const API_KEY: DocumentKind = DocumentKind::from_static("identity_api_key");

@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) system_key: Option<SystemKey>,
     pub(crate) throttle: RateLimiter,
     pub(crate) ticket_quotas: TicketQuotas,
+    /// Held while something is counted and added, so that of many at once in this process none has to be tried again.
+    pub(crate) quota_turn: tokio::sync::Mutex<()>,
     pub(super) login_limits: LoginLimits,
     pub(crate) cache: DirectoryCache,
     pub(crate) last_uses: Cache<Ulid, Timestamp>,
@@ -120,6 +122,7 @@ impl IdentityBuilder {
             system_key: self.system_key,
             throttle: RateLimiter::new(),
             ticket_quotas: TicketQuotas::default(),
+            quota_turn: tokio::sync::Mutex::default(),
             login_limits: LoginLimits::new(&settings),
             last_uses: Cache::new(MAX_LAST_USES),
             failure_sink: self.failure_sink,

@@ -19,7 +19,7 @@ use super::{
 use crate::revocation::Revocation;
 
 /// How often a change is tried again that met another one.
-pub(super) const MAX_ATTEMPTS: usize = 8;
+pub(crate) const MAX_ATTEMPTS: usize = 8;
 
 /// Memberships of one user that are looked at.
 pub(super) const MAX_MEMBERSHIPS: usize = 500;
@@ -376,6 +376,6 @@ pub(super) fn check_not_control_plane(operation: &'static str, tenant: &TenantId
     Ok(())
 }
 
-pub(super) fn conflict_error(operation: &'static str) -> Error {
+pub(crate) fn conflict_error(operation: &'static str) -> Error {
     Error::new(Code::VersionMismatch, operation, "others keep changing it; read it again and retry")
 }

@@ -1,10 +1,16 @@
-//! How many tenants one user may make.
+//! How many tenants one user may make, and how many keys and invites a tenant may have.
+
+use std::fmt::Debug;
 
 use engines_auth::identity::{IdentitySettings, TenantRequest};
-use engines_core::{Code, Role};
+use engines_core::{Code, Result, Role};
 use futures_util::future::join_all;
 
-use crate::fixture::{Exposed, code, settings, world_with};
+use crate::{
+    api_keys,
+    fixture::{Exposed, code, settings, world_with},
+    invite_consent::by_mail,
+};
 
 #[tokio::test]
 async fn a_user_owns_so_many_tenants_and_no_more() {
@@ -53,4 +59,40 @@ async fn memberships_of_other_roles_do_not_hide_what_one_owns() {
         crate::members::add(&world.a, &context, &tenant, &bob.user.user_id, Role::Viewer).await.unwrap();
     }
     assert_eq!(code(&make().await), Some(Code::QuotaExceeded));
+}
+
+/// How many of `results` succeeded. Those that did not were refused for the quota.
+fn succeeded<T: Debug>(results: &[Result<T>]) -> usize {
+    let refused = results.iter().filter(|result| code(result) == Some(Code::QuotaExceeded)).count();
+    let succeeded = results.iter().filter(|result| result.is_ok()).count();
+    assert_eq!(refused + succeeded, results.len(), "{results:?}");
+    succeeded
+}
+
+#[tokio::test]
+async fn keys_made_at_the_same_time_count_each_other() {
+    let world = world_with(IdentitySettings { api_keys_per_tenant: 3, ..settings() });
+    let (owner, tenant) = world.a.owner("ada@example.org").await;
+    let context = world.a.enter(owner.access(), &tenant).await.unwrap();
+    let nodes = [&world.a, &world.b];
+    let made = join_all((0..12).map(|at| api_keys::make(nodes[at % 2], &context, Role::Member))).await;
+    assert_eq!(succeeded(&made), 3);
+    // A key that is revoked makes room.
+    let first = made.into_iter().find_map(Result::ok).unwrap();
+    world.a.identity.api_keys().revoke(&context, &first.view.key_id).await.unwrap();
+    api_keys::make(&world.a, &context, Role::Member).await.unwrap();
+}
+
+#[tokio::test]
+async fn invites_made_at_the_same_time_count_each_other() {
+    let world = world_with(IdentitySettings { invites_per_tenant: 3, ..settings() });
+    let (owner, tenant) = world.a.owner("ada@example.org").await;
+    let context = world.a.enter(owner.access(), &tenant).await.unwrap();
+    let nodes = [&world.a, &world.b];
+    let invite = async |at: usize| {
+        let request = by_mail(&format!("guest{at}@example.org"), Role::Member);
+        nodes[at % 2].identity.add_member(&context, &tenant, request).await
+    };
+    let made = join_all((0..12).map(invite)).await;
+    assert_eq!(succeeded(&made), 3);
 }
