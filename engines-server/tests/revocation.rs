@@ -130,7 +130,7 @@ async fn a_stalled_reader_is_disconnected_on_revocation() {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(Duration::from_secs(30), left).await.unwrap();
+    timeout(PROMISE, left).await.expect("a stream was kept");
     drop((sse, ws));
 }
 
@@ -165,6 +165,59 @@ async fn an_http2_stream_without_a_window_is_reset_when_its_credential_ends() {
         acme(server.address, &of("ada"), "POST", "/chat/threads/t/messages", Some(&said)).await;
         while !String::from_utf8_lossy(&stays.until(DATA).await.payload).contains("still here") {}
     }
+}
+
+/// Waits until stream 1 or its connection has ended. Fails if an event comes after the revocation.
+async fn until_ended(connection: &mut Http2) {
+    while let Some(frame) = connection.next().await {
+        if frame.kind == RST_STREAM {
+            assert_eq!(frame.stream, 1);
+            return;
+        }
+        assert!(!String::from_utf8_lossy(&frame.payload).contains("after the end"));
+    }
+}
+
+#[tokio::test]
+async fn an_http2_reader_that_used_up_its_window_loses_its_stream_or_its_connection() {
+    for tells in [true, false] {
+        let told = Told::new(tells);
+        let server = prepared(&told).await;
+        // One byte of the first event is sent; the rest waits in the library, and a reset waits behind it.
+        let mut reader = open_http2(&server, "bob", 1).await;
+        assert_eq!(reader.until(DATA).await.payload.len(), 1);
+        told.say("bob", None);
+        timeout(PROMISE, until_ended(&mut reader)).await.expect("the stream was kept");
+    }
+}
+
+#[tokio::test]
+async fn an_http2_reader_that_took_its_window_back_loses_its_stream_or_its_connection() {
+    for tells in [true, false] {
+        let told = Told::new(tells);
+        let server = prepared(&told).await;
+        let mut reader = open_http2(&server, "bob", 65_535).await;
+        reader.until(DATA).await;
+        reader.set_window(0).await;
+        reader.pinged().await;
+        told.say("bob", None);
+        timeout(PROMISE, until_ended(&mut reader)).await.expect("the stream was kept");
+    }
+}
+
+#[tokio::test]
+async fn an_http2_reader_that_lets_events_wait_loses_its_stream_or_its_connection() {
+    let told = Told::new(true);
+    let server = prepared(&told).await;
+    let mut reader = open_http2(&server, "bob", 65_535).await;
+    reader.until(DATA).await;
+    reader.set_window(0).await;
+    reader.pinged().await;
+    let said = json!({ "text": "x".repeat(100_000) });
+    let posted = acme(server.address, &of("ada"), "POST", "/chat/threads/t/messages", Some(&said)).await;
+    assert_eq!(posted.status, 201);
+    told.say("bob", None);
+    timeout(PROMISE, until_ended(&mut reader)).await.expect("the stream was kept");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! HTTP/2 on one connection.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use http::Request;
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
@@ -22,13 +22,16 @@ use crate::{
 /// Bytes kept for each stream until the connection takes them.
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 
+/// How long the other streams of a connection have, once it closes because one of them could not be ended.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
+
 /// Serves a connection until it ends.
 pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &Arc<ConnectionState>) -> ServeResult {
     let settings = app.settings();
     let line = ConnectionInfo::with_state(peer, Arc::clone(state));
     let activity = ConnectionActivity::new();
     let executor = StreamExecutor::new(WriteDeadline::new(app), activity.clone());
-    let streams = executor.clone();
+    let (streams, ends) = (executor.clone(), executor.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let share = state.usage.as_ref().map(|usage| app.budgets().acquire(Resource::Http2Streams, Some(usage), 1));
         let (share, refused) = match share {
@@ -69,6 +72,7 @@ pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &A
         ended = connection.as_mut() => return Ok(ended?),
         () = app.shutdown().begun() => {}
         () = activity.idle_for(settings.deadlines.idle()) => {}
+        () = ends.undelivered_end() => {}
     }
     connection.as_mut().graceful_shutdown();
     // What was asked is answered; then the client has a moment to take it, in case it does not read.
@@ -77,8 +81,13 @@ pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &A
         sleep(moment).await;
         activity.idle_for(moment).await;
     };
+    let cut = async {
+        ends.undelivered_end().await;
+        sleep(CLOSE_GRACE).await;
+    };
     tokio::select! {
         ended = connection.as_mut() => Ok(ended?),
         () = abandoned => Ok(()),
+        () = cut => Ok(()),
     }
 }

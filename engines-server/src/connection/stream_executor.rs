@@ -5,12 +5,18 @@ use std::{
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     task::Poll,
+    time::Duration,
 };
 
 use hyper::rt::Executor;
+use tokio::{sync::watch, time::timeout};
 
 use super::{activity::ConnectionActivity, activity::Exchange, cut_off::CutOff, watched_body::ResponseFlow};
 use crate::{deadline_io::WriteDeadline, limits::BudgetShare};
+
+/// How long the last frames of a stream whose credential has ended may wait for the client. hyper's reset waits behind them,
+/// and a client that gives no window keeps them for ever.
+const LAST_FRAME_GRACE: Duration = Duration::from_secs(1);
 
 /// What belongs to one stream for as long as it runs.
 #[derive(Debug)]
@@ -28,11 +34,13 @@ pub(super) struct StreamExecutor {
     /// What belongs to the stream that is run next: hyper calls the service and hands over the stream's future one right
     /// after the other.
     next: Arc<Mutex<Option<StreamGuard>>>,
+    /// Whether a stream whose credential has ended could not be ended by itself.
+    undelivered_end: watch::Sender<bool>,
 }
 
 impl StreamExecutor {
     pub(super) fn new(deadline: WriteDeadline, activity: ConnectionActivity) -> Self {
-        Self { deadline, activity, next: Arc::default() }
+        Self { deadline, activity, next: Arc::default(), undelivered_end: watch::Sender::new(false) }
     }
 
     /// Begins a stream; the next future that is executed is its.
@@ -42,16 +50,26 @@ impl StreamExecutor {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
         flow
     }
+
+    /// Waits until the client has not taken the end of a stream whose credential has ended; the connection has to go then.
+    pub(super) async fn undelivered_end(&self) {
+        // The sender is in `self`, so that this cannot fail.
+        let mut receiver = self.undelivered_end.subscribe();
+        let _seen = receiver.wait_for(|undelivered| *undelivered).await;
+    }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for StreamExecutor {
     fn execute(&self, future: F) {
         let guard = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let deadline = self.deadline.clone();
+        let (deadline, undelivered_end) = (self.deadline.clone(), self.undelivered_end.clone());
         tokio::spawn(async move {
             match guard {
                 Some(StreamGuard { flow, exchange, share }) => {
                     until_stalled(future, &flow, &deadline).await;
+                    if flow.credential_ended() && timeout(LAST_FRAME_GRACE, flow.all_sent()).await.is_err() {
+                        undelivered_end.send_replace(true);
+                    }
                     drop((exchange, share));
                 }
                 None => future.await,

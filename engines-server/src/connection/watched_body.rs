@@ -1,6 +1,7 @@
 //! The body of an answer on its way out: its request is under way until it is dropped, and it says whether the client takes it.
 
 use std::{
+    future::poll_fn,
     pin::Pin,
     sync::{
         Arc, OnceLock, Weak,
@@ -9,7 +10,7 @@ use std::{
     task::{Context, Poll, Wake, Waker, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use engines::Error;
 use futures_util::task::AtomicWaker;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
@@ -32,6 +33,10 @@ pub(super) struct ResponseFlow {
     frames: AtomicUsize,
     /// The body has, or may have, something that it has not been asked for: it waits for the client.
     waits: AtomicBool,
+    /// Frames that hyper holds, because they are not on their way to the client.
+    unsent: AtomicUsize,
+    /// The credential of the answer had ended when the body was dropped.
+    credential_ended: AtomicBool,
     /// The end of the credential that the answer depends on.
     credential_end: OnceLock<Weak<CredentialEnd>>,
     /// The task of the stream.
@@ -48,6 +53,21 @@ impl ResponseFlow {
     pub(super) fn credential_end(&self) -> Option<&Weak<CredentialEnd>> {
         self.credential_end.get()
     }
+
+    /// Whether the credential had ended when the body was dropped.
+    pub(super) fn credential_ended(&self) -> bool {
+        self.credential_ended.load(Ordering::Acquire)
+    }
+
+    /// Waits until every frame of the answer was written to the connection, or dropped with it. Only while nothing else
+    /// polls the body.
+    pub(super) async fn all_sent(&self) {
+        poll_fn(|cx| {
+            self.task.register(cx.waker());
+            if self.unsent.load(Ordering::Acquire) == 0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
 }
 
 impl Wake for ResponseFlow {
@@ -58,6 +78,50 @@ impl Wake for ResponseFlow {
     fn wake_by_ref(self: &Arc<Self>) {
         self.waits.store(true, Ordering::Release);
         self.task.wake();
+    }
+}
+
+/// The bytes of a frame. Dropped once they were written to the connection.
+#[derive(Debug)]
+pub(super) struct FrameData {
+    bytes: Bytes,
+    _unsent: Option<UnsentFrame>,
+}
+
+/// Counts a frame for as long as it is not sent.
+#[derive(Debug)]
+struct UnsentFrame(Arc<ResponseFlow>);
+
+impl UnsentFrame {
+    fn new(flow: &Arc<ResponseFlow>) -> Self {
+        flow.unsent.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(flow))
+    }
+}
+
+impl Drop for UnsentFrame {
+    fn drop(&mut self) {
+        if self.0.unsent.fetch_sub(1, Ordering::AcqRel) == 1 && self.0.credential_ended() {
+            self.0.task.wake();
+        }
+    }
+}
+
+impl Buf for FrameData {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
+
+    fn copy_to_bytes(&mut self, length: usize) -> Bytes {
+        self.bytes.copy_to_bytes(length)
     }
 }
 
@@ -113,11 +177,15 @@ impl WatchedBody {
 }
 
 impl HttpBody for WatchedBody {
-    type Data = Bytes;
+    type Data = FrameData;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let Some(flow) = self.flow.clone() else { return Pin::new(&mut self.body).poll_frame(cx) };
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<FrameData>, Error>>> {
+        let Some(flow) = self.flow.clone() else {
+            let polled = ready!(Pin::new(&mut self.body).poll_frame(cx));
+            let plain = |bytes| FrameData { bytes, _unsent: None };
+            return Poll::Ready(polled.map(|polled| polled.map(|frame| frame.map_data(plain))));
+        };
         flow.task.register(cx.waker());
         // Before the body is asked: what it has from now on sets it again.
         flow.waits.store(false, Ordering::Release);
@@ -127,7 +195,8 @@ impl HttpBody for WatchedBody {
             flow.frames.fetch_add(1, Ordering::Relaxed);
             flow.waits.store(true, Ordering::Release);
         }
-        polled
+        let counted = |bytes| FrameData { bytes, _unsent: Some(UnsentFrame::new(&flow)) };
+        polled.map_ok(|frame| frame.map_data(counted))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -140,6 +209,16 @@ impl HttpBody for WatchedBody {
         match hint.exact() {
             Some(exact) => SizeHint::with_exact(exact + rest),
             None => hint,
+        }
+    }
+}
+
+impl Drop for WatchedBody {
+    fn drop(&mut self) {
+        if let Some(flow) = &self.flow
+            && flow.credential_end().and_then(Weak::upgrade).is_some_and(|end| end.has_ended())
+        {
+            flow.credential_ended.store(true, Ordering::Release);
         }
     }
 }

@@ -31,17 +31,24 @@ enum State {
 impl Credential {
     /// Ready once the credential has ended, with the reason. Never ready again after that.
     pub(super) fn poll_error(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        let error = match self {
-            Self::Own(watched) => ready!(Pin::new(watched).poll(cx)),
-            Self::Shared(end) => ready!(end.poll_error(cx)),
-            Self::Ended => return Poll::Pending,
-        };
-        *self = Self::Ended;
-        Poll::Ready(error)
+        match self {
+            Self::Own(watched) => {
+                let error = ready!(Pin::new(watched).poll(cx));
+                *self = Self::Ended;
+                Poll::Ready(error)
+            }
+            // Stays shared: the connection asks for the end after the body has said it.
+            Self::Shared(end) => end.poll_error(cx),
+            Self::Ended => Poll::Pending,
+        }
     }
 
     pub(super) fn is_over(&self) -> bool {
-        matches!(self, Self::Ended)
+        match self {
+            Self::Own(_) => false,
+            Self::Shared(end) => end.is_reported(),
+            Self::Ended => true,
+        }
     }
 
     /// Lets the connection wait for the end, for as long as the body is there.
@@ -58,6 +65,16 @@ impl Credential {
 }
 
 impl CredentialEnd {
+    /// Whether the credential was found to have ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), State::Ended(_))
+    }
+
+    /// Whether the body has taken the reason.
+    fn is_reported(&self) -> bool {
+        matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), State::Ended(None))
+    }
+
     /// Ready once the credential has ended.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
