@@ -1,4 +1,4 @@
-//! What one command costs: `cargo bench -p engines-core --bench command`.
+//! The cost of one command: `cargo bench -p engines-core --bench command`.
 
 use divan::{Bencher, counter::ItemsCount};
 use engines_core::command::{
@@ -14,7 +14,7 @@ fn path(text: &str) -> PointerBuf {
     PointerBuf::parse(text).unwrap_or_default()
 }
 
-/// A state; panics on a bad one, as only this file makes them.
+/// Makes a state from valid JSON; panics otherwise.
 fn state(value: Value) -> SizedDocument {
     match SizedDocument::new(value) {
         Ok(state) => state,
@@ -33,7 +33,7 @@ fn next(seed: &mut u64) -> usize {
     (*seed >> 33) as usize
 }
 
-/// One character inserted at a random position of a text of about 20 KB, and taken out again.
+/// Inserts one character at a random position of a text of about 20 KB, and removes it again.
 #[divan::bench(args = ["ascii", "umlauts"])]
 fn insert_and_delete_20_kb(bencher: Bencher<'_, '_>, alphabet: &str) {
     let word = if alphabet == "ascii" { "abcdefghi " } else { "ä" };
@@ -50,7 +50,7 @@ fn insert_and_delete_20_kb(bencher: Bencher<'_, '_>, alphabet: &str) {
     });
 }
 
-/// A node added (or put again) to an object of 1,000 nodes.
+/// Adds (or replaces) a node in an object of 1,000 nodes.
 #[divan::bench]
 fn add_to_1000_nodes(bencher: Bencher<'_, '_>) {
     let node = json!({"text": "hi", "x": 10, "y": 20.5, "tags": ["a", "b"]});
@@ -63,7 +63,7 @@ fn add_to_1000_nodes(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// One op read from its JSON text.
+/// Parses one op from its JSON text.
 #[divan::bench]
 fn parse_one_op(bencher: Bencher<'_, '_>) {
     let json = r#"[{"op":"insert_text","path":"/nodes/n1/text","pos":12,"text":"there"}]"#;

@@ -1,4 +1,5 @@
-//! The table of everything anyone can do. Services enforce it, routes name it; OpenAPI, the isolation tests and the docs are made from it.
+//! The table of all actions. Services enforce it and routes refer to it; the OpenAPI document, the isolation tests and
+//! the docs are generated from it.
 
 use std::fmt;
 
@@ -10,25 +11,25 @@ use crate::{
     error::{Error, Result},
 };
 
-/// A membership's role. Each includes the ones before it.
+/// The role of a membership. Each role includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Reads.
+    /// May read.
     Viewer,
-    /// Reads and writes.
+    /// May read and write.
     Member,
-    /// Manages members and settings.
+    /// May also manage members and settings.
     Admin,
-    /// Manages owners.
+    /// May also manage owners.
     Owner,
 }
 
 impl Role {
-    /// All roles, least first.
+    /// All roles, lowest first.
     pub const ALL: [Self; 4] = [Self::Viewer, Self::Member, Self::Admin, Self::Owner];
 
-    /// The name on the wire.
+    /// The role's name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,30 +40,30 @@ impl Role {
         }
     }
 
-    /// Reads a name of the wire.
+    /// Parses a name from the wire.
     #[must_use]
     pub fn from_wire(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == text)
     }
 }
 
-/// What the gate chain looks at.
+/// The class of an action for gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GateClass {
-    /// Reading, which changes nothing.
+    /// Reads; changes nothing.
     Read,
-    /// Following a stream.
+    /// Follows a stream.
     Follow,
-    /// Changing a tenant's content.
+    /// Changes a tenant's content.
     Write,
-    /// Managing a tenant.
+    /// Manages a tenant.
     Manage,
-    /// Taking content out in bulk.
+    /// Exports content in bulk.
     Export,
 }
 
-/// Which rate limit counts it.
+/// The rate limit in which an action counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RateClass {
@@ -70,15 +71,16 @@ pub enum RateClass {
     Read,
     /// Small writes.
     Write,
-    /// Many in one request.
+    /// Many items in one request.
     Bulk,
     /// Long-lived connections, counted when they open.
     Stream,
-    /// What is only seen live and may be lost.
+    /// Ephemeral events, which may be lost.
     Ephemeral,
-    /// Managing.
+    /// Management.
     Manage,
-    /// Ending something: revocations, cancellations, logout. Counted apart, so that no other traffic can delay it.
+    /// Requests that end something: revocations, cancellations, logout. They count separately, so that no other traffic
+    /// can delay them.
     Release,
 }
 
@@ -87,7 +89,7 @@ impl RateClass {
     pub const ALL: [Self; 7] =
         [Self::Read, Self::Write, Self::Bulk, Self::Stream, Self::Ephemeral, Self::Manage, Self::Release];
 
-    /// The name on the wire and in settings.
+    /// The class's name on the wire and in settings.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -106,11 +108,11 @@ impl RateClass {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Danger {
-    /// None: it changes nothing.
+    /// None: the action changes nothing.
     None,
-    /// It can be undone.
+    /// The effect can be undone.
     Low,
-    /// It is hard to undo.
+    /// The effect is hard to undo.
     High,
 }
 
@@ -119,73 +121,73 @@ pub enum Danger {
 pub struct ActionSpec {
     /// The stable name: `canvas.command`.
     pub name: &'static str,
-    /// The least role that may.
+    /// The lowest role that may perform the action.
     pub min_role: Role,
-    /// What the gate chain looks at.
+    /// The class of the action for gates.
     pub gate: GateClass,
-    /// Which rate limit counts it.
+    /// The rate limit in which the action counts.
     pub rate: RateClass,
-    /// How much harm it can do.
+    /// How much harm a mistaken call can do.
     pub danger: Danger,
-    /// Whether each call leaves an audit record, written with its effect in one transaction.
+    /// Whether each call leaves an audit record, written in the same transaction as its effect.
     pub audited: bool,
 }
 
-/// Something one can do.
+/// An action that a caller can request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
     /// Start a chat thread.
     ChatThreadCreate,
-    /// List threads, look at one.
+    /// List threads, read one.
     ChatThreadRead,
-    /// Say something in a thread.
+    /// Post a message to a thread.
     ChatMessagePost,
     /// Read or follow a thread's log.
     ChatFollow,
-    /// Delete a thread with all its messages; whoever made it, or an admin.
+    /// Delete a thread with all its messages; for its creator or an admin.
     ChatThreadDelete,
-    /// Make a canvas.
+    /// Create a canvas.
     CanvasCreate,
-    /// Look at a canvas: its head, snapshots, commits, replay.
+    /// Read a canvas: its head, snapshots, commits, replay.
     CanvasRead,
     /// Follow a canvas.
     CanvasFollow,
     /// Edit a canvas.
     CanvasCommand,
-    /// Show a gesture to those who are there.
+    /// Show a gesture to the canvas's live subscribers.
     CanvasGesture,
-    /// Delete a canvas with its whole history; whoever made it, or an admin.
+    /// Delete a canvas with its whole history; for its creator or an admin.
     CanvasDelete,
-    /// Open a socket that follows any number of streams; each is asked for by itself.
+    /// Open a socket that follows any number of streams; each subscription is checked separately.
     StreamOpen,
-    /// Show presence, see who is there.
+    /// List the presence entries of a stream.
     PresenceRead,
-    /// Announce oneself in a stream.
+    /// Announce one's own presence in a stream.
     PresenceAnnounce,
     /// Record a dataset event.
     EventRecord,
-    /// Record many.
+    /// Record a batch of dataset events.
     EventRecordBatch,
     /// Read the event log.
     EventRead,
     /// Delete recorded events by filter.
     EventDelete,
-    /// See how long the tenant's data is kept.
+    /// Read the tenant's retention policy.
     RetentionRead,
-    /// Set how long the tenant's data is kept.
+    /// Set the tenant's retention policy.
     RetentionManage,
-    /// In process alone: remove what is older than it is kept.
+    /// In process only: remove data that is older than the retention policy allows.
     RetentionApply,
-    /// See what is found in a text, and what it is without that; nothing of it is kept.
+    /// Scan a text for personal data and redact it; nothing of it is stored.
     PiiRedact,
-    /// See the tenant's privacy policy.
+    /// Read the tenant's privacy policy.
     PrivacyPolicyRead,
     /// Set the tenant's privacy policy.
     PrivacyPolicyManage,
-    /// Take out what may be learned from.
+    /// Export the events that may be used for training.
     EventExport,
-    /// See the tenant's and one's own training preference.
+    /// Read the tenant's and one's own training preference.
     TrainPrefsRead,
     /// Set one's own training preference.
     TrainPrefsSet,
@@ -197,43 +199,43 @@ pub enum Action {
     MembersList,
     /// Change or remove members; owners only by owners.
     MembersManage,
-    /// Invite somebody to a tenant, or take an invite back; those that make owners only by owners.
+    /// Invite a person to a tenant, or withdraw an invite; invites of owners only by owners.
     InvitesManage,
     /// List a tenant's API keys.
     ApiKeysList,
-    /// Make, rotate or revoke API keys.
+    /// Create, rotate or revoke API keys.
     ApiKeysManage,
-    /// Get a ticket that opens one stream.
+    /// Create a ticket that opens one stream.
     TicketsCreate,
-    /// End a ticket of one's own.
+    /// End one's own ticket.
     TicketsEnd,
-    /// Look at one's own tenant.
+    /// Read one's own tenant.
     TenantsRead,
     /// Rename a tenant.
     TenantsUpdate,
-    /// Close a tenant of one's own.
+    /// Close one's own tenant.
     TenantsDisable,
-    /// Have a tenant of one's own removed with all its data after a grace period, or call that off.
+    /// Schedule the removal of one's own tenant with all its data after a grace period, or cancel it.
     TenantsPurge,
     /// Leave a tenant.
     TenantsLeave,
-    /// In process alone: take a tenant out as an archive.
+    /// In process only: export a tenant as an archive.
     TenantsExport,
-    /// In the control plane, in process alone: put a tenant in from an archive, or copy one.
+    /// In the control plane, in process only: import a tenant from an archive, or copy one.
     TenantsImport,
     /// In the control plane: list, suspend and resume tenants.
     TenantsManage,
     /// In the control plane: disable and enable users.
     UsersManage,
-    /// See which key slots are filled.
+    /// List which key slots are filled.
     KeySlotsList,
-    /// Fill key slots, empty them, seal them anew.
+    /// Fill key slots, empty them, or seal them with a new key.
     KeySlotsManage,
-    /// In process alone: use a slot's secret on the tenant's behalf.
+    /// In process only: use a slot's secret on the tenant's behalf.
     KeySlotsOpen,
-    /// In process alone, in the control plane: back up everything, remove old backups.
+    /// In process only, in the control plane: back up all data, remove old backups.
     BackupCreate,
-    /// In process alone, in the control plane: list backups.
+    /// In process only, in the control plane: list backups.
     BackupRead,
 }
 
@@ -303,7 +305,7 @@ impl Action {
         Self::BackupRead,
     ];
 
-    /// This action's row.
+    /// The action's row in the table.
     #[must_use]
     pub const fn spec(self) -> ActionSpec {
         use {Danger as D, GateClass as G, RateClass as R, Role as L};
@@ -361,10 +363,10 @@ impl Action {
         }
     }
 
-    /// Whether the context's role allows this action; the first thing every service asks.
+    /// Checks whether the context's role allows this action. Every service checks this first.
     ///
     /// # Errors
-    /// `ROLE_INSUFFICIENT`, naming the action and the least role.
+    /// `ROLE_INSUFFICIENT`, naming the action and the lowest role that may perform it.
     pub fn require_role(self, context: &RequestContext) -> Result<()> {
         let spec = self.spec();
         if context.role() >= spec.min_role {

@@ -1,4 +1,4 @@
-//! Time and randomness come in from outside, so that tests are exact and a simulation can run.
+//! Time and randomness. Both are injected, so that tests are deterministic and simulations are possible.
 
 use std::{
     fmt,
@@ -29,10 +29,10 @@ use crate::{
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The last instant we write: near the end of year 9999, where RFC 3339 ends.
+    /// The latest timestamp: near the end of the year 9999, where RFC 3339 ends.
     pub const MAX: Self = Self(253_402_207_199_999);
 
-    /// From milliseconds since 1970, kept between 1970 and [`Timestamp::MAX`].
+    /// Makes a timestamp from milliseconds since 1970, clamped to the range from 1970 to [`Timestamp::MAX`].
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         match millis {
@@ -42,7 +42,7 @@ impl Timestamp {
         }
     }
 
-    /// From whole seconds since 1970.
+    /// Makes a timestamp from whole seconds since 1970.
     #[must_use]
     pub const fn from_secs(secs: i64) -> Self {
         Self::from_millis(secs.saturating_mul(1000))
@@ -60,22 +60,22 @@ impl Timestamp {
         self.0 / 1000
     }
 
-    /// This instant and `wait` more.
+    /// This timestamp plus `wait`.
     #[must_use]
     pub fn plus(self, wait: Duration) -> Self {
         Self::from_millis(self.0.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// How long after `earlier` this is; zero if it is not after.
+    /// The time from `earlier` to this timestamp; zero if `earlier` is not before it.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 }
 
-/// Stored times, read by a clock that may have been wrong when they were written: for a moment ahead, after a restart, on another node.
+/// For stored times: they may have been written by a wrong clock (set ahead, before a restart, on another node).
 impl Timestamp {
-    /// This time of something that happened, or none when it lies ahead of `now` and so cannot have happened then.
+    /// This time of a past event; `None` when it is after `now`, because the event cannot have happened then.
     #[must_use]
     pub fn if_not_future(self, now: Self) -> Option<Self> {
         (self <= now).then_some(self)
@@ -112,13 +112,13 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Where "now" comes from.
+/// A source of the current time.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The current time.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's clock.
+/// The system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -130,7 +130,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Makes ids: ULIDs that rise within one generator, and random bytes for secrets and trace ids.
+/// Generates ids: ULIDs that rise within one generator, and random bytes for secrets and trace ids.
 ///
 /// Cheap to clone; clones share one state.
 #[derive(Clone)]
@@ -142,16 +142,17 @@ struct GeneratorState {
 }
 
 impl IdGenerator {
-    /// Seeded by the operating system; cryptographically strong.
+    /// Makes a cryptographically strong generator that is seeded by the operating system.
     ///
     /// # Errors
-    /// When the operating system has no randomness to give.
+    /// `INTERNAL` when the operating system provides no randomness.
     pub fn from_os() -> Result<Self> {
         let rng = StdRng::try_from_rng(&mut rand::rngs::SysRng).map_err(|error| Error::internal("ids.seed", error))?;
         Ok(Self::from_rng(rng))
     }
 
-    /// The same ids every time, for tests and simulations. Never use it where ids or secrets must be unpredictable.
+    /// Makes a generator that gives the same ids every time, for tests and simulations. Never use it where ids or
+    /// secrets must be unpredictable.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
         Self::from_rng(StdRng::seed_from_u64(seed))
@@ -161,7 +162,7 @@ impl IdGenerator {
         Self(Arc::new(Mutex::new(GeneratorState { rng, last_ulid: Ulid::nil() })))
     }
 
-    /// A ULID of this instant; greater than every one before it, even if the clock steps back.
+    /// A ULID with the time `now`. It is greater than every ULID generated before, even if the clock steps back.
     #[must_use]
     pub fn ulid(&self, now: Timestamp) -> Ulid {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,40 +1,40 @@
-//! The stable codes an error carries at the edge, and what each means over HTTP.
+//! The stable error codes, with the kind, HTTP status and title of each.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// What kind of refusal or failure this is: decides the HTTP status and whether a retry can help.
+/// The kind of an error. It decides the HTTP status and whether a retry can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The request itself is wrong: sending it again changes nothing.
+    /// The request itself is invalid: sending it again gives the same error.
     Invalid,
-    /// Nobody, or nobody we can verify, is asking.
+    /// There is no credential, or it cannot be verified.
     Unauthenticated,
-    /// The caller is known and may not do this.
+    /// The caller is known and lacks the permission.
     Forbidden,
-    /// It does not exist, or belongs to another tenant.
+    /// The object does not exist, or belongs to another tenant.
     NotFound,
     /// The route exists, the method does not.
     MethodNotAllowed,
-    /// It was true when the caller looked, and is no longer.
+    /// The request was based on a state that is no longer current.
     Conflict,
-    /// More bytes than a limit allows.
+    /// The request exceeds a size limit.
     TooLarge,
-    /// A media type we do not read.
+    /// The media type is not supported.
     Unsupported,
-    /// Well-formed, and impossible to carry out.
+    /// The request is well-formed and cannot be carried out.
     Unprocessable,
-    /// Too many, too fast: see `Retry-After`.
+    /// Too many requests; see `Retry-After`.
     RateLimited,
-    /// The caller took too long to send its request.
+    /// The request took too long to arrive.
     TimedOut,
-    /// A defect or an unexpected state on our side.
+    /// A defect or an unexpected state of the server.
     Internal,
-    /// A part we need does not answer; a retry can help.
+    /// A backend does not answer; a retry can help.
     Unavailable,
-    /// There is no space left to store it. Nothing of the request was stored.
+    /// The storage is full. Nothing of the request was stored.
     StorageFull,
 }
 
@@ -61,7 +61,7 @@ impl ErrorKind {
     }
 }
 
-/// One row per code: variant, wire text, kind, title, what the caller should do.
+/// One row per code: text on the wire, kind, title.
 const fn definition(code: Code) -> (&'static str, ErrorKind, &'static str) {
     use ErrorKind as K;
     match code {
@@ -112,7 +112,7 @@ const fn definition(code: Code) -> (&'static str, ErrorKind, &'static str) {
     }
 }
 
-/// A stable code: what clients switch on. The set follows the wire contract's table.
+/// A stable error code, which clients match on. The set follows the table of the wire contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is documented by its title in `row`")]
 #[non_exhaustive]
@@ -139,7 +139,7 @@ pub enum Code {
     BudgetExceeded,
     TemperatureBreach,
     QuotaExceeded,
-    /// Only as the reason a WebSocket is closed with: the page that opened it is of an origin that is not listed.
+    /// Only used as the reason for closing a WebSocket: the origin of the page that opened it is not allowed.
     OriginForbidden,
     NotFound,
     MethodNotAllowed,
@@ -155,14 +155,14 @@ pub enum Code {
     RateLimited,
     RequestTimeout,
     BackendUnavailable,
-    /// The backend failed while it stored the request: it may be stored, or not.
+    /// The backend failed while it stored the request. Whether the request was stored is not known.
     OutcomeUnknown,
-    /// There is no space left. Nothing of the request was stored.
+    /// The storage is full. Nothing of the request was stored.
     StorageFull,
     ShuttingDown,
-    /// Only inside streams: the events after a cursor are gone.
+    /// Only used inside streams: the events after a cursor are no longer stored.
     ReplayMiss,
-    /// A defect on our side.
+    /// A defect of the server.
     Internal,
 }
 
@@ -213,19 +213,19 @@ impl Code {
         Self::Internal,
     ];
 
-    /// The code as it stands on the wire, such as `REV_MISMATCH`.
+    /// The code on the wire, such as `REV_MISMATCH`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         definition(self).0
     }
 
-    /// The kind of error this code belongs to.
+    /// The kind of the code.
     #[must_use]
     pub const fn kind(self) -> ErrorKind {
         definition(self).1
     }
 
-    /// A short human title.
+    /// A short title for people.
     #[must_use]
     pub const fn title(self) -> &'static str {
         definition(self).2

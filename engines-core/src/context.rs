@@ -1,4 +1,4 @@
-//! Who is asking, for which tenant, in which environment: the one thing every service call takes.
+//! Request contexts: the caller, tenant and environment of a service call. Every service call takes one.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
     trace::Trace,
 };
 
-/// What kind of actor this is.
+/// The type of an actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ActorType {
@@ -28,7 +28,7 @@ pub enum ActorType {
 }
 
 impl ActorType {
-    /// The name on the wire.
+    /// The type's name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -38,65 +38,68 @@ impl ActorType {
         }
     }
 
-    /// Reads a name of the wire.
+    /// Parses a name from the wire.
     #[must_use]
     pub fn from_wire(text: &str) -> Option<Self> {
         [Self::Human, Self::Agent, Self::System].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
-/// Who acts.
+/// An actor: a person, an agent or the deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// The user or agent id.
+    /// The id of the user or agent.
     #[serde(rename = "actor_id")]
     pub id: UserId,
-    /// What kind of actor.
+    /// The type of the actor.
     #[serde(rename = "actor_type")]
     pub kind: ActorType,
 }
 
-/// Somebody whose credential has been verified, with the memberships it proves; not yet in any tenant.
+/// An actor whose credential was verified, with the memberships the credential proves. It is not yet admitted to a
+/// tenant.
 ///
-/// An authenticator makes it. It opens nothing by itself: [`RequestContext::admit`] checks the membership.
+/// An authenticator makes it. It grants nothing by itself: [`RequestContext::admit_verified`] checks the membership.
 #[derive(Debug, Clone)]
 pub struct Principal {
-    /// Who.
+    /// The actor.
     pub actor: Actor,
-    /// The e-mail the credential names; shown to its owner alone.
+    /// The e-mail address in the credential; shown only to its owner.
     pub email: Option<Email>,
-    /// Tenants and roles.
+    /// The tenants the actor is a member of, with its role in each.
     pub memberships: BTreeMap<TenantId, Role>,
-    /// The tenant meant when a request names none.
+    /// The tenant of requests that name none.
     pub default_tenant: Option<TenantId>,
-    /// When the credential was issued (`iat`), if it says so. A user who was disabled and enabled again needs a newer one.
+    /// When the credential was issued (`iat`), if it says so. A user who was disabled and enabled again needs a newer
+    /// one.
     pub issued_at: Option<Timestamp>,
-    /// When the credential ends; open streams end with it.
+    /// When the credential expires; open streams end at this time.
     pub expires_at: Option<Timestamp>,
-    /// The credential's own id (`jti`), for revocation and audit.
+    /// The id of the credential (`jti`), for revocation and audit.
     pub credential_id: Option<Arc<str>>,
-    /// The session the credential belongs to (`sid`); when that is revoked, the credential is too.
+    /// The session the credential belongs to (`sid`). When the session is revoked, so is the credential.
     pub session: Option<Arc<str>>,
-    /// The reusable ticket it came in with; when that ends, what was opened with it ends too.
+    /// The reusable ticket the caller authenticated with. When the ticket ends, everything opened with it ends.
     pub ticket: Option<Arc<str>>,
-    /// Who vouches for it (`iss`).
+    /// The issuer of the credential (`iss`).
     pub issuer: Arc<str>,
-    /// The only place where the credential is good, for those made for one: an API key, a ticket.
+    /// The scope that the credential is restricted to, if it was made for one: an API key, a ticket.
     pub restriction: Option<ScopeRestriction>,
 }
 
-/// Where a credential is good, and nowhere else.
+/// The only scope in which a credential is valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScopeRestriction {
     /// The tenant.
     pub tenant: TenantId,
-    /// The environment; none for all of the tenant's.
+    /// The environment; `None` for all of the tenant's environments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<Env>,
 }
 
 impl Principal {
-    /// Somebody with nothing but an id and an issuer: no memberships, no end. Fill in the rest.
+    /// Makes a principal with nothing but an actor and an issuer: without memberships and without expiry. The caller
+    /// must have verified the credential, and sets the other fields.
     #[must_use]
     pub fn assume_verified(actor: Actor, issuer: impl Into<Arc<str>>) -> Self {
         Self {
@@ -114,10 +117,10 @@ impl Principal {
         }
     }
 
-    /// Whether the credential may be used in `scope` at all, whatever the membership.
+    /// Checks whether the credential may be used in `scope` at all, whatever the membership.
     ///
     /// # Errors
-    /// `TENANT_FORBIDDEN` when it is bound to another tenant or environment.
+    /// `TENANT_FORBIDDEN` when the credential is restricted to another tenant or environment.
     pub fn check_restriction(&self, scope: &Scope) -> Result<()> {
         let within = |bound: &ScopeRestriction| {
             bound.tenant == *scope.tenant() && bound.env.is_none_or(|env| env == scope.env())
@@ -128,7 +131,7 @@ impl Principal {
         Err(Error::new(
             Code::TenantForbidden,
             "door.bound",
-            "the credential was made for another tenant or environment; use it there, or get one for here",
+            "the credential is restricted to another tenant or environment; use it there, or get another one",
         ))
     }
 }
@@ -144,7 +147,7 @@ impl Email {
         Self(address.into())
     }
 
-    /// The address, for its owner's eyes.
+    /// The address. Show it only to its owner.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -157,13 +160,14 @@ impl fmt::Debug for Email {
     }
 }
 
-/// Proof that somebody may ask something in one scope. Its fields are private: it comes from the door
-/// ([`RequestContext::admit`], which takes a verified [`Principal`]), from [`RequestContext::system`], or from the test kit.
+/// Proof that a caller may act in one scope. Its fields are private: a context is made by admission
+/// ([`RequestContext::admit_verified`], which takes a verified [`Principal`]), by [`RequestContext::system`], or by the
+/// test kit.
 ///
 /// Cheap to clone.
 ///
 /// ```compile_fail
-/// // There is no way to write one down.
+/// // A context cannot be constructed directly.
 /// let context = engines_core::RequestContext { inner: std::sync::Arc::new(()) };
 /// ```
 #[derive(Clone)]
@@ -184,8 +188,8 @@ struct ContextFields {
     ticket: Option<Arc<str>>,
 }
 
-/// What a body or a message says of its tenant and environment. It chooses neither; what is present must agree with the context
-/// ([`RequestContext::check_claims`]).
+/// The tenant and environment that a body or message names. They do not select the scope: those that are present must
+/// agree with the context ([`RequestContext::check_claims`]).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ScopeClaims {
@@ -198,26 +202,27 @@ pub struct ScopeClaims {
     pub env: Option<String>,
 }
 
-/// How a context came to be.
+/// How a context was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContextOrigin {
-    /// Through the door, with a verified credential of this issuer.
+    /// By admission, with a verified credential of this issuer.
     Credential {
-        /// Who vouched.
+        /// The issuer.
         issuer: Arc<str>,
     },
-    /// Trusted work in process.
+    /// For trusted work in process.
     System {
-        /// Why; it is written into the audit log.
+        /// The reason; it is written to the audit log.
         reason: Arc<str>,
     },
 }
 
 impl RequestContext {
-    /// Admits a verified principal to `scope`, with the role its membership there gives and no other.
+    /// Admits a verified principal to `scope`, with the role of its membership there.
     ///
     /// # Errors
-    /// `TENANT_FORBIDDEN` when it is no member of the scope's tenant, or its credential is bound to another scope.
+    /// `TENANT_FORBIDDEN` when it is not a member of the scope's tenant, or its credential is restricted to another
+    /// scope.
     pub fn admit_verified(principal: &Principal, scope: Scope, trace: Trace) -> Result<Self> {
         principal.check_restriction(&scope)?;
         let role = *principal.memberships.get(scope.tenant()).ok_or_else(|| {
@@ -239,7 +244,8 @@ impl RequestContext {
         })
     }
 
-    /// A context for trusted work in process (a migration, a scheduled job); `reason` is audited with whatever it does.
+    /// Makes a context for trusted work in process (a migration, a scheduled job); `reason` is audited with each of its
+    /// actions.
     ///
     /// # Errors
     /// Never in practice: the actor id is a constant that matches its pattern.
@@ -260,7 +266,7 @@ impl RequestContext {
         })
     }
 
-    /// Whom the door let in, with the one membership it was for; nobody for trusted work in process.
+    /// The admitted principal, with the one membership it was admitted by; `None` for trusted work in process.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {
         let ContextOrigin::Credential { issuer } = &self.inner.origin else { return None };
@@ -274,19 +280,19 @@ impl RequestContext {
         Some(principal)
     }
 
-    /// Tenant and environment.
+    /// The tenant and environment.
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.inner.scope
     }
 
-    /// Who acts.
+    /// The actor.
     #[must_use]
     pub fn actor(&self) -> &Actor {
         &self.inner.actor
     }
 
-    /// The role in this tenant.
+    /// The actor's role in this tenant.
     #[must_use]
     pub fn role(&self) -> Role {
         self.inner.role
@@ -298,7 +304,7 @@ impl RequestContext {
         &self.inner.trace
     }
 
-    /// How it came to be.
+    /// How the context was made.
     #[must_use]
     pub fn origin(&self) -> &ContextOrigin {
         &self.inner.origin
@@ -310,7 +316,7 @@ impl RequestContext {
         self.inner.issued_at
     }
 
-    /// When the credential ends; a stream opened with it must not outlive this.
+    /// When the credential expires; a stream opened with it must not outlive this time.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.inner.expires_at
@@ -328,17 +334,17 @@ impl RequestContext {
         self.inner.session.as_deref()
     }
 
-    /// The id of the reusable ticket it came in with, if it did.
+    /// The id of the reusable ticket the caller authenticated with, if it did.
     #[must_use]
     pub fn ticket(&self) -> Option<&str> {
         self.inner.ticket.as_deref()
     }
 
-    /// Checks what a body or a message says of tenant and environment against this context. Admission does the same for the body of an
-    /// HTTP request; a message that arrives later, over a WebSocket say, is checked by the service that takes it.
+    /// Checks the tenant and environment that a body or message names against this context. Admission does this for the
+    /// body of an HTTP request; the service does it for a message that arrives later, for example over a WebSocket.
     ///
     /// # Errors
-    /// `CONTEXT_MISMATCH` with the member `field` when one is present and disagrees, or is none.
+    /// `CONTEXT_MISMATCH` with the member `field` when a claim disagrees with the context or is malformed.
     pub fn check_claims(&self, claims: &ScopeClaims) -> Result<()> {
         let scope = self.scope();
         let same_tenant = |named: &Option<String>| named.as_ref().is_none_or(|named| named == scope.tenant().as_str());

@@ -1,7 +1,7 @@
-//! The one error type of every service: a stable code, the operation that failed, what to do about it.
+//! The error type of all services: a stable code, the operation that failed, and what to do about it.
 //!
-//! An error knows no domain type. What a client needs beyond the text (a head revision, an op
-//! index) travels as named JSON members, which the HTTP layer copies into the problem document.
+//! An error does not depend on domain types. Data that a client needs beyond the text (a head revision, an op index) is
+//! attached as named JSON members, which the HTTP layer copies into the problem document.
 
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
@@ -9,12 +9,12 @@ use serde_json::{Map, Value};
 
 use crate::code::{Code, ErrorKind};
 
-/// The result of every fallible call.
+/// The result of a fallible call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error with a code one can match, an operation and a context.
+/// An error with a code to match on, an operation and a text for the caller.
 ///
-/// The text never holds content of a tenant, a credential or personal data: it reaches logs.
+/// The text never contains content of a tenant, a credential or personal data, because it is written to logs.
 ///
 /// ```
 /// use engines_core::{Code, Error, ErrorKind};
@@ -36,7 +36,8 @@ struct ErrorFields {
 }
 
 impl Error {
-    /// An error of `code`, raised by `operation` (`canvas.command`, `sqlite.commit`), with a sentence for the caller.
+    /// Makes an error of `code`, raised by `operation` (`canvas.command`, `sqlite.commit`), with a sentence for the
+    /// caller.
     #[must_use]
     pub fn new(code: Code, operation: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(ErrorFields {
@@ -55,13 +56,15 @@ impl Error {
         Self::new(Code::BodyInvalid, operation, detail).with_member("field", field)
     }
 
-    /// Something that does not exist for this caller.
+    /// An object that does not exist for this caller.
     #[must_use]
     pub fn not_found(operation: &'static str, what: &'static str) -> Self {
         Self::new(Code::NotFound, operation, format!("there is no such {what} in this tenant and environment"))
     }
 
-    /// A backend that failed or does not answer; the source is kept for logs, not shown to callers.
+    /// A backend failed or does not answer. The source is kept for logs and not shown to callers. The error does not
+    /// say whether something was stored: raise it only where nothing can have been stored, and
+    /// [`Error::outcome_unknown`] otherwise.
     #[must_use]
     pub fn unavailable(operation: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Code::BackendUnavailable, operation, "a backend failed or does not answer; retry later")
@@ -69,8 +72,8 @@ impl Error {
             .with_retry_after(Duration::from_secs(1))
     }
 
-    /// A backend that failed while it stored something, so that the outcome is not known: `OUTCOME_UNKNOWN`. The source is
-    /// kept for logs, not shown to callers.
+    /// `OUTCOME_UNKNOWN`: a backend failed while it stored something, so that it is not known whether it is stored. The
+    /// source is kept for logs and not shown to callers.
     #[must_use]
     pub fn outcome_unknown(operation: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         const DETAIL: &str = "the backend failed while it stored this, so whether it was stored is not known; retry with the same \
@@ -78,27 +81,27 @@ impl Error {
         Self::new(Code::OutcomeUnknown, operation, DETAIL).with_source(source).with_retry_after(Duration::from_secs(1))
     }
 
-    /// A defect on our side.
+    /// A defect or an unexpected state of the server. The source is kept for logs and not shown to callers.
     #[must_use]
     pub fn internal(operation: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Code::Internal, operation, "an unexpected error; it has been logged").with_source(source)
     }
 
-    /// Adds a member that clients may read, such as `head_rev`.
+    /// Adds a member for clients, such as `head_rev`.
     #[must_use]
     pub fn with_member(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.members.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Keeps the cause.
+    /// Attaches the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// Says when a retry makes sense.
+    /// Sets the time after which a retry makes sense.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
@@ -141,7 +144,7 @@ impl Error {
         self.0.members.get(name)
     }
 
-    /// When a retry makes sense, if one does.
+    /// The time after which a retry makes sense, if one does.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after

@@ -1,4 +1,4 @@
-//! Identifiers: each checked once, where it enters, and cheap to clone ever after.
+//! Identifiers. Each is validated once, when it is made, and cheap to clone.
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Defines one checked, shared string type; each differs in its rule and its code alone.
+/// Defines a validated, shared string type; the types differ in their rule and error code.
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $check:path, $code:expr, $rule:literal) => {
         $(#[$doc])*
@@ -21,7 +21,7 @@ macro_rules! text_id {
             #[doc = concat!("Checks `text`: `", $rule, "`.")]
             ///
             /// # Errors
-            /// When it does not match.
+            /// The type's code when `text` does not match the rule.
             pub fn new(text: impl AsRef<str>) -> Result<Self> {
                 let text = text.as_ref();
                 if $check(text) {
@@ -110,19 +110,20 @@ fn is_user(text: &str) -> bool {
 }
 
 text_id! {
-    /// A tenant: one customer of the product, and the wall between two of them.
+    /// The id of a tenant: one customer of the product, isolated from all others.
     TenantId, is_tenant, Code::TenantInvalid, "^t_[a-z0-9_-]{1,62}$"
 }
 text_id! {
-    /// An id a client may choose: a thread, a canvas, an artifact, a command.
+    /// An id that a client may choose: a thread, a canvas, an artifact, a command.
     ResourceId, is_resource, Code::IdInvalid, "^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$"
 }
 text_id! {
-    /// A document's id inside its kind; longer than a client's, because ours are composed.
+    /// The id of a document, unique within its kind. It may be longer than a client's id, because ids of documents are
+    /// composed.
     DocId, is_document, Code::IdInvalid, "^[A-Za-z0-9][A-Za-z0-9_.:-]{0,255}$"
 }
 text_id! {
-    /// Who acts: a token's `sub` (RFC 7519 section 4.1.2), whoever issued it.
+    /// The id of an actor: a token's `sub` (RFC 7519 section 4.1.2), whoever issued it.
     UserId, is_user, Code::IdInvalid, "1 to 255 visible ASCII characters"
 }
 
@@ -152,7 +153,7 @@ impl From<Ulid> for DocId {
 }
 
 impl From<&TenantId> for ResourceId {
-    /// Every tenant id is a valid resource id.
+    /// Converts the id; every tenant id is a valid resource id.
     fn from(id: &TenantId) -> Self {
         Self(Arc::clone(&id.0))
     }

@@ -1,5 +1,5 @@
-//! The words and the rules of engines: scopes, actions, events, streams, commands, and the contracts that backends keep.
-//! No I/O, no runtime, no HTTP.
+//! The core of engines: scopes, actions, events, streams, commands, and the contracts that backends implement. It has
+//! no I/O, no async runtime and no HTTP.
 
 pub mod access;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! Tenant and environment: the scope every stored thing lives in, and the one place that builds keys from it.
+//! Scopes: a tenant and an environment. All stored data belongs to a scope, and keys are built from it only here.
 
 use std::{fmt, str::FromStr};
 
@@ -10,13 +10,13 @@ use crate::{
     id::TenantId,
 };
 
-/// A deployment stage of a tenant's product. Data of one never shows in another.
+/// A deployment stage of a tenant's product. Data of one environment is invisible in the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Env {
     /// Development.
     Dev,
-    /// Staging; `stage` is read as the same.
+    /// Staging; `stage` is accepted as the same.
     Staging,
     /// Production.
     Prod,
@@ -26,7 +26,7 @@ impl Env {
     /// All environments.
     pub const ALL: [Self; 3] = [Self::Dev, Self::Staging, Self::Prod];
 
-    /// The name on the wire.
+    /// The environment's name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl fmt::Display for Env {
     }
 }
 
-/// A tenant in an environment. No store method lacks one.
+/// A tenant in an environment. Every store method takes a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Scope {
     tenant: TenantId,
@@ -68,13 +68,13 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The scope of `tenant` in `env`.
+    /// Makes the scope of `tenant` in `env`.
     #[must_use]
     pub const fn new(tenant: TenantId, env: Env) -> Self {
         Self { tenant, env }
     }
 
-    /// Where the control plane keeps what belongs to no single tenant: tenant 0 (`t_system`), production.
+    /// The control plane's scope, for data that belongs to no single tenant: tenant 0 (`t_system`), production.
     ///
     /// # Errors
     /// Never in practice: the id is a constant that matches the pattern.
@@ -94,13 +94,14 @@ impl Scope {
         self.env
     }
 
-    /// `t_acme/dev`: the prefix of every key built from this scope.
+    /// The prefix of every key built from this scope, such as `t_acme/dev`.
     #[must_use]
     pub fn prefix(&self) -> String {
         format!("{}/{}", self.tenant, self.env)
     }
 
-    /// A key for caches and maps: the scope, then `parts`, separated by `/`. Ids hold no `/`, so two scopes never meet.
+    /// A key for caches and maps: the scope, then `parts`, separated by `/`. Ids contain no `/`, so keys of two scopes
+    /// never collide.
     #[must_use]
     pub fn key(&self, parts: &[&str]) -> String {
         let mut key = self.prefix();
@@ -111,7 +112,8 @@ impl Scope {
         key
     }
 
-    /// A subject for message brokers: `engines.t_acme.dev.canvas.c1`. Dots in ids become `%2E`, so a part stays one token.
+    /// A subject for message brokers, such as `engines.t_acme.dev.canvas.c1`. Dots in ids become `%2E`, so each part
+    /// stays one token.
     #[must_use]
     pub fn subject(&self, parts: &[&str]) -> String {
         let mut subject = format!("engines.{}.{}", self.tenant, self.env);

@@ -1,27 +1,28 @@
-//! One rule for every secret that a deployment configures: enough bytes, and bytes that nobody guesses.
+//! The rule for all secrets that a deployment configures: enough bytes, and bytes that are hard to guess.
 
 use crate::{
     code::Code,
     error::{Error, Result},
 };
 
-/// The least number of bytes of a configured secret.
+/// The minimum length of a configured secret, in bytes.
 pub const MIN_SECRET_BYTES: usize = 32;
 
-/// The least estimated information of a configured secret, in bits. A random text of 32 hexadecimal digits is estimated at about 115 bits;
-/// one letter, a repeated word and a count stay below.
+/// The minimum estimated information of a configured secret, in bits. A random text of 32 hexadecimal digits is
+/// estimated at about 115 bits; one letter, a repeated word and a counting sequence stay below.
 const MIN_INFORMATION_BITS: f64 = 48.0;
 
 /// The shortest repetition of earlier text that counts as one symbol.
 const MIN_REPEAT: usize = 3;
 
-/// The longest prefix of a secret that is looked at. Longer secrets are not judged by what follows.
+/// The longest prefix of a secret that is examined. The rest of a longer secret is ignored.
 const MAX_EXAMINED_BYTES: usize = 256;
 
-/// Checks a configured secret: a signing secret, a root key, a bootstrap key, a key that seals. `name` is how the error calls it.
+/// Checks a configured secret: a signing secret, a root key, a bootstrap key, a key that seals. Errors refer to it by
+/// `name`.
 ///
-/// The estimate errs on the side of acceptance: it refuses what was plainly typed by hand, and cannot tell a published text from a
-/// random one. Make secrets with `openssl rand -base64 48`.
+/// The estimate errs on the side of acceptance: it rejects texts that were obviously typed by hand, and cannot tell a
+/// published text from a random one. Make secrets with `openssl rand -base64 48`.
 ///
 /// ```
 /// use engines_core::check_secret_strength;
@@ -46,8 +47,9 @@ pub fn check_secret_strength(name: &str, secret: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Bits of information, estimated: how many symbols are not repetitions of what stands before them, times how evenly they are spread. A text
-/// that counts (`0123…`, `abcd…`) is a repetition in its differences, so the smaller of both estimates counts.
+/// The estimated bits of information: the number of symbols that do not repeat earlier ones, times how evenly bytes are
+/// distributed. A counting sequence (`0123…`, `abcd…`) is a repetition in its differences, so the smaller of both
+/// estimates counts.
 fn estimated_bits(secret: &[u8]) -> f64 {
     let steps: Vec<u8> = secret.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
     information_bits(secret).min(8.0 + information_bits(&steps))
@@ -57,7 +59,7 @@ fn information_bits(text: &[u8]) -> f64 {
     bits_per_symbol(text) * count_symbols(text) as f64
 }
 
-/// Shannon's entropy of the distribution of bytes.
+/// The Shannon entropy of the distribution of bytes.
 fn bits_per_symbol(text: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
     for byte in text {
@@ -67,7 +69,8 @@ fn bits_per_symbol(text: &[u8]) -> f64 {
     counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) / length).map(|p| -p * p.log2()).sum()
 }
 
-/// Greedy LZ77: literals, and repetitions of at least [`MIN_REPEAT`] bytes, which may overlap what they repeat.
+/// Counts the symbols of a greedy LZ77: literals, and repetitions of at least [`MIN_REPEAT`] bytes, which may overlap
+/// what they repeat.
 fn count_symbols(text: &[u8]) -> usize {
     let (mut at, mut count) = (0, 0);
     while at < text.len() {

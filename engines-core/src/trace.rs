@@ -1,4 +1,4 @@
-//! Request and trace ids: which call this was, and of which larger one it is a part.
+//! Request and trace ids, which identify a call and the larger operation it is part of.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -18,7 +18,7 @@ macro_rules! hex_id {
         pub struct $name([u8; $bytes]);
 
         impl $name {
-            /// From bytes; all zero is not an id.
+            /// Makes an id from bytes; `None` if all are zero.
             #[must_use]
             pub fn from_bytes(bytes: [u8; $bytes]) -> Option<Self> {
                 (bytes != [0; $bytes]).then_some(Self(bytes))
@@ -30,13 +30,13 @@ macro_rules! hex_id {
                 self.0
             }
 
-            /// A random one.
+            /// Makes a random id.
             #[must_use]
             pub fn random(ids: &IdGenerator) -> Self {
                 Self::from_random(ids.bytes())
             }
 
-            /// From random bytes.
+            /// Makes an id from random bytes.
             fn from_random(mut bytes: [u8; $bytes]) -> Self {
                 bytes[0] |= 1;
                 Self(bytes)
@@ -81,7 +81,7 @@ macro_rules! hex_id {
     };
 }
 
-/// Bytes as lower-case hex, without allocating.
+/// Prints bytes as lower-case hex, without allocating.
 struct HexBytes<'a>(&'a [u8]);
 
 impl fmt::LowerHex for HexBytes<'_> {
@@ -106,28 +106,28 @@ hex_id! {
     SpanId, 8, u64
 }
 
-/// Which request this is and where it stands in a trace. Events, audit records, logs and spans carry it.
+/// The ids of a request and its position in a trace. Events, audit records, logs and spans carry it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
-    /// The caller's `X-Request-Id`, or one of ours.
+    /// The caller's `X-Request-Id`, or a generated one.
     pub request_id: Arc<str>,
     /// The trace.
     pub trace_id: TraceId,
-    /// Our span in it.
+    /// The span of this request.
     pub span_id: SpanId,
     /// Whether the caller samples this trace (flag 01 of `traceparent`).
     pub sampled: bool,
 }
 
 impl Trace {
-    /// A new trace for work that nobody else began.
+    /// Starts a new trace, for work that continues no other trace.
     #[must_use]
     pub fn begin(clock: &dyn Clock, ids: &IdGenerator) -> Self {
         Self::continue_from(None, None, clock, ids)
     }
 
-    /// Continues the caller's trace: `request_id` is kept if it has 1 to 128 visible ASCII characters, `traceparent` if it is
-    /// well-formed (W3C Trace Context section 3.2); whatever is not is begun anew.
+    /// Continues the caller's trace: `request_id` is kept if it has 1 to 128 visible ASCII characters, `traceparent` if
+    /// it is well-formed (W3C Trace Context section 3.2); otherwise it is replaced by a new one.
     #[must_use]
     pub fn continue_from(
         request_id: Option<&str>,
@@ -138,7 +138,7 @@ impl Trace {
         let parent = traceparent.and_then(parse_traceparent);
         let kept = request_id.filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
         let made = || Arc::from(&*ids.ulid(clock.now()).array_to_str(&mut [0; ulid::ULID_LEN]));
-        // Both at once, because the generator is everybody's.
+        // One call for both ids, because the generator is shared and locked.
         let (trace, span) = split_ids(ids.bytes());
         Self {
             request_id: kept.map_or_else(made, Into::into),
@@ -148,19 +148,19 @@ impl Trace {
         }
     }
 
-    /// The `traceparent` header for calls made on behalf of this one.
+    /// The `traceparent` header for outgoing calls on behalf of this request.
     #[must_use]
     pub fn traceparent(&self) -> String {
         format!("00-{}-{}-{:02x}", self.trace_id, self.span_id, u8::from(self.sampled))
     }
 }
 
-/// The bytes of a trace id and of a span id.
+/// Splits random bytes into those of a trace id and of a span id.
 fn split_ids(random: [u8; 24]) -> ([u8; 16], [u8; 8]) {
     (std::array::from_fn(|at| random[at]), std::array::from_fn(|at| random[16 + at]))
 }
 
-/// `version-traceid-parentid-flags`; versions after 00 may append fields, ff is invalid.
+/// Parses `version-traceid-parentid-flags`; versions after 00 may append fields, ff is invalid.
 fn parse_traceparent(text: &str) -> Option<(TraceId, bool)> {
     let mut parts = text.trim().split('-');
     let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);

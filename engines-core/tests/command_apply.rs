@@ -1,4 +1,4 @@
-//! Batches: all or nothing against a slow reference, within their limits, with one's own reducer.
+//! Application of batches: compared with a slow reference, within the limits, and with a custom reducer.
 
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
@@ -9,7 +9,7 @@ use engines_core::command::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// One op on a copy, done the plain way: json-patch for JSON Patch, `Vec<char>` for text.
+/// Applies one op to a copy in the simple way: json-patch for JSON Patch, `Vec<char>` for text.
 fn reference(doc: &Value, op: &Op) -> Option<Value> {
     let mut doc = doc.clone();
     let splice = |doc: &mut Value, path: &PointerBuf, pos: usize, len: usize, text: &str| {
@@ -79,7 +79,7 @@ fn ops() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Objects and arrays at the root, so that most paths have a chance.
+/// Documents with objects and arrays at the root, so that most random paths exist.
 fn rooted() -> impl Strategy<Value = Value> {
     (documents(), documents(), documents(), "[a-cä🦀]{0,6}").prop_map(
         |(a, b, c, text)| json!({"a": {"a": a, "b": [b, text.clone()], "0": text}, "b": [c, "text", {"a": text}]}),
@@ -95,7 +95,7 @@ proptest! {
         ops in prop::collection::vec(ops(), 1..8),
         skip_bad in any::<bool>(),
     ) {
-        // Random ops mostly fail; with `skip_bad` those are left out, so that long batches happen.
+        // Random ops mostly fail; `skip_bad` skips those, so that long batches occur.
         let mut kept = Vec::new();
         let mut expected = Ok(doc.clone());
         for op in ops {
@@ -112,7 +112,7 @@ proptest! {
         match expected {
             Ok(expected) => {
                 prop_assert!(done.is_ok(), "{done:?} {kept:?}");
-                // Value, and the size as if weighed anew.
+                // The value is right, and the size equals a new measurement.
                 prop_assert_eq!(&state, &SizedDocument::new(expected).unwrap());
                 prop_assert_eq!(done.unwrap().size_after, state.size());
             }
@@ -124,7 +124,7 @@ proptest! {
         }
     }
 
-    /// A failure at the end takes back whatever came before it.
+    /// A failure at the end reverts everything before it.
     #[test]
     fn a_dropped_draft_restores_the_document(doc in rooted(), ops in prop::collection::vec(ops(), 1..12)) {
         let before = SizedDocument::new(doc.clone()).unwrap();
@@ -170,14 +170,14 @@ fn the_depth_limit_counts_levels_of_the_resulting_document() {
     assert_eq!(add("", 65), Err((0, OpErrorKind::TooDeep)));
     assert!(add("/a/b", 62).is_ok());
     assert_eq!(add("/a/b", 63), Err((0, OpErrorKind::TooDeep)));
-    // Copying a document into itself over and over deepens it one op at a time.
+    // Repeatedly copying a document into itself deepens it one op at a time.
     let ops: Vec<Value> = (0..40).map(|_| json!({"op":"copy","from":"","path":"/a/b"})).collect();
     assert_eq!(run(json!({"a":{}}), &json!(ops), &limits).unwrap_err().1, OpErrorKind::TooDeep);
-    // Moving counts too.
+    // `move` is checked too.
     let doc = json!({"x": nested(62), "a": {"b": {}}});
     let moved = run(doc, &json!([{"op":"move","from":"/x","path":"/a/b/c"}]), &limits);
     assert_eq!(moved, Err((0, OpErrorKind::TooDeep)));
-    // Absurd depths end in an error, by value and by path, and no setting allows them.
+    // Extreme depths end in an error, by value and by path, and no setting allows them.
     let all = CommandLimits { max_depth: usize::MAX, ..CommandLimits::default() };
     let value = nested(5_000);
     let mut state = SizedDocument::new(json!({})).unwrap();
@@ -200,7 +200,7 @@ fn the_document_size_is_limited() {
     assert_eq!(run(json!({}), &json!([add, copy]), &limits), too_large(1));
     let insert = json!({"op":"insert_text","path":"/a","pos":0,"text":text});
     assert_eq!(run(json!({}), &json!([add, insert]), &limits), too_large(1));
-    // What is replaced or removed makes room.
+    // Replacing or removing a value makes room.
     assert!(run(json!({}), &json!([add, add, {"op":"remove","path":"/a"}, add]), &limits).is_ok());
     // A document over a limit lowered since may shrink but not grow.
     let large = json!({"a": "x".repeat(500), "b": 1});
@@ -239,7 +239,7 @@ fn the_bytes_a_batch_moves_are_limited() {
         assert!(run(doc.clone(), &ten(op.clone()), &limits).is_ok(), "{op}");
         assert_eq!(run(doc.clone(), &eleven(op.clone()), &limits), Err((10, OpErrorKind::TooLarge)), "{op}");
     }
-    // In arrays it is the elements behind the place; at the end there are none.
+    // In arrays the elements behind the place count; at the end there are none.
     let elements = 900 / size_of::<Value>();
     let doc = json!({"list": vec![json!(7); elements], "from": [1]});
     for op in [
@@ -324,7 +324,7 @@ impl Reducer for Clumsy {
     fn apply(&self, draft: &mut Draft<'_>, op: &Op) -> Result<(), OpFault> {
         let note = Op::Add { path: PointerBuf::parse("/log/-").unwrap(), value: json!(op.name()) };
         draft.apply(&note)?;
-        // An edit that fails by itself leaves nothing, and one may go on after it.
+        // An op that fails by itself changes nothing, and more ops may follow it.
         let nowhere = PointerBuf::parse("/no/where").unwrap();
         let log = PointerBuf::parse("/log").unwrap();
         assert!(draft.apply(&Op::Move { from: log, path: nowhere.clone() }).is_err());
@@ -347,12 +347,12 @@ fn a_batch_with_a_custom_reducer_stays_atomic() {
     assert_eq!(state.value(), &json!({"log": ["replace", "replace"], "n": 2}));
     assert_eq!(state, SizedDocument::new(state.value().clone()).unwrap(), "the size too");
     let before = state.clone();
-    // Through a trait object, as a service holds it.
+    // It works through a trait object, as a service holds it.
     let reducer: &dyn Reducer = &Clumsy;
     let error = apply_batch(reducer, &mut state, &[replace(3), replace(-1)], &limits).unwrap_err();
     assert_eq!((error.index, error.kind), (1, OpErrorKind::Refused));
     assert_eq!(state, before);
-    // Also when the reducer panics.
+    // A reducer that panics changes nothing either.
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         apply_batch(reducer, &mut state, &[replace(4), replace(13)], &limits)
     }));

@@ -1,4 +1,4 @@
-//! The canonical form against RFC 8785, and the hash over it.
+//! The canonical form compared with RFC 8785, and the hash of it.
 
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
@@ -81,7 +81,7 @@ fn the_state_hash_is_sha256_of_the_canonical_form() {
 const HASH: &str = "09d06402b1598786e7403149b3c484b8ab826d83c444852812290076db12646b";
 
 proptest! {
-    /// Byte for byte what a canonicalizer writes that we share nothing but numbers with.
+    /// Compares byte for byte with an independent canonicalizer that shares only the formatting of numbers.
     #[test]
     fn canonical_json_equals_serde_json_canonicalizer(value in values()) {
         let expected = serde_json_canonicalizer::to_string(&value).unwrap();

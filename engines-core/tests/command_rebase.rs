@@ -1,4 +1,4 @@
-//! Which batches get in each other's way, against the definition taken literally.
+//! Which batches conflict, compared with a literal implementation of the definition.
 
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
@@ -122,7 +122,7 @@ proptest! {
         let (one, other) = (touched_places(&tests(&left)), touched_places(&tests(&right)));
         prop_assert_eq!(one.overlaps(&other), naive);
         prop_assert_eq!(other.overlaps(&one), naive);
-        // Put together from parts, a set is the same.
+        // A set that was merged from parts gives the same result.
         let (head, tail) = left.split_at(split.min(left.len()));
         let mut merged = touched_places(&tests(tail));
         merged.merge(touched_places(&tests(head)));

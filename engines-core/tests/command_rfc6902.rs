@@ -1,11 +1,11 @@
-//! The examples of RFC 6902, appendix A, and the corners json-patch-tests looks into.
+//! The examples of RFC 6902, appendix A, and edge cases of json-patch-tests.
 
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
 use engines_core::command::{CommandLimits, JsonReducer, OpErrorKind, SizedDocument, apply_batch, parse_ops_value};
 use serde_json::{Value, json};
 
-/// The patched document, or what was wrong; a failure must leave the document as it was.
+/// The patched document, or the error; a failure must leave the document unchanged.
 fn patch(doc: Value, ops: Value) -> Result<Value, OpErrorKind> {
     let ops = parse_ops_value(&ops).map_err(|error| error.kind)?;
     let mut state = SizedDocument::new(doc.clone()).unwrap();

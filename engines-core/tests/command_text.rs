@@ -1,4 +1,4 @@
-//! Text ops against text as a vector of characters.
+//! Text ops compared with text as a vector of characters.
 
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
@@ -74,7 +74,7 @@ fn text_ops_on_other_values_are_errors() {
 }
 
 proptest! {
-    /// Texts longer than the pieces in which characters are counted, ASCII and not.
+    /// Texts longer than the chunks in which characters are counted, ASCII and not.
     #[test]
     fn text_ops_equal_splices_of_a_vector_of_characters(
         head in "[a-z]{0,300}",

@@ -1,4 +1,4 @@
-//! Ops from and to JSON: what is wrong is named, what is right comes back as it was.
+//! Parsing and serialising of ops: errors name what is wrong, and valid ops round-trip.
 
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
@@ -167,7 +167,7 @@ fn custom_ops_are_parsed_only_for_reducers_that_know_them() {
     let ops = parse_ops_for(&Counting, &raw).unwrap();
     assert_eq!(serde_json::to_value(&ops).unwrap(), serde_json::from_str::<Value>(wire).unwrap());
     assert_eq!(ops[0].name(), "increment");
-    // A log is read back whoever wrote it; to apply it takes the reducer.
+    // A log is readable whatever reducer wrote it; applying it needs the reducer.
     assert_eq!(serde_json::from_str::<Vec<Op>>(wire).unwrap(), ops);
     let mut state = SizedDocument::new(json!({"n": 1})).unwrap();
     let failed = apply_batch(&JsonReducer, &mut state, &ops, &CommandLimits::default());

@@ -1,4 +1,4 @@
-//! What must not compile: the invariants that the types carry.
+//! Invariants of the types: code that must not compile.
 
 #[test]
 fn code_that_breaks_an_invariant_does_not_compile() {

@@ -1,4 +1,4 @@
-//! Ids, scopes, times, traces, roles: what they accept, and what they refuse.
+//! Ids, scopes, times, traces, roles: what they accept and what they reject.
 
 use std::{collections::HashSet, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Cursors: round trips, damage, and streams and logs they do not belong to.
+//! Cursors: round trips, damage, and cursors of other streams and logs.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use engines_core::{

@@ -1,4 +1,4 @@
-//! JSON from outside: what is taken, what is refused, and how it is told.
+//! Decoding of JSON from outside: what is accepted, what is rejected, and the errors.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,8 @@
-//! Looks for the input that makes the PII engine slowest: triggers of its rules, what may stand between and behind them, repeated.
+//! Searches for the input that makes the PII engine slowest: it combines triggers of the rules with texts that may
+//! follow them, and repeats them.
 //!
-//! `cargo bench -p engines-pii --bench hostile` prints the slowest families with their throughput, and how much longer twice and
-//! four times as much of each takes. A part of a family's name as an argument tries only those.
+//! `cargo bench -p engines-pii --bench hostile` prints the slowest families with their throughput, and how much
+//! longer an input of twice and four times the size takes. An argument selects the families whose name contains it.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench")]
 
@@ -10,10 +11,10 @@ use std::time::Instant;
 
 use engines_pii::Scrubber;
 
-/// Where rules begin: cues, prefixes, numbers, escapes, halves of things; one a line.
+/// Texts at which rules start: cues, prefixes, numbers, escapes, incomplete values; one a line.
 const TRIGGERS: &str = include_str!("hostile.txt");
 
-/// What stands behind each.
+/// Texts that are put after each of them.
 const SEPARATORS: [&str; 39] = [
     "",
     " ",
@@ -58,7 +59,7 @@ const SEPARATORS: [&str; 39] = [
 
 const SIZE: usize = 48 * 1024;
 
-/// The least of some runs, in seconds.
+/// The shortest of some runs, in seconds.
 fn time(scrubber: &Scrubber, text: &str, runs: usize) -> f64 {
     let once = || {
         let start = Instant::now();

@@ -1,6 +1,7 @@
-//! Throughput of the PII engine, one core.
+//! Throughput of the PII engine on one core.
 //!
-//! `PII_CORPUS=corpus.jsonl cargo bench -p engines-pii --bench throughput` reads lines `{"text": …}`; without it a few made-up lines stand in.
+//! `PII_CORPUS=corpus.jsonl cargo bench -p engines-pii --bench throughput` reads lines `{"text": …}`; without the variable it
+//! uses a few made-up lines.
 
 #![expect(clippy::unwrap_used, reason = "a bench")]
 
@@ -44,7 +45,7 @@ fn size(documents: &[String]) -> BytesCount {
     BytesCount::new(documents.iter().map(String::len).sum::<usize>())
 }
 
-/// Text in, findings and redacted text out, into buffers of the caller's.
+/// Text in, findings and redacted text out, into buffers of the caller.
 #[divan::bench]
 fn text_into(bencher: Bencher<'_, '_>) {
     let (scrubber, documents) = (Scrubber::default(), documents());
@@ -90,7 +91,7 @@ fn json_text(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// What `serde_json` takes to parse and serialize the same.
+/// The time `serde_json` takes to parse and serialise the same text.
 #[divan::bench]
 fn serde_json_round_trip(bencher: Bencher<'_, '_>) {
     let documents = json_documents();
@@ -129,7 +130,7 @@ const HOSTILE: [(&str, &str); 16] = [
     ("masks", "[A:aaaaaaa"),
 ];
 
-/// The worst inputs known.
+/// The slowest inputs known.
 #[divan::bench(args = HOSTILE.map(|(name, _)| name))]
 fn hostile(bencher: Bencher<'_, '_>, name: &str) {
     let unit = HOSTILE.iter().find(|(n, _)| *n == name).unwrap().1;

@@ -1,11 +1,11 @@
-//! A detector of one's own, here a list where a name model would be: `cargo run -p engines-pii --example names`.
+//! A custom detector, with a word list instead of a name model: `cargo run -p engines-pii --example custom_detector`.
 #![expect(clippy::print_stdout, reason = "an example speaks to people")]
 
 use std::{error::Error, time::Duration};
 
 use engines_pii::{DetectedSpan, Detector, DetectorBudget, DetectorError, Entity, Scrubber};
 
-/// Finds people by their first names: a word of the list, and the capitalised one behind it.
+/// Finds people by their first names: a word of the list and the capitalised word after it.
 struct Names {
     first: Vec<&'static str>,
     person: Entity,
@@ -30,7 +30,7 @@ impl Detector for Names {
         let mut spans = Vec::new();
         for first in &self.first {
             for (start, _) in text.match_indices(first) {
-                // A model would say here that it has no time left; what it does not say fails the scrub.
+                // A model would check the budget here; a detector that exceeds it fails the scrub.
                 if budget.is_some_and(|budget| budget.remaining().is_zero()) {
                     return Err(DetectorError("out of time".into()));
                 }

@@ -1,4 +1,5 @@
-//! Reads JSON lines `{"id", "text"}` and writes `{"id", "findings": [{"entity", "start", "end", "score"}]}`, offsets in bytes of UTF-8.
+//! Reads JSON lines `{"id", "text"}` and writes `{"id", "findings": [{"entity", "start", "end", "score"}]}`, with
+//! offsets in bytes of UTF-8.
 
 use std::error::Error;
 use std::io::{BufRead as _, BufWriter, Write as _};

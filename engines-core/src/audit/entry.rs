@@ -1,4 +1,4 @@
-//! One record, and which of them to list.
+//! Audit records, and the filter for listing them.
 
 use std::borrow::Cow;
 
@@ -15,41 +15,41 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuditOutcome {
-    /// It was done; the record stands beside its effect.
+    /// The action was done; the record was stored in the same transaction.
     Done,
-    /// It was refused.
+    /// The action was rejected.
     Refused,
 }
 
-/// One audit record. It names things and never quotes content.
+/// One audit record. It contains names and ids, never content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// The record's id, rising in time.
+    /// The record's id; ids rise with time.
     pub audit_id: Ulid,
-    /// When.
+    /// The time of the action.
     pub ts: Timestamp,
     /// The action's name, such as `canvas.command`.
     pub action: Cow<'static, str>,
-    /// What was acted on, such as `canvas/c1`.
+    /// The object that was acted on, such as `canvas/c1`.
     pub resource: String,
-    /// How it ended.
+    /// How the action ended.
     pub outcome: AuditOutcome,
-    /// Who acted.
+    /// The actor.
     #[serde(flatten)]
     pub actor: Actor,
-    /// The request.
+    /// The id of the request.
     pub request_id: std::sync::Arc<str>,
-    /// The trace.
+    /// The id of the trace.
     pub trace_id: TraceId,
-    /// The span.
+    /// The id of the span.
     pub span_id: SpanId,
-    /// Why, for trusted work in process.
+    /// The reason given for trusted work in process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<std::sync::Arc<str>>,
 }
 
 impl AuditEntry {
-    /// A record of what `context` did.
+    /// Makes the record of an action of `context`.
     #[must_use]
     pub fn new(
         audit_id: Ulid,
@@ -77,18 +77,18 @@ impl AuditEntry {
     }
 }
 
-/// Which audit records to list; every field that is set must match.
+/// Selects audit records to list; every field that is set must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Of this action.
+    /// The name of the action.
     pub action: Option<String>,
-    /// By this actor.
+    /// The id of the actor.
     pub actor_id: Option<String>,
-    /// On this resource.
+    /// The object that was acted on.
     pub resource: Option<String>,
-    /// Not before.
+    /// The earliest time, included.
     pub from: Option<Timestamp>,
-    /// Before.
+    /// The latest time, excluded.
     pub until: Option<Timestamp>,
 }
 

@@ -1,4 +1,4 @@
-//! Reading the audit log.
+//! The service that reads the audit log.
 
 use std::{fmt, sync::Arc};
 
@@ -21,17 +21,18 @@ pub struct AuditLog {
 }
 
 impl AuditLog {
-    /// The records kept in `store`.
+    /// Makes the log of the records in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, guard: Guard, limits: Arc<Limits>) -> Self {
         Self { store, guard, limits }
     }
 
-    /// The records that match, in the order they were written, a page of at most [`Limits::page_max`] at a time. It begins with the
-    /// oldest record that is still kept.
+    /// Lists the matching records in the order in which they were written, in pages of at most [`Limits::page_max`].
+    /// The first is the oldest record that is still stored.
     ///
     /// # Errors
-    /// `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID` for a malformed `after`; refusals of the gate; `BACKEND_UNAVAILABLE`.
+    /// `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID` for a malformed `after`; denials of the gate;
+    /// `BACKEND_UNAVAILABLE`.
     pub async fn entries(
         &self,
         context: &RequestContext,

@@ -1,4 +1,4 @@
-//! What was done, by whom: records written in the same transaction as their effect.
+//! The audit log: records of actions, written in the same transaction as their effect.
 
 mod entry;
 mod log;

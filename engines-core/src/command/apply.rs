@@ -1,4 +1,4 @@
-//! A batch applied all-or-nothing.
+//! Application of a batch of ops, all or nothing.
 
 use json_patch::jsonptr::{Pointer, PointerBuf, index::Index};
 use serde_json::Value;
@@ -14,25 +14,24 @@ use super::size::{
 use super::text::byte_range;
 use super::undo::Undo;
 
-/// What a batch did.
+/// The result of applying a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApplySummary {
-    /// How many ops it had.
+    /// The number of ops in the batch.
     pub ops: usize,
-    /// The document's size before, as [`State::size`] counts it.
+    /// The document's size before, as counted by [`SizedDocument::size`].
     pub size_before: usize,
-    /// And after.
+    /// The document's size after.
     pub size_after: usize,
 }
 
-/// Applies a batch: every op in order, or none of them.
+/// Applies all ops of a batch in order, or none of them.
 ///
-/// The cost is that of the edits; the document as a whole is neither cloned nor looked through. A
-/// batch without ops is a batch.
+/// The cost is that of the edits; the whole document is neither cloned nor traversed. A batch may be empty.
 ///
 /// # Errors
-/// The first op that cannot be applied; the state is then as it was. Any [`OpErrorKind`] but those
-/// of reading; [`OpErrorKind::TooManyOps`] has the index of the first op too many.
+/// The first op that cannot be applied; the state is then unchanged. Any [`OpErrorKind`] except those of parsing;
+/// [`OpErrorKind::TooManyOps`] has the index of the first op too many.
 pub fn apply_batch<R: Reducer + ?Sized>(
     reducer: &R,
     state: &mut SizedDocument,
@@ -45,17 +44,16 @@ pub fn apply_batch<R: Reducer + ?Sized>(
     }
     let mut draft = Draft::new(state, limits);
     for (index, op) in ops.iter().enumerate() {
-        // Returning early drops the draft, which takes everything back.
+        // Returning early drops the draft, which reverts all edits.
         reducer.apply(&mut draft, op).map_err(|fault| fault.with_index(index))?;
     }
     let (size_before, size_after) = draft.commit();
     Ok(ApplySummary { ops: ops.len(), size_before, size_after })
 }
 
-/// A document while a batch is being applied: what a [`Reducer`] reads and edits.
+/// A document while a batch is being applied. A [`Reducer`] reads and edits it.
 ///
-/// Each edit is within the limits and can be taken back; a draft that is dropped unfinished takes
-/// all of them back.
+/// Each edit is checked against the limits and can be reverted; dropping an unfinished draft reverts all of its edits.
 #[derive(Debug)]
 pub struct Draft<'a> {
     state: &'a mut SizedDocument,
@@ -63,7 +61,7 @@ pub struct Draft<'a> {
     size_before: usize,
     /// Bytes of values added, copied and moved so far.
     written_bytes: usize,
-    /// Bytes gone over so far, see [`CommandLimits::max_moved_bytes`].
+    /// Bytes traversed so far; see [`CommandLimits::max_moved_bytes`].
     moved_bytes: usize,
     undo: Vec<Undo>,
 }
@@ -80,7 +78,7 @@ impl<'a> Draft<'a> {
         &self.state.value
     }
 
-    /// Does what a standard op says, or nothing at all if it cannot.
+    /// Applies a standard op completely, or not at all.
     ///
     /// # Errors
     /// What is wrong with the op, see [`OpErrorKind`]; a custom op is [`OpErrorKind::UnknownOp`].
@@ -128,7 +126,7 @@ impl<'a> Draft<'a> {
         self.put_new_value(path, &slot, value.clone(), measure)
     }
 
-    /// Counts the elements that make room for a new one.
+    /// Counts the array elements that move when one is inserted.
     fn count_shift_for_insert(&mut self, path: &Pointer, slot: &Slot) -> Result<(), OpFault> {
         match slot {
             Slot::Element(at) => self.count_shift(path, *at),
@@ -136,7 +134,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Counts the elements that close up where one is taken out.
+    /// Counts the array elements that move when one is removed.
     fn count_shift_for_remove(&mut self, path: &Pointer) -> Result<(), OpFault> {
         let last = path.split_back().and_then(|(_, last)| last.to_index().ok());
         match last {
@@ -152,7 +150,7 @@ impl<'a> Draft<'a> {
         self.charge_moved_bytes(behind.saturating_mul(size_of::<Value>()))
     }
 
-    /// Counts bytes that have to be gone over.
+    /// Counts bytes that have to be traversed.
     fn charge_moved_bytes(&mut self, bytes: usize) -> Result<(), OpFault> {
         self.moved_bytes = self.moved_bytes.saturating_add(bytes);
         if self.moved_bytes <= self.limits.max_moved_bytes {
@@ -164,7 +162,7 @@ impl<'a> Draft<'a> {
         Err(OpFault::new(OpErrorKind::TooLarge, detail))
     }
 
-    /// Whether a value fits there. Looks before anything is copied.
+    /// Checks whether a value fits at a place, before anything is copied.
     fn check_value_fits(&self, path: &Pointer, slot: &Slot, value: &Value) -> Result<ValueSize, OpFault> {
         let Some(below) = self.limits.effective_depth().checked_sub(path.count()) else {
             return Err(OpFault::at_path(OpErrorKind::TooDeep, "nested too deep", path));
@@ -182,8 +180,8 @@ impl<'a> Draft<'a> {
         Ok(measure)
     }
 
-    /// Whether the document may become this large. Shrinking one that is over a limit lowered since
-    /// is always allowed.
+    /// Checks whether the document may become this large. Shrinking a document that exceeds a limit lowered since is
+    /// always allowed.
     fn check_document_size(&self, rest: usize, more: usize) -> Result<(), OpFault> {
         let size = rest.saturating_add(more);
         if size <= self.limits.max_state_bytes.max(self.state.size) {
@@ -193,8 +191,8 @@ impl<'a> Draft<'a> {
         Err(OpFault::new(OpErrorKind::TooLarge, detail))
     }
 
-    /// Puts a value where [`Self::admit`] let it: where it is now, and what was there. Gives the
-    /// value back should there be no such place after all.
+    /// Puts a value at a place that [`Self::check_value_fits`] accepted. Returns the resolved path and the previous
+    /// value; returns the value itself if there is no such place.
     fn put_value(
         &mut self,
         path: &Pointer,
@@ -229,7 +227,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// `move`: out, then in; back again if there is no way in.
+    /// Applies `move`: removes, then inserts; puts the value back if it cannot be inserted.
     fn move_value(&mut self, from: &PointerBuf, path: &PointerBuf) -> Result<(), OpFault> {
         check_not_root(from)?;
         if from == path {
@@ -293,7 +291,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// What the entry at this path costs its parent besides the value.
+    /// The bytes that the entry at this path adds to its parent besides the value.
     fn entry_overhead_bytes(&self, path: &Pointer) -> usize {
         let Some((parent, last)) = path.split_back() else {
             return 0;
@@ -304,7 +302,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Keeps all edits: the size before and after.
+    /// Keeps all edits; returns the size before and after.
     fn commit(mut self) -> (usize, usize) {
         self.undo.clear();
         let sizes = (self.size_before, self.state.size);

@@ -1,21 +1,21 @@
-//! What can be wrong with an op, and which one it was.
+//! Errors of ops: what is wrong, and with which op.
 
 use std::fmt;
 
 use json_patch::jsonptr::Pointer;
 
-/// How much of a pointer an error repeats, in bytes.
+/// The most bytes of a pointer that an error repeats.
 const MAX_POINTER_BYTES: usize = 128;
 
-/// What is wrong with an op. Stable: clients may switch on [`OpErrorKind::as_str`].
+/// What is wrong with an op. The names are stable: clients may match on [`OpErrorKind::as_str`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OpErrorKind {
     /// The list of ops is not a JSON array, or an op is not a JSON object.
     Malformed,
-    /// The name in `op` is none the reducer knows.
+    /// The reducer does not know the name in `op`.
     UnknownOp,
-    /// A member the op needs is absent.
+    /// A required member is missing.
     MissingField,
     /// A member has the wrong type.
     WrongType,
@@ -23,9 +23,9 @@ pub enum OpErrorKind {
     DuplicateField,
     /// `path` or `from` is not a JSON Pointer (RFC 6901).
     InvalidPointer,
-    /// Nothing is there, or nothing can be put there: no such member, no such index, no container.
+    /// There is no value at the path, or no place for one: no such member, no such index, no container.
     PathNotFound,
-    /// A `test` found another value.
+    /// The value at the path of a `test` differs from the expected one.
     TestFailed,
     /// A text position or range lies beyond the end of the text.
     PositionOutOfRange,
@@ -76,56 +76,56 @@ impl fmt::Display for OpErrorKind {
     }
 }
 
-/// What is wrong with one op, before it is known which of the batch it was.
+/// What is wrong with one op, without its index in the batch.
 ///
-/// `detail` is for people. It names the field or the pointer (cut to 128 bytes) and repeats
-/// nothing else of what was sent.
+/// `detail` is for people. It names the field or the pointer (cut to 128 bytes) and repeats nothing else of the
+/// request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail} ({kind})")]
 pub struct OpFault {
     /// What is wrong.
     pub kind: OpErrorKind,
-    /// The same for people.
+    /// A description for people.
     pub detail: String,
 }
 
 impl OpFault {
-    /// A fault of this kind. `detail` must not repeat what the user sent.
+    /// Makes a fault of this kind. `detail` must not repeat what the user sent.
     pub fn new(kind: OpErrorKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into() }
     }
 
-    /// A fault at a place in the document; the pointer is appended, cut to 128 bytes.
+    /// Makes a fault at a place in the document; the pointer is appended, cut to 128 bytes.
     #[must_use]
     pub fn at_path(kind: OpErrorKind, what: &str, path: &Pointer) -> Self {
         Self { kind, detail: format!("{what}: \"{}\"", truncate_pointer(path.as_str())) }
     }
 
-    /// A reducer's own refusal ([`OpErrorKind::Refused`]).
+    /// Makes the fault of a reducer that rejects an op ([`OpErrorKind::Refused`]).
     pub fn refused(detail: impl Into<String>) -> Self {
         Self::new(OpErrorKind::Refused, detail)
     }
 
-    /// Says which op of the batch it was, counted from 0.
+    /// Adds the index of the op in the batch, counted from 0.
     #[must_use]
     pub fn with_index(self, index: usize) -> OpError {
         OpError { index, kind: self.kind, detail: self.detail }
     }
 }
 
-/// The first op of a batch that cannot be read or applied, and why. The state is unchanged.
+/// The first op of a batch that cannot be parsed or applied, and why. The state is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("op {index}: {detail} ({kind})")]
 pub struct OpError {
-    /// Which op, counted from 0.
+    /// The index of the op, counted from 0.
     pub index: usize,
     /// What is wrong.
     pub kind: OpErrorKind,
-    /// The same for people; see [`OpFault`].
+    /// A description for people; see [`OpFault`].
     pub detail: String,
 }
 
-/// The start of `pointer` that an error may repeat: at most 128 bytes, cut between characters.
+/// The prefix of `pointer` that an error may repeat: at most 128 bytes, cut between characters.
 fn truncate_pointer(pointer: &str) -> &str {
     let mut end = pointer.len().min(MAX_POINTER_BYTES);
     while !pointer.is_char_boundary(end) {

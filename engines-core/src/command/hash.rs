@@ -6,12 +6,12 @@ use std::io::Write as _;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-/// The document in RFC 8785 form (JSON Canonicalization Scheme): no white space, members in the
-/// order of their keys' UTF-16 code units, numbers as ECMAScript writes them.
+/// The document in RFC 8785 form (JSON Canonicalization Scheme): no white space, members in the order of their keys'
+/// UTF-16 code units, numbers as ECMAScript writes them.
 ///
-/// Gives what `serde_json_canonicalizer` gives, several times as fast: that crate cannot know
-/// that a [`Map`]'s keys are all there and mostly in order, so it keeps every object's members in
-/// buffers to sort them. Numbers are left to it.
+/// The result equals that of `serde_json_canonicalizer`, several times as fast: that crate does not know that the keys
+/// of a `serde_json::Map` are complete and mostly in order, so it buffers every object's members to sort them. Numbers
+/// are formatted by that crate.
 ///
 /// # Errors
 /// None for a [`Value`]: it has no number that is not finite. The signature is that of the writer.
@@ -21,8 +21,8 @@ pub fn canonical_json(value: &Value) -> serde_json::Result<Vec<u8>> {
     Ok(out)
 }
 
-/// SHA-256 over the RFC 8785 form, in lower-case hex: what any client can compute over its own
-/// copy to see whether it holds the same document.
+/// SHA-256 of the RFC 8785 form in lower-case hex. A client computes it over its own copy to check whether it holds the
+/// same document.
 ///
 /// ```
 /// use engines_core::command::state_hash;
@@ -67,7 +67,7 @@ fn write_value(value: &Value, out: &mut Vec<u8>) -> serde_json::Result<()> {
             members.sort_unstable_by(|(left, _), (right, _)| left.encode_utf16().cmp(right.encode_utf16()));
             write_members(members.into_iter(), out)
         }
-        // The writer escapes what RFC 8785 section 3.2.2.2 has escaped, in the same way.
+        // The writer escapes exactly the characters that RFC 8785 section 3.2.2.2 requires.
         Value::Null | Value::Bool(_) | Value::String(_) => serde_json::to_writer(out, value),
     }
 }
@@ -89,8 +89,8 @@ fn write_members<'a>(
     Ok(())
 }
 
-/// Whether the members already come in UTF-16 order. A map sorted by bytes does where the keys are
-/// ASCII; one that keeps another order, by a feature of `serde_json`, may not.
+/// Whether the members are already in UTF-16 order. A map sorted by bytes is, if its keys are ASCII; one that keeps
+/// another order, by a feature of `serde_json`, may not be.
 fn is_in_utf16_order(members: &Map<String, Value>) -> bool {
     members.keys().all(|key| key.is_ascii()) && members.keys().is_sorted()
 }

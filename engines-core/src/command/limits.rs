@@ -1,12 +1,12 @@
-//! How large a command and a document may get.
+//! Limits on the size of commands and documents.
 
 use crate::limits::Limits;
 
-/// No setting allows deeper documents than this: JSON readers stop at 128 levels, and an op is
-/// carried a few levels deep inside an event.
+/// The highest value of the depth limit: JSON readers stop at 128 levels, and an op is nested a few levels deep inside
+/// an event.
 pub const DEPTH_CEILING: usize = 100;
 
-/// The bounds of one batch and of the document it leaves behind.
+/// The limits of one batch and of the resulting document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLimits {
     /// Most ops in a batch. Default 1,000.
@@ -15,12 +15,12 @@ pub struct CommandLimits {
     pub max_depth: usize,
     /// Most bytes of the document as compact JSON, escapes not counted. Default 16 MiB.
     pub max_state_bytes: usize,
-    /// Most bytes of all values that one batch adds, copies and moves, counted as in
-    /// `max_state_bytes`: bounds the memory and time of a batch of many `copy` ops. Default 64 MiB.
+    /// Most bytes of all values that one batch adds, copies and moves, counted as in `max_state_bytes`. It bounds the
+    /// memory and time of a batch of many `copy` ops. Default 64 MiB.
     pub max_batch_bytes: usize,
-    /// Most bytes in memory that one batch goes over beside the values themselves: the whole text for each op on text, and the elements behind
-    /// the place for each one put into an array or taken out of it. Bounds the time of a batch of many small ops on something large. Default 1 GiB,
-    /// some tenths of a second.
+    /// Most bytes in memory that one batch traverses besides the values themselves: the whole text for each op on text,
+    /// and the elements behind the place for each one inserted into an array or removed from it. It bounds the time of
+    /// a batch of many small ops on something large. Default 1 GiB, some tenths of a second.
     pub max_moved_bytes: usize,
 }
 
@@ -31,8 +31,8 @@ impl CommandLimits {
         self.max_depth.min(DEPTH_CEILING)
     }
 
-    /// No limits but [`DEPTH_CEILING`], for replaying batches that were accepted before: a setting
-    /// lowered since must not make a document unreadable.
+    /// No limits except [`DEPTH_CEILING`], for replaying batches that were accepted before: lowering a setting must not
+    /// make a document unreadable.
     #[must_use]
     pub const fn for_replay() -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Default for CommandLimits {
 }
 
 impl From<&Limits> for CommandLimits {
-    /// The settings that bear on commands. A batch may write four times a document, and go over one 64 times.
+    /// The limits that the settings imply. A batch may write four times a document, and traverse one 64 times.
     fn from(limits: &Limits) -> Self {
         Self {
             max_ops: limits.command_ops,

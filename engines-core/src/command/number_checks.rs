@@ -1,12 +1,12 @@
-//! A look at JSON text for what is lost once it is decoded.
+//! Checks of JSON text that are impossible once it is decoded.
 
 /// 2⁵³ − 1 in decimal.
 const MAX_SAFE_DIGITS: &[u8] = b"9007199254740991";
 
-/// Whether valid JSON text holds an integer, written as one, beyond ±(2⁵³ − 1).
+/// Whether valid JSON text contains an integer, written as one, beyond ±(2⁵³ − 1).
 ///
-/// Decoding turns an integer of more than 64 bits into the nearest double, so that afterwards it
-/// could no longer be told from a number like `1e20`, which is one to begin with.
+/// Decoding turns an integer of more than 64 bits into the nearest double. Afterwards it cannot be distinguished from a
+/// number like `1e20`, which is meant as a double.
 pub(super) fn has_unsafe_integer(json: &str) -> bool {
     let bytes = json.as_bytes();
     let mut at = 0;
@@ -31,7 +31,7 @@ pub(super) fn has_unsafe_integer(json: &str) -> bool {
     false
 }
 
-/// Levels of arrays and objects in valid JSON text.
+/// The number of levels of arrays and objects in valid JSON text.
 pub(super) fn nesting_depth(json: &str) -> usize {
     let bytes = json.as_bytes();
     let (mut at, mut level, mut deepest) = (0, 0_usize, 0);
@@ -50,7 +50,7 @@ pub(super) fn nesting_depth(json: &str) -> usize {
     deepest
 }
 
-/// Past the closing quote of the string whose inside begins at `at`.
+/// The offset behind the closing quote of the string whose content begins at `at`.
 fn string_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(&byte) = bytes.get(at) {
         match byte {

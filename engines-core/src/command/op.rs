@@ -1,4 +1,4 @@
-//! The ops themselves.
+//! The ops of a command.
 
 use json_patch::PatchOperation;
 use json_patch::jsonptr::{Pointer, PointerBuf};
@@ -7,109 +7,109 @@ use serde_json::{Map, Value};
 /// One step of a command. On the wire it is an object tagged by `op`, such as
 /// `{"op":"insert_text","path":"/title","pos":0,"text":"A "}`; serialising gives that form.
 ///
-/// Deserialising takes any op name (an unknown one is an [`Op::Custom`]), so that a log can be
-/// read back whoever's reducer it was written for. What comes from a client goes through
-/// [`parse_ops`](super::parse_ops), which knows better and says which op was wrong.
+/// Deserialising accepts any op name (an unknown one becomes an [`Op::Custom`]), so that a log can be read whatever
+/// reducer it was written for. Parse input of clients with [`parse_ops`](super::parse_ops), which rejects unknown names
+/// and reports which op is wrong.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Op {
-    /// RFC 6902 §4.1: puts a value into an object (replacing what is there) or inserts it into an
-    /// array; `-` appends.
+    /// RFC 6902 §4.1: adds a member to an object (replacing an existing one) or inserts an element into an array; `-`
+    /// appends.
     Add {
-        /// Where.
+        /// The place to add at.
         path: PointerBuf,
-        /// What; `null` is a value.
+        /// The value to add; `null` is a value.
         value: Value,
     },
     /// RFC 6902 §4.2: removes the value at `path`, which must exist and not be the root.
     Remove {
-        /// Where.
+        /// The place of the value.
         path: PointerBuf,
     },
     /// RFC 6902 §4.3: replaces the value at `path`, which must exist.
     Replace {
-        /// Where.
+        /// The place of the value.
         path: PointerBuf,
-        /// By what.
+        /// The new value.
         value: Value,
     },
     /// RFC 6902 §4.4: removes at `from`, then adds at `path`, which must not lie inside `from`.
     Move {
-        /// Where from.
+        /// The place the value is removed from.
         from: PointerBuf,
-        /// Where to, once the value at `from` is gone.
+        /// The place it is added at, after the removal.
         path: PointerBuf,
     },
-    /// RFC 6902 §4.5: adds at `path` what is at `from`.
+    /// RFC 6902 §4.5: adds at `path` a copy of the value at `from`.
     Copy {
-        /// Where from.
+        /// The place of the value to copy.
         from: PointerBuf,
-        /// Where to.
+        /// The place to add it at.
         path: PointerBuf,
     },
     /// RFC 6902 §4.6: fails the batch unless the value at `path` equals `value`.
     Test {
-        /// Where.
+        /// The place of the value.
         path: PointerBuf,
-        /// What should be there.
+        /// The expected value.
         value: Value,
     },
-    /// Inserts into the string at `path`.
+    /// Inserts text into the string at `path`.
     InsertText {
-        /// The string's place.
+        /// The place of the string.
         path: PointerBuf,
-        /// Before which character, in Unicode scalar values; the length appends.
+        /// The character before which the text is inserted, in Unicode scalar values; the length appends.
         pos: usize,
-        /// What to insert.
+        /// The text to insert.
         text: String,
     },
-    /// Deletes from the string at `path`.
+    /// Deletes a range from the string at `path`.
     DeleteRange {
-        /// The string's place.
+        /// The place of the string.
         path: PointerBuf,
-        /// The first character deleted, in Unicode scalar values.
+        /// The first character to delete, in Unicode scalar values.
         pos: usize,
-        /// How many; all of them must be there.
+        /// The number of characters to delete; all of them must exist.
         len: usize,
     },
-    /// Replaces a part of the string at `path`.
+    /// Replaces a range of the string at `path`.
     ReplaceTextRange {
-        /// The string's place.
+        /// The place of the string.
         path: PointerBuf,
-        /// The first character replaced, in Unicode scalar values.
+        /// The first character to replace, in Unicode scalar values.
         pos: usize,
-        /// How many; all of them must be there.
+        /// The number of characters to replace; all of them must exist.
         len: usize,
-        /// What to put there.
+        /// The text that replaces them.
         text: String,
     },
-    /// Makes or replaces the value at `path`. Never inserts between an array's elements.
+    /// Creates or replaces the value at `path`. It never inserts between the elements of an array.
     SetToken {
-        /// Where.
+        /// The place of the value.
         path: PointerBuf,
-        /// The value it then has.
+        /// The new value.
         value: Value,
     },
-    /// An op of a [`Reducer`](super::Reducer)'s own. [`JsonReducer`](super::JsonReducer) refuses it.
+    /// An op of a custom [`Reducer`](super::Reducer). [`JsonReducer`](super::JsonReducer) rejects it.
     Custom(CustomOp),
 }
 
-/// An op that only a user's own reducer understands.
+/// An op that only a custom reducer understands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CustomOp {
     /// The name, from the member `op`.
     pub name: String,
-    /// The place it works on. What it changes should lie at or below this (or `from`), since
-    /// [`rebase`](super::rebase) goes by the paths alone.
+    /// The place the op works on. What it changes should lie at or below this path (or `from`), because
+    /// [`rebase`](super::rebase) considers only the paths.
     pub path: PointerBuf,
-    /// A second place, if it names one.
+    /// A second place, if the op names one.
     pub from: Option<PointerBuf>,
     /// All other members, as sent.
     pub fields: Map<String, Value>,
 }
 
 impl Op {
-    /// The name in the member `op`.
+    /// The op's name: the member `op`.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -127,7 +127,7 @@ impl Op {
         }
     }
 
-    /// The place it works on: the member `path`.
+    /// The place the op works on: the member `path`.
     #[must_use]
     pub fn path(&self) -> &Pointer {
         match self {
@@ -145,7 +145,7 @@ impl Op {
         }
     }
 
-    /// The place it takes something from: the member `from`.
+    /// The place the op takes a value from: the member `from`.
     #[must_use]
     pub fn from(&self) -> Option<&Pointer> {
         match self {
@@ -155,13 +155,13 @@ impl Op {
         }
     }
 
-    /// Every place it names: `path`, then `from` where it has one.
+    /// Every place the op names: `path`, then `from` if it has one.
     pub fn paths(&self) -> impl Iterator<Item = &Pointer> {
         std::iter::once(self.path()).chain(self.from())
     }
 }
 
-/// A JSON Patch made elsewhere, by `json_patch::diff` for instance, as ops.
+/// Converts an op of a JSON Patch that was made elsewhere, for instance by `json_patch::diff`.
 impl From<PatchOperation> for Op {
     fn from(operation: PatchOperation) -> Self {
         match operation {

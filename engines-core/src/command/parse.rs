@@ -1,4 +1,4 @@
-//! A client's list of ops, read so that the one that is wrong can be named.
+//! Parses a client's list of ops, so that an error names the op that is wrong.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +14,18 @@ use super::reducer::Reducer;
 use super::size::UNSAFE_INTEGER_DETAIL;
 use super::wire::OpMembers;
 
-/// Reads a JSON array of ops. Members an op does not know are ignored (RFC 6902 §4).
+/// Parses a JSON array of ops. Unknown members of an op are ignored (RFC 6902 §4).
 ///
 /// # Errors
-/// The first op that cannot be read: [`OpErrorKind::UnknownOp`], [`OpErrorKind::MissingField`],
+/// The first op that cannot be parsed: [`OpErrorKind::UnknownOp`], [`OpErrorKind::MissingField`],
 /// [`OpErrorKind::WrongType`], [`OpErrorKind::DuplicateField`], [`OpErrorKind::InvalidPointer`],
-/// [`OpErrorKind::NumberOutOfRange`], [`OpErrorKind::TooDeep`], or [`OpErrorKind::Malformed`] (with
-/// index 0 if it is the list itself).
+/// [`OpErrorKind::NumberOutOfRange`], [`OpErrorKind::TooDeep`], or [`OpErrorKind::Malformed`] (with index 0 if the list
+/// itself is malformed).
 pub fn parse_ops(raw: &RawValue) -> Result<Vec<Op>, OpError> {
     parse_ops_str(raw.get())
 }
 
-/// [`parse_ops`] of JSON text.
+/// As [`parse_ops`], for JSON text.
 ///
 /// # Errors
 /// As [`parse_ops`].
@@ -33,7 +33,7 @@ pub fn parse_ops_str(json: &str) -> Result<Vec<Op>, OpError> {
     parse(json, &|_| false)
 }
 
-/// [`parse_ops`] that also takes the ops of a reducer's own, see [`Reducer::knows`].
+/// As [`parse_ops`], and also accepts the ops of a custom reducer, see [`Reducer::knows`].
 ///
 /// # Errors
 /// As [`parse_ops`].
@@ -41,7 +41,7 @@ pub fn parse_ops_for<R: Reducer + ?Sized>(reducer: &R, raw: &RawValue) -> Result
     parse(raw.get(), &|name| reducer.knows(name))
 }
 
-/// [`parse_ops`] of a value that is already decoded. A repeated member can no longer be seen.
+/// As [`parse_ops`], for a value that is already decoded. A repeated member can no longer be detected.
 ///
 /// # Errors
 /// As [`parse_ops`].
@@ -72,7 +72,7 @@ fn parse_op(json: &str, custom: &dyn Fn(&str) -> bool) -> Result<Op, OpFault> {
     let members = OpMembers::deserialize(&mut reader).map_err(|_| undecodable_op(json))?;
     let op = members.into_op(custom)?;
     if has_unsafe_integer(json) {
-        // Elsewhere than in the value it is a position beyond any text, or a member we ignore.
+        // Outside of the value such a number is a position beyond any text, or belongs to a member that is ignored.
         let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(|_| undecodable_op(json))?;
         if members.get("value").is_some_and(|value| has_unsafe_integer(value.get())) {
             return Err(OpFault::new(OpErrorKind::NumberOutOfRange, UNSAFE_INTEGER_DETAIL));
@@ -81,7 +81,7 @@ fn parse_op(json: &str, custom: &dyn Fn(&str) -> bool) -> Result<Op, OpFault> {
     Ok(op)
 }
 
-/// Why JSON text that is valid by its grammar cannot be read as an op's members.
+/// Why text that is valid JSON cannot be decoded as an op's members.
 fn undecodable_op(json: &str) -> OpFault {
     if !json.trim_start().starts_with('{') {
         op_not_an_object()

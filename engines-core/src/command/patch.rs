@@ -1,8 +1,8 @@
-//! The structural edits, carried out by the `json-patch` crate.
+//! The structural edits, applied by the `json-patch` crate.
 //!
-//! It is given a `null` to add or remove, and the value itself is swapped in or out: so nothing is
-//! cloned, what was there is kept for undoing, and an edit that fails leaves no trace (the crate's
-//! own `move` loses the value when its target turns out not to exist).
+//! That crate adds or removes a `null`, and the value itself is swapped in or out. So nothing is cloned, the previous
+//! value is kept for undoing, and an edit that fails changes nothing (the crate's own `move` loses the value when its
+//! target does not exist).
 
 use json_patch::jsonptr::{Pointer, PointerBuf};
 use json_patch::{AddOperation, PatchOperation, RemoveOperation, patch_unsafe};
@@ -13,7 +13,7 @@ use super::error::{OpErrorKind, OpFault};
 /// A place where a value can be put.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Slot {
-    /// Something is there and is replaced.
+    /// A value exists there and is replaced.
     Occupied,
     /// A new member of an object.
     Member,
@@ -21,8 +21,8 @@ pub(super) enum Slot {
     Element(usize),
 }
 
-/// What `add` at this path would do. `overwrite` makes an existing array element one to replace
-/// instead of one to insert before.
+/// What `add` at this path would do. With `overwrite`, an existing array element is replaced instead of inserted
+/// before.
 pub(super) fn find_slot(doc: &Value, path: &Pointer, overwrite: bool) -> Result<Slot, OpFault> {
     let Some((parent, last)) = path.split_back() else {
         return Ok(Slot::Occupied);
@@ -42,8 +42,8 @@ pub(super) fn find_slot(doc: &Value, path: &Pointer, overwrite: bool) -> Result<
     }
 }
 
-/// Puts a value into a slot that [`slot`] found; gives back what was there, or the value itself
-/// should there be no such slot.
+/// Puts a value into a slot that [`find_slot`] found; returns the previous value, or the value itself if there is no
+/// such slot.
 pub(super) fn put_into_slot(
     doc: &mut Value,
     path: &Pointer,
@@ -70,7 +70,7 @@ pub(super) fn put_into_slot(
     }
 }
 
-/// Takes a value out of its object or array; `None` where nothing is, and for the root.
+/// Removes a value from its object or array; `None` if there is none, and for the root.
 pub(super) fn remove_value(doc: &mut Value, path: &Pointer) -> Option<Value> {
     let value = doc.pointer_mut(path.as_str())?.take();
     let remove = PatchOperation::Remove(RemoveOperation { path: path.to_owned() });
@@ -95,7 +95,7 @@ pub(super) fn path_not_found(path: &Pointer) -> OpFault {
     OpFault::at_path(OpErrorKind::PathNotFound, "no such place", path)
 }
 
-/// Equality as RFC 6902 §4.6 has it: numbers by value, so that `1` equals `1.0`.
+/// Equality by RFC 6902 §4.6: numbers are compared by value, so that `1` equals `1.0`.
 pub(super) fn values_equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => numbers_equal(left, right),

@@ -1,6 +1,6 @@
-//! Whether a batch written against an older revision may be applied at the head.
+//! Decides whether a batch written against an older revision may be applied at the head.
 //!
-//! It may, if nobody has since touched what it touches: the same place, one above or one below it.
+//! It may, if no commit since has touched what it touches: the same place, one above or one below it.
 
 use json_patch::jsonptr::Pointer;
 
@@ -8,14 +8,14 @@ use super::op::Op;
 
 /// The places a batch reads or writes.
 ///
-/// * `add`, `remove`, `move` and `copy` into or out of an array (a path that ends in a number or
-///   `-`) touch the whole array, since they shift its other elements. An object's member whose key
-///   is a number is taken for one too: a document is not needed to tell.
-/// * `test` and the source of a `copy` count as touching what they read.
+/// * `add`, `remove`, `move` and `copy` into or out of an array (a path that ends in a number or `-`) touch the whole
+///   array, because they shift its other elements. An object's member whose key is a number is treated as an array
+///   element too, because the document is not known here.
+/// * `test` and the source of a `copy` touch what they read.
 /// * A text op touches its whole string.
 ///
-/// Holds no place that lies below another one of it. Building costs O(n log n), asking O(n log m)
-/// with n the smaller set.
+/// The set holds no place that lies below another one of it. Building costs O(n log n), a comparison O(n log m) with n
+/// the size of the smaller set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TouchSet {
     /// Pointers with a `/` appended, sorted, none a prefix of another. The `/` makes "is above"
@@ -23,13 +23,14 @@ pub struct TouchSet {
     places: Vec<String>,
 }
 
-/// What these ops touch.
+/// The places these ops touch.
 ///
 /// ```
-/// use engines_core::command::{parse_ops_str, rebase::touches};
-/// let mine = touches(&parse_ops_str(r#"[{"op":"remove","path":"/nodes/n1"}]"#)?);
-/// let theirs = touches(&parse_ops_str(r#"[{"op":"insert_text","path":"/nodes/n1/text","pos":0,"text":"a"}]"#)?);
-/// let others = touches(&parse_ops_str(r#"[{"op":"remove","path":"/nodes/n11"}]"#)?);
+/// use engines_core::command::{parse_ops_str, rebase::touched_places};
+/// let mine = touched_places(&parse_ops_str(r#"[{"op":"remove","path":"/nodes/n1"}]"#)?);
+/// let theirs =
+/// touched_places(&parse_ops_str(r#"[{"op":"insert_text","path":"/nodes/n1/text","pos":0,"text":"a"}]"#)?);
+/// let others = touched_places(&parse_ops_str(r#"[{"op":"remove","path":"/nodes/n11"}]"#)?);
 /// assert!(mine.overlaps(&theirs));
 /// assert!(!mine.overlaps(&others));
 /// # Ok::<(), engines_core::command::OpError>(())
@@ -53,7 +54,7 @@ pub fn touched_places<'a>(ops: impl IntoIterator<Item = &'a Op>) -> TouchSet {
 impl TouchSet {
     fn from_places(mut places: Vec<String>) -> Self {
         places.sort_unstable();
-        // What follows a place and starts with it lies below it.
+        // A place that follows another and starts with it lies below it.
         places.dedup_by(|next, kept| next.starts_with(kept.as_str()));
         Self { places }
     }
@@ -65,14 +66,14 @@ impl TouchSet {
         *self = Self::from_places(places);
     }
 
-    /// Whether a place of one is a place of the other, or lies above or below it. Symmetric.
+    /// Whether a place of one set is a place of the other, or lies above or below one. Symmetric.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         let (few, many) = if self.places.len() < other.places.len() { (self, other) } else { (other, self) };
         few.places.iter().any(|place| many.touches_place(place))
     }
 
-    /// Whether it holds no place.
+    /// Whether the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
@@ -80,8 +81,8 @@ impl TouchSet {
 
     fn touches_place(&self, place: &str) -> bool {
         let at = self.places.partition_point(|mine| mine.as_str() < place);
-        // Below or equal: the first one not before it. Above: since no place of ours lies below
-        // another, nothing can stand between one that is above it and it.
+        // Below or equal: the first place not before it. Above: no place of this set lies below another, so nothing can
+        // sort between one that is above `place` and `place`.
         self.places.get(at).is_some_and(|mine| mine.starts_with(place))
             || at
                 .checked_sub(1)
@@ -97,7 +98,7 @@ fn place_prefix(path: &Pointer) -> String {
     place
 }
 
-/// The place whose content shifts when something is put at or taken from `path`.
+/// The place whose content shifts when a value is inserted or removed at `path`.
 fn shifted_place(path: &Pointer) -> String {
     match path.split_back() {
         Some((parent, last)) if last.to_index().is_ok() => place_prefix(parent),

@@ -1,4 +1,4 @@
-//! What ops mean: ours, or a user's own.
+//! Reducers, which define what ops do.
 
 use serde_json::{Map, Value};
 
@@ -6,20 +6,19 @@ use super::apply::Draft;
 use super::error::OpFault;
 use super::op::Op;
 
-/// What a document starts as and what each op does to it.
+/// Defines a document's initial state and what each op does to it.
 ///
-/// [`JsonReducer`] is the meaning this module documents. A reducer of one's own can narrow it
-/// (allow only certain paths, check a schema after each op) or widen it by ops with other names.
-/// It edits through the [`Draft`] alone, in steps of standard ops; so a batch stays atomic and
-/// within its limits whatever a reducer does, also when it fails or panics half-way.
+/// [`JsonReducer`] has the semantics this module documents. A custom reducer can narrow them (allow only certain paths,
+/// check a schema after each op) or add ops with other names. It edits only through the [`Draft`], in steps of standard
+/// ops, so that a batch stays atomic and within its limits whatever a reducer does, even if it fails or panics
+/// half-way.
 ///
-/// It must be deterministic: replaying the same ops gives the same state on every node, now and
-/// later. What an op changes should lie at or below its `path` and `from`, since
-/// [`rebase`](super::rebase) goes by these alone.
+/// A reducer must be deterministic: replaying the same ops gives the same state on every node, now and later. What an
+/// op changes should lie at or below its `path` and `from`, because [`rebase`](super::rebase) considers only these.
 ///
 /// ```
 /// use engines_core::command::{
-///     CommandLimits, Draft, Op, OpErrorKind, OpFault, Reducer, State, apply_batch, parse_ops_for,
+///     CommandLimits, Draft, Op, OpErrorKind, OpFault, Reducer, SizedDocument, apply_batch, parse_ops_for,
 /// };
 /// use serde_json::{Value, json, value::RawValue};
 ///
@@ -52,7 +51,7 @@ use super::op::Op;
 ///
 /// let raw = RawValue::from_string(r#"[{"op":"increment","path":"/likes","by":2}]"#.into())?;
 /// let ops = parse_ops_for(&Counters, &raw)?;
-/// let mut state = State::new(Counters.initial())?;
+/// let mut state = SizedDocument::new(Counters.initial())?;
 /// apply_batch(&Counters, &mut state, &ops, &CommandLimits::default())?;
 /// assert_eq!(state.value()["likes"], 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -63,22 +62,22 @@ pub trait Reducer: Send + Sync + 'static {
         Value::Object(Map::new())
     }
 
-    /// Whether ops of this name, which is none of the standard ones, are understood. Default: no.
+    /// Whether the reducer supports a non-standard op of this name. Default: no.
     fn knows(&self, name: &str) -> bool {
         let _ = name;
         false
     }
 
-    /// Does what the op says. Default: [`Draft::apply`].
+    /// Applies the op. Default: [`Draft::apply`].
     ///
     /// # Errors
-    /// An error undoes the whole batch.
+    /// An error reverts the whole batch.
     fn apply(&self, draft: &mut Draft<'_>, op: &Op) -> Result<(), OpFault> {
         draft.apply(op)
     }
 }
 
-/// The standard ops, and no other.
+/// The reducer of the standard ops.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct JsonReducer;
 

@@ -1,27 +1,27 @@
-//! How large a value is, and a document that knows its own size.
+//! Sizes of JSON values, and a document that tracks its own size.
 
 use serde_json::{Number, Value};
 
 use super::error::{OpErrorKind, OpFault};
 use super::limits::DEPTH_CEILING;
 
-/// The longest shortest-form decimal of a double, such as `-2.2250738585072014e-308`.
+/// The length of the longest shortest-form decimal of a double, such as `-2.2250738585072014e-308`.
 const MAX_FLOAT_BYTES: usize = 24;
-/// Brackets around an array's or object's members, quotes around a string.
+/// The bytes of the brackets of an array or object, or of the quotes of a string.
 const DELIMITER_BYTES: usize = 2;
-/// The largest integer of which every client reads the same number: 2⁵³ − 1.
+/// The largest integer that every client reads exactly: 2⁵³ − 1.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
-/// What a sender of a larger one is told.
+/// The detail of the error for a larger integer.
 pub(super) const UNSAFE_INTEGER_DETAIL: &str = "an integer beyond 2^53 - 1; send it as a string";
 
-/// A document and its size, kept exact as it is edited so that no command has to weigh the whole.
+/// A document and its size, which is updated with every edit so that no command has to measure the whole document.
 ///
-/// The size is that of the compact JSON text, escapes not counted and a comma counted after every
-/// member: a hair more or less than what is stored, and cheap to keep.
+/// The size is that of the compact JSON text, with escapes not counted and a comma counted after every member. It
+/// differs slightly from the stored size and is cheap to update.
 ///
 /// ```
-/// use engines_core::command::State;
-/// let state = State::new(serde_json::json!({"a": "bc"}))?;
+/// use engines_core::command::SizedDocument;
+/// let state = SizedDocument::new(serde_json::json!({"a": "bc"}))?;
 /// assert_eq!(state.size(), r#"{"a":"bc",}"#.len());
 /// # Ok::<(), engines_core::command::OpFault>(())
 /// ```
@@ -32,12 +32,12 @@ pub struct SizedDocument {
 }
 
 impl SizedDocument {
-    /// Takes over a document, such as a snapshot that was read.
+    /// Takes a document, such as a snapshot that was read.
     ///
     /// # Errors
-    /// [`OpErrorKind::TooDeep`] beyond [`DEPTH_CEILING`] levels, [`OpErrorKind::NumberOutOfRange`]
-    /// for integers beyond ±(2⁵³ − 1). Other limits hold for commands, not for what is already
-    /// there: a lowered setting makes no document unreadable.
+    /// [`OpErrorKind::TooDeep`] beyond [`DEPTH_CEILING`] levels, [`OpErrorKind::NumberOutOfRange`] for integers beyond
+    /// ±(2⁵³ − 1). Other limits apply to commands, not to existing documents: lowering a setting makes no document
+    /// unreadable.
     pub fn new(value: Value) -> Result<Self, OpFault> {
         let size = measure_checked(&value, DEPTH_CEILING)?.bytes;
         Ok(Self { value, size })
@@ -55,7 +55,7 @@ impl SizedDocument {
         self.value
     }
 
-    /// The document's size in bytes, as this type counts it.
+    /// The document's size in bytes; see [`SizedDocument`] for how it is counted.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size
@@ -63,22 +63,22 @@ impl SizedDocument {
 }
 
 impl Default for SizedDocument {
-    /// The document `null`.
+    /// Makes the document `null`.
     fn default() -> Self {
         Self { value: Value::Null, size: scalar_bytes(&Value::Null) }
     }
 }
 
-/// What [`measure`] found.
+/// The result of [`measure_checked`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ValueSize {
-    /// Size, as [`State`] counts it.
+    /// The size, as counted by [`SizedDocument`].
     pub(super) bytes: usize,
-    /// Levels of arrays and objects; 0 for anything else.
+    /// The number of levels of arrays and objects; 0 for other values.
     pub(super) depth: usize,
 }
 
-/// Weighs a value and checks its depth and numbers. Goes at most `max_depth` levels down.
+/// Measures a value and checks its depth and numbers. It descends at most `max_depth` levels.
 pub(super) fn measure_checked(value: &Value, max_depth: usize) -> Result<ValueSize, OpFault> {
     let mut found = ValueSize { bytes: 0, depth: 0 };
     match value {
@@ -115,7 +115,7 @@ impl ValueSize {
     }
 }
 
-/// The size of a value that is part of a document, hence already known not to be too deep.
+/// The size of a value that is part of a document and hence known not to be too deep.
 pub(super) fn size_of_value(value: &Value) -> usize {
     match value {
         Value::Array(items) => {
@@ -128,12 +128,12 @@ pub(super) fn size_of_value(value: &Value) -> usize {
     }
 }
 
-/// What a member's key, quotes, colon and comma add to an object.
+/// The bytes that a member's key, quotes, colon and comma add to an object.
 pub(super) fn member_overhead_bytes(key: &str) -> usize {
     key.len() + DELIMITER_BYTES + 2
 }
 
-/// What an element's comma adds to an array.
+/// The bytes that an element's comma adds to an array.
 pub(super) const fn element_overhead_bytes() -> usize {
     1
 }
@@ -158,7 +158,7 @@ fn number_bytes(number: &Number) -> usize {
     }
 }
 
-/// Refuses an integer that is not safe to exchange (RFC 7493 §2.2).
+/// Rejects an integer that is not safe to exchange (RFC 7493 §2.2).
 fn check_number(number: &Number) -> Result<(), OpFault> {
     let safe = if let Some(n) = number.as_u64() {
         n <= MAX_SAFE_INTEGER

@@ -1,13 +1,13 @@
-//! Positions in text: from Unicode scalar values, which the wire counts, to bytes.
+//! Converts positions in text from Unicode scalar values, which the wire uses, to bytes.
 
-/// How much is counted at a time; small enough that the last look, character by character, is short.
+/// Bytes counted at a time; small enough that the final search, character by character, is short.
 const CHUNK_BYTES: usize = 128;
 
-/// The byte offset of the `pos`-th character; the text's length for the position after the last
-/// character, `None` beyond it.
+/// The byte offset of the `pos`-th character; the text's length for the position after the last character, `None`
+/// beyond it.
 ///
-/// Where everything before the position is ASCII this is a scan for a set high bit; otherwise
-/// character starts are counted a chunk at a time. Nothing is allocated.
+/// If everything before the position is ASCII, this is a scan for a set high bit; otherwise character starts are
+/// counted one chunk at a time. Nothing is allocated.
 pub(super) fn byte_offset(text: &str, pos: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     // A character takes at least one byte.
@@ -28,7 +28,7 @@ pub(super) fn byte_offset(text: &str, pos: usize) -> Option<usize> {
     (left == 0).then_some(bytes.len())
 }
 
-/// The byte range of `len` characters from the `pos`-th on, if the text has them all.
+/// The byte range of `len` characters from the `pos`-th on; `None` if the text ends before.
 pub(super) fn byte_range(text: &str, pos: usize, len: usize) -> Option<std::ops::Range<usize>> {
     let start = byte_offset(text, pos)?;
     let end = start + byte_offset(text.get(start..)?, len)?;

@@ -1,27 +1,27 @@
-//! What takes an edit back.
+//! The inverse of an edit.
 
 use json_patch::jsonptr::PointerBuf;
 use serde_json::Value;
 
 use super::patch::{find_slot, put_into_slot, remove_value};
 
-/// One edit's inverse. Paths are settled: no `-`, indices as they were when the edit was made.
+/// The inverse of one edit. Paths are resolved: they have no `-`, and indices are those at the time of the edit.
 #[derive(Debug)]
 pub(super) enum Undo {
-    /// Something new was put at `path`.
+    /// A new value was put at `path`.
     Added { path: PointerBuf },
-    /// What was at `path` was replaced.
+    /// The value `old` at `path` was replaced.
     Replaced { path: PointerBuf, old: Value },
-    /// What was at `path` was removed.
+    /// The value `old` at `path` was removed.
     Removed { path: PointerBuf, old: Value },
-    /// What was at `from` is at `path` now, where there may have been something.
+    /// The value at `from` was moved to `path`, where it replaced `old`, if anything.
     Moved { from: PointerBuf, path: PointerBuf, old: Option<Value> },
-    /// In the string at `path`, from byte `at` on, `inserted` bytes stand for what was `removed`.
+    /// In the string at `path`, from byte `at` on, `removed` was replaced by `inserted` bytes.
     Spliced { path: PointerBuf, at: usize, inserted: usize, removed: String },
 }
 
 impl Undo {
-    /// Takes the edit back. Every later edit must have been taken back before.
+    /// Reverts the edit. All later edits must have been reverted before.
     pub(super) fn revert(self, doc: &mut Value) {
         match self {
             Self::Added { path } => {

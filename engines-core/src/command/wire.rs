@@ -1,4 +1,4 @@
-//! Ops to and from JSON objects, one at a time.
+//! Converts single ops to and from JSON objects.
 
 use std::fmt;
 
@@ -55,7 +55,7 @@ impl<'de> Deserialize<'de> for Op {
     }
 }
 
-/// An op's members before it is known which op it is.
+/// The members of an op whose name is not yet interpreted.
 pub(super) struct OpMembers {
     members: Map<String, Value>,
     has_duplicate: bool,
@@ -93,7 +93,7 @@ impl From<Map<String, Value>> for OpMembers {
 }
 
 impl OpMembers {
-    /// The op these members make; `custom` says which names beyond ours are known.
+    /// Makes the op of these members; `custom` decides which non-standard names are accepted.
     pub(super) fn into_op(mut self, custom: &dyn Fn(&str) -> bool) -> Result<Op, OpFault> {
         if self.has_duplicate {
             return Err(OpFault::new(OpErrorKind::DuplicateField, "a member occurs twice"));

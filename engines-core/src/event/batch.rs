@@ -1,4 +1,4 @@
-//! Many events in one request: newline-delimited JSON, a result for each line.
+//! Batches of events: newline-delimited JSON with one result for each line.
 
 use std::{fmt, future::poll_fn, pin::Pin, task::Poll};
 
@@ -21,57 +21,58 @@ use crate::{
 };
 
 const OPERATION: &str = "event.record_batch";
-/// The realm of keys made from a batch's own.
+/// The suffix of the namespace of keys that are derived from a batch's key.
 const BATCH_NAMESPACE: &str = "/batch";
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// Bytes of lines from which on a group is written, however few they are: scrubbing them takes some milliseconds at the most.
+/// A group of lines is written once it has this many bytes, even if it has few lines. Scrubbing this much takes some
+/// milliseconds at most.
 const GROUP_BYTES: usize = 256 << 10;
-/// Groups on their way to the store at once, where it keeps their order.
+/// The most groups that are committed at once; the store keeps their order.
 const MAX_IN_FLIGHT_GROUPS: usize = 16;
 
-/// Takes lines as they arrive, and records their events in groups: one commit, one audit record and one wait for each. Memory does not
-/// grow with the batch: it holds the beginning of a line, and a few groups.
+/// Receives lines as they arrive and records their events in groups, each with one commit, one audit record and one
+/// wait. Memory does not grow with the batch: it holds the beginning of a line and a few groups.
 ///
-/// What is recorded stays recorded, whatever becomes of the lines after it; a line that is wrong is refused alone. Dropped halfway, it
-/// leaves groups that are wholly written or not at all.
+/// Recorded events stay recorded, whatever happens to later lines; an invalid line is rejected by itself. If the batch
+/// is dropped halfway, each group is written completely or not at all.
 pub struct EventBatch {
     log: EventLog,
     context: RequestContext,
     permit: Permit,
-    /// The key of the batch as a whole.
+    /// The idempotency key of the batch as a whole.
     batch_key: Option<String>,
     splitter: LineSplitter,
-    /// The last line that was seen.
+    /// The number of the last line that was read.
     line_number: u64,
-    /// How many lines had something on them.
+    /// The number of lines that were not blank.
     nonblank_lines: usize,
     group: LineGroup,
-    /// Events and bytes of a full group, as far as the store takes them.
+    /// Events and bytes of a full group, within the store's limits.
     group_limits: (usize, usize),
     max_in_flight: usize,
     pending_commits: FuturesOrdered<Pin<Box<dyn Future<Output = LineGroupCommit> + Send>>>,
     results: Vec<LineResult>,
     summary: BatchSummary,
-    /// Nothing more is read: the result of the last line says why.
+    /// No more lines are read; the result of the last line gives the reason.
     closed: bool,
 }
 
-/// How a batch ended.
+/// The result of a batch.
 #[derive(Debug, Default)]
 pub struct BatchSummary {
-    /// Lines whose event is durable.
+    /// The number of lines whose event is durable.
     pub accepted: u64,
-    /// Lines whose event is not.
+    /// The number of lines whose event is not.
     pub rejected: u64,
-    /// The store failed: lines from there on were not recorded, and each says so.
+    /// The store failed: the lines from there on were not recorded, and their results say so.
     pub store_error: Option<Error>,
 }
 
 /// Lines that are written together.
 #[derive(Default)]
 struct LineGroup {
-    /// Asked for once for each group.
+    /// The caller's rules, loaded once for each group.
     rules: Option<RecordingRules>,
     lines: Vec<(u64, Result<RecordedEvent>)>,
     batch: Option<Batch>,
@@ -79,14 +80,15 @@ struct LineGroup {
     bytes: usize,
 }
 
-/// A group, and what the store said.
+/// The results of a group's lines, and the store's result for its commit.
 type LineGroupCommit = (Vec<(u64, Result<RecordedEvent>)>, Result<CommitReceipt, CommitError>);
 
 impl EventLog {
-    /// Begins a batch. With a `key`, each line without a key of its own has that key and its number.
+    /// Starts a batch. If `key` is given, each line without an idempotency key gets one made of `key` and its line
+    /// number.
     ///
     /// # Errors
-    /// What the guard refuses; `BODY_INVALID` for a key that is empty or has more than 255 bytes.
+    /// Rejections of the guard; `BODY_INVALID` for a key that is empty or has more than 255 bytes.
     pub async fn batch(&self, context: &RequestContext, key: Option<String>) -> Result<EventBatch> {
         let permit = self.guard.admit(context, Action::EventRecordBatch, RESOURCE).await?;
         key.as_deref().map_or(Ok(()), check_key)?;
@@ -113,10 +115,10 @@ impl EventLog {
 }
 
 impl EventBatch {
-    /// Takes the next bytes. Says whether more are wanted: `false` once there are more lines than a batch may have.
+    /// Takes the next bytes. Returns whether more are wanted: `false` once the batch has more lines than the limit.
     ///
     /// # Errors
-    /// `INTERNAL` when the store contradicts itself.
+    /// `INTERNAL` when the store returns an inconsistent receipt.
     pub async fn push(&mut self, chunk: &[u8]) -> Result<bool> {
         let mut lines = std::mem::replace(&mut self.splitter, LineSplitter::new(0));
         let mut at = 0;
@@ -129,14 +131,15 @@ impl EventBatch {
         Ok(!self.closed)
     }
 
-    /// Sends what has arrived to the store, without waiting for a full group: for when nothing more arrives for now.
+    /// Sends the lines received so far to the store without waiting for a full group. Call it when no more input is
+    /// available for now.
     ///
     /// # Errors
     /// As [`EventBatch::push`].
     pub async fn flush(&mut self) -> Result<()> {
         let LineGroup { lines, batch, .. } = std::mem::take(&mut self.group);
         let Some(batch) = batch else {
-            // Nothing but refused lines. They wait for those before them.
+            // The group has only rejected lines. Their results wait for those of the earlier lines.
             if !lines.is_empty() {
                 self.pending_commits.push_back(Box::pin(std::future::ready((lines, Ok(CommitReceipt::default())))));
             }
@@ -149,28 +152,28 @@ impl EventBatch {
         let (store, scope) = (self.log.store.clone(), self.context.scope().clone());
         self.pending_commits.push_back(Box::pin(async move { (lines, store.commit(&scope, batch).await) }));
         self.collect_commits(self.max_in_flight).await?;
-        // Scrubbing a group takes a while: others may want the thread.
+        // Scrubbing a group takes some milliseconds, so other tasks get to run first.
         yield_now().await;
         Ok(())
     }
 
-    /// The results that are known, in the order of their lines, each once.
+    /// The results that are known, in the order of the lines. Each result is returned once.
     pub fn results(&mut self) -> impl Iterator<Item = LineResult> + '_ {
         self.results.drain(..)
     }
 
-    /// Ends the batch and waits until everything is durable. With a `fault`, what came last broke off, and the line that it broke
-    /// in is told so.
+    /// Ends the batch and waits until all of its events are durable. `fault` says that the input broke off; the line in
+    /// which it broke off is then rejected with this error.
     ///
     /// # Errors
-    /// `BODY_INVALID` when there was no line at all; the fault when no line was accepted; `BACKEND_UNAVAILABLE` when the
-    /// store failed and no line was accepted; else as [`EventBatch::push`].
+    /// `BODY_INVALID` when there was no line; `fault` when no line was accepted; `BACKEND_UNAVAILABLE` when the store
+    /// failed and no line was accepted; otherwise as [`EventBatch::push`].
     pub async fn finish(mut self, fault: Option<Error>) -> Result<(Vec<LineResult>, BatchSummary)> {
         let mut lines = std::mem::replace(&mut self.splitter, LineSplitter::new(0));
         let mut fault = fault;
         if !self.closed {
             match fault.take() {
-                // The line is not all there: its beginning must not be taken for all of it.
+                // The last line is incomplete, so its beginning must not be read as the whole line.
                 Some(error) => {
                     self.line_number += 1;
                     fault = Some(Error::new(error.code(), OPERATION, error.detail().to_owned()));
@@ -200,7 +203,8 @@ impl EventBatch {
         self.line_number += 1;
         let text = match line {
             SplitLine::Whole(text) => {
-                // Editors and spreadsheets put it in front of a file (RFC 8259 section 8.1 lets a reader pass over it).
+                // Editors and spreadsheets write a byte order mark at the start of a file (RFC 8259 section 8.1 allows
+                // a reader to ignore it).
                 let text =
                     if self.line_number == 1 { text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text) } else { text };
                 if text.trim_ascii().is_empty() {
@@ -260,7 +264,7 @@ impl EventBatch {
         prepared
     }
 
-    /// A line may name the tenant and environment it is sent to, and no others.
+    /// A line may name the tenant and environment of the request, and no others.
     fn check_scope(&self, json: &CheckedJson<'_>) -> Result<()> {
         let scope = self.context.scope();
         for name in ["tenant_id", "tenantId"] {
@@ -278,13 +282,13 @@ impl EventBatch {
         Error::new(Code::BodyTooLarge, OPERATION, what).with_member("limit", limit)
     }
 
-    /// Waits until at most `most` groups are on their way, and takes what else is there.
+    /// Waits until at most `most` groups are being committed, and takes the results of all groups that are done.
     async fn collect_commits(&mut self, most: usize) -> Result<()> {
         loop {
             let next = if self.pending_commits.len() > most {
                 self.pending_commits.next().await
             } else {
-                // One look, which also sends a group that was just put there on its way.
+                // Polling once also starts the commit of a group that was just added.
                 poll_fn(|cx| {
                     Poll::Ready(match Pin::new(&mut self.pending_commits).poll_next(cx) {
                         Poll::Ready(next) => next,
@@ -298,7 +302,7 @@ impl EventBatch {
         }
     }
 
-    /// Turns a group and its answer into results.
+    /// Turns a group and its commit's result into line results.
     fn add_results(
         &mut self,
         lines: Vec<(u64, Result<RecordedEvent>)>,
@@ -328,7 +332,7 @@ impl EventBatch {
                     }
                     Some(EventOutcome::Replayed { seq, note }) => Ok(recorded.into_replayed(seq, &note)?),
                     Some(EventOutcome::Mismatch) => Err(CommitError::IdempotencyMismatch.into()),
-                    None => return Err(Error::internal(OPERATION, "the store gave no place to an event it took")),
+                    None => return Err(Error::internal(OPERATION, "the store returned no sequence number for an event it accepted")),
                 },
             };
             match &outcome {
@@ -343,7 +347,7 @@ impl EventBatch {
         Ok(())
     }
 
-    /// Notes that the store failed; gives what the lines concerned are told.
+    /// Records the store's failure; returns the error for the lines concerned.
     fn note_store_error(&mut self, error: Error) -> Error {
         let code = error.code();
         if matches!(code, Code::BackendUnavailable | Code::OutcomeUnknown | Code::StorageFull | Code::Internal) {
@@ -359,7 +363,7 @@ impl EventBatch {
 }
 
 impl LineGroup {
-    /// Adds an event; gives what its line is told if it is new.
+    /// Adds an event; returns the result of its line for the case that it is new.
     fn add_event(&mut self, prepared: PreparedEvent, now: crate::clock::Timestamp) -> RecordedEvent {
         let PreparedEvent { event, idempotency: once, recorded } = prepared;
         let batch = self.batch.take().unwrap_or_else(|| Batch::new(now));
@@ -395,7 +399,7 @@ fn storage_full_error() -> Error {
     )
 }
 
-/// Lets others have the thread once.
+/// Lets other tasks run once.
 async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! The type boundary: the only way from a raw event to one that may be kept.
+//! Scrubbed events. Scrubbing is the only way from a raw event to one that can be stored.
 
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
@@ -15,8 +15,8 @@ use crate::{
     stream::Seq,
 };
 
-/// An event that has been through the PII engine. Its fields are private and [`clean`] is its only source, so
-/// a backend or sink of anyone's cannot be handed a raw one.
+/// An event that was scrubbed by the PII engine. Its fields are private and [`scrub_event`] is its only source, so no
+/// backend or sink can be given a raw event.
 ///
 /// ```compile_fail
 /// use engines_core::event::{CleanEvent, DatasetEvent};
@@ -34,20 +34,21 @@ pub struct CleanEvent {
     body: Box<RawValue>,
 }
 
-/// What the library, not the producer, says of an event.
+/// The fields of an event that the library sets, not the producer.
 #[derive(Debug, Clone)]
 pub struct EventStamp {
-    /// Its id.
+    /// The event's id.
     pub event_id: Ulid,
-    /// When it is recorded.
+    /// The time of the recording.
     pub ts: Timestamp,
-    /// Who records it.
+    /// The actor that records the event.
     pub actor: Actor,
-    /// Whether its tenant and its user let it be learned from; what was found in it may still forbid it.
+    /// Whether the tenant and the user allow training with the event. Personal data found in the event may still forbid
+    /// it.
     pub train_ok: bool,
 }
 
-/// The parts of an event's body, in the order they are stored.
+/// The parts of an event's body, in the order in which they are stored.
 #[derive(Serialize)]
 struct CleanEventBody {
     request_id: Value,
@@ -58,10 +59,11 @@ struct CleanEventBody {
     rest: Map<String, Value>,
 }
 
-/// Scrubs `event` and seals it. Every string in it is looked at: values and keys at any depth, and the fields it is found by.
+/// Scrubs `event`. The engine examines every string in it: values and keys at any depth, and the fields that can be
+/// filtered by.
 ///
 /// # Errors
-/// When the PII engine cannot look at all of it: then nothing may be kept.
+/// When the PII engine cannot examine all of the event; it must not be stored then.
 pub fn scrub_event(
     scrubber: &Scrubber,
     event: DatasetEvent,
@@ -91,13 +93,14 @@ pub fn scrub_event(
     scrub_fields(scrubber, raw, stamp, ScrubReport::default())
 }
 
-/// Scrubs a stored event once more on its way to a sink, so that what leaves has always passed the engine of today.
+/// Scrubs a stored event again before it goes to a sink, so that everything that leaves the store has passed the
+/// current version of the engine.
 ///
-/// Who recorded it goes through the engine too: a store keeps the id by which a person is found again, and what leaves must not name them. That is
-/// no finding in the event, and not in its receipt.
+/// The recorder's id is scrubbed too: a store keeps the id by which a person can be found, but events that leave it
+/// must not identify the person. What is found in the id is not reported as a finding of the event.
 ///
 /// # Errors
-/// As [`clean`].
+/// As [`scrub_event`].
 pub fn rescrub(scrubber: &Scrubber, event: StoredEvent) -> Result<CleanEvent> {
     let mut raw: Map<String, Value> =
         serde_json::from_str(event.body.get()).map_err(|error| Error::internal("event.clean", error))?;
@@ -109,10 +112,10 @@ pub fn rescrub(scrubber: &Scrubber, event: StoredEvent) -> Result<CleanEvent> {
     scrub_fields(scrubber, raw, stamp, event.pii_flags)
 }
 
-/// What stands for a user whose id is dropped, or whose seal is longer than an id may be.
+/// Replaces a user's id that is dropped, or whose sealed form is longer than an id may be.
 const REMOVED_USER_ID: &str = "[REMOVED]";
 
-/// A user's id without what the engine finds in it.
+/// Scrubs a user's id.
 fn scrub_user_id(scrubber: &Scrubber, id: &UserId) -> Result<UserId> {
     let clean = scrubber.scrub_text(id.as_str()).map_err(|error| Error::internal("event.clean", error))?;
     if clean.receipt.is_clean() {
@@ -121,7 +124,8 @@ fn scrub_user_id(scrubber: &Scrubber, id: &UserId) -> Result<UserId> {
     UserId::new(clean.value).or_else(|_| UserId::new(REMOVED_USER_ID))
 }
 
-/// Members whose names say what they are for, and nothing about what stands in them: `agent_id` is no sign that an address in it is none.
+/// Members whose values are free text. Their names give no cue about their values: an address in `agent_id` is still an
+/// address, although the name contains `id`.
 const TEXT_FIELDS: [&str; 8] = [
     "surface",
     "agent_id",
@@ -186,72 +190,74 @@ fn scrub_fields(
 }
 
 impl CleanEvent {
-    /// Its id.
+    /// The event's id.
     #[must_use]
     pub fn event_id(&self) -> Ulid {
         self.stamp.event_id
     }
 
-    /// When it was recorded.
+    /// The time of the recording.
     #[must_use]
     pub fn ts(&self) -> Timestamp {
         self.stamp.ts
     }
 
-    /// Who recorded it.
+    /// The actor that recorded the event.
     #[must_use]
     pub fn actor(&self) -> &Actor {
         &self.stamp.actor
     }
 
-    /// Which part of the product.
+    /// The part of the product the event is from.
     #[must_use]
     pub fn surface(&self) -> &str {
         &self.surface
     }
 
-    /// Which agent.
+    /// The agent the event is about.
     #[must_use]
     pub fn agent_id(&self) -> &str {
         &self.agent_id
     }
 
-    /// What kind of analytics event.
+    /// The type of an analytics event.
     #[must_use]
     pub fn event_type(&self) -> Option<&str> {
         self.event_type.as_deref()
     }
 
-    /// The trace.
+    /// The id of the trace.
     #[must_use]
     pub fn trace_id(&self) -> &str {
         &self.trace_id
     }
 
-    /// Whether it may be learned from, as decided when it was written.
+    /// Whether training with the event was allowed when it was written.
     #[must_use]
     pub fn train_ok(&self) -> bool {
         self.stamp.train_ok
     }
 
-    /// What the engine found.
+    /// What the PII engine found in the event.
     #[must_use]
     pub fn pii_flags(&self) -> &ScrubReport {
         &self.pii_flags
     }
 
-    /// Input, output, metadata and the rest, scrubbed, as JSON text.
+    /// Input, output, metadata and all other fields, scrubbed, as JSON text.
     #[must_use]
     pub fn body(&self) -> &RawValue {
         &self.body
     }
 
-    /// SHA-256 of what it says, without when and in which request it was said: the same for the same event sent again. It is of the
-    /// scrubbed event, because one of the raw one would let whoever has the store try out what was removed.
+    /// SHA-256 of the event's content without its time and request id, so that a repeated event has the same
+    /// fingerprint. It covers the scrubbed event: a hash of the raw event would let anyone with access to the store
+    /// test guesses of what was removed.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
         let (actor, body) = (&self.stamp.actor, self.body.get());
-        // The body begins with its request's id, which is a JSON string; a retry is another request.
+        // The body begins with the request id, which is a JSON string. A retry is another request, so the id is left
+        // out.
         let said = body.strip_prefix("{\"request_id\":").and_then(|rest| {
             let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde::de::IgnoredAny>();
             values.next()?.ok()?;
@@ -271,7 +277,7 @@ impl CleanEvent {
         self.body.get().len()
     }
 
-    /// The event as it is read back, at this place: for backends.
+    /// For backends: the event as it is read back, with this sequence number.
     #[must_use]
     pub fn into_stored(self, seq: Seq) -> StoredEvent {
         StoredEvent {

@@ -1,4 +1,4 @@
-//! The event as a producer sends it: raw, and never stored like that.
+//! Raw dataset events as producers send them. They are never stored.
 
 use std::fmt;
 
@@ -10,52 +10,52 @@ use crate::{
     error::{Error, Result},
 };
 
-/// An event as a producer sends it. It does not print its content, does not serialise, and cannot be stored.
+/// A raw event as a producer sends it. It does not print its content, cannot be serialised and cannot be stored.
 ///
-/// Reads the camelCase names of older producers too.
+/// The camelCase names of older producers are also accepted.
 ///
 /// ```compile_fail
 /// let text = serde_json::to_string(&engines_core::DatasetEvent::default());
 /// ```
 #[derive(Clone, Default, Deserialize)]
 pub struct DatasetEvent {
-    /// Which part of the product it is from.
+    /// The part of the product the event is from.
     pub surface: String,
-    /// Which agent it is about.
+    /// The agent the event is about.
     #[serde(alias = "agentId")]
     pub agent_id: String,
-    /// What went in.
+    /// The input of the agent.
     pub input: Map<String, Value>,
-    /// What came out.
+    /// The output of the agent.
     pub output: Map<String, Value>,
-    /// Anything about it.
+    /// Metadata of any kind.
     #[serde(default, deserialize_with = "null_as_default")]
     pub metadata: Map<String, Value>,
-    /// Who acted, if it was not the caller's own kind: `human`, `agent` or `system`.
+    /// The actor's type (`human`, `agent` or `system`) if it differs from the caller's.
     #[serde(default, alias = "actorType")]
     pub actor_type: Option<String>,
-    /// The trace it belongs to, if it is not the request's.
+    /// The trace of the event if it differs from the request's.
     #[serde(default, alias = "traceId")]
     pub trace_id: Option<String>,
-    /// The request it belongs to, if it is not this one.
+    /// The request of the event if it differs from this one.
     #[serde(default, alias = "requestId")]
     pub request_id: Option<String>,
-    /// What kind of analytics event.
+    /// The type of an analytics event.
     #[serde(default)]
     pub analytics_event_type: Option<String>,
-    /// On which platform.
+    /// The platform of an analytics event.
     #[serde(default)]
     pub analytics_platform: Option<String>,
-    /// The text for those who cannot see the asset.
+    /// The alternative text of an asset, for readers who cannot see it.
     #[serde(default)]
     pub asset_alt_text: Option<String>,
-    /// The episode it belongs to.
+    /// The episode the event belongs to.
     #[serde(default)]
     pub episode_id: Option<String>,
-    /// Makes it take effect once.
+    /// The idempotency key: an event with the same key is recorded once.
     #[serde(default)]
     pub idempotency_key: Option<String>,
-    /// Everything else: `utm_*` and `seo_*` are kept, the rest is ignored.
+    /// All other members: `utm_*` and `seo_*` are kept, the rest is ignored.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
@@ -67,7 +67,7 @@ fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
 }
 
 impl DatasetEvent {
-    /// About how many bytes it has.
+    /// The approximate size of the event in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         let texts = [
@@ -85,7 +85,7 @@ impl DatasetEvent {
         self.surface.len() + self.agent_id.len() + texts + maps
     }
 
-    /// All that it says, without the ids of its request and trace, which a retry changes: the same bytes for the same event.
+    /// The event's content without its request and trace ids, which a retry changes: the same bytes for the same event.
     ///
     /// # Errors
     /// `INTERNAL` when it cannot be encoded.
@@ -104,7 +104,7 @@ impl DatasetEvent {
     }
 }
 
-/// Bytes a value takes besides its text, roughly.
+/// The approximate number of bytes a value takes besides its text.
 const VALUE_OVERHEAD_BYTES: usize = 32;
 
 fn map_size(map: &Map<String, Value>) -> usize {

@@ -1,4 +1,4 @@
-//! The event log: records what may be learned from, and reads it back.
+//! The event log, which records dataset events and reads them back.
 
 use std::{fmt, sync::Arc};
 
@@ -19,11 +19,11 @@ use crate::{
     stream::Seq,
 };
 
-/// What a list or an audit record calls this log.
+/// The name of this log in lists and audit records.
 pub(super) const RESOURCE: &str = "events";
-/// The action whose operators a policy may set for what is recorded.
+/// The action for which a policy can set the operators that are applied to recorded events.
 const POLICY_ACTION: &str = "store";
-/// Bytes of an idempotency key.
+/// The most bytes of an idempotency key.
 const MAX_KEY_BYTES: usize = 255;
 
 /// Records dataset events and reads them back. Cheap to clone.
@@ -37,37 +37,37 @@ pub struct EventLog {
     on_record: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
-/// What became of an event.
+/// The result of recording an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RecordedEvent {
-    /// Its id.
+    /// The event's id.
     pub event_id: Ulid,
-    /// What the PII engine found in it.
+    /// What the PII engine found in the event.
     pub pii_flags: ScrubReport,
-    /// Whether it may be learned from.
+    /// Whether training with the event is allowed.
     pub train_ok: bool,
-    /// Its place in its scope's log.
+    /// The event's sequence number in its scope's log.
     pub seq: Seq,
-    /// It had been recorded before, under this idempotency key: this is the first answer again.
+    /// The event was recorded before under this idempotency key: this is the first result again.
     pub replayed: bool,
 }
 
-/// An idempotency key, and what it is unique in besides its actor.
+/// An idempotency key and the namespace in which it is unique, besides its actor.
 pub(super) struct EventKey {
     pub(super) namespace_suffix: &'static str,
     pub(super) text: String,
-    /// Of a batch that has one key for all its lines.
+    /// The line's number if the key is that of a whole batch.
     pub(super) line_number: Option<u64>,
 }
 
-/// What holds for somebody's events.
+/// The rules that hold for the caller's events.
 pub(super) struct RecordingRules {
-    /// Whether they may be learned from.
+    /// Whether the tenant and the user allow training.
     train_allowed: bool,
     scrubber: Scrubber,
 }
 
-/// An event on its way to the store: scrubbed, with its key, and what its producer is told if it is new.
+/// A scrubbed event that is ready to be stored, with its key, and its result for the case that it is new.
 pub(super) struct PreparedEvent {
     pub(super) event: CleanEvent,
     pub(super) idempotency: Option<Idempotency>,
@@ -75,42 +75,43 @@ pub(super) struct PreparedEvent {
 }
 
 impl EventLog {
-    /// A log in `store`, whose events are scrubbed as their tenants' policies say.
+    /// Makes a log in `store` that scrubs events by the policies of their tenants.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, guard: Guard, policies: PrivacyPolicies) -> Self {
         let prefs = TrainPrefs::new(Arc::clone(&store), guard.clone());
         Self { store, guard, policies, limits: Arc::new(Limits::default()), prefs, on_record: None }
     }
 
-    /// Other limits than the default ones.
+    /// Replaces the default limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Arc<Limits>) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Calls `hook` whenever something was recorded, so that sinks need not look for it. It must not block.
+    /// Calls `hook` after each recording, so that the outbox need not poll. The hook must not block.
     #[must_use]
     pub fn on_record(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
         self.on_record = Some(Arc::new(hook));
         self
     }
 
-    /// Who lets their events be learned from.
+    /// The training preferences of tenants and users.
     #[must_use]
     pub fn train_prefs(&self) -> &TrainPrefs {
         &self.prefs
     }
 
-    /// Scrubs and records one event; durable when it returns.
+    /// Scrubs and records one event. The event is durable on return.
     ///
-    /// With an `idempotency_key` it takes effect once for its actor. Two events count as the same if what was sent is, ids of requests and
-    /// traces aside. They are compared by an HMAC under the tenant's key; a scrubber without one compares them after scrubbing, see
-    /// [`CleanEvent::fingerprint`].
+    /// An event with an `idempotency_key` is recorded once for its actor. Two events are the same if their content is
+    /// the same; ids of requests and traces are ignored. Contents are compared by an HMAC under the tenant's key; a
+    /// scrubber without a key compares them after scrubbing, see [`CleanEvent::fingerprint`].
     ///
     /// # Errors
-    /// `BODY_INVALID` for an empty `surface` or `agent_id`, an unknown `actor_type` or an overlong key; `IDEMPOTENCY_MISMATCH`;
-    /// what the guard refuses; `BACKEND_UNAVAILABLE` when the store does not answer, and then it is safe to try again with the same key.
+    /// `BODY_INVALID` for an empty `surface` or `agent_id`, an unknown `actor_type` or a key that is too long;
+    /// `IDEMPOTENCY_MISMATCH`; rejections of the guard; `BACKEND_UNAVAILABLE` when the store does not answer. After
+    /// `BACKEND_UNAVAILABLE` it is safe to retry with the same key.
     pub async fn record(&self, context: &RequestContext, mut event: DatasetEvent) -> Result<RecordedEvent> {
         let permit = self.guard.admit(context, Action::EventRecord, RESOURCE).await?;
         let key = event.idempotency_key.take().map(|text| EventKey { namespace_suffix: "", text, line_number: None });
@@ -125,7 +126,7 @@ impl EventLog {
         let resource = format!("{RESOURCE}/{}", recorded.event_id);
         let batch = batch.record(event).audit(permit.audit_entry(&self.guard, context, resource));
         let receipt = self.store.commit(context.scope(), batch).await?;
-        let missing = || Error::internal("event.record", "the store gave no place to an event it took");
+        let missing = || Error::internal("event.record", "the store returned no sequence number for an event it accepted");
         recorded.seq = receipt.recorded.first().and_then(EventOutcome::seq).ok_or_else(missing)?;
         if receipt.replayed {
             let seq = recorded.seq;
@@ -135,10 +136,10 @@ impl EventLog {
         Ok(recorded)
     }
 
-    /// Recorded events in order, a page at a time.
+    /// Lists recorded events in order, one page at a time.
     ///
     /// # Errors
-    /// `CURSOR_INVALID`; what the guard refuses; `BACKEND_UNAVAILABLE`.
+    /// `CURSOR_INVALID`; rejections of the guard; `BACKEND_UNAVAILABLE`.
     pub async fn list(
         &self,
         context: &RequestContext,
@@ -149,14 +150,14 @@ impl EventLog {
         self.store.events(context.scope(), filter, page).await
     }
 
-    /// Deletes the recorded events that match, for good: a filter without any field matches all. What a sink has got already is not called back, and
-    /// what it has not yet got it never gets.
+    /// Deletes the recorded events that match, permanently; a filter without any field matches all. Events that a sink
+    /// has already received are not recalled, and events that it has not yet received are never sent to it.
     ///
-    /// It goes in bounded steps beside other writes, and is audited once before the first. A caller that goes away, or a failure, leaves
-    /// the rest undeleted; the same call again deletes it.
+    /// The deletion takes bounded steps beside other writes, and is audited once before the first step. If the caller
+    /// goes away or a step fails, the rest is not deleted; calling this again deletes it.
     ///
     /// # Errors
-    /// What the guard refuses; `BACKEND_UNAVAILABLE` when the store does not answer.
+    /// Rejections of the guard; `BACKEND_UNAVAILABLE` when the store does not answer.
     pub async fn delete(&self, context: &RequestContext, filter: &EventFilter) -> Result<u64> {
         /// Events deleted in one step: some milliseconds of the store's time.
         const REMOVAL_STEP_EVENTS: usize = 500;
@@ -175,13 +176,13 @@ impl EventLog {
         }
     }
 
-    /// What holds for the caller's events at this moment.
+    /// Loads the rules that hold for the caller's events now.
     pub(super) async fn load_rules(&self, context: &RequestContext) -> Result<RecordingRules> {
         let allowed = self.prefs.allows_training(context.scope(), &context.actor().id).await?;
         Ok(RecordingRules { train_allowed: allowed, scrubber: self.policies.scrubber(context.scope()).await? })
     }
 
-    /// Checks and scrubs an event.
+    /// Validates and scrubs an event.
     pub(super) fn prepare(
         &self,
         context: &RequestContext,
@@ -195,7 +196,8 @@ impl EventLog {
             check_key(&key.text)?;
         }
         let (event_id, actor) = (self.guard.ids().ulid(now), context.actor().clone());
-        // What was sent, not what is left of it: the same event is the same under tomorrow's policy too, and another mailbox is another event.
+        // The fingerprint covers the raw event, not the scrubbed one: the same event stays the same under a later
+        // policy, and an event with another mailbox stays another event.
         let sent = match &key {
             Some(_) if rules.scrubber.has_key() => Some(rules.scrubber.keyed_hash(&event.canonical_bytes(&actor)?)),
             _ => None,
@@ -204,12 +206,12 @@ impl EventLog {
         let event = scrub_event(&rules.scrubber.for_action(POLICY_ACTION), event, stamp, context)?;
         let (pii_flags, train_ok) = (event.pii_flags().clone(), event.train_ok());
         let once = key.map(|EventKey { namespace_suffix: of, text, line_number: line }| Idempotency {
-            // Another actor's key of the same text is another key.
+            // The same key of another actor is another key.
             namespace: format!("{RESOURCE}{of}/{}", context.actor().id),
-            // What is in a key is the client's affair, but not in the clear.
+            // A key may contain anything, including personal data, so it is not stored in the clear.
             key: match line {
                 None => rules.scrubber.lookup_token(&text),
-                // The numbers stay, so that a batch's keys lie together in a store's index.
+                // The line numbers stay readable, so that a batch's keys are adjacent in a store's index.
                 Some(line) => format!("{}:{line:09}", rules.scrubber.lookup_token(&text)),
             },
             fingerprint: sent.unwrap_or_else(|| event.fingerprint()),
@@ -219,7 +221,7 @@ impl EventLog {
         Ok(PreparedEvent { event, idempotency: once, recorded })
     }
 
-    /// Something was recorded.
+    /// Reports a recording to the hook.
     pub(super) fn notify(&self) {
         if let Some(hook) = &self.on_record {
             hook();
@@ -228,7 +230,7 @@ impl EventLog {
 }
 
 impl RecordedEvent {
-    /// The first answer again, from the note it left.
+    /// Restores the first result from the note that was stored with the key.
     pub(super) fn into_replayed(self, seq: Seq, note: &str) -> Result<Self> {
         let damaged = || Error::internal("event.record", "the note of an idempotency key is damaged");
         let (id, train_ok) = note.split_at_checked(ulid::ULID_LEN).ok_or_else(damaged)?;
@@ -249,7 +251,7 @@ fn check_event(event: &DatasetEvent) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a key that is empty or long.
+/// Rejects a key that is empty or too long.
 pub(super) fn check_key(key: &str) -> Result<()> {
     if key.is_empty() || key.len() > MAX_KEY_BYTES {
         return Err(Error::invalid_body("event.record", "/idempotency_key", "it must have 1 to 255 bytes"));

@@ -1,4 +1,4 @@
-//! The common event of an agent, said in one expression.
+//! A builder for an agent's event.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::DatasetEvent;
 use crate::{context::ActorType, trace::TraceId};
 
-/// An event of an agent: what went in, what came out, and what there is to know about it. Like the [`DatasetEvent`] it becomes, it does
-/// not print its content.
+/// Builds an agent's event: its input, its output and metadata. Like the [`DatasetEvent`] it becomes, it does not print
+/// its content.
 ///
 /// ```
 /// # use engines_core::event::{DatasetEvent, EventLogEntry};
@@ -28,72 +28,72 @@ use crate::{context::ActorType, trace::TraceId};
 pub struct EventLogEntry(DatasetEvent);
 
 impl EventLogEntry {
-    /// An event of this part of the product, about this agent; neither may be empty.
+    /// Starts an event of a part of the product, about an agent; neither name may be empty.
     pub fn new(surface: impl Into<String>, agent_id: impl Into<String>) -> Self {
         Self(DatasetEvent { surface: surface.into(), agent_id: agent_id.into(), ..DatasetEvent::default() })
     }
 
-    /// Adds something that went in.
+    /// Adds an input value.
     pub fn input(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.0.input.insert(name.into(), value.into());
         self
     }
 
-    /// All that went in, instead of what was said before.
+    /// Replaces all input values.
     pub fn inputs(mut self, input: Map<String, Value>) -> Self {
         self.0.input = input;
         self
     }
 
-    /// Adds something that came out.
+    /// Adds an output value.
     pub fn output(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.0.output.insert(name.into(), value.into());
         self
     }
 
-    /// All that came out, instead of what was said before.
+    /// Replaces all output values.
     pub fn outputs(mut self, output: Map<String, Value>) -> Self {
         self.0.output = output;
         self
     }
 
-    /// Adds something about it.
+    /// Adds a metadata value.
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.0.metadata.insert(name.into(), value.into());
         self
     }
 
-    /// Who acted, if it was not the caller's own kind.
+    /// Sets the type of the actor if it differs from the caller's.
     pub fn actor_type(mut self, kind: ActorType) -> Self {
         self.0.actor_type = Some(kind.as_str().to_owned());
         self
     }
 
-    /// What kind of event (`analytics_event_type`), to find it by.
+    /// Sets the type of event (`analytics_event_type`), which lists can be filtered by.
     pub fn event_type(mut self, kind: impl Into<String>) -> Self {
         self.0.analytics_event_type = Some(kind.into());
         self
     }
 
-    /// The trace it belongs to, if it is not the request's.
+    /// Sets the trace the event belongs to if it differs from the request's.
     pub fn trace(mut self, trace_id: TraceId) -> Self {
         self.0.trace_id = Some(trace_id.to_string());
         self
     }
 
-    /// The episode it belongs to: one attempt of an agent at one task, say.
+    /// Sets the episode the event belongs to, such as one attempt of an agent at one task.
     pub fn episode(mut self, episode_id: impl Into<String>) -> Self {
         self.0.episode_id = Some(episode_id.into());
         self
     }
 
-    /// Where its reader came from: `campaign("source", "newsletter")` is `utm_source`.
+    /// Adds a campaign parameter: `campaign("source", "newsletter")` becomes `utm_source`.
     pub fn campaign(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.extra.insert(format!("utm_{name}"), value.into());
         self
     }
 
-    /// Makes it take effect once, however often it is sent: 1 to 255 bytes.
+    /// Sets the idempotency key, 1 to 255 bytes, so that the event is recorded once however often it is sent.
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.0.idempotency_key = Some(key.into());
         self

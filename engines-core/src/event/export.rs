@@ -1,4 +1,4 @@
-//! What may be learned from, taken out of the log.
+//! Export of the events that may be used for training.
 
 use std::{collections::HashMap, fmt};
 
@@ -12,36 +12,37 @@ use crate::{
     pii::Scrubber,
 };
 
-/// Events read at a time.
+/// The number of events that are read at a time.
 const PAGE_EVENTS: usize = 100;
-/// Bytes from which on what was gathered is handed out.
+/// A chunk is returned once it has this many bytes.
 const CHUNK_BYTES: usize = 64 << 10;
-/// The name under which a policy has operators for what is exported.
+/// The action for which a policy can set the operators that are applied to exported events.
 const POLICY_ACTION: &str = "export";
 
-/// A dataset pack on its way out: JSON lines, one event each, in the order they were recorded.
+/// An export in progress: JSON lines, one event each, in the order in which they were recorded.
 ///
-/// It holds one page of events at a time, and asks for the preferences and the policy anew with each: what is handed out may be learned from at
-/// that moment. Every event goes through the PII engine once more, with the operators the policy has for the action `export`.
+/// It holds one page of events at a time, and loads the preferences and the policy again for each page, so that
+/// training with every returned event is allowed at the time of its return. Every event is scrubbed again, with the
+/// operators that the policy has for the action `export`.
 pub struct EventExport {
     log: EventLog,
     context: RequestContext,
     filter: EventFilter,
     scrubber: Option<Scrubber>,
-    /// Where the next page begins; none when there is none.
+    /// Where the next page begins; `None` when there is none.
     next_page: Option<PageRequest>,
     page: std::vec::IntoIter<StoredEvent>,
     train_allowed: HashMap<UserId, bool>,
 }
 
 impl EventLog {
-    /// Begins to take out what may be learned from at this moment. The beginning is audited before anything is read.
+    /// Starts an export of the events that may be used for training now. The start is audited before anything is read.
     ///
-    /// An event is in it if it was fit when it was recorded, its tenant and user let it be learned from now, and today's policy does
-    /// not forbid it for what is found in it.
+    /// An event is exported if training with it was allowed when it was recorded, its tenant and user allow training
+    /// now, and the current policy does not forbid it because of what is found in it.
     ///
     /// # Errors
-    /// What the guard refuses; `BACKEND_UNAVAILABLE`.
+    /// Rejections of the guard; `BACKEND_UNAVAILABLE`.
     pub async fn export(&self, context: &RequestContext, filter: EventFilter) -> Result<EventExport> {
         let resource = format!("{RESOURCE}/export");
         let permit = self.guard.admit(context, Action::EventExport, &resource).await?;
@@ -60,7 +61,8 @@ impl EventLog {
 }
 
 impl EventExport {
-    /// The next lines, each with its line feed; none at the end. After an error it is over, and what was handed out is not all.
+    /// Returns the next lines, each with its line feed; `None` at the end. An error ends the export, and the returned
+    /// lines are then incomplete.
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE`; `INTERNAL` when an event cannot be scrubbed again.
@@ -98,7 +100,7 @@ impl EventExport {
                 }
             }
             self.next_page = paged.next.map(|next| PageRequest::after(PAGE_EVENTS, next));
-            // What was unfit when it was recorded need not be scrubbed.
+            // Events that were excluded when they were recorded need not be scrubbed.
             let fit: Vec<_> = paged.items.into_iter().filter(|event| event.train_ok).collect();
             self.page = fit.into_iter();
         }

@@ -1,19 +1,20 @@
-//! What a producer is told of each line of a batch.
+//! The result of one line of a batch.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::RecordedEvent;
 use crate::error::Result;
 
-/// What became of one line of a batch.
+/// The result of one line of a batch.
 ///
-/// Serialises to `{"line":1,"status":"accepted","event_id":…,"pii_flags":…,"train_ok":…,"seq":…,"replayed":…}` or
+/// Serialises to
+/// `{"line":1,"status":"accepted","event_id":…,"pii_flags":…,"train_ok":…,"seq":…,"replayed":…}` or
 /// `{"line":2,"status":"rejected","code":…,"detail":…,"field":…}`.
 #[derive(Debug)]
 pub struct LineResult {
-    /// Which line, from 1; blank ones count and have no result.
+    /// The line's number, from 1; blank lines are counted and have no result.
     pub line: u64,
-    /// The event is durable, or why it is not.
+    /// The durable event, or the error why it is not recorded.
     pub outcome: Result<RecordedEvent>,
 }
 

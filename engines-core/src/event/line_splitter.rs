@@ -1,22 +1,22 @@
-//! Lines out of chunks, each within its limit.
+//! Splits chunks of bytes into lines of limited length.
 
 use std::ops::Range;
 
-/// A line of a chunk.
+/// A line of the input.
 pub(super) enum SplitLine<'a> {
-    /// Its bytes, without the line feed.
+    /// The line's bytes, without the line feed.
     Whole(&'a [u8]),
-    /// It has more bytes than it may; they were passed over.
+    /// The line has more bytes than the limit; they were skipped.
     TooLong,
 }
 
-/// Takes lines apart that arrive in pieces. It holds on to the beginning of one line at the most.
+/// Splits lines that arrive in chunks. It buffers at most the beginning of one line.
 #[derive(Debug)]
 pub(super) struct LineSplitter {
     partial_line: Vec<u8>,
-    /// What `begun` held is a line that was handed out.
+    /// The buffered line was returned and must be cleared.
     partial_returned: bool,
-    /// The line that runs is too long, and its rest is passed over.
+    /// The current line is too long, and its rest is skipped.
     skipping: bool,
     max_line_bytes: usize,
 }
@@ -26,8 +26,8 @@ impl LineSplitter {
         Self { partial_line: Vec::new(), partial_returned: false, skipping: false, max_line_bytes: limit }
     }
 
-    /// The next line that ends in `chunk`, from `at` on; `at` then is behind it. None when the rest of the chunk is only the beginning of a
-    /// line, which is kept.
+    /// Returns the next line that ends in `chunk`, from `at` on, and moves `at` behind it. Returns `None` when the rest
+    /// of the chunk is only the beginning of a line, which is buffered.
     pub(super) fn next_line<'a>(&'a mut self, chunk: &'a [u8], at: &mut usize) -> Option<SplitLine<'a>> {
         self.clear_returned();
         let rest = chunk.get(*at..).unwrap_or_default();
@@ -51,7 +51,7 @@ impl LineSplitter {
         Some(SplitLine::Whole(&self.partial_line))
     }
 
-    /// What stands behind the last line feed, once nothing more comes; none when nothing does.
+    /// Returns the text after the last line feed at the end of the input, if there is any.
     pub(super) fn last_line(&mut self) -> Option<SplitLine<'_>> {
         self.clear_returned();
         if std::mem::take(&mut self.skipping) {
@@ -83,7 +83,7 @@ mod tests {
 
     use super::*;
 
-    /// The lines of `pieces`; none for one that is too long.
+    /// The lines of `pieces`; `None` for a line that is too long.
     fn lines(pieces: &[&[u8]], limit: usize) -> Vec<Option<Vec<u8>>> {
         let (mut lines, mut out) = (LineSplitter::new(limit), Vec::new());
         let owned = |line: SplitLine<'_>| match line {
@@ -120,7 +120,7 @@ mod tests {
             cuts.sort_unstable();
             let pieces: Vec<_> = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
             let mut wanted: Vec<_> = text.split('\n').map(|line| (line.len() <= limit).then(|| line.as_bytes().to_vec())).collect();
-            // Nothing behind the last line feed is no line.
+            // An empty text after the last line feed is not a line.
             if text.is_empty() || text.ends_with('\n') {
                 wanted.pop();
             }

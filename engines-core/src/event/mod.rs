@@ -1,8 +1,9 @@
-//! Dataset events: what may be learned from. A [`DatasetEvent`] is raw; only the PII engine makes a [`CleanEvent`] out of
-//! it, and nothing else can be stored or forwarded.
+//! Dataset events: records of what agents did, as training data. A [`DatasetEvent`] is raw; only the PII engine makes a
+//! [`CleanEvent`] from it, and only clean events can be stored or forwarded.
 //!
-//! An [`EventLog`] records them one by one, or as the lines of an [`EventBatch`]; [`TrainPrefs`] says whose may be learned from, and
-//! an [`EventExport`] takes those out. An [`EventLogEntry`] makes the common one in one expression.
+//! An [`EventLog`] records events one by one, or as the lines of an [`EventBatch`]. [`TrainPrefs`] holds which tenants
+//! and users allow training, and an [`EventExport`] exports the events that may be used. [`EventLogEntry`] builds an
+//! agent's event in one expression.
 
 mod batch;
 mod clean_event;

@@ -1,4 +1,4 @@
-//! The event as it is read back.
+//! Recorded events and the filter for listing them.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -13,36 +13,36 @@ use crate::{
     stream::Seq,
 };
 
-/// A recorded event: scrubbed, with its place in its scope's log.
+/// A recorded event: scrubbed, with its sequence number in its scope's log.
 #[derive(Debug, Clone, Serialize)]
 pub struct StoredEvent {
-    /// Its place in its scope's log; starts at 1, has no holes.
+    /// The event's sequence number in its scope's log; starts at 1 and rises by one with each recorded event.
     pub seq: Seq,
-    /// Its id.
+    /// The event's id.
     pub event_id: Ulid,
-    /// When it was recorded.
+    /// The time of the recording.
     pub ts: Timestamp,
-    /// Which part of the product.
+    /// The part of the product the event is from.
     pub surface: String,
-    /// Which agent.
+    /// The agent the event is about.
     pub agent_id: String,
-    /// What kind of analytics event, if it says.
+    /// The type of an analytics event, if it has one.
     #[serde(rename = "type")]
     pub event_type: Option<String>,
-    /// The trace.
+    /// The id of the trace.
     pub trace_id: String,
-    /// Who recorded it.
+    /// The actor that recorded the event.
     #[serde(flatten)]
     pub actor: Actor,
-    /// Whether it may be learned from, as decided when it was written.
+    /// Whether training with the event was allowed when it was written.
     pub train_ok: bool,
-    /// What the PII engine found in it.
+    /// What the PII engine found in the event.
     pub pii_flags: ScrubReport,
-    /// Input, output, metadata and the rest, scrubbed.
+    /// Input, output, metadata and all other fields, scrubbed.
     pub body: Box<RawValue>,
 }
 
-/// What the log says of an event, besides its body.
+/// The fields that the log adds to an event's body.
 #[derive(Serialize)]
 struct LogFields<'a> {
     tenant_id: &'a str,
@@ -62,15 +62,16 @@ struct LogFields<'a> {
 }
 
 impl StoredEvent {
-    /// Appends the event as one JSON object on one line, as its producer would know it again: what was sent stands beside what the log says of it.
+    /// Appends the event as one JSON object on one line: the members its producer sent, scrubbed, and the fields that
+    /// the log adds.
     ///
     /// # Errors
-    /// `INTERNAL` when its body is no JSON object; `line` is then as it was.
+    /// `INTERNAL` when the body is not a JSON object; `line` is then unchanged.
     pub fn write_line(&self, scope: &Scope, line: &mut Vec<u8>) -> Result<()> {
         let internal = |error| Error::internal("event.line", error);
         let body = self.body.get().trim_ascii();
         let sent = body.strip_prefix('{').and_then(|body| body.strip_suffix('}')).map(str::trim_ascii);
-        let sent = sent.ok_or_else(|| Error::internal("event.line", "a stored event is no object"))?;
+        let sent = sent.ok_or_else(|| Error::internal("event.line", "a stored event is not a JSON object"))?;
         let of_log = LogFields {
             tenant_id: scope.tenant().as_str(),
             env: scope.env(),
@@ -93,7 +94,7 @@ impl StoredEvent {
         if !sent.is_empty() {
             line.pop();
             line.push(b',');
-            // A line break can only stand between the parts of JSON, where a space does as well.
+            // A line break can only stand between tokens of JSON, where a space is equivalent.
             line.extend(sent.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
             line.push(b'}');
         }
@@ -101,27 +102,27 @@ impl StoredEvent {
     }
 }
 
-/// Which events to list; every field that is set must match.
+/// Selects events to list; every field that is set must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilter {
-    /// Of this surface.
+    /// The surface to list.
     pub surface: Option<String>,
-    /// Of this agent.
+    /// The agent to list.
     pub agent_id: Option<String>,
-    /// Of this trace.
+    /// The trace to list.
     pub trace_id: Option<String>,
-    /// Of this type.
+    /// The type of event to list.
     pub event_type: Option<String>,
-    /// Recorded at or after.
+    /// The earliest time, included.
     pub from: Option<Timestamp>,
-    /// Recorded before.
+    /// The latest time, excluded.
     pub until: Option<Timestamp>,
 }
 
 impl EventFilter {
-    /// Events a backend of ours passes over for one page, at the most, in each index it looks at. Whoever finds no full page among so many gives a short
-    /// one, even an empty one, whose `next` says where to go on: a rare combination of common values then costs many small pages, not one that takes
-    /// as long as the log is.
+    /// The most events that a built-in backend skips for one page, in each index it reads. If it finds no full page
+    /// among these events, it returns a short or even empty page whose `next` says where to continue. A rare
+    /// combination of common values then costs many small pages instead of one that takes as long as the log is.
     pub const MAX_SCANNED: usize = 5000;
 
     /// Whether `event` matches.

@@ -1,4 +1,4 @@
-//! Who lets their events be learned from.
+//! Training preferences of tenants and users.
 
 use std::{fmt, sync::Arc};
 
@@ -20,67 +20,69 @@ use crate::{
 const TRAIN_PREF_KIND: DocumentKind = DocumentKind::from_static("train_pref");
 const TENANT_PREF_ID: &str = "tenant";
 
-/// Training preferences: the tenant's, and those of its users, each in one environment. Cheap to clone.
+/// The training preferences of a tenant and of its users in one environment. Cheap to clone.
 ///
-/// A user's preference overrides the tenant's; without either, events may be learned from. An event is its recorder's.
+/// A user's preference overrides the tenant's; without either, training is allowed. The user of an event is the actor
+/// that recorded it.
 #[derive(Clone)]
 pub struct TrainPrefs {
     store: Arc<dyn Store>,
     guard: Guard,
 }
 
-/// What is kept.
+/// The stored form of a preference.
 #[derive(Serialize, Deserialize)]
 struct StoredTrainPref {
     opt_out: bool,
     user_id: Option<UserId>,
 }
 
-/// A preference, as it was set.
+/// A preference as it was set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TrainPref {
-    /// Whose; none for the tenant's.
+    /// The user it belongs to; `None` for the tenant's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
-    /// `true`: nothing is to be learned from these events.
+    /// `true` if training with these events is forbidden.
     pub opt_out: bool,
-    /// When it was set.
+    /// The time at which it was set.
     pub updated_at: Timestamp,
 }
 
-/// What holds for somebody.
+/// The preferences that apply to the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TrainPrefsView {
     /// The tenant's preference, if it has one.
     pub tenant: Option<TrainPref>,
-    /// One's own, if one has set it.
+    /// The caller's own preference, if there is one.
     pub user: Option<TrainPref>,
-    /// Whether one's events may be learned from, all taken together (what is found in an event may still forbid it).
+    /// Whether training with the caller's events is allowed by both preferences. What is found in an event may still
+    /// forbid it.
     pub train_ok: bool,
 }
 
 impl TrainPrefs {
-    /// Preferences in `store`.
+    /// Makes the preferences that are stored in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, guard: Guard) -> Self {
         Self { store, guard }
     }
 
-    /// Sets the tenant's.
+    /// Sets the tenant's preference.
     ///
     /// # Errors
-    /// What the guard refuses; `BACKEND_UNAVAILABLE`.
+    /// Rejections of the guard; `BACKEND_UNAVAILABLE`.
     pub async fn set_tenant(&self, context: &RequestContext, opt_out: bool) -> Result<TrainPref> {
         self.set(context, Action::TrainPrefsManage, None, opt_out).await
     }
 
-    /// Sets one's own; nobody sets another's.
+    /// Sets the caller's own preference. A caller cannot set the preference of another user.
     ///
     /// # Errors
-    /// `USER_MISMATCH` when `user` is not who asks; else as [`TrainPrefs::set_tenant`].
+    /// `USER_MISMATCH` when `user` is not the caller; otherwise as [`TrainPrefs::set_tenant`].
     pub async fn set_user(&self, context: &RequestContext, user: &UserId, opt_out: bool) -> Result<TrainPref> {
         if *user != context.actor().id {
-            // Who may not set any is told that; the rest of the guard is asked below.
+            // A caller whose role is too low gets that error first; the rest of the guard is checked below.
             self.guard.require_role(context, Action::TrainPrefsSet)?;
             let detail = "a training preference is set by the user it belongs to and by nobody else";
             let error = Error::new(Code::UserMismatch, "train_prefs.set", detail);
@@ -89,7 +91,7 @@ impl TrainPrefs {
         self.set(context, Action::TrainPrefsSet, Some(user.clone()), opt_out).await
     }
 
-    /// Takes the tenant's back, as if it had never been set; nothing happens where there is none.
+    /// Removes the tenant's preference. If there is none, nothing happens.
     ///
     /// # Errors
     /// As [`TrainPrefs::set_tenant`].
@@ -97,7 +99,7 @@ impl TrainPrefs {
         self.unset(context, Action::TrainPrefsManage, None).await
     }
 
-    /// Takes one's own back, so that the tenant's holds; nothing happens where there is none.
+    /// Removes the caller's own preference, so that the tenant's applies. If there is none, nothing happens.
     ///
     /// # Errors
     /// As [`TrainPrefs::set_tenant`].
@@ -105,7 +107,7 @@ impl TrainPrefs {
         self.unset(context, Action::TrainPrefsSet, Some(&context.actor().id)).await
     }
 
-    /// The tenant's and one's own.
+    /// Returns the preferences that apply to the caller: the tenant's and the caller's own.
     ///
     /// # Errors
     /// As [`TrainPrefs::set_tenant`].
@@ -117,7 +119,7 @@ impl TrainPrefs {
         Ok(TrainPrefsView { tenant, user, train_ok })
     }
 
-    /// As [`may_learn`].
+    /// As [`training_allowed`], for the store of these preferences.
     pub(super) async fn allows_training(&self, scope: &Scope, user: &UserId) -> Result<bool> {
         training_allowed(&*self.store, scope, user).await
     }
@@ -159,7 +161,8 @@ impl TrainPrefs {
     }
 }
 
-/// Whether the tenant and the user let the user's events be learned from, at this moment: for what hands events on.
+/// Whether the tenant and the user allow training with the user's events now. Call it before events are handed to
+/// training.
 ///
 /// # Errors
 /// `BACKEND_UNAVAILABLE`; `INTERNAL` for a preference that cannot be read.
@@ -173,7 +176,8 @@ pub async fn training_allowed<S: Store + ?Sized>(store: &S, scope: &Scope, user:
         .is_some_and(|tenant| tenant.opt_out))
 }
 
-/// A user's id may hold what a document's may not.
+/// The id of a preference's document. It is encoded, because a user's id may contain characters that a document's id
+/// may not.
 fn document_id(user: Option<&UserId>) -> Result<DocId> {
     use fmt::Write as _;
     let Some(user) = user else { return DocId::new(TENANT_PREF_ID) };

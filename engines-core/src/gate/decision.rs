@@ -1,35 +1,36 @@
-//! What a gate is asked, and what it answers.
+//! The interface of gates: request and decision.
 
 use async_trait::async_trait;
 
 use crate::{access::Action, code::Code, context::RequestContext, error::Result};
 
-/// What a gate is asked.
+/// An action that a gate decides about.
 #[derive(Debug, Clone, Copy)]
 pub struct GateRequest<'a> {
-    /// Who asks, in which scope.
+    /// The caller and its scope.
     pub context: &'a RequestContext,
-    /// What for.
+    /// The requested action.
     pub action: Action,
-    /// On what, such as `canvas/c1`; empty when the action has no single object.
+    /// The object of the action, such as `canvas/c1`; empty when the action has no single object.
     pub resource: &'a str,
 }
 
-/// What a gate answers.
+/// The decision of a gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Go on.
+    /// The action may proceed.
     Allow,
-    /// Stop, with a code of the 403 or 429 group and a sentence for the caller.
+    /// The action is rejected with a code of the 403 or 429 group.
     Deny {
-        /// The stable code.
+        /// The stable code of the error.
         code: Code,
-        /// What to do about it.
+        /// A sentence for the caller that says what to do.
         detail: String,
     },
 }
 
-/// Decides about actions. Called before anything is done or read; must be quick.
+/// Decides whether an action may proceed. It is called before anything is read or written, for every call, and must be
+/// fast.
 ///
 /// ```
 /// # use engines_core::{access::GateClass, gate::{Decision, Gate, GateRequest}, Code, Result};
@@ -51,14 +52,14 @@ pub enum Decision {
 /// ```
 #[async_trait]
 pub trait Gate: Send + Sync + std::fmt::Debug {
-    /// Allow or deny.
+    /// Allows or denies the action.
     ///
     /// # Errors
-    /// When it cannot tell; the action is then refused with that error.
+    /// When no decision is possible; the action is then rejected with that error.
     async fn decide(&self, request: GateRequest<'_>) -> Result<Decision>;
 }
 
-/// The default: everything the role allows.
+/// The default gate: it allows every action that the role allows.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AllowAll;
 

@@ -1,4 +1,4 @@
-//! Role, then gate: the one way a service lets a call in.
+//! The check that every service call passes: role, rate limit, gate.
 
 use std::{fmt, sync::Arc};
 
@@ -11,7 +11,8 @@ use crate::{
     error::{Error, Result},
 };
 
-/// What a service holds to let calls in: the gate, the clock and the id generator. Cheap to clone.
+/// The parts a service needs to check calls: the gate, the rate limiter, the clock and the id generator. Cheap to
+/// clone.
 #[derive(Clone)]
 pub struct Guard {
     gate: Arc<dyn Gate>,
@@ -20,7 +21,7 @@ pub struct Guard {
     ids: IdGenerator,
 }
 
-/// Proof that a call was let in. It makes the audit record that goes into the same batch as the call's effect.
+/// Proof that a call was admitted. It makes the audit record that is stored in the same batch as the call's effect.
 #[derive(Debug, Clone, Copy)]
 #[must_use = "a permit that nobody asks for an audit record hides what was done"]
 pub struct Permit {
@@ -28,16 +29,16 @@ pub struct Permit {
 }
 
 impl Guard {
-    /// With a gate of one's own.
+    /// Makes a guard with a custom gate.
     #[must_use]
     pub fn new(gate: Arc<dyn Gate>, clock: Arc<dyn Clock>, ids: IdGenerator) -> Self {
         Self { gate, rate_limit: None, clock, ids }
     }
 
-    /// With the default gate and the machine's clock.
+    /// Makes a guard with the default gate and the system clock.
     ///
     /// # Errors
-    /// When the operating system has no randomness to give.
+    /// `INTERNAL` when the operating system provides no randomness.
     pub fn allow_all() -> Result<Self> {
         Ok(Self::new(Arc::new(AllowAll), Arc::new(SystemClock), IdGenerator::from_os()?))
     }
@@ -54,17 +55,17 @@ impl Guard {
         &self.ids
     }
 
-    /// The same guard with a rate limiter, which is asked after the role and before the gate.
+    /// Adds a rate limiter, which is asked after the role check and before the gate.
     #[must_use]
     pub fn with_rate_limit(self, rates: Arc<dyn RateLimit>) -> Self {
         Self { rate_limit: Some(rates), ..self }
     }
 
-    /// Lets the call in, or says why not. `resource` is what it is about (`canvas/c1`), or empty.
+    /// Admits the call, or returns why it is rejected. `resource` is the object of the action (`canvas/c1`), or empty.
     ///
     /// # Errors
-    /// `ROLE_INSUFFICIENT`, `RATE_LIMITED`, the gate's own refusal (each with a `decision_id`), or the gate's failure: then
-    /// nothing happens.
+    /// `ROLE_INSUFFICIENT`, `RATE_LIMITED` or the gate's denial (each with a `decision_id`), or the error of a gate
+    /// that cannot decide. The caller must then do nothing.
     pub async fn admit(&self, context: &RequestContext, action: Action, resource: &str) -> Result<Permit> {
         self.require_role(context, action)?;
         self.count_request(context, action.spec().rate)?;
@@ -74,8 +75,8 @@ impl Guard {
         }
     }
 
-    /// Lets in a call that ends something: a revocation, a cancellation, taking an invite back. The gate is not asked, and the call is
-    /// counted in the class [`RateClass::Release`], whose limit no other traffic uses up.
+    /// Admits a call that ends something: a revocation, a cancellation, the withdrawal of an invite. The gate is not
+    /// asked, and the call counts in the class [`RateClass::Release`], whose limit no other traffic uses up.
     ///
     /// # Errors
     /// `ROLE_INSUFFICIENT`, `RATE_LIMITED`, both with a `decision_id`.
@@ -85,7 +86,8 @@ impl Guard {
         Ok(Permit { action })
     }
 
-    /// Counts a request of a subject that is in no tenant, where no service does: one about the caller's own account.
+    /// Counts a request of a subject outside of any tenant, such as one about the caller's own account, which no
+    /// service counts.
     ///
     /// # Errors
     /// `RATE_LIMITED`, with a `decision_id`.
@@ -96,7 +98,7 @@ impl Guard {
         }
     }
 
-    /// What is left of a subject's rate limit; none without a limit.
+    /// The remaining requests of a subject; `None` without a limit.
     #[must_use]
     pub fn rate_status(&self, subject: &RateSubject<'_>, class: RateClass) -> Option<RateStatus> {
         self.rate_limit.as_ref()?.status(subject, class)
@@ -109,7 +111,8 @@ impl Guard {
         }
     }
 
-    /// Only the role: for whoever wants to refuse early, before a request is decoded. The service asks again, and asks the gate.
+    /// Checks only the role, so that a request can be rejected before it is decoded. The service checks it again, and
+    /// asks the gate.
     ///
     /// # Errors
     /// `ROLE_INSUFFICIENT`, with a `decision_id`.
@@ -117,7 +120,7 @@ impl Guard {
         action.require_role(context).map_err(|error| self.with_decision_id(error))
     }
 
-    /// A fresh id for a refusal by a rule.
+    /// A new id for a rejection by a rule.
     #[must_use]
     pub fn decision_id(&self) -> String {
         self.ids.ulid(self.clock.now()).to_string()
@@ -129,13 +132,13 @@ impl Guard {
 }
 
 impl Permit {
-    /// The action that was let in.
+    /// The admitted action.
     #[must_use]
     pub fn action(&self) -> Action {
         self.action
     }
 
-    /// The audit record of this call, if its action is audited. `resource` is what was acted on.
+    /// The audit record of this call, if its action is audited. `resource` is the object that was acted on.
     #[must_use]
     pub fn audit_entry(
         &self,

@@ -1,7 +1,8 @@
-//! Gates: what every service asks before it acts, besides the role.
+//! Gates: rules of the deployment that every service checks before it acts, in addition to the role.
 //!
-//! A [`Gate`] sees the action, its class and who asks, and answers allow or deny. A deployment may
-//! chain its own (kill switches, budgets, licences); the default allows. If a gate cannot answer, the action does not happen.
+//! A [`Gate`] gets the action, its class and the caller, and allows or denies it. A deployment may chain its own gates
+//! (kill switches, budgets, licences); the default gate allows everything. If a gate cannot decide, the action is
+//! rejected.
 
 mod decision;
 mod guard;

@@ -9,19 +9,19 @@ use crate::{
     id::{TenantId, UserId},
 };
 
-/// Whose request a rate limiter counts.
+/// The subject whose requests a rate limiter counts.
 #[derive(Debug, Clone, Copy)]
 pub struct RateSubject<'a> {
     /// The user or API key that acts.
     pub actor: &'a UserId,
     /// The issuer of its credential.
     pub issuer: &'a str,
-    /// The tenant it acts in; none for requests about the caller's own account.
+    /// The tenant it acts in; `None` for requests about the caller's own account.
     pub tenant: Option<&'a TenantId>,
 }
 
 impl<'a> RateSubject<'a> {
-    /// The subject of a request in a tenant; none for trusted work in process, which is not limited.
+    /// The subject of a request in a tenant; `None` for trusted work in process, which is not limited.
     #[must_use]
     pub fn of_context(context: &'a RequestContext) -> Option<Self> {
         match context.origin() {
@@ -39,7 +39,7 @@ impl<'a> RateSubject<'a> {
     }
 }
 
-/// How much of a limit is left. Of several limits that apply, the one with the fewest requests left.
+/// The state of a limit. If several limits apply, it is that of the one with the fewest requests left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateStatus {
     /// Requests allowed at once after a pause.
@@ -50,14 +50,15 @@ pub struct RateStatus {
     pub reset: Duration,
 }
 
-/// Limits how often a subject may do what belongs to a rate class. Must be quick: it is called for every request.
+/// Limits the requests of a subject in a rate class. It is called for every request and must be fast.
 pub trait RateLimit: Send + Sync + std::fmt::Debug {
     /// Counts one request.
     ///
     /// # Errors
-    /// `RATE_LIMITED` with [`Error::retry_after`](crate::Error::retry_after) and the member `limit`; such a request is not counted.
+    /// `RATE_LIMITED` with [`Error::retry_after`](crate::Error::retry_after) and the member `limit`; such a request is
+    /// not counted.
     fn check(&self, subject: &RateSubject<'_>, class: RateClass) -> Result<()>;
 
-    /// What is left, without counting a request; none where no limit applies.
+    /// The state of the limit, without counting a request; `None` where no limit applies.
     fn status(&self, subject: &RateSubject<'_>, class: RateClass) -> Option<RateStatus>;
 }

@@ -1,4 +1,4 @@
-//! From text to a type.
+//! Decodes checked JSON text into types.
 
 use std::borrow::Cow;
 
@@ -13,21 +13,21 @@ use crate::{
     limits::Limits,
 };
 
-/// JSON text that has been looked over, and not yet decoded.
+/// JSON text that was checked and is not yet decoded.
 #[derive(Debug)]
 pub struct CheckedJson<'a> {
     text: &'a str,
-    /// Of the outermost object.
+    /// The keys of the outermost object.
     keys: Vec<MemberKey>,
     operation: &'static str,
 }
 
 impl<'a> CheckedJson<'a> {
-    /// Looks `bytes` over; `operation` is what errors name.
+    /// Checks `bytes`; errors name `operation`.
     ///
     /// # Errors
-    /// `BODY_INVALID` when it is empty or not UTF-8, nested too deep, says a key twice or has a number that overflows.
-    /// Whether it is JSON at all shows in [`Json::decode`].
+    /// `BODY_INVALID` when the text is empty, is not UTF-8, is nested too deeply, repeats a key or has a number that
+    /// overflows. Whether it is JSON at all is checked by [`CheckedJson::decode`].
     pub fn check(bytes: &'a [u8], limits: &Limits, operation: &'static str) -> Result<Self> {
         let text = decode_error::check_utf8(bytes, operation)?;
         let keys = scan::scan(text, limits.json_depth)
@@ -35,10 +35,11 @@ impl<'a> CheckedJson<'a> {
         Ok(Self { text, keys, operation })
     }
 
-    /// Insists on an object. A type with named fields would otherwise be read from an array too, which no client means.
+    /// Requires an object. Otherwise serde would also decode a type with named fields from an array, which no client
+    /// intends.
     ///
     /// # Errors
-    /// `BODY_INVALID` when it is something else.
+    /// `BODY_INVALID` when the text is not an object.
     pub fn expect_object(self) -> Result<Self> {
         if self.text.trim_ascii_start().starts_with('{') {
             Ok(self)
@@ -47,10 +48,10 @@ impl<'a> CheckedJson<'a> {
         }
     }
 
-    /// A string member of the outermost object, without decoding the rest; none if it is absent or null.
+    /// A string member of the outermost object, without decoding the rest; `None` if it is absent or null.
     ///
     /// # Errors
-    /// `BODY_INVALID` when it is something else.
+    /// `BODY_INVALID` when the member is not a string.
     pub fn string_member(&self, name: &str) -> Result<Option<Cow<'a, str>>> {
         let Some(key) = self.keys.iter().find(|key| key.name(self.text) == name) else { return Ok(None) };
         let rest = self.text.get(key.value_start..).unwrap_or_default().trim_ascii_start();
@@ -68,12 +69,12 @@ impl<'a> CheckedJson<'a> {
         }
     }
 
-    /// Decodes it.
+    /// Decodes the text.
     ///
     /// # Errors
-    /// `BODY_INVALID` naming the `field`, or the code of the type of ours that did not accept it (`ID_INVALID`).
+    /// `BODY_INVALID` naming the `field`, or the code of the type that rejected its value, such as `ID_INVALID`.
     pub fn decode<T: Deserialize<'a>>(&self) -> Result<T> {
-        // The path is tracked only once it is known that it will be needed.
+        // Tracking the path is slow, so it is done only after decoding failed.
         if let Ok(value) = serde_json::from_str(self.text) {
             return Ok(value);
         }
@@ -90,10 +91,10 @@ impl<'a> CheckedJson<'a> {
 #[derive(serde::Deserialize)]
 struct BorrowedText<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Looks `bytes` over and decodes them.
+/// Checks and decodes `bytes`.
 ///
 /// # Errors
-/// As [`Json::check`] and [`Json::decode`].
+/// As [`CheckedJson::check`] and [`CheckedJson::decode`].
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], limits: &Limits, operation: &'static str) -> Result<T> {
     CheckedJson::check(bytes, limits, operation)?.decode()
 }

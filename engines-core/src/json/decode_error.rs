@@ -1,4 +1,4 @@
-//! What was wrong, told without repeating what was sent.
+//! Errors of JSON decoding. They do not repeat the caller's input.
 
 use std::sync::LazyLock;
 
@@ -12,11 +12,11 @@ use crate::{
     pii::Scrubber,
 };
 
-/// Where an error ends to repeat a pointer, in bytes.
+/// The most bytes of a pointer that an error repeats.
 const MAX_POINTER_BYTES: usize = 128;
 /// The longest name in a pointer that an error repeats, in bytes.
 const MAX_NAME_BYTES: usize = 48;
-/// Looks at names.
+/// Finds personal data in names.
 static NAME_SCRUBBER: LazyLock<Scrubber> = LazyLock::new(Scrubber::default);
 
 pub(super) fn from_scan_error(fault: ScanError, limits: &Limits, operation: &'static str) -> Error {
@@ -34,7 +34,7 @@ pub(super) fn from_scan_error(fault: ScanError, limits: &Limits, operation: &'st
         ScanError::Surrogate(place) => Error::invalid_body(
             operation,
             &redacted_pointer(&place),
-            "a string has half of a surrogate pair, which is no character",
+            "a string has half of a surrogate pair, which is not a character",
         ),
     }
 }
@@ -49,7 +49,7 @@ pub(super) fn from_serde_error(
         match segment {
             Segment::Seq { index } => push_token(&mut field, &index.to_string()),
             Segment::Map { key } => push_token(&mut field, key),
-            // A variant is no place in the document.
+            // A variant is not a position in the document.
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
@@ -59,7 +59,7 @@ pub(super) fn from_serde_error(
         let detail = if text.starts_with("EOF while") { "the JSON ends too early".to_owned() } else { text };
         return Error::invalid_body(operation, &redacted_pointer(&field), format!("the body is not JSON: {detail}"));
     }
-    // serde_json appends where it was; the field says it better.
+    // serde_json appends line and column; `field` is more precise.
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
     if let Some((code, detail)) = parse_own_error(text) {
         return Error::new(code, operation, detail.to_owned()).with_member("field", redacted_pointer(&field));
@@ -79,27 +79,28 @@ pub(super) fn from_serde_error(
     }
     let detail = match text.split_once(", expected ") {
         Some((_, expected)) => format!("expected {expected}"),
-        None if repeats_input(text) => "the value is not acceptable here".to_owned(),
+        None if repeats_input(text) => "the value is not valid for this field".to_owned(),
         None => text.to_owned(),
     };
     Error::invalid_body(operation, &redacted_pointer(&field), detail)
 }
 
-/// Whether serde put what was sent into its message.
+/// Whether serde put the caller's input into its message.
 fn repeats_input(text: &str) -> bool {
     ["invalid type", "invalid value", "invalid length", "unknown variant", "unknown field"]
         .iter()
         .any(|start| text.starts_with(start))
 }
 
-/// An error of one of our own types, which serde knows only as text: `operation: detail (CODE)`.
+/// Parses an error of one of our own types, which serde passes on as text: `operation: detail (CODE)`.
 fn parse_own_error(text: &str) -> Option<(Code, &str)> {
     let (text, code) = text.strip_suffix(')')?.rsplit_once(" (")?;
     let code = Code::ALL.iter().copied().find(|known| known.as_str() == code)?;
     Some((code, text.split_once(": ").map_or(text, |(_, detail)| detail)))
 }
 
-/// A pointer as an error may repeat it: what is no plain name may be somebody's data, and a star stands for it.
+/// The pointer as an error may repeat it. A segment that is not a plain name may be personal data and is replaced by a
+/// star.
 fn redacted_pointer(pointer: &str) -> String {
     let mut shown = String::new();
     for token in pointer.split('/').skip(1) {

@@ -1,9 +1,10 @@
-//! JSON from outside: looked over once, then decoded into a type.
+//! Decoding of JSON from outside: a check of the text, then decoding into a type.
 //!
-//! `serde_json` alone is lenient where we are not: it takes the last of two equal keys, rounds integers it cannot hold and
-//! skips over numbers nobody asked for. So a scanner goes over the text first, without recursion, and refuses what is nested
-//! deeper than [`Limits::json_depth`](crate::Limits::json_depth), says a key twice (RFC 8259 section 4, RFC 7493 section 2.3)
-//! or has a number that overflows. Errors are `BODY_INVALID` with the member `field`, a JSON Pointer, and repeat no values.
+//! `serde_json` alone is too lenient: it takes the last of two equal keys, rounds integers it cannot represent, and
+//! skips numbers that no field asks for. A scanner therefore reads the text first, without recursion, and rejects text
+//! that is nested deeper than [`Limits::json_depth`](crate::Limits::json_depth), repeats a key (RFC 8259 section 4, RFC
+//! 7493 section 2.3) or has a number that overflows. Errors are `BODY_INVALID` with the member `field`, a JSON Pointer,
+//! and repeat no values.
 //!
 //! ```
 //! use engines_core::{Code, Limits, json};

@@ -1,14 +1,14 @@
-//! One pass over JSON text: depth, keys, numbers, surrogates. Grammar is `serde_json`'s; on text that breaks it the scanner
-//! merely does no harm.
+//! One pass over JSON text that checks depth, keys, numbers and surrogates. The grammar is checked by `serde_json`; on
+//! text that is not JSON the scanner's result has no meaning, but the scan ends.
 
 use std::{borrow::Cow, cmp::Ordering, fmt::Write as _};
 
-/// A member's name and where its value begins, as byte offsets.
+/// A member's name and the start of its value, as byte offsets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MemberKey {
     start: usize,
     end: usize,
-    /// Behind the colon.
+    /// The offset behind the colon.
     pub(super) value_start: usize,
     escaped: bool,
 }
@@ -25,16 +25,16 @@ impl MemberKey {
     }
 }
 
-/// What the scanner refuses.
+/// What the scanner rejects.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ScanError {
-    /// Nested deeper than the limit.
+    /// The text is nested deeper than the limit.
     TooDeep,
-    /// This place occurs twice.
+    /// The member at this pointer occurs twice.
     Duplicate(String),
-    /// The number here cannot be kept as it was sent.
+    /// The number at this pointer cannot be kept as it was sent.
     Number(String),
-    /// The text here has half of a UTF-16 surrogate pair.
+    /// The string at this pointer has half of a UTF-16 surrogate pair.
     Surrogate(String),
 }
 
@@ -43,14 +43,14 @@ struct Frame {
     is_object: bool,
     /// Where its keys begin in the list of keys.
     first_key: usize,
-    /// Commas so far: the index in an array.
+    /// The number of commas so far: the index in an array.
     commas: usize,
 }
 
-/// Objects with more keys are sorted to find duplicates, smaller ones compared pair by pair.
+/// Objects with more keys are sorted to find duplicates; smaller ones are compared pair by pair.
 const PAIRWISE_MAX_KEYS: usize = 16;
 
-/// Goes over `text`; gives the keys of the outermost object.
+/// Scans `text`; returns the keys of the outermost object.
 pub(super) fn scan(text: &str, max_depth: usize) -> Result<Vec<MemberKey>, ScanError> {
     let mut scanner =
         Scanner { text, bytes: text.as_bytes(), frames: Vec::with_capacity(8), keys: Vec::with_capacity(16) };
@@ -97,7 +97,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// From an opening quote to behind the string, or behind its colon where it is a key.
+    /// Reads from an opening quote to behind the string, or behind its colon if it is a key.
     fn scan_string(&mut self, open: usize) -> Result<usize, ScanError> {
         let mut at = open + 1;
         let mut escaped = false;
@@ -128,7 +128,7 @@ impl Scanner<'_> {
         Ok(at)
     }
 
-    /// How long the escape at `at` is. `\u` escapes of surrogates must come in pairs (RFC 8259 section 8.2).
+    /// The length of the escape at `at`. `\u` escapes of surrogates must come in pairs (RFC 8259 section 8.2).
     fn escape_length(&self, at: usize) -> Result<usize, ScanError> {
         let unit = |at: usize| {
             let hex = self.bytes.get(at..at + 6).filter(|escape| escape.starts_with(b"\\u"))?;
@@ -179,7 +179,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// A JSON Pointer to where the scanner is, and to `last` in it.
+    /// A JSON Pointer to the scanner's position, and to `last` in it.
     fn current_pointer(&self, last: Option<&str>) -> String {
         let mut pointer = String::new();
         let ends = self.frames.iter().skip(1).map(|frame| frame.first_key).chain([self.keys.len()]);

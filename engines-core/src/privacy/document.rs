@@ -1,27 +1,27 @@
-//! A tenant's policy, as it is asked for and as it is kept.
+//! A tenant's privacy policy, as it is requested and as it is stored.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{clock::Timestamp, pii::Policy};
 
-/// A policy of one tenant and environment.
+/// The privacy policy of one tenant and environment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PolicyDocument {
-    /// Rises by one with every change; 0 as long as nobody has set one, and then it is the deployment's.
+    /// Rises by one with every change; 0 as long as no policy was set, and the deployment's policy applies.
     pub version: u64,
-    /// When it was set.
+    /// The time at which it was set.
     pub updated_at: Option<Timestamp>,
-    /// What it says. Its own `version` is the name it has in receipts.
+    /// The rules. The policy's own `version` is the name that receipts give it.
     pub policy: Policy,
 }
 
 /// A policy to be set.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct NewPolicy {
-    /// Only if this is the version there is now; none for whatever there is.
+    /// The version that the new policy replaces; `None` to replace any version.
     #[serde(default)]
     pub version: Option<u64>,
-    /// What it says, whole. What is unknown in it is refused, unlike elsewhere: a misspelt rule must not be taken for none. Its `version` is not
-    /// looked at.
+    /// The complete rules. Unknown members are rejected, unlike in other requests, because a misspelt rule must not be
+    /// taken for none. Its `version` is ignored.
     pub policy: Policy,
 }

@@ -1,6 +1,7 @@
-//! What a tenant says about personal data: its policy, which the event log and `POST /pii/redact` follow, and a look at what the engine finds.
+//! Privacy policies of tenants, which the event log and `POST /pii/redact` follow, and redaction of texts on request.
 //!
-//! [`Policies`] keeps the policies and hands out the scrubber of a scope; [`PrivacyService`] is what people ask.
+//! [`PrivacyPolicies`] stores the policies and returns the scrubber of a scope; [`PrivacyService`] is the interface for
+//! callers.
 
 mod document;
 mod policies;

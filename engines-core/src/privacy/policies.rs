@@ -1,4 +1,4 @@
-//! The policies of all tenants, compiled, and never older than a few seconds.
+//! A cache of the compiled policies of all tenants, at most [`PrivacyPolicies::TTL`] old.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -14,15 +14,16 @@ use crate::{
     scope::Scope,
 };
 
-/// The family of policy documents; there is one in a scope.
+/// The document kind of policies; a scope has one.
 pub(super) const POLICY_KIND: DocumentKind = DocumentKind::from_static("privacy_policy");
-/// Scopes whose policies are held compiled.
+/// The most scopes whose compiled policies are cached.
 const MAX_CACHED_SCOPES: usize = 1024;
 
-/// Hands out the scrubber of a scope: the deployment's engine under the tenant's policy, with the tenant's own key. Cheap to clone.
+/// Returns the scrubber of a scope: the deployment's engine with the tenant's policy and the tenant's own key. Cheap to
+/// clone.
 ///
-/// It fails closed: a policy that cannot be read, or that this version of the library does not understand, is an error, and what was to be
-/// scrubbed is not written.
+/// It fails closed: a policy that cannot be read, or that this version of the library does not understand, is an error,
+/// and the data to be scrubbed is not written.
 #[derive(Clone)]
 pub struct PrivacyPolicies {
     store: Arc<dyn Store>,
@@ -39,24 +40,26 @@ struct CachedPolicy {
 }
 
 impl PrivacyPolicies {
-    /// How long a policy is followed after another node has changed it; on the node that changed it, it ends at once.
+    /// How long a policy is still followed after another node changed it. On the node that changed it, the new policy
+    /// applies at once.
     pub const TTL: Duration = Duration::from_secs(3);
 
-    /// Policies kept in `store`. `base` is the deployment's: its detectors and limits are everybody's, its policy is followed by tenants that have
-    /// none, its lists by all, and each tenant's keys are made from its keys.
+    /// Makes the policies that are stored in `store`. `base` is the deployment's scrubber: its detectors, limits and
+    /// lists apply to all tenants, its policy to tenants without one, and each tenant's keys are derived from its keys.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, base: Scrubber) -> Self {
         Self { store, clock, base, cache: Arc::new(Cache::new(MAX_CACHED_SCOPES)) }
     }
 
-    /// The scrubber of `scope`, under a policy that was in force at most [`Policies::TTL`] ago.
+    /// The scrubber of `scope`, under a policy that was in force at most [`PrivacyPolicies::TTL`] ago.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE` when the policy cannot be read, `INTERNAL` when it cannot be followed. Nothing may be stored then.
+    /// `BACKEND_UNAVAILABLE` when the policy cannot be read, `INTERNAL` when it cannot be followed. Nothing may be
+    /// stored then.
     pub async fn scrubber(&self, scope: &Scope) -> Result<Scrubber> {
         let now = self.clock.now();
         let held = self.cache.get(scope);
-        // A clock that was set back makes nothing fresh.
+        // After the clock was set back, a cached policy is not taken for a new one.
         if let Some(held) = &held
             && now >= held.loaded_at
             && now.since(held.loaded_at) < Self::TTL
@@ -77,12 +80,12 @@ impl PrivacyPolicies {
         Ok(scrubber)
     }
 
-    /// The policy of `scope` as it is kept.
+    /// Reads the policy document of `scope`.
     pub(super) async fn load_document(&self, scope: &Scope) -> Result<Option<Document>> {
         self.store.get(scope, &POLICY_KIND, &document_id()?).await
     }
 
-    /// What the document says, or the deployment's policy where there is none.
+    /// The document's policy, or the deployment's policy if there is no document.
     pub(super) fn to_policy_document(&self, document: Option<Document>) -> Result<PolicyDocument> {
         let Some(document) = document else {
             return Ok(PolicyDocument { version: 0, updated_at: None, policy: self.base.policy().clone() });
@@ -91,17 +94,17 @@ impl PrivacyPolicies {
         Ok(PolicyDocument { version: document.version, updated_at: Some(document.updated_at), policy })
     }
 
-    /// The scrubber of `scope` under `policy`.
+    /// Compiles the scrubber of `scope` under `policy`.
     pub(super) fn compile(&self, scope: &Scope, policy: Policy, version: u64) -> Result<Scrubber, PolicyError> {
         self.base.for_tenant(scope.tenant().as_str()).with_policy(with_version_name(policy, version))
     }
 
-    /// From now on, here.
+    /// Puts a changed policy into the cache of this node.
     pub(super) fn cache_changed(&self, scope: &Scope, version: u64, scrubber: Scrubber) {
         self.cache_unless_older(scope, CachedPolicy { loaded_at: self.clock.now(), version, scrubber });
     }
 
-    /// An answer of the store that was overtaken by a newer one is not kept.
+    /// Caches a policy unless the cache has a newer one: the store's answer may have been overtaken.
     fn cache_unless_older(&self, scope: &Scope, held: CachedPolicy) {
         if self.cache.get(scope).is_none_or(|known| known.version <= held.version) {
             self.cache.insert(scope.clone(), held);
@@ -109,29 +112,29 @@ impl PrivacyPolicies {
     }
 }
 
-/// What events are scrubbed for, and a policy may have operators for.
+/// The actions that events are scrubbed for, and for which a policy can have operators.
 const EVENT_ACTIONS: [&str; 3] = ["store", "export", "sink"];
 
-/// What a tenant's policy may not say: secrets are no data of the tenant's to keep, and operators for an action that is never asked for would be
-/// taken for a rule.
+/// Checks what a tenant's policy must not contain: keeping secrets, and operators for an unknown action, because such
+/// operators would look like a rule and never apply.
 pub(super) fn check_tenant_policy(policy: &Policy) -> Result<(), String> {
     if policy.actions.keys().any(|name| !EVENT_ACTIONS.contains(&name.as_str())) {
-        return Err(format!("it names an action that is not there; there are {}", EVENT_ACTIONS.join(", ")));
+        return Err(format!("it names an unknown action; the actions are {}", EVENT_ACTIONS.join(", ")));
     }
     let kept = |rule: &EntityRule| !rule.enabled || rule.min_score > 0.0;
     let secret = |name: &str| Entity::from_name(name).is_some_and(Entity::is_secret);
     match policy.entities.iter().find(|(name, rule)| secret(name) && kept(rule)) {
-        Some((name, _)) => Err(format!("{name} is a secret, and no policy leaves those in")),
+        Some((name, _)) => Err(format!("{name} is a secret, and a policy must not keep secrets")),
         None => Ok(()),
     }
 }
 
-/// The policy under the name that receipts give this version of it.
+/// The policy with the name that receipts give this version of it.
 pub(super) fn with_version_name(policy: Policy, version: u64) -> Policy {
     Policy { version: format!("tenant-{version}"), ..policy }
 }
 
-/// The one document.
+/// The id of the policy document.
 pub(super) fn document_id() -> Result<DocId> {
     DocId::new("policy")
 }

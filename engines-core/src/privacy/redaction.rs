@@ -1,4 +1,4 @@
-//! What is asked of the engine, and what it answers. Neither prints its content.
+//! Requests and results of redaction. Neither prints its content.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -7,48 +7,49 @@ use serde_json::Value;
 
 use crate::pii::{Entity, Finding, JsonFinding};
 
-/// What is wanted of what is found.
+/// How findings are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RedactMode {
-    /// `[EMAIL_ADDRESS]` in its place.
+    /// Each finding is replaced by its entity, such as `[EMAIL_ADDRESS]`.
     #[default]
     Mask,
-    /// `[EMAIL_ADDRESS:…]`: the same value has the same token in one tenant, and another one in every other.
+    /// Each finding is replaced by a token, such as `[EMAIL_ADDRESS:…]`. The same value has the same token within one
+    /// tenant, and another token in every other tenant.
     Pseudonym,
-    /// Only where it is.
+    /// The findings are listed and nothing is replaced.
     Report,
 }
 
-/// A text, or a JSON value.
+/// A text or a JSON value to be redacted.
 #[derive(Clone, Default, Deserialize)]
 pub struct RedactRequest {
     /// The text.
     #[serde(default)]
     pub text: Option<String>,
-    /// The value.
+    /// The JSON value.
     #[serde(default)]
     pub json: Option<Value>,
-    /// What is wanted; `mask` if absent.
+    /// How findings are treated; `mask` if absent.
     #[serde(default)]
     pub mode: Option<RedactMode>,
 }
 
-/// What was found, and what is left without it.
+/// The findings, and the redacted text or value.
 #[derive(Clone, PartialEq, Serialize)]
 pub struct RedactOutcome {
-    /// What was wanted.
+    /// How findings were treated.
     pub mode: RedactMode,
     /// The name of the policy that was applied.
     pub policy: String,
-    /// What was found, in order; at most [`Redacted::MAX_FINDINGS`].
+    /// The findings in order; at most [`RedactOutcome::MAX_FINDINGS`].
     pub findings: Vec<RedactFinding>,
-    /// How many of each entity were found, all of them counted.
+    /// The number of findings of each entity, including those that are not listed.
     pub counts: BTreeMap<Entity, u64>,
-    /// The text without it.
+    /// The redacted text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The value without it, in the same shape.
+    /// The redacted value, in the same shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json: Option<Value>,
 }
@@ -58,13 +59,13 @@ impl RedactOutcome {
     pub const MAX_FINDINGS: usize = 10_000;
 }
 
-/// One finding. `start` and `end` are bytes of UTF-8: of the text, or of the decoded string at `path`.
+/// One finding. `start` and `end` are offsets in bytes of UTF-8: of the text, or of the decoded string at `path`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum RedactFinding {
-    /// In a text.
+    /// A finding in a text.
     Text(Finding),
-    /// In a JSON value.
+    /// A finding in a JSON value.
     Json(JsonFinding),
 }
 

@@ -1,4 +1,4 @@
-//! What people ask: see and set the policy, and see what the engine finds.
+//! The privacy service: reads and sets the policy, and redacts texts on request.
 
 use std::{fmt, sync::Arc};
 
@@ -17,12 +17,12 @@ use crate::{
 };
 
 const SET_OPERATION: &str = "privacy.set_policy";
-/// How often a policy that is to replace whatever there is may find that there is something new by now.
+/// How often a policy that replaces any version is tried when other changes come in between.
 const MAX_ATTEMPTS: usize = 32;
-/// What an audit record calls the policy.
+/// The name of the policy in audit records.
 const RESOURCE: &str = "privacy/policy";
 
-/// The privacy of one deployment's tenants. Cheap to clone.
+/// The privacy service of a deployment. Cheap to clone.
 #[derive(Clone)]
 pub struct PrivacyService {
     store: Arc<dyn Store>,
@@ -31,16 +31,16 @@ pub struct PrivacyService {
 }
 
 impl PrivacyService {
-    /// The largest policy, in bytes of JSON.
+    /// The most bytes of a policy as JSON.
     pub const POLICY_BYTES: usize = 64 << 10;
 
-    /// Over the policies in `store`.
+    /// Makes the service for the policies in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, guard: Guard, policies: PrivacyPolicies) -> Self {
         Self { store, guard, policies }
     }
 
-    /// The policies, and with them each scope's scrubber.
+    /// The policies, which also return each scope's scrubber.
     #[must_use]
     pub fn policies(&self) -> &PrivacyPolicies {
         &self.policies
@@ -49,23 +49,24 @@ impl PrivacyService {
     /// The policy of the caller's tenant and environment.
     ///
     /// # Errors
-    /// What the guard refuses; `BACKEND_UNAVAILABLE`.
+    /// Rejections of the guard; `BACKEND_UNAVAILABLE`.
     pub async fn policy(&self, context: &RequestContext) -> Result<PolicyDocument> {
         let _permit = self.guard.admit(context, Action::PrivacyPolicyRead, RESOURCE).await?;
         self.policies.to_policy_document(self.policies.load_document(context.scope()).await?)
     }
 
-    /// Sets the policy of the caller's tenant and environment. It is followed at once on this node, and within [`Policies::TTL`] on the others.
+    /// Sets the policy of the caller's tenant and environment. It applies at once on this node, and within
+    /// [`PrivacyPolicies::TTL`] on other nodes.
     ///
     /// # Errors
-    /// `VERSION_MISMATCH` with the `version` there is when that is not the one it should replace; `BODY_INVALID` for a policy that names what is not
-    /// there, needs a key the deployment does not have, would leave secrets in, or is larger than [`Self::POLICY_BYTES`]; what the guard refuses;
-    /// `BACKEND_UNAVAILABLE`.
+    /// `VERSION_MISMATCH` with the current `version` when that is not the version to replace; `BODY_INVALID` for a
+    /// policy that has an unknown name, needs a key the deployment does not have, would keep secrets, or is larger than
+    /// [`Self::POLICY_BYTES`]; rejections of the guard; `BACKEND_UNAVAILABLE`.
     pub async fn set_policy(&self, context: &RequestContext, new: NewPolicy) -> Result<PolicyDocument> {
         let permit = self.guard.admit(context, Action::PrivacyPolicyManage, RESOURCE).await?;
         let refused = |detail: String| Error::invalid_body(SET_OPERATION, "/policy", detail);
         policies::check_tenant_policy(&new.policy).map_err(refused)?;
-        // Without a version it replaces whatever there is: also what somebody else sets in this moment.
+        // Without a version the new policy replaces any version, including one that is set concurrently.
         let mut tries = if new.version.is_some() { 1 } else { MAX_ATTEMPTS };
         loop {
             match self.try_set_policy(context, &permit, &new).await {
@@ -75,7 +76,7 @@ impl PrivacyService {
         }
     }
 
-    /// One try at it.
+    /// Tries once to set the policy.
     async fn try_set_policy(
         &self,
         context: &RequestContext,
@@ -114,11 +115,11 @@ impl PrivacyService {
         Ok(PolicyDocument { version, updated_at: Some(updated_at), policy })
     }
 
-    /// What the engine finds under the tenant's policy, and what is left without it. Nothing of it is kept or logged.
+    /// Scans a text or value under the tenant's policy, and redacts it. Nothing of it is stored or logged.
     ///
     /// # Errors
-    /// `BODY_INVALID` unless there is a text or a value, and not both, or when pseudonyms are asked for and the deployment has no key for them; what
-    /// the guard refuses; `BACKEND_UNAVAILABLE` when the policy cannot be read.
+    /// `BODY_INVALID` unless the request has either a text or a value, or when pseudonyms are requested and the
+    /// deployment has no key for them; rejections of the guard; `BACKEND_UNAVAILABLE` when the policy cannot be read.
     pub async fn redact(&self, context: &RequestContext, request: RedactRequest) -> Result<RedactOutcome> {
         const OPERATION: &str = "pii.redact";
         let _permit = self.guard.admit(context, Action::PiiRedact, "").await?;
@@ -169,10 +170,10 @@ fn redact_json(scrubber: &Scrubber, mode: RedactMode, value: &serde_json::Value)
     })
 }
 
-/// Why a policy cannot be followed, for whoever wrote it; names in it may be anything and are not said again.
+/// Why a policy cannot be followed, as a text for its author. Names in the policy may be anything and are not repeated.
 fn policy_error_detail(error: &PolicyError) -> String {
     match error {
-        PolicyError::UnknownEntity(_) => "it names an entity that is not there".into(),
+        PolicyError::UnknownEntity(_) => "it names an unknown entity".into(),
         PolicyError::Score(_) => "a min_score is from 0 to 1".into(),
         PolicyError::KeyMissing { entity } => {
             format!("the operator for {entity} needs a key that this deployment does not have")

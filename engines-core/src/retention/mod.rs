@@ -1,7 +1,8 @@
-//! How long what a tenant stores is kept: policies, and the bounded steps that remove what is older.
+//! Retention: policies on how long a tenant's data is kept, and bounded steps that remove older data.
 //!
-//! A policy belongs to a tenant and environment. The deployment's [`RetentionSettings`] hold for scopes without one, and set minimums
-//! for audit records and receipts that no policy can go below. A worker (the engine's own, or an embedder's) applies the policies.
+//! A policy belongs to a tenant and environment. The deployment's [`RetentionSettings`] apply to scopes without one,
+//! and set minimums for audit records and receipts that no policy can undercut. A worker (the engine's own, or an
+//! embedder's) applies the policies.
 
 mod policy;
 mod service;

@@ -1,4 +1,4 @@
-//! Reading and setting policies, and removing what they no longer keep.
+//! The retention service: reads and sets policies, and removes data that is older than they allow.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -19,12 +19,12 @@ use crate::{
     scope::Scope,
 };
 
-/// The family of policy documents; there is one in a scope.
+/// The document kind of policies; a scope has one.
 const RETENTION_KIND: DocumentKind = DocumentKind::from_static("retention_policy");
-/// What an audit record calls the policy.
+/// The name of the policy in audit records.
 const RESOURCE: &str = "retention";
 const SET_OPERATION: &str = "retention.manage";
-/// Tries to replace whatever policy there is.
+/// How often a policy that replaces any version is tried when other changes come in between.
 const MAX_ATTEMPTS: usize = 8;
 
 /// Retention policies of tenants. Cheap to clone.
@@ -35,7 +35,7 @@ pub struct RetentionService {
     settings: Arc<RetentionSettings>,
 }
 
-/// A kind of data that the store itself removes by age.
+/// A kind of data that the store removes by age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetentionKind {
     /// Dataset events.
@@ -46,20 +46,20 @@ pub enum RetentionKind {
     Receipts,
 }
 
-/// Where a step of a removal begins and what it spares.
+/// Where a removal step begins, and which events it must not remove.
 #[derive(Debug, Clone, Default)]
 pub struct RemovalStepOptions {
-    /// The [`Removed::position`] of the step before.
+    /// The [`RemovalProgress::position`](crate::nexus::RemovalProgress::position) of the previous step.
     pub after: Option<String>,
-    /// The feed's position that every sink has got; none if there is no sink.
+    /// The position of the feed that every sink has received; `None` if there is no sink.
     pub delivered: Option<u64>,
 }
 
 impl RetentionKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Events, Self::Receipts, Self::Audit];
 
-    /// The name, for audit records and logs.
+    /// The kind's name in audit records and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl RetentionKind {
 }
 
 impl RetentionService {
-    /// Policies kept in `store`.
+    /// Makes the service for the policies in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, guard: Guard, settings: RetentionSettings) -> Self {
         Self { store, guard, settings: Arc::new(settings) }
@@ -83,20 +83,21 @@ impl RetentionService {
         &self.settings
     }
 
-    /// The tenant's policy, or what the deployment's settings say where there is none.
+    /// The tenant's policy, or the deployment's settings if it has none.
     ///
     /// # Errors
-    /// `ROLE_INSUFFICIENT` below admin; refusals of the gate; `BACKEND_UNAVAILABLE`.
+    /// `ROLE_INSUFFICIENT` below admin; denials of the gate; `BACKEND_UNAVAILABLE`.
     pub async fn policy(&self, context: &RequestContext) -> Result<RetentionDocument> {
         let _permit = self.guard.admit(context, Action::RetentionRead, RESOURCE).await?;
         self.load_policy(context.scope()).await
     }
 
-    /// Sets the tenant's policy, whole. The worker follows it with its next pass.
+    /// Replaces the tenant's policy. The worker follows it from its next pass on.
     ///
     /// # Errors
-    /// `VERSION_MISMATCH` with the `version` there is when that is not the one it should replace; `BODY_INVALID` for a time of 0, and for one
-    /// below the deployment's minimum, with `minimum_s`; `ROLE_INSUFFICIENT` below admin; refusals of the gate; `BACKEND_UNAVAILABLE`.
+    /// `VERSION_MISMATCH` with the current `version` when that is not the version to replace; `BODY_INVALID` for a time
+    /// of 0, and for a time below the deployment's minimum, with `minimum_s`; `ROLE_INSUFFICIENT` below admin; denials
+    /// of the gate; `BACKEND_UNAVAILABLE`.
     pub async fn set_policy(&self, context: &RequestContext, new: NewRetentionPolicy) -> Result<RetentionDocument> {
         let permit = self.guard.admit(context, Action::RetentionManage, RESOURCE).await?;
         self.check_minimums(&new.policy)?;
@@ -123,10 +124,10 @@ impl RetentionService {
         }
     }
 
-    /// What holds in `scope` now, with the deployment's minimums: for the worker.
+    /// The policy that applies in `scope`, with the deployment's minimums. The worker uses it.
     ///
     /// # Errors
-    /// `INTERNAL` for a policy this version does not understand; then nothing may be removed. `BACKEND_UNAVAILABLE`.
+    /// `INTERNAL` for a policy this version does not understand; nothing may be removed then. `BACKEND_UNAVAILABLE`.
     pub async fn effective_policy(&self, scope: &Scope) -> Result<RetentionPolicy> {
         let RetentionPolicy { messages_s, commits_s, events_s, audit_s, receipts_s } =
             self.load_policy(scope).await?.policy;
@@ -140,17 +141,17 @@ impl RetentionService {
         })
     }
 
-    /// The time before which what is kept for so long is removed.
+    /// The time before which data that is kept for `kept_s` seconds is removed.
     #[must_use]
     pub fn cutoff(&self, kept_s: u64) -> Timestamp {
         let kept = i64::try_from(Duration::from_secs(kept_s).as_millis()).unwrap_or(i64::MAX);
         Timestamp::from_millis(self.guard.clock().now().as_millis().saturating_sub(kept))
     }
 
-    /// Takes one step of removing what is older than `before`: for the worker.
+    /// Takes one step of removing data that is older than `before`. The worker uses it.
     ///
     /// # Errors
-    /// `ROLE_INSUFFICIENT` for anybody but trusted work in process; refusals of the gate; `BACKEND_UNAVAILABLE`.
+    /// `ROLE_INSUFFICIENT` except for trusted work in process; denials of the gate; `BACKEND_UNAVAILABLE`.
     pub async fn remove_step(
         &self,
         context: &RequestContext,
@@ -170,10 +171,10 @@ impl RetentionService {
         self.store.remove(context.scope(), &removal, self.settings.step_items.max(1), limits.after.as_deref()).await
     }
 
-    /// Writes an audit record of what was removed: `retention/<kind>`, with the context's reason.
+    /// Writes an audit record of a removal: `retention/<kind>`, with the context's reason.
     ///
     /// # Errors
-    /// As [`RetentionService::step`].
+    /// As [`RetentionService::remove_step`].
     pub async fn record_audit(&self, context: &RequestContext, kind: &str) -> Result<()> {
         let permit = self.guard.admit(context, Action::RetentionApply, kind).await?;
         let audit = permit.audit_entry(&self.guard, context, format!("{RESOURCE}/{kind}"));

@@ -1,4 +1,4 @@
-//! What a deployment says about retention.
+//! The deployment's settings of retention.
 
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ pub struct RetentionSettings {
     pub audit_s: u64,
     /// Seconds receipts of idempotency keys are kept where a tenant has no policy; 0 for ever. Default: 0.
     pub receipts_s: u64,
-    /// Seconds audit records are kept at the least, whatever a policy says: the legal minimum of the deployment. Default: 365 days.
+    /// Seconds audit records are kept at the least, whatever a policy says: the legal minimum of the deployment.
+    /// Default: 365 days.
     pub audit_min_s: u64,
     /// Seconds receipts are kept at the least, whatever a policy says, so that retries stay safe. Default: 1 day.
     pub receipts_min_s: u64,
@@ -55,7 +56,7 @@ impl Default for RetentionSettings {
 }
 
 impl RetentionSettings {
-    /// What holds where a tenant has no policy.
+    /// The policy of tenants that have none of their own.
     #[must_use]
     pub fn default_policy(&self) -> RetentionPolicy {
         let kept = |seconds: u64| (seconds > 0).then_some(seconds);

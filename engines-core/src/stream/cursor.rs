@@ -1,8 +1,9 @@
-//! Cursors: a reader's place in one or more streams, opaque, and bound to the log they were made from.
+//! Cursors: opaque positions of a reader in one or more streams, bound to the log they were made from.
 //!
-//! A cursor holds the log's id and, for each stream, a short hash of the scope and key and the last sequence read; then a
-//! checksum over it all. It is no secret and opens nothing: what may be read is decided by the door.
-//! One of another log leads to `REPLAY_MISS`, one of other streams or a damaged one is `CURSOR_INVALID`; none is misread.
+//! A cursor holds the log's id, for each stream a short hash of scope and key with the last sequence number that was
+//! read, and a checksum of all of it. It is not a secret and grants no access: admission decides what a caller may
+//! read. A cursor of another log leads to `REPLAY_MISS`; a damaged one, or one of other streams, is `CURSOR_INVALID`.
+//! No cursor is read as another one.
 
 use std::{fmt, str::FromStr};
 
@@ -20,76 +21,76 @@ use crate::{
 const VERSION: u8 = 1;
 const HASH_BYTES: usize = 8;
 const CHECKSUM_BYTES: usize = 4;
-/// Streams one cursor can hold.
+/// The most streams one cursor can hold.
 const MAX_STREAMS: usize = 16;
 
-/// Which log a store holds. A new one for a new database, so that a cursor from an older one is never misread.
+/// The id of a store's log. Each new database gets a new id, so that a cursor of an older database is never misread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LogId([u8; 8]);
 
 impl LogId {
-    /// From bytes.
+    /// Makes an id from bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 8]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes.
+    /// The id as bytes.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 8] {
         self.0
     }
 }
 
-/// The last sequence a reader has of one stream.
+/// The last sequence number that a reader has of one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamPosition {
     /// The stream.
     pub key: StreamKey,
-    /// The last sequence read; 0 for none.
+    /// The last sequence number that was read; 0 for none.
     pub seq: Seq,
 }
 
-/// A reader's place.
+/// A reader's position in one or more streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     log_id: LogId,
     positions: Vec<([u8; HASH_BYTES], Seq)>,
 }
 
-/// Where a cursor leads in the streams it is presented to.
+/// Where to resume the streams a cursor is presented to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResumePoint {
-    /// Go on after these.
+    /// Continue after these positions.
     From(Vec<StreamPosition>),
-    /// It was made from another log: what came after it is not here.
+    /// The cursor was made from another log: the events after it are not in this one.
     OtherLog,
 }
 
 impl Cursor {
-    /// A place in one stream.
+    /// Makes a cursor for one stream.
     #[must_use]
     pub fn single(log: LogId, scope: &Scope, key: &StreamKey, seq: Seq) -> Self {
         Self { log_id: log, positions: vec![(hash(scope, key), seq)] }
     }
 
-    /// A place in several streams of one scope.
+    /// Makes a cursor for several streams of one scope.
     #[must_use]
     pub fn multiple(log: LogId, scope: &Scope, positions: &[StreamPosition]) -> Self {
         Self { log_id: log, positions: positions.iter().map(|at| (hash(scope, &at.key), at.seq)).collect() }
     }
 
-    /// The text of a cursor in `keys`, each hashed once: for encoders that make many.
+    /// Makes a template for cursors of `keys`, which hashes each key once. Use it to make many cursors.
     #[must_use]
     pub fn template(log: LogId, scope: &Scope, keys: &[StreamKey]) -> CursorTemplate {
         CursorTemplate { log, hashes: keys.iter().map(|key| hash(scope, key)).collect() }
     }
 
-    /// Reads this cursor for a subscription to `keys` in a store whose log is `log`. A stream the cursor does not
-    /// mention (it was made by a subscription to fewer) is read from its start, so that nothing is passed over.
+    /// Reads this cursor for a subscription to `keys` in a store whose log is `log`. A stream that the cursor does not
+    /// mention (it was made by a subscription to fewer) is read from its start, so that no event is skipped.
     ///
     /// # Errors
-    /// `CURSOR_INVALID` when it mentions a stream that is not among `keys`.
+    /// `CURSOR_INVALID` when the cursor mentions a stream that is not among `keys`.
     pub fn resume(&self, log: LogId, scope: &Scope, keys: &[StreamKey]) -> Result<ResumePoint> {
         let hashes: Vec<_> = keys.iter().map(|key| hash(scope, key)).collect();
         if self.positions.iter().any(|(place, _)| !hashes.contains(place)) {
@@ -105,7 +106,7 @@ impl Cursor {
     }
 }
 
-/// Makes the cursors of a fixed set of streams without hashing their names again.
+/// Makes cursors of a fixed set of streams without hashing their keys again.
 #[derive(Debug, Clone)]
 pub struct CursorTemplate {
     log: LogId,
@@ -113,7 +114,7 @@ pub struct CursorTemplate {
 }
 
 impl CursorTemplate {
-    /// The cursor at these sequences, one for each stream in the template's order.
+    /// The cursor at these sequence numbers, one for each stream in the template's order.
     #[must_use]
     pub fn at(&self, seqs: &[Seq]) -> Cursor {
         Cursor { log_id: self.log, positions: self.hashes.iter().copied().zip(seqs.iter().copied()).collect() }
@@ -133,7 +134,7 @@ fn hash(scope: &Scope, key: &StreamKey) -> [u8; HASH_BYTES] {
     short
 }
 
-/// FNV-1a: finds damage; it need not resist an attacker, because a cursor opens nothing.
+/// FNV-1a. It detects damage; it need not resist an attacker, because a cursor grants no access.
 fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
     bytes.iter().fold(0x811c_9dc5_u32, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)).to_be_bytes()
 }

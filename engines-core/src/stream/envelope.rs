@@ -1,4 +1,4 @@
-//! The one envelope that both rails and the library show a reader.
+//! The event envelope that SSE, WebSocket and the library return to readers.
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::value::RawValue;
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::{Cursor, NewEvent, Seq, StreamEvent, StreamKey, StreamKind};
 use crate::{code::Code, scope::Scope, stream::Routing};
 
-/// An event as readers see it; serialises to the wire form. `seq` and `cursor` are null for what is live only.
+/// An event as readers get it; serialises to the wire form. `seq` and `cursor` are null for an ephemeral event.
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'a> {
     scope: &'a Scope,
@@ -17,13 +17,13 @@ pub struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// A durable event with the cursor that leads past it.
+    /// Makes the envelope of a durable event, with the cursor behind it.
     #[must_use]
     pub fn durable(scope: &'a Scope, key: &'a StreamKey, event: &'a StreamEvent, cursor: &'a Cursor) -> Self {
         Self { scope, key, seq: Some(event.seq), event: &event.event, cursor: Some(cursor) }
     }
 
-    /// Something live only.
+    /// Makes the envelope of an ephemeral event.
     #[must_use]
     pub fn ephemeral(scope: &'a Scope, key: &'a StreamKey, event: &'a NewEvent) -> Self {
         Self { scope, key, seq: None, event, cursor: None }
@@ -83,12 +83,12 @@ impl Serialize for FullRouting<'_> {
     }
 }
 
-/// What a reader gets instead of events that are gone; the live tail follows it.
+/// Sent to a reader instead of events that are no longer stored; live events follow it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayMiss {
-    /// The stream's head now.
+    /// The stream's current head.
     pub head_seq: Seq,
-    /// Where the state can be read instead.
+    /// The resource from which the state can be read instead.
     pub snapshot_ref: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! An event of a stream, before and after it has its place in the log.
+//! Events of a stream, before and after they have a sequence number.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -13,22 +13,22 @@ use crate::{
     trace::{SpanId, TraceId},
 };
 
-/// A place in a stream: starts at 1, rises by one, has no holes. 0 is before the first.
+/// A sequence number in a stream: starts at 1, rises by one, has no gaps. 0 is before the first event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// Before the first event.
+    /// The position before the first event.
     pub const ZERO: Self = Self(0);
 
-    /// The next place.
+    /// The next sequence number.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
 
-    /// `count` places on.
+    /// The sequence number `count` further on.
     #[must_use]
     pub const fn plus(self, count: u64) -> Self {
         Self(self.0 + count)
@@ -41,96 +41,96 @@ impl fmt::Display for Seq {
     }
 }
 
-/// What kind of event: `user_message`, `canvas_commit`, `gesture`, …
+/// The type of an event: `user_message`, `canvas_commit`, `gesture`, …
 pub type EventType = Cow<'static, str>;
 
-/// How much an event matters to a reader that falls behind.
+/// How important an event is for a reader that falls behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventPriority {
-    /// Part of what is true: never dropped.
+    /// Part of the stored state: never dropped.
     #[default]
     Truth,
-    /// Worth knowing.
+    /// Informative.
     Info,
-    /// Live only; dropped first.
+    /// Ephemeral; dropped first.
     Gesture,
 }
 
-/// Whether an event is kept.
+/// Whether an event is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Persistence {
-    /// In the log.
+    /// Always stored.
     #[default]
     Always,
-    /// Some of them.
+    /// Stored for some events.
     Sampled,
-    /// Never.
+    /// Never stored.
     Never,
 }
 
-/// How an event is to be treated.
+/// How an event is treated.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EventMeta {
-    /// The schema of `data`, where it has one.
+    /// The schema of `data`, if it has one.
     pub schema: Option<Arc<str>>,
-    /// How much it matters.
+    /// The event's importance.
     pub priority: EventPriority,
-    /// Whether it is kept.
+    /// Whether the event is stored.
     pub persist: Persistence,
 }
 
 impl EventMeta {
-    /// For what is live only.
+    /// The metadata of an ephemeral event.
     #[must_use]
     pub fn ephemeral() -> Self {
         Self { schema: None, priority: EventPriority::Gesture, persist: Persistence::Never }
     }
 }
 
-/// The ids that tie an event to the work it is part of.
+/// Ids that relate an event to a request or a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CorrelationIds {
-    /// The request that made it.
+    /// The request that made the event.
     pub request_id: Option<Arc<str>>,
-    /// Chosen by the client, to find its own events again.
+    /// An id chosen by the client, to recognise its own events.
     pub correlation_id: Option<Arc<str>>,
-    /// The agent's run.
+    /// The run of an agent.
     pub run_id: Option<Arc<str>>,
-    /// The step in that run.
+    /// The step of that run.
     pub step_id: Option<Arc<str>>,
 }
 
-/// An event that is about to be appended: everything but its place.
+/// An event to be appended: everything but its sequence number.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    /// Its id.
+    /// The event's id.
     pub event_id: Ulid,
-    /// Its type.
+    /// The event's type.
     pub event_type: EventType,
-    /// When it was made.
+    /// The time at which the event was made.
     pub ts: Timestamp,
-    /// Who made it.
+    /// The actor that made the event.
     pub actor: Actor,
-    /// The trace it is part of.
+    /// The trace the event is part of.
     pub trace_id: TraceId,
-    /// The span it is part of.
+    /// The span the event is part of.
     pub span_id: SpanId,
-    /// The request and work it is part of.
+    /// The request and the run the event is part of.
     pub ids: CorrelationIds,
-    /// Routing keys besides scope, stream and actor.
+    /// Routing keys in addition to scope, stream and actor.
     pub routing: Routing,
     /// The payload, as JSON text.
     pub data: Box<RawValue>,
-    /// How to treat it.
+    /// How the event is treated.
     pub meta: EventMeta,
 }
 
 impl NewEvent {
-    /// An event made by `context` now.
+    /// Makes an event of `context` with the current time.
     #[must_use]
     pub fn new(
         event_id: Ulid,
@@ -154,17 +154,17 @@ impl NewEvent {
         }
     }
 
-    /// Bytes that count against `Limits::event_bytes`.
+    /// Bytes that count against [`Limits::event_bytes`](crate::Limits::event_bytes).
     #[must_use]
     pub fn size(&self) -> usize {
         self.data.get().len()
     }
 }
 
-/// An event in its place in the log.
+/// An event with its sequence number.
 #[derive(Debug, Clone)]
 pub struct StreamEvent {
-    /// Its place.
+    /// The sequence number.
     pub seq: Seq,
     /// The event.
     pub event: NewEvent,

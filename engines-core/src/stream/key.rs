@@ -1,4 +1,4 @@
-//! What a stream is called inside its scope.
+//! Names of streams within a scope.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     id::ResourceId,
 };
 
-/// Which family a stream belongs to. It decides who may read it and what its ids mean.
+/// The kind of a stream. It decides who may read the stream and what its ids mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum StreamKind {
@@ -18,7 +18,7 @@ pub enum StreamKind {
     Chat,
     /// `canvas/{canvas_id}`: the commits of a canvas and nothing else, so that `seq` is the revision.
     Canvas,
-    /// `artifacts/{canvas_id}`: what was made from a canvas.
+    /// `artifacts/{canvas_id}`: the artifacts made from a canvas.
     Artifacts,
 }
 
@@ -26,7 +26,7 @@ impl StreamKind {
     /// All kinds.
     pub const ALL: [Self; 3] = [Self::Chat, Self::Canvas, Self::Artifacts];
 
-    /// The name on the wire.
+    /// The kind's name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl StreamKind {
     }
 }
 
-/// A stream's key inside its scope: `canvas/c1`.
+/// A stream's key within its scope, such as `canvas/c1`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamKey {
     kind: StreamKind,

@@ -1,4 +1,4 @@
-//! Streams: ordered, durable logs, and the envelope every reader sees.
+//! Streams: ordered, durable logs of events, and the envelope in which readers get them.
 
 mod cursor;
 mod envelope;

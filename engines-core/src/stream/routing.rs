@@ -1,4 +1,4 @@
-//! The routing keys an event carries besides its scope, its stream and its actor.
+//! Routing keys that an event carries in addition to its scope, stream and actor.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,8 @@ use crate::{
     stream::{StreamKey, StreamKind},
 };
 
-/// Routing keys. A client may send any of them; those that name its tenant, env, user or path must agree with the door.
+/// Routing keys. A client may send any of them; those that name its tenant, environment, user or path must agree with
+/// the request's context.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Routing {
@@ -38,7 +39,7 @@ pub struct Routing {
     /// The surface: which part of the product.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub surface_id: Option<ResourceId>,
-    /// The canvas; given by the stream where the stream is a canvas's.
+    /// The canvas; taken from the stream if the stream is a canvas's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canvas_id: Option<ResourceId>,
     /// A projection of the canvas.
@@ -47,7 +48,7 @@ pub struct Routing {
     /// A panel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub panel_id: Option<ResourceId>,
-    /// The thread; given by the stream where the stream is a thread's.
+    /// The thread; taken from the stream if the stream is a thread's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thread_id: Option<ResourceId>,
     /// The session.
@@ -59,7 +60,8 @@ pub struct Routing {
 }
 
 impl Routing {
-    /// Checks what the client said about itself and the stream, and forgets it: those keys are written from the door's knowledge alone.
+    /// Checks the keys that name the caller and the stream, and then removes them: they are written from the verified
+    /// context alone.
     ///
     /// # Errors
     /// `CONTEXT_MISMATCH`, naming the key that disagrees.
@@ -80,7 +82,7 @@ impl Routing {
         Ok(checked)
     }
 
-    /// As [`Routing::checked`], for what is about no stream.
+    /// As [`Routing::validate`], for events that belong to no stream.
     ///
     /// # Errors
     /// `CONTEXT_MISMATCH`, naming the key that disagrees.
@@ -104,7 +106,7 @@ impl Routing {
     }
 }
 
-/// An error for the first key that does not agree.
+/// Returns an error for the first key that does not agree.
 fn check_agreement(agrees: &[(&str, bool)]) -> Result<()> {
     let Some((field, _)) = agrees.iter().find(|(_, agrees)| !agrees) else { return Ok(()) };
     let detail = format!("the routing key {field} disagrees with the credential, the scope or the path");

@@ -1,4 +1,4 @@
-//! Contexts out of thin air, and a clock one sets.
+//! Test contexts, and a clock that tests control.
 
 use std::{
     sync::{
@@ -18,7 +18,7 @@ use crate::{
     trace::Trace,
 };
 
-/// A clock that stands still until it is moved. Starts at 2026-01-01T00:00:00Z.
+/// A clock that stands still until a test moves it. It starts at 2026-01-01T00:00:00Z.
 #[derive(Debug, Clone)]
 pub struct ManualClock(Arc<AtomicI64>);
 
@@ -29,12 +29,12 @@ impl Default for ManualClock {
 }
 
 impl ManualClock {
-    /// Moves it forward.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
     }
 
-    /// Sets it.
+    /// Sets the clock.
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.as_millis(), Ordering::SeqCst);
     }
@@ -46,15 +46,15 @@ impl Clock for ManualClock {
     }
 }
 
-/// A scope, such as `scope("t_acme", Env::Dev)`.
+/// Makes a scope, such as `scope("t_acme", Env::Dev)`.
 ///
 /// # Errors
-/// When `tenant` is no tenant id.
+/// `TENANT_INVALID` when `tenant` is malformed.
 pub fn scope(tenant: &str, env: Env) -> Result<Scope> {
     Ok(Scope::new(TenantId::new(tenant)?, env))
 }
 
-/// A context as the door would make it, of a person with this role in this tenant's `dev`.
+/// Makes a context like one that was admitted, of a person with this role in this tenant's `dev`.
 ///
 /// ```
 /// # use engines_core::{testing, access::Role};
@@ -69,7 +69,7 @@ pub fn context(tenant: &str, user: &str, role: Role) -> Result<RequestContext> {
     context_in(tenant, Env::Dev, user, ActorType::Human, role)
 }
 
-/// As [`context`], in any environment and for any kind of actor.
+/// As [`context`], in any environment and for any type of actor.
 ///
 /// # Errors
 /// As [`context`].

@@ -1,4 +1,5 @@
-//! A test kit: contexts out of thin air, a clock one sets, ids that repeat. Behind the feature `testing`; never enable it in production.
+//! The test kit: test contexts, a clock that tests control, and repeatable ids. It is behind the feature `testing`;
+//! never enable it in production.
 
 mod kit;
 

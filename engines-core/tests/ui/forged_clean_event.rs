@@ -1,4 +1,4 @@
-//! A clean event cannot be written down, converted or defaulted: only the PII engine makes one.
+//! A clean event cannot be constructed, converted or defaulted: only the PII engine makes one.
 use engines_core::CleanEvent;
 
 fn main() {

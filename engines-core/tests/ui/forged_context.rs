@@ -1,4 +1,4 @@
-//! A context cannot be written down or defaulted: it comes from the door, from `system`, or from the test kit.
+//! A context cannot be constructed or defaulted: admission, `system` or the test kit makes it.
 use engines_core::RequestContext;
 
 fn main() {

@@ -1,4 +1,4 @@
-//! A backend or sink cannot be handed a raw event: `Batch::record` takes a `CleanEvent` alone.
+//! A backend or sink cannot be given a raw event: `Batch::record` takes only a `CleanEvent`.
 use engines_core::{Batch, DatasetEvent, Timestamp};
 
 fn main() {

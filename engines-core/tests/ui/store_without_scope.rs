@@ -1,4 +1,4 @@
-//! No store method works without a scope.
+//! Every store method takes a scope.
 use engines_core::{DocId, Store, nexus::Kind};
 
 async fn peek(store: &dyn Store, kind: &Kind, id: &DocId) {

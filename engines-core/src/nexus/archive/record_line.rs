@@ -54,7 +54,7 @@ impl<'a> RawText<'a> {
                 if nesting_depth(&text) > MAX_DEPTH {
                     return Err(invalid_record("it is nested too deep"));
                 }
-                RawValue::from_string(text.into_owned()).map_err(|_| invalid_record("a text is no JSON"))
+                RawValue::from_string(text.into_owned()).map_err(|_| invalid_record("a text is not JSON"))
             }
             _ => Err(invalid_record("a body has either `json` or `text`")),
         }
@@ -389,7 +389,7 @@ impl ReceiptLine<'_> {
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     // The message of serde_json can quote the text.
     serde_json::from_str(text).map_err(|error| {
-        Error::new(Code::BodyInvalid, OPERATION, format!("it is no record of this section (column {})", error.column()))
+        Error::new(Code::BodyInvalid, OPERATION, format!("it is not a record of this section (column {})", error.column()))
     })
 }
 
