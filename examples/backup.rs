@@ -15,10 +15,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let folder = folder.path();
     std::fs::create_dir(folder.join("data"))?;
-    // The key is kept apart from the data and their backups: in a secret manager, not in the code.
+    // The key is kept separately from the data and the backups: in a secret manager, not in the code.
     let root = RootKey::new("a root key of the example, 32 bytes or more")?;
 
-    // In a server these are the settings `[backup]`. With `every_s` or `at` the engine makes backups by itself.
+    // In a server these are the settings `[backup]`. With `every_s` or `at` the engine makes backups on a schedule.
     let settings = BackupSettings {
         destination: folder.join("backups").to_string_lossy().into_owned(),
         keep_last: 7,

@@ -1,4 +1,5 @@
-//! A credential of one's own: partners call with a key from a vault, and get in beside everybody else, through the same door.
+//! A custom credential: partners authenticate with a key from a vault, beside all other callers, through the same
+//! admission.
 //!
 //!     cargo run --example custom_authenticator
 
@@ -10,14 +11,15 @@ use engines::{
     prelude::*,
 };
 
-/// Keys such as `partner.acme.4f2c…`: who, and a secret of theirs. In earnest, what is kept here is a hash, and comes from a vault.
+/// Accepts keys such as `partner.acme.4f2c…`: a name and its secret. In production, store a hash, and load it from a
+/// vault.
 #[derive(Debug)]
 struct PartnerKeys(HashMap<&'static str, &'static str>);
 
 #[async_trait::async_trait]
 impl Authenticator for PartnerKeys {
     async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>> {
-        // What is by its form somebody else's is left to them, and only that; everything undecided is an error.
+        // A credential of another form is left to the other authenticators; anything undecided must be an error.
         let Credential::Bearer(text) = credential else { return Ok(None) };
         let Some(rest) = text.strip_prefix("partner.") else { return Ok(None) };
         let refused = || Error::new(Code::TokenInvalid, "partner_keys", "not a key of a partner");
@@ -39,7 +41,7 @@ async fn engine() -> Result<Engine> {
     Engine::builder().memory().authenticator(keys).build().await
 }
 
-/// What whoever speaks HTTP does with a request's headers.
+/// What an HTTP server does with a request's headers.
 async fn admit(engine: &Engine, key: &str) -> Result<RequestContext> {
     let bearer = format!("Bearer {key}");
     let presented = AuthInput {

@@ -1,4 +1,4 @@
-//! Backends of one's own: a sink that appends to a file, and a store that wraps another. Both pass the suite that ours pass.
+//! Custom backends: a sink that appends to a file, and a store that wraps another. Both pass the conformance suite.
 //!
 //!     cargo run --example custom_backend
 #![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
@@ -23,7 +23,7 @@ use engines::{
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-/// The most common backend of one's own is a sink: two methods, and the events it is given are scrubbed already.
+/// A sink is the simplest custom backend: it has two methods, and the events it gets are already scrubbed.
 #[derive(Debug)]
 struct JsonLinesSink {
     path: PathBuf,
@@ -42,13 +42,13 @@ impl EventSink for JsonLinesSink {
             lines.extend_from_slice(line.to_string().as_bytes());
             lines.push(b'\n');
         }
-        // A failure is not lost: the outbox comes again with the same batch.
+        // A failure loses nothing: the outbox sends the same batch again.
         let write = || OpenOptions::new().create(true).append(true).open(&self.path)?.write_all(&lines);
         write().map_err(|error: std::io::Error| SinkError::Retry(Error::unavailable("json_lines.write", error)))
     }
 }
 
-/// What the suite needs to look at what a sink wrote.
+/// Lets the suite read what the sink wrote.
 #[async_trait]
 impl conformance::ReadBack for JsonLinesSink {
     async fn event_ids(&self, scope: &Scope) -> Result<Vec<String>> {
@@ -63,7 +63,7 @@ impl conformance::ReadBack for JsonLinesSink {
     }
 }
 
-/// A wrapper decorates any backend: this one lets only so many commits run at a time, and refuses the rest at once.
+/// A wrapper works with any backend: this one limits the number of concurrent commits and rejects the rest at once.
 #[derive(Debug)]
 struct LimitedStore<S> {
     inner: S,
@@ -80,7 +80,7 @@ impl<S: Store> Store for LimitedStore<S> {
         self.inner.commit(scope, batch).await
     }
 
-    // Everything else goes through unchanged. Capabilities, too: the wrapper promises what the inner one does.
+    // All other methods are passed on. So are the capabilities: the wrapper declares those of the inner store.
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
     }

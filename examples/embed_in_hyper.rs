@@ -1,4 +1,4 @@
-//! Our routes inside an HTTP service of one's own: requests under `/engines` go to the engine, the rest is the app's.
+//! The engine's routes inside another HTTP service: requests under `/engines` go to the engine, the rest to the app.
 //!
 //!     cargo run --example embed_in_hyper
 //!     curl -i http://127.0.0.1:7979/
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let secret = SigningSecret::new("an example's secret, at least 32 bytes long")?;
     let engine = Engine::builder().memory().signing_secret(secret).build().await?;
 
-    // The app knows its users; it gives them tokens that the engine's door accepts.
+    // The app knows its users; it issues tokens that the engine accepts.
     let mut ada = TokenRequest::new(UserId::new("ada")?, Duration::from_secs(3600));
     ada.memberships.insert(TenantId::new("t_acme")?, Role::Member);
     let token = engine.issuer().ok_or("the engine has a secret, so it issues tokens")?.issue(&ada)?;
@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (socket, _) = listener.accept().await?;
         let app = app.clone();
         let service = service_fn(move |request| route(app.clone(), request));
-        // `with_upgrades`, because WebSockets leave HTTP behind.
+        // `with_upgrades`, because a WebSocket takes over the connection.
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), service).with_upgrades());
     }
 }

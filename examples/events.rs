@@ -1,4 +1,4 @@
-//! What an agent did, recorded so that others may learn from it: scrubbed, with everybody's preference kept, and taken out again.
+//! Records dataset events of an agent for training: scrubbed, subject to training preferences, and exported.
 //!
 //!     cargo run --example events
 #![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::builder().sqlite(folder.path().join("engines.db")).build().await?;
     let context = engine.system(Scope::new(TenantId::new("t_acme")?, Env::Dev), "example")?;
 
-    // One that must not be missing: durable when the call returns, and once, however often it is sent.
+    // An event that must not be lost: durable when the call returns, and recorded once however often it is sent.
     let strict = engine.strict_recorder(context.clone());
     let entry = EventLogEntry::new("checkout", "pricing-agent")
         .input("question", "What does the large one cost? Write to ada@example.com.")
@@ -26,21 +26,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("found in it: {}", serde_json::to_string(&recorded.pii_flags)?);
     assert!(strict.record(entry).await?.replayed);
 
-    // Many that nobody waits for. What finds no room is dropped, and counted.
+    // Many events that no caller waits for. Events without room in the queue are dropped and counted.
     for number in 0..1000 {
         engine.recorder().record(&context, EventLogEntry::new("search", "ranking-agent").input("number", number));
     }
     engine.recorder().flush().await;
     println!("{:?}", engine.recorder().counts());
 
-    // What may be learned from, as JSON lines.
+    // Exports the events that may be used for training, as JSON lines.
     let filter = EventFilter { surface: Some("checkout".into()), ..EventFilter::default() };
     let mut export = engine.events().export(&context, filter.clone()).await?;
     while let Some(lines) = export.next_chunk().await? {
         print!("{}", String::from_utf8_lossy(&lines));
     }
 
-    // The tenant has second thoughts: what was recorded before is not given out any more either.
+    // The tenant opts out: events that were recorded before are no longer exported either.
     engine.train_prefs().set_tenant(&context, true).await?;
     assert!(engine.events().export(&context, filter).await?.next_chunk().await?.is_none());
     engine.shutdown().await;

@@ -1,4 +1,5 @@
-//! A bare hyper server that says hello: the yardstick for what the whole stack costs (see `docs/benchmarks.md`).
+//! A bare hyper server that answers with a greeting: the baseline for the cost of the whole stack (see
+//! `docs/benchmarks.md`).
 //!
 //!     cargo run --release --example hello_hyper -- 127.0.0.1:7979 & wrk -t1 -c64 -d5 http://127.0.0.1:7979/
 #![expect(clippy::print_stdout, reason = "an example speaks to people")]

@@ -1,9 +1,11 @@
-//! A small load client for one question: what do wrong logins against one account cost everybody else?
+//! A load client that measures how failed logins against one account affect other callers.
 //!
-//! Asks for things at a steady rate, in turns alone and beside a flood of wrong logins, and prints one line of JSON: the latencies of each,
-//! and how the logins were answered. A request's latency counts from when it was due, so that a server that stalls is not asked less.
+//! It sends requests at a steady rate, alternately alone and beside a flood of failed logins, and prints one line of
+//! JSON: the latencies of both phases and the answers to the logins. A request's latency counts from the time it was
+//! due, so that a server that stalls is not asked less.
 //!
-//!     cargo run --release --example login_load -- --email ada@example.org --post /chat/threads/t/messages --get /chat/threads/t \
+//!     cargo run --release --example login_load -- --email ada@example.org --post /chat/threads/t/messages --get
+//! /chat/threads/t \
 //!         -H "Authorization: Bearer $TOKEN" -H 'X-Tenant-Id: t_acme' -H 'X-Env: dev'
 #![expect(clippy::print_stdout, reason = "an example speaks to people")]
 
@@ -27,36 +29,36 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 #[derive(Parser, Clone)]
 struct Args {
-    /// The server.
+    /// The server's address.
     #[arg(long, default_value = "127.0.0.1:8080")]
     addr: String,
-    /// Whose account is attacked.
+    /// The account that is attacked.
     #[arg(long)]
     email: String,
-    /// What others GET.
+    /// The path of the other callers' GETs.
     #[arg(long)]
     get: String,
-    /// Where others POST messages.
+    /// The path of the other callers' POSTs of messages.
     #[arg(long)]
     post: String,
-    /// Header for every request of others, `Name: value`.
+    /// A header of the other callers' requests, `Name: value`.
     #[arg(short = 'H', long)]
     header: Vec<String>,
-    /// Wrong logins a second.
+    /// Failed logins per second.
     #[arg(long, default_value_t = 200)]
     logins: u32,
-    /// GETs a second, and a tenth as many POSTs.
+    /// GETs per second; a tenth as many POSTs are sent beside them.
     #[arg(long, default_value_t = 400)]
     rate: u32,
-    /// Turns of each kind.
+    /// The number of phases of each kind.
     #[arg(long, default_value_t = 5)]
     turns: u32,
-    /// Seconds of one turn.
+    /// The seconds of one phase.
     #[arg(long, default_value_t = 5)]
     seconds: u32,
 }
 
-/// One connection that is kept.
+/// One persistent connection.
 struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -69,7 +71,7 @@ impl Client {
         Ok(Self { stream, buffer: Vec::new() })
     }
 
-    /// Sends a request and reads its answer; gives the status.
+    /// Sends a request and reads the response; returns its status.
     async fn send_request(&mut self, request: &[u8]) -> Result<u16> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
@@ -95,7 +97,7 @@ fn request(method: &str, path: &str, headers: &[String], body: &str) -> Arc<[u8]
         .into()
 }
 
-/// Latencies in microseconds, and answers by status.
+/// Latencies in microseconds, and the number of responses by status.
 #[derive(Default)]
 struct LatencyReport {
     micros: Vec<u64>,
@@ -110,7 +112,7 @@ impl LatencyReport {
         }
     }
 
-    /// The latency that `part` of a thousand are below.
+    /// The latency that `part` per thousand of the requests do not exceed.
     fn quantile(&mut self, part: usize) -> u64 {
         self.micros.sort_unstable();
         let at = (self.micros.len() * part / 1000).min(self.micros.len().saturating_sub(1));
@@ -123,7 +125,7 @@ impl LatencyReport {
     }
 }
 
-/// Asks `rate` times a second over some connections, each request when it is due.
+/// Sends `rate` requests per second over some connections, each when it is due.
 async fn send_at_rate(addr: String, request: Arc<[u8]>, rate: u32, lasts: Duration) -> Result<LatencyReport> {
     const CONNECTIONS: u32 = 16;
     let begun = Instant::now() + Duration::from_millis(50);
@@ -164,14 +166,14 @@ async fn main() -> Result<()> {
     let run =
         |request: &Arc<[u8]>, rate| tokio::spawn(send_at_rate(args.addr.clone(), Arc::clone(request), rate, lasts));
 
-    // Caches, pages and pools, which the first turn would pay for.
+    // Warms up caches, pages and pools, whose cost would fall on the first phase.
     run(&get, args.rate).await??;
     run(&post, args.rate / 10).await??;
     let mut gets = [LatencyReport::default(), LatencyReport::default()];
     let mut posts = [LatencyReport::default(), LatencyReport::default()];
     let mut logins = LatencyReport::default();
     for turn in 0..args.turns * 2 {
-        // Alone, beside, beside, alone: what drifts falls on both alike.
+        // The order alone, beside, beside, alone distributes a drift evenly over both kinds.
         let beside = usize::from((turn + 1) % 4 >= 2);
         let flood = (beside == 1).then(|| run(&wrong, args.logins));
         let (get, post) = (run(&get, args.rate), run(&post, args.rate / 10));

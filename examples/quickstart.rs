@@ -1,4 +1,4 @@
-//! An engine in a program of one's own: a thread, a canvas, and somebody who follows both. No HTTP.
+//! An engine embedded in a program: a thread, a canvas and a subscriber of both. No HTTP.
 //!
 //!     cargo run --example quickstart
 #![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
@@ -20,12 +20,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let engine = Engine::builder().sqlite(folder.path().join("engines.db")).build().await?;
 
-    // Everything happens in a scope: a tenant and an environment. Requests from outside get their context from the
-    // door (a verified token); this is trusted work in process, and the reason is audited.
+    // Every call has a scope: a tenant and an environment. Requests from outside get their context from admission (with
+    // a verified token); this is trusted work in process, and its reason is audited.
     let acme = Scope::new(TenantId::new("t_acme")?, Env::Dev);
     let context = engine.system(acme, "quickstart")?;
 
-    // A thread, and a reader that has been there from the start.
+    // A thread, and a reader that follows it from the start.
     let thread = engine.chat().create_thread(&context, NewThread::default()).await?.thread_id;
     let key = StreamKey::chat(&thread);
     let mut reader = engine.follow().open(&context, &key, Channels::default(), StartPosition::Beginning).await?;
@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let answer = engine.canvas().command(&context, &id, CanvasCommand::new(0, &ops)?).await?;
     println!("revision {}", answer.rev);
 
-    // … so a second writer who has not seen that one is told, with all it needs to try again.
+    // … so a second writer with an older revision is rejected, and gets all it needs to retry.
     let late = json!([{"op": "insert_text", "path": "/title", "pos": 6, "text": " plan"}]);
     let refused = engine.canvas().command(&context, &id, CanvasCommand::new(0, &late)?).await;
     println!("{}", refused.err().ok_or("a stale command was applied")?);

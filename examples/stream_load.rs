@@ -1,10 +1,10 @@
-//! A small load client for one question: how fast does a server fan one thread out to many followers?
+//! A load client that measures how fast a server delivers the messages of one thread to many followers.
 //!
-//! Opens SSE (or WebSocket) subscribers, posts messages one after the other, and prints one line of JSON: deliveries per
-//! second, the server's CPU per delivery, its memory per idle subscriber, and what was missed. It works with any server whose
-//! subscription and publication it can be told, so that a peer is measured by the same program:
+//! It opens SSE (or WebSocket) subscribers, posts messages one after the other, and prints one line of JSON: deliveries
+//! per second, the server's CPU time per delivery, its memory per idle subscriber, and the number of missed messages.
+//! Paths and bodies are arguments, so that other servers are measured with the same program:
 //!
-//!     cargo run --release --example load -- --subscribe /sse/chat/demo --publish /chat/threads/demo/messages \
+//!     cargo run --release --example stream_load -- --subscribe /sse/chat/demo --publish /chat/threads/demo/messages \
 //!         --body '{"text":"@@{pad}"}' -H "Authorization: Bearer $TOKEN" -H 'X-Tenant-Id: t_acme' -H 'X-Env: dev' --pid $PID
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example speaks to people")]
 
@@ -28,34 +28,34 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 #[derive(Parser, Clone)]
 struct Args {
-    /// The server.
+    /// The server's address.
     #[arg(long, default_value = "127.0.0.1:8080")]
     addr: String,
-    /// What subscribers GET.
+    /// The path that subscribers GET.
     #[arg(long)]
     subscribe: String,
-    /// Where messages are POSTed.
+    /// The path to which messages are POSTed.
     #[arg(long)]
     publish: Option<String>,
-    /// The message: `@@` marks it so that subscribers find it, `{pad}` is filler.
+    /// The body of a message: `@@` marks it so that subscribers find it, `{pad}` is replaced by filler.
     #[arg(long, default_value = r#"{"text":"@@{pad}"}"#)]
     body: String,
-    /// Header for every request, `Name: value`.
+    /// A header of every request, `Name: value`.
     #[arg(short = 'H', long)]
     header: Vec<String>,
-    /// Subscribe over WebSocket.
+    /// Subscribes over WebSocket.
     #[arg(long)]
     ws: bool,
-    /// Subscribers.
+    /// The number of subscribers.
     #[arg(long, default_value_t = 1000)]
     clients: u64,
-    /// Messages.
+    /// The number of messages.
     #[arg(long, default_value_t = 1000)]
     messages: u64,
     /// Bytes of filler.
     #[arg(long, default_value_t = 128)]
     pad: usize,
-    /// The server's process, for CPU and memory (Linux).
+    /// The id of the server's process, for CPU time and memory (Linux).
     #[arg(long)]
     pid: Option<u32>,
 }
@@ -113,7 +113,7 @@ fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
-/// Opens one subscription and counts the marks that come.
+/// Opens one subscription and counts the received marks.
 async fn subscriber(args: &Args, open: &AtomicU64, seen: &AtomicU64) -> Result<()> {
     let mut socket = connect(&args.addr).await?;
     let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -146,7 +146,7 @@ async fn subscriber(args: &Args, open: &AtomicU64, seen: &AtomicU64) -> Result<(
     Ok(())
 }
 
-/// Posts every message over one connection, each after the answer to the one before.
+/// Posts all messages over one connection, each after the response to the previous one.
 async fn publisher(args: &Args, path: &str) -> Result<()> {
     let mut socket = connect(&args.addr).await?;
     let body = args.body.replace("@@", "@@1@@").replace("{pad}", &"x".repeat(args.pad));

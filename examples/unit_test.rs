@@ -1,4 +1,4 @@
-//! How an app tests what it builds on engines: an engine in memory, contexts out of thin air, a clock one sets.
+//! Unit tests of an app that embeds engines: an engine in memory, test contexts and a clock that the test controls.
 //!
 //!     cargo test --example unit_test
 #![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
@@ -12,7 +12,7 @@ use engines::{
 };
 use serde_json::json;
 
-/// The app's own function: an approval is a mark on the canvas and a word in the thread.
+/// A function of the app: an approval is a member of the canvas and a message in the thread.
 async fn approve(engine: &Engine, context: &RequestContext, plan: &ResourceId, thread: &ResourceId) -> Result<u64> {
     let head = engine.canvas().get(context, plan).await?.head_rev;
     let mark = json!([{"op": "set_token", "path": "/approved_by", "value": context.actor().id}]);

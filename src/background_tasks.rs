@@ -1,4 +1,4 @@
-//! Work that goes on beside requests, and ends with the engine.
+//! Background tasks of an engine.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -17,19 +17,20 @@ use tokio::{
 
 use crate::retention::RetentionWorker;
 
-/// Time from the start to the first sweep: a process that never lives an hour sweeps too.
+/// Time from the start to the first removal of expired data, so that it also runs in a process that lives less than an
+/// hour.
 const FIRST_SWEEP_DELAY: Duration = Duration::from_secs(60);
 
-/// Time between two sweeps.
+/// Time between two removals of expired data.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// How many times as long as it took to give space back the next try waits.
+/// The wait before the next reclaim, as a multiple of the time that the last one took.
 const RECLAIM_WAIT_FACTOR: u32 = 10;
 
-/// Time between two looks at which tickets have ended.
+/// Time between two removals of expired tickets.
 const EXPIRE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Tasks on the current tokio runtime, and the switch that stops them.
+/// Tasks on the current tokio runtime, and the signal that stops them.
 #[derive(Debug)]
 pub(crate) struct BackgroundTasks {
     stop: watch::Sender<bool>,
@@ -41,7 +42,7 @@ impl BackgroundTasks {
         Self { stop: watch::Sender::new(false), tasks: std::sync::Mutex::default() }
     }
 
-    /// Writes refused attempts down.
+    /// Starts recording failed authentication attempts.
     pub(crate) fn run_rejection_log(&self, writer: AuthFailureWriter) {
         let stopped = self.stopped();
         self.spawn(async move {
@@ -51,12 +52,12 @@ impl BackgroundTasks {
         });
     }
 
-    /// Sends mails.
+    /// Starts sending mails.
     pub(crate) fn run_mailer(&self, worker: MailWorker) {
         self.spawn(worker.run_until(self.stopped()));
     }
 
-    /// Takes away, every hour, what has ended.
+    /// Starts the hourly removal of expired sessions, invites and tickets.
     pub(crate) fn run_sweeper(&self, identity: Identity) {
         let stopped = self.stopped();
         self.spawn(async move {
@@ -78,7 +79,7 @@ impl BackgroundTasks {
         });
     }
 
-    /// Applies retention and gives space back, again and again.
+    /// Starts applying retention and reclaiming space periodically.
     pub(crate) fn run_retention(&self, worker: &Arc<RetentionWorker>) {
         let settings = worker.retention.settings().clone();
         if settings.every_s > 0 {
@@ -113,7 +114,7 @@ impl BackgroundTasks {
                     if let Err(error) = reclaiming.reclaim().await {
                         tracing::warn!(%error, "removed content may still be in the store's files; it is tried again");
                     }
-                    // A large file takes long to be looked through: at most a tenth of the time is spent on it.
+                    // Reclaiming a large file takes long: at most about a tenth of the time is spent on it.
                     wait = every.max(begun.elapsed() * RECLAIM_WAIT_FACTOR);
                 }
             };
@@ -124,7 +125,7 @@ impl BackgroundTasks {
         });
     }
 
-    /// Runs `work` until it ends or is stopped.
+    /// Spawns `work`, which runs until it ends or is stopped.
     pub(crate) fn spawn_until_stopped(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stopped = self.stopped();
         self.spawn(async move {
@@ -135,7 +136,7 @@ impl BackgroundTasks {
         });
     }
 
-    /// Takes away, every few seconds, the tickets that have ended.
+    /// Starts the removal of expired tickets every few seconds.
     pub(crate) fn run_ticket_expiry(&self, identity: Identity) {
         let stopped = self.stopped();
         self.spawn(async move {
@@ -158,7 +159,7 @@ impl BackgroundTasks {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(tokio::spawn(work));
     }
 
-    /// Ends when the switch is thrown, or gone.
+    /// Completes when the stop signal was sent or its sender is gone.
     fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut stop = self.stop.subscribe();
         async move {
@@ -166,12 +167,12 @@ impl BackgroundTasks {
         }
     }
 
-    /// Stops all, and waits until what is in hand is done.
+    /// Stops all tasks, and waits until each has finished its current work.
     pub(crate) async fn stop(&self) {
         self.stop.send_replace(true);
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
-            // An error means that it panicked: it has stopped all the same.
+            // An error means that the task panicked: it has stopped too.
             let _ = task.await;
         }
     }

@@ -1,4 +1,4 @@
-//! Putting an engine together.
+//! The builder of an engine.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -12,7 +12,7 @@ use engines_auth::{
     oidc::{IssuerSettings, JwksFetch, Oidc},
 };
 use engines_core::{
-    Clock, Error, ErrorKind, Guard, IdGenerator, Limits, Result, Store, SystemClock,
+    Clock, Code, Error, ErrorKind, Guard, IdGenerator, Limits, Result, Store, SystemClock,
     audit::AuditLog,
     event::EventLog,
     gate::{AllowAll, Gate},
@@ -40,16 +40,20 @@ use crate::{
     retention::RetentionWorker,
 };
 
-/// What opening a store gives: the store, and how it is closed.
+/// The detail of the error for a builder without a store.
+const MISSING_STORE_DETAIL: &str =
+    "the builder has no store; call memory(), store() or, with the feature `sqlite`, sqlite() before build()";
+
+/// An opened store, and the function that closes it.
 pub(crate) type StoreHandle = (Arc<dyn Backend>, Option<CloseFn>);
 pub(crate) type CloseFn = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 type OpenFuture = Pin<Box<dyn Future<Output = Result<StoreHandle>> + Send>>;
 
-/// What an [`Engine`] is made of. Every part but the store has a default.
+/// The parts of an [`Engine`]. Every part except the store has a default.
 #[must_use]
 pub struct EngineBuilder {
     open_store: Option<Box<dyn FnOnce(IdGenerator) -> OpenFuture + Send>>,
-    /// Nothing survives the process, so that its keys need not either.
+    /// The store's data ends with the process, so the keys may too.
     ephemeral: bool,
     signing: Option<SigningKeys>,
     identity: IdentityParts,
@@ -95,18 +99,18 @@ impl EngineBuilder {
         }
     }
 
-    /// Keeps everything in a store of one's own.
+    /// Stores all data in a custom store.
     pub fn store(self, store: Arc<dyn Backend>) -> Self {
         self.open_with(|_| async { Ok((store, None)) })
     }
 
-    /// Keeps everything in memory; nothing survives the process.
+    /// Stores all data in memory; it is lost when the process ends.
     pub fn memory(self) -> Self {
         let memory = |ids| async move { Ok((Arc::new(MemoryStore::new(&ids)) as Arc<dyn Backend>, None)) };
         Self { ephemeral: true, ..self.open_with(memory) }
     }
 
-    /// The last store that was named counts.
+    /// Sets how the store is opened. It replaces a store that was set before.
     pub(crate) fn open_with<F>(mut self, open: impl FnOnce(IdGenerator) -> F + Send + 'static) -> Self
     where
         F: Future<Output = Result<StoreHandle>> + Send + 'static,
@@ -116,167 +120,172 @@ impl EngineBuilder {
         self
     }
 
-    /// The secret of our own access tokens. Without it the engine issues none and accepts none.
+    /// Sets the secret of the engine's own access tokens. Without it the engine issues none and accepts none.
     pub fn signing_secret(self, secret: SigningSecret) -> Self {
         self.signing_keys(SigningKeys::new(SigningKey::unnamed(secret)))
     }
 
-    /// The same with names, and with keys before it that still verify: how one is replaced while the engine runs.
+    /// As [`EngineBuilder::signing_secret`], with named keys and with earlier keys that still verify, so that a key can
+    /// be replaced while the engine runs.
     pub fn signing_keys(mut self, keys: SigningKeys) -> Self {
         self.signing = Some(keys);
         self
     }
 
-    /// The secret that stays the same for as long as the store does: with it and a signing secret the engine keeps users, tenants and keys of
-    /// its own (see [`Engine::identity`]), and with it alone key slots. [`Builder::memory`] needs none.
+    /// Sets the root key, which must stay the same for as long as the store exists. With it and a signing secret the
+    /// engine keeps its own users, tenants and keys (see [`Engine::identity`]), and with it alone key slots.
+    /// [`EngineBuilder::memory`] needs none.
     pub fn root_key(mut self, key: RootKey) -> Self {
         self.identity.root_key = Some(key);
         self
     }
 
-    /// The secret users are found with by their e-mail addresses, instead of one made from the root key.
+    /// Sets the secret with which users are looked up by e-mail address. By default it is derived from the root key.
     pub fn index_secret(mut self, secret: SigningSecret) -> Self {
         self.identity.index_secret = Some(secret);
         self
     }
 
-    /// The keys that seal key slots. One made from the root key still opens what it sealed.
+    /// Sets the keys that seal key slots. A key derived from the root key still opens what it sealed.
     pub fn seal_keys(mut self, keys: SealKeys) -> Self {
         self.identity.seal_keys = Some(keys);
         self
     }
 
-    /// Opens the bootstrap of the control plane's tenants to whoever has this key.
+    /// Allows callers with this key to create the first tenants of the control plane.
     pub fn system_key(mut self, key: SystemKey) -> Self {
         self.identity.system_key = Some(key);
         self
     }
 
-    /// Who may sign up, how long sessions last, how often one may try.
+    /// Sets who may sign up, how long sessions last and how many attempts are allowed.
     pub fn identity(mut self, settings: IdentitySettings) -> Self {
         self.identity.settings = settings;
         self
     }
 
-    /// Sends mails about accounts: verification of addresses, password resets, invites. Without a mailer addresses stay unverified until an
-    /// operator marks them, and nobody resets a forgotten password.
+    /// Sends mails about accounts: verification of addresses, password resets, invites. Without a mailer, addresses
+    /// stay unverified until an operator marks them, and forgotten passwords cannot be reset.
     pub fn mailer(mut self, mailer: impl Mailer + 'static, settings: MailSettings) -> Self {
         self.identity.mailer = Some((Arc::new(mailer), settings));
         self
     }
 
-    /// How many refused attempts are written down.
+    /// Sets how many failed authentication attempts are recorded.
     pub fn rejections(mut self, settings: AuthFailureSettings) -> Self {
         self.identity.rejections = settings;
         self
     }
 
-    /// Issuer, audience and leeway of our own access tokens.
+    /// Sets the issuer, audience and leeway of the engine's own access tokens.
     pub fn jwt(mut self, settings: JwtSettings) -> Self {
         self.jwt = settings;
         self
     }
 
-    /// Lets the users of other issuers in (OpenID Connect, such as AWS Cognito), whose keys are got through `fetch`. They become users of
-    /// [`Engine::identity`], which is there for them also without a signing secret; whom no rule gives a tenant gets one of their own.
+    /// Accepts users of other issuers (OpenID Connect, such as AWS Cognito), whose keys are fetched through `fetch`.
+    /// They become users of [`Engine::identity`], which exists for them even without a signing secret. A user to whom
+    /// no rule gives a tenant gets a new one.
     pub fn oidc(mut self, issuers: Vec<IssuerSettings>, fetch: impl JwksFetch + 'static) -> Self {
         self.issuers = Some((issuers, Arc::new(fetch)));
         self
     }
 
-    /// Another kind of credential, asked after our own tokens.
+    /// Accepts another kind of credential, which is tried after the engine's own tokens.
     pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
         self.admission_steps.push(Box::new(|door| door.authenticator(authenticator)));
         self
     }
 
-    /// Who has the last word on memberships, instead of [`Engine::identity`]; without either, verified claims count.
+    /// Sets the authority on memberships, instead of [`Engine::identity`]. Without either, the verified claims of the
+    /// credential count.
     pub fn directory(mut self, directory: impl Directory + 'static) -> Self {
         self.admission_steps.push(Box::new(|door| door.directory(directory)));
         self
     }
 
-    /// What every service asks before it acts, besides the role. The default allows.
+    /// Sets the gate, which every service asks in addition to the role. The default allows everything.
     pub fn gate(mut self, gate: impl Gate + 'static) -> Self {
         self.gate = Arc::new(gate);
         self
     }
 
-    /// What carries gestures and presence to other nodes. The default stays in this process.
+    /// Sets the relay, which carries gestures and presence to other nodes. The default stays within this process.
     pub fn relay(mut self, relay: impl Relay + 'static) -> Self {
         self.relay = Arc::new(relay);
         self
     }
 
-    /// What removes personal data from dataset events. The default finds what the library knows.
+    /// Sets the scrubber, which removes personal data from dataset events. The default finds the built-in entities.
     ///
-    /// Its policy is followed by tenants that have set none, and its lists by all. Each tenant's key for pseudonyms is made from its key, or
-    /// from the root key if it has none.
+    /// Its policy applies to tenants that have set none, and its lists to all. Each tenant's key for pseudonyms is
+    /// derived from its key, or from the root key if it has none.
     pub fn scrubber(mut self, scrubber: Scrubber) -> Self {
         self.scrubber = scrubber;
         self
     }
 
-    /// Where scrubbed events go besides the store, at least once; may be called for several.
+    /// Adds a destination for scrubbed events, which gets each event at least once; may be called for several sinks.
     pub fn sink(mut self, sink: impl EventSink + 'static) -> Self {
         self.sinks.push(Arc::new(sink));
         self
     }
 
-    /// How eagerly events are brought to sinks.
+    /// Sets how events are delivered to sinks.
     pub fn outbox(mut self, settings: OutboxSettings) -> Self {
         self.outbox = settings;
         self
     }
 
-    /// How much [`Engine::recorder`] holds.
+    /// Sets the limits of [`Engine::recorder`].
     pub fn recorder(mut self, settings: RecorderSettings) -> Self {
         self.recorder = settings;
         self
     }
 
-    /// How long data is kept where a tenant has no policy, and how eagerly what is older is removed.
+    /// Sets how long data is kept where a tenant has no policy, and how fast older data is removed.
     pub fn retention(mut self, settings: RetentionSettings) -> Self {
         self.retention = settings;
         self
     }
 
-    /// Where "now" comes from. The default is the machine's clock.
+    /// Sets the source of the current time. The default is the system clock.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Where ids and random bytes come from. The default is seeded by the operating system.
+    /// Sets the source of ids and random bytes. The default is seeded by the operating system.
     pub fn ids(mut self, ids: IdGenerator) -> Self {
         self.ids = Some(ids);
         self
     }
 
-    /// Other limits than the wire contract's.
+    /// Sets other limits than those of the wire contract.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Other limits for how often callers may do what and how many streams they may hold open. Every service keeps to them, for calls with
-    /// a credential; trusted work in process is not limited.
+    /// Sets other rate limits and limits of open streams. Every service enforces them for calls with a credential;
+    /// trusted work in process is not limited.
     pub fn rates(mut self, rates: RateSettings) -> Self {
         self.rates = rates;
         self
     }
 
-    /// The engine. Needs a tokio runtime.
+    /// Builds the engine. It needs a tokio runtime.
     ///
     /// # Errors
-    /// When no store was named, the store does not open, an issuer's settings would let the wrong ones in, the
-    /// root key is not the one the store was begun with, or the operating system has no randomness to give.
+    /// `INTERNAL` when no store is set; otherwise when the store does not open, an issuer's settings would accept the
+    /// wrong users, the root key is not the one the store was created with, or the operating system provides no
+    /// randomness.
     pub async fn build(mut self) -> Result<Engine> {
         let ids = self.ids.map_or_else(IdGenerator::from_os, Ok)?;
         let clock = self.clock;
         let open = self
             .open_store
-            .ok_or_else(|| Error::internal("engine.build", "no store was named: call memory(), sqlite() or store()"))?;
+            .ok_or_else(|| Error::new(Code::Internal, "engine.build", MISSING_STORE_DETAIL))?;
         let (backend, close) = open(ids.clone()).await?;
         let metered = Metered::new(backend);
         let store_metrics = Arc::clone(metered.metrics());

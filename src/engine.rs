@@ -1,4 +1,4 @@
-//! The engine: every service over one store.
+//! The engine: all services over one store.
 
 use std::{fmt, sync::Arc};
 
@@ -23,7 +23,7 @@ use crate::{
     retention::{RetentionReport, RetentionWorker},
 };
 
-/// Every service over one store. Cheap to clone; clones are one engine.
+/// All services over one store. Cheap to clone; clones share one engine.
 #[derive(Clone)]
 pub struct Engine(Arc<EngineParts>);
 
@@ -55,7 +55,7 @@ pub(crate) struct EngineParts {
 }
 
 impl Engine {
-    /// Begins an engine.
+    /// Makes a builder.
     pub fn builder() -> EngineBuilder {
         EngineBuilder::new()
     }
@@ -64,7 +64,7 @@ impl Engine {
         Self(Arc::new(parts))
     }
 
-    /// A context for trusted work in process; `reason` is audited with whatever it does.
+    /// Makes a context for trusted work in process; `reason` is audited with each of its actions.
     ///
     /// # Errors
     /// As [`RequestContext::system`].
@@ -72,25 +72,25 @@ impl Engine {
         RequestContext::system(scope, reason, &**self.0.guard.clock(), self.0.guard.ids())
     }
 
-    /// Threads and messages.
+    /// The service for threads and messages.
     #[must_use]
     pub fn chat(&self) -> &ChatService {
         &self.0.chat
     }
 
-    /// Canvases: commands, commits, snapshots.
+    /// The service for canvases: commands, commits, snapshots.
     #[must_use]
     pub fn canvas(&self) -> &CanvasService {
         &self.0.canvas
     }
 
-    /// Dataset events.
+    /// The log of dataset events.
     #[must_use]
     pub fn events(&self) -> &EventLog {
         &self.0.events
     }
 
-    /// What tenants say about personal data, and what the PII engine finds.
+    /// The service for privacy policies and redaction.
     #[must_use]
     pub fn privacy(&self) -> &PrivacyService {
         &self.0.privacy
@@ -102,23 +102,24 @@ impl Engine {
         &self.0.audit
     }
 
-    /// How long each tenant's data is kept.
+    /// The service for retention policies.
     #[must_use]
     pub fn retention(&self) -> &RetentionService {
         &self.0.retention
     }
 
-    /// Applies retention to all tenants now, and removes the tenants whose grace period is over, without waiting for the worker's next pass. For
-    /// deployments that schedule it themselves ([`RetentionSettings::every_s`](engines_core::retention::RetentionSettings::every_s) 0).
+    /// Applies retention to all tenants now, and removes the tenants whose grace period is over, without waiting for
+    /// the worker's next pass. It is for deployments with their own schedule
+    /// ([`RetentionSettings::every_s`](engines_core::retention::RetentionSettings::every_s) 0).
     ///
     /// # Errors
-    /// When scopes cannot be listed; what fails in one scope is logged and counted.
+    /// When scopes cannot be listed; failures in one scope are logged and counted.
     pub async fn apply_retention(&self) -> Result<RetentionReport> {
         self.0.retention_worker.run_pass().await
     }
 
-    /// Gives freed space back and makes removed content unreadable in the store's files, without waiting for the worker. Returns whether all of it
-    /// was done; a long read at the same time can keep it from that.
+    /// Returns freed space and makes removed content unreadable in the store's files, without waiting for the worker.
+    /// Returns whether all of it was done; a long concurrent read can prevent that.
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when the store does not answer.
@@ -126,7 +127,7 @@ impl Engine {
         self.0.retention_worker.reclaim().await
     }
 
-    /// Records dataset events without making anybody wait; see [`Recorder`].
+    /// Records dataset events without making callers wait; see [`Recorder`].
     #[must_use]
     pub fn recorder(&self) -> &Recorder {
         &self.0.recorder
@@ -138,50 +139,50 @@ impl Engine {
         StrictRecorder::new(self.0.events.clone(), context)
     }
 
-    /// Whose dataset events may be learned from.
+    /// The training preferences of tenants and users.
     #[must_use]
     pub fn train_prefs(&self) -> &TrainPrefs {
         self.0.events.train_prefs()
     }
 
-    /// Subscriptions to streams.
+    /// The service that opens subscriptions to streams.
     #[must_use]
     pub fn follow(&self) -> &FollowService {
         &self.0.follow
     }
 
-    /// Who is here.
+    /// The presence service.
     #[must_use]
     pub fn presence(&self) -> &PresenceService {
         &self.0.presence
     }
 
-    /// The door: from a credential to a context.
+    /// Admission: makes a request context from a credential.
     #[must_use]
     pub fn admission(&self) -> &Admission {
         &self.0.admission
     }
 
-    /// Users, tenants, sessions, invites, API keys and tickets, which the door asks too; none without a signing secret and a root key, unless there
-    /// are users of other issuers, who need neither.
+    /// Users, tenants, sessions, invites, API keys and tickets; admission uses them too. `None` without a signing
+    /// secret and a root key, unless users of other issuers are accepted, who need neither.
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         self.0.identity.as_ref()
     }
 
-    /// Tenants' third-party secrets; none without a root key or keys that seal.
+    /// Third-party secrets of tenants; `None` without a root key or sealing keys.
     #[must_use]
     pub fn key_slots(&self) -> Option<&KeySlots> {
         self.0.key_slots.as_ref()
     }
 
-    /// Issues our own access tokens; none without a signing secret.
+    /// Issues the engine's own access tokens; `None` without a signing secret.
     #[must_use]
     pub fn issuer(&self) -> Option<&TokenIssuer> {
         self.0.issuer.as_ref()
     }
 
-    /// Tenants as portable archives: export, import, fork. None for a backend that cannot be archived.
+    /// Portable archives of tenants: export, import, fork. `None` for a backend that cannot be archived.
     ///
     /// # Errors
     /// As [`TenantArchives::new`](crate::archive::TenantArchives::new).
@@ -203,31 +204,32 @@ impl Engine {
         &self.0.store
     }
 
-    /// What the store was asked since the start, and how long it took.
+    /// Counters and durations of the store's operations since the start.
     #[must_use]
     pub fn store_metrics(&self) -> &Arc<StoreMetrics> {
         &self.0.store_metrics
     }
 
-    /// The store with its outbox side.
+    /// The store with its outbox.
     #[must_use]
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.0.backend
     }
 
-    /// Backups of everything.
+    /// The backup service.
     #[must_use]
     pub fn backup(&self) -> &BackupService {
         &self.0.backup
     }
 
-    /// What lets calls in: the gate, the clock and the id generator.
+    /// The guard of all services: the gate, the rate limiter, the clock and the id generator.
     #[must_use]
     pub fn guard(&self) -> &Guard {
         &self.0.guard
     }
 
-    /// Counts open streams by user, API key and tenant: whoever holds a connection open for a caller enters it here.
+    /// Counts open streams by user, API key and tenant. A server registers each connection that it holds open for a
+    /// caller.
     #[must_use]
     pub fn open_streams(&self) -> &OpenStreams {
         &self.0.open_streams
@@ -239,19 +241,21 @@ impl Engine {
         &self.0.limits
     }
 
-    /// Ends every subscription, so that readers resume elsewhere with their last cursor. Everything else goes on.
+    /// Ends every subscription, so that readers resume on another node with their last cursor. All other services
+    /// continue.
     pub fn close_streams(&self) {
         self.0.follow.hub().close();
     }
 
-    /// How each sink is doing, in the order in which they were given.
+    /// The state of each sink, in the order in which they were added.
     #[must_use]
     pub fn sinks(&self) -> Vec<OutboxStatus> {
         self.0.outbox.as_ref().map(OutboxTask::status).unwrap_or_default()
     }
 
-    /// Ends every subscription, records what waits in the recorder, stops bringing events to sinks and what else goes on beside requests, and closes the store that the builder opened; what is asked for later is refused. What was
-    /// acknowledged is durable already.
+    /// Ends every subscription, records the events that wait in the recorder, stops the outbox and the other background
+    /// tasks, and closes the store that the builder opened. Later calls are rejected. Acknowledged writes are durable
+    /// already.
     pub async fn shutdown(&self) {
         self.close_streams();
         self.0.recorder.close().await;

@@ -1,4 +1,4 @@
-//! What the builder is told about identity, and what becomes of it.
+//! Builds the identity service from the builder's settings.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use engines_core::{Guard, Limits, Result, Store};
 
 use crate::background_tasks::BackgroundTasks;
 
-/// Whose id the key for slots has that is made from the root key.
+/// The id of the sealing key that is derived from the root key.
 const ROOT_SEAL_KEY_ID: &str = "root";
 
-/// What was set.
+/// The builder's settings of identity.
 #[derive(Debug, Default)]
 pub(crate) struct IdentityParts {
     pub(crate) settings: IdentitySettings,
@@ -28,14 +28,15 @@ pub(crate) struct IdentityParts {
     pub(crate) mailer: Option<(Arc<dyn Mailer>, MailSettings)>,
 }
 
-/// The service, and what records whom it refuses.
+/// The identity service, and the writer that records failed attempts.
 pub(crate) struct IdentityAssembly {
     pub(crate) identity: Identity,
     pub(crate) rejections: AuthFailureLog,
 }
 
 impl IdentityParts {
-    /// The keys for slots: those that were set, and behind them the root key's, so that setting some later locks nobody out.
+    /// The keys that seal slots: the configured ones, then that of the root key, so that slots sealed before keys were
+    /// configured still open.
     pub(crate) fn seal_keys(&mut self) -> Result<Option<SealKeys>> {
         let root = self.root_key.as_ref().map(|root| root.derive(root_key::SEAL)).transpose()?;
         Ok(match (self.seal_keys.take(), root) {
@@ -46,7 +47,7 @@ impl IdentityParts {
         })
     }
 
-    /// What the tenants' keys for pseudonyms are made from.
+    /// The key from which the tenants' keys for pseudonyms are derived.
     pub(crate) fn pseudonym_key(&self) -> Result<Option<DerivedKey>> {
         self.root_key.as_ref().map(|root| root.derive(root_key::PSEUDONYM)).transpose()
     }
@@ -62,8 +63,8 @@ impl IdentityParts {
         Ok(keys.map(|keys| KeySlots::new(Arc::clone(store), guard.clone(), Arc::clone(limits), keys)))
     }
 
-    /// The service and its tasks: with accounts if there are a signing secret and one for the index, without them if there are users of
-    /// other issuers all the same.
+    /// Makes the service and its tasks: with accounts if there are a signing secret and one for the index; without
+    /// accounts if only users of other issuers are accepted.
     pub(crate) fn assemble(
         self,
         store: &Arc<dyn Store>,

@@ -25,7 +25,7 @@ pub use engines_stream as stream;
 
 pub use self::{builder::EngineBuilder, engine::Engine, retention::RetentionReport};
 
-/// What most programs name: `use engines::prelude::*`.
+/// The most common names: `use engines::prelude::*`.
 pub mod prelude {
     pub use engines_core::{
         Action, Code, DatasetEvent, Env, Error, RequestContext, ResourceId, Result, Role, Scope, Store, StoreExt,

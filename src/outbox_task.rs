@@ -1,4 +1,4 @@
-//! The outbox at work.
+//! The task that runs the outbox.
 
 use engines_storage::outbox::{Outbox, OutboxHandle, OutboxStatus};
 use tokio::{sync::Mutex, task::JoinHandle};
@@ -11,27 +11,27 @@ pub(crate) struct OutboxTask {
 }
 
 impl OutboxTask {
-    /// Starts it on the current tokio runtime.
+    /// Starts the task on the current tokio runtime.
     pub(crate) fn start(outbox: Outbox) -> Self {
         let handle = outbox.handle();
         Self { handle, task: Mutex::new(Some(tokio::spawn(outbox.run()))) }
     }
 
-    /// What wakes it.
+    /// The handle that wakes the task.
     pub(crate) fn handle(&self) -> OutboxHandle {
         self.handle.clone()
     }
 
-    /// How each sink is doing.
+    /// The state of each sink.
     pub(crate) fn status(&self) -> Vec<OutboxStatus> {
         self.handle.status()
     }
 
-    /// Stops it, and waits until what is in hand is done.
+    /// Stops the task, and waits until it has finished its current work.
     pub(crate) async fn stop(&self) {
         self.handle.stop();
         if let Some(task) = self.task.lock().await.take() {
-            // An error means that it panicked: it has stopped all the same.
+            // An error means that the task panicked: it has stopped too.
             let _ = task.await;
         }
     }

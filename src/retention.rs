@@ -1,4 +1,4 @@
-//! Applying retention, removing tenants and giving space back, beside requests.
+//! The retention worker: applies retention, removes tenants and reclaims space in the background.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,26 +17,27 @@ use tokio::{sync::Mutex, time::sleep};
 
 /// Scopes and documents listed at a time.
 const ITEMS_PER_PAGE: usize = 100;
-/// Steps of giving space back in one go; more follow with the next look.
+/// The most steps of reclaiming space in one run; the next run continues.
 const MAX_RECLAIM_STEPS: usize = 10_000;
-/// Why the worker acts, as audit records say it.
+/// The reason in the audit records of the worker.
 const CONTEXT_REASON: &str = "retention";
 
-/// What one pass of the worker did.
+/// The result of one pass of the worker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetentionReport {
-    /// Scopes that were looked at.
+    /// Scopes that were visited.
     pub scopes: u64,
     /// Messages, commits, events, audit records and receipts that were removed.
     pub removed: u64,
     /// Tenants that were removed with all their data.
     pub tenants: u64,
-    /// Scopes in which something failed; the next pass tries again.
+    /// Scopes in which something failed; the next pass retries them.
     pub failed: u64,
 }
 
-/// The worker. One pass runs at a time in a process; passes of several processes do the same work twice and no harm.
+/// The retention worker. One pass runs at a time in a process. Passes of several processes repeat each other's work,
+/// without harm.
 pub(crate) struct RetentionWorker {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) guard: Guard,
@@ -49,10 +50,11 @@ pub(crate) struct RetentionWorker {
 }
 
 impl RetentionWorker {
-    /// Goes over all scopes once, removes what is no longer kept, and the tenants whose grace period is over.
+    /// Visits all scopes once, removes data that is older than the policies allow, and the tenants whose grace period
+    /// is over.
     ///
     /// # Errors
-    /// When scopes cannot be listed; what fails in one scope is logged and counted.
+    /// When scopes cannot be listed; failures in one scope are logged and counted.
     pub(crate) async fn run_pass(&self) -> Result<RetentionReport> {
         let _one_at_a_time = self.pass_lock.lock().await;
         let mut pass = RetentionReport::default();
@@ -76,8 +78,8 @@ impl RetentionWorker {
         Ok(pass)
     }
 
-    /// Gives freed space back and makes removed content unreadable in the store's files, as far as that is possible now. Returns whether all
-    /// of it was done.
+    /// Returns freed space and makes removed content unreadable in the store's files, as far as possible now. Returns
+    /// whether all of it was done.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -91,7 +93,7 @@ impl RetentionWorker {
         Ok(false)
     }
 
-    /// Removes what is no longer kept in one scope.
+    /// Removes old data from one scope.
     async fn apply_to_scope(&self, scope: &Scope) -> Result<u64> {
         let context = self.system_context(scope.clone(), CONTEXT_REASON)?;
         while self.canvas.finish_deletions(&context).await? > 0 {
@@ -117,7 +119,7 @@ impl RetentionWorker {
         Ok(total)
     }
 
-    /// Trims all streams of one kind. Threads and canvases are listed by id, so that new ones do not move what is listed.
+    /// Trims all streams of one kind. Threads and canvases are listed by id, so that new ones do not shift the list.
     async fn apply_to_streams(
         &self,
         scope: &Scope,
@@ -166,7 +168,7 @@ impl RetentionWorker {
         Ok(total)
     }
 
-    /// Notes in the audit log how much was removed.
+    /// Writes an audit record with the number of removed items.
     async fn record_audit(&self, scope: &Scope, kind: &str, removed: u64, before: Timestamp) -> Result<()> {
         if removed == 0 {
             return Ok(());
@@ -176,7 +178,7 @@ impl RetentionWorker {
         self.retention.record_audit(&context, kind).await
     }
 
-    /// The position of the feed that every sink has got; none without sinks.
+    /// The position of the feed that every sink has received; `None` without sinks.
     fn delivered_position(&self) -> Option<u64> {
         let sinks = self.outbox.as_ref()?;
         sinks.status().iter().map(|sink| sink.position).min()
@@ -203,9 +205,11 @@ impl RetentionWorker {
         }
     }
 
-    /// Removes a tenant's data in all environments, and its records. Interrupted at any point, it goes on with the next pass.
+    /// Removes a tenant's data in all environments, and its records. If it is interrupted at any point, the next pass
+    /// continues.
     async fn purge_tenant(&self, identity: &Identity, tenant: &TenantId) -> Result<()> {
-        // What was let in before the tenant was closed may still be written: nobody has been let in for this long.
+        // Requests that were admitted before the tenant was closed may still write; none has been admitted for this
+        // long.
         const DRAIN_WAIT: Duration = Duration::from_millis(200);
         self.empty_scopes(tenant).await?;
         while !identity.remove_tenant_records(tenant).await? {

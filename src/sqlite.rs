@@ -1,4 +1,4 @@
-//! The embedded store of an engine.
+//! The builder's methods for the embedded store.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -8,12 +8,12 @@ use engines_storage::{SqliteOptions, SqliteStore};
 use crate::builder::{CloseFn, EngineBuilder};
 
 impl EngineBuilder {
-    /// Keeps everything in one SQLite file; its folder must be there. See [`SqliteStore::open`].
+    /// Stores all data in one SQLite file; its folder must exist. See [`SqliteStore::open`].
     pub fn sqlite(self, path: impl Into<PathBuf>) -> Self {
         self.sqlite_with(path, SqliteOptions::default())
     }
 
-    /// As [`Builder::sqlite`], with other settings.
+    /// As [`EngineBuilder::sqlite`], with other settings.
     pub fn sqlite_with(self, path: impl Into<PathBuf>, options: SqliteOptions) -> Self {
         let path = path.into();
         self.open_with(|ids| async move {

@@ -1,4 +1,4 @@
-//! The house, enforced: which crate may know which, how large a room may grow, and what the roots of modules hold.
+//! The architecture, enforced: dependencies between crates, the size of files, and the contents of module roots.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// Every arrow of the design between our crates: `(from, to)`.
+/// Every allowed dependency between the workspace's crates: `(from, to)`.
 const CRATE_DEPENDENCIES: &[(&str, &str)] = &[
     ("engines-core", "engines-pii"),
     ("engines-auth", "engines-core"),
@@ -22,14 +22,16 @@ const CRATE_DEPENDENCIES: &[(&str, &str)] = &[
     ("engines-server", "engines-sdk"),
 ];
 
-/// What only some crates may use: the core has no runtime and no I/O, and HTTP stops at the server.
+/// Dependencies that only some crates may have: the core has no runtime and no I/O, and HTTP is used only by the
+/// server.
 const RESTRICTED_CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["engines-auth", "engines-storage", "engines-stream", "engines-sdk", "engines-server"]),
     ("hyper", &["engines-server"]),
     ("hyper-util", &["engines-server"]),
     ("http", &["engines-server"]),
     ("tokio-tungstenite", &["engines-server"]),
-    // The one client of ours besides the backends': it gets other issuers' keys, behind the feature `oidc-http`.
+    // The only HTTP client besides those of the backends: it fetches the keys of other issuers, behind the feature
+    // `oidc-http`.
     ("ureq", &["engines-auth"]),
     ("rustls", &["engines-auth"]),
     // Mails of accounts, behind the feature `smtp`.
@@ -44,7 +46,7 @@ const RESTRICTED_CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["engines-storage"]),
     // Buckets as destinations of backups, behind the features `aws`, `gcp`, `azure`.
     ("object_store", &["engines-storage"]),
-    // Sets the process's umask, which is the program's affair and no library's.
+    // Sets the process's umask, which a program may do and a library must not.
     ("rustix", &["engines-server"]),
 ];
 
@@ -75,7 +77,8 @@ fn crate_dependencies_match_the_design() {
     assert_eq!(ours.len(), 7);
 }
 
-/// Our Rust sources by their path from the root: crates, facade, tests, examples, benches, fuzz targets.
+/// The Rust sources of the workspace by their path from the root: crates, facade, tests, examples, benches, fuzz
+/// targets.
 fn sources() -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     let mut folders = vec![root().to_path_buf()];

@@ -27,8 +27,12 @@ fn event(text: &str, key: Option<&str>) -> DatasetEvent {
 }
 
 #[tokio::test]
-async fn building_without_a_store_fails() {
-    assert!(Engine::builder().build().await.is_err());
+async fn building_without_a_store_tells_how_to_set_one() {
+    let error = Engine::builder().build().await.unwrap_err();
+    assert_eq!(error.code(), Code::Internal);
+    for method in ["memory()", "store()", "sqlite()"] {
+        assert!(error.detail().contains(method), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -37,7 +41,7 @@ async fn acknowledged_writes_survive_a_restart() {
     let path = folder.path().join("engines.db");
     let ada = context("t_acme", "ada", Role::Member).unwrap();
     let engine = Engine::builder().sqlite(&path).build().await.unwrap();
-    // One process at a time.
+    // Only one process can open the file at a time.
     assert_eq!(Engine::builder().sqlite(&path).build().await.unwrap_err().code(), Code::BackendUnavailable);
     let canvas = engine.canvas().create(&ada, NewCanvas::default()).await.unwrap();
     let ops = json!([{ "op": "add", "path": "/a", "value": 1 }]);
@@ -113,14 +117,14 @@ async fn a_sink_receives_recorded_events() {
 async fn identity_needs_a_signing_secret_and_the_root_key() {
     let secret = || SigningSecret::new("a secret for tests alone, of 32 bytes and more").unwrap();
     let bare = Engine::builder().memory().build().await.unwrap();
-    // A store that ends with the process needs no root key; without a signing secret nobody could be logged in.
+    // A store in memory needs no root key; without a signing secret no login is possible.
     assert!(bare.identity().is_none() && bare.key_slots().is_some());
     let own = Arc::new(MemoryStore::new(&IdGenerator::seeded(1)));
     let without_root = Engine::builder().store(own.clone()).signing_secret(secret()).build().await.unwrap();
     assert!(without_root.identity().is_none() && without_root.key_slots().is_none());
     let root = RootKey::new(b"a root key for tests alone, which stays the same").unwrap();
     let engine = Engine::builder().store(own.clone()).signing_secret(secret()).root_key(root).build().await.unwrap();
-    // With another root key nobody would be found any more, so it does not start.
+    // With another root key no user would be found any more, so the engine does not start.
     let other = RootKey::new(b"another root key for tests alone, not the same").unwrap();
     let refused = Engine::builder().store(own).signing_secret(secret()).root_key(other).build().await.unwrap_err();
     assert!(refused.detail().contains("root key"), "{refused:?}");
@@ -129,6 +133,6 @@ async fn identity_needs_a_signing_secret_and_the_root_key() {
     engine.identity().unwrap().ensure_tenant(&id, "Another name").await.unwrap();
     let ada = context("t_acme", "ada", Role::Viewer).unwrap();
     assert_eq!(engine.identity().unwrap().get_tenant(&ada, &id).await.unwrap().name, "Acme");
-    // What goes on beside requests ends with it.
+    // Background tasks end with the engine.
     engine.shutdown().await;
 }

@@ -1,4 +1,4 @@
-//! Dataset events in process: each takes effect once, and sinks hear of them at once.
+//! Dataset events in process: each is recorded once, and sinks are notified at once.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
@@ -21,7 +21,7 @@ use engines::{
 use proptest::prelude::*;
 use serde_json::json;
 
-/// What somebody does: a batch of lines, or one event. Each event is a key and a text.
+/// One step of a client: a batch of lines, or one event. Each event is a key and a text.
 #[derive(Debug, Clone)]
 enum EventStep {
     Batch(u8, Vec<(u8, u8)>),
@@ -37,7 +37,8 @@ fn steps() -> impl Strategy<Value = Vec<EventStep>> {
     proptest::collection::vec(step, 1..10)
 }
 
-/// The first text under a user's key is the only one, whatever is sent in which order, and everybody is told the same id.
+/// Of the texts with one key of a user, only the first is recorded, in whatever order they are sent, and all answers
+/// have the same id.
 async fn check_each_once(steps: Vec<EventStep>, at_once: bool) {
     let limits = Limits { batch_group: 3, ..Limits::default() };
     let engine = Engine::builder().memory().limits(limits).build().await.unwrap();
@@ -109,7 +110,7 @@ proptest! {
     }
 }
 
-/// What a sink was told of each event: who recorded it, and whether it may be learned from.
+/// What a sink received of each event: the recorder, and whether training is allowed.
 #[derive(Debug, Clone, Default)]
 struct CollectingSink(Arc<Mutex<Vec<(String, bool)>>>);
 
@@ -137,7 +138,7 @@ async fn a_sink_gets_an_earlier_opt_out_and_no_email_address() {
         assert!(engine.events().record(who, entry()).await.unwrap().train_ok);
     }
     engine.train_prefs().set_user(&ada, &ada.actor().id, true).await.unwrap();
-    // Events are waiting for a sink that comes later.
+    // Events wait for a sink that is added later.
     let told = CollectingSink::default();
     let engine = Engine::builder().store(store).sink(told.clone()).build().await.unwrap();
     while told.0.lock().unwrap().len() < 3 {
@@ -146,7 +147,7 @@ async fn a_sink_gets_an_earlier_opt_out_and_no_email_address() {
     engine.shutdown().await;
     let mailbox = || ("[EMAIL_ADDRESS]".to_owned(), false);
     assert_eq!(*told.0.lock().unwrap(), [mailbox(), ("bob".to_owned(), true), mailbox()]);
-    // An export names nobody either, and finds the preference of whom it does not name.
+    // An export names no user either, and still finds the preference of the user it does not name.
     engine.train_prefs().unset_user(&ada).await.unwrap();
     let policy = NewPolicy { version: None, policy: Policy { default: Operator::Drop, ..Policy::default() } };
     for actor in ["[EMAIL_ADDRESS]", "[REMOVED]"] {
@@ -157,7 +158,7 @@ async fn a_sink_gets_an_earlier_opt_out_and_no_email_address() {
         assert!(text.lines().count() == 3 && !text.contains('@'), "{text}");
         engine.privacy().set_policy(&bob, policy.clone()).await.unwrap();
     }
-    // Whoever may read the log of events sees who it was.
+    // Callers who may read the event log see the user.
     let listed = engine.events().list(&bob, &EventFilter::default(), PageRequest::first(1)).await.unwrap();
     assert_eq!(listed.items[0].actor.id.as_str(), "ada@example.org");
 }
@@ -180,7 +181,7 @@ impl EventSink for CountingSink {
 #[tokio::test]
 async fn sinks_receive_events_without_polling() {
     let kept = CountingSink::default();
-    // It would look again tomorrow.
+    // Without the notification it would poll a day later.
     let settings = OutboxSettings { poll_interval: Duration::from_secs(86_400), ..OutboxSettings::default() };
     let engine = Engine::builder().memory().sink(kept.clone()).outbox(settings).build().await.unwrap();
     let ada = context("t_acme", "ada", Role::Member).unwrap();

@@ -65,7 +65,7 @@ async fn a_new_oidc_user_gets_a_tenant_and_creates_a_thread() {
     let thread = engine.chat().create_thread(&context, NewThread::default()).await.unwrap();
     engine.chat().thread(&context, &thread.thread_id).await.unwrap();
 
-    // Without a signing secret there are no accounts, and all else that identity is.
+    // Without a signing secret there are no accounts; all other parts of identity exist.
     let identity = engine.identity().unwrap();
     let trace = context.trace();
     let caller = Caller { address: None, user_agent: None, trace };
@@ -74,7 +74,7 @@ async fn a_new_oidc_user_gets_a_tenant_and_creates_a_thread() {
     let invite = serde_json::from_value(json!({"role":"member"})).unwrap();
     let invited = identity.create_invite(&context, context.scope().tenant(), invite).await;
     assert_eq!(invited.unwrap_err().code(), Code::NotFound);
-    // Members are invited by their ids, and accept with their issuer's token.
+    // Members are invited by their ids, and accept with a token of their issuer.
     let home = context.scope().tenant();
     let by_mail = serde_json::from_value(json!({"email":"bob@example.org","role":"member"})).unwrap();
     assert_eq!(identity.add_member(&context, home, by_mail).await.unwrap_err().code(), Code::NotFound);

@@ -1,4 +1,4 @@
-//! Policies on several nodes, and what happens when one cannot be read.
+//! Policies on several nodes, and policies that cannot be read.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{sync::Arc, time::Duration};
@@ -66,7 +66,7 @@ async fn a_policy_change_reaches_other_nodes_within_seconds() {
     assert!(PrivacyPolicies::TTL <= Duration::from_secs(5));
     nodes.clock.advance(PrivacyPolicies::TTL);
     assert_eq!(redacted_text(&nodes.second, "Nightfall").await.unwrap(), "[DENY_LIST]");
-    // While it is fresh, nobody asks the store.
+    // While the cached policy is fresh, the store is not read.
     let asked = nodes.faults.calls(Operation::Get);
     redacted_text(&nodes.second, "Nightfall").await.unwrap();
     assert_eq!(nodes.faults.calls(Operation::Get), asked);
@@ -86,7 +86,7 @@ async fn of_concurrent_versioned_policy_changes_one_wins() {
     assert_eq!((refused[0].code(), refused[0].member("version")), (Code::VersionMismatch, Some(&json!(2))));
 }
 
-/// Who names no version replaces whatever there is, also what came a moment before.
+/// A change without a version replaces any policy, including one that was set a moment before.
 #[tokio::test]
 async fn concurrent_policy_changes_without_a_version_all_succeed() {
     let nodes = nodes().await;
@@ -110,7 +110,7 @@ async fn an_unreadable_policy_blocks_recording() {
     assert_eq!(redacted_text(&nodes.second, "x").await.unwrap_err().code(), Code::BackendUnavailable);
     nodes.faults.set_for_all(Operation::Get, None);
 
-    // A policy of a later version of this library, which this one does not understand.
+    // A policy of a later version of this library, which this version does not understand.
     let scope = admin().scope().clone();
     let strange = NewDocument::new(
         DocumentKind::from_static("privacy_policy"),

@@ -1,4 +1,4 @@
-//! The recorders: one that never waits and counts what it could not do, and one that waits and says so.
+//! The recorders: one that never waits and counts failures, and one that waits and returns them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{sync::Arc, time::Duration};
@@ -79,7 +79,7 @@ async fn failed_and_rejected_events_are_counted() {
     assert!(engine.recorder().record(&ada(), entry(2)));
     engine.recorder().flush().await;
     assert_eq!(engine.recorder().counts(), RecorderCounts { accepted: 3, recorded: 0, dropped: 0, failed: 3 });
-    // The one that waits says so.
+    // The strict recorder returns the error.
     let strict = engine.strict_recorder(ada());
     assert_eq!(strict.record(entry(3)).await.unwrap_err().code(), Code::BackendUnavailable);
     faults.set_for_all(Operation::Commit, None);

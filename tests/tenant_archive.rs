@@ -1,4 +1,4 @@
-//! Tenants as archives: out of one engine, into another, under another name, under load.
+//! Archives of tenants: from one engine into another, under another id, and under load.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
@@ -73,7 +73,7 @@ async fn fill_tenant(engine: &Engine, context: &RequestContext, word: &str) -> R
     canvas
 }
 
-/// Every line of a scope, without positions and without key slots.
+/// Every record of a scope, without positions and without key slots.
 async fn record_lines(engine: &Engine, tenant: &str, env: Env) -> Vec<String> {
     let snapshot = engine.store().archive().unwrap().snapshot(&scope(tenant, env).unwrap()).await.unwrap();
     let mut lines = Vec::new();
@@ -123,7 +123,7 @@ async fn a_tenant_round_trips_through_an_archive() {
         assert_eq!(record_lines(&two, "t_acme", env).await, record_lines(&one, "t_acme", env).await);
     }
     assert!(record_lines(&two, "t_acme", Env::Staging).await.len() == 1, "only counters");
-    // It works on: the same state, the next revision, a key that was used.
+    // The imported tenant works: the same state, the next revision, a used idempotency key.
     let ada = acme(Env::Dev);
     let (before, after) = (
         one.canvas().snapshot(&ada, &canvas, None).await.unwrap(),
@@ -137,7 +137,7 @@ async fn a_tenant_round_trips_through_an_archive() {
         two.store().audit(&Scope::system().unwrap(), &AuditFilter::default(), PageRequest::first(100)).await.unwrap();
     let entry = audit.items.iter().find(|entry| entry.action == "tenants.import").unwrap();
     assert_eq!(entry.resource, "tenants/t_acme");
-    // Back, into a third store; what stands in the way is not overwritten.
+    // Back into a third store; existing data is not overwritten.
     assert_eq!(import(&two, &archive, ImportOptions::default()).await.unwrap_err().code(), Code::AlreadyExists);
     let back = export(&two, "t_acme", ExportOptions::default()).await;
     let three = memory().await;
@@ -163,7 +163,7 @@ async fn an_archive_holds_nothing_of_another_tenant_and_no_secret() {
         assert!(!text.contains(canary), "{canary} is in the archive");
     }
     assert!(text.contains("key_slot documents"), "the manifest names what is left out");
-    // With the slots, sealed as they are; then under no other name.
+    // With the sealed slots; they do not open under another id.
     let with = export(&engine, "t_acme", ExportOptions { key_slots: true, ..ExportOptions::default() }).await;
     let text = String::from_utf8_lossy(&with);
     assert!(text.contains("\"kind\":\"key_slot\"") && !text.contains("canary"));
@@ -200,7 +200,7 @@ async fn an_archive_taken_under_load_replays_to_the_same_canvases() {
                 })
             })
             .collect();
-        // It begins when everybody writes, and they write on until it has ended.
+        // The export begins when all writers run, and they write until it has ended.
         while one.canvas().get(&ada, &canvases[3]).await.unwrap().head_rev < 40 {
             tokio::task::yield_now().await;
         }
@@ -220,7 +220,7 @@ async fn an_archive_taken_under_load_replays_to_the_same_canvases() {
             let verified = verify_canvas(Arc::clone(two.store()), &dev, canvas).await.unwrap();
             assert_eq!((verified.head_rev, verified.differing), (copy.rev, Vec::new()));
             ahead += one.canvas().get(&ada, canvas).await.unwrap().head_rev - copy.rev;
-            // It goes on, also across what the source has written meanwhile.
+            // The copy continues, also past what the source has written meanwhile.
             for n in 0..60 {
                 let ops = json!([{ "op": "add", "path": format!("/z{n}"), "value": "y".repeat(3000) }]);
                 two.canvas().command(&ada, canvas, CanvasCommand::new(copy.rev + n, &ops).unwrap()).await.unwrap();
@@ -246,7 +246,7 @@ async fn a_forked_tenant_is_independent() {
     let ops = json!([{ "op": "add", "path": "/only", "value": "in the copy" }]);
     engine.canvas().command(&theirs, &canvas, CanvasCommand::new(12, &ops).unwrap()).await.unwrap();
     assert_eq!(engine.canvas().get(&ada, &canvas).await.unwrap().head_rev, 12);
-    // What readers see names the copy: nothing that is stored names the tenant.
+    // Readers see the id of the copy: the stored data does not name the tenant.
     let key = StreamKey::canvas(&canvas);
     let events = engine.store().read(theirs.scope(), &key, Seq::ZERO, 1).await.unwrap();
     let cursor = Cursor::single(engine.store().log_id(), theirs.scope(), &key, Seq(1));
@@ -255,11 +255,11 @@ async fn a_forked_tenant_is_independent() {
     assert!(text.contains("t_copy") && !text.contains("t_acme"), "{text}");
     let listed = engine.events().list(&theirs, &EventFilter::default(), PageRequest::first(1)).await.unwrap();
     assert_eq!(listed.items.len(), 1);
-    // A cursor of the source is none here.
+    // A cursor of the source is not valid here.
     let source = Cursor::single(engine.store().log_id(), ada.scope(), &key, Seq(5));
     let refused = source.resume(engine.store().log_id(), theirs.scope(), std::slice::from_ref(&key)).unwrap_err();
     assert_eq!(refused.code(), Code::CursorInvalid);
-    // The name is taken now.
+    // The id is now taken.
     let again = archives(&engine).fork(&owner(&engine, "t_acme"), &operator(&engine), &new, None).await.unwrap_err();
     assert_eq!(again.code(), Code::AlreadyExists);
 }
@@ -303,7 +303,7 @@ async fn only_owners_export_and_only_the_control_plane_imports() {
         let refused = archives.export(&ada, ExportOptions::default(), Vec::new()).await.unwrap_err();
         assert_eq!(refused.code(), Code::RoleInsufficient);
     }
-    // A credential takes out its own environment.
+    // A credential exports its own environment.
     let (archive, manifest) = archives.export(&acme(Env::Dev), ExportOptions::default(), Vec::new()).await.unwrap();
     assert_eq!(manifest.header.envs, [Env::Dev]);
     let options = ExportOptions { envs: vec![Env::Prod], ..ExportOptions::default() };

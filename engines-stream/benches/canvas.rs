@@ -1,7 +1,7 @@
-//! Durable commands a second: one at a time, hundreds in flight on one canvas, and across a hundred canvases.
+//! Durable commands per second: one at a time, hundreds in flight on one canvas, and across a hundred canvases.
 //!
-//! `cargo bench -p engines-stream --bench canvas [-- seconds words…]`. Each command has an idempotency key, an audit record and its event, in
-//! one batch. Words choose the cases whose label has them all.
+//! `cargo bench -p engines-stream --bench canvas [-- seconds words…]`. Each command writes its idempotency key, an
+//! audit record and its event in one batch. Words select the cases whose label contains all of them.
 
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
 #![expect(clippy::expect_used, reason = "a bench may panic")]
@@ -41,7 +41,7 @@ impl BenchFixture {
         self.canvases.create(&self.ada, NewCanvas::default()).await.expect("a canvas").canvas_id
     }
 
-    /// Commands on one canvas, `window` of them in flight, until the time is over; how many.
+    /// Sends commands to one canvas, `window` of them in flight, until the time is over; returns their number.
     async fn send_commands(&self, id: ResourceId, window: usize, until: Instant) -> u64 {
         let running = stream::iter(0_u64..).take_while(|_| std::future::ready(Instant::now() < until));
         running
@@ -65,11 +65,11 @@ impl BenchFixture {
     }
 }
 
-/// As in the server.
+/// The same settings as in the server.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What is measured.
+/// The measured cases.
 #[derive(Clone, Copy)]
 enum BenchCase {
     Canvas { canvases: usize, in_flight: usize },

@@ -1,4 +1,4 @@
-//! What deleting a thread and deleting a canvas have in common.
+//! Rules that the deletion of threads and of canvases share.
 
 use engines_core::{
     Batch, Code, Error, Guard, RequestContext, Result, Role, Store, StreamKey, UserId,
@@ -6,7 +6,7 @@ use engines_core::{
     nexus::{CommitError, FailedPrecondition},
 };
 
-/// Lets a deletion in that is for whoever made the thing, and for admins.
+/// Admits a deletion by the creator of the object, or by an admin.
 ///
 /// # Errors
 /// `ROLE_INSUFFICIENT`, with a `decision_id`.
@@ -26,13 +26,13 @@ pub(crate) fn require_creator_or_admin(
         .with_member("decision_id", guard.decision_id()))
 }
 
-/// Makes a batch that creates a stream's document fail if a stream of this name was deleted: ids are not used again.
+/// Makes a batch that creates a stream's document fail if a stream of this name was deleted: ids are not reused.
 pub(crate) fn require_name_unused(store: &dyn Store, batch: Batch, key: &StreamKey) -> Batch {
     // A backend that cannot delete streams has no deleted ones.
     if store.capabilities().removes { batch.expect_stream(key.clone()) } else { batch }
 }
 
-/// The answer to a creation that failed because there is one with this id, or was one.
+/// The error for a creation that failed because an object with this id exists or existed.
 pub(crate) fn already_exists(operation: &'static str, what: &str, error: CommitError) -> Error {
     match error {
         CommitError::Precondition { failed: FailedPrecondition::Document { .. }, .. } => {

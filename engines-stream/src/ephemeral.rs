@@ -1,12 +1,12 @@
-//! Where services put what is live only.
+//! The interface through which services publish ephemeral events.
 
 use async_trait::async_trait;
 use engines_core::{Result, Scope, StreamKey, stream::NewEvent};
 
-/// Takes gestures and presence: shown to those who are there now, never stored.
+/// Publishes gestures and presence: they are sent to the current subscribers and never stored.
 #[async_trait]
 pub trait EphemeralSink: Send + Sync {
-    /// Shows `event` to the live subscribers of `key`, on every node.
+    /// Sends `event` to the live subscribers of `key` on every node.
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when the relay does not answer.

@@ -1,43 +1,44 @@
-//! Which documents are known to exist, so that not every message or gesture asks the store.
+//! A cache of documents that exist, so that not every message or gesture reads the store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use engines_core::{DocId, Error, ResourceId, Result, Scope, Store, nexus::DocumentKind};
 use quick_cache::sync::Cache;
 
-/// Remembers documents that exist, up to a number. What is not there is asked for each time.
+/// Caches up to a number of documents that exist. That a document does not exist is not cached.
 ///
-/// A document that another node deletes may be remembered for longer; so whoever asks here and then reads or writes the document's
-/// stream must also take [`engines_core::nexus::Head::deleted`] and [`engines_core::nexus::Failed::Deleted`] for an answer.
+/// A document that another node deletes may stay in the cache for longer. A caller that then reads or writes the
+/// document's stream must therefore handle [`engines_core::nexus::StreamHead::deleted`] and
+/// [`engines_core::nexus::FailedPrecondition::Deleted`].
 pub(crate) struct ExistenceCache {
     kind: DocumentKind,
     noun: &'static str,
     entries: Cache<String, ()>,
-    /// Counts deletions: what was read before one is not remembered after it.
+    /// The number of deletions: a read that began before a deletion is not cached after it.
     deletions: AtomicU64,
 }
 
 impl ExistenceCache {
-    /// Remembers up to `room` documents of `kind`; `what` is the word for one in an error.
+    /// Makes a cache of up to `room` documents of `kind`; errors call one `what`.
     pub(crate) fn new(kind: DocumentKind, what: &'static str, room: usize) -> Self {
         Self { kind, noun: what, entries: Cache::new(room), deletions: AtomicU64::new(0) }
     }
 
-    /// Notes that it exists.
+    /// Adds a document that exists.
     pub(crate) fn insert(&self, scope: &Scope, id: &ResourceId) {
         self.entries.insert(scope.key(&[id.as_str()]), ());
     }
 
-    /// Notes that it was deleted.
+    /// Removes a document that was deleted.
     pub(crate) fn remove(&self, scope: &Scope, id: &ResourceId) {
         self.deletions.fetch_add(1, Ordering::AcqRel);
         self.entries.remove(&scope.key(&[id.as_str()]));
     }
 
-    /// Makes sure that it exists.
+    /// Checks that a document exists.
     ///
     /// # Errors
-    /// `NOT_FOUND`, raised by `operation`; or that the store does not answer.
+    /// `NOT_FOUND`, raised by `operation`; `BACKEND_UNAVAILABLE` when the store does not answer.
     pub(crate) async fn require_exists(
         &self,
         store: &dyn Store,

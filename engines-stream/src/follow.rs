@@ -1,4 +1,4 @@
-//! Following streams: who may, whether they exist, and what belongs together in one subscription.
+//! The service that opens subscriptions: it checks permission and existence, and selects the streams of a subscription.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::{
     hub::{Hub, StartPosition, SubscribeRequest, Subscription},
 };
 
-/// What of a canvas or thread to follow.
+/// The channels of a canvas or thread to follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Channels {
-    /// A canvas's commits, a thread's messages.
+    /// The commits of a canvas or the messages of a thread.
     pub log: bool,
-    /// A canvas's artifacts.
+    /// The artifacts of a canvas.
     pub artifacts: bool,
-    /// Gestures and presence: live only.
+    /// Gestures and presence: ephemeral events.
     pub ephemeral: bool,
 }
 
@@ -28,10 +28,10 @@ impl Default for Channels {
 }
 
 impl Channels {
-    /// Reads a list such as `commits,gestures`.
+    /// Parses a list such as `commits,gestures`.
     ///
     /// # Errors
-    /// `BODY_INVALID` for a name that is no channel, or for none at all.
+    /// `BODY_INVALID` for a name that is not a channel, or for an empty list.
     pub fn parse(list: &str) -> Result<Self> {
         let mut channels = Self { log: false, artifacts: false, ephemeral: false };
         for name in list.split(',').map(str::trim) {
@@ -49,7 +49,7 @@ impl Channels {
     }
 }
 
-/// Opens subscriptions for those who may.
+/// Opens subscriptions for permitted callers.
 #[derive(Clone)]
 pub struct FollowService {
     store: Arc<dyn Store>,
@@ -58,7 +58,7 @@ pub struct FollowService {
 }
 
 impl FollowService {
-    /// Over a hub.
+    /// Makes the service of a hub.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, guard: Guard, hub: Hub) -> Self {
         Self { store, guard, hub }
@@ -73,8 +73,8 @@ impl FollowService {
     /// Follows a thread, a canvas or a canvas's artifacts.
     ///
     /// # Errors
-    /// `NOT_FOUND` when it does not exist in the caller's scope, `CURSOR_INVALID` for a cursor of something else,
-    /// `ROLE_INSUFFICIENT` or a gate's refusal.
+    /// `NOT_FOUND` when it does not exist in the caller's scope, `CURSOR_INVALID` for a cursor of other streams,
+    /// rejections of the guard ([`Guard::admit`]).
     pub async fn open(
         &self,
         context: &RequestContext,
@@ -97,7 +97,7 @@ impl FollowService {
         self.hub.subscribe(context.scope(), SubscribeRequest { keys, ephemeral: live, start, snapshot_ref }).await
     }
 
-    /// Lets the call in and checks that what the stream belongs to exists.
+    /// Admits the call and checks that the object of the stream exists.
     pub(crate) async fn require_stream(&self, context: &RequestContext, key: &StreamKey, action: Action) -> Result<()> {
         let _permit = self.guard.admit(context, action, key.as_str()).await?;
         let kind = match key.kind() {

@@ -1,4 +1,5 @@
-//! Who is told, and in what order: chats and canvases, the hub and its subscriptions, presence, and the codecs of both rails.
+//! Chats and canvases, the hub that delivers their events to subscribers, presence, and the codecs for SSE and
+//! WebSocket.
 
 pub mod canvas;
 pub mod chat;

@@ -1,4 +1,4 @@
-//! Who is here now: the open sessions of each stream on this node.
+//! Presence: the open sessions of each stream on this node.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,21 +16,21 @@ use ulid::Ulid;
 
 use crate::{ephemeral::EphemeralSink, follow::FollowService};
 
-/// Somebody who is here.
+/// A session that is present in a stream.
 #[derive(Debug, Clone, Serialize)]
 pub struct PresenceEntry {
-    /// The session: one open connection.
+    /// The id of the session: one open connection.
     pub session_id: Ulid,
-    /// Who.
+    /// The actor of the session.
     #[serde(flatten)]
     pub actor: Actor,
-    /// Since when.
+    /// The time at which the session joined.
     pub since: Timestamp,
-    /// What they said about themselves, if anything.
+    /// The data the actor announced, if any.
     pub data: Option<Box<RawValue>>,
 }
 
-/// Keeps track of who is here. Cheap to clone.
+/// Keeps the presence entries of this node. Cheap to clone.
 #[derive(Clone)]
 pub struct PresenceService {
     follow: FollowService,
@@ -40,7 +40,7 @@ pub struct PresenceService {
 
 type SessionsByStream = HashMap<(Scope, StreamKey), BTreeMap<Ulid, PresenceEntry>>;
 
-/// Being here: ends when it is dropped.
+/// The presence of a session. Dropping it removes the entry.
 pub struct PresenceGuard {
     service: PresenceService,
     context: RequestContext,
@@ -49,16 +49,17 @@ pub struct PresenceGuard {
 }
 
 impl PresenceService {
-    /// For the streams that `follow` opens.
+    /// Makes the service for the streams that `follow` opens.
     #[must_use]
     pub fn new(follow: FollowService, limits: Arc<Limits>) -> Self {
         Self { follow, limits, sessions: Arc::default() }
     }
 
-    /// Who is here, by session.
+    /// Lists the entries of a stream by session id.
     ///
     /// # Errors
-    /// `NOT_FOUND` when the stream does not exist in the caller's scope.
+    /// `NOT_FOUND` when the stream does not exist in the caller's scope; rejections of the guard
+    /// ([`engines_core::Guard::admit`]).
     pub async fn list(
         &self,
         context: &RequestContext,
@@ -84,7 +85,7 @@ impl PresenceService {
         }))
     }
 
-    /// Enters. Whoever calls this has just opened a subscription to `key` with the same context.
+    /// Adds an entry. The caller must have opened a subscription to `key` with the same context.
     #[must_use]
     pub fn join(&self, context: &RequestContext, key: &StreamKey, session_id: Ulid) -> PresenceGuard {
         let here = PresenceEntry {
@@ -106,16 +107,16 @@ impl PresenceService {
 }
 
 impl PresenceGuard {
-    /// The session.
+    /// The id of the session.
     #[must_use]
     pub fn session_id(&self) -> Ulid {
         self.session_id
     }
 
-    /// Says something about oneself, and tells the others.
+    /// Sets the session's data, and sends it to the other subscribers.
     ///
     /// # Errors
-    /// `BODY_TOO_LARGE` past `Limits::ephemeral_bytes`; a gate's refusal.
+    /// `BODY_TOO_LARGE` past `Limits::ephemeral_bytes`; rejections of the guard.
     pub async fn announce(&self, data: Box<RawValue>) -> Result<()> {
         if data.get().len() > self.service.limits.ephemeral_bytes {
             let limit = self.service.limits.ephemeral_bytes;
@@ -139,7 +140,7 @@ impl PresenceGuard {
         publish_presence(&self.service.follow, &self.context, &self.key, self.session_id, event_type, data).await
     }
 
-    /// Tells the others without waiting; presence may be lost, so a failure is nobody's.
+    /// Notifies the other subscribers without waiting. Presence may be lost, so a failure is ignored.
     fn notify_later(&self, event_type: &'static str) {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let (follow, context, key) = (self.service.follow.clone(), self.context.clone(), self.key.clone());

@@ -1,4 +1,4 @@
-//! What requests have in common: idempotency keys, short texts, and `null` for what is left out.
+//! Fields that requests share: idempotency keys, short texts, and `null` for absent fields.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use engines_core::{Error, RequestContext, Result, StreamKey, nexus::Idempotency,
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Bytes of an idempotency key, a correlation, run or step id, at the most.
+/// The most bytes of an idempotency key and of a correlation, run or step id.
 const MAX_SHORT_TEXT_BYTES: usize = 256;
 
-/// The key under which `asked` takes effect once: in this stream, for this actor. Another actor's key of the same
-/// text is another key, so nobody gets at, or in the way of, somebody else's answer.
+/// The idempotency key of a request: unique to this stream and actor. The same key of another actor is another key, so
+/// no actor can read or block the answer of another.
 pub(crate) fn idempotency(
     context: &RequestContext,
     stream: &StreamKey,
@@ -28,7 +28,7 @@ pub(crate) fn idempotency(
     })
 }
 
-/// Refuses a text that is empty, long or holds control characters.
+/// Rejects a text that is empty, too long or contains control characters.
 pub(crate) fn check_short_text(operation: &'static str, field: &str, text: &str) -> Result<()> {
     if text.is_empty() || text.len() > MAX_SHORT_TEXT_BYTES || text.chars().any(char::is_control) {
         let detail = format!("{field} must have 1 to {MAX_SHORT_TEXT_BYTES} bytes and no control characters");
@@ -37,8 +37,8 @@ pub(crate) fn check_short_text(operation: &'static str, field: &str, text: &str)
     Ok(())
 }
 
-/// The ids that a client gives to the work a request is part of: the same three wherever there are any. They are no flattened member of
-/// the types that are read: a command holds its ops as raw JSON, and that does not survive flattening.
+/// The ids a client gives to the work a request is part of. They are not a flattened member of the request types,
+/// because a command holds its ops as raw JSON, which serde cannot read from a flattened type.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClientIds<'a> {
     pub(crate) correlation_id: &'a Option<Arc<str>>,
@@ -47,7 +47,7 @@ pub(crate) struct ClientIds<'a> {
 }
 
 impl ClientIds<'_> {
-    /// [`check_short`] of those that are there.
+    /// Applies [`check_short_text`] to the ids that are present.
     pub(crate) fn check(self, operation: &'static str) -> Result<()> {
         let Self { correlation_id, run_id, step_id } = self;
         [("correlation_id", correlation_id), ("run_id", run_id), ("step_id", step_id)].into_iter().try_for_each(
@@ -58,7 +58,7 @@ impl ClientIds<'_> {
         )
     }
 
-    /// As an event carries them, beside the id of its request.
+    /// Converts the ids to those of an event, together with the request id.
     pub(crate) fn into_correlation_ids(self, request_id: &Arc<str>) -> CorrelationIds {
         CorrelationIds {
             request_id: Some(Arc::clone(request_id)),
@@ -69,7 +69,7 @@ impl ClientIds<'_> {
     }
 }
 
-/// Reads `null` as if the field were not there.
+/// Deserialises `null` as an absent field.
 pub(crate) fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {

@@ -1,4 +1,4 @@
-//! Where retention cuts a stream.
+//! Finds and trims the events of a stream that are older than a time.
 
 use engines_core::{
     Batch, Guard, Result, Scope, Store, StreamKey, Timestamp,
@@ -6,10 +6,11 @@ use engines_core::{
     stream::Seq,
 };
 
-/// The first event that is not older than `before`; one past the head if all are older. Reads one event for each halving of the stream.
+/// The first event that is not older than `before`; one past the head if all are older. It is a binary search that
+/// reads one event per step.
 ///
-/// Times rise with places but for the differences between concurrent writers and nodes. Where a clock was set back, the cut may lie at any
-/// of the places where older and newer events meet.
+/// Times rise with sequence numbers, except for differences between the clocks of concurrent writers and nodes. If a
+/// clock was set back, the result may be any boundary between older and newer events.
 pub(crate) async fn first_kept_seq(
     store: &dyn Store,
     scope: &Scope,
@@ -18,11 +19,11 @@ pub(crate) async fn first_kept_seq(
     before: Timestamp,
 ) -> Result<Seq> {
     let (mut first, mut end) = (head.first.0, head.seq.0 + 1);
-    // The oldest event alone decides for most streams.
+    // For most streams the oldest event alone decides.
     let mut probe = first;
     while first < end {
         match store.read(scope, key, Seq(probe - 1), 1).await?.first() {
-            // It was trimmed meanwhile.
+            // The stream was trimmed meanwhile.
             Some(event) if event.seq.0 > probe => first = event.seq.0.min(end),
             Some(event) if event.event.ts < before => first = probe + 1,
             Some(_) => end = probe,
@@ -33,7 +34,7 @@ pub(crate) async fn first_kept_seq(
     Ok(Seq(first))
 }
 
-/// Trims a stream; returns how many events that takes away.
+/// Trims a stream; returns the number of removed events.
 pub(crate) async fn trim_stream(
     store: &dyn Store,
     guard: &Guard,
@@ -47,7 +48,7 @@ pub(crate) async fn trim_stream(
     }
     match store.commit(scope, Batch::new(guard.clock().now()).trim(key.clone(), first)).await {
         Ok(_) => Ok(first.0 - head.first.0),
-        // It was deleted meanwhile.
+        // The stream was deleted meanwhile.
         Err(CommitError::Precondition { failed: FailedPrecondition::Deleted { .. }, .. }) => Ok(0),
         Err(error) => Err(error.into()),
     }

@@ -1,4 +1,4 @@
-//! The hub's promise: each durable event once, in order, wherever a reader was cut off and however slow it is.
+//! The hub delivers each durable event once and in order, wherever a reader was cut off and however slow it is.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{sync::Arc, time::Duration};
@@ -148,7 +148,7 @@ async fn one_cursor_covers_two_streams() {
         rest.sort_unstable();
         assert_eq!(rest, (at as u64 + 1..10).collect::<Vec<_>>());
     }
-    // A commit's own cursor knows nothing of artifacts: nothing of them is passed over.
+    // A commit's cursor does not mention the artifacts, so none of them is skipped.
     let own = world.hub.cursor(world.context.scope(), &stream_key("canvas/c"), Seq(5));
     let mut again = world.follow(&streams, StartPosition::After(own)).await;
     assert_eq!(next_event(&mut again).await.1["routing"]["canvas_id"], "c");
@@ -191,7 +191,7 @@ async fn trimmed_events_give_replay_miss_and_then_the_live_tail() {
         world.append("canvas/c", 0).await;
         assert_eq!(next_event(&mut reader).await.1["seq"], head + 1);
     }
-    // From the start means from what there is.
+    // `start` begins with the oldest stored event.
     let mut reader = world.follow(&["canvas/c"], StartPosition::Beginning).await;
     assert_eq!(next_event(&mut reader).await.1["seq"], 6);
 }

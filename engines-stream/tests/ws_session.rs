@@ -1,4 +1,4 @@
-//! A WebSocket session without a socket: what each message does, and what is refused.
+//! A WebSocket session without a socket: the effect of each message, and rejections.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{sync::Arc, time::Duration};
@@ -161,7 +161,7 @@ async fn an_invalid_message_gets_an_error_and_the_session_continues() {
         assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(code)), "{message}");
         assert_eq!(answer["data"]["code"], code);
     }
-    // What cannot be read otherwise is answered with its `ref` all the same.
+    // A message that cannot be parsed is still answered with its `ref`.
     assert_eq!(request(&mut session, json!({"type": "dance", "ref": "d"})).await["ref"], "d");
     let mismatch =
         request(&mut session, json!({"type": "subscribe", "stream": "chat/t", "env": "prod", "ref": 3})).await;

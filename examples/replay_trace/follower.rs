@@ -1,4 +1,4 @@
-//! A follower that knows nothing but what server-sent events tell it.
+//! A follower that uses only the server-sent events it receives.
 
 use engines::core::command::{CommandLimits, JsonReducer, SizedDocument, apply_batch, parse_ops_value};
 use serde_json::{Value, json};
@@ -21,17 +21,17 @@ impl Default for Follower {
 }
 
 impl Follower {
-    /// The revision it has come to.
+    /// The revision of the rebuilt text.
     pub(crate) fn rev(&self) -> u64 {
         self.rev
     }
 
-    /// The text it has come to.
+    /// The rebuilt text.
     pub(crate) fn text(&self) -> String {
         text_of(self.state.value())
     }
 
-    /// Takes bytes as they come; applies every event that is complete.
+    /// Takes received bytes; applies every event that is complete.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<()> {
         self.buffer.extend_from_slice(bytes);
         while let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {

@@ -1,4 +1,4 @@
-//! As much of an HTTP client as this example needs.
+//! A minimal HTTP client for this example.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -28,7 +28,7 @@ impl Client {
         Ok(Self { connection, host, token: token.into(), tenant: tenant.into() })
     }
 
-    /// Sends a request and reads its JSON answer.
+    /// Sends a request and reads its JSON response.
     pub(crate) async fn call(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
         let answer = self.send(method, path, body).await?;
         let status = answer.status();

@@ -35,18 +35,18 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 #[derive(Parser)]
 struct Args {
-    /// A trace, `.json` or `.json.gz`; without one our README is typed and revised.
+    /// The trace, `.json` or `.json.gz`; without one the README is typed and revised.
     trace: Option<PathBuf>,
-    /// A server, instead of an engine in this process.
+    /// A server to use instead of an engine in this process.
     #[arg(long)]
     url: Option<String>,
     /// A token for that server.
     #[arg(long, env = "TOKEN", default_value = "")]
     token: String,
-    /// The tenant there.
+    /// The tenant on that server.
     #[arg(long, default_value = "t_acme")]
     tenant: String,
-    /// Commands in flight (in process; over HTTP each waits for the one before).
+    /// Commands in flight (in process; over HTTP each command waits for the previous one).
     #[arg(long, default_value_t = 256)]
     in_flight: usize,
 }
@@ -79,7 +79,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// On an engine of our own, in a folder that goes away.
+/// Runs on an engine in this process, in a temporary folder.
 async fn in_process(args: &Args, trace: &Trace, bar: &ProgressBar) -> Result<(String, String)> {
     let folder = tempfile::tempdir()?;
     let engine = Engine::builder().sqlite(folder.path().join("engines.db")).build().await?;
@@ -125,7 +125,7 @@ async fn send(
     Ok(())
 }
 
-/// On somebody's server: one connection for the commands, one for the events.
+/// Runs on a server: one connection for the commands, one for the events.
 async fn over_http(url: &str, args: &Args, trace: &Trace, bar: &ProgressBar) -> Result<(String, String)> {
     let mut commands = http::Client::connect(url, &args.token, &args.tenant).await?;
     let mut events = http::Client::connect(url, &args.token, &args.tenant).await?;

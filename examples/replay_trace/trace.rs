@@ -1,4 +1,4 @@
-//! An editing history, as commands.
+//! Editing histories as commands.
 
 use std::{fs::File, io::Read, path::Path};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::Result;
 
-/// A history: the ops of each command, and the text they end with. The text lives at `/text`.
+/// A history: the ops of each command, and the resulting text, which is at `/text`.
 pub(crate) struct Trace {
     pub(crate) commands: Vec<Value>,
     pub(crate) end: String,
@@ -43,7 +43,7 @@ impl Trace {
         Ok(Self { commands: std::iter::once(first).chain(edits).collect(), end: recorded.end_content })
     }
 
-    /// Types our README, a character at a time, with second thoughts: every seventh character is first typed wrong.
+    /// Types the README character by character, with corrections: every seventh character is first typed wrong.
     pub(crate) fn of_our_readme() -> Self {
         let readme = include_str!("../../README.md");
         let mut commands = vec![json!([{"op": "add", "path": "/text", "value": ""}])];

@@ -1,4 +1,4 @@
-//! From the store to a file.
+//! Exports a tenant from the store to an archive file.
 
 use std::io::Write;
 
@@ -13,24 +13,26 @@ use super::{
 
 const EXPORT_OPERATION: &str = "tenants.export";
 
-/// What to take out.
+/// What an export contains.
 #[derive(Debug, Clone, Default)]
 pub struct ExportOptions {
-    /// Only these environments; all that have something in them if empty.
+    /// The environments to export; all that hold data if empty.
     pub envs: Vec<Env>,
-    /// Take the key slots along, as they are sealed. They open only under the same tenant id, with the same sealing keys. Default: no.
+    /// Includes the key slots, as they are sealed. They open only under the same tenant id, with the same sealing keys.
+    /// Default: no.
     pub key_slots: bool,
 }
 
 impl TenantArchives {
-    /// Writes an archive of the context's tenant to `to`: each environment as it is at one moment, whatever is written meanwhile. A context that comes
-    /// from a credential takes out its own environment alone.
+    /// Writes an archive of the context's tenant to `to`: each environment as it is at one moment, independent of
+    /// concurrent writes. A context that was admitted with a credential exports only its own environment.
     ///
-    /// An archive is whole only when this returns. Nobody should read what is there before.
+    /// The archive is complete only when this returns; do not read it before.
     ///
     /// # Errors
-    /// `ROLE_INSUFFICIENT` below owner; `NOT_FOUND` when there is nothing of the tenant; `BACKEND_UNAVAILABLE` when the store does not answer, when the tenant
-    /// is too large for the time a backend holds a snapshot, and when the archive cannot be written.
+    /// `ROLE_INSUFFICIENT` below owner; `NOT_FOUND` when the tenant has no data; `BACKEND_UNAVAILABLE` when the store
+    /// does not answer, when the tenant is too large for the time a backend keeps a snapshot, and when the archive
+    /// cannot be written.
     pub async fn export<W: Write + Send + 'static>(
         &self,
         context: &RequestContext,
@@ -41,7 +43,7 @@ impl TenantArchives {
         let writing = tokio::task::spawn_blocking(move || write_archive(to, receiver));
         let sent = self.send_tenant(context, &options, &sender).await;
         if let Err(error) = sent {
-            // The writer must not take what came for the whole.
+            // The writer must not take an incomplete archive for a complete one.
             let _ = sender.send(Err(aborted_error())).await;
             drop(sender);
             let _ = writing.await;
@@ -51,7 +53,7 @@ impl TenantArchives {
         writing.await.map_err(|error| Error::internal(EXPORT_OPERATION, error))?
     }
 
-    /// Sends everything of the context's tenant.
+    /// Sends all data of the context's tenant.
     pub(super) async fn send_tenant(
         &self,
         context: &RequestContext,
@@ -83,7 +85,8 @@ impl TenantArchives {
             return Err(Error::new(Code::NotFound, EXPORT_OPERATION, "nothing is stored of this tenant"));
         };
         if !self.read_only {
-            // In an environment that has something: a record of its own would make one.
+            // The audit record goes to an environment that holds data, because the record alone would otherwise create
+            // one.
             let env = envs.iter().copied().find(|env| *env == context.scope().env()).unwrap_or(first);
             let batch = Batch::new(self.guard.clock().now()).audit(permit.audit_entry(&self.guard, context, resource));
             self.store.commit(&Scope::new(tenant.clone(), env), batch).await?;
@@ -92,7 +95,7 @@ impl TenantArchives {
         let header =
             ArchiveHeader::new(tenant.clone(), envs.clone(), self.store.log_id(), now, env!("CARGO_PKG_VERSION"));
         let mut left_out = 0;
-        // An error of sending means that the receiver has failed, and says itself why.
+        // Sending fails only if the receiver has failed, and that reports its own error.
         let _ = to.send(Ok(TransferPart::Header(header.with_name(archived.name)))).await;
         for env in envs {
             let scope = Scope::new(tenant.clone(), env);
@@ -108,7 +111,7 @@ impl TenantArchives {
     }
 }
 
-/// What no archive holds, and the key slots if they are left out.
+/// What an archive leaves out, including the key slots if they are not exported.
 fn omissions(key_slots: bool, count: u64) -> Vec<Omission> {
     let of = |what: &str, count, reason: &str| Omission { what: what.into(), count, reason: reason.into() };
     let mut left_out = vec![
@@ -126,7 +129,7 @@ fn omissions(key_slots: bool, count: u64) -> Vec<Omission> {
     left_out
 }
 
-/// Writes the parts as they come.
+/// Writes the parts in the order of their arrival.
 fn write_archive<W: Write>(to: W, mut parts: PartReceiver) -> Result<(W, ArchiveManifest)> {
     let Some(TransferPart::Header(header)) = parts.blocking_recv().transpose()? else { return Err(aborted_error()) };
     let mut writer = ArchiveWriter::begin(to, header)?;

@@ -1,4 +1,4 @@
-//! From a file, or from another tenant, into the store.
+//! Imports a tenant into the store, from a file or from another tenant.
 
 use std::io::Read;
 
@@ -21,46 +21,49 @@ use super::{
 };
 
 const IMPORT_OPERATION: &str = "tenants.import";
-/// The control plane.
+/// The tenant id of the control plane.
 const CONTROL_PLANE_TENANT: &str = "t_system";
 
-/// How to put a tenant in.
+/// How a tenant is imported.
 #[derive(Debug, Clone, Default)]
 pub struct ImportOptions {
-    /// The id it gets; its own if none.
+    /// The tenant id to import under; the archive's own id if `None`.
     pub rename: Option<TenantId>,
     /// A user of this store who becomes an owner.
     pub owner: Option<UserId>,
-    /// Give the store's log a new id where the archive was taken from this very log and the tenant keeps its id. Cursors from before the archive was
-    /// taken would else be taken for ones of the restored streams. Every cursor of the store then leads to `REPLAY_MISS` once.
+    /// Gives the store's log a new id if the archive was taken from this log and the tenant keeps its id. Otherwise
+    /// cursors from before the archive would be taken for cursors of the restored streams. With a new id, every cursor
+    /// of the store leads to `REPLAY_MISS` once.
     pub new_log: bool,
 }
 
-/// What was put in.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportReport {
-    /// The tenant, under the id it has now.
+    /// The imported tenant, under its present id.
     pub tenant: TenantId,
     /// Its environments.
     pub envs: Vec<Env>,
-    /// Records of all of them.
+    /// The number of imported records.
     pub records: u64,
     /// Its members.
     pub members: Vec<UserId>,
-    /// Members of the archive whom this store does not know as users. They are none now.
+    /// Members in the archive whom this store does not know as users. They are not members of the imported tenant.
     pub unknown: Vec<UserId>,
     /// The log's new id, if it has one.
     pub new_log: Option<LogId>,
 }
 
 impl TenantArchives {
-    /// Puts a tenant in from an archive. All of it becomes visible in one transaction, after the whole archive was read and every hash was right; until then nothing of
-    /// it is. What a crash leaves behind is removed by the next import of the same id.
+    /// Imports a tenant from an archive. All of it becomes visible in one transaction, after the whole archive was read
+    /// and every hash verified; until then no reader sees any of it. What a crash leaves behind is removed by the next
+    /// import of the same id.
     ///
     /// # Errors
-    /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; those of [`archive::read`] for a file that is no whole archive; `ALREADY_EXISTS`
-    /// when something is stored under the id, and when the archive is of this log and keeps its id without [`ImportOptions::new_log`]; `OP_INVALID` for
-    /// the control plane, and for key slots under another id; `BACKEND_UNAVAILABLE`.
+    /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; the errors of [`archive::read`] for a
+    /// file that is not a complete archive; `ALREADY_EXISTS` when data is stored under the id, and when the archive is
+    /// of this log and keeps its id without [`ImportOptions::new_log`]; `OP_INVALID` for the control plane, and for key
+    /// slots under another id; `BACKEND_UNAVAILABLE`.
     pub async fn import<R: Read + Send + 'static>(
         &self,
         context: &RequestContext,
@@ -80,7 +83,7 @@ impl TenantArchives {
                 };
                 sender.blocking_send(Ok(part)).map_err(stopped)
             });
-            // Nobody waits for it any more where sending fails.
+            // If sending fails, the receiver has stopped and reports its own error.
             let _ = sender.blocking_send(read.map(|manifest| TransferPart::End(manifest.left_out)));
         });
         let imported = self.stage_and_publish(context, &options, receiver).await;
@@ -88,8 +91,8 @@ impl TenantArchives {
         imported
     }
 
-    /// Copies the tenant of `source` under another id. Its members stay members. `source` is the context of an owner of the tenant, `operator` of an admin
-    /// of the control plane.
+    /// Copies the tenant of `source` under another id. Its members stay members. `source` is the context of an owner of
+    /// the tenant, `operator` that of an admin of the control plane.
     ///
     /// # Errors
     /// As [`TenantArchives::export`] and [`TenantArchives::import`].
@@ -124,7 +127,7 @@ impl TenantArchives {
         self.guard.admit(context, Action::TenantsImport, &resource).await.map(drop)
     }
 
-    /// Stages what comes, and publishes it when all of it is there; else removes it.
+    /// Stages the received parts and publishes them when all have arrived; otherwise removes them.
     async fn stage_and_publish(
         &self,
         context: &RequestContext,
@@ -151,7 +154,7 @@ impl TenantArchives {
         published
     }
 
-    /// Checks what can be known from the header, and removes what an earlier import has left.
+    /// Checks what the header tells, and removes what an earlier import has left.
     async fn check_and_clear(
         &self,
         archive: &dyn Archive,
@@ -250,14 +253,14 @@ impl TenantArchives {
     }
 }
 
-/// What was staged.
+/// The staged data.
 #[derive(Default)]
 struct StagedTenant {
     records: u64,
     members: Vec<TenantMember>,
 }
 
-/// Removes everything that is staged for a scope.
+/// Removes all data that is staged for a scope.
 async fn discard_staged(archive: &dyn Archive, scope: &Scope) -> Result<()> {
     while archive.discard(scope).await? {}
     Ok(())

@@ -1,4 +1,4 @@
-//! Tenants as portable archives: taken out, put in, copied under another name. `docs/archive.md` describes the file.
+//! Portable archives of tenants: export, import and copy under another id. `docs/archive.md` describes the file format.
 
 mod export;
 mod import;

@@ -1,4 +1,4 @@
-//! The service.
+//! The service for tenant archives.
 
 use std::{fmt, sync::Arc};
 
@@ -6,10 +6,10 @@ use engines_auth::Identity;
 use engines_core::{Code, Error, Guard, Result, Store, nexus::archive::Archive};
 use engines_storage::archive::ArchiveLimits;
 
-/// Takes tenants out of the store and puts them in. Cheap to clone.
+/// Exports tenants from the store and imports them. Cheap to clone.
 ///
-/// [`TenantArchives::export`] needs the role owner in the tenant; [`TenantArchives::import`] and [`TenantArchives::fork`] are for admins of the
-/// control plane. All of them leave an audit record.
+/// [`TenantArchives::export`] needs the role owner in the tenant; [`TenantArchives::import`] and
+/// [`TenantArchives::fork`] are for admins of the control plane. Each call leaves an audit record.
 #[derive(Clone)]
 pub struct TenantArchives {
     pub(super) store: Arc<dyn Store>,
@@ -20,7 +20,8 @@ pub struct TenantArchives {
 }
 
 impl TenantArchives {
-    /// Archives of the tenants in `store`. Names and members are read and written through an identity service of its own, which issues no tokens.
+    /// Makes a service for the tenants in `store`. Names and members are read and written through a separate identity
+    /// service that issues no tokens.
     ///
     /// # Errors
     /// Never in practice: the settings of that service are the default ones.
@@ -29,21 +30,22 @@ impl TenantArchives {
         Ok(Self { store, guard, identity, limits: Arc::default(), read_only: false })
     }
 
-    /// Through the engine's own identity service, so that what it remembers is forgotten when a tenant is restored.
+    /// Uses the engine's own identity service, so that its caches are updated when a tenant is restored.
     #[must_use]
     pub fn with_identity(mut self, identity: Identity) -> Self {
         self.identity = identity;
         self
     }
 
-    /// With other limits than the default ones.
+    /// Sets other limits than the default ones.
     #[must_use]
     pub fn with_limits(mut self, limits: ArchiveLimits) -> Self {
         self.limits = Arc::new(limits);
         self
     }
 
-    /// For a store that is opened for reading beside the process that writes to it: an export then leaves no audit record.
+    /// For a store that is opened read-only beside the process that writes to it: an export then leaves no audit
+    /// record.
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.read_only = true;

@@ -1,4 +1,4 @@
-//! What goes from where a tenant is read to where it is written, through a bounded channel.
+//! The parts of a tenant on their way from the reader to the writer, through a bounded channel.
 
 use engines_core::{
     Env, Result, Scope,
@@ -10,27 +10,28 @@ use engines_core::{
 use engines_storage::archive::{ArchiveHeader, Omission, TenantMember};
 use tokio::sync::mpsc;
 
-/// Parts that wait in the channel. Each has at most some megabytes.
+/// The most parts that wait in the channel. Each has some megabytes at most.
 pub(super) const CHANNEL_CAPACITY: usize = 4;
 /// Records read at a time.
 const RECORDS_PER_PAGE: usize = 1000;
-/// The family of key slots: secrets of the tenant, sealed with keys of the deployment.
+/// The document kind of key slots: secrets of the tenant, sealed with keys of the deployment.
 pub(super) const KEY_SLOT_KIND: &str = "key_slot";
 
-/// A part of a tenant on its way.
+/// A part of a tenant.
 #[derive(Debug)]
 pub(super) enum TransferPart {
     Header(ArchiveHeader),
     Records(Env, Vec<ArchiveRecord>),
     Members(Vec<TenantMember>),
-    /// Everything came, and what is left out.
+    /// The end: all parts were sent; lists what was left out.
     End(Vec<Omission>),
 }
 
 pub(super) type PartSender = mpsc::Sender<Result<TransferPart>>;
 pub(super) type PartReceiver = mpsc::Receiver<Result<TransferPart>>;
 
-/// Sends every record of a scope as it is at one moment; counts the key slots that are left out. Stops early when nobody receives any more.
+/// Sends every record of a scope as it is at one moment; counts the key slots that are left out. Stops early when the
+/// receiver is gone.
 pub(super) async fn send_scope(
     archive: &dyn Archive,
     scope: &Scope,
@@ -61,12 +62,12 @@ pub(super) async fn send_scope(
     Ok(())
 }
 
-/// Whether it is a key slot.
+/// Whether the record is a key slot.
 pub(super) fn is_key_slot(record: &ArchiveRecord) -> bool {
     matches!(record, ArchiveRecord::Document(document) if document.kind.as_str() == KEY_SLOT_KIND)
 }
 
-/// A position in the feed belongs to the store, not to the tenant.
+/// Removes the position in the feed, which belongs to the store and not to the tenant.
 pub(super) fn without_position(record: ArchiveRecord) -> ArchiveRecord {
     match record {
         ArchiveRecord::Event(_, event) => ArchiveRecord::Event(None, event),
@@ -74,7 +75,7 @@ pub(super) fn without_position(record: ArchiveRecord) -> ArchiveRecord {
     }
 }
 
-/// Whether anything is stored in a scope.
+/// Whether a scope holds no data.
 pub(super) async fn is_empty(archive: &dyn Archive, scope: &Scope) -> Result<bool> {
     let snapshot = archive.snapshot(scope).await?;
     for section in Section::ALL.into_iter().filter(|section| *section != Section::Counters) {

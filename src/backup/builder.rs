@@ -1,4 +1,4 @@
-//! What the builder is told about backups.
+//! The builder's methods about backups.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -12,7 +12,7 @@ use engines_storage::backup::Backups;
 use super::{BackupService, BackupSettings, service::BackupInner};
 use crate::{background_tasks::BackgroundTasks, builder::EngineBuilder};
 
-/// What was set.
+/// The settings and parts of backups.
 #[derive(Debug, Default)]
 pub(crate) struct BackupParts {
     settings: BackupSettings,
@@ -22,7 +22,7 @@ pub(crate) struct BackupParts {
 }
 
 impl BackupParts {
-    /// The service; its schedule runs in `background`.
+    /// Makes the backup service; its schedule runs in `background`.
     pub(crate) fn assemble(
         self,
         backend: Arc<dyn Backend>,
@@ -57,27 +57,28 @@ impl BackupParts {
 }
 
 impl EngineBuilder {
-    /// Where backups go, when they are made and how long they are kept. Without a schedule they are made by
-    /// [`BackupService::create`](crate::backup::BackupService::create) alone.
+    /// Sets where backups go, when they are made and how long they are kept. Without a schedule they are made only by
+    /// [`BackupService::create`](crate::backup::BackupService::create).
     pub fn backups(mut self, settings: BackupSettings) -> Self {
         self.backup.settings = settings;
         self
     }
 
-    /// Seals the root key into each backup under this passphrase. Without one it is not in backups and must be kept apart.
+    /// Seals the root key into each backup under this passphrase. Without one, backups do not contain the root key, and
+    /// it must be kept separately.
     pub fn backup_passphrase(mut self, passphrase: Passphrase) -> Self {
         self.backup.passphrase = Some(passphrase);
         self
     }
 
-    /// Adds what lies beside the store to each backup; may be called for several.
+    /// Adds data that is kept beside the store to each backup; may be called for several sources.
     pub fn backup_source(mut self, source: Arc<dyn BackupSource>) -> Self {
         self.backup.sources.push(source);
         self
     }
 
-    /// A local folder with room for a copy of the store, for copies on their way to a bucket; the system's folder for temporary
-    /// files by default. No other process may use it for the same.
+    /// Sets a local folder with room for a copy of the store, for copies on their way to a bucket. The default is the
+    /// system's folder for temporary files. No other process may use the folder for the same purpose.
     pub fn backup_work_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.backup.work_folder = Some(folder.into());
         self

@@ -1,7 +1,8 @@
-//! Backups of a whole deployment: made while it serves, on a schedule or by hand, verified and restored.
+//! Backups of a whole deployment: made while it is in use, on a schedule or on request, verified and restored.
 //!
-//! [`Engine::backup`](crate::Engine::backup) makes and removes them; [`verify`] and [`restore`] need no engine. What a backup
-//! consists of and where it is kept is in [`engines_storage::backup`]; `docs/backup.md` is for operators.
+//! [`Engine::backup`](crate::Engine::backup) makes and removes them; [`verify`] and [`restore`] need no engine.
+//! [`engines_storage::backup`] describes the contents and the destinations of backups; `docs/backup.md` is for
+//! operators.
 
 mod builder;
 mod restore;

@@ -1,4 +1,4 @@
-//! Restoring a backup into a data folder, with the right root key.
+//! Restores a backup into a data folder, with the right root key.
 
 use std::path::Path;
 
@@ -8,24 +8,25 @@ use engines_storage::backup::{BackupId, BackupManifest, Backups, Restore, Restor
 
 const OPERATION: &str = "backup.restore";
 
-/// What is known of the root key when a backup is restored or verified.
+/// The sources of the root key when a backup is restored or verified.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RestoreKeys<'a> {
-    /// The root key, kept apart.
+    /// The root key, if it was kept separately.
     pub root: Option<&'a RootKey>,
-    /// The server will get the root key another way than from `root.key` in the data folder.
+    /// The server will get the root key from another source than `root.key` in the data folder.
     pub root_key_supplied_later: bool,
-    /// What the root key in the backup is sealed under.
+    /// The passphrase under which the root key is sealed in the backup.
     pub passphrase: Option<&'a Passphrase>,
-    /// Restore without the root key; whoever starts the server must give it.
+    /// Restores without the root key; the server must be started with it.
     pub without_root_key: bool,
 }
 
 impl RestoreKeys<'_> {
-    /// The root key that `manifest` names, from whichever place has it; none if the backup needs none or none is wanted.
+    /// The root key that `manifest` names, from the source that has it; `None` if the backup needs none or none is
+    /// wanted.
     ///
     /// # Errors
-    /// `OP_INVALID` when it is given nowhere, or the one that is given is another.
+    /// `OP_INVALID` when no source has it, or the given one is another key.
     pub(super) async fn find_root_key(&self, backups: &Backups, manifest: &BackupManifest) -> Result<Option<RootKey>> {
         let Some(entry) = &manifest.root_key else { return Ok(None) };
         let found = match (self.root, self.passphrase) {
@@ -58,11 +59,11 @@ impl RestoreKeys<'_> {
     }
 }
 
-/// Restores a backup into `folder`, which must be empty or not there. The root key is checked before anything is copied, and written to
-/// `root.key` in the folder unless it is kept elsewhere.
+/// Restores a backup into `folder`, which must be empty or absent. The root key is checked before anything is copied,
+/// and written to `root.key` in the folder unless it is kept elsewhere.
 ///
 /// # Errors
-/// `OP_INVALID` for a missing or wrong root key; else as [`Restore`].
+/// `OP_INVALID` for a missing or wrong root key; otherwise as [`Restore`].
 pub async fn restore(
     backups: &Backups,
     id: &BackupId,

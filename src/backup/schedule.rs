@@ -1,4 +1,4 @@
-//! When the next backup is due.
+//! Schedules of backups.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use engines_core::{Error, Result, Timestamp};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-/// When backups are made: so long after the last one, daily at a time, or both.
+/// When backups are made: a fixed time after the last one, daily at a time, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
     interval: Option<Duration>,
@@ -15,10 +15,11 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// From seconds between two backups (0 for none) and a time `HH:MM` in UTC (empty for none); none when there is neither.
+    /// Makes a schedule from seconds between two backups (0 for none) and a time `HH:MM` in UTC (empty for none);
+    /// `None` when there is neither.
     ///
     /// # Errors
-    /// `BODY_INVALID` when the time is none.
+    /// `BODY_INVALID` when the time is malformed.
     pub fn new(every_s: u64, at: &str) -> Result<Option<Self>> {
         let every = (every_s > 0).then(|| Duration::from_secs(every_s));
         let daily_at_ms = match at.is_empty() {
@@ -34,9 +35,11 @@ impl Schedule {
         Ok((every.is_some() || daily_at_ms.is_some()).then_some(Self { interval: every, daily_at_ms }))
     }
 
-    /// When the next backup is due, given when the last good one was begun. What was missed, and the first one, is due at once.
+    /// The time at which the next backup is due, given the start of the last good one. A missed backup, and the first
+    /// one, is due at once.
     ///
-    /// A last backup that lies ahead of the clock counts as none: the clock was wrong when it was made, and waiting for it could take years.
+    /// A last backup with a time after `now` is ignored: the clock was wrong when it was made, and waiting for that
+    /// time could take years.
     #[must_use]
     pub fn next_due(&self, last: Option<Timestamp>, now: Timestamp) -> Timestamp {
         let Some(last) = last.filter(|last| *last <= now) else { return now };
@@ -50,7 +53,7 @@ impl Schedule {
     }
 }
 
-/// `HH:MM` in milliseconds after midnight.
+/// Parses `HH:MM` into milliseconds after midnight.
 fn parse_daily(text: &str) -> Option<i64> {
     let (hours, minutes) = text.split_once(':')?;
     let number = |text: &str, limit: i64| {
@@ -85,7 +88,7 @@ mod tests {
         assert_eq!(due(0, "03:30", Some("2026-01-01T03:30:01Z"), "2026-01-01T12:00:00Z"), "2026-01-02T03:30:00.000Z");
         assert_eq!(due(0, "03:30", Some("2026-01-01T03:29:59Z"), "2026-01-01T03:29:59Z"), "2026-01-01T03:30:00.000Z");
         assert_eq!(due(0, "03:30", Some("2026-01-01T03:30:00Z"), "2026-01-01T03:30:00Z"), "2026-01-02T03:30:00.000Z");
-        // Missed while nothing ran: due since then.
+        // It was missed while no process ran, and is due since then.
         assert_eq!(due(0, "03:30", Some("2026-01-01T03:30:01Z"), "2026-01-09T12:00:00Z"), "2026-01-02T03:30:00.000Z");
     }
 

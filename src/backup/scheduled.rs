@@ -1,4 +1,4 @@
-//! Scheduled backups.
+//! Makes scheduled backups.
 
 use std::{sync::PoisonError, time::Duration};
 
@@ -6,7 +6,7 @@ use engines_core::{Code, RequestContext, Result, Scope, Timestamp};
 
 use super::{BackupService, Schedule};
 
-/// The longest wait at a time: the clock may be set meanwhile.
+/// The longest single wait, because the clock may be set meanwhile.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 /// The longest wait after a failure.
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(3600);
@@ -51,7 +51,7 @@ impl BackupService {
         }
     }
 
-    /// When the last good backup in the destination was begun.
+    /// The start of the last good backup in the destination.
     async fn last_backup_time(&self) -> Result<Option<Timestamp>> {
         let Some(backups) = self.destination() else { return Ok(None) };
         let found = backups.latest().await?;

@@ -1,4 +1,4 @@
-//! Making backups of an engine.
+//! The backup service of an engine.
 
 use std::{
     fmt,
@@ -20,10 +20,10 @@ use engines_storage::backup::{BackupId, BackupManifest, Backups, NewBackup};
 
 use super::BackupSettings;
 
-/// The control plane's tenant: a backup holds all tenants' data.
+/// The control plane's tenant. Backups belong to it, because a backup holds all tenants' data.
 const CONTROL_PLANE_TENANT: &str = "t_system";
 
-/// Makes backups of everything an engine keeps, one at a time. Cheap to clone.
+/// Makes backups of all data of an engine, one at a time. Cheap to clone.
 #[derive(Clone)]
 pub struct BackupService(Arc<BackupInner>);
 
@@ -40,26 +40,26 @@ pub(super) struct BackupInner {
     pub(super) status: Mutex<BackupStatus>,
 }
 
-/// What came of the backups this process has made.
+/// Counters and times of the backups that this process has made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BackupStatus {
-    /// One is being made now.
+    /// Whether a backup is being made now.
     pub running: bool,
-    /// Backups made.
+    /// The number of successful backups.
     pub succeeded: u64,
-    /// Backups that failed.
+    /// The number of failed backups.
     pub failed: u64,
-    /// When the last good one was begun, of those this process has made or has found in its destination.
+    /// The start of the last good backup, of those this process has made or found in its destination.
     pub last_success: Option<Timestamp>,
-    /// When the last one failed.
+    /// The time of the last failure.
     pub last_failure: Option<Timestamp>,
-    /// Bytes of the last good one.
+    /// The bytes of the last good backup.
     pub last_bytes: u64,
-    /// How long the last good one took.
+    /// The duration of the last good backup.
     pub last_duration: Duration,
 }
 
-/// Lets another backup begin when this one has ended, however it ends.
+/// Allows the next backup when the current one ends, however it ends.
 struct RunningGuard<'a>(&'a BackupInner);
 
 impl Drop for RunningGuard<'_> {
@@ -73,7 +73,7 @@ impl BackupService {
         Self(Arc::new(inner))
     }
 
-    /// The destination in the settings; none if none is set.
+    /// The destination in the settings; `None` if none is set.
     #[must_use]
     pub fn destination(&self) -> Option<&Backups> {
         self.0.backups.as_ref()
@@ -85,21 +85,23 @@ impl BackupService {
         &self.0.settings
     }
 
-    /// What came of the backups this process has made.
+    /// Counters and times of the backups that this process has made.
     #[must_use]
     pub fn status(&self) -> BackupStatus {
         let running = self.0.is_running.load(Ordering::Acquire);
         BackupStatus { running, ..*self.0.status.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
-    /// Makes a backup in the destination of the settings, while everything goes on. For owners of the control plane, and for
-    /// trusted work in process; its audit record is written before the copy begins, and is in it.
+    /// Makes a backup in the destination of the settings while the engine is in use. It is for owners of the control
+    /// plane and for trusted work in process. Its audit record is written before the copy begins, so the backup
+    /// contains it.
     ///
-    /// Dropping the future stops it; nothing of it is taken for a backup.
+    /// Dropping the future stops it; an incomplete copy does not count as a backup.
     ///
     /// # Errors
-    /// `ALREADY_EXISTS` when another one is being made; `OP_INVALID` when no destination is set or the store cannot be copied;
-    /// `TENANT_FORBIDDEN` outside `t_system`, `ROLE_INSUFFICIENT` below owner; `BACKEND_UNAVAILABLE` when a part fails.
+    /// `ALREADY_EXISTS` when another backup is being made; `OP_INVALID` when no destination is set or the store cannot
+    /// be copied; `TENANT_FORBIDDEN` outside `t_system`, `ROLE_INSUFFICIENT` below owner; `BACKEND_UNAVAILABLE` when a
+    /// part fails.
     pub async fn create(&self, context: &RequestContext) -> Result<BackupManifest> {
         let backups = self.require_destination()?.clone();
         self.create_in(context, &backups).await
@@ -158,8 +160,8 @@ impl BackupService {
         Ok(new.root_key(fingerprint, Some(sealed.map_err(|error| Error::internal("backup.root_key", error))??)))
     }
 
-    /// The backups in the destination of the settings, oldest first, with their manifests or why one cannot be read. For admins of
-    /// the control plane.
+    /// Lists the backups in the destination of the settings, oldest first, each with its manifest or the error of
+    /// reading it. It is for admins of the control plane.
     ///
     /// # Errors
     /// `OP_INVALID` when no destination is set; `TENANT_FORBIDDEN`, `ROLE_INSUFFICIENT`, `BACKEND_UNAVAILABLE`.
@@ -168,7 +170,8 @@ impl BackupService {
         self.require_destination()?.list().await
     }
 
-    /// Removes the backups that the settings do not keep; returns their names. As who may create.
+    /// Removes the backups that the retention settings do not keep; returns their names. The same callers as for
+    /// [`BackupService::create`] may do this.
     ///
     /// # Errors
     /// As [`BackupService::create`].

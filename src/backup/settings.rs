@@ -13,8 +13,8 @@ use super::Schedule;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct BackupSettings {
-    /// Where backups are kept: a folder, or `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix` in a program built with the
-    /// feature for it. Empty for none.
+    /// Where backups are kept: a folder, or `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix` in a
+    /// program built with the feature for it. Empty for none.
     pub destination: String,
     /// Seconds from one scheduled backup to the next; 0 for no such schedule.
     pub every_s: u64,
@@ -22,16 +22,17 @@ pub struct BackupSettings {
     pub at: String,
     /// The newest so many backups are kept; 0 for no such rule. The newest good backup is never removed.
     pub keep_last: usize,
-    /// Backups of the last so many days are kept; 0 for no such rule. A backup is removed when neither rule keeps it; without rules all
-    /// are kept.
+    /// Backups of the last so many days are kept; 0 for no such rule. A backup is removed when neither rule keeps it;
+    /// without rules all are kept.
     pub keep_days: u32,
-    /// A file with the passphrase under which the root key is sealed into each backup, for when neither `BACKUP_PASSPHRASE` nor
-    /// `BACKUP_PASSPHRASE_FILE` is set; without any, the root key is not in the backup and must be kept apart.
+    /// A file with the passphrase under which the root key is sealed into each backup, for when neither
+    /// `BACKUP_PASSPHRASE` nor `BACKUP_PASSPHRASE_FILE` is set; without any, the root key is not in the backup and must
+    /// be kept apart.
     pub passphrase_file: Option<PathBuf>,
     /// Bytes copied per second, so that writers go on undisturbed; 0 for as fast as possible.
     pub bytes_per_s: u64,
-    /// Bytes the write-ahead log may grow by while the data file is copied. From half of it on the copy runs as fast as possible, past it the backup
-    /// fails; 0 for no limit.
+    /// Bytes the write-ahead log may grow by while the data file is copied. From half of it on the copy runs as fast as
+    /// possible, past it the backup fails; 0 for no limit.
     pub log_bytes: u64,
     /// Seconds after a failed scheduled backup before it is tried again; doubled with each failure, up to an hour.
     pub retry_s: u64,
@@ -55,27 +56,27 @@ impl Default for BackupSettings {
 }
 
 impl BackupSettings {
-    /// When backups are made; none if only by hand.
+    /// The schedule; `None` if backups are only made on request.
     ///
     /// # Errors
-    /// `BODY_INVALID` when [`BackupSettings::at`] is no time.
+    /// `BODY_INVALID` when [`BackupSettings::at`] is malformed.
     pub fn schedule(&self) -> Result<Option<Schedule>> {
         Schedule::new(self.every_s, &self.at)
     }
 
-    /// Which backups are kept.
+    /// The rules by which backups are kept.
     #[must_use]
     pub fn retention(&self) -> BackupRetention {
         BackupRetention { keep_last: self.keep_last, keep_days: self.keep_days }
     }
 
-    /// How fast to copy.
+    /// The limits of copying.
     #[must_use]
     pub fn limits(&self) -> CopyLimits {
         CopyLimits { bytes_per_s: self.bytes_per_s, log_bytes: self.log_bytes }
     }
 
-    /// As [`BackupSettings::retry_s`], at least a second.
+    /// [`BackupSettings::retry_s`], but at least a second.
     #[must_use]
     pub fn retry(&self) -> Duration {
         Duration::from_secs(self.retry_s.max(1))

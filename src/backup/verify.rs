@@ -1,4 +1,4 @@
-//! Verifying a backup from end to end.
+//! Verifies a backup from end to end.
 
 use std::{
     fs,
@@ -23,36 +23,37 @@ const OPERATION: &str = "backup.verify";
 /// Canvases listed at a time.
 const CANVASES_PER_PAGE: usize = 100;
 
-/// How to verify.
+/// How a backup is verified.
 #[derive(Debug, Clone, Copy)]
 pub struct VerifyOptions<'a> {
     /// A local folder with room for a copy of the data file.
     pub work_folder: &'a Path,
-    /// The root key or the passphrase it is sealed under; without either, the key is not checked.
+    /// The root key or the passphrase under which it is sealed; without either, the key is not checked.
     pub keys: RestoreKeys<'a>,
 }
 
-/// What was found in order.
+/// The result of a verification that found no fault.
 #[derive(Debug, Clone, Serialize)]
 pub struct VerifyReport {
     /// The backup's manifest.
     pub manifest: BackupManifest,
-    /// The root key that was given, or the sealed one, is the one these data need; none when it was not checked or there is none.
+    /// Whether the given or the sealed root key is the one that the data needs; `None` when it was not checked or the
+    /// backup needs none.
     pub root_key: Option<bool>,
     /// Canvases whose logs were replayed.
     pub canvases: u64,
     /// Commits that were replayed.
     pub commits: u64,
-    /// Snapshots whose hash is that of the replayed state.
+    /// Snapshots whose hash equals that of the replayed state.
     pub snapshots: u64,
 }
 
-/// Verifies a backup: sizes and hashes of all files, that the sealed root key opens and is the right one, the data file's integrity and
-/// position, and that each canvas's log gives the states of its snapshots.
+/// Verifies a backup: sizes and hashes of all files, that the sealed root key opens and is the right one, the data
+/// file's integrity and position, and that each canvas's log gives the states of its snapshots.
 ///
 /// # Errors
-/// `HASH_MISMATCH` for a file or a canvas that differs, `OP_INVALID` for a wrong root key, `BACKEND_UNAVAILABLE` when the data file is
-/// damaged or the destination does not answer.
+/// `HASH_MISMATCH` for a file or a canvas that differs, `OP_INVALID` for a wrong root key, `BACKEND_UNAVAILABLE` when
+/// the data file is damaged or the destination does not answer.
 pub async fn verify(
     backups: &Backups,
     id: &BackupId,
@@ -129,7 +130,7 @@ impl TemporaryCopy {
 
 impl Drop for TemporaryCopy {
     fn drop(&mut self) {
-        // It is a copy in a folder for temporary files.
+        // The folder holds only a temporary copy, so a failure to remove it is ignored.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -11,10 +11,10 @@ use super::{
     counters::RecorderCounters,
     worker::{self, RecorderMessage},
 };
-/// Records dataset events as well as it can, and counts what it could not: for events that are worth having and not worth waiting for.
-/// Cheap to clone; clones share one queue.
+/// Records dataset events without making the caller wait, and counts those it could not record. Use it for events whose
+/// loss is acceptable. Cheap to clone; clones share one queue.
 ///
-/// What waits is lost with the process. An event that fails is not tried again.
+/// Waiting events are lost when the process ends. An event that fails is not retried.
 ///
 /// ```
 /// # #[tokio::main] async fn main() -> engines::Result<()> {
@@ -43,7 +43,7 @@ impl Recorder {
         let (ending, ended) = oneshot::channel();
         let counts = Arc::new(RecorderCounters::default());
         let run = worker::run_worker(log, waiting, settings.in_flight.max(1), Arc::clone(&counts));
-        // It ends when the last recorder is gone, or closed.
+        // The task ends when the last recorder is dropped, or the recorder is closed.
         drop(tokio::spawn(async move {
             run.await;
             drop(ending);
@@ -53,7 +53,7 @@ impl Recorder {
         Self(Arc::new(RecorderInner { queue, budget: free, counts, worker_ended: Mutex::new(Some(ended)) }))
     }
 
-    /// Takes an event, on behalf of whoever the context stands for. Never waits; says whether there was room.
+    /// Queues an event of the context's actor. Never waits; returns whether there was room.
     pub fn record(&self, context: &RequestContext, event: impl Into<DatasetEvent>) -> bool {
         let event = event.into();
         let Some(room) = self.0.budget.try_acquire(event.size()) else {
@@ -61,7 +61,7 @@ impl Recorder {
             return false;
         };
         let queue = self.0.queue.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // Counted before it can be settled.
+        // Counted before the worker can finish it.
         let Some(place) = queue.as_ref().and_then(|queue| queue.try_reserve().ok()) else {
             self.0.counts.count_dropped();
             return false;
@@ -71,29 +71,29 @@ impl Recorder {
         true
     }
 
-    /// What became of its events so far.
+    /// The counters of the recorder's events.
     #[must_use]
     pub fn counts(&self) -> RecorderCounts {
         self.0.counts.snapshot()
     }
 
-    /// Waits until every event that was taken before the call is durable, or has failed.
+    /// Waits until every event that was accepted before the call is durable or has failed.
     pub async fn flush(&self) {
         let queue = self.0.queue.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let (done, settled) = oneshot::channel();
         if let Some(queue) = queue
             && queue.send(RecorderMessage::Flush(done)).await.is_ok()
         {
-            // It fails when the recorder was closed meanwhile, and then everything is settled too.
+            // It fails when the recorder was closed meanwhile, and then no event is waiting either.
             let _ = settled.await;
         }
     }
 
-    /// Takes no more events, and waits until every one that was taken is durable, or has failed.
+    /// Accepts no more events, and waits until every accepted one is durable or has failed.
     pub async fn close(&self) {
         self.0.queue.write().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(ended) = self.0.worker_ended.lock().await.take() {
-            // Its other end is only ever dropped.
+            // The sender is only ever dropped, never used.
             let _ = ended.await;
         }
     }

@@ -1,15 +1,15 @@
-//! How many bytes wait.
+//! A limit on the bytes of waiting events.
 
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
-/// The bytes that are free.
+/// The free bytes.
 #[derive(Debug, Clone)]
 pub(super) struct ByteBudget(Arc<AtomicUsize>);
 
-/// Bytes that somebody has; free again when it is dropped.
+/// Bytes that are in use; dropping it frees them.
 #[derive(Debug)]
 pub(super) struct BytePermit {
     budget: ByteBudget,
@@ -21,7 +21,7 @@ impl ByteBudget {
         Self(Arc::new(AtomicUsize::new(bytes)))
     }
 
-    /// Takes some, if there are so many.
+    /// Takes bytes if enough are free.
     pub(super) fn try_acquire(&self, bytes: usize) -> Option<BytePermit> {
         let taken = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| free.checked_sub(bytes));
         taken.ok().map(|_| BytePermit { budget: self.clone(), bytes })

@@ -1,17 +1,18 @@
-//! What became of the events of a recorder.
+//! Counters of a recorder's events.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What became of the events of a [`super::Recorder`] since it was made. An event that was accepted and is none of the others still waits.
+/// Counts the events of a [`super::Recorder`] since it was made. Accepted events that are neither recorded nor failed
+/// still wait.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RecorderCounts {
-    /// Taken into the queue.
+    /// Events that were accepted into the queue.
     pub accepted: u64,
-    /// Durable.
+    /// Events that are durable.
     pub recorded: u64,
-    /// Not taken, because the queue was full or the recorder closed.
+    /// Events that were not accepted, because the queue was full or the recorder closed.
     pub dropped: u64,
-    /// Taken, and then refused by the engine, or not written because its store failed.
+    /// Accepted events that the engine rejected, or that were not written because the store failed.
     pub failed: u64,
 }
 
@@ -38,7 +39,7 @@ impl RecorderCounters {
     }
 
     pub(super) fn snapshot(&self) -> RecorderCounts {
-        // What is settled is read first, so that it never is more than what was accepted.
+        // The finished events are read first, so that they never exceed the accepted ones.
         let (recorded, failed) = (self.recorded.load(Ordering::Acquire), self.failed.load(Ordering::Acquire));
         RecorderCounts {
             recorded,

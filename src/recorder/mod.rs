@@ -1,7 +1,7 @@
-//! Recorders: how a program hands its dataset events to an engine.
+//! Recorders: pass a program's dataset events to an engine.
 //!
-//! The [`Recorder`] never makes its caller wait: events go into a bounded queue, a task records them, and what could not be recorded is
-//! counted. The [`StrictRecorder`] returns when an event is durable, or says why it is not.
+//! The [`Recorder`] never makes its caller wait: events go into a bounded queue, a task records them, and events that
+//! could not be recorded are counted. The [`StrictRecorder`] returns when an event is durable, or returns the error.
 
 mod best_effort;
 mod byte_budget;

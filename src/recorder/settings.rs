@@ -1,4 +1,4 @@
-//! How much a recorder holds.
+//! The limits of a recorder.
 
 /// Limits of a [`super::Recorder`].
 #[derive(Debug, Clone, PartialEq, Eq)]

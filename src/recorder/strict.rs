@@ -1,11 +1,12 @@
-//! The recorder that says whether an event is durable.
+//! The recorder that reports whether an event is durable.
 
 use engines_core::{
     DatasetEvent, RequestContext, Result,
     event::{EventLog, RecordedEvent},
 };
 
-/// Records the dataset events of one caller, each durable when the call returns: for events that must not be missing.
+/// Records the dataset events of one caller; each is durable when the call returns. Use it for events that must not be
+/// lost.
 ///
 /// ```
 /// # #[tokio::main] async fn main() -> engines::Result<()> {

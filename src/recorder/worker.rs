@@ -1,4 +1,4 @@
-//! The task that records what waits.
+//! The task that records the waiting events.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use tokio::{
 
 use super::{byte_budget::BytePermit, counters::RecorderCounters};
 
-/// What waits in a recorder's queue.
+/// A message in a recorder's queue.
 pub(super) enum RecorderMessage {
     Event(Box<(RequestContext, DatasetEvent, BytePermit)>),
-    /// Somebody wants to know when everything before is settled.
+    /// Requests an answer when every earlier event is recorded or failed.
     Flush(oneshot::Sender<()>),
 }
 
-/// Records what comes, up to `in_flight` at once, until nothing more can come.
+/// Records the queued events, up to `in_flight` at once, until the queue is closed and empty.
 pub(super) async fn run_worker(
     log: EventLog,
     mut queue: mpsc::Receiver<RecorderMessage>,
@@ -34,7 +34,7 @@ pub(super) async fn run_worker(
                 let log = log.clone();
                 running.spawn(async move {
                     let (context, event, room) = *event;
-                    // What is being recorded waits no more.
+                    // The event no longer waits, so its bytes are free.
                     drop(room);
                     log.record(&context, event).await.map(drop)
                 });
@@ -46,7 +46,7 @@ pub(super) async fn run_worker(
                 while let Some(ended) = running.join_next().await {
                     count_result(Some(ended), &counts);
                 }
-                // Nobody waiting any more is no error.
+                // The caller may have stopped waiting.
                 let _ = done.send(());
             }
         }

@@ -1,4 +1,4 @@
-//! Another issuer of tokens, without the network.
+//! Another token issuer, without the network.
 
 use std::sync::LazyLock;
 
@@ -36,7 +36,7 @@ fn encode_part(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Lets its users in; those of the group `acme-members` are members of `t_acme`.
+/// Accepts its users; those of the group `acme-members` are members of `t_acme`.
 pub(crate) fn issuer(builder: EngineBuilder) -> EngineBuilder {
     let jwks = JwksUrl::new("https://id.example.org/pool/.well-known/jwks.json").unwrap();
     let mut pool = IssuerSettings::new(ISSUER, jwks, "web");

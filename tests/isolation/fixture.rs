@@ -1,4 +1,4 @@
-//! A server with something of everything in `t_acme/dev`, and all kinds of people who ask.
+//! A server with one object of each kind in `t_acme/dev`, and callers of all kinds.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,23 +26,23 @@ const WEBSOCKET: [(&str, &str); 4] = [
 
 pub(crate) struct IsolationFixture {
     pub(crate) server: Server,
-    /// Owner of `t_acme` by a token minted elsewhere.
+    /// The owner of `t_acme`, with a token issued elsewhere.
     pub(crate) root: String,
     pub(crate) mailer: MemoryMailer,
 }
 
-/// Somebody at the door.
+/// A caller.
 pub(crate) struct Caller {
     pub(crate) name: &'static str,
     pub(crate) token: Option<String>,
     pub(crate) tenant: &'static str,
-    /// What the door must answer: a status and a code, or this role.
+    /// The expected result of admission: a status and a code, or this role.
     pub(crate) expected: Result<Role, (u16, &'static str)>,
-    /// Whether there is an account behind it.
+    /// Whether the caller has an account.
     pub(crate) account: bool,
 }
 
-/// What there is one of in `t_acme/dev`, by the names of a path's parameters.
+/// The objects in `t_acme/dev`, by the names of path parameters.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PathIds {
     pub(crate) thing: String,
@@ -54,7 +54,7 @@ fn next_number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Somebody who signed up; their token response.
+/// Signs a user up; returns the token response.
 pub(crate) async fn sign_up(server: &Server, name: &str) -> Value {
     let body = json!({ "email": format!("{name}@example.org"), "password": PASSWORD }).to_string();
     let headers = [("Content-Type", "application/json")];
@@ -83,7 +83,7 @@ impl IsolationFixture {
         world
     }
 
-    /// What the owner of `t_acme` makes.
+    /// Creates an object as the owner of `t_acme`.
     pub(crate) async fn create(&self, method: &str, path: &str, body: Value) -> Value {
         let answer = acme(self.server.address, &self.root, method, path, Some(&body)).await;
         assert!(answer.status < 300, "{method} {path}: {answer:?}");
@@ -95,7 +95,7 @@ impl IsolationFixture {
         assert_eq!(answer.status, 204, "{path}: {answer:?}");
     }
 
-    /// A member of `t_acme` by the store's word, who has accepted an invite.
+    /// A user whom the store knows as a member of `t_acme`, after accepting an invite.
     pub(crate) async fn add_member(&self, user: &str, role: &str) {
         let invite = self.invite(user, role).await;
         let (body, bearer) = (json!({ "invite_id": invite }).to_string(), format!("Bearer {}", token(user, &[])));
@@ -104,7 +104,7 @@ impl IsolationFixture {
         assert_eq!(answer.status, 200, "{user}: {answer:?}");
     }
 
-    /// Invites a user to `t_acme`; the invite's id.
+    /// Invites a user to `t_acme`; returns the invite's id.
     pub(crate) async fn invite(&self, user: &str, role: &str) -> String {
         self.create("POST", "/tenants/t_acme/members", json!({ "user_id": user, "role": role })).await;
         let bearer = format!("Bearer {}", token(user, &[]));
@@ -113,7 +113,7 @@ impl IsolationFixture {
         text(&own.iter().find(|invite| invite["tenant_id"] == "t_acme").unwrap()["invite_id"])
     }
 
-    /// The token in the newest mail to an address; waits for it.
+    /// The token in the newest mail to an address; waits for the mail.
     pub(crate) async fn mailed_token(&self, email: &str, purpose: MailPurpose) -> String {
         for _ in 0..1000 {
             if let Some(token) = self.mailer.token(email, purpose) {
@@ -128,7 +128,7 @@ impl IsolationFixture {
         self.create("POST", "/identity/api-keys", json!({ "name": "a robot", "role": role })).await
     }
 
-    /// Makes what the route is about, so that it can be asked for.
+    /// Creates the object of the route, so that it can be requested.
     pub(crate) async fn create_target(&self, route: &Route) -> PathIds {
         let mut ids = PathIds { thing: "mine".into(), user: format!("u{}", next_number()) };
         if route.path.contains("{user_id}") {
@@ -159,7 +159,7 @@ impl IsolationFixture {
         ids
     }
 
-    /// A body that the route accepts, from somebody without a token where that makes a difference.
+    /// A body that the route accepts; from a caller without a token where that makes a difference.
     pub(crate) async fn body(&self, route: &Route) -> Option<Value> {
         if route.body == BodyKind::None {
             return None;
@@ -168,7 +168,7 @@ impl IsolationFixture {
         Some(match route.doc.request.unwrap() {
             "NewThread" | "NewCanvas" | "BootstrapTenants" | "RotateApiKey" | "Profile" | "DeleteAccount" => json!({}),
             "NewMessage" => json!({ "text": "hello" }),
-            // A place of its own for each, so that they can all be rebased.
+            // A separate path for each, so that all of them can be rebased.
             "Command" => {
                 let path = format!("/k{}", next_number());
                 json!({ "v": 1, "base_rev": 0, "on_conflict": "rebase", "ops": [{ "op": "add", "path": path, "value": 1 }] })
@@ -222,7 +222,7 @@ impl IsolationFixture {
         })
     }
 
-    /// Asks for a route.
+    /// Sends a request to a route.
     pub(crate) async fn call(&self, route: &Route, token: Option<&str>, tenant: &str, ids: &PathIds) -> Answer {
         let bearer = token.map(|token| format!("Bearer {token}"));
         let mut headers = vec![("X-Tenant-Id", tenant), ("X-Env", "dev"), ("X-System-Key", SYSTEM_KEY)];
@@ -238,14 +238,14 @@ impl IsolationFixture {
     }
 }
 
-/// A route's path with these ids in it.
+/// A route's path with these ids.
 pub(crate) fn path(route: &Route, tenant: &str, ids: &PathIds) -> String {
     let path = route.path.replace("{t}", tenant).replace("{user_id}", &ids.user).replace("{slot}", &ids.thing);
     path.replace("{id}", &ids.thing).replace("{*stream}", &format!("canvas/{}", ids.thing))
 }
 
-/// Everybody: by tokens minted elsewhere, with accounts here, with accounts of another issuer, with keys; and those who have lost
-/// what their credential still claims.
+/// All callers: with tokens issued elsewhere, with accounts here, with accounts of another issuer, with keys; and those
+/// who have lost what their credential still claims.
 pub(crate) async fn all_callers(world: &IsolationFixture) -> Vec<Caller> {
     let past = std::sync::Arc::new(ManualClock::default()) as std::sync::Arc<dyn Clock>;
     let both = |user, acme, other| Some(token(user, &[("t_acme", acme), ("t_other", other)]));
@@ -257,13 +257,13 @@ pub(crate) async fn all_callers(world: &IsolationFixture) -> Vec<Caller> {
         caller("garbage", Some("garbage".into()), invalid),
         caller("expired", Some(token_at(past, "ada", &[("t_acme", Role::Owner)])), Err((401, "TOKEN_EXPIRED"))),
         caller("another tenant's member", Some(token("ada", &[("t_other", Role::Owner)])), forbidden),
-        // The same user in both tenants: the role in the other one must not count here.
+        // The same user in both tenants: the role in the other tenant must not count here.
         caller("viewer", both("ada", Role::Viewer, Role::Owner), Ok(Role::Viewer)),
         caller("member", both("ada", Role::Member, Role::Viewer), Ok(Role::Member)),
         caller("admin", both("ada", Role::Admin, Role::Viewer), Ok(Role::Admin)),
     ];
 
-    // Keys, in their tenant and out of it.
+    // Keys, in their tenant and in another one.
     for (name, role, is) in [
         ("a viewer's key", "viewer", Role::Viewer),
         ("a member's key", "member", Role::Member),
@@ -277,14 +277,14 @@ pub(crate) async fn all_callers(world: &IsolationFixture) -> Vec<Caller> {
     world.delete(&format!("/identity/api-keys/{}", text(&revoked["key_id"]))).await;
     all.push(caller("a revoked key", Some(text(&revoked["key"])), invalid));
 
-    // The store has the last word on whom it knows, whatever is claimed.
+    // The store's memberships count, whatever the claims say.
     world.add_member("demoted", "viewer").await;
     all.push(caller("a demoted owner", both("demoted", Role::Owner, Role::Owner), Ok(Role::Viewer)));
     world.add_member("removed", "admin").await;
     world.delete("/tenants/t_acme/members/removed").await;
     all.push(caller("a removed admin", both("removed", Role::Owner, Role::Owner), forbidden));
 
-    // Accounts here: one in both tenants with different roles, one nowhere, one whose session is over, one disabled.
+    // Accounts here: one in both tenants with different roles, one in none, one whose session has ended, one disabled.
     let (twin, nowhere) = (sign_up(&world.server, "twin").await, sign_up(&world.server, "nowhere").await);
     world.add_member(twin["user"]["user_id"].as_str().unwrap(), "viewer").await;
     let own = json!({ "name": "Twin's own" }).to_string();
@@ -311,7 +311,7 @@ pub(crate) async fn all_callers(world: &IsolationFixture) -> Vec<Caller> {
     assert_eq!(ask(world.server.address, "POST", &path, &[("Authorization", &operator)], None).await.status, 204);
     all.push(account("a disabled admin", &disabled, invalid));
 
-    // Accounts of another issuer: one whom its rules make a member, one whom nothing does, one removed here all the same.
+    // Accounts of another issuer: one whom its rules make a member, one without a membership, one who was removed here.
     let external = |name, sub, groups, expected| Caller {
         account: true,
         ..caller(name, Some(external_issuer::token(sub, groups)), expected)

@@ -1,5 +1,5 @@
-//! Every route, asked by everybody: the expected answers come from the tables of routes and actions, so that a new route is
-//! tested because it exists.
+//! Every route, requested by all callers. The expected answers come from the tables of routes and actions, so that a
+//! new route is tested as soon as it exists.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod external_issuer;
@@ -14,11 +14,11 @@ use fixture::{IsolationFixture, PathIds, all_callers};
 use serde_json::{Value, json};
 use support::{ask, token};
 
-/// What would end what the next routes are asked with; see the tests of sessions and accounts.
+/// Routes that would end the credentials used for the next ones; see the tests of sessions and accounts.
 const ROUTES_ENDING_THE_CALLER: [(&str, &str); 3] =
     [("POST", "/auth/logout"), ("DELETE", "/auth/sessions"), ("DELETE", "/auth/me")];
 
-/// What is about an account here.
+/// Routes about an account of this deployment.
 const ACCOUNT_ROUTES: [(&str, &str); 7] = [
     ("POST", "/tenants"),
     ("PATCH", "/auth/me"),
@@ -29,7 +29,7 @@ const ACCOUNT_ROUTES: [(&str, &str); 7] = [
     ("PUT", "/auth/me/default-tenant"),
 ];
 
-/// What is about a person: a key has no invites.
+/// Routes about a person: an API key has no invites.
 const PERSON_ROUTES: [&str; 2] = ["/auth/invites", "/auth/invites/decline"];
 
 #[tokio::test]
@@ -42,19 +42,19 @@ async fn every_route_authorizes_every_caller_by_the_action_table() {
             let expected = match (route.policy(), caller.expected) {
                 (Policy::Public, _) | (Policy::Guest, Err((_, "TOKEN_MISSING"))) => Ok(()),
                 (_, Err((401, code))) => Err((401, code)),
-                // Who has a token accepts without an address; see the tests of invites.
+                // A caller with a token accepts without an address; see the tests of invites.
                 (Policy::Guest, _) => continue,
-                // It would end what the next routes are asked with; see the tests of sessions.
+                // It would end the credentials used for the next routes; see the tests of sessions.
                 (Policy::Token, _)
                     if ROUTES_ENDING_THE_CALLER.contains(&(route.method.as_str(), route.path)) && caller.account =>
                 {
                     continue;
                 }
-                // Nobody has this session; see the tests of sessions.
+                // No caller has this session; see the tests of sessions.
                 (Policy::Token, _) if ["/auth/sessions/{id}", "/auth/purges/{id}"].contains(&route.path) => {
                     Err((404, "NOT_FOUND"))
                 }
-                // Whose session or account would end has one; a tenant's first owner, too.
+                // Callers whose session or account would end; also a tenant's first owner.
                 (Policy::Token, _)
                     if ACCOUNT_ROUTES.contains(&(route.method.as_str(), route.path)) && !caller.account =>
                 {
@@ -66,10 +66,10 @@ async fn every_route_authorizes_every_caller_by_the_action_table() {
                 (Policy::Token, _) if PERSON_ROUTES.contains(&route.path) && caller.name == "a key elsewhere" => {
                     Err((401, "TOKEN_INVALID"))
                 }
-                // Nobody's own invite has this id, and nobody is a member of this tenant.
+                // The caller has no invite with this id, and no caller is a member of this tenant.
                 (Policy::Token, _) if route.path == "/auth/invites/decline" => Err((404, "NOT_FOUND")),
                 (Policy::Token, _) if route.path == "/auth/me/default-tenant" => Err((403, "TENANT_FORBIDDEN")),
-                // Their issuer keeps their address.
+                // Their issuer manages their address.
                 (Policy::Token, _)
                     if ["/auth/verify/request", "/auth/email"].contains(&route.path)
                         && caller.name.starts_with("an external") =>
@@ -77,32 +77,32 @@ async fn every_route_authorizes_every_caller_by_the_action_table() {
                     Err((422, "OP_INVALID"))
                 }
                 (Policy::Token, _) if route.path == "/auth/email" => Err((401, "CREDENTIALS_INVALID")),
-                // A guess, so that nobody's password changes; somebody else's users have none here.
+                // A wrong password, so that no password changes; users of another issuer have none here.
                 (Policy::Token, _) if route.path == "/auth/password" && caller.name.starts_with("an external") => {
                     Err((422, "OP_INVALID"))
                 }
                 (Policy::Token, _) if route.path == "/auth/password" => Err((401, "CREDENTIALS_INVALID")),
                 (Policy::Token, _) => Ok(()),
-                // Nobody here is in t_system.
+                // No caller is in t_system.
                 (Policy::Operator, _) => Err((403, "TENANT_FORBIDDEN")),
                 (Policy::Action(_), Err(refusal)) => Err(refusal),
                 (Policy::Action(action), Ok(role)) if role < action.spec().min_role => Err((403, "ROLE_INSUFFICIENT")),
-                // Somebody else made it.
+                // Another user created it.
                 (Policy::Action(Action::ChatThreadDelete | Action::CanvasDelete), Ok(Role::Member)) => {
                     Err((403, "ROLE_INSUFFICIENT"))
                 }
-                // The body names ada; everybody else is told to keep to their own.
+                // The body names ada; all other callers may only name themselves.
                 (Policy::Action(Action::TrainPrefsSet), Ok(_))
                     if route.method == "POST" && !["viewer", "member", "admin"].contains(&caller.name) =>
                 {
                     Err((403, "USER_MISMATCH"))
                 }
-                // These have a membership to lose; see the tests of members.
+                // These callers have a membership to lose; see the tests of members.
                 (Policy::Action(Action::TenantsLeave), Ok(_)) if caller.account || caller.name == "a demoted owner" => {
                     continue;
                 }
                 (Policy::Action(Action::TenantsLeave), Ok(_)) => Err((404, "NOT_FOUND")),
-                // Whoever asks has not made it.
+                // The caller has not created it.
                 (Policy::Action(Action::TicketsEnd), Ok(_)) => Err((404, "NOT_FOUND")),
                 (Policy::Action(_), Ok(_)) => Ok(()),
             };
@@ -127,7 +127,7 @@ async fn every_route_authorizes_every_caller_by_the_action_table() {
 #[tokio::test]
 async fn what_is_another_tenants_cannot_be_told_from_what_does_not_exist() {
     let world = IsolationFixture::new().await;
-    // In t_other, acme's ids mean nothing, also to somebody who is an owner everywhere.
+    // In t_other, acme's ids mean nothing, even to a user who is an owner everywhere.
     let ada = token("ada", &[("t_acme", Role::Owner), ("t_other", Role::Owner)]);
     let without_ids = |mut problem: Value| {
         problem["request_id"] = Value::Null;
@@ -136,7 +136,7 @@ async fn what_is_another_tenants_cannot_be_told_from_what_does_not_exist() {
     let of_actions = || routes::all().filter(|route| matches!(route.policy(), Policy::Action(_)));
     let mut with_ids = 0;
     for route in of_actions().filter(|route| route.path.replace("{t}", "").contains('{')) {
-        // What is put is made where it is not.
+        // A PUT creates the object where it does not exist.
         if route.method == "PUT" {
             continue;
         }
@@ -179,7 +179,8 @@ async fn invites_and_mailed_tokens_work_only_for_their_recipient() {
         problem["request_id"] = Value::Null;
         problem
     };
-    // An owner of another tenant, and of this one, a member, an account with a verified address, a user of another issuer.
+    // An owner of another tenant, and of this one, a member, an account with a verified address, a user of another
+    // issuer.
     let eve = fixture::sign_up(&world.server, "eve").await;
     let token_of_eve = world.mailed_token("eve@example.org", MailPurpose::Verify).await;
     assert_eq!(send("POST", "/auth/verify", None, json!({ "token": token_of_eve })).await.status, 204);
@@ -201,7 +202,7 @@ async fn invites_and_mailed_tokens_work_only_for_their_recipient() {
         let listed = ask(world.server.address, "GET", "/auth/invites", &[("Authorization", &bearer)], None).await;
         assert_eq!(listed.json()["items"], json!([]));
     }
-    // A token that was mailed to one is refused from another, and is not used up by that.
+    // A token that was mailed to one user is rejected from another, and is not used up by that.
     fixture::sign_up(&world.server, "dave").await;
     let mailed = world.mailed_token("dave@example.org", MailPurpose::Verify).await;
     for stranger in &strangers {
@@ -242,7 +243,7 @@ async fn the_tenant_in_the_path_must_match_the_context() {
         }
     }
     assert!(asked > 20, "the table has lost its routes: {asked}");
-    // The path alone is enough.
+    // The path alone selects the tenant.
     let headers = [("Authorization", bearer.as_str()), ("X-Env", "dev")];
     assert_eq!(ask(world.server.address, "GET", "/tenants/t_acme", &headers, None).await.status, 200);
 }
@@ -282,7 +283,7 @@ async fn control_plane_routes_require_a_control_plane_admin() {
             }
         }
     }
-    // Its admins see nobody's content, and manage nobody's members.
+    // Admins of the control plane see no tenant's content, and manage no tenant's members.
     let bearer = format!("Bearer {}", token("ops", &[("t_system", Role::Owner)]));
     let headers = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
     for route in routes::all().filter(|route| matches!(route.policy(), Policy::Action(_))) {
@@ -291,7 +292,7 @@ async fn control_plane_routes_require_a_control_plane_admin() {
             assert_eq!(ask(address, "GET", &path, &headers, None).await.code(), "TENANT_FORBIDDEN", "{route:?}");
         }
     }
-    // Once the store knows that somebody is none of them, no claim helps.
+    // Once the store has removed a membership, no claim restores it.
     let system = json!({}).to_string();
     let key = [("X-System-Key", support::SYSTEM_KEY)];
     assert_eq!(ask(address, "POST", "/auth/bootstrap/tenants", &key, Some(system.as_bytes())).await.status, 200);

@@ -1,4 +1,4 @@
-//! Tickets on every stream there is.
+//! Tickets for every kind of stream.
 
 use engines::Role;
 use engines_server::{Route, routes};
@@ -34,21 +34,21 @@ async fn a_ticket_opens_only_its_stream_and_only_once() {
             format!("ticket={}", made["ticket"].as_str().unwrap())
         };
         let ticket = get().await;
-        // Another path lets nobody in, and leaves it; so does a route that is no stream.
+        // Another path rejects the ticket and does not use it up; so does a route that is not a stream.
         let elsewhere = if path == "/ws" { "/sse/chat/mine" } else { "/ws" };
         assert_eq!(open(&world, elsewhere, &ticket, &[]).await.code(), "TOKEN_INVALID", "{path}");
         assert_eq!(open(&world, "/chat/threads/mine", &ticket, &[]).await.code(), "TOKEN_MISSING", "{path}");
-        // It says tenant and environment by itself.
+        // The ticket itself names tenant and environment.
         assert_eq!(open(&world, &path, &ticket, &[]).await.status, route.doc.status, "{path}");
         assert_eq!(open(&world, &path, &ticket, &[]).await.code(), "TOKEN_INVALID", "{path}");
-        // One that is presented for another tenant or environment is used up, and opens nothing.
+        // A ticket that is presented for another tenant or environment is used up, and opens nothing.
         for (query, headers) in [("&tenant_id=t_other", [("X-Env", "dev")]), ("&env=prod", [("X-Tenant-Id", "t_acme")])]
         {
             let ticket = get().await;
             let answer = open(&world, &path, &format!("{ticket}{query}"), &headers).await;
             assert_eq!((answer.status, answer.code().as_str()), (403, "TENANT_FORBIDDEN"), "{path}{query}");
         }
-        // Two credentials are one too many.
+        // Two credentials in one request are rejected.
         let bearer = format!("Bearer {}", world.root);
         let answer = open(&world, &path, &get().await, &[("Authorization", &bearer)]).await;
         assert_eq!(answer.code(), "TOKEN_INVALID", "{path}");

@@ -1,4 +1,4 @@
-//! Deleting threads, canvases and events, also while others use them.
+//! Deletion of threads, canvases and events, also while they are in use.
 
 use std::sync::Arc;
 
@@ -142,7 +142,7 @@ async fn followers_of_what_is_deleted_get_a_last_error_and_are_not_let_in_again(
     }
 }
 
-/// Messages, commands and followers while the deletion comes: each is acknowledged, and deleted too, or is told that there is nothing.
+/// Messages, commands and followers during a deletion: each is acknowledged and then deleted, or gets `NOT_FOUND`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_concurrent_with_a_deletion_succeeds_before_it_or_is_not_found() {
     for (engine, _folder) in engines(&ManualClock::default()).await {
@@ -175,7 +175,7 @@ async fn a_request_concurrent_with_a_deletion_succeeds_before_it_or_is_not_found
                         if let Ok(mut follower) =
                             engine.follow().open(&ada, &key, Channels::default(), StartPosition::Beginning).await
                         {
-                            // What it gets is a message of this thread, or the last error.
+                            // It gets either a message of this thread or the final error.
                             follower.next().await.unwrap().unwrap();
                         }
                     }

@@ -1,4 +1,4 @@
-//! Retention, deletion, the removal of tenants and the reading of the audit log, in process.
+//! Retention, deletion, the removal of tenants and the audit log, in process.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod deletion;
@@ -20,7 +20,7 @@ use serde_json::json;
 pub(crate) const DAY: u64 = 24 * 3600;
 
 pub(crate) fn settings() -> RetentionSettings {
-    // No worker of its own: the tests say when.
+    // No background worker: the tests run the passes.
     RetentionSettings { every_s: 0, step_items: 3, step_pause_ms: 0, ..RetentionSettings::default() }
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn builder(clock: &ManualClock) -> EngineBuilder {
         .retention(settings())
 }
 
-/// The same engine on memory and on a file.
+/// The same engine with a store in memory and with a file.
 pub(crate) async fn engines(clock: &ManualClock) -> Vec<(Engine, Option<tempfile::TempDir>)> {
     let folder = tempfile::tempdir().unwrap();
     let file = builder(clock).sqlite(folder.path().join("engines.db")).build().await.unwrap();

@@ -35,7 +35,7 @@ async fn only_admins_can_set_a_policy_and_it_is_versioned_and_audited() {
         assert_eq!(retention.set_policy(&member, new(policy)).await.unwrap_err().code(), Code::RoleInsufficient);
         assert_eq!(retention.set_policy(&admin, new(policy)).await.unwrap().version, 1);
         assert_eq!(retention.policy(&admin).await.unwrap().policy, policy);
-        // Put whole: what is not named is kept for ever.
+        // The policy is replaced as a whole: a kind that is not named is kept for ever.
         let other = RetentionPolicy { messages_s: Some(5), ..RetentionPolicy::default() };
         let stale = engines::core::retention::NewRetentionPolicy { version: Some(0), policy: other };
         let refused = retention.set_policy(&admin, stale).await.unwrap_err();
@@ -87,7 +87,7 @@ async fn expired_data_of_every_kind_is_removed() {
         }
         let whole = engine.canvas().snapshot(&admin, &canvases[0], None).await.unwrap();
         let middle = engine.canvas().snapshot(&admin, &canvases[0], Some(7)).await.unwrap();
-        // Now it is day 10; what was made on day 6 or before is older than 3.5 days.
+        // It is day 10: data of day 6 or before is older than 3.5 days.
         let kept = Some(3 * DAY + DAY / 2);
         let policy = RetentionPolicy {
             messages_s: kept,
@@ -100,7 +100,7 @@ async fn expired_data_of_every_kind_is_removed() {
         let cursor = engine.chat().events(&admin, &thread, None, 1).await.unwrap().items[0].cursor.to_string();
         let pass = engine.apply_retention().await.unwrap();
         assert_eq!((pass.failed, pass.removed), (0, 4 * 7));
-        // Again there is nothing to do.
+        // A second pass has nothing to do.
         assert_eq!(engine.apply_retention().await.unwrap().removed, 0);
 
         let page = engine.chat().events(&admin, &thread, None, 50).await.unwrap();
@@ -135,7 +135,7 @@ async fn expired_data_of_every_kind_is_removed() {
 
         let listed = engine.events().list(&admin, &EventFilter::default(), PageRequest::first(50)).await.unwrap().items;
         assert_eq!(listed.iter().map(|event| event.seq.0).collect::<Vec<_>>(), [8, 9, 10]);
-        // A key whose receipt is gone takes effect again, and one whose receipt is kept does not.
+        // A key whose receipt was removed takes effect again; one whose receipt is kept does not.
         for (n, again) in [(9, true), (2, false)] {
             let mut message = NewMessage::text(format!("message {n}"));
             message.idempotency_key = Some(format!("k{n}"));
@@ -148,7 +148,7 @@ async fn expired_data_of_every_kind_is_removed() {
             engine.events().list(&other, &EventFilter::default(), PageRequest::first(50)).await.unwrap().items.len(),
             10
         );
-        // What was removed is noted, with how much and why.
+        // The audit log has the number and the reason of the removals.
         let filter = AuditFilter { action: Some("retention.apply".into()), ..AuditFilter::default() };
         let entries = engine.audit().entries(&admin, &filter, PageRequest::first(50)).await.unwrap().items;
         let told: Vec<_> = entries.iter().map(|entry| (&*entry.resource, entry.reason.as_deref().unwrap())).collect();
@@ -159,7 +159,7 @@ async fn expired_data_of_every_kind_is_removed() {
         );
         assert!(told.iter().all(|(_, reason)| reason.starts_with("retention: 7 ")), "{told:?}");
 
-        // Records outlive a policy's year by nothing, and the newest stays.
+        // Audit records are removed once they are older than the policy's year, and the newest one stays.
         let records =
             engine.audit().entries(&admin, &AuditFilter::default(), PageRequest::first(500)).await.unwrap().items.len();
         clock.advance(days(354));
@@ -175,7 +175,7 @@ async fn expired_data_of_every_kind_is_removed() {
     }
 }
 
-/// Takes what it is given, once it is let.
+/// A sink that accepts events once it is allowed to.
 #[derive(Debug, Clone, Default)]
 struct GatedSink(Arc<Mutex<(bool, Vec<u64>)>>);
 
@@ -218,7 +218,7 @@ async fn undelivered_events_are_kept_for_their_sink() {
     while engine.sinks()[0].delivered < 5 {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
-    // The position is kept right after the delivery.
+    // The outbox stores its position directly after the delivery.
     let mut removed = 0;
     while removed < 5 {
         removed += engine.apply_retention().await.unwrap().removed;

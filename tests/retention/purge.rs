@@ -1,4 +1,4 @@
-//! Removing a tenant with all its data.
+//! Removal of a tenant with all its data.
 
 use engines::{
     ActorType, Code, Engine, Env, RequestContext, Role, Scope, TenantId,
@@ -19,7 +19,7 @@ use crate::{days, engines, event};
 
 const CANARY: &str = "vqkxzj";
 
-/// A tenant with something of everything, its owner, and the owner's access token.
+/// A tenant with an object of each kind, its owner, and the owner's access token.
 struct FilledTenant {
     tenant: TenantId,
     owner: RequestContext,
@@ -52,7 +52,7 @@ async fn filled_tenant(engine: &Engine) -> FilledTenant {
     FilledTenant { tenant, owner, token: tokens.access_token.expose().to_owned() }
 }
 
-/// Everything that a store still has of the tenant, but for its owner's account.
+/// Everything a store still holds of the tenant, except its owner's account.
 async fn remaining_data(engine: &Engine, tenant: &TenantId) -> Vec<String> {
     let mut found = Vec::new();
     let mut after = None;

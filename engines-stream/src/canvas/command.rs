@@ -1,4 +1,4 @@
-//! A command as a client sends it.
+//! Commands as clients send them.
 
 use std::{fmt, sync::Arc};
 
@@ -8,47 +8,47 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::request_fields::{ClientIds, check_short_text, null_as_default};
 
-/// Bytes of an intent's label and of its reason, each.
+/// The most bytes of an intent's label, and of its reason.
 const MAX_INTENT_TEXT_BYTES: usize = 4096;
 
-/// What to do with a command whose base is no longer the head.
+/// What happens to a command whose base is no longer the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnConflict {
-    /// Answer `REV_MISMATCH`.
+    /// The command is rejected with `REV_MISMATCH`.
     #[default]
     Reject,
-    /// Apply it at the head, if no command since its base has touched what it touches; else as `reject`.
-    /// One's own earlier commands count as much as anybody's.
+    /// The command is applied at the head if no commit since its base touches what it touches; otherwise it is
+    /// rejected. Earlier commands of the same actor count too.
     Rebase,
 }
 
-/// Whose idea a command was.
+/// Whether a person or an agent initiated a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum IntentOrigin {
-    /// A person's.
+    /// A person.
     Human,
-    /// An AI agent's.
+    /// An AI agent.
     Agent,
 }
 
-/// What a command is for. Kept with the commit, for people to read.
+/// The purpose of a command. It is stored with the commit, for people to read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Intent {
-    /// In a few words; at most 4 KiB.
+    /// The purpose in a few words; at most 4 KiB.
     #[serde(default)]
     pub label: Option<String>,
-    /// Why; at most 4 KiB.
+    /// The reason; at most 4 KiB.
     #[serde(default)]
     pub why: Option<String>,
-    /// Whose idea it was.
+    /// Whether a person or an agent initiated it.
     #[serde(default)]
     pub origin: Option<IntentOrigin>,
 }
 
 impl Intent {
-    /// Bytes of its texts.
+    /// The bytes of the intent's texts.
     pub(super) fn bytes(&self) -> usize {
         [&self.label, &self.why].into_iter().flatten().map(String::len).sum()
     }
@@ -56,34 +56,34 @@ impl Intent {
 
 /// A batch of ops against one revision. Decodes from the request body.
 ///
-/// With an `idempotency_key` it takes effect once for this actor and canvas, however often it is sent. A `command_id` is
-/// only kept with the commit: by itself it does not recognise a second try.
+/// A command with an `idempotency_key` takes effect once for this actor and canvas, however often it is sent. A
+/// `command_id` is only stored with the commit: it does not detect a repeated command.
 #[derive(Clone, Deserialize)]
 pub struct CanvasCommand {
-    /// The version of this form: 1.
+    /// The version of this format: 1.
     #[serde(default = "default_version", deserialize_with = "null_as_default_version")]
     pub v: u32,
-    /// The client's name for it.
+    /// The client's name for the command.
     #[serde(default)]
     pub command_id: Option<ResourceId>,
-    /// Makes it take effect once for this actor and canvas.
+    /// The idempotency key, unique to this actor and canvas.
     #[serde(default)]
     pub idempotency_key: Option<String>,
-    /// The revision it was written against.
+    /// The revision the command was written against.
     pub base_rev: u64,
-    /// Chosen by the client, to find its own events again.
+    /// An id chosen by the client, to recognise its own events.
     #[serde(default)]
     pub correlation_id: Option<Arc<str>>,
-    /// The agent's run.
+    /// The run of an agent.
     #[serde(default)]
     pub run_id: Option<Arc<str>>,
-    /// The step in that run.
+    /// The step of that run.
     #[serde(default)]
     pub step_id: Option<Arc<str>>,
-    /// What it is for.
+    /// The purpose of the command.
     #[serde(default)]
     pub intent: Option<Intent>,
-    /// What to do if the base is no longer the head.
+    /// What happens if the base is no longer the head.
     #[serde(default, deserialize_with = "null_as_default")]
     pub on_conflict: OnConflict,
     /// The ops: a JSON array, at least one.
@@ -102,11 +102,11 @@ fn null_as_default_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 }
 
 impl CanvasCommand {
-    /// A command with these ops and nothing else; `ops` is anything that serialises to a JSON array of ops, such as
-    /// `Vec<Op>` or a [`serde_json::Value`].
+    /// Makes a command with these ops and default fields; `ops` is anything that serialises to a JSON array of ops,
+    /// such as `Vec<Op>` or a [`serde_json::Value`].
     ///
     /// # Errors
-    /// When `ops` does not serialise.
+    /// `INTERNAL` when `ops` cannot be serialised.
     pub fn new(base_rev: u64, ops: &impl Serialize) -> Result<Self> {
         let ops = to_raw_value(ops).map_err(|error| Error::internal("canvas.command", error))?;
         Ok(Self {
@@ -124,14 +124,14 @@ impl CanvasCommand {
         })
     }
 
-    /// With an idempotency key.
+    /// Sets the idempotency key.
     #[must_use]
     pub fn with_idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
         self
     }
 
-    /// Applied at the head if nobody has touched what it touches.
+    /// Sets [`OnConflict::Rebase`].
     #[must_use]
     pub fn with_rebase(mut self) -> Self {
         self.on_conflict = OnConflict::Rebase;
@@ -165,7 +165,7 @@ impl CanvasCommand {
 }
 
 impl fmt::Debug for CanvasCommand {
-    /// Without the ops, which are content.
+    /// Omits the ops, because they are content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Command")
             .field("command_id", &self.command_id)

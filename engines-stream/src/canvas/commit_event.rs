@@ -1,4 +1,4 @@
-//! What a commit's event holds.
+//! The content of a commit's event.
 
 use engines_core::{Error, ResourceId, Result, StreamEvent, command::Op};
 use serde::{Deserialize, Serialize};
@@ -10,37 +10,37 @@ use super::command::Intent;
 /// The type of a commit's event.
 pub const CANVAS_COMMIT: &str = "canvas_commit";
 
-/// The `data` of a commit's event: enough to replay it, with the envelope's actor and time.
+/// The `data` of a commit's event. With the envelope's actor and time it suffices to replay the commit.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CanvasCommit<'a> {
-    /// The revision it made; the event's `seq`.
+    /// The revision the commit made: the event's `seq`.
     pub rev: u64,
-    /// Its id; the event's id, because the commit is the event.
+    /// The commit's id: the event's id, because the commit is the event.
     pub commit_id: Ulid,
-    /// The revision the command was written against. Less than `rev - 1` if it was rebased.
+    /// The revision the command was written against. It is less than `rev - 1` if the command was rebased.
     pub base_rev: u64,
     /// The client's name for the command.
     pub command_id: Option<ResourceId>,
-    /// What it was for.
+    /// The purpose of the command.
     pub intent: Option<Intent>,
-    /// The ops, as they were applied.
+    /// The ops as they were applied.
     #[serde(borrow)]
     pub ops: &'a RawValue,
 }
 
 impl<'a> CanvasCommit<'a> {
-    /// Reads a commit's event.
+    /// Decodes a commit's event.
     ///
     /// # Errors
-    /// `INTERNAL` when the event is no commit.
+    /// `INTERNAL` when the event is not a commit.
     pub fn from_event(event: &'a StreamEvent) -> Result<Self> {
         serde_json::from_str(event.event.data.get()).map_err(|error| Error::internal("canvas.log", error))
     }
 
-    /// The ops, read.
+    /// Decodes the ops.
     ///
     /// # Errors
-    /// `INTERNAL` when they are none.
+    /// `INTERNAL` when they are malformed.
     pub fn decode_ops(&self) -> Result<Vec<Op>> {
         serde_json::from_str(self.ops.get()).map_err(|error| Error::internal("canvas.log", error))
     }

@@ -1,4 +1,4 @@
-//! What a command is told whose base is not the head.
+//! The answer to a command whose base is not the head.
 
 use engines_core::{Code, Error, Result, command::rebase::touched_places};
 use serde_json::{Value, json};
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::{commit_event::CanvasCommit, history::CanvasHistory, pending_command::PendingCommand};
 
 impl CanvasHistory {
-    /// Where a state can be read instead of the commits that lead to it.
+    /// The resource from which a state can be read instead of the commits that lead to it.
     pub(super) fn snapshot_ref(&self, rev: u64) -> String {
         format!("/canvas/{}/snapshot?rev={rev}", self.id)
     }
 
-    /// `REV_MISMATCH` with the commits since the base, if these are few enough.
+    /// Makes `REV_MISMATCH`, with the commits since the base if they are within the limits.
     pub(super) async fn rev_mismatch_error(&self, base: u64, head: u64, max_commits: usize, max_bytes: usize) -> Error {
         let detail = "the base revision is not the head; take in the commits since, and send the command again";
         let error = Error::new(Code::RevMismatch, "canvas.command", detail)
@@ -20,7 +20,7 @@ impl CanvasHistory {
             .with_member("snapshot_ref", self.snapshot_ref(head));
         match self.ops_since(base, head, max_commits, max_bytes).await {
             Ok(Some(ops)) => error.with_member("ops_since_base", ops),
-            // The snapshot serves as well: a log that cannot be read now does not change the answer.
+            // The client can use the snapshot instead, so a log that cannot be read now does not change the answer.
             Ok(None) | Err(_) => error,
         }
     }
@@ -48,7 +48,8 @@ impl CanvasHistory {
         Ok(Some(Value::Array(found)))
     }
 
-    /// Whether no commit after `after`, up to `head`, touches what `work` touches. Commits that are gone may have.
+    /// Whether no commit after `after`, up to `head`, touches what `work` touches. If some of these commits were
+    /// removed, the answer is no.
     pub(super) async fn is_untouched(&self, work: &PendingCommand, after: u64, head: u64) -> Result<bool> {
         let mut at = after;
         while at < head {

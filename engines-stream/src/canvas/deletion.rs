@@ -1,4 +1,4 @@
-//! Deleting canvases, and removing commits that are older than they are kept.
+//! Deletion of canvases, and removal of old commits for retention.
 
 use engines_core::{
     Action, Batch, DocId, Error, RequestContext, ResourceId, Result, StreamKey, Timestamp,
@@ -13,21 +13,22 @@ use super::{
 };
 use crate::{deletion, retention};
 
-/// Canvases that were deleted and whose snapshots are still to be removed.
+/// The document kind that marks deleted canvases whose snapshots are still to be removed.
 const DELETED_CANVAS: DocumentKind = DocumentKind::from_static("canvas_deleted");
-/// Deleted canvases looked at in one call of [`CanvasService::finish_deletions`].
+/// The most deleted canvases that one call of [`CanvasService::finish_deletions`] handles.
 const MAX_FINISHED_PER_CALL: usize = 20;
 
-/// What is to be done for a deleted canvas.
+/// The body of a deleted canvas's marker.
 #[derive(Serialize, Deserialize)]
 struct DeletionMarker {}
 
 impl CanvasService {
-    /// Deletes a canvas with its commits, snapshots and artifacts for good, for whoever made it and for admins. Its followers get a last in-band
-    /// error, and its id is not used again. A command that is sent at the same time is either acknowledged before, and deleted too, or gets
-    /// `NOT_FOUND`.
+    /// Deletes a canvas permanently, with its commits, snapshots and artifacts. Only its creator and admins may do
+    /// this. Its followers get a final in-band error, and its id is not reused. A concurrent command is either
+    /// acknowledged before the deletion, and deleted too, or gets `NOT_FOUND`.
     ///
     /// # Errors
+    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` for other callers; the errors of all methods, see [`CanvasService`].
     /// `NOT_FOUND`; `ROLE_INSUFFICIENT` for anybody else; refusals and failures of the guard and the store.
     pub async fn delete(&self, context: &RequestContext, id: &ResourceId) -> Result<()> {
         const DELETE_OPERATION: &str = "canvas.delete";
@@ -45,17 +46,18 @@ impl CanvasService {
             .audit(permit.audit_entry(&inner.guard, context, history.key.as_str()));
         inner.store.commit(&history.scope, batch).await?;
         inner.existing.remove(&history.scope, id);
-        // Its snapshots go with a second write, because there may be any number. If that fails, the worker makes up for it.
+        // The snapshots are removed by further writes, because there may be any number of them. If that fails, the
+        // retention worker removes them.
         if let Err(error) = self.finish_deletion(context, id).await {
             tracing::warn!(%error, "the snapshots of a deleted canvas could not be removed yet; it is tried again");
         }
         Ok(())
     }
 
-    /// Removes what is left of deleted canvases; for the retention worker. Returns how many canvases there were.
+    /// Removes the remaining data of deleted canvases. The retention worker calls it. Returns the number of canvases.
     ///
     /// # Errors
-    /// `ROLE_INSUFFICIENT` for anybody but trusted work in process; refusals and failures of the guard and the store.
+    /// `ROLE_INSUFFICIENT` except for trusted work in process; the errors of all methods, see [`CanvasService`].
     pub async fn finish_deletions(&self, context: &RequestContext) -> Result<usize> {
         let inner = &*self.inner;
         let _permit = inner.guard.admit(context, Action::RetentionApply, "canvas").await?;
@@ -78,11 +80,12 @@ impl CanvasService {
         Ok(())
     }
 
-    /// Removes the commits of a canvas that are older than `before`, from the oldest on, once there is a snapshot of the state they made; for
-    /// the retention worker. So the state can be read at the last removed revision and at every later one. Returns how many commits.
+    /// Removes the commits of a canvas that are older than `before`, oldest first, after storing a snapshot of the
+    /// state they made. So the state can still be read at the last removed revision and at every later one. The
+    /// retention worker calls it. Returns the number of commits.
     ///
     /// # Errors
-    /// `ROLE_INSUFFICIENT` for anybody but trusted work in process; refusals and failures of the guard and the store.
+    /// `ROLE_INSUFFICIENT` except for trusted work in process; the errors of all methods, see [`CanvasService`].
     pub async fn retain(&self, context: &RequestContext, id: &ResourceId, before: Timestamp) -> Result<u64> {
         let inner = &*self.inner;
         let history = self.history(context, id);

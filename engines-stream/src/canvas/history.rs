@@ -1,4 +1,4 @@
-//! A canvas's past, read from its log and its snapshots.
+//! Reads a canvas's states from its log and its snapshots.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::commit_event::CanvasCommit;
 use crate::deletion::require_name_unused;
 
-/// The family of snapshot documents.
+/// The kind of snapshot documents.
 pub(super) const SNAPSHOT: DocumentKind = DocumentKind::from_static("canvas_snapshot");
 /// Snapshots removed at a time; each is as large as the canvas.
 const SNAPSHOTS_PER_STEP: usize = 8;
@@ -31,24 +31,24 @@ pub(super) struct CanvasHistory {
     pub(super) key: StreamKey,
 }
 
-/// A state and how it came to be.
+/// A state and its origin.
 pub(super) struct StateAtRev {
     /// The document.
     pub(super) state: SizedDocument,
     /// Its revision.
     pub(super) rev: u64,
-    /// Bytes of ops since the snapshot it was read from.
+    /// Bytes of ops applied since the snapshot the state was read from.
     pub(super) tail_bytes: usize,
 }
 
 impl StateAtRev {
-    /// Before anything is loaded.
+    /// The state before anything is loaded.
     pub(super) fn empty() -> Self {
         Self { state: SizedDocument::default(), rev: 0, tail_bytes: 0 }
     }
 }
 
-/// A snapshot as it is stored.
+/// The stored form of a snapshot.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredSnapshot {
     pub(super) rev: u64,
@@ -56,18 +56,18 @@ pub(super) struct StoredSnapshot {
 }
 
 impl CanvasHistory {
-    /// The durable head; `NOT_FOUND` for a canvas that was deleted.
+    /// The durable head; `NOT_FOUND` for a deleted canvas.
     pub(super) async fn head(&self) -> Result<u64> {
         Ok(self.stream_head().await?.seq.0)
     }
 
-    /// Both ends of the log; `NOT_FOUND` for a canvas that was deleted.
+    /// The head and the first event of the log; `NOT_FOUND` for a deleted canvas.
     pub(super) async fn stream_head(&self) -> Result<StreamHead> {
         let head = self.store.head(&self.scope, &self.key).await?;
         if head.deleted { Err(Error::not_found("canvas.log", "canvas")) } else { Ok(head) }
     }
 
-    /// The state at `rev`, which must not be beyond the head: the newest snapshot before it, then the log.
+    /// Reads the state at `rev`, which must not be beyond the head: the newest snapshot at or before it, then the log.
     pub(super) async fn state_at(&self, rev: u64) -> Result<StateAtRev> {
         let (value, at) = match self.snapshot_before(rev).await? {
             Some(stored) => (stored.state, stored.rev),
@@ -79,7 +79,7 @@ impl CanvasHistory {
         Ok(loaded)
     }
 
-    /// Brings a durable state on to `rev`.
+    /// Advances a durable state to `rev`.
     pub(super) async fn advance(&self, loaded: &mut StateAtRev, rev: u64) -> Result<()> {
         while loaded.rev < rev {
             for event in self.events(loaded.rev, rev.min(loaded.rev + EVENTS_PER_READ)).await? {
@@ -100,7 +100,8 @@ impl CanvasHistory {
         Ok(())
     }
 
-    /// Some commits after `after`, from the next one on, in order and without holes; at least one, none beyond `to`.
+    /// Reads some commits after `after` from the next one on, in order and without gaps; at least one, none beyond
+    /// `to`.
     pub(super) async fn events(&self, after: u64, to: u64) -> Result<Vec<StreamEvent>> {
         let limit = usize::try_from(to.saturating_sub(after)).unwrap_or(usize::MAX);
         let events = self.store.read(&self.scope, &self.key, Seq(after), limit).await?;
@@ -121,13 +122,13 @@ impl CanvasHistory {
         found.items.first().map(|document| document.decode()).transpose()
     }
 
-    /// Keeps a durable state, so that later reads need not begin at the start.
+    /// Stores a snapshot of a durable state, so that later reads need not begin at the start.
     pub(super) async fn save_snapshot(&self, at: Timestamp, rev: u64, state: Value) -> Result<()> {
         let id = self.snapshot_id(rev)?;
         let document = NewDocument::new(SNAPSHOT, id, &StoredSnapshot { rev, state })?.tag(self.tag());
         let batch = Batch::new(at).put(document, Expect::Absent);
         match self.store.commit(&self.scope, require_name_unused(&*self.store, batch, &self.key)).await {
-            // Another node has kept the same, or the canvas was deleted.
+            // Another node has stored the same snapshot, or the canvas was deleted.
             Ok(_) | Err(CommitError::Precondition { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -148,7 +149,8 @@ impl CanvasHistory {
         }
     }
 
-    /// Ids of one canvas's snapshots sort by revision; the tag tells two canvases apart whose ids are alike.
+    /// The id of a snapshot. Ids of one canvas's snapshots sort by revision; the tag distinguishes canvases with
+    /// similar ids.
     pub(super) fn snapshot_id(&self, rev: u64) -> Result<DocId> {
         DocId::new(format!("{}.{rev:020}", self.id))
     }

@@ -1,4 +1,4 @@
-//! Commits on their way to the store, answered in the order they were sent.
+//! A queue of commits in flight. Results are returned in the order in which the commits were sent.
 
 use std::{
     collections::VecDeque,
@@ -9,7 +9,7 @@ use std::{
 
 use engines_core::nexus::{CommitError, CommitReceipt};
 
-/// A commit that is under way.
+/// A commit in flight.
 pub(super) type CommitFuture = Pin<Box<dyn Future<Output = Result<CommitReceipt, CommitError>> + Send>>;
 
 enum CommitProgress {
@@ -17,7 +17,7 @@ enum CommitProgress {
     Finished(Result<CommitReceipt, CommitError>),
 }
 
-/// Commits under way, each with what it is for.
+/// Commits in flight, each with a value that its owner attached.
 pub(super) struct InFlightQueue<T> {
     queue: VecDeque<(T, CommitProgress)>,
 }
@@ -35,7 +35,7 @@ impl<T> InFlightQueue<T> {
         self.queue.is_empty()
     }
 
-    /// Sends a commit on its way: polls it once, so that a store that pipelines sees it after all earlier ones.
+    /// Sends a commit: polls it once, so that a store that pipelines sees it after all earlier ones.
     pub(super) async fn push(&mut self, ticket: T, mut commit: CommitFuture) {
         let progress = poll_fn(|cx| Poll::Ready(commit.as_mut().poll(cx))).await;
         self.queue.push_back(match progress {
@@ -44,9 +44,9 @@ impl<T> InFlightQueue<T> {
         });
     }
 
-    /// Waits until the oldest commit has settled, then moves it to `settled`, with all behind it that have settled too.
-    /// Never ends while there is none. Only the oldest is asked: its waker is that of the task that owns them all, and
-    /// whoever settles behind it is found when its turn comes. Nothing is lost when the future is dropped.
+    /// Waits until the oldest commit is done, and then moves it to `settled`, with all directly following ones that are
+    /// done too. Never returns while the queue is empty. Only the oldest is polled: its waker is that of the task that
+    /// owns all of them, and the others are polled when they become the oldest. Dropping the future loses nothing.
     pub(super) async fn next_settled(&mut self, settled: &mut Vec<(T, Result<CommitReceipt, CommitError>)>) {
         poll_fn(|cx| {
             while self.poll_front(cx) {

@@ -1,14 +1,14 @@
-//! Canvases: a JSON document that people and agents edit by commands, and its whole history.
+//! Canvases: JSON documents that people and agents edit by commands, with their complete history.
 //!
-//! A commit is the append of one [`CANVAS_COMMIT`] event to `canvas/{canvas_id}`, whose `seq` is the revision it makes;
-//! there is no other record of it. State, commits, replay and conflicts all come out of that log; snapshots only
-//! make reading it quick.
+//! A commit is the append of one [`CANVAS_COMMIT`] event to `canvas/{canvas_id}`, whose `seq` is the revision it makes.
+//! There is no other record of it: states, commits, replays and conflicts are all derived from that log. Snapshots only
+//! make reading faster.
 //!
 //! ```
 //! use std::sync::Arc;
 //! use engines_core::{Guard, IdGenerator, Limits, Role, testing};
 //! use engines_storage::MemoryStore;
-//! use engines_stream::canvas::{CanvasService, Command, NewCanvas};
+//! use engines_stream::canvas::{CanvasCommand, CanvasService, NewCanvas};
 //! use serde_json::json;
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,7 +16,7 @@
 //! let canvases = CanvasService::new(store, Guard::allow_all()?, Arc::new(Limits::default()));
 //! let ada = testing::context("t_acme", "ada", Role::Member)?;
 //! let canvas = canvases.create(&ada, NewCanvas::default()).await?;
-//! let add = Command::new(0, &json!([{"op": "add", "path": "/title", "value": "Plan"}]))?;
+//! let add = CanvasCommand::new(0, &json!([{"op": "add", "path": "/title", "value": "Plan"}]))?;
 //! let answer = canvases.command(&ada, &canvas.canvas_id, add).await?;
 //! assert_eq!(answer.rev, 1);
 //! let snapshot = canvases.snapshot(&ada, &canvas.canvas_id, None).await?;
@@ -24,13 +24,14 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # Many commands at once
+//! # Concurrent commands
 //!
-//! Each canvas that is being edited has one writer: a task that keeps the state at the newest revision that is on its way to
-//! the store, checks commands against it and hands them on without waiting, so that hundreds of commands share one
-//! flush to disk. Nobody is answered before their own commit is durable. When a commit fails, what was built upon it fails its
-//! own compare-and-swap; the writer then reads the log again and decides anew. Several nodes may have a writer for one canvas:
-//! the log's head decides between them.
+//! Each canvas that is being edited has one writer: a task that holds the state at the newest revision that was sent to
+//! the store. It checks commands against this state and sends their commits without waiting for earlier ones, so that
+//! hundreds of commands share one flush to disk. A command is answered only when its own commit is durable. When a
+//! commit fails, the commits built on it fail their own compare-and-swap; the writer then reads the log again and
+//! decides these commands again. Several nodes may have a writer for one canvas: the compare-and-swap on the log's head
+//! decides between them.
 
 mod command;
 mod commit_event;

@@ -1,4 +1,4 @@
-//! Canvases, answers and histories as callers see them.
+//! The types of requests and answers about canvases.
 
 use engines_core::{ActorType, Cursor, ResourceId, Timestamp, UserId, context::ScopeClaims, stream::Routing};
 use serde::{Deserialize, Serialize};
@@ -8,24 +8,24 @@ use ulid::Ulid;
 use super::command::Intent;
 use crate::request_fields::null_as_default;
 
-/// A canvas that is about to be made. Decodes from the request body.
+/// A canvas to be created. Decodes from the request body.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct NewCanvas {
-    /// Its id; made by the service if there is none.
+    /// The id of the canvas; the service generates one if it is absent.
     pub canvas_id: Option<ResourceId>,
     /// The workspace it belongs to.
     pub workspace_id: Option<ResourceId>,
     /// The project it belongs to.
     pub project_id: Option<ResourceId>,
-    /// Anything the product wants to keep about it.
+    /// Metadata of the product, of any form.
     pub meta: Option<Map<String, Value>>,
-    /// Routing keys; checked, and read for workspace and project where these are not given.
+    /// Routing keys. They are checked, and supply the workspace and project where these are absent.
     #[serde(deserialize_with = "null_as_default")]
     pub routing: Routing,
 }
 
-/// What is stored of a canvas besides its id, its time and its log.
+/// The stored form of a canvas, without its id, its time and its log.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CanvasBody {
     pub(super) workspace_id: Option<ResourceId>,
@@ -37,19 +37,19 @@ pub(super) struct CanvasBody {
 /// A canvas.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Canvas {
-    /// Its id.
+    /// The canvas's id.
     pub canvas_id: ResourceId,
-    /// Its newest revision; 0 before the first commit.
+    /// The newest revision; 0 before the first commit.
     pub head_rev: u64,
     /// The workspace it belongs to.
     pub workspace_id: Option<ResourceId>,
     /// The project it belongs to.
     pub project_id: Option<ResourceId>,
-    /// What the product keeps about it.
+    /// Metadata of the product.
     pub meta: Option<Map<String, Value>>,
-    /// Who made it.
+    /// The user who created the canvas.
     pub created_by: UserId,
-    /// When.
+    /// The time of the creation.
     pub created_at: Timestamp,
 }
 
@@ -59,7 +59,7 @@ pub struct Canvas {
 pub enum CommandStatus {
     /// On the revision it was written against.
     Applied,
-    /// On a later one.
+    /// On a later revision.
     Rebased,
 }
 
@@ -71,28 +71,28 @@ impl CommandStatus {
         }
     }
 
-    /// From the note of a receipt.
+    /// Reads the status from the note of a receipt.
     pub(super) fn from_note(note: &str) -> Self {
         if note == Self::Rebased.as_str() { Self::Rebased } else { Self::Applied }
     }
 }
 
-/// What a command did. It is durable.
+/// The result of a command. The commit is durable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CommandAnswer {
-    /// How it was applied.
+    /// How the command was applied.
     pub status: CommandStatus,
-    /// The revision it made.
+    /// The revision the commit made.
     pub rev: u64,
-    /// The head right after it: the same.
+    /// The head directly after the commit: the same as `rev`.
     pub head_rev: u64,
     /// The commit's id.
     pub commit_id: Ulid,
-    /// The id of its event: the same, because the commit is the event.
+    /// The id of the commit's event: the same as `commit_id`, because the commit is the event.
     pub event_id: Ulid,
-    /// The cursor that leads past the commit in `canvas/{canvas_id}`.
+    /// The cursor behind the commit in `canvas/{canvas_id}`.
     pub cursor: Cursor,
-    /// It was applied before with this idempotency key; this is the first answer again.
+    /// The command was applied before with this idempotency key; this is the first answer again.
     pub replayed: bool,
 }
 
@@ -105,7 +105,7 @@ pub struct CanvasSnapshot {
     pub rev: u64,
     /// The document.
     pub state: Value,
-    /// SHA-256 (hex) over the document in RFC 8785 form.
+    /// SHA-256 (hex) of the document in RFC 8785 form.
     pub state_hash: String,
 }
 
@@ -116,64 +116,65 @@ pub struct Keyframe {
     pub rev: u64,
     /// The document.
     pub state: Value,
-    /// SHA-256 (hex) over the document in RFC 8785 form.
+    /// SHA-256 (hex) of the document in RFC 8785 form.
     pub state_hash: String,
 }
 
 /// A commit of the history.
 #[derive(Debug, Clone, Serialize)]
 pub struct CommitEntry {
-    /// The revision it made.
+    /// The revision the commit made.
     pub rev: u64,
-    /// Its id.
+    /// The commit's id.
     pub commit_id: Ulid,
-    /// Its event's id.
+    /// The id of the commit's event.
     pub event_id: Ulid,
     /// The revision the command was written against.
     pub base_rev: u64,
     /// The client's name for the command.
     pub command_id: Option<ResourceId>,
-    /// Who made it.
+    /// The actor of the commit.
     pub actor_id: UserId,
-    /// What kind of actor.
+    /// The type of the actor.
     pub actor_type: ActorType,
-    /// When.
+    /// The time of the commit.
     pub ts: Timestamp,
-    /// What it was for.
+    /// The purpose of the command.
     pub intent: Option<Intent>,
-    /// What was done.
+    /// The ops as they were applied.
     pub ops: Box<RawValue>,
 }
 
-/// A stretch of history to play: the state at both its ends, and every commit between.
+/// A range of the history: the states at both ends and all commits between.
 #[derive(Debug, Clone, Serialize)]
 pub struct CanvasReplay {
     /// The canvas.
     pub canvas_id: ResourceId,
-    /// The first state's revision.
+    /// The revision of the first state.
     pub from_rev: u64,
-    /// The last state's revision; less than was asked for where that was too much for one answer.
+    /// The revision of the last state; less than requested if the range was too large for one answer.
     pub to_rev: u64,
-    /// The state at `from_rev`, and at `to_rev` if that is another.
+    /// The state at `from_rev`, and the one at `to_rev` if that is another revision.
     pub keyframes: Vec<Keyframe>,
-    /// The commits after `from_rev`, up to and with `to_rev`.
+    /// The commits after `from_rev`, up to and including `to_rev`.
     pub commits: Vec<CommitEntry>,
-    /// The `from_rev` of the next stretch; none if this one goes as far as was asked.
+    /// The `from_rev` of the next range; `None` if this one reaches the requested end.
     pub next: Option<u64>,
 }
 
-/// Something shown to those who are there now, and never stored. Decodes from the request body.
+/// An ephemeral event for the current subscribers; it is never stored. Decodes from the request body.
 #[derive(Debug, Clone, Deserialize)]
 pub struct NewGesture {
-    /// What kind, such as `cursor`.
+    /// The kind of gesture, such as `cursor`.
     pub kind: String,
-    /// Anything.
+    /// The data of the gesture, of any form.
     #[serde(default)]
     pub data: Value,
     /// Routing keys for readers, such as the session.
     #[serde(default, deserialize_with = "null_as_default")]
     pub routing: Routing,
-    /// What the client says of tenant and environment; it must agree with the context, and is not shown.
+    /// The tenant and environment that the client names. They must agree with the context, and are not sent to
+    /// subscribers.
     #[serde(flatten)]
     pub claims: ScopeClaims,
 }

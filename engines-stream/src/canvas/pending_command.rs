@@ -1,4 +1,4 @@
-//! A command between its caller and the canvas's writer.
+//! Commands on their way from the caller to the canvas's writer.
 
 use std::sync::{Arc, OnceLock};
 
@@ -21,7 +21,7 @@ use super::{
     model::CommandStatus,
 };
 
-/// A command that has been let in, read and checked: all that a commit needs but its revision.
+/// A command that was admitted, decoded and checked: all that a commit needs but its revision.
 pub(super) struct PendingCommand {
     pub(super) context: RequestContext,
     pub(super) command_id: Option<ResourceId>,
@@ -29,7 +29,7 @@ pub(super) struct PendingCommand {
     pub(super) on_conflict: OnConflict,
     pub(super) intent: Option<Intent>,
     pub(super) ops: Vec<Op>,
-    /// The same as they are stored: what is applied now is what a replay applies.
+    /// The ops as they are stored, so that a replay applies exactly what is applied now.
     pub(super) ops_json: Box<RawValue>,
     pub(super) ids: CorrelationIds,
     pub(super) routing: Routing,
@@ -39,12 +39,12 @@ pub(super) struct PendingCommand {
 }
 
 impl PendingCommand {
-    /// Whether it may be applied at `head` if nobody has touched what it touches.
+    /// Whether the command may be applied at `head` if no commit touches what it touches.
     pub(super) fn may_rebase(&self, head: u64) -> bool {
         self.on_conflict == OnConflict::Rebase && self.base_rev < head
     }
 
-    /// What it touches, found out when first asked.
+    /// The places the command touches, computed on first use.
     pub(super) fn touches(&self) -> &TouchSet {
         self.touches.get_or_init(|| touched_places(&self.ops))
     }
@@ -53,21 +53,22 @@ impl PendingCommand {
 /// A command in a writer's queue.
 pub(super) struct CommandJob {
     pub(super) command: Arc<PendingCommand>,
-    /// Up to this revision nobody has touched what it touches; the base at first.
+    /// No commit up to this revision touches what the command touches; initially the base.
     pub(super) untouched_to: u64,
     /// The log is known to reach at least this revision.
     pub(super) min_head: u64,
     pub(super) reply: oneshot::Sender<CommandOutcome>,
 }
 
-/// What a writer says. It speaks only of what is durable: a refusal waits for the commits before it.
+/// The answer of a writer. It depends only on durable commits: a rejection is held back until the commits before it are
+/// durable.
 pub(super) enum CommandOutcome {
-    /// It is in the log.
+    /// The command is in the log.
     Committed { rev: u64, event_id: Ulid, status: CommandStatus, replayed: bool },
-    /// Its base is not the head, and it could not be rebased by what the writer remembers. The log knows more.
+    /// The base is not the head, and the commits the writer remembers do not suffice to rebase. The log must be read.
     StaleBase,
     /// An op cannot be applied.
     InvalidOp(OpError),
-    /// It could not be tried, or nobody knows what came of it.
+    /// The command could not be tried, or its outcome is not known.
     Failed(Error),
 }

@@ -1,4 +1,4 @@
-//! What can be read of a canvas: itself, its state at any revision, its commits.
+//! Reads a canvas, its state at any revision, and its commits.
 
 use engines_core::{
     Action, Code, DocId, Error, RequestContext, ResourceId, Result, Timestamp, command::state_hash, nexus::Page,
@@ -12,14 +12,14 @@ use super::{
     service::{CANVAS, CanvasService},
 };
 
-/// A state larger than this is hashed where it holds up nobody.
+/// A larger state is hashed on a thread for blocking work.
 const LARGE_STATE_BYTES: usize = 256 << 10;
 
 impl CanvasService {
-    /// One canvas, with its head.
+    /// Returns one canvas with its head.
     ///
     /// # Errors
-    /// `NOT_FOUND`; else as everywhere.
+    /// `NOT_FOUND`; the errors of all methods, see [`CanvasService`].
     pub async fn get(&self, context: &RequestContext, id: &ResourceId) -> Result<Canvas> {
         let history = self.history(context, id);
         let _permit = self.inner.guard.admit(context, Action::CanvasRead, history.key.as_str()).await?;
@@ -29,11 +29,11 @@ impl CanvasService {
         Ok(Canvas::from_body(id.clone(), head, document.created_at, document.decode()?))
     }
 
-    /// The state at `rev`, or at the head.
+    /// Returns the state at `rev`, or at the head.
     ///
     /// # Errors
-    /// `NOT_FOUND` for an unknown canvas, a revision beyond the head (with `head_rev`) or one whose commits are gone; else as
-    /// everywhere.
+    /// `NOT_FOUND` for an unknown canvas, a revision beyond the head (with `head_rev`) or one whose commits were
+    /// removed; the errors of all methods, see [`CanvasService`].
     pub async fn snapshot(
         &self,
         context: &RequestContext,
@@ -51,12 +51,12 @@ impl CanvasService {
         Ok(CanvasSnapshot { canvas_id: id.clone(), rev, state, state_hash })
     }
 
-    /// The commits after `after_rev`, a page at a time; `next` is the `after_rev` of the next page. From 0 it begins with the
-    /// oldest commit that is kept.
+    /// Returns the commits after `after_rev`, one page at a time; `next` is the `after_rev` of the next page. With 0 it
+    /// begins with the oldest commit that is stored.
     ///
     /// # Errors
-    /// `NOT_FOUND`; `REPLAY_MISS` (with `head_rev` and `snapshot_ref`) when the commits after `after_rev` are gone; else
-    /// as everywhere.
+    /// `NOT_FOUND`; `REPLAY_MISS` (with `head_rev` and `snapshot_ref`) when the commits after `after_rev` were removed;
+    /// the errors of all methods, see [`CanvasService`].
     pub async fn commits(
         &self,
         context: &RequestContext,
@@ -89,11 +89,12 @@ impl CanvasService {
         Ok(Page { items, next })
     }
 
-    /// History to play: the state at `from_rev` (if none is named, 0, or the oldest revision that can still be read), every commit after it up to `to_rev` (the head if none is
-    /// named, or if it is beyond), and the state there. Ends earlier, with `next`, where that is too much for one answer.
+    /// Returns a range of the history: the state at `from_rev` (default: 0, or the oldest revision that can still be
+    /// read), every commit after it up to `to_rev` (default and maximum: the head), and the state there. If that is too
+    /// large for one answer, the range ends earlier and has a `next`.
     ///
     /// # Errors
-    /// `BODY_INVALID` when `to_rev` is before `from_rev`; `NOT_FOUND` as for [`CanvasService::snapshot`].
+    /// `BODY_INVALID` when `to_rev` is before `from_rev`; otherwise as [`CanvasService::snapshot`].
     pub async fn replay(
         &self,
         context: &RequestContext,
@@ -135,7 +136,7 @@ impl CanvasService {
         Ok(CanvasReplay { canvas_id: id.clone(), from_rev: from, to_rev: loaded.rev, keyframes, commits, next })
     }
 
-    /// Lets a reader in: the canvas's history and its durable head.
+    /// Admits a reader; returns the canvas's history and its durable head.
     async fn open_history(
         &self,
         context: &RequestContext,

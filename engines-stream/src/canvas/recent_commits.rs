@@ -1,4 +1,4 @@
-//! The newest commits of a writer, to rebase against without reading the log.
+//! The newest commits of a writer, which allow a rebase without reading the log.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -9,7 +9,7 @@ struct RecentCommit {
     work: Arc<PendingCommand>,
 }
 
-/// Commits up to the writer's newest revision, without holes, as many as fit.
+/// The commits up to the writer's newest revision, without gaps, as many as fit.
 pub(super) struct RecentCommits {
     commits: VecDeque<RecentCommit>,
     bytes: usize,
@@ -40,7 +40,7 @@ impl RecentCommits {
         self.bytes = 0;
     }
 
-    /// Whether every commit after `after` is here and none of them touches what `work` touches.
+    /// Whether all commits after `after` are known and none of them touches what `work` touches.
     pub(super) fn untouched_since(&self, after: u64, work: &PendingCommand) -> bool {
         let complete = self.commits.front().is_some_and(|oldest| oldest.rev <= after + 1);
         complete

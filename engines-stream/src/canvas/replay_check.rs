@@ -1,4 +1,4 @@
-//! Whether a canvas's log and its snapshots agree.
+//! Checks that a canvas's log and its snapshots agree.
 
 use engines_core::{
     Action, Code, Error, RequestContext, ResourceId, Result,
@@ -13,33 +13,33 @@ use super::{
 };
 
 const OPERATION: &str = "canvas.check";
-/// Snapshots looked up at a time.
+/// Snapshots read at a time.
 const SNAPSHOTS_PER_PAGE: usize = 1;
 
-/// What [`CanvasService::check`] found in order.
+/// The result of a [`CanvasService::check`] that found no difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CanvasCheck {
     /// The canvas.
     pub canvas_id: ResourceId,
-    /// Its newest revision.
+    /// The newest revision.
     pub head_rev: u64,
-    /// Commits that were replayed.
+    /// The number of commits that were replayed.
     pub commits: u64,
-    /// Snapshots whose hashes were compared with that of the replayed state.
+    /// The number of snapshots whose hashes were compared with that of the replayed state.
     pub snapshots: u64,
-    /// SHA-256 (hex) over the state at the head in RFC 8785 form.
+    /// SHA-256 (hex) of the state at the head in RFC 8785 form.
     pub state_hash: String,
 }
 
 impl CanvasService {
-    /// Replays all commits that are kept, from the beginning or from the oldest snapshot, and compares the state's hash with that of
-    /// every snapshot on the way.
+    /// Replays all stored commits, from the beginning or from the oldest snapshot, and compares the state's hash with
+    /// that of every snapshot on the way.
     ///
-    /// Takes as long as the log is; the state and some commits are in memory at a time.
+    /// The time is proportional to the length of the log; memory holds the state and some commits.
     ///
     /// # Errors
-    /// `HASH_MISMATCH` (with `rev`) at the first snapshot that differs; `NOT_FOUND`; `INTERNAL` when a commit cannot be read or
-    /// applied; refusals and failures of the guard and the store.
+    /// `HASH_MISMATCH` (with `rev`) at the first snapshot that differs; `NOT_FOUND`; `INTERNAL` when a commit cannot be
+    /// decoded or applied; the errors of all methods, see [`CanvasService`].
     pub async fn check(&self, context: &RequestContext, id: &ResourceId) -> Result<CanvasCheck> {
         let history = self.history(context, id);
         let _permit = self.inner.guard.admit(context, Action::CanvasRead, history.key.as_str()).await?;
@@ -60,7 +60,8 @@ impl CanvasService {
             for document in &found.items {
                 let kept: StoredSnapshot = document.decode()?;
                 if !started {
-                    // Retention took the commits before this snapshot. One that lies further back than the log cannot be replayed to.
+                    // Retention removed the commits before this snapshot. A snapshot that is older than the log cannot
+                    // be compared.
                     if kept.rev + 1 >= ends.first.0 {
                         let state =
                             SizedDocument::new(kept.state).map_err(|fault| Error::internal(OPERATION, fault))?;

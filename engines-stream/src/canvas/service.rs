@@ -1,4 +1,4 @@
-//! What can be done with canvases: making them, editing them, gesturing in them.
+//! The canvas service: creates canvases, applies commands and sends gestures.
 
 use std::{
     fmt,
@@ -26,23 +26,28 @@ use super::{
 };
 use crate::{EphemeralSink, deletion, existence_cache::ExistenceCache, request_fields};
 
-/// The family of canvas documents. A canvas's stream exists if its document does.
+/// The kind of canvas documents. A canvas's stream exists if its document does.
 pub const CANVAS: DocumentKind = DocumentKind::from_static("canvas");
 
 /// The type of a gesture's event.
 pub const GESTURE: &str = "gesture";
 
-/// Canvases whose existence is remembered.
+/// The most canvases whose existence is cached.
 const MAX_CACHED_CANVASES: usize = 16_384;
-/// How often a command whose canvas other nodes edit too is handed to the writer.
+/// How often a command is submitted to the writer when other nodes edit the canvas too.
 const MAX_SUBMISSIONS: usize = 8;
-/// Bytes that a commit's event holds besides ops and intent, at the most.
+/// The most bytes of a commit's event besides ops and intent.
 const EVENT_OVERHEAD_BYTES: usize = 512;
 
 const COMMAND_OPERATION: &str = "canvas.command";
 const CREATE_OPERATION: &str = "canvas.create";
 
-/// Canvases. Cheap to clone.
+/// The service for canvases. Cheap to clone.
+///
+/// # Errors of all methods
+/// Every method first asks the guard and fails with its rejection ([`Guard::admit`](engines_core::gate::Guard::admit)):
+/// `ROLE_INSUFFICIENT`, `RATE_LIMITED`, or the denial of a gate. It fails with `BACKEND_UNAVAILABLE` when the store
+/// does not answer, and with the other errors of [`CommitError`](engines_core::nexus::CommitError) when a write fails.
 #[derive(Clone)]
 pub struct CanvasService {
     pub(super) inner: Arc<CanvasInner>,
@@ -59,7 +64,7 @@ pub(super) struct CanvasInner {
     writers: Arc<WriterPool>,
 }
 
-/// Makes a [`CanvasService`].
+/// Builds a [`CanvasService`].
 pub struct CanvasBuilder {
     store: Arc<dyn Store>,
     guard: Guard,
@@ -70,28 +75,29 @@ pub struct CanvasBuilder {
 }
 
 impl CanvasBuilder {
-    /// With a reducer of one's own. All nodes must have the same, for ever: what was accepted is replayed with it.
+    /// Sets a custom reducer. All nodes must have the same reducer for ever, because accepted commands are replayed
+    /// with it.
     #[must_use]
     pub fn reducer(mut self, reducer: Arc<dyn Reducer>) -> Self {
         self.reducer = reducer;
         self
     }
 
-    /// With somebody to show gestures to. Without, nobody sees them.
+    /// Sets where gestures are published. Without it gestures are discarded.
     #[must_use]
     pub fn ephemeral_sink(mut self, live: Arc<dyn EphemeralSink>) -> Self {
         self.ephemeral = Some(live);
         self
     }
 
-    /// With other settings.
+    /// Sets other settings than the default ones.
     #[must_use]
     pub fn settings(mut self, settings: CanvasSettings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// The service.
+    /// Builds the service.
     #[must_use]
     pub fn build(self) -> CanvasService {
         let Self { store, guard, limits, settings, reducer, ephemeral: live } = self;
@@ -112,7 +118,8 @@ impl CanvasBuilder {
     }
 }
 
-/// What was asked for: two requests with one idempotency key are the same if this is.
+/// The part of a request that its fingerprint covers: two requests with one idempotency key are the same if this part
+/// is.
 #[derive(Serialize)]
 struct CommandFingerprintInput<'a> {
     command_id: &'a Option<ResourceId>,
@@ -125,24 +132,24 @@ struct CommandFingerprintInput<'a> {
 }
 
 impl CanvasService {
-    /// Canvases kept in `store`, with the standard ops and default settings.
+    /// Makes a service for canvases in `store`, with the standard ops and default settings.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, guard: Guard, limits: Arc<Limits>) -> Self {
         Self::builder(store, guard, limits).build()
     }
 
-    /// Canvases kept in `store`, with anything else one's own.
+    /// Makes a builder of a service for canvases in `store`.
     #[must_use]
     pub fn builder(store: Arc<dyn Store>, guard: Guard, limits: Arc<Limits>) -> CanvasBuilder {
         let (settings, reducer) = (CanvasSettings::default(), Arc::new(JsonReducer));
         CanvasBuilder { store, guard, limits, settings, reducer, ephemeral: None }
     }
 
-    /// Makes a canvas.
+    /// Creates a canvas.
     ///
     /// # Errors
-    /// `ALREADY_EXISTS`, `CONTEXT_MISMATCH` for a routing key that disagrees; refusals and failures of the guard and the
-    /// store, as everywhere.
+    /// `ALREADY_EXISTS`, `CONTEXT_MISMATCH` for a routing key that disagrees; the errors of all methods, see
+    /// [`CanvasService`].
     pub async fn create(&self, context: &RequestContext, new: NewCanvas) -> Result<Canvas> {
         let CanvasInner { store, guard, existing: canvases, .. } = &*self.inner;
         let now = guard.clock().now();
@@ -168,14 +175,14 @@ impl CanvasService {
         Ok(Canvas::from_body(canvas_id, 0, now, body))
     }
 
-    /// Edits a canvas: applies all ops of the command, or none. Answers when the commit is durable. A caller that goes away
-    /// leaves a command that is wholly applied or not at all.
+    /// Edits a canvas: applies all ops of the command, or none. Returns when the commit is durable. If the caller goes
+    /// away, the command is applied completely or not at all.
     ///
     /// # Errors
     /// `REV_MISMATCH` with `base_rev`, `head_rev`, `ops_since_base` (if these are few enough) and `snapshot_ref`;
     /// `OP_INVALID` with `index`, `reason` and `fault`; `IDEMPOTENCY_MISMATCH`, `BODY_INVALID`, `BODY_TOO_LARGE`,
-    /// `NOT_FOUND`, `CONTEXT_MISMATCH`; `BACKEND_UNAVAILABLE` when it is not known what came of it: with an idempotency
-    /// key, trying again is safe. Else as everywhere.
+    /// `NOT_FOUND`, `CONTEXT_MISMATCH`; `BACKEND_UNAVAILABLE` or `OUTCOME_UNKNOWN` when the store failed: with an
+    /// idempotency key, a retry is safe. Otherwise the errors of all methods, see [`CanvasService`].
     pub async fn command(
         &self,
         context: &RequestContext,
@@ -197,7 +204,7 @@ impl CanvasService {
                 CommandOutcome::InvalidOp(error) => Some(error),
                 CommandOutcome::StaleBase => None,
             };
-            // It may have been applied long ago, and this is its second try.
+            // The command may have been applied before, and this is a retry.
             if let Some(answer) = self.replayed_answer(&history, &work).await? {
                 return Ok(answer);
             }
@@ -215,7 +222,7 @@ impl CanvasService {
                     .rev_mismatch_error(work.base_rev, head, limits.mismatch_commits, limits.mismatch_bytes)
                     .await);
             }
-            // Another node has moved the head to where this command wants it, or the writer remembers too little.
+            // Another node has moved the head to where this command needs it, or the writer remembers too few commits.
             at_least = head;
         }
         let detail = "too many others edit this canvas at the same time; try again";
@@ -223,7 +230,7 @@ impl CanvasService {
             .with_retry_after(std::time::Duration::from_secs(1)))
     }
 
-    /// Reads and checks a command.
+    /// Decodes and checks a command.
     fn prepare(
         &self,
         context: &RequestContext,
@@ -237,7 +244,7 @@ impl CanvasService {
         if ops.is_empty() {
             return Err(Error::invalid_body(COMMAND_OPERATION, "ops", "ops must hold at least one op"));
         }
-        // Written anew: on one line, without what no op knows, and so exactly what a replay reads.
+        // The ops are serialised again: on one line and without unknown members, exactly as a replay reads them.
         let ops_json = to_raw_value(&ops).map_err(|error| Error::internal(COMMAND_OPERATION, error))?;
         let ids = command.client_ids().into_correlation_ids(&context.trace().request_id);
         let routing = command.routing.validate(context, key)?;
@@ -295,10 +302,11 @@ impl CanvasService {
         CommandAnswer { status, rev, head_rev: rev, commit_id: event_id, event_id, cursor, replayed }
     }
 
-    /// Shows something to those who are there now. Nothing of it is stored.
+    /// Sends an ephemeral event to the current subscribers. Nothing of it is stored.
     ///
     /// # Errors
-    /// `NOT_FOUND`, `BODY_INVALID`, `BODY_TOO_LARGE`, `CONTEXT_MISMATCH`; else as everywhere.
+    /// `NOT_FOUND`, `BODY_INVALID`, `BODY_TOO_LARGE`, `CONTEXT_MISMATCH`; the errors of all methods, see
+    /// [`CanvasService`].
     pub async fn gesture(&self, context: &RequestContext, id: &ResourceId, new: NewGesture) -> Result<()> {
         const GESTURE_OPERATION: &str = "canvas.gesture";
         #[derive(Serialize)]
@@ -340,8 +348,8 @@ impl CanvasService {
     }
 }
 
-/// `OP_INVALID`. The sentence names the op by its place alone, because it reaches logs; what is wrong with it, which may name
-/// a path, is a member for the caller.
+/// Makes `OP_INVALID`. The detail names the op only by its index, because it is written to logs. The fault, which may
+/// name a path, is a member for the caller.
 fn op_invalid(error: &OpError) -> Error {
     Error::new(Code::OpInvalid, COMMAND_OPERATION, format!("op {} cannot be applied: {}", error.index, error.kind))
         .with_member("index", error.index)

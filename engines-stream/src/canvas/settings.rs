@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct CanvasSettings {
     /// Canvases with a writer at one time; past it the one unused for longest goes.
     pub busy_canvases: usize,
-    /// Bytes of all writers' states and remembered commits together; past it writers go as soon as they have nothing to do.
+    /// Bytes of all writers' states and remembered commits together; past it writers go as soon as they have nothing to
+    /// do.
     pub busy_bytes: usize,
     /// Seconds without a command after which a writer goes.
     pub idle_s: u64,
@@ -22,7 +23,8 @@ pub struct CanvasSettings {
     pub recent_bytes: usize,
     /// Commits a rebase may lie behind the head; past it the answer is `REV_MISMATCH`.
     pub rebase_commits: u64,
-    /// Bytes of ops since the last snapshot at the least before there is another (and never less than the state's size).
+    /// Bytes of ops since the last snapshot at the least before there is another (and never less than the state's
+    /// size).
     pub snapshot_bytes: usize,
     /// Commits in one replay.
     pub replay_commits: usize,

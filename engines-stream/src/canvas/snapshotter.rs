@@ -1,4 +1,4 @@
-//! When a writer keeps a snapshot, and how it does so out of everybody's way.
+//! Decides when a writer stores a snapshot, and stores it in a separate task.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use super::{
     writer_pool::WriterContext,
 };
 
-/// Keeps a snapshot each time the ops since the last one outweigh the state, so that writing snapshots costs no
-/// more than writing ops, and a cold start reads no more ops than about the state's size.
+/// Stores a snapshot each time the ops since the last one are larger than the state. So snapshots cost no more writing
+/// than ops, and a cold start reads ops of about the state's size at most.
 pub(super) struct Snapshotter {
     min_bytes: usize,
     pending: Option<(u64, Value)>,
@@ -23,7 +23,7 @@ impl Snapshotter {
         Self { min_bytes: least, pending: None, save_task: None }
     }
 
-    /// Copies the state if it is time to. It is not durable yet.
+    /// Copies the state if a snapshot is due. The state is not durable yet.
     pub(super) fn copy_if_due(&mut self, loaded: &mut StateAtRev) {
         let busy = self.save_task.as_ref().is_some_and(|task| !task.is_finished());
         if busy || self.pending.is_some() || loaded.tail_bytes < self.min_bytes.max(loaded.state.size()) {
@@ -33,7 +33,7 @@ impl Snapshotter {
         loaded.tail_bytes = 0;
     }
 
-    /// `rev` is durable: if that is the revision copied, its state is written, by a task of its own.
+    /// To be called when `rev` is durable: if that is the copied revision, a separate task writes the snapshot.
     pub(super) fn save_if_copied(&mut self, rev: u64, history: &Arc<CanvasHistory>, common: &WriterContext) {
         let Some((_, state)) = self.pending.take_if(|(due, _)| *due == rev) else { return };
         let history = Arc::clone(history);
@@ -45,7 +45,7 @@ impl Snapshotter {
         }));
     }
 
-    /// Forgets a copy that will never be durable.
+    /// Discards a copy that will never be durable.
     pub(super) fn discard_pending(&mut self) {
         self.pending = None;
     }

@@ -1,4 +1,4 @@
-//! Whether a canvas is what its log says.
+//! Compares a canvas's snapshots with its log, for backups and archives.
 
 use std::sync::Arc;
 
@@ -10,29 +10,29 @@ use engines_core::{
 
 use super::history::{CanvasHistory, SNAPSHOT, StateAtRev, StoredSnapshot};
 
-/// Snapshots of one canvas that are compared, at the most; the newest ones.
+/// The most snapshots of one canvas that are compared; the newest ones.
 const MAX_COMPARED_SNAPSHOTS: usize = 500;
 
-/// What was found in one canvas.
+/// The result of verifying one canvas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanvasVerification {
-    /// Its head.
+    /// The canvas's head.
     pub head_rev: u64,
-    /// Revisions that were played.
+    /// The number of revisions that were replayed.
     pub played: u64,
-    /// Snapshots that were compared with what their commits make.
+    /// The number of snapshots that were compared with the replayed state.
     pub compared: usize,
-    /// Revisions whose snapshot is not what the commits before it make.
+    /// The revisions whose snapshot differs from the replayed state.
     pub differing: Vec<u64>,
-    /// SHA-256 of the state at the head, as it is read by everybody.
+    /// SHA-256 of the state at the head, as readers get it.
     pub state_hash: String,
 }
 
-/// Plays a canvas's commits from the oldest that is kept, and compares the state with each stored snapshot on the way. Commits that retention has removed are not played: then
-/// the first snapshot behind them is where it begins.
+/// Replays a canvas's stored commits, oldest first, and compares the state with each stored snapshot on the way. If
+/// retention has removed commits, the replay begins with the first snapshot after them.
 ///
 /// # Errors
-/// `INTERNAL` when a commit cannot be applied or read; failures of the store.
+/// `INTERNAL` when a commit cannot be decoded or applied; failures of the store.
 pub async fn verify_canvas(store: Arc<dyn Store>, scope: &Scope, id: &ResourceId) -> Result<CanvasVerification> {
     let history = CanvasHistory {
         store: Arc::clone(&store),

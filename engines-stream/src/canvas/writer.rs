@@ -1,4 +1,4 @@
-//! The writer of one busy canvas.
+//! The writer of one canvas.
 
 use std::{
     collections::VecDeque,
@@ -28,47 +28,47 @@ use super::{
 
 /// Jobs taken from the queue at a time.
 const MAX_JOBS_PER_TAKE: usize = 256;
-/// How often a command is decided anew because commits before it failed.
+/// How often a command is decided again because commits before it failed.
 const MAX_ATTEMPTS: u8 = 8;
 
-/// A job with its place among all of this writer's, and how often it has been decided anew.
+/// A job with its number among all jobs of this writer, and how often it was decided again.
 struct QueuedCommand {
     arrival: u64,
     attempts: u8,
     job: CommandJob,
 }
 
-/// A commit under way.
+/// A commit in flight.
 struct InFlightCommit {
     command: QueuedCommand,
     rev: u64,
     status: CommandStatus,
 }
 
-/// A refusal that holds only if all commits sent before it succeed.
+/// A rejection that holds only if all commits sent before it succeed.
 struct DeferredReject {
-    /// How many must have settled.
+    /// The number of commits that must be done first.
     after_commits: u64,
     command: QueuedCommand,
     verdict: CommandOutcome,
 }
 
-/// Why the state cannot be built upon until the log has been read.
+/// Why nothing can be built on the state until the log is read again.
 #[derive(Clone, Copy, PartialEq)]
 enum Desync {
-    /// The log goes on beyond it.
+    /// The log has later commits than the state.
     Behind,
-    /// It holds something that is not in the log.
+    /// The state holds a commit that is not in the log.
     Diverged,
 }
 
-/// Owns a canvas's state at the newest revision that is on its way to the store.
+/// Owns a canvas's state at the newest revision that was sent to the store.
 pub(super) struct CanvasWriter {
     common: Arc<WriterContext>,
     history: Arc<CanvasHistory>,
     registration: WriterRegistration,
     current: StateAtRev,
-    /// Why nothing can be done any more: the log cannot be read.
+    /// Set when the log cannot be read: every command then fails with this error.
     fatal_error: Option<Error>,
     desync: Option<Desync>,
     max_in_flight: usize,
@@ -81,7 +81,7 @@ pub(super) struct CanvasWriter {
     next_order: u64,
     recent: RecentCommits,
     snapshotter: Snapshotter,
-    /// What is counted into [`WriterContext::bytes`].
+    /// The bytes of this writer that are counted in [`WriterContext::held_bytes`].
     counted_bytes: usize,
 }
 
@@ -110,7 +110,7 @@ impl CanvasWriter {
         }
     }
 
-    /// Works until nobody can reach it any more and everything it took on is answered.
+    /// Runs until the writer is unreachable and all its commands are answered.
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<CommandJob>) {
         let (mut open, mut stays) = (true, true);
         let (mut burst, mut settled) = (Vec::with_capacity(MAX_JOBS_PER_TAKE), Vec::new());
@@ -154,7 +154,8 @@ impl CanvasWriter {
         }
     }
 
-    /// Reads what is missing, or everything, from the log; then whoever was built upon what is not there is decided anew.
+    /// Reads the missing commits or the whole state from the log, and then decides the commands again that were built
+    /// on commits that are not in it.
     async fn reload(&mut self) {
         let torn = self.desync.take();
         self.recent.clear();
@@ -175,7 +176,7 @@ impl CanvasWriter {
 
     async fn reload_all(&mut self) -> Result<()> {
         self.snapshotter.discard_pending();
-        // The lost state goes before the next one comes: two of them may be too much.
+        // The old state is dropped before the new one is read, because two of them may need too much memory.
         self.current = StateAtRev::empty();
         let head = self.history.head().await?;
         self.current = self.history.state_at(head).await?;
@@ -193,7 +194,7 @@ impl CanvasWriter {
         self.current = StateAtRev::empty();
     }
 
-    /// Decides about one command: sends it on its way, or says why not.
+    /// Decides one command: sends its commit, or rejects it.
     async fn process(&mut self, turn: QueuedCommand) {
         let CommandJob { command: work, untouched_to: clear_to, min_head: at_least, reply } = &turn.job;
         if reply.is_closed() {
@@ -225,7 +226,7 @@ impl CanvasWriter {
     fn apply(&mut self, work: &PendingCommand) -> Result<(), CommandOutcome> {
         let reducer = &*self.history.reducer;
         let (state, limits) = (&mut self.current.state, &self.common.command_limits);
-        // A reducer that panics leaves the state as it was, and the writer to everybody else.
+        // A reducer that panics leaves the state unchanged, and the writer keeps serving other commands.
         let applied = catch_unwind(AssertUnwindSafe(|| apply_batch(reducer, state, &work.ops, limits)));
         match applied {
             Ok(Ok(_)) => Ok(()),
@@ -240,7 +241,7 @@ impl CanvasWriter {
         let batch = match self.build_batch(work, status, head) {
             Ok(batch) => batch,
             Err(error) => {
-                // The state holds what will not be in the log.
+                // The state holds a commit that will not be in the log.
                 self.desync = Some(Desync::Diverged);
                 return turn.reply(CommandOutcome::Failed(error));
             }
@@ -281,7 +282,7 @@ impl CanvasWriter {
         Ok(batch.append(key, ExpectedHead::Seq(Seq(head)), vec![event]).audit(work.audit.clone()))
     }
 
-    /// One commit has settled: its caller learns what came of it, and of nothing else.
+    /// Answers the caller of a commit that is done.
     fn finish_commit(&mut self, ticket: InFlightCommit, result: Result<CommitReceipt, CommitError>) {
         self.settled += 1;
         let InFlightCommit { command: turn, rev, status } = ticket;
@@ -320,7 +321,7 @@ impl CanvasWriter {
         }
     }
 
-    /// Keeps a refusal until all commits it was made upon have settled.
+    /// Holds a rejection back until all commits it depends on are done.
     fn defer(&mut self, turn: QueuedCommand, verdict: CommandOutcome) {
         self.deferred.push_back(DeferredReject { after_commits: self.sent, command: turn, verdict });
         self.release_deferred();
@@ -334,7 +335,7 @@ impl CanvasWriter {
         }
     }
 
-    /// Whether all writers together hold too much; counts this one's state first.
+    /// Whether all writers together hold too many bytes; counts this writer's state first.
     fn is_over_budget(&mut self) -> bool {
         let weight = self.current.state.size() + self.recent.bytes();
         let bytes = &self.common.held_bytes;
@@ -353,12 +354,12 @@ impl Drop for CanvasWriter {
 
 impl QueuedCommand {
     fn reply(self, verdict: CommandOutcome) {
-        // Whoever does not wait any more has no use for it.
+        // The caller may have stopped waiting; the answer is then dropped.
         let _ = self.job.reply.send(verdict);
     }
 }
 
-/// What a receipt says: the first answer, if it is an old one.
+/// The outcome that a receipt reports: the first answer, if the command is a repeated one.
 fn outcome_of_receipt(receipt: &CommitReceipt, status: CommandStatus) -> CommandOutcome {
     let Some(appended) = receipt.appended.first() else {
         return CommandOutcome::Failed(Error::internal("canvas.command", "the store's receipt names no append"));
@@ -367,7 +368,7 @@ fn outcome_of_receipt(receipt: &CommitReceipt, status: CommandStatus) -> Command
     CommandOutcome::Committed { rev: appended.last.0, event_id: appended.event_id, status, replayed: receipt.replayed }
 }
 
-/// The same error for one more caller; its cause has been told once.
+/// A copy of an error for one more caller, without its source, which was reported once.
 fn copy_error(error: &Error) -> Error {
     let copy = Error::new(error.code(), error.operation(), error.detail().to_owned());
     match error.retry_after() {

@@ -1,4 +1,4 @@
-//! The writers of the canvases that are being edited now.
+//! The writers of the canvases that are being edited.
 
 use std::sync::{
     Arc, Weak,
@@ -19,10 +19,10 @@ use super::{
     writer::CanvasWriter,
 };
 
-/// How often a command looks for a writer before it gives up: one may be going just when another is asked for.
+/// How often a command looks for a writer before it fails: a writer may end just when a command looks for it.
 const MAX_WRITER_LOOKUPS: usize = 4;
 
-/// What all writers share.
+/// The state that all writers share.
 pub(super) struct WriterContext {
     pub(super) guard: Guard,
     pub(super) settings: CanvasSettings,
@@ -34,13 +34,13 @@ pub(super) struct WriterContext {
 /// The writers, by canvas.
 pub(super) struct WriterPool {
     context: Arc<WriterContext>,
-    /// Jobs that wait for one writer.
+    /// The most jobs that wait for one writer.
     queue_length: usize,
     writers: Cache<String, WriterHandle>,
     generation: AtomicU64,
 }
 
-/// The way to a writer.
+/// The connection to a writer.
 #[derive(Clone)]
 struct WriterHandle {
     generation: u64,
@@ -48,14 +48,14 @@ struct WriterHandle {
     queue_order: Arc<FairQueue>,
 }
 
-/// Those who wait for room in a writer's queue, first come first served.
+/// A first-come, first-served queue of the tasks that wait for room in a writer's queue.
 #[derive(Default)]
 struct FairQueue {
     waiting: AtomicUsize,
     front: Mutex<()>,
 }
 
-/// A place in a [`Line`], given up when it is dropped.
+/// A slot in a [`FairQueue`], released when it is dropped.
 struct QueueSlot<'a>(&'a FairQueue);
 
 impl WriterPool {
@@ -73,8 +73,8 @@ impl WriterPool {
         }
     }
 
-    /// Hands a command to its canvas's writer and waits for the verdict. Waits too while the writer's queue is full, for as
-    /// long as the caller likes.
+    /// Submits a command to its canvas's writer and waits for the outcome. It also waits while the writer's queue is
+    /// full, without a time limit.
     pub(super) async fn submit(
         self: &Arc<Self>,
         history: &CanvasHistory,
@@ -87,12 +87,13 @@ impl WriterPool {
             let (reply, verdict) = oneshot::channel();
             let job = CommandJob { command: Arc::clone(work), untouched_to: clear_to, min_head: at_least, reply };
             let handle = self.writer(&name, history);
-            // Whatever the task's budget: a task that yielded here would let its own later commands pass.
+            // The task's budget is ignored: a task that yielded here would let its own later commands overtake this
+            // one.
             if !unconstrained(handle.enqueue(job)).await {
                 self.remove_writer(&name, handle.generation);
                 continue;
             }
-            // A writer ends when nobody can reach it any more; who only waits for an answer must not keep it.
+            // A writer ends when it is unreachable; a caller that only waits for an answer must not keep it running.
             drop(handle);
             return verdict.await.map_err(|_| writer_lost());
         }
@@ -113,18 +114,18 @@ impl WriterPool {
         }
     }
 
-    /// Lets go of a writer, so that it ends once its queue is empty.
+    /// Removes a writer, so that it ends once its queue is empty.
     fn remove_writer(&self, name: &str, generation: u64) {
         self.writers.remove_if(name, |handle| handle.generation == generation);
     }
 }
 
 impl WriterHandle {
-    /// Puts a job into the queue, once there is room; commands of one task in the order of their first polls. Says whether
-    /// the writer is there to take it.
+    /// Puts a job into the queue as soon as there is room; commands of one task keep the order of their first polls.
+    /// Returns whether the writer accepts it.
     ///
-    /// The queue alone does not keep that order: it gives room that has become free to those who wait, but who comes while
-    /// they have yet to be polled takes what is left over, and is in before them.
+    /// The channel alone does not keep that order: it assigns freed room to waiting tasks, but a task that arrives
+    /// before these are polled takes what is left over and overtakes them.
     async fn enqueue(&self, job: CommandJob) -> bool {
         let job = if self.queue_order.waiting.load(Ordering::Acquire) == 0 {
             match self.queue.try_send(job) {
@@ -154,7 +155,7 @@ impl Drop for QueueSlot<'_> {
     }
 }
 
-/// A writer's own place among the writers.
+/// A writer's entry in the pool.
 pub(super) struct WriterRegistration {
     pool: Weak<WriterPool>,
     name: String,
@@ -162,7 +163,7 @@ pub(super) struct WriterRegistration {
 }
 
 impl WriterRegistration {
-    /// Gives it up: nobody new gets to this writer.
+    /// Removes the entry: no new command reaches this writer.
     pub(super) fn unregister(&self) {
         if let Some(busy) = self.pool.upgrade() {
             busy.remove_writer(&self.name, self.generation);

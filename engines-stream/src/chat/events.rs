@@ -1,4 +1,4 @@
-//! A stream's log, a page at a time.
+//! Reads a stream's log one page at a time.
 
 use engines_core::{
     Code, Cursor, Envelope, Error, Result, Scope, Store, StreamEvent, StreamKey,
@@ -6,25 +6,25 @@ use engines_core::{
 };
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-/// An event with the cursor that leads past it.
+/// An event with the cursor behind it.
 #[derive(Debug, Clone)]
 pub struct EventWithCursor {
     /// The event.
     pub event: StreamEvent,
-    /// The cursor.
+    /// The cursor behind the event.
     pub cursor: Cursor,
 }
 
 /// One page of a stream's log. Serialises as `{"items":[envelope, …],"next":"<cursor>"|null}`.
 #[derive(Debug, Clone)]
 pub struct EventPage {
-    /// Where.
+    /// The scope of the stream.
     pub scope: Scope,
-    /// In which stream.
+    /// The key of the stream.
     pub key: StreamKey,
     /// The events, in order.
     pub items: Vec<EventWithCursor>,
-    /// Where the next page begins; none if this one reached the end of the log.
+    /// The cursor of the next page; `None` if this one reached the end of the log.
     pub next: Option<Cursor>,
 }
 
@@ -32,7 +32,7 @@ impl EventPage {
     /// Reads up to `limit` events after `after`.
     ///
     /// # Errors
-    /// `CURSOR_INVALID`; `REPLAY_MISS` (with `head_seq`) when the events after the cursor are gone.
+    /// `CURSOR_INVALID`; `REPLAY_MISS` (with `head_seq`) when the events after the cursor were removed.
     pub(super) async fn read(
         store: &dyn Store,
         scope: &Scope,

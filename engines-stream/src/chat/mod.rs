@@ -1,6 +1,6 @@
 //! Chats: threads of messages. A thread is a document; its messages are the log `chat/{thread_id}`.
 //!
-//! A message is one durable event of type [`USER_MESSAGE`], whoever says it; its `data` is
+//! A message is one durable event of type [`USER_MESSAGE`], whatever its role; its `data` is
 //! `{"message_id","thread_id","text","role","scope"}`, and the message's id is the event's.
 //!
 //! ```

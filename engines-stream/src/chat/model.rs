@@ -1,4 +1,4 @@
-//! Threads and messages as callers see them.
+//! The types of requests and answers about threads and messages.
 
 use std::{fmt, sync::Arc};
 
@@ -11,23 +11,23 @@ use serde_json::Value;
 
 use crate::request_fields::{ClientIds, check_short_text, null_as_default};
 
-/// Bytes of a title.
+/// The most bytes of a title.
 const MAX_TITLE_BYTES: usize = 1024;
-/// Participants named when a thread is made.
+/// The most participants of a new thread.
 const MAX_PARTICIPANTS: usize = 256;
 
-/// A thread that is about to be made. Decodes from the request body.
+/// A thread to be created. Decodes from the request body.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct NewThread {
-    /// Its id; made by the service if there is none.
+    /// The id of the thread; the service generates one if it is absent.
     pub thread_id: Option<ResourceId>,
-    /// Its title, at most 1 KiB.
+    /// The title, at most 1 KiB.
     pub title: Option<String>,
-    /// Who takes part, at most 256. For the product to show; it gives and takes no rights.
+    /// The participants, at most 256. They are for display and do not affect permissions.
     #[serde(deserialize_with = "null_as_default")]
     pub participants: Vec<UserId>,
-    /// Where it belongs, such as a workspace.
+    /// Routing keys, such as the workspace.
     #[serde(deserialize_with = "null_as_default")]
     pub routing: Routing,
 }
@@ -45,7 +45,7 @@ impl NewThread {
     }
 }
 
-/// What is stored of a thread, besides its id and time.
+/// The stored form of a thread, without its id and time.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ThreadBody {
     pub(super) title: Option<String>,
@@ -58,53 +58,53 @@ pub(super) struct ThreadBody {
 /// A thread.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Thread {
-    /// Its id.
+    /// The thread's id.
     pub thread_id: ResourceId,
-    /// Its title.
+    /// The title.
     pub title: Option<String>,
-    /// Who takes part.
+    /// The participants.
     pub participants: Vec<UserId>,
-    /// Who made it.
+    /// The user who created the thread.
     pub created_by: UserId,
-    /// When.
+    /// The time of the creation.
     pub created_at: Timestamp,
-    /// Where it belongs.
+    /// Routing keys, such as the workspace.
     pub routing: Routing,
 }
 
-/// A message that is about to be posted. Decodes from the request body.
+/// A message to be posted. Decodes from the request body.
 #[derive(Clone, Default, Deserialize)]
 pub struct NewMessage {
-    /// What is said; not empty.
+    /// The text; not empty.
     pub text: String,
-    /// In which role, such as `user` (the default) or `assistant`.
+    /// The role, such as `user` (the default) or `assistant`.
     #[serde(default)]
     pub role: Option<String>,
-    /// What it is about, as the product names it: text or an object.
+    /// The subject of the message in terms of the product: text or an object.
     #[serde(default)]
     pub scope: Option<Value>,
-    /// Makes it take effect once for this actor in this thread.
+    /// The idempotency key, unique to this actor and thread.
     #[serde(default)]
     pub idempotency_key: Option<String>,
-    /// Chosen by the client, to find its own events again.
+    /// An id chosen by the client, to recognise its own events.
     #[serde(default)]
     pub correlation_id: Option<Arc<str>>,
-    /// The agent's run.
+    /// The run of an agent.
     #[serde(default)]
     pub run_id: Option<Arc<str>>,
-    /// The step in that run.
+    /// The step of that run.
     #[serde(default)]
     pub step_id: Option<Arc<str>>,
     /// Routing keys for readers.
     #[serde(default, deserialize_with = "null_as_default")]
     pub routing: Routing,
-    /// What the client says of tenant and environment; it must agree with the context, and is not stored.
+    /// The tenant and environment that the client names. They must agree with the context, and are not stored.
     #[serde(flatten)]
     pub claims: ScopeClaims,
 }
 
 impl NewMessage {
-    /// A message of this text and nothing else.
+    /// Makes a message of this text with default fields.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
@@ -126,29 +126,29 @@ impl NewMessage {
 }
 
 impl fmt::Debug for NewMessage {
-    /// Without the text, which is nobody's business but the thread's.
+    /// Omits the text, because it is content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewMessage").field("role", &self.role).field("bytes", &self.text.len()).finish_non_exhaustive()
     }
 }
 
-/// A message that is in the log. Serialises as its envelope.
+/// A posted message. Serialises as its envelope.
 #[derive(Debug, Clone)]
 pub struct PostedMessage {
-    /// Where.
+    /// The scope of the thread.
     pub scope: Scope,
-    /// In which thread's stream.
+    /// The key of the thread's stream.
     pub key: StreamKey,
-    /// The event, durable.
+    /// The durable event.
     pub event: StreamEvent,
-    /// The cursor that leads past it.
+    /// The cursor behind the event.
     pub cursor: Cursor,
-    /// It was posted before with this idempotency key; this is the first answer again.
+    /// The message was posted before with this idempotency key; this is the first answer again.
     pub replayed: bool,
 }
 
 impl PostedMessage {
-    /// The event as readers see it.
+    /// The event as readers get it.
     #[must_use]
     pub fn envelope(&self) -> Envelope<'_> {
         Envelope::durable(&self.scope, &self.key, &self.event, &self.cursor)

@@ -1,4 +1,4 @@
-//! What can be done with chats.
+//! The chat service: creates threads, posts messages and reads them.
 
 use std::{fmt, sync::Arc};
 
@@ -18,19 +18,24 @@ use super::{
 };
 use crate::{deletion, existence_cache::ExistenceCache, request_fields, retention};
 
-/// The family of thread documents. A thread's stream exists if its document does.
+/// The kind of thread documents. A thread's stream exists if its document does.
 pub const THREAD: DocumentKind = DocumentKind::from_static("thread");
 
 /// The type of a message's event.
 pub const USER_MESSAGE: &str = "user_message";
 
-/// Threads whose existence is remembered.
+/// The most threads whose existence is cached.
 const MAX_CACHED_THREADS: usize = 16_384;
 
 const POST_OPERATION: &str = "chat.message.post";
 const CREATE_OPERATION: &str = "chat.thread.create";
 
-/// Chats: threads and messages. Cheap to clone.
+/// The service for threads and messages. Cheap to clone.
+///
+/// # Errors of all methods
+/// Every method first asks the guard and fails with its rejection ([`Guard::admit`](engines_core::gate::Guard::admit)):
+/// `ROLE_INSUFFICIENT`, `RATE_LIMITED`, or the denial of a gate. It fails with `BACKEND_UNAVAILABLE` when the store
+/// does not answer, and with the other errors of [`CommitError`](engines_core::nexus::CommitError) when a write fails.
 #[derive(Clone)]
 pub struct ChatService {
     inner: Arc<ChatInner>,
@@ -43,7 +48,7 @@ struct ChatInner {
     existing: ExistenceCache,
 }
 
-/// What a message's event holds.
+/// The data of a message's event.
 #[derive(Serialize)]
 struct MessageData<'a> {
     message_id: Ulid,
@@ -53,7 +58,8 @@ struct MessageData<'a> {
     scope: Option<&'a serde_json::Value>,
 }
 
-/// What was asked for: two requests with one idempotency key are the same if this is.
+/// The part of a request that its fingerprint covers: two requests with one idempotency key are the same if this part
+/// is.
 #[derive(Serialize)]
 struct MessageFingerprintInput<'a> {
     text: &'a str,
@@ -64,18 +70,18 @@ struct MessageFingerprintInput<'a> {
 }
 
 impl ChatService {
-    /// Chats kept in `store`.
+    /// Makes a service for threads in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, guard: Guard, limits: Arc<Limits>) -> Self {
         let threads = ExistenceCache::new(THREAD, "thread", MAX_CACHED_THREADS);
         Self { inner: Arc::new(ChatInner { store, guard, limits, existing: threads }) }
     }
 
-    /// Makes a thread.
+    /// Creates a thread.
     ///
     /// # Errors
-    /// `ALREADY_EXISTS`, `BODY_INVALID`, `CONTEXT_MISMATCH` for a routing key that disagrees; refusals and failures of
-    /// the guard and the store, as everywhere.
+    /// `ALREADY_EXISTS`, `BODY_INVALID`, `CONTEXT_MISMATCH` for a routing key that disagrees; the errors of all
+    /// methods, see [`ChatService`].
     pub async fn create_thread(&self, context: &RequestContext, new: NewThread) -> Result<Thread> {
         let ChatInner { store, guard, existing: threads, .. } = &*self.inner;
         let now = guard.clock().now();
@@ -101,10 +107,10 @@ impl ChatService {
         Ok(thread_from(thread_id, now, body))
     }
 
-    /// Threads, the newest first. Posting to a thread does not move it.
+    /// Lists threads, newest first. Posting to a thread does not change the order.
     ///
     /// # Errors
-    /// `CURSOR_INVALID` for a malformed `after`; else as everywhere.
+    /// `CURSOR_INVALID` for a malformed `after`; the errors of all methods, see [`ChatService`].
     pub async fn threads(&self, context: &RequestContext, page: PageRequest) -> Result<Page<Thread>> {
         let ChatInner { store, guard, limits, .. } = &*self.inner;
         let _permit = guard.admit(context, Action::ChatThreadRead, "").await?;
@@ -115,10 +121,10 @@ impl ChatService {
         Ok(Page { items, next: found.next })
     }
 
-    /// One thread.
+    /// Returns one thread.
     ///
     /// # Errors
-    /// `NOT_FOUND`; else as everywhere.
+    /// `NOT_FOUND`; the errors of all methods, see [`ChatService`].
     pub async fn thread(&self, context: &RequestContext, id: &ResourceId) -> Result<Thread> {
         let ChatInner { store, guard, .. } = &*self.inner;
         let _permit = guard.admit(context, Action::ChatThreadRead, StreamKey::chat(id).as_str()).await?;
@@ -126,11 +132,12 @@ impl ChatService {
         decode_thread(&found.ok_or_else(|| Error::not_found("chat.thread.read", "thread"))?)
     }
 
-    /// Deletes a thread and all its messages for good, for whoever made it and for admins. Its followers get a last in-band error, and its id is
-    /// not used again. A message that is posted at the same time is either acknowledged before, and deleted too, or gets `NOT_FOUND`.
+    /// Deletes a thread permanently, with all its messages. Only its creator and admins may do this. Its followers get
+    /// a final in-band error, and its id is not reused. A message that is posted concurrently is either acknowledged
+    /// before the deletion, and deleted too, or gets `NOT_FOUND`.
     ///
     /// # Errors
-    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` for anybody else; refusals and failures of the guard and the store.
+    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` for other callers; the errors of all methods, see [`ChatService`].
     pub async fn delete(&self, context: &RequestContext, id: &ResourceId) -> Result<()> {
         const DELETE_OPERATION: &str = "chat.thread.delete";
         let ChatInner { store, guard, existing: threads, .. } = &*self.inner;
@@ -148,10 +155,11 @@ impl ChatService {
         Ok(())
     }
 
-    /// Removes the messages of a thread that are older than `before`, from the oldest on; for the retention worker. Returns how many.
+    /// Removes the messages of a thread that are older than `before`, oldest first. The retention worker calls it.
+    /// Returns the number of messages.
     ///
     /// # Errors
-    /// `ROLE_INSUFFICIENT` for anybody but trusted work in process; refusals and failures of the guard and the store.
+    /// `ROLE_INSUFFICIENT` except for trusted work in process; the errors of all methods, see [`ChatService`].
     pub async fn retain(&self, context: &RequestContext, id: &ResourceId, before: Timestamp) -> Result<u64> {
         let ChatInner { store, guard, .. } = &*self.inner;
         let key = StreamKey::chat(id);
@@ -161,10 +169,11 @@ impl ChatService {
         retention::trim_stream(&**store, guard, context.scope(), &key, head, first).await
     }
 
-    /// Says something in a thread. Answers when it is durable; with an idempotency key, any number of tries post once.
+    /// Posts a message to a thread. Returns when it is durable. With an idempotency key, repeated calls post it once.
     ///
     /// # Errors
-    /// `NOT_FOUND`, `BODY_INVALID`, `BODY_TOO_LARGE`, `CONTEXT_MISMATCH`, `IDEMPOTENCY_MISMATCH`; else as everywhere.
+    /// `NOT_FOUND`, `BODY_INVALID`, `BODY_TOO_LARGE`, `CONTEXT_MISMATCH`, `IDEMPOTENCY_MISMATCH`; the errors of all
+    /// methods, see [`ChatService`].
     pub async fn post(&self, context: &RequestContext, id: &ResourceId, mut new: NewMessage) -> Result<PostedMessage> {
         let ChatInner { store, guard, limits, existing: threads } = &*self.inner;
         let key = StreamKey::chat(id);
@@ -223,11 +232,12 @@ impl ChatService {
         })
     }
 
-    /// A thread's log, a page at a time: up to `limit` events after a cursor of any reader of this thread's stream.
+    /// Reads a thread's log one page at a time: up to `limit` events after a cursor of any reader of this thread's
+    /// stream.
     ///
     /// # Errors
-    /// `NOT_FOUND`, `CURSOR_INVALID`; `REPLAY_MISS` (with `head_seq`) when the events after the cursor are gone; else as
-    /// everywhere.
+    /// `NOT_FOUND`, `CURSOR_INVALID`; `REPLAY_MISS` (with `head_seq`) when the events after the cursor were removed;
+    /// the errors of all methods, see [`ChatService`].
     pub async fn events(
         &self,
         context: &RequestContext,
@@ -240,7 +250,7 @@ impl ChatService {
         let _permit = guard.admit(context, Action::ChatFollow, key.as_str()).await?;
         threads.require_exists(&**store, context.scope(), id, "chat.events").await?;
         let page = EventPage::read(&**store, context.scope(), &key, after, limit.clamp(1, limits.page_max)).await;
-        // Asked last: an empty page of a thread that is deleted meanwhile must not look like the end of its log.
+        // Checked last: an empty page of a thread that was deleted meanwhile must not look like the end of its log.
         if store.head(context.scope(), &key).await?.deleted {
             return Err(Error::not_found("chat.events", "thread"));
         }

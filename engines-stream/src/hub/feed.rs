@@ -1,4 +1,4 @@
-//! One set of streams, read from the log once for all of its subscribers.
+//! Feeds: a set of streams that is read from the log once for all of its subscribers.
 
 use std::{
     sync::{
@@ -20,9 +20,9 @@ use tokio::{
 
 use super::{Frame, frame, ring::FrameRing, service::HubInner, wakers::WakerSet};
 
-/// Events read from the log at once.
+/// Events read from the log at a time.
 pub(crate) const EVENTS_PER_READ: usize = 256;
-/// How long a pump waits after the store failed, at first and at most.
+/// The first and the longest wait of a pump after the store failed.
 const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 pub(crate) struct HubFeed {
@@ -33,14 +33,14 @@ pub(crate) struct HubFeed {
     cursors: CursorTemplate,
     started: OnceCell<()>,
     ring: Mutex<FrameRing>,
-    /// The ring's end, so that a subscriber can see without a lock that there is nothing new.
+    /// The ring's end, which a subscriber reads without a lock to see that there is nothing new.
     ring_end: AtomicU64,
     ephemeral_ring: Mutex<FrameRing>,
     ephemeral_ring_end: AtomicU64,
-    /// The head of each stream as the store announced it.
+    /// The head of each stream as the store last announced it.
     announced_heads: Vec<AtomicU64>,
     heads_unknown: AtomicBool,
-    /// One of its streams was deleted: every subscription ends.
+    /// A stream of the feed was deleted: every subscription ends.
     deleted: AtomicBool,
     pump_wake: Arc<Notify>,
     pub(crate) wakers: WakerSet,
@@ -69,7 +69,7 @@ impl HubFeed {
         }
     }
 
-    /// Finds the tails and starts the pump, once. A caller that is dropped half-way leaves it to the next.
+    /// Reads the streams' heads and starts the pump, once. If the caller is dropped half-way, the next one does it.
     pub(crate) async fn start(self: &Arc<Self>, hub: &HubInner) -> Result<()> {
         let start = async || {
             let mut heads = Vec::with_capacity(self.keys.len());
@@ -92,7 +92,7 @@ impl HubFeed {
                     .abort_handle(),
             );
             self.lock_tasks().append(&mut tasks);
-            // Whatever was announced before the pump ran.
+            // Covers heads that were announced before the pump ran.
             self.pump_wake.notify_one();
             Ok(())
         };
@@ -107,12 +107,12 @@ impl HubFeed {
         &self.keys
     }
 
-    /// Where it hears what is live only.
+    /// The stream whose ephemeral events the feed receives.
     pub(crate) fn ephemeral_key(&self) -> Option<&StreamKey> {
         self.ephemeral_key.as_ref()
     }
 
-    /// Every stream it is listed under.
+    /// Every stream the feed is registered for.
     pub(crate) fn listed_under(&self) -> impl Iterator<Item = (Scope, StreamKey)> {
         let live = self.ephemeral_key.iter().filter(|live| !self.keys.contains(live));
         self.keys.iter().chain(live).map(|key| (self.scope.clone(), key.clone()))
@@ -130,7 +130,7 @@ impl HubFeed {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where the two rings end.
+    /// The ends of the durable and of the ephemeral ring.
     pub(crate) fn ring_ends(&self) -> (u64, u64) {
         (self.ring_end.load(Ordering::Acquire), self.ephemeral_ring_end.load(Ordering::Acquire))
     }
@@ -139,7 +139,7 @@ impl HubFeed {
         self.wakers.wake_all();
     }
 
-    /// The store says that this stream has come so far.
+    /// Records the head of a stream that the store announced.
     pub(crate) fn announce_head(&self, key: &StreamKey, head: Seq) {
         for (known, announced) in self.keys.iter().zip(&self.announced_heads) {
             if known == key {
@@ -149,18 +149,18 @@ impl HubFeed {
         self.pump_wake.notify_one();
     }
 
-    /// One of its streams was deleted.
+    /// Ends the feed because a stream of it was deleted.
     pub(crate) fn end_deleted(&self) {
         self.deleted.store(true, Ordering::Release);
         self.wakers.wake_all();
     }
 
-    /// Whether one of its streams was deleted.
+    /// Whether a stream of the feed was deleted.
     pub(crate) fn is_deleted(&self) -> bool {
         self.deleted.load(Ordering::Acquire)
     }
 
-    /// A stream's head; notes if it was deleted.
+    /// Reads a stream's head; records if the stream was deleted.
     async fn load_head(&self, store: &dyn Store, key: &StreamKey) -> Result<Seq> {
         let head = store.head(&self.scope, key).await?;
         if head.deleted {
@@ -169,13 +169,13 @@ impl HubFeed {
         Ok(head.seq)
     }
 
-    /// Wake-ups were lost: the pump asks the store for the heads.
+    /// To be called when change notifications were lost: the pump reads the heads from the store.
     pub(crate) fn reload_heads(&self) {
         self.heads_unknown.store(true, Ordering::Release);
         self.pump_wake.notify_one();
     }
 
-    /// Encodes events of one stream for a reader at `at`, which moves on with them.
+    /// Encodes events of one stream for a reader whose positions are `at`, and advances these.
     pub(crate) fn encode(&self, stream: usize, events: &[StreamEvent], at: &mut [Seq]) -> Result<Vec<Frame>> {
         let Some(key) = self.keys.get(stream) else { return Ok(Vec::new()) };
         let mut frames = Vec::with_capacity(events.len());
@@ -188,7 +188,7 @@ impl HubFeed {
         Ok(frames)
     }
 
-    /// Reads one stream on from the tail. Says whether there was anything.
+    /// Reads one stream from its tail on. Returns whether there was an event.
     async fn read_stream(&self, store: &dyn Store, stream: usize) -> Result<bool> {
         let Some(key) = self.keys.get(stream) else { return Ok(false) };
         let mut at = self.lock_ring().tail_seqs().to_vec();
@@ -196,7 +196,8 @@ impl HubFeed {
         let events = store.read(&self.scope, key, after, EVENTS_PER_READ).await?;
         let Some(first) = events.first() else { return Ok(false) };
         if first.seq != after.next() {
-            // Retention overtook us. Subscribers find themselves outside the ring, look at the log, and are told.
+            // Retention removed the events after the tail. Subscribers then find themselves outside the ring, read the
+            // log, and get a `REPLAY_MISS`.
             if let Some(place) = at.get_mut(stream) {
                 *place = Seq(first.seq.0.saturating_sub(1));
             }
@@ -212,7 +213,7 @@ impl HubFeed {
         Ok(true)
     }
 
-    /// Reads all streams up to what was announced.
+    /// Reads all streams up to the announced heads.
     async fn read_announced(&self, store: &dyn Store) -> Result<()> {
         if self.heads_unknown.swap(false, Ordering::AcqRel) {
             for (key, announced) in self.keys.iter().zip(&self.announced_heads) {
@@ -237,7 +238,7 @@ impl HubFeed {
                 return Ok(());
             }
             self.wakers.wake_all();
-            // Those who were woken go first: what comes meanwhile leaves with their next write.
+            // Lets the woken subscribers run first: events that arrive meanwhile leave with their next write.
             tokio::task::yield_now().await;
         }
     }
@@ -272,7 +273,7 @@ async fn pump(feed: Weak<HubFeed>, wake: Arc<Notify>, store: Arc<dyn Store>) {
     }
 }
 
-/// Takes what is live only from the relay.
+/// Receives ephemeral events from the relay.
 async fn receive_ephemeral(feed: Weak<HubFeed>, mut messages: engines_core::nexus::RelayStream) {
     while let Some(message) = messages.next().await {
         let Some(feed) = feed.upgrade() else { return };

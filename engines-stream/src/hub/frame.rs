@@ -1,4 +1,4 @@
-//! An event, encoded once and shared by everyone who is told.
+//! Frames: events that are encoded once and shared by all subscribers.
 
 use bytes::Bytes;
 use engines_core::{
@@ -9,25 +9,25 @@ use serde::Serialize;
 
 use crate::sse;
 
-/// What a frame carries.
+/// The content of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameKind {
-    /// A durable event: which of the subscription's streams, and its place there.
+    /// A durable event.
     Durable {
-        /// Index into the subscription's streams.
+        /// The index of its stream in the subscription.
         stream: usize,
-        /// Its place.
+        /// The event's sequence number.
         seq: Seq,
     },
-    /// Something live only.
+    /// An ephemeral event.
     Ephemeral,
-    /// The events after the reader's cursor are gone; the live tail follows.
+    /// The events after the reader's cursor were removed; live events follow.
     ReplayMiss,
-    /// The stream was deleted; nothing follows.
+    /// The stream was deleted; no frame follows.
     Deleted,
 }
 
-/// One encoded event: the SSE form, of which the JSON envelope is a slice. Cheap to clone.
+/// One encoded event in SSE form, of which the JSON envelope is a slice. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Frame {
     kind: FrameKind,
@@ -36,10 +36,10 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A durable event.
+    /// Encodes a durable event.
     ///
     /// # Errors
-    /// When the event does not serialise, which its types rule out.
+    /// When the event cannot be serialised, which its types rule out.
     pub(crate) fn durable(
         stream: usize,
         scope: &Scope,
@@ -52,13 +52,13 @@ impl Frame {
         Self::encode(kind, Some(&id), &event.event.event_type, &Envelope::durable(scope, key, event, cursor))
     }
 
-    /// What is live only, as it came over the relay: its type and its envelope.
+    /// Makes the frame of an ephemeral event from the relay: its type and its envelope.
     pub(crate) fn ephemeral(event_type: &str, envelope: &[u8]) -> Self {
         let (sse, json_at) = sse::encode_event(None, event_type, envelope);
         Self { kind: FrameKind::Ephemeral, sse, json_at }
     }
 
-    /// The notice that events are gone.
+    /// Makes the frame that reports removed events.
     ///
     /// # Errors
     /// As [`Frame::durable`].
@@ -66,7 +66,7 @@ impl Frame {
         Self::encode(FrameKind::ReplayMiss, None, "error", miss)
     }
 
-    /// The notice that the stream was deleted, the last thing its readers get.
+    /// Makes the frame that reports the deletion of the stream: the last frame its readers get.
     ///
     /// # Errors
     /// As [`Frame::durable`].
@@ -82,7 +82,7 @@ impl Frame {
         Ok(Self { kind, sse, json_at })
     }
 
-    /// What it carries.
+    /// The content of the frame.
     #[must_use]
     pub fn kind(&self) -> FrameKind {
         self.kind
@@ -101,14 +101,14 @@ impl Frame {
         self.sse.slice((self.json_at as usize).min(end)..end)
     }
 
-    /// Bytes it holds in memory.
+    /// The bytes the frame holds in memory.
     #[must_use]
     pub(crate) fn size(&self) -> usize {
         self.sse.len() + std::mem::size_of::<Self>()
     }
 }
 
-/// How something live only travels over the relay: its type, a line feed, its envelope.
+/// The payload of an ephemeral event for the relay: its type, a line feed, its envelope.
 pub(crate) fn relay_payload(scope: &Scope, key: &StreamKey, event: &NewEvent) -> Result<Bytes> {
     let mut payload = event.event_type.as_bytes().to_vec();
     payload.push(b'\n');
@@ -117,7 +117,7 @@ pub(crate) fn relay_payload(scope: &Scope, key: &StreamKey, event: &NewEvent) ->
     Ok(payload.into())
 }
 
-/// Reads a relay's payload; anything else than ours is passed over.
+/// Parses a payload of the relay; `None` for payloads of another form.
 pub(crate) fn from_relay(payload: &[u8]) -> Option<Frame> {
     let at = payload.iter().position(|byte| *byte == b'\n')?;
     let (event_type, envelope) = payload.split_at(at);

@@ -1,7 +1,8 @@
-//! The hub: who is told what was appended, in which order, on this node.
+//! The hub: delivers appended events to the subscribers of this node, in order.
 //!
 //! A *feed* serves all subscribers of one set of streams. Its pump reads the log once, encodes each event once and
-//! keeps the last ones in a ring; a subscriber is a place in that ring. Who falls out of the ring reads the log until it is back.
+//! keeps the last ones in a ring; a subscriber is a position in that ring. A subscriber that falls out of the ring
+//! reads the log until it has caught up.
 
 mod feed;
 mod frame;

@@ -1,4 +1,4 @@
-//! The last events of a feed, encoded, for its live subscribers.
+//! The last encoded events of a feed, for its live subscribers.
 
 use std::collections::VecDeque;
 
@@ -6,18 +6,18 @@ use engines_core::stream::Seq;
 
 use super::frame::{Frame, FrameKind};
 
-/// Frames under an index that only rises. What falls out is read from the log.
+/// Frames with rising indexes. Events whose frames were dropped are read from the log.
 #[derive(Debug)]
 pub(crate) struct FrameRing {
     frames: VecDeque<Frame>,
-    /// The index of the first frame kept.
+    /// The index of the first frame in the ring.
     first_index: u64,
     bytes: usize,
     max_frames: usize,
     max_bytes: usize,
-    /// The place in each stream before the first frame kept.
+    /// The position in each stream before the first frame.
     base_seqs: Vec<Seq>,
-    /// The place in each stream after the last frame.
+    /// The position in each stream after the last frame.
     tail_seqs: Vec<Seq>,
 }
 
@@ -55,7 +55,7 @@ impl FrameRing {
         }
     }
 
-    /// Forgets everything and goes on from `at`: after a read found that the log no longer goes back to the tail.
+    /// Drops all frames and continues at `at`, after a read found that the log no longer reaches back to the tail.
     pub(crate) fn reset(&mut self, at: Vec<Seq>) {
         self.first_index += self.frames.len() as u64;
         self.frames.clear();
@@ -76,17 +76,17 @@ impl FrameRing {
         &self.tail_seqs
     }
 
-    /// Whether a reader at these places needs nothing that has fallen out.
+    /// Whether a reader at these positions needs no frame that was dropped.
     pub(crate) fn covers(&self, places: &[Seq]) -> bool {
         self.base_seqs.iter().zip(places).all(|(base, place)| place >= base)
     }
 
-    /// As [`Ring::covers`], for one stream.
+    /// As [`FrameRing::covers`], for one stream.
     pub(crate) fn covers_stream(&self, stream: usize, place: Seq) -> bool {
         self.base_seqs.get(stream).is_none_or(|base| place >= *base)
     }
 
-    /// The frames from `index` on; none when it has fallen out.
+    /// The frames from `index` on; `None` when the first of them was dropped.
     pub(crate) fn frames_from(&self, index: u64) -> Option<impl Iterator<Item = &Frame>> {
         let skip = usize::try_from(index.checked_sub(self.first_index)?).ok()?;
         Some(self.frames.range(skip.min(self.frames.len())..))

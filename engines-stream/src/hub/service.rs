@@ -1,4 +1,4 @@
-//! The hub's handle: subscribing, dispatching wake-ups, closing.
+//! The hub service: subscribes, dispatches change notifications, closes.
 
 use std::{
     collections::HashMap,
@@ -24,22 +24,22 @@ use super::{
 };
 use crate::ephemeral::EphemeralSink;
 
-/// Tells subscribers. Cheap to clone; clones are one hub. Needs a tokio runtime.
+/// Delivers events to subscribers. Cheap to clone; clones share one hub. It needs a tokio runtime.
 #[derive(Clone)]
 pub struct Hub {
     inner: Arc<HubInner>,
 }
 
-/// What one subscription follows.
+/// The streams and the start of a subscription.
 #[derive(Debug, Clone)]
 pub struct SubscribeRequest {
-    /// The streams, all of one scope; their order is the order of their places in a cursor.
+    /// The streams, all of one scope. Their order is the order of their positions in a cursor.
     pub keys: Vec<StreamKey>,
-    /// Also what is live only (gestures, presence) about this stream.
+    /// A stream whose ephemeral events (gestures, presence) are delivered too.
     pub ephemeral: Option<StreamKey>,
-    /// Where to begin.
+    /// Where the subscription starts.
     pub start: StartPosition,
-    /// Where the state can be read when events are gone.
+    /// The resource from which the state can be read when events were removed.
     pub snapshot_ref: Option<String>,
 }
 
@@ -62,19 +62,19 @@ pub(super) struct HubCounters {
     pub(super) fell_behind: AtomicU64,
 }
 
-/// What the hub does now.
+/// Counters of the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HubStats {
     /// Open subscriptions.
     pub subscribers: u64,
-    /// Ephemeral events that a slow subscriber did not get.
+    /// Ephemeral events that were dropped for slow subscribers.
     pub dropped_ephemeral: u64,
     /// How often a subscriber fell out of the ring and read the log instead.
     pub fell_behind: u64,
 }
 
 impl Hub {
-    /// A hub over a store and a relay. Starts its dispatcher on the current tokio runtime.
+    /// Makes a hub of a store and a relay. It starts its dispatcher on the current tokio runtime.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, relay: Arc<dyn Relay>, limits: Arc<Limits>) -> Self {
         let inner = Arc::new(HubInner {
@@ -91,7 +91,7 @@ impl Hub {
         Self { inner }
     }
 
-    /// Follows streams of one scope. Whoever calls this has checked that the caller may, and that the streams exist.
+    /// Follows streams of one scope. The caller must have checked the permission, and that the streams exist.
     ///
     /// # Errors
     /// `CURSOR_INVALID` for a cursor of other streams; `BACKEND_UNAVAILABLE` when the store does not answer.
@@ -100,7 +100,7 @@ impl Hub {
         Subscription::open(Arc::clone(&self.inner), feed, follow).await
     }
 
-    /// Ends every subscription; their readers come back with their last cursor. No new ones are taken.
+    /// Ends every subscription; readers reconnect with their last cursor. New subscriptions are rejected.
     pub fn close(&self) {
         self.inner.closed.store(true, Ordering::Release);
         for feed in self.inner.all_feeds() {
@@ -108,7 +108,7 @@ impl Hub {
         }
     }
 
-    /// What it does now.
+    /// The current counters.
     #[must_use]
     pub fn stats(&self) -> HubStats {
         let counters = &self.inner.counters;
@@ -119,7 +119,7 @@ impl Hub {
         }
     }
 
-    /// The cursor of a place in one stream.
+    /// The cursor of a position in one stream.
     #[must_use]
     pub fn cursor(&self, scope: &Scope, key: &StreamKey, seq: engines_core::stream::Seq) -> Cursor {
         Cursor::single(self.inner.store.log_id(), scope, key, seq)
@@ -131,7 +131,7 @@ impl Hub {
         keys: &[StreamKey],
         live: Option<&StreamKey>,
     ) -> Result<Arc<HubFeed>> {
-        // Outlives the lock below: the last owner of a feed takes that lock when it lets go.
+        // Must outlive the lock below: dropping the last reference to a feed takes that lock.
         let mut candidates: Vec<Arc<HubFeed>> = Vec::new();
         let feed = {
             let mut feeds = self.inner.lock_feeds();
@@ -160,7 +160,7 @@ impl HubInner {
         self.lock_feeds().values().flatten().filter_map(Weak::upgrade).collect()
     }
 
-    /// A feed has gone: forget the places where it was listed.
+    /// Removes the registrations of a feed that was dropped.
     pub(super) fn remove_feed(&self, places: impl Iterator<Item = (Scope, StreamKey)>) {
         let mut feeds = self.lock_feeds();
         for place in places {
@@ -182,7 +182,7 @@ impl Drop for HubInner {
     }
 }
 
-/// Hands the store's wake-ups to the feeds they concern.
+/// Passes the store's change notifications to the feeds they concern.
 async fn dispatch_changes(hub: Weak<HubInner>, mut changes: engines_core::nexus::StoreChanges) {
     while let Some(change) = changes.next().await {
         let Some(hub) = hub.upgrade() else { return };
@@ -192,7 +192,7 @@ async fn dispatch_changes(hub: Weak<HubInner>, mut changes: engines_core::nexus:
                 {
                     let feeds = hub.lock_feeds();
                     for (scope, key, head) in heads.iter() {
-                        // One lookup key per change is the price of a map that owns its keys.
+                        // One lookup key per change is the cost of a map with owned keys.
                         for feed in feeds.get(&(scope.clone(), key.clone())).into_iter().flatten() {
                             awake.extend(feed.upgrade().map(|feed| (feed, key.clone(), *head)));
                         }
@@ -210,7 +210,7 @@ async fn dispatch_changes(hub: Weak<HubInner>, mut changes: engines_core::nexus:
                         ended.extend(feeds.get(place).into_iter().flatten().filter_map(Weak::upgrade));
                     }
                 }
-                // Outside of the lock: the last owner of a feed takes it.
+                // Outside of the lock: dropping the last reference to a feed takes it.
                 for feed in ended {
                     feed.end_deleted();
                 }

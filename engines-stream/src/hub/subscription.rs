@@ -1,4 +1,4 @@
-//! A reader's place in a feed: catch-up from the log, then the live tail, with no gap between.
+//! Subscriptions: a reader catches up from the log and then gets live events, without a gap between them.
 
 use std::{
     collections::VecDeque,
@@ -22,20 +22,21 @@ use super::{
     service::HubInner,
 };
 
-/// Where a subscription begins.
+/// Where a subscription starts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum StartPosition {
-    /// What is appended from now on.
+    /// At the events that are appended from now on.
     #[default]
     Live,
-    /// The first event there is.
+    /// At the oldest event that is stored.
     Beginning,
     /// Behind this cursor.
     After(Cursor),
 }
 
 impl StartPosition {
-    /// Where to begin: behind the cursor if there is one, else at the beginning if `from` is `start`, else live.
+    /// Parses the start: behind the cursor if there is one, otherwise at the oldest event if `from` is `start`,
+    /// otherwise live.
     ///
     /// # Errors
     /// `CURSOR_INVALID` for a malformed cursor, `BODY_INVALID` for another word than `start` or `live`.
@@ -51,7 +52,7 @@ impl StartPosition {
     }
 }
 
-/// A subscription: yields each durable event once and in order, and what is live only as far as the reader keeps up.
+/// A subscription. It yields each durable event once and in order, and ephemeral events as long as the reader keeps up.
 ///
 /// Cancel-safe: dropping the future of [`Subscription::next`] loses nothing.
 pub struct Subscription {
@@ -59,7 +60,7 @@ pub struct Subscription {
     feed: Arc<HubFeed>,
     slot: usize,
     waker: Option<Waker>,
-    /// The last place handed out (or put into `ready`) of each stream.
+    /// The last position of each stream that was returned (or put into `ready`).
     positions: Vec<Seq>,
     state: ReadState,
     ephemeral_next: u64,
@@ -70,14 +71,14 @@ pub struct Subscription {
 type CatchUpRead = Pin<Box<dyn Future<Output = Result<CatchUpPage>> + Send>>;
 
 enum ReadState {
-    /// Reading the ring from this index.
+    /// Reads the ring from this index.
     Ring(u64),
-    /// Reading the log.
+    /// Reads the log.
     Log(CatchUpRead),
     Ended,
 }
 
-/// A page of the log, encoded, and where the reader is after it.
+/// An encoded page of the log, and the reader's positions after it.
 struct CatchUpPage {
     frames: Vec<Frame>,
     positions: Vec<Seq>,
@@ -145,21 +146,21 @@ impl Subscription {
         Ok(subscription)
     }
 
-    /// The streams it follows.
+    /// The streams of the subscription.
     #[must_use]
     pub fn keys(&self) -> &[StreamKey] {
         self.feed.keys()
     }
 
-    /// The next event; none when the hub closes.
+    /// The next event; `None` when the hub closes.
     ///
     /// # Errors
-    /// When the log cannot be read; the subscription ends, and its reader may come back with its last cursor.
+    /// When the log cannot be read. The subscription then ends, and the reader may resume with its last cursor.
     pub async fn next(&mut self) -> Option<Result<Frame>> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// As [`Subscription::next`], for those who write their own futures.
+    /// As [`Subscription::next`], for manually written futures.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame>>> {
         loop {
             if let Some(frame) = self.ready.pop_front().filter(|_| !self.feed.is_deleted()) {
@@ -195,7 +196,7 @@ impl Subscription {
                 ReadState::Ring(next) => {
                     let next = *next;
                     if self.feed.ring_ends() == (next, self.ephemeral_next) {
-                        // After registering look again: an event in between must not be slept through.
+                        // Check again after registering: otherwise an event in between would not wake the task.
                         if self.register_waker(cx) {
                             continue;
                         }
@@ -208,7 +209,7 @@ impl Subscription {
         }
     }
 
-    /// Makes sure that this task is woken; says whether anything had to be changed for that.
+    /// Registers the task's waker; returns whether the registration changed.
     fn register_waker(&mut self, cx: &Context<'_>) -> bool {
         if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             return false;
@@ -218,7 +219,7 @@ impl Subscription {
         true
     }
 
-    /// Takes what the ring has from `next` on, or falls back to the log.
+    /// Takes frames from the ring from `next` on, or falls back to the log.
     fn take_from_ring(&mut self, next: u64) {
         let ring = self.feed.lock_ring();
         let Some(frames) = ring.frames_from(next) else {
@@ -239,7 +240,7 @@ impl Subscription {
         self.state = ReadState::Ring(ring.end_index());
     }
 
-    /// Takes what is live only; what has fallen out of its ring is lost to this reader, and counted.
+    /// Takes ephemeral events; those that were dropped from the ring are lost to this reader, and counted.
     fn take_ephemeral(&mut self) {
         if self.feed.ring_ends().1 == self.ephemeral_next {
             return;

@@ -1,4 +1,5 @@
-//! Who is to be woken. A subscriber registers once and stays registered, so that telling a thousand of them is one lock.
+//! The wakers of subscribers. A subscriber registers once and stays registered, so that waking a thousand of them takes
+//! one lock.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -15,7 +16,7 @@ struct WakerSlots {
 }
 
 impl WakerSet {
-    /// A place for one subscriber.
+    /// Reserves a slot for one subscriber.
     pub(crate) fn reserve_slot(&self) -> usize {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.free.pop().unwrap_or_else(|| {
@@ -24,7 +25,7 @@ impl WakerSet {
         })
     }
 
-    /// From now on wake this one. It stays until it is replaced or removed.
+    /// Sets the waker of a slot. It stays until it is replaced or the slot is released.
     pub(crate) fn set_waker(&self, slot: usize, waker: Waker) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let old = inner.slots.get_mut(slot).and_then(|place| place.replace(waker));
@@ -32,7 +33,7 @@ impl WakerSet {
         drop(old);
     }
 
-    /// Gives the place back.
+    /// Releases a slot.
     pub(crate) fn release_slot(&self, slot: usize) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let old = inner.slots.get_mut(slot).and_then(Option::take);

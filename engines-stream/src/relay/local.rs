@@ -1,4 +1,4 @@
-//! The relay of a single node.
+//! The relay within one process.
 
 use std::{
     collections::HashMap,
@@ -13,10 +13,10 @@ use engines_core::{
 use futures_util::stream;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// Messages a slow listener may be behind before it misses the oldest.
+/// The most messages that a slow listener can be behind; past it, the oldest are dropped.
 const CHANNEL_CAPACITY: usize = 256;
 
-/// In process, for a single node. Listeners that fall behind miss the oldest messages.
+/// A relay within one process, for a single node. Listeners that fall behind miss the oldest messages.
 #[derive(Debug, Clone, Default)]
 pub struct LocalRelay {
     channels: Arc<Mutex<Channels>>,
@@ -44,7 +44,7 @@ impl Relay for LocalRelay {
 
     async fn subscribe(&self, scope: &Scope, key: &StreamKey) -> Result<RelayStream> {
         let mut channels = self.lock();
-        // Channels that nobody listens to are dropped by the next publication, or here, so that they do not pile up.
+        // Channels without listeners are removed by the next publication or here, so that they do not accumulate.
         channels.retain(|_, channel| channel.receiver_count() > 0);
         let channel =
             channels.entry((scope.clone(), key.clone())).or_insert_with(|| broadcast::channel(CHANNEL_CAPACITY).0);

@@ -1,4 +1,4 @@
-//! Relays: what carries gestures, presence and wake-ups between those who are there.
+//! Relays, which carry gestures, presence and wake-ups between subscribers.
 
 mod local;
 

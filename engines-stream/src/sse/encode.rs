@@ -1,20 +1,20 @@
-//! The text form of one event.
+//! The text form of server-sent events.
 
 use bytes::{Bytes, BytesMut};
 
-/// First on every stream: how long a client waits before it comes back.
+/// The first bytes of every stream: the time after which a client reconnects.
 pub const PREAMBLE: Bytes = Bytes::from_static(b"retry: 1500\n\n");
 
-/// A comment, sent when nothing else was, so that proxies and clients know the stream lives.
+/// A comment that is sent when there is nothing else to send, so that proxies and clients see that the stream is alive.
 pub const KEEPALIVE: Bytes = Bytes::from_static(b": keepalive\n\n");
 
 /// The media type of a stream.
 pub const CONTENT_TYPE: &str = "text/event-stream";
 
-/// Encodes one event; returns it and where its data begins. `json` must be on one line, as `serde_json` writes it.
+/// Encodes one event; returns it and the offset of its data. `json` must be on one line, as `serde_json` writes it.
 ///
 /// ```
-/// let (text, at) = engines_stream::sse::encode(Some("c1"), "user_message", br#"{"v":1}"#);
+/// let (text, at) = engines_stream::sse::encode_event(Some("c1"), "user_message", br#"{"v":1}"#);
 /// assert_eq!(&text[..], b"id: c1\nevent: user_message\ndata: {\"v\":1}\n\n");
 /// assert_eq!(&text[at as usize..], b"{\"v\":1}\n\n");
 /// ```
@@ -35,7 +35,7 @@ pub fn encode_event(id: Option<&str>, event_type: &str, json: &[u8]) -> (Bytes, 
     (text.freeze(), at)
 }
 
-/// An `error` event: the last thing on a stream that ends for a reason.
+/// Encodes an `error` event: the last event of a stream that ends with an error.
 #[must_use]
 pub fn encode_error(code: engines_core::Code, detail: &str) -> Bytes {
     let body = serde_json::json!({"type": "error", "data": {"code": code, "detail": detail}});

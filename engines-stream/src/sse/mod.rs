@@ -1,4 +1,4 @@
-//! Server-sent events (WHATWG HTML, section 9.2): the text form, and a subscription as a stream of it. No sockets.
+//! Server-sent events (WHATWG HTML, section 9.2): their text form, and a subscription as a stream of bytes. No sockets.
 
 mod encode;
 mod stream;

@@ -1,4 +1,5 @@
-//! A subscription as server-sent events: the preamble, the events, a comment now and then, and an end with a reason.
+//! A subscription as server-sent events: the preamble, the events, keep-alive comments, and a final error if there is
+//! one.
 
 use std::{
     pin::Pin,
@@ -14,8 +15,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::encode::{KEEPALIVE, PREAMBLE, encode_error};
 use crate::{hub::Subscription, presence::PresenceGuard};
 
-/// What goes over one SSE connection, piece by piece. It ends when the hub closes, after a failure, and when the credential it was
-/// opened with expires; the client then comes back with the last `id` it saw.
+/// The bytes of one SSE connection, in chunks. The stream ends when the hub closes, after a failure, and when the
+/// credential it was opened with expires; the client then reconnects with the last `id` it saw.
 pub struct EventStream {
     subscription: Subscription,
     clock: Arc<dyn Clock>,
@@ -34,7 +35,7 @@ enum EventStreamState {
 }
 
 impl EventStream {
-    /// Sends what `subscription` yields. Needs a tokio runtime. `here` ends with the stream.
+    /// Makes the stream of `subscription`. It needs a tokio runtime. The presence `here` ends with the stream.
     #[must_use]
     pub fn new(
         subscription: Subscription,
@@ -57,7 +58,7 @@ impl EventStream {
         stream
     }
 
-    /// Sets the timer for the next comment, or for the end of the credential if that is sooner.
+    /// Sets the timer for the next comment, or for the credential's expiry if that is sooner.
     fn reset_timer(&mut self) {
         let left = self.expires_at.map(|end| end.since(self.clock.now()));
         let wait = left.map_or(self.keepalive, |left| left.min(self.keepalive));
@@ -99,7 +100,7 @@ impl Stream for EventStream {
                 .finish(encode_error(Code::TokenExpired, "the credential has expired; come back with a new one"));
         }
         self.reset_timer();
-        // The new deadline is registered by the next call: whoever polls goes on until Pending.
+        // The next call registers the new deadline: callers poll until they get Pending.
         Poll::Ready(Some(KEEPALIVE))
     }
 }

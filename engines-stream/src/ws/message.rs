@@ -1,4 +1,4 @@
-//! What goes over the socket besides envelopes.
+//! The WebSocket messages other than envelopes.
 
 use std::sync::Arc;
 
@@ -9,109 +9,110 @@ use serde_json::{Value, value::RawValue};
 
 use crate::request_fields::null_as_default;
 
-/// The subprotocol both sides name.
+/// The subprotocol that client and server name.
 pub const SUBPROTOCOL: &str = "engines.v1";
 
-/// A client's message. Each may carry a `ref`, which is echoed in its `ack` or `error`.
+/// A client's message. It may carry a `ref`, which is repeated in its `ack` or `error`.
 #[derive(Debug, Deserialize)]
 pub struct ClientMessage {
-    /// Echoed.
+    /// The client's `ref`, which is repeated in the answer.
     #[serde(rename = "ref", default)]
     pub reference: Option<Value>,
-    /// Must agree with what the socket was admitted to.
+    /// The tenant; must agree with the context of the socket.
     #[serde(default)]
     pub tenant_id: Option<String>,
-    /// Must agree with what the socket was admitted to; the name that older producers use.
+    /// The tenant under the name that older producers use; must agree with the context of the socket.
     #[serde(rename = "tenantId", default)]
     pub camel_case_tenant_id: Option<String>,
-    /// Must agree with what the socket was admitted to.
+    /// The environment; must agree with the context of the socket.
     #[serde(default)]
     pub env: Option<String>,
-    /// Routing keys. Those that name the tenant, the environment, the user or the stream must agree with what is known of them.
+    /// Routing keys. Those that name the tenant, environment, user or stream must agree with the context and the
+    /// request.
     #[serde(default, deserialize_with = "null_as_default")]
     pub routing: Routing,
-    /// What it asks for.
+    /// The request.
     #[serde(flatten)]
     pub request: ClientRequest,
 }
 
-/// What a client asks for. `stream` may be left out on a socket that is about one stream.
+/// A client's request. `stream` may be absent on a socket of one stream.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientRequest {
-    /// Follow a stream from now on, or from after a cursor.
+    /// Follows a stream from now on, or from behind a cursor.
     Subscribe {
-        /// `kind/id`.
+        /// The stream, as `kind/id`.
         #[serde(default)]
         stream: Option<String>,
-        /// The last cursor seen.
+        /// The last cursor the client saw.
         #[serde(default)]
         after: Option<String>,
-        /// `start` for the first event there is.
+        /// `start` to begin with the oldest event.
         #[serde(default)]
         from: Option<String>,
-        /// As the query parameter of the same name.
+        /// The channels, as in the query parameter of the same name.
         #[serde(default)]
         channels: Option<String>,
     },
-    /// Follow it no longer.
+    /// Stops following a stream.
     Unsubscribe {
-        /// `kind/id`.
+        /// The stream, as `kind/id`.
         #[serde(default)]
         stream: Option<String>,
     },
-    /// Say something in a thread.
+    /// Posts a message to a thread.
     Message {
-        /// `chat/{id}`.
+        /// The stream, as `chat/{id}`.
         #[serde(default)]
         stream: Option<String>,
-        /// What is said.
+        /// The text.
         text: String,
-        /// `user` when not said.
+        /// The role; `user` if absent.
         #[serde(default)]
         role: Option<String>,
-        /// As in the HTTP body.
+        /// The subject of the message, as in the HTTP body.
         #[serde(default)]
         scope: Option<Value>,
-        /// Makes it take effect once.
+        /// The idempotency key.
         #[serde(default)]
         idempotency_key: Option<String>,
-        /// As in the HTTP body.
+        /// The correlation id, as in the HTTP body.
         #[serde(default)]
         correlation_id: Option<Arc<str>>,
-        /// As in the HTTP body.
+        /// The run of an agent, as in the HTTP body.
         #[serde(default)]
         run_id: Option<Arc<str>>,
-        /// As in the HTTP body.
+        /// The step of that run, as in the HTTP body.
         #[serde(default)]
         step_id: Option<Arc<str>>,
     },
-    /// Show a gesture to those who are there.
+    /// Sends a gesture to the current subscribers.
     Gesture {
-        /// `canvas/{id}`.
+        /// The stream, as `canvas/{id}`.
         #[serde(default)]
         stream: Option<String>,
-        /// What kind.
+        /// The kind of gesture.
         kind: String,
-        /// Anything.
+        /// The data of the gesture, of any form.
         #[serde(default)]
         data: Value,
     },
-    /// Say something about oneself to those who are there.
+    /// Announces presence data to the current subscribers.
     Presence {
-        /// `kind/id`.
+        /// The stream, as `kind/id`.
         #[serde(default)]
         stream: Option<String>,
-        /// Anything.
+        /// The presence data, of any form.
         #[serde(default)]
         data: Value,
     },
-    /// Answered by `pong`.
+    /// Requests a `pong`.
     Ping,
 }
 
 impl ClientMessage {
-    /// Reads one.
+    /// Parses a message.
     ///
     /// # Errors
     /// `BODY_INVALID`, naming the field.
@@ -119,7 +120,7 @@ impl ClientMessage {
         json::decode(text, limits, "ws.message")
     }
 
-    /// The `ref` of a message that could not be read otherwise, as far as it can be found.
+    /// The `ref` of a message that cannot be parsed, if it can be found.
     pub(crate) fn find_reference(text: &[u8]) -> Option<Value> {
         #[derive(Deserialize)]
         struct Referenced {
@@ -129,7 +130,7 @@ impl ClientMessage {
         serde_json::from_slice::<Referenced>(text).ok()?.reference
     }
 
-    /// What it says of tenant and environment.
+    /// The tenant and environment that the message names.
     pub(crate) fn claims(&mut self) -> ScopeClaims {
         ScopeClaims {
             tenant_id: self.tenant_id.take(),
@@ -139,33 +140,33 @@ impl ClientMessage {
     }
 }
 
-/// Why the server closes the socket (RFC 6455 section 7.4.2: 4000–4999 are ours).
+/// Why the server closes the socket. The numbers are private ones (RFC 6455 section 7.4.2: 4000–4999).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseCode {
-    /// The server is going away: come back with the last cursor.
+    /// The server is shutting down: reconnect with the last cursor.
     GoingAway,
-    /// The credential is missing, wrong or over.
+    /// The credential is missing, invalid or expired.
     CredentialInvalid,
-    /// The caller may not.
+    /// The caller lacks the permission.
     Forbidden,
-    /// No such stream.
+    /// The stream does not exist.
     NotFound,
-    /// Silent for too long.
+    /// The client was silent for too long.
     IdleTimeout,
     /// A frame was too large.
     TooLarge,
     /// Too many subscriptions or messages.
     LimitExceeded,
-    /// A failure on our side.
+    /// A defect of the server.
     InternalError,
-    /// The request was wrong.
+    /// The request was invalid.
     InvalidRequest,
-    /// A part that is needed does not answer: come back later.
+    /// A backend does not answer: retry later.
     TryLater,
 }
 
 impl CloseCode {
-    /// The number on the wire.
+    /// The close code on the wire.
     #[must_use]
     pub const fn number(self) -> u16 {
         match self {
@@ -200,12 +201,12 @@ impl CloseCode {
     }
 }
 
-/// Serialises a message of ours.
+/// Serialises a message of the server.
 pub(crate) fn encode(message: &impl Serialize) -> Bytes {
     serde_json::to_vec(message).unwrap_or_else(|_| br#"{"type":"error","code":"INTERNAL"}"#.to_vec()).into()
 }
 
-/// What we say that is no envelope.
+/// The server's messages other than envelopes.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum ServerMessage<'a> {
@@ -224,7 +225,7 @@ pub(crate) enum ServerMessage<'a> {
         reference: &'a Option<Value>,
         code: Code,
         detail: &'a str,
-        /// The same in the place where an envelope's errors have it, with the error's members.
+        /// The same error where an envelope has its data, with the error's members.
         data: Value,
     },
     Pong {
@@ -243,7 +244,7 @@ pub(crate) fn encode_error(reference: &Option<Value>, error: &Error) -> Bytes {
     encode(&ServerMessage::Error { reference, code: error.code(), detail: error.detail(), data: Value::Object(data) })
 }
 
-/// JSON text of a value a client sent.
+/// The JSON text of a value that a client sent.
 pub(crate) fn to_raw_json(value: &Value) -> Result<Box<RawValue>> {
     serde_json::value::to_raw_value(value).map_err(|error| Error::internal("ws.encode", error))
 }

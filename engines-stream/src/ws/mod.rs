@@ -1,4 +1,4 @@
-//! The WebSocket rail (subprotocol `engines.v1`): its messages and what a session does with them. No sockets.
+//! The WebSocket protocol (subprotocol `engines.v1`): its messages and sessions. No sockets.
 
 mod message;
 mod session;

@@ -1,4 +1,4 @@
-//! One socket's session: its subscriptions, and one request at a time.
+//! The session of one socket: its subscriptions, and one request at a time.
 
 use std::{
     collections::VecDeque,
@@ -25,42 +25,42 @@ use crate::{
     presence::{PresenceGuard, PresenceService},
 };
 
-/// Answers that may wait for a client to read them.
+/// The most answers that wait for the client to read them.
 const MAX_QUEUED_REPLIES: usize = 64;
 
-/// What a session works with.
+/// The services a session uses.
 #[derive(Debug, Clone)]
 pub struct SessionServices {
-    /// Subscriptions.
+    /// The service that opens subscriptions.
     pub follow: FollowService,
-    /// Messages.
+    /// The service that posts messages.
     pub chat: ChatService,
-    /// Gestures.
+    /// The service that sends gestures.
     pub canvas: CanvasService,
-    /// Who is here.
+    /// The service that keeps presence entries.
     pub presence: PresenceService,
-    /// Limits.
+    /// The limits.
     pub limits: Arc<Limits>,
 }
 
-/// What the socket is to do next.
+/// What the owner of the socket must do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum SocketAction {
     /// Send this text.
     Text(Bytes),
-    /// Close, with this code.
+    /// Close the socket with this code.
     Close(CloseCode),
 }
 
-/// A session of one socket. Whoever owns the socket feeds it with [`Session::receive`] while it [`is_ready`](Session::is_ready),
-/// and sends what [`Session::next`] yields.
+/// The session of one socket. The owner of the socket passes received messages to [`SocketSession::receive`] while
+/// [`SocketSession::is_ready`], and sends what [`SocketSession::next`] returns.
 pub struct SocketSession {
     services: SessionServices,
     context: RequestContext,
     session_id: Ulid,
     fixed: Option<StreamKey>,
     subscriptions: Vec<OpenSubscription>,
-    /// Where the next round over the subscriptions begins, so that a busy one does not starve the others.
+    /// The subscription at which the next round begins, so that a busy one does not starve the others.
     next_turn: usize,
     replies: VecDeque<Bytes>,
     running: Option<Pin<Box<dyn Future<Output = CompletedRequest> + Send>>>,
@@ -73,7 +73,7 @@ struct OpenSubscription {
     presence: Arc<PresenceGuard>,
 }
 
-/// What a request came to.
+/// The result of a request.
 struct CompletedRequest {
     reference: Option<Value>,
     result: Result<RequestEffect>,
@@ -85,7 +85,7 @@ enum RequestEffect {
 }
 
 impl SocketSession {
-    /// A session that may follow any stream, or one that is about `fixed` alone (and follows it from the start).
+    /// Opens a session that may follow any stream, or one of the stream `fixed` alone (which it follows at once).
     ///
     /// # Errors
     /// As [`FollowService::open`], for a fixed stream.
@@ -115,20 +115,20 @@ impl SocketSession {
         Ok(session)
     }
 
-    /// Who is at the other end.
+    /// The context of the client.
     #[must_use]
     pub fn context(&self) -> &RequestContext {
         &self.context
     }
 
-    /// Whether it takes another message now. One request is carried out at a time, so that a client's messages keep their
-    /// order, and a client that does not read its answers is not read either.
+    /// Whether the session accepts another message now. It executes one request at a time, so that a client's messages
+    /// keep their order, and a client that does not read its answers is not read either.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.running.is_none() && self.closing.is_none() && self.replies.len() < MAX_QUEUED_REPLIES
     }
 
-    /// Begins what a client's text asks for.
+    /// Starts the request in a client's message.
     pub fn receive(&mut self, text: &[u8]) {
         let mut message = match ClientMessage::parse(text, &self.services.limits) {
             Ok(message) => message,
@@ -140,7 +140,7 @@ impl SocketSession {
         }
     }
 
-    /// Tells the client of an error. A client that goes past a limit is closed after that.
+    /// Queues an error for the client. A client that exceeds a limit is disconnected after it.
     fn queue_error(&mut self, reference: &Option<Value>, error: &Error) {
         self.replies.push_back(encode_error(reference, error));
         if error.kind() == ErrorKind::RateLimited {
@@ -148,12 +148,12 @@ impl SocketSession {
         }
     }
 
-    /// The next thing to send. Cancel-safe.
+    /// The next action. Cancel-safe.
     pub async fn next(&mut self) -> SocketAction {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// As [`Session::next`], for those who write their own futures.
+    /// As [`SocketSession::next`], for manually written futures.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<SocketAction> {
         loop {
             if let Some(reply) = self.replies.pop_front() {
@@ -179,7 +179,7 @@ impl SocketSession {
                         self.next_turn = at + 1;
                         if frame.kind() == FrameKind::Deleted {
                             let gone = self.subscriptions.remove(at);
-                            // A socket about one stream ends with it; one about many goes on with the others.
+                            // A socket of one stream ends with that stream; one of many continues with the others.
                             if self.fixed.as_ref() == Some(&gone.key) {
                                 let deleted = Error::not_found("ws.stream", "stream");
                                 self.closing = Some(CloseCode::for_error(&deleted));
@@ -205,7 +205,7 @@ impl SocketSession {
         let (claims, routing) = (message.claims(), message.routing);
         self.context.check_claims(&claims)?;
         if !matches!(message.request, ClientRequest::Message { .. } | ClientRequest::Gesture { .. }) {
-            // Nothing is stored, but what is wrong is wrong everywhere.
+            // Nothing is stored, but an invalid routing key is rejected in every request.
             self.check_routing(&message.request, routing.clone())?;
         }
         match message.request {
@@ -219,7 +219,7 @@ impl SocketSession {
                     let detail = "this socket follows as many streams as it may; open another";
                     return Err(Error::new(Code::RateLimited, "ws.subscribe", detail));
                 }
-                // A stream asked for by its own name is that log alone; artifacts are asked for by theirs.
+                // A stream that is requested by its own name is that log alone; artifacts have their own stream name.
                 let channels = match channels {
                     Some(list) => Channels::parse(&list)?,
                     None => Channels { log: true, artifacts: key.kind() == StreamKind::Artifacts, ephemeral: false },
@@ -305,7 +305,7 @@ impl SocketSession {
         self.replies.push_back(encode(&ServerMessage::Ack { reference, extra }));
     }
 
-    /// Checks routing keys that come with a request about a stream, or about none.
+    /// Checks the routing keys of a request about a stream, or about none.
     fn check_routing(&self, request: &ClientRequest, routing: Routing) -> Result<()> {
         if routing.is_empty() {
             return Ok(());
@@ -318,12 +318,12 @@ impl SocketSession {
         };
         match self.resolve_stream(named, None) {
             Ok(key) => routing.validate(&self.context, &key).map(|_| ()),
-            // A stream that is missing is told of where it is needed.
+            // A missing stream is reported where the stream is needed.
             Err(_) => routing.validate_context(&self.context).map(|_| ()),
         }
     }
 
-    /// Which stream is meant: the named one, or the socket's own; of `kind` where the request needs one.
+    /// The stream of a request: the named one, or the socket's own; of `kind` if the request needs that.
     fn resolve_stream(&self, named: Option<String>, kind: Option<StreamKind>) -> Result<StreamKey> {
         let key = match (named, &self.fixed) {
             (Some(named), fixed) => {

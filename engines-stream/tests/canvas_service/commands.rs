@@ -1,4 +1,4 @@
-//! Commands: who wins, what the others are told, and what a second try gets.
+//! Commands: which one wins, what the others are answered, and what a retry gets.
 
 use std::sync::Arc;
 
@@ -103,7 +103,7 @@ async fn a_key_used_for_another_body_is_refused_at_any_base() {
     }
     let invalid = CanvasCommand::new(1, &json!([{"op": "remove", "path": "/x"}])).unwrap().with_idempotency_key("k1");
     assert_eq!(bench.command(invalid).await.unwrap_err().code(), Code::IdempotencyMismatch);
-    // And it has broken nothing.
+    // The rejected command has changed nothing.
     assert_eq!(bench.command(set(1, "b", 1)).await.unwrap().rev, 2);
 }
 
@@ -163,7 +163,7 @@ async fn a_rebase_falls_back_to_the_log() {
     }
     assert_eq!(bench.command(set(0, "free", 1).with_rebase()).await.unwrap().rev, 41);
     assert_eq!(bench.command(set(0, "k3", 1).with_rebase()).await.unwrap_err().code(), Code::RevMismatch);
-    // A new node remembers nothing.
+    // A new node has no commits in memory.
     let other = crate::fixture::service(&bench.store, settings);
     assert_eq!(other.command(&bench.ada, &bench.id, set(0, "free2", 1).with_rebase()).await.unwrap().rev, 42);
     for rev in 42..60 {

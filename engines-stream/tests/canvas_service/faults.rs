@@ -1,4 +1,4 @@
-//! Nothing acknowledged is lost, nothing is acknowledged that is not there, and the writer recovers from whatever happens.
+//! Faults of the store: no acknowledged commit is lost, no lost commit is acknowledged, and the writer recovers.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -98,9 +98,9 @@ async fn rejections_wait_for_the_commits_they_depend_on() {
     assert!(!stale.is_finished() && !invalid.is_finished());
     store.gate.add_permits(1000);
     assert_eq!(doomed.await.unwrap().unwrap_err().code(), Code::BackendUnavailable);
-    // The one it would have lost against never happened.
+    // The commit that would have caused the conflict failed.
     assert_eq!(stale.await.unwrap().unwrap().rev, 2);
-    // And its refusal is of the revision that is there now.
+    // The rejection names the revision that is the head now.
     assert_eq!(invalid.await.unwrap().unwrap_err().code(), Code::OpInvalid);
     assert_eq!(bench.replayed_state().await, json!({"a": 3}));
 }
@@ -109,7 +109,7 @@ async fn rejections_wait_for_the_commits_they_depend_on() {
 async fn a_dropped_caller_does_not_affect_others() {
     let (store, bench) = faulty(|_| ()).await;
     store.hold_commits();
-    // Polled once: sent, and then nobody waits.
+    // Polled once: the command is sent, and then nobody waits for it.
     for rev in 0..10 {
         assert!(bench.command(set(rev, "n", rev)).now_or_never().is_none());
         tokio::task::yield_now().await;
@@ -132,9 +132,9 @@ async fn a_panicked_writer_is_replaced() {
         join_all((1..=10).map(|rev| bench.command(set(rev, "n", rev).with_idempotency_key(rev.to_string())))).await;
     let failed = answers.iter().filter_map(|answer| answer.as_ref().err());
     assert!(failed.clone().count() >= 8);
-    // Whether a command that was on its way is in the log is not known to whoever waited for it.
+    // The caller does not know whether a command in flight is in the log.
     assert!(failed.map(engines_core::Error::code).all(|code| code == Code::OutcomeUnknown));
-    // Each tried again ends up in the log once.
+    // Each retried command is in the log once.
     for rev in 1..=10 {
         assert_eq!(bench.command(set(rev, "n", rev).with_idempotency_key(rev.to_string())).await.unwrap().rev, rev + 1);
     }

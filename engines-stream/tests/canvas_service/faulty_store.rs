@@ -1,4 +1,4 @@
-//! A store that fails when told to, before or after the effect, and that can hold commits back.
+//! A store that fails on request, before or after the effect, and that can hold commits back.
 
 use std::{
     collections::HashMap,
@@ -21,23 +21,23 @@ use engines_core::{
 };
 use tokio::sync::Semaphore;
 
-/// What a commit is made to do.
+/// The fault of a commit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum CommitFault {
-    /// It fails and has no effect.
+    /// The commit fails without an effect.
     BeforeEffect,
-    /// It takes effect and says it failed.
+    /// The commit takes effect and reports a failure.
     AfterEffect,
-    /// It panics before any effect.
+    /// The commit panics without an effect.
     Panic,
 }
 
-/// A store that does not do all it is asked.
+/// A store with injected faults.
 #[derive(Debug)]
 pub(crate) struct FaultyStore {
     inner: Arc<dyn Store>,
     pub(crate) pipelined: bool,
-    /// By number, counted over all commits of canvas events from 1.
+    /// The faults, by the number of the commit among all commits of canvas events, from 1.
     faults: Mutex<HashMap<u64, CommitFault>>,
     commits: AtomicU64,
     /// Reads fail while this is set.
@@ -62,7 +62,7 @@ impl FaultyStore {
         }
     }
 
-    /// The commit that comes `nth` from now, counted from 1, does this.
+    /// Injects a fault into the `nth` next commit, counted from 1.
     pub(crate) fn fail(&self, nth: u64, fault: CommitFault) {
         self.faults.lock().unwrap().insert(self.commits.load(Ordering::SeqCst) + nth, fault);
     }
@@ -105,7 +105,7 @@ impl Store for FaultyStore {
             Some(CommitFault::AfterEffect) => self.inner.commit(scope, batch).await.and_then(|_| Err(store_down())),
             None => self.inner.commit(scope, batch).await,
         };
-        // The effect is decided in order; the answer takes its time.
+        // The effects keep their order; only the answer is delayed.
         let _permit = self.gate.acquire().await.unwrap();
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         result

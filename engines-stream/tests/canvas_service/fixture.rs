@@ -1,4 +1,4 @@
-//! What the tests of canvases share.
+//! The fixture of the canvas tests.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use engines_storage::MemoryStore;
 use engines_stream::canvas::{CanvasCommand, CanvasService, CanvasSettings, NewCanvas};
 use serde_json::{Value, json};
 
-/// A canvas in a store, and somebody who may edit it.
+/// A canvas in a store, and a context that may edit it.
 pub(crate) struct CanvasFixture {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) service: CanvasService,
@@ -53,7 +53,7 @@ impl CanvasFixture {
         self.service.get(&self.ada, &self.id).await.unwrap().head_rev
     }
 
-    /// The state at the head, made from nothing but the commits, and checked against the snapshot.
+    /// The state at the head, replayed from the commits alone and compared with the snapshot.
     pub(crate) async fn replayed_state(&self) -> Value {
         let mut state = SizedDocument::new(json!({})).unwrap();
         let (mut after, mut expected) = (0, 1);
@@ -75,7 +75,7 @@ impl CanvasFixture {
     }
 }
 
-/// Sets one member.
+/// A command that sets one member.
 pub(crate) fn set(base_rev: u64, name: &str, value: impl Into<Value>) -> CanvasCommand {
     let ops = json!([{"op": "set_token", "path": format!("/{name}"), "value": value.into()}]);
     CanvasCommand::new(base_rev, &ops).unwrap()

@@ -1,4 +1,4 @@
-//! What can be read back: the state at every revision, the commits, replays; and gestures, which cannot.
+//! The history: states at every revision, commits, replays; gestures are not part of it.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 
 use crate::fixture::{CanvasFixture, canvas_fixture, canvas_fixture_with, memory, service, set};
 
-/// Settings with which snapshots are kept and answers cut early.
+/// Settings with which snapshots are stored and answers are cut early.
 fn small_settings() -> CanvasSettings {
     CanvasSettings { snapshot_bytes: 200, replay_commits: 7, ..CanvasSettings::default() }
 }
 
-/// Thirty commits of all sorts.
+/// Makes thirty commits of different kinds.
 async fn edited_canvas(settings: CanvasSettings) -> CanvasFixture {
     let bench = canvas_fixture_with(memory(), settings).await;
     bench.command(set(0, "text", "")).await.unwrap();
@@ -53,7 +53,7 @@ async fn the_snapshot_at_every_revision_equals_the_replay() {
     let mut state = SizedDocument::new(json!({})).unwrap();
     let commits = bench.service.commits(&bench.ada, &bench.id, 0, 100).await.unwrap();
     assert_eq!((commits.items.len(), commits.next), (30, None));
-    // A new node reads what the old one kept.
+    // A new node reads what the old one stored.
     for reader in [&bench.service, &service(&bench.store, small_settings())] {
         let first = reader.snapshot(&bench.ada, &bench.id, Some(0)).await.unwrap();
         assert_eq!((first.rev, first.state), (0, json!({})));
@@ -220,6 +220,6 @@ async fn gestures_are_published_and_not_stored() {
     assert_eq!(code(gesture("cursor", "x".repeat(20_000).into()), "c1").await, Code::BodyTooLarge);
     assert_eq!(code(gesture("", Value::Null), "c1").await, Code::BodyInvalid);
     assert_eq!(code(gesture("cursor", Value::Null), "c9").await, Code::NotFound);
-    // Without anybody to show it to, it is no error either.
+    // A gesture without subscribers is not an error.
     bench.service.gesture(&bench.ada, &bench.id, gesture("cursor", Value::Null)).await.unwrap();
 }

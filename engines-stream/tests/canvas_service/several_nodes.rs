@@ -1,4 +1,4 @@
-//! Several nodes on one store, and writers that come and go.
+//! Several nodes on one store, and writers that start and end.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ async fn a_node_sees_commits_of_another_node() {
     let bench = canvas_fixture().await;
     let other = service(&bench.store, CanvasSettings::default());
     bench.command(set(0, "a", 1)).await.unwrap();
-    // The other node has never seen this canvas; then this one has not seen the other's commits.
+    // The other node has never loaded this canvas; then this one lacks the other's commits.
     for rev in (1..20).step_by(2) {
         assert_eq!(other.command(&bench.ada, &bench.id, set(rev, "a", rev)).await.unwrap().rev, rev + 1);
         assert_eq!(bench.command(set(rev + 1, "b", rev)).await.unwrap().rev, rev + 2);
     }
-    // A base that was the head here, and is no longer.
+    // A base that was the head on this node, and is no longer.
     other.command(&bench.ada, &bench.id, set(21, "a", 1)).await.unwrap();
     let error = bench.command(set(21, "a", 2)).await.unwrap_err();
     assert_eq!((error.code(), error.member("head_rev")), (Code::RevMismatch, Some(&json!(22))));
@@ -95,7 +95,7 @@ async fn a_full_queue_delays_callers_in_order_and_loses_none() {
     let settings = CanvasSettings { in_flight: 2, ..CanvasSettings::default() };
     let bench = canvas_fixture_with(Arc::clone(&store), settings.clone()).await;
     let mut base = 0;
-    // Each base is right only if all before it got in first, whichever of the two threads is ahead.
+    // Each base is right only if all earlier commands were committed first, whichever thread is faster.
     for room in [1, 2, 7, 64, 300] {
         let limits = Arc::new(engines_core::Limits { write_queue: room, ..engines_core::Limits::default() });
         let guard = engines_core::Guard::allow_all().unwrap();

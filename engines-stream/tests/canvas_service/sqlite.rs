@@ -1,4 +1,4 @@
-//! Canvases on the embedded backend: what was acknowledged is there after a restart, and a hundred in flight stay in order.
+//! Canvases on the embedded backend: acknowledged commits survive a restart, and a hundred in flight keep their order.
 
 use std::sync::Arc;
 
