@@ -4,8 +4,8 @@
 //! JSON: the latencies of both phases and the answers to the logins. A request's latency counts from the time it was
 //! due, so that a server that stalls is not asked less.
 //!
-//!     cargo run --release --example login_load -- --email ada@example.org --post /chat/threads/t/messages --get
-//! /chat/threads/t \
+//!     cargo run --release --example login_load -- --email ada@example.org --post /chat/threads/t/messages \
+//!         --get /chat/threads/t \
 //!         -H "Authorization: Bearer $TOKEN" -H 'X-Tenant-Id: t_acme' -H 'X-Env: dev'
 #![expect(clippy::print_stdout, reason = "an example speaks to people")]
 

@@ -1,4 +1,4 @@
-//! Building a scrubber.
+//! The builder of scrubbers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::scrubber::{Scrubber, ScrubberParts};
 use super::term_lists::{AllowList, DenyList};
 use super::vault::Vault;
 
-/// In place of an entity's name: all of them.
+/// Stands for all entities in place of an entity's name.
 pub(crate) const ANY_ENTITY: &str = "*";
 
 /// Builds a [`Scrubber`].
@@ -43,12 +43,12 @@ impl Default for ScrubberBuilder {
 }
 
 impl ScrubberBuilder {
-    /// The longest text that is taken unless [`max_bytes`](Self::max_bytes) says otherwise: 64 MiB.
+    /// The default of [`max_bytes`](Self::max_bytes): 64 MiB.
     pub const MAX_BYTES: usize = 64 * 1024 * 1024;
-    /// How deeply JSON may be nested unless [`max_depth`](Self::max_depth) says otherwise.
+    /// The default of [`max_depth`](Self::max_depth).
     pub const MAX_DEPTH: usize = 64;
 
-    /// What there is, under another policy.
+    /// Starts from an existing scrubber, with another policy.
     pub(super) fn from_inner(inner: &ScrubberParts, policy: Policy) -> Self {
         Self {
             policy,
@@ -60,53 +60,53 @@ impl ScrubberBuilder {
         }
     }
 
-    /// What to do with what is found; [`Policy::default`] masks everything.
+    /// Sets the policy; [`Policy::default`] masks everything.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The tenant's key for hashes and pseudonyms.
+    /// Sets the tenant's key for hashes and pseudonyms.
     pub fn key(mut self, key: PiiKey) -> Self {
         self.keys.tenant = Some(key);
         self
     }
 
-    /// The key for sealed values.
+    /// Sets the key for sealed values.
     pub fn vault_key(mut self, key: PiiKey) -> Self {
         self.keys.vault = Some(Vault::new(key));
         self
     }
 
-    /// Adds a detector of one's own; they run in the order they were added.
+    /// Adds a custom detector. Detectors run in the order in which they were added.
     pub fn detector(mut self, detector: impl Detector + 'static) -> Self {
         self.detectors.push(Arc::new(detector));
         self
     }
 
-    /// How long the detectors may take for one text, by a monotonic clock of the caller's.
+    /// Sets how long the detectors may take for one text, measured by a monotonic clock of the caller.
     pub fn budget(mut self, limit: Duration, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         self.budget = Some(DetectorBudget { limit, now: Arc::new(now), started_at: Duration::ZERO });
         self
     }
 
-    /// The longest text that is taken, in bytes; at most 1 GiB counts.
+    /// Sets the most bytes of a text; values above 1 GiB count as 1 GiB.
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes.min(1 << 30);
         self
     }
 
-    /// How deeply JSON may be nested; at most 512 counts.
+    /// Sets how deeply JSON may be nested; values above 512 count as 512.
     pub fn max_depth(mut self, levels: usize) -> Self {
         self.max_depth = levels.min(512);
         self
     }
 
-    /// Compiles everything.
+    /// Compiles the scrubber.
     ///
     /// # Errors
     ///
-    /// A policy that names what is not there, or needs a key that was not given.
+    /// [`PolicyError`](super::PolicyError) when the policy names an unknown entity, or needs a key that was not set.
     pub fn build(self) -> Result<Scrubber, PolicyError> {
         self.policy.check()?;
         let mut names: Vec<Entity> = Vec::new();
@@ -155,16 +155,16 @@ impl ScrubberBuilder {
     }
 }
 
-/// For every kind: what is done with it, and how sure a finding has to be.
+/// For every kind: its operator and the lowest score of a finding.
 #[derive(Debug, Clone)]
 pub(crate) struct RuleTable {
     operators: Vec<Operator>,
-    /// In percent; above 100 the kind is left alone.
+    /// The lowest score in percent; above 100 the kind is never reported.
     min_scores: Vec<u8>,
     custom: Vec<(Operator, u8)>,
-    /// Every finding counts.
+    /// The lowest score at which every finding counts.
     pub(crate) accepts_all: bool,
-    /// Every finding is masked.
+    /// The rules that mask every finding.
     pub(crate) all_masked: bool,
 }
 
@@ -184,7 +184,7 @@ impl RuleTable {
         Self { operators, min_scores: least, custom, accepts_all: everything, all_masked }
     }
 
-    /// The same findings, all with one operator.
+    /// The same findings with one operator for all kinds.
     pub(super) fn with_operator(&self, operator: Operator) -> Self {
         let mut table = self.clone();
         table.operators.fill(operator);
@@ -214,7 +214,7 @@ impl RuleTable {
         Ok(())
     }
 
-    /// What is done with a kind, and how sure a finding has to be, in percent.
+    /// The operator of a kind, and the lowest score of a finding in percent.
     pub(crate) fn rule(&self, kind: u16) -> (Operator, u8) {
         let found = if kind >= FIRST_CUSTOM_KIND {
             self.custom.get(usize::from(kind - FIRST_CUSTOM_KIND)).copied()

@@ -1,4 +1,4 @@
-//! Scrubbing a stream of chunks of text, such as a model's tokens.
+//! Scrubs a stream of chunks of text, such as a model's tokens.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,19 +12,19 @@ use super::finding::ScrubReport;
 use super::scrubber::Scrubber;
 use super::stream::StreamScrubber;
 
-/// Why a scrubbed stream has no more to give.
+/// Why a scrubbed stream failed.
 #[derive(Debug, Error)]
 pub enum ChunkError<E> {
-    /// The stream itself failed; what comes after it is still scrubbed.
+    /// The source failed. What it yields afterwards is still scrubbed.
     #[error("the source failed")]
     Source(#[source] E),
-    /// It could not be scrubbed; nothing more comes.
+    /// The text could not be scrubbed. Nothing more is returned.
     #[error(transparent)]
     Scrub(#[from] ScrubError),
 }
 
-/// A stream of chunks of one text, scrubbed: what is found is found wherever the borders are. Chunks come out as soon as nothing in them can
-/// belong to a finding any more, which is some 600 bytes later, or when the stream ends.
+/// A stream of chunks of one text, scrubbed. Findings do not depend on the boundaries of the chunks. Text is returned
+/// as soon as it can no longer belong to a finding, some 600 bytes later, or when the stream ends.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -40,7 +40,7 @@ pub enum ChunkError<E> {
 /// ```
 pub struct ScrubbedChunks<S> {
     source: Pin<Box<S>>,
-    /// None once it has ended.
+    /// `None` once it has ended.
     scrubber: Option<StreamScrubber>,
     receipt: Option<ScrubReport>,
 }
@@ -61,7 +61,7 @@ impl Scrubber {
 }
 
 impl<S> ScrubbedChunks<S> {
-    /// What was removed from all of it; there once the stream has ended.
+    /// The report of the whole text; available once the stream has ended.
     pub fn receipt(&self) -> Option<&ScrubReport> {
         self.receipt.as_ref()
     }

@@ -1,4 +1,4 @@
-//! Detectors of one's own: a model for names, a list of customers.
+//! Custom detectors, such as a name model or a list of customers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use super::entity::Entity;
 
-/// What a detector found.
+/// A finding of a detector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DetectedSpan {
-    /// What it is; one of [`Detector::entities`].
+    /// The entity; one of [`Detector::entities`].
     pub entity: Entity,
-    /// Where it begins, in bytes.
+    /// The start, in bytes.
     pub start: usize,
-    /// Where it ends, in bytes.
+    /// The end, in bytes.
     pub end: usize,
-    /// Confidence, 0 to 1.
+    /// The confidence, from 0 to 1.
     pub score: f32,
 }
 
-/// A detector could not do its work. The reason must not hold any of the text.
+/// A detector failed. The reason must not contain any of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetectorError(pub String);
 
@@ -31,7 +31,7 @@ impl fmt::Display for DetectorError {
 
 impl std::error::Error for DetectorError {}
 
-/// How long detectors may take for one text, together.
+/// How long all detectors together may take for one text.
 #[derive(Clone)]
 pub struct DetectorBudget {
     pub(crate) limit: Duration,
@@ -40,7 +40,7 @@ pub struct DetectorBudget {
 }
 
 impl DetectorBudget {
-    /// What is left; zero when it is used up, and then the scrub fails whatever the detector says.
+    /// The time that is left. When it is zero, the scrub fails whatever the detector returns.
     pub fn remaining(&self) -> Duration {
         self.limit.saturating_sub((self.now)().saturating_sub(self.started_at))
     }
@@ -56,12 +56,13 @@ impl fmt::Debug for DetectorBudget {
     }
 }
 
-/// Finds what this engine does not: names of people, words of one's own trade.
+/// Finds entities that the engine does not know: names of people, terms of a trade.
 ///
-/// It fails closed: an error, a span outside the text, a panic that unwinds or running out of time fails the scrub, and so the write.
+/// It fails closed: an error, a span outside the text, a panic that unwinds or exceeding the time fails the scrub, and
+/// so the write.
 ///
 /// ```
-/// use engines_pii::{Budget, Detector, DetectorError, Entity, Scrubber, Span};
+/// use engines_pii::{DetectedSpan, Detector, DetectorBudget, DetectorError, Entity, Scrubber};
 ///
 /// struct Names(Vec<&'static str>);
 ///
@@ -72,10 +73,13 @@ impl fmt::Debug for DetectorBudget {
 ///     fn entities(&self) -> Vec<Entity> {
 ///         Entity::from_name("PERSON").into_iter().collect()
 ///     }
-///     fn detect(&self, text: &str, _: Option<&Budget>) -> Result<Vec<Span>, DetectorError> {
+///     fn detect(&self, text: &str, _: Option<&DetectorBudget>) -> Result<Vec<DetectedSpan>, DetectorError> {
 ///         let entity = Entity::from_name("PERSON").ok_or_else(|| DetectorError("no such entity".into()))?;
 ///         let found = self.0.iter().flat_map(|name| text.match_indices(name));
-///         Ok(found.map(|(start, name)| Span { entity: entity.clone(), start, end: start + name.len(), score: 0.9 }).collect())
+///         let span = |(start, name): (usize, &str)| {
+///             DetectedSpan { entity: entity.clone(), start, end: start + name.len(), score: 0.9 }
+///         };
+///         Ok(found.map(span).collect())
 ///     }
 /// }
 ///
@@ -85,13 +89,13 @@ impl fmt::Debug for DetectorBudget {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Detector: Send + Sync {
-    /// Its name in errors.
+    /// The detector's name in errors.
     fn name(&self) -> &str;
 
-    /// The entities it can give; policies may name them.
+    /// The entities the detector can return; policies may name them.
     fn entities(&self) -> Vec<Entity>;
 
-    /// Finds what it finds in one text. `budget` says how much time is left, if there is a limit.
+    /// Finds entities in one text. `budget` tells how much time is left, if there is a limit.
     ///
     /// # Errors
     ///

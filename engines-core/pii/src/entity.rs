@@ -1,13 +1,14 @@
-//! What kind of thing a finding is.
+//! Entities: the kinds of personal data and secrets.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A kind of personal data or secret this engine finds by itself.
+/// A kind of personal data or secret that the engine finds itself.
 ///
-/// The names ([`Kind::name`]) follow Presidio's supported entities where Presidio has one; secrets begin with `SECRET_`.
+/// The names ([`EntityKind::name`]) follow Presidio's supported entities where Presidio has one; secrets begin with
+/// `SECRET_`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -108,7 +109,7 @@ pub enum EntityKind {
     DenyList,
 }
 
-/// Every [`Kind`] with its name, in the order of the enum.
+/// Every [`EntityKind`] with its name, in the order of the enum.
 const KIND_NAMES: [(EntityKind, &str); 93] = [
     (EntityKind::EmailAddress, "EMAIL_ADDRESS"),
     (EntityKind::PhoneNumber, "PHONE_NUMBER"),
@@ -216,28 +217,28 @@ impl EntityKind {
         KIND_NAMES.iter().map(|(kind, _)| *kind)
     }
 
-    /// The kind of that name, if this engine has it.
+    /// The kind with that name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         KIND_NAMES.iter().find(|(_, n)| *n == name).map(|(kind, _)| *kind)
     }
 
-    /// The kind with that number, for findings that were packed.
+    /// The kind with that number, for packed findings.
     pub(crate) fn from_index(index: u16) -> Option<Self> {
         KIND_NAMES.get(usize::from(index)).map(|(kind, _)| *kind)
     }
 
-    /// Whether it is a credential rather than data of a person.
+    /// Whether the kind is a credential rather than personal data.
     pub fn is_secret(self) -> bool {
         self.name().starts_with("SECRET_")
     }
 }
 
-/// The kind of a finding: one of this engine's own, or one that a [`Detector`](super::Detector) names.
+/// The entity of a finding: a built-in one, or one of a custom [`Detector`](super::Detector).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Entity {
-    /// One of this engine's own.
+    /// A built-in entity.
     BuiltIn(EntityKind),
-    /// A name given by a detector of one's own: capital letters, digits and `_`, at most 48 bytes.
+    /// A custom detector's entity: capital letters, digits and `_`, at most 48 bytes.
     Custom(Arc<str>),
 }
 

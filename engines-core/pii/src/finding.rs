@@ -1,4 +1,4 @@
-//! What a scrub gives back.
+//! The results of a scrub.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,50 +7,51 @@ use serde::{Deserialize, Serialize};
 
 use super::entity::Entity;
 
-/// One thing that was found.
+/// One finding in a text.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
-    /// What it is.
+    /// The entity.
     pub entity: Entity,
-    /// Where it begins, in bytes of the UTF-8 text.
+    /// The start, in bytes of the UTF-8 text.
     pub start: usize,
-    /// Where it ends, in bytes of the UTF-8 text.
+    /// The end, in bytes of the UTF-8 text.
     pub end: usize,
-    /// Confidence, 0 to 1: 1 for what has a check digit or a prefix of its own next to a cue, less for what only its form gives away.
+    /// The confidence, from 0 to 1: 1 for values with a check digit or a prefix next to a cue, less for values
+    /// recognised only by their form.
     pub score: f32,
 }
 
-/// One thing that was found in a JSON value.
+/// One finding in a JSON value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JsonFinding {
-    /// Where the value stands: a JSON pointer (RFC 6901) over masked keys.
+    /// The path of the value: a JSON pointer (RFC 6901) over masked keys.
     pub path: String,
-    /// It is in the key at the end of the path, not in its value.
+    /// Whether the finding is in the key at the end of the path, not in its value.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub key: bool,
-    /// What it is, and where in the decoded string, or in the number's digits.
+    /// The entity and its position in the decoded string, or in the digits of the number.
     #[serde(flatten)]
     pub finding: Finding,
 }
 
-/// What was removed, without any of it: stored with the event as `pii_flags`.
+/// A report of what was removed, without the removed values. It is stored with the event as `pii_flags`.
 ///
 /// Serialises to `{"policy": "…", "counts": {"EMAIL_ADDRESS": 2}, "paths": ["/input/text"]}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScrubReport {
     /// The version of the policy that was applied.
     pub policy: Arc<str>,
-    /// How many of each entity were found.
+    /// The number of findings of each entity.
     pub counts: BTreeMap<Entity, u64>,
-    /// Where: JSON pointers (RFC 6901) over masked keys, at most [`Receipt::MAX_PATHS`], each once, and together at most
-    /// [`Receipt::MAX_PATH_BYTES`]. Empty for a text.
+    /// The paths of the findings: JSON pointers (RFC 6901) over masked keys, at most [`ScrubReport::MAX_PATHS`],
+    /// without duplicates, and together at most [`ScrubReport::MAX_PATH_BYTES`]. Empty for a text.
     pub paths: Vec<String>,
 }
 
 impl ScrubReport {
-    /// The most paths a receipt names.
+    /// The most paths in a report.
     pub const MAX_PATHS: usize = 64;
-    /// Bytes of all paths of a receipt.
+    /// The most bytes of all paths of a report.
     pub const MAX_PATH_BYTES: usize = 4096;
 
     pub(crate) fn new(policy: Arc<str>) -> Self {
@@ -62,12 +63,12 @@ impl ScrubReport {
         self.counts.is_empty()
     }
 
-    /// How many things were found.
+    /// The number of findings.
     pub fn total(&self) -> u64 {
         self.counts.values().sum()
     }
 
-    /// Adds what another receipt of the same policy counts, its paths under `prefix` (a JSON pointer, or empty).
+    /// Adds the counts of another report of the same policy, with its paths under `prefix` (a JSON pointer, or empty).
     pub fn absorb(&mut self, other: Self, prefix: &str) {
         for (entity, n) in other.counts {
             *self.counts.entry(entity).or_insert(0) += n;
@@ -91,13 +92,13 @@ impl ScrubReport {
     }
 }
 
-/// A scrubbed value, what was found in the original, and the receipt.
+/// A scrubbed value, the findings in the original, and the report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scrubbed<T> {
-    /// What may be kept.
+    /// The scrubbed value, which may be stored.
     pub value: T,
-    /// What was found, by position in the *original*; empty when nothing was.
+    /// The findings by position in the *original*; empty when there are none.
     pub findings: Vec<Finding>,
-    /// What to keep beside the value.
+    /// The report to store beside the value.
     pub receipt: ScrubReport,
 }

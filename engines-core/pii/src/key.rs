@@ -6,28 +6,30 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// A key of one tenant, from the caller's own key store. It does not print itself and is wiped when dropped.
+/// A key of one tenant, from the caller's key store. It does not print itself and is wiped when dropped.
 ///
-/// Any number of bytes is accepted; fewer than 16 give no protection. What is used are keys derived from it for each purpose.
+/// Any length is accepted; fewer than 16 bytes give no protection. The keys in use are derived from it, one for each
+/// purpose.
 #[derive(Clone)]
 pub struct PiiKey(Zeroizing<Vec<u8>>);
 
 impl PiiKey {
-    /// A key from raw bytes.
+    /// Makes a key from bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Zeroizing::new(bytes.into()))
     }
 
-    /// A tenant's own key, made from this one: the same each time, and no help in finding another tenant's.
+    /// Derives a tenant's key. The result is the same each time and does not help to find another tenant's key.
     #[must_use]
     pub fn for_tenant(&self, tenant: &str) -> Self {
         Self::new(self.mac(&[b"engines.pii.tenant.v1", tenant.as_bytes()]).as_slice())
     }
 
-    /// HMAC-SHA-256 (RFC 2104) over parts, each led by its length so that they cannot run together.
+    /// HMAC-SHA-256 (RFC 2104) of several parts, each prefixed by its length so that different parts never give the
+    /// same input.
     pub(crate) fn mac(&self, parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
         let mut out = Zeroizing::new([0; 32]);
-        // An HMAC takes keys of any length.
+        // HMAC accepts keys of any length.
         if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) {
             for part in parts {
                 mac.update(&(part.len() as u64).to_be_bytes());
@@ -45,7 +47,7 @@ impl fmt::Debug for PiiKey {
     }
 }
 
-/// Writes bytes as letters, four bits each, from `base` on: nothing in such a token looks like a number or a key.
+/// Writes bytes as letters from `base` on, four bits each, so that nothing in a token looks like a number or a key.
 pub(crate) fn encode_letters(out: &mut String, bytes: &[u8], base: u8) {
     for b in bytes {
         out.push((base + (b >> 4)) as char);
@@ -53,7 +55,7 @@ pub(crate) fn encode_letters(out: &mut String, bytes: &[u8], base: u8) {
     }
 }
 
-/// Reads what [`letters`] wrote.
+/// Decodes the letters that [`encode_letters`] wrote; `None` if they are not such letters.
 pub(crate) fn decode_letters(text: &str, base: u8) -> Option<Vec<u8>> {
     let text = text.as_bytes();
     if !text.len().is_multiple_of(2) {

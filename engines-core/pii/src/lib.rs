@@ -1,6 +1,6 @@
-//! Finding and removing personal data and secrets in text and JSON.
+//! Detection and removal of personal data and secrets in text and JSON.
 //!
-//! A [`Scrubber`] is built once, holds its policy, and is cheap to clone. It does no I/O and never waits:
+//! A [`Scrubber`] is built once with its policy and is cheap to clone. It does no I/O and never waits:
 //!
 //! ```
 //! use engines_pii::Scrubber;
@@ -12,11 +12,11 @@
 //! # Ok::<(), engines_pii::ScrubError>(())
 //! ```
 //!
-//! How it works: one pass over the bytes stops at words and at a few anchor bytes (`scan`); rules look at a bounded window there and
-//! check what they see against the real thing (check digits, issuer ranges, numbering plans), and against the cue words around it (`rule`).
-//! Encoded characters are decoded into a plain copy first, and findings are mapped back.
+//! How it works: one pass over the bytes stops at words and at a few anchor bytes (`scan`). Rules examine a bounded
+//! window there and verify candidates by check digits, issuer ranges and numbering plans, and by the cue words around
+//! them (`rule`). Encoded characters are first decoded into a plain copy, and positions of findings are mapped back.
 //!
-//! It fails closed: whatever cannot be scrubbed is an error, never the text itself.
+//! It fails closed: a text that cannot be scrubbed gives an error, never the text itself.
 
 mod builder;
 mod chunks;

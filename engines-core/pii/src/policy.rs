@@ -1,4 +1,4 @@
-//! What a tenant wants done with what is found.
+//! Policies: how a tenant wants findings to be treated.
 
 use std::collections::BTreeMap;
 
@@ -6,35 +6,38 @@ use serde::{Deserialize, Serialize};
 
 use super::error::PolicyError;
 
-/// What is done with a finding. What comes out never holds the value itself, except for the last characters of a partial one.
+/// How a finding is replaced. The replacement never contains the value, except for the last characters of a partial
+/// one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Operator {
-    /// `[EMAIL_ADDRESS]`.
+    /// The entity: `[EMAIL_ADDRESS]`.
     #[default]
     Mask,
-    /// `[CREDIT_CARD:4242]`: the last four letters and digits, of values that have at least nine.
+    /// The entity and the last four letters and digits of values that have at least nine: `[CREDIT_CARD:4242]`.
     Partial,
-    /// `[EMAIL_ADDRESS:…]` with 64 letters: HMAC-SHA-256 under the tenant's key.
+    /// The entity and 64 letters, `[EMAIL_ADDRESS:…]`: HMAC-SHA-256 under the tenant's key.
     Hash,
-    /// `[EMAIL_ADDRESS:…]` with 24 letters: the same value is the same person inside one tenant, and nobody anywhere else.
+    /// The entity and 24 letters, `[EMAIL_ADDRESS:…]`: the same value has the same token within one tenant, and another
+    /// in every other tenant.
     Pseudonym,
-    /// `[EMAIL_ADDRESS:…]` in capitals: encrypted, and opened again by a [`Vault`](super::Vault) with the vault key.
+    /// The entity and capital letters, `[EMAIL_ADDRESS:…]`: the encrypted value, which a [`Vault`](super::Vault) with
+    /// the vault key opens.
     Seal,
-    /// Nothing is left of it (`null` where it was a JSON number).
+    /// The finding is removed without a replacement (`null` for a JSON number).
     Drop,
 }
 
-/// What holds for one entity.
+/// The rule for one entity.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EntityRule {
-    /// `false` leaves it in the text.
+    /// Whether the entity is removed; `false` leaves it in the text.
     pub enabled: bool,
-    /// What is done with it; the policy's default if absent.
+    /// The operator; the policy's default if absent.
     pub operator: Option<Operator>,
-    /// Findings that are less sure are left alone, 0 to 1.
+    /// The lowest score, from 0 to 1; findings with a lower one are left in the text.
     pub min_score: f32,
 }
 
@@ -44,7 +47,7 @@ impl Default for EntityRule {
     }
 }
 
-/// A policy document of one tenant.
+/// The policy of one tenant.
 ///
 /// ```
 /// # use engines_pii::Policy;
@@ -63,18 +66,19 @@ impl Default for EntityRule {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    /// Written into every receipt: 1 to 64 letters, digits, `.`, `_`, `-`.
+    /// The version, which is written into every report: 1 to 64 letters, digits, `.`, `_`, `-`.
     pub version: String,
-    /// What is done with entities that have no operator of their own.
+    /// The operator of entities that have none of their own.
     pub default: Operator,
-    /// Per entity, by name.
+    /// The rules by name of entity.
     pub entities: BTreeMap<String, EntityRule>,
     /// Operators that differ for one action (`store`, `export`, `log`, …), by entity name; see [`Scrubber::for_action`](super::Scrubber::for_action).
     pub actions: BTreeMap<String, BTreeMap<String, Operator>>,
-    /// Values that are left alone, compared without regard to case; `@example.org` allows every mailbox of that domain.
+    /// Values that are left in the text, compared case-insensitively; `@example.org` allows every mailbox of that
+    /// domain.
     pub allow: Vec<String>,
-    /// Entities of which one finding keeps an event from being learned from, although it is removed; `*` for any finding. An entity that is left
-    /// in the text (`enabled: false`) is not found and forbids nothing.
+    /// Entities of which one finding excludes the event from training although the finding is removed; `*` for any
+    /// finding. An entity that is left in the text (`enabled: false`) is not found and excludes nothing.
     pub no_training: Vec<String>,
     /// Terms that are always removed as `DENY_LIST`: whole words, without regard to the case of ASCII letters.
     pub deny: Vec<String>,

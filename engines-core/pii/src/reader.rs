@@ -1,4 +1,4 @@
-//! Scrubbing what an asynchronous reader gives.
+//! Scrubs the text of an asynchronous reader.
 
 use std::fmt;
 use std::io;
@@ -12,13 +12,14 @@ use super::finding::ScrubReport;
 use super::scrubber::Scrubber;
 use super::stream::StreamScrubber;
 
-/// Bytes read at once.
+/// Bytes read at a time.
 const CHUNK_BYTES: usize = 8 << 10;
 
-/// A reader whose text is scrubbed as it is read, with bounded memory and some 600 bytes of delay. What is not UTF-8 becomes U+FFFD.
+/// A reader whose text is scrubbed while it is read, with bounded memory and a delay of some 600 bytes. Bytes that are
+/// not UTF-8 become U+FFFD.
 ///
-/// It reads and is read through the traits of `futures-io`; those of tokio become these with `tokio_util::compat` (`reader.compat()`), and back.
-/// For `std::io::Read` there is [`scrub_reader`](super::scrub_reader).
+/// It uses the traits of `futures-io`; `tokio_util::compat` converts those of tokio (`reader.compat()`), and back. For
+/// `std::io::Read` there is [`scrub_reader`](super::scrub_reader).
 ///
 /// ```
 /// use engines_pii::Scrubber;
@@ -33,15 +34,15 @@ const CHUNK_BYTES: usize = 8 << 10;
 ///
 /// # Errors
 ///
-/// Those of the source, after which reading may go on; and [`io::ErrorKind::InvalidData`] with a [`ScrubError`] inside when it cannot be scrubbed,
-/// after which it never does.
+/// Those of the source, after which reading may continue; and `InvalidData` with a [`ScrubError`] inside when the text
+/// cannot be scrubbed, after which every read fails.
 pub struct ScrubbedReader<R> {
     source: Pin<Box<R>>,
     state: ReaderState,
     chunk: Box<[u8]>,
-    /// What may be read.
+    /// Scrubbed text that is ready to be read.
     scrubbed: Vec<u8>,
-    /// How much of it was.
+    /// How much of it was read.
     scrubbed_read: usize,
 }
 
@@ -52,7 +53,7 @@ enum ReaderState {
 }
 
 impl Scrubber {
-    /// Scrubs what a reader gives.
+    /// Scrubs the text of a reader.
     ///
     /// # Errors
     ///
@@ -69,7 +70,7 @@ impl Scrubber {
 }
 
 impl<R> ScrubbedReader<R> {
-    /// What was removed from all of it; there once the source has ended.
+    /// The report of the whole text; available once the source has ended.
     pub fn receipt(&self) -> Option<&ScrubReport> {
         match &self.state {
             ReaderState::Ended(receipt) => Some(receipt),
@@ -98,7 +99,7 @@ impl<R: AsyncRead> AsyncRead for ScrubbedReader<R> {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(got) => got?,
             };
-            // Whatever goes wrong from here on, nothing more comes out.
+            // After any failure from here on, nothing more is returned.
             let ReaderState::Open(mut scrubber) =
                 std::mem::replace(&mut this.state, ReaderState::Failed(ScrubError::Seal))
             else {

@@ -1,4 +1,4 @@
-//! Writing what stands in the place of a finding.
+//! Writes the replacements of findings.
 
 use super::entity::EntityKind;
 use super::error::ScrubError;
@@ -7,19 +7,19 @@ use super::policy::Operator;
 use super::scan::normalization::NormalizedText;
 use super::vault::Vault;
 
-/// The bytes of a pseudonym; twice as many letters.
+/// The bytes of a pseudonym; it has twice as many letters.
 const PSEUDONYM_BYTES: usize = 12;
-/// Lower-case letters from here on: hashes and pseudonyms.
+/// The first letter of hashes and pseudonyms, which are lower-case.
 const FIRST_LETTER: u8 = b'a';
 
-/// What the operators need.
+/// The keys that the operators need.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OperatorKeys {
     pub(crate) tenant: Option<PiiKey>,
     pub(crate) vault: Option<Vault>,
 }
 
-/// Appends what stands for `source`, a finding of `name`; `json` says that it is the inside of a JSON string.
+/// Appends the replacement of `source`, a finding of `name`; `json` says that it is inside a JSON string.
 pub(crate) fn write_replacement(
     out: &mut String,
     keys: &OperatorKeys,
@@ -77,13 +77,13 @@ fn write_mask(out: &mut String, name: &str) {
     out.push(']');
 }
 
-/// The value without what its writers do differently: encodings, case, separators.
+/// The value without differences in how it may be written: encodings, case, separators.
 fn canonical_value(source: &str, kind: Option<EntityKind>) -> String {
     let plain = NormalizedText::from_source(source.as_bytes());
     let plain = String::from_utf8_lossy(&plain.text);
     match kind {
         Some(EntityKind::EmailAddress | EntityKind::IpAddress) => plain.to_lowercase(),
-        // Secrets and wallets are what they are, to the letter.
+        // Secrets and wallet addresses are case-sensitive.
         Some(EntityKind::Crypto | EntityKind::StreetAddress | EntityKind::DateOfBirth | EntityKind::GeoCoordinates)
         | None => plain.into_owned(),
         Some(kind) if kind.is_secret() => plain.into_owned(),

@@ -34,7 +34,7 @@ pub(crate) struct ScrubberParts {
     pub(crate) allowed: AllowList,
     pub(crate) keys: OperatorKeys,
     pub(crate) detectors: Vec<Arc<dyn Detector>>,
-    /// The names that detectors give.
+    /// The names of the custom detectors' entities.
     pub(crate) detector_entities: Vec<Entity>,
     pub(crate) budget: Option<DetectorBudget>,
     pub(crate) max_bytes: usize,
@@ -42,7 +42,7 @@ pub(crate) struct ScrubberParts {
 }
 
 impl Default for Scrubber {
-    /// Everything is masked.
+    /// Makes a scrubber that masks everything.
     fn default() -> Self {
         match Self::builder().build() {
             Ok(scrubber) => scrubber,
@@ -58,17 +58,18 @@ impl fmt::Debug for Scrubber {
 }
 
 impl Scrubber {
-    /// A builder with the default policy.
+    /// Makes a builder with the default policy.
     pub fn builder() -> ScrubberBuilder {
         ScrubberBuilder::default()
     }
 
-    /// The version of its policy.
+    /// The version of the policy.
     pub fn policy_version(&self) -> &str {
         &self.inner.version
     }
 
-    /// The same scrubber with the operators its policy has for an action (`store`, `export`, …); unchanged if it has none.
+    /// The same scrubber with the operators that the policy has for an action (`store`, `export`, …); unchanged if it
+    /// has none.
     #[must_use]
     pub fn for_action(&self, action: &str) -> Self {
         match self.inner.actions.get(action) {
@@ -77,18 +78,18 @@ impl Scrubber {
         }
     }
 
-    /// Whether its policy lets an event be learned from in which this was found.
+    /// Whether the policy allows training with an event in which this was found.
     pub fn may_train(&self, found: &ScrubReport) -> bool {
         let forbidden = &self.inner.policy.no_training;
         let forbids = |entity: &Entity| forbidden.iter().any(|name| name == ANY_ENTITY || name == entity.name());
         forbidden.is_empty() || !found.counts.keys().any(forbids)
     }
 
-    /// Removes what is found in a text. A clean text is borrowed, and nothing is allocated for it.
+    /// Removes the findings in a text. A text without findings is borrowed, without an allocation.
     ///
     /// # Errors
     ///
-    /// [`ScrubError::TooLarge`], or what a detector did wrong. The text must not be kept then.
+    /// [`ScrubError::TooLarge`], or the failure of a detector. The text must not be stored then.
     pub fn scrub_text<'a>(&self, text: &'a str) -> Result<Scrubbed<Cow<'a, str>>, ScrubError> {
         let mut hits = FindingList::new();
         self.find_into(text, 0, &mut hits)?;
@@ -108,7 +109,7 @@ impl Scrubber {
         Ok(Scrubbed { value: Cow::Owned(out), findings, receipt })
     }
 
-    /// What is in a text, in order and without overlaps.
+    /// The findings in a text, in order and without overlaps.
     ///
     /// # Errors
     ///
@@ -117,7 +118,8 @@ impl Scrubber {
         Ok(self.find_packed(text, 0)?.as_slice().iter().map(|hit| self.finding(hit, 0)).collect())
     }
 
-    /// Like [`Scrubber::scrub_text`] into buffers of the caller's, which are cleared first: for loops that must not allocate.
+    /// As [`Scrubber::scrub_text`], into buffers of the caller, which are cleared first. It is for loops that must not
+    /// allocate.
     ///
     /// # Errors
     ///
@@ -141,14 +143,14 @@ impl Scrubber {
         Ok(())
     }
 
-    /// What is in a text under a key with these cues; positions are bytes of the text.
+    /// The findings in a text under a key with these cues; positions are bytes of the text.
     pub(crate) fn find_packed(&self, text: &str, hint: Cues) -> Result<FindingList, ScrubError> {
         let mut hits = FindingList::new();
         self.find_into(text, hint, &mut hits)?;
         Ok(hits)
     }
 
-    /// The same into a list of the caller's, which is cleared first.
+    /// As above, into a list of the caller, which is cleared first.
     pub(crate) fn find_into(&self, text: &str, hint: Cues, hits: &mut FindingList) -> Result<(), ScrubError> {
         hits.clear();
         if text.len() > self.inner.max_bytes {
@@ -172,7 +174,7 @@ impl Scrubber {
         Ok(())
     }
 
-    /// The same over the plain copy of a text with encoded characters.
+    /// As above, over the plain copy of a text with encoded characters.
     #[inline(never)]
     fn find_in_normalized(&self, bytes: &[u8], hint: Cues, hits: &mut FindingList) {
         NormalizedText::with_normalized(bytes, |plain| {
@@ -186,7 +188,7 @@ impl Scrubber {
         });
     }
 
-    /// Leaves what the policy leaves alone.
+    /// Removes the findings that the policy leaves in the text.
     pub(crate) fn apply_allow_list(&self, text: &str, hits: &mut FindingList) {
         let keep = |hit: &PackedFinding| {
             let (_, least) = self.table.rule(hit.kind);
@@ -200,7 +202,7 @@ impl Scrubber {
         }
     }
 
-    /// Runs the detectors of one's own, over the plain copy too where characters are encoded, and joins what they find.
+    /// Runs the custom detectors, also over the plain copy where characters are encoded, and adds their findings.
     fn run_detectors(&self, text: &str, hits: &mut FindingList) -> Result<(), ScrubError> {
         let budget = self.inner.budget.as_ref().map(DetectorBudget::restarted);
         let mut all: Vec<PackedFinding> = hits.as_slice().to_vec();
@@ -215,7 +217,7 @@ impl Scrubber {
                 from += part.valid().len() + part.invalid().len();
             }
         }
-        // The longer of two that overlap stays, whole: nothing of either may be left.
+        // Of two that overlap, the longer one is kept and covers both, so that no part of either remains.
         all.sort_by_key(|hit| (hit.start, std::cmp::Reverse(hit.end)));
         let mut joined: Vec<PackedFinding> = Vec::with_capacity(all.len());
         for hit in all {
@@ -234,7 +236,7 @@ impl Scrubber {
         Ok(())
     }
 
-    /// Asks every detector about one text; `source` says where a span of it stands in what is scrubbed.
+    /// Runs every custom detector on one text; `source` maps its spans to the scrubbed text.
     fn run_detectors_on(
         &self,
         text: &str,
@@ -271,7 +273,7 @@ impl Scrubber {
         Ok(())
     }
 
-    /// Appends the text with what stands for its findings.
+    /// Appends the text with its findings replaced.
     pub(crate) fn write_scrubbed(
         &self,
         out: &mut String,
@@ -289,7 +291,7 @@ impl Scrubber {
         Ok(())
     }
 
-    /// Appends what stands for one finding.
+    /// Appends the replacement of one finding.
     pub(crate) fn write_replacement(
         &self,
         out: &mut String,

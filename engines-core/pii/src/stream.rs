@@ -1,4 +1,4 @@
-//! Scrubbing a text that comes in chunks.
+//! Scrubs a text that arrives in chunks.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use super::scan::normalization::NormalizedText;
 use super::scan::{LOOKBACK, Lookahead, Scan};
 use super::scrubber::Scrubber;
 
-/// Scrubs chunks of one text as they come; what comes out is what [`Scrubber::scrub_text`] makes of the whole, wherever the borders are.
+/// Scrubs the chunks of one text as they arrive. The output equals that of [`Scrubber::scrub_text`] for the whole text,
+/// wherever the chunk boundaries are.
 ///
-/// A chunk is held back as long as something in it may still turn out to be, or to belong to, a finding: for about 600 bytes, and longer only
-/// inside a long secret (a private key, a token). Memory is bounded by the same.
+/// Text is held back as long as it may still belong to a finding: for about 600 bytes, and longer only inside a long
+/// secret (a private key, a token). Memory is bounded by the same amount.
 ///
 /// ```
 /// use engines_pii::Scrubber;
@@ -33,26 +34,26 @@ use super::scrubber::Scrubber;
 #[derive(Debug)]
 pub struct StreamScrubber {
     scrubber: Scrubber,
-    /// What has come in and not gone out, with a little before it as context.
+    /// The text that was received and not yet returned, with a little before it as context.
     source: String,
     /// How much of `source` is in `plain`.
     normalized_bytes: usize,
     plain: NormalizedText,
-    /// How much of the plain copy has gone out.
+    /// How much of the plain copy was returned.
     emitted_normalized: usize,
-    /// How much of `source` has gone out.
+    /// How much of `source` was returned.
     emitted_source: usize,
     state: ScanState,
     receipt: ScrubReport,
-    /// How many of each kind were found, by number; the receipt counts them in the end.
+    /// The number of findings of each kind, by the kind's number; the report counts them at the end.
     kind_counts: Vec<u64>,
     /// An incomplete character at the end of the last bytes.
     partial_character: Vec<u8>,
-    /// It failed; nothing more may come out.
+    /// The scrub failed; nothing more may be returned.
     failed: Option<ScrubError>,
 }
 
-/// What a scan needs to go on.
+/// The state that a scan needs to continue.
 struct ScanState {
     pos: usize,
     cue_window: CueWindow,
@@ -68,11 +69,12 @@ impl std::fmt::Debug for ScanState {
 }
 
 impl Scrubber {
-    /// A scrubber for one text in chunks.
+    /// Makes a scrubber of one text in chunks.
     ///
     /// # Errors
     ///
-    /// Detectors of one's own see whole texts; with one of them this fails rather than skip it.
+    /// [`PolicyError`](super::PolicyError) with custom detectors, because they need whole texts and must not be
+    /// skipped.
     pub fn stream(&self) -> Result<StreamScrubber, PolicyError> {
         if let Some(detector) = self.inner.detectors.first() {
             return Err(PolicyError::DetectorStream(detector.name().to_owned()));
@@ -100,11 +102,11 @@ impl Scrubber {
 }
 
 impl StreamScrubber {
-    /// Takes a chunk and gives what is certain by now; often nothing.
+    /// Takes a chunk and returns the text that is final by now; often it is empty.
     ///
     /// # Errors
     ///
-    /// [`ScrubError`]; after that every call fails, so that nothing slips through behind it.
+    /// [`ScrubError`]; after it every call fails, so that no later text is returned unscrubbed.
     pub fn push(&mut self, chunk: &str) -> Result<String, ScrubError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -114,7 +116,7 @@ impl StreamScrubber {
         self.record_failure(out)
     }
 
-    /// Like [`push`](Self::push) for bytes: characters may be cut anywhere, and what is not UTF-8 becomes U+FFFD.
+    /// As [`push`](Self::push), for bytes: characters may be cut anywhere, and bytes that are not UTF-8 become U+FFFD.
     ///
     /// # Errors
     ///
@@ -149,7 +151,7 @@ impl StreamScrubber {
         self.push(&text)
     }
 
-    /// The rest, and the receipt for the whole.
+    /// Ends the text; returns the rest of it, and the report of the whole.
     ///
     /// # Errors
     ///
@@ -189,7 +191,7 @@ impl StreamScrubber {
         scan.lookahead = self.state.lookahead;
         scan.run();
         let Scan { pos, cues, lookahead: ahead, in_long_word: endless, .. } = scan;
-        // A later finding may still swallow an earlier one that is near.
+        // A later finding may still absorb an earlier one that is near.
         let mut settled = if last { self.plain.text.len() } else { pos.saturating_sub(LOOKBACK) };
         if let Some(hit) =
             hits.as_slice().iter().find(|hit| (hit.start as usize) < settled && hit.end as usize > settled)
@@ -211,7 +213,7 @@ impl StreamScrubber {
         Ok(out)
     }
 
-    /// Writes the plain positions `emitted..settled` out, as they stand in the source.
+    /// Returns the text at the plain positions `emitted..settled` as it stands in the source.
     fn emit(&mut self, out: &mut String, hits: &FindingList, settled: usize, last: bool) -> Result<(), ScrubError> {
         let mut from = self.emitted_source;
         for hit in hits.as_slice() {
@@ -240,7 +242,7 @@ impl StreamScrubber {
         Ok(())
     }
 
-    /// Drops what is out and no longer needed as context.
+    /// Drops text that was returned and is no longer needed as context.
     fn drop_emitted(&mut self) {
         let drop = self.emitted_normalized.min(self.state.pos.saturating_sub(2 * LOOKBACK));
         if drop < 4 * LOOKBACK {
@@ -266,11 +268,11 @@ impl StreamScrubber {
     }
 }
 
-/// Scrubs what a reader gives into a writer, with constant memory.
+/// Scrubs the text of a reader into a writer, with constant memory.
 ///
 /// # Errors
 ///
-/// [`ScrubError::Read`] for errors of either side, and those of [`StreamScrubber::push`].
+/// [`ScrubError::Read`] for errors of the reader and the writer, and those of [`StreamScrubber::push`].
 pub fn scrub_reader(scrubber: &Scrubber, mut from: impl Read, mut to: impl Write) -> Result<ScrubReport, ScrubError> {
     let io = |e: std::io::Error| ScrubError::Read(e.kind().to_string());
     let mut stream = scrubber.stream().map_err(|e| ScrubError::Read(e.to_string()))?;

@@ -1,4 +1,4 @@
-//! One engine for many tenants: the same detectors, limits and lists under another policy, another key or another operator.
+//! Scrubbers for many tenants: the same detectors, limits and lists with another policy, key or operator.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use super::policy::{Operator, Policy};
 use super::replacement::OperatorKeys;
 use super::scrubber::{Scrubber, ScrubberParts};
 impl Scrubber {
-    /// Its policy.
+    /// The policy.
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.inner.policy
     }
 
-    /// Whether hashes and pseudonyms can be made.
+    /// Whether the scrubber has a key for hashes and pseudonyms.
     #[must_use]
     pub fn has_key(&self) -> bool {
         self.inner.keys.tenant.is_some()
@@ -28,7 +28,8 @@ impl Scrubber {
         self.with_keys(keys)
     }
 
-    /// The same scrubber with keys of one tenant's own, made from its own: the same value has other tokens in each tenant.
+    /// The same scrubber with keys of one tenant, derived from its own, so that a value has different tokens in each
+    /// tenant.
     #[must_use]
     pub fn for_tenant(&self, tenant: &str) -> Self {
         let keys = &self.inner.keys;
@@ -38,8 +39,8 @@ impl Scrubber {
         })
     }
 
-    /// Letters that stand for a text, and for no other: a key to look it up by that gives nothing of it away. Made under the tenant's key; without
-    /// one it is no more than a hash, and what is easily guessed can be tried out.
+    /// Letters that identify a text and do not reveal it, as a key to look it up by. They are made under the tenant's
+    /// key; without a key they are only a hash, and texts that are easy to guess can be found by trying.
     #[must_use]
     pub fn lookup_token(&self, text: &str) -> String {
         let mut out = String::with_capacity(64);
@@ -47,7 +48,8 @@ impl Scrubber {
         out
     }
 
-    /// The HMAC-SHA-256 of `bytes` under the tenant's key: it tells whether the same bytes were seen before and keeps no copy of them.
+    /// The HMAC-SHA-256 of `bytes` under the tenant's key, to recognise data that was sent before without keeping a copy
+    /// of it.
     #[must_use]
     pub fn keyed_hash(&self, bytes: &[u8]) -> [u8; 32] {
         self.mac(b"engines.pii.sent.v1", bytes)
@@ -63,19 +65,19 @@ impl Scrubber {
         Self { inner: Arc::new(inner), table: Arc::clone(&self.table) }
     }
 
-    /// The same scrubber with one operator for everything that is found.
+    /// The same scrubber with one operator for all findings.
     ///
     /// # Errors
     ///
-    /// [`PolicyError::KeyMissing`] when the operator needs a key that is not there.
+    /// [`PolicyError::KeyMissing`] when the operator needs a key that is not set.
     pub fn with_operator(&self, operator: Operator) -> Result<Self, PolicyError> {
         let table = self.table.with_operator(operator);
         table.check(&self.inner.keys, &self.inner.detector_entities)?;
         Ok(Self { inner: Arc::clone(&self.inner), table: Arc::new(table) })
     }
 
-    /// The same detectors, keys and limits under another policy. The lists of the policy there was stay: what it denies, allows or
-    /// keeps from being learned from, it still does.
+    /// The same detectors, keys and limits with another policy. The lists of the previous policy stay in force: what it
+    /// denies, allows or excludes from training.
     ///
     /// # Errors
     ///

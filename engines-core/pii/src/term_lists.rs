@@ -8,7 +8,7 @@ use super::error::PolicyError;
 use super::scan::byte_class::is_word;
 use super::scan::normalization::NormalizedText;
 
-/// The terms of a deny list; found where a word begins.
+/// The terms of a deny list, which are searched where a word begins.
 #[derive(Debug, Clone)]
 pub(crate) struct DenyList(AhoCorasick);
 
@@ -27,7 +27,7 @@ impl DenyList {
             .map_err(|e| PolicyError::DenyList(e.to_string()))
     }
 
-    /// Where the longest term that begins at `at` ends, if a word ends there too.
+    /// The end of the longest term that begins at `at`, if a word ends there too.
     pub(crate) fn match_end(&self, text: &[u8], at: usize) -> Option<usize> {
         let stop = text.len().min(at + super::policy::Policy::MAX_TERM_BYTES + 4);
         let input = Input::new(text).range(at..stop).anchored(Anchored::Yes);
@@ -38,11 +38,11 @@ impl DenyList {
     }
 }
 
-/// Values that are left alone.
+/// Values that are left in the text.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AllowList {
     values: BTreeSet<String>,
-    /// `@example.org`.
+    /// Allowed domains, such as `@example.org`.
     domains: BTreeSet<String>,
 }
 
@@ -56,7 +56,7 @@ impl AllowList {
         self.values.is_empty() && self.domains.is_empty()
     }
 
-    /// Whether this finding, as it stands in the text, is allowed.
+    /// Whether this finding, as it is written in the text, is allowed.
     pub(crate) fn contains(&self, source: &str) -> bool {
         let plain = NormalizedText::from_source(source.as_bytes());
         let Ok(plain) = String::from_utf8(plain.text) else { return false };

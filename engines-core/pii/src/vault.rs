@@ -1,4 +1,4 @@
-//! Sealed values: reversible for those who hold the vault key.
+//! Sealed values, which can be opened with the vault key.
 
 use aes_siv::KeyInit as _;
 use aes_siv::siv::Aes256Siv;
@@ -25,16 +25,16 @@ pub struct Vault {
     key: PiiKey,
 }
 
-/// Sealed values are written in capitals from here on, so that they differ from pseudonyms.
+/// The first letter of sealed values, which are capital letters and so differ from pseudonyms.
 const FIRST_LETTER: u8 = b'A';
 
 impl Vault {
-    /// A vault over one tenant's key.
+    /// Makes a vault with one tenant's key.
     pub fn new(key: PiiKey) -> Self {
         Self { key }
     }
 
-    /// One tenant's vault, whose key is made from this one's, as a deployment's scrubber does it.
+    /// The vault of one tenant, with a key that is derived from this one's, as a deployment's scrubber derives it.
     #[must_use]
     pub fn for_tenant(&self, tenant: &str) -> Self {
         Self::new(self.key.for_tenant(tenant))
@@ -47,7 +47,7 @@ impl Vault {
         Aes256Siv::new(&(*wide).into())
     }
 
-    /// Appends `[NAME:TOKEN]`; values whose token would be too long to be recognised again are refused.
+    /// Appends `[NAME:TOKEN]`; a value whose token would be too long to be recognised is rejected.
     pub(crate) fn seal(&self, out: &mut String, name: &str, value: &str) -> Result<(), ScrubError> {
         if 2 * (value.len() + 16) > MAX_SEALED_LETTERS {
             return Err(ScrubError::Seal);
@@ -61,11 +61,11 @@ impl Vault {
         Ok(())
     }
 
-    /// Puts every sealed value in a text back.
+    /// Replaces every sealed value in a text by its original.
     ///
     /// # Errors
     ///
-    /// [`ScrubError::Seal`] if one of them was sealed with another key or was changed.
+    /// [`ScrubError::Seal`] if a value was sealed with another key or was changed.
     pub fn open_text(&self, text: &str) -> Result<String, ScrubError> {
         self.open(text, |out, value| {
             out.push_str(value);
@@ -73,8 +73,8 @@ impl Vault {
         })
     }
 
-    /// Puts every sealed value in JSON text back; everything else stays byte for byte. A sealed number comes back as a string. Whether the text is JSON
-    /// is not looked at.
+    /// Replaces every sealed value in JSON text by its original; everything else stays byte for byte. A sealed number
+    /// becomes a string. The text is not checked to be JSON.
     ///
     /// # Errors
     ///
@@ -114,7 +114,8 @@ impl Vault {
         Ok(out)
     }
 
-    /// Puts every sealed value in the strings and keys of a JSON value back. A sealed number comes back as a string.
+    /// Replaces every sealed value in the strings and keys of a JSON value by its original. A sealed number becomes a
+    /// string.
     ///
     /// # Errors
     ///
@@ -136,7 +137,7 @@ impl Vault {
     }
 }
 
-/// `[NAME:CAPITALS]` at the start: name, token, length.
+/// Parses `[NAME:CAPITALS]` at the start: name, token, length.
 fn split_sealed(text: &str) -> Option<(&str, &str, usize)> {
     let close = text.bytes().take(MAX_SEALED_LETTERS + 64).position(|b| b == b']')?;
     let (name, body) = text.get(1..close)?.split_once(':')?;

@@ -1,11 +1,12 @@
-//! Where a value stands in its document, and what its key says about it.
+//! The path of a value in its document, and the cues in its keys.
 
 use std::cell::Cell;
 
 use crate::scan::cue::{Cues, bit};
 use crate::scan::{Scan, pack_name};
 
-/// Where a value stands, for the receipt's paths: linked through the call stack, so that clean JSON allocates nothing.
+/// The path of a value, for the paths of the report. Paths are linked through the call stack, so that clean JSON
+/// allocates nothing.
 pub(crate) struct JsonPath<'p> {
     parent: Option<&'p JsonPath<'p>>,
     step: PathStep<'p>,
@@ -13,7 +14,7 @@ pub(crate) struct JsonPath<'p> {
 
 enum PathStep<'p> {
     Root,
-    /// A key as it was written out, masks included.
+    /// A key as it was written to the output, with masks.
     Key(&'p str),
     Index(usize),
 }
@@ -58,16 +59,16 @@ impl<'p> JsonPath<'p> {
     }
 }
 
-/// The cues of a key for its value, with what the keys around it say.
+/// The cues that a key gives for its value, combined with those of the keys around it.
 pub(crate) fn key_cues(key: &[u8], around: Cues) -> Cues {
     Scan::cues_of_key(key) | (around & !bit::VALUE_FOLLOWS)
 }
 
-/// How many names a thread remembers the cues of.
+/// The number of names whose cues a thread caches.
 const CACHE_SLOTS: usize = 64;
 
 thread_local! {
-    /// The same few keys come again and again: for each slot, a name of at most fifteen bytes and its cues.
+    /// A cache, because the same few keys repeat: each slot has a name of at most fifteen bytes and its cues.
     static KEY_CUE_CACHE: [Cell<(u128, Cues)>; CACHE_SLOTS] = const { [const { Cell::new((0, 0)) }; CACHE_SLOTS] };
 }
 
@@ -88,7 +89,7 @@ fn compute_key_cues(document: &[u8], start: usize, end: usize, name: u128, slot:
     own
 }
 
-/// Whether a number may be one that is looked for: long, or one that its key speaks of.
+/// Whether a number may be a finding: it is long, or its key is a cue.
 pub(crate) fn number_needs_scan(number: &str, hint: Cues) -> bool {
     let digits = number.bytes().all(|b| b.is_ascii_digit());
     digits && (number.len() >= 7 || number.len() >= 4 && hint & (bit::ZIP | bit::PASSWORD) != 0)
@@ -96,7 +97,7 @@ pub(crate) fn number_needs_scan(number: &str, hint: Cues) -> bool {
         || hint & bit::BORN != 0 && number.len() == 8
 }
 
-/// A key that is not yet among those written: two that became alike are told apart by a suffix.
+/// Makes a key unique among those already written: keys that became equal by masking get a suffix.
 pub(crate) fn unique_key(key: String, taken: &[String]) -> String {
     if !taken.contains(&key) {
         return key;

@@ -1,4 +1,4 @@
-//! Scrubbing JSON as it is written, without building a value.
+//! Scrubs JSON text directly, without building a value.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,7 +14,8 @@ use crate::scrubber::Scrubber;
 use super::json_path::{JsonPath, cached_key_cues, key_cues, number_needs_scan, unique_key};
 
 impl Scrubber {
-    /// Like [`Scrubber::scrub_json`] over the text of a JSON document: what is clean stays byte for byte as it was written.
+    /// As [`Scrubber::scrub_json`], for the text of a JSON document. Parts without findings stay byte for byte as they
+    /// were written.
     ///
     /// Positions of findings are bytes of the document.
     ///
@@ -52,19 +53,19 @@ impl Scrubber {
     }
 }
 
-/// Nothing that is found without a cue is shorter.
+/// The length of the shortest finding without a cue.
 const MIN_UNCUED_BYTES: usize = 5;
 
-/// Nothing that is found is shorter.
+/// The length of the shortest finding.
 const MIN_FINDING_BYTES: usize = 4;
 
-/// Moves what begins or ends inside an escape to its edge: half of an escape is no JSON, and a detector of one's own sees the string
-/// as it is written.
+/// Moves the ends of a finding that lie inside an escape to the escape's edge: half of an escape is not JSON, and a
+/// custom detector sees the string as it is written.
 fn widen_to_escapes(raw: &[u8], hits: &mut [PackedFinding]) {
     let mut floor = 0;
     for hit in hits {
         if let Some(escape) = escape_around(raw, hit.start as usize) {
-            // A letter that was written as its number belongs to the value.
+            // A letter that was written as an escape belongs to the value.
             let inside = if escape.len() == 2 { escape.end } else { escape.start };
             hit.start = inside as u32;
         }
@@ -77,7 +78,7 @@ fn widen_to_escapes(raw: &[u8], hits: &mut [PackedFinding]) {
     }
 }
 
-/// The escape that goes on at `at`.
+/// The escape that contains `at`.
 fn escape_around(raw: &[u8], at: usize) -> Option<Range<usize>> {
     let near = raw.get(at.saturating_sub(5)..at)?;
     let start = at - near.iter().rev().position(|b| *b == b'\\')? - 1;
@@ -86,12 +87,12 @@ fn escape_around(raw: &[u8], at: usize) -> Option<Range<usize>> {
     (slashes % 2 == 1 && at < end).then_some(start..end)
 }
 
-/// A key as a reader takes it: an escaped letter is that letter.
+/// The key with its escapes decoded.
 fn unescape_key(key: &str) -> Cow<'_, str> {
     if !key.contains('\\') {
         return Cow::Borrowed(key);
     }
-    // Half a surrogate pair stays as it was written: no reader takes it.
+    // Half a surrogate pair is kept as it was written: no reader accepts it.
     serde_json::from_str(&format!("\"{key}\"")).map_or(Cow::Borrowed(key), Cow::Owned)
 }
 
@@ -101,12 +102,12 @@ struct JsonScrubber<'a, 's> {
     bytes: &'a [u8],
     pos: usize,
     output: String,
-    /// How much of the document has been written out.
+    /// How much of the document has been written to the output.
     copied: usize,
     findings: Vec<Finding>,
     receipt: ScrubReport,
     found: FindingList,
-    /// Nothing is looked for but what the engine's own rules find.
+    /// Only the built-in rules apply: there are no custom detectors and no deny list.
     built_in_only: bool,
 }
 
@@ -154,7 +155,7 @@ impl<'a> JsonScrubber<'a, '_> {
         Ok(())
     }
 
-    /// Reads a string; the range of what is between its quotes.
+    /// Reads a string; returns the range between its quotes.
     #[inline]
     fn read_string(&mut self) -> Result<(usize, usize), ScrubError> {
         let start = self.pos + 1;
@@ -166,7 +167,7 @@ impl<'a> JsonScrubber<'a, '_> {
         self.read_escaped(start, end)
     }
 
-    /// The rest of a string with escapes, from the first of them on.
+    /// Reads the rest of a string with escapes, from the first escape on.
     #[inline(never)]
     fn read_escaped(&mut self, start: usize, from: usize) -> Result<(usize, usize), ScrubError> {
         let mut i = from;
@@ -241,7 +242,7 @@ impl<'a> JsonScrubber<'a, '_> {
         }
     }
 
-    /// A key: what it is written out as.
+    /// Reads a key; returns the key to write.
     fn scrub_key(
         &mut self,
         start: usize,
@@ -273,8 +274,8 @@ impl<'a> JsonScrubber<'a, '_> {
         Ok(Cow::Owned(clean))
     }
 
-    /// Whether the string can be passed by without a scan: tiny, or short and of letters only, under a key that is no cue,
-    /// and nobody else asks.
+    /// Whether the string needs no scan: it is very short, or short and only of letters under a key that is not a cue,
+    /// and there is no custom detector and no deny list.
     #[inline]
     fn needs_no_scan(&self, start: usize, end: usize, hint: Cues) -> bool {
         self.built_in_only

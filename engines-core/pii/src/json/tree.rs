@@ -1,4 +1,4 @@
-//! Scrubbing a parsed value.
+//! Scrubs a parsed JSON value.
 
 use std::sync::Arc;
 
@@ -12,18 +12,20 @@ use crate::scrubber::Scrubber;
 
 use super::json_path::{JsonPath, key_cues, number_needs_scan, unique_key};
 
-/// What is said of findings on the way.
+/// The findings collected during the walk.
 struct TreeReport {
     receipt: ScrubReport,
     findings: Vec<JsonFinding>,
-    /// How many findings are located.
+    /// The most findings whose position is recorded.
     max_findings: usize,
 }
 
 impl Scrubber {
-    /// Removes what is found in every string, key and number of a JSON value, at any depth; a key is context for what it holds.
+    /// Removes the findings in every string, key and number of a JSON value, at any depth. A key is context for its
+    /// value.
     ///
-    /// The output has the same shape: two keys that become alike get a suffix, a number with a finding becomes a string (or `null` if dropped).
+    /// The output has the same shape: of two keys that become equal one gets a suffix, and a number with a finding
+    /// becomes a string (or `null` if it is dropped).
     ///
     /// ```
     /// # use engines_pii::Scrubber;
@@ -47,7 +49,7 @@ impl Scrubber {
         Ok((clean, notes.receipt))
     }
 
-    /// Like [`Scrubber::scrub_json`], and says of the first `most` findings where each is.
+    /// As [`Scrubber::scrub_json`], and returns the positions of the first `most` findings.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The fields of an event or a span, scrubbed, and put together again.
+//! Scrubs the fields of an event or a span.
 
 use std::{array, error::Error, fmt};
 
@@ -7,16 +7,16 @@ use tracing::field::{self, Field, FieldSet, Value, ValueSet, Visit};
 
 use crate::Scrubber;
 
-/// Stands for what could not be scrubbed.
+/// Replaces a value that could not be scrubbed.
 pub(super) const WITHHELD: &str = "[withheld: it could not be scrubbed]";
-/// The fields of most events.
+/// The number of fields of most events.
 const FEW_FIELDS: usize = 32;
-/// Fields that are recorded at the most; what is beyond is dropped.
+/// The most fields that are recorded; further ones are dropped.
 const MAX_FIELDS: usize = 256;
-/// The field that holds an event's text, and says nothing of what it is.
+/// The field that holds an event's text. Its name is no cue for the value.
 const MESSAGE_FIELD: &str = "message";
 
-/// Collects fields, and scrubs each on the way.
+/// Collects fields and scrubs each of them.
 pub(super) struct ScrubbedFields<'s> {
     scrubber: &'s Scrubber,
     scrubbed: Vec<(Field, Box<dyn Value>)>,
@@ -27,10 +27,10 @@ impl<'s> ScrubbedFields<'s> {
         Self { scrubber, scrubbed: Vec::new() }
     }
 
-    /// Calls `then` with what was collected.
+    /// Calls `then` with the collected fields.
     pub(super) fn with_values<R>(&self, set: &FieldSet, then: impl FnOnce(&ValueSet<'_>) -> R) -> R {
         let one = |at: usize| self.scrubbed.get(at).map(|(field, value)| (field, Some(&**value)));
-        // The number of values is part of their type; none stands for those that are not there.
+        // The number of values is part of their type; `None` fills the unused places.
         match (self.scrubbed.len(), one(0)) {
             (0, _) | (_, None) => then(&set.value_set(&[])),
             (..=FEW_FIELDS, Some((first, _))) => {
@@ -46,7 +46,7 @@ impl<'s> ScrubbedFields<'s> {
         self.scrubbed.push((field.clone(), Box::new(value)));
     }
 
-    /// A value under its field's name; none if nothing is found in it.
+    /// Scrubs a value under its field's name; `None` if it has no finding.
     fn scrub_value(&self, field: &Field, value: Json) -> Option<String> {
         let name = field.name();
         let scrubbed = match value {
@@ -103,7 +103,7 @@ impl Visit for ScrubbedFields<'_> {
     }
 
     fn record_bytes(&mut self, field: &Field, value: &[u8]) {
-        // Written as digits they would hide what they are.
+        // As digits these values would not be recognised.
         self.push_text(field, String::from_utf8_lossy(value).into_owned());
     }
 

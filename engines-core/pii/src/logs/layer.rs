@@ -1,4 +1,4 @@
-//! A layer that shows another one scrubbed fields alone.
+//! A layer that passes scrubbed fields to another layer.
 
 use tracing::{
     Dispatch, Event, Metadata, Subscriber,
@@ -11,11 +11,12 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 use super::fields::ScrubbedFields;
 use crate::Scrubber;
 
-/// Wraps a layer, which then sees events and spans whose fields have been scrubbed: texts, numbers, errors, and what is formatted with
+/// Wraps a layer and passes it events and spans with scrubbed fields: texts, numbers, errors, and values formatted with
 /// `Display` or `Debug`.
 ///
-/// Put filters around it and not inside: `ScrubLayer::new(layer, scrubber).with_filter(…)`. What the layer inside offers to others by type
-/// (`downcast_ref`) is hidden. Layers of `fmt` share what they have formatted of a span, so wrap them all, or use [`ScrubWriter`](super::ScrubWriter) too. It is not asked whether an event is enabled by what is in it.
+/// Put filters around it and not inside: `ScrubLayer::new(layer, scrubber).with_filter(…)`. The inner layer's types are
+/// not visible to `downcast_ref`. Layers of `fmt` share the formatted fields of a span, so wrap all of them, or use
+/// [`ScrubWriter`](super::ScrubWriter) too. The inner layer is not asked whether an event is enabled by its fields.
 #[derive(Debug, Clone)]
 pub struct ScrubLayer<L> {
     inner: L,
@@ -23,7 +24,7 @@ pub struct ScrubLayer<L> {
 }
 
 impl<L> ScrubLayer<L> {
-    /// `inner`, behind `scrubber`.
+    /// Wraps `inner`.
     #[must_use]
     pub fn new(inner: L, scrubber: Scrubber) -> Self {
         Self { inner, scrubber }

@@ -1,8 +1,8 @@
-//! An app's own logs through the PII engine: what `tracing` records is scrubbed before anything formats, prints or exports it.
+//! Scrubs an app's own logs: records of `tracing` pass the PII engine before anything formats, prints or exports them.
 //!
-//! [`ScrubLayer`] wraps any layer and hands it events and spans whose fields have been scrubbed, each with its name as context.
-//! [`ScrubWriter`] wraps where a formatting layer writes, and scrubs the finished line: what was formatted by something else, or shows only
-//! when fields stand together. Use both:
+//! [`ScrubLayer`] wraps any layer and passes it events and spans with scrubbed fields, each with its name as context.
+//! [`ScrubWriter`] wraps the writer of a formatting layer and scrubs the finished line: it covers text that something
+//! else formatted, and findings that appear only when fields are combined. Use both:
 //!
 //! ```
 //! use engines_pii::{logs::{ScrubLayer, ScrubWriter}, pii::Scrubber};
@@ -14,7 +14,8 @@
 //! # let _ = subscriber;
 //! ```
 //!
-//! Names are not scrubbed: those of spans, fields and targets are part of the program. A text that cannot be scrubbed is withheld, and says so.
+//! Names of spans, fields and targets are not scrubbed, because they are part of the program. A text that cannot be
+//! scrubbed is withheld, and a note replaces it.
 
 mod fields;
 mod layer;

@@ -1,4 +1,4 @@
-//! Scrubs finished lines on their way out.
+//! A writer that scrubs finished log lines.
 
 use std::{
     borrow::Cow,
@@ -12,11 +12,11 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::fields::WITHHELD;
 use crate::{ScrubError, Scrubber};
 
-/// Begins a control sequence of a terminal.
+/// Starts a control sequence of a terminal.
 const ESCAPE: char = '\u{1b}';
 
-/// Wraps where a formatting layer writes, and scrubs each line before it gets there. A line of JSON stays JSON. Colours are lost where something
-/// is found.
+/// Wraps the writer of a formatting layer and scrubs each line before it is written. A line of JSON stays JSON. A line
+/// with findings loses its colours.
 #[derive(Debug, Clone)]
 pub struct ScrubWriter<M> {
     inner: M,
@@ -24,7 +24,7 @@ pub struct ScrubWriter<M> {
 }
 
 impl<M> ScrubWriter<M> {
-    /// `inner`, behind `scrubber`.
+    /// Wraps `inner`.
     #[must_use]
     pub fn new(inner: M, scrubber: Scrubber) -> Self {
         Self { inner, scrubber }
@@ -47,7 +47,7 @@ impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for ScrubWriter<M> {
     }
 }
 
-/// One event's line. It leaves when it is whole: when it is flushed or dropped.
+/// The line of one event. It is written when it is complete: when it is flushed or dropped.
 pub struct ScrubbedLineWriter<'a, W: Write> {
     scrubber: &'a Scrubber,
     writer: W,
@@ -78,7 +78,7 @@ fn scrub_line<'l>(scrubber: &Scrubber, line: &'l str) -> Result<Cow<'l, str>, Sc
     if !line.contains(ESCAPE) {
         return scrubber.scrub_text(line).map(|scrubbed| scrubbed.value);
     }
-    // A control sequence ends in a letter, which would hide where the word behind it begins.
+    // A control sequence ends in a letter, which would hide the start of the word behind it.
     let plain = strip_control_sequences(line);
     let scrubbed = scrubber.scrub_text(&plain)?;
     Ok(if scrubbed.findings.is_empty() { Cow::Borrowed(line) } else { Cow::Owned(scrubbed.value.into_owned()) })
@@ -113,7 +113,7 @@ impl<W: Write> Write for ScrubbedLineWriter<'_, W> {
 
 impl<W: Write> Drop for ScrubbedLineWriter<'_, W> {
     fn drop(&mut self) {
-        // There is nobody to tell.
+        // A failure of the log writer cannot be reported anywhere.
         let _ = self.write_scrubbed();
     }
 }

@@ -1,4 +1,4 @@
-//! Street addresses and postcodes, as far as their form or a cue supports them.
+//! Street addresses and postcodes that are recognised by their form or by a cue.
 
 use std::sync::LazyLock;
 
@@ -19,10 +19,10 @@ const SUFFIXES: &str = " alley ally aly annex anx arcade arc avenue ave av bayou
     ridges river road rd roads route row rue run shoal shoals shore shores skyway spring springs spur spurs square sq squares station stravenue stream street st str streets summit terrace ter throughway \
     trace track trafficway trail trailer trl tunnel turnpike underpass union unions valley valleys via viaduct view views village villages ville vista walk walks wall way ways well wells wynd yard ";
 
-/// Suffixes that are hardly anything else, also in small letters.
+/// Suffixes that are hardly ever anything else, also in lower case.
 const CERTAIN_SUFFIXES: &str = " street st road rd avenue ave boulevard blvd lane ln drive court crescent terrace highway hwy parkway pkwy close mews turnpike gardens ";
 
-/// Words a street begins with, number first or last.
+/// Words that begin a street's name, with the number before or after it.
 const STARTERS: &str = " rue avenue av boulevard bd blvd chemin place allée allées allee impasse route quai cours square passage ruelle faubourg esplanade via viale vial piazza piazzale corso largo vicolo \
     strada calle avenida avda plaza paseo carrer carretera camino rua travessa praça praca alameda ul ul. ulica aleja al al. plac os os. улица ул ул. проспект просп пр переулок бульвар шоссе площадь \
     calea bulevardul str str. strada ulice náměstí utca út straße strasse c/ ";
@@ -30,7 +30,7 @@ const STARTERS: &str = " rue avenue av boulevard bd blvd chemin place allée all
 /// Small words inside a street's name.
 const CONNECTORS: &str = " de du des de la le les l d della delle dei degli di del dello da do dos das el los las y e et von van der den den het of the saint st san santa sainte am an im zum zur ";
 
-/// Endings of streets in one word, number behind.
+/// Endings of one-word streets with the number behind.
 static ENDINGS: [&str; 46] = [
     "straße",
     "strasse",
@@ -80,7 +80,7 @@ static ENDINGS: [&str; 46] = [
     "boulevard",
 ];
 
-/// Endings among those that other words have as well.
+/// Endings that are also endings of other words.
 const COMMON_ENDINGS: [&str; 14] = [
     "ring",
     "berg",
@@ -101,7 +101,7 @@ const COMMON_ENDINGS: [&str; 14] = [
 const UNITS: &str = " apt apt. apartment suite ste ste. unit flat studio room rm rm. floor fl fl. lot bldg building # no no. \
     piso puerta pta esc escalera dpto depto int interno scala étage appt apto apartamento andar bloco lok lok. m. кв кв. корп квартира daire kat byt lgh ";
 
-/// The words above, compiled: what each can be.
+/// The compiled words above, with the roles of each.
 static STREET_WORDS: LazyLock<CueTable> = LazyLock::new(|| {
     CueTable::compile(&[
         (SUFFIXES, SUFFIX),
@@ -457,7 +457,7 @@ fn street_before(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize>
     None
 }
 
-/// Whether a word ends like a street, and how sure that is.
+/// Whether a word ends like a street, and the score of this.
 fn street_ending_score(scan: &Scan<'_>, at: usize, word: &[u8]) -> Option<u8> {
     let last = *word.last()?;
     if !matches!(

@@ -2,10 +2,10 @@
 
 use super::check_digits::{all_same, digits_value, luhn};
 
-/// How sure the issuer range alone makes one.
+/// The confidence that the issuer range alone gives.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Issuer {
-    /// A range and a length nobody uses, or a failed check digit.
+    /// An unused range or length, or a wrong check digit.
     None,
     /// A range or a length that needs a cue: Maestro, 13-digit Visa and the like.
     Weak,

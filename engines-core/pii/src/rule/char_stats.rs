@@ -1,4 +1,4 @@
-//! What a value is made of: drawn at random, a word of prose, or a piece of a program.
+//! Statistics of the characters of a value: whether it is random, a word of prose, or a piece of code.
 
 use crate::scan::byte_class::{DIGIT as IS_DIGIT, LOWER, NON_ASCII, UPPER, class_of, is_hex, is_word};
 use crate::scan::cue::{bit, table};
@@ -19,7 +19,7 @@ pub(super) const CAPITALS: u128 = ascii_set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 pub(super) const SMALL: u128 = ascii_set(b"abcdefghijklmnopqrstuvwxyz");
 pub(super) const HEX: u128 = DIGITS | ascii_set(b"ABCDEFabcdef");
 
-/// What a value is made of.
+/// Statistics of a value's characters.
 #[derive(Default)]
 pub(super) struct CharStats {
     pub(super) digits: usize,
@@ -34,17 +34,17 @@ pub(super) struct CharStats {
 }
 
 impl CharStats {
-    /// Whether all of it is from a set.
+    /// Whether all characters are from a set.
     pub(super) fn only_from(&self, set: u128) -> bool {
         self.non_ascii == 0 && self.set & !set == 0
     }
 
-    /// Whether a character may be in it: always right for what is all ASCII.
+    /// Whether a character may occur; exact for ASCII text.
     pub(super) fn may_contain(&self, character: u8) -> bool {
         self.set >> character & 1 != 0
     }
 
-    /// How many different bytes there are.
+    /// The number of different bytes.
     pub(super) fn distinct_count(&self) -> usize {
         self.set.count_ones() as usize
     }
@@ -69,7 +69,7 @@ pub(super) fn char_stats(value: &[u8]) -> CharStats {
     l
 }
 
-/// Whether it cannot be a word of prose.
+/// Whether the value cannot be a word of prose.
 pub(super) fn is_no_prose_word(value: &[u8], stats: &CharStats) -> bool {
     let inner = || {
         value[1..value.len().saturating_sub(1).max(1)]
@@ -79,7 +79,7 @@ pub(super) fn is_no_prose_word(value: &[u8], stats: &CharStats) -> bool {
     stats.camel_case && stats.lower > 0 || stats.lower + stats.upper > 0 && (stats.digits > 0 || inner())
 }
 
-/// Whether it looks drawn at random: long, of several classes, few repeats.
+/// Whether the value looks random: long, of several classes, with few repetitions.
 pub(super) fn looks_random(value: &[u8], stats: &CharStats, least: usize) -> bool {
     const CHARSET: u128 = DIGITS | CAPITALS | SMALL | ascii_set(b"-_.+/=~!$%*&#@^:");
     let classes = [stats.digits, stats.upper, stats.lower, stats.other].iter().filter(|n| **n > 0).count();
@@ -117,7 +117,7 @@ pub(super) fn is_prose(stats: &CharStats) -> bool {
     stats.upper <= 1 && stats.only_from(CAPITALS | SMALL | ascii_set(b"-'/.,)(:?!"))
 }
 
-/// `getPassword()`, `user.password`, `self._token`: a piece of a program.
+/// `getPassword()`, `user.password`, `self._token`: a piece of code.
 pub(super) fn code_like(value: &[u8], stats: &CharStats) -> bool {
     let (digits, small) = (stats.digits, stats.upper == 0);
     let letters = CAPITALS | SMALL;

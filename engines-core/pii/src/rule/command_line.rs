@@ -5,13 +5,13 @@ use crate::scan::Scan;
 
 use super::secret::bounded_run_end;
 
-/// How far back the name of the program may stand.
+/// The longest distance back to the name of the program.
 const PROGRAM_REACH: usize = 160;
-/// How far behind its name an option may stand.
+/// The longest distance from the program's name to an option.
 const OPTIONS_REACH: usize = 96;
 const VALUE_MAX: usize = 128;
 
-/// The name of a program stands at `start..end`: the place behind a password among its first options.
+/// The name of a program is at `start..end`: returns the end of a password among its first options.
 pub(super) fn password_option(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let name = scan.bytes[start..end].to_ascii_lowercase();
     if name == b"lines" {
@@ -20,7 +20,7 @@ pub(super) fn password_option(scan: &mut Scan<'_>, start: usize, end: usize) -> 
         return if key { putty_private_lines(scan, end + 2) } else { None };
     }
     let options = scan.bytes.get(end..)?;
-    // Nothing else may be found between the name and the option.
+    // No finding may lie between the name and the option.
     let plain = options
         .iter()
         .take(OPTIONS_REACH)
@@ -78,7 +78,7 @@ fn is_placeholder(value: &[u8]) -> bool {
 fn user_and_password(scan: &mut Scan<'_>, from: usize) -> Option<usize> {
     let (start, to) = argument(scan, from);
     let colon = start + scan.bytes[start..to].iter().position(|b| *b == b':')?;
-    // The user is masked, and so would be the password.
+    // The user is masked, and so the password would be.
     if scan.bytes[start..colon].contains(&b'[') {
         return None;
     }

@@ -1,4 +1,4 @@
-//! What follows a cue: values that only their cue gives away.
+//! Values that are recognised only by the cue before them.
 
 use crate::entity::EntityKind;
 use crate::scan::Scan;
@@ -7,7 +7,7 @@ use crate::scan::cue::{Cues, bit};
 
 use super::{address, command_line, date, email, iban, labelled_address, password};
 
-/// A cue stands at `start..end`; returns the place behind what was found after it.
+/// A cue is at `start..end`; returns the end of the value that was found behind it.
 pub(crate) fn value_after_cue(scan: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> Option<usize> {
     if bits & bit::AT_WORD != 0 {
         return email::spelled_out(scan, start, end);
@@ -69,7 +69,7 @@ pub(crate) fn value_after_cue(scan: &mut Scan<'_>, start: usize, end: usize, bit
     None
 }
 
-/// The value under a JSON key that is a cue: the whole text is the value.
+/// The value of a JSON key that is a cue: the whole text is the value.
 pub(crate) fn whole_value(scan: &mut Scan<'_>, bits: Cues) -> Option<usize> {
     if bits & bit::BORN != 0
         && let Some(to) = date::date_end(scan, 0)

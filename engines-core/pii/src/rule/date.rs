@@ -38,7 +38,7 @@ const MONTHS: [&str; 12] = [
     "december ديسمبر דצמבר בדצמבר декември दिसंबर dec dezember dez décembre decembre diciembre dic dicembre desember dezembro grudnia grudzień декабря prosince decembrie joulukuuta joulukuu Δεκεμβρίου δεκεμβρίου грудня aralık",
 ];
 
-/// Words before the place where somebody was born.
+/// Words before the place of birth.
 const PLACE_PREPOSITIONS: [&[u8]; 12] =
     [b"in", b"at", b"a", "à".as_bytes(), b"en", b"em", b"te", b"i", b"w", b"v", "в".as_bytes(), "på".as_bytes()];
 
@@ -61,7 +61,7 @@ pub(crate) fn date_before_cue(scan: &mut Scan<'_>, at: usize) -> Option<usize> {
     Some(to)
 }
 
-/// Looks for a date within a few words behind a cue that ends at `end`.
+/// Searches for a date within a few words behind a cue that ends at `end`.
 pub(crate) fn date_after_cue(scan: &mut Scan<'_>, end: usize) -> Option<usize> {
     let mut i = end;
     let stop = scan.bytes.len().min(end + 64);
@@ -116,7 +116,7 @@ pub(crate) fn date_after_cue(scan: &mut Scan<'_>, end: usize) -> Option<usize> {
     None
 }
 
-/// Reads one date at `i`; the place behind it.
+/// Parses a date at `i`; returns its end.
 pub(crate) fn date_end(scan: &Scan<'_>, at: usize) -> Option<usize> {
     let (a, j) = parse_digits(scan, at, 4).unwrap_or((0, at));
     let n = j - at;
@@ -196,7 +196,8 @@ pub(crate) fn date_end(scan: &Scan<'_>, at: usize) -> Option<usize> {
     (matches!(to - k, 2 | 4) && is_birth_date(scan, year, m, a, to)).then_some(to)
 }
 
-/// Where the minutes end if a date and a time as in ISO 8601 begin at `start`: such a date is nobody's birth and no number.
+/// The end of the minutes if a date and a time as in ISO 8601 begin at `start`: such a date is not a date of birth and
+/// not another number.
 pub(crate) fn timestamp_end(scan: &Scan<'_>, start: usize) -> Option<usize> {
     let text: &[u8; 17] = scan.bytes.get(start..)?.first_chunk()?;
     let digits = |at: usize| text[at].is_ascii_digit() && text[at + 1].is_ascii_digit();
@@ -269,7 +270,7 @@ fn skip_space(scan: &Scan<'_>, at: usize) -> usize {
     if scan.byte_at(at) == b' ' { at + 1 } else { at }
 }
 
-/// Whether it is a day on which somebody may have been born, and ends there.
+/// Whether the date can be a date of birth, and ends there.
 fn is_birth_date(scan: &Scan<'_>, year: u32, month: u32, day: u32, to: usize) -> bool {
     (1870..=2099).contains(&year) && is_date(year, month, day) && !scan.byte_at(to).is_ascii_digit()
 }

@@ -15,7 +15,7 @@ pub(super) struct DigitGroup {
     pub(super) length: u8,
     /// Index of its first digit.
     pub(super) first_digit: u8,
-    /// What stands before it: a space, `-`, `.`, `/`, `(` or `)`; 0 for the first.
+    /// The byte before it: a space, `-`, `.`, `/`, `(` or `)`; 0 for the first.
     pub(super) separator: u8,
 }
 
@@ -31,14 +31,14 @@ impl DigitGroup {
 
 /// A run of groups of digits.
 pub(super) struct DigitRun {
-    /// With room for sixteen at once behind the last.
+    /// The digits, with space for sixteen more to be written at once.
     pub(super) digits: [u8; MAX_DIGITS + 16],
     pub(super) groups: [DigitGroup; MAX_GROUPS],
     pub(super) lengths: [u8; MAX_GROUPS],
     pub(super) count: usize,
-    /// Only spaces and brackets stand between its groups.
+    /// Whether only spaces and brackets separate its groups.
     pub(super) spaces_only: bool,
-    /// It goes on behind the last group.
+    /// Whether it continues behind the last group.
     pub(super) truncated: bool,
 }
 
@@ -70,12 +70,12 @@ impl DigitRun {
     }
 }
 
-/// How many digits there are from `i` on, at most `MAX_DIGITS` and some.
+/// The number of digits from `i` on, at most slightly more than `MAX_DIGITS`.
 #[inline]
 pub(super) fn count_digits(bytes: &[u8], at: usize) -> usize {
     let mut j = at;
     while let Some(eight) = bytes.get(j..).and_then(|rest| rest.first_chunk()) {
-        // A digit becomes its value; what is more than nine has the highest bit set then.
+        // A digit becomes its value; a byte above nine then has the highest bit set.
         let values = u64::from_le_bytes(*eight) ^ 0x3030_3030_3030_3030;
         let other = (((values & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
         if other != 0 {
@@ -141,7 +141,7 @@ pub(super) fn read_run(scan: &Scan<'_>, start: usize, end: usize, chain: &mut Di
             }
             b'-' if scan.byte_at(j) == b' ' && scan.byte_before(to) != b' ' => j += 1,
             b'-' | b'.' | b'/' | b'(' => {}
-            // What closes more than the run has opened is around it.
+            // A bracket that closes more than the run has opened is around the run.
             b')' if open => {
                 open = false;
                 if matches!(scan.byte_at(j), b' ' | b'-' | b'.') {
@@ -166,7 +166,7 @@ pub(super) fn read_run(scan: &Scan<'_>, start: usize, end: usize, chain: &mut Di
     }
 }
 
-/// Whether the digits that end at `to` begin something with letters in it: an address, an identifier.
+/// Whether the digits that end at `to` begin something with letters: an address, an identifier.
 fn begins_identifier(scan: &Scan<'_>, to: usize) -> bool {
     match scan.byte_at(to) {
         b':' => is_word(scan.byte_at(to + 1)) || scan.byte_at(to + 1) == b':',

@@ -10,9 +10,9 @@ use crate::scan::cue::CueTable;
 const MAX_LOCAL_BYTES: usize = 64;
 const MAX_DOMAIN_BYTES: usize = 253;
 
-/// The list, compiled.
+/// The compiled list.
 static TLDS: LazyLock<CueTable> = LazyLock::new(|| {
-    // RFC 2606, RFC 6762 and what private networks use: an address there is still somebody's.
+    // RFC 2606, RFC 6762 and names of private networks: an address there still belongs to a person.
     const PRIVATE: &str = "example internal invalid lan local localdomain localhost corp home test intra intranet \
         テスト 测试 測試 испытание परीक्षा δοκιμή טעסט 테스트 إختبار آزمایشی பரிட்சை";
     CueTable::compile(&[(include_str!("../data/tlds.txt"), 1), (PRIVATE, 1)])
@@ -22,7 +22,7 @@ static TLDS: LazyLock<CueTable> = LazyLock::new(|| {
 pub(crate) fn is_tld(label: &[u8]) -> bool {
     match label.len() {
         2..=24 if label.is_ascii() => TLDS.get(label) != 0,
-        // Also those that were given for tests.
+        // Also those that were assigned for tests.
         4..=32 => TLDS.get(label) != 0,
         _ => false,
     }
@@ -32,7 +32,7 @@ fn is_local_byte(byte: u8) -> bool {
     is_word(byte) || matches!(byte, b'.' | b'+' | b'-' | b'\'' | b'!' | b'#' | b'$' | b'*' | b'^' | b'~')
 }
 
-/// At an `@`: an address if there is a mailbox before it and a domain after it.
+/// At an `@`: an address if a mailbox precedes it and a domain follows it.
 pub(crate) fn at_sign(scan: &mut Scan<'_>, at: usize) -> usize {
     let Some(end) = domain_end(scan, at + 1) else { return at + 1 };
     let Some(start) = local_start(scan, at) else { return at + 1 };
@@ -56,7 +56,7 @@ fn is_repository(scan: &Scan<'_>, start: usize, at: usize, end: usize) -> bool {
             }
 }
 
-/// Where the mailbox before the `@` begins.
+/// The start of the mailbox before the `@`.
 fn local_start(scan: &Scan<'_>, at: usize) -> Option<usize> {
     if scan.byte_before(at) == b'"' {
         return quoted_local_start(scan, at - 1);
@@ -119,7 +119,7 @@ fn quoted_local_start(scan: &Scan<'_>, close: usize) -> Option<usize> {
     None
 }
 
-/// Where the domain that begins at `from` ends.
+/// The end of the domain that begins at `from`.
 pub(crate) fn domain_end(scan: &Scan<'_>, from: usize) -> Option<usize> {
     if scan.byte_at(from) == b'[' {
         let close = scan.bytes[from..].iter().take(48).position(|b| *b == b']')?;
@@ -165,7 +165,7 @@ pub(crate) fn domain_end(scan: &Scan<'_>, from: usize) -> Option<usize> {
     (first != b'-' && first != b'_' && last != b'-').then_some(end)
 }
 
-/// Where ASCII ends and a script without spaces begins.
+/// The position where ASCII ends and a script without spaces begins.
 fn script_boundary(label: &[u8]) -> Option<usize> {
     let cut = label.iter().position(|b| *b >= 0x80)?;
     (cut > 0 && label[cut] >= 0xe0 || cut > 1 && label[cut] >= 0xc2).then_some(cut)
@@ -241,7 +241,7 @@ pub(crate) fn spelled_out(scan: &mut Scan<'_>, start: usize, end: usize) -> Opti
     Some(to)
 }
 
-/// The place before and after the word with its brackets or spaces.
+/// The positions before and after the word with its brackets or spaces.
 fn bracketed_word(scan: &Scan<'_>, start: usize, end: usize) -> Option<(usize, usize, bool)> {
     let (mut a, mut z) = (start, end);
     if scan.byte_before(a) == b' ' && matches!(scan.byte_at(a.wrapping_sub(2)), b'(' | b'[' | b'{' | b'<') {
@@ -266,7 +266,8 @@ fn skip_back(scan: &Scan<'_>, mut at: usize, byte: u8, most: usize) -> usize {
     at
 }
 
-/// What separates two labels at `i`: where the next begins, and whether it is spelled out. `i` itself if nothing does.
+/// What separates two labels at `i`: the start of the next label, and whether the separator is spelled out. `i` itself
+/// if there is none.
 fn label_separator(scan: &Scan<'_>, at: usize) -> Option<(usize, bool)> {
     if scan.byte_at(at) == b'.' && is_alnum(scan.byte_at(at + 1)) {
         return Some((at + 1, false));

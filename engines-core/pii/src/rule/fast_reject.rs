@@ -1,6 +1,7 @@
-//! Runs of digits that are nobody's number at a glance: decimals, days, what no cue speaks of.
+//! Fast rejection of digit runs that cannot be a finding: decimals, dates, and digits without a cue.
 //!
-//! Nearly all runs are such. What is said here follows from what the rules in [`super::number`] and [`super::dial`] ask for; it only says it sooner.
+//! Nearly all runs are rejected here. The decisions follow from the rules in [`super::number`] and
+//! [`super::phone_match`]; this module only makes them earlier.
 
 use crate::scan::Scan;
 use crate::scan::cue::{Cues, bit};
@@ -13,18 +14,18 @@ use super::number::{self, CUE_REACH, NumberStart};
 use super::phone_automata::DOMESTIC_NUMBERS;
 use super::phone_match;
 
-/// Cues without which no digits are a number but by their form, other than words that stand before any number.
+/// Cues without which digits are a finding only by their form, except for words that precede any number.
 const NUMBER_CUES: Cues = bit::PHONE | bit::SORT_CODE | bit::ZIP | bit::CARD | national_ids::ALL_CUES;
 
 /// Such words.
 const GENERIC_CUES: Cues = bit::NUMBER | bit::FILLER;
 
-/// Which of these cues are near `at`.
+/// The cues of these that are near `at`.
 fn cues_near(scan: &Scan<'_>, which: Cues, at: usize) -> Cues {
     if scan.cues.has_any(which) { scan.cues.cues_within(at, CUE_REACH) & which } else { 0 }
 }
 
-/// Whether a run of digits may go on behind a group, which has these two bytes behind it.
+/// Whether a run of digits may continue behind a group that is followed by these two bytes.
 pub(super) fn run_goes_on(next: u8, second: u8) -> bool {
     match next {
         b' ' | b')' => second.is_ascii_digit() || matches!(second, b' ' | b'-' | b'(' | b'.'),
@@ -33,10 +34,10 @@ pub(super) fn run_goes_on(next: u8, second: u8) -> bool {
     }
 }
 
-/// Where a decimal or a version of two parts ends that is no number, and begins with the group at `start..end`.
+/// The end of a decimal or a version of two parts that is not a finding and begins with the group at `start..end`.
 pub(super) fn skip_decimal(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let to = decimal_end(scan, start, end)?;
-    // It is no house number either, which is remembered.
+    // It is recorded that it is not a house number either.
     address::number_last(scan, start, end).or(Some(to))
 }
 
@@ -63,7 +64,7 @@ fn decimal_end(scan: &Scan<'_>, start: usize, end: usize) -> Option<usize> {
     (len + decimals < 6 || scan.bytes[start] != b'0' && none()).then_some(to)
 }
 
-/// Where a day ends that is no number, and begins with the group at `start..end`.
+/// The end of a date that is not a finding and begins with the group at `start..end`.
 pub(super) fn date_end(scan: &Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let text: &[u8; 10] = scan.bytes.get(start..)?.first_chunk()?;
     let (places, digits) = match end - start {
@@ -86,7 +87,7 @@ pub(super) fn date_end(scan: &Scan<'_>, start: usize, end: usize) -> Option<usiz
     (number::plausible_date(parts, lens) && !scan.cues.has_any(bit::SORT_CODE | bit::BORN)).then_some(to)
 }
 
-/// Whether a group of six digits or more at `start..end`, with no other behind it, is no number.
+/// Whether a group of six digits or more at `start..end`, with no other group behind it, is not a finding.
 pub(super) fn single_group_is_no_number(scan: &Scan<'_>, start: usize, end: usize) -> bool {
     let (len, before, next) = (end - start, scan.byte_before(start), scan.byte_at(end));
     let named = cues_near(scan, NUMBER_CUES | GENERIC_CUES, start);
@@ -111,12 +112,12 @@ pub(super) fn single_group_is_no_number(scan: &Scan<'_>, start: usize, end: usiz
     !dialled && card::issuer(d) != Issuer::Strong && !national_ids::with_digits(len).iter().any(national)
 }
 
-/// Whether neither a `+` nor a bracket stands before it.
+/// Whether neither a `+` nor a bracket precedes it.
 fn has_no_sign(scan: &Scan<'_>, start: usize) -> bool {
     !matches!(scan.byte_before(start), b'+' | b'(')
 }
 
-/// Whether no number begins at group `k`.
+/// Whether no finding begins at group `k`.
 pub(super) fn no_number_begins(scan: &Scan<'_>, run: &DigitRun, group: usize, number_start: &NumberStart) -> bool {
     let none = match &run.lengths[group..run.count] {
         [first, ..] if *first >= 6 => false,

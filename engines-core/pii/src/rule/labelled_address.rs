@@ -1,4 +1,5 @@
-//! Addresses that their label gives away (`Osoite: Fallinkuja 40`), or a word for living there (`bor på Aspstigen 42`).
+//! Addresses that are recognised by a label (`Osoite: Fallinkuja 40`) or by a word for living there (`bor på Aspstigen
+//! 42`).
 
 use crate::entity::EntityKind;
 use crate::scan::Scan;
@@ -12,7 +13,7 @@ use super::address::{
 
 const MAX_LINE_BYTES: usize = 120;
 
-/// What stands behind `Address:` on the same line, up to where the street ends.
+/// The text behind `Address:` on the same line, up to the end of the street.
 pub(super) fn address_after_label(scan: &mut Scan<'_>, end: usize) -> Option<usize> {
     let mut i = end;
     while matches!(scan.byte_at(i), b'"' | b'\'' | b'*' | b' ') && i < end + 3 {
@@ -36,7 +37,7 @@ pub(super) fn address_after_label(scan: &mut Scan<'_>, end: usize) -> Option<usi
     Some(scan.add_finding(EntityKind::StreetAddress, i, to, 70))
 }
 
-/// Where the street of an address ends that begins at `from`: at a comma, once it has a number.
+/// The end of the street of an address that begins at `from`: at a comma, once it has a number.
 fn street_line_end(scan: &Scan<'_>, from: usize) -> Option<usize> {
     let rest = scan.bytes.get(from..)?;
     let stop = rest
@@ -88,7 +89,7 @@ fn ends_with(text: &[u8], word: &[u8]) -> bool {
     text[at..].eq_ignore_ascii_case(word) && (at == 0 || !is_word(text[at - 1]))
 }
 
-/// Whether the word at `at` begins to speak of something else.
+/// Whether the word at `at` begins another subject.
 fn begins_other_field(scan: &Scan<'_>, at: usize) -> bool {
     let to = word_end(scan, at);
     to > at
@@ -99,14 +100,14 @@ fn has_house_number(part: &[u8]) -> bool {
     part.iter().any(u8::is_ascii_digit)
 }
 
-/// `Flat 3`, `12`, `H.No. 720`: the street is still to come.
+/// `Flat 3`, `12`, `H.No. 720`: the street follows.
 fn is_unit_only(part: &[u8]) -> bool {
     part.split(|b| matches!(b, b' ' | b'.')).filter(|w| !w.is_empty()).all(|w| {
         w.iter().any(u8::is_ascii_digit) || in_word_list(UNIT, w) || w.len() <= 2 || w == b"Flat" || w == b"Unit"
     })
 }
 
-/// Whether it can be a street with a number: words and a few digits, nothing that programs write.
+/// Whether the text can be a street with a number: words and a few digits, and no characters of code.
 fn is_street_with_number(value: &[u8]) -> bool {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let letters = value.iter().filter(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();

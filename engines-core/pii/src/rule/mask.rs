@@ -1,10 +1,10 @@
-//! What an earlier scrub left, and what a finding says about what comes next.
+//! Masks of an earlier scrub, and the context that a finding gives to the following text.
 
 use crate::entity::EntityKind;
 use crate::scan::Scan;
 use crate::scan::cue::{Cues, bit};
 
-/// What a finding says about what comes next, as a cue would.
+/// The cue that a finding is for the following text.
 pub(crate) fn carried_cues(kind: EntityKind) -> Cues {
     match kind {
         EntityKind::EmailAddress => bit::EMAIL | bit::NUMBER,
@@ -17,15 +17,16 @@ pub(crate) fn carried_cues(kind: EntityKind) -> Cues {
     }
 }
 
-/// Where a mask that begins at `i` (`[`) ends, so that what an earlier scrub left is not looked at again.
+/// The end of a mask that begins at `i` (`[`), so that the output of an earlier scrub is not scanned again.
 ///
-/// `[NAME]`, `[NAME:letters]` and `[NAME:1234]`: a token has letters only or at most four characters, so nothing can hide in it.
+/// A mask is `[NAME]`, `[NAME:letters]` or `[NAME:1234]`. A token has only letters, or at most four characters, so no
+/// finding can hide in it.
 pub(crate) fn mask_end(scan: &mut Scan<'_>, at: usize) -> Option<usize> {
     if !scan.is_last
         && scan.bytes.len() - at < MAX_SEALED_LETTERS + 64
         && scan.bytes[at + 1..].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':'))
     {
-        // It may go on.
+        // The mask may continue.
         scan.starved = true;
     }
     let end = mask_at(scan, at)?;
@@ -35,7 +36,7 @@ pub(crate) fn mask_end(scan: &mut Scan<'_>, at: usize) -> Option<usize> {
     Some(end)
 }
 
-/// The end of the mask that begins at `i`, without taking it as context.
+/// The end of the mask that begins at `i`; the mask does not become context.
 pub(crate) fn mask_at(scan: &Scan<'_>, at: usize) -> Option<usize> {
     let name = scan.bytes.get(at + 1..)?.iter().take(49).take_while(|b| b.is_ascii_uppercase() || **b == b'_').count();
     if !(2..=48).contains(&name) {

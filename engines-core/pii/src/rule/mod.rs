@@ -1,4 +1,4 @@
-//! The rules: each looks at a place the scanner stopped at and says whether something begins there.
+//! The rules: each examines a position at which the scanner stopped and decides whether a finding begins there.
 
 pub(crate) mod address;
 pub(crate) mod alphanumeric_ids;

@@ -1,4 +1,4 @@
-//! National numbers of digits only: length, groups, check digits, and which cue names them.
+//! National numbers that consist of digits: length, groups, check digits, and the cues that name them.
 
 use crate::entity::EntityKind;
 use crate::scan::cue::{Cues, bit};
@@ -6,19 +6,20 @@ use crate::scan::cue::{Cues, bit};
 use super::check_digits::{all_same, digits_value, is_date, luhn, mod11_10, two_digits, verhoeff, weighted_sum};
 use super::national_checks as e;
 
-/// One kind of number.
+/// A kind of national number.
 pub(crate) struct NumberSpec {
     pub(crate) kind: EntityKind,
     pub(crate) digits: usize,
-    /// The cues that name it.
+    /// The cues that name the number.
     pub(crate) cues: Cues,
-    /// "national id", "tax number" without a country name it too.
+    /// Whether "national id" or "tax number" without a country names it too.
     pub(crate) generic_cue: bool,
-    /// Groups, each with its separator before it (the first has none), that say by themselves what it is once the check digits are right.
+    /// Groups, each with the separator before it (the first has none), which suffice without a cue if the check digits
+    /// are right.
     pub(crate) certain_groupings: &'static [(&'static [u8], &'static [u8])],
-    /// Words that name it only together, in small letters of ASCII.
+    /// Phrases that name it although their words alone do not, in lower-case ASCII.
     pub(crate) phrases: &'static [&'static str],
-    /// Whether the digits alone, ungrouped and without a cue, are enough.
+    /// Whether the digits alone suffice, without groups and without a cue.
     pub(crate) needs_no_cue: bool,
     pub(crate) check: fn(&[u8]) -> bool,
 }
@@ -44,12 +45,12 @@ const fn with_phrases(spec: NumberSpec, phrases: &'static [&'static str]) -> Num
     NumberSpec { phrases, ..spec }
 }
 
-/// A number of a country that has no kind of its own here.
+/// A number of a country that has no entity of its own.
 const fn national(digits: usize, cue: Cues, generic: bool, check: fn(&[u8]) -> bool) -> NumberSpec {
     spec(EntityKind::NationalId, digits, cue, generic, check)
 }
 
-/// All of them, by number of digits.
+/// All kinds, by number of digits.
 pub(crate) const NUMBER_SPECS: &[NumberSpec] = &[
     national(7, bit::DNI, false, e::dni),
     spec(EntityKind::AuTfn, 8, bit::TFN, false, tfn8),
@@ -143,13 +144,13 @@ pub(crate) const ALL_CUES: Cues = {
     all
 };
 
-/// Those with that many digits.
+/// The kinds with that many digits.
 pub(crate) fn with_digits(digits: usize) -> &'static [NumberSpec] {
     let Some(&(from, to)) = RANGES.get(digits) else { return &[] };
     NUMBER_SPECS.get(usize::from(from)..usize::from(to)).unwrap_or(&[])
 }
 
-/// Which of those with that many digits can be known without their cue: one bit for each.
+/// Of the kinds with that many digits, those that are recognised without their cue: one bit for each.
 pub(crate) fn without_cue(digits: usize) -> u32 {
     UNCUED.get(digits).copied().unwrap_or(0)
 }

@@ -25,7 +25,7 @@ pub(crate) fn digits_may_begin_address(len: usize, next: u8) -> bool {
     len < 16 && FIRST[len] & which != 0
 }
 
-/// A word of hexadecimal digits stands at `start..end`: the first group of an IPv6 or MAC address, or a UUID to step over.
+/// A word of hexadecimal digits is at `start..end`: the first group of an IPv6 or MAC address, or of a UUID to skip.
 pub(crate) fn hex_address(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let next = scan.byte_at(end);
     let len = end - start;
@@ -103,7 +103,7 @@ fn mac_address(scan: &mut Scan<'_>, start: usize, separator: u8) -> Option<usize
     Some(scan.add_finding(EntityKind::MacAddress, start, end, 95))
 }
 
-/// A longer run of pairs is a fingerprint or a dump: step over all of it.
+/// A longer run of pairs is a fingerprint or a dump and is skipped completely.
 fn hex_pairs_end(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
     if scan.byte_at(start + 23) != b':' {
         return None;
@@ -143,7 +143,7 @@ fn dotted_mac_address(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
     Some(scan.add_finding(EntityKind::MacAddress, start, end, 90))
 }
 
-/// A UUID is never personal data by itself.
+/// A UUID alone is never personal data.
 fn skip_uuid(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
     let b: &[u8; 36] = scan.bytes.get(start..)?.first_chunk()?;
     let dashes = [8, 13, 18, 23].into_iter().fold(true, |all, k| all & (b[k] == b'-'));

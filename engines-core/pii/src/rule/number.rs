@@ -1,7 +1,7 @@
-//! Runs of digits with single separators between them, and which number they are.
+//! Runs of digits with single separators, and the kinds of numbers they are.
 //!
-//! The groups of a run are read once; then every place in it where a number may begin is asked for cards, national numbers,
-//! telephone numbers and the rest, the most certain first.
+//! The groups of a run are read once. Then every position in it at which a number may begin is checked for cards,
+//! national numbers, telephone numbers and other numbers, the most certain first.
 
 use crate::entity::EntityKind;
 use crate::scan::Scan;
@@ -15,20 +15,20 @@ use super::{
     address, date, fast_reject, hyphenated_ids, national_ids, network, password_hash, phone_match, postal, secret,
 };
 
-/// How far before a number a cue may end, in bytes.
+/// The longest distance from the end of a cue to a number, in bytes.
 pub(crate) const CUE_REACH: usize = 48;
 
-/// What surrounds the number that may begin at a group.
+/// The context of the number that may begin at a group.
 pub(super) struct NumberStart {
-    /// Where it begins: the first digit.
+    /// Its start: the first digit.
     pub(super) start: usize,
-    /// A `+` stands right before it.
+    /// Whether a `+` directly precedes it.
     pub(super) plus: bool,
     /// It begins with `(` and the first group ends with `)`.
     pub(super) bracketed: bool,
-    /// It hangs on a word or a number before it.
+    /// Whether it is joined to a word or a number before it.
     pub(super) glued: bool,
-    /// Digits that are no number of their own stand before it.
+    /// Whether digits that are not a number of their own precede it.
     pub(super) inside_run: bool,
     /// The cues within reach.
     pub(super) cues: Cues,
@@ -224,7 +224,7 @@ fn field_follows(scan: &Scan<'_>, run: &DigitRun, end_group: usize, end: usize) 
         || run.lengths[0] > 1 && end_group > 3
 }
 
-/// The number that begins at group `k`: the index of the group behind it.
+/// The number that begins at group `k`: returns the index of the group behind it.
 fn match_number(scan: &mut Scan<'_>, run: &DigitRun, first_group: usize, number_start: &NumberStart) -> Option<usize> {
     let lens = &run.lengths[first_group..run.count];
     // Nothing is written as `1 1 …` or has fewer than six digits, except addresses with dots.
@@ -575,7 +575,7 @@ fn match_national(
     best
 }
 
-/// A group that is no number of its own: a house number or a postcode.
+/// Handles a group that is not a number of its own: a house number or a postcode.
 fn match_single_group(
     scan: &mut Scan<'_>,
     run: &DigitRun,

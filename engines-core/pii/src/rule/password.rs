@@ -1,4 +1,4 @@
-//! Passwords, tokens and keys next to a word that says so.
+//! Passwords, tokens and keys next to a word that names them.
 
 use std::sync::LazyLock;
 
@@ -16,21 +16,22 @@ use super::char_stats::{
 };
 use super::secret::{bounded_run_end, note_run_end};
 
-/// Longer values are masked up to here; a secret that long has a prefix or a frame of its own.
+/// The most bytes of a value that are masked; a longer secret has a prefix or a frame of its own.
 const MAX_VALUE_BYTES: usize = 4096;
 
-/// How much of a value is looked at to say whether it is a secret; a rejected one may be looked at again behind every cue inside of it.
+/// How many bytes of a value are examined to decide whether it is a secret; a rejected value may be examined again
+/// behind every cue inside it.
 const EXAMINED_BYTES: usize = 256;
 
-/// How much of one where values inside of values have used up what may be looked at.
+/// How many bytes of a value are examined once nested values have used up the budget.
 const EXHAUSTED_EXAMINED_BYTES: usize = 24;
 
-/// How much of the value at `from` may be looked at.
+/// How many bytes of the value at `from` may be examined.
 fn examined_bytes(scan: &mut Scan<'_>, from: usize) -> usize {
     if scan.cues.remaining_credit(from) >= EXAMINED_BYTES { EXAMINED_BYTES } else { EXHAUSTED_EXAMINED_BYTES }
 }
 
-/// How the value hangs on its cue.
+/// How the value is connected to its cue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Link {
     /// `password=`, `"token": "`, `--secret `.
@@ -119,7 +120,7 @@ fn link_to_value(scan: &Scan<'_>, end: usize) -> Option<(usize, Link, u8)> {
     Some((j, how, quote))
 }
 
-/// Words that say that the value follows.
+/// Words that announce the value.
 const SAYING_WORDS: &str =
     "is was ist es est are lautet è é to set jest now 은 は er är on je este είναι היא הוא คือ है هي هو là adalah is: =";
 
@@ -207,7 +208,7 @@ fn value_extent(scan: &mut Scan<'_>, from: usize, quote: u8, most: usize) -> usi
     end
 }
 
-/// Words that stand for a value that is not there, or that a program has in its place.
+/// Words that replace a missing value, or that code has in its place.
 static PLACEHOLDER_WORDS: LazyLock<CueTable> = LazyLock::new(|| {
     const WORDS: &str = "usize u32 u64 i32 i64 bool int char impl const option std null \
         none nil true false undefined required optional string password passwd secret token changed \
@@ -216,7 +217,7 @@ static PLACEHOLDER_WORDS: LazyLock<CueTable> = LazyLock::new(|| {
     CueTable::compile(&[(WORDS, 1)])
 });
 
-/// A value that stands for one that is not there.
+/// Whether the value is a placeholder.
 fn is_placeholder(value: &[u8], stats: &CharStats) -> bool {
     const MASKS: u128 = ascii_set(b"*xX.-_#");
     let masked = stats.only_from(MASKS)
@@ -231,7 +232,7 @@ fn is_placeholder(value: &[u8], stats: &CharStats) -> bool {
     masked || variable || PLACEHOLDER_WORDS.get(value) != 0
 }
 
-/// A cue stands at `start..end`: the value behind it, if that is a secret.
+/// A cue is at `start..end`: finds the value behind it, if that is a secret.
 pub(crate) fn value_after_cue(scan: &mut Scan<'_>, start: usize, end: usize, bits: Cues) -> Option<usize> {
     // `"$PWD:/src"`.
     if scan.byte_before(start) == b'$' && &scan.bytes[start..end] == b"PWD" {
@@ -319,11 +320,11 @@ fn secret_kind(
     if is_placeholder(value, &l) || l.may_contain(b'/') && value.windows(3).any(|w| w == b"://") {
         return None;
     }
-    // What an earlier scrub has looked at; judging the rest of it anew would not come to the same end.
+    // An earlier scrub has examined this; a new decision on the rest of it would be different.
     if l.may_contain(b'[') && (from..to).any(|i| scan.bytes[i] == b'[' && super::mask_at(scan, i).is_some()) {
         return None;
     }
-    // A secret with a name of its own is found under it.
+    // A secret with an entity of its own is found as that entity.
     if value.starts_with(b"eyJ") || value.starts_with(b"-----") {
         return None;
     }

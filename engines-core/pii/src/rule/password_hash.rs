@@ -36,7 +36,7 @@ const SCHEMES: [&[u8]; 24] = [
     b"krb5asrep",
 ];
 
-/// A word stands at `start..end` with a `$` behind it: the end of a hash that it names.
+/// A word is at `start..end` with a `$` behind it: returns the end of a hash of the scheme it names.
 pub(crate) fn password_hash(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let name = &scan.bytes[start..end];
     let framed = scan.byte_before(start) == b'$';

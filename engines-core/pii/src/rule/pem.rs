@@ -6,7 +6,7 @@ use crate::scan::Scan;
 use super::command_line;
 
 const MAX_LABEL_BYTES: usize = 64;
-/// A key longer than this is cut there; the rest has no header and is masked with it as long as it is base64.
+/// The most bytes of a key. The rest of a longer one has no header and is masked with it as long as it is base64.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// At a `-`.
@@ -32,7 +32,7 @@ pub(crate) fn dashes(scan: &mut Scan<'_>, at: usize) -> usize {
     scan.add_finding(EntityKind::PrivateKey, at, end, 100)
 }
 
-/// Where the block ends: behind its END line, or where it stops looking like one.
+/// The end of the block: behind its END line, or where it stops looking like one.
 fn block_end(scan: &mut Scan<'_>, from: usize) -> usize {
     let stop = scan.bytes.len().min(from + MAX_BODY_BYTES);
     let mut i = from;

@@ -1,10 +1,10 @@
-//! Telephone numbers, by automata derived from libphonenumber's metadata (`data/derive.py`).
+//! Automata for telephone numbers, derived from libphonenumber's metadata (`data/derive.py`).
 
 use std::sync::LazyLock;
 
 static E164: &[u8] = include_bytes!("../data/phone_e164.bin");
 static NATIONAL: &[u8] = include_bytes!("../data/phone_national.bin");
-/// How national numbers are written, each as [`packed`], sorted.
+/// The shapes in which national numbers are written, in packed form, sorted.
 static SHAPES: LazyLock<Vec<u128>> = LazyLock::new(|| {
     let lines = include_str!("../data/phone_shapes.txt").lines();
     let mut all: Vec<u128> = lines.filter_map(|shape| pack_shape(shape.as_bytes())).collect();

@@ -1,4 +1,4 @@
-//! Where in a run of digits a telephone number stands: with a cue, by its form, with its extension.
+//! Telephone numbers in runs of digits: with a cue, by their form, with their extension.
 
 use crate::entity::EntityKind;
 use crate::scan::Scan;
@@ -11,7 +11,7 @@ use super::national_ids;
 use super::number::{CUE_REACH, NumberStart, number_may_end};
 use super::phone_automata::{DOMESTIC_NUMBERS, INTERNATIONAL_NUMBERS, START_STATE, is_known_shape};
 
-/// What else a number may be that has a cue.
+/// Other kinds of numbers that have a cue.
 const OTHER_NUMBER_CUES: Cues = bit::NEGATIVE | bit::VERSION | bit::CARD | bit::BANK | bit::IMEI;
 
 /// Whether the nearest cue within `reach` says that it is a telephone number.
@@ -42,7 +42,7 @@ pub(super) fn has_extension(scan: &Scan<'_>, end: usize) -> bool {
     (1..=5).contains(&digits) && !is_word(scan.byte_at(end + 1 + digits))
 }
 
-/// Where an extension behind a number ends: `x123`, ` ext. 123`, ` Durchwahl 12`; `end` if there is none.
+/// The end of an extension behind a number: `x123`, ` ext. 123`, ` Durchwahl 12`; `end` if there is none.
 fn extension_end(scan: &Scan<'_>, end: usize) -> usize {
     const WORDS: [&str; 9] = ["x", "ext", "extension", "extn", "durchwahl", "dw", "poste", "wew", "доб"];
     let mut i = end + usize::from(scan.byte_at(end) == b',');
@@ -77,7 +77,7 @@ fn two_groups_follow(scan: &Scan<'_>, to: usize) -> bool {
     separates(to) && first > 2 && separates(next) && group(next) > 1
 }
 
-/// Telephone numbers: group behind it, distance of the cue, score.
+/// Telephone numbers: returns the group behind it, the distance of the cue, and the score.
 pub(super) fn match_phone(
     scan: &Scan<'_>,
     digit_run: &DigitRun,

@@ -1,4 +1,4 @@
-//! Secrets that say themselves what they are, by a prefix their issuer gives them.
+//! Secrets that are recognised by a prefix of their issuer.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ use crate::scan::{Scan, run_end};
 
 use super::secret_prefixes::PREFIXES;
 
-/// What the part behind a prefix is made of.
+/// The characters of the part behind a prefix.
 #[derive(Clone, Copy)]
 pub(super) enum BodySet {
     /// Letters and digits.
@@ -27,10 +27,10 @@ pub(super) enum BodySet {
     Base64,
 }
 
-/// How much of a body is looked at when many were looked at for nothing.
+/// How many bytes of a body are examined once many were examined without success.
 const EXHAUSTED_EXAMINED_BYTES: usize = 48;
 
-/// How many of them there are.
+/// The number of prefixes.
 pub(crate) const BODY_SETS: usize = 6;
 
 impl BodySet {
@@ -45,7 +45,7 @@ impl BodySet {
         }
     }
 
-    /// Where a run of such bytes ends.
+    /// The end of a run of such bytes.
     fn run_end_from(self, bytes: &[u8], from: usize) -> usize {
         match self {
             Self::Alnum => run_end(bytes, from, []),
@@ -151,7 +151,7 @@ pub(crate) fn may_begin(first: u8, second: u8) -> bool {
     (first | second) < 0x80 && halves[usize::from(second / 64 % 2)] >> (second % 64) & 1 != 0
 }
 
-/// A word stands at `start..end`: a secret if it begins like one.
+/// A word is at `start..end`: finds a secret if the word begins like one.
 #[inline]
 pub(crate) fn prefixed(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let (a, b) = (scan.bytes[start], scan.byte_at(start + 1));
@@ -211,7 +211,7 @@ fn match_prefix(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> 
         if len < prefix.min_body || len > prefix.max_body || is_word(scan.byte_at(i)) {
             continue;
         }
-        // Where prefixes stand inside of bodies, what a body begins with has to do.
+        // Where prefixes stand inside of bodies, the beginning of the body has to suffice.
         let judged = if scan.cues.remaining_credit(start) < len { len.min(EXHAUSTED_EXAMINED_BYTES) } else { len };
         scan.cues.spend_credit(judged);
         let made_up = match prefix.set {
@@ -346,7 +346,7 @@ fn set_run(scan: &mut Scan<'_>, from: usize, most: usize, set: BodySet) -> usize
     end
 }
 
-/// Where a run of such bytes ends, at most `most` bytes on; says that it starves if the text ends first.
+/// The end of a run of such bytes, at most `most` bytes on; reports that the rule starves if the text ends first.
 pub(crate) fn bounded_run_end(scan: &mut Scan<'_>, from: usize, most: usize, has: impl Fn(u8) -> bool) -> usize {
     let stop = scan.bytes.len().min(from + most);
     let mut i = from;
@@ -356,7 +356,8 @@ pub(crate) fn bounded_run_end(scan: &mut Scan<'_>, from: usize, most: usize, has
     note_run_end(scan, from, i)
 }
 
-/// Notes that a run was looked at from `from` to its `end`; says that it starves if the text ends there. Returns the end.
+/// Records that a run was examined from `from` to its `end`; reports that the rule starves if the text ends there.
+/// Returns the end.
 pub(crate) fn note_run_end(scan: &mut Scan<'_>, from: usize, end: usize) -> usize {
     #[cfg(test)]
     scan.examined.set(scan.examined.get() + (end - from) as u64);

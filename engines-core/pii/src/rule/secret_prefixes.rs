@@ -1,4 +1,4 @@
-//! The prefixes that issuers give their secrets, with what follows them.
+//! The prefixes of secrets by issuer, with the form of what follows them.
 
 use super::secret::{BodySet, SecretPrefix, prefix};
 use crate::entity::EntityKind;

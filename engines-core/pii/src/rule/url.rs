@@ -1,4 +1,4 @@
-//! What hangs on a colon: credentials in URLs, and IPv6 addresses that begin with `::`.
+//! Rules for colons: credentials in URLs, and IPv6 addresses that begin with `::`.
 
 use crate::entity::EntityKind;
 use crate::scan::Scan;
@@ -8,7 +8,7 @@ use super::{network, secret};
 
 const MAX_AUTHORITY_BYTES: usize = 256;
 
-/// How much is looked at where URLs inside of URLs have used up what may be.
+/// How many bytes are examined once nested URLs have used up the budget.
 const EXHAUSTED_AUTHORITY_BYTES: usize = 48;
 
 /// At a `:`.
@@ -24,7 +24,7 @@ pub(crate) fn scan_colon(scan: &mut Scan<'_>, at: usize) -> usize {
     at + 1
 }
 
-/// `scheme://user:password@host`: the password. What is left still says where and as whom, which logs need.
+/// `scheme://user:password@host`: finds the password. Scheme, user and host remain, because logs need them.
 fn url_credentials(scan: &mut Scan<'_>, colon: usize) -> usize {
     let from = colon + 3;
     if scan.byte_at(from) == b'd'
@@ -84,11 +84,11 @@ fn url_credentials(scan: &mut Scan<'_>, colon: usize) -> usize {
     let database = is_database_scheme(scan, colon);
     let kind = if database { EntityKind::ConnectionString } else { EntityKind::UrlCredentials };
     scan.add_finding(kind, start, end, 95);
-    // Step over the `@`: what stands before it is no mailbox.
+    // Skip the `@`: what precedes it is not a mailbox.
     end + 1
 }
 
-/// Whether it is no name of a user.
+/// Whether it cannot be the name of a user.
 fn is_token_user(key: &[u8]) -> bool {
     let digits = key.iter().filter(|b| b.is_ascii_digit()).count();
     key.len() >= 20 && digits >= 3 && digits < key.len() && key.iter().all(|b| is_alnum(*b) || matches!(b, b'-' | b'_'))

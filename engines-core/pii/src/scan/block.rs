@@ -1,23 +1,23 @@
-//! Sixty-four bytes at a time: where words are and where a rule may be anchored, as one bit per byte.
+//! Blocks of sixty-four bytes, with one bit per byte for words and for anchors of rules.
 //!
-//! The scanner then steps from bit to bit instead of from byte to byte, and need not guess where words end.
+//! The scanner steps from bit to bit instead of from byte to byte, and need not search for the ends of words.
 
 use wide::u8x16;
 
 use super::byte_class::{DIGIT, LOWER, UPPER, class_of};
 
-/// How many bytes a block covers.
+/// The number of bytes in a block.
 pub(crate) const BLOCK_BYTES: usize = 64;
 const LANE_BYTES: usize = 16;
 
 /// One bit per byte of a block; the lowest is the first byte.
 #[derive(Clone, Copy)]
 pub(crate) struct Block {
-    /// Where it begins.
+    /// The offset of the block's first byte.
     pub(crate) base: usize,
-    /// Letters, digits, `_`, anything outside ASCII.
+    /// Bytes of words: letters, digits, `_`, anything outside ASCII.
     pub(crate) word: u64,
-    /// Words, and bytes that some rule is anchored to.
+    /// Bytes of words, and bytes that anchor a rule.
     pub(crate) stop: u64,
     digit: u64,
     alpha: u64,
@@ -42,7 +42,7 @@ fn bit_mask<const N: usize>(lanes: &[u8x16; N], mask: impl Fn(u8x16) -> u8x16) -
     lanes.iter().rev().fold(0, |bits, x| bits << LANE_BYTES | u64::from(mask(*x).to_bitmask()))
 }
 
-/// The lanes of a text that fills all of them but the last, and some of that.
+/// The lanes of a text that fills all of them except the last, and a part of that.
 #[inline]
 fn padded_lanes<const N: usize>(text: &[u8]) -> [u8x16; N] {
     let mut lanes = [u8x16::ZERO; N];
@@ -51,7 +51,7 @@ fn padded_lanes<const N: usize>(text: &[u8]) -> [u8x16; N] {
         *lane = u8x16::new(*bytes);
     }
     lanes[N - 1] = match text.last_chunk() {
-        // Its last bytes are there already, behind others.
+        // The last bytes are already there, behind others.
         Some(last) => u8x16::new((u128::from_le_bytes(*last) >> (8 * (N * LANE_BYTES - text.len()))).to_le_bytes()),
         None => u8x16::new(text.iter().rev().fold(0, |bytes, b| bytes << 8 | u128::from(*b)).to_le_bytes()),
     };
@@ -59,7 +59,7 @@ fn padded_lanes<const N: usize>(text: &[u8]) -> [u8x16; N] {
 }
 
 impl Block {
-    /// The block that begins at `base`; what lies beyond the end of `b` reads as zeros.
+    /// The block that begins at `base`; bytes beyond the end of `b` read as zeros.
     pub(crate) fn at(bytes: &[u8], base: usize) -> Self {
         if base >= bytes.len() {
             return Self { base, word: 0, stop: 0, digit: 0, alpha: 0, upper: 0 };
@@ -102,25 +102,25 @@ impl Block {
         Self { base, word: rest(word), stop: rest(stop), digit: rest(digit), alpha: rest(alpha), upper: rest(upper) }
     }
 
-    /// Whether the bytes of `inside`, shifted down by `shift`, are letters of ASCII only.
+    /// Whether the bytes of `inside`, shifted down by `shift`, are only ASCII letters.
     #[inline]
     pub(crate) fn letters_only(&self, shift: usize, inside: u64) -> bool {
         !self.alpha >> shift & inside == 0
     }
 
-    /// Whether they are digits only.
+    /// Whether the bytes are only digits.
     #[inline]
     pub(crate) fn digits_only(&self, shift: usize, inside: u64) -> bool {
         !self.digit >> shift & inside == 0
     }
 
-    /// The capitals among them.
+    /// The capitals among the bytes.
     #[inline]
     pub(crate) fn capitals(&self, shift: usize, inside: u64) -> u64 {
         self.upper >> shift & inside
     }
 
-    /// What there is among them, which are bytes of `b`.
+    /// The classes of the bytes of `b`.
     #[inline]
     pub(crate) fn flags(&self, bytes: &[u8], shift: usize, inside: u64) -> u8 {
         let any = |mask: u64, flag: u8| if mask >> shift & inside == 0 { 0 } else { flag };
@@ -135,7 +135,7 @@ impl Block {
     }
 }
 
-/// Whether a text has bytes that may need decoding: any outside ASCII, `\\`, `%`, `&`. Most have none.
+/// Whether a text has bytes that may need decoding: any outside ASCII, `\\`, `%`, `&`. Most texts have none.
 #[inline]
 pub(crate) fn may_need_decoding(b: &[u8]) -> bool {
     let odd = |x: u8x16| x | equals(x, b'\\') | in_range(x, b'%', 2);
@@ -163,7 +163,7 @@ pub(crate) fn next_json_special(bytes: &[u8], from: usize) -> usize {
     find_byte(bytes, from, special, |b| matches!(*b, 0..0x20 | b'"' | b'\\'))
 }
 
-/// The first byte from `from` on for which `lane`, or `one`, says so; the length of `b` if there is none.
+/// The first byte from `from` on for which `lane` or `one` is true; the length of `b` if there is none.
 #[inline]
 fn find_byte(text: &[u8], from: usize, lane: impl Fn(u8x16) -> u8x16, one: impl Fn(&u8) -> bool) -> usize {
     let mut i = from;
@@ -175,7 +175,7 @@ fn find_byte(text: &[u8], from: usize, lane: impl Fn(u8x16) -> u8x16, one: impl 
         i += LANE_BYTES;
     }
     match text.last_chunk() {
-        // The last bytes again, without those that were looked at.
+        // The last bytes again, without those already examined.
         Some(last) if i < text.len() => {
             let found = lane(u8x16::new(*last)).to_bitmask() >> (i + LANE_BYTES - text.len());
             if found == 0 { text.len() } else { i + found.trailing_zeros() as usize }
@@ -184,7 +184,7 @@ fn find_byte(text: &[u8], from: usize, lane: impl Fn(u8x16) -> u8x16, one: impl 
     }
 }
 
-/// Where the run of bytes from `from` on ends that can stand in a value without quotes.
+/// The end of the run of bytes from `from` on that can stand in an unquoted value.
 #[inline]
 pub(crate) fn value_end(bytes: &[u8], from: usize) -> usize {
     let ends = |x: u8x16| {
@@ -202,7 +202,7 @@ pub(crate) fn value_end(bytes: &[u8], from: usize) -> usize {
     find_byte(bytes, from, ends, end)
 }
 
-/// Where the run of letters and digits of ASCII from `from` on ends, and of `more` bytes.
+/// The end of the run of ASCII letters, ASCII digits and bytes of `more` from `from` on.
 #[inline]
 pub(crate) fn run_end<const N: usize>(bytes: &[u8], from: usize, more: [u8; N]) -> usize {
     let others = |x: u8x16| {
@@ -243,7 +243,7 @@ mod tests {
     use super::super::byte_class::{ALPHA, CLASS, WORD};
     use super::*;
 
-    /// Every byte, and every byte before what gives it a meaning.
+    /// Tests every byte value, and every byte before a byte that gives it a meaning.
     fn samples() -> Vec<u8> {
         (0..=255).chain(*b"a://b::c--d-e:f[g").chain((0..=255).flat_map(|b| [b, b':', b'-', b'/'])).collect()
     }
@@ -264,7 +264,7 @@ mod tests {
                     assert_eq!(block.flags(text, i, 1), class);
                     assert_eq!(block.letters_only(i, 1), class & ALPHA != 0);
                     assert_eq!(block.capitals(i, 1), u64::from(b.is_ascii_uppercase()));
-                    // Behind the last byte of a block may be anything.
+                    // Any byte may follow the last byte of a block.
                     let next = text.get(base + i + 1).copied().filter(|_| i + 1 < BLOCK_BYTES);
                     let open =
                         next.is_none() && text.len() - base != i + 1 || next.is_none() && text.len() >= BLOCK_BYTES;

@@ -1,4 +1,4 @@
-//! The class of every byte, looked up once per byte by the scanner.
+//! The class of each byte, which the scanner looks up once per byte.
 
 /// `0`–`9`.
 pub(crate) const DIGIT: u8 = 1;
@@ -8,14 +8,14 @@ pub(crate) const UPPER: u8 = 2;
 pub(crate) const LOWER: u8 = 4;
 /// `_`.
 pub(crate) const UNDERSCORE: u8 = 8;
-/// Part of a character outside ASCII.
+/// A byte of a character outside ASCII.
 pub(crate) const NON_ASCII: u8 = 16;
 
 /// Letters and digits of ASCII.
 pub(crate) const ALNUM: u8 = DIGIT | UPPER | LOWER;
 /// Letters of ASCII.
 pub(crate) const ALPHA: u8 = UPPER | LOWER;
-/// What words are made of.
+/// Bytes of words.
 pub(crate) const WORD: u8 = ALNUM | UNDERSCORE | NON_ASCII;
 
 /// The class of each byte.

@@ -1,9 +1,9 @@
-//! The work grows as the text does, whatever the text is.
+//! Tests that the work is proportional to the length of the text, for any text.
 
 use super::Scan;
 use super::findings::FindingList;
 
-/// Texts that make rules look around the most, each repeated.
+/// Texts that make rules examine the most, each repeated.
 const HOSTILE_UNITS: [&str; 43] = [
     "a.a.a.a.",
     "a@",

@@ -1,7 +1,8 @@
-//! Cue words: what stands before a value says what it is ("SSN", "Telefonnummer", "order").
+//! Cue words: words before a value that tell what it is ("SSN", "Telefonnummer", "order").
 //!
-//! The scanner looks each word up once, behind a filter on its beginning and its length, and keeps the last few
-//! cues in a ring; rules then ask how far back the nearest cue of a kind is. So cues cost the same whatever the text is.
+//! The scanner looks each word up once, behind a filter on its beginning and its length, and keeps the last few cues in
+//! a window. Rules then ask for the distance of the nearest cue of a kind. So the cost of cues does not depend on the
+//! text.
 
 use std::sync::LazyLock;
 
@@ -9,7 +10,7 @@ use super::cue_words;
 
 pub(crate) use super::cue_table::{CueTable, WordKey};
 
-/// What a cue speaks of: a set of the constants in [`bit`].
+/// The meanings of a cue: a set of the constants in [`bit`].
 pub(crate) type Cues = u128;
 
 /// The kinds of cue.
@@ -20,7 +21,7 @@ pub(crate) mod bit {
         1 << index
     }
     pub(crate) const PHONE: Cues = flag(0);
-    /// A word that often stands before a phone number and often before other numbers.
+    /// A word that often precedes a phone number and often other numbers.
     pub(crate) const NUMBER: Cues = flag(1);
     pub(crate) const CARD: Cues = flag(2);
     pub(crate) const BANK: Cues = flag(3);
@@ -90,19 +91,19 @@ pub(crate) mod bit {
     pub(crate) const PERSONALAUSWEIS: Cues = flag(66);
     pub(crate) const GERMAN_SOCIAL: Cues = flag(67);
     pub(crate) const EMAIL: Cues = flag(68);
-    /// Order, invoice, ticket, hash: what follows is no personal data unless it proves to be.
+    /// Order, invoice, ticket, hash: the value that follows is not personal data unless its form proves it.
     pub(crate) const NEGATIVE: Cues = flag(69);
-    /// Version, firmware, release: four parts with dots are no address.
+    /// Version, firmware, release: four parts with dots are not an address.
     pub(crate) const VERSION: Cues = flag(70);
     /// One coordinate under its own name (`lat`, `longitude`).
     pub(crate) const COORDINATE: Cues = flag(71);
-    /// "public", "primary", "cache": a key that is no secret.
+    /// "public", "primary", "cache": a key that is not secret.
     pub(crate) const NOT_SECRET: Cues = flag(72);
-    /// "access", "api", "auth", "client", "private": a key that is one.
+    /// "access", "api", "auth", "client", "private": a key that is secret.
     pub(crate) const SECRET_QUALIFIER: Cues = flag(73);
     pub(crate) const AT_WORD: Cues = flag(74);
     pub(crate) const DOT_WORD: Cues = flag(75);
-    /// The name of a service before an opaque secret of it.
+    /// The name of a service before an opaque secret of that service.
     pub(crate) const AWS: Cues = flag(76);
     pub(crate) const AZURE: Cues = flag(77);
     pub(crate) const TWILIO: Cues = flag(78);
@@ -113,9 +114,9 @@ pub(crate) mod bit {
     pub(crate) const UNIT: Cues = flag(80);
     /// "rue", "via": a street begins.
     pub(crate) const ROAD: Cues = flag(81);
-    /// "call", "ring", "text": a short number behind it is dialled.
+    /// "call", "ring", "text": a short number after it is a phone number.
     pub(crate) const CALL: Cues = flag(82);
-    /// National numbers that are labelled `NATIONAL_ID`, by country or by what they are called in several.
+    /// National numbers that are reported as `NATIONAL_ID`, by country or by a name used in several countries.
     pub(crate) const GREECE: Cues = flag(83);
     pub(crate) const RUSSIA: Cues = flag(84);
     pub(crate) const UKRAINE: Cues = flag(85);
@@ -145,10 +146,10 @@ pub(crate) mod bit {
     pub(crate) const LABEL: Cues = flag(107);
     /// "lives", "wohnt": a street may follow within a few words.
     pub(crate) const LIVES: Cues = flag(108);
-    /// The name of a program that is given passwords on its command line.
+    /// The name of a program that takes passwords on its command line.
     pub(crate) const PROGRAM: Cues = flag(109);
 
-    /// Cues after which the scanner looks for a value at once.
+    /// Cues after which the scanner searches for a value at once.
     pub(crate) const VALUE_FOLLOWS: Cues = ROAD
         | UNIT
         | PASSWORD

@@ -1,31 +1,33 @@
-//! Tables of words, looked up behind a filter on a word's beginning and its length.
+//! Tables of words, searched behind a filter on a word's beginning and its length.
 
 use super::cue::{Cues, bit};
 use super::cue_words;
 
-/// The most of them that a table has.
+/// The most words of a table.
 const MAX_SLOTS: usize = 1 << 12;
 const FILTER_BITS: usize = 16 * MAX_SLOTS;
-/// Longer words are no cues.
+/// The length of the longest cue.
 const MAX_WORD_BYTES: usize = 32;
 
-/// Words, compiled. Small, so that what is met often stays in the nearest cache.
+/// Compiled words. The table is small, so that the frequently used part stays in the nearest cache.
 pub(crate) struct CueTable {
-    /// One bit for each hash of a word's beginning and length: nearly all words end here. At least 32 bits for each word of the table.
+    /// A filter with one bit for each hash of a word's beginning and length; nearly all words are rejected here. It has
+    /// at least 32 bits for each word of the table.
     filter: Box<[u64; FILTER_BITS / 64]>,
-    /// How far down the bits of a hash are that say which. A small table uses the beginning of the room only.
+    /// The shift that selects the bits of a hash. A small table uses only the beginning of the array.
     filter_shift: u32,
-    /// Where in `words` a hash points, counted from 1; 0 is free. At least twice as many as words.
+    /// The index in `words` for a hash, counted from 1; 0 is free. It has at least twice as many entries as there are
+    /// words.
     slots: Box<[u16; MAX_SLOTS]>,
     slots_mask: usize,
     words: Vec<TableWord>,
     /// The words as they were written.
     texts: Vec<&'static str>,
-    /// What words speak of, each set once.
+    /// The sets of meanings, each once.
     sets: Vec<Cues>,
 }
 
-/// What tells a word of a table from others, but for the end of a long one.
+/// What distinguishes a word of a table from others, except for the end of a long one.
 struct TableWord {
     head: u64,
     len: u16,
@@ -33,7 +35,7 @@ struct TableWord {
     set: u16,
 }
 
-/// The cues in scripts without spaces, those with one head next to each other and otherwise in their order.
+/// The cues in scripts without spaces. Those with the same first character are adjacent and otherwise in their order.
 static SORTED_SPACELESS: [(&str, Cues); cue_words::SPACELESS_CUES.len()] = {
     let mut sorted = [("", 0); cue_words::SPACELESS_CUES.len()];
     let mut i = 0;
@@ -49,7 +51,7 @@ static SORTED_SPACELESS: [(&str, Cues); cue_words::SPACELESS_CUES.len()] = {
     sorted
 };
 
-/// For each head, which of them begin with it: the first and how many.
+/// For each first character, the index of the first of its cues and their number.
 static SPACELESS_BY_HEAD: [(u8, u8); 1 << 12] = {
     let mut heads = [(0, 0); 1 << 12];
     let mut i = 0;
@@ -192,13 +194,13 @@ impl CueTable {
         (key.hash() >> 32) as usize & self.slots_mask
     }
 
-    /// What is left of a cue in an identifier that goes on with `rest`.
+    /// The meanings of a cue in an identifier that continues with `rest`.
     #[inline]
     pub(crate) fn cues_with_tail(&self, bits: Cues, rest: &[u8]) -> Cues {
         if bits & bit::VALUE_FOLLOWS == 0 || self.is_neutral_tail(rest) { bits } else { bits & !bit::VALUE_FOLLOWS }
     }
 
-    /// Whether what follows a cue in one identifier leaves it the cue it was.
+    /// Whether the rest of the identifier leaves the cue its meaning.
     fn is_neutral_tail(&self, rest: &[u8]) -> bool {
         const TAILS: [&[u8]; 15] = [
             b"", b"base", b"value", b"plain", b"text", b"new", b"old", b"current", b"raw", b"string", b"header",
@@ -219,7 +221,7 @@ impl CueTable {
         self.filter[bit / 64] >> (bit % 64) & 1 != 0
     }
 
-    /// The cues of a word; 0 for nearly all words.
+    /// The meanings of a word as a cue; 0 for nearly all words.
     #[inline]
     pub(crate) fn get(&self, word: &[u8]) -> Cues {
         let key = WordKey::from_word(word);
@@ -253,7 +255,7 @@ impl CueTable {
         self.get(&small[..len])
     }
 
-    /// The cues of a word with that key.
+    /// The meanings of the word with that key.
     pub(crate) fn find(&self, key: WordKey, word: &[u8]) -> Cues {
         let mut slot = self.first_slot(key);
         loop {
@@ -269,7 +271,7 @@ impl CueTable {
         }
     }
 
-    /// Whether a long word ends as one of the table does.
+    /// Whether a long word ends like the word of the table.
     fn long_word_matches(&self, at: usize, word: &[u8]) -> bool {
         let tail = |text: &&'static str| {
             text.as_bytes().get(8..).is_some_and(|t| word.get(8..).is_some_and(|w| t.eq_ignore_ascii_case(w)))

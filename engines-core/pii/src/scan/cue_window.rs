@@ -1,4 +1,4 @@
-//! The last few cues before a place, how near they are, and how much may be looked at behind them.
+//! The last few cues before a position, their distances, and the budget for looking ahead after them.
 
 use super::cue::Cues;
 
@@ -10,16 +10,16 @@ pub(crate) struct CueWindow {
     cues: [Cues; CUE_SLOTS],
     cue_ends: [u32; CUE_SLOTS],
     count: usize,
-    /// Every cue since the last reset.
+    /// The union of all cues since the last reset.
     seen: Cues,
-    /// How many bytes of values may still be looked at before they were come to, and the place up to which that was earned.
+    /// How many bytes of values may still be examined ahead, and the position up to which this budget was earned.
     credit: u32,
     earned_until: u32,
-    /// Cues from the key of a JSON value: they hold for the whole of it.
+    /// Cues from the key of a JSON value, which hold for the whole value.
     pub(crate) key_cues: Cues,
 }
 
-/// How much of what follows cues may be looked at ahead: each byte of text earns two, up to this.
+/// The budget for looking ahead after cues: each byte of text earns two, up to this.
 const MAX_CREDIT: u32 = 4096;
 
 impl CueWindow {
@@ -47,7 +47,7 @@ impl CueWindow {
         }
     }
 
-    /// Forgets all cues but these.
+    /// Removes all cues except these.
     #[inline]
     pub(crate) fn reset(&mut self, bits: Cues, end: usize) {
         self.count = 0;
@@ -57,7 +57,7 @@ impl CueWindow {
         }
     }
 
-    /// The cues within `reach` bytes before `at`, the nearest first, each with its distance.
+    /// The cues within `reach` bytes before `at`, nearest first, each with its distance.
     #[inline]
     fn within(&self, at: usize, reach: usize) -> impl Iterator<Item = (Cues, usize)> + '_ {
         let n = self.count.min(CUE_SLOTS);
@@ -69,13 +69,14 @@ impl CueWindow {
             .take_while(move |(_, distance)| *distance <= reach)
     }
 
-    /// Whether there is any of these cues, wherever.
+    /// Whether there is any of these cues, at any distance.
     #[inline]
     pub(crate) fn has_any(&self, which: Cues) -> bool {
         (self.seen | self.key_cues) & which != 0
     }
 
-    /// How far before `at` the nearest of these cues ends, in bytes; a hint from a key is at distance `reach`.
+    /// The distance in bytes from the end of the nearest of these cues to `at`; a cue from a key is at distance
+    /// `reach`.
     #[inline]
     pub(crate) fn distance_of(&self, which: Cues, at: usize, reach: usize) -> Option<usize> {
         if (self.seen | self.key_cues) & which == 0 { None } else { self.search_distance(which, at, reach) }
@@ -87,7 +88,7 @@ impl CueWindow {
         if found.is_none() && self.key_cues & which != 0 { Some(reach) } else { found }
     }
 
-    /// All cues within `reach`, with those of the key.
+    /// All cues within `reach`, including those of the key.
     #[inline]
     pub(crate) fn cues_within(&self, at: usize, reach: usize) -> Cues {
         if self.seen == 0 { self.key_cues } else { self.collect_within(at, reach) }
@@ -117,7 +118,7 @@ impl CueWindow {
         self.key_cues & which != 0
     }
 
-    /// How many bytes may be looked at behind a cue at `at`.
+    /// The number of bytes that may be examined behind a cue at `at`.
     pub(crate) fn remaining_credit(&mut self, at: usize) -> usize {
         let since = (at as u32).saturating_sub(self.earned_until);
         self.credit = self.credit.saturating_add(since.saturating_mul(2)).min(MAX_CREDIT);
@@ -125,7 +126,7 @@ impl CueWindow {
         self.credit as usize
     }
 
-    /// Notes that so many were looked at.
+    /// Records that this many bytes were examined.
     pub(crate) fn spend_credit(&mut self, bytes: usize) {
         self.credit = self.credit.saturating_sub(bytes as u32);
     }

@@ -1,8 +1,8 @@
-//! The cue words, by what they speak of.
+//! The cue words, by their meaning.
 
 use super::cue::{Cues, bit::*};
 
-/// Words in lower case, separated by spaces, and what they speak of. A word may be in more than one list.
+/// Words in lower case, separated by spaces, and their meaning. A word may be in more than one list.
 pub(crate) const CUE_WORDS: &[(&str, Cues)] = &[
     (
         "phone phones telephone telephones phonenumber tel tele telefon telefono teléfono téléphone telefone telefoon telephon \

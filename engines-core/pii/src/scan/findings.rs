@@ -1,11 +1,11 @@
-//! Packed findings, kept without allocating while there are few.
+//! A list of packed findings, which does not allocate while it is short.
 
 use crate::entity::EntityKind;
 
 /// A finding in packed form; positions are bytes of the text that was scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PackedFinding {
-    /// A [`Kind`] as a number, or `FIRST_CUSTOM_KIND` and the index of a custom name.
+    /// An [`EntityKind`](crate::EntityKind) as a number, or `FIRST_CUSTOM_KIND` plus the index of a custom name.
     pub(crate) kind: u16,
     /// Confidence in percent.
     pub(crate) score: u8,
@@ -13,7 +13,7 @@ pub(crate) struct PackedFinding {
     pub(crate) end: u32,
 }
 
-/// Kinds from here on are names of detectors of one's own.
+/// The first number for entities of custom detectors.
 pub(crate) const FIRST_CUSTOM_KIND: u16 = 0x8000;
 
 impl PackedFinding {
@@ -30,7 +30,7 @@ impl PackedFinding {
 
 const INLINE_FINDINGS: usize = 8;
 
-/// A list of hits that begins to allocate at the ninth.
+/// A list of findings that allocates from the ninth on.
 #[derive(Clone)]
 pub(crate) struct FindingList {
     inline: [PackedFinding; INLINE_FINDINGS],
@@ -82,7 +82,7 @@ impl FindingList {
         }
     }
 
-    /// Adds a hit behind the others. Where two overlap one stays: the longer one, and of two that are equally long the first.
+    /// Appends a finding. Of two that overlap, the longer one is kept, and of two of equal length the first.
     pub(crate) fn add_longest(&mut self, hit: PackedFinding) -> bool {
         while let Some(last) = self.as_slice().last().copied() {
             if last.end <= hit.start {
@@ -98,7 +98,7 @@ impl FindingList {
         true
     }
 
-    /// Forgets all of them.
+    /// Removes all findings.
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.len = 0;

@@ -1,4 +1,4 @@
-//! The scanner and what it works with: byte classes, cue words, findings in packed form, and the plain copy of encoded text.
+//! The scanner and its parts: byte classes, cue words, packed findings, and the plain copy of encoded text.
 
 mod block;
 pub(crate) mod byte_class;

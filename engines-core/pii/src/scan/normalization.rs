@@ -1,13 +1,14 @@
-//! Encoded and disguised characters: a plain copy of a text with a map back to the original bytes.
+//! Normalisation: a plain copy of a text with encoded and disguised characters, and a map back to the original bytes.
 //!
-//! Full-width and other Unicode digits become ASCII, zero-width characters and soft hyphens go, special spaces and dashes become
-//! plain ones, typographic punctuation becomes ASCII punctuation, and percent-, HTML-, `\u0040`- and `\x40`-escapes are decoded.
+//! Full-width and other Unicode digits become ASCII, zero-width characters and soft hyphens are removed, special spaces
+//! and dashes become plain ones, typographic punctuation becomes ASCII punctuation, and percent-, HTML-, `\u0040`- and
+//! `\x40`-escapes are decoded.
 
 use std::cell::Cell;
 
 use super::block::next_encoded;
 
-/// The most that a thread keeps of the room for a copy.
+/// The most bytes of a copy's buffer that a thread keeps.
 const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 thread_local! {
@@ -18,7 +19,8 @@ thread_local! {
 #[derive(Debug, Default)]
 pub(crate) struct NormalizedText {
     pub(crate) text: Vec<u8>,
-    /// Where the offset changes: position in the copy, position in the original, end in the original of what stands before.
+    /// Changes of the offset: position in the copy, position in the original, and the end in the original of the
+    /// character before.
     offset_changes: Vec<(u32, u32, u32)>,
 }
 
@@ -38,19 +40,20 @@ impl NormalizedText {
         debug_assert_eq!(end, source.len());
     }
 
-    /// Lends the plain copy of a text, in room that a thread keeps for the next one unless it is large.
+    /// Lends the plain copy of a text. Its buffer is kept by the thread for the next text unless it is large.
     pub(crate) fn with_normalized<R>(source: &[u8], to: impl FnOnce(&Self) -> R) -> R {
         let mut plain = KEPT_BUFFER.try_with(Cell::take).unwrap_or_default();
         plain.assign(source);
         let result = to(&plain);
         if plain.text.capacity() <= MAX_KEPT_BYTES && plain.offset_changes.capacity() <= MAX_KEPT_BYTES / 16 {
-            // A thread that ends keeps nothing.
+            // A thread that is ending keeps no buffer.
             KEPT_BUFFER.try_with(|kept| kept.set(plain)).unwrap_or_default();
         }
         result
     }
 
-    /// Decodes `source[from..]`; unless it is the `last` part, stops before something that may go on. Returns where it stopped.
+    /// Decodes `source[from..]`. Unless it is the `last` part, it stops before an escape that may be incomplete.
+    /// Returns where it stopped.
     pub(crate) fn extend(&mut self, source: &[u8], from: usize, last: bool) -> usize {
         let mut i = from;
         while i < source.len() {
@@ -98,7 +101,7 @@ impl NormalizedText {
     fn copy_range(&mut self, source: &[u8], from: usize, to: usize) {
         let end = self.text.len() + to - from;
         match source[from..].first_chunk::<16>() {
-            // Most stretches are short: one move, and a little less of it kept.
+            // Most stretches are short: one copy of a fixed length is faster, and the excess is dropped.
             Some(chunk) if to - from <= 16 => {
                 self.text.extend_from_slice(chunk);
                 self.text.truncate(end);
@@ -107,7 +110,7 @@ impl NormalizedText {
         }
     }
 
-    /// Something that was decoded stands at `at` of the copy and is over; it stood at `before..source` of the original.
+    /// Records that a decoded character ends at `at` of the copy; it was at `before..source` of the original.
     fn note_offset_change(&mut self, at: u32, source: usize, before: usize) {
         let now = self.text.len() as u32;
         match self.offset_changes.last_mut() {
@@ -116,7 +119,7 @@ impl NormalizedText {
         }
     }
 
-    /// Where in the original the character at `at` of the copy begins.
+    /// The start in the original of the character at `at` of the copy.
     pub(crate) fn source_start(&self, at: usize) -> usize {
         let k = self.offset_changes.partition_point(|m| m.0 as usize <= at);
         match k.checked_sub(1).and_then(|k| self.offset_changes.get(k)) {
@@ -125,7 +128,7 @@ impl NormalizedText {
         }
     }
 
-    /// Where in the original the character before `at` of the copy ends.
+    /// The end in the original of the character before `at` of the copy.
     pub(crate) fn source_end(&self, at: usize) -> usize {
         let k = self.offset_changes.partition_point(|m| m.0 as usize <= at);
         match k.checked_sub(1).and_then(|k| self.offset_changes.get(k)) {
@@ -135,7 +138,7 @@ impl NormalizedText {
         }
     }
 
-    /// Forgets the copy before `plain` and the original before `source`.
+    /// Drops the copy before `plain` and the original before `source`.
     pub(crate) fn drop_front(&mut self, plain: usize, source: usize) {
         let base = self.source_start(plain);
         self.text.drain(..plain);
@@ -199,7 +202,8 @@ fn decode_one(rest: &[u8]) -> Option<(Decoded, usize)> {
     Some(decode_nested(sign, rest, used).unwrap_or((first, used)))
 }
 
-/// An escape whose own characters are escaped: `&amp;#64;`, `%26%2364%3B`, `\u002540`, `%5Cu0040`. What was decoded is `sign`.
+/// An escape whose own characters are escaped: `&amp;#64;`, `%26%2364%3B`, `\u002540`, `%5Cu0040`. `sign` is the
+/// decoded character.
 fn decode_nested(sign: u8, rest: &[u8], used: usize) -> Option<(Decoded, usize)> {
     const INNER: usize = 10;
     let (mut inner, mut ends) = ([sign; INNER], [used; INNER]);
@@ -211,7 +215,7 @@ fn decode_nested(sign: u8, rest: &[u8], used: usize) -> Option<(Decoded, usize)>
             Some(_) => break,
             None => (rest[at], 1),
         };
-        // Nothing of an escape looks otherwise.
+        // No escape begins differently.
         if !b.is_ascii_alphanumeric() && !matches!(b, b'#' | b';' | b'{' | b'}' | b'%') {
             break;
         }
@@ -244,7 +248,7 @@ fn parse_number(digits: &[u8], radix: u32) -> Option<u32> {
     digits.iter().try_fold(0_u32, |n, b| Some(n * radix + (*b as char).to_digit(radix)?))
 }
 
-/// A code point that was written as an escape: disguises inside escapes count too.
+/// A code point that was written as an escape, which may itself be a disguised character.
 fn decoded_character(code: u32, used: usize) -> Option<(Decoded, usize)> {
     let c = char::from_u32(code)?;
     let mut buffer = [0; 4];
@@ -257,7 +261,7 @@ fn decoded_character(code: u32, used: usize) -> Option<(Decoded, usize)> {
     Some((Decoded::Char(c), used))
 }
 
-/// What stands for a backslash and this, and nothing else.
+/// The character for a backslash followed by this one; `None` for other ones.
 #[inline]
 fn simple_escape(byte: u8) -> Option<u8> {
     match byte {
@@ -297,7 +301,7 @@ fn decode_backslash(rest: &[u8]) -> Option<(Decoded, usize)> {
             let code = parse_number(rest.get(2..4)?, 16)?;
             (0x20..0x7f).contains(&code).then_some((Decoded::Byte(code as u8), 4))
         }
-        // Escaped twice, in JSON inside of JSON.
+        // Escaped twice: JSON inside of JSON.
         b'\\' => match rest.get(2) {
             Some(b'u' | b'x' | b'n' | b'r' | b't' | b'b' | b'f' | b'"' | b'/') => match decode_backslash(&rest[1..]) {
                 Some((inner, used)) => Some((inner, used + 1)),
@@ -385,7 +389,7 @@ fn decode_entity(rest: &[u8]) -> Option<(Decoded, usize)> {
     decoded_character(code, used)
 }
 
-/// Characters outside ASCII that stand for, or hide between, plain ones.
+/// Characters outside ASCII that replace plain ones or are hidden between them.
 fn decode_disguised(rest: &[u8]) -> Option<(Decoded, usize)> {
     let len = utf8_width(rest[0]);
     let c = std::str::from_utf8(rest.get(..len)?).ok()?.chars().next()? as u32;

@@ -1,37 +1,37 @@
-//! What stands right before a finding, read once more as it will be when that is masked.
+//! Scans the text before a finding again, as it will be once the finding is masked.
 //!
-//! A rule that looked ahead from there saw the finding's own characters: a telephone number went on in a card, a token ran into the next.
-//! In the masked text both end before the mask. Reading them that way at once finds what was hidden by its neighbour, and keeps a
-//! second scrub from finding anything new.
+//! A rule that looked ahead from there saw the finding's own characters: a telephone number seemed to continue into a
+//! card number, a token into the next one. In the masked text both end before the mask. Scanning the text that way at
+//! once finds what its neighbour had hidden, and keeps a second scrub from finding anything new.
 
 use super::Scan;
 use super::byte_class::{is_alnum, is_word};
 use super::cue::{Cues, bit};
 use crate::rule;
 
-/// How far before a finding is read again, in bytes; within what a stream keeps.
+/// The distance before a finding that is scanned again, in bytes; it is within what a stream keeps.
 const RESCAN_BYTES: usize = 96;
-/// A finding in what is read again may hide another.
+/// The depth of nested rescans: a finding in rescanned text may hide another one.
 const MAX_DEPTH: u8 = 3;
-/// Nothing that is found has fewer digits without a cue.
+/// The fewest digits of a finding without a cue.
 const MIN_DIGITS: usize = 5;
-/// Shorter words that hang on a finding are its key.
+/// A shorter word attached to a finding is its key.
 const MIN_TOKEN_BYTES: usize = 6;
-/// How far behind a label an address may end that was looked at in vain.
+/// The longest distance from a label to the end of an address that was searched without success.
 const LABEL_REACH: usize = 128;
-/// The same for a value behind a cue.
+/// The longest distance from a cue to the end of a value that was searched without success.
 const VALUE_REACH: usize = 48;
-/// What is nearer to its cue is its value.
+/// A finding that is nearer to its cue is the value of that cue.
 const ADJACENT_BYTES: usize = 3;
-/// How far behind a house number its street may end.
+/// The longest distance from a house number to the end of its street.
 const STREET_REACH: usize = 64;
 
 /// Cues whose values are judged by where they end.
 const VALUE_CUES: Cues = bit::PASSWORD | bit::SECRET | bit::KEY | bit::BEARER | bit::BASIC | bit::PROGRAM;
-/// Cues behind which an address may stand.
+/// Cues that an address may follow.
 const LABEL_CUES: Cues = bit::LABEL | bit::LIVES;
 
-/// A cue behind which nothing was found: where it begins and ends, and which of those above.
+/// A cue behind which nothing was found: its range, and which of the above cues it is.
 #[derive(Clone, Copy, Default)]
 struct MissedCue {
     start: u32,
@@ -39,7 +39,7 @@ struct MissedCue {
     cue_bits: u8,
 }
 
-/// The cues that are remembered, in the order of their bits in [`MissedCue::which`].
+/// The recorded cues, in the order of their bits in [`MissedCue::which`].
 const REMEMBERED_CUES: [Cues; 8] =
     [bit::PASSWORD, bit::SECRET, bit::KEY, bit::BEARER, bit::BASIC, bit::PROGRAM, bit::LABEL, bit::LIVES];
 
@@ -57,7 +57,7 @@ impl MissedCue {
             .fold(0, |bits, (_, cue)| bits | cue)
     }
 
-    /// Whether it stands at most `reach` bytes before a finding at `start`, and not right before it.
+    /// Whether it is at most `reach` bytes before a finding at `start`, and not directly before it.
     #[inline]
     fn ends_before(self, start: usize, reach: usize) -> bool {
         self.cue_bits != 0 && (ADJACENT_BYTES + 1..=reach).contains(&start.wrapping_sub(self.end as usize))
@@ -70,19 +70,19 @@ impl MissedCue {
     }
 }
 
-/// What a scan remembers of where it looked ahead.
+/// Records where a scan looked ahead without success.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Lookahead {
-    /// How far what is remembered here reaches.
+    /// The end of the range in which this record may matter.
     armed_until: u32,
-    /// The last cues of either sort behind which nothing was found.
+    /// The last cue of each sort behind which nothing was found.
     missed_label: MissedCue,
     missed_value: MissedCue,
-    /// A number with names around it that were no street, counted from 1. 0 if there is none.
+    /// The position, counted from 1, of a number between names that were not a street; 0 if there is none.
     house_number: u32,
-    /// The end of a cue behind which a rule is looking; what it steps over has not been read. 0 if there is none.
+    /// The end of the cue behind which a rule searches; the bytes it skips have not been scanned. 0 if there is none.
     pub(crate) unread_from: u32,
-    /// How deep a scan is inside of others.
+    /// The number of scans this one is nested in.
     depth: u8,
 }
 
@@ -95,33 +95,33 @@ impl Lookahead {
         self.armed_until = self.armed_until.saturating_sub(by as u32);
     }
 
-    /// Nothing was found behind a cue at `start..end`.
+    /// Records that nothing was found behind a cue at `start..end`.
     #[inline]
     pub(crate) fn note_missed_cue(&mut self, start: usize, end: usize, bits: Cues) {
         if bits & VALUE_CUES != 0 {
             self.missed_value = MissedCue::new(start, end, bits & VALUE_CUES);
             self.armed_until = self.armed_until.max((end + VALUE_REACH) as u32);
         }
-        // A label inside of a line with another one is a part of that.
+        // A label within the line of another label belongs to that line.
         if bits & LABEL_CUES != 0 && !self.missed_label.ends_before(start, VALUE_REACH) {
             self.missed_label = MissedCue::new(start, end, bits & LABEL_CUES);
             self.armed_until = self.armed_until.max((end + LABEL_REACH) as u32);
         }
     }
 
-    /// No street was found behind a number at `start`.
+    /// Records that no street was found behind a number at `start`.
     pub(crate) fn note_missing_street(&mut self, start: usize) {
         self.house_number = start as u32 + 1;
         self.armed_until = self.armed_until.max((start + STREET_REACH) as u32);
     }
 
-    /// Whether there may be something to look at again before a finding at `start`.
+    /// Whether there may be something to scan again before a finding at `start`.
     #[inline]
     fn is_armed(&self, start: usize) -> bool {
         self.unread_from != 0 || start < self.armed_until as usize
     }
 
-    /// The same by what stands there.
+    /// The same, decided by the text before the finding.
     #[inline(never)]
     fn has_pending(&self, bytes: &[u8], start: usize) -> bool {
         let skipped = self.unread_from != 0 && start > self.unread_from as usize + MIN_TOKEN_BYTES;
@@ -137,7 +137,7 @@ impl Lookahead {
             && rule::address::may_end_address(&bytes[self.house_number as usize - 1..start])
     }
 
-    /// A value that goes on up to the finding.
+    /// A value that extends to the finding.
     fn missed_value_before(&self, bytes: &[u8], start: usize) -> bool {
         self.missed_value.ends_before(start, VALUE_REACH) && !matches!(bytes[start - 1], b' ' | b'\n' | b'"' | b'\'')
     }
@@ -149,26 +149,26 @@ impl Lookahead {
     }
 }
 
-/// What may stand between the groups of a number.
+/// Characters that may separate the groups of a number.
 #[inline]
 fn joins_groups(byte: u8) -> bool {
     matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'+' | b',')
 }
 
-/// What may stand between two values that hang together.
+/// Characters that may join two values.
 #[inline]
 fn separates_values(byte: u8) -> bool {
     joins_groups(byte) || matches!(byte, b':' | b';' | b'=' | b'&' | b'#' | b'\'' | b'?')
 }
 
 impl Scan<'_> {
-    /// Reads again what stands before a finding that begins at `start`, as far as it may be something.
+    /// Scans the text before a finding at `start` again, as far as it may be a finding.
     #[inline]
     pub(crate) fn rescan_before(&mut self, start: usize) {
         if start < self.last_end || start == 0 || self.lookahead.depth >= MAX_DEPTH {
             return;
         }
-        // Nearly all findings stand behind a quote, or a word in small letters.
+        // Nearly all findings follow a quote or a word in lower case.
         let near = self.bytes[start - 1];
         let far = if start > 1 { self.bytes[start - 2] } else { b' ' };
         let plain = near == b'"' || matches!(near, b' ' | b'=') && far.is_ascii_lowercase();
@@ -178,7 +178,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Whether digits stand before a place, or what hangs on it.
+    /// Whether digits, or something joined to digits, precede a position.
     #[inline(never)]
     fn digits_before(&self, start: usize) -> bool {
         let (mut i, mut apart) = (start, false);
@@ -255,7 +255,7 @@ impl Scan<'_> {
     }
 }
 
-/// Where what hangs on the end of `text` begins, if it may be something: digits with separators, or a token.
+/// The start of the value at the end of `text`, if it may be a finding: digits with separators, or a token.
 fn cluster_start(text: &[u8], floor: usize) -> Option<usize> {
     let end = text.len();
     let mut i = end;

@@ -1,7 +1,7 @@
-//! The scanner: one pass over the bytes, which stops at words and at a few anchor bytes and asks the rules there.
+//! The scanner: one pass over the bytes that stops at words and at a few anchor bytes and calls the rules there.
 //!
-//! Every rule looks a bounded number of bytes around its place, or eats what it looks at, so that the work is linear in the
-//! text whatever the text is. `LOOKAHEAD` is the bound a stream has to wait for.
+//! Every rule examines a bounded number of bytes around its position, or consumes what it examines, so that the work is
+//! linear in the length of any text. `LOOKAHEAD` is the number of bytes a stream has to wait for.
 
 use super::block::{self, Block};
 use super::byte_class::{ALPHA, CLASS, DIGIT, LOWER, NON_ASCII, UNDERSCORE, UPPER, is_word};
@@ -13,33 +13,33 @@ use super::rescan::Lookahead;
 use crate::entity::EntityKind;
 use crate::rule;
 
-/// How far a rule may look ahead, in bytes; rules that need more say that they starve.
+/// How far a rule may look ahead, in bytes; a rule that needs more reports that it starves.
 pub(crate) const LOOKAHEAD: usize = 384;
 /// How far a rule may look back, in bytes.
 pub(crate) const LOOKBACK: usize = 192;
-/// Longer words are no candidates for anything but long tokens.
+/// The longest word that can be anything other than a long token.
 pub(crate) const MAX_WORD: usize = 1024;
 
-/// A scan over one text or over a part of a stream.
+/// A scan of one text or of a part of a stream.
 pub(crate) struct Scan<'a> {
     pub(crate) bytes: &'a [u8],
-    /// Nothing comes after `b`.
+    /// The text ends with `b`.
     pub(crate) is_last: bool,
-    /// A rule ran into the end of `b` and needs more to decide.
+    /// A rule reached the end of `b` and needs more text to decide.
     pub(crate) starved: bool,
     pub(crate) findings: &'a mut FindingList,
     pub(crate) cues: CueWindow,
     pub(crate) pos: usize,
-    /// Inside a word that is longer than [`MAX_WORD`].
+    /// The position is inside a word that is longer than [`MAX_WORD`].
     pub(crate) in_long_word: bool,
-    /// The last run of bytes of each kind that secrets are made of, as far as it was looked at.
+    /// The last run of bytes of each class that secrets consist of, as far as it was examined.
     pub(crate) secret_runs: [(u32, u32); rule::secret::BODY_SETS],
     pub(crate) lookahead: Lookahead,
-    /// Where the last finding ends, counted from 1. 0 if there is none.
+    /// The end of the last finding, counted from 1. 0 if there is none.
     pub(super) last_end: usize,
     pub(super) deny: Option<&'a crate::term_lists::DenyList>,
     pub(super) table: &'static CueTable,
-    /// How many bytes were looked at, for the test that this grows as the text does.
+    /// The number of bytes examined, for the test of linear complexity.
     #[cfg(test)]
     pub(crate) examined: std::cell::Cell<u64>,
 }
@@ -81,13 +81,14 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The byte before `i`; 0 before the start, and `]` behind a finding, as in its mask.
+    /// The byte before `i`; 0 before the start, and `]` directly after a finding, as in its mask.
     #[inline]
     pub(crate) fn byte_before(&self, at: usize) -> u8 {
         if at + 1 == self.last_end { b']' } else { self.byte_at(at.wrapping_sub(1)) }
     }
 
-    /// Whether a word ends right before `i`, other than one that was found: the mask of that would be no word.
+    /// Whether a word ends directly before `i`. A word that was a finding does not count, because its mask is not a
+    /// word.
     pub(crate) fn word_before(&self, at: usize) -> bool {
         is_word(self.byte_before(at))
     }
@@ -98,7 +99,7 @@ impl<'a> Scan<'a> {
         self.last_end.saturating_sub(1)
     }
 
-    /// Where a value that seems to begin at `i` can begin: behind a finding that it does not have the whole of.
+    /// The start of a value that seems to begin at `i`: behind a finding that it overlaps in part.
     pub(crate) fn next_uncovered(&self, at: usize) -> usize {
         let reaching = self.findings.as_slice().iter().rev().take_while(|hit| hit.end as usize > at);
         reaching.last().filter(|hit| (hit.start as usize) < at).map_or(at, |hit| hit.end as usize)
@@ -108,7 +109,7 @@ impl<'a> Scan<'a> {
         self.bytes.get(at..).is_some_and(|rest| rest.starts_with(with))
     }
 
-    /// Notes a finding; one that would begin or end inside a character has the whole of it. Returns its end.
+    /// Records a finding; it is extended to whole characters. Returns its end.
     pub(crate) fn add_finding(&mut self, kind: EntityKind, mut start: usize, mut end: usize, score: u8) -> usize {
         while start > 0 && self.byte_at(start) & 0xc0 == 0x80 {
             start -= 1;
@@ -124,12 +125,13 @@ impl<'a> Scan<'a> {
         end
     }
 
-    /// What was found, or the mask of it, is all the context there is for what follows, so that a masked text reads like the original.
+    /// Makes the finding or its mask the only context for the following text, so that a masked text gives the same
+    /// result as the original.
     pub(crate) fn carry_context(&mut self, kind: EntityKind, end: usize) {
         self.cues.reset(rule::carried_cues(kind), end);
     }
 
-    /// Looks at a value whose key says what it is.
+    /// Examines a value whose key tells what it is.
     pub(crate) fn scan_keyed_value(&mut self) {
         let bits = self.cues.key_cues & bit::VALUE_FOLLOWS;
         if bits != 0
@@ -139,7 +141,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Scans on as far as it can decide.
+    /// Scans as far as a decision is possible.
     pub(crate) fn run(&mut self) {
         if self.is_last { self.scan::<true>() } else { self.scan::<false>() }
     }
@@ -176,7 +178,7 @@ impl<'a> Scan<'a> {
             let behind = !block.word >> shift;
             if behind == 0 {
                 if shift > 0 {
-                    // It goes on behind the block: read it in one that begins with it.
+                    // The word continues behind the block: read it in a block that begins with the word.
                     block = Block::at(b, start);
                     continue;
                 }
@@ -194,7 +196,7 @@ impl<'a> Scan<'a> {
                 let humps = capitals > 1 && capitals != inside;
                 let key = WordKey::from_letters(b, start, i);
                 let known = self.table.may_have(key);
-                // Most words are plain and mean nothing here; what they are like is hard to foresee, so this is one question.
+                // Most words are plain. A single test is used because the branches are hard to predict.
                 let goes_on = self.is_part_of_more(start, i);
                 if !(known | humps | goes_on) {
                     continue;
@@ -228,7 +230,8 @@ impl<'a> Scan<'a> {
         self.pos = i.min(b.len());
     }
 
-    /// A word that begins at `start` and goes on behind its block: the place to go on at, or `None` if the scan ends here.
+    /// Handles a word that begins at `start` and continues behind its block: returns where to continue, or `None` if
+    /// the scan ends here.
     #[inline(never)]
     fn long_word<const LAST: bool>(&mut self, start: usize, block: &mut Block) -> Option<usize> {
         let (b, n) = (self.bytes, self.bytes.len());
@@ -269,7 +272,7 @@ impl<'a> Scan<'a> {
         self.checked_word::<LAST>(start, end, flags)
     }
 
-    /// A whole word: the place to go on at, or `None` if the scan ends here.
+    /// Handles a whole word: returns where to continue, or `None` if the scan ends here.
     #[inline]
     fn checked_word<const LAST: bool>(&mut self, start: usize, end: usize, flags: u8) -> Option<usize> {
         if self.in_long_word {
@@ -281,13 +284,13 @@ impl<'a> Scan<'a> {
         self.apply_rule::<LAST>(start, |scan| scan.scan_word(start, end, flags))
     }
 
-    /// Lets a rule look at what stands at `from`: the place to go on at, or `None` if the scan ends here.
+    /// Calls a rule for the text at `from`: returns where to continue, or `None` if the scan ends here.
     #[inline]
     fn apply_rule<const LAST: bool>(&mut self, from: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
         if LAST { Some(rule(self)) } else { self.apply_rule_or_wait(from, rule) }
     }
 
-    /// The same where the text may go on: what is decided without what comes later is undone.
+    /// The same if the text may continue: a decision that depends on later text is undone.
     #[inline(never)]
     fn apply_rule_or_wait(&mut self, from: usize, rule: impl FnOnce(&mut Self) -> usize) -> Option<usize> {
         let before = (self.findings.as_slice().len(), self.cues, self.lookahead, self.last_end);
@@ -312,19 +315,19 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Whether a word of letters may be a cue, the beginning of a secret, or a group of an address.
+    /// Whether a word of letters may be a cue, the beginning of a secret, or a group of an IP address.
     #[inline]
     fn word_needs_rules(&self, key: WordKey, start: usize, end: usize, humps: bool) -> bool {
         self.table.may_have(key) || humps || self.is_part_of_more(start, end) && self.may_begin_token(start, end)
     }
 
-    /// Whether something hangs on a word, or it is long.
+    /// Whether the word is joined to something, or is long.
     #[inline]
     fn is_part_of_more(&self, start: usize, end: usize) -> bool {
         matches!(self.byte_at(end), b':' | b'-' | b'.' | b'$') || end - start >= rule::secret::MIN_SECRET_WORD
     }
 
-    /// Whether such a word may begin what is more than a word.
+    /// Whether such a word may begin something longer than a word.
     fn may_begin_token(&self, start: usize, end: usize) -> bool {
         rule::secret::may_begin(self.bytes[start], self.byte_at(start + 1))
             || rule::may_begin_address(&self.bytes[start..end], self.byte_at(end))
@@ -374,11 +377,11 @@ impl<'a> Scan<'a> {
         self.look_up_cues(start, end, flags)
     }
 
-    /// In writing without spaces a word ends where the script changes.
+    /// In scripts without spaces a word ends where the script changes.
     fn split_script(&mut self, start: usize, end: usize) -> (usize, Cues) {
         let ascii = |b: u8| b < 0x80;
         let run = &self.bytes[start..end];
-        // U+1E00 to U+1EFF are Latin letters, as Vietnamese has them.
+        // U+1E00 to U+1EFF are Latin letters, used for example in Vietnamese.
         let latin = |i: usize| run[i] == 0xe1 && matches!(run.get(i + 1), Some(0xb8..=0xbb));
         let (mut i, mut seen) = (0, false);
         let first_ascii = ascii(run[0]);
@@ -402,7 +405,7 @@ impl<'a> Scan<'a> {
         (cut, all)
     }
 
-    /// Looks the word up, and its parts if it is written `like_this` or `likeThis`, and starts what follows a cue.
+    /// Looks up the word, and its parts if it is written `like_this` or `likeThis`, and examines what follows a cue.
     #[inline]
     fn look_up_cues(&mut self, start: usize, end: usize, flags: u8) -> usize {
         let word = &self.bytes[start..end];
@@ -417,21 +420,21 @@ impl<'a> Scan<'a> {
             let (table, ring) = (self.table, &mut self.cues);
             for_each_part(table, word, |to, found| {
                 ring.push(found, start + to);
-                // `password_len` is no password; `password2` and `secret_key_base` are.
+                // `password_len` is not a password; `password2` and `secret_key_base` are.
                 bits |= table.cues_with_tail(found, &word[to..]);
             });
         }
         self.apply_cue(start, end, bits)
     }
 
-    /// A word that is a cue.
+    /// Handles a word that is a cue.
     #[inline]
     fn handle_cue(&mut self, start: usize, end: usize, bits: Cues) -> usize {
         self.cues.push(bits, end);
         self.apply_cue(start, end, bits)
     }
 
-    /// Starts what follows a word with these cues.
+    /// Calls the rules for values behind a word with these cues.
     #[inline]
     fn apply_cue(&mut self, start: usize, end: usize, bits: Cues) -> usize {
         if bits & (bit::VALUE_FOLLOWS | bit::ZIP) == 0 {
@@ -447,7 +450,7 @@ impl<'a> Scan<'a> {
         self.find_cued_value(start, end, bits).unwrap_or(end)
     }
 
-    /// Looks for a value behind the cue at `start..end`.
+    /// Searches for a value behind the cue at `start..end`.
     #[inline]
     fn find_cued_value(&mut self, start: usize, end: usize, bits: Cues) -> Option<usize> {
         self.lookahead.unread_from = end as u32;
@@ -459,7 +462,7 @@ impl<'a> Scan<'a> {
         found
     }
 
-    /// The cues of a JSON key, for the value under it.
+    /// The cues that a JSON key gives for its value.
     pub(crate) fn cues_of_key(key: &[u8]) -> Cues {
         if key.len() > 64 {
             return 0;
