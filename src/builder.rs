@@ -283,9 +283,7 @@ impl EngineBuilder {
     pub async fn build(mut self) -> Result<Engine> {
         let ids = self.ids.map_or_else(IdGenerator::from_os, Ok)?;
         let clock = self.clock;
-        let open = self
-            .open_store
-            .ok_or_else(|| Error::new(Code::Internal, "engine.build", MISSING_STORE_DETAIL))?;
+        let open = self.open_store.ok_or_else(|| Error::new(Code::Internal, "engine.build", MISSING_STORE_DETAIL))?;
         let (backend, close) = open(ids.clone()).await?;
         let metered = Metered::new(backend);
         let store_metrics = Arc::clone(metered.metrics());

@@ -332,7 +332,12 @@ impl EventBatch {
                     }
                     Some(EventOutcome::Replayed { seq, note }) => Ok(recorded.into_replayed(seq, &note)?),
                     Some(EventOutcome::Mismatch) => Err(CommitError::IdempotencyMismatch.into()),
-                    None => return Err(Error::internal(OPERATION, "the store returned no sequence number for an event it accepted")),
+                    None => {
+                        return Err(Error::internal(
+                            OPERATION,
+                            "the store returned no sequence number for an event it accepted",
+                        ));
+                    }
                 },
             };
             match &outcome {

@@ -126,7 +126,8 @@ impl EventLog {
         let resource = format!("{RESOURCE}/{}", recorded.event_id);
         let batch = batch.record(event).audit(permit.audit_entry(&self.guard, context, resource));
         let receipt = self.store.commit(context.scope(), batch).await?;
-        let missing = || Error::internal("event.record", "the store returned no sequence number for an event it accepted");
+        let missing =
+            || Error::internal("event.record", "the store returned no sequence number for an event it accepted");
         recorded.seq = receipt.recorded.first().and_then(EventOutcome::seq).ok_or_else(missing)?;
         if receipt.replayed {
             let seq = recorded.seq;

@@ -389,7 +389,11 @@ impl ReceiptLine<'_> {
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     // The message of serde_json can quote the text.
     serde_json::from_str(text).map_err(|error| {
-        Error::new(Code::BodyInvalid, OPERATION, format!("it is not a record of this section (column {})", error.column()))
+        Error::new(
+            Code::BodyInvalid,
+            OPERATION,
+            format!("it is not a record of this section (column {})", error.column()),
+        )
     })
 }
 
