@@ -139,8 +139,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     })
     .await?;
     println!("store: {} cases passed", report.passed.len());
-    for left_out in &report.skipped {
-        println!("  left out {}: {}", left_out.case, left_out.reason);
+    for skipped in &report.skipped {
+        println!("  skipped {}: {}", skipped.case, skipped.reason);
     }
     Ok(())
 }

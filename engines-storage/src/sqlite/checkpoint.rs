@@ -163,10 +163,12 @@ impl Checkpointer {
         self.open_connection();
     }
 
-    /// Between two groups of batches: asks for what is due, and does the rest of what was done.
+    /// Requests a checkpoint when one is due, and moves the rest of the pages after the thread has moved the bulk.
+    /// Called between two groups of batches.
     ///
     /// # Errors
-    /// A fault of the disk that the thread or this call met.
+    ///
+    /// A disk fault that the thread or this call found.
     pub(super) fn between_groups(&mut self, connection: &Connection) -> Result<(), SqliteFailure> {
         if let Some(fault) = self.log.take_fault() {
             return Err(fault);
@@ -177,7 +179,8 @@ impl Checkpointer {
         }
         self.last = pages;
         if self.log.bulk_moved.swap(false, Ordering::Acquire) {
-            // If a reader still needs the old log, it goes on for a while before the next attempt.
+            // A reader may still need the old log; the next attempt follows when the log has grown by a quarter of
+            // the threshold.
             self.due = pages + self.threshold.div_ceil(4);
             self.requested = false;
             self.warn_long_log(pages);
@@ -207,8 +210,8 @@ impl Checkpointer {
         Ok(())
     }
 
-    /// Moves all of the log to the data file and cuts the log to nothing, so that it holds no removed content. Waits for no reader.
-    /// Then goes on with what the data file itself may hold of removed content.
+    /// Moves the whole log to the data file and truncates the log, so that it contains no removed content. Does not
+    /// wait for readers. Then continues with erasing removed content from the data file.
     fn truncate_log(&mut self, connection: &Connection) -> Result<(), SqliteFailure> {
         self.shared.erasure.note_attempt(false);
         self.shared.files.check()?;
@@ -226,7 +229,7 @@ impl Checkpointer {
         Ok(())
     }
 
-    /// Says that the log is long, at most once a minute.
+    /// Logs that the log is long, at most once a minute.
     fn warn_long_log(&mut self, pages: usize) {
         let Some(bytes) = self.shared.files.sizes().1.filter(|bytes| *bytes > self.warn_bytes) else { return };
         if pages < self.threshold || self.warned.is_some_and(|last| last.elapsed() < WARN_EVERY) {
@@ -351,7 +354,7 @@ fn move_rounds(
     Ok(())
 }
 
-/// Moves what can be moved.
+/// Runs a checkpoint of this mode.
 pub(super) fn run_checkpoint(connection: &Connection, mode: &str) -> Result<CheckpointResult, SqliteFailure> {
     let (frames, moved): (i64, i64) =
         connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get(1)?, row.get(2)?)))?;

@@ -56,7 +56,7 @@ pub(super) struct GapEraser {
     pass: Option<FilePass>,
 }
 
-/// Why a walk broke off.
+/// Why a pass was aborted.
 #[derive(Debug)]
 enum PassError {
     /// The file could not be read; nothing is wrong with what is stored.
