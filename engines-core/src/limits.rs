@@ -25,7 +25,7 @@ pub struct Limits {
     pub command_ops: usize,
     /// Bytes of one canvas's state.
     pub canvas_bytes: usize,
-    /// Items of a page when nobody says otherwise.
+    /// Items of a page if the request does not set a number.
     pub page_default: usize,
     /// Items of a page at the most.
     pub page_max: usize,

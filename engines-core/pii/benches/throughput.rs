@@ -1,7 +1,7 @@
 //! Throughput of the PII engine on one core.
 //!
-//! `PII_CORPUS=corpus.jsonl cargo bench -p engines-pii --bench throughput` reads lines `{"text": …}`; without the variable it
-//! uses a few made-up lines.
+//! `PII_CORPUS=corpus.jsonl cargo bench -p engines-pii --bench throughput` reads lines `{"text": …}`; without the
+//! variable it uses a few made-up lines.
 
 #![expect(clippy::unwrap_used, reason = "a bench")]
 

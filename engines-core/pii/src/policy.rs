@@ -72,7 +72,8 @@ pub struct Policy {
     pub default: Operator,
     /// The rules by name of entity.
     pub entities: BTreeMap<String, EntityRule>,
-    /// Operators that differ for one action (`store`, `export`, `log`, …), by entity name; see [`Scrubber::for_action`](super::Scrubber::for_action).
+    /// Operators that differ for one action (`store`, `export`, `log`, …), by entity name; see
+    /// [`Scrubber::for_action`](super::Scrubber::for_action).
     pub actions: BTreeMap<String, BTreeMap<String, Operator>>,
     /// Values that are left in the text, compared case-insensitively; `@example.org` allows every mailbox of that
     /// domain.

@@ -48,8 +48,8 @@ impl Scrubber {
         out
     }
 
-    /// The HMAC-SHA-256 of `bytes` under the tenant's key, to recognise data that was sent before without keeping a copy
-    /// of it.
+    /// The HMAC-SHA-256 of `bytes` under the tenant's key, to recognise data that was sent before without keeping a
+    /// copy of it.
     #[must_use]
     pub fn keyed_hash(&self, bytes: &[u8]) -> [u8; 32] {
         self.mac(b"engines.pii.sent.v1", bytes)

@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 use super::error::ScrubError;
 use super::key::{PiiKey, decode_letters, encode_letters};
 use super::rule::MAX_SEALED_LETTERS;
-/// Seals and opens values with AES-SIV (RFC 5297): the same value under the same key gives the same token, and no randomness is needed.
+/// Seals and opens values with AES-SIV (RFC 5297): the same value under the same key gives the same token, and no
+/// randomness is needed.
 ///
 /// ```
 /// use engines_pii::{Operator, PiiKey, Policy, Scrubber, Vault};

@@ -1,4 +1,5 @@
-//! Findings next to each other, and what later corpora brought: hashes, marked keys, nested escapes, native words. Every value is made up.
+//! Findings next to each other, and what later corpora brought: hashes, marked keys, nested escapes, native words.
+//! Every value is made up.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 

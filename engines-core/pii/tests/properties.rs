@@ -92,7 +92,8 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece(), 0..24).prop_map(|pieces| pieces.concat())
 }
 
-/// Text whose pieces do not grow together: `Street` and `-DE89…` in one word are another word than `Street-[IBAN_CODE]`.
+/// Text whose pieces do not grow together: `Street` and `-DE89…` in one word are another word than
+/// `Street-[IBAN_CODE]`.
 fn prose() -> impl Strategy<Value = String> {
     let separator = prop::sample::select(vec![" ", "\n", ", ", "; ", ": ", " = ", "\" \"", " (", ") ", "\t", ". "]);
     prop::collection::vec((piece(), separator), 0..24)

@@ -69,8 +69,8 @@ pub struct BackupPosition {
 /// bytes in all; no segment begins with a `.`.
 #[async_trait]
 pub trait BackupFiles: Send {
-    /// A path on the local disk at which the source may write the file `name` itself. It becomes part of the backup with
-    /// [`BackupFiles::add_local`], and is removed if that is never called.
+    /// A path on the local disk at which the source may write the file `name` itself. It becomes part of the backup
+    /// with [`BackupFiles::add_local`], and is removed if that is never called.
     ///
     /// # Errors
     /// `INTERNAL` when the name is malformed, `BACKEND_UNAVAILABLE` when its folder cannot be made.

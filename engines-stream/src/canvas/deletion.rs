@@ -29,7 +29,6 @@ impl CanvasService {
     ///
     /// # Errors
     /// `NOT_FOUND`; `ROLE_INSUFFICIENT` for other callers; the errors of all methods, see [`CanvasService`].
-    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` for anybody else; refusals and failures of the guard and the store.
     pub async fn delete(&self, context: &RequestContext, id: &ResourceId) -> Result<()> {
         const DELETE_OPERATION: &str = "canvas.delete";
         let inner = &*self.inner;

@@ -200,7 +200,8 @@ fn street_behind(scan: &mut Scan<'_>, start: usize, mut at: usize, comma: bool) 
     Some(scan.add_finding(EntityKind::StreetAddress, from, to, 80))
 }
 
-/// Whether a text that begins with a house number, or a street and one, may end as an address does: with a suffix, or a digit.
+/// Whether a text that begins with a house number, or a street and one, may end as an address does: with a suffix, or a
+/// digit.
 pub(crate) fn may_end_address(text: &[u8]) -> bool {
     let end = text.iter().rposition(|b| is_word(*b)).map_or(0, |k| k + 1);
     let word = text[..end].iter().rev().take_while(|b| is_word(**b)).count();
@@ -208,7 +209,7 @@ pub(crate) fn may_end_address(text: &[u8]) -> bool {
     word == end || last.last().is_some_and(u8::is_ascii_digit) || in_word_list(SUFFIX, last)
 }
 
-/// Whether other years, `(c)` or a word for it stand before a year.
+/// Whether other years, `(c)` or a word for copyright precede a year.
 fn is_copyright_year(scan: &Scan<'_>, start: usize) -> bool {
     let before = scan.bytes[start.saturating_sub(24)..start].trim_ascii_end();
     before.ends_with(b",")
@@ -534,7 +535,7 @@ pub(super) fn house_number_end(scan: &Scan<'_>, end: usize) -> usize {
     i
 }
 
-/// `Flat 01E, Wade Drive`: a word for a unit stands before `end`.
+/// `Flat 01E, Wade Drive`: a word for a unit precedes `end`.
 pub(crate) fn unit_then_street(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     if scan.byte_at(end) != b' ' || !begins_capitalized(scan, start) {
         return None;

@@ -1,4 +1,4 @@
-//! Words of letters and digits: identifiers with letters in them, postcodes, wallets, bank accounts.
+//! Words of letters and digits: ids that contain letters, postcodes, wallets, bank accounts.
 
 use crate::entity::EntityKind;
 use crate::scan::Scan;
@@ -9,7 +9,7 @@ use super::check_digits::{is_date, weighted_sum};
 use super::number::CUE_REACH;
 use super::{address, crypto, iban, national_checks, national_ids, secret};
 
-/// A word with letters and digits stands at `start..end`.
+/// Examines a word of letters and digits at `start..end`.
 #[inline(never)]
 pub(crate) fn scan_mixed_word(scan: &mut Scan<'_>, start: usize, end: usize, flags: u8) -> Option<usize> {
     if flags & (NON_ASCII | UNDERSCORE) != 0 {
@@ -94,7 +94,7 @@ fn matches_shape(word: &[u8], shape: &[u8]) -> bool {
         })
 }
 
-/// The kind, where it ends, the cue for it, and whether it needs none.
+/// The kind, its end, its cue, and whether it needs no cue.
 fn identify(scan: &Scan<'_>, start: usize, end: usize) -> Option<(EntityKind, usize, Cues, bool)> {
     let mut upper = [0_u8; 18];
     let len = end - start;
@@ -157,7 +157,7 @@ fn identify(scan: &Scan<'_>, start: usize, end: usize) -> Option<(EntityKind, us
     }
 }
 
-/// Short words may be the first part of something with a space or hyphen in it.
+/// Short words may be the first part of an id that contains a space or hyphen.
 fn identify_first_part(scan: &Scan<'_>, start: usize, word: &[u8]) -> Option<(EntityKind, usize, Cues, bool)> {
     let end = start + word.len();
     if scan.bytes[start..end].iter().any(u8::is_ascii_lowercase) {

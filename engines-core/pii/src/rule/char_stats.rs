@@ -27,9 +27,9 @@ pub(super) struct CharStats {
     pub(super) lower: usize,
     pub(super) other: usize,
     pub(super) non_ascii: usize,
-    /// The characters in it; bytes outside ASCII count as those 128 below them.
+    /// The characters that occur; a byte outside ASCII counts as the one 128 below it.
     pub(super) set: u128,
-    /// A change of case inside, other than one capital at the start.
+    /// Whether the case changes inside, other than one capital at the start.
     pub(super) camel_case: bool,
 }
 
@@ -99,12 +99,12 @@ pub(super) fn is_uuid(value: &[u8]) -> bool {
         && value.iter().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { is_hex(*b) })
 }
 
-/// Both cases and many different characters: one in a thousand secrets has no digit.
+/// Whether it has both cases and many different characters: one in a thousand secrets has no digit.
 pub(super) fn strongly_mixed(stats: &CharStats) -> bool {
     stats.upper > 5 && stats.lower > 5 && stats.distinct_count() > 16
 }
 
-/// Capitals, small letters and digits.
+/// Whether it has capitals, small letters and digits.
 pub(super) fn strong_mix(stats: &CharStats) -> bool {
     stats.digits > 0
         && (stats.upper > 0 && stats.lower > 0
@@ -112,7 +112,7 @@ pub(super) fn strong_mix(stats: &CharStats) -> bool {
             || stats.digits >= 4 && stats.lower + stats.upper >= 6)
 }
 
-/// Ordinary words with a hyphen, a version, a file name.
+/// Whether it is hyphenated words, a version or a file name.
 pub(super) fn is_prose(stats: &CharStats) -> bool {
     stats.upper <= 1 && stats.only_from(CAPITALS | SMALL | ascii_set(b"-'/.,)(:?!"))
 }

@@ -72,7 +72,7 @@ pub(crate) fn verhoeff(digits: &[u8]) -> bool {
     c == 0
 }
 
-/// Whether a day of a month exists; a year of 0 stands for a leap year.
+/// Whether a day of a month exists; a year of 0 counts as a leap year.
 pub(crate) fn is_date(year: u32, month: u32, day: u32) -> bool {
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let days = match month {

@@ -1,4 +1,4 @@
-//! Wallet addresses, each with its own checksum.
+//! Wallet addresses, verified by their checksums.
 
 use sha2::{Digest as _, Sha256};
 use sha3::Keccak256;
@@ -7,7 +7,7 @@ use crate::entity::EntityKind;
 use crate::scan::Scan;
 use crate::scan::cue::bit;
 
-/// A word of at least 25 letters and digits stands at `start..end`.
+/// Examines a word of at least 25 letters and digits at `start..end`.
 pub(crate) fn wallet(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let word = &scan.bytes[start..end];
     let len = word.len();
@@ -97,7 +97,7 @@ fn solana(word: &[u8]) -> bool {
     decode58(word).is_some_and(|b| b.len() == 32)
 }
 
-/// The chains that are met.
+/// The human-readable prefixes of supported chains.
 const BECH32_PREFIXES: [&str; 7] = ["bc", "tb", "ltc", "addr", "cosmos", "osmo", "stake"];
 
 fn bech32_like(word: &[u8]) -> bool {

@@ -1,4 +1,4 @@
-//! Dates of birth: a date behind a cue for one.
+//! Dates of birth: dates next to a cue for birth.
 
 use std::sync::LazyLock;
 
@@ -46,7 +46,7 @@ fn is_capitalized(word: &[u8]) -> bool {
     word[0].is_ascii_uppercase() || matches!(word[0], 0xc3..=0xc5) || word[0] == 0xd0
 }
 
-/// A date right before a word for birth that stands at `at`, as in `1984年2月17日生まれ`.
+/// A date right before a word for birth at `at`, as in `1984年2月17日生まれ`.
 pub(crate) fn date_before_cue(scan: &mut Scan<'_>, at: usize) -> Option<usize> {
     let end = at - usize::from(scan.byte_before(at) == b' ');
     let low = end.saturating_sub(24);
@@ -275,7 +275,7 @@ fn is_birth_date(scan: &Scan<'_>, year: u32, month: u32, day: u32, to: usize) ->
     (1870..=2099).contains(&year) && is_date(year, month, day) && !scan.byte_at(to).is_ascii_digit()
 }
 
-/// Includes `T00:00:00Z`.
+/// Extends the date by a time such as `T00:00:00Z`.
 fn time_end(scan: &Scan<'_>, to: usize) -> usize {
     if scan.byte_at(to) != b'T' {
         return to;

@@ -89,7 +89,7 @@ pub(super) fn count_digits(bytes: &[u8], at: usize) -> usize {
     j - at + bytes.get(j..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count())
 }
 
-/// Reads the run whose first group stands at `start..end`.
+/// Reads the run whose first group is at `start..end`.
 pub(super) fn read_run(scan: &Scan<'_>, start: usize, end: usize, chain: &mut DigitRun) {
     let (mut from, mut to, mut separator, mut total) = (start, end, 0, 0);
     // `(212) …`, `(+44) …`.

@@ -1,4 +1,5 @@
-//! E-mail addresses (RFC 5321, 5322, 6531), also with a quoted local part, an address literal, or disguised as `name (at) host (dot) com`.
+//! E-mail addresses (RFC 5321, 5322, 6531), also with a quoted local part, an address literal, or disguised as
+//! `name (at) host (dot) com`.
 
 use std::sync::LazyLock;
 
@@ -171,7 +172,8 @@ fn script_boundary(label: &[u8]) -> Option<usize> {
     (cut > 0 && label[cut] >= 0xe0 || cut > 1 && label[cut] >= 0xc2).then_some(cut)
 }
 
-/// `name (at) host (dot) com`, `name [at] host.com`, `name at host dot com`; the word `at` or `dot` stands at `start..end`.
+/// `name (at) host (dot) com`, `name [at] host.com`, `name at host dot com`; the word `at` or `dot` is at
+/// `start..end`.
 pub(crate) fn spelled_out(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let is_at = end - start == 2;
     if !is_at {

@@ -4,7 +4,8 @@ use crate::entity::EntityKind;
 use crate::scan::Scan;
 use crate::scan::byte_class::{is_alnum, is_word};
 
-/// Country, length, and the shape of the domestic part as runs: `n` digits, `a` capitals, `c` both (SWIFT IBAN registry).
+/// Country, length, and the shape of the domestic part as runs: `n` digits, `a` capitals, `c` both (SWIFT IBAN
+/// registry).
 const COUNTRIES: &[(&[u8; 2], u8, &str)] = &[
     (b"AD", 24, "n8c12"),
     (b"AE", 23, "n19"),

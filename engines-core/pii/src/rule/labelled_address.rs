@@ -260,7 +260,7 @@ fn number_first(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
     (digits <= 5 && !is_word(scan.byte_at(to))).then(|| scan.add_finding(EntityKind::StreetAddress, start, to, 65))
 }
 
-/// Where `PSC 7951, ` or `Unit 0822 ` begins, which stands before `at`.
+/// The start of `PSC 7951, ` or `Unit 0822 ` before `at`.
 pub(super) fn military_start(scan: &Scan<'_>, at: usize) -> Option<usize> {
     let text = scan.bytes[at.saturating_sub(12)..at].trim_ascii_end();
     let text = text.strip_suffix(b",").unwrap_or(text);
@@ -272,7 +272,7 @@ pub(super) fn military_start(scan: &Scan<'_>, at: usize) -> Option<usize> {
     (digits >= 3).then(|| at - behind - comma - digits - name.len())
 }
 
-/// `Frankfurter Straße 12`, `Szabadság utca 176`: the names before the word for a street that stands at `at`.
+/// `Frankfurter Straße 12`, `Szabadság utca 176`: the names before the word for a street at `at`.
 pub(super) fn names_before_starter(scan: &mut Scan<'_>, at: usize, to: usize, low: usize) -> Option<usize> {
     let mut from = None;
     let mut end = at - 1;

@@ -58,7 +58,8 @@ fn is_label_colon(scan: &Scan<'_>, colon: usize) -> bool {
     word > 0 && !scan.bytes[colon - word..colon].iter().all(|b| is_hex(*b))
 }
 
-/// Whether there are two colons more behind a first group that ends at `end`: a time of day has one, and no group behind a comma.
+/// Whether there are two colons more behind a first group that ends at `end`: a time of day has one, and no group
+/// behind a comma.
 fn more_colons_follow(scan: &Scan<'_>, end: usize) -> bool {
     let mut colon = end;
     for _ in 0..2 {
@@ -192,7 +193,7 @@ fn ipv6(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
         dots += usize::from(*b == b'.');
         short |= *b == b':' && text.get(k + 1) == Some(&b':');
     }
-    // Eight groups, or six and an IPv4 address, unless `::` stands for some: a time of day is none.
+    // Eight groups, or six and an IPv4 address, unless `::` replaces some: a time of day has fewer.
     let whole = colons == 7 || colons == 6 && dots == 3;
     if colons < 2 || text.len() < 6 || !(short || whole) {
         return None;
@@ -202,7 +203,7 @@ fn ipv6(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
     if digits == 0 && colons < 4 {
         return None;
     }
-    // `1::2` and the like: too little to be told from code or ratios.
+    // `1::2` and the like: too short to be distinguished from code or ratios.
     let routed = matches!(text, [b'2' | b'f', _, _, _, b':', ..]);
     if text.len() < 8 && !routed && scan.cues.distance_of(bit::IP, start, 32).is_none() {
         return None;

@@ -34,7 +34,7 @@ pub(super) struct NumberStart {
     pub(super) cues: Cues,
 }
 
-/// A word of digits stands at `start..end`.
+/// Examines a word of digits at `start..end`.
 #[inline(never)]
 pub(crate) fn scan_digits(scan: &mut Scan<'_>, start: usize, end: usize) -> usize {
     if end - start > 24 {

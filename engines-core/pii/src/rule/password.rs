@@ -284,7 +284,8 @@ fn is_option(scan: &Scan<'_>, start: usize) -> bool {
         && (from == 0 || matches!(scan.bytes[from - 1], b' ' | b'\t' | b'\n' | b'"' | b'\'' | b'`' | b'[' | b'('))
 }
 
-/// Whether a cue says that a UUID behind it is a secret: `api_key`, `SNYK_TOKEN`, `X-Server-Token`; not `token` or `page_token`.
+/// Whether a cue says that a UUID behind it is a secret: `api_key`, `SNYK_TOKEN`, `X-Server-Token`; not `token` or
+/// `page_token`.
 fn uuid_is_secret(scan: &Scan<'_>, start: usize, end: usize, bits: Cues) -> bool {
     let near = scan.cues.cues_within(end, 24);
     let word = &scan.bytes[start..end];
@@ -339,7 +340,7 @@ fn is_password(scan: &Scan<'_>, value: &[u8], stats: &CharStats, how: Link, quot
     match how {
         Link::Assigned => {
             let word = stats.digits == 0 && stats.other == 0 && !stats.camel_case;
-            // `Password: must be …` is prose; a mask may stand for a word, too.
+            // `Password: must be …` is prose; a mask may replace a word, too.
             let word_next = || scan.byte_at(to + 1).is_ascii_lowercase() || super::mask_at(scan, to + 1).is_some();
             let sentence =
                 word && quote == 0 && scan.byte_at(to) == b' ' && word_next() && !value_ends_sentence(scan, to);

@@ -192,7 +192,7 @@ pub(super) fn phone_label_follows(scan: &Scan<'_>, end: usize) -> bool {
         && (first == b'n' || matches!(scan.byte_at(at + len), 0 | b')' | b',' | b'\n' | b'\\' | b';' | b'|'))
 }
 
-/// Numbers with a `+`. One that nobody can have been given is still meant as one if it is written like one.
+/// Numbers with a `+`. An unassigned number still counts if it is written like a telephone number.
 fn match_international(
     scan: &Scan<'_>,
     run: &DigitRun,
@@ -253,7 +253,7 @@ fn match_cued(scan: &Scan<'_>, digit_run: &DigitRun, group: usize, number_start:
     (written && (7..=13).contains(&d.len())).then_some(digit_run.count)
 }
 
-/// Whether `2015-2017` stands at group `k`.
+/// Whether a range of years such as `2015-2017` is at group `k`.
 fn is_year_range(run: &DigitRun, group: usize) -> bool {
     matches!(&run.lengths[group..run.count], [4, 4, ..])
         && [group, group + 1].into_iter().all(|i| matches!(run.digits(i, i + 1), [1, 9, ..] | [2, 0, 0..=4, _]))
@@ -337,7 +337,7 @@ fn match_american(
     if INTERNATIONAL_NUMBERS.matches(&digits) {
         return Some(m);
     }
-    // Area codes nobody has are common in made-up numbers; parentheses or an extension say what is meant.
+    // Unassigned area codes are common in made-up numbers; parentheses or an extension mark a telephone number.
     let extended = m == run.count && extension_end(scan, run.groups[m - 1].end()) > run.groups[m - 1].end();
     let meant = number_start.bracketed || middle == b')' || extended || cued;
     (d[0] >= 2 && meant && number_start.cues & national_ids::ALL_CUES == 0).then_some(m)

@@ -93,7 +93,8 @@ static FIRST_BYTE_ROWS: [(u8, u16); 128] = {
     rows
 };
 
-/// For a first byte and the lower bits of a second, which prefixes begin so: one bit for each, from the first with that first byte on.
+/// For a first byte and the lower bits of a second, which prefixes begin so: one bit for each, from the first with that
+/// first byte on.
 static PREFIX_CANDIDATES: [[u64; 16]; 64] = {
     let mut alike = [[0; 16]; 64];
     let mut i = 0;
@@ -248,7 +249,7 @@ fn distinct_up_to_six(body: &[u8]) -> u32 {
     low.count_ones() + high.count_ones()
 }
 
-/// Webhooks of Teams: `…office.com/webhook…/id@tenant/IncomingWebhook/…/…`; the word stands at `start`.
+/// Webhooks of Teams: `…office.com/webhook…/id@tenant/IncomingWebhook/…/…`; the word is at `start`.
 fn teams_webhook(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
     let low = start.saturating_sub(128);
     let path = memchr::memmem::rfind(&scan.bytes[low..start], b"office.com/webhook")? + low + 18;
@@ -258,7 +259,7 @@ fn teams_webhook(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
     (to - start >= 48).then(|| scan.add_finding(EntityKind::OtherToken, from, to, 98))
 }
 
-/// Webhooks of Discord: the host of a URL stands at `from`; whoever has the path can post.
+/// Webhooks of Discord: the host of a URL is at `from`; the path suffices to post.
 pub(crate) fn discord_webhook(scan: &mut Scan<'_>, from: usize) -> Option<usize> {
     let hosts: [&[u8]; 2] = [b"discord.com/api/webhooks/", b"discordapp.com/api/webhooks/"];
     let host = hosts.iter().find(|host| scan.starts_with(from, host))?;
@@ -299,7 +300,8 @@ fn terraform_token(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
     (to - start >= 60).then(|| scan.add_finding(EntityKind::OtherToken, from, to, 98))
 }
 
-/// Client secrets of Azure AD: three characters, a digit, `Q~`, 31 to 34 more; a word that ends with the `Q` stands at `start..end`.
+/// Client secrets of Azure AD: three characters, a digit, `Q~`, 31 to 34 more; a word that ends with the `Q` is at
+/// `start..end`.
 pub(crate) fn entra_client_secret(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let has = |b: u8| is_alnum(b) || matches!(b, b'_' | b'~' | b'.' | b'-');
     let from = end.checked_sub(5)?;
@@ -314,7 +316,7 @@ pub(crate) fn entra_client_secret(scan: &mut Scan<'_>, start: usize, end: usize)
         .then(|| scan.add_finding(EntityKind::Azure, from, to, 95))
 }
 
-/// `1//0…`: refresh tokens of Google; the `1` stands at `start`.
+/// `1//0…`: refresh tokens of Google; the `1` is at `start`.
 pub(crate) fn google_refresh_token(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
     if !scan.starts_with(start, b"1//0") || is_word(scan.byte_before(start)) {
         return None;
@@ -323,7 +325,7 @@ pub(crate) fn google_refresh_token(scan: &mut Scan<'_>, start: usize) -> Option<
     (to - start >= 40 && is_mixed(&scan.bytes[start + 4..to])).then(|| scan.add_finding(EntityKind::Gcp, start, to, 95))
 }
 
-/// Mailchimp's keys: the 32 digits of a hash stand before `end`, `-us12` behind it.
+/// Mailchimp's keys: the 32 digits of a hash precede `end`, and `-us12` follows.
 pub(crate) fn mailchimp_key(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> {
     let to = end
         + 3
@@ -334,7 +336,8 @@ pub(crate) fn mailchimp_key(scan: &mut Scan<'_>, start: usize, end: usize) -> Op
         .then(|| scan.add_finding(EntityKind::OtherToken, start, to, 90))
 }
 
-/// The same for a set. What was seen to be in it is not looked at again, so that prefixes in the middle of one run cost no more than one.
+/// The same for a set. What was seen to be in it is not looked at again, so that prefixes in the middle of one run cost
+/// no more than one.
 fn set_run(scan: &mut Scan<'_>, from: usize, most: usize, set: BodySet) -> usize {
     let (first, last) = scan.secret_runs[set as usize];
     let inside = (first as usize..=last as usize).contains(&from);
@@ -440,7 +443,7 @@ fn discord_token(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize>
     (to - time > 26).then(|| scan.add_finding(EntityKind::Discord, start, to, 98))
 }
 
-/// `hooks.slack.com/services/…`: whoever has the path can post.
+/// `hooks.slack.com/services/…`: the path suffices to post.
 fn slack_webhook(scan: &mut Scan<'_>, start: usize) -> Option<usize> {
     let paths: [&[u8]; 2] = [b"hooks.slack.com/services/", b"hooks.slack.com/workflows/"];
     let path = paths.iter().find(|path| scan.starts_with(start, path))?;

@@ -3,7 +3,7 @@
 use super::secret::{BodySet, SecretPrefix, prefix};
 use crate::entity::EntityKind;
 
-/// Sorted by the first two bytes; a longer prefix stands before a shorter one of the same beginning.
+/// Sorted by the first two bytes; a longer prefix precedes a shorter one with the same beginning.
 pub(super) const PREFIXES: &[SecretPrefix] = &[
     prefix("A3T", EntityKind::Aws, BodySet::Upper, 17, 17),
     prefix("ABIA", EntityKind::Aws, BodySet::Upper, 16, 16),

@@ -279,7 +279,8 @@ impl CueTable {
         self.texts.get(at).is_some_and(tail)
     }
 
-    /// The cues in a run of characters that is written without spaces (Chinese, Japanese, Korean, Thai), each with its end.
+    /// The cues in a run of characters that is written without spaces (Chinese, Japanese, Korean, Thai), each with its
+    /// end.
     pub(crate) fn for_each_spaceless(run: &[u8], mut found: impl FnMut(usize, Cues)) {
         let mut i = 0;
         while i + 2 < run.len() {
