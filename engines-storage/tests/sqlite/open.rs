@@ -34,7 +34,7 @@ fn a_foreign_file_is_rejected_and_unchanged() {
     let kit = SqliteFixture::new();
     std::fs::write(kit.path(), "this is not a database, and it is long enough to be looked at ".repeat(100)).unwrap();
     let before = std::fs::read(kit.path()).unwrap();
-    assert!(refusal(&kit).contains("no database"), "{}", refusal(&kit));
+    assert!(refusal(&kit).contains("not a database"), "{}", refusal(&kit));
     assert_eq!(std::fs::read(kit.path()).unwrap(), before);
     std::fs::remove_file(kit.path()).unwrap();
     rusqlite::Connection::open(kit.path()).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
