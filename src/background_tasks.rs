@@ -47,7 +47,7 @@ impl BackgroundTasks {
         let stopped = self.stopped();
         self.spawn(async move {
             if let Err(error) = writer.run_until(stopped).await {
-                tracing::error!(%error, "refused attempts are not recorded any more");
+                tracing::error!(%error, "failed attempts are no longer recorded");
             }
         });
     }

@@ -73,7 +73,7 @@ fn crate_dependencies_match_the_design() {
             }
         }
     }
-    assert_eq!(seen, CRATE_DEPENDENCIES.len(), "the table of arrows names one that is not there");
+    assert_eq!(seen, CRATE_DEPENDENCIES.len(), "the table has a dependency that does not exist");
     assert_eq!(ours.len(), 7);
 }
 

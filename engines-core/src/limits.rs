@@ -1,10 +1,10 @@
-//! Every limit with a name, in one place. All are settings; the defaults are the wire contract's.
+//! All limits. All of them are settings; the defaults are those of the wire contract.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What one caller, one body, one page or one queue may hold at most.
+/// The most that one caller, one body, one page or one queue may hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]

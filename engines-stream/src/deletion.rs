@@ -19,7 +19,7 @@ pub(crate) fn require_creator_or_admin(
     if context.role() >= Role::Admin || context.actor().id == *created_by {
         return Ok(());
     }
-    let detail = "only whoever made it, or an admin, may delete it";
+    let detail = "only its creator or an admin may delete it";
     Err(Error::new(Code::RoleInsufficient, action.spec().name, detail)
         .with_member("action", action.spec().name)
         .with_member("least_role", Role::Admin.as_str())
@@ -36,12 +36,12 @@ pub(crate) fn require_name_unused(store: &dyn Store, batch: Batch, key: &StreamK
 pub(crate) fn already_exists(operation: &'static str, what: &str, error: CommitError) -> Error {
     match error {
         CommitError::Precondition { failed: FailedPrecondition::Document { .. }, .. } => {
-            let detail = format!("there is a {what} with this id; choose another or send none");
+            let detail = format!("a {what} with this id exists; choose another or send none");
             Error::new(Code::AlreadyExists, operation, detail)
         }
         CommitError::Precondition { failed: FailedPrecondition::Deleted { .. }, .. } => {
             let detail =
-                format!("a {what} with this id was deleted, and ids are not used again; choose another or send none");
+                format!("a {what} with this id was deleted, and ids are not reused; choose another or send none");
             Error::new(Code::AlreadyExists, operation, detail)
         }
         other => other.into(),

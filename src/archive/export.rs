@@ -82,7 +82,7 @@ impl TenantArchives {
         }
         let archived = self.identity.archive_tenant(context).await?;
         let Some(first) = envs.first().copied() else {
-            return Err(Error::new(Code::NotFound, EXPORT_OPERATION, "nothing is stored of this tenant"));
+            return Err(Error::new(Code::NotFound, EXPORT_OPERATION, "the tenant has no data"));
         };
         if !self.read_only {
             // The audit record goes to an environment that holds data, because the record alone would otherwise create
@@ -120,7 +120,7 @@ fn omissions(key_slots: bool, count: u64) -> Vec<Omission> {
             None,
             "addresses, passwords and sessions belong to the deployment; members are listed by user id and role",
         ),
-        of("credentials", None, "invites, API keys and tickets are good only where they were made; make them anew"),
+        of("credentials", None, "invites, API keys and tickets are valid only where they were created; create new ones"),
     ];
     if !key_slots {
         let reason = "they are sealed with keys of the deployment; fill them again";
@@ -146,5 +146,5 @@ fn write_archive<W: Write>(to: W, mut parts: PartReceiver) -> Result<(W, Archive
 }
 
 pub(super) fn aborted_error() -> Error {
-    Error::new(Code::BackendUnavailable, EXPORT_OPERATION, "reading the tenant has ended before its end; begin again")
+    Error::new(Code::BackendUnavailable, EXPORT_OPERATION, "reading the tenant ended early; start the export again")
 }

@@ -164,7 +164,7 @@ impl TenantArchives {
         options: &ImportOptions,
     ) -> Result<Option<LogId>> {
         if tenant.as_str() == CONTROL_PLANE_TENANT {
-            let detail = "the control plane is no tenant that can be restored; restore a backup";
+            let detail = "the control plane cannot be restored from an archive; restore a backup";
             return Err(Error::new(Code::OpInvalid, IMPORT_OPERATION, detail));
         }
         let same = *tenant == header.tenant && header.log_id() == Some(self.store.log_id());
@@ -237,7 +237,7 @@ impl TenantArchives {
             CommitError::Precondition { .. } => Error::new(
                 Code::AlreadyExists,
                 IMPORT_OPERATION,
-                "a tenant with this id was made meanwhile; use another one",
+                "a tenant with this id was created meanwhile; use another id",
             ),
             error => error.into(),
         })?;

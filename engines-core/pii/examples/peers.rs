@@ -1,7 +1,7 @@
 //! The runs of the engine and of `serde_json` for `benches/peers/pii.sh`, which measures the time.
 //!
-//! `pii_peers DOCUMENTS.jsonl` reads lines `{"text": …}`. For each line on stdin (`text`, `json` or `serde`) it
-//! processes all documents once and then prints the number of input bytes.
+//! `peers DOCUMENTS.jsonl` reads lines `{"text": …}`. For each line on stdin (`text`, `json` or `serde`) it processes
+//! all documents once and then prints the number of input bytes.
 
 use std::error::Error;
 use std::hint::black_box;

@@ -9,7 +9,7 @@ mod findings;
 use engines_pii::Scrubber;
 use findings::{finds, leaves};
 
-/// The text once scrubbed, which must stay as it is, in chunks as well.
+/// Scrubs a text; a second scrub must not change the result, and chunks must give the same.
 #[track_caller]
 fn becomes(cases: &[(&str, &str)]) {
     let scrubber = Scrubber::default();

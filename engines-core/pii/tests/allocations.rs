@@ -1,4 +1,4 @@
-//! What is clean costs no memory.
+//! A text without findings is scrubbed without an allocation.
 
 use allocation_counter::measure;
 use engines_pii::Scrubber;
@@ -12,7 +12,7 @@ const CLEAN: [&str; 6] = [
     "Größe, naïve café, 東京で会いましょう, привет мир, γειά σου κόσμε",
 ];
 
-/// With every table made that is made when it is first needed.
+/// Tables that are built on first use are built before.
 fn warm() -> Scrubber {
     let scrubber = Scrubber::default();
     for text in CLEAN {
@@ -30,7 +30,7 @@ fn a_clean_text_allocates_nothing() {
         assert!(clean, "{text}");
         assert_eq!(seen.count_total, 0, "{text}: {seen:?}");
     }
-    // It does count.
+    // The counter works.
     let seen = measure(|| drop(scrubber.scrub_text("mail ada@example.org")));
     assert!(seen.count_total > 0);
 }

@@ -1,10 +1,10 @@
-//! What is found and what is not, entity by entity.
+//! Findings of each entity, and texts without a finding of it.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use engines_pii::Scrubber;
 
-/// What is found in a text: names and values.
+/// The findings in a text: names and values.
 fn found(text: &str) -> Vec<(String, String)> {
     let findings = Scrubber::default().findings(text).unwrap();
     findings.iter().map(|f| (f.entity.name().to_owned(), text[f.start..f.end].to_owned())).collect()

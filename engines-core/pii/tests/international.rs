@@ -77,7 +77,7 @@ fn national_numbers_of_further_countries_are_found() {
         ("my IRD is 025307372", "NATIONAL_ID", "025307372"),
         ("mi RFC es EHRX7412295I1", "NATIONAL_ID", "EHRX7412295I1"),
     ]);
-    // The same with a digit wrong.
+    // The same with one wrong digit.
     leaves(&[
         "ΑΜΚΑ: 21129024565",
         "ΑΦΜ: 321766891",

@@ -1,4 +1,4 @@
-//! What an app logs, and what is left of it when it gets out.
+//! Scrubbing of an app's logs.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
@@ -25,7 +25,7 @@ use tracing_subscriber::{
     registry,
 };
 
-/// Where lines end up.
+/// Collects the written lines.
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
 
@@ -90,7 +90,7 @@ struct User {
     password: &'static str,
 }
 
-/// Says it all, in every way there is.
+/// Logs the same values in every form that `tracing` offers.
 fn speak() {
     let span = info_span!("request", user = "span@example.org", later = tracing::field::Empty, n = 1_u64);
     span.record("later", "later@example.org");
@@ -108,7 +108,7 @@ fn speak() {
     info!(parent: &span, to = "child@example.org", "child");
 }
 
-/// What must not get out.
+/// Values that must not be written.
 const RAW: [&str; 4] = ["@example.org", "4111111111111111", "hunter2", "1980-05-17"];
 
 fn assert_clean(text: &str, whole: bool) {
@@ -134,7 +134,7 @@ fn the_wrapped_layer_sees_only_scrubbed_fields() {
     assert!(text.contains("error=no mail for [EMAIL_ADDRESS]: the cause was [EMAIL_ADDRESS]\n"), "{text}");
     assert!(text.contains("bytes=[EMAIL_ADDRESS]\n"), "{text}");
     assert!(text.contains("later=\"[EMAIL_ADDRESS]\"\n"), "{text}");
-    // Without it, all of it gets out: the test can fail.
+    // Without the layer all of them are written, so the test can fail.
     let sink = Sink::default();
     tracing::subscriber::with_default(registry().with(Exporter(sink.clone())), speak);
     for raw in RAW {
@@ -142,7 +142,7 @@ fn the_wrapped_layer_sees_only_scrubbed_fields() {
     }
 }
 
-/// What `speak` says through `layer`, which writes where it is told.
+/// The output of `speak` through `layer`, which writes to the given writer.
 fn said<L>(layer: impl FnOnce(Sink) -> L) -> String
 where
     L: Layer<Registry> + Send + Sync,
@@ -243,7 +243,7 @@ fn events_with_many_fields_or_none_are_forwarded() {
     assert!(text.contains("f33=1\n") && text.contains("last=\"[EMAIL_ADDRESS]\""), "{text}");
 }
 
-/// Cannot do its work.
+/// A detector that always fails.
 struct Broken;
 
 impl Detector for Broken {

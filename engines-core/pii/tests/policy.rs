@@ -93,7 +93,7 @@ fn allow_and_deny_lists_are_applied() {
     assert_eq!(out + &stream.finish().unwrap().0, "about [DENY_LIST] and support@example.com");
 }
 
-/// Says what it is told to say.
+/// A detector that returns a configured result.
 struct Says(fn(&str) -> Result<Vec<DetectedSpan>, DetectorError>);
 
 impl Detector for Says {
@@ -189,7 +189,7 @@ fn a_long_reader_is_scrubbed_with_bounded_memory() {
 
 #[test]
 fn a_detector_span_inside_a_json_escape_is_widened() {
-    // Sees the string as it is written, and takes whatever stands behind a backslash for a name.
+    // A detector that sees the string as it is written, and reports the text after a backslash as a name.
     let cut = Says(|text| {
         let cuts = text.match_indices('\\').map(|(at, _)| person(at + 1, (at + 3).min(text.len())));
         Ok(cuts.filter(|cut| cut.start < cut.end && text.is_char_boundary(cut.end)).collect())

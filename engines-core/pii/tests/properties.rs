@@ -1,10 +1,10 @@
-//! What holds for every text.
+//! Properties that hold for every text.
 
 use engines_pii::{EntityKind, Finding, Operator, PiiKey, Policy, Scrubber, Vault};
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// Pieces that make rules meet: values, cues, separators, halves of things, encodings.
+/// Pieces that trigger rules when combined: values, cues, separators, incomplete values, encodings.
 fn piece() -> impl Strategy<Value = String> {
     let pieces = [
         "ana@example.org",
@@ -92,7 +92,7 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece(), 0..24).prop_map(|pieces| pieces.concat())
 }
 
-/// Text whose pieces do not grow together: `Street` and `-DE89…` in one word are another word than
+/// A text whose pieces do not combine to other words: `Street` and `-DE89…` in one word are another word than
 /// `Street-[IBAN_CODE]`.
 fn prose() -> impl Strategy<Value = String> {
     let separator = prop::sample::select(vec![" ", "\n", ", ", "; ", ": ", " = ", "\" \"", " (", ") ", "\t", ". "]);
@@ -118,7 +118,7 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The text with each finding masked, by hand.
+/// Masks each finding in the text, independently of the scrubber.
 fn masked(text: &str, findings: &[Finding]) -> String {
     let (mut out, mut from) = (String::new(), 0);
     for f in findings {
@@ -129,7 +129,7 @@ fn masked(text: &str, findings: &[Finding]) -> String {
     out + &text[from..]
 }
 
-/// The same numbers of everything at every level; numbers may have become strings.
+/// The same shape at every level; numbers may have become strings.
 fn same_shape(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_shape(a, b)),
@@ -284,7 +284,7 @@ fn every_entity_name_maps_back_to_its_kind() {
     }
 }
 
-/// What fuzzing found.
+/// Inputs that fuzzing found.
 #[test]
 fn a_card_behind_a_phone_number_is_not_read_as_its_extension() {
     let scrubber = Scrubber::default();
@@ -299,9 +299,9 @@ fn a_card_behind_a_phone_number_is_not_read_as_its_extension() {
 #[test]
 fn inputs_found_by_fuzzing_stay_fixed() {
     let texts = [
-        // A backslash at the end of a value that is an escape with what comes behind it.
+        // A backslash at the end of a value forms an escape with the following text.
         "\n2-2secret_]\":=\":= ==A\u{18}%%%%t6%%\\\":",
-        // A key whose last line comes in two chunks, and goes on oddly.
+        // A key whose last line comes in two chunks, and continues unusually.
         "private_key: |\n-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVAT地址E KEY----",
         // A street's name that is cut inside a character.
         "Va2015T1d\u{c}dddddddddddvdddddddddd080身d74, rue, rue 2       T1",

@@ -1,4 +1,4 @@
-//! Secrets. None stands here as it would in a leak: each is put together when the test runs.
+//! Secrets. None is written out in this file as a scanner would find it: each is assembled when the test runs.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! Streams of chunks and readers, cut anywhere, against the whole.
+//! Streams of chunks and readers, cut at any position, compared with the whole text.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::convert::Infallible;
@@ -11,7 +11,7 @@ use futures_executor::block_on;
 use futures_util::{AsyncRead, AsyncReadExt as _, StreamExt as _, TryStreamExt as _, stream};
 use proptest::prelude::*;
 
-/// Gives one piece at a time, and now and then is not ready.
+/// A reader that returns one piece at a time, and sometimes is not ready.
 struct Pieces {
     left: Vec<Vec<u8>>,
     ready: bool,
@@ -86,7 +86,7 @@ proptest! {
 
 #[test]
 fn output_lags_input_by_a_bounded_number_of_bytes() {
-    // A stream that never ends: what comes out keeps up with what goes in.
+    // A stream that never ends: the output keeps up with the input.
     let tokens = stream::repeat_with(|| Ok::<_, Infallible>("token ")).take(10_000);
     let mut chunks = Scrubber::default().scrub_chunks(tokens).unwrap();
     let first = block_on(chunks.next()).unwrap().unwrap();

@@ -13,7 +13,7 @@ impl CanvasHistory {
 
     /// Makes `REV_MISMATCH`, with the commits since the base if they are within the limits.
     pub(super) async fn rev_mismatch_error(&self, base: u64, head: u64, max_commits: usize, max_bytes: usize) -> Error {
-        let detail = "the base revision is not the head; take in the commits since, and send the command again";
+        let detail = "the base revision is not the head; apply the commits since, and send the command again";
         let error = Error::new(Code::RevMismatch, "canvas.command", detail)
             .with_member("base_rev", base)
             .with_member("head_rev", head)

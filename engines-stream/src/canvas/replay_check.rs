@@ -86,7 +86,7 @@ impl CanvasService {
             }
         }
         if !started {
-            let detail = "the commits of this canvas are gone and no snapshot stands in for them";
+            let detail = "the commits of this canvas were removed and no snapshot replaces them";
             return Err(Error::new(Code::NotFound, OPERATION, detail).with_member("canvas_id", id.as_str()));
         }
         commits += head - loaded.rev;

@@ -225,7 +225,7 @@ impl CanvasService {
             // Another node has moved the head to where this command needs it, or the writer remembers too few commits.
             at_least = head;
         }
-        let detail = "too many others edit this canvas at the same time; try again";
+        let detail = "too many concurrent edits of this canvas; retry";
         Err(Error::new(Code::BackendUnavailable, COMMAND_OPERATION, detail)
             .with_retry_after(std::time::Duration::from_secs(1)))
     }

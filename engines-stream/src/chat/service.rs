@@ -228,7 +228,7 @@ impl ChatService {
         let before = Seq(seq.0.saturating_sub(1));
         let found = self.inner.store.read(context.scope(), key, before, 1).await?;
         found.into_iter().next().filter(|event| event.seq == seq).ok_or_else(|| {
-            Error::new(Code::NotFound, POST_OPERATION, "this message was posted, and retention has taken it since")
+            Error::new(Code::NotFound, POST_OPERATION, "this message was posted, and retention has removed it since")
         })
     }
 

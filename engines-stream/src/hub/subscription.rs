@@ -90,7 +90,7 @@ impl Subscription {
             return Err(Error::new(
                 Code::ShuttingDown,
                 "stream.subscribe",
-                "this node is going away; come back to another",
+                "this node is shutting down; reconnect to another",
             )
             .with_retry_after(Duration::from_secs(1)));
         }

@@ -97,7 +97,7 @@ impl Stream for EventStream {
         }
         if self.expires_at.is_some_and(|end| end <= self.clock.now()) {
             return self
-                .finish(encode_error(Code::TokenExpired, "the credential has expired; come back with a new one"));
+                .finish(encode_error(Code::TokenExpired, "the credential has expired; reconnect with a new one"));
         }
         self.reset_timer();
         // The next call registers the new deadline: callers poll until they get Pending.

@@ -216,7 +216,7 @@ impl SocketSession {
                     return Err(Error::new(Code::AlreadyExists, "ws.subscribe", "this socket already follows it"));
                 }
                 if self.subscriptions.len() >= self.services.limits.subscriptions_per_socket {
-                    let detail = "this socket follows as many streams as it may; open another";
+                    let detail = "this socket follows the maximum number of streams; open another";
                     return Err(Error::new(Code::RateLimited, "ws.subscribe", detail));
                 }
                 // A stream that is requested by its own name is that log alone; artifacts have their own stream name.
@@ -273,7 +273,7 @@ impl SocketSession {
             ClientRequest::Presence { stream, data } => {
                 let key = self.resolve_stream(stream, None)?;
                 let here = self.subscriptions.iter().find(|following| following.key == key).ok_or_else(|| {
-                    Error::new(Code::NotFound, "ws.presence", "subscribe to the stream first; presence is being there")
+                    Error::new(Code::NotFound, "ws.presence", "subscribe to the stream first; presence needs a subscription")
                 })?;
                 let (attendance, data) = (Arc::clone(&here.presence), to_raw_json(&data)?);
                 self.running = Some(Box::pin(async move {

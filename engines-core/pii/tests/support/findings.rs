@@ -1,8 +1,8 @@
-//! What is found in a text, and what is not.
+//! Checks of findings in texts.
 
 use engines_pii::Scrubber;
 
-/// Each text has a finding of that entity, exactly there; it may have others.
+/// Checks that each text has a finding of that entity at exactly this place; it may have others.
 #[track_caller]
 pub(crate) fn finds(cases: &[(&str, &str, &str)]) {
     let scrubber = Scrubber::default();
@@ -17,7 +17,7 @@ pub(crate) fn finds(cases: &[(&str, &str, &str)]) {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// None of the texts has a finding.
+/// Checks that none of the texts has a finding.
 #[track_caller]
 pub(crate) fn leaves(texts: &[&str]) {
     let scrubber = Scrubber::default();
