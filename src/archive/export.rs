@@ -120,7 +120,11 @@ fn omissions(key_slots: bool, count: u64) -> Vec<Omission> {
             None,
             "addresses, passwords and sessions belong to the deployment; members are listed by user id and role",
         ),
-        of("credentials", None, "invites, API keys and tickets are valid only where they were created; create new ones"),
+        of(
+            "credentials",
+            None,
+            "invites, API keys and tickets are valid only where they were created; create new ones",
+        ),
     ];
     if !key_slots {
         let reason = "they are sealed with keys of the deployment; fill them again";

@@ -273,7 +273,11 @@ impl SocketSession {
             ClientRequest::Presence { stream, data } => {
                 let key = self.resolve_stream(stream, None)?;
                 let here = self.subscriptions.iter().find(|following| following.key == key).ok_or_else(|| {
-                    Error::new(Code::NotFound, "ws.presence", "subscribe to the stream first; presence needs a subscription")
+                    Error::new(
+                        Code::NotFound,
+                        "ws.presence",
+                        "subscribe to the stream first; presence needs a subscription",
+                    )
                 })?;
                 let (attendance, data) = (Arc::clone(&here.presence), to_raw_json(&data)?);
                 self.running = Some(Box::pin(async move {
