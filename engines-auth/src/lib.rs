@@ -46,6 +46,7 @@ pub mod api_key;
 mod auth_failure;
 mod auth_input;
 mod authenticator;
+mod client_network;
 pub mod control;
 mod directory;
 pub mod identity;
@@ -68,6 +69,7 @@ pub use self::{
     auth_failure::{AuthFailure, AuthFailureSink},
     auth_input::{AuthInput, BodyClaims, FieldValues},
     authenticator::{Authenticator, Credential},
+    client_network::ClientNetwork,
     directory::Directory,
     identity::Identity,
     jwt::{AccessToken, JwtSettings, SigningKey, SigningKeys, TokenIssuer, TokenRequest, TokenVerifier},

@@ -60,7 +60,7 @@ impl Identity {
             ));
         }
         inner.confirm_password(PASSWORD, &user.body, request.current_password, caller).await?;
-        let hash = inner.accounts()?.hash_for(&user.body, request.new_password).await?;
+        let hash = inner.accounts()?.hash_for(&user.body, request.new_password, caller).await?;
         let confirmed = user.body.password;
         for _ in 0..MAX_ATTEMPTS {
             let now = inner.now();
@@ -229,11 +229,12 @@ impl Inner {
         // Guesses count as logins do; an account without an address is counted by its id.
         let key = user.email.as_deref().map_or_else(|| user.user_id.to_string(), |email| accounts.address_key(email));
         let attempt = self.begin_login(&key, Some(&user.user_id), caller).await?;
-        if !accounts.hasher.verify(password, Some(hash)).await?.matches {
+        if !accounts.hasher.verify(password, Some(hash), caller.network()).await?.matches {
             return Err(Error::new(Code::CredentialsInvalid, operation, "the password is wrong"));
         }
         attempt.mark_succeeded();
         self.refund_address(caller);
+        accounts.hasher.mark_proven(caller.network());
         Ok(())
     }
 

@@ -54,7 +54,7 @@ impl Identity {
         }
         let tenant_name = request.tenant_name.map(|name| validate_name(SIGNUP, "/tenant_name", &name)).transpose()?;
         let mut account =
-            inner.new_account(SIGNUP, request.email.expose(), &request.password, request.display_name).await?;
+            inner.new_account(SIGNUP, request.email.expose(), &request.password, request.display_name, caller).await?;
         let user = account.user.user_id.clone();
         let tenant = match &tenant_name {
             Some(name) => Some(inner.generate_tenant_id(name)?),
@@ -117,7 +117,7 @@ impl Identity {
         let attempt = inner.begin_login(key, only, caller).await?;
         let hashes: Vec<_> = known.iter().map(|user| user.body.password.as_deref().unwrap_or_default()).collect();
         // Several accounts may have named an address that none has proved; the first one the password fits is meant.
-        let verdict = accounts.hasher.verify_any(password.clone(), &hashes).await?;
+        let verdict = accounts.hasher.verify_any(password.clone(), &hashes, caller.network()).await?;
         let meant =
             verdict.first(known.iter().map(|user| !user.body.disabled)).map(|at| (&known[at], verdict.is_outdated(at)));
         let Some((user, outdated)) = meant else {
@@ -125,8 +125,9 @@ impl Identity {
         };
         attempt.mark_succeeded();
         inner.refund_address(caller);
+        accounts.hasher.mark_proven(caller.network());
         if outdated {
-            inner.rehash(user, password).await?;
+            inner.rehash(user, password, caller).await?;
         }
         // Whoever changes the password meanwhile ends this session too.
         inner.start_session(&user.body.user_id, user.body.generation, caller).await
@@ -175,10 +176,11 @@ impl Identity {
 
 impl Accounts {
     /// The hash of an account's password: with the salt of its address while nobody has proved that.
-    pub(super) async fn hash_for(&self, user: &UserBody, password: Password) -> Result<String> {
+    pub(super) async fn hash_for(&self, user: &UserBody, password: Password, caller: &Caller<'_>) -> Result<String> {
+        let client = caller.network();
         match user.email.as_deref().filter(|_| !user.email_verified) {
-            Some(address) => self.hasher.hash_with(password, self.index.salt(&self.address_key(address))).await,
-            None => self.hasher.hash(password).await,
+            Some(address) => self.hasher.hash_with(password, self.index.salt(&self.address_key(address)), client).await,
+            None => self.hasher.hash(password, client).await,
         }
     }
 
@@ -199,6 +201,7 @@ impl Inner {
         email: &str,
         password: &Password,
         display_name: Option<String>,
+        caller: &Caller<'_>,
     ) -> Result<NewAccount> {
         let accounts = self.accounts()?;
         let email = EmailAddress::parse(email)?;
@@ -214,7 +217,7 @@ impl Inner {
             display_name,
             ..UserBody::new(UserId::new(self.guard.ids().ulid(self.now()).to_string())?)
         };
-        let hash = accounts.hash_for(&user, password.clone()).await?;
+        let hash = accounts.hash_for(&user, password.clone(), caller).await?;
         Ok(NewAccount { user: UserBody { password: Some(hash), ..user }, key })
     }
 
@@ -234,9 +237,9 @@ impl Inner {
     }
 
     /// Keeps a hash that costs what the settings ask for now. If the user was changed in the meantime, the next login does it.
-    async fn rehash(&self, user: &StoredDocument<UserBody>, password: Password) -> Result<()> {
-        let body =
-            UserBody { password: Some(self.accounts()?.hash_for(&user.body, password).await?), ..user.body.clone() };
+    async fn rehash(&self, user: &StoredDocument<UserBody>, password: Password, caller: &Caller<'_>) -> Result<()> {
+        let hash = self.accounts()?.hash_for(&user.body, password, caller).await?;
+        let body = UserBody { password: Some(hash), ..user.body.clone() };
         let batch = Batch::spanning(self.now());
         let batch = records::put(batch, USER, user.id.clone(), &[], &body, Expect::Version(user.version))?;
         match self.records.commit(self.records.system(), batch).await {

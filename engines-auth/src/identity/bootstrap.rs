@@ -99,7 +99,7 @@ impl Inner {
                 return Ok(holder.clone());
             }
             let name = owner.display_name.clone();
-            let made = self.new_account(BOOTSTRAP, owner.email.expose(), &owner.password, name).await;
+            let made = self.new_account(BOOTSTRAP, owner.email.expose(), &owner.password, name, caller).await;
             let made = match made {
                 Err(error) if error.code() == Code::AlreadyExists => continue,
                 made => made?,

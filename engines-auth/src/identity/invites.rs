@@ -197,7 +197,8 @@ impl Identity {
                 if !inner.is_addressed_to(&invite.body, None, Some(email.expose()))? {
                     return Err(invite_not_found());
                 }
-                let mut account = inner.new_account(ACCEPT, email.expose(), &password, request.display_name).await?;
+                let mut account =
+                    inner.new_account(ACCEPT, email.expose(), &password, request.display_name, caller).await?;
                 account.user.default_tenant = Some(invite.body.tenant_id.clone());
                 let user = account.user.user_id.clone();
                 inner.join_with(&invite, &user, JoinMethod::New(&account, mailed), caller).await?;

@@ -57,7 +57,7 @@ impl Identity {
         let (_, user) = inner.reset_token(request.token.expose()).await?;
         let name = user.body.display_name.as_deref().unwrap_or_default();
         request.password.check("/password", &[user.body.email.as_deref().unwrap_or_default(), name])?;
-        let hash = accounts.hasher.hash(request.password).await?;
+        let hash = accounts.hasher.hash(request.password, caller.network()).await?;
         for _ in 0..MAX_ATTEMPTS {
             let now = inner.now();
             let (token, user) = inner.reset_token(request.token.expose()).await?;

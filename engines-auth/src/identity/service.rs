@@ -16,12 +16,20 @@ use quick_cache::sync::Cache;
 use ulid::Ulid;
 
 use super::{
-    directory_cache::DirectoryCache, email_address::IndexHasher, login_limits::LoginLimits, mail_queue::MailQueue,
-    rate_limiter::RateLimiter, records::Records, settings::IdentitySettings, system_key::SystemKey, wire::Caller,
+    directory_cache::DirectoryCache,
+    email_address::IndexHasher,
+    login_limits::LoginLimits,
+    mail_queue::MailQueue,
+    rate_limiter::{Rate, RateLimiter},
+    records::Records,
+    settings::IdentitySettings,
+    system_key::SystemKey,
+    wire::Caller,
 };
 use crate::{
     api_key::ApiKeys,
     auth_failure::{AuthFailure, AuthFailureSink},
+    client_network::{ClientNetwork, NETWORKS_PER_SITE},
     jwt::TokenIssuer,
     mail::{MailSettings, Mailer},
     password::PasswordHasher,
@@ -200,14 +208,23 @@ impl Inner {
     /// Counts a try from this address.
     pub(crate) fn charge_address(&self, caller: &Caller<'_>) -> Result<()> {
         let Some(address) = caller.address else { return Ok(()) };
-        let taken = self.throttle.take("address", &rate_limit_key(address), self.settings.per_address, self.now());
+        let (now, rate) = (self.now(), self.settings.per_address);
+        let taken = self.throttle.take("address", &rate_limit_key(address), rate, now).and_then(|()| {
+            let Some(site) = site_key(address) else { return Ok(()) };
+            let taken = self.throttle.take("site", &site, site_rate(rate), now);
+            taken.inspect_err(|_| self.throttle.refund("address", &rate_limit_key(address), rate))
+        });
         taken.map_err(|error| self.with_decision_id(error))
     }
 
     /// A try from this address that was in order does not count.
     pub(crate) fn refund_address(&self, caller: &Caller<'_>) {
         if let Some(address) = caller.address {
-            self.throttle.refund("address", &rate_limit_key(address), self.settings.per_address);
+            let rate = self.settings.per_address;
+            self.throttle.refund("address", &rate_limit_key(address), rate);
+            if let Some(site) = site_key(address) {
+                self.throttle.refund("site", &site, site_rate(rate));
+            }
         }
     }
 
@@ -276,6 +293,20 @@ pub(super) fn rate_limit_key(address: &str) -> Cow<'_, str> {
         Ok(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).to_string().into(),
         Ok(IpAddr::V4(address)) => address.to_string().into(),
         Err(_) => address.into(),
+    }
+}
+
+/// The /48 of an IPv6 address, which tries are counted for beside its /64: one customer may have all of its networks.
+fn site_key(address: &str) -> Option<String> {
+    let site = ClientNetwork::of(Some(address)).site();
+    site.ipv6().map(|site| site.to_string())
+}
+
+/// What the networks of an IPv6 site may try together.
+fn site_rate(of_network: Rate) -> Rate {
+    Rate {
+        burst: of_network.burst.saturating_mul(NETWORKS_PER_SITE),
+        every_ms: (of_network.every_ms / u64::from(NETWORKS_PER_SITE)).max(1),
     }
 }
 

@@ -6,7 +6,7 @@ use engines_core::{ActorType, Env, Role, TenantId, Timestamp, Trace, UserId};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{documents::TenantStatus, wire_accounts::yes};
-use crate::{password::Password, secret::SecretText};
+use crate::{client_network::ClientNetwork, password::Password, secret::SecretText};
 
 /// Where a call comes from that no context stands for: what throttles and records go by.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,14 @@ pub struct Caller<'a> {
     pub user_agent: Option<&'a str>,
     /// The request's ids.
     pub trace: &'a Trace,
+}
+
+impl Caller<'_> {
+    /// The network that limits count the caller by.
+    #[must_use]
+    pub fn network(&self) -> ClientNetwork {
+        ClientNetwork::of(self.address)
+    }
 }
 
 /// `POST /auth/signup`.

@@ -14,28 +14,20 @@ use argon2::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use engines_core::{Code, Error, IdGenerator, Result};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
 
-use super::{policy::Password, settings::HashSettings};
-use crate::secret::same_bytes;
+use super::{hash_queue::HashQueue, policy::Password, settings::HashSettings};
+use crate::{client_network::ClientNetwork, secret::same_bytes};
 
 const HASH: &str = "auth.password";
 
 /// Makes and checks hashes of passwords, a few at a time, off the runtime's threads. Cheap to clone.
 ///
-/// A flood of logins fills its queue and is then refused; the rest of the process keeps its cores.
+/// Networks take turns, so a flood of logins from a few of them waits behind itself and is refused once its part of the
+/// queue is full. Networks from which a password was right go first. The rest of the process keeps its cores.
 #[derive(Clone)]
 pub struct PasswordHasher {
     argon2: Argon2<'static>,
-    /// One permit for each hash that is computed or waits.
-    queue_slots: Arc<Semaphore>,
-    /// One permit for each hash that is computed.
-    threads: Arc<Semaphore>,
-    /// How long a hash waits for a thread.
-    wait: Duration,
+    queue: Arc<HashQueue>,
     /// A hash that no password fits, for accounts that do not exist.
     decoy: Arc<str>,
     /// How many hashes were computed.
@@ -62,17 +54,8 @@ impl PasswordHasher {
             Error::new(Code::Internal, HASH, format!("what a password hash costs (identity.password): {error}"))
         })?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let threads = settings.threads();
         let decoy = hash(&argon2, &ids.bytes::<32>(), ids.bytes())?.into();
-        Ok(Self {
-            argon2,
-            queue_slots: Arc::new(Semaphore::new(threads.saturating_add(settings.queue).min(Semaphore::MAX_PERMITS))),
-            threads: Arc::new(Semaphore::new(threads)),
-            wait: Duration::from_millis(settings.wait_ms),
-            decoy,
-            computed: Arc::default(),
-            ids,
-        })
+        Ok(Self { argon2, queue: HashQueue::new(settings), decoy, computed: Arc::default(), ids })
     }
 
     /// How many hashes were computed since this hasher was made.
@@ -84,20 +67,26 @@ impl PasswordHasher {
     /// The hash to keep: a PHC string with algorithm, parameters and a random salt in it.
     ///
     /// # Errors
-    /// `RATE_LIMITED` when too many wait already, or none of the threads is free in time. Needs a tokio runtime.
-    pub async fn hash(&self, password: Password) -> Result<String> {
-        self.hash_with(password, self.ids.bytes()).await
+    /// `RATE_LIMITED` when too many wait already, of this network or of all, or none of the threads is free in time. Needs
+    /// a tokio runtime.
+    pub async fn hash(&self, password: Password, client: ClientNetwork) -> Result<String> {
+        self.hash_with(password, self.ids.bytes(), client).await
+    }
+
+    /// Notes that a password from this network was right: its hashes are computed before those of other networks.
+    pub fn mark_proven(&self, client: ClientNetwork) {
+        self.queue.mark_proven(client);
     }
 
     /// Whether `password` fits `known`. Without one (no such account) it takes as long, and fits nothing.
     ///
     /// # Errors
     /// As [`PasswordHasher::hash`]; `INTERNAL` when what is kept is no hash.
-    pub async fn verify(&self, password: Password, known: Option<&str>) -> Result<Verification> {
+    pub async fn verify(&self, password: Password, known: Option<&str>, client: ClientNetwork) -> Result<Verification> {
         let (argon2, exists) = (self.argon2.clone(), known.is_some());
         let known: Arc<str> = known.map_or_else(|| Arc::clone(&self.decoy), Into::into);
         let computed = Arc::clone(&self.computed);
-        self.off_thread(move || {
+        self.off_thread(client, move || {
             computed.fetch_add(1, Ordering::Relaxed);
             let known = PasswordHash::new(&known).map_err(|_| Error::internal(HASH, "a malformed hash"))?;
             let fits = argon2.verify_password(password.normalised().as_bytes(), &known).is_ok();
@@ -107,9 +96,9 @@ impl PasswordHasher {
     }
 
     /// As [`PasswordHasher::hash`], with a salt that is given.
-    pub(crate) async fn hash_with(&self, password: Password, salt: [u8; 16]) -> Result<String> {
+    pub(crate) async fn hash_with(&self, password: Password, salt: [u8; 16], client: ClientNetwork) -> Result<String> {
         let (argon2, computed) = (self.argon2.clone(), Arc::clone(&self.computed));
-        self.off_thread(move || {
+        self.off_thread(client, move || {
             computed.fetch_add(1, Ordering::Relaxed);
             hash(&argon2, password.normalised().as_bytes(), salt)
         })
@@ -118,28 +107,37 @@ impl PasswordHasher {
 
     /// Which of `known` the password fits. Hashes with the same algorithm, parameters and salt cost one computation together, and none at
     /// all costs as much: so the time does not tell how many there are.
-    pub(crate) async fn verify_any(&self, password: Password, known: &[&str]) -> Result<Verifications> {
+    pub(crate) async fn verify_any(
+        &self,
+        password: Password,
+        known: &[&str],
+        client: ClientNetwork,
+    ) -> Result<Verifications> {
         let known: Vec<String> = match known {
             [] => vec![self.decoy.to_string()],
             known => known.iter().map(|&hash| hash.to_owned()).collect(),
         };
         let (argon2, decoy) = (self.argon2.clone(), Arc::clone(&self.decoy));
         let computed = Arc::clone(&self.computed);
-        let verdicts = self.off_thread(move || verify_all(&argon2, &password, &known, &decoy, &computed)).await?;
+        let verdicts =
+            self.off_thread(client, move || verify_all(&argon2, &password, &known, &decoy, &computed)).await?;
         Ok(Verifications(verdicts))
     }
 
-    async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    async fn off_thread<T: Send + 'static>(
+        &self,
+        client: ClientNetwork,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let busy = || {
             Error::new(Code::RateLimited, HASH, "too many passwords are being checked right now; retry in a moment")
                 .with_retry_after(Duration::from_secs(1))
         };
-        let place = Arc::clone(&self.queue_slots).try_acquire_owned().map_err(|_| busy())?;
-        let thread = timeout(self.wait, acquire(&self.threads)).await.map_err(|_| busy())??;
-        // The permits travel with the work: whoever waits for it may go, the bound holds.
+        let thread = self.queue.acquire(client).await.map_err(|_| busy())?;
+        // The thread's permit travels with the work: whoever waits for it may go, the bound holds.
         let done = tokio::task::spawn_blocking(move || {
             let answer = work();
-            drop((thread, place));
+            drop(thread);
             answer
         });
         done.await.map_err(|error| Error::internal(HASH, error))?
@@ -203,10 +201,6 @@ fn hash_with_settings_of(known: &PasswordHash, setting: &str, typed: &[u8]) -> O
     let (_, salt) = setting.rsplit_once('$')?;
     let salt = STANDARD_NO_PAD.decode(salt).ok()?;
     Some(argon2.hash_password_with_salt(typed, &salt).ok()?.to_string())
-}
-
-async fn acquire(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
-    Arc::clone(semaphore).acquire_owned().await.map_err(|error| Error::internal(HASH, error))
 }
 
 fn hash(argon2: &Argon2<'_>, password: &[u8], salt: [u8; 16]) -> Result<String> {

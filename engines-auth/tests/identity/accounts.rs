@@ -173,7 +173,8 @@ async fn names_are_bounded() {
 
 #[tokio::test]
 async fn a_full_hash_queue_rejects_requests() {
-    let password = HashSettings { threads: 1, queue: 0, memory_kib: 8192, iterations: 3, lanes: 1, wait_ms: 60_000 };
+    let password =
+        HashSettings { threads: 1, queue: 0, memory_kib: 8192, iterations: 3, lanes: 1, wait_ms: 60_000, ..cheap() };
     let world = world_with(IdentitySettings { password, ..settings() });
     let answers = futures_util::future::join_all((0..4).map(|n| {
         let node = world.a.clone();

@@ -36,7 +36,15 @@ pub(crate) struct Node {
 
 /// The least argon2 can do.
 pub(crate) fn cheap() -> HashSettings {
-    HashSettings { memory_kib: 8, iterations: 1, lanes: 1, threads: 2, queue: 1024, wait_ms: 60_000 }
+    HashSettings {
+        memory_kib: 8,
+        iterations: 1,
+        lanes: 1,
+        threads: 2,
+        queue: 1024,
+        queue_per_network: 1024,
+        wait_ms: 60_000,
+    }
 }
 
 pub(crate) fn settings() -> IdentitySettings {

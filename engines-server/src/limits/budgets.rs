@@ -25,6 +25,8 @@ pub(crate) enum Resource {
     Http2Streams,
     InFlight,
     AnonymousInFlight,
+    PasswordInFlight,
+    RefreshInFlight,
     BodyBytes,
     AnonymousBodyBytes,
     Batches,
@@ -38,7 +40,7 @@ pub(crate) enum EvictionClass {
     AnonymousBody,
 }
 
-const RESOURCES: usize = 7;
+const RESOURCES: usize = 9;
 const EVICTION_CLASSES: usize = 3;
 
 /// The budgets of an app. Cheap to clone; clones are the same budgets.
@@ -64,6 +66,8 @@ struct BudgetLimit {
 /// What one address uses. Kept as long as something of the address is under way.
 pub(crate) struct AddressUsage {
     group: AddressGroup,
+    /// What the IPv6 site uses that the address belongs to.
+    site: Option<Arc<AddressUsage>>,
     used: [AtomicUsize; RESOURCES],
     budgets: Weak<Inner>,
 }
@@ -95,6 +99,8 @@ impl Budgets {
             limit(usize::MAX, budgets.http2_streams_per_address),
             limit(settings.max_in_flight, budgets.in_flight_per_address),
             limit(budgets.anonymous_in_flight, budgets.anonymous_in_flight_per_address),
+            limit(budgets.password_in_flight, budgets.password_in_flight_per_address),
+            limit(budgets.refresh_in_flight, budgets.refresh_in_flight_per_address),
             limit(budgets.body_bytes, budgets.body_bytes_per_address),
             limit(budgets.anonymous_body_bytes, budgets.anonymous_body_bytes_per_address),
             limit(budgets.batches, budgets.batches_per_address),
@@ -121,9 +127,17 @@ impl Budgets {
         if let Some(known) = addresses.get(&group).and_then(Weak::upgrade) {
             return known;
         }
-        let usage = Arc::new(AddressUsage { group, used: Default::default(), budgets: Arc::downgrade(&self.0) });
-        addresses.insert(group, Arc::downgrade(&usage));
-        usage
+        let mut usage_of = |group, site| {
+            if let Some(known) = addresses.get(&group).and_then(Weak::upgrade) {
+                return known;
+            }
+            let budgets = Arc::downgrade(&self.0);
+            let usage = Arc::new(AddressUsage { group, site, used: Default::default(), budgets });
+            addresses.insert(group, Arc::downgrade(&usage));
+            usage
+        };
+        let site = group.site().map(|site| usage_of(site, None));
+        usage_of(group, site)
     }
 
     /// Takes `amount` of a resource. Without an address only the total counts.
@@ -180,6 +194,16 @@ impl BudgetShare {
             inner.used[index].fetch_sub(amount, Ordering::Relaxed);
             return Err(refuse(limit.per_address, true));
         }
+        if let Some(usage) = &self.usage
+            && let Some(site) = &usage.site
+        {
+            let per_site = AddressGroup::site_limit(limit.per_address, limit.total);
+            if !try_add(&site.used[index], amount, per_site) {
+                usage.used[index].fetch_sub(amount, Ordering::Relaxed);
+                inner.used[index].fetch_sub(amount, Ordering::Relaxed);
+                return Err(refuse(per_site, true));
+            }
+        }
         self.amount += amount;
         Ok(())
     }
@@ -201,6 +225,9 @@ impl Drop for BudgetShare {
         self.budgets.0.used[index].fetch_sub(self.amount, Ordering::Relaxed);
         if let Some(usage) = &self.usage {
             usage.used[index].fetch_sub(self.amount, Ordering::Relaxed);
+            if let Some(site) = &usage.site {
+                site.used[index].fetch_sub(self.amount, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -229,6 +256,8 @@ impl Resource {
             Self::Http2Streams => "HTTP/2 streams",
             Self::InFlight => "requests in flight",
             Self::AnonymousInFlight => "requests in flight without a credential",
+            Self::PasswordInFlight => "requests in flight that hash a password",
+            Self::RefreshInFlight => "refreshes in flight",
             Self::BodyBytes => "bytes of request bodies",
             Self::AnonymousBodyBytes => "bytes of request bodies without a credential",
             Self::Batches => "batches",
@@ -254,7 +283,7 @@ impl EvictionClass {
 
 impl From<BudgetExceeded> for Error {
     fn from(refused: BudgetExceeded) -> Self {
-        let whose = if refused.per_address { "your address has" } else { "the server has" };
+        let whose = if refused.per_address { "your network has" } else { "the server has" };
         let detail = format!("{whose} too many {} at once; retry later", refused.resource.name());
         Error::new(Code::BackendUnavailable, OPERATION, detail).with_member("limit", refused.limit)
     }
@@ -293,6 +322,25 @@ mod tests {
         assert_eq!(budgets.0.used[Resource::InFlight as usize].load(Ordering::Relaxed), 0);
         // Nothing is kept of an address that uses nothing.
         drop((one, other));
+        assert!(budgets.0.addresses().is_empty());
+    }
+
+    #[test]
+    fn the_addresses_of_an_ipv6_site_have_twice_the_part_of_one() {
+        let mut settings = HttpSettings::default();
+        settings.budgets.in_flight_per_address = 2;
+        let budgets = Budgets::new(&settings);
+        let take = |address: &str| {
+            let usage = budgets.usage(address.parse().unwrap());
+            budgets.acquire(Resource::InFlight, Some(&usage), 1)
+        };
+        let held: Vec<_> = (0..4).map(|number| take(&format!("2001:db8:1:{number}::1")).unwrap()).collect();
+        let refused = take("2001:db8:1:9::1").unwrap_err();
+        assert!(refused.per_address && refused.limit == 4, "{refused:?}");
+        let other = take("2001:db8:2::1").unwrap();
+        drop(held);
+        let again = take("2001:db8:1:9::1").unwrap();
+        drop((other, again));
         assert!(budgets.0.addresses().is_empty());
     }
 }

@@ -55,15 +55,18 @@ impl EvictionQueue {
         queue.last_number += 1;
         let number = queue.last_number;
         queue.by_age.insert(number, EvictionQueueEntry { group, evict });
-        let of_address = group.map(|group| {
-            let numbers = queue.by_address.entry(group).or_default();
+        let per_site = AddressGroup::site_limit(self.per_address, self.total);
+        let mut oldest_over = |group: Option<AddressGroup>, limit| {
+            let numbers = queue.by_address.entry(group?).or_default();
             numbers.insert(number);
-            (numbers.len(), numbers.first().copied())
-        });
-        let oldest = match of_address {
-            Some((held, oldest)) if held > self.per_address => oldest,
-            _ if queue.by_age.len() > self.total => queue.by_age.keys().next().copied(),
-            _ => None,
+            numbers.first().copied().filter(|_| numbers.len() > limit)
+        };
+        let of_address = oldest_over(group, self.per_address);
+        let of_site = oldest_over(group.and_then(AddressGroup::site), per_site);
+        let oldest = match of_address.or(of_site) {
+            Some(oldest) => Some(oldest),
+            None if queue.by_age.len() > self.total => queue.by_age.keys().next().copied(),
+            None => None,
         };
         let ended = oldest.and_then(|oldest| queue.remove(oldest));
         drop(queue);
@@ -83,12 +86,12 @@ impl EvictionQueue {
 impl EvictionQueueState {
     fn remove(&mut self, number: u64) -> Option<EvictionQueueEntry> {
         let entry = self.by_age.remove(&number)?;
-        if let Some(group) = entry.group
-            && let Some(numbers) = self.by_address.get_mut(&group)
-        {
-            numbers.remove(&number);
-            if numbers.is_empty() {
-                self.by_address.remove(&group);
+        for group in entry.group.into_iter().chain(entry.group.and_then(AddressGroup::site)) {
+            if let Some(numbers) = self.by_address.get_mut(&group) {
+                numbers.remove(&number);
+                if numbers.is_empty() {
+                    self.by_address.remove(&group);
+                }
             }
         }
         Some(entry)
@@ -156,5 +159,16 @@ mod tests {
         drop(held);
         assert_eq!(all.lock().by_address.len(), 0);
         assert_eq!(all.lock().by_age.len(), 1);
+    }
+
+    #[test]
+    fn the_oldest_of_an_ipv6_site_gives_way_when_the_site_has_twice_the_part_of_an_address() {
+        let all = Arc::new(EvictionQueue::new(100, 2));
+        let network = |number: u16| Some(IpAddr::from([0x2001, 0xdb8, 1, number, 0, 0, 0, 1]).into());
+        let mut held: Vec<_> = (0..5).map(|number| all.start_work(network(number))).collect();
+        let evicted: Vec<_> = held.iter_mut().map(|(_, signal, _)| is_evicted(signal)).collect();
+        assert_eq!(evicted, [true, false, false, false, false]);
+        drop(held);
+        assert!(all.lock().by_address.is_empty());
     }
 }

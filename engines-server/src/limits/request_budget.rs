@@ -12,7 +12,7 @@ use crate::{
     App,
     client_addr::Client,
     metrics::GaugeGuard,
-    routes::{BodyKind, Endpoint, Route},
+    routes::{BodyKind, Endpoint, Route, WorkClass},
 };
 
 /// The places a request holds until its answer begins.
@@ -37,7 +37,7 @@ enum ClientClass {
     /// Nobody's: it tells how the server is, which must be possible while it is busy.
     Exempt,
     /// Routes that need no credential.
-    Anonymous,
+    Anonymous(WorkClass),
     /// Routes that need one.
     Authenticated,
 }
@@ -46,7 +46,7 @@ impl ClientClass {
     fn of(route: &Route) -> Self {
         match (&route.endpoint, route.body) {
             (Endpoint::Public(_), BodyKind::None) => Self::Exempt,
-            (Endpoint::Public(_) | Endpoint::Guest(_), _) => Self::Anonymous,
+            (Endpoint::Public(_) | Endpoint::Guest(_), _) => Self::Anonymous(route.work),
             _ => Self::Authenticated,
         }
     }
@@ -79,7 +79,7 @@ impl<'a> RequestBudget<'a> {
         self.lock_shares().in_flight = None;
         let (unit, resource) = match self.class {
             ClientClass::Authenticated => (EvictionClass::Body, Resource::BodyBytes),
-            ClientClass::Exempt | ClientClass::Anonymous => {
+            ClientClass::Exempt | ClientClass::Anonymous(_) => {
                 (EvictionClass::AnonymousBody, Resource::AnonymousBodyBytes)
             }
         };
@@ -109,7 +109,9 @@ impl<'a> RequestBudget<'a> {
     fn resume(&self) -> Result<()> {
         let resource = match self.class {
             ClientClass::Exempt => return Ok(()),
-            ClientClass::Anonymous => Resource::AnonymousInFlight,
+            ClientClass::Anonymous(WorkClass::General) => Resource::AnonymousInFlight,
+            ClientClass::Anonymous(WorkClass::PasswordHash) => Resource::PasswordInFlight,
+            ClientClass::Anonymous(WorkClass::Refresh) => Resource::RefreshInFlight,
             ClientClass::Authenticated => Resource::InFlight,
         };
         self.lock_shares().in_flight = Some(self.budgets().acquire(resource, self.usage.as_ref(), 1)?);

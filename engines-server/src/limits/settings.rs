@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How much work may be under way at once. An address is one IPv4 address or one IPv6 /64: of the peer for connections (peers
-/// listed in `http.trusted_proxies` are exempt), of the client as a trusted proxy reports it for requests.
+/// How much work may be under way at once. An address is one IPv4 address or one IPv6 /64; the addresses of an IPv6 /48
+/// together may have twice as much as one of them, but at most three quarters of all, unless one may have more. It is the
+/// address of the peer for connections (peers listed in `http.trusted_proxies` are exempt), and of the client as a trusted
+/// proxy reports it for requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -21,10 +23,21 @@ pub struct BudgetSettings {
     pub http2_streams_per_address: usize,
     /// Requests of one address being handled at once, out of `http.max_in_flight`. One more gets 503.
     pub in_flight_per_address: usize,
-    /// Requests to routes that need no credential being handled at once. They take no place of `http.max_in_flight`.
+    /// Requests to other routes that need no credential being handled at once. They take no place of
+    /// `http.max_in_flight`.
     pub anonymous_in_flight: usize,
-    /// Requests of one address to routes that need no credential being handled at once.
+    /// Requests of one address to other routes that need no credential being handled at once.
     pub anonymous_in_flight_per_address: usize,
+    /// Requests being handled at once to routes that hash a password, such as `/auth/login`. They take no place of
+    /// `anonymous_in_flight`, so that waiting for a hash keeps nobody from the other routes. More than the hashes that
+    /// may wait (`identity.password.queue`) and the logins that may wait for a try (`identity.login_waiting`).
+    pub password_in_flight: usize,
+    /// Requests of one address being handled at once to routes that hash a password.
+    pub password_in_flight_per_address: usize,
+    /// Requests to `/auth/refresh` being handled at once. They take no place of `anonymous_in_flight`.
+    pub refresh_in_flight: usize,
+    /// Requests of one address to `/auth/refresh` being handled at once.
+    pub refresh_in_flight_per_address: usize,
     /// Bodies being received from authenticated clients. One more ends the oldest with 503.
     pub bodies: usize,
     /// Bodies being received from authenticated clients of one address. One more ends the oldest with 503.
@@ -57,6 +70,10 @@ impl Default for BudgetSettings {
             in_flight_per_address: 2048,
             anonymous_in_flight: 512,
             anonymous_in_flight_per_address: 256,
+            password_in_flight: 1024,
+            password_in_flight_per_address: 256,
+            refresh_in_flight: 512,
+            refresh_in_flight_per_address: 256,
             bodies: 4096,
             bodies_per_address: 1024,
             body_bytes: 256 << 20,

@@ -9,6 +9,6 @@ pub use self::{
     table::all,
 };
 pub(crate) use self::{
-    route::{Endpoint, HandlerFuture},
+    route::{Endpoint, HandlerFuture, WorkClass},
     router::{Params, RouteMatch, Router},
 };

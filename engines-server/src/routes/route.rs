@@ -19,6 +19,8 @@ pub struct Route {
     pub(crate) endpoint: Endpoint,
     /// What its body is.
     pub body: BodyKind,
+    /// What its requests are counted as while they are handled.
+    pub(crate) work: WorkClass,
     /// Whether it opens a stream: a ticket is taken instead of a token, and it stays open.
     pub stream: bool,
     /// What OpenAPI says of it.
@@ -37,6 +39,18 @@ pub(crate) enum Endpoint {
     Operator(fn(RequestParts, RequestContext) -> HandlerFuture),
     /// For whoever the door admits and the action's least role allows.
     Action(Action, fn(RequestParts, RequestContext) -> HandlerFuture),
+}
+
+/// Which budget of requests without a credential a route's requests take their places from. Each has its own, so that none
+/// of these kinds of work keeps clients from the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WorkClass {
+    /// The one of all other requests.
+    General,
+    /// A password is hashed, for which requests wait.
+    PasswordHash,
+    /// A session goes on with its refresh token.
+    Refresh,
 }
 
 /// Who may use a route.
@@ -116,6 +130,12 @@ impl Route {
     #[must_use]
     pub const fn with_headers(mut self, request: &'static [&'static str], answer: &'static [&'static str]) -> Self {
         self.doc.headers = ExtraHeaders { request, answer };
+        self
+    }
+
+    /// The same route, whose requests are counted as `work`.
+    pub(crate) const fn with_work(mut self, work: WorkClass) -> Self {
+        self.work = work;
         self
     }
 

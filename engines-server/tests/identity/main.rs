@@ -6,6 +6,7 @@ mod addresses;
 mod bootstrap;
 mod equal_work;
 mod fixture;
+mod hash_waiting;
 mod invite_consent;
 mod invites;
 mod keys;

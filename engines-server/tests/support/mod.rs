@@ -42,7 +42,15 @@ pub(crate) const SYSTEM_KEY: &str = "the key of the bootstrap in tests";
 /// Who tries often is no attacker here, and a hash costs next to nothing.
 pub(crate) fn identity() -> IdentitySettings {
     let often = Rate { burst: 100_000, every_ms: 1 };
-    let password = HashSettings { memory_kib: 8, iterations: 1, lanes: 1, threads: 2, queue: 1024, wait_ms: 60_000 };
+    let password = HashSettings {
+        memory_kib: 8,
+        iterations: 1,
+        lanes: 1,
+        threads: 2,
+        queue: 1024,
+        queue_per_network: 1024,
+        wait_ms: 60_000,
+    };
     IdentitySettings {
         password,
         per_address: often,

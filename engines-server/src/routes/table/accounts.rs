@@ -5,7 +5,7 @@ use http::Method;
 use super::builders::{PAGE, operator, public_post, route, token};
 use crate::{
     handlers::accounts,
-    routes::{BodyKind, Endpoint, Route},
+    routes::{BodyKind, Endpoint, Route, WorkClass},
 };
 
 pub(super) static ROUTES: &[Route] = &[
@@ -39,7 +39,8 @@ pub(super) static ROUTES: &[Route] = &[
         &[],
         (BodyKind::Json, Some("ResetPassword")),
         (204, None),
-    ),
+    )
+    .with_work(WorkClass::PasswordHash),
     route(
         Method::POST,
         "/auth/email",

@@ -6,7 +6,7 @@ use http::Method;
 use super::builders::{PAGE, change, guest, public_post, route, token, write};
 use crate::{
     handlers::auth,
-    routes::{BodyKind, Endpoint, Route},
+    routes::{BodyKind, Endpoint, Route, WorkClass},
 };
 
 pub(super) static ROUTES: &[Route] = &[
@@ -15,20 +15,24 @@ pub(super) static ROUTES: &[Route] = &[
         |ask| Box::pin(auth::signup(ask)),
         "Make an account, and a tenant with it if one is named; logs in",
         (201, "Signup", "Tokens"),
-    ),
-    public_post("/auth/login", |ask| Box::pin(auth::login(ask)), "Log in", (200, "Login", "Tokens")),
+    )
+    .with_work(WorkClass::PasswordHash),
+    public_post("/auth/login", |ask| Box::pin(auth::login(ask)), "Log in", (200, "Login", "Tokens"))
+        .with_work(WorkClass::PasswordHash),
     public_post(
         "/auth/refresh",
         |ask| Box::pin(auth::refresh(ask)),
         "The next tokens for a refresh token, which is good once; one used before ends its session",
         (200, "Refresh", "Tokens"),
-    ),
+    )
+    .with_work(WorkClass::Refresh),
     guest(
         "/auth/invites/accept",
         |ask, principal| Box::pin(auth::accept_invite(ask, principal)),
         "Accept an invite, with its token or with the id of one's own; or as somebody new with an address and a password; logs in",
         (200, "AcceptInvite", "InviteAccepted"),
-    ),
+    )
+    .with_work(WorkClass::PasswordHash),
     token(
         Method::POST,
         "/auth/logout",
@@ -124,5 +128,6 @@ pub(super) static ROUTES: &[Route] = &[
         (BodyKind::OptionalJson, Some("BootstrapTenants")),
         (200, Some("BootstrapTenantsAnswer")),
     )
-    .with_headers(&["X-System-Key"], &[]),
+    .with_headers(&["X-System-Key"], &[])
+    .with_work(WorkClass::PasswordHash),
 ];

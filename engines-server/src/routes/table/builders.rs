@@ -7,7 +7,7 @@ use http::Method;
 
 use crate::{
     request::RequestParts,
-    routes::{BodyKind, Endpoint, ExtraHeaders, HandlerFuture, QueryParam, Route, RouteDoc},
+    routes::{BodyKind, Endpoint, ExtraHeaders, HandlerFuture, QueryParam, Route, RouteDoc, WorkClass},
 };
 
 type Handler = fn(RequestParts, RequestContext) -> HandlerFuture;
@@ -46,7 +46,15 @@ pub(super) const fn public(
         media_type: None,
         headers: ExtraHeaders::NONE,
     };
-    Route { method: Method::GET, path, endpoint: Endpoint::Public(handler), body: BodyKind::None, stream: false, doc }
+    Route {
+        method: Method::GET,
+        path,
+        endpoint: Endpoint::Public(handler),
+        body: BodyKind::None,
+        work: WorkClass::General,
+        stream: false,
+        doc,
+    }
 }
 
 pub(super) const fn read(
@@ -67,7 +75,7 @@ pub(super) const fn read(
         headers: ExtraHeaders::NONE,
     };
     let endpoint = Endpoint::Action(action, handler);
-    Route { method: Method::GET, path, endpoint, body: BodyKind::None, stream: false, doc }
+    Route { method: Method::GET, path, endpoint, body: BodyKind::None, work: WorkClass::General, stream: false, doc }
 }
 
 pub(super) const fn write(
@@ -87,7 +95,7 @@ pub(super) const fn write(
         headers: ExtraHeaders::NONE,
     };
     let endpoint = Endpoint::Action(action, handler);
-    Route { method: Method::POST, path, endpoint, body: BodyKind::Json, stream: false, doc }
+    Route { method: Method::POST, path, endpoint, body: BodyKind::Json, work: WorkClass::General, stream: false, doc }
 }
 
 pub(super) const fn stream(
@@ -107,7 +115,7 @@ pub(super) const fn stream(
         headers: ExtraHeaders::NONE,
     };
     let endpoint = Endpoint::Action(action, handler);
-    Route { method: Method::GET, path, endpoint, body: BodyKind::None, stream: true, doc }
+    Route { method: Method::GET, path, endpoint, body: BodyKind::None, work: WorkClass::General, stream: true, doc }
 }
 
 /// Any row.
@@ -121,7 +129,7 @@ pub(super) const fn route(
     (status, response): (u16, Option<&'static str>),
 ) -> Route {
     let doc = RouteDoc { summary, query, request, status, response, media_type: None, headers: ExtraHeaders::NONE };
-    Route { method, path, endpoint, body, stream: false, doc }
+    Route { method, path, endpoint, body, work: WorkClass::General, stream: false, doc }
 }
 
 /// Something said by anybody.

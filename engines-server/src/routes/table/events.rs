@@ -6,7 +6,7 @@ use http::Method;
 use super::builders::{AFTER, LIMIT, read, route, text_param, write};
 use crate::{
     handlers::{events, train_prefs},
-    routes::{BodyKind, Endpoint, ExtraHeaders, QueryParam, Route, RouteDoc},
+    routes::{BodyKind, Endpoint, ExtraHeaders, QueryParam, Route, RouteDoc, WorkClass},
 };
 
 const SURFACE: QueryParam = text_param("surface", "Only of this surface");
@@ -42,6 +42,7 @@ pub(super) static ROUTES: &[Route] = &[
             Box::pin(events::record_batch(ask, context))
         }),
         body: BodyKind::Lines,
+        work: WorkClass::General,
         stream: false,
         doc: RouteDoc {
             summary: "Record many dataset events, one on each line; a result for each line, in order, once all of them are durable",
@@ -58,6 +59,7 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/events/export",
         endpoint: Endpoint::Action(Action::EventExport, |ask, context| Box::pin(events::export(ask, context))),
         body: BodyKind::None,
+        work: WorkClass::General,
         stream: false,
         doc: RouteDoc {
             summary: "What may be learned from at this moment, one event on each line; a connection that is cut off means that some are missing",

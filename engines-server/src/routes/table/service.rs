@@ -6,7 +6,7 @@ use super::builders::public;
 use crate::{
     handlers::service,
     metrics,
-    routes::{BodyKind, Endpoint, ExtraHeaders, Route, RouteDoc},
+    routes::{BodyKind, Endpoint, ExtraHeaders, Route, RouteDoc, WorkClass},
 };
 
 pub(super) static ROUTES: &[Route] = &[
@@ -19,6 +19,7 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/metrics",
         endpoint: Endpoint::Operator(|ask, _| Box::pin(service::metrics(ask))),
         body: BodyKind::None,
+        work: WorkClass::General,
         stream: false,
         doc: RouteDoc {
             summary: "Counters in the OpenMetrics text form",

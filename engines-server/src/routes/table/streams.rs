@@ -6,7 +6,7 @@ use http::Method;
 use super::builders::{PAGE, read};
 use crate::{
     handlers::{presence, ws},
-    routes::{BodyKind, Endpoint, ExtraHeaders, Route, RouteDoc},
+    routes::{BodyKind, Endpoint, ExtraHeaders, Route, RouteDoc, WorkClass},
 };
 
 pub(super) static ROUTES: &[Route] = &[
@@ -15,6 +15,7 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/ws",
         endpoint: Endpoint::Action(Action::StreamOpen, |ask, context| Box::pin(ws::multiplexed(ask, context))),
         body: BodyKind::None,
+        work: WorkClass::General,
         stream: true,
         doc: RouteDoc {
             summary: "Follow any number of streams over one WebSocket (engines.v1)",
