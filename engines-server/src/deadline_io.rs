@@ -18,7 +18,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{App, shutdown::Shutdown};
+use crate::{App, shutdown::Shutdown, socket_options::reset_on_close};
 
 /// How long a write may make no progress.
 #[derive(Debug, Clone)]
@@ -88,11 +88,13 @@ impl DeadlineIo {
     fn track_progress<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
             if self.stall.take().is_some() {
+                reset_on_close(&self.stream, false);
                 self.set_blocked(false);
             }
             return outcome;
         }
         if self.stall.is_none() {
+            reset_on_close(&self.stream, true);
             self.set_blocked(true);
         }
         let stall = self.stall.get_or_insert_with(|| self.deadline.stall_timer());

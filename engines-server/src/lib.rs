@@ -40,6 +40,7 @@ pub mod routes;
 mod security_headers;
 mod settings;
 mod shutdown;
+mod socket_options;
 mod streaming;
 mod unread_body;
 

@@ -35,6 +35,9 @@ pub struct HttpSettings {
     pub request_timeout_s: u64,
     /// Seconds a batch of lines may take until its answer begins; the body may pause for `body_timeout_s`.
     pub batch_timeout_s: u64,
+    /// Bytes of answers that the system keeps for one connection until the client takes them. Linux uses up to twice as
+    /// much memory for them. A connection is no faster than this for each round trip.
+    pub send_buffer_bytes: usize,
     /// Requests at once on one HTTP/2 connection.
     pub h2_streams: u32,
     /// Seconds that requests in flight get to finish when the server stops.
@@ -66,6 +69,7 @@ impl Default for HttpSettings {
             body_timeout_s: 30,
             request_timeout_s: 60,
             batch_timeout_s: 300,
+            send_buffer_bytes: 128 << 10,
             h2_streams: 256,
             shutdown_grace_s: 10,
             trusted_proxies: Vec::new(),

@@ -13,7 +13,7 @@ use crate::{
     App, client_addr,
     deadline_io::{DeadlineIo, WriteDeadline},
     limits::{EvictionClass, Resource},
-    metrics, response,
+    metrics, response, socket_options,
 };
 
 /// What an HTTP/2 connection without TLS begins with (RFC 9113 section 3.4), as far as no HTTP/1 request does.
@@ -23,6 +23,7 @@ pub(super) type ServeResult<T = ()> = Result<T, Box<dyn std::error::Error + Send
 
 /// Drives one connection. `place` is given up when the connection ends, also where it goes on as a stream in a task of its own.
 pub(crate) async fn drive(app: App, stream: TcpStream, peer: SocketAddr, permit: impl Send + Unpin + 'static) {
+    socket_options::prepare(&stream, app.settings());
     let address = peer.ip().to_canonical();
     // A proxy's connections are those of all of its clients.
     let usage = (!client_addr::is_trusted_proxy(&address, app.settings())).then(|| app.budgets().usage(address));
@@ -47,10 +48,6 @@ async fn serve(
     state: Arc<ConnectionState>,
     permit: impl Send + Unpin + 'static,
 ) {
-    // Answers are written whole; waiting for more only delays them.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "TCP_NODELAY");
-    }
     let first = tokio::select! {
         first = timeout(app.settings().head_timeout(), read_preface(&mut stream)) => first,
         // Nothing was asked yet, so nothing is lost.
@@ -92,6 +89,7 @@ async fn read_preface(stream: &mut TcpStream) -> io::Result<Bytes> {
 
 /// One connection to the listener of the metrics: whatever is asked, they are the answer.
 pub(crate) async fn metrics(app: App, stream: TcpStream) {
+    socket_options::prepare(&stream, app.settings());
     let timeout = app.settings().head_timeout();
     let io = DeadlineIo::new(Bytes::new(), stream, WriteDeadline::new(&app));
     let answer = service_fn(move |_: Request<Incoming>| {

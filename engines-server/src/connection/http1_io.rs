@@ -18,8 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::activity::ConnectionActivity;
 
-/// What every answer of hyper's begins with; the status follows.
-const VERSION: &[u8] = b"HTTP/1.1 ";
+/// What every answer of hyper's begins with; the status follows. The version is that of the connection's last request.
+const VERSIONS: [&[u8]; 2] = [b"HTTP/1.1 ", b"HTTP/1.0 "];
 
 /// Whether what hyper writes belongs to requests that were handed to us. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +54,8 @@ impl<T> Http1Io<T> {
     /// Whether `bytes` are discarded, because hyper writes without a request of ours.
     fn discards(&mut self, bytes: &[u8]) -> bool {
         if self.refused.is_none() && !self.answering.0.load(Ordering::Relaxed) {
-            let status = bytes.strip_prefix(VERSION).and_then(|rest| rest.get(..3));
+            let status =
+                VERSIONS.iter().find_map(|version| bytes.strip_prefix(*version)).and_then(|rest| rest.get(..3));
             self.refused = status.and_then(|status| StatusCode::from_bytes(status).ok());
         }
         self.refused.is_some()
@@ -133,5 +134,13 @@ mod tests {
         let (written, refused) = io.into_parts();
         assert_eq!(written, REFUSAL.repeat(3));
         assert_eq!(refused, Some(StatusCode::BAD_REQUEST));
+    }
+
+    #[tokio::test]
+    async fn what_is_written_in_the_version_of_an_older_client_is_discarded_too() {
+        let mut io = Http1Io::new(Vec::new(), Answering::default(), ConnectionActivity::new());
+        io.write_all(b"HTTP/1.0 431 Request Header Fields Too Large\r\n\r\n").await.unwrap();
+        let (written, refused) = io.into_parts();
+        assert_eq!((written, refused), (Vec::new(), Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)));
     }
 }

@@ -26,6 +26,7 @@ use super::credential_end::{Credential, CredentialEnd};
 use crate::{
     deadline_io::{StallTimer, WriteDeadline},
     metrics::GaugeGuard,
+    socket_options::reset_on_close,
 };
 
 /// Pieces written with one system call at the most.
@@ -155,13 +156,18 @@ impl<P> EventSender<P> {
                         return Poll::Ready(Ok(()));
                     }
                     let body = &self.body;
+                    if self.stall.is_none() {
+                        reset_on_close(&self.socket, true);
+                    }
                     if self.stall.get_or_insert_with(|| body.stall()).as_mut().poll(cx).is_ready() {
                         // It resumes with its last cursor when it reads again.
                         return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                     }
                     return self.poll_disconnected(cx);
                 }
-                self.stall = None;
+                if self.stall.take().is_some() {
+                    reset_on_close(&self.socket, false);
+                }
                 continue;
             }
             if self.ended {

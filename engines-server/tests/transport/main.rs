@@ -8,4 +8,5 @@ mod budgets;
 mod deadlines;
 mod requests;
 mod security_headers;
+mod send_buffers;
 mod unread_bodies;

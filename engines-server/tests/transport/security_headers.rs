@@ -54,16 +54,20 @@ async fn what_the_http_library_refuses_is_answered_with_them_too() {
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n".to_owned(), 400),
         (format!("GET / HTTP/1.1\r\nHost: a\r\nX-Long: {long}\r\n\r\n"), 431),
         (format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), 431),
+        (format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", &long[..60_000]), 431),
+        (format!("GET /{} HTTP/1.0\r\nHost: a\r\n\r\n", &long[..60_000]), 431),
     ];
-    let good = request("GET", "/healthz", &[], None);
-    for (bad, status) in &cases {
+    let newer = request("GET", "/healthz", &[], None);
+    let older = b"GET /healthz HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n".to_vec();
+    let goods = [&newer, &older];
+    for ((bad, status), good) in cases.iter().flat_map(|case| goods.map(|good| (case, good))) {
         // Alone, behind an answer, and pipelined behind one.
         for before in 0..3 {
             let mut connection = Connection::open(server.address).await;
             if before == 2 {
                 connection.write(&[&good[..], bad.as_bytes()].concat()).await;
             } else if before == 1 {
-                connection.write(&good).await;
+                connection.write(good).await;
             }
             if before > 0 {
                 let answer = connection.answer(false).await;
