@@ -83,7 +83,7 @@ fn roots_nulls_and_equal_numbers_are_handled() {
         (json!({"a":[1,2]}), json!([{"op":"add","path":"/a/2","value":3}]), json!({"a":[1,2,3]})),
     ];
     for (doc, ops, expected) in ok {
-        // Moving `/0` to `/0/-` is a move into itself, whatever stands there afterwards.
+        // Moving `/0` to `/0/-` is a move into itself, whatever is there afterwards.
         if ops[0]["path"] == "/0/-" {
             assert_eq!(patch(doc, ops), Err(OpErrorKind::MoveIntoSelf));
         } else {

@@ -13,7 +13,7 @@ pub(super) const WITHHELD: &str = "[withheld: it could not be scrubbed]";
 const FEW_FIELDS: usize = 32;
 /// The most fields that are recorded; further ones are dropped.
 const MAX_FIELDS: usize = 256;
-/// The field that holds an event's text. Its name is no cue for the value.
+/// The field that holds an event's text. Its name is not a cue for the value.
 const MESSAGE_FIELD: &str = "message";
 
 /// Collects fields and scrubs each of them.

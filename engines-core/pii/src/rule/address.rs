@@ -260,7 +260,7 @@ fn street_end(scan: &Scan<'_>, at: usize, comma: bool) -> Option<usize> {
             };
             if (certain || address || !small) && !more {
                 let dot = scan.byte_at(k) == b'.' && w.len() <= 4;
-                // A last word that is no certain suffix needs an end: `12 Oak Hill Partners` is a firm.
+                // A last word that is not a certain suffix must end the name: `12 Oak Hill Partners` is a firm.
                 let ended = certain
                     || address
                     || !(scan.byte_at(k) == b' ' && begins_capitalized(scan, k + 1))
@@ -473,7 +473,7 @@ fn street_ending_score(scan: &Scan<'_>, at: usize, word: &[u8]) -> Option<u8> {
             continue;
         }
         let separate = n == m || word[n - m - 1] == b'-';
-        // `Straße 5` alone is no street, and `Spring 2024` no address.
+        // `Straße 5` alone is not a street, and `Spring 2024` is not an address.
         if n == m {
             return None;
         }

@@ -290,6 +290,6 @@ pub(super) fn names_before_starter(scan: &mut Scan<'_>, at: usize, to: usize, lo
         }
         end = k - 1;
     }
-    // The capital at the start of a sentence is no name, but one of a name that is longer than that.
+    // A capitalised word at the start of a sentence is not a name by itself, but may be part of a longer name.
     from.map(|from| scan.add_finding(EntityKind::StreetAddress, from, to, 70))
 }

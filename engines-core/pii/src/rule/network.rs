@@ -52,7 +52,7 @@ pub(crate) fn hex_address(scan: &mut Scan<'_>, start: usize, end: usize) -> Opti
     }
 }
 
-/// Whether the word before a colon is none of an address: `IP:2001:db8::1`.
+/// Whether the word before a colon is not part of an IP address: `IP:2001:db8::1`.
 fn is_label_colon(scan: &Scan<'_>, colon: usize) -> bool {
     let word = scan.bytes[..colon].iter().rev().take(8).take_while(|b| is_word(**b)).count();
     word > 0 && !scan.bytes[colon - word..colon].iter().all(|b| is_hex(*b))

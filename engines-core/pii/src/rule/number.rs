@@ -291,7 +291,7 @@ fn match_number(scan: &mut Scan<'_>, run: &DigitRun, first_group: usize, number_
         }
     }
     let national = if number_start.plus { None } else { match_national(scan, run, first_group, number_start) };
-    // No telephone number is a part of a card, whatever speaks against cards here.
+    // A part of a card number is not a telephone number, even where a card is ruled out.
     let split = |m: usize| (first_group + 1..m).any(|j| m < j + 4 && is_card(run, j));
     let phone = phone_match::match_phone(scan, run, first_group, number_start).filter(|(m, ..)| !split(*m));
     if let Some((m, ..)) = phone
@@ -454,7 +454,7 @@ fn counts_up(run: &DigitRun, first_group: usize, end_group: usize) -> bool {
     (first_group + 1..end_group).filter(|i| group(*i) == group(*i - 1) + 1).count() + 2 >= end_group - first_group
 }
 
-/// Whether one of these phrases stands in the 40 bytes before a number.
+/// Whether one of these phrases is in the 40 bytes before a number.
 fn phrase_before(scan: &Scan<'_>, at: usize, phrases: &[&str]) -> bool {
     let before = &scan.bytes[at.saturating_sub(40)..at];
     phrases.iter().map(|phrase| phrase.as_bytes()).any(|phrase| {
@@ -527,7 +527,7 @@ fn match_national(
             } else {
                 None
             };
-            // `123-45-6789` is no number of another country.
+            // `123-45-6789` is not a number of another country.
             let generic = if spec.generic_cue
                 && number_start.cues & bit::NATIONAL != 0
                 && !matches!(&run.lengths[group..m], [3, 2, 4])

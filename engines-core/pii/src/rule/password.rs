@@ -42,7 +42,7 @@ enum Link {
     Bare,
 }
 
-/// Where the value behind a cue that ends at `end` begins, and the quote it stands in.
+/// The start of the value behind a cue that ends at `end`, and the quote around the value.
 fn link_to_value(scan: &Scan<'_>, end: usize) -> Option<(usize, Link, u8)> {
     let mut i = end;
     // The closing quote of a key, the bracket of an index.

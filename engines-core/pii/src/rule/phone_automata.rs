@@ -62,7 +62,7 @@ impl Automaton {
     }
 }
 
-/// Whether a number written like that is one: every digit stands as `d`.
+/// Whether a number may be written in this shape, in which `d` replaces every digit.
 pub(crate) fn is_known_shape(shape: &[u8]) -> bool {
     pack_shape(shape).is_some_and(|shape| SHAPES.binary_search(&shape).is_ok())
 }

@@ -266,7 +266,7 @@ fn is_decimal(run: &DigitRun, group: usize) -> bool {
         && run.groups[group + 1].separator == b'.'
 }
 
-/// Whether a mask stands where the run would have gone on.
+/// Whether a mask follows where the run would have continued.
 fn mask_follows(scan: &Scan<'_>, end: usize) -> bool {
     let gap = (0..3).take_while(|n| matches!(scan.byte_at(end + n), b' ' | b'(' | b')' | b'-' | b'.' | b'/')).count();
     gap > 0 && mask_at(scan, end + gap).is_some()

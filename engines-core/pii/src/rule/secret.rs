@@ -212,7 +212,7 @@ fn match_prefix(scan: &mut Scan<'_>, start: usize, end: usize) -> Option<usize> 
         if len < prefix.min_body || len > prefix.max_body || is_word(scan.byte_at(i)) {
             continue;
         }
-        // Where prefixes stand inside of bodies, the beginning of the body has to suffice.
+        // Where prefixes are inside of bodies, the beginning of the body must suffice.
         let judged = if scan.cues.remaining_credit(start) < len { len.min(EXHAUSTED_EXAMINED_BYTES) } else { len };
         scan.cues.spend_credit(judged);
         let made_up = match prefix.set {

@@ -115,7 +115,6 @@ pub trait Archive: Send + Sync {
     /// [`CommitError::Refused`] with `ALREADY_EXISTS` when data is stored under the name of a scope, and with
     /// `NOT_FOUND` when a scope is not staged or has a stream whose last event is not its head; otherwise as
     /// [`super::super::Store::commit`] for the batch.
-    /// stream whose last event is not its head; else as [`super::super::Store::commit`] for the batch.
     async fn publish(&self, publication: Publication) -> Result<CommitReceipt, CommitError>;
 
     /// Removes some of the records that are staged for a scope; returns whether more are left. Discarding a scope that
