@@ -152,7 +152,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Allows callers with this key to create the first tenants of the control plane.
+    /// Allows callers with this key to create the tenants that every deployment has, such as `t_system`.
     pub fn system_key(mut self, key: SystemKey) -> Self {
         self.identity.system_key = Some(key);
         self

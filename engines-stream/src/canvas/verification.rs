@@ -1,4 +1,4 @@
-//! Compares a canvas's snapshots with its log, for backups and archives.
+//! Compares a canvas's snapshots with its log.
 
 use std::sync::Arc;
 
