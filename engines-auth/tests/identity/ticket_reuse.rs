@@ -290,22 +290,6 @@ async fn reusable_tickets_per_actor_are_limited() {
     assert_eq!(code(&tickets.create(&context, TicketRequest::once(PATH)).await), None);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tickets_made_at_the_same_time_count_each_other() {
-    let world = world_with(IdentitySettings { tickets_per_user: 5, ..settings() });
-    let context = owner(&world).await;
-    let tries = (0..40).map(|n| {
-        let node = if n % 2 == 0 { world.a.clone() } else { world.b.clone() };
-        let request = if n % 4 < 2 { TicketRequest::once(PATH) } else { TicketRequest::reusable(PATH) };
-        let context = context.clone();
-        tokio::spawn(async move { node.identity.tickets().create(&context, request).await })
-    });
-    let made = futures_util::future::join_all(tries.collect::<Vec<_>>()).await;
-    let codes: Vec<_> = made.iter().map(|made| code(made.as_ref().unwrap())).collect();
-    assert_eq!(codes.iter().filter(|code| code.is_none()).count(), 5, "{codes:?}");
-    assert!(codes.iter().all(|code| matches!(code, None | Some(Code::RateLimited))), "{codes:?}");
-}
-
 #[tokio::test]
 async fn times_and_paths_out_of_their_limits_are_refused() {
     let world = world();

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use engines_auth::ticket::{TicketRequest, TicketResponse};
+use engines_auth::{
+    identity::IdentitySettings,
+    ticket::{TicketRequest, TicketResponse},
+};
 use engines_core::{Code, RequestContext, Result, Role};
 
 use crate::{
-    fixture::{Exposed, Node, code, world},
+    fixture::{Exposed, Node, code, settings, world, world_with},
     members::add,
 };
 
@@ -64,6 +67,23 @@ async fn a_ticket_is_accepted_once_under_concurrency() {
         let answers = futures_util::future::join_all(tries.collect::<Vec<_>>()).await;
         assert_eq!(answers.into_iter().filter(|answer| *answer.as_ref().unwrap()).count(), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tickets_made_at_the_same_time_count_each_other() {
+    let world = world_with(IdentitySettings { tickets_per_user: 5, ..settings() });
+    let (owner, acme) = world.a.owner("ada@example.org").await;
+    let context = world.a.enter(owner.access(), &acme).await.unwrap();
+    let tries = (0..40).map(|n| {
+        let node = if n % 2 == 0 { world.a.clone() } else { world.b.clone() };
+        let request = if n % 4 < 2 { TicketRequest::once(PATH) } else { TicketRequest::reusable(PATH) };
+        let context = context.clone();
+        tokio::spawn(async move { node.identity.tickets().create(&context, request).await })
+    });
+    let made = futures_util::future::join_all(tries.collect::<Vec<_>>()).await;
+    let codes: Vec<_> = made.iter().map(|made| code(made.as_ref().unwrap())).collect();
+    assert_eq!(codes.iter().filter(|code| code.is_none()).count(), 5, "{codes:?}");
+    assert!(codes.iter().all(|code| matches!(code, None | Some(Code::RateLimited))), "{codes:?}");
 }
 
 #[tokio::test]
