@@ -7,9 +7,9 @@ use engines_core::{Error, Result, Trace};
 /// Every value given for one name, as often as it was sent. Bytes, because a header need not be UTF-8.
 ///
 /// ```
-/// use engines_auth::Given;
-/// assert!(Given::default().is_absent());
-/// assert_eq!(Given::from_iter(["a", "b"]).iter().count(), 2);
+/// use engines_auth::FieldValues;
+/// assert!(FieldValues::default().is_absent());
+/// assert_eq!(FieldValues::from_iter(["a", "b"]).iter().count(), 2);
 /// ```
 #[derive(Clone, Default)]
 pub struct FieldValues<'a>(ValueList<'a>);

@@ -58,7 +58,7 @@ impl fmt::Debug for Credential<'_> {
 ///         match credential {
 ///             Credential::Bearer(key) if same_bytes(key.as_bytes(), b"robot-key-from-a-vault") => {
 ///                 let robot = Actor { id: UserId::new("robot")?, kind: ActorType::Agent };
-///                 let mut principal = Principal::new(robot, "robot-key");
+///                 let mut principal = Principal::assume_verified(robot, "robot-key");
 ///                 principal.memberships.insert(TenantId::new("t_acme")?, Role::Member);
 ///                 Ok(Some(Arc::new(principal)))
 ///             }

@@ -10,11 +10,11 @@
 //! - [`Identity`]: users, tenants, memberships, sessions and invites on any store.
 //! - [`control`]: how often callers may do what, and how many streams they may hold open.
 //! - [`Admission`]: from what a request presents to a [`RequestContext`](engines_core::RequestContext), in the order of the
-//!   wire contract's section 2. It knows no HTTP: whoever does fills in a [`Presented`].
+//!   wire contract's section 2. It knows no HTTP: whoever does fills in an [`AuthInput`].
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
-//! use engines_auth::{BodyClaims, Door, Given, JwtSettings, Presented, SigningSecret, TokenIssuer, TokenRequest, TokenVerifier};
+//! use engines_auth::{Admission, AuthInput, BodyClaims, FieldValues, JwtSettings, SigningSecret, TokenIssuer, TokenRequest, TokenVerifier};
 //! use engines_core::{Clock, IdGenerator, Role, SystemClock, TenantId, UserId};
 //!
 //! # futures_util::FutureExt::now_or_never(async {
@@ -22,20 +22,20 @@
 //! let secret = SigningSecret::new("at least thirty-two bytes, kept out of the code")?;
 //! let issuer = TokenIssuer::new(&secret, JwtSettings::default(), Arc::clone(&clock), ids.clone())?;
 //! let verifier = TokenVerifier::new(&secret, JwtSettings::default(), Arc::clone(&clock))?;
-//! let door = Door::builder(clock, ids).authenticator(verifier).build();
+//! let admission = Admission::builder(clock, ids).authenticator(verifier).build();
 //!
 //! let mut request = TokenRequest::new(UserId::new("ada")?, Duration::from_secs(900));
 //! request.memberships.insert(TenantId::new("t_acme")?, Role::Member);
 //! let bearer = format!("Bearer {}", issuer.issue(&request)?.expose());
 //!
-//! let presented = Presented {
-//!     authorization: Given::one(&bearer),
-//!     tenant_headers: Given::one("t_acme"),
-//!     env_headers: Given::one("dev"),
-//!     ..Presented::default()
+//! let input = AuthInput {
+//!     authorization: FieldValues::one(&bearer),
+//!     tenant_headers: FieldValues::one("t_acme"),
+//!     env_headers: FieldValues::one("dev"),
+//!     ..AuthInput::default()
 //! };
-//! let principal = door.authenticate(&presented).await?; // before the body is read
-//! let context = door.admit(&principal, &presented, &BodyClaims::default()).await?;
+//! let principal = admission.authenticate(&input).await?; // before the body is read
+//! let context = admission.admit(&principal, &input, &BodyClaims::default()).await?;
 //! assert_eq!(context.role(), Role::Member);
 //! # Ok::<(), engines_core::Error>(()) }).expect("nothing to wait for")?;
 //! # Ok::<(), engines_core::Error>(())

@@ -27,7 +27,7 @@ const SETTING: &str = "http.cors_origins";
 /// for other in ["http://app.example.com", "https://example.org:8443", "https://a.b.example.org:8443", "null"] {
 ///     assert!(!origins.contains(other));
 /// }
-/// # Ok::<(), engines_server::OriginFault>(())
+/// # Ok::<(), engines_server::OriginError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Origins(Vec<OriginPattern>);

@@ -102,6 +102,12 @@ async fn every_route_authorizes_every_caller_by_the_action_table() {
                     continue;
                 }
                 (Policy::Action(Action::TenantsLeave), Ok(_)) => Err((404, "NOT_FOUND")),
+                // A key makes no lasting right of a person's.
+                (Policy::Action(Action::MembersManage), Ok(_))
+                    if route.method == "PATCH" && caller.name.ends_with("key") =>
+                {
+                    Err((403, "ROLE_INSUFFICIENT"))
+                }
                 // The caller has not created it.
                 (Policy::Action(Action::TicketsEnd), Ok(_)) => Err((404, "NOT_FOUND")),
                 (Policy::Action(_), Ok(_)) => Ok(()),

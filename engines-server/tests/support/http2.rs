@@ -129,7 +129,7 @@ impl Http2 {
     pub(crate) async fn pinged(&mut self) {
         self.send(PING, 0, 0, b"all seen").await;
         loop {
-            let (kind, flags, _, _) = self.read().await.expect("closed");
+            let (kind, flags, _, _) = self.read().await.unwrap();
             if kind == PING && flags & ACK != 0 {
                 return;
             }
@@ -164,7 +164,7 @@ impl Http2 {
     /// The next frame of a kind.
     pub(crate) async fn until(&mut self, kind: u8) -> Frame {
         loop {
-            let frame = self.next().await.expect("closed");
+            let frame = self.next().await.unwrap();
             if frame.kind == kind {
                 return frame;
             }

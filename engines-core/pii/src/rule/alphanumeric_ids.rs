@@ -6,7 +6,7 @@ use crate::scan::byte_class::{LOWER, NON_ASCII, UNDERSCORE, UPPER, is_word};
 use crate::scan::cue::{Cues, bit};
 
 use super::check_digits::{is_date, weighted_sum};
-use super::number::CUE_REACH;
+use super::number_start::CUE_REACH;
 use super::{address, crypto, iban, national_checks, national_ids, secret};
 
 /// Examines a word of letters and digits at `start..end`.

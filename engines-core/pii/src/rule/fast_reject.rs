@@ -10,7 +10,8 @@ use super::address;
 use super::card::{self, Issuer};
 use super::digit_run::{DigitRun, count_digits};
 use super::national_ids::{self, NumberSpec};
-use super::number::{self, CUE_REACH, NumberStart};
+use super::number;
+use super::number_start::{CUE_REACH, NumberStart};
 use super::phone_automata::DOMESTIC_NUMBERS;
 use super::phone_match;
 

@@ -8,7 +8,7 @@ use crate::scan::cue::bit;
 use super::alphanumeric_ids::{digits_in, hetu_check, nie, nif, nino};
 use super::digit_run::DigitRun;
 use super::national_checks;
-use super::number::CUE_REACH;
+use super::number_start::CUE_REACH;
 
 /// A number that begins at group `k` and has a letter behind its digits; the place behind it.
 pub(super) fn number_with_letter(scan: &mut Scan<'_>, run: &DigitRun, group: usize) -> Option<usize> {

@@ -20,6 +20,7 @@ mod national_checks;
 pub(crate) mod national_ids;
 pub(crate) mod network;
 pub(crate) mod number;
+pub(crate) mod number_start;
 pub(crate) mod password;
 pub(crate) mod password_hash;
 pub(crate) mod pem;

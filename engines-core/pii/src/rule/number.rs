@@ -6,33 +6,15 @@
 use crate::entity::EntityKind;
 use crate::scan::Scan;
 use crate::scan::byte_class::is_word;
-use crate::scan::cue::{Cues, bit};
+use crate::scan::cue::bit;
 
 use super::card::{self, Issuer};
 use super::check_digits::digits_value;
 use super::digit_run::{DigitRun, read_run};
+use super::number_start::{CUE_REACH, NumberStart};
 use super::{
     address, date, fast_reject, hyphenated_ids, national_ids, network, password_hash, phone_match, postal, secret,
 };
-
-/// The longest distance from the end of a cue to a number, in bytes.
-pub(crate) const CUE_REACH: usize = 48;
-
-/// The context of the number that may begin at a group.
-pub(super) struct NumberStart {
-    /// Its start: the first digit.
-    pub(super) start: usize,
-    /// Whether a `+` directly precedes it.
-    pub(super) plus: bool,
-    /// It begins with `(` and the first group ends with `)`.
-    pub(super) bracketed: bool,
-    /// Whether it is joined to a word or a number before it.
-    pub(super) glued: bool,
-    /// Whether digits that are not a number of their own precede it.
-    pub(super) inside_run: bool,
-    /// The cues within reach.
-    pub(super) cues: Cues,
-}
 
 /// Examines a word of digits at `start..end`.
 #[inline(never)]

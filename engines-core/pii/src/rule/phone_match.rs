@@ -8,7 +8,8 @@ use crate::scan::cue::{Cues, bit};
 use super::digit_run::DigitRun;
 use super::mask_at;
 use super::national_ids;
-use super::number::{CUE_REACH, NumberStart, number_may_end};
+use super::number::number_may_end;
+use super::number_start::{CUE_REACH, NumberStart};
 use super::phone_automata::{DOMESTIC_NUMBERS, INTERNATIONAL_NUMBERS, START_STATE, is_known_shape};
 
 /// Other kinds of numbers that have a cue.
