@@ -102,7 +102,13 @@ async fn every_route_authorizes_every_caller_by_the_action_table() {
                     continue;
                 }
                 (Policy::Action(Action::TenantsLeave), Ok(_)) => Err((404, "NOT_FOUND")),
-                // A key makes no lasting right of a person's.
+                // A key reaches itself and the keys made with it; the target is another one.
+                (Policy::Action(Action::ApiKeysManage), Ok(_))
+                    if route.path.contains("/{id}") && caller.name.ends_with("key") =>
+                {
+                    Err((403, "ROLE_INSUFFICIENT"))
+                }
+                // A key raises no roles, because these would outlast it.
                 (Policy::Action(Action::MembersManage), Ok(_))
                     if route.method == "PATCH" && caller.name.ends_with("key") =>
                 {
