@@ -150,7 +150,7 @@ impl AppBuilder {
     }
 
     /// Asks `throttle` before each request's handler, besides the rate limits that the engine's services keep to
-    /// ([`Builder::rates`](engines::Builder::rates)): for limits that only an edge can know.
+    /// ([`EngineBuilder::rates`](engines::EngineBuilder::rates)): for limits that only an edge can know.
     #[must_use]
     pub fn throttle(mut self, throttle: Arc<dyn RequestThrottle>) -> Self {
         self.throttle = Some(throttle);

@@ -1,5 +1,5 @@
 //! Whoever may no longer have a stream loses it, also when nothing is read from it.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 

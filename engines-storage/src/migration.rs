@@ -1,5 +1,5 @@
 //! Copies all data of one store into another, between any two backends that implement
-//! [`Archive`](engines_core::nexus::archive::Archive).
+//! [`Archive`].
 //!
 //! [`migrate`] stages all records in the target and stores its progress with them, so that a migration that was
 //! killed resumes where it stopped. It then reads every record of both stores again and compares them. One

@@ -60,7 +60,7 @@ impl TenantArchives {
     /// import of the same id.
     ///
     /// # Errors
-    /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; the errors of [`archive::read`] for a
+    /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; the errors of [`archive::read_archive`] for a
     /// file that is not a complete archive; `ALREADY_EXISTS` when data is stored under the id, and when the archive is
     /// of this log and keeps its id without [`ImportOptions::new_log`]; `OP_INVALID` for the control plane, and for key
     /// slots under another id; `BACKEND_UNAVAILABLE`.

@@ -5,7 +5,7 @@
 //! else formatted, and findings that appear only when fields are combined. Use both:
 //!
 //! ```
-//! use engines_pii::{logs::{ScrubLayer, ScrubWriter}, pii::Scrubber};
+//! use engines_pii::{Scrubber, logs::{ScrubLayer, ScrubWriter}};
 //! use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _};
 //!
 //! let scrubber = Scrubber::default();
