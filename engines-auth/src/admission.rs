@@ -79,7 +79,7 @@ impl Admission {
     }
 
     /// Step 6, which may be taken before all others, so that a refusal carries the ids too: put the result into
-    /// [`Presented::trace`]. `X-Request-Id` and `traceparent` are continued if they are there once and well-formed, else begun anew.
+    /// [`AuthInput::trace`]. `X-Request-Id` and `traceparent` are continued if they are there once and well-formed, else begun anew.
     #[must_use]
     pub fn trace(&self, input: &AuthInput<'_>) -> Trace {
         Trace::continue_from(

@@ -103,7 +103,7 @@ pub struct AuthInput<'a> {
     pub request_id: FieldValues<'a>,
     /// `traceparent`.
     pub traceparent: FieldValues<'a>,
-    /// The trace, when it was begun before the door (with [`Admission::trace`](crate::Door::trace)); then the two above are not read again.
+    /// The trace, when it began before admission (see [`Admission::trace`](crate::Admission::trace)); then the two above are not read again.
     pub trace: Option<Trace>,
 }
 

@@ -40,7 +40,7 @@ impl fmt::Debug for Credential<'_> {
 
 /// Verifies one kind of credential: our own tokens, another issuer's, API keys, tickets, a scheme of one's own.
 ///
-/// The [`Admission`](crate::Door) asks each in turn. An authenticator must fail closed: whatever it cannot decide is an error, and
+/// The [`Admission`](crate::Admission) asks each in turn. An authenticator must fail closed: whatever it cannot decide is an error, and
 /// `Ok(None)` is only for what is by its form somebody else's.
 ///
 /// ```

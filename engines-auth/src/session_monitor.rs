@@ -54,7 +54,7 @@ struct MonitorEntry {
 }
 
 /// A future that is ready once its context is no longer good, with the reason. Small, and cheap to poll; give it up when the stream ends.
-/// See [`Admission::watch`].
+/// See [`Admission::monitor`].
 #[must_use = "it tells when to close the stream"]
 pub struct MonitoredSession {
     admission: Admission,
@@ -90,7 +90,7 @@ impl fmt::Debug for MonitorEntry {
 }
 
 impl Admission {
-    /// Waits until the context is no longer good, and says why: the error of [`Admission::still_valid`]. At once for what the directory revokes
+    /// Waits until the context is no longer good, and says why: the error of [`Admission::check_still_valid`]. At once for what the directory revokes
     /// in this process, within 5 seconds for another node's. While the directory does not answer nobody is sent away until the 5 seconds
     /// are over; then it is `BACKEND_UNAVAILABLE`. Run it beside whatever stays open for this context. One task looks after all of them.
     ///

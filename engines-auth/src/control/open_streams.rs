@@ -17,7 +17,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Counts the streams that are open in this process, by user, API key and tenant. Cheap to clone; clones count together.
 ///
-/// Whoever holds a connection open for a caller enters it here and keeps the [`StreamPlace`] for as long as the connection lives.
+/// Whoever holds a connection open for a caller enters it here and keeps the [`StreamPermit`] for as long as the connection lives.
 #[derive(Clone)]
 pub struct OpenStreams {
     settings: Arc<RateSettings>,

@@ -88,7 +88,7 @@ impl Identity {
 
     /// What is to be written to make a restored tenant known under this id: its record, and memberships of those of its members whom this
     /// store knows as users. `owner` becomes an owner besides them. An entry of the audit log goes with it. Nothing is written here: the caller commits the batch together with
-    /// the tenant's data, and then calls [`Identity::tenant_restored`].
+    /// the tenant's data, and then calls [`Identity::invalidate_restored_tenant`].
     ///
     /// # Errors
     /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; `ALREADY_EXISTS` when the id is taken; `OP_INVALID` for the control

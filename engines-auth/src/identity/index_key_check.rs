@@ -68,7 +68,7 @@ pub enum IndexKeyStatus {
 }
 
 impl IndexKeyStatus {
-    /// Compares without writing anything; [`Identity::check_index`] also notes the key where none is noted.
+    /// Compares without writing anything; [`Identity::check_index_key`] also notes the key where none is noted.
     ///
     /// # Errors
     /// Failures of the store.

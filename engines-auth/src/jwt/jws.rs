@@ -69,7 +69,7 @@ impl<'a> UnverifiedToken<'a> {
         Ok(Self { signed, payload, signature, alg, kid, typ: header.token_type() })
     }
 
-    /// Whether the header names exactly HS256: the only one [`Unverified::verify_hs256`] accepts.
+    /// Whether the header names exactly HS256: the only one [`UnverifiedToken::verify_hs256`] accepts.
     #[must_use]
     pub fn is_hs256(&self) -> bool {
         self.alg == HS256
