@@ -79,7 +79,7 @@ impl ApiKeys {
         let audit = permit.audit_entry(&inner.guard, context, format!("api-keys/{id}"));
         let batch = Batch::spanning(now).audit(audit);
         let batch = records::put(batch, API_KEY, id, &[tag], &body, Expect::Absent)?;
-        let _turn = inner.quota_turn.lock().await;
+        let _turn = inner.quota_turns.lock(context.scope().tenant().as_str()).await;
         for _ in 0..MAX_ATTEMPTS {
             let reservation = inner.reserve_quota(context.scope().tenant(), TenantQuota::ApiKeys).await?;
             if inner.records.all::<ApiKeyBody>(&query, most).await?.len() >= most {

@@ -330,7 +330,7 @@ impl Inner {
             let same = old.hash.is_none() && old.user_id == made.user_id && old.email == made.email;
             made.hash.is_none() && same && (old.role < Role::Owner || context.role() == Role::Owner)
         };
-        let _turn = self.quota_turn.lock().await;
+        let _turn = self.quota_turns.lock(tenant.as_str()).await;
         for _ in 0..MAX_ATTEMPTS {
             let reservation = self.reserve_quota(tenant, TenantQuota::Invites).await?;
             let waiting: Vec<StoredDocument<InviteBody>> = self.records.all(&query, most).await?;

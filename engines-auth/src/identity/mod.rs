@@ -28,6 +28,7 @@ mod memberships;
 pub(crate) mod opaque_token;
 mod own_invites;
 mod purge;
+pub(crate) mod quota_turns;
 mod rate_limiter;
 pub(crate) mod records;
 mod recovery;

@@ -20,6 +20,7 @@ use super::{
     email_address::IndexHasher,
     login_limits::LoginLimits,
     mail_queue::MailQueue,
+    quota_turns::QuotaTurns,
     rate_limiter::{Rate, RateLimiter},
     records::Records,
     settings::IdentitySettings,
@@ -35,7 +36,7 @@ use crate::{
     password::PasswordHasher,
     revocation::Revocations,
     secret::SigningSecret,
-    ticket::{TicketQuotas, Tickets},
+    ticket::Tickets,
 };
 
 /// API keys of which the last use is remembered.
@@ -57,9 +58,7 @@ pub(crate) struct Inner {
     accounts: Option<Accounts>,
     pub(crate) system_key: Option<SystemKey>,
     pub(crate) throttle: RateLimiter,
-    pub(crate) ticket_quotas: TicketQuotas,
-    /// Held while something is counted and added, so that of many at once in this process none has to be tried again.
-    pub(crate) quota_turn: tokio::sync::Mutex<()>,
+    pub(crate) quota_turns: QuotaTurns,
     pub(super) login_limits: LoginLimits,
     pub(crate) cache: DirectoryCache,
     pub(crate) last_uses: Cache<Ulid, Timestamp>,
@@ -129,8 +128,7 @@ impl IdentityBuilder {
             guard: self.guard,
             system_key: self.system_key,
             throttle: RateLimiter::new(),
-            ticket_quotas: TicketQuotas::default(),
-            quota_turn: tokio::sync::Mutex::default(),
+            quota_turns: QuotaTurns::default(),
             login_limits: LoginLimits::new(&settings),
             last_uses: Cache::new(MAX_LAST_USES),
             failure_sink: self.failure_sink,

@@ -8,8 +8,6 @@ use engines_core::{
     nexus::{CommitError, DocumentKind, DocumentQuery, Expect, PageRequest, QueryOrder},
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use tokio::sync::{Mutex, MutexGuard};
 
 use super::{
     documents::STREAM_TICKET,
@@ -17,40 +15,14 @@ use super::{
 };
 use crate::{
     api_key,
-    identity::records::{self, TICKET, TICKET_QUOTA},
+    identity::{
+        quota_turns::quota_shard,
+        records::{self, TICKET, TICKET_QUOTA},
+    },
 };
 
-/// Documents that actors share by the hash of their ids: few, so that none has to be deleted with its actor, and enough that actors
-/// rarely wait for each other.
-const SHARDS: usize = 256;
 /// How often a ticket is counted again because another node made one meanwhile.
 const MAX_ATTEMPTS: usize = 16;
-
-/// Has the tickets of one actor made one after the other in this process. Other nodes are noticed by the version of the actor's
-/// document, which every ticket writes.
-#[derive(Debug)]
-pub(crate) struct TicketQuotas {
-    turns: [Mutex<()>; SHARDS],
-}
-
-impl Default for TicketQuotas {
-    fn default() -> Self {
-        Self { turns: std::array::from_fn(|_| Mutex::new(())) }
-    }
-}
-
-impl TicketQuotas {
-    /// Waits until no other ticket of the actor is being made.
-    pub(super) async fn lock(&self, actor: &UserId) -> MutexGuard<'_, ()> {
-        self.turns[usize::from(shard(actor))].lock().await
-    }
-}
-
-/// The same on all nodes.
-fn shard(actor: &UserId) -> u8 {
-    let digest: [u8; 32] = Sha256::digest(actor.as_str().as_bytes()).into();
-    digest[0]
-}
 
 /// Its version alone counts.
 #[derive(Serialize, Deserialize)]
@@ -63,13 +35,15 @@ struct TicketExpiry {
 }
 
 impl Tickets {
-    /// Commits a batch that makes a ticket, if the caller may have one more. The caller holds [`TicketQuotas::lock`].
+    /// Commits a batch that makes a ticket, if the caller may have one more. The caller has the actor's turn
+    /// ([`QuotaTurns`](crate::identity::quota_turns::QuotaTurns)).
     ///
     /// # Errors
     /// `RATE_LIMITED` for who has as many as they may; `BACKEND_UNAVAILABLE` when other nodes keep making tickets meanwhile.
     pub(super) async fn commit_within_quota(&self, context: &RequestContext, batch: Batch) -> Result<()> {
         let records = &self.identity.inner.records;
-        let id = DocId::new(format!("{:02x}", shard(&context.actor().id)))?;
+        // Actors share these documents, so that none has to be deleted with its actor.
+        let id = DocId::new(format!("{:02x}", quota_shard(context.actor().id.as_str())))?;
         for _ in 0..MAX_ATTEMPTS {
             // Read before the tickets are counted: one that is made after the count changes the version.
             let version = records.get::<QuotaBody>(&TICKET_QUOTA, &id).await?.map(|found| found.version);

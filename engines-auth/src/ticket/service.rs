@@ -67,7 +67,7 @@ impl Tickets {
         let ContextOrigin::Credential { issuer } = context.origin() else {
             return Err(Error::invalid_body(CREATE, "/path", "work in process needs no ticket"));
         };
-        let _turn = inner.ticket_quotas.lock(&context.actor().id).await;
+        let _turn = inner.quota_turns.lock(context.actor().id.as_str()).await;
         let now = inner.now();
         let until = match request.reuse {
             Some(TicketReuse::Stream) if self.is_of_session(context).await? => None,
