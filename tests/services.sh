@@ -10,14 +10,14 @@ echo "== a server"
 . tests/server.sh
 start_server
 
-echo "== clients that are not ours"
+echo "== foreign clients"
 if [ ! -x "$venv/bin/schemathesis" ]; then
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check --constraint tests/services/clients.txt websockets schemathesis
 fi
 "$venv/bin/python" tests/services/rails.py "$url" "$token"
 
-echo "== from nobody to a followed thread, with curl"
+echo "== the example of accounts, with curl"
 bash examples/identity.sh "$url" | tee "$data/identity"
 # The agent's message came by the ticket, which then was used up.
 grep -q '"text":"Hello from an agent"' "$data/identity"

@@ -40,7 +40,7 @@ async fn forwarded_headers_are_ignored_by_default() {
 }
 
 #[tokio::test]
-async fn only_the_trusted_proxys_forwarded_address_is_used() {
+async fn the_forwarded_address_of_a_trusted_proxy_is_used() {
     let world = behind(&["10.0.0.0/8", "192.0.2.1"], ForwardedHeader::XForwardedFor).await;
     let from = async |value| tried(&world, "10.1.2.3", &[("x-forwarded-for", value)]).await;
     assert_eq!(from("198.51.100.1").await, 401);
