@@ -53,6 +53,7 @@ pub mod identity;
 pub mod jwt;
 pub mod key_slot;
 pub mod mail;
+mod network_queue;
 pub mod oidc;
 pub mod password;
 mod revocation;

@@ -12,7 +12,7 @@ use super::delegation::limit_expiry;
 use super::wire::{ApiKeyCreated, ApiKeyRequest, ApiKeyView, RotateRequest};
 use crate::{
     identity::{
-        ApiKeyBody, ApiKeyUseBody, Identity, MAX_ATTEMPTS, TenantQuota, conflict_error,
+        ApiKeyBody, ApiKeyUseBody, Identity, MAX_ATTEMPTS, Quota, conflict_error,
         opaque_token::OpaqueTokenKind,
         records::{self, API_KEY, API_KEY_USE, StoredDocument},
         validate_name,
@@ -79,9 +79,9 @@ impl ApiKeys {
         let audit = permit.audit_entry(&inner.guard, context, format!("api-keys/{id}"));
         let batch = Batch::spanning(now).audit(audit);
         let batch = records::put(batch, API_KEY, id, &[tag], &body, Expect::Absent)?;
-        let _turn = inner.quota_turns.lock(context.scope().tenant().as_str()).await;
+        let turn = inner.quota_turn(Quota::ApiKeys(context.scope().tenant())).await?;
         for _ in 0..MAX_ATTEMPTS {
-            let reservation = inner.reserve_quota(context.scope().tenant(), TenantQuota::ApiKeys).await?;
+            let reservation = turn.reserve().await?;
             if inner.records.all::<ApiKeyBody>(&query, most).await?.len() >= most {
                 return Err(inner.refusal(Code::QuotaExceeded, MANAGE, "the tenant has as many keys as are allowed"));
             }

@@ -20,9 +20,9 @@ use super::{
     mail_queue::MailJob,
     opaque_token::{OpaqueTokenKind, TokenHash},
     own_invites::Requester,
+    quota::Quota,
     records::{self, EMAIL, INVITE, StoredDocument, USER},
     service::{Identity, Inner},
-    tenant_quota::TenantQuota,
     tenants::{MAX_ATTEMPTS, conflict_error},
     wire::{AcceptRequest, Caller, InviteRequest, InviteResponse, InviteView, MemberRequest},
     wire_accounts::{AcceptResponse, Invited},
@@ -330,9 +330,9 @@ impl Inner {
             let same = old.hash.is_none() && old.user_id == made.user_id && old.email == made.email;
             made.hash.is_none() && same && (old.role < Role::Owner || context.role() == Role::Owner)
         };
-        let _turn = self.quota_turns.lock(tenant.as_str()).await;
+        let turn = self.quota_turn(Quota::Invites(tenant)).await?;
         for _ in 0..MAX_ATTEMPTS {
-            let reservation = self.reserve_quota(tenant, TenantQuota::Invites).await?;
+            let reservation = turn.reserve().await?;
             let waiting: Vec<StoredDocument<InviteBody>> = self.records.all(&query, most).await?;
             if waiting.len() >= most {
                 return Err(self.refusal(Code::QuotaExceeded, MANAGE, "too many invites wait; take some back"));

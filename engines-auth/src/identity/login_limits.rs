@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -13,8 +14,8 @@ use std::{
 use engines_core::{Batch, DocId, Error, Result, Timestamp, UserId, nexus::Expect};
 use serde::{Deserialize, Serialize};
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::{Instant, sleep},
+    sync::oneshot,
+    time::{Instant, timeout},
 };
 
 use super::{
@@ -22,6 +23,10 @@ use super::{
     service::{Inner, rate_limit_key},
     settings::IdentitySettings,
     wire::Caller,
+};
+use crate::{
+    client_network::ClientNetwork,
+    network_queue::{NetworkQueue, QueueEntryId, QueueFull, QueueLimits},
 };
 
 /// Tries by one account from one network.
@@ -44,13 +49,36 @@ const NETWORK_RENEWAL: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct LoginLimits {
     /// How many there are by key, so that nobody waits for tries that cannot be given back.
     pending: Mutex<HashMap<String, usize>>,
-    waiting: Semaphore,
+    /// The callers that wait. Networks that their account knows are the proven ones.
+    waiting: Mutex<NetworkQueue<oneshot::Sender<Infallible>>>,
+}
+
+/// The place of a caller that waits for a try, given up when it is dropped.
+#[derive(Debug)]
+struct WaitingPlace<'a> {
+    limits: &'a LoginLimits,
+    entry: QueueEntryId,
+    /// Ends when another network takes the place.
+    displaced: oneshot::Receiver<Infallible>,
 }
 
 impl LoginLimits {
     pub(super) fn new(settings: &IdentitySettings) -> Self {
-        let waiting = Semaphore::new(settings.login_waiting.min(Semaphore::MAX_PERMITS));
-        Self { pending: Mutex::default(), waiting }
+        let limits = QueueLimits::new(settings.login_waiting, settings.login_waiting_per_network);
+        Self { pending: Mutex::default(), waiting: Mutex::new(NetworkQueue::new(limits)) }
+    }
+
+    /// Takes a place to wait.
+    ///
+    /// # Errors
+    /// [`QueueFull`] when the network has its part of the places, or all are taken by networks that have no more than it.
+    fn wait(&self, client: ClientNetwork, is_known: bool) -> Result<WaitingPlace<'_>, QueueFull> {
+        let (sender, displaced) = oneshot::channel();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (entry, loser) = waiting.push(client, is_known, sender)?;
+        drop(waiting);
+        drop(loser);
+        Ok(WaitingPlace { limits: self, entry, displaced })
     }
 
     fn is_pending(&self, key: &str) -> bool {
@@ -69,6 +97,24 @@ impl LoginLimits {
                 unjudged.remove(key);
             }
         }
+    }
+}
+
+impl WaitingPlace<'_> {
+    /// Waits for `time`.
+    ///
+    /// # Errors
+    /// [`QueueFull`] when another network has taken the place.
+    async fn wait_for(&mut self, time: Duration) -> Result<(), QueueFull> {
+        // Nothing is ever sent: what the receiver reports is the end of the place.
+        if timeout(time, &mut self.displaced).await.is_ok() { Err(QueueFull) } else { Ok(()) }
+    }
+}
+
+impl Drop for WaitingPlace<'_> {
+    fn drop(&mut self) {
+        let removed = self.limits.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(self.entry);
+        drop(removed);
     }
 }
 
@@ -115,7 +161,8 @@ impl Inner {
     /// helps.
     ///
     /// # Errors
-    /// `RATE_LIMITED` when there is none within [`IdentitySettings::login_wait_ms`], or too many wait already.
+    /// `RATE_LIMITED` when there is none within [`IdentitySettings::login_wait_ms`], too many wait already, or a network of
+    /// which fewer wait took the place.
     pub(super) async fn begin_login<'a>(
         &'a self,
         account: &str,
@@ -126,7 +173,7 @@ impl Inner {
         let pair = network.as_ref().map(|network| format!("{account} {network}"));
         let deadline = Instant::now() + Duration::from_millis(self.settings.login_wait_ms);
         let mut known = None;
-        let mut place: Option<SemaphorePermit<'_>> = None;
+        let mut place: Option<WaitingPlace<'_>> = None;
         loop {
             let not_now = match self.take_attempt(account, pair.as_deref(), known == Some(true)) {
                 Ok(attempt) => return Ok(attempt),
@@ -141,11 +188,12 @@ impl Inner {
             if left.is_zero() || !not_now.may_return {
                 return Err(self.with_decision_id(not_now.error));
             }
-            if place.is_none() {
-                place =
-                    Some(self.login_limits.waiting.try_acquire().map_err(|_| self.with_decision_id(not_now.error))?);
-            }
-            sleep(POLL_INTERVAL.min(left)).await;
+            let (client, is_known) = (ClientNetwork::of(caller.address), known == Some(true));
+            let waited = match &mut place {
+                Some(place) => place.wait_for(POLL_INTERVAL.min(left)).await,
+                None => self.login_limits.wait(client, is_known).map(|taken| place = Some(taken)),
+            };
+            waited.map_err(|QueueFull| self.with_decision_id(not_now.error))?;
         }
     }
 

@@ -28,7 +28,7 @@ mod memberships;
 pub(crate) mod opaque_token;
 mod own_invites;
 mod purge;
-pub(crate) mod quota_turns;
+mod quota;
 mod rate_limiter;
 pub(crate) mod records;
 mod recovery;
@@ -46,8 +46,8 @@ mod wire_accounts;
 pub(crate) use self::{
     accounts::validate_name,
     documents::{ApiKeyBody, ApiKeyUseBody, TicketBody},
+    quota::{Quota, QuotaTurn},
     service::Inner,
-    tenant_quota::TenantQuota,
     tenants::{MAX_ATTEMPTS, conflict_error},
 };
 pub use self::{

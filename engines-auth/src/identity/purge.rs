@@ -13,7 +13,8 @@ use serde::Deserialize;
 
 use super::{
     documents::{MemberBody, TenantBody, TenantStatus},
-    records::{self, API_KEY, API_KEY_USE, INVITE, MEMBER, QUOTA, TENANT},
+    quota::QUOTA,
+    records::{self, API_KEY, API_KEY_USE, INVITE, MEMBER, TENANT},
     service::Identity,
     tenants::{MAX_ATTEMPTS, check_not_control_plane, conflict_error},
     wire::TenantView,

@@ -25,16 +25,12 @@ pub(crate) const SESSION: DocumentKind = DocumentKind::from_static("identity_ses
 pub(crate) const TENANT: DocumentKind = DocumentKind::from_static("identity_tenant");
 pub(crate) const MEMBER: DocumentKind = DocumentKind::from_static("identity_member");
 pub(crate) const INVITE: DocumentKind = DocumentKind::from_static("identity_invite");
-/// Written with whatever counts against a tenant's quota, so that two that count at the same time meet.
-pub(crate) const QUOTA: DocumentKind = DocumentKind::from_static("identity_quota");
 /// A token that was mailed.
 pub(crate) const MAIL_TOKEN: DocumentKind = DocumentKind::from_static("identity_mail_token");
 pub(crate) const API_KEY: DocumentKind = DocumentKind::from_static("identity_api_key");
 /// When an API key was last used; beside the key, so that using it and changing it do not meet.
 pub(crate) const API_KEY_USE: DocumentKind = DocumentKind::from_static("identity_api_key_use");
 pub(crate) const TICKET: DocumentKind = DocumentKind::from_static("identity_ticket");
-/// Written with every ticket, so that two tickets of one actor that are made at the same time count each other.
-pub(crate) const TICKET_QUOTA: DocumentKind = DocumentKind::from_static("identity_ticket_quota");
 /// What must stay as it was when the store was begun.
 pub(crate) const SETTING: DocumentKind = DocumentKind::from_static("identity_setting");
 

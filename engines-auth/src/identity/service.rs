@@ -20,7 +20,7 @@ use super::{
     email_address::IndexHasher,
     login_limits::LoginLimits,
     mail_queue::MailQueue,
-    quota_turns::QuotaTurns,
+    quota::QuotaTurns,
     rate_limiter::{Rate, RateLimiter},
     records::Records,
     settings::IdentitySettings,

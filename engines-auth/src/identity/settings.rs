@@ -85,8 +85,12 @@ pub struct IdentitySettings {
     pub login_per_account: Rate,
     /// Milliseconds that a login waits for others of the same account whose passwords are being checked, before it is refused. Default: 10,000.
     pub login_wait_ms: u64,
-    /// Logins that wait so at a time; more are refused. Default: 256.
+    /// Logins that wait so at a time. When so many wait, the network of which most wait gives way to one of which fewer
+    /// wait; a login that finds no place is refused. Default: 256.
     pub login_waiting: usize,
+    /// Logins of one network that wait so at a time; more are refused. A network is one IPv4 address or one IPv6 /64; the
+    /// networks of an IPv6 /48 together have twice as many. Default: 128.
+    pub login_waiting_per_network: usize,
     /// Tries to log in, sign up, refresh, accept or bootstrap from one address; good logins and refreshes do not count. Default: 200, and two
     /// more every second.
     pub per_address: Rate,
@@ -128,6 +132,7 @@ impl Default for IdentitySettings {
             login_per_account: Rate { burst: 30, every_ms: 2000 },
             login_wait_ms: 10_000,
             login_waiting: 256,
+            login_waiting_per_network: 128,
             per_address: Rate { burst: 200, every_ms: 500 },
             purge_grace_s: 7 * DAY,
             password: HashSettings::default(),

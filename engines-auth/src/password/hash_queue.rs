@@ -1,11 +1,9 @@
 //! The threads that compute hashes, and the queue before them.
 //!
-//! The queue is fair to networks: sites take turns, and so do the networks of one site. A client that floods it waits behind
-//! its own requests. Each network and each site has a part of the queue, and when the queue is full, the longest line of
-//! waiting requests gives up its newest one to a network that has fewer.
+//! The queue is fair to networks ([`NetworkQueue`]): a client that floods it waits behind its own requests. Networks with a
+//! right password are its proven ones.
 
 use std::{
-    collections::{HashMap, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -15,91 +13,46 @@ use quick_cache::sync::Cache;
 use tokio::{sync::oneshot, time::timeout};
 
 use super::settings::HashSettings;
-use crate::client_network::{ClientNetwork, NETWORKS_PER_SITE};
+use crate::{
+    client_network::ClientNetwork,
+    network_queue::{NetworkQueue, QueueEntryId, QueueFull, QueueLimits},
+};
 
 /// Networks with a right password that are remembered; the one used longest ago is forgotten first.
 const PROVEN_NETWORKS: usize = 16_384;
-/// Of so many hashes one is computed for the networks without a right password, if both kinds wait: strangers wait longer,
-/// but are not shut out by whoever has an account.
-const TURNS_PER_UNPROVEN: u32 = 4;
 
 /// Threads for hashes, with a fair queue.
 pub(super) struct HashQueue {
     threads: usize,
-    limits: QueueLimits,
     wait: Duration,
     state: Mutex<QueueState>,
     /// Networks from which a password was right since the process started.
     proven: Cache<ClientNetwork, ()>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct QueueLimits {
-    total: usize,
-    per_network: usize,
-    per_site: usize,
-}
-
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct QueueState {
     running: usize,
-    last_number: u64,
-    turn: u32,
-    proven: WaitingSites,
-    unproven: WaitingSites,
-}
-
-/// Requests that wait, by site.
-#[derive(Debug, Default)]
-struct WaitingSites {
-    total: usize,
-    /// The sites that have a request, in the order of their turns.
-    turns: VecDeque<ClientNetwork>,
-    sites: HashMap<ClientNetwork, WaitingSite>,
-}
-
-/// Requests of one site that wait.
-#[derive(Debug, Default)]
-struct WaitingSite {
-    total: usize,
-    /// The networks that have a request, in the order of their turns. They are few: a site has a part of the queue.
-    networks: VecDeque<(ClientNetwork, VecDeque<WaitingHash>)>,
-}
-
-#[derive(Debug)]
-struct WaitingHash {
-    number: u64,
-    granted: oneshot::Sender<HashThread>,
+    waiting: NetworkQueue<oneshot::Sender<HashThread>>,
 }
 
 /// The use of a thread, given to the next request when it is dropped.
 #[derive(Debug)]
 pub(super) struct HashThread(Option<Arc<HashQueue>>);
 
-/// The queue is full, or no thread was free in time.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct QueueFull;
-
 /// A place in the queue, given up when it is dropped.
 struct QueuePlace<'a> {
     queue: &'a HashQueue,
-    client: ClientNetwork,
-    number: u64,
+    entry: QueueEntryId,
 }
 
 impl HashQueue {
     pub(super) fn new(settings: &HashSettings) -> Arc<Self> {
-        let per_network = settings.queue_per_network.max(1);
-        let limits = QueueLimits {
-            total: settings.queue,
-            per_network,
-            per_site: per_network.saturating_mul(NETWORKS_PER_SITE as usize),
-        };
+        let waiting = NetworkQueue::new(QueueLimits::new(settings.queue, settings.queue_per_network));
         Arc::new(Self {
             threads: settings.threads().max(1),
-            limits,
             wait: Duration::from_millis(settings.wait_ms),
-            state: Mutex::default(),
+            state: Mutex::new(QueueState { running: 0, waiting }),
             proven: Cache::new(PROVEN_NETWORKS),
         })
     }
@@ -124,16 +77,12 @@ impl HashQueue {
                 state.running += 1;
                 return Ok(HashThread(Some(Arc::clone(self))));
             }
-            let displaced = state.make_room(client, is_proven, self.limits)?;
             let (granted, receiver) = oneshot::channel();
-            state.last_number += 1;
-            let number = state.last_number;
-            let line = if is_proven { &mut state.proven } else { &mut state.unproven };
-            line.push(client, WaitingHash { number, granted });
+            let (entry, displaced) = state.waiting.push(client, is_proven, granted)?;
             drop(state);
             // Whoever waited there is refused now.
             drop(displaced);
-            (QueuePlace { queue: self, client, number }, receiver)
+            (QueuePlace { queue: self, entry }, receiver)
         };
         let thread = timeout(self.wait, granted).await;
         drop(place);
@@ -145,14 +94,14 @@ impl HashQueue {
         loop {
             let next = {
                 let mut state = self.lock();
-                let next = state.pop();
+                let next = state.waiting.pop();
                 if next.is_none() {
                     state.running -= 1;
                 }
                 next
             };
             let Some(next) = next else { return };
-            match next.granted.send(HashThread(Some(Arc::clone(self)))) {
+            match next.send(HashThread(Some(Arc::clone(self)))) {
                 Ok(()) => return,
                 // Its request has just ended; the thread is still this one's to give.
                 Err(thread) => thread.forget(),
@@ -165,122 +114,9 @@ impl HashQueue {
     }
 }
 
-impl QueueState {
-    /// Makes sure that one more request of `client` may wait. Returns the request that had to go for it.
-    fn make_room(
-        &mut self,
-        client: ClientNetwork,
-        is_proven: bool,
-        limits: QueueLimits,
-    ) -> Result<Option<WaitingHash>, QueueFull> {
-        // A network may have begun to wait before its password was right.
-        let (first_network, first_site) = self.proven.count(client);
-        let (second_network, second_site) = self.unproven.count(client);
-        let (of_network, of_site) = (first_network + second_network, first_site + second_site);
-        if client.is_known() && (of_network >= limits.per_network || of_site >= limits.per_site) {
-            return Err(QueueFull);
-        }
-        if self.proven.total + self.unproven.total < limits.total {
-            return Ok(None);
-        }
-        // The longest line of a stranger goes first, for a proven network whatever its length.
-        let least = if is_proven { 1 } else { of_site + 2 };
-        if let Some(displaced) = self.unproven.pop_longest(least) {
-            return Ok(Some(displaced));
-        }
-        match is_proven.then(|| self.proven.pop_longest(of_site + 2)).flatten() {
-            Some(displaced) => Ok(Some(displaced)),
-            None => Err(QueueFull),
-        }
-    }
-
-    fn pop(&mut self) -> Option<WaitingHash> {
-        self.turn = (self.turn + 1) % TURNS_PER_UNPROVEN;
-        let (first, second) = match self.turn {
-            0 => (&mut self.unproven, &mut self.proven),
-            _ => (&mut self.proven, &mut self.unproven),
-        };
-        first.pop().or_else(|| second.pop())
-    }
-}
-
-impl WaitingSites {
-    /// How many requests of this network and of its site wait.
-    fn count(&self, client: ClientNetwork) -> (usize, usize) {
-        let Some(site) = self.sites.get(&client.site()) else { return (0, 0) };
-        let network = site.networks.iter().find(|(network, _)| *network == client);
-        (network.map_or(0, |(_, waiting)| waiting.len()), site.total)
-    }
-
-    fn push(&mut self, client: ClientNetwork, waiting: WaitingHash) {
-        let name = client.site();
-        let site = self.sites.entry(name).or_default();
-        if site.total == 0 {
-            self.turns.push_back(name);
-        }
-        site.total += 1;
-        self.total += 1;
-        match site.networks.iter_mut().find(|(network, _)| *network == client) {
-            Some((_, line)) => line.push_back(waiting),
-            None => site.networks.push_back((client, VecDeque::from([waiting]))),
-        }
-    }
-
-    /// The next request: of the site whose turn it is, the network whose turn it is.
-    fn pop(&mut self) -> Option<WaitingHash> {
-        let name = self.turns.pop_front()?;
-        let site = self.sites.get_mut(&name)?;
-        let (network, mut line) = site.networks.pop_front()?;
-        let next = line.pop_front();
-        if !line.is_empty() {
-            site.networks.push_back((network, line));
-        }
-        site.total -= 1;
-        self.total -= 1;
-        match site.total {
-            0 => drop(self.sites.remove(&name)),
-            _ => self.turns.push_back(name),
-        }
-        next
-    }
-
-    /// The newest request of the network that has most in the site that has most, if that site has `least`.
-    fn pop_longest(&mut self, least: usize) -> Option<WaitingHash> {
-        let (name, site) = self.sites.iter().max_by_key(|(_, site)| site.total)?;
-        if site.total < least {
-            return None;
-        }
-        let (client, line) = site.networks.iter().max_by_key(|(_, line)| line.len())?;
-        let (site, client, number) = (*name, *client, line.back()?.number);
-        debug_assert_eq!(site, client.site());
-        self.remove(client, number)
-    }
-
-    fn remove(&mut self, client: ClientNetwork, number: u64) -> Option<WaitingHash> {
-        let name = client.site();
-        let site = self.sites.get_mut(&name)?;
-        let at = site.networks.iter().position(|(network, _)| *network == client)?;
-        let line = &mut site.networks[at].1;
-        let removed = line.iter().position(|waiting| waiting.number == number).and_then(|index| line.remove(index))?;
-        if line.is_empty() {
-            site.networks.remove(at);
-        }
-        site.total -= 1;
-        self.total -= 1;
-        if site.total == 0 {
-            self.sites.remove(&name);
-            self.turns.retain(|turn| *turn != name);
-        }
-        Some(removed)
-    }
-}
-
 impl fmt::Debug for HashQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HashQueue")
-            .field("threads", &self.threads)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("HashQueue").field("threads", &self.threads).finish_non_exhaustive()
     }
 }
 
@@ -301,11 +137,7 @@ impl Drop for HashThread {
 
 impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
-        let mut state = self.queue.lock();
-        // It is in one of them, or was given a thread.
-        let removed = state.proven.remove(self.client, self.number);
-        let removed = removed.or_else(|| state.unproven.remove(self.client, self.number));
-        drop(state);
+        let removed = self.queue.lock().waiting.remove(self.entry);
         drop(removed);
     }
 }
@@ -430,8 +262,8 @@ mod tests {
         // It was given the thread and does not look any more.
         drop(granted);
         let state = queue.lock();
-        assert_eq!((state.running, state.unproven.total, state.unproven.sites.len()), (0, 0, 0));
-        assert!(state.unproven.turns.is_empty());
+        assert_eq!(state.running, 0);
+        assert!(state.waiting.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use engines_core::{
-    Batch, Code, DocId, Error, RequestContext, Result, Timestamp, UserId,
+    Batch, Code, Error, RequestContext, Result, Timestamp, UserId,
     context::ContextOrigin,
-    nexus::{CommitError, DocumentKind, DocumentQuery, Expect, PageRequest, QueryOrder},
+    nexus::{CommitError, DocumentKind, DocumentQuery, PageRequest, QueryOrder},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{
     documents::STREAM_TICKET,
@@ -16,17 +16,13 @@ use super::{
 use crate::{
     api_key,
     identity::{
-        quota_turns::quota_shard,
-        records::{self, TICKET, TICKET_QUOTA},
+        QuotaTurn,
+        records::{self, TICKET},
     },
 };
 
 /// How often a ticket is counted again because another node made one meanwhile.
 const MAX_ATTEMPTS: usize = 16;
-
-/// Its version alone counts.
-#[derive(Serialize, Deserialize)]
-struct QuotaBody {}
 
 /// All that counting tickets needs of one.
 #[derive(Deserialize)]
@@ -35,22 +31,22 @@ struct TicketExpiry {
 }
 
 impl Tickets {
-    /// Commits a batch that makes a ticket, if the caller may have one more. The caller has the actor's turn
-    /// ([`QuotaTurns`](crate::identity::quota_turns::QuotaTurns)).
+    /// Commits a batch that makes a ticket, if the caller, whose turn it is, may have one more.
     ///
     /// # Errors
     /// `RATE_LIMITED` for who has as many as they may; `BACKEND_UNAVAILABLE` when other nodes keep making tickets meanwhile.
-    pub(super) async fn commit_within_quota(&self, context: &RequestContext, batch: Batch) -> Result<()> {
+    pub(super) async fn commit_within_quota(
+        &self,
+        context: &RequestContext,
+        turn: &QuotaTurn<'_>,
+        batch: Batch,
+    ) -> Result<()> {
         let records = &self.identity.inner.records;
-        // Actors share these documents, so that none has to be deleted with its actor.
-        let id = DocId::new(format!("{:02x}", quota_shard(context.actor().id.as_str())))?;
         for _ in 0..MAX_ATTEMPTS {
             // Read before the tickets are counted: one that is made after the count changes the version.
-            let version = records.get::<QuotaBody>(&TICKET_QUOTA, &id).await?.map(|found| found.version);
+            let reservation = turn.reserve().await?;
             self.check_quota(context, batch.at()).await?;
-            let expect = version.map_or(Expect::Absent, Expect::Version);
-            let batch = records::put(batch.clone(), TICKET_QUOTA, id.clone(), &[], &QuotaBody {}, expect)?;
-            match records.commit(context.scope(), batch).await {
+            match records.commit(context.scope(), reservation.add_to(batch.clone())?).await {
                 Ok(_) => return Ok(()),
                 Err(CommitError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     identity::{
-        Identity, TicketBody,
+        Identity, Quota, TicketBody,
         opaque_token::OpaqueTokenKind,
         records::{self, TICKET},
     },
@@ -67,7 +67,7 @@ impl Tickets {
         let ContextOrigin::Credential { issuer } = context.origin() else {
             return Err(Error::invalid_body(CREATE, "/path", "work in process needs no ticket"));
         };
-        let _turn = inner.quota_turns.lock(context.actor().id.as_str()).await;
+        let turn = inner.quota_turn(Quota::Tickets(&context.actor().id)).await?;
         let now = inner.now();
         let until = match request.reuse {
             Some(TicketReuse::Stream) if self.is_of_session(context).await? => None,
@@ -106,7 +106,7 @@ impl Tickets {
                 put_end(body.put(batch, id, Expect::Absent)?, id, expires_at)?
             }
         };
-        self.commit_within_quota(context, batch).await?;
+        self.commit_within_quota(context, &turn, batch).await?;
         let expires_in = ttl.as_secs();
         Ok(TicketResponse { ticket, ticket_id: id.to_string(), expires_in, expires_at, reuse: request.reuse })
     }
