@@ -14,6 +14,7 @@ pub mod relay;
 mod request_fields;
 mod retention;
 pub mod sse;
+mod sse_encoding;
 pub mod ws;
 
 pub use self::ephemeral::EphemeralSink;

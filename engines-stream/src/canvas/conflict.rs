@@ -1,9 +1,9 @@
 //! The answer to a command whose base is not the head.
 
-use engines_core::{Code, Error, Result, command::rebase::touched_places};
+use engines_core::{Code, Error, Result};
 use serde_json::{Value, json};
 
-use super::{commit_event::CanvasCommit, history::CanvasHistory, pending_command::PendingCommand};
+use super::{commit_event::CanvasCommit, history::CanvasHistory};
 
 impl CanvasHistory {
     /// The resource from which a state can be read instead of the commits that lead to it.
@@ -46,24 +46,5 @@ impl CanvasHistory {
             }
         }
         Ok(Some(Value::Array(found)))
-    }
-
-    /// Whether no commit after `after`, up to `head`, touches what `work` touches. If some of these commits were
-    /// removed, the answer is no.
-    pub(super) async fn is_untouched(&self, work: &PendingCommand, after: u64, head: u64) -> Result<bool> {
-        let mut at = after;
-        while at < head {
-            let events = match self.events(at, head).await {
-                Err(error) if error.code() == Code::NotFound => return Ok(false),
-                events => events?,
-            };
-            for event in events {
-                if touched_places(&CanvasCommit::from_event(&event)?.decode_ops()?).overlaps(work.touches()) {
-                    return Ok(false);
-                }
-                at = event.seq.0;
-            }
-        }
-        Ok(true)
     }
 }

@@ -34,21 +34,26 @@
 //! decides between them.
 
 mod command;
+mod command_queue;
 mod commit_event;
 mod conflict;
 mod deletion;
+mod fair_queue;
 mod history;
 mod in_flight;
 mod model;
 mod pending_command;
 mod queries;
+mod rebase;
 mod recent_commits;
+mod replay;
 mod replay_check;
 mod service;
 mod settings;
 mod snapshotter;
 mod verification;
 mod writer;
+mod writer_context;
 mod writer_pool;
 
 pub use self::{

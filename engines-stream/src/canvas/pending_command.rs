@@ -39,11 +39,6 @@ pub(super) struct PendingCommand {
 }
 
 impl PendingCommand {
-    /// Whether the command may be applied at `head` if no commit touches what it touches.
-    pub(super) fn may_rebase(&self, head: u64) -> bool {
-        self.on_conflict == OnConflict::Rebase && self.base_rev < head
-    }
-
     /// The places the command touches, computed on first use.
     pub(super) fn touches(&self) -> &TouchSet {
         self.touches.get_or_init(|| touched_places(&self.ops))
@@ -53,11 +48,19 @@ impl PendingCommand {
 /// A command in a writer's queue.
 pub(super) struct CommandJob {
     pub(super) command: Arc<PendingCommand>,
+    pub(super) progress: RebaseProgress,
+    pub(super) reply: oneshot::Sender<CommandOutcome>,
+}
+
+/// What is known so far about the commits after a command's base.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RebaseProgress {
     /// No commit up to this revision touches what the command touches; initially the base.
     pub(super) untouched_to: u64,
     /// The log is known to reach at least this revision.
     pub(super) min_head: u64,
-    pub(super) reply: oneshot::Sender<CommandOutcome>,
+    /// How often the command was decided in vain; at most [`super::rebase::MAX_REBASE_ATTEMPTS`].
+    pub(super) attempts: u8,
 }
 
 /// The answer of a writer. It depends only on durable commits: a rejection is held back until the commits before it are
@@ -65,8 +68,13 @@ pub(super) struct CommandJob {
 pub(super) enum CommandOutcome {
     /// The command is in the log.
     Committed { rev: u64, event_id: Ulid, status: CommandStatus, replayed: bool },
-    /// The base is not the head, and the commits the writer remembers do not suffice to rebase. The log must be read.
-    StaleBase,
+    /// The base is not the head, and the command cannot be rebased on the commits the writer remembers.
+    StaleBase {
+        /// Whether the log may allow a rebase all the same. It must then be read after `progress.untouched_to`.
+        log_decides: bool,
+        /// What is known now.
+        progress: RebaseProgress,
+    },
     /// An op cannot be applied.
     InvalidOp(OpError),
     /// The command could not be tried, or its outcome is not known.

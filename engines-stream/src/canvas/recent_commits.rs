@@ -6,7 +6,7 @@ use super::pending_command::PendingCommand;
 
 struct RecentCommit {
     rev: u64,
-    work: Arc<PendingCommand>,
+    command: Arc<PendingCommand>,
 }
 
 /// The commits up to the writer's newest revision, without gaps, as many as fit.
@@ -22,12 +22,17 @@ impl RecentCommits {
         Self { commits: VecDeque::new(), bytes: 0, max_commits, max_bytes }
     }
 
-    pub(super) fn push(&mut self, rev: u64, work: Arc<PendingCommand>) {
-        self.bytes += work.ops_json.get().len();
-        self.commits.push_back(RecentCommit { rev, work });
+    /// A list without commits, for a caller that remembers none.
+    pub(super) fn none() -> Self {
+        Self::new(0, 0)
+    }
+
+    pub(super) fn push(&mut self, rev: u64, command: Arc<PendingCommand>) {
+        self.bytes += command.ops_json.get().len();
+        self.commits.push_back(RecentCommit { rev, command });
         while self.commits.len() > self.max_commits || self.bytes > self.max_bytes {
             let Some(oldest) = self.commits.pop_front() else { return };
-            self.bytes -= oldest.work.ops_json.get().len();
+            self.bytes -= oldest.command.ops_json.get().len();
         }
     }
 
@@ -40,15 +45,14 @@ impl RecentCommits {
         self.bytes = 0;
     }
 
-    /// Whether all commits after `after` are known and none of them touches what `work` touches.
-    pub(super) fn untouched_since(&self, after: u64, work: &PendingCommand) -> bool {
-        let complete = self.commits.front().is_some_and(|oldest| oldest.rev <= after + 1);
-        complete
-            && self
-                .commits
-                .iter()
-                .rev()
-                .take_while(|made| made.rev > after)
-                .all(|made| !made.work.touches().overlaps(work.touches()))
+    /// Whether all commits after `after` are in the list. The list must not be empty.
+    pub(super) fn reaches_back_to(&self, after: u64) -> bool {
+        self.commits.front().is_some_and(|oldest| oldest.rev <= after + 1)
+    }
+
+    /// Whether a commit of the list after `after` touches what `command` touches.
+    pub(super) fn overlaps_after(&self, after: u64, command: &PendingCommand) -> bool {
+        let newer = self.commits.iter().rev().take_while(|commit| commit.rev > after);
+        newer.into_iter().any(|commit| commit.command.touches().overlaps(command.touches()))
     }
 }

@@ -20,7 +20,8 @@ use super::{
     command::{CanvasCommand, Intent, OnConflict},
     history::CanvasHistory,
     model::{Canvas, CanvasBody, CommandAnswer, CommandStatus, NewCanvas, NewGesture},
-    pending_command::{CommandOutcome, PendingCommand},
+    pending_command::{CommandOutcome, PendingCommand, RebaseProgress},
+    rebase::{MAX_REBASE_ATTEMPTS, RebaseDecision},
     settings::CanvasSettings,
     writer_pool::WriterPool,
 };
@@ -34,8 +35,6 @@ pub const GESTURE: &str = "gesture";
 
 /// The most canvases whose existence is cached.
 const MAX_CACHED_CANVASES: usize = 16_384;
-/// How often a command is submitted to the writer when other nodes edit the canvas too.
-const MAX_SUBMISSIONS: usize = 8;
 /// The most bytes of a commit's event besides ops and intent.
 const EVENT_OVERHEAD_BYTES: usize = 512;
 
@@ -100,20 +99,11 @@ impl CanvasBuilder {
     /// Builds the service.
     #[must_use]
     pub fn build(self) -> CanvasService {
-        let Self { store, guard, limits, settings, reducer, ephemeral: live } = self;
-        let busy = Arc::new(WriterPool::new(guard.clone(), &limits, settings.clone()));
-        let canvases = ExistenceCache::new(CANVAS, "canvas", MAX_CACHED_CANVASES);
+        let Self { store, guard, limits, settings, reducer, ephemeral } = self;
+        let writers = Arc::new(WriterPool::new(guard.clone(), &limits, settings.clone()));
+        let existing = ExistenceCache::new(CANVAS, "canvas", MAX_CACHED_CANVASES);
         CanvasService {
-            inner: Arc::new(CanvasInner {
-                store,
-                guard,
-                limits,
-                settings,
-                existing: canvases,
-                reducer,
-                ephemeral: live,
-                writers: busy,
-            }),
+            inner: Arc::new(CanvasInner { store, guard, limits, settings, existing, reducer, ephemeral, writers }),
         }
     }
 }
@@ -189,41 +179,48 @@ impl CanvasService {
         id: &ResourceId,
         command: CanvasCommand,
     ) -> Result<CommandAnswer> {
-        let CanvasInner { store, guard, limits, settings, existing: canvases, writers: busy, .. } = &*self.inner;
+        let CanvasInner { store, guard, limits, settings, existing: canvases, writers, .. } = &*self.inner;
         let history = self.history(context, id);
         let permit = guard.admit(context, Action::CanvasCommand, history.key.as_str()).await?;
-        let work = Arc::new(self.prepare(context, &history.key, permit, command)?);
+        let command = Arc::new(self.prepare(context, &history.key, permit, command)?);
         canvases.require_exists(&**store, &history.scope, id, COMMAND_OPERATION).await?;
-        let (mut clear_to, mut at_least) = (work.base_rev, 0);
-        for _ in 0..MAX_SUBMISSIONS {
-            let refusal = match busy.submit(&history, &work, clear_to, at_least).await? {
+        let mut progress = RebaseProgress { untouched_to: command.base_rev, min_head: 0, attempts: 0 };
+        while progress.attempts < MAX_REBASE_ATTEMPTS {
+            let (invalid_op, log_decides) = match writers.submit(&history, &command, progress).await? {
                 CommandOutcome::Committed { rev, event_id, status, replayed } => {
                     return Ok(self.answer(&history, rev, event_id, status, replayed));
                 }
                 CommandOutcome::Failed(error) => return Err(error),
-                CommandOutcome::InvalidOp(error) => Some(error),
-                CommandOutcome::StaleBase => None,
+                CommandOutcome::InvalidOp(error) => (Some(error), false),
+                CommandOutcome::StaleBase { log_decides, progress: known } => {
+                    progress = known;
+                    (None, log_decides)
+                }
             };
             // The command may have been applied before, and this is a retry.
-            if let Some(answer) = self.replayed_answer(&history, &work).await? {
+            if let Some(answer) = self.replayed_answer(&history, &command).await? {
                 return Ok(answer);
             }
-            if let Some(error) = refusal {
+            if let Some(error) = invalid_op {
                 return Err(op_invalid(&error));
             }
-            let head = history.head().await?;
-            if work.may_rebase(head)
-                && head - work.base_rev <= settings.rebase_commits
-                && history.is_untouched(&work, clear_to, head).await?
-            {
-                clear_to = head;
-            } else if work.base_rev != head {
-                return Err(history
-                    .rev_mismatch_error(work.base_rev, head, limits.mismatch_commits, limits.mismatch_bytes)
-                    .await);
+            let (decision, head) = if log_decides {
+                history.decide_by_log(&command, progress.untouched_to, settings.rebase_commits).await?
+            } else {
+                (RebaseDecision::Reject, history.head().await?)
+            };
+            match decision {
+                // Another node has moved the head to the command's base.
+                RebaseDecision::Apply => {}
+                RebaseDecision::Rebase => progress.untouched_to = head,
+                RebaseDecision::ReadLog { .. } | RebaseDecision::Reject => {
+                    return Err(history
+                        .rev_mismatch_error(command.base_rev, head, limits.mismatch_commits, limits.mismatch_bytes)
+                        .await);
+                }
             }
-            // Another node has moved the head to where this command needs it, or the writer remembers too few commits.
-            at_least = head;
+            progress.min_head = head;
+            progress.attempts = progress.attempts.saturating_add(1);
         }
         let detail = "too many concurrent edits of this canvas; retry";
         Err(Error::new(Code::BackendUnavailable, COMMAND_OPERATION, detail)
@@ -255,14 +252,14 @@ impl CanvasService {
             let detail = format!("a command's ops have at most {room} bytes of JSON");
             return Err(Error::new(Code::BodyTooLarge, COMMAND_OPERATION, detail).with_member("limit", room));
         }
-        let once = idempotency_key.map(|idempotency_key| {
+        let idempotency = idempotency_key.map(|idempotency_key| {
             let ids = [&ids.correlation_id, &ids.run_id, &ids.step_id].map(Option::as_deref);
             let (command_id, intent, routing, ops) = (&command_id, &intent, &routing, &*ops_json);
-            let asked = CommandFingerprintInput { command_id, base_rev, on_conflict, intent, ids, routing, ops };
-            request_fields::idempotency(context, key, idempotency_key, &asked, COMMAND_OPERATION)
+            let input = CommandFingerprintInput { command_id, base_rev, on_conflict, intent, ids, routing, ops };
+            request_fields::idempotency(context, key, idempotency_key, &input, COMMAND_OPERATION)
         });
         Ok(PendingCommand {
-            idempotency: once.transpose()?,
+            idempotency: idempotency.transpose()?,
             audit: permit.audit_entry(guard, context, key.as_str()),
             context: context.clone(),
             command_id,
@@ -277,10 +274,16 @@ impl CanvasService {
         })
     }
 
-    async fn replayed_answer(&self, history: &CanvasHistory, work: &PendingCommand) -> Result<Option<CommandAnswer>> {
-        let Some(once) = &work.idempotency else { return Ok(None) };
-        let Some((receipt, fingerprint)) = history.store.receipt(&history.scope, once).await? else { return Ok(None) };
-        if fingerprint != once.fingerprint {
+    async fn replayed_answer(
+        &self,
+        history: &CanvasHistory,
+        command: &PendingCommand,
+    ) -> Result<Option<CommandAnswer>> {
+        let Some(idempotency) = &command.idempotency else { return Ok(None) };
+        let Some((receipt, fingerprint)) = history.store.receipt(&history.scope, idempotency).await? else {
+            return Ok(None);
+        };
+        if fingerprint != idempotency.fingerprint {
             return Err(CommitError::IdempotencyMismatch.into());
         }
         let appended = receipt.appended.first();

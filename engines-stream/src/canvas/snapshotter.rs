@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
+use engines_core::Clock;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use super::{
-    history::{CanvasHistory, StateAtRev},
-    writer_pool::WriterContext,
-};
+use super::history::{CanvasHistory, StateAtRev};
 
 /// Stores a snapshot each time the ops since the last one are larger than the state. So snapshots cost no more writing
 /// than ops, and a cold start reads ops of about the state's size at most.
@@ -19,8 +17,8 @@ pub(super) struct Snapshotter {
 }
 
 impl Snapshotter {
-    pub(super) fn new(least: usize) -> Self {
-        Self { min_bytes: least, pending: None, save_task: None }
+    pub(super) fn new(min_bytes: usize) -> Self {
+        Self { min_bytes, pending: None, save_task: None }
     }
 
     /// Copies the state if a snapshot is due. The state is not durable yet.
@@ -34,10 +32,10 @@ impl Snapshotter {
     }
 
     /// To be called when `rev` is durable: if that is the copied revision, a separate task writes the snapshot.
-    pub(super) fn save_if_copied(&mut self, rev: u64, history: &Arc<CanvasHistory>, common: &WriterContext) {
+    pub(super) fn save_if_copied(&mut self, rev: u64, history: &Arc<CanvasHistory>, clock: &dyn Clock) {
         let Some((_, state)) = self.pending.take_if(|(due, _)| *due == rev) else { return };
         let history = Arc::clone(history);
-        let now = common.guard.clock().now();
+        let now = clock.now();
         self.save_task = Some(tokio::spawn(async move {
             if let Err(error) = history.save_snapshot(now, rev, state).await {
                 tracing::warn!(canvas = %history.id, rev, %error, "a snapshot could not be kept; the log has everything");

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use engines_core::{
     Error, ResourceId, Result, Scope, Store, StreamKey,
-    command::{JsonReducer, SizedDocument, state_hash},
-    nexus::{DocumentQuery, PageRequest, QueryOrder},
+    command::{JsonReducer, state_hash},
 };
 
-use super::history::{CanvasHistory, SNAPSHOT, StateAtRev, StoredSnapshot};
+use super::{
+    history::CanvasHistory,
+    replay::{Replayed, replay},
+};
 
-/// The most snapshots of one canvas that are compared; the newest ones.
-const MAX_COMPARED_SNAPSHOTS: usize = 500;
+const OPERATION: &str = "canvas.verify";
 
 /// The result of verifying one canvas.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct CanvasVerification {
     /// The number of revisions that were replayed.
     pub played: u64,
     /// The number of snapshots that were compared with the replayed state.
-    pub compared: usize,
+    pub compared: u64,
     /// The revisions whose snapshot differs from the replayed state.
     pub differing: Vec<u64>,
     /// SHA-256 of the state at the head, as readers get it.
@@ -41,47 +42,21 @@ pub async fn verify_canvas(store: Arc<dyn Store>, scope: &Scope, id: &ResourceId
         id: id.clone(),
         key: StreamKey::canvas(id),
     };
-    let ends = store.head(scope, &history.key).await?;
-    let query = DocumentQuery::of_kind(SNAPSHOT).tag(history.tag()).order(QueryOrder::IdDescending);
-    let found = store.query(scope, &query, PageRequest::first(MAX_COMPARED_SNAPSHOTS)).await?.items;
-    let mut snapshots = found.iter().map(|document| document.decode::<StoredSnapshot>()).collect::<Result<Vec<_>>>()?;
-    snapshots.sort_by_key(|snapshot| snapshot.rev);
-    let mut loaded = StateAtRev::empty();
-    let (mut compared, mut differing, mut begun) = (0, Vec::new(), ends.first.0 <= 1);
-    if begun {
-        loaded.state = new_state(history.reducer.initial())?;
-    }
-    let begin = loaded.rev;
-    let mut played = 0;
-    for snapshot in snapshots.into_iter().filter(|snapshot| snapshot.rev <= ends.seq.0) {
-        if !begun {
-            if snapshot.rev + 1 >= ends.first.0 {
-                (loaded.rev, begun) = (snapshot.rev, true);
-                loaded.state = new_state(snapshot.state)?;
-            }
-            continue;
-        }
-        played += snapshot.rev - loaded.rev;
-        history.advance(&mut loaded, snapshot.rev).await?;
-        compared += 1;
-        if state_hash(loaded.state.value()) != state_hash(&snapshot.state) {
+    let mut differing = Vec::new();
+    let replayed = replay(&history, OPERATION, |state, snapshot| {
+        if state_hash(state.state.value()) != state_hash(&snapshot.state) {
             differing.push(snapshot.rev);
         }
-    }
-    if !begun && ends.seq.0 > begin {
+        Ok(())
+    });
+    let Some(Replayed { head_rev, state, commits, snapshots }) = replayed.await? else {
         let detail = "its first commits are gone, and no snapshot is kept behind them";
-        return Err(Error::internal("canvas.verify", detail));
+        return Err(Error::internal(OPERATION, detail));
+    };
+    let head = history.state_at(head_rev).await?;
+    let read_hash = state_hash(head.state.value());
+    if read_hash != state_hash(state.value()) && !differing.contains(&head_rev) {
+        differing.push(head_rev);
     }
-    played += ends.seq.0 - loaded.rev;
-    history.advance(&mut loaded, ends.seq.0).await?;
-    let head = history.state_at(ends.seq.0).await?;
-    let state = state_hash(head.state.value());
-    if state != state_hash(loaded.state.value()) && !differing.contains(&ends.seq.0) {
-        differing.push(ends.seq.0);
-    }
-    Ok(CanvasVerification { head_rev: ends.seq.0, played, compared, differing, state_hash: state })
-}
-
-fn new_state(value: serde_json::Value) -> Result<SizedDocument> {
-    SizedDocument::new(value).map_err(|fault| Error::internal("canvas.verify", fault))
+    Ok(CanvasVerification { head_rev, played: commits, compared: snapshots, differing, state_hash: read_hash })
 }

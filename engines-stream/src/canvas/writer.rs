@@ -16,42 +16,20 @@ use serde_json::value::to_raw_value;
 use tokio::{select, sync::mpsc, time::sleep};
 
 use super::{
+    command_queue::{DeferredReject, InFlightCommit, QueuedCommand},
     commit_event::{CANVAS_COMMIT, CanvasCommit},
     history::{CanvasHistory, StateAtRev},
     in_flight::InFlightQueue,
     model::CommandStatus,
     pending_command::{CommandJob, CommandOutcome, PendingCommand},
+    rebase::{MAX_REBASE_ATTEMPTS, RebaseDecision, decide},
     recent_commits::RecentCommits,
     snapshotter::Snapshotter,
-    writer_pool::{WriterContext, WriterRegistration},
+    writer_context::{WriterContext, WriterRegistration},
 };
 
 /// Jobs taken from the queue at a time.
 const MAX_JOBS_PER_TAKE: usize = 256;
-/// How often a command is decided again because commits before it failed.
-const MAX_ATTEMPTS: u8 = 8;
-
-/// A job with its number among all jobs of this writer, and how often it was decided again.
-struct QueuedCommand {
-    arrival: u64,
-    attempts: u8,
-    job: CommandJob,
-}
-
-/// A commit in flight.
-struct InFlightCommit {
-    command: QueuedCommand,
-    rev: u64,
-    status: CommandStatus,
-}
-
-/// A rejection that holds only if all commits sent before it succeed.
-struct DeferredReject {
-    /// The number of commits that must be done first.
-    after_commits: u64,
-    command: QueuedCommand,
-    verdict: CommandOutcome,
-}
 
 /// Why nothing can be built on the state until the log is read again.
 #[derive(Clone, Copy, PartialEq)]
@@ -86,7 +64,11 @@ pub(super) struct CanvasWriter {
 }
 
 impl CanvasWriter {
-    pub(super) fn new(common: Arc<WriterContext>, history: Arc<CanvasHistory>, place: WriterRegistration) -> Self {
+    pub(super) fn new(
+        common: Arc<WriterContext>,
+        history: Arc<CanvasHistory>,
+        registration: WriterRegistration,
+    ) -> Self {
         let settings = &common.settings;
         let pipelined = history.store.capabilities().pipelined;
         Self {
@@ -106,18 +88,18 @@ impl CanvasWriter {
             counted_bytes: 0,
             common,
             history,
-            registration: place,
+            registration,
         }
     }
 
     /// Runs until the writer is unreachable and all its commands are answered.
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<CommandJob>) {
-        let (mut open, mut stays) = (true, true);
+        let (mut open, mut registered) = (true, true);
         let (mut burst, mut settled) = (Vec::with_capacity(MAX_JOBS_PER_TAKE), Vec::new());
         loop {
             while self.desync.is_none() && self.in_flight.len() < self.max_in_flight {
-                let Some(turn) = self.backlog.pop_front() else { break };
-                self.process(turn).await;
+                let Some(queued) = self.backlog.pop_front() else { break };
+                self.process(queued).await;
             }
             if self.desync.is_some() && self.in_flight.is_empty() {
                 self.reload().await;
@@ -127,28 +109,28 @@ impl CanvasWriter {
             if idle && !open {
                 return;
             }
-            if idle && stays && (self.fatal_error.is_some() || self.is_over_budget()) {
+            if idle && registered && (self.fatal_error.is_some() || self.is_over_budget()) {
                 self.registration.unregister();
-                stays = false;
+                registered = false;
             }
             select! {
                 biased;
                 () = self.in_flight.next_settled(&mut settled), if !self.in_flight.is_empty() => {
-                    for (ticket, result) in settled.drain(..) {
-                        self.finish_commit(ticket, result);
+                    for (commit, result) in settled.drain(..) {
+                        self.finish_commit(commit, result);
                     }
                     self.release_deferred();
                 }
                 count = jobs.recv_many(&mut burst, MAX_JOBS_PER_TAKE), if open && self.backlog.is_empty() => {
                     open = count > 0;
                     for job in burst.drain(..) {
-                        self.backlog.push_back(QueuedCommand { arrival: self.next_order, attempts: 0, job });
+                        self.backlog.push_back(QueuedCommand { arrival: self.next_order, job });
                         self.next_order += 1;
                     }
                 }
-                () = sleep(self.common.settings.idle()), if idle && stays => {
+                () = sleep(self.common.settings.idle()), if idle && registered => {
                     self.registration.unregister();
-                    stays = false;
+                    registered = false;
                 }
             }
         }
@@ -157,20 +139,20 @@ impl CanvasWriter {
     /// Reads the missing commits or the whole state from the log, and then decides the commands again that were built
     /// on commits that are not in it.
     async fn reload(&mut self) {
-        let torn = self.desync.take();
+        let desync = self.desync.take();
         self.recent.clear();
         if self.fatal_error.is_none() {
-            let mended = match torn {
+            let reloaded = match desync {
                 Some(Desync::Diverged) => self.reload_all().await,
                 _ => self.catch_up().await,
             };
-            if let Err(error) = mended {
+            if let Err(error) = reloaded {
                 self.fail(error);
             }
         }
-        self.redo.sort_unstable_by_key(|turn| turn.arrival);
-        for turn in self.redo.drain(..).rev() {
-            self.backlog.push_front(turn);
+        self.redo.sort_unstable_by_key(|queued| queued.arrival);
+        for queued in self.redo.drain(..).rev() {
+            self.backlog.push_front(queued);
         }
     }
 
@@ -195,39 +177,44 @@ impl CanvasWriter {
     }
 
     /// Decides one command: sends its commit, or rejects it.
-    async fn process(&mut self, turn: QueuedCommand) {
-        let CommandJob { command: work, untouched_to: clear_to, min_head: at_least, reply } = &turn.job;
+    async fn process(&mut self, queued: QueuedCommand) {
+        let CommandJob { command, progress, reply } = &queued.job;
+        let progress = *progress;
         if reply.is_closed() {
             return; // Nobody waits for it any more, and nothing has come of it yet.
         }
         if let Some(error) = &self.fatal_error {
             let error = copy_error(error);
-            return turn.reply(CommandOutcome::Failed(error));
+            return queued.reply(CommandOutcome::Failed(error));
         }
-        let (head, work) = (self.current.rev, Arc::clone(work));
-        if *at_least > head {
+        let (head, command) = (self.current.rev, Arc::clone(command));
+        if progress.min_head > head {
             self.desync = Some(Desync::Behind);
-            self.redo.push(turn);
+            self.redo.push(queued);
             return;
         }
-        let status = if work.base_rev == head {
-            CommandStatus::Applied
-        } else if work.may_rebase(head) && (*clear_to == head || self.recent.untouched_since(*clear_to, &work)) {
-            CommandStatus::Rebased
-        } else {
-            return self.defer(turn, CommandOutcome::StaleBase);
+        let max_distance = self.common.settings.rebase_commits;
+        let status = match decide(&command, head, progress.untouched_to, &self.recent, max_distance) {
+            RebaseDecision::Apply => CommandStatus::Applied,
+            RebaseDecision::Rebase => CommandStatus::Rebased,
+            RebaseDecision::ReadLog { .. } => {
+                return self.defer(queued, CommandOutcome::StaleBase { log_decides: true, progress });
+            }
+            RebaseDecision::Reject => {
+                return self.defer(queued, CommandOutcome::StaleBase { log_decides: false, progress });
+            }
         };
-        match self.apply(&work) {
-            Ok(()) => self.start_commit(turn, &work, status).await,
-            Err(refusal) => self.defer(turn, refusal),
+        match self.apply(&command) {
+            Ok(()) => self.start_commit(queued, &command, status).await,
+            Err(outcome) => self.defer(queued, outcome),
         }
     }
 
-    fn apply(&mut self, work: &PendingCommand) -> Result<(), CommandOutcome> {
+    fn apply(&mut self, command: &PendingCommand) -> Result<(), CommandOutcome> {
         let reducer = &*self.history.reducer;
         let (state, limits) = (&mut self.current.state, &self.common.command_limits);
         // A reducer that panics leaves the state unchanged, and the writer keeps serving other commands.
-        let applied = catch_unwind(AssertUnwindSafe(|| apply_batch(reducer, state, &work.ops, limits)));
+        let applied = catch_unwind(AssertUnwindSafe(|| apply_batch(reducer, state, &command.ops, limits)));
         match applied {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(CommandOutcome::InvalidOp(error)),
@@ -235,102 +222,104 @@ impl CanvasWriter {
         }
     }
 
-    async fn start_commit(&mut self, turn: QueuedCommand, work: &Arc<PendingCommand>, status: CommandStatus) {
+    async fn start_commit(&mut self, queued: QueuedCommand, command: &Arc<PendingCommand>, status: CommandStatus) {
         let head = self.current.rev;
         let rev = head + 1;
-        let batch = match self.build_batch(work, status, head) {
+        let batch = match self.build_batch(command, status, head) {
             Ok(batch) => batch,
             Err(error) => {
                 // The state holds a commit that will not be in the log.
                 self.desync = Some(Desync::Diverged);
-                return turn.reply(CommandOutcome::Failed(error));
+                return queued.reply(CommandOutcome::Failed(error));
             }
         };
         self.current.rev = rev;
-        self.current.tail_bytes += work.ops_json.get().len();
-        self.recent.push(rev, Arc::clone(work));
+        self.current.tail_bytes += command.ops_json.get().len();
+        self.recent.push(rev, Arc::clone(command));
         self.snapshotter.copy_if_due(&mut self.current);
         self.sent += 1;
         let history = Arc::clone(&self.history);
         let commit = Box::pin(async move { history.store.commit(&history.scope, batch).await });
-        self.in_flight.push(InFlightCommit { command: turn, rev, status }, commit).await;
+        self.in_flight.push(InFlightCommit { command: queued, rev, status }, commit).await;
     }
 
-    fn build_batch(&self, work: &PendingCommand, status: CommandStatus, head: u64) -> Result<Batch> {
+    fn build_batch(&self, command: &PendingCommand, status: CommandStatus, head: u64) -> Result<Batch> {
         let guard = &self.common.guard;
         let now = guard.clock().now();
         let event_id = guard.ids().ulid(now);
         let data = CanvasCommit {
             rev: head + 1,
             commit_id: event_id,
-            base_rev: work.base_rev,
-            command_id: work.command_id.clone(),
-            intent: work.intent.clone(),
-            ops: &work.ops_json,
+            base_rev: command.base_rev,
+            command_id: command.command_id.clone(),
+            intent: command.intent.clone(),
+            ops: &command.ops_json,
         };
         let data = to_raw_value(&data).map_err(|error| Error::internal("canvas.command", error))?;
-        let mut event = NewEvent::new(event_id, now, CANVAS_COMMIT, &work.context, data);
-        event.ids = work.ids.clone();
-        event.routing = work.routing.clone();
+        let mut event = NewEvent::new(event_id, now, CANVAS_COMMIT, &command.context, data);
+        event.ids = command.ids.clone();
+        event.routing = command.routing.clone();
         let mut batch = Batch::new(now);
-        if let Some(once) = &work.idempotency {
-            let mut once = once.clone();
-            once.note = status.as_str().to_owned();
-            batch = batch.with_idempotency(once);
+        if let Some(idempotency) = &command.idempotency {
+            let mut idempotency = idempotency.clone();
+            idempotency.note = status.as_str().to_owned();
+            batch = batch.with_idempotency(idempotency);
         }
         let key = self.history.key.clone();
-        Ok(batch.append(key, ExpectedHead::Seq(Seq(head)), vec![event]).audit(work.audit.clone()))
+        Ok(batch.append(key, ExpectedHead::Seq(Seq(head)), vec![event]).audit(command.audit.clone()))
     }
 
     /// Answers the caller of a commit that is done.
-    fn finish_commit(&mut self, ticket: InFlightCommit, result: Result<CommitReceipt, CommitError>) {
+    fn finish_commit(&mut self, commit: InFlightCommit, result: Result<CommitReceipt, CommitError>) {
         self.settled += 1;
-        let InFlightCommit { command: turn, rev, status } = ticket;
+        let InFlightCommit { command: queued, rev, status } = commit;
         let lost = match result {
             Ok(receipt) => {
                 let lost = receipt.replayed;
                 if !lost && self.desync != Some(Desync::Diverged) {
-                    self.snapshotter.save_if_copied(rev, &self.history, &self.common);
+                    self.snapshotter.save_if_copied(rev, &self.history, &**self.common.guard.clock());
                 }
-                turn.reply(outcome_of_receipt(&receipt, status));
+                queued.reply(outcome_of_receipt(&receipt, status));
                 lost
             }
             Err(CommitError::Precondition { .. }) => {
-                self.retry(turn);
+                self.retry(queued);
                 true
             }
             Err(error) => {
-                turn.reply(CommandOutcome::Failed(error.into()));
+                queued.reply(CommandOutcome::Failed(error.into()));
                 true
             }
         };
         if lost {
             self.desync = Some(Desync::Diverged);
-            for parked in std::mem::take(&mut self.deferred) {
-                self.retry(parked.command);
+            for rejected in std::mem::take(&mut self.deferred) {
+                self.retry(rejected.command);
             }
         }
     }
 
-    fn retry(&mut self, mut turn: QueuedCommand) {
-        turn.attempts += 1;
-        if turn.attempts > MAX_ATTEMPTS {
-            turn.reply(CommandOutcome::StaleBase);
+    fn retry(&mut self, mut queued: QueuedCommand) {
+        let progress = &mut queued.job.progress;
+        progress.attempts += 1;
+        if progress.attempts >= MAX_REBASE_ATTEMPTS {
+            let progress = *progress;
+            queued.reply(CommandOutcome::StaleBase { log_decides: true, progress });
         } else {
-            self.redo.push(turn);
+            self.redo.push(queued);
         }
     }
 
     /// Holds a rejection back until all commits it depends on are done.
-    fn defer(&mut self, turn: QueuedCommand, verdict: CommandOutcome) {
-        self.deferred.push_back(DeferredReject { after_commits: self.sent, command: turn, verdict });
+    fn defer(&mut self, queued: QueuedCommand, outcome: CommandOutcome) {
+        self.deferred.push_back(DeferredReject { after_commits: self.sent, command: queued, outcome });
         self.release_deferred();
     }
 
     fn release_deferred(&mut self) {
-        while self.deferred.front().is_some_and(|parked| parked.after_commits <= self.settled) {
-            if let Some(parked) = self.deferred.pop_front() {
-                parked.command.reply(parked.verdict);
+        while self.deferred.front().is_some_and(|front| front.after_commits <= self.settled) {
+            if let Some(rejected) = self.deferred.pop_front() {
+                rejected.command.reply(rejected.outcome);
             }
         }
     }
@@ -349,13 +338,6 @@ impl CanvasWriter {
 impl Drop for CanvasWriter {
     fn drop(&mut self) {
         self.common.held_bytes.fetch_sub(self.counted_bytes, Ordering::Relaxed);
-    }
-}
-
-impl QueuedCommand {
-    fn reply(self, verdict: CommandOutcome) {
-        // The caller may have stopped waiting; the answer is then dropped.
-        let _ = self.job.reply.send(verdict);
     }
 }
 

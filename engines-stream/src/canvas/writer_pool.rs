@@ -1,35 +1,28 @@
 //! The writers of the canvases that are being edited.
 
 use std::sync::{
-    Arc, Weak,
+    Arc,
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use engines_core::{Code, Error, Guard, Limits, Result, command::CommandLimits};
 use quick_cache::sync::Cache;
 use tokio::{
-    sync::{Mutex, mpsc, oneshot},
+    sync::{mpsc, oneshot},
     task::coop::unconstrained,
 };
 
 use super::{
+    fair_queue::FairQueue,
     history::CanvasHistory,
-    pending_command::{CommandJob, CommandOutcome, PendingCommand},
+    pending_command::{CommandJob, CommandOutcome, PendingCommand, RebaseProgress},
     settings::CanvasSettings,
     writer::CanvasWriter,
+    writer_context::{WriterContext, WriterRegistration},
 };
 
 /// How often a command looks for a writer before it fails: a writer may end just when a command looks for it.
 const MAX_WRITER_LOOKUPS: usize = 4;
-
-/// The state that all writers share.
-pub(super) struct WriterContext {
-    pub(super) guard: Guard,
-    pub(super) settings: CanvasSettings,
-    pub(super) command_limits: CommandLimits,
-    /// Bytes of all writers' states.
-    pub(super) held_bytes: AtomicUsize,
-}
 
 /// The writers, by canvas.
 pub(super) struct WriterPool {
@@ -47,16 +40,6 @@ struct WriterHandle {
     queue: mpsc::Sender<CommandJob>,
     queue_order: Arc<FairQueue>,
 }
-
-/// A first-come, first-served queue of the tasks that wait for room in a writer's queue.
-#[derive(Default)]
-struct FairQueue {
-    waiting: AtomicUsize,
-    front: Mutex<()>,
-}
-
-/// A slot in a [`FairQueue`], released when it is dropped.
-struct QueueSlot<'a>(&'a FairQueue);
 
 impl WriterPool {
     pub(super) fn new(guard: Guard, limits: &Limits, settings: CanvasSettings) -> Self {
@@ -78,14 +61,13 @@ impl WriterPool {
     pub(super) async fn submit(
         self: &Arc<Self>,
         history: &CanvasHistory,
-        work: &Arc<PendingCommand>,
-        clear_to: u64,
-        at_least: u64,
+        command: &Arc<PendingCommand>,
+        progress: RebaseProgress,
     ) -> Result<CommandOutcome> {
         let name = history.scope.key(&[history.id.as_str()]);
         for _ in 0..MAX_WRITER_LOOKUPS {
-            let (reply, verdict) = oneshot::channel();
-            let job = CommandJob { command: Arc::clone(work), untouched_to: clear_to, min_head: at_least, reply };
+            let (reply, outcome) = oneshot::channel();
+            let job = CommandJob { command: Arc::clone(command), progress, reply };
             let handle = self.writer(&name, history);
             // The task's budget is ignored: a task that yielded here would let its own later commands overtake this
             // one.
@@ -95,7 +77,7 @@ impl WriterPool {
             }
             // A writer ends when it is unreachable; a caller that only waits for an answer must not keep it running.
             drop(handle);
-            return verdict.await.map_err(|_| writer_lost());
+            return outcome.await.map_err(|_| writer_lost());
         }
         Err(writer_lost())
     }
@@ -104,8 +86,14 @@ impl WriterPool {
         let start = || -> Result<WriterHandle, std::convert::Infallible> {
             let (queue, jobs) = mpsc::channel(self.queue_length);
             let generation = self.generation.fetch_add(1, Ordering::Relaxed);
-            let place = WriterRegistration { pool: Arc::downgrade(self), name: name.to_owned(), generation };
-            tokio::spawn(CanvasWriter::new(Arc::clone(&self.context), Arc::new(history.clone()), place).run(jobs));
+            let (pool, name) = (Arc::downgrade(self), name.to_owned());
+            let registration = WriterRegistration::new(move || {
+                if let Some(pool) = pool.upgrade() {
+                    pool.remove_writer(&name, generation);
+                }
+            });
+            let writer = CanvasWriter::new(Arc::clone(&self.context), Arc::new(history.clone()), registration);
+            tokio::spawn(writer.run(jobs));
             Ok(WriterHandle { generation, queue, queue_order: Arc::default() })
         };
         match self.writers.get_or_insert_with(name, start) {
@@ -127,7 +115,7 @@ impl WriterHandle {
     /// The channel alone does not keep that order: it assigns freed room to waiting tasks, but a task that arrives
     /// before these are polled takes what is left over and overtakes them.
     async fn enqueue(&self, job: CommandJob) -> bool {
-        let job = if self.queue_order.waiting.load(Ordering::Acquire) == 0 {
+        let job = if self.queue_order.is_empty() {
             match self.queue.try_send(job) {
                 Ok(()) => return true,
                 Err(mpsc::error::TrySendError::Closed(_)) => return false,
@@ -136,38 +124,9 @@ impl WriterHandle {
         } else {
             job
         };
-        let _place = self.queue_order.join();
-        let _first = self.queue_order.front.lock().await;
+        let slot = self.queue_order.join();
+        let _front = slot.reach_front().await;
         self.queue.send(job).await.is_ok()
-    }
-}
-
-impl FairQueue {
-    fn join(&self) -> QueueSlot<'_> {
-        self.waiting.fetch_add(1, Ordering::AcqRel);
-        QueueSlot(self)
-    }
-}
-
-impl Drop for QueueSlot<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// A writer's entry in the pool.
-pub(super) struct WriterRegistration {
-    pool: Weak<WriterPool>,
-    name: String,
-    generation: u64,
-}
-
-impl WriterRegistration {
-    /// Removes the entry: no new command reaches this writer.
-    pub(super) fn unregister(&self) {
-        if let Some(busy) = self.pool.upgrade() {
-            busy.remove_writer(&self.name, self.generation);
-        }
     }
 }
 

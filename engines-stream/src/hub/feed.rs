@@ -10,7 +10,7 @@ use std::{
 
 use engines_core::{
     Cursor, Result, Scope, Store, StreamKey,
-    stream::{CursorTemplate, Seq, StreamEvent},
+    stream::{CursorTemplate, LogId, Seq, StreamEvent},
 };
 use futures_util::StreamExt;
 use tokio::{
@@ -18,7 +18,12 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{Frame, frame, ring::FrameRing, service::HubInner, wakers::WakerSet};
+use super::{
+    frame::{self, Frame},
+    ring::FrameRing,
+    shared::HubShared,
+    wakers::WakerSet,
+};
 
 /// Events read from the log at a time.
 pub(crate) const EVENTS_PER_READ: usize = 256;
@@ -26,7 +31,8 @@ pub(crate) const EVENTS_PER_READ: usize = 256;
 const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 pub(crate) struct HubFeed {
-    hub: Weak<HubInner>,
+    /// Called when the feed is dropped, with the streams it was registered for.
+    on_drop: Box<dyn Fn(Vec<(Scope, StreamKey)>) + Send + Sync>,
     scope: Scope,
     keys: Vec<StreamKey>,
     ephemeral_key: Option<StreamKey>,
@@ -48,12 +54,18 @@ pub(crate) struct HubFeed {
 }
 
 impl HubFeed {
-    pub(crate) fn new(hub: &Arc<HubInner>, scope: Scope, keys: Vec<StreamKey>, live: Option<StreamKey>) -> Self {
+    pub(crate) fn new(
+        log_id: LogId,
+        scope: Scope,
+        keys: Vec<StreamKey>,
+        ephemeral_key: Option<StreamKey>,
+        on_drop: impl Fn(Vec<(Scope, StreamKey)>) + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            cursors: Cursor::template(hub.store.log_id(), &scope, &keys),
-            hub: Arc::downgrade(hub),
+            cursors: Cursor::template(log_id, &scope, &keys),
+            on_drop: Box::new(on_drop),
             scope,
-            ephemeral_key: live,
+            ephemeral_key,
             started: OnceCell::new(),
             ring: Mutex::new(FrameRing::new(Vec::new(), 1, 0)),
             ring_end: AtomicU64::new(0),
@@ -70,7 +82,7 @@ impl HubFeed {
     }
 
     /// Reads the streams' heads and starts the pump, once. If the caller is dropped half-way, the next one does it.
-    pub(crate) async fn start(self: &Arc<Self>, hub: &HubInner) -> Result<()> {
+    pub(super) async fn start(self: &Arc<Self>, hub: &HubShared) -> Result<()> {
         let start = async || {
             let mut heads = Vec::with_capacity(self.keys.len());
             for key in &self.keys {
@@ -249,9 +261,7 @@ impl Drop for HubFeed {
         for task in self.lock_tasks().drain(..) {
             task.abort();
         }
-        if let Some(hub) = self.hub.upgrade() {
-            hub.remove_feed(self.listed_under());
-        }
+        (self.on_drop)(self.listed_under().collect());
     }
 }
 

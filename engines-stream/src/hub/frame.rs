@@ -7,7 +7,7 @@ use engines_core::{
 };
 use serde::Serialize;
 
-use crate::sse;
+use crate::sse_encoding::encode_event;
 
 /// The content of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Frame {
 
     /// Makes the frame of an ephemeral event from the relay: its type and its envelope.
     pub(crate) fn ephemeral(event_type: &str, envelope: &[u8]) -> Self {
-        let (sse, json_at) = sse::encode_event(None, event_type, envelope);
+        let (sse, json_at) = encode_event(None, event_type, envelope);
         Self { kind: FrameKind::Ephemeral, sse, json_at }
     }
 
@@ -78,7 +78,7 @@ impl Frame {
 
     fn encode(kind: FrameKind, id: Option<&str>, event_type: &str, body: &impl Serialize) -> Result<Self> {
         let json = serde_json::to_vec(body).map_err(|error| Error::internal("stream.encode", error))?;
-        let (sse, json_at) = sse::encode_event(id, event_type, &json);
+        let (sse, json_at) = encode_event(id, event_type, &json);
         Ok(Self { kind, sse, json_at })
     }
 

@@ -5,14 +5,18 @@
 //! reads the log until it has caught up.
 
 mod feed;
+mod feed_index;
 mod frame;
 mod ring;
 mod service;
+mod shared;
+mod subscribe_request;
 mod subscription;
 mod wakers;
 
 pub use self::{
     frame::{Frame, FrameKind},
-    service::{Hub, HubStats, SubscribeRequest},
-    subscription::{StartPosition, Subscription},
+    service::{Hub, HubStats},
+    subscribe_request::{StartPosition, SubscribeRequest},
+    subscription::Subscription,
 };

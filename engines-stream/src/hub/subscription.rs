@@ -10,53 +10,24 @@ use std::{
 };
 
 use engines_core::{
-    Code, Cursor, Error, Result, StreamKey,
+    Code, Error, Result, StreamKey,
     nexus::StreamHead,
     stream::{ReplayMiss, ResumePoint, Seq, StreamPosition},
 };
 
 use super::{
-    Frame, SubscribeRequest,
     feed::{EVENTS_PER_READ, HubFeed},
-    frame::FrameKind,
-    service::HubInner,
+    feed_index::FeedIndex,
+    frame::{Frame, FrameKind},
+    subscribe_request::{StartPosition, SubscribeRequest},
 };
-
-/// Where a subscription starts.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum StartPosition {
-    /// At the events that are appended from now on.
-    #[default]
-    Live,
-    /// At the oldest event that is stored.
-    Beginning,
-    /// Behind this cursor.
-    After(Cursor),
-}
-
-impl StartPosition {
-    /// Parses the start: behind the cursor if there is one, otherwise at the oldest event if `from` is `start`,
-    /// otherwise live.
-    ///
-    /// # Errors
-    /// `CURSOR_INVALID` for a malformed cursor, `BODY_INVALID` for another word than `start` or `live`.
-    pub fn parse(cursor: Option<&str>, from: Option<&str>) -> Result<Self> {
-        match (cursor, from) {
-            (Some(cursor), _) => Ok(Self::After(cursor.parse()?)),
-            (None, Some("start")) => Ok(Self::Beginning),
-            (None, None | Some("live")) => Ok(Self::Live),
-            (None, Some(_)) => {
-                Err(Error::invalid_body("stream.follow", "from", "from is start, or left out for the live tail"))
-            }
-        }
-    }
-}
 
 /// A subscription. It yields each durable event once and in order, and ephemeral events as long as the reader keeps up.
 ///
 /// Cancel-safe: dropping the future of [`Subscription::next`] loses nothing.
 pub struct Subscription {
-    hub: Arc<HubInner>,
+    /// Keeps the hub's dispatcher running while the subscription is open.
+    feeds: Arc<FeedIndex>,
     feed: Arc<HubFeed>,
     slot: usize,
     waker: Option<Waker>,
@@ -85,7 +56,8 @@ struct CatchUpPage {
 }
 
 impl Subscription {
-    pub(super) async fn open(hub: Arc<HubInner>, feed: Arc<HubFeed>, follow: SubscribeRequest) -> Result<Self> {
+    pub(super) async fn open(feeds: Arc<FeedIndex>, feed: Arc<HubFeed>, request: SubscribeRequest) -> Result<Self> {
+        let hub = &*feeds.shared;
         if hub.closed.load(Ordering::Acquire) {
             return Err(Error::new(
                 Code::ShuttingDown,
@@ -94,31 +66,31 @@ impl Subscription {
             )
             .with_retry_after(Duration::from_secs(1)));
         }
-        let mut heads = Vec::with_capacity(follow.keys.len());
-        for key in &follow.keys {
+        let mut heads = Vec::with_capacity(request.keys.len());
+        for key in &request.keys {
             heads.push(hub.store.head(feed.scope(), key).await?);
         }
         if feed.is_deleted() || heads.iter().any(|head| head.deleted) {
             return Err(Error::not_found("stream.subscribe", "stream"));
         }
-        let resume = match &follow.start {
-            StartPosition::After(cursor) => cursor.resume(hub.store.log_id(), feed.scope(), &follow.keys)?,
+        let resume = match &request.start {
+            StartPosition::After(cursor) => cursor.resume(hub.store.log_id(), feed.scope(), &request.keys)?,
             StartPosition::Beginning => {
-                ResumePoint::From(stream_positions(&follow.keys, &heads, |head| Seq(head.first.0.saturating_sub(1))))
+                ResumePoint::From(stream_positions(&request.keys, &heads, |head| Seq(head.first.0.saturating_sub(1))))
             }
-            StartPosition::Live => ResumePoint::From(stream_positions(&follow.keys, &heads, |head| head.seq)),
+            StartPosition::Live => ResumePoint::From(stream_positions(&request.keys, &heads, |head| head.seq)),
         };
         let mut ready = VecDeque::new();
         let mut at: Vec<Seq> = heads.iter().map(|head| head.seq).collect();
         match resume {
             ResumePoint::OtherLog => {
                 let head_seq = heads.first().map(|head| head.seq).unwrap_or_default();
-                ready.push_back(replay_miss_frame(head_seq, follow.snapshot_ref.as_deref())?);
+                ready.push_back(replay_miss_frame(head_seq, request.snapshot_ref.as_deref())?);
             }
             ResumePoint::From(places) => {
                 for ((place, at), head) in places.iter().zip(&mut at).zip(&heads) {
                     if is_trimmed(place.seq, *head) {
-                        ready.push_back(replay_miss_frame(head.seq, follow.snapshot_ref.as_deref())?);
+                        ready.push_back(replay_miss_frame(head.seq, request.snapshot_ref.as_deref())?);
                     } else {
                         *at = place.seq;
                     }
@@ -130,7 +102,7 @@ impl Subscription {
         let live_next = feed.lock_ephemeral().end_index();
         let state = ReadState::Ring(feed.lock_ring().first_index());
         let mut subscription = Self {
-            hub,
+            feeds,
             feed,
             slot,
             waker: None,
@@ -138,7 +110,7 @@ impl Subscription {
             state,
             ephemeral_next: live_next,
             ready,
-            snapshot_ref: follow.snapshot_ref.map(Into::into),
+            snapshot_ref: request.snapshot_ref.map(Into::into),
         };
         if !subscription.feed.lock_ring().covers(&subscription.positions) {
             subscription.state = ReadState::Log(subscription.read_log_page());
@@ -168,7 +140,7 @@ impl Subscription {
             }
             match &mut self.state {
                 ReadState::Ended => return Poll::Ready(None),
-                _ if self.hub.closed.load(Ordering::Acquire) => {
+                _ if self.feeds.shared.closed.load(Ordering::Acquire) => {
                     self.state = ReadState::Ended;
                     return Poll::Ready(None);
                 }
@@ -224,7 +196,7 @@ impl Subscription {
         let ring = self.feed.lock_ring();
         let Some(frames) = ring.frames_from(next) else {
             drop(ring);
-            self.hub.counters.fell_behind.fetch_add(1, Ordering::Relaxed);
+            self.feeds.shared.counters.fell_behind.fetch_add(1, Ordering::Relaxed);
             self.state = ReadState::Log(self.read_log_page());
             return;
         };
@@ -247,7 +219,7 @@ impl Subscription {
         }
         let ring = self.feed.lock_ephemeral();
         let from = self.ephemeral_next.max(ring.first_index());
-        self.hub.counters.dropped_ephemeral.fetch_add(from - self.ephemeral_next, Ordering::Relaxed);
+        self.feeds.shared.counters.dropped_ephemeral.fetch_add(from - self.ephemeral_next, Ordering::Relaxed);
         self.ready.extend(ring.frames_from(from).into_iter().flatten().cloned());
         self.ephemeral_next = ring.end_index();
     }
@@ -266,7 +238,7 @@ impl Subscription {
 
     /// Reads the next page of the first stream in which this reader is behind the ring.
     fn read_log_page(&self) -> CatchUpRead {
-        let (hub, feed, mut at) = (Arc::clone(&self.hub), Arc::clone(&self.feed), self.positions.clone());
+        let (hub, feed, mut at) = (Arc::clone(&self.feeds.shared), Arc::clone(&self.feed), self.positions.clone());
         let snapshot_ref = self.snapshot_ref.clone();
         Box::pin(async move {
             let mut frames = Vec::new();
@@ -308,7 +280,7 @@ fn replay_miss_frame(head_seq: Seq, snapshot_ref: Option<&str>) -> Result<Frame,
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.feed.wakers.release_slot(self.slot);
-        self.hub.counters.subscribers.fetch_sub(1, Ordering::Relaxed);
+        self.feeds.shared.counters.subscribers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -12,8 +12,11 @@ use engines_core::{Clock, Code, Limits, RequestContext, Timestamp};
 use futures_util::Stream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::encode::{KEEPALIVE, PREAMBLE, encode_error};
-use crate::{hub::Subscription, presence::PresenceGuard};
+use crate::{
+    hub::Subscription,
+    presence::PresenceGuard,
+    sse_encoding::{KEEPALIVE, PREAMBLE, encode_error},
+};
 
 /// The bytes of one SSE connection, in chunks. The stream ends when the hub closes, after a failure, and when the
 /// credential it was opened with expires; the client then reconnects with the last `id` it saw.
