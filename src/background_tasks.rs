@@ -81,7 +81,7 @@ impl BackgroundTasks {
 
     /// Starts applying retention and reclaiming space periodically.
     pub(crate) fn run_retention(&self, worker: &Arc<RetentionWorker>) {
-        let settings = worker.retention.settings().clone();
+        let settings = worker.settings().clone();
         if settings.every_s > 0 {
             let (passing, stopped) = (Arc::clone(worker), self.stopped());
             self.spawn(async move {

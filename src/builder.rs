@@ -1,77 +1,60 @@
 //! The builder of an engine.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, path::PathBuf, sync::Arc};
 
 use engines_auth::{
-    Admission, AdmissionBuilder, Authenticator, Directory, JwtSettings, RootKey, SigningKey, SigningKeys,
-    SigningSecret, TokenIssuer, TokenVerifier,
-    control::{OpenStreams, RateSettings, Rates},
+    AdmissionBuilder, Authenticator, Directory, JwtSettings, Passphrase, RootKey, SigningKey, SigningKeys,
+    SigningSecret,
+    control::RateSettings,
     identity::{AuthFailureSettings, IdentitySettings, SystemKey},
     key_slot::SealKeys,
     mail::{MailSettings, Mailer},
-    oidc::{IssuerSettings, JwksFetch, Oidc},
+    oidc::{IssuerSettings, JwksFetch},
 };
 use engines_core::{
-    Clock, Code, Error, ErrorKind, Guard, IdGenerator, Limits, Result, Store, SystemClock,
-    audit::AuditLog,
-    event::EventLog,
+    Clock, IdGenerator, Limits, Result, SystemClock,
     gate::{AllowAll, Gate},
-    nexus::{Backend, EventSink, Relay},
-    pii::{PiiKey, Scrubber},
-    privacy::{PrivacyPolicies, PrivacyService},
-    retention::{RetentionService, RetentionSettings},
+    nexus::{Backend, BackupSource, EventSink, Relay},
+    pii::Scrubber,
+    retention::RetentionSettings,
 };
-use engines_storage::{
-    MemoryStore, Metered,
-    outbox::{Outbox, OutboxSettings},
-};
-use engines_stream::{
-    canvas::CanvasService, chat::ChatService, follow::FollowService, hub::Hub, presence::PresenceService,
-    relay::LocalRelay,
-};
+use engines_storage::{MemoryStore, outbox::OutboxSettings};
+use engines_stream::relay::LocalRelay;
 
 use crate::{
-    background_tasks::BackgroundTasks,
-    backup::BackupParts,
-    engine::{Engine, EngineParts},
+    backup::{BackupParts, BackupSettings},
+    engine::Engine,
     identity_assembly::IdentityParts,
-    outbox_task::OutboxTask,
-    recorder::{Recorder, RecorderSettings},
-    retention::RetentionWorker,
+    recorder::RecorderSettings,
+    store_handle::{OpenStore, StoreHandle},
 };
 
-/// The detail of the error for a builder without a store.
-const MISSING_STORE_DETAIL: &str =
-    "the builder has no store; call memory(), store() or, with the feature `sqlite`, sqlite() before build()";
-
-/// An opened store, and the function that closes it.
-pub(crate) type StoreHandle = (Arc<dyn Backend>, Option<CloseFn>);
-pub(crate) type CloseFn = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
-type OpenFuture = Pin<Box<dyn Future<Output = Result<StoreHandle>> + Send>>;
+/// Adds a part to admission.
+pub(crate) type AdmissionStep = Box<dyn FnOnce(AdmissionBuilder) -> AdmissionBuilder + Send>;
 
 /// The parts of an [`Engine`]. Every part except the store has a default.
 #[must_use]
 pub struct EngineBuilder {
-    open_store: Option<Box<dyn FnOnce(IdGenerator) -> OpenFuture + Send>>,
+    pub(crate) open_store: Option<OpenStore>,
     /// The store's data ends with the process, so the keys may too.
-    ephemeral: bool,
-    signing: Option<SigningKeys>,
-    identity: IdentityParts,
-    jwt: JwtSettings,
-    issuers: Option<(Vec<IssuerSettings>, Arc<dyn JwksFetch>)>,
-    admission_steps: Vec<Box<dyn FnOnce(AdmissionBuilder) -> AdmissionBuilder + Send>>,
-    gate: Arc<dyn Gate>,
-    relay: Arc<dyn Relay>,
-    scrubber: Scrubber,
-    sinks: Vec<Arc<dyn EventSink>>,
-    outbox: OutboxSettings,
-    recorder: RecorderSettings,
-    retention: RetentionSettings,
-    clock: Arc<dyn Clock>,
-    ids: Option<IdGenerator>,
-    limits: Limits,
+    pub(crate) ephemeral: bool,
+    pub(crate) signing: Option<SigningKeys>,
+    pub(crate) identity: IdentityParts,
+    pub(crate) jwt: JwtSettings,
+    pub(crate) issuers: Option<(Vec<IssuerSettings>, Arc<dyn JwksFetch>)>,
+    pub(crate) admission_steps: Vec<AdmissionStep>,
+    pub(crate) gate: Arc<dyn Gate>,
+    pub(crate) relay: Arc<dyn Relay>,
+    pub(crate) scrubber: Scrubber,
+    pub(crate) sinks: Vec<Arc<dyn EventSink>>,
+    pub(crate) outbox: OutboxSettings,
+    pub(crate) recorder: RecorderSettings,
+    pub(crate) retention: RetentionSettings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Option<IdGenerator>,
+    pub(crate) limits: Limits,
     pub(crate) backup: BackupParts,
-    rates: RateSettings,
+    pub(crate) rates: RateSettings,
 }
 
 impl EngineBuilder {
@@ -193,14 +176,14 @@ impl EngineBuilder {
 
     /// Accepts another kind of credential, which is tried after the engine's own tokens.
     pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
-        self.admission_steps.push(Box::new(|door| door.authenticator(authenticator)));
+        self.admission_steps.push(Box::new(|admission| admission.authenticator(authenticator)));
         self
     }
 
     /// Sets the authority on memberships, instead of [`Engine::identity`]. Without either, the verified claims of the
     /// credential count.
     pub fn directory(mut self, directory: impl Directory + 'static) -> Self {
-        self.admission_steps.push(Box::new(|door| door.directory(directory)));
+        self.admission_steps.push(Box::new(|admission| admission.directory(directory)));
         self
     }
 
@@ -274,129 +257,43 @@ impl EngineBuilder {
         self
     }
 
-    /// Builds the engine. It needs a tokio runtime.
-    ///
-    /// # Errors
-    /// `INTERNAL` when no store is set; otherwise when the store does not open, an issuer's settings would accept the
-    /// wrong users, the root key is not the one the store was created with, or the operating system provides no
-    /// randomness.
-    pub async fn build(mut self) -> Result<Engine> {
-        let ids = self.ids.map_or_else(IdGenerator::from_os, Ok)?;
-        let clock = self.clock;
-        let open = self.open_store.ok_or_else(|| Error::new(Code::Internal, "engine.build", MISSING_STORE_DETAIL))?;
-        let (backend, close) = open(ids.clone()).await?;
-        let metered = Metered::new(backend);
-        let store_metrics = Arc::clone(metered.metrics());
-        let backend: Arc<dyn Backend> = Arc::new(metered);
-        let store: Arc<dyn Store> = Arc::<dyn Backend>::clone(&backend);
-        let limits = Arc::new(self.limits);
-        let open_streams = OpenStreams::new(self.rates.clone());
-        let rates = Arc::new(Rates::new(self.rates, Arc::clone(&clock)));
-        let guard = Guard::new(self.gate, Arc::clone(&clock), ids.clone()).with_rate_limit(rates);
+    /// Sets where backups go, when they are made and how long they are kept. Without a schedule they are made only by
+    /// [`BackupService::create`](crate::backup::BackupService::create).
+    pub fn backups(mut self, settings: BackupSettings) -> Self {
+        self.backup.settings = settings;
+        self
+    }
 
-        if self.ephemeral && self.identity.root_key.is_none() {
-            self.identity.root_key = Some(RootKey::random(&ids));
-        }
-        let background = BackgroundTasks::new();
-        let root = self.identity.root_key.clone();
-        let backup = self.backup.assemble(Arc::clone(&backend), guard.clone(), root, &background)?;
-        let scrubber = match self.identity.pseudonym_key()? {
-            Some(key) if !self.scrubber.has_key() => self.scrubber.with_key(PiiKey::new(*key.expose())),
-            _ => self.scrubber,
-        };
-        let policies = PrivacyPolicies::new(Arc::clone(&store), Arc::clone(&clock), scrubber);
-        let key_slots = self.identity.key_slots(&store, &guard, &limits)?;
-        let signing = self.signing.as_ref().map(|keys| (keys, &self.jwt));
-        let assembled = self.identity.assemble(&store, &guard, signing, self.issuers.is_some(), &background)?;
+    /// Seals the root key into each backup under this passphrase. Without one, backups do not contain the root key, and
+    /// it must be kept separately.
+    pub fn backup_passphrase(mut self, passphrase: Passphrase) -> Self {
+        self.backup.passphrase = Some(passphrase);
+        self
+    }
 
-        let mut door = Admission::builder(Arc::clone(&clock), ids.clone());
-        let mut issuer = None;
-        if let Some(keys) = &self.signing {
-            door = door.authenticator(TokenVerifier::with_keys(keys, self.jwt.clone(), Arc::clone(&clock))?);
-            issuer = Some(TokenIssuer::with_keys(keys, self.jwt, Arc::clone(&clock), ids.clone())?);
-        }
-        let mut identity = None;
-        if let Some(assembled) = assembled {
-            let ours = assembled.identity;
-            match ours.check_index_key().await {
-                Err(error) if error.kind() == ErrorKind::Unavailable => {
-                    tracing::warn!(%error, "whether the root key is the one these data were begun with cannot be told now");
-                }
-                checked => checked?,
-            }
-            door = door.authenticator(ours.api_keys()).authenticator(ours.tickets());
-            door = door.directory(ours.clone()).failure_sink(assembled.rejections);
-            identity = Some(ours);
-        }
-        if let (Some((issuers, fetch)), Some(users)) = (self.issuers, &identity) {
-            let oidc = Oidc::builder(Arc::clone(&clock), fetch).users(Arc::new(users.clone()));
-            door = door.authenticator(issuers.into_iter().fold(oidc, |oidc, issuer| oidc.issuer(issuer)).build()?);
-        }
-        let door = self.admission_steps.into_iter().fold(door, |door, add| add(door)).build();
+    /// Adds data that is kept beside the store to each backup; may be called for several sources.
+    pub fn backup_source(mut self, source: Arc<dyn BackupSource>) -> Self {
+        self.backup.sources.push(source);
+        self
+    }
 
-        let outbox = if self.sinks.is_empty() {
-            None
-        } else {
-            let store = Arc::clone(&backend);
-            Some(OutboxTask::start(Outbox::new(store, self.sinks, policies.clone(), clock, ids, self.outbox)?))
-        };
+    /// Sets a local folder with room for a copy of the store, for copies on their way to a bucket. The default is the
+    /// system's folder for temporary files. No other process may use the folder for the same purpose.
+    pub fn backup_work_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.backup.work_folder = Some(folder.into());
+        self
+    }
+}
 
-        let events =
-            EventLog::new(Arc::clone(&store), guard.clone(), policies.clone()).with_limits(Arc::clone(&limits));
-        let events = match outbox.as_ref().map(OutboxTask::handle) {
-            Some(sinks) => events.on_record(move || sinks.wake()),
-            None => events,
-        };
-
-        let hub = Hub::new(Arc::clone(&store), self.relay, Arc::clone(&limits));
-        let follow = FollowService::new(Arc::clone(&store), guard.clone(), hub.clone());
-        let chat = ChatService::new(Arc::clone(&store), guard.clone(), Arc::clone(&limits));
-        let canvas = CanvasService::builder(Arc::clone(&store), guard.clone(), Arc::clone(&limits))
-            .ephemeral_sink(Arc::new(hub.clone()))
-            .build();
-        let retention = RetentionService::new(Arc::clone(&store), guard.clone(), self.retention);
-        let worker = Arc::new(RetentionWorker {
-            backend: Arc::clone(&backend),
-            guard: guard.clone(),
-            retention: retention.clone(),
-            chat: chat.clone(),
-            canvas: canvas.clone(),
-            identity: identity.clone(),
-            outbox: outbox.as_ref().map(OutboxTask::handle),
-            pass_lock: tokio::sync::Mutex::default(),
-        });
-        background.run_retention(&worker);
-        Ok(Engine::new(EngineParts {
-            chat,
-            audit: AuditLog::new(Arc::clone(&store), guard.clone(), Arc::clone(&limits)),
-            retention,
-            retention_worker: worker,
-            recorder: Recorder::start(events.clone(), &self.recorder),
-            events,
-            privacy: PrivacyService::new(Arc::clone(&store), guard.clone(), policies),
-            presence: PresenceService::new(follow.clone(), Arc::clone(&limits)),
-            follow,
-            canvas,
-            backend,
-            backup,
-            close_store: close,
-            outbox,
-            background,
-            identity,
-            key_slots,
-            store,
-            store_metrics,
-            guard,
-            open_streams,
-            admission: door,
-            issuer,
-            limits,
-        }))
+impl Engine {
+    /// Makes a builder.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::new()
     }
 }
 
 impl fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("EngineBuilder").field("limits", &self.limits).finish_non_exhaustive()
     }
 }

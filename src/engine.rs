@@ -17,10 +17,10 @@ use engines_stream::{canvas::CanvasService, chat::ChatService, follow::FollowSer
 use crate::{
     background_tasks::BackgroundTasks,
     backup::BackupService,
-    builder::{CloseFn, EngineBuilder},
     outbox_task::OutboxTask,
     recorder::{Recorder, StrictRecorder},
     retention::{RetentionReport, RetentionWorker},
+    store_handle::CloseFn,
 };
 
 /// All services over one store. Cheap to clone; clones share one engine.
@@ -55,11 +55,6 @@ pub(crate) struct EngineParts {
 }
 
 impl Engine {
-    /// Makes a builder.
-    pub fn builder() -> EngineBuilder {
-        EngineBuilder::new()
-    }
-
     pub(crate) fn new(parts: EngineParts) -> Self {
         Self(Arc::new(parts))
     }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "archive")]
 pub mod archive;
+mod assembly;
 mod background_tasks;
 pub mod backup;
 mod builder;
@@ -12,6 +13,7 @@ pub mod recorder;
 mod retention;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod store_handle;
 
 pub use engines_auth as auth;
 pub use engines_core as core;

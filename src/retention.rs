@@ -6,7 +6,7 @@ use engines_auth::Identity;
 use engines_core::{
     Clock, Env, Error, Guard, RequestContext, ResourceId, Result, Scope, TenantId, Timestamp,
     nexus::{Backend, DocumentKind, DocumentQuery, PageRequest, Removal},
-    retention::{RemovalStepOptions, RetentionKind, RetentionService},
+    retention::{RemovalStepOptions, RetentionKind, RetentionService, RetentionSettings},
 };
 use engines_storage::outbox::OutboxHandle;
 use engines_stream::{
@@ -39,17 +39,36 @@ pub struct RetentionReport {
 /// The retention worker. One pass runs at a time in a process. Passes of several processes repeat each other's work,
 /// without harm.
 pub(crate) struct RetentionWorker {
-    pub(crate) backend: Arc<dyn Backend>,
-    pub(crate) guard: Guard,
-    pub(crate) retention: RetentionService,
-    pub(crate) chat: ChatService,
-    pub(crate) canvas: CanvasService,
-    pub(crate) identity: Option<Identity>,
-    pub(crate) outbox: Option<OutboxHandle>,
-    pub(crate) pass_lock: Mutex<()>,
+    backend: Arc<dyn Backend>,
+    guard: Guard,
+    retention: RetentionService,
+    chat: ChatService,
+    canvas: CanvasService,
+    identity: Option<Identity>,
+    outbox: Option<OutboxHandle>,
+    pass_lock: Mutex<()>,
 }
 
 impl RetentionWorker {
+    /// Makes the worker. Events that a sink of `outbox` has not received yet are kept. Without `identity`, no tenant is
+    /// removed.
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        guard: Guard,
+        retention: RetentionService,
+        chat: ChatService,
+        canvas: CanvasService,
+        identity: Option<Identity>,
+        outbox: Option<OutboxHandle>,
+    ) -> Self {
+        Self { backend, guard, retention, chat, canvas, identity, outbox, pass_lock: Mutex::default() }
+    }
+
+    /// The settings of its passes.
+    pub(crate) fn settings(&self) -> &RetentionSettings {
+        self.retention.settings()
+    }
+
     /// Visits all scopes once, removes data that is older than the policies allow, and the tenants whose grace period
     /// is over.
     ///

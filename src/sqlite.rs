@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use engines_core::{Error, nexus::Backend};
 use engines_storage::{SqliteOptions, SqliteStore};
 
-use crate::builder::{CloseFn, EngineBuilder};
+use crate::{builder::EngineBuilder, store_handle::CloseFn};
 
 impl EngineBuilder {
     /// Stores all data in one SQLite file; its folder must exist. See [`SqliteStore::open`].

@@ -29,7 +29,7 @@ fn event(text: &str, key: Option<&str>) -> DatasetEvent {
 #[tokio::test]
 async fn building_without_a_store_tells_how_to_set_one() {
     let error = Engine::builder().build().await.unwrap_err();
-    assert_eq!(error.code(), Code::Internal);
+    assert_eq!(error.code(), Code::ConfigurationInvalid);
     for method in ["memory()", "store()", "sqlite()"] {
         assert!(error.detail().contains(method), "{error}");
     }

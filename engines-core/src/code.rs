@@ -108,6 +108,9 @@ const fn definition(code: Code) -> (&'static str, ErrorKind, &'static str) {
         Code::StorageFull => ("STORAGE_FULL", K::StorageFull, "The storage is full"),
         Code::ShuttingDown => ("SHUTTING_DOWN", K::Unavailable, "The server is shutting down"),
         Code::ReplayMiss => ("REPLAY_MISS", K::Conflict, "The events after this cursor are gone"),
+        Code::ConfigurationInvalid => {
+            ("CONFIGURATION_INVALID", K::Internal, "The parts or settings of an engine do not suffice")
+        }
         Code::Internal => ("INTERNAL", K::Internal, "An unexpected error"),
     }
 }
@@ -162,6 +165,8 @@ pub enum Code {
     ShuttingDown,
     /// Only used inside streams: the events after a cursor are no longer stored.
     ReplayMiss,
+    /// An engine was built without a part that it needs. No request leads to it.
+    ConfigurationInvalid,
     /// A defect of the server.
     Internal,
 }
@@ -210,6 +215,7 @@ impl Code {
         Self::StorageFull,
         Self::ShuttingDown,
         Self::ReplayMiss,
+        Self::ConfigurationInvalid,
         Self::Internal,
     ];
 

@@ -4,7 +4,7 @@
 //! [`engines_storage::backup`] describes the contents and the destinations of backups; `docs/backup.md` is for
 //! operators.
 
-mod builder;
+mod parts;
 mod restore;
 mod schedule;
 mod scheduled;
@@ -15,7 +15,7 @@ mod verify;
 
 pub use engines_storage::backup::{BackupId, BackupManifest, BackupRetention, Backups, FileEntry, RestoreReport};
 
-pub(crate) use self::builder::BackupParts;
+pub(crate) use self::parts::BackupParts;
 #[cfg(feature = "sqlite")]
 pub use self::verify::{VerifyOptions, VerifyReport, verify};
 pub use self::{
