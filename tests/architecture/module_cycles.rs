@@ -39,8 +39,6 @@ const KNOWN_CYCLES: &[(&str, &str, &str)] = &[
     ("engines-core/pii", "rule", "secret secret_prefixes"),
     ("engines-core/pii", "scan", "cue cue_table cue_words"),
     ("engines-core/pii", "scan", "rescan scanner"),
-    // engines-sdk
-    ("engines-sdk", "", "backup builder engine"),
     // engines-server
     (
         "engines-server",
@@ -74,10 +72,6 @@ const KNOWN_CYCLES: &[(&str, &str, &str)] = &[
         "archive backup checkpoint idempotency integrity job opening page_gaps queries queue readers \
          recovery removal store transaction trim_gc writer",
     ),
-    // engines-stream
-    ("engines-stream", "", "follow hub presence sse"),
-    ("engines-stream", "canvas", "snapshotter writer writer_pool"),
-    ("engines-stream", "hub", "feed service subscription"),
 ];
 
 /// The longest chain of re-exports that is followed.
