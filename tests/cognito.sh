@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A stand-in for AWS Cognito (moto, from PyPI) issues real RS256 tokens, and they get in: through our door, then through a running server.
+# A stand-in for AWS Cognito (moto, from PyPI) issues real RS256 tokens, and they get in: through our admission, then through a running server.
 # Needs Python 3 with venv. Keeps what it installs in target/services/moto; exits with 77 and says so when it cannot.
 #
 #   COGNITO_STANDIN_URL=http://127.0.0.1:5000 tests/cognito.sh    uses one that runs already

@@ -1,4 +1,4 @@
-//! What a request costs at the door: verifying a token of about 500 bytes, then admitting.
+//! The cost of admission: verification of a token of about 500 bytes, then admission.
 
 #![expect(clippy::unwrap_used, reason = "a bench may fail loudly")]
 
@@ -75,14 +75,14 @@ fn presented(bearer: &str) -> AuthInput<'_> {
 
 #[divan::bench(sample_size = 512)]
 fn authenticate(bencher: Bencher<'_, '_>) {
-    let door = Admission::builder(clock(), IdGenerator::from_os().unwrap()).authenticator(verifier()).build();
+    let admission = Admission::builder(clock(), IdGenerator::from_os().unwrap()).authenticator(verifier()).build();
     let bearer = format!("Bearer {}", issuer().issue(&request()).unwrap().expose());
-    bencher.bench(|| door.authenticate(black_box(&presented(&bearer))).now_or_never());
+    bencher.bench(|| admission.authenticate(black_box(&presented(&bearer))).now_or_never());
 }
 
 #[divan::bench(sample_size = 512)]
 fn admit(bencher: Bencher<'_, '_>) {
-    let door = Admission::builder(clock(), IdGenerator::from_os().unwrap()).build();
+    let admission = Admission::builder(clock(), IdGenerator::from_os().unwrap()).build();
     let principal = verifier().verify(issuer().issue(&request()).unwrap().expose()).unwrap();
-    bencher.bench(|| door.admit(&principal, black_box(&presented("")), &BodyClaims::default()).now_or_never());
+    bencher.bench(|| admission.admit(&principal, black_box(&presented("")), &BodyClaims::default()).now_or_never());
 }

@@ -1,4 +1,4 @@
-//! What a login costs: argon2id with the default parameters, and everything else beside it.
+//! The cost of a login: argon2id with the default parameters, and everything else.
 
 #![expect(clippy::unwrap_used, reason = "a bench may fail loudly")]
 
@@ -31,7 +31,7 @@ fn desk(password: HashSettings) -> Desk {
     let secret = SigningSecret::new("a secret for benches, at least 32 bytes long").unwrap();
     let guard = Guard::new(Arc::new(AllowAll), Arc::clone(&clock), ids.clone());
     let tokens = TokenIssuer::new(&secret, JwtSettings::default(), Arc::clone(&clock), ids.clone()).unwrap();
-    // A throttle that lets everything through: the bench is of what comes after it.
+    // No rate limit: the benchmark measures what comes after it.
     let free = Rate { burst: u32::MAX, every_ms: 0 };
     let settings = IdentitySettings { login_per_account: free, password, ..IdentitySettings::default() };
     let identity = Identity::builder(Arc::new(MemoryStore::new(&ids)), guard, tokens, &secret).settings(settings);
@@ -60,7 +60,7 @@ impl Desk {
     }
 }
 
-/// One thread for hashes: logins a second are those of one core.
+/// One thread for hashes, so that the rate of logins is that of one core.
 fn one_core() -> HashSettings {
     HashSettings { threads: 1, ..HashSettings::default() }
 }
@@ -83,7 +83,7 @@ fn unknown_account(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(1_usize)).bench_local(|| assert!(!desk.login("nobody@example.org", "wrong wrong")));
 }
 
-/// Everything but the hash.
+/// Everything except the hash.
 #[divan::bench(sample_count = 50, sample_size = 10)]
 fn login_with_the_cheapest_hash(bencher: Bencher<'_, '_>) {
     let desk = desk(HashSettings { memory_kib: 8, iterations: 1, ..one_core() });

@@ -1,4 +1,4 @@
-//! The one door: from what a request presents to a context, in the order of the wire contract's section 2.
+//! Admission: turns what a request presents into a context, in the order of section 2 of the wire contract.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -15,8 +15,10 @@ use crate::{
     session_monitor::SessionMonitor,
 };
 
-/// The door. Two steps, because a body is read only for somebody whose credential has been verified:
-/// [`Admission::authenticate`] (step 1), then [`Admission::admit`] (steps 2 to 6). Cheap to clone.
+/// Authenticates and admits requests. Cheap to clone.
+///
+/// There are two steps, because the body of a request is read only after its credential has been verified:
+/// [`Admission::authenticate`] (step 1), then [`Admission::admit`] (steps 2 to 6).
 #[derive(Debug, Clone)]
 pub struct Admission(pub(crate) Arc<Inner>);
 
@@ -30,33 +32,33 @@ pub(crate) struct Inner {
     pub(crate) monitor: SessionMonitor,
 }
 
-/// Puts a door together.
+/// Builds an [`Admission`].
 #[derive(Debug)]
 pub struct AdmissionBuilder(Inner);
 
 impl AdmissionBuilder {
-    /// Adds a kind of credential; they are asked in the order they were added.
+    /// Adds a kind of credential. Authenticators are asked in the order in which they were added.
     #[must_use]
     pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
         self.0.authenticators.push(Arc::new(authenticator));
         self
     }
 
-    /// Has `directory` give the last word on memberships; without one, verified claims count.
+    /// Sets the directory that decides on memberships. Without one, the verified claims of the credential decide.
     #[must_use]
     pub fn directory(mut self, directory: impl Directory + 'static) -> Self {
         self.0.directory = Some(Arc::new(directory));
         self
     }
 
-    /// Has `rejections` told of every refusal (401 and 403).
+    /// Sets the sink that records every refusal (401 and 403).
     #[must_use]
     pub fn failure_sink(mut self, rejections: impl AuthFailureSink + 'static) -> Self {
         self.0.failure_sink = Some(Arc::new(rejections));
         self
     }
 
-    /// The door. Without an authenticator it lets nobody in.
+    /// Builds the admission. Without an authenticator it refuses every request.
     #[must_use]
     pub fn build(self) -> Admission {
         Admission(Arc::new(self.0))
@@ -64,7 +66,7 @@ impl AdmissionBuilder {
 }
 
 impl Admission {
-    /// Begins a door.
+    /// Starts a builder.
     #[must_use]
     pub fn builder(clock: Arc<dyn Clock>, ids: IdGenerator) -> AdmissionBuilder {
         let watch = SessionMonitor::default();
@@ -78,8 +80,11 @@ impl Admission {
         })
     }
 
-    /// Step 6, which may be taken before all others, so that a refusal carries the ids too: put the result into
-    /// [`AuthInput::trace`]. `X-Request-Id` and `traceparent` are continued if they are there once and well-formed, else begun anew.
+    /// Builds the trace of a request (step 6).
+    ///
+    /// This may be called before all other steps, so that a refusal carries the ids too: put the result into
+    /// [`AuthInput::trace`]. `X-Request-Id` and `traceparent` are continued if they were sent once and are well-formed.
+    /// Otherwise a new trace begins.
     #[must_use]
     pub fn trace(&self, input: &AuthInput<'_>) -> Trace {
         Trace::continue_from(
@@ -90,15 +95,17 @@ impl Admission {
         )
     }
 
-    /// Step 1: who is asking. Enough for routes that need no tenant.
+    /// Authenticates the credential of a request (step 1). This is enough for routes that need no tenant.
     ///
-    /// One credential, either `Authorization: Bearer …` (the scheme in any letter case) or, on streams, a ticket.
+    /// A request has one credential: either `Authorization: Bearer …` (the scheme in any letter case) or, on streams, a
+    /// ticket.
     ///
     /// # Errors
-    /// - `TOKEN_MISSING`: neither is there, or it is empty.
-    /// - `TOKEN_INVALID`: another scheme, several credentials, more than 8 KiB, or one that no authenticator accepts.
-    /// - `TOKEN_EXPIRED`: it was good, and has ended.
-    /// - `BACKEND_UNAVAILABLE`: it cannot be told now.
+    /// - `TOKEN_MISSING`: the request has no credential, or an empty one.
+    /// - `TOKEN_INVALID`: another scheme, several credentials, more than 8 KiB, or a credential that no authenticator
+    ///   accepts.
+    /// - `TOKEN_EXPIRED`: the credential was valid and has expired.
+    /// - `BACKEND_UNAVAILABLE`: the credential cannot be checked now.
     pub async fn authenticate(&self, input: &AuthInput<'_>) -> Result<Arc<Principal>> {
         self.try_authenticate(input).await.inspect_err(|error| self.record_failure(error, None, input))
     }
@@ -113,20 +120,21 @@ impl Admission {
                 return Ok(principal);
             }
         }
-        Err(invalid_token("no accepted kind of credential"))
+        Err(invalid_token("the kind of the credential is not accepted"))
     }
 
-    /// Steps 2 to 6: where the principal may go with this request.
+    /// Admits a principal to the tenant and environment that the request names (steps 2 to 6).
     ///
-    /// Tenant and environment may be named in a header, the query and the body, each as often as one likes; all that are there must
-    /// agree, environments after normalisation. The principal's default tenant is used when none of them names one: it is a fallback and
-    /// does not take part in the agreement, or somebody with two tenants could never choose. Likewise the environment a credential is
-    /// bound to counts when none of them names one.
+    /// Tenant and environment may be named in a header, the query and the body, each any number of times. All names
+    /// must agree; environments are compared after normalisation. If no place names a tenant, the principal's default
+    /// tenant is used. The default is not compared with the names, because otherwise a user with two tenants could not
+    /// choose the other one. In the same way, the environment that a credential is restricted to is used if no place
+    /// names one.
     ///
     /// # Errors
-    /// In this order: `CONTEXT_MISMATCH`, `TENANT_REQUIRED`, `TENANT_INVALID`; `CONTEXT_MISMATCH`, `ENV_REQUIRED`, `ENV_INVALID`;
-    /// `TENANT_FORBIDDEN`; `USER_MISMATCH`, `ROLE_MISMATCH`. The refusals (403) carry a `decision_id`. What the directory cannot
-    /// answer is its error.
+    /// In this order: `CONTEXT_MISMATCH`, `TENANT_REQUIRED`, `TENANT_INVALID`; `CONTEXT_MISMATCH`, `ENV_REQUIRED`,
+    /// `ENV_INVALID`; `TENANT_FORBIDDEN`; `USER_MISMATCH`, `ROLE_MISMATCH`. Refusals (403) carry a `decision_id`.
+    /// Errors of the directory are returned as they are.
     pub async fn admit(
         &self,
         principal: &Principal,
@@ -160,7 +168,7 @@ impl Admission {
         RequestContext::admit_verified(&current, scope, trace)
     }
 
-    /// Step 5 as far as it goes without a tenant, for routes that need none: `X-User-Id` is the principal.
+    /// Checks that `X-User-Id` is the principal (the part of step 5 that needs no tenant). For routes without a tenant.
     ///
     /// # Errors
     /// `USER_MISMATCH`, with a `decision_id`.
@@ -169,46 +177,45 @@ impl Admission {
         checked.inspect_err(|error| self.record_failure(error, Some(principal), input))
     }
 
-    /// Whether a context would be admitted again now. Cheap where the directory remembers what it read lately.
+    /// Checks whether the context would be admitted again now. This is cheap if the directory has a cache.
     ///
     /// # Errors
-    /// - `TOKEN_EXPIRED`, `TOKEN_INVALID`: the credential has ended, or was revoked, or its user was disabled.
+    /// - `TOKEN_EXPIRED`, `TOKEN_INVALID`: the credential has expired or was revoked, or its user was disabled.
     /// - `TENANT_FORBIDDEN`, `ROLE_MISMATCH`: the membership has ended, the tenant was closed, or the role has changed.
-    /// - `BACKEND_UNAVAILABLE`: it cannot be told now.
+    /// - `BACKEND_UNAVAILABLE`: the check cannot be made now.
     pub async fn check_still_valid(&self, context: &RequestContext) -> Result<()> {
         self.0.check_still_valid(context).await
     }
 
-    /// Tells whoever keeps a record.
+    /// Passes a refusal to the sink, if there is one.
     fn record_failure(&self, error: &Error, principal: Option<&Principal>, input: &AuthInput<'_>) {
         let Some(rejections) = &self.0.failure_sink else { return };
-        let Some(attempt) = AuthFailure::new("door.enter", error) else { return };
+        let Some(attempt) = AuthFailure::new("admission.enter", error) else { return };
         let who = principal.map(|principal| principal.actor.id.as_str());
         rejections
             .record(&attempt.with_actor(who).with_path(input.path).with_origin(input.address, input.trace.as_ref()));
     }
 
-    /// Step 4: the role that counts.
+    /// Returns the role that applies (step 4).
     async fn resolve_role(&self, principal: &Principal, tenant: &TenantId) -> Result<Role> {
         let claimed = principal.memberships.get(tenant).copied();
         let current = match &self.0.directory {
             Some(directory) => directory.role(principal, tenant, claimed).await?,
             None => claimed,
         };
-        current.ok_or_else(|| Error::new(Code::TenantForbidden, "door.membership", "you are no member of this tenant"))
+        current.ok_or_else(|| Error::new(Code::TenantForbidden, "admission.membership", "you are not a member of this tenant"))
     }
 
-    /// Step 2, where the request names no tenant.
+    /// Returns the tenant of a request that names none (step 2).
     async fn resolve_default_tenant(&self, principal: &Principal) -> Result<TenantId> {
         let default = match &self.0.directory {
             Some(directory) => directory.default_tenant(principal).await?,
             None => principal.default_tenant.clone(),
         };
         let detail = "name the tenant: X-Tenant-Id, tenant_id in the query or in the body";
-        default.ok_or_else(|| Error::new(Code::TenantRequired, "door.tenant", detail))
+        default.ok_or_else(|| Error::new(Code::TenantRequired, "admission.tenant", detail))
     }
 
-    /// Gives a refusal by a rule its id.
     fn with_decision_id(&self, error: Error) -> Error {
         self.0.with_decision_id(error)
     }
@@ -218,7 +225,7 @@ impl Inner {
     pub(crate) async fn check_still_valid(&self, context: &RequestContext) -> Result<()> {
         let Some(principal) = context.principal() else { return Ok(()) };
         if context.expires_at().is_some_and(|end| self.clock.now() >= end) {
-            return Err(Error::new(Code::TokenExpired, "door.watch", "the credential has ended; get a new one"));
+            return Err(Error::new(Code::TokenExpired, "admission.monitor", "the credential has expired; get a new one"));
         }
         let Some(directory) = &self.directory else { return Ok(()) };
         directory.check(&principal).await?;
@@ -228,9 +235,9 @@ impl Inner {
         }
         let (code, detail) = match role {
             Some(_) => (Code::RoleMismatch, "your role in this tenant has changed; connect again"),
-            None => (Code::TenantForbidden, "you are no member of this tenant"),
+            None => (Code::TenantForbidden, "you are not a member of this tenant"),
         };
-        Err(self.with_decision_id(Error::new(code, "door.watch", detail)))
+        Err(self.with_decision_id(Error::new(code, "admission.monitor", detail)))
     }
 
     fn with_decision_id(&self, error: Error) -> Error {
@@ -241,7 +248,7 @@ impl Inner {
     }
 }
 
-/// The one credential presented (RFC 6750 section 2: never more than one).
+/// Returns the credential of the request (RFC 6750 section 2: never more than one).
 fn credential<'a>(input: &AuthInput<'a>) -> Result<Credential<'a>> {
     let mut all = input.authorization.iter().map(|value| (value, true));
     let mut tickets = input.ticket.iter().map(|value| (value, false));
@@ -262,21 +269,21 @@ fn credential<'a>(input: &AuthInput<'a>) -> Result<Credential<'a>> {
     }
     let text = std::str::from_utf8(text)
         .ok()
-        // Without an early end the loop looks at many bytes at once.
+        // A fold without an early exit is compiled to vector instructions.
         .filter(|text| text.bytes().fold(true, |all, byte| all & byte.is_ascii_graphic()))
-        .ok_or_else(|| invalid_token("a credential is visible ASCII without spaces"))?;
+        .ok_or_else(|| invalid_token("a credential must be visible ASCII without spaces"))?;
     if bearer {
         return Ok(Credential::Bearer(text));
     }
     let mut lists = input.streams.iter();
     let streams = lists.next().map(|list| std::str::from_utf8(list).unwrap_or_default());
     if lists.next().is_some() {
-        return Err(invalid_token("a ticket is for one list of streams, and several were sent"));
+        return Err(invalid_token("a ticket is valid for one list of streams, and several were sent"));
     }
     Ok(Credential::Ticket { ticket: text, path: input.path, streams, head: input.head })
 }
 
-/// What stands after `Bearer`; schemes are compared in any letter case (RFC 9110 section 11.1).
+/// Returns what follows `Bearer`. Schemes are compared in any letter case (RFC 9110 section 11.1).
 fn strip_bearer_scheme(value: &[u8]) -> Result<&[u8]> {
     let value = value.trim_ascii();
     let (scheme, rest) = match value.iter().position(u8::is_ascii_whitespace) {
@@ -293,10 +300,10 @@ fn strip_bearer_scheme(value: &[u8]) -> Result<&[u8]> {
 }
 
 fn missing_credential() -> Error {
-    Error::new(Code::TokenMissing, "door.token", "send `Authorization: Bearer` and a token")
+    Error::new(Code::TokenMissing, "admission.token", "send `Authorization: Bearer` and a token")
 }
 
-/// Step 2: the tenant that the request names.
+/// Returns the tenant that the request names (step 2).
 fn named_tenant(input: &AuthInput<'_>, body: &BodyClaims<'_>) -> Result<Option<TenantId>> {
     let sources = input.tenant_headers.iter().chain(input.tenant_queries.iter());
     let sources = sources.chain(body.tenant_id.map(str::as_bytes));
@@ -308,7 +315,7 @@ fn named_tenant(input: &AuthInput<'_>, body: &BodyClaims<'_>) -> Result<Option<T
     named.map(|named| TenantId::new(text(named))).transpose()
 }
 
-/// Step 3.
+/// Returns the environment of the request (step 3).
 fn requested_env(principal: &Principal, input: &AuthInput<'_>, body: &BodyClaims<'_>) -> Result<Env> {
     let sources = input.env_headers.iter().chain(input.env_queries.iter()).chain(body.env.map(str::as_bytes));
     let same = |left: &[u8], right: &[u8]| match (Env::from_str(text(left)), Env::from_str(text(right))) {
@@ -320,17 +327,17 @@ fn requested_env(principal: &Principal, input: &AuthInput<'_>, body: &BodyClaims
     })? {
         Some(named) => text(named).parse(),
         None => principal.restriction.as_ref().and_then(|bound| bound.env).ok_or_else(|| {
-            Error::new(Code::EnvRequired, "door.env", "name the environment: X-Env, env in the query or in the body")
+            Error::new(Code::EnvRequired, "admission.env", "name the environment: X-Env, env in the query or in the body")
         }),
     }
 }
 
-/// Step 5: what one says about oneself must be true, and changes nothing.
+/// Checks what the request claims about its own user and role (step 5). These claims must be true and grant nothing.
 fn check_own_claims(principal: &Principal, role: Role, input: &AuthInput<'_>) -> Result<()> {
     check_own_user_id(principal, input)?;
     if input.roles.iter().any(|claimed| !claimed.eq_ignore_ascii_case(role.as_str().as_bytes())) {
         let detail = "X-Membership-Role is not the role in this tenant; leave it out or correct it";
-        return Err(Error::new(Code::RoleMismatch, "door.claims", detail));
+        return Err(Error::new(Code::RoleMismatch, "admission.claims", detail));
     }
     Ok(())
 }
@@ -338,21 +345,21 @@ fn check_own_claims(principal: &Principal, role: Role, input: &AuthInput<'_>) ->
 fn check_own_user_id(principal: &Principal, input: &AuthInput<'_>) -> Result<()> {
     if input.user_ids.iter().any(|id| id != principal.actor.id.as_str().as_bytes()) {
         let detail = "X-User-Id is not the user of the credential; leave it out or correct it";
-        return Err(Error::new(Code::UserMismatch, "door.claims", detail));
+        return Err(Error::new(Code::UserMismatch, "admission.claims", detail));
     }
     Ok(())
 }
 
 fn context_mismatch(member: &str, detail: &'static str) -> Error {
-    Error::new(Code::ContextMismatch, "door.agreement", detail).with_member("field", member)
+    Error::new(Code::ContextMismatch, "admission.agreement", detail).with_member("field", member)
 }
 
-/// Text, or what no id and no name is.
+/// Returns the bytes as text. Bytes that are no UTF-8 become the empty text, which is neither an id nor a name.
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
 }
 
-/// The only value, if it is text and sent once.
+/// Returns the value if it was sent exactly once and is text.
 fn single_value<'a>(given: &FieldValues<'a>) -> Option<&'a str> {
     let mut values = given.iter();
     values.next().filter(|_| values.next().is_none()).and_then(|value| std::str::from_utf8(value).ok())

@@ -1,32 +1,32 @@
-//! Attempts that were refused, for whoever keeps a record of them.
+//! Refused attempts, and the trait of what records them.
 
 use std::fmt;
 
 use engines_core::{Code, Error, ErrorKind, Trace};
 
-/// One refused attempt: who, what, why and from where, as far as it is known. Nothing of the credential itself.
+/// A refused attempt: who, what, why and from where, as far as it is known. It holds no part of the credential.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct AuthFailure<'a> {
-    /// What was attempted: `door.enter`, `accounts.login`.
+    /// The operation that was attempted, such as `admission.enter` or `accounts.login`.
     pub action: &'static str,
-    /// The stable code of the refusal.
+    /// The code of the refusal.
     pub code: Code,
-    /// The sentence the caller was told.
+    /// The detail of the error that the caller got.
     pub detail: &'a str,
-    /// The verified user, or a keyed hash of the account that was named; none when nobody was.
+    /// The verified user, or a keyed hash of the account that was named. `None` if the attempt named no account.
     pub actor: Option<&'a str>,
-    /// The path that was asked for, as it was given, without the query.
+    /// The path of the request, as it was sent, without the query.
     pub path: &'a str,
-    /// From where, as it was given.
+    /// The network address of the caller, as it was given.
     pub address: Option<&'a str>,
-    /// The request's ids, where it has some.
+    /// The ids of the request, if there are any.
     pub trace: Option<&'a Trace>,
 }
 
 impl<'a> AuthFailure<'a> {
-    /// The refusal of `action` with `error`; fill in what else is known. `None` when `error` is no refusal but a malformed
-    /// request or a failure of ours.
+    /// The refusal of `action` with `error`. Returns `None` when `error` is no refusal, but a malformed request or a
+    /// failure of the service.
     #[must_use]
     pub fn new(action: &'static str, error: &'a Error) -> Option<Self> {
         let refusal =
@@ -42,28 +42,30 @@ impl<'a> AuthFailure<'a> {
         })
     }
 
-    /// The same attempt by `who`.
+    /// Sets the actor.
     #[must_use]
     pub fn with_actor(self, who: Option<&'a str>) -> Self {
         Self { actor: who, ..self }
     }
 
-    /// The same attempt on `path`.
+    /// Sets the path.
     #[must_use]
     pub fn with_path(self, path: &'a str) -> Self {
         Self { path, ..self }
     }
 
-    /// The same attempt from `address`, in this request.
+    /// Sets the address of the caller and the ids of the request.
     #[must_use]
     pub fn with_origin(self, address: Option<&'a str>, trace: Option<&'a Trace>) -> Self {
         Self { address, trace, ..self }
     }
 }
 
-/// Keeps a record of refused attempts. Called on the way of a request, often many times a second by somebody who means harm: it must
-/// neither wait nor grow without bound. Writing them to a slow place is for another task, behind a bounded queue.
+/// Records refused attempts.
+///
+/// It is called while a request is handled, and an attacker can make it called many times a second. It must not wait
+/// and must not grow without bound. A sink that writes to a slow place does so in another task, behind a bounded queue.
 pub trait AuthFailureSink: Send + Sync + fmt::Debug {
-    /// Takes note.
+    /// Records an attempt.
     fn record(&self, attempt: &AuthFailure<'_>);
 }

@@ -1,10 +1,11 @@
-//! What a request says about itself, as plain text: gathered by whoever speaks HTTP, believed by nobody yet.
+//! The parts of a request that admission reads, as plain text. The HTTP layer collects them; nothing in them is
+//! verified yet.
 
 use std::fmt;
 
 use engines_core::{Error, Result, Trace};
 
-/// Every value given for one name, as often as it was sent. Bytes, because a header need not be UTF-8.
+/// All values that were sent under one name. They are bytes, because a header need not be UTF-8.
 ///
 /// ```
 /// use engines_auth::FieldValues;
@@ -23,7 +24,7 @@ enum ValueList<'a> {
 }
 
 impl<'a> FieldValues<'a> {
-    /// One value.
+    /// Creates a list of one value.
     #[must_use]
     pub fn one(value: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         Self(ValueList::One(value.as_ref()))
@@ -39,13 +40,13 @@ impl<'a> FieldValues<'a> {
         }
     }
 
-    /// Whether nothing was sent. A value that is there and empty is not absent.
+    /// Returns whether no value was sent. An empty value counts as sent.
     #[must_use]
     pub fn is_absent(&self) -> bool {
         matches!(self.0, ValueList::None)
     }
 
-    /// The values, in the order they were sent.
+    /// Returns the values in the order in which they were sent.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> {
         match &self.0 {
             ValueList::None => &[],
@@ -67,25 +68,27 @@ impl<'a, T: AsRef<[u8]> + ?Sized> FromIterator<&'a T> for FieldValues<'a> {
 
 impl fmt::Debug for FieldValues<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Given({} values)", self.iter().count())
+        write!(f, "FieldValues({} values)", self.iter().count())
     }
 }
 
-/// What a request presents at the door. Header values are whole field values without surrounding white space; query values
-/// are percent-decoded. Nothing may be left out because it looks malformed: the door must see it to refuse it.
+/// What a request presents to [`Admission`](crate::Admission).
+///
+/// Header values are whole field values without surrounding white space. Query values are percent-decoded. Malformed
+/// values must not be left out, because admission has to see them to refuse them.
 #[derive(Debug, Clone, Default)]
 pub struct AuthInput<'a> {
     /// `Authorization`.
     pub authorization: FieldValues<'a>,
-    /// `?ticket=`, on routes that are streams; leave it absent on all others.
+    /// `?ticket=` on routes that are streams. Leave it absent on all other routes.
     pub ticket: FieldValues<'a>,
-    /// The request's path, without the query; a ticket is bound to it.
+    /// The request's path without the query. A ticket is valid for one path.
     pub path: &'a str,
-    /// `?streams=`, on routes that are streams; a ticket is bound to it, too.
+    /// `?streams=` on routes that are streams. A ticket is valid for one list of streams.
     pub streams: FieldValues<'a>,
-    /// Whether the request asks for the head alone (`HEAD`), which uses up no ticket.
+    /// Whether the method is `HEAD`. Such a request does not consume a ticket.
     pub head: bool,
-    /// Where the request comes from, for the record of refused attempts.
+    /// The network address of the caller, for the record of refused attempts.
     pub address: Option<&'a str>,
     /// `X-Tenant-Id`.
     pub tenant_headers: FieldValues<'a>,
@@ -103,11 +106,12 @@ pub struct AuthInput<'a> {
     pub request_id: FieldValues<'a>,
     /// `traceparent`.
     pub traceparent: FieldValues<'a>,
-    /// The trace, when it began before admission (see [`Admission::trace`](crate::Admission::trace)); then the two above are not read again.
+    /// The trace, if it began before admission (see [`Admission::trace`](crate::Admission::trace)). If it is set,
+    /// `request_id` and `traceparent` are not read.
     pub trace: Option<Trace>,
 }
 
-/// What a JSON body says about tenant and environment.
+/// The tenant and the environment that a JSON body names.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BodyClaims<'a> {
     /// `tenant_id`.
@@ -116,7 +120,7 @@ pub struct BodyClaims<'a> {
     pub env: Option<&'a str>,
 }
 
-/// The one value all of `sources` agree on under `same`, or nothing when none was sent.
+/// Returns the value that all `sources` agree on under `same`, or `None` when there are no values.
 pub(crate) fn single_agreed_value<'a>(
     sources: impl Iterator<Item = &'a [u8]>,
     same: impl Fn(&[u8], &[u8]) -> bool,

@@ -1,31 +1,31 @@
-//! One kind of credential, and how several stand in a row.
+//! The trait of one kind of credential.
 
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use engines_core::{Principal, Result};
 
-/// A credential as it was sent, not yet believed. It does not print itself.
+/// A credential as it was sent, not verified. Its `Debug` output does not contain it.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Credential<'a> {
-    /// What stands after `Bearer`: visible ASCII, at most [`Credential::MAX_BYTES`] bytes.
+    /// What follows `Bearer`: visible ASCII, at most [`Credential::MAX_BYTES`] bytes.
     Bearer(&'a str),
     /// A ticket from the query of a stream's URL.
     Ticket {
         /// The ticket: visible ASCII, at most [`Credential::MAX_BYTES`] bytes.
         ticket: &'a str,
-        /// The path it was presented on, to which it must be bound.
+        /// The path of the request, which must be the path that the ticket was made for.
         path: &'a str,
         /// The value of `?streams=`, decoded, if the URL has it.
         streams: Option<&'a str>,
-        /// The request asks for the head alone: the ticket must not be used up.
+        /// Whether the method is `HEAD`. Such a request must not consume the ticket.
         head: bool,
     },
 }
 
 impl Credential<'_> {
-    /// The longest credential that is looked at, in bytes; a longer one is `TOKEN_INVALID` before any other work.
+    /// The longest credential in bytes. A longer one is `TOKEN_INVALID` before any other work.
     pub const MAX_BYTES: usize = 8 << 10;
 }
 
@@ -38,10 +38,11 @@ impl fmt::Debug for Credential<'_> {
     }
 }
 
-/// Verifies one kind of credential: our own tokens, another issuer's, API keys, tickets, a scheme of one's own.
+/// Verifies one kind of credential: our own tokens, tokens of other issuers, API keys, tickets, or a custom scheme.
 ///
-/// The [`Admission`](crate::Admission) asks each in turn. An authenticator must fail closed: whatever it cannot decide is an error, and
-/// `Ok(None)` is only for what is by its form somebody else's.
+/// [`Admission`](crate::Admission) asks its authenticators in turn. An authenticator must fail closed: return an error
+/// for everything that it cannot decide. `Ok(None)` is only for credentials whose form shows that they are of another
+/// kind.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -69,9 +70,10 @@ impl fmt::Debug for Credential<'_> {
 /// ```
 #[async_trait]
 pub trait Authenticator: Send + Sync + fmt::Debug {
-    /// Who this credential proves to be asking; `None` when it is of another kind.
+    /// Returns the principal that this credential proves, or `None` when it is of another kind.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` or `TOKEN_EXPIRED` when it is of this kind and does not hold; `BACKEND_UNAVAILABLE` when that cannot be told now.
+    /// `TOKEN_INVALID` or `TOKEN_EXPIRED` when the credential is of this kind and is not valid; `BACKEND_UNAVAILABLE`
+    /// when it cannot be checked now.
     async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>>;
 }

@@ -1,4 +1,4 @@
-//! The networks that limits count clients by.
+//! Networks of clients, by which limits are counted.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -7,13 +7,14 @@ const NETWORK_BITS: u32 = 64;
 /// Bits of an IPv6 address that name a site: one customer has at most that (RFC 6177), which is 65,536 networks.
 const SITE_BITS: u32 = 48;
 
-/// How many networks' worth of a limit one IPv6 site has. A provider may have several customers in one /48.
+/// The limit of an IPv6 site, in multiples of the limit of a network. A provider may have several customers in one /48.
 pub(crate) const NETWORKS_PER_SITE: u32 = 2;
 
-/// The network of a client, and the site that the network belongs to.
+/// The network of a client.
 ///
-/// An IPv4 address is a network and a site of its own. Of an IPv6 address the network is its /64 and the site its /48.
-/// Limits count both: a customer who has a /48 could otherwise use a fresh /64 for each try.
+/// Each network belongs to a site. An IPv4 address is both a network and a site. The network of an IPv6 address is its
+/// /64, and the site its /48. Limits count both, because a customer who has a /48 could otherwise use a new /64 for
+/// each try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ClientNetwork(Option<IpAddr>);
 

@@ -1,4 +1,4 @@
-//! The last word on a membership, where somebody keeps one.
+//! The trait that decides on memberships.
 
 use std::{fmt, time::Duration};
 
@@ -7,45 +7,49 @@ use engines_core::{Principal, Result, Role, TenantId};
 
 use crate::revocation::RevocationFeed;
 
-/// What a deployment knows of tenants and members beyond what a credential claims: a revoked membership, a changed role,
-/// a disabled user or tenant. Without one, the door believes the verified claims.
+/// Knows the tenants and members of a deployment beyond what a credential claims: revoked memberships, changed roles,
+/// disabled users and tenants. Without a directory, admission uses the verified claims.
 #[async_trait]
 pub trait Directory: Send + Sync + fmt::Debug {
-    /// Whether the principal may still ask anything, in whatever tenant; asked for every request, also those without a tenant.
+    /// Checks whether the principal may still make requests, in any tenant. Called for every request, also those
+    /// without a tenant.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for a disabled user, a revoked session or credential; any other failure keeps the request out as well.
+    /// `TOKEN_INVALID` for a disabled user, a revoked session or credential. Any other error refuses the request as
+    /// well.
     async fn check(&self, principal: &Principal) -> Result<()> {
         let _ = principal;
         Ok(())
     }
 
-    /// The role that counts now. `claimed` is the credential's own; return it for users and tenants unknown here, or `None`
-    /// to refuse them (`tenants_must_exist`).
+    /// Returns the role that applies now. `claimed` is the role that the credential claims. For users and tenants that
+    /// the directory does not know, return `claimed`, or `None` to refuse them (`tenants_must_exist`).
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for a disabled user or a revoked credential; any other failure keeps the request out as well.
+    /// `TOKEN_INVALID` for a disabled user or a revoked credential. Any other error refuses the request as well.
     async fn role(&self, principal: &Principal, tenant: &TenantId, claimed: Option<Role>) -> Result<Option<Role>>;
 
-    /// The tenant that is meant when a request names none; without one the request must name it.
+    /// Returns the tenant of a request that names none. With `None`, the request must name it.
     ///
     /// # Errors
-    /// Any failure keeps the request out.
+    /// Any error refuses the request.
     async fn default_tenant(&self, principal: &Principal) -> Result<Option<TenantId>> {
         Ok(principal.default_tenant.clone())
     }
 
-    /// What it revokes in this process, as it happens, so that open streams end at once; nothing if it cannot tell.
+    /// Returns a feed of the revocations made by this process, so that open streams end at once. `None` if there is no
+    /// such feed.
     fn revocations(&self) -> Option<RevocationFeed> {
         None
     }
 
-    /// How often open streams are looked at again.
+    /// Returns the interval at which open streams are checked again.
     fn recheck_every(&self) -> Duration {
         Duration::from_secs(1)
     }
 
-    /// How old what it says may be; with [`Directory::recheck_every`] at most 5 s, or revocations come too late.
+    /// Returns how old the answers may be. Together with [`Directory::recheck_every`] this must be at most 5 s, the
+    /// bound for revocations.
     fn staleness(&self) -> Duration {
         Duration::ZERO
     }

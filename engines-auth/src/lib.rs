@@ -1,16 +1,16 @@
-//! Who is asking: credentials, and the one door every request passes.
+//! Authentication and admission: who makes a request, and where the request may act.
 //!
 //! - [`SigningSecret`] and [`jwt`]: our own access tokens (HS256), issued and verified.
 //! - [`oidc`]: users of other issuers, AWS Cognito first.
-//! - [`key_slot`]: a tenant's third-party secrets, sealed at rest.
-//! - [`RootKey`]: the one secret that stays the same for as long as the store does.
-//! - [`Authenticator`]: one kind of credential; several form a chain.
+//! - [`key_slot`]: secrets of a tenant from third parties, sealed at rest.
+//! - [`RootKey`]: the secret that stays the same for the lifetime of the store.
+//! - [`Authenticator`]: the trait of one kind of credential. Several form a chain.
 //! - [`api_key`], [`ticket`], [`password`]: the other credentials.
-//! - [`mail`]: what delivers mails about accounts.
+//! - [`mail`]: delivery of mails about accounts.
 //! - [`Identity`]: users, tenants, memberships, sessions and invites on any store.
-//! - [`control`]: how often callers may do what, and how many streams they may hold open.
-//! - [`Admission`]: from what a request presents to a [`RequestContext`](engines_core::RequestContext), in the order of the
-//!   wire contract's section 2. It knows no HTTP: whoever does fills in an [`AuthInput`].
+//! - [`control`]: rate limits of callers, and limits on open streams.
+//! - [`Admission`]: turns what a request presents into a [`RequestContext`](engines_core::RequestContext), in the order
+//!   of section 2 of the wire contract. It does not depend on HTTP: the HTTP layer fills in an [`AuthInput`].
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};

@@ -1,30 +1,30 @@
-//! What a directory revokes, told to those who hold streams open.
+//! Revocations by a directory, and the feed that tells the holders of open streams.
 
 use engines_core::{RequestContext, TenantId, UserId};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// What has ended, or changed so that it must be looked at again.
+/// A revocation: something has ended, or has changed so that open streams must be checked again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Revocation {
-    /// A user was disabled.
+    /// A user was disabled or changed.
     User(UserId),
-    /// A tenant was closed.
+    /// A tenant was closed or changed.
     Tenant(TenantId),
     /// A membership has ended, or its role has changed.
     Member(TenantId, UserId),
-    /// A session was ended.
+    /// A session has ended.
     Session(String),
-    /// An API key was revoked.
+    /// An API key was revoked or rotated.
     ApiKey(String),
-    /// A reusable ticket was ended.
+    /// A ticket was ended.
     Ticket(String),
-    /// Some revocations were lost because the subscriber was slow: look at everybody.
+    /// The subscriber was too slow and has missed revocations. All open streams must be checked.
     Lagged,
 }
 
 impl Revocation {
-    /// Whether it may concern whoever holds this context.
+    /// Returns whether the revocation may affect this context.
     #[must_use]
     pub fn concerns(&self, context: &RequestContext) -> bool {
         match self {
@@ -39,28 +39,29 @@ impl Revocation {
     }
 }
 
-/// Where a directory tells of what it revokes in this process; what other nodes revoke shows when it is asked. Cheap to clone.
+/// The feed to which a directory publishes the revocations of this process. Revocations on other nodes are found by
+/// asking the directory. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Revocations(broadcast::Sender<Revocation>);
 
-/// Revocations as they come, from the moment of the subscription.
+/// A subscription: revocations from the time of the subscription on.
 #[derive(Debug)]
 pub struct RevocationFeed(broadcast::Receiver<Revocation>);
 
 impl Revocations {
-    /// A feed that keeps `queue` revocations for a subscriber that is behind.
+    /// Creates a feed that keeps `queue` revocations for a slow subscriber.
     #[must_use]
     pub fn new(queue: usize) -> Self {
         Self(broadcast::channel(queue.max(1)).0)
     }
 
-    /// Tells all who have subscribed.
+    /// Sends a revocation to all subscribers.
     pub fn send(&self, revocation: Revocation) {
-        // Without subscribers it goes nowhere.
+        // An error means that there are no subscribers.
         let _ = self.0.send(revocation);
     }
 
-    /// Subscribes.
+    /// Subscribes to the revocations from now on.
     #[must_use]
     pub fn subscribe(&self) -> RevocationFeed {
         RevocationFeed(self.0.subscribe())
@@ -68,7 +69,7 @@ impl Revocations {
 }
 
 impl RevocationFeed {
-    /// The next one; never, once the service is gone. Cancel-safe.
+    /// Waits for the next revocation. It never completes once the feed is dropped. Cancel-safe.
     pub async fn next(&mut self) -> Revocation {
         match self.0.recv().await {
             Ok(revocation) => revocation,

@@ -1,4 +1,4 @@
-//! The one secret that must stay the same for as long as the store does, and the keys that are made from it.
+//! The root key: the secret that must stay the same for the lifetime of the store, and the keys derived from it.
 
 use std::fmt;
 
@@ -6,10 +6,11 @@ use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use engines_core::{Error, IdGenerator, MIN_SECRET_BYTES, Result, check_secret_strength};
 use zeroize::Zeroizing;
 
-/// A deployment's root key. It is used for nothing itself: each purpose has a key of its own, made from it with HKDF-SHA-256 (RFC 5869), so
-/// that nothing one of them gives away helps with another. Overwritten in memory when dropped; it does not print itself.
+/// The root key of a deployment. It is not used directly: each purpose has its own key, derived with HKDF-SHA-256 (RFC
+/// 5869), so that a leak of one key reveals nothing about the others. Overwritten in memory when dropped. Its `Debug`
+/// output does not contain it.
 ///
-/// Whoever loses it can no longer find users by their addresses nor open key slots.
+/// Without it, users can no longer be found by their addresses, and key slots cannot be opened.
 ///
 /// ```
 /// use engines_auth::RootKey;
@@ -21,46 +22,47 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct RootKey(Zeroizing<Vec<u8>>);
 
-/// A key for one purpose. It does not print itself; overwritten in memory when dropped.
+/// A key for one purpose. Its `Debug` output does not contain it. Overwritten in memory when dropped.
 #[derive(Clone)]
 pub struct DerivedKey(Zeroizing<[u8; DerivedKey::BYTES]>);
 
-/// Finds users by their e-mail addresses.
+/// The label of the key for the index of users by e-mail address.
 pub const INDEX: &str = "index";
 
-/// Seals key slots.
+/// The label of the key that seals key slots.
 pub const SEAL: &str = "seal";
 
-/// Tells one root key from another, openly.
+/// The label of the public fingerprint of a root key.
 const FINGERPRINT: &str = "fingerprint";
 
-/// Makes pseudonyms of personal data.
+/// The label of the key for pseudonyms of personal data.
 pub const PSEUDONYM: &str = "pseudonym";
 
 impl RootKey {
     /// The least number of bytes.
     pub const MIN_BYTES: usize = MIN_SECRET_BYTES;
 
-    /// Takes the key as it is, bytes or text. It must be random: it is not stretched as a password would be.
+    /// Takes the key as it is, bytes or text. It must be random, because it is not stretched like a password.
     ///
     /// # Errors
-    /// When [`check_secret_strength`] refuses it.
+    /// When [`check_secret_strength`] rejects it.
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self> {
         let key = key.as_ref();
         check_secret_strength("the root key", key)?;
         Ok(Self(Zeroizing::new(key.to_vec())))
     }
 
-    /// A fresh one, for a store that ends with the process.
+    /// Creates a random key, for a store that ends with the process.
     #[must_use]
     pub fn random(ids: &IdGenerator) -> Self {
         Self(Zeroizing::new(Zeroizing::new(ids.bytes::<32>()).to_vec()))
     }
 
-    /// The key for one purpose. The same label always gives the same key; labels are part of what is stored, so they never change.
+    /// Derives the key for one purpose. The same label always yields the same key. Stored data depends on the labels,
+    /// so they never change.
     ///
     /// # Errors
-    /// Never in practice: the output is far below the bound of the standard.
+    /// None at present: the output is far below the bound of the standard.
     pub fn derive(&self, label: &str) -> Result<DerivedKey> {
         let failed = |_| Error::internal("auth.root_key", "no key could be derived");
         let info = [b"engines root key v1 ".as_slice(), label.as_bytes()];
@@ -70,7 +72,8 @@ impl RootKey {
         Ok(DerivedKey(key))
     }
 
-    /// Tells this key from others and nothing else of it: 16 bytes made from it, in hexadecimal. It may be written down beside the data.
+    /// Returns a fingerprint that distinguishes this key from others and reveals nothing else: 16 derived bytes in
+    /// hexadecimal. It may be stored beside the data.
     ///
     /// # Errors
     /// As [`RootKey::derive`].
@@ -79,7 +82,7 @@ impl RootKey {
         Ok(derived.expose().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// The key itself, to be written where it is kept, and nowhere else.
+    /// Returns the key itself. Write it only to where the key is kept.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -87,17 +90,17 @@ impl RootKey {
 }
 
 impl DerivedKey {
-    /// Bytes of a key.
+    /// The number of bytes of a key.
     pub const BYTES: usize = 32;
 
-    /// The bytes, for the one purpose.
+    /// Returns the bytes, for the one purpose.
     #[must_use]
     pub fn expose(&self) -> &[u8; Self::BYTES] {
         &self.0
     }
 }
 
-/// As many bytes as a key has.
+/// The length of a derived key for HKDF.
 #[derive(Clone, Copy)]
 struct DerivedKeyLength;
 

@@ -1,4 +1,4 @@
-//! The root key under a passphrase, so that it can be kept where a passphrase alone protects it: in a backup.
+//! The root key sealed under a passphrase, so that it can be stored in a backup.
 
 use std::fmt;
 
@@ -14,12 +14,13 @@ use crate::RootKey;
 const OPERATION: &str = "auth.sealed_root_key";
 const FORMAT: u32 = 1;
 const SALT_BYTES: usize = 16;
-/// The cost of one derivation: the second recommended choice of RFC 9106, in memory 64 MiB, about 0.2 s.
+/// The cost of one derivation: the second recommended choice of RFC 9106, with 64 MiB of memory, about 0.2 s.
 const DEFAULT_COST: KdfCost = KdfCost { memory_kib: 65_536, iterations: 3, lanes: 4 };
-/// The most a sealed key may ask for when it is opened: it comes from outside, and must not take all memory or time.
+/// The highest cost that a sealed key may ask for when it is opened. It comes from outside and must not use up memory
+/// or time.
 const MAX_COST: KdfCost = KdfCost { memory_kib: 1 << 20, iterations: 32, lanes: 16 };
 
-/// What a root key is sealed under. It does not print itself; overwritten in memory when dropped.
+/// A passphrase that seals a root key. Its `Debug` output does not contain it. Overwritten in memory when dropped.
 #[derive(Clone)]
 pub struct Passphrase(Zeroizing<Vec<u8>>);
 
@@ -30,7 +31,7 @@ struct KdfCost {
     lanes: u32,
 }
 
-/// The sealed key as it is stored: JSON.
+/// The sealed key in its stored form: JSON.
 #[derive(Serialize, Deserialize)]
 struct SealedRootKey {
     format: u32,
@@ -42,7 +43,7 @@ struct SealedRootKey {
 }
 
 impl Passphrase {
-    /// The fewest bytes.
+    /// The least number of bytes.
     pub const MIN_BYTES: usize = 16;
 
     /// Takes the passphrase as it is.
@@ -53,14 +54,14 @@ impl Passphrase {
         let passphrase = passphrase.as_ref();
         if passphrase.len() < Self::MIN_BYTES {
             return Err(invalid_sealed_key(
-                "a passphrase has at least 16 bytes; make one with `openssl rand -base64 24`",
+                "a passphrase must have at least 16 bytes; create one with `openssl rand -base64 24`",
             ));
         }
         Ok(Self(Zeroizing::new(passphrase.to_vec())))
     }
 
-    /// Seals a root key: AES-256-GCM (NIST SP 800-38D) under a key made with argon2id (RFC 9106) from the passphrase and a random
-    /// salt. Takes about 0.2 s and 64 MiB.
+    /// Seals a root key with AES-256-GCM (NIST SP 800-38D), under a key derived with argon2id (RFC 9106) from the
+    /// passphrase and a random salt. It takes about 0.2 s and 64 MiB.
     ///
     /// ```
     /// use engines_auth::{Passphrase, RootKey};
@@ -73,7 +74,7 @@ impl Passphrase {
     /// ```
     ///
     /// # Errors
-    /// Never in practice.
+    /// None at present.
     pub fn seal(&self, root: &RootKey, ids: &IdGenerator) -> Result<Vec<u8>> {
         let failed = |_| invalid_sealed_key("the root key could not be sealed");
         let (salt, nonce): ([u8; SALT_BYTES], [u8; NONCE_LEN]) = (ids.bytes(), ids.bytes());
@@ -93,10 +94,10 @@ impl Passphrase {
         serde_json::to_vec_pretty(&sealed).map_err(|error| Error::internal(OPERATION, error))
     }
 
-    /// Opens what [`Passphrase::seal`] made.
+    /// Opens what [`Passphrase::seal`] returned.
     ///
     /// # Errors
-    /// When it is damaged, of a newer format, or sealed under another passphrase.
+    /// When it is damaged, has a newer format, or was sealed under another passphrase.
     pub fn open(&self, sealed: &[u8]) -> Result<RootKey> {
         let damaged = || invalid_sealed_key("the sealed root key is damaged or of a newer format");
         let sealed: SealedRootKey = serde_json::from_slice(sealed).map_err(|_| damaged())?;
@@ -112,13 +113,13 @@ impl Passphrase {
         let mut bytes = Zeroizing::new(STANDARD.decode(&sealed.sealed).map_err(|_| damaged())?);
         let key = self.derive_key(sealed.cost, &salt)?;
         let secret = key.open_in_place(nonce, aad(), &mut bytes).map_err(|_| {
-            invalid_sealed_key("this passphrase does not open the sealed root key; give the one it was sealed under")
+            invalid_sealed_key("this passphrase does not open the sealed root key; use the one that it was sealed under")
         })?;
         RootKey::new(&*secret)
     }
 
     fn derive_key(&self, cost: KdfCost, salt: &[u8]) -> Result<LessSafeKey> {
-        let failed = || invalid_sealed_key("no key could be made from the passphrase: the sealed root key is damaged");
+        let failed = || invalid_sealed_key("no key could be derived from the passphrase: the sealed root key is damaged");
         let params = Params::new(cost.memory_kib, cost.iterations, cost.lanes, Some(32)).map_err(|_| failed())?;
         let mut key = Zeroizing::new([0_u8; 32]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -128,7 +129,7 @@ impl Passphrase {
     }
 }
 
-/// What a seal is bound to.
+/// The data that the seal is bound to.
 fn aad() -> Aad<&'static [u8]> {
     Aad::from(b"engines root key v1".as_slice())
 }

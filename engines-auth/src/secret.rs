@@ -1,4 +1,4 @@
-//! Secrets that do not print themselves, and comparing them in constant time.
+//! Secret types whose `Debug` output does not contain the secret, and comparison in constant time.
 
 use std::fmt;
 
@@ -25,8 +25,8 @@ impl SigningSecret {
     /// Takes the secret as it is, without trimming or decoding.
     ///
     /// # Errors
-    /// When [`check_secret_strength`] refuses it, or it is PEM or JWK text: such a key is meant for another algorithm, and its public half
-    /// is no secret (RFC 8725 section 2.1).
+    /// When [`check_secret_strength`] rejects it, and when it is PEM or JWK text, because such a key is for another
+    /// algorithm and its public half is no secret (RFC 8725 section 2.1).
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self> {
         let secret = secret.as_ref();
         check_secret_strength("the signing secret", secret)?;
@@ -34,7 +34,7 @@ impl SigningSecret {
         let jwk = secret.trim_ascii_start().first() == Some(&b'{') && secret.windows(5).any(|part| part == b"\"kty\"");
         if pem || jwk {
             return Err(invalid_secret(
-                "the signing secret is a PEM or JWK text; it must be random bytes or text of its own",
+                "the signing secret is a PEM or JWK text; use random bytes or random text",
             ));
         }
         Ok(Self(Zeroizing::new(secret.to_vec())))
@@ -51,8 +51,8 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
-/// A secret text on its way in or out of the process: a refresh token, an API key, a ticket. It serialises as text and does not print
-/// itself; overwritten in memory when dropped.
+/// A secret text that enters or leaves the process: a refresh token, an API key, a ticket. It serialises as text. Its
+/// `Debug` output does not contain it. Overwritten in memory when dropped.
 #[derive(Clone)]
 pub struct SecretText(Zeroizing<String>);
 
@@ -63,7 +63,7 @@ impl SecretText {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text, for its owner alone.
+    /// Returns the text. Give it to its owner only.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -92,7 +92,7 @@ fn invalid_secret(detail: &'static str) -> Error {
     Error::new(Code::Internal, "auth.secret", detail)
 }
 
-/// Whether two secrets (a key, a hash of a token) are the same, in a time that tells nothing but whether their lengths differ.
+/// Compares two secrets (a key, a hash of a token) in a time that depends only on their lengths.
 #[must_use]
 pub fn same_bytes(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()

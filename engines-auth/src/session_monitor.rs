@@ -1,4 +1,4 @@
-//! Looking after open streams: who was let in once may not stay for ever.
+//! Monitoring of open streams: a stream ends when its context is no longer valid.
 
 use std::{
     collections::BTreeMap,
@@ -25,14 +25,14 @@ use crate::{
     revocation::{Revocation, RevocationFeed},
 };
 
-/// How late a revocation may count, at the most.
+/// The longest delay of a revocation.
 const MAX_REVOCATION_DELAY: Duration = Duration::from_secs(5);
-/// How many are looked at side by side, where the directory has to read.
+/// Checks that run at the same time, for a directory that has to read.
 const MAX_CONCURRENT_CHECKS: usize = 64;
-/// After how many others get a turn.
+/// Checks after which the task yields to other tasks.
 const CHECKS_PER_TURN: usize = 512;
 
-/// The streams that are open. One task looks after all of them, as long as there are any.
+/// The open streams. One task checks all of them, as long as there are any.
 #[derive(Debug, Default)]
 pub(crate) struct SessionMonitor(Mutex<MonitoredSessions>);
 
@@ -41,20 +41,20 @@ struct MonitoredSessions {
     open: BTreeMap<u64, Arc<MonitorEntry>>,
     last_entry_id: u64,
     last_task_id: u64,
-    /// Which task looks after them.
+    /// The task that checks the streams.
     task: Option<u64>,
 }
 
 struct MonitorEntry {
     context: RequestContext,
-    /// Where its end is told, once.
+    /// The sender of the reason for the end. It is taken when the reason is sent.
     end: Mutex<Option<oneshot::Sender<Error>>>,
-    /// Times in a row it could not be told.
+    /// The number of failed checks in a row.
     failed_checks: AtomicU32,
 }
 
-/// A future that is ready once its context is no longer good, with the reason. Small, and cheap to poll; give it up when the stream ends.
-/// See [`Admission::monitor`].
+/// A future that completes with the reason when its context is no longer valid. It is small and cheap to poll. Drop it
+/// when the stream ends. See [`Admission::monitor`].
 #[must_use = "it tells when to close the stream"]
 pub struct MonitoredSession {
     admission: Admission,
@@ -67,7 +67,7 @@ impl Future for MonitoredSession {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Error> {
         let end = ready!(Pin::new(&mut self.end).poll(cx));
-        Poll::Ready(end.unwrap_or_else(|_| Error::internal("door.watch", "nobody looks after this stream any more")))
+        Poll::Ready(end.unwrap_or_else(|_| Error::internal("admission.monitor", "the monitor of this stream has stopped")))
     }
 }
 
@@ -79,23 +79,25 @@ impl Drop for MonitoredSession {
 
 impl fmt::Debug for MonitoredSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watched").field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("MonitoredSession").field("number", &self.number).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for MonitorEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Open").field("context", &self.context).finish_non_exhaustive()
+        f.debug_struct("MonitorEntry").field("context", &self.context).finish_non_exhaustive()
     }
 }
 
 impl Admission {
-    /// Waits until the context is no longer good, and says why: the error of [`Admission::check_still_valid`]. At once for what the directory revokes
-    /// in this process, within 5 seconds for another node's. While the directory does not answer nobody is sent away until the 5 seconds
-    /// are over; then it is `BACKEND_UNAVAILABLE`. Run it beside whatever stays open for this context. One task looks after all of them.
+    /// Monitors a context until it is no longer valid. The future completes with the error of
+    /// [`Admission::check_still_valid`]: at once for what the directory revokes in this process, within 5 seconds for
+    /// revocations on other nodes. If the directory does not respond, the context stays valid until the 5 seconds are
+    /// over, and then ends with `BACKEND_UNAVAILABLE`. Await it beside everything that stays open for this context. One
+    /// task checks all contexts.
     ///
     /// # Panics
-    /// Outside a tokio runtime with time.
+    /// Outside of a tokio runtime with time.
     pub fn monitor(&self, context: &RequestContext) -> MonitoredSession {
         let (told, end) = oneshot::channel();
         let open = Arc::new(MonitorEntry {
@@ -119,7 +121,7 @@ impl Admission {
     }
 }
 
-/// Lets another task take over when this one ends, however it does.
+/// Marks the task as ended when dropped, so that another one can start.
 struct MonitorTask {
     admission: Weak<Inner>,
     task: u64,
@@ -127,8 +129,8 @@ struct MonitorTask {
 
 impl Drop for MonitorTask {
     fn drop(&mut self) {
-        let Some(door) = self.admission.upgrade() else { return };
-        let mut streams = door.monitor.lock();
+        let Some(admission) = self.admission.upgrade() else { return };
+        let mut streams = admission.monitor.lock();
         if streams.task == Some(self.task) {
             streams.task = None;
         }
@@ -136,10 +138,10 @@ impl Drop for MonitorTask {
 }
 
 async fn run_monitor(running: MonitorTask) {
-    let Some(door) = running.admission.upgrade() else { return };
-    let every = door.directory.as_ref().map_or(Duration::from_secs(1), |directory| directory.recheck_every());
-    let mut feed = door.directory.as_ref().and_then(|directory| directory.revocations());
-    drop(door);
+    let Some(admission) = running.admission.upgrade() else { return };
+    let every = admission.directory.as_ref().map_or(Duration::from_secs(1), |directory| directory.recheck_every());
+    let mut feed = admission.directory.as_ref().and_then(|directory| directory.revocations());
+    drop(admission);
     let mut ticks = interval(every.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -147,12 +149,12 @@ async fn run_monitor(running: MonitorTask) {
             _ = ticks.tick() => None,
             revocation = next_revocation(feed.as_mut()) => Some(revocation),
         };
-        let Some(door) = running.admission.upgrade() else { return };
-        let Some(all) = door.monitor.snapshot(running.task) else { return };
+        let Some(admission) = running.admission.upgrade() else { return };
+        let Some(all) = admission.monitor.snapshot(running.task) else { return };
         let concerned = all.into_iter().filter(|open| {
             lock(&open.end).is_some() && told.as_ref().is_none_or(|revocation| revocation.concerns(&open.context))
         });
-        check_sessions(&door, concerned.collect(), every).await;
+        check_sessions(&admission, concerned.collect(), every).await;
     }
 }
 
@@ -175,7 +177,7 @@ async fn check_sessions(admission: &Inner, streams: Vec<Arc<MonitorEntry>>, ever
                         && every.saturating_mul(open.failed_checks.fetch_add(1, Ordering::Relaxed)) < patience => {}
                 Err(error) => {
                     let told = lock(&open.end).take();
-                    // Whoever has given it up need not hear.
+                    // The receiver may be dropped.
                     let _ = told.map(|told| told.send(error));
                 }
             }
@@ -186,7 +188,8 @@ async fn check_sessions(admission: &Inner, streams: Vec<Arc<MonitorEntry>>, ever
 }
 
 impl SessionMonitor {
-    /// Whom `task` looks after; nobody any more, when there is nobody left, and then it is no longer the one.
+    /// Returns the streams that `task` checks. Returns `None` if another task has replaced it, or if there are no
+    /// streams, which ends the task.
     fn snapshot(&self, task: u64) -> Option<Vec<Arc<MonitorEntry>>> {
         let mut streams = self.lock();
         if streams.task != Some(task) {

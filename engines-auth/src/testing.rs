@@ -1,4 +1,4 @@
-//! A test kit: tokens for tests. Behind the feature `testing`; never enable it in production.
+//! Tokens for tests. Requires the feature `testing`, which must not be enabled in production.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,18 +6,18 @@ use engines_core::{Clock, IdGenerator, Result, Role, TenantId, UserId};
 
 use crate::{AccessToken, JwtSettings, SigningSecret, TokenIssuer, TokenRequest};
 
-/// The secret of [`secret`]: public, and therefore none.
+/// The text of [`secret`]. It is public, so it protects nothing.
 pub const SECRET: &str = "a secret for tests, at least 32 bytes long";
 
-/// A signing secret for tests.
+/// Returns a signing secret for tests.
 ///
 /// # Errors
-/// Never in practice: [`SECRET`] is long enough.
+/// None at present: [`SECRET`] is long enough.
 pub fn secret() -> Result<SigningSecret> {
     SigningSecret::new(SECRET)
 }
 
-/// Mints a token under [`SECRET`], good for an hour by `clock`; the first tenant is the default one.
+/// Mints a token under [`SECRET`] that expires after an hour by `clock`. The first tenant is the default one.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -18,7 +18,7 @@ use futures_util::FutureExt;
 
 const SECRET: &str = "sk-live-0123456789-never-to-be-seen";
 
-/// 32 bytes that pass for random, another 32 for each seed.
+/// 32 bytes that look random, different for each seed.
 fn key(seed: u8) -> [u8; 32] {
     engines_core::IdGenerator::seeded(u64::from(seed)).bytes()
 }
@@ -54,7 +54,7 @@ fn stored(store: &MemoryStore, context: &RequestContext, name: &str) -> Document
     now(store.get(context.scope(), &KEY_SLOT, &DocId::from(slot(name)))).unwrap().unwrap()
 }
 
-/// Writes a stored body somewhere else, as somebody with the database could.
+/// Writes a stored body to another place, as an attacker with access to the database could.
 fn plant(store: &MemoryStore, context: &RequestContext, name: &str, body: &serde_json::Value) {
     let document = NewDocument::new(KEY_SLOT, slot(name), body).unwrap();
     now(store.commit(context.scope(), Batch::new(Default::default()).put(document, Expect::Any))).unwrap();
@@ -134,7 +134,7 @@ fn a_moved_or_modified_sealed_secret_does_not_open() {
     plant(&store, &ada, "openai", &body);
     assert!(now(slots.open(&ada, &slot("openai"))).is_ok());
 
-    // The same bytes under another key's id, even if both ids have the same key.
+    // The same bytes under the id of another key, even if both ids have the same key.
     let twice = SealKeys::new("k1", &key(1)).unwrap().previous("k2", &key(1)).unwrap();
     let twice = slots_with(&store, twice);
     let mut renamed = body.clone();

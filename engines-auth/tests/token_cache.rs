@@ -1,4 +1,4 @@
-//! A token that was verified a moment ago gets the same answers as one that was not.
+//! A cached token gets the same answers as an uncached one.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{sync::Arc, time::Duration};
@@ -18,7 +18,7 @@ struct World {
 
 fn ask(world: &World, token: &str) -> Result<String, Code> {
     let asked = world.verifier.authenticate(&Credential::Bearer(token)).now_or_never().unwrap();
-    // "Not mine" is no way in either.
+    // A token that no authenticator takes is refused too.
     asked.map_err(|error| error.code())?.map(|found| found.actor.id.to_string()).ok_or(Code::TokenInvalid)
 }
 
@@ -49,7 +49,7 @@ fn a_cached_token_expires_at_its_exp() {
     let world = world(2, None);
     assert_eq!(ask(&world, &world.token).unwrap(), "ada");
     assert_eq!(ask(&world, &world.token).unwrap(), "ada");
-    // The leeway still counts behind `exp`, and no more than it.
+    // The leeway still applies after `exp`, but no longer than that.
     world.clock.advance(Duration::from_secs(3));
     assert_eq!(ask(&world, &world.token).unwrap(), "ada");
     world.clock.advance(Duration::from_secs(30));

@@ -130,7 +130,7 @@ impl Principal {
         }
         Err(Error::new(
             Code::TenantForbidden,
-            "door.bound",
+            "admission.restriction",
             "the credential is restricted to another tenant or environment; use it there, or get another one",
         ))
     }
@@ -226,7 +226,7 @@ impl RequestContext {
     pub fn admit_verified(principal: &Principal, scope: Scope, trace: Trace) -> Result<Self> {
         principal.check_restriction(&scope)?;
         let role = *principal.memberships.get(scope.tenant()).ok_or_else(|| {
-            Error::new(Code::TenantForbidden, "door.membership", "the credential gives no membership of this tenant")
+            Error::new(Code::TenantForbidden, "admission.membership", "the credential gives no membership of this tenant")
         })?;
         Ok(Self {
             inner: Arc::new(ContextFields {

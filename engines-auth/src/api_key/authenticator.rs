@@ -1,4 +1,4 @@
-//! From a key to a principal.
+//! Authentication by API key.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,12 +18,13 @@ use crate::{
     jwt::invalid_token,
 };
 
-/// Who vouches for API keys. No token's `iss`: those are texts of settings and addresses.
+/// The issuer of principals that act by API key. It differs from the `iss` of every token, which is set by the operator
+/// or is a URL.
 pub const ISSUER: &str = "engines:api-key";
 
 #[async_trait]
 impl Authenticator for ApiKeys {
-    /// Takes bearer credentials that begin with `ek_`. A key is looked up through a short-lived cache.
+    /// Takes bearer credentials that begin with `ek_`. The key is looked up through a cache with a short lifetime.
     async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>> {
         let Credential::Bearer(text) = credential else { return Ok(None) };
         if !API_KEY_TOKEN.is_prefix_of(text) {
@@ -36,7 +37,7 @@ impl Authenticator for ApiKeys {
         let key = inner.cache.api_key(&inner.records, id).await?.ok_or_else(wrong)?;
         let rotation = key.rotation_of(text, now).ok_or_else(wrong)?;
         if key.expires_at.is_some_and(|end| now >= end) {
-            return Err(Error::new(Code::TokenExpired, "auth.api_key", "the API key has expired; make a new one"));
+            return Err(Error::new(Code::TokenExpired, "auth.api_key", "the API key has expired; create a new one"));
         }
         inner.usable_api_key(id).await?.ok_or_else(wrong)?;
         self.record_use(id, now).await;
@@ -44,15 +45,15 @@ impl Authenticator for ApiKeys {
     }
 }
 
-/// What the ids of actors begin with that act by a key.
+/// The prefix of the ids of actors that act by a key.
 const ACTOR_PREFIX: &str = "ak_";
 
-/// The key by which somebody acts, if it is one.
+/// Returns the API key that an actor id stands for, if it stands for one.
 pub(crate) fn api_key_id(actor: &UserId) -> Option<Ulid> {
     Ulid::from_string(actor.as_str().strip_prefix(ACTOR_PREFIX)?).ok()
 }
 
-/// Whatever its maker may do elsewhere: the key is good in the one tenant.
+/// Builds the principal of a key. The key is valid in one tenant only, whatever else its creator may access.
 fn principal(id: Ulid, key: &ApiKeyBody, rotation: u32) -> Result<Principal> {
     let actor = Actor { id: UserId::new(format!("{ACTOR_PREFIX}{id}"))?, kind: key.actor_type };
     let mut principal = Principal::assume_verified(actor, ISSUER);
@@ -61,13 +62,14 @@ fn principal(id: Ulid, key: &ApiKeyBody, rotation: u32) -> Result<Principal> {
     principal.restriction = Some(ScopeRestriction { tenant: key.tenant_id.clone(), env: None });
     principal.expires_at = key.expires_at;
     principal.credential_id = Some(id.to_string().into());
-    // What was opened with a secret ends with the secret, and not only with the key.
+    // A rotation ends the streams that were opened with the old secret, so the session is the number of the rotation.
     principal.session = Some(rotation.to_string().into());
     Ok(principal)
 }
 
 impl ApiKeys {
-    /// Writes down that the key was used, once every few minutes. A failure is for a later use to mend.
+    /// Records the use of a key, at most once in `api_key_use_every_s`. A failed write is only logged, because a later
+    /// use writes again.
     async fn record_use(&self, id: Ulid, now: Timestamp) {
         let inner = &*self.identity.inner;
         let every = Duration::from_secs(inner.settings.api_key_use_every_s);
@@ -75,13 +77,13 @@ impl ApiKeys {
         if !due {
             return;
         }
-        // Noted first, so that many requests at once write once.
+        // Set before the write, so that many requests at the same time write once.
         inner.last_uses.insert(id, now);
         let body = ApiKeyUseBody { last_used_at: now };
         let batch = records::put(Batch::spanning(now), API_KEY_USE, DocId::from(id), &[], &body, Expect::Any);
         let Ok(batch) = batch else { return };
         if let Err(error) = inner.records.commit(inner.records.system(), batch).await {
-            tracing::warn!(%error, "the last use of an API key could not be written down");
+            tracing::warn!(%error, "the last use of an API key could not be recorded");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What a key may do with keys: it manages itself and the keys made with it, and those never have more rights than it has,
-//! nor outlast it.
+//! What an API key may do with keys: it manages itself and the keys created with it. Those never have more rights than
+//! their parent and never outlive it.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use crate::{
     jwt::invalid_token,
 };
 
-/// How many keys a key may descend from. Each is looked up, through a cache, with every use.
+/// The number of keys that a key may descend from. Each of them is looked up, through a cache, at every use.
 pub(super) const MAX_ANCESTORS: usize = 4;
 
 impl Inner {
-    /// The key of this id, if it and every key it descends from exist and have not expired.
+    /// Returns the key with this id, if it and all keys it descends from exist and have not expired.
     pub(crate) async fn usable_api_key(&self, id: Ulid) -> Result<Option<Arc<ApiKeyBody>>> {
         let now = self.now();
         let Some(key) = self.cache.api_key(&self.records, id).await? else { return Ok(None) };
@@ -37,14 +37,15 @@ impl Inner {
         Ok(None)
     }
 
-    /// Whether a key of this tenant, and every key it descends from, is good now.
+    /// Returns whether a key of this tenant, and every key it descends from, is valid now.
     pub(crate) async fn is_key_usable(&self, tenant: &TenantId, id: Ulid) -> Result<bool> {
         Ok(self.usable_api_key(id).await?.is_some_and(|key| key.tenant_id == *tenant))
     }
 
-    /// The key by which the context acts, if it may hand out rights now: what it makes lasts as long as the key. A secret
-    /// that was replaced may not, although it is good until its grace ends, because what it made would outlast it. The key is
-    /// read from the store, because the cache may not know of a rotation or revocation by another node yet.
+    /// Returns the key by which the context acts, if that key may grant rights now. What a key creates lasts as long as
+    /// the key. A replaced secret grants nothing, although it stays valid until its grace ends, because what it created
+    /// would outlive it. The key is read from the store, because the cache may not know yet of a rotation or revocation
+    /// on another node.
     ///
     /// # Errors
     /// `TOKEN_INVALID` for a key that has ended and for a replaced secret.
@@ -62,7 +63,7 @@ impl Inner {
         }
     }
 
-    /// Refuses a context that acts by a key another key than that one and its descendants.
+    /// Checks that a context which acts by a key manages only that key and its descendants.
     ///
     /// # Errors
     /// `ROLE_INSUFFICIENT`.
@@ -84,21 +85,21 @@ impl Inner {
             };
         }
         let detail =
-            "a key rotates and revokes itself and the keys made with it alone; use a person's token for others";
+            "an API key can rotate and revoke only itself and the keys created with it; use the token of a person";
         Err(self.refusal(Code::RoleInsufficient, MANAGE, detail).with_member("action", MANAGE))
     }
 
-    /// The key by which the context acts, which is then the parent of what it makes.
+    /// Returns the key by which the context acts. It becomes the parent of the key that is created.
     ///
     /// # Errors
-    /// `OP_INVALID` when that key has [`MAX_ANCESTORS`] already; `TOKEN_INVALID` as for [`Inner::granting_key`].
+    /// `OP_INVALID` when that key already has [`MAX_ANCESTORS`]; `TOKEN_INVALID` as for `granting_key`.
     pub(super) async fn parent_key(&self, context: &RequestContext) -> Result<Option<Ulid>> {
         let Some(id) = self.granting_key(context).await? else { return Ok(None) };
         let (mut ancestors, mut next) = (0, Some(id));
         while let Some(id) = next {
             ancestors += 1;
             if ancestors > MAX_ANCESTORS {
-                let detail = "a key descends from at most 4 others; make this one with an older key or as a person";
+                let detail = "a key descends from at most 4 others; create this one with an older key or as a person";
                 return Err(Error::new(Code::OpInvalid, MANAGE, detail));
             }
             next = self.cache.api_key(&self.records, id).await?.and_then(|key| key.parent);
@@ -106,7 +107,7 @@ impl Inner {
         Ok(Some(id))
     }
 
-    /// The keys of the tenant that descend from this one.
+    /// Returns the keys of the tenant that descend from this one.
     pub(super) async fn descendants(
         &self,
         context: &RequestContext,
@@ -126,10 +127,11 @@ impl Inner {
     }
 }
 
-/// When a key ends that was asked to end at `wanted`: not after the credential it is made with, if that is a key itself.
+/// Returns when a new key expires, given the requested time. A key that is created with a key expires no later than
+/// that one.
 ///
 /// # Errors
-/// `BODY_INVALID` for a later end than that.
+/// `BODY_INVALID` when the requested time is later.
 pub(super) fn limit_expiry(
     context: &RequestContext,
     wanted: Option<Timestamp>,
@@ -137,7 +139,7 @@ pub(super) fn limit_expiry(
 ) -> Result<Option<Timestamp>> {
     match (context.expires_at().filter(|_| api_key_id(&context.actor().id).is_some()), wanted) {
         (Some(end), Some(wanted)) if wanted > end => {
-            Err(Error::invalid_body(MANAGE, field, "a key that is made with a key ends no later than that one"))
+            Err(Error::invalid_body(MANAGE, field, "a key expires no later than the key that it is created with"))
         }
         (Some(end), None) => Ok(Some(end)),
         (_, wanted) => Ok(wanted),

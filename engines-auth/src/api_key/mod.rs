@@ -1,4 +1,4 @@
-//! API keys `ek_…`: credentials of one tenant's own programs and agents, verified against the store.
+//! API keys `ek_…`: credentials for programs and agents of one tenant, verified against the store.
 
 mod authenticator;
 mod delegation;

@@ -1,4 +1,4 @@
-//! Making, listing, rotating and revoking keys.
+//! Creation, listing, rotation and revocation of keys.
 
 use std::{fmt, time::Duration};
 
@@ -24,8 +24,9 @@ pub(super) const MANAGE: &str = "api_keys.manage";
 
 pub(super) const API_KEY_TOKEN: OpaqueTokenKind = OpaqueTokenKind("ek");
 
-/// API keys: of a tenant, for all its environments, with a role of their own. Cheap to clone; also the
-/// [`Authenticator`](crate::Authenticator) for them.
+/// The service for API keys. A key belongs to a tenant, is valid in all of its environments, and has its own role.
+///
+/// It is also the [`Authenticator`](crate::Authenticator) for keys. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiKeys {
     pub(super) identity: Identity,
@@ -36,11 +37,12 @@ impl ApiKeys {
         Self { identity }
     }
 
-    /// Makes a key for the context's tenant. The key itself is in the answer and nowhere else.
+    /// Creates a key for the context's tenant. The response is the only place that holds the secret.
     ///
     /// # Errors
-    /// `BODY_INVALID`, also for an end after that of the key it is made with; `ROLE_INSUFFICIENT` below admin, and for a role above one's own;
-    /// `QUOTA_EXCEEDED`; `OP_INVALID` when it would descend from too many keys.
+    /// `BODY_INVALID`, also for an expiry after that of the parent key; `ROLE_INSUFFICIENT` below admin, and for a role
+    /// above the caller's; `QUOTA_EXCEEDED`; `OP_INVALID` when the key would descend from too many keys;
+    /// `TOKEN_INVALID` with a replaced secret.
     pub async fn create(&self, context: &RequestContext, request: ApiKeyRequest) -> Result<ApiKeyCreated> {
         let inner = &*self.identity.inner;
         let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
@@ -55,7 +57,7 @@ impl ApiKeys {
         let expires_at = request.expires_at.or(from_now);
         let field = if request.expires_at.is_some() { "/expires_at" } else { "/expires_in" };
         if expires_at.is_some_and(|end| end <= now) {
-            return Err(Error::invalid_body(MANAGE, field, "the key would have ended already"));
+            return Err(Error::invalid_body(MANAGE, field, "the expiry is in the past"));
         }
         let expires_at = limit_expiry(context, expires_at, field)?;
         let parent = inner.parent_key(context).await?;
@@ -83,14 +85,14 @@ impl ApiKeys {
         for _ in 0..MAX_ATTEMPTS {
             let reservation = turn.reserve().await?;
             if inner.records.all::<ApiKeyBody>(&query, most).await?.len() >= most {
-                return Err(inner.refusal(Code::QuotaExceeded, MANAGE, "the tenant has as many keys as are allowed"));
+                return Err(inner.refusal(Code::QuotaExceeded, MANAGE, "the tenant has the largest number of API keys allowed; revoke some"));
             }
             match inner.records.commit(context.scope(), reservation.add_to(batch.clone())?).await {
                 Ok(_) => {
                     inner.cache.api_keys.invalidate(&id);
                     return Ok(ApiKeyCreated { key, view: to_view(id.to_string(), body, now, None) });
                 }
-                // Another node has made a key meanwhile.
+                // Another node has created a key in the meantime.
                 Err(CommitError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -98,7 +100,7 @@ impl ApiKeys {
         Err(conflict_error(MANAGE))
     }
 
-    /// The tenant's keys, the oldest first, without their secrets.
+    /// Lists the tenant's keys, the oldest first, without their secrets.
     ///
     /// # Errors
     /// `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID`.
@@ -116,12 +118,13 @@ impl ApiKeys {
         Ok(Page { items, next: found.next })
     }
 
-    /// Replaces a key's secret. The old one is refused, and what was opened with it closed, at once or after the grace the request asks
-    /// for, so that whoever uses it can change over. Its end stays as it is.
+    /// Replaces the secret of a key. The old secret is refused, and streams opened with it are closed, after the grace
+    /// that the request asks for, or at once without a grace. The expiry of the key does not change.
     ///
     /// # Errors
-    /// `NOT_FOUND`; `BODY_INVALID` for too long a grace; `ROLE_INSUFFICIENT` below admin, for a key with a role above one's own, and
-    /// with a key for any other key than itself and those made with it; `TOKEN_INVALID` with a replaced secret.
+    /// `NOT_FOUND`; `BODY_INVALID` for a grace that is too long; `ROLE_INSUFFICIENT` below admin, for a key with a role
+    /// above the caller's, and, when called with a key, for any other key than itself and those created with it;
+    /// `TOKEN_INVALID` with a replaced secret.
     pub async fn rotate(
         &self,
         context: &RequestContext,
@@ -131,7 +134,7 @@ impl ApiKeys {
         let inner = &*self.identity.inner;
         let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
         if request.grace > inner.settings.api_key_grace_max_s {
-            let detail = format!("a replaced key is good for at most {} seconds", inner.settings.api_key_grace_max_s);
+            let detail = format!("a replaced secret stays valid for at most {} seconds", inner.settings.api_key_grace_max_s);
             return Err(Error::invalid_body(MANAGE, "/grace", detail));
         }
         let (id, found) = self.find(context, key_id).await?;
@@ -152,11 +155,12 @@ impl ApiKeys {
         Ok(ApiKeyCreated { key, view: to_view(id.to_string(), body, found.created_at, None) })
     }
 
-    /// Revokes a key and all keys that were made with it. It counts at once here, within 5 s on other nodes, and closes what was opened with them.
+    /// Revokes a key and all keys that were created with it, and closes the streams opened with them. It takes effect
+    /// at once on this node and within 5 s on other nodes.
     ///
     /// # Errors
-    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, for a key with a role above one's own, and with a key for any other key than
-    /// itself and those made with it.
+    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, for a key with a role above the caller's, and, when called with a
+    /// key, for any other key than itself and those created with it.
     pub async fn revoke(&self, context: &RequestContext, key_id: &str) -> Result<()> {
         let inner = &*self.identity.inner;
         let permit = inner.guard.admit_release(context, Action::ApiKeysManage)?;
@@ -180,7 +184,7 @@ impl ApiKeys {
         Ok(())
     }
 
-    /// A key of the context's tenant; that of another does not exist.
+    /// Finds a key of the context's tenant. A key of another tenant is `NOT_FOUND`.
     async fn find(&self, context: &RequestContext, key_id: &str) -> Result<(Ulid, StoredDocument<ApiKeyBody>)> {
         let missing = || Error::not_found(MANAGE, "API key");
         let id = Ulid::from_string(key_id).map_err(|_| missing())?;
@@ -189,7 +193,8 @@ impl ApiKeys {
         Ok((id, found.ok_or_else(missing)?))
     }
 
-    /// Nobody makes, or takes the place of, a key that may do more than they may.
+    /// Checks that a role is not above the caller's, so that no caller creates or takes over a key with more rights
+    /// than their own.
     fn check_role_within(&self, context: &RequestContext, role: Role) -> Result<()> {
         if role <= context.role() {
             return Ok(());
@@ -200,7 +205,6 @@ impl ApiKeys {
     }
 }
 
-/// Its secret is no part of it.
 fn to_view(key_id: String, key: ApiKeyBody, created_at: Timestamp, last_used_at: Option<Timestamp>) -> ApiKeyView {
     ApiKeyView {
         key_id,

@@ -1,4 +1,4 @@
-//! A bounded table of token buckets, kept as one time each (GCRA, ITU-T I.371 annex A).
+//! A bounded table of token buckets. Each bucket is stored as one time (GCRA, ITU-T I.371 annex A).
 
 use std::{
     collections::HashMap,
@@ -12,17 +12,17 @@ use engines_core::Timestamp;
 const SHARDS: usize = 64;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// A bucket's size and how quickly it fills.
+/// The size of a bucket and the rate at which it fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BucketSize {
     /// Requests allowed at once after a pause.
     pub(super) burst: u32,
-    /// Nanoseconds until one more is allowed.
+    /// Nanoseconds until one more request is allowed.
     nanos_per_token: u64,
 }
 
 impl BucketSize {
-    /// `None` where `per_second` is 0: no limit.
+    /// Returns `None` when `per_second` is 0, which means no limit.
     pub(super) fn new(per_second: u32, burst: u32) -> Option<Self> {
         (per_second > 0)
             .then(|| Self { burst: burst.max(1), nanos_per_token: (NANOS_PER_SECOND / u64::from(per_second)).max(1) })
@@ -33,30 +33,30 @@ impl BucketSize {
     }
 }
 
-/// What is left in a bucket.
+/// The number of tokens left in a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BucketLevel {
     pub(super) remaining: u32,
-    /// Time until it is full.
+    /// Time until the bucket is full.
     pub(super) reset: Duration,
 }
 
-/// Names a bucket: a keyed hash, so that nobody can choose names that meet.
+/// The key of a bucket: a keyed hash, so that callers cannot choose names that collide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BucketKey(u64);
 
-/// The time at which each bucket is full again. A bucket that is full is forgotten; when the table is full, the bucket that is
-/// nearest to full is forgotten first, which forgives its owner the least.
+/// Stores for each bucket the time at which it is full again. Full buckets are removed. When the table is full, the
+/// bucket that is nearest to full is removed first, because its owner gains the least from that.
 pub(super) struct Buckets {
     shards: Box<[Mutex<BucketTable>]>,
-    /// Buckets in one shard at the most.
+    /// The largest number of buckets in a shard.
     shard_capacity: usize,
     hasher: RandomState,
 }
 
 type BucketTable = HashMap<u64, u64, BuildHasherDefault<KeyHasher>>;
 
-/// The keys are hashes already.
+/// Passes keys through, because they are hashes already.
 #[derive(Default)]
 struct KeyHasher(u64);
 
@@ -77,13 +77,13 @@ impl Hasher for KeyHasher {
 }
 
 impl Buckets {
-    /// A table of at most `room` buckets, rounded up to a multiple of 64.
+    /// Creates a table of at most `capacity` buckets, rounded up to a multiple of 64.
     pub(super) fn new(capacity: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         Self { shards, shard_capacity: capacity.div_ceil(SHARDS).max(1), hasher: RandomState::new() }
     }
 
-    /// The key of `owner`'s bucket number `kind`.
+    /// Returns the key of `owner`'s bucket number `kind`.
     pub(super) fn key(&self, kind: u8, owner: &str) -> BucketKey {
         let mut hasher = self.hasher.build_hasher();
         hasher.write_u8(kind);
@@ -91,7 +91,10 @@ impl Buckets {
         BucketKey(hasher.finish())
     }
 
-    /// Takes one request out of a bucket; an error is the time until that is possible.
+    /// Takes one token out of a bucket.
+    ///
+    /// # Errors
+    /// The time until a token is available.
     pub(super) fn take(&self, key: BucketKey, size: BucketSize, now: Timestamp) -> Result<BucketLevel, Duration> {
         let now = to_nanos(now);
         let mut table = self.shard(key);
@@ -100,7 +103,7 @@ impl Buckets {
         let over = (full_at - now).saturating_sub(size.full());
         if over > 0 {
             if let Some(kept) = table.get_mut(&key.0) {
-                // Written down, or a clock that was set back would begin the wait anew each time.
+                // Stored, because after a clock was set back the wait would otherwise start again at each try.
                 *kept = before;
             }
             return Err(Duration::from_nanos(over));
@@ -112,20 +115,20 @@ impl Buckets {
         Ok(level(full_at, size, now))
     }
 
-    /// Puts back what was taken out of a bucket.
+    /// Returns one token to a bucket.
     pub(super) fn put_back(&self, key: BucketKey, size: BucketSize) {
         if let Some(full_at) = self.shard(key).get_mut(&key.0) {
             *full_at = full_at.saturating_sub(size.nanos_per_token);
         }
     }
 
-    /// What is left in a bucket.
+    /// Returns the level of a bucket.
     pub(super) fn level(&self, key: BucketKey, size: BucketSize, now: Timestamp) -> BucketLevel {
         let now = to_nanos(now);
         level(time_when_full(&self.shard(key), key, size, now), size, now)
     }
 
-    /// Buckets that are remembered.
+    /// Returns the number of buckets.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         let tables = self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner));
@@ -133,13 +136,14 @@ impl Buckets {
     }
 
     fn shard(&self, BucketKey(key): BucketKey) -> MutexGuard<'_, BucketTable> {
-        // The table uses the low bits.
+        // The hash map uses the low bits.
         let shard = usize::try_from(key >> 32).unwrap_or_default() % self.shards.len();
         self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// When the bucket is full; now, if it is. A clock that was set back does not make anybody wait longer than an empty bucket does.
+/// Returns the time at which the bucket is full, or `now` if it is. After a clock was set back, no caller waits longer
+/// than for an empty bucket.
 fn time_when_full(table: &BucketTable, key: BucketKey, size: BucketSize, now: u64) -> u64 {
     table.get(&key.0).map_or(now, |full_at| (*full_at).clamp(now, now.saturating_add(size.full())))
 }
@@ -150,7 +154,7 @@ fn level(full_at: u64, size: BucketSize, now: u64) -> BucketLevel {
     BucketLevel { remaining: u32::try_from(remaining).unwrap_or(u32::MAX), reset: Duration::from_nanos(used) }
 }
 
-/// Before a bucket is added: forgets those that are full whenever the table would grow, and one more if that is not enough.
+/// Makes room for a bucket: removes full buckets whenever the table would grow, and one more if that is not enough.
 fn evict(table: &mut BucketTable, capacity: usize, now: u64) {
     if table.len() < table.capacity() && table.len() < capacity {
         return;
@@ -191,9 +195,9 @@ mod tests {
             assert!(buckets.take(buckets.key(0, &format!("other{other}")), size, at(0)).is_ok());
         }
         assert!(buckets.len() <= 128, "{}", buckets.len());
-        // Many callers do not buy one of them a new burst.
+        // Buckets of other callers do not remove a bucket that is in use.
         assert_eq!(buckets.take(limited, size, at(0)), Err(Duration::from_millis(100)));
-        // Once all are full again, the next of a shard that is full leaves little behind.
+        // When all buckets are full, the next insertion into a full shard removes them.
         for other in 0..200 {
             assert!(buckets.take(buckets.key(0, &format!("later{other}")), size, at(60_000)).is_ok());
         }

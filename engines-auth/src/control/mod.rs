@@ -1,4 +1,4 @@
-//! What one caller may use at most: requests by rate class, and open streams.
+//! Limits for one caller: requests by rate class, and open streams.
 
 mod buckets;
 mod open_streams;

@@ -1,4 +1,4 @@
-//! How many streams are open, and whose they are.
+//! Counters of open streams by user, API key and tenant.
 
 use std::{
     collections::HashMap,
@@ -12,12 +12,13 @@ use engines_core::{Code, Error, Guard, RequestContext, Result, TenantId, UserId,
 use super::settings::RateSettings;
 use crate::api_key;
 
-/// How long a caller with too many streams is told to wait.
+/// The `Retry-After` of a refusal for too many streams.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Counts the streams that are open in this process, by user, API key and tenant. Cheap to clone; clones count together.
+/// Counts the streams that are open in this process, by user, API key and tenant. Cheap to clone; clones share their
+/// counters.
 ///
-/// Whoever holds a connection open for a caller enters it here and keeps the [`StreamPermit`] for as long as the connection lives.
+/// Call [`OpenStreams::acquire`] before a stream opens, and keep the [`StreamPermit`] as long as the connection lives.
 #[derive(Clone)]
 pub struct OpenStreams {
     settings: Arc<RateSettings>,
@@ -30,25 +31,26 @@ struct StreamCounts {
     tenants: HashMap<TenantId, usize>,
 }
 
-/// One open stream's place. Dropping it gives the place back, however the stream ends.
+/// Counts one stream as open. Dropping it ends the count.
 #[must_use = "the stream counts as open for as long as this lives"]
 pub struct StreamPermit {
     counts: Arc<Mutex<StreamCounts>>,
-    /// None where nothing is counted.
+    /// `None` when streams are not counted.
     owner: Option<(UserId, TenantId)>,
 }
 
 impl OpenStreams {
-    /// With these settings.
+    /// Creates counters with these settings.
     #[must_use]
     pub fn new(settings: RateSettings) -> Self {
         Self { settings: Arc::new(settings), counts: Arc::default() }
     }
 
-    /// Enters a stream that is about to be opened. Trusted work in process is not counted.
+    /// Counts a stream that is about to open. Trusted work in process is not counted.
     ///
     /// # Errors
-    /// `RATE_LIMITED` with the member `limit` and a `decision_id` when the user, the key or the tenant holds as many open as it may.
+    /// `RATE_LIMITED` with the members `limit` and `limited` and a `decision_id`, when the user, the key or the tenant
+    /// has as many streams open as it may.
     pub fn acquire(&self, context: &RequestContext, guard: &Guard) -> Result<StreamPermit> {
         let counts = Arc::clone(&self.counts);
         let Some(subject) = RateSubject::of_context(context).filter(|_| self.settings.enabled) else {
@@ -60,7 +62,7 @@ impl OpenStreams {
         };
         let (actor, tenant) = (&context.actor().id, context.scope().tenant());
         let full = |limit: usize, whose: &'static str| {
-            let detail = format!("this {whose} holds as many streams open as it may; close some");
+            let detail = format!("this {whose} has the largest number of open streams allowed; close some");
             let error = Error::new(Code::RateLimited, "streams.open", detail).with_retry_after(RETRY_AFTER);
             let error = error.with_member("limit", limit).with_member("limited", whose);
             error.with_member("decision_id", guard.decision_id())
@@ -78,13 +80,13 @@ impl OpenStreams {
         Ok(StreamPermit { counts, owner: Some((actor.clone(), tenant.clone())) })
     }
 
-    /// Streams that an actor holds open.
+    /// Returns the number of streams that an actor has open.
     #[must_use]
     pub fn actor_count(&self, actor: &UserId) -> usize {
         lock(&self.counts).actors.get(actor).copied().unwrap_or_default()
     }
 
-    /// Streams that are open in a tenant.
+    /// Returns the number of streams that are open in a tenant.
     #[must_use]
     pub fn tenant_count(&self, tenant: &TenantId) -> usize {
         lock(&self.counts).tenants.get(tenant).copied().unwrap_or_default()
@@ -100,7 +102,7 @@ impl Drop for StreamPermit {
     }
 }
 
-/// Counts one fewer; what counts none is forgotten, so that the table is no larger than what is open.
+/// Decrements a counter. A counter of zero is removed, so that the table is no larger than the number of open streams.
 fn decrement<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
     if let Some(open) = counts.get_mut(key) {
         *open = open.saturating_sub(1);
@@ -122,6 +124,6 @@ impl fmt::Debug for OpenStreams {
 
 impl fmt::Debug for StreamPermit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StreamPlace")
+        f.write_str("StreamPermit")
     }
 }

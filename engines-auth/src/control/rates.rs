@@ -14,14 +14,15 @@ use super::{
 };
 use crate::api_key;
 
-/// Counts requests in this process. Give it to the guard of the services ([`Guard::with_rate_limit`](engines_core::Guard::with_rate_limit)).
+/// Counts requests in this process. Pass it to the guard of the services
+/// ([`Guard::with_rate_limit`](engines_core::Guard::with_rate_limit)).
 pub struct Rates {
     settings: RateSettings,
     buckets: Buckets,
     clock: Arc<dyn Clock>,
 }
 
-/// Whose bucket it is.
+/// The kind of owner of a bucket.
 #[derive(Debug, Clone, Copy)]
 enum BucketOwner {
     User,
@@ -29,7 +30,7 @@ enum BucketOwner {
     Tenant,
 }
 
-/// One bucket that a request is counted in.
+/// A bucket that a request is counted in.
 #[derive(Clone, Copy)]
 struct ChargedBucket {
     owner: BucketOwner,
@@ -38,19 +39,19 @@ struct ChargedBucket {
 }
 
 impl Rates {
-    /// With these settings.
+    /// Creates a limiter with these settings.
     #[must_use]
     pub fn new(settings: RateSettings, clock: Arc<dyn Clock>) -> Self {
         Self { buckets: Buckets::new(settings.max_buckets), settings, clock }
     }
 
-    /// The settings.
+    /// Returns the settings.
     #[must_use]
     pub fn settings(&self) -> &RateSettings {
         &self.settings
     }
 
-    /// The bucket of whoever acts.
+    /// Returns the bucket of the actor: a user or an API key.
     fn actor_bucket(&self, subject: &RateSubject<'_>, class: RateClass) -> Option<ChargedBucket> {
         let rates = self.settings.for_class(class);
         let (owner, size) = match subject.issuer == api_key::ISSUER {
@@ -60,7 +61,7 @@ impl Rates {
         self.bucket(owner, subject.actor.as_str(), class, size)
     }
 
-    /// The bucket of the tenant it acts in.
+    /// Returns the bucket of the tenant.
     fn tenant_bucket(&self, subject: &RateSubject<'_>, class: RateClass) -> Option<ChargedBucket> {
         let (rates, tenant) = (self.settings.for_class(class), subject.tenant?);
         let size = BucketSize::new(rates.tenant_per_second, rates.tenant_burst);
@@ -95,7 +96,7 @@ impl RateLimit for Rates {
         if let Some(tenant) = self.tenant_bucket(subject, class)
             && let Err(wait) = self.buckets.take(tenant.key, tenant.size, now)
         {
-            // A request that is refused is not counted.
+            // A refused request is not counted.
             if let Some(actor) = actor {
                 self.buckets.put_back(actor.key, actor.size);
             }
@@ -125,7 +126,7 @@ fn rate_limited(counted: ChargedBucket, class: RateClass, wait: Duration) -> Err
         BucketOwner::Key => ("key", "of this API key"),
         BucketOwner::Tenant => ("tenant", "of this tenant"),
     };
-    let detail = format!("too many requests {whose} in the rate class {}; wait as Retry-After says", class.as_str());
+    let detail = format!("too many requests {whose} in the rate class {}; retry after the time in Retry-After", class.as_str());
     Error::new(Code::RateLimited, "rates.check", detail)
         .with_member("limit", counted.size.burst)
         .with_member("limited", owner)

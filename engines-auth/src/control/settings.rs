@@ -1,38 +1,39 @@
-//! The limits of callers, with their defaults.
+//! Settings of the limits for callers.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use engines_core::access::RateClass;
 
-/// How often callers may send requests, and how many streams they may hold open. Each value is a setting of its own. The defaults are
-/// far above what a product's users do; they stop runaway loops and abuse.
+/// Limits on the requests of callers and on their open streams. The defaults are far above what users of a product do;
+/// they stop runaway loops and abuse.
 ///
-/// A request is counted for its user (or its API key) and for its tenant, in the class of its action. Each limit is a burst and the
-/// number of requests a second that refills it.
+/// A request is counted for its user (or its API key) and for its tenant, in the rate class of its action. Each limit
+/// is a burst and the number of requests per second that refills it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RateSettings {
-    /// Whether requests are counted at all. Default: true.
+    /// Whether requests are counted. Default: true.
     pub enabled: bool,
-    /// Counters that one process keeps: one for each user, key and tenant in each class it uses. Default: 65,536, about 2 MiB.
+    /// The largest number of counters in one process. There is one for each user, key and tenant in each class that it
+    /// uses. Default: 65,536, about 2 MiB.
     pub max_buckets: usize,
-    /// Streams (SSE, WebSocket) one user may hold open on one process. Default: 1,024.
+    /// Streams (SSE, WebSocket) that one user may have open on one process. Default: 1,024.
     pub streams_per_user: usize,
-    /// Streams one API key may hold open on one process. Default: 4,096.
+    /// Streams that one API key may have open on one process. Default: 4,096.
     pub streams_per_key: usize,
-    /// Streams one tenant may hold open on one process. Default: 10,000.
+    /// Streams that one tenant may have open on one process. Default: 10,000.
     pub streams_per_tenant: usize,
-    /// Limits of requests that read little.
+    /// Limits of small reads.
     #[serde(deserialize_with = "read")]
     pub read: ClassRates,
-    /// Limits of requests that write little.
+    /// Limits of small writes.
     #[serde(deserialize_with = "write")]
     pub write: ClassRates,
     /// Limits of batches and exports.
     #[serde(deserialize_with = "bulk")]
     pub bulk: ClassRates,
-    /// Limits of opening streams, and of getting tickets for them.
+    /// Limits of opening streams and of creating tickets for them.
     #[serde(deserialize_with = "stream")]
     pub stream: ClassRates,
     /// Limits of gestures and presence.
@@ -41,26 +42,27 @@ pub struct RateSettings {
     /// Limits of managing members, keys and settings.
     #[serde(deserialize_with = "manage")]
     pub manage: ClassRates,
-    /// Limits of ending something: revocations and logouts. The tenant has none, so that nobody can delay anybody else's.
+    /// Limits of revocations and logouts. There is no limit by tenant, so that no user can delay the revocation of
+    /// another.
     #[serde(deserialize_with = "release")]
     pub release: ClassRates,
 }
 
-/// The limits of one class. 0 a second is no limit.
+/// The limits of one rate class. A rate of 0 per second means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClassRates {
-    /// Requests a second of one user.
+    /// Requests per second of one user.
     pub user_per_second: u32,
-    /// Requests of one user at once after a pause; at least 1.
+    /// Burst of one user: requests at once after a pause. At least 1.
     pub user_burst: u32,
-    /// Requests a second of one API key.
+    /// Requests per second of one API key.
     pub key_per_second: u32,
-    /// Requests of one API key at once after a pause; at least 1.
+    /// Burst of one API key: requests at once after a pause. At least 1.
     pub key_burst: u32,
-    /// Requests a second of one tenant, all users and keys together.
+    /// Requests per second of one tenant, all users and keys together.
     pub tenant_per_second: u32,
-    /// Requests of one tenant at once after a pause; at least 1.
+    /// Burst of one tenant: requests at once after a pause. At least 1.
     pub tenant_burst: u32,
 }
 
@@ -76,7 +78,7 @@ impl ClassRates {
         }
     }
 
-    /// The default of a class: requests a second and at once, of a user, a key and a tenant.
+    /// Returns the defaults of a class.
     #[must_use]
     pub const fn default_for(class: RateClass) -> Self {
         match class {
@@ -111,7 +113,7 @@ impl Default for RateSettings {
 }
 
 impl RateSettings {
-    /// The limits of a class.
+    /// Returns the limits of a class.
     #[must_use]
     pub const fn for_class(&self, class: RateClass) -> &ClassRates {
         match class {
@@ -126,7 +128,7 @@ impl RateSettings {
     }
 }
 
-/// The limits of a class as settings name them. A value that is left out has the class's default.
+/// The limits of a class as written in the settings. A missing value takes the default of the class.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PartialClassRates {

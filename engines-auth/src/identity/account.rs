@@ -1,4 +1,4 @@
-//! What people do about their own account: its password, its name, all of its sessions, its end.
+//! What users do with their own account: change the password, change the name, end all sessions, delete the account.
 
 use engines_core::{
     Batch, Code, Error, Principal, Result, Role,
@@ -21,15 +21,16 @@ const DELETE: &str = "accounts.delete";
 const PROFILE: &str = "accounts.update";
 const LOGOUT: &str = "sessions.end_all";
 
-/// Mailed tokens of one user that are looked at; limits on mails keep them far below.
+/// Mailed tokens of one user that are read. The limits on mails keep the number far below.
 const MAX_MAIL_TOKENS: usize = 500;
 
 impl Identity {
-    /// Changes one's own password, and ends all other sessions: whoever logged in with the old one is out.
+    /// Changes the password of the caller's account and ends all of its other sessions.
     ///
     /// # Errors
-    /// `CREDENTIALS_INVALID` for a wrong current password; `BODY_INVALID` for a weak new one, and for the same again; `OP_INVALID` for an
-    /// account without a password; `TOKEN_INVALID` for who has no account here; `RATE_LIMITED`, as for logins.
+    /// `CREDENTIALS_INVALID` for a wrong current password; `BODY_INVALID` for a weak new password, and for one that
+    /// equals the current one; `OP_INVALID` for an account without a password; `TOKEN_INVALID` for a principal without
+    /// an account here; `RATE_LIMITED`, as for logins.
     pub async fn change_password(
         &self,
         principal: &Principal,
@@ -56,7 +57,7 @@ impl Identity {
             return Err(Error::invalid_body(
                 PASSWORD,
                 "/new_password",
-                "this is the password you have; choose another",
+                "this is your current password; choose another",
             ));
         }
         inner.confirm_password(PASSWORD, &user.body, request.current_password, caller).await?;
@@ -69,7 +70,7 @@ impl Identity {
                 return Err(conflict_error(PASSWORD));
             }
             let generation = user.body.generation + 1;
-            // A change of address that waits may be the doing of who knew the old password.
+            // A pending change of address may come from someone who knew the old password.
             let pending_email = user.body.pending_email.filter(|_| user.body.email.is_none());
             let body = UserBody { password: Some(hash.clone()), generation, pending_email, ..user.body };
             let mut batch =
@@ -100,10 +101,10 @@ impl Identity {
         Err(conflict_error(PASSWORD))
     }
 
-    /// Changes what others see of oneself.
+    /// Changes the profile of the caller's account.
     ///
     /// # Errors
-    /// `BODY_INVALID` for a bad name; `TOKEN_INVALID` for who has no account here.
+    /// `BODY_INVALID` for an invalid name; `TOKEN_INVALID` for a principal without an account here.
     pub async fn update_me(
         &self,
         principal: &Principal,
@@ -134,11 +135,11 @@ impl Identity {
         Err(conflict_error(PROFILE))
     }
 
-    /// Ends all of one's own sessions, this one too, and those that begin meanwhile with what was known before. A credential without a session (a
-    /// token minted elsewhere) stays good; an API key's bearer has no sessions.
+    /// Ends all sessions of the caller, the current one included, and sessions that are being started with the old
+    /// password. A credential without a session (a token minted elsewhere) stays valid. API keys have no sessions.
     ///
     /// # Errors
-    /// Failures of the store.
+    /// Errors of the store.
     pub async fn end_sessions(&self, principal: &Principal, trace: &engines_core::Trace) -> Result<()> {
         let inner = &*self.inner;
         if principal.restriction.is_some() {
@@ -167,14 +168,16 @@ impl Identity {
         Err(conflict_error(LOGOUT))
     }
 
-    /// Deletes one's own account: memberships, sessions, the address and the name are gone in one batch, and the address is free. What stays is
-    /// the id, so that tokens which still name it are refused, and what audit records and content say of it.
+    /// Deletes the caller's account. One batch removes memberships, sessions, the address and the name, and releases
+    /// the address. The id stays, so that tokens which still name it are refused; audit records and content that name
+    /// the id stay too.
     ///
-    /// A user of another issuer needs no password, and is let in again by nobody but the control plane.
+    /// A user of another issuer needs no password. Only the control plane can admit such a user again.
     ///
     /// # Errors
-    /// `CREDENTIALS_INVALID` for a wrong password; `BODY_INVALID` without one; `OP_INVALID` for the last owner of tenants that are open, named
-    /// in the member `tenants`; `TOKEN_INVALID` for who has no account here; `RATE_LIMITED`, as for logins.
+    /// `CREDENTIALS_INVALID` for a wrong password; `BODY_INVALID` without one; `OP_INVALID` for the last owner of open
+    /// tenants, which the member `tenants` lists; `TOKEN_INVALID` for a principal without an account here;
+    /// `RATE_LIMITED`, as for logins.
     pub async fn delete_account(
         &self,
         principal: &Principal,
@@ -212,7 +215,7 @@ impl Identity {
 }
 
 impl Inner {
-    /// Whether it is really they: the password, as carefully as for a login.
+    /// Checks the password of an account, with the same limits as a login.
     pub(super) async fn confirm_password(
         &self,
         operation: &'static str,
@@ -221,12 +224,12 @@ impl Inner {
         caller: &Caller<'_>,
     ) -> Result<()> {
         let Some(hash) = &user.password else {
-            let detail = "this account has no password here; whoever vouches for it keeps it";
+            let detail = "this account has no password here; its issuer manages it";
             return Err(Error::new(Code::OpInvalid, operation, detail));
         };
         self.charge_address(caller)?;
         let accounts = self.accounts()?;
-        // Guesses count as logins do; an account without an address is counted by its id.
+        // Guesses count like logins. An account without an address is counted by its id.
         let key = user.email.as_deref().map_or_else(|| user.user_id.to_string(), |email| accounts.address_key(email));
         let attempt = self.begin_login(&key, Some(&user.user_id), caller).await?;
         if !accounts.hasher.verify(password, Some(hash), caller.network()).await?.matches {
@@ -238,7 +241,7 @@ impl Inner {
         Ok(())
     }
 
-    /// What this process knows of a user's sessions is to be read again.
+    /// Removes the user and the sessions from the caches and tells open streams.
     pub(super) fn invalidate_sessions(&self, user: &UserBody, sessions: &[StoredDocument<SessionBody>]) {
         for session in sessions {
             self.publish_revocation(Revocation::Session(session.id.to_string()));
@@ -246,7 +249,7 @@ impl Inner {
         self.publish_revocation(Revocation::User(user.user_id.clone()));
     }
 
-    /// Leaves nothing of a user but the id; false when something was changed meanwhile.
+    /// Removes everything about a user but the id. Returns false when a concurrent change interfered.
     async fn delete_user(&self, user: StoredDocument<UserBody>, caller: &Caller<'_>) -> Result<bool> {
         let now = self.now();
         let query = DocumentQuery::of_kind(MEMBER).tag(records::user_tag(&user.body.user_id));
@@ -274,7 +277,7 @@ impl Inner {
             left.push(tenant);
         }
         if !last.is_empty() {
-            let detail = "the last owner stays; make somebody else an owner of these tenants, or close them";
+            let detail = "you are the last owner of these tenants; make another member an owner, or close them";
             return Err(Error::new(Code::OpInvalid, DELETE, detail).with_member("tenants", last));
         }
         let sessions = self.sessions_of(&user.body.user_id).await?;

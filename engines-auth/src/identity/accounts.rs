@@ -1,4 +1,4 @@
-//! Signing up, logging in, and what one sees of oneself.
+//! Signup, login, and the view that users have of themselves.
 
 use engines_core::{
     ActorType, Batch, Code, Error, Principal, Result, TenantId, UserId,
@@ -26,20 +26,20 @@ const LOGIN: &str = "accounts.login";
 /// The longest name of a person or a tenant, in characters.
 const MAX_NAME: usize = 200;
 
-/// An account about to be made.
+/// An account that is about to be created.
 pub(super) struct NewAccount {
     pub(super) user: UserBody,
-    /// What its address is found by.
+    /// The keyed hash of the address, by which the account is found.
     pub(super) key: String,
 }
 
 impl Identity {
-    /// Makes an account, and a tenant with it when the request names one; logs in. The address is named, not proved: where there is a
-    /// mailer, a token is mailed there that proves it.
+    /// Creates an account, and a tenant if the request names one, and logs in. The address is claimed but not verified.
+    /// If there is a mailer, a token that verifies the address is mailed to it.
     ///
     /// # Errors
-    /// `BODY_INVALID` for a malformed address, a weak password or a bad name; `ALREADY_EXISTS` for an address that another account has
-    /// proved; `ROLE_INSUFFICIENT` when only those who were invited may sign up; `RATE_LIMITED`.
+    /// `BODY_INVALID` for a malformed address, a weak password or an invalid name; `ALREADY_EXISTS` for an address that
+    /// another account has verified; `ROLE_INSUFFICIENT` when signup needs an invite; `RATE_LIMITED`.
     pub async fn signup(&self, request: SignupRequest, caller: Caller<'_>) -> Result<TokenResponse> {
         let answer = self.try_signup(request, &caller).await;
         answer.inspect_err(|error| self.inner.record_failure(SIGNUP, error, None, &caller))
@@ -49,7 +49,7 @@ impl Identity {
         let inner = &*self.inner;
         inner.charge_address(caller)?;
         if inner.settings.signup == Signup::Invite {
-            let detail = "signing up needs an invite; accept one";
+            let detail = "signup needs an invite; accept one";
             return Err(inner.refusal(Code::RoleInsufficient, SIGNUP, detail));
         }
         let tenant_name = request.tenant_name.map(|name| validate_name(SIGNUP, "/tenant_name", &name)).transpose()?;
@@ -76,7 +76,7 @@ impl Identity {
                     inner.enqueue_mail(MailJob::Verify { user: user.clone(), key: account.key });
                     return inner.start_session(&user, 0, caller).await;
                 }
-                // Somebody else named the address meanwhile, or proved it.
+                // Another account has claimed or verified the address in the meantime.
                 Err(CommitError::Precondition { failed: FailedPrecondition::Document { ref kind, .. }, .. })
                     if *kind == EMAIL || *kind == USER => {}
                 Err(error) => return Err(map_address_conflict(SIGNUP, error)),
@@ -85,15 +85,17 @@ impl Identity {
         Err(conflict_error(SIGNUP))
     }
 
-    /// Logs in.
+    /// Logs in to an account and starts a session.
     ///
     /// # Errors
-    /// `CREDENTIALS_INVALID`, in the same words and after the same work whether the account is unknown, has no password, is disabled, or
-    /// the password is wrong; `RATE_LIMITED`, before any hash is computed. Many right passwords at once wait for each other.
+    /// `CREDENTIALS_INVALID` when the account is unknown, has no password or is disabled, and when the password is
+    /// wrong, always with the same detail and after the same work; `RATE_LIMITED`, before any hash is computed.
+    /// Concurrent logins with the right password wait for each other.
     pub async fn login(&self, request: LoginRequest, caller: Caller<'_>) -> Result<TokenResponse> {
         let key = self.inner.accounts()?.address_key(request.email.expose());
         let answer = self.try_login(&key, request.password, &caller).await;
-        // Who tried is recorded by the hash's beginning: enough to see that many tries meant one account.
+        // The start of the hash identifies the account in the record without the address, so that many tries at one
+        // account can be seen.
         answer.inspect_err(|error| {
             self.inner.record_failure(
                 LOGIN,
@@ -109,14 +111,15 @@ impl Identity {
         inner.charge_address(caller)?;
         let accounts = inner.accounts()?;
         let known = inner.login_candidates(key).await?;
-        // Of several accounts that only named the address, none has its networks counted: it may be somebody else's.
+        // With several accounts that claim the address, no known network is used, because it may be another person's.
         let only = match known.as_slice() {
             [only] => Some(&only.body.user_id),
             _ => None,
         };
         let attempt = inner.begin_login(key, only, caller).await?;
         let hashes: Vec<_> = known.iter().map(|user| user.body.password.as_deref().unwrap_or_default()).collect();
-        // Several accounts may have named an address that none has proved; the first one the password fits is meant.
+        // Several accounts may claim an address that none has verified. The first one that the password matches logs
+        // in.
         let verdict = accounts.hasher.verify_any(password.clone(), &hashes, caller.network()).await?;
         let meant =
             verdict.first(known.iter().map(|user| !user.body.disabled)).map(|at| (&known[at], verdict.is_outdated(at)));
@@ -129,14 +132,14 @@ impl Identity {
         if outdated {
             inner.rehash(user, password, caller).await?;
         }
-        // Whoever changes the password meanwhile ends this session too.
+        // The generation that was read: a concurrent change of the password ends this session too.
         inner.start_session(&user.body.user_id, user.body.generation, caller).await
     }
 
-    /// Who is asking, as they see themselves.
+    /// Returns the caller's own user, tenant and memberships.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for a disabled user; failures of the store.
+    /// `TOKEN_INVALID` for a disabled user; errors of the store.
     pub async fn me(&self, principal: &Principal) -> Result<MeResponse> {
         let inner = &*self.inner;
         crate::directory::Directory::check(self, principal).await?;
@@ -146,7 +149,7 @@ impl Identity {
             None => UserView {
                 user_id: principal.actor.id.clone(),
                 email: principal.email.as_ref().map(|email| email.expose().to_owned()),
-                // By the word of who minted the token.
+                // The issuer of the token claims it.
                 email_verified: principal.email.is_some(),
                 display_name: None,
                 actor_type: principal.actor.kind,
@@ -155,7 +158,8 @@ impl Identity {
         };
         let whose = MembershipSubject::Principal(self, principal);
         let memberships = inner.first_memberships(whose).await?;
-        // Whoever vouches for a user of another issuer may choose one for them, and who minted a token for somebody unknown.
+        // Issuers of external users and of tokens minted elsewhere may choose the default tenant. For accounts kept
+        // here, only the user may.
         let own = stored.as_ref().is_some_and(|user| user.body.issuer.is_none());
         let chosen = stored.and_then(|user| user.body.default_tenant);
         let chosen = chosen.or_else(|| principal.default_tenant.clone().filter(|_| !own));
@@ -163,7 +167,7 @@ impl Identity {
         Ok(MeResponse { user, tenant, memberships: memberships.items, memberships_next: memberships.next })
     }
 
-    /// What a client needs to begin.
+    /// Returns what a client needs at its start.
     ///
     /// # Errors
     /// As [`Identity::me`].
@@ -175,7 +179,7 @@ impl Identity {
 }
 
 impl Accounts {
-    /// The hash of an account's password: with the salt of its address while nobody has proved that.
+    /// Hashes the password of an account. While the address is not verified, the salt is that of the address.
     pub(super) async fn hash_for(&self, user: &UserBody, password: Password, caller: &Caller<'_>) -> Result<String> {
         let client = caller.network();
         match user.email.as_deref().filter(|_| !user.email_verified) {
@@ -184,7 +188,8 @@ impl Accounts {
         }
     }
 
-    /// What an address is found by; what is none is found by nothing, and costs the same.
+    /// Returns the keyed hash of an address. A malformed address gets a hash too, which matches no account and takes
+    /// the same time.
     pub(super) fn address_key(&self, email: &str) -> String {
         match EmailAddress::parse(email) {
             Ok(address) => self.index.hash("email", address.as_str()),
@@ -194,7 +199,7 @@ impl Accounts {
 }
 
 impl Inner {
-    /// Checks what a new account is to be, and hashes its password.
+    /// Validates a new account and hashes its password.
     pub(super) async fn new_account(
         &self,
         operation: &'static str,
@@ -208,7 +213,7 @@ impl Inner {
         let display_name = display_name.map(|name| validate_name(operation, "/display_name", &name)).transpose()?;
         password.check("/password", &[email.as_str(), display_name.as_deref().unwrap_or_default()])?;
         let key = accounts.address_key(email.as_str());
-        // Known before the hash is computed; the batch asks again.
+        // Checked before the hash is computed, to save the work. The batch checks it again.
         if self.address_entry(&key).await?.holder().is_some() {
             return Err(address_in_use(operation));
         }
@@ -236,7 +241,8 @@ impl Inner {
         }
     }
 
-    /// Keeps a hash that costs what the settings ask for now. If the user was changed in the meantime, the next login does it.
+    /// Stores a hash with the cost of the current settings. If the user was changed in the meantime, the next login
+    /// stores it.
     async fn rehash(&self, user: &StoredDocument<UserBody>, password: Password, caller: &Caller<'_>) -> Result<()> {
         let hash = self.accounts()?.hash_for(&user.body, password, caller).await?;
         let body = UserBody { password: Some(hash), ..user.body.clone() };
@@ -249,7 +255,7 @@ impl Inner {
     }
 }
 
-/// A name: 1 to 200 characters in Unicode's form NFC, all of them visible, without blanks around it.
+/// Validates a name: 1 to 200 visible characters in Unicode's form NFC. Surrounding white space is removed.
 pub(crate) fn validate_name(operation: &'static str, field: &str, name: &str) -> Result<String> {
     let refused = |detail: &'static str| Error::invalid_body(operation, field, detail);
     if name.chars().count() > MAX_NAME {
@@ -260,7 +266,7 @@ pub(crate) fn validate_name(operation: &'static str, field: &str, name: &str) ->
     })
 }
 
-/// What a failed batch with a new account in it means.
+/// Translates the failure of a batch that creates an account.
 pub(super) fn map_address_conflict(operation: &'static str, error: CommitError) -> Error {
     match error {
         CommitError::Precondition { failed: FailedPrecondition::Document { ref kind, .. }, .. } if *kind == EMAIL => {

@@ -1,8 +1,9 @@
-//! Who holds an address: one account that has proved it, or several that only named it.
+//! Ownership of e-mail addresses: one account that has verified an address, or several that only claim it.
 //!
-//! Each address has one entry, found by its keyed hash and written with the version that was read, so that of two who prove an address at
-//! the same time one does. An account that only named the address (a claim) may sign in with it until another account proves it; then the
-//! address is taken from its document, and nothing else changes for it.
+//! Each address has one document, found by its keyed hash. It is written with the version that was read, so that of two
+//! accounts that verify an address at the same time one succeeds. An account that only claims the address may sign in
+//! with it until another account verifies it. Then the address is removed from the account's document, and nothing else
+//! of the account changes.
 
 use engines_core::{Batch, DocId, Result, UserId, nexus::Expect};
 
@@ -16,7 +17,7 @@ use super::{
 
 const ADDRESS_LOST: &str = "accounts.address_lost";
 
-/// What is known of an address.
+/// The document of an address, if there is one.
 #[derive(Debug)]
 pub(super) struct AddressEntry {
     key: String,
@@ -24,24 +25,24 @@ pub(super) struct AddressEntry {
     stored: Option<StoredDocument<EmailBody>>,
 }
 
-/// A batch, and the users that a commit of it changes besides the one who acts.
+/// A batch, and the users that it changes besides the caller.
 pub(super) struct AddressChange {
     pub(super) batch: Batch,
     pub(super) changed_users: Vec<UserId>,
 }
 
 impl AddressEntry {
-    /// Who has proved it.
+    /// Returns the account that has verified the address.
     pub(super) fn holder(&self) -> Option<&UserId> {
         self.stored.as_ref()?.body.user_id.as_ref()
     }
 
-    /// Who only named it, the oldest claim first.
+    /// Returns the accounts that claim the address, the oldest claim first.
     pub(super) fn claims(&self) -> &[UserId] {
         self.stored.as_ref().map_or(&[], |entry| &entry.body.claims)
     }
 
-    /// Writes what it is to be.
+    /// Adds the new state of the address to a batch.
     fn put(&self, batch: Batch, body: &EmailBody) -> Result<Batch> {
         let expect = self.stored.as_ref().map_or(Expect::Absent, |entry| Expect::Version(entry.version));
         if body.user_id.is_none() && body.claims.is_empty() {
@@ -61,7 +62,8 @@ impl Inner {
         Ok(AddressEntry { key: key.to_owned(), id, stored })
     }
 
-    /// The address behind `key` that an account has named and may prove: its own one or the one it wants to change to.
+    /// Returns the address with this hash that the account claims and may verify: its current address or the pending
+    /// one.
     pub(super) fn claimed_address<'a>(&self, user: &'a UserBody, key: &str) -> Result<Option<&'a str>> {
         let accounts = self.accounts()?;
         let named =
@@ -69,11 +71,11 @@ impl Inner {
         Ok(named.into_iter().find(|address| accounts.address_key(address) == key))
     }
 
-    /// Adds a new account to a batch: with its address proved, or as one more claim. When there are as many claims as are allowed, the
-    /// oldest one ends: whoever made it can still prove the address by a mail.
+    /// Adds a new account to a batch: with its address verified, or as one more claim. When the limit of claims is
+    /// reached, the oldest one ends. Its account can still verify the address by mail.
     ///
     /// # Errors
-    /// `ALREADY_EXISTS` when another account has proved the address.
+    /// `ALREADY_EXISTS` when another account has verified the address.
     pub(super) async fn put_account(
         &self,
         operation: &'static str,
@@ -99,7 +101,7 @@ impl Inner {
         self.end_claims(batch, &entry, &ended, true, caller).await
     }
 
-    /// Gives an address to the account that has proved it: ends all claims of others.
+    /// Assigns an address to the account that has verified it, and ends all other claims.
     pub(super) async fn assign_address(
         &self,
         batch: Batch,
@@ -112,7 +114,7 @@ impl Inner {
         self.end_claims(batch, entry, &others, false, caller).await
     }
 
-    /// Lets go of the address an account has held or named.
+    /// Releases an address that the account has verified or claims.
     pub(super) async fn release_address(&self, batch: Batch, address: &str, user: &UserId) -> Result<Batch> {
         let entry = self.address_entry(&self.accounts()?.address_key(address)).await?;
         let Some(stored) = &entry.stored else { return Ok(batch) };
@@ -125,7 +127,7 @@ impl Inner {
         entry.put(batch, &body)
     }
 
-    /// Takes the address from the documents of accounts that only named it; with `may_prove` they can still prove it.
+    /// Removes the address from the documents of accounts that claim it. With `may_prove` they can still verify it.
     async fn end_claims(
         &self,
         mut batch: Batch,
@@ -153,12 +155,14 @@ impl Inner {
         Ok(AddressChange { batch, changed_users: others })
     }
 
-    /// Accounts that may sign in with an address, at the most `unverified_per_address`; and as many reads whether there are any or not.
+    /// Returns the accounts that may sign in with an address, at most `unverified_per_address`. It makes as many reads
+    /// when there is no account.
     pub(super) async fn login_candidates(&self, key: &str) -> Result<Vec<StoredDocument<UserBody>>> {
         let entry = self.address_entry(key).await?;
         let ids: Vec<_> = entry.holder().into_iter().chain(entry.claims()).cloned().collect();
         if ids.is_empty() {
-            // One read more or less would tell whether there is an account: without one, some user is read and let go.
+            // A different number of reads would reveal whether there is an account. Without one, an arbitrary user is
+            // read and ignored.
             self.user(&UserId::new("nobody")?).await?;
         }
         let found = futures_util::future::try_join_all(ids.iter().map(|user| self.user(user))).await?;

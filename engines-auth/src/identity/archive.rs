@@ -1,7 +1,7 @@
-//! What a tenant archive holds of identity: the tenant's name and its members, by id and role.
+//! The identity part of a tenant archive: the name of the tenant and its members, by id and role.
 //!
-//! Users belong to the deployment and not to a tenant. Their addresses, passwords and sessions are not part of an archive; neither are invites, API keys
-//! and tickets, whose secrets are hashed here and known elsewhere.
+//! Users belong to the deployment and not to a tenant, so an archive holds none of their addresses, passwords and
+//! sessions. It also holds no invites, API keys and tickets, because the store has only hashes of their secrets.
 
 use engines_core::{
     Action, Batch, Code, Error, RequestContext, Result, Role, TenantId, Timestamp, UserId,
@@ -20,46 +20,46 @@ use crate::revocation::Revocation;
 
 const EXPORT: &str = "tenants.export";
 const IMPORT: &str = "tenants.import";
-/// Members that are restored together with their tenant, at the most: one batch takes them.
+/// The largest number of members that are restored with a tenant. All of them are written in one batch.
 const MAX_MEMBERS: usize = 9000;
 
-/// A member as it stands in an archive.
+/// A member in an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchivedMember {
-    /// The user.
+    /// The id of the user.
     pub user_id: UserId,
-    /// The role.
+    /// The role of the member.
     pub role: Role,
-    /// Since when.
+    /// The time at which the membership began.
     pub since: Timestamp,
 }
 
-/// A tenant as it stands in an archive.
+/// A tenant in an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ArchivedTenant {
-    /// Its name for people; none where the store keeps none.
+    /// The display name. `None` if the store has no document of the tenant.
     pub name: Option<String>,
-    /// Its members, by user id. Memberships that have ended are not among them, nor those that last as long as an API key, which an
-    /// archive does not hold.
+    /// The members, ordered by user id. Memberships that have ended are left out, and so are those that last as long as
+    /// an API key, because an archive holds no keys.
     pub members: Vec<ArchivedMember>,
 }
 
-/// What is written to make an archived tenant known.
+/// The writes that restore an archived tenant.
 #[derive(Debug, Clone)]
 pub struct TenantRestoration {
-    /// The writes, with the audit record; for the control plane's scope.
+    /// The writes with their audit record, to be committed in the scope of the control plane.
     pub batch: Batch,
-    /// The members it makes.
+    /// The users that become members.
     pub members: Vec<UserId>,
-    /// The members it leaves out, because the store knows no such user.
+    /// The members that are left out because the store has no such user.
     pub unknown: Vec<UserId>,
 }
 
 impl Identity {
-    /// The name and the members of the context's tenant, for an archive of it.
+    /// Returns the name and the members of the context's tenant, for an archive.
     ///
     /// # Errors
-    /// `ROLE_INSUFFICIENT` below owner; `BODY_TOO_LARGE` for more than 9,000 members; failures of the store.
+    /// `ROLE_INSUFFICIENT` below owner; `BODY_TOO_LARGE` for more than 9,000 members; errors of the store.
     pub async fn archive_tenant(&self, context: &RequestContext) -> Result<ArchivedTenant> {
         let (inner, tenant) = (&*self.inner, context.scope().tenant());
         let _permit = inner.authorize(context, tenant, Action::TenantsExport, &format!("tenants/{tenant}")).await?;
@@ -86,13 +86,16 @@ impl Identity {
         Ok(ArchivedTenant { name, members })
     }
 
-    /// What is to be written to make a restored tenant known under this id: its record, and memberships of those of its members whom this
-    /// store knows as users. `owner` becomes an owner besides them. An entry of the audit log goes with it. Nothing is written here: the caller commits the batch together with
-    /// the tenant's data, and then calls [`Identity::invalidate_restored_tenant`].
+    /// Prepares the writes that restore a tenant under this id: its document, the memberships of those members that
+    /// exist as users in this store, and an audit record. `owner` becomes an additional owner.
+    ///
+    /// This writes nothing. The caller commits the batch together with the data of the tenant, and then calls
+    /// [`Identity::invalidate_restored_tenant`].
     ///
     /// # Errors
-    /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; `ALREADY_EXISTS` when the id is taken; `OP_INVALID` for the control
-    /// plane's own; `NOT_FOUND` when there is no user `owner`; `BODY_TOO_LARGE` for more than 9,000 members.
+    /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; `ALREADY_EXISTS` when the id is taken;
+    /// `OP_INVALID` for the tenant of the control plane; `NOT_FOUND` when there is no user `owner`; `BODY_TOO_LARGE`
+    /// for more than 9,000 members.
     pub async fn prepare_restore(
         &self,
         context: &RequestContext,
@@ -104,21 +107,21 @@ impl Identity {
         let resource = format!("tenants/{tenant}");
         let permit = inner.authorize_operator(context, Action::TenantsImport, &resource).await?;
         if tenant.as_str() == SYSTEM_TENANT {
-            let detail = "the control plane is no tenant that can be restored; restore a backup";
+            let detail = "the tenant of the control plane cannot be restored from an archive; restore a backup";
             return Err(Error::new(Code::OpInvalid, IMPORT, detail));
         }
         if archived.members.len() > MAX_MEMBERS {
             return Err(too_many_members(IMPORT));
         }
         if inner.tenant(tenant).await?.is_some() {
-            let detail = "there is a tenant with this id already; restore under another one";
+            let detail = "a tenant with this id exists; restore under another id";
             return Err(Error::new(Code::AlreadyExists, IMPORT, detail));
         }
         let now = inner.now();
         let mut wanted = archived.members.clone();
         if let Some(owner) = owner {
             if !self.user_exists(owner).await? {
-                return Err(Error::new(Code::NotFound, IMPORT, "there is no such user who could own it"));
+                return Err(Error::new(Code::NotFound, IMPORT, "the user who is to own the tenant does not exist"));
             }
             wanted.retain(|member| member.user_id != *owner);
             wanted.push(ArchivedMember { user_id: owner.clone(), role: Role::Owner, since: now });
@@ -134,7 +137,7 @@ impl Identity {
             Some(name) => validate_name(IMPORT, "/name", name)?,
             None => tenant.to_string(),
         };
-        // The first owner is written with the tenant, which counts its owners; the others raise the count.
+        // The document of the tenant counts its owners.
         let owners = known.iter().filter(|member| member.role == Role::Owner).count();
         let owners = u32::try_from(owners).unwrap_or(u32::MAX);
         let body = TenantBody { name, owners, ..adopted_tenant(tenant) };
@@ -149,7 +152,7 @@ impl Identity {
         Ok(TenantRestoration { batch, members, unknown })
     }
 
-    /// Forgets what is remembered of a tenant, because it was restored.
+    /// Removes a restored tenant from the caches.
     pub fn invalidate_restored_tenant(&self, tenant: &TenantId) {
         self.inner.cache.tenants.invalidate(tenant);
         self.inner.publish_revocation(Revocation::Tenant(tenant.clone()));

@@ -1,4 +1,4 @@
-//! Refused attempts into the audit log, at a bounded rate.
+//! Writes refused attempts into the audit log, at a bounded rate.
 
 use std::{
     borrow::Cow,
@@ -18,16 +18,18 @@ use tokio::sync::mpsc;
 use super::rate_limiter::{Rate, RateLimiter};
 use crate::auth_failure::{AuthFailure, AuthFailureSink};
 
-/// How many refusals are written down.
+/// Limits on the number of refusals that are recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthFailureSettings {
-    /// In all. Default: 500 at once, and ten more every second. What is over is counted, and the next record says how many.
+    /// The limit of all records together. Refusals beyond it are counted, and the next record has their number.
+    /// Default: 500 at once, and ten more every second.
     pub rate: Rate,
-    /// From one address, or by one account, so that one flood does not hide the rest. Default: 50 at once, one more every second.
+    /// The limit of one address, or of one account if no address is known, so that one flood does not hide other
+    /// attempts. Default: 50 at once, and one more every second.
     pub rate_each: Rate,
-    /// Records waiting to be written. Default: 1,024.
+    /// The number of records that may wait to be written. Default: 1,024.
     pub queue: usize,
 }
 
@@ -37,15 +39,16 @@ impl Default for AuthFailureSettings {
     }
 }
 
-/// The longest text of a path or an address that is kept, in characters.
+/// The longest path or address that is recorded, in characters.
 const MAX_TEXT_CHARS: usize = 200;
 
 /// Records in one batch.
 const WRITE_BATCH: usize = 64;
 
-/// Takes refusals in, without waiting. Cheap to clone. Its [`AuthFailureWriter`] must run for them to be written.
+/// Takes refusals in without waiting. Cheap to clone. Run its [`AuthFailureWriter`] to have them written.
 ///
-/// They go to the control plane's audit log: an unverified caller names whatever tenant it likes, and must not fill that tenant's log.
+/// All refusals go to the audit log of the control plane. An unverified caller can name any tenant, and must not be
+/// able to fill the log of that tenant.
 #[derive(Debug, Clone)]
 pub struct AuthFailureLog(Arc<FailureLogState>);
 
@@ -59,7 +62,7 @@ struct FailureLogState {
     ids: IdGenerator,
 }
 
-/// Writes what a [`AuthFailureLog`] took in.
+/// Writes the refusals that an [`AuthFailureLog`] took in.
 #[derive(Debug)]
 pub struct AuthFailureWriter {
     receiver: mpsc::Receiver<AuditEntry>,
@@ -68,7 +71,7 @@ pub struct AuthFailureWriter {
 }
 
 impl AuthFailureLog {
-    /// A log, and what writes it into `store`: give its [`AuthFailureWriter::run`] a task.
+    /// Creates a log and the writer that stores its records. Run [`AuthFailureWriter::run`] in a task.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
@@ -116,7 +119,7 @@ impl AuthFailureSink for AuthFailureLog {
             action: Cow::Borrowed(attempt.action),
             resource: sanitize(attempt.path),
             outcome: AuditOutcome::Refused,
-            // What the attempt claims to be is not known; a person is the default of every token.
+            // The claimed kind of actor is not verified. `Human` is the default of every token.
             actor: Actor { id, kind: ActorType::Human },
             request_id: trace.request_id,
             trace_id: trace.trace_id,
@@ -127,19 +130,22 @@ impl AuthFailureSink for AuthFailureLog {
 }
 
 impl AuthFailureWriter {
-    /// Writes until every [`AuthFailureLog`] is gone and the last record is written. Records that the store does not take are lost, and logged
-    /// as such: refusing goes on whether it is recorded or not. Cancel-safe but for the batch being written.
+    /// Writes until every [`AuthFailureLog`] is dropped and the last record is written.
+    ///
+    /// Records that the store rejects are lost and reported in the log, because the refusals themselves do not depend
+    /// on them. Cancel-safe except for the batch that is being written.
     ///
     /// # Errors
-    /// Never in practice.
+    /// None at present.
     pub async fn run(self) -> Result<()> {
         self.run_until(std::future::pending()).await
     }
 
-    /// As [`AuthFailureWriter::run`], until `stop`: then what was taken in is written, and nothing more is.
+    /// Like [`AuthFailureWriter::run`], until `stop` completes. Then it writes the records that were taken in, and
+    /// accepts no more.
     ///
     /// # Errors
-    /// Never in practice.
+    /// None at present.
     pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<()> {
         let scope = Scope::system()?;
         let mut waiting = Vec::with_capacity(WRITE_BATCH);
@@ -162,13 +168,14 @@ impl AuthFailureWriter {
             let count = waiting.len();
             let batch = waiting.drain(..).fold(Batch::new(self.clock.now()), |batch, entry| batch.audit(entry));
             if let Err(error) = self.store.commit(&scope, batch).await {
-                tracing::warn!(count, %error, "refused attempts could not be recorded");
+                tracing::warn!(count, %error, "refused attempts could not be written to the audit log");
             }
         }
     }
 }
 
-/// Visible ASCII alone, cut to a bounded length: what is given by somebody who may mean harm must not break whatever shows it.
+/// Keeps visible ASCII only, up to a bounded length, because an attacker chooses the text and it must not break what
+/// displays it.
 fn sanitize(text: &str) -> String {
     text.chars().filter(char::is_ascii_graphic).take(MAX_TEXT_CHARS).collect()
 }

@@ -1,4 +1,4 @@
-//! The tenants every deployment has.
+//! The tenants that every deployment has.
 
 use engines_core::{Batch, Code, Error, Result, Role, TenantId, UserId, nexus::CommitError};
 
@@ -10,20 +10,20 @@ use super::{
 };
 use crate::jwt::invalid_token;
 
-/// Tenant 0: the control plane. Its admins manage tenants and users, and are members of no other tenant by that.
+/// The tenant of the control plane. Its admins manage tenants and users. This makes them members of no other tenant.
 pub const SYSTEM_TENANT: &str = "t_system";
 
-/// Tenant 1.
+/// The first tenant for users of the product.
 pub const NORTHSTAR_TENANT: &str = "t_northstar";
 
 const BOOTSTRAP: &str = "bootstrap.tenants";
 
 impl Identity {
-    /// Makes `t_system` and `t_northstar` where they do not exist, as often as one likes and from as many places at once.
+    /// Creates `t_system` and `t_northstar` if they do not exist. Repeated and concurrent calls are safe.
     ///
     /// # Errors
-    /// `TOKEN_MISSING` without a system key, `TOKEN_INVALID` with a wrong one or while none is set; `NOT_FOUND` for an owner without an
-    /// account; `BODY_INVALID` for an address or a password that no account could have; `RATE_LIMITED`.
+    /// `TOKEN_MISSING` without a system key; `TOKEN_INVALID` with a wrong one, or if none is configured; `NOT_FOUND`
+    /// for an owner without an account; `BODY_INVALID` for an invalid address or password; `RATE_LIMITED`.
     pub async fn bootstrap_tenants(
         &self,
         system_key: Option<&[u8]>,
@@ -45,7 +45,7 @@ impl Identity {
         let given = system_key.filter(|key| !key.is_empty());
         let given = given.ok_or_else(|| Error::new(Code::TokenMissing, BOOTSTRAP, "send X-System-Key"))?;
         if !inner.system_key.as_ref().is_some_and(|key| key.matches(given)) {
-            return Err(invalid_token("the system key is wrong, or the bootstrap is closed here"));
+            return Err(invalid_token("the system key is wrong, or no system key is configured"));
         }
         let owner = match (request.owner_user_id, request.owner) {
             (Some(_), Some(_)) => {
@@ -54,7 +54,7 @@ impl Identity {
             (Some(owner), None) => {
                 let known =
                     inner.user(&owner).await?.is_some_and(|user| !user.body.disabled && !user.body.is_block_record());
-                let missing = || Error::new(Code::NotFound, BOOTSTRAP, "there is no such user");
+                let missing = || Error::new(Code::NotFound, BOOTSTRAP, "no user has this id");
                 Some(known.then_some(owner).ok_or_else(missing)?)
             }
             (None, Some(owner)) => Some(inner.create_first_owner(owner, caller).await?),
@@ -78,22 +78,24 @@ impl Identity {
 }
 
 impl Identity {
-    /// Makes a tenant with this id and without members, for trusted work in process that sets a deployment up; one that is there stays as
-    /// it is. Whoever claims a role in it by a token of a known issuer is believed, until the store knows better.
+    /// Creates a tenant with this id and without members. For trusted code in process that sets a deployment up. An
+    /// existing tenant is not changed. As long as the store has no memberships, the roles that tokens of accepted
+    /// issuers claim in the tenant apply.
     ///
     /// # Errors
-    /// Failures of the store.
+    /// Errors of the store.
     pub async fn ensure_tenant(&self, tenant: &TenantId, name: &str) -> Result<()> {
         self.inner.create_if_absent(tenant, name).await
     }
 }
 
 impl Inner {
-    /// The account that has proved this address, made with it proved if there is none: the word of who has the system key counts. One that
-    /// only named the address is somebody's who need not own it, and loses it.
+    /// Returns the account that has verified this address. If there is none, it creates one with a verified address,
+    /// because the holder of the system key vouches for it. Accounts that only claim the address lose it, because they
+    /// may belong to someone else.
     async fn create_first_owner(&self, owner: FirstOwner, caller: &Caller<'_>) -> Result<UserId> {
         let key = self.accounts()?.address_key(owner.email.expose());
-        // Others may be quicker.
+        // A concurrent change of the address makes another attempt necessary.
         for _ in 0..MAX_ATTEMPTS {
             if let Some(holder) = self.address_entry(&key).await?.holder() {
                 return Ok(holder.clone());
@@ -122,10 +124,10 @@ impl Inner {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Error::new(Code::VersionMismatch, BOOTSTRAP, "others keep changing this account; retry"))
+        Err(Error::new(Code::VersionMismatch, BOOTSTRAP, "concurrent changes of this account keep interfering; retry"))
     }
 
-    /// Makes a tenant without members. Who comes second finds it made.
+    /// Creates a tenant without members. If another caller has created it, this succeeds too.
     pub(super) async fn create_if_absent(&self, tenant: &TenantId, name: &str) -> Result<()> {
         if self.tenant(tenant).await?.is_some() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The last word on who may still ask, from the store.
+//! The directory on the store: checks credentials, roles and default tenants.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{api_key::ISSUER as API_KEY, directory::Directory, jwt::invalid_token, revocation::RevocationFeed};
 
-/// What a credential is known by after it has been verified.
+/// The parts of a verified principal that identify its credential.
 #[derive(Debug, Clone, Copy)]
 struct VerifiedCredential<'a> {
     user: &'a UserId,
@@ -20,12 +20,12 @@ struct VerifiedCredential<'a> {
     id: Option<&'a str>,
     session: Option<&'a str>,
     issued_at: Option<Timestamp>,
-    /// The reusable ticket it came in with.
+    /// The reusable ticket that was presented, if it was one.
     ticket: Option<&'a str>,
 }
 
 impl Inner {
-    /// Whether the credential and whoever holds it are still good.
+    /// Checks that the credential and its user are still valid.
     async fn check(&self, credential: VerifiedCredential<'_>) -> Result<()> {
         let VerifiedCredential { user, issuer, id, session, issued_at, ticket } = credential;
         if let Some(ticket) = ticket {
@@ -50,12 +50,12 @@ impl Inner {
         }
         match known.status {
             DirectoryStatus::Disabled => return Err(invalid_token("the account is disabled")),
-            // Sessions of users whom others look after are theirs.
+            // The store has no sessions of users who are not kept here.
             DirectoryStatus::Unknown => return Ok(()),
             DirectoryStatus::Active | DirectoryStatus::Foreign => {}
         }
         let Some(session) = session else { return Ok(()) };
-        let over = || invalid_token("the session is over; log in again");
+        let over = || invalid_token("the session has ended; log in again");
         let session = Ulid::from_string(session).map_err(|_| over())?;
         let fits = |found: Option<SessionInfo>| {
             found.is_some_and(|found| found.user == *user && found.generation >= known.generation)
@@ -63,12 +63,14 @@ impl Inner {
         if fits(self.cache.session(&self.records, session).await?) {
             return Ok(());
         }
-        // The user may be known better than the session: one session stays when its user's password is changed.
+        // The cached user may be newer than the cached session: one session survives the change of its user's password.
+        // So the session is read again.
         self.cache.sessions.invalidate(&session);
         if fits(self.cache.session(&self.records, session).await?) { Ok(()) } else { Err(over()) }
     }
 
-    /// The role that counts now: the store's, where it knows the membership, or both the user and the tenant; else the claimed one.
+    /// Returns the role that applies now: the role in the store if it has the membership. If the store has no
+    /// membership, the claimed role applies, unless the store has both the user and the tenant.
     async fn role(
         &self,
         credential: VerifiedCredential<'_>,
@@ -106,7 +108,8 @@ impl Directory for Identity {
         self.inner.role(credential_of(principal), tenant, claimed).await
     }
 
-    /// The tenant its user has chosen; a user known here has no other one, whatever the credential claims.
+    /// Returns the tenant that the user has chosen. For a user kept here, a default that the credential claims is
+    /// ignored.
     async fn default_tenant(&self, principal: &Principal) -> Result<Option<TenantId>> {
         let inner = &*self.inner;
         if principal.restriction.is_some() {
@@ -115,7 +118,7 @@ impl Directory for Identity {
         let account = inner.cache.user(&inner.records, &principal.actor.id).await?;
         let chosen = match account.status {
             DirectoryStatus::Active | DirectoryStatus::Disabled => account.default_tenant,
-            // The rules of the issuer may give one, and so may whoever minted a token.
+            // Rules of the issuer, or the code that minted the token, may set a default tenant.
             DirectoryStatus::Foreign | DirectoryStatus::Unknown => {
                 account.default_tenant.or_else(|| principal.default_tenant.clone())
             }

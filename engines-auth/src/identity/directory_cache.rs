@@ -1,4 +1,4 @@
-//! The facts the door goes by, each read through a short-lived cache.
+//! Caches of what admission reads from the store. Entries live for a short time.
 
 use std::sync::Arc;
 
@@ -13,36 +13,37 @@ use super::{
 };
 use crate::ticket::TicketInfo;
 
-/// What the store knows of a user.
+/// The state of a user or a tenant in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DirectoryStatus {
     Unknown,
     Active,
-    /// A user whose account is elsewhere: good, and a member of more than the store knows.
+    /// A user whose account is kept by another issuer. The user is active, and may be a member of tenants that the
+    /// store does not know.
     Foreign,
     Disabled,
 }
 
-/// A user, as the door sees one.
+/// The part of a user that admission needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AccountInfo {
     pub(crate) status: DirectoryStatus,
-    /// The tenant the user has chosen for requests that name none.
+    /// The tenant that the user has chosen for requests that name none.
     pub(crate) default_tenant: Option<TenantId>,
-    /// Sessions of earlier ones are over.
+    /// Sessions of earlier generations are invalid.
     pub(crate) generation: u64,
-    /// Tokens issued before this are refused.
+    /// Tokens issued before this time are refused.
     pub(crate) tokens_valid_from: Option<Timestamp>,
 }
 
-/// A session, as the door sees one.
+/// The part of a session that admission needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SessionInfo {
     pub(crate) user: UserId,
     pub(crate) generation: u64,
 }
 
-/// What the store knows of a membership.
+/// The state of a membership in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Membership {
     Unknown,
@@ -50,17 +51,17 @@ pub(crate) enum Membership {
     Role(Role),
 }
 
-/// The caches.
+/// The caches, one for each kind of document.
 #[derive(Debug)]
 pub(crate) struct DirectoryCache {
     pub(crate) users: ExpiringCache<UserId, AccountInfo>,
     pub(crate) tenants: ExpiringCache<TenantId, DirectoryStatus>,
-    /// With the API key that the membership lasts as long as, if there is one.
+    /// The membership, and the API key that it lasts as long as, if there is one.
     pub(crate) members: ExpiringCache<(TenantId, UserId), (Membership, Option<Ulid>)>,
-    /// None when it is over.
+    /// `None` if the session has ended.
     pub(crate) sessions: ExpiringCache<Ulid, Option<SessionInfo>>,
     pub(crate) api_keys: ExpiringCache<Ulid, Option<Arc<ApiKeyBody>>>,
-    /// None when it has ended. Reusable tickets alone.
+    /// Reusable tickets only. `None` if the ticket has ended.
     pub(crate) tickets: ExpiringCache<Ulid, Option<TicketInfo>>,
 }
 
@@ -107,7 +108,8 @@ impl DirectoryCache {
         self.tenants.get(tenant, read).await
     }
 
-    /// A membership as it is stored; whether its key is good is for [`Inner::membership`](super::service::Inner::membership) to say.
+    /// Returns a membership as it is stored. [`Inner::membership`](super::service::Inner::membership) also checks its
+    /// key.
     pub(super) async fn member(
         &self,
         records: &Records,

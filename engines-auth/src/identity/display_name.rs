@@ -1,28 +1,29 @@
-//! Text that people see and compare by eye: names and addresses without characters that nobody sees.
+//! Names that people compare by eye, and detection of invisible characters.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// The joiners of Indic scripts, Persian and emoji (U+200C, U+200D). They are the only format characters a name needs.
+/// The zero-width joiners (U+200C, U+200D) of Indic scripts, Persian and emoji. Names need no other format characters.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
-/// Letters without a shape of their own, though their category is that of letters: the Hangul fillers.
+/// The Hangul fillers. Their category is that of letters, but they have no glyph.
 const BLANK_LETTERS: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
 
-/// Whether a character has no shape, or changes the order or the meaning of what is around it: control and format characters (zero-width
-/// characters, bidirectional controls, tags), separators of lines, private use, unassigned code points, and fillers.
+/// Returns whether a character has no glyph, or changes the order or the meaning of the characters around it: control
+/// and format characters (zero-width characters, bidirectional controls, tags), line and paragraph separators, private
+/// use, unassigned code points, and fillers.
 pub(crate) fn is_invisible(c: char) -> bool {
     use GeneralCategory as G;
     matches!(
         c.general_category(),
         G::Control | G::Format | G::LineSeparator | G::ParagraphSeparator | G::PrivateUse | G::Surrogate | G::Unassigned
     ) || BLANK_LETTERS.contains(&c)
-        // The combining grapheme joiner and the invisible vowels of Khmer are marks by category.
+        // By category, the combining grapheme joiner and the invisible vowels of Khmer are marks.
         || matches!(c, '\u{34f}' | '\u{17b4}' | '\u{17b5}')
 }
 
-/// A name in Unicode's form NFC, without blanks around it; none if it is empty, or has a character that is not seen. A joiner is allowed
-/// between two other characters.
+/// Normalises a name: Unicode's form NFC without surrounding white space. Returns `None` if it is empty or has an
+/// invisible character. A joiner is allowed between two other characters.
 pub(crate) fn normalised_name(text: &str) -> Option<String> {
     let text: String = text.trim().nfc().collect();
     let joins = |at: usize, c: char| {

@@ -1,4 +1,5 @@
-//! What the documents hold. No secret is in them, only hashes of secrets; an e-mail address only in its user's.
+//! Bodies of the documents. They hold hashes of secrets, never secrets. An e-mail address is only in the document of
+//! its user.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -12,35 +13,38 @@ use super::opaque_token::TokenHash;
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct UserBody {
     pub(crate) user_id: UserId,
-    /// Who vouches for a user whose account is elsewhere.
+    /// The issuer of a user whose account is kept elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) issuer: Option<String>,
     pub(crate) email: Option<String>,
-    /// Whether the user has proved that the address is theirs. Documents that do not say so are older than the question: theirs counts.
+    /// Whether the user has verified the address. Documents without this field were written before verification
+    /// existed; their addresses count as verified.
     #[serde(default = "yes")]
     pub(crate) email_verified: bool,
-    /// The address the account is to have once it is proved.
+    /// The address that the account gets when it is verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) pending_email: Option<String>,
     pub(crate) display_name: Option<String>,
-    /// The hash, as a PHC string.
+    /// The hash as a PHC string.
     pub(crate) password: Option<String>,
     #[serde(default)]
     pub(crate) disabled: bool,
     pub(crate) default_tenant: Option<TenantId>,
-    /// Counts what ended all of the user's sessions at once: one that was begun before is over, also if it is written after.
+    /// Incremented by everything that ends all sessions of the user. A session that began with a lower generation is
+    /// invalid, even if it is written later.
     #[serde(default)]
     pub(crate) generation: u64,
-    /// Tokens issued before this are refused, whoever issued them. Set when a disabled user is enabled again.
+    /// Tokens issued before this time are refused for every issuer. Set when a disabled user is enabled again.
     #[serde(default)]
     pub(crate) tokens_valid_from: Option<Timestamp>,
-    /// Deleted by its user. What stays is the id, so that tokens which still name it are refused.
+    /// Whether the user has deleted the account. The document stays, so that tokens which still name the id are
+    /// refused.
     #[serde(default)]
     pub(crate) deleted: bool,
 }
 
 impl UserBody {
-    /// Somebody of whom only the id is known.
+    /// A user with an id and nothing else.
     pub(crate) fn new(user_id: UserId) -> Self {
         Self {
             user_id,
@@ -58,18 +62,19 @@ impl UserBody {
         }
     }
 
-    /// What is left of a user who has gone.
+    /// The document that is left when a user deletes the account.
     pub(crate) fn into_deleted(self) -> Self {
         let generation = self.generation + 1;
         Self { issuer: self.issuer, disabled: true, generation, deleted: true, ..Self::new(self.user_id) }
     }
 
-    /// Whether this is no account: it says only that a user whom tokens minted elsewhere name is disabled, or was.
+    /// Returns whether this is no account but a record that a user, known only from tokens minted elsewhere, is or was
+    /// disabled.
     pub(crate) fn is_block_record(&self) -> bool {
         !self.deleted && self.issuer.is_none() && self.email.is_none() && self.password.is_none()
     }
 
-    /// The address, if the user has proved that it is theirs.
+    /// Returns the address if the user has verified it.
     pub(crate) fn verified_email(&self) -> Option<&str> {
         self.email.as_deref().filter(|_| self.email_verified)
     }
@@ -85,55 +90,56 @@ fn yes() -> bool {
     true
 }
 
-/// Who has an address.
+/// The accounts that have or claim an address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EmailBody {
-    /// The account that has proved it; then nobody else claims it.
+    /// The account that has verified the address. Then there are no claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) user_id: Option<UserId>,
-    /// Accounts that only named it, the oldest first.
+    /// The accounts that claim the address, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) claims: Vec<UserId>,
 }
 
-/// What a mailed token is good for.
+/// The purpose of a mailed token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TokenPurpose {
-    /// Proving an address.
+    /// Verification of an address.
     Verify,
-    /// Setting a new password.
+    /// Reset of a password.
     Reset,
 }
 
-/// A token that was mailed: good once, for one purpose, one account and one address.
+/// A mailed token. It is valid once, for one purpose, one account and one address.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct MailTokenBody {
     pub(crate) purpose: TokenPurpose,
     pub(crate) hash: TokenHash,
     pub(crate) user_id: UserId,
-    /// The user's generation when it was mailed.
+    /// The generation of the user when the token was mailed.
     pub(crate) generation: u64,
-    /// The keyed hash of the address it was mailed to.
+    /// The keyed hash of the address that the token was mailed to.
     pub(crate) address: String,
     pub(crate) expires_at: Timestamp,
 }
 
-/// One login and all refresh tokens that came of it.
+/// A login and the refresh tokens that followed from it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SessionBody {
     pub(crate) user_id: UserId,
-    /// The user's generation when it was begun.
+    /// The generation of the user when the session began.
     #[serde(default)]
     pub(crate) generation: u64,
-    /// Of what all tokens of the session have in common.
+    /// The hash of the part that all refresh tokens of the session share.
     pub(crate) family: TokenHash,
-    /// Of the one token that is good.
+    /// The hash of the refresh token that is valid now.
     pub(crate) current: TokenHash,
-    /// How often a token was replaced by the next one, from which the next one is derived; 0 also for sessions of earlier versions.
+    /// The number of times that a refresh token was replaced. The next token is derived from it. Sessions of earlier
+    /// versions have 0.
     #[serde(default)]
     pub(crate) uses: u64,
-    /// Of the token before the good one, and when it was replaced.
+    /// The hash of the token before the current one, and when it was replaced.
     #[serde(default)]
     pub(crate) previous: Option<(TokenHash, Timestamp)>,
     pub(crate) last_used_at: Timestamp,
@@ -141,19 +147,19 @@ pub(crate) struct SessionBody {
     pub(crate) user_agent: Option<String>,
 }
 
-/// Whether a tenant is open.
+/// The status of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TenantStatus {
-    /// It is.
+    /// The tenant is open.
     Active,
-    /// Closed by one of its owners.
+    /// An owner has closed the tenant.
     Disabled,
-    /// Closed by the control plane.
+    /// The control plane has closed the tenant.
     Suspended,
-    /// Its data is being removed.
+    /// The data of the tenant is being removed.
     Purging,
-    /// All its data was removed; what is left is its id.
+    /// The data of the tenant was removed. Only the id is left.
     Purged,
 }
 
@@ -162,15 +168,15 @@ pub(crate) struct TenantBody {
     pub(crate) tenant_id: TenantId,
     pub(crate) name: String,
     pub(crate) status: TenantStatus,
-    /// How many members are owners. Written in one batch with the membership that changes it, expecting the version that was read: so two
-    /// owners who go at the same time cannot both.
+    /// The number of members that are owners. It is written in one batch with the membership that changes it, with the
+    /// version that was read. So two owners who leave at the same time cannot both succeed.
     pub(crate) owners: u32,
-    /// When it is to be removed with all its data.
+    /// The time at which the tenant is removed with all its data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) purge_at: Option<Timestamp>,
 }
 
-/// A membership. One that has ended stays, so that a credential which still claims it is refused.
+/// A membership. A membership that has ended stays in the store, so that credentials which still claim it are refused.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct MemberBody {
     pub(crate) tenant_id: TenantId,
@@ -179,7 +185,8 @@ pub(crate) struct MemberBody {
     #[serde(default)]
     pub(crate) removed: bool,
     pub(crate) since: Timestamp,
-    /// The API key whose invite made it, until a person sets its role: it lasts as long as that key.
+    /// The API key whose invite created the membership. The membership lasts as long as that key, until a person sets
+    /// the role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<Ulid>,
 }
@@ -188,15 +195,15 @@ pub(crate) struct MemberBody {
 pub(crate) struct InviteBody {
     pub(crate) tenant_id: TenantId,
     pub(crate) role: Role,
-    /// Of the token that was made for the one who invites.
+    /// The hash of the token that the inviter got.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hash: Option<TokenHash>,
-    /// Of the token that was mailed, which proves the address.
+    /// The hash of the token that was mailed, which verifies the address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mail_hash: Option<TokenHash>,
-    /// The keyed hash of the only address that may accept it.
+    /// The keyed hash of the only address that may accept the invite.
     pub(crate) email: Option<String>,
-    /// The only user who may accept it.
+    /// The only user who may accept the invite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) user_id: Option<UserId>,
     pub(crate) invited_by: UserId,
@@ -210,20 +217,20 @@ pub(crate) struct ApiKeyBody {
     pub(crate) role: Role,
     pub(crate) actor_type: ActorType,
     pub(crate) hash: TokenHash,
-    /// How often the secret was replaced.
+    /// The number of times that the secret was replaced.
     #[serde(default)]
     pub(crate) rotation: u32,
-    /// The secret before the last rotation, and until when it is good too.
+    /// The hash of the secret before the last rotation, and until when it stays valid.
     pub(crate) previous: Option<(TokenHash, Timestamp)>,
     pub(crate) created_by: UserId,
-    /// The key it was made with, if it was made with one: it is good for as long as that one is.
+    /// The key that this key was created with. This key is valid only as long as its parent.
     #[serde(default)]
     pub(crate) parent: Option<Ulid>,
     pub(crate) expires_at: Option<Timestamp>,
 }
 
 impl ApiKeyBody {
-    /// Which of its secrets this is, if it is good now.
+    /// Returns the number of the rotation whose secret this is, if that secret is valid now.
     pub(crate) fn rotation_of(&self, text: &str, now: Timestamp) -> Option<u32> {
         if self.hash.matches(text) {
             return Some(self.rotation);
@@ -233,7 +240,7 @@ impl ApiKeyBody {
         (hash.matches(text) && self.is_valid(before, now)).then_some(before)
     }
 
-    /// Whether the secret of this rotation is good.
+    /// Returns whether the secret of this rotation is valid.
     pub(crate) fn is_valid(&self, rotation: u32, now: Timestamp) -> bool {
         let grace = self.previous.as_ref().is_some_and(|(_, until)| now < *until);
         rotation == self.rotation || grace && rotation.checked_add(1) == Some(self.rotation)
@@ -245,7 +252,8 @@ pub(crate) struct ApiKeyUseBody {
     pub(crate) last_used_at: Timestamp,
 }
 
-/// A ticket stands for the credential it was made with: what ends that ends what was opened with the ticket.
+/// A ticket. It represents the credential that it was created with: when that ends, the streams opened with the ticket
+/// end.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct TicketBody {
     pub(crate) hash: TokenHash,
@@ -261,9 +269,10 @@ pub(crate) struct TicketBody {
     pub(crate) issuer: Arc<str>,
     pub(crate) credential_id: Option<Arc<str>>,
     pub(crate) session: Option<Arc<str>>,
-    /// When the credential was issued, if it says so.
+    /// The time at which the credential was issued, if the credential has it.
     #[serde(default)]
     pub(crate) issued_at: Option<Timestamp>,
-    /// When what is opened with it ends: with the credential, or never by time where the directory looks after that.
+    /// The time at which streams opened with the ticket end: the expiry of the credential, or `None` if the directory
+    /// watches the session.
     pub(crate) until: Option<Timestamp>,
 }

@@ -1,4 +1,4 @@
-//! E-mail addresses: one spelling, and a keyed hash to find them by.
+//! E-mail addresses: normalisation, and the keyed hash by which they are found.
 
 use std::fmt;
 
@@ -11,10 +11,11 @@ use zeroize::Zeroizing;
 use super::display_name::is_invisible;
 use crate::secret::SigningSecret;
 
-/// An address as it is kept and compared: in Unicode's form NFC (RFC 6532 section 3.1), small letters. It does not print itself.
+/// An address in the form that is stored and compared: lower case, in Unicode's form NFC (RFC 6532 section 3.1). Its
+/// `Debug` output does not contain it.
 ///
-/// Strictly, the part before the `@` may tell capitals apart (RFC 5321 section 2.4); no provider of note does, and people do not. The domain
-/// must be written in ASCII, as browsers' e-mail fields do with an international one (`xn--…`).
+/// The part before the `@` may be case-sensitive (RFC 5321 section 2.4), but no large provider treats it so. The domain
+/// must be ASCII. Browsers' e-mail fields write international domains as `xn--…`.
 pub(crate) struct EmailAddress(Email);
 
 impl EmailAddress {
@@ -60,29 +61,29 @@ impl EmailAddress {
 
 impl fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Address(…)")
+        f.write_str("EmailAddress(…)")
     }
 }
 
-/// Makes keyed hashes of what must be found again and not be read: addresses of people and of machines.
+/// Computes keyed hashes of values that must be found again but not be readable, such as e-mail and network addresses.
 #[derive(Clone)]
 pub(crate) struct IndexHasher(Zeroizing<[u8; 32]>);
 
 impl IndexHasher {
-    /// A key of its own, made from the secret, so that nothing else this secret does reveals a hash.
+    /// Creates a hasher. Its key is derived from the secret, so that other uses of the secret reveal no hash.
     pub(crate) fn new(secret: &SigningSecret) -> Self {
         Self(Zeroizing::new(keyed_hash(secret.bytes(), "", "engines identity index v1")))
     }
 
-    /// The salt of passwords that sign in with an address nobody has proved yet: the same for all accounts that name the address, so that
-    /// one computation tells which of them a password fits.
+    /// Returns the salt of passwords whose address is not verified yet. It is the same for all accounts that claim the
+    /// address, so that one computation shows which of them a password matches.
     pub(crate) fn salt(&self, key: &str) -> [u8; 16] {
         let mut salt = [0; 16];
         salt.copy_from_slice(&keyed_hash(&*self.0, "salt", key)[..16]);
         salt
     }
 
-    /// The hash of `text` among those of `realm`, in hex.
+    /// Returns the hash of `text` within `namespace`, in hexadecimal.
     pub(crate) fn hash(&self, namespace: &str, text: &str) -> String {
         keyed_hash(&*self.0, namespace, text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -90,7 +91,7 @@ impl IndexHasher {
 
 impl fmt::Debug for IndexHasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Index(…)")
+        f.write_str("IndexHasher(…)")
     }
 }
 
@@ -98,7 +99,7 @@ impl fmt::Debug for IndexHasher {
 fn keyed_hash(key: &[u8], namespace: &str, text: &str) -> [u8; 32] {
     match Hmac::<Sha256>::new_from_slice(key) {
         Ok(mac) => mac.chain_update(namespace).chain_update([0]).chain_update(text).finalize().into_bytes().into(),
-        // Never: there is no length it refuses.
+        // Unreachable: HMAC accepts keys of any length.
         Err(_) => [0; 32],
     }
 }

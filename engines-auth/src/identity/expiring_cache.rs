@@ -1,4 +1,4 @@
-//! What was last read about somebody, for a short time: so that a request does not cost a read, and a revocation counts soon.
+//! A cache with a short lifetime: it saves a read for each request, and revocations take effect soon.
 
 use std::{
     fmt,
@@ -16,10 +16,12 @@ use quick_cache::sync::Cache;
 
 const SHARDS: usize = 256;
 
-/// A bounded cache of facts. One is believed for `ttl` after the read that found it began, and not after it was forgotten.
+/// A bounded cache. An entry is valid for `ttl` from the start of the read that found it, unless it is invalidated
+/// before.
 pub(crate) struct ExpiringCache<K, V> {
     cache: Cache<K, CacheEntry<V>>,
-    /// Counts the times something of a shard was forgotten. A fact read before that is not believed, even if the read ends later.
+    /// The number of invalidations in each shard. An entry that was read before the last one is not used, even if the
+    /// read ends later.
     invalidations: [AtomicU64; SHARDS],
     hasher: RandomState,
     ttl: Duration,
@@ -39,12 +41,13 @@ impl<K: Hash + Eq + Clone, V: Clone> ExpiringCache<K, V> {
         Self { cache: Cache::new(capacity), invalidations: forgotten, hasher: RandomState::new(), ttl, clock }
     }
 
-    /// The fact, read with `load` if it is not known or too old. A failed read is an error even when an old fact is there: fail closed.
+    /// Returns the entry, or reads it with `load` if it is missing or too old. A failed read is an error even
+    /// when an old entry exists, so that the cache fails closed.
     pub(crate) async fn get<F: Future<Output = Result<V>>>(&self, key: &K, load: impl FnOnce() -> F) -> Result<V> {
         let (now, epoch) = (self.clock.now(), self.shard(key).load(Ordering::Acquire));
         if let Some(fact) = self.cache.get(key)
             && fact.epoch == epoch
-            // A clock that was set back makes no fact younger.
+            // After a clock was set back, an entry from the future is not used.
             && fact.loaded_at <= now
             && now.since(fact.loaded_at) < self.ttl
         {
@@ -55,7 +58,7 @@ impl<K: Hash + Eq + Clone, V: Clone> ExpiringCache<K, V> {
         Ok(value)
     }
 
-    /// Forgets what is known, and what a read that is under way is about to find.
+    /// Removes an entry, and makes the result of a read that is under way invalid.
     pub(crate) fn invalidate(&self, key: &K) {
         self.shard(key).fetch_add(1, Ordering::Release);
         self.cache.remove(key);
@@ -69,6 +72,6 @@ impl<K: Hash + Eq + Clone, V: Clone> ExpiringCache<K, V> {
 
 impl<K, V> fmt::Debug for ExpiringCache<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Facts").field("ttl", &self.ttl).finish_non_exhaustive()
+        f.debug_struct("ExpiringCache").field("ttl", &self.ttl).finish_non_exhaustive()
     }
 }

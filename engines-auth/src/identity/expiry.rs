@@ -1,4 +1,4 @@
-//! Taking away what has ended, so that the store does not grow with every login.
+//! Removal of expired documents, so that the store does not grow with every login.
 
 use std::time::Duration;
 
@@ -15,22 +15,23 @@ use super::{
 };
 use crate::{mail::MailSettings, ticket::MAX_TTL};
 
-/// Documents taken away in one batch.
+/// Documents removed in one batch.
 const BATCH_SIZE: usize = 200;
 
-/// Batches of one kind in one call.
+/// Batches for each kind in one call.
 const MAX_BATCHES: usize = 50;
 
-/// All that is looked at: nothing, for it goes by the id.
+/// The body is not read; only the id is needed.
 #[derive(Deserialize)]
 struct IgnoredBody {}
 
 impl Identity {
-    /// Takes away sessions, invites, mailed tokens and tickets that must have ended, by the time in their ids: at most 10,000 of each. Call it now and then;
-    /// nothing depends on it but room. Returns how many it took away.
+    /// Removes sessions, invites, mailed tokens and tickets that have certainly expired, judged by the time in their
+    /// ids: at most 10,000 of each kind. Returns the number of removed documents. Call it from time to time; it frees
+    /// space and has no other effect.
     ///
     /// # Errors
-    /// Failures of the store; what was taken away stays so.
+    /// Errors of the store. Documents that were removed before the error stay removed.
     pub async fn delete_expired(&self) -> Result<usize> {
         let settings = &self.inner.settings;
         let mut swept = self.expire_tickets().await?;
@@ -46,11 +47,11 @@ impl Identity {
         Ok(swept)
     }
 
-    /// Takes away the tickets that have ended, at most 10,000 of each kind. It reads those alone, so call it every few seconds. Returns how
-    /// many it took away.
+    /// Removes expired tickets, at most 10,000 of each kind. Returns the number of removed tickets. It reads expired
+    /// tickets only, so call it every few seconds.
     ///
     /// # Errors
-    /// Failures of the store; what was taken away stays so.
+    /// Errors of the store. Tickets that were removed before the error stay removed.
     pub async fn expire_tickets(&self) -> Result<usize> {
         let most = i64::try_from(MAX_TTL.as_millis()).unwrap_or(i64::MAX);
         let before = Timestamp::from_millis(self.inner.now().as_millis().saturating_sub(most));
@@ -60,7 +61,7 @@ impl Identity {
     async fn delete_before(&self, kind: &DocumentKind, before: Timestamp) -> Result<usize> {
         let records = &self.inner.records;
         let millis = u64::try_from(before.as_millis()).unwrap_or(0);
-        // Ids sort by the time they were made.
+        // Ids sort by the time of their creation.
         let last = DocId::from(Ulid::from_parts(millis, 0));
         let query = DocumentQuery::of_kind(kind.clone()).id_range(None, Some(last));
         let mut swept = 0;

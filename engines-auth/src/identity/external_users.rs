@@ -1,4 +1,4 @@
-//! Users of other issuers as users of the store: so that they can be disabled, invited, made members and removed like any other.
+//! Users of other issuers as users of the store, so that they can be disabled, invited, made members and removed.
 
 use std::collections::BTreeMap;
 
@@ -25,18 +25,21 @@ const MEET: &str = "external_users.meet";
 
 #[async_trait]
 impl ExternalUsers for Identity {
-    /// The user's id is `sub`, and belongs to the issuer that was first to vouch for it: another one's token with the same `sub` is refused,
-    /// and so is one with the id of an account made here. Whom no rule of the issuer gives a tenant gets one of their own, as its owner. The
-    /// address is kept when the issuer calls it verified; it leads to no account, and an invite for it can be accepted.
+    /// Returns the user with the id `sub`, and creates it for a new identity.
     ///
-    /// What the issuer's rules give counts as long as the store does not know that membership; then the store's role does.
+    /// The id belongs to the first issuer that vouched for it: tokens of another issuer with the same `sub` are
+    /// refused, and so are tokens with the id of an account created here. A user who gets no tenant from the issuer's
+    /// rules gets a new one, as its owner. The address is stored if the issuer calls it verified. It is not used to
+    /// find an account, but an invite for it can be accepted.
+    ///
+    /// The memberships that the issuer's rules give apply as long as the store has no such membership.
     async fn user(&self, identity: &ExternalIdentity<'_>) -> Result<ExternalUser> {
         let inner = &*self.inner;
         for _ in 0..MAX_ATTEMPTS {
             let known = inner.user(identity.sub).await?;
             if let Some(user) = known.as_ref().filter(|user| user.body.disabled || !user.body.is_block_record()) {
                 if user.body.issuer.as_deref() != Some(identity.issuer) {
-                    return Err(invalid_token("another issuer has a user of this name here"));
+                    return Err(invalid_token("a user with this id exists and belongs to another issuer"));
                 }
                 if user.body.disabled {
                     return Err(invalid_token("the account is disabled"));
@@ -49,12 +52,13 @@ impl ExternalUsers for Identity {
                 return inner.external_user(&body).await;
             }
         }
-        Err(Error::unavailable(MEET, "too many meet this user at the same time"))
+        Err(Error::unavailable(MEET, "concurrent requests keep changing this user; retry"))
     }
 }
 
 impl Inner {
-    /// Writes down who was met, with a tenant of their own if they need one; `None` when somebody else was quicker.
+    /// Stores a new identity, with a new tenant if it needs one. Returns `None` when a concurrent change
+    /// interfered.
     async fn upsert_external_user(
         &self,
         identity: &ExternalIdentity<'_>,
@@ -63,7 +67,7 @@ impl Inner {
         let now = self.now();
         let email = identity.email.and_then(|email| EmailAddress::parse(email).ok());
         let local = email.as_ref().and_then(|email| email.as_str().split_once('@')).map(|(local, _)| local.to_owned());
-        // Whoever it belongs to, it is good for a name.
+        // An unverified address is still used for the name of the tenant.
         let email = email.filter(|_| identity.email_verified);
         let expect = known.as_ref().map_or(Expect::Absent, |known| Expect::Version(known.version));
         let mut body = match known.map(|known| known.body) {
@@ -79,7 +83,8 @@ impl Inner {
         };
         let mut batch = Batch::spanning(now);
         if identity.mapped.is_empty() {
-            // The name is for its owner to change: the first part of an address is no secret, and an address would be.
+            // Members see the name of the tenant, and its owner can change it. It is the local part, so that the
+            // address itself is not shown.
             let name = local.unwrap_or_else(|| "Personal".to_owned());
             let tenant = self.generate_tenant_id(&name)?;
             batch = self.put_new_tenant(batch, &tenant, name, Some(identity.sub))?;
@@ -108,8 +113,8 @@ impl Inner {
         }
     }
 
-    /// Who was met, as the authenticator takes it: their chosen tenant with the role that the store knows. The directory says what they are
-    /// a member of besides, and what of this still holds.
+    /// Returns the user as the authenticator needs it: the chosen tenant with the role in the store. The directory
+    /// decides later which memberships apply.
     async fn external_user(&self, body: &UserBody) -> Result<ExternalUser> {
         let mut memberships = BTreeMap::new();
         if let Some(tenant) = &body.default_tenant

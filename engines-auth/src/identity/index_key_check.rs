@@ -1,4 +1,4 @@
-//! Noticing that the index's secret is another one than the store was begun with, before anybody seems to have no account.
+//! Detection of a wrong index secret, before accounts seem to be missing.
 
 use engines_core::{
     Batch, Code, DocId, Error, Result, Scope, Store,
@@ -19,18 +19,18 @@ use crate::{
 
 const CHECK: &str = "identity.key_check";
 
-/// What the secret makes of a text that is always the same.
+/// The hash of a constant text under the index secret.
 #[derive(Serialize, Deserialize)]
 struct IndexKeyCheckBody {
     check: String,
 }
 
 impl Identity {
-    /// Checks that the secret of the index is the one this store was begun with; the first time, notes which it is. Call it once at the start.
-    /// Where no accounts are kept there is nothing to check.
+    /// Checks that the index secret is the one that this store was created with. The first call records the secret's
+    /// hash. Call it once at the start. Without accounts there is nothing to check.
     ///
     /// # Errors
-    /// `INTERNAL` when it is another one; failures of the store.
+    /// `INTERNAL` when the secret is another one; errors of the store.
     pub async fn check_index_key(&self) -> Result<()> {
         let inner = &*self.inner;
         let Ok(accounts) = inner.accounts() else { return Ok(()) };
@@ -40,38 +40,38 @@ impl Identity {
                 if known.body.check == check {
                     return Ok(());
                 }
-                let detail = "the root key (or index secret) is not the one these data were begun with: nobody could log in; set that one";
+                let detail = "the root key (or index secret) is not the one that this store was created with, so no account can be found; configure that one";
                 return Err(Error::new(Code::Internal, CHECK, detail));
             }
             let body = IndexKeyCheckBody { check: check.clone() };
             let batch = records::put(Batch::spanning(inner.now()), SETTING, id.clone(), &[], &body, Expect::Absent)?;
             match inner.records.commit(inner.records.system(), batch).await {
                 Ok(_) => return Ok(()),
-                // Somebody else was quicker, perhaps with another secret.
+                // Another process has recorded a hash, perhaps of another secret.
                 Err(CommitError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Error::unavailable(CHECK, "the note of the index's secret cannot be read"))
+        Err(Error::unavailable(CHECK, "the record of the index secret cannot be read"))
     }
 }
 
-/// Whether a root key is the one a store was begun with.
+/// Whether a root key is the one that a store was created with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexKeyStatus {
-    /// It is.
+    /// The root key matches.
     Matches,
-    /// It is another one: nobody could log in.
+    /// The root key is another one. No user could log in with it.
     Differs,
-    /// The store does not say: nobody has signed up in it, or its index has a secret of its own.
+    /// The store has no record: no account was created in it, or its index has another secret.
     NotRecorded,
 }
 
 impl IndexKeyStatus {
-    /// Compares without writing anything; [`Identity::check_index_key`] also notes the key where none is noted.
+    /// Compares without writing anything. [`Identity::check_index_key`] also records the key if none is recorded.
     ///
     /// # Errors
-    /// Failures of the store.
+    /// Errors of the store.
     pub async fn load(root: &RootKey, store: &dyn Store) -> Result<Self> {
         let secret = SigningSecret::new(root.derive(root_key::INDEX)?.expose())?;
         let check = IndexHasher::new(&secret).hash("check", "");

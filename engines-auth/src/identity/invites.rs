@@ -1,7 +1,7 @@
-//! Invites: what makes somebody a member once they accept it, and nobody before.
+//! Invites: they make a user a member, once the user accepts.
 //!
-//! An invite is for a user id, for an address, or for whoever has its token. A token that was made for the one who invites proves
-//! nothing about an address; one that was mailed does.
+//! An invite is for a user id, for an address, or for the holder of its token. The token that the inviter gets verifies
+//! no address. A mailed token verifies the address that it was mailed to.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ const INVITE_TOKEN: OpaqueTokenKind = OpaqueTokenKind("iv");
 
 const DAY_S: u64 = 24 * 3600;
 
-/// Whom an invite is for.
+/// The recipient of an invite.
 enum Invitee {
     User(UserId),
     Address(EmailAddress),
@@ -43,12 +43,14 @@ enum Invitee {
 }
 
 impl Identity {
-    /// Makes an invite. The token is in the answer and nowhere else. With an address, and where there is a mailer, another token is
-    /// mailed there, unless the request says `send: false` because the product sends its own mail.
+    /// Creates an invite. The response is the only place that holds the token. If the request has an address and there
+    /// is a mailer, another token is mailed there. `send: false` in the request prevents this, for products that send
+    /// their own mail.
     ///
     /// # Errors
-    /// `BODY_INVALID`; `NOT_FOUND` for another tenant; `ROLE_INSUFFICIENT` below admin, for anybody but an owner who invites owners, and
-    /// with an API key for the role of admin and above; `QUOTA_EXCEEDED` when too many wait already; `RATE_LIMITED`.
+    /// `BODY_INVALID`; `NOT_FOUND` for another tenant; `ROLE_INSUFFICIENT` below admin, for callers below owner who
+    /// invite an owner, and with an API key for the role of admin and above; `QUOTA_EXCEEDED` when the tenant has too
+    /// many open invites; `RATE_LIMITED`.
     pub async fn create_invite(
         &self,
         context: &RequestContext,
@@ -60,7 +62,7 @@ impl Identity {
         inner.check_owner_rule(context, None, request.role)?;
         let ttl = request.expires_in.unwrap_or(inner.settings.invite_ttl_s);
         if ttl == 0 || ttl > inner.settings.invite_max_s {
-            let detail = format!("an invite is good for 1 to {} seconds", inner.settings.invite_max_s);
+            let detail = format!("an invite is valid for 1 to {} seconds", inner.settings.invite_max_s);
             return Err(Error::invalid_body(MANAGE, "/expires_in", detail));
         }
         inner.accounts()?;
@@ -75,13 +77,14 @@ impl Identity {
         Ok(InviteResponse { token, invite: to_view(id.to_string(), invite) })
     }
 
-    /// Invites a user by id or by address. What is answered is the same whether there is such a user or not: nobody is looked up. They
-    /// are a member once they accept, see [`Identity::own_invites`]; an invite that waited for them already is replaced. Where there is a
-    /// mailer, an address gets a mail with a token.
+    /// Invites a user by id or by address. No user is looked up, so the response is the same whether the user exists or
+    /// not. The user becomes a member by accepting, see [`Identity::own_invites`]. An open invite for the same user or
+    /// address is replaced. With a mailer, an address gets a mail with a token.
     ///
     /// # Errors
-    /// `BODY_INVALID` when not exactly one of the two is given; `NOT_FOUND` for another tenant, and for an address where no accounts are
-    /// kept; `ROLE_INSUFFICIENT` as for [`Identity::create_invite`]; `QUOTA_EXCEEDED`; `RATE_LIMITED`.
+    /// `BODY_INVALID` unless exactly one of the two is given; `NOT_FOUND` for another tenant, and for an address in a
+    /// deployment without accounts; `ROLE_INSUFFICIENT` as for [`Identity::create_invite`]; `QUOTA_EXCEEDED`;
+    /// `RATE_LIMITED`.
     pub async fn add_member(
         &self,
         context: &RequestContext,
@@ -105,7 +108,7 @@ impl Identity {
         Ok(Invited::default())
     }
 
-    /// A tenant's invites that wait, the oldest first; those that have ended too, until they are swept away.
+    /// Lists the invites of a tenant, the oldest first. Expired ones are included until they are removed.
     ///
     /// # Errors
     /// `NOT_FOUND` for another tenant; `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID`.
@@ -122,10 +125,10 @@ impl Identity {
         Ok(found.map(|invite| to_view(invite.id.to_string(), invite.body)))
     }
 
-    /// Takes an invite back; one that makes an owner is for owners to take back.
+    /// Deletes an invite. Only owners may delete an invite for the role of owner.
     ///
     /// # Errors
-    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, and for an admin whose invite it is that makes an owner.
+    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, and below owner for an invite for the role of owner.
     pub async fn delete_invite(&self, context: &RequestContext, tenant: &TenantId, invite: &str) -> Result<()> {
         let inner = &*self.inner;
         let permit = inner.authorize_release(context, tenant, Action::InvitesManage)?;
@@ -141,16 +144,18 @@ impl Identity {
         Ok(())
     }
 
-    /// Accepts an invite: with its token, or by its id when it is one's own ([`Identity::own_invites`]); as the `principal`, or as somebody
-    /// new with a token, an address and a password. Both the membership and the end of the invite, and the account of somebody new, are
-    /// one batch: of two who accept at the same time, one does.
+    /// Accepts an invite, by its token, or by its id if it is addressed to the caller ([`Identity::own_invites`]). The
+    /// caller is the `principal`, or a new user with a token, an address and a password. The membership, the end of the
+    /// invite and the new account are written in one batch, so that of two concurrent calls one succeeds.
     ///
-    /// Whoever has an account here is logged in; others go on with the token they have. The token of a mailed invite proves its address.
+    /// A user with an account here is logged in. Other users keep the token that they have. The token of a mailed
+    /// invite verifies its address.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for what is no invite, was used, is for another address, or was made by somebody who may not make it any more;
-    /// `NOT_FOUND` for an id that is no invite of one's own; `TOKEN_EXPIRED`; `ALREADY_EXISTS` for a member, and for somebody new whose
-    /// address has an account (log in, then accept); `BODY_INVALID`; `RATE_LIMITED`.
+    /// `TOKEN_INVALID` when the token is unknown, was used, is for another address, or was created by a user who may
+    /// not invite any more; `NOT_FOUND` for an id of an invite that is not addressed to the caller; `TOKEN_EXPIRED`;
+    /// `ALREADY_EXISTS` for a member, and for a new user whose address has an account (log in, then accept);
+    /// `BODY_INVALID`; `RATE_LIMITED`.
     pub async fn accept_invite(
         &self,
         principal: Option<&Principal>,
@@ -187,13 +192,13 @@ impl Identity {
         let (user, generation) = match (asking, request.email, request.password) {
             (Some(asking), None, None) => {
                 inner.accept_as_existing(&invite, mailed, &asking, caller).await?;
-                // Users of other issuers, and those whom tokens minted elsewhere name, have no sessions here.
+                // Users of other issuers, and users known only from tokens minted elsewhere, have no sessions here.
                 let account = asking.account.map(|account| account.body);
                 let here = account.filter(|account| account.issuer.is_none() && account.password.is_some());
                 (asking.user_id, here.map(|account| account.generation))
             }
             (None, Some(email), Some(password)) => {
-                // An invite by id is for somebody who is there already.
+                // A new user cannot accept an invite for a user id.
                 if !inner.is_addressed_to(&invite.body, None, Some(email.expose()))? {
                     return Err(invite_not_found());
                 }
@@ -217,7 +222,7 @@ impl Identity {
         };
         inner.publish_revocation(Revocation::User(user.clone()));
         match (generation, principal) {
-            // Whoever changes the password meanwhile ends this session too.
+            // The generation that was read: a concurrent change of the password ends this session too.
             (Some(generation), _) if inner.accounts().is_ok() => {
                 let tokens = inner.start_session(&user, generation, caller).await?;
                 Ok(AcceptResponse::Tokens(Box::new(tokens)))
@@ -228,24 +233,24 @@ impl Identity {
     }
 }
 
-/// How somebody joins.
+/// The way in which a user joins.
 enum JoinMethod<'a> {
-    /// With a new account, whose address is proved by the invite or not.
+    /// With a new account. The flag says whether the invite verifies its address.
     New(&'a super::accounts::NewAccount, bool),
-    /// As they are.
+    /// As an existing user.
     Existing,
-    /// As they are, and the invite proves the address of their account.
+    /// As an existing user whose address the invite verifies.
     ProvingAddress(&'a str),
 }
 
-/// An invite about to be made.
+/// An invite that is about to be created.
 struct NewInvite {
     id: Ulid,
     role: Role,
     ttl: u64,
-    /// Of the token for the one who invites.
+    /// The hash of the token for the inviter.
     hash: Option<TokenHash>,
-    /// Whether an address gets a mail.
+    /// Whether a mail is sent to the address.
     send: bool,
 }
 
@@ -258,9 +263,9 @@ impl Inner {
         invitee: Invitee,
         made: NewInvite,
     ) -> Result<InviteBody> {
-        // An admin could make lasting credentials after the key has ended.
+        // An admin could create permanent credentials after the key has ended.
         if self.granting_key(context).await?.is_some() && made.role >= Role::Admin {
-            let detail = "a key invites viewers and members alone; use a person's token for others";
+            let detail = "an API key can only invite viewers and members; use the token of a person";
             let error = self.refusal(Code::RoleInsufficient, MANAGE, detail);
             return Err(error.with_member("action", MANAGE));
         }
@@ -301,7 +306,7 @@ impl Inner {
         let batch =
             Batch::spanning(now).audit(permit.audit_entry(&self.guard, context, format!("invites/{}", made.id)));
         let batch = records::put(batch, INVITE, made.id, &tags, &body, Expect::Absent)?;
-        // Read before the commit: nothing may fail between an invite that is kept and its mail.
+        // Read before the commit, because nothing may fail between the commit of the invite and its mail.
         let name = match &mailed {
             Some(_) => self.tenant(tenant).await?.map(|tenant| tenant.body.name),
             None => None,
@@ -315,7 +320,7 @@ impl Inner {
         Ok(body)
     }
 
-    /// Commits a batch that makes an invite, within the tenant's quota.
+    /// Commits a batch that creates an invite, within the quota of the tenant.
     async fn commit_invite(
         &self,
         context: &RequestContext,
@@ -325,7 +330,8 @@ impl Inner {
     ) -> Result<()> {
         let most = self.settings.invites_per_tenant;
         let query = DocumentQuery::of_kind(INVITE).tag(records::tenant_tag(tenant));
-        // One open invite for each whom no token was made for: a second one says what counts now. Owners' invites are owners' business.
+        // There is one open invite for each user or address without a token: the newest one replaces the others. Only
+        // owners replace invites for the role of owner.
         let replaced = |old: &InviteBody| {
             let same = old.hash.is_none() && old.user_id == made.user_id && old.email == made.email;
             made.hash.is_none() && same && (old.role < Role::Owner || context.role() == Role::Owner)
@@ -335,7 +341,7 @@ impl Inner {
             let reservation = turn.reserve().await?;
             let waiting: Vec<StoredDocument<InviteBody>> = self.records.all(&query, most).await?;
             if waiting.len() >= most {
-                return Err(self.refusal(Code::QuotaExceeded, MANAGE, "too many invites wait; take some back"));
+                return Err(self.refusal(Code::QuotaExceeded, MANAGE, "the tenant has too many open invites; delete some"));
             }
             let batch = waiting
                 .into_iter()
@@ -343,7 +349,7 @@ impl Inner {
                 .fold(batch.clone(), |batch, old| batch.delete_system(INVITE, old.id, Expect::Any));
             match self.records.commit(context.scope(), reservation.add_to(batch)?).await {
                 Ok(_) => return Ok(()),
-                // Another node has made an invite meanwhile.
+                // Another node has created an invite in the meantime.
                 Err(CommitError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -351,7 +357,7 @@ impl Inner {
         Err(conflict_error(MANAGE))
     }
 
-    /// Makes somebody who is known a member.
+    /// Makes an existing user a member.
     async fn accept_as_existing(
         &self,
         invite: &StoredDocument<InviteBody>,
@@ -364,7 +370,7 @@ impl Inner {
         if !self.is_addressed_to(&invite.body, Some(&requester.user_id), address)? {
             return Err(invite_not_found());
         }
-        // A token by itself names no address that could be proved.
+        // A token without an address verifies nothing.
         let proves = mailed && account.is_some_and(|account| account.issuer.is_none() && !account.email_verified);
         let joining = match address.filter(|_| proves) {
             Some(address) => JoinMethod::ProvingAddress(address),
@@ -373,8 +379,8 @@ impl Inner {
         self.join_with(invite, &requester.user_id, joining, caller).await
     }
 
-    /// Whether an invite is for this user, or for this address, verified or not: what else is asked for is its token, or a verified
-    /// address.
+    /// Returns whether an invite is for this user or this address. The address need not be verified: the caller also
+    /// needs the token of the invite, or a verified address.
     fn is_addressed_to(&self, invite: &InviteBody, user: Option<&UserId>, address: Option<&str>) -> Result<bool> {
         if let Some(wanted) = &invite.user_id {
             return Ok(user == Some(wanted));
@@ -384,7 +390,7 @@ impl Inner {
         Ok(address.is_some_and(|address| accounts.address_key(address) == *wanted))
     }
 
-    /// The membership, the end of the invite and what else belongs to it, in one batch.
+    /// Writes the membership, the end of the invite and what belongs to it, in one batch.
     async fn join_with(
         &self,
         invite: &StoredDocument<InviteBody>,
@@ -411,7 +417,7 @@ impl Inner {
                 Some(_) => Err(Error::new(Code::AlreadyExists, ACCEPT, "you are a member of this tenant already")),
                 None => {
                     let (tenant_id, user_id) = (tenant_id.clone(), user.clone());
-                    // What a key grants lasts as long as the key.
+                    // A membership that a key grants lasts as long as the key.
                     let key = crate::api_key::api_key_id(&invite.body.invited_by);
                     Ok(Some(MemberBody { tenant_id, user_id, role: *role, removed: false, since: now, key }))
                 }
@@ -426,7 +432,7 @@ impl Inner {
                 {
                     return Err(invite_not_found());
                 }
-                // The address or an account was changed meanwhile.
+                // A concurrent change of the address or of an account makes another attempt necessary.
                 Err(CommitError::Precondition { failed: FailedPrecondition::Document { ref kind, .. }, .. })
                     if *kind == EMAIL || *kind == USER => {}
                 Err(error) => return Err(map_address_conflict(ACCEPT, error)),
@@ -435,7 +441,7 @@ impl Inner {
         Err(conflict_error(ACCEPT))
     }
 
-    /// The invite of a token, and whether the token was mailed.
+    /// Returns the invite of a token, and whether the token was the mailed one.
     async fn find_invite(&self, token: &str) -> Result<(StoredDocument<InviteBody>, bool)> {
         let id = DocId::from(INVITE_TOKEN.id(token).ok_or_else(invite_not_found)?);
         let invite = self.records.get::<InviteBody>(&INVITE, &id).await?.ok_or_else(invite_not_found)?;
@@ -446,13 +452,13 @@ impl Inner {
         }
     }
 
-    /// Whether an invite can still be accepted.
+    /// Checks that an invite can still be accepted.
     ///
     /// # Errors
-    /// `TOKEN_EXPIRED`; `TOKEN_INVALID` when the tenant is closed, or whoever made it may not make it any more.
+    /// `TOKEN_EXPIRED`; `TOKEN_INVALID` when the tenant is closed, or the inviter may not invite any more.
     pub(super) async fn check_open(&self, invite: &StoredDocument<InviteBody>) -> Result<()> {
         if self.now() >= invite.body.expires_at {
-            return Err(Error::new(Code::TokenExpired, ACCEPT, "the invite has ended; ask for another"));
+            return Err(Error::new(Code::TokenExpired, ACCEPT, "the invite has expired; ask for another"));
         }
         let home = self.cache.tenant(&self.records, &invite.body.tenant_id).await?;
         if home != DirectoryStatus::Disabled && self.may_still_invite(&invite.body, home).await? {
@@ -462,11 +468,11 @@ impl Inner {
         }
     }
 
-    /// Whether whoever made an invite may still make it: an admin who was removed must not come back by one of their own. Of somebody the
-    /// store does not know, nothing is known now, and it counts what was known then.
+    /// Returns whether the inviter may still create this invite, so that a removed admin cannot come back by an invite
+    /// of their own. For an inviter whom the store does not know, the decision at the time of the invite stands.
     async fn may_still_invite(&self, invite: &InviteBody, home: DirectoryStatus) -> Result<bool> {
         let InviteBody { tenant_id: tenant, invited_by: maker, .. } = invite;
-        // Owners are invited by owners, everybody else by admins.
+        // Owners are invited by owners, all others by admins.
         let least = invite.role.max(Role::Admin);
         if let Some(key) = crate::api_key::api_key_id(maker) {
             let usable = self.usable_api_key(key).await?;
@@ -477,14 +483,14 @@ impl Inner {
             _ if standing == DirectoryStatus::Disabled => false,
             Membership::Role(role) => role >= least,
             Membership::Removed => false,
-            // As at the door.
+            // The same rule as in the directory.
             Membership::Unknown => standing != DirectoryStatus::Active || home == DirectoryStatus::Unknown,
         })
     }
 }
 
 fn invite_not_found() -> Error {
-    invalid_token("not an invite that can be accepted here and by you; ask for another")
+    invalid_token("the invite is unknown, was used, or is not for you; ask for another")
 }
 
 fn to_view(invite_id: String, invite: InviteBody) -> InviteView {

@@ -1,8 +1,10 @@
-//! How often one may try to log in: by account and network together, by account alone, and who waits instead of being refused.
+//! Limits on logins: by account and network together, and by account alone. Some callers wait for a try instead of
+//! being refused.
 //!
-//! A limit by account alone would let anybody lock its owner out with wrong passwords. So the pair of account and network has the tighter
-//! limit, and a network from which the owner has logged in before does not need a place in the limit of the account. Right passwords give
-//! their tries back, so many of them at once wait for each other instead of using the limit up.
+//! With a limit by account alone, anyone could lock the owner out with wrong passwords. So the pair of account and
+//! network has a tighter limit, and a network from which the owner has logged in before is not held to the limit of the
+//! account. A right password returns its try. So many concurrent logins with the right password wait for each other and
+//! do not use the limit up.
 
 use std::{
     collections::HashMap,
@@ -29,25 +31,25 @@ use crate::{
     network_queue::{NetworkQueue, QueueEntryId, QueueFull, QueueLimits},
 };
 
-/// Tries by one account from one network.
+/// The limit of tries at one account from one network.
 const ACCOUNT_AND_NETWORK: &str = "account_and_network";
-/// Tries by one account, from networks it has not logged in from before.
+/// The limit of tries at one account from networks that it has not logged in from before.
 const ACCOUNT: &str = "account";
 
-/// Time between two looks at whether a try is free.
+/// The interval at which a waiting login asks again for a try.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Networks remembered of one user; the one seen longest ago goes first.
+/// Networks remembered for one user. The one seen longest ago is removed first.
 const MAX_NETWORKS: usize = 10;
-/// How long a network is remembered after a login from it.
+/// The time for which a network is remembered after a login from it.
 const NETWORK_MEMORY: Duration = Duration::from_secs(90 * 24 * 3600);
-/// How old the note of a network is before a login from it is noted again.
+/// The age at which the record of a network is renewed by a login.
 const NETWORK_RENEWAL: Duration = Duration::from_secs(24 * 3600);
 
 /// Tries whose password is being checked, and callers that wait for a try.
 #[derive(Debug)]
 pub(super) struct LoginLimits {
-    /// How many there are by key, so that nobody waits for tries that cannot be given back.
+    /// The number of such tries by key. At zero, no try can be returned, so a caller does not wait.
     pending: Mutex<HashMap<String, usize>>,
     /// The callers that wait. Networks that their account knows are the proven ones.
     waiting: Mutex<NetworkQueue<oneshot::Sender<Infallible>>>,
@@ -123,12 +125,12 @@ pub(super) struct LoginAttempt<'a> {
     inner: &'a Inner,
     account: String,
     pair: Option<String>,
-    /// Whether it took a place in the account's limit.
+    /// Whether the limit of the account was charged.
     account_charged: bool,
 }
 
 impl LoginAttempt<'_> {
-    /// The password was right: the try does not count.
+    /// Returns the try, because the password was right.
     pub(super) fn mark_succeeded(self) {
         let (throttle, settings) = (&self.inner.throttle, &self.inner.settings);
         if self.account_charged {
@@ -149,16 +151,16 @@ impl Drop for LoginAttempt<'_> {
     }
 }
 
-/// Why there is no try now.
+/// The reason why no try is available.
 struct AttemptRefused {
     error: Error,
-    /// Tries are being judged that may be given back.
+    /// Whether tries are being checked that may be returned.
     may_return: bool,
 }
 
 impl Inner {
-    /// Takes a try to log in to the account with this key (the hash of its address, whether it exists or not), and waits for one where waiting
-    /// helps.
+    /// Takes a try to log in to the account with this key (the hash of its address, whether the account exists or not).
+    /// Waits for one if a try may be returned.
     ///
     /// # Errors
     /// `RATE_LIMITED` when there is none within [`IdentitySettings::login_wait_ms`], too many wait already, or a network of
@@ -180,7 +182,7 @@ impl Inner {
                 Err(not_now) => not_now,
             };
             if known.is_none() {
-                // The same read for every account, known or not.
+                // The same read is made whether the account exists or not.
                 known = Some(self.is_known_network(user, network.as_deref()).await?);
                 continue;
             }
@@ -236,12 +238,12 @@ impl Inner {
         let (now, name) = (self.now(), self.network_name(network)?);
         let body = self.known_networks(user.unwrap_or(&UserId::new("nobody")?)).await?;
         Ok(body.networks.iter().any(|(known, at)| {
-            // One that was noted while the clock was ahead is as old as now.
+            // A network recorded while the clock was ahead counts as recorded now.
             *known == name && now.since(at.if_not_future(now).unwrap_or(now)) < NETWORK_MEMORY
         }))
     }
 
-    /// Notes in `batch` the network that a user has just logged in from.
+    /// Records in `batch` the network that a user has just logged in from.
     pub(super) async fn record_network(&self, batch: Batch, user: &UserId, caller: &Caller<'_>) -> Result<Batch> {
         let Some(network) = caller.address.map(rate_limit_key) else { return Ok(batch) };
         let (now, name) = (batch.at(), self.network_name(&network)?);
@@ -255,7 +257,7 @@ impl Inner {
         let over = (body.networks.len() + 1).saturating_sub(MAX_NETWORKS);
         body.networks.drain(..over);
         body.networks.push((name, now));
-        // Of two logins at the same time one may be forgotten; the next one from there notes it again.
+        // Of two concurrent logins one record may be lost. The next login from that network writes it again.
         records::put(batch, KNOWN_NETWORKS, records::user_id(user)?, &[], &body, Expect::Any)
     }
 
@@ -270,7 +272,7 @@ impl Inner {
     }
 }
 
-/// Networks that a user has logged in from, as keyed hashes, and when each was noted.
+/// Networks that a user has logged in from, as keyed hashes, and when each was recorded.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct KnownNetworks {
     networks: Vec<(String, Timestamp)>,

@@ -1,7 +1,7 @@
-//! Mails in the background: a bounded queue of what is to be sent, and the worker that looks accounts up, mints tokens and sends.
+//! Background mail: a bounded queue of jobs, and the worker that looks up accounts, mints tokens and sends.
 //!
-//! A request only puts a job into the queue. Whether there is an account behind an address is looked up by the worker, so neither the
-//! answer nor its time tells.
+//! A request only adds a job to the queue. The worker looks up whether an address has an account, so neither the
+//! response nor its time reveals this.
 
 use std::{
     fmt,
@@ -27,22 +27,22 @@ use crate::{
 pub(super) const VERIFY_TOKEN: OpaqueTokenKind = OpaqueTokenKind("ev");
 pub(super) const RESET_TOKEN: OpaqueTokenKind = OpaqueTokenKind("pr");
 
-/// How long mails that are being sent may go on when the process stops.
+/// The time that mails in progress get when the process stops.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
-/// Something to send.
+/// A mail to send.
 pub(super) enum MailJob {
-    /// A token that proves that the address with this key is the user's.
+    /// A token that verifies the user's address with this key.
     Verify { user: UserId, key: String },
-    /// A token that resets the password of whoever has proved this address.
+    /// A token that resets the password of the account that has verified this address.
     Forgot { key: String, address: SecretText },
-    /// An invite, with its token.
+    /// An invite with its token.
     Invite { key: String, address: SecretText, token: SecretText, tenant: String, role: Role, days: u64 },
-    /// A word to the former address of an account.
+    /// A notice to the former address of an account.
     AddressChanged { key: String, address: SecretText },
 }
 
-/// The queue, and what sends.
+/// The queue, the mailer and the counters.
 pub(crate) struct MailQueue {
     mailer: Arc<dyn Mailer>,
     pub(super) settings: MailSettings,
@@ -58,12 +58,12 @@ impl MailQueue {
         Ok(Self { mailer, settings, sender, receiver: Mutex::new(Some(receiver)), counters: MailCounters::default() })
     }
 
-    /// Takes a job in, without waiting. It is dropped when the queue is full, or when mails are no longer sent.
+    /// Adds a job without waiting. The job is dropped when the queue is full or the worker has stopped.
     pub(super) fn enqueue(&self, job: MailJob) {
         let reason = match self.sender.try_send(job) {
             Ok(()) => return self.counters.queued.add(1),
-            Err(TrySendError::Full(_)) => "too many wait to be sent",
-            Err(TrySendError::Closed(_)) => "the process stops",
+            Err(TrySendError::Full(_)) => "the queue is full",
+            Err(TrySendError::Closed(_)) => "the worker has stopped",
         };
         self.counters.dropped.add(1);
         tracing::warn!(queue = self.settings.queue, reason, "a mail was dropped");
@@ -74,7 +74,7 @@ impl MailQueue {
     }
 }
 
-/// Sends the mails of an [`Identity`]: give its [`MailWorker::run_until`] a task.
+/// Sends the mails of an [`Identity`]. Run [`MailWorker::run_until`] in a task.
 #[derive(Debug)]
 pub struct MailWorker {
     identity: Identity,
@@ -82,7 +82,8 @@ pub struct MailWorker {
 }
 
 impl Identity {
-    /// What sends this service's mails; once, and only where it has a mailer.
+    /// Returns the worker that sends the mails of this service. Returns `None` without a mailer, and after the first
+    /// call.
     #[must_use]
     pub fn mail_worker(&self) -> Option<MailWorker> {
         let mails = self.inner.mail_queue.as_ref()?;
@@ -90,7 +91,7 @@ impl Identity {
         Some(MailWorker { identity: self.clone(), receiver })
     }
 
-    /// What became of this service's mails; `None` without a mailer.
+    /// Returns counters of the mails of this service, or `None` without a mailer.
     #[must_use]
     pub fn mail_counts(&self) -> Option<MailCounts> {
         self.inner.mail_queue.as_ref().map(MailQueue::counts)
@@ -98,7 +99,8 @@ impl Identity {
 }
 
 impl MailWorker {
-    /// Sends until `stop`. Mails that are being sent then have five seconds to end; those that wait are dropped and counted in the log.
+    /// Sends mails until `stop` completes. Mails in progress then have five seconds to finish. Mails that wait are
+    /// dropped, and the log has their number.
     pub async fn run_until(mut self, stop: impl Future<Output = ()>) {
         let inner = &*self.identity.inner;
         let Some(mails) = &inner.mail_queue else { return };
@@ -126,7 +128,7 @@ impl MailWorker {
 }
 
 impl Inner {
-    /// Has a mail sent, where there is a mailer.
+    /// Queues a mail, if there is a mailer.
     pub(super) fn enqueue_mail(&self, job: MailJob) {
         if let Some(mails) = &self.mail_queue {
             mails.enqueue(job);
@@ -143,7 +145,7 @@ impl Inner {
                 }
                 match &composed {
                     Some(mail) => mails.mailer.send(mail).await,
-                    // Nobody to send it to.
+                    // There is no recipient.
                     None => Ok(()),
                 }
             };
@@ -161,7 +163,7 @@ impl Inner {
             (Some(error), mail) => {
                 let purpose = mail.map(|mail| mail.purpose().as_str());
                 mails.counters.failed.add(1);
-                tracing::warn!(purpose, attempt, %error, "a mail was given up");
+                tracing::warn!(purpose, attempt, %error, "a mail could not be sent and was dropped");
             }
             (None, Some(mail)) => {
                 mails.counters.sent.add(1);
@@ -171,7 +173,8 @@ impl Inner {
         }
     }
 
-    /// The mail of a job; none when there is nobody to send it to, or too many were sent to them lately.
+    /// Composes the mail of a job. Returns `None` when there is no recipient, or too many mails were sent to the
+    /// address.
     async fn compose(&self, mails: &MailQueue, job: &MailJob) -> Result<Option<crate::mail::Mail>> {
         let (address, message) = match job {
             MailJob::Verify { user, key } => {
@@ -186,7 +189,8 @@ impl Inner {
             MailJob::Forgot { key, address } => {
                 let entry = self.address_entry(key).await?;
                 let Some(holder) = entry.holder() else {
-                    // Whoever asks may own the mailbox and none of the accounts that named it, so those are not theirs to reset.
+                    // The caller may own the mailbox but none of the accounts that claim the address, so none of them
+                    // is reset.
                     let told = !entry.claims().is_empty() && self.take_mail_quota(mails, "mail.reset", key);
                     let message = told.then_some(MailContent::ResetUnknown);
                     return Ok(message.map(|message| self.build_mail(mails, &message, address.expose())));
@@ -222,12 +226,12 @@ impl Inner {
         message.to_mail(self.guard.ids().ulid(now), now, address, &mails.settings)
     }
 
-    /// Counts a mail to an address. Beyond its limit nothing is sent, and nobody is told.
+    /// Counts a mail to an address. Beyond the limit nothing is sent, and the caller gets no error.
     fn take_mail_quota(&self, mails: &MailQueue, what: &'static str, key: &str) -> bool {
         self.throttle.take(what, key, mails.settings.per_address(), self.now()).is_ok()
     }
 
-    /// A token for a purpose, an account and an address, and its record.
+    /// Mints a token for a purpose, an account and an address, and stores its record.
     async fn mint_token(
         &self,
         mails: &MailQueue,
@@ -256,10 +260,10 @@ impl Inner {
         Ok(token)
     }
 
-    /// The record of a mailed token that is good for `purpose` now.
+    /// Returns the record of a mailed token that is valid for `purpose` now.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for what is none or was used; `TOKEN_EXPIRED`.
+    /// `TOKEN_INVALID` for an unknown or used token; `TOKEN_EXPIRED`.
     pub(super) async fn mailed_token(
         &self,
         operation: &'static str,
@@ -275,7 +279,7 @@ impl Inner {
         let found = found.filter(|found| found.body.purpose == purpose && found.body.hash.matches(token));
         let found = found.ok_or_else(invalid_token)?;
         if self.now() >= found.body.expires_at {
-            let detail = "the mailed token has ended; ask for another";
+            let detail = "the mailed token has expired; ask for another";
             return Err(Error::new(engines_core::Code::TokenExpired, operation, detail));
         }
         Ok(found)
@@ -283,17 +287,17 @@ impl Inner {
 }
 
 pub(super) fn invalid_token() -> Error {
-    crate::jwt::invalid_token("not a mailed token that is good here, or it was used before; ask for another")
+    crate::jwt::invalid_token("the mailed token is unknown or was used; ask for another")
 }
 
 impl fmt::Debug for MailJob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Job(…)")
+        f.write_str("MailJob(…)")
     }
 }
 
 impl fmt::Debug for MailQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mails").field("mailer", &self.mailer).field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("MailQueue").field("mailer", &self.mailer).field("settings", &self.settings).finish_non_exhaustive()
     }
 }

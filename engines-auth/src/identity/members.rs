@@ -1,4 +1,4 @@
-//! A tenant's members.
+//! Members of a tenant.
 
 use engines_core::{
     Action, Batch, Code, Error, RequestContext, Result, Role, TenantId, UserId,
@@ -16,7 +16,8 @@ use super::{
 const MANAGE: &str = "members.manage";
 
 impl Identity {
-    /// A tenant's members, by user id. A page may hold fewer than the limit, because memberships that ended with an API key are left out.
+    /// Lists the members of a tenant, ordered by user id. A page may hold fewer than the limit, because memberships
+    /// that ended with an API key are left out.
     ///
     /// # Errors
     /// `NOT_FOUND` for another tenant; `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID`.
@@ -39,12 +40,13 @@ impl Identity {
         Ok(Page { items, next: found.next })
     }
 
-    /// Changes a member's role. It counts at once here, within 5 s on other nodes, and closes the member's open streams. A membership
-    /// that lasts as long as an API key becomes permanent when a person sets its role.
+    /// Changes the role of a member and closes the member's open streams. It takes effect at once on this node and
+    /// within 5 s on other nodes. A membership that lasts as long as an API key becomes permanent when a person sets
+    /// its role.
     ///
     /// # Errors
-    /// `NOT_FOUND` for who is no member; `OP_INVALID` for the last owner; `ROLE_INSUFFICIENT` below admin, for anybody but an
-    /// owner who makes or unmakes owners, and with an API key for a higher role than the member has.
+    /// `NOT_FOUND` when the user is no member; `OP_INVALID` for the last owner; `ROLE_INSUFFICIENT` below admin, below
+    /// owner for a change from or to the role of owner, and with an API key for a higher role than the member has.
     pub async fn change_role(
         &self,
         context: &RequestContext,
@@ -57,7 +59,7 @@ impl Identity {
         let changed = |live: &MemberBody| {
             if by_key && request.role > live.role {
                 // The role would outlast the key.
-                let error = Error::new(Code::RoleInsufficient, MANAGE, "a key raises no roles; use a person's token");
+                let error = Error::new(Code::RoleInsufficient, MANAGE, "an API key cannot raise a role; use the token of a person");
                 return Err(self.inner.with_decision_id(error.with_member("action", MANAGE)));
             }
             Ok(MemberBody { role: request.role, key: live.key.filter(|_| by_key), ..live.clone() })
@@ -66,7 +68,7 @@ impl Identity {
         self.inner.member_view(made).await
     }
 
-    /// Removes a member. It counts as [`Identity::change_role`] does.
+    /// Removes a member. It takes effect like [`Identity::change_role`].
     ///
     /// # Errors
     /// As [`Identity::change_role`].
@@ -76,10 +78,10 @@ impl Identity {
         self.update_member(context, tenant, user, permit, removed).await.map(|_| ())
     }
 
-    /// Ends one's own membership. It counts as [`Identity::change_role`] does.
+    /// Ends the caller's own membership. It takes effect like [`Identity::change_role`].
     ///
     /// # Errors
-    /// `NOT_FOUND` for a membership that is not kept here; `OP_INVALID` for the last owner.
+    /// `NOT_FOUND` for a membership that the store does not have; `OP_INVALID` for the last owner.
     pub async fn leave_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<()> {
         let (inner, user) = (&*self.inner, &context.actor().id);
         let permit = inner.authorize(context, tenant, Action::TenantsLeave, &resource(user)).await?;
@@ -114,11 +116,11 @@ impl Identity {
 }
 
 impl Inner {
-    /// Owners alone make, change and remove owners.
+    /// Checks that only owners add, change and remove owners.
     pub(super) fn check_owner_rule(&self, context: &RequestContext, was: Option<Role>, will: Role) -> Result<()> {
         let touches = was == Some(Role::Owner) || will == Role::Owner;
         if touches && context.role() != Role::Owner {
-            let error = Error::new(Code::RoleInsufficient, MANAGE, "only owners manage owners");
+            let error = Error::new(Code::RoleInsufficient, MANAGE, "only owners can add, change or remove owners");
             return Err(self.with_decision_id(error.with_member("action", MANAGE).with_member("least_role", "owner")));
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The one place where a membership changes, so that the last owner stays.
+//! The single place that changes memberships, so that a tenant keeps its last owner.
 
 use engines_core::{
     Batch, Code, Error, Result, Role, Scope, TenantId, UserId,
@@ -18,7 +18,7 @@ use crate::revocation::Revocation;
 const CHANGE: &str = "members.manage";
 
 impl Inner {
-    /// What the store knows of a membership now. One that lasts as long as an API key has ended when the key has.
+    /// Returns the state of a membership now. A membership that lasts as long as an API key has ended when the key has.
     pub(super) async fn membership(&self, tenant: &TenantId, user: &UserId) -> Result<Membership> {
         match self.cache.member(&self.records, tenant, user).await? {
             (_, Some(key)) if !self.is_key_usable(tenant, key).await? => Ok(Membership::Removed),
@@ -26,7 +26,7 @@ impl Inner {
         }
     }
 
-    /// Whether a stored membership counts now.
+    /// Returns whether a stored membership applies now.
     pub(super) async fn is_live(&self, member: &MemberBody) -> Result<bool> {
         Ok(match member {
             MemberBody { removed: true, .. } => false,
@@ -35,13 +35,15 @@ impl Inner {
         })
     }
 
-    /// Changes a user's membership of a tenant in one batch with everything `batch` holds, and again if it met another change.
+    /// Changes a user's membership of a tenant in one batch with everything in `batch`. After a conflict with another
+    /// change it tries again.
     ///
-    /// `change` says what it is to be, from what it is; none leaves it. A tenant that is kept elsewhere gets a document with its first
-    /// change, because owners must be counted somewhere.
+    /// `change` returns the new membership, given the current one. `None` leaves it unchanged. A tenant without a
+    /// document gets one with its first change, because its owners must be counted.
     ///
     /// # Errors
-    /// `OP_INVALID` for the last owner, and those of `change`, as [`CommitError::Refused`]; a failed precondition of `batch` itself.
+    /// `OP_INVALID` for the last owner, and errors of `change`, as [`CommitError::Refused`]; a failed precondition of
+    /// `batch` itself.
     pub(super) async fn set_member(
         &self,
         scope: &Scope,
@@ -64,7 +66,7 @@ impl Inner {
             let will = !next.removed && next.role == Role::Owner;
             let owners = home.as_ref().map_or(0, |home| home.body.owners);
             if was && !will && owners <= 1 {
-                let detail = "the last owner stays; make somebody else an owner first";
+                let detail = "the last owner cannot be removed; make another member an owner first";
                 return Err(refused(Error::new(Code::OpInvalid, CHANGE, detail)));
             }
             let expect = |version: Option<u64>| version.map_or(Expect::Absent, Expect::Version);
@@ -92,7 +94,8 @@ impl Inner {
         Err(refused(conflict_error(CHANGE)))
     }
 
-    /// Makes a user a member with at least this role, in one batch with everything `batch` holds. Nothing is written for who is one already.
+    /// Makes a user a member with at least this role, in one batch with everything in `batch`. Nothing is written if
+    /// the user already is one.
     pub(super) async fn join(
         &self,
         scope: &Scope,

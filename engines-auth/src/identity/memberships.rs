@@ -1,4 +1,4 @@
-//! A user's own memberships: one's own tenants first, a page at a time; and which tenant is meant when a request names none.
+//! A user's own memberships in pages, tenants that the user owns first, and the default tenant.
 
 use std::collections::BTreeMap;
 
@@ -17,23 +17,24 @@ use super::{
 };
 use crate::directory::Directory;
 
-/// Memberships in one answer that is not a page.
+/// Memberships in a response that is not a page.
 pub(super) const FIRST_PAGE_SIZE: usize = 50;
 
 const LIST: &str = "memberships";
 const DEFAULT: &str = "accounts.default_tenant";
 
-/// Whose memberships.
+/// The subject whose memberships are listed.
 #[derive(Clone, Copy)]
 pub(super) enum MembershipSubject<'a> {
-    /// A user's, as the store knows them.
+    /// A user: the memberships in the store.
     User(&'a UserId),
-    /// The store's, and those a principal claims and the store does not contradict.
+    /// A principal: the memberships in the store, and those that the principal claims and the store does not
+    /// contradict.
     Principal(&'a Identity, &'a Principal),
 }
 
 impl Identity {
-    /// One's own memberships, the tenants one owns first, then by tenant id.
+    /// Lists the caller's own memberships: tenants that the caller owns first, then by tenant id.
     ///
     /// # Errors
     /// `TOKEN_INVALID` for a disabled user; `CURSOR_INVALID`.
@@ -42,11 +43,12 @@ impl Identity {
         self.inner.membership_page(MembershipSubject::Principal(self, principal), &page).await
     }
 
-    /// Chooses the tenant that is meant when a request names none. Nobody else can, and it counts at once here and within 5 s on other
-    /// nodes.
+    /// Sets the tenant of requests that name none. Only the user can set it. It takes effect at once on this node and
+    /// within 5 s on other nodes.
     ///
     /// # Errors
-    /// `TENANT_FORBIDDEN` for a tenant one is no member of; `TOKEN_INVALID` for who has no account here.
+    /// `TENANT_FORBIDDEN` when the caller is no member of the tenant; `TOKEN_INVALID` for a principal without an
+    /// account here.
     pub async fn set_default_tenant(
         &self,
         principal: &Principal,
@@ -59,7 +61,7 @@ impl Identity {
             let user = inner.account_of(self, principal).await?;
             let role = self.role(principal, &request.tenant_id, None).await?;
             if role.is_none() {
-                return Err(inner.refusal(Code::TenantForbidden, DEFAULT, "you are no member of this tenant"));
+                return Err(inner.refusal(Code::TenantForbidden, DEFAULT, "you are not a member of this tenant"));
             }
             let body = UserBody { default_tenant: Some(request.tenant_id.clone()), ..user.body };
             let resource = format!("users/{}", records::user_key(&body.user_id));
@@ -80,12 +82,13 @@ impl Identity {
 }
 
 impl Inner {
-    /// The first page of memberships, for answers that show some of them.
+    /// Returns the first page of memberships, for responses that show some of them.
     pub(super) async fn first_memberships(&self, subject: MembershipSubject<'_>) -> Result<Page<MembershipView>> {
         self.membership_page(subject, &PageRequest::first(FIRST_PAGE_SIZE)).await
     }
 
-    /// A page of memberships in tenants that are open. Looks at no more than [`MAX_MEMBERSHIPS`] owned and as many other ones.
+    /// Returns a page of memberships in open tenants. It reads at most [`MAX_MEMBERSHIPS`] with the role of owner and
+    /// as many others.
     async fn membership_page(
         &self,
         subject: MembershipSubject<'_>,
@@ -100,7 +103,7 @@ impl Inner {
             }
         };
         if let Some(user) = user {
-            // Owned ones by themselves: so many others cannot push them out of what is looked at.
+            // Memberships as owner are read separately, so that many others cannot displace them.
             for tag in [records::owner_tag(user), records::user_tag(user)] {
                 let query = DocumentQuery::of_kind(MEMBER).tag(tag);
                 for member in self.records.all::<MemberBody>(&query, MAX_MEMBERSHIPS).await? {
@@ -146,7 +149,7 @@ impl Inner {
         }))
     }
 
-    /// A user's role in a tenant that is open, by the store's word.
+    /// Returns the role in the store that a user has in an open tenant.
     pub(super) async fn stored_role(&self, user: &UserId, tenant: &TenantId) -> Result<Option<Role>> {
         let member = self.records.get::<MemberBody>(&MEMBER, &records::member_id(tenant, user)?).await?;
         let Some(member) = member else { return Ok(None) };
@@ -157,7 +160,8 @@ impl Inner {
         Ok(open.then_some(member.body.role))
     }
 
-    /// The tenant a user has chosen, while they are a member of it; without one, requests must name theirs.
+    /// Returns the tenant that a user has chosen, if the user is still a member of it. Without one, requests must name
+    /// the tenant.
     pub(super) async fn chosen_tenant(
         &self,
         subject: MembershipSubject<'_>,

@@ -1,8 +1,8 @@
 //! Identity: users, tenants, memberships, sessions and invites, on the store contract alone.
 //!
-//! [`Identity`] is the service; its methods follow the routes of the wire contract's section 2, its requests and responses have the
-//! wire's field names. It is the [`Directory`](crate::Directory) of the door, and tells of [`Revocation`](crate::Revocation)s. [`AuthFailureLog`] writes refused
-//! attempts into the audit log.
+//! [`Identity`] is the service. Its methods follow the routes in section 2 of the wire contract, and its requests and
+//! responses have the field names of the wire. It is also the [`Directory`](crate::Directory) of admission, and
+//! publishes [`Revocation`](crate::Revocation)s. [`AuthFailureLog`] writes refused attempts into the audit log.
 
 mod account;
 mod accounts;

@@ -1,4 +1,4 @@
-//! The invites of the one who asks: those for their id, and those for the address they have verified.
+//! Invites addressed to the caller: those for the caller's id, and those for the caller's verified address.
 
 use engines_core::{
     Batch, DocId, Error, Principal, Result, Trace, UserId,
@@ -16,19 +16,19 @@ use crate::{directory::Directory, jwt::invalid_token};
 
 const DECLINE: &str = "invites.decline";
 
-/// Before the store's own cursor: in which of the two lists it is.
+/// Prefixes of the cursor. They say which of the two lists it belongs to; the cursor of the store follows.
 const ID_CURSOR_PREFIX: &str = "i.";
 const ADDRESS_CURSOR_PREFIX: &str = "a.";
 
-/// A person who asks with a token of their own, with an account here or without.
+/// A person who calls with a token of their own, with or without an account here.
 pub(super) struct Requester {
     pub(super) user_id: UserId,
     pub(super) account: Option<StoredDocument<UserBody>>,
 }
 
 impl Identity {
-    /// One's own open invites, those for one's id first; by an address only when it is verified. A page may hold fewer than the limit, and
-    /// none, with a `next`.
+    /// Lists the open invites of the caller: first those for the caller's id, then those for the verified address. A
+    /// page may hold fewer invites than the limit, or none, and still have a `next`.
     ///
     /// # Errors
     /// `TOKEN_INVALID` for an API key and a ticket; `CURSOR_INVALID`.
@@ -45,7 +45,7 @@ impl Identity {
                 (None, None) => return Err(invalid_cursor()),
             },
         };
-        // A list begins without the store's cursor.
+        // The first page of a list has an empty cursor.
         let within = |after: Option<&str>, limit| PageRequest {
             limit,
             after: after.filter(|at| !at.is_empty()).map(Into::into),
@@ -53,7 +53,7 @@ impl Identity {
         let (tag, prefix) = match (first, &by_address) {
             (true, _) => (by_id, ID_CURSOR_PREFIX),
             (false, Some(by_address)) => (by_address.clone(), ADDRESS_CURSOR_PREFIX),
-            // The address was verified when the list was begun.
+            // The address was verified when the list began, and is not any more.
             (false, None) => return Ok(Page { items: Vec::new(), next: None }),
         };
         let query = DocumentQuery::of_kind(INVITE).tag(tag);
@@ -69,7 +69,7 @@ impl Identity {
                 items.push(inner.own_view(invite).await?);
             }
         }
-        // The two lists look like one to who has few.
+        // A first page with room left also shows the second list.
         if first && next.as_deref() == Some(ADDRESS_CURSOR_PREFIX) && items.len() < page.limit {
             let rest = PageRequest { limit: page.limit - items.len(), after: Some(ADDRESS_CURSOR_PREFIX.to_owned()) };
             let rest = Box::pin(self.own_invites(principal, rest)).await?;
@@ -79,10 +79,10 @@ impl Identity {
         Ok(Page { items, next })
     }
 
-    /// Turns one of one's own invites down: it ends.
+    /// Declines an invite of the caller, which ends it.
     ///
     /// # Errors
-    /// `NOT_FOUND` for what is no invite of one's own; `TOKEN_INVALID` for an API key and a ticket.
+    /// `NOT_FOUND` for an invite that is not addressed to the caller; `TOKEN_INVALID` for an API key and a ticket.
     pub async fn decline_invite(&self, principal: &Principal, request: DeclineRequest, trace: &Trace) -> Result<()> {
         let inner = &*self.inner;
         let asking = inner.requester(self, principal).await?;
@@ -100,7 +100,7 @@ impl Identity {
 }
 
 impl Inner {
-    /// The person behind a principal.
+    /// Returns the person that a principal stands for.
     ///
     /// # Errors
     /// `TOKEN_INVALID` for a disabled user, an API key and a ticket.
@@ -116,17 +116,17 @@ impl Inner {
         Ok(Requester { user_id: principal.actor.id.clone(), account })
     }
 
-    /// What invites for the address are found by that the person has verified.
+    /// Returns the keyed hash of the verified address, by which invites are found.
     fn verified_key(&self, requester: &Requester) -> Result<Option<String>> {
         let address = requester.account.as_ref().and_then(|account| account.body.verified_email());
         // Without an index there are no invites by address.
         Ok(address.and_then(|address| Some(self.accounts().ok()?.address_key(address))))
     }
 
-    /// One of the person's own invites.
+    /// Returns an invite that is addressed to the person.
     ///
     /// # Errors
-    /// `NOT_FOUND` for what is none, alike for what is another's.
+    /// `NOT_FOUND`, also for an invite that is addressed to someone else.
     pub(super) async fn own_invite(
         &self,
         operation: &'static str,

@@ -1,7 +1,7 @@
-//! Removing a tenant with all its data: asked for by an owner, carried out by a worker after a grace period.
+//! Removal of a tenant with all its data. An owner orders it, and a worker carries it out after a grace period.
 //!
-//! What is left at the end is a document with the tenant's id, so that no other tenant gets this id, and credentials that
-//! still name it are refused.
+//! A document with the id of the tenant stays, so that no other tenant gets this id and credentials that still name it
+//! are refused.
 
 use std::time::Duration;
 
@@ -21,28 +21,30 @@ use super::{
 };
 use crate::revocation::Revocation;
 
-/// The label of tenants that are to be removed.
+/// The tag of tenants with a pending removal.
 pub(super) const PURGE_TAG: &str = "purge";
-/// Time between the order and the removal at the least: longer than anybody can go on who was let in before the tenant was closed.
+/// The shortest time between order and removal. It is longer than a request can run that was admitted before the tenant
+/// was closed.
 const MIN_GRACE: Duration = Duration::from_secs(10);
 /// Records removed in one batch.
 const RECORDS_PER_PASS: usize = 100;
-/// Tenants whose removal is due that are looked at in one pass.
+/// Tenants with a due removal that one pass reads.
 const TENANTS_PER_PASS: usize = 500;
 
 const CANCEL: &str = "tenants.purge.cancel";
 const FINISH: &str = "tenants.purge.finish";
 
-/// All that is looked at: nothing, for it goes by the id.
+/// The body is not read; only the id is needed.
 #[derive(Deserialize)]
 struct IgnoredBody {}
 
 impl Identity {
-    /// Closes one's own tenant at once, and has it removed with all its data once the grace period of the settings is over. Until then an owner
-    /// can call it off ([`Identity::cancel_purge`]), and the control plane can by opening the tenant again.
+    /// Closes the caller's tenant at once, and schedules its removal with all its data at the end of the grace period
+    /// in the settings. Until then an owner can cancel it ([`Identity::cancel_purge`]), and the control plane can
+    /// cancel it by opening the tenant again.
     ///
     /// # Errors
-    /// `NOT_FOUND`, `ROLE_INSUFFICIENT` below owner, `OP_INVALID` for the control plane's own.
+    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below owner; `OP_INVALID` for the tenant of the control plane.
     pub async fn purge_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
         let inner = &*self.inner;
         let resource = format!("tenants/{tenant}");
@@ -53,22 +55,22 @@ impl Identity {
         inner
             .change_tenant(context, tenant, audit, true, |body| {
                 body.status = TenantStatus::Disabled;
-                // Asking again does not put it off.
+                // A second order does not postpone the removal.
                 body.purge_at = Some(body.purge_at.map_or(due, |known| known.min(due)));
             })
             .await
     }
 
-    /// Calls the removal of a tenant off, for one of its owners, and opens it again.
+    /// Cancels the removal of a tenant, for one of its owners, and opens the tenant again.
     ///
     /// # Errors
-    /// `NOT_FOUND` when no removal is pending (or has begun), and for anybody but an owner by the store's word; `TOKEN_INVALID` for a
-    /// credential that is not good any more.
+    /// `NOT_FOUND` when no removal is pending, when it has begun, and when the caller is no owner in the store;
+    /// `TOKEN_INVALID` for a credential that is not valid any more.
     pub async fn cancel_purge(&self, principal: &Principal, tenant: &TenantId, trace: &Trace) -> Result<TenantView> {
         let inner = &*self.inner;
         crate::directory::Directory::check(self, principal).await?;
         let nothing =
-            || Error::new(Code::NotFound, CANCEL, "no removal of this tenant is pending that you could call off");
+            || Error::new(Code::NotFound, CANCEL, "no removal of this tenant is pending that you can cancel");
         let member = records::member_id(tenant, &principal.actor.id)?;
         let member = inner.records.get::<MemberBody>(&MEMBER, &member).await?;
         let owner = member.is_some_and(|member| !member.body.removed && member.body.role == engines_core::Role::Owner);
@@ -103,10 +105,10 @@ impl Identity {
         Err(conflict_error(CANCEL))
     }
 
-    /// The tenants whose removal is due, or has begun; for the worker. From the moment this returns a tenant it cannot be opened again.
+    /// Returns the tenants whose removal is due or has begun, for the worker. A returned tenant cannot be opened again.
     ///
     /// # Errors
-    /// Failures of the store.
+    /// Errors of the store.
     pub async fn begin_due_purges(&self) -> Result<Vec<TenantId>> {
         let inner = &*self.inner;
         let query = DocumentQuery::of_kind(TENANT).tag(PURGE_TAG);
@@ -125,7 +127,7 @@ impl Identity {
                         records::put(Batch::spanning(now), TENANT, found.id, &[PURGE_TAG.to_owned()], &body, expect)?;
                     match inner.records.commit(inner.records.system(), batch).await {
                         Ok(_) => due.push(tenant),
-                        // It was called off in this moment.
+                        // The removal was cancelled in the meantime.
                         Err(CommitError::Precondition { .. }) => {}
                         Err(error) => return Err(error.into()),
                     }
@@ -136,15 +138,15 @@ impl Identity {
         Ok(due)
     }
 
-    /// Removes some records about a tenant: memberships, invites, API keys. Returns whether there are none left; for the worker. Sessions belong to
-    /// persons and stay; tickets end by themselves within the hour.
+    /// Removes some records about a tenant: memberships, invites, API keys. Returns whether none are left. For the
+    /// worker. Sessions belong to users and stay. Tickets expire within the hour.
     ///
     /// # Errors
-    /// Failures of the store; what was removed stays so.
+    /// Errors of the store. Records that were removed before the error stay removed.
     pub async fn remove_tenant_records(&self, tenant: &TenantId) -> Result<bool> {
         let records = &self.inner.records;
         let tag = records::tenant_tag(tenant);
-        // Memberships that have ended carry no label, but their ids begin with the tenant's, and a colon.
+        // Memberships that have ended have no tag, but their ids begin with the id of the tenant and a colon.
         let members = (DocId::new(format!("{tenant}:"))?, DocId::new(format!("{tenant}:{}", MEMBER_RANGE_END))?);
         let queries: [(DocumentKind, DocumentQuery); 4] = [
             (MEMBER, DocumentQuery::of_kind(MEMBER).id_range(Some(members.0), Some(members.1))),
@@ -168,10 +170,11 @@ impl Identity {
         Ok(true)
     }
 
-    /// Notes that everything of a tenant was removed: what stays is its id. The control plane's audit log gets a record; for the worker.
+    /// Records that all data of a tenant was removed. Only its id stays. Writes an audit record of the control plane.
+    /// For the worker.
     ///
     /// # Errors
-    /// `NOT_FOUND` for a tenant whose removal has not begun; failures of the store.
+    /// `NOT_FOUND` for a tenant whose removal has not begun; errors of the store.
     pub async fn finish_purge(&self, context: &RequestContext, tenant: &TenantId) -> Result<()> {
         let inner = &*self.inner;
         let resource = format!("tenants/{tenant}");
@@ -193,10 +196,10 @@ impl Identity {
     }
 }
 
-/// Behind every user's part of a membership's id, which begins with `u.` or `h.`.
+/// Sorts after the user part of every membership id, which begins with `u.` or `h.`.
 const MEMBER_RANGE_END: &str = "v";
 
-/// A tenant that is being removed, or was, is not opened again.
+/// Checks that a tenant is not being removed and was not removed, because it cannot be opened again then.
 pub(super) fn check_not_purged(operation: &'static str, body: &TenantBody) -> Result<()> {
     match body.status {
         TenantStatus::Purging | TenantStatus::Purged => Err(Error::new(
@@ -208,7 +211,7 @@ pub(super) fn check_not_purged(operation: &'static str, body: &TenantBody) -> Re
     }
 }
 
-/// The labels of a tenant's document.
+/// Returns the tags of a tenant's document.
 pub(super) fn tenant_tags(body: &TenantBody) -> Vec<String> {
     body.purge_at.iter().map(|_: &Timestamp| PURGE_TAG.to_owned()).collect()
 }

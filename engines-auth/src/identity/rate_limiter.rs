@@ -1,4 +1,4 @@
-//! How often something may be tried: a bounded table of leaky buckets (GCRA, ITU-T I.371 annex A).
+//! Rate limits on tries: a bounded table of leaky buckets (GCRA, ITU-T I.371 annex A).
 
 use std::{
     collections::HashMap,
@@ -10,24 +10,24 @@ use engines_core::{Code, Error, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// A number of tries at once, and one more every so often.
+/// A rate: a burst, and the interval at which one more try becomes available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// Tries at once, after a time of rest; at least 1.
+    /// Tries at once after a pause; at least 1.
     pub burst: u32,
-    /// Milliseconds until there is one more.
+    /// Milliseconds until one more try is available.
     pub every_ms: u64,
 }
 
-/// Keys remembered in one shard; there are [`SHARDS`].
+/// Keys remembered in each of the [`SHARDS`].
 const SHARD_CAPACITY: usize = 1024;
 const SHARDS: usize = 64;
 
 type KeyHash = [u8; 16];
 
-/// Counts tries by key, in this process. When its room is used up, whoever rests longest is forgotten first.
+/// Counts tries by key, in this process. When a shard is full, the key with the most tries left is removed first.
 #[derive(Debug)]
 pub(crate) struct RateLimiter(Vec<Mutex<HashMap<KeyHash, Timestamp>>>);
 
@@ -36,21 +36,22 @@ impl RateLimiter {
         Self((0..SHARDS).map(|_| Mutex::default()).collect())
     }
 
-    /// Takes one try of `who` at `what`.
+    /// Takes one try of `subject` at `limit_name`.
     ///
     /// # Errors
-    /// `RATE_LIMITED`, with the time until there is one again.
+    /// `RATE_LIMITED`, with the time until a try is available.
     pub(crate) fn take(&self, limit_name: &'static str, subject: &str, rate: Rate, now: Timestamp) -> Result<()> {
         let every = Duration::from_millis(rate.every_ms);
         let full = every.saturating_mul(rate.burst.max(1));
         self.with_shard(limit_name, subject, |table, key| {
-            // A time that no number of tries can lead to was written while the clock was ahead: it locks nobody out.
+            // A time that no number of tries can reach was written while the clock was ahead. It is ignored, so that it
+            // locks no caller out.
             let possible = |until: &Timestamp| *until <= now.plus(full);
             let known = table.get(&key).copied().filter(possible).unwrap_or(now);
             let until = known.max(now).plus(every);
             let over = until.since(now).saturating_sub(full);
             if !over.is_zero() {
-                let detail = "too many tries; wait as long as Retry-After says";
+                let detail = "too many tries; retry after the time in Retry-After";
                 return Err(Error::new(Code::RateLimited, limit_name, detail)
                     .with_member("limit", rate.burst)
                     .with_retry_after(over));
@@ -63,7 +64,7 @@ impl RateLimiter {
         })
     }
 
-    /// Gives back a try that turned out to be in order.
+    /// Returns a try that turned out to be legitimate.
     pub(crate) fn refund(&self, limit_name: &'static str, subject: &str, rate: Rate) {
         self.with_shard(limit_name, subject, |table, key| {
             if let Some(until) = table.get_mut(&key) {

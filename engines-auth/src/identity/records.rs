@@ -1,8 +1,8 @@
-//! Where identity stays: documents of the control plane, each read and written here and nowhere else.
+//! Access to the documents of identity. All of them belong to the control plane.
 //!
-//! All of them live in [`Scope::system`], because a credential must be found before anybody knows its tenant, and because a person belongs to
-//! none. What is a tenant's names its tenant, and every read of it compares that. Audit records go to the scope in which was acted, in the same
-//! batch, which is therefore [`Batch::spanning`].
+//! They live in [`Scope::system`], because a credential must be found before its tenant is known, and because a user
+//! belongs to no tenant. A document of a tenant names the tenant, and every read compares it. Audit records go to the
+//! scope of the action, in the same batch, which is therefore [`Batch::spanning`].
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 pub(crate) const USER: DocumentKind = DocumentKind::from_static("identity_user");
-/// From the keyed hash of an e-mail address to who has it.
+/// Maps the keyed hash of an e-mail address to its accounts.
 pub(crate) const EMAIL: DocumentKind = DocumentKind::from_static("identity_email");
 /// Networks that a user has logged in from.
 pub(crate) const KNOWN_NETWORKS: DocumentKind = DocumentKind::from_static("identity_known_networks");
@@ -28,13 +28,14 @@ pub(crate) const INVITE: DocumentKind = DocumentKind::from_static("identity_invi
 /// A token that was mailed.
 pub(crate) const MAIL_TOKEN: DocumentKind = DocumentKind::from_static("identity_mail_token");
 pub(crate) const API_KEY: DocumentKind = DocumentKind::from_static("identity_api_key");
-/// When an API key was last used; beside the key, so that using it and changing it do not meet.
+/// The time of the last use of an API key. It is separate from the key, so that a use does not conflict with a change
+/// of the key.
 pub(crate) const API_KEY_USE: DocumentKind = DocumentKind::from_static("identity_api_key_use");
 pub(crate) const TICKET: DocumentKind = DocumentKind::from_static("identity_ticket");
 /// What must stay as it was when the store was begun.
 pub(crate) const SETTING: DocumentKind = DocumentKind::from_static("identity_setting");
 
-/// A stored body with what the store says about it.
+/// A stored body with its metadata.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredDocument<T> {
     pub(crate) body: T,
@@ -54,7 +55,7 @@ impl<T: DeserializeOwned> StoredDocument<T> {
     }
 }
 
-/// The documents.
+/// The documents of identity in a store.
 #[derive(Debug, Clone)]
 pub(crate) struct Records {
     store: Arc<dyn Store>,
@@ -62,22 +63,22 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// Pages are read this many at a time.
+    /// Documents in one page of an internal read.
     const PAGE: usize = 200;
 
-    /// The longest page anybody is given.
+    /// The largest page that a caller gets.
     const MAX_PAGE: usize = 500;
 
     pub(crate) fn new(store: Arc<dyn Store>) -> Result<Self> {
         Ok(Self { store, system: Scope::system()? })
     }
 
-    /// Where the control plane's own audit records go.
+    /// Returns the scope of the control plane.
     pub(crate) fn system(&self) -> &Scope {
         &self.system
     }
 
-    /// Which log the store holds.
+    /// Returns the id of the log in the store.
     pub(crate) fn log_id(&self) -> LogId {
         self.store.log_id()
     }
@@ -102,7 +103,7 @@ impl Records {
         Ok(Page { items, next: found.next })
     }
 
-    /// All that `query` finds, up to `most`.
+    /// Returns all documents that `query` finds, up to `limit`.
     pub(crate) async fn all<T: DeserializeOwned>(
         &self,
         query: &DocumentQuery,
@@ -142,8 +143,8 @@ pub(crate) fn put(
     Ok(batch.put_system(document, expect))
 }
 
-/// A user's id as part of a document's: as it is, where it is short and plain as ours are; else its hash, because the ids of other
-/// issuers may be e-mail addresses.
+/// Returns a user's id as part of a document id: the id itself if it is short and plain, as ours are, otherwise its
+/// hash, because ids of other issuers may be e-mail addresses.
 pub(crate) fn user_key(user: &UserId) -> String {
     let text = user.as_str();
     let plain = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
@@ -163,7 +164,7 @@ pub(crate) fn tenant_id(tenant: &TenantId) -> Result<DocId> {
     DocId::new(tenant.as_str())
 }
 
-/// A tenant's id holds no colon, so no two pairs have one id.
+/// The id of a tenant has no colon, so two pairs never share an id.
 pub(crate) fn member_id(tenant: &TenantId, user: &UserId) -> Result<DocId> {
     DocId::new(format!("{tenant}:{}", user_key(user)))
 }
@@ -172,17 +173,17 @@ pub(crate) fn user_tag(user: &UserId) -> String {
     format!("user:{}", user_key(user))
 }
 
-/// On memberships of owners, beside [`user_tag`].
+/// The tag of memberships as owner, in addition to [`user_tag`].
 pub(crate) fn owner_tag(user: &UserId) -> String {
     format!("owner:{}", user_key(user))
 }
 
-/// On invites for a user.
+/// The tag of invites for a user.
 pub(crate) fn invitee_tag(user: &UserId) -> String {
     format!("invitee:{}", user_key(user))
 }
 
-/// On invites for an address, by its keyed hash.
+/// The tag of invites for an address, by its keyed hash.
 pub(crate) fn invited_address_tag(key: &str) -> String {
     format!("invited_address:{key}")
 }

@@ -1,4 +1,4 @@
-//! Resetting a forgotten password by a mail to the account's verified address.
+//! Reset of a forgotten password by a mail to the account's verified address.
 
 use engines_core::{
     Batch, Error, Result,
@@ -21,14 +21,14 @@ const FORGOT: &str = "accounts.password_forgot";
 const RESET: &str = "accounts.password_reset";
 
 impl Identity {
-    /// Mails a token that resets the password of the account that has verified this address. What is answered, and when, is the same
-    /// whether there is one or not; also for what is no address, and where there is no mailer.
+    /// Mails a token that resets the password of the account that has verified this address. The response and its time
+    /// are the same whether there is such an account or not, for a malformed address, and without a mailer.
     ///
-    /// An address that accounts have only named resets nothing: whoever owns the mailbox need not have made any of them. They are told to
-    /// sign up again.
+    /// Accounts that only claim the address are not reset, because the owner of the mailbox may not have created them.
+    /// The mail tells the owner to sign up again.
     ///
     /// # Errors
-    /// `RATE_LIMITED`, by the caller's network address alone.
+    /// `RATE_LIMITED`, by the caller's network address only.
     pub async fn forgot_password(&self, request: ForgotRequest, caller: Caller<'_>) -> Result<Accepted> {
         let inner = &*self.inner;
         let counted = inner.accounts().and_then(|accounts| inner.charge_address(&caller).map(|()| accounts));
@@ -40,11 +40,11 @@ impl Identity {
         Ok(Accepted::default())
     }
 
-    /// Uses up a mailed token and sets a new password; ends all sessions of the account.
+    /// Consumes a mailed token, sets a new password, and ends all sessions of the account.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for what is no such token, was used, or was mailed before the password or the address changed; `TOKEN_EXPIRED`;
-    /// `BODY_INVALID` for a weak password, which leaves the token as it is; `RATE_LIMITED`.
+    /// `TOKEN_INVALID` for a token that is unknown, was used, or was mailed before the password or the address changed;
+    /// `TOKEN_EXPIRED`; `BODY_INVALID` for a weak password, which does not consume the token; `RATE_LIMITED`.
     pub async fn reset_password(&self, request: ResetRequest, caller: Caller<'_>) -> Result<()> {
         let answer = self.try_reset(request, &caller).await;
         answer.inspect_err(|error| self.inner.record_failure(RESET, error, None, &caller))
@@ -62,7 +62,7 @@ impl Identity {
             let now = inner.now();
             let (token, user) = inner.reset_token(request.token.expose()).await?;
             let generation = user.body.generation + 1;
-            // A change of address that waits may be somebody else's doing.
+            // A pending change of address may come from someone else.
             let body = UserBody { password: Some(hash.clone()), generation, pending_email: None, ..user.body };
             let batch = Batch::spanning(now);
             let batch = batch.delete_system(MAIL_TOKEN, token.id, Expect::Version(token.version));
@@ -87,7 +87,8 @@ impl Identity {
 }
 
 impl Inner {
-    /// A reset token that is good now, and the account it is for: one that still has the address and the password it was mailed for.
+    /// Returns a valid reset token and its account, if the account still has the address and the password that the
+    /// token was mailed for.
     async fn reset_token(
         &self,
         token: &str,

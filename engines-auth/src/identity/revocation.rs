@@ -1,10 +1,10 @@
-//! What this process has revoked: forgotten by the caches, and told.
+//! Publication of revocations: it removes cache entries and notifies open streams.
 
 use super::service::{Identity, Inner};
 use crate::revocation::{Revocation, Revocations};
 
 impl Inner {
-    /// Has what the caches say of it forgotten, here and now, and tells whoever listens.
+    /// Removes the entry from the caches of this process, and sends the revocation to all subscribers.
     pub(crate) fn publish_revocation(&self, revocation: Revocation) {
         match &revocation {
             Revocation::User(user) => self.cache.users.invalidate(user),
@@ -32,7 +32,7 @@ impl Inner {
 }
 
 impl Identity {
-    /// The feed of revocations made by this process.
+    /// Returns the feed of revocations made by this process.
     #[must_use]
     pub fn revocations(&self) -> &Revocations {
         &self.inner.revocations

@@ -1,4 +1,4 @@
-//! The service, put together.
+//! The identity service and its builder.
 
 use std::{
     borrow::Cow,
@@ -39,13 +39,13 @@ use crate::{
     ticket::Tickets,
 };
 
-/// API keys of which the last use is remembered.
+/// API keys whose last use is remembered in memory.
 const MAX_LAST_USES: usize = 16_384;
 
-/// Users, tenants, memberships, sessions, invites: who is asking, on any store. Cheap to clone.
+/// The identity service: users, tenants, memberships, sessions and invites on any store. Cheap to clone.
 ///
-/// It is also the [`Directory`](crate::Directory) the door asks. Its methods follow the routes of the wire contract's section 2. See
-/// `docs/identity.md` for how it fits together.
+/// It is also the [`Directory`](crate::Directory) of admission. Its methods follow the routes in section 2 of the wire
+/// contract. `docs/identity.md` describes the concepts.
 #[derive(Clone)]
 pub struct Identity {
     pub(crate) inner: Arc<Inner>,
@@ -67,14 +67,14 @@ pub(crate) struct Inner {
     pub(crate) mail_queue: Option<MailQueue>,
 }
 
-/// What it takes to keep accounts, rather than the users of other issuers alone.
+/// What the service needs to keep accounts, in addition to users of other issuers.
 pub(crate) struct Accounts {
     pub(crate) tokens: TokenIssuer,
     pub(crate) hasher: PasswordHasher,
     pub(crate) index: IndexHasher,
 }
 
-/// Puts an [`Identity`] together.
+/// Builds an [`Identity`].
 pub struct IdentityBuilder {
     store: Arc<dyn Store>,
     guard: Guard,
@@ -86,31 +86,32 @@ pub struct IdentityBuilder {
 }
 
 impl IdentityBuilder {
-    /// With these settings.
+    /// Sets the settings.
     #[must_use]
     pub fn settings(self, settings: IdentitySettings) -> Self {
         Self { settings, ..self }
     }
 
-    /// Opens the bootstrap to whoever has this key; without one it is closed.
+    /// Allows the bootstrap with this key. Without a key the bootstrap is closed.
     #[must_use]
     pub fn system_key(self, key: SystemKey) -> Self {
         Self { system_key: Some(key), ..self }
     }
 
-    /// Has `rejections` told of every refused login, refresh, invite and bootstrap.
+    /// Sets the sink that records every refused login, refresh, invite and bootstrap.
     #[must_use]
     pub fn failure_sink(self, rejections: impl AuthFailureSink + 'static) -> Self {
         Self { failure_sink: Some(Arc::new(rejections)), ..self }
     }
 
-    /// Sends mails with `mailer`: addresses are verified, and passwords reset, by mail. Give [`Identity::mail_worker`] a task.
+    /// Sets the mailer, which enables verification of addresses and password resets by mail. Run
+    /// [`Identity::mail_worker`] in a task.
     #[must_use]
     pub fn mailer(self, mailer: Arc<dyn Mailer>, settings: MailSettings) -> Self {
         Self { mailer: Some((mailer, settings)), ..self }
     }
 
-    /// The service. Computes one password hash, where it keeps accounts.
+    /// Builds the service. With accounts, it computes one password hash.
     ///
     /// # Errors
     /// When the settings are out of their limits.
@@ -140,8 +141,9 @@ impl IdentityBuilder {
 }
 
 impl Identity {
-    /// Begins a service on `store`. `tokens` issues its access tokens. `secret` makes the index e-mail addresses are found by: it must stay
-    /// the same for as long as the store does, also when signing keys are rotated.
+    /// Starts a builder of a service on `store`. `tokens` issues its access tokens. `secret` keys the index by which
+    /// e-mail addresses are found. It must stay the same for the lifetime of the store, also when signing keys are
+    /// rotated.
     #[must_use]
     pub fn builder(
         store: Arc<dyn Store>,
@@ -153,27 +155,28 @@ impl Identity {
         IdentityBuilder { accounts: Some((tokens, IndexHasher::new(secret))), ..builder }
     }
 
-    /// Begins a service that issues no tokens: its users are those of other issuers, whom it meets, and those tokens minted elsewhere name. There
-    /// are tenants, members, invites by user id, API keys and tickets; whoever wants to sign up or log in is told `NOT_FOUND`.
+    /// Starts a builder of a service without accounts. It issues no tokens. Its users come from other issuers and from
+    /// tokens minted elsewhere. It has tenants, members, invites by user id, API keys and tickets; signup and login are
+    /// `NOT_FOUND`.
     #[must_use]
     pub fn without_accounts(store: Arc<dyn Store>, guard: Guard) -> IdentityBuilder {
         let settings = IdentitySettings::default();
         IdentityBuilder { store, guard, accounts: None, settings, system_key: None, failure_sink: None, mailer: None }
     }
 
-    /// How many hashes of passwords were computed; `None` without accounts.
+    /// Returns the number of password hashes computed since the start, or `None` without accounts.
     #[must_use]
     pub fn password_hashes(&self) -> Option<u64> {
         self.inner.accounts().ok().map(|accounts| accounts.hasher.computed())
     }
 
-    /// API keys of tenants.
+    /// Returns the service for API keys.
     #[must_use]
     pub fn api_keys(&self) -> ApiKeys {
         ApiKeys::new(self.clone())
     }
 
-    /// Tickets for streams.
+    /// Returns the service for tickets.
     #[must_use]
     pub fn tickets(&self) -> Tickets {
         Tickets::new(self.clone())
@@ -181,10 +184,10 @@ impl Identity {
 }
 
 impl Inner {
-    /// What it takes to keep accounts.
+    /// Returns what is needed to keep accounts.
     ///
     /// # Errors
-    /// `NOT_FOUND` where there is none of it.
+    /// `NOT_FOUND` in a service without accounts.
     pub(crate) fn accounts(&self) -> Result<&Accounts> {
         let none = || Error::new(Code::NotFound, "accounts", "no accounts are made here; log in with your issuer");
         self.accounts.as_ref().ok_or_else(none)
@@ -194,7 +197,7 @@ impl Inner {
         self.guard.clock().now()
     }
 
-    /// A refusal by a rule, with its id.
+    /// Creates a refusal by a rule, with a `decision_id`.
     pub(crate) fn refusal(&self, code: Code, operation: &'static str, detail: impl Into<Cow<'static, str>>) -> Error {
         self.with_decision_id(Error::new(code, operation, detail))
     }
@@ -203,7 +206,7 @@ impl Inner {
         error.with_member("decision_id", self.guard.ids().ulid(self.now()).to_string())
     }
 
-    /// Counts a try from this address.
+    /// Counts a try from the caller's address.
     pub(crate) fn charge_address(&self, caller: &Caller<'_>) -> Result<()> {
         let Some(address) = caller.address else { return Ok(()) };
         let (now, rate) = (self.now(), self.settings.per_address);
@@ -215,7 +218,7 @@ impl Inner {
         taken.map_err(|error| self.with_decision_id(error))
     }
 
-    /// A try from this address that was in order does not count.
+    /// Returns a try of the caller's address, because it was legitimate.
     pub(crate) fn refund_address(&self, caller: &Caller<'_>) {
         if let Some(address) = caller.address {
             let rate = self.settings.per_address;
@@ -226,7 +229,7 @@ impl Inner {
         }
     }
 
-    /// Tells of a refused call, if it is a refusal.
+    /// Passes an error to the sink, if it is a refusal.
     pub(crate) fn record_failure(&self, action: &'static str, error: &Error, who: Option<&str>, caller: &Caller<'_>) {
         let Some(rejections) = &self.failure_sink else { return };
         if let Some(attempt) = AuthFailure::new(action, error) {
@@ -234,7 +237,7 @@ impl Inner {
         }
     }
 
-    /// An audit record of what a user did who is in no tenant yet.
+    /// Creates an audit record of an action by a user outside of any tenant.
     pub(crate) fn audit(
         &self,
         now: Timestamp,
@@ -257,7 +260,7 @@ impl Inner {
         }
     }
 
-    /// Lets a call about `tenant` in, which must be the context's own.
+    /// Authorizes a call about `tenant`, which must be the tenant of the context.
     pub(crate) async fn authorize(
         &self,
         context: &RequestContext,
@@ -271,7 +274,7 @@ impl Inner {
         self.guard.admit(context, action, resource).await
     }
 
-    /// As [`Inner::admit`], for a call that ends something.
+    /// Like [`Inner::authorize`], for a call that ends something.
     pub(crate) fn authorize_release(
         &self,
         context: &RequestContext,
@@ -285,7 +288,8 @@ impl Inner {
     }
 }
 
-/// Whom tries from an address are counted for: of an IPv6 address its /64, which is what one customer gets at least (RFC 6177).
+/// Returns the key by which tries from an address are counted. For IPv6 it is the /64, because one customer has at
+/// least that (RFC 6177).
 pub(super) fn rate_limit_key(address: &str) -> Cow<'_, str> {
     match address.parse().map(|address: IpAddr| address.to_canonical()) {
         Ok(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).to_string().into(),
@@ -294,13 +298,13 @@ pub(super) fn rate_limit_key(address: &str) -> Cow<'_, str> {
     }
 }
 
-/// The /48 of an IPv6 address, which tries are counted for beside its /64: one customer may have all of its networks.
+/// Returns the /48 of an IPv6 address. Tries are counted for it too, because one customer may have all of its networks.
 fn site_key(address: &str) -> Option<String> {
     let site = ClientNetwork::of(Some(address)).site();
     site.ipv6().map(|site| site.to_string())
 }
 
-/// What the networks of an IPv6 site may try together.
+/// Returns the rate of an IPv6 site, given that of one network.
 fn site_rate(of_network: Rate) -> Rate {
     Rate {
         burst: of_network.burst.saturating_mul(NETWORKS_PER_SITE),
@@ -329,7 +333,7 @@ mod tests {
         assert_eq!(rate_limit_key("2001:db8:1:2::1"), rate_limit_key("2001:db8:1:2:ffff::9"));
         assert_ne!(rate_limit_key("2001:db8:1:2::1"), rate_limit_key("2001:db8:1:3::1"));
         assert_ne!(rate_limit_key("192.0.2.1"), rate_limit_key("192.0.2.2"));
-        // As a socket for both versions gives it.
+        // The form in which a dual-stack socket reports IPv4 addresses.
         assert_eq!(rate_limit_key("::ffff:192.0.2.1"), rate_limit_key("192.0.2.1"));
         assert_ne!(rate_limit_key("::ffff:192.0.2.1"), rate_limit_key("::ffff:192.0.2.2"));
     }

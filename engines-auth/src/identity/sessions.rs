@@ -1,4 +1,4 @@
-//! Sessions: a login, and the refresh tokens that follow from it one after the other.
+//! Sessions: a login, and the chain of refresh tokens that follows from it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,24 +27,24 @@ use crate::{
 
 const REFRESH: &str = "sessions.refresh";
 
-/// Before the `.`: what all tokens of a session share, by which one that is no longer good is told from one that never was. After it:
-/// what changes with each use.
+/// The part of a refresh token before the `.` is shared by all tokens of the session. It distinguishes a used token
+/// from an unknown one. The part after the `.` changes with each use.
 const REFRESH_TOKEN: OpaqueTokenKind = OpaqueTokenKind("rt");
 
-/// Memberships named in an access token; the store knows the others.
+/// Memberships named in an access token. The store has the others.
 const MAX_MEMBERSHIPS_IN_TOKEN: usize = 50;
 
-/// Bytes of a `User-Agent` that are kept.
+/// Characters of a `User-Agent` that are kept.
 const MAX_USER_AGENT: usize = 256;
 
 impl Identity {
-    /// The next token response for a refresh token, which is then used up.
+    /// Exchanges a refresh token for the next token response. This consumes the refresh token.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for what is no refresh token, or whose session is over. One that was used before ends its session, because either the
-    /// one who used it or the one who uses it now has stolen it (RFC 9700 section 4.14.2). For
-    /// [`IdentitySettings::refresh_reuse_s`](super::IdentitySettings::refresh_reuse_s) after its first use it is answered with the same next
-    /// token instead, so that two tabs of one client that refresh at the same time keep their session.
+    /// `TOKEN_INVALID` for an unknown token, and when its session has ended. A token that was used before ends its
+    /// session, because either its first or its second user has stolen it (RFC 9700 section 4.14.2). For
+    /// [`IdentitySettings::refresh_reuse_s`](super::IdentitySettings::refresh_reuse_s) after its first use it yields
+    /// the same next token instead, so that two tabs of one client that refresh at the same time keep their session.
     /// `TOKEN_EXPIRED`; `RATE_LIMITED`.
     pub async fn refresh(&self, request: RefreshRequest, caller: Caller<'_>) -> Result<TokenResponse> {
         let answer = self.try_refresh(request.refresh_token.expose(), &caller).await;
@@ -54,7 +54,7 @@ impl Identity {
     async fn try_refresh(&self, token: &str, caller: &Caller<'_>) -> Result<TokenResponse> {
         let inner = &*self.inner;
         inner.charge_address(caller)?;
-        let unknown = || invalid_token("not a refresh token that is good here; log in again");
+        let unknown = || invalid_token("the refresh token is unknown, or its session has ended; log in again");
         let (family, _) = token.split_once('.').ok_or_else(unknown)?;
         let id = DocId::from(REFRESH_TOKEN.id(family).ok_or_else(unknown)?);
         for attempt in 0..MAX_ATTEMPTS {
@@ -73,14 +73,15 @@ impl Identity {
             let user = inner.user(&session.body.user_id).await?;
             let user = user.filter(|user| !user.body.disabled).ok_or_else(unknown)?;
             if session.body.generation < user.body.generation {
-                // It is over, unless its user's password was changed between the two reads: then it has been written anew.
+                // The session has ended, unless the user's password was changed between the two reads, which wrote the
+                // session again.
                 if attempt == 0 {
                     continue;
                 }
                 return Err(unknown());
             }
             if repeated {
-                // Another tab of the same client was quicker: it gets the same next token, and nothing changes.
+                // Another tab of the same client was faster. It gets the same next token, and nothing changes.
                 let current = inner.derived_token(family, session.body.uses)?;
                 let response = inner.token_response(&user, session.id.as_str(), current).await?;
                 inner.refund_address(caller);
@@ -88,7 +89,7 @@ impl Identity {
             }
             let uses = session.body.uses + 1;
             let refresh_token = inner.derived_token(family, uses)?;
-            // A session that was begun while the clock was ahead is as old as now.
+            // A session created while the clock was ahead counts as created now.
             let begun = session.created_at.if_not_future(now).unwrap_or(now);
             let ends = begun.plus(Duration::from_secs(inner.settings.session_max_s));
             let body = SessionBody {
@@ -99,7 +100,8 @@ impl Identity {
                 expires_at: ends.min(now.plus(Duration::from_secs(inner.settings.session_idle_s))),
                 ..session.body.clone()
             };
-            // Everything else first: a token is only used up when there is an answer with the next one.
+            // The response is built first, because a token must only be consumed when there is a response with the next
+            // one.
             let response = inner.token_response(&user, session.id.as_str(), refresh_token).await?;
             let tags = [records::user_tag(&session.body.user_id)];
             let expect = Expect::Version(session.version);
@@ -109,7 +111,8 @@ impl Identity {
                     inner.refund_address(caller);
                     return Ok(response);
                 }
-                // Somebody used the token meanwhile, which shows when it is looked at again; or its user's password was changed.
+                // The token was used in the meantime, which the next attempt detects, or the password of the user was
+                // changed.
                 Err(CommitError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -117,10 +120,11 @@ impl Identity {
         Err(conflict_error(REFRESH))
     }
 
-    /// Ends the session the credential belongs to. A credential without one (a token minted elsewhere, an API key) has nothing to end.
+    /// Ends the session of the credential. A credential without a session (a token minted elsewhere, an API key) has
+    /// nothing to end.
     ///
     /// # Errors
-    /// Failures of the store.
+    /// Errors of the store.
     pub async fn logout(&self, principal: &Principal) -> Result<()> {
         match &principal.session {
             Some(session) => match self.revoke_session(principal, session).await {
@@ -131,10 +135,10 @@ impl Identity {
         }
     }
 
-    /// One's own sessions, the newest first.
+    /// Lists the caller's own sessions, the newest first.
     ///
     /// # Errors
-    /// `CURSOR_INVALID`; failures of the store.
+    /// `CURSOR_INVALID`; errors of the store.
     pub async fn sessions(&self, principal: &Principal, page: PageRequest) -> Result<Page<SessionView>> {
         let now = self.inner.now();
         let after = page.after.as_deref().map(|after| {
@@ -161,13 +165,13 @@ impl Identity {
         Ok(Page { items: found.into_iter().map(view).collect(), next })
     }
 
-    /// Ends one of one's own sessions: its refresh token at once, its access tokens too.
+    /// Ends a session of the caller. Its refresh token and its access tokens become invalid at once.
     ///
     /// # Errors
-    /// `NOT_FOUND` for what is not one's own; failures of the store.
+    /// `NOT_FOUND` for a session of another user; errors of the store.
     pub async fn revoke_session(&self, principal: &Principal, session: &str) -> Result<()> {
         let inner = &*self.inner;
-        let missing = || Error::new(Code::NotFound, "sessions.revoke", "there is no such session of yours");
+        let missing = || Error::new(Code::NotFound, "sessions.revoke", "you have no session with this id");
         let id = DocId::from(Ulid::from_string(session).map_err(|_| missing())?);
         let found = inner.records.get::<SessionBody>(&SESSION, &id).await?;
         let found = found.filter(|found| found.body.user_id == principal.actor.id).ok_or_else(missing)?;
@@ -176,7 +180,7 @@ impl Identity {
 }
 
 impl Inner {
-    /// Begins a session of a generation, and answers with its tokens.
+    /// Starts a session of a generation, and returns its tokens.
     pub(super) async fn start_session(
         &self,
         user: &UserId,
@@ -184,7 +188,7 @@ impl Inner {
         caller: &Caller<'_>,
     ) -> Result<TokenResponse> {
         let now = self.now();
-        let user = self.user(user).await?.ok_or_else(|| invalid_token("the account is gone"))?;
+        let user = self.user(user).await?.ok_or_else(|| invalid_token("the account does not exist any more"))?;
         let id = self.guard.ids().ulid(now);
         let (family, _) = REFRESH_TOKEN.mint(id, self.guard.ids());
         let refresh_token = self.derived_token(family.expose(), 0)?;
@@ -216,7 +220,7 @@ impl Inner {
         Ok(response)
     }
 
-    /// Sessions that have ended, and those used longest ago where a user has as many as are allowed.
+    /// Returns expired sessions, and the least recently used ones if a user has as many as are allowed.
     async fn sessions_to_evict(&self, user: &UserId, now: Timestamp) -> Result<Vec<StoredDocument<SessionBody>>> {
         let (mut ended, mut live): (Vec<_>, Vec<_>) =
             self.sessions_of(user).await?.into_iter().partition(|session| session.body.expires_at <= now);
@@ -228,12 +232,13 @@ impl Inner {
 
     pub(super) async fn sessions_of(&self, user: &UserId) -> Result<Vec<StoredDocument<SessionBody>>> {
         let query = DocumentQuery::of_kind(SESSION).tag(records::user_tag(user));
-        // Logins at the same time may each leave one too many.
+        // Concurrent logins may each leave one session too many.
         self.records.all(&query, self.settings.sessions_per_user.saturating_mul(2)).await
     }
 
-    /// The token of a session that was used `uses` times. It is derived with a key of the deployment from the part that only the client has,
-    /// so that it can be given out a second time ([`IdentitySettings::refresh_reuse_s`]) though the store keeps nothing but its hash.
+    /// Returns the refresh token of a session that was used `uses` times. It is derived, with a key of the deployment,
+    /// from the part that only the client has. So it can be returned a second time
+    /// ([`IdentitySettings::refresh_reuse_s`]), although the store keeps only its hash.
     ///
     /// [`IdentitySettings::refresh_reuse_s`]: super::IdentitySettings::refresh_reuse_s
     fn derived_token(&self, family: &str, uses: u64) -> Result<SecretText> {
@@ -241,7 +246,8 @@ impl Inner {
         Ok(SecretText::new(format!("{family}.{}", *part)))
     }
 
-    /// Whether this is the token before the good one, replaced so recently that two tabs of one client may both have sent it.
+    /// Returns whether this is the previous token, replaced so recently that a second tab of one client may have sent
+    /// it.
     fn was_just_replaced(&self, session: &SessionBody, token: &str, now: Timestamp) -> bool {
         let interval = Duration::from_secs(self.settings.refresh_reuse_s);
         session.previous.as_ref().is_some_and(|(hash, at)| {
@@ -249,7 +255,7 @@ impl Inner {
         })
     }
 
-    /// Ends a session one of whose tokens was used twice.
+    /// Ends a session of which a token was used twice.
     async fn end_reused_session(&self, session: &StoredDocument<SessionBody>, caller: &Caller<'_>) -> Result<Error> {
         self.end_session(session).await?;
         let error = invalid_token("this refresh token was used before, so its session has been ended; log in again");
@@ -278,7 +284,7 @@ impl Inner {
         request.email_verified = user.body.email.as_ref().map(|_| user.body.email_verified);
         request.session = Some(Arc::from(session));
         request.default_tenant = chosen.as_ref().map(|(tenant, _)| tenant.tenant_id.clone());
-        // The chosen one, and of the others as many as there is room for, the tenants one owns first.
+        // The chosen tenant, and as many others as fit, tenants that the user owns first.
         let chosen_role = chosen.iter().map(|(tenant, role)| (tenant.tenant_id.clone(), *role));
         let named =
             memberships.items.iter().map(|one| (one.tenant_id.clone(), one.role)).take(MAX_MEMBERSHIPS_IN_TOKEN - 1);

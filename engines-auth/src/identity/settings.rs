@@ -1,4 +1,4 @@
-//! What can be set about identity.
+//! Settings of the identity service.
 
 use std::time::Duration;
 
@@ -13,75 +13,79 @@ use crate::{jwt::TokenIssuer, password::HashSettings};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Signup {
-    /// Everybody.
+    /// Everyone may sign up.
     #[default]
     Open,
-    /// Whoever accepts an invite.
+    /// Users sign up by accepting an invite.
     Invite,
 }
 
-/// The longest interval in which a used refresh token may be repeated, in seconds: what was stolen is good for as long.
+/// The longest interval in which a used refresh token may be repeated, in seconds. A stolen token works for as long.
 const MAX_REFRESH_REUSE_S: u64 = 60;
 
-/// Settings of the identity service, with their defaults.
+/// Settings of the identity service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentitySettings {
-    /// Who may sign up. Default: everybody.
+    /// Who may sign up. Default: everyone.
     pub signup: Signup,
-    /// Only tenants and users of the store count; tokens minted elsewhere for others are refused. Default: no.
+    /// Whether only tenants and users in the store are accepted. Then tokens minted elsewhere are refused for others.
+    /// Default: false.
     pub tenants_must_exist: bool,
-    /// Seconds an access token is good. Default: 15 minutes.
+    /// Seconds until an access token expires. Default: 15 minutes.
     pub access_ttl_s: u64,
-    /// Seconds after which a session that was not refreshed ends. Default: 14 days.
+    /// Seconds after which a session ends that was not refreshed. Default: 14 days.
     pub session_idle_s: u64,
-    /// Seconds after which a session ends in any case. Default: 90 days.
+    /// Seconds after which a session ends, refreshed or not. Default: 90 days.
     pub session_max_s: u64,
-    /// Seconds for which a refresh token that was just used is answered with the same next token, so that two tabs that refresh at the same
-    /// time keep their session; 0 to 60, where 0 ends the session at the first repetition. Default: 10 seconds.
+    /// Seconds for which a refresh token that was just used yields the same next token, so that two tabs that refresh
+    /// at the same time keep their session. 0 to 60; with 0 the first repetition ends the session. Default: 10 seconds.
     pub refresh_reuse_s: u64,
-    /// Sessions of one user; the one used longest ago goes first. Default: 50.
+    /// The largest number of sessions of one user. A new one replaces the least recently used one. Default: 50.
     pub sessions_per_user: usize,
-    /// Seconds an invite is good when nobody says otherwise. Default: 7 days.
+    /// Seconds until an invite expires, unless its creator sets another time. Default: 7 days.
     pub invite_ttl_s: u64,
-    /// The longest an invite may be good, in seconds. Default: 30 days.
+    /// The longest time until an invite expires, in seconds. Default: 30 days.
     pub invite_max_s: u64,
-    /// Invites of one tenant that wait. Default: 1,000.
+    /// The largest number of open invites of one tenant. Default: 1,000.
     pub invites_per_tenant: usize,
-    /// Invites that one person makes in a tenant, and that a tenant makes, at once after a time of rest. Default: 200.
+    /// Burst of invites: how many one user may create in a tenant, and one tenant in all, at once after a pause.
+    /// Default: 200.
     pub invite_burst: u32,
-    /// Milliseconds until there is one more. Default: 5 seconds.
+    /// Milliseconds until one more invite may be created. Default: 5 seconds.
     pub invite_every_ms: u64,
-    /// Accounts that may name the same address without having proved it; one more ends the oldest one's claim. Default: 5.
+    /// Accounts that may claim the same address without having verified it. One more ends the oldest claim. Default: 5.
     pub unverified_per_address: usize,
-    /// API keys of one tenant. Default: 500.
+    /// The largest number of API keys of one tenant. Default: 500.
     pub api_keys_per_tenant: usize,
-    /// Tickets of one user that are good at the same time. Default: 200.
+    /// The largest number of valid tickets of one user. Default: 200.
     pub tickets_per_user: usize,
-    /// Tickets of one API key that are good at the same time. Default: 1,000.
+    /// The largest number of valid tickets of one API key. Default: 1,000.
     pub tickets_per_key: usize,
-    /// Tenants one user may be the owner of by making them; more are `QUOTA_EXCEEDED`. Default: 100.
+    /// The largest number of tenants that a user may own to create another one. Beyond it, creation is
+    /// `QUOTA_EXCEEDED`. Default: 100.
     pub tenants_per_user: usize,
-    /// The longest a replaced API key may still be good, in seconds. Default: 7 days.
+    /// The longest time for which a replaced secret of an API key may stay valid, in seconds. Default: 7 days.
     pub api_key_grace_max_s: u64,
-    /// Seconds between two notes of when an API key was last used. Default: 10 minutes.
+    /// Seconds between two records of the last use of an API key. Default: 10 minutes.
     pub api_key_use_every_s: u64,
-    /// Milliseconds for which what was read about somebody is believed, at most 5,000: how late a revocation by another node counts.
-    /// Default: 2,000.
+    /// Milliseconds for which cached users, tenants and memberships are used, at most 5,000. A revocation on another
+    /// node takes effect after this time at the latest. Default: 2,000.
     pub facts_ttl_ms: u64,
-    /// Milliseconds between two looks at whether an open stream's principal is still good. Default: 1,000.
+    /// Milliseconds between two checks of the principal of an open stream. Default: 1,000.
     pub watch_every_ms: u64,
-    /// Facts of each kind that are remembered. Default: 65,536.
+    /// Cache entries of each kind. Default: 65,536.
     pub facts: usize,
-    /// Revocations waiting for one subscriber; who falls behind is told so. Default: 1,024.
+    /// Revocations that may wait for one subscriber. A subscriber that falls behind is told to check everything.
+    /// Default: 1,024.
     pub revocation_queue: usize,
-    /// Tries to log in to one account from one network (an IPv4 address, the /64 of an IPv6 address); a right password does not count. Default:
-    /// 10, and one more every 10 seconds.
+    /// Tries to log in to one account from one network (an IPv4 address, or the /64 of an IPv6 address). A right
+    /// password does not count. Default: 10, and one more every 10 seconds.
     pub login_per_account_and_network: Rate,
-    /// Tries to log in to one account from all networks together; a right password does not count. A network that the account has logged in
-    /// from in the last 90 days is not held to it, so that nobody locks an owner out of their own place. Default: 30, and one more every 2
-    /// seconds.
+    /// Tries to log in to one account from all networks together. A right password does not count. The limit does not
+    /// apply to a network from which the account has logged in during the last 90 days, so that attackers cannot lock
+    /// the owner out of it. Default: 30, and one more every 2 seconds.
     pub login_per_account: Rate,
     /// Milliseconds that a login waits for others of the same account whose passwords are being checked, before it is refused. Default: 10,000.
     pub login_wait_ms: u64,
@@ -94,10 +98,10 @@ pub struct IdentitySettings {
     /// Tries to log in, sign up, refresh, accept or bootstrap from one address; good logins and refreshes do not count. Default: 200, and two
     /// more every second.
     pub per_address: Rate,
-    /// Seconds between an owner's order to remove a tenant with all its data and its removal; until then it is closed, and the order can be called off.
-    /// At least 10. Default: 7 days.
+    /// Seconds between the order to remove a tenant with all its data and the removal. In between the tenant is closed,
+    /// and the order can be cancelled. At least 10. Default: 7 days.
     pub purge_grace_s: u64,
-    /// What a password hash costs.
+    /// The cost of a password hash.
     pub password: HashSettings,
 }
 
@@ -141,35 +145,36 @@ impl Default for IdentitySettings {
 }
 
 impl IdentitySettings {
-    /// How late a revocation may count, at the most.
+    /// The longest delay of a revocation.
     pub const MAX_FACTS_TTL: Duration = Duration::from_secs(5);
 
-    /// The most accounts that may name one address: all of them are read when somebody signs in with it.
+    /// The largest allowed value of `unverified_per_address`. All of these accounts are read when someone signs in with
+    /// the address.
     pub const MAX_UNVERIFIED: usize = 20;
 
     pub(crate) fn validated(self) -> Result<Self> {
         let refuse = |detail: &'static str| Err(Error::new(Code::Internal, "identity.settings", detail));
         let seen = self.facts_ttl_ms.saturating_add(self.watch_every_ms);
         if Duration::from_millis(seen) > Self::MAX_FACTS_TTL {
-            return refuse("facts_ttl_ms and watch_every_ms are at most 5,000 together: revocations count within 5 s");
+            return refuse("facts_ttl_ms and watch_every_ms together must be at most 5,000, because revocations take effect within 5 s");
         }
         if self.access_ttl_s == 0 || Duration::from_secs(self.access_ttl_s) > TokenIssuer::MAX_TTL {
-            return refuse("access_ttl_s is between one second and thirty days");
+            return refuse("access_ttl_s must be between one second and thirty days");
         }
         if self.watch_every_ms == 0 || self.sessions_per_user == 0 {
-            return refuse("watch_every_ms and sessions_per_user are at least 1");
+            return refuse("watch_every_ms and sessions_per_user must be at least 1");
         }
         if self.refresh_reuse_s > MAX_REFRESH_REUSE_S {
-            return refuse("refresh_reuse_s is at most 60");
+            return refuse("refresh_reuse_s must be at most 60");
         }
         if self.session_idle_s == 0 || self.session_max_s == 0 {
-            return refuse("session_idle_s and session_max_s are at least 1: nobody could refresh a token");
+            return refuse("session_idle_s and session_max_s must be at least 1, or no token could be refreshed");
         }
         if self.invite_ttl_s == 0 || self.invite_ttl_s > self.invite_max_s {
-            return refuse("invite_ttl_s is between one second and invite_max_s");
+            return refuse("invite_ttl_s must be between one second and invite_max_s");
         }
         if !(1..=Self::MAX_UNVERIFIED).contains(&self.unverified_per_address) {
-            return refuse("unverified_per_address is between 1 and 20");
+            return refuse("unverified_per_address must be between 1 and 20");
         }
         Ok(self)
     }

@@ -1,11 +1,11 @@
-//! The key that opens the bootstrap.
+//! The key that allows the bootstrap.
 
 use engines_core::{Result, check_secret_strength};
 use sha2::{Digest, Sha256};
 
 use crate::secret::same_bytes;
 
-/// `SYSTEM_BOOTSTRAP_KEY`: kept as a hash, compared in constant time.
+/// The key `SYSTEM_BOOTSTRAP_KEY`. It is kept as a hash and compared in constant time.
 #[derive(Clone)]
 pub struct SystemKey([u8; 32]);
 
@@ -13,13 +13,13 @@ impl SystemKey {
     /// Takes the key as it is, bytes or text.
     ///
     /// # Errors
-    /// When [`check_secret_strength`] refuses it.
+    /// When [`check_secret_strength`] rejects it.
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self> {
         check_secret_strength("the bootstrap key", key.as_ref())?;
         Ok(Self(Sha256::digest(key.as_ref()).into()))
     }
 
-    /// Whether this is the key. Hashes are compared, so that not even the length tells.
+    /// Returns whether this is the key. Hashes are compared, so that the time does not even reveal the length.
     pub(crate) fn matches(&self, candidate: &[u8]) -> bool {
         same_bytes(&Sha256::digest(candidate), &self.0)
     }

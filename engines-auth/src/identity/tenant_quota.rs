@@ -9,18 +9,18 @@ use super::{
 };
 
 impl Inner {
-    /// Refuses a user who owns as many tenants as one may.
+    /// Checks that a user may own one more tenant.
     ///
     /// # Errors
     /// `QUOTA_EXCEEDED` with the member `limit`.
     pub(super) async fn check_tenant_quota(&self, user: &UserId) -> Result<()> {
         let most = self.settings.tenants_per_user;
-        // Memberships of owners alone have this tag, so that no number of other ones hides them.
+        // Only memberships as owner have this tag, so that other memberships cannot hide them.
         let query = DocumentQuery::of_kind(MEMBER).tag(records::owner_tag(user));
         if self.records.all::<MemberBody>(&query, most).await?.len() < most {
             return Ok(());
         }
-        let detail = "you own as many tenants as a user may; ask an operator, or hand one over";
+        let detail = "you own the largest number of tenants that a user may own; ask an operator, or hand one over";
         Err(self.refusal(Code::QuotaExceeded, "tenants.create", detail).with_member("limit", most))
     }
 }

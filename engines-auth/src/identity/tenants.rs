@@ -1,4 +1,4 @@
-//! Tenants, as their members and the control plane see them.
+//! Tenants, as seen by their members and by the control plane.
 
 use engines_core::{
     Action, Batch, Code, Error, Principal, RequestContext, Result, Role, TenantId, Timestamp, UserId,
@@ -18,21 +18,22 @@ use super::{
 };
 use crate::revocation::Revocation;
 
-/// How often a change is tried again that met another one.
+/// The number of attempts to write a document that others change at the same time.
 pub(crate) const MAX_ATTEMPTS: usize = 8;
 
-/// Memberships of one user that are looked at.
+/// Memberships of one user that are read.
 pub(super) const MAX_MEMBERSHIPS: usize = 500;
 
 const CREATE: &str = "tenants.create";
 
 impl Identity {
-    /// Makes a tenant whose first owner is the one who asks, for somebody with an account here.
+    /// Creates a tenant with the caller as its first owner. The caller needs an account here.
     ///
-    /// Its id is made of the name and a random part, so nobody gets an id that means something elsewhere.
+    /// The id consists of the name and a random part, so no user gets an id that has a meaning elsewhere.
     ///
     /// # Errors
-    /// `BODY_INVALID` for a bad name; `QUOTA_EXCEEDED` for who owns as many as one may; `TOKEN_INVALID` for who has no account here, or asks with an API key or a ticket.
+    /// `BODY_INVALID` for an invalid name; `QUOTA_EXCEEDED` when the caller owns as many tenants as are allowed;
+    /// `TOKEN_INVALID` for a principal without an account here, an API key and a ticket.
     pub async fn create_tenant(
         &self,
         principal: &Principal,
@@ -48,7 +49,7 @@ impl Identity {
             let batch = Batch::spanning(now);
             let mut batch = inner.put_new_tenant(batch, &tenant, name.clone(), Some(&user.body.user_id))?;
             let audit = inner.audit(now, CREATE, format!("tenants/{tenant}"), &user.body.user_id, trace);
-            // Written in any case, so that of two that are made at the same time one counts the other.
+            // Always written, so that two tenants created at the same time conflict and are counted.
             let default_tenant = user.body.default_tenant.or_else(|| Some(tenant.clone()));
             let body = UserBody { default_tenant, ..user.body };
             batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
@@ -57,7 +58,7 @@ impl Identity {
                     inner.cache.users.invalidate(&principal.actor.id);
                     return inner.tenant_view(&tenant).await;
                 }
-                // The account was changed meanwhile: by another tenant of theirs, perhaps.
+                // The account was changed in the meantime, perhaps by another new tenant.
                 Err(CommitError::Precondition { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -65,19 +66,19 @@ impl Identity {
         Err(conflict_error(CREATE))
     }
 
-    /// One's own tenant.
+    /// Returns the tenant of the context.
     ///
     /// # Errors
-    /// `NOT_FOUND` for another, and for one that is kept elsewhere.
+    /// `NOT_FOUND` for another tenant, and for a tenant without a document.
     pub async fn get_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
         let _permit = self.inner.authorize(context, tenant, Action::TenantsRead, "").await?;
         self.inner.tenant_view(tenant).await
     }
 
-    /// Renames one's own tenant.
+    /// Renames the tenant of the context.
     ///
     /// # Errors
-    /// `BODY_INVALID`, `NOT_FOUND`, `ROLE_INSUFFICIENT` below admin.
+    /// `BODY_INVALID`; `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin.
     pub async fn rename_tenant(
         &self,
         context: &RequestContext,
@@ -92,10 +93,11 @@ impl Identity {
         inner.change_tenant(context, tenant, audit, false, |body| body.name.clone_from(&name)).await
     }
 
-    /// Closes one's own tenant for all its members, oneself included. Only the control plane opens it again.
+    /// Closes the tenant of the context for all its members, the caller included. Only the control plane can open it
+    /// again.
     ///
     /// # Errors
-    /// `NOT_FOUND`, `ROLE_INSUFFICIENT` below owner, `OP_INVALID` for the control plane's own.
+    /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below owner; `OP_INVALID` for the tenant of the control plane.
     pub async fn disable_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
         let inner = &*self.inner;
         let resource = format!("tenants/{tenant}");
@@ -105,7 +107,7 @@ impl Identity {
         inner.change_tenant(context, tenant, audit, false, |body| body.status = TenantStatus::Disabled).await
     }
 
-    /// All tenants, for the control plane: their ids, names and states, and nothing of what is in them.
+    /// Lists all tenants, for the control plane: their ids, names and states, but none of their content.
     ///
     /// # Errors
     /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID`.
@@ -116,15 +118,15 @@ impl Identity {
         Ok(found.map(to_view))
     }
 
-    /// Closes a tenant, for the control plane; also one that is kept elsewhere.
+    /// Closes a tenant, for the control plane. It also closes a tenant without a document.
     ///
     /// # Errors
-    /// As [`Identity::list_tenants`]; `OP_INVALID` for the control plane's own.
+    /// As [`Identity::list_tenants`]; `OP_INVALID` for the tenant of the control plane.
     pub async fn suspend_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
         self.set_status(context, tenant, TenantStatus::Suspended).await
     }
 
-    /// Opens a tenant again, for the control plane, whoever closed it.
+    /// Opens a tenant again, for the control plane. It does not matter who has closed it.
     ///
     /// # Errors
     /// As [`Identity::suspend_tenant`]; `NOT_FOUND`.
@@ -149,25 +151,25 @@ impl Identity {
         inner
             .change_tenant(context, tenant, audit, adopt, |body| {
                 body.status = status;
-                // Opening it again calls its removal off.
+                // Opening a tenant cancels its removal.
                 body.purge_at = body.purge_at.filter(|_| status != TenantStatus::Active);
             })
             .await
     }
 
-    /// Disables a user, or lets one back in, for the control plane. A disabled user's credentials are refused, their streams closed; also somebody's
-    /// whom nothing but tokens minted elsewhere names.
+    /// Disables or enables a user, for the control plane. The credentials of a disabled user are refused and the user's
+    /// streams closed. This also works for a user who is known only from tokens minted elsewhere.
     ///
     /// # Errors
-    /// As [`Identity::list_tenants`]; `OP_INVALID` for oneself; `NOT_FOUND` for an account that was deleted, an API key (revoke it), and whoever is to be let in and was
-    /// never kept out.
+    /// As [`Identity::list_tenants`]; `OP_INVALID` for the caller; `NOT_FOUND` for a deleted account, for an API key
+    /// (revoke it instead), and when a user is enabled who was never disabled.
     pub async fn set_user_disabled(&self, context: &RequestContext, user: &UserId, disabled: bool) -> Result<()> {
         let inner = &*self.inner;
         let resource = format!("users/{}", records::user_key(user));
         let permit = inner.authorize_operator_for(context, Action::UsersManage, &resource, disabled).await?;
-        let missing = || Error::new(Code::NotFound, "users.manage", "there is no such user");
+        let missing = || Error::new(Code::NotFound, "users.manage", "no user has this id");
         if disabled && *user == context.actor().id {
-            // The only operator could not be let in again by anybody.
+            // If the only operator were disabled, no one could enable users.
             return Err(Error::new(
                 Code::OpInvalid,
                 "users.manage",
@@ -189,10 +191,12 @@ impl Identity {
                 Some(found) if found.body.is_block_record() && !found.body.disabled && !disabled => {
                     return Err(missing());
                 }
-                // The account is gone; somebody else's issuer may still vouch for its own.
+                // The account is deleted. A user of another issuer can still be enabled, because that issuer vouches
+                // for it.
                 Some(found) if found.body.deleted && found.body.issuer.is_none() => return Err(missing()),
                 Some(found) => {
-                    // Credentials from before stay refused when the user comes back: a stolen one may be why they were disabled.
+                    // Older credentials stay invalid when the user is enabled again, because a stolen credential may
+                    // have been the reason to disable the user.
                     let generation = found.body.generation + 1;
                     let tokens_valid_from = match disabled || !found.body.disabled {
                         true => found.body.tokens_valid_from,
@@ -217,7 +221,7 @@ impl Identity {
 }
 
 impl Inner {
-    /// Lets a call of the control plane in.
+    /// Authorizes a call of the control plane.
     pub(super) async fn authorize_operator(
         &self,
         context: &RequestContext,
@@ -227,7 +231,7 @@ impl Inner {
         self.authorize_operator_for(context, action, resource, false).await
     }
 
-    /// As [`Inner::operator`], for a call that ends something if `ending` is set.
+    /// Like [`Inner::authorize_operator`]. `ending` marks a call that ends something.
     async fn authorize_operator_for(
         &self,
         context: &RequestContext,
@@ -254,10 +258,10 @@ impl Inner {
         found.map(to_view).ok_or_else(|| Error::new(Code::NotFound, "tenants.read", "this tenant is not kept here"))
     }
 
-    /// `t_<words of the name>-<8 random characters>`.
+    /// Generates an id: `t_<words of the name>-<8 random characters>`.
     pub(super) fn generate_tenant_id(&self, name: &str) -> Result<TenantId> {
         let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { ' ' };
-        // Letters lose their marks, not themselves; `ß` is `SS` in capitals.
+        // Removes combining marks but keeps their letters. Upper case turns `ß` into `SS`.
         let bare = name.nfkd().filter(|letter| !is_combining_mark(*letter));
         let words: String = bare.flat_map(char::to_uppercase).map(plain).collect();
         let mut slug = words.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
@@ -268,7 +272,7 @@ impl Inner {
         TenantId::new(if slug.is_empty() { format!("t_{random}") } else { format!("t_{slug}-{random}") })
     }
 
-    /// Adds a new tenant, with its owner if it has one, to a batch.
+    /// Adds a new tenant to a batch, with its owner if it has one.
     pub(super) fn put_new_tenant(
         &self,
         batch: Batch,
@@ -291,7 +295,8 @@ impl Inner {
         put_member(batch, &member, Expect::Absent)
     }
 
-    /// Changes a tenant, again if it met another change. One that is kept elsewhere gets a document if it is to be adopted.
+    /// Changes a tenant. After a conflict with another change it tries again. With `adopt`, a tenant without a document
+    /// gets one.
     pub(super) async fn change_tenant(
         &self,
         context: &RequestContext,
@@ -324,7 +329,7 @@ impl Inner {
         Err(conflict_error("tenants.change"))
     }
 
-    /// The account of a person who asks with a token of their own.
+    /// Returns the account of a person who calls with a token of their own.
     pub(super) async fn account_of(
         &self,
         directory: &Identity,
@@ -342,7 +347,7 @@ impl Inner {
     }
 }
 
-/// Adds a membership to a batch. One that has ended is in no list.
+/// Adds a membership to a batch. A membership that has ended gets no tags, so no list contains it.
 pub(super) fn put_member(batch: Batch, member: &MemberBody, expect: Expect) -> Result<Batch> {
     let id = records::member_id(&member.tenant_id, &member.user_id)?;
     let tags = match member.removed {
@@ -354,7 +359,7 @@ pub(super) fn put_member(batch: Batch, member: &MemberBody, expect: Expect) -> R
     records::put(batch, MEMBER, id, &tags, member, expect)
 }
 
-/// A tenant that was kept elsewhere until now.
+/// Returns the document of a tenant that had none.
 pub(super) fn adopted_tenant(tenant: &TenantId) -> TenantBody {
     let name = tenant.to_string();
     TenantBody { tenant_id: tenant.clone(), name, status: TenantStatus::Active, owners: 0, purge_at: None }
@@ -377,5 +382,5 @@ pub(super) fn check_not_control_plane(operation: &'static str, tenant: &TenantId
 }
 
 pub(crate) fn conflict_error(operation: &'static str) -> Error {
-    Error::new(Code::VersionMismatch, operation, "others keep changing it; read it again and retry")
+    Error::new(Code::VersionMismatch, operation, "concurrent changes keep interfering; read it again and retry")
 }

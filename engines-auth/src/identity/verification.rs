@@ -1,4 +1,4 @@
-//! Proving that an address is one's own: after signing up, and when it changes.
+//! Verification of addresses, after signup and when an address changes.
 
 use engines_core::{
     Action, Batch, Code, Error, Principal, RequestContext, Result, UserId,
@@ -23,12 +23,12 @@ const CHANGE: &str = "accounts.email";
 const MARK: &str = "users.manage";
 
 impl Identity {
-    /// Mails a token that proves one's own address; the one that was named last, when it is to change. Nothing is sent when the address is
-    /// proved already.
+    /// Mails a token that verifies the caller's address: the pending one if a change is pending. Nothing is sent when
+    /// the address is already verified.
     ///
     /// # Errors
-    /// `OP_INVALID` where there is no mailer, for an account without an address, and for one that another issuer keeps; `RATE_LIMITED`;
-    /// `TOKEN_INVALID` for who has no account here.
+    /// `OP_INVALID` without a mailer, for an account without an address, and for an account of another issuer;
+    /// `RATE_LIMITED`; `TOKEN_INVALID` for a principal without an account here.
     pub async fn request_verification(&self, principal: &Principal, caller: Caller<'_>) -> Result<Accepted> {
         let answer = self.try_request_verification(principal).await;
         answer
@@ -52,14 +52,14 @@ impl Identity {
         Ok(Accepted::default())
     }
 
-    /// Uses up a mailed token: the account it was mailed for has the address from now on, and nobody else has. Accounts that only named
-    /// the address lose it and keep all else.
+    /// Consumes a mailed token and assigns its address to the account that it was mailed for. Accounts that only claim
+    /// the address lose it, and keep everything else.
     ///
-    /// A `principal` that is sent must be the account's own user.
+    /// If a `principal` is given, it must be the user of that account.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for what is no such token, was used, or is for an address that the account does not want any more;
-    /// `TOKEN_EXPIRED`; `ALREADY_EXISTS` when another account has proved the address before; `RATE_LIMITED`.
+    /// `TOKEN_INVALID` for a token that is unknown, was used, or is for an address that the account does not claim any
+    /// more; `TOKEN_EXPIRED`; `ALREADY_EXISTS` when another account has verified the address before; `RATE_LIMITED`.
     pub async fn verify_address(
         &self,
         principal: Option<&Principal>,
@@ -101,12 +101,14 @@ impl Identity {
         Err(conflict_error(VERIFY))
     }
 
-    /// Asks for another address for one's own account: the change takes effect when a token that is mailed there is used. Until then the
-    /// account goes on with the address it has. What is answered tells nothing of whether the address has an account.
+    /// Requests a change of the caller's address. The change takes effect when the token that is mailed to the new
+    /// address is used. Until then the account keeps its address. The response does not reveal whether the new address
+    /// has an account.
     ///
     /// # Errors
-    /// `CREDENTIALS_INVALID` for a wrong password; `BODY_INVALID` for a malformed address; `OP_INVALID` where there is no mailer, and for
-    /// an account that another issuer keeps; `TOKEN_INVALID` for who has no account here; `RATE_LIMITED`.
+    /// `CREDENTIALS_INVALID` for a wrong password; `BODY_INVALID` for a malformed address; `OP_INVALID` without a
+    /// mailer, and for an account of another issuer; `TOKEN_INVALID` for a principal without an account here;
+    /// `RATE_LIMITED`.
     pub async fn change_email(
         &self,
         principal: &Principal,
@@ -156,16 +158,16 @@ impl Identity {
         Err(conflict_error(CHANGE))
     }
 
-    /// Takes an account's address as proved, by the word of the control plane: for deployments without a mailer.
+    /// Marks the address of an account as verified, for the control plane of a deployment without a mailer.
     ///
     /// # Errors
-    /// As [`Identity::list_tenants`]; `NOT_FOUND` for who has no account here; `OP_INVALID` for an account without an address;
-    /// `ALREADY_EXISTS` when another account has proved the address.
+    /// As [`Identity::list_tenants`]; `NOT_FOUND` for a user without an account here; `OP_INVALID` for an account
+    /// without an address; `ALREADY_EXISTS` when another account has verified the address.
     pub async fn mark_verified(&self, context: &RequestContext, user: &UserId) -> Result<()> {
         let inner = &*self.inner;
         let resource = format!("users/{}", records::user_key(user));
         let permit = inner.authorize_operator(context, Action::UsersManage, &resource).await?;
-        let missing = || Error::new(Code::NotFound, MARK, "there is no such user with an account here");
+        let missing = || Error::new(Code::NotFound, MARK, "no user with this id has an account here");
         for _ in 0..MAX_ATTEMPTS {
             let found = inner.user(user).await?.filter(|user| !user.body.deleted && user.body.password.is_some());
             let found = found.ok_or_else(missing)?;
@@ -186,29 +188,30 @@ impl Identity {
 }
 
 impl Inner {
-    /// Whether an account's address is kept here and can be proved by mail.
+    /// Checks that the address of an account is kept here and can be verified by mail.
     fn own_address(&self, operation: &'static str, user: &UserBody) -> Result<()> {
         let refuse = |detail: &'static str| Err(Error::new(Code::OpInvalid, operation, detail));
         if user.issuer.is_some() || user.password.is_none() {
-            return refuse("this account's address is kept by whoever vouches for it");
+            return refuse("the address of this account is managed by its issuer");
         }
         if self.mail_queue.is_none() {
-            return refuse("no mailer is set up here, so no address can be verified by mail; ask an operator");
+            return refuse("this deployment has no mailer, so addresses cannot be verified by mail; ask an operator");
         }
         Ok(())
     }
 
-    /// Counts a mail that an account asks for.
+    /// Counts a mail that an account requests.
     fn check_mail_rate(&self, user: &UserId) -> Result<()> {
         let Some(mails) = &self.mail_queue else { return Ok(()) };
         let taken = self.throttle.take("mail.account", user.as_str(), mails.settings.per_account(), self.now());
         taken.map_err(|error| self.with_decision_id(error))
     }
 
-    /// Gives a proved address to an account, in one batch with everything `batch` holds. False when something was changed meanwhile.
+    /// Assigns a verified address to an account, in one batch with everything in `batch`. Returns false when a
+    /// concurrent change interfered.
     ///
     /// # Errors
-    /// `ALREADY_EXISTS` when another account has proved the address before.
+    /// `ALREADY_EXISTS` when another account has verified the address before.
     pub(super) async fn prove_address(
         &self,
         operation: &'static str,
@@ -235,7 +238,7 @@ impl Inner {
         }
     }
 
-    /// The batch that gives a proved address to an account.
+    /// Builds the batch that assigns a verified address to an account.
     pub(super) async fn build_proof(
         &self,
         operation: &'static str,
@@ -258,7 +261,7 @@ impl Inner {
         let pending_email = user.body.pending_email.clone().filter(|pending| *pending != address);
         let body = UserBody { email: Some(address), email_verified: true, pending_email, ..user.body };
         let resource = format!("users/{}", records::user_key(&user_id));
-        // What an operator does is recorded as theirs.
+        // An operator's action already has an audit record, which names the operator.
         let audit =
             (operation != MARK).then(|| self.audit(claimed.batch.at(), VERIFY, resource, &user_id, caller.trace));
         let batch = claimed.batch.audit(audit);
@@ -266,7 +269,7 @@ impl Inner {
         Ok(AddressProof { batch, user: user_id, changed_users: claimed.changed_users })
     }
 
-    /// What this process knows of those users is to be read again.
+    /// Removes these users from the caches and tells open streams.
     pub(super) fn publish_address_change(&self, user: &UserId, others: &[UserId]) {
         for user in others.iter().chain([user]) {
             self.publish_revocation(Revocation::User(user.clone()));
@@ -274,7 +277,7 @@ impl Inner {
     }
 }
 
-/// A batch that gives an address, to whom, and who else is changed by it.
+/// A batch that assigns an address, the user who gets it, and the other users that it changes.
 pub(super) struct AddressProof {
     pub(super) batch: Batch,
     pub(super) user: UserId,

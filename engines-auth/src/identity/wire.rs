@@ -1,4 +1,4 @@
-//! What goes over the wire: requests and responses with the contract's field names.
+//! Requests and responses of the identity routes, with the field names of the wire contract.
 
 use std::fmt;
 
@@ -8,92 +8,92 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{documents::TenantStatus, wire_accounts::yes};
 use crate::{client_network::ClientNetwork, password::Password, secret::SecretText};
 
-/// Where a call comes from that no context stands for: what throttles and records go by.
+/// The caller of a route that has no context. Limits and records use it.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'a> {
-    /// The network address, without the port. Without one the limits per address do not apply.
+    /// The network address without the port. Without an address, limits by address do not apply.
     pub address: Option<&'a str>,
-    /// `User-Agent`, shown to the user with their sessions; its first 256 characters are kept.
+    /// The `User-Agent`, which users see in the list of their sessions. Its first 256 characters are kept.
     pub user_agent: Option<&'a str>,
-    /// The request's ids.
+    /// The ids of the request.
     pub trace: &'a Trace,
 }
 
 impl Caller<'_> {
-    /// The network that limits count the caller by.
+    /// Returns the network by which limits count the caller.
     #[must_use]
     pub fn network(&self) -> ClientNetwork {
         ClientNetwork::of(self.address)
     }
 }
 
-/// `POST /auth/signup`.
+/// The body of `POST /auth/signup`.
 #[derive(Debug, Deserialize)]
 pub struct SignupRequest {
-    /// The address, which is what one logs in with.
+    /// The e-mail address, which is the login name.
     pub email: SecretText,
-    /// The password.
+    /// The password of the new account.
     pub password: Password,
-    /// A name for others to see, at most 200 characters.
+    /// The display name, at most 200 characters.
     #[serde(default)]
     pub display_name: Option<String>,
-    /// Makes a tenant of this name too, and the user its owner.
+    /// The name of a tenant to create, with the user as its owner.
     #[serde(default)]
     pub tenant_name: Option<String>,
 }
 
-/// `POST /auth/login`.
+/// The body of `POST /auth/login`.
 #[derive(Debug, Deserialize)]
 pub struct LoginRequest {
-    /// The address.
+    /// The e-mail address of the account.
     pub email: SecretText,
-    /// The password.
+    /// The password of the account.
     pub password: Password,
 }
 
-/// `POST /auth/refresh`.
+/// The body of `POST /auth/refresh`.
 #[derive(Debug, Deserialize)]
 pub struct RefreshRequest {
-    /// The token of the last token response.
+    /// The refresh token of the last token response.
     pub refresh_token: SecretText,
 }
 
-/// The token response.
+/// The response to a login, a signup or a refresh.
 #[derive(Debug, Serialize)]
 pub struct TokenResponse {
     /// The access token.
     pub access_token: SecretText,
-    /// `bearer`.
+    /// The type of the access token: always `bearer`.
     pub token_type: &'static str,
-    /// Seconds the access token is good.
+    /// Seconds until the access token expires.
     pub expires_in: u64,
-    /// Good once, for the next token response.
+    /// The refresh token. It is valid once, for the next token response.
     pub refresh_token: SecretText,
-    /// Who logged in.
+    /// The user who logged in.
     pub user: UserView,
-    /// The tenant meant when a request names none.
+    /// The tenant of requests that name none.
     pub tenant: Option<TenantView>,
-    /// Memberships, the tenants one owns first; at most 50.
+    /// Memberships, tenants that the user owns first; at most 50.
     pub memberships: Vec<MembershipView>,
-    /// Where `GET /auth/memberships` goes on after them; none when these are all.
+    /// The cursor with which `GET /auth/memberships` continues. Absent when `memberships` is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memberships_next: Option<String>,
 }
 
-/// A user, for themselves.
+/// A user, as the user sees it.
 #[derive(Clone, Serialize)]
 pub struct UserView {
-    /// The id, which is the tokens' `sub`.
+    /// The id of the user, which is the `sub` of tokens.
     pub user_id: UserId,
-    /// The address.
+    /// The e-mail address.
     pub email: Option<String>,
-    /// Whether the user has proved that the address is theirs.
+    /// Whether the user has verified the address.
     pub email_verified: bool,
-    /// The name for others to see.
+    /// The display name.
     pub display_name: Option<String>,
-    /// A person or an agent.
+    /// Whether the user is a person or an agent.
     pub actor_type: ActorType,
-    /// When the account was made; none where it is kept elsewhere.
+    /// The time at which the account was created. `None` for an account that is kept elsewhere.
     pub created_at: Option<Timestamp>,
 }
 
@@ -103,149 +103,149 @@ impl fmt::Debug for UserView {
     }
 }
 
-/// A tenant.
+/// A tenant, as its members and the control plane see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TenantView {
-    /// Its id.
+    /// The id of the tenant.
     pub tenant_id: TenantId,
-    /// Its name.
+    /// The display name of the tenant.
     pub name: String,
-    /// Whether it is open.
+    /// The status of the tenant.
     pub status: TenantStatus,
-    /// When it is to be removed with all its data.
+    /// The time at which the tenant is removed with all its data, if a removal is pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purge_at: Option<Timestamp>,
-    /// When it was made.
+    /// The time at which the tenant was created.
     pub created_at: Timestamp,
 }
 
-/// One of one's own memberships.
+/// A membership of the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MembershipView {
-    /// The tenant.
+    /// The id of the tenant.
     pub tenant_id: TenantId,
-    /// Its name; none where it is kept elsewhere.
+    /// The display name of the tenant. `None` for a tenant without a document.
     pub name: Option<String>,
-    /// The role there.
+    /// The role of the caller in the tenant.
     pub role: Role,
 }
 
-/// `GET /auth/me`.
+/// The response of `GET /auth/me`.
 #[derive(Debug, Clone, Serialize)]
 pub struct MeResponse {
-    /// Who asks.
+    /// The calling user.
     pub user: UserView,
-    /// The tenant meant when a request names none.
+    /// The tenant of requests that name none.
     pub tenant: Option<TenantView>,
-    /// Memberships, the tenants one owns first; at most 50.
+    /// Memberships, tenants that the user owns first; at most 50.
     pub memberships: Vec<MembershipView>,
-    /// Where `GET /auth/memberships` goes on after them; none when these are all.
+    /// The cursor with which `GET /auth/memberships` continues. Absent when `memberships` is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memberships_next: Option<String>,
 }
 
-/// `GET /auth/bootstrap`: what a client needs to begin.
+/// The response of `GET /auth/bootstrap`: what a client needs at its start.
 #[derive(Debug, Clone, Serialize)]
 pub struct BootstrapState {
-    /// Who asks, and where they may go.
+    /// The calling user, tenant and memberships.
     #[serde(flatten)]
     pub me: MeResponse,
-    /// The environments there are.
+    /// The environments of every tenant.
     pub envs: [Env; 3],
-    /// Whether the control plane's tenants have been made.
+    /// Whether the tenants of the control plane exist.
     pub bootstrapped: bool,
 }
 
-/// `POST /auth/password`.
+/// The body of `POST /auth/password`.
 #[derive(Debug, Deserialize)]
 pub struct PasswordRequest {
-    /// The password that is to be replaced.
+    /// The current password.
     pub current_password: Password,
-    /// The one that replaces it.
+    /// The new password.
     pub new_password: Password,
 }
 
-/// `PATCH /auth/me`: what is left out stays as it is.
+/// The body of `PATCH /auth/me`. Absent fields stay unchanged.
 #[derive(Debug, Default, Deserialize)]
 pub struct ProfileRequest {
-    /// The name for others to see, 1 to 200 characters; null for none.
+    /// The display name, 1 to 200 characters. `null` removes it.
     #[serde(default, deserialize_with = "given")]
     pub display_name: Option<Option<String>>,
 }
 
-/// Tells null from absent.
+/// Distinguishes `null` from an absent field.
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
-/// `DELETE /auth/me`.
+/// The body of `DELETE /auth/me`.
 #[derive(Debug, Default, Deserialize)]
 pub struct DeleteAccountRequest {
-    /// The password, of an account that has one.
+    /// The password. Required for an account that has one.
     #[serde(default)]
     pub password: Option<Password>,
 }
 
-/// One of one's own sessions.
+/// A session of the caller.
 #[derive(Debug, Clone, Serialize)]
 pub struct SessionView {
-    /// Its id.
+    /// The id of the session.
     pub session_id: String,
-    /// When one logged in.
+    /// The time of the login.
     pub created_at: Timestamp,
-    /// When it was last refreshed.
+    /// The time of the last refresh.
     pub last_used_at: Timestamp,
-    /// When it ends if it is not refreshed.
+    /// The time at which the session expires if it is not refreshed.
     pub expires_at: Timestamp,
-    /// What it was begun with.
+    /// The `User-Agent` of the login.
     pub user_agent: Option<String>,
-    /// Whether it is the one that asks.
+    /// Whether this is the session of the request.
     pub current: bool,
 }
 
-/// `POST /tenants`, and `PATCH /tenants/{t}`.
+/// The body of `POST /tenants` and `PATCH /tenants/{t}`.
 #[derive(Debug, Deserialize)]
 pub struct TenantRequest {
-    /// Its name, 1 to 200 characters.
+    /// The display name, 1 to 200 characters.
     pub name: String,
 }
 
-/// `POST /tenants/{t}/members`: one of the two says who is invited.
+/// The body of `POST /tenants/{t}/members`. Exactly one of `user_id` and `email` is given.
 #[derive(Debug, Deserialize)]
 pub struct MemberRequest {
-    /// The user.
+    /// The id of the user to invite.
     #[serde(default)]
     pub user_id: Option<UserId>,
-    /// The address.
+    /// The address to invite.
     #[serde(default)]
     pub email: Option<SecretText>,
-    /// The role.
+    /// The role of the new member.
     pub role: Role,
 }
 
-/// `PATCH /tenants/{t}/members/{user_id}`.
+/// The body of `PATCH /tenants/{t}/members/{user_id}`.
 #[derive(Debug, Deserialize)]
 pub struct RoleRequest {
     /// The new role.
     pub role: Role,
 }
 
-/// A member, for those who manage members.
+/// A member, as seen by those who manage members.
 #[derive(Clone, Serialize)]
 pub struct MemberView {
-    /// The tenant.
+    /// The id of the tenant.
     pub tenant_id: TenantId,
-    /// The user.
+    /// The id of the user.
     pub user_id: UserId,
-    /// The role.
+    /// The role of the member.
     pub role: Role,
-    /// The name for others to see.
+    /// The display name of the user.
     pub display_name: Option<String>,
-    /// The address.
+    /// The e-mail address of the user.
     pub email: Option<String>,
-    /// Whether the member has proved that the address is theirs.
+    /// Whether the user has verified the address.
     pub email_verified: bool,
-    /// Since when.
+    /// The time at which the membership began.
     pub since: Timestamp,
 }
 
@@ -259,99 +259,99 @@ impl fmt::Debug for MemberView {
     }
 }
 
-/// `POST /tenants/{t}/invites`.
+/// The body of `POST /tenants/{t}/invites`.
 #[derive(Debug, Deserialize)]
 pub struct InviteRequest {
-    /// The role of whoever accepts.
+    /// The role of the new member.
     pub role: Role,
-    /// The only address that may accept; without one, whoever has the token may.
+    /// The only address that may accept. Without one, the holder of the token may accept.
     #[serde(default)]
     pub email: Option<SecretText>,
-    /// Seconds it is good.
+    /// Seconds until the invite expires. Default: `invite_ttl_s` of the settings.
     #[serde(default)]
     pub expires_in: Option<u64>,
-    /// Whether a mail is sent to the address, where there is a mailer; yes if absent.
+    /// Whether a mail is sent to the address, if there is a mailer. Default: true.
     #[serde(default = "yes")]
     pub send: bool,
 }
 
-/// An invite just made: the token is shown this once.
+/// A new invite. No other response holds the token.
 #[derive(Debug, Serialize)]
 pub struct InviteResponse {
-    /// What to send to whoever is invited.
+    /// The token to send to the invited person.
     pub token: SecretText,
-    /// The rest.
+    /// The invite without its token.
     #[serde(flatten)]
     pub invite: InviteView,
 }
 
-/// An invite that waits.
+/// An open invite.
 #[derive(Debug, Clone, Serialize)]
 pub struct InviteView {
-    /// Its id.
+    /// The id of the invite.
     pub invite_id: String,
-    /// The tenant.
+    /// The id of the tenant.
     pub tenant_id: TenantId,
-    /// The role of whoever accepts.
+    /// The role of the new member.
     pub role: Role,
     /// Whether only one address may accept.
     pub for_one_address: bool,
-    /// The only user who may accept, when it is for one.
+    /// The only user who may accept, if the invite is for a user.
     pub user_id: Option<UserId>,
-    /// Who made it.
+    /// The user or API key that created the invite.
     pub invited_by: UserId,
-    /// When it ends.
+    /// The time at which the invite expires.
     pub expires_at: Timestamp,
 }
 
-/// `POST /auth/invites/accept`: the invite's token, or the id of one of one's own invites. Somebody new sends the token, an address and a
-/// password.
+/// The body of `POST /auth/invites/accept`: the token of an invite, or the id of an invite that is addressed to the
+/// caller. A new user sends the token, an address and a password.
 #[derive(Debug, Default, Deserialize)]
 pub struct AcceptRequest {
-    /// The invite's token.
+    /// The token of the invite.
     #[serde(default, alias = "invite_token")]
     pub token: Option<SecretText>,
-    /// The id of one of one's own invites.
+    /// The id of an invite that is addressed to the caller.
     #[serde(default)]
     pub invite_id: Option<String>,
     /// The address of the new account.
     #[serde(default)]
     pub email: Option<SecretText>,
-    /// Its password.
+    /// The password of the new account.
     #[serde(default)]
     pub password: Option<Password>,
-    /// Its name for others to see.
+    /// The display name of the new account.
     #[serde(default)]
     pub display_name: Option<String>,
 }
 
-/// `POST /auth/bootstrap/tenants`.
+/// The body of `POST /auth/bootstrap/tenants`.
 #[derive(Debug, Default, Deserialize)]
 pub struct BootstrapRequest {
-    /// A user with an account who becomes an owner of both tenants.
+    /// The id of a user with an account who becomes an owner of both tenants.
     #[serde(default)]
     pub owner_user_id: Option<UserId>,
-    /// The same by address: how the first one gets in where nobody may sign up. An account that is not there is made, one that is stays as it
-    /// is, password and all.
+    /// The first owner by address. It lets the first user in where signup is closed. A missing account is created. An
+    /// existing account stays as it is, its password included.
     #[serde(default)]
     pub owner: Option<FirstOwner>,
 }
 
-/// Who owns the control plane at first.
+/// The first owner of the control plane.
 #[derive(Debug, Deserialize)]
 pub struct FirstOwner {
-    /// The address.
+    /// The e-mail address.
     pub email: SecretText,
-    /// The password of the account, if it has to be made.
+    /// The password of the account, if it is created.
     pub password: Password,
-    /// A name for others to see.
+    /// The display name.
     #[serde(default)]
     pub display_name: Option<String>,
 }
 
-/// The tenants every deployment has.
+/// The tenants that every deployment has.
 #[derive(Debug, Clone, Serialize)]
 pub struct BootstrapResponse {
-    /// `t_system`, the control plane, and `t_northstar`.
+    /// The control plane `t_system`, and `t_northstar`.
     pub tenants: Vec<TenantView>,
 }

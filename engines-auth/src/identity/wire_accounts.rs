@@ -1,4 +1,4 @@
-//! What goes over the wire about addresses, mailed tokens, one's own invites and the default tenant.
+//! Requests and responses about addresses, mailed tokens, invites of the caller and the default tenant.
 
 use engines_core::{Role, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::wire::{MeResponse, TokenResponse};
 use crate::{password::Password, secret::SecretText};
 
-/// The answer to what is done later, or not at all: the same in every case.
+/// The response to a request that is carried out later, or not at all. It is the same in every case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Accepted {
-    /// `accepted`.
+    /// The text `accepted`.
     pub status: &'static str,
 }
 
@@ -19,10 +19,10 @@ impl Default for Accepted {
     }
 }
 
-/// The answer of `POST /tenants/{t}/members`: the same whoever is invited.
+/// The response of `POST /tenants/{t}/members`. It is the same for every invited user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Invited {
-    /// `invited`.
+    /// The text `invited`.
     pub status: &'static str,
 }
 
@@ -32,21 +32,21 @@ impl Default for Invited {
     }
 }
 
-/// `POST /auth/verify`.
+/// The body of `POST /auth/verify`.
 #[derive(Debug, Deserialize)]
 pub struct MailTokenRequest {
     /// The token that was mailed.
     pub token: SecretText,
 }
 
-/// `POST /auth/password/forgot`.
+/// The body of `POST /auth/password/forgot`.
 #[derive(Debug, Deserialize)]
 pub struct ForgotRequest {
     /// The address of the account.
     pub email: SecretText,
 }
 
-/// `POST /auth/password/reset`.
+/// The body of `POST /auth/password/reset`.
 #[derive(Debug, Deserialize)]
 pub struct ResetRequest {
     /// The token that was mailed.
@@ -55,57 +55,57 @@ pub struct ResetRequest {
     pub password: Password,
 }
 
-/// `POST /auth/email`.
+/// The body of `POST /auth/email`.
 #[derive(Debug, Deserialize)]
 pub struct EmailRequest {
-    /// The address the account is to have.
+    /// The new address.
     pub email: SecretText,
-    /// The account's password.
+    /// The password of the account.
     pub password: Password,
 }
 
-/// `PUT /auth/me/default-tenant`.
+/// The body of `PUT /auth/me/default-tenant`.
 #[derive(Debug, Deserialize)]
 pub struct DefaultTenantRequest {
-    /// The tenant meant when a request names none.
+    /// The tenant of requests that name none.
     pub tenant_id: TenantId,
 }
 
-/// `POST /auth/invites/decline`.
+/// The body of `POST /auth/invites/decline`.
 #[derive(Debug, Deserialize)]
 pub struct DeclineRequest {
-    /// The id of one of one's own invites.
+    /// The id of an invite that is addressed to the caller.
     pub invite_id: String,
 }
 
-/// One of one's own invites.
+/// An invite that is addressed to the caller.
 #[derive(Debug, Clone, Serialize)]
 pub struct OwnInviteView {
-    /// Its id.
+    /// The id of the invite.
     pub invite_id: String,
-    /// The tenant.
+    /// The id of the tenant.
     pub tenant_id: TenantId,
-    /// Its name; none where it is kept elsewhere.
+    /// The display name of the tenant. `None` for a tenant without a document.
     pub tenant_name: Option<String>,
-    /// The role of whoever accepts.
+    /// The role of the new member.
     pub role: Role,
-    /// Who made it.
+    /// The user or API key that created the invite.
     pub invited_by: UserId,
-    /// When it ends.
+    /// The time at which the invite expires.
     pub expires_at: Timestamp,
 }
 
-/// The answer of `POST /auth/invites/accept`.
+/// The response of `POST /auth/invites/accept`.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum AcceptResponse {
-    /// Who has an account here is logged in.
+    /// A user with an account here is logged in.
     Tokens(Box<TokenResponse>),
-    /// Others go on with the token they have.
+    /// Other users keep the token that they have.
     Me(Box<MeResponse>),
 }
 
-/// What a missing `send` means.
+/// The default of `send`.
 pub(super) fn yes() -> bool {
     true
 }

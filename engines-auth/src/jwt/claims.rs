@@ -1,4 +1,4 @@
-//! A token's claims: read with their types, then checked against settings and clock.
+//! The claims of an access token: read with their types, then checked against settings and clock.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -18,8 +18,8 @@ use super::{
     strict_json::{self, ObjectMembers, TextSeed},
 };
 
-/// The claims we know. Registered ones (RFC 7519 section 4.1) must have their type wherever they stand; our own may also be null,
-/// which is as if they were absent. Unknown ones are ignored.
+/// The known claims. Registered claims (RFC 7519 section 4.1) must have their type. Our own claims may also be null,
+/// which means absent. Unknown claims are ignored.
 #[derive(Default)]
 pub(super) struct AccessTokenClaims<'a> {
     sub: Option<Cow<'a, str>>,
@@ -87,7 +87,8 @@ impl<'a> AccessTokenClaims<'a> {
             .map_err(|_| invalid_token("the token's claims are malformed, of a wrong type, or repeat a name"))
     }
 
-    /// Who the claims prove, if they hold at `now`. Expiry is asked last, so that only a token which is otherwise good is `TOKEN_EXPIRED`.
+    /// Checks the claims at `now` and returns the principal. The expiry is checked last, so that only an otherwise
+    /// valid token is `TOKEN_EXPIRED`.
     pub(super) fn check(&self, settings: &JwtSettings, now: Timestamp) -> Result<Principal> {
         let sub = self.sub.as_deref().ok_or_else(|| invalid_token("the token has no sub"))?;
         let exp = self.exp.ok_or_else(|| invalid_token("the token has no exp"))?.0;
@@ -113,7 +114,7 @@ impl<'a> AccessTokenClaims<'a> {
             memberships: self.memberships(),
             default_tenant: self.default_tenant.as_deref().and_then(|tenant| TenantId::new(tenant).ok()),
             issued_at: self.iat.map(|iat| iat.0),
-            // Admission allows the leeway, so what was admitted within it must not end at once.
+            // Admission allows the leeway, so a context that was admitted within it must not expire at once.
             expires_at: Some(exp.plus(settings.leeway)),
             credential_id: self.jti.as_deref().map(Into::into),
             session: self.sid.as_deref().map(Into::into),
@@ -123,18 +124,19 @@ impl<'a> AccessTokenClaims<'a> {
         })
     }
 
-    /// Whether the token says that its address is not verified; some issuers write booleans as texts. Then it is nobody's.
+    /// Returns whether the token says that its address is not verified. Some issuers write booleans as text. Such an
+    /// address is not used.
     fn email_is_unverified(&self) -> bool {
         self.email_verified.as_ref().is_some_and(|said| *said == Value::Bool(false) || *said == "false")
     }
 
-    /// `agent`, or a person: no token makes a `system`.
+    /// Returns `Agent` or `Human`. No token makes its bearer `System`.
     fn actor_type_claim(&self) -> ActorType {
         if self.actor_type.as_deref() == Some(ActorType::Agent.as_str()) { ActorType::Agent } else { ActorType::Human }
     }
 
-    /// Tenants that are both in `tenant_ids` and in `role_map`. A malformed tenant id or an unknown role gives no membership;
-    /// it does not spoil the others.
+    /// Returns the tenants that are in both `tenant_ids` and `role_map`. A malformed tenant id or an unknown role
+    /// yields no membership and does not affect the others.
     fn memberships(&self) -> BTreeMap<TenantId, Role> {
         let role = |tenant: &str| self.roles.as_ref().and_then(|roles| *roles.get(tenant)?);
         let member = |tenant: &Cow<'_, str>| Some((TenantId::new(tenant).ok()?, role(tenant)?));
@@ -144,10 +146,10 @@ impl<'a> AccessTokenClaims<'a> {
 
 type Texts<'a> = Vec<Cow<'a, str>>;
 
-/// `role_map`; `None` for a role nobody knows.
+/// The claim `role_map`. Unknown roles are `None`.
 type RoleMap<'a> = BTreeMap<Cow<'a, str>, Option<Role>>;
 
-/// A value, or null for none.
+/// Reads a value or null.
 struct NullableSeed<S>(S);
 
 impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for NullableSeed<S> {
@@ -178,7 +180,7 @@ impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for NullableSeed<S> {
     }
 }
 
-/// An array of texts.
+/// Reads an array of texts.
 struct TextArraySeed;
 
 impl<'de> DeserializeSeed<'de> for TextArraySeed {
@@ -205,7 +207,7 @@ impl<'de> Visitor<'de> for TextArraySeed {
     }
 }
 
-/// `aud`: one text or an array of them (RFC 7519 section 4.1.3).
+/// Reads `aud`: one text or an array of texts (RFC 7519 section 4.1.3).
 struct TextOrArraySeed;
 
 impl<'de> DeserializeSeed<'de> for TextOrArraySeed {
@@ -236,7 +238,7 @@ impl<'de> Visitor<'de> for TextOrArraySeed {
     }
 }
 
-/// `role_map`: an object of texts in which no tenant occurs twice.
+/// Reads `role_map`: an object of texts in which no tenant occurs twice.
 struct RoleMapSeed;
 
 impl<'de> DeserializeSeed<'de> for RoleMapSeed {

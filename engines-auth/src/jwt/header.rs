@@ -1,4 +1,4 @@
-//! A token's header: what may stand in it, and what may not.
+//! The header of a token: accepted and forbidden parameters.
 
 use std::borrow::Cow;
 
@@ -6,19 +6,20 @@ use serde::de::{Error as _, IgnoredAny, MapAccess};
 
 use super::strict_json::{ObjectMembers, TextSeed};
 
-/// The header of a JWS, read before its signature is checked: so it may choose nothing but which verifier refuses it.
+/// The header of a JWS. It is read before the signature is checked, so it may only select the verifier.
 #[derive(Debug, Default)]
 pub(super) struct TokenHeader<'a> {
     /// The algorithm, compared exactly as written (RFC 7515 section 4.1.1).
     pub(super) alg: Option<Cow<'a, str>>,
     /// The media type.
     pub(super) typ: Option<Cow<'a, str>>,
-    /// Which of the issuer's keys; only ever a name to look up among keys we already have.
+    /// The name of a key. It is only looked up among the keys that the verifier already has.
     pub(super) kid: Option<Cow<'a, str>>,
 }
 
-/// Parameters that bring a key of their own (`jku` `jwk` `x5u` `x5c`, RFC 8725 section 3.10), change what is signed (`b64`, RFC 7797),
-/// or belong to encryption (`enc` `zip`). `crit` names extensions a reader must understand, and we understand none (RFC 7515 section 4.1.11).
+/// Header parameters that are refused: those that bring a key (`jku` `jwk` `x5u` `x5c`, RFC 8725 section 3.10), change
+/// what is signed (`b64`, RFC 7797), or belong to encryption (`enc` `zip`). `crit` names extensions that a reader must
+/// understand, and this one understands none (RFC 7515 section 4.1.11).
 const FORBIDDEN_PARAMETERS: [&str; 8] = ["crit", "b64", "zip", "enc", "jku", "jwk", "x5u", "x5c"];
 
 impl<'de> ObjectMembers<'de> for TokenHeader<'de> {
@@ -46,20 +47,21 @@ impl<'de> ObjectMembers<'de> for TokenHeader<'de> {
     }
 }
 
-/// What a header says the token is (RFC 7515 section 4.1.9). Other kinds of token (`dpop+jwt`, `logout+jwt`, …) are told apart by their
-/// `typ` (RFC 8725 section 3.11).
+/// The type of a token according to its header (RFC 7515 section 4.1.9). The `typ` separates access tokens from other
+/// kinds (`dpop+jwt`, `logout+jwt`, …; RFC 8725 section 3.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenType {
     /// No `typ`, or `JWT`: any kind of token.
     Unspecified,
-    /// `at+jwt`: an access token and nothing else (RFC 9068 section 2.1).
+    /// `at+jwt`: an access token (RFC 9068 section 2.1).
     AccessToken,
-    /// Something that is no access token.
+    /// Any other type: no access token.
     Other,
 }
 
 impl TokenHeader<'_> {
-    /// What `typ` says, in any letter case and with or without `application/` (RFC 7515 section 4.1.9).
+    /// Returns the type that `typ` names, in any letter case and with or without `application/` (RFC 7515 section
+    /// 4.1.9).
     pub(super) fn token_type(&self) -> TokenType {
         let one_of = |names: [&str; 2]| {
             self.typ.as_deref().is_some_and(|typ| names.iter().any(|known| typ.eq_ignore_ascii_case(known)))

@@ -1,4 +1,4 @@
-//! Issuing our own access tokens.
+//! Issuing of our own access tokens.
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
@@ -19,29 +19,30 @@ pub struct TokenIssuer {
     ids: IdGenerator,
 }
 
-/// For whom a token is to be, and for how long.
+/// The content and lifetime of a token to issue.
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
-    /// Who (`sub`).
+    /// The user (`sub`).
     pub sub: UserId,
-    /// Their e-mail address.
+    /// The e-mail address of the user (`email`).
     pub email: Option<Email>,
-    /// Whether the address is verified (`email_verified`, OpenID Connect Core 1.0 section 5.1); nothing is said about it without one.
+    /// Whether the address is verified (`email_verified`, OpenID Connect Core 1.0 section 5.1). With `None` the claim
+    /// is left out.
     pub email_verified: Option<bool>,
     /// Tenants and roles (`tenant_ids`, `role_map`).
     pub memberships: BTreeMap<TenantId, Role>,
-    /// The tenant meant when a request names none.
+    /// The tenant of requests that name none (`default_tenant_id`).
     pub default_tenant: Option<TenantId>,
-    /// A person or an agent; never the system.
+    /// A person or an agent. `System` is refused.
     pub actor_type: ActorType,
-    /// The session it belongs to (`sid`, OpenID Connect Front-Channel Logout 1.0 section 3).
+    /// The session of the token (`sid`, OpenID Connect Front-Channel Logout 1.0 section 3).
     pub session: Option<Arc<str>>,
-    /// How long it is good, from now; in whole seconds, from one to [`TokenIssuer::MAX_TTL`].
+    /// The lifetime from now, in whole seconds, from one second to [`TokenIssuer::MAX_TTL`].
     pub ttl: Duration,
 }
 
 impl TokenRequest {
-    /// For a person without memberships; fill in the rest.
+    /// Creates a request for a person without memberships. Set the other fields as needed.
     #[must_use]
     pub fn new(sub: UserId, ttl: Duration) -> Self {
         Self {
@@ -57,19 +58,19 @@ impl TokenRequest {
     }
 }
 
-/// A token just issued. It does not print itself, and is overwritten in memory when dropped.
+/// An issued token. Its `Debug` output does not contain its text. It is overwritten in memory when dropped.
 pub struct AccessToken {
     text: Zeroizing<String>,
-    /// When it ends.
+    /// The time at which the token expires.
     pub expires_at: Timestamp,
-    /// Seconds until then, as it was issued (`expires_in`).
+    /// Seconds from the issue to the expiry (`expires_in`).
     pub expires_in: u64,
-    /// Its id (`jti`).
+    /// The id of the token (`jti`).
     pub id: String,
 }
 
 impl AccessToken {
-    /// The token's text, for its bearer alone.
+    /// Returns the text of the token. Give it to the bearer only.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
@@ -108,10 +109,10 @@ struct Payload<'a> {
 }
 
 impl TokenIssuer {
-    /// The longest a token may be good.
+    /// The longest lifetime of a token.
     pub const MAX_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
 
-    /// An issuer that signs with `secret`.
+    /// Creates an issuer that signs with `secret`.
     ///
     /// # Errors
     /// When the settings are out of their limits.
@@ -120,7 +121,7 @@ impl TokenIssuer {
         Ok(Self { key, kid: None, settings: settings.validated()?, clock, ids })
     }
 
-    /// An issuer that signs with the current one of several keys, and names it in the tokens' header.
+    /// Creates an issuer that signs with the current one of several keys, and names it in the header of tokens.
     ///
     /// # Errors
     /// As [`TokenIssuer::new`].
@@ -137,16 +138,16 @@ impl TokenIssuer {
     /// Issues a token.
     ///
     /// # Errors
-    /// `BODY_INVALID` for a `ttl` out of its limits, the actor type `system`, and more memberships than fit into a token that
-    /// would be accepted (8 KiB: about a hundred).
+    /// `BODY_INVALID` for a `ttl` out of its limits, for the actor type `System`, and for more memberships than fit
+    /// into a token that would be accepted (8 KiB: about a hundred).
     pub fn issue(&self, request: &TokenRequest) -> Result<AccessToken> {
         let refuse = |field, detail: &'static str| Err(Error::invalid_body("auth.issue", field, detail));
         let expires_in = request.ttl.as_secs();
         if expires_in == 0 || request.ttl > Self::MAX_TTL {
-            return refuse("ttl", "a token is good for one second to thirty days");
+            return refuse("ttl", "the lifetime of a token is one second to thirty days");
         }
         if request.actor_type == ActorType::System {
-            return refuse("actor_type", "no token makes its bearer the system");
+            return refuse("actor_type", "a token cannot have the actor type system");
         }
         let now = self.clock.now();
         let expires_at = Timestamp::from_secs(now.as_secs()).plus(Duration::from_secs(expires_in));

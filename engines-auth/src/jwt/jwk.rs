@@ -1,4 +1,4 @@
-//! Keys that come as JSON Web Keys (RFC 7517), and which of them may verify a token.
+//! JSON Web Keys (RFC 7517), and which of them may verify a token.
 
 use std::{borrow::Cow, collections::BTreeSet, fmt};
 
@@ -14,7 +14,7 @@ use super::{
     roca,
 };
 
-/// An algorithm a key set may be for (RFC 7518 section 3.1). There is no `none`, and no other.
+/// An algorithm of a key in a key set (RFC 7518 section 3.1). All others, `none` included, are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeyAlgorithm {
     /// HMAC with SHA-256.
@@ -32,7 +32,7 @@ pub enum KeyAlgorithm {
 impl KeyAlgorithm {
     const ALL: [Self; 5] = [Self::Hs256, Self::Hs384, Self::Hs512, Self::Rs256, Self::Es256];
 
-    /// The registered name, compared exactly as written.
+    /// Returns the registered name, which is compared exactly as written.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ impl KeyAlgorithm {
         }
     }
 
-    /// The least bytes of a shared key: as many as the hash has (RFC 7518 section 3.2).
+    /// Returns the least number of bytes of a shared key: as many as the hash has (RFC 7518 section 3.2).
     const fn min_secret_bytes(self) -> usize {
         match self {
             Self::Hs384 => 48,
@@ -64,7 +64,7 @@ impl KeyAlgorithm {
     }
 }
 
-/// A key that verifies one algorithm. It does not print itself.
+/// A key that verifies one algorithm. Its `Debug` output does not contain it.
 pub struct VerifyingKey {
     alg: KeyAlgorithm,
     kid: Option<String>,
@@ -72,7 +72,7 @@ pub struct VerifyingKey {
 }
 
 impl VerifyingKey {
-    /// The one algorithm it verifies.
+    /// Returns the algorithm of the key.
     #[must_use]
     pub fn alg(&self) -> KeyAlgorithm {
         self.alg
@@ -89,38 +89,39 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-/// Which key of a set a token gets.
+/// The result of the choice of a key for a token.
 #[derive(Debug)]
 pub enum KeyChoice<'a> {
-    /// This one.
+    /// The key to use.
     Key(&'a VerifyingKey),
-    /// One that is here and must not be used for it: another algorithm, or a `kid` that occurs twice.
+    /// The set has a matching key that must not be used: it has another algorithm, or its `kid` occurs twice.
     Unusable,
-    /// None that is here.
+    /// The set has no matching key.
     Unknown,
 }
 
 /// The usable keys of a JSON Web Key Set (RFC 7517 section 5).
 ///
-/// A key counts when it says, or leaves open, that it is there to verify the algorithm of its kind: `alg` is exactly that name, `use`
-/// is `sig`, `key_ops` has `verify`. What else is in a set is passed over, as the RFC advises, so that an issuer may publish keys
-/// we do not know: other kinds (`OKP`: no EdDSA here), other curves, RSA outside 2,048 to 8,192 bits, with an exponent that is even or
-/// below 3, or with the fingerprint of ROCA, and keys that show their private half. A `kid` that occurs twice names none of its keys.
+/// A key is usable when its members say, or leave open, that it verifies the algorithm of its kind: `alg` is exactly
+/// that name, `use` is `sig`, `key_ops` has `verify`. Other keys are skipped, as the RFC advises, so that an issuer may
+/// publish keys that we do not know: other kinds (`OKP`; EdDSA is not supported), other curves, RSA outside 2,048 to
+/// 8,192 bits, with an exponent that is even or below 3, or with the fingerprint of ROCA, and keys that contain their
+/// private half. A `kid` that occurs twice makes its keys unusable.
 #[derive(Debug)]
 pub struct KeySet {
     keys: Vec<VerifyingKey>,
-    /// Every `kid` that is there and names no usable key.
+    /// Every `kid` in the set that names no usable key.
     unusable: BTreeSet<String>,
 }
 
-/// Whose keys a set holds. A set never mixes them, so that no public key can pass for a secret.
+/// The kind of keys in a set. A set never mixes them, so that no public key is used as a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KeySetKind {
     Public,
     Shared,
 }
 
-/// A JSON Web Key: the members that are looked at. A name that occurs twice spoils the key.
+/// The members of a JSON Web Key that are read. A name that occurs twice makes the key unusable.
 #[derive(Deserialize)]
 struct Jwk<'a> {
     #[serde(borrow)]
@@ -149,7 +150,7 @@ struct Jwk<'a> {
     d: Option<Cow<'a, str>>,
 }
 
-/// Of a key that cannot be used, the name alone, so that it is known to be there.
+/// The name of a key that cannot be used, so that the set knows of it.
 #[derive(Deserialize)]
 struct KeyName<'a> {
     #[serde(borrow, default)]
@@ -163,19 +164,20 @@ struct JwkSet<'a> {
 }
 
 impl KeySet {
-    /// The most keys a set may have.
+    /// The largest number of keys in a set.
     pub const MAX_KEYS: usize = 64;
 
-    /// An issuer's public keys: RS256 and ES256. Shared keys (`oct`) in it are passed over.
+    /// Reads the public keys of an issuer: RS256 and ES256. Shared keys (`oct`) in the set are skipped.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE` when it is no key set at all, or has more than [`KeySet::MAX_KEYS`] keys: the caller's token is not to blame.
+    /// `BACKEND_UNAVAILABLE`, because the token is not at fault: when the text is no key set, or has more than
+    /// [`KeySet::MAX_KEYS`] keys.
     pub fn public(json: &[u8]) -> Result<Self> {
         Self::read(json, KeySetKind::Public)
     }
 
-    /// Keys shared with whoever signs: HS256, HS384 and HS512, each key naming which. A set that holds public keys too is refused,
-    /// because nobody can tell what its author meant.
+    /// Reads keys shared with the signer: HS256, HS384 and HS512. Each key names its algorithm. A set that also holds
+    /// public keys is refused, because its intent is unclear.
     ///
     /// # Errors
     /// As [`KeySet::public`], and for such a mixture.
@@ -185,7 +187,7 @@ impl KeySet {
 
     fn read(json: &[u8], kind: KeySetKind) -> Result<Self> {
         let set: JwkSet<'_> =
-            serde_json::from_slice(json).map_err(|_| invalid_key_set("the key set is no JSON Web Key Set"))?;
+            serde_json::from_slice(json).map_err(|_| invalid_key_set("the text is not a JSON Web Key Set"))?;
         if set.keys.len() > Self::MAX_KEYS {
             return Err(invalid_key_set("the key set has more keys than are accepted"));
         }
@@ -208,8 +210,8 @@ impl KeySet {
         Ok(Self { keys: found, unusable: unfit })
     }
 
-    /// The key for a token: the one its `kid` names, or the only one if it names none (OpenID Connect Core section 10.1), and only
-    /// for that key's algorithm.
+    /// Returns the key for a token: the key that its `kid` names, or the only key if it names none (OpenID Connect Core
+    /// section 10.1). The key must have the algorithm of the token.
     #[must_use]
     pub fn choose_key(&self, token: &UnverifiedToken<'_>) -> KeyChoice<'_> {
         let found = match token.kid() {
@@ -225,26 +227,26 @@ impl KeySet {
         }
     }
 
-    /// The payload of `token`, if one of these keys may verify it and does.
+    /// Verifies `token` with the key that [`KeySet::choose_key`] returns, and returns its payload.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` when none may, or its signature does not fit.
+    /// `TOKEN_INVALID` when there is no such key, or the signature does not match.
     pub fn verify(&self, token: &UnverifiedToken<'_>) -> Result<Vec<u8>> {
         match self.choose_key(token) {
             KeyChoice::Key(key) => token.verify(key),
             KeyChoice::Unusable | KeyChoice::Unknown => {
-                Err(invalid_token("no key of the issuer may verify this token"))
+                Err(invalid_token("the issuer has no key that may verify this token"))
             }
         }
     }
 
-    /// How many keys can be used.
+    /// Returns the number of usable keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether no key can be used.
+    /// Returns whether there are no usable keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
@@ -252,7 +254,7 @@ impl KeySet {
 }
 
 impl Jwk<'_> {
-    /// The key, if it is one of `kind` that may verify.
+    /// Returns the key if it is of `kind` and may verify tokens.
     fn into_verifying_key(self, kind: KeySetKind) -> Option<VerifyingKey> {
         let ours = match (kind, &*self.kty) {
             (KeySetKind::Public, "RSA") => KeyAlgorithm::Rs256,
@@ -280,7 +282,7 @@ impl Jwk<'_> {
     fn rsa(&self) -> Option<DecodingKey> {
         let (modulus, exponent) = (decode_base64url(self.n.as_deref()?)?, decode_base64url(self.e.as_deref()?)?);
         let bits = modulus.len() * 8 - usize::try_from(modulus.first()?.leading_zeros()).ok()?;
-        // At most 33 bits (NIST SP 800-89 allows more, which only costs time), odd, and not 1.
+        // At most 40 bits (NIST SP 800-89 allows more, which only costs time), odd, and not 1.
         let exponent_fits = exponent.len() <= 5 && exponent.last()? & 1 == 1 && *exponent != [1];
         let fits =
             (2048..=8192).contains(&bits) && exponent_fits && self.d.is_none() && !roca::has_roca_fingerprint(&modulus);
@@ -289,7 +291,8 @@ impl Jwk<'_> {
 
     fn p256(&self) -> Option<DecodingKey> {
         let (x, y) = (self.x.as_deref()?, self.y.as_deref()?);
-        // RFC 7518 section 6.2.1.2: as long as the curve's field. Whether it is a point on the curve is checked when it verifies.
+        // RFC 7518 section 6.2.1.2: as long as the field of the curve. The verification checks that it is a point on
+        // the curve.
         let fits =
             [x, y].iter().all(|part| decode_base64url(part).is_some_and(|part| part.len() == 32)) && self.d.is_none();
         fits.then(|| DecodingKey::from_ec_components(x, y).ok())?

@@ -1,4 +1,4 @@
-//! The raw layer: a compact JWS (RFC 7515 section 3.1), before anybody asks what its payload means.
+//! The raw layer: a compact JWS (RFC 7515 section 3.1), without the meaning of its payload.
 
 use std::borrow::Cow;
 
@@ -13,14 +13,14 @@ use super::{
 };
 use crate::{authenticator::Credential, secret::SigningSecret};
 
-/// The one algorithm of our own tokens.
+/// The algorithm of our own tokens.
 const HS256: &str = "HS256";
 
 /// A key that verifies HS256 signatures.
 pub struct Hs256Key(DecodingKey);
 
 impl Hs256Key {
-    /// From the signing secret.
+    /// Creates the key from the signing secret.
     #[must_use]
     pub fn new(secret: &SigningSecret) -> Self {
         Self(DecodingKey::from_secret(secret.bytes()))
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Hs256Key {
     }
 }
 
-/// A compact JWS whose form is right and whose signature nobody has checked.
+/// A well-formed compact JWS whose signature is not verified.
 pub struct UnverifiedToken<'a> {
     signed: &'a str,
     payload: &'a str,
@@ -47,8 +47,8 @@ impl<'a> UnverifiedToken<'a> {
     /// Splits `token` and reads its header.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for more than [`Credential::MAX_BYTES`] bytes, anything but three parts of canonical base64url without
-    /// padding, and a header that is malformed, names something twice, or holds a parameter that has no business in it.
+    /// `TOKEN_INVALID` for more than [`Credential::MAX_BYTES`] bytes, for anything but three parts of canonical
+    /// base64url without padding, and for a header that is malformed, repeats a name, or holds a forbidden parameter.
     pub fn parse(token: &'a str) -> Result<Self> {
         if token.len() > Credential::MAX_BYTES {
             return Err(invalid_token("the token is longer than 8 KiB"));
@@ -69,37 +69,38 @@ impl<'a> UnverifiedToken<'a> {
         Ok(Self { signed, payload, signature, alg, kid, typ: header.token_type() })
     }
 
-    /// Whether the header names exactly HS256: the only one [`UnverifiedToken::verify_hs256`] accepts.
+    /// Returns whether the header names exactly HS256, the only algorithm that [`UnverifiedToken::verify_hs256`]
+    /// accepts.
     #[must_use]
     pub fn is_hs256(&self) -> bool {
         self.alg == HS256
     }
 
-    /// What the header names as its algorithm, exactly as written.
+    /// Returns the algorithm in the header, exactly as written.
     #[must_use]
     pub fn alg(&self) -> &str {
         &self.alg
     }
 
-    /// Which key the header names: a name to look up among keys that are already here, and nothing else.
+    /// Returns the name of the key in the header. Look it up among known keys only.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
-    /// Whether the header's `typ` allows an access token.
+    /// Returns whether the `typ` of the header allows an access token.
     #[must_use]
     pub fn is_access_token(&self) -> bool {
         self.typ != TokenType::Other
     }
 
-    /// What the header's `typ` says.
+    /// Returns the type that the `typ` of the header names.
     #[must_use]
     pub fn token_type(&self) -> TokenType {
         self.typ
     }
 
-    /// The payload as it was sent: nobody has vouched for it.
+    /// Returns the payload without verifying the signature.
     ///
     /// # Errors
     /// `TOKEN_INVALID` when it is not base64url.
@@ -107,11 +108,11 @@ impl<'a> UnverifiedToken<'a> {
         URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| invalid_token("the token's payload is not base64url"))
     }
 
-    /// The payload, if `key` is for the algorithm the header names, and signed header and payload with it.
+    /// Verifies the signature of header and payload with `key`, and returns the payload.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for another algorithm than the key's, a payload or signature that is not base64url, and a signature that does
-    /// not fit.
+    /// `TOKEN_INVALID` when the header names another algorithm than that of the key, when the payload or the signature
+    /// is not base64url, and when the signature does not match.
     pub fn verify(&self, key: &VerifyingKey) -> Result<Vec<u8>> {
         if self.alg != key.alg().name() {
             return Err(invalid_token("the token's algorithm is not that of its key"));
@@ -119,10 +120,11 @@ impl<'a> UnverifiedToken<'a> {
         self.verify_signature(key.alg().to_algorithm(), key.decoding_key())
     }
 
-    /// The payload, if `key` signed header and payload with HS256; the comparison takes constant time.
+    /// Verifies the HS256 signature of header and payload with `key`, in constant time, and returns the payload.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for any other algorithm, a payload or signature that is not base64url, and a signature that does not fit.
+    /// `TOKEN_INVALID` for any other algorithm, for a payload or signature that is not base64url, and for a signature
+    /// that does not match.
     pub fn verify_hs256(&self, key: &Hs256Key) -> Result<Vec<u8>> {
         if !self.is_hs256() {
             return Err(invalid_token("the token's algorithm is not the one expected"));
@@ -131,9 +133,10 @@ impl<'a> UnverifiedToken<'a> {
     }
 
     fn verify_signature(&self, algorithm: Algorithm, key: &DecodingKey) -> Result<Vec<u8>> {
-        let wrong = || invalid_token("the token's signature does not fit");
+        let wrong = || invalid_token("the token's signature does not match");
         let signature = URL_SAFE_NO_PAD.decode(self.signature).map_err(|_| wrong())?;
-        // The factory is named directly: the crate's process-wide default would depend on which features others turn on.
+        // The factory is named directly, because the process-wide default of the crate depends on the features that
+        // other crates enable.
         let verifier =
             (DEFAULT_PROVIDER.verifier_factory)(&algorithm, key).map_err(|error| Error::internal("auth.jws", error))?;
         verifier.verify(self.signed.as_bytes(), &signature).map_err(|_| wrong())?;
@@ -143,11 +146,12 @@ impl<'a> UnverifiedToken<'a> {
 
 impl std::fmt::Debug for UnverifiedToken<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Unverified(…)")
+        f.write_str("UnverifiedToken(…)")
     }
 }
 
-/// Signs `payload` with HS256 as a compact JWS, naming the key if it has a name (which needs no escapes in JSON).
+/// Signs `payload` with HS256 as a compact JWS. Its header names the key if it has a name (which needs no escapes in
+/// JSON).
 pub(super) fn sign_hs256(payload: &[u8], key: &EncodingKey, kid: Option<&str>) -> Result<String> {
     let mut token = match kid {
         None => URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#),

@@ -1,10 +1,10 @@
-//! The keys our own tokens are signed with, one after the other.
+//! The signing keys of our own tokens, and their rotation.
 
 use engines_core::{Code, Error, Result, Timestamp};
 
 use crate::secret::SigningSecret;
 
-/// A signing secret with a name (`kid`, RFC 7515 section 4.1.4), once it has been replaced perhaps with an end.
+/// A signing secret with an optional name (`kid`, RFC 7515 section 4.1.4), and an end if it was replaced.
 #[derive(Debug)]
 pub struct SigningKey {
     pub(super) kid: Option<Box<str>>,
@@ -16,7 +16,7 @@ impl SigningKey {
     /// The longest name, in bytes.
     pub const MAX_KID: usize = 64;
 
-    /// A key with a name, which is written into the tokens it signs.
+    /// Creates a key with a name, which is written into the tokens that it signs.
     ///
     /// # Errors
     /// When the name is not 1 to [`SigningKey::MAX_KID`] letters, digits, `_`, `-` or `.`.
@@ -29,23 +29,26 @@ impl SigningKey {
         Ok(Self { kid: Some(kid.into()), secret, until: None })
     }
 
-    /// A key without a name, as every deployment has before its first rotation.
+    /// Creates a key without a name, which is what a deployment has before its first rotation.
     #[must_use]
     pub fn unnamed(secret: SigningSecret) -> Self {
         Self { kid: None, secret, until: None }
     }
 
-    /// Has it verify nothing from `end` on, whatever the tokens say; for a key that has become known to others.
+    /// Sets the time from which the key verifies nothing, whatever the tokens say. For a key that has leaked.
     #[must_use]
     pub fn until(self, end: Timestamp) -> Self {
         Self { until: Some(end), ..self }
     }
 }
 
-/// The key that signs, and those before it, which verify until their tokens have expired.
+/// The current key, which signs, and the previous keys, which verify until their tokens have expired.
 ///
-/// To rotate: make the new key `current` on all nodes, the old one `previous`; when the longest token's time has passed, drop it. Nodes that
-/// do not have the new key yet refuse its tokens, so first give it to all as `previous`, then make it `current`.
+/// To rotate keys without an interruption:
+///
+/// 1. Give the new key to all nodes as `previous`, because nodes without it refuse its tokens.
+/// 2. Make it `current` on all nodes, and the old key `previous`.
+/// 3. Drop the old key when the longest lifetime of a token has passed.
 ///
 /// ```
 /// use engines_auth::{SigningKey, SigningKeys, SigningSecret};
@@ -58,19 +61,19 @@ impl SigningKey {
 pub struct SigningKeys(Vec<SigningKey>);
 
 impl SigningKeys {
-    /// The most keys at a time. A token that names none of them is tried with each.
+    /// The largest number of keys. A token that names none of them is tried with each.
     pub const MAX: usize = 8;
 
-    /// One key.
+    /// Creates a set of one key.
     #[must_use]
     pub fn new(current: SigningKey) -> Self {
         Self(vec![current])
     }
 
-    /// Adds a key that verifies and no longer signs.
+    /// Adds a key that verifies and does not sign.
     ///
     /// # Errors
-    /// When there are [`SigningKeys::MAX`] already, or one with this name.
+    /// When there already are [`SigningKeys::MAX`] keys, or one with this name.
     pub fn previous(mut self, key: SigningKey) -> Result<Self> {
         if self.0.len() >= Self::MAX {
             return Err(invalid_keys("at most 8 signing keys at a time; drop those whose tokens have expired"));
@@ -82,9 +85,9 @@ impl SigningKeys {
         Ok(self)
     }
 
-    /// The key that signs.
+    /// Returns the key that signs.
     pub(super) fn current(&self) -> Result<&SigningKey> {
-        self.0.first().ok_or_else(|| invalid_keys("there is no signing key"))
+        self.0.first().ok_or_else(|| invalid_keys("no signing key is configured"))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &SigningKey> {

@@ -1,8 +1,8 @@
 //! Our own access tokens: JSON Web Tokens (RFC 7519) under HMAC with SHA-256, read as RFC 8725 advises.
 //!
-//! The signature is the `jsonwebtoken` crate's. What stands around it is read here, because nothing may come from a token's
-//! header but what is expected: the algorithm is pinned, a name that occurs twice is refused (also one written with escapes),
-//! and so is every parameter that would bring its own key or change what is signed.
+//! The `jsonwebtoken` crate computes the signature. This module reads the rest, because a header must not influence the
+//! verification: the algorithm is fixed, a name that occurs twice is refused (also if it is written with escapes), and
+//! so is every parameter that brings its own key or changes what is signed.
 
 mod claims;
 mod header;

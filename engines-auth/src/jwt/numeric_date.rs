@@ -1,11 +1,12 @@
-//! `NumericDate`: seconds since 1970, possibly with a fraction (RFC 7519 section 2).
+//! `NumericDate`: seconds since 1970, with an optional fraction (RFC 7519 section 2).
 
 use std::fmt;
 
 use engines_core::Timestamp;
 use serde::{Deserialize, Deserializer, de};
 
-/// A moment in a token. A number between 1970 and [`Timestamp::MAX`]; text, null, negative and absurdly far ones are no date.
+/// A time in a token: a number between 1970 and [`Timestamp::MAX`]. Text, null, negative and larger numbers are
+/// refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NumericDate(pub(crate) Timestamp);
 

@@ -1,4 +1,5 @@
-//! RSA keys whose primes a faulty smart-card library made (ROCA, CVE-2017-15361): their private half follows from the public one.
+//! Detection of RSA keys from a faulty smart-card library (ROCA, CVE-2017-15361), whose private half can be computed
+//! from the public one.
 
 /// The primes of the published test (Nemec et al., "The Return of Coppersmith's Attack", CCS 2017, section 3.1).
 const PRIMES: [u32; 38] = [
@@ -6,11 +7,11 @@ const PRIMES: [u32; 38] = [
     113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ];
 
-/// What every prime of such a key is a power of, modulo each of [`PRIMES`].
+/// The generator: modulo each of [`PRIMES`], every prime of such a key is a power of it.
 const GENERATOR: u32 = 65_537;
 
-/// Whether a modulus (big-endian) has the fingerprint: modulo every one of the primes it is a power of the generator. By chance
-/// one modulus in 2^27 has it.
+/// Returns whether a modulus (big-endian) has the fingerprint: modulo each of the primes it is a power of the
+/// generator. One in 2^27 random moduli has it too.
 pub(super) fn has_roca_fingerprint(modulus: &[u8]) -> bool {
     PRIMES.iter().all(|&prime| {
         let rest = modulus.iter().fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime);

@@ -1,17 +1,18 @@
-//! What tokens are issued with and checked against.
+//! Settings of issued and verified tokens.
 
 use std::{sync::Arc, time::Duration};
 
 use engines_core::{Code, Error, Result};
 
-/// Who issues our tokens, for whom, and how far clocks may differ.
+/// The issuer and the audience of our tokens, and the tolerated clock skew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwtSettings {
-    /// `iss`: written, and required. Default `engines`.
+    /// The `iss` of issued tokens, which verified tokens must have. Default: `engines`.
     pub issuer: Arc<str>,
-    /// `aud`: written, and a token must name one of them; empty (the default): neither.
+    /// The `aud` of issued tokens. Verified tokens must name one of these. If it is empty (the default), `aud` is
+    /// neither written nor checked.
     pub audience: Vec<Arc<str>>,
-    /// How far clocks may differ; at most [`JwtSettings::MAX_LEEWAY`], which is the default.
+    /// The tolerated clock skew, at most [`JwtSettings::MAX_LEEWAY`], which is the default.
     pub leeway: Duration,
 }
 
@@ -22,7 +23,7 @@ impl Default for JwtSettings {
 }
 
 impl JwtSettings {
-    /// The clock skew that is tolerated at the most.
+    /// The largest tolerated clock skew.
     pub const MAX_LEEWAY: Duration = Duration::from_secs(30);
 
     pub(super) fn validated(self) -> Result<Self> {

@@ -1,19 +1,20 @@
-//! Reading a JSON object in which no name may occur twice (RFC 7515 section 4, RFC 7519 section 4).
+//! A reader of JSON objects that refuses names that occur twice (RFC 7515 section 4, RFC 7519 section 4).
 
 use std::{borrow::Cow, collections::BTreeSet, fmt, marker::PhantomData};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-/// What reads an object's members. Names arrive with their escapes undone.
+/// Reads the members of an object. Names arrive with their escapes resolved.
 pub(crate) trait ObjectMembers<'de>: Default {
-    /// Whether `name` is one of those read by [`Members::member`]; its place below 32.
+    /// Returns the index of a known name, below 32. [`ObjectMembers::read_member`] reads its value.
     fn member_index(name: &str) -> Option<u32>;
 
-    /// Reads the value at `place`.
+    /// Reads the value of the member with this index.
     fn read_member<A: MapAccess<'de>>(&mut self, place: u32, map: &mut A) -> Result<(), A::Error>;
 }
 
-/// Reads an object and nothing after it; all of it must be UTF-8, also what is skipped (RFC 8725 section 3.7).
+/// Reads an object that is followed by nothing. All of it must be UTF-8, skipped members included (RFC 8725 section
+/// 3.7).
 pub(crate) fn parse_object<'de, T: ObjectMembers<'de>>(json: &'de [u8]) -> Result<T, serde_json::Error> {
     let json = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
     let mut deserializer = serde_json::Deserializer::from_str(json);
@@ -56,7 +57,7 @@ impl<'de, T: ObjectMembers<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// Text that is borrowed where it has no escapes.
+/// Reads text, borrowed if it has no escapes.
 #[derive(Clone, Copy)]
 pub(crate) struct TextSeed;
 

@@ -1,8 +1,9 @@
-//! Tokens that were verified a moment ago, so that a client's next request does not pay for the same signature again.
+//! A cache of recently verified tokens, so that the next request of a client does not verify the same signature again.
 //!
-//! Only what passed every check gets in, under the SHA-256 of the whole token, and it stays for [`CACHE_TTL`] at the most and never past its
-//! `exp`: what changes meanwhile (a key that ends, a clock that steps back) counts as soon as it would for a membership. Whether
-//! the user may still come in is not decided here but by the door's directory, which is asked each time.
+//! Only tokens that passed every check are added, under the SHA-256 of the whole token. An entry is used for
+//! [`CACHE_TTL`] at most and never past its `exp`, so that a change (a key that ends, a clock that is set back) takes
+//! effect as soon as a change of a membership. The cache does not decide whether the user may still be admitted: the
+//! directory of admission is asked at every request.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,9 +11,9 @@ use engines_core::{Principal, Timestamp};
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
-/// How long a verification counts.
+/// The lifetime of an entry.
 const CACHE_TTL: Duration = Duration::from_secs(5);
-/// How many are remembered; each takes some 300 bytes.
+/// The largest number of entries. Each takes about 300 bytes.
 const CAPACITY: usize = 4096;
 
 pub(super) struct TokenCache(Cache<[u8; 32], CachedToken>);
@@ -23,7 +24,7 @@ struct CachedToken {
     verified_at: Timestamp,
 }
 
-/// The name a token is remembered under.
+/// The digest of a token, which is its key in the cache.
 pub(super) struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
@@ -37,7 +38,7 @@ impl TokenCache {
         Self(Cache::new(CAPACITY))
     }
 
-    /// Who this token proved to be asking, if that still counts.
+    /// Returns the principal of this token, if the entry is still valid.
     pub(super) fn get(&self, name: &TokenDigest, now: Timestamp) -> Option<Arc<Principal>> {
         let found = self.0.get(&name.0)?;
         let fresh = now >= found.verified_at && now.since(found.verified_at) < CACHE_TTL;

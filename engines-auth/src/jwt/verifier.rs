@@ -1,4 +1,4 @@
-//! From a token's text to a principal.
+//! The authenticator of our own access tokens.
 
 use std::{fmt, sync::Arc};
 
@@ -19,18 +19,23 @@ use crate::{
 
 /// Verifies our own access tokens, and those minted elsewhere with the same secret.
 ///
-/// Accepted is what all of this is true of, and nothing else:
-/// - a compact JWS of at most 8 KiB whose header names exactly `HS256`, no name twice, and none of `crit` `b64` `zip` `enc` `jku` `jwk`
-///   `x5u` `x5c`; `typ` is absent, `JWT` or `at+jwt`;
-/// - the signature fits;
-/// - `sub` (1 to 255 visible ASCII characters), `exp` and `iss` are there; `iss` is the one set, `aud` names one of those set, if any are;
-/// - `exp`, `nbf` and `iat` are numbers between 1970 and 9999; now is before `exp` and not before `nbf` and `iat`, give or take the leeway;
-/// - every claim we know has its type; no name occurs twice.
+/// A token is accepted if all of this is true:
 ///
-/// A tenant counts as a membership when it is in `tenant_ids` and has one of the four roles in `role_map`; an entry with a malformed
-/// tenant id or an unknown role gives none, and a malformed `default_tenant_id` is as if it were absent. `actor_type` makes an agent when it says `agent`, otherwise a person.
+/// - It is a compact JWS of at most 8 KiB. Its header names exactly `HS256`, no name twice, and none of `crit` `b64`
+///   `zip` `enc` `jku` `jwk` `x5u` `x5c`. `typ` is absent, `JWT` or `at+jwt`.
+/// - The signature matches.
+/// - `sub` (1 to 255 visible ASCII characters), `exp` and `iss` are present. `iss` is the configured one. `aud` names
+///   one of the configured audiences, if there are any.
+/// - `exp`, `nbf` and `iat` are numbers between 1970 and 9999. The current time is before `exp` and not before `nbf`
+///   and `iat`, within the leeway.
+/// - Every known claim has its type, and no name occurs twice.
 ///
-/// With several keys, one that the header names (`kid`) is the only one tried; a token that names none of ours is tried with each.
+/// A tenant is a membership when it is in `tenant_ids` and has one of the four roles in `role_map`. An entry with a
+/// malformed tenant id or an unknown role yields no membership, and a malformed `default_tenant_id` is ignored. The
+/// actor is an agent when `actor_type` is `agent`, otherwise a person.
+///
+/// With several keys, a token that names one of them (`kid`) is verified with that key only. A token that names none of
+/// them is tried with each.
 pub struct TokenVerifier {
     keys: Vec<VerifierKey>,
     settings: JwtSettings,
@@ -46,7 +51,7 @@ struct VerifierKey {
 }
 
 impl TokenVerifier {
-    /// A verifier of tokens signed with `secret`.
+    /// Creates a verifier of tokens signed with `secret`.
     ///
     /// # Errors
     /// When the settings are out of their limits.
@@ -55,7 +60,7 @@ impl TokenVerifier {
         Ok(Self { keys: vec![key], settings: settings.validated()?, clock, cache: TokenCache::new() })
     }
 
-    /// A verifier of tokens signed with any of `keys`.
+    /// Creates a verifier of tokens signed with any of `keys`.
     ///
     /// # Errors
     /// As [`TokenVerifier::new`].
@@ -68,10 +73,10 @@ impl TokenVerifier {
         Ok(Self { keys: known.collect(), settings: settings.validated()?, clock, cache: TokenCache::new() })
     }
 
-    /// Who `token` proves to be asking.
+    /// Verifies `token` and returns its principal.
     ///
     /// # Errors
-    /// `TOKEN_EXPIRED` for a token that is good but for its `exp`; `TOKEN_INVALID` for every other reason.
+    /// `TOKEN_EXPIRED` for a token that is valid except for its `exp`; `TOKEN_INVALID` for every other reason.
     pub fn verify(&self, token: &str) -> Result<Principal> {
         self.verify_parsed(&UnverifiedToken::parse(token)?)
     }
@@ -85,7 +90,7 @@ impl TokenVerifier {
         AccessTokenClaims::read(&payload)?.check(&self.settings, now)
     }
 
-    /// The payload, if one of the keys signed it.
+    /// Returns the payload, if one of the keys signed it.
     fn verify_signature(&self, token: &UnverifiedToken<'_>, now: Timestamp) -> Result<Vec<u8>> {
         let named = |key: &VerifierKey| key.kid.is_some() && key.kid.as_deref() == token.kid();
         let tried = match self.keys.iter().find(|key| named(key)) {
@@ -105,14 +110,14 @@ impl TokenVerifier {
 
 #[async_trait]
 impl Authenticator for TokenVerifier {
-    /// Takes bearer credentials with two dots in them; leaves tokens of other algorithms to the next.
+    /// Takes bearer credentials with two dots. Tokens of other algorithms are left to the next authenticator.
     async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>> {
         let Credential::Bearer(text) = credential else { return Ok(None) };
         if text.bytes().filter(|byte| *byte == b'.').count() != 2 {
             return Ok(None);
         }
         let now = self.clock.now();
-        // What is too long is refused before anything is computed over it.
+        // A token that is too long is refused before its digest is computed.
         let name = (text.len() <= Credential::MAX_BYTES).then(|| TokenDigest::of(text));
         if let Some(principal) = name.as_ref().and_then(|name| self.cache.get(name, now)) {
             return Ok(Some(principal));

@@ -1,4 +1,4 @@
-//! Sealing and opening: AES-256-GCM (NIST SP 800-38D) of `aws-lc-rs`.
+//! Sealing and opening with AES-256-GCM (NIST SP 800-38D) of `aws-lc-rs`.
 
 use std::fmt;
 
@@ -10,10 +10,11 @@ use zeroize::Zeroizing;
 
 use super::SlotSecret;
 
-/// The keys that seal: the first seals, every one opens. They do not print themselves.
+/// The keys of key slots: the first one seals, all of them open. The `Debug` output shows their ids only.
 ///
-/// To rotate: put the new key first and keep the old one behind it, run [`KeySlots::reseal`](super::KeySlots::reseal) for every tenant and
-/// environment, then drop the old one. A nonce is 96 random bits, so one key is good for 2^32 seals.
+/// To rotate keys: put the new key first and keep the old one after it, run
+/// [`KeySlots::reseal`](super::KeySlots::reseal) for every tenant and environment, then drop the old one. A nonce has
+/// 96 random bits, so one key may seal 2^32 times.
 ///
 /// ```
 /// use engines_auth::key_slot::SealKeys;
@@ -27,53 +28,56 @@ pub struct SealKeys {
     previous: Vec<(Box<str>, LessSafeKey)>,
 }
 
-/// What is stored. It tells nothing of the secret but its length.
+/// The stored form of a secret. It reveals only the length of the secret.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SealedSecret {
-    /// Which key sealed it.
+    /// The id of the key that sealed it.
     pub(super) key_id: String,
     nonce: String,
     sealed: String,
 }
 
 impl SealKeys {
-    /// Bytes of a key.
+    /// The number of bytes of a key.
     pub const KEY_BYTES: usize = 32;
 
-    /// The most keys at a time.
+    /// The largest number of keys.
     pub const MAX: usize = 8;
 
-    /// The key that seals. Its id (1 to 64 letters, digits, `_`, `-` or `.`) is stored with what it seals.
+    /// Creates a set of one key, which seals. Its id (1 to 64 letters, digits, `_`, `-` or `.`) is stored with
+    /// everything that it seals.
     ///
     /// # Errors
-    /// When the id is malformed, the key does not have [`SealKeys::KEY_BYTES`] bytes, or [`check_secret_strength`] refuses it.
+    /// When the id is malformed, the key does not have [`SealKeys::KEY_BYTES`] bytes, or [`check_secret_strength`]
+    /// rejects it.
     pub fn new(id: &str, key: &[u8]) -> Result<Self> {
         Ok(Self { current: parse_key(id, key)?, previous: Vec::new() })
     }
 
-    /// Adds a key that opens and no longer seals.
+    /// Adds a key that opens and does not seal.
     ///
     /// # Errors
-    /// As [`SealKeys::new`]; also for an id that occurs twice and more than [`SealKeys::MAX`] keys.
+    /// As [`SealKeys::new`]; also for an id that occurs twice, and for more than [`SealKeys::MAX`] keys.
     pub fn previous(mut self, id: &str, key: &[u8]) -> Result<Self> {
         if self.previous.len() + 1 >= Self::MAX || self.find(id).is_some() {
-            return Err(invalid_seal_keys("at most 8 keys seal slots, each with an id of its own"));
+            return Err(invalid_seal_keys("at most 8 keys for slots, each with a different id"));
         }
         self.previous.push(parse_key(id, key)?);
         Ok(self)
     }
 
-    /// Reads `id:key` pairs separated by commas, the one that seals first; keys are base64. Make one with `openssl rand -base64 32`.
+    /// Reads `id:key` pairs separated by commas. The first key seals. Keys are base64; create one with `openssl rand
+    /// -base64 32`.
     ///
     /// # Errors
-    /// When it is anything else.
+    /// When the text has another form.
     pub fn parse(text: &str) -> Result<Self> {
         let mut keys: Option<Self> = None;
         for pair in text.split(',') {
             let (id, key) =
-                pair.trim().split_once(':').ok_or_else(|| invalid_seal_keys("keys for slots are id:base64 pairs"))?;
+                pair.trim().split_once(':').ok_or_else(|| invalid_seal_keys("keys for slots must be id:base64 pairs"))?;
             let key = Zeroizing::new(
-                STANDARD.decode(key).map_err(|_| invalid_seal_keys("a key for slots is 32 bytes in base64"))?,
+                STANDARD.decode(key).map_err(|_| invalid_seal_keys("a key for slots must be 32 bytes in base64"))?,
             );
             keys = Some(match keys {
                 None => Self::new(id, &key)?,
@@ -83,7 +87,7 @@ impl SealKeys {
         keys.ok_or_else(|| invalid_seal_keys("no key for slots is set"))
     }
 
-    /// The id of the key that seals.
+    /// Returns the id of the key that seals.
     #[must_use]
     pub fn current_id(&self) -> &str {
         &self.current.0
@@ -103,7 +107,7 @@ impl SealKeys {
         let failed = |_| invalid_seal_keys("a slot could not be sealed");
         let (id, key) = &self.current;
         let nonce: [u8; NONCE_LEN] = ids.bytes();
-        // Room for the tag, so that nothing is copied and left behind.
+        // The capacity includes the tag. A reallocation would leave a copy of the secret in memory.
         let mut bytes = Zeroizing::new(Vec::with_capacity(secret.expose().len() + AES_256_GCM.tag_len()));
         bytes.extend_from_slice(secret.expose().as_bytes());
         let bound = Aad::from(associated_data(scope, slot, id)?);
@@ -116,7 +120,7 @@ impl SealKeys {
             Error::new(
                 Code::Internal,
                 "key_slots.open",
-                "no key that is set opens this slot; set the key that sealed it, or put the secret again",
+                "none of the configured keys opens this slot; configure the key that sealed it, or store the secret again",
             )
         };
         let key = self.find(&sealed.key_id).ok_or_else(failed)?;
@@ -129,7 +133,7 @@ impl SealKeys {
     }
 }
 
-/// What a seal is bound to. JSON, so that two lists of parts never give the same bytes.
+/// Returns the data that a seal is bound to. It is JSON, so that different lists of parts never have the same bytes.
 fn associated_data(scope: &Scope, slot: &str, key_id: &str) -> Result<Vec<u8>> {
     serde_json::to_vec(&("engines.key_slot.v1", scope.tenant(), scope.env(), slot, key_id))
         .map_err(|error| Error::internal("key_slots.seal", error))

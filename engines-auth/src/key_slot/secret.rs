@@ -1,4 +1,4 @@
-//! A third party's secret.
+//! A secret from a third party.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use engines_core::{Error, Result};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-/// A secret for a slot: text of 1 to [`SlotSecret::MAX_BYTES`] bytes. It does not print itself, has no `Serialize`, and is overwritten
-/// in memory when dropped.
+/// A secret for a slot: text of 1 to [`SlotSecret::MAX_BYTES`] bytes. Its `Debug` output does not contain it, it has no
+/// `Serialize`, and it is overwritten in memory when dropped.
 ///
 /// ```
 /// use engines_auth::key_slot::SlotSecret;
@@ -32,7 +32,7 @@ impl SlotSecret {
         Ok(secret)
     }
 
-    /// The text, for the call to the third party alone.
+    /// Returns the text. Use it only for the call to the third party.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

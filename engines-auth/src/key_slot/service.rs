@@ -1,4 +1,4 @@
-//! What can be done with key slots.
+//! The service for key slots.
 
 use std::{fmt, sync::Arc};
 
@@ -15,12 +15,12 @@ use super::{
     secret::SlotSecret,
 };
 
-/// The family of slot documents.
+/// The document kind of slots.
 pub const KEY_SLOT: DocumentKind = DocumentKind::from_static("key_slot");
 
 const MANAGE: &str = "key_slots.manage";
 
-/// A tenant's key slots. Cheap to clone.
+/// The service for key slots. Cheap to clone.
 #[derive(Clone)]
 pub struct KeySlots(Arc<Inner>);
 
@@ -31,20 +31,20 @@ struct Inner {
     keys: SealKeys,
 }
 
-/// What may be known of a slot: everything but the secret.
+/// The visible part of a slot: everything but the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SlotInfo {
-    /// Its name.
+    /// The name of the slot.
     pub slot: ResourceId,
-    /// Rises by one each time a secret is put.
+    /// The version, which increases by one each time a secret is stored.
     pub version: u64,
-    /// When it was first filled.
+    /// The time at which the slot was first filled.
     pub created_at: Timestamp,
-    /// When it was last filled, or sealed anew.
+    /// The time at which the slot was last filled or resealed.
     pub updated_at: Timestamp,
-    /// Who filled it.
+    /// The user who last filled the slot.
     pub updated_by: UserId,
-    /// Which of the deployment's keys seals it.
+    /// The id of the key that seals the slot.
     pub key_id: String,
 }
 
@@ -56,16 +56,16 @@ struct KeySlotBody {
 }
 
 impl KeySlots {
-    /// Slots kept in `store`, sealed with `keys`.
+    /// Creates the service on `store`, with keys that seal the slots.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, guard: Guard, limits: Arc<Limits>, keys: SealKeys) -> Self {
         Self(Arc::new(Inner { store, guard, limits, keys }))
     }
 
-    /// Fills a slot, or fills it anew.
+    /// Stores a secret in a slot, and replaces the one that was there.
     ///
     /// # Errors
-    /// Refusals and failures of the guard and the store, as everywhere.
+    /// Refusals of the guard; errors of the store.
     pub async fn put(&self, context: &RequestContext, slot: &ResourceId, secret: &SlotSecret) -> Result<SlotInfo> {
         let Inner { store, guard, keys, .. } = &*self.0;
         let permit = guard.admit(context, Action::KeySlotsManage, &resource(slot)).await?;
@@ -88,19 +88,19 @@ impl KeySlots {
         })
     }
 
-    /// What may be known of a slot.
+    /// Returns the visible part of a slot.
     ///
     /// # Errors
-    /// `NOT_FOUND`; else as everywhere.
+    /// `NOT_FOUND`; refusals of the guard; errors of the store.
     pub async fn get(&self, context: &RequestContext, slot: &ResourceId) -> Result<SlotInfo> {
         let _permit = self.0.guard.admit(context, Action::KeySlotsList, &resource(slot)).await?;
         slot_info(&self.find_document(context, slot).await?)
     }
 
-    /// The slots, by name.
+    /// Lists the slots, ordered by name.
     ///
     /// # Errors
-    /// `CURSOR_INVALID` for a malformed `after`; else as everywhere.
+    /// `CURSOR_INVALID` for a malformed `after`; refusals of the guard; errors of the store.
     pub async fn list(&self, context: &RequestContext, page: PageRequest) -> Result<Page<SlotInfo>> {
         let Inner { store, guard, limits, .. } = &*self.0;
         let _permit = guard.admit(context, Action::KeySlotsList, "").await?;
@@ -110,10 +110,10 @@ impl KeySlots {
         Ok(Page { items, next: found.next })
     }
 
-    /// Empties a slot.
+    /// Deletes a slot with its secret.
     ///
     /// # Errors
-    /// `NOT_FOUND`; else as everywhere.
+    /// `NOT_FOUND`; refusals of the guard; errors of the store.
     pub async fn delete(&self, context: &RequestContext, slot: &ResourceId) -> Result<()> {
         let Inner { store, guard, .. } = &*self.0;
         let permit = guard.admit(context, Action::KeySlotsManage, &resource(slot)).await?;
@@ -131,21 +131,22 @@ impl KeySlots {
         }
     }
 
-    /// A slot's secret, for a call to the third party on the tenant's behalf. Never for an answer to anybody.
+    /// Returns the secret of a slot, for a call to the third party on behalf of the tenant. It must never be part of a
+    /// response.
     ///
     /// # Errors
-    /// `NOT_FOUND`; `INTERNAL` when none of the keys opens it; else as everywhere.
+    /// `NOT_FOUND`; `INTERNAL` when none of the keys opens it; refusals of the guard; errors of the store.
     pub async fn open(&self, context: &RequestContext, slot: &ResourceId) -> Result<SlotSecret> {
         let _permit = self.0.guard.admit(context, Action::KeySlotsOpen, &resource(slot)).await?;
         let body: KeySlotBody = self.find_document(context, slot).await?.decode()?;
         self.0.keys.open(context.scope(), slot.as_str(), &body.sealed)
     }
 
-    /// Seals anew, under the key that seals now, what an older one sealed in the context's tenant and environment. Says how many slots
-    /// it did; one that is filled anew meanwhile is left as it is. It can be run again after a failure.
+    /// Seals all slots of the context's tenant and environment again that another key than the current one has sealed.
+    /// Returns their number. A slot that is filled in the meantime is skipped. The call can be repeated after an error.
     ///
     /// # Errors
-    /// `INTERNAL` when none of the keys opens one; else as everywhere.
+    /// `INTERNAL` when none of the keys opens a slot; refusals of the guard; errors of the store.
     pub async fn reseal(&self, context: &RequestContext) -> Result<usize> {
         let Inner { store, guard, limits, keys } = &*self.0;
         let permit = guard.admit(context, Action::KeySlotsManage, "").await?;

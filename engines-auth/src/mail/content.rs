@@ -1,4 +1,4 @@
-//! The mails' texts: plain text, fixed subjects, and user text only where it cannot lead anywhere.
+//! The texts of mails: plain text and fixed subjects. Text from users appears only in a form that contains no link.
 
 use std::fmt::Write;
 
@@ -8,10 +8,10 @@ use ulid::Ulid;
 use super::{Mail, MailPurpose, MailSettings};
 use crate::secret::SecretText;
 
-/// The longest part of a name that a mail shows, in characters.
+/// The longest name that a mail shows, in characters.
 const MAX_NAME: usize = 60;
 
-/// What a mail says.
+/// The content of a mail.
 #[derive(Debug, Clone)]
 pub(crate) enum MailContent {
     Verify { token: SecretText },
@@ -32,7 +32,7 @@ impl MailContent {
         }
     }
 
-    /// The mail that says it.
+    /// Composes the mail.
     pub(crate) fn to_mail(&self, id: Ulid, at: Timestamp, to: &str, settings: &MailSettings) -> Mail {
         let product = &settings.product;
         let minutes = settings.token_ttl_s.div_ceil(60);
@@ -92,13 +92,14 @@ impl MailContent {
     }
 }
 
-/// A user's text as a mail may show it: in one line, bounded, and with nothing in it that a mail program would make a link of.
+/// Returns text of a user in a form that a mail may show: one line of bounded length, without anything that a mail
+/// program turns into a link.
 fn defuse_links(text: &str) -> String {
-    // The ideographic and the fullwidth full stop separate labels of domains, too (RFC 3490 section 3.1).
+    // The ideographic and the fullwidth full stop separate labels of domains too (RFC 3490 section 3.1).
     const DOT_CHARACTERS: [char; 4] = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
     const ALLOWED_SIGNS: [char; 7] = [' ', '\'', '-', ',', '&', '(', ')'];
     let mut shown = String::new();
-    // Invisible characters vanish first, so that they split no word and part no dot from the letter behind it.
+    // Invisible characters are removed first, so that they split no word and separate no dot from the letter after it.
     let mut rest = text.chars().filter(|letter| !is_invisible(*letter)).peekable();
     while let Some(letter) = rest.next() {
         let within = rest.peek().is_some_and(|next| next.is_alphanumeric());
@@ -113,7 +114,8 @@ fn defuse_links(text: &str) -> String {
     words.join(" ").chars().take(MAX_NAME).collect()
 }
 
-/// Characters that show nothing: zero-width ones, direction marks, the soft hyphen, the byte order mark, tags, variation selectors.
+/// Returns whether a character is invisible: zero-width characters, direction marks, the soft hyphen, the byte order
+/// mark, tags, variation selectors.
 fn is_invisible(letter: char) -> bool {
     matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')

@@ -1,8 +1,9 @@
-//! What became of mails.
+//! Counters of mails.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What became of mails since the process started. Read it with [`Identity::mail_counts`](crate::identity::Identity::mail_counts).
+/// Counters of mails since the start of the process. Read them with
+/// [`Identity::mail_counts`](crate::identity::Identity::mail_counts).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MailCounts {
     /// Mails that were put into the queue. Each ends as sent, failed, needless or dropped.
@@ -11,7 +12,7 @@ pub struct MailCounts {
     pub sent: u64,
     /// Mails that were given up, because the mailer refused them or no attempt succeeded.
     pub failed: u64,
-    /// Mails that were not composed: no account has the address, or too many were sent to it lately.
+    /// Mails that were not composed, because no account has the address, or the address has received too many.
     pub needless: u64,
     /// Mails that did not fit into the queue (these are not counted as queued), or were not sent because the process stops.
     pub dropped: u64,
@@ -19,7 +20,7 @@ pub struct MailCounts {
     pub waiting: usize,
 }
 
-/// The counters behind [`MailCounts`].
+/// The counters that [`MailCounts`] is read from.
 #[derive(Debug, Default)]
 pub(crate) struct MailCounters {
     pub(crate) queued: Counter,
@@ -42,7 +43,7 @@ impl MailCounters {
     }
 }
 
-/// A number that only rises.
+/// A counter that only increases.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 

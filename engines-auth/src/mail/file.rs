@@ -1,4 +1,4 @@
-//! Mails into a folder, for development.
+//! A mailer that writes into a folder, for development.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -13,21 +13,21 @@ use super::{Mail, Mailer};
 
 const SEND: &str = "mail.file";
 
-/// The newest mails that are kept; older ones are removed.
+/// The number of newest mails that are kept. Older ones are removed.
 const MAX_FILES: usize = 1000;
 
-/// Writes each mail as `<time-ordered id>-<purpose>.eml` into a folder that its owner alone can read. For development: whoever reads the
-/// folder can verify addresses and reset passwords.
+/// Writes each mail as `<time-ordered id>-<purpose>.eml` into a folder that only its owner can read. For development
+/// only: everyone who can read the folder can verify addresses and reset passwords.
 #[derive(Debug, Clone)]
 pub struct FileMailer {
     folder: PathBuf,
 }
 
 impl FileMailer {
-    /// A mailer that writes into `folder`, which is made if it is not there.
+    /// Creates a mailer that writes into `folder`, and creates the folder if it does not exist.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// When the folder cannot be created.
     pub fn new(folder: impl Into<PathBuf>) -> Result<Self> {
         let folder = folder.into();
         let mut builder = DirBuilder::new();
@@ -38,7 +38,7 @@ impl FileMailer {
         Ok(Self { folder })
     }
 
-    /// The folder.
+    /// Returns the folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -53,7 +53,7 @@ impl Mailer for FileMailer {
         let folder = self.folder.clone();
         let written = tokio::task::spawn_blocking(move || write(&folder, &name, &text));
         let written = written.await.map_err(|error| Error::internal(SEND, error))?;
-        // A full disk may have room again.
+        // A full disk may have space again at the next attempt.
         written.map_err(|error| Error::unavailable(SEND, error))
     }
 }
@@ -63,7 +63,7 @@ fn write(folder: &Path, name: &str, text: &str) -> io::Result<()> {
     options.create(true).write(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // Whoever watches the folder never sees a part of a mail.
+    // Written under another name first, so that programs which watch the folder never see part of a mail.
     let draft = folder.join(format!(".{name}"));
     options.open(&draft)?.write_all(text.as_bytes())?;
     fs::rename(&draft, folder.join(name))?;
@@ -72,7 +72,7 @@ fn write(folder: &Path, name: &str, text: &str) -> io::Result<()> {
     mails.sort();
     let over = mails.len().saturating_sub(MAX_FILES);
     mails.iter().take(over).try_for_each(|path| match fs::remove_file(path) {
-        // Another mail that is written at the same time removes the same ones.
+        // Another mail that is written at the same time removes the same files.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
     })

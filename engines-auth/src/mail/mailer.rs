@@ -1,4 +1,4 @@
-//! What delivers a mail, and what a mail is.
+//! The trait of mailers, and the mail type.
 
 use std::fmt;
 
@@ -10,35 +10,35 @@ use crate::secret::SecretText;
 
 /// Delivers mails, one at a time.
 ///
-/// It is called from a background task, never while a request waits. It must end within a bounded time by itself.
+/// It is called from a background task, never while a request waits. A delivery must end within a bounded time.
 #[async_trait]
 pub trait Mailer: Send + Sync + fmt::Debug {
-    /// Delivers `mail`, or hands it to something that does.
+    /// Delivers `mail`, or hands it to a service that does.
     ///
     /// # Errors
-    /// An error of the kind [`Unavailable`](engines_core::ErrorKind::Unavailable) is retried, every other one is final. Errors must name
-    /// neither the recipient nor the text, because they are logged.
+    /// An error of the kind [`Unavailable`](engines_core::ErrorKind::Unavailable) is retried. All others are final.
+    /// Errors are logged, so they must not contain the recipient or the text.
     async fn send(&self, mail: &Mail) -> Result<()>;
 }
 
-/// What a mail is for.
+/// The purpose of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MailPurpose {
-    /// Proves that an address belongs to an account, also after a change of address.
+    /// Verifies that an address belongs to an account, also after a change of address.
     Verify,
     /// Resets a password.
     Reset,
-    /// Says that no password can be reset, because no account has proved the address.
+    /// Says that no password can be reset, because no account has verified the address.
     ResetUnknown,
     /// Invites to a tenant.
     Invite,
-    /// Tells the former address of an account that the account has another one now.
+    /// Tells the former address of an account that the account has another one.
     AddressChanged,
 }
 
 impl MailPurpose {
-    /// A short name for logs and file names.
+    /// Returns a short name for logs and file names.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -51,7 +51,8 @@ impl MailPurpose {
     }
 }
 
-/// A mail: plain text to one recipient. It does not print itself, because it holds an address and mostly a token.
+/// A mail: plain text to one recipient. Its `Debug` output contains neither the address nor the text, which usually has
+/// a token.
 #[derive(Clone)]
 pub struct Mail {
     id: Ulid,
@@ -74,37 +75,37 @@ impl Mail {
         Self { id, at, purpose, to, subject, text }
     }
 
-    /// An id that stays the same when the mail is sent again after a failure; for the header `Message-ID`.
+    /// Returns the id for the header `Message-ID`. It stays the same when the mail is sent again after a failure.
     #[must_use]
     pub fn id(&self) -> Ulid {
         self.id
     }
 
-    /// When it was composed; for the header `Date`.
+    /// Returns the time of composition, for the header `Date`.
     #[must_use]
     pub fn at(&self) -> Timestamp {
         self.at
     }
 
-    /// What it is for.
+    /// Returns the purpose.
     #[must_use]
     pub fn purpose(&self) -> MailPurpose {
         self.purpose
     }
 
-    /// The recipient: an address without a display name, without control characters and blanks.
+    /// Returns the recipient: an address without a display name, control characters and white space.
     #[must_use]
     pub fn to(&self) -> &str {
         self.to.expose()
     }
 
-    /// The subject: one line without anything a user chose.
+    /// Returns the subject: one line without text from users.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// The text, with `\n` at the end of each line.
+    /// Returns the text, with `\n` at the end of each line.
     #[must_use]
     pub fn text(&self) -> &str {
         self.text.expose()

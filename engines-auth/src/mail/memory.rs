@@ -1,4 +1,4 @@
-//! Mails that stay in memory, for tests of what sends them. Behind the feature `testing`.
+//! A mailer that keeps mails in memory, for tests. Requires the feature `testing`.
 
 use std::{
     fmt,
@@ -10,7 +10,7 @@ use engines_core::{Error, Result};
 
 use super::{Mail, MailPurpose, Mailer};
 
-/// Keeps mails, and fails when it is told to. Clones share their mails.
+/// Keeps mails in memory, and can be set to fail. Clones share their mails.
 #[derive(Clone, Default)]
 pub struct MemoryMailer(Arc<Mutex<MailboxState>>);
 
@@ -22,30 +22,30 @@ struct MailboxState {
 }
 
 impl MemoryMailer {
-    /// All mails that were sent, the oldest first.
+    /// Returns all mails that were sent, the oldest first.
     #[must_use]
     pub fn mails(&self) -> Vec<Mail> {
         self.with_state(|state| state.mails.clone())
     }
 
-    /// The newest mail to `address` for `purpose`, if there is one.
+    /// Returns the newest mail to `address` for `purpose`.
     #[must_use]
     pub fn last(&self, address: &str, purpose: MailPurpose) -> Option<Mail> {
         self.mails().into_iter().rev().find(|mail| mail.to() == address && mail.purpose() == purpose)
     }
 
-    /// The token in the newest mail to `address` for `purpose`: the line between two empty ones.
+    /// Returns the token in the newest mail to `address` for `purpose`: the line between two empty ones.
     #[must_use]
     pub fn token(&self, address: &str, purpose: MailPurpose) -> Option<String> {
         self.last(address, purpose)?.text().split("\n\n").nth(1).map(str::to_owned)
     }
 
-    /// Has the next `count` attempts fail in a way that is retried.
+    /// Makes the next `count` attempts fail with an error that is retried.
     pub fn fail_next(&self, count: usize) {
         self.with_state(|state| state.failures = count);
     }
 
-    /// How often a mail was tried.
+    /// Returns the number of attempts to send.
     #[must_use]
     pub fn attempts(&self) -> usize {
         self.with_state(|state| state.attempts)

@@ -1,8 +1,8 @@
 //! Mails about accounts: verification of addresses, password resets, invites.
 //!
-//! A [`Mailer`] delivers one [`Mail`]. [`Identity`](crate::Identity) composes mails, throttles them, and sends them in the background
-//! through its [`MailWorker`](crate::identity::MailWorker). [`FileMailer`] writes mails into a folder, for development; `SmtpMailer`
-//! (feature `smtp`) sends them.
+//! A [`Mailer`] delivers one [`Mail`]. [`Identity`](crate::Identity) composes mails, limits their rate, and sends them
+//! in the background through its [`MailWorker`](crate::identity::MailWorker). [`FileMailer`] writes mails into a
+//! folder, for development. `SmtpMailer` (feature `smtp`) sends them.
 
 mod content;
 mod counts;

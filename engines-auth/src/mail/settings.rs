@@ -1,4 +1,4 @@
-//! What can be set about mails.
+//! Settings of mails.
 
 use std::time::Duration;
 
@@ -7,43 +7,46 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::Rate;
 
-/// Where a link's token goes.
+/// The placeholder for the token in a link.
 const TOKEN_PLACEHOLDER: &str = "{token}";
 
 /// The longest product name, in characters.
 const MAX_PRODUCT: usize = 60;
 
-/// Settings of mails about accounts, with their defaults.
+/// Settings of mails about accounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSettings {
-    /// The product's name, as mails call it; at most 60 characters, in one line. Default: `engines`.
+    /// The name of the product in mails: one line of at most 60 characters. Default: `engines`.
     pub product: String,
-    /// The page that verifies an address, with `{token}` where the token goes, such as `https://app.example.com/verify#{token}`. Without
-    /// one the mail holds the token alone. The same is true of the other links.
+    /// The page that verifies an address, with `{token}` in place of the token, such as
+    /// `https://app.example.com/verify#{token}`. Without a page the mail has only the token. The same applies to the
+    /// other links.
     pub verify_url: Option<String>,
     /// The page that resets a password.
     pub reset_url: Option<String>,
     /// The page that accepts an invite.
     pub invite_url: Option<String>,
-    /// Seconds a mailed token is good, at most a day. Invites have a time of their own. Default: one hour.
+    /// Seconds until a mailed token expires, at most a day. Invites have their own setting. Default: one hour.
     pub token_ttl_s: u64,
-    /// Mails that wait to be sent. When the queue is full, further ones are dropped and counted in the log. Default: 1,000.
+    /// Mails that may wait to be sent. When the queue is full, further mails are dropped, counted and reported in the
+    /// log. Default: 1,000.
     pub queue: usize,
     /// Mails that are sent at the same time. Default: 4.
     pub concurrency: usize,
-    /// How often a mail is tried before it is given up. Default: 5.
+    /// Attempts to send a mail before it is dropped. Default: 5.
     pub attempts: u32,
-    /// Milliseconds from the first attempt to the second; each further wait is four times as long, at most ten minutes. Default: 2,000.
+    /// Milliseconds from the first attempt to the second. Each further wait is four times as long, at most ten minutes.
+    /// Default: 2,000.
     pub retry_ms: u64,
-    /// Mails of one purpose to one address at once, after a time of rest. Default: 5.
+    /// Burst of mails of one purpose to one address: mails at once after a pause. Default: 5.
     pub per_address_burst: u32,
-    /// Seconds until there is one more. Default: 10 minutes.
+    /// Seconds until one more such mail is allowed. Default: 10 minutes.
     pub per_address_every_s: u64,
-    /// Mails that one account may ask for at once, after a time of rest. Default: 5.
+    /// Burst of mails that one account may request: mails at once after a pause. Default: 5.
     pub per_account_burst: u32,
-    /// Seconds until there is one more. Default: 5 minutes.
+    /// Seconds until one more such mail is allowed. Default: 5 minutes.
     pub per_account_every_s: u64,
 }
 
@@ -68,20 +71,20 @@ impl Default for MailSettings {
 }
 
 impl MailSettings {
-    /// The longest a mailed token may be good, in seconds.
+    /// The longest lifetime of a mailed token, in seconds.
     pub const MAX_TOKEN_TTL_S: u64 = 24 * 3600;
 
     pub(crate) fn validated(self) -> Result<Self> {
         let refuse = |detail: String| Err(Error::new(Code::Internal, "mail.settings", detail));
         let product = self.product.chars();
         if !(1..=MAX_PRODUCT).contains(&product.clone().count()) || product.clone().any(char::is_control) {
-            return refuse(format!("product is one line of 1 to {MAX_PRODUCT} characters"));
+            return refuse(format!("product must be one line of 1 to {MAX_PRODUCT} characters"));
         }
         if self.token_ttl_s == 0 || self.token_ttl_s > Self::MAX_TOKEN_TTL_S {
-            return refuse(format!("token_ttl_s is between 1 and {}", Self::MAX_TOKEN_TTL_S));
+            return refuse(format!("token_ttl_s must be between 1 and {}", Self::MAX_TOKEN_TTL_S));
         }
         if self.queue == 0 || self.concurrency == 0 || self.attempts == 0 {
-            return refuse("queue, concurrency and attempts are at least 1".into());
+            return refuse("queue, concurrency and attempts must be at least 1".into());
         }
         for (name, url) in
             [("verify_url", &self.verify_url), ("reset_url", &self.reset_url), ("invite_url", &self.invite_url)]
@@ -92,13 +95,14 @@ impl MailSettings {
                     && !url.chars().any(|c| c.is_control() || c.is_whitespace())
             };
             if !url.as_ref().is_none_or(fits) {
-                return refuse(format!("{name} is an http(s) URL that holds {TOKEN_PLACEHOLDER} once"));
+                return refuse(format!("{name} must be an http(s) URL that has {TOKEN_PLACEHOLDER} once"));
             }
         }
         Ok(self)
     }
 
-    /// A link with the token in it. Tokens are letters, digits, `_` and `-`, so nothing needs escaping.
+    /// Returns the link with the token, or the token if there is no link. Tokens are letters, digits, `_` and `-`, so
+    /// nothing needs escaping.
     pub(super) fn link(url: Option<&str>, token: &str) -> String {
         url.map_or_else(|| token.to_owned(), |url| url.replace(TOKEN_PLACEHOLDER, token))
     }
@@ -115,7 +119,7 @@ impl MailSettings {
         Duration::from_secs(self.token_ttl_s)
     }
 
-    /// The wait after the attempt with this number, counted from 1.
+    /// Returns the wait after the attempt with this number, counted from 1.
     pub(crate) fn wait_after(&self, attempt: u32) -> Duration {
         const MAX_RETRY_WAIT: Duration = Duration::from_secs(600);
         let factor = 4_u64.saturating_pow(attempt.saturating_sub(1));

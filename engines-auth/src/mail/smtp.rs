@@ -1,4 +1,4 @@
-//! Mails over SMTP.
+//! A mailer that sends over SMTP.
 
 use std::{
     fmt,
@@ -24,33 +24,34 @@ const SEND: &str = "mail.smtp";
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SmtpTls {
-    /// TLS from the first byte (RFC 8314), port 465 unless another is set.
+    /// TLS from the first byte (RFC 8314). Default port: 465.
     #[default]
     Implicit,
-    /// `STARTTLS`, which must succeed, port 587 unless another is set.
+    /// `STARTTLS`, which must succeed. Default port: 587.
     Starttls,
-    /// None, port 25 unless another is set. Only for a server on this machine or in a network one trusts: mails hold tokens.
+    /// No encryption. Default port: 25. Only for a server on this machine or in a trusted network, because mails
+    /// contain tokens.
     None,
 }
 
-/// How mails are handed to a mail server.
+/// Settings of the connection to a mail server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct SmtpSettings {
-    /// The server's name, which its certificate must be for.
+    /// The host name of the server. Its certificate must be valid for this name.
     pub host: String,
-    /// Its port; 0 for the one that `tls` says. Default: 0.
+    /// The port; 0 selects the default port of `tls`. Default: 0.
     pub port: u16,
     /// How the connection is secured. Default: TLS from the first byte.
     pub tls: SmtpTls,
     /// The sender, such as `Acme <no-reply@acme.example>`.
     pub from: String,
-    /// The user name; without one nobody logs in there.
+    /// The user name. Without one, the mailer does not authenticate to the server.
     pub username: Option<String>,
-    /// The name this machine greets with (`EHLO`); `[127.0.0.1]` without one.
+    /// The name with which this machine greets the server (`EHLO`). Default: `[127.0.0.1]`.
     pub hello: Option<String>,
-    /// Seconds for each command of the conversation. Default: 20.
+    /// Seconds that each command of the connection may take. Default: 20.
     pub timeout_s: u64,
 }
 
@@ -68,32 +69,34 @@ impl Default for SmtpSettings {
     }
 }
 
-/// Hands mails to a mail server, one connection each. Verifies its certificate with the operating system's trust store.
+/// Sends mails through a mail server, with one connection each. The server's certificate is verified with the trust
+/// store of the operating system.
 #[derive(Clone)]
 pub struct SmtpMailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
-    /// A whole mail takes no longer.
+    /// The longest time for a whole mail.
     deadline: Duration,
 }
 
-/// Commands of one conversation, roughly: what a deadline for all of it allows each command's timeout for.
+/// The number of command timeouts that the deadline of a whole mail allows.
 const COMMANDS: u32 = 4;
 
 impl SmtpMailer {
-    /// A mailer. Opens no connection yet.
+    /// Creates a mailer. It opens no connection yet.
     ///
     /// # Errors
-    /// For settings without a host or a good sender, and for a user name without a password or a password without a user name.
+    /// For settings without a host or with an invalid sender, and for a user name without a password or a password
+    /// without a user name.
     pub fn new(settings: &SmtpSettings, password: Option<&SecretText>) -> Result<Self> {
         let refuse = |detail: &'static str| Error::new(Code::Internal, SEND, detail);
         if settings.host.is_empty() {
             return Err(refuse("the mail server's host is missing"));
         }
         if settings.timeout_s == 0 {
-            return Err(refuse("timeout_s is at least 1"));
+            return Err(refuse("timeout_s must be at least 1"));
         }
-        let from: Mailbox = settings.from.parse().map_err(|_| refuse("the sender (from) is no e-mail address"))?;
+        let from: Mailbox = settings.from.parse().map_err(|_| refuse("the sender (from) is not an e-mail address"))?;
         let host = settings.host.as_str();
         let builder = match settings.tls {
             SmtpTls::Implicit => AsyncSmtpTransport::<Tokio1Executor>::relay(host),
@@ -113,15 +116,15 @@ impl SmtpMailer {
                 builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()))
             }
             (None, None) => builder,
-            _ => return Err(refuse("the mail server's username and password belong together; set both or none")),
+            _ => return Err(refuse("the mail server has a username without a password, or a password without a username; set both or none")),
         };
         Ok(Self { transport: builder.build(), from, deadline: timeout * COMMANDS })
     }
 
-    /// The mail as it goes over the wire. The library encodes every header; nothing but the recipient comes from a user.
+    /// Builds the message. The library encodes every header. Only the recipient comes from a user.
     fn message(&self, mail: &Mail) -> Result<Message> {
-        // The error could quote the address.
-        let refuse = |_| Error::internal(SEND, "the recipient is no address that SMTP takes");
+        // The error of the library may contain the address.
+        let refuse = |_| Error::internal(SEND, "SMTP does not accept the address of the recipient");
         let to: lettre::Address = mail.to().parse().map_err(refuse)?;
         let millis = u64::try_from(mail.at().as_millis()).unwrap_or_default();
         let message = Message::builder()
@@ -142,11 +145,11 @@ impl Mailer for SmtpMailer {
         let sent = tokio::time::timeout(self.deadline, self.transport.send(self.message(mail)?)).await;
         match sent {
             Ok(Ok(_)) => Ok(()),
-            // Servers quote addresses in their answers, so the status alone is kept.
+            // Servers quote addresses in their responses, so only the status is kept.
             Ok(Err(error)) if error.is_permanent() => Err(Error::internal(SEND, status(&error))),
             Ok(Err(error)) if error.is_transient() => Err(Error::unavailable(SEND, status(&error))),
             Ok(Err(error)) => Err(Error::unavailable(SEND, error)),
-            Err(_) => Err(Error::unavailable(SEND, "the mail server takes too long")),
+            Err(_) => Err(Error::unavailable(SEND, "the mail server did not respond in time")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From another issuer's token to a principal.
+//! The authenticator of tokens of other issuers.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,18 +18,22 @@ use crate::{
     jwt::{invalid_token, jwk::KeyAlgorithm, jws::UnverifiedToken},
 };
 
-/// Lets the users of other issuers in.
+/// Authenticates the users of other issuers.
 ///
-/// Accepted is what all of this is true of, and nothing else:
-/// - a compact JWS as strict as our own tokens are (see [`TokenVerifier`](crate::TokenVerifier)), under RS256 or ES256;
-/// - `iss` is one that is set, byte for byte, and one of that issuer's keys that may verify the token's algorithm did;
-/// - it is of the kind and for the audience that are set ([`TokenKind`](super::TokenKind));
-/// - `sub` (1 to 255 visible ASCII characters) and `exp` are there; `exp`, `nbf` and `iat` are numbers between 1970 and 9999; now is
-///   before `exp` and not before `nbf` and `iat`, give or take the leeway;
-/// - every claim we know has its type and is not null; no name occurs twice.
+/// A token is accepted if all of this is true:
 ///
-/// The principal is `sub` (an agent when it is the token's own `client_id`, else a person), or who [`ExternalUsers`] says it is, with the
-/// memberships of the issuer's rules and of the user. An address that the issuer does not call verified is not the principal's.
+/// - It is a compact JWS as strict as our own tokens (see [`TokenVerifier`](crate::TokenVerifier)), under RS256 or
+///   ES256.
+/// - `iss` is a configured issuer, byte for byte, and a key of that issuer that may verify the token's algorithm
+///   verifies it.
+/// - It has the configured kind and audience ([`TokenKind`](super::TokenKind)).
+/// - `sub` (1 to 255 visible ASCII characters) and `exp` are present. `exp`, `nbf` and `iat` are numbers between 1970
+///   and 9999. The current time is before `exp` and not before `nbf` and `iat`, within the leeway.
+/// - Every known claim has its type and is not null, and no name occurs twice.
+///
+/// The principal is `sub`, or the user that [`ExternalUsers`] returns. It is an agent when `sub` is the token's own
+/// `client_id`, otherwise a person. It has the memberships from the issuer's rules and those of the user. An address
+/// that the issuer does not call verified is ignored.
 #[derive(Debug)]
 pub struct Oidc {
     issuers: Vec<(IssuerSettings, JwksCache)>,
@@ -37,7 +41,7 @@ pub struct Oidc {
     clock: Arc<dyn Clock>,
 }
 
-/// Puts an [`Oidc`] together.
+/// Builds an [`Oidc`].
 #[derive(Debug)]
 pub struct OidcBuilder {
     issuers: Vec<IssuerSettings>,
@@ -55,34 +59,35 @@ impl OidcBuilder {
         self
     }
 
-    /// Keeps users, and makes those met for the first time; without it, the rules alone give memberships.
+    /// Sets the store of users, which creates users at their first token. Without it, memberships come from the rules
+    /// only.
     #[must_use]
     pub fn users(mut self, users: Arc<dyn ExternalUsers>) -> Self {
         self.users = Some(users);
         self
     }
 
-    /// How issuers' keys are kept.
+    /// Sets how the keys of issuers are cached.
     #[must_use]
     pub fn keys(mut self, keys: JwksSettings) -> Self {
         self.keys = keys;
         self
     }
 
-    /// The authenticator.
+    /// Builds the authenticator.
     ///
     /// # Errors
-    /// For settings out of their limits, an issuer that occurs twice, and several issuers without [`OidcBuilder::users`]: one's `sub`
-    /// could be another's.
+    /// For settings out of their limits, for an issuer that occurs twice, and for several issuers without
+    /// [`OidcBuilder::users`], because two issuers may use the same `sub`.
     pub fn build(self) -> Result<Oidc> {
         if self.issuers.len() > 1 && self.users.is_none() {
-            return Err(invalid_settings("several issuers need somebody to tell their users apart"));
+            return Err(invalid_settings("several issuers need a store of users that keeps their users apart"));
         }
         let mut issuers: Vec<(IssuerSettings, JwksCache)> = Vec::with_capacity(self.issuers.len());
         for settings in self.issuers {
             let settings = settings.validated()?;
             if issuers.iter().any(|(known, _)| known.issuer == settings.issuer) {
-                return Err(invalid_settings("an issuer is set twice"));
+                return Err(invalid_settings("an issuer is configured twice"));
             }
             let (fetch, clock) = (Arc::clone(&self.fetch), Arc::clone(&self.clock));
             let keys = JwksCache::new(settings.jwks.clone(), fetch, clock, self.keys);
@@ -93,7 +98,7 @@ impl OidcBuilder {
 }
 
 impl Oidc {
-    /// Begins one, which gets keys through `fetch`.
+    /// Starts a builder. `fetch` retrieves the keys.
     #[must_use]
     pub fn builder(clock: Arc<dyn Clock>, fetch: Arc<dyn JwksFetch>) -> OidcBuilder {
         OidcBuilder { issuers: Vec::new(), users: None, fetch, keys: JwksSettings::default(), clock }
@@ -140,7 +145,7 @@ impl Oidc {
     }
 }
 
-/// What the issuer's rules give.
+/// Returns the memberships from the rules of the issuer.
 fn mapped_memberships(settings: &IssuerSettings, payload: &[u8]) -> Result<BTreeMap<TenantId, Role>> {
     if settings.rules.is_empty() {
         return Ok(BTreeMap::new());
@@ -150,14 +155,15 @@ fn mapped_memberships(settings: &IssuerSettings, payload: &[u8]) -> Result<BTree
     Ok(mapping::memberships(&settings.rules, &claims))
 }
 
-/// Who is in one tenant means that one.
+/// A member of exactly one tenant has it as the default tenant.
 fn single_tenant(memberships: &BTreeMap<TenantId, Role>) -> Option<TenantId> {
     memberships.keys().next().filter(|_| memberships.len() == 1).cloned()
 }
 
 #[async_trait]
 impl Authenticator for Oidc {
-    /// Takes bearer credentials with two dots in them, under RS256 or ES256, of an issuer that is set; leaves others to the next.
+    /// Takes bearer credentials with two dots, under RS256 or ES256, of a configured issuer. Others are left to the
+    /// next authenticator.
     async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>> {
         let Credential::Bearer(text) = credential else { return Ok(None) };
         if text.matches('.').count() != 2 {

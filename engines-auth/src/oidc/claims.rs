@@ -1,4 +1,5 @@
-//! What a token of another issuer says: read with its types, then checked against the issuer's settings and the clock.
+//! The claims of a token of another issuer: read with their types, then checked against the issuer's settings and the
+//! clock.
 
 use engines_core::{Code, Error, Result, Timestamp, UserId};
 use serde::{Deserialize, de::MapAccess};
@@ -11,7 +12,7 @@ use crate::jwt::{
     strict_json::{self, ObjectMembers},
 };
 
-/// `iss` alone: what a token must say before its signature can be checked. It chooses among the issuers that are set, nothing else.
+/// The claim `iss`, which is read before the signature is checked. It only selects one of the configured issuers.
 #[derive(Default)]
 pub(super) struct IssuerClaim(pub(super) Option<String>);
 
@@ -26,7 +27,7 @@ impl<'de> ObjectMembers<'de> for IssuerClaim {
     }
 }
 
-/// Reads the issuer a payload claims.
+/// Returns the issuer that a payload claims.
 pub(super) fn issuer(payload: &[u8]) -> Result<String> {
     strict_json::parse_object::<IssuerClaim>(payload)
         .map_err(|_| invalid_token("the token's claims are malformed, of a wrong type, or repeat a name"))?
@@ -34,7 +35,7 @@ pub(super) fn issuer(payload: &[u8]) -> Result<String> {
         .ok_or_else(|| invalid_token("the token has no iss"))
 }
 
-/// The claims we know. Each must have its type; none may be null.
+/// The known claims. Each must have its type, and none may be null.
 #[derive(Default)]
 pub(super) struct ExternalClaims {
     pub(super) sub: Option<String>,
@@ -50,7 +51,7 @@ pub(super) struct ExternalClaims {
     client_id: Option<String>,
 }
 
-/// `aud` (RFC 7519 section 4.1.3).
+/// The claim `aud` (RFC 7519 section 4.1.3).
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum OneOrMany {
@@ -83,12 +84,12 @@ impl<'de> ObjectMembers<'de> for ExternalClaims {
     }
 }
 
-/// What is left when all has been checked.
+/// The claims that passed all checks.
 pub(super) struct VerifiedClaims {
     pub(super) sub: UserId,
     pub(super) issued_at: Option<Timestamp>,
     pub(super) expires_at: Timestamp,
-    /// A client that came in its own name, not in a person's.
+    /// Whether the token is that of a client acting for itself, not for a person.
     pub(super) machine: bool,
 }
 
@@ -99,7 +100,8 @@ impl ExternalClaims {
             .map_err(|_| invalid_token("the token's claims are malformed, of a wrong type, or repeat a name"))
     }
 
-    /// Whether the claims hold at `now`. Expiry is asked last, so that only a token which is otherwise good is `TOKEN_EXPIRED`.
+    /// Checks the claims at `now`. The expiry is checked last, so that only an otherwise valid token is
+    /// `TOKEN_EXPIRED`.
     pub(super) fn check(&self, settings: &IssuerSettings, typ: TokenType, now: Timestamp) -> Result<VerifiedClaims> {
         if self.iss.as_deref() != Some(&*settings.issuer) {
             return Err(invalid_token("the token has no iss, or one that is not accepted here"));
@@ -118,12 +120,12 @@ impl ExternalClaims {
         }
         // RFC 9068 section 2.2: without a resource owner, `sub` is the client.
         let machine = self.client_id.as_deref() == Some(sub.as_str());
-        // Admission allows the leeway, so what was admitted within it must not end at once.
+        // Admission allows the leeway, so a context that was admitted within it must not expire at once.
         let expires_at = exp.plus(settings.leeway);
         Ok(VerifiedClaims { sub, issued_at: self.iat.map(|iat| iat.0), expires_at, machine })
     }
 
-    /// Whether it is a token of the kind that is accepted, and for us.
+    /// Checks that the token has the accepted kind and audience.
     fn check_kind(&self, settings: &IssuerSettings, typ: TokenType) -> Result<()> {
         let one_of_ours = |name: &str| {
             let any = settings.audience.is_empty() && !name.is_empty();
@@ -148,7 +150,7 @@ impl ExternalClaims {
             ),
         };
         if !kind {
-            return Err(invalid_token("the token is of another kind than the one accepted here"));
+            return Err(invalid_token("the kind of the token is not accepted here"));
         }
         if !audience {
             return Err(invalid_token("the token is not for this audience"));
@@ -156,7 +158,7 @@ impl ExternalClaims {
         Ok(())
     }
 
-    /// Whether the issuer says that the address is the user's; Cognito writes it as a boolean or as text.
+    /// Returns whether the issuer calls the address verified. Cognito writes a boolean or text.
     pub(super) fn email_is_verified(&self) -> bool {
         self.email_verified.as_ref().is_some_and(|said| *said == Value::Bool(true) || *said == "true")
     }

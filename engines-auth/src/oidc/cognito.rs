@@ -1,22 +1,22 @@
-//! AWS Cognito, from the settings everybody uses for it.
+//! Settings of AWS Cognito from its usual environment variables.
 
 use engines_core::Result;
 
 use super::{IssuerSettings, JwksUrl, TokenKind, settings::invalid_settings};
 use crate::jwt::JwtSettings;
 
-/// The user pool named by these variables, or `None` when none of them names one:
+/// Reads the settings of a user pool from these variables. Returns `None` when none of them names a pool.
 ///
 /// | variable | meaning |
 /// | --- | --- |
-/// | `COGNITO_ISSUER` | `iss`; made from the next two when it is absent |
+/// | `COGNITO_ISSUER` | `iss`; default: built from the next two |
 /// | `COGNITO_REGION`, `COGNITO_USER_POOL_ID` | such as `eu-central-1` and `eu-central-1_AbC123` |
-/// | `COGNITO_APP_CLIENT_ID` | the app clients whose tokens get in, separated by commas; all of the pool's when absent |
+/// | `COGNITO_APP_CLIENT_ID` | accepted app clients, separated by commas; default: all of the pool |
 /// | `COGNITO_TOKEN_USE` | `access` (the default) or `id` |
-/// | `COGNITO_JWKS_URL` | where the keys are; `<issuer>/.well-known/jwks.json` when absent |
+/// | `COGNITO_JWKS_URL` | the address of the keys; default: `<issuer>/.well-known/jwks.json` |
 /// | `COGNITO_ROLE_RULES` | a JSON array of [`RoleRule`](super::RoleRule)s |
 ///
-/// An empty variable is as if it were absent.
+/// An empty variable counts as absent.
 ///
 /// ```
 /// let vars = |name: &str| match name {
@@ -30,13 +30,14 @@ use crate::jwt::JwtSettings;
 /// ```
 ///
 /// # Errors
-/// When half of a pool is named, when issuer and pool, or region and pool, disagree, and for a value that is none.
+/// When a pool is named in part, when issuer and pool, or region and pool, contradict each other, and for an invalid
+/// value.
 pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Option<IssuerSettings>> {
     let get = |name: &str| get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let pool = match (get("COGNITO_REGION"), get("COGNITO_USER_POOL_ID")) {
         (Some(region), Some(pool)) => Some(issuer(&region, &pool)?),
         (None, None) => None,
-        // A region alone is often set for other parts.
+        // A region alone is often set for other programs.
         (Some(_), None) if get("COGNITO_ISSUER").is_some() => None,
         _ => return Err(invalid_settings("set COGNITO_REGION and COGNITO_USER_POOL_ID together, or COGNITO_ISSUER")),
     };
@@ -46,7 +47,7 @@ pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Option<IssuerSe
         }
         (Some(issuer), _) | (None, Some(issuer)) => issuer,
         (None, None) => {
-            // Somebody means a pool, and would wonder why none of its users gets in.
+            // These variables without a pool are a mistake: none of the pool's users could be admitted.
             let parts = ["COGNITO_APP_CLIENT_ID", "COGNITO_TOKEN_USE", "COGNITO_JWKS_URL", "COGNITO_ROLE_RULES"];
             return match parts.into_iter().any(|part| get(part).is_some()) {
                 true => {
@@ -61,12 +62,12 @@ pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Option<IssuerSe
     let kind = match get("COGNITO_TOKEN_USE").as_deref() {
         None | Some("access") => TokenKind::CognitoAccess,
         Some("id") => TokenKind::CognitoId,
-        Some(_) => return Err(invalid_settings("COGNITO_TOKEN_USE is `access` or `id`")),
+        Some(_) => return Err(invalid_settings("COGNITO_TOKEN_USE must be `access` or `id`")),
     };
     let clients = get("COGNITO_APP_CLIENT_ID").unwrap_or_default();
     let rules = get("COGNITO_ROLE_RULES").map_or(Ok(Vec::new()), |rules| {
         serde_json::from_str(&rules).map_err(|_| {
-            invalid_settings("COGNITO_ROLE_RULES is a JSON array of {\"claim\",\"value\",\"tenant_id\",\"role\"}")
+            invalid_settings("COGNITO_ROLE_RULES must be a JSON array of {\"claim\",\"value\",\"tenant_id\",\"role\"}")
         })
     })?;
     let settings = IssuerSettings {
@@ -80,12 +81,12 @@ pub fn from_vars(get: impl Fn(&str) -> Option<String>) -> Result<Option<IssuerSe
     settings.validated().map(Some)
 }
 
-/// The issuer of a user pool (AWS, "Verifying JSON web tokens").
+/// Returns the issuer of a user pool (AWS, "Verifying JSON web tokens").
 fn issuer(region: &str, pool: &str) -> Result<String> {
     let plain = |text: &str, more: &[u8]| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte));
     if !plain(region, b"-") || !plain(pool, b"-_") {
         return Err(invalid_settings(
-            "COGNITO_REGION and COGNITO_USER_POOL_ID are such as eu-central-1 and eu-central-1_AbC123",
+            "COGNITO_REGION and COGNITO_USER_POOL_ID must look like eu-central-1 and eu-central-1_AbC123",
         ));
     }
     if region_of(pool).is_some_and(|other| other != region) {
@@ -95,7 +96,8 @@ fn issuer(region: &str, pool: &str) -> Result<String> {
     Ok(format!("https://cognito-idp.{region}.{domain}/{pool}"))
 }
 
-/// The region a pool's id begins with: `eu-central-1_AbC123`. Stand-ins give ids of their own.
+/// Returns the region that the id of a pool begins with, such as `eu-central-1_AbC123`. Ids of test servers may have
+/// another form.
 fn region_of(pool: &str) -> Option<&str> {
     let (region, _) = pool.split_once('_')?;
     let (place, number) = region.rsplit_once('-')?;

@@ -1,4 +1,4 @@
-//! Getting an issuer's keys from where they are.
+//! The trait that retrieves the keys of an issuer.
 
 use std::{fmt, time::Duration};
 
@@ -7,33 +7,34 @@ use engines_core::Result;
 
 use super::JwksUrl;
 
-/// How much a fetch may take.
+/// The limits of a fetch.
 #[derive(Debug, Clone, Copy)]
 pub struct FetchLimits {
-    /// Bytes of the body; a longer one is an error.
+    /// The largest body in bytes. A longer one is an error.
     pub max_bytes: usize,
-    /// From the beginning to the last byte.
+    /// The time from the start to the last byte.
     pub timeout: Duration,
 }
 
-/// What a fetch brought.
+/// The result of a fetch.
 #[derive(Debug, Clone, Default)]
 pub struct KeySetResponse {
-    /// The body of a 200 answer.
+    /// The body of the response with status 200.
     pub body: Vec<u8>,
-    /// Its `Cache-Control`.
+    /// The `Cache-Control` header of the response.
     pub cache_control: Option<String>,
 }
 
-/// Gets a key set over whatever HTTP client a deployment has; `HttpFetch` is one (feature `oidc-http`).
+/// Retrieves a key set with the HTTP client of the deployment. `HttpFetch` (feature `oidc-http`) is one.
 ///
-/// It must keep to the limits, verify TLS certificates, follow no redirect, and take nothing but status 200 for an answer. It is asked
-/// for one address at a time, and not again before it has answered; a call may be polled by different tasks.
+/// An implementation must keep to the limits, verify TLS certificates, follow no redirects, and accept status 200 only.
+/// It is called for one address at a time, and not again before it has returned. A call may be polled by different
+/// tasks.
 #[async_trait]
 pub trait JwksFetch: Send + Sync + fmt::Debug {
-    /// The body at `url`.
+    /// Returns the body at `url`.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE` for whatever goes wrong.
+    /// `BACKEND_UNAVAILABLE` for every failure.
     async fn fetch(&self, url: &JwksUrl, limits: FetchLimits) -> Result<KeySetResponse>;
 }

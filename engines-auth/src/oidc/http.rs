@@ -1,4 +1,4 @@
-//! Getting keys over HTTP with the `ureq` client, on a thread of its own for as long as a fetch takes.
+//! A fetcher of keys on the `ureq` HTTP client. Each fetch runs on a thread.
 
 use std::{fmt, sync::Arc, thread};
 
@@ -12,15 +12,15 @@ use ureq::{
 
 use super::{FetchLimits, JwksFetch, JwksUrl, KeySetResponse};
 
-/// An HTTP/1.1 client for key sets: TLS 1.2 and 1.3 with the operating system's trust store, no redirects, no connections kept.
-/// `HTTPS_PROXY` and its kin are honoured, but not for loopback.
+/// An HTTP/1.1 client for key sets: TLS 1.2 and 1.3 with the trust store of the operating system, no redirects, no kept
+/// connections. `HTTPS_PROXY` and the related variables are used, except for loopback addresses.
 ///
-/// A fetch runs on a thread of its own, because one every few minutes is not worth a client with a runtime; it needs none.
+/// Each fetch runs on a new thread and needs no async runtime, because there is one fetch every few minutes.
 #[derive(Clone)]
 pub struct HttpFetch(Agent);
 
 impl HttpFetch {
-    /// A client.
+    /// Creates a client.
     #[must_use]
     pub fn new() -> Self {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -60,7 +60,7 @@ impl JwksFetch for HttpFetch {
         let (agent, url) = (self.0.clone(), url.clone());
         thread::Builder::new()
             .name("jwks".into())
-            // Whoever asked may have left.
+            // The receiver may be gone.
             .spawn(move || drop(send.send(get(&agent, &url, limits))))
             .map_err(|error| Error::unavailable("oidc.fetch", error))?;
         receive.await.map_err(|error| Error::unavailable("oidc.fetch", error))?

@@ -1,4 +1,4 @@
-//! An issuer's keys, kept as long as they may be.
+//! A cache of the keys of an issuer.
 
 use std::{
     fmt,
@@ -20,22 +20,22 @@ use crate::jwt::{
     jws::UnverifiedToken,
 };
 
-/// How long keys are kept, how often they are asked for, and how large they may be.
+/// Settings of the cache of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JwksSettings {
-    /// After this long they are asked for again; a key that was removed works no longer than this. The issuer's `max-age` may shorten it,
-    /// down to `cooldown`. Default 5 minutes.
+    /// The time after which keys are fetched again. A key that the issuer has removed is accepted no longer than this.
+    /// The `max-age` of the issuer may shorten it, down to `cooldown`. Default: 5 minutes.
     pub fresh: Duration,
-    /// When the issuer does not answer, they serve for this long since they were got. Default 1 hour.
+    /// The time, since the fetch, for which old keys are used while the issuer does not respond. Default: 1 hour.
     pub stale: Duration,
-    /// A token that names a key we do not have makes us ask at once; after one that named a key nobody has, not again for this long.
-    /// Default 10 seconds.
+    /// A token with an unknown key causes a fetch at once. If the issuer does not have that key either, the next such
+    /// fetch comes after this time at the earliest. Default: 10 seconds.
     pub cooldown: Duration,
-    /// After a failure, the issuer is left alone for this long. Default 2 seconds.
+    /// The time after a failed fetch before the next one. Default: 2 seconds.
     pub retry: Duration,
-    /// How long one fetch may take. Default 5 seconds.
+    /// The timeout of one fetch. Default: 5 seconds.
     pub timeout: Duration,
-    /// How many bytes a key set may have. Default 64 KiB.
+    /// The largest key set in bytes. Default: 64 KiB.
     pub max_bytes: usize,
 }
 
@@ -52,7 +52,8 @@ impl Default for JwksSettings {
     }
 }
 
-/// The keys of one issuer. One fetch at a time, whoever waits for it; it goes on for the others when one of them leaves.
+/// The keys of one issuer. There is one fetch at a time, shared by all callers that wait for it. It continues when one
+/// of them is cancelled.
 pub(super) struct JwksCache {
     url: JwksUrl,
     fetch: Arc<dyn JwksFetch>,
@@ -65,28 +66,28 @@ pub(super) struct JwksCache {
 struct JwksCacheState {
     current: Option<CachedKeys>,
     pending_fetch: Option<PendingFetch>,
-    /// Since when a key we do not have is taken for one that nobody has.
+    /// The time of the last fetch that did not have the key of a token.
     last_refetch: Option<Timestamp>,
-    /// The last fetch failed, and when.
+    /// The error and the time of the last fetch, if it failed.
     failure: Option<(Arc<Error>, Timestamp)>,
 }
 
 #[derive(Clone)]
 struct CachedKeys {
     keys: Arc<KeySet>,
-    /// When its fetch began, so that a slow one makes nothing younger.
+    /// The start of the fetch, so that a slow fetch does not extend the lifetime.
     since: Timestamp,
     fresh: Duration,
 }
 
 impl CachedKeys {
-    /// Whether they are that young at `now`.
+    /// Returns whether the keys are younger than `than` at `now`.
     fn is_younger(&self, than: Duration, now: Timestamp) -> bool {
         is_within(self.since, than, now)
     }
 }
 
-/// Whether `now` is in the `span` that begins at `since`. A clock that was set back is in no span that began later.
+/// Returns whether `now` is in the `span` that begins at `since`. False if the clock was set back to before `since`.
 fn is_within(since: Timestamp, span: Duration, now: Timestamp) -> bool {
     since <= now && now.since(since) < span
 }
@@ -103,7 +104,7 @@ impl JwksCache {
         Self { url, fetch, clock, settings, state: Mutex::default() }
     }
 
-    /// The payload of `token`, if one of the issuer's keys signed it.
+    /// Verifies `token` with the keys of the issuer and returns its payload.
     pub(super) async fn verify(&self, token: &UnverifiedToken<'_>) -> Result<Vec<u8>> {
         let keys = match self.look_up(token)? {
             KeyLookup::Keys(keys) => keys,
@@ -115,7 +116,7 @@ impl JwksCache {
         keys.verify(token)
     }
 
-    /// What can be said at once.
+    /// Returns cached keys, or the fetch to wait for.
     fn look_up(&self, token: &UnverifiedToken<'_>) -> Result<KeyLookup> {
         let now = self.clock.now();
         let mut state = self.lock();
@@ -133,7 +134,7 @@ impl JwksCache {
         Ok(KeyLookup::Wait(state.pending_fetch.get_or_insert_with(|| self.start_fetch(now)).clone()))
     }
 
-    /// After a fetch: whoever comes first writes down what it brought.
+    /// Handles the end of a fetch. The first of the waiting callers stores the result.
     fn finish_fetch(
         &self,
         token: &UnverifiedToken<'_>,
@@ -159,7 +160,7 @@ impl JwksCache {
         }
     }
 
-    /// The keys from before, while the issuer does not answer: for those we have and not too long.
+    /// Returns old keys while the issuer does not respond, if they are not too old and include the key of the token.
     fn stale_keys(
         &self,
         current: Option<&CachedKeys>,
@@ -201,7 +202,7 @@ impl JwksCache {
     }
 }
 
-/// How long an answer may be kept (RFC 9111 section 5.2.2).
+/// Returns how long a response may be cached (RFC 9111 section 5.2.2).
 fn max_age(cache_control: &str) -> Option<Duration> {
     let mut found = None;
     for directive in cache_control.split(',').map(str::trim) {
@@ -217,11 +218,11 @@ fn max_age(cache_control: &str) -> Option<Duration> {
 }
 
 fn unknown_key() -> Error {
-    invalid_token("the issuer has no key of this name")
+    invalid_token("the issuer has no key with this name")
 }
 
 fn keys_unavailable(source: Arc<Error>) -> Error {
-    Error::new(Code::BackendUnavailable, "oidc.jwks", "the issuer's keys cannot be had at the moment; retry later")
+    Error::new(Code::BackendUnavailable, "oidc.jwks", "the issuer's keys are not available at the moment; retry later")
         .with_source(source)
 }
 

@@ -1,4 +1,4 @@
-//! From claims to roles, by rules and not by code.
+//! Rules that map claims to roles.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,11 @@ use engines_core::{Role, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Whose `claim` has `value` has `role` in `tenant_id`. Of several rules that fit, the greatest role counts.
+/// A rule: a token whose `claim` has `value` gets `role` in `tenant_id`. If several rules match, the highest role
+/// applies.
 ///
-/// A claim has a value when it is that text, an array with it, or, for `scope`, a list separated by spaces (RFC 8693 section 4.2).
-/// Text is compared byte for byte; there are no patterns.
+/// A claim has a value when it is that text, an array with it, or, for `scope`, a list separated by spaces (RFC 8693
+/// section 4.2). Text is compared byte for byte; there are no patterns.
 ///
 /// ```
 /// use engines_auth::oidc::RoleRule;
@@ -20,17 +21,17 @@ use serde_json::{Map, Value};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleRule {
-    /// A claim at the top of the token, such as `cognito:groups`.
+    /// The name of a top-level claim, such as `cognito:groups`.
     pub claim: String,
-    /// The value it must have.
+    /// The value that the claim must have.
     pub value: String,
-    /// Where.
+    /// The tenant of the membership.
     pub tenant_id: TenantId,
-    /// As what.
+    /// The role of the membership.
     pub role: Role,
 }
 
-/// What `rules` make of `claims`.
+/// Returns the memberships that `rules` yield for `claims`.
 pub(super) fn memberships(rules: &[RoleRule], claims: &Map<String, Value>) -> BTreeMap<TenantId, Role> {
     let mut found = BTreeMap::new();
     for rule in rules.iter().filter(|rule| rule.matches(claims)) {

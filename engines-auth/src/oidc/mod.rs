@@ -1,9 +1,9 @@
 //! Users of other issuers: OpenID Connect, AWS Cognito first.
 //!
-//! [`Oidc`] is an [`Authenticator`](crate::Authenticator) for the door's chain. It takes RS256 and ES256 tokens of the issuers in its
-//! settings ([`IssuerSettings`], [`cognito`]), checks them as strictly as our own, gets the issuers' keys through a [`JwksFetch`],
-//! gives roles by declarative rules ([`RoleRule`]), and may keep the users it sees
-//! ([`ExternalUsers`], which [`Identity`](crate::Identity) is).
+//! [`Oidc`] is an [`Authenticator`](crate::Authenticator). It accepts RS256 and ES256 tokens of the configured issuers
+//! ([`IssuerSettings`], [`cognito`]) and checks them as strictly as our own. It retrieves the keys of issuers through a
+//! [`JwksFetch`], and maps claims to roles by declarative rules ([`RoleRule`]). It can store the users that it sees
+//! ([`ExternalUsers`], which [`Identity`](crate::Identity) implements).
 
 mod authenticator;
 mod claims;

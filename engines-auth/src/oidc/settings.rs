@@ -1,4 +1,4 @@
-//! Which issuers, and which of their tokens.
+//! Settings of issuers and of their accepted tokens.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,40 +7,42 @@ use engines_core::{Code, Error, Result};
 use super::{JwksUrl, RoleRule};
 use crate::jwt::JwtSettings;
 
-/// Which kind of an issuer's tokens gets in. One kind only: an id token is no access token, nor the other way round
-/// (RFC 8725 section 2.8).
+/// The kind of tokens that is accepted from an issuer. There is one kind for each issuer, because an id token must not
+/// be used as an access token, nor the reverse (RFC 8725 section 2.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
-    /// AWS Cognito's access tokens: `token_use` is `access`, and `client_id` is one of the audience.
+    /// Access tokens of AWS Cognito: `token_use` is `access`, and `client_id` is in the audience.
     CognitoAccess,
-    /// AWS Cognito's id tokens: `token_use` is `id`, and `aud`, one text, is one of the audience.
+    /// Id tokens of AWS Cognito: `token_use` is `id`, and `aud` is one text in the audience.
     CognitoId,
-    /// Access tokens after RFC 9068: `typ` is `at+jwt`, and `aud`, a text or several, names one of the audience.
+    /// Access tokens by RFC 9068: `typ` is `at+jwt`, and `aud`, one text or several, names one of the audience.
     Access,
 }
 
-/// An issuer whose users may come in.
+/// Settings of an issuer whose users are accepted.
 #[derive(Debug, Clone)]
 pub struct IssuerSettings {
-    /// `iss`, exactly as its tokens have it.
+    /// The `iss`, exactly as in its tokens.
     pub issuer: Arc<str>,
-    /// Where its keys are.
+    /// The address of its keys.
     pub jwks: JwksUrl,
-    /// For whom its tokens must be: app clients for Cognito, `aud` else. Empty, which only Cognito's may be: every app client of the pool.
+    /// The accepted audience: app clients for Cognito, otherwise `aud`. An empty audience accepts every app client of
+    /// the pool; it is allowed for Cognito only.
     pub audience: Vec<Arc<str>>,
-    /// Which of its tokens.
+    /// The accepted kind of tokens.
     pub kind: TokenKind,
-    /// Which of their claims give which role where.
+    /// The rules that map claims to roles.
     pub rules: Vec<RoleRule>,
-    /// How far clocks may differ; at most [`JwtSettings::MAX_LEEWAY`].
+    /// The tolerated clock skew, at most [`JwtSettings::MAX_LEEWAY`].
     pub leeway: Duration,
 }
 
 impl IssuerSettings {
-    /// The most rules of an issuer.
+    /// The largest number of rules of an issuer.
     pub const MAX_RULES: usize = 1000;
 
-    /// An issuer of access tokens after RFC 9068 for this audience, with the usual leeway and without rules.
+    /// Creates settings of an issuer of access tokens by RFC 9068 for this audience, with the default leeway and
+    /// without rules.
     #[must_use]
     pub fn new(issuer: impl Into<Arc<str>>, jwks: JwksUrl, audience: impl Into<Arc<str>>) -> Self {
         Self {

@@ -1,12 +1,14 @@
-//! Where an issuer's keys are: an address that cannot be read in two ways.
+//! The address of a key set, in a form that all URL parsers read in the same way.
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use engines_core::{Code, Error, Result};
 
-/// The address of a key set: `https://host[:port]/path[?query]`; plain `http://` on loopback alone, for tests and stand-ins.
+/// The address of a key set: `https://host[:port]/path[?query]`. Plain `http://` is allowed on loopback only, for
+/// tests.
 ///
-/// No user info, no fragment, nothing but visible ASCII; the host is a name of letters, digits, `-` and `.`, or an IP address.
+/// It has no user info, no fragment, and only visible ASCII. The host is a name of letters, digits, `-` and `.`, or an
+/// IP address.
 ///
 /// ```
 /// use engines_auth::oidc::JwksUrl;
@@ -24,10 +26,10 @@ impl JwksUrl {
     /// The longest address, in bytes.
     pub const MAX_BYTES: usize = 2048;
 
-    /// Checks an address.
+    /// Parses an address.
     ///
     /// # Errors
-    /// When it is anything else than described above.
+    /// When the text does not have the form described above.
     pub fn new(text: &str) -> Result<Self> {
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\#@<>\"{}|^`".contains(&byte));
         if text.len() > Self::MAX_BYTES || !plain {
@@ -52,20 +54,20 @@ impl JwksUrl {
         Ok(Self { text: text.into(), loopback })
     }
 
-    /// The address.
+    /// Returns the address as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it names this machine.
+    /// Returns whether the host is a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.loopback
     }
 }
 
-/// The host of `host`, `host:port`, `[v6]` or `[v6]:port`.
+/// Returns the host of `host`, `host:port`, `[v6]` or `[v6]:port`.
 fn host(authority: &str) -> Option<&str> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (inside, after) = rest.split_once(']')?;

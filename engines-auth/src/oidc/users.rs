@@ -1,23 +1,23 @@
-//! Keeping the users of other issuers.
+//! The trait that stores the users of other issuers.
 
 use std::{collections::BTreeMap, fmt};
 
 use async_trait::async_trait;
 use engines_core::{Result, Role, TenantId, UserId};
 
-/// Somebody a verified token of another issuer names.
+/// An identity from a verified token of another issuer.
 #[derive(Clone, Copy)]
 pub struct ExternalIdentity<'a> {
-    /// Who vouches (`iss`).
+    /// The issuer (`iss`).
     pub issuer: &'a str,
-    /// Who, unique with that issuer (`sub`).
+    /// The id of the user, unique within the issuer (`sub`).
     pub sub: &'a UserId,
-    /// The e-mail address the token names. Verified or not, it must never lead to an account that somebody else made: only `issuer` and
-    /// `sub` say who it is.
+    /// The e-mail address in the token. Verified or not, it must never lead to an account that someone else created:
+    /// only `issuer` and `sub` identify the user.
     pub email: Option<&'a str>,
     /// Whether the issuer says that the address was verified.
     pub email_verified: bool,
-    /// The memberships the issuer's rules give.
+    /// The memberships from the issuer's rules.
     pub mapped: &'a BTreeMap<TenantId, Role>,
 }
 
@@ -27,26 +27,26 @@ impl fmt::Debug for ExternalIdentity<'_> {
     }
 }
 
-/// Who that is here.
+/// The local user of an external identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalUser {
-    /// The user's id here.
+    /// The local id of the user.
     pub id: UserId,
-    /// What the user is a member of besides what the issuer's rules give.
+    /// The memberships of the user, in addition to those from the issuer's rules.
     pub memberships: BTreeMap<TenantId, Role>,
-    /// The tenant meant when a request names none.
+    /// The tenant of requests that name none.
     pub default_tenant: Option<TenantId>,
 }
 
-/// Knows the users of other issuers, and makes those it meets for the first time.
+/// Stores the users of other issuers, and creates them at their first token.
 ///
-/// Called for every token of a person that has been verified, so it must be quick for somebody known; many calls for one stranger
-/// at once must make one user and one tenant.
+/// It is called for every verified token of a person, so it must be fast for a known user. Concurrent calls for a new
+/// user must create one user and one tenant.
 #[async_trait]
 pub trait ExternalUsers: Send + Sync + fmt::Debug {
-    /// The user of this identity.
+    /// Returns the user of this identity.
     ///
     /// # Errors
-    /// `TOKEN_INVALID` for a user who is disabled; `BACKEND_UNAVAILABLE` when it cannot be told.
+    /// `TOKEN_INVALID` for a disabled user; `BACKEND_UNAVAILABLE` when the user cannot be read.
     async fn user(&self, identity: &ExternalIdentity<'_>) -> Result<ExternalUser>;
 }

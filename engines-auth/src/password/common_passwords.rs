@@ -1,15 +1,15 @@
-//! What everybody tries first: a list of words, and the few ways in which people make them longer.
+//! Detection of common passwords: a list of words, and the usual ways of making them longer.
 //!
-//! The list holds the words; the variants (capitals, `p4ssw0rd`, digits, years and signs around them, the word twice) are undone before
-//! looking one up, so a list of some kilobytes stands for millions of entries.
+//! The list has the words only. Before the lookup, the usual variants (capitals, `p4ssw0rd`, digits, years and signs
+//! around the word, the word twice) are undone. So a list of some kilobytes covers millions of passwords.
 
 use std::{collections::HashSet, sync::LazyLock};
 
-/// One word or phrase in small letters each; lines and blanks separate them.
+/// The words and phrases in lower case, separated by white space.
 static COMMON_WORDS: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| include_str!("common.txt").split_whitespace().collect());
 
-/// Ways across a keyboard, alphabets, digits. A part of one, in either direction, is no secret.
+/// Keyboard walks, alphabets and digits. A part of one, in either direction, is a common password.
 const WALKS: [&str; 14] = [
     "12345678901234567890",
     "01234567890123456789",
@@ -27,7 +27,8 @@ const WALKS: [&str; 14] = [
     "zaq12wsxcde34rfvbgt56yhn",
 ];
 
-/// Shorter than this, what repeats or walks is no password whatever stands around it.
+/// A core of at most this many characters, repeated, makes no acceptable password, and a walk of at least this many is
+/// recognised.
 const MIN_CORE_CHARS: usize = 4;
 
 pub(super) fn is_common(password: &str, words: &[&str]) -> bool {
@@ -38,7 +39,7 @@ pub(super) fn is_common(password: &str, words: &[&str]) -> bool {
             || repeated_unit(text).is_some_and(|unit| unit.chars().count() <= MIN_CORE_CHARS || is_word(unit))
     };
     let core = strip_affixes(&lower);
-    // Nothing but digits and signs of a keyboard; other signs (emoji) are worth as much as letters.
+    // True for digits and keyboard signs only. Other signs (emoji) count like letters.
     let bare = core.is_empty() && lower.chars().all(|letter| letter.is_ascii() || letter.is_numeric());
     let unleeted = unleet(core);
     let own = |word: &str| {
@@ -55,11 +56,11 @@ fn is_word(text: &str) -> bool {
     COMMON_WORDS.contains(text)
 }
 
-/// Without the digits and signs around it, which are what most people add when they must.
+/// Removes the digits and signs around the word, which is what most people add when they must.
 fn strip_affixes(text: &str) -> &str {
     let is_edge = |letter: char| !letter.is_alphabetic() && !matches!(letter, '@' | '$');
     let inner = text.trim_matches(|letter: char| !letter.is_alphabetic());
-    // `pa$$` and `@dmin` begin or end with a letter in disguise.
+    // In `pa$$` and `@dmin` the outer sign stands for a letter.
     if is_word(&unleet(inner)) { inner } else { text.trim_matches(is_edge) }
 }
 
@@ -76,7 +77,7 @@ fn unleet(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// Whether it is part of a way across the keyboard, of at least [`MIN_CORE_CHARS`] steps.
+/// Returns whether the text is part of a keyboard walk, of at least [`MIN_CORE_CHARS`] characters.
 fn is_walk(text: &str) -> bool {
     if text.chars().count() < MIN_CORE_CHARS {
         return false;
@@ -85,7 +86,7 @@ fn is_walk(text: &str) -> bool {
     WALKS.iter().any(|walk| walk.contains(text) || walk.contains(&back))
 }
 
-/// The shortest text that makes this one when it is repeated at least twice.
+/// Returns the shortest text that yields this one when it is repeated at least twice.
 fn repeated_unit(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     let ends = text.char_indices().map(|(at, _)| at).skip(1).take_while(|at| at * 2 <= bytes.len());

@@ -1,4 +1,4 @@
-//! The threads that compute hashes, and the queue before them.
+//! The threads that compute hashes, and their queue.
 //!
 //! The queue is fair to networks ([`NetworkQueue`]): a client that floods it waits behind its own requests. Networks with a
 //! right password are its proven ones.
@@ -18,7 +18,7 @@ use crate::{
     network_queue::{NetworkQueue, QueueEntryId, QueueFull, QueueLimits},
 };
 
-/// Networks with a right password that are remembered; the one used longest ago is forgotten first.
+/// Networks with a right password that are remembered. The one used longest ago is removed first.
 const PROVEN_NETWORKS: usize = 16_384;
 
 /// Threads for hashes, with a fair queue.
@@ -26,7 +26,7 @@ pub(super) struct HashQueue {
     threads: usize,
     wait: Duration,
     state: Mutex<QueueState>,
-    /// Networks from which a password was right since the process started.
+    /// Networks from which a right password came since the start of the process.
     proven: Cache<ClientNetwork, ()>,
 }
 
@@ -36,7 +36,7 @@ struct QueueState {
     waiting: NetworkQueue<oneshot::Sender<HashThread>>,
 }
 
-/// The use of a thread, given to the next request when it is dropped.
+/// The use of a thread. Dropping it passes the thread on to the next request.
 #[derive(Debug)]
 pub(super) struct HashThread(Option<Arc<HashQueue>>);
 
@@ -57,7 +57,7 @@ impl HashQueue {
         })
     }
 
-    /// Notes that a password from this network was right: its requests go first from now on.
+    /// Records that a right password came from this network. From now on its requests go first.
     pub(super) fn mark_proven(&self, client: ClientNetwork) {
         if client.is_known() {
             self.proven.insert(client, ());
@@ -67,8 +67,9 @@ impl HashQueue {
     /// Waits for a thread.
     ///
     /// # Errors
-    /// [`QueueFull`] at once when the network has its part of the queue, or the queue is full of networks that have no
-    /// more than this one; later when no thread was free in time, or a network with fewer requests took the place.
+    /// [`QueueFull`] at once when the network has used its share of the queue, or when the queue is full and no network
+    /// has more requests than this one. [`QueueFull`] later when no thread was free in time, or when a network with
+    /// fewer requests displaced this one.
     pub(super) async fn acquire(self: &Arc<Self>, client: ClientNetwork) -> Result<HashThread, QueueFull> {
         let (place, granted) = {
             let is_proven = self.proven.get(&client).is_some();
@@ -80,7 +81,7 @@ impl HashQueue {
             let (granted, receiver) = oneshot::channel();
             let (entry, displaced) = state.waiting.push(client, is_proven, granted)?;
             drop(state);
-            // Whoever waited there is refused now.
+            // Dropping the sender refuses the displaced request.
             drop(displaced);
             (QueuePlace { queue: self, entry }, receiver)
         };
@@ -103,7 +104,7 @@ impl HashQueue {
             let Some(next) = next else { return };
             match next.send(HashThread(Some(Arc::clone(self)))) {
                 Ok(()) => return,
-                // Its request has just ended; the thread is still this one's to give.
+                // The request has just ended, so the thread goes to the next one.
                 Err(thread) => thread.forget(),
             }
         }
@@ -160,7 +161,7 @@ mod tests {
         ClientNetwork::of(Some(address))
     }
 
-    /// Begins to wait, without having to wait for the outcome.
+    /// Starts to wait, and returns without the outcome.
     fn wait(queue: &Arc<HashQueue>, address: &str) -> Waiting {
         let (queue, client) = (Arc::clone(queue), client(address));
         let mut waiting: Waiting = Box::pin(async move { queue.acquire(client).await });
@@ -176,7 +177,7 @@ mod tests {
         matches!(queue.acquire(client(address)).now_or_never(), Some(Err(QueueFull)))
     }
 
-    /// In which order those who wait get the thread, by their index.
+    /// Returns the order in which waiting requests get the thread, by their index.
     fn order(thread: HashThread, mut waiting: Vec<Waiting>) -> Vec<usize> {
         let (mut thread, mut order, mut done) = (Some(thread), Vec::new(), vec![false; waiting.len()]);
         while order.len() < waiting.len() {
@@ -232,10 +233,10 @@ mod tests {
         let refused: Vec<_> = waiting.iter_mut().map(|waiting| outcome(waiting).is_some()).collect();
         assert_eq!(refused, [false, false, true, true], "the newest ones go");
         assert!(others.iter_mut().all(|waiting| outcome(waiting).is_none()));
-        // Nobody has fewer than the newcomer would have, so nobody gives way to it.
+        // No network has more requests than the new one would have, so none is displaced.
         others.extend([wait(&queue, "192.0.2.4")]);
         assert!(refused_at_once(&queue, "192.0.2.5"));
-        // A network with a right password is never shut out by strangers.
+        // Unproven networks cannot shut out a network with a right password.
         queue.mark_proven(client("192.0.2.6"));
         assert!(!refused_at_once(&queue, "192.0.2.6"));
     }
@@ -259,7 +260,7 @@ mod tests {
         }
         let granted = wait(&queue, "192.0.2.1");
         drop(thread);
-        // It was given the thread and does not look any more.
+        // The request got the thread but is not polled any more.
         drop(granted);
         let state = queue.lock();
         assert_eq!(state.running, 0);

@@ -1,4 +1,4 @@
-//! Hashing on a bounded number of threads.
+//! Password hashing on a bounded number of threads.
 
 use std::{
     fmt,
@@ -20,68 +20,70 @@ use crate::{client_network::ClientNetwork, secret::same_bytes};
 
 const HASH: &str = "auth.password";
 
-/// Makes and checks hashes of passwords, a few at a time, off the runtime's threads. Cheap to clone.
+/// Computes and verifies password hashes on a few threads outside of the runtime. Cheap to clone.
 ///
-/// Networks take turns, so a flood of logins from a few of them waits behind itself and is refused once its part of the
-/// queue is full. Networks from which a password was right go first. The rest of the process keeps its cores.
+/// Networks take turns, so a flood of logins from a few networks waits behind itself, and is refused once the networks'
+/// share of the queue is full. Networks from which a right password came go first. The other cores stay free for the
+/// rest of the process.
 #[derive(Clone)]
 pub struct PasswordHasher {
     argon2: Argon2<'static>,
     queue: Arc<HashQueue>,
-    /// A hash that no password fits, for accounts that do not exist.
+    /// A hash that no password matches, for accounts that do not exist.
     decoy: Arc<str>,
-    /// How many hashes were computed.
+    /// The number of hashes computed.
     computed: Arc<AtomicU64>,
     ids: IdGenerator,
 }
 
-/// Whether a password fits.
+/// The result of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verification {
-    /// It does.
+    /// Whether the password matches the hash.
     pub matches: bool,
-    /// The hash costs less than the settings ask for now: keep a new one.
+    /// Whether the hash costs less than the settings require, so that a new one should be stored.
     pub outdated: bool,
 }
 
 impl PasswordHasher {
-    /// A hasher. Computes one hash at once.
+    /// Creates a hasher. It computes one hash.
     ///
     /// # Errors
-    /// When argon2 does not take the settings.
+    /// When argon2 rejects the settings.
     pub fn new(settings: &HashSettings, ids: IdGenerator) -> Result<Self> {
         let params = Params::new(settings.memory_kib, settings.iterations, settings.lanes, None).map_err(|error| {
-            Error::new(Code::Internal, HASH, format!("what a password hash costs (identity.password): {error}"))
+            Error::new(Code::Internal, HASH, format!("the cost of a password hash (identity.password) is invalid: {error}"))
         })?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let decoy = hash(&argon2, &ids.bytes::<32>(), ids.bytes())?.into();
         Ok(Self { argon2, queue: HashQueue::new(settings), decoy, computed: Arc::default(), ids })
     }
 
-    /// How many hashes were computed since this hasher was made.
+    /// Returns the number of hashes computed since the hasher was created.
     #[must_use]
     pub fn computed(&self) -> u64 {
         self.computed.load(Ordering::Relaxed)
     }
 
-    /// The hash to keep: a PHC string with algorithm, parameters and a random salt in it.
+    /// Returns the hash to store: a PHC string with algorithm, parameters and a random salt. Requires a tokio runtime.
     ///
     /// # Errors
-    /// `RATE_LIMITED` when too many wait already, of this network or of all, or none of the threads is free in time. Needs
-    /// a tokio runtime.
+    /// `RATE_LIMITED` when too many requests wait, of this network or in all, or when no thread is free in time.
     pub async fn hash(&self, password: Password, client: ClientNetwork) -> Result<String> {
         self.hash_with(password, self.ids.bytes(), client).await
     }
 
-    /// Notes that a password from this network was right: its hashes are computed before those of other networks.
+    /// Records that a right password came from this network. Its hashes are then computed before those of other
+    /// networks.
     pub fn mark_proven(&self, client: ClientNetwork) {
         self.queue.mark_proven(client);
     }
 
-    /// Whether `password` fits `known`. Without one (no such account) it takes as long, and fits nothing.
+    /// Returns whether `password` matches the hash `known`. With `None` (no such account) it takes as long and matches
+    /// nothing.
     ///
     /// # Errors
-    /// As [`PasswordHasher::hash`]; `INTERNAL` when what is kept is no hash.
+    /// As [`PasswordHasher::hash`]; `INTERNAL` when `known` is no hash.
     pub async fn verify(&self, password: Password, known: Option<&str>, client: ClientNetwork) -> Result<Verification> {
         let (argon2, exists) = (self.argon2.clone(), known.is_some());
         let known: Arc<str> = known.map_or_else(|| Arc::clone(&self.decoy), Into::into);
@@ -95,7 +97,7 @@ impl PasswordHasher {
         .await
     }
 
-    /// As [`PasswordHasher::hash`], with a salt that is given.
+    /// Like [`PasswordHasher::hash`], with a given salt.
     pub(crate) async fn hash_with(&self, password: Password, salt: [u8; 16], client: ClientNetwork) -> Result<String> {
         let (argon2, computed) = (self.argon2.clone(), Arc::clone(&self.computed));
         self.off_thread(client, move || {
@@ -105,8 +107,8 @@ impl PasswordHasher {
         .await
     }
 
-    /// Which of `known` the password fits. Hashes with the same algorithm, parameters and salt cost one computation together, and none at
-    /// all costs as much: so the time does not tell how many there are.
+    /// Returns which of the hashes `known` the password matches. Hashes with the same algorithm, parameters and salt
+    /// share one computation, and an empty list costs one too, so the time does not reveal how many there are.
     pub(crate) async fn verify_any(
         &self,
         password: Password,
@@ -134,7 +136,7 @@ impl PasswordHasher {
                 .with_retry_after(Duration::from_secs(1))
         };
         let thread = self.queue.acquire(client).await.map_err(|_| busy())?;
-        // The thread's permit travels with the work: whoever waits for it may go, the bound holds.
+        // The permit moves into the closure: if the caller is cancelled, the number of running hashes stays bounded.
         let done = tokio::task::spawn_blocking(move || {
             let answer = work();
             drop(thread);
@@ -144,17 +146,17 @@ impl PasswordHasher {
     }
 }
 
-/// What a password is to several hashes.
+/// The results for several hashes.
 #[derive(Debug)]
 pub(crate) struct Verifications(Vec<Verification>);
 
 impl Verifications {
-    /// The first hash that the password fits and that may count.
+    /// Returns the index of the first hash that the password matches and whose account counts.
     pub(crate) fn first(&self, counts: impl Iterator<Item = bool>) -> Option<usize> {
         self.0.iter().zip(counts).position(|(verdict, counts)| verdict.matches && counts)
     }
 
-    /// Whether that hash is to be replaced.
+    /// Returns whether the hash at this index should be replaced.
     pub(crate) fn is_outdated(&self, at: usize) -> bool {
         self.0.get(at).is_some_and(|verdict| verdict.outdated)
     }
@@ -168,11 +170,11 @@ fn verify_all(
     count: &AtomicU64,
 ) -> Result<Vec<Verification>> {
     let typed = password.normalised().as_bytes();
-    // What was computed, by all of a PHC string but the hash.
+    // Computed hashes by their PHC string without the hash itself.
     let mut computed: Vec<(&str, String)> = Vec::new();
     let mut verdicts = Vec::with_capacity(known.len());
     for text in known {
-        // An account without a password fits nothing, and costs what one with a password does.
+        // An account without a password matches nothing, and costs as much as one with a password.
         let exists = !text.is_empty() && text != decoy;
         let text = if exists { text.as_str() } else { decoy };
         let malformed = || Error::internal(HASH, "a malformed hash");
@@ -193,7 +195,7 @@ fn verify_all(
     Ok(verdicts)
 }
 
-/// The PHC string of `typed` with another one's algorithm, parameters and salt.
+/// Returns the PHC string of `typed` with the algorithm, parameters and salt of another one.
 fn hash_with_settings_of(known: &PasswordHash, setting: &str, typed: &[u8]) -> Option<String> {
     let algorithm = Algorithm::try_from(known.algorithm.as_str()).ok()?;
     let version = known.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
@@ -209,7 +211,7 @@ fn hash(argon2: &Argon2<'_>, password: &[u8], salt: [u8; 16]) -> Result<String> 
     Ok(hash.to_string())
 }
 
-/// Whether a hash was made with another algorithm, or with less memory or fewer passes than `wanted`.
+/// Returns whether a hash has another algorithm, less memory or fewer passes than `wanted`.
 fn is_outdated(known: &PasswordHash, wanted: &Params) -> bool {
     let argon2id = known.algorithm == Algorithm::Argon2id.ident();
     !argon2id

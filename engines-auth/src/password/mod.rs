@@ -1,4 +1,4 @@
-//! Passwords: what is accepted as one, and how one is kept (argon2id, RFC 9106).
+//! Passwords: the policy for new ones, and their hashes (argon2id, RFC 9106).
 
 mod common_passwords;
 mod hash_queue;

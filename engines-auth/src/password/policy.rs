@@ -1,4 +1,4 @@
-//! What is accepted as a password: NIST SP 800-63B section 3.1.1.2, with a least length of ten.
+//! The password policy: NIST SP 800-63B section 3.1.1.2, with a minimum length of ten.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 
 use super::common_passwords;
 
-/// A password as somebody typed it, in Unicode's form NFKC, so that it fits whatever keyboard it was typed on (SP 800-63B asks for NFKC
-/// or NFKD). Nothing else is changed: no trimming, no case folding, no cutting off. It does not print itself, and is overwritten in
-/// memory when dropped.
+/// A password as it was typed, in Unicode's form NFKC, so that it matches on every keyboard (SP 800-63B recommends NFKC
+/// or NFKD). It is not trimmed, case-folded or truncated. Its `Debug` output does not contain it, and it is overwritten
+/// in memory when dropped.
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
@@ -19,10 +19,10 @@ impl Password {
     /// The least number of characters (code points).
     pub const MIN_CHARS: usize = 10;
 
-    /// The largest number of bytes that are looked at.
+    /// The largest number of bytes.
     pub const MAX_BYTES: usize = 1024;
 
-    /// Takes what was typed. What is longer than [`Password::MAX_BYTES`] becomes a password that is no account's.
+    /// Takes the typed text. A text longer than [`Password::MAX_BYTES`] becomes a password that matches no account.
     #[must_use]
     pub fn new(typed: &str) -> Self {
         if typed.len() > Self::MAX_BYTES {
@@ -31,18 +31,18 @@ impl Password {
         if typed.is_ascii() {
             return Self(Zeroizing::new(typed.to_owned()));
         }
-        // With room for the longest outcome, so that no copy is left behind by growing: NFKC makes at most 11 times as many bytes in UTF-8
-        // (UAX #15, table of maximum expansion).
+        // The capacity is that of the longest result, because growing would leave a copy in memory: NFKC makes at most
+        // 11 times as many bytes in UTF-8 (UAX #15, table of maximum expansion).
         let mut text = Zeroizing::new(String::with_capacity(typed.len() * 11));
         text.extend(typed.nfkc());
         Self(text)
     }
 
-    /// Whether it is accepted as a new password for somebody who is known by `words` (an e-mail address, a name). There are no rules about
-    /// kinds of characters (SP 800-63B forbids them), but a length and what everybody tries first.
+    /// Checks a new password. `words` are known about the user (an e-mail address, a name) and are refused. There are
+    /// no rules on kinds of characters (SP 800-63B forbids them), only a minimum length and a list of common passwords.
     ///
     /// # Errors
-    /// `BODY_INVALID`, saying what is wrong with `field`.
+    /// `BODY_INVALID` for `field`, with the reason.
     pub fn check(&self, field: &str, words: &[&str]) -> Result<()> {
         let refuse = |detail: &'static str| Err(Error::invalid_body("auth.password", field, detail));
         if self.0.is_empty() {
@@ -52,12 +52,13 @@ impl Password {
             return refuse("a password has at least 10 characters");
         }
         if common_passwords::is_common(&self.0, words) {
-            return refuse("this password is one of those that are tried first; choose another");
+            return refuse("this password is too common; choose another");
         }
         Ok(())
     }
 
-    /// Whether somebody typed the same twice; not for comparing with what is secret.
+    /// Returns whether two typed passwords are the same. Not for comparisons with a stored secret, because the time
+    /// reveals the common prefix.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         self.0 == other.0
     }

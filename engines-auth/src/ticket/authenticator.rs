@@ -1,4 +1,4 @@
-//! From a ticket to a principal.
+//! Authentication by ticket.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ struct PresentedTicket<'a> {
 }
 
 impl PresentedTicket<'_> {
-    /// Whether this is the ticket, for what it was made for.
+    /// Returns whether this is the granted ticket, presented for its path and streams.
     fn matches(&self, grant: &TicketBody) -> bool {
         let same_streams = match (self.streams, &grant.streams) {
             (None, None) => true,
@@ -40,8 +40,8 @@ impl PresentedTicket<'_> {
 
 #[async_trait]
 impl Authenticator for Tickets {
-    /// Takes tickets. One that is good once is used up by letting somebody in, on whichever node; a wrong path lets nobody in, and
-    /// leaves it, and so does a request that only asks for the head. A reusable one is renewed.
+    /// Takes tickets. A single-use ticket is consumed by a successful authentication, on any node. A request with a
+    /// wrong path is refused and does not consume it, and neither does a `HEAD` request. A reusable ticket is renewed.
     async fn authenticate(&self, credential: &Credential<'_>) -> Result<Option<Arc<Principal>>> {
         let Credential::Ticket { ticket, path, streams, head } = *credential else { return Ok(None) };
         let presented = PresentedTicket { ticket, path, streams };
@@ -52,7 +52,8 @@ impl Authenticator for Tickets {
             let body = inner.use_stream_ticket(id, !head, |body| presented.matches(&body.grant)).await?;
             let mut principal = principal(body.grant);
             principal.ticket = Some(id.to_string().into());
-            // It may outlive the access token it was made with, so the session behind it counts, whoever is the directory here.
+            // The ticket may outlive the access token that it was created with, so its session is checked here,
+            // whichever directory admission has.
             Directory::check(&self.identity, &principal).await?;
             return Ok(Some(Arc::new(principal)));
         }
@@ -64,7 +65,7 @@ impl Authenticator for Tickets {
 }
 
 impl Tickets {
-    /// Uses up a ticket that is good once; only looks at it for a request that asks for the head.
+    /// Consumes a single-use ticket. A `HEAD` request only reads it.
     async fn consume(&self, presented_ticket: &PresentedTicket<'_>, head: bool) -> Result<TicketBody> {
         let wrong = || invalid_token("the ticket is unknown, was used, or is for another path; get a new one");
         let id = DocId::from(SINGLE_USE.id(presented_ticket.ticket).ok_or_else(wrong)?);
@@ -80,7 +81,7 @@ impl Tickets {
         if head {
             return Ok(found.body);
         }
-        // Of all who present it, on all nodes, one finds it as it was.
+        // Of all requests that present it, on all nodes, only one commits with the version that was read.
         let used = Batch::spanning(now).delete_system(TICKET, found.id, Expect::Version(found.version));
         inner.records.commit(inner.records.system(), used).await.map_err(|error| match error {
             CommitError::Precondition { .. } => wrong(),

@@ -1,4 +1,4 @@
-//! What is kept of reusable tickets: the ticket itself, and an entry of an index by the time it ends.
+//! Documents of reusable tickets: the ticket, and an entry in an index ordered by expiry.
 
 use std::time::Duration;
 
@@ -11,9 +11,10 @@ use ulid::Ulid;
 
 use crate::identity::{TicketBody, records};
 
-/// Reusable tickets, by id.
+/// Reusable tickets by id.
 pub(crate) const STREAM_TICKET: DocumentKind = DocumentKind::from_static("identity_stream_ticket");
-/// When reusable tickets end, in the order of time. A renewal leaves the entry where it is; it is moved when its time has come.
+/// The index of reusable tickets, ordered by expiry. A renewal does not change the entry. It is moved when its time has
+/// come.
 pub(crate) const STREAM_TICKET_END: DocumentKind = DocumentKind::from_static("identity_stream_ticket_end");
 
 /// A reusable ticket.
@@ -21,29 +22,29 @@ pub(crate) const STREAM_TICKET_END: DocumentKind = DocumentKind::from_static("id
 pub(crate) struct StreamTicketBody {
     #[serde(flatten)]
     pub(crate) grant: TicketBody,
-    /// Seconds it is good after each use.
+    /// Seconds until the ticket expires after each use.
     pub(crate) ttl_s: u64,
-    /// The log whose cursors it is used with.
+    /// The log whose cursors are used with the ticket.
     pub(crate) log: [u8; 8],
 }
 
-/// What a reader of the index needs to find the ticket.
+/// An entry of the index: the id of the ticket.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct StreamTicketEnd {
     pub(crate) ticket: Ulid,
 }
 
-/// What is remembered of a reusable ticket for a short time.
+/// The part of a reusable ticket that is cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TicketInfo {
     pub(crate) expires_at: Timestamp,
     pub(crate) ttl: Duration,
-    /// Whether it can be made to last longer: not where the credential behind it ends.
+    /// Whether a renewal extends the ticket. It does not when the ticket already lasts as long as its credential.
     pub(crate) renewable: bool,
 }
 
 impl StreamTicketBody {
-    /// Until when it is good if it is used now.
+    /// Returns the expiry after a use now.
     pub(crate) fn renewed(&self, now: Timestamp) -> Timestamp {
         let end = now.plus(Duration::from_secs(self.ttl_s));
         self.grant.until.map_or(end, |until| end.min(until))
@@ -64,18 +65,18 @@ impl StreamTicketBody {
     }
 }
 
-/// Adds the entry of the index for a ticket that ends then.
+/// Adds the index entry of a ticket that expires then.
 pub(crate) fn put_end(batch: Batch, ticket: Ulid, expires_at: Timestamp) -> Result<Batch> {
     let id = DocId::new(format!("{}:{ticket}", sortable_time(expires_at)))?;
     records::put(batch, STREAM_TICKET_END, id, &[], &StreamTicketEnd { ticket }, Expect::Any)
 }
 
-/// The last id of the index whose time has come.
+/// Returns the last id of the index whose time has come.
 pub(crate) fn last_ended(now: Timestamp) -> Result<DocId> {
     DocId::new(sortable_time(now))
 }
 
-/// A time as text that sorts like it.
+/// Returns a time as text that sorts by time.
 fn sortable_time(at: Timestamp) -> String {
     format!("{:015}", at.as_millis().max(0))
 }

@@ -1,7 +1,8 @@
-//! Tickets: how a browser's `EventSource` and `WebSocket`, which send no `Authorization`, get in without a token in a URL that lasts.
+//! Tickets: a browser's `EventSource` and `WebSocket` cannot send `Authorization`, and a ticket lets them in without a
+//! long-lived token in the URL.
 //!
-//! A ticket is good for one path, in one tenant and environment, for one user: once, or (`reuse: "stream"`) for as long as its stream is
-//! open and a while longer, so that an `EventSource` can connect again by itself.
+//! A ticket is valid for one path, in one tenant and environment, for one user. It is valid once, or (`reuse:
+//! "stream"`) as long as its stream is open and for some time after, so that an `EventSource` can reconnect.
 
 mod authenticator;
 mod documents;

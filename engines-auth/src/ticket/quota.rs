@@ -1,4 +1,4 @@
-//! How many good tickets an actor may have.
+//! The quota of valid tickets of an actor.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// How often a ticket is counted again because another node made one meanwhile.
+/// Attempts to commit a ticket while other nodes create tickets too.
 const MAX_ATTEMPTS: usize = 16;
 
 /// All that counting tickets needs of one.
@@ -52,10 +52,10 @@ impl Tickets {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Error::unavailable(CREATE, "too many tickets are made at the same time"))
+        Err(Error::unavailable(CREATE, "concurrent tickets keep interfering; retry"))
     }
 
-    /// Refuses a caller with too many tickets.
+    /// Checks that the caller may have one more ticket.
     async fn check_quota(&self, context: &RequestContext, now: Timestamp) -> Result<()> {
         let inner = &*self.identity.inner;
         let of_key = matches!(context.origin(), ContextOrigin::Credential { issuer } if **issuer == *api_key::ISSUER);
@@ -71,12 +71,12 @@ impl Tickets {
             return Ok(());
         }
         let wait = ends.iter().min().map_or(Duration::from_secs(1), |end| end.since(now));
-        let detail = "you have as many tickets that are good as you may; use them, end some, or wait until they end";
+        let detail = "you have the largest number of valid tickets allowed; use them, end some, or wait until they expire";
         let error = Error::new(Code::RateLimited, CREATE, detail).with_member("limit", most).with_retry_after(wait);
         Err(inner.with_decision_id(error))
     }
 
-    /// When an actor's tickets end that are still good, the latest first; about `most` of them at the most.
+    /// Returns the expiries of an actor's valid tickets, the latest ticket first, about `most` of them.
     async fn expiries(
         &self,
         kind: &DocumentKind,
@@ -89,7 +89,7 @@ impl Tickets {
         let records = &self.identity.inner.records;
         let mut ends = Vec::new();
         let mut page = PageRequest::first(most.saturating_add(1));
-        // Those that have ended are taken away every few seconds, so that two pages hold all that are good.
+        // Expired tickets are removed every few seconds, so that two pages hold all valid ones.
         for _ in 0..2 {
             let found = records.page::<TicketExpiry>(&query, page).await?;
             ends.extend(found.items.iter().map(|found| found.body.expires_at).filter(|end| *end > now));

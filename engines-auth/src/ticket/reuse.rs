@@ -1,4 +1,4 @@
-//! Using, renewing and expiring tickets that open their stream again.
+//! Use, renewal and expiry of reusable tickets.
 
 use std::time::Duration;
 
@@ -16,26 +16,26 @@ use crate::{
     jwt::invalid_token,
 };
 
-/// How often a renewal that met another one is tried again.
+/// Attempts to renew a ticket that others renew at the same time.
 const MAX_ATTEMPTS: usize = 4;
-/// A ticket with an open stream is renewed at the latest when it is good for this long.
+/// A ticket with an open stream is renewed at the latest when it expires in this time.
 const RENEW_BEFORE: Duration = Duration::from_secs(3);
-/// How long a ticket is kept after it has ended, because one with an open stream may be about to be renewed.
+/// The time for which an expired ticket is kept, because a ticket with an open stream may be about to be renewed.
 const RETENTION_AFTER_END: Duration = Duration::from_secs(10);
-/// Entries of the index that are looked at in one batch.
+/// Index entries read in one batch.
 const BATCH_SIZE: usize = 200;
 /// Batches in one call.
 const MAX_BATCHES: usize = 50;
 
 impl Inner {
-    /// Uses a reusable ticket, which is then good for its whole time again. `fits` says whether it is the right one.
+    /// Uses a reusable ticket, which renews its whole lifetime. `fits` returns whether it is the right ticket.
     pub(super) async fn use_stream_ticket(
         &self,
         id: Ulid,
         renew: bool,
         fits: impl Fn(&StreamTicketBody) -> bool,
     ) -> Result<StreamTicketBody> {
-        let wrong = || invalid_token("the ticket is unknown, was ended, or is for something else; get a new one");
+        let wrong = || invalid_token("the ticket is unknown, has ended, or is for another path; get a new one");
         for _ in 0..MAX_ATTEMPTS {
             let found = self.stream_ticket(id).await?.filter(|found| fits(&found.body)).ok_or_else(wrong)?;
             if found.body.log != self.records.log_id().to_bytes() {
@@ -49,10 +49,11 @@ impl Inner {
                 return Ok(found.body);
             }
         }
-        Err(Error::unavailable("auth.ticket", "too many use this ticket at the same time"))
+        Err(Error::unavailable("auth.ticket", "concurrent uses of this ticket keep interfering; retry"))
     }
 
-    /// Whether a stream that was opened with this ticket may stay open. Renews the ticket when it is about to end.
+    /// Checks whether a stream that was opened with this ticket may stay open. Renews the ticket when it is about to
+    /// expire.
     pub(crate) async fn check_stream_ticket(&self, ticket: &str) -> Result<()> {
         let ended = || invalid_token("the ticket has been ended; get a new one");
         let id = Ulid::from_string(ticket).map_err(|_| ended())?;
@@ -64,11 +65,11 @@ impl Inner {
         }
         self.cache.tickets.invalidate(&id);
         let found = self.stream_ticket(id).await?.ok_or_else(ended)?;
-        // Whoever else renewed it, or ended it, shows at the next look.
+        // A concurrent renewal or end is seen by the next check.
         self.renew(&found, now).await.map(|_| ())
     }
 
-    /// Takes away the tickets that have ended, in the order of time. Returns how many.
+    /// Removes expired tickets, in the order of their expiry. Returns their number.
     pub(crate) async fn expire_stream_tickets(&self) -> Result<usize> {
         let now = self.now();
         let kept = i64::try_from(RETENTION_AFTER_END.as_millis()).unwrap_or(i64::MAX);
@@ -94,7 +95,7 @@ impl Inner {
             }
             match self.records.commit(self.records.system(), batch).await {
                 Ok(_) => {}
-                // One was renewed meanwhile; the next call looks again.
+                // A ticket was renewed in the meantime. The next call tries again.
                 Err(CommitError::Precondition { .. }) => return Ok(0),
                 Err(error) => return Err(error.into()),
             }
@@ -106,7 +107,7 @@ impl Inner {
         self.records.get(&STREAM_TICKET, &DocId::from(id)).await
     }
 
-    /// Makes it good for its whole time from now on. `false` when somebody else changed it meanwhile.
+    /// Renews the whole lifetime of a ticket. Returns false when a concurrent change interfered.
     async fn renew(&self, found: &StoredDocument<StreamTicketBody>, now: Timestamp) -> Result<bool> {
         let mut body = found.body.clone();
         body.grant.expires_at = body.renewed(now);

@@ -1,4 +1,4 @@
-//! Making and ending tickets.
+//! Creation and end of tickets.
 
 use std::{fmt, time::Duration};
 
@@ -23,20 +23,21 @@ use crate::{
 
 pub(super) const CREATE: &str = "tickets.create";
 
-/// Tickets that are used once.
+/// The token kind of single-use tickets.
 pub(super) const SINGLE_USE: OpaqueTokenKind = OpaqueTokenKind("tk");
-/// Tickets that open their stream again.
+/// The token kind of reusable tickets.
 pub(super) const REUSABLE: OpaqueTokenKind = OpaqueTokenKind("ts");
 
-/// The longest a ticket that is used once is good.
+/// The longest lifetime of a single-use ticket.
 pub const MAX_TTL: Duration = Duration::from_secs(60);
-/// The longest a reusable ticket is good after a use.
+/// The longest lifetime of a reusable ticket after a use.
 pub const MAX_REUSE_TTL: Duration = Duration::from_secs(3600);
 
 const DEFAULT_TTL_S: u64 = 30;
 const DEFAULT_REUSE_TTL_S: u64 = 600;
 
-/// Tickets, kept in the store so that any node takes them. Cheap to clone; also the [`Authenticator`](crate::Authenticator) for them.
+/// The service for tickets. They are in the store, so that every node accepts them. It is also the
+/// [`Authenticator`](crate::Authenticator) for tickets. Cheap to clone.
 #[derive(Clone)]
 pub struct Tickets {
     pub(super) identity: Identity,
@@ -47,25 +48,26 @@ impl Tickets {
         Self { identity }
     }
 
-    /// Makes a ticket for a path, in the context's tenant and environment, for its actor: good once, or again and again until it
-    /// was not used for its time. What is opened with it ends with the credential the ticket was made with. A reusable ticket made with an
-    /// access token of a session lasts as long as the session; one made with another token ends with that token.
+    /// Creates a ticket for a path, in the context's tenant and environment, for its actor. It is valid once, or until
+    /// it was not used for its lifetime. Streams opened with it end with the credential that the ticket was created
+    /// with. A reusable ticket created with an access token of a session lasts as long as the session. One created with
+    /// another token ends with that token.
     ///
     /// # Errors
-    /// `BODY_INVALID` for a path that is none and a time out of its limits; `RATE_LIMITED` when the actor has as many tickets
-    /// that wait to be used as it may.
+    /// `BODY_INVALID` for an invalid path and for a lifetime out of its limits; `RATE_LIMITED` when the actor has as
+    /// many valid tickets as are allowed; `BACKEND_UNAVAILABLE` when other nodes keep creating tickets.
     pub async fn create(&self, context: &RequestContext, request: TicketRequest) -> Result<TicketResponse> {
         let inner = &*self.identity.inner;
         let permit = inner.guard.admit(context, Action::TicketsCreate, "tickets").await?;
         let target = TicketTarget::parse(&request.path).ok_or_else(|| {
             let detail = format!(
-                "a path begins with / and has at most {MAX_PATH} visible ASCII characters; its query may name streams alone"
+                "a path begins with / and has at most {MAX_PATH} visible ASCII characters; its query may only name streams"
             );
             Error::invalid_body(CREATE, "/path", detail)
         })?;
         let ttl = ttl(&request)?;
         let ContextOrigin::Credential { issuer } = context.origin() else {
-            return Err(Error::invalid_body(CREATE, "/path", "work in process needs no ticket"));
+            return Err(Error::invalid_body(CREATE, "/path", "code in process needs no ticket"));
         };
         let turn = inner.quota_turn(Quota::Tickets(&context.actor().id)).await?;
         let now = inner.now();
@@ -111,10 +113,11 @@ impl Tickets {
         Ok(TicketResponse { ticket, ticket_id: id.to_string(), expires_in, expires_at, reuse: request.reuse })
     }
 
-    /// Ends a ticket of one's own. What is open with it ends: at once on this node, within 5 s on others.
+    /// Ends a ticket of the caller, and the streams opened with it: at once on this node, within 5 s on other nodes.
     ///
     /// # Errors
-    /// `NOT_FOUND` for a ticket that is not one's own, was made in another tenant or environment, has ended, or was used up.
+    /// `NOT_FOUND` for a ticket of another user, of another tenant or environment, and for one that has ended or was
+    /// used.
     pub async fn end(&self, context: &RequestContext, ticket_id: &str) -> Result<()> {
         const END: &str = "tickets.end";
         let inner = &*self.identity.inner;
@@ -139,7 +142,8 @@ impl Tickets {
         Ok(())
     }
 
-    /// Whether the caller's credential is an access token of a session that is kept here, which the directory looks after.
+    /// Returns whether the caller's credential is an access token of a session in the store, which the directory
+    /// watches.
     async fn is_of_session(&self, context: &RequestContext) -> Result<bool> {
         let inner = &*self.identity.inner;
         let Some(session) = context.session().and_then(|session| Ulid::from_string(session).ok()) else {
@@ -150,7 +154,7 @@ impl Tickets {
     }
 }
 
-/// How long the ticket is good.
+/// Returns the lifetime of the requested ticket.
 fn ttl(request: &TicketRequest) -> Result<Duration> {
     let (default, most) = match request.reuse {
         Some(TicketReuse::Stream) => (DEFAULT_REUSE_TTL_S, MAX_REUSE_TTL),
@@ -159,8 +163,8 @@ fn ttl(request: &TicketRequest) -> Result<Duration> {
     let ttl = Duration::from_secs(request.ttl_s.unwrap_or(default));
     if ttl.is_zero() || ttl > most {
         let detail = match request.reuse {
-            Some(TicketReuse::Stream) => "a reusable ticket is good for 1 to 3,600 seconds",
-            None => "a ticket that is used once is good for 1 to 60 seconds",
+            Some(TicketReuse::Stream) => "the lifetime of a reusable ticket is 1 to 3,600 seconds",
+            None => "the lifetime of a single-use ticket is 1 to 60 seconds",
         };
         return Err(Error::invalid_body(CREATE, "/ttl_s", detail));
     }

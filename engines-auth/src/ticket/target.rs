@@ -1,24 +1,24 @@
-//! What a ticket opens: a path, and the streams its query names.
+//! The target of a ticket: a path, and the streams that its query names.
 
 use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
 
-/// The longest path a ticket may be for, with its query, in bytes.
+/// The longest path with its query, in bytes.
 pub(super) const MAX_PATH: usize = 4096;
-/// The parameter that may follow the path.
+/// The query parameter that may follow the path.
 const STREAMS_PREFIX: &str = "streams=";
 
-/// A path as a ticket keeps it.
+/// A path as a ticket stores it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TicketTarget {
     pub(super) path: String,
-    /// The names of `?streams=`; their order and repetition do not matter.
+    /// The names in `?streams=`. Their order and repetition do not matter.
     pub(super) streams: Option<BTreeSet<String>>,
 }
 
 impl TicketTarget {
-    /// Reads `/path` or `/path?streams=a,b`; none for anything else.
+    /// Parses `/path` or `/path?streams=a,b`. Returns `None` for anything else.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
         if !text.starts_with('/') || text.len() > MAX_PATH || !plain {
@@ -33,7 +33,7 @@ impl TicketTarget {
     }
 }
 
-/// The names of a list, decoded; none for an empty list or an empty name.
+/// Returns the names of a decoded list, or `None` for an empty list or an empty name.
 pub(super) fn parse_streams(list: &str) -> Option<BTreeSet<String>> {
     list.split(',').map(|name| (!name.is_empty()).then(|| name.to_owned())).collect()
 }

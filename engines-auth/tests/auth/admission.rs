@@ -1,4 +1,4 @@
-//! The door, step by step.
+//! The steps of admission.
 
 use std::{
     collections::BTreeMap,
@@ -20,19 +20,19 @@ use futures_util::FutureExt;
 
 use crate::forge::{HEADER, claims_with, good_claims, sign, verifier_with};
 
-pub(crate) fn door_with(verifier: TokenVerifier) -> Admission {
+pub(crate) fn admission_with(verifier: TokenVerifier) -> Admission {
     Admission::builder(Arc::new(ManualClock::default()), IdGenerator::seeded(1)).authenticator(verifier).build()
 }
 
-fn door() -> Admission {
-    door_with(verifier_with(Default::default()).0)
+fn admission() -> Admission {
+    admission_with(verifier_with(Default::default()).0)
 }
 
 fn enter(presented: &AuthInput<'_>) -> Result<Arc<Principal>, Code> {
-    door().authenticate(presented).now_or_never().unwrap().map_err(|error| error.code())
+    admission().authenticate(presented).now_or_never().unwrap().map_err(|error| error.code())
 }
 
-/// Ada, a member of `t_acme`.
+/// A principal: Ada, a member of `t_acme` and an owner of `t_beta`.
 pub(crate) fn ada(default_tenant: Option<&str>) -> Principal {
     Principal {
         actor: Actor { id: UserId::new("ada").unwrap(), kind: ActorType::Human },
@@ -53,10 +53,10 @@ pub(crate) fn ada(default_tenant: Option<&str>) -> Principal {
 }
 
 fn admit(presented: &AuthInput<'_>) -> Result<RequestContext> {
-    door().admit(&ada(None), presented, &BodyClaims::default()).now_or_never().unwrap()
+    admission().admit(&ada(None), presented, &BodyClaims::default()).now_or_never().unwrap()
 }
 
-/// Names a tenant and an environment that are in order.
+/// An input with a valid tenant and environment.
 fn in_order<'a>() -> AuthInput<'a> {
     AuthInput {
         tenant_headers: FieldValues::one("t_acme"),
@@ -109,7 +109,7 @@ fn the_authorization_header_is_parsed_strictly() {
 
 #[test]
 fn every_authentication_error_says_how_to_fix_it() {
-    let error = door().authenticate(&AuthInput::default()).now_or_never().unwrap().unwrap_err();
+    let error = admission().authenticate(&AuthInput::default()).now_or_never().unwrap().unwrap_err();
     assert_eq!((error.code(), error.code().status()), (Code::TokenMissing, 401));
     assert!(error.detail().contains("Bearer"));
     let nobody = Admission::builder(Arc::new(ManualClock::default()), IdGenerator::seeded(1)).build();
@@ -117,7 +117,7 @@ fn every_authentication_error_says_how_to_fix_it() {
     assert_eq!(nobody.authenticate(&presented).now_or_never().unwrap().unwrap_err().code(), Code::TokenInvalid);
 }
 
-/// Knows tickets; counts how often it was asked.
+/// Knows tickets, and counts its calls.
 #[derive(Debug, Clone, Default)]
 struct Tickets(Arc<AtomicUsize>);
 
@@ -138,7 +138,7 @@ impl Authenticator for Tickets {
 fn authenticators_are_tried_in_order_and_fail_closed() {
     let tickets = Tickets::default();
     let (verifier, _) = verifier_with(Default::default());
-    let door = Admission::builder(Arc::new(ManualClock::default()), IdGenerator::seeded(1))
+    let admission = Admission::builder(Arc::new(ManualClock::default()), IdGenerator::seeded(1))
         .authenticator(verifier)
         .authenticator(tickets.clone())
         .build();
@@ -147,7 +147,7 @@ fn authenticators_are_tried_in_order_and_fail_closed() {
             if authorization.is_empty() { FieldValues::default() } else { FieldValues::one(authorization) };
         let presented =
             AuthInput { authorization, ticket: ticket.iter().copied().collect(), path, ..AuthInput::default() };
-        door.authenticate(&presented).now_or_never().unwrap().map(|_| ()).map_err(|error| error.code())
+        admission.authenticate(&presented).now_or_never().unwrap().map(|_| ()).map_err(|error| error.code())
     };
     let bearer = format!("Bearer {}", sign(HEADER, good_claims()));
     assert_eq!(ask("", &["tk_good"], "/sse/chat/1"), Ok(()));
@@ -156,16 +156,16 @@ fn authenticators_are_tried_in_order_and_fail_closed() {
     assert_eq!(ask("", &[""], "/"), Err(Code::TokenMissing));
     let asked = tickets.0.load(Ordering::SeqCst);
     assert_eq!(ask(&bearer, &[], "/"), Ok(()));
-    // One credential, never two.
+    // A request has one credential, never two.
     assert_eq!(ask(&bearer, &["tk_good"], "/sse/chat/1"), Err(Code::TokenInvalid));
     assert_eq!(ask("", &["tk_good", "tk_good"], "/sse/chat/1"), Err(Code::TokenInvalid));
-    // What is too long is refused before anybody looks at it.
+    // A credential that is too long is refused before an authenticator sees it.
     assert_eq!(ask("", &[&"t".repeat(8 << 20)], "/"), Err(Code::TokenInvalid));
     assert_eq!(ask(&format!("Bearer {}", "t".repeat(8 << 20)), &[], "/"), Err(Code::TokenInvalid));
     assert_eq!(ask(&format!("Bearer {}", "t".repeat(8193)), &[], "/"), Err(Code::TokenInvalid));
     assert_eq!(ask("", &["t t"], "/"), Err(Code::TokenInvalid));
     assert_eq!(tickets.0.load(Ordering::SeqCst), asked);
-    // At the limit somebody does.
+    // A credential of the maximum length reaches the authenticators.
     assert_eq!(ask("", &[&"t".repeat(8192)], "/"), Err(Code::TokenInvalid));
     assert_eq!(tickets.0.load(Ordering::SeqCst), asked + 1);
 }
@@ -258,15 +258,15 @@ fn traces_are_continued_or_started() {
     for parents in [&[][..], &["nonsense"], &[PARENT, PARENT], &[&huge]] {
         assert_ne!(with(&[], parents).trace_id.to_string(), &PARENT[3..35]);
     }
-    // Begun before the door, it is the one that counts.
+    // A trace that began before admission takes precedence.
     let mut presented = AuthInput { request_id: FieldValues::one("r-2"), ..in_order() };
-    let trace = door().trace(&presented);
+    let trace = admission().trace(&presented);
     presented.trace = Some(trace.clone());
     presented.request_id = FieldValues::one("r-3");
     assert_eq!(admit(&presented).unwrap().trace(), &trace);
 }
 
-/// Knows that Ada is a viewer of `t_acme` now, that `t_gone` is disabled, and nothing of others.
+/// A directory in which Ada is a viewer of `t_acme`, an admin of `t_new` and no member of `t_beta`.
 #[derive(Debug)]
 struct Known;
 
@@ -286,11 +286,11 @@ impl Directory for Known {
 #[test]
 fn the_directory_overrides_token_claims() {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
-    let door = Admission::builder(clock, IdGenerator::seeded(1)).directory(Known).build();
+    let admission = Admission::builder(clock, IdGenerator::seeded(1)).directory(Known).build();
     let role = |tenant: &str, said: &str| {
         let roles = if said.is_empty() { FieldValues::default() } else { FieldValues::one(said) };
         let presented = AuthInput { tenant_headers: FieldValues::one(tenant), roles, ..in_order() };
-        let answer = door.admit(&ada(None), &presented, &BodyClaims::default()).now_or_never().unwrap();
+        let answer = admission.admit(&ada(None), &presented, &BodyClaims::default()).now_or_never().unwrap();
         answer.map(|context| (context.role(), context.scope().env())).map_err(|error| error.code())
     };
     assert_eq!(role("t_acme", ""), Ok((Role::Viewer, Env::Dev)));

@@ -1,4 +1,4 @@
-//! What a token must say, and when it counts.
+//! The claims of a token, and when they are valid.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn good_claims_make_a_principal() {
     assert_eq!(ada.memberships.len(), 2);
     assert_eq!(ada.memberships["t_beta"], Role::Owner);
     assert_eq!(ada.default_tenant.as_ref().unwrap().as_str(), "t_acme");
-    // Until the end of the leeway, as long as it is admitted.
+    // The context lasts until the end of the leeway, as long as the token is admitted.
     assert_eq!(ada.expires_at, Some(Timestamp::from_secs(NOW + 630)));
     assert_eq!(ada.credential_id.as_deref(), Some("01"));
     assert_eq!(&*ada.issuer, "engines");
@@ -177,7 +177,7 @@ fn the_audience_is_checked_where_one_is_set() {
     ] {
         assert_eq!(strict(aud), Err(Code::TokenInvalid), "{aud}");
     }
-    // Where none is set it may say anything, in the right type.
+    // Without a configured audience, `aud` may have any value of the right type.
     for aud in [r#""aud":"whoever""#, r#""aud":[]"#, r#""aud":["a","b"]"#] {
         assert!(verify_claims(claims_with(aud)).is_ok(), "{aud}");
     }

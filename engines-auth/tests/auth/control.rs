@@ -1,4 +1,4 @@
-//! Rate limits and open streams, as a guard with them lets calls in.
+//! Rate limits and open streams, enforced by a guard.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use engines_core::{
 };
 use futures_util::FutureExt;
 
-/// A key's principals are told by this issuer.
+/// The issuer that marks principals of API keys.
 const KEY: &str = engines_auth::api_key::ISSUER;
 
 fn settings() -> RateSettings {
@@ -52,7 +52,7 @@ fn context(tenant: &str, user: &str, issuer: &str) -> RequestContext {
 }
 
 impl World {
-    /// How many calls get in before one does not; what that one is told.
+    /// Returns the number of admitted calls before the first refusal, and that refusal.
     fn until_refused(&self, context: &RequestContext, action: Action) -> (usize, engines_core::Error) {
         for passed in 0..1000 {
             if let Err(error) = self.guard.admit(context, action, "").now_or_never().unwrap() {
@@ -86,10 +86,10 @@ fn a_user_has_a_burst_then_a_rate_and_rejected_requests_are_not_charged() {
     world.clock.advance(Duration::from_millis(1));
     assert!(world.passes(&ada, Action::ChatMessagePost));
     assert!(!world.passes(&ada, Action::ChatMessagePost));
-    // Other classes are counted apart, and other users.
+    // Other classes and other users are counted separately.
     assert!(world.passes(&ada, Action::ChatThreadRead));
     assert!(world.passes(&context("t_acme", "bob", "engines"), Action::ChatMessagePost));
-    // One user in two tenants is one user.
+    // A user in two tenants has one limit.
     assert!(!world.passes(&context("t_other", "ada", "engines"), Action::ChatMessagePost));
 }
 
@@ -103,7 +103,7 @@ fn a_tenants_users_and_keys_share_its_rate_limit() {
     let late = context("t_acme", "carol", "engines");
     let (passed, refused) = world.until_refused(&late, Action::ChatMessagePost);
     assert_eq!((passed, refused.member("limited")), (0, Some(&"tenant".into())));
-    // What the tenant's limit refused is given back to its user.
+    // A request that the tenant's limit refuses does not count for its user.
     let subject = RateSubject { tenant: None, ..RateSubject::of_context(&late).unwrap() };
     assert_eq!(world.guard.rate_status(&subject, RateClass::Write).unwrap().remaining, 4);
     let key = context("t_acme", "ak_1", KEY);
@@ -123,7 +123,7 @@ fn release_actions_are_not_starved_by_other_requests() {
     for _ in 0..4 {
         assert!(world.guard.admit_release(&ada, Action::ApiKeysManage).is_ok());
     }
-    // Its own bucket is bounded, and others' calls of that class take nothing from it.
+    // The class has its own limit, and calls of other users do not reduce it.
     assert_eq!(world.guard.admit_release(&ada, Action::ApiKeysManage).unwrap_err().code(), Code::RateLimited);
     assert!(world.guard.admit_release(&context("t_acme", "bob", "engines"), Action::MembersManage).is_ok());
     let viewer = engines_core::testing::context("t_acme", "vic", Role::Viewer).unwrap();
@@ -138,7 +138,7 @@ fn rate_status_is_reported_and_in_process_work_is_not_limited() {
     assert_eq!((status().limit, status().remaining, status().reset), (4, 4, Duration::ZERO));
     assert!(world.passes(&ada, Action::ChatMessagePost));
     assert_eq!((status().remaining, status().reset), (3, Duration::from_millis(500)));
-    // The tenant's is told where it is nearer.
+    // The status is that of the tenant when the tenant has less left.
     for user in ["bob", "carol"] {
         let user = context("t_acme", user, "engines");
         for _ in 0..3 {
@@ -184,7 +184,7 @@ fn open_streams_are_counted_by_user_key_and_tenant_until_they_end() {
     let third = enter(&bob).unwrap();
     drop((keys, third));
     assert_eq!(streams.tenant_count(&acme), 1);
-    // However a stream ends: also with a panic of what holds it, and with the task that holds it.
+    // A stream ends also with a panic, and with the task that holds it.
     let held = enter(&ada).unwrap();
     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
         let _held = held;

@@ -1,4 +1,4 @@
-//! Tokens that nobody should mint: any header, any payload, a valid signature over both.
+//! Forged tokens: any header and any payload, with a valid signature.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(crate) fn b64(text: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
-/// A token over exactly this header and payload, signed with `secret` under HMAC with SHA-256, whatever the header says.
+/// Signs exactly this header and payload with `secret` under HMAC with SHA-256, whatever the header says.
 pub(crate) fn sign_with(secret: &[u8], header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
     let message = format!("{}.{}", b64(header), b64(payload));
     let signature = crypto::sign(message.as_bytes(), &EncodingKey::from_secret(secret), Algorithm::HS256).unwrap();
@@ -29,7 +29,7 @@ pub(crate) fn sign(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> Strin
     sign_with(SECRET.as_bytes(), header, payload)
 }
 
-/// Claims that are in order.
+/// Returns valid claims.
 pub(crate) fn good_claims() -> String {
     format!(
         r#"{{"sub":"ada","iss":"engines","exp":{},"iat":{NOW},"email":"ada@example.org","tenant_ids":["t_acme","t_beta"],"default_tenant_id":"t_acme","role_map":{{"t_acme":"member","t_beta":"owner"}},"jti":"01"}}"#,
@@ -37,7 +37,7 @@ pub(crate) fn good_claims() -> String {
     )
 }
 
-/// Claims that are in order but for the members in `more`, which come last.
+/// Valid claims, followed by the members in `more`.
 pub(crate) fn claims_with(more: &str) -> String {
     format!(r#"{{"sub":"ada","iss":"engines","exp":{},{more}}}"#, NOW + 600)
 }

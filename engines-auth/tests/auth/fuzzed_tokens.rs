@@ -1,4 +1,4 @@
-//! Whatever arrives: an answer, and never a wrong yes.
+//! Arbitrary tokens yield an error or the right principal, and never a panic.
 
 use std::sync::LazyLock;
 
@@ -56,7 +56,7 @@ proptest! {
         let mut payload = good_claims().into_bytes();
         let at = at % payload.len();
         payload[at] = byte;
-        // It is signed, so it may well be good; it must not panic, nor make somebody of the system.
+        // The token is signed, so it may be valid. It must not panic and must not yield a system actor.
         if let Ok(principal) = VERIFIER.verify(&sign(HEADER, payload)) {
             prop_assert_eq!(principal.actor.kind, engines_core::ActorType::Human);
         }

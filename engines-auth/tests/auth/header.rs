@@ -1,4 +1,4 @@
-//! Nothing comes from a token's header but what is expected.
+//! A header influences nothing but the choice of the verifier.
 
 use engines_auth::{Authenticator, Credential, SigningSecret};
 use engines_core::Code;
@@ -201,12 +201,12 @@ fn a_public_key_is_rejected_as_a_signing_secret() {
     for text in [pem, &pem.replace("PUBLIC", "RSA PRIVATE"), &format!("\n\n  {pem}"), jwk] {
         assert_eq!(SigningSecret::new(text).unwrap_err().code(), Code::Internal);
     }
-    // Signed with the public key, and whichever algorithm it claims.
+    // Signed with the public key as a shared secret, under each algorithm.
     for alg in ["HS256", "RS256"] {
         let forged = sign_with(pem.as_bytes(), format!(r#"{{"alg":"{alg}"}}"#), good_claims());
         assert_eq!(verify(&forged).map(|_| ()), Err(Code::TokenInvalid));
     }
-    // Our own secret under the name of another algorithm.
+    // Our own secret, with the name of another algorithm.
     assert_eq!(header(r#"{"alg":"RS256"}"#), Err(Code::TokenInvalid));
 }
 

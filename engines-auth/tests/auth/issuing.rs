@@ -1,4 +1,4 @@
-//! What is issued is what is accepted.
+//! Issued tokens are accepted.
 
 use std::{sync::Arc, time::Duration};
 

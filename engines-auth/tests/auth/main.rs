@@ -1,4 +1,4 @@
-//! Who is asking, through the public API alone.
+//! Tests of authentication and admission through the public API.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly, also in its helpers")]
 

@@ -1,4 +1,4 @@
-//! Signing keys that take turns.
+//! Rotation of signing keys.
 
 use std::{sync::Arc, time::Duration};
 
@@ -43,11 +43,11 @@ fn the_old_key_verifies_until_its_tokens_expire() {
 #[test]
 fn a_kid_selects_its_key_only_and_keys_can_expire() {
     let clock = ManualClock::default();
-    // The header names key 2, and key 1 signed.
+    // The header names key 2, but key 1 signed.
     let liar = issue(&SigningKeys::new(key("2", "a")), &clock);
     let keys = SigningKeys::new(key("1", "a")).previous(key("2", "b")).unwrap();
     assert_eq!(verify(&keys, &clock, &liar), Err(Code::TokenInvalid));
-    // A name that is not ours says nothing, as with tokens minted elsewhere.
+    // An unknown key name is ignored, as for tokens minted elsewhere.
     let elsewhere = issue(&SigningKeys::new(key("../../etc/passwd".replace('/', "-").as_str(), "b")), &clock);
     assert_eq!(verify(&keys, &clock, &elsewhere), Ok(()));
 

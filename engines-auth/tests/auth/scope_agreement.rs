@@ -1,4 +1,4 @@
-//! Header × query × body × default: every combination, against a second telling of the rule.
+//! Header × query × body × default: every combination, compared with a second implementation of the rule.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,11 @@ use engines_core::{Code, Env};
 use futures_util::FutureExt;
 
 use crate::{
-    admission::{ada, door_with},
+    admission::{ada, admission_with},
     forge::verifier_with,
 };
 
-/// What may stand in a place that repeats: nothing, a value, two values.
+/// The values of a place that may be repeated: none, one or two.
 fn places<'a>(values: &[&'a str]) -> Vec<Vec<&'a str>> {
     let mut all = vec![vec![]];
     for &one in values {
@@ -27,7 +27,7 @@ fn bodies<'a>(values: &[&'a str]) -> Vec<Option<&'a str>> {
 
 #[test]
 fn disagreeing_tenant_sources_are_rejected() {
-    let door = door_with(verifier_with(Default::default()).0);
+    let admission = admission_with(verifier_with(Default::default()).0);
     let values = ["t_acme", "t_beta", "t_other", "T_ACME", ""];
     let mut cases = 0;
     for default in [None, Some("t_acme"), Some("t_beta"), Some("t_other")] {
@@ -42,7 +42,7 @@ fn disagreeing_tenant_sources_are_rejected() {
                         ..AuthInput::default()
                     };
                     let claims = BodyClaims { tenant_id: body, env: None };
-                    let answer = door.admit(&principal, &presented, &claims).now_or_never().unwrap();
+                    let answer = admission.admit(&principal, &presented, &claims).now_or_never().unwrap();
                     let answer =
                         answer.map(|context| context.scope().tenant().to_string()).map_err(|error| error.code());
 
@@ -65,7 +65,7 @@ fn disagreeing_tenant_sources_are_rejected() {
 
 #[test]
 fn disagreeing_environment_sources_are_rejected_after_normalisation() {
-    let door = door_with(verifier_with(Default::default()).0);
+    let admission = admission_with(verifier_with(Default::default()).0);
     let principal = ada(Some("t_acme"));
     let values = ["dev", "DEV", "stage", "Staging", "prod", "moon", ""];
     let normal = |name: &str| match name.to_lowercase().as_str() {
@@ -82,7 +82,7 @@ fn disagreeing_environment_sources_are_rejected_after_normalisation() {
                     ..AuthInput::default()
                 };
                 let claims = BodyClaims { tenant_id: None, env: body };
-                let answer = door.admit(&principal, &presented, &claims).now_or_never().unwrap();
+                let answer = admission.admit(&principal, &presented, &claims).now_or_never().unwrap();
                 let answer = answer.map(|context| context.scope().env()).map_err(|error| error.code());
 
                 let named: BTreeSet<String> = headers.iter().chain(&queries).copied().chain(body).map(normal).collect();
@@ -102,14 +102,14 @@ fn disagreeing_environment_sources_are_rejected_after_normalisation() {
 
 #[test]
 fn non_utf8_field_values_are_rejected() {
-    let door = door_with(verifier_with(Default::default()).0);
+    let admission = admission_with(verifier_with(Default::default()).0);
     let presented = |tenant: &'static [u8], env: &'static [u8]| AuthInput {
         tenant_headers: engines_auth::FieldValues::one(tenant),
         env_headers: engines_auth::FieldValues::one(env),
         ..AuthInput::default()
     };
     let code = |presented: &AuthInput<'_>| {
-        let answer = door.admit(&ada(Some("t_acme")), presented, &BodyClaims::default()).now_or_never().unwrap();
+        let answer = admission.admit(&ada(Some("t_acme")), presented, &BodyClaims::default()).now_or_never().unwrap();
         answer.map(|_| ()).map_err(|error| error.code())
     };
     assert_eq!(code(&presented(b"t_acme\xff", b"dev")), Err(Code::TenantInvalid));

@@ -1,4 +1,4 @@
-//! Credentials made for one place, and the record of refusals.
+//! Credentials that are restricted to one scope, and the record of refusals.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use crate::{
 
 #[test]
 fn a_scope_restricted_credential_is_accepted_only_in_its_scope() {
-    let door = Admission::builder(Arc::new(ManualClock::default()), IdGenerator::seeded(1)).build();
+    let admission = Admission::builder(Arc::new(ManualClock::default()), IdGenerator::seeded(1)).build();
     let mut principal = ada(Some("t_acme"));
     let admit = |bound: (&str, Option<Env>), tenant: &str, env: &str| {
         principal.restriction = Some(ScopeRestriction { tenant: TenantId::new(bound.0).unwrap(), env: bound.1 });
@@ -22,16 +22,16 @@ fn a_scope_restricted_credential_is_accepted_only_in_its_scope() {
             value => FieldValues::one(value),
         };
         let presented = AuthInput { tenant_headers: given(tenant), env_headers: given(env), ..AuthInput::default() };
-        let answer = door.admit(&principal, &presented, &BodyClaims::default()).now_or_never().unwrap();
+        let answer = admission.admit(&principal, &presented, &BodyClaims::default()).now_or_never().unwrap();
         answer.map(|context| context.scope().to_string()).map_err(|error| error.code())
     };
     let mut admit = admit;
     let here = ("t_acme", Some(Env::Dev));
     assert_eq!(admit(here, "t_acme", "dev").as_deref(), Ok("t_acme/dev"));
-    // What it is bound to need not be said again.
+    // The scope of a restricted credential need not be repeated.
     assert_eq!(admit(here, "", "").as_deref(), Ok("t_acme/dev"));
     assert_eq!(admit(here, "t_acme", "prod"), Err(Code::TenantForbidden));
-    // A membership elsewhere does not help.
+    // A membership in another tenant does not help.
     assert_eq!(admit(here, "t_beta", "dev"), Err(Code::TenantForbidden));
     assert_eq!(admit(("t_acme", None), "t_acme", "prod").as_deref(), Ok("t_acme/prod"));
     assert_eq!(admit(("t_acme", None), "t_acme", ""), Err(Code::EnvRequired));
@@ -52,7 +52,7 @@ impl AuthFailureSink for Notes {
 #[test]
 fn an_auth_failure_reports_actor_action_reason_and_address() {
     let notes = Notes::default();
-    let door = Admission::builder(Arc::new(ManualClock::default()), IdGenerator::seeded(1))
+    let admission = Admission::builder(Arc::new(ManualClock::default()), IdGenerator::seeded(1))
         .authenticator(verifier_with(Default::default()).0)
         .failure_sink(notes.clone())
         .build();
@@ -63,21 +63,21 @@ fn an_auth_failure_reports_actor_action_reason_and_address() {
         address: Some("192.0.2.1"),
         ..AuthInput::default()
     };
-    door.authenticate(&presented).now_or_never().unwrap().unwrap_err();
+    admission.authenticate(&presented).now_or_never().unwrap().unwrap_err();
     let outside = AuthInput {
         tenant_headers: FieldValues::one("t_other"),
         env_headers: FieldValues::one("dev"),
         ..presented.clone()
     };
-    door.admit(&ada(None), &outside, &BodyClaims::default()).now_or_never().unwrap().unwrap_err();
-    // A malformed request is no refused attempt.
-    door.admit(&ada(None), &presented, &BodyClaims::default()).now_or_never().unwrap().unwrap_err();
+    admission.admit(&ada(None), &outside, &BodyClaims::default()).now_or_never().unwrap().unwrap_err();
+    // A malformed request is not recorded as a refused attempt.
+    admission.admit(&ada(None), &presented, &BodyClaims::default()).now_or_never().unwrap().unwrap_err();
     let told = notes.0.lock().unwrap().clone();
     assert_eq!(
         told,
         [
-            r#"door.enter TOKEN_INVALID None /events Some("192.0.2.1")"#,
-            r#"door.enter TENANT_FORBIDDEN Some("ada") /events Some("192.0.2.1")"#,
+            r#"admission.enter TOKEN_INVALID None /events Some("192.0.2.1")"#,
+            r#"admission.enter TENANT_FORBIDDEN Some("ada") /events Some("192.0.2.1")"#,
         ]
     );
     assert!(!told.join("").contains(&forged[7..40]));

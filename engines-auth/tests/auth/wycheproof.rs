@@ -1,9 +1,9 @@
-//! The JOSE vectors of C2SP/wycheproof through the raw layer, read from the folder that `WYCHEPROOF_DIR` names.
+//! The JOSE vectors of C2SP/wycheproof against the raw layer. `WYCHEPROOF_DIR` names their folder.
 
 use engines_auth::jwt::{jwk::KeySet, jws::UnverifiedToken};
 use serde_json::{Value, json};
 
-/// Signature vectors whose expectation we do not follow, with the reason.
+/// Signature vectors whose expectation is not followed, with the reason.
 const WAIVED: &[(u64, &str)] = &[
     (367, "byte for byte the valid vector 357"),
     (370, "byte for byte the valid vector 357"),
@@ -11,7 +11,7 @@ const WAIVED: &[(u64, &str)] = &[
     (373, "marked valid with a `?` in its base64url"),
 ];
 
-/// The algorithms of the raw layer. A vector under any other must be refused, whatever it is marked.
+/// The algorithms of the raw layer. A vector under another algorithm must be refused, whatever its mark.
 const OURS: [&str; 5] = ["HS256", "HS384", "HS512", "RS256", "ES256"];
 
 fn vectors(file: &str) -> Option<Value> {
@@ -20,7 +20,7 @@ fn vectors(file: &str) -> Option<Value> {
     Some(serde_json::from_str(&text).unwrap())
 }
 
-/// Public keys where the group has them, else its shared ones.
+/// Uses the public keys of the group if it has them, otherwise its shared keys.
 fn accepts(group: &Value, jws: &str, wrap: impl Fn(&Value) -> Value) -> bool {
     let read = |half: &str, read: fn(&[u8]) -> engines_core::Result<KeySet>| {
         group.get(half).map(|key| read(wrap(key).to_string().as_bytes()))

@@ -1,4 +1,4 @@
-//! Signing up, logging in, seeing oneself.
+//! Signup, login and the view of the caller.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn a_token_response_has_the_contracts_members_and_gets_in() {
     assert!(tenant.as_str().starts_with("t_acme-inc-"), "{tenant}");
     let context = world.a.enter(tokens.access(), &tenant).await.unwrap();
     assert_eq!((context.role(), context.actor().id.clone()), (Role::Owner, tokens.user.user_id.clone()));
-    // Without a tenant there is none, and `null` says so.
+    // Without a tenant, the response has `null`.
     let alone = world.a.signup("bob@example.org", None).await.unwrap();
     let json = serde_json::to_value(&alone).unwrap();
     assert!(json["tenant"].is_null() && json["memberships"].as_array().unwrap().is_empty());
@@ -42,7 +42,7 @@ async fn addresses_are_normalized_and_unique() {
         assert_eq!(code(&world.b.signup(same, None).await), Some(Code::AlreadyExists), "{same}");
         assert!(world.b.login(same, PASSWORD).await.is_ok(), "{same}");
     }
-    // One letter in two forms of Unicode.
+    // The same letter in two Unicode forms.
     world.a.verified("zo\u{e9}@example.org", None).await;
     assert_eq!(code(&world.a.signup("zoe\u{301}@example.org", None).await), Some(Code::AlreadyExists));
     let long = format!("{}@example.org", "a".repeat(65));
@@ -73,7 +73,7 @@ async fn login_does_not_reveal_whether_an_account_exists() {
     let wrong = world.a.login("ada@example.org", "not-The-password-1").await.unwrap_err();
     let unknown = world.a.login("nobody@example.org", "not-The-password-1").await.unwrap_err();
     let none = world.a.login("no address", "not-The-password-1").await.unwrap_err();
-    // A disabled account answers as one that is not there, also to the right password.
+    // A disabled account gets the same answer as an unknown one, also with the right password.
     let (operator, system) = crate::bootstrap::operator(&world.a).await;
     let context = world.a.enter(operator.access(), &system).await.unwrap();
     world.a.identity.set_user_disabled(&context, &tokens.user.user_id, true).await.unwrap();
@@ -96,11 +96,11 @@ async fn an_account_and_an_address_are_throttled_before_any_hash() {
     assert!(error.member("decision_id").is_some());
     let wait = error.retry_after().unwrap();
     assert!(wait > Duration::ZERO && wait <= Duration::from_secs(2), "{wait:?}");
-    // Others are not held up, an unknown account is throttled alike, and time heals.
+    // Other accounts are not delayed, an unknown account is limited in the same way, and the limit recovers with time.
     assert_eq!(code(&world.a.login("bob@example.org", PASSWORD).await), Some(Code::CredentialsInvalid));
     world.a.clock.advance(wait);
     assert!(world.a.login("ada@example.org", PASSWORD).await.is_ok());
-    // A good login does not count.
+    // A successful login does not count.
     world.a.clock.advance(Duration::from_secs(60));
     for _ in 0..30 {
         world.a.login("ada@example.org", PASSWORD).await.unwrap();
@@ -138,7 +138,7 @@ async fn a_password_is_rehashed_when_the_cost_settings_rise() {
     node.login("ada@example.org", PASSWORD).await.unwrap();
     let risen = hash().await;
     assert!(risen.contains("m=16,"), "{risen}");
-    // It does not fall again, and is not made anew each time.
+    // A hash is not replaced by a cheaper one, and not replaced at every login.
     world.a.login("ada@example.org", PASSWORD).await.unwrap();
     node.login("ada@example.org", PASSWORD).await.unwrap();
     assert_eq!(hash().await, risen);
@@ -158,7 +158,7 @@ async fn names_are_bounded() {
     for bad in ["", "   ", "a\nb", &"x".repeat(201)] {
         assert_eq!(code(&world.a.signup("ada@example.org", Some(bad)).await), Some(Code::BodyInvalid));
     }
-    // Nothing was made on the way.
+    // The failed attempts created nothing.
     let tokens = world.a.signup("ada@example.org", Some("  Größe & Co. 東京  ")).await.unwrap();
     let tenant = tokens.tenant.as_ref().unwrap();
     assert_eq!(tenant.name, "Größe & Co. 東京");
@@ -222,10 +222,10 @@ async fn invisible_characters_are_rejected_in_names_and_addresses() {
         assert_eq!(signup(&format!("ad{joiner}a@example.org"), "Ada").await, Some(Code::BodyInvalid));
         assert_eq!(signup("ada@example.org", &format!("Ada{joiner}")).await, Some(Code::BodyInvalid));
     }
-    // Persian needs the non-joiner, emoji the joiner.
+    // Persian needs the non-joiner, and emoji the joiner.
     assert_eq!(signup("p@example.org", "علی\u{200c}رضا").await, None);
     assert_eq!(signup("e@example.org", "Ada 👩\u{200d}💻").await, None);
-    // Composed and decomposed are one name.
+    // The composed and the decomposed form are the same name.
     assert_eq!(signup("n@example.org", "Ame\u{301}lie").await, None);
     let login = world.a.login("n@example.org", PASSWORD).await.unwrap();
     assert_eq!(login.user.display_name.as_deref(), Some("Am\u{e9}lie"));

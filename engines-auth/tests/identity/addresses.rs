@@ -1,4 +1,4 @@
-//! Whoever proves an address has the address, and nothing of whoever only named it.
+//! The account that verifies an address gets it, and gets nothing of accounts that only claim it.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ async fn the_user_who_verifies_an_address_owns_it_but_not_other_claimants_accoun
     let tenant = squatter.tenant.as_ref().unwrap().tenant_id.clone();
     let theirs = world.a.mailed("bob@example.org", MailPurpose::Verify).await;
     let bob = world.b.signup("bob@example.org", None).await.unwrap();
-    // Until somebody proves it, each signs in with their own password.
+    // Until one account verifies the address, each signs in with its own password.
     assert_eq!(world.a.login("bob@example.org", OTHER).await.unwrap().user.user_id, squatter.user.user_id);
     assert_eq!(world.a.login("bob@example.org", PASSWORD).await.unwrap().user.user_id, bob.user.user_id);
     assert_eq!(code(&world.a.login("bob@example.org", "neither of the two").await), Some(Code::CredentialsInvalid));
@@ -56,7 +56,7 @@ async fn the_user_who_verifies_an_address_owns_it_but_not_other_claimants_accoun
     world.b.verify(&token).await.unwrap();
     assert_eq!(email_of(&world.b, bob.access()).await, (Some("bob@example.org".into()), true));
     assert_eq!(code(&world.b.verify(&token).await), Some(Code::TokenInvalid), "once");
-    // The squatter keeps account, session and tenant, and has no address to sign in with.
+    // The squatter keeps the account, the session and the tenant, and has no address to sign in with.
     assert_eq!(email_of(&world.a, squatter.access()).await, (None, false));
     assert!(world.a.enter(squatter.access(), &tenant).await.is_ok());
     assert!(world.a.refresh(squatter.next()).await.is_ok());
@@ -64,10 +64,11 @@ async fn the_user_who_verifies_an_address_owns_it_but_not_other_claimants_accoun
     let bobs = world.a.login("bob@example.org", PASSWORD).await.unwrap();
     assert!(bobs.memberships.is_empty());
     assert_eq!(code(&world.a.enter(bobs.access(), &tenant).await), Some(Code::TenantForbidden));
-    // A token that was mailed for the squatter's account proves nothing any more, and nobody signs up with the address.
+    // A token that was mailed for the squatter's account verifies nothing any more, and no one can sign up with the
+    // address.
     assert_eq!(code(&world.a.verify(&theirs).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.a.signup("bob@example.org", None).await), Some(Code::AlreadyExists));
-    // They may have another address, and then sign in with that.
+    // The squatter can set another address and sign in with it.
     change_email(&world.a, squatter.access(), "new@example.org", OTHER).await.unwrap();
     world.a.verify(&world.a.mailed("new@example.org", MailPurpose::Verify).await).await.unwrap();
     assert_eq!(world.a.login("new@example.org", OTHER).await.unwrap().user.user_id, squatter.user.user_id);
@@ -134,7 +135,7 @@ async fn a_change_of_address_waits_for_its_proof() {
     let stale = world.a.mailed("new@example.org", MailPurpose::Verify).await;
     assert_eq!(email_of(&world.a, ada.access()).await, (Some("ada@example.org".into()), true));
     assert_eq!(code(&world.a.login("new@example.org", PASSWORD).await), Some(Code::CredentialsInvalid));
-    // Nothing tells that another account has an address; its owner alone sees the mail, and it gives them nothing.
+    // No response reveals that another account has an address. Only its owner sees the mail, which grants nothing.
     change("taken@example.org", PASSWORD).await.unwrap();
     assert_eq!(code(&world.a.verify(&stale).await), Some(Code::TokenInvalid), "another address is wanted by now");
     let mailed = async || {
@@ -156,7 +157,7 @@ async fn a_change_of_address_waits_for_its_proof() {
     assert_eq!(email_of(&world.a, ada.access()).await, (Some("last@example.org".into()), true));
     assert!(world.a.login("last@example.org", PASSWORD).await.is_ok());
     assert_eq!(code(&world.a.login("ada@example.org", PASSWORD).await), Some(Code::CredentialsInvalid));
-    // The former address hears of it, and is free.
+    // The former address gets a notice and is released.
     for _ in 0..1000 {
         if world.a.mailer.last("ada@example.org", MailPurpose::AddressChanged).is_some() {
             break;
@@ -221,7 +222,7 @@ async fn asking_for_mails_is_limited_by_account_and_by_address() {
     let limited = world.a.identity.request_verification(&principal, caller).await.unwrap_err();
     assert_eq!(limited.code(), Code::RateLimited);
     assert!(limited.member("decision_id").is_some());
-    // Of six mails (the first came with signing up) five are sent; that the rest is not is told to nobody.
+    // Of six mails (the first one by the signup) five are sent. No response reveals that the sixth is not.
     let marker = world.a.verified("marker@example.org", None).await;
     assert!(marker.user.email.is_some());
     let sent = world.a.mailer.mails().iter().filter(|mail| mail.to() == "ada@example.org").count();
@@ -238,7 +239,7 @@ async fn mails_are_retried_and_never_delay_a_request() {
     let token = world.a.mailed("ada@example.org", MailPurpose::Verify).await;
     assert_eq!(world.a.mailer.attempts(), 4);
     world.a.verify(&token).await.unwrap();
-    // A queue that nobody empties is full; requests are answered all the same.
+    // Requests are answered even when the queue is full because no worker runs.
     let mails = MailSettings { queue: 1, ..MailSettings::default() };
     let store = std::sync::Arc::clone(&world.store) as _;
     let stuck = node_with(store, &world.a.clock, settings(), mails, MemoryMailer::default());
@@ -252,7 +253,7 @@ async fn mails_are_retried_and_never_delay_a_request() {
 async fn accounts_created_before_verification_count_as_verified() {
     let world = world();
     let ada = world.a.signup("ada@example.org", None).await.unwrap();
-    // The documents as they were written before: nothing about proofs in them.
+    // Documents as earlier versions wrote them, without fields about verification.
     let scope = Scope::system().unwrap();
     let (users, emails) = (DocumentKind::new("identity_user").unwrap(), DocumentKind::new("identity_email").unwrap());
     let id = DocId::new(format!("u.{}", ada.user.user_id)).unwrap();
@@ -298,7 +299,7 @@ async fn an_operator_verifies_an_address_without_adopting_a_squatters_account() 
         code(&world.a.identity.mark_verified(&control, &crate::fixture::user("nobody")).await),
         Some(Code::NotFound)
     );
-    // Who lost an address and was disabled is still there when let in again.
+    // An account that lost its address and was disabled can be enabled again.
     world.a.identity.set_user_disabled(&control, &rival.user.user_id, true).await.unwrap();
     world.a.identity.set_user_disabled(&control, &rival.user.user_id, false).await.unwrap();
     let kept = world.a.identity.mark_verified(&control, &rival.user.user_id).await;

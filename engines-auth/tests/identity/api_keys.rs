@@ -1,4 +1,4 @@
-//! API keys.
+//! Creation, rotation and revocation of API keys.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn a_key_is_good_in_its_tenant_alone_and_is_shown_once() {
         assert_eq!((inside.role(), inside.actor().kind), (Role::Member, ActorType::Agent));
         assert_eq!(inside.credential_id(), Some(made.view.key_id.as_str()));
     }
-    // Its maker owns the other tenant as well; that is nothing to the key.
+    // The key's creator also owns the other tenant, which does not matter for the key.
     assert!(world.a.enter(owner.access(), &beta).await.is_ok());
     assert_eq!(code(&world.a.enter(key, &beta).await), Some(Code::TenantForbidden));
     assert_eq!(
@@ -57,7 +57,7 @@ async fn a_key_is_good_in_its_tenant_alone_and_is_shown_once() {
     assert_eq!(listed.len(), 1);
     assert!(listed[0].last_used_at.is_some());
     assert!(!serde_json::to_string(&listed).unwrap().contains(&key[30..]));
-    // Another tenant does not see it, nor end it.
+    // Another tenant neither sees nor revokes the key.
     let elsewhere = world.a.enter(owner.access(), &beta).await.unwrap();
     assert!(world.a.identity.api_keys().list(&elsewhere, PageRequest::first(9)).await.unwrap().items.is_empty());
     assert_eq!(code(&world.a.identity.api_keys().revoke(&elsewhere, &made.view.key_id).await), Some(Code::NotFound));
@@ -140,24 +140,24 @@ async fn streams_opened_with_a_key_end_when_it_is_revoked() {
         let request = RotateRequest { grace };
         world.a.identity.api_keys().rotate(&context, &made.view.key_id, request).await.unwrap()
     };
-    // With a grace, when that is over; without one, at once. The new secret's own streams stay.
+    // Streams end after the grace, or at once without one. Streams opened with the new secret stay.
     let second = rotate(10).await;
-    assert!(world.a.door.check_still_valid(&opened).await.is_ok());
+    assert!(world.a.admission.check_still_valid(&opened).await.is_ok());
     let by_second = world.a.enter(second.key.expose(), &acme).await.unwrap();
     world.a.clock.advance(Duration::from_secs(10));
-    assert_eq!(code(&world.a.door.check_still_valid(&opened).await), Some(Code::TokenInvalid));
+    assert_eq!(code(&world.a.admission.check_still_valid(&opened).await), Some(Code::TokenInvalid));
     assert_eq!(
         code(&world.a.enter_by_ticket(ticket.ticket.expose(), "/sse/chat/c", None).await),
         Some(Code::TokenInvalid)
     );
-    assert!(world.a.door.check_still_valid(&by_second).await.is_ok());
+    assert!(world.a.admission.check_still_valid(&by_second).await.is_ok());
     let third = rotate(0).await;
     let by_third = world.a.enter(third.key.expose(), &acme).await.unwrap();
-    assert_eq!(code(&world.a.door.check_still_valid(&by_second).await), Some(Code::TokenInvalid));
-    // Two rotations in one grace: only the last one before is good.
+    assert_eq!(code(&world.a.admission.check_still_valid(&by_second).await), Some(Code::TokenInvalid));
+    // After two rotations within one grace, only the last old secret is valid.
     rotate(10).await;
     rotate(10).await;
-    assert_eq!(code(&world.a.door.check_still_valid(&by_third).await), Some(Code::TokenInvalid));
+    assert_eq!(code(&world.a.admission.check_still_valid(&by_third).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.a.principal(third.key.expose()).await), Some(Code::TokenInvalid));
 }
 
@@ -170,7 +170,7 @@ async fn a_delegated_key_never_outranks_or_outlives_its_parent() {
     let hour = ApiKeyRequest { expires_in: Some(3600), ..request(Role::Admin) };
     let parent = keys.create(&context, hour).await.unwrap();
     let by_key = world.a.enter(parent.key.expose(), &acme).await.unwrap();
-    // Without an end of its own it ends with its parent; a later end and a higher role are refused.
+    // A key without an expiry expires with its parent. A later expiry and a higher role are refused.
     let child = make(&world.a, &by_key, Role::Member).await.unwrap();
     assert_eq!(child.view.expires_at, parent.view.expires_at);
     assert_eq!(child.view.parent_key_id.as_deref(), Some(parent.view.key_id.as_str()));
@@ -180,7 +180,7 @@ async fn a_delegated_key_never_outranks_or_outlives_its_parent() {
     let shorter = ApiKeyRequest { expires_in: Some(60), ..request(Role::Admin) };
     let grandchild_of = world.a.enter(keys.create(&by_key, shorter).await.unwrap().key.expose(), &acme).await.unwrap();
     let grandchild = make(&world.a, &grandchild_of, Role::Viewer).await.unwrap();
-    // Chains are bounded.
+    // The length of a chain is limited.
     let mut last = grandchild_of;
     let mut made = 0;
     while made < 9 {
@@ -194,11 +194,11 @@ async fn a_delegated_key_never_outranks_or_outlives_its_parent() {
         made += 1;
     }
     assert_eq!(made, 3, "a key has at most four ancestors");
-    // The middle one ends: what it made ends with it, what it was made with does not.
+    // When the middle key expires, its descendants end and its ancestors stay.
     world.a.clock.advance(Duration::from_secs(61));
     assert!(world.b.enter(grandchild.key.expose(), &acme).await.is_err());
     assert!(world.b.enter(child.key.expose(), &acme).await.is_ok());
-    // Revoking the parent ends all of its descendants at once, and takes them out of the list.
+    // Revocation of the parent ends all of its descendants at once and removes them from the list.
     keys.revoke(&context, &parent.view.key_id).await.unwrap();
     assert_eq!(code(&world.a.enter(child.key.expose(), &acme).await), Some(Code::TokenInvalid));
     world.a.clock.advance(Duration::from_secs(3));

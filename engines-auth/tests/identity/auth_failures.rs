@@ -37,7 +37,7 @@ async fn auth_failures_are_logged_without_secrets_at_a_bounded_rate() {
         .failure_sink(log.clone())
         .build()
         .unwrap();
-    let door = Admission::builder(Arc::clone(&clock), ids.clone()).failure_sink(log.clone()).build();
+    let admission = Admission::builder(Arc::clone(&clock), ids.clone()).failure_sink(log.clone()).build();
     drop(log);
 
     let trace = Trace::begin(&*clock, &ids);
@@ -53,9 +53,9 @@ async fn auth_failures_are_logged_without_secrets_at_a_bounded_rate() {
             address: Some("2001:db8::1"),
             ..AuthInput::default()
         };
-        door.authenticate(&presented).await.unwrap_err();
+        admission.authenticate(&presented).await.unwrap_err();
     }
-    drop((identity, door));
+    drop((identity, admission));
     writer.run().await.unwrap();
 
     let entries = recorded(&*store).await;
@@ -67,8 +67,8 @@ async fn auth_failures_are_logged_without_secrets_at_a_bounded_rate() {
     assert_eq!(login.actor.id, entries[1].actor.id, "two tries at one account are seen to be that");
     let reason = login.reason.as_deref().unwrap();
     assert!(reason.starts_with("CREDENTIALS_INVALID: ") && reason.ends_with("; from 192.0.2.7"), "{reason}");
-    let door = &entries[2];
-    assert_eq!((&*door.action, &*door.resource), ("door.enter", "/eventsX:y"));
+    let admission = &entries[2];
+    assert_eq!((&*admission.action, &*admission.resource), ("admission.enter", "/eventsX:y"));
     let all = format!("{entries:?}{}", serde_json::to_string(&entries).unwrap());
     for hidden in ["hunter2", "ada@", "example.org", "very-secret"] {
         assert!(!all.contains(hidden), "{hidden}");
@@ -82,16 +82,16 @@ async fn dropped_auth_failures_are_counted() {
     let clock = ManualClock::default();
     let settings = AuthFailureSettings { queue: 3, ..AuthFailureSettings::default() };
     let (log, writer) = AuthFailureLog::new(Arc::clone(&store), Arc::new(clock.clone()), ids.clone(), settings);
-    let door = Admission::builder(Arc::new(clock.clone()), ids).failure_sink(log).build();
+    let admission = Admission::builder(Arc::new(clock.clone()), ids).failure_sink(log).build();
     for _ in 0..10 {
-        door.authenticate(&AuthInput::default()).await.unwrap_err();
+        admission.authenticate(&AuthInput::default()).await.unwrap_err();
     }
     let run = tokio::spawn(writer.run());
     while recorded(&*store).await.len() < 3 {
         tokio::task::yield_now().await;
     }
-    door.authenticate(&AuthInput::default()).await.unwrap_err();
-    drop(door);
+    admission.authenticate(&AuthInput::default()).await.unwrap_err();
+    drop(admission);
     run.await.unwrap().unwrap();
     let entries = recorded(&*store).await;
     assert_eq!(entries.len(), 4);

@@ -1,11 +1,11 @@
-//! The store the tests of this folder run on.
+//! The store for the tests of this folder.
 
 use std::sync::Arc;
 
 use engines_core::{IdGenerator, Store};
 use engines_storage::MemoryStore;
 
-/// Nothing is left of it.
+/// This store leaves nothing to remove.
 #[derive(Debug)]
 pub(crate) struct Kept;
 

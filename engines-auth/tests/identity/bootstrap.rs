@@ -1,4 +1,4 @@
-//! The tenants every deployment has, and what the control plane may.
+//! The tenants that every deployment has, and the rights of the control plane.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn bootstrap(node: &Node, key: Option<&[u8]>, owner: Option<UserId>) -> Re
     node.identity.bootstrap_tenants(key, BootstrapRequest { owner_user_id: owner, owner: None }, caller).await
 }
 
-/// Somebody who owns the control plane.
+/// Returns the tokens of an owner of the control plane, and its tenant.
 pub(crate) async fn operator(node: &Node) -> (TokenResponse, TenantId) {
     let tokens = node.signup("operator@example.org", None).await.unwrap();
     bootstrap(node, Some(SYSTEM_KEY), Some(tokens.user.user_id.clone())).await.unwrap();
@@ -65,7 +65,7 @@ async fn operators_can_disable_tenants_but_not_read_their_content() {
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let control = world.a.enter(operator.access(), &system).await.unwrap();
     let inside = world.a.enter(owner.access(), &acme).await.unwrap();
-    // No membership of the control plane is one of another tenant.
+    // A membership of the control plane is no membership of another tenant.
     assert_eq!(code(&world.a.enter(operator.access(), &acme).await), Some(Code::TenantForbidden));
     assert_eq!(
         code(&world.a.identity.list_members(&control, &acme, PageRequest::first(9)).await),
@@ -85,7 +85,7 @@ async fn operators_can_disable_tenants_but_not_read_their_content() {
     assert!(tokens.tenant.is_none() && tokens.memberships.is_empty());
     world.a.identity.resume_tenant(&control, &acme).await.unwrap();
     assert!(world.a.enter(owner.access(), &acme).await.is_ok());
-    // Its owner may close it as well, and not open it again.
+    // The tenant's owner may close it, but not open it again.
     world.a.identity.disable_tenant(&inside, &acme).await.unwrap();
     assert_eq!(code(&world.a.enter(owner.access(), &acme).await), Some(Code::TenantForbidden));
 }
@@ -107,7 +107,7 @@ async fn the_first_owner_gets_in_where_nobody_may_sign_up() {
         first(world.b.clone(), "OP@example.org", PASSWORD)
     );
     assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
-    // It changes nobody's password.
+    // The bootstrap changes no password.
     first(world.a.clone(), "op@example.org", "another 88 Lantern, quiet").await.unwrap();
     let tokens = world.b.login("op@example.org", PASSWORD).await.unwrap();
     assert_eq!(tokens.memberships.len(), 2);
@@ -130,14 +130,14 @@ async fn users_known_only_from_tokens_can_be_disabled() {
     world.a.clock.advance(Duration::from_secs(1));
     world.a.identity.set_user_disabled(&control, &who, false).await.unwrap();
     assert_eq!(code(&world.a.identity.set_user_disabled(&control, &who, false).await), Some(Code::NotFound));
-    // A token from before stays refused, on every node; a new one is good.
+    // An older token stays refused on every node. A new one is accepted.
     assert_eq!(code(&world.a.enter(&outside, &place).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.b.enter(&outside, &place).await), Some(Code::TokenInvalid));
     let outside = crate::directory::minted(&world.a, "somebody|else", &[("t_elsewhere", Role::Owner)]);
     assert!(world.a.enter(&outside, &place).await.is_ok());
     world.a.clock.advance(Duration::from_secs(2));
     assert!(world.b.enter(&outside, &place).await.is_ok());
-    // Nothing else of it is left: what the token claims counts as before, also in a tenant that is kept here.
+    // Nothing else remains of the block: the claims of the token apply as before, also in a tenant that is kept here.
     let (_, acme) = world.a.owner("ada@example.org").await;
     let claims = crate::directory::minted(&world.a, "somebody|else", &[(acme.as_str(), Role::Viewer)]);
     assert!(world.a.enter(&claims, &acme).await.is_ok());

@@ -1,4 +1,4 @@
-//! The last word on memberships: how soon it counts, and that it fails closed.
+//! The directory: how soon changes take effect, and that it fails closed.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     members::add,
 };
 
-/// A token minted elsewhere with the same secret.
+/// Returns a token minted elsewhere with the same secret.
 pub(crate) fn minted(node: &Node, sub: &str, memberships: &[(&str, Role)]) -> String {
     let secret = SigningSecret::new(SECRET).unwrap();
     let issuer = TokenIssuer::new(&secret, JwtSettings::default(), Arc::new(node.clock.clone()), node.ids.clone());
@@ -28,7 +28,7 @@ async fn a_change_applies_at_once_on_this_node_and_within_the_ttl_on_others() {
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let bob = world.a.signup("bob@example.org", None).await.unwrap();
     let context = world.a.enter(owner.access(), &acme).await.unwrap();
-    // What is not so yet is known on both nodes.
+    // Both nodes have cached that there is no membership.
     assert_eq!(code(&world.a.enter(bob.access(), &acme).await), Some(Code::TenantForbidden));
     assert_eq!(code(&world.b.enter(bob.access(), &acme).await), Some(Code::TenantForbidden));
     add(&world.a, &context, &acme, &bob.user.user_id, Role::Admin).await.unwrap();
@@ -49,7 +49,7 @@ async fn a_change_applies_at_once_on_this_node_and_within_the_ttl_on_others() {
     assert_eq!(role(&world.a).await, Err(Code::TenantForbidden));
     world.a.clock.advance(Duration::from_secs(2));
     assert_eq!(role(&world.b).await, Err(Code::TenantForbidden));
-    // A clock that is set back makes nothing believable again.
+    // Setting the clock back makes no cached entry valid again.
     world
         .a
         .clock
@@ -70,7 +70,7 @@ async fn a_disabled_user_is_rejected_in_every_tenant() {
     world.a.clock.advance(Duration::from_secs(2));
     assert_eq!(code(&world.b.enter(ada.access(), &acme).await), Some(Code::TokenInvalid));
     world.a.identity.set_user_disabled(&control, &ada.user.user_id, false).await.unwrap();
-    // What was open before may be why she was disabled: it stays closed, and she logs in again.
+    // An earlier session may be the reason for the block: it stays closed, and she logs in again.
     assert_eq!(code(&world.a.enter(ada.access(), &acme).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.a.refresh(ada.next()).await), Some(Code::TokenInvalid));
     let again = world.a.login("ada@example.org", crate::fixture::PASSWORD).await.unwrap();
@@ -90,7 +90,7 @@ async fn tokens_minted_elsewhere_are_good_by_their_claims_unless_tenants_must_ex
     assert_eq!(world.a.enter(&stranger, &far).await.unwrap().role(), Role::Admin);
     assert_eq!(world.a.enter(&stranger, &acme).await.unwrap().role(), Role::Viewer);
     assert_eq!(world.a.enter(&bob, &far).await.unwrap().role(), Role::Admin);
-    // Of a user and a tenant it knows, the store has the last word, and it knows of no such membership.
+    // The store decides for users and tenants that it knows, and it has no such membership.
     assert_eq!(code(&world.a.enter(&bob, &acme).await), Some(Code::TenantForbidden));
     let me = world.a.identity.me(&world.a.principal(&stranger).await.unwrap()).await.unwrap();
     assert_eq!(me.memberships.len(), 2);
@@ -110,7 +110,7 @@ async fn admission_fails_closed_when_the_store_is_unavailable() {
     let (ada, acme) = world.a.owner("ada@example.org").await;
     assert!(world.a.enter(ada.access(), &acme).await.is_ok());
     world.store.faults().set_down(true);
-    // What was read a moment ago is good for its short time, and not a moment longer.
+    // A cached entry is used for its lifetime and no longer.
     assert!(world.a.enter(ada.access(), &acme).await.is_ok());
     assert_eq!(code(&world.b.enter(ada.access(), &acme).await), Some(Code::BackendUnavailable));
     world.a.clock.advance(Duration::from_secs(2));

@@ -24,7 +24,7 @@ async fn meet(
     ExternalUsers::user(&node.identity, &identity).await
 }
 
-/// As the issuer's authenticator makes it.
+/// Builds the principal as the issuer's authenticator does.
 fn principal(met: &ExternalUser, mapped: &[(&str, Role)]) -> Principal {
     let mut principal = Principal::assume_verified(Actor { id: met.id.clone(), kind: ActorType::Human }, ISSUER);
     principal.memberships.extend(met.memberships.clone());
@@ -58,13 +58,13 @@ async fn concurrent_first_logins_of_an_external_user_create_one_user_and_one_ten
         assert!(!found.items[0].id.as_str().contains("zoe@"));
     }
     assert_eq!(role(&world.a, &principal(&met[0], &[]), &own).await.unwrap(), Some(Role::Owner));
-    // A user of this name is nobody whom an unknown address leads to.
+    // A user of this id is not the user whom a login with an unknown address reads.
     meet(&world.a, ISSUER, &user("nobody"), true, &none).await.unwrap();
     assert_eq!(
         code(&world.a.login("unknown@example.org", crate::fixture::PASSWORD).await),
         Some(Code::CredentialsInvalid)
     );
-    // Nobody else's token leads there, and no address to an account.
+    // No other issuer's token leads to this user, and no address leads to an account.
     assert_eq!(code(&meet(&world.a, "https://other.example.com", &sub, true, &none).await), Some(Code::TokenInvalid));
     let local = world.a.signup("zoe.smith@example.org", None).await.unwrap();
     assert_ne!(local.user.user_id, met[0].id);
@@ -85,9 +85,9 @@ async fn mapped_roles_apply_until_a_stored_role_overrides_them() {
     assert_eq!(role(&world.a, &zoe, &acme).await.unwrap(), Some(Role::Viewer));
     world.a.identity.remove_member(&context, &acme, &met.id).await.unwrap();
     assert_eq!(role(&world.a, &zoe, &acme).await.unwrap(), None);
-    // An address nobody verified is not theirs.
+    // An address that the issuer does not call verified is not stored.
     assert!(world.a.identity.me(&zoe).await.unwrap().user.email.is_none());
-    // Without a rule there is a tenant of one's own, from then on the same one.
+    // Without a rule, the user gets a tenant, and later the same one.
     let own = meet(&world.a, ISSUER, &user("zoe"), true, &BTreeMap::new()).await.unwrap();
     assert!(own.default_tenant.is_some());
     assert_eq!(meet(&world.b, ISSUER, &user("zoe"), true, &BTreeMap::new()).await.unwrap(), own);

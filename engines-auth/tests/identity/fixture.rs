@@ -1,4 +1,4 @@
-//! Nodes on one store, with a door each.
+//! Nodes on one store, each with its own admission.
 
 use std::sync::Arc;
 
@@ -24,17 +24,17 @@ pub(crate) const SECRET: &str = "a secret for tests, at least 32 bytes long";
 pub(crate) const SYSTEM_KEY: &[u8] = b"the key of the bootstrap in these tests";
 pub(crate) const PASSWORD: &str = "plum-Lantern-77 quiet";
 
-/// One process: its service and its door.
+/// A process: its identity service and its admission.
 #[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) identity: Identity,
-    pub(crate) door: Admission,
+    pub(crate) admission: Admission,
     pub(crate) clock: ManualClock,
     pub(crate) ids: IdGenerator,
     pub(crate) mailer: MemoryMailer,
 }
 
-/// The least argon2 can do.
+/// The cheapest settings that argon2 accepts.
 pub(crate) fn cheap() -> HashSettings {
     HashSettings {
         memory_kib: 8,
@@ -73,17 +73,17 @@ pub(crate) fn node_with(
         .mailer(Arc::new(mailer.clone()), mails)
         .build()
         .unwrap();
-    // Some tests need no runtime.
+    // Some tests have no runtime.
     if let (Ok(runtime), Some(worker)) = (tokio::runtime::Handle::try_current(), identity.mail_worker()) {
         runtime.spawn(worker.run_until(std::future::pending()));
     }
-    let door = Admission::builder(Arc::clone(&shared), ids.clone())
+    let admission = Admission::builder(Arc::clone(&shared), ids.clone())
         .authenticator(TokenVerifier::new(&secret, JwtSettings::default(), shared).unwrap())
         .authenticator(identity.api_keys())
         .authenticator(identity.tickets())
         .directory(identity.clone())
         .build();
-    Node { identity, door, clock: clock.clone(), ids, mailer }
+    Node { identity, admission, clock: clock.clone(), ids, mailer }
 }
 
 /// A store that can be made to fail, and two nodes on it.
@@ -142,7 +142,7 @@ impl Node {
         self.identity.signup(signup_request(email, tenant_name), caller).await
     }
 
-    /// The token in the newest mail to an address; waits for it.
+    /// Waits for a mail to an address and returns its token.
     pub(crate) async fn mailed(&self, email: &str, purpose: MailPurpose) -> String {
         for _ in 0..1000 {
             if let Some(token) = self.mailer.token(email, purpose) {
@@ -159,14 +159,14 @@ impl Node {
         self.identity.verify_address(None, MailTokenRequest { token: secret(token) }, caller).await
     }
 
-    /// Signs up and verifies the address with the mail.
+    /// Signs up, and verifies the address with the mailed token.
     pub(crate) async fn verified(&self, email: &str, tenant_name: Option<&str>) -> TokenResponse {
         let tokens = self.signup(email, tenant_name).await.unwrap();
         self.verify(&self.mailed(email, MailPurpose::Verify).await).await.unwrap();
         tokens
     }
 
-    /// Signs up, with a tenant of one's own.
+    /// Signs up with a new tenant.
     pub(crate) async fn owner(&self, email: &str) -> (TokenResponse, TenantId) {
         let tokens = self.signup(email, Some("Acme Inc.")).await.unwrap();
         let tenant = tokens.tenant.as_ref().unwrap().tenant_id.clone();
@@ -192,10 +192,10 @@ impl Node {
 
     pub(crate) async fn principal(&self, bearer: &str) -> Result<Arc<Principal>> {
         let bearer = format!("Bearer {bearer}");
-        self.door.authenticate(&AuthInput { authorization: FieldValues::one(&bearer), ..AuthInput::default() }).await
+        self.admission.authenticate(&AuthInput { authorization: FieldValues::one(&bearer), ..AuthInput::default() }).await
     }
 
-    /// Through the door, in `dev`.
+    /// Admits a bearer token to a tenant, in `dev`.
     pub(crate) async fn enter(&self, bearer: &str, tenant: &TenantId) -> Result<RequestContext> {
         self.enter_env(bearer, tenant, "dev").await
     }
@@ -208,11 +208,11 @@ impl Node {
             env_headers: FieldValues::one(env),
             ..AuthInput::default()
         };
-        let principal = self.door.authenticate(&presented).await?;
-        self.door.admit(&principal, &presented, &BodyClaims::default()).await
+        let principal = self.admission.authenticate(&presented).await?;
+        self.admission.admit(&principal, &presented, &BodyClaims::default()).await
     }
 
-    /// Through the door with a ticket on `path`, naming nothing else but perhaps an environment.
+    /// Admits a ticket on `path`. The request names no tenant, and an environment only if one is given.
     pub(crate) async fn enter_by_ticket(&self, ticket: &str, path: &str, env: Option<&str>) -> Result<RequestContext> {
         let mut presented = AuthInput { ticket: FieldValues::one(ticket), path, ..AuthInput::default() };
         if let Some(env) = env {
@@ -221,10 +221,10 @@ impl Node {
         self.enter_as(presented).await
     }
 
-    /// Through the door with whatever is presented.
+    /// Admits an input.
     pub(crate) async fn enter_as(&self, presented: AuthInput<'_>) -> Result<RequestContext> {
-        let principal = self.door.authenticate(&presented).await?;
-        self.door.admit(&principal, &presented, &BodyClaims::default()).await
+        let principal = self.admission.authenticate(&presented).await?;
+        self.admission.admit(&principal, &presented, &BodyClaims::default()).await
     }
 }
 

@@ -1,5 +1,5 @@
-//! Nobody becomes a member without having accepted, nobody learns by inviting who has an account, and nobody but its user chooses a default
-//! tenant.
+//! No user becomes a member without accepting, no inviter learns who has an account, and only users choose their
+//! default tenant.
 
 use engines_auth::{
     identity::{
@@ -16,7 +16,7 @@ use engines_core::{
 
 use crate::fixture::{Exposed, Node, PASSWORD, code, secret, settings, user, world, world_with};
 
-/// Accepts the newest invite to a tenant that is the principal's own.
+/// Accepts the principal's newest invite to a tenant.
 pub(crate) async fn accept_own(node: &Node, principal: &Principal, tenant: &TenantId) -> Result<AcceptResponse> {
     let own = node.identity.own_invites(principal, PageRequest::first(200)).await?.items;
     let invite = own.into_iter().rev().find(|invite| invite.tenant_id == *tenant);
@@ -71,12 +71,12 @@ async fn an_invite_reveals_nothing_and_grants_no_membership_before_acceptance() 
     let members = world.a.identity.list_members(&context, &acme, PageRequest::first(9)).await.unwrap().items;
     assert_eq!(members.len(), 1);
     assert_eq!(code(&world.a.enter(bob.access(), &acme).await), Some(Code::TenantForbidden));
-    // Everybody is mailed who is named by address, account or not; nobody who is named by id.
+    // Every invited address gets a mail, whether it has an account or not. Users invited by id get none.
     for email in ["bob@example.org", "eve@example.org", "nobody@example.org"] {
         world.a.mailed(email, MailPurpose::Invite).await;
     }
     assert!(world.a.mailer.last("ada@example.org", MailPurpose::Invite).is_none());
-    // The one with the verified address sees both invites; the one who only named the address sees none.
+    // The user with the verified address sees both invites. The user who only claims the address sees none.
     let (bob, eve) = (world.a.principal(bob.access()).await.unwrap(), world.a.principal(eve.access()).await.unwrap());
     assert_eq!(own(&world.a, &bob).await.len(), 2);
     assert!(own(&world.a, &eve).await.is_empty());
@@ -84,12 +84,12 @@ async fn an_invite_reveals_nothing_and_grants_no_membership_before_acceptance() 
         let answer = accept_by_id(&world.a, &eve, &invite).await;
         assert_eq!(code(&answer), Some(Code::NotFound));
     }
-    // Once proved, it is.
+    // After verification the invite is listed.
     world.a.verify(&world.a.mailed("eve@example.org", MailPurpose::Verify).await).await.unwrap();
     assert_eq!(own(&world.a, &eve).await.len(), 1);
     accept_own(&world.a, &eve, &acme).await.unwrap();
     assert!(own(&world.a, &eve).await.is_empty());
-    // A second acceptance finds a member.
+    // A second acceptance is refused, because the user is a member.
     accept_own(&world.a, &bob, &acme).await.unwrap();
     assert_eq!(code(&accept_own(&world.a, &bob, &acme).await), Some(Code::AlreadyExists));
 }
@@ -116,7 +116,7 @@ async fn pending_invites_are_replaced_declined_and_paged() {
     assert_eq!(code(&world.a.identity.decline_invite(&principal, decline(&id), &trace).await), Some(Code::NotFound));
     assert!(ids(&world.a, &context, &acme).await.is_empty());
 
-    // Pages go through both lists.
+    // Pages cover both lists.
     let mut expected = 0;
     for round in 0..3 {
         let (other, place) = world.a.owner(&format!("o{round}@example.org")).await;
@@ -158,7 +158,7 @@ async fn only_a_mailed_invite_token_verifies_its_address() {
     let bob = crate::invites::accept(&world.a, &token, None, Some("Bob@example.org")).await.unwrap();
     assert!(bob.user.email_verified);
     assert_eq!(bob.tenant.as_ref().map(|tenant| &tenant.tenant_id), Some(&acme));
-    // Who squatted the address has lost it, and nothing else; what bob has is none of theirs.
+    // The squatter has lost the address and nothing else, and has no access to what Bob has.
     let principal = world.a.principal(squatter.access()).await.unwrap();
     let me = world.a.identity.me(&principal).await.unwrap();
     assert_eq!((me.user.email, me.memberships.len()), (None, 1));
@@ -170,14 +170,14 @@ async fn only_a_mailed_invite_token_verifies_its_address() {
     let cy = crate::invites::accept(&world.a, made.token.expose(), None, Some("cy@example.org")).await.unwrap();
     assert!(!cy.user.email_verified);
     assert!(world.a.mailer.last("cy@example.org", MailPurpose::Invite).is_none());
-    // A mailed token proves the address of an account that had named it, too.
+    // A mailed token also verifies the address of an account that claims it.
     let dee = world.a.signup("dee@example.org", None).await.unwrap();
     world.a.identity.add_member(&context, &acme, by_mail("dee@example.org", Role::Member)).await.unwrap();
     let token = world.a.mailed("dee@example.org", MailPurpose::Invite).await;
     let principal = world.a.principal(dee.access()).await.unwrap();
     let dee = crate::invites::accept(&world.a, &token, Some(&principal), None).await.unwrap();
     assert!(dee.user.email_verified);
-    // It chose no default for who was there already.
+    // The invite sets no default tenant for an existing user.
     assert!(dee.tenant.is_none() && dee.memberships.len() == 1);
 }
 
@@ -198,8 +198,8 @@ async fn the_default_tenant_is_chosen_by_its_user_alone() {
             env_headers: engines_auth::FieldValues::one("dev"),
             ..engines_auth::AuthInput::default()
         };
-        let principal = world.a.door.authenticate(&presented).await?;
-        world.a.door.admit(&principal, &presented, &engines_auth::BodyClaims::default()).await
+        let principal = world.a.admission.authenticate(&presented).await?;
+        world.a.admission.admit(&principal, &presented, &engines_auth::BodyClaims::default()).await
     };
     assert_eq!(code(&unnamed(again.access()).await), Some(Code::TenantRequired));
     let trace = world.a.trace();
@@ -210,9 +210,9 @@ async fn the_default_tenant_is_chosen_by_its_user_alone() {
     assert!(refused.member("decision_id").is_some());
     let me = world.a.identity.set_default_tenant(&principal, choose(&acme), &trace).await.unwrap();
     assert_eq!(me.tenant.map(|tenant| tenant.tenant_id), Some(acme.clone()));
-    // It counts for tokens that were issued before.
+    // The change applies to tokens that were issued before.
     assert_eq!(unnamed(again.access()).await.unwrap().scope().tenant(), &acme);
-    // Who is removed is asked again.
+    // A removed member must accept again.
     world.a.identity.remove_member(&context, &acme, &bob.user.user_id).await.unwrap();
     assert_eq!(code(&unnamed(again.access()).await), Some(Code::TenantRequired));
     assert!(world.a.login("bob@example.org", PASSWORD).await.unwrap().tenant.is_none());
@@ -220,7 +220,7 @@ async fn the_default_tenant_is_chosen_by_its_user_alone() {
 
 #[tokio::test]
 async fn memberships_are_paged_and_ones_own_tenants_come_first() {
-    // Each acceptance logs in.
+    // Each acceptance starts a session.
     let world = world_with(IdentitySettings { sessions_per_user: 200, ..settings() });
     let bob = world.a.verified("bob@example.org", None).await;
     let principal = world.a.principal(bob.access()).await.unwrap();
@@ -267,11 +267,11 @@ async fn invites_are_throttled_and_an_owners_invite_is_for_owners() {
     let by_admin = world.a.identity.delete_invite(&as_bob, &acme, &invite).await.unwrap_err();
     assert_eq!(by_admin.code(), Code::RoleInsufficient);
     assert!(by_admin.member("decision_id").is_some());
-    // An admin's invite for the same person leaves it, too.
+    // An admin's invite for the same person does not replace it.
     world.a.identity.add_member(&as_bob, &acme, by_mail("boss@example.org", Role::Viewer)).await.unwrap();
     assert_eq!(ids(&world.a, &context, &acme).await.len(), 2);
     world.a.identity.delete_invite(&context, &acme, &invite).await.unwrap();
-    // A known and an unknown one are limited alike.
+    // Known and unknown recipients have the same limits.
     for email in ["bob@example.org", "nobody@example.org"] {
         let limited = world.a.identity.add_member(&context, &acme, by_mail(email, Role::Viewer)).await.unwrap_err();
         assert_eq!(limited.code(), Code::RateLimited);

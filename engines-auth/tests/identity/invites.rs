@@ -1,4 +1,4 @@
-//! Invites.
+//! Creation and acceptance of invites.
 
 use std::time::Duration;
 
@@ -59,12 +59,12 @@ async fn members_and_new_people_accept_once() {
     assert_eq!(ada.tenant.as_ref().unwrap().tenant_id, acme);
     assert_eq!(world.b.enter(ada.access(), &acme).await.unwrap().role(), Role::Owner);
     assert_eq!(code(&accept(&world.a, &token, None, Some("eve@example.org")).await), Some(Code::TokenInvalid));
-    // A failed acceptance makes no account.
+    // A failed acceptance creates no account.
     assert_eq!(code(&world.a.login("eve@example.org", PASSWORD).await), Some(Code::CredentialsInvalid));
 
     let second = invite(&world.a, &context, &acme, Role::Member, None).await.unwrap();
     let again = second.token.expose();
-    // An address that somebody has only named is nobody's yet; once it is proved, it has an account.
+    // A claimed address has no account. A verified address has one.
     world.b.verify(&world.b.mailed("ada@example.org", MailPurpose::Verify).await).await.unwrap();
     assert_eq!(code(&accept(&world.a, again, None, Some("ADA@example.org")).await), Some(Code::AlreadyExists));
     let principal = world.b.principal(ada.access()).await.unwrap();
@@ -73,7 +73,7 @@ async fn members_and_new_people_accept_once() {
         code(&accept(&world.a, again, Some(&principal), Some("ada@example.org")).await),
         Some(Code::BodyInvalid)
     );
-    // Nobody used it up.
+    // The failed attempt did not consume the token.
     assert!(accept(&world.a, again, None, Some("bob@example.org")).await.is_ok());
     let bob = world.a.login("bob@example.org", PASSWORD).await.unwrap();
     assert_eq!(bob.memberships[0].role, Role::Member);
@@ -137,7 +137,7 @@ async fn invites_are_bound_to_an_address_expire_and_can_be_revoked() {
         let request = InviteRequest { role: Role::Viewer, email: None, expires_in: Some(expires_in), send: true };
         assert_eq!(code(&world.a.identity.create_invite(&context, &acme, request).await), Some(Code::BodyInvalid));
     }
-    // An admin invites no owners.
+    // An admin cannot invite an owner.
     crate::members::add(&world.a, &context, &acme, &eve.actor.id, Role::Admin).await.unwrap();
     let tokens = world.a.login("eve@example.org", PASSWORD).await.unwrap();
     let admin = world.a.enter(tokens.access(), &acme).await.unwrap();
@@ -164,13 +164,13 @@ async fn a_removed_member_cannot_return_by_an_invite_they_created() {
     world.a.identity.remove_member(&context, &acme, &bob.user.user_id).await.unwrap();
     let principal = world.a.principal(bob.access()).await.unwrap();
     assert_eq!(code(&accept(&world.a, kept.token.expose(), Some(&principal), None).await), Some(Code::TokenInvalid));
-    // The tenant's key still stands for what it made, until it is revoked.
+    // The invite of a key is valid until the key is revoked.
     assert!(accept(&world.a, keyed.token.expose(), None, Some("cy@example.org")).await.is_ok());
     let keyed = invite(&world.a, &by_key, &acme, Role::Viewer, None).await.unwrap();
     world.a.identity.api_keys().revoke(&context, &key.view.key_id).await.unwrap();
     let accepted = accept(&world.a, keyed.token.expose(), None, Some("dee@example.org")).await;
     assert_eq!(code(&accepted), Some(Code::TokenInvalid));
-    // Whoever may invite again, may.
+    // An inviter who gets the role back may invite again.
     crate::members::add(&world.a, &context, &acme, &bob.user.user_id, Role::Owner).await.unwrap();
     assert!(accept(&world.a, kept.token.expose(), None, Some("eve@example.org")).await.is_ok());
 }

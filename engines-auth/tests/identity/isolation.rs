@@ -1,4 +1,4 @@
-//! What belongs to one tenant does not exist for another: every service method, asked from next door.
+//! Objects of one tenant do not exist for another: every service method, called from another tenant.
 
 use engines_auth::{
     api_key::RotateRequest,
@@ -26,7 +26,7 @@ async fn one_user_with_two_roles_has_each_where_it_belongs() {
     let invite = world.a.identity.create_invite(&owner, &acme, invite).await.unwrap().invite.invite_id;
     let as_key = world.a.enter(key.key.expose(), &acme).await.unwrap();
 
-    // From beta, where bob owns everything, at what is acme's; and with acme's key at what is beta's.
+    // From beta, where Bob owns everything, against objects of acme; and with acme's key against objects of beta.
     let id = &key.view.key_id;
     let who = &ada.user.user_id;
     let (identity, keys) = (&world.a.identity, world.a.identity.api_keys());
@@ -44,7 +44,7 @@ async fn one_user_with_two_roles_has_each_where_it_belongs() {
         ];
         assert!(answers.iter().all(|answer| *answer == Some(Code::NotFound)), "{answers:?}");
     }
-    // Naming one's own tenant and another's thing.
+    // A call that names the caller's own tenant with an object of another.
     assert_eq!(code(&identity.delete_invite(&in_beta, &beta, &invite).await), Some(Code::NotFound));
     assert_eq!(code(&keys.revoke(&in_beta, id).await), Some(Code::NotFound));
     assert_eq!(code(&keys.rotate(&in_beta, id, RotateRequest::default()).await), Some(Code::NotFound));
@@ -55,10 +55,10 @@ async fn one_user_with_two_roles_has_each_where_it_belongs() {
     let request = MemberRequest { user_id: Some(bob.user.user_id.clone()), email: None, role: Role::Viewer };
     assert_eq!(code(&identity.add_member(&viewer, &beta, request).await), Some(Code::RoleInsufficient));
     assert_eq!(code(&crate::api_keys::make(&world.a, &viewer, Role::Viewer).await), Some(Code::RoleInsufficient));
-    // A ticket made in one is none for the other.
+    // A ticket of one tenant is invalid in the other.
     let ticket = crate::tickets::ticket(&world.a, &viewer, "/sse/x", None).await.unwrap();
     assert_eq!(world.a.enter_by_ticket(ticket.ticket.expose(), "/sse/x", None).await.unwrap().scope().tenant(), &beta);
-    // Nothing was changed by all this.
+    // The calls changed nothing.
     assert_eq!(identity.get_tenant(&owner, &acme).await.unwrap().name, "Acme Inc.");
     assert!(world.a.enter(key.key.expose(), &acme).await.is_ok());
 }

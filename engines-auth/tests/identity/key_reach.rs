@@ -1,4 +1,4 @@
-//! What a key may do with keys and members: nothing it hands out lasts longer than the key.
+//! What an API key may do with keys and members: nothing that it grants lasts longer than the key.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A key that is good for a minute, and the context of a request with it.
+/// Creates a key that expires after a minute, and the context of a request with it.
 async fn short_key(world: &World, maker: &RequestContext, tenant: &TenantId) -> (ApiKeyCreated, RequestContext) {
     let request = ApiKeyRequest {
         name: "short".into(),
@@ -61,16 +61,16 @@ async fn a_key_rotates_and_revokes_only_itself_and_its_descendants() {
         let rotated = keys.rotate(&by_key, &target.view.key_id, RotateRequest { grace: 3600 }).await.unwrap();
         assert_eq!(rotated.view.expires_at, key.view.expires_at);
     }
-    // A person manages all keys, as before.
+    // A person can manage all keys.
     keys.rotate(&ada, &other.view.key_id, RotateRequest::default()).await.unwrap();
-    // With an ended key nothing is rotated, by a request that was admitted before.
+    // A request that was admitted before its key expired cannot rotate.
     world.a.clock.advance(MINUTE);
     for target in [&key, &child] {
         let refused = keys.rotate(&by_key, &target.view.key_id, RotateRequest::default()).await;
         assert_eq!(code(&refused), Some(Code::TokenInvalid));
     }
     assert_eq!(code(&world.a.enter(grandchild.key.expose(), &acme).await), Some(Code::TokenExpired));
-    // Revoking oneself always works.
+    // A key can always revoke itself.
     keys.revoke(&by_key, &key.view.key_id).await.unwrap();
     keys.revoke(&by_parent, &parent.view.key_id).await.unwrap();
     assert_eq!(keys.list(&ada, PageRequest::first(9)).await.unwrap().items.len(), 1);
@@ -85,7 +85,7 @@ async fn a_replaced_secret_hands_out_nothing() {
     let invite = || InviteRequest { role: Role::Viewer, email: None, expires_in: None, send: false };
     for grace in [0, 3600] {
         let key = make(&world.a, &ada, Role::Admin).await.unwrap();
-        // Another node, which does not know of the rotation yet.
+        // The other node does not know of the rotation yet.
         let old = world.b.enter(key.key.expose(), &acme).await.unwrap();
         let id = key.view.key_id.as_str();
         world.a.identity.api_keys().rotate(&ada, id, RotateRequest { grace }).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_replaced_secret_hands_out_nothing() {
         assert_eq!(code(&make(&world.b, &old, Role::Viewer).await), Some(Code::TokenInvalid), "{grace}");
         let invited = world.b.identity.create_invite(&old, &acme, invite()).await;
         assert_eq!(code(&invited), Some(Code::TokenInvalid), "{grace}");
-        // It still revokes its key.
+        // The old secret can still revoke its key.
         keys.revoke(&old, id).await.unwrap();
     }
 }
@@ -116,7 +116,7 @@ async fn a_membership_granted_by_a_key_ends_with_the_key() {
     }
     let [bob, cy] = &guests[..] else { panic!("two guests") };
     let late = identity.create_invite(&by_key, &acme, invite(Role::Member)).await.unwrap();
-    // A key raises nobody: neither whom it invited nor others. Lower roles are no grant.
+    // A key raises no role, neither of users that it invited nor of others. It may lower roles.
     let dee = world.a.signup("dee@example.org", None).await.unwrap();
     add(&world.a, &ada, &acme, &dee.user.user_id, Role::Member).await.unwrap();
     for member in [bob, &dee] {
@@ -126,7 +126,7 @@ async fn a_membership_granted_by_a_key_ends_with_the_key() {
         let lowered = RoleRequest { role: Role::Viewer };
         identity.change_role(&by_key, &acme, &member.user.user_id, lowered).await.unwrap();
     }
-    // A person makes one of them permanent.
+    // A person makes one of the memberships permanent.
     identity.change_role(&ada, &acme, &cy.user.user_id, RoleRequest { role: Role::Member }).await.unwrap();
     let opened = world.a.enter(bob.access(), &acme).await.unwrap();
     let archived = identity.archive_tenant(&ada).await.unwrap();
@@ -134,7 +134,7 @@ async fn a_membership_granted_by_a_key_ends_with_the_key() {
     assert_eq!(identity.list_members(&ada, &acme, PageRequest::first(9)).await.unwrap().items.len(), 4);
 
     world.a.clock.advance(MINUTE);
-    assert_eq!(code(&world.a.door.check_still_valid(&opened).await), Some(Code::TenantForbidden));
+    assert_eq!(code(&world.a.admission.check_still_valid(&opened).await), Some(Code::TenantForbidden));
     for node in [&world.a, &world.b] {
         assert_eq!(code(&node.enter(bob.access(), &acme).await), Some(Code::TenantForbidden));
         for kept in [cy, &dee] {
@@ -145,7 +145,7 @@ async fn a_membership_granted_by_a_key_ends_with_the_key() {
     let accepted = accept(&world.a, late.token.expose(), None, Some("eve@example.org")).await;
     assert_eq!(code(&accepted), Some(Code::TokenInvalid));
     assert!(world.a.login("bob@example.org", crate::fixture::PASSWORD).await.unwrap().memberships.is_empty());
-    // Whoever was invited by a key that has ended can be invited again, and stays.
+    // A user who was invited by an expired key can be invited again, and stays.
     add(&world.a, &ada, &acme, &bob.user.user_id, Role::Member).await.unwrap();
     identity.api_keys().revoke(&ada, &key.view.key_id).await.unwrap();
     assert_eq!(code(&world.a.enter(bob.access(), &acme).await), None);
@@ -164,7 +164,7 @@ async fn tickets_of_a_key_end_when_it_expires() {
         let ticket = tickets.create(&by_key, request).await.unwrap();
         assert_eq!(Some(ticket.expires_at), by_key.expires_at());
     }
-    // A session is a person's: a key has none to keep.
+    // Sessions belong to persons, so a ticket of a key does not outlive the key.
     let reusable = tickets.create(&by_key, TicketRequest::reusable(path)).await.unwrap();
     world.a.clock.advance(Duration::from_secs(1));
     let entered = world.b.enter_by_ticket(reusable.ticket.expose(), path, None).await;

@@ -1,4 +1,4 @@
-//! Nobody locks others out, and nobody guesses fast.
+//! No one can lock others out, and guessing is limited.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn many_addresses_with_wrong_passwords_do_not_lock_out_a_known_network() {
     let from = async |address: &str| code(&world.a.login_from(Some(address), "ada@example.org", PASSWORD).await);
     assert_eq!(from("203.0.113.9").await, Some(Code::RateLimited));
     assert_eq!(from(OWNER).await, None);
-    // Also from there, guessing is limited; and accounts that do not exist answer alike.
+    // Guessing is limited from there too, and accounts that do not exist answer in the same way.
     for _ in 0..3 {
         assert_eq!(wrong(&world.a, OWNER).await, Some(Code::CredentialsInvalid));
     }
@@ -65,7 +65,7 @@ async fn many_addresses_with_wrong_passwords_do_not_lock_out_a_known_network() {
         let expected = if at < 8 { Code::CredentialsInvalid } else { Code::RateLimited };
         assert_eq!(code(&login), Some(expected));
     }
-    // A network is forgotten after three months without a login.
+    // A network is forgotten 90 days after the last login from it.
     world.a.clock.advance(Duration::from_secs(91 * 86_400));
     for at in 0..9 {
         wrong(&world.a, &format!("198.51.100.{at}")).await;
@@ -80,7 +80,7 @@ async fn a_hundred_concurrent_valid_logins_all_succeed() {
     let logins = (0..100).map(|_| world.a.login_from(Some(OWNER), "ada@example.org", PASSWORD));
     let refused: Vec<_> = futures_util::future::join_all(logins).await.iter().filter_map(code).collect();
     assert_eq!(refused, []);
-    // A hundred wrong ones do not get a hundred guesses.
+    // A hundred concurrent wrong passwords do not get a hundred guesses.
     let logins = (0..100).map(|_| wrong(&world.a, "198.51.100.7"));
     let judged = futures_util::future::join_all(logins).await;
     assert_eq!(judged.iter().filter(|code| **code == Some(Code::CredentialsInvalid)).count(), 3);

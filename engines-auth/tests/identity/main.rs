@@ -1,4 +1,4 @@
-//! Identity through its public API, on the store in memory; the same tests run on SQLite in `identity_sqlite`.
+//! Identity through its public API, on the store in memory. `identity_sqlite` runs the same tests on SQLite.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly, also in its helpers")]
 

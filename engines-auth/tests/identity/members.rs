@@ -1,4 +1,4 @@
-//! Members, and the last owner.
+//! Members, and the protection of the last owner.
 
 use engines_auth::identity::{MemberRequest, RoleRequest};
 use engines_core::{
@@ -7,7 +7,7 @@ use engines_core::{
 
 use crate::fixture::{Exposed, Node, code, secret, user, world};
 
-/// Invites a user by id and has them accept, as an authenticator of theirs would let them in.
+/// Invites a user by id and accepts as that user, with the principal that an authenticator would build.
 pub(crate) async fn add(
     node: &Node,
     context: &RequestContext,
@@ -70,7 +70,7 @@ async fn owners_manage_owners_and_admins_the_others() {
         code(&world.a.identity.list_members(&as_member, &acme, PageRequest::first(9)).await),
         Some(Code::RoleInsufficient)
     );
-    // Whoever was removed may come back.
+    // A removed user may come back.
     add(&world.a, &as_owner, &acme, &member.user.user_id, Role::Viewer).await.unwrap();
     assert_eq!(
         code(&add(&world.a, &as_owner, &acme, &member.user.user_id, Role::Viewer).await),
@@ -115,16 +115,16 @@ async fn of_two_last_owners_who_go_at_the_same_time_one_stays() {
 #[tokio::test]
 async fn tenants_kept_elsewhere_may_have_members_here() {
     let world = world();
-    // A token minted elsewhere, for a tenant and a user of which the store knows nothing.
+    // A token minted elsewhere, for a tenant and a user that the store does not know.
     let elsewhere = crate::directory::minted(&world.a, "boss", &[("t_far", Role::Owner)]);
     let far = crate::fixture::tenant("t_far");
     let boss = world.a.enter(&elsewhere, &far).await.unwrap();
     let ada = world.a.signup("ada@example.org", None).await.unwrap();
     add(&world.a, &boss, &far, &ada.user.user_id, Role::Member).await.unwrap();
     assert_eq!(world.a.enter(ada.access(), &far).await.unwrap().role(), Role::Member);
-    // The boss is as good as before.
+    // The role of the boss is unchanged.
     assert_eq!(world.a.enter(&elsewhere, &far).await.unwrap().role(), Role::Owner);
-    // One of theirs is looked after here from now on: the store has the last word.
+    // From now on the store has this membership and decides on it.
     let theirs = crate::directory::minted(&world.a, "mail@example.org", &[("t_far", Role::Admin)]);
     assert_eq!(world.a.enter(&theirs, &far).await.unwrap().role(), Role::Admin);
     add(&world.a, &boss, &far, &user("mail@example.org"), Role::Viewer).await.unwrap();

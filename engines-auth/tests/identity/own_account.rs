@@ -1,4 +1,4 @@
-//! What people do about their own account.
+//! Operations of users on their own account.
 
 use engines_auth::{
     identity::{Caller, DeleteAccountRequest, PasswordRequest, ProfileRequest},
@@ -51,12 +51,12 @@ async fn a_new_password_ends_all_other_sessions() {
     assert_eq!(code(&world.b.refresh(other.next()).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.b.login("ada@example.org", PASSWORD).await), Some(Code::CredentialsInvalid));
     assert!(world.b.login("ada@example.org", NEXT).await.is_ok());
-    // The one that asked goes on, on both nodes, and can be refreshed.
+    // The calling session stays on both nodes and can be refreshed.
     for node in [&world.a, &world.b] {
         assert!(node.enter(own.access(), &acme).await.is_ok());
     }
     assert!(world.b.refresh(own.next()).await.is_ok());
-    // An API key has no password, and somebody else's users neither.
+    // API keys and users of other issuers have no password here.
     let context = world.a.enter(own.access(), &acme).await.unwrap();
     let key = crate::api_keys::make(&world.a, &context, Role::Owner).await.unwrap();
     assert_eq!(code(&change(&world.a, key.key.expose(), PASSWORD, NEXT).await), Some(Code::TokenInvalid));
@@ -96,7 +96,7 @@ async fn a_login_during_a_password_change_is_ended_or_used_the_new_password() {
             assert_eq!(code(&world.a.principal(tokens.access()).await), Some(Code::TokenInvalid));
             assert_eq!(code(&world.b.refresh(tokens.next()).await), Some(Code::TokenInvalid));
         }
-        // Refreshing at the same time is no theft.
+        // Two refreshes at the same time are no theft.
         let next = next.unwrap();
         let principal = world.a.principal(next.access()).await.unwrap();
         let sessions = world.a.identity.sessions(&principal, PageRequest::first(9)).await.unwrap();
@@ -143,7 +143,7 @@ async fn a_deleted_account_leaves_its_id_and_nothing_else() {
     let (own, acme) = world.a.owner("ada@example.org").await;
     let bob = world.a.signup("bob@example.org", None).await.unwrap();
     let context = world.a.enter(own.access(), &acme).await.unwrap();
-    // The last owner stays, and is told where.
+    // The last owner stays, and the error names the tenants.
     let last = delete(&world.a, own.access(), Some(PASSWORD)).await.unwrap_err();
     assert_eq!((last.code(), last.member("tenants")), (Code::OpInvalid, Some(&json!([acme.as_str()]))));
     add(&world.a, &context, &acme, &bob.user.user_id, Role::Owner).await.unwrap();
@@ -156,16 +156,16 @@ async fn a_deleted_account_leaves_its_id_and_nothing_else() {
     assert_eq!(code(&world.a.principal(own.access()).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.b.refresh(own.next()).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.b.login("ada@example.org", PASSWORD).await), Some(Code::CredentialsInvalid));
-    // A token with the same secret from elsewhere does not bring anybody back.
+    // A token minted elsewhere with the same secret does not restore the user.
     let minted = crate::directory::minted(&world.a, own.user.user_id.as_str(), &[(acme.as_str(), Role::Owner)]);
     assert_eq!(code(&world.a.principal(&minted).await), Some(Code::TokenInvalid));
-    // Bob is the last one now.
+    // Bob is now the last owner.
     let context = world.a.enter(bob.access(), &acme).await.unwrap();
     let members = world.a.identity.list_members(&context, &acme, PageRequest::first(9)).await.unwrap().items;
     assert_eq!(members.iter().map(|member| &member.user_id).collect::<Vec<_>>(), [&bob.user.user_id]);
     assert_eq!(code(&delete(&world.a, bob.access(), Some(PASSWORD)).await), Some(Code::OpInvalid));
 
-    // No address and no name is left, in whatever document or record; the address is free.
+    // No document and no record holds the address or the name, and the address is released.
     let scope = Scope::system().unwrap();
     for kind in ["identity_user", "identity_session", "identity_member", "identity_email", "identity_mail_token"] {
         let query = DocumentQuery::of_kind(DocumentKind::new(kind).unwrap());
@@ -194,7 +194,7 @@ async fn the_owner_of_a_disabled_tenant_can_delete_their_account() {
     let context = world.a.enter(own.access(), &acme).await.unwrap();
     world.a.identity.disable_tenant(&context, &acme).await.unwrap();
     delete(&world.a, own.access(), Some(PASSWORD)).await.unwrap();
-    // Nobody brings a deleted account back.
+    // A deleted account cannot be enabled.
     let (operator, system) = crate::bootstrap::operator(&world.a).await;
     let control = world.a.enter(operator.access(), &system).await.unwrap();
     let enabled = world.a.identity.set_user_disabled(&control, &own.user.user_id, false).await;
@@ -230,7 +230,7 @@ async fn every_member_except_the_last_owner_can_leave() {
     assert_eq!(code(&world.a.identity.leave_tenant(&context, &acme).await), Some(Code::OpInvalid));
     world.a.identity.leave_tenant(&inside, &acme).await.unwrap();
     assert_eq!(code(&world.a.enter(bob.access(), &acme).await), Some(Code::TenantForbidden));
-    // A key is no member.
+    // A key is not a member.
     let key = crate::api_keys::make(&world.a, &context, Role::Viewer).await.unwrap();
     let by_key = world.a.enter(key.key.expose(), &acme).await.unwrap();
     assert_eq!(code(&world.a.identity.leave_tenant(&by_key, &acme).await), Some(Code::NotFound));

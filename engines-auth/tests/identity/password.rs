@@ -1,4 +1,4 @@
-//! What is accepted as a password.
+//! The password policy.
 
 use engines_auth::password::Password;
 use engines_core::Code;

@@ -1,4 +1,4 @@
-//! Resetting a password by mail.
+//! Reset of a password by mail.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ async fn a_forgotten_password_request_reveals_nothing_and_resets_only_verified_a
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // Whoever owns the mailbox is told what to do, and gets no token for an account that may be another's.
+    // The owner of the mailbox gets instructions, and no token for an account that may belong to someone else.
     let told = world.a.mailer.last("bob@example.org", MailPurpose::ResetUnknown).unwrap();
     assert!(!told.text().contains("pr_"), "{}", told.text());
     assert!(world.a.mailer.last("bob@example.org", MailPurpose::Reset).is_none());
@@ -94,7 +94,7 @@ async fn a_reset_token_ends_with_the_password_and_the_address_it_was_mailed_for(
     assert_eq!(code(&reset(&world.a, &token, NEXT).await), Some(Code::TokenInvalid));
     forgot(&world.a, "new@example.org").await;
     let token = world.a.mailed("new@example.org", MailPurpose::Reset).await;
-    // A change of address that waits ends with a reset: it may be somebody else's doing.
+    // A reset cancels a pending change of address, because it may come from someone else.
     let again = world.a.login("new@example.org", PASSWORD).await.unwrap();
     crate::addresses::change_email(&world.a, again.access(), "evil@example.org", PASSWORD).await.unwrap();
     let evil = world.a.mailed("evil@example.org", MailPurpose::Verify).await;

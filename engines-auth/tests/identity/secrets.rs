@@ -1,4 +1,4 @@
-//! Nothing secret is stored or printed.
+//! No secret is stored or printed.
 
 use engines_auth::{api_key::RotateRequest, identity::InviteRequest};
 use engines_core::{
@@ -36,7 +36,7 @@ async fn no_secret_is_in_any_stored_body_nor_in_any_debug_text() {
         ticket.ticket.expose(),
         SECRET,
     ];
-    // The secret part alone as well: what stands after the last separator of a fixed place.
+    // The secret part alone must not appear either: it follows the last separator.
     let mut hidden: Vec<String> = secrets.iter().map(|secret| (*secret).to_owned()).collect();
     hidden.extend(secrets.iter().map(|secret| secret[secret.len() - 20..].to_owned()));
     hidden.push("bob@example.org".into());
@@ -50,7 +50,7 @@ async fn no_secret_is_in_any_stored_body_nor_in_any_debug_text() {
         assert!(!found.is_empty(), "{kind}");
         for document in found {
             let text = serde_json::to_string(&document).unwrap();
-            // An address in clear is its user's alone, and no part of an id or a tag.
+            // A plain address is only in the document of its user, and never in an id or a tag.
             assert_eq!(text.contains("ada@example.org"), kind == "user", "{kind}");
             assert!(!format!("{} {:?}", document.id, document.tags).contains("example"), "{kind}");
             stored += &text;
@@ -69,7 +69,7 @@ async fn no_secret_is_in_any_stored_body_nor_in_any_debug_text() {
     let printed = format!(
         "{ada:?} {next:?} {key:?} {rotated:?} {invite:?} {ticket:?} {:?} {:?} {:?} {principal:?} {:?}",
         world.a.identity,
-        world.a.door,
+        world.a.admission,
         signup_request("ada@example.org", None),
         world.a.identity.me(&principal).await.unwrap(),
     );

@@ -1,4 +1,4 @@
-//! Open streams hear of a revocation.
+//! Open streams end at a revocation.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
     members::add,
 };
 
-/// Moves both clocks on, in steps, until the watch ends; how many milliseconds that took.
+/// Advances both clocks in steps until the monitor ends. Returns the code and the time in milliseconds.
 async fn ends(world: &crate::fixture::World, watch: tokio::task::JoinHandle<Code>) -> (Code, u64) {
     let mut waited = 0;
     while !watch.is_finished() {
@@ -43,7 +43,7 @@ async fn revocation_ends_streams_at_once_here_and_within_five_seconds_on_other_n
         let (here, there) =
             (world.a.enter(bob.access(), &acme).await.unwrap(), world.b.enter(bob.access(), &acme).await.unwrap());
         let watch =
-            |node: crate::fixture::Node, context| tokio::spawn(async move { node.door.monitor(&context).await.code() });
+            |node: crate::fixture::Node, context| tokio::spawn(async move { node.admission.monitor(&context).await.code() });
         let (here, there) = (watch(world.a.clone(), here), watch(world.b.clone(), there));
         tokio::time::sleep(Duration::from_millis(10)).await;
         let (a, id) = (&world.a.identity, &bob.user.user_id);
@@ -54,7 +54,7 @@ async fn revocation_ends_streams_at_once_here_and_within_five_seconds_on_other_n
             3 => a.logout(&world.a.principal(bob.access()).await.unwrap()).await.unwrap(),
             _ => a.suspend_tenant(&control, &acme).await.map(|_| ()).unwrap(),
         }
-        // Without the clock having moved.
+        // The clock does not move.
         tokio::time::sleep(Duration::from_millis(10)).await;
         assert!(here.is_finished(), "{number}");
         assert_eq!(here.await.unwrap(), expected, "{number}");
@@ -73,8 +73,8 @@ async fn unrelated_streams_stay_open_and_expired_credentials_end_theirs() {
     let as_key = world.a.enter(key.key.expose(), &acme).await.unwrap();
     let mut feed = world.a.identity.revocations().subscribe();
     let watch = |context: engines_core::RequestContext| {
-        let door = world.a.door.clone();
-        tokio::spawn(async move { door.monitor(&context).await.code() })
+        let admission = world.a.admission.clone();
+        tokio::spawn(async move { admission.monitor(&context).await.code() })
     };
     let (mine, keys) = (watch(context.clone()), watch(as_key.clone()));
     tokio::time::sleep(Duration::from_millis(10)).await;
@@ -84,7 +84,8 @@ async fn unrelated_streams_stay_open_and_expired_credentials_end_theirs() {
     assert!(told.concerns(&as_key) && !told.concerns(&context));
     assert_eq!(keys.await.unwrap(), Code::TokenInvalid);
     assert!(!mine.is_finished());
-    // The access token's end is the stream's, the leeway included: what is admitted within it does not end at once.
+    // The stream ends with the access token, the leeway included, because a context admitted within it must not end at
+    // once.
     world.a.clock.advance(Duration::from_secs(915));
     let late = watch(world.a.enter(owner.access(), &acme).await.unwrap());
     tokio::time::sleep(Duration::from_millis(2500)).await;
@@ -99,9 +100,9 @@ async fn streams_survive_a_short_store_outage() {
     let world = world();
     let (owner, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(owner.access(), &acme).await.unwrap();
-    let door = world.a.door.clone();
+    let admission = world.a.admission.clone();
     let watched = context.clone();
-    let watch = tokio::spawn(async move { door.monitor(&watched).await.code() });
+    let watch = tokio::spawn(async move { admission.monitor(&watched).await.code() });
     world.store.faults().set_down(true);
     for _ in 0..30 {
         world.a.clock.advance(Duration::from_millis(100));
@@ -111,7 +112,7 @@ async fn streams_survive_a_short_store_outage() {
     world.store.faults().set_down(false);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(!watch.is_finished());
-    assert_eq!(code(&world.a.door.check_still_valid(&context).await), None);
+    assert_eq!(code(&world.a.admission.check_still_valid(&context).await), None);
     world.store.faults().set_down(true);
     let (code, waited) = ends(&world, watch).await;
     assert_eq!(code, Code::BackendUnavailable);

@@ -21,14 +21,14 @@ async fn tokens_rotate_and_an_old_one_ends_the_session() {
     assert_eq!(first.user.user_id, second.user.user_id);
     let third = world.a.refresh(second.next()).await.unwrap();
     assert!(world.a.principal(third.access()).await.is_ok());
-    // The first again, after two rotations: somebody has stolen something.
+    // The first token is used again after two rotations, which indicates theft.
     assert_eq!(code(&world.b.refresh(first.next()).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.a.refresh(third.next()).await), Some(Code::TokenInvalid));
-    // Its access tokens end with it: at once where it was noticed, soon elsewhere.
+    // Its access tokens end with it: at once on this node, soon on others.
     assert_eq!(code(&world.b.principal(third.access()).await), Some(Code::TokenInvalid));
     world.a.clock.advance(Duration::from_secs(2));
     assert_eq!(code(&world.a.principal(third.access()).await), Some(Code::TokenInvalid));
-    // Another login of the same user goes on.
+    // Another session of the same user stays.
     assert!(world.a.principal(other.access()).await.is_ok());
     assert!(world.a.refresh(other.next()).await.is_ok());
 }
@@ -42,7 +42,7 @@ async fn two_tabs_that_refresh_at_the_same_time_keep_their_session() {
         let (one, two) = (answers.0.unwrap(), answers.1.unwrap());
         assert_eq!(one.next(), two.next(), "both tabs go on with one token");
         assert!(world.a.principal(one.access()).await.is_ok() && world.b.principal(two.access()).await.is_ok());
-        // Also some seconds later, and on another node; not after the interval.
+        // The same holds some seconds later and on another node, but not after the interval.
         world.a.clock.advance(Duration::from_secs(9));
         assert_eq!(world.b.refresh(tokens.next()).await.unwrap().next(), one.next());
         world.a.clock.advance(Duration::from_secs(1));
@@ -68,7 +68,7 @@ async fn a_session_begun_while_the_clock_was_ahead_lives_no_longer_than_others()
     world.a.clock.advance(Duration::from_secs(86_400));
     let tokens = world.a.signup("ada@example.org", None).await.unwrap();
     world.a.clock.set(right);
-    // The access token is from the future and is refused; the session gives another one, and ends when it should.
+    // The access token is from the future and is refused. The session yields another one, and ends at its time.
     assert_eq!(code(&world.a.principal(tokens.access()).await), Some(Code::TokenInvalid));
     let next = world.a.refresh(tokens.next()).await.unwrap();
     assert!(world.a.principal(next.access()).await.is_ok());
@@ -95,7 +95,7 @@ async fn an_invalid_refresh_token_ends_no_session() {
     let tokens = world.a.signup("ada@example.org", None).await.unwrap();
     let good = tokens.next();
     let (family, secret) = good.split_once('.').unwrap();
-    // Knowing a session's id, which its user is shown, is not knowing its family.
+    // The id of a session, which its user sees, does not reveal the shared part of its tokens.
     let id = &family[3..29];
     let guess = format!("rt_{id}_{}.{secret}", "A".repeat(43));
     let huge = "x".repeat(8 << 20);
@@ -134,7 +134,7 @@ async fn sessions_are_listed_ended_and_bounded() {
     assert_eq!(listed.len(), 2);
     assert!(listed[0].current && !listed[1].current);
     assert_eq!(listed[1].user_agent.as_deref(), Some("browser"));
-    // Nobody ends another's.
+    // Users cannot end sessions of others.
     let stranger = world.a.principal(eve.access()).await.unwrap();
     for id in [listed[1].session_id.as_str(), "nonsense", ""] {
         assert_eq!(code(&world.a.identity.revoke_session(&stranger, id).await), Some(Code::NotFound));

@@ -1,4 +1,4 @@
-//! How many tenants one user may make, and how many keys and invites a tenant may have.
+//! Quotas: tenants of one user, and API keys and invites of one tenant.
 
 use std::fmt::Debug;
 
@@ -26,7 +26,7 @@ async fn a_user_owns_so_many_tenants_and_no_more() {
     assert_eq!(refused.code(), Code::QuotaExceeded);
     assert_eq!(refused.member("limit"), Some(&3.into()));
     assert!(refused.member("decision_id").is_some());
-    // Somebody else's are their own.
+    // Tenants of other users do not count.
     let (other, _) = world.a.owner("bob@example.org").await;
     let principal = world.a.principal(other.access()).await.unwrap();
     let made = world.a.identity.create_tenant(&principal, TenantRequest { name: "Bob's".into() }, &trace).await;
@@ -52,7 +52,7 @@ async fn memberships_of_other_roles_do_not_hide_what_one_owns() {
     let trace = world.a.trace();
     let make = || world.a.identity.create_tenant(&principal, TenantRequest { name: "One more".into() }, &trace);
     assert_eq!(code(&make().await), Some(Code::QuotaExceeded));
-    // Their ids come before that of Bob's own.
+    // Their ids sort before that of Bob's own tenant.
     for at in 0..20 {
         let (owner, tenant) = world.a.owner(&format!("owner{at}@example.org")).await;
         let context = world.a.enter(owner.access(), &tenant).await.unwrap();
@@ -61,7 +61,7 @@ async fn memberships_of_other_roles_do_not_hide_what_one_owns() {
     assert_eq!(code(&make().await), Some(Code::QuotaExceeded));
 }
 
-/// How many of `results` succeeded. Those that did not were refused for the quota.
+/// Returns the number of successes. All others must be `QUOTA_EXCEEDED`.
 fn succeeded<T: Debug>(results: &[Result<T>]) -> usize {
     let refused = results.iter().filter(|result| code(result) == Some(Code::QuotaExceeded)).count();
     let succeeded = results.iter().filter(|result| result.is_ok()).count();
@@ -77,7 +77,7 @@ async fn keys_made_at_the_same_time_count_each_other() {
     let nodes = [&world.a, &world.b];
     let made = join_all((0..12).map(|at| api_keys::make(nodes[at % 2], &context, Role::Member))).await;
     assert_eq!(succeeded(&made), 3);
-    // A key that is revoked makes room.
+    // A revoked key makes room.
     let first = made.into_iter().find_map(Result::ok).unwrap();
     world.a.identity.api_keys().revoke(&context, &first.view.key_id).await.unwrap();
     api_keys::make(&world.a, &context, Role::Member).await.unwrap();

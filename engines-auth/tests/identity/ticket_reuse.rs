@@ -1,4 +1,4 @@
-//! Tickets that open their stream again.
+//! Use, renewal and end of reusable tickets.
 
 use std::time::Duration;
 
@@ -27,19 +27,19 @@ async fn enter(node: &Node, ticket: &TicketResponse) -> Result<RequestContext> {
     node.enter_by_ticket(ticket.ticket.expose(), PATH, None).await
 }
 
-/// An owner's context in her own tenant.
+/// Returns an owner's context in her tenant.
 async fn owner(world: &World) -> RequestContext {
     let (owner, acme) = world.a.owner("ada@example.org").await;
     world.a.enter(owner.access(), &acme).await.unwrap()
 }
 
-/// Somebody of whom only a token knows, which ends after `ttl`.
+/// Returns the context of a user who is known only from a token, which expires after `ttl`.
 fn foreign_context(world: &World, tenant: &TenantId, ttl: Duration) -> RequestContext {
     let actor = Actor { id: UserId::new("foreign").unwrap(), kind: ActorType::Human };
     let mut principal = Principal::assume_verified(actor, "engines");
     principal.memberships.insert(tenant.clone(), Role::Member);
     principal.expires_at = Some(world.a.clock.now().plus(ttl));
-    // A session that nobody here keeps gives no more time.
+    // A session that the store does not have extends nothing.
     principal.session = Some("01ARZ3NDEKTSV4RRFFQ69G5FAV".into());
     RequestContext::admit_verified(&principal, Scope::new(tenant.clone(), Env::Dev), world.a.trace()).unwrap()
 }
@@ -60,7 +60,7 @@ async fn a_reusable_ticket_is_accepted_on_any_node_until_idle_for_its_ttl() {
     }
     world.a.clock.advance(Duration::from_secs(60));
     assert_eq!(code(&enter(&world.b, &ticket).await), Some(Code::TokenExpired));
-    // By the time in its index it is taken away, once, and nothing else is.
+    // The ticket is removed once, when its time in the index has come, and nothing else is removed.
     let other = reusable(&world.a, &context, 3600).await;
     world.a.clock.advance(Duration::from_secs(11));
     assert_eq!(world.a.identity.expire_tickets().await.unwrap(), 1);
@@ -110,7 +110,7 @@ async fn a_reusable_ticket_is_bound_to_path_streams_tenant_and_environment() {
         ..AuthInput::default()
     };
     assert_eq!(code(&world.a.enter_as(elsewhere).await), Some(Code::TenantForbidden));
-    // The secret counts, not the id alone.
+    // The secret is checked, not only the id.
     let forged = format!("{}{}", &text[..text.len() - 4], "AAAA");
     assert_eq!(code(&world.a.enter_by_ticket(&forged, PATH, None).await), Some(Code::TokenInvalid));
 
@@ -134,7 +134,7 @@ async fn a_reusable_ticket_ends_with_its_session_or_token() {
     let (tokens, acme) = world.a.owner("ada@example.org").await;
     let context = world.a.enter(tokens.access(), &acme).await.unwrap();
     let ticket = reusable(&world.a, &context, 600).await;
-    // Well past the access token.
+    // Long after the access token has expired.
     for _ in 0..4 {
         world.a.clock.advance(Duration::from_secs(590));
         let inside = enter(&world.b, &ticket).await.unwrap();
@@ -152,7 +152,7 @@ async fn a_reusable_ticket_ends_with_its_session_or_token() {
     assert_eq!(code(&enter(&world.a, &short).await), Some(Code::TokenExpired));
 }
 
-/// What may end a ticket.
+/// Events that end a ticket.
 #[derive(Debug, Clone, Copy)]
 enum End {
     Logout,
@@ -181,7 +181,7 @@ async fn a_reusable_ticket_and_its_streams_end_with_their_credential() {
         let context = world.a.enter(bearer, &acme).await.unwrap();
         let (ticket, other) = (reusable(&world.a, &context, 600).await, reusable(&world.a, &context, 600).await);
         let open =
-            |node: Node, context: RequestContext| tokio::spawn(async move { node.door.monitor(&context).await.code() });
+            |node: Node, context: RequestContext| tokio::spawn(async move { node.admission.monitor(&context).await.code() });
         let here = open(world.a.clone(), enter(&world.a, &ticket).await.unwrap());
         let there = open(world.b.clone(), enter(&world.b, &ticket).await.unwrap());
         let others = open(world.a.clone(), enter(&world.a, &other).await.unwrap());
@@ -205,7 +205,7 @@ async fn a_reusable_ticket_and_its_streams_end_with_their_credential() {
             waited += 100;
         }
         assert!(matches!(end, End::Ticket) != others.is_finished(), "{end:?}");
-        // What comes later is refused on both nodes, but for a role that is another now.
+        // Later uses are refused on both nodes, except after a change of the role.
         for node in [&world.a, &world.b] {
             assert_eq!(enter(node, &ticket).await.is_ok(), matches!(end, End::Role), "{end:?}");
             assert_eq!(enter(node, &other).await.is_ok(), matches!(end, End::Role | End::Ticket), "{end:?}");
@@ -221,8 +221,8 @@ async fn a_reusable_ticket_is_renewed_while_its_stream_is_open() {
     for ttl in [1, 60] {
         let ticket = reusable(&world.a, &context, ttl).await;
         let inside = enter(&world.b, &ticket).await.unwrap();
-        let door = world.b.door.clone();
-        let open = tokio::spawn(async move { door.monitor(&inside).await.code() });
+        let admission = world.b.admission.clone();
+        let open = tokio::spawn(async move { admission.monitor(&inside).await.code() });
         for step in 0..(ttl * 4).max(40) {
             world.a.clock.advance(Duration::from_secs(1));
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -277,10 +277,10 @@ async fn reusable_tickets_per_actor_are_limited() {
     let more = [reusable(&world.a, &context, 600).await, reusable(&world.a, &context, 600).await];
     let refused = tickets.create(&context, TicketRequest::once(PATH)).await.unwrap_err();
     assert_eq!((refused.code(), refused.member("limit")), (Code::RateLimited, Some(&3.into())));
-    // Until the first of them ends.
+    // The wait lasts until the first of them expires.
     assert_eq!(refused.retry_after(), Some(Duration::from_secs(30)));
     assert!(refused.member("decision_id").is_some());
-    // One that is used up, one that is ended and one that has expired make room.
+    // A used, an ended and an expired ticket each make room.
     assert_eq!(code(&enter(&world.b, &once).await), None);
     tickets.create(&context, TicketRequest::once(PATH)).await.unwrap();
     tickets.end(&context, &more[0].ticket_id).await.unwrap();

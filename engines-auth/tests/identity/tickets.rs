@@ -43,7 +43,7 @@ async fn a_ticket_is_accepted_once_on_any_node_for_its_path_and_scope() {
     let other_env = ticket(&world.a, &context, PATH, None).await.unwrap();
     let answer = world.b.enter_by_ticket(other_env.ticket.expose(), PATH, Some("prod")).await;
     assert_eq!(code(&answer), Some(Code::TenantForbidden));
-    // A ticket is no bearer token, and a bearer token no ticket.
+    // A ticket is no bearer token, and a bearer token is no ticket.
     let third = ticket(&world.a, &context, PATH, None).await.unwrap();
     assert_eq!(code(&world.a.principal(third.ticket.expose()).await), Some(Code::TokenInvalid));
     assert_eq!(code(&world.a.enter_by_ticket(owner.access(), PATH, None).await), Some(Code::TokenInvalid));

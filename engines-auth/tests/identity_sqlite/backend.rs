@@ -1,4 +1,4 @@
-//! The store the tests of this folder run on.
+//! The store for the tests of this folder.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use engines_core::Store;
 use engines_storage::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
-/// The folder it is in.
+/// The folder of the store.
 #[derive(Debug)]
 pub(crate) struct Kept(#[expect(dead_code, reason = "it is there while it lives")] TempDir);
 

@@ -1,5 +1,5 @@
-//! The tests of `identity`, on the embedded store. Those that know no store are left out, and those of time that is made to pass: the
-//! store's own threads would not see it.
+//! The tests of `identity` on SQLite. Tests without a store are left out, and so are tests that advance the time of
+//! tokio, because the threads of the store do not see it.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly, also in its helpers")]
 

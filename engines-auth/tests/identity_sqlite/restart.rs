@@ -1,4 +1,4 @@
-//! Everything is there after a restart.
+//! All data is there after a restart.
 
 use std::sync::Arc;
 
@@ -43,7 +43,8 @@ async fn identity_survives_a_restart() {
     assert_eq!(code(&node.signup("bob@example.org", None).await), Some(Code::AlreadyExists));
     let members = node.identity.list_members(&context, &acme, PageRequest::first(1)).await.unwrap();
     assert!(members.next.is_some());
-    // A repetition within the reuse interval gets the same next token from another process too; later it ends the session.
+    // A repetition within the reuse interval yields the same next token from another process too. Later it ends the
+    // session.
     assert_eq!(node.refresh(ada.next()).await.unwrap().next(), refreshed.next());
     clock.advance(std::time::Duration::from_secs(10));
     assert_eq!(code(&node.refresh(ada.next()).await), Some(Code::TokenInvalid));

@@ -1,4 +1,4 @@
-//! What another issuer's token must say.
+//! The claims of a token of another issuer.
 
 use engines_auth::oidc::TokenKind;
 use engines_core::{ActorType, Code, Timestamp};
@@ -102,7 +102,7 @@ fn only_configured_client_ids_are_accepted() {
     }
     assert_eq!(id.code(&rs(id.id_token("").replace(&format!(r#""aud":"{CLIENT}","#), ""))), REFUSED);
 
-    // Where no client is set any is good, but there must be one.
+    // Without a configured client every client is accepted, but there must be one.
     let any = world_with(Options { any_client: true, ..Options::default() });
     assert_eq!(any.code(&rs(any.access_but(&["client_id"], r#""client_id":"other""#))), Ok(()));
     assert_eq!(any.code(&rs(any.access_but(&["client_id"], r#""client_id":"""#))), REFUSED);
@@ -146,7 +146,7 @@ fn dates_must_be_numbers_within_the_supported_range() {
     assert_eq!(world.code(&good), Ok(()));
     world.clock.set(Timestamp::from_secs(NOW + 630));
     assert_eq!(world.code(&good), Err(Code::TokenExpired));
-    // Only of what is otherwise good.
+    // Only an otherwise valid token is expired.
     assert_eq!(world.code(&RSA[1].sign(r#"{"alg":"RS256","kid":"rsa"}"#, world.access(""))), REFUSED);
     assert_eq!(world.code(&rs(world.access_but(&["client_id"], ""))), REFUSED);
 }

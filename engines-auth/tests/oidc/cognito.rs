@@ -1,4 +1,5 @@
-//! A stand-in for AWS Cognito issues tokens, and they get in. `tests/cognito.sh` starts one and names it in `COGNITO_STANDIN_URL`.
+//! Tokens of a local stand-in for AWS Cognito are accepted. `tests/cognito.sh` starts one and names it in
+//! `COGNITO_STANDIN_URL`.
 
 use std::{
     io::{Read, Write},
@@ -13,7 +14,7 @@ use engines_auth::{
 use engines_core::{Clock, Code, IdGenerator, Principal, Result, SystemClock};
 use serde_json::{Value, json};
 
-/// One of Cognito's operations, as its SDKs call them. The stand-in checks no signature.
+/// Calls an operation of Cognito as its SDKs do. The stand-in checks no signature.
 fn call(url: &str, operation: &str, body: &Value) -> Value {
     let authority = url.strip_prefix("http://").unwrap().trim_end_matches('/');
     let body = body.to_string();
@@ -33,8 +34,8 @@ fn call(url: &str, operation: &str, body: &Value) -> Value {
     serde_json::from_str(body).unwrap_or_default()
 }
 
-/// A door for one pool, by the variables a deployment sets.
-fn door(vars: &[(&str, &str)]) -> Admission {
+/// Builds the admission for one pool from the variables that a deployment sets.
+fn admission(vars: &[(&str, &str)]) -> Admission {
     let get = |name: &str| vars.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let pool = cognito::from_vars(get).unwrap().unwrap();
@@ -42,9 +43,9 @@ fn door(vars: &[(&str, &str)]) -> Admission {
     Admission::builder(clock, IdGenerator::from_os().unwrap()).authenticator(oidc).build()
 }
 
-async fn enter(door: &Admission, token: &str) -> Result<Arc<Principal>> {
+async fn enter(admission: &Admission, token: &str) -> Result<Arc<Principal>> {
     let bearer = format!("Bearer {token}");
-    door.authenticate(&AuthInput { authorization: FieldValues::one(&bearer), ..AuthInput::default() }).await
+    admission.authenticate(&AuthInput { authorization: FieldValues::one(&bearer), ..AuthInput::default() }).await
 }
 
 #[tokio::test]
@@ -79,7 +80,7 @@ async fn tokens_of_a_stand_in_get_in() {
     let keys = format!("{}/{pool}/.well-known/jwks.json", url.trim_end_matches('/'));
     let rules = r#"[{"claim":"cognito:groups","value":"acme-admins","tenant_id":"t_acme","role":"admin"}]"#;
     let of = |kind: &'static str, client: &str| {
-        door(&[
+        admission(&[
             ("COGNITO_REGION", "us-east-1"),
             ("COGNITO_USER_POOL_ID", &pool),
             ("COGNITO_JWKS_URL", &keys),
@@ -89,17 +90,17 @@ async fn tokens_of_a_stand_in_get_in() {
         ])
     };
     for (kind, good, bad) in [("access", &access, &id), ("id", &id, &access)] {
-        let door = of(kind, client);
-        let principal = enter(&door, good).await.unwrap();
+        let admission = of(kind, client);
+        let principal = enter(&admission, good).await.unwrap();
         assert!(principal.issuer.ends_with(&pool));
         let presented = AuthInput { env_headers: FieldValues::one("dev"), ..AuthInput::default() };
-        let context = door.admit(&principal, &presented, &BodyClaims::default()).await.unwrap();
+        let context = admission.admit(&principal, &presented, &BodyClaims::default()).await.unwrap();
         assert_eq!((context.scope().tenant().as_str(), context.role().as_str()), ("t_acme", "admin"));
-        assert_eq!(enter(&door, bad).await.unwrap_err().code(), Code::TokenInvalid, "{kind}");
+        assert_eq!(enter(&admission, bad).await.unwrap_err().code(), Code::TokenInvalid, "{kind}");
         let other = of(kind, "another-client");
         assert_eq!(enter(&other, good).await.unwrap_err().code(), Code::TokenInvalid, "{kind}");
         let cut = &good[..good.len() - 8];
-        assert_eq!(enter(&door, cut).await.unwrap_err().code(), Code::TokenInvalid, "{kind}");
+        assert_eq!(enter(&admission, cut).await.unwrap_err().code(), Code::TokenInvalid, "{kind}");
     }
     println!("access and id token of {pool} got in");
 }

@@ -1,4 +1,4 @@
-//! A door with our own tokens and another issuer's in its chain.
+//! An admission with our own tokens and another issuer's.
 
 use std::{
     io::{Read, Write},
@@ -24,7 +24,7 @@ pub(crate) const NOW: i64 = 1_767_225_600;
 
 pub(crate) const CLIENT: &str = "client-of-ours";
 
-/// The plainest client there is. It waits where it stands.
+/// A minimal HTTP client. It blocks the thread.
 #[derive(Debug)]
 pub(crate) struct PlainFetch;
 
@@ -52,7 +52,7 @@ impl JwksFetch for PlainFetch {
 pub(crate) struct World {
     pub(crate) issuer: Standin,
     pub(crate) clock: ManualClock,
-    pub(crate) door: Admission,
+    pub(crate) admission: Admission,
 }
 
 #[derive(Default)]
@@ -88,9 +88,9 @@ pub(crate) fn world_with(options: Options) -> World {
     }
     let secret = SigningSecret::new("the secret of these tests, 32 bytes and more").unwrap();
     let own = TokenVerifier::new(&secret, JwtSettings::default(), Arc::clone(&shared)).unwrap();
-    let door =
+    let admission =
         Admission::builder(shared, IdGenerator::seeded(1)).authenticator(own).authenticator(oidc.build().unwrap());
-    World { issuer, clock, door: door.build() }
+    World { issuer, clock, admission: admission.build() }
 }
 
 pub(crate) fn world() -> World {
@@ -101,14 +101,14 @@ impl World {
     pub(crate) fn enter(&self, token: &str) -> Result<Arc<Principal>, Code> {
         let bearer = format!("Bearer {token}");
         let presented = AuthInput { authorization: FieldValues::one(&bearer), ..AuthInput::default() };
-        self.door.authenticate(&presented).now_or_never().unwrap().map_err(|error| error.code())
+        self.admission.authenticate(&presented).now_or_never().unwrap().map_err(|error| error.code())
     }
 
     pub(crate) fn code(&self, token: &str) -> Result<(), Code> {
         self.enter(token).map(|_| ())
     }
 
-    /// Through all of the door's steps, into `tenant`'s `dev`.
+    /// Runs all steps of admission, to `dev` of `tenant`.
     pub(crate) fn go(&self, token: &str, tenant: &str) -> Result<RequestContext, Code> {
         let principal = self.enter(token)?;
         let presented = AuthInput {
@@ -118,10 +118,10 @@ impl World {
             ..AuthInput::default()
         };
         let body = BodyClaims::default();
-        self.door.admit(&principal, &presented, &body).now_or_never().unwrap().map_err(|error| error.code())
+        self.admission.admit(&principal, &presented, &body).now_or_never().unwrap().map_err(|error| error.code())
     }
 
-    /// An access token's claims that are in order, with `more` behind them.
+    /// Valid claims of an access token, followed by `more`.
     pub(crate) fn access(&self, more: &str) -> String {
         let more = if more.is_empty() { String::new() } else { format!(",{more}") };
         format!(
@@ -131,7 +131,7 @@ impl World {
         )
     }
 
-    /// As [`World::access`], without the members named, and with `more`.
+    /// Like [`World::access`], without the named members, and followed by `more`.
     pub(crate) fn access_but(&self, without: &[&str], more: &str) -> String {
         let mut claims: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&self.access("")).unwrap();
         claims.retain(|name, _| !without.contains(&name.as_str()));
@@ -153,7 +153,7 @@ pub(crate) fn header(signer: &Signer, kid: &str) -> String {
     format!(r#"{{"alg":"{}","kid":"{kid}"}}"#, signer.alg())
 }
 
-/// A token under the first RSA key.
+/// Returns a token signed by the first RSA key.
 pub(crate) fn rs(claims: impl AsRef<[u8]>) -> String {
     RSA[0].sign(header(&RSA[0], "rsa"), claims)
 }

@@ -1,4 +1,4 @@
-//! Tokens that must not get in, whatever they say.
+//! Forged tokens are refused.
 
 use aws_lc_rs::hmac;
 use engines_auth::SigningSecret;
@@ -74,7 +74,7 @@ fn other_algorithms_are_rejected() {
     for head in ["{}", r#"{"kid":"rsa"}"#, r#"{"alg":null,"kid":"rsa"}"#, r#"{"alg":["RS256"],"kid":"rsa"}"#] {
         assert_eq!(world.code(&RSA[0].sign(head, &claims)), REFUSED, "{head}");
     }
-    // One algorithm's token under the other's key.
+    // A token of one algorithm with the key of the other.
     assert_eq!(world.code(&RSA[0].sign(r#"{"alg":"ES256","kid":"rsa"}"#, &claims)), REFUSED);
     assert_eq!(world.code(&RSA[0].sign(r#"{"alg":"RS256","kid":"ec"}"#, &claims)), REFUSED);
     assert_eq!(world.code(&EC.sign(r#"{"alg":"RS256","kid":"ec"}"#, &claims)), REFUSED);
@@ -100,7 +100,7 @@ fn a_public_key_is_not_used_as_a_shared_secret() {
             assert_eq!(world.code(&hs256(secret, head, &claims)), REFUSED, "{head}");
         }
     }
-    // Nor does the process start with one for its own secret.
+    // The process does not start with a public key as its own secret.
     assert!(SigningSecret::new(&pem).is_err());
     assert!(SigningSecret::new(jwk.to_string()).is_err());
 }
@@ -181,7 +181,7 @@ fn a_key_verifies_only_its_own_algorithm_and_use() {
     ] {
         assert_eq!(code(&[change(member, value.clone())]), REFUSED, "{member} {value}");
     }
-    // Two keys of one name: nobody can tell which is meant, whichever comes first.
+    // Two keys of one name are ambiguous, in either order.
     let other = RSA[1].jwk("rsa");
     assert_eq!(code(&[RSA[0].jwk("rsa"), other.clone()]), REFUSED);
     assert_eq!(code(&[other, RSA[0].jwk("rsa")]), REFUSED);
@@ -242,7 +242,7 @@ fn a_kid_is_never_used_as_a_path() {
         assert_eq!(world.code(&RSA[0].sign(&head, world.access(""))), REFUSED, "{kid}");
         assert_eq!(world.code(&hs256(b"", &head.replace("RS256", "HS256"), &world.access(""))), REFUSED, "{kid}");
     }
-    // Several keys, and the token does not say which.
+    // The set has several keys, and the token names none.
     assert_eq!(world.code(&RSA[0].sign(r#"{"alg":"RS256"}"#, world.access(""))), REFUSED);
     assert!(world.issuer.paths().iter().all(|path| path == "/pool/.well-known/jwks.json"));
 }
@@ -262,7 +262,7 @@ fn all_zero_ecdsa_signatures_are_rejected() {
             assert_eq!(world.code(&format!("{message}.{}", b64([r, s].concat()))), REFUSED);
         }
     }
-    // DER instead of two numbers, none at all, too short, too long.
+    // DER instead of two numbers, nothing, too short, too long.
     for other in [&[0x30, 6, 2, 1, 0, 2, 1, 0][..], &[], &[0; 63], &[0; 65], &[0; 128]] {
         assert_eq!(world.code(&format!("{message}.{}", b64(other))), REFUSED);
     }
@@ -271,7 +271,8 @@ fn all_zero_ecdsa_signatures_are_rejected() {
 #[test]
 fn eddsa_is_rejected() {
     let world = world();
-    // The neutral element and the other points of small order: whatever is signed, R = A and S = 0 fits (RFC 8032, without cofactor).
+    // The neutral element and the other points of small order: for every message, R = A and S = 0 match (RFC 8032,
+    // without cofactor).
     let weak = [
         [1].into_iter().chain([0; 31]).collect::<Vec<u8>>(),
         vec![0; 32],

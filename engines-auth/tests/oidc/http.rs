@@ -1,4 +1,4 @@
-//! The client that gets keys over HTTP.
+//! The HTTP client for key sets.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Keys come and go, and so does the issuer.
+//! Rotation of an issuer's keys, and outages of the issuer.
 
 use std::{
     sync::{
@@ -30,7 +30,7 @@ fn named(world: &World, kid: &str) -> String {
     RSA[0].sign(header(&RSA[0], kid), world.access(""))
 }
 
-/// The claims last longer than what these tests wait.
+/// Claims that outlast the waits of these tests.
 fn long(world: &World) -> String {
     world.access_but(&["exp"], r#""exp":1800000000"#)
 }
@@ -79,7 +79,7 @@ fn a_new_key_works_at_once_and_a_removed_one_no_longer_than_it_may() {
     assert_eq!(world.code(&new), Ok(()));
     assert_eq!(world.issuer.fetches(), 1);
 
-    // A rotation in the middle of somebody's guessing waits for the cooldown, no longer.
+    // A rotation while someone guesses key names waits for the cooldown, and no longer.
     world.issuer.serve(&[EC.jwk("next")]);
     let next = EC.sign(header(&EC, "next"), long(&world));
     assert_eq!(world.code(&next), REFUSED);
@@ -191,7 +191,7 @@ fn a_single_key_set_accepts_tokens_without_kid() {
     assert_eq!(world.code(&RSA[0].sign(r#"{"alg":"RS256"}"#, world.access(""))), REFUSED);
 }
 
-/// Answers when it is let, and counts how often it is asked.
+/// A fetch that completes on command and counts its calls.
 #[derive(Debug)]
 struct Gated(Semaphore, AtomicUsize);
 
@@ -213,7 +213,7 @@ async fn concurrent_callers_share_one_fetch_and_a_dropped_caller_does_not_cancel
     let token = rs(world.access(""));
     let credential = Credential::Bearer(&token);
 
-    // The first one begins the fetch and leaves.
+    // The first caller starts the fetch and is dropped.
     let mut first = oidc.authenticate(&credential);
     assert!((&mut first).now_or_never().is_none());
     drop(first);
@@ -223,7 +223,7 @@ async fn concurrent_callers_share_one_fetch_and_a_dropped_caller_does_not_cancel
     assert_eq!(gate.1.load(Ordering::SeqCst), 1);
 }
 
-/// Panics when it is asked.
+/// A fetch that panics.
 #[derive(Debug)]
 struct Broken;
 

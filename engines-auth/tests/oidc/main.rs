@@ -1,4 +1,4 @@
-//! Users of other issuers, through the real door and against an issuer that serves its keys over HTTP on loopback.
+//! Users of other issuers, through the real admission and against an issuer that serves its keys over HTTP on loopback.
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly, also in its helpers")]
 
 mod claims;

@@ -1,4 +1,4 @@
-//! From groups to roles, and through the door into a tenant.
+//! From groups to roles, and through admission into a tenant.
 
 use std::{
     collections::BTreeMap,
@@ -47,7 +47,7 @@ fn groups_give_roles() {
         (r#""cognito:groups":null"#, ""),
         (r#""cognito:groups":{"beta":"beta"}"#, ""),
         (r#""Cognito:Groups":["beta"]"#, ""),
-        // What our own tokens say is nothing to anybody else's.
+        // Claims of our own tokens mean nothing in tokens of other issuers.
         (r#""tenant_ids":["t_acme"],"role_map":{"t_acme":"owner"},"default_tenant_id":"t_acme""#, ""),
     ] {
         assert_eq!(roles(&world, &world.access(claims)), expected, "{claims}");
@@ -71,7 +71,7 @@ fn mapped_roles_admit_only_to_their_tenants() {
     assert_eq!(principal.default_tenant.as_ref().unwrap().as_str(), "t_acme", "the only one is the one meant");
 }
 
-/// Remembers what it was asked.
+/// Remembers its calls.
 #[derive(Debug, Default)]
 struct Users(Mutex<Vec<String>>);
 
@@ -120,7 +120,7 @@ fn machine_tokens_create_no_user() {
     let claims = world.access_but(&["sub", "scope"], &format!(r#""sub":"{CLIENT}","scope":"ingest""#));
     assert_eq!(roles(&world, &claims), "t_ingest=member");
     assert!(users.0.lock().unwrap().is_empty());
-    // Nor is anybody met whose token does not hold.
+    // A token that is invalid creates no user.
     assert!(world.enter(&rs(world.access_but(&["client_id"], ""))).is_err());
     assert!(users.0.lock().unwrap().is_empty());
 }

@@ -1,4 +1,4 @@
-//! Settings that would let the wrong ones in are refused at the start.
+//! Settings that would admit the wrong users are refused at the start.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

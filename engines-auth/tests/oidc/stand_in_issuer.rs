@@ -1,4 +1,4 @@
-//! An issuer on loopback: signs whatever one wants, and serves its keys over HTTP.
+//! An issuer on loopback: it signs any token and serves its keys over HTTP.
 
 use std::{
     io::{Read, Write},
@@ -25,13 +25,13 @@ pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// A key that signs.
+/// A signing key.
 pub(crate) enum Signer {
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
 }
 
-/// RSA keys, made once for all tests because that takes time.
+/// RSA keys, created once for all tests because that takes time.
 pub(crate) static RSA: LazyLock<[Signer; 2]> =
     LazyLock::new(|| std::array::from_fn(|_| Signer::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())));
 
@@ -39,7 +39,7 @@ pub(crate) static EC: LazyLock<Signer> =
     LazyLock::new(|| Signer::Ec(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()));
 
 impl Signer {
-    /// A token over exactly this header and payload.
+    /// Signs exactly this header and payload.
     pub(crate) fn sign(&self, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
         let message = format!("{}.{}", b64(header), b64(payload));
         let random = SystemRandom::new();
@@ -61,7 +61,7 @@ impl Signer {
         }
     }
 
-    /// The public half, as an issuer publishes it.
+    /// Returns the public half in the form that an issuer publishes.
     pub(crate) fn jwk(&self, kid: &str) -> Value {
         match self {
             Self::Rsa(key) => {
@@ -75,7 +75,7 @@ impl Signer {
         }
     }
 
-    /// The public half as DER and as PEM: what a careless verifier takes for a shared secret.
+    /// Returns the public half as DER and as PEM, which a careless verifier uses as a shared secret.
     pub(crate) fn spki(&self) -> [Vec<u8>; 2] {
         let der = match self {
             Self::Rsa(key) => key.public_key().as_der().unwrap().as_ref().to_vec(),
@@ -88,14 +88,14 @@ impl Signer {
     }
 }
 
-/// What the stand-in answers.
+/// The response of the stand-in.
 #[derive(Clone)]
 pub(crate) enum Answer {
     /// These bytes, with this status and these header lines.
     Bytes(u16, String, Vec<u8>),
-    /// Nothing: it takes the connection and drops it.
+    /// Nothing: it accepts the connection and closes it.
     Nothing,
-    /// Nothing, and it keeps the connection.
+    /// Nothing: it keeps the connection open.
     #[cfg_attr(not(feature = "oidc-http"), expect(dead_code, reason = "only a client with a timeout is asked to wait"))]
     Silence,
 }
@@ -129,7 +129,7 @@ impl Standin {
                     Answer::Bytes(status, headers, body) => {
                         let head =
                             format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
-                        // Whoever asked may refuse the rest.
+                        // The client may close the connection early.
                         let _ = stream.write_all(format!("{head}{headers}\r\n").as_bytes());
                         let _ = stream.write_all(&body);
                     }
@@ -141,7 +141,7 @@ impl Standin {
         standin
     }
 
-    /// `iss`, and where the keys are.
+    /// Returns the `iss`, which is also the address of the keys.
     pub(crate) fn issuer(&self) -> String {
         format!("http://{}/pool", self.address)
     }
@@ -158,12 +158,12 @@ impl Standin {
         self.answer(Answer::Bytes(200, headers.to_owned(), json!({ "keys": keys }).to_string().into_bytes()));
     }
 
-    /// How often anybody came, since the last time this was asked.
+    /// Returns the number of requests since the last call.
     pub(crate) fn fetches(&self) -> usize {
         self.fetches.swap(0, Ordering::SeqCst)
     }
 
-    /// Every path that was asked for.
+    /// Returns the path of every request.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.paths.lock().unwrap().clone()
     }
@@ -173,7 +173,7 @@ fn request_path(stream: &mut TcpStream) -> String {
     let (mut request, mut byte) = (Vec::new(), [0]);
     while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
         request.push(byte[0]);
-        // A TLS record begins with this, and no line follows.
+        // The first byte of a TLS record. No line follows.
         if request == [0x16] {
             break;
         }

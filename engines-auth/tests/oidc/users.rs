@@ -1,4 +1,4 @@
-//! People met for the first time get a tenant of their own, once.
+//! A new user gets one tenant.
 
 use std::sync::{Arc, Barrier};
 
@@ -59,7 +59,7 @@ fn a_new_external_user_owns_a_new_tenant() {
     assert_eq!(world.enter(&changed).unwrap().default_tenant.as_ref(), Some(&tenant));
     assert_eq!(world_of(&users).code(&ada), Err(Code::TokenInvalid), "that world's issuer is another");
 
-    // The same address is not the same person.
+    // The same address does not make the same user.
     let eve = token(&world, "eve", r#""email":"Ada.Lovelace+x@Example.org","email_verified":true"#);
     let other = world.enter(&eve).unwrap().default_tenant.clone().unwrap();
     assert_ne!(other, tenant);
@@ -85,7 +85,7 @@ fn a_user_with_a_mapped_tenant_gets_no_tenant_of_their_own() {
     let mapped = world.enter(&token(&world, "ada", r#""cognito:groups":["acme"]"#)).unwrap();
     assert_eq!(mapped.default_tenant.as_ref().unwrap().as_str(), "t_acme");
     assert_eq!(mapped.memberships.len(), 1);
-    // Out of the group, and again in it.
+    // The user leaves the group and joins it again.
     let own = world.enter(&token(&world, "ada", "")).unwrap().default_tenant.clone().unwrap();
     assert!(own.as_str().starts_with("t_") && own.as_str() != "t_acme");
     let both = world.enter(&token(&world, "ada", r#""cognito:groups":["acme"]"#)).unwrap();
@@ -101,7 +101,7 @@ fn the_same_subject_at_two_issuers_is_two_users() {
     assert_eq!(second.code(&token(&second, "ada", "")), Err(Code::TokenInvalid));
     assert_eq!(second.code(&token(&second, "bob", "")), Ok(()));
 
-    // Both in one authenticator: each token counts with its own issuer's keys.
+    // Both issuers in one authenticator: each token is verified with its own issuer's keys.
     let other = Standin::new();
     other.serve(&[RSA[1].jwk("rsa")]);
     let set = |standin: &Standin| IssuerSettings { kind: TokenKind::CognitoId, ..settings_of(standin) };

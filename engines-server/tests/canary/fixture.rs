@@ -151,7 +151,7 @@ impl World {
         Self { server, engine, folder, sinks, follower: tokio::sync::Mutex::new(follower) }
     }
 
-    /// In process, as the door would make it.
+    /// In process, as admission builds it.
     pub(crate) fn context(&self) -> RequestContext {
         testing::context("t_acme", "ada", Role::Admin).unwrap()
     }

@@ -107,7 +107,7 @@ async fn refused_attempts_are_written_down_without_secrets() {
         "accounts.login",
         "CREDENTIALS_INVALID",
         "192.0.2.1",
-        "door.enter",
+        "admission.enter",
         "TOKEN_INVALID",
         "/chat/threads",
         "192.0.2.9",
