@@ -203,7 +203,9 @@ impl Admission {
             Some(directory) => directory.role(principal, tenant, claimed).await?,
             None => claimed,
         };
-        current.ok_or_else(|| Error::new(Code::TenantForbidden, "admission.membership", "you are not a member of this tenant"))
+        current.ok_or_else(|| {
+            Error::new(Code::TenantForbidden, "admission.membership", "you are not a member of this tenant")
+        })
     }
 
     /// Returns the tenant of a request that names none (step 2).
@@ -225,7 +227,11 @@ impl Inner {
     pub(crate) async fn check_still_valid(&self, context: &RequestContext) -> Result<()> {
         let Some(principal) = context.principal() else { return Ok(()) };
         if context.expires_at().is_some_and(|end| self.clock.now() >= end) {
-            return Err(Error::new(Code::TokenExpired, "admission.monitor", "the credential has expired; get a new one"));
+            return Err(Error::new(
+                Code::TokenExpired,
+                "admission.monitor",
+                "the credential has expired; get a new one",
+            ));
         }
         let Some(directory) = &self.directory else { return Ok(()) };
         directory.check(&principal).await?;
@@ -327,7 +333,11 @@ fn requested_env(principal: &Principal, input: &AuthInput<'_>, body: &BodyClaims
     })? {
         Some(named) => text(named).parse(),
         None => principal.restriction.as_ref().and_then(|bound| bound.env).ok_or_else(|| {
-            Error::new(Code::EnvRequired, "admission.env", "name the environment: X-Env, env in the query or in the body")
+            Error::new(
+                Code::EnvRequired,
+                "admission.env",
+                "name the environment: X-Env, env in the query or in the body",
+            )
         }),
     }
 }

@@ -1,17 +1,17 @@
-//! Requests that wait, fair to the networks of their clients.
+//! A queue of waiting requests that is fair to the networks of their clients.
 //!
-//! Sites take turns, and so do the networks of one site. Each network and each site has a part of the queue. When the
-//! queue is full, the longest line of waiting requests gives up its newest one to a network that has fewer.
+//! Sites take turns, and so do the networks of one site. Each network and each site has a limited share of the queue.
+//! When the queue is full, a network with fewer requests displaces the newest request of the network that has the most.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::client_network::{ClientNetwork, NETWORKS_PER_SITE};
 
-/// Of so many requests one of an unproven network has its turn, if both kinds wait: strangers wait longer, but are not
-/// shut out by whoever has an account.
+/// If both kinds of networks wait, one of this many turns goes to an unproven network. Unproven networks wait longer, but
+/// proven networks cannot block them.
 const TURNS_PER_UNPROVEN: u32 = 4;
 
-/// How many requests may wait.
+/// The limits on the number of waiting requests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct QueueLimits {
     total: usize,
@@ -20,19 +20,19 @@ pub(crate) struct QueueLimits {
 }
 
 impl QueueLimits {
-    /// A site has [`NETWORKS_PER_SITE`] times the part of a network, which is at least one request.
+    /// The share of a site is [`NETWORKS_PER_SITE`] times that of a network, which is at least one request.
     pub(crate) fn new(total: usize, per_network: usize) -> Self {
         let per_network = per_network.max(1);
         Self { total, per_network, per_site: per_network.saturating_mul(NETWORKS_PER_SITE as usize) }
     }
 }
 
-/// The queue is full, or no turn came in time.
+/// The error when the queue is full, or no turn came in time.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct QueueFull;
 
-/// A queue of `T`, one for each waiting request. It has two parts: *proven* networks go first, and take places of the
-/// others when the queue is full.
+/// A queue with one `T` for each waiting request. It has two parts: *proven* networks go first, and displace the others
+/// when the queue is full.
 #[derive(Debug)]
 pub(crate) struct NetworkQueue<T> {
     limits: QueueLimits,
@@ -42,27 +42,28 @@ pub(crate) struct NetworkQueue<T> {
     unproven: WaitingSites<T>,
 }
 
-/// Names a waiting request.
+/// The id of a waiting request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct QueueEntryId {
     client: ClientNetwork,
     number: u64,
 }
 
-/// Requests that wait, by site.
+/// The waiting requests, by site.
 #[derive(Debug)]
 struct WaitingSites<T> {
     total: usize,
-    /// The sites that have a request, in the order of their turns.
+    /// The sites with waiting requests, in the order of their turns.
     turns: VecDeque<ClientNetwork>,
     sites: HashMap<ClientNetwork, WaitingSite<T>>,
 }
 
-/// Requests of one site that wait.
+/// The waiting requests of one site.
 #[derive(Debug)]
 struct WaitingSite<T> {
     total: usize,
-    /// The networks that have a request, in the order of their turns. They are few: a site has a part of the queue.
+    /// The networks with waiting requests, in the order of their turns. They are few, because the share of a site is
+    /// limited.
     networks: VecDeque<(ClientNetwork, VecDeque<WaitingRequest<T>>)>,
 }
 
@@ -77,11 +78,11 @@ impl<T> NetworkQueue<T> {
         Self { limits, last_number: 0, turn: 0, proven: WaitingSites::default(), unproven: WaitingSites::default() }
     }
 
-    /// Adds a request. Returns its id, and the request that lost its place to it.
+    /// Adds a request. Returns its id, and the request that it displaced.
     ///
     /// # Errors
-    /// [`QueueFull`] when the network has its part of the queue, or the queue is full of networks that have no more than
-    /// this one.
+    /// [`QueueFull`] when the network has used its share of the queue, or when the queue is full and no network has more
+    /// requests than this one.
     pub(crate) fn push(
         &mut self,
         client: ClientNetwork,
@@ -96,7 +97,7 @@ impl<T> NetworkQueue<T> {
         Ok((QueueEntryId { client, number }, displaced))
     }
 
-    /// The request whose turn it is.
+    /// Removes and returns the request whose turn it is.
     pub(crate) fn pop(&mut self) -> Option<T> {
         self.turn = (self.turn + 1) % TURNS_PER_UNPROVEN;
         let (first, second) = match self.turn {
@@ -106,15 +107,15 @@ impl<T> NetworkQueue<T> {
         first.pop().or_else(|| second.pop()).map(|next| next.value)
     }
 
-    /// Takes a request out of the queue, if it still waits.
+    /// Removes a request, if it still waits.
     pub(crate) fn remove(&mut self, entry: QueueEntryId) -> Option<T> {
         let removed = self.proven.remove(entry.client, entry.number);
         removed.or_else(|| self.unproven.remove(entry.client, entry.number)).map(|removed| removed.value)
     }
 
-    /// Makes sure that one more request of `client` may wait. Returns the request that had to go for it.
+    /// Checks that one more request of `client` may wait, and returns the request that it displaces.
     fn make_room(&mut self, client: ClientNetwork, is_proven: bool) -> Result<Option<T>, QueueFull> {
-        // A network may have begun to wait before its password was right.
+        // Requests of one network may be in both parts: it may have begun to wait before its password was right.
         let (first_network, first_site) = self.proven.count(client);
         let (second_network, second_site) = self.unproven.count(client);
         let (of_network, of_site) = (first_network + second_network, first_site + second_site);
@@ -124,14 +125,14 @@ impl<T> NetworkQueue<T> {
         if self.proven.total + self.unproven.total < self.limits.total {
             return Ok(None);
         }
-        // The longest line of a stranger goes first, for a proven network whatever its length.
+        // A proven network displaces any unproven one. Otherwise only a site with at least two more requests is displaced.
         let least = if is_proven { 1 } else { of_site + 2 };
         let displaced = self.unproven.pop_longest(least);
         let displaced = displaced.or_else(|| is_proven.then(|| self.proven.pop_longest(of_site + 2)).flatten());
         displaced.map(|displaced| Some(displaced.value)).ok_or(QueueFull)
     }
 
-    /// Whether nothing is kept, of sites and turns neither.
+    /// Returns whether there are no requests, sites and turns.
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         let is_empty = |line: &WaitingSites<T>| line.total == 0 && line.sites.is_empty() && line.turns.is_empty();
@@ -146,7 +147,7 @@ impl<T> Default for WaitingSites<T> {
 }
 
 impl<T> WaitingSites<T> {
-    /// How many requests of this network and of its site wait.
+    /// Returns how many requests of this network and of its site wait.
     fn count(&self, client: ClientNetwork) -> (usize, usize) {
         let Some(site) = self.sites.get(&client.site()) else { return (0, 0) };
         let network = site.networks.iter().find(|(network, _)| *network == client);
@@ -168,7 +169,7 @@ impl<T> WaitingSites<T> {
         }
     }
 
-    /// The next request: of the site whose turn it is, the network whose turn it is.
+    /// Returns the next request: of the site and the network whose turn it is.
     fn pop(&mut self) -> Option<WaitingRequest<T>> {
         let name = self.turns.pop_front()?;
         let site = self.sites.get_mut(&name)?;
@@ -186,7 +187,7 @@ impl<T> WaitingSites<T> {
         next
     }
 
-    /// The newest request of the network that has most in the site that has most, if that site has `least`.
+    /// Removes the newest request of the largest network in the largest site, if that site has at least `least` requests.
     fn pop_longest(&mut self, least: usize) -> Option<WaitingRequest<T>> {
         let (name, site) = self.sites.iter().max_by_key(|(_, site)| site.total)?;
         if site.total < least {

@@ -113,13 +113,16 @@ impl Passphrase {
         let mut bytes = Zeroizing::new(STANDARD.decode(&sealed.sealed).map_err(|_| damaged())?);
         let key = self.derive_key(sealed.cost, &salt)?;
         let secret = key.open_in_place(nonce, aad(), &mut bytes).map_err(|_| {
-            invalid_sealed_key("this passphrase does not open the sealed root key; use the one that it was sealed under")
+            invalid_sealed_key(
+                "this passphrase does not open the sealed root key; use the one that it was sealed under",
+            )
         })?;
         RootKey::new(&*secret)
     }
 
     fn derive_key(&self, cost: KdfCost, salt: &[u8]) -> Result<LessSafeKey> {
-        let failed = || invalid_sealed_key("no key could be derived from the passphrase: the sealed root key is damaged");
+        let failed =
+            || invalid_sealed_key("no key could be derived from the passphrase: the sealed root key is damaged");
         let params = Params::new(cost.memory_kib, cost.iterations, cost.lanes, Some(32)).map_err(|_| failed())?;
         let mut key = Zeroizing::new([0_u8; 32]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)

@@ -33,9 +33,7 @@ impl SigningSecret {
         let pem = secret.windows(10).any(|window| window == b"-----BEGIN");
         let jwk = secret.trim_ascii_start().first() == Some(&b'{') && secret.windows(5).any(|part| part == b"\"kty\"");
         if pem || jwk {
-            return Err(invalid_secret(
-                "the signing secret is a PEM or JWK text; use random bytes or random text",
-            ));
+            return Err(invalid_secret("the signing secret is a PEM or JWK text; use random bytes or random text"));
         }
         Ok(Self(Zeroizing::new(secret.to_vec())))
     }

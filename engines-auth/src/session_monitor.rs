@@ -67,7 +67,9 @@ impl Future for MonitoredSession {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Error> {
         let end = ready!(Pin::new(&mut self.end).poll(cx));
-        Poll::Ready(end.unwrap_or_else(|_| Error::internal("admission.monitor", "the monitor of this stream has stopped")))
+        Poll::Ready(
+            end.unwrap_or_else(|_| Error::internal("admission.monitor", "the monitor of this stream has stopped")),
+        )
     }
 }
 

@@ -85,7 +85,11 @@ impl ApiKeys {
         for _ in 0..MAX_ATTEMPTS {
             let reservation = turn.reserve().await?;
             if inner.records.all::<ApiKeyBody>(&query, most).await?.len() >= most {
-                return Err(inner.refusal(Code::QuotaExceeded, MANAGE, "the tenant has the largest number of API keys allowed; revoke some"));
+                return Err(inner.refusal(
+                    Code::QuotaExceeded,
+                    MANAGE,
+                    "the tenant has the largest number of API keys allowed; revoke some",
+                ));
             }
             match inner.records.commit(context.scope(), reservation.add_to(batch.clone())?).await {
                 Ok(_) => {
@@ -134,7 +138,8 @@ impl ApiKeys {
         let inner = &*self.identity.inner;
         let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
         if request.grace > inner.settings.api_key_grace_max_s {
-            let detail = format!("a replaced secret stays valid for at most {} seconds", inner.settings.api_key_grace_max_s);
+            let detail =
+                format!("a replaced secret stays valid for at most {} seconds", inner.settings.api_key_grace_max_s);
             return Err(Error::invalid_body(MANAGE, "/grace", detail));
         }
         let (id, found) = self.find(context, key_id).await?;

@@ -126,7 +126,8 @@ fn rate_limited(counted: ChargedBucket, class: RateClass, wait: Duration) -> Err
         BucketOwner::Key => ("key", "of this API key"),
         BucketOwner::Tenant => ("tenant", "of this tenant"),
     };
-    let detail = format!("too many requests {whose} in the rate class {}; retry after the time in Retry-After", class.as_str());
+    let detail =
+        format!("too many requests {whose} in the rate class {}; retry after the time in Retry-After", class.as_str());
     Error::new(Code::RateLimited, "rates.check", detail)
         .with_member("limit", counted.size.burst)
         .with_member("limited", owner)

@@ -90,7 +90,7 @@ impl Identity {
 }
 
 impl Inner {
-    /// Returns the account that has verified this address. If there is none, it creates one with a verified address,
+    /// Returns the account that has verified this address. Without such an account it creates one with a verified address,
     /// because the holder of the system key vouches for it. Accounts that only claim the address lose it, because they
     /// may belong to someone else.
     async fn create_first_owner(&self, owner: FirstOwner, caller: &Caller<'_>) -> Result<UserId> {

@@ -341,7 +341,11 @@ impl Inner {
             let reservation = turn.reserve().await?;
             let waiting: Vec<StoredDocument<InviteBody>> = self.records.all(&query, most).await?;
             if waiting.len() >= most {
-                return Err(self.refusal(Code::QuotaExceeded, MANAGE, "the tenant has too many open invites; delete some"));
+                return Err(self.refusal(
+                    Code::QuotaExceeded,
+                    MANAGE,
+                    "the tenant has too many open invites; delete some",
+                ));
             }
             let batch = waiting
                 .into_iter()

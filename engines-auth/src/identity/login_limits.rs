@@ -51,16 +51,16 @@ const NETWORK_RENEWAL: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct LoginLimits {
     /// The number of such tries by key. At zero, no try can be returned, so a caller does not wait.
     pending: Mutex<HashMap<String, usize>>,
-    /// The callers that wait. Networks that their account knows are the proven ones.
+    /// The callers that wait. Networks from which their account has logged in before are the proven ones.
     waiting: Mutex<NetworkQueue<oneshot::Sender<Infallible>>>,
 }
 
-/// The place of a caller that waits for a try, given up when it is dropped.
+/// The place of a caller that waits for a try. Dropping it leaves the queue.
 #[derive(Debug)]
 struct WaitingPlace<'a> {
     limits: &'a LoginLimits,
     entry: QueueEntryId,
-    /// Ends when another network takes the place.
+    /// Closed when another network takes the place.
     displaced: oneshot::Receiver<Infallible>,
 }
 
@@ -73,7 +73,8 @@ impl LoginLimits {
     /// Takes a place to wait.
     ///
     /// # Errors
-    /// [`QueueFull`] when the network has its part of the places, or all are taken by networks that have no more than it.
+    /// [`QueueFull`] when the network has used its share of the places, or when all are taken and no network has more
+    /// than this one.
     fn wait(&self, client: ClientNetwork, is_known: bool) -> Result<WaitingPlace<'_>, QueueFull> {
         let (sender, displaced) = oneshot::channel();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,7 +109,7 @@ impl WaitingPlace<'_> {
     /// # Errors
     /// [`QueueFull`] when another network has taken the place.
     async fn wait_for(&mut self, time: Duration) -> Result<(), QueueFull> {
-        // Nothing is ever sent: what the receiver reports is the end of the place.
+        // Nothing is ever sent. The receiver completes when the sender, and with it the place, is gone.
         if timeout(time, &mut self.displaced).await.is_ok() { Err(QueueFull) } else { Ok(()) }
     }
 }
@@ -120,7 +121,7 @@ impl Drop for WaitingPlace<'_> {
     }
 }
 
-/// A try to log in. It counts unless [`LoginAttempt::succeeded`] is called.
+/// A try to log in. It counts unless [`LoginAttempt::mark_succeeded`] is called.
 pub(super) struct LoginAttempt<'a> {
     inner: &'a Inner,
     account: String,
@@ -163,8 +164,8 @@ impl Inner {
     /// Waits for one if a try may be returned.
     ///
     /// # Errors
-    /// `RATE_LIMITED` when there is none within [`IdentitySettings::login_wait_ms`], too many wait already, or a network of
-    /// which fewer wait took the place.
+    /// `RATE_LIMITED` when no try is available within [`IdentitySettings::login_wait_ms`], when too many callers wait, or
+    /// when a network with fewer waiting callers displaced this one.
     pub(super) async fn begin_login<'a>(
         &'a self,
         account: &str,

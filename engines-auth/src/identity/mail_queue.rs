@@ -298,6 +298,9 @@ impl fmt::Debug for MailJob {
 
 impl fmt::Debug for MailQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MailQueue").field("mailer", &self.mailer).field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("MailQueue")
+            .field("mailer", &self.mailer)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }

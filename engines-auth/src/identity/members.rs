@@ -59,7 +59,11 @@ impl Identity {
         let changed = |live: &MemberBody| {
             if by_key && request.role > live.role {
                 // The role would outlast the key.
-                let error = Error::new(Code::RoleInsufficient, MANAGE, "an API key cannot raise a role; use the token of a person");
+                let error = Error::new(
+                    Code::RoleInsufficient,
+                    MANAGE,
+                    "an API key cannot raise a role; use the token of a person",
+                );
                 return Err(self.inner.with_decision_id(error.with_member("action", MANAGE)));
             }
             Ok(MemberBody { role: request.role, key: live.key.filter(|_| by_key), ..live.clone() })

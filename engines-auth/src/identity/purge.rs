@@ -69,8 +69,7 @@ impl Identity {
     pub async fn cancel_purge(&self, principal: &Principal, tenant: &TenantId, trace: &Trace) -> Result<TenantView> {
         let inner = &*self.inner;
         crate::directory::Directory::check(self, principal).await?;
-        let nothing =
-            || Error::new(Code::NotFound, CANCEL, "no removal of this tenant is pending that you can cancel");
+        let nothing = || Error::new(Code::NotFound, CANCEL, "no removal of this tenant is pending that you can cancel");
         let member = records::member_id(tenant, &principal.actor.id)?;
         let member = inner.records.get::<MemberBody>(&MEMBER, &member).await?;
         let owner = member.is_some_and(|member| !member.body.removed && member.body.role == engines_core::Role::Owner);

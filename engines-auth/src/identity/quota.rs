@@ -1,8 +1,8 @@
-//! How additions to something that is counted notice each other.
+//! Quotas: concurrent additions to objects that are counted.
 //!
-//! Who adds waits for its turn, reserves, counts, and commits the addition together with the reservation. Turns order the
-//! additions of one process. The reservation is a document whose version every addition changes, so that the additions of
-//! another node are noticed as well.
+//! A caller that adds an object waits for its turn, reserves, counts, and commits the addition together with the
+//! reservation. Turns serialise the additions of one process. The reservation is a document whose version every addition
+//! changes, so that additions of other nodes conflict.
 
 use engines_core::{
     Batch, DocId, Result, TenantId, UserId,
@@ -17,28 +17,30 @@ use super::{
     service::Inner,
 };
 
-/// Written with whatever counts against a quota. Its version alone counts.
+/// Written together with everything that counts against a quota. Only its version is used.
 pub(super) const QUOTA: DocumentKind = DocumentKind::from_static("identity_quota");
 
-/// Locks that owners of a quota share by the hash of their names: enough that two owners rarely wait for each other.
+/// The number of locks. Owners of a quota share them by the hash of their names. This many make it rare that two owners
+/// wait for each other.
 const SHARDS: usize = 256;
 
-/// What its owner has a limited number of.
+/// A kind of object whose number is limited, with its owner.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Quota<'a> {
     ApiKeys(&'a TenantId),
     Invites(&'a TenantId),
-    /// Tickets of an actor. Actors share documents by the hash of their ids, so that none has to be deleted with its actor.
+    /// Tickets of an actor. Actors share documents by the hash of their ids, so that no document has to be deleted with
+    /// its actor.
     Tickets(&'a UserId),
 }
 
-/// The locks behind turns. Correctness does not rest on them; they spare additions of one process the repetition.
+/// The locks of turns. Correctness does not depend on them: they prevent that additions of one process conflict.
 #[derive(Debug)]
 pub(crate) struct QuotaTurns {
     locks: [Mutex<()>; SHARDS],
 }
 
-/// The right to add to a quota before others in this process, until it is dropped.
+/// The turn of a caller. Until it is dropped, no other caller in this process adds to the quota.
 pub(crate) struct QuotaTurn<'a> {
     records: &'a Records,
     id: DocId,
@@ -46,7 +48,7 @@ pub(crate) struct QuotaTurn<'a> {
     _lock: MutexGuard<'a, ()>,
 }
 
-/// The right to count, which is lost if somebody else commits an addition.
+/// A reservation to add one object. The commit fails if another object was added since.
 #[derive(Debug)]
 pub(crate) struct QuotaReservation {
     id: DocId,
@@ -83,7 +85,7 @@ impl Quota<'_> {
         }
     }
 
-    /// No two quotas have one id: what follows the colon differs.
+    /// Returns the id of the document. The part after the colon differs between the kinds, so no two quotas share an id.
     fn document_id(&self) -> Result<DocId> {
         DocId::new(match self {
             Self::ApiKeys(tenant) => format!("{tenant}:api_keys"),
@@ -94,7 +96,7 @@ impl Quota<'_> {
 }
 
 impl Inner {
-    /// Waits until nobody else in this process adds to the quota.
+    /// Waits until no other caller in this process adds to the quota.
     pub(crate) async fn quota_turn(&self, quota: Quota<'_>) -> Result<QuotaTurn<'_>> {
         let id = quota.document_id()?;
         let lock = self.quota_turns.locks[usize::from(shard(quota.owner()))].lock().await;
@@ -103,7 +105,7 @@ impl Inner {
 }
 
 impl QuotaTurn<'_> {
-    /// Call before counting. The batch that adds to what was counted takes the reservation with it.
+    /// Creates a reservation. Call it before counting, and add it to the batch that adds to what was counted.
     pub(crate) async fn reserve(&self) -> Result<QuotaReservation> {
         let found = self.records.get::<QuotaBody>(&QUOTA, &self.id).await?;
         let expect = found.map_or(Expect::Absent, |found| Expect::Version(found.version));
@@ -112,14 +114,14 @@ impl QuotaTurn<'_> {
 }
 
 impl QuotaReservation {
-    /// Makes `batch` fail with a precondition if anybody else has added to the quota since.
+    /// Makes `batch` fail with a precondition if something else was added to the quota since.
     pub(crate) fn add_to(self, batch: Batch) -> Result<Batch> {
         let tags: Vec<String> = self.tenant.iter().map(records::tenant_tag).collect();
         records::put(batch, QUOTA, self.id, &tags, &QuotaBody { tenant_id: self.tenant }, self.expect)
     }
 }
 
-/// The shard of an owner, the same on all nodes.
+/// Returns the shard of an owner. It is the same on all nodes.
 fn shard(owner: &str) -> u8 {
     let digest: [u8; 32] = Sha256::digest(owner.as_bytes()).into();
     digest[0]

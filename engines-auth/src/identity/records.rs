@@ -32,7 +32,7 @@ pub(crate) const API_KEY: DocumentKind = DocumentKind::from_static("identity_api
 /// of the key.
 pub(crate) const API_KEY_USE: DocumentKind = DocumentKind::from_static("identity_api_key_use");
 pub(crate) const TICKET: DocumentKind = DocumentKind::from_static("identity_ticket");
-/// What must stay as it was when the store was begun.
+/// Values that must stay as they were when the store was created.
 pub(crate) const SETTING: DocumentKind = DocumentKind::from_static("identity_setting");
 
 /// A stored body with its metadata.

@@ -87,16 +87,17 @@ pub struct IdentitySettings {
     /// apply to a network from which the account has logged in during the last 90 days, so that attackers cannot lock
     /// the owner out of it. Default: 30, and one more every 2 seconds.
     pub login_per_account: Rate,
-    /// Milliseconds that a login waits for others of the same account whose passwords are being checked, before it is refused. Default: 10,000.
+    /// Milliseconds that a login waits for other logins to the same account whose passwords are being checked, before it
+    /// is refused. Default: 10,000.
     pub login_wait_ms: u64,
-    /// Logins that wait so at a time. When so many wait, the network of which most wait gives way to one of which fewer
-    /// wait; a login that finds no place is refused. Default: 256.
+    /// Logins that may wait in this way. When the queue is full, the network with the most waiting logins gives way to
+    /// one with fewer. Logins without a place are refused. Default: 256.
     pub login_waiting: usize,
-    /// Logins of one network that wait so at a time; more are refused. A network is one IPv4 address or one IPv6 /64; the
-    /// networks of an IPv6 /48 together have twice as many. Default: 128.
+    /// Logins of one network that may wait in this way. More are refused. A network is one IPv4 address or one IPv6 /64.
+    /// The networks of an IPv6 /48 together may have twice as many. Default: 128.
     pub login_waiting_per_network: usize,
-    /// Tries to log in, sign up, refresh, accept or bootstrap from one address; good logins and refreshes do not count. Default: 200, and two
-    /// more every second.
+    /// Tries to log in, sign up, refresh, accept an invite or bootstrap from one address. Successful logins and
+    /// refreshes do not count. Default: 200, and two more every second.
     pub per_address: Rate,
     /// Seconds between the order to remove a tenant with all its data and the removal. In between the tenant is closed,
     /// and the order can be cancelled. At least 10. Default: 7 days.
@@ -156,7 +157,9 @@ impl IdentitySettings {
         let refuse = |detail: &'static str| Err(Error::new(Code::Internal, "identity.settings", detail));
         let seen = self.facts_ttl_ms.saturating_add(self.watch_every_ms);
         if Duration::from_millis(seen) > Self::MAX_FACTS_TTL {
-            return refuse("facts_ttl_ms and watch_every_ms together must be at most 5,000, because revocations take effect within 5 s");
+            return refuse(
+                "facts_ttl_ms and watch_every_ms together must be at most 5,000, because revocations take effect within 5 s",
+            );
         }
         if self.access_ttl_s == 0 || Duration::from_secs(self.access_ttl_s) > TokenIssuer::MAX_TTL {
             return refuse("access_ttl_s must be between one second and thirty days");

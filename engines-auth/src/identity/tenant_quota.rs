@@ -1,4 +1,4 @@
-//! How many tenants one user may make.
+//! The quota of tenants that one user may own.
 
 use engines_core::{Code, Result, UserId, nexus::DocumentQuery};
 

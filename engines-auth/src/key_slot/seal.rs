@@ -74,8 +74,10 @@ impl SealKeys {
     pub fn parse(text: &str) -> Result<Self> {
         let mut keys: Option<Self> = None;
         for pair in text.split(',') {
-            let (id, key) =
-                pair.trim().split_once(':').ok_or_else(|| invalid_seal_keys("keys for slots must be id:base64 pairs"))?;
+            let (id, key) = pair
+                .trim()
+                .split_once(':')
+                .ok_or_else(|| invalid_seal_keys("keys for slots must be id:base64 pairs"))?;
             let key = Zeroizing::new(
                 STANDARD.decode(key).map_err(|_| invalid_seal_keys("a key for slots must be 32 bytes in base64"))?,
             );

@@ -116,7 +116,11 @@ impl SmtpMailer {
                 builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()))
             }
             (None, None) => builder,
-            _ => return Err(refuse("the mail server has a username without a password, or a password without a username; set both or none")),
+            _ => {
+                return Err(refuse(
+                    "the mail server has a username without a password, or a password without a username; set both or none",
+                ));
+            }
         };
         Ok(Self { transport: builder.build(), from, deadline: timeout * COMMANDS })
     }

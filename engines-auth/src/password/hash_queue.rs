@@ -1,7 +1,7 @@
 //! The threads that compute hashes, and their queue.
 //!
-//! The queue is fair to networks ([`NetworkQueue`]): a client that floods it waits behind its own requests. Networks with a
-//! right password are its proven ones.
+//! The queue is fair to networks ([`NetworkQueue`]): a client that floods it waits behind its own requests. Networks from
+//! which a right password came are the proven ones.
 
 use std::{
     fmt,
@@ -40,7 +40,7 @@ struct QueueState {
 #[derive(Debug)]
 pub(super) struct HashThread(Option<Arc<HashQueue>>);
 
-/// A place in the queue, given up when it is dropped.
+/// A place in the queue. Dropping it leaves the queue.
 struct QueuePlace<'a> {
     queue: &'a HashQueue,
     entry: QueueEntryId,

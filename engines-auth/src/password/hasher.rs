@@ -22,7 +22,7 @@ const HASH: &str = "auth.password";
 
 /// Computes and verifies password hashes on a few threads outside of the runtime. Cheap to clone.
 ///
-/// Networks take turns, so a flood of logins from a few networks waits behind itself, and is refused once the networks'
+/// Networks take turns, so a flood of logins from a few networks only delays itself, and is refused once the networks'
 /// share of the queue is full. Networks from which a right password came go first. The other cores stay free for the
 /// rest of the process.
 #[derive(Clone)]
@@ -52,7 +52,11 @@ impl PasswordHasher {
     /// When argon2 rejects the settings.
     pub fn new(settings: &HashSettings, ids: IdGenerator) -> Result<Self> {
         let params = Params::new(settings.memory_kib, settings.iterations, settings.lanes, None).map_err(|error| {
-            Error::new(Code::Internal, HASH, format!("the cost of a password hash (identity.password) is invalid: {error}"))
+            Error::new(
+                Code::Internal,
+                HASH,
+                format!("the cost of a password hash (identity.password) is invalid: {error}"),
+            )
         })?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let decoy = hash(&argon2, &ids.bytes::<32>(), ids.bytes())?.into();

@@ -24,17 +24,18 @@ use crate::{
 /// Attempts to commit a ticket while other nodes create tickets too.
 const MAX_ATTEMPTS: usize = 16;
 
-/// All that counting tickets needs of one.
+/// The part of a ticket that is needed to count it.
 #[derive(Deserialize)]
 struct TicketExpiry {
     expires_at: Timestamp,
 }
 
 impl Tickets {
-    /// Commits a batch that makes a ticket, if the caller, whose turn it is, may have one more.
+    /// Commits a batch that creates a ticket, within the quota of the actor, whose turn it is.
     ///
     /// # Errors
-    /// `RATE_LIMITED` for who has as many as they may; `BACKEND_UNAVAILABLE` when other nodes keep making tickets meanwhile.
+    /// `RATE_LIMITED` when the actor has as many tickets as are allowed; `BACKEND_UNAVAILABLE` when other nodes keep
+    /// creating tickets.
     pub(super) async fn commit_within_quota(
         &self,
         context: &RequestContext,
@@ -43,7 +44,7 @@ impl Tickets {
     ) -> Result<()> {
         let records = &self.identity.inner.records;
         for _ in 0..MAX_ATTEMPTS {
-            // Read before the tickets are counted: one that is made after the count changes the version.
+            // Read before the tickets are counted, because a ticket created after the count changes the version.
             let reservation = turn.reserve().await?;
             self.check_quota(context, batch.at()).await?;
             match records.commit(context.scope(), reservation.add_to(batch.clone())?).await {
@@ -71,7 +72,8 @@ impl Tickets {
             return Ok(());
         }
         let wait = ends.iter().min().map_or(Duration::from_secs(1), |end| end.since(now));
-        let detail = "you have the largest number of valid tickets allowed; use them, end some, or wait until they expire";
+        let detail =
+            "you have the largest number of valid tickets allowed; use them, end some, or wait until they expire";
         let error = Error::new(Code::RateLimited, CREATE, detail).with_member("limit", most).with_retry_after(wait);
         Err(inner.with_decision_id(error))
     }

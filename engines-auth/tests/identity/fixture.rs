@@ -192,7 +192,9 @@ impl Node {
 
     pub(crate) async fn principal(&self, bearer: &str) -> Result<Arc<Principal>> {
         let bearer = format!("Bearer {bearer}");
-        self.admission.authenticate(&AuthInput { authorization: FieldValues::one(&bearer), ..AuthInput::default() }).await
+        self.admission
+            .authenticate(&AuthInput { authorization: FieldValues::one(&bearer), ..AuthInput::default() })
+            .await
     }
 
     /// Admits a bearer token to a tenant, in `dev`.

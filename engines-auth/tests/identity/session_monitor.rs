@@ -42,8 +42,9 @@ async fn revocation_ends_streams_at_once_here_and_within_five_seconds_on_other_n
         world.a.clock.advance(Duration::from_secs(2));
         let (here, there) =
             (world.a.enter(bob.access(), &acme).await.unwrap(), world.b.enter(bob.access(), &acme).await.unwrap());
-        let watch =
-            |node: crate::fixture::Node, context| tokio::spawn(async move { node.admission.monitor(&context).await.code() });
+        let watch = |node: crate::fixture::Node, context| {
+            tokio::spawn(async move { node.admission.monitor(&context).await.code() })
+        };
         let (here, there) = (watch(world.a.clone(), here), watch(world.b.clone(), there));
         tokio::time::sleep(Duration::from_millis(10)).await;
         let (a, id) = (&world.a.identity, &bob.user.user_id);

@@ -180,8 +180,9 @@ async fn a_reusable_ticket_and_its_streams_end_with_their_credential() {
         let bearer = if matches!(end, End::Key) { key.key.expose() } else { bob.access() };
         let context = world.a.enter(bearer, &acme).await.unwrap();
         let (ticket, other) = (reusable(&world.a, &context, 600).await, reusable(&world.a, &context, 600).await);
-        let open =
-            |node: Node, context: RequestContext| tokio::spawn(async move { node.admission.monitor(&context).await.code() });
+        let open = |node: Node, context: RequestContext| {
+            tokio::spawn(async move { node.admission.monitor(&context).await.code() })
+        };
         let here = open(world.a.clone(), enter(&world.a, &ticket).await.unwrap());
         let there = open(world.b.clone(), enter(&world.b, &ticket).await.unwrap());
         let others = open(world.a.clone(), enter(&world.a, &other).await.unwrap());
