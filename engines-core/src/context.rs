@@ -226,7 +226,11 @@ impl RequestContext {
     pub fn admit_verified(principal: &Principal, scope: Scope, trace: Trace) -> Result<Self> {
         principal.check_restriction(&scope)?;
         let role = *principal.memberships.get(scope.tenant()).ok_or_else(|| {
-            Error::new(Code::TenantForbidden, "admission.membership", "the credential gives no membership of this tenant")
+            Error::new(
+                Code::TenantForbidden,
+                "admission.membership",
+                "the credential gives no membership of this tenant",
+            )
         })?;
         Ok(Self {
             inner: Arc::new(ContextFields {
