@@ -10,17 +10,19 @@ use engines_auth::{
 };
 use engines_core::{
     Code, Error, ErrorKind, Guard, IdGenerator, Limits, Result, Store,
-    audit::AuditLog,
-    event::EventLog,
     nexus::{Backend, EventSink, Relay},
     pii::{PiiKey, Scrubber},
-    privacy::{PrivacyPolicies, PrivacyService},
-    retention::RetentionService,
 };
 use engines_storage::{
     Metered,
+    audit_log::AuditLog,
+    event_log::{
+        EventLog,
+        privacy::{PrivacyPolicies, PrivacyService},
+    },
     metered::StoreMetrics,
     outbox::{Outbox, OutboxSettings},
+    retention::RetentionService,
 };
 use engines_stream::{
     canvas::CanvasService, chat::ChatService, follow::FollowService, hub::Hub, presence::PresenceService,

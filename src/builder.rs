@@ -16,9 +16,8 @@ use engines_core::{
     gate::{AllowAll, Gate},
     nexus::{Backend, BackupSource, EventSink, Relay},
     pii::Scrubber,
-    retention::RetentionSettings,
 };
-use engines_storage::{MemoryStore, outbox::OutboxSettings};
+use engines_storage::{MemoryStore, outbox::OutboxSettings, retention::RetentionSettings};
 use engines_stream::relay::LocalRelay;
 
 use crate::{

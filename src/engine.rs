@@ -3,15 +3,14 @@
 use std::{fmt, sync::Arc};
 
 use engines_auth::{Admission, Identity, TokenIssuer, control::OpenStreams, key_slot::KeySlots};
-use engines_core::{
-    Guard, Limits, RequestContext, Result, Scope, Store,
-    audit::AuditLog,
-    event::{EventLog, TrainPrefs},
-    nexus::Backend,
-    privacy::PrivacyService,
+use engines_core::{Guard, Limits, RequestContext, Result, Scope, Store, nexus::Backend};
+use engines_storage::{
+    audit_log::AuditLog,
+    event_log::{EventLog, TrainPrefs, privacy::PrivacyService},
+    metered::StoreMetrics,
+    outbox::OutboxStatus,
     retention::RetentionService,
 };
-use engines_storage::{metered::StoreMetrics, outbox::OutboxStatus};
 use engines_stream::{canvas::CanvasService, chat::ChatService, follow::FollowService, presence::PresenceService};
 
 use crate::{
@@ -105,7 +104,7 @@ impl Engine {
 
     /// Applies retention to all tenants now, and removes the tenants whose grace period is over, without waiting for
     /// the worker's next pass. It is for deployments with their own schedule
-    /// ([`RetentionSettings::every_s`](engines_core::retention::RetentionSettings::every_s) 0).
+    /// ([`RetentionSettings::every_s`](engines_storage::retention::RetentionSettings::every_s) 0).
     ///
     /// # Errors
     /// When scopes cannot be listed; failures in one scope are logged and counted.

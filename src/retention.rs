@@ -6,9 +6,11 @@ use engines_auth::Identity;
 use engines_core::{
     Clock, Env, Error, Guard, RequestContext, ResourceId, Result, Scope, TenantId, Timestamp,
     nexus::{Backend, DocumentKind, DocumentQuery, PageRequest, Removal},
+};
+use engines_storage::{
+    outbox::OutboxHandle,
     retention::{RemovalStepOptions, RetentionKind, RetentionService, RetentionSettings},
 };
-use engines_storage::outbox::OutboxHandle;
 use engines_stream::{
     canvas::{CANVAS, CanvasService},
     chat::{ChatService, THREAD},

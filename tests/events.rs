@@ -10,13 +10,16 @@ use std::{
 use engines::{
     Code, Engine, IdGenerator, Limits, Role, Scope,
     core::{
-        event::{CleanEvent, EventFilter, EventLogEntry, LineResult},
+        event::{CleanEvent, EventFilter, EventLogEntry},
         nexus::{EventSink, PageRequest, SinkError},
         pii::{Operator, Policy},
-        privacy::NewPolicy,
         testing::context,
     },
-    storage::{MemoryStore, outbox::OutboxSettings},
+    storage::{
+        MemoryStore,
+        event_log::{LineResult, privacy::NewPolicy},
+        outbox::OutboxSettings,
+    },
 };
 use proptest::prelude::*;
 use serde_json::json;

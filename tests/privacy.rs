@@ -9,11 +9,11 @@ use engines::{
     core::{
         nexus::{Batch, DocumentKind, Expect, NewDocument, PageRequest, Store},
         pii::{Operator, PiiKey, Policy, Scrubber},
-        privacy::{NewPolicy, PrivacyPolicies, RedactRequest},
         testing::{self, ManualClock},
     },
     storage::{
         MemoryStore, Operation,
+        event_log::privacy::{NewPolicy, PrivacyPolicies, RedactRequest},
         fault_injection::{Fault, Faults, Faulty},
     },
 };

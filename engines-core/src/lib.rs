@@ -14,8 +14,6 @@ mod id;
 pub mod json;
 mod limits;
 pub mod nexus;
-pub mod privacy;
-pub mod retention;
 mod scope;
 mod secret_strength;
 pub mod stream;

@@ -1,9 +1,13 @@
-//! Storage backends, event sinks, the outbox, backups, and the conformance suite for backends.
+//! Storage backends, the event log and other services on stored data, event sinks, the outbox, backups, and the
+//! conformance suite for backends.
 //!
 //! | module | contents |
 //! | --- | --- |
 //! | [`memory`] | an in-memory store for tests, examples and caches; its data ends with the process |
 //! | `sqlite` | the embedded default: one durable file, no server (feature `sqlite`) |
+//! | [`event_log`] | records dataset events, reads and exports them; privacy policies of tenants |
+//! | [`audit_log`] | reads audit records |
+//! | [`retention`] | retention policies, and the removal of data that is older than they allow |
 //! | [`noop`] | a sink that counts events and discards them |
 //! | [`outbox`] | delivers recorded events to sinks, at least once |
 //! | `archive` | reads and writes the file format of a tenant archive (feature `archive`) |
@@ -19,9 +23,11 @@
 
 #[cfg(feature = "archive")]
 pub mod archive;
+pub mod audit_log;
 pub mod backup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod event_log;
 #[cfg(feature = "testing")]
 pub mod fault_injection;
 pub mod memory;
@@ -30,6 +36,7 @@ pub mod migration;
 pub mod noop;
 mod operation;
 pub mod outbox;
+pub mod retention;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

@@ -14,11 +14,11 @@ use engines_core::{
     event::{EventStamp, scrub_event},
     nexus::{Backend, EventSink, SinkError},
     pii::Scrubber,
-    privacy::PrivacyPolicies,
     testing::{self, ManualClock},
 };
 use engines_storage::{
     MemoryStore, NoopSink, Operation, conformance,
+    event_log::privacy::PrivacyPolicies,
     fault_injection::{Fault, Faulty},
     outbox::{Outbox, OutboxHandle, OutboxSettings, OutboxStatus},
 };

@@ -1,9 +1,7 @@
 //! The recorder that reports whether an event is durable.
 
-use engines_core::{
-    DatasetEvent, RequestContext, Result,
-    event::{EventLog, RecordedEvent},
-};
+use engines_core::{DatasetEvent, RequestContext, Result};
+use engines_storage::event_log::{EventLog, RecordedEvent};
 
 /// Records the dataset events of one caller; each is durable when the call returns. Use it for events that must not be
 /// lost.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use engines_core::{DatasetEvent, RequestContext, event::EventLog};
+use engines_core::{DatasetEvent, RequestContext};
+use engines_storage::event_log::EventLog;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,

@@ -27,7 +27,6 @@ const KNOWN_CYCLES: &[(&str, &str, &str)] = &[
     ("engines-auth", "jwt", "jwk jws"),
     // engines-core
     ("engines-core", "", "access context"),
-    ("engines-core", "", "audit event gate nexus privacy"),
     ("engines-core", "command", "apply reducer"),
     ("engines-core", "nexus", "archive store"),
     ("engines-core", "nexus", "batch capabilities"),

@@ -10,10 +10,8 @@ use std::time::Duration;
 use engines::{
     Engine, EngineBuilder, IdGenerator, RequestContext, Role,
     auth::{RootKey, SigningSecret},
-    core::{
-        retention::{NewRetentionPolicy, RetentionPolicy, RetentionSettings},
-        testing::{ManualClock, context},
-    },
+    core::testing::{ManualClock, context},
+    storage::retention::{NewRetentionPolicy, RetentionPolicy, RetentionSettings},
 };
 use serde_json::json;
 

@@ -9,10 +9,10 @@ use engines::{
         audit::AuditFilter,
         event::{CleanEvent, EventFilter},
         nexus::{EventSink, PageRequest, SinkError},
-        retention::RetentionPolicy,
         testing::ManualClock,
     },
     prelude::*,
+    storage::retention::{NewRetentionPolicy, RetentionPolicy},
     stream::{
         canvas::{CanvasCommand, NewCanvas},
         follow::Channels,
@@ -37,7 +37,7 @@ async fn only_admins_can_set_a_policy_and_it_is_versioned_and_audited() {
         assert_eq!(retention.policy(&admin).await.unwrap().policy, policy);
         // The policy is replaced as a whole: a kind that is not named is kept for ever.
         let other = RetentionPolicy { messages_s: Some(5), ..RetentionPolicy::default() };
-        let stale = engines::core::retention::NewRetentionPolicy { version: Some(0), policy: other };
+        let stale = NewRetentionPolicy { version: Some(0), policy: other };
         let refused = retention.set_policy(&admin, stale).await.unwrap_err();
         assert_eq!((refused.code(), refused.members()["version"].as_u64()), (Code::VersionMismatch, Some(1)));
         retention.set_policy(&admin, new(other)).await.unwrap();

@@ -5,11 +5,6 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::{
-    context::{Actor, ActorType},
-    error::{Error, Result},
-};
-
 /// A raw event as a producer sends it. It does not print its content, cannot be serialised and cannot be stored.
 ///
 /// The camelCase names of older producers are also accepted.
@@ -83,19 +78,6 @@ impl DatasetEvent {
         let texts: usize = texts.into_iter().flatten().map(String::len).sum();
         let maps: usize = [&self.input, &self.output, &self.metadata, &self.extra].into_iter().map(map_size).sum();
         self.surface.len() + self.agent_id.len() + texts + maps
-    }
-
-    /// The event's content without its request and trace ids, which a retry changes: the same bytes for the same event.
-    ///
-    /// # Errors
-    /// `INTERNAL` when it cannot be encoded.
-    pub(super) fn canonical_bytes(&self, actor: &Actor) -> Result<Vec<u8>> {
-        let campaign: Vec<_> = self.campaign().collect();
-        let names = [&self.analytics_event_type, &self.analytics_platform, &self.asset_alt_text, &self.episode_id];
-        let kind = self.actor_type.as_deref().and_then(ActorType::from_wire).unwrap_or(actor.kind);
-        let heads = (&self.surface, &self.agent_id, actor.id.as_str(), kind.as_str());
-        let all = (heads, names, &self.input, &self.output, &self.metadata, campaign);
-        serde_json::to_vec(&all).map_err(|error| Error::internal("event.said", error))
     }
 
     /// The `utm_*` and `seo_*` members.

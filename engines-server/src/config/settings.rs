@@ -10,7 +10,7 @@ use engines::{
         identity::{AuthFailureSettings, IdentitySettings},
     },
     backup::BackupSettings,
-    core::retention::RetentionSettings,
+    storage::retention::RetentionSettings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

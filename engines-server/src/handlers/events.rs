@@ -5,9 +5,10 @@ use std::time::Duration;
 use engines::{
     Code, DatasetEvent, Error, RequestContext, Result,
     core::{
-        event::{EventFilter, LineResult, RecordedEvent, StoredEvent},
+        event::{EventFilter, StoredEvent},
         nexus::Page,
     },
+    storage::event_log::{LineResult, RecordedEvent},
 };
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};

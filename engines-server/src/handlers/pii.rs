@@ -1,6 +1,6 @@
 //! The PII engine and the policies it follows.
 
-use engines::{RequestContext, Result, core::privacy::RedactRequest};
+use engines::{RequestContext, Result, storage::event_log::privacy::RedactRequest};
 use http::Response;
 
 use crate::{body::Body, request::RequestParts, response};

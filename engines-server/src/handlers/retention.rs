@@ -1,9 +1,6 @@
 //! Retention, deletion and the audit log.
 
-use engines::{
-    RequestContext, Result, TenantId,
-    core::{audit::AuditFilter, retention::NewRetentionPolicy},
-};
+use engines::{RequestContext, Result, TenantId, core::audit::AuditFilter, storage::retention::NewRetentionPolicy};
 use http::Response;
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! Every way in, and what was answered.
 
-use engines::{DatasetEvent, RequestContext, core::privacy::RedactRequest};
+use engines::{DatasetEvent, RequestContext, storage::event_log::privacy::RedactRequest};
 use serde_json::{Map, Value, json};
 
 use crate::{

@@ -17,8 +17,8 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use engines_core::{clock::{IdGenerator, SystemClock}, pii::Scrubber, privacy::PrivacyPolicies};
-//! use engines_storage::{MemoryStore, NoopSink, outbox::{Outbox, OutboxSettings}};
+//! use engines_core::{IdGenerator, SystemClock, pii::Scrubber};
+//! use engines_storage::{MemoryStore, NoopSink, event_log::privacy::PrivacyPolicies, outbox::{Outbox, OutboxSettings}};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let ids = IdGenerator::from_os()?;

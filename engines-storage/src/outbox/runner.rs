@@ -5,7 +5,6 @@ use std::{fmt, sync::Arc};
 use engines_core::{
     Clock, Code, Error, IdGenerator, Result,
     nexus::{Backend, EventSink},
-    privacy::PrivacyPolicies,
 };
 use futures_util::future::join_all;
 use tokio::sync::watch;
@@ -16,6 +15,7 @@ use super::{
     status::SharedStatus,
     worker::{SinkWorker, StopRequested},
 };
+use crate::event_log::privacy::PrivacyPolicies;
 
 /// Delivers recorded events to sinks. See the [module](super).
 pub struct Outbox {

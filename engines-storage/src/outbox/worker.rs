@@ -4,10 +4,9 @@ use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
 use engines_core::{
     CleanEvent, Clock, Code, Error, ErrorKind, IdGenerator, Scope, UserId,
-    event::{StoredEvent, rescrub, training_allowed},
+    event::{StoredEvent, rescrub},
     nexus::{Backend, EventSink, FeedItem, SinkError},
     pii::Scrubber,
-    privacy::PrivacyPolicies,
 };
 use futures_util::future::{Either, select};
 use tokio::sync::watch;
@@ -17,6 +16,7 @@ use super::{
     checkpoint::{Checkpoint, CheckpointStore, SaveOutcome},
     status::SharedStatus,
 };
+use crate::event_log::{privacy::PrivacyPolicies, training_allowed};
 
 /// The action for which a policy may set operators that apply to events sent to sinks.
 const POLICY_ACTION: &str = "sink";

@@ -2,14 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{AuditEntry, AuditFilter};
-use crate::{
-    access::Action,
-    context::RequestContext,
-    error::Result,
-    gate::Guard,
-    limits::Limits,
-    nexus::{Page, PageRequest, Store},
+use engines_core::{
+    Action, Guard, Limits, RequestContext, Result, Store,
+    audit::{AuditEntry, AuditFilter},
+    nexus::{Page, PageRequest},
 };
 
 /// A tenant's audit log, for its admins. Cheap to clone.

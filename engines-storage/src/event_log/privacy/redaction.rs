@@ -2,10 +2,9 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use engines_core::pii::{Entity, Finding, JsonFinding};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::pii::{Entity, Finding, JsonFinding};
 
 /// How findings are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -2,20 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
+use engines_core::{
+    Action, Batch, Code, DocId, Error, Guard, RequestContext, Result, Scope, Store, StoreExt, Timestamp, UserId,
+    nexus::{DocumentKind, Expect, NewDocument},
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use crate::{
-    access::Action,
-    clock::Timestamp,
-    code::Code,
-    context::RequestContext,
-    error::{Error, Result},
-    gate::Guard,
-    id::{DocId, UserId},
-    nexus::{Batch, DocumentKind, Expect, NewDocument, Store, StoreExt},
-    scope::Scope,
-};
 
 const TRAIN_PREF_KIND: DocumentKind = DocumentKind::from_static("train_pref");
 const TENANT_PREF_ID: &str = "tenant";

@@ -1,8 +1,7 @@
 //! A tenant's privacy policy, as it is requested and as it is stored.
 
+use engines_core::{Timestamp, pii::Policy};
 use serde::{Deserialize, Serialize};
-
-use crate::{clock::Timestamp, pii::Policy};
 
 /// The privacy policy of one tenant and environment.
 #[derive(Debug, Clone, PartialEq, Serialize)]

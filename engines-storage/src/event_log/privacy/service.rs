@@ -2,18 +2,16 @@
 
 use std::{fmt, sync::Arc};
 
+use engines_core::{
+    Action, Batch, Code, Error, Guard, RequestContext, Result, Store,
+    gate::Permit,
+    nexus::{CommitError, Expect, FailedPrecondition, NewDocument},
+    pii::{Operator, PolicyError, ScrubError, Scrubber},
+};
+
 use super::{
     NewPolicy, PolicyDocument, PrivacyPolicies, RedactFinding, RedactMode, RedactOutcome, RedactRequest,
     policies::{self, POLICY_KIND},
-};
-use crate::{
-    access::Action,
-    code::Code,
-    context::RequestContext,
-    error::{Error, Result},
-    gate::{Guard, Permit},
-    nexus::{Batch, CommitError, Expect, FailedPrecondition, NewDocument, Store},
-    pii::{Operator, PolicyError, ScrubError, Scrubber},
 };
 
 const SET_OPERATION: &str = "privacy.set_policy";

@@ -2,22 +2,18 @@
 
 use std::{fmt, sync::Arc};
 
+use engines_core::{
+    Action, Actor, ActorType, Batch, CleanEvent, DatasetEvent, Error, Guard, Limits, RequestContext, Result, Store,
+    Timestamp,
+    event::{EventFilter, EventStamp, StoredEvent, scrub_event},
+    nexus::{EventOutcome, Idempotency, Page, PageRequest, Removal},
+    pii::{ScrubReport, Scrubber},
+    stream::Seq,
+};
 use serde::Serialize;
 use ulid::Ulid;
 
-use super::{CleanEvent, DatasetEvent, EventFilter, EventStamp, StoredEvent, TrainPrefs, scrub_event};
-use crate::{
-    access::Action,
-    clock::Timestamp,
-    context::{ActorType, RequestContext},
-    error::{Error, Result},
-    gate::Guard,
-    limits::Limits,
-    nexus::{Batch, EventOutcome, Idempotency, Page, PageRequest, Removal, Store},
-    pii::{ScrubReport, Scrubber},
-    privacy::PrivacyPolicies,
-    stream::Seq,
-};
+use super::{TrainPrefs, privacy::PrivacyPolicies};
 
 /// The name of this log in lists and audit records.
 pub(super) const RESOURCE: &str = "events";
@@ -200,7 +196,7 @@ impl EventLog {
         // The fingerprint covers the raw event, not the scrubbed one: the same event stays the same under a later
         // policy, and an event with another mailbox stays another event.
         let sent = match &key {
-            Some(_) if rules.scrubber.has_key() => Some(rules.scrubber.keyed_hash(&event.canonical_bytes(&actor)?)),
+            Some(_) if rules.scrubber.has_key() => Some(rules.scrubber.keyed_hash(&canonical_bytes(&event, &actor)?)),
             _ => None,
         };
         let stamp = EventStamp { event_id, ts: now, actor, train_ok: rules.train_allowed };
@@ -238,6 +234,19 @@ impl RecordedEvent {
         let event_id = Ulid::from_string(id).map_err(|_| damaged())?;
         Ok(Self { event_id, train_ok: train_ok == "1", seq, replayed: true, ..self })
     }
+}
+
+/// The content of `event` without its request and trace ids, which a retry changes: the same bytes for the same event.
+///
+/// # Errors
+/// `INTERNAL` when it cannot be encoded.
+fn canonical_bytes(event: &DatasetEvent, actor: &Actor) -> Result<Vec<u8>> {
+    let campaign: Vec<_> = event.campaign().collect();
+    let names = [&event.analytics_event_type, &event.analytics_platform, &event.asset_alt_text, &event.episode_id];
+    let kind = event.actor_type.as_deref().and_then(ActorType::from_wire).unwrap_or(actor.kind);
+    let heads = (&event.surface, &event.agent_id, actor.id.as_str(), kind.as_str());
+    let all = (heads, names, &event.input, &event.output, &event.metadata, campaign);
+    serde_json::to_vec(&all).map_err(|error| Error::internal("event.said", error))
 }
 
 fn check_event(event: &DatasetEvent) -> Result<()> {

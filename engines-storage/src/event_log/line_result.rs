@@ -1,9 +1,9 @@
 //! The result of one line of a batch.
 
+use engines_core::Result;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::RecordedEvent;
-use crate::error::Result;
 
 /// The result of one line of a batch.
 ///

@@ -2,22 +2,18 @@
 
 use std::{fmt, future::poll_fn, pin::Pin, task::Poll};
 
+use engines_core::{
+    Action, Batch, Code, DatasetEvent, Env, Error, RequestContext, Result, Timestamp,
+    gate::Permit,
+    json::CheckedJson,
+    nexus::{CommitError, CommitReceipt, EventOutcome},
+};
 use futures_util::{Stream, StreamExt, stream::FuturesOrdered};
 
 use super::{
-    DatasetEvent, EventLog, LineResult, RecordedEvent,
-    event_log::{EventKey, PreparedEvent, RESOURCE, RecordingRules, check_key},
+    EventLog, LineResult, RecordedEvent,
     line_splitter::{LineSplitter, SplitLine},
-};
-use crate::{
-    access::Action,
-    code::Code,
-    context::RequestContext,
-    error::{Error, Result},
-    gate::Permit,
-    json::CheckedJson,
-    nexus::{Batch, CommitError, CommitReceipt, EventOutcome},
-    scope::Env,
+    service::{EventKey, PreparedEvent, RESOURCE, RecordingRules, check_key},
 };
 
 const OPERATION: &str = "event.record_batch";
@@ -369,7 +365,7 @@ impl EventBatch {
 
 impl LineGroup {
     /// Adds an event; returns the result of its line for the case that it is new.
-    fn add_event(&mut self, prepared: PreparedEvent, now: crate::clock::Timestamp) -> RecordedEvent {
+    fn add_event(&mut self, prepared: PreparedEvent, now: Timestamp) -> RecordedEvent {
         let PreparedEvent { event, idempotency: once, recorded } = prepared;
         let batch = self.batch.take().unwrap_or_else(|| Batch::new(now));
         self.batch = Some(match once {

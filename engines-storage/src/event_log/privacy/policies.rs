@@ -2,17 +2,14 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use engines_core::{
+    Clock, DocId, Error, Result, Scope, Store, Timestamp,
+    nexus::{Document, DocumentKind},
+    pii::{EntityKind as Entity, EntityRule, Policy, PolicyError, Scrubber},
+};
 use quick_cache::sync::Cache;
 
 use super::PolicyDocument;
-use crate::{
-    clock::{Clock, Timestamp},
-    error::{Error, Result},
-    id::DocId,
-    nexus::{Document, DocumentKind, Store},
-    pii::{EntityKind as Entity, EntityRule, Policy, PolicyError, Scrubber},
-    scope::Scope,
-};
 
 /// The document kind of policies; a scope has one.
 pub(super) const POLICY_KIND: DocumentKind = DocumentKind::from_static("privacy_policy");

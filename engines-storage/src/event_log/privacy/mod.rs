@@ -3,14 +3,14 @@
 //! [`PrivacyPolicies`] stores the policies and returns the scrubber of a scope; [`PrivacyService`] is the interface for
 //! callers.
 
-mod document;
 mod policies;
+mod policy_document;
 mod redaction;
 mod service;
 
 pub use self::{
-    document::{NewPolicy, PolicyDocument},
     policies::PrivacyPolicies,
+    policy_document::{NewPolicy, PolicyDocument},
     redaction::{RedactFinding, RedactMode, RedactOutcome, RedactRequest},
     service::PrivacyService,
 };

@@ -2,22 +2,13 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{NewRetentionPolicy, RetentionDocument, RetentionPolicy, RetentionSettings};
-use crate::{
-    access::Action,
-    clock::Timestamp,
-    code::Code,
-    context::RequestContext,
-    error::{Error, Result},
+use engines_core::{
+    Action, Batch, Code, DocId, Error, Guard, RequestContext, Result, Scope, Store, Timestamp,
     event::EventFilter,
-    gate::Guard,
-    id::DocId,
-    nexus::{
-        Batch, CommitError, Document, DocumentKind, Expect, FailedPrecondition, NewDocument, Removal, RemovalProgress,
-        Store,
-    },
-    scope::Scope,
+    nexus::{CommitError, Document, DocumentKind, Expect, FailedPrecondition, NewDocument, Removal, RemovalProgress},
 };
+
+use super::{NewRetentionPolicy, RetentionDocument, RetentionPolicy, RetentionSettings};
 
 /// The document kind of policies; a scope has one.
 const RETENTION_KIND: DocumentKind = DocumentKind::from_static("retention_policy");
@@ -49,7 +40,7 @@ pub enum RetentionKind {
 /// Where a removal step begins, and which events it must not remove.
 #[derive(Debug, Clone, Default)]
 pub struct RemovalStepOptions {
-    /// The [`RemovalProgress::position`](crate::nexus::RemovalProgress::position) of the previous step.
+    /// The [`RemovalProgress::position`](engines_core::nexus::RemovalProgress::position) of the previous step.
     pub after: Option<String>,
     /// The position of the feed that every sink has received; `None` if there is no sink.
     pub delivered: Option<u64>,

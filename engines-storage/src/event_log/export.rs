@@ -2,15 +2,14 @@
 
 use std::{collections::HashMap, fmt};
 
-use super::{EventFilter, EventLog, StoredEvent, event_log::RESOURCE, rescrub};
-use crate::{
-    access::Action,
-    context::RequestContext,
-    error::Result,
-    id::UserId,
-    nexus::{Batch, PageRequest},
+use engines_core::{
+    Action, Batch, RequestContext, Result, UserId,
+    event::{EventFilter, StoredEvent, rescrub},
+    nexus::PageRequest,
     pii::Scrubber,
 };
+
+use super::{EventLog, service::RESOURCE};
 
 /// The number of events that are read at a time.
 const PAGE_EVENTS: usize = 100;

@@ -1,8 +1,7 @@
 //! A tenant's retention policy, as it is requested and as it is stored.
 
+use engines_core::Timestamp;
 use serde::{Deserialize, Serialize};
-
-use crate::clock::Timestamp;
 
 /// How long each kind of data is kept, in seconds; `None` keeps it for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
