@@ -1,14 +1,16 @@
-//! What a small authorized GET costs in instructions, which are the same on a busy machine as on a quiet one.
+//! Counts the instructions of a small authorized GET. They are the same on a busy machine as on an idle one.
 //!
-//! `cargo bench -p engines-server --bench get -- CASE [REQUESTS]`; `room` prints how large a request's future is. The other cases are for
-//! a counter of instructions: run one twice with different numbers of requests, and divide the difference.
+//! Run `cargo bench -p engines-server --bench get -- CASE [REQUESTS]`. The case `room` prints the size of a request's
+//! future. The other cases are for a counter of instructions: run one twice with different numbers of requests, and
+//! divide the difference of the counts by the difference of the numbers.
 //!
 //! ```text
 //! valgrind --tool=callgrind --callgrind-out-file=/dev/null target/release/deps/get-… canvas 1000
 //! ```
 //!
-//! `canvas` and `thread` call the app in process; `wire` asks our listener over a socket and `hello` a bare hyper server, each with the same
-//! client in the same thread, so that their difference is what the whole stack costs.
+//! `canvas` and `thread` call the app in process. `wire` sends requests to the server's listener over a socket, and
+//! `hello` to a bare hyper server. Both have the same client in the same thread, so the difference between them is the
+//! cost of the whole pipeline.
 
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
 
@@ -36,7 +38,7 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 const CANVAS: &str = "/canvas/c";
 const THREAD: &str = "/chat/threads/t";
 
-/// An app with a canvas and a thread, and a token that opens them.
+/// Builds an app with a canvas and a thread, and a token that may read them.
 async fn app() -> Result<(App, String), Failed> {
     let secret = || SigningSecret::new("a secret for measurements, long enough");
     let root = RootKey::new("a root key for measurements, long enough")?;
@@ -73,7 +75,7 @@ async fn ask(app: &App, path: &str, token: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A client with one connection, which knows how long an answer is from the first.
+/// Sends requests over one connection. The client knows the length of a response from the first one.
 async fn over_a_socket(address: SocketAddr, path: &str, token: &str, requests: usize) -> Result<(), Failed> {
     let mut socket = TcpStream::connect(address).await?;
     socket.set_nodelay(true)?;
@@ -83,7 +85,7 @@ async fn over_a_socket(address: SocketAddr, path: &str, token: &str, requests: u
     let mut buffer = vec![0; 64 << 10];
     for _ in 0..requests {
         socket.write_all(text.as_bytes()).await?;
-        // A small answer comes in one piece.
+        // A small response arrives in one read.
         let read = socket.read(&mut buffer).await?;
         if !buffer.get(..read).unwrap_or_default().starts_with(b"HTTP/1.1 200") {
             return Err(String::from_utf8_lossy(&buffer[..read]).into());

@@ -1,4 +1,4 @@
-//! The application: an engine and what HTTP needs beside it.
+//! The application: an engine with the state that HTTP needs beside it.
 
 use std::{convert::Infallible, error::Error as StdError, fmt, pin::Pin, sync::Arc};
 
@@ -20,9 +20,9 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// Our routes over an engine. Cheap to clone; needs no listener.
+/// The HTTP routes over an engine. It is cheap to clone and needs no listener.
 ///
-/// It is a [`hyper::service::Service`], so that it can be mounted in an HTTP service of one's own:
+/// It is a [`hyper::service::Service`], so that it can be mounted in another HTTP service:
 ///
 /// ```no_run
 /// # async fn mount(engine: engines::Engine, request: http::Request<hyper::body::Incoming>) -> engines::Result<()> {
@@ -46,7 +46,7 @@ struct Inner {
     budgets: Budgets,
 }
 
-/// Puts an [`App`] together.
+/// Builds an [`App`].
 pub struct AppBuilder {
     engine: Engine,
     settings: HttpSettings,
@@ -54,21 +54,21 @@ pub struct AppBuilder {
 }
 
 impl App {
-    /// An app over `engine` with the default settings.
+    /// Creates an app over `engine` with the default settings.
     ///
     /// # Errors
-    /// As [`AppBuilder::build`].
+    /// Returns the errors of [`AppBuilder::build`].
     pub fn new(engine: Engine) -> Result<Self> {
         Self::builder(engine).build()
     }
 
-    /// Begins an app.
+    /// Starts to build an app over `engine`.
     #[must_use]
     pub fn builder(engine: Engine) -> AppBuilder {
         AppBuilder { engine, settings: HttpSettings::default(), throttle: None }
     }
 
-    /// Answers a request. It never fails: what goes wrong is a problem document.
+    /// Responds to a request. It never fails: the response to a failed request is a problem document.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: HttpBody + Send,
@@ -78,7 +78,7 @@ impl App {
         pipeline::respond(self, None, request).await
     }
 
-    /// As [`App::handle`], for a request of one of our own connections.
+    /// Responds like [`App::handle`] to a request that arrived on a connection of the server's own listener.
     pub(crate) async fn handle_on<B>(&self, connection: &ConnectionInfo, request: Request<B>) -> Response<Body>
     where
         B: HttpBody + Send,
@@ -88,24 +88,26 @@ impl App {
         pipeline::respond(self, Some(connection), request).await
     }
 
-    /// Answers a request of one of our own connections with an error, without looking at it.
+    /// Responds with an error to a request that arrived on a connection of the server's own listener, without reading
+    /// it.
     pub(crate) fn refuse(&self, headers: &http::HeaderMap, error: &engines::Error) -> Response<Body> {
         pipeline::refuse(self, headers, error)
     }
 
-    /// The engine.
+    /// Returns the engine.
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.0.engine
     }
 
-    /// The settings.
+    /// Returns the settings.
     #[must_use]
     pub fn settings(&self) -> &HttpSettings {
         &self.0.settings
     }
 
-    /// The switch that stops it: not ready, open streams closed so that clients resume elsewhere.
+    /// Returns the switch that stops the app. After it is thrown, the app is not ready, and open streams are closed so
+    /// that clients resume at another server.
     #[must_use]
     pub fn shutdown(&self) -> &Shutdown {
         &self.0.shutdown
@@ -127,7 +129,7 @@ impl App {
         self.0.openapi.clone()
     }
 
-    /// What looks at the little that is kept of a request as it came.
+    /// Returns the scrubber for the parts of a request that are logged as the client sent them.
     pub(crate) fn scrubber(&self) -> &Scrubber {
         &self.0.scrubber
     }
@@ -142,25 +144,26 @@ impl App {
 }
 
 impl AppBuilder {
-    /// Other limits of HTTP.
+    /// Sets the limits of HTTP.
     #[must_use]
     pub fn settings(mut self, settings: HttpSettings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// Asks `throttle` before each request's handler, besides the rate limits that the engine's services keep to
-    /// ([`EngineBuilder::rates`](engines::EngineBuilder::rates)): for limits that only an edge can know.
+    /// Calls `throttle` before the handler of each request. It is for limits that only the edge of a deployment knows.
+    /// The rate limits of the engine's services ([`EngineBuilder::rates`](engines::EngineBuilder::rates)) apply as
+    /// well.
     #[must_use]
     pub fn throttle(mut self, throttle: Arc<dyn RequestThrottle>) -> Self {
         self.throttle = Some(throttle);
         self
     }
 
-    /// The app.
+    /// Builds the app.
     ///
     /// # Errors
-    /// `INTERNAL` when the table of routes contradicts itself, or its description does not serialise.
+    /// Returns `INTERNAL` when the table of routes contradicts itself, or its description cannot be serialized.
     pub fn build(self) -> Result<App> {
         Ok(App(Arc::new(Inner {
             router: Router::new()?,

@@ -1,4 +1,4 @@
-//! Bodies: reading a request's within its limit, and what an answer's is.
+//! The body of a response, and the announced length of a request's body.
 
 use std::{
     fmt,
@@ -15,7 +15,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::streaming::{CredentialEnd, EventBody, WebSocketTask};
 
-/// An answer's body.
+/// The body of a response.
 #[derive(Default)]
 pub struct Body(BodyContent);
 
@@ -29,37 +29,39 @@ enum BodyContent {
     Socket(Box<WebSocketTask>),
 }
 
-/// What a connection becomes when its answer is a stream.
+/// The stream that takes over a connection after its response.
 pub(crate) enum StreamingBody {
-    /// Server-sent events.
+    /// A stream of server-sent events.
     Events(Box<EventBody>),
-    /// A WebSocket.
+    /// A WebSocket session.
     Socket(Box<WebSocketTask>),
 }
 
 impl Body {
-    /// No body.
+    /// Creates an empty body.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// Pieces as they come. After an error nothing follows, and the connection is cut off, so that nobody takes a part for the whole.
+    /// Creates a body from a stream of chunks. After an error no chunk follows, and the connection is cut off, so that
+    /// a client does not take a part for the whole.
     pub(crate) fn from_stream(pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
         Self(BodyContent::Chunks(Box::pin(pieces)))
     }
 
-    /// Server-sent events.
+    /// Creates a body of server-sent events.
     pub(crate) fn from_events(events: EventBody) -> Self {
         Self(BodyContent::Events(Box::new(events)))
     }
 
-    /// No body, but what the connection becomes once HTTP is left behind.
+    /// Creates an empty body with the task that takes over the connection after the upgrade.
     pub(crate) fn from_socket(socket: WebSocketTask) -> Self {
         Self(BodyContent::Socket(Box::new(socket)))
     }
 
-    /// The end of the credential that the answer depends on while it is sent; dead where it depends on none.
+    /// Returns the end of the credential that the response depends on while it is sent. The reference is dead if the
+    /// response depends on no credential.
     pub(crate) fn share_credential_end(&mut self) -> Weak<CredentialEnd> {
         match &mut self.0 {
             BodyContent::Events(events) => events.share_credential_end(),
@@ -67,7 +69,7 @@ impl Body {
         }
     }
 
-    /// Takes out what wants a connection of its own; leaves other bodies as they are.
+    /// Takes out a body that needs a connection of its own. Other bodies stay.
     pub(crate) fn take_streaming(&mut self) -> Option<StreamingBody> {
         match std::mem::take(&mut self.0) {
             BodyContent::Events(events) => Some(StreamingBody::Events(events)),
@@ -135,7 +137,7 @@ impl fmt::Debug for Body {
     }
 }
 
-/// How many bytes a body says it has at the least.
+/// Returns the number of bytes that a body has at least, by its own statement.
 pub(crate) fn announced_length(headers: &HeaderMap, body: &impl HttpBody) -> u64 {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     body.size_hint().lower().max(length.unwrap_or(0))

@@ -10,11 +10,14 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{body, limits::RequestBudget};
 
-/// Receives a whole body of at most `limit` bytes. A body that announces more is refused without reading it.
+/// Receives a whole body of at most `limit` bytes. A body that announces more is refused before it is read.
 ///
 /// # Errors
-/// `BODY_TOO_LARGE`; `REQUEST_TIMEOUT` when it arrives too slowly; `BACKEND_UNAVAILABLE` when a budget is used up;
-/// `BODY_INVALID` when it breaks off; `SHUTTING_DOWN` when it does not arrive soon after the server began to stop.
+/// - `BODY_TOO_LARGE` for a body of more than `limit` bytes.
+/// - `REQUEST_TIMEOUT` when the body arrives too slowly.
+/// - `BACKEND_UNAVAILABLE` when a budget is used up.
+/// - `BODY_INVALID` when the body breaks off.
+/// - `SHUTTING_DOWN` when the body does not arrive soon after the server began to stop.
 pub(crate) async fn collect_body<B>(
     body: B,
     headers: &HeaderMap,
@@ -65,7 +68,7 @@ where
             return Err(too_large());
         }
         arriving.bytes.grow(more)?;
-        // Most bodies come in one piece and are not copied.
+        // Most bodies arrive in one frame, which is not copied.
         let data = data.copy_to_bytes(more);
         if received == 0 {
             first = data;
@@ -78,7 +81,7 @@ where
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
-/// What is answered to a request whose body does not arrive while the server is stopping.
+/// Returns the error for a request whose body does not arrive while the server is stopping.
 pub(crate) fn shutting_down() -> Error {
     Error::new(Code::ShuttingDown, "http.shutdown", "the server is shutting down; connect again")
 }

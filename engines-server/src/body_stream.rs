@@ -1,4 +1,4 @@
-//! A request's body, piece by piece, for handlers that do not want it whole.
+//! The body of a request as a stream of chunks, for handlers that do not need it whole.
 
 use std::{
     error::Error as StdError,
@@ -16,30 +16,31 @@ use tokio::{sync::mpsc, time::timeout};
 
 use crate::{body::Body, body_intake::shutting_down, routes::HandlerFuture, shutdown::Shutdown};
 
-/// What a handler reads from. It ends with the body, or with why there is no more of it.
+/// The chunks that a handler reads. The stream ends with the body, or with the error that ended it early.
 #[derive(Debug)]
 pub(crate) struct BodyStream(mpsc::Receiver<Result<Bytes>>);
 
 impl BodyStream {
-    /// The next piece; none at the end.
+    /// Returns the next chunk, or `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<Result<Bytes>> {
         self.0.recv().await
     }
 }
 
-/// How much of a body is taken, and how long it may pause.
+/// The limits of a streamed body: its bytes and its pauses.
 #[derive(Debug, Clone)]
 pub(crate) struct BodyLimits {
     pub(crate) bytes: usize,
     pub(crate) max_pause: Duration,
-    /// How long it may go on once the server has begun to stop.
+    /// The server's shutdown, and how long the body may continue after it began.
     pub(crate) stopping: (Shutdown, Duration),
 }
 
-/// Runs a handler while its body is handed to it, as fast as it takes it and no faster.
+/// Runs a handler while its body is received. The body is read as fast as the handler reads it.
 ///
 /// # Errors
-/// `BODY_TOO_LARGE` when the body says that it is too long; what the handler says.
+/// - `BODY_TOO_LARGE` when the announced length is over the limit.
+/// - The errors of the handler.
 pub(crate) async fn stream_body<B>(
     body: B,
     announced: u64,
@@ -83,14 +84,14 @@ where
             Some(refused) => refused,
         };
         let last = piece.is_err();
-        // Nobody reads any more: the handler has its answer.
+        // The receiver is gone when the handler has returned its response.
         if sender.send(piece).await.is_err() || last {
             return;
         }
     }
 }
 
-/// The next bytes of a body; `None` at its end.
+/// Returns the next bytes of a body, or `None` at its end.
 async fn next_chunk<B>(mut body: Pin<&mut B>, pause: Duration) -> Option<Result<Bytes>>
 where
     B: HttpBody,

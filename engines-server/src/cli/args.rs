@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The arguments of the command line.
 
 use std::path::PathBuf;
 
@@ -11,16 +11,16 @@ use super::{
 };
 use crate::config::{Flags, SECRET_VARIABLES};
 
-/// The engines server.
+/// The engines server
 #[derive(Debug, Parser)]
 #[command(name = "engines-server", version, about, long_about = None, after_help = secret_variables())]
 pub struct Args {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// The variables that hold secrets, for the help text.
+/// Lists the variables that hold secrets, for the help text.
 fn secret_variables() -> String {
     let mut text =
         String::from("Secrets, in the environment (or in a file that the variable with _FILE behind its name names):");
@@ -31,23 +31,23 @@ fn secret_variables() -> String {
     text
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Start with everything made for you: data, a secret, tenants, a token, and curl lines to paste
+    /// Start a server for development: makes data, a secret, tenants and a token, and prints curl lines to paste
     Dev(ServeArgs),
-    /// Start
+    /// Start the server
     Serve(ServeArgs),
     /// Mint an access token with the signing secret
     Token(TokenArgs),
     /// Copy text or JSON lines without personal data and secrets; needs no settings, secret or data
     Redact(RedactArgs),
-    /// Take a tenant out as an archive, put one in, or copy one
+    /// Export a tenant to an archive, import one, or copy one
     #[command(subcommand)]
     Tenant(TenantCommand),
-    /// Move everything from one store to another
+    /// Copy all data from one store to another
     Migrate(MigrateArgs),
-    /// Look the deployment over; exit code 1 for problems, 3 when it could not be looked at
+    /// Check a deployment; exit code 1 for problems, 3 when the checks could not run
     Doctor(DoctorArgs),
     /// Print all settings with comments and defaults, as a TOML file
     Settings(SettingsArgs),
@@ -55,19 +55,20 @@ pub enum Command {
     Backup(BackupArgs),
 }
 
-/// How to start.
+/// The arguments of `serve` and `dev`.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct ServeArgs {
-    /// Where to listen [default: 127.0.0.1:8080]
+    /// The address to listen on [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
-    /// The folder that holds everything [default: engines-data]
+    /// The data folder [default: engines-data]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// A TOML file with settings; also ENGINES_CONFIG
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Start although the write-ahead log is damaged, and lose what lies behind the damage; a copy of the log is kept
+    /// Start although the write-ahead log is damaged, and lose the transactions after the damage; a copy of the log is
+    /// kept
     #[arg(long)]
     pub accept_loss: bool,
 }
@@ -83,13 +84,13 @@ impl ServeArgs {
     }
 }
 
-/// For whom to mint a token.
+/// The arguments of `token`.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct TokenArgs {
     /// The tenant
     #[arg(long, value_name = "T")]
     pub tenant: String,
-    /// The role in it
+    /// The role in the tenant
     #[arg(long, value_name = "R", value_enum, default_value = "member")]
     pub role: RoleArg,
     /// The user (`sub`)
@@ -101,7 +102,7 @@ pub struct TokenArgs {
     /// Seconds until it expires
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     pub ttl: u64,
-    /// The folder of `dev`, for its secret, when none is set otherwise
+    /// The data folder of `dev`, whose secret signs when no other is set
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// A TOML file with settings; also ENGINES_CONFIG
@@ -109,16 +110,16 @@ pub struct TokenArgs {
     pub config: Option<PathBuf>,
 }
 
-/// A role, as it is typed.
+/// A role on the command line.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum RoleArg {
-    /// Reads
+    /// May read
     Viewer,
-    /// Reads and writes
+    /// May read and write
     Member,
-    /// Manages members and settings
+    /// May manage members and settings
     Admin,
-    /// Manages owners
+    /// May manage owners
     Owner,
 }
 
@@ -133,16 +134,16 @@ impl From<RoleArg> for Role {
     }
 }
 
-/// What to redact, and how.
+/// The arguments of `redact`.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct RedactArgs {
-    /// What to read; standard input if absent or `-`
+    /// The file to read; standard input if absent or `-`
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Read JSON lines {id, text}, write {id, findings: [{entity, start, end, score}]}; offsets are bytes of UTF-8
     #[arg(long, conflicts_with_all = ["mode", "format"])]
     pub report: bool,
-    /// What stands in the place of a finding
+    /// The replacement of a finding
     #[arg(long, value_name = "M", value_enum, default_value = "mask")]
     pub mode: ModeArg,
     /// `auto`: a line that is a JSON object or array is redacted as JSON, everything else as text; `text`: everything as text
@@ -151,18 +152,19 @@ pub struct RedactArgs {
     /// A policy document (JSON) in place of the mode: operators, allow-list, deny-list
     #[arg(long, value_name = "FILE", conflicts_with = "mode")]
     pub policy: Option<PathBuf>,
-    /// The key of hashes, pseudonyms and seals; without one, hashes and pseudonyms of two runs differ, and there are no seals
+    /// A file with the key of hashes, pseudonyms and seals; without one, hashes and pseudonyms differ from run to run,
+    /// and seals are not possible
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
-    /// Put back what was sealed with the key, instead of redacting
+    /// Restore values that were sealed with the key, instead of redacting
     #[arg(long, requires = "key_file", conflicts_with_all = ["mode", "policy", "report"])]
     pub open: bool,
-    /// The tenant whose key is made from the key, as a server does it
+    /// The tenant whose key is derived from the key file, as a server derives it
     #[arg(long, value_name = "T", requires = "key_file")]
     pub tenant: Option<String>,
 }
 
-/// What stands in the place of a finding, as it is typed.
+/// The replacement of a finding, on the command line.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum ModeArg {
     /// `[EMAIL_ADDRESS]`
@@ -171,11 +173,11 @@ pub enum ModeArg {
     Partial,
     /// A hash under the key
     Hash,
-    /// A short token under the key: the same value, the same token
+    /// A short token under the key: the same value gets the same token
     Pseudonym,
-    /// Encrypted under the key; `--open` puts it back
+    /// The value, encrypted under the key; `--open` restores it
     Seal,
-    /// Nothing
+    /// Nothing: the finding is removed
     Drop,
 }
 
@@ -192,11 +194,11 @@ impl From<ModeArg> for Operator {
     }
 }
 
-/// How lines are read, as it is typed.
+/// The format of lines, on the command line.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum FormatArg {
-    /// JSON lines as JSON, the rest as text
+    /// JSON lines are read as JSON, all others as text
     Auto,
-    /// Everything as text
+    /// All lines are read as text
     Text,
 }

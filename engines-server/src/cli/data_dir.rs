@@ -1,4 +1,4 @@
-//! The data folder, for its owner's eyes alone. That one server at a time uses it is the store's own lock.
+//! The data folder, which only its owner may change. The lock of the store ensures that one server at a time uses it.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -14,23 +14,24 @@ use engines::{
 use super::run::CliError;
 use crate::config::{self, Settings};
 
-/// Files that show that the store has kept something in the folder, by what is appended to the database's name.
+/// Suffixes to the name of the database. A file with one of them shows that the store has kept data in the folder.
 const DATABASE_SUFFIXES: [&str; 3] = ["", "-wal", ".created"];
 
 /// The data folder.
 #[derive(Debug)]
 pub(super) struct DataDir {
     path: PathBuf,
-    /// Files that others can read are taken.
+    /// Whether files with secrets are accepted that others than their owner can read.
     allow_readable: bool,
 }
 
 impl DataDir {
-    /// Makes the folder if it is not there.
+    /// Opens the folder, and creates it if it does not exist.
     ///
     /// # Errors
-    /// When it cannot be made, or others than its owner can write to it and `auth.allow_readable_secrets` does not say that this is
-    /// meant: whoever can write to it can put another file into a file's place. Reading it shows names alone.
+    /// - The folder cannot be created.
+    /// - Others than its owner can write to it, and `auth.allow_readable_secrets` is not set. Whoever can write to it
+    ///   can replace a file in it. Read permission shows only the names of files.
     pub(super) fn open(settings: &Settings) -> Result<Self, CliError> {
         Self::open_at(&settings.data, settings.auth.allow_readable_secrets)
     }
@@ -49,7 +50,7 @@ impl DataDir {
         Ok(Self { path: path.to_owned(), allow_readable })
     }
 
-    /// A folder that has data in it; nothing is made.
+    /// Opens a folder that contains data. It creates nothing.
     pub(super) fn open_existing(settings: &Settings) -> Result<Self, CliError> {
         let (path, allow_readable) = (settings.data.as_path(), settings.auth.allow_readable_secrets);
         let data = Self { path: path.to_owned(), allow_readable };
@@ -59,22 +60,22 @@ impl DataDir {
         }
     }
 
-    /// The folder.
+    /// Returns the path of the folder.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The lock of the process that uses the data.
+    /// Returns the path of the lock of the process that uses the data.
     pub(super) fn lock_path(&self) -> PathBuf {
         self.path.join("engines.db.lock")
     }
 
-    /// The folder for requests to the server that uses the data; made if it is not there.
+    /// Returns the folder for requests to the server that uses the data, and creates it if it does not exist.
     pub(super) fn requests(&self) -> Result<PathBuf, CliError> {
         Ok(Self::open_at(&self.path.join("backup-requests"), self.allow_readable)?.path)
     }
 
-    /// The root key that is kept beside the data, if it is.
+    /// Returns the root key beside the data, if there is one.
     pub(super) fn existing_root_key(&self) -> Result<Option<RootKey>, CliError> {
         let path = self.path.join("root.key");
         if fs::exists(&path)? {
@@ -84,22 +85,22 @@ impl DataDir {
         }
     }
 
-    /// The file that the embedded store keeps everything in.
+    /// Returns the path of the file that holds all data of the embedded store.
     pub(super) fn database(&self) -> PathBuf {
         self.path.join("engines.db")
     }
 
-    /// The signing secret of `dev`; made if it is not there.
+    /// Returns the signing secret of `dev`, and creates it if it does not exist.
     pub(super) fn signing_secret(&self, ids: &IdGenerator) -> Result<SigningSecret, CliError> {
         let path = secret_path(&self.path);
         self.write_once(&path, &hex(&ids.bytes::<48>()), ids)?;
         Ok(config::secret_from_file("signing secret", &path, self.allow_readable)?)
     }
 
-    /// The root key that is kept beside the data; made if neither it nor data are there.
+    /// Returns the root key beside the data. Creates it if neither a root key nor data exist.
     ///
     /// # Errors
-    /// When there are data and no root key: a new one would not fit them.
+    /// There are data and no root key. The data cannot be read with a new key.
     pub(super) fn root_key(&self, ids: &IdGenerator) -> Result<RootKey, CliError> {
         let path = self.path.join("root.key");
         if !fs::exists(&path)? && self.has_data()? {
@@ -118,7 +119,7 @@ impl DataDir {
         Ok(config::root_key_from_file("root key", &path, self.allow_readable)?)
     }
 
-    /// Whether the store has kept something here.
+    /// Returns whether the store has kept data in the folder.
     fn has_data(&self) -> io::Result<bool> {
         let database = self.database();
         for suffix in DATABASE_SUFFIXES {
@@ -133,8 +134,8 @@ impl DataDir {
         Ok(false)
     }
 
-    /// Makes a file if it is not there. Of several processes that try, one does, and nobody ever sees a part of it: it is written under
-    /// another name and then linked.
+    /// Creates a file if it does not exist. When several processes try, one succeeds, and no process sees a part of the
+    /// file: it is written under another name and then linked.
     fn write_once(&self, path: &Path, text: &str, ids: &IdGenerator) -> Result<(), CliError> {
         if fs::exists(path)? {
             return Ok(());
@@ -147,7 +148,8 @@ impl DataDir {
         match linked {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(error.into()),
-            // The name itself must be there after a crash, or what was made with the key is lost with it.
+            // The folder must be durable as well. Otherwise a crash can lose the name of the file, and with it all that
+            // was encrypted with the key.
             Ok(()) => Ok(fs::File::open(&self.path)?.sync_all()?),
         }
     }
@@ -157,19 +159,19 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Where `dev` keeps its secret.
+/// Returns the path of the secret of `dev`.
 pub(super) fn secret_path(data: &Path) -> PathBuf {
     data.join("signing-secret")
 }
 
-/// For the owner's eyes alone.
+/// Sets permissions for the owner only.
 fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
 }
 
-/// The secret that `dev` has made in `data`, if it has.
+/// Returns the secret that `dev` created in the data folder, if it exists.
 pub(super) fn dev_secret(settings: &Settings) -> Result<Option<SigningSecret>, CliError> {
     let path = secret_path(&settings.data);
     if !fs::exists(&path)? {

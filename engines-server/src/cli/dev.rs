@@ -1,4 +1,4 @@
-//! `dev`: starts with everything made for you.
+//! `dev`: starts a server with data, secrets and a token for development.
 
 use std::{collections::BTreeMap, net::SocketAddr, process::ExitCode};
 
@@ -19,12 +19,12 @@ use crate::{
     log,
 };
 
-/// Tenants that are there from the start: the control plane, tenant 1, and one to play with.
+/// Tenants that `dev` creates: the control plane, the first customer tenant, and one for experiments.
 const TENANTS: [(&str, &str); 3] = [("t_system", "System"), ("t_northstar", "Northstar"), (PLAYGROUND_TENANT, "Acme")];
 const PLAYGROUND_TENANT: &str = "t_acme";
-/// The thread and the canvas that the curl lines use.
+/// The id of the thread and of the canvas in the printed curl lines.
 const DEMO_ID: &str = "demo";
-/// A day's work.
+/// The token of `dev` is valid for a day.
 const TOKEN_TTL_S: u64 = 24 * 3600;
 
 pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
@@ -58,7 +58,8 @@ pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Res
     })
 }
 
-/// Makes what the curl lines use; what is there stays as it is. Gives the canvas's revision.
+/// Creates the canvas and the thread of the printed curl lines, unless they exist, and returns the revision of the
+/// canvas.
 async fn create_demo_data(engine: &Engine) -> Result<u64> {
     if let Some(identity) = engine.identity() {
         for (id, name) in TENANTS {
@@ -74,7 +75,7 @@ async fn create_demo_data(engine: &Engine) -> Result<u64> {
     Ok(engine.canvas().get(&context, &id).await?.head_rev)
 }
 
-/// Made now or before.
+/// Accepts the error `ALREADY_EXISTS`: an earlier run has created the resource.
 fn ignore_already_exists<T>(made: Result<T>) -> Result<()> {
     match made {
         Err(error) if error.code() != Code::AlreadyExists => Err(error),

@@ -1,4 +1,4 @@
-//! `migrate`: everything from one store to another.
+//! `migrate`: copies all data from one store to another.
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
@@ -17,16 +17,16 @@ use super::{
     serve::block_on,
 };
 
-/// A store that was opened for a migration, and how it is closed.
+/// A store that was opened for a migration, with the function that closes it.
 struct MigrationStore {
     backend: Arc<dyn Backend>,
     sqlite: Option<Arc<SqliteStore>>,
 }
 
-/// A kind of store, by the scheme of its URL. A backend that is added here can be migrated from and to.
+/// A kind of store, by the scheme of its URL. Stores of each kind in the list can be source and target.
 struct StoreScheme {
     name: &'static str,
-    /// Opens what follows the scheme; the source must be there.
+    /// Opens the store that the rest of the URL names. A source must exist.
     open: fn(&str, source: bool) -> Result<MigrationStore, CliError>,
 }
 

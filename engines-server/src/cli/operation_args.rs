@@ -1,4 +1,4 @@
-//! What can be said on the command line about whole tenants, whole stores and the state of a deployment.
+//! The arguments of `tenant`, `migrate`, `doctor` and `settings`.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use engines::Env;
 
 use crate::config::Flags;
 
-/// Where the data is.
+/// The location of the data.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct DataArgs {
-    /// The folder that holds everything [default: engines-data]
+    /// The data folder [default: engines-data]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// A TOML file with settings; also ENGINES_CONFIG
@@ -24,55 +24,55 @@ impl DataArgs {
     }
 }
 
-/// What to do with a tenant.
+/// The commands of `tenant`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum TenantCommand {
-    /// Write a tenant to an archive, also beside a running server
+    /// Write a tenant to an archive; a server may be running
     Export(TenantExportArgs),
-    /// Put a tenant in from an archive; the server must be stopped
+    /// Import a tenant from an archive; the server must be stopped
     Import(TenantImportArgs),
     /// Copy a tenant under another id; the server must be stopped
     Fork(TenantForkArgs),
 }
 
-/// Which tenant to export, and where to.
+/// The arguments of `tenant export`.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct TenantExportArgs {
     /// The tenant
     #[arg(value_name = "TENANT")]
     pub tenant: String,
-    /// The file to make; it must not exist
+    /// The file to create; it must not exist
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Only this environment; may be given several times [default: all]
     #[arg(long, value_name = "ENV", value_enum)]
     pub env: Vec<EnvArg>,
-    /// Take the key slots along as they are sealed; they open only under the same tenant id, with the same sealing keys
+    /// Include the key slots in sealed form; they open only under the same tenant id and with the same sealing keys
     #[arg(long)]
     pub key_slots: bool,
-    /// Where the data is.
+    /// The location of the data.
     #[command(flatten)]
     pub at: DataArgs,
 }
 
-/// Which archive to import.
+/// The arguments of `tenant import`.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct TenantImportArgs {
     /// The archive
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// The id it gets [default: its own]
+    /// The id of the imported tenant [default: the id in the archive]
     #[arg(long = "as", value_name = "TENANT")]
     pub rename: Option<String>,
-    /// The id of a user here who becomes an owner
+    /// The id of a user of this deployment who becomes an owner
     #[arg(long, value_name = "USER")]
     pub owner: Option<String>,
-    /// Where the data is.
+    /// The location of the data.
     #[command(flatten)]
     pub at: DataArgs,
 }
 
-/// Which tenant to copy.
+/// The arguments of `tenant fork`.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct TenantForkArgs {
     /// The tenant
@@ -81,15 +81,15 @@ pub struct TenantForkArgs {
     /// The id of the copy
     #[arg(long = "as", value_name = "TENANT")]
     pub rename: String,
-    /// The id of a user here who becomes an owner
+    /// The id of a user of this deployment who becomes an owner
     #[arg(long, value_name = "USER")]
     pub owner: Option<String>,
-    /// Where the data is.
+    /// The location of the data.
     #[command(flatten)]
     pub at: DataArgs,
 }
 
-/// An environment, as it is typed.
+/// An environment on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EnvArg {
     /// Development
@@ -110,38 +110,38 @@ impl From<EnvArg> for Env {
     }
 }
 
-/// From where to where to move everything.
+/// The arguments of `migrate`.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct MigrateArgs {
     /// The store to read: sqlite:PATH; no server may use it
     #[arg(long, value_name = "URL")]
     pub from: String,
-    /// The store to fill: sqlite:PATH of a file that is not there or empty, or memory: to try
+    /// The store to fill: sqlite:PATH of a file that is absent or empty, or memory: to try
     #[arg(long, value_name = "URL")]
     pub to: String,
-    /// Discard what an earlier run has begun in the target
+    /// Discard the result of an unfinished earlier run in the target
     #[arg(long)]
     pub restart: bool,
 }
 
-/// What to look over.
+/// The arguments of `doctor`.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct DoctorArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Play every canvas, not a sample of each tenant's
+    /// Check every canvas, not a sample of each scope
     #[arg(long)]
     pub deep: bool,
-    /// Where the data is.
+    /// The location of the data.
     #[command(flatten)]
     pub at: DataArgs,
 }
 
-/// In which form to print the settings.
+/// The arguments of `settings`.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct SettingsArgs {
-    /// Print the page of the documentation in place of TOML
+    /// Print the documentation page instead of TOML
     #[arg(long)]
     pub markdown: bool,
 }

@@ -1,4 +1,4 @@
-//! Runs a command, and says to people what came of it.
+//! Runs a command and prints its error.
 
 use std::{collections::BTreeMap, io::Write, process::ExitCode};
 
@@ -6,17 +6,17 @@ use clap::Parser;
 
 use super::{Args, Command, backup, dev, doctor, migrate, redact, serve, settings, tenant, token};
 
-/// What a command says when it fails: one sentence for people.
+/// The error of a command: one sentence for people.
 pub(super) type CliError = Box<dyn std::error::Error>;
 
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    // Whatever this program makes is for its owner alone: data, logs of the database, copies, keys.
+    // Only the owner may read files that this program creates: data, the database's logs, copies, keys.
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    // A variable that is not UTF-8 is none of ours.
+    // A variable that is not UTF-8 is not one of this program's.
     let variables: BTreeMap<_, _> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -48,7 +48,7 @@ pub(super) fn print_error(failed: &(dyn std::error::Error + 'static)) {
     }
 }
 
-/// Says something on standard output; that nobody listens any more is no reason to stop.
+/// Prints to standard output. A closed output is ignored, because it is no reason to stop.
 pub(super) fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }

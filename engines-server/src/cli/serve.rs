@@ -1,4 +1,4 @@
-//! `serve`: starts, and stops when it is told to.
+//! `serve`: starts the server, and stops it on a signal.
 
 use std::{collections::BTreeMap, io, net::SocketAddr, process::ExitCode, time::Duration};
 
@@ -41,7 +41,8 @@ pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Res
     })
 }
 
-/// Runs a future on a runtime of its own. Work that does not end with it, such as a call that hangs, is left behind.
+/// Runs a future on a runtime of its own. Work that is still running afterwards, such as a call that hangs, is
+/// abandoned.
 pub(super) fn block_on<T>(future: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(future);
@@ -49,14 +50,15 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, CliError>>) -> 
     done
 }
 
-/// How long work that is still running when the program ends is waited for.
+/// How long the runtime waits for work that is still running when the program ends.
 const RUNTIME_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What closing the engine gets at the least when requests have used up the grace period. A checkpoint takes a part of a second.
+/// The least time for closing the engine after requests have used up the grace period. A checkpoint takes a fraction of
+/// a second.
 const MIN_CLOSE_TIME: Duration = Duration::from_secs(3);
 
-/// A listener, or a sentence that helps.
-/// Connections that may wait to be accepted; the system's own limit applies too. Many clients come back at once after a restart.
+/// Connections that may wait to be accepted. The system's own limit applies too. It is large because many clients
+/// reconnect at once after a restart.
 const BACKLOG: u32 = 4096;
 
 fn listener(address: SocketAddr) -> io::Result<TcpListener> {
@@ -64,12 +66,13 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // As `TcpListener::bind` does: a restart must not wait for old connections to be forgotten.
+    // `TcpListener::bind` does the same. A restart must not wait until the system forgets old connections.
     socket.set_reuseaddr(cfg!(unix))?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
+/// Binds a listener. Its error says what to do.
 pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
     listener(address).map_err(|error| {
         match error.kind() {
@@ -93,7 +96,7 @@ pub(super) async fn build_engine(
     let root = match (config::root_key(settings, variables)?, data) {
         (Some(root), _) => root,
         (None, Some(data)) => data.root_key(&ids)?,
-        // What it is for ends with the process, too.
+        // The data that it protects end with the process, too.
         (None, None) => RootKey::random(&ids),
     };
     let builder = Engine::builder()
@@ -139,7 +142,7 @@ pub(super) async fn build_engine(
     Ok(builder.build().await?)
 }
 
-/// Serves until a signal says stop; a second one ends it at once.
+/// Serves until a signal. A second signal ends the server at once.
 pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpListener) -> Result<ExitCode, CliError> {
     let mut http = settings.http.clone();
     descriptors::apply_descriptor_limit(&mut http);
@@ -193,7 +196,7 @@ pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpList
         tracing::error!(
             "the store does not answer, so the server ends without closing it; the next start takes up what was acknowledged"
         );
-        // Nothing of it is dropped, because dropping a store waits for its threads.
+        // Dropping the store would wait for its threads, which hang.
         std::mem::forget(engine);
         return Ok(ExitCode::FAILURE);
     }

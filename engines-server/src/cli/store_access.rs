@@ -1,4 +1,4 @@
-//! The store of a data folder, for commands that work on it without a server.
+//! Opens the store of a data folder, for commands that work without a server.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::config::{Settings, StoreKind};
 /// The name of the data file in its folder.
 pub(super) const DATABASE: &str = "engines.db";
 
-/// The data file; it must be there.
+/// Returns the path of the data file, which must exist.
 pub(super) fn database(settings: &Settings) -> Result<PathBuf, CliError> {
     if settings.store == StoreKind::Memory {
         return Err(
@@ -30,7 +30,7 @@ pub(super) fn open(settings: &Settings) -> Result<Arc<SqliteStore>, CliError> {
     Ok(Arc::new(SqliteStore::open(database(settings)?, settings.sqlite.options())?))
 }
 
-/// Opens the store; for reading alone where a server uses it. Says which it was: true beside a server.
+/// Opens the store, read-only if a server uses it. The second value is true beside a server.
 pub(super) fn open_to_read(settings: &Settings) -> Result<(Arc<SqliteStore>, bool), CliError> {
     let path = database(settings)?;
     match SqliteStore::is_in_use(&path)? {

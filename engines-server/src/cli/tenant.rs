@@ -1,4 +1,4 @@
-//! `tenant`: a tenant to an archive, an archive to a tenant, a tenant to a copy.
+//! `tenant`: exports, imports and copies tenants.
 
 use std::{
     collections::BTreeMap,
@@ -33,7 +33,7 @@ pub(super) fn run(command: &TenantCommand, variables: &Variables) -> Result<Exit
     }
 }
 
-/// Makes contexts of whoever has the data folder.
+/// Creates contexts for the operator who has access to the data folder.
 struct OperatorContexts {
     clock: Arc<dyn Clock>,
     ids: IdGenerator,
@@ -86,7 +86,7 @@ fn export(args: &TenantExportArgs, variables: &Variables) -> Result<ExitCode, Cl
     })
 }
 
-/// A file under another name until it is whole.
+/// A file under a temporary name until it is complete.
 struct PartialFile {
     file: File,
     path: PathBuf,
@@ -105,14 +105,14 @@ impl PartialFile {
         let path = PathBuf::from(name);
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
-        // It has everything of a tenant: for its owner's eyes alone.
+        // The archive contains all data of a tenant, so only its owner may read it.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&path).map_err(|error| format!("{} cannot be made: {error}", path.display()))?;
         Ok(Self { file, path, to: to.to_owned(), finished: false })
     }
 
-    /// Makes it durable and gives it its name, which nobody has taken meanwhile.
+    /// Makes the file durable and gives it its name. It fails if a file of that name exists by now.
     fn finish(mut self) -> Result<(), CliError> {
         self.file.sync_all()?;
         fs::hard_link(&self.path, &self.to)
@@ -160,7 +160,7 @@ fn import(args: &TenantImportArgs, variables: &Variables) -> Result<ExitCode, Cl
         let store = store_access::open(&settings)?;
         let archives = TenantArchives::new(Arc::clone(&store) as Arc<dyn Store>, operator.guard())?;
         let context = operator.context(Scope::system()?, "tenant import on the command line")?;
-        // No server runs, so that no reader is cut off.
+        // No server runs, so a new log cuts off no reader.
         let options = ImportOptions { rename, owner, new_log: true };
         let imported = archives.import(&context, BufReader::new(file), options).await;
         store.close().await;

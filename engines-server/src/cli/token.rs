@@ -30,7 +30,7 @@ pub(super) fn run(args: &TokenArgs, variables: &BTreeMap<String, String>) -> Res
     Ok(ExitCode::SUCCESS)
 }
 
-/// The token itself.
+/// Returns the token as text.
 pub(super) fn mint(settings: &Settings, secret: &SigningSecret, args: &TokenArgs) -> Result<String, CliError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let issuer = TokenIssuer::new(secret, settings.auth.jwt(), clock, IdGenerator::from_os()?)?;

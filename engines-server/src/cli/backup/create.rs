@@ -1,9 +1,11 @@
-//! `backup create`: by the server that runs on the data folder, or, when none does, by this process.
+//! `backup create`. The server that runs on the data folder makes the backup. If none runs, this process makes it.
 //!
-//! A process of its own could open the data file beside a running server. It does not, because its connection would keep the
-//! shared index of the write-ahead log alive while the server restarts or opens the file again after an I/O error, and the server
-//! could then not read the log from its first frame; because the server paces the copy by its own log; and because there is then one
-//! place that knows whether a backup is being made.
+//! This process could open the data file beside a running server. It does not, for three reasons:
+//!
+//! - Its connection would keep the shared index of the write-ahead log alive while the server restarts or reopens the
+//!   file after an I/O error. The server could then not read the log from its first frame.
+//! - The server paces the copy by its own log.
+//! - One process knows whether a backup is being made.
 
 use std::{
     collections::BTreeMap,
@@ -45,7 +47,7 @@ pub(super) fn run(args: &CreateArgs, variables: &BTreeMap<String, String>) -> Re
     })
 }
 
-/// The server may have another working folder.
+/// Makes a path absolute, because the server may have another working folder.
 fn absolute_destination(place: Option<&str>) -> Result<Option<String>, CliError> {
     Ok(match place {
         Some(place) if !place.contains("://") => Some(std::path::absolute(place)?.to_string_lossy().into_owned()),
@@ -53,7 +55,7 @@ fn absolute_destination(place: Option<&str>) -> Result<Option<String>, CliError>
     })
 }
 
-/// Whether a server holds the lock of the data file.
+/// Returns whether a server holds the lock of the data file.
 pub(super) fn is_locked(path: &Path) -> Result<bool, CliError> {
     let file = match File::options().write(true).open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
@@ -66,7 +68,7 @@ pub(super) fn is_locked(path: &Path) -> Result<bool, CliError> {
     }
 }
 
-/// Makes the backup in this process, with the data file's lock held: no server starts meanwhile.
+/// Makes the backup in this process. It holds the lock of the data file, so that no server starts meanwhile.
 async fn make_backup(
     settings: &Settings,
     data: &DataDir,

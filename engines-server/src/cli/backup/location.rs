@@ -1,4 +1,4 @@
-//! Where backups are, and which one is meant.
+//! Finds the destination of backups, a backup in it, and its keys.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use crate::{
     config::{self, Flags, Settings},
 };
 
-/// The settings of a command that needs no data folder.
+/// Loads the settings of a command that needs no data folder.
 pub(super) fn load_settings(
     config: Option<&PathBuf>,
     data: Option<&PathBuf>,
@@ -25,7 +25,7 @@ pub(super) fn load_settings(
     Ok(config::load(&Flags { config: config.cloned(), data: data.cloned(), ..Flags::default() }, variables)?)
 }
 
-/// The destination that was named, or the one of the settings.
+/// Opens the destination that was named, or else the one of the settings.
 pub(super) fn open_backups(named: Option<&String>, settings: &Settings) -> Result<Backups, CliError> {
     let place = named.map_or(settings.backup.destination.as_str(), String::as_str);
     if place.is_empty() {
@@ -34,7 +34,7 @@ pub(super) fn open_backups(named: Option<&String>, settings: &Settings) -> Resul
     Ok(Backups::open(place)?)
 }
 
-/// The backup that is meant: a name in the destination, `latest`, or a folder or URL that ends with a name.
+/// Finds a backup by its name in the destination, by `latest`, or by a folder or URL that ends with its name.
 pub(super) async fn find_backup(
     backup: &str,
     named: Option<&String>,
@@ -51,14 +51,14 @@ pub(super) async fn find_backup(
     Ok((backups, found.id))
 }
 
-/// The keys that were given.
+/// The keys that the caller gave.
 #[derive(Debug, Default)]
 pub(super) struct BackupKeys {
-    /// The root key.
+    /// The root key, if one was found.
     pub(super) root: Option<RootKey>,
-    /// It is from the settings, which the server will have too.
+    /// Whether the root key comes from the settings. The server then finds it as well.
     pub(super) root_of_settings: bool,
-    /// The passphrase.
+    /// The passphrase of the root key in the backup, if one was found.
     pub(super) passphrase: Option<Passphrase>,
 }
 
@@ -85,12 +85,12 @@ impl BackupKeys {
     }
 }
 
-/// The runtime of a command that waits for one thing.
+/// Runs a future on a runtime of its own.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(work)
 }
 
-/// Where a copy may be put for a while.
+/// Returns the folder for a temporary copy.
 pub(super) fn work_dir(named: Option<&PathBuf>) -> PathBuf {
     named.map_or_else(std::env::temp_dir, |path| Path::to_owned(path))
 }

@@ -1,4 +1,4 @@
-//! Backups for people to read.
+//! Formats backups for people and as JSON.
 
 use engines::{
     Result,
@@ -8,13 +8,13 @@ use serde::Serialize;
 
 use crate::cli::run::{CliError, print};
 
-/// Prints something as JSON.
+/// Prints a value as JSON.
 pub(super) fn print_json(value: &impl Serialize) -> std::result::Result<(), CliError> {
     print(&serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
-/// What a backup is, in some lines.
+/// Describes a backup in a few lines.
 pub(super) fn format_manifest(manifest: &BackupManifest) -> String {
     let position = &manifest.position;
     let sum = |of: fn(&engines::core::nexus::ScopePosition) -> u64| position.scopes.iter().map(of).sum::<u64>();
@@ -39,7 +39,7 @@ pub(super) fn format_manifest(manifest: &BackupManifest) -> String {
     )
 }
 
-/// A table, the newest last.
+/// Formats a table of backups, the newest last.
 pub(super) fn format_table(found: &[(BackupId, Result<BackupManifest>)]) -> String {
     let mut lines = vec![format!("{:<26} {:<25} {:>10}  {:<8} {}", "BACKUP", "AS OF", "SIZE", "STORE", "ROOT KEY")];
     for (id, manifest) in found {
@@ -64,7 +64,7 @@ pub(super) fn format_table(found: &[(BackupId, Result<BackupManifest>)]) -> Stri
     lines.join("\n")
 }
 
-/// Bytes, in units people read.
+/// Formats a number of bytes with a unit.
 pub(super) fn format_size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let (mut value, mut unit) = (bytes as f64, 0);

@@ -1,8 +1,9 @@
-//! Asking a running server for a backup, through files in its data folder.
+//! Requests for a backup to a running server, through files in its data folder.
 //!
-//! Who may write there may read everything anyway, so the folder's permissions are the permission to ask. The asker writes
-//! `<id>.request`; the server renames it to `<id>.running`, and when the backup has ended writes `<id>.answer` and removes
-//! `<id>.running`. Every file appears by a rename, so that nobody reads a part of one.
+//! Whoever can write to the folder can read all data anyway, so the permissions of the folder are the permission to
+//! ask. The requester writes `<id>.request`. The server renames it to `<id>.running`. When the backup has ended, the
+//! server writes `<id>.answer` and removes `<id>.running`. Every file appears by a rename, so that no reader sees a
+//! part of one.
 
 use std::{
     fs,
@@ -24,27 +25,28 @@ use tokio::{
 use super::create::is_locked;
 use crate::cli::{data_dir::DataDir, run::CliError};
 
-/// How often the server looks for requests, and the asker for its answer.
+/// How often the server looks for requests, and the requester for its answer.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// How long the asker waits until its request is taken up.
+/// How long the requester waits until the server takes its request.
 const PICKUP_TIMEOUT: Duration = Duration::from_secs(20);
-/// Requests in hand at a time; more wait. All but one are refused, because one backup is made at a time.
+/// Requests that are handled at the same time; more wait. All but one are refused, because the server makes one backup
+/// at a time.
 const MAX_CONCURRENT: usize = 8;
-/// Bytes of a request.
+/// The size limit of a request, in bytes.
 const MAX_REQUEST_BYTES: u64 = 16 << 10;
 
 const REQUEST_EXTENSION: &str = "request";
 const RUNNING_EXTENSION: &str = "running";
 const ANSWER_EXTENSION: &str = "answer";
 
-/// What is asked for.
+/// A request for a backup.
 #[derive(Debug, Serialize, Deserialize)]
 struct BackupRequest {
-    /// Where to, instead of the server's own destination.
+    /// The destination of the backup, instead of the server's own.
     destination: Option<String>,
 }
 
-/// What came of it.
+/// The result of a request.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum BackupAnswer {
@@ -52,7 +54,7 @@ enum BackupAnswer {
     Failed(String),
 }
 
-/// Asks the server that runs on `data` for a backup, and waits for it.
+/// Requests a backup from the server that runs on `data`, and waits for it.
 pub(super) async fn request_backup(data: &DataDir, destination: Option<String>) -> Result<BackupManifest, CliError> {
     let folder = data.requests()?;
     let id: String = IdGenerator::from_os()?.bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -61,7 +63,8 @@ pub(super) async fn request_backup(data: &DataDir, destination: Option<String>) 
     let begun = Instant::now();
     loop {
         sleep(POLL_INTERVAL).await;
-        // In this order: the server writes the answer before it removes the mark that the request is running.
+        // The order of these checks matters: the server writes the answer before it removes the mark that the request
+        // is running.
         let (waiting, running) = (path(REQUEST_EXTENSION).exists(), path(RUNNING_EXTENSION).exists());
         match fs::read(path(ANSWER_EXTENSION)) {
             Ok(text) => {
@@ -79,16 +82,17 @@ pub(super) async fn request_backup(data: &DataDir, destination: Option<String>) 
             return Err("the server that runs on this data folder does not take up the request; is it an older version, or stuck?".into());
         }
         if !(waiting || running || path(ANSWER_EXTENSION).exists()) || !is_locked(&data.lock_path())? {
-            // Nobody else removes them now.
+            // The server did not take the request, so it removes neither file.
             let _ = (fs::remove_file(path(REQUEST_EXTENSION)), fs::remove_file(path(RUNNING_EXTENSION)));
             return Err("the server stopped before the backup was made; nothing of it is kept".into());
         }
     }
 }
 
-/// Makes the backups that are asked for, until the future is dropped.
+/// Makes the requested backups until the future is dropped.
 pub(in crate::cli) async fn serve_requests(engine: Engine, folder: PathBuf) {
-    // What a server before this one had in hand will never be answered. Requests stay: one may have come since this server holds the lock.
+    // A request that an earlier server had taken is never answered. A file of a request that was not taken stays: it
+    // may have arrived after this server took the lock.
     if let Err(error) = remove_unanswered(&folder) {
         tracing::warn!(%error, "what was left of old requests for backups could not be removed");
     }
@@ -107,7 +111,7 @@ pub(in crate::cli) async fn serve_requests(engine: Engine, folder: PathBuf) {
     }
 }
 
-/// Takes up some requests; returns the files that mark them as running.
+/// Takes at most `most` requests, and returns the files that mark them as running.
 fn claim_requests(folder: &Path, most: usize) -> std::io::Result<Vec<PathBuf>> {
     let mut taken = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -157,7 +161,7 @@ async fn make_backup(engine: &Engine, running: &Path) -> engines::Result<BackupM
     }
 }
 
-/// Writes a file that appears as a whole, for its owner alone.
+/// Writes a file by a rename, with permissions for its owner only.
 fn write_atomically(path: &Path, text: &[u8]) -> std::io::Result<()> {
     let draft = path.with_extension("draft");
     let mut options = fs::File::options();

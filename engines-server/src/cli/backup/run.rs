@@ -1,4 +1,4 @@
-//! Runs one of the commands.
+//! Runs a command of `backup`.
 
 use std::{collections::BTreeMap, process::ExitCode};
 

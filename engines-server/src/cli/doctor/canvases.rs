@@ -1,4 +1,4 @@
-//! Canvases against their logs.
+//! Compares canvases with their logs.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use futures_util::future::BoxFuture;
 
 use super::check::{DoctorCheck, DoctorContext, DoctorFinding};
 
-/// Canvases of each scope that are played when not all are: those made last.
+/// Canvases of each scope that are checked unless all are: the newest ones.
 const CANVASES_PER_SCOPE: usize = 3;
-/// Scopes that are looked at when not all are.
+/// Scopes that are checked unless all are.
 const MAX_SCOPES: usize = 100;
-/// Canvases that are named, at the most.
+/// The largest number of canvases that are named in the report.
 const MAX_NAMED: usize = 20;
 
-/// What a canvas's commits make is what is stored of it.
+/// Checks that the commits of a canvas result in its stored state.
 pub(super) struct CanvasCheck;
 
 impl DoctorCheck for CanvasCheck {
@@ -76,7 +76,7 @@ async fn check_canvases(store: &Arc<dyn Store>, deep: bool) -> engines::Result<V
     Ok(found)
 }
 
-/// Plays one canvas; returns how many commits.
+/// Replays one canvas, and returns the number of its commits.
 async fn check_canvas(store: &Arc<dyn Store>, scope: &Scope, id: &ResourceId, found: &mut Vec<DoctorFinding>) -> u64 {
     let advice = "export the tenant, keep a copy of the file, and restore a backup";
     match verify_canvas(Arc::clone(store), scope, id).await {

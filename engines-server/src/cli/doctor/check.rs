@@ -1,4 +1,4 @@
-//! What a check is given, and what it says.
+//! The input and the findings of a check.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,38 +8,38 @@ use serde::Serialize;
 
 use crate::config::Settings;
 
-/// What is looked over.
+/// The input of a check.
 pub(super) struct DoctorContext {
     pub(super) settings: Settings,
     pub(super) variables: BTreeMap<String, String>,
-    /// The store, opened for reading alone; none when it could not be opened, or nothing is there yet.
+    /// The store, opened read-only. `None` when it could not be opened, or there are no data yet.
     pub(super) store: Option<Arc<SqliteStore>>,
-    /// Why the store could not be opened.
+    /// The reason why the store could not be opened.
     pub(super) open_error: Option<String>,
-    /// A server uses it.
+    /// Whether a server uses the store.
     pub(super) in_use: bool,
-    /// Everything, not a sample.
+    /// Whether all data are checked, not a sample.
     pub(super) deep: bool,
 }
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Severity {
-    /// As it should be.
+    /// The state is as it should be.
     Ok,
-    /// Worth knowing.
+    /// The finding needs no action.
     Note,
-    /// Something is to be done.
+    /// The finding needs action.
     Problem,
 }
 
-/// Something a check found.
+/// A finding of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct DoctorFinding {
-    /// How bad it is.
+    /// The severity.
     pub(super) level: Severity,
-    /// What was found.
+    /// What the check found.
     pub(super) detail: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,11 +60,11 @@ impl DoctorFinding {
     }
 }
 
-/// One thing to look at.
+/// A check of the deployment.
 pub(super) trait DoctorCheck: Sync {
-    /// Its name, in reports: lower-case words with `_`. It does not change.
+    /// Returns the name of the check in reports: lower-case words with `_`. It does not change between versions.
     fn name(&self) -> &'static str;
 
-    /// Looks. No finding at all means that there was nothing to look at.
+    /// Runs the check. It returns no finding when there was nothing to check.
     fn run<'a>(&'a self, subject: &'a DoctorContext) -> BoxFuture<'a, Vec<DoctorFinding>>;
 }

@@ -9,7 +9,7 @@ use super::{
     settings::SettingsCheck,
 };
 
-/// Every check, in the order in which they run: cheap ones first.
+/// All checks, in the order in which they run: cheap checks first.
 pub(super) const CHECKS: [&dyn DoctorCheck; 9] = [
     &SettingsCheck,
     &DescriptorCheck,

@@ -1,14 +1,14 @@
-//! The data file.
+//! Checks of the data file.
 
 use engines::{Clock, SystemClock};
 use futures_util::future::BoxFuture;
 
 use super::check::{DoctorCheck, DoctorContext, DoctorFinding};
 
-/// How far ahead of the clock a stored time may be, in seconds: several machines' clocks may have written it.
+/// How far a stored time may be ahead of the clock, in seconds. The clocks of several machines may have written it.
 const MAX_CLOCK_AHEAD_S: u64 = 60;
 
-/// The data file is whole and of a version this program knows.
+/// Checks that the data file is intact and of a version that this program supports.
 pub(super) struct IntegrityCheck;
 
 impl DoctorCheck for IntegrityCheck {
@@ -49,7 +49,7 @@ impl DoctorCheck for IntegrityCheck {
     }
 }
 
-/// The write-ahead log is small enough.
+/// Checks the size of the write-ahead log.
 pub(super) struct WalSizeCheck;
 
 impl DoctorCheck for WalSizeCheck {
@@ -78,7 +78,7 @@ impl DoctorCheck for WalSizeCheck {
     }
 }
 
-/// The clock is not behind what it has already given.
+/// Checks that the clock is not behind times that are already stored.
 pub(super) struct ClockCheck;
 
 impl DoctorCheck for ClockCheck {

@@ -1,4 +1,4 @@
-//! The machine: space, files and descriptors.
+//! Checks of the machine: disk space, file permissions and file descriptors.
 
 use std::{fs, path::Path};
 
@@ -10,18 +10,18 @@ use rustix::{
 
 use super::check::{DoctorCheck, DoctorContext, DoctorFinding};
 
-/// Less than this part of a disk free is a problem, in percent.
+/// The smallest share of a disk that must be free, in percent.
 const MIN_FREE_PERCENT: u64 = 5;
-/// Free bytes that are enough whatever part of the disk they are.
+/// Free bytes that are enough, whatever the share of the disk.
 const ENOUGH_FREE_BYTES: u64 = 10 << 30;
-/// Free bytes that are too few in any case.
+/// Free bytes that are needed, whatever the share of the disk.
 const MIN_FREE_BYTES: u64 = 256 << 20;
-/// Descriptors that the store and the runtime use.
+/// File descriptors for the store and the runtime.
 const RESERVED: u64 = 512;
-/// Descriptors below which no deployment should run.
+/// The smallest limit of file descriptors for any deployment.
 const MIN_DESCRIPTORS: u64 = 4096;
 
-/// There is room on the disk.
+/// Checks the free disk space.
 pub(super) struct FreeSpaceCheck;
 
 impl DoctorCheck for FreeSpaceCheck {
@@ -65,7 +65,7 @@ fn free_space_finding(free: u64, all: u64) -> DoctorFinding {
     }
 }
 
-/// Only the owner of the data can read it, and the owner is whoever runs this.
+/// Checks that only the owner of the data can read them, and that this user is the owner.
 pub(super) struct FileModeCheck;
 
 impl DoctorCheck for FileModeCheck {
@@ -82,7 +82,7 @@ impl DoctorCheck for FileModeCheck {
             }
             let private = found.is_empty();
             for name in ["engines.db", "engines.db-wal", "engines.db-shm", "engines.db.lock"] {
-                // In a folder that nobody else may enter, who may read the files does not matter.
+                // In a folder that other users may not enter, the read permissions of files do not matter.
                 let wrong = if private { 0o022 } else { 0o077 };
                 found.extend(mode(&folder.join(name), wrong, 0o600));
             }
@@ -94,7 +94,7 @@ impl DoctorCheck for FileModeCheck {
     }
 }
 
-/// What is wrong with a file's mode and owner; nothing for one that is not there.
+/// Checks the mode and owner of a file. It returns no finding for a file that does not exist.
 #[cfg(unix)]
 fn mode(path: &Path, wrong: u32, right: u32) -> Vec<DoctorFinding> {
     use std::os::unix::fs::MetadataExt;
@@ -121,7 +121,7 @@ fn mode(_: &Path, _: u32, _: u32) -> Vec<DoctorFinding> {
     Vec::new()
 }
 
-/// The process may open as many files as there are to be connections.
+/// Checks that the limit of open files covers the configured number of connections.
 pub(super) struct DescriptorCheck;
 
 impl DoctorCheck for DescriptorCheck {

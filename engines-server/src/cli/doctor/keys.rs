@@ -1,4 +1,4 @@
-//! The keys that belong to the data.
+//! Checks of the keys for the data.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use super::check::{DoctorCheck, DoctorContext, DoctorFinding};
 use crate::config;
 
-/// The root key is the one the data were begun with.
+/// Checks that the root key is the one with which the data were created.
 pub(super) struct RootKeyCheck;
 
 impl DoctorCheck for RootKeyCheck {
@@ -47,7 +47,7 @@ impl DoctorCheck for RootKeyCheck {
     }
 }
 
-/// The root key as a server would find it, without making one.
+/// Finds the root key as a server does, but creates none.
 fn root_key(context: &DoctorContext) -> Result<Option<RootKey>, String> {
     let set = config::root_key(&context.settings, &context.variables).map_err(|fault| fault.to_string())?;
     let beside: &Path = &context.settings.data.join("root.key");

@@ -1,26 +1,26 @@
-//! What is printed.
+//! The report of all checks.
 
 use serde::Serialize;
 
 use super::check::{DoctorFinding, Severity};
 
-/// What one check found.
+/// The findings of one check.
 #[derive(Debug, Serialize)]
 pub(super) struct CheckResult {
     pub(super) check: &'static str,
     pub(super) findings: Vec<DoctorFinding>,
 }
 
-/// What all checks found.
+/// The findings of all checks.
 #[derive(Debug, Serialize)]
 pub(super) struct DoctorReport {
     /// The version of the program.
     pub(super) version: &'static str,
-    /// The data folder.
+    /// The path of the data folder.
     pub(super) data: String,
-    /// A server uses it.
+    /// Whether a server uses the data.
     pub(super) in_use: bool,
-    /// How many problems there are.
+    /// The number of problems.
     pub(super) problems: usize,
     /// The checks, in order.
     pub(super) checks: Vec<CheckResult>,
@@ -33,7 +33,7 @@ impl DoctorReport {
         Self { version: env!("CARGO_PKG_VERSION"), data, in_use, problems, checks }
     }
 
-    /// For people.
+    /// Formats the report for people.
     pub(super) fn text(&self) -> String {
         let mut text = format!("engines-server {} · {}", self.version, self.data);
         if self.in_use {

@@ -1,4 +1,4 @@
-//! Runs the checks.
+//! Runs the checks and prints the report.
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
@@ -19,9 +19,9 @@ use crate::{
     config::{self, Settings, StoreKind},
 };
 
-/// Problems were found.
+/// The exit code when problems were found.
 const EXIT_PROBLEMS: u8 = 1;
-/// The checks could not be run.
+/// The exit code when the checks could not run.
 const EXIT_COULD_NOT_RUN: u8 = 3;
 
 pub(in crate::cli) fn run(args: &DoctorArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
@@ -48,7 +48,7 @@ fn build_context(args: &DoctorArgs, variables: &BTreeMap<String, String>) -> Res
     Ok(DoctorContext { settings, variables: variables.clone(), store, open_error: refused, in_use, deep: args.deep })
 }
 
-/// The store, opened for reading alone, or why it cannot be.
+/// Opens the store read-only, or returns the reason why that is not possible.
 fn open(settings: &Settings) -> (Option<Arc<SqliteStore>>, Option<String>) {
     let path = settings.data.join(DATABASE);
     if settings.store == StoreKind::Memory || !path.exists() {

@@ -1,4 +1,4 @@
-//! Settings that contradict each other.
+//! Checks of the settings.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use super::check::{DoctorCheck, DoctorContext, DoctorFinding};
 use crate::config::{self, StoreKind};
 
-/// Settings fit together, and secrets can be read.
+/// Checks that the settings do not contradict each other, and that secrets can be read.
 pub(super) struct SettingsCheck;
 
 impl DoctorCheck for SettingsCheck {
@@ -86,7 +86,7 @@ fn contradictions(context: &DoctorContext) -> Vec<DoctorFinding> {
     found
 }
 
-/// What the server reads when it starts.
+/// Reads the secrets that a server reads when it starts.
 fn secrets(context: &DoctorContext) -> Vec<DoctorFinding> {
     let (settings, variables) = (&context.settings, &context.variables);
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! Redacts what flows through: lines that are JSON as JSON, everything between them as one text.
+//! Redacts a stream: lines of JSON as JSON, and all lines between them as one text.
 
 use std::io::{self, Read, Write};
 
@@ -7,24 +7,25 @@ use memchr::{memchr, memrchr};
 
 use crate::cli::run::CliError;
 
-/// Bytes read at once.
+/// Bytes of one read.
 const CHUNK_BYTES: usize = 64 << 10;
-/// A line that begins like JSON is held until it is whole, up to this many bytes; a longer one is text.
+/// The size limit of a line that is read as JSON, in bytes. A line that begins like JSON is held until it is complete;
+/// a longer one is text.
 const MAX_JSON_LINE_BYTES: usize = 16 << 20;
-/// The marks of UTF-16, in which nothing would be found.
+/// The byte order marks of UTF-16. The rules would find nothing in such text, so it is refused.
 const UTF16: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 
-/// How lines are read.
+/// The format of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineFormat {
-    /// A line that is a JSON object or array is scrubbed as JSON, with its keys as context.
+    /// A line that is a JSON object or array is redacted as JSON, with its keys as context.
     Auto,
-    /// All of it is one text.
+    /// All lines are one text.
     Text,
 }
 
-/// Copies `from` to `to` without what `scrubber` finds. Memory is bounded by [`MAX_JSON_LINE_BYTES`] and the longest secret; what is held back is
-/// some 600 bytes of text, or a line of JSON.
+/// Copies `from` to `to` without the findings of `scrubber`. Memory is bounded by [`MAX_JSON_LINE_BYTES`] and the
+/// longest secret. The filter holds back some 600 bytes of text, or one line of JSON.
 pub(super) fn filter(
     scrubber: &Scrubber,
     lines: LineFormat,
@@ -63,9 +64,9 @@ struct Filter<'s> {
     text: Option<StreamScrubber>,
     /// The beginning of a line that may be JSON.
     line: Vec<u8>,
-    /// What comes next goes on with a line of text.
+    /// Whether the next bytes continue a line of text.
     inside: bool,
-    /// What may go out.
+    /// The output that can be written.
     out: Vec<u8>,
 }
 
@@ -76,7 +77,7 @@ impl Filter<'_> {
         }
         while !chunk.is_empty() {
             if self.line.is_empty() {
-                // Lines of text leave together.
+                // Consecutive lines of text are redacted together.
                 let json = self.next_json(chunk);
                 let (text, rest) = chunk.split_at(json);
                 if !text.is_empty() {
@@ -112,7 +113,7 @@ impl Filter<'_> {
         Ok(())
     }
 
-    /// Where the next line that may be JSON begins in `chunk`; its length if none does.
+    /// Returns the position in `chunk` of the next line that may be JSON, or the length of `chunk` if there is none.
     fn next_json(&self, chunk: &[u8]) -> usize {
         let mut at = 0;
         if self.inside {
@@ -121,7 +122,7 @@ impl Filter<'_> {
                 None => return chunk.len(),
             }
         }
-        // A chunk of text without brackets at all needs no look at each line.
+        // A chunk of text without brackets needs no check of each line.
         if memrchr(b'{', &chunk[at..]).is_none() && memrchr(b'[', &chunk[at..]).is_none() {
             return chunk.len();
         }
@@ -134,7 +135,7 @@ impl Filter<'_> {
         at
     }
 
-    /// A whole line that begins like JSON.
+    /// Redacts a complete line that begins like JSON.
     fn json(&mut self, line: &[u8]) -> Result<(), CliError> {
         let Ok(text) = std::str::from_utf8(line) else { return self.text(line) };
         let scrubber = self.scrubber;

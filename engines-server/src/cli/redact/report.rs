@@ -1,4 +1,4 @@
-//! Says what is found in each document of a JSON lines file.
+//! Reports the findings in each document of a file of JSON lines.
 
 use std::{
     borrow::Cow,
@@ -11,9 +11,9 @@ use serde_json::value::RawValue;
 
 use crate::cli::run::CliError;
 
-/// The longest line, in bytes.
+/// The size limit of a line, in bytes.
 const MAX_LINE_BYTES: usize = 64 << 20;
-/// Bytes of output that are written together.
+/// Bytes of one write.
 const OUT_BYTES: usize = 256 << 10;
 
 #[derive(Deserialize)]
@@ -30,8 +30,8 @@ struct ReportLine<'a> {
     findings: Vec<Finding>,
 }
 
-/// For each line `{"id", "text"}` of `from`, writes `{"id", "findings": [{"entity", "start", "end", "score"}]}`; offsets are bytes of the text's
-/// UTF-8. Blank lines are passed over.
+/// Reads lines `{"id", "text"}` from `from`. For each, writes a line `{"id", "findings": [{"entity", "start", "end",
+/// "score"}]}`. Offsets are bytes of the text in UTF-8. Blank lines are skipped.
 pub(super) fn report(scrubber: &Scrubber, mut from: impl BufRead, mut to: impl Write) -> Result<(), CliError> {
     let mut line = Vec::new();
     let mut out = Vec::with_capacity(2 * OUT_BYTES);
@@ -47,7 +47,7 @@ pub(super) fn report(scrubber: &Scrubber, mut from: impl BufRead, mut to: impl W
         if line.trim_ascii().is_empty() {
             continue;
         }
-        // What the reader says of a line may quote it, and is not shown.
+        // The parser's message may quote the line, so it is not shown.
         let wrong = || format!("line {number} is not a JSON object with an `id` and a string `text`, in UTF-8");
         let text = std::str::from_utf8(&line).map_err(|_| wrong())?;
         let document: ReportInput<'_> = serde_json::from_str(text).map_err(|_| wrong())?;

@@ -1,4 +1,4 @@
-//! From the arguments to a filter over files or pipes.
+//! Builds a filter from the arguments, and runs it over a file or a pipe.
 
 use std::{
     fs::File,
@@ -19,9 +19,9 @@ use super::{
 };
 use crate::cli::{FormatArg, RedactArgs, run::CliError};
 
-/// The fewest bytes of a key.
+/// The smallest size of a key, in bytes.
 const KEY_BYTES: usize = 16;
-/// Bytes of a report's input read at once.
+/// Bytes of one read of a report's input.
 const READ_BYTES: usize = 256 << 10;
 
 pub(crate) fn run(args: &RedactArgs) -> Result<ExitCode, CliError> {
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &RedactArgs) -> Result<ExitCode, CliError> {
         filter(&build_scrubber(args, key)?, lines, from, to)
     };
     match done {
-        // Whoever reads has seen enough.
+        // The reader of the pipe has closed it, as `head` does.
         Err(error) if is_broken_pipe(&*error) => Ok(ExitCode::SUCCESS),
         done => done.map(|()| ExitCode::SUCCESS),
     }
@@ -70,13 +70,13 @@ fn build_scrubber(args: &RedactArgs, key: Option<PiiKey>) -> Result<Scrubber, Cl
         None => builder.key(PiiKey::new(IdGenerator::from_os()?.bytes::<32>())).build(),
     };
     built.map_err(|error| match error {
-        // A seal that nobody can open is a value that is lost.
+        // A value that is sealed without a key is lost.
         PolicyError::KeyMissing { .. } => "seals need a key to open them again; name it with --key-file".into(),
         error => error.into(),
     })
 }
 
-/// The key in a file, or a tenant's that is made from it.
+/// Reads the key from a file, and derives the key of a tenant from it if one is named.
 fn read_key(path: &Path, tenant: Option<&str>) -> Result<PiiKey, CliError> {
     let bytes = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     let bytes = bytes.trim_ascii_end();

@@ -1,4 +1,4 @@
-//! Puts back what was sealed, line by line.
+//! Restores sealed values, line by line.
 
 use std::io::{BufRead, Read, Write};
 
@@ -6,11 +6,14 @@ use engines::core::pii::Vault;
 
 use crate::cli::{FormatArg, run::CliError};
 
-/// The longest line, in bytes.
+/// The size limit of a line, in bytes.
 const MAX_LINE_BYTES: usize = 64 << 20;
 
-/// Copies `from` to `to` with every sealed value put back: in a line that begins like JSON as JSON writes it, so that the line stays JSON. What was
-/// sealed with another key, or changed, ends it, with the line's number and nothing of the line.
+/// Copies `from` to `to` and restores every sealed value. In a line that begins like JSON the value is written with
+/// JSON's escapes, so that the line stays valid.
+///
+/// A value that was sealed with another key, or changed, ends the copy with an error. The error has the number of the
+/// line and nothing of its content.
 pub(super) fn unseal(
     vault: &Vault,
     format: FormatArg,
@@ -32,7 +35,7 @@ pub(super) fn unseal(
                 let opened = if json { vault.open_json_str(text) } else { vault.open_text(text) };
                 to.write_all(opened.map_err(|error| format!("line {number}: {error}"))?.as_bytes())?;
             }
-            // A filter leaves nothing that is not UTF-8, so nothing is sealed in it.
+            // The filter's output is UTF-8, so a line that is not UTF-8 contains no sealed value.
             Err(_) => to.write_all(&line)?,
         }
     }
