@@ -1,4 +1,4 @@
-//! Where a request comes from, as far as it can be believed.
+//! The client address of a request, as far as it can be trusted.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -15,13 +15,13 @@ use crate::{
     settings::HttpSettings,
 };
 
-/// The other end of the connection. Our own listener puts it into each request's extensions; whoever mounts the app elsewhere does the same,
-/// or limits per address do not apply.
+/// The peer address of the connection. The server's own listener puts it into the extensions of each request. A service
+/// that mounts the app must do the same, otherwise limits per address do not apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// In which header a trusted proxy says where a request comes from. One of them, because a proxy that writes the one may pass the other on
-/// as the client sent it.
+/// The header in which a trusted proxy names the client. Only one header is read, because a proxy that writes one may
+/// pass the other on as the client sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -33,15 +33,15 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
-/// A connection of our own listener, as its requests know it.
+/// The connection of a request, of the server's own listener or of another HTTP service.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectionInfo {
     peer: IpAddr,
-    /// The peer as text, written once for all requests.
+    /// The peer as text, formatted once for all requests of the connection.
     text: Arc<str>,
-    /// Whether an answer that is a stream takes the connection over.
+    /// Whether a response that is a stream takes over the connection.
     pub(crate) own: bool,
-    /// What the connection holds, where it is one of our own listener.
+    /// The budgets that the connection holds, if it belongs to the server's own listener.
     connection: Option<Arc<ConnectionState>>,
 }
 
@@ -50,12 +50,12 @@ pub(crate) struct ConnectionInfo {
 pub(crate) struct Client {
     pub(crate) address: IpAddr,
     pub(crate) text: Arc<str>,
-    /// What the address uses, where it is the peer of a connection of our own.
+    /// The usage of the address, if it is the peer of a connection of the server's own listener.
     usage: Option<Arc<AddressUsage>>,
 }
 
 impl Client {
-    /// What the address uses of `budgets`.
+    /// Returns the usage of the address in `budgets`.
     pub(crate) fn usage(&self, budgets: &Budgets) -> Arc<AddressUsage> {
         self.usage.clone().unwrap_or_else(|| budgets.usage(self.address))
     }
@@ -67,29 +67,29 @@ impl ConnectionInfo {
         Self { peer, text: peer.to_string().into(), own: false, connection: None }
     }
 
-    /// A connection of our own listener.
+    /// Creates the information about a connection of the server's own listener.
     pub(crate) fn with_state(peer: SocketAddr, connection: Arc<ConnectionState>) -> Self {
         Self { connection: Some(connection), ..Self::new(peer) }
     }
 
-    /// Notes that a request on this connection came with a good credential.
+    /// Records that a request on this connection had a valid credential.
     pub(crate) fn mark_authenticated(&self) {
         if let Some(connection) = &self.connection {
             connection.mark_authenticated();
         }
     }
 
-    /// Whether this is a connection of our own listener.
+    /// Returns whether this is a connection of the server's own listener.
     pub(crate) fn is_from_listener(&self) -> bool {
         self.connection.is_some()
     }
 
-    /// For a request whose answer may or may not take the connection over.
+    /// Returns a copy for a request whose response may take over the connection if `own` is true.
     pub(crate) fn for_streams(&self, own: bool) -> Self {
         Self { own, ..self.clone() }
     }
 
-    /// The other end.
+    /// Returns the address of the peer.
     pub(crate) fn peer(&self) -> IpAddr {
         self.peer
     }
@@ -99,8 +99,10 @@ impl ConnectionInfo {
     }
 }
 
-/// The address a request comes from: the peer's, or what a trusted proxy says. Each proxy adds whom it was asked by at the end, so the
-/// list is read from there, for as long as it names trusted proxies; what stands before was written by nobody we know.
+/// Returns the client address of a request: the peer's, or the one that a trusted proxy names.
+///
+/// Each proxy appends the address of its own peer. The list is therefore read from its end, for as long as it names
+/// trusted proxies. Entries before that are not trusted.
 pub(crate) fn resolve_client(info: Option<&ConnectionInfo>, parts: &Parts, settings: &HttpSettings) -> Option<Client> {
     let found;
     let line = match info {
@@ -129,19 +131,19 @@ pub(crate) fn resolve_client(info: Option<&ConnectionInfo>, parts: &Parts, setti
             ForwardedHeader::XForwardedFor => Some(hop),
             ForwardedHeader::Forwarded => parse_forwarded_for(hop),
         };
-        // A hop that hides itself ends what is known.
+        // A hop that hides its address ends the chain of known addresses.
         let Some(before) = said.and_then(parse_node) else { break };
         address = before;
     }
     Some(Client { address, text: address.to_string().into(), usage: None })
 }
 
-/// Whether an address is one of the trusted proxies.
+/// Returns whether an address belongs to a trusted proxy.
 pub(crate) fn is_trusted_proxy(address: &IpAddr, settings: &HttpSettings) -> bool {
     settings.trusted_proxies.iter().any(|net| net.contains(address))
 }
 
-/// The `for` of one element of `Forwarded`.
+/// Returns the value of `for` in one element of `Forwarded`.
 fn parse_forwarded_for(element: &str) -> Option<&str> {
     element.split(';').find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
@@ -149,7 +151,7 @@ fn parse_forwarded_for(element: &str) -> Option<&str> {
     })
 }
 
-/// An address, perhaps in brackets, perhaps with a port.
+/// Parses an address with optional brackets and an optional port.
 fn parse_node(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let address = text.parse::<IpAddr>().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
@@ -157,7 +159,7 @@ fn parse_node(text: &str) -> Option<IpAddr> {
     address.or_else(bracketed).map(|address| address.to_canonical())
 }
 
-/// Networks, or single addresses.
+/// Deserializes networks or single addresses.
 pub(crate) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     let read = |text: &String| {

@@ -9,13 +9,16 @@ use super::{
     secrets::{find_secret, read_private_file, with_layer},
 };
 
-/// The variable that holds the passphrase the root key is sealed under in backups; `BACKUP_PASSPHRASE_FILE` names a file with it.
+/// The variable that holds the passphrase under which the root key is sealed in backups. `BACKUP_PASSPHRASE_FILE` names
+/// a file with it.
 pub const BACKUP_PASSPHRASE: &str = "BACKUP_PASSPHRASE";
 
-/// The passphrase; none if it is set nowhere, and then the root key is not in backups.
+/// Returns the passphrase. If it is `None`, backups do not contain the root key.
 ///
 /// # Errors
-/// Both variables set, a file that cannot be read, or a passphrase under 16 bytes.
+/// - Both variables are set.
+/// - The file cannot be read.
+/// - The passphrase has less than 16 bytes.
 pub fn backup_passphrase(
     settings: &Settings,
     variables: &BTreeMap<String, String>,

@@ -12,10 +12,10 @@ use super::Settings;
 
 /// The prefix of environment variables that are settings.
 const PREFIX: &str = "ENGINES_";
-/// Names the TOML file; no setting itself.
+/// The variable that names the TOML file. It is no setting itself.
 const CONFIG_VARIABLE: &str = "ENGINES_CONFIG";
 
-/// What the command line sets.
+/// The settings of the command line.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
     /// `--config`
@@ -28,7 +28,7 @@ pub struct Flags {
     pub accept_loss: bool,
 }
 
-/// What is wrong with the settings.
+/// An error in the settings.
 #[derive(Debug, thiserror::Error)]
 #[error("{layer}: {detail}")]
 pub struct SettingsError {
@@ -42,13 +42,15 @@ impl SettingsError {
     }
 }
 
-/// Reads the settings; `variables` is the environment.
+/// Loads the settings. `variables` is the environment.
 ///
 /// # Errors
-/// A file that cannot be read, a key that does not exist or a value of the wrong type; each named with the layer it is in.
+/// A file that cannot be read, an unknown key or a value of the wrong type. Each error names the layer in which it
+/// occurs.
 pub fn load(flags: &Flags, variables: &BTreeMap<String, String>) -> Result<Settings, SettingsError> {
     let named = flags.config.clone().or_else(|| variables.get(CONFIG_VARIABLE).map(PathBuf::from));
-    // The defaults are the lowest layer: a table such as `identity.per_address` of which one key is set keeps the others.
+    // The defaults are the lowest layer. If one key of a table such as `identity.per_address` is set, the others keep
+    // their defaults.
     let settings = Settings::default();
     let lists = list_keys(&settings)?;
     let defaults =
@@ -62,7 +64,7 @@ pub fn load(flags: &Flags, variables: &BTreeMap<String, String>) -> Result<Setti
 
     let mut all = Config::builder().add_source(defaults.clone());
     for (layer, builder) in layers {
-        // Each layer is read over the defaults by itself first, so that an error names the layer it is in.
+        // Each layer is first read alone over the defaults, so that an error names its layer.
         let config = builder.build().map_err(|error| SettingsError::new(&layer, error.to_string()))?;
         Config::builder()
             .add_source(defaults.clone())
@@ -97,7 +99,7 @@ fn environment(variables: &BTreeMap<String, String>, lists: &[String]) -> Enviro
     lists.iter().fold(environment, |environment, key| environment.with_list_parse_key(key))
 }
 
-/// The keys whose values are lists; a variable names their elements separated by commas.
+/// Returns the keys whose values are lists. In a variable, commas separate the elements.
 fn list_keys(defaults: &Settings) -> Result<Vec<String>, SettingsError> {
     let settings = serde_json::to_value(defaults).map_err(|error| SettingsError::new("defaults", error.to_string()))?;
     let (mut lists, mut values) = (Vec::new(), vec![(String::new(), settings)]);

@@ -1,4 +1,4 @@
-//! How mails about accounts leave.
+//! Settings of mails about accounts.
 
 use std::path::{Path, PathBuf};
 
@@ -12,42 +12,42 @@ use engines::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The folder of mails in the data folder.
+/// The name of the folder of mails in the data folder.
 const FOLDER: &str = "mail";
 
 /// Mails about accounts: `[mail]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSection {
-    /// What delivers them.
+    /// How mails are delivered.
     pub kind: MailKind,
-    /// The folder for `kind = "file"`; `mail` in the data folder without one.
+    /// The folder for `kind = "file"`. By default, `mail` in the data folder.
     pub folder: Option<PathBuf>,
-    /// A file with the mail server's password, for when neither `MAIL_PASSWORD` nor `MAIL_PASSWORD_FILE` is set.
+    /// A file with the mail server's password. It is used if neither `MAIL_PASSWORD` nor `MAIL_PASSWORD_FILE` is set.
     pub password_file: Option<PathBuf>,
     /// The mail server, for `kind = "smtp"`.
     pub smtp: SmtpSettings,
-    /// What mails say, and how many are sent.
+    /// The content of mails, and the limits on their number.
     pub messages: MailSettings,
 }
 
-/// What delivers mails.
+/// How mails are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MailKind {
-    /// Files with `engines-server dev`, nothing with `engines-server serve`.
+    /// To files with `engines-server dev`; not at all with `engines-server serve`.
     #[default]
     Auto,
-    /// Nothing: addresses stay unverified until an operator marks them, and nobody resets a forgotten password.
+    /// Not at all: addresses stay unverified until an operator marks them, and nobody can reset a forgotten password.
     None,
-    /// A file each in a folder, for development: whoever reads the folder can take accounts over.
+    /// To one file each in a folder, for development: whoever can read the folder can take over accounts.
     File,
-    /// A mail server.
+    /// To a mail server.
     Smtp,
 }
 
 impl MailSection {
-    /// As `engines-server dev` takes it.
+    /// Returns the kind that `engines-server dev` uses.
     #[must_use]
     pub fn in_development(self) -> Self {
         match self.kind {
@@ -56,16 +56,16 @@ impl MailSection {
         }
     }
 
-    /// The folder that mails are written into, if they are.
+    /// Returns the folder of mails, if they are delivered to files.
     #[must_use]
     pub fn folder_in(&self, data: &Path) -> Option<PathBuf> {
         (self.kind == MailKind::File).then(|| self.folder.clone().unwrap_or_else(|| data.join(FOLDER)))
     }
 
-    /// Gives the engine its mailer.
+    /// Adds the configured mailer to the engine.
     ///
     /// # Errors
-    /// A folder that cannot be made, or settings of a mail server that are out of their limits.
+    /// The folder cannot be created, or settings of the mail server are out of their limits.
     pub fn apply(&self, builder: EngineBuilder, data: &Path, password: Option<&SecretText>) -> Result<EngineBuilder> {
         let messages = self.messages.clone();
         Ok(match (self.kind, self.folder_in(data)) {

@@ -1,4 +1,5 @@
-//! Settings: defaults, then a TOML file, then `ENGINES_*` variables, then flags; what is unknown is named and refused.
+//! The settings, in layers: defaults, a TOML file, `ENGINES_*` variables, flags. An unknown name is an error that
+//! states it.
 
 mod backup;
 mod loader;

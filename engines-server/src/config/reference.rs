@@ -1,4 +1,4 @@
-//! All settings with their comments and defaults, made from the types and their doc comments.
+//! The reference of all settings, generated from the types and their doc comments.
 
 use std::fmt::{self, Write};
 
@@ -8,48 +8,48 @@ use serde_json::Value;
 
 use super::{SECRET_VARIABLES, Settings};
 
-/// Columns of a comment.
+/// The longest line of a comment, in columns.
 const MAX_COLUMNS: usize = 100;
 
-/// One setting.
+/// A setting.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SettingEntry {
-    /// The tables it is in, and its name: `["http", "head_bytes"]`.
+    /// The names of its tables, and its own name: `["http", "head_bytes"]`.
     pub path: Vec<String>,
-    /// Its doc comment on one line; empty if it has none.
+    /// Its doc comment on one line. Empty if it has none.
     pub comment: String,
-    /// Its default as TOML; none for one that is not set.
+    /// Its default as TOML. `None` if it is not set by default.
     pub default: Option<String>,
-    /// What it may be, where it is one of a few words.
+    /// The allowed words with their meanings, if the setting is one of a few words.
     pub choices: Vec<(String, String)>,
 }
 
-/// A group of settings, and the settings in it that are no groups themselves.
+/// A table of settings, without the tables in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SettingTable {
-    /// Its name with those it is in; empty for the outermost.
+    /// The names of the tables around it, and its own name. Empty for the outermost table.
     pub path: Vec<String>,
     /// Its doc comment on one line.
     pub comment: String,
-    /// Its settings, in the order of their type.
+    /// Its settings, in the order of their fields.
     pub entries: Vec<SettingEntry>,
 }
 
 impl SettingEntry {
-    /// The name with its tables: `http.head_bytes`.
+    /// Returns the name with its tables: `http.head_bytes`.
     #[must_use]
     pub fn key(&self) -> String {
         self.path.join(".")
     }
 
-    /// The variable that sets it: `ENGINES_HTTP__HEAD_BYTES`.
+    /// Returns the variable that sets it: `ENGINES_HTTP__HEAD_BYTES`.
     #[must_use]
     pub fn variable(&self) -> String {
         format!("ENGINES_{}", self.path.join("__").to_uppercase())
     }
 }
 
-/// A JSON value whose members are in the order in which they were written.
+/// A JSON value that keeps the order of members.
 enum OrderedValue {
     Table(Vec<(String, OrderedValue)>),
     Value(Value),
@@ -100,10 +100,10 @@ impl<'de> Deserialize<'de> for OrderedValue {
     }
 }
 
-/// Every setting by table, in the order of the types.
+/// Returns all settings by table, in the order of their fields.
 ///
 /// # Errors
-/// Never in practice: the default settings serialise.
+/// The default settings cannot be serialized, which a test excludes.
 pub fn tables() -> serde_json::Result<Vec<SettingTable>> {
     let schema = schema_for!(Settings).to_value();
     let text = serde_json::to_string(&Settings::default())?;
@@ -113,7 +113,7 @@ pub fn tables() -> serde_json::Result<Vec<SettingTable>> {
     Ok(tables)
 }
 
-/// Adds a table and those in it.
+/// Adds a table and the tables in it.
 fn collect_tables(
     root: &Value,
     schema: &Value,
@@ -128,7 +128,7 @@ fn collect_tables(
         let property = &schema["properties"][name];
         let referred = resolve(root, property);
         let path: Vec<_> = path.iter().cloned().chain([name.clone()]).collect();
-        // What is said where it is used counts more than what its type says of itself.
+        // The comment of a field is more specific than the comment of its type.
         let comment = [property, referred].into_iter().find_map(|schema| schema["description"].as_str());
         let comment = comment.map(one_line).unwrap_or_default();
         match default {
@@ -144,7 +144,7 @@ fn collect_tables(
     }
 }
 
-/// The schema that another refers to, or itself.
+/// Resolves a schema that refers to another one.
 fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     let reference = schema["$ref"].as_str().or_else(|| {
         let options = schema["anyOf"].as_array()?;
@@ -156,7 +156,7 @@ fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     }
 }
 
-/// The words a setting may be, with what each means.
+/// Returns the words that are allowed for a setting, with their meanings.
 fn choices(root: &Value, schema: &Value) -> Vec<(String, String)> {
     let schema = resolve(root, schema);
     let mut found = Vec::new();
@@ -172,7 +172,7 @@ fn choices(root: &Value, schema: &Value) -> Vec<(String, String)> {
     found
 }
 
-/// A default as TOML; JSON is TOML for everything that is a setting.
+/// Formats a default as TOML. For all types of settings, JSON is valid TOML.
 fn toml(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
@@ -184,10 +184,10 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// All settings as a TOML file with comments, that sets nothing else than what is the default.
+/// Formats all settings as a TOML file with comments. All values are the defaults.
 ///
 /// # Errors
-/// As [`tables`].
+/// Returns the errors of [`tables`].
 pub fn to_toml() -> serde_json::Result<String> {
     let mut text = String::from(
         "# All settings of engines-server with their defaults. Keep the lines that you change. A variable sets a key too:\n\
@@ -235,10 +235,10 @@ fn push_comment(text: &mut String, comment: &str) {
     }
 }
 
-/// All settings as a page of the documentation.
+/// Formats all settings as a page of the documentation.
 ///
 /// # Errors
-/// As [`tables`].
+/// Returns the errors of [`tables`].
 pub fn to_markdown() -> serde_json::Result<String> {
     let mut text = String::from(
         "# Configuration\n\n\
@@ -273,7 +273,7 @@ pub fn to_markdown() -> serde_json::Result<String> {
     Ok(text)
 }
 
-/// Adds a paragraph or item, in lines of a bounded length.
+/// Adds a paragraph or list item, wrapped to a bounded length.
 fn push_lines(text: &mut String, first: &str, words: &str) {
     let indent = " ".repeat(first.len());
     let mut line = first.to_owned();

@@ -1,4 +1,4 @@
-//! Secrets: each from a variable or a file, never from a flag, where other users of the machine could read it.
+//! Secrets, read from variables or files. No flag takes one, because other users of the machine can see flags.
 
 use std::{
     collections::BTreeMap,
@@ -20,17 +20,18 @@ pub const SIGNING_SECRET: &str = "AUTH_JWT_SIGNING";
 pub const SIGNING_SECRET_FILE: &str = "AUTH_JWT_SIGNING_FILE";
 /// The variable that holds the root key; `ROOT_KEY_FILE` names a file with it.
 pub const ROOT_KEY: &str = "ROOT_KEY";
-/// The variable that holds the key of the bootstrap; `SYSTEM_BOOTSTRAP_KEY_FILE` names a file with it.
+/// The variable that holds the bootstrap key. `SYSTEM_BOOTSTRAP_KEY_FILE` names a file with it.
 pub const SYSTEM_KEY: &str = "SYSTEM_BOOTSTRAP_KEY";
-/// The variable that holds the keys that seal key slots; `SEAL_KEYS_FILE` names a file with them.
+/// The variable that holds the keys that seal key slots. `SEAL_KEYS_FILE` names a file with them.
 pub const SEAL_KEYS: &str = "SEAL_KEYS";
 
-/// The variable that holds the key that events' values are sealed with; `VAULT_KEY_FILE` names a file with it.
+/// The variable that holds the key that seals values in events. `VAULT_KEY_FILE` names a file with it.
 pub const VAULT_KEY: &str = "VAULT_KEY";
 /// The variable that holds the mail server's password; `MAIL_PASSWORD_FILE` names a file with it.
 pub const MAIL_PASSWORD: &str = "MAIL_PASSWORD";
 
-/// The variables that hold secrets, and what each is for. With `_FILE` behind its name, each names a file instead.
+/// The variables that hold secrets, with their purposes. For each there is a variable with the suffix `_FILE` that
+/// names a file instead.
 pub const SECRET_VARIABLES: [(&str, &str); 7] = [
     (SIGNING_SECRET, "the secret that signs access tokens, at least 32 bytes"),
     (ROOT_KEY, "the key that stays the same for as long as the data does"),
@@ -43,10 +44,12 @@ pub const SECRET_VARIABLES: [(&str, &str); 7] = [
 
 type Variables = BTreeMap<String, String>;
 
-/// The signing secret; none if it is set nowhere.
+/// Returns the signing secret, or `None` if it is not set.
 ///
 /// # Errors
-/// Both variables set, a file that cannot be read, or a secret that is too short or was not made at random.
+/// - Both variables are set.
+/// - The file cannot be read.
+/// - The secret is too short or was not generated at random.
 pub fn signing_secret(settings: &Settings, variables: &Variables) -> Result<Option<SigningSecret>, SettingsError> {
     let found = find_secret(
         SIGNING_SECRET,
@@ -58,10 +61,11 @@ pub fn signing_secret(settings: &Settings, variables: &Variables) -> Result<Opti
     found.map(|(layer, text)| with_layer(&layer, SigningSecret::new(text))).transpose()
 }
 
-/// The signing secret with its name, and those before it.
+/// Returns the signing secret with its name, and the previous secrets.
 ///
 /// # Errors
-/// A name or a number of keys that [`SigningKeys`] does not take; a file that cannot be read.
+/// - [`SigningKeys`] refuses a name or the number of keys.
+/// - A file cannot be read.
 pub fn signing_keys(settings: &Settings, current: SigningSecret) -> Result<SigningKeys, SettingsError> {
     let named = |layer: &str, kid: &str, secret| match kid {
         "" => Ok(SigningKey::unnamed(secret)),
@@ -76,29 +80,35 @@ pub fn signing_keys(settings: &Settings, current: SigningSecret) -> Result<Signi
     })
 }
 
-/// The root key; none if it is set nowhere.
+/// Returns the root key, or `None` if it is not set.
 ///
 /// # Errors
-/// Both variables set, a file that cannot be read, or a key that is too short or was not made at random.
+/// - Both variables are set.
+/// - The file cannot be read.
+/// - The key is too short or was not generated at random.
 pub fn root_key(settings: &Settings, variables: &Variables) -> Result<Option<RootKey>, SettingsError> {
     let found = find_secret(ROOT_KEY, settings, settings.auth.root_key_file.as_ref(), "auth.root_key_file", variables)?;
     found.map(|(layer, text)| with_layer(&layer, RootKey::new(text))).transpose()
 }
 
-/// The key of the bootstrap; none if it is set nowhere.
+/// Returns the bootstrap key, or `None` if it is not set.
 ///
 /// # Errors
-/// Both variables set, a file that cannot be read, or a key that is too short or was not made at random.
+/// - Both variables are set.
+/// - The file cannot be read.
+/// - The key is too short or was not generated at random.
 pub fn system_key(settings: &Settings, variables: &Variables) -> Result<Option<SystemKey>, SettingsError> {
     let found =
         find_secret(SYSTEM_KEY, settings, settings.auth.system_key_file.as_ref(), "auth.system_key_file", variables)?;
     found.map(|(layer, text)| with_layer(&layer, SystemKey::new(text))).transpose()
 }
 
-/// The keys that seal key slots; none if they are set nowhere, and then one is made from the root key.
+/// Returns the keys that seal key slots. If it is `None`, the key is derived from the root key.
 ///
 /// # Errors
-/// Both variables set, a file that cannot be read, or what [`SealKeys::parse`] does not take.
+/// - Both variables are set.
+/// - The file cannot be read.
+/// - [`SealKeys::parse`] refuses the content.
 pub fn seal_keys(settings: &Settings, variables: &Variables) -> Result<Option<SealKeys>, SettingsError> {
     let found =
         find_secret(SEAL_KEYS, settings, settings.auth.seal_keys_file.as_ref(), "auth.seal_keys_file", variables)?;
@@ -106,10 +116,13 @@ pub fn seal_keys(settings: &Settings, variables: &Variables) -> Result<Option<Se
     parsed.transpose()
 }
 
-/// The key from which each tenant's is made that values are sealed with (operator `seal`); none if it is set nowhere, and then no policy can seal.
+/// Returns the key from which the key of each tenant is derived that seals values (operator `seal`). If it is `None`,
+/// no policy can use `seal`.
 ///
 /// # Errors
-/// Both variables set, a file that cannot be read, or a key that is too short or was not made at random.
+/// - Both variables are set.
+/// - The file cannot be read.
+/// - The key is too short or was not generated at random.
 pub fn vault_key(settings: &Settings, variables: &Variables) -> Result<Option<PiiKey>, SettingsError> {
     let found =
         find_secret(VAULT_KEY, settings, settings.auth.vault_key_file.as_ref(), "auth.vault_key_file", variables)?;
@@ -120,17 +133,19 @@ pub fn vault_key(settings: &Settings, variables: &Variables) -> Result<Option<Pi
     found.map(checked).transpose()
 }
 
-/// The mail server's password; none if it is set nowhere.
+/// Returns the mail server's password, or `None` if it is not set.
 ///
 /// # Errors
-/// Both variables set, or a file that cannot be read.
+/// - Both variables are set.
+/// - The file cannot be read.
 pub fn mail_password(settings: &Settings, variables: &Variables) -> Result<Option<SecretText>, SettingsError> {
     let found =
         find_secret(MAIL_PASSWORD, settings, settings.mail.password_file.as_ref(), "mail.password_file", variables)?;
     Ok(found.map(|(_, text)| SecretText::new(String::from_utf8_lossy(&text))))
 }
 
-/// A secret's bytes and the layer they are from: the variable, the file another variable names, the file the settings name.
+/// Finds the bytes of a secret and the layer they come from: the variable, the file that another variable names, or the
+/// file that the settings name.
 pub(super) fn find_secret(
     variable: &str,
     settings: &Settings,
@@ -150,12 +165,12 @@ pub(super) fn find_secret(
     }
 }
 
-/// A file's text without the blanks at its end, which editors leave.
+/// Reads a file without the white space at its end, which editors add.
 pub(super) fn read_private_file(layer: &str, path: &Path, allow_readable: bool) -> Result<Vec<u8>, SettingsError> {
     let failed =
         |error: std::io::Error| SettingsError::new(layer, format!("{} cannot be read: {error}", path.display()));
     let mut file = File::open(path).map_err(failed)?;
-    // Of the open file, so that it is the one that is read.
+    // The check uses the open file, so that no other file is read after it.
     if !allow_readable {
         let found = file.metadata().map_err(failed)?;
         check_private(path, &found, 0o077).map_err(|complaint| SettingsError::new(layer, complaint))?;
@@ -165,7 +180,7 @@ pub(super) fn read_private_file(layer: &str, path: &Path, allow_readable: bool) 
     Ok(text.trim_ascii_end().to_vec())
 }
 
-/// Says what to do when others than the owner have one of the rights `denied` to a file or folder.
+/// Returns an error that says what to do if others than the owner have one of the rights `denied` to a file or folder.
 #[cfg(unix)]
 pub(crate) fn check_private(path: &Path, found: &Metadata, denied: u32) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
@@ -180,7 +195,7 @@ pub(crate) fn check_private(path: &Path, found: &Metadata, denied: u32) -> Resul
     ))
 }
 
-/// Elsewhere files have no modes.
+/// Accepts every file, because other systems have no file modes.
 #[cfg(not(unix))]
 pub(crate) fn check_private(_: &Path, _: &Metadata, _: u32) -> Result<(), String> {
     Ok(())

@@ -1,4 +1,4 @@
-//! What can be set.
+//! The settings of the server.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -18,35 +18,36 @@ use serde::{Deserialize, Serialize};
 use super::{mail::MailSection, sqlite::SqliteSettings};
 use crate::HttpSettings;
 
-/// All settings of the server. A key of the TOML file `[http] head_bytes` is the variable `ENGINES_HTTP__HEAD_BYTES`.
+/// All settings of the server. The key `head_bytes` in the table `[http]` of the TOML file is the variable
+/// `ENGINES_HTTP__HEAD_BYTES`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Where to listen. Loopback unless told otherwise.
+    /// The address to listen on. The default is reachable from the same machine only.
     pub listen: SocketAddr,
-    /// The folder that holds everything.
+    /// The data folder.
     pub data: PathBuf,
-    /// Where it is kept.
+    /// The kind of store.
     pub store: StoreKind,
     /// Limits of the embedded store.
     pub sqlite: SqliteSettings,
-    /// Credentials.
+    /// Credentials: who issues tokens, and which keys and secrets are used.
     pub auth: AuthSettings,
-    /// Users, tenants and sessions: who may sign up, how long sessions last, how often one may try.
+    /// Users, tenants and sessions: who may sign up, how long sessions last, and the limits on attempts.
     pub identity: IdentitySettings,
-    /// Mails about accounts: whether and how they leave.
+    /// Mails about accounts: how they are delivered, and what they contain.
     pub mail: MailSection,
-    /// How many refused attempts are written into the control plane's audit log.
+    /// The limits on the number of refused attempts in the control plane's audit log.
     pub rejections: AuthFailureSettings,
-    /// Where backups go, when they are made and how long they are kept.
+    /// The destination, schedule and retention of backups.
     pub backup: BackupSettings,
-    /// How long data is kept where a tenant has no policy, and how eagerly what is older is removed.
+    /// How long data is kept for tenants without a policy, and the limits on the work of removing old data.
     pub retention: RetentionSettings,
     /// Limits of HTTP.
     pub http: HttpSettings,
-    /// Limits of everything else.
+    /// Limits of requests, events, canvases and streams.
     pub limits: Limits,
-    /// How often callers may do what, and how many streams they may hold open.
+    /// Rate limits, and the number of streams that a caller may hold open.
     pub rates: RateSettings,
     /// Metrics.
     pub metrics: MetricsSettings,
@@ -76,50 +77,55 @@ impl Default for Settings {
     }
 }
 
-/// Where everything is kept.
+/// The kind of store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreKind {
-    /// In one SQLite file in the data folder.
+    /// One SQLite file in the data folder.
     #[default]
     Sqlite,
-    /// In memory; nothing survives the process.
+    /// Memory. All data is lost when the process ends.
     Memory,
 }
 
-/// Credentials.
+/// Credentials: who issues tokens, and which keys and secrets are used.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthSettings {
-    /// Who issues our own tokens (`iss`); `engines` if empty.
+    /// The issuer (`iss`) of the server's own tokens. `engines` if empty.
     pub issuer: String,
-    /// For whom they are (`aud`); not looked at if empty.
+    /// The accepted audiences (`aud`). Not checked if empty.
     pub audience: Vec<String>,
-    /// A file with the signing secret, for when neither `AUTH_JWT_SIGNING` nor `AUTH_JWT_SIGNING_FILE` is set.
+    /// A file with the signing secret. It is used if neither `AUTH_JWT_SIGNING` nor `AUTH_JWT_SIGNING_FILE` is set.
     pub signing_secret_file: Option<PathBuf>,
-    /// The signing secret's name (`kid`), which its tokens then carry; none if empty, as before the first rotation.
+    /// The name (`kid`) of the signing secret, which its tokens carry. If empty, tokens carry none, as before the first
+    /// rotation.
     pub signing_kid: String,
-    /// Files with the secrets before it, as `path` or `kid:path`: they verify until their tokens have expired, and sign nothing.
+    /// Files with previous signing secrets, as `path` or `kid:path`. They verify tokens until those have expired, and
+    /// sign none.
     pub previous_signing_files: Vec<String>,
-    /// A file with the root key, for when neither `ROOT_KEY` nor `ROOT_KEY_FILE` is set; without any, `root.key` in the data folder, which
-    /// is made when it is not there. It must stay the same for as long as the data does.
+    /// A file with the root key. It is used if neither `ROOT_KEY` nor `ROOT_KEY_FILE` is set. By default, `root.key` in
+    /// the data folder, which is created if it does not exist. The root key must not change for as long as the data
+    /// exists.
     pub root_key_file: Option<PathBuf>,
-    /// A file with the key of the bootstrap, for when neither `SYSTEM_BOOTSTRAP_KEY` nor `SYSTEM_BOOTSTRAP_KEY_FILE` is set; without any,
-    /// the bootstrap is closed.
+    /// A file with the bootstrap key. It is used if neither `SYSTEM_BOOTSTRAP_KEY` nor `SYSTEM_BOOTSTRAP_KEY_FILE` is
+    /// set. Without a key, bootstrap is off.
     pub system_key_file: Option<PathBuf>,
-    /// A file with the keys that seal key slots (`id:base64` pairs separated by commas, the one that seals first), for when neither
-    /// `SEAL_KEYS` nor `SEAL_KEYS_FILE` is set; without any, one is made from the root key.
+    /// A file with the keys that seal key slots: `id:base64` pairs separated by commas, of which the first seals. It is
+    /// used if neither `SEAL_KEYS` nor `SEAL_KEYS_FILE` is set. By default, a key is derived from the root key.
     pub seal_keys_file: Option<PathBuf>,
-    /// A file with the key that values in events are sealed with where a policy says `seal`, for when neither `VAULT_KEY` nor `VAULT_KEY_FILE`
-    /// is set; without any, no policy can say so. `engines-server redact --open` puts values back for whoever has it.
+    /// A file with the key that seals values in events where a policy has the operator `seal`. It is used if neither
+    /// `VAULT_KEY` nor `VAULT_KEY_FILE` is set. Without a key, no policy can use `seal`. With the key, `engines-server
+    /// redact --open` restores values.
     pub vault_key_file: Option<PathBuf>,
-    /// Take files with secrets although others than their owner can read them, and a data folder that others can write to. For
-    /// containers, where secrets are mounted with mode 0444 and volumes belong to a group. Default: no, so that the server refuses to start.
+    /// Accept files with secrets that others than their owner can read, and a data folder that others can write to. For
+    /// containers, where secrets are mounted with mode 0444 and volumes belong to a group. By default, the server
+    /// refuses to start with such files.
     pub allow_readable_secrets: bool,
 }
 
 impl AuthSettings {
-    /// As the issuer and the verifier of tokens take them.
+    /// Returns the settings of the issuer and the verifier of tokens.
     #[must_use]
     pub fn jwt(&self) -> JwtSettings {
         let mut settings = JwtSettings::default();
@@ -131,23 +137,24 @@ impl AuthSettings {
     }
 }
 
-/// Metrics.
+/// Metrics: where they can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MetricsSettings {
-    /// A listener of their own, open to whoever reaches it; without one they are at `/metrics`, for admins of `t_system`.
+    /// The address of a separate listener for metrics, which needs no credential. Without one, admins of `t_system` can
+    /// read them at `/metrics`.
     pub listen: Option<SocketAddr>,
 }
 
-/// Logs.
+/// Logs: their level and format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogSettings {
-    /// What is logged: `info`, or directives such as `info,engines_server=debug`.
+    /// The level: `info`, or directives such as `info,engines_server=debug`.
     pub level: String,
-    /// In which form.
+    /// The format.
     pub format: LogFormat,
-    /// Whether what is logged goes through the PII engine first.
+    /// Whether the PII engine scrubs messages before they are logged.
     pub scrub: bool,
 }
 
@@ -157,15 +164,15 @@ impl Default for LogSettings {
     }
 }
 
-/// The form of logs.
+/// The format of logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people on a terminal, JSON otherwise.
+    /// `pretty` if standard error is a terminal, otherwise `json`.
     #[default]
     Auto,
-    /// For people.
+    /// For people to read.
     Pretty,
-    /// One JSON object a line.
+    /// One JSON object on each line.
     Json,
 }

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SqliteSettings {
-    /// Threads that read, each with a connection of its own. Default: 4.
+    /// Reader threads, each with its own connection. Default: 4.
     pub readers: usize,
     /// Reads that may wait for a reader thread. Default: 1,024.
     pub read_queue: usize,
-    /// Batches that may wait for the writer; more are refused. Default: 65,536.
+    /// Batches that may wait for the writer. Further batches are refused. Default: 65,536.
     pub write_queue: usize,
     /// Bytes of batches that may wait for the writer. Default: 256 MiB.
     pub write_queue_bytes: usize,
@@ -28,41 +28,44 @@ pub struct SqliteSettings {
     pub head_cache: usize,
     /// Bytes of the file that each connection keeps in memory. Default: 16 MiB.
     pub page_cache_bytes: usize,
-    /// Pages in the write-ahead log after which they are moved to the data file. Default: 4,096, which are 16 MiB.
+    /// Pages in the write-ahead log after which they are copied to the data file. Default: 4,096, which are 16 MiB.
     pub checkpoint_pages: usize,
     /// Milliseconds to wait for a lock that another program holds on the data file. Default: 5,000.
     pub busy_timeout_ms: u64,
-    /// Whether removed content is overwritten in the data file. Default: yes.
+    /// Whether deleted content is overwritten in the data file. Default: yes.
     pub secure_delete: bool,
-    /// Whether a data file of an older version that cannot give freed space back is rebuilt at the start; takes as much free disk space as the file
-    /// has. Default: no.
+    /// Whether the server rebuilds, when it starts, a data file of an older version that cannot release freed space.
+    /// The rebuild needs as much free disk space as the file has. Default: no.
     pub rebuild: bool,
-    /// After an unclean end, a data file of up to this many bytes is checked before the server starts; a larger one while it runs, and
-    /// `/readyz` says so until that has ended. Default: 64 MiB.
+    /// The largest data file, in bytes, that is checked before the server starts after an unclean end. A larger one is
+    /// checked while the server runs, and `/readyz` reports the check until it has ended. Default: 64 MiB.
     pub check_bytes: u64,
-    /// Bytes that the file of the write-ahead log keeps when the log begins anew. Default: 64 MiB.
+    /// Bytes of the write-ahead log's file that are kept when the log restarts. Default: 64 MiB.
     pub log_keep_bytes: u64,
-    /// Bytes of the write-ahead log from which on a warning is logged, at most once a minute. Default: 256 MiB.
+    /// Size of the write-ahead log, in bytes, from which a warning is logged at most once a minute. Default: 256 MiB.
     pub log_warn_bytes: u64,
-    /// Milliseconds from the first failed try to recover from a fault of the disk to the next; they double with each try. Default: 100.
+    /// Milliseconds between the first failed attempt to recover from a disk fault and the next. They double with each
+    /// attempt. Default: 100.
     pub recovery_wait_ms: u64,
-    /// Milliseconds between two such tries, at most. Default: 10,000.
+    /// Milliseconds between two such attempts at most. Default: 10,000.
     pub recovery_wait_max_ms: u64,
-    /// After a commit failed, `/readyz` tries a small write at most once in this many milliseconds. Default: 1,000.
+    /// Milliseconds between two probes: after a failed commit, `/readyz` tries a small write at most this often.
+    /// Default: 1,000.
     pub probe_every_ms: u64,
     /// Milliseconds after which a commit that has not returned from the disk makes the server unready. Default: 10,000.
     pub stalled_after_ms: u64,
     /// Milliseconds that closing waits for a disk that does not answer. Default: 10,000.
     pub close_timeout_ms: u64,
-    /// Milliseconds that an export may hold a snapshot of one environment, while the write-ahead log only grows. Default: 600,000.
+    /// Milliseconds that an export may hold a snapshot of one environment. Meanwhile the write-ahead log only grows.
+    /// Default: 600,000.
     pub snapshot_ms: u64,
-    /// Start although the log is damaged in front of acknowledged transactions, and lose them: `--accept-loss`. It counts for one start,
-    /// so that no file and no variable sets it.
+    /// Start although the log is damaged before acknowledged transactions, and lose them: `--accept-loss`. It applies
+    /// to one start, so no file and no variable sets it.
     #[serde(skip)]
     pub accept_loss: bool,
 }
 
-/// A duration in milliseconds.
+/// Converts a duration to milliseconds.
 fn to_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -99,7 +102,7 @@ impl Default for SqliteSettings {
 }
 
 impl SqliteSettings {
-    /// The settings as the store takes them.
+    /// Returns the options of the store.
     #[must_use]
     pub fn options(&self) -> SqliteOptions {
         let mut options = SqliteOptions::default();

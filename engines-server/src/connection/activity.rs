@@ -1,4 +1,4 @@
-//! Whether anything is under way on a connection.
+//! Counts the requests that a connection is handling.
 
 use std::{
     sync::{
@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
-/// Counts the requests that are being answered on a connection. Cheap to clone.
+/// The number of requests that a connection is handling. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct ConnectionActivity(Arc<ActivityCounts>);
 
@@ -22,7 +22,7 @@ struct ActivityCounts {
     ended_ms: AtomicU64,
 }
 
-/// A request that is being answered, until it is dropped.
+/// A request that is being handled, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Exchange(ConnectionActivity);
 
@@ -32,18 +32,18 @@ impl ConnectionActivity {
         Self(Arc::new(counts))
     }
 
-    /// Begins a request.
+    /// Starts to count a request.
     pub(super) fn begin(&self) -> Exchange {
         self.0.open.fetch_add(1, Ordering::Relaxed);
         Exchange(self.clone())
     }
 
-    /// Whether no request is being answered.
+    /// Returns whether no request is being handled.
     pub(super) fn is_idle(&self) -> bool {
         self.0.open.load(Ordering::Relaxed) == 0
     }
 
-    /// Waits until no request has been answered for `limit`.
+    /// Waits until no request has been handled for `limit`.
     pub(super) async fn idle_for(&self, limit: Duration) {
         loop {
             let since = if self.is_idle() { self.0.origin + self.last_ended() } else { Instant::now() };

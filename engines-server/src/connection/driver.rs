@@ -1,4 +1,4 @@
-//! Accepts a connection into its budgets, finds out which version of HTTP it speaks, and serves it.
+//! Accepts a connection into its budgets, detects its version of HTTP, and serves it.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -16,16 +16,17 @@ use crate::{
     metrics, response, socket_options,
 };
 
-/// What an HTTP/2 connection without TLS begins with (RFC 9113 section 3.4), as far as no HTTP/1 request does.
+/// The beginning of an HTTP/2 connection without TLS (RFC 9113 section 3.4). No HTTP/1 request begins with these bytes.
 const HTTP2_PREFACE: &[u8; 4] = b"PRI ";
 
 pub(super) type ServeResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Drives one connection. `place` is given up when the connection ends, also where it goes on as a stream in a task of its own.
+/// Serves one connection. `place` is released when the connection ends, also if a stream in a task of its own continues
+/// it.
 pub(crate) async fn drive(app: App, stream: TcpStream, peer: SocketAddr, permit: impl Send + Unpin + 'static) {
     socket_options::prepare(&stream, app.settings());
     let address = peer.ip().to_canonical();
-    // A proxy's connections are those of all of its clients.
+    // A proxy has the connections of all its clients.
     let usage = (!client_addr::is_trusted_proxy(&address, app.settings())).then(|| app.budgets().usage(address));
     let Some(usage) = usage else {
         return serve(&app, stream, peer, Arc::new(ConnectionState::new(None, None)), permit).await;
@@ -50,7 +51,7 @@ async fn serve(
 ) {
     let first = tokio::select! {
         first = timeout(app.settings().head_timeout(), read_preface(&mut stream)) => first,
-        // Nothing was asked yet, so nothing is lost.
+        // No request has arrived yet, so nothing is lost.
         () = app.shutdown().begun() => return,
     };
     let ended = match first {
@@ -75,7 +76,7 @@ async fn serve(
     }
 }
 
-/// Reads the first bytes, until they can be told from the preface of HTTP/2 or are it.
+/// Reads the first bytes, until they are the preface of HTTP/2 or differ from it.
 async fn read_preface(stream: &mut TcpStream) -> io::Result<Bytes> {
     let mut first = BytesMut::with_capacity(HTTP2_PREFACE.len());
     loop {
@@ -87,7 +88,7 @@ async fn read_preface(stream: &mut TcpStream) -> io::Result<Bytes> {
     }
 }
 
-/// One connection to the listener of the metrics: whatever is asked, they are the answer.
+/// Serves one connection to the listener of metrics. Every request gets the metrics.
 pub(crate) async fn metrics(app: App, stream: TcpStream) {
     socket_options::prepare(&stream, app.settings());
     let timeout = app.settings().head_timeout();

@@ -42,7 +42,7 @@ use crate::{
     unread_body::{track, wait_for_close},
 };
 
-/// A connection that has left HTTP.
+/// A connection that continues without HTTP.
 pub(super) struct DetachedConnection {
     io: DeadlineIo,
     head: Bytes,
@@ -50,13 +50,13 @@ pub(super) struct DetachedConnection {
 }
 
 impl DetachedConnection {
-    /// Goes on in a task of its own, because this one's room is that of a whole HTTP connection; each kind in one that
-    /// fits it. `place` is given up at its end.
+    /// Runs the stream in a task of its own, because this task has the size of a whole HTTP connection. Each kind of
+    /// stream gets a task of its own size. `permit` is released at the end.
     pub(super) fn run(self, permit: impl Send + Unpin + 'static) {
         let Self { mut io, head, live } = self;
         match live {
             StreamingBody::Events(body) => {
-                // A reader of events has nothing to say: what it sent behind its request is discarded.
+                // A client that reads events sends nothing more. Bytes after its request are discarded.
                 let (_, stream) = io.into_parts();
                 drop(tokio::spawn(EventSender::new(stream, head, body, permit)));
             }
@@ -71,7 +71,7 @@ impl DetachedConnection {
     }
 }
 
-/// Serves a connection until it ends or leaves HTTP.
+/// Serves a connection until it ends or continues without HTTP.
 pub(super) async fn serve(
     app: &App,
     io: DeadlineIo,
@@ -79,11 +79,11 @@ pub(super) async fn serve(
     state: &Arc<ConnectionState>,
 ) -> ServeResult<Option<DetachedConnection>> {
     let settings = app.settings();
-    // Where an answer waits that wants the connection itself; the request's future then never ends.
+    // The place of a response that takes over the connection. The request's future then never ends.
     let answer: Arc<Mutex<Option<(Parts, StreamingBody)>>> = Arc::default();
-    // Whether the client may be sending a body that nobody reads.
+    // Whether the client may be sending a body that is not read.
     let unread_body = Arc::new(AtomicBool::new(false));
-    // The end of the credential of a stream that hyper sends: to HTTP/1.0, or as the answer to a request with a body.
+    // The end of the credential of a stream that hyper sends: to HTTP/1.0, or as the response to a request with a body.
     let credential_end: Arc<Mutex<Weak<CredentialEnd>>> = Arc::default();
     let (activity, blocked) = (ConnectionActivity::new(), Arc::new(AtomicBool::new(false)));
     let answering = Answering::default();
@@ -121,7 +121,7 @@ pub(super) async fn serve(
         .max_header_size(settings.head_bytes)
         .serve_connection(TokioIo::new(io), service);
     let mut begun = pin!(app.shutdown().begun());
-    // Once the server stops: when to look whether the client still does anything.
+    // After the server began to stop: when to check whether the client is still active.
     let mut patience = None;
     let mut cut_off = CutOff::default();
     let ended = poll_fn(|cx| {
@@ -137,7 +137,7 @@ pub(super) async fn serve(
         if let Some(taken) = lock(&answer).take() {
             return Poll::Ready(Ok(Some(taken)));
         }
-        // Once more, because the stream may have begun just now.
+        // The second check is needed, because the poll may have started a stream.
         if ended.is_pending() && (cut || cut_off.poll(&lock(&credential_end), cx).is_ready()) {
             return Poll::Ready(Ok(None));
         }
@@ -145,8 +145,8 @@ pub(super) async fn serve(
             && ended.is_pending()
         {
             while patience.as_mut().poll(cx).is_ready() {
-                // A request that is being answered gets the whole grace, and a blocked write has its own deadline. What is
-                // left is a client in the middle of a request's head.
+                // A request that is being handled has the whole grace period, and a blocked write has its own deadline.
+                // The rest are clients that have sent a part of a request's head.
                 if activity.is_idle() && !blocked.load(Ordering::Relaxed) {
                     return Poll::Ready(Ok(None));
                 }
@@ -161,7 +161,7 @@ pub(super) async fn serve(
     let taken = match ended {
         Ok(taken) => taken,
         Err(error) => {
-            // Refused in the middle of what the client sends.
+            // The request was refused while the client was sending.
             if error.is_parse() {
                 let (mut io, refused) = connection.into_parts().io.into_inner().into_parts();
                 if let Some(status) = refused {
@@ -184,7 +184,7 @@ pub(super) async fn serve(
         return Ok(None);
     };
     let head = response_head(&head, app.engine().guard().clock().as_ref());
-    // An empty rest still holds on to hyper's whole buffer.
+    // An empty remainder would keep the whole buffer of hyper.
     let rest = if parts.read_buf.is_empty() { prefix } else { parts.read_buf };
     Ok(Some(DetachedConnection { io: DeadlineIo::new(rest, stream, WriteDeadline::new(app)), head, live }))
 }
@@ -193,7 +193,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The head of an answer that is written without hyper (RFC 9112 section 4).
+/// Encodes the head of a response that is sent without hyper (RFC 9112 section 4).
 fn response_head(parts: &Parts, clock: &dyn Clock) -> Bytes {
     let mut text = format!("HTTP/1.1 {}\r\n", parts.status).into_bytes();
     let mut line = |name: &[u8], value: &[u8]| {
@@ -207,7 +207,7 @@ fn response_head(parts: &Parts, clock: &dyn Clock) -> Bytes {
     let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(clock.now().as_millis()).unwrap_or(0));
     line(b"date", httpdate::fmt_http_date(now).as_bytes());
     if parts.status != StatusCode::SWITCHING_PROTOCOLS {
-        // The end of the connection is the end of the answer.
+        // The end of the connection marks the end of the response.
         line(b"connection", b"close");
     }
     text.extend_from_slice(b"\r\n");

@@ -1,7 +1,8 @@
-//! The socket of an HTTP/1 connection, without the answers that hyper makes itself.
+//! The socket of an HTTP/1 connection, without the responses that hyper generates.
 //!
-//! hyper answers a head that it cannot read on its own: a status and no headers, which no setting changes. Such an answer is
-//! discarded here and its status kept, so that the connection can write one that has what every answer has.
+//! hyper responds by itself to a head that it cannot parse: with a status and no headers, which no setting changes.
+//! Such a response is discarded here and its status is kept, so that the connection can send one with the common
+//! headers.
 
 use std::{
     io::{self, IoSlice},
@@ -18,15 +19,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::activity::ConnectionActivity;
 
-/// What every answer of hyper's begins with; the status follows. The version is that of the connection's last request.
+/// The beginning of every response that hyper generates. The status follows. The version is that of the last request on
+/// the connection.
 const VERSIONS: [&[u8]; 2] = [b"HTTP/1.1 ", b"HTTP/1.0 "];
 
-/// Whether what hyper writes belongs to requests that were handed to us. Cheap to clone.
+/// Whether the bytes that hyper writes belong to a request that the server handles. It is cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answering(Arc<AtomicBool>);
 
 impl Answering {
-    /// Notes that a request was handed to us.
+    /// Records that the server handles a request.
     pub(super) fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -37,7 +39,7 @@ pub(super) struct Http1Io<T> {
     io: T,
     answering: Answering,
     activity: ConnectionActivity,
-    /// The status of hyper's own answer.
+    /// The status of the response that hyper generated.
     refused: Option<StatusCode>,
 }
 
@@ -46,12 +48,12 @@ impl<T> Http1Io<T> {
         Self { io, answering, activity, refused: None }
     }
 
-    /// The socket, and the status with which hyper has refused a head.
+    /// Returns the socket, and the status with which hyper refused a head.
     pub(super) fn into_parts(self) -> (T, Option<StatusCode>) {
         (self.io, self.refused)
     }
 
-    /// Whether `bytes` are discarded, because hyper writes without a request of ours.
+    /// Returns whether `bytes` are discarded, because hyper writes them without a request of the server.
     fn discards(&mut self, bytes: &[u8]) -> bool {
         if self.refused.is_none() && !self.answering.0.load(Ordering::Relaxed) {
             let status =
@@ -91,7 +93,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Http1Io<T> {
         self.io.is_write_vectored()
     }
 
-    /// hyper flushes once its buffer is empty. What it writes after that, and before the next request, is its own.
+    /// hyper flushes once its buffer is empty. Bytes that it writes between that and the next request are of its own
+    /// making.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.activity.is_idle() {
             self.answering.0.store(false, Ordering::Relaxed);
@@ -101,7 +104,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Http1Io<T> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.refused {
-            // Our own answer follows.
+            // The response of the server follows.
             Some(_) => Poll::Ready(Ok(())),
             None => Pin::new(&mut self.io).poll_shutdown(cx),
         }
@@ -122,7 +125,8 @@ mod tests {
         let mut io = Http1Io::new(Vec::new(), answering.clone(), activity.clone());
         let exchange = activity.begin();
         answering.begin();
-        // The pieces of a body may look like an answer: in its midst, and the last one, which is written after the body is gone.
+        // The chunks of a body may look like a generated response: in the middle, and the last one, which is written
+        // after the body was dropped.
         io.write_all(REFUSAL).await.unwrap();
         io.flush().await.unwrap();
         io.write_all(REFUSAL).await.unwrap();

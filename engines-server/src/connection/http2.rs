@@ -19,10 +19,11 @@ use crate::{
     unread_body::track,
 };
 
-/// Bytes kept for each stream until the connection takes them.
+/// Bytes of each stream that are buffered until the connection takes them.
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 
-/// How long the other streams of a connection have, once it closes because one of them could not be ended.
+/// How long the other streams of a connection may continue, after one of them could not be ended and the connection
+/// must close.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// Serves a connection until it ends.
@@ -48,8 +49,8 @@ pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &A
                 Some(refused) => app.refuse(request.headers(), &refused.into()),
             };
             let drain = rest.filter(|rest| !rest.is_read()).map(|rest| tokio::spawn(rest.drain(app)));
-            // A refusal stops a client that still sends. After a success it goes on, and some (curl before 8) wait for ever
-            // when the answer comes in between.
+            // An error stops a client that is still sending. After a success it may continue: some clients (curl before
+            // 8) wait forever if the response arrives before they have sent the body.
             let drain = match drain {
                 Some(drain) if response.status().is_success() => {
                     let _over = drain.await;
@@ -75,7 +76,8 @@ pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &A
         () = ends.undelivered_end() => {}
     }
     connection.as_mut().graceful_shutdown();
-    // What was asked is answered; then the client has a moment to take it, in case it does not read.
+    // The requests that have arrived get their responses. After that, a client that does not read has a short time to
+    // take them.
     let moment = settings.deadlines.stop_stalled();
     let abandoned = async {
         sleep(moment).await;

@@ -1,9 +1,9 @@
-//! Answers that are written without the HTTP library, because there is no request that it could answer.
+//! Responses that are sent without the HTTP library, because no request was read to which it could respond.
 
 use http::StatusCode;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-/// Headers of every such answer: those of `security_headers`, and the end of the connection.
+/// The headers of every such response: those of `security_headers`, and the end of the connection.
 const HEADERS: &str = "content-type: text/plain; charset=utf-8\r\n\
     cache-control: no-store\r\n\
     x-content-type-options: nosniff\r\n\
@@ -11,11 +11,11 @@ const HEADERS: &str = "content-type: text/plain; charset=utf-8\r\n\
     content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n\
     connection: close\r\n";
 
-/// Writes an answer and ends the sending side. It has no request id and is no problem document that could name one, because
-/// no request was read.
+/// Writes a response and closes the sending side. The response has no request id and is no problem document, because no
+/// request was read.
 ///
 /// # Errors
-/// What the socket says.
+/// Returns the errors of the socket.
 pub(super) async fn write(
     io: &mut (impl AsyncWrite + Unpin),
     status: StatusCode,
@@ -26,7 +26,7 @@ pub(super) async fn write(
     io.shutdown().await
 }
 
-/// What the client did wrong, where `status` is the library's verdict about a head that it cannot read.
+/// Describes the client's mistake, where `status` is the library's status for a head that it cannot parse.
 pub(super) fn about_head(status: StatusCode) -> &'static str {
     match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {

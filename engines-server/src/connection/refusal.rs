@@ -1,4 +1,4 @@
-//! Connections that are refused because their address has too many.
+//! Refuses connections of an address that has too many.
 
 use http::StatusCode;
 use tokio::net::TcpStream;
@@ -8,7 +8,7 @@ use crate::{App, unread_body::wait_for_close};
 
 const TEXT: &str = "your address has too many connections; retry later\n";
 
-/// Answers 503 to a connection, before a request was read, and closes it.
+/// Responds to a connection with 503 before a request is read, and closes it.
 pub(super) async fn refuse(app: &App, mut stream: TcpStream) {
     if own_answer::write(&mut stream, StatusCode::SERVICE_UNAVAILABLE, "retry-after: 1\r\n", TEXT).await.is_ok() {
         wait_for_close(stream, app).await;

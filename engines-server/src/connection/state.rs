@@ -1,4 +1,4 @@
-//! What a connection holds of the budgets.
+//! The budgets that a connection holds.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -7,10 +7,10 @@ use std::sync::{
 
 use crate::limits::{AddressUsage, WorkGuard};
 
-/// What a connection holds of the budgets, as its requests know it.
+/// The budgets that a connection holds, shared with its requests.
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
-    /// What the peer's address uses; `None` for trusted proxies, behind which there are many clients.
+    /// The usage of the peer's address. `None` for trusted proxies, which have many clients.
     pub(crate) usage: Option<Arc<AddressUsage>>,
     authenticated: AtomicBool,
     /// The place among the connections without an authenticated request.
@@ -22,7 +22,7 @@ impl ConnectionState {
         Self { usage, authenticated: AtomicBool::new(anonymous.is_none()), anonymous: Mutex::new(anonymous) }
     }
 
-    /// Notes that a request came with a good credential; the connection gives way to no other from now on.
+    /// Records that a request had a valid credential. From now on, the connection is not evicted.
     pub(crate) fn mark_authenticated(&self) {
         if !self.authenticated.swap(true, Ordering::Relaxed) {
             drop(self.anonymous.lock().unwrap_or_else(PoisonError::into_inner).take());

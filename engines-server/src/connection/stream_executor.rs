@@ -1,4 +1,4 @@
-//! Runs the streams of an HTTP/2 connection, and ends those whose client does not take what it asked for.
+//! Runs the streams of an HTTP/2 connection, and ends those whose client does not read.
 
 use std::{
     future::poll_fn,
@@ -14,11 +14,11 @@ use tokio::{sync::watch, time::timeout};
 use super::{activity::ConnectionActivity, activity::Exchange, cut_off::CutOff, watched_body::ResponseFlow};
 use crate::{deadline_io::WriteDeadline, limits::BudgetShare};
 
-/// How long the last frames of a stream whose credential has ended may wait for the client. hyper's reset waits behind them,
-/// and a client that gives no window keeps them for ever.
+/// How long the last frames of a stream whose credential has ended may wait for the client. hyper's reset is queued
+/// behind them, and a client that grants no window would keep them forever.
 const LAST_FRAME_GRACE: Duration = Duration::from_secs(1);
 
-/// What belongs to one stream for as long as it runs.
+/// The resources of one stream while it runs.
 #[derive(Debug)]
 pub(super) struct StreamGuard {
     pub(super) flow: Arc<ResponseFlow>,
@@ -26,15 +26,15 @@ pub(super) struct StreamGuard {
     pub(super) share: Option<BudgetShare>,
 }
 
-/// Runs streams. Cheap to clone.
+/// Runs streams. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct StreamExecutor {
     deadline: WriteDeadline,
     activity: ConnectionActivity,
-    /// What belongs to the stream that is run next: hyper calls the service and hands over the stream's future one right
-    /// after the other.
+    /// The resources of the next stream. hyper calls the service and hands over the stream's future directly one after
+    /// the other.
     next: Arc<Mutex<Option<StreamGuard>>>,
-    /// Whether a stream whose credential has ended could not be ended by itself.
+    /// Whether a stream could not be ended by itself after its credential had ended.
     undelivered_end: watch::Sender<bool>,
 }
 
@@ -43,7 +43,7 @@ impl StreamExecutor {
         Self { deadline, activity, next: Arc::default(), undelivered_end: watch::Sender::new(false) }
     }
 
-    /// Begins a stream; the next future that is executed is its.
+    /// Starts a stream, whose future is the next to be executed.
     pub(super) fn begin(&self, share: Option<BudgetShare>) -> Arc<ResponseFlow> {
         let flow = Arc::<ResponseFlow>::default();
         let guard = StreamGuard { flow: Arc::clone(&flow), exchange: self.activity.begin(), share };
@@ -51,9 +51,10 @@ impl StreamExecutor {
         flow
     }
 
-    /// Waits until the client has not taken the end of a stream whose credential has ended; the connection has to go then.
+    /// Waits until a client has not taken the end of a stream whose credential has ended. The connection must then be
+    /// closed.
     pub(super) async fn undelivered_end(&self) {
-        // The sender is in `self`, so that this cannot fail.
+        // This cannot fail, because the sender is in `self`.
         let mut receiver = self.undelivered_end.subscribe();
         let _seen = receiver.wait_for(|undelivered| *undelivered).await;
     }
@@ -78,8 +79,8 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for StreamExecutor {
     }
 }
 
-/// Drives a stream to its end, or until a frame has waited for too long or the stream's credential has ended; then the stream
-/// is reset.
+/// Runs a stream until it ends, a frame has waited too long, or the stream's credential has ended. In the last two
+/// cases the stream is reset.
 async fn until_stalled(future: impl Future<Output = ()>, flow: &ResponseFlow, deadline: &WriteDeadline) {
     let mut future = pin!(future);
     let (mut stall, mut cut_off) = (None, CutOff::default());
