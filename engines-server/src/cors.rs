@@ -1,4 +1,5 @@
-//! Cross-origin requests of browsers (the Fetch standard, section 3.3): which headers an answer gets, and the answer to a preflight.
+//! Cross-origin requests of browsers (the Fetch standard, section 3.3): the headers of responses, and the response to a
+//! preflight.
 
 use engines::{Error, Result};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
@@ -25,22 +26,22 @@ const ALLOWED_HEADERS: [&str; 12] = [
     "traceparent",
 ];
 
-/// Answer headers that pages may read on every route.
+/// Response headers that pages may read on every route.
 const EXPOSED_HEADERS: [&str; 7] =
     ["X-Request-Id", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "ETag", "Location"];
 
-/// Seconds a browser may remember a preflight.
+/// Seconds for which a browser may cache the result of a preflight.
 const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// What the answers to listed origins get; nothing where no origin is listed.
+/// The headers of responses to listed origins. Without listed origins, responses have none.
 #[derive(Debug)]
 pub(crate) struct Cors {
     origins: Origins,
-    /// By the routes' numbers; the last is for requests that meet no route.
+    /// The headers by the number of the route. The last ones are for requests that match no route.
     routes: Vec<RouteHeaders>,
 }
 
-/// The lists of one route, written once.
+/// The headers of one route, formatted once.
 #[derive(Debug)]
 struct RouteHeaders {
     allowed: HeaderValue,
@@ -58,10 +59,10 @@ impl RouteHeaders {
 }
 
 impl Cors {
-    /// For these origins.
+    /// Creates the headers for a list of origins.
     ///
     /// # Errors
-    /// `INTERNAL` when the table of routes names a header that is none.
+    /// Returns `INTERNAL` when the table of routes contains an invalid name of a header.
     pub(crate) fn new(origins: Origins) -> Result<Self> {
         let own = |route: &Route| RouteHeaders::new(route.doc.headers.request, route.doc.headers.answer);
         let mut routes = routes::all().map(own).collect::<Result<Vec<_>>>()?;
@@ -69,18 +70,18 @@ impl Cors {
         Ok(Self { origins, routes })
     }
 
-    /// The origins.
+    /// Returns the listed origins.
     pub(crate) fn origins(&self) -> &Origins {
         &self.origins
     }
 
-    /// The request's origin, if it is listed.
+    /// Returns the origin of the request, if it is listed.
     pub(crate) fn origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         self.origins.find_listed(headers).cloned()
     }
 
-    /// The answer to a preflight of a listed origin for a path there is; it needs no credential, and says no more than the table of routes,
-    /// which anybody can read.
+    /// Responds to a preflight of a listed origin for a path that exists. It needs no credential. It contains only what
+    /// the public table of routes contains.
     pub(crate) fn preflight(&self, router: &Router, parts: &Parts) -> Option<Response<Body>> {
         if parts.method != Method::OPTIONS {
             return None;
@@ -102,8 +103,9 @@ impl Cors {
         Some(response)
     }
 
-    /// Adds what an answer needs to be read by a page of `origin`; `route` is the number of the request's route. Where origins are
-    /// listed, every answer says that it depends on the origin, so that no cache gives one origin's to another.
+    /// Adds the headers that a page of `origin` needs to read the response. `route` is the number of the request's
+    /// route. If origins are listed, every response varies by the origin, so that no cache serves a response to another
+    /// origin.
     pub(crate) fn apply(&self, origin: Option<HeaderValue>, route: Option<usize>, headers: &mut HeaderMap) {
         if self.origins.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! The socket of a connection: yields bytes that were read ahead first, and fails when the peer stops reading.
+//! The socket of a connection. It yields bytes that were read ahead first, and fails when the peer stops reading.
 
 use std::{
     io::{self, IoSlice},
@@ -24,12 +24,12 @@ use crate::{App, shutdown::Shutdown, socket_options::reset_on_close};
 #[derive(Debug, Clone)]
 pub(crate) struct WriteDeadline {
     limit: Duration,
-    /// The same once the server has begun to stop.
+    /// The deadline after the server has begun to stop.
     stopping: Duration,
     shutdown: Shutdown,
 }
 
-/// Ready once a write has made no progress for too long.
+/// A timer that becomes ready once a write has made no progress for too long.
 pub(crate) type StallTimer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl WriteDeadline {
@@ -42,12 +42,12 @@ impl WriteDeadline {
         }
     }
 
-    /// Starts to wait for progress.
+    /// Starts a timer for progress.
     pub(crate) fn stall_timer(&self) -> StallTimer {
         self.stall_timer_within(None)
     }
 
-    /// As [`WriteDeadline::stall`], but for `most` at the longest.
+    /// Starts a timer like [`WriteDeadline::stall_timer`], of `most` at the longest.
     pub(crate) fn stall_timer_within(&self, most: Option<Duration>) -> StallTimer {
         let Self { limit, stopping, shutdown } = self.clone();
         Box::pin(async move {
@@ -73,18 +73,18 @@ impl DeadlineIo {
         Self { prefix, stream, deadline, stall: None, blocked: None }
     }
 
-    /// Says in `blocked` whether a write waits for the peer.
+    /// Sets `blocked` while a write waits for the peer.
     pub(crate) fn with_blocked_flag(mut self, blocked: Arc<AtomicBool>) -> Self {
         self.blocked = Some(blocked);
         self
     }
 
-    /// The socket, and what was read ahead and not yet taken.
+    /// Returns the bytes that were read ahead and not yet taken, and the socket.
     pub(crate) fn into_parts(self) -> (Bytes, TcpStream) {
         (self.prefix, self.stream)
     }
 
-    /// Passes on the outcome of a write, unless it has been pending for too long.
+    /// Passes on the result of a write, or an error if the write has been pending for too long.
     fn track_progress<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
             if self.stall.take().is_some() {

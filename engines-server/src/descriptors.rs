@@ -1,18 +1,18 @@
-//! File descriptors: the process may open as many as the system allows, and connections leave some to the store.
+//! Raises the limit of file descriptors, and derives the limit of connections from it.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::HttpSettings;
 
-/// Descriptors that are not for connections: the store's files and readers, listeners, the runtime, clients of other services,
-/// and connections that are being refused.
+/// Descriptors that are not for connections: the store's files and readers, listeners, the runtime, clients of other
+/// services, and connections that are being refused.
 const RESERVED_DESCRIPTORS: u64 = 512;
 
-/// Raises the soft limit of descriptors to the hard one and settles how many connections may be open at once: as many as were
-/// set, but no more than there are descriptors for.
+/// Raises the soft limit of descriptors to the hard limit, and sets the limit of connections. It is the configured
+/// number, but at most the number of descriptors for connections.
 pub(crate) fn apply_descriptor_limit(http: &mut HttpSettings) {
     let limit = raise_soft_limit();
-    // With a very low limit, the store gets at least half.
+    // With a very low limit, the store gets at least half of the descriptors.
     let room = limit.map(|limit| limit - RESERVED_DESCRIPTORS.min(limit / 2));
     let room = room.map_or(usize::MAX, |room| usize::try_from(room).unwrap_or(usize::MAX)).max(1);
     let wanted = http.max_connections();
@@ -29,7 +29,7 @@ pub(crate) fn apply_descriptor_limit(http: &mut HttpSettings) {
     tracing::info!(descriptors = limit, max_connections = settled, "file descriptors");
 }
 
-/// The limit of descriptors after raising it; `None` where there is none.
+/// Returns the limit of descriptors after raising it, or `None` if there is none.
 fn raise_soft_limit() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {

@@ -1,7 +1,8 @@
-//! The handshake of a WebSocket (RFC 6455 section 4.2), and how a browser is told that it was refused.
+//! The handshake of a WebSocket (RFC 6455 section 4.2), and its refusal.
 //!
-//! A browser shows a refusal over HTTP as close code 1006 and nothing else. So a handshake that comes from a browser, which its `Origin`
-//! shows, is accepted and closed at once with a code and a reason. Whoever else asks gets the HTTP problem.
+//! A browser reports a refusal over HTTP as close code 1006 and nothing else. A handshake with an `Origin` comes from a
+//! browser. If it is refused, it is accepted and closed at once with a code and a reason. All other clients get a
+//! problem document.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use engines::{Code, Error, Result, stream::ws::SUBPROTOCOL};
@@ -21,13 +22,13 @@ use crate::{
     streaming::{HandshakeRefusal, WebSocketTask, run_socket},
 };
 
-/// What a server appends to the client's key (RFC 6455 section 1.3).
+/// The value that a server appends to the client's key (RFC 6455 section 1.3).
 const WEBSOCKET_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// A client's handshake that is in order.
+/// A valid handshake of a client.
 pub(crate) struct Handshake {
     accept: HeaderValue,
-    /// The client speaks ours.
+    /// Whether the client offers the subprotocol of this server.
     subprotocol: bool,
 }
 
@@ -35,7 +36,7 @@ impl Handshake {
     /// Checks a handshake.
     ///
     /// # Errors
-    /// `BODY_INVALID` naming the header that is wrong.
+    /// Returns `BODY_INVALID` with the name of the header that is wrong.
     pub(crate) fn read(headers: &HeaderMap) -> Result<Self> {
         if !has_token(headers, &header::UPGRADE, "websocket") || !has_token(headers, &header::CONNECTION, "upgrade") {
             return Err(invalid_handshake("Upgrade", "this is a WebSocket: send its handshake (Upgrade: websocket)"));
@@ -54,10 +55,10 @@ impl Handshake {
         Ok(Self { accept, subprotocol: has_token(headers, &header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) })
     }
 
-    /// Answers the handshake; the connection becomes `socket`.
+    /// Accepts the handshake. The connection continues as `socket`.
     ///
     /// # Errors
-    /// `BODY_INVALID` when the connection cannot leave HTTP.
+    /// Returns `BODY_INVALID` if the connection cannot be upgraded.
     pub(crate) fn accept(
         self,
         upgrade: Option<Upgrade>,
@@ -91,16 +92,16 @@ impl Handshake {
     }
 }
 
-/// A handshake that comes from a browser, kept until it is known whether it is refused.
+/// A handshake of a browser, kept until the request is accepted or refused.
 pub(crate) struct BrowserHandshake {
     handshake: Handshake,
     upgrade: Upgrade,
-    /// The page's origin is our own, or listed.
+    /// Whether the page's origin is that of the server, or is listed.
     allowed: bool,
 }
 
 impl BrowserHandshake {
-    /// The handshake of a request with an `Origin` to a route that is a WebSocket.
+    /// Returns the handshake of a request with an `Origin` to a WebSocket route.
     pub(crate) fn from_request(app: &App, info: Option<&ConnectionInfo>, route: &Route, parts: &Parts) -> Option<Self> {
         if route.doc.status != StatusCode::SWITCHING_PROTOCOLS.as_u16()
             || parts.method != Method::GET
@@ -111,7 +112,7 @@ impl BrowserHandshake {
         let handshake = Handshake::read(&parts.headers).ok()?;
         let own = info.filter(|line| line.own).map(|_| Upgrade::Own);
         let upgrade = own.or_else(|| parts.extensions.get::<OnUpgrade>().cloned().map(Upgrade::Hyper))?;
-        // Of several origins none is meant.
+        // Several origins count as none, because it is not clear which one is meant.
         let origin = origin::single_origin(&parts.headers).and_then(|origin| origin.to_str().ok());
         let allowed = origin.is_some_and(|origin| {
             app.cors().origins().contains(origin) || origin::is_same_origin(info, parts, app.settings(), origin)
@@ -119,7 +120,7 @@ impl BrowserHandshake {
         Some(Self { handshake, upgrade, allowed })
     }
 
-    /// The refusal of a page that may not open WebSockets here.
+    /// Refuses a page whose origin may not open WebSockets.
     pub(crate) fn check_origin(&self) -> Result<()> {
         match self.allowed {
             true => Ok(()),
@@ -131,7 +132,7 @@ impl BrowserHandshake {
         }
     }
 
-    /// Accepts the handshake, and closes the socket for the reason it is refused for.
+    /// Accepts the handshake, and closes the socket with the reason of the refusal.
     pub(crate) fn refuse(self, app: &App, error: &Error) -> Result<Response<Body>> {
         tracing::debug!(operation = error.operation(), code = %error.code(), "a browser's WebSocket is refused");
         let socket = WebSocketTask::Refused(HandshakeRefusal::new(error));
@@ -143,7 +144,7 @@ fn invalid_handshake(field: &str, detail: &'static str) -> Error {
     Error::invalid_body("ws.accept", field, detail)
 }
 
-/// Whether a header's list holds `token`, in any letter case.
+/// Returns whether the list in a header contains `token`, in any letter case.
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|found| found.trim().eq_ignore_ascii_case(token))

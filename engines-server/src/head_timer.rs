@@ -1,7 +1,8 @@
-//! How long a client may take to send a request's head, without an entry in the runtime's timers for each request.
+//! A timer for the head of a request that needs no entry in the runtime's timers for each request.
 //!
-//! hyper asks its timer for a new deadline whenever it waits for a head, and drops it when the head is there. Here that is a note in a cell
-//! of the connection's; one alarm for the whole connection is set to the first of these deadlines, and when it rings it is set to the one that stands by then.
+//! Whenever hyper waits for a head, it asks its timer for a new deadline, and drops it when the head has arrived. This
+//! timer only stores the deadline in the connection's state. One sleep for the whole connection is set to the first
+//! deadline. When it ends, it is set to the deadline that is current by then.
 
 use std::{
     pin::Pin,
@@ -12,19 +13,19 @@ use std::{
 
 use hyper::rt::{Sleep, Timer};
 
-/// The timer of one HTTP/1 connection. Deadlines made with it pass only as long as [`HeadTimer::poll`] is called.
+/// The timer of one HTTP/1 connection. Its deadlines pass only while [`HeadTimer::poll`] is called.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HeadTimer(Arc<Mutex<TimerState>>);
 
 #[derive(Debug, Default)]
 struct TimerState {
-    /// The deadline that is waited for.
+    /// The deadline that hyper waits for.
     due_at: Option<Instant>,
-    /// For when the alarm was set that rang last.
+    /// The time for which the last sleep was set that has ended.
     fired_at: Option<Instant>,
 }
 
-/// The alarm of one connection.
+/// The sleep of one connection.
 pub(crate) type PendingSleep = Option<Pin<Box<tokio::time::Sleep>>>;
 
 /// A deadline.
@@ -34,7 +35,7 @@ struct HeadDeadline {
 }
 
 impl HeadTimer {
-    /// Sees to the alarm. Returns whether the deadline that is waited for has passed, so that the connection must be polled again.
+    /// Polls the sleep. Returns whether the current deadline has passed, so that the connection must be polled again.
     pub(crate) fn poll(&self, pending: &mut PendingSleep, cx: &mut Context<'_>) -> bool {
         let Some(due) = self.state().due_at else { return false };
         let alarm = pending.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due.into())));

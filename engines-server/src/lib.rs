@@ -1,9 +1,9 @@
-//! engines over HTTP, SSE and WebSocket: knows HTTP and nothing else.
+//! The HTTP interface of `engines`: JSON, server-sent events and WebSocket. It contains no rules of the services.
 //!
-//! The way of a request, one direction: [`listen`] → [`App::handle`] (the stack: limits, trace, deadline, door) → the route's
-//! policy → its handler (decode, one call, encode) → a service of [`engines`].
+//! A request takes these steps, in one direction: [`listen`] → [`App::handle`] (the pipeline: limits, trace, deadline,
+//! admission) → the access rule of the route → its handler (decode, one call, encode) → a service of [`engines`].
 //!
-//! [`App`] needs no listener: it is a [`hyper::service::Service`], to be mounted in an HTTP service of one's own.
+//! [`App`] needs no listener. It is a [`hyper::service::Service`] and can be mounted in another HTTP service.
 
 mod app;
 mod body;

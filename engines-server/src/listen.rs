@@ -1,4 +1,4 @@
-//! The listener: accepts connections within their limit and drives each until the server stops.
+//! The listener. It accepts connections within their limit and serves each until the server stops.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -11,14 +11,15 @@ use tokio::{
 
 use crate::{App, connection, limits::RefusalLog, metrics::GaugeGuard};
 
-/// How long to wait before accepting again when the process or the machine has run out of something, such as file descriptors.
+/// How long to wait before the next connection is accepted after the process or the machine has run out of a resource,
+/// such as file descriptors.
 const BACKOFF: Duration = Duration::from_millis(50);
 
-/// Connections at once to the listener of the metrics.
+/// Connections to the listener of metrics that may be open at the same time.
 const METRICS_CONNECTIONS: usize = 64;
 
-/// Serves `app` on `listener` until its [`Shutdown`](crate::Shutdown) is thrown; then finishes what is in flight within the
-/// grace period and returns. Returns whether everything was finished.
+/// Serves `app` on `listener` until its [`Shutdown`](crate::Shutdown) begins, and then finishes what is in progress
+/// within the grace period. Returns whether everything was finished.
 pub async fn serve(app: App, listener: TcpListener) -> bool {
     let places = Arc::new(Semaphore::new(app.settings().max_connections().clamp(1, Semaphore::MAX_PERMITS)));
     let mut connections = JoinSet::new();
@@ -26,7 +27,7 @@ pub async fn serve(app: App, listener: TcpListener) -> bool {
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
-            // Reaped as they end, so that the set holds open connections only.
+            // Connections are removed as they end, so that the set holds only open ones.
             Some(_) = connections.join_next() => continue,
             () = app.shutdown().begun() => break,
         };
@@ -56,7 +57,7 @@ pub async fn serve(app: App, listener: TcpListener) -> bool {
     timeout(app.settings().shutdown_grace(), all).await.is_ok()
 }
 
-/// The next connection, once there is a place for it.
+/// Waits for a place, and accepts the next connection.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
@@ -66,14 +67,14 @@ async fn accept(
     Ok((stream, peer, place))
 }
 
-/// Errors of a peer that was gone before it was accepted, not of ours.
+/// Returns whether an error concerns a peer that left before it was accepted, and not the listener.
 fn is_per_connection_error(error: &io::Error) -> bool {
     use io::ErrorKind as K;
     matches!(error.kind(), K::ConnectionRefused | K::ConnectionAborted | K::ConnectionReset | K::Interrupted)
 }
 
-/// Serves the metrics alone, to whoever reaches `listener`; for an address inside the deployment. More connections than
-/// 64 wait to be accepted.
+/// Serves the metrics without a credential. `listener` should have an address inside the deployment. If 64 connections
+/// are open, further ones wait to be accepted.
 pub async fn metrics(app: App, listener: TcpListener) {
     let places = Arc::new(Semaphore::new(METRICS_CONNECTIONS));
     loop {

@@ -1,5 +1,6 @@
-//! Logs: for people on a terminal, one JSON object a line otherwise, on standard error. Never payloads, queries or credentials; and what a
-//! message or an error of somebody else's quotes all the same goes through the PII engine.
+//! Logs on standard error: for people on a terminal, otherwise one JSON object on each line. They contain no payloads,
+//! queries or credentials. Messages and errors of other libraries may quote such data, so the PII engine scrubs all
+//! messages.
 
 use std::io::IsTerminal;
 
@@ -11,10 +12,10 @@ use tracing_subscriber::{EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, 
 
 use crate::config::{LogFormat, Settings};
 
-/// Begins to log. Does nothing if something else in the process logs already.
+/// Sets up logging. It does nothing if the process already has a logger.
 ///
 /// # Errors
-/// When the level is malformed; the text says how.
+/// The level is malformed. The error describes its form.
 pub fn init(settings: &Settings) -> Result<(), String> {
     let log = &settings.log;
     let filter = EnvFilter::try_new(&log.level).map_err(|error| format!("log.level: {error}"))?;
@@ -26,7 +27,7 @@ pub fn init(settings: &Settings) -> Result<(), String> {
     };
     let layer = fmt::layer();
     let layer = if log.scrub {
-        // Where the server listens is nobody's data.
+        // The addresses of the server's listeners are no personal data.
         let own = [Some(settings.listen), settings.metrics.listen].into_iter().flatten();
         let policy = Policy { allow: own.map(|address| address.ip().to_string()).collect(), ..Policy::default() };
         let scrubber = Scrubber::builder().policy(policy).build().map_err(|error| error.to_string())?;
@@ -44,7 +45,7 @@ pub fn init(settings: &Settings) -> Result<(), String> {
             layer.json().flatten_event(true).boxed()
         }
     };
-    // It fails only when a subscriber is set, and then that one has the say.
+    // Setting it fails only when another subscriber is set, which then stays.
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
     Ok(())
 }

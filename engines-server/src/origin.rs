@@ -1,4 +1,4 @@
-//! Origins (RFC 6454): which pages of a browser may call, and which page is our own.
+//! Origins (RFC 6454): the pages whose requests from a browser are allowed, and the origin of the server itself.
 
 use std::{borrow::Cow, fmt, net::IpAddr};
 
@@ -13,11 +13,11 @@ use crate::{
     settings::HttpSettings,
 };
 
-/// The setting, as errors name it.
+/// The name of the setting in errors.
 const SETTING: &str = "http.cors_origins";
 
-/// A list of origins: each is exact (`https://app.example.com`, `http://localhost:5173`), or has `*` for its first label
-/// (`https://*.example.com`), which stands for exactly one label. Scheme and port must be the same.
+/// A list of origins. Each is exact (`https://app.example.com`, `http://localhost:5173`), or has `*` as its first label
+/// (`https://*.example.com`). `*` stands for exactly one label. Scheme and port must be equal.
 ///
 /// ```
 /// use engines_server::Origins;
@@ -32,7 +32,7 @@ const SETTING: &str = "http.cors_origins";
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Origins(Vec<OriginPattern>);
 
-/// Why a text is no origin and no pattern.
+/// The reason why a text is neither an origin nor a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OriginError {
     text: String,
@@ -42,7 +42,7 @@ pub struct OriginError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum OriginPattern {
     Exact(String),
-    /// What stands before and after the one label.
+    /// The text before and after the one label.
     OneLabel {
         before: String,
         after: String,
@@ -50,21 +50,21 @@ enum OriginPattern {
 }
 
 impl Origins {
-    /// Reads a list.
+    /// Parses a list of origins.
     ///
     /// # Errors
-    /// For the first text that is neither an origin nor a pattern.
+    /// Returns an error for the first text that is neither an origin nor a pattern.
     pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self, OriginError> {
         texts.into_iter().map(|text| OriginPattern::parse(text.as_ref())).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether no origin is listed.
+    /// Returns whether the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether an origin, as a browser sends it, is listed. `null` never is.
+    /// Returns whether the list contains an origin, in the form in which a browser sends it. It never contains `null`.
     #[must_use]
     pub fn contains(&self, origin: &str) -> bool {
         self.0.iter().any(|pattern| match pattern {
@@ -76,7 +76,7 @@ impl Origins {
         })
     }
 
-    /// The one `Origin` of a request, if it is listed.
+    /// Returns the only `Origin` of a request, if it is listed.
     pub(crate) fn find_listed<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
         if self.0.is_empty() {
             return None;
@@ -89,7 +89,7 @@ impl Origins {
 impl std::str::FromStr for Origins {
     type Err = OriginError;
 
-    /// Reads a list that is separated by commas, or a JSON array of strings.
+    /// Parses a list that is separated by commas, or a JSON array of strings.
     fn from_str(text: &str) -> Result<Self, OriginError> {
         if text.trim_start().starts_with('[') {
             let fault = |_| OriginError { text: text.to_owned(), reason: "it is no JSON array of strings" };
@@ -116,7 +116,7 @@ impl OriginPattern {
         let Some((host, port)) = split_port(rest) else {
             return fault("the port must be a number from 1 to 65535");
         };
-        // Browsers leave out the scheme's own port.
+        // Browsers leave out the default port of the scheme.
         let port =
             port.filter(|port| Some(*port) != default_port(scheme)).map_or_else(String::new, |port| format!(":{port}"));
         if let Some(parent) = host.strip_prefix("*.") {
@@ -164,7 +164,7 @@ impl Serialize for Origins {
 }
 
 impl<'de> Deserialize<'de> for Origins {
-    /// Reads a list of strings, or one string as [`FromStr`](std::str::FromStr) does.
+    /// Deserializes a list of strings, or one string like [`FromStr`](std::str::FromStr).
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Listed;
 
@@ -189,14 +189,14 @@ impl<'de> Deserialize<'de> for Origins {
     }
 }
 
-/// The `Origin` of a request that has one.
+/// Returns the `Origin` of a request that has exactly one.
 pub(crate) fn single_origin(headers: &HeaderMap) -> Option<&HeaderValue> {
     let mut all = headers.get_all(header::ORIGIN).iter();
     all.next().filter(|_| all.next().is_none())
 }
 
-/// Whether a page of this origin was served from where the request goes: its host and port are those of `Host`, or, behind a trusted
-/// proxy, what the proxy says they were.
+/// Returns whether a page of this origin comes from the host that the request is for. Its host and port must equal
+/// those of `Host`, or those that a trusted proxy reports.
 pub(crate) fn is_same_origin(
     connection: Option<&ConnectionInfo>,
     parts: &Parts,
@@ -228,7 +228,7 @@ fn peer(connection: Option<&ConnectionInfo>, parts: &Parts) -> Option<IpAddr> {
     }
 }
 
-/// How a client reached the proxy next to us, as far as that says it.
+/// The scheme, host and port with which a client reached the nearest proxy, as far as the proxy reports them.
 #[derive(Default)]
 struct ForwardedInfo<'a> {
     scheme: Option<&'a str>,
@@ -237,7 +237,7 @@ struct ForwardedInfo<'a> {
 
 impl<'a> ForwardedInfo<'a> {
     fn read(headers: &'a HeaderMap, written: ForwardedHeader) -> Self {
-        // What stands last was written by the proxy next to us.
+        // The nearest proxy has written the last entry.
         let last = |name: &str| {
             let line = headers.get_all(name).iter().next_back()?.to_str().ok()?;
             line.rsplit(',').next().map(str::trim).filter(|value| !value.is_empty())
@@ -263,7 +263,7 @@ impl<'a> ForwardedInfo<'a> {
     }
 }
 
-/// Host and port; none when the port is none.
+/// Splits host and port. Returns `None` when the port is not valid.
 fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
     let in_brackets = text.rfind(']').unwrap_or(0);
     match text[in_brackets..].rfind(':') {

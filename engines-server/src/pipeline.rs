@@ -1,5 +1,5 @@
-//! The request's way, top to bottom: trace, route, in-flight limit, deadline, door, body, policy, throttle, handler; and the
-//! answer's way back: request id, security headers, `HEAD`, metrics.
+//! The steps of a request: trace, route, in-flight limit, deadline, admission, body, access rule, throttle, handler.
+//! The response then gets its request id, security headers and metrics, and loses its body for `HEAD`.
 
 use std::{
     borrow::Cow, error::Error as StdError, fmt, future::poll_fn, panic::AssertUnwindSafe, pin::pin, sync::Arc,
@@ -38,19 +38,19 @@ use crate::{
     security_headers,
 };
 
-/// Limits how often something may be asked. Called after the door and before the handler.
+/// Limits the rate of requests. It is called after admission and before the handler.
 pub trait RequestThrottle: Send + Sync + fmt::Debug {
-    /// Lets the request pass or not.
+    /// Accepts the request, or refuses it.
     ///
     /// # Errors
-    /// `RATE_LIMITED`, with [`Error::retry_after`].
+    /// Returns `RATE_LIMITED`, with [`Error::retry_after`].
     fn check(&self, context: &RequestContext, class: RateClass) -> Result<()>;
 }
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Answers a request.
+/// Responds to a request.
 pub(crate) async fn respond<B>(app: &App, connection: Option<&ConnectionInfo>, request: Request<B>) -> Response<Body>
 where
     B: HttpBody + Send,
@@ -106,7 +106,7 @@ where
     response
 }
 
-/// Answers a request with an error before anything else looks at it.
+/// Responds to a request with an error before any other step.
 pub(crate) fn refuse(app: &App, headers: &HeaderMap, error: &Error) -> Response<Body> {
     let trace = app.engine().admission().trace(&trace_input(app, headers));
     let mut response = problem::response(error, &trace);
@@ -116,7 +116,7 @@ pub(crate) fn refuse(app: &App, headers: &HeaderMap, error: &Error) -> Response<
     response
 }
 
-/// Adds what every answer carries.
+/// Adds the headers that every response has.
 fn add_common_headers(response: &mut Response<Body>, route: Option<&Route>, trace: &Trace) {
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&trace.request_id) {
@@ -125,7 +125,7 @@ fn add_common_headers(response: &mut Response<Body>, route: Option<&Route>, trac
     security_headers::apply(headers, route);
 }
 
-/// In-flight limit, deadline, panics.
+/// Applies the in-flight limit and the deadline, and catches panics.
 async fn with_limits<B>(
     app: &App,
     connection: Option<&ConnectionInfo>,
@@ -151,7 +151,7 @@ where
     };
     let safe = parts.method.is_safe();
     let mut guarded = pin!(AssertUnwindSafe(authorize(&places, connection, found, parts, body, trace)).catch_unwind());
-    // What is answered at once needs no timer.
+    // A response that is ready at once needs no timer.
     let at_once = poll_fn(|cx| Poll::Ready(guarded.as_mut().poll(cx))).await;
     let ended = match at_once {
         Poll::Ready(ended) => Ok(ended),
@@ -171,7 +171,7 @@ where
     }
 }
 
-/// The door, the body, the policy, and then the handler.
+/// Runs admission, reads the body, checks the access rule, and calls the handler.
 async fn authorize<B>(
     budget: &RequestBudget<'_>,
     connection: Option<&ConnectionInfo>,
@@ -190,7 +190,7 @@ where
     let app = budget.app;
     let address = budget.client.as_ref().map(|client| Arc::clone(&client.text));
     let admission = app.engine().admission();
-    // The path's own word about the tenant, where it has one.
+    // The tenant in the path, if the route has one.
     let tenant = match params.first() {
         Some((_, raw)) if route.tenant_in_path() => Some(query::decode_segment("t", raw)?),
         _ => None,
@@ -257,7 +257,7 @@ where
             let (app, counted) = (request.app.clone(), context.clone());
             let mut response = match lines {
                 None => handler(request, context).await,
-                // Boxed, because its room would be part of every request's.
+                // The future is boxed, because otherwise the future of every request would be large enough for it.
                 Some(body) => {
                     budget.switch_to_batch()?;
                     Box::pin(stream_lines(request, context, body, handler)).await
@@ -269,7 +269,7 @@ where
     }
 }
 
-/// A handler that is given its body as it arrives.
+/// Runs a handler that receives its body as it arrives.
 async fn stream_lines<B>(
     request: RequestParts,
     context: RequestContext,
@@ -292,7 +292,7 @@ where
     body_stream::stream_body(body, announced, bounds, handle).await
 }
 
-/// Checks the credential, and notes on the connection that there is a good one.
+/// Verifies the credential, and records on the connection that it was valid.
 async fn verify_credential(
     admission: &Admission,
     connection: Option<&ConnectionInfo>,
@@ -305,7 +305,7 @@ async fn verify_credential(
     Ok(principal)
 }
 
-/// Whoever has a good credential, for routes without a tenant.
+/// Verifies the credential for routes without a tenant.
 async fn authenticate(
     admission: &Admission,
     connection: Option<&ConnectionInfo>,
@@ -316,7 +316,7 @@ async fn authenticate(
     Ok(principal)
 }
 
-/// Through the door: the credential before the body is read, tenant and environment after it, then the least role.
+/// Admits the request: the credential before the body is read, tenant and environment after it, then the least role.
 async fn admit<B>(
     (places, line): (&RequestBudget<'_>, Option<&ConnectionInfo>),
     route: &'static Route,
@@ -353,7 +353,7 @@ where
             drop((tenant_id, env));
             Ok((context, bytes?))
         }
-        // Whoever may not do this at all is told so first; what a body that cannot be read says of the tenant is not known.
+        // A caller without the right gets that error first. The tenant in a body that cannot be read is not known.
         Err(fault) => match admit_with(&BodyClaims::default()).await {
             Err(refusal) if refusal.kind() == ErrorKind::Forbidden => Err(refusal),
             _ => Err(match (fault, bytes) {
@@ -364,7 +364,7 @@ where
     }
 }
 
-/// The body of a route that has one, looked over.
+/// Reads and checks the body of a route that has one.
 async fn read_json_body<B>(budget: &RequestBudget<'_>, route: &'static Route, parts: &Parts, body: B) -> Result<Bytes>
 where
     B: HttpBody + Send,
@@ -379,7 +379,7 @@ where
     Ok(bytes)
 }
 
-/// All bytes of a body, in time and within its limit; what may be left out and is, is an empty object.
+/// Receives all bytes of a body within the deadline and the limit. An optional body that is absent is an empty object.
 async fn receive_body<B>(budget: &RequestBudget<'_>, route: &'static Route, parts: &Parts, body: B) -> Result<Bytes>
 where
     B: HttpBody + Send,
@@ -387,7 +387,7 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let limit = budget.app.engine().limits().body_bytes;
-    // What is not there needs no type.
+    // An absent body needs no media type.
     let optional = route.body == BodyKind::OptionalJson;
     if !optional {
         check_json_type(&parts.headers)?;
@@ -402,7 +402,7 @@ where
     Ok(bytes)
 }
 
-/// The tenant that a body names, also under the name that older producers of events give it.
+/// Returns the tenant that a body names, also under the name that older producers of events use.
 fn body_tenant<'a>(json: &CheckedJson<'a>, route: &Route) -> Result<Option<Cow<'a, str>>> {
     match (json.string_member("tenant_id")?, json.string_member("tenantId")?) {
         (Some(one), Some(other)) if one != other => {
@@ -413,13 +413,13 @@ fn body_tenant<'a>(json: &CheckedJson<'a>, route: &Route) -> Result<Option<Cow<'
     }
 }
 
-/// How this connection can leave HTTP, if it can.
+/// Returns how this connection can be upgraded, if it can.
 fn upgrade(connection: Option<&ConnectionInfo>, parts: &mut Parts) -> Option<Upgrade> {
     let own = connection.filter(|line| line.own).map(|_| Upgrade::Own);
     own.or_else(|| parts.extensions.remove::<OnUpgrade>().map(Upgrade::Hyper))
 }
 
-/// The control plane's admins, and nobody else: whatever tenant the request names, the control plane's is meant.
+/// Admits admins of the control plane only. The control plane's tenant is used, whatever tenant the request names.
 async fn admit_operator(
     app: &App,
     connection: Option<&ConnectionInfo>,
@@ -439,7 +439,7 @@ async fn admit_operator(
     Err(refusal.with_member("least_role", "admin").with_member("decision_id", engine.guard().decision_id()))
 }
 
-/// An id with personal data in it is none: it would be in every log and audit record of the request.
+/// Discards ids that contain personal data. Otherwise they would be in every log line and audit record of the request.
 fn trace_input<'a>(app: &App, headers: &'a HeaderMap) -> AuthInput<'a> {
     let harmless = |id: &&HeaderValue| {
         let found = id.to_str().ok().map(|id| app.scrubber().findings(id));
@@ -452,7 +452,8 @@ fn trace_input<'a>(app: &App, headers: &'a HeaderMap) -> AuthInput<'a> {
     }
 }
 
-/// What the request says about itself, unread. One walk over its headers: it has few, and each look-up would hash a name.
+/// Collects the values that admission needs. It walks over the headers once, because there are few, and each look-up
+/// would hash a name.
 fn auth_input<'a>(route: &Route, parts: &'a Parts, query: &'a Query, trace: &Trace) -> AuthInput<'a> {
     let mut presented = AuthInput {
         ticket: match request_rules::accepts_ticket(route, &parts.method) {
@@ -479,20 +480,20 @@ fn auth_input<'a>(route: &Route, parts: &'a Parts, query: &'a Query, trace: &Tra
     presented
 }
 
-/// A JSON document.
+/// Matches JSON documents.
 const IS_JSON: fn(&str) -> bool =
     |kind| kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json");
-/// JSON documents, one on each line.
+/// Matches JSON lines.
 const IS_NDJSON: fn(&str) -> bool =
     |kind| matches!(kind, "application/x-ndjson" | "application/ndjson" | "application/jsonl");
 
-/// A body of JSON that says it is one.
+/// Checks that the media type is JSON.
 fn check_json_type(headers: &HeaderMap) -> Result<()> {
     check_media_type(headers, IS_JSON, "application/json")
 }
 
-/// One of the types that `fits`, in UTF-8, uncompressed. A body without a type is refused as well: a page of another site can
-/// send one without asking first (Fetch standard, section 2.2.2).
+/// Checks that the media type `fits`, and that the body is UTF-8 and not compressed. A body without a media type is
+/// refused as well: a page of another site can send one without a preflight (Fetch standard, section 2.2.2).
 fn check_media_type(headers: &HeaderMap, fits: fn(&str) -> bool, usual: &str) -> Result<()> {
     let refuse = |detail: &'static str| Err(Error::new(Code::MediaTypeUnsupported, "http.body", detail));
     let encodings = headers.get_all(header::CONTENT_ENCODING);
@@ -515,7 +516,7 @@ fn check_media_type(headers: &HeaderMap, fits: fn(&str) -> bool, usual: &str) ->
     Ok(())
 }
 
-/// The answer to `HEAD`: as to `GET`, with the length its body would have (RFC 9110 section 9.3.2).
+/// Removes the body of a response to `HEAD`. The header with the length of the body stays (RFC 9110 section 9.3.2).
 fn without_body(response: Response<Body>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     if let Some(length) = SizeHint::exact(&body.size_hint()) {

@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 
 use crate::{body::Body, limits::is_budget_refusal};
 
-/// The media type.
+/// The media type of problem documents.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
-/// Names an error's own members must not take.
+/// The names that members of an error must not take.
 const RESERVED_MEMBERS: [&str; 6] = ["type", "title", "status", "code", "detail", "request_id"];
 
-/// The problem document of `error`.
+/// Returns the problem document of `error`.
 pub(crate) fn document(error: &Error, trace: &Trace) -> Map<String, Value> {
     let code = error.code();
     let mut document = Map::new();
@@ -30,13 +30,13 @@ pub(crate) fn document(error: &Error, trace: &Trace) -> Map<String, Value> {
     document
 }
 
-/// The answer that tells of `error`, and a line in the log where it is ours to mend.
+/// Returns the response for `error`. An error of the server or a backend is logged.
 pub(crate) fn response(error: &Error, trace: &Trace) -> Response<Body> {
     match error.kind() {
         ErrorKind::Internal => {
             tracing::error!(request_id = %trace.request_id, trace_id = %trace.trace_id, ?error, "a request failed");
         }
-        // Refusals of a budget are logged in sum, at most once a second.
+        // Refusals by a budget are logged in sum, at most once a second.
         ErrorKind::Unavailable if !is_budget_refusal(error) => {
             tracing::warn!(request_id = %trace.request_id, trace_id = %trace.trace_id, ?error, "a backend did not answer");
         }
@@ -44,7 +44,7 @@ pub(crate) fn response(error: &Error, trace: &Trace) -> Response<Body> {
             tracing::debug!(request_id = %trace.request_id, operation = error.operation(), code = %error.code(), "refused");
         }
     }
-    // A map of strings always serialises.
+    // A map of strings can always be serialized.
     let text = serde_json::to_vec(&document(error, trace)).unwrap_or_default();
     let mut response = Response::new(Body::from(Bytes::from(text)));
     *response.status_mut() = StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -63,7 +63,8 @@ pub(crate) fn response(error: &Error, trace: &Trace) -> Response<Body> {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
     if error.kind() == ErrorKind::RateLimited {
-        // As most services say it (draft-ietf-httpapi-ratelimit-headers up to its version 7); seconds, as in Retry-After.
+        // Most services use these headers (draft-ietf-httpapi-ratelimit-headers up to its version 7). They are in
+        // seconds, like `Retry-After`.
         if let Some(limit) = error.member("limit").and_then(Value::as_u64) {
             headers.insert("ratelimit-limit", limit.into());
         }

@@ -1,16 +1,16 @@
-//! A request's query and path parameters, decoded strictly.
+//! The query and path parameters of a request, decoded strictly.
 
 use std::borrow::Cow;
 
 use engines::{Code, Error, Result};
 use percent_encoding::percent_decode;
 
-/// The pairs of a query, in the order they were sent.
+/// The pairs of a query, in the order in which they were sent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads `name=value&…` (URL standard section 5.1), but refuses what is not UTF-8 rather than replace it.
+    /// Parses `name=value&…` (URL standard section 5.1). Text that is not UTF-8 is refused, not replaced.
     pub(crate) fn parse(query: Option<&str>) -> Result<Self> {
         let Some(query) = query else { return Ok(Self::default()) };
         let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
@@ -20,15 +20,15 @@ impl Query {
         pairs.collect::<Result<_>>().map(Self)
     }
 
-    /// Every value given for `name`.
+    /// Returns every value of `name`.
     pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The value for `name`, if there is one.
+    /// Returns the value of `name`, if there is one.
     ///
     /// # Errors
-    /// `BODY_INVALID` when there are several: which one is meant?
+    /// Returns `BODY_INVALID` when there are several, because it is not clear which one is meant.
     pub(crate) fn single(&self, name: &str) -> Result<Option<&str>> {
         let mut all = self.values(name);
         let first = all.next();
@@ -38,10 +38,10 @@ impl Query {
         Ok(first)
     }
 
-    /// The value for `name` as a number.
+    /// Returns the value of `name` as a number.
     ///
     /// # Errors
-    /// `BODY_INVALID` when it is none.
+    /// Returns `BODY_INVALID` when it is not a number.
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>> {
         self.single(name)?.map(|text| parse_number(name, text)).transpose()
     }
@@ -63,7 +63,7 @@ fn decode(text: &str) -> Result<String> {
         .map_err(|_| Error::invalid_body("http.query", "query", "the query is not UTF-8 after percent-decoding"))
 }
 
-/// A path parameter, decoded.
+/// Decodes a path parameter.
 pub(crate) fn decode_segment<'a>(name: &'static str, text: &'a str) -> Result<Cow<'a, str>> {
     percent_decode(text.as_bytes()).decode_utf8().map_err(|_| {
         let detail = "the path is not UTF-8 after percent-decoding";

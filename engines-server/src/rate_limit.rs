@@ -1,4 +1,4 @@
-//! Rate limits over HTTP: the headers of answers, and the requests that no service counts.
+//! Rate limits over HTTP: the headers of responses, and the requests that no service counts.
 
 use engines::{
     Action, RequestContext, Result,
@@ -18,7 +18,7 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-/// The class a route's requests are counted in; none where nobody is known yet whom to count them for.
+/// Returns the class in which a route's requests are counted, or `None` for routes whose callers are not known yet.
 pub(crate) fn class_of(route: &Route) -> Option<RateClass> {
     match route.policy() {
         Policy::Public | Policy::Guest => None,
@@ -30,7 +30,8 @@ pub(crate) fn class_of(route: &Route) -> Option<RateClass> {
     }
 }
 
-/// Services count removing and revoking as such, whatever the action's own class.
+/// Returns the class of an action. Services count removals and revocations in a class of their own, whatever the class
+/// of the action.
 fn class_of_action(route: &Route, action: Action) -> RateClass {
     let revokes = matches!(action, Action::ApiKeysManage | Action::MembersManage | Action::InvitesManage);
     match revokes && route.method == "DELETE" {
@@ -39,15 +40,15 @@ fn class_of_action(route: &Route, action: Action) -> RateClass {
     }
 }
 
-/// Logout, and ending sessions.
+/// Returns whether a route ends sessions, such as logout.
 fn is_release(route: &Route) -> bool {
     route.path == "/auth/logout" || route.method == "DELETE" && route.path.starts_with("/auth/sessions")
 }
 
-/// Counts a request about the caller's own account, which no service with a context does.
+/// Counts a request about the caller's own account, which no service with a context counts.
 ///
 /// # Errors
-/// `RATE_LIMITED`.
+/// Returns `RATE_LIMITED` when the limit is used up.
 pub(crate) fn charge(app: &App, route: &Route, subject: &RateSubject<'_>) -> Result<()> {
     match class_of(route) {
         Some(class) => app.engine().guard().count_subject(subject, class),
@@ -55,17 +56,17 @@ pub(crate) fn charge(app: &App, route: &Route, subject: &RateSubject<'_>) -> Res
     }
 }
 
-/// What is left of the limit that the request was counted under.
+/// Returns what is left of the limit that the request was counted against.
 pub(crate) fn status(app: &App, route: &Route, context: &RequestContext) -> Option<RateStatus> {
     app.engine().guard().rate_status(&RateSubject::of_context(context)?, class_of(route)?)
 }
 
-/// As [`left`], for a request that [`count`] counted.
+/// Returns what is left of the limit for a request that [`charge`] counted.
 pub(crate) fn status_of(app: &App, route: &Route, subject: &RateSubject<'_>) -> Option<RateStatus> {
     app.engine().guard().rate_status(subject, class_of(route)?)
 }
 
-/// Says what is left (draft-ietf-httpapi-ratelimit-headers, up to its version 7).
+/// Adds the headers of the remaining limit (draft-ietf-httpapi-ratelimit-headers, up to its version 7).
 pub(crate) fn add_headers(status: Option<RateStatus>, headers: &mut HeaderMap) {
     let Some(RateStatus { limit, remaining, reset }) = status else { return };
     let seconds = reset.as_secs() + u64::from(reset.subsec_nanos() > 0);

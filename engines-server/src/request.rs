@@ -1,4 +1,4 @@
-//! What a handler is given: a request that has passed the stack.
+//! The request as a handler gets it, after all steps of the pipeline.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -19,49 +19,49 @@ use crate::{
     routes::{Params, Route},
 };
 
-/// A request on its way to its handler.
+/// The parts of a request for its handler.
 pub(crate) struct RequestParts {
     pub(crate) app: App,
     pub(crate) route: &'static Route,
     pub(crate) params: Params,
     pub(crate) query: Query,
     pub(crate) headers: HeaderMap,
-    /// Looked over already, where the route takes JSON.
+    /// The body, which is already checked if the route takes JSON.
     pub(crate) body: Bytes,
-    /// The request's ids.
+    /// The ids of the request.
     pub(crate) trace: Trace,
-    /// Where it comes from, as far as that can be believed.
+    /// The client's address, as far as it can be trusted.
     pub(crate) address: Option<Arc<str>>,
-    /// The body as it arrives, where the route takes lines.
+    /// The body as it arrives, if the route takes lines.
     pub(crate) body_stream: Option<BodyStream>,
-    /// How the connection leaves HTTP, where it can.
+    /// How the connection can be upgraded, if it can.
     pub(crate) upgrade: Option<Upgrade>,
 }
 
-/// How a connection leaves HTTP.
+/// How a connection is upgraded.
 pub(crate) enum Upgrade {
-    /// It is one of our own listener's, which takes it over.
+    /// The connection belongs to the server's own listener, which takes it over.
     Own,
-    /// Somebody else's: hyper hands it over once the answer is sent.
+    /// The connection belongs to another HTTP service. hyper hands it over once the response is sent.
     Hyper(OnUpgrade),
 }
 
 impl RequestParts {
-    /// The engine.
+    /// Returns the engine.
     pub(crate) fn engine(&self) -> &Engine {
         self.app.engine()
     }
 
-    /// The users and tenants that are kept here.
+    /// Returns the service for users and tenants.
     ///
     /// # Errors
-    /// `NOT_FOUND` where none are.
+    /// Returns `NOT_FOUND` when the engine has no such service.
     pub(crate) fn identity(&self) -> Result<&Identity> {
         let none = || Error::new(Code::NotFound, self.route.name(), "no users and tenants are kept here");
         self.engine().identity().ok_or_else(none)
     }
 
-    /// Where the call comes from.
+    /// Returns the address and the ids of the caller.
     pub(crate) fn caller(&self) -> Caller<'_> {
         Caller {
             address: self.address.as_deref(),
@@ -70,40 +70,40 @@ impl RequestParts {
         }
     }
 
-    /// The tenant that the path names.
+    /// Returns the tenant in the path.
     pub(crate) fn tenant_id(&self) -> Result<TenantId> {
         TenantId::new(self.param("t")?)
     }
 
-    /// The user that the path names.
+    /// Returns the user in the path.
     pub(crate) fn user_id(&self) -> Result<UserId> {
         UserId::new(self.param("user_id")?)
     }
 
-    /// A path parameter, decoded.
+    /// Returns a decoded path parameter.
     pub(crate) fn param(&self, name: &'static str) -> Result<Cow<'_, str>> {
         let raw = self.params.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value);
         query::decode_segment(name, raw)
     }
 
-    /// A path parameter that is an id.
+    /// Returns a path parameter that is an id.
     pub(crate) fn resource_id(&self, name: &'static str) -> Result<ResourceId> {
         ResourceId::new(self.param(name)?)
     }
 
-    /// The body as a `T`.
+    /// Decodes the body as a `T`.
     pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T> {
-        // The stack has looked it over; only a refusal needs more than the plain decoder.
+        // The pipeline has checked the body, so the plain decoder is enough. Only an error needs the other one.
         match serde_json::from_slice(&self.body) {
             Ok(value) => Ok(value),
             Err(_) => json::decode(&self.body, self.engine().limits(), self.route.name()),
         }
     }
 
-    /// The idempotency key: the header's, or the body's.
+    /// Returns the idempotency key of the header or the body.
     ///
     /// # Errors
-    /// `CONTEXT_MISMATCH` when both are there and differ.
+    /// Returns `CONTEXT_MISMATCH` when both are present and differ.
     pub(crate) fn idempotency_key(&self, of_body: Option<String>) -> Result<Option<String>> {
         let mut key = of_body;
         for value in self.headers.get_all("idempotency-key") {
@@ -123,7 +123,7 @@ impl RequestParts {
         Ok(key)
     }
 
-    /// `?limit=`, at least 1 and at most the limit `page_max`.
+    /// Returns `?limit=`, at least 1 and at most the limit `page_max`.
     pub(crate) fn page_limit(&self) -> Result<usize> {
         let limits = self.engine().limits();
         let Some(limit) = self.query.number("limit")? else { return Ok(limits.page_default) };
@@ -132,7 +132,7 @@ impl RequestParts {
         })
     }
 
-    /// `?limit=` and `?after=`.
+    /// Returns `?limit=` and `?after=`.
     pub(crate) fn page(&self) -> Result<PageRequest> {
         let limit = self.page_limit()?;
         Ok(match self.query.single("after")? {
@@ -141,10 +141,10 @@ impl RequestParts {
         })
     }
 
-    /// A query parameter that is `true` or `false`; false if it is absent.
+    /// Returns a query parameter that is `true` or `false`, and false if it is absent.
     ///
     /// # Errors
-    /// `BODY_INVALID` for anything else.
+    /// Returns `BODY_INVALID` for any other value.
     pub(crate) fn query_flag(&self, name: &'static str) -> Result<bool> {
         match self.query.single(name)? {
             None | Some("false") => Ok(false),
@@ -153,12 +153,12 @@ impl RequestParts {
         }
     }
 
-    /// A query parameter, owned.
+    /// Returns a query parameter as an owned text.
     pub(crate) fn query_text(&self, name: &str) -> Result<Option<String>> {
         Ok(self.query.single(name)?.map(str::to_owned))
     }
 
-    /// A query parameter of a type that checks itself.
+    /// Parses a query parameter.
     pub(crate) fn parse_query<T: std::str::FromStr<Err = Error>>(&self, name: &str) -> Result<Option<T>> {
         let parsed = self.query.single(name)?.map(str::parse).transpose();
         parsed.map_err(|error: Error| error.with_member("field", name))

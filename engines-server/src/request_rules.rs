@@ -1,4 +1,4 @@
-//! What a request must satisfy before anything else looks at it.
+//! Rules that every request must satisfy before the other steps.
 
 use engines::{Error, Result};
 use http::{HeaderMap, Method, StatusCode, Version, header, request::Parts, uri::Authority};
@@ -7,10 +7,10 @@ use crate::routes::Route;
 
 const OPERATION: &str = "http.request";
 
-/// Checks that a request names the host it is for exactly once (RFC 9112 section 3.2, RFC 9113 section 8.3.1).
+/// Checks that a request names its host exactly once (RFC 9112 section 3.2, RFC 9113 section 8.3.1).
 ///
 /// # Errors
-/// `BODY_INVALID` (400) with the field `Host`.
+/// Returns `BODY_INVALID` (400) with the field `Host`.
 pub(crate) fn check_host(parts: &Parts) -> Result<()> {
     let refuse = |detail: &'static str| Err(Error::invalid_body(OPERATION, "Host", detail));
     let mut hosts = parts.headers.get_all(header::HOST).iter();
@@ -26,7 +26,8 @@ pub(crate) fn check_host(parts: &Parts) -> Result<()> {
         };
         return if named { Ok(()) } else { refuse("send a Host header") };
     };
-    // An empty value is valid where the target has no authority. A comma would be valid in a name, but it is how a proxy joins two.
+    // An empty value is valid if the target has no authority. A comma would be valid in a name, but a proxy also joins
+    // two values with it.
     let is_valid =
         host.is_empty() || Authority::try_from(host.as_bytes()).is_ok_and(|host| !host.as_str().contains(['@', ',']));
     if !is_valid {
@@ -43,7 +44,7 @@ pub(crate) fn check_host(parts: &Parts) -> Result<()> {
 /// Checks that a request to a WebSocket route can be a handshake: `GET`, without a body (RFC 6455 section 4.1).
 ///
 /// # Errors
-/// `BODY_INVALID` (400).
+/// Returns `BODY_INVALID` (400).
 pub(crate) fn check_handshake(route: &Route, parts: &Parts) -> Result<()> {
     if !is_websocket(route) {
         return Ok(());
@@ -57,7 +58,7 @@ pub(crate) fn check_handshake(route: &Route, parts: &Parts) -> Result<()> {
     Ok(())
 }
 
-/// Whether a ticket in the query is taken: `HEAD` opens no stream, so it must not use a ticket up.
+/// Returns whether a ticket in the query is accepted. `HEAD` opens no stream, so it must not use up a ticket.
 pub(crate) fn accepts_ticket(route: &Route, method: &Method) -> bool {
     route.stream && *method == Method::GET
 }

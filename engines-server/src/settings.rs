@@ -1,4 +1,4 @@
-//! The limits of HTTP itself, each with a name.
+//! The settings of HTTP.
 
 use std::time::Duration;
 
@@ -11,50 +11,53 @@ use crate::{
     origin::Origins,
 };
 
-/// Connections open at once where neither `max_connections` nor the descriptors of the process say less.
+/// The largest default for open connections, if neither `max_connections` nor the file descriptors of the process set a
+/// lower limit.
 const MAX_DEFAULT_CONNECTIONS: usize = 20_000;
 
-/// What connections and requests may take.
+/// Limits and timeouts of connections and requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpSettings {
-    /// Connections open at once; more wait to be accepted. If absent, as many as the process has file descriptors for beside
-    /// those of the store, and at most 20,000.
+    /// Connections that may be open at the same time. Further ones wait to be accepted. By default, as many as the
+    /// process has file descriptors for, beside those of the store, and at most 20,000.
     pub max_connections: Option<usize>,
-    /// Requests being handled at once, of routes that need a credential; more get 503. Requests whose body is still
-    /// arriving, batches and open streams do not count.
+    /// Requests with a credential that are handled at the same time. Further ones get 503. Requests whose body is still
+    /// arriving, batches and open streams are not counted.
     pub max_in_flight: usize,
     /// Bytes of a request line and its headers.
     pub head_bytes: usize,
-    /// Seconds a client may take to send a request's headers, and seconds a connection may idle between requests.
+    /// Seconds in which a client must send the headers of a request, and seconds that a connection may be idle between
+    /// requests.
     pub head_timeout_s: u64,
-    /// Seconds a client may take to send a request's body.
+    /// Seconds in which a client must send the body of a request.
     pub body_timeout_s: u64,
-    /// Seconds a request may take until its answer begins.
+    /// Seconds until the response to a request must begin.
     pub request_timeout_s: u64,
-    /// Seconds a batch of lines may take until its answer begins; the body may pause for `body_timeout_s`.
+    /// Seconds until the response to a batch of lines must begin. Its body may pause for `body_timeout_s`.
     pub batch_timeout_s: u64,
-    /// Bytes of answers that the system keeps for one connection until the client takes them. Linux uses up to twice as
-    /// much memory for them. A connection is no faster than this for each round trip.
+    /// Bytes of responses that the system buffers for one connection until the client reads them. Linux uses up to
+    /// twice as much memory for them. A connection can transfer at most this much in each round trip.
     pub send_buffer_bytes: usize,
-    /// Requests at once on one HTTP/2 connection.
+    /// Requests at the same time on one HTTP/2 connection.
     pub h2_streams: u32,
-    /// Seconds that requests in flight get to finish when the server stops.
+    /// Seconds that requests in flight may take to finish when the server stops.
     pub shutdown_grace_s: u64,
-    /// Proxies that are believed when they say where a request comes from: addresses, or networks such as `10.0.0.0/8`. Nobody is, by default.
+    /// Proxies that are trusted to name the client of a request: addresses, or networks such as `10.0.0.0/8`. None by
+    /// default.
     #[serde(deserialize_with = "client_addr::networks")]
     #[cfg_attr(feature = "cli", schemars(with = "Vec<String>"))]
     pub trusted_proxies: Vec<IpNet>,
-    /// In which header they say it.
+    /// The header in which they name it.
     pub forwarded_header: ForwardedHeader,
-    /// How much work of each kind may be under way, in total and for each client address.
+    /// Limits on work in progress, in total and for each client address.
     pub budgets: BudgetSettings,
     /// How long each phase of a connection may take, beside the timeouts above.
     pub deadlines: DeadlineSettings,
-    /// Origins whose pages may call from a browser and open WebSockets, besides pages served from here: exact ones
-    /// (`https://app.example.com`), or `https://*.example.com`, in which `*` is exactly one label. In the environment a JSON array, or
-    /// separated by commas. None by default.
+    /// Origins whose pages may send requests from a browser and open WebSockets, besides pages of the server itself:
+    /// exact ones (`https://app.example.com`), or `https://*.example.com`, in which `*` is exactly one label. In a
+    /// variable, use a JSON array or commas. None by default.
     #[cfg_attr(feature = "cli", schemars(with = "Vec<String>"))]
     pub cors_origins: Origins,
 }
@@ -82,43 +85,43 @@ impl Default for HttpSettings {
 }
 
 impl HttpSettings {
-    /// As [`HttpSettings::max_connections`]; 20,000 if absent.
+    /// Returns [`HttpSettings::max_connections`], or 20,000 if it is absent.
     #[must_use]
     pub fn max_connections(&self) -> usize {
         self.max_connections.unwrap_or(MAX_DEFAULT_CONNECTIONS).max(1)
     }
 
-    /// As [`BudgetSettings::anonymous_connections`]; three quarters of all connections if absent.
+    /// Returns [`BudgetSettings::anonymous_connections`], or three quarters of all connections if it is absent.
     #[must_use]
     pub fn anonymous_connections(&self) -> usize {
         self.budgets.anonymous_connections.unwrap_or_else(|| self.max_connections() / 4 * 3).max(1)
     }
 
-    /// As [`HttpSettings::head_timeout_s`].
+    /// Returns [`HttpSettings::head_timeout_s`] as a duration.
     #[must_use]
     pub fn head_timeout(&self) -> Duration {
         Duration::from_secs(self.head_timeout_s.max(1))
     }
 
-    /// As [`HttpSettings::body_timeout_s`].
+    /// Returns [`HttpSettings::body_timeout_s`] as a duration.
     #[must_use]
     pub fn body_timeout(&self) -> Duration {
         Duration::from_secs(self.body_timeout_s.max(1))
     }
 
-    /// As [`HttpSettings::request_timeout_s`].
+    /// Returns [`HttpSettings::request_timeout_s`] as a duration.
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout_s.max(1))
     }
 
-    /// As [`HttpSettings::batch_timeout_s`].
+    /// Returns [`HttpSettings::batch_timeout_s`] as a duration.
     #[must_use]
     pub fn batch_timeout(&self) -> Duration {
         Duration::from_secs(self.batch_timeout_s.max(1))
     }
 
-    /// As [`HttpSettings::shutdown_grace_s`].
+    /// Returns [`HttpSettings::shutdown_grace_s`] as a duration.
     #[must_use]
     pub fn shutdown_grace(&self) -> Duration {
         Duration::from_secs(self.shutdown_grace_s)

@@ -1,4 +1,4 @@
-//! The switch that stops the server: thrown once, seen by all.
+//! The switch that stops the server. It is thrown once, and all tasks see it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,44 +8,44 @@ use tokio::{sync::watch, time::sleep};
 #[derive(Debug)]
 pub(crate) struct DrainGuard(#[expect(dead_code, reason = "it counts while it lives")] watch::Receiver<bool>);
 
-/// Tells everybody that it is time to stop. Cheap to clone; clones are one switch.
+/// The switch that stops the server. It is cheap to clone, and clones share its state.
 #[derive(Debug, Clone)]
 pub struct Shutdown(Arc<watch::Sender<bool>>);
 
 impl Shutdown {
-    /// A switch that has not been thrown.
+    /// Creates a switch that has not been thrown.
     pub(crate) fn new() -> Self {
         Self(Arc::new(watch::Sender::new(false)))
     }
 
-    /// Throws it.
+    /// Begins the shutdown.
     pub fn begin(&self) {
         self.0.send_replace(true);
     }
 
-    /// Whether it has been thrown.
+    /// Returns whether the shutdown has begun.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Holds up [`Shutdown::drained`] as long as it lives: for work that goes on beside its connection.
+    /// Delays [`Shutdown::drained`] while the guard lives, for work that continues beside its connection.
     pub(crate) fn hold(&self) -> DrainGuard {
         DrainGuard(self.0.subscribe())
     }
 
-    /// Waits until nobody waits for it or holds it up any more.
+    /// Waits until no task waits for the shutdown or delays it.
     pub(crate) async fn drained(&self) {
         self.0.closed().await;
     }
 
-    /// Waits until it is thrown.
+    /// Waits until the shutdown begins.
     pub async fn begun(&self) {
-        // It fails only when the sender is gone, and `self` holds it.
+        // Waiting fails only when the sender is gone, and `self` holds it.
         let _ = self.0.subscribe().wait_for(|begun| *begun).await;
     }
 
-    /// Waits until it is thrown, and `grace` longer.
+    /// Waits until the shutdown begins, and `grace` longer.
     pub(crate) async fn begun_for(&self, grace: Duration) {
         self.begun().await;
         sleep(grace).await;

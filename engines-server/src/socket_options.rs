@@ -1,4 +1,4 @@
-//! Options of the sockets of clients: how much memory of the system they take, and for how long.
+//! Options of client sockets, which limit how much memory of the system they use and for how long.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use tokio::net::TcpStream;
 
 use crate::HttpSettings;
 
-/// How many write deadlines the system waits for a client that acknowledges nothing, or takes nothing. Longer than one, so
-/// that the deadlines of the server, which know what a connection is for, come first.
+/// How many write deadlines the system waits for a client that acknowledges or reads nothing. It is more than one, so
+/// that the server's own deadlines end the connection first.
 const UNACKNOWLEDGED_DEADLINES: u32 = 2;
 
 /// Sets the options of a socket that was just accepted.
 ///
-/// Without a bound the system lets the send buffer of one socket grow to megabytes when its client does not read, and keeps
-/// it after an orderly close until the client reads or the system gives up.
+/// Without a limit, the system lets the send buffer of one socket grow to megabytes when its client does not read. It
+/// keeps the buffer after an orderly close until the client reads or the system gives up.
 pub(crate) fn prepare(stream: &TcpStream, settings: &HttpSettings) {
     let socket = SockRef::from(stream);
-    // Answers are written whole; waiting for more only delays them.
+    // Responses are written whole, so waiting for more would only delay them.
     let mut outcome = socket.set_tcp_nodelay(true);
     outcome = outcome.and(socket.set_send_buffer_size(settings.send_buffer_bytes));
     outcome = outcome.and(give_up_after(&socket, settings.deadlines.write() * UNACKNOWLEDGED_DEADLINES));
@@ -26,7 +26,7 @@ pub(crate) fn prepare(stream: &TcpStream, settings: &HttpSettings) {
     }
 }
 
-/// Has the system discard what a client has not acknowledged for so long, also after the socket was closed.
+/// Makes the system discard data that a client has not acknowledged for `limit`, also after the socket was closed.
 #[cfg(target_os = "linux")]
 fn give_up_after(socket: &SockRef<'_>, limit: Duration) -> std::io::Result<()> {
     socket.set_tcp_user_timeout(Some(limit))
@@ -37,8 +37,8 @@ fn give_up_after(_: &SockRef<'_>, _: Duration) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether closing the socket discards what was not sent yet and resets the connection. It is on while a write waits for
-/// the client: whatever ends the connection then (a deadline, the end of the credential, a budget, the end of the process),
+/// Sets whether closing the socket discards unsent data and resets the connection. It is on while a write waits for the
+/// client. Whatever then ends the connection (a deadline, the end of the credential, a budget, the end of the process),
 /// its data does not stay in the system's memory.
 pub(crate) fn reset_on_close(stream: &TcpStream, reset: bool) {
     if let Err(error) = SockRef::from(stream).set_linger(reset.then_some(Duration::ZERO)) {

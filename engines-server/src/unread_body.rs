@@ -1,5 +1,5 @@
-//! Bodies that an answer did not wait for. A client that is still sending when its connection is reset loses the answer (RFC 9112
-//! section 9.6), so a bounded rest of the body is read and discarded.
+//! Request bodies that a response did not wait for. A client that is still sending when its connection is reset loses
+//! the response (RFC 9112 section 9.6). A limited rest of the body is therefore read and discarded.
 
 use std::{
     future::poll_fn,
@@ -16,32 +16,32 @@ use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
 use crate::App;
 
-/// A rest of so many bytes is read before the answer, so that the connection can be kept.
+/// The largest rest that is read before the response, so that the connection can be kept.
 const SMALL_REST_BYTES: usize = 64 << 10;
-/// How long the answer waits for such a rest. It usually came together with the head.
+/// How long the response waits for such a rest, which usually arrived together with the head.
 const SMALL_REST_WAIT: Duration = Duration::from_millis(100);
-/// Bytes read at once from a socket whose input is discarded.
+/// Bytes of one read from a socket whose input is discarded.
 const DISCARD_BYTES: usize = 8 << 10;
-/// How long a client may pause before nothing more is expected from it.
+/// How long a client may pause before it is assumed to send nothing more.
 const DISCARD_PAUSE: Duration = Duration::from_secs(2);
 
-/// The body of a request, which is still there when whoever was to read it has dropped it.
+/// The body of a request. The rest of it remains available after its reader has dropped it.
 pub(crate) struct TrackedBody(BodySource);
 
 enum BodySource {
-    /// There is no body.
+    /// The request has no body.
     Empty(Incoming),
     Shared(Arc<Mutex<Incoming>>),
 }
 
-/// What is left of a body.
+/// The rest of a body.
 pub(crate) struct UnreadBody {
     body: Arc<Mutex<Incoming>>,
-    /// The client waits for `100 Continue` before it sends the body.
+    /// Whether the client waits for `100 Continue` before it sends the body.
     expects_continue: bool,
 }
 
-/// Follows the body of a request.
+/// Tracks the body of a request.
 pub(crate) fn track(request: Request<Incoming>) -> (Request<TrackedBody>, Option<UnreadBody>) {
     let (parts, body) = request.into_parts();
     if body.is_end_stream() {
@@ -54,26 +54,26 @@ pub(crate) fn track(request: Request<Incoming>) -> (Request<TrackedBody>, Option
 }
 
 impl UnreadBody {
-    /// Whether the body has been read to its end, or has so small a rest that it could be read now. Where it has not, the
-    /// connection must be closed after the answer.
+    /// Returns whether the body has been read to its end, or whether so small a rest is left that it could be read now.
+    /// Otherwise the connection must be closed after the response.
     pub(crate) async fn is_settled(&self) -> bool {
         if self.is_read() {
             return true;
         }
-        // Reading on would ask the client for the body.
+        // Reading would ask the client for the body.
         if self.expects_continue || self.lock().size_hint().lower() > SMALL_REST_BYTES as u64 {
             return false;
         }
         timeout(SMALL_REST_WAIT, self.discard(SMALL_REST_BYTES)).await.unwrap_or(false)
     }
 
-    /// Whether the body has been read to its end.
+    /// Returns whether the body has been read to its end.
     pub(crate) fn is_read(&self) -> bool {
         self.lock().is_end_stream()
     }
 
-    /// Reads and discards the rest of an HTTP/2 stream's body within the deadlines. When this is dropped the stream is reset
-    /// with `NO_ERROR` (RFC 9113 section 8.1), unless its end was reached.
+    /// Reads and discards the rest of an HTTP/2 stream's body within the deadlines. When this is dropped before the end
+    /// of the body, the stream is reset with `NO_ERROR` (RFC 9113 section 8.1).
     pub(crate) async fn drain(self, app: App) {
         let deadlines = &app.settings().deadlines;
         tokio::select! {
@@ -82,7 +82,7 @@ impl UnreadBody {
         }
     }
 
-    /// Whether the end came within `most` bytes.
+    /// Returns whether the body ended within `most` bytes.
     async fn discard(&self, most: usize) -> bool {
         let mut left = most;
         loop {
@@ -133,8 +133,8 @@ impl HttpBody for TrackedBody {
     }
 }
 
-/// Reads and discards what a client still sends on a connection whose answers are complete, until it closes. Closing at once
-/// would reset the connection, and the client would lose the answer.
+/// Reads and discards the input of a connection after its last response, until the client closes it. An immediate close
+/// would reset the connection, and the client would lose the response.
 pub(crate) async fn wait_for_close(mut stream: TcpStream, app: &App) {
     let deadlines = &app.settings().deadlines;
     let mut scrap = vec![0; DISCARD_BYTES];

@@ -1,4 +1,5 @@
-//! The body of an answer on its way out: its request is under way until it is dropped, and it says whether the client takes it.
+//! The body of a response while it is sent. Its request counts as in progress until the body is dropped, and the body
+//! reports whether the client reads.
 
 use std::{
     future::poll_fn,
@@ -19,37 +20,37 @@ use tokio::task::JoinHandle;
 use super::activity::Exchange;
 use crate::{body::Body, streaming::CredentialEnd};
 
-/// Bytes of a frame at the most. hyper hands a whole frame to an HTTP/2 stream as soon as its window has one byte, and keeps
-/// it until the client takes it.
+/// The largest frame, in bytes. hyper passes a whole frame to an HTTP/2 stream as soon as the stream's window has one
+/// byte, and keeps it until the client takes it.
 const FRAME_BYTES: usize = 16 << 10;
 
-/// How far the answer of an HTTP/2 stream has got.
+/// The progress of the response of an HTTP/2 stream.
 ///
-/// It is also the waker of the body, so that it knows when the body has something more. hyper asks the body only while the
-/// stream has a window, and a client may give none from the beginning, or take back what it gave while the body was idle.
+/// It is also the waker of the body, so it knows when the body has more data. hyper polls the body only while the
+/// stream has a window. A client may grant none from the beginning, or shrink it while the body is idle.
 #[derive(Debug, Default)]
 pub(super) struct ResponseFlow {
-    /// Frames that were taken from the body.
+    /// The number of frames that were taken from the body.
     frames: AtomicUsize,
-    /// The body has, or may have, something that it has not been asked for: it waits for the client.
+    /// Whether the body has, or may have, data for which it has not been polled, because it waits for the client.
     waits: AtomicBool,
-    /// Frames that hyper holds, because they are not on their way to the client.
+    /// The number of frames that hyper holds, because they are not yet sent.
     unsent: AtomicUsize,
-    /// The credential of the answer had ended when the body was dropped.
+    /// Whether the credential of the response had ended when the body was dropped.
     credential_ended: AtomicBool,
-    /// The end of the credential that the answer depends on.
+    /// The end of the credential that the response depends on.
     credential_end: OnceLock<Weak<CredentialEnd>>,
-    /// The task of the stream.
+    /// The waker of the stream's task.
     task: AtomicWaker,
 }
 
 impl ResponseFlow {
-    /// How many frames were taken, if the last of them waits for the client.
+    /// Returns how many frames were taken, if the last of them waits for the client.
     pub(super) fn waiting_after_frames(&self) -> Option<usize> {
         self.waits.load(Ordering::Acquire).then(|| self.frames.load(Ordering::Relaxed))
     }
 
-    /// The end of the credential that the answer depends on, once there is an answer that does.
+    /// Returns the end of the credential that the response depends on, once there is such a response.
     pub(super) fn credential_end(&self) -> Option<&Weak<CredentialEnd>> {
         self.credential_end.get()
     }
@@ -59,8 +60,8 @@ impl ResponseFlow {
         self.credential_ended.load(Ordering::Acquire)
     }
 
-    /// Waits until every frame of the answer was written to the connection, or dropped with it. Only while nothing else
-    /// polls the body.
+    /// Waits until every frame of the response was written to the connection, or dropped with it. It must be called
+    /// only while nothing else polls the body.
     pub(super) async fn all_sent(&self) {
         poll_fn(|cx| {
             self.task.register(cx.waker());
@@ -81,14 +82,14 @@ impl Wake for ResponseFlow {
     }
 }
 
-/// The bytes of a frame. Dropped once they were written to the connection.
+/// The bytes of a frame. They are dropped once they were written to the connection.
 #[derive(Debug)]
 pub(super) struct FrameData {
     bytes: Bytes,
     _unsent: Option<UnsentFrame>,
 }
 
-/// Counts a frame for as long as it is not sent.
+/// Counts a frame until it is sent.
 #[derive(Debug)]
 struct UnsentFrame(Arc<ResponseFlow>);
 
@@ -125,33 +126,33 @@ impl Buf for FrameData {
     }
 }
 
-/// The body of an answer.
+/// The body of a response.
 pub(super) struct WatchedBody {
     body: Body,
-    /// The rest of a frame that was too long for one.
+    /// The rest of a frame that was longer than [`FRAME_BYTES`].
     rest: Bytes,
     flow: Option<Arc<ResponseFlow>>,
-    /// Discards the rest of the request's body. The answer ends after it: a client that is still sending when its HTTP/2
-    /// stream ends may take that for a failure.
+    /// The task that discards the rest of the request's body. The response ends after it, because a client that is
+    /// still sending when its HTTP/2 stream ends may take the end for a failure.
     drain: Option<JoinHandle<()>>,
     _exchange: Option<Exchange>,
 }
 
 impl WatchedBody {
-    /// A body of HTTP/1: its frames go to one connection, whose writes have a deadline.
+    /// Creates a body for HTTP/1, whose frames go to one connection. The writes of the connection have a deadline.
     pub(super) fn new(body: Body, exchange: Exchange) -> Self {
         Self { body, rest: Bytes::new(), flow: None, drain: None, _exchange: Some(exchange) }
     }
 
-    /// A body of an HTTP/2 stream. Says in `flow` how far it has got, and ends after `drain`.
+    /// Creates a body for an HTTP/2 stream. It reports its progress in `flow`, and ends after `drain`.
     pub(super) fn with_flow(mut body: Body, flow: Arc<ResponseFlow>, drain: Option<JoinHandle<()>>) -> Self {
-        // Set once: a stream has one answer.
+        // It is set only once, because a stream has one response.
         let _set = flow.credential_end.set(body.share_credential_end());
         flow.waits.store(true, Ordering::Release);
         Self { body, rest: Bytes::new(), flow: Some(flow), drain, _exchange: None }
     }
 
-    /// The next frame, of at most [`FRAME_BYTES`].
+    /// Returns the next frame, of at most [`FRAME_BYTES`].
     fn poll_short(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if self.rest.is_empty() {
             let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
@@ -159,7 +160,7 @@ impl WatchedBody {
                 Some(failed) => return Poll::Ready(Some(failed)),
                 None => {
                     if let Some(drain) = &mut self.drain {
-                        // Whether it succeeded or not, it is over.
+                        // The response ends whether the task succeeded or not.
                         let _over = ready!(Pin::new(drain).poll(cx));
                         self.drain = None;
                     }
@@ -187,7 +188,7 @@ impl HttpBody for WatchedBody {
             return Poll::Ready(polled.map(|polled| polled.map(|frame| frame.map_data(plain))));
         };
         flow.task.register(cx.waker());
-        // Before the body is asked: what it has from now on sets it again.
+        // This is before the body is polled, because data that the body gets from now on sets it again.
         flow.waits.store(false, Ordering::Release);
         let waker = Waker::from(Arc::clone(&flow));
         let polled = self.poll_short(&mut Context::from_waker(&waker));

@@ -1,4 +1,4 @@
-//! Addresses, forgotten passwords, one's own invites and memberships.
+//! Email addresses, password resets, and the caller's invites and memberships.
 
 use std::sync::Arc;
 

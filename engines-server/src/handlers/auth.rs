@@ -10,7 +10,7 @@ use http::{Response, StatusCode};
 
 use crate::{body::Body, request::RequestParts, response};
 
-/// Whose value opens the bootstrap.
+/// The header with the bootstrap key.
 const SYSTEM_KEY: &str = "x-system-key";
 
 /// `POST /auth/signup`
@@ -68,7 +68,7 @@ pub(crate) async fn bootstrap(parts: RequestParts, principal: Arc<Principal>) ->
 pub(crate) async fn bootstrap_tenants(parts: RequestParts) -> Result<Response<Body>> {
     let request = parts.decode()?;
     let mut keys = parts.headers.get_all(SYSTEM_KEY).iter().map(|key| key.as_bytes());
-    // Of several, none is meant.
+    // A request with several keys counts as a request without one, because it is not clear which one is meant.
     let key = keys.next().filter(|_| keys.next().is_none());
     response::ok(&parts.identity()?.bootstrap_tenants(key, request, parts.caller()).await?)
 }

@@ -37,7 +37,7 @@ pub(crate) async fn snapshot(parts: RequestParts, context: RequestContext) -> Re
 /// `GET /canvas/{id}/commits`
 pub(crate) async fn commits(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
     let id = parts.resource_id("id")?;
-    // Lists are paged by `after`; here the place is a revision, so both names lead to it.
+    // Lists are paged by `after`. For commits it is a revision, so `after_rev` is accepted as well.
     let after = match parts.query.number("after_rev")? {
         Some(after) => after,
         None => parts.query.number("after")?.unwrap_or(0),

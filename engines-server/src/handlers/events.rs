@@ -20,7 +20,7 @@ use crate::{body::Body, request::RequestParts, response};
 
 /// The media type of JSON lines.
 pub(crate) const NDJSON: &str = "application/x-ndjson";
-/// How long lines may fail to arrive before what has arrived is written.
+/// How long the next line may take before the lines that have arrived are written.
 const FLUSH_AFTER: Duration = Duration::from_millis(5);
 
 #[derive(Serialize)]
@@ -95,7 +95,7 @@ pub(crate) async fn export(parts: RequestParts, context: RequestContext) -> Resu
         return Err(Error::invalid_body("event.export", "format", "the format must be jsonl"));
     }
     let mut export = parts.engine().events().export(&context, filter(&parts)?).await?;
-    // What fails before the first line is a problem like any other.
+    // An error before the first line is returned as a problem document.
     let first = export.next_chunk().await?;
     let rest = stream::try_unfold(export, async |mut export| {
         let lines = export.next_chunk().await.inspect_err(|error| {
@@ -118,7 +118,7 @@ pub(crate) async fn export(parts: RequestParts, context: RequestContext) -> Resu
     Ok(response)
 }
 
-/// The filter that the query names.
+/// Returns the filter in the query.
 pub(crate) fn filter(parts: &RequestParts) -> Result<EventFilter> {
     Ok(EventFilter {
         surface: parts.query_text("surface")?,
@@ -130,10 +130,10 @@ pub(crate) fn filter(parts: &RequestParts) -> Result<EventFilter> {
     })
 }
 
-/// The results of a batch, encoded as they come.
+/// The results of a batch, encoded as they become available.
 struct BatchResults {
     text: Vec<u8>,
-    /// One JSON document instead of one on each line.
+    /// Whether the results are one JSON document instead of JSON lines.
     document: bool,
 }
 
@@ -165,7 +165,8 @@ impl BatchResults {
     }
 }
 
-/// Whether a client would rather have one JSON document than lines (RFC 9110 section 12.5.1): it names it, and lines less or not at all.
+/// Returns whether a client prefers one JSON document to lines (RFC 9110 section 12.5.1): it lists JSON, and lines with
+/// a lower weight or not at all.
 fn prefers_json(headers: &HeaderMap) -> bool {
     let (mut json, mut lines) = (0.0_f32, 0.0_f32);
     let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());

@@ -1,4 +1,4 @@
-//! A tenant's own API keys, and its slots for those of third parties.
+//! A tenant's own API keys, and its slots for third-party keys.
 
 use engines::{
     Code, Error, RequestContext, Result,
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{body::Body, request::RequestParts, response};
 
-/// `PUT /identity/keys/{slot}`
+/// The body of `PUT /identity/keys/{slot}`.
 #[derive(Deserialize)]
 struct SlotRequest {
     #[serde(alias = "value", alias = "key")]

@@ -1,4 +1,5 @@
-//! Handlers: each decodes, calls one service method and encodes. A rule found here is in the wrong room.
+//! The handlers. Each decodes a request, calls one method of a service and encodes the result. Other rules belong into
+//! the services.
 
 pub(crate) mod accounts;
 pub(crate) mod auth;

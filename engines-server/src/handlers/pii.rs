@@ -1,4 +1,4 @@
-//! The PII engine and the policies it follows.
+//! Redaction, and the privacy policies of tenants.
 
 use engines::{RequestContext, Result, storage::event_log::privacy::RedactRequest};
 use http::Response;

@@ -1,4 +1,4 @@
-//! Who is here.
+//! The clients that follow a stream.
 
 use engines::{RequestContext, Result, StreamKey};
 use http::Response;

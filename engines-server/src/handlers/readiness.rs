@@ -1,4 +1,4 @@
-//! Whether the server is ready, part by part.
+//! The readiness of the server and of its components.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use tokio::time::timeout;
 
 use crate::{app::App, body::Body, response};
 
-/// How long the store may take to answer. Load balancers give up a check after a few seconds.
+/// How long the store may take to respond. Load balancers end a check after a few seconds.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One part of the server.
+/// The state of one component.
 #[derive(Debug, Serialize)]
 pub(crate) struct ComponentStatus {
     name: String,
     ok: bool,
-    /// Whether the server is ready only while this part is.
+    /// Whether the server is ready only while this component is.
     required: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<Code>,
@@ -33,7 +33,7 @@ impl ComponentStatus {
     }
 }
 
-/// Asks every part. A sink that fails does not make the server unready: its events wait in the store.
+/// Checks every component. A sink that fails does not make the server unready, because its events wait in the store.
 pub(crate) async fn component_statuses(app: &App) -> Vec<ComponentStatus> {
     let stopping = app.shutdown().has_begun();
     let stopping = stopping.then(|| (Code::ShuttingDown, "the server is shutting down".to_owned()));
@@ -54,7 +54,7 @@ pub(crate) async fn component_statuses(app: &App) -> Vec<ComponentStatus> {
     parts
 }
 
-/// 200 when every required part is ready, else 503; either way with all parts.
+/// Responds with 200 when every required component is ready, and else with 503. Both list all components.
 pub(crate) fn to_response(parts: &[ComponentStatus]) -> Result<Response<Body>> {
     let failed: Vec<_> = parts.iter().filter(|part| part.required && !part.ok).map(|part| &part.name).collect();
     if failed.is_empty() {

@@ -1,4 +1,4 @@
-//! The SSE rail.
+//! Streams of server-sent events.
 
 use std::sync::Arc;
 
@@ -26,10 +26,11 @@ pub(crate) async fn canvas(parts: RequestParts, context: RequestContext) -> Resu
     follow(&parts, &context, key).await
 }
 
-/// Which channels, and from where.
+/// Returns the channels and the start position that a request asks for.
 pub(crate) fn subscription_params(parts: &RequestParts) -> Result<(Channels, StartPosition)> {
     let channels = parts.query.single("channels")?.map_or_else(|| Ok(Channels::default()), Channels::parse)?;
-    // A browser that reconnects repeats its URL and adds where it was: the header is the newer word.
+    // A browser that reconnects repeats its URL and adds the id of its last event in the header, so the header is
+    // newer.
     let last = parts.headers.get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
     let last = last.filter(|id| !id.is_empty());
     let cursor = match &last {

@@ -1,4 +1,4 @@
-//! WebSockets: the handshake, and the session that follows it.
+//! WebSockets: the handshake and the session.
 
 use std::sync::Arc;
 

@@ -1,15 +1,16 @@
-//! Which addresses share a budget.
+//! Groups of addresses that share a budget.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Bits of an IPv6 address that name a network: providers assign at least a /64 to each customer (RFC 6177).
+/// Bits of an IPv6 address that identify a network. Providers assign at least a /64 to each customer (RFC 6177).
 const NETWORK_BITS: u32 = 64;
-/// Bits of an IPv6 address that name a site: providers assign at most a /48 to a customer (RFC 6177).
+/// Bits of an IPv6 address that identify a site. Providers assign at most a /48 to a customer (RFC 6177).
 const SITE_BITS: u32 = 48;
-/// How many addresses' part of a budget an IPv6 site has. A provider may have several customers in one /48.
+/// The share of an IPv6 site, as a multiple of the share of one address. A provider may have several customers in one
+/// /48.
 const ADDRESSES_PER_SITE: usize = 2;
 
-/// Addresses that share a budget: one IPv4 address, one IPv6 /64, or the IPv6 /48 that /64 belongs to.
+/// Addresses that share a budget: one IPv4 address, one IPv6 /64, or the IPv6 /48 around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct AddressGroup {
     first: IpAddr,
@@ -17,7 +18,7 @@ pub(crate) struct AddressGroup {
 }
 
 impl AddressGroup {
-    /// The site of an IPv6 network, whose part of a budget is counted beside the network's.
+    /// Returns the site of an IPv6 network, whose usage is counted beside the network's.
     pub(super) fn site(self) -> Option<Self> {
         match self.first {
             IpAddr::V6(v6) if self.bits == NETWORK_BITS => Some(Self::of_ipv6(v6, SITE_BITS)),
@@ -25,7 +26,7 @@ impl AddressGroup {
         }
     }
 
-    /// How much a site may use of a budget of which one address may use `per_address`.
+    /// Returns the limit of a site for a budget of which one address may use `per_address`.
     pub(super) fn site_limit(per_address: usize, total: usize) -> usize {
         per_address.saturating_mul(ADDRESSES_PER_SITE).min(total / 4 * 3).max(per_address)
     }

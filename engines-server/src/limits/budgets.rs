@@ -15,10 +15,10 @@ use engines::{Code, Error};
 use super::{AddressGroup, EvictionSignal, RefusalLog, WorkGuard, eviction_queue::EvictionQueue};
 use crate::HttpSettings;
 
-/// The operation that errors of budgets name. They are logged by the budgets, not one by one.
+/// The operation in errors of budgets. The budgets log their refusals in sum.
 const OPERATION: &str = "http.budget";
 
-/// What is counted.
+/// A resource with a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resource {
     Connections,
@@ -32,7 +32,7 @@ pub(crate) enum Resource {
     Batches,
 }
 
-/// What is counted and gives way, the oldest first.
+/// A kind of unfinished work. If there is too much of one kind, its oldest work is evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EvictionClass {
     AnonymousConnection,
@@ -43,7 +43,7 @@ pub(crate) enum EvictionClass {
 const RESOURCES: usize = 9;
 const EVICTION_CLASSES: usize = 3;
 
-/// The budgets of an app. Cheap to clone; clones are the same budgets.
+/// The budgets of an app. It is cheap to clone, and clones share the budgets.
 #[derive(Debug, Clone)]
 pub(crate) struct Budgets(Arc<Inner>);
 
@@ -63,16 +63,16 @@ struct BudgetLimit {
     per_address: usize,
 }
 
-/// What one address uses. Kept as long as something of the address is under way.
+/// The usage of one address. It is kept while work for the address is in progress.
 pub(crate) struct AddressUsage {
     group: AddressGroup,
-    /// What the IPv6 site uses that the address belongs to.
+    /// The usage of the IPv6 site to which the address belongs.
     site: Option<Arc<AddressUsage>>,
     used: [AtomicUsize; RESOURCES],
     budgets: Weak<Inner>,
 }
 
-/// A part of a budget, given back when it is dropped.
+/// A share of a budget, which is released when it is dropped.
 #[derive(Debug)]
 pub(crate) struct BudgetShare {
     budgets: Budgets,
@@ -81,7 +81,7 @@ pub(crate) struct BudgetShare {
     amount: usize,
 }
 
-/// A budget is used up.
+/// The error that a budget is used up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BudgetExceeded {
     resource: Resource,
@@ -120,7 +120,7 @@ impl Budgets {
         }))
     }
 
-    /// What `address` uses.
+    /// Returns the usage of `address`.
     pub(crate) fn usage(&self, address: IpAddr) -> Arc<AddressUsage> {
         let group = AddressGroup::from(address);
         let mut addresses = self.0.addresses();
@@ -140,7 +140,7 @@ impl Budgets {
         usage_of(group, site)
     }
 
-    /// Takes `amount` of a resource. Without an address only the total counts.
+    /// Takes `amount` of a resource. Without an address only the total is counted.
     pub(crate) fn acquire(
         &self,
         resource: Resource,
@@ -152,7 +152,7 @@ impl Budgets {
         Ok(share)
     }
 
-    /// Begins work that gives way to newer work of its kind when there is too much of it.
+    /// Starts work that may be evicted by newer work of its kind.
     pub(crate) fn start_work(
         &self,
         unit: EvictionClass,
@@ -174,7 +174,7 @@ impl Inner {
 }
 
 impl BudgetShare {
-    /// Takes more of the same.
+    /// Takes more of the same resource.
     pub(crate) fn grow(&mut self, amount: usize) -> Result<(), BudgetExceeded> {
         let (index, inner) = (self.resource as usize, &self.budgets.0);
         let limit = inner.limits[index];
@@ -209,7 +209,7 @@ impl BudgetShare {
     }
 }
 
-/// Adds as long as the sum is within `limit`.
+/// Adds `amount` if the sum stays within `limit`.
 fn try_add(used: &AtomicUsize, amount: usize, limit: usize) -> bool {
     let before = used.fetch_add(amount, Ordering::Relaxed);
     if before.saturating_add(amount) <= limit {
@@ -236,7 +236,7 @@ impl Drop for AddressUsage {
     fn drop(&mut self) {
         let Some(budgets) = self.budgets.upgrade() else { return };
         let mut addresses = budgets.addresses();
-        // Another one of the same address may have taken its place.
+        // A new usage of the same address may have replaced this one.
         if addresses.get(&self.group).is_some_and(|known| known.strong_count() == 0) {
             addresses.remove(&self.group);
         }
@@ -274,7 +274,7 @@ impl EvictionClass {
         }
     }
 
-    /// What the client is told whose work was ended.
+    /// Returns the error for a client whose work was evicted.
     pub(crate) fn eviction_error(self) -> Error {
         let detail = "too many unfinished requests, and this one was the oldest; send the body without pauses";
         Error::new(Code::BackendUnavailable, OPERATION, detail)
@@ -289,7 +289,8 @@ impl From<BudgetExceeded> for Error {
     }
 }
 
-/// Whether an error is a refusal that is no fault of a backend: of a budget, which has logged it, or because the server stops.
+/// Returns whether an error is a refusal without a fault of a backend: by a budget, which has logged it, or because the
+/// server is stopping.
 pub(crate) fn is_budget_refusal(error: &Error) -> bool {
     error.operation() == OPERATION || error.code() == Code::ShuttingDown
 }
@@ -320,7 +321,7 @@ mod tests {
         let again = take(&one).unwrap();
         drop((second, third, again));
         assert_eq!(budgets.0.used[Resource::InFlight as usize].load(Ordering::Relaxed), 0);
-        // Nothing is kept of an address that uses nothing.
+        // The usage of an address is removed when nothing uses it.
         drop((one, other));
         assert!(budgets.0.addresses().is_empty());
     }

@@ -1,4 +1,4 @@
-//! Unfinished work, of which the oldest ends when there is too much.
+//! Unfinished work, of which the oldest is evicted when there is too much.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -10,10 +10,10 @@ use tokio::sync::oneshot;
 
 use super::AddressGroup;
 
-/// Unfinished work of one kind, by age.
+/// Unfinished work of one kind, ordered by age.
 #[derive(Debug)]
 pub(crate) struct EvictionQueue {
-    /// At the most, in total and for each address.
+    /// The limits in total and for each address.
     total: usize,
     per_address: usize,
     queue: Mutex<EvictionQueueState>,
@@ -32,14 +32,14 @@ struct EvictionQueueEntry {
     evict: oneshot::Sender<()>,
 }
 
-/// A place among the unfinished work, given up when it is dropped.
+/// A place among the unfinished work, which is released when it is dropped.
 #[derive(Debug)]
 pub(crate) struct WorkGuard {
     all: Arc<EvictionQueue>,
     number: u64,
 }
 
-/// Tells that a place was given to somebody else.
+/// The signal that another client's work has taken the place.
 #[derive(Debug)]
 pub(crate) struct EvictionSignal(oneshot::Receiver<()>);
 
@@ -48,7 +48,7 @@ impl EvictionQueue {
         Self { total: total.max(1), per_address: per_address.max(1), queue: Mutex::default() }
     }
 
-    /// Takes a place; ends the oldest work where there is none left. Returns whether something was ended.
+    /// Takes a place, and evicts the oldest work if none is left. Returns whether work was evicted.
     pub(super) fn start_work(self: &Arc<Self>, group: Option<AddressGroup>) -> (WorkGuard, EvictionSignal, bool) {
         let (evict, evicted) = oneshot::channel();
         let mut queue = self.lock();
@@ -72,7 +72,7 @@ impl EvictionQueue {
         drop(queue);
         let ended_any = ended.is_some();
         if let Some(entry) = ended {
-            // It fails when the work ended by itself just now.
+            // Sending fails if the work has just ended by itself.
             let _ = entry.evict.send(());
         }
         (WorkGuard { all: Arc::clone(self), number }, EvictionSignal(evicted), ended_any)
@@ -106,7 +106,7 @@ impl Drop for WorkGuard {
 }
 
 impl EvictionSignal {
-    /// Waits until the place is given to somebody else; for ever, once the work is finished.
+    /// Waits until the place is taken by other work. Waits forever once the work is finished.
     pub(crate) async fn wait(&mut self) {
         if (&mut self.0).await.is_err() {
             pending().await
@@ -154,7 +154,7 @@ mod tests {
             held.iter_mut().map(|(_, evicted, _)| is_evicted(evicted)).collect::<Vec<_>>(),
             [true, false, false]
         );
-        // What was finished is never evicted.
+        // Finished work is never evicted.
         assert!(!is_evicted(&mut finished_signal));
         drop(held);
         assert_eq!(all.lock().by_address.len(), 0);

@@ -1,9 +1,9 @@
-//! What work may take up: a budget for each resource, in total and for each client address.
+//! Limits on work in progress: a budget for each resource, in total and for each client address.
 //!
-//! Work of clients that have not authenticated has budgets of its own, smaller than those of everybody else, so that it can
-//! never use up what authenticated clients need. Where unfinished work fills a budget (a connection without a complete
-//! request, a body that has not arrived), the oldest one ends and the newcomer gets its place: a client that sends its
-//! request without pause needs its place for milliseconds and is never the oldest.
+//! Work of clients that have not authenticated has its own, smaller budgets, so that it cannot use up what
+//! authenticated clients need. If unfinished work fills a budget (a connection without a complete request, a body that
+//! has not arrived), the oldest work is evicted and the new work takes its place. A client that sends its request
+//! without a pause needs its place for milliseconds, and is never the oldest.
 
 mod address_group;
 mod budgets;

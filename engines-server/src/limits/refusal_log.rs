@@ -1,4 +1,4 @@
-//! Warnings about refusals, at most one a second for each kind: a flood of requests must not become a flood of log lines.
+//! Logs refusals at most once a second for each kind, so that a flood of requests does not cause a flood of log lines.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-/// The least time between two warnings of one kind.
+/// The least time between two log lines of one kind.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Counts the refusals of one kind.
@@ -21,7 +21,7 @@ struct RefusalCount {
 }
 
 impl RefusalLog {
-    /// Counts a refusal. Returns how many there were since the last report, if a report is due.
+    /// Counts a refusal. Returns the number of refusals since the last log line, if a log line is due.
     pub(crate) fn count(&self) -> Option<u64> {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counted.refused += 1;

@@ -1,4 +1,4 @@
-//! What one request holds of the budgets.
+//! The budgets that one request holds.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +15,7 @@ use crate::{
     routes::{BodyKind, Endpoint, Route, WorkClass},
 };
 
-/// The places a request holds until its answer begins.
+/// The shares of budgets that a request holds until its response begins.
 pub(crate) struct RequestBudget<'a> {
     pub(crate) app: &'a App,
     pub(crate) client: Option<Client>,
@@ -31,14 +31,14 @@ struct HeldShares {
     bytes: Option<BudgetShare>,
 }
 
-/// Whose budgets a request is charged to.
+/// The group of budgets that a request is charged to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ClientClass {
-    /// Nobody's: it tells how the server is, which must be possible while it is busy.
+    /// No budgets. The route reports the state of the server, which must work while it is busy.
     Exempt,
-    /// Routes that need no credential.
+    /// The budgets of routes that need no credential.
     Anonymous(WorkClass),
-    /// Routes that need one.
+    /// The budgets of routes that need a credential.
     Authenticated,
 }
 
@@ -53,10 +53,10 @@ impl ClientClass {
 }
 
 impl<'a> RequestBudget<'a> {
-    /// The places of a request to `route`, with one in flight.
+    /// Takes the shares of a request to `route`, with one in flight.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE` when there is none.
+    /// Returns `BACKEND_UNAVAILABLE` when the budget is used up.
     pub(crate) fn acquire(app: &'a App, client: Option<Client>, route: &Route) -> Result<Self> {
         let class = ClientClass::of(route);
         let usage = match (&client, class) {
@@ -69,12 +69,12 @@ impl<'a> RequestBudget<'a> {
         Ok(places)
     }
 
-    /// Whether the request may be answered while the server is stopping.
+    /// Returns whether the request may be handled while the server is stopping.
     pub(crate) fn is_exempt(&self) -> bool {
         self.class == ClientClass::Exempt
     }
 
-    /// Gives up the place in flight while the body arrives, which takes one in the budget of bodies instead.
+    /// Releases the share in flight while the body arrives, and takes one of the budget of bodies instead.
     pub(crate) fn receive_body(&self) -> Result<IncomingBody> {
         self.lock_shares().in_flight = None;
         let (unit, resource) = match self.class {
@@ -88,19 +88,19 @@ impl<'a> RequestBudget<'a> {
         Ok(IncomingBody { unit, bytes, evicted, _unfinished: unfinished })
     }
 
-    /// The body has arrived: takes a place in flight again. Its bytes stay counted until the answer.
+    /// Takes a share in flight again after the body has arrived. The bytes of the body stay counted until the response.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE` when there is none.
+    /// Returns `BACKEND_UNAVAILABLE` when the budget is used up.
     pub(crate) fn received_body(&self, arriving: IncomingBody) -> Result<()> {
         self.lock_shares().bytes = Some(arriving.bytes);
         self.resume()
     }
 
-    /// Exchanges the place in flight for one among the batches, whose bodies arrive while they are handled.
+    /// Exchanges the share in flight for one of the budget of batches, whose bodies arrive while they are handled.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE` when there is none.
+    /// Returns `BACKEND_UNAVAILABLE` when the budget is used up.
     pub(crate) fn switch_to_batch(&self) -> Result<()> {
         self.lock_shares().in_flight = Some(self.budgets().acquire(Resource::Batches, self.usage.as_ref(), 1)?);
         Ok(())
@@ -127,7 +127,7 @@ impl<'a> RequestBudget<'a> {
     }
 }
 
-/// A body that is being received.
+/// The shares of a body that is being received.
 #[derive(Debug)]
 pub(crate) struct IncomingBody {
     pub(crate) unit: EvictionClass,

@@ -4,59 +4,63 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How much work may be under way at once. An address is one IPv4 address or one IPv6 /64; the addresses of an IPv6 /48
-/// together may have twice as much as one of them, but at most three quarters of all, unless one may have more. It is the
-/// address of the peer for connections (peers listed in `http.trusted_proxies` are exempt), and of the client as a trusted
-/// proxy reports it for requests.
+/// Limits on work in progress. An address is one IPv4 address or one IPv6 /64. The addresses of an IPv6 /48 together
+/// may use twice as much as one of them, but at most three quarters of the total, unless one address may use more. For
+/// connections it is the address of the peer, and peers in `http.trusted_proxies` are exempt. For requests it is the
+/// address of the client, as a trusted proxy reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetSettings {
-    /// Connections of one address. One more gets 503 and is closed.
+    /// Connections of one address. A further one gets 503 and is closed.
     pub connections_per_address: usize,
-    /// Connections on which no request has authenticated yet. One more closes the oldest of them. Three quarters of
-    /// `http.max_connections` if absent.
+    /// Connections without an authenticated request. A further one closes the oldest of them. By default, three
+    /// quarters of `http.max_connections`.
     pub anonymous_connections: Option<usize>,
-    /// Connections of one address on which no request has authenticated yet. One more closes the oldest of them.
+    /// Connections of one address without an authenticated request. A further one closes the oldest of them.
     pub anonymous_connections_per_address: usize,
-    /// Open HTTP/2 streams of one address, over all of its connections. One more gets 503.
+    /// Open HTTP/2 streams of one address, over all of its connections. A further one gets 503.
     pub http2_streams_per_address: usize,
-    /// Requests of one address being handled at once, out of `http.max_in_flight`. One more gets 503.
+    /// Requests of one address that are handled at the same time, as a part of `http.max_in_flight`. A further one gets
+    /// 503.
     pub in_flight_per_address: usize,
-    /// Requests to other routes that need no credential being handled at once. They take no place of
+    /// Requests to other routes without a credential that are handled at the same time. They are not counted in
     /// `http.max_in_flight`.
     pub anonymous_in_flight: usize,
-    /// Requests of one address to other routes that need no credential being handled at once.
+    /// Requests of one address to other routes without a credential that are handled at the same time.
     pub anonymous_in_flight_per_address: usize,
-    /// Requests being handled at once to routes that hash a password, such as `/auth/login`. They take no place of
-    /// `anonymous_in_flight`, so that waiting for a hash keeps nobody from the other routes. More than the hashes that
-    /// may wait (`identity.password.queue`) and the logins that may wait for a try (`identity.login_waiting`).
+    /// Requests that are handled at the same time by routes that hash a password, such as `/auth/login`. They are not
+    /// counted in `anonymous_in_flight`, so that waiting for a hash does not block other routes. The number must be
+    /// larger than the hashes that may wait (`identity.password.queue`) and the logins that may wait for an attempt
+    /// (`identity.login_waiting`).
     pub password_in_flight: usize,
-    /// Requests of one address being handled at once to routes that hash a password.
+    /// Requests of one address that are handled at the same time by routes that hash a password.
     pub password_in_flight_per_address: usize,
-    /// Requests to `/auth/refresh` being handled at once. They take no place of `anonymous_in_flight`.
+    /// Requests to `/auth/refresh` that are handled at the same time. They are not counted in `anonymous_in_flight`.
     pub refresh_in_flight: usize,
-    /// Requests of one address to `/auth/refresh` being handled at once.
+    /// Requests of one address to `/auth/refresh` that are handled at the same time.
     pub refresh_in_flight_per_address: usize,
-    /// Bodies being received from authenticated clients. One more ends the oldest with 503.
+    /// Bodies that are being received from authenticated clients. A further one ends the oldest with 503.
     pub bodies: usize,
-    /// Bodies being received from authenticated clients of one address. One more ends the oldest with 503.
+    /// Bodies that are being received from authenticated clients of one address. A further one ends the oldest with
+    /// 503.
     pub bodies_per_address: usize,
-    /// Bytes of bodies being received from authenticated clients. A body that exceeds them gets 503.
+    /// Bytes of bodies that are being received from authenticated clients. A body that exceeds them gets 503.
     pub body_bytes: usize,
-    /// Bytes of bodies being received from authenticated clients of one address.
+    /// Bytes of bodies that are being received from authenticated clients of one address.
     pub body_bytes_per_address: usize,
-    /// Bodies being received by routes that need no credential. One more ends the oldest with 503.
+    /// Bodies that are being received by routes without a credential. A further one ends the oldest with 503.
     pub anonymous_bodies: usize,
-    /// Bodies of one address being received by routes that need no credential. One more ends the oldest with 503.
+    /// Bodies of one address that are being received by routes without a credential. A further one ends the oldest with
+    /// 503.
     pub anonymous_bodies_per_address: usize,
-    /// Bytes of bodies being received by routes that need no credential. A body that exceeds them gets 503.
+    /// Bytes of bodies that are being received by routes without a credential. A body that exceeds them gets 503.
     pub anonymous_body_bytes: usize,
-    /// Bytes of bodies of one address being received by routes that need no credential.
+    /// Bytes of bodies of one address that are being received by routes without a credential.
     pub anonymous_body_bytes_per_address: usize,
-    /// Batches of lines being received at once. They take no place of `http.max_in_flight`. One more gets 503.
+    /// Batches of lines that are being received. They are not counted in `http.max_in_flight`. A further one gets 503.
     pub batches: usize,
-    /// Batches of lines of one address being received at once.
+    /// Batches of lines of one address that are being received.
     pub batches_per_address: usize,
 }
 
@@ -93,20 +97,20 @@ impl Default for BudgetSettings {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct DeadlineSettings {
-    /// Seconds an HTTP/2 connection may be without an open stream. Answers to pings do not prolong it.
+    /// Seconds that an HTTP/2 connection may be without an open stream. Replies to pings do not extend them.
     pub idle_s: u64,
-    /// Seconds without progress of a write, after which the connection or HTTP/2 stream is closed: the client does not read.
-    /// Holds for answers, SSE and WebSocket.
+    /// Seconds without progress of a write, after which the connection or HTTP/2 stream is closed because the client
+    /// does not read. Applies to responses, server-sent events and WebSockets.
     pub write_s: u64,
-    /// Bytes a second a JSON body must arrive with on average, once `body_grace_s` have passed.
+    /// Bytes per second at which a JSON body must arrive on average after `body_grace_s`.
     pub body_bytes_per_s: u64,
     /// Seconds before `body_bytes_per_s` applies.
     pub body_grace_s: u64,
-    /// Bytes of a request's body that are read and discarded after an answer that was given without reading it.
+    /// Bytes of a request's body that are read and discarded after a response that did not wait for the body.
     pub unread_body_bytes: usize,
     /// Seconds for which such a body is read and discarded.
     pub unread_body_s: u64,
-    /// Milliseconds that a stalled client gets when the server stops: one that neither reads nor goes on sending.
+    /// Milliseconds for a stalled client when the server stops: one that neither reads nor continues to send.
     pub stop_stalled_ms: u64,
 }
 
@@ -125,31 +129,32 @@ impl Default for DeadlineSettings {
 }
 
 impl DeadlineSettings {
-    /// As [`DeadlineSettings::idle_s`].
+    /// Returns [`DeadlineSettings::idle_s`] as a duration.
     #[must_use]
     pub fn idle(&self) -> Duration {
         Duration::from_secs(self.idle_s.max(1))
     }
 
-    /// As [`DeadlineSettings::write_s`].
+    /// Returns [`DeadlineSettings::write_s`] as a duration.
     #[must_use]
     pub fn write(&self) -> Duration {
         Duration::from_secs(self.write_s.max(1))
     }
 
-    /// As [`DeadlineSettings::unread_body_s`].
+    /// Returns [`DeadlineSettings::unread_body_s`] as a duration.
     #[must_use]
     pub fn unread_body(&self) -> Duration {
         Duration::from_secs(self.unread_body_s)
     }
 
-    /// As [`DeadlineSettings::stop_stalled_ms`].
+    /// Returns [`DeadlineSettings::stop_stalled_ms`] as a duration.
     #[must_use]
     pub fn stop_stalled(&self) -> Duration {
         Duration::from_millis(self.stop_stalled_ms)
     }
 
-    /// When a body must have arrived of which `bytes` are there, if it was begun at `begun` and may take `total`.
+    /// Returns when the rest of a body must have arrived. It was begun at `begun`, may take `total`, and `bytes` of it
+    /// have arrived.
     pub(crate) fn body_due(&self, begun: tokio::time::Instant, total: Duration, bytes: usize) -> tokio::time::Instant {
         let earned = Duration::from_secs_f64(bytes as f64 / self.body_bytes_per_s.max(1) as f64);
         begun + total.min(Duration::from_secs(self.body_grace_s).saturating_add(earned))

@@ -1,4 +1,4 @@
-//! What came of backups.
+//! The metrics of backups.
 
 use std::fmt::Error;
 
@@ -18,7 +18,7 @@ pub(super) fn encode(status: &BackupStatus, encoder: &mut DescriptorEncoder<'_>)
     }
     let running = i64::from(status.running);
     let bytes = i64::try_from(status.last_bytes).unwrap_or(i64::MAX);
-    // 0 until there is one, so that "now minus this" alerts when there never was.
+    // The value is 0 until there is a backup, so that an alert on its age also fires when there never was one.
     let last = status.last_success.map_or(0.0, |at| at.as_millis() as f64 / 1000.0);
     let help = "Whether a backup is being made.";
     let metric = encoder.encode_descriptor("backup_running", help, None, MetricType::Gauge)?;

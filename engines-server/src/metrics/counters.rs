@@ -1,4 +1,4 @@
-//! The server's own counters.
+//! The counters of HTTP.
 
 use std::{
     sync::{OnceLock, PoisonError, RwLock},
@@ -15,10 +15,10 @@ use prometheus_client::{
 use super::engine::EngineCollector;
 use crate::routes::{self, Route};
 
-/// The media type of the text form.
+/// The media type of the text format.
 pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Seconds, from half a millisecond to ten.
+/// The upper bounds of the buckets, in seconds: from half a millisecond to ten seconds.
 const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -34,7 +34,7 @@ struct RequestLabels {
     status: u16,
 }
 
-/// The counters of one route, so that they are looked up by their labels only once.
+/// The counters of one route, which are looked up by their labels only once.
 #[derive(Debug)]
 struct RouteCounters {
     labels: RouteLabels,
@@ -53,13 +53,13 @@ impl RouteCounters {
     }
 }
 
-/// The counters of one app.
+/// The counters of an app.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     latency: Family<RouteLabels, Histogram, fn() -> Histogram>,
-    /// The counters of each route, by its number; the last are those of requests that meet none.
+    /// The counters of each route, by its number. The last ones are for requests that match no route.
     routes: Vec<RouteCounters>,
     pub(crate) in_flight: Gauge,
     pub(crate) connections: Gauge,
@@ -89,7 +89,7 @@ impl Metrics {
         Self { registry, requests, latency, routes, in_flight, connections, streams }
     }
 
-    /// Counts an answer of the route with this number; requests that meet no route count under one name.
+    /// Counts a response of the route with this number. Requests that match no route are counted together.
     pub(crate) fn record_response(&self, route: Option<usize>, status: u16, took: Duration) {
         let Some(counts) = route.and_then(|number| self.routes.get(number)).or(self.routes.last()) else { return };
         let latency = counts.latency.get_or_init(|| self.latency.get_or_create(&counts.labels).clone());
@@ -104,7 +104,7 @@ impl Metrics {
         counts.by_status.write().unwrap_or_else(PoisonError::into_inner).push((status, counter));
     }
 
-    /// All of them as text.
+    /// Encodes all metrics as text.
     pub(crate) fn encode(&self) -> Result<String, std::fmt::Error> {
         let mut out = String::new();
         text::encode(&mut out, &self.registry)?;
@@ -116,7 +116,7 @@ fn method(route: &'static Route) -> &'static str {
     route.method.as_str()
 }
 
-/// Raises a gauge as long as it lives.
+/// Raises a gauge by one while it lives.
 #[derive(Debug)]
 pub(crate) struct GaugeGuard(Gauge);
 

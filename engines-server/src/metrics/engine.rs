@@ -1,4 +1,4 @@
-//! What the engine counts itself: its store and its sinks, read when somebody asks.
+//! The metrics of the engine's store and sinks, read when they are requested.
 
 use std::fmt::Error;
 
@@ -14,7 +14,7 @@ use prometheus_client::{
     registry::Unit,
 };
 
-/// Reads an engine.
+/// Reads the metrics of an engine.
 #[derive(Debug)]
 pub(super) struct EngineCollector(pub(super) Engine);
 

@@ -1,4 +1,4 @@
-//! What became of mails.
+//! The metrics of mails.
 
 use std::fmt::Error;
 

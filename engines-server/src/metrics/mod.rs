@@ -1,4 +1,4 @@
-//! What is counted. No label names a tenant, a user or an id.
+//! The metrics. No label contains a tenant, a user or an id.
 
 mod backup;
 mod counters;

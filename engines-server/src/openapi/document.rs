@@ -1,4 +1,4 @@
-//! From the table to the document.
+//! Generates the OpenAPI document from the table of routes.
 
 use bytes::Bytes;
 use engines::{Error, Limits, Result};
@@ -9,7 +9,7 @@ use crate::{
     routes::{self, BodyKind, Policy, Route},
 };
 
-/// The schemas that routes name, an area a file.
+/// The schemas that routes refer to, in one file for each area.
 const SCHEMAS: &[&str] = &[
     include_str!("schemas/common.json"),
     include_str!("schemas/identity.json"),
@@ -21,10 +21,10 @@ const SCHEMAS: &[&str] = &[
     include_str!("schemas/retention.json"),
 ];
 
-/// The document.
+/// Generates the document.
 ///
 /// # Errors
-/// `INTERNAL` when the schemas are not JSON, or a route names one that is not there.
+/// Returns `INTERNAL` when the schemas are not JSON, or a route refers to one that does not exist.
 pub fn document(limits: &Limits) -> Result<Value> {
     let mut schemas = Map::new();
     for area in SCHEMAS {
@@ -84,7 +84,7 @@ fn operation(route: &Route, limits: &Limits) -> Value {
     let media_type = match route.body {
         BodyKind::None => None,
         BodyKind::Json | BodyKind::OptionalJson => Some("application/json"),
-        // The schema is that of a line.
+        // The schema is that of one line.
         BodyKind::Lines => Some("application/x-ndjson"),
     };
     if let (Some(media_type), Some(schema)) = (media_type, doc.request) {
@@ -95,7 +95,7 @@ fn operation(route: &Route, limits: &Limits) -> Value {
     operation
 }
 
-/// `post_chat_threads_id_messages`
+/// Returns an id such as `post_chat_threads_id_messages`.
 fn operation_id(route: &Route) -> String {
     let words = route.path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     [route.method.as_str().to_ascii_lowercase().as_str()].into_iter().chain(words).collect::<Vec<_>>().join("_")

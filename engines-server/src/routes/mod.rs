@@ -1,4 +1,5 @@
-//! The one table of routes. The stack, OpenAPI and the isolation tests go by it; a route cannot be in it without a policy.
+//! The table of all routes. The pipeline, OpenAPI and the isolation tests use it. A route without an access rule cannot
+//! be in it.
 
 mod route;
 mod router;

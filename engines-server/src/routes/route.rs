@@ -1,4 +1,4 @@
-//! What a row of the table says.
+//! The type of a route.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -7,49 +7,49 @@ use http::{Method, Response};
 
 use crate::{body::Body, request::RequestParts};
 
-/// What a handler gives back.
+/// The result of a handler.
 pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Result<Response<Body>>> + Send>>;
 
-/// One route.
+/// A route.
 pub struct Route {
-    /// The method. `GET` also answers `HEAD`.
+    /// The method. A route of `GET` also handles `HEAD`.
     pub method: Method,
-    /// The path; `{name}` is one segment, `{*name}` all that follow.
+    /// The path. `{name}` is one segment, and `{*name}` all that follow.
     pub path: &'static str,
     pub(crate) endpoint: Endpoint,
-    /// What its body is.
+    /// The kind of its body.
     pub body: BodyKind,
-    /// What its requests are counted as while they are handled.
+    /// The budget of its requests while they are handled.
     pub(crate) work: WorkClass,
-    /// Whether it opens a stream: a ticket is taken instead of a token, and it stays open.
+    /// Whether it opens a stream. It then accepts a ticket instead of a token.
     pub stream: bool,
-    /// What OpenAPI says of it.
+    /// Its description for OpenAPI.
     pub doc: RouteDoc,
 }
 
-/// A handler with the policy it stands behind; the types see to it that nobody gets a context without the door.
+/// A handler with its access rule. The types ensure that a handler gets a context only after admission.
 pub(crate) enum Endpoint {
-    /// For everybody.
+    /// Open to everybody.
     Public(fn(RequestParts) -> HandlerFuture),
-    /// For everybody; a credential that is sent must be good.
+    /// Open to everybody. A credential that is sent must be valid.
     Guest(fn(RequestParts, Option<Arc<Principal>>) -> HandlerFuture),
-    /// For whoever has a good credential, whatever the tenant.
+    /// Open to callers with a valid credential, whatever the tenant.
     Token(fn(RequestParts, Arc<Principal>) -> HandlerFuture),
-    /// For admins of the control plane's tenant.
+    /// Open to admins of the control plane's tenant.
     Operator(fn(RequestParts, RequestContext) -> HandlerFuture),
-    /// For whoever the door admits and the action's least role allows.
+    /// Open to callers that are admitted and have the least role of the action.
     Action(Action, fn(RequestParts, RequestContext) -> HandlerFuture),
 }
 
-/// Which budget of requests without a credential a route's requests take their places from. Each has its own, so that none
-/// of these kinds of work keeps clients from the others.
+/// The budget of requests without a credential. Each kind of work has its own, so that none of them blocks clients of
+/// the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WorkClass {
-    /// The one of all other requests.
+    /// The budget of all other requests.
     General,
-    /// A password is hashed, for which requests wait.
+    /// The budget of routes that hash a password, for which requests wait.
     PasswordHash,
-    /// A session goes on with its refresh token.
+    /// The budget of the refresh of sessions.
     Refresh,
 }
 
@@ -58,9 +58,9 @@ pub(crate) enum WorkClass {
 pub enum Policy {
     /// Everybody.
     Public,
-    /// Everybody; a token may be sent, and must be good then.
+    /// Everybody. A token is optional, and must be valid if it is sent.
     Guest,
-    /// Whoever has a good token; no tenant is needed.
+    /// Callers with a valid token, whatever the tenant.
     Token,
     /// Admins of `t_system`, the control plane.
     Operator,
@@ -68,78 +68,78 @@ pub enum Policy {
     Action(Action),
 }
 
-/// What a request's body is.
+/// The kind of a request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyKind {
-    /// Not read.
+    /// The body is not read.
     None,
     /// A JSON object.
     Json,
-    /// A JSON object, or nothing, which is as if it were empty.
+    /// A JSON object. An absent body is an empty object.
     OptionalJson,
-    /// A JSON object on each line, taken as it arrives.
+    /// A JSON object on each line, handled as it arrives.
     Lines,
 }
 
-/// What OpenAPI says of a route beyond its path, method and policy.
+/// The description of a route for OpenAPI, beyond its path, method and access rule.
 #[derive(Debug, Clone, Copy)]
 pub struct RouteDoc {
-    /// One line.
+    /// A summary of one line.
     pub summary: &'static str,
-    /// Query parameters.
+    /// The query parameters.
     pub query: &'static [QueryParam],
-    /// The schema of the body, by name.
+    /// The name of the schema of the body.
     pub request: Option<&'static str>,
     /// The status of a success.
     pub status: u16,
-    /// The schema of its answer, by name; none where it is no JSON.
+    /// The name of the schema of its response. `None` if the response is not JSON.
     pub response: Option<&'static str>,
-    /// The media type of the answer where it is no JSON.
+    /// The media type of its response, if it is not JSON.
     pub media_type: Option<&'static str>,
-    /// Headers of its own, besides those that every route has.
+    /// Headers that only this route has.
     pub headers: ExtraHeaders,
 }
 
-/// Headers that a route alone has, so that pages of other origins may send and read them.
+/// Headers that only some routes have. Pages of other origins may send and read them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ExtraHeaders {
-    /// What a request may send.
+    /// Headers of requests.
     pub request: &'static [&'static str],
-    /// What an answer may say.
+    /// Headers of responses.
     pub answer: &'static [&'static str],
 }
 
 impl ExtraHeaders {
-    /// None.
+    /// No headers.
     pub const NONE: Self = Self { request: &[], answer: &[] };
 }
 
 /// A query parameter.
 #[derive(Debug, Clone, Copy)]
 pub struct QueryParam {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// Whether it is a number.
+    /// Whether the value is a number.
     pub number: bool,
-    /// One line.
+    /// A description of one line.
     pub text: &'static str,
 }
 
 impl Route {
-    /// The same route with headers of its own.
+    /// Returns the route with its own headers.
     #[must_use]
     pub const fn with_headers(mut self, request: &'static [&'static str], answer: &'static [&'static str]) -> Self {
         self.doc.headers = ExtraHeaders { request, answer };
         self
     }
 
-    /// The same route, whose requests are counted as `work`.
+    /// Returns the route with the budget `work`.
     pub(crate) const fn with_work(mut self, work: WorkClass) -> Self {
         self.work = work;
         self
     }
 
-    /// Who may use it.
+    /// Returns who may use it.
     #[must_use]
     pub fn policy(&self) -> Policy {
         match self.endpoint {
@@ -151,7 +151,7 @@ impl Route {
         }
     }
 
-    /// What errors and OpenAPI call it: the action's name where it has one.
+    /// Returns its name in errors and OpenAPI: the name of its action, if it has one.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self.endpoint {
@@ -160,7 +160,7 @@ impl Route {
         }
     }
 
-    /// Whether the path names the tenant that is meant, which the request's other words about it must then agree with.
+    /// Returns whether the path names the tenant. Other values in the request that name a tenant must then be equal.
     #[must_use]
     pub fn tenant_in_path(&self) -> bool {
         matches!(self.endpoint, Endpoint::Action(..)) && self.path.starts_with("/tenants/{t}")

@@ -1,4 +1,4 @@
-//! From a method and a path to a row of the table.
+//! Finds the route for a method and a path.
 
 use engines::{Code, Error, Result};
 use http::Method;
@@ -9,22 +9,22 @@ use super::{Route, all};
 #[derive(Debug)]
 pub(crate) struct Router(matchit::Router<Vec<(usize, &'static Route)>>);
 
-/// The parameters of a path, by name; raw.
+/// The parameters of a path, by name. They are not decoded.
 pub(crate) type Params = Vec<(&'static str, Box<str>)>;
 
-/// A route, and its path's parameters.
+/// A route that was found, with the parameters of its path.
 pub(crate) struct RouteMatch {
     pub(crate) route: &'static Route,
-    /// Which of [`all`] it is.
+    /// The position of the route in [`all`].
     pub(crate) index: usize,
     pub(crate) params: Params,
 }
 
 impl Router {
-    /// A router over [`all`] routes.
+    /// Creates a router over [`all`] routes.
     ///
     /// # Errors
-    /// When two paths of the table contradict each other.
+    /// Two paths of the table contradict each other.
     pub(crate) fn new() -> Result<Self> {
         let mut router = matchit::Router::<Vec<_>>::new();
         let mut paths: Vec<(&str, Vec<(usize, &'static Route)>)> = Vec::new();
@@ -40,15 +40,16 @@ impl Router {
         Ok(Self(router))
     }
 
-    /// The routes of a path, with their numbers.
+    /// Returns the routes of a path, with their numbers.
     pub(crate) fn lookup(&self, path: &str) -> Option<&[(usize, &'static Route)]> {
         self.0.at(path).ok().map(|matched| matched.value.as_slice())
     }
 
-    /// The route for a request.
+    /// Returns the route of a request.
     ///
     /// # Errors
-    /// `NOT_FOUND` for an unknown path; `METHOD_NOT_ALLOWED` with the member `allow` for an unknown method of a known one.
+    /// - `NOT_FOUND` for an unknown path.
+    /// - `METHOD_NOT_ALLOWED` with the member `allow` for an unknown method of a known path.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Result<RouteMatch> {
         let Ok(matched) = self.0.at(path) else {
             return Err(Error::new(Code::NotFound, "http.route", "there is no such route; see /openapi.json"));
@@ -68,7 +69,7 @@ impl Router {
     }
 }
 
-/// The names of a path's parameters, in order.
+/// Returns the names of a path's parameters, in order.
 pub(crate) fn param_names(path: &'static str) -> impl Iterator<Item = &'static str> {
     path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).map(|name| name.trim_start_matches('*'))
 }

@@ -8,17 +8,18 @@ use std::{
 
 use engines::{Error, auth::MonitoredSession};
 
-/// What a body knows of its credential.
+/// The state of a body's credential.
 pub(super) enum Credential {
-    /// The body alone waits for the end.
+    /// Only the body waits for the end.
     Own(MonitoredSession),
-    /// The connection waits for it too, because it may stop asking the body for more.
+    /// The connection waits for the end as well, because it may stop polling the body.
     Shared(Arc<CredentialEnd>),
-    /// It has ended, and the body has said so.
+    /// It has ended, and the body has sent the reason.
     Ended,
 }
 
-/// The end of a credential that two wait for. Both belong to one task, so that one waker serves them.
+/// The end of a credential for which both a body and a connection wait. Both belong to one task, so one waker is
+/// enough.
 #[derive(Debug)]
 pub(crate) struct CredentialEnd(Mutex<State>);
 
@@ -29,7 +30,7 @@ enum State {
 }
 
 impl Credential {
-    /// Ready once the credential has ended, with the reason. Never ready again after that.
+    /// Becomes ready once the credential has ended, with the reason. It becomes ready only once.
     pub(super) fn poll_error(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         match self {
             Self::Own(watched) => {
@@ -37,7 +38,7 @@ impl Credential {
                 *self = Self::Ended;
                 Poll::Ready(error)
             }
-            // Stays shared: the connection asks for the end after the body has said it.
+            // It stays shared, because the connection asks for the end after the body has sent the reason.
             Self::Shared(end) => end.poll_error(cx),
             Self::Ended => Poll::Pending,
         }
@@ -51,7 +52,7 @@ impl Credential {
         }
     }
 
-    /// Lets the connection wait for the end, for as long as the body is there.
+    /// Lets the connection wait for the end while the body exists.
     pub(super) fn share(&mut self) -> Weak<CredentialEnd> {
         let end = match std::mem::replace(self, Self::Ended) {
             Self::Own(watched) => Arc::new(CredentialEnd(Mutex::new(State::Watched(watched)))),
@@ -65,17 +66,17 @@ impl Credential {
 }
 
 impl CredentialEnd {
-    /// Whether the credential was found to have ended.
+    /// Returns whether the credential was found to have ended.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), State::Ended(_))
     }
 
-    /// Whether the body has taken the reason.
+    /// Returns whether the body has taken the reason.
     fn is_reported(&self) -> bool {
         matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), State::Ended(None))
     }
 
-    /// Ready once the credential has ended.
+    /// Becomes ready once the credential has ended.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Watched(watched) = &mut *state {
@@ -85,7 +86,7 @@ impl CredentialEnd {
         Poll::Ready(())
     }
 
-    /// Ready once the credential has ended, with the reason; the first time only.
+    /// Becomes ready once the credential has ended, with the reason. It becomes ready only once.
     fn poll_error(&self, cx: &mut Context<'_>) -> Poll<Error> {
         ready!(self.poll_end(cx));
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Server-sent events on a socket of our own, or as a body in somebody else's service.
+//! Server-sent events, on a socket of the server's own listener or as a body in another HTTP service.
 
 use std::{
     collections::VecDeque,
@@ -29,25 +29,26 @@ use crate::{
     socket_options::reset_on_close,
 };
 
-/// Pieces written with one system call at the most.
+/// Chunks that are written with one system call at most.
 const MAX_CHUNKS: usize = 64;
-/// Bytes gathered for one write at the most; what a slow reader does not take stays in the log.
+/// Bytes that are collected for one write at most. What a slow reader does not take stays in the log.
 const MAX_BATCH_BYTES: usize = 64 << 10;
 
-/// A stream of events as a body, and as what a connection becomes.
+/// A stream of events, as a body or as the task that takes over a connection.
 pub(crate) struct EventBody {
     events: EventStream,
-    /// Until it ends, the reader may have the events.
+    /// The credential of the reader. The stream ends with it.
     credential: Credential,
     deadline: WriteDeadline,
     expires_at: Option<Timestamp>,
     clock: Arc<dyn Clock>,
-    /// What counts it for as long as it is open.
+    /// Counts the stream while it is open.
     _open: (GaugeGuard, StreamPermit),
 }
 
 impl EventBody {
-    /// The events that `context` follows. A reader that takes nothing for as long as `deadline` says is given up.
+    /// Creates a stream of the events that `context` follows. A reader that takes nothing for the time of `deadline` is
+    /// disconnected.
     pub(crate) fn new(
         events: EventStream,
         session: MonitoredSession,
@@ -60,24 +61,25 @@ impl EventBody {
         Self { events, credential, deadline, expires_at: context.expires_at(), clock, _open: open }
     }
 
-    /// Lets the connection wait for the end of the credential too.
+    /// Lets the connection wait for the end of the credential as well.
     pub(crate) fn share_credential_end(&mut self) -> Weak<CredentialEnd> {
         self.credential.share()
     }
 
-    /// How long a write may now wait for the reader: to the deadline, or until the credential expires if that is sooner. The
-    /// events cannot say so, because they are not asked while the reader takes nothing.
+    /// Returns a timer for how long a write may wait for the reader: until the deadline, or until the credential
+    /// expires if that is sooner. The events are not polled while the reader takes nothing, so they cannot report the
+    /// end.
     fn stall(&self) -> StallTimer {
         self.deadline.stall_timer_within(self.expires_at.map(|end| end.since(self.clock.now())))
     }
 
-    /// The last event, once the reader's right to more has ended.
+    /// Returns the last event, once the credential of the reader has ended.
     fn poll_revoked(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         let error = ready!(self.credential.poll_error(cx));
         Poll::Ready(error_event(error.code(), error.detail()))
     }
 
-    /// The next piece.
+    /// Returns the next chunk.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.credential.is_over() {
             return Poll::Ready(None);
@@ -98,17 +100,18 @@ impl HttpBody for EventBody {
     }
 }
 
-/// Writes a head and then events until they end or the reader is gone; a future of few words, because there are many.
-/// The end of the stream is the end of the connection (RFC 9112 section 6.3, rule 8), so the head must say `Connection: close`.
+/// Writes a head and then events until they end or the reader disconnects. The future is small, because there are many.
+/// The end of the stream is the end of the connection (RFC 9112 section 6.3, rule 8), so the head must contain
+/// `Connection: close`.
 pub(crate) struct EventSender<P> {
     socket: TcpStream,
     body: Box<EventBody>,
     pending: VecDeque<Bytes>,
     bytes: usize,
     ended: bool,
-    /// Nothing more is for this reader; what it does not take at once is dropped.
+    /// Whether the reader gets nothing more. Data that it does not take at once is dropped.
     revoked: bool,
-    /// Since when the reader has taken nothing.
+    /// The timer that runs while the reader takes nothing.
     stall: Option<StallTimer>,
     _permit: P,
 }
@@ -140,7 +143,7 @@ impl<P: Unpin> Future for EventSender<P> {
 }
 
 impl<P> EventSender<P> {
-    /// Ready once everything is sent, or the reader is gone.
+    /// Becomes ready once everything is sent, or the reader has disconnected.
     fn send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.ended
             && let Poll::Ready(last) = self.body.poll_revoked(cx)
@@ -160,7 +163,7 @@ impl<P> EventSender<P> {
                         reset_on_close(&self.socket, true);
                     }
                     if self.stall.get_or_insert_with(|| body.stall()).as_mut().poll(cx).is_ready() {
-                        // It resumes with its last cursor when it reads again.
+                        // The reader can resume with its last cursor.
                         return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                     }
                     return self.poll_disconnected(cx);
@@ -179,7 +182,7 @@ impl<P> EventSender<P> {
         }
     }
 
-    /// Takes events that are there, up to the bounds of one write; says whether there are no more for now.
+    /// Takes available events, up to the limits of one write. Returns whether there are no more for now.
     fn fill_pending(&mut self, cx: &mut Context<'_>) -> bool {
         while !self.ended && self.pending.len() < MAX_CHUNKS && self.bytes < MAX_BATCH_BYTES {
             match self.body.poll_next(cx) {
@@ -215,13 +218,13 @@ impl<P> EventSender<P> {
             self.pending.pop_front();
         }
         if self.pending.is_empty() {
-            // An idle follower keeps no room for what it was sent.
+            // An idle stream keeps no memory for events that were sent.
             self.pending.shrink_to(1);
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Notices that the reader is gone. Whatever else it sends is passed over.
+    /// Notices that the reader has disconnected. Other input is discarded.
     fn poll_disconnected(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut scrap = [0; 64];
         loop {

@@ -1,8 +1,8 @@
-//! Connections that stay: what happens to a socket once its answer is a stream.
+//! Connections whose response is a stream.
 //!
-//! An idle follower should cost little, and a busy one one system call for many events. So on our own listener a
-//! connection whose answer is a stream is taken from hyper, with its buffers gone and its task replaced by a small one.
-//! In somebody else's HTTP service the same streams go out as bodies and upgrades.
+//! An idle stream should use little memory, and a busy one should send many events with one system call. On the
+//! server's own listener, a connection whose response is a stream is therefore taken from hyper: its buffers are freed,
+//! and its task is replaced by a small one. In another HTTP service the same streams are sent as bodies and upgrades.
 
 mod credential_end;
 mod events;

@@ -1,4 +1,4 @@
-//! A WebSocket: frames through the library, a session behind them, and the times that end it.
+//! A WebSocket: frames of the library, the session, and the deadlines that end it.
 
 use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
@@ -24,23 +24,23 @@ use tokio_tungstenite::{
 
 use crate::{metrics::GaugeGuard, shutdown::Shutdown};
 
-/// Bytes gathered before they are flushed together; the library keeps room for as many.
+/// Bytes that are collected before they are flushed together. The library allocates as many.
 const WRITE_BUFFER_BYTES: usize = 16 << 10;
-/// Bytes the library reads at a time. Clients say little, and every open socket keeps this much.
+/// Bytes that the library reads at a time. Clients send little, and every open socket has such a buffer.
 const READ_BUFFER_BYTES: usize = 256;
-/// How long a closing socket waits for its peer's goodbye, and how much it reads meanwhile.
+/// How long a closing socket waits for the close frame of its peer, and how many bytes it reads meanwhile.
 const CLOSE_LIMITS: (Duration, u64) = (Duration::from_secs(2), 64 << 20);
 
-/// What a connection becomes when it is a WebSocket.
+/// The task that takes over a connection after the handshake.
 #[expect(clippy::large_enum_variant, reason = "it is moved once, into the task of its connection")]
 pub(crate) enum WebSocketTask {
     /// A session.
     Open(WebSocketSession),
-    /// Nothing but a close frame: how a browser is told why its handshake is refused.
+    /// A close frame only, which tells a browser why its handshake is refused.
     Refused(HandshakeRefusal),
 }
 
-/// Why a handshake is refused.
+/// The reason for the refusal of a handshake.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HandshakeRefusal {
     code: CloseCode,
@@ -53,19 +53,19 @@ impl HandshakeRefusal {
     }
 }
 
-/// A session with what it needs to run on a socket.
+/// A session with the state that it needs to run on a socket.
 pub(crate) struct WebSocketSession {
     pub(crate) session: SocketSession,
-    /// Until its caller may no longer have it.
+    /// The monitored credential of the caller. The session ends with it.
     pub(crate) watched: MonitoredSession,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) shutdown: Shutdown,
-    /// What counts it for as long as it is open.
+    /// Counts the socket while it is open.
     pub(crate) _open: (GaugeGuard, StreamPermit),
 }
 
-/// Runs a session until one side ends it, or tells a client that it is refused.
+/// Runs a session until one side ends it, or sends the refusal.
 pub(crate) async fn run_socket<S: AsyncRead + AsyncWrite + Unpin>(io: S, socket: Box<WebSocketTask>) {
     match *socket {
         WebSocketTask::Open(conversation) => run_session(io, Box::new(conversation)).await,
@@ -95,7 +95,7 @@ async fn run_session<S: AsyncRead + AsyncWrite + Unpin>(io: S, mut socket: Box<W
         error = watched => Some(match error.kind() {
             ErrorKind::Unauthenticated => CloseCode::CredentialInvalid,
             ErrorKind::Forbidden => CloseCode::Forbidden,
-            // Who may stay cannot be told: come back and ask another node.
+            // The validity of the credential is not known. The client should reconnect to another node.
             _ => CloseCode::GoingAway,
         }),
     };
@@ -106,12 +106,13 @@ async fn run_session<S: AsyncRead + AsyncWrite + Unpin>(io: S, mut socket: Box<W
             CloseCode::GoingAway if stop.has_begun() => Some(Code::ShuttingDown),
             _ => None,
         };
-        // Seldom and short: not worth room in every socket's task.
+        // This is rare and short, so its state is not a part of every socket's task.
         Box::pin(close_gracefully(ws, code, reason)).await;
     }
 }
 
-/// Talks until we close, with the code that is returned, or until the peer has said goodbye or is gone.
+/// Exchanges messages until the server closes, with the returned code, or the peer has sent a close frame or
+/// disconnected.
 async fn run_messages<S: AsyncRead + AsyncWrite + Unpin>(
     ws: &mut WebSocketStream<S>,
     session: &mut SocketSession,
@@ -130,7 +131,7 @@ async fn run_messages<S: AsyncRead + AsyncWrite + Unpin>(
             incoming = ws.next(), if session.is_ready() => {
                 heard = Instant::now();
                 match incoming {
-                    // The library answers pings and goodbyes itself.
+                    // The library responds to pings and close frames itself.
                     Some(Ok(message)) => {
                         handle_message(session, &message);
                         continue;
@@ -144,7 +145,7 @@ async fn run_messages<S: AsyncRead + AsyncWrite + Unpin>(
             outgoing = session.next() => Some(outgoing),
             () = sleep_until(wake) => None,
         };
-        // A peer that does not read must not keep its connection past the end of its credential.
+        // A peer that does not read must not keep its connection beyond the end of its credential.
         let left = expires_at.map(|end| end.since(clock.now()));
         let patience = left.map_or(limits.ws_silence(), |left| left.min(limits.ws_silence()));
         let sent = match outgoing {
@@ -170,7 +171,7 @@ fn is_over(expires_at: Option<Timestamp>, clock: &dyn Clock) -> bool {
     expires_at.is_some_and(|end| end <= clock.now())
 }
 
-/// Hands a client's message to the session.
+/// Passes a client's message to the session.
 fn handle_message(session: &mut SocketSession, message: &Message) {
     match message {
         Message::Text(text) => session.receive(text.as_bytes()),
@@ -179,7 +180,7 @@ fn handle_message(session: &mut SocketSession, message: &Message) {
     }
 }
 
-/// Sends one text and what else is ready, with one flush. Returns the code if the session wants to close.
+/// Sends one text, and others that are ready, with one flush. Returns the code if the session closes.
 async fn send<S: AsyncRead + AsyncWrite + Unpin>(
     ws: &mut WebSocketStream<S>,
     session: &mut SocketSession,
@@ -210,8 +211,8 @@ async fn send<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(None)
 }
 
-/// Says goodbye with a code. Then reads on for a while and throws it away, because a connection that is reset while the
-/// peer still sends would overtake the code.
+/// Sends a close frame with a code, and then reads and discards input for a limited time. A connection that is reset
+/// while the peer still sends would lose the code.
 async fn close_gracefully<S: AsyncRead + AsyncWrite + Unpin>(
     mut ws: WebSocketStream<S>,
     code: CloseCode,

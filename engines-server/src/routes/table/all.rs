@@ -1,9 +1,9 @@
-//! All areas, one after the other.
+//! The routes of all areas.
 
 use super::{accounts, auth, canvas, chat, events, keys, pii, retention, service, streams, tenants};
 use crate::routes::Route;
 
-/// Every route.
+/// Returns every route.
 pub fn all() -> impl Iterator<Item = &'static Route> + Clone {
     let areas = [
         service::ROUTES,

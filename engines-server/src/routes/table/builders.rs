@@ -1,4 +1,4 @@
-//! Rows that look alike, said in one line each.
+//! Builders for common kinds of routes, which keep each route of the table short.
 
 use std::sync::Arc;
 
@@ -118,7 +118,7 @@ pub(super) const fn stream(
     Route { method: Method::GET, path, endpoint, body: BodyKind::None, work: WorkClass::General, stream: true, doc }
 }
 
-/// Any row.
+/// Builds a route of any kind.
 pub(super) const fn route(
     method: Method,
     path: &'static str,
@@ -132,7 +132,7 @@ pub(super) const fn route(
     Route { method, path, endpoint, body, work: WorkClass::General, stream: false, doc }
 }
 
-/// Something said by anybody.
+/// Builds a `POST` that is open to everybody.
 pub(super) const fn public_post(
     path: &'static str,
     handler: fn(RequestParts) -> HandlerFuture,
@@ -143,7 +143,7 @@ pub(super) const fn public_post(
     route(Method::POST, path, Endpoint::Public(handler), summary, &[], body, (status, Some(response)))
 }
 
-/// Something said by anybody, perhaps with a token.
+/// Builds a `POST` that is open to everybody, with an optional token.
 pub(super) const fn guest(
     path: &'static str,
     handler: fn(RequestParts, Option<Arc<Principal>>) -> HandlerFuture,
@@ -154,7 +154,7 @@ pub(super) const fn guest(
     route(Method::POST, path, Endpoint::Guest(handler), summary, &[], body, (status, Some(response)))
 }
 
-/// About oneself, without a body.
+/// Builds a route about the caller, without a body.
 pub(super) const fn token(
     method: Method,
     path: &'static str,
@@ -165,7 +165,7 @@ pub(super) const fn token(
     route(method, path, Endpoint::Token(handler), summary, &[], (BodyKind::None, None), answer)
 }
 
-/// An order of the control plane's, without a body.
+/// Builds a route of the control plane, without a body.
 pub(super) const fn operator(
     path: &'static str,
     handler: Handler,
@@ -175,7 +175,7 @@ pub(super) const fn operator(
     route(Method::POST, path, Endpoint::Operator(handler), summary, &[], (BodyKind::None, None), answer)
 }
 
-/// A change to something that is there.
+/// Builds a route that changes an existing resource.
 pub(super) const fn change(
     method: Method,
     path: &'static str,

@@ -1,4 +1,4 @@
-//! A tenant's own API keys, and its slots for those of third parties.
+//! A tenant's own API keys, and its slots for third-party keys.
 
 use engines::Action;
 use http::Method;

@@ -1,4 +1,4 @@
-//! The table, an area a file.
+//! The table of routes, in one file for each area.
 
 mod accounts;
 mod all;

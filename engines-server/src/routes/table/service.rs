@@ -1,4 +1,4 @@
-//! About the server itself.
+//! The server itself: its name, health, description and metrics.
 
 use http::Method;
 

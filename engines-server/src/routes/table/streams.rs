@@ -1,4 +1,4 @@
-//! Many streams at once, and who is here.
+//! Multiplexed streams, and presence.
 
 use engines::Action;
 use http::Method;

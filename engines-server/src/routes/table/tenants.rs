@@ -1,4 +1,4 @@
-//! Tenants, their members and invites; and what the control plane does about them.
+//! Tenants, their members and invites, and actions of the control plane on them.
 
 use engines::Action;
 use http::Method;
