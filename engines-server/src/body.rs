@@ -130,7 +130,7 @@ impl fmt::Debug for Body {
         f.write_str(match self.0 {
             BodyContent::Empty => "Body(empty)",
             BodyContent::Full(_) => "Body(full)",
-            BodyContent::Chunks(_) => "Body(pieces)",
+            BodyContent::Chunks(_) => "Body(chunks)",
             BodyContent::Events(_) => "Body(events)",
             BodyContent::Socket(_) => "Body(socket)",
         })

@@ -99,7 +99,7 @@ where
 {
     loop {
         let Ok(frame) = timeout(pause, poll_fn(|cx| body.as_mut().poll_frame(cx))).await else {
-            let detail = "the body took too long to go on; send it faster or in parts";
+            let detail = "the body paused for too long; send it faster or in parts";
             return Some(Err(Error::new(Code::RequestTimeout, "http.body", detail)));
         };
         match frame?.map(Frame::into_data) {

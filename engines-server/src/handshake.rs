@@ -39,7 +39,7 @@ impl Handshake {
     /// Returns `BODY_INVALID` with the name of the header that is wrong.
     pub(crate) fn read(headers: &HeaderMap) -> Result<Self> {
         if !has_token(headers, &header::UPGRADE, "websocket") || !has_token(headers, &header::CONNECTION, "upgrade") {
-            return Err(invalid_handshake("Upgrade", "this is a WebSocket: send its handshake (Upgrade: websocket)"));
+            return Err(invalid_handshake("Upgrade", "this route is a WebSocket; send its handshake (Upgrade: websocket)"));
         }
         if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
             return Err(invalid_handshake("Sec-WebSocket-Version", "the version of the WebSocket protocol must be 13"));
@@ -81,7 +81,7 @@ impl Handshake {
                 tokio::spawn(async move {
                     match upgrade.await {
                         Ok(io) => run_socket(TokioIo::new(io), Box::new(socket)).await,
-                        Err(error) => tracing::debug!(%error, "a connection did not become a WebSocket"),
+                        Err(error) => tracing::debug!(%error, "a connection could not be upgraded to a WebSocket"),
                     }
                     drop(hold);
                 });
@@ -134,7 +134,7 @@ impl BrowserHandshake {
 
     /// Accepts the handshake, and closes the socket with the reason of the refusal.
     pub(crate) fn refuse(self, app: &App, error: &Error) -> Result<Response<Body>> {
-        tracing::debug!(operation = error.operation(), code = %error.code(), "a browser's WebSocket is refused");
+        tracing::debug!(operation = error.operation(), code = %error.code(), "the WebSocket of a browser was refused");
         let socket = WebSocketTask::Refused(HandshakeRefusal::new(error));
         self.handshake.accept(Some(self.upgrade), app.shutdown(), socket)
     }

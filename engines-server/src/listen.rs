@@ -42,7 +42,7 @@ pub async fn serve(app: App, listener: TcpListener) -> bool {
             Err(error) if is_per_connection_error(&error) => {}
             Err(error) => {
                 if let Some(count) = failures.count() {
-                    tracing::warn!(%error, count, "cannot accept connections for the moment");
+                    tracing::warn!(%error, count, "connections cannot be accepted now");
                 }
                 sleep(BACKOFF).await;
             }
@@ -87,7 +87,7 @@ pub async fn metrics(app: App, listener: TcpListener) {
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept connections for metrics for the moment");
+                tracing::warn!(%error, "connections for metrics cannot be accepted now");
                 sleep(BACKOFF).await;
             }
         }

@@ -92,7 +92,7 @@ impl std::str::FromStr for Origins {
     /// Parses a list that is separated by commas, or a JSON array of strings.
     fn from_str(text: &str) -> Result<Self, OriginError> {
         if text.trim_start().starts_with('[') {
-            let fault = |_| OriginError { text: text.to_owned(), reason: "it is no JSON array of strings" };
+            let fault = |_| OriginError { text: text.to_owned(), reason: "it is not a JSON array of strings" };
             return Self::new(serde_json::from_str::<Vec<String>>(text).map_err(fault)?);
         }
         Self::new(text.split(',').map(str::trim).filter(|text| !text.is_empty()))
@@ -151,7 +151,7 @@ impl fmt::Display for OriginPattern {
 
 impl fmt::Display for OriginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{SETTING}: {:?} is no origin: {}", self.text, self.reason)
+        write!(f, "{SETTING}: {:?} is not an origin: {}", self.text, self.reason)
     }
 }
 

@@ -161,11 +161,11 @@ where
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::internal("http.handler", "a handler panicked")),
         Err(_) if safe => {
-            Err(Error::new(Code::BackendUnavailable, "http.deadline", "the answer took too long; retry later"))
+            Err(Error::new(Code::BackendUnavailable, "http.deadline", "the response took too long; retry later"))
         }
         Err(_) => {
             let detail =
-                "the answer took too long, and what was asked may still be stored; retry with the same idempotency key";
+                "the response took too long, and the change may still be stored; retry with the same idempotency key";
             Err(Error::new(Code::OutcomeUnknown, "http.deadline", detail))
         }
     }
@@ -435,7 +435,7 @@ async fn admit_operator(
     if context.role() >= Role::Admin {
         return Ok(context);
     }
-    let refusal = Error::new(Code::RoleInsufficient, "http.operator", "this needs the role admin in t_system");
+    let refusal = Error::new(Code::RoleInsufficient, "http.operator", "the role admin in t_system is required");
     Err(refusal.with_member("least_role", "admin").with_member("decision_id", engine.guard().decision_id()))
 }
 

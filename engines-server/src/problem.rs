@@ -38,7 +38,7 @@ pub(crate) fn response(error: &Error, trace: &Trace) -> Response<Body> {
         }
         // Refusals by a budget are logged in sum, at most once a second.
         ErrorKind::Unavailable if !is_budget_refusal(error) => {
-            tracing::warn!(request_id = %trace.request_id, trace_id = %trace.trace_id, ?error, "a backend did not answer");
+            tracing::warn!(request_id = %trace.request_id, trace_id = %trace.trace_id, ?error, "a backend did not respond");
         }
         _ => {
             tracing::debug!(request_id = %trace.request_id, operation = error.operation(), code = %error.code(), "refused");

@@ -57,7 +57,7 @@ impl RequestParts {
     /// # Errors
     /// Returns `NOT_FOUND` when the engine has no such service.
     pub(crate) fn identity(&self) -> Result<&Identity> {
-        let none = || Error::new(Code::NotFound, self.route.name(), "no users and tenants are kept here");
+        let none = || Error::new(Code::NotFound, self.route.name(), "this deployment manages no users and tenants");
         self.engine().identity().ok_or_else(none)
     }
 
@@ -149,7 +149,7 @@ impl RequestParts {
         match self.query.single(name)? {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(_) => Err(Error::invalid_body(self.route.name(), name, "it must be true or false")),
+            Some(_) => Err(Error::invalid_body(self.route.name(), name, "the parameter must be true or false")),
         }
     }
 

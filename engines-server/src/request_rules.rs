@@ -50,7 +50,7 @@ pub(crate) fn check_handshake(route: &Route, parts: &Parts) -> Result<()> {
         return Ok(());
     }
     if parts.method == Method::HEAD {
-        return Err(Error::invalid_body(OPERATION, "method", "this is a WebSocket: open it with GET"));
+        return Err(Error::invalid_body(OPERATION, "method", "this route is a WebSocket; open it with GET"));
     }
     if announces_body(&parts.headers) {
         return Err(Error::invalid_body(OPERATION, "", "the handshake of a WebSocket has no body"));

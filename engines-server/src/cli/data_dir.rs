@@ -105,8 +105,8 @@ impl DataDir {
         let path = self.path.join("root.key");
         if !fs::exists(&path)? && self.has_data()? {
             return Err(format!(
-                "{} is missing and there are data in {}: put the file back from a backup, or set {} or ROOT_KEY_FILE to the key these \
-                 data were begun with. No new key was made. Data that were never used with a root key can be given one: \
+                "{} is missing and there are data in {}: put the file back from a backup, or set {} or ROOT_KEY_FILE to the key with which \
+                 the data were created. No new key was made. Data that never had a root key can get one: \
                  (umask 077; openssl rand -hex 32 > {})",
                 path.display(),
                 self.path.display(),

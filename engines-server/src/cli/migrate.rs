@@ -44,7 +44,7 @@ fn open_sqlite(path: &str, source: bool) -> Result<MigrationStore, CliError> {
 
 fn open_memory(rest: &str, source: bool) -> Result<MigrationStore, CliError> {
     if source || !rest.is_empty() {
-        return Err("memory: can only be the target, and names nothing: it ends with the command".into());
+        return Err("memory: can only be the target, without a name; its data end with the command".into());
     }
     Ok(MigrationStore { backend: Arc::new(MemoryStore::new(&IdGenerator::from_os()?)), sqlite: None })
 }
@@ -52,9 +52,9 @@ fn open_memory(rest: &str, source: bool) -> Result<MigrationStore, CliError> {
 fn open(url: &str, source: bool) -> Result<MigrationStore, CliError> {
     let known = || SCHEMES.iter().map(|scheme| format!("{}:", scheme.name)).collect::<Vec<_>>().join(", ");
     let (scheme, rest) =
-        url.split_once(':').ok_or_else(|| format!("{url} names no kind of store; begin it with one of {}", known()))?;
+        url.split_once(':').ok_or_else(|| format!("{url} has no scheme of a store; start it with one of {}", known()))?;
     let scheme = SCHEMES.iter().find(|known| known.name == scheme);
-    let scheme = scheme.ok_or_else(|| format!("{url} is of no kind of store that this program has: {}", known()))?;
+    let scheme = scheme.ok_or_else(|| format!("{url} has an unknown scheme; this program supports {}", known()))?;
     (scheme.open)(rest, source)
 }
 
@@ -80,7 +80,7 @@ pub(super) fn run(args: &MigrateArgs) -> Result<ExitCode, CliError> {
             "migrated {} scopes, {} records; SHA-256 of all of them: {}",
             migrated.scopes, migrated.records, migrated.sha256
         ));
-        print("the log keeps its id: readers go on where they are; take root.key and the other secrets along");
+        print("the log keeps its id, so readers resume with their cursors; copy root.key and the other secrets as well");
         Ok(ExitCode::SUCCESS)
     })
 }

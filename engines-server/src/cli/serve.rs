@@ -77,7 +77,7 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
     listener(address).map_err(|error| {
         match error.kind() {
             io::ErrorKind::AddrInUse => {
-                format!("{address} is in use: stop what listens there, or name another address with --listen")
+                format!("{address} is in use: stop the program that listens there, or name another address with --listen")
             }
             io::ErrorKind::PermissionDenied => format!("no permission to listen on {address}; try a port over 1023"),
             _ => format!("cannot listen on {address}: {error}"),
@@ -134,7 +134,7 @@ pub(super) async fn build_engine(
     };
     let builder = match cognito::from_vars(|name| variables.get(name).cloned())? {
         Some(pool) => {
-            tracing::info!(issuer = %pool.issuer, keys = pool.jwks.as_str(), "users of another issuer may come in");
+            tracing::info!(issuer = %pool.issuer, keys = pool.jwks.as_str(), "users of another issuer are accepted");
             builder.oidc(vec![pool], HttpFetch::new())
         }
         None => builder,
@@ -172,7 +172,7 @@ pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpList
         () = signalled() => {}
         ended = &mut serving => {
             ended?;
-            return Err("the listener ended by itself".into());
+            return Err("the listener ended unexpectedly".into());
         }
     }
     tracing::info!(grace_s = settings.http.shutdown_grace_s, "stopping; a second signal stops at once");
@@ -194,14 +194,14 @@ pub(super) async fn serve(settings: &Settings, engine: Engine, listener: TcpList
     let rest = settings.http.shutdown_grace().saturating_sub(begun.elapsed()).max(MIN_CLOSE_TIME);
     if timeout(rest, engine.shutdown()).await.is_err() {
         tracing::error!(
-            "the store does not answer, so the server ends without closing it; the next start takes up what was acknowledged"
+            "the store does not respond, so the server ends without closing it; the next start recovers acknowledged writes"
         );
         // Dropping the store would wait for its threads, which hang.
         std::mem::forget(engine);
         return Ok(ExitCode::FAILURE);
     }
     if !finished {
-        tracing::warn!("the grace period ended before every request did");
+        tracing::warn!("the grace period ended before all requests were finished");
     }
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -14,7 +14,7 @@ pub(super) const DATABASE: &str = "engines.db";
 pub(super) fn database(settings: &Settings) -> Result<PathBuf, CliError> {
     if settings.store == StoreKind::Memory {
         return Err(
-            "the settings keep everything in memory, which ends with the server; there is no data to work on".into()
+            "the store is in memory and ends with the server, so there are no data for this command".into()
         );
     }
     let path = settings.data.join(DATABASE);

@@ -80,7 +80,7 @@ fn export(args: &TenantExportArgs, variables: &Variables) -> Result<ExitCode, Cl
         draft.finish()?;
         print(&export_summary(&manifest, &args.out));
         if beside {
-            print("a server uses the data, so that no audit record of the export was written");
+            print("a server uses the data, so no audit record of the export was written");
         }
         Ok(ExitCode::SUCCESS)
     })
@@ -96,7 +96,7 @@ struct PartialFile {
 
 impl PartialFile {
     fn create(to: &Path) -> Result<Self, CliError> {
-        let exists = || format!("{} exists already; name another file", to.display());
+        let exists = || format!("{} already exists; name another file", to.display());
         if to.try_exists()? {
             return Err(exists().into());
         }
@@ -108,7 +108,7 @@ impl PartialFile {
         // The archive contains all data of a tenant, so only its owner may read it.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(|error| format!("{} cannot be made: {error}", path.display()))?;
+        let file = options.open(&path).map_err(|error| format!("{} cannot be created: {error}", path.display()))?;
         Ok(Self { file, path, to: to.to_owned(), finished: false })
     }
 
@@ -116,7 +116,7 @@ impl PartialFile {
     fn finish(mut self) -> Result<(), CliError> {
         self.file.sync_all()?;
         fs::hard_link(&self.path, &self.to)
-            .map_err(|error| format!("{} cannot be made: {error}", self.to.display()))?;
+            .map_err(|error| format!("{} cannot be created: {error}", self.to.display()))?;
         self.finished = true;
         fs::remove_file(&self.path)?;
         let folder = self.to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -192,15 +192,15 @@ fn import_summary(done: &str, imported: &ImportReport) -> String {
     if !unknown.is_empty() {
         let names: Vec<_> = unknown.iter().map(UserId::as_str).collect();
         text.push_str(&format!(
-            "\n  members whom this store does not know, and who are none now: {}",
+            "\n  members without an account in this store, who were left out: {}",
             names.join(", ")
         ));
     }
     if members.is_empty() {
-        text.push_str("\n  it has no member: nobody can use it until somebody is made an owner (--owner USER)");
+        text.push_str("\n  it has no member; name an owner (--owner USER), otherwise nobody can use it");
     }
     if new_log.is_some() {
-        text.push_str("\n  the log has a new id: every reader of this store is told REPLAY_MISS once and reads anew");
+        text.push_str("\n  the log has a new id: every reader of this store gets REPLAY_MISS once and must read from the start");
     }
     text
 }

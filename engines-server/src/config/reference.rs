@@ -191,7 +191,7 @@ fn one_line(text: &str) -> String {
 pub fn to_toml() -> serde_json::Result<String> {
     let mut text = String::from(
         "# All settings of engines-server with their defaults. Keep the lines that you change. A variable sets a key too:\n\
-         # ENGINES_HTTP__HEAD_BYTES is head_bytes of the table [http]. Secrets stand in variables and files of their own.\n",
+         # ENGINES_HTTP__HEAD_BYTES is head_bytes of the table [http]. Secrets have their own variables and files.\n",
     );
     for SettingTable { path, comment, entries } in tables()? {
         if !path.is_empty() {
@@ -242,7 +242,7 @@ fn push_comment(text: &mut String, comment: &str) {
 pub fn to_markdown() -> serde_json::Result<String> {
     let mut text = String::from(
         "# Configuration\n\n\
-         For whoever runs the server. `engines-server settings --markdown` prints this page from the settings themselves.\n\n\
+         For operators of the server. `engines-server settings --markdown` prints this page from the settings themselves.\n\n\
          Settings come from defaults, then a TOML file (`--config FILE` or `ENGINES_CONFIG`), then variables, then flags.\n\
          `engines-server settings` prints a TOML file with all of them. An unknown key is refused.\n",
     );
@@ -266,7 +266,7 @@ pub fn to_markdown() -> serde_json::Result<String> {
             }
         }
     }
-    text.push_str("\n## Secrets\n\nNever in a flag, where other users of the machine could read them.\n\n");
+    text.push_str("\n## Secrets\n\nNo flag takes a secret, because other users of the machine can see flags.\n\n");
     for (variable, meaning) in SECRET_VARIABLES {
         push_lines(&mut text, "- ", &format!("`{variable}`, or a file that `{variable}_FILE` names: {meaning}."));
     }

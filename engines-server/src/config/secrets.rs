@@ -34,12 +34,12 @@ pub const MAIL_PASSWORD: &str = "MAIL_PASSWORD";
 /// names a file instead.
 pub const SECRET_VARIABLES: [(&str, &str); 7] = [
     (SIGNING_SECRET, "the secret that signs access tokens, at least 32 bytes"),
-    (ROOT_KEY, "the key that stays the same for as long as the data does"),
-    (SYSTEM_KEY, "the key that opens the bootstrap of the control plane's tenants"),
+    (ROOT_KEY, "the root key, which must not change for as long as the data exist"),
+    (SYSTEM_KEY, "the key for the bootstrap of the control plane's tenants"),
     (SEAL_KEYS, "the keys that seal key slots, as id:base64 pairs separated by commas"),
-    (VAULT_KEY, "the key that values in events are sealed with"),
-    (MAIL_PASSWORD, "the password at the mail server"),
-    (BACKUP_PASSPHRASE, "the passphrase that the root key is sealed under in backups"),
+    (VAULT_KEY, "the key that seals values in events"),
+    (MAIL_PASSWORD, "the password of the mail server"),
+    (BACKUP_PASSPHRASE, "the passphrase under which the root key is sealed in backups"),
 ];
 
 type Variables = BTreeMap<String, String>;
@@ -157,7 +157,7 @@ pub(super) fn find_secret(
     let read = |layer: &str, path: &Path| read_private_file(layer, path, settings.auth.allow_readable_secrets);
     match (variables.get(variable), variables.get(&of_file)) {
         (Some(_), Some(_)) => {
-            Err(SettingsError::new(variable, format!("is set, and so is {of_file}; set one of them")))
+            Err(SettingsError::new(variable, format!("and {of_file} are both set; set one of them")))
         }
         (Some(secret), None) => Ok(Some((variable.to_owned(), secret.clone().into_bytes()))),
         (None, Some(path)) => read(&of_file, Path::new(path)).map(|text| Some((of_file, text))),
@@ -190,8 +190,8 @@ pub(crate) fn check_private(path: &Path, found: &Metadata, denied: u32) -> Resul
     }
     let path = path.display();
     Err(format!(
-        "{path} can be used by others than its owner (mode {mode:04o}): run `chmod go= {path}`, or set auth.allow_readable_secrets where \
-         the mode is meant, as that of a secret mounted into a container"
+        "{path} can be used by others than its owner (mode {mode:04o}): run `chmod go= {path}`, or set auth.allow_readable_secrets if \
+         the mode is intended, as for a secret that is mounted into a container"
     ))
 }
 

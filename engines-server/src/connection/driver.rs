@@ -38,7 +38,7 @@ pub(crate) async fn drive(app: App, stream: TcpStream, peer: SocketAddr, permit:
     let state = Arc::new(ConnectionState::new(Some(usage), Some(unfinished)));
     tokio::select! {
         () = serve(&app, stream, peer, state, (permit, share)) => {}
-        () = evicted.wait() => tracing::debug!("a connection without an authenticated request gave way to a newer one"),
+        () = evicted.wait() => tracing::debug!("a connection without an authenticated request was closed for a newer one"),
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) async fn record(parts: RequestParts, context: RequestContext) -> Resu
 pub(crate) async fn record_batch(mut parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
     let key = parts.idempotency_key(None)?;
     let mut pieces =
-        parts.body_stream.take().ok_or_else(|| Error::internal("events.batch", "the route does not take lines"))?;
+        parts.body_stream.take().ok_or_else(|| Error::internal("events.batch", "the route does not accept lines"))?;
     let most = parts.engine().limits().batch_body_bytes;
     let mut batch = parts.engine().events().batch(&context, key).await?;
     let mut results = BatchResults::new(&parts.headers);
@@ -66,7 +66,7 @@ pub(crate) async fn record_batch(mut parts: RequestParts, context: RequestContex
             }
         }
         if results.text.len() > most {
-            let detail = "the answer is as long as a batch may be; send fewer events at once";
+            let detail = "the response has reached the size limit of a batch; send fewer events at once";
             break Some(Error::new(Code::BodyTooLarge, "events.batch", detail).with_member("limit", most));
         }
     };

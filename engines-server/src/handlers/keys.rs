@@ -63,6 +63,6 @@ pub(crate) async fn delete_slot(parts: RequestParts, context: RequestContext) ->
 }
 
 fn key_slots(parts: &RequestParts) -> Result<&KeySlots> {
-    let none = || Error::new(Code::NotFound, "key_slots", "no third-party secrets are kept here");
+    let none = || Error::new(Code::NotFound, "key_slots", "this deployment stores no third-party secrets");
     parts.engine().key_slots().ok_or_else(none)
 }

@@ -41,13 +41,13 @@ pub(crate) async fn component_statuses(app: &App) -> Vec<ComponentStatus> {
     let failed = |error: Error| (error.code(), error.detail().to_owned());
     let store = match timeout(STORE_TIMEOUT, app.engine().store().health()).await {
         Ok(health) => health.err().map(failed),
-        Err(_) => Some((Code::BackendUnavailable, "the store does not answer".to_owned())),
+        Err(_) => Some((Code::BackendUnavailable, "the store does not respond".to_owned())),
     };
     parts.push(ComponentStatus::new("store", true, store));
     parts.extend(app.engine().sinks().into_iter().map(|sink| {
         let failing = (sink.failing > 0).then(|| {
             let code = sink.last_failure.unwrap_or(Code::BackendUnavailable);
-            (code, format!("{} tries in a row have failed; events wait in the store", sink.failing))
+            (code, format!("{} consecutive attempts have failed; events wait in the store", sink.failing))
         });
         ComponentStatus::new(format!("sink:{}", sink.sink), false, failing)
     }));

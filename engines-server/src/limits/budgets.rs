@@ -161,7 +161,7 @@ impl Budgets {
         let index = unit as usize;
         let (unfinished, evicted, ended) = self.0.units[index].start_work(usage.map(|usage| usage.group));
         if ended && let Some(count) = self.0.evicted[index].count() {
-            tracing::warn!(count, what = unit.name(), "too much unfinished work: the oldest was ended");
+            tracing::warn!(count, what = unit.name(), "too much unfinished work; the oldest was ended");
         }
         (unfinished, evicted)
     }
@@ -181,7 +181,7 @@ impl BudgetShare {
         let refuse = |limit, of_address| {
             let refused = BudgetExceeded { resource: self.resource, limit, per_address: of_address };
             if let Some(count) = inner.refused[index].count() {
-                tracing::warn!(count, what = self.resource.name(), limit, of_address, "a budget is used up: refused");
+                tracing::warn!(count, what = self.resource.name(), limit, of_address, "requests were refused because a budget is used up");
             }
             refused
         };

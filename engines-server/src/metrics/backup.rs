@@ -20,17 +20,17 @@ pub(super) fn encode(status: &BackupStatus, encoder: &mut DescriptorEncoder<'_>)
     let bytes = i64::try_from(status.last_bytes).unwrap_or(i64::MAX);
     // The value is 0 until there is a backup, so that an alert on its age also fires when there never was one.
     let last = status.last_success.map_or(0.0, |at| at.as_millis() as f64 / 1000.0);
-    let help = "Whether a backup is being made.";
+    let help = "Whether a backup is in progress.";
     let metric = encoder.encode_descriptor("backup_running", help, None, MetricType::Gauge)?;
     ConstGauge::new(running).encode(metric)?;
-    let help = "When the last good backup was begun, in seconds since 1970; 0 if there is none.";
+    let help = "Start of the last successful backup, in seconds since 1970; 0 if there is none.";
     let metric =
         encoder.encode_descriptor("backup_last_success_timestamp", help, Some(&Unit::Seconds), MetricType::Gauge)?;
     ConstGauge::new(last).encode(metric)?;
-    let help = "How long the last good backup took.";
+    let help = "Duration of the last successful backup.";
     let metric = encoder.encode_descriptor("backup_last_duration", help, Some(&Unit::Seconds), MetricType::Gauge)?;
     ConstGauge::new(status.last_duration.as_secs_f64()).encode(metric)?;
-    let help = "The size of the last good backup.";
+    let help = "Size of the last successful backup.";
     let metric = encoder.encode_descriptor("backup_last_size", help, Some(&Unit::Bytes), MetricType::Gauge)?;
     ConstGauge::new(bytes).encode(metric)
 }

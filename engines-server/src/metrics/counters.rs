@@ -74,7 +74,7 @@ impl Metrics {
         registry.register("http_requests", "Requests answered", requests.clone());
         let latency =
             Family::<RouteLabels, Histogram, fn() -> Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
-        let help = "From a request's headers to its answer's";
+        let help = "Time from the headers of a request to those of its response";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, latency.clone());
         let gauge = |registry: &mut Registry, name, help| {
             let gauge = Gauge::default();
@@ -83,7 +83,7 @@ impl Metrics {
         };
         let in_flight = gauge(&mut registry, "http_requests_in_flight", "Requests being answered");
         let connections = gauge(&mut registry, "http_connections", "Connections open");
-        let streams = gauge(&mut registry, "streams_open", "SSE and WebSocket streams open");
+        let streams = gauge(&mut registry, "streams_open", "Open SSE and WebSocket streams");
         let mut routes: Vec<_> = routes::all().map(|route| RouteCounters::new(method(route), route.path)).collect();
         routes.push(RouteCounters::new("", "unmatched"));
         Self { registry, requests, latency, routes, in_flight, connections, streams }

@@ -36,7 +36,7 @@ impl EngineCollector {
     fn store(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let read = Operation::ALL.map(|operation| (operation, self.0.store_metrics().read(operation)));
         let name = |operation: Operation| [("operation", operation.as_str())];
-        let help = "How long the store took.";
+        let help = "Duration of the store's operations.";
         let mut family =
             encoder.encode_descriptor("store_duration", help, Some(&Unit::Seconds), MetricType::Histogram)?;
         for (operation, metrics) in &read {
@@ -48,7 +48,7 @@ impl EngineCollector {
             metric.encode_histogram::<NoLabelSet>(metrics.total.as_secs_f64(), answered, &buckets, None)?;
         }
         let help =
-            "Calls of the store that were not done, by why: refused (it answered no), failed, dropped (nobody waited).";
+            "Operations of the store without success, by reason: refused (rejected by the store), failed, dropped (the caller no longer waited).";
         let mut family = encoder.encode_descriptor("store_undone", help, None, MetricType::Counter)?;
         for (operation, metrics) in &read {
             for (why, count) in [("refused", metrics.refused), ("failed", metrics.failed), ("dropped", metrics.dropped)]
@@ -78,7 +78,7 @@ impl EngineCollector {
     fn recorder(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let read = self.0.recorder().counts();
         let help =
-            "Dataset events given to the recorder that does not wait: accepted; of these recorded or failed; dropped.";
+            "Dataset events given to the background recorder: accepted; of these recorded or failed; dropped.";
         let mut family = encoder.encode_descriptor("recorder_events", help, None, MetricType::Counter)?;
         for (what, count) in [
             ("accepted", read.accepted),
@@ -93,14 +93,14 @@ impl EngineCollector {
 
     fn passwords(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let Some(hashes) = self.0.identity().and_then(Identity::password_hashes) else { return Ok(()) };
-        let help = "Hashes of passwords computed: most of what a login costs.";
+        let help = "Password hashes computed, which are most of the cost of a login.";
         let metric = encoder.encode_descriptor("password_hashes", help, None, MetricType::Counter)?;
         ConstCounter::new(hashes).encode(metric)
     }
 
     fn sinks(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let sinks = self.0.sinks();
-        let help = "Dataset events brought to sinks, by what became of them: delivered, rejected, withheld; failures are tries.";
+        let help = "Dataset events for sinks, by outcome: delivered, rejected, withheld; failures count attempts.";
         let mut family = encoder.encode_descriptor("sink_events", help, None, MetricType::Counter)?;
         for sink in &sinks {
             let counts = [
@@ -115,7 +115,7 @@ impl EngineCollector {
             }
         }
         let now = self.0.guard().clock().now();
-        let help = "For how long the oldest event has been waiting for a sink.";
+        let help = "Age of the oldest event that waits for a sink.";
         let mut family = encoder.encode_descriptor("sink_lag", help, Some(&Unit::Seconds), MetricType::Gauge)?;
         for sink in &sinks {
             let lag = sink.waiting_since.map_or(0.0, |since| now.since(since).as_secs_f64());

@@ -150,10 +150,10 @@ fn parameters(route: &Route, limits: &Limits) -> Vec<Value> {
         let header = |name: &str, text: &str, schema: Value| json!({ "name": name, "in": "header", "description": text, "schema": schema });
         all.push(header(
             "X-Tenant-Id",
-            "The tenant; else `tenant_id`, else the token's default",
+            "The tenant. If absent: `tenant_id`, then the default of the token",
             reference("TenantId"),
         ));
-        all.push(header("X-Env", "The environment; else `env`", reference("Env")));
+        all.push(header("X-Env", "The environment. If absent: `env`", reference("Env")));
     }
     all
 }
@@ -174,7 +174,7 @@ fn responses(route: &Route) -> Value {
         responses.insert("503".into(), json!({ "description": "Not ready", "content": content }));
     }
     let content = json!({ problem::MEDIA_TYPE: { "schema": reference("Problem") } });
-    responses.insert("default".into(), json!({ "description": "A problem (RFC 9457)", "content": content }));
+    responses.insert("default".into(), json!({ "description": "A problem document (RFC 9457)", "content": content }));
     Value::Object(responses)
 }
 

@@ -52,7 +52,7 @@ impl Router {
     /// - `METHOD_NOT_ALLOWED` with the member `allow` for an unknown method of a known path.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Result<RouteMatch> {
         let Ok(matched) = self.0.at(path) else {
-            return Err(Error::new(Code::NotFound, "http.route", "there is no such route; see /openapi.json"));
+            return Err(Error::new(Code::NotFound, "http.route", "the path is unknown; see /openapi.json"));
         };
         let wanted = if *method == Method::HEAD { &Method::GET } else { method };
         let Some((number, route)) = matched.value.iter().find(|(_, route)| route.method == *wanted) else {
@@ -60,7 +60,7 @@ impl Router {
             if allow.contains(&"GET") {
                 allow.push("HEAD");
             }
-            let detail = "the route does not know this method";
+            let detail = "the path does not support this method";
             return Err(Error::new(Code::MethodNotAllowed, "http.route", detail).with_member("allow", allow.join(", ")));
         };
         let names = param_names(route.path);

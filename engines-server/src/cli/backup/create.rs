@@ -31,7 +31,7 @@ use crate::{
 pub(super) fn run(args: &CreateArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
     let settings = location::load_settings(args.config.as_ref(), args.data.as_ref(), variables)?;
     if settings.store == StoreKind::Memory {
-        return Err("the store is in the server's memory; only the program that has it can back it up".into());
+        return Err("the store is in the server's memory, so no other process can back it up".into());
     }
     let data = DataDir::open_existing(&settings)?;
     location::block_on(async {

@@ -79,7 +79,7 @@ pub(super) async fn request_backup(data: &DataDir, destination: Option<String>) 
         }
         if waiting && begun.elapsed() > PICKUP_TIMEOUT {
             fs::remove_file(path(REQUEST_EXTENSION))?;
-            return Err("the server that runs on this data folder does not take up the request; is it an older version, or stuck?".into());
+            return Err("the server that runs on this data folder does not take the request; check whether it is an older version or hangs".into());
         }
         if !(waiting || running || path(ANSWER_EXTENSION).exists()) || !is_locked(&data.lock_path())? {
             // The server did not take the request, so it removes neither file.
@@ -94,7 +94,7 @@ pub(in crate::cli) async fn serve_requests(engine: Engine, folder: PathBuf) {
     // A request that an earlier server had taken is never answered. A file of a request that was not taken stays: it
     // may have arrived after this server took the lock.
     if let Err(error) = remove_unanswered(&folder) {
-        tracing::warn!(%error, "what was left of old requests for backups could not be removed");
+        tracing::warn!(%error, "files of old requests for backups could not be removed");
     }
     let mut in_hand = JoinSet::new();
     loop {
@@ -133,7 +133,7 @@ async fn serve_request(engine: Engine, running: PathBuf) {
         }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(%error, cause, "a backup that was asked for failed");
+            tracing::error!(%error, cause, "a requested backup failed");
             BackupAnswer::Failed(error.detail().to_owned())
         }
     };

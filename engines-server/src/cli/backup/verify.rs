@@ -27,7 +27,7 @@ pub(super) fn run(args: &VerifyArgs, variables: &BTreeMap<String, String>) -> Re
         let root_key = match (&verified.manifest.root_key, verified.root_key) {
             (None, _) => "there is none",
             (Some(_), Some(_)) => "is the right one",
-            (Some(_), None) => "NOT CHECKED: give --passphrase-file or --root-key-file",
+            (Some(_), None) => "NOT CHECKED: name --passphrase-file or --root-key-file",
         };
         print(&format!(
             "{}\nfiles      {} have the sizes and hashes of the manifest\ndata file  whole, and at the position of the manifest\n\

@@ -70,8 +70,8 @@ async fn check_canvases(store: &Arc<dyn Store>, deep: bool) -> engines::Result<V
         }
     }
     if found.is_empty() {
-        let sample = if deep { "" } else { " of the newest of each tenant; --deep plays all" };
-        found.push(DoctorFinding::ok(format!("{played} canvases and {commits} commits were played{sample}")));
+        let sample = if deep { "" } else { " of the newest of each tenant; --deep replays all" };
+        found.push(DoctorFinding::ok(format!("{played} canvases and {commits} commits were replayed{sample}")));
     }
     Ok(found)
 }
@@ -84,7 +84,7 @@ async fn check_canvas(store: &Arc<dyn Store>, scope: &Scope, id: &ResourceId, fo
         Ok(verified) => {
             let revs: Vec<_> = verified.differing.iter().take(5).map(u64::to_string).collect();
             let detail = format!(
-                "{scope} canvas/{id}: what is stored is not what its commits make, at revision {}",
+                "{scope} canvas/{id}: the stored state differs from the replayed commits at revision {}",
                 revs.join(", ")
             );
             found.push(DoctorFinding::problem(detail, advice));
@@ -92,7 +92,7 @@ async fn check_canvas(store: &Arc<dyn Store>, scope: &Scope, id: &ResourceId, fo
         }
         Err(error) => {
             found.push(DoctorFinding::problem(
-                format!("{scope} canvas/{id} cannot be played: {}", error.detail()),
+                format!("{scope} canvas/{id} cannot be replayed: {}", error.detail()),
                 advice,
             ));
             0

@@ -21,19 +21,19 @@ impl DoctorCheck for IntegrityCheck {
             if let Some(detail) = &context.open_error {
                 return vec![DoctorFinding::problem(
                     detail.clone(),
-                    "do what it says; restore a backup of a damaged file",
+                    "follow the advice in the error; if the file is damaged, restore a backup",
                 )];
             }
             let Some(store) = &context.store else {
                 let path = context.settings.data.join("engines.db");
                 return vec![DoctorFinding::note(
                     format!("there is no data file {}", path.display()),
-                    "start the server, which makes it",
+                    "start the server, which creates it",
                 )];
             };
             match store.inspect().await {
                 Ok(inspection) if inspection.faults.is_empty() => vec![DoctorFinding::ok(format!(
-                    "the data file is whole: schema {}, read with SQLite {}",
+                    "the data file is intact: schema {}, read with SQLite {}",
                     inspection.schema, inspection.sqlite
                 ))],
                 Ok(inspection) => {
@@ -66,11 +66,11 @@ impl DoctorCheck for WalSizeCheck {
             vec![match (bytes > most, bytes > 0 && !context.in_use) {
                 (true, _) => DoctorFinding::problem(
                     detail,
-                    "look for a program that holds the data file open for reading, and end it; then the log begins anew",
+                    "find the program that holds the data file open for reading, and end it; the log then restarts",
                 ),
                 (false, true) => DoctorFinding::note(
                     format!("{detail}, and no server uses it: the last one ended without closing it"),
-                    "start the server, which takes it up; never remove it: it holds acknowledged writes",
+                    "start the server, which recovers it; do not remove it, because it contains acknowledged writes",
                 ),
                 (false, false) => DoctorFinding::ok(detail),
             }]

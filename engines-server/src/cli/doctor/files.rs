@@ -33,7 +33,7 @@ impl DoctorCheck for FreeSpaceCheck {
         Box::pin(async move {
             let folder = &context.settings.data;
             let Ok(disk) = statvfs(folder) else {
-                let detail = format!("the free space of {} cannot be asked for", folder.display());
+                let detail = format!("the free space of {} cannot be determined", folder.display());
                 return vec![DoctorFinding::problem(detail, "check the folder and its permissions")];
             };
             let (free, all) =
@@ -42,12 +42,12 @@ impl DoctorCheck for FreeSpaceCheck {
             let mut found = vec![free_space_finding(free, all)];
             if free < data {
                 found.push(DoctorFinding::note(
-                    format!("{} MiB are free, less than the data file has ({} MiB)", free >> 20, data >> 20),
-                    "a backup on the same disk needs as much again; write backups elsewhere",
+                    format!("{} MiB are free, less than the size of the data file ({} MiB)", free >> 20, data >> 20),
+                    "a backup on the same disk needs as much space again; write backups to another disk",
                 ));
             }
             if disk.f_files > 0 && disk.f_favail == 0 {
-                found.push(DoctorFinding::problem("the disk has no inode left", "remove files from it"));
+                found.push(DoctorFinding::problem("the disk has no free inode", "remove files from it"));
             }
             found
         })
@@ -59,7 +59,7 @@ fn free_space_finding(free: u64, all: u64) -> DoctorFinding {
     let detail = format!("{} MiB of {} MiB are free ({percent} %)", free >> 20, all >> 20);
     match free < MIN_FREE_BYTES || (percent < MIN_FREE_PERCENT && free < ENOUGH_FREE_BYTES) {
         true => {
-            DoctorFinding::problem(detail, "make room, or move the data to a larger disk: writes fail when it is full")
+            DoctorFinding::problem(detail, "free disk space, or move the data to a larger disk; writes fail when the disk is full")
         }
         false => DoctorFinding::ok(detail),
     }
@@ -87,7 +87,7 @@ impl DoctorCheck for FileModeCheck {
                 found.extend(mode(&folder.join(name), wrong, 0o600));
             }
             if found.is_empty() {
-                found.push(DoctorFinding::ok(format!("{} is for its owner alone", folder.display())));
+                found.push(DoctorFinding::ok(format!("only its owner can use {}", folder.display())));
             }
             found
         })
@@ -102,7 +102,7 @@ fn mode(path: &Path, wrong: u32, right: u32) -> Vec<DoctorFinding> {
     let mut found = Vec::new();
     if file.mode() & wrong != 0 && !file.file_type().is_symlink() {
         found.push(DoctorFinding::problem(
-            format!("{} has mode {:04o}: others can use it", path.display(), file.mode() & 0o7777),
+            format!("{} has mode {:04o}: other users can use it", path.display(), file.mode() & 0o7777),
             format!("chmod {right:o} {}", path.display()),
         ));
     }
@@ -110,7 +110,7 @@ fn mode(path: &Path, wrong: u32, right: u32) -> Vec<DoctorFinding> {
     if file.uid() != me && me != 0 {
         found.push(DoctorFinding::problem(
             format!("{} belongs to the user {}, and this is run by {me}", path.display(), file.uid()),
-            "run it as the user who runs the server, or give the files to that user",
+            "run the command as the user of the server, or change the owner of the files to that user",
         ));
     }
     found
@@ -136,11 +136,11 @@ impl DoctorCheck for DescriptorCheck {
             vec![match limit < set.unwrap_or(MIN_DESCRIPTORS) {
                 true => DoctorFinding::problem(
                     format!(
-                        "a process may open {limit} files here, fewer than the connections that are to be open need"
+                        "the limit of open files is {limit}, fewer than the configured connections need"
                     ),
                     "raise the limit (ulimit -n, LimitNOFILE), or lower http.max_connections",
                 ),
-                false => DoctorFinding::ok(format!("a process may open {limit} files here")),
+                false => DoctorFinding::ok(format!("the limit of open files is {limit}")),
             }]
         })
     }

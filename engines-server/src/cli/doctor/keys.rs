@@ -23,7 +23,7 @@ impl DoctorCheck for RootKeyCheck {
                 Ok(Some(root)) => root,
                 Ok(None) => {
                     return vec![DoctorFinding::problem(
-                        "there is data, and no root key: a server would make another one and could not log anybody in",
+                        "there are data and no root key; a server cannot start with these data",
                         "put root.key back from the backup of the key",
                     )];
                 }
@@ -32,14 +32,14 @@ impl DoctorCheck for RootKeyCheck {
                 }
             };
             vec![match IndexKeyStatus::load(&root, &**store).await {
-                Ok(IndexKeyStatus::Matches) => DoctorFinding::ok("the root key is the one the data were begun with"),
-                Ok(IndexKeyStatus::NotRecorded) => DoctorFinding::ok("no root key is noted in the data yet"),
+                Ok(IndexKeyStatus::Matches) => DoctorFinding::ok("the root key is the one with which the data were created"),
+                Ok(IndexKeyStatus::NotRecorded) => DoctorFinding::ok("the data do not contain the fingerprint of a root key yet"),
                 Ok(IndexKeyStatus::Differs) => DoctorFinding::problem(
-                    "the root key is not the one the data were begun with: nobody could log in, and no key slot would open",
-                    "put back the key that belongs to these data",
+                    "the root key is not the one with which the data were created; no user can log in, and no key slot opens",
+                    "restore the key that belongs to these data",
                 ),
                 Err(error) => DoctorFinding::problem(
-                    format!("whether the root key belongs to the data cannot be read: {}", error.detail()),
+                    format!("the fingerprint of the root key cannot be read: {}", error.detail()),
                     "check the data file",
                 ),
             }]

@@ -37,12 +37,12 @@ fn contradictions(context: &DoctorContext) -> Vec<DoctorFinding> {
         (limits.page_default <= limits.page_max, "limits.page_default is more than limits.page_max", "lower the first"),
         (
             limits.body_bytes <= limits.batch_body_bytes,
-            "limits.body_bytes is more than limits.batch_body_bytes, of which a line may have so many",
+            "limits.body_bytes is more than limits.batch_body_bytes, so no line can be that long",
             "raise the second",
         ),
         (
             limits.event_bytes <= limits.body_bytes,
-            "limits.event_bytes is more than limits.body_bytes, so that no request can make such an event",
+            "limits.event_bytes is more than limits.body_bytes, so no request can contain such an event",
             "raise the second",
         ),
         (
@@ -52,12 +52,12 @@ fn contradictions(context: &DoctorContext) -> Vec<DoctorFinding> {
         ),
         (
             limits.ws_ping_s < limits.ws_silence_s,
-            "limits.ws_ping_s is not less than limits.ws_silence_s, so that quiet sockets are closed before they are asked",
+            "limits.ws_ping_s is not less than limits.ws_silence_s, so silent sockets are closed before they get a ping",
             "raise the second",
         ),
         (
             sqlite.group_bytes <= sqlite.write_queue_bytes,
-            "sqlite.group_bytes is more than sqlite.write_queue_bytes, so that no group gets so large",
+            "sqlite.group_bytes is more than sqlite.write_queue_bytes, so no group can be that large",
             "lower the first",
         ),
         (

@@ -43,7 +43,7 @@ pub(super) fn filter(
             Err(error) => return Err(format!("reading failed: {error}").into()),
         };
         if !begun && UTF16.iter().any(|mark| read.starts_with(mark)) {
-            return Err("this is UTF-16, in which nothing would be found; convert it to UTF-8 first".into());
+            return Err("the input is UTF-16, in which nothing would be found; convert it to UTF-8 first".into());
         }
         begun = true;
         filter.push(read)?;

@@ -71,7 +71,7 @@ fn build_scrubber(args: &RedactArgs, key: Option<PiiKey>) -> Result<Scrubber, Cl
     };
     built.map_err(|error| match error {
         // A value that is sealed without a key is lost.
-        PolicyError::KeyMissing { .. } => "seals need a key to open them again; name it with --key-file".into(),
+        PolicyError::KeyMissing { .. } => "sealed values need a key; name it with --key-file".into(),
         error => error.into(),
     })
 }

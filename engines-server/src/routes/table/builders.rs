@@ -13,8 +13,8 @@ use crate::{
 type Handler = fn(RequestParts, RequestContext) -> HandlerFuture;
 
 pub(super) const LIMIT: QueryParam =
-    QueryParam { name: "limit", number: true, text: "Items at the most, from 1 to 500; 50 if absent" };
-pub(super) const AFTER: QueryParam = QueryParam { name: "after", number: false, text: "The `next` of the page before" };
+    QueryParam { name: "limit", number: true, text: "The largest number of items, from 1 to 500; 50 if absent" };
+pub(super) const AFTER: QueryParam = QueryParam { name: "after", number: false, text: "The `next` of the previous page" };
 pub(super) const PAGE: &[QueryParam] = &[LIMIT, AFTER];
 
 pub(super) const fn text_param(name: &'static str, text: &'static str) -> QueryParam {
@@ -26,9 +26,9 @@ pub(super) const fn number_param(name: &'static str, text: &'static str) -> Quer
 }
 
 const FOLLOW: &[QueryParam] = &[
-    text_param("cursor", "Resume behind this cursor; `Last-Event-ID` does the same and wins"),
-    text_param("from", "`start` for the whole log, `live` (as if absent) for what comes"),
-    text_param("channels", "Of commits, artifacts, gestures; commits,artifacts if absent"),
+    text_param("cursor", "Resume after this cursor; `Last-Event-ID` has precedence"),
+    text_param("from", "`start` for the whole log, `live` (the default) for new events only"),
+    text_param("channels", "A list of commits, artifacts, gestures; commits,artifacts if absent"),
 ];
 
 pub(super) const fn public(

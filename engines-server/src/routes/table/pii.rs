@@ -14,7 +14,7 @@ pub(super) static ROUTES: &[Route] = &[
         "/pii/redact",
         Action::PiiRedact,
         |ask, context| Box::pin(pii::redact(ask, context)),
-        "What is found in a text or a JSON value, and what it is without that; nothing of it is kept",
+        "Find personal data in a text or a JSON value, and return it redacted; nothing is stored",
         (200, "RedactRequest", "Redacted"),
     ),
     read(
@@ -29,7 +29,7 @@ pub(super) static ROUTES: &[Route] = &[
         Method::PUT,
         "/privacy/policy",
         Endpoint::Action(Action::PrivacyPolicyManage, |ask, context| Box::pin(pii::set_policy(ask, context))),
-        "Set the tenant's privacy policy, whole; it is followed within seconds",
+        "Replace the tenant's privacy policy; it takes effect within seconds",
         &[],
         (BodyKind::Json, Some("NewPrivacyPolicy")),
         (200, Some("PrivacyPolicyDocument")),

@@ -22,7 +22,7 @@ pub(super) static ROUTES: &[Route] = &[
         work: WorkClass::General,
         stream: false,
         doc: RouteDoc {
-            summary: "Counters in the OpenMetrics text form",
+            summary: "Metrics in the OpenMetrics text format",
             query: &[],
             request: None,
             status: 200,

@@ -31,7 +31,7 @@ pub(super) static ROUTES: &[Route] = &[
         "/presence/{*stream}",
         Action::PresenceRead,
         |ask, context| Box::pin(presence::list(ask, context)),
-        "Who is here now",
+        "The current followers of a stream",
         PAGE,
         "PresencePage",
     ),
