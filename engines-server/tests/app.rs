@@ -66,7 +66,7 @@ async fn the_request_throttle_runs_before_the_handler() {
     assert_eq!(read(refused).await.1["code"], "RATE_LIMITED");
 }
 
-/// Refuses, panics or never answers, by the thread's id.
+/// Refuses, panics or hangs, depending on the id of the thread.
 #[derive(Debug)]
 struct Odd;
 
@@ -94,14 +94,14 @@ async fn a_panicking_handler_returns_a_problem_and_the_server_goes_on() {
     let (status, problem) = code("/chat/threads/denies").await;
     assert_eq!((status.as_u16(), &problem["code"]), (403, &json!("KILL_SWITCH_BLOCKED")));
     assert!(problem["decision_id"].is_string());
-    // One that hangs takes the only place, until its time is over; health is told all the same.
+    // A request that hangs takes the only place until its time is over. Health is reported meanwhile.
     let (hung, (crowded, healthy)) = tokio::join!(code("/chat/threads/hangs"), async {
         tokio::task::yield_now().await;
         (code("/chat/threads/any").await, code("/healthz").await)
     });
     assert_eq!((hung.0.as_u16(), &hung.1["code"]), (503, &json!("BACKEND_UNAVAILABLE")));
     assert_eq!((crowded.0.as_u16(), &crowded.1["limit"]), (503, &json!(1)));
-    // What may have written something says that its outcome is not known.
+    // After a write, the error says that the outcome is not known.
     let written = app.handle(asked("POST", "/chat/threads/hangs/messages", &json!({ "text": "hello" }))).await;
     assert!(written.headers().contains_key("retry-after"));
     let (status, problem) = read(written).await;
@@ -152,7 +152,7 @@ async fn openapi_lists_every_route_with_its_policy() {
         let success = &operation["responses"][route.doc.status.to_string()];
         assert!(success["description"].is_string(), "{route:?}");
     }
-    // Every reference leads somewhere.
+    // Every reference in the document can be resolved.
     let text = document.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
         assert!(document.pointer(reference).is_some(), "{reference}");

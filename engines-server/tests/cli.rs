@@ -1,4 +1,4 @@
-//! The program as people run it.
+//! The program on the command line.
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -33,7 +33,7 @@ fn complaint(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A running `dev`, and what it said.
+/// A running `dev`, and its output.
 struct Dev {
     child: Child,
     said: String,
@@ -46,7 +46,7 @@ impl Dev {
         Self::of(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap())
     }
 
-    /// Waits until a process has said how to use it.
+    /// Waits until a process has printed how to use it.
     fn of(mut child: Child) -> Self {
         let mut said = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
@@ -54,7 +54,7 @@ impl Dev {
             assert!(lines.read_line(&mut said).unwrap() > 0, "ended early: {said}");
         }
         let dev = Self { child, said };
-        // It answers once signals are listened for too.
+        // It responds only once it also handles signals.
         let mut probe = std::net::TcpStream::connect(dev.address()).unwrap();
         std::io::Write::write_all(&mut probe, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             .unwrap();
@@ -70,7 +70,7 @@ impl Dev {
         self.said.lines().filter(|line| line.starts_with("curl ")).collect()
     }
 
-    /// As one who stops it with Ctrl-C.
+    /// Stops it as Ctrl-C does.
     fn stop(mut self) {
         let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
         assert!(killed.success());
@@ -114,7 +114,7 @@ fn the_printed_dev_commands_work_when_pasted_twice() {
             let edited = paste(edit);
             assert_eq!((&edited["rev"], &edited["replayed"]), (&round.into(), &again.into()), "{edited}");
         }
-        // `token` finds the secret that `dev` made.
+        // `token` finds the secret that `dev` has created.
         let minted = run(&[
             "token",
             "--tenant",
@@ -133,7 +133,7 @@ fn the_printed_dev_commands_work_when_pasted_twice() {
             dev.address()
         );
         assert_eq!(paste(&look)["head_rev"], round);
-        // A second server on the same data is told so.
+        // A second server on the same data gets an error.
         let other = run(&["dev", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
         assert!(complaint(&other).contains("another process"), "{other:?}");
         dev.stop();
@@ -186,7 +186,7 @@ fn a_stream_does_not_keep_the_server_from_stopping() {
     assert_eq!(&first, b"HTTP/1.1 200");
     dev.stop();
     let mut rest = Vec::new();
-    // An orderly end, not a reset; and the answer said that the end of the connection is its own.
+    // The connection ends orderly, without a reset, and the response announced the end.
     stream.read_to_end(&mut rest).unwrap();
     let rest = String::from_utf8(rest).unwrap();
     assert!(rest.contains("connection: close") && rest.ends_with("retry: 1500\n\n"), "{rest}");
@@ -221,7 +221,7 @@ fn accounts_survive_a_restart_and_another_root_key_is_rejected() {
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with('.')), "{left:?}");
 }
 
-/// Sends a request on a connection that is kept, and returns the status of the answer.
+/// Sends a request on a persistent connection, and returns the status of the response.
 fn exchange(stream: &mut TcpStream, request: &str) -> u16 {
     stream.write_all(request.as_bytes()).unwrap();
     let (mut lines, mut line, mut length) = (BufReader::new(stream), String::new(), 0);
@@ -242,7 +242,7 @@ fn exchange(stream: &mut TcpStream, request: &str) -> u16 {
 fn the_soft_descriptor_limit_is_raised_and_some_are_reserved_for_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
-    // A soft limit with which the store alone would hardly start, below a hard one for 200 connections.
+    // A soft limit at which the store alone could hardly start, below a hard limit for 200 connections.
     let line = "ulimit -Sn 40 && ulimit -Hn 400 && exec \"$0\" dev --listen 127.0.0.1:0 --data \"$1\"";
     let mut command = Command::new("sh");
     for secret in SECRETS {
@@ -259,7 +259,7 @@ fn the_soft_descriptor_limit_is_raised_and_some_are_reserved_for_the_store() {
     );
     let mut known = TcpStream::connect(dev.address()).unwrap();
     assert_eq!(exchange(&mut known, &post), 201);
-    // Written before the first connection was accepted.
+    // It was logged before the first connection was accepted.
     let said = fs::read_to_string(&log).unwrap();
     assert!(said.contains("\"descriptors\":400,\"max_connections\":200"), "{said}");
     let mut silent = Vec::new();
@@ -292,11 +292,11 @@ fn data_without_its_root_key_is_rejected_and_no_key_is_created() {
     }
     fs::rename(&away, &key).unwrap();
     Dev::start(&data).stop();
-    // A key alone, with the word that there were data.
+    // There is only a key, and a mark that there were data.
     fs::remove_file(data.join("engines.db")).unwrap();
     let refused = complaint(&run(&start));
     assert!(refused.contains("engines.db.created"), "{refused}");
-    // A key alone begins new data.
+    // With a key alone, the server creates new data.
     fs::remove_file(data.join("engines.db.created")).unwrap();
     Dev::start(&data).stop();
 }

@@ -1,4 +1,4 @@
-//! Settings: which layer wins, and how mistakes are told.
+//! Settings: the precedence of layers, and errors.
 #![cfg(feature = "cli")]
 
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::PathBuf};
@@ -65,7 +65,7 @@ fn later_layers_override_earlier_ones() {
     assert_eq!((settings.limits.body_bytes, settings.limits.json_depth), (1000, 64));
     assert_eq!((settings.log.level.as_str(), settings.log.format), ("warn", LogFormat::Json));
     assert_eq!(settings.auth.audience, ["a", "b"]);
-    // The file may be named by a variable.
+    // A variable may name the file.
     let all = variables(&[("ENGINES_CONFIG", &path.display().to_string()), ("ENGINES_AUTH__AUDIENCE", "c,d")]);
     let settings = load(&Flags::default(), &all).unwrap();
     assert_eq!(settings.listen.port(), 1);
@@ -192,7 +192,7 @@ fn every_other_secret_has_one_source() {
     assert!(signing_keys(&settings, current()).unwrap_err().to_string().contains("/no/such"));
 }
 
-/// Every key of the settings with its default.
+/// Collects every key of the settings with its default.
 fn leaves(prefix: &str, value: &Value, found: &mut Vec<(String, Value)>) {
     match value {
         Value::Object(table) => {
@@ -212,7 +212,7 @@ fn all_leaves(settings: &Settings) -> Vec<(String, Value)> {
     found
 }
 
-/// Values that some key takes instead of its default. A key of a new kind that takes none of them needs one here.
+/// Values of which each key accepts one instead of its default. A new kind of key may need another one.
 const OTHERS: &[&str] = &[
     "https://example.org",
     "127.0.0.1:1",
@@ -241,7 +241,7 @@ fn every_setting_can_be_set_alone_by_variable_and_by_file() {
             Value::Array(_) => OTHERS.iter().map(|other| (format!("['{other}']"), (*other).to_owned())).collect(),
             _ => {
                 let texts = OTHERS.iter().map(|other| (format!("'{other}'"), (*other).to_owned()));
-                // What has no value by default may also be a number.
+                // A setting without a default may also be a number.
                 texts.chain([("1".to_owned(), "1".to_owned())]).collect()
             }
         };
@@ -260,7 +260,7 @@ fn every_setting_can_be_set_alone_by_variable_and_by_file() {
             load(&Flags { config: Some(path), ..Flags::default() }, &BTreeMap::new())
         };
         let (only, mut wrong) = (Ok(vec![key.clone()]), Vec::new());
-        // The first value that the key takes decides; a load takes milliseconds, and there are many keys.
+        // The first value that the key accepts is used. A load takes milliseconds, and there are many keys.
         let mut takes = |results: &mut dyn Iterator<Item = Result<Settings, engines_server::config::SettingsError>>| {
             results.map(changed).any(|result| {
                 wrong.push(result);
@@ -272,7 +272,7 @@ fn every_setting_can_be_set_alone_by_variable_and_by_file() {
     }
 }
 
-/// The settings of `http` that are no number: addresses and names, which limit nothing.
+/// The settings of `http` that are not numbers: addresses and names, which limit nothing.
 const NO_LIMITS: &[&str] = &["http.trusted_proxies", "http.forwarded_header", "http.cors_origins"];
 
 #[test]

@@ -1,4 +1,4 @@
-//! HTTP as it is spoken: routes, methods, bodies, limits, connections.
+//! The HTTP protocol: routes, methods, bodies, limits, connections.
 
 mod support;
 
@@ -32,7 +32,7 @@ async fn head_is_get_without_its_body() {
         assert_eq!((head.status, head.header("content-length")), (200, get.header("content-length")), "{path}");
         assert!(head.body.is_empty() && !get.body.is_empty(), "{path}");
     }
-    // A stream's head does not open the stream for good.
+    // `HEAD` of a stream does not open it.
     let bearer = format!("Bearer {}", member());
     acme(server.address, &member(), "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
     let headers =
@@ -51,7 +51,7 @@ async fn request_ids_and_traces_are_kept_or_made() {
     for path in ["/healthz", "/nothing"] {
         assert_eq!(ask(server.address, "GET", path, &headers, None).await.header("x-request-id"), Some("my-request.1"));
     }
-    // Blanks are no visible characters, and an address would be in every log.
+    // Blanks are not visible characters, and an address would be in every log line.
     for id in ["no good", "ana@example.org", "order-4111111111111111-of-ana@example.org"] {
         let made = ask(server.address, "GET", "/healthz", &[("X-Request-Id", id)], None).await;
         assert_eq!(made.header("x-request-id").unwrap().len(), 26, "{id}");
@@ -140,7 +140,7 @@ async fn unsupported_media_types_and_large_bodies_are_rejected() {
             "{kind:?}"
         );
     }
-    // Without a type as well, since a page of another site can send that without a preflight.
+    // A body without a media type is refused as well, because a page of another site can send it without a preflight.
     let untyped = [&base[..], &[("Content-Length", "12")]].concat();
     let mut connection = Connection::open(server.address).await;
     connection.write(&request("POST", path, &untyped, None)).await;
@@ -149,7 +149,7 @@ async fn unsupported_media_types_and_large_bodies_are_rejected() {
     let gzip = [&base[..], &[("Content-Encoding", "gzip")]].concat();
     assert_eq!(ask(server.address, "POST", path, &gzip, Some(b"{}")).await.code(), "MEDIA_TYPE_UNSUPPORTED");
 
-    // Said to be too large: refused before a byte of it was sent.
+    // The announced length is too large: the body is refused before a byte was sent.
     let mut connection = Connection::open(server.address).await;
     let base = [&base[..], &[("Content-Type", "application/json")]].concat();
     let head = [&base[..], &[("Content-Length", "10485760")]].concat();
@@ -160,7 +160,7 @@ async fn unsupported_media_types_and_large_bodies_are_rejected() {
         (413, "BODY_TOO_LARGE", &json!(1 << 20))
     );
 
-    // Not said: refused when it has become too large.
+    // The length is not announced: the body is refused when it has become too large.
     let mut connection = Connection::open(server.address).await;
     let chunked = [&base[..], &[("Transfer-Encoding", "chunked")]].concat();
     connection.write(&request("POST", path, &chunked, None)).await;
@@ -170,7 +170,7 @@ async fn unsupported_media_types_and_large_bodies_are_rejected() {
     }
     assert_eq!(connection.answer(false).await.code(), "BODY_TOO_LARGE");
 
-    // A chunked one within the limit is put together.
+    // A chunked body within the limit is accepted.
     let mut connection = Connection::open(server.address).await;
     connection.write(&request("POST", path, &chunked, None)).await;
     for piece in ["8\r\n{\"text\":\r\n", "6\r\n\"one\"}\r\n", "0\r\n\r\n"] {
@@ -192,7 +192,7 @@ async fn a_body_that_never_arrives_times_out() {
     connection.write(b"{\"title\":").await;
     let answer = connection.answer(false).await;
     assert_eq!((answer.status, answer.code().as_str()), (408, "REQUEST_TIMEOUT"));
-    // Without a credential nobody waits for the body at all.
+    // Without a credential, the body is not awaited.
     let answer = ask(server.address, "POST", "/chat/threads", &[("Content-Length", "100")], None).await;
     assert_eq!(answer.code(), "TOKEN_MISSING");
 }
@@ -284,7 +284,7 @@ async fn a_request_head_over_the_limit_is_rejected() {
     let limit = HttpSettings::default().head_bytes;
     let server = support::start().await;
     let mut connection = Connection::open(server.address).await;
-    // One byte more than is read, and no end of it.
+    // The head is one byte longer than the limit, and does not end.
     let mut head = b"GET /healthz HTTP/1.1\r\nX-Long: ".to_vec();
     head.resize(limit + 1, b'x');
     connection.write(&head).await;
@@ -300,7 +300,7 @@ async fn a_silent_connection_is_closed() {
         let closed = tokio::time::timeout(Duration::from_secs(20), connection.rest()).await;
         assert!(closed.is_ok(), "{begin:?}");
     }
-    // Also when it has been answered before, more than once on the same connection.
+    // The same after earlier requests on the same connection.
     for then in ["", "GET /healthz HT"] {
         let mut connection = Connection::open(server.address).await;
         for _ in 0..3 {

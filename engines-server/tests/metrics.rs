@@ -1,4 +1,4 @@
-//! What is counted, and who may see it.
+//! The metrics, and who may read them.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -48,7 +48,7 @@ async fn metrics_cover_requests_and_the_store_without_tenant_or_user_ids() {
     }
 }
 
-/// A mailer that waits for leave to send each mail, and refuses those that say that no password can be reset.
+/// A mailer that waits for a permit before each mail, and refuses mails that no password can be reset.
 #[derive(Debug, Clone)]
 struct Gate(Arc<Semaphore>);
 
@@ -98,7 +98,7 @@ async fn mails_are_counted_by_what_became_of_them() {
         let answer = ask(server.address, "POST", "/auth/password/forgot", &[], Some(body.to_string().as_bytes())).await;
         assert_eq!(answer.status, 202, "{answer:?}");
     };
-    // The first is being sent, two wait, and one is too many.
+    // The first mail is being sent, two wait, and one is too many.
     signup("ada").await;
     counted(&["engines_mails_total{what=\"queued\"} 1", "engines_mails_waiting 0"]).await;
     for name in ["bob", "cyn", "dan"] {
@@ -113,7 +113,8 @@ async fn mails_are_counted_by_what_became_of_them() {
     .await;
     gate.0.add_permits(100);
     counted(&["engines_mails_total{what=\"sent\"} 3", "engines_mails_waiting 0"]).await;
-    // Nobody has this address; and an address that is only claimed is told so, which this mailer refuses.
+    // No account has this address. The owner of an unverified address gets a mail that says so, which this mailer
+    // refuses.
     forgot("nobody").await;
     forgot("ada").await;
     counted(&[

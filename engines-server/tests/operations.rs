@@ -54,7 +54,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// A data folder as `serve` makes it, with a canvas of `t_acme`.
+/// Creates a data folder as `serve` does, with a canvas of `t_acme`.
 async fn deployment() -> (tempfile::TempDir, PathBuf, ResourceId) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -84,7 +84,7 @@ async fn deployment() -> (tempfile::TempDir, PathBuf, ResourceId) {
     (folder, data, canvas)
 }
 
-/// Adds so many documents and receipts to a scope of a data folder.
+/// Adds `count` documents and receipts to a scope of a data folder.
 async fn add_documents(data: &Path, tenant: &str, count: usize) {
     let store = SqliteStore::open(data.join("engines.db"), SqliteOptions::default()).unwrap();
     let scope = scope(tenant, Env::Prod).unwrap();
@@ -101,7 +101,7 @@ async fn add_documents(data: &Path, tenant: &str, count: usize) {
     store.close().await;
 }
 
-/// What a data file holds, scope by scope.
+/// Returns the content of a data file by scope.
 async fn content(path: &Path) -> BTreeMap<Scope, (u64, [u8; 32])> {
     let store = SqliteStore::open(path, SqliteOptions::default()).unwrap();
     let mut found = BTreeMap::new();
@@ -131,7 +131,7 @@ fn the_printed_settings_are_the_defaults_and_every_key_has_a_comment() {
             keys.push(entry.key());
         }
     }
-    // What is not set is there too, and a setting of each crate.
+    // The output also has settings without a default, and a setting of each crate.
     for key in ["auth.root_key_file", "limits.body_bytes", "identity.login_per_account.burst", "sqlite.snapshot_ms"] {
         let known = keys.iter().any(|known| known == key);
         let renamed = key.starts_with("identity.") && keys.iter().any(|known| known.ends_with(".burst"));
@@ -190,7 +190,7 @@ async fn a_tenant_is_exported_imported_and_forked_on_the_command_line() {
     let of = |tenant: &str| found.get(&scope(tenant, Env::Dev).unwrap()).unwrap().0;
     assert_eq!(of("t_copy") + 1, of("t_fork"), "the fork has the audit record of the fork too");
 
-    // Beside a server: the archive is written, and nothing in the data.
+    // Beside a server, the archive is written and the data are not changed.
     let server = SqliteStore::open(data.join("engines.db"), SqliteOptions::default()).unwrap();
     let beside = folder.path().join("beside.tar");
     let output = run(&["tenant", "export", "t_copy", "--out", text(&beside), "--data", text(&data)]);
@@ -202,8 +202,8 @@ async fn a_tenant_is_exported_imported_and_forked_on_the_command_line() {
     assert_eq!(content(&data.join("engines.db")).await, found);
 }
 
-/// Runs a command again and again and kills it after a while that grows, until it comes to its end, or says that a run before it did: one that
-/// was killed after its last write, while it closed the store.
+/// Runs a command repeatedly and kills it after a growing time, until it succeeds. It also ends when the command
+/// reports that an earlier run has succeeded: one that was killed after its last write, while it closed the store.
 fn kill_until_done(arguments: &[&str], said_when_done: &str) -> usize {
     for kills in 0..400 {
         let mut child = program().args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -234,7 +234,7 @@ async fn a_killed_import_leaves_nothing_visible_and_can_be_begun_again() {
     fs::create_dir(&target).unwrap();
     SqliteStore::open(target.join("engines.db"), SqliteOptions::default()).unwrap().close().await;
     let import = ["tenant", "import", text(&archive), "--as", "t_copy", "--data", text(&target)];
-    // Once in the middle for certain: as soon as something is staged.
+    // One run is certainly killed in the middle: as soon as data are staged.
     let mut child = program().args(import).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while fs::metadata(target.join("engines.db-wal")).map_or(0, |log| log.len()) < 400_000 {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it was killed");
@@ -269,7 +269,7 @@ async fn a_killed_migration_goes_on_and_the_target_is_the_same() {
     assert_eq!(content(&target).await, wanted);
     let log = |path: &Path| SqliteStore::open(path, SqliteOptions::default()).unwrap().log_id();
     assert_eq!(log(&target), log(&source));
-    // Tried out, into memory; and from what is not there.
+    // A trial into memory, and a source that does not exist.
     assert!(said(&run(&["migrate", "--from", &from, "--to", "memory:"])).contains("migrated"));
     for (from, to) in [("sqlite:/nowhere/x.db", "memory:"), (&*from, "postgres://x"), ("memory:", &*to), (&*from, &*to)]
     {
@@ -283,7 +283,7 @@ fn doctor(data: &Path, more: &[&str]) -> (Option<i32>, Value) {
     (output.status.code(), report)
 }
 
-/// The checks that found a problem.
+/// Returns the checks that found a problem.
 fn problems(report: &Value) -> Vec<&str> {
     let checks = report["checks"].as_array().unwrap().iter();
     let bad = |check: &&Value| check["findings"].as_array().unwrap().iter().any(|found| found["level"] == "problem");
@@ -298,25 +298,25 @@ async fn doctor_finds_what_is_wrong_and_changes_nothing() {
     assert_eq!((code, problems(&report)), (Some(0), Vec::<&str>::new()), "{report:#}");
     assert!(report.to_string().contains("1 canvases and 40 commits were played"), "{report:#}");
     assert_eq!(fs::read(data.join("engines.db")).unwrap(), before);
-    // For people.
+    // The report for people.
     let output = program().args(["doctor", "--data"]).arg(&data).output().unwrap();
     assert!(said(&output).ends_with("no problems\n"));
-    // Beside a server.
+    // The report beside a server.
     let server = SqliteStore::open(data.join("engines.db"), SqliteOptions::default()).unwrap();
     let (code, report) = doctor(&data, &[]);
     assert_eq!((code, report["in_use"].as_bool()), (Some(0), Some(true)), "{report:#}");
     server.close().await;
-    // It could not be looked at.
+    // The checks could not run.
     assert_eq!(doctor(&data.join("nowhere"), &[]).0, Some(3));
     assert_eq!(doctor(&data, &["--config", "/nowhere/engines.toml"]).0, Some(3));
 
-    // Modes, and another key.
+    // Wrong modes, and another key.
     fs::set_permissions(data.join("root.key"), fs::Permissions::from_mode(0o644)).unwrap();
-    // The key is not read while others can read it, as at a start.
+    // The key is not read while others can read it, as when the server starts.
     assert_eq!(problems(&doctor(&data, &[]).1), ["files", "root_key"]);
     fs::write(data.join("root.key"), "another root key for tests alone, not the same").unwrap();
     fs::set_permissions(data.join("root.key"), fs::Permissions::from_mode(0o600)).unwrap();
-    // The note of the key is made by the first account; a store without one notes it at the start, too.
+    // The first account records the fingerprint of the key. A store without it records it when the server starts.
     let (code, report) = doctor(&data, &[]);
     assert_eq!((code, problems(&report)), (Some(1), vec!["root_key"]), "{report:#}");
     fs::write(data.join("root.key"), "a root key for tests alone, which stays the same").unwrap();
@@ -326,7 +326,7 @@ async fn doctor_finds_what_is_wrong_and_changes_nothing() {
     fs::write(&config, "[limits]\npage_default = 600\n").unwrap();
     assert_eq!(problems(&doctor(&data, &["--config", text(&config)]).1), ["settings"]);
 
-    // A snapshot that is not what the commits make.
+    // A snapshot that differs from the replayed commits.
     let store = Arc::new(SqliteStore::open(data.join("engines.db"), SqliteOptions::default()).unwrap());
     let dev = scope("t_acme", Env::Dev).unwrap();
     let kind = DocumentKind::from_static("canvas_snapshot");
@@ -337,7 +337,7 @@ async fn doctor_finds_what_is_wrong_and_changes_nothing() {
     let mut changed = NewDocument::new(found.kind, found.id, &body).unwrap();
     changed.tags = found.tags;
     store.commit(&dev, Batch::new(Timestamp::from_secs(1)).put(changed, Expect::Present)).await.unwrap();
-    // And a time that is far ahead.
+    // A time that is far ahead of the clock.
     let once = Idempotency { namespace: "r".into(), key: "k".into(), fingerprint: [1; 32], note: String::new() };
     let ahead = Batch::new(Timestamp::from_secs(4_000_000_000)).with_idempotency(once);
     let note = NewDocument::new(NOTE, "n".parse::<DocId>().unwrap(), &1).unwrap();

@@ -1,4 +1,4 @@
-//! `/pii/redact` and `/privacy/policy` over HTTP, and what the event log makes of a policy.
+//! `/pii/redact` and `/privacy/policy` over HTTP, and the effect of a policy on the event log.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;

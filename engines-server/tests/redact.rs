@@ -1,4 +1,4 @@
-//! `engines-server redact` as people run it in pipes.
+//! `engines-server redact` in pipes.
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_engines-server"));
-    // No settings, no secret, no data folder.
+    // It needs no settings, no secret and no data folder.
     command.env_clear().arg("redact").args(arguments);
     command
 }
@@ -43,7 +43,7 @@ fn complaint(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A private key that is none.
+/// Returns a text in the form of a private key, which is not a key.
 fn pem(lines: usize) -> String {
     let line = "aZ3kQ9xV7bN1mR5tY8wE2uI6oP4sD0fGhJaZ3kQ9xV7bN1mR5tY8wE2uI6oP4sD0\n".repeat(lines);
     format!("-----BEGIN {kind}-----\n{line}-----END {kind}-----", kind = "RSA PRIVATE KEY")
@@ -54,7 +54,7 @@ fn text_is_streamed_and_findings_across_lines_and_chunks_are_redacted() {
     assert_eq!(redacted(&[], "mail ana@example.org\nor not"), "mail [EMAIL_ADDRESS]\nor not");
     assert_eq!(redacted(&[], ""), "");
     let key = pem(40);
-    // So that the key lies across the border of two reads.
+    // The key lies across the border of two reads.
     for before in [0, 262_000, 262_140, 300_000] {
         let before = "nothing here at all\n".repeat(before / 20);
         let expected = format!("{before}[SECRET_PRIVATE_KEY]\nend\n");
@@ -69,10 +69,10 @@ fn lines_of_json_stay_json_and_their_keys_are_context() {
     let expected =
         "{\"dob\": \"[DATE_OF_BIRTH]\", \"n\":\"[CREDIT_CARD]\"}\n[INFO] from [EMAIL_ADDRESS]\n[\"a\"]\n{\"open\": \n";
     assert_eq!(redacted(&[], input), expected);
-    // A key whose lines stand among lines of JSON is text all the same.
+    // A key between lines of JSON is text as well.
     let mixed = format!("{{\"a\":1}}\n{}\n{{\"b\":\"ana@example.org\"}}", pem(3));
     assert_eq!(redacted(&[], &mixed), "{\"a\":1}\n[SECRET_PRIVATE_KEY]\n{\"b\":\"[EMAIL_ADDRESS]\"}");
-    // Without the keys' help, as one text.
+    // As one text, without the help of keys.
     assert!(redacted(&["--format", "text"], "{\"n\":4111111111111111}\n").starts_with("{\"n\":[CREDIT_CARD]}"));
     // A line that never ends is text.
     let long = format!("{{{} ana@example.org", "x ".repeat(9 << 20));
@@ -143,7 +143,7 @@ fn a_closed_output_pipe_ends_the_command_without_an_error() {
     let writer = thread::spawn(move || while stdin.write_all(&[b'a', b' '].repeat(1 << 16)).is_ok() {});
     let mut first = [0; 100];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
-    // Its output is closed now.
+    // The output of the program is closed now.
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
@@ -178,19 +178,19 @@ fn sealed_values_are_restored_with_the_key() {
     for value in ["ana@", "4242", "c9!kQ"] {
         assert!(!sealed.contains(value), "{sealed}");
     }
-    // The number comes back as a text, and everything else as it was.
+    // The number is restored as a text, and all else is unchanged.
     let expected = text.replace("4242424242424242,", "\"4242424242424242\",");
     assert_eq!(redacted(&["--open", "--key-file", &key], &sealed), expected);
     assert_eq!(redacted(&["--open", "--key-file", &key], "nothing sealed\r\n"), "nothing sealed\r\n");
     let wrong = piped(&["--open", "--key-file", &other], format!("one\n{sealed}").as_bytes());
     let told = complaint(&wrong);
     assert!(told.contains("line 2") && !told.contains("EMAIL"), "{told}");
-    // A tenant's own key is another one, made from the same file.
+    // The key of a tenant differs, and is derived from the same file.
     let of_tenant = redacted(&["--mode", "seal", "--key-file", &key, "--tenant", "t_acme"], text);
     assert_ne!(of_tenant, sealed);
     assert_eq!(redacted(&["--open", "--key-file", &key, "--tenant", "t_acme"], &of_tenant), expected);
     complaint(&piped(&["--open", "--key-file", &key], of_tenant.as_bytes()));
-    // Without a key to open it again, nothing is sealed.
+    // Without a key, nothing is sealed.
     assert!(complaint(&piped(&["--mode", "seal"], b"ana@example.org")).contains("--key-file"));
     assert!(!piped(&["--open"], b"").status.success());
 }

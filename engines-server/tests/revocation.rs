@@ -1,4 +1,4 @@
-//! Whoever may no longer have a stream loses it, also when nothing is read from it.
+//! A caller who loses the right to a stream loses the stream, even if nothing is read from it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -28,7 +28,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// A directory that is told what to say. Whom it says nothing about keeps the claimed role.
+/// A directory with the roles that a test sets. Users without one keep the role in their token.
 #[derive(Debug, Clone)]
 struct Told {
     roles: Arc<Mutex<BTreeMap<UserId, Option<Role>>>>,
@@ -36,7 +36,7 @@ struct Told {
 }
 
 impl Told {
-    /// One that tells at once, or one that has to be asked again.
+    /// Creates a directory that reports changes at once, or one that must be asked again.
     fn new(tells: bool) -> Self {
         Self { roles: Arc::default(), feed: tells.then(|| Revocations::new(8)) }
     }
@@ -96,7 +96,7 @@ async fn sse_and_websocket_streams_end_with_a_reason_on_revocation() {
             let last = socket.rest().await;
             assert_eq!(last[last.len() - 4..], [0x88, 2, 0x11, 0x33], "4403");
         }
-        // The others hear what is said next.
+        // The other followers get the next message.
         let said = json!({ "text": "still here" });
         let posted = acme(server.address, &of("ada"), "POST", "/chat/threads/t/messages", Some(&said)).await;
         assert_eq!(posted.status, 201);
@@ -115,7 +115,7 @@ async fn a_stalled_reader_is_disconnected_on_revocation() {
     sse.until("retry: 1500").await;
     let mut ws = socket(&server, &of("eve"), "/ws/chat/t").await;
     ws.until("}").await;
-    // More than sockets hold, and nobody reads it.
+    // More than the buffers of sockets hold, and the reader does not read.
     let said = json!({ "text": "x".repeat(200_000) });
     for _ in 0..80 {
         let posted = acme(server.address, &of("ada"), "POST", "/chat/threads/t/messages", Some(&said)).await;
@@ -134,10 +134,11 @@ async fn a_stalled_reader_is_disconnected_on_revocation() {
     drop((sse, ws));
 }
 
-/// Within which a revocation counts. The deadline of writes, which would end a stalled stream as well, is 30 s.
+/// The time in which a revocation must take effect. The deadline of writes, which would end a stalled stream as well,
+/// is 30 s.
 const PROMISE: Duration = Duration::from_secs(5);
 
-/// Opens a stream over HTTP/2 and reads its head.
+/// Opens a stream over HTTP/2 and reads the head of the response.
 async fn open_http2(server: &Server, user: &str, window: u32) -> Http2 {
     let bearer = format!("Bearer {}", of(user));
     let mut connection = Http2::open(server.address, window).await;
@@ -158,7 +159,7 @@ async fn an_http2_stream_without_a_window_is_reset_when_its_credential_ends() {
         told.say("none", None);
         let reset = timeout(PROMISE, none.until(RST_STREAM)).await.expect("the stream was kept");
         assert_eq!(reset.stream, 1);
-        // The connection itself is still good, and so are the streams of others.
+        // The connection itself is still usable, and so are the streams of others.
         none.request(3, "GET", "/healthz", &[], END_STREAM).await;
         assert_eq!(none.until(HEADERS).await.stream, 3);
         let said = json!({ "text": "still here" });
@@ -167,7 +168,7 @@ async fn an_http2_stream_without_a_window_is_reset_when_its_credential_ends() {
     }
 }
 
-/// Waits until stream 1 or its connection has ended. Fails if an event comes after the revocation.
+/// Waits until stream 1 or its connection has ended. Fails if an event arrives after the revocation.
 async fn until_ended(connection: &mut Http2) {
     while let Some(frame) = connection.next().await {
         if frame.kind == RST_STREAM {
@@ -183,7 +184,7 @@ async fn an_http2_reader_that_used_up_its_window_loses_its_stream_or_its_connect
     for tells in [true, false] {
         let told = Told::new(tells);
         let server = prepared(&told).await;
-        // One byte of the first event is sent; the rest waits in the library, and a reset waits behind it.
+        // One byte of the first event is sent. The rest waits in the library, and a reset waits behind it.
         let mut reader = open_http2(&server, "bob", 1).await;
         assert_eq!(reader.until(DATA).await.payload.len(), 1);
         told.say("bob", None);

@@ -1,4 +1,4 @@
-//! Both rails over real connections, and how the server stops.
+//! SSE and WebSocket over real connections, and the stop of the server.
 
 mod support;
 
@@ -17,7 +17,7 @@ fn member() -> String {
     token("ada", &[("t_acme", Role::Member)])
 }
 
-/// A server with the thread `t` and the canvas `c`.
+/// Starts a server with the thread `t` and the canvas `c`.
 async fn prepared() -> Server {
     let server = support::start().await;
     acme(server.address, &member(), "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
@@ -48,7 +48,7 @@ async fn sse_replays_then_follows_then_resumes() {
     stream.until("\"text\":\"two\"").await;
     drop(stream);
     post(&server, "three").await;
-    // The header is the newer word.
+    // The header is newer than the URL.
     let last = [("Last-Event-ID", first["cursor"].as_str().unwrap())];
     let mut stream = open(&server, &member(), "/sse/chat/t?from=start", &last).await;
     let seen = stream.until("\"text\":\"three\"").await;
@@ -80,7 +80,7 @@ async fn stopping_closes_streams_so_that_clients_resume() {
     assert!(finished.unwrap().unwrap(), "something was still open");
     stream.rest().await;
     assert!(idle.rest().await.is_empty());
-    // Whoever mounts the app elsewhere is told as well.
+    // An app that is mounted in another service reports it as well.
     let ready = server.app.handle(http::Request::get("/readyz").body(String::new()).unwrap()).await;
     assert_eq!(ready.status(), 503);
     let asked = server.app.handle(http::Request::get("/canvas/c").body(String::new()).unwrap()).await;
@@ -105,7 +105,7 @@ async fn a_socket_follows_posts_and_is_closed_with_a_code() {
     any.write(&frame(1, br#"{"type":"subscribe","stream":"chat/none","ref":7}"#)).await;
     any.until("NOT_FOUND").await;
 
-    // Too large a frame: our own code, after which the peer may finish what it was sending.
+    // The frame is too large: the server closes with its own code, and the peer may finish sending.
     any.write(&frame(1, &vec![b'x'; 3 << 20])).await;
     let closed = any.rest().await;
     assert_eq!(closed[closed.len() - 4..], [0x88, 2, 0x11, 0x3d], "4413");
@@ -131,7 +131,7 @@ async fn a_deleted_thread_says_so_in_band_on_both_transports_and_is_404_then() {
     let answer = acme(server.address, &member(), "DELETE", "/chat/threads/t", None).await;
     assert_eq!(answer.status, 204);
 
-    // The whole of it, because the stream ends with it.
+    // The rest is complete, because the stream ends with it.
     let rest = String::from_utf8_lossy(&events.rest().await).into_owned();
     let last = rest.rsplit("data: ").next().unwrap().split('\n').next().unwrap();
     let last: Value = serde_json::from_str(last).unwrap();
@@ -140,7 +140,7 @@ async fn a_deleted_thread_says_so_in_band_on_both_transports_and_is_404_then() {
     let closed = chat.rest().await;
     assert!(String::from_utf8_lossy(&closed).contains("\"final\":true"));
     assert_eq!(closed[closed.len() - 4..], [0x88, 2, 0x11, 0x34], "4404");
-    // A socket about many goes on with the others.
+    // A socket with several streams continues with the others.
     any.until("\"final\":true").await;
     let command = json!({ "base_rev": 0, "ops": [{ "op": "add", "path": "/a", "value": 1 }] });
     assert_eq!(acme(server.address, &member(), "POST", "/canvas/c/commands", Some(&command)).await.status, 200);

@@ -1,4 +1,4 @@
-//! The restore drill: backups of a server that is written to, and what comes back from them.
+//! Backups of a server while clients write to it, and restores of these backups.
 
 use std::{
     collections::HashMap,
@@ -51,7 +51,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Two canvases and a thread that are written to until it is over.
+/// Clients that write to two canvases and a thread until they are stopped.
 struct Writers {
     over: Arc<AtomicBool>,
     editors: Vec<(String, tokio::task::JoinHandle<Acknowledged>)>,
@@ -84,7 +84,7 @@ impl Writers {
     }
 }
 
-/// What the server has at least, read before a backup begins: all of it has been acknowledged.
+/// Returns the revisions that the server has acknowledged before a backup begins.
 async fn heads(client: &mut Client) -> HashMap<String, u64> {
     let mut heads = HashMap::new();
     for id in ["c0", "c1"] {
@@ -94,7 +94,7 @@ async fn heads(client: &mut Client) -> HashMap<String, u64> {
     heads
 }
 
-/// Posts a message and returns its place in the thread.
+/// Posts a message and returns its position in the thread.
 async fn post(client: &mut Client, text: &str) -> u64 {
     let message = json!({"text": text, "idempotency_key": text});
     let (status, answer) = client.insist("POST", "/chat/threads/t/messages", Some(&message)).await;
@@ -117,7 +117,7 @@ async fn a_backup_of_a_busy_server_restores_all_that_was_acknowledged_before_it(
     let (edits, said) = writers.stop().await;
     let mut after = heads(&mut client).await;
     after.insert("t".to_owned(), post(&mut client, "after").await);
-    // A cursor of the old log, in the middle of what the backup has.
+    // A cursor of the old log, in the middle of the data in the backup.
     let mut events = client.events("/sse/chat/t?from=start").await.unwrap();
     let cursor = events.next().await.unwrap()["cursor"].as_str().unwrap().to_owned();
     drop(events);
@@ -150,21 +150,21 @@ async fn a_backup_of_a_busy_server_restores_all_that_was_acknowledged_before_it(
         let (least, most) = (before[stream], after[stream]);
         assert!((least..=most).contains(head), "{stream}: {head} came back, {least} were acknowledged before");
     }
-    // Whatever came back is what was acknowledged, and each canvas has the state that its log gives.
+    // All restored writes were acknowledged, and each canvas has the state that its log gives.
     for (id, edits) in edits {
         let kept: Acknowledged = edits.into_iter().filter(|(_, rev, _)| *rev <= found[&id]).collect();
         check_canvas(&mut client, &id, kept).await;
     }
     check_thread(&mut client, said.into_iter().filter(|(_, seq, _)| *seq <= found["t"]).collect()).await;
     for (id, state) in ["c0", "c1"].into_iter().zip(states) {
-        // The same revision had the same state before.
+        // The same revision had the same state before the restore.
         let rev = found[id];
         let (_, now) = client.insist("GET", &format!("/canvas/{id}/snapshot?rev={rev}"), None).await;
         if state["rev"] == rev {
             assert_eq!(now["state_hash"], state["state_hash"]);
         }
     }
-    // The old cursor leads to no place of the new log.
+    // The old cursor is not valid in the new log.
     let mut events = client.events(&format!("/sse/chat/t?cursor={cursor}")).await.unwrap();
     let first = events.next().await.unwrap();
     assert!(first.to_string().contains("REPLAY_MISS"), "{first}");
@@ -178,7 +178,8 @@ async fn a_wrong_or_missing_key_is_refused_before_anything_is_restored() {
     let (data, place) = (server.data().to_owned(), text(&backups).to_owned());
     done(&["create", "--data", text(&data), "--to", &place]).await;
     assert!(server.stop().await);
-    // Also while no server runs; without a passphrase the key lies beside the data and is kept apart.
+    // A backup without a running server and without a passphrase: the key lies beside the data and is not in the
+    // backup.
     let mut apart = command(&["create", "--data", text(&data), "--to", &place]);
     apart.env_remove("BACKUP_PASSPHRASE");
     let made = tokio::task::spawn_blocking(move || apart.output().unwrap()).await.unwrap();
@@ -200,7 +201,7 @@ async fn a_wrong_or_missing_key_is_refused_before_anything_is_restored() {
     assert_eq!(fs::read(Path::new(target).join("root.key")).unwrap(), fs::read(key).unwrap());
     let said = refused(&["restore", target, "latest", "--from", &place, "--without-root-key"]).await;
     assert!(said.contains("not empty"), "{said}");
-    // No secret is in a manifest.
+    // No manifest contains a secret.
     let secret = fs::read_to_string(data.join("root.key")).unwrap();
     for entry in fs::read_dir(&backups).unwrap() {
         let manifest = entry.unwrap().path().join("manifest.json");
@@ -210,7 +211,7 @@ async fn a_wrong_or_missing_key_is_refused_before_anything_is_restored() {
     }
 }
 
-/// Everything below a folder that is named like a backup or a restore in the making.
+/// Returns the paths in a folder that are named like an unfinished backup or restore.
 fn unfinished(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     entries
@@ -221,7 +222,7 @@ fn unfinished(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Kills a process in the middle of what it does, as soon as `when` holds; says whether it was in time.
+/// Kills a process as soon as `when` holds. Returns whether it was still running.
 async fn kill_when(mut child: Child, when: impl Fn() -> bool) -> bool {
     for _ in 0..20_000 {
         if when() {
@@ -238,7 +239,7 @@ async fn kill_when(mut child: Child, when: impl Fn() -> bool) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_cut_off_by_kill_9_is_not_listed_as_complete() {
-    // Slow enough to be killed in the middle: about a second for each quarter of a MiB.
+    // The backup is slow enough to be killed in the middle: about a second for each quarter of a MiB.
     let slow = [("ENGINES_BACKUP__BYTES_PER_S", "262144")];
     let mut server = Server::start_with(&slow).await;
     let mut admin = server.client("admin");
@@ -250,7 +251,7 @@ async fn a_backup_cut_off_by_kill_9_is_not_listed_as_complete() {
     let backups = server.folder().join("backups");
     let (data, place) = (text(server.data()).to_owned(), text(&backups).to_owned());
 
-    // The server, while it makes one; whoever asked for it is told.
+    // The server is killed while it makes a backup. The client that requested it gets an error.
     let asker = {
         let (data, place) = (data.clone(), place.clone());
         tokio::spawn(async move { refused(&["create", "--data", &data, "--to", &place]).await })
@@ -264,7 +265,7 @@ async fn a_backup_cut_off_by_kill_9_is_not_listed_as_complete() {
     assert!(!unfinished(&backups).is_empty());
     assert!(done(&["list", "--from", &place]).await.contains("no backup"));
 
-    // The command itself, without a server.
+    // The command itself is killed, without a server.
     let old = unfinished(&backups);
     let child = command(&["create", "--data", &data, "--to", &place])
         .env("ENGINES_BACKUP__BYTES_PER_S", "262144")
@@ -275,11 +276,11 @@ async fn a_backup_cut_off_by_kill_9_is_not_listed_as_complete() {
     assert!(kill_when(child, || unfinished(&backups).iter().any(|path| !old.contains(path))).await);
     assert!(done(&["list", "--from", &place]).await.contains("no backup"));
 
-    // The next one is whole and takes the leftovers along.
+    // The next backup is complete and removes the leftovers.
     done(&["create", "--data", &data, "--to", &place]).await;
     assert!(unfinished(&backups).is_empty());
 
-    // A restore, at several moments.
+    // A restore is killed at several moments.
     let target = server.folder().join("restored");
     let restore = ["restore", text(&target), "latest", "--from", &place, "--without-root-key"];
     let mut killed = 0;
@@ -321,7 +322,7 @@ async fn a_second_backup_of_a_running_server_is_refused() {
     let other = server.folder().join("others");
     let said = refused(&["create", "--data", &data, "--to", text(&other)]).await;
     assert!(said.contains("a backup is being made"), "{said}");
-    // SIGTERM does not wait for it.
+    // SIGTERM does not wait for the backup.
     assert!(server.stop().await);
     assert!(!first.await.unwrap().status.success());
     assert!(!other.join("manifest.json").exists());

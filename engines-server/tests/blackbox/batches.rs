@@ -1,4 +1,4 @@
-//! `kill -9` in the middle of batches of dataset events: every line that was told to be durable is there, once.
+//! `kill -9` during batches of dataset events: every line that was acknowledged is stored exactly once.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::{client::Client, server::Server, setting};
 
-/// Lines of one batch: a few groups.
+/// Lines of one batch, which are a few groups.
 const LINES: u64 = 600;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,7 +60,7 @@ async fn what_a_batch_acknowledged_survives_kill_9() {
     }
 }
 
-/// Sends batches, each again and again until every line of it is durable. Gives the id of each event by its name.
+/// Sends each batch repeatedly until all its lines are durable. Returns the id of each event by its name.
 async fn upload(mut client: Client, writer: u64, over: Arc<AtomicBool>) -> HashMap<String, Value> {
     let mut acknowledged = HashMap::new();
     for batch in 0_u64.. {

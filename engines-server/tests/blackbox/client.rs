@@ -1,4 +1,4 @@
-//! A client that expects its server to go away.
+//! A client that expects the server to stop at any time.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio_websockets::{ClientBuilder, MaybeTlsStream, WebSocketStream};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// One user's connection; made anew when it breaks.
+/// The connection of one user, which is reopened when it breaks.
 pub(crate) struct Client {
     addr: String,
     token: String,
@@ -27,7 +27,7 @@ impl Client {
         Self { addr, token, connection: None }
     }
 
-    /// Sends a request once; the outcome is unknown when this fails.
+    /// Sends a request once. When this fails, the outcome is unknown.
     pub(crate) async fn send(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
         let answer = timeout(Duration::from_secs(20), self.attempt(method, path, body)).await;
         let answer = answer.unwrap_or_else(|_| Err("no answer in 20 seconds".into()));
@@ -37,7 +37,7 @@ impl Client {
         answer
     }
 
-    /// Sends a request until there is an answer that is not "try later".
+    /// Sends a request until the response is not "try later".
     pub(crate) async fn insist(&mut self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         for _ in 0..2000 {
             match self.send(method, path, body).await {
@@ -48,7 +48,7 @@ impl Client {
         panic!("{method} {path}: no answer");
     }
 
-    /// Sends lines once, and gives their results as one document.
+    /// Sends lines once, and returns their results as one document.
     pub(crate) async fn send_lines(&mut self, path: &str, lines: &str) -> Result<(u16, Value)> {
         let attempt = async {
             let answer = self.ask("POST", path, Some("application/x-ndjson"), lines.to_owned()).await?;
@@ -64,9 +64,9 @@ impl Client {
         answer
     }
 
-    /// Gets a text.
+    /// Requests a text.
     pub(crate) async fn text(&mut self, path: &str) -> Result<String> {
-        // On a connection of its own: the server may not listen yet.
+        // A new connection is used, because the server may not listen yet.
         self.connection = None;
         let answer = self.request("GET", path, None).await?;
         Ok(String::from_utf8(answer.into_body().collect().await?.to_bytes().to_vec())?)
@@ -114,7 +114,7 @@ impl Client {
         Ok(connection.send_request(request).await?)
     }
 
-    /// Opens a stream of server-sent events on a connection of its own.
+    /// Opens a stream of server-sent events on a new connection.
     pub(crate) async fn events(&self, path: &str) -> Result<Events> {
         let mut own = Self::new(self.addr.clone(), self.token.clone());
         let answer = timeout(Duration::from_secs(20), own.request("GET", path, None)).await??;
@@ -148,7 +148,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// The next envelope; none when the stream has ended or broken.
+    /// Returns the next envelope, or `None` when the stream has ended or broken.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             while let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {

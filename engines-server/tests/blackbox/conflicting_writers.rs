@@ -1,4 +1,5 @@
-//! Sixty-four clients from one base revision: one wins, the others are told what they need, and all get there.
+//! Sixty-four clients edit from one base revision. One succeeds, the others get the data that they need to retry, and
+//! all succeed in the end.
 
 use serde_json::json;
 use tokio::task::JoinSet;

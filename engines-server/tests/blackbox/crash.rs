@@ -1,4 +1,4 @@
-//! `kill -9` at random moments: what was acknowledged is there, once, in order, without holes.
+//! `kill -9` at random moments: acknowledged writes are stored once, in order and without gaps.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use crate::{client::Client, server::Server, setting};
 
-/// What one writer knows to be true: the place of each of its writes, by its key.
+/// The acknowledged writes of one writer: the key and the position of each.
 pub(crate) type Acknowledged = Vec<(String, u64, String)>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,7 +28,7 @@ async fn what_was_acknowledged_survives_kill_9() {
     for n in 0..4 {
         let id = format!("c{}", n % 3);
         admin.insist("POST", "/canvas", Some(&json!({"canvas_id": id}))).await;
-        // Two of the writers share a canvas and race.
+        // Two of the writers edit the same canvas.
         canvases.push((id.clone(), tokio::spawn(edit(server.client(&format!("editor{n}")), id, n, Arc::clone(&over)))));
     }
     admin.insist("POST", "/chat/threads", Some(&json!({"thread_id": "t"}))).await;
@@ -62,7 +62,7 @@ async fn what_was_acknowledged_survives_kill_9() {
     assert!(server.stop().await, "the server did not end well");
 }
 
-/// Edits a canvas until it is over; each command goes out again under its key until there is an answer.
+/// Edits a canvas until it is stopped. Each command is repeated under its key until there is a response.
 pub(crate) async fn edit(mut client: Client, id: String, writer: u64, over: Arc<AtomicBool>) -> Acknowledged {
     let (mut head, mut acknowledged) = (0, Vec::new());
     for n in 0_u64.. {
@@ -72,7 +72,7 @@ pub(crate) async fn edit(mut client: Client, id: String, writer: u64, over: Arc<
         let key = format!("w{writer}-{n}");
         loop {
             let ops = json!([{"op": "add", "path": format!("/{key}"), "value": n}]);
-            // Another base is another body, so it is another key.
+            // Another base changes the body, so the key must be another one.
             let once = format!("{key}-{head}");
             let command = json!({"v": 1, "command_id": key, "idempotency_key": once, "base_rev": head, "ops": ops});
             let (status, answer) = client.insist("POST", &format!("/canvas/{id}/commands"), Some(&command)).await;

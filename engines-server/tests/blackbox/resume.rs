@@ -1,4 +1,4 @@
-//! Readers that are cut off again and again, over both rails, while the server itself goes away now and then.
+//! Readers over SSE and WebSocket that are cut off repeatedly, while the server itself stops twice.
 
 use std::{
     sync::{
@@ -28,7 +28,7 @@ async fn interrupted_readers_see_each_event_once_and_in_order() {
     let total = events / 8 * 8;
     let sse = tokio::spawn(read_sse(server.client("sse"), total, cuts));
     let ws = tokio::spawn(read_ws(server.client("ws"), total, cuts));
-    // One crash and one orderly stop on the way.
+    // The server crashes once and stops orderly once.
     for stop in [false, true] {
         let goal = total / 3 * (1 + u64::from(stop));
         while written.load(Ordering::SeqCst) < goal {
@@ -61,13 +61,13 @@ async fn write(mut client: Client, writer: u64, count: u64, written: Arc<AtomicU
     }
 }
 
-/// How many events to read before the next cut: on average so many that the cuts are spread over all events.
+/// Returns how many events to read before the next cut, so that the cuts are spread over all events on average.
 fn stretch(random: &IdGenerator, total: u64, cuts: u64) -> u64 {
     let [byte] = random.bytes::<1>();
     total / (cuts + 2) * u64::from(byte) / 255
 }
 
-/// Checks an envelope against what was read before, and keeps it.
+/// Checks an envelope against those that were read before, and keeps it.
 fn keep(seen: &mut Vec<Value>, envelope: &Value, cursor: &mut Option<String>) {
     if envelope["type"] == "error" {
         assert_ne!(envelope["data"]["code"], "REPLAY_MISS", "nothing was ever gone");

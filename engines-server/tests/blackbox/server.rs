@@ -14,7 +14,7 @@ use crate::client::Client;
 
 const SECRET: &str = "a secret of the black-box tests, long enough";
 
-/// A server with a folder of its own. Killed when it is dropped.
+/// A server with its own folder. It is killed when it is dropped.
 pub(crate) struct Server {
     child: Child,
     folder: TempDir,
@@ -28,16 +28,16 @@ impl Server {
         Self::start_with(&[]).await
     }
 
-    /// With more environment variables.
+    /// Starts it with more environment variables.
     pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().to_owned();
         Self::start_on(folder, data, variables).await
     }
 
-    /// On a data folder in `folder`, which goes with the server.
+    /// Starts it on a data folder inside `folder`, which is removed with the server.
     pub(crate) async fn start_on(folder: TempDir, data: PathBuf, variables: &[(&str, &str)]) -> Self {
-        // Free now, and most likely still free in a moment.
+        // The port is free now, and most likely still free when the server binds it.
         let addr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let variables: Vec<_> = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let child = spawn(&addr, &data, &variables);
@@ -46,17 +46,17 @@ impl Server {
         server
     }
 
-    /// The folder that goes with the server.
+    /// Returns the folder that is removed with the server.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The data folder.
+    /// Returns the data folder.
     pub(crate) fn data(&self) -> &Path {
         &self.data
     }
 
-    /// `kill -9`.
+    /// Sends SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -68,7 +68,7 @@ impl Server {
         self.wait().await;
     }
 
-    /// SIGTERM; says whether it ended well.
+    /// Sends SIGTERM. Returns whether the server ended with success.
     pub(crate) async fn stop(&mut self) -> bool {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
@@ -91,7 +91,7 @@ impl Server {
         panic!("the server did not start");
     }
 
-    /// A token of this server's secret.
+    /// Creates a token with the secret of this server.
     pub(crate) fn token(&self, user: &str, role: &str) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_engines-server"))
             .args(["token", "--tenant", "t_acme", "--role", role, "--user", user])

@@ -42,7 +42,7 @@ async fn a_preflight_of_a_listed_origin_is_answered_from_the_table_without_a_tok
         assert_eq!(answer.header(name), Some(value), "{name}");
     }
     assert_eq!(answer.header("access-control-allow-credentials"), None);
-    // Every route there is, and nothing that the table does not say.
+    // Every route, with the methods of the table only.
     for route in routes::all() {
         let path = route.path.replace("{*stream}", "canvas/x").replace(['{', '}'], "");
         let answer = preflight(&server, &path, PAGE, route.method.as_str()).await;
@@ -76,7 +76,7 @@ async fn answers_to_listed_origins_can_be_read_also_errors_and_streams() {
     let head = stream.answer(true).await;
     assert_eq!((head.status, head.header("access-control-allow-origin")), (200, Some(origin)));
     assert_eq!(head.header("vary"), Some("Origin"));
-    // A route's own headers are among those that can be read.
+    // A route's own headers are among the exposed ones.
     let admin = token("ada", &[("t_acme", Role::Admin)]);
     let bearer = format!("Bearer {admin}");
     let headers = [("Authorization", &*bearer), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev"), ("Origin", origin)];
@@ -98,7 +98,7 @@ async fn an_unlisted_origin_gets_no_cors_headers() {
     }
     let twice = [("Origin", PAGE), ("Origin", PAGE)];
     assert_eq!(of_cors(&ask(server.address, "GET", "/healthz", &twice, None).await), Vec::<&(String, String)>::new());
-    // By default no origin is listed, and nothing is different.
+    // By default no origin is listed, and responses have no such headers.
     let none = start().await;
     let answer = ask(none.address, "GET", "/healthz", &[("Origin", PAGE)], None).await;
     assert_eq!((of_cors(&answer), answer.header("vary")), (vec![], None));

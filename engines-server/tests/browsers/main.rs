@@ -1,4 +1,4 @@
-//! What a browser needs, and what it must not get: origins, preflights, WebSockets from pages, tickets, and rate limits on the wire.
+//! Browsers: origins, preflights, WebSockets from pages, tickets, and the headers of rate limits.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod cors;

@@ -1,4 +1,4 @@
-//! Rate limits on the wire.
+//! Rate limits over HTTP.
 
 use engines::{
     Role,
@@ -23,7 +23,7 @@ fn member() -> String {
     token("ada", &[("t_acme", Role::Member)])
 }
 
-/// So many at once, and no more for a long time.
+/// Allows `burst` requests at once, and no more for a long time.
 fn only(burst: u32) -> ClassRates {
     let rare = (1, burst);
     ClassRates {
@@ -39,7 +39,7 @@ fn only(burst: u32) -> ClassRates {
 #[tokio::test]
 async fn rate_limit_headers_are_sent_and_excess_requests_rejected() {
     let server = limited(RateSettings { write: only(3), ..RateSettings::default() }).await;
-    // Making the thread took one.
+    // The request that created the thread took one.
     for left in ["1", "0"] {
         let body = json!({ "text": "hi" });
         let posted = acme(server.address, &member(), "POST", "/chat/threads/t/messages", Some(&body)).await;
@@ -54,7 +54,7 @@ async fn rate_limit_headers_are_sent_and_excess_requests_rejected() {
     assert_eq!(refused.header("ratelimit-limit"), Some("3"));
     assert_eq!(refused.header("ratelimit-remaining"), Some("0"));
     assert!(refused.json()["decision_id"].is_string());
-    // Reading, other users and health are not concerned.
+    // Reads, other users and health checks are not limited.
     let read = acme(server.address, &member(), "GET", "/chat/threads/t", None).await;
     assert_eq!(read.status, 200);
     let health = crate::support::ask(server.address, "GET", "/healthz", &[], None).await;
@@ -96,7 +96,7 @@ async fn open_streams_are_limited_and_closing_one_frees_its_permit() {
     assert_eq!(streams.actor_count(&ada), 2);
     let mut third = open(&server, &member(), "/sse/chat/t", &[]).await;
     assert_eq!(third.answer(false).await.code(), "RATE_LIMITED");
-    // A stream that is refused for something else keeps no place.
+    // A stream that is refused for another reason takes no place.
     let mut none = open(&server, &member(), "/sse/chat/none", &[]).await;
     none.answer(false).await;
     drop(ws);

@@ -1,4 +1,4 @@
-//! WebSockets that pages open.
+//! WebSockets of browsers.
 
 use engines::Role;
 use engines_server::HttpSettings;
@@ -29,7 +29,7 @@ async fn knock(server: &Server, path: &str, headers: &[(&str, &str)]) -> (Answer
     (connection.answer(true).await, connection)
 }
 
-/// The code and the reason a socket is closed with, which must be all that comes.
+/// Returns the code and the reason with which a socket is closed, which must be its only frame.
 async fn closed(server: &Server, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
     let (answer, mut connection) = knock(server, path, headers).await;
     assert_eq!(answer.status, 101, "{answer:?}");
@@ -49,7 +49,7 @@ async fn a_socket_of_an_unlisted_origin_is_closed_before_it_follows_anything() {
     }
     let twice = closed(&server, &path, &[("Origin", "http://test"), ("Origin", "http://test")]).await;
     assert_eq!(twice.0, 4403);
-    // None of them used up the ticket. A page of our own is let in (the client says `Host: test`).
+    // None of them used up the ticket. A page of the server itself is accepted (the client sends `Host: test`).
     let (answer, mut connection) = knock(&server, &path, &[("Origin", "http://TEST")]).await;
     assert_eq!(answer.status, 101);
     connection.until("\"type\":\"hello\"").await;
@@ -79,7 +79,7 @@ async fn forwarded_host_and_scheme_count_behind_a_trusted_proxy() {
         (with("https://app.test", "https", "app.test"), true),
         (with("https://app.test", "http", "app.test"), false),
         (with("https://app.test", "https", "other.test"), false),
-        // What stands last was written by the proxy; the rest by the client.
+        // The proxy has written the last value, and the client the others.
         (with("https://app.test", "https", "app.test, other.test"), false),
     ] {
         let own = [("Authorization", &*bearer), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
@@ -91,7 +91,7 @@ async fn forwarded_host_and_scheme_count_behind_a_trusted_proxy() {
             assert!(connection.rest().await.ends_with(b"ORIGIN_FORBIDDEN"), "{headers:?}");
         }
     }
-    // Nobody else's word does.
+    // Values of other peers are ignored.
     let plain = listed().await;
     let answer = closed(&plain, "/ws", &with("https://app.test", "https", "app.test")).await;
     assert_eq!(answer.0, 4403);

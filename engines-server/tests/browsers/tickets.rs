@@ -1,4 +1,4 @@
-//! Tickets that open their stream again, over HTTP.
+//! Tickets that can be used again for their stream, over HTTP.
 
 use engines::Role;
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ async fn a_reusable_ticket_opens_its_stream_again_until_it_is_ended() {
     let mut last = open(&server, &path).await;
     let id = made["ticket_id"].as_str().unwrap();
     let end = format!("/auth/tickets/{id}");
-    // Nobody but its maker.
+    // Other users are refused.
     let other = token("eve", &[("t_acme", Role::Owner)]);
     assert_eq!(acme(server.address, &other, "DELETE", &end, None).await.status, 404);
     assert_eq!(acme(server.address, &viewer(), "DELETE", &end, None).await.status, 204);

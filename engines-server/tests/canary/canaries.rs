@@ -1,8 +1,9 @@
-//! One value of every entity, each with words around it that make it one. Secrets are put together when the test runs.
+//! A value of every entity, each with words around it that make it recognizable. Secrets are assembled when the test
+//! runs.
 
 use engines::core::pii::{DetectedSpan, Detector, DetectorBudget, DetectorError, Entity, EntityKind, Policy, Scrubber};
 
-/// A value that must not get out.
+/// A value that must not appear in any output.
 #[derive(Debug, Clone)]
 pub(crate) struct Canary {
     pub(crate) entity: Entity,
@@ -11,15 +12,15 @@ pub(crate) struct Canary {
     pub(crate) text: String,
 }
 
-/// What `Names` calls a person.
+/// The entity that `Names` reports for a person.
 pub(crate) const PERSON: &str = "PERSON";
 
-/// Made-up letters and digits, another stretch of them for each `from`.
+/// Returns made-up letters and digits, different ones for each `from`.
 fn tail(from: usize, length: usize) -> String {
     "aZ3kQ9xV7bN1mR5tY8wE2uI6oP4sD0fGhJ".chars().cycle().skip(from).take(length).collect()
 }
 
-/// Every character of base64 once before any comes again.
+/// Returns characters of base64. Each occurs once before any is repeated.
 fn varied(from: usize, length: usize) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     (from..from + length).map(|at| char::from(LETTERS[(at * 37 + 11) % LETTERS.len()])).collect()
@@ -33,7 +34,7 @@ fn upper(from: usize, length: usize) -> String {
     "A2B3C4D5E6F7GHIJKLMN".chars().cycle().skip(from).take(length).collect()
 }
 
-/// What stands before the value, and the value.
+/// Returns the text before the value, and the value.
 fn sentence(kind: EntityKind) -> Option<(&'static str, String)> {
     use EntityKind as K;
     let known = match kind {
@@ -145,11 +146,11 @@ fn secret(kind: EntityKind) -> Option<(&'static str, String)> {
     })
 }
 
-/// A canary of every entity there is.
+/// Returns a canary of every entity.
 pub(crate) fn all() -> Vec<Canary> {
     let kinds = EntityKind::all().map(|kind| {
         let (cue, value) = sentence(kind).unwrap_or_else(|| panic!("{kind:?} needs a canary: say one here"));
-        // Some cues stand against their values.
+        // Some cues are directly before their values.
         let gap = if cue.ends_with('=') || cue.contains("://") { "" } else { " " };
         let end = match kind {
             EntityKind::ConnectionString => "@db.internal/prod",
@@ -166,7 +167,7 @@ pub(crate) fn all() -> Vec<Canary> {
     kinds.chain([person]).collect()
 }
 
-/// A name model, and the numbers a company gives its people.
+/// A name model, and the personnel numbers of a company.
 struct Names;
 
 impl Detector for Names {
@@ -189,7 +190,7 @@ impl Detector for Names {
     }
 }
 
-/// The deployment's policy: a deny-list, and everything masked.
+/// The policy of the deployment: a deny-list, and all findings masked.
 pub(crate) fn policy() -> Policy {
     Policy { deny: vec!["Project Nightfall".into()], ..Policy::default() }
 }

@@ -1,4 +1,4 @@
-//! A server with everything that could let something out: a durable store, sinks, logs at their loudest.
+//! A server with all outputs that could leak data: a durable store, sinks, logs at their lowest level.
 
 use std::{
     fmt,
@@ -35,7 +35,7 @@ use crate::{
     support::{self, Connection, Server, acme, ask, request, token},
 };
 
-/// Everything that was logged, as it was.
+/// All log lines, unchanged.
 static LOGS: OnceLock<Arc<Mutex<String>>> = OnceLock::new();
 
 struct Exporter(Arc<Mutex<String>>);
@@ -67,7 +67,7 @@ impl<S: Subscriber> Layer<S> for Exporter {
     }
 }
 
-/// Begins to keep everything that is logged in this process, whatever its level.
+/// Starts to keep all log lines of this process, at every level.
 pub(crate) fn listen_to_logs() {
     LOGS.get_or_init(|| {
         let lines = Arc::new(Mutex::new(String::new()));
@@ -81,7 +81,7 @@ pub(crate) fn logs() -> String {
     LOGS.get().unwrap().lock().unwrap().clone()
 }
 
-/// Keeps what it is given, and takes it or not.
+/// Keeps the events that it gets, and accepts or refuses them.
 #[derive(Debug, Clone)]
 struct Sink {
     name: &'static str,
@@ -111,7 +111,7 @@ impl EventSink for Sink {
         if self.takes {
             return Ok(());
         }
-        // It is dead to every event: each is counted and passed over.
+        // It rejects every event for good: each is counted and skipped.
         let source = Error::new(Code::BackendUnavailable, "sink.write", "it takes nothing");
         Err(SinkError::Rejected { indexes: (0..batch.len()).collect(), source })
     }
@@ -151,12 +151,12 @@ impl World {
         Self { server, engine, folder, sinks, follower: tokio::sync::Mutex::new(follower) }
     }
 
-    /// In process, as admission builds it.
+    /// Returns a context like the one that admission returns.
     pub(crate) fn context(&self) -> RequestContext {
         testing::context("t_acme", "ada", Role::Admin).unwrap()
     }
 
-    /// Everything that shows what is kept, while it runs and after it has stopped.
+    /// Returns all outputs that show stored data, while the server runs and after it has stopped.
     pub(crate) async fn ways_out(self) -> Vec<Output> {
         let mut out = Vec::new();
         let address = self.server.address;
@@ -199,7 +199,7 @@ impl World {
                 None => break,
             }
         }
-        // Until both sinks have seen everything there is.
+        // Wait until both sinks have processed all events.
         while self.engine.sinks().iter().any(|sink| sink.waiting_since.is_some() || sink.delivered + sink.rejected == 0)
         {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -207,7 +207,7 @@ impl World {
         out.push(("sink status".into(), format!("{:?}", self.engine.sinks()).into_bytes()));
         let debug = format!("{:?} {:?} {:?}", self.engine, self.server.app, self.engine.privacy().policies());
         out.push(("library: debug".into(), debug.into_bytes()));
-        // As a crash would leave it: the file, and the log beside it.
+        // The files as a crash would leave them: the database and its log.
         out.push(("sqlite files, running".into(), files(self.folder.path())));
         self.engine.shutdown().await;
         out.push(("sqlite files, closed".into(), files(self.folder.path())));
@@ -227,7 +227,7 @@ pub(crate) fn headers(bearer: &str) -> [(&str, &str); 3] {
     [("Authorization", bearer), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")]
 }
 
-/// Every byte of every file, of which there must be some.
+/// Returns the content of all files, which must not be empty.
 pub(crate) fn files(folder: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     collect(folder, &mut bytes);

@@ -1,4 +1,4 @@
-//! Every way in, and what was answered.
+//! All inputs, and the responses to them.
 
 use engines::{DatasetEvent, RequestContext, storage::event_log::privacy::RedactRequest};
 use serde_json::{Map, Value, json};
@@ -10,7 +10,7 @@ use crate::{
     support::{Answer, acme, ask},
 };
 
-/// Drives every canary in on every way.
+/// Sends every canary to every input.
 pub(crate) async fn everything(world: &World, canaries: &[Canary]) -> Vec<Output> {
     let mut out = Vec::new();
     for canary in canaries {
@@ -31,7 +31,7 @@ fn answered(out: &mut Vec<Output>, way: &str, answer: &Answer) {
     out.push((format!("answer: {way}"), [head.as_bytes(), answer.body.as_slice()].concat()));
 }
 
-/// The canary wherever an event has room for a text.
+/// Returns an event with the canary in every text field.
 pub(crate) fn event(canary: &Canary) -> Value {
     let text = &canary.text;
     let mut input = Map::new();
@@ -63,7 +63,7 @@ async fn recorded(world: &World, canary: &Canary, out: &mut Vec<Output>) {
     let answer = acme(world.server.address, &admin(), "POST", "/events", Some(&event(canary))).await;
     assert_eq!(answer.status, 201, "{}: {}", canary.text, String::from_utf8_lossy(&answer.body));
     answered(out, "events", &answer);
-    // The same key for something else.
+    // The same key for other content.
     let other =
         json!({ "surface": "other", "agent_id": "a", "input": {}, "output": {}, "idempotency_key": canary.text });
     let answer = acme(world.server.address, &admin(), "POST", "/events", Some(&other)).await;
@@ -71,7 +71,7 @@ async fn recorded(world: &World, canary: &Canary, out: &mut Vec<Output>) {
     answered(out, "refusal", &answer);
 }
 
-/// Bodies that are wrong where the canary is.
+/// Sends bodies that are invalid at the position of the canary.
 async fn refused(world: &World, canary: &Canary, out: &mut Vec<Output>) {
     let (text, quoted) = (&canary.text, escaped(&canary.text));
     let good = |more: &str| format!("{{\"surface\":\"s\",\"agent_id\":\"a\",\"output\":{{}},{more}}}");
@@ -120,7 +120,7 @@ async fn refused(world: &World, canary: &Canary, out: &mut Vec<Output>) {
     }
 }
 
-/// URLs and headers.
+/// Sends the canary in URLs and headers.
 async fn asked(world: &World, canary: &Canary, out: &mut Vec<Output>) {
     let encoded = percent(&canary.text);
     let bearer = format!("Bearer {}", admin());
@@ -141,7 +141,7 @@ async fn asked(world: &World, canary: &Canary, out: &mut Vec<Output>) {
         let answer = ask(world.server.address, "GET", &path, &headers(&bearer), None).await;
         answered(out, "refusal", &answer);
     }
-    // A header holds visible ASCII alone.
+    // A header can contain visible ASCII only.
     if canary.text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         let text = canary.text.as_str();
         let token = format!("Bearer {}", canary.value);
@@ -159,7 +159,7 @@ async fn asked(world: &World, canary: &Canary, out: &mut Vec<Output>) {
             with.retain(|(known, _)| *known != name);
             with.push((name, if name == "Authorization" { &token } else { text }));
             let answer = ask(world.server.address, "GET", "/events", &with, None).await;
-            // What a good answer holds is looked at once, with the rest of the log.
+            // The content of successful responses is checked once, with the rest of the log.
             if answer.status >= 400 {
                 answered(out, "refusal", &answer);
             }
@@ -205,7 +205,7 @@ async fn redacted(world: &World, canary: &Canary, out: &mut Vec<Output>) {
     out.push(("library: debug".into(), format!("{redacted:?}").into_bytes()));
 }
 
-/// All of them in one body, lines that are wrong among them.
+/// Sends all canaries in one body, with invalid lines among them.
 async fn batched(world: &World, canaries: &[Canary], out: &mut Vec<Output>) {
     let bearer = format!("Bearer {}", admin());
     let mut with_type = headers(&bearer).to_vec();

@@ -1,4 +1,5 @@
-//! Canaries of every entity, driven in on every way there is: none comes out raw on any. `docs/sinks.md` lists both.
+//! Sends canaries of every entity to every input. None may appear unchanged in any output. `docs/sinks.md` lists inputs
+//! and outputs.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod canaries;
@@ -29,7 +30,8 @@ async fn no_canary_reaches_any_output_unscrubbed() {
     assert!(caught.is_empty(), "{caught:#?}");
 }
 
-/// The same with the engine told to leave mailboxes in: whatever shows events must show them, or the test above could not fail.
+/// The same with mailboxes allowed in the policy: every output that shows events must show them. Otherwise the test
+/// above could not fail.
 #[tokio::test]
 async fn the_check_finds_an_unscrubbed_canary_in_every_output() {
     let left = EntityRule { enabled: false, ..EntityRule::default() };
@@ -45,7 +47,7 @@ async fn the_check_finds_an_unscrubbed_canary_in_every_output() {
     }
 }
 
-/// What is logged is looked at: a canary that is logged on purpose is there.
+/// The check of the logs works: a canary that is logged on purpose is found.
 #[tokio::test]
 async fn the_check_finds_a_logged_canary() {
     fixture::listen_to_logs();

@@ -1,13 +1,13 @@
-//! What is looked at, and how a canary is recognised in it.
+//! The outputs that are checked, and how a canary is recognized in them.
 
 use aho_corasick::AhoCorasick;
 
 use crate::canaries::Canary;
 
-/// A way out by its name, and what came out.
+/// The name of an output, and its content.
 pub(crate) type Output = (String, Vec<u8>);
 
-/// The ways out that are looked at, as `docs/sinks.md` lists them.
+/// The outputs that are checked, as `docs/sinks.md` lists them.
 pub(crate) const LISTED: &[&str] = &[
     "answer: events",
     "answer: batch",
@@ -28,11 +28,11 @@ pub(crate) const LISTED: &[&str] = &[
     "logs and spans",
 ];
 
-/// Those that show events, and would show what the engine leaves in.
+/// The outputs that show events, and would show what the engine does not mask.
 pub(crate) const WITH_EVENTS: &[&str] =
     &["answer: list", "answer: export", "sink", "sink that refuses", "sqlite files, running", "sqlite files, closed"];
 
-/// Finds canaries, also encoded as URLs, HTML and JSON encode them.
+/// Finds canaries, also in the encodings of URLs, HTML and JSON.
 pub(crate) struct Catcher {
     needles: Vec<(String, String)>,
     search: AhoCorasick,
@@ -49,7 +49,7 @@ impl Catcher {
         Self { needles, search }
     }
 
-    /// The ways out on which there was a canary, and which.
+    /// Returns the outputs with a canary, and the canary.
     pub(crate) fn caught(&self, out: &[Output]) -> Vec<(String, String)> {
         let mut caught = Vec::new();
         for (way, bytes) in out {
@@ -67,19 +67,19 @@ impl Catcher {
     }
 }
 
-/// As in a URL: everything but letters and digits.
+/// Encodes a text for a URL: all characters but letters and digits.
 pub(crate) fn percent(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-/// As in HTML: numeric references for everything but letters and digits.
+/// Encodes a text for HTML: numeric references for all characters but letters and digits.
 pub(crate) fn html(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_alphanumeric() || c == ' ' { c.to_string() } else { format!("&#{};", u32::from(c)) })
         .collect()
 }
 
-/// As between the quotes of JSON.
+/// Encodes a text as a JSON string without its quotes.
 pub(crate) fn json(text: &str) -> String {
     let quoted = serde_json::to_string(text).unwrap();
     quoted[1..quoted.len() - 1].to_owned()

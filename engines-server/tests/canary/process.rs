@@ -1,4 +1,4 @@
-//! The program itself: what it prints and leaves behind when it is killed in the middle.
+//! The output of the program, and the files that it leaves when it is killed.
 #![cfg(feature = "cli")]
 
 use std::{
@@ -16,7 +16,7 @@ use crate::{
     support::{SECRET, acme},
 };
 
-/// Canaries that the engine knows without being told.
+/// Returns the canaries that the engine finds without a configuration.
 fn known() -> Vec<Canary> {
     let told = ["DENY_LIST", "NATIONAL_ID", canaries::PERSON];
     canaries::all().into_iter().filter(|canary| !told.contains(&canary.entity.name())).collect()
@@ -28,7 +28,7 @@ async fn a_killed_server_has_printed_and_stored_nothing_unscrubbed() {
     let mut server = Command::new(env!("CARGO_BIN_EXE_engines-server"))
         .env_clear()
         .env("AUTH_JWT_SIGNING", SECRET)
-        // As loud as it gets, and without the net beneath.
+        // The lowest log level, and without the scrubbing of logs.
         .envs([("ENGINES_LOG__LEVEL", "trace"), ("ENGINES_LOG__FORMAT", "json"), ("ENGINES_LOG__SCRUB", "false")])
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(folder.path())

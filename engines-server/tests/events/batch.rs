@@ -1,4 +1,4 @@
-//! Many events in one request.
+//! Batches of events.
 
 use engines::{Engine, Limits, Role};
 use engines_server::App;
@@ -95,7 +95,7 @@ async fn batch_media_types_empty_bodies_roles_and_accept_headers_are_checked() {
         let answer = batch(&server, &member(), empty).await;
         assert_eq!((answer.status, answer.code().as_str()), (400, "BODY_INVALID"));
     }
-    // Who may not, is told that, whatever the body.
+    // A caller without the right gets that error, whatever the body.
     let viewer = token("eve", &[("t_acme", Role::Viewer)]);
     assert_eq!(batch(&server, &viewer, b"{").await.code(), "ROLE_INSUFFICIENT");
     for (accept, kind) in [
@@ -134,12 +134,12 @@ async fn a_batch_has_limits() {
         (&told[300]["code"], &told[300]["line"], &told[300]["limit"]),
         (&json!("BODY_TOO_LARGE"), &json!(301), &json!(300))
     );
-    // Announced as too large: nothing is read.
+    // The announced length is too large, so nothing is read.
     let large = lines(&vec![event("s", &"x".repeat(400)); 280]);
     assert!(large.len() > 100_000);
     assert_eq!(batch(&server, &member(), &large).await.code(), "BODY_TOO_LARGE");
     assert_eq!(listed(&server, "").await.len(), 300);
-    // Not announced: what came before stays, and the last result says why there is no more.
+    // The length is not announced. The lines before the limit are stored, and the last result has the error.
     let bearer = format!("Bearer {}", member());
     let headers = [
         ("Authorization", bearer.as_str()),
@@ -168,7 +168,7 @@ async fn a_byte_order_mark_is_skipped() {
     let marked = [b"\xef\xbb\xbf", &*whole].concat();
     let told = results(&batch(&server, &member(), &marked).await);
     assert!(told.iter().all(|line| line["status"] == "accepted"), "{told:?}");
-    // It is no blank line, and it is none of the others' business.
+    // The line is not blank, and it does not affect the others.
     let told = results(&batch(&server, &member(), &[&*whole, b"\xef\xbb\xbf", &*whole].concat()).await);
     assert_eq!(told.iter().map(|line| &line["line"]).collect::<Vec<_>>(), [1, 2, 3, 4]);
     assert_eq!((&told[2]["code"], &told[3]["status"]), (&json!("BODY_INVALID"), &json!("accepted")));
@@ -184,10 +184,10 @@ async fn idempotency_compares_the_sent_event_not_the_scrubbed_one() {
         event
     };
     let first = acme(server.address, &member(), "POST", "/events", Some(&keyed("ana@example.org"))).await.json();
-    // Both would be `[EMAIL_ADDRESS]`, and the second would be lost.
+    // Both addresses become `[EMAIL_ADDRESS]`. If the key depended on that, the second event would be lost.
     let other = acme(server.address, &member(), "POST", "/events", Some(&keyed("bob@example.org"))).await;
     assert_eq!(other.code(), "IDEMPOTENCY_MISMATCH");
-    // Under another policy less is left of it, and it is the same all the same.
+    // Another policy removes more of the event, and the key still identifies it.
     let policy = json!({ "policy": { "default": "drop" } });
     assert_eq!(acme(server.address, &admin(), "PUT", "/privacy/policy", Some(&policy)).await.status, 200);
     let again = acme(server.address, &member(), "POST", "/events", Some(&keyed("ana@example.org"))).await.json();
@@ -202,7 +202,7 @@ async fn idempotency_keys_make_events_take_effect_once() {
         event["idempotency_key"] = key.into();
         event
     };
-    // The same twice in one batch, the same key for something else, and one that came alone before.
+    // The same event twice in one batch, the same key for another event, and an event that was sent alone before.
     let alone = acme(server.address, &member(), "POST", "/events", Some(&keyed("alone", "z"))).await.json();
     let events = [
         keyed("one", "a"),
@@ -223,10 +223,10 @@ async fn idempotency_keys_make_events_take_effect_once() {
         assert_eq!((&again[line]["event_id"], &again[line]["replayed"]), (&first[line]["event_id"], &json!(true)));
     }
     assert_eq!(listed(&server, "").await.len(), 6);
-    // Somebody else's key of the same text is another key.
+    // The same key of another user is another key.
     let other = token("bob", &[("t_acme", Role::Member)]);
     assert_eq!(results(&batch(&server, &other, &lines(&events[..1])).await)[0]["replayed"], false);
-    // A key for all lines: with the number of the line. Lines with a key of their own keep that.
+    // A key for all lines gets the number of the line. Lines with their own key keep it.
     let events = [event("s", "same"), event("s", "same"), keyed("one", "a")];
     let headers = [NDJSON, ("Idempotency-Key", "upload-1")];
     let before = listed(&server, "").await.len();

@@ -1,4 +1,4 @@
-//! What may be learned from, as JSON lines.
+//! The export of events for training, as JSON lines.
 
 use engines::{
     Engine, Role, Scope, TenantId,
@@ -54,7 +54,7 @@ async fn exports_are_for_admins_and_are_audited() {
     let filter = AuditFilter { action: Some("event.export".into()), ..AuditFilter::default() };
     let audited = server.app.engine().store().audit(&scope, &filter, PageRequest::first(10)).await.unwrap().items;
     assert_eq!((audited.len(), audited[0].actor.id.as_str()), (1, "root"));
-    // Another tenant's admin gets their own, which is nothing.
+    // An admin of another tenant gets the events of that tenant, of which there are none.
     batch(&server, &member(), &lines(&[event("s", "x")])).await;
     let other = format!("Bearer {}", token("root", &[("t_other", Role::Admin)]));
     let headers = [("Authorization", other.as_str()), ("X-Tenant-Id", "t_other"), ("X-Env", "dev")];
@@ -68,7 +68,7 @@ async fn events_with_no_training_entities_are_not_exported() {
     let scrubber = Scrubber::builder().policy(policy).build().unwrap();
     let engine = Engine::builder().memory().scrubber(scrubber).signing_secret(support::secret()).build().await.unwrap();
     let server = serve(App::new(engine).unwrap()).await;
-    // Also of somebody who wants to be learned from.
+    // The same for a user who has opted in.
     let own = json!({ "user_id": "ada", "opt_out": false });
     assert_eq!(acme(server.address, &member(), "POST", "/privacy/train-prefs/user", Some(&own)).await.status, 200);
     let events = [event("s", "nothing"), event("s", "ada@example.com"), event("s", "call +44 20 7946 0958")];

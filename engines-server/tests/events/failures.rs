@@ -1,4 +1,4 @@
-//! What a store that fails leaves, and what its callers are told.
+//! The state that a failing store leaves, and the errors that callers get.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
     support::{self, Server, serve},
 };
 
-/// A server on a store that fails when told to, and that writes ten lines at a time.
+/// Starts a server on a store that fails on demand, and that writes ten lines at a time.
 async fn fragile() -> (Server, Faults) {
     let store = Faulty::new(Arc::new(MemoryStore::new(&IdGenerator::seeded(7))));
     let faults = store.faults().clone();
@@ -64,7 +64,7 @@ async fn a_failure_without_anything_accepted_is_503() {
         let one = support::acme(server.address, &member(), "POST", "/events", Some(&event("s", "x"))).await;
         assert_eq!(one.status, 503, "{operation:?}");
         faults.set_for_all(operation, None);
-        // What is known of the tenant's policy may be some seconds old; what failed is not kept.
+        // The cached policy of the tenant may be some seconds old. Events that failed are not stored.
         assert_eq!(listed(&server, "").await, Vec::<Value>::new());
     }
 }
@@ -94,7 +94,7 @@ async fn a_failed_export_is_not_terminated_as_complete() {
     assert_eq!(exported(&server, "").await.unwrap().len(), 450);
     faults.inject(Operation::Events, 3, Fault::BeforeEffect);
     assert_eq!(exported(&server, "").await, None);
-    // Before the first line it is a problem like any other.
+    // An error before the first line is returned as a problem document.
     faults.inject(Operation::Events, 1, Fault::BeforeEffect);
     let admin = crate::fixture::admin();
     let answer = support::acme(server.address, &admin, "GET", "/events/export", None).await;

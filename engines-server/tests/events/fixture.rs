@@ -1,4 +1,4 @@
-//! What these tests share.
+//! The fixture of these tests.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ pub(crate) fn lines(events: &[Value]) -> Vec<u8> {
     events.iter().flat_map(|event| format!("{event}\n").into_bytes()).collect()
 }
 
-/// Asks in `t_acme/dev` with more headers.
+/// Sends a request in `t_acme/dev` with more headers.
 pub(crate) async fn send(server: &Server, token: &str, path: &str, more: &[(&str, &str)], body: &[u8]) -> Answer {
     let bearer = format!("Bearer {token}");
     let mut headers = vec![("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
@@ -47,7 +47,7 @@ pub(crate) fn results(answer: &Answer) -> Vec<Value> {
         .collect()
 }
 
-/// Every event of the log, without its times.
+/// Returns every event of the log, without its times.
 pub(crate) async fn listed(server: &Server, query: &str) -> Vec<Value> {
     let mut all = Vec::new();
     let mut after = String::new();
@@ -64,7 +64,7 @@ pub(crate) async fn listed(server: &Server, query: &str) -> Vec<Value> {
     }
 }
 
-/// What an export gives, read to its end; none when it breaks off.
+/// Returns the content of an export, or `None` when it breaks off.
 pub(crate) async fn exported(server: &Server, query: &str) -> Option<Vec<Value>> {
     let bearer = format!("Bearer {}", admin());
     let headers =
@@ -72,7 +72,7 @@ pub(crate) async fn exported(server: &Server, query: &str) -> Option<Vec<Value>>
     let mut connection = Connection::open(server.address).await;
     connection.write(&request("GET", &format!("/events/export?format=jsonl{query}"), &headers, None)).await;
     let all = connection.rest().await;
-    // Cut off before anything was sent, or with what was sent.
+    // The connection may be cut off before or after data were sent.
     let end = all.windows(4).position(|window| window == b"\r\n\r\n")?;
     let (head, rest) = all.split_at(end + 4);
     let head = String::from_utf8(head.to_vec()).unwrap().to_ascii_lowercase();
@@ -84,7 +84,7 @@ pub(crate) async fn exported(server: &Server, query: &str) -> Option<Vec<Value>>
     Some(lines.map(|line| serde_json::from_slice(line).unwrap()).collect())
 }
 
-/// A chunked body (RFC 9112 section 7.1); none when its last chunk is missing.
+/// Decodes a chunked body (RFC 9112 section 7.1). Returns `None` when its last chunk is missing.
 fn unchunked(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Whose events may be learned from: every combination of the tenant's word, the user's and what was found.
+//! The events that may be used for training: every combination of the preferences of tenant and user and the findings.
 
 use engines::Role;
 use serde_json::{Value, json};
@@ -44,12 +44,12 @@ async fn a_user_preference_overrides_the_tenants() {
             wanted.push((name, of_user, train_ok));
         }
     }
-    // The tenant is out now: of those who said nothing, what was recorded before is no longer given out either.
+    // The tenant has opted out now. Earlier events of users without a preference are not exported any more.
     for (name, of_user, at_write) in &wanted {
         let found = exported(&server, &format!("&surface={name}")).await.unwrap().len();
         assert_eq!(found == 2, *at_write && *of_user == Some(false), "{name}: {found}");
     }
-    // And in again: what was fit when it was recorded is, what was not stays out.
+    // The tenant opts in again. Events that were suitable when they were recorded are exported, and others are not.
     assert_eq!(set(&server, &admin(), "tenant", json!({ "opt_out": false })).await, 200);
     for (name, of_user, at_write) in &wanted {
         let found = exported(&server, &format!("&surface={name}")).await.unwrap().len();
@@ -81,12 +81,12 @@ async fn a_removed_preference_leaves_no_record() {
         acme(server.address, token, "DELETE", &format!("/privacy/train-prefs/{whose}"), None).await.status
     };
     assert_eq!(results(&batch(&server, &ada, &lines(&[event("s", "x")])).await).len(), 1);
-    // Where there is none, nothing happens.
+    // Without a preference, nothing happens.
     assert_eq!((unset(&ada, "user").await, unset(&admin(), "tenant").await), (204, 204));
     assert_eq!(set(&server, &admin(), "tenant", json!({ "opt_out": true })).await, 200);
     assert_eq!(set(&server, &ada, "user", json!({ "user_id": "ada", "opt_out": false })).await, 200);
     assert_eq!(exported(&server, "").await.unwrap().len(), 1);
-    // Somebody else takes back their own; the tenant's is for admins.
+    // Another user removes their own preference. The tenant's needs an admin.
     assert_eq!((unset(&eve, "user").await, unset(&ada, "tenant").await), (204, 403));
     assert_eq!(exported(&server, "").await.unwrap().len(), 1);
     assert_eq!(unset(&ada, "user").await, 204);
@@ -117,7 +117,7 @@ async fn only_the_user_or_the_tenant_admin_sets_a_preference() {
         bad["user_id"] = "ada".into();
         assert_eq!(set(&server, &ada, "user", bad.clone()).await, 400, "{bad}");
     }
-    // Another environment has its own.
+    // Another environment has its own preferences.
     let bearer = format!("Bearer {viewer}");
     let headers = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "prod")];
     let view = support::ask(server.address, "GET", "/privacy/train-prefs", &headers, None).await.json();

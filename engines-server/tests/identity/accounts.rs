@@ -1,4 +1,4 @@
-//! Signing up and logging in.
+//! Signup and login.
 
 use engines::auth::identity::{IdentitySettings, Signup};
 use engines_server::HttpSettings;

@@ -1,4 +1,4 @@
-//! Whose word on where a request comes from is believed.
+//! The client address that the server trusts.
 
 use engines::auth::identity::{IdentitySettings, Rate};
 use engines_server::{ForwardedHeader, HttpSettings};
@@ -9,7 +9,7 @@ use crate::{
     support,
 };
 
-/// One try for each address, and then no more.
+/// Allows one attempt for each address.
 async fn behind(proxies: &[&str], header: ForwardedHeader) -> World {
     let identity = IdentitySettings { per_address: Rate { burst: 1, every_ms: 1 << 30 }, ..support::identity() };
     let settings = HttpSettings {
@@ -44,19 +44,19 @@ async fn the_forwarded_address_of_a_trusted_proxy_is_used() {
     let world = behind(&["10.0.0.0/8", "192.0.2.1"], ForwardedHeader::XForwardedFor).await;
     let from = async |value| tried(&world, "10.1.2.3", &[("x-forwarded-for", value)]).await;
     assert_eq!(from("198.51.100.1").await, 401);
-    // The last but the trusted ones counts, whatever stands before it, on however many lines.
+    // The last address that is not a trusted proxy counts, whatever is before it, on any number of lines.
     for same in ["198.51.100.1", "203.0.113.7, 198.51.100.1", "1.2.3.4,198.51.100.1 , 10.9.9.9", "198.51.100.1:4711"] {
         assert_eq!(from(same).await, 429, "{same}");
     }
     let lines = [("x-forwarded-for", "203.0.113.9"), ("x-forwarded-for", "198.51.100.1")];
     assert_eq!(tried(&world, "192.0.2.1", &lines).await, 429);
     assert_eq!(from("198.51.100.2").await, 401);
-    // Who hides is known as the proxy that let them.
+    // A client that hides its address is known by its proxy's.
     assert_eq!(from("198.51.100.77, unknown").await, 401);
     assert_eq!(from("198.51.100.78, unknown").await, 429);
     assert_eq!(from("[2001:db8::1]:443").await, 401);
     assert_eq!(from("2001:db8::1").await, 429);
-    // The other header is somebody else's, and so is a peer that is no proxy.
+    // The other header is ignored, and so is a header of a peer that is not a proxy.
     assert_eq!(tried(&world, "10.1.2.3", &[("forwarded", "for=198.51.100.3")]).await, 429);
     assert_eq!(tried(&world, "203.0.113.1", &[("x-forwarded-for", "198.51.100.4")]).await, 401);
     assert_eq!(tried(&world, "203.0.113.1", &[("x-forwarded-for", "198.51.100.5")]).await, 429);

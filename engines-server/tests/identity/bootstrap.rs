@@ -1,4 +1,4 @@
-//! The control plane's tenants, and what its admins may do.
+//! The tenants of the control plane, and the rights of its admins.
 
 use serde_json::json;
 
@@ -58,7 +58,7 @@ async fn operators_can_disable_tenants_and_users_but_not_read_content() {
     let login = json!({ "email": "ada@example.org", "password": crate::fixture::PASSWORD });
     assert_eq!(world.post("/auth/login", login).send().await.refusal(), (401, "CREDENTIALS_INVALID"));
     assert_eq!(as_ops("POST", format!("/users/{}/enable", ada.id)).await.status, 204);
-    // Her credentials from before stay refused: a stolen one may be why she was disabled.
+    // Credentials from before stay refused: a stolen one may be the reason why she was disabled.
     assert_eq!(world.look(&ada.token, &ada.tenant).await, 401);
     let ada = world.login("ada").await;
     assert_eq!(world.look(&ada.token, &ada.tenant).await, 200);

@@ -1,5 +1,5 @@
-//! Who has an account must not show in how long an answer takes. Times cannot be asserted, so the work is counted: calls of the store,
-//! hashes of passwords and mails put into the queue.
+//! The time of a response must not show whether an account exists. Times cannot be asserted, so the tests count the
+//! work: calls of the store, password hashes and queued mails.
 
 use std::{
     sync::{
@@ -24,7 +24,7 @@ use crate::{
     support,
 };
 
-/// Waits for leave to send each mail, so that what is done in the background can be held up.
+/// Waits for a permit before each mail, so that work in the background can be delayed.
 #[derive(Debug, Clone)]
 struct Gate {
     mailer: MemoryMailer,
@@ -41,7 +41,7 @@ impl Mailer for Gate {
     }
 }
 
-/// What was done so far.
+/// The work that was done so far.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Work {
     store: Vec<u64>,
@@ -68,7 +68,7 @@ impl Work {
     }
 }
 
-/// What was done so far, once the records of refused logins are written.
+/// Returns the work that was done so far, once the records of refused logins are written.
 async fn settled(engine: &Engine) -> Work {
     let mut before = Work::of(engine);
     loop {
@@ -81,7 +81,7 @@ async fn settled(engine: &Engine) -> Work {
     }
 }
 
-/// The work of a request. The least of a few tries, because the engine may do something of its own meanwhile.
+/// Returns the work of a request. It is the minimum of a few attempts, because the engine may do other work meanwhile.
 async fn work_of(world: &World, path: &str, body: &serde_json::Value) -> (Answer, Work) {
     let mut least = None;
     for _ in 0..4 {
@@ -95,7 +95,8 @@ async fn work_of(world: &World, path: &str, body: &serde_json::Value) -> (Answer
     least.unwrap()
 }
 
-/// A world with a verified account, one that only named its address, and one that is disabled; no mail is sent any more.
+/// Creates a world with a verified account, one with an unverified address, and one that is disabled. No mail is sent
+/// any more.
 async fn prepared() -> World {
     let gate = Gate { mailer: MemoryMailer::default(), leave: Arc::new(Semaphore::new(0)), asked: Arc::default() };
     let settings = MailSettings { concurrency: 1, per_address_burst: 1000, ..MailSettings::default() };
@@ -112,7 +113,7 @@ async fn prepared() -> World {
     let disabled = world.ask("POST", format!("/users/{}/disable", eve.id)).bearer(&ops.token).send().await;
     assert_eq!(disabled.status, 204, "{disabled:?}");
     world.signup("bob").await;
-    // The mail to Bob is composed and waits for leave; what is queued behind it is not looked at.
+    // The mail to Bob is composed and waits for a permit. Mails behind it stay in the queue.
     while gate.asked.load(Ordering::Relaxed) < 4 {
         sleep(Duration::from_millis(5)).await;
     }

@@ -1,4 +1,4 @@
-//! An app without a listener, and somebody who asks it things.
+//! An app without a listener, and a client for it.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ use crate::support;
 
 pub(crate) const PASSWORD: &str = "plum-Lantern-77 quiet";
 
-/// An answer, read.
+/// A response that was read.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -25,7 +25,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Status and code of a refusal, which must be a whole problem document.
+    /// Returns the status and code of an error, which must be a complete problem document.
     pub(crate) fn refusal(&self) -> (u16, &str) {
         assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
         for member in ["title", "detail", "request_id"] {
@@ -37,7 +37,7 @@ impl Answer {
         (self.status.as_u16(), self.body["code"].as_str().unwrap())
     }
 
-    /// The body of a success.
+    /// Returns the body of a success.
     pub(crate) fn ok(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{self:?}");
         self.body
@@ -48,7 +48,7 @@ impl Answer {
     }
 }
 
-/// A request, said bit by bit.
+/// A builder of requests.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
     app: App,
@@ -69,7 +69,7 @@ impl Ask {
         self.header("authorization", format!("Bearer {token}"))
     }
 
-    /// Tenant and environment.
+    /// Sets the tenant and the environment.
     pub(crate) fn within(self, tenant: &str) -> Self {
         self.header("x-tenant-id", tenant).header("x-env", "dev")
     }
@@ -103,16 +103,16 @@ impl Ask {
     }
 }
 
-/// An app and its time.
+/// An app and its clock.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) app: App,
     pub(crate) clock: ManualClock,
-    /// Sees the mails of a world made by [`world`].
+    /// Has the mails of a world that [`world`] has created.
     pub(crate) mailer: MemoryMailer,
 }
 
-/// Somebody with an account and a tenant of their own.
+/// A user with an account and a tenant.
 #[derive(Debug, Clone)]
 pub(crate) struct Somebody {
     pub(crate) id: String,
@@ -158,7 +158,7 @@ impl World {
         self.ask("POST", path).json(body)
     }
 
-    /// Signs up, with a tenant of one's own.
+    /// Signs up with a new tenant.
     pub(crate) async fn signup(&self, name: &str) -> Somebody {
         let email = format!("{name}@example.org");
         let body = json!({ "email": email, "password": PASSWORD, "tenant_name": format!("{name}'s") });
@@ -170,7 +170,7 @@ impl World {
         Somebody::of(&self.post("/auth/login", body).send().await.ok(200))
     }
 
-    /// Makes `who` a member of the owner's tenant: invites and has them accept.
+    /// Makes `who` a member of the owner's tenant with an invite that they accept.
     pub(crate) async fn join(&self, owner: &Somebody, who: &Somebody, role: &str) {
         let path = format!("/tenants/{}/members", owner.tenant);
         let body = json!({ "user_id": who.id, "role": role });
@@ -182,7 +182,7 @@ impl World {
         self.post("/auth/invites/accept", body).bearer(&who.token).send().await.ok(200);
     }
 
-    /// The token in the newest mail to `name`; waits for it.
+    /// Returns the token in the newest mail to `name`, and waits for it.
     pub(crate) async fn mailed(&self, name: &str, purpose: MailPurpose) -> String {
         for _ in 0..1000 {
             if let Some(token) = self.mailer.token(&format!("{name}@example.org"), purpose) {
@@ -193,13 +193,13 @@ impl World {
         panic!("no mail for {purpose:?} came");
     }
 
-    /// Proves the address of `name`.
+    /// Verifies the address of `name`.
     pub(crate) async fn verify(&self, name: &str) {
         let body = json!({ "token": self.mailed(name, MailPurpose::Verify).await });
         assert_eq!(self.post("/auth/verify", body).send().await.status, 204);
     }
 
-    /// The status of a look at the tenant's threads.
+    /// Returns the status of a request for the tenant's threads.
     pub(crate) async fn look(&self, token: &str, tenant: &str) -> u16 {
         self.ask("GET", "/chat/threads").bearer(token).within(tenant).send().await.status.as_u16()
     }

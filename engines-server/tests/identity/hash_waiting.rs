@@ -1,4 +1,4 @@
-//! Waiting for a password hash keeps nobody from anything else.
+//! Waiting for a password hash does not block other requests.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use crate::support::{self, ask};
 
-/// More than one address may have in the queue for hashes.
+/// More requests than one address may have in the queue for hashes.
 const FLOOD: usize = 40;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_for_hashes_takes_no_place_of_refreshes_and_forgotten_passwords() {
-    // A hash takes its time, and a second one more.
+    // A hash takes some time, and a second one more.
     let password =
         HashSettings { memory_kib: 16 << 10, iterations: 3, lanes: 1, threads: 1, ..HashSettings::default() };
     let password = HashSettings { queue: 64, queue_per_network: 8, ..password };
@@ -46,7 +46,7 @@ async fn waiting_for_hashes_takes_no_place_of_refreshes_and_forgotten_passwords(
     };
     let (flooded, others) = tokio::join!(flood, others);
     assert_eq!(others, [200, 202, 200]);
-    // The flood has its part of the queue, and the rest of it is refused.
+    // The flood uses its share of the queue, and the rest of it is refused.
     let refused = flooded.iter().filter(|&&status| status == 429).count();
     assert!(refused > 0 && flooded.iter().all(|status| [401, 429].contains(status)), "{flooded:?}");
 }

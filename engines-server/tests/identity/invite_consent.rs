@@ -1,10 +1,10 @@
-//! Members who have accepted, and defaults that their users have chosen.
+//! Members accept an invite first, and users choose their default tenant.
 
 use serde_json::{Value, json};
 
 use crate::fixture::{Answer, PASSWORD, Somebody, World, world};
 
-/// All of an answer but what is the request's own.
+/// Returns all parts of a response that do not depend on the request.
 fn told(answer: &Answer) -> (u16, Vec<(String, String)>, Value) {
     let own = ["x-request-id", "traceparent", "date", "ratelimit-remaining", "ratelimit-reset"];
     let headers = answer.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
@@ -35,7 +35,7 @@ async fn an_invite_response_does_not_reveal_whether_the_invitee_exists() {
     }
     assert_eq!(answers[0].0, 202);
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
-    // Bob is a member once he has accepted, and is asked for a tenant until he has chosen one.
+    // Bob is a member once he has accepted. He must name a tenant until he has chosen a default.
     assert_eq!(world.look(&bob.token, &ada.tenant).await, 403);
     let own = world.ask("GET", "/auth/invites?limit=1").bearer(&bob.token).send().await.ok(200);
     assert!(own["next"].is_string());
@@ -52,7 +52,7 @@ async fn an_invite_response_does_not_reveal_whether_the_invitee_exists() {
     let listed = world.ask("GET", "/auth/memberships").bearer(&bob.token).send().await.ok(200);
     let tenants: Vec<_> = listed["items"].as_array().unwrap().iter().map(|one| one["tenant_id"].clone()).collect();
     assert_eq!(tenants, [json!(bob.tenant), json!(ada.tenant)], "one's own first");
-    // The one for the address is turned down.
+    // The invite for the address is declined.
     let own = world.ask("GET", "/auth/invites").bearer(&bob.token).send().await.ok(200);
     let decline = json!({ "invite_id": own["items"][0]["invite_id"] });
     let turn_down = || world.post("/auth/invites/decline", decline.clone()).bearer(&bob.token).send();

@@ -18,7 +18,7 @@ async fn new_and_existing_users_accept_invites() {
     let accept = |body: Value| world.post("/auth/invites/accept", body);
     let made = invite(&world, &ada, json!({ "role": "member", "email": "carol@example.org" })).await;
     assert_eq!((&made["role"], &made["for_one_address"]), (&json!("member"), &json!(true)));
-    // It is for one address, and for an account it needs a password.
+    // The invite is for one address, and a new account needs a password.
     let token = &made["token"];
     let wrong = accept(json!({ "token": token, "email": "eve@example.org", "password": PASSWORD })).send().await;
     assert_eq!(wrong.refusal(), (401, "TOKEN_INVALID"));
@@ -32,7 +32,7 @@ async fn new_and_existing_users_accept_invites() {
     let carol = Somebody::of(&carol.ok(200));
     assert_eq!(carol.tenant, ada.tenant);
     assert_eq!(world.look(&carol.token, &ada.tenant).await, 200);
-    // Once.
+    // It is valid once.
     let again = accept(json!({ "token": token, "email": "carol@example.org", "password": PASSWORD })).send().await;
     assert_eq!(again.refusal(), (401, "TOKEN_INVALID"));
 

@@ -1,4 +1,4 @@
-//! API keys, and slots for third parties' secrets.
+//! API keys, and slots for third-party secrets.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn make(world: &World, who: &Somebody, body: Value) -> Value {
 async fn a_key_is_accepted_in_its_tenant_until_it_is_revoked() {
     let world = world().await;
     let (ada, bob) = (world.signup("ada").await, world.signup("bob").await);
-    // Its maker is in another tenant, too; the key is not.
+    // The creator of the key is also in another tenant. The key is not.
     world.join(&bob, &ada, "owner").await;
     let answer = with(&world, &ada, "POST", "/identity/api-keys").json(json!({ "name": "robot", "role": "member" }));
     let answer = answer.send().await;
@@ -32,7 +32,7 @@ async fn a_key_is_accepted_in_its_tenant_until_it_is_revoked() {
     );
     assert_eq!(world.look(key, &ada.tenant).await, 200);
     assert_eq!(world.look(key, &bob.tenant).await, 403);
-    // The tenant goes without saying; the environment does not.
+    // The tenant may be left out. The environment may not.
     world.ask("GET", "/chat/threads").bearer(key).header("x-env", "prod").send().await.ok(200);
     let thread =
         world.post("/chat/threads", json!({ "title": "by a robot" })).bearer(key).within(&ada.tenant).send().await;
@@ -71,7 +71,7 @@ async fn keys_expire_and_rotate() {
     assert_eq!((world.look(old, &ada.tenant).await, world.look(new, &ada.tenant).await), (200, 200));
     world.clock.advance(Duration::from_secs(31));
     assert_eq!((world.look(old, &ada.tenant).await, world.look(new, &ada.tenant).await), (401, 200));
-    // Without a body the old one ends at once.
+    // Without a body the old key ends at once.
     let again = with(&world, &ada, "POST", &path).send().await.ok(200);
     assert_eq!(
         (world.look(new, &ada.tenant).await, world.look(again["key"].as_str().unwrap(), &ada.tenant).await),

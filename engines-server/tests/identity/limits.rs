@@ -1,4 +1,4 @@
-//! How often one may try, and what is written down of it.
+//! Limits on login attempts, and the audit records of refused ones.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ async fn logins_are_limited_by_account() {
         assert_eq!(limited.header("ratelimit-remaining"), Some("0"));
         assert_eq!(limited.header("ratelimit-reset"), Some("6"));
     }
-    // The right password waits as well, and as long as it says.
+    // The right password has to wait as well, for the time that the response names.
     let right = json!({ "email": "ada@example.org", "password": PASSWORD });
     let login = || world.post("/auth/login", right.clone()).from("192.0.2.3").send();
     assert_eq!(login().await.refusal(), (429, "RATE_LIMITED"));
@@ -70,7 +70,7 @@ async fn unauthenticated_requests_are_limited_by_address() {
         assert_eq!(limited.header("ratelimit-limit"), Some("20"), "{path}");
     }
     assert_eq!(wrong(&world, "x@example.org", "192.0.2.2").await.refusal(), (401, "CREDENTIALS_INVALID"));
-    // A network of version 6 is one customer's, whatever addresses they pick in it.
+    // An IPv6 network belongs to one customer, whatever addresses they use.
     for at in 0..20 {
         wrong(&world, &format!("v{at}@example.org"), &format!("2001:db8:1:1::{at:x}")).await;
     }

@@ -1,4 +1,4 @@
-//! Verified addresses and forgotten passwords, over HTTP.
+//! Verified addresses and password resets over HTTP.
 
 use engines::auth::mail::MailPurpose;
 use engines_server::HttpSettings;
@@ -28,7 +28,7 @@ async fn an_address_is_verified_by_a_mailed_token_alone() {
         assert_eq!(verify(bad).await.refusal(), (401, "TOKEN_INVALID"));
     }
     assert_eq!(world.post("/auth/verify", json!({})).send().await.refusal(), (400, "BODY_INVALID"));
-    // No answer holds a token that proves an address: not that of an invite for it, either.
+    // No response contains a token that verifies an address. This includes the response to an invite for it.
     let path = format!("/tenants/{}/invites", ada.tenant);
     let body = json!({ "role": "viewer", "email": "bob@example.org" });
     let made = world.post(path, body).bearer(&ada.token).within(&ada.tenant).send().await.ok(201);

@@ -1,4 +1,4 @@
-//! Identity over HTTP, as somebody sees it who has the wire contract and nothing else.
+//! Identity over HTTP, by the wire contract alone.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod accounts;

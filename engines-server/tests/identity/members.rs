@@ -26,7 +26,7 @@ async fn members_are_added_changed_and_removed() {
     world.join(&ada, &bob, "viewer").await;
     assert_eq!(add(json!({ "role": "viewer" })).await.refusal(), (400, "BODY_INVALID"));
     assert_eq!(add(json!({ "user_id": bob.id, "role": "king" })).await.refusal(), (400, "BODY_INVALID"));
-    // What bob logged in with does not name the tenant; the store does.
+    // Bob's token does not name the tenant. The store knows the membership.
     assert_eq!(world.look(&bob.token, &ada.tenant).await, 200);
     assert_eq!(members(&world, &bob, &ada.tenant, "GET", "").send().await.refusal(), (403, "ROLE_INSUFFICIENT"));
     let listed = members(&world, &ada, &ada.tenant, "GET", "").send().await.ok(200);
@@ -36,7 +36,7 @@ async fn members_are_added_changed_and_removed() {
         |user: &str, role: &str| members(&world, &ada, &ada.tenant, "PATCH", user).json(json!({ "role": role })).send();
     assert_eq!(change(&bob.id, "admin").await.ok(200)["role"], "admin");
     members(&world, &bob, &ada.tenant, "GET", "").send().await.ok(200);
-    // Admins manage everybody but owners, and the last owner stays.
+    // Admins can manage all members but owners, and the last owner cannot leave.
     let by_bob = |method, user: &str, role: &str| {
         members(&world, &bob, &ada.tenant, method, user).json(json!({ "role": role })).send()
     };
@@ -79,7 +79,7 @@ async fn what_another_node_revokes_counts_within_five_seconds() {
     let (ada, bob) = (world.signup("ada").await, world.signup("bob").await);
     world.join(&ada, &bob, "member").await;
     assert_eq!(world.look(&bob.token, &ada.tenant).await, 200);
-    // Another node on the same store: what it does is not told here.
+    // Another node on the same store. This node gets no notice of its changes.
     let node = engines::Engine::builder()
         .store(world.app.engine().backend().clone())
         .signing_secret(crate::support::secret())

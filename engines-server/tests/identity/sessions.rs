@@ -1,4 +1,4 @@
-//! Refreshing, sessions, logging out.
+//! Refresh, sessions and logout.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn a_refresh_token_repeated_after_the_interval_ends_everything() {
     assert_eq!(world.look(&next.token, &ada.tenant).await, 200);
     // Another session of the same user is another family.
     let other = world.login("ada").await;
-    // Two tabs may use one token within ten seconds, and go on with the same next one.
+    // Two tabs may use one token within ten seconds, and get the same next one.
     assert_eq!(Somebody::of(&refresh(&ada.refresh).await.ok(200)).refresh, next.refresh);
     world.clock.advance(std::time::Duration::from_secs(10));
     assert_eq!(refresh(&ada.refresh).await.refusal(), (401, "TOKEN_INVALID"));
@@ -68,7 +68,7 @@ async fn sessions_are_listed_paged_and_ended_by_their_user() {
     let all = list("").await.ok(200);
     let items = all["items"].as_array().unwrap();
     assert_eq!((items.len(), &all["next"]), (4, &json!(null)));
-    // The oldest is the one that asks.
+    // The oldest session is the current one.
     assert_eq!(items.iter().map(|item| item["current"] == true).collect::<Vec<_>>(), [false, false, false, true]);
     let first = list("?limit=3").await.ok(200);
     assert_eq!(first["items"].as_array().unwrap()[..], items[..3]);

@@ -1,4 +1,4 @@
-//! Mails over SMTP, to a server on this machine that writes down what it is sent.
+//! Mails over SMTP, to a server in the test that records them.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +18,7 @@ use crate::{
     support,
 };
 
-/// What came in: commands and mails, each mail with its header.
+/// The received commands and mails, each mail with its header.
 #[derive(Debug, Clone, Default)]
 struct Inbox(Arc<Mutex<Received>>);
 
@@ -26,7 +26,7 @@ struct Inbox(Arc<Mutex<Received>>);
 struct Received {
     commands: Vec<String>,
     mails: Vec<String>,
-    /// Answers to the next mails instead of 250.
+    /// Responses to the next mails instead of 250.
     refusals: Vec<&'static str>,
 }
 
@@ -79,7 +79,7 @@ impl Inbox {
         }
     }
 
-    /// The newest mail to an address; waits for it.
+    /// Returns the newest mail to an address, and waits for it.
     async fn mail(&self, to: &str, subject: &str) -> String {
         for _ in 0..1000 {
             let mails = self.0.lock().unwrap().mails.clone();
@@ -119,7 +119,7 @@ fn link<'a>(mail: &'a str, before: &str) -> &'a str {
 async fn addresses_are_verified_passwords_reset_and_people_invited_over_smtp() {
     let inbox = Inbox::default();
     let port = inbox.start().await;
-    // The first attempt is refused for now, and the mail comes all the same.
+    // The first attempt is refused temporarily, and the mail still arrives.
     inbox.0.lock().unwrap().refusals.push("451 try again");
     let password = SecretText::new("the mail server's own");
     let mailer = SmtpMailer::new(&settings(port), Some(&password)).unwrap();
@@ -149,7 +149,7 @@ async fn addresses_are_verified_passwords_reset_and_people_invited_over_smtp() {
     let reset = json!({ "token": link(&mail, "https://acme.example/reset?t="), "password": "another 88 Lantern" });
     assert_eq!(world.post("/auth/password/reset", reset).send().await.status, 204);
 
-    // What a user calls a tenant leads nowhere in somebody else's mail.
+    // The name that a user gives a tenant contains no working link in the mail.
     let login = json!({ "email": "ada@example.org", "password": "another 88 Lantern" });
     let ada = Somebody { tenant: ada.tenant, ..Somebody::of(&world.post("/auth/login", login).send().await.ok(200)) };
     let rename = json!({ "name": "Win at https://evil.example/x now" });

@@ -29,7 +29,7 @@ async fn tickets_are_short_lived_and_bound_to_a_path() {
     world.clock.advance(Duration::from_secs(31));
     let late = world.ask("GET", format!("/ws?ticket={}", made["ticket"].as_str().unwrap())).send().await;
     assert_eq!(late.refusal(), (401, "TOKEN_EXPIRED"));
-    // Whoever may only look may follow.
+    // A viewer may follow.
     let eve = world.signup("eve").await;
     world.join(&ada, &eve, "viewer").await;
     let by_eve = world.post("/auth/tickets", json!({ "path": "/ws" })).bearer(&eve.token).within(&ada.tenant);

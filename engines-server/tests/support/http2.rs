@@ -1,4 +1,4 @@
-//! An HTTP/2 client that does as it is told: frames by hand, because a well-behaved library would not.
+//! An HTTP/2 client that sends the frames that a test demands. A library would send only valid ones.
 
 use std::net::SocketAddr;
 
@@ -32,9 +32,9 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// The status of a HEADERS frame of our server: the first field, which is indexed or literal.
+    /// Returns the status in a HEADERS frame of the server: the first field, which is indexed or literal.
     pub(crate) fn status(&self) -> u16 {
-        // An update of the table's size comes before the first field.
+        // An update of the table's size precedes the first field.
         let fields = self.payload.iter().position(|byte| byte >> 5 != 1).unwrap();
         let block = &self.payload[fields..];
         match block[0] {
@@ -43,7 +43,7 @@ impl Frame {
             0x8c => 400,
             0x8d => 404,
             0x8e => 500,
-            // A literal with the indexed name `:status`; the value may be Huffman coded.
+            // A literal with the indexed name `:status`. The value may be Huffman coded.
             _ => {
                 let value = &block[2..];
                 let length = usize::from(block[1] & 0x7f);
@@ -56,7 +56,7 @@ impl Frame {
     }
 }
 
-/// Three digits in the Huffman code of RFC 7541: 0 to 2 take five bits, 3 to 9 six.
+/// Decodes three digits in the Huffman code of RFC 7541: 0 to 2 take five bits, 3 to 9 six.
 fn huffman_digits(bytes: &[u8]) -> u16 {
     let bits: Vec<u8> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
     let number = |bits: &[u8]| bits.iter().fold(0_u16, |number, bit| number << 1 | u16::from(*bit));
@@ -72,11 +72,11 @@ fn huffman_digits(bytes: &[u8]) -> u16 {
 }
 
 impl Http2 {
-    /// Opens a connection; each of its streams has a window of `window` bytes for what the server sends.
+    /// Opens a connection. Each of its streams has a window of `window` bytes for the server's data.
     pub(crate) async fn open(address: SocketAddr, window: u32) -> Self {
         let mut connection = Self { stream: TcpStream::connect(address).await.unwrap() };
         connection.stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-        // No dynamic table, so that every answer says its status in full.
+        // There is no dynamic table, so that every response contains its status.
         let mut settings = vec![0, 1, 0, 0, 0, 0, 0, 4];
         settings.extend(window.to_be_bytes());
         connection.send(SETTINGS, 0, 0, &settings).await;
@@ -92,12 +92,12 @@ impl Http2 {
         let _ = self.stream.write_all(&frame).await;
     }
 
-    /// Begins a request.
+    /// Starts a request.
     pub(crate) async fn request(&mut self, stream: u32, method: &str, path: &str, headers: &[(&str, &str)], flags: u8) {
         let mut block = Vec::new();
         let fixed = [(":method", method), (":path", path), (":scheme", "http"), (":authority", "test")];
         for (name, value) in fixed.iter().chain(headers) {
-            // A literal without indexing (RFC 7541 section 6.2.2); lengths over 126 need a second byte.
+            // A literal without indexing (RFC 7541 section 6.2.2). A length over 126 needs a second byte.
             block.push(0);
             for text in [name, value] {
                 match text.len() {
@@ -118,14 +118,14 @@ impl Http2 {
         self.send(HEADERS, END_HEADERS | flags, stream, &block).await;
     }
 
-    /// Sets the window of each stream, also of those that are open.
+    /// Sets the window of all streams, including open ones.
     pub(crate) async fn set_window(&mut self, window: u32) {
         let mut setting = vec![0, 4];
         setting.extend(window.to_be_bytes());
         self.send(SETTINGS, 0, 0, &setting).await;
     }
 
-    /// Waits until the server has seen everything that was sent before.
+    /// Waits until the server has processed all frames that were sent before.
     pub(crate) async fn pinged(&mut self) {
         self.send(PING, 0, 0, b"all seen").await;
         loop {
@@ -136,7 +136,7 @@ impl Http2 {
         }
     }
 
-    /// The next frame; `None` when the server has closed. Acknowledges settings and pings.
+    /// Returns the next frame, or `None` when the server has closed. Acknowledges settings and pings.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
         loop {
             let (kind, flags, stream, payload) = self.read().await?;
@@ -151,7 +151,7 @@ impl Http2 {
         }
     }
 
-    /// Kind, flags, stream and payload of the next frame, whatever it is.
+    /// Reads the kind, flags, stream and payload of the next frame.
     async fn read(&mut self) -> Option<(u8, u8, u32, Vec<u8>)> {
         let mut head = [0; 9];
         self.stream.read_exact(&mut head).await.ok()?;
@@ -161,7 +161,7 @@ impl Http2 {
         Some((head[3], head[4], u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload))
     }
 
-    /// The next frame of a kind.
+    /// Returns the next frame of a kind.
     pub(crate) async fn until(&mut self, kind: u8) -> Frame {
         loop {
             let frame = self.next().await.unwrap();

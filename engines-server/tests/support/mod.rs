@@ -1,4 +1,4 @@
-//! A server in process on a port of its own, and a client that says exactly what it is told.
+//! A server in the test process on its own port, and a client that sends exactly what a test demands.
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![expect(dead_code, reason = "each test file uses a part")]
 
@@ -39,7 +39,7 @@ pub(crate) fn secret() -> SigningSecret {
 
 pub(crate) const SYSTEM_KEY: &str = "the key of the bootstrap in tests";
 
-/// Who tries often is no attacker here, and a hash costs next to nothing.
+/// Settings without limits on attempts, and with cheap password hashes.
 pub(crate) fn identity() -> IdentitySettings {
     let often = Rate { burst: 100_000, every_ms: 1 };
     let password = HashSettings {
@@ -66,12 +66,12 @@ pub(crate) fn root() -> RootKey {
     RootKey::new("a root key for tests alone, of 32 bytes and more").unwrap()
 }
 
-/// An engine whose mails nobody reads.
+/// Builds an engine whose mails are discarded.
 pub(crate) fn builder() -> EngineBuilder {
     builder_with(MemoryMailer::default())
 }
 
-/// An engine whose mails can be looked at.
+/// Builds an engine with a mailer that a test can read.
 pub(crate) fn builder_with(mailer: MemoryMailer) -> EngineBuilder {
     let system = SystemKey::new(SYSTEM_KEY).unwrap();
     let often = MailSettings { per_account_burst: 100_000, per_address_burst: 100_000, ..MailSettings::default() };
@@ -103,7 +103,7 @@ pub(crate) async fn serve(app: App) -> Server {
     Server { address, app, serving }
 }
 
-/// A bearer token for `user` with these memberships, as `clock` sees the time.
+/// Creates a bearer token for `user` with these memberships, at the time of `clock`.
 pub(crate) fn token_at(clock: Arc<dyn Clock>, user: &str, memberships: &[(&str, Role)]) -> String {
     let issuer = TokenIssuer::new(&secret(), JwtSettings::default(), clock, IdGenerator::from_os().unwrap()).unwrap();
     let mut request = TokenRequest::new(UserId::new(user).unwrap(), Duration::from_secs(600));
@@ -117,7 +117,7 @@ pub(crate) fn token(user: &str, memberships: &[(&str, Role)]) -> String {
     token_at(Arc::new(SystemClock), user, memberships)
 }
 
-/// An answer, as it came.
+/// A response as received.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -135,7 +135,7 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// The problem's code, checked to be a well-formed problem.
+    /// Returns the code of the problem, and checks that the problem document is complete.
     pub(crate) fn code(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let problem = self.json();
@@ -148,14 +148,14 @@ impl Answer {
     }
 }
 
-/// A socket whose receive buffer is small, so that the server soon cannot write.
+/// Opens a socket with a small receive buffer, so that the server soon cannot write.
 pub(crate) async fn narrow(server: &Server) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.connect(server.address).await.unwrap()
 }
 
-/// A connection that is kept.
+/// A persistent connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -167,7 +167,7 @@ impl Connection {
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
-        // The server may have answered and closed already.
+        // The server may have responded and closed already.
         let _ = self.stream.write_all(bytes).await;
     }
 
@@ -175,7 +175,7 @@ impl Connection {
         self.stream.read_buf(&mut self.buffer).await.unwrap_or(0)
     }
 
-    /// One answer: its head, and its body if it says how long it is.
+    /// Reads one response: its head, and its body if it has a length.
     pub(crate) async fn answer(&mut self, to_head: bool) -> Answer {
         let end = loop {
             if let Some(at) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -202,13 +202,13 @@ impl Connection {
         answer
     }
 
-    /// Whatever else comes until the server closes.
+    /// Reads all further bytes until the server closes.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         while self.more().await > 0 {}
         std::mem::take(&mut self.buffer)
     }
 
-    /// Waits until `text` has come, and gives everything up to its end.
+    /// Waits until `text` has arrived, and returns all bytes up to its end.
     pub(crate) async fn until(&mut self, text: &str) -> String {
         loop {
             if let Some(at) = self.buffer.windows(text.len()).position(|window| window == text.as_bytes()) {
@@ -220,7 +220,7 @@ impl Connection {
     }
 }
 
-/// The bytes of a request. A body without a type is sent as JSON.
+/// Returns the bytes of a request. A body without a media type is sent as JSON.
 pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Vec<u8> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n");
     for (name, value) in headers {
@@ -236,7 +236,7 @@ pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: 
     [text.as_bytes(), body.unwrap_or_default()].concat()
 }
 
-/// Asks on a connection of its own.
+/// Sends a request on a new connection.
 pub(crate) async fn ask(
     address: SocketAddr,
     method: &str,
@@ -249,7 +249,7 @@ pub(crate) async fn ask(
     connection.answer(method == "HEAD").await
 }
 
-/// Asks with a token, in `t_acme/dev`.
+/// Sends a request with a token, in `t_acme/dev`.
 pub(crate) async fn acme(address: SocketAddr, token: &str, method: &str, path: &str, body: Option<&Value>) -> Answer {
     let bearer = format!("Bearer {token}");
     let body = body.map(|body| serde_json::to_vec(body).unwrap());

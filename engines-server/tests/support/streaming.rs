@@ -1,8 +1,8 @@
-//! Opening both rails by hand.
+//! Opens SSE streams and WebSockets without a library.
 
 use super::{Connection, Server, request};
 
-/// Asks for a stream of `t_acme/dev`.
+/// Requests a stream of `t_acme/dev`.
 pub(crate) async fn open(server: &Server, token: &str, path: &str, more: &[(&str, &str)]) -> Connection {
     let bearer = format!("Bearer {}", token);
     let headers = [&[("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")], more].concat();
@@ -11,7 +11,7 @@ pub(crate) async fn open(server: &Server, token: &str, path: &str, more: &[(&str
     connection
 }
 
-/// A client's frame: text, masked with zeros.
+/// Encodes a frame of a client: text, masked with zeros.
 pub(crate) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x80 | opcode];
     match payload.len() {

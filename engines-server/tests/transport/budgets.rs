@@ -1,4 +1,4 @@
-//! Anonymous work gives way before it takes anything from anybody else.
+//! Anonymous work is refused or evicted before it affects other clients.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn unfinished_bodies_take_no_in_flight_budget_and_the_oldest_is_evicted() 
         connection.write(b"{\"email\":").await;
         waiting.push(connection);
     }
-    // Others are served: those who are known, those who log in, and those who ask how the server is.
+    // Others are served: authenticated clients, logins, and health checks.
     let member = token("ada", &[("t_acme", Role::Member)]);
     let login = json!({ "email": "nobody@example.org", "password": "no password of anybody" }).to_string();
     for _ in 0..20 {
@@ -45,7 +45,7 @@ async fn unfinished_bodies_take_no_in_flight_budget_and_the_oldest_is_evicted() 
         let answer = ask(server.address, "POST", "/auth/login", &[], Some(login.as_bytes())).await;
         assert_eq!(answer.status, 401, "{answer:?}");
     }
-    // The oldest were told so.
+    // The clients with the oldest requests got an error.
     for connection in &mut waiting[..8] {
         let answer = timeout(Duration::from_secs(10), connection.answer(false)).await.unwrap();
         assert_eq!((answer.status, answer.code().as_str()), (503, "BACKEND_UNAVAILABLE"));
@@ -86,7 +86,7 @@ async fn open_streams_of_an_address_are_counted_over_its_connections() {
         }
         connections.push(connection);
     }
-    // Health is counted as well; HTTP/1 has no streams.
+    // Health checks are counted as well. HTTP/1 has no streams.
     let mut third = Http2::open(server.address, 65_535).await;
     let mut status = 200;
     for attempt in 0..200 {
@@ -131,7 +131,7 @@ async fn silent_connections_are_evicted_but_authenticated_ones_stay() {
         silent.push(connection);
         assert_eq!(ask(server.address, "GET", "/healthz", &[], None).await.status, 200);
     }
-    // Of 40, at most 16 are left; the first are gone.
+    // Of 40, at most 16 are left. The first ones are closed.
     for connection in &mut silent[..20] {
         timeout(Duration::from_secs(10), connection.rest()).await.expect("the oldest were not closed");
     }
@@ -181,7 +181,7 @@ async fn each_client_behind_a_proxy_has_its_own_budget() {
         waiting.push(connection);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // The last two are of one network: the older gave way. The others wait.
+    // The last two are of one network: the older one was evicted. The others wait.
     let evicted = timeout(Duration::from_secs(10), waiting[2].answer(false)).await.unwrap();
     assert_eq!(evicted.status, 503);
     for index in [0, 1, 3] {
@@ -252,6 +252,6 @@ async fn batches_have_a_budget_of_their_own() {
         batches.push(third);
     }
     assert_eq!(status, 503);
-    // They hold no place in flight, of which there is one.
+    // They take no place in flight, of which there is one.
     assert_eq!(acme(server.address, &member, "GET", "/chat/threads", None).await.status, 200);
 }

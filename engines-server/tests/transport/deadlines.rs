@@ -26,7 +26,7 @@ const HANDSHAKE: [(&str, &str); 4] = [
     ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ];
 
-/// Far more than any deadline of these tests, for a loaded machine.
+/// Much longer than the deadlines of these tests, because the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn settings() -> HttpSettings {
@@ -40,7 +40,7 @@ fn member() -> String {
     token("ada", &[("t_acme", Role::Member)])
 }
 
-/// Waits until the server has no stream and no connection any more but the one that asks.
+/// Waits until the server has no stream and no other connection than the one of this request.
 async fn until_nothing_is_open(server: &Server) {
     let operator = format!("Bearer {}", token("root", &[("t_system", Role::Admin)]));
     let nothing = async {
@@ -78,7 +78,7 @@ async fn an_http2_connection_that_only_answers_pings_is_closed() {
 #[tokio::test]
 async fn an_http2_stream_whose_client_gives_no_window_is_reset() {
     let server = support::start_with(settings()).await;
-    // One byte for each stream, and none at all; pings are answered.
+    // A window of one byte for each stream, and of none. Pings are answered.
     for window in [1, 0] {
         let mut connection = Http2::open(server.address, window).await;
         connection.request(1, "GET", "/openapi.json", &[], END_STREAM).await;
@@ -114,7 +114,7 @@ async fn readers_of_streams_that_stop_reading_are_closed() {
     let lower = [("authorization", bearer.as_str()), ("x-tenant-id", "t_acme"), ("x-env", "dev")];
     http2.request(1, "GET", "/sse/chat/t?from=start", &lower, END_STREAM).await;
     http2.until(DATA).await;
-    // More than the system's buffers hold.
+    // More than the buffers of the system hold.
     let text = "x".repeat(200_000);
     for _ in 0..40 {
         let body = json!({ "text": text });
@@ -136,7 +136,8 @@ async fn a_reader_that_does_not_read_does_not_outlive_its_credential() {
     for _ in 0..40 {
         acme(server.address, &member(), "POST", "/chat/threads/t/messages", Some(&json!({ "text": text }))).await;
     }
-    // Made so long ago that it is good for a few seconds more: 600 s until it expires, and 30 s of leeway.
+    // The token was issued so long ago that it is valid for a few more seconds: it expires after 600 s, with 30 s of
+    // leeway.
     let clock = ManualClock::default();
     let made = SystemClock.now().as_millis() - 626_000;
     clock.set(Timestamp::from_millis(made));
@@ -188,7 +189,7 @@ async fn stalled_clients_do_not_hold_up_a_stop() {
     (settings.deadlines.idle_s, settings.deadlines.write_s) = (3600, 3600);
     let server = support::start_with(settings).await;
     let mut held = Vec::new();
-    // In the middle of a head, and of a body.
+    // The client stops within a head, and within a body.
     for part in [&b"GET /healthz HT"[..], b"P", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
         let mut stream = narrow(&server).await;
         stream.write_all(part).await.unwrap();
@@ -202,7 +203,8 @@ async fn stalled_clients_do_not_hold_up_a_stop() {
     let many: Vec<u8> = (0..60).flat_map(|_| request("GET", "/openapi.json", &[], None)).collect();
     stream.write_all(&many).await.unwrap();
     held.push(stream);
-    // HTTP/2 streams without a window: one whose answer waits, one whose body does, and a connection without any.
+    // HTTP/2 streams without a window: one whose response waits, one whose body waits, and a connection without
+    // streams.
     let mut no_window = Http2::open(server.address, 1).await;
     no_window.request(1, "GET", "/openapi.json", &[], END_STREAM).await;
     no_window.request(3, "GET", "/healthz", &[], END_STREAM).await;
@@ -211,7 +213,7 @@ async fn stalled_clients_do_not_hold_up_a_stop() {
     let mut silent = Http2::open(server.address, 65_535).await;
     silent.request(1, "GET", "/healthz", &[], END_STREAM).await;
     silent.until(HEADERS).await;
-    // A batch that does not go on, and a stream that is not read.
+    // A batch that pauses, and a stream that is not read.
     acme(server.address, &member(), "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
     let bearer = format!("Bearer {}", member());
     let own = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
@@ -227,7 +229,7 @@ async fn stalled_clients_do_not_hold_up_a_stop() {
     }
     held.push(reader);
 
-    // A reader that takes its window back while nothing happens.
+    // A reader that shrinks its window while the stream is idle.
     acme(server.address, &member(), "POST", "/chat/threads", Some(&json!({ "thread_id": "quiet" }))).await;
     let lower = [("authorization", bearer.as_str()), ("x-tenant-id", "t_acme"), ("x-env", "dev")];
     let mut taken_back = Http2::open(server.address, 65_535).await;

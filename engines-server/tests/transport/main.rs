@@ -1,4 +1,4 @@
-//! What a stranger with a socket can do: every test speaks to a listening server from outside.
+//! The server against clients without a credential: every test connects to a listening server.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! What a request must satisfy before anything else looks at it.
+//! Rules that every request must satisfy before the other steps.
 
 use engines::Role;
 use serde_json::json;
@@ -52,7 +52,7 @@ async fn a_body_needs_its_type_on_every_route_that_reads_one() {
             BodyKind::Lines => ("application/x-ndjson", &["application/json"]),
         };
         let path = route.path.replace("{t}", "t_acme").replace("{slot}", "slot").replace(['{', '}', '*'], "");
-        // What a page of another origin can send without asking first, one of them being no type at all.
+        // The media types that a page of another origin can send without a preflight, and no media type at all.
         let simple = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""];
         let kinds = simple.iter().chain(other).map(|kind| Some(*kind)).chain([None, Some(good)]);
         for kind in kinds {

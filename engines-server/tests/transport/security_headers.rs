@@ -1,4 +1,4 @@
-//! Headers that every answer carries.
+//! Headers that every response has.
 
 use engines::Role;
 use serde_json::json;
@@ -31,7 +31,7 @@ async fn every_response_has_security_headers_and_personal_data_is_not_cached() {
     let made = acme(server.address, &member, "POST", "/chat/threads", Some(&json!({ "thread_id": "t" }))).await;
     check(&made, true);
     check(&acme(server.address, &member, "GET", "/events/export", None).await, true);
-    // Streams are written without the HTTP library.
+    // Streams are sent without the HTTP library.
     check(&open(&server, &member, "/sse/chat/t", &[]).await.answer(true).await, true);
     let handshake = [
         ("Connection", "Upgrade"),
@@ -61,7 +61,7 @@ async fn what_the_http_library_refuses_is_answered_with_them_too() {
     let older = b"GET /healthz HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n".to_vec();
     let goods = [&newer, &older];
     for ((bad, status), good) in cases.iter().flat_map(|case| goods.map(|good| (case, good))) {
-        // Alone, behind an answer, and pipelined behind one.
+        // Alone, after a response, and pipelined after a request.
         for before in 0..3 {
             let mut connection = Connection::open(server.address).await;
             if before == 2 {

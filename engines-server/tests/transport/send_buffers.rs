@@ -1,4 +1,4 @@
-//! A client that does not read takes little memory of the system, and none after its deadline.
+//! A client that does not read uses little memory of the system, and none after its deadline.
 
 use std::{io::ErrorKind, time::Duration};
 
@@ -28,7 +28,7 @@ async fn pipeline(server: &Server) -> TcpStream {
     stream
 }
 
-/// The sum of a metric's samples with this text in their labels.
+/// Returns the sum of a metric's samples that have this text in their labels.
 async fn metric(server: &Server, name: &str, label: &str) -> usize {
     let operator = format!("Bearer {}", token("root", &[("t_system", Role::Admin)]));
     let answer = ask(server.address, "GET", "/metrics", &[("Authorization", &operator)], None).await;
@@ -37,7 +37,7 @@ async fn metric(server: &Server, name: &str, label: &str) -> usize {
     samples.filter_map(|line| line.rsplit_once(' ')?.1.parse::<usize>().ok()).sum()
 }
 
-/// How many requests to `/openapi.json` were answered.
+/// Returns how many requests to `/openapi.json` got a response.
 async fn answered(server: &Server) -> usize {
     metric(server, "engines_http_requests_total", "/openapi.json").await
 }
@@ -50,7 +50,7 @@ async fn the_system_buffers_little_of_pipelined_answers_that_nobody_reads() {
     let _unread = pipeline(&server).await;
     sleep(Duration::from_secs(2)).await;
     let bytes = (answered(&server).await - before) * size;
-    // Twice the send buffer, the reader's own, and the answer that is being written.
+    // Twice the send buffer, the reader's buffer, and the response that is being written.
     assert!(bytes > 0 && bytes <= (256 << 10) + size, "{bytes} bytes were answered to a client that reads nothing");
 }
 
@@ -64,7 +64,7 @@ async fn a_write_deadline_discards_what_was_not_sent() {
         }
     };
     timeout(PATIENCE, closed).await.expect("the connection was kept");
-    // What arrived before is there at the most; the rest is gone with a reset rather than sent now.
+    // At most the data that arrived before are there. The rest is discarded by a reset.
     let mut buffer = vec![0; 64 << 10];
     let mut read = 0;
     let error = loop {

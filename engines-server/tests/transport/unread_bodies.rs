@@ -1,4 +1,4 @@
-//! Answers that are given before the body is read must reach a client that is still sending.
+//! A response that does not wait for the request's body must reach a client that is still sending.
 
 use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::support::{self, Connection, Server, acme, request, token};
 
 const LARGE: usize = 3_000_000;
 
-/// Requests that are answered without reading their body: method, path, headers and status.
+/// Returns requests that get a response before their body is read: method, path, headers and status.
 async fn cases(server: &Server) -> Vec<(&'static str, &'static str, Vec<(&'static str, String)>, u16)> {
     let member = token("ada", &[("t_acme", Role::Member)]);
     let viewer = token("vic", &[("t_acme", Role::Viewer)]);
@@ -47,7 +47,8 @@ async fn cases(server: &Server) -> Vec<(&'static str, &'static str, Vec<(&'stati
     ]
 }
 
-/// Sends a whole body before it reads, as `http.client` does. Returns the answer and whether the connection was closed in order.
+/// Sends a whole body before it reads, as `http.client` does. Returns the response, and whether the connection was
+/// closed orderly.
 async fn send_all_then_read(address: SocketAddr, head: &[u8]) -> (String, bool) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head).await.unwrap();
@@ -57,7 +58,7 @@ async fn send_all_then_read(address: SocketAddr, head: &[u8]) -> (String, bool) 
         let piece = left.min(body.len());
         stream.write_all(&body[..piece]).await.expect("the connection was reset while the body was sent");
         left -= piece;
-        // The answer is there while most of the body is not: a server that closes now resets what follows.
+        // The response has arrived while most of the body has not: a server that closed now would reset the rest.
         if left == LARGE - piece {
             stream.readable().await.unwrap();
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -129,7 +130,7 @@ async fn a_client_that_expects_100_continue_is_answered_without_its_body() {
         let answer = timeout(Duration::from_secs(10), connection.answer(false)).await.unwrap();
         assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{method} {path}");
     }
-    // A body that is wanted is asked for.
+    // The server asks for a body that it needs.
     let mut connection = Connection::open(server.address).await;
     let headers = [("content-type", "application/json"), ("content-length", "2"), ("expect", "100-continue")];
     connection.write(&request("POST", "/auth/login", &headers, None)).await;

@@ -30,7 +30,7 @@ pub(super) fn run(args: &VerifyArgs, variables: &BTreeMap<String, String>) -> Re
             (Some(_), None) => "NOT CHECKED: name --passphrase-file or --root-key-file",
         };
         print(&format!(
-            "{}\nfiles      {} have the sizes and hashes of the manifest\ndata file  whole, and at the position of the manifest\n\
+            "{}\nfiles      {} have the sizes and hashes of the manifest\ndata file  intact, and at the position of the manifest\n\
              canvases   {} replayed ({} commits), {} snapshots have the hash of the replayed state\nroot key   {root_key}",
             output::format_manifest(&verified.manifest),
             verified.manifest.files.len(),
