@@ -39,7 +39,10 @@ impl Handshake {
     /// Returns `BODY_INVALID` with the name of the header that is wrong.
     pub(crate) fn read(headers: &HeaderMap) -> Result<Self> {
         if !has_token(headers, &header::UPGRADE, "websocket") || !has_token(headers, &header::CONNECTION, "upgrade") {
-            return Err(invalid_handshake("Upgrade", "this route is a WebSocket; send its handshake (Upgrade: websocket)"));
+            return Err(invalid_handshake(
+                "Upgrade",
+                "this route is a WebSocket; send its handshake (Upgrade: websocket)",
+            ));
         }
         if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
             return Err(invalid_handshake("Sec-WebSocket-Version", "the version of the WebSocket protocol must be 13"));

@@ -22,8 +22,7 @@ pub struct Args {
 
 /// Lists the variables that hold secrets, for the help text.
 fn secret_variables() -> String {
-    let mut text =
-        String::from("Secrets, in variables (or in a file that the variable with the suffix _FILE names):");
+    let mut text = String::from("Secrets, in variables (or in a file that the variable with the suffix _FILE names):");
     for (variable, meaning) in SECRET_VARIABLES {
         text.push_str(&format!("\n  {variable:<22} {meaning}"));
     }

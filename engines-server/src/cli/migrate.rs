@@ -51,8 +51,9 @@ fn open_memory(rest: &str, source: bool) -> Result<MigrationStore, CliError> {
 
 fn open(url: &str, source: bool) -> Result<MigrationStore, CliError> {
     let known = || SCHEMES.iter().map(|scheme| format!("{}:", scheme.name)).collect::<Vec<_>>().join(", ");
-    let (scheme, rest) =
-        url.split_once(':').ok_or_else(|| format!("{url} has no scheme of a store; start it with one of {}", known()))?;
+    let (scheme, rest) = url
+        .split_once(':')
+        .ok_or_else(|| format!("{url} has no scheme of a store; start it with one of {}", known()))?;
     let scheme = SCHEMES.iter().find(|known| known.name == scheme);
     let scheme = scheme.ok_or_else(|| format!("{url} has an unknown scheme; this program supports {}", known()))?;
     (scheme.open)(rest, source)
@@ -80,7 +81,9 @@ pub(super) fn run(args: &MigrateArgs) -> Result<ExitCode, CliError> {
             "migrated {} scopes, {} records; SHA-256 of all of them: {}",
             migrated.scopes, migrated.records, migrated.sha256
         ));
-        print("the log keeps its id, so readers resume with their cursors; copy root.key and the other secrets as well");
+        print(
+            "the log keeps its id, so readers resume with their cursors; copy root.key and the other secrets as well",
+        );
         Ok(ExitCode::SUCCESS)
     })
 }

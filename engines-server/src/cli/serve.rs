@@ -77,7 +77,9 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
     listener(address).map_err(|error| {
         match error.kind() {
             io::ErrorKind::AddrInUse => {
-                format!("{address} is in use: stop the program that listens there, or name another address with --listen")
+                format!(
+                    "{address} is in use: stop the program that listens there, or name another address with --listen"
+                )
             }
             io::ErrorKind::PermissionDenied => format!("no permission to listen on {address}; try a port over 1023"),
             _ => format!("cannot listen on {address}: {error}"),

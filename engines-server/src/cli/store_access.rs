@@ -13,9 +13,7 @@ pub(super) const DATABASE: &str = "engines.db";
 /// Returns the path of the data file, which must exist.
 pub(super) fn database(settings: &Settings) -> Result<PathBuf, CliError> {
     if settings.store == StoreKind::Memory {
-        return Err(
-            "the store is in memory and ends with the server, so there are no data for this command".into()
-        );
+        return Err("the store is in memory and ends with the server, so there are no data for this command".into());
     }
     let path = settings.data.join(DATABASE);
     match path.try_exists() {

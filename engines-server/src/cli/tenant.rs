@@ -200,7 +200,9 @@ fn import_summary(done: &str, imported: &ImportReport) -> String {
         text.push_str("\n  it has no member; name an owner (--owner USER), otherwise nobody can use it");
     }
     if new_log.is_some() {
-        text.push_str("\n  the log has a new id: every reader of this store gets REPLAY_MISS once and must read from the start");
+        text.push_str(
+            "\n  the log has a new id: every reader of this store gets REPLAY_MISS once and must read from the start",
+        );
     }
     text
 }

@@ -156,9 +156,7 @@ pub(super) fn find_secret(
     let of_file = format!("{variable}_FILE");
     let read = |layer: &str, path: &Path| read_private_file(layer, path, settings.auth.allow_readable_secrets);
     match (variables.get(variable), variables.get(&of_file)) {
-        (Some(_), Some(_)) => {
-            Err(SettingsError::new(variable, format!("and {of_file} are both set; set one of them")))
-        }
+        (Some(_), Some(_)) => Err(SettingsError::new(variable, format!("and {of_file} are both set; set one of them"))),
         (Some(secret), None) => Ok(Some((variable.to_owned(), secret.clone().into_bytes()))),
         (None, Some(path)) => read(&of_file, Path::new(path)).map(|text| Some((of_file, text))),
         (None, None) => file.map(|path| Ok((setting.to_owned(), read(setting, path)?))).transpose(),

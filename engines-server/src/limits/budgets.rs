@@ -181,7 +181,13 @@ impl BudgetShare {
         let refuse = |limit, of_address| {
             let refused = BudgetExceeded { resource: self.resource, limit, per_address: of_address };
             if let Some(count) = inner.refused[index].count() {
-                tracing::warn!(count, what = self.resource.name(), limit, of_address, "requests were refused because a budget is used up");
+                tracing::warn!(
+                    count,
+                    what = self.resource.name(),
+                    limit,
+                    of_address,
+                    "requests were refused because a budget is used up"
+                );
             }
             refused
         };

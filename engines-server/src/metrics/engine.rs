@@ -47,8 +47,7 @@ impl EngineCollector {
             let mut metric = family.encode_family(&labels)?;
             metric.encode_histogram::<NoLabelSet>(metrics.total.as_secs_f64(), answered, &buckets, None)?;
         }
-        let help =
-            "Operations of the store without success, by reason: refused (rejected by the store), failed, dropped (the caller no longer waited).";
+        let help = "Operations of the store without success, by reason: refused (rejected by the store), failed, dropped (the caller no longer waited).";
         let mut family = encoder.encode_descriptor("store_undone", help, None, MetricType::Counter)?;
         for (operation, metrics) in &read {
             for (why, count) in [("refused", metrics.refused), ("failed", metrics.failed), ("dropped", metrics.dropped)]
@@ -77,8 +76,7 @@ impl EngineCollector {
 
     fn recorder(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let read = self.0.recorder().counts();
-        let help =
-            "Dataset events given to the background recorder: accepted; of these recorded or failed; dropped.";
+        let help = "Dataset events given to the background recorder: accepted; of these recorded or failed; dropped.";
         let mut family = encoder.encode_descriptor("recorder_events", help, None, MetricType::Counter)?;
         for (what, count) in [
             ("accepted", read.accepted),

@@ -58,9 +58,10 @@ fn free_space_finding(free: u64, all: u64) -> DoctorFinding {
     let percent = free.saturating_mul(100) / all.max(1);
     let detail = format!("{} MiB of {} MiB are free ({percent} %)", free >> 20, all >> 20);
     match free < MIN_FREE_BYTES || (percent < MIN_FREE_PERCENT && free < ENOUGH_FREE_BYTES) {
-        true => {
-            DoctorFinding::problem(detail, "free disk space, or move the data to a larger disk; writes fail when the disk is full")
-        }
+        true => DoctorFinding::problem(
+            detail,
+            "free disk space, or move the data to a larger disk; writes fail when the disk is full",
+        ),
         false => DoctorFinding::ok(detail),
     }
 }
@@ -135,9 +136,7 @@ impl DoctorCheck for DescriptorCheck {
             let set = context.settings.http.max_connections.map(|connections| connections as u64 + RESERVED);
             vec![match limit < set.unwrap_or(MIN_DESCRIPTORS) {
                 true => DoctorFinding::problem(
-                    format!(
-                        "the limit of open files is {limit}, fewer than the configured connections need"
-                    ),
+                    format!("the limit of open files is {limit}, fewer than the configured connections need"),
                     "raise the limit (ulimit -n, LimitNOFILE), or lower http.max_connections",
                 ),
                 false => DoctorFinding::ok(format!("the limit of open files is {limit}")),

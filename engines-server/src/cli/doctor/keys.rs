@@ -32,8 +32,12 @@ impl DoctorCheck for RootKeyCheck {
                 }
             };
             vec![match IndexKeyStatus::load(&root, &**store).await {
-                Ok(IndexKeyStatus::Matches) => DoctorFinding::ok("the root key is the one with which the data were created"),
-                Ok(IndexKeyStatus::NotRecorded) => DoctorFinding::ok("the data do not contain the fingerprint of a root key yet"),
+                Ok(IndexKeyStatus::Matches) => {
+                    DoctorFinding::ok("the root key is the one with which the data were created")
+                }
+                Ok(IndexKeyStatus::NotRecorded) => {
+                    DoctorFinding::ok("the data do not contain the fingerprint of a root key yet")
+                }
                 Ok(IndexKeyStatus::Differs) => DoctorFinding::problem(
                     "the root key is not the one with which the data were created; no user can log in, and no key slot opens",
                     "restore the key that belongs to these data",

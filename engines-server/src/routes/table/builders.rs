@@ -14,7 +14,8 @@ type Handler = fn(RequestParts, RequestContext) -> HandlerFuture;
 
 pub(super) const LIMIT: QueryParam =
     QueryParam { name: "limit", number: true, text: "The largest number of items, from 1 to 500; 50 if absent" };
-pub(super) const AFTER: QueryParam = QueryParam { name: "after", number: false, text: "The `next` of the previous page" };
+pub(super) const AFTER: QueryParam =
+    QueryParam { name: "after", number: false, text: "The `next` of the previous page" };
 pub(super) const PAGE: &[QueryParam] = &[LIMIT, AFTER];
 
 pub(super) const fn text_param(name: &'static str, text: &'static str) -> QueryParam {

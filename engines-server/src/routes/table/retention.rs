@@ -78,7 +78,10 @@ pub(super) static ROUTES: &[Route] = &[
         "/tenants/{t}",
         Endpoint::Action(Action::TenantsDisable, |ask, context| Box::pin(retention::delete_tenant(ask, context))),
         "Close a tenant for all its members; with `purge=true`, remove it with all its data after the grace period",
-        &[text_param("purge", "`true` to remove it; the control plane or an owner can cancel the removal until `purge_at`")],
+        &[text_param(
+            "purge",
+            "`true` to remove it; the control plane or an owner can cancel the removal until `purge_at`",
+        )],
         (BodyKind::None, None),
         (200, Some("Tenant")),
     ),
