@@ -11,7 +11,7 @@ use crate::{
 /// Selects a page: the number of items, and where the page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
-    /// The most items on the page; at least 1.
+    /// The most items on the page. Every list takes 0 as 1.
     pub limit: usize,
     /// The `next` of the previous page; `None` for the first page.
     pub after: Option<String>,

@@ -86,7 +86,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// As [`Store::receipt`].
     async fn get(&self, scope: &Scope, kind: &DocumentKind, id: &DocId) -> Result<Option<Document>>;
 
-    /// Lists documents, one page at a time.
+    /// Lists documents, one page at a time. A page of 0 items counts as a page of 1.
     ///
     /// # Errors
     /// `CURSOR_INVALID` for a malformed page token; otherwise as [`Store::receipt`].
@@ -107,13 +107,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Lists dataset events in the order in which they were recorded, one page at a time. A page may be short, or even
     /// empty, although its `next` says that there are more, because the number of events that a filter skips is bounded
-    /// too ([`EventFilter::MAX_SCANNED`] in the built-in stores).
+    /// too ([`EventFilter::MAX_SCANNED`] in the built-in stores). A page of 0 items counts as a page of 1.
     ///
     /// # Errors
     /// As [`Store::query`].
     async fn events(&self, scope: &Scope, filter: &EventFilter, page: PageRequest) -> Result<Page<StoredEvent>>;
 
-    /// Lists audit records in the order in which they were written, one page at a time.
+    /// Lists audit records in the order in which they were written, one page at a time. A page of 0 items counts as a
+    /// page of 1.
     ///
     /// # Errors
     /// As [`Store::query`].

@@ -15,8 +15,9 @@ use sha2::{Digest, Sha256};
 use super::{
     limits::ArchiveLimits,
     manifest::{ArchiveFile, ArchiveHeader, ArchiveManifest, FORMAT, TenantMember, VERSION},
-    writer::{HEADER_FILE, MANIFEST_FILE, MEMBERS_FILE, encode_hex, records_path},
+    writer::{HEADER_FILE, MANIFEST_FILE, MEMBERS_FILE, records_path},
 };
+use crate::hex::encode_hex;
 
 const OPERATION: &str = "archive.read";
 /// Maximum size of a file of records: the size at which the writer begins the next file, and one more line.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::manifest::{ArchiveFile, ArchiveHeader, ArchiveManifest, Omission, TenantMember};
+use crate::hex::encode_hex;
 
 const OPERATION: &str = "archive.write";
 /// Size of a file of records at which the next file begins. A longer line gets a file of its own.
@@ -141,10 +142,6 @@ fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::internal(OPERATION, error))?;
     text.push(b'\n');
     Ok(text)
-}
-
-pub(super) fn encode_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn write_error(error: io::Error) -> Error {

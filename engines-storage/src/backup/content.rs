@@ -15,14 +15,10 @@ use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 
 use super::FileEntry;
+use crate::hex::encode_hex;
 
 /// Number of bytes read from a file at a time.
 const CHUNK_BYTES: usize = 1 << 20;
-
-/// Encodes bytes as lower-case hexadecimal digits.
-pub(super) fn encode_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Runs blocking work on a thread of the runtime's blocking pool.
 pub(super) async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -4,7 +4,8 @@ use engines_core::{Code, Error, Result, Timestamp, nexus::BackupPosition};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{BackupId, content::encode_hex, names};
+use super::{BackupId, names};
+use crate::hex::encode_hex;
 
 /// The version of the format that this program writes.
 const FORMAT: u32 = 1;

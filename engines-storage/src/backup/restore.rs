@@ -11,9 +11,10 @@ use engines_core::{Code, Error, IdGenerator, Result, nexus::RestoreTarget, strea
 
 use super::{
     BackupId, BackupManifest, Backups,
-    content::{disk_error, encode_hex, new_file, new_folder, run_blocking, sync_folder, sync_tree},
+    content::{disk_error, new_file, new_folder, run_blocking, sync_folder, sync_tree},
     names,
 };
+use crate::hex::encode_hex;
 
 const OPERATION: &str = "backup.restore";
 /// The name of the lock file that a restore holds in the folder that it prepares.
@@ -74,7 +75,7 @@ impl<'a> Restore<'a> {
         self
     }
 
-    pub(super) async fn run(self, backups: &Backups) -> Result<RestoreReport> {
+    async fn run(self, backups: &Backups) -> Result<RestoreReport> {
         let manifest = backups.manifest(&self.id).await?;
         let data = manifest.data_file().map(str::to_owned).ok_or_else(|| {
             let detail =
@@ -115,6 +116,17 @@ impl<'a> Restore<'a> {
         }
         run_blocking(move || draft.finish()).await?;
         Ok(RestoreReport { manifest, log_id: self.log_id })
+    }
+}
+
+impl Backups {
+    /// Restores a backup into a new data folder.
+    ///
+    /// # Errors
+    ///
+    /// Listed at [`Restore`].
+    pub async fn restore(&self, restore: Restore<'_>) -> Result<RestoreReport> {
+        restore.run(self).await
     }
 }
 

@@ -9,7 +9,7 @@ use engines_core::{Code, Error, Result, Timestamp, nexus::BackupContent};
 use futures_util::StreamExt;
 
 use super::{
-    BackupId, BackupManifest, BackupRetention, NewBackup, Restore, RestoreReport,
+    BackupId, BackupManifest, BackupRetention, NewBackup,
     content::{hash_content, verify_content, write_file},
     destination::BackupDestination,
     folder::FolderDestination,
@@ -249,15 +249,6 @@ impl Backups {
             self.0.remove(id).await?;
         }
         Ok(expired)
-    }
-
-    /// Restores a backup into a new data folder.
-    ///
-    /// # Errors
-    ///
-    /// Listed at [`Restore`].
-    pub async fn restore(&self, restore: Restore<'_>) -> Result<RestoreReport> {
-        restore.run(self).await
     }
 }
 

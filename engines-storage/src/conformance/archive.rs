@@ -13,9 +13,9 @@ use engines_core::{
 
 use super::{
     CaseFailure, CaseOutcome, CaseResult, Fixture, StoreFactory,
+    case::Case,
     fixture::{NOTE, canvas, chat, idempotency, kept_outcomes, note, read_sparse_pages},
     report::{ensure, ensure_equal},
-    runner::Case,
 };
 
 pub(super) fn cases() -> Vec<Case> {

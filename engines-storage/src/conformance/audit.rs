@@ -4,47 +4,47 @@ use engines_core::audit::{AuditEntry, AuditFilter, AuditOutcome as Ended};
 
 use super::{
     CaseOutcome, CaseResult, Fixture,
+    case::Case,
     fixture::{note, read_pages},
     report::ensure_equal,
-    runner::Case,
 };
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::store("audit::written_is_read", |bench| Box::pin(written_is_read(bench))),
-        Case::store("audit::filters", |bench| Box::pin(filters(bench))),
+        Case::store("audit::written_is_read", |fixture| Box::pin(written_is_read(fixture))),
+        Case::store("audit::filters", |fixture| Box::pin(filters(fixture))),
     ]
 }
 
 /// Every field is read back, in the order of writing, also for several records in one batch.
-pub async fn written_is_read(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
-    let mut refused = bench.audit_entry(&scope, "conformance.refused", "canvas/c1")?;
+pub async fn written_is_read(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
+    let mut refused = fixture.audit_entry(&scope, "conformance.refused", "canvas/c1")?;
     refused.outcome = Ended::Refused;
     refused.reason = Some("a \"reason\"".into());
     let wrote = vec![
-        bench.audit_entry(&scope, "conformance.one", "")?,
+        fixture.audit_entry(&scope, "conformance.one", "")?,
         refused,
-        bench.audit_entry(&scope, "conformance.two", "thread/t1")?,
+        fixture.audit_entry(&scope, "conformance.two", "thread/t1")?,
     ];
     let [one, two, three] = [wrote[0].clone(), wrote[1].clone(), wrote[2].clone()];
-    bench
-        .commit(&scope, bench.new_batch().audit(one).put(note("d", 1)?, engines_core::nexus::Expect::Any).audit(two))
+    fixture
+        .commit(&scope, fixture.new_batch().audit(one).put(note("d", 1)?, engines_core::nexus::Expect::Any).audit(two))
         .await?;
-    bench.commit(&scope, bench.new_batch().audit(three).audit(None)).await?;
-    ensure_equal("audit records", &bench.list_audit(&scope, &AuditFilter::default()).await?, &wrote)?;
+    fixture.commit(&scope, fixture.new_batch().audit(three).audit(None)).await?;
+    ensure_equal("audit records", &fixture.list_audit(&scope, &AuditFilter::default()).await?, &wrote)?;
     Ok(CaseOutcome::Passed)
 }
 
 /// Every filter, alone and combined; `from` is inclusive, `until` is exclusive.
-pub async fn filters(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
+pub async fn filters(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
     let mut all: Vec<AuditEntry> = Vec::new();
     for n in 0..24 {
         let action = ["conformance.read", "conformance.write"][n % 2];
-        let mut entry = bench.audit_entry(&scope, action, ["canvas/c1", "canvas/c10"][n / 2 % 2])?;
+        let mut entry = fixture.audit_entry(&scope, action, ["canvas/c1", "canvas/c10"][n / 2 % 2])?;
         entry.actor.id = engines_core::UserId::new(["ada", "bob"][n / 4 % 2])?;
-        bench.commit(&scope, bench.new_batch().audit(entry.clone())).await?;
+        fixture.commit(&scope, fixture.new_batch().audit(entry.clone())).await?;
         all.push(entry);
     }
     let text = |text: &str| Some(text.to_owned());
@@ -70,7 +70,7 @@ pub async fn filters(bench: &Fixture) -> CaseResult {
     for filter in filters {
         let wanted: Vec<_> = all.iter().filter(|entry| filter.matches(entry)).cloned().collect();
         for limit in [1, 3, 500] {
-            let found = read_pages(limit, |page| bench.store.audit(&scope, &filter, page)).await?;
+            let found = read_pages(limit, |page| fixture.store.audit(&scope, &filter, page)).await?;
             ensure_equal(&format!("records of {filter:?}, pages of {limit}"), &found, &wanted)?;
         }
     }

@@ -11,15 +11,15 @@ use futures_util::StreamExt;
 
 use super::{
     CaseFailure, CaseOutcome, CaseResult, Fixture,
+    case::Case,
     fixture::{canvas, note},
     report::{ensure, ensure_equal},
-    runner::Case,
 };
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::store("backup::offered_if_promised", |bench| Box::pin(offered_if_promised(bench))),
-        Case::store("backup::position_is_exact", |bench| Box::pin(position_is_exact(bench))),
+        Case::store("backup::offered_if_promised", |fixture| Box::pin(offered_if_promised(fixture))),
+        Case::store("backup::position_is_exact", |fixture| Box::pin(position_is_exact(fixture))),
     ]
 }
 
@@ -30,8 +30,8 @@ struct CountingFiles {
 }
 
 impl CountingFiles {
-    fn new(bench: &Fixture) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("engines-conformance-{}", bench.unique_word()));
+    fn new(fixture: &Fixture) -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("engines-conformance-{}", fixture.unique_word()));
         std::fs::create_dir_all(&folder).map_err(|error| Error::unavailable("conformance", error))?;
         Ok(Self { folder, files: Vec::new() })
     }
@@ -67,14 +67,14 @@ impl BackupFiles for CountingFiles {
 }
 
 /// A backend has a backup source exactly when its capabilities promise one.
-pub async fn offered_if_promised(bench: &Fixture) -> CaseResult {
-    ensure_equal("a backup source", &bench.store.backup_source().is_some(), &bench.store.capabilities().backup)?;
+pub async fn offered_if_promised(fixture: &Fixture) -> CaseResult {
+    ensure_equal("a backup source", &fixture.store.backup_source().is_some(), &fixture.store.capabilities().backup)?;
     Ok(CaseOutcome::Passed)
 }
 
-async fn make_copy(bench: &Fixture) -> Result<(BackupPosition, Vec<(String, u64)>), CaseFailure> {
-    let source = bench.store.backup_source().ok_or_else(|| CaseFailure::new("there is no backup source"))?;
-    let mut sunk = CountingFiles::new(bench)?;
+async fn make_copy(fixture: &Fixture) -> Result<(BackupPosition, Vec<(String, u64)>), CaseFailure> {
+    let source = fixture.store.backup_source().ok_or_else(|| CaseFailure::new("there is no backup source"))?;
+    let mut sunk = CountingFiles::new(fixture)?;
     let limits = CopyLimits { bytes_per_s: 0, log_bytes: 0 };
     let position = source.back_up(&mut sunk, limits).await?;
     let position = position.ok_or_else(|| CaseFailure::new("the backup source of the store returned no position"))?;
@@ -83,25 +83,25 @@ async fn make_copy(bench: &Fixture) -> Result<(BackupPosition, Vec<(String, u64)
 
 /// A copy contains files. Its position includes, scope by scope, everything that was acknowledged before the copy,
 /// and nothing that was written after it.
-pub async fn position_is_exact(bench: &Fixture) -> CaseResult {
-    if !bench.store.capabilities().backup {
+pub async fn position_is_exact(fixture: &Fixture) -> CaseResult {
+    if !fixture.store.capabilities().backup {
         return Ok(CaseOutcome::Skipped("backup is not promised".into()));
     }
-    let (one, other) = (bench.new_scope()?, bench.new_scope()?);
+    let (one, other) = (fixture.new_scope()?, fixture.new_scope()?);
     for (stream, numbers) in [("c1", vec![1, 2, 3]), ("c2", vec![1, 2])] {
-        let batch = bench.new_batch().append(canvas(stream)?, ExpectedHead::Any, bench.new_events(&one, numbers)?);
-        bench.commit(&one, batch.audit(bench.audit_entry(&one, "conformance.one", stream)?)).await?;
+        let batch = fixture.new_batch().append(canvas(stream)?, ExpectedHead::Any, fixture.new_events(&one, numbers)?);
+        fixture.commit(&one, batch.audit(fixture.audit_entry(&one, "conformance.one", stream)?)).await?;
     }
     let recorded =
-        bench.new_batch().record(bench.dataset_event(&other, "one")?).record(bench.dataset_event(&other, "two")?);
-    bench.commit(&other, recorded.put(note("d", 1)?, Expect::Any)).await?;
-    let (position, files) = make_copy(bench).await?;
-    bench
-        .commit(&one, bench.new_batch().append(canvas("c1")?, ExpectedHead::Any, bench.new_events(&one, [4])?))
+        fixture.new_batch().record(fixture.dataset_event(&other, "one")?).record(fixture.dataset_event(&other, "two")?);
+    fixture.commit(&other, recorded.put(note("d", 1)?, Expect::Any)).await?;
+    let (position, files) = make_copy(fixture).await?;
+    fixture
+        .commit(&one, fixture.new_batch().append(canvas("c1")?, ExpectedHead::Any, fixture.new_events(&one, [4])?))
         .await?;
 
     ensure(files.iter().any(|(_, bytes)| *bytes > 0), || format!("the copy holds nothing: {files:?}"))?;
-    ensure_equal("the log id", &position.log_id, &bench.store.log_id())?;
+    ensure_equal("the log id", &position.log_id, &fixture.store.log_id())?;
     let of = |scope| position.scopes.iter().find(|found| found.scope == scope).cloned();
     let wanted = ScopePosition { scope: one.clone(), events: 0, audit: 2, streams: 2, appended: 5 };
     ensure_equal("the position of a scope with streams", &of(one), &Some(wanted))?;

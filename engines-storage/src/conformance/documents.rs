@@ -8,70 +8,73 @@ use serde_json::{Value, json};
 
 use super::{
     CaseFailure, CaseOutcome, CaseResult, Fixture,
+    assertions::{parse_value, require_found},
+    case::Case,
     fixture::{NOTE, json_of_size, note, raw_json},
     report::{ensure, ensure_equal},
-    runner::Case,
 };
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::store("documents::written_is_read", |bench| Box::pin(written_is_read(bench))),
-        Case::store("documents::deleted_is_gone", |bench| Box::pin(deleted_is_gone(bench))),
-        Case::store("documents::expectations", |bench| Box::pin(expectations(bench))),
-        Case::store("documents::bodies_of_any_size", |bench| Box::pin(bodies_of_any_size(bench))),
-        Case::store("documents::queries", |bench| Box::pin(queries(bench))),
-        Case::store("documents::newest_first", |bench| Box::pin(newest_first(bench))),
+        Case::store("documents::written_is_read", |fixture| Box::pin(written_is_read(fixture))),
+        Case::store("documents::deleted_is_gone", |fixture| Box::pin(deleted_is_gone(fixture))),
+        Case::store("documents::expectations", |fixture| Box::pin(expectations(fixture))),
+        Case::store("documents::bodies_of_any_size", |fixture| Box::pin(bodies_of_any_size(fixture))),
+        Case::store("documents::queries", |fixture| Box::pin(queries(fixture))),
+        Case::store("documents::newest_first", |fixture| Box::pin(newest_first(fixture))),
     ]
 }
 
 /// A document is read as it was written: body, tags, version 1 and both times. A second write replaces everything but
 /// the creation time.
-pub async fn written_is_read(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
-    ensure(bench.get(&scope, "d1").await?.is_none(), || "a document is there before it was written".into())?;
-    let first = bench.new_batch().put(note("d1", json!({"a": [1, null, "x"]}))?.tag("red").tag("big"), Expect::Absent);
+pub async fn written_is_read(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
+    ensure(fixture.get(&scope, "d1").await?.is_none(), || "a document is there before it was written".into())?;
+    let first =
+        fixture.new_batch().put(note("d1", json!({"a": [1, null, "x"]}))?.tag("red").tag("big"), Expect::Absent);
     let first_at = first.at();
-    let receipt = bench.commit(&scope, first).await?;
+    let receipt = fixture.commit(&scope, first).await?;
     ensure_equal("the versions of the receipt", &receipt.versions, &vec![1])?;
     ensure(!receipt.replayed && receipt.note.is_empty(), || format!("a receipt of a first write: {receipt:?}"))?;
-    let document = require_found(bench.get(&scope, "d1").await?)?;
+    let document = require_found(fixture.get(&scope, "d1").await?)?;
     check_document(&document, 1, (first_at, first_at), &["big", "red"], &json!({"a": [1, null, "x"]}))?;
-    let second = bench.new_batch().put(note("d1", "other")?.tag("blue"), Expect::Version(1));
+    let second = fixture.new_batch().put(note("d1", "other")?.tag("blue"), Expect::Version(1));
     let second_at = second.at();
-    ensure_equal("the versions of the second receipt", &bench.commit(&scope, second).await?.versions, &vec![2])?;
-    let document = require_found(bench.get(&scope, "d1").await?)?;
+    ensure_equal("the versions of the second receipt", &fixture.commit(&scope, second).await?.versions, &vec![2])?;
+    let document = require_found(fixture.get(&scope, "d1").await?)?;
     check_document(&document, 2, (first_at, second_at), &["blue"], &json!("other"))?;
-    let other_kind = bench.store.get(&scope, &DocumentKind::new("conformance_other")?, &DocId::new("d1")?).await?;
+    let other_kind = fixture.store.get(&scope, &DocumentKind::new("conformance_other")?, &DocId::new("d1")?).await?;
     ensure(other_kind.is_none(), || "a document shows in another kind".into())?;
-    let old = bench.list_all(&scope, &DocumentQuery::of_kind(NOTE).tag("red"), 10).await?;
+    let old = fixture.list_all(&scope, &DocumentQuery::of_kind(NOTE).tag("red"), 10).await?;
     ensure_equal("documents with a tag that was replaced", &old.len(), &0)?;
     Ok(CaseOutcome::Passed)
 }
 
 /// A deleted document is not found, and starts at version 1 when it is written again.
-pub async fn deleted_is_gone(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
+pub async fn deleted_is_gone(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
     for _ in 0..2 {
-        bench.commit(&scope, bench.new_batch().put(note("d1", 1)?.tag("t"), Expect::Any)).await?;
+        fixture.commit(&scope, fixture.new_batch().put(note("d1", 1)?.tag("t"), Expect::Any)).await?;
     }
-    let deleted = bench.commit(&scope, bench.new_batch().delete(NOTE, DocId::new("d1")?, Expect::Version(2))).await?;
+    let deleted =
+        fixture.commit(&scope, fixture.new_batch().delete(NOTE, DocId::new("d1")?, Expect::Version(2))).await?;
     ensure_equal("the versions of a deletion", &deleted.versions, &vec![0])?;
-    ensure(bench.get(&scope, "d1").await?.is_none(), || "a deleted document is still there".into())?;
-    let tagged = bench.list_all(&scope, &DocumentQuery::of_kind(NOTE).tag("t"), 10).await?;
+    ensure(fixture.get(&scope, "d1").await?.is_none(), || "a deleted document is still there".into())?;
+    let tagged = fixture.list_all(&scope, &DocumentQuery::of_kind(NOTE).tag("t"), 10).await?;
     ensure_equal("deleted documents in a query", &tagged.len(), &0)?;
-    let nothing = bench.commit(&scope, bench.new_batch().delete(NOTE, DocId::new("d1")?, Expect::Any)).await?;
+    let nothing = fixture.commit(&scope, fixture.new_batch().delete(NOTE, DocId::new("d1")?, Expect::Any)).await?;
     ensure_equal("the versions of deleting nothing", &nothing.versions, &vec![0])?;
-    let again = bench.new_batch().put(note("d1", 2)?, Expect::Absent);
+    let again = fixture.new_batch().put(note("d1", 2)?, Expect::Absent);
     let at = again.at();
-    ensure_equal("the version after a deletion", &bench.commit(&scope, again).await?.versions, &vec![1])?;
-    check_document(&require_found(bench.get(&scope, "d1").await?)?, 1, (at, at), &[], &json!(2))?;
+    ensure_equal("the version after a deletion", &fixture.commit(&scope, again).await?.versions, &vec![1])?;
+    check_document(&require_found(fixture.get(&scope, "d1").await?)?, 1, (at, at), &[], &json!(2))?;
     Ok(CaseOutcome::Passed)
 }
 
 /// Every expectation of a write and of a deletion, with and without an existing document. The error of a failed
 /// expectation states what exists.
-pub async fn expectations(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
+pub async fn expectations(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
     let table = [
         (Expect::Absent, true, false),
         (Expect::Present, false, true),
@@ -87,14 +90,14 @@ pub async fn expectations(bench: &Fixture) -> CaseResult {
             for delete in [false, true] {
                 let id = format!("d-{row}-{there}-{delete}");
                 for _ in 0..if there { 2 } else { 0 } {
-                    bench.commit(&scope, bench.new_batch().put(note(&id, "before")?, Expect::Any)).await?;
+                    fixture.commit(&scope, fixture.new_batch().put(note(&id, "before")?, Expect::Any)).await?;
                 }
                 let batch = match delete {
-                    true => bench.new_batch().delete(NOTE, DocId::new(&id)?, expect),
-                    false => bench.new_batch().put(note(&id, "after")?, expect),
+                    true => fixture.new_batch().delete(NOTE, DocId::new(&id)?, expect),
+                    false => fixture.new_batch().put(note(&id, "after")?, expect),
                 };
-                let answer = bench.commit(&scope, batch).await;
-                let version = bench.get(&scope, &id).await?.map(|document| document.version);
+                let answer = fixture.commit(&scope, batch).await;
+                let version = fixture.get(&scope, &id).await?.map(|document| document.version);
                 let what = format!("{expect:?} on {}, delete: {delete}", if there { "version 2" } else { "nothing" });
                 let before = there.then_some(2);
                 match answer {
@@ -116,9 +119,9 @@ pub async fn expectations(bench: &Fixture) -> CaseResult {
 }
 
 /// The shortest JSON texts, and texts of up to 4 MiB.
-pub async fn bodies_of_any_size(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
-    let limits = bench.store.capabilities();
+pub async fn bodies_of_any_size(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
+    let limits = fixture.store.capabilities();
     let limit = limits.max_document_bytes.min(limits.max_batch_bytes);
     let mut bodies = vec![
         raw_json("null")?,
@@ -137,8 +140,8 @@ pub async fn bodies_of_any_size(bench: &Fixture) -> CaseResult {
         let id = format!("d{n}");
         let mut document = note(&id, Value::Null)?;
         document.body = body.clone();
-        bench.commit(&scope, bench.new_batch().put(document, Expect::Absent)).await?;
-        let read = require_found(bench.get(&scope, &id).await?)?;
+        fixture.commit(&scope, fixture.new_batch().put(document, Expect::Absent)).await?;
+        let read = require_found(fixture.get(&scope, &id).await?)?;
         ensure_equal(
             &format!("a body of {} bytes", body.get().len()),
             &read.decode::<Value>()?,
@@ -149,8 +152,8 @@ pub async fn bodies_of_any_size(bench: &Fixture) -> CaseResult {
 }
 
 /// Ids in byte order in both directions, ranges of ids (also empty and inverted ones), and queries by tags.
-pub async fn queries(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
+pub async fn queries(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
     let mut ids = ["a", "B", "a.b", "a-b", "a:b", "a_b", "Z", "z", "0", "10", "9", "aa", "ab"];
     for (n, id) in ids.iter().enumerate() {
         let mut document = note(id, n)?.tag("all");
@@ -160,21 +163,21 @@ pub async fn queries(bench: &Fixture) -> CaseResult {
         if n % 3 == 0 {
             document = document.tag("third");
         }
-        bench.commit(&scope, bench.new_batch().put(document, Expect::Absent)).await?;
+        fixture.commit(&scope, fixture.new_batch().put(document, Expect::Absent)).await?;
     }
     let both: Vec<_> = ids.iter().enumerate().filter(|(n, _)| n % 6 == 0).map(|(_, id)| (*id).to_owned()).collect();
     ids.sort_unstable();
     let all = DocumentQuery::of_kind(NOTE);
     let listed = |documents: Vec<Document>| documents.into_iter().map(|d| d.id.to_string()).collect::<Vec<_>>();
-    let rising = listed(bench.list_all(&scope, &all, 100).await?);
+    let rising = listed(fixture.list_all(&scope, &all, 100).await?);
     ensure_equal("ids rising in byte order", &rising, &ids.to_vec())?;
-    let falling = listed(bench.list_all(&scope, &all.clone().order(QueryOrder::IdDescending), 100).await?);
+    let falling = listed(fixture.list_all(&scope, &all.clone().order(QueryOrder::IdDescending), 100).await?);
     ensure_equal("ids falling", &falling, &ids.iter().rev().copied().collect::<Vec<_>>())?;
     let mut sorted = both;
     sorted.sort_unstable();
-    let tagged = listed(bench.list_all(&scope, &all.clone().tag("third").tag("even"), 100).await?);
+    let tagged = listed(fixture.list_all(&scope, &all.clone().tag("third").tag("even"), 100).await?);
     ensure_equal("documents with both tags", &tagged, &sorted)?;
-    let unknown = bench.list_all(&scope, &all.clone().tag("even").tag("nowhere"), 100).await?;
+    let unknown = fixture.list_all(&scope, &all.clone().tag("even").tag("nowhere"), 100).await?;
     ensure_equal("documents with an unknown tag", &unknown.len(), &0)?;
     let ranges = [
         (Some("a"), Some("a:b")),
@@ -193,7 +196,7 @@ pub async fn queries(bench: &Fixture) -> CaseResult {
             let query =
                 all.clone().id_range(from.map(DocId::new).transpose()?, to.map(DocId::new).transpose()?).order(order);
             for limit in [1, 100] {
-                let mut found = listed(bench.list_all(&scope, &query, limit).await?);
+                let mut found = listed(fixture.list_all(&scope, &query, limit).await?);
                 found.sort_unstable();
                 ensure_equal(&format!("ids from {from:?} to {to:?}, {order:?}, pages of {limit}"), &found, &wanted)?;
             }
@@ -204,35 +207,26 @@ pub async fn queries(bench: &Fixture) -> CaseResult {
 
 /// The latest write comes first; writes of the same time are ordered by descending id; a write moves a document to
 /// the front.
-pub async fn newest_first(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
+pub async fn newest_first(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
     let at = Timestamp::from_millis(1_800_000_000_000);
     let later = Timestamp::from_millis(1_800_000_000_001);
     for (id, at) in [("b", at), ("c", later), ("a", at), ("d", at), ("e", later)] {
         let batch = engines_core::Batch::new(at).put(note(id, 0)?.tag("t"), Expect::Absent);
-        bench.commit(&scope, batch).await?;
+        fixture.commit(&scope, batch).await?;
     }
     let query = DocumentQuery::of_kind(NOTE).tag("t").order(QueryOrder::UpdatedDescending);
     for limit in [1, 2, 3, 100] {
-        let found = bench.list_all(&scope, &query, limit).await?;
+        let found = fixture.list_all(&scope, &query, limit).await?;
         let ids: Vec<_> = found.iter().map(|document| document.id.as_str()).collect();
         ensure_equal(&format!("newest first, pages of {limit}"), &ids, &vec!["e", "c", "d", "b", "a"])?;
     }
     let touch = engines_core::Batch::new(later.plus(std::time::Duration::from_millis(1)));
-    bench.commit(&scope, touch.put(note("a", 1)?.tag("t"), Expect::Present)).await?;
-    let found = bench.list_all(&scope, &query, 100).await?;
+    fixture.commit(&scope, touch.put(note("a", 1)?.tag("t"), Expect::Present)).await?;
+    let found = fixture.list_all(&scope, &query, 100).await?;
     let ids: Vec<_> = found.iter().map(|document| document.id.as_str()).collect();
     ensure_equal("newest first after a write", &ids, &vec!["a", "e", "c", "d", "b"])?;
     Ok(CaseOutcome::Passed)
-}
-
-pub(super) fn parse_value(json: &str) -> Result<Value, CaseFailure> {
-    serde_json::from_str(json).map_err(|error| CaseFailure::new(format!("not JSON: {error}")))
-}
-
-#[track_caller]
-pub(super) fn require_found(document: Option<Document>) -> Result<Document, CaseFailure> {
-    document.ok_or_else(|| CaseFailure::new("a document that was written is not there"))
 }
 
 fn check_document(

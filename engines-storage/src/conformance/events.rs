@@ -12,25 +12,25 @@ use serde_json::{Map, Value};
 
 use super::{
     CaseFailure, CaseOutcome, CaseResult, Fixture,
-    documents::parse_value,
+    assertions::parse_value,
+    case::Case,
     fixture::{kept_outcomes, note, run_concurrently},
     report::{ensure, ensure_equal},
-    runner::Case,
 };
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::store("events::recorded_is_read", |bench| Box::pin(recorded_is_read(bench))),
-        Case::store("events::filters", |bench| Box::pin(filters(bench))),
-        Case::store("events::times_out_of_order", |bench| Box::pin(times_out_of_order(bench))),
-        Case::store("events::feed", |bench| Box::pin(feed(bench))),
-        Case::store("events::feed_during_writes", |bench| Box::pin(feed_during_writes(bench))),
+        Case::store("events::recorded_is_read", |fixture| Box::pin(recorded_is_read(fixture))),
+        Case::store("events::filters", |fixture| Box::pin(filters(fixture))),
+        Case::store("events::times_out_of_order", |fixture| Box::pin(times_out_of_order(fixture))),
+        Case::store("events::feed", |fixture| Box::pin(feed(fixture))),
+        Case::store("events::feed_during_writes", |fixture| Box::pin(feed_during_writes(fixture))),
     ]
 }
 
 /// Every field is read back. Sequences start at 1 in each scope and have no gaps.
-pub async fn recorded_is_read(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
+pub async fn recorded_is_read(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
     let mut wrote = Vec::new();
     for n in 0..7_u64 {
         let event = DatasetEvent {
@@ -43,15 +43,15 @@ pub async fn recorded_is_read(bench: &Fixture) -> CaseResult {
             extra: Map::from_iter([("utm_source".to_owned(), Value::from("letter"))]),
             ..DatasetEvent::default()
         };
-        wrote.push(bench.scrub_event(&scope, event)?);
+        wrote.push(fixture.scrub_event(&scope, event)?);
     }
     let mut receipts = Vec::new();
     for pair in wrote.chunks(2) {
-        let batch = pair.iter().cloned().fold(bench.new_batch(), engines_core::Batch::record);
-        receipts.extend(bench.commit(&scope, batch).await?.recorded);
+        let batch = pair.iter().cloned().fold(fixture.new_batch(), engines_core::Batch::record);
+        receipts.extend(fixture.commit(&scope, batch).await?.recorded);
     }
     ensure_equal("the places of the receipts", &receipts, &kept_outcomes(1..=7))?;
-    let read = bench.list_events(&scope, &EventFilter::default()).await?;
+    let read = fixture.list_events(&scope, &EventFilter::default()).await?;
     ensure_equal("events", &read.len(), &7)?;
     for ((read, wrote), seq) in read.iter().zip(wrote).zip(1..) {
         ensure_same_event(read, wrote, Seq(seq))?;
@@ -60,8 +60,8 @@ pub async fn recorded_is_read(bench: &Fixture) -> CaseResult {
 }
 
 /// Every filter, alone and combined; `from` is inclusive, `until` is exclusive.
-pub async fn filters(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
+pub async fn filters(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
     let mut all: Vec<StoredEvent> = Vec::new();
     for n in 0..24_u64 {
         let pick = |words: [&str; 2], step: u64| words[usize::from(n / step % 2 == 1)].to_owned();
@@ -72,8 +72,8 @@ pub async fn filters(bench: &Fixture) -> CaseResult {
             trace_id: Some(pick(["alpha", "beta"], 8)),
             ..DatasetEvent::default()
         };
-        let event = bench.scrub_event(&scope, event)?;
-        bench.commit(&scope, bench.new_batch().record(event.clone())).await?;
+        let event = fixture.scrub_event(&scope, event)?;
+        fixture.commit(&scope, fixture.new_batch().record(event.clone())).await?;
         all.push(event.into_stored(Seq(n + 1)));
     }
     let text = |text: &str| Some(text.to_owned());
@@ -107,7 +107,7 @@ pub async fn filters(bench: &Fixture) -> CaseResult {
         let wanted: Vec<_> = all.iter().filter(|event| filter.matches(event)).map(|event| event.event_id).collect();
         for limit in [1, 3, 500] {
             let found =
-                super::fixture::read_sparse_pages(limit, |page| bench.store.events(&scope, &filter, page)).await?;
+                super::fixture::read_sparse_pages(limit, |page| fixture.store.events(&scope, &filter, page)).await?;
             let found: Vec<_> = found.into_iter().map(|event| event.event_id).collect();
             ensure_equal(&format!("events of {filter:?}, pages of {limit}"), &found, &wanted)?;
         }
@@ -117,11 +117,11 @@ pub async fn filters(bench: &Fixture) -> CaseResult {
 
 /// Times need not increase with sequences, because events may be recorded late. A filter by time finds all of its
 /// events all the same, in a log that is long enough for any time index to be used.
-pub async fn times_out_of_order(bench: &Fixture) -> CaseResult {
-    let (scope, count) = (bench.new_scope()?, 500_u64);
-    let begin = bench.now();
+pub async fn times_out_of_order(fixture: &Fixture) -> CaseResult {
+    let (scope, count) = (fixture.new_scope()?, 500_u64);
+    let begin = fixture.now();
     let mut all: Vec<StoredEvent> = Vec::new();
-    let mut batch = bench.new_batch();
+    let mut batch = fixture.new_batch();
     for n in 0..count {
         // Mostly increasing, each up to 40 before the previous one; one event far in the past, one far in the future.
         let at = match n {
@@ -131,11 +131,11 @@ pub async fn times_out_of_order(bench: &Fixture) -> CaseResult {
         };
         let surface = if n % 5 == 0 { "rare" } else { "common" };
         let event = DatasetEvent { surface: surface.into(), agent_id: "agent".into(), ..DatasetEvent::default() };
-        let event = bench.scrub_event_at(&scope, event, begin.plus(Duration::from_millis(at)))?;
+        let event = fixture.scrub_event_at(&scope, event, begin.plus(Duration::from_millis(at)))?;
         batch = batch.record(event.clone());
         all.push(event.into_stored(Seq(n + 1)));
         if n % 20 == 19 {
-            bench.commit(&scope, std::mem::replace(&mut batch, bench.new_batch())).await?;
+            fixture.commit(&scope, std::mem::replace(&mut batch, fixture.new_batch())).await?;
         }
     }
     let at = |millis: u64| Some(begin.plus(Duration::from_millis(millis)));
@@ -149,7 +149,7 @@ pub async fn times_out_of_order(bench: &Fixture) -> CaseResult {
                     all.iter().filter(|event| filter.matches(event)).map(|event| event.seq.0).collect();
                 for limit in [7, 1000] {
                     let found =
-                        super::fixture::read_sparse_pages(limit, |page| bench.store.events(&scope, &filter, page))
+                        super::fixture::read_sparse_pages(limit, |page| fixture.store.events(&scope, &filter, page))
                             .await?;
                     let found: Vec<_> = found.into_iter().map(|event| event.seq.0).collect();
                     ensure_equal(&format!("places of {filter:?}, pages of {limit}"), &found, &wanted)?;
@@ -162,22 +162,22 @@ pub async fn times_out_of_order(bench: &Fixture) -> CaseResult {
 
 /// The feed contains every event of every scope in commit order, its positions increase, and it can start after any
 /// position.
-pub async fn feed(bench: &Fixture) -> CaseResult {
-    let scopes = [bench.new_scope()?, bench.new_scope()?, bench.new_scope()?];
+pub async fn feed(fixture: &Fixture) -> CaseResult {
+    let scopes = [fixture.new_scope()?, fixture.new_scope()?, fixture.new_scope()?];
     let mut wrote = Vec::new();
     for n in 0..30 {
         let scope = &scopes[n % 7 % 3];
-        let events = [bench.dataset_event(scope, "feed")?, bench.dataset_event(scope, "feed")?];
+        let events = [fixture.dataset_event(scope, "feed")?, fixture.dataset_event(scope, "feed")?];
         wrote.extend(events.iter().map(|event| (scope.clone(), event.event_id())));
         let [one, two] = events;
-        bench.commit(scope, bench.new_batch().record(one).put(note("d", n)?, Expect::Any).record(two)).await?;
+        fixture.commit(scope, fixture.new_batch().record(one).put(note("d", n)?, Expect::Any).record(two)).await?;
     }
-    let fed = bench.read_feed(&scopes).await?;
+    let fed = fixture.read_feed(&scopes).await?;
     ensure_rising(&fed)?;
     let found: Vec<_> = fed.iter().map(|item| (item.scope.clone(), item.event.event_id)).collect();
     ensure_equal("the feed", &found, &wrote)?;
     for scope in &scopes {
-        let own = bench.list_events(scope, &EventFilter::default()).await?;
+        let own = fixture.list_events(scope, &EventFilter::default()).await?;
         let own: Vec<_> = own.iter().map(|event| (event.seq, event.event_id)).collect();
         let of_feed: Vec<_> = fed.iter().filter(|item| item.scope == *scope).collect();
         let of_feed: Vec<_> = of_feed.iter().map(|item| (item.event.seq, item.event.event_id)).collect();
@@ -185,32 +185,32 @@ pub async fn feed(bench: &Fixture) -> CaseResult {
     }
     let middle = &fed[fed.len() / 2];
     for limit in [1, 2, 7, 1000] {
-        let some = bench.store.after(middle.position, limit).await?;
+        let some = fixture.store.after(middle.position, limit).await?;
         ensure(some.len() <= limit && !some.is_empty(), || format!("{} items for a limit of {limit}", some.len()))?;
         ensure(some[0].position > middle.position, || "the feed gives again what it is to begin after".into())?;
     }
     let last = fed.last().map_or(0, |item| item.position);
-    let rest = bench.store.after(last, 100).await?;
+    let rest = fixture.store.after(last, 100).await?;
     ensure(rest.iter().all(|item| item.position > last), || "the feed goes back".into())?;
     Ok(CaseOutcome::Passed)
 }
 
 /// A reader that follows the feed during concurrent writes gets every event once: a later commit never gets an
 /// earlier position.
-pub async fn feed_during_writes(bench: &Fixture) -> CaseResult {
-    let (writers, rounds) = (bench.settings.writers, bench.settings.rounds * 2);
-    let scopes = [bench.new_scope()?, bench.new_scope()?];
+pub async fn feed_during_writes(fixture: &Fixture) -> CaseResult {
+    let (writers, rounds) = (fixture.settings.writers, fixture.settings.rounds * 2);
+    let scopes = [fixture.new_scope()?, fixture.new_scope()?];
     let mut position = 0;
-    while let Some(last) = bench.store.after(position, 500).await?.last() {
+    while let Some(last) = fixture.store.after(position, 500).await?.last() {
         ensure(last.position > position, || "the feed's positions do not rise".into())?;
         position = last.position;
     }
     let follower = {
-        let (bench, scopes) = (bench.clone(), scopes.clone());
+        let (fixture, scopes) = (fixture.clone(), scopes.clone());
         async move {
             let mut got = Vec::new();
             while got.len() < writers * rounds {
-                let some = bench.store.after(position, 7).await?;
+                let some = fixture.store.after(position, 7).await?;
                 ensure_rising(&some)?;
                 position = some.last().map_or(position, |last| last.position);
                 got.extend(
@@ -223,13 +223,13 @@ pub async fn feed_during_writes(bench: &Fixture) -> CaseResult {
     };
     let follower = tokio::spawn(follower);
     let wrote = run_concurrently((0..writers).map(|writer| {
-        let (bench, scope) = (bench.clone(), scopes[writer % 2].clone());
+        let (fixture, scope) = (fixture.clone(), scopes[writer % 2].clone());
         async move {
             let mut ids = Vec::new();
             for _ in 0..rounds {
-                let event = bench.dataset_event(&scope, "feed")?;
+                let event = fixture.dataset_event(&scope, "feed")?;
                 ids.push(event.event_id());
-                bench.commit(&scope, bench.new_batch().record(event)).await?;
+                fixture.commit(&scope, fixture.new_batch().record(event)).await?;
             }
             Ok(ids)
         }
@@ -242,7 +242,7 @@ pub async fn feed_during_writes(bench: &Fixture) -> CaseResult {
             return Err(failure);
         }
     };
-    let followed = tokio::time::timeout(bench.settings.patience / 2, follower).await;
+    let followed = tokio::time::timeout(fixture.settings.patience / 2, follower).await;
     let got: Result<_, CaseFailure> = followed
         .map_err(|_| CaseFailure::new("a reader that follows the feed during writes misses events"))?
         .map_err(|error| CaseFailure::new(format!("a task failed: {error}")))?;
@@ -252,7 +252,7 @@ pub async fn feed_during_writes(bench: &Fixture) -> CaseResult {
     wrote.sort_unstable();
     ensure_equal("followed events", &got, &wrote)?;
     for scope in &scopes {
-        let recorded = bench.list_events(scope, &EventFilter::default()).await?;
+        let recorded = fixture.list_events(scope, &EventFilter::default()).await?;
         let seqs: Vec<_> = recorded.iter().map(|event| event.seq.0).collect();
         ensure_equal("places of a scope's events", &seqs, &(1..=seqs.len() as u64).collect::<Vec<_>>())?;
     }

@@ -28,7 +28,10 @@ use engines_core::{
 use serde_json::{Map, Value, json, value::RawValue};
 use tokio::task::JoinSet;
 
-use super::{CaseFailure, SuiteSettings};
+use super::{
+    report::{CaseFailure, ensure, ensure_equal},
+    suite_settings::SuiteSettings,
+};
 
 /// The kind of the suite's documents.
 pub(super) const NOTE: DocumentKind = DocumentKind::from_static("conformance_note");
@@ -197,21 +200,21 @@ impl Fixture {
         once: Option<&Idempotency>,
     ) -> Result<(), CaseFailure> {
         let documents = self.list_all(scope, &DocumentQuery::of_kind(NOTE), 100).await?;
-        super::report::ensure_equal("documents that must not be there", &documents.len(), &0)?;
+        ensure_equal("documents that must not be there", &documents.len(), &0)?;
         for key in keys {
             let head = self.store.head(scope, key).await?;
-            super::report::ensure_equal("the head of a stream that must be empty", &head.seq, &Seq::ZERO)?;
-            super::report::ensure_equal("events of it", &self.read_all(scope, key, Seq::ZERO).await?.len(), &0)?;
+            ensure_equal("the head of a stream that must be empty", &head.seq, &Seq::ZERO)?;
+            ensure_equal("events of it", &self.read_all(scope, key, Seq::ZERO).await?.len(), &0)?;
         }
         let events = self.list_events(scope, &EventFilter::default()).await?;
-        super::report::ensure_equal("dataset events that must not be there", &events.len(), &0)?;
+        ensure_equal("dataset events that must not be there", &events.len(), &0)?;
         let audit = self.list_audit(scope, &AuditFilter::default()).await?;
-        super::report::ensure_equal("audit records that must not be there", &audit.len(), &0)?;
+        ensure_equal("audit records that must not be there", &audit.len(), &0)?;
         let fed = self.read_feed(std::slice::from_ref(scope)).await?;
-        super::report::ensure_equal("events in the feed that must not be there", &fed.len(), &0)?;
+        ensure_equal("events in the feed that must not be there", &fed.len(), &0)?;
         if let Some(once) = once {
             let receipt = self.store.receipt(scope, once).await?;
-            super::report::ensure_equal("a receipt that must not be there", &receipt, &None)?;
+            ensure_equal("a receipt that must not be there", &receipt, &None)?;
         }
         Ok(())
     }
@@ -253,16 +256,14 @@ where
     let mut next = PageRequest::first(limit);
     loop {
         let found = page(next).await?;
-        super::report::ensure(found.items.len() <= limit, || {
-            format!("a page of {limit} has {} items", found.items.len())
-        })?;
-        super::report::ensure(may_be_empty || found.next.is_none() || !found.items.is_empty(), || {
+        ensure(found.items.len() <= limit, || format!("a page of {limit} has {} items", found.items.len()))?;
+        ensure(may_be_empty || found.next.is_none() || !found.items.is_empty(), || {
             "an empty page says that there is another one after it".to_owned()
         })?;
         all.extend(found.items);
         match found.next {
             Some(after) => {
-                super::report::ensure(tokens.insert(after.clone()), || "a page's `next` leads back".to_owned())?;
+                ensure(tokens.insert(after.clone()), || "a page's `next` leads back".to_owned())?;
                 next = PageRequest::after(limit, after);
                 tokio::task::yield_now().await;
             }

@@ -2,21 +2,21 @@
 
 use engines_core::nexus::Expect;
 
-use super::{CaseOutcome, CaseResult, Fixture, fixture::note, runner::Case};
+use super::{CaseOutcome, CaseResult, Fixture, case::Case, fixture::note};
 
 pub(super) fn cases() -> Vec<Case> {
-    vec![Case::store("health::well_when_it_works", |bench| Box::pin(well_when_it_works(bench)))]
+    vec![Case::store("health::healthy_while_working", |fixture| Box::pin(healthy_while_working(fixture)))]
 }
 
 /// A working backend is healthy before its first commit, after a successful commit, and after a rejected one.
-pub async fn well_when_it_works(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
-    bench.store.ping().await?;
-    bench.store.health().await?;
-    bench.commit(&scope, bench.new_batch().put(note("d1", 1)?, Expect::Absent)).await?;
-    bench.store.health().await?;
+pub async fn healthy_while_working(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
+    fixture.store.ping().await?;
+    fixture.store.health().await?;
+    fixture.commit(&scope, fixture.new_batch().put(note("d1", 1)?, Expect::Absent)).await?;
+    fixture.store.health().await?;
     // A failed precondition says nothing about the backend's health.
-    let _ = bench.commit(&scope, bench.new_batch().put(note("d1", 1)?, Expect::Absent)).await;
-    bench.store.health().await?;
+    let _ = fixture.commit(&scope, fixture.new_batch().put(note("d1", 1)?, Expect::Absent)).await;
+    fixture.store.health().await?;
     Ok(CaseOutcome::Passed)
 }

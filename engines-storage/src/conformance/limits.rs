@@ -7,19 +7,19 @@ use engines_core::{
 
 use super::{
     CaseFailure, CaseOutcome, CaseResult, Fixture,
+    case::Case,
     fixture::{canvas, json_of_size, note},
     report::{ensure, ensure_equal},
-    runner::Case,
 };
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::store("limits::writes", |bench| Box::pin(writes(bench))),
-        Case::store("limits::events_count_as_writes", |bench| Box::pin(events_count_as_writes(bench))),
-        Case::store("limits::tags", |bench| Box::pin(tags(bench))),
-        Case::store("limits::document_bytes", |bench| Box::pin(document_bytes(bench))),
-        Case::store("limits::event_bytes", |bench| Box::pin(event_bytes(bench))),
-        Case::store("limits::batch_bytes", |bench| Box::pin(batch_bytes(bench))),
+        Case::store("limits::writes", |fixture| Box::pin(writes(fixture))),
+        Case::store("limits::events_count_as_writes", |fixture| Box::pin(events_count_as_writes(fixture))),
+        Case::store("limits::tags", |fixture| Box::pin(tags(fixture))),
+        Case::store("limits::document_bytes", |fixture| Box::pin(document_bytes(fixture))),
+        Case::store("limits::event_bytes", |fixture| Box::pin(event_bytes(fixture))),
+        Case::store("limits::batch_bytes", |fixture| Box::pin(batch_bytes(fixture))),
     ]
 }
 
@@ -32,118 +32,119 @@ fn skip_limit(name: &str, limit: usize, most: usize) -> Option<CaseOutcome> {
 }
 
 /// Fails unless `batch` is rejected as too large and leaves nothing behind.
-async fn expect_too_large(bench: &Fixture, batch: Batch) -> Result<(), CaseFailure> {
-    let scope = bench.new_scope()?;
-    match bench.commit(&scope, batch).await {
+async fn expect_too_large(fixture: &Fixture, batch: Batch) -> Result<(), CaseFailure> {
+    let scope = fixture.new_scope()?;
+    match fixture.commit(&scope, batch).await {
         Err(CommitError::Refused(error)) => ensure_equal("the code of a refusal", &error.code(), &Code::BodyTooLarge)?,
         other => return Err(CaseFailure::new(format!("past the limit: wanted Refused, got {:?}", other.map(drop)))),
     }
-    bench.ensure_scope_empty(&scope, &[canvas("c1")?], None).await
+    fixture.ensure_scope_empty(&scope, &[canvas("c1")?], None).await
 }
 
 /// The number of documents in one batch.
-pub async fn writes(bench: &Fixture) -> CaseResult {
-    let limit = bench.store.capabilities().max_writes;
+pub async fn writes(fixture: &Fixture) -> CaseResult {
+    let limit = fixture.store.capabilities().max_writes;
     if let Some(left_out) = skip_limit("max_writes", limit, MAX_TRIED_WRITES) {
         return Ok(left_out);
     }
     let documents = |count: usize| -> Result<Batch, CaseFailure> {
-        (0..count).try_fold(bench.new_batch(), |batch, n| Ok(batch.put(note(&format!("d{n:07}"), n)?, Expect::Absent)))
+        (0..count)
+            .try_fold(fixture.new_batch(), |batch, n| Ok(batch.put(note(&format!("d{n:07}"), n)?, Expect::Absent)))
     };
-    let scope = bench.new_scope()?;
-    let receipt = bench.commit(&scope, documents(limit)?).await?;
+    let scope = fixture.new_scope()?;
+    let receipt = fixture.commit(&scope, documents(limit)?).await?;
     ensure_equal("versions", &receipt.versions.len(), &limit)?;
-    let last = bench.get(&scope, &format!("d{:07}", limit - 1)).await?;
+    let last = fixture.get(&scope, &format!("d{:07}", limit - 1)).await?;
     ensure(last.is_some(), || "the last document of a full batch is not there".into())?;
-    expect_too_large(bench, documents(limit + 1)?).await?;
+    expect_too_large(fixture, documents(limit + 1)?).await?;
     Ok(CaseOutcome::Passed)
 }
 
 /// The number of events in one batch; each counts as a write.
-pub async fn events_count_as_writes(bench: &Fixture) -> CaseResult {
-    let limit = bench.store.capabilities().max_writes;
+pub async fn events_count_as_writes(fixture: &Fixture) -> CaseResult {
+    let limit = fixture.store.capabilities().max_writes;
     if let Some(left_out) = skip_limit("max_writes", limit, MAX_TRIED_WRITES) {
         return Ok(left_out);
     }
-    let scope = bench.new_scope()?;
-    let events = bench.new_events(&scope, 1..=limit as u64)?;
-    let receipt = bench.commit(&scope, bench.new_batch().append(canvas("c1")?, ExpectedHead::Any, events)).await?;
+    let scope = fixture.new_scope()?;
+    let events = fixture.new_events(&scope, 1..=limit as u64)?;
+    let receipt = fixture.commit(&scope, fixture.new_batch().append(canvas("c1")?, ExpectedHead::Any, events)).await?;
     ensure_equal("the last place", &receipt.appended[0].last.0, &(limit as u64))?;
-    let events = bench.new_events(&scope, 1..=limit as u64)?;
-    let batch = bench.new_batch().append(canvas("c1")?, ExpectedHead::Any, events);
-    expect_too_large(bench, batch.put(note("d", 1)?, Expect::Absent)).await?;
+    let events = fixture.new_events(&scope, 1..=limit as u64)?;
+    let batch = fixture.new_batch().append(canvas("c1")?, ExpectedHead::Any, events);
+    expect_too_large(fixture, batch.put(note("d", 1)?, Expect::Absent)).await?;
     Ok(CaseOutcome::Passed)
 }
 
 /// The number of tags on one document.
-pub async fn tags(bench: &Fixture) -> CaseResult {
-    let limit = bench.store.capabilities().max_tags;
+pub async fn tags(fixture: &Fixture) -> CaseResult {
+    let limit = fixture.store.capabilities().max_tags;
     if let Some(left_out) = skip_limit("max_tags", limit, 10_000) {
         return Ok(left_out);
     }
     let tagged = |count: usize| -> Result<Batch, CaseFailure> {
         let document = (0..count).fold(note("d", 1)?, |document, n| document.tag(format!("tag{n}")));
-        Ok(bench.new_batch().put(document, Expect::Absent))
+        Ok(fixture.new_batch().put(document, Expect::Absent))
     };
-    let scope = bench.new_scope()?;
-    bench.commit(&scope, tagged(limit)?).await?;
-    ensure_equal("tags", &bench.get(&scope, "d").await?.map(|document| document.tags.len()), &Some(limit))?;
-    expect_too_large(bench, tagged(limit + 1)?).await?;
+    let scope = fixture.new_scope()?;
+    fixture.commit(&scope, tagged(limit)?).await?;
+    ensure_equal("tags", &fixture.get(&scope, "d").await?.map(|document| document.tags.len()), &Some(limit))?;
+    expect_too_large(fixture, tagged(limit + 1)?).await?;
     Ok(CaseOutcome::Passed)
 }
 
 /// The size of one document.
-pub async fn document_bytes(bench: &Fixture) -> CaseResult {
-    let limits = bench.store.capabilities();
+pub async fn document_bytes(fixture: &Fixture) -> CaseResult {
+    let limits = fixture.store.capabilities();
     let limit = limits.max_document_bytes;
-    if let Some(left_out) = skip_limit("max_document_bytes", limit, bench.settings.heavy_bytes) {
+    if let Some(left_out) = skip_limit("max_document_bytes", limit, fixture.settings.heavy_bytes) {
         return Ok(left_out);
     }
     let document = |bytes: usize| -> Result<Batch, CaseFailure> {
         let mut document = note("d", 1)?;
         document.body = json_of_size(bytes)?;
-        Ok(bench.new_batch().put(document, Expect::Absent))
+        Ok(fixture.new_batch().put(document, Expect::Absent))
     };
-    let scope = bench.new_scope()?;
+    let scope = fixture.new_scope()?;
     let fits = limit.min(limits.max_batch_bytes);
-    bench.commit(&scope, document(fits)?).await?;
-    let read = bench.get(&scope, "d").await?.map(|document| document.body.get().len());
+    fixture.commit(&scope, document(fits)?).await?;
+    let read = fixture.get(&scope, "d").await?.map(|document| document.body.get().len());
     ensure_equal("bytes", &read, &Some(fits))?;
-    expect_too_large(bench, document(limit + 1)?).await?;
+    expect_too_large(fixture, document(limit + 1)?).await?;
     Ok(CaseOutcome::Passed)
 }
 
 /// The size of one stream event.
-pub async fn event_bytes(bench: &Fixture) -> CaseResult {
-    let limits = bench.store.capabilities();
+pub async fn event_bytes(fixture: &Fixture) -> CaseResult {
+    let limits = fixture.store.capabilities();
     let limit = limits.max_event_bytes;
-    if let Some(left_out) = skip_limit("max_event_bytes", limit, bench.settings.heavy_bytes) {
+    if let Some(left_out) = skip_limit("max_event_bytes", limit, fixture.settings.heavy_bytes) {
         return Ok(left_out);
     }
-    let scope = bench.new_scope()?;
+    let scope = fixture.new_scope()?;
     let append = |bytes: usize| -> Result<Batch, CaseFailure> {
-        let mut event = bench.new_event(&scope, 1)?;
+        let mut event = fixture.new_event(&scope, 1)?;
         event.data = json_of_size(bytes)?;
-        Ok(bench.new_batch().append(canvas("c1")?, ExpectedHead::Any, vec![event]))
+        Ok(fixture.new_batch().append(canvas("c1")?, ExpectedHead::Any, vec![event]))
     };
     let fits = limit.min(limits.max_batch_bytes);
-    bench.commit(&scope, append(fits)?).await?;
-    let read = bench.read_all(&scope, &canvas("c1")?, engines_core::stream::Seq::ZERO).await?;
+    fixture.commit(&scope, append(fits)?).await?;
+    let read = fixture.read_all(&scope, &canvas("c1")?, engines_core::stream::Seq::ZERO).await?;
     ensure_equal("bytes", &read.first().map(|event| event.event.size()), &Some(fits))?;
-    expect_too_large(bench, append(limit + 1)?).await?;
+    expect_too_large(fixture, append(limit + 1)?).await?;
     Ok(CaseOutcome::Passed)
 }
 
 /// The size of one batch.
-pub async fn batch_bytes(bench: &Fixture) -> CaseResult {
-    let limits = bench.store.capabilities();
+pub async fn batch_bytes(fixture: &Fixture) -> CaseResult {
+    let limits = fixture.store.capabilities();
     let limit = limits.max_batch_bytes;
-    if let Some(left_out) = skip_limit("max_batch_bytes", limit, bench.settings.heavy_bytes) {
+    if let Some(left_out) = skip_limit("max_batch_bytes", limit, fixture.settings.heavy_bytes) {
         return Ok(left_out);
     }
     let each = limits.max_document_bytes.clamp(2, limit);
     let filled = |bytes: usize| -> Result<Batch, CaseFailure> {
-        let mut batch = bench.new_batch();
+        let mut batch = fixture.new_batch();
         let mut left = bytes;
         for n in 0_usize.. {
             // The last document must be a JSON text too, so the one before it leaves at least two bytes.
@@ -161,11 +162,11 @@ pub async fn batch_bytes(bench: &Fixture) -> CaseResult {
     if limit / each + 2 > limits.max_writes {
         return Ok(CaseOutcome::Skipped("max_writes documents do not fill max_batch_bytes".into()));
     }
-    let scope = bench.new_scope()?;
+    let scope = fixture.new_scope()?;
     let full = filled(limit)?;
     ensure_equal("bytes of a full batch", &full.size(), &limit)?;
-    bench.commit(&scope, full).await?;
-    ensure(bench.get(&scope, "d0").await?.is_some(), || "a full batch is not there".into())?;
-    expect_too_large(bench, filled(limit + 1)?).await?;
+    fixture.commit(&scope, full).await?;
+    ensure(fixture.get(&scope, "d0").await?.is_some(), || "a full batch is not there".into())?;
+    expect_too_large(fixture, filled(limit + 1)?).await?;
     Ok(CaseOutcome::Passed)
 }

@@ -9,6 +9,9 @@
 //! without an entry in the report. The cases are public functions, in one module for each part of the contract, so
 //! that a test can run one alone.
 //!
+//! A case that takes longer than [`SuiteSettings::patience`] fails and ends its group: the other cases of the group use
+//! the same database, and are listed as skipped.
+//!
 //! A backend must support at least 64 writes and 16 KiB in a batch, 2 KiB in an event, and 3 tags on a document.
 //!
 //! Run the suite on a multi-threaded tokio runtime, because some cases race tasks on several threads.
@@ -23,7 +26,7 @@
 //!     Ok(Arc::new(MemoryStore::new(&IdGenerator::from_os()?)) as Arc<dyn Backend>)
 //! })
 //! .await?;
-//! assert!(report.passed.contains(&"cas::heads_race"));
+//! assert!(report.passed.contains(&"compare_and_swap::heads_race"));
 //! assert!(report.skipped.iter().all(|skipped| skipped.reason.contains("durable")));
 //! # Ok(()) }
 //! ```
@@ -31,14 +34,18 @@
 //! [`sink()`] is the suite for an [`EventSink`](engines_core::nexus::EventSink).
 
 pub mod archive;
+mod assertions;
 pub mod audit;
 pub mod backup;
 pub mod batches;
-pub mod cas;
+mod case;
+mod case_loop;
 pub mod changes;
+pub mod compare_and_swap;
 pub mod documents;
 pub mod events;
 mod fixture;
+mod groups;
 pub mod health;
 pub mod idempotency;
 pub mod isolation;
@@ -52,11 +59,14 @@ mod report;
 mod runner;
 mod sink;
 pub mod streams;
+mod suite_settings;
 pub mod text;
 
 pub use self::{
+    case::StoreFactory,
     fixture::Fixture,
     report::{CaseFailure, CaseOutcome, CaseResult, FailedCase, Report, SkippedCase, SuiteFailure},
-    runner::{StoreFactory, SuiteSettings, run, run_with},
+    runner::{run, run_with},
     sink::{ReadBack, sink},
+    suite_settings::SuiteSettings,
 };

@@ -13,43 +13,43 @@ use engines_core::{
 
 use super::{
     CaseFailure, CaseOutcome, CaseResult, Fixture,
+    assertions::ensure_contiguous,
+    case::Case,
     fixture::{canvas, note, run_concurrently},
     report::{ensure, ensure_equal},
-    runner::Case,
-    streams::ensure_contiguous,
 };
 
 pub(super) fn cases() -> Vec<Case> {
-    vec![Case::store("readers::see_whole_batches", |bench| Box::pin(see_whole_batches(bench)))]
+    vec![Case::store("readers::see_whole_batches", |fixture| Box::pin(see_whole_batches(fixture)))]
 }
 
 /// Readers of a stream that many tasks append to never see a gap, nor an event whose batch's document, head or
 /// dataset event is not visible yet.
-pub async fn see_whole_batches(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
+pub async fn see_whole_batches(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
     let key = canvas("busy")?;
     let done = Arc::new(AtomicBool::new(false));
-    let writes = bench.settings.writers * bench.settings.rounds;
+    let writes = fixture.settings.writers * fixture.settings.rounds;
     let readers: Vec<_> = (0..4)
         .map(|_| {
-            let (bench, scope, key, done) = (bench.clone(), scope.clone(), key.clone(), Arc::clone(&done));
+            let (fixture, scope, key, done) = (fixture.clone(), scope.clone(), key.clone(), Arc::clone(&done));
             tokio::spawn(async move {
                 let mut after = Seq::ZERO;
                 loop {
                     let last_round = done.load(Ordering::SeqCst);
-                    let read = bench.store.read(&scope, &key, after, 5).await?;
+                    let read = fixture.store.read(&scope, &key, after, 5).await?;
                     ensure_contiguous(&read, after)?;
                     for event in &read {
-                        let data = super::documents::parse_value(event.event.data.get())?;
+                        let data = super::assertions::parse_value(event.event.data.get())?;
                         let id = data["n"].as_str().unwrap_or_default();
-                        let document = bench.get(&scope, id).await?;
+                        let document = fixture.get(&scope, id).await?;
                         ensure(document.is_some(), || format!("event {} is there without its document", event.seq))?;
                     }
                     if let Some(last) = read.last() {
                         after = last.seq;
-                        let head = bench.store.head(&scope, &key).await?.seq;
+                        let head = fixture.store.head(&scope, &key).await?.seq;
                         ensure(head >= after, || format!("the head is {head}, but event {after} was read"))?;
-                        let recorded = bench.list_events(&scope, &EventFilter::default()).await?.len() as u64;
+                        let recorded = fixture.list_events(&scope, &EventFilter::default()).await?.len() as u64;
                         ensure(recorded >= after.0, || format!("{recorded} dataset events beside {after} events"))?;
                     } else if last_round {
                         return Ok::<_, CaseFailure>(after);
@@ -59,17 +59,17 @@ pub async fn see_whole_batches(bench: &Fixture) -> CaseResult {
             })
         })
         .collect();
-    let wrote = run_concurrently((0..bench.settings.writers).map(|writer| {
-        let (bench, scope, key) = (bench.clone(), scope.clone(), key.clone());
+    let wrote = run_concurrently((0..fixture.settings.writers).map(|writer| {
+        let (fixture, scope, key) = (fixture.clone(), scope.clone(), key.clone());
         async move {
-            for round in 0..bench.settings.rounds {
+            for round in 0..fixture.settings.rounds {
                 let id = format!("d-{writer}-{round}");
-                let batch = bench
+                let batch = fixture
                     .new_batch()
-                    .append(key.clone(), ExpectedHead::Any, vec![bench.new_event(&scope, id.clone())?])
-                    .record(bench.dataset_event(&scope, "readers")?)
+                    .append(key.clone(), ExpectedHead::Any, vec![fixture.new_event(&scope, id.clone())?])
+                    .record(fixture.dataset_event(&scope, "readers")?)
                     .put(note(&id, round)?, Expect::Absent);
-                bench.commit(&scope, batch).await?;
+                fixture.commit(&scope, batch).await?;
             }
             Ok(())
         }

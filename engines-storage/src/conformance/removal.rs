@@ -16,10 +16,10 @@ use engines_core::{
 
 use super::{
     CaseFailure, CaseOutcome, CaseResult, Fixture, StoreFactory,
+    assertions::next_change,
+    case::Case,
     fixture::{NOTE, canvas, chat, idempotency, note, read_pages, run_concurrently},
-    isolation::next_change,
     report::{ensure, ensure_equal},
-    runner::Case,
 };
 
 /// Number of steps of one removal after which the backend is considered not to make progress.
@@ -29,30 +29,30 @@ const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(1), Duration::fr
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::store("removal::declared", |bench| Box::pin(declared(bench))),
-        Case::store("removal::deleted_streams", |bench| Box::pin(deleted_streams(bench))),
-        Case::store("removal::receipts_of_deleted_streams", |bench| Box::pin(receipts_of_deleted_streams(bench))),
-        Case::store("removal::deletions_wake", |bench| Box::pin(deletions_wake(bench))),
-        Case::store("removal::deletions_race", |bench| Box::pin(deletions_race(bench))),
-        Case::store("removal::events", |bench| Box::pin(events(bench))),
-        Case::store("removal::events_not_delivered", |bench| Box::pin(events_not_delivered(bench))),
-        Case::store("removal::receipts", |bench| Box::pin(receipts(bench))),
-        Case::store("removal::audit", |bench| Box::pin(audit(bench))),
-        Case::store("removal::scope", |bench| Box::pin(scope(bench))),
+        Case::store("removal::declared", |fixture| Box::pin(declared(fixture))),
+        Case::store("removal::deleted_streams", |fixture| Box::pin(deleted_streams(fixture))),
+        Case::store("removal::receipts_of_deleted_streams", |fixture| Box::pin(receipts_of_deleted_streams(fixture))),
+        Case::store("removal::deletions_wake", |fixture| Box::pin(deletions_wake(fixture))),
+        Case::store("removal::deletions_race", |fixture| Box::pin(deletions_race(fixture))),
+        Case::store("removal::events", |fixture| Box::pin(events(fixture))),
+        Case::store("removal::events_not_delivered", |fixture| Box::pin(events_not_delivered(fixture))),
+        Case::store("removal::receipts", |fixture| Box::pin(receipts(fixture))),
+        Case::store("removal::audit", |fixture| Box::pin(audit(fixture))),
+        Case::store("removal::scope", |fixture| Box::pin(scope(fixture))),
         Case::factory("removal::stays_removed", |opener| Box::pin(stays_removed(opener))),
     ]
 }
 
-fn skip_unless_removes(bench: &Fixture) -> Option<CaseOutcome> {
-    (!bench.store.capabilities().removes).then(|| CaseOutcome::Skipped("removes is not promised".into()))
+fn skip_unless_removes(fixture: &Fixture) -> Option<CaseOutcome> {
+    (!fixture.store.capabilities().removes).then(|| CaseOutcome::Skipped("removes is not promised".into()))
 }
 
 /// Runs steps of `limit` until the removal is complete. Returns the number of items removed.
-async fn remove_all(bench: &Fixture, scope: &Scope, removal: &Removal, limit: usize) -> Result<u64, CaseFailure> {
+async fn remove_all(fixture: &Fixture, scope: &Scope, removal: &Removal, limit: usize) -> Result<u64, CaseFailure> {
     let (mut total, mut after) = (0, None);
     for _ in 0..MAX_STEPS {
         let RemovalProgress { removed, position, done } =
-            bench.store.remove(scope, removal, limit, after.as_deref()).await?;
+            fixture.store.remove(scope, removal, limit, after.as_deref()).await?;
         ensure(removed <= limit as u64, || format!("a step of at most {limit} removed {removed}"))?;
         total += removed;
         if done {
@@ -63,60 +63,60 @@ async fn remove_all(bench: &Fixture, scope: &Scope, removal: &Removal, limit: us
     Err(CaseFailure::new("a removal does not end"))
 }
 
-async fn append_events(bench: &Fixture, scope: &Scope, key: &StreamKey, count: u64) -> Result<(), CaseFailure> {
-    let batch = bench.new_batch().append(key.clone(), ExpectedHead::Any, bench.new_events(scope, 1..=count)?);
-    bench.commit(scope, batch).await?;
+async fn append_events(fixture: &Fixture, scope: &Scope, key: &StreamKey, count: u64) -> Result<(), CaseFailure> {
+    let batch = fixture.new_batch().append(key.clone(), ExpectedHead::Any, fixture.new_events(scope, 1..=count)?);
+    fixture.commit(scope, batch).await?;
     Ok(())
 }
 
 /// A backend that does not promise removals rejects them and keeps all data.
-pub async fn declared(bench: &Fixture) -> CaseResult {
-    let (scope, key) = (bench.new_scope()?, canvas("c1")?);
-    append_events(bench, &scope, &key, 2).await?;
-    if bench.store.capabilities().removes {
-        ensure_equal("removing nothing", &remove_all(bench, &bench.new_scope()?, &Removal::Scope, 10).await?, &0)?;
+pub async fn declared(fixture: &Fixture) -> CaseResult {
+    let (scope, key) = (fixture.new_scope()?, canvas("c1")?);
+    append_events(fixture, &scope, &key, 2).await?;
+    if fixture.store.capabilities().removes {
+        ensure_equal("removing nothing", &remove_all(fixture, &fixture.new_scope()?, &Removal::Scope, 10).await?, &0)?;
         return Ok(CaseOutcome::Passed);
     }
-    ensure(bench.store.remove(&scope, &Removal::Scope, 10, None).await.is_err(), || {
+    ensure(fixture.store.remove(&scope, &Removal::Scope, 10, None).await.is_err(), || {
         "it removes data nevertheless".into()
     })?;
-    match bench.commit(&scope, bench.new_batch().delete_stream(key.clone())).await {
+    match fixture.commit(&scope, fixture.new_batch().delete_stream(key.clone())).await {
         Err(CommitError::Refused(_)) => {}
         other => return Err(CaseFailure::new(format!("a stream's deletion: {other:?}"))),
     }
-    ensure_equal("what is kept", &bench.read_all(&scope, &key, Seq::ZERO).await?.len(), &2)?;
+    ensure_equal("what is kept", &fixture.read_all(&scope, &key, Seq::ZERO).await?.len(), &2)?;
     Ok(CaseOutcome::Passed)
 }
 
 /// A deleted stream returns no events and accepts none, also a stream that never had an event. Other streams are not
 /// affected.
-pub async fn deleted_streams(bench: &Fixture) -> CaseResult {
-    if let Some(left_out) = skip_unless_removes(bench) {
+pub async fn deleted_streams(fixture: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(fixture) {
         return Ok(left_out);
     }
-    let (scope, other_env) = (bench.new_scope()?, bench.new_scope()?);
+    let (scope, other_env) = (fixture.new_scope()?, fixture.new_scope()?);
     let (full, empty, other) = (canvas("c1")?, chat("t1")?, canvas("c10")?);
     for (scope, key) in [(&scope, &full), (&scope, &other), (&other_env, &full)] {
-        append_events(bench, scope, key, 5).await?;
+        append_events(fixture, scope, key, 5).await?;
     }
-    bench.commit(&scope, bench.new_batch().expect_stream(full.clone()).put(note("d1", 1)?, Expect::Absent)).await?;
-    let batch = bench.new_batch().delete(NOTE, engines_core::DocId::new("d1")?, Expect::Present);
-    bench.commit(&scope, batch.delete_stream(full.clone()).delete_stream(empty.clone())).await?;
+    fixture.commit(&scope, fixture.new_batch().expect_stream(full.clone()).put(note("d1", 1)?, Expect::Absent)).await?;
+    let batch = fixture.new_batch().delete(NOTE, engines_core::DocId::new("d1")?, Expect::Present);
+    fixture.commit(&scope, batch.delete_stream(full.clone()).delete_stream(empty.clone())).await?;
     for (key, seq) in [(&full, 5), (&empty, 0)] {
         let ends = StreamHead { seq: Seq(seq), first: Seq(seq + 1), deleted: true };
-        ensure_equal("the ends of a deleted stream", &bench.store.head(&scope, key).await?, &ends)?;
+        ensure_equal("the ends of a deleted stream", &fixture.store.head(&scope, key).await?, &ends)?;
         for after in [0, 2, 5] {
-            ensure_equal("events of it", &bench.store.read(&scope, key, Seq(after), 10).await?.len(), &0)?;
+            ensure_equal("events of it", &fixture.store.read(&scope, key, Seq(after), 10).await?.len(), &0)?;
         }
         let refused = [
-            bench.new_batch().append(key.clone(), ExpectedHead::Any, bench.new_events(&scope, [9])?),
-            bench.new_batch().append(key.clone(), ExpectedHead::Seq(Seq(seq)), bench.new_events(&scope, [9])?),
-            bench.new_batch().expect_stream(key.clone()),
-            bench.new_batch().delete_stream(key.clone()),
+            fixture.new_batch().append(key.clone(), ExpectedHead::Any, fixture.new_events(&scope, [9])?),
+            fixture.new_batch().append(key.clone(), ExpectedHead::Seq(Seq(seq)), fixture.new_events(&scope, [9])?),
+            fixture.new_batch().expect_stream(key.clone()),
+            fixture.new_batch().delete_stream(key.clone()),
         ];
         for batch in refused {
             // The same in a batch with another write, which must not be stored either.
-            let mut both = bench.new_batch().put(note("d2", 1)?, Expect::Absent);
+            let mut both = fixture.new_batch().put(note("d2", 1)?, Expect::Absent);
             for write in batch.writes() {
                 both = match write.clone() {
                     engines_core::nexus::Write::Append { key, expected, events } => both.append(key, expected, events),
@@ -125,27 +125,27 @@ pub async fn deleted_streams(bench: &Fixture) -> CaseResult {
                     _ => both,
                 };
             }
-            match bench.commit(&scope, both).await {
+            match fixture.commit(&scope, both).await {
                 Err(CommitError::Precondition { index: 1, failed: FailedPrecondition::Deleted { key: named } }) => {
                     ensure_equal("the deleted stream that is named", &named, key)?;
                 }
                 answer => return Err(CaseFailure::new(format!("a write to a deleted stream: {answer:?}"))),
             }
         }
-        ensure(bench.get(&scope, "d2").await?.is_none(), || "a part of a refused batch was written".into())?;
+        ensure(fixture.get(&scope, "d2").await?.is_none(), || "a part of a refused batch was written".into())?;
     }
-    ensure_equal("the other stream", &bench.read_all(&scope, &other, Seq::ZERO).await?.len(), &5)?;
-    ensure_equal("the stream of another scope", &bench.read_all(&other_env, &full, Seq::ZERO).await?.len(), &5)?;
-    append_events(bench, &other_env, &full, 1).await?;
+    ensure_equal("the other stream", &fixture.read_all(&scope, &other, Seq::ZERO).await?.len(), &5)?;
+    ensure_equal("the stream of another scope", &fixture.read_all(&other_env, &full, Seq::ZERO).await?.len(), &5)?;
+    append_events(fixture, &other_env, &full, 1).await?;
     Ok(CaseOutcome::Passed)
 }
 
 /// The receipts of a deleted stream are removed; those of streams with similar names are kept.
-pub async fn receipts_of_deleted_streams(bench: &Fixture) -> CaseResult {
-    if let Some(left_out) = skip_unless_removes(bench) {
+pub async fn receipts_of_deleted_streams(fixture: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(fixture) {
         return Ok(left_out);
     }
-    let scope = bench.new_scope()?;
+    let scope = fixture.new_scope()?;
     let (gone, kept) = (canvas("c1")?, canvas("c10")?);
     let of_gone = [
         idempotency("canvas/c1/ada", "k1", 1),
@@ -156,38 +156,38 @@ pub async fn receipts_of_deleted_streams(bench: &Fixture) -> CaseResult {
         [idempotency("canvas/c10/ada", "k1", 1), idempotency("chat/c1/ada", "k1", 1), idempotency("canvas/c", "k1", 1)];
     for (n, key) in of_gone.iter().chain(&of_kept).enumerate() {
         let stream = if n < of_gone.len() { &gone } else { &kept };
-        let events = bench.new_events(&scope, [1])?;
-        bench
+        let events = fixture.new_events(&scope, [1])?;
+        fixture
             .commit(
                 &scope,
-                bench.new_batch().append(stream.clone(), ExpectedHead::Any, events).with_idempotency(key.clone()),
+                fixture.new_batch().append(stream.clone(), ExpectedHead::Any, events).with_idempotency(key.clone()),
             )
             .await?;
     }
-    bench.commit(&scope, bench.new_batch().delete_stream(gone)).await?;
+    fixture.commit(&scope, fixture.new_batch().delete_stream(gone)).await?;
     let mut wait = RETRY_WAIT.0;
     for key in &of_gone {
         // Removal may happen in the background; the case's time limit bounds the wait.
-        while bench.store.receipt(&scope, key).await?.is_some() {
+        while fixture.store.receipt(&scope, key).await?.is_some() {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(RETRY_WAIT.1);
         }
     }
     for key in &of_kept {
-        ensure(bench.store.receipt(&scope, key).await?.is_some(), || format!("the receipt of {key:?} is gone"))?;
+        ensure(fixture.store.receipt(&scope, key).await?.is_some(), || format!("the receipt of {key:?} is gone"))?;
     }
     Ok(CaseOutcome::Passed)
 }
 
 /// Readers of change notifications are notified of a deletion after it took effect.
-pub async fn deletions_wake(bench: &Fixture) -> CaseResult {
-    if let Some(left_out) = skip_unless_removes(bench) {
+pub async fn deletions_wake(fixture: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(fixture) {
         return Ok(left_out);
     }
-    let (scope, key) = (bench.new_scope()?, canvas("c1")?);
-    append_events(bench, &scope, &key, 1).await?;
-    let mut changes = bench.store.changes();
-    bench.commit(&scope, bench.new_batch().delete_stream(key.clone())).await?;
+    let (scope, key) = (fixture.new_scope()?, canvas("c1")?);
+    append_events(fixture, &scope, &key, 1).await?;
+    let mut changes = fixture.store.changes();
+    fixture.commit(&scope, fixture.new_batch().delete_stream(key.clone())).await?;
     loop {
         let told = match next_change(&mut changes).await? {
             StoreChange::Deleted(streams) => streams.iter().any(|(of, name)| *of == scope && *name == key),
@@ -195,7 +195,7 @@ pub async fn deletions_wake(bench: &Fixture) -> CaseResult {
             _ => false,
         };
         if told {
-            ensure(bench.store.head(&scope, &key).await?.deleted, || "told of a deletion that is not there".into())?;
+            ensure(fixture.store.head(&scope, &key).await?.deleted, || "told of a deletion that is not there".into())?;
             return Ok(CaseOutcome::Passed);
         }
     }
@@ -203,29 +203,29 @@ pub async fn deletions_wake(bench: &Fixture) -> CaseResult {
 
 /// Concurrent appends and a deletion: each append is either acknowledged before the deletion, and deleted by it, or
 /// rejected. The same holds for a document that expects the stream.
-pub async fn deletions_race(bench: &Fixture) -> CaseResult {
-    if let Some(left_out) = skip_unless_removes(bench) {
+pub async fn deletions_race(fixture: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(fixture) {
         return Ok(left_out);
     }
-    for round in 0..bench.settings.rounds {
-        let (scope, key) = (bench.new_scope()?, chat("t1")?);
-        let writers = bench.settings.writers;
+    for round in 0..fixture.settings.rounds {
+        let (scope, key) = (fixture.new_scope()?, chat("t1")?);
+        let writers = fixture.settings.writers;
         let acknowledged = run_concurrently((0..=writers).map(|writer| {
-            let (bench, scope, key) = (bench.clone(), scope.clone(), key.clone());
+            let (fixture, scope, key) = (fixture.clone(), scope.clone(), key.clone());
             async move {
                 let mut count = 0;
                 for n in 0..4_u64 {
                     let last = writer == writers && n == round as u64 % 4;
                     let document = format!("d{writer}x{n}");
                     let batch = match last {
-                        true => bench.new_batch().delete_stream(key.clone()),
-                        false => bench
+                        true => fixture.new_batch().delete_stream(key.clone()),
+                        false => fixture
                             .new_batch()
-                            .append(key.clone(), ExpectedHead::Any, bench.new_events(&scope, [n])?)
+                            .append(key.clone(), ExpectedHead::Any, fixture.new_events(&scope, [n])?)
                             .expect_stream(key.clone())
                             .put(note(&document, 1)?, Expect::Absent),
                     };
-                    match bench.commit(&scope, batch).await {
+                    match fixture.commit(&scope, batch).await {
                         Ok(_) if last => return Ok(count),
                         Ok(_) => count += 1,
                         Err(CommitError::Precondition { failed: FailedPrecondition::Deleted { .. }, .. }) if !last => {}
@@ -236,11 +236,11 @@ pub async fn deletions_race(bench: &Fixture) -> CaseResult {
             }
         }))
         .await?;
-        let head = bench.store.head(&scope, &key).await?;
+        let head = fixture.store.head(&scope, &key).await?;
         let count: u64 = acknowledged.iter().sum();
         ensure_equal("the head behind all acknowledged appends", &(head.seq, head.deleted), &(Seq(count), true))?;
-        ensure_equal("events that are left", &bench.read_all(&scope, &key, Seq::ZERO).await?.len(), &0)?;
-        let documents = bench.list_all(&scope, &DocumentQuery::of_kind(NOTE), 100).await?.len();
+        ensure_equal("events that are left", &fixture.read_all(&scope, &key, Seq::ZERO).await?.len(), &0)?;
+        let documents = fixture.list_all(&scope, &DocumentQuery::of_kind(NOTE), 100).await?.len();
         ensure_equal("documents of acknowledged batches", &(documents as u64), &count)?;
     }
     Ok(CaseOutcome::Passed)
@@ -248,13 +248,13 @@ pub async fn deletions_race(bench: &Fixture) -> CaseResult {
 
 /// Removed events disappear from lists, from the feed and from every filter. The others stay, and new events get the
 /// next sequences.
-pub async fn events(bench: &Fixture) -> CaseResult {
-    if let Some(left_out) = skip_unless_removes(bench) {
+pub async fn events(fixture: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(fixture) {
         return Ok(left_out);
     }
     let none = EventFilter::default;
     for limit in [1, 7, 1000] {
-        let (scope, other) = (bench.new_scope()?, bench.new_scope()?);
+        let (scope, other) = (fixture.new_scope()?, fixture.new_scope()?);
         let mut all = Vec::new();
         for n in 0..60_usize {
             let word = |list: [&str; 3]| list[n % 3].to_owned();
@@ -265,13 +265,13 @@ pub async fn events(bench: &Fixture) -> CaseResult {
                 ..DatasetEvent::default()
             };
             // Some events are earlier than those before them.
-            let ts = bench.now().plus(Duration::from_secs((n as u64 * 37) % 60));
-            let clean = bench.scrub_event_at(&scope, event, ts)?;
-            let batch = bench.new_batch().record(clean);
-            bench.commit(&scope, batch).await?;
-            bench.commit(&other, bench.new_batch().record(bench.dataset_event(&other, "desk")?)).await?;
+            let ts = fixture.now().plus(Duration::from_secs((n as u64 * 37) % 60));
+            let clean = fixture.scrub_event_at(&scope, event, ts)?;
+            let batch = fixture.new_batch().record(clean);
+            fixture.commit(&scope, batch).await?;
+            fixture.commit(&other, fixture.new_batch().record(fixture.dataset_event(&other, "desk")?)).await?;
         }
-        all.extend(bench.list_events(&scope, &none()).await?);
+        all.extend(fixture.list_events(&scope, &none()).await?);
         let middle = Some(all[30].ts);
         let removals = [
             EventFilter { surface: Some("phone".into()), ..none() },
@@ -282,204 +282,212 @@ pub async fn events(bench: &Fixture) -> CaseResult {
         for filter in removals {
             let (gone, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|event| filter.matches(event));
             let removal = Removal::Events { filter: filter.clone(), delivered: None };
-            ensure_equal("events removed", &remove_all(bench, &scope, &removal, limit).await?, &(gone.len() as u64))?;
+            ensure_equal("events removed", &remove_all(fixture, &scope, &removal, limit).await?, &(gone.len() as u64))?;
             let places = |events: &[engines_core::event::StoredEvent]| -> Vec<Seq> {
                 events.iter().map(|event| event.seq).collect()
             };
             for view in [none(), EventFilter { surface: Some("desk".into()), ..none() }, filter] {
                 let wanted: Vec<_> = kept.iter().filter(|event| view.matches(event)).map(|event| event.seq).collect();
-                ensure_equal("what is left", &places(&bench.list_events(&scope, &view).await?), &wanted)?;
+                ensure_equal("what is left", &places(&fixture.list_events(&scope, &view).await?), &wanted)?;
             }
-            let fed = bench.read_feed(std::slice::from_ref(&scope)).await?;
+            let fed = fixture.read_feed(std::slice::from_ref(&scope)).await?;
             let fed: Vec<_> = fed.into_iter().map(|item| item.event.seq).collect();
             ensure_equal("what the feed has", &fed, &places(&kept))?;
-            ensure_equal("removing them again", &remove_all(bench, &scope, &removal, limit).await?, &0)?;
+            ensure_equal("removing them again", &remove_all(fixture, &scope, &removal, limit).await?, &0)?;
             all = kept;
         }
-        let receipt = bench.commit(&scope, bench.new_batch().record(bench.dataset_event(&scope, "desk")?)).await?;
+        let receipt =
+            fixture.commit(&scope, fixture.new_batch().record(fixture.dataset_event(&scope, "desk")?)).await?;
         ensure_equal("the place of a new event", &receipt.recorded, &super::fixture::kept_outcomes([61]))?;
         let everything = Removal::Events { filter: none(), delivered: None };
-        remove_all(bench, &scope, &everything, limit).await?;
-        let receipt = bench.commit(&scope, bench.new_batch().record(bench.dataset_event(&scope, "desk")?)).await?;
+        remove_all(fixture, &scope, &everything, limit).await?;
+        let receipt =
+            fixture.commit(&scope, fixture.new_batch().record(fixture.dataset_event(&scope, "desk")?)).await?;
         ensure_equal("the place after all were removed", &receipt.recorded, &super::fixture::kept_outcomes([62]))?;
-        ensure_equal("events of the other scope", &bench.list_events(&other, &none()).await?.len(), &60)?;
+        ensure_equal("events of the other scope", &fixture.list_events(&other, &none()).await?.len(), &60)?;
     }
     Ok(CaseOutcome::Passed)
 }
 
 /// Events after a position of the feed stay when that is requested, and the feed still returns them.
-pub async fn events_not_delivered(bench: &Fixture) -> CaseResult {
-    if let Some(left_out) = skip_unless_removes(bench) {
+pub async fn events_not_delivered(fixture: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(fixture) {
         return Ok(left_out);
     }
-    let scope = bench.new_scope()?;
+    let scope = fixture.new_scope()?;
     for _ in 0..20 {
-        bench.commit(&scope, bench.new_batch().record(bench.dataset_event(&scope, "desk")?)).await?;
+        fixture.commit(&scope, fixture.new_batch().record(fixture.dataset_event(&scope, "desk")?)).await?;
     }
-    let fed = bench.read_feed(std::slice::from_ref(&scope)).await?;
+    let fed = fixture.read_feed(std::slice::from_ref(&scope)).await?;
     let delivered = fed[11].position;
     let removal = Removal::Events { filter: EventFilter::default(), delivered: Some(delivered) };
-    ensure_equal("events removed", &remove_all(bench, &scope, &removal, 5).await?, &12)?;
-    let left: Vec<_> = bench.read_feed(std::slice::from_ref(&scope)).await?.iter().map(|item| item.position).collect();
+    ensure_equal("events removed", &remove_all(fixture, &scope, &removal, 5).await?, &12)?;
+    let left: Vec<_> =
+        fixture.read_feed(std::slice::from_ref(&scope)).await?.iter().map(|item| item.position).collect();
     let wanted: Vec<_> = fed[12..].iter().map(|item| item.position).collect();
     ensure_equal("positions that are left", &left, &wanted)?;
-    let next = bench.store.after(delivered, 1).await?;
+    let next = fixture.store.after(delivered, 1).await?;
     ensure_equal("the next one of the feed", &next.first().map(|item| item.position), &wanted.first().copied())?;
     Ok(CaseOutcome::Passed)
 }
 
 /// Old receipts are removed, and their keys take effect again; newer keys still replay.
-pub async fn receipts(bench: &Fixture) -> CaseResult {
-    if let Some(left_out) = skip_unless_removes(bench) {
+pub async fn receipts(fixture: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(fixture) {
         return Ok(left_out);
     }
     for limit in [1, 3, 1000] {
-        let (scope, other) = (bench.new_scope()?, bench.new_scope()?);
+        let (scope, other) = (fixture.new_scope()?, fixture.new_scope()?);
         let key = |n: u64| idempotency("canvas/c1/ada", &format!("k{n}"), 1);
         let put = |scope: &Scope, n: u64| -> Result<_, CaseFailure> {
-            let append = bench.new_batch().append(canvas("c1")?, ExpectedHead::Any, bench.new_events(scope, [n])?);
+            let append = fixture.new_batch().append(canvas("c1")?, ExpectedHead::Any, fixture.new_events(scope, [n])?);
             Ok(append.with_idempotency(key(n)))
         };
-        let mut before = bench.now();
+        let mut before = fixture.now();
         for n in 0..10 {
             if n == 6 {
-                before = bench.now();
+                before = fixture.now();
             }
-            bench.commit(&scope, put(&scope, n)?).await?;
-            bench.commit(&other, put(&other, n)?).await?;
+            fixture.commit(&scope, put(&scope, n)?).await?;
+            fixture.commit(&other, put(&other, n)?).await?;
         }
         let removal = Removal::Receipts { before };
-        ensure_equal("receipts removed", &remove_all(bench, &scope, &removal, limit).await?, &6)?;
+        ensure_equal("receipts removed", &remove_all(fixture, &scope, &removal, limit).await?, &6)?;
         for n in 0..10 {
-            let there = bench.store.receipt(&scope, &key(n)).await?.is_some();
+            let there = fixture.store.receipt(&scope, &key(n)).await?.is_some();
             ensure_equal(&format!("whether receipt {n} is there"), &there, &(n >= 6))?;
-            let receipt = bench.commit(&scope, put(&scope, n)?).await?;
+            let receipt = fixture.commit(&scope, put(&scope, n)?).await?;
             ensure_equal(&format!("whether key {n} replays"), &receipt.replayed, &(n >= 6))?;
-            let receipt = bench.commit(&scope, put(&scope, n)?).await?;
+            let receipt = fixture.commit(&scope, put(&scope, n)?).await?;
             ensure_equal("whether it replays then", &receipt.replayed, &true)?;
-            ensure(bench.store.receipt(&other, &key(n)).await?.is_some(), || "another scope's receipt is gone".into())?;
+            ensure(fixture.store.receipt(&other, &key(n)).await?.is_some(), || {
+                "another scope's receipt is gone".into()
+            })?;
         }
-        ensure_equal("removing them again", &remove_all(bench, &scope, &removal, limit).await?, &0)?;
+        ensure_equal("removing them again", &remove_all(fixture, &scope, &removal, limit).await?, &0)?;
     }
     Ok(CaseOutcome::Passed)
 }
 
 /// Old audit records are removed, the newest is kept, and tokens from before the removal stay valid.
-pub async fn audit(bench: &Fixture) -> CaseResult {
-    if let Some(left_out) = skip_unless_removes(bench) {
+pub async fn audit(fixture: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(fixture) {
         return Ok(left_out);
     }
     for limit in [1, 3, 1000] {
-        let (scope, other) = (bench.new_scope()?, bench.new_scope()?);
+        let (scope, other) = (fixture.new_scope()?, fixture.new_scope()?);
         let mut all = Vec::new();
         for n in 0..10 {
-            let entry = bench.audit_entry(&scope, "conformance.write", &format!("canvas/c{n}"))?;
-            bench.commit(&scope, bench.new_batch().audit(entry.clone())).await?;
-            bench
-                .commit(&other, bench.new_batch().audit(bench.audit_entry(&other, "conformance.write", "canvas/c")?))
+            let entry = fixture.audit_entry(&scope, "conformance.write", &format!("canvas/c{n}"))?;
+            fixture.commit(&scope, fixture.new_batch().audit(entry.clone())).await?;
+            fixture
+                .commit(
+                    &other,
+                    fixture.new_batch().audit(fixture.audit_entry(&other, "conformance.write", "canvas/c")?),
+                )
                 .await?;
             all.push(entry);
         }
         let none = AuditFilter::default();
-        let page = bench.store.audit(&scope, &none, PageRequest::first(6)).await?;
+        let page = fixture.store.audit(&scope, &none, PageRequest::first(6)).await?;
         let next = page.next.ok_or_else(|| CaseFailure::new("ten records fit into a page of six"))?;
         let removal = Removal::Audit { before: all[4].ts };
-        ensure_equal("records removed", &remove_all(bench, &scope, &removal, limit).await?, &4)?;
-        let found = read_pages(3, |page| bench.store.audit(&scope, &none, page)).await?;
+        ensure_equal("records removed", &remove_all(fixture, &scope, &removal, limit).await?, &4)?;
+        let found = read_pages(3, |page| fixture.store.audit(&scope, &none, page)).await?;
         ensure_equal("records that are left", &found, &all[4..].to_vec())?;
-        let rest = bench.store.audit(&scope, &none, PageRequest::after(10, next)).await?.items;
+        let rest = fixture.store.audit(&scope, &none, PageRequest::after(10, next)).await?.items;
         ensure_equal("the page after the one from before", &rest, &all[6..].to_vec())?;
-        let everything = Removal::Audit { before: bench.now() };
-        ensure_equal("records removed then", &remove_all(bench, &scope, &everything, limit).await?, &5)?;
-        ensure_equal("the newest", &bench.list_audit(&scope, &none).await?, &all[9..].to_vec())?;
-        ensure_equal("records of the other scope", &bench.list_audit(&other, &none).await?.len(), &10)?;
+        let everything = Removal::Audit { before: fixture.now() };
+        ensure_equal("records removed then", &remove_all(fixture, &scope, &everything, limit).await?, &5)?;
+        ensure_equal("the newest", &fixture.list_audit(&scope, &none).await?, &all[9..].to_vec())?;
+        ensure_equal("records of the other scope", &fixture.list_audit(&other, &none).await?.len(), &10)?;
     }
     Ok(CaseOutcome::Passed)
 }
 
 /// A whole scope is removed in steps, and is then like a scope that never had data. Another tenant and another
 /// environment are not affected.
-pub async fn scope(bench: &Fixture) -> CaseResult {
-    if let Some(left_out) = skip_unless_removes(bench) {
+pub async fn scope(fixture: &Fixture) -> CaseResult {
+    if let Some(left_out) = skip_unless_removes(fixture) {
         return Ok(left_out);
     }
     for limit in [1, 5, 1000] {
-        let scope = bench.new_scope()?;
+        let scope = fixture.new_scope()?;
         let other_env = Scope::new(scope.tenant().clone(), Env::Prod);
-        let scopes = [scope.clone(), other_env, bench.new_scope()?];
+        let scopes = [scope.clone(), other_env, fixture.new_scope()?];
         let (one, two, deleted) = (canvas("c1")?, chat("t1")?, canvas("c2")?);
         let key = idempotency("canvas/c1/ada", "k1", 1);
         for scope in &scopes {
             for n in 0..7_u64 {
-                let batch = bench
+                let batch = fixture
                     .new_batch()
                     .put(note(&format!("d{n}"), n)?.tag("of:all").tag("one"), Expect::Absent)
-                    .append(one.clone(), ExpectedHead::Any, bench.new_events(scope, [n, n])?)
-                    .append(two.clone(), ExpectedHead::Any, bench.new_events(scope, [n])?)
+                    .append(one.clone(), ExpectedHead::Any, fixture.new_events(scope, [n, n])?)
+                    .append(two.clone(), ExpectedHead::Any, fixture.new_events(scope, [n])?)
                     .record_idempotent(
-                        bench.dataset_event(scope, "desk")?,
+                        fixture.dataset_event(scope, "desk")?,
                         idempotency("events/ada", &format!("e{n}"), 1),
                     )
-                    .audit(bench.audit_entry(scope, "conformance.write", "canvas/c1")?);
-                bench.commit(scope, if n == 0 { batch.with_idempotency(key.clone()) } else { batch }).await?;
+                    .audit(fixture.audit_entry(scope, "conformance.write", "canvas/c1")?);
+                fixture.commit(scope, if n == 0 { batch.with_idempotency(key.clone()) } else { batch }).await?;
             }
-            append_events(bench, scope, &deleted, 3).await?;
-            bench.commit(scope, bench.new_batch().delete_stream(deleted.clone())).await?;
+            append_events(fixture, scope, &deleted, 3).await?;
+            fixture.commit(scope, fixture.new_batch().delete_stream(deleted.clone())).await?;
         }
-        ensure(remove_all(bench, &scope, &Removal::Scope, limit).await? > 0, || "nothing was removed".into())?;
+        ensure(remove_all(fixture, &scope, &Removal::Scope, limit).await? > 0, || "nothing was removed".into())?;
         let streams = [one.clone(), two.clone(), deleted.clone()];
-        bench.ensure_scope_empty(&scope, &streams, Some(&key)).await?;
-        let tagged = bench.list_all(&scope, &DocumentQuery::of_kind(NOTE).tag("of:all"), 100).await?;
+        fixture.ensure_scope_empty(&scope, &streams, Some(&key)).await?;
+        let tagged = fixture.list_all(&scope, &DocumentQuery::of_kind(NOTE).tag("of:all"), 100).await?;
         ensure_equal("documents found by a tag", &tagged.len(), &0)?;
         for key in &streams {
-            ensure_equal("the ends of a removed stream", &bench.store.head(&scope, key).await?, &StreamHead::EMPTY)?;
+            ensure_equal("the ends of a removed stream", &fixture.store.head(&scope, key).await?, &StreamHead::EMPTY)?;
         }
-        let listed = list_scopes(bench).await?;
+        let listed = list_scopes(fixture).await?;
         ensure(!listed.contains(&scope), || "a removed scope is still listed".into())?;
         for kept in &scopes[1..] {
             ensure(listed.contains(kept), || "another scope is not listed".into())?;
             ensure_equal(
                 "documents of another scope",
-                &bench.list_all(kept, &DocumentQuery::of_kind(NOTE).tag("one"), 100).await?.len(),
+                &fixture.list_all(kept, &DocumentQuery::of_kind(NOTE).tag("one"), 100).await?.len(),
                 &7,
             )?;
-            ensure_equal("events of another scope", &bench.read_all(kept, &one, Seq::ZERO).await?.len(), &14)?;
+            ensure_equal("events of another scope", &fixture.read_all(kept, &one, Seq::ZERO).await?.len(), &14)?;
             ensure_equal(
                 "dataset events of another scope",
-                &bench.list_events(kept, &EventFilter::default()).await?.len(),
+                &fixture.list_events(kept, &EventFilter::default()).await?.len(),
                 &7,
             )?;
             ensure_equal(
                 "records of another scope",
-                &bench.list_audit(kept, &AuditFilter::default()).await?.len(),
+                &fixture.list_audit(kept, &AuditFilter::default()).await?.len(),
                 &7,
             )?;
-            ensure(bench.store.receipt(kept, &key).await?.is_some(), || "another scope's receipt is gone".into())?;
-            ensure(bench.store.head(kept, &deleted).await?.deleted, || "another scope's deletion is gone".into())?;
+            ensure(fixture.store.receipt(kept, &key).await?.is_some(), || "another scope's receipt is gone".into())?;
+            ensure(fixture.store.head(kept, &deleted).await?.deleted, || "another scope's deletion is gone".into())?;
         }
-        ensure_equal("removing it again", &remove_all(bench, &scope, &Removal::Scope, limit).await?, &0)?;
+        ensure_equal("removing it again", &remove_all(fixture, &scope, &Removal::Scope, limit).await?, &0)?;
         // Sequences, versions and keys start again.
-        append_events(bench, &scope, &deleted, 1).await?;
-        let batch = bench
+        append_events(fixture, &scope, &deleted, 1).await?;
+        let batch = fixture
             .new_batch()
             .put(note("d0", 1)?, Expect::Absent)
-            .append(one.clone(), ExpectedHead::Seq(Seq::ZERO), bench.new_events(&scope, [1])?)
-            .record(bench.dataset_event(&scope, "desk")?)
-            .audit(bench.audit_entry(&scope, "conformance.write", "canvas/c1")?)
+            .append(one.clone(), ExpectedHead::Seq(Seq::ZERO), fixture.new_events(&scope, [1])?)
+            .record(fixture.dataset_event(&scope, "desk")?)
+            .audit(fixture.audit_entry(&scope, "conformance.write", "canvas/c1")?)
             .with_idempotency(key.clone());
-        let receipt = bench.commit(&scope, batch).await?;
+        let receipt = fixture.commit(&scope, batch).await?;
         ensure_equal("a batch in the empty scope", &(receipt.replayed, receipt.versions), &(false, vec![1]))?;
         ensure_equal("the place of its event", &receipt.recorded, &super::fixture::kept_outcomes([1]))?;
-        ensure_equal("its records", &bench.list_audit(&scope, &AuditFilter::default()).await?.len(), &1)?;
+        ensure_equal("its records", &fixture.list_audit(&scope, &AuditFilter::default()).await?.len(), &1)?;
     }
     Ok(CaseOutcome::Passed)
 }
 
 /// Lists all scopes in pages of 3. Fails unless each comes once and they are in order.
-async fn list_scopes(bench: &Fixture) -> Result<Vec<Scope>, CaseFailure> {
+async fn list_scopes(fixture: &Fixture) -> Result<Vec<Scope>, CaseFailure> {
     let mut all: Vec<Scope> = Vec::new();
     loop {
-        let page = bench.store.scopes(all.last(), 3).await?;
+        let page = fixture.store.scopes(all.last(), 3).await?;
         if page.is_empty() {
             break;
         }
@@ -492,41 +500,41 @@ async fn list_scopes(bench: &Fixture) -> Result<Vec<Scope>, CaseFailure> {
 
 /// Removed data stays removed after reopening, and a deleted stream's name stays reserved.
 pub async fn stays_removed(opener: &StoreFactory) -> CaseResult {
-    let bench = opener.open("stays_removed").await?;
-    if let Some(left_out) = skip_unless_removes(&bench) {
+    let fixture = opener.open("stays_removed").await?;
+    if let Some(left_out) = skip_unless_removes(&fixture) {
         return Ok(left_out);
     }
-    if !bench.store.capabilities().durable {
+    if !fixture.store.capabilities().durable {
         return Ok(CaseOutcome::Skipped("durable is not promised".into()));
     }
-    let (scope, gone, key) = (bench.new_scope()?, bench.new_scope()?, canvas("c1")?);
+    let (scope, gone, key) = (fixture.new_scope()?, fixture.new_scope()?, canvas("c1")?);
     let once = idempotency("canvas/c1/ada", "k1", 1);
     for scope in [&scope, &gone] {
-        let batch = bench
+        let batch = fixture
             .new_batch()
-            .append(key.clone(), ExpectedHead::Any, bench.new_events(scope, 1..=5)?)
-            .record(bench.dataset_event(scope, "desk")?)
+            .append(key.clone(), ExpectedHead::Any, fixture.new_events(scope, 1..=5)?)
+            .record(fixture.dataset_event(scope, "desk")?)
             .with_idempotency(once.clone());
-        bench.commit(scope, batch).await?;
+        fixture.commit(scope, batch).await?;
     }
-    let before = bench.now();
-    bench.commit(&scope, bench.new_batch().delete_stream(key.clone())).await?;
-    remove_all(&bench, &scope, &Removal::Events { filter: EventFilter::default(), delivered: None }, 10).await?;
-    remove_all(&bench, &scope, &Removal::Receipts { before }, 10).await?;
-    remove_all(&bench, &gone, &Removal::Scope, 10).await?;
-    drop(bench);
-    let bench = opener.open("stays_removed").await?;
+    let before = fixture.now();
+    fixture.commit(&scope, fixture.new_batch().delete_stream(key.clone())).await?;
+    remove_all(&fixture, &scope, &Removal::Events { filter: EventFilter::default(), delivered: None }, 10).await?;
+    remove_all(&fixture, &scope, &Removal::Receipts { before }, 10).await?;
+    remove_all(&fixture, &gone, &Removal::Scope, 10).await?;
+    drop(fixture);
+    let fixture = opener.open("stays_removed").await?;
     let ends = StreamHead { seq: Seq(5), first: Seq(6), deleted: true };
-    ensure_equal("the ends of the deleted stream", &bench.store.head(&scope, &key).await?, &ends)?;
-    ensure_equal("its events", &bench.read_all(&scope, &key, Seq::ZERO).await?.len(), &0)?;
-    ensure_equal("its receipt", &bench.store.receipt(&scope, &once).await?, &None)?;
-    ensure_equal("dataset events", &bench.list_events(&scope, &EventFilter::default()).await?.len(), &0)?;
-    match bench.commit(&scope, bench.new_batch().expect_stream(key.clone())).await {
+    ensure_equal("the ends of the deleted stream", &fixture.store.head(&scope, &key).await?, &ends)?;
+    ensure_equal("its events", &fixture.read_all(&scope, &key, Seq::ZERO).await?.len(), &0)?;
+    ensure_equal("its receipt", &fixture.store.receipt(&scope, &once).await?, &None)?;
+    ensure_equal("dataset events", &fixture.list_events(&scope, &EventFilter::default()).await?.len(), &0)?;
+    match fixture.commit(&scope, fixture.new_batch().expect_stream(key.clone())).await {
         Err(CommitError::Precondition { failed: FailedPrecondition::Deleted { .. }, .. }) => {}
         answer => return Err(CaseFailure::new(format!("the deleted stream after reopening: {answer:?}"))),
     }
-    bench.ensure_scope_empty(&gone, &[key], Some(&once)).await?;
-    let receipt = bench.commit(&scope, bench.new_batch().record(bench.dataset_event(&scope, "desk")?)).await?;
+    fixture.ensure_scope_empty(&gone, &[key], Some(&once)).await?;
+    let receipt = fixture.commit(&scope, fixture.new_batch().record(fixture.dataset_event(&scope, "desk")?)).await?;
     ensure_equal("the place of the next event", &receipt.recorded, &super::fixture::kept_outcomes([2]))?;
     Ok(CaseOutcome::Passed)
 }

@@ -10,10 +10,10 @@ use engines_core::{
 
 use super::{
     CaseFailure, CaseOutcome, CaseResult, Fixture, StoreFactory,
+    assertions::{ensure_contiguous, ensure_same_event},
+    case::Case,
     fixture::{NOTE, canvas, idempotency, kept_outcomes, note},
     report::{ensure, ensure_equal},
-    runner::Case,
-    streams::{ensure_contiguous, ensure_same_event},
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -24,8 +24,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn skip_unless_durable(bench: &Fixture) -> Option<CaseOutcome> {
-    (!bench.store.capabilities().durable).then(|| CaseOutcome::Skipped("durable is not promised".into()))
+fn skip_unless_durable(fixture: &Fixture) -> Option<CaseOutcome> {
+    (!fixture.store.capabilities().durable).then(|| CaseOutcome::Skipped("durable is not promised".into()))
 }
 
 /// Two databases have different log ids. An open database keeps its log id, and answers a ping.
@@ -52,17 +52,17 @@ struct ScopeContents {
     feed: Vec<(u64, Seq)>,
 }
 
-async fn read_scope(bench: &Fixture, scope: &Scope) -> Result<ScopeContents, CaseFailure> {
-    let recorded = bench.list_events(scope, &EventFilter::default()).await?;
-    let fed = bench.read_feed(std::slice::from_ref(scope)).await?;
+async fn read_scope(fixture: &Fixture, scope: &Scope) -> Result<ScopeContents, CaseFailure> {
+    let recorded = fixture.list_events(scope, &EventFilter::default()).await?;
+    let fed = fixture.read_feed(std::slice::from_ref(scope)).await?;
     Ok(ScopeContents {
-        log_id: bench.store.log_id(),
-        documents: bench.list_all(scope, &DocumentQuery::of_kind(NOTE), 100).await?,
-        head: bench.store.head(scope, &canvas("c1")?).await?,
-        events: bench.read_all(scope, &canvas("c1")?, Seq::ZERO).await?,
+        log_id: fixture.store.log_id(),
+        documents: fixture.list_all(scope, &DocumentQuery::of_kind(NOTE), 100).await?,
+        head: fixture.store.head(scope, &canvas("c1")?).await?,
+        events: fixture.read_all(scope, &canvas("c1")?, Seq::ZERO).await?,
         recorded: recorded.into_iter().map(|e| (e.seq, e.event_id.to_string(), e.body.get().to_owned())).collect(),
-        audit: bench.list_audit(scope, &AuditFilter::default()).await?,
-        receipt: bench.store.receipt(scope, &idempotency("realm", "key", 0)).await?,
+        audit: fixture.list_audit(scope, &AuditFilter::default()).await?,
+        receipt: fixture.store.receipt(scope, &idempotency("realm", "key", 0)).await?,
         feed: fed.into_iter().map(|item| (item.position, item.event.seq)).collect(),
     })
 }
@@ -71,39 +71,39 @@ async fn read_scope(bench: &Fixture, scope: &Scope) -> Result<ScopeContents, Cas
 /// and the log id are the same after reopening, and all of them continue where they were.
 pub async fn everything_is_the_same(opener: &StoreFactory) -> CaseResult {
     const NAME: &str = "reopen_everything";
-    let bench = opener.open(NAME).await?;
-    if let Some(left_out) = skip_unless_durable(&bench) {
+    let fixture = opener.open(NAME).await?;
+    if let Some(left_out) = skip_unless_durable(&fixture) {
         return Ok(left_out);
     }
-    let scopes = [bench.new_scope()?, bench.new_scope()?];
+    let scopes = [fixture.new_scope()?, fixture.new_scope()?];
     let mut before = Vec::new();
     for scope in &scopes {
         for n in 0..3_u64 {
-            let mut batch = bench
+            let mut batch = fixture
                 .new_batch()
                 .put(note("d1", n)?.tag(format!("tag{n}")), Expect::Any)
                 .put(note(&format!("n{n}"), "text \u{0} 日本")?, Expect::Absent)
-                .append(canvas("c1")?, ExpectedHead::Seq(Seq(n * 4)), bench.new_events(scope, 1..=4)?)
-                .record(bench.dataset_event(scope, "reopen")?)
-                .audit(bench.audit_entry(scope, "conformance.reopen", "r")?);
+                .append(canvas("c1")?, ExpectedHead::Seq(Seq(n * 4)), fixture.new_events(scope, 1..=4)?)
+                .record(fixture.dataset_event(scope, "reopen")?)
+                .audit(fixture.audit_entry(scope, "conformance.reopen", "r")?);
             if n == 1 {
                 let mut once = idempotency("realm", "key", 1);
                 once.note = "kept".into();
                 batch = batch.with_idempotency(once);
             }
-            bench.commit(scope, batch).await?;
+            fixture.commit(scope, batch).await?;
         }
-        let batch = bench.new_batch().trim(canvas("c1")?, Seq(4));
-        bench.commit(scope, batch.delete(NOTE, engines_core::DocId::new("n0")?, Expect::Present)).await?;
+        let batch = fixture.new_batch().trim(canvas("c1")?, Seq(4));
+        fixture.commit(scope, batch.delete(NOTE, engines_core::DocId::new("n0")?, Expect::Present)).await?;
     }
     for scope in &scopes {
-        before.push(read_scope(&bench, scope).await?);
+        before.push(read_scope(&fixture, scope).await?);
     }
-    drop(bench);
+    drop(fixture);
     for _ in 0..2 {
-        let bench = opener.open(NAME).await?;
+        let fixture = opener.open(NAME).await?;
         for (scope, before) in scopes.iter().zip(&before) {
-            let after = read_scope(&bench, scope).await?;
+            let after = read_scope(&fixture, scope).await?;
             ensure_equal("the log id", &after.log_id, &before.log_id)?;
             ensure_equal("the stream's ends", &after.head, &before.head)?;
             ensure_equal("dataset events", &after.recorded, &before.recorded)?;
@@ -119,21 +119,21 @@ pub async fn everything_is_the_same(opener: &StoreFactory) -> CaseResult {
             }
         }
     }
-    let bench = opener.open(NAME).await?;
+    let fixture = opener.open(NAME).await?;
     for (scope, before) in scopes.iter().zip(&before) {
-        let batch = bench
+        let batch = fixture
             .new_batch()
-            .append(canvas("c1")?, ExpectedHead::Seq(Seq(12)), bench.new_events(scope, [13])?)
+            .append(canvas("c1")?, ExpectedHead::Seq(Seq(12)), fixture.new_events(scope, [13])?)
             .put(note("d1", 9)?, Expect::Version(3))
-            .record(bench.dataset_event(scope, "reopen")?);
-        let receipt = bench.commit(scope, batch).await?;
+            .record(fixture.dataset_event(scope, "reopen")?);
+        let receipt = fixture.commit(scope, batch).await?;
         ensure_equal(
             "places after reopening",
             &(receipt.versions, receipt.recorded),
             &(vec![4], kept_outcomes(4..=4)),
         )?;
-        ensure_contiguous(&bench.read_all(scope, &canvas("c1")?, Seq::ZERO).await?, Seq(3))?;
-        let fed = bench.read_feed(std::slice::from_ref(scope)).await?;
+        ensure_contiguous(&fixture.read_all(scope, &canvas("c1")?, Seq::ZERO).await?, Seq(3))?;
+        let fed = fixture.read_feed(std::slice::from_ref(scope)).await?;
         let last = before.feed.iter().map(|(position, _)| *position).max();
         ensure(fed.last().map(|item| item.position) > last, || "the feed's positions go back after reopening".into())?;
     }
@@ -143,26 +143,26 @@ pub async fn everything_is_the_same(opener: &StoreFactory) -> CaseResult {
 /// An idempotency key that was used before reopening replays after it, or rejects another fingerprint.
 pub async fn keys_still_count(opener: &StoreFactory) -> CaseResult {
     const NAME: &str = "reopen_keys";
-    let bench = opener.open(NAME).await?;
-    if let Some(left_out) = skip_unless_durable(&bench) {
+    let fixture = opener.open(NAME).await?;
+    if let Some(left_out) = skip_unless_durable(&fixture) {
         return Ok(left_out);
     }
-    let scope = bench.new_scope()?;
-    let command = |bench: &Fixture, fingerprint| -> Result<_, CaseFailure> {
-        let events = bench.new_events(&scope, [1])?;
+    let scope = fixture.new_scope()?;
+    let command = |fixture: &Fixture, fingerprint| -> Result<_, CaseFailure> {
+        let events = fixture.new_events(&scope, [1])?;
         let mut once = idempotency("canvas/c1", "k", fingerprint);
         once.note = "rev 1".into();
-        Ok(bench.new_batch().append(canvas("c1")?, ExpectedHead::Seq(Seq::ZERO), events).with_idempotency(once))
+        Ok(fixture.new_batch().append(canvas("c1")?, ExpectedHead::Seq(Seq::ZERO), events).with_idempotency(once))
     };
-    let first = bench.commit(&scope, command(&bench, 1)?).await?;
-    drop(bench);
-    let bench = opener.open(NAME).await?;
-    let again = bench.commit(&scope, command(&bench, 1)?).await?;
+    let first = fixture.commit(&scope, command(&fixture, 1)?).await?;
+    drop(fixture);
+    let fixture = opener.open(NAME).await?;
+    let again = fixture.commit(&scope, command(&fixture, 1)?).await?;
     ensure_equal("the receipt after reopening", &again, &CommitReceipt { replayed: true, ..first })?;
-    match bench.commit(&scope, command(&bench, 2)?).await {
+    match fixture.commit(&scope, command(&fixture, 2)?).await {
         Err(CommitError::IdempotencyMismatch) => {}
         answer => return Err(CaseFailure::new(format!("wanted IdempotencyMismatch after reopening, got {answer:?}"))),
     }
-    ensure_equal("the head", &bench.store.head(&scope, &canvas("c1")?).await?.seq, &Seq(1))?;
+    ensure_equal("the head", &fixture.store.head(&scope, &canvas("c1")?).await?.seq, &Seq(1))?;
     Ok(CaseOutcome::Passed)
 }

@@ -11,8 +11,10 @@ use engines_core::{
 use futures_util::future::BoxFuture;
 
 use super::{
-    CaseFailure, CaseOutcome, CaseResult, FailedCase, Fixture, Report, SuiteFailure, SuiteSettings,
-    report::{ensure, ensure_equal},
+    case_loop::CaseLoop,
+    fixture::Fixture,
+    report::{CaseFailure, CaseOutcome, CaseResult, Report, SuiteFailure, ensure, ensure_equal},
+    suite_settings::SuiteSettings,
 };
 use crate::MemoryStore;
 
@@ -49,35 +51,27 @@ pub trait ReadBack: Send + Sync + Debug {
 ///
 /// [`SuiteFailure`] lists every case that failed.
 pub async fn sink(sink: Arc<dyn EventSink>, read_back: Option<Arc<dyn ReadBack>>) -> Result<Report, SuiteFailure> {
-    let mut report = Report::default();
-    let mut failed = Vec::new();
-    let patience = SuiteSettings::default().patience;
-    let reader = read_back.as_deref();
-    let cases: [(_, BoxFuture<'_, CaseResult>); 5] = [
-        ("sink::name", Box::pin(check_name(&*sink))),
-        ("sink::order_and_batches", Box::pin(order_and_batches(&*sink, reader))),
-        ("sink::same_batch_again", Box::pin(same_batch_again(&*sink, reader))),
-        ("sink::scopes_apart", Box::pin(scopes_apart(&*sink, reader))),
-        ("sink::empty_batch", Box::pin(empty_batch(&*sink))),
+    let mut results = CaseLoop::new(SuiteSettings::default().patience);
+    let cases: [(_, BoxFuture<'static, CaseResult>); 5] = [
+        ("sink::name", Box::pin(check_name(Arc::clone(&sink)))),
+        ("sink::order_and_batches", Box::pin(order_and_batches(Arc::clone(&sink), read_back.clone()))),
+        ("sink::same_batch_again", Box::pin(same_batch_again(Arc::clone(&sink), read_back.clone()))),
+        ("sink::scopes_apart", Box::pin(scopes_apart(Arc::clone(&sink), read_back))),
+        ("sink::empty_batch", Box::pin(empty_batch(sink))),
     ];
-    for (case, run) in cases {
-        let verdict = tokio::time::timeout(patience, run).await;
-        match verdict.unwrap_or_else(|_| Err(CaseFailure::new("it hangs"))) {
-            Ok(CaseOutcome::Passed) => report.passed.push(case),
-            Ok(CaseOutcome::Skipped(reason)) => report.skipped.push(super::SkippedCase { case, reason }),
-            Err(failure) => failed.push(FailedCase { case, failure }),
-        }
+    for (case, work) in cases {
+        results.run(case, work).await;
     }
-    if failed.is_empty() { Ok(report) } else { Err(SuiteFailure { failed, report }) }
+    results.finish()
 }
 
-fn fixture() -> Result<Fixture, CaseFailure> {
+fn new_fixture() -> Result<Fixture, CaseFailure> {
     let ids = engines_core::IdGenerator::from_os()?;
     Ok(Fixture::new(Arc::new(MemoryStore::new(&ids)), SuiteSettings::default())?)
 }
 
-fn new_events(bench: &Fixture, scope: &Scope, count: usize) -> Result<Vec<CleanEvent>, CaseFailure> {
-    (0..count).map(|_| Ok(bench.dataset_event(scope, "sink")?)).collect()
+fn new_events(fixture: &Fixture, scope: &Scope, count: usize) -> Result<Vec<CleanEvent>, CaseFailure> {
+    (0..count).map(|_| Ok(fixture.dataset_event(scope, "sink")?)).collect()
 }
 
 fn event_ids(events: &[CleanEvent]) -> Vec<String> {
@@ -101,7 +95,7 @@ fn skip_without_read_back() -> CaseOutcome {
     CaseOutcome::Skipped("there is no way to read back what the sink wrote".into())
 }
 
-async fn check_name(sink: &dyn EventSink) -> CaseResult {
+async fn check_name(sink: Arc<dyn EventSink>) -> CaseResult {
     let name = sink.name().to_owned();
     let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
     ensure((1..=48).contains(&name.len()) && name.bytes().all(fine), || {
@@ -111,27 +105,27 @@ async fn check_name(sink: &dyn EventSink) -> CaseResult {
     Ok(CaseOutcome::Passed)
 }
 
-async fn order_and_batches(sink: &dyn EventSink, read_back: Option<&dyn ReadBack>) -> CaseResult {
-    let bench = fixture()?;
-    let scope = bench.new_scope()?;
+async fn order_and_batches(sink: Arc<dyn EventSink>, read_back: Option<Arc<dyn ReadBack>>) -> CaseResult {
+    let fixture = new_fixture()?;
+    let scope = fixture.new_scope()?;
     let mut wanted = Vec::new();
     for count in [1, 2, 1, 50, 500] {
-        let batch = new_events(&bench, &scope, count)?;
+        let batch = new_events(&fixture, &scope, count)?;
         wanted.extend(event_ids(&batch));
-        write_with_retry(sink, &scope, &batch).await?;
-        if let Some(read_back) = read_back {
+        write_with_retry(&*sink, &scope, &batch).await?;
+        if let Some(read_back) = &read_back {
             ensure_equal("events after a batch was taken", &read_back.event_ids(&scope).await?, &wanted)?;
         }
     }
     Ok(read_back.map_or_else(skip_without_read_back, |_| CaseOutcome::Passed))
 }
 
-async fn same_batch_again(sink: &dyn EventSink, read_back: Option<&dyn ReadBack>) -> CaseResult {
-    let bench = fixture()?;
-    let scope = bench.new_scope()?;
-    let (first, second) = (new_events(&bench, &scope, 5)?, new_events(&bench, &scope, 5)?);
+async fn same_batch_again(sink: Arc<dyn EventSink>, read_back: Option<Arc<dyn ReadBack>>) -> CaseResult {
+    let fixture = new_fixture()?;
+    let scope = fixture.new_scope()?;
+    let (first, second) = (new_events(&fixture, &scope, 5)?, new_events(&fixture, &scope, 5)?);
     for batch in [&first, &first, &second, &second] {
-        write_with_retry(sink, &scope, batch).await?;
+        write_with_retry(&*sink, &scope, batch).await?;
     }
     let Some(read_back) = read_back else { return Ok(skip_without_read_back()) };
     let mut seen = std::collections::HashSet::new();
@@ -141,11 +135,11 @@ async fn same_batch_again(sink: &dyn EventSink, read_back: Option<&dyn ReadBack>
     Ok(CaseOutcome::Passed)
 }
 
-async fn scopes_apart(sink: &dyn EventSink, read_back: Option<&dyn ReadBack>) -> CaseResult {
-    let bench = fixture()?;
-    let scopes = [bench.new_scope()?, bench.new_scope()?, bench.new_scope()?];
-    let batches = scopes.iter().map(|scope| new_events(&bench, scope, 7)).collect::<Result<Vec<_>, _>>()?;
-    let writes = scopes.iter().zip(&batches).map(|(scope, batch)| write_with_retry(sink, scope, batch));
+async fn scopes_apart(sink: Arc<dyn EventSink>, read_back: Option<Arc<dyn ReadBack>>) -> CaseResult {
+    let fixture = new_fixture()?;
+    let scopes = [fixture.new_scope()?, fixture.new_scope()?, fixture.new_scope()?];
+    let batches = scopes.iter().map(|scope| new_events(&fixture, scope, 7)).collect::<Result<Vec<_>, _>>()?;
+    let writes = scopes.iter().zip(&batches).map(|(scope, batch)| write_with_retry(&*sink, scope, batch));
     futures_util::future::try_join_all(writes).await?;
     let Some(read_back) = read_back else { return Ok(skip_without_read_back()) };
     for (scope, batch) in scopes.iter().zip(&batches) {
@@ -154,8 +148,8 @@ async fn scopes_apart(sink: &dyn EventSink, read_back: Option<&dyn ReadBack>) ->
     Ok(CaseOutcome::Passed)
 }
 
-async fn empty_batch(sink: &dyn EventSink) -> CaseResult {
-    let bench = fixture()?;
-    write_with_retry(sink, &bench.new_scope()?, &[]).await?;
+async fn empty_batch(sink: Arc<dyn EventSink>) -> CaseResult {
+    let fixture = new_fixture()?;
+    write_with_retry(&*sink, &fixture.new_scope()?, &[]).await?;
     Ok(CaseOutcome::Passed)
 }

@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CaseOutcome, CaseResult, Fixture,
-    documents::require_found,
+    assertions::require_found,
+    case::Case,
     fixture::{NOTE, canvas, idempotency, note},
     report::ensure_equal,
-    runner::Case,
 };
 
 /// Quotes, wildcards, SQL statements, control characters, NUL, several scripts, combining and right-to-left marks,
@@ -47,26 +47,26 @@ const TEXTS: [&str; 24] = [
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::store("text::in_documents", |bench| Box::pin(in_documents(bench))),
-        Case::store("text::in_streams", |bench| Box::pin(in_streams(bench))),
-        Case::store("text::in_events_and_audit", |bench| Box::pin(in_events_and_audit(bench))),
-        Case::store("text::in_idempotency_keys", |bench| Box::pin(in_idempotency_keys(bench))),
+        Case::store("text::in_documents", |fixture| Box::pin(in_documents(fixture))),
+        Case::store("text::in_streams", |fixture| Box::pin(in_streams(fixture))),
+        Case::store("text::in_events_and_audit", |fixture| Box::pin(in_events_and_audit(fixture))),
+        Case::store("text::in_idempotency_keys", |fixture| Box::pin(in_idempotency_keys(fixture))),
     ]
 }
 
 /// Text in document bodies (values and keys) and in tags. A query by a tag finds its own document and no other.
-pub async fn in_documents(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
+pub async fn in_documents(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
     for (n, text) in TEXTS.iter().enumerate() {
         let body = json!({ (*text): text, "deep": [[[text]]] });
         let document = note(&format!("d{n}"), body)?.tag(*text);
-        bench.commit(&scope, bench.new_batch().put(document, Expect::Absent)).await?;
+        fixture.commit(&scope, fixture.new_batch().put(document, Expect::Absent)).await?;
     }
     for (n, text) in TEXTS.iter().enumerate() {
-        let document = require_found(bench.get(&scope, &format!("d{n}")).await?)?;
+        let document = require_found(fixture.get(&scope, &format!("d{n}")).await?)?;
         ensure_equal("a body", &document.decode::<Value>()?, &json!({ (*text): text, "deep": [[[text]]] }))?;
         ensure_equal("tags", &document.tags, &vec![(*text).to_owned()])?;
-        let tagged = bench.list_all(&scope, &DocumentQuery::of_kind(NOTE).tag(*text), 10).await?;
+        let tagged = fixture.list_all(&scope, &DocumentQuery::of_kind(NOTE).tag(*text), 10).await?;
         let ids: Vec<_> = tagged.iter().map(|document| document.id.to_string()).collect();
         ensure_equal(&format!("documents tagged {text:?}"), &ids, &vec![format!("d{n}")])?;
     }
@@ -74,24 +74,24 @@ pub async fn in_documents(bench: &Fixture) -> CaseResult {
 }
 
 /// Text in the data and in the types of stream events.
-pub async fn in_streams(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
+pub async fn in_streams(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
     let key = canvas("c1")?;
     let mut events = Vec::new();
     for text in TEXTS {
-        let mut event = bench.new_event(&scope, text)?;
+        let mut event = fixture.new_event(&scope, text)?;
         event.event_type = text.to_owned().into();
         event.ids.correlation_id = Some(text.into());
         event.meta.schema = Some(text.into());
         events.push(event);
     }
-    bench.commit(&scope, bench.new_batch().append(key.clone(), ExpectedHead::Seq(Seq::ZERO), events)).await?;
-    let read = bench.read_all(&scope, &key, Seq::ZERO).await?;
+    fixture.commit(&scope, fixture.new_batch().append(key.clone(), ExpectedHead::Seq(Seq::ZERO), events)).await?;
+    let read = fixture.read_all(&scope, &key, Seq::ZERO).await?;
     ensure_equal("events", &read.len(), &TEXTS.len())?;
     for (event, text) in read.iter().zip(TEXTS) {
         ensure_equal(
             "an event's data",
-            &super::documents::parse_value(event.event.data.get())?,
+            &super::assertions::parse_value(event.event.data.get())?,
             &json!({ "n": text }),
         )?;
         ensure_equal("an event's type", &&*event.event.event_type, &text)?;
@@ -102,8 +102,8 @@ pub async fn in_streams(bench: &Fixture) -> CaseResult {
 }
 
 /// Text in the fields by which dataset events and audit records are found.
-pub async fn in_events_and_audit(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
+pub async fn in_events_and_audit(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
     for text in TEXTS {
         let event = DatasetEvent {
             surface: text.into(),
@@ -113,8 +113,8 @@ pub async fn in_events_and_audit(bench: &Fixture) -> CaseResult {
             input: Map::from_iter([(text.to_owned(), Value::from(text))]),
             ..DatasetEvent::default()
         };
-        let batch = bench.new_batch().record(bench.scrub_event(&scope, event)?);
-        bench.commit(&scope, batch.audit(bench.audit_entry(&scope, "conformance.text", text)?)).await?;
+        let batch = fixture.new_batch().record(fixture.scrub_event(&scope, event)?);
+        fixture.commit(&scope, batch.audit(fixture.audit_entry(&scope, "conformance.text", text)?)).await?;
     }
     for (n, text) in TEXTS.iter().enumerate() {
         let text = || Some((*text).to_owned());
@@ -125,12 +125,12 @@ pub async fn in_events_and_audit(bench: &Fixture) -> CaseResult {
             EventFilter { event_type: text(), ..EventFilter::default() },
         ];
         for filter in filters {
-            let found = bench.list_events(&scope, &filter).await?;
+            let found = fixture.list_events(&scope, &filter).await?;
             let seqs: Vec<_> = found.iter().map(|event| event.seq.0).collect();
             ensure_equal(&format!("events found by {filter:?}"), &seqs, &vec![n as u64 + 1])?;
         }
         let filter = engines_core::audit::AuditFilter { resource: text(), ..Default::default() };
-        let found = bench.list_audit(&scope, &filter).await?;
+        let found = fixture.list_audit(&scope, &filter).await?;
         let resources: Vec<_> = found.into_iter().map(|entry| entry.resource).collect();
         ensure_equal(
             &format!("audit records found by {filter:?}"),
@@ -142,8 +142,8 @@ pub async fn in_events_and_audit(bench: &Fixture) -> CaseResult {
 }
 
 /// Text in idempotency keys, namespaces and notes. Namespace and key are kept apart.
-pub async fn in_idempotency_keys(bench: &Fixture) -> CaseResult {
-    let scope = bench.new_scope()?;
+pub async fn in_idempotency_keys(fixture: &Fixture) -> CaseResult {
+    let scope = fixture.new_scope()?;
     let mut keys: Vec<(String, String)> = TEXTS.iter().map(|text| ((*text).to_owned(), (*text).to_owned())).collect();
     for (realm, key) in [("a", "b/c"), ("a/b", "c"), ("a/b/c", ""), ("", "a/b/c"), ("a\0b", "c"), ("a", "b\0c")] {
         keys.push((realm.into(), key.into()));
@@ -151,12 +151,12 @@ pub async fn in_idempotency_keys(bench: &Fixture) -> CaseResult {
     for (n, (realm, key)) in keys.iter().enumerate() {
         let mut once = idempotency(realm, key, 1);
         once.note = format!("{n}{key}");
-        let batch = bench.new_batch().put(note(&format!("d{n}"), n)?, Expect::Absent).with_idempotency(once);
-        let receipt = bench.commit(&scope, batch).await?;
+        let batch = fixture.new_batch().put(note(&format!("d{n}"), n)?, Expect::Absent).with_idempotency(once);
+        let receipt = fixture.commit(&scope, batch).await?;
         ensure_equal(&format!("replayed, for {realm:?} {key:?}"), &receipt.replayed, &false)?;
     }
     for (n, (realm, key)) in keys.iter().enumerate() {
-        let receipt = bench.store.receipt(&scope, &idempotency(realm, key, 9)).await?;
+        let receipt = fixture.store.receipt(&scope, &idempotency(realm, key, 9)).await?;
         let note = receipt.map(|(receipt, _)| receipt.note);
         ensure_equal(&format!("the note kept for {realm:?} {key:?}"), &note, &Some(format!("{n}{key}")))?;
     }

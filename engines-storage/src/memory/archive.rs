@@ -17,7 +17,8 @@ use engines_core::{
 
 use super::{
     MemoryStore,
-    scope_data::{ITEM_OVERHEAD_BYTES, ScopeData, StreamLog},
+    scope_data::{ScopeData, StreamLog},
+    sizes::ITEM_OVERHEAD_BYTES,
 };
 
 const STAGE: &str = "memory.stage";

@@ -23,7 +23,8 @@ use ulid::Ulid;
 
 use super::{
     MemoryLimits, MemoryStore,
-    scope_data::{ITEM_OVERHEAD_BYTES, ScopeData, StreamLog},
+    scope_data::{ScopeData, StreamLog},
+    sizes::ITEM_OVERHEAD_BYTES,
     state::MemoryState,
 };
 

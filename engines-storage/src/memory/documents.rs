@@ -120,9 +120,7 @@ pub(super) fn check_page(query: &DocumentQuery, page: &PageRequest) -> Result<()
 }
 
 pub(super) fn document_size(document: &Document) -> usize {
-    super::scope_data::ITEM_OVERHEAD_BYTES
-        + document.body.get().len()
-        + document.tags.iter().map(String::len).sum::<usize>()
+    super::sizes::ITEM_OVERHEAD_BYTES + document.body.get().len() + document.tags.iter().map(String::len).sum::<usize>()
 }
 
 fn token_by_id(last: &Document) -> PageToken {

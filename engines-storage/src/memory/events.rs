@@ -13,7 +13,7 @@ use engines_core::{
     stream::Seq,
 };
 
-use super::scope_data::resume_index;
+use super::page_token::resume_index;
 
 const LIST: &str = "events";
 

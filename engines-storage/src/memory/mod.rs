@@ -25,9 +25,11 @@ mod backup;
 mod documents;
 mod events;
 mod limits;
+mod page_token;
 mod receipts;
 mod removal;
 mod scope_data;
+mod sizes;
 mod state;
 mod store;
 

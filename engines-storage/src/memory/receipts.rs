@@ -8,7 +8,7 @@ use engines_core::{
     stream::{Seq, StreamKey},
 };
 
-use super::scope_data::ITEM_OVERHEAD_BYTES;
+use super::sizes::ITEM_OVERHEAD_BYTES;
 
 /// A receipt with the fingerprint of its request and its number in the order of writing.
 struct ReceiptEntry {

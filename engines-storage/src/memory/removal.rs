@@ -6,10 +6,7 @@ use engines_core::{
     nexus::{Removal, RemovalProgress},
 };
 
-use super::{
-    scope_data::{ITEM_OVERHEAD_BYTES, ScopeData},
-    state::MemoryState,
-};
+use super::{scope_data::ScopeData, sizes::ITEM_OVERHEAD_BYTES, state::MemoryState};
 
 impl MemoryState {
     /// Performs one step of a removal.

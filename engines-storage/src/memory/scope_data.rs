@@ -3,16 +3,16 @@
 use std::collections::{HashMap, VecDeque};
 
 use engines_core::{
-    Code, Error, Result,
+    Result,
     audit::{AuditEntry, AuditFilter},
     nexus::{DocumentKind, Page, PageRequest, PageToken, StreamHead},
     stream::{NewEvent, Seq, StreamEvent, StreamKey},
 };
 
-use super::{documents::DocumentMap, events::EventIndex, receipts::ReceiptIndex};
-
-/// Bytes counted for each stored item besides its content.
-pub(super) const ITEM_OVERHEAD_BYTES: usize = 256;
+use super::{
+    documents::DocumentMap, events::EventIndex, page_token::resume_index, receipts::ReceiptIndex,
+    sizes::ITEM_OVERHEAD_BYTES,
+};
 
 const AUDIT: &str = "audit";
 
@@ -53,15 +53,6 @@ impl ScopeData {
 /// Checks the token of a page when there are no audit records to list.
 pub(super) fn check_audit_page(page: &PageRequest) -> Result<()> {
     resume_index(AUDIT, page).map(drop)
-}
-
-/// Returns the number of items before the page.
-pub(super) fn resume_index(list: &'static str, page: &PageRequest) -> Result<usize> {
-    let Some(text) = &page.after else { return Ok(0) };
-    let [place] = PageToken::decode(list, text)?;
-    place
-        .parse()
-        .map_err(|_| Error::new(Code::CursorInvalid, "memory.page", "the cursor is malformed; use `next` unchanged"))
 }
 
 /// The log of one stream.

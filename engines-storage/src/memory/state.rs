@@ -14,7 +14,8 @@ use engines_core::{
 use super::{
     archive::StagedScopeData,
     receipts::receipt_size,
-    scope_data::{ITEM_OVERHEAD_BYTES, ScopeData},
+    scope_data::{ScopeData, StreamLog},
+    sizes::ITEM_OVERHEAD_BYTES,
 };
 
 /// The data of a memory store.
@@ -134,7 +135,7 @@ impl MemoryState {
 
     pub(super) fn head(&self, scope: &Scope, key: &StreamKey) -> StreamHead {
         let log = self.scope_data(scope).and_then(|space| space.streams.get(key));
-        log.map_or(StreamHead::EMPTY, super::scope_data::StreamLog::head)
+        log.map_or(StreamHead::EMPTY, StreamLog::head)
     }
 
     fn apply(
