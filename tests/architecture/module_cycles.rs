@@ -55,16 +55,7 @@ const KNOWN_CYCLES: &[(&str, &str, &str)] = &[
     ("engines-server", "config", "backup secrets"),
     ("engines-server", "connection", "driver http1 http2"),
     // engines-storage
-    ("engines-storage", "backup", "content manifest"),
-    ("engines-storage", "backup", "restore service"),
-    (
-        "engines-storage",
-        "conformance",
-        "archive audit backup batches cas changes documents events fixture health idempotency isolation \
-         limits ordering paging readers removal reopen runner streams text",
-    ),
     ("engines-storage", "memory", "archive state store"),
-    ("engines-storage", "memory", "documents events receipts scope_data"),
     (
         "engines-storage",
         "sqlite",
