@@ -94,6 +94,16 @@ impl App {
         pipeline::refuse(self, headers, error)
     }
 
+    /// As [`App::refuse`], with a status that belongs to no error code.
+    pub(crate) fn refuse_with_text(
+        &self,
+        headers: &http::HeaderMap,
+        status: http::StatusCode,
+        text: &'static str,
+    ) -> Response<Body> {
+        pipeline::refuse_with_text(self, headers, status, text)
+    }
+
     /// Returns the engine.
     #[must_use]
     pub fn engine(&self) -> &Engine {

@@ -13,7 +13,7 @@ use engines::{
     core::{access::RateClass, gate::RateSubject, json::CheckedJson},
 };
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::{
     body::{Body as HttpBody, SizeHint},
     upgrade::OnUpgrade,
@@ -33,7 +33,7 @@ use crate::{
     query::{self, Query},
     rate_limit,
     request::{RequestParts, Upgrade},
-    request_rules,
+    request_rules, response,
     routes::{BodyKind, Endpoint, HandlerFuture, Route, RouteMatch},
     security_headers,
 };
@@ -109,8 +109,22 @@ where
 /// Responds to a request with an error before any other step.
 pub(crate) fn refuse(app: &App, headers: &HeaderMap, error: &Error) -> Response<Body> {
     let trace = app.engine().admission().trace(&trace_input(app, headers));
-    let mut response = problem::response(error, &trace);
-    add_common_headers(&mut response, None, &trace);
+    finish_refusal(app, headers, &trace, problem::response(error, &trace))
+}
+
+/// As [`refuse`], with a status that belongs to no error code.
+pub(crate) fn refuse_with_text(
+    app: &App,
+    headers: &HeaderMap,
+    status: StatusCode,
+    text: &'static str,
+) -> Response<Body> {
+    let trace = app.engine().admission().trace(&trace_input(app, headers));
+    finish_refusal(app, headers, &trace, response::with_body(status, "text/plain; charset=utf-8", text))
+}
+
+fn finish_refusal(app: &App, headers: &HeaderMap, trace: &Trace, mut response: Response<Body>) -> Response<Body> {
+    add_common_headers(&mut response, None, trace);
     app.cors().apply(app.cors().origin(headers), None, response.headers_mut());
     app.metrics().record_response(None, response.status().as_u16(), Duration::ZERO);
     response

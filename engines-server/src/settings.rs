@@ -26,7 +26,7 @@ pub struct HttpSettings {
     /// Requests with a credential that are handled at the same time. Further ones get 503. Requests whose body is still
     /// arriving, batches and open streams are not counted.
     pub max_in_flight: usize,
-    /// Bytes of a request line and its headers.
+    /// Bytes of a request line and its headers. Over HTTP/2 each header counts 32 bytes more (RFC 9113 section 6.5.2).
     pub head_bytes: usize,
     /// Seconds in which a client must send the headers of a request, and seconds that a connection may be idle between
     /// requests.

@@ -2,13 +2,13 @@
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use http::Request;
+use http::{Request, StatusCode, request::Parts};
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::sleep;
 
 use super::{
-    ConnectionState, activity::ConnectionActivity, driver::ServeResult, stream_executor::StreamExecutor,
+    ConnectionState, activity::ConnectionActivity, driver::ServeResult, own_answer, stream_executor::StreamExecutor,
     watched_body::WatchedBody,
 };
 use crate::{
@@ -21,6 +21,13 @@ use crate::{
 
 /// Bytes of each stream that are buffered until the connection takes them.
 const SEND_BUFFER_BYTES: usize = 64 << 10;
+
+/// How many times `http.head_bytes` the library lets through. Up to there the server refuses a head with an answer of its
+/// own. Beyond, the library answers with a bare status, which nothing can change.
+const LIBRARY_HEAD_FACTOR: usize = 4;
+
+/// What HTTP/2 counts for a field of a head beside its name and value (RFC 9113 section 6.5.2).
+const FIELD_OVERHEAD: usize = 32;
 
 /// How long the other streams of a connection may continue, after one of them could not be ended and the connection
 /// must close.
@@ -44,9 +51,14 @@ pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &A
         let (app, line) = (app.clone(), line.clone());
         async move {
             let (request, rest) = track(request);
+            let (head, body) = request.into_parts();
             let response = match refused {
-                None => app.handle_on(&line, request).await,
-                Some(refused) => app.refuse(request.headers(), &refused.into()),
+                Some(refused) => app.refuse(&head.headers, &refused.into()),
+                None if head_bytes(&head) >= app.settings().head_bytes => {
+                    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                    app.refuse_with_text(&head.headers, status, own_answer::about_head(status))
+                }
+                None => app.handle_on(&line, Request::from_parts(head, body)).await,
             };
             let drain = rest.filter(|rest| !rest.is_read()).map(|rest| tokio::spawn(rest.drain(app)));
             // An error stops a client that is still sending. After a success it may continue: some clients (curl before
@@ -64,7 +76,7 @@ pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &A
     let connection = http2::Builder::new(executor)
         .timer(TokioTimer::new())
         .max_concurrent_streams(settings.h2_streams)
-        .max_header_list_size(u32::try_from(settings.head_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(library_head_bytes(settings.head_bytes))
         .max_send_buf_size(SEND_BUFFER_BYTES)
         .keep_alive_interval(settings.head_timeout())
         .serve_connection(TokioIo::new(io), service);
@@ -92,4 +104,24 @@ pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &A
         () = abandoned => Ok(()),
         () = cut => Ok(()),
     }
+}
+
+/// The limit of the library for a head, where `head_bytes` is the server's.
+fn library_head_bytes(head_bytes: usize) -> u32 {
+    u32::try_from(head_bytes.saturating_mul(LIBRARY_HEAD_FACTOR)).unwrap_or(u32::MAX)
+}
+
+/// The size of a head as HTTP/2 counts it.
+fn head_bytes(head: &Parts) -> usize {
+    let uri = &head.uri;
+    let path = uri.path_and_query().map_or("", |path| path.as_str());
+    let pseudo = [
+        (":method", Some(head.method.as_str())),
+        (":scheme", uri.scheme_str()),
+        (":authority", uri.authority().map(|authority| authority.as_str())),
+        (":path", Some(path)),
+    ];
+    let pseudo = pseudo.iter().filter_map(|(name, value)| Some((name.len(), (*value)?.len())));
+    let fields = head.headers.iter().map(|(name, value)| (name.as_str().len(), value.len()));
+    pseudo.chain(fields).map(|(name, value)| name + value + FIELD_OVERHEAD).sum()
 }

@@ -100,7 +100,9 @@ pub struct DeadlineSettings {
     /// Seconds that an HTTP/2 connection may be without an open stream. Replies to pings do not extend them.
     pub idle_s: u64,
     /// Seconds without progress of a write, after which the connection or HTTP/2 stream is closed because the client
-    /// does not read. Applies to responses, server-sent events and WebSockets.
+    /// reads too slowly or not at all. A waiting write makes progress when a third of the send buffer is free, and on an
+    /// HTTP/2 stream when the client has taken a frame of 16 KiB. Applies to responses, server-sent events and
+    /// WebSockets.
     pub write_s: u64,
     /// Bytes per second at which a JSON body must arrive on average after `body_grace_s`.
     pub body_bytes_per_s: u64,

@@ -1,7 +1,12 @@
 //! Headers that every response has.
 
 use engines::Role;
+use engines_server::HttpSettings;
+use http::Request;
+use http_body_util::Empty;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
+use tokio::net::TcpStream;
 
 use crate::support::{self, Answer, Connection, acme, ask, request, streaming::open, token};
 
@@ -84,4 +89,35 @@ async fn what_the_http_library_refuses_is_answered_with_them_too() {
             assert_eq!(connection.rest().await, b"", "{status}: something follows");
         }
     }
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_answered_with_them_over_http2() {
+    let settings = HttpSettings { head_bytes: 4096, ..HttpSettings::default() };
+    let server = support::start_with(settings).await;
+    let io = TokioIo::new(TcpStream::connect(server.address).await.unwrap());
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake::<_, _, Empty<bytes::Bytes>>(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    // As a header and as a path; many short headers count more than their bytes.
+    let request = |length: usize, count: usize, path: usize| {
+        let target = format!("http://{}/{}", server.address, "x".repeat(path));
+        let fields = (0..count).map(|at| (format!("x-{at}"), "x".repeat(length)));
+        let request = fields.fold(Request::builder().uri(target), |request, (name, value)| request.header(name, value));
+        request.body(Empty::new()).unwrap()
+    };
+    for (length, count, path, status) in
+        [(3000, 1, 0, 200), (4096, 1, 0, 431), (15_000, 1, 0, 431), (1, 150, 0, 431), (0, 0, 5000, 431), (9, 3, 0, 200)]
+    {
+        let answer = client.send_request(request(length, count, path)).await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{length} {count} {path}");
+        let headers = ["x-content-type-options", "referrer-policy", "content-security-policy", "x-request-id"];
+        for name in headers {
+            assert!(answer.headers().contains_key(name), "{name} of {length} {count} {path}");
+        }
+        assert_eq!(answer.headers().get("cache-control").is_some_and(|value| value == "no-store"), status == 431);
+    }
+    // What the library refuses by itself has a status alone. If that changes, `docs/security.md` does.
+    let answer = client.send_request(request(17_000, 1, 0)).await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.headers().len()), (431, 0), "{answer:?}");
 }

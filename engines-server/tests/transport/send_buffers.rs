@@ -7,10 +7,14 @@ use engines_server::HttpSettings;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{sleep, timeout},
+    time::{interval, sleep, timeout},
 };
 
-use crate::support::{self, Server, ask, narrow, request, token};
+use crate::support::{
+    self, Server, ask,
+    http2::{DATA, END_STREAM, HEADERS, Http2, RST_STREAM, WINDOW_UPDATE},
+    narrow, request, token,
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Requests that are sent in one write.
@@ -88,4 +92,58 @@ async fn a_client_that_pauses_and_reads_on_gets_all_of_its_answers() {
     let mut read = Vec::new();
     timeout(PATIENCE, paused.read_to_end(&mut read)).await.unwrap().expect("a reset");
     assert!(read.len() > (PIPELINED + 1) * size, "{} bytes", read.len());
+}
+
+/// Reads at most `bytes` every 100 ms. Returns whether the connection is open after `time`.
+async fn survives(server: &Server, bytes: usize, time: Duration) -> bool {
+    let mut stream = pipeline(server).await;
+    let (mut buffer, mut ticks) = (vec![0; bytes], interval(Duration::from_millis(100)));
+    let reads = async {
+        loop {
+            ticks.tick().await;
+            if !matches!(stream.read(&mut buffer).await, Ok(1..)) {
+                return;
+            }
+        }
+    };
+    timeout(time, reads).await.is_err()
+}
+
+#[tokio::test]
+async fn a_client_that_takes_less_than_the_least_rate_of_an_answer_is_closed() {
+    // Two thirds of 64 KiB within 2 s is the least.
+    let server = support::start_with(settings(2)).await;
+    assert!(!survives(&server, 500, PATIENCE).await, "5 KB/s");
+    assert!(survives(&server, 20_000, Duration::from_secs(6)).await, "200 KB/s");
+}
+
+#[tokio::test]
+async fn an_http2_stream_that_takes_less_than_the_least_rate_of_an_answer_is_reset() {
+    let server = support::start_with(settings(2)).await;
+    let size = ask(server.address, "GET", "/openapi.json", &[], None).await.body.len();
+    // 16 KiB within 2 s is the least.
+    for (bytes, is_served) in [(200_u32, false), (16_000, true)] {
+        let mut connection = Http2::open(server.address, bytes).await;
+        connection.request(1, "GET", "/openapi.json", &[], END_STREAM).await;
+        assert_eq!(connection.until(HEADERS).await.status(), 200);
+        let ended = async {
+            let mut received = 0;
+            loop {
+                let frame = connection.next().await.unwrap();
+                match frame.kind {
+                    RST_STREAM => return false,
+                    DATA => received += frame.payload.len(),
+                    _ => {}
+                }
+                if received == size {
+                    return true;
+                }
+                sleep(Duration::from_millis(100)).await;
+                for stream in [0, 1] {
+                    connection.send(WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes()).await;
+                }
+            }
+        };
+        assert_eq!(timeout(PATIENCE * 2, ended).await.unwrap(), is_served, "{bytes} bytes each 100 ms");
+    }
 }
