@@ -185,7 +185,8 @@ impl Engine {
         if self.0.store.archive().is_none() {
             return Ok(None);
         }
-        let archives = crate::archive::TenantArchives::new(Arc::clone(&self.0.store), self.0.guard.clone())?;
+        let archives = crate::archive::TenantArchives::new(Arc::clone(&self.0.store), self.0.guard.clone())?
+            .with_policies(self.0.privacy.policies().clone());
         Ok(Some(match &self.0.identity {
             Some(identity) => archives.with_identity(identity.clone()),
             None => archives,

@@ -257,6 +257,11 @@ impl RetentionWorker {
                 after = step.position;
                 self.pause().await;
             }
+            // Data that an import has staged under the id and never published.
+            let Some(archive) = self.backend.archive() else { continue };
+            while archive.discard(&scope).await? {
+                self.pause().await;
+            }
         }
         Ok(())
     }

@@ -11,8 +11,8 @@ use engines::{
         audit::AuditFilter,
         event::{DatasetEvent, EventFilter},
         nexus::{
-            DocumentKind,
-            archive::{ArchiveRecord, Section},
+            Batch, DocumentKind,
+            archive::{ArchiveRecord, Publication, Section},
         },
         stream::{LogId, ResumePoint, Seq},
         testing::{context, context_in, scope},
@@ -21,7 +21,7 @@ use engines::{
     storage::MemoryStore,
     stream::canvas::{CanvasCommand, NewCanvas, verify_canvas},
 };
-use serde_json::json;
+use serde_json::{json, value::RawValue};
 
 const KEY_SLOT: DocumentKind = DocumentKind::from_static("key_slot");
 
@@ -326,4 +326,49 @@ async fn only_owners_export_and_only_the_control_plane_imports() {
     assert_eq!(refused.code(), Code::HashMismatch);
     assert_eq!(record_lines(&engine, "t_copy", Env::Dev).await.len(), 1);
     assert!(engine.store().archive().unwrap().staged().await.unwrap().is_empty());
+}
+
+/// Returns the archive of a tenant whose events contain `text` and were not scrubbed, as in a modified archive.
+async fn archive_with(text: &str) -> Vec<u8> {
+    let engine = memory().await;
+    fill_tenant(&engine, &acme(Env::Dev), "word").await;
+    let archive = engine.store().archive().unwrap();
+    let raw = scope("t_raw", Env::Dev).unwrap();
+    let snapshot = archive.snapshot(acme(Env::Dev).scope()).await.unwrap();
+    for section in Section::ALL {
+        let mut records = snapshot.records(section, PageRequest::first(10_000)).await.unwrap().items;
+        for record in &mut records {
+            if let ArchiveRecord::Event(position, event) = record {
+                *position = None;
+                event.body = RawValue::from_string(event.body.get().replace("word", text)).unwrap();
+                event.surface = format!("desk of {text}");
+            }
+        }
+        archive.stage(&raw, records, "").await.unwrap();
+    }
+    let batch = Batch::new(engines::Timestamp::from_secs(1_770_000_000));
+    archive.publish(Publication { scopes: vec![raw], mark: None, batch }).await.unwrap();
+    export(&engine, "t_raw", ExportOptions::default()).await
+}
+
+#[tokio::test]
+async fn events_of_an_archive_are_scrubbed_before_they_are_stored() {
+    let archive = archive_with("ann.smith@example.org").await;
+    assert!(String::from_utf8_lossy(&archive).contains("ann.smith@example.org"), "the archive has nothing to scrub");
+    let engine = memory().await;
+    import(&engine, &archive, ImportOptions::default()).await.unwrap();
+    let events = |tenant: &'static str| {
+        let lines = record_lines(&engine, tenant, Env::Dev);
+        async move { lines.await.into_iter().filter(|line| line.contains("\"pii_flags\"")).collect::<Vec<_>>() }
+    };
+    let stored = events("t_raw").await;
+    assert_eq!(stored.len(), 7);
+    for line in &stored {
+        assert!(!line.contains("ann.smith") && line.contains("[EMAIL_ADDRESS]"), "{line}");
+        assert!(line.contains("\"EMAIL_ADDRESS\":2"), "{line}");
+    }
+    // Scrubbed events are imported unchanged.
+    let scrubbed = export(&engine, "t_raw", ExportOptions::default()).await;
+    import(&engine, &scrubbed, import_as("t_copy")).await.unwrap();
+    assert_eq!(events("t_copy").await, stored);
 }

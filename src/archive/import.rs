@@ -1,14 +1,16 @@
 //! Imports a tenant into the store, from a file or from another tenant.
 
-use std::io::Read;
+use std::{collections::HashMap, io::Read};
 
 use engines_auth::identity::{ArchivedMember, ArchivedTenant};
 use engines_core::{
     Action, Code, Env, Error, RequestContext, Result, Scope, TenantId, UserId,
+    event::scrub_archived,
     nexus::{
-        CommitError,
+        CommitError, Document,
         archive::{Archive, ArchiveRecord, Publication, StoreMark},
     },
+    privacy::PrivacyPolicies,
     stream::LogId,
 };
 use engines_storage::archive::{self, ArchiveHeader, ArchiveLimits, TenantMember};
@@ -21,6 +23,8 @@ use super::{
 };
 
 const IMPORT_OPERATION: &str = "tenants.import";
+/// The action that events are scrubbed for. A policy can have operators for it.
+const STORE_ACTION: &str = "store";
 /// The tenant id of the control plane.
 const CONTROL_PLANE_TENANT: &str = "t_system";
 
@@ -173,6 +177,12 @@ impl TenantArchives {
                           import it under another id, or have the log given a new id";
             return Err(Error::new(Code::AlreadyExists, IMPORT_OPERATION, detail));
         }
+        if let Err(taken) = self.identity.check_restorable(tenant).await {
+            for scope in scopes {
+                discard_staged(archive, scope).await?;
+            }
+            return Err(taken);
+        }
         for scope in scopes {
             if !transfer::is_empty(archive, scope).await? {
                 let detail = "something is stored under this id already; import it under another one";
@@ -201,14 +211,44 @@ impl TenantArchives {
                         return Err(Error::new(Code::OpInvalid, IMPORT_OPERATION, detail));
                     }
                     staged.records += records.len() as u64;
-                    let records: Vec<ArchiveRecord> = records.into_iter().map(transfer::without_position).collect();
-                    archive.stage(&Scope::new(tenant.clone(), env), records, "import").await?;
+                    let scope = Scope::new(tenant.clone(), env);
+                    let records = self.scrub_records(&scope, records, &mut staged.policies).await?;
+                    archive.stage(&scope, records, "import").await?;
                 }
                 TransferPart::Members(members) => staged.members = members,
                 TransferPart::End(_) => return Ok(staged),
             }
         }
         Err(aborted_error())
+    }
+
+    /// Scrubs the dataset events among the records and removes their feed positions. The policy of an environment comes
+    /// before its events, in the order of [`engines_core::nexus::archive::Section`].
+    async fn scrub_records(
+        &self,
+        scope: &Scope,
+        records: Vec<ArchiveRecord>,
+        policies: &mut HashMap<Env, Document>,
+    ) -> Result<Vec<ArchiveRecord>> {
+        for record in &records {
+            if let ArchiveRecord::Document(document) = record
+                && PrivacyPolicies::is_policy(document)
+            {
+                policies.insert(scope.env(), document.clone());
+            }
+        }
+        if !records.iter().any(|record| matches!(record, ArchiveRecord::Event(..))) {
+            return Ok(records);
+        }
+        let scrubber = self.policies.imported_scrubber(scope, policies.get(&scope.env())).for_action(STORE_ACTION);
+        let scrub = move || {
+            let scrubbed = records.into_iter().map(|record| match record {
+                ArchiveRecord::Event(_, event) => Ok(ArchiveRecord::Event(None, scrub_archived(&scrubber, event)?)),
+                record => Ok(record),
+            });
+            scrubbed.collect()
+        };
+        tokio::task::spawn_blocking(scrub).await.map_err(|error| Error::internal(IMPORT_OPERATION, error))?
     }
 
     #[expect(clippy::too_many_arguments, reason = "everything that was found out on the way")]
@@ -257,6 +297,7 @@ impl TenantArchives {
 #[derive(Default)]
 struct StagedTenant {
     records: u64,
+    policies: HashMap<Env, Document>,
     members: Vec<TenantMember>,
 }
 

@@ -3,7 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use engines_auth::Identity;
-use engines_core::{Code, Error, Guard, Result, Store, nexus::archive::Archive};
+use engines_core::{
+    Code, Error, Guard, Result, Store, nexus::archive::Archive, pii::Scrubber, privacy::PrivacyPolicies,
+};
 use engines_storage::archive::ArchiveLimits;
 
 /// Exports tenants from the store and imports them. Cheap to clone.
@@ -15,6 +17,7 @@ pub struct TenantArchives {
     pub(super) store: Arc<dyn Store>,
     pub(super) guard: Guard,
     pub(super) identity: Identity,
+    pub(super) policies: PrivacyPolicies,
     pub(super) limits: Arc<ArchiveLimits>,
     pub(super) read_only: bool,
 }
@@ -27,13 +30,22 @@ impl TenantArchives {
     /// Never in practice: the settings of that service are the default ones.
     pub fn new(store: Arc<dyn Store>, guard: Guard) -> Result<Self> {
         let identity = Identity::without_accounts(Arc::clone(&store), guard.clone()).build()?;
-        Ok(Self { store, guard, identity, limits: Arc::default(), read_only: false })
+        let policies = PrivacyPolicies::new(Arc::clone(&store), Arc::clone(guard.clock()), Scrubber::default());
+        Ok(Self { store, guard, identity, policies, limits: Arc::default(), read_only: false })
     }
 
     /// Uses the engine's own identity service, so that its caches are updated when a tenant is restored.
     #[must_use]
     pub fn with_identity(mut self, identity: Identity) -> Self {
         self.identity = identity;
+        self
+    }
+
+    /// Sets the policies under which the dataset events of archives are scrubbed. The default detectors without keys
+    /// apply otherwise.
+    #[must_use]
+    pub fn with_policies(mut self, policies: PrivacyPolicies) -> Self {
+        self.policies = policies;
         self
     }
 

@@ -2,6 +2,7 @@
 
 use engines::{
     ActorType, Code, Engine, Env, RequestContext, Role, Scope, TenantId,
+    archive::{ExportOptions, ImportOptions},
     auth::{
         AuthInput, FieldValues,
         identity::{Caller, SignupRequest, TenantRequest, TenantStatus},
@@ -86,9 +87,23 @@ async fn a_deleted_tenant_is_closed_at_once_purged_after_the_grace_period_and_it
         assert_eq!(engine.apply_retention().await.unwrap().tenants, 0);
         assert!(remaining_data(&engine, &tenant).await.len() > 5);
 
+        let archive = engine.store().archive().unwrap();
+        let archives = engine.tenant_archives().unwrap().unwrap();
+        let exported = archives.export(&owner, ExportOptions::default(), Vec::new()).await.unwrap().0;
+        // The remains of an import that was killed.
+        for env in Env::ALL {
+            archive.stage(&Scope::new(tenant.clone(), env), Vec::new(), "import").await.unwrap();
+        }
         clock.advance(days(7));
         let pass = engine.apply_retention().await.unwrap();
         assert_eq!((pass.tenants, pass.failed), (1, 0));
+        assert_eq!(archive.staged().await.unwrap(), []);
+        let system = engine.system(Scope::system().unwrap(), "a test").unwrap();
+        let options = ImportOptions { new_log: true, ..ImportOptions::default() };
+        let refused = archives.import(&system, std::io::Cursor::new(exported), options).await.unwrap_err();
+        assert_eq!(refused.code(), Code::AlreadyExists);
+        assert!(refused.detail().contains("was purged"), "{refused}");
+        assert_eq!(archive.staged().await.unwrap(), []);
         let left = remaining_data(&engine, &tenant).await;
         assert_eq!(left.len(), 1, "{left:?}");
         assert!(left[0].starts_with("identity_tenant") && left[0].contains("purged"), "{left:?}");

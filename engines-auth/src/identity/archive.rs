@@ -11,7 +11,7 @@ use engines_core::{
 use super::{
     accounts::validate_name,
     bootstrap::SYSTEM_TENANT,
-    documents::{MemberBody, TenantBody},
+    documents::{MemberBody, TenantBody, TenantStatus},
     records::{self, MEMBER, TENANT},
     service::Identity,
     tenants::{adopted_tenant, put_member},
@@ -113,10 +113,7 @@ impl Identity {
         if archived.members.len() > MAX_MEMBERS {
             return Err(too_many_members(IMPORT));
         }
-        if inner.tenant(tenant).await?.is_some() {
-            let detail = "a tenant with this id exists; restore under another id";
-            return Err(Error::new(Code::AlreadyExists, IMPORT, detail));
-        }
+        self.check_restorable(tenant).await?;
         let now = inner.now();
         let mut wanted = archived.members.clone();
         if let Some(owner) = owner {
@@ -150,6 +147,21 @@ impl Identity {
         let batch = batch.audit(permit.audit_entry(&inner.guard, context, resource));
         let members = known.into_iter().map(|member| member.user_id).collect();
         Ok(TenantRestoration { batch, members, unknown })
+    }
+
+    /// Checks that a tenant may be restored under this id. The id of a purged tenant stays reserved.
+    ///
+    /// # Errors
+    /// `ALREADY_EXISTS` when a tenant has the id, or had it and was purged; errors of the store.
+    pub async fn check_restorable(&self, tenant: &TenantId) -> Result<()> {
+        let Some(found) = self.inner.tenant(tenant).await? else { return Ok(()) };
+        let detail = match found.body.status {
+            TenantStatus::Purging | TenantStatus::Purged => {
+                "a tenant with this id was purged, and its id stays reserved; restore under another id"
+            }
+            _ => "a tenant with this id exists; restore under another id",
+        };
+        Err(Error::new(Code::AlreadyExists, IMPORT, detail))
     }
 
     /// Removes a restored tenant from the caches.

@@ -102,14 +102,50 @@ pub fn scrub_event(
 /// # Errors
 /// As [`scrub_event`].
 pub fn rescrub(scrubber: &Scrubber, event: StoredEvent) -> Result<CleanEvent> {
-    let mut raw: Map<String, Value> =
-        serde_json::from_str(event.body.get()).map_err(|error| Error::internal("event.clean", error))?;
-    raw.insert("surface".into(), event.surface.into());
-    raw.insert("agent_id".into(), event.agent_id.into());
-    raw.insert("trace_id".into(), event.trace_id.into());
+    let raw = raw_fields(&event)?;
     let actor = Actor { id: scrub_user_id(scrubber, &event.actor.id)?, ..event.actor };
     let stamp = EventStamp { event_id: event.event_id, ts: event.ts, actor, train_ok: event.train_ok };
     scrub_fields(scrubber, raw, stamp, event.pii_flags)
+}
+
+/// Scrubs an event of an archive before it is stored.
+///
+/// An event without findings is returned byte for byte. Findings are removed and added to the event's report. The
+/// recorder's id is not scrubbed, as in every stored event.
+///
+/// # Errors
+/// As [`scrub_event`].
+pub fn scrub_archived(scrubber: &Scrubber, event: StoredEvent) -> Result<StoredEvent> {
+    let stamp =
+        EventStamp { event_id: event.event_id, ts: event.ts, actor: event.actor.clone(), train_ok: event.train_ok };
+    let clean = scrub_fields(scrubber, raw_fields(&event)?, stamp, ScrubReport::default())?;
+    if clean.pii_flags.is_clean() {
+        return Ok(event);
+    }
+    let mut stored = clean.into_stored(event.seq);
+    add_report(&mut stored.pii_flags, event.pii_flags);
+    stored.train_ok &= scrubber.may_train(&stored.pii_flags);
+    Ok(stored)
+}
+
+/// Returns the fields of a stored event in the form that the engine scrubs.
+fn raw_fields(event: &StoredEvent) -> Result<Map<String, Value>> {
+    let mut raw: Map<String, Value> =
+        serde_json::from_str(event.body.get()).map_err(|error| Error::internal("event.clean", error))?;
+    raw.insert("surface".into(), event.surface.as_str().into());
+    raw.insert("agent_id".into(), event.agent_id.as_str().into());
+    raw.insert("trace_id".into(), event.trace_id.as_str().into());
+    Ok(raw)
+}
+
+/// Adds the findings of an earlier scrub to a report.
+fn add_report(report: &mut ScrubReport, earlier: ScrubReport) {
+    for (entity, count) in earlier.counts {
+        *report.counts.entry(entity).or_default() += count;
+    }
+    for path in earlier.paths {
+        report.add_path(path);
+    }
 }
 
 /// Replaces a user's id that is dropped, or whose sealed form is longer than an id may be.
@@ -164,12 +200,7 @@ fn scrub_fields(
         }
         fields.insert(name.to_owned(), Value::String(text));
     }
-    for (entity, count) in before.counts {
-        *pii_flags.counts.entry(entity).or_default() += count;
-    }
-    for path in before.paths {
-        pii_flags.add_path(path);
-    }
+    add_report(&mut pii_flags, before);
     let mut text = |name: &str| match fields.remove(name) {
         Some(Value::String(text)) => text,
         _ => String::new(),

@@ -10,7 +10,7 @@ mod event_log_entry;
 mod stored_event;
 
 pub use self::{
-    clean_event::{CleanEvent, EventStamp, rescrub, scrub_event},
+    clean_event::{CleanEvent, EventStamp, rescrub, scrub_archived, scrub_event},
     dataset::DatasetEvent,
     event_log_entry::EventLogEntry,
     stored_event::{EventFilter, StoredEvent},

@@ -77,6 +77,26 @@ impl PrivacyPolicies {
         Ok(scrubber)
     }
 
+    /// Returns whether a document is the policy of its scope.
+    #[must_use]
+    pub fn is_policy(document: &Document) -> bool {
+        document.kind == POLICY_KIND
+    }
+
+    /// Returns the scrubber for a scope that is imported, under the policy that comes with it.
+    ///
+    /// The deployment's policy applies when no policy comes with the scope, when that policy contains what a tenant's
+    /// policy must not contain, and when it cannot be followed, for example because it needs a key that is missing.
+    #[must_use]
+    pub fn imported_scrubber(&self, scope: &Scope, policy: Option<&Document>) -> Scrubber {
+        let own = policy.and_then(|document| {
+            let policy: Policy = document.decode().ok()?;
+            check_tenant_policy(&policy).ok()?;
+            self.compile(scope, policy, document.version).ok()
+        });
+        own.unwrap_or_else(|| self.base.for_tenant(scope.tenant().as_str()))
+    }
+
     /// Reads the policy document of `scope`.
     pub(super) async fn load_document(&self, scope: &Scope) -> Result<Option<Document>> {
         self.store.get(scope, &POLICY_KIND, &document_id()?).await
