@@ -7,9 +7,9 @@
 //! id and the feed's position, so that cursors and sinks continue without a gap.
 
 use engines_core::{
-    Code, Error, Result, Scope, Store, Timestamp,
+    Code, Error, Result, Scope, Timestamp,
     nexus::{
-        Batch, PageRequest,
+        Backend, Batch, EventFeed, PageRequest,
         archive::{Archive, Publication, ScopeSnapshot, Section, StagedScope},
     },
 };
@@ -79,18 +79,18 @@ struct StagingProgress {
 /// - `INTERNAL` when a backend does not support archives.
 /// - Errors of the two stores.
 pub async fn migrate(
-    from: &dyn Store,
-    to: &dyn Store,
+    from: &dyn Backend,
+    to: &dyn Backend,
     options: MigrationOptions,
     mut report: impl FnMut(MigrationProgress) + Send,
 ) -> Result<MigrationReport> {
     let (source, target) = (archive_of(from)?, archive_of(to)?);
-    if !target.scopes(PageRequest::first(1)).await?.items.is_empty() {
+    if !to.scopes(None, 1).await?.is_empty() {
         let detail = "the target holds something already; choose an empty one";
         return Err(Error::new(Code::AlreadyExists, OPERATION, detail));
     }
     let mark = source.mark().await?;
-    let scopes = all_scopes(source).await?;
+    let scopes = all_scopes(from).await?;
     let mut staged = target.staged().await?;
     for found in &staged {
         let known = progress_of(found).is_some_and(|progress| progress.log == mark.log_id.to_bytes());
@@ -133,7 +133,7 @@ pub async fn migrate(
     Ok(MigrationReport { scopes: count, records, sha256 })
 }
 
-fn archive_of(store: &dyn Store) -> Result<&dyn Archive> {
+fn archive_of(store: &dyn Backend) -> Result<&dyn Archive> {
     store.archive().ok_or_else(|| {
         let name = store.capabilities().name;
         Error::new(Code::Internal, OPERATION, format!("the backend {name} cannot be archived"))
@@ -145,15 +145,14 @@ fn archive_of(store: &dyn Store) -> Result<&dyn Archive> {
 /// # Errors
 ///
 /// Errors of the store.
-pub async fn all_scopes(archive: &dyn Archive) -> Result<Vec<Scope>> {
-    let (mut scopes, mut page) = (Vec::new(), PageRequest::first(SCOPES_PER_PAGE));
+pub async fn all_scopes(store: &(impl EventFeed + ?Sized)) -> Result<Vec<Scope>> {
+    let mut scopes: Vec<Scope> = Vec::new();
     loop {
-        let found = archive.scopes(page).await?;
-        scopes.extend(found.items);
-        match found.next {
-            Some(next) => page = PageRequest::after(SCOPES_PER_PAGE, next),
-            None => return Ok(scopes),
+        let found = store.scopes(scopes.last(), SCOPES_PER_PAGE).await?;
+        if found.is_empty() {
+            return Ok(scopes);
         }
+        scopes.extend(found);
     }
 }
 

@@ -357,10 +357,6 @@ impl Archive for BrokenStore {
         self.inner.mark().await
     }
 
-    async fn scopes(&self, page: PageRequest) -> Result<Page<Scope>> {
-        Archive::scopes(&*self.inner, page).await
-    }
-
     async fn snapshot(&self, scope: &Scope) -> Result<Box<dyn ScopeSnapshot>> {
         match self.has_bug(Bug::SnapshotsMoveOn) {
             true => Ok(Box::new(UnstableSnapshot(Arc::clone(&self.inner), scope.clone()))),

@@ -67,7 +67,8 @@ pub trait EventFeed: Send + Sync {
     async fn after(&self, position: u64, limit: usize) -> Result<Vec<FeedItem>>;
 
     /// Returns up to `limit` scopes after `after` that hold data, ordered by tenant, then environment, in byte order of
-    /// their names. It is for background tasks that go over all tenants, such as retention.
+    /// their names. Staged scopes are not listed. It is for background tasks that go over all tenants, such as
+    /// retention.
     ///
     /// # Errors
     /// `INTERNAL` when the backend cannot list scopes; a backend that declares [`super::Capabilities::removes`] can.

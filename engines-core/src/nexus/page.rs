@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::{
     code::Code,
     error::{Error, Result},
+    stream::LogId,
 };
 
 /// Selects a page: the number of items, and where the page begins.
@@ -29,6 +30,25 @@ impl PageRequest {
     pub fn after(limit: usize, next: impl Into<String>) -> Self {
         Self { limit: limit.max(1), after: Some(next.into()) }
     }
+
+    /// Checks that the token is bound to this log (see [`Page::bind_to_log`]), and restores the token that the store
+    /// made.
+    ///
+    /// # Errors
+    /// `CURSOR_INVALID` for a token that is bound to another log, or to none.
+    pub fn unbind_from_log(self, log: LogId) -> Result<Self> {
+        let Some(text) = self.after else { return Ok(self) };
+        let Some(after) = text.strip_prefix(&log_prefix(log)) else {
+            let detail = "the cursor is malformed or belongs to another log; start again from the first page";
+            return Err(Error::new(Code::CursorInvalid, "nexus.page", detail));
+        };
+        Ok(Self { limit: self.limit, after: Some(after.to_owned()) })
+    }
+}
+
+/// Returns the prefix of the tokens that are bound to a log.
+fn log_prefix(log: LogId) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(log.to_bytes()) + "."
 }
 
 /// One page of a list.
@@ -49,6 +69,13 @@ impl<T> Page<T> {
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(|last| token(last).encode());
         Self { items, next }
+    }
+
+    /// Binds the token of the next page to this log. The sort keys of events and audit records are numbers, under which
+    /// another log, such as that of a restored backup, has other items.
+    #[must_use]
+    pub fn bind_to_log(self, log: LogId) -> Self {
+        Self { items: self.items, next: self.next.map(|next| log_prefix(log) + &next) }
     }
 
     /// Converts the items of the page.

@@ -107,14 +107,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Lists dataset events in the order in which they were recorded, one page at a time. A page may be short, or even
     /// empty, although its `next` says that there are more, because the number of events that a filter skips is bounded
-    /// too ([`EventFilter::MAX_SCANNED`] in the built-in stores). A page of 0 items counts as a page of 1.
+    /// too ([`EventFilter::MAX_SCANNED`] in the built-in stores). A page of 0 items counts as a page of 1. Tokens belong
+    /// to this log: use [`PageRequest::unbind_from_log`] and [`Page::bind_to_log`].
     ///
     /// # Errors
     /// As [`Store::query`].
     async fn events(&self, scope: &Scope, filter: &EventFilter, page: PageRequest) -> Result<Page<StoredEvent>>;
 
     /// Lists audit records in the order in which they were written, one page at a time. A page of 0 items counts as a
-    /// page of 1.
+    /// page of 1. Tokens belong to this log, as those of [`Store::events`].
     ///
     /// # Errors
     /// As [`Store::query`].

@@ -7,6 +7,7 @@ use engines_core::{
     audit::AuditFilter,
     event::EventFilter,
     nexus::{DocumentQuery, Expect, Page, PageRequest, QueryOrder},
+    stream::LogId,
 };
 
 use super::{
@@ -156,6 +157,23 @@ pub async fn malformed_tokens(bench: &Fixture) -> CaseResult {
     let of_audit = token(bench.store.audit(&scope, &AuditFilter::default(), PageRequest::first(1)).await?.next)?;
     let bad = ["", " ", "!", "AAAA", "null", "../..", "%00", "日本", "0", "-1"].map(str::to_owned);
     let bad: Vec<_> = bad.into_iter().chain([of_documents.repeat(2), "A".repeat(1 << 16), "\0".into()]).collect();
+    // The same positions in another log.
+    let log = bench.store.log_id();
+    let mut other = log.to_bytes();
+    other[0] ^= 1;
+    let in_other_log = |token: &str| -> Result<String, CaseFailure> {
+        let unbound = PageRequest::after(1, token).unbind_from_log(log)?.after;
+        let bound = Page::<()> { items: Vec::new(), next: unbound }.bind_to_log(LogId::from_bytes(other)).next;
+        bound.ok_or_else(|| CaseFailure::new("a token without text"))
+    };
+    for scope in [&scope, &empty] {
+        let found =
+            bench.store.events(scope, &EventFilter::default(), PageRequest::after(2, in_other_log(&of_events)?)).await;
+        expect_cursor_invalid("a token of another log", found)?;
+        let found =
+            bench.store.audit(scope, &AuditFilter::default(), PageRequest::after(2, in_other_log(&of_audit)?)).await;
+        expect_cursor_invalid("a token of another log", found)?;
+    }
     for scope in [&scope, &empty] {
         for text in &bad {
             for order in ORDERS {

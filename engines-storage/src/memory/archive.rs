@@ -23,7 +23,6 @@ use super::{
 
 const STAGE: &str = "memory.stage";
 const PUBLISH: &str = "memory.publish";
-const SCOPES: &str = "archive.scopes";
 /// Maximum size of one page of a snapshot; a page contains at least one record.
 const PAGE_BYTES: usize = 4 << 20;
 /// Bytes counted for an event's slot in the log, also when the event was removed.
@@ -197,24 +196,6 @@ impl Archive for MemoryStore {
         Ok(StoreMark { log_id: self.log_id(), feed_position: self.state().last_position })
     }
 
-    async fn scopes(&self, page: PageRequest) -> Result<Page<Scope>> {
-        let state = self.state();
-        let mut scopes: Vec<_> =
-            state.scopes.iter().filter(|(_, space)| !space.is_empty()).map(|(scope, _)| scope.clone()).collect();
-        scopes.sort_by(|one, other| scope_names(one).cmp(&scope_names(other)));
-        let start = match &page.after {
-            None => 0,
-            Some(text) => {
-                let [tenant, env] = PageToken::decode(SCOPES, text)?;
-                scopes.partition_point(|scope| scope_names(scope) <= (tenant.as_str(), env.as_str()))
-            }
-        };
-        let rest = scopes.into_iter().skip(start).take(page.limit.max(1).saturating_add(1)).collect();
-        Ok(Page::from_lookahead(rest, page.limit.max(1), |last: &Scope| {
-            PageToken::new(SCOPES, [last.tenant().to_string(), last.env().to_string()])
-        }))
-    }
-
     async fn snapshot(&self, scope: &Scope) -> Result<Box<dyn ScopeSnapshot>> {
         Ok(Box::new(MemorySnapshot::from_scope(self.state().scope_data(scope), ScopeCounters::default())))
     }
@@ -343,11 +324,6 @@ impl Archive for MemoryStore {
 /// Returns the number of the last audit record.
 fn last_audit_number(space: &ScopeData) -> u64 {
     (space.audit_removed + space.audit.len()) as u64
-}
-
-/// The sort key of `scopes`: the names of tenant and environment.
-fn scope_names(scope: &Scope) -> (&str, &str) {
-    (scope.tenant().as_str(), scope.env().as_str())
 }
 
 /// Returns whether the record could have been written to this backend.

@@ -126,17 +126,23 @@ impl Store for MemoryStore {
     }
 
     async fn events(&self, scope: &Scope, filter: &EventFilter, page: PageRequest) -> Result<Page<StoredEvent>> {
-        match self.state().scope_data(scope) {
+        let log = self.log_id();
+        let page = page.unbind_from_log(log)?;
+        let found = match self.state().scope_data(scope) {
             Some(space) => space.events.page(filter, &page),
             None => events::check_page(&page).map(|()| empty_page()),
-        }
+        };
+        Ok(found?.bind_to_log(log))
     }
 
     async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>> {
-        match self.state().scope_data(scope) {
+        let log = self.log_id();
+        let page = page.unbind_from_log(log)?;
+        let found = match self.state().scope_data(scope) {
             Some(space) => space.audit_page(filter, &page),
             None => scope_data::check_audit_page(&page).map(|()| empty_page()),
-        }
+        };
+        Ok(found?.bind_to_log(log))
     }
 
     async fn remove(
@@ -195,8 +201,9 @@ impl EventFeed for MemoryStore {
         let state = self.state();
         let name = |scope: &Scope| (scope.tenant().as_str().to_owned(), scope.env().as_str());
         let after = after.map(name);
+        let filled = state.scopes.iter().filter(|(_, space)| !space.is_empty()).map(|(scope, _)| scope);
         let mut scopes: Vec<_> =
-            state.scopes.keys().filter(|scope| after.as_ref().is_none_or(|after| name(scope) > *after)).collect();
+            filled.filter(|scope| after.as_ref().is_none_or(|after| name(scope) > *after)).collect();
         scopes.sort_by_key(|scope| name(scope));
         Ok(scopes.into_iter().take(limit).cloned().collect())
     }

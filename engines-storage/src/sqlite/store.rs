@@ -419,11 +419,15 @@ impl Store for SqliteStore {
     }
 
     async fn events(&self, scope: &Scope, filter: &EventFilter, page: PageRequest) -> Result<Page<StoredEvent>> {
-        self.readers.run("sqlite.events", queries::events(scope.clone(), filter.clone(), page)?).await
+        let log = self.log_id();
+        let read = queries::events(scope.clone(), filter.clone(), page.unbind_from_log(log)?)?;
+        Ok(self.readers.run("sqlite.events", read).await?.bind_to_log(log))
     }
 
     async fn audit(&self, scope: &Scope, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>> {
-        self.readers.run("sqlite.audit", queries::audit_page(scope.clone(), filter.clone(), page)?).await
+        let log = self.log_id();
+        let read = queries::audit_page(scope.clone(), filter.clone(), page.unbind_from_log(log)?)?;
+        Ok(self.readers.run("sqlite.audit", read).await?.bind_to_log(log))
     }
 
     async fn remove(

@@ -61,8 +61,9 @@ pub struct Publication {
 /// Export and restoration of whole scopes. A [`super::super::Store`] that supports it returns it from
 /// [`super::super::Store::archive`].
 ///
-/// Restoring is trusted work: records come from a snapshot, or from an archive that an operator vouches for, so the
-/// dataset events in them are assumed to be scrubbed. Services check the caller's permission.
+/// Restoring is trusted work: the store assumes that the dataset events are scrubbed. They come from a snapshot, or the
+/// service that reads an archive scrubs them with [`crate::event::scrub_archived`]. Services check the caller's
+/// permission.
 #[async_trait]
 pub trait Archive: Send + Sync {
     /// Returns the log id and the position of the feed.
@@ -70,13 +71,6 @@ pub trait Archive: Send + Sync {
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when the backend does not answer; this holds for all reads.
     async fn mark(&self) -> Result<StoreMark>;
-
-    /// Lists every scope in which data was ever stored, ordered by tenant, then environment. Staged scopes are not
-    /// listed.
-    ///
-    /// # Errors
-    /// `CURSOR_INVALID` for a malformed token; otherwise as [`Archive::mark`].
-    async fn scopes(&self, page: PageRequest) -> Result<Page<Scope>>;
 
     /// Takes a consistent cut of a scope's current state. An empty scope has counters of zero and no other record.
     ///

@@ -8,7 +8,7 @@ use engines::{
         Store,
         nexus::{DocumentQuery, PageRequest, QueryOrder},
     },
-    storage::migration::all_scopes,
+    storage::{SqliteStore, migration::all_scopes},
     stream::canvas::{CANVAS, verify_canvas},
 };
 use futures_util::future::BoxFuture;
@@ -33,8 +33,7 @@ impl DoctorCheck for CanvasCheck {
     fn run<'a>(&'a self, context: &'a DoctorContext) -> BoxFuture<'a, Vec<DoctorFinding>> {
         Box::pin(async move {
             let Some(store) = &context.store else { return Vec::new() };
-            let store = Arc::clone(store) as Arc<dyn Store>;
-            match check_canvases(&store, context.deep).await {
+            match check_canvases(store, context.deep).await {
                 Ok(found) => found,
                 Err(error) => vec![DoctorFinding::problem(
                     format!("canvases cannot be read: {}", error.detail()),
@@ -45,10 +44,10 @@ impl DoctorCheck for CanvasCheck {
     }
 }
 
-async fn check_canvases(store: &Arc<dyn Store>, deep: bool) -> engines::Result<Vec<DoctorFinding>> {
-    let Some(archive) = store.archive() else { return Ok(Vec::new()) };
+async fn check_canvases(sqlite: &Arc<SqliteStore>, deep: bool) -> engines::Result<Vec<DoctorFinding>> {
+    let store = &(Arc::clone(sqlite) as Arc<dyn Store>);
     let (mut found, mut played, mut commits) = (Vec::new(), 0, 0);
-    let scopes = all_scopes(archive).await?;
+    let scopes = all_scopes(&**sqlite).await?;
     let most = if deep { scopes.len() } else { MAX_SCOPES };
     for scope in scopes.iter().take(most) {
         let mut page = PageRequest::first(if deep { 200 } else { CANVASES_PER_SCOPE });

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use engines_core::{
     Code, Error, Result, Scope, Store, Timestamp,
     nexus::{
-        Batch, Capabilities, CommitError, CommitReceipt, Page, PageRequest,
+        Batch, Capabilities, CommitError, CommitReceipt,
         archive::{Archive, ArchiveRecord, Publication, ScopeSnapshot, StagedScope, StoreMark},
     },
 };
@@ -19,10 +19,6 @@ impl Archive for SqliteStore {
     async fn mark(&self) -> Result<StoreMark> {
         let feed_position = self.readers().run("sqlite.mark", queries::feed_position).await?;
         Ok(StoreMark { log_id: self.log_id(), feed_position })
-    }
-
-    async fn scopes(&self, page: PageRequest) -> Result<Page<Scope>> {
-        self.readers().run("sqlite.scopes", queries::list_scopes(page)?).await
     }
 
     async fn snapshot(&self, scope: &Scope) -> Result<Box<dyn ScopeSnapshot>> {

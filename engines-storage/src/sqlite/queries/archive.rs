@@ -1,7 +1,7 @@
 //! Reads whole scopes, section by section, in the order of [`Section`].
 
 use engines_core::{
-    Error, Result, Scope, TenantId,
+    Result,
     nexus::{
         DocumentKind, Idempotency, Page, PageRequest, PageToken,
         archive::{ArchiveRecord, ScopeCounters, Section, StoredReceipt},
@@ -15,14 +15,12 @@ use super::{
     page::{cursor_invalid, limit_plus_one},
 };
 use crate::sqlite::{
-    archive,
     documents::read_row,
     error::SqliteFailure,
     scopes::AUDIT_BITS,
     streams::{self, column_error, read_timestamp, read_u64},
 };
 
-const SCOPES: &str = "archive.scopes";
 /// Maximum bytes of content in one page; a page contains at least one record.
 const PAGE_BYTES: usize = 4 << 20;
 
@@ -279,35 +277,4 @@ fn receipts(
 pub(in crate::sqlite) fn feed_position(connection: &Connection) -> Result<u64, SqliteFailure> {
     const SQL: &str = "SELECT max(0, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'dataset_events'), 0))";
     Ok(connection.prepare_cached(SQL)?.query_row([], |row| read_u64(row, 0))?)
-}
-
-/// Returns the published scopes ordered by tenant and environment.
-pub(in crate::sqlite) fn list_scopes(
-    page: PageRequest,
-) -> Result<impl FnOnce(&Connection) -> Result<Page<Scope>, SqliteFailure>> {
-    let [tenant, env] = match &page.after {
-        Some(text) => PageToken::decode(SCOPES, text)?,
-        None => Default::default(),
-    };
-    let limit = page.limit.max(1);
-    Ok(move |connection: &Connection| {
-        const SQL: &str = "SELECT tenant, env FROM scopes WHERE (tenant, env) > (?1, ?2) ORDER BY tenant, env";
-        let mut statement = connection.prepare_cached(SQL)?;
-        let mut rows = statement.query(params![tenant, env])?;
-        let mut scopes = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (tenant, env): (String, String) = (row.get(0)?, row.get(1)?);
-            if !archive::is_public(&env) {
-                continue;
-            }
-            let tenant = TenantId::new(tenant).map_err(|_| column_error(0))?;
-            scopes.push(Scope::new(tenant, env.parse().map_err(|_: Error| column_error(1))?));
-            if scopes.len() > limit {
-                break;
-            }
-        }
-        Ok(Page::from_lookahead(scopes, limit, |last: &Scope| {
-            PageToken::new(SCOPES, [last.tenant().to_string(), last.env().to_string()])
-        }))
-    })
 }

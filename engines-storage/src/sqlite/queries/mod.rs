@@ -7,7 +7,7 @@ mod events;
 mod page;
 
 pub(super) use self::{
-    archive::{feed_position, list_scopes, read_section},
+    archive::{feed_position, read_section},
     audit::audit_page,
     documents::document_page,
     events::{events, find_removable, read_feed, scopes_after},
