@@ -196,7 +196,7 @@ impl CopyTask {
     }
 
     fn log_bytes(&self) -> u64 {
-        self.log.pages.load(Ordering::Relaxed) as u64 * LOG_FRAME_BYTES
+        self.log.pages() as u64 * LOG_FRAME_BYTES
     }
 
     fn check_stopped(&self) -> Result<()> {

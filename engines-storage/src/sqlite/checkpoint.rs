@@ -12,7 +12,7 @@ use std::{
     fs::File,
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
@@ -52,13 +52,22 @@ const WARN_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct WalState {
     /// Pages in the log, as of the last commit.
-    pub(super) pages: AtomicUsize,
+    pages: AtomicUsize,
     /// The bulk was moved.
     bulk_moved: AtomicBool,
-    /// Pages in the log when all of it had been moved and the data file was synced.
-    fully_moved_pages: AtomicUsize,
+    /// The part of the log that is known to be in the synced data file.
+    synced: Mutex<SyncedLog>,
     /// The thread met a fault of the disk.
     fault: Mutex<Option<SqliteFailure>>,
+}
+
+/// The length of the log at the moment when all of it was moved and the data file was synced.
+#[derive(Debug, Default)]
+struct SyncedLog {
+    pages: usize,
+    /// Number of times the log has restarted. The result of a checkpoint that began before the last restart does not
+    /// describe the present log.
+    restarts: u64,
 }
 
 /// A request to the thread.
@@ -149,14 +158,12 @@ impl Checkpointer {
 
     /// Frames that the log holds at least: acknowledged, and not all of them known to be in the synced data file.
     pub(super) fn acknowledged_frames(&self) -> usize {
-        let pages = self.log.pages.load(Ordering::Relaxed);
-        if self.log.fully_moved_pages.load(Ordering::Relaxed) == pages { 0 } else { pages }
+        self.log.pages_to_move()
     }
 
     /// After a recovery: the log is empty, and what the thread met before does not count.
     pub(super) fn reset_after_recovery(&mut self) {
-        self.log.pages.store(0, Ordering::Relaxed);
-        self.log.fully_moved_pages.store(0, Ordering::Relaxed);
+        self.log.note_pages(0);
         self.log.bulk_moved.store(false, Ordering::Relaxed);
         self.log.take_fault();
         (self.requested, self.due, self.last) = (false, self.threshold, 0);
@@ -173,7 +180,7 @@ impl Checkpointer {
         if let Some(fault) = self.log.take_fault() {
             return Err(fault);
         }
-        let pages = self.log.pages.load(Ordering::Relaxed);
+        let pages = self.log.pages();
         if pages < self.last {
             self.due = self.threshold;
         }
@@ -222,7 +229,7 @@ impl Checkpointer {
         let emptied = !blocked?;
         if emptied {
             // A log without frames: what was acknowledged is in the synced data file.
-            self.log.fully_moved_pages.store(self.log.pages.load(Ordering::Relaxed), Ordering::Relaxed);
+            self.log.note_pages(0);
         }
         let done = emptied && self.gaps.run_step(connection)?;
         self.shared.erasure.note_attempt(done);
@@ -244,6 +251,40 @@ impl Checkpointer {
 }
 
 impl WalState {
+    /// Notes the number of pages in the log, after a commit or after the log was emptied. Every commit adds pages, so
+    /// the log has restarted when it did not grow. No page of the new log is in the data file yet, even when it is as
+    /// long as the log that was moved.
+    pub(super) fn note_pages(&self, pages: usize) {
+        if pages <= self.pages.swap(pages, Ordering::Relaxed) {
+            let mut synced = self.synced();
+            *synced = SyncedLog { pages: 0, restarts: synced.restarts + 1 };
+        }
+    }
+
+    /// Returns the number of pages in the log, as of the last commit.
+    pub(super) fn pages(&self) -> usize {
+        self.pages.load(Ordering::Relaxed)
+    }
+
+    /// Returns the number of pages in the log, or 0 when all of them are known to be in the synced data file.
+    fn pages_to_move(&self) -> usize {
+        let pages = self.pages();
+        if self.synced().pages == pages { 0 } else { pages }
+    }
+
+    /// Notes that a checkpoint moved all pages and synced the data file. `restarts` is the number of restarts when it
+    /// began.
+    fn note_all_moved(&self, pages: usize, restarts: u64) {
+        let mut synced = self.synced();
+        if synced.restarts == restarts {
+            synced.pages = pages;
+        }
+    }
+
+    fn synced(&self) -> MutexGuard<'_, SyncedLog> {
+        self.synced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes the fault that the thread met.
     fn take_fault(&self) -> Option<SqliteFailure> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -252,9 +293,10 @@ impl WalState {
     /// Moves what can be moved beside readers and writers, if the files are still there.
     fn checkpoint(&self, connection: &Connection, shared: &StoreState) -> Result<CheckpointResult, SqliteFailure> {
         shared.files.check()?;
+        let restarts = self.synced().restarts;
         let moved = run_checkpoint(connection, "PASSIVE")?;
         if moved.moved_frames == moved.frames {
-            self.fully_moved_pages.store(moved.frames, Ordering::Relaxed);
+            self.note_all_moved(moved.frames, restarts);
         }
         Ok(moved)
     }
@@ -312,7 +354,7 @@ fn move_bulk(
     shared: &StoreState,
     log: &WalState,
 ) -> Result<(), SqliteFailure> {
-    if log.pages.load(Ordering::Relaxed) <= options.checkpoint_pages.saturating_mul(LONG) {
+    if log.pages() <= options.checkpoint_pages.saturating_mul(LONG) {
         return move_rounds(connection, options, shared, log);
     }
     let file = shared.data_file()?;
@@ -346,7 +388,7 @@ fn move_rounds(
 ) -> Result<(), SqliteFailure> {
     for _ in 0..MAX_ROUNDS {
         let moved = log.checkpoint(connection, shared)?;
-        let left = log.pages.load(Ordering::Relaxed).saturating_sub(moved.moved_frames);
+        let left = log.pages().saturating_sub(moved.moved_frames);
         if left <= options.checkpoint_pages / REMAINDER_DIVISOR {
             break;
         }
@@ -360,4 +402,38 @@ pub(super) fn run_checkpoint(connection: &Connection, mode: &str) -> Result<Chec
         connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get(1)?, row.get(2)?)))?;
     let count = |number| usize::try_from(number).unwrap_or(0);
     Ok(CheckpointResult { frames: count(frames), moved_frames: count(moved) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_log_as_long_as_the_moved_one_counts_as_not_moved() {
+        let log = WalState::default();
+        log.note_pages(5);
+        assert_eq!(log.pages_to_move(), 5);
+        log.note_all_moved(5, 0);
+        assert_eq!(log.pages_to_move(), 0);
+        log.note_pages(5);
+        assert_eq!(log.pages_to_move(), 5);
+        log.note_pages(0);
+        assert_eq!(log.pages_to_move(), 0);
+        log.note_pages(3);
+        log.note_pages(5);
+        assert_eq!(log.pages_to_move(), 5);
+    }
+
+    #[test]
+    fn a_checkpoint_that_began_before_a_restart_does_not_count_for_the_new_log() {
+        let log = WalState::default();
+        log.note_pages(5);
+        let restarts = log.synced().restarts;
+        log.note_pages(5);
+        log.note_all_moved(5, restarts);
+        assert_eq!(log.pages_to_move(), 5);
+        let restarts = log.synced().restarts;
+        log.note_all_moved(5, restarts);
+        assert_eq!(log.pages_to_move(), 0);
+    }
 }

@@ -188,4 +188,14 @@ mod tests {
             files.check().unwrap();
         }
     }
+
+    #[test]
+    fn a_file_renamed_over_the_data_file_is_refused_when_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path());
+        files.check_opened(&File::open(files.path()).unwrap()).unwrap();
+        std::fs::rename(files.path(), folder.path().join("away")).unwrap();
+        std::fs::write(files.path(), "another").unwrap();
+        assert!(files.check_opened(&File::open(files.path()).unwrap()).is_err());
+    }
 }

@@ -7,11 +7,14 @@
 //!
 //! The file is written past SQLite, which is safe for these reasons:
 //!
-//! - SQLite never reads the unallocated part (file format, section 1.6), so a half-written or a lost write does no harm either.
+//! - SQLite never reads the unallocated part (file format, section 1.6), so a half-written or lost write of it does no
+//!   harm. A write changes no neighbouring byte, even when the power fails; SQLite relies on the same for its log
+//!   (`SQLITE_POWERSAFE_OVERWRITE`).
 //! - It is done by the writer's thread, in a write transaction, while the write-ahead log is empty: no newer image of a page exists, and nobody makes one.
 //! - The writer's page cache is emptied first, so that it does not write an old image of a page later. Readers' caches are never written.
 //! - Which pages are b-tree pages is read from the pointer map, which every file with `auto_vacuum` has, and checked by the page's own header.
 //! - The file stays open until all connections are closed: closing it would drop the process's POSIX locks on it.
+//! - Nothing is written unless the file is the one that the store has opened, and its log exists and is empty.
 
 use std::{
     fs::File,
@@ -63,6 +66,9 @@ enum PassError {
     Read(io::Error),
     /// Writing or syncing failed: a fault of the disk, as in a checkpoint.
     Write(io::Error),
+    /// The disk is full. A copy-on-write file system can report this for a part of a file that exists. Nothing that
+    /// SQLite wrote is lost, so the pass is repeated later.
+    Full(io::Error),
 }
 
 impl From<io::Error> for PassError {
@@ -115,7 +121,7 @@ impl GapEraser {
                 self.pass = None;
                 erasure.set_walking(false);
                 match broken {
-                    PassError::Read(error) => {
+                    PassError::Read(error) | PassError::Full(error) => {
                         let path = self.shared.files.path().display();
                         tracing::warn!(%path, kind = %error.kind(), "unallocated parts of pages could not be overwritten; it is tried again");
                         Ok(false)
@@ -131,7 +137,8 @@ impl GapEraser {
         let emptied = || io::Error::other("the page cache could not be emptied");
         connection.execute_batch("PRAGMA shrink_memory").map_err(|_| emptied())?;
         let path = self.shared.files.path();
-        if std::fs::metadata(sibling_path(path, LOG_SUFFIX)).is_ok_and(|log| log.len() > 0) {
+        // A log that does not exist was removed with its frames, so the state of the data file is unknown.
+        if std::fs::metadata(sibling_path(path, LOG_SUFFIX))?.len() > 0 {
             // Another program has written; the next step empties the log again.
             return Ok(Some(pass.next_offset));
         }
@@ -159,7 +166,7 @@ impl GapEraser {
                         && part.iter().any(|byte| *byte != 0)
                     {
                         part.fill(0);
-                        write_at(file, offset + from as u64, part).map_err(PassError::Write)?;
+                        write_at(file, offset + from as u64, part)?;
                         written = true;
                     }
                 }
@@ -240,9 +247,13 @@ fn read_at(mut file: &File, offset: u64, into: &mut [u8]) -> io::Result<()> {
     file.read_exact(into)
 }
 
-fn write_at(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    file.seek(SeekFrom::Start(offset))?;
-    file.write_all(bytes)
+/// Writes all of `bytes`, although the system may accept only a part at a time.
+fn write_at(mut file: impl Write + Seek, offset: u64, bytes: &[u8]) -> Result<(), PassError> {
+    let written = file.seek(SeekFrom::Start(offset)).and_then(|_| file.write_all(bytes));
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => PassError::Full(error),
+        _ => PassError::Write(error),
+    })
 }
 
 #[cfg(test)]
@@ -271,6 +282,39 @@ mod tests {
             assert_eq!(layout.pointer_map_entry(3), (page, 0));
             assert_eq!(layout.pointer_map_entry(4), (page, 5));
         }
+    }
+
+    /// A file whose first write accepts one byte and whose second write fails.
+    struct FailingFile(io::ErrorKind, usize);
+
+    impl Write for FailingFile {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            self.1 += 1;
+            if self.1 == 1 { Ok(1) } else { Err(self.0.into()) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Seek for FailingFile {
+        fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+            Ok(0)
+        }
+    }
+
+    #[test]
+    fn only_a_full_disk_is_not_treated_as_a_disk_fault() {
+        use io::ErrorKind::{Other, QuotaExceeded, StorageFull, WriteZero};
+        for (kind, full) in [(StorageFull, true), (QuotaExceeded, true), (Other, false), (WriteZero, false)] {
+            let broken = write_at(FailingFile(kind, 0), 0, b"12").unwrap_err();
+            assert_eq!(matches!(broken, PassError::Full(_)), full, "{kind}");
+            assert_eq!(matches!(broken, PassError::Write(_)), !full, "{kind}");
+        }
+        let mut file = io::Cursor::new(vec![0; 4]);
+        write_at(&mut file, 1, b"12").unwrap();
+        assert_eq!(file.into_inner(), b"\x0012\x00");
     }
 
     #[test]

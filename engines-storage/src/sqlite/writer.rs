@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     path::Path,
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -361,7 +361,7 @@ impl WriterThread {
     fn replace_connection(&mut self, mut counted: CountedConnection) {
         let log = self.checkpoints.log();
         let hook = move |_: &mut rusqlite::hooks::Wal, pages| {
-            log.pages.store(usize::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+            log.note_pages(usize::try_from(pages).unwrap_or(0));
             Ok(())
         };
         let hooked = counted.get_mut().and_then(|connection| Ok(connection.wal_hook(Some(hook))?));
