@@ -11,7 +11,7 @@ use engines_server::{
     ForwardedHeader,
     config::{
         Flags, LogFormat, ROOT_KEY, SEAL_KEYS, SIGNING_SECRET, SIGNING_SECRET_FILE, SYSTEM_KEY, Settings, StoreKind,
-        VAULT_KEY, load, root_key, seal_keys, signing_keys, signing_secret, system_key, vault_key,
+        VAULT_KEY, load, root_key, seal_keys, signing_keys, signing_secret, system_key, tables, vault_key,
     },
 };
 use serde_json::Value;
@@ -330,4 +330,24 @@ fn a_secret_that_others_can_read_is_refused_unless_a_setting_allows_it() {
         assert!(seal.contains("chmod"), "{seal}");
         assert_eq!(faults(&lenient), [const { None }; 5]);
     }
+}
+
+#[test]
+fn a_text_that_looks_like_a_number_or_a_truth_value_stays_a_text() {
+    let mut texts = 0;
+    for entry in tables().unwrap().into_iter().flat_map(|table| table.entries) {
+        for value in ["007", "1e3", "0x10", "true", "+5"] {
+            // A setting of another type rejects these values, or parses them.
+            let Ok(settings) = load(&Flags::default(), &variables(&[(&entry.variable(), value)])) else { continue };
+            let settings = serde_json::to_value(&settings).unwrap();
+            let found = settings.pointer(&format!("/{}", entry.path.join("/"))).cloned().unwrap_or_default();
+            if let Value::String(found) = found {
+                assert_eq!(found, value, "{}", entry.key());
+                texts += 1;
+            }
+        }
+    }
+    assert!(texts > 40, "{texts} texts were tried");
+    let signing = load(&Flags::default(), &variables(&[("ENGINES_AUTH__SIGNING_KID", "007")])).unwrap();
+    assert_eq!(serde_json::to_value(&signing).unwrap()["auth"]["signing_kid"], "007");
 }

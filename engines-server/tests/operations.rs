@@ -107,7 +107,7 @@ async fn content(path: &Path) -> BTreeMap<Scope, (u64, [u8; 32])> {
     let mut found = BTreeMap::new();
     {
         let archive = store.archive().unwrap();
-        for scope in all_scopes(archive).await.unwrap() {
+        for scope in all_scopes(&store).await.unwrap() {
             let of_scope = snapshot_digest(&*archive.snapshot(&scope).await.unwrap()).await.unwrap();
             found.insert(scope, of_scope);
         }
@@ -275,6 +275,16 @@ async fn a_killed_migration_goes_on_and_the_target_is_the_same() {
     {
         assert_eq!(run(&["migrate", "--from", from, "--to", to]).status.code(), Some(1), "{from} to {to}");
     }
+    // The settings of `[sqlite]` are read before a store is opened.
+    let config = folder.path().join("engines.toml");
+    fs::write(&config, "[sqlite]\nreaders = \"many\"\n").unwrap();
+    let refused = run(&["migrate", "--from", &from, "--to", "memory:", "--config", text(&config)]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("sqlite.readers"), "{refused:?}");
+    fs::write(&config, "[sqlite]\nreaders = 2\n").unwrap();
+    assert!(
+        said(&run(&["migrate", "--from", &from, "--to", "memory:", "--config", text(&config)])).contains("migrated")
+    );
 }
 
 fn doctor(data: &Path, more: &[&str]) -> (Option<i32>, Value) {
@@ -316,6 +326,15 @@ async fn doctor_finds_what_is_wrong_and_changes_nothing() {
     assert_eq!(problems(&doctor(&data, &[]).1), ["files", "root_key"]);
     fs::write(data.join("root.key"), "another root key for tests alone, not the same").unwrap();
     fs::set_permissions(data.join("root.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    // Others may list the folder, as at the start of the server, but not read the files of the store.
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(data.join("engines.db.created"), fs::Permissions::from_mode(0o644)).unwrap();
+    let report = doctor(&data, &[]).1;
+    assert!(problems(&report).contains(&"files"), "{report:#}");
+    assert!(report.to_string().contains("engines.db.created has mode 0644"), "{report:#}");
+    fs::set_permissions(data.join("engines.db.created"), fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(problems(&doctor(&data, &[]).1), ["root_key"]);
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
     // The first account records the fingerprint of the key. A store without it records it when the server starts.
     let (code, report) = doctor(&data, &[]);
     assert_eq!((code, problems(&report)), (Some(1), vec!["root_key"]), "{report:#}");

@@ -122,6 +122,9 @@ pub struct MigrateArgs {
     /// Discard the result of an unfinished earlier run in the target
     #[arg(long)]
     pub restart: bool,
+    /// A TOML file with settings; those of `[sqlite]` apply to both stores; also ENGINES_CONFIG
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// The arguments of `doctor`.

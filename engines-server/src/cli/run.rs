@@ -26,7 +26,7 @@ pub fn main() -> ExitCode {
         Command::Token(args) => token::run(&args, &variables),
         Command::Redact(args) => redact::run(&args),
         Command::Tenant(command) => tenant::run(&command, &variables),
-        Command::Migrate(args) => migrate::run(&args),
+        Command::Migrate(args) => migrate::run(&args, &variables),
         Command::Doctor(args) => doctor::run(&args, &variables),
         Command::Settings(args) => settings::run(&args),
         Command::Backup(args) => backup::run(&args, &variables),

@@ -1,17 +1,27 @@
 //! Reads the settings in layers: defaults, the TOML file, environment variables, flags.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use config::{Config, ConfigBuilder, Environment, File, FileFormat, builder::DefaultState};
+use schemars::schema_for;
 use serde_json::Value;
 
 use super::Settings;
 
+/// Environment variables by name.
+type Variables = HashMap<String, String>;
+
+/// The JSON schema of the settings, which tells their types.
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| schema_for!(Settings).to_value());
+
 /// The prefix of environment variables that are settings.
 const PREFIX: &str = "ENGINES_";
+/// Separates the names of the tables and of the setting in a variable.
+const SEPARATOR: &str = "__";
 /// The variable that names the TOML file. It is no setting itself.
 const CONFIG_VARIABLE: &str = "ENGINES_CONFIG";
 
@@ -59,7 +69,11 @@ pub fn load(flags: &Flags, variables: &BTreeMap<String, String>) -> Result<Setti
     if let Some(path) = &named {
         layers.push((path.display().to_string(), file_source(path)?));
     }
-    layers.push(("environment".into(), Config::builder().add_source(environment(variables, &lists))));
+    let (texts, others) = split_texts(variables);
+    let environment = Config::builder()
+        .add_source(environment(others, &lists))
+        .add_source(environment(texts, &[]).try_parsing(false));
+    layers.push(("environment".into(), environment));
     layers.push(("flags".into(), overrides(flags)?));
 
     let mut all = Config::builder().add_source(defaults.clone());
@@ -88,14 +102,63 @@ fn file_source(path: &Path) -> Result<ConfigBuilder<DefaultState>, SettingsError
     Ok(Config::builder().add_source(File::from_str(&text, FileFormat::Toml)))
 }
 
-fn environment(variables: &BTreeMap<String, String>, lists: &[String]) -> Environment {
+/// Splits the variables that are settings into those whose setting is a text and the others. Texts are not parsed: the
+/// text `007` would be read as a number and become `7`.
+fn split_texts(variables: &BTreeMap<String, String>) -> (Variables, Variables) {
     let ours = variables.iter().filter(|(name, _)| name.starts_with(PREFIX) && *name != CONFIG_VARIABLE);
+    ours.map(|(name, value)| (name.clone(), value.clone())).partition(|(name, _)| {
+        let key = name.strip_prefix(PREFIX).unwrap_or_default().to_lowercase();
+        is_text(&SCHEMA, key.split(SEPARATOR))
+    })
+}
+
+/// Returns whether the setting at this path can only be a text.
+fn is_text<'a>(root: &Value, path: impl Iterator<Item = &'a str>) -> bool {
+    let mut found = vec![root];
+    for name in path {
+        let Some(schema) = found.iter().find_map(|schema| member(schema, name)) else { return false };
+        found.clear();
+        alternatives(root, schema, &mut found);
+    }
+    let texts = |value: &Value| match value {
+        Value::Array(values) => values.iter().all(Value::is_string),
+        value => value.is_string(),
+    };
+    let text = |schema: &&Value| match &schema["type"] {
+        Value::String(name) => name == "string",
+        Value::Array(names) => names.iter().all(|name| name == "string" || name == "null"),
+        _ => ["const", "enum"].iter().any(|words| texts(&schema[words])),
+    };
+    let given: Vec<_> = found.into_iter().filter(|schema| schema["type"] != "null").collect();
+    !given.is_empty() && given.iter().all(text)
+}
+
+/// Returns the schema of the member `name` of an object with this schema.
+fn member<'a>(schema: &'a Value, name: &str) -> Option<&'a Value> {
+    let named = schema["properties"].get(name);
+    named.or_else(|| schema.get("additionalProperties").filter(|schema| schema.is_object()))
+}
+
+/// Adds the alternatives of a schema to `into`, with references resolved.
+fn alternatives<'a>(root: &'a Value, schema: &'a Value, into: &mut Vec<&'a Value>) {
+    let reference = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    if let Some(schema) = reference.and_then(|pointer| root.pointer(pointer)) {
+        return alternatives(root, schema, into);
+    }
+    let choices = ["anyOf", "oneOf", "allOf"].iter().find_map(|name| schema[name].as_array());
+    match choices {
+        Some(choices) => choices.iter().for_each(|schema| alternatives(root, schema, into)),
+        None => into.push(schema),
+    }
+}
+
+fn environment(variables: Variables, lists: &[String]) -> Environment {
     let environment = Environment::with_prefix(PREFIX.trim_end_matches('_'))
         .prefix_separator("_")
-        .separator("__")
+        .separator(SEPARATOR)
         .try_parsing(true)
         .list_separator(",")
-        .source(Some(ours.map(|(name, value)| (name.clone(), value.clone())).collect()));
+        .source(Some(variables));
     lists.iter().fold(environment, |environment, key| environment.with_list_parse_key(key))
 }
 

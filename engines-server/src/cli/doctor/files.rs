@@ -77,22 +77,39 @@ impl DoctorCheck for FileModeCheck {
     fn run<'a>(&'a self, context: &'a DoctorContext) -> BoxFuture<'a, Vec<DoctorFinding>> {
         Box::pin(async move {
             let folder = &context.settings.data;
-            let mut found = mode(folder, 0o077, 0o700);
+            // The start of the server accepts the same modes: others who can read the folder see names only, and
+            // `auth.allow_readable_secrets` states that the modes are intended.
+            let (folder_mask, secret_mask) = match context.settings.auth.allow_readable_secrets {
+                true => (0, 0),
+                false => (0o022, 0o077),
+            };
+            let mut found = mode(folder, folder_mask, 0o700);
             for name in ["root.key", "signing-secret"] {
-                found.extend(mode(&folder.join(name), 0o077, 0o600));
+                found.extend(mode(&folder.join(name), secret_mask, 0o600));
             }
-            let private = found.is_empty();
-            for name in ["engines.db", "engines.db-wal", "engines.db-shm", "engines.db.lock"] {
-                // In a folder that other users may not enter, the read permissions of files do not matter.
-                let wrong = if private { 0o022 } else { 0o077 };
+            // In a folder that other users may not enter, the read permissions of files do not matter.
+            let wrong = if others_have_access(folder) { 0o077 } else { 0o022 };
+            for name in ["engines.db", "engines.db-wal", "engines.db-shm", "engines.db.lock", "engines.db.created"] {
                 found.extend(mode(&folder.join(name), wrong, 0o600));
             }
             if found.is_empty() {
-                found.push(DoctorFinding::ok(format!("only its owner can use {}", folder.display())));
+                found.push(DoctorFinding::ok(format!("only its owner can use the files in {}", folder.display())));
             }
             found
         })
     }
+}
+
+/// Returns whether the group or others have any permission on a folder.
+#[cfg(unix)]
+fn others_have_access(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(folder).is_ok_and(|found| found.mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn others_have_access(_: &Path) -> bool {
+    false
 }
 
 /// Checks the mode and owner of a file. It returns no finding for a file that does not exist.
