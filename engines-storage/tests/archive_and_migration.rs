@@ -7,7 +7,8 @@ use engines_core::{
     Code, Env, IdGenerator, Role, Scope, Store, Timestamp,
     audit::{AuditEntry, AuditOutcome},
     nexus::{
-        Batch, DocumentKind, Expect, ExpectedHead, Idempotency, NewDocument,
+        Backend, BackupContent, BackupFiles, Batch, CopyLimits, DocumentKind, Expect, ExpectedHead, Idempotency,
+        NewDocument,
         archive::{ArchiveRecord, ScopeCounters, Section},
     },
     stream::{LogId, NewEvent, Seq, StreamKey},
@@ -16,8 +17,10 @@ use engines_core::{
 use engines_storage::{
     MemoryStore, SqliteOptions, SqliteStore,
     archive::{ArchiveHeader, ArchiveLimits, ArchiveManifest, ArchivePart, ArchiveWriter, read_archive},
+    memory::MemoryLimits,
     migration::{MigrationOptions, MigrationProgress, all_scopes, migrate, snapshot_digest},
 };
+use futures_util::StreamExt;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
@@ -36,7 +39,11 @@ async fn fill(store: &dyn Store) {
         let scope = testing::scope(tenant, env).unwrap();
         let context = testing::context_in(tenant, env, "ada", engines_core::ActorType::Human, Role::Owner).unwrap();
         for n in 0..30 {
-            let body = if n % 5 == 0 { format!("{{\n\"n\": {n}}}") } else { format!("{{\"n\":{n}}}") };
+            let body = match n {
+                7 => "null".to_owned(),
+                _ if n % 5 == 0 => format!("{{\n\"n\": {n}}}"),
+                _ => format!("{{\"n\":{n}}}"),
+            };
             let note = NewDocument {
                 kind: NOTE,
                 id: format!("n{n}").parse().unwrap(),
@@ -295,10 +302,10 @@ proptest! {
 }
 
 /// Returns everything that a store contains, scope by scope, with the feed positions.
-async fn content(store: &dyn Store) -> Vec<(Scope, (u64, [u8; 32]))> {
+async fn content(store: &dyn Backend) -> Vec<(Scope, (u64, [u8; 32]))> {
     let archive = store.archive().unwrap();
     let mut found = Vec::new();
-    for scope in all_scopes(archive).await.unwrap() {
+    for scope in all_scopes(store).await.unwrap() {
         let digest = snapshot_digest(&*archive.snapshot(&scope).await.unwrap()).await.unwrap();
         found.push((scope, digest));
     }
@@ -397,4 +404,63 @@ async fn a_data_file_in_use_can_be_opened_read_only() {
     beside.close().await;
     server.close().await;
     assert!(!SqliteStore::is_in_use(&path).unwrap());
+}
+
+/// The files of a backup, in memory.
+#[derive(Default)]
+struct MemoryFiles(Vec<u8>);
+
+#[async_trait::async_trait]
+impl BackupFiles for MemoryFiles {
+    fn local_path(&mut self, _: &str) -> engines_core::Result<std::path::PathBuf> {
+        panic!("a memory store writes no file")
+    }
+
+    async fn add_local(&mut self, _: &str) -> engines_core::Result<()> {
+        panic!("a memory store writes no file")
+    }
+
+    async fn add_stream(&mut self, name: &str, mut content: BackupContent) -> engines_core::Result<()> {
+        assert_eq!(name, "memory.jsonl");
+        while let Some(chunk) = content.next().await {
+            self.0.extend_from_slice(&chunk?);
+        }
+        Ok(())
+    }
+}
+
+/// Restores a store from the lines of a backup. The chunks do not end where lines end.
+async fn restored(lines: &[u8], limits: MemoryLimits) -> engines_core::Result<MemoryStore> {
+    let chunks: Vec<_> = lines.chunks(777).map(|chunk| Ok(chunk.to_vec().into())).collect();
+    MemoryStore::restore(&IdGenerator::seeded(2), limits, Box::pin(futures_util::stream::iter(chunks))).await
+}
+
+#[tokio::test]
+async fn a_restored_memory_store_equals_its_backup() {
+    let store = MemoryStore::new(&IdGenerator::seeded(1));
+    fill(&store).await;
+    let mut files = MemoryFiles::default();
+    let limits = CopyLimits { bytes_per_s: 0, log_bytes: 0 };
+    store.backup_source().unwrap().back_up(&mut files, limits).await.unwrap();
+    let found = restored(&files.0, MemoryLimits::default()).await.unwrap();
+    assert_eq!(content(&found).await, content(&store).await);
+    assert_ne!(found.log_id(), store.log_id(), "a restored store has a new log id");
+    // Idempotency keys of the backup still apply.
+    let scope = testing::scope("t_acme", Env::Dev).unwrap();
+    let once = Idempotency { namespace: "r".into(), key: "k3".into(), fingerprint: [3; 32], note: "é".into() };
+    let note = NewDocument::new(NOTE, "again".parse::<engines_core::DocId>().unwrap(), &1).unwrap();
+    let again =
+        found.commit(&scope, Batch::new(seconds(200)).with_idempotency(once).put(note, Expect::Absent)).await.unwrap();
+    assert!(again.replayed, "the key was used before the backup");
+    // A backup that is cut off, damaged or too large is refused.
+    let cut = files.0.len() - 1;
+    let mut damaged = files.0.clone();
+    damaged[cut / 2] = b'\n';
+    let last_line = files.0[..cut].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    for lines in [&files.0[..cut], &files.0[..last_line], &damaged] {
+        let refused = restored(lines, MemoryLimits::default()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::BackendUnavailable);
+    }
+    let small = MemoryLimits { total_bytes: 10_000, ..MemoryLimits::default() };
+    assert_eq!(restored(&files.0, small).await.unwrap_err().code(), Code::BackendUnavailable);
 }

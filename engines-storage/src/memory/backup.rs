@@ -17,7 +17,7 @@ use engines_core::{
     stream::{CorrelationIds, EventMeta, EventType, LogId, NewEvent, Routing, Seq, StreamEvent, StreamKey},
 };
 use futures_util::{StreamExt, stream};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use ulid::Ulid;
 
@@ -76,7 +76,10 @@ struct DocumentLine<'a> {
     created_at: Timestamp,
     updated_at: Timestamp,
     tags: Cow<'a, [Tag]>,
-    body: Cow<'a, RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read_present")]
+    body: Option<Cow<'a, RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body_text: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -91,7 +94,10 @@ struct StreamEventLine<'a> {
     span_id: SpanId,
     ids: Cow<'a, CorrelationIds>,
     routing: Cow<'a, Routing>,
-    data: Cow<'a, RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read_present")]
+    data: Option<Cow<'a, RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data_text: Option<Cow<'a, str>>,
     meta: Cow<'a, EventMeta>,
 }
 
@@ -109,7 +115,33 @@ struct EventLine<'a> {
     actor: Cow<'a, Actor>,
     train_ok: bool,
     pii_flags: Cow<'a, pii::ScrubReport>,
-    body: Cow<'a, RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read_present")]
+    body: Option<Cow<'a, RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body_text: Option<Cow<'a, str>>,
+}
+
+/// Splits JSON text into the two fields of a line. Text that contains a line break is written as a string, because a
+/// record must stay on one line.
+fn split_raw(value: &RawValue) -> (Option<Cow<'_, RawValue>>, Option<Cow<'_, str>>) {
+    match value.get().contains('\n') {
+        true => (None, Some(Cow::Borrowed(value.get()))),
+        false => (Some(Cow::Borrowed(value)), None),
+    }
+}
+
+/// Joins the two fields of a line to the JSON text that was stored.
+fn join_raw(json: Option<Cow<'_, RawValue>>, text: Option<Cow<'_, str>>) -> Result<Box<RawValue>> {
+    match (json, text) {
+        (Some(value), None) => Ok(value.into_owned()),
+        (None, Some(text)) => RawValue::from_string(text.into_owned()).map_err(|_| malformed_line()),
+        _ => Err(malformed_line()),
+    }
+}
+
+/// Reads a field that is present. Without this, serde reads the value `null` as a missing field.
+fn read_present<'a, 'de, D: Deserializer<'de>>(source: D) -> Result<Option<Cow<'a, RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(source).map(|value| Some(Cow::Owned(value)))
 }
 
 /// Collects lines and returns them in chunks.
@@ -174,6 +206,7 @@ fn state_lines(state: &MemoryState) -> Result<Vec<Bytes>> {
     for (scope, space) in &state.scopes {
         lines.push(&BackupLine::Scope(scope.clone()))?;
         for document in space.documents.values().flat_map(super::documents::DocumentMap::iter) {
+            let (body, body_text) = split_raw(&document.body);
             lines.push(&BackupLine::Document(DocumentLine {
                 kind: document.kind.as_str().into(),
                 id: document.id.clone(),
@@ -181,13 +214,15 @@ fn state_lines(state: &MemoryState) -> Result<Vec<Bytes>> {
                 created_at: document.created_at,
                 updated_at: document.updated_at,
                 tags: document.tags.as_slice().into(),
-                body: Cow::Borrowed(&document.body),
+                body,
+                body_text,
             }))?;
         }
         for (key, log) in &space.streams {
             let StreamHead { first, deleted, .. } = log.head();
             lines.push(&BackupLine::Stream { key: key.clone(), trimmed: first.0 - 1, deleted })?;
             for StreamEvent { seq, event } in log.events() {
+                let (data, data_text) = split_raw(&event.data);
                 lines.push(&BackupLine::StreamEvent(StreamEventLine {
                     seq: *seq,
                     event_id: event.event_id,
@@ -198,7 +233,8 @@ fn state_lines(state: &MemoryState) -> Result<Vec<Bytes>> {
                     span_id: event.span_id,
                     ids: Cow::Borrowed(&event.ids),
                     routing: Cow::Borrowed(&event.routing),
-                    data: Cow::Borrowed(&event.data),
+                    data,
+                    data_text,
                     meta: Cow::Borrowed(&event.meta),
                 }))?;
             }
@@ -208,6 +244,7 @@ fn state_lines(state: &MemoryState) -> Result<Vec<Bytes>> {
                 lines.push(&BackupLine::RemovedEvent)?;
                 continue;
             };
+            let (body, body_text) = split_raw(&event.body);
             lines.push(&BackupLine::Event(EventLine {
                 position,
                 seq: event.seq,
@@ -220,7 +257,8 @@ fn state_lines(state: &MemoryState) -> Result<Vec<Bytes>> {
                 actor: Cow::Borrowed(&event.actor),
                 train_ok: event.train_ok,
                 pii_flags: Cow::Borrowed(&event.pii_flags),
-                body: Cow::Borrowed(&event.body),
+                body,
+                body_text,
             }))?;
         }
         lines.push(&BackupLine::RemovedAudit(space.audit_removed))?;
@@ -306,7 +344,8 @@ impl BackupReader {
         match line {
             BackupLine::Document(line) => {
                 let kind = DocumentKind::new(&line.kind)?;
-                self.bytes += line.body.get().len();
+                let body = join_raw(line.body, line.body_text)?;
+                self.bytes += body.get().len();
                 space.documents.entry(kind.clone()).or_default().restore(Document {
                     kind,
                     id: line.id,
@@ -314,7 +353,7 @@ impl BackupReader {
                     created_at: line.created_at,
                     updated_at: line.updated_at,
                     tags: line.tags.into_owned(),
-                    body: line.body.into_owned(),
+                    body,
                 });
             }
             BackupLine::Stream { key, trimmed, deleted } => {
@@ -326,7 +365,8 @@ impl BackupReader {
                 if log.head().seq.next() != line.seq {
                     return Err(malformed_line());
                 }
-                self.bytes += line.data.get().len();
+                let data = join_raw(line.data, line.data_text)?;
+                self.bytes += data.get().len();
                 log.append(vec![NewEvent {
                     event_id: line.event_id,
                     event_type: line.event_type,
@@ -336,7 +376,7 @@ impl BackupReader {
                     span_id: line.span_id,
                     ids: line.ids.into_owned(),
                     routing: line.routing.into_owned(),
-                    data: line.data.into_owned(),
+                    data,
                     meta: line.meta.into_owned(),
                 }]);
             }
@@ -344,7 +384,8 @@ impl BackupReader {
                 if line.seq.0 != space.events.len() as u64 + 1 {
                     return Err(malformed_line());
                 }
-                let size = ITEM_OVERHEAD_BYTES + line.body.get().len();
+                let body = join_raw(line.body, line.body_text)?;
+                let size = ITEM_OVERHEAD_BYTES + body.get().len();
                 self.bytes += size - ITEM_OVERHEAD_BYTES;
                 let position = line.position;
                 let event = StoredEvent {
@@ -358,7 +399,7 @@ impl BackupReader {
                     actor: line.actor.into_owned(),
                     train_ok: line.train_ok,
                     pii_flags: line.pii_flags.into_owned(),
-                    body: line.body.into_owned(),
+                    body,
                 };
                 space.events.push(event, position, size);
             }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use ulid::Ulid;
 
@@ -33,10 +33,15 @@ const OPERATION: &str = "archive.record";
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawText<'a> {
-    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default, deserialize_with = "read_present")]
     json: Option<&'a RawValue>,
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     text: Option<Cow<'a, str>>,
+}
+
+/// Reads a member that is present. Without this, serde reads the value `null` as an absent member.
+fn read_present<'a, D: Deserializer<'a>>(source: D) -> std::result::Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(source).map(Some)
 }
 
 impl<'a> RawText<'a> {
