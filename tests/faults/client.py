@@ -17,13 +17,13 @@ CANVAS = "c"
 TIMEOUT_S = 8
 
 
-def token(user):
+def token(user, role="member"):
     """An access token that the server accepts: its claims alone are enough."""
     encode = lambda value: base64.urlsafe_b64encode(value).rstrip(b"=")
     now = int(time.time())
     claims = {
         "sub": user, "iss": "engines", "iat": now, "exp": now + 3600, "jti": user, "actor_type": "human",
-        "tenant_ids": [TENANT], "default_tenant_id": TENANT, "role_map": {TENANT: "member"},
+        "tenant_ids": [TENANT], "default_tenant_id": TENANT, "role_map": {TENANT: role},
     }
     parts = [encode(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
     signed = b".".join(parts)
@@ -37,10 +37,10 @@ class Unanswered(Exception):
 class Client:
     """One user's connection; made anew when it breaks."""
 
-    def __init__(self, port, user):
+    def __init__(self, port, user, role="member"):
         self.port = port
         self.headers = {
-            "Authorization": "Bearer " + token(user),
+            "Authorization": "Bearer " + token(user, role),
             "X-Tenant-Id": TENANT,
             "X-Env": "dev",
             "Content-Type": "application/json",
@@ -79,9 +79,11 @@ class Client:
 class Writer(threading.Thread):
     """Writes one thing after another until it is stopped. Its own subclass says what, and what the answer means."""
 
+    role = "member"
+
     def __init__(self, port, number, seed, wrong):
         super().__init__(daemon=True)
-        self.client = Client(port, f"user{number}")
+        self.client = Client(port, f"user{number}", self.role)
         self.number = number
         self.rng = random.Random(seed * 16 + number)
         self.acknowledged = []
@@ -173,6 +175,33 @@ class Recorder(Writer):
         return True
 
 
+class Remover(Writer):
+    """Creates a thread, posts a message to it and deletes the thread, so that content is removed during disk faults."""
+
+    role = "owner"
+    # The start of every removed message. No id contains it, so no file may contain it at the end.
+    MARKER = "removed-content-"
+    step = 0
+
+    def request(self, key, text):
+        path = f"/chat/threads/{key}"
+        return [
+            ("POST", "/chat/threads", {"thread_id": key}),
+            ("POST", path + "/messages", {"text": self.MARKER + text, "idempotency_key": key}),
+            ("DELETE", path, None),
+        ][self.step]
+
+    def answered(self, key, status, answer):
+        # A repeated request whose first answer was lost finds the result of the first one.
+        done = [(201, 200, 409), (201,), (204, 404, 410)][self.step]
+        if status not in done:
+            return self.unexpected(status, answer)
+        self.step = (self.step + 1) % 3
+        if self.step == 0:
+            self.acknowledged.append((key, 0, None))
+        return self.step == 0
+
+
 def verify(port, writers):
     """Everything that was acknowledged is kept, once and in order; returns what is not so."""
     client, wrong = Client(port, "verifier"), []
@@ -217,6 +246,12 @@ def verify(port, writers):
 
     of = lambda kind: [writer for writer in writers if isinstance(writer, kind)]
     count = check("messages", pages(f"/chat/threads/{THREAD}/events"), "seq", lambda item: item["data"]["text"].split()[0], of(Talker))
+    removed = of(Remover)
+    for key in [key for writer in removed for key, _, _ in writer.acknowledged]:
+        status, answer = client.insist("GET", f"/chat/threads/{key}/events")
+        if status not in (404, 410):
+            wrong.append(f"the removed thread {key} is back: {status} {json.dumps(answer)[:200]}")
+        count += 1
     count += check("events", pages("/events"), "seq", lambda item: item["input"]["text"].split()[0], of(Recorder))
     commits = []
     while True:

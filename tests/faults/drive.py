@@ -20,7 +20,7 @@ import tempfile
 import time
 
 import schedule as schedules
-from client import SECRET, Client, Editor, Recorder, Talker, Unanswered, verify
+from client import SECRET, Client, Editor, Recorder, Remover, Talker, Unanswered, verify
 from disk import Disk, flip_log_byte
 
 # A server that neither starts nor ends in this time hangs; a loaded machine is much faster.
@@ -28,6 +28,8 @@ START_S = 30
 # The grace that the server gives to requests, and what closing may take on top of it.
 GRACE_S = 2
 STOP_S = 25
+# Time for several passes of the retention worker, which overwrite removed content. A loaded machine needs seconds.
+ERASED_S = 30
 # Ends by itself that are a refusal: an orderly exit with a message.
 REFUSED = 1
 
@@ -54,6 +56,8 @@ class Server:
             "ENGINES_HTTP__SHUTDOWN_GRACE_S": str(GRACE_S),
             # Small, so that many checkpoints fall into a second of load.
             "ENGINES_SQLITE__CHECKPOINT_PAGES": "48",
+            # Each pass overwrites the content that was removed since the last pass.
+            "ENGINES_RETENTION__EVERY_S": "1",
             **self.disk.environment(self.library, self.seed),
         }
         self.output = open(self.log, "ab")
@@ -156,7 +160,7 @@ class Run:
         client = Client(self.server.port, "maker")
         client.insist("POST", "/chat/threads", {"thread_id": "t"})
         client.insist("POST", "/canvas", {"canvas_id": "c"})
-        kinds = [Talker, Talker, Editor, Recorder]
+        kinds = [Talker, Talker, Editor, Recorder, Remover]
         self.writers = [kind(self.server.port, n, self.schedule.seed, self.wrong) for n, kind in enumerate(kinds)]
         for writer in self.writers:
             writer.pausing.set()
@@ -263,9 +267,26 @@ class Run:
                 self.wrong.append(f"the last write: {status} {json.dumps(answer)[:200]}")
         except Unanswered as error:
             self.wrong.append(f"the last write: {error}")
+        self.check_erased()
         if not self.server.stop():
             self.wrong.append(f"SIGTERM did not end the server in {STOP_S} s")
         self.whole()
+
+    def check_erased(self):
+        """No file of the store contains removed messages after the worker had time to overwrite them."""
+        marker, end = Remover.MARKER.encode(), time.monotonic() + ERASED_S
+        while True:
+            held = {}
+            for name in os.listdir(self.disk.data):
+                if name.startswith("engines.db"):
+                    with open(os.path.join(self.disk.data, name), "rb") as file:
+                        held[name] = file.read().count(marker)
+            if not any(held.values()):
+                return
+            if time.monotonic() > end:
+                self.wrong.append(f"removed messages are still in the files after {ERASED_S} s: {held}")
+                return
+            time.sleep(0.2)
 
     def whole(self):
         """SQLite's own check of the whole file."""

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use engines_core::{
     Batch, Code, ResourceId, Result, Role, Scope, StreamKey, Timestamp,
     command::{CommandLimits, JsonReducer, Op, SizedDocument, apply_batch, state_hash},
-    nexus::{DocumentKind, DocumentQuery, PageRequest},
+    nexus::{DocumentKind, DocumentQuery, Expect, NewDocument, PageRequest},
     stream::{NewEvent, Seq},
     testing,
 };
@@ -222,4 +222,28 @@ async fn gestures_are_published_and_not_stored() {
     assert_eq!(code(gesture("cursor", Value::Null), "c9").await, Code::NotFound);
     // A gesture without subscribers is not an error.
     bench.service.gesture(&bench.ada, &bench.id, gesture("cursor", Value::Null)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_check_names_a_snapshot_that_disagrees_with_the_log() {
+    let bench = edited_canvas(small_settings()).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let checked = bench.service.check(&bench.ada, &bench.id).await.unwrap();
+    assert_eq!((checked.head_rev, checked.commits), (30, 30));
+    assert!(checked.snapshots >= 2, "{checked:?}");
+    let query = DocumentQuery::of_kind(DocumentKind::new("canvas_snapshot").unwrap());
+    let mut found = bench.store.query(bench.ada.scope(), &query, PageRequest::first(100)).await.unwrap().items;
+    let last = found.pop().unwrap();
+    let mut body: Value = last.decode().unwrap();
+    let rev = body["rev"].clone();
+    body["state"]["text"] = "changed".into();
+    let mut changed = NewDocument::new(last.kind, last.id, &body).unwrap();
+    changed.tags = last.tags;
+    let batch = Batch::new(Timestamp::from_secs(1)).put(changed, Expect::Present);
+    bench.store.commit(bench.ada.scope(), batch).await.unwrap();
+    let error = bench.service.check(&bench.ada, &bench.id).await.unwrap_err();
+    assert_eq!((error.code(), error.member("rev")), (Code::HashMismatch, Some(&rev)));
+    assert_eq!(error.member("canvas_id"), Some(&json!("c1")));
 }
