@@ -243,7 +243,7 @@ async fn a_killed_import_leaves_nothing_visible_and_can_be_begun_again() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!content(&target.join("engines.db")).await.contains_key(&copy), "a part of it is visible");
-    kill_until_done(&import, "something is stored under this id already");
+    kill_until_done(&import, "a tenant with this id exists");
     let (wanted, found) = (content(&data.join("engines.db")).await, content(&target.join("engines.db")).await);
     assert_eq!(found[&copy], wanted[&scope("t_acme", Env::Prod).unwrap()]);
 }
