@@ -10,10 +10,12 @@ use engines_core::{
         CommitError, Document,
         archive::{Archive, ArchiveRecord, Publication, StoreMark},
     },
-    privacy::PrivacyPolicies,
     stream::LogId,
 };
-use engines_storage::archive::{self, ArchiveHeader, ArchiveLimits, TenantMember};
+use engines_storage::{
+    archive::{self, ArchiveHeader, ArchiveLimits, TenantMember},
+    event_log::privacy::PrivacyPolicies,
+};
 use tokio::sync::mpsc;
 
 use super::{

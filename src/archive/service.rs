@@ -3,10 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use engines_auth::Identity;
-use engines_core::{
-    Code, Error, Guard, Result, Store, nexus::archive::Archive, pii::Scrubber, privacy::PrivacyPolicies,
-};
-use engines_storage::archive::ArchiveLimits;
+use engines_core::{Code, Error, Guard, Result, Store, nexus::archive::Archive, pii::Scrubber};
+use engines_storage::{archive::ArchiveLimits, event_log::privacy::PrivacyPolicies};
 
 /// Exports tenants from the store and imports them. Cheap to clone.
 ///
