@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
-use engines_core::{Error, IdGenerator, MIN_SECRET_BYTES, Result, check_secret_strength};
+use engines_core::{Error, IdGenerator, MIN_SECRET_BYTES, Result, check_secret_strength, hex};
 use zeroize::Zeroizing;
 
 /// The root key of a deployment. It is not used directly: each purpose has its own key, derived with HKDF-SHA-256 (RFC
@@ -79,7 +79,7 @@ impl RootKey {
     /// As [`RootKey::derive`].
     pub fn fingerprint(&self) -> Result<String> {
         let derived = self.derive(FINGERPRINT)?;
-        Ok(derived.expose().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex::encode(&derived.expose()[..16]))
     }
 
     /// Returns the key itself. Write it only to where the key is kept.

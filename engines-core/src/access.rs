@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     code::Code,
-    context::RequestContext,
     error::{Error, Result},
 };
 
@@ -117,7 +116,7 @@ pub enum Danger {
 }
 
 /// One row of the table of actions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActionSpec {
     /// The stable name: `canvas.command`.
     pub name: &'static str,
@@ -363,13 +362,13 @@ impl Action {
         }
     }
 
-    /// Checks whether the context's role allows this action. Every service checks this first.
+    /// Checks whether a role allows this action. Every service checks this first, with the role of its context.
     ///
     /// # Errors
     /// `ROLE_INSUFFICIENT`, naming the action and the lowest role that may perform it.
-    pub fn require_role(self, context: &RequestContext) -> Result<()> {
+    pub fn require_role(self, role: Role) -> Result<()> {
         let spec = self.spec();
-        if context.role() >= spec.min_role {
+        if role >= spec.min_role {
             return Ok(());
         }
         Err(Error::new(

@@ -1,10 +1,10 @@
-//! The stable error codes, with the kind, HTTP status and title of each.
+//! The stable error codes, with the kind and title of each.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// The kind of an error. It decides the HTTP status and whether a retry can help.
+/// The kind of an error. It decides whether a retry can help, and the status of an answer over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -39,25 +39,10 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The HTTP status of this kind.
+    /// Whether the caller is at fault: the same request is refused again until the caller changes something or waits.
     #[must_use]
-    pub const fn status(self) -> u16 {
-        match self {
-            Self::Invalid => 400,
-            Self::Unauthenticated => 401,
-            Self::Forbidden => 403,
-            Self::NotFound => 404,
-            Self::MethodNotAllowed => 405,
-            Self::TimedOut => 408,
-            Self::Conflict => 409,
-            Self::TooLarge => 413,
-            Self::Unsupported => 415,
-            Self::Unprocessable => 422,
-            Self::RateLimited => 429,
-            Self::Internal => 500,
-            Self::Unavailable => 503,
-            Self::StorageFull => 507,
-        }
+    pub const fn is_caller_error(self) -> bool {
+        !matches!(self, Self::Internal | Self::Unavailable | Self::StorageFull)
     }
 }
 
@@ -235,12 +220,6 @@ impl Code {
     #[must_use]
     pub const fn title(self) -> &'static str {
         definition(self).2
-    }
-
-    /// The HTTP status.
-    #[must_use]
-    pub const fn status(self) -> u16 {
-        self.kind().status()
     }
 }
 

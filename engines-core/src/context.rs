@@ -59,8 +59,9 @@ pub struct Actor {
 /// An actor whose credential was verified, with the memberships the credential proves. It is not yet admitted to a
 /// tenant.
 ///
-/// An authenticator makes it. It grants nothing by itself: [`RequestContext::admit_verified`] checks the membership.
+/// An authenticator makes it, with [`Principal::assume_verified`]. It grants nothing by itself: [`RequestContext::admit_verified`] checks the membership.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Principal {
     /// The actor.
     pub actor: Actor,

@@ -21,7 +21,6 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// let error = Error::new(Code::RevMismatch, "canvas.command", "the head has moved on; re-read and retry")
 ///     .with_member("head_rev", 42);
 /// assert_eq!(error.kind(), ErrorKind::Conflict);
-/// assert_eq!(error.code().status(), 409);
 /// assert_eq!(error.member("head_rev"), Some(&42.into()));
 /// ```
 pub struct Error(Box<ErrorFields>);
@@ -114,7 +113,7 @@ impl Error {
         self.0.code
     }
 
-    /// The kind, which decides the HTTP status.
+    /// The kind of its code.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.code.kind()

@@ -10,6 +10,7 @@ pub mod context;
 mod error;
 pub mod event;
 pub mod gate;
+pub mod hex;
 mod id;
 pub mod json;
 mod limits;

@@ -8,11 +8,12 @@ use crate::{
     clock::{Clock, IdGenerator},
     code::Code,
     error::{Error, Result},
+    hex,
 };
 
 /// Defines an id of `N` bytes, written as lower-case hex, never all zero (W3C Trace Context section 3.2.2).
 macro_rules! hex_id {
-    ($(#[$doc:meta])* $name:ident, $bytes:literal, $number:ty) => {
+    ($(#[$doc:meta])* $name:ident, $bytes:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name([u8; $bytes]);
@@ -58,11 +59,8 @@ macro_rules! hex_id {
         impl FromStr for $name {
             type Err = Error;
             fn from_str(text: &str) -> Result<Self> {
-                let lower = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-                (lower && text.len() == 2 * $bytes)
-                    .then(|| <$number>::from_str_radix(text, 16).ok())
-                    .flatten()
-                    .and_then(|number| Self::from_bytes(number.to_be_bytes()))
+                hex::decode(text)
+                    .and_then(Self::from_bytes)
                     .ok_or_else(|| Error::new(Code::BodyInvalid, "trace.parse", "a trace or span id is lower-case hex and not all zero"))
             }
         }
@@ -86,11 +84,9 @@ struct HexBytes<'a>(&'a [u8]);
 
 impl fmt::LowerHex for HexBytes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 32];
         for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
+            pair.copy_from_slice(&hex::digits(*byte));
         }
         let used = text.get(..self.0.len() * 2).unwrap_or_default();
         f.write_str(std::str::from_utf8(used).map_err(|_| fmt::Error)?)
@@ -99,11 +95,11 @@ impl fmt::LowerHex for HexBytes<'_> {
 
 hex_id! {
     /// The id of a whole trace (W3C Trace Context): 16 bytes.
-    TraceId, 16, u128
+    TraceId, 16
 }
 hex_id! {
     /// The id of one span in a trace: 8 bytes.
-    SpanId, 8, u64
+    SpanId, 8
 }
 
 /// The ids of a request and its position in a trace. Events, audit records, logs and spans carry it.

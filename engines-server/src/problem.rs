@@ -13,12 +13,33 @@ pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 /// The names that members of an error must not take.
 const RESERVED_MEMBERS: [&str; 6] = ["type", "title", "status", "code", "detail", "request_id"];
 
+/// The status of errors of `kind` (RFC 9110 section 15, RFC 4918 section 11.5).
+fn status(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::Invalid => StatusCode::BAD_REQUEST,
+        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorKind::TimedOut => StatusCode::REQUEST_TIMEOUT,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorKind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ErrorKind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+        // `ErrorKind` is non-exhaustive; a test checks that each of its kinds has an arm.
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
 /// Returns the problem document of `error`.
 pub(crate) fn document(error: &Error, trace: &Trace) -> Map<String, Value> {
     let code = error.code();
     let mut document = Map::new();
     document.insert("title".into(), code.title().into());
-    document.insert("status".into(), code.status().into());
+    document.insert("status".into(), status(error.kind()).as_u16().into());
     document.insert("code".into(), code.as_str().into());
     document.insert("detail".into(), error.detail().into());
     document.insert("request_id".into(), (*trace.request_id).into());
@@ -47,7 +68,7 @@ pub(crate) fn response(error: &Error, trace: &Trace) -> Response<Body> {
     // A map of strings can always be serialized.
     let text = serde_json::to_vec(&document(error, trace)).unwrap_or_default();
     let mut response = Response::new(Body::from(Bytes::from(text)));
-    *response.status_mut() = StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = status(error.kind());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -75,4 +96,26 @@ pub(crate) fn response(error: &Error, trace: &Trace) -> Response<Body> {
         headers.insert(header::ALLOW, allow);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use engines::Code;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_error_but_a_defect_has_its_own_status() {
+        let mut kinds: Vec<(ErrorKind, StatusCode)> = Vec::new();
+        for kind in Code::ALL.iter().map(|code| code.kind()) {
+            if kinds.iter().all(|(known, _)| *known != kind) {
+                kinds.push((kind, status(kind)));
+            }
+        }
+        for (kind, status) in &kinds {
+            assert_eq!(*status == StatusCode::INTERNAL_SERVER_ERROR, *kind == ErrorKind::Internal, "{kind:?}");
+            assert_eq!(status.is_client_error(), kind.is_caller_error(), "{kind:?}");
+            assert!(kinds.iter().filter(|(_, other)| other == status).count() == 1, "{kind:?} shares {status}");
+        }
+    }
 }

@@ -30,7 +30,6 @@ pub mod conformance;
 pub mod event_log;
 #[cfg(feature = "testing")]
 pub mod fault_injection;
-mod hex;
 pub mod memory;
 pub mod metered;
 pub mod migration;

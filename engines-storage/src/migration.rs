@@ -7,7 +7,7 @@
 //! id and the feed's position, so that cursors and sinks continue without a gap.
 
 use engines_core::{
-    Code, Error, Result, Scope, Timestamp,
+    Code, Error, Result, Scope, Timestamp, hex,
     nexus::{
         Backend, Batch, EventFeed, PageRequest,
         archive::{Archive, Publication, ScopeSnapshot, Section, StagedScope},
@@ -129,7 +129,7 @@ pub async fn migrate(
     let count = scopes.len();
     let publication = Publication { scopes, mark: Some(mark), batch: Batch::new(Timestamp::default()) };
     target.publish(publication).await?;
-    let sha256 = all.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex::encode(&all.finalize());
     Ok(MigrationReport { scopes: count, records, sha256 })
 }
 

@@ -147,7 +147,7 @@ impl Store for BrokenStore {
     }
 
     async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError> {
-        batch.check(&self.inner.capabilities())?;
+        self.inner.capabilities().check(&batch)?;
         let scope = &self.scope(scope);
         let at = match self.bug {
             Bug::CutsTimes => Timestamp::from_secs(batch.at().as_secs()),

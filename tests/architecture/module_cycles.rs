@@ -25,11 +25,6 @@ const KNOWN_CYCLES: &[(&str, &str, &str)] = &[
     ("engines-auth", "identity", "login_limits mail_queue service"),
     ("engines-auth", "identity", "wire wire_accounts"),
     ("engines-auth", "jwt", "jwk jws"),
-    // engines-core
-    ("engines-core", "", "access context"),
-    ("engines-core", "command", "apply reducer"),
-    ("engines-core", "nexus", "archive store"),
-    ("engines-core", "nexus", "batch capabilities"),
     // engines-core/pii
     ("engines-core/pii", "", "builder scrubber"),
     ("engines-core/pii", "", "rule scan term_lists"),

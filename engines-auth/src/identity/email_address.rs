@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use engines_core::{Error, Result, context::Email};
+use engines_core::{Error, Result, context::Email, hex};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use unicode_normalization::UnicodeNormalization;
@@ -85,7 +85,7 @@ impl IndexHasher {
 
     /// Returns the hash of `text` within `namespace`, in hexadecimal.
     pub(crate) fn hash(&self, namespace: &str, text: &str) -> String {
-        keyed_hash(&*self.0, namespace, text).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&keyed_hash(&*self.0, namespace, text))
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use engines_core::{
-    Batch, DocId, Result, Scope, Store, TenantId, Timestamp, UserId,
+    Batch, DocId, Result, Scope, Store, TenantId, Timestamp, UserId, hex,
     nexus::{
         CommitError, CommitReceipt, Document, DocumentKind, DocumentQuery, Expect, NewDocument, Page, PageRequest,
     },
@@ -151,9 +151,7 @@ pub(crate) fn user_key(user: &UserId) -> String {
     if plain {
         return format!("u.{text}");
     }
-    let digest = Sha256::digest(text.as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("h.{hex}")
+    format!("h.{}", hex::encode(&Sha256::digest(text)))
 }
 
 pub(crate) fn user_id(user: &UserId) -> Result<DocId> {

@@ -108,20 +108,17 @@ impl<'a> AccessTokenClaims<'a> {
         if now >= exp.plus(settings.leeway) {
             return Err(Error::new(Code::TokenExpired, "auth.token", "the token has expired; get a new one"));
         }
-        Ok(Principal {
-            actor: Actor { id, kind: self.actor_type_claim() },
-            email: self.email.as_deref().filter(|_| !self.email_is_unverified()).map(Email::new),
-            memberships: self.memberships(),
-            default_tenant: self.default_tenant.as_deref().and_then(|tenant| TenantId::new(tenant).ok()),
-            issued_at: self.iat.map(|iat| iat.0),
-            // Admission allows the leeway, so a context that was admitted within it must not expire at once.
-            expires_at: Some(exp.plus(settings.leeway)),
-            credential_id: self.jti.as_deref().map(Into::into),
-            session: self.sid.as_deref().map(Into::into),
-            ticket: None,
-            issuer: std::sync::Arc::clone(&settings.issuer),
-            restriction: None,
-        })
+        let actor = Actor { id, kind: self.actor_type_claim() };
+        let mut principal = Principal::assume_verified(actor, std::sync::Arc::clone(&settings.issuer));
+        principal.email = self.email.as_deref().filter(|_| !self.email_is_unverified()).map(Email::new);
+        principal.memberships = self.memberships();
+        principal.default_tenant = self.default_tenant.as_deref().and_then(|tenant| TenantId::new(tenant).ok());
+        principal.issued_at = self.iat.map(|iat| iat.0);
+        // Admission allows the leeway, so a context that was admitted within it must not expire at once.
+        principal.expires_at = Some(exp.plus(settings.leeway));
+        principal.credential_id = self.jti.as_deref().map(Into::into);
+        principal.session = self.sid.as_deref().map(Into::into);
+        Ok(principal)
     }
 
     /// Returns whether the token says that its address is not verified. Some issuers write booleans as text. Such an

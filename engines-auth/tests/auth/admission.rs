@@ -13,8 +13,8 @@ use engines_auth::{
     Admission, AuthInput, Authenticator, BodyClaims, Credential, Directory, FieldValues, TokenVerifier,
 };
 use engines_core::{
-    Actor, ActorType, Clock, Code, Env, Error, IdGenerator, Principal, RequestContext, Result, Role, TenantId, UserId,
-    context::ContextOrigin, testing::ManualClock,
+    Actor, ActorType, Clock, Code, Env, Error, ErrorKind, IdGenerator, Principal, RequestContext, Result, Role,
+    TenantId, UserId, context::ContextOrigin, testing::ManualClock,
 };
 use futures_util::FutureExt;
 
@@ -34,22 +34,15 @@ fn enter(presented: &AuthInput<'_>) -> Result<Arc<Principal>, Code> {
 
 /// A principal: Ada, a member of `t_acme` and an owner of `t_beta`.
 pub(crate) fn ada(default_tenant: Option<&str>) -> Principal {
-    Principal {
-        actor: Actor { id: UserId::new("ada").unwrap(), kind: ActorType::Human },
-        email: None,
-        memberships: BTreeMap::from([
-            (TenantId::new("t_acme").unwrap(), Role::Member),
-            (TenantId::new("t_beta").unwrap(), Role::Owner),
-        ]),
-        default_tenant: default_tenant.map(|tenant| TenantId::new(tenant).unwrap()),
-        issued_at: None,
-        expires_at: None,
-        credential_id: Some("01".into()),
-        session: None,
-        ticket: None,
-        issuer: "engines".into(),
-        restriction: None,
-    }
+    let actor = Actor { id: UserId::new("ada").unwrap(), kind: ActorType::Human };
+    let mut ada = Principal::assume_verified(actor, "engines");
+    ada.memberships = BTreeMap::from([
+        (TenantId::new("t_acme").unwrap(), Role::Member),
+        (TenantId::new("t_beta").unwrap(), Role::Owner),
+    ]);
+    ada.default_tenant = default_tenant.map(|tenant| TenantId::new(tenant).unwrap());
+    ada.credential_id = Some("01".into());
+    ada
 }
 
 fn admit(presented: &AuthInput<'_>) -> Result<RequestContext> {
@@ -110,7 +103,7 @@ fn the_authorization_header_is_parsed_strictly() {
 #[test]
 fn every_authentication_error_says_how_to_fix_it() {
     let error = admission().authenticate(&AuthInput::default()).now_or_never().unwrap().unwrap_err();
-    assert_eq!((error.code(), error.code().status()), (Code::TokenMissing, 401));
+    assert_eq!((error.code(), error.kind()), (Code::TokenMissing, ErrorKind::Unauthenticated));
     assert!(error.detail().contains("Bearer"));
     let nobody = Admission::builder(Arc::new(ManualClock::default()), IdGenerator::seeded(1)).build();
     let presented = AuthInput { authorization: FieldValues::one("Bearer a.b.c"), ..AuthInput::default() };

@@ -1,10 +1,11 @@
 //! The canonical form of a document and its hash.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
+
+use crate::hex;
 
 /// The document in RFC 8785 form (JSON Canonicalization Scheme): no white space, members in the order of their keys'
 /// UTF-16 code units, numbers as ECMAScript writes them.
@@ -35,12 +36,7 @@ pub fn state_hash(value: &Value) -> String {
         Ok(canonical) => canonical,
         Err(error) => unreachable!("every JSON value has a canonical form: {error}"),
     };
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(canonical) {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex::encode(&Sha256::digest(canonical))
 }
 
 fn write_value(value: &Value, out: &mut Vec<u8>) -> serde_json::Result<()> {

@@ -38,6 +38,7 @@
 //!   repeated keys counts, and the log stores that one.
 
 mod apply;
+mod draft;
 mod error;
 mod hash;
 mod limits;
@@ -52,7 +53,8 @@ mod text;
 mod undo;
 mod wire;
 
-pub use apply::{ApplySummary, Draft, apply_batch};
+pub use apply::{ApplySummary, apply_batch};
+pub use draft::Draft;
 pub use error::{OpError, OpErrorKind, OpFault};
 pub use hash::{canonical_json, state_hash};
 pub use limits::{CommandLimits, DEPTH_CEILING};

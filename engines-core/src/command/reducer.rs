@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::apply::Draft;
+use super::draft::Draft;
 use super::error::OpFault;
 use super::op::Op;
 

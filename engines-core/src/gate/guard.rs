@@ -117,7 +117,7 @@ impl Guard {
     /// # Errors
     /// `ROLE_INSUFFICIENT`, with a `decision_id`.
     pub fn require_role(&self, context: &RequestContext, action: Action) -> Result<()> {
-        action.require_role(context).map_err(|error| self.with_decision_id(error))
+        action.require_role(context.role()).map_err(|error| self.with_decision_id(error))
     }
 
     /// A new id for a rejection by a rule.

@@ -1,7 +1,5 @@
 //! Batches of writes that a store commits atomically.
 
-use serde::{Deserialize, Serialize};
-
 use super::{DocumentKind, NewDocument};
 use crate::{
     audit::AuditEntry,
@@ -107,7 +105,7 @@ pub enum Write {
 
 /// Makes a batch idempotent. A second batch with the same scope, namespace and key writes nothing: it gets the first
 /// batch's receipt if its fingerprint is the same, and is rejected otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Idempotency {
     /// The namespace in which the key is unique, such as `canvas/c1`.
     pub namespace: String,
@@ -163,7 +161,7 @@ impl Batch {
         self
     }
 
-    /// Adds the write of a control-plane document. [`Batch::check`] rejects it unless the batch was made by
+    /// Adds the write of a control-plane document. [`super::Capabilities::check`] rejects it unless the batch was made by
     /// [`Batch::spanning`].
     #[must_use]
     pub fn put_system(mut self, document: NewDocument, expect: Expect) -> Self {
@@ -178,7 +176,7 @@ impl Batch {
         self
     }
 
-    /// Adds an append of events to a stream. [`Batch::check`] rejects an append without events.
+    /// Adds an append of events to a stream. [`super::Capabilities::check`] rejects an append without events.
     #[must_use]
     pub fn append(mut self, key: StreamKey, expected: ExpectedHead, events: Vec<NewEvent>) -> Self {
         self.writes.push(Write::Append { key, expected, events });
@@ -277,15 +275,6 @@ impl Batch {
     #[must_use]
     pub fn size(&self) -> usize {
         self.writes.iter().map(Write::size).sum()
-    }
-
-    /// Checks what every backend must check before it commits: that the batch is within `limits`, and that only a
-    /// spanning batch writes to the control plane.
-    ///
-    /// # Errors
-    /// [`super::CommitError::Refused`], which names the limit.
-    pub fn check(&self, limits: &super::Capabilities) -> Result<(), super::CommitError> {
-        limits.check(self)
     }
 
     pub(super) fn is_spanning(&self) -> bool {

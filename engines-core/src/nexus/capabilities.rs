@@ -54,7 +54,13 @@ impl Default for Capabilities {
 }
 
 impl Capabilities {
-    pub(super) fn check(&self, batch: &Batch) -> Result<(), CommitError> {
+    /// Checks what every backend must check before it commits: that `batch` is within these limits and needs no ability
+    /// that is not declared, that it writes each document and stream once, and that only a spanning batch writes to the
+    /// control plane.
+    ///
+    /// # Errors
+    /// [`CommitError::Refused`], which names the limit.
+    pub fn check(&self, batch: &Batch) -> Result<(), CommitError> {
         let too_large = |what: &str, limit: usize| {
             let detail = format!("{what}; this backend takes at most {limit}");
             Err(CommitError::Refused(

@@ -15,6 +15,7 @@ mod page;
 mod relay;
 mod removal;
 mod store;
+mod stream_head;
 
 pub use self::{
     backup::{BackupContent, BackupFiles, BackupPosition, BackupSource, CopyLimits, RestoreTarget, ScopePosition},
@@ -26,5 +27,6 @@ pub use self::{
     page::{Page, PageRequest, PageToken},
     relay::{Relay, RelayMessage, RelayStream},
     removal::{Removal, RemovalProgress},
-    store::{Backend, StorageUsage, Store, StoreChange, StoreChanges, StoreExt, StreamHead},
+    store::{Backend, StorageUsage, Store, StoreChange, StoreChanges, StoreExt},
+    stream_head::StreamHead,
 };

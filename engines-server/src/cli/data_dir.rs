@@ -9,6 +9,7 @@ use std::{
 use engines::{
     IdGenerator,
     auth::{RootKey, SigningSecret},
+    core::hex,
 };
 
 use super::run::CliError;
@@ -93,7 +94,7 @@ impl DataDir {
     /// Returns the signing secret of `dev`, and creates it if it does not exist.
     pub(super) fn signing_secret(&self, ids: &IdGenerator) -> Result<SigningSecret, CliError> {
         let path = secret_path(&self.path);
-        self.write_once(&path, &hex(&ids.bytes::<48>()), ids)?;
+        self.write_once(&path, &hex::encode(&ids.bytes::<48>()), ids)?;
         Ok(config::secret_from_file("signing secret", &path, self.allow_readable)?)
     }
 
@@ -115,7 +116,7 @@ impl DataDir {
             )
             .into());
         }
-        self.write_once(&path, &hex(&ids.bytes::<32>()), ids)?;
+        self.write_once(&path, &hex::encode(&ids.bytes::<32>()), ids)?;
         Ok(config::root_key_from_file("root key", &path, self.allow_readable)?)
     }
 
@@ -140,7 +141,7 @@ impl DataDir {
         if fs::exists(path)? {
             return Ok(());
         }
-        let draft = self.path.join(format!(".{}", hex(&ids.bytes::<16>())));
+        let draft = self.path.join(format!(".{}", hex::encode(&ids.bytes::<16>())));
         let mut file = owner_only(OpenOptions::new().create_new(true).write(true)).open(&draft)?;
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
         let linked = written.and_then(|()| fs::hard_link(&draft, path));
@@ -153,10 +154,6 @@ impl DataDir {
             Ok(()) => Ok(fs::File::open(&self.path)?.sync_all()?),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the path of the secret of `dev`.

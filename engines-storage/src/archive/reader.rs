@@ -6,7 +6,7 @@ use std::{
 };
 
 use engines_core::{
-    Code, Env, Error, Result,
+    Code, Env, Error, Result, hex,
     nexus::archive::{ArchiveRecord, MAX_LINE_BYTES, Section},
 };
 use serde::de::DeserializeOwned;
@@ -17,7 +17,6 @@ use super::{
     manifest::{ArchiveFile, ArchiveHeader, ArchiveManifest, FORMAT, TenantMember, VERSION},
     writer::{HEADER_FILE, MANIFEST_FILE, MEMBERS_FILE, records_path},
 };
-use crate::hex::encode_hex;
 
 const OPERATION: &str = "archive.read";
 /// Maximum size of a file of records: the size at which the writer begins the next file, and one more line.
@@ -191,7 +190,7 @@ impl ArchiveParser {
                 (ArchivePart::Members(members), count)
             }
         };
-        let sha256 = encode_hex(&Sha256::digest(bytes));
+        let sha256 = hex::encode(&Sha256::digest(bytes));
         self.files.push(ArchiveFile { path: name, bytes: bytes.len() as u64, records, sha256 });
         Ok(Some(part))
     }

@@ -6,14 +6,13 @@ use std::{
 };
 
 use engines_core::{
-    Env, Error, Result,
+    Env, Error, Result, hex,
     nexus::archive::{ArchiveRecord, Section},
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::manifest::{ArchiveFile, ArchiveHeader, ArchiveManifest, Omission, TenantMember};
-use crate::hex::encode_hex;
 
 const OPERATION: &str = "archive.write";
 /// Size of a file of records at which the next file begins. A longer line gets a file of its own.
@@ -132,7 +131,7 @@ impl<W: Write> ArchiveWriter<W> {
         header.set_mode(FILE_MODE);
         header.set_mtime(u64::try_from(self.header.created_at.as_secs()).unwrap_or(0));
         self.tar.append_data(&mut header, path, bytes).map_err(write_error)?;
-        let sha256 = encode_hex(&Sha256::digest(bytes));
+        let sha256 = hex::encode(&Sha256::digest(bytes));
         self.files.push(ArchiveFile { path: path.to_owned(), bytes: bytes.len() as u64, records, sha256 });
         Ok(())
     }

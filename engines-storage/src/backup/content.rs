@@ -9,13 +9,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use engines_core::{Code, Error, Result, nexus::BackupContent};
+use engines_core::{Code, Error, Result, hex, nexus::BackupContent};
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 
 use super::FileEntry;
-use crate::hex::encode_hex;
 
 /// Number of bytes read from a file at a time.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -108,7 +107,7 @@ pub(super) async fn hash_content(name: &str, mut content: BackupContent) -> Resu
         bytes += chunk.len() as u64;
         hash.update(&chunk);
     }
-    Ok(FileEntry { name: name.to_owned(), bytes, sha256: encode_hex(&hash.finalize()) })
+    Ok(FileEntry { name: name.to_owned(), bytes, sha256: hex::encode(&hash.finalize()) })
 }
 
 /// A stream that measures and hashes content while it is read. It sends the result at the end of the content.
@@ -142,7 +141,7 @@ impl Stream for HashingStream {
             Some(Err(_)) => self.done = None,
             None => {
                 if let Some(done) = self.done.take() {
-                    let sha256 = encode_hex(&std::mem::take(&mut self.hash).finalize());
+                    let sha256 = hex::encode(&std::mem::take(&mut self.hash).finalize());
                     let entry = FileEntry { name: std::mem::take(&mut self.name), bytes: self.bytes, sha256 };
                     // The receiver may have been dropped.
                     let _ = done.send(entry);

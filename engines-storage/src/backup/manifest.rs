@@ -1,11 +1,10 @@
 //! The manifest: it lists the files of a backup and marks the backup as complete.
 
-use engines_core::{Code, Error, Result, Timestamp, nexus::BackupPosition};
+use engines_core::{Code, Error, Result, Timestamp, hex, nexus::BackupPosition};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{BackupId, names};
-use crate::hex::encode_hex;
 
 /// The version of the format that this program writes.
 const FORMAT: u32 = 1;
@@ -107,7 +106,7 @@ impl BackupManifest {
 
     /// Returns the hashes of all files, including the manifest, in the format of `sha256sum`.
     pub(super) fn sha256_sums(&self, encoded: &[u8]) -> String {
-        let own = encode_hex(&Sha256::digest(encoded));
+        let own = hex::encode(&Sha256::digest(encoded));
         let files = self.files.iter().map(|file| (file.sha256.as_str(), file.name.as_str()));
         files.chain([(own.as_str(), names::MANIFEST_FILE)]).map(|(hash, name)| format!("{hash}  {name}\n")).collect()
     }

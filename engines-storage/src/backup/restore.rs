@@ -7,14 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use engines_core::{Code, Error, IdGenerator, Result, nexus::RestoreTarget, stream::LogId};
+use engines_core::{Code, Error, IdGenerator, Result, hex, nexus::RestoreTarget, stream::LogId};
 
 use super::{
     BackupId, BackupManifest, Backups,
     content::{disk_error, new_file, new_folder, run_blocking, sync_folder, sync_tree},
     names,
 };
-use crate::hex::encode_hex;
 
 const OPERATION: &str = "backup.restore";
 /// The name of the lock file that a restore holds in the folder that it prepares.
@@ -57,7 +56,7 @@ pub struct RestoreReport {
 impl<'a> Restore<'a> {
     /// Prepares a restore of the backup `id` into `folder`, which must be empty or missing.
     pub fn new(id: BackupId, folder: impl Into<PathBuf>, ids: &IdGenerator) -> Self {
-        let (log_id, draft) = (LogId::from_bytes(ids.bytes()), encode_hex(&ids.bytes::<8>()));
+        let (log_id, draft) = (LogId::from_bytes(ids.bytes()), hex::encode(&ids.bytes::<8>()));
         Self { id, folder: folder.into(), log_id, draft, root_key: None, targets: Vec::new() }
     }
 

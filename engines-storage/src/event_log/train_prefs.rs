@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use engines_core::{
-    Action, Batch, Code, DocId, Error, Guard, RequestContext, Result, Scope, Store, StoreExt, Timestamp, UserId,
+    Action, Batch, Code, DocId, Error, Guard, RequestContext, Result, Scope, Store, StoreExt, Timestamp, UserId, hex,
     nexus::{DocumentKind, Expect, NewDocument},
 };
 use serde::{Deserialize, Serialize};
@@ -171,14 +171,8 @@ pub async fn training_allowed<S: Store + ?Sized>(store: &S, scope: &Scope, user:
 /// The id of a preference's document. It is encoded, because a user's id may contain characters that a document's id
 /// may not.
 fn document_id(user: Option<&UserId>) -> Result<DocId> {
-    use fmt::Write as _;
     let Some(user) = user else { return DocId::new(TENANT_PREF_ID) };
-    let mut text = String::from("user:");
-    for byte in Sha256::digest(user.as_str()) {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    DocId::new(text)
+    DocId::new(format!("user:{}", hex::encode(&Sha256::digest(user.as_str()))))
 }
 
 impl fmt::Debug for TrainPrefs {

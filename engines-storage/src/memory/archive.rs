@@ -243,7 +243,7 @@ impl Archive for MemoryStore {
 
     async fn publish(&self, publication: Publication) -> Result<CommitReceipt, CommitError> {
         let Publication { scopes, mark, batch } = publication;
-        batch.check(&self.capabilities())?;
+        self.capabilities().check(&batch)?;
         let system = Scope::system().map_err(CommitError::Backend)?;
         let refuse = |code, detail| Err(CommitError::Refused(Error::new(code, PUBLISH, detail)));
         let mut guard = self.state_mut();

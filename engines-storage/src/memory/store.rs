@@ -87,7 +87,7 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError> {
-        batch.check(&self.capabilities())?;
+        self.capabilities().check(&batch)?;
         let system = Scope::system().map_err(CommitError::Backend)?;
         let mut state = self.state_mut();
         let (receipt, changes) = state.commit(scope, &system, batch, self.limits.total_bytes)?;

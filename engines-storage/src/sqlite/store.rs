@@ -365,7 +365,7 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError> {
-        batch.check(&self.capabilities)?;
+        self.capabilities.check(&batch)?;
         let (answer, answered) = oneshot::channel();
         let job = BatchJob::new(scope, batch, answer)?;
         self.enqueue(job)?;

@@ -195,7 +195,7 @@ impl CloseCode {
             ErrorKind::RateLimited => Self::LimitExceeded,
             ErrorKind::TimedOut => Self::IdleTimeout,
             ErrorKind::Unavailable => Self::TryLater,
-            kind if (400..500).contains(&kind.status()) => Self::InvalidRequest,
+            kind if kind.is_caller_error() => Self::InvalidRequest,
             _ => Self::InternalError,
         }
     }

@@ -14,6 +14,7 @@ use crate::{
     context::{Actor, ActorType},
     error::{Error, Result},
     event::StoredEvent,
+    hex,
     id::{DocId, UserId},
     nexus::{CommitReceipt, Document, DocumentKind, Idempotency, StreamHead},
     pii,
@@ -258,7 +259,7 @@ impl ArchiveRecord {
                 &ReceiptLine {
                     realm: Cow::Borrowed(&kept.idempotency.namespace),
                     key: Cow::Borrowed(&kept.idempotency.key),
-                    fingerprint: encode_hex(&kept.idempotency.fingerprint),
+                    fingerprint: hex::encode(&kept.idempotency.fingerprint),
                     at: kept.at,
                     receipt: Cow::Borrowed(&kept.receipt),
                 },
@@ -379,7 +380,7 @@ impl EventLine<'_> {
 impl ReceiptLine<'_> {
     fn read(self) -> Result<ArchiveRecord> {
         let fingerprint =
-            decode_hex(&self.fingerprint).ok_or_else(|| invalid_record("a fingerprint has 64 hexadecimal digits"))?;
+            hex::decode(&self.fingerprint).ok_or_else(|| invalid_record("a fingerprint has 64 hexadecimal digits"))?;
         let receipt = self.receipt.into_owned();
         let once = Idempotency {
             namespace: self.realm.into_owned(),
@@ -420,21 +421,6 @@ fn nesting_depth(text: &str) -> usize {
         }
     }
     deepest
-}
-
-fn encode_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn decode_hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
-    }
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 fn invalid_record(detail: &'static str) -> Error {

@@ -15,6 +15,7 @@ use std::{
 use engines::{
     Engine, IdGenerator, Scope,
     backup::{BackupManifest, Backups},
+    core::hex,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -57,7 +58,7 @@ enum BackupAnswer {
 /// Requests a backup from the server that runs on `data`, and waits for it.
 pub(super) async fn request_backup(data: &DataDir, destination: Option<String>) -> Result<BackupManifest, CliError> {
     let folder = data.requests()?;
-    let id: String = IdGenerator::from_os()?.bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let id: String = hex::encode(&IdGenerator::from_os()?.bytes::<8>());
     let path = |ending: &str| folder.join(format!("{id}.{ending}"));
     write_atomically(&path(REQUEST_EXTENSION), &serde_json::to_vec(&BackupRequest { destination })?)?;
     let begun = Instant::now();

@@ -47,7 +47,7 @@ impl Archive for SqliteStore {
 
     async fn publish(&self, publication: Publication) -> Result<CommitReceipt, CommitError> {
         let Publication { scopes, mark, batch } = publication;
-        batch.check(&self.capabilities())?;
+        self.capabilities().check(&batch)?;
         let system = Scope::system().map_err(CommitError::Backend)?;
         self.run_archive(&system, ArchiveWrite::Publish { scopes, mark }, batch, 0).await
     }
