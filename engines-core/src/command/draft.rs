@@ -3,7 +3,7 @@
 use json_patch::jsonptr::{Pointer, PointerBuf, index::Index};
 use serde_json::Value;
 
-use super::error::{OpError, OpErrorKind, OpFault};
+use super::error::{OpErrorKind, OpFault};
 use super::limits::CommandLimits;
 use super::op::Op;
 use super::patch::{Slot, find_slot, path_not_found, put_into_slot, remove_value, resolve_path, values_equal};
