@@ -3,7 +3,8 @@
 //! A request takes these steps, in one direction: [`listen`] → [`App::handle`] (the pipeline: limits, trace, deadline,
 //! admission) → the access rule of the route → its handler (decode, one call, encode) → a service of [`engines`].
 //!
-//! [`App`] needs no listener. It is a [`hyper::service::Service`] and can be mounted in another HTTP service.
+//! [`App`] needs no listener. It implements [`hyper::service::Service`] and `tower_service::Service`, so that you can
+//! mount it in your own HTTP service, for instance in an axum router (`examples/embed_in_axum.rs`).
 
 mod app;
 mod body;
@@ -32,16 +33,19 @@ mod origin;
 mod pipeline;
 mod problem;
 mod query;
+mod quick_start;
 mod rate_limit;
 mod request;
 mod request_rules;
 mod response;
+mod root_page;
 pub mod routes;
 mod security_headers;
 mod settings;
 mod shutdown;
 mod socket_options;
 mod streaming;
+mod tower;
 mod unread_body;
 
 pub use self::{

@@ -50,7 +50,7 @@ impl Dev {
     fn of(mut child: Child) -> Self {
         let mut said = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
-        while said.matches("\ncurl ").count() < 3 {
+        while said.matches("curl ").count() < 4 {
             assert!(lines.read_line(&mut said).unwrap() > 0, "ended early: {said}");
         }
         let dev = Self { child, said };
@@ -67,7 +67,16 @@ impl Dev {
     }
 
     fn curls(&self) -> Vec<&str> {
-        self.said.lines().filter(|line| line.starts_with("curl ")).collect()
+        self.said.lines().filter(|line| line.contains("curl ")).collect()
+    }
+
+    fn token(&self) -> &str {
+        self.said.lines().find_map(|line| line.strip_prefix("TOKEN=")).unwrap()
+    }
+
+    /// Runs a printed line in a shell that has the printed token.
+    fn paste(&self, line: &str) -> Value {
+        paste(&format!("TOKEN={}\n{line}", self.token()))
     }
 
     /// Stops it as Ctrl-C does.
@@ -98,11 +107,12 @@ fn the_printed_dev_commands_work_when_pasted_twice() {
     let data = folder.path().join("engines-data");
     for round in 1..=2 {
         let dev = Dev::start(&data);
-        let [post, follow, edit] = dev.curls()[..] else { panic!("{}", dev.said) };
-        let posted = paste(post);
+        let [post, follow, edit, show] = dev.curls()[..] else { panic!("{}", dev.said) };
+        assert_eq!(dev.said.matches(dev.token()).count(), 1);
+        let posted = dev.paste(post);
         assert_eq!(posted["seq"], round);
-        let mut follower =
-            Command::new("sh").args(["-c", &format!("exec {follow}")]).stdout(Stdio::piped()).spawn().unwrap();
+        let follow = format!("TOKEN={}\nexec {follow}", dev.token());
+        let mut follower = Command::new("sh").args(["-c", &follow]).stdout(Stdio::piped()).spawn().unwrap();
         let mut seen = String::new();
         let mut lines = BufReader::new(follower.stdout.take().unwrap());
         while !seen.contains(posted["event_id"].as_str().unwrap()) {
@@ -110,9 +120,11 @@ fn the_printed_dev_commands_work_when_pasted_twice() {
         }
         follower.kill().unwrap();
         follower.wait().unwrap();
-        for again in [false, true] {
-            let edited = paste(edit);
-            assert_eq!((&edited["rev"], &edited["replayed"]), (&round.into(), &again.into()), "{edited}");
+        for paste in [1, 2] {
+            let edited = dev.paste(edit);
+            let rev = 2 * (round - 1) + paste;
+            assert_eq!((&edited["rev"], &edited["replayed"]), (&rev.into(), &false.into()), "{edited}");
+            assert_eq!(dev.paste(show)["head_rev"], rev);
         }
         // `token` finds the secret that `dev` has created.
         let minted = run(&[
@@ -132,7 +144,7 @@ fn the_printed_dev_commands_work_when_pasted_twice() {
             token.trim(),
             dev.address()
         );
-        assert_eq!(paste(&look)["head_rev"], round);
+        assert_eq!(paste(&look)["head_rev"], 2 * round);
         // A second server on the same data gets an error.
         let other = run(&["dev", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
         assert!(complaint(&other).contains("another process"), "{other:?}");
@@ -175,9 +187,7 @@ fn cli_errors_are_one_sentence() {
 fn a_stream_does_not_keep_the_server_from_stopping() {
     let folder = tempfile::tempdir().unwrap();
     let dev = Dev::start(folder.path());
-    let Some(token) = dev.said.lines().skip_while(|line| !line.starts_with("token (")).nth(1) else {
-        panic!("{}", dev.said)
-    };
+    let token = dev.token().to_owned();
     let mut stream = TcpStream::connect(dev.address()).unwrap();
     let text = format!("GET /sse/chat/demo HTTP/1.1\r\nHost: x\r\nX-Env: dev\r\nAuthorization: Bearer {token}\r\n\r\n");
     stream.write_all(text.as_bytes()).unwrap();
@@ -252,7 +262,7 @@ fn the_soft_descriptor_limit_is_raised_and_some_are_reserved_for_the_store() {
     command.stdout(Stdio::piped()).stderr(fs::File::create(&log).unwrap());
     let dev = Dev::of(command.spawn().unwrap());
 
-    let token = dev.said.lines().skip_while(|line| !line.starts_with("token (")).nth(1).unwrap();
+    let token = dev.token().to_owned();
     let post = format!(
         "POST /chat/threads/demo/messages HTTP/1.1\r\nHost: x\r\nX-Env: dev\r\nAuthorization: Bearer {token}\r\n\
          Content-Type: application/json\r\nContent-Length: 12\r\n\r\n{{\"text\":\"x\"}}"

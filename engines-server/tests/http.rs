@@ -312,3 +312,49 @@ async fn a_silent_connection_is_closed() {
         assert!(closed.is_ok(), "{then:?} after answers");
     }
 }
+
+#[tokio::test]
+async fn get_root_answers_a_browser_with_a_page_and_everybody_else_with_json() {
+    let server = support::start().await;
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    for (accept, is_page) in [
+        (browser, true),
+        ("text/html", true),
+        ("text/html;q=0.5, application/json;q=0.4", true),
+        ("application/json, text/html;q=0.9", false),
+        ("text/html;q=0", false),
+        ("application/json", false),
+        ("*/*", false),
+        ("", false),
+    ] {
+        let answer = ask(server.address, "GET", "/", &[("Accept", accept)], None).await;
+        let media_type = if is_page { "text/html; charset=utf-8" } else { "application/json" };
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)), "{accept}");
+        assert_eq!(answer.header("vary"), Some("Accept"));
+    }
+}
+
+#[tokio::test]
+async fn the_page_has_relative_links_every_route_and_no_script() {
+    use sha2::Digest as _;
+
+    let server = support::start().await;
+    let answer = ask(server.address, "GET", "/", &[("Accept", "text/html")], None).await;
+    let page = String::from_utf8(answer.body.to_vec()).unwrap();
+    for link in page.split("href=\"").skip(1) {
+        let link = link.split('"').next().unwrap();
+        assert!(!link.starts_with('/') && !link.contains(':'), "{link}");
+        assert_eq!(ask(server.address, "GET", &format!("/{link}"), &[], None).await.status, 200, "{link}");
+    }
+    for route in engines_server::routes::all() {
+        assert!(page.contains(&format!("<td>{}</td><td><code>{}</code>", route.method, route.path)), "{route:?}");
+    }
+    assert!(page.contains(&format!("URL=http://{}", server.address)), "{page}");
+    assert!(page.contains("curl -sS -H &quot;Authorization: Bearer $TOKEN&quot;"), "{page}");
+    assert!(!page.contains("<script") && !page.contains(" style="), "{page}");
+    let style = page.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+    let hash = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, sha2::Sha256::digest(style));
+    let policy = answer.header("content-security-policy").unwrap();
+    assert!(policy.contains(&format!("style-src 'sha256-{hash}'")), "{hash} is not in {policy}");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+}

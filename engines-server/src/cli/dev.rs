@@ -17,13 +17,12 @@ use super::{
 use crate::{
     config::{self, Settings, StoreKind},
     log,
+    quick_start::{self, DEMO_ID},
 };
 
 /// Tenants that `dev` creates: the control plane, the first customer tenant, and one for experiments.
 const TENANTS: [(&str, &str); 3] = [("t_system", "System"), ("t_northstar", "Northstar"), (PLAYGROUND_TENANT, "Acme")];
 const PLAYGROUND_TENANT: &str = "t_acme";
-/// The id of the thread and of the canvas in the printed curl lines.
-const DEMO_ID: &str = "demo";
 /// The token of `dev` is valid for a day.
 const TOKEN_TTL_S: u64 = 24 * 3600;
 
@@ -53,13 +52,13 @@ pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Res
             config: None,
         };
         let token = token::mint(&settings, &secret()?, &minted)?;
-        print(&welcome_text(&settings, listener.local_addr()?, &token, (&engine.guard().decision_id(), rev)));
+        print(&welcome_text(&settings, listener.local_addr()?, &token, rev));
         serve(&settings, engine, listener).await
     })
 }
 
-/// Creates the canvas and the thread of the printed curl lines, unless they exist, and returns the revision of the
-/// canvas.
+/// Creates the tenants, the thread and the canvas that the printed commands use, unless they exist. Returns the revision
+/// of the canvas.
 async fn create_demo_data(engine: &Engine) -> Result<u64> {
     if let Some(identity) = engine.identity() {
         for (id, name) in TENANTS {
@@ -83,22 +82,17 @@ fn ignore_already_exists<T>(made: Result<T>) -> Result<()> {
     }
 }
 
-fn welcome_text(settings: &Settings, address: SocketAddr, token: &str, (key, rev): (&str, u64)) -> String {
+fn welcome_text(settings: &Settings, address: SocketAddr, token: &str, base_rev: u64) -> String {
     let url = format!("http://{address}");
-    let headers = format!("-H 'Authorization: Bearer {token}' -H 'X-Env: dev'");
-    let json = "-H 'Content-Type: application/json'";
     let mails = settings.mail.folder_in(&settings.data);
     let mails = mails.map_or_else(String::new, |folder| format!("mails: {}\n", folder.display()));
     format!(
         "engines is listening on {url}\n\
          data: {data} (tenants t_system, t_northstar, t_acme)\n{mails}\n\
-         token (owner of {PLAYGROUND_TENANT}, for a day):\n{token}\n\n\
-         # post a message\n\
-         curl -sS {headers} {json} -d '{{\"text\":\"Hello\"}}' {url}/chat/threads/{DEMO_ID}/messages\n\n\
-         # follow the thread\n\
-         curl -sSN {headers} '{url}/sse/chat/{DEMO_ID}?from=start'\n\n\
-         # edit a canvas\n\
-         curl -sS {headers} {json} -d '{{\"idempotency_key\":\"{key}\",\"base_rev\":{rev},\"on_conflict\":\"rebase\",\"ops\":[{{\"op\":\"set_token\",\"path\":\"/greeting\",\"value\":\"Hello\"}}]}}' {url}/canvas/{DEMO_ID}/commands\n",
+         # a token for the owner of {PLAYGROUND_TENANT}, valid for a day\n\
+         TOKEN={token}\n\n\
+         {commands}",
         data = settings.data.display(),
+        commands = quick_start::commands(&url, base_rev),
     )
 }

@@ -1,19 +1,27 @@
 //! The server itself: its name, health, description and metrics.
 
 use engines::{Error, Result};
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
 use super::readiness;
-use crate::{body::Body, metrics, request::RequestParts, response};
+use crate::{body::Body, metrics, request::RequestParts, response, root_page};
 
-/// `GET /`
-pub(crate) async fn root(_: RequestParts) -> Result<Response<Body>> {
-    response::ok(&json!({
-        "name": "engines",
-        "version": env!("CARGO_PKG_VERSION"),
-        "links": { "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz" },
-    }))
+/// `GET /`: a page for a browser, JSON for everybody else.
+pub(crate) async fn root(parts: RequestParts) -> Result<Response<Body>> {
+    let mut response = if root_page::prefers_html(&parts.headers) {
+        let mut page = response::with_body(StatusCode::OK, root_page::MEDIA_TYPE, root_page::page(&parts.headers));
+        page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, root_page::CONTENT_SECURITY_POLICY);
+        page
+    } else {
+        response::ok(&json!({
+            "name": "engines",
+            "version": env!("CARGO_PKG_VERSION"),
+            "links": { "openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz" },
+        }))?
+    };
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
+    Ok(response)
 }
 
 /// `GET /healthz`
