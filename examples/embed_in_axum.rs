@@ -25,7 +25,8 @@ async fn main() -> Result<(), Error> {
     let engine = build_engine().await?;
     let token = issue_token(&engine)?;
     println!("TOKEN={token}");
-    println!("curl -sS -H \"Authorization: Bearer $TOKEN\" -H 'X-Env: dev' http://127.0.0.1:7979/engines/chat/threads");
+    println!("curl -sS -H \"Authorization: Bearer $TOKEN\" -H 'X-Tenant-Id: t_acme' -H 'X-Env: dev' \\");
+    println!("  http://127.0.0.1:7979/engines/chat/threads");
     axum::serve(TcpListener::bind("127.0.0.1:7979").await?, router(engine)?).await?;
     Ok(())
 }
@@ -71,14 +72,15 @@ mod tests {
     async fn exchange(address: &str, token: &str, line: &str, body: &str, wanted: &str) -> Result<String, Error> {
         let mut socket = tokio::net::TcpStream::connect(address).await?;
         let head = format!(
-            "{line} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nX-Env: dev\r\n\
+            "{line} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nX-Tenant-Id: t_acme\r\nX-Env: dev\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
         socket.write_all(head.as_bytes()).await?;
         let (mut text, mut buffer) = (String::new(), [0; 4096]);
         while !text.contains(wanted) {
-            let read = tokio::time::timeout(Duration::from_secs(10), socket.read(&mut buffer)).await??;
+            let read = tokio::time::timeout(Duration::from_secs(10), socket.read(&mut buffer)).await;
+            let read = read.map_err(|_| format!("no {wanted} after {line}: {text}"))??;
             if read == 0 {
                 return Err(format!("the answer ended before {wanted}: {text}").into());
             }
@@ -95,7 +97,11 @@ mod tests {
         exchange(&address, &token, "POST /engines/chat/threads", "{\"thread_id\":\"lobby\"}", "201 Created").await?;
 
         let uri = format!("ws://{address}/engines/ws/chat/lobby?from=start").parse()?;
-        let headers = [("authorization", format!("Bearer {token}")), ("x-env", "dev".to_owned())];
+        let headers = [
+            ("authorization", format!("Bearer {token}")),
+            ("x-tenant-id", "t_acme".to_owned()),
+            ("x-env", "dev".to_owned()),
+        ];
         let mut builder = tokio_websockets::ClientBuilder::from_uri(uri);
         for (name, value) in headers {
             builder = builder.add_header(name.parse()?, value.parse()?)?;

@@ -37,10 +37,8 @@ pub(crate) fn page(headers: &HeaderMap) -> String {
         let (method, path) = (route.method.as_str(), escape(route.path));
         let (summary, access) = (escape(route.doc.summary), escape(&access_text(route.policy())));
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            rows,
-            "<tr><td>{method}</td><td><code>{path}</code></td><td>{summary}</td><td>{access}</td></tr>"
-        );
+        let _ =
+            writeln!(rows, "<tr><td>{method}</td><td><code>{path}</code></td><td>{summary}</td><td>{access}</td></tr>");
     }
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
