@@ -42,7 +42,7 @@
 //! ```
 
 mod admission;
-pub mod api_key;
+mod aead;
 mod auth_failure;
 mod auth_input;
 mod authenticator;
@@ -50,33 +50,33 @@ mod client_network;
 pub mod control;
 mod directory;
 pub mod identity;
+mod invisible_characters;
 pub mod jwt;
 pub mod key_slot;
 pub mod mail;
 mod network_queue;
 pub mod oidc;
 pub mod password;
+mod rate_limiter;
 mod revocation;
 pub mod root_key;
 mod sealed_root_key;
 mod secret;
-mod session_monitor;
 #[cfg(feature = "testing")]
 pub mod testing;
-pub mod ticket;
+mod token_buckets;
 
 pub use self::{
-    admission::{Admission, AdmissionBuilder},
+    admission::{Admission, AdmissionBuilder, MonitoredSession},
     auth_failure::{AuthFailure, AuthFailureSink},
     auth_input::{AuthInput, BodyClaims, FieldValues},
     authenticator::{Authenticator, Credential},
     client_network::ClientNetwork,
     directory::Directory,
-    identity::Identity,
+    identity::{Identity, api_key, ticket},
     jwt::{AccessToken, JwtSettings, SigningKey, SigningKeys, TokenIssuer, TokenRequest, TokenVerifier},
     revocation::{Revocation, RevocationFeed, Revocations},
     root_key::{DerivedKey, RootKey},
     sealed_root_key::Passphrase,
     secret::{SecretText, SigningSecret, same_bytes},
-    session_monitor::MonitoredSession,
 };

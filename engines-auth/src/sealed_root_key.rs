@@ -3,13 +3,15 @@
 use std::fmt;
 
 use argon2::{Algorithm, Argon2, Params, Version};
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use engines_core::{Code, Error, IdGenerator, Result};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::RootKey;
+use crate::{
+    aead::{AeadError, AeadKey, Sealed},
+    root_key::RootKey,
+};
 
 const OPERATION: &str = "auth.sealed_root_key";
 const FORMAT: u32 = 1;
@@ -19,6 +21,9 @@ const DEFAULT_COST: KdfCost = KdfCost { memory_kib: 65_536, iterations: 3, lanes
 /// The highest cost that a sealed key may ask for when it is opened. It comes from outside and must not use up memory
 /// or time.
 const MAX_COST: KdfCost = KdfCost { memory_kib: 1 << 20, iterations: 32, lanes: 16 };
+
+/// The data that a seal is bound to.
+const ASSOCIATED_DATA: &[u8] = b"engines root key v1";
 
 /// A passphrase that seals a root key. Its `Debug` output does not contain it. Overwritten in memory when dropped.
 #[derive(Clone)]
@@ -77,19 +82,16 @@ impl Passphrase {
     /// None at present.
     pub fn seal(&self, root: &RootKey, ids: &IdGenerator) -> Result<Vec<u8>> {
         let failed = |_| invalid_sealed_key("the root key could not be sealed");
-        let (salt, nonce): ([u8; SALT_BYTES], [u8; NONCE_LEN]) = (ids.bytes(), ids.bytes());
+        let salt: [u8; SALT_BYTES] = ids.bytes();
         let key = self.derive_key(DEFAULT_COST, &salt)?;
-        let secret = root.expose();
-        let mut bytes = Zeroizing::new(Vec::with_capacity(secret.len() + AES_256_GCM.tag_len()));
-        bytes.extend_from_slice(secret);
-        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad(), &mut *bytes).map_err(failed)?;
+        let Sealed { nonce, ciphertext } = key.seal(root.expose(), ASSOCIATED_DATA, ids).map_err(failed)?;
         let sealed = SealedRootKey {
             format: FORMAT,
             kdf: "argon2id".to_owned(),
             cost: DEFAULT_COST,
             salt: STANDARD.encode(salt),
-            nonce: STANDARD.encode(nonce),
-            sealed: STANDARD.encode(&*bytes),
+            nonce,
+            sealed: ciphertext,
         };
         serde_json::to_vec_pretty(&sealed).map_err(|error| Error::internal(OPERATION, error))
     }
@@ -108,33 +110,27 @@ impl Passphrase {
             return Err(damaged());
         }
         let salt = STANDARD.decode(&sealed.salt).map_err(|_| damaged())?;
-        let nonce = STANDARD.decode(&sealed.nonce).map_err(|_| damaged())?;
-        let nonce = Nonce::try_assume_unique_for_key(&nonce).map_err(|_| damaged())?;
-        let mut bytes = Zeroizing::new(STANDARD.decode(&sealed.sealed).map_err(|_| damaged())?);
         let key = self.derive_key(sealed.cost, &salt)?;
-        let secret = key.open_in_place(nonce, aad(), &mut bytes).map_err(|_| {
-            invalid_sealed_key(
+        let secret = key.open(&sealed.nonce, &sealed.sealed, ASSOCIATED_DATA).map_err(|error| match error {
+            AeadError::Malformed => damaged(),
+            AeadError::Rejected => invalid_sealed_key(
                 "this passphrase does not open the sealed root key; use the one that it was sealed under",
-            )
+            ),
         })?;
         RootKey::new(&*secret)
     }
 
-    fn derive_key(&self, cost: KdfCost, salt: &[u8]) -> Result<LessSafeKey> {
+    fn derive_key(&self, cost: KdfCost, salt: &[u8]) -> Result<AeadKey> {
         let failed =
             || invalid_sealed_key("no key could be derived from the passphrase: the sealed root key is damaged");
-        let params = Params::new(cost.memory_kib, cost.iterations, cost.lanes, Some(32)).map_err(|_| failed())?;
-        let mut key = Zeroizing::new([0_u8; 32]);
+        let params =
+            Params::new(cost.memory_kib, cost.iterations, cost.lanes, Some(AeadKey::BYTES)).map_err(|_| failed())?;
+        let mut key = Zeroizing::new([0_u8; AeadKey::BYTES]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password_into(&self.0, salt, &mut *key)
             .map_err(|_| failed())?;
-        Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &*key).map_err(|_| failed())?))
+        AeadKey::new(&*key).map_err(|_| failed())
     }
-}
-
-/// The data that the seal is bound to.
-fn aad() -> Aad<&'static [u8]> {
-    Aad::from(b"engines root key v1".as_slice())
 }
 
 fn invalid_sealed_key(detail: &'static str) -> Error {

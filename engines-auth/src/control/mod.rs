@@ -1,6 +1,5 @@
 //! Limits for one caller: requests by rate class, and open streams.
 
-mod buckets;
 mod open_streams;
 mod rates;
 mod settings;

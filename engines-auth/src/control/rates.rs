@@ -8,11 +8,11 @@ use engines_core::{
     gate::{RateLimit, RateStatus, RateSubject},
 };
 
-use super::{
-    buckets::{BucketKey, BucketSize, Buckets},
-    settings::RateSettings,
+use super::settings::RateSettings;
+use crate::{
+    api_key,
+    token_buckets::{BucketKey, BucketSize, Buckets},
 };
-use crate::api_key;
 
 /// Counts requests in this process. Pass it to the guard of the services
 /// ([`Guard::with_rate_limit`](engines_core::Guard::with_rate_limit)).
@@ -55,8 +55,8 @@ impl Rates {
     fn actor_bucket(&self, subject: &RateSubject<'_>, class: RateClass) -> Option<ChargedBucket> {
         let rates = self.settings.for_class(class);
         let (owner, size) = match subject.issuer == api_key::ISSUER {
-            true => (BucketOwner::Key, BucketSize::new(rates.key_per_second, rates.key_burst)),
-            false => (BucketOwner::User, BucketSize::new(rates.user_per_second, rates.user_burst)),
+            true => (BucketOwner::Key, BucketSize::per_second(rates.key_per_second, rates.key_burst)),
+            false => (BucketOwner::User, BucketSize::per_second(rates.user_per_second, rates.user_burst)),
         };
         self.bucket(owner, subject.actor.as_str(), class, size)
     }
@@ -64,7 +64,7 @@ impl Rates {
     /// Returns the bucket of the tenant.
     fn tenant_bucket(&self, subject: &RateSubject<'_>, class: RateClass) -> Option<ChargedBucket> {
         let (rates, tenant) = (self.settings.for_class(class), subject.tenant?);
-        let size = BucketSize::new(rates.tenant_per_second, rates.tenant_burst);
+        let size = BucketSize::per_second(rates.tenant_per_second, rates.tenant_burst);
         self.bucket(BucketOwner::Tenant, tenant.as_str(), class, size)
     }
 

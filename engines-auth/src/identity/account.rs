@@ -2,16 +2,17 @@
 
 use engines_core::{
     Batch, Code, Error, Principal, Result, Role,
-    nexus::{CommitError, DocumentQuery, Expect},
+    nexus::{DocumentQuery, Expect},
 };
 
 use super::{
-    accounts::validate_name,
+    display_name::validate_name,
     documents::{MailTokenBody, MemberBody, SessionBody, TenantBody, TenantStatus, UserBody},
     purge,
-    records::{self, KNOWN_NETWORKS, MAIL_TOKEN, MEMBER, SESSION, StoredDocument, TENANT, USER},
-    service::{Identity, Inner},
-    tenants::{MAX_ATTEMPTS, MAX_MEMBERSHIPS, conflict_error, put_member},
+    records::{self, KNOWN_NETWORKS, MAIL_TOKEN, MEMBER, SESSION, StoredDocument, TENANT, USER, conflict_error},
+    service::Identity,
+    state::IdentityState,
+    tenants::{MAX_MEMBERSHIPS, put_member},
     wire::{Caller, DeleteAccountRequest, MeResponse, PasswordRequest, ProfileRequest},
 };
 use crate::{password::Password, revocation::Revocation};
@@ -39,7 +40,7 @@ impl Identity {
     ) -> Result<()> {
         let answer = self.try_change_password(principal, request, &caller).await;
         answer
-            .inspect_err(|error| self.inner.record_failure(PASSWORD, error, Some(principal.actor.id.as_str()), &caller))
+            .inspect_err(|error| self.state.record_failure(PASSWORD, error, Some(principal.actor.id.as_str()), &caller))
     }
 
     async fn try_change_password(
@@ -48,8 +49,8 @@ impl Identity {
         request: PasswordRequest,
         caller: &Caller<'_>,
     ) -> Result<()> {
-        let inner = &*self.inner;
-        let user = inner.account_of(self, principal).await?;
+        let state = &*self.state;
+        let user = state.account_of(self, principal).await?;
         let name = user.body.display_name.as_deref().unwrap_or_default();
         let words = [user.body.email.as_deref().unwrap_or_default(), name];
         request.new_password.check("/new_password", &words)?;
@@ -60,12 +61,12 @@ impl Identity {
                 "this is your current password; choose another",
             ));
         }
-        inner.confirm_password(PASSWORD, &user.body, request.current_password, caller).await?;
-        let hash = inner.accounts()?.hash_for(&user.body, request.new_password, caller).await?;
+        state.confirm_password(PASSWORD, &user.body, request.current_password, caller).await?;
+        let hash = state.accounts()?.hash_for(&user.body, request.new_password, caller).await?;
         let confirmed = user.body.password;
-        for _ in 0..MAX_ATTEMPTS {
-            let now = inner.now();
-            let user = inner.account_of(self, principal).await?;
+        records::retry_on_conflict(PASSWORD, || async {
+            let now = state.now();
+            let user = state.account_of(self, principal).await?;
             if user.body.password != confirmed {
                 return Err(conflict_error(PASSWORD));
             }
@@ -75,7 +76,7 @@ impl Identity {
             let body = UserBody { password: Some(hash.clone()), generation, pending_email, ..user.body };
             let mut batch =
                 records::put(Batch::spanning(now), USER, user.id, &[], &body, Expect::Version(user.version))?;
-            let sessions = inner.sessions_of(&body.user_id).await?;
+            let sessions = state.sessions_of(&body.user_id).await?;
             for session in &sessions {
                 let current = principal.session.as_deref() == Some(session.id.as_str());
                 batch = match current && session.body.generation == user.body.generation {
@@ -88,17 +89,14 @@ impl Identity {
                     false => batch.delete_system(SESSION, session.id.clone(), Expect::Any),
                 };
             }
-            let audit = inner.audit(now, PASSWORD, resource(&body), &body.user_id, caller.trace);
-            match inner.records.commit(inner.records.system(), batch.audit(audit)).await {
-                Ok(_) => {
-                    inner.invalidate_sessions(&body, &sessions);
-                    return Ok(());
-                }
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            let audit = state.audit(now, PASSWORD, resource(&body), &body.user_id, caller.trace);
+            if !state.records.try_commit(state.records.system(), batch.audit(audit)).await? {
+                return Ok(None);
             }
-        }
-        Err(conflict_error(PASSWORD))
+            state.invalidate_sessions(&body, &sessions);
+            Ok(Some(()))
+        })
+        .await
     }
 
     /// Changes the profile of the caller's account.
@@ -111,28 +109,27 @@ impl Identity {
         request: ProfileRequest,
         trace: &engines_core::Trace,
     ) -> Result<MeResponse> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         let name = request
             .display_name
             .map(|name| name.map(|name| validate_name(PROFILE, "/display_name", &name)).transpose());
         let Some(name) = name.transpose()? else {
-            inner.account_of(self, principal).await?;
+            state.account_of(self, principal).await?;
             return self.me(principal).await;
         };
-        for _ in 0..MAX_ATTEMPTS {
-            let now = inner.now();
-            let user = inner.account_of(self, principal).await?;
+        records::retry_on_conflict(PROFILE, || async {
+            let now = state.now();
+            let user = state.account_of(self, principal).await?;
             let body = UserBody { display_name: name.clone(), ..user.body };
-            let audit = inner.audit(now, PROFILE, resource(&body), &body.user_id, trace);
+            let audit = state.audit(now, PROFILE, resource(&body), &body.user_id, trace);
             let batch = Batch::spanning(now).audit(audit);
             let batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
-            match inner.records.commit(inner.records.system(), batch).await {
-                Ok(_) => return self.me(principal).await,
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            if !state.records.try_commit(state.records.system(), batch).await? {
+                return Ok(None);
             }
-        }
-        Err(conflict_error(PROFILE))
+            self.me(principal).await.map(Some)
+        })
+        .await
     }
 
     /// Ends all sessions of the caller, the current one included, and sessions that are being started with the old
@@ -141,31 +138,28 @@ impl Identity {
     /// # Errors
     /// Errors of the store.
     pub async fn end_sessions(&self, principal: &Principal, trace: &engines_core::Trace) -> Result<()> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         if principal.restriction.is_some() {
             return Ok(());
         }
-        for _ in 0..MAX_ATTEMPTS {
-            let now = inner.now();
-            let Some(user) = inner.user(&principal.actor.id).await? else { return Ok(()) };
+        records::retry_on_conflict(LOGOUT, || async {
+            let now = state.now();
+            let Some(user) = state.user(&principal.actor.id).await? else { return Ok(Some(())) };
             let body = UserBody { generation: user.body.generation + 1, ..user.body };
-            let audit = inner.audit(now, LOGOUT, resource(&body), &body.user_id, trace);
+            let audit = state.audit(now, LOGOUT, resource(&body), &body.user_id, trace);
             let batch = Batch::spanning(now).audit(audit);
             let mut batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
-            let sessions = inner.sessions_of(&body.user_id).await?;
+            let sessions = state.sessions_of(&body.user_id).await?;
             for session in &sessions {
                 batch = batch.delete_system(SESSION, session.id.clone(), Expect::Any);
             }
-            match inner.records.commit(inner.records.system(), batch).await {
-                Ok(_) => {
-                    inner.invalidate_sessions(&body, &sessions);
-                    return Ok(());
-                }
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            if !state.records.try_commit(state.records.system(), batch).await? {
+                return Ok(None);
             }
-        }
-        Err(conflict_error(LOGOUT))
+            state.invalidate_sessions(&body, &sessions);
+            Ok(Some(()))
+        })
+        .await
     }
 
     /// Deletes the caller's account. One batch removes memberships, sessions, the address and the name, and releases
@@ -185,7 +179,7 @@ impl Identity {
         caller: Caller<'_>,
     ) -> Result<()> {
         let answer = self.try_delete_account(principal, request, &caller).await;
-        answer.inspect_err(|error| self.inner.record_failure(DELETE, error, Some(principal.actor.id.as_str()), &caller))
+        answer.inspect_err(|error| self.state.record_failure(DELETE, error, Some(principal.actor.id.as_str()), &caller))
     }
 
     async fn try_delete_account(
@@ -194,27 +188,25 @@ impl Identity {
         request: DeleteAccountRequest,
         caller: &Caller<'_>,
     ) -> Result<()> {
-        let inner = &*self.inner;
-        let user = inner.account_of(self, principal).await?;
+        let state = &*self.state;
+        let user = state.account_of(self, principal).await?;
         let confirmed = user.body.password.clone();
         if confirmed.is_some() {
             let missing = || Error::invalid_body(DELETE, "/password", "send your password");
-            inner.confirm_password(DELETE, &user.body, request.password.ok_or_else(missing)?, caller).await?;
+            state.confirm_password(DELETE, &user.body, request.password.ok_or_else(missing)?, caller).await?;
         }
-        for _ in 0..MAX_ATTEMPTS {
-            let user = inner.account_of(self, principal).await?;
+        records::retry_on_conflict(DELETE, || async {
+            let user = state.account_of(self, principal).await?;
             if user.body.password != confirmed {
                 return Err(conflict_error(DELETE));
             }
-            if inner.delete_user(user, caller).await? {
-                return Ok(());
-            }
-        }
-        Err(conflict_error(DELETE))
+            Ok(state.delete_user(user, caller).await?.then_some(()))
+        })
+        .await
     }
 }
 
-impl Inner {
+impl IdentityState {
     /// Checks the password of an account, with the same limits as a login.
     pub(super) async fn confirm_password(
         &self,
@@ -295,18 +287,15 @@ impl Inner {
         let audit = self.audit(now, DELETE, resource(&user.body), &user.body.user_id, caller.trace);
         let body = user.body.into_deleted();
         let batch = records::put(batch.audit(audit), USER, user.id, &[], &body, Expect::Version(user.version))?;
-        match self.records.commit(self.records.system(), batch).await {
-            Ok(_) => {
-                for tenant in left {
-                    self.cache.tenants.invalidate(&tenant);
-                    self.publish_revocation(Revocation::Member(tenant, body.user_id.clone()));
-                }
-                self.invalidate_sessions(&body, &sessions);
-                Ok(true)
-            }
-            Err(CommitError::Precondition { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
+        if !self.records.try_commit(self.records.system(), batch).await? {
+            return Ok(false);
         }
+        for tenant in left {
+            self.cache.tenants.invalidate(&tenant);
+            self.publish_revocation(Revocation::Member(tenant, body.user_id.clone()));
+        }
+        self.invalidate_sessions(&body, &sessions);
+        Ok(true)
     }
 }
 

@@ -6,32 +6,23 @@ use engines_core::{
 };
 
 use super::{
-    addresses::AddressChange,
-    display_name::normalised_name,
+    addresses::{AddressChange, NewAccount, address_in_use, map_address_conflict},
+    control_plane::SYSTEM_TENANT,
+    display_name::validate_name,
     documents::UserBody,
     email_address::EmailAddress,
     mail_queue::MailJob,
     memberships::MembershipSubject,
     records::{self, EMAIL, StoredDocument, USER},
-    service::{Accounts, Identity, Inner},
+    service::Identity,
     settings::Signup,
-    tenants::{MAX_ATTEMPTS, conflict_error},
+    state::{Accounts, IdentityState},
     wire::{BootstrapState, Caller, LoginRequest, MeResponse, SignupRequest, TokenResponse, UserView},
 };
 use crate::password::Password;
 
 const SIGNUP: &str = "accounts.signup";
 const LOGIN: &str = "accounts.login";
-
-/// The longest name of a person or a tenant, in characters.
-const MAX_NAME: usize = 200;
-
-/// An account that is about to be created.
-pub(super) struct NewAccount {
-    pub(super) user: UserBody,
-    /// The keyed hash of the address, by which the account is found.
-    pub(super) key: String,
-}
 
 impl Identity {
     /// Creates an account, and a tenant if the request names one, and logs in. The address is claimed but not verified.
@@ -42,47 +33,50 @@ impl Identity {
     /// another account has verified; `ROLE_INSUFFICIENT` when signup needs an invite; `RATE_LIMITED`.
     pub async fn signup(&self, request: SignupRequest, caller: Caller<'_>) -> Result<TokenResponse> {
         let answer = self.try_signup(request, &caller).await;
-        answer.inspect_err(|error| self.inner.record_failure(SIGNUP, error, None, &caller))
+        answer.inspect_err(|error| self.state.record_failure(SIGNUP, error, None, &caller))
     }
 
     async fn try_signup(&self, request: SignupRequest, caller: &Caller<'_>) -> Result<TokenResponse> {
-        let inner = &*self.inner;
-        inner.charge_address(caller)?;
-        if inner.settings.signup == Signup::Invite {
+        let state = &*self.state;
+        state.charge_address(caller)?;
+        if state.settings.signup == Signup::Invite {
             let detail = "signup needs an invite; accept one";
-            return Err(inner.refusal(Code::RoleInsufficient, SIGNUP, detail));
+            return Err(state.refusal(Code::RoleInsufficient, SIGNUP, detail));
         }
         let tenant_name = request.tenant_name.map(|name| validate_name(SIGNUP, "/tenant_name", &name)).transpose()?;
         let mut account =
-            inner.new_account(SIGNUP, request.email.expose(), &request.password, request.display_name, caller).await?;
+            state.new_account(SIGNUP, request.email.expose(), &request.password, request.display_name, caller).await?;
         let user = account.user.user_id.clone();
         let tenant = match &tenant_name {
-            Some(name) => Some(inner.generate_tenant_id(name)?),
+            Some(name) => Some(state.generate_tenant_id(name)?),
             None => None,
         };
         account.user.default_tenant.clone_from(&tenant);
-        for _ in 0..MAX_ATTEMPTS {
-            let now = inner.now();
+        records::retry_on_conflict(SIGNUP, || async {
+            let now = state.now();
             let mut batch = Batch::spanning(now);
             if let (Some(tenant), Some(name)) = (&tenant, &tenant_name) {
-                batch = inner.put_new_tenant(batch, tenant, name.clone(), Some(&user))?;
+                batch = state.put_new_tenant(batch, tenant, name.clone(), Some(&user))?;
             }
             let AddressChange { batch, changed_users: others } =
-                inner.put_account(SIGNUP, batch, &account, false, caller).await?;
-            let audit = inner.audit(now, SIGNUP, format!("users/{user}"), &user, caller.trace);
-            match inner.records.commit(inner.records.system(), batch.audit(audit)).await {
+                state.put_account(SIGNUP, batch, &account, false, caller).await?;
+            let audit = state.audit(now, SIGNUP, format!("users/{user}"), &user, caller.trace);
+            match state.records.commit(state.records.system(), batch.audit(audit)).await {
                 Ok(_) => {
-                    inner.publish_address_change(&user, &others);
-                    inner.enqueue_mail(MailJob::Verify { user: user.clone(), key: account.key });
-                    return inner.start_session(&user, 0, caller).await;
+                    state.publish_address_change(&user, &others);
+                    state.enqueue_mail(MailJob::Verify { user: user.clone(), key: account.key.clone() });
+                    state.start_session(&user, 0, caller).await.map(Some)
                 }
                 // Another account has claimed or verified the address in the meantime.
                 Err(CommitError::Precondition { failed: FailedPrecondition::Document { ref kind, .. }, .. })
-                    if *kind == EMAIL || *kind == USER => {}
-                Err(error) => return Err(map_address_conflict(SIGNUP, error)),
+                    if *kind == EMAIL || *kind == USER =>
+                {
+                    Ok(None)
+                }
+                Err(error) => Err(map_address_conflict(SIGNUP, error)),
             }
-        }
-        Err(conflict_error(SIGNUP))
+        })
+        .await
     }
 
     /// Logs in to an account and starts a session.
@@ -92,12 +86,12 @@ impl Identity {
     /// wrong, always with the same detail and after the same work; `RATE_LIMITED`, before any hash is computed.
     /// Concurrent logins with the right password wait for each other.
     pub async fn login(&self, request: LoginRequest, caller: Caller<'_>) -> Result<TokenResponse> {
-        let key = self.inner.accounts()?.address_key(request.email.expose());
+        let key = self.state.accounts()?.address_key(request.email.expose());
         let answer = self.try_login(&key, request.password, &caller).await;
         // The start of the hash identifies the account in the record without the address, so that many tries at one
         // account can be seen.
         answer.inspect_err(|error| {
-            self.inner.record_failure(
+            self.state.record_failure(
                 LOGIN,
                 error,
                 key.get(..12).map(|short| format!("email:{short}")).as_deref(),
@@ -107,16 +101,16 @@ impl Identity {
     }
 
     async fn try_login(&self, key: &str, password: Password, caller: &Caller<'_>) -> Result<TokenResponse> {
-        let inner = &*self.inner;
-        inner.charge_address(caller)?;
-        let accounts = inner.accounts()?;
-        let known = inner.login_candidates(key).await?;
+        let state = &*self.state;
+        state.charge_address(caller)?;
+        let accounts = state.accounts()?;
+        let known = state.login_candidates(key).await?;
         // With several accounts that claim the address, no known network is used, because it may be another person's.
         let only = match known.as_slice() {
             [only] => Some(&only.body.user_id),
             _ => None,
         };
-        let attempt = inner.begin_login(key, only, caller).await?;
+        let attempt = state.begin_login(key, only, caller).await?;
         let hashes: Vec<_> = known.iter().map(|user| user.body.password.as_deref().unwrap_or_default()).collect();
         // Several accounts may claim an address that none has verified. The first one that the password matches logs
         // in.
@@ -127,13 +121,13 @@ impl Identity {
             return Err(Error::new(Code::CredentialsInvalid, LOGIN, "the e-mail address or the password is wrong"));
         };
         attempt.mark_succeeded();
-        inner.refund_address(caller);
+        state.refund_address(caller);
         accounts.hasher.mark_proven(caller.network());
         if outdated {
-            inner.rehash(user, password, caller).await?;
+            state.rehash(user, password, caller).await?;
         }
         // The generation that was read: a concurrent change of the password ends this session too.
-        inner.start_session(&user.body.user_id, user.body.generation, caller).await
+        state.start_session(&user.body.user_id, user.body.generation, caller).await
     }
 
     /// Returns the caller's own user, tenant and memberships.
@@ -141,11 +135,11 @@ impl Identity {
     /// # Errors
     /// `TOKEN_INVALID` for a disabled user; errors of the store.
     pub async fn me(&self, principal: &Principal) -> Result<MeResponse> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         crate::directory::Directory::check(self, principal).await?;
-        let stored = inner.user(&principal.actor.id).await?.filter(|user| !user.body.is_block_record());
+        let stored = state.user(&principal.actor.id).await?.filter(|user| !user.body.is_block_record());
         let user = match &stored {
-            Some(user) => inner.user_view(user),
+            Some(user) => state.user_view(user),
             None => UserView {
                 user_id: principal.actor.id.clone(),
                 email: principal.email.as_ref().map(|email| email.expose().to_owned()),
@@ -157,13 +151,13 @@ impl Identity {
             },
         };
         let whose = MembershipSubject::Principal(self, principal);
-        let memberships = inner.first_memberships(whose).await?;
+        let memberships = state.first_memberships(whose).await?;
         // Issuers of external users and of tokens minted elsewhere may choose the default tenant. For accounts kept
         // here, only the user may.
         let own = stored.as_ref().is_some_and(|user| user.body.issuer.is_none());
         let chosen = stored.and_then(|user| user.body.default_tenant);
         let chosen = chosen.or_else(|| principal.default_tenant.clone().filter(|_| !own));
-        let tenant = inner.chosen_tenant(whose, chosen.as_ref()).await?.map(|(tenant, _)| tenant);
+        let tenant = state.chosen_tenant(whose, chosen.as_ref()).await?.map(|(tenant, _)| tenant);
         Ok(MeResponse { user, tenant, memberships: memberships.items, memberships_next: memberships.next })
     }
 
@@ -173,7 +167,7 @@ impl Identity {
     /// As [`Identity::me`].
     pub async fn bootstrap_state(&self, principal: &Principal) -> Result<BootstrapState> {
         let me = self.me(principal).await?;
-        let system = self.inner.tenant(&TenantId::new(super::bootstrap::SYSTEM_TENANT)?).await?;
+        let system = self.state.tenant(&TenantId::new(SYSTEM_TENANT)?).await?;
         Ok(BootstrapState { me, envs: engines_core::Env::ALL, bootstrapped: system.is_some() })
     }
 }
@@ -198,7 +192,7 @@ impl Accounts {
     }
 }
 
-impl Inner {
+impl IdentityState {
     /// Validates a new account and hashes its password.
     pub(super) async fn new_account(
         &self,
@@ -248,34 +242,7 @@ impl Inner {
         let body = UserBody { password: Some(hash), ..user.body.clone() };
         let batch = Batch::spanning(self.now());
         let batch = records::put(batch, USER, user.id.clone(), &[], &body, Expect::Version(user.version))?;
-        match self.records.commit(self.records.system(), batch).await {
-            Ok(_) | Err(CommitError::Precondition { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        self.records.try_commit(self.records.system(), batch).await?;
+        Ok(())
     }
-}
-
-/// Validates a name: 1 to 200 visible characters in Unicode's form NFC. Surrounding white space is removed.
-pub(crate) fn validate_name(operation: &'static str, field: &str, name: &str) -> Result<String> {
-    let refused = |detail: &'static str| Error::invalid_body(operation, field, detail);
-    if name.chars().count() > MAX_NAME {
-        return Err(refused("a name has at most 200 characters"));
-    }
-    normalised_name(name).filter(|name| name.chars().count() <= MAX_NAME).ok_or_else(|| {
-        refused("a name has 1 to 200 characters, without control characters, zero-width characters and marks that change the direction")
-    })
-}
-
-/// Translates the failure of a batch that creates an account.
-pub(super) fn map_address_conflict(operation: &'static str, error: CommitError) -> Error {
-    match error {
-        CommitError::Precondition { failed: FailedPrecondition::Document { ref kind, .. }, .. } if *kind == EMAIL => {
-            address_in_use(operation)
-        }
-        other => other.into(),
-    }
-}
-
-pub(super) fn address_in_use(operation: &'static str) -> Error {
-    Error::new(Code::AlreadyExists, operation, "this e-mail address has an account; log in instead")
 }

@@ -5,17 +5,26 @@
 //! with it until another account verifies it. Then the address is removed from the account's document, and nothing else
 //! of the account changes.
 
-use engines_core::{Batch, DocId, Result, UserId, nexus::Expect};
+use engines_core::{
+    Batch, Code, DocId, Error, Result, UserId,
+    nexus::{CommitError, Expect, FailedPrecondition},
+};
 
 use super::{
-    accounts::{NewAccount, address_in_use},
     documents::{EmailBody, UserBody},
     records::{self, EMAIL, StoredDocument, USER},
-    service::Inner,
+    state::IdentityState,
     wire::Caller,
 };
 
 const ADDRESS_LOST: &str = "accounts.address_lost";
+
+/// An account that is about to be created.
+pub(super) struct NewAccount {
+    pub(super) user: UserBody,
+    /// The keyed hash of the address, by which the account is found.
+    pub(super) key: String,
+}
 
 /// The document of an address, if there is one.
 #[derive(Debug)]
@@ -55,7 +64,7 @@ impl AddressEntry {
     }
 }
 
-impl Inner {
+impl IdentityState {
     pub(super) async fn address_entry(&self, key: &str) -> Result<AddressEntry> {
         let id = DocId::new(key)?;
         let stored = self.records.get::<EmailBody>(&EMAIL, &id).await?;
@@ -168,4 +177,18 @@ impl Inner {
         let found = futures_util::future::try_join_all(ids.iter().map(|user| self.user(user))).await?;
         Ok(found.into_iter().flatten().collect())
     }
+}
+
+/// Translates the failure of a batch that creates an account.
+pub(super) fn map_address_conflict(operation: &'static str, error: CommitError) -> Error {
+    match error {
+        CommitError::Precondition { failed: FailedPrecondition::Document { ref kind, .. }, .. } if *kind == EMAIL => {
+            address_in_use(operation)
+        }
+        other => other.into(),
+    }
+}
+
+pub(super) fn address_in_use(operation: &'static str) -> Error {
+    Error::new(Code::AlreadyExists, operation, "this e-mail address has an account; log in instead")
 }

@@ -9,8 +9,8 @@ use engines_core::{
 };
 
 use super::{
-    accounts::validate_name,
-    bootstrap::SYSTEM_TENANT,
+    control_plane::SYSTEM_TENANT,
+    display_name::validate_name,
     documents::{MemberBody, TenantBody, TenantStatus},
     records::{self, MEMBER, TENANT},
     service::Identity,
@@ -61,13 +61,13 @@ impl Identity {
     /// # Errors
     /// `ROLE_INSUFFICIENT` below owner; `BODY_TOO_LARGE` for more than 9,000 members; errors of the store.
     pub async fn archive_tenant(&self, context: &RequestContext) -> Result<ArchivedTenant> {
-        let (inner, tenant) = (&*self.inner, context.scope().tenant());
-        let _permit = inner.authorize(context, tenant, Action::TenantsExport, &format!("tenants/{tenant}")).await?;
-        let name = inner.tenant(tenant).await?.map(|found| found.body.name);
+        let (state, tenant) = (&*self.state, context.scope().tenant());
+        let _permit = state.authorize(context, tenant, Action::TenantsExport, &format!("tenants/{tenant}")).await?;
+        let name = state.tenant(tenant).await?.map(|found| found.body.name);
         let query = DocumentQuery::of_kind(MEMBER).tag(records::tenant_tag(tenant));
         let (mut members, mut page) = (Vec::new(), PageRequest::first(500));
         loop {
-            let found = inner.records.page::<MemberBody>(&query, page).await?;
+            let found = state.records.page::<MemberBody>(&query, page).await?;
             let live = found
                 .items
                 .into_iter()
@@ -103,9 +103,9 @@ impl Identity {
         archived: &ArchivedTenant,
         owner: Option<&UserId>,
     ) -> Result<TenantRestoration> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         let resource = format!("tenants/{tenant}");
-        let permit = inner.authorize_operator(context, Action::TenantsImport, &resource).await?;
+        let permit = state.authorize_operator(context, Action::TenantsImport, &resource).await?;
         if tenant.as_str() == SYSTEM_TENANT {
             let detail = "the tenant of the control plane cannot be restored from an archive; restore a backup";
             return Err(Error::new(Code::OpInvalid, IMPORT, detail));
@@ -114,7 +114,7 @@ impl Identity {
             return Err(too_many_members(IMPORT));
         }
         self.check_restorable(tenant).await?;
-        let now = inner.now();
+        let now = state.now();
         let mut wanted = archived.members.clone();
         if let Some(owner) = owner {
             if !self.user_exists(owner).await? {
@@ -144,7 +144,7 @@ impl Identity {
             let body = MemberBody { tenant_id: tenant.clone(), user_id, role, removed: false, since, key: None };
             batch = put_member(batch, &body, Expect::Any)?;
         }
-        let batch = batch.audit(permit.audit_entry(&inner.guard, context, resource));
+        let batch = batch.audit(permit.audit_entry(&state.guard, context, resource));
         let members = known.into_iter().map(|member| member.user_id).collect();
         Ok(TenantRestoration { batch, members, unknown })
     }
@@ -154,7 +154,7 @@ impl Identity {
     /// # Errors
     /// `ALREADY_EXISTS` when a tenant has the id, or had it and was purged; errors of the store.
     pub async fn check_restorable(&self, tenant: &TenantId) -> Result<()> {
-        let Some(found) = self.inner.tenant(tenant).await? else { return Ok(()) };
+        let Some(found) = self.state.tenant(tenant).await? else { return Ok(()) };
         let detail = match found.body.status {
             TenantStatus::Purging | TenantStatus::Purged => {
                 "a tenant with this id was purged, and its id stays reserved; restore under another id"
@@ -166,12 +166,12 @@ impl Identity {
 
     /// Removes a restored tenant from the caches.
     pub fn invalidate_restored_tenant(&self, tenant: &TenantId) {
-        self.inner.cache.tenants.invalidate(tenant);
-        self.inner.publish_revocation(Revocation::Tenant(tenant.clone()));
+        self.state.cache.tenants.invalidate(tenant);
+        self.state.publish_revocation(Revocation::Tenant(tenant.clone()));
     }
 
     async fn user_exists(&self, user: &UserId) -> Result<bool> {
-        Ok(self.inner.user(user).await?.is_some_and(|found| !found.body.deleted && !found.body.is_block_record()))
+        Ok(self.state.user(user).await?.is_some_and(|found| !found.body.deleted && !found.body.is_block_record()))
     }
 }
 

@@ -15,8 +15,10 @@ use engines_core::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::rate_limiter::{Rate, RateLimiter};
-use crate::auth_failure::{AuthFailure, AuthFailureSink};
+use crate::{
+    auth_failure::{AuthFailure, AuthFailureSink},
+    rate_limiter::{Rate, RateLimiter},
+};
 
 /// Limits on the number of refusals that are recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,17 +1,16 @@
 //! The tenants that every deployment has.
 
-use engines_core::{Batch, Code, Error, Result, Role, TenantId, UserId, nexus::CommitError};
+use engines_core::{Batch, Code, Error, Result, Role, TenantId, UserId};
 
 use super::{
     addresses::AddressChange,
-    service::{Identity, Inner},
-    tenants::MAX_ATTEMPTS,
+    control_plane::SYSTEM_TENANT,
+    records,
+    service::Identity,
+    state::IdentityState,
     wire::{BootstrapRequest, BootstrapResponse, Caller, FirstOwner},
 };
 use crate::jwt::invalid_token;
-
-/// The tenant of the control plane. Its admins manage tenants and users. This makes them members of no other tenant.
-pub const SYSTEM_TENANT: &str = "t_system";
 
 /// The first tenant for users of the product.
 pub const NORTHSTAR_TENANT: &str = "t_northstar";
@@ -31,7 +30,7 @@ impl Identity {
         caller: Caller<'_>,
     ) -> Result<BootstrapResponse> {
         let answer = self.try_bootstrap(system_key, request, &caller).await;
-        answer.inspect_err(|error| self.inner.record_failure(BOOTSTRAP, error, None, &caller))
+        answer.inspect_err(|error| self.state.record_failure(BOOTSTRAP, error, None, &caller))
     }
 
     async fn try_bootstrap(
@@ -40,11 +39,11 @@ impl Identity {
         request: BootstrapRequest,
         caller: &Caller<'_>,
     ) -> Result<BootstrapResponse> {
-        let inner = &*self.inner;
-        inner.charge_address(caller)?;
+        let state = &*self.state;
+        state.charge_address(caller)?;
         let given = system_key.filter(|key| !key.is_empty());
         let given = given.ok_or_else(|| Error::new(Code::TokenMissing, BOOTSTRAP, "send X-System-Key"))?;
-        if !inner.system_key.as_ref().is_some_and(|key| key.matches(given)) {
+        if !state.system_key.as_ref().is_some_and(|key| key.matches(given)) {
             return Err(invalid_token("the system key is wrong, or no system key is configured"));
         }
         let owner = match (request.owner_user_id, request.owner) {
@@ -53,25 +52,25 @@ impl Identity {
             }
             (Some(owner), None) => {
                 let known =
-                    inner.user(&owner).await?.is_some_and(|user| !user.body.disabled && !user.body.is_block_record());
+                    state.user(&owner).await?.is_some_and(|user| !user.body.disabled && !user.body.is_block_record());
                 let missing = || Error::new(Code::NotFound, BOOTSTRAP, "no user has this id");
                 Some(known.then_some(owner).ok_or_else(missing)?)
             }
-            (None, Some(owner)) => Some(inner.create_first_owner(owner, caller).await?),
+            (None, Some(owner)) => Some(state.create_first_owner(owner, caller).await?),
             (None, None) => None,
         };
         let mut tenants = Vec::new();
         for (id, name) in [(SYSTEM_TENANT, "System"), (NORTHSTAR_TENANT, "Northstar")] {
             let tenant = TenantId::new(id)?;
-            inner.create_if_absent(&tenant, name).await?;
+            state.create_if_absent(&tenant, name).await?;
             if let Some(owner) = &owner {
-                let now = inner.now();
-                let audit = inner.audit(now, BOOTSTRAP, format!("tenants/{tenant}"), owner, caller.trace);
-                inner
-                    .join(inner.records.system(), &tenant, owner, Role::Owner, Batch::spanning(now).audit(audit))
+                let now = state.now();
+                let audit = state.audit(now, BOOTSTRAP, format!("tenants/{tenant}"), owner, caller.trace);
+                state
+                    .join(state.records.system(), &tenant, owner, Role::Owner, Batch::spanning(now).audit(audit))
                     .await?;
             }
-            tenants.push(inner.tenant_view(&tenant).await?);
+            tenants.push(state.tenant_view(&tenant).await?);
         }
         Ok(BootstrapResponse { tenants })
     }
@@ -85,25 +84,25 @@ impl Identity {
     /// # Errors
     /// Errors of the store.
     pub async fn ensure_tenant(&self, tenant: &TenantId, name: &str) -> Result<()> {
-        self.inner.create_if_absent(tenant, name).await
+        self.state.create_if_absent(tenant, name).await
     }
 }
 
-impl Inner {
+impl IdentityState {
     /// Returns the account that has verified this address. Without such an account it creates one with a verified address,
     /// because the holder of the system key vouches for it. Accounts that only claim the address lose it, because they
     /// may belong to someone else.
     async fn create_first_owner(&self, owner: FirstOwner, caller: &Caller<'_>) -> Result<UserId> {
         let key = self.accounts()?.address_key(owner.email.expose());
         // A concurrent change of the address makes another attempt necessary.
-        for _ in 0..MAX_ATTEMPTS {
+        records::retry_on_conflict(BOOTSTRAP, || async {
             if let Some(holder) = self.address_entry(&key).await?.holder() {
-                return Ok(holder.clone());
+                return Ok(Some(holder.clone()));
             }
             let name = owner.display_name.clone();
             let made = self.new_account(BOOTSTRAP, owner.email.expose(), &owner.password, name, caller).await;
             let made = match made {
-                Err(error) if error.code() == Code::AlreadyExists => continue,
+                Err(error) if error.code() == Code::AlreadyExists => return Ok(None),
                 made => made?,
             };
             let user = made.user.user_id.clone();
@@ -112,19 +111,16 @@ impl Inner {
             let batch = Batch::spanning(now).audit(audit);
             let AddressChange { batch, changed_users: others } =
                 match self.put_account(BOOTSTRAP, batch, &made, true, caller).await {
-                    Err(error) if error.code() == Code::AlreadyExists => continue,
+                    Err(error) if error.code() == Code::AlreadyExists => return Ok(None),
                     claimed => claimed?,
                 };
-            match self.records.commit(self.records.system(), batch).await {
-                Ok(_) => {
-                    self.publish_address_change(&user, &others);
-                    return Ok(user);
-                }
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            if !self.records.try_commit(self.records.system(), batch).await? {
+                return Ok(None);
             }
-        }
-        Err(Error::new(Code::VersionMismatch, BOOTSTRAP, "concurrent changes of this account keep interfering; retry"))
+            self.publish_address_change(&user, &others);
+            Ok(Some(user))
+        })
+        .await
     }
 
     /// Creates a tenant without members. If another caller has created it, this succeeds too.
@@ -133,13 +129,9 @@ impl Inner {
             return Ok(());
         }
         let batch = self.put_new_tenant(Batch::spanning(self.now()), tenant, name.to_owned(), None)?;
-        match self.records.commit(self.records.system(), batch).await {
-            Ok(_) => {
-                self.cache.tenants.invalidate(tenant);
-                Ok(())
-            }
-            Err(CommitError::Precondition { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+        if self.records.try_commit(self.records.system(), batch).await? {
+            self.cache.tenants.invalidate(tenant);
         }
+        Ok(())
     }
 }

@@ -7,10 +7,12 @@ use engines_core::{Principal, Result, Role, TenantId, Timestamp, UserId};
 use ulid::Ulid;
 
 use super::{
+    actor::ISSUER as API_KEY,
     directory_cache::{DirectoryStatus, Membership, SessionInfo},
-    service::{Identity, Inner},
+    service::Identity,
+    state::IdentityState,
 };
-use crate::{api_key::ISSUER as API_KEY, directory::Directory, jwt::invalid_token, revocation::RevocationFeed};
+use crate::{directory::Directory, jwt::invalid_token, revocation::RevocationFeed};
 
 /// The parts of a verified principal that identify its credential.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +26,7 @@ struct VerifiedCredential<'a> {
     ticket: Option<&'a str>,
 }
 
-impl Inner {
+impl IdentityState {
     /// Checks that the credential and its user are still valid.
     async fn check(&self, credential: VerifiedCredential<'_>) -> Result<()> {
         let VerifiedCredential { user, issuer, id, session, issued_at, ticket } = credential;
@@ -101,21 +103,21 @@ impl Inner {
 #[async_trait]
 impl Directory for Identity {
     async fn check(&self, principal: &Principal) -> Result<()> {
-        self.inner.check(credential_of(principal)).await
+        self.state.check(credential_of(principal)).await
     }
 
     async fn role(&self, principal: &Principal, tenant: &TenantId, claimed: Option<Role>) -> Result<Option<Role>> {
-        self.inner.role(credential_of(principal), tenant, claimed).await
+        self.state.role(credential_of(principal), tenant, claimed).await
     }
 
     /// Returns the tenant that the user has chosen. For a user kept here, a default that the credential claims is
     /// ignored.
     async fn default_tenant(&self, principal: &Principal) -> Result<Option<TenantId>> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         if principal.restriction.is_some() {
             return Ok(principal.default_tenant.clone());
         }
-        let account = inner.cache.user(&inner.records, &principal.actor.id).await?;
+        let account = state.cache.user(&state.records, &principal.actor.id).await?;
         let chosen = match account.status {
             DirectoryStatus::Active | DirectoryStatus::Disabled => account.default_tenant,
             // Rules of the issuer, or the code that minted the token, may set a default tenant.
@@ -124,20 +126,20 @@ impl Directory for Identity {
             }
         };
         let Some(chosen) = chosen else { return Ok(None) };
-        let gone = inner.membership(&chosen, &principal.actor.id).await? == Membership::Removed;
+        let gone = state.membership(&chosen, &principal.actor.id).await? == Membership::Removed;
         Ok((!gone).then_some(chosen))
     }
 
     fn revocations(&self) -> Option<RevocationFeed> {
-        Some(self.inner.revocations.subscribe())
+        Some(self.state.revocations.subscribe())
     }
 
     fn recheck_every(&self) -> Duration {
-        Duration::from_millis(self.inner.settings.watch_every_ms)
+        Duration::from_millis(self.state.settings.watch_every_ms)
     }
 
     fn staleness(&self) -> Duration {
-        self.inner.settings.facts_ttl()
+        self.state.settings.facts_ttl()
     }
 }
 

@@ -6,12 +6,11 @@ use engines_core::{Clock, DocId, Result, Role, TenantId, Timestamp, UserId};
 use ulid::Ulid;
 
 use super::{
-    documents::{ApiKeyBody, MemberBody, SessionBody, TenantBody, TenantStatus, UserBody},
+    documents::{ApiKeyBody, MemberBody, SessionBody, TenantBody, TenantStatus, TicketInfo, UserBody},
     expiring_cache::ExpiringCache,
     records::{self, API_KEY, MEMBER, Records, SESSION, TENANT, USER},
     settings::IdentitySettings,
 };
-use crate::ticket::TicketInfo;
 
 /// The state of a user or a tenant in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +107,7 @@ impl DirectoryCache {
         self.tenants.get(tenant, read).await
     }
 
-    /// Returns a membership as it is stored. [`Inner::membership`](super::service::Inner::membership) also checks its
+    /// Returns a membership as it is stored. [`IdentityState::membership`](super::state::IdentityState::membership) also checks its
     /// key.
     pub(super) async fn member(
         &self,

@@ -1,11 +1,10 @@
 //! Bodies of the documents. They hold hashes of secrets, never secrets. An e-mail address is only in the document of
 //! its user.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use engines_core::{ActorType, Role, ScopeRestriction, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use ulid::Ulid;
 
 use super::opaque_token::TokenHash;
@@ -19,7 +18,7 @@ pub(crate) struct UserBody {
     pub(crate) email: Option<String>,
     /// Whether the user has verified the address. Documents without this field were written before verification
     /// existed; their addresses count as verified.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub(crate) email_verified: bool,
     /// The address that the account gets when it is verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,7 +85,7 @@ impl fmt::Debug for UserBody {
     }
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
@@ -275,4 +274,13 @@ pub(crate) struct TicketBody {
     /// The time at which streams opened with the ticket end: the expiry of the credential, or `None` if the directory
     /// watches the session.
     pub(crate) until: Option<Timestamp>,
+}
+
+/// The part of a reusable ticket that is cached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TicketInfo {
+    pub(crate) expires_at: Timestamp,
+    pub(crate) ttl: Duration,
+    /// Whether a renewal extends the ticket. It does not when the ticket already lasts as long as its credential.
+    pub(crate) renewable: bool,
 }

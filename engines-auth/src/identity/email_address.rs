@@ -8,8 +8,7 @@ use sha2::Sha256;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use super::display_name::is_invisible;
-use crate::secret::SigningSecret;
+use crate::{invisible_characters::is_invisible, secret::SigningSecret};
 
 /// An address in the form that is stored and compared: lower case, in Unicode's form NFC (RFC 6532 section 3.1). Its
 /// `Debug` output does not contain it.

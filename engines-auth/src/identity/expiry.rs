@@ -6,24 +6,20 @@ use engines_core::{
     Batch, DocId, Result, Timestamp,
     nexus::{DocumentKind, DocumentQuery, Expect, PageRequest},
 };
-use serde::Deserialize;
 use ulid::Ulid;
 
 use super::{
-    records::{INVITE, MAIL_TOKEN, SESSION, TICKET},
+    records::{INVITE, IgnoredBody, MAIL_TOKEN, SESSION, TICKET},
     service::Identity,
+    ticket::MAX_TTL,
 };
-use crate::{mail::MailSettings, ticket::MAX_TTL};
+use crate::mail::MailSettings;
 
 /// Documents removed in one batch.
 const BATCH_SIZE: usize = 200;
 
 /// Batches for each kind in one call.
 const MAX_BATCHES: usize = 50;
-
-/// The body is not read; only the id is needed.
-#[derive(Deserialize)]
-struct IgnoredBody {}
 
 impl Identity {
     /// Removes sessions, invites, mailed tokens and tickets that have certainly expired, judged by the time in their
@@ -33,7 +29,7 @@ impl Identity {
     /// # Errors
     /// Errors of the store. Documents that were removed before the error stay removed.
     pub async fn delete_expired(&self) -> Result<usize> {
-        let settings = &self.inner.settings;
+        let settings = &self.state.settings;
         let mut swept = self.expire_tickets().await?;
         for (kind, lives) in [
             (SESSION, Duration::from_secs(settings.session_max_s)),
@@ -41,7 +37,7 @@ impl Identity {
             (MAIL_TOKEN, Duration::from_secs(MailSettings::MAX_TOKEN_TTL_S)),
         ] {
             let before =
-                self.inner.now().as_millis().saturating_sub(i64::try_from(lives.as_millis()).unwrap_or(i64::MAX));
+                self.state.now().as_millis().saturating_sub(i64::try_from(lives.as_millis()).unwrap_or(i64::MAX));
             swept += self.delete_before(&kind, Timestamp::from_millis(before)).await?;
         }
         Ok(swept)
@@ -54,12 +50,12 @@ impl Identity {
     /// Errors of the store. Tickets that were removed before the error stay removed.
     pub async fn expire_tickets(&self) -> Result<usize> {
         let most = i64::try_from(MAX_TTL.as_millis()).unwrap_or(i64::MAX);
-        let before = Timestamp::from_millis(self.inner.now().as_millis().saturating_sub(most));
-        Ok(self.delete_before(&TICKET, before).await? + self.inner.expire_stream_tickets().await?)
+        let before = Timestamp::from_millis(self.state.now().as_millis().saturating_sub(most));
+        Ok(self.delete_before(&TICKET, before).await? + self.state.expire_stream_tickets().await?)
     }
 
     async fn delete_before(&self, kind: &DocumentKind, before: Timestamp) -> Result<usize> {
-        let records = &self.inner.records;
+        let records = &self.state.records;
         let millis = u64::try_from(before.as_millis()).unwrap_or(0);
         // Ids sort by the time of their creation.
         let last = DocId::from(Ulid::from_parts(millis, 0));
@@ -71,7 +67,7 @@ impl Identity {
                 break;
             }
             swept += found.len();
-            let batch = found.into_iter().fold(Batch::spanning(self.inner.now()), |batch, found| {
+            let batch = found.into_iter().fold(Batch::spanning(self.state.now()), |batch, found| {
                 batch.delete_system(kind.clone(), found.id, Expect::Any)
             });
             records.commit(records.system(), batch).await?;

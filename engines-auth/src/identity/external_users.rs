@@ -3,18 +3,15 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use engines_core::{
-    Batch, Error, Result,
-    nexus::{CommitError, Expect},
-};
+use engines_core::{Batch, Error, Result, nexus::Expect};
 
 use super::{
     directory_cache::Membership,
     documents::UserBody,
     email_address::EmailAddress,
-    records::{self, StoredDocument, USER},
-    service::{Identity, Inner},
-    tenants::MAX_ATTEMPTS,
+    records::{self, MAX_ATTEMPTS, StoredDocument, USER},
+    service::Identity,
+    state::IdentityState,
 };
 use crate::{
     jwt::invalid_token,
@@ -34,9 +31,9 @@ impl ExternalUsers for Identity {
     ///
     /// The memberships that the issuer's rules give apply as long as the store has no such membership.
     async fn user(&self, identity: &ExternalIdentity<'_>) -> Result<ExternalUser> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         for _ in 0..MAX_ATTEMPTS {
-            let known = inner.user(identity.sub).await?;
+            let known = state.user(identity.sub).await?;
             if let Some(user) = known.as_ref().filter(|user| user.body.disabled || !user.body.is_block_record()) {
                 if user.body.issuer.as_deref() != Some(identity.issuer) {
                     return Err(invalid_token("a user with this id exists and belongs to another issuer"));
@@ -45,18 +42,18 @@ impl ExternalUsers for Identity {
                     return Err(invalid_token("the account is disabled"));
                 }
                 if user.body.default_tenant.is_some() || !identity.mapped.is_empty() {
-                    return inner.external_user(&user.body).await;
+                    return state.external_user(&user.body).await;
                 }
             }
-            if let Some(body) = inner.upsert_external_user(identity, known).await? {
-                return inner.external_user(&body).await;
+            if let Some(body) = state.upsert_external_user(identity, known).await? {
+                return state.external_user(&body).await;
             }
         }
         Err(Error::unavailable(MEET, "concurrent requests keep changing this user; retry"))
     }
 }
 
-impl Inner {
+impl IdentityState {
     /// Stores a new identity, with a new tenant if it needs one. Returns `None` when a concurrent change
     /// interfered.
     async fn upsert_external_user(
@@ -99,18 +96,15 @@ impl Inner {
         let resource = format!("users/{}", records::user_key(identity.sub));
         let audit = self.audit(now, MEET, resource, &context.actor().id, context.trace());
         let batch = records::put(batch, USER, records::user_id(identity.sub)?, &[], &body, expect)?;
-        match self.records.commit(self.records.system(), batch.audit(audit)).await {
-            Ok(_) => {
-                self.cache.users.invalidate(identity.sub);
-                if let Some(tenant) = &body.default_tenant {
-                    self.cache.tenants.invalidate(tenant);
-                    self.cache.members.invalidate(&(tenant.clone(), identity.sub.clone()));
-                }
-                Ok(Some(body))
-            }
-            Err(CommitError::Precondition { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
+        if !self.records.try_commit(self.records.system(), batch.audit(audit)).await? {
+            return Ok(None);
         }
+        self.cache.users.invalidate(identity.sub);
+        if let Some(tenant) = &body.default_tenant {
+            self.cache.tenants.invalidate(tenant);
+            self.cache.members.invalidate(&(tenant.clone(), identity.sub.clone()));
+        }
+        Ok(Some(body))
     }
 
     /// Returns the user as the authenticator needs it: the chosen tenant with the role in the store. The directory

@@ -1,9 +1,6 @@
 //! Detection of a wrong index secret, before accounts seem to be missing.
 
-use engines_core::{
-    Batch, Code, DocId, Error, Result, Scope, Store,
-    nexus::{CommitError, Expect},
-};
+use engines_core::{Batch, Code, DocId, Error, Result, Scope, Store, nexus::Expect};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -32,11 +29,11 @@ impl Identity {
     /// # Errors
     /// `INTERNAL` when the secret is another one; errors of the store.
     pub async fn check_index_key(&self) -> Result<()> {
-        let inner = &*self.inner;
-        let Ok(accounts) = inner.accounts() else { return Ok(()) };
+        let state = &*self.state;
+        let Ok(accounts) = state.accounts() else { return Ok(()) };
         let (id, check) = (DocId::new("index")?, accounts.index.hash("check", ""));
         for _ in 0..2 {
-            if let Some(known) = inner.records.get::<IndexKeyCheckBody>(&SETTING, &id).await? {
+            if let Some(known) = state.records.get::<IndexKeyCheckBody>(&SETTING, &id).await? {
                 if known.body.check == check {
                     return Ok(());
                 }
@@ -44,12 +41,10 @@ impl Identity {
                 return Err(Error::new(Code::Internal, CHECK, detail));
             }
             let body = IndexKeyCheckBody { check: check.clone() };
-            let batch = records::put(Batch::spanning(inner.now()), SETTING, id.clone(), &[], &body, Expect::Absent)?;
-            match inner.records.commit(inner.records.system(), batch).await {
-                Ok(_) => return Ok(()),
-                // Another process has recorded a hash, perhaps of another secret.
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            let batch = records::put(Batch::spanning(state.now()), SETTING, id.clone(), &[], &body, Expect::Absent)?;
+            // False if another process has recorded a hash, perhaps of another secret.
+            if state.records.try_commit(state.records.system(), batch).await? {
+                return Ok(());
             }
         }
         Err(Error::unavailable(CHECK, "the record of the index secret cannot be read"))

@@ -12,8 +12,8 @@ use engines_core::{
 use ulid::Ulid;
 
 use super::{
-    accounts::map_address_conflict,
-    addresses::AddressChange,
+    actor::api_key_id,
+    addresses::{AddressChange, NewAccount, map_address_conflict},
     directory_cache::{DirectoryStatus, Membership},
     documents::{InviteBody, MemberBody},
     email_address::EmailAddress,
@@ -22,10 +22,9 @@ use super::{
     own_invites::Requester,
     quota::Quota,
     records::{self, EMAIL, INVITE, StoredDocument, USER},
-    service::{Identity, Inner},
-    tenants::{MAX_ATTEMPTS, conflict_error},
-    wire::{AcceptRequest, Caller, InviteRequest, InviteResponse, InviteView, MemberRequest},
-    wire_accounts::{AcceptResponse, Invited},
+    service::Identity,
+    state::IdentityState,
+    wire::{AcceptRequest, AcceptResponse, Caller, InviteRequest, InviteResponse, InviteView, Invited, MemberRequest},
 };
 use crate::{jwt::invalid_token, revocation::Revocation, secret::SecretText};
 
@@ -57,23 +56,23 @@ impl Identity {
         tenant: &TenantId,
         request: InviteRequest,
     ) -> Result<InviteResponse> {
-        let inner = &*self.inner;
-        let permit = inner.authorize(context, tenant, Action::InvitesManage, "invites").await?;
-        inner.check_owner_rule(context, None, request.role)?;
-        let ttl = request.expires_in.unwrap_or(inner.settings.invite_ttl_s);
-        if ttl == 0 || ttl > inner.settings.invite_max_s {
-            let detail = format!("an invite is valid for 1 to {} seconds", inner.settings.invite_max_s);
+        let state = &*self.state;
+        let permit = state.authorize(context, tenant, Action::InvitesManage, "invites").await?;
+        state.check_owner_rule(context, None, request.role)?;
+        let ttl = request.expires_in.unwrap_or(state.settings.invite_ttl_s);
+        if ttl == 0 || ttl > state.settings.invite_max_s {
+            let detail = format!("an invite is valid for 1 to {} seconds", state.settings.invite_max_s);
             return Err(Error::invalid_body(MANAGE, "/expires_in", detail));
         }
-        inner.accounts()?;
+        state.accounts()?;
         let invitee = match request.email {
             Some(email) => Invitee::Address(EmailAddress::parse(email.expose())?),
             None => Invitee::Anybody,
         };
-        let id = inner.guard.ids().ulid(inner.now());
-        let (token, hash) = INVITE_TOKEN.mint(id, inner.guard.ids());
+        let id = state.guard.ids().ulid(state.now());
+        let (token, hash) = INVITE_TOKEN.mint(id, state.guard.ids());
         let made = NewInvite { id, role: request.role, ttl, hash: Some(hash), send: request.send };
-        let invite = inner.put_invite(context, tenant, &permit, invitee, made).await?;
+        let invite = state.put_invite(context, tenant, &permit, invitee, made).await?;
         Ok(InviteResponse { token, invite: to_view(id.to_string(), invite) })
     }
 
@@ -91,20 +90,20 @@ impl Identity {
         tenant: &TenantId,
         request: MemberRequest,
     ) -> Result<Invited> {
-        let inner = &*self.inner;
-        let permit = inner.authorize(context, tenant, Action::InvitesManage, "invites").await?;
+        let state = &*self.state;
+        let permit = state.authorize(context, tenant, Action::InvitesManage, "invites").await?;
         let invitee = match (request.user_id, request.email) {
             (Some(user), None) => Invitee::User(user),
             (None, Some(email)) => {
-                inner.accounts()?;
+                state.accounts()?;
                 Invitee::Address(EmailAddress::parse(email.expose())?)
             }
             _ => return Err(Error::invalid_body(MANAGE, "/user_id", "give either user_id or email")),
         };
-        inner.check_owner_rule(context, None, request.role)?;
-        let id = inner.guard.ids().ulid(inner.now());
-        let made = NewInvite { id, role: request.role, ttl: inner.settings.invite_ttl_s, hash: None, send: true };
-        inner.put_invite(context, tenant, &permit, invitee, made).await?;
+        state.check_owner_rule(context, None, request.role)?;
+        let id = state.guard.ids().ulid(state.now());
+        let made = NewInvite { id, role: request.role, ttl: state.settings.invite_ttl_s, hash: None, send: true };
+        state.put_invite(context, tenant, &permit, invitee, made).await?;
         Ok(Invited::default())
     }
 
@@ -118,10 +117,10 @@ impl Identity {
         tenant: &TenantId,
         page: PageRequest,
     ) -> Result<Page<InviteView>> {
-        let inner = &*self.inner;
-        let _permit = inner.authorize(context, tenant, Action::MembersList, "invites").await?;
+        let state = &*self.state;
+        let _permit = state.authorize(context, tenant, Action::MembersList, "invites").await?;
         let query = DocumentQuery::of_kind(INVITE).tag(records::tenant_tag(tenant));
-        let found = inner.records.page::<InviteBody>(&query, page).await?;
+        let found = state.records.page::<InviteBody>(&query, page).await?;
         Ok(found.map(|invite| to_view(invite.id.to_string(), invite.body)))
     }
 
@@ -130,17 +129,17 @@ impl Identity {
     /// # Errors
     /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, and below owner for an invite for the role of owner.
     pub async fn delete_invite(&self, context: &RequestContext, tenant: &TenantId, invite: &str) -> Result<()> {
-        let inner = &*self.inner;
-        let permit = inner.authorize_release(context, tenant, Action::InvitesManage)?;
+        let state = &*self.state;
+        let permit = state.authorize_release(context, tenant, Action::InvitesManage)?;
         let missing = || Error::not_found(MANAGE, "invite");
         let id = DocId::from(Ulid::from_string(invite).map_err(|_| missing())?);
-        let found = inner.records.get::<InviteBody>(&INVITE, &id).await?;
+        let found = state.records.get::<InviteBody>(&INVITE, &id).await?;
         let found = found.filter(|found| found.body.tenant_id == *tenant).ok_or_else(missing)?;
-        inner.check_owner_rule(context, Some(found.body.role), Role::Viewer)?;
-        let audit = permit.audit_entry(&inner.guard, context, format!("invites/{id}"));
-        let batch = Batch::spanning(inner.now()).audit(audit);
+        state.check_owner_rule(context, Some(found.body.role), Role::Viewer)?;
+        let audit = permit.audit_entry(&state.guard, context, format!("invites/{id}"));
+        let batch = Batch::spanning(state.now()).audit(audit);
         let batch = batch.delete_system(INVITE, found.id, Expect::Version(found.version));
-        inner.records.commit(context.scope(), batch).await?;
+        state.records.commit(context.scope(), batch).await?;
         Ok(())
     }
 
@@ -164,7 +163,7 @@ impl Identity {
     ) -> Result<AcceptResponse> {
         let answer = self.try_accept(principal, request, &caller).await;
         let who = principal.map(|principal| principal.actor.id.as_str());
-        answer.inspect_err(|error| self.inner.record_failure(ACCEPT, error, who, &caller))
+        answer.inspect_err(|error| self.state.record_failure(ACCEPT, error, who, &caller))
     }
 
     async fn try_accept(
@@ -173,25 +172,25 @@ impl Identity {
         request: AcceptRequest,
         caller: &Caller<'_>,
     ) -> Result<AcceptResponse> {
-        let inner = &*self.inner;
-        inner.charge_address(caller)?;
+        let state = &*self.state;
+        state.charge_address(caller)?;
         let asking = match principal {
-            Some(principal) => Some(inner.requester(self, principal).await?),
+            Some(principal) => Some(state.requester(self, principal).await?),
             None => None,
         };
         let (invite, mailed) = match (&request.token, &request.invite_id) {
-            (Some(token), None) => inner.find_invite(token.expose()).await?,
+            (Some(token), None) => state.find_invite(token.expose()).await?,
             (None, Some(invite)) => {
                 let log_in = || Error::new(Code::TokenMissing, ACCEPT, "log in first, or send the invite's token");
                 let asking = asking.as_ref().ok_or_else(log_in)?;
-                (inner.own_invite(ACCEPT, asking, invite).await?, false)
+                (state.own_invite(ACCEPT, asking, invite).await?, false)
             }
             _ => return Err(Error::invalid_body(ACCEPT, "/token", "give either token or invite_id")),
         };
-        inner.check_open(&invite).await?;
+        state.check_open(&invite).await?;
         let (user, generation) = match (asking, request.email, request.password) {
             (Some(asking), None, None) => {
-                inner.accept_as_existing(&invite, mailed, &asking, caller).await?;
+                state.accept_as_existing(&invite, mailed, &asking, caller).await?;
                 // Users of other issuers, and users known only from tokens minted elsewhere, have no sessions here.
                 let account = asking.account.map(|account| account.body);
                 let here = account.filter(|account| account.issuer.is_none() && account.password.is_some());
@@ -199,16 +198,16 @@ impl Identity {
             }
             (None, Some(email), Some(password)) => {
                 // A new user cannot accept an invite for a user id.
-                if !inner.is_addressed_to(&invite.body, None, Some(email.expose()))? {
+                if !state.is_addressed_to(&invite.body, None, Some(email.expose()))? {
                     return Err(invite_not_found());
                 }
                 let mut account =
-                    inner.new_account(ACCEPT, email.expose(), &password, request.display_name, caller).await?;
+                    state.new_account(ACCEPT, email.expose(), &password, request.display_name, caller).await?;
                 account.user.default_tenant = Some(invite.body.tenant_id.clone());
                 let user = account.user.user_id.clone();
-                inner.join_with(&invite, &user, JoinMethod::New(&account, mailed), caller).await?;
+                state.join_with(&invite, &user, JoinMethod::New(&account, mailed), caller).await?;
                 if !mailed {
-                    inner.enqueue_mail(MailJob::Verify { user: user.clone(), key: account.key });
+                    state.enqueue_mail(MailJob::Verify { user: user.clone(), key: account.key });
                 }
                 (user, Some(0))
             }
@@ -220,11 +219,11 @@ impl Identity {
                 return Err(Error::invalid_body(ACCEPT, "/email", detail));
             }
         };
-        inner.publish_revocation(Revocation::User(user.clone()));
+        state.publish_revocation(Revocation::User(user.clone()));
         match (generation, principal) {
             // The generation that was read: a concurrent change of the password ends this session too.
-            (Some(generation), _) if inner.accounts().is_ok() => {
-                let tokens = inner.start_session(&user, generation, caller).await?;
+            (Some(generation), _) if state.accounts().is_ok() => {
+                let tokens = state.start_session(&user, generation, caller).await?;
                 Ok(AcceptResponse::Tokens(Box::new(tokens)))
             }
             (_, Some(principal)) => Ok(AcceptResponse::Me(Box::new(self.me(principal).await?))),
@@ -236,7 +235,7 @@ impl Identity {
 /// The way in which a user joins.
 enum JoinMethod<'a> {
     /// With a new account. The flag says whether the invite verifies its address.
-    New(&'a super::accounts::NewAccount, bool),
+    New(&'a NewAccount, bool),
     /// As an existing user.
     Existing,
     /// As an existing user whose address the invite verifies.
@@ -254,7 +253,7 @@ struct NewInvite {
     send: bool,
 }
 
-impl Inner {
+impl IdentityState {
     async fn put_invite(
         &self,
         context: &RequestContext,
@@ -337,7 +336,7 @@ impl Inner {
             made.hash.is_none() && same && (old.role < Role::Owner || context.role() == Role::Owner)
         };
         let turn = self.quota_turn(Quota::Invites(tenant)).await?;
-        for _ in 0..MAX_ATTEMPTS {
+        records::retry_on_conflict(MANAGE, || async {
             let reservation = turn.reserve().await?;
             let waiting: Vec<StoredDocument<InviteBody>> = self.records.all(&query, most).await?;
             if waiting.len() >= most {
@@ -351,14 +350,13 @@ impl Inner {
                 .into_iter()
                 .filter(|old| replaced(&old.body))
                 .fold(batch.clone(), |batch, old| batch.delete_system(INVITE, old.id, Expect::Any));
-            match self.records.commit(context.scope(), reservation.add_to(batch)?).await {
-                Ok(_) => return Ok(()),
-                // Another node has created an invite in the meantime.
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            // False if another node has created an invite in the meantime.
+            if !self.records.try_commit(context.scope(), reservation.add_to(batch)?).await? {
+                return Ok(None);
             }
-        }
-        Err(conflict_error(MANAGE))
+            Ok(Some(()))
+        })
+        .await
     }
 
     /// Makes an existing user a member.
@@ -403,7 +401,7 @@ impl Inner {
         caller: &Caller<'_>,
     ) -> Result<()> {
         let InviteBody { tenant_id, role, .. } = &invite.body;
-        for _ in 0..MAX_ATTEMPTS {
+        records::retry_on_conflict(ACCEPT, || async {
             let now = self.now();
             let ended = Batch::spanning(now).delete_system(INVITE, invite.id.clone(), Expect::Version(invite.version));
             let AddressChange { batch, changed_users: others } = match joining {
@@ -422,27 +420,30 @@ impl Inner {
                 None => {
                     let (tenant_id, user_id) = (tenant_id.clone(), user.clone());
                     // A membership that a key grants lasts as long as the key.
-                    let key = crate::api_key::api_key_id(&invite.body.invited_by);
+                    let key = api_key_id(&invite.body.invited_by);
                     Ok(Some(MemberBody { tenant_id, user_id, role: *role, removed: false, since: now, key }))
                 }
             };
             match self.set_member(self.records.system(), tenant_id, user, batch.audit(audit), change).await {
                 Ok(_) => {
                     self.publish_address_change(user, &others);
-                    return Ok(());
+                    Ok(Some(()))
                 }
                 Err(CommitError::Precondition { failed: FailedPrecondition::Document { ref kind, .. }, .. })
                     if *kind == INVITE =>
                 {
-                    return Err(invite_not_found());
+                    Err(invite_not_found())
                 }
                 // A concurrent change of the address or of an account makes another attempt necessary.
                 Err(CommitError::Precondition { failed: FailedPrecondition::Document { ref kind, .. }, .. })
-                    if *kind == EMAIL || *kind == USER => {}
-                Err(error) => return Err(map_address_conflict(ACCEPT, error)),
+                    if *kind == EMAIL || *kind == USER =>
+                {
+                    Ok(None)
+                }
+                Err(error) => Err(map_address_conflict(ACCEPT, error)),
             }
-        }
-        Err(conflict_error(ACCEPT))
+        })
+        .await
     }
 
     /// Returns the invite of a token, and whether the token was the mailed one.
@@ -478,7 +479,7 @@ impl Inner {
         let InviteBody { tenant_id: tenant, invited_by: maker, .. } = invite;
         // Owners are invited by owners, all others by admins.
         let least = invite.role.max(Role::Admin);
-        if let Some(key) = crate::api_key::api_key_id(maker) {
+        if let Some(key) = api_key_id(maker) {
             let usable = self.usable_api_key(key).await?;
             return Ok(invite.role < Role::Admin && usable.is_some_and(|key| key.role >= least));
         }

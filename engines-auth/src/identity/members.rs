@@ -7,9 +7,11 @@ use engines_core::{
 };
 
 use super::{
+    actor::api_key_id,
     documents::MemberBody,
     records::{self, MEMBER},
-    service::{Identity, Inner},
+    service::Identity,
+    state::IdentityState,
     wire::{MemberView, RoleRequest},
 };
 
@@ -27,14 +29,14 @@ impl Identity {
         tenant: &TenantId,
         page: PageRequest,
     ) -> Result<Page<MemberView>> {
-        let inner = &*self.inner;
-        let _permit = inner.authorize(context, tenant, Action::MembersList, "members").await?;
+        let state = &*self.state;
+        let _permit = state.authorize(context, tenant, Action::MembersList, "members").await?;
         let query = DocumentQuery::of_kind(MEMBER).tag(records::tenant_tag(tenant));
-        let found = inner.records.page::<MemberBody>(&query, page).await?;
+        let found = state.records.page::<MemberBody>(&query, page).await?;
         let mut items = Vec::with_capacity(found.items.len());
         for member in found.items {
-            if inner.is_live(&member.body).await? {
-                items.push(inner.member_view(member.body).await?);
+            if state.is_live(&member.body).await? {
+                items.push(state.member_view(member.body).await?);
             }
         }
         Ok(Page { items, next: found.next })
@@ -54,8 +56,8 @@ impl Identity {
         user: &UserId,
         request: RoleRequest,
     ) -> Result<MemberView> {
-        let permit = self.inner.authorize(context, tenant, Action::MembersManage, &resource(user)).await?;
-        let by_key = crate::api_key::api_key_id(&context.actor().id).is_some();
+        let permit = self.state.authorize(context, tenant, Action::MembersManage, &resource(user)).await?;
+        let by_key = api_key_id(&context.actor().id).is_some();
         let changed = |live: &MemberBody| {
             if by_key && request.role > live.role {
                 // The role would outlast the key.
@@ -64,12 +66,12 @@ impl Identity {
                     MANAGE,
                     "an API key cannot raise a role; use the token of a person",
                 );
-                return Err(self.inner.with_decision_id(error.with_member("action", MANAGE)));
+                return Err(self.state.with_decision_id(error.with_member("action", MANAGE)));
             }
             Ok(MemberBody { role: request.role, key: live.key.filter(|_| by_key), ..live.clone() })
         };
         let made = self.update_member(context, tenant, user, permit, changed).await?;
-        self.inner.member_view(made).await
+        self.state.member_view(made).await
     }
 
     /// Removes a member. It takes effect like [`Identity::change_role`].
@@ -77,7 +79,7 @@ impl Identity {
     /// # Errors
     /// As [`Identity::change_role`].
     pub async fn remove_member(&self, context: &RequestContext, tenant: &TenantId, user: &UserId) -> Result<()> {
-        let permit = self.inner.authorize_release(context, tenant, Action::MembersManage)?;
+        let permit = self.state.authorize_release(context, tenant, Action::MembersManage)?;
         let removed = |live: &MemberBody| Ok(MemberBody { removed: true, ..live.clone() });
         self.update_member(context, tenant, user, permit, removed).await.map(|_| ())
     }
@@ -87,14 +89,14 @@ impl Identity {
     /// # Errors
     /// `NOT_FOUND` for a membership that the store does not have; `OP_INVALID` for the last owner.
     pub async fn leave_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<()> {
-        let (inner, user) = (&*self.inner, &context.actor().id);
-        let permit = inner.authorize(context, tenant, Action::TenantsLeave, &resource(user)).await?;
-        let batch = Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, resource(user)));
+        let (state, user) = (&*self.state, &context.actor().id);
+        let permit = state.authorize(context, tenant, Action::TenantsLeave, &resource(user)).await?;
+        let batch = Batch::spanning(state.now()).audit(permit.audit_entry(&state.guard, context, resource(user)));
         let change = |live: Option<&MemberBody>| {
             let live = live.ok_or_else(|| Error::not_found(Action::TenantsLeave.spec().name, "member"))?;
             Ok(Some(MemberBody { removed: true, ..live.clone() }))
         };
-        inner.set_member(context.scope(), tenant, user, batch, change).await?;
+        state.set_member(context.scope(), tenant, user, batch, change).await?;
         Ok(())
     }
 
@@ -106,20 +108,20 @@ impl Identity {
         permit: Permit,
         next: impl Fn(&MemberBody) -> Result<MemberBody>,
     ) -> Result<MemberBody> {
-        let inner = &*self.inner;
-        let batch = Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, resource(user)));
+        let state = &*self.state;
+        let batch = Batch::spanning(state.now()).audit(permit.audit_entry(&state.guard, context, resource(user)));
         let change = |live: Option<&MemberBody>| {
             let live = live.ok_or_else(member_not_found)?;
             let next = next(live)?;
-            inner.check_owner_rule(context, Some(live.role), next.role)?;
+            state.check_owner_rule(context, Some(live.role), next.role)?;
             Ok(Some(next))
         };
-        let made = inner.set_member(context.scope(), tenant, user, batch, change).await?;
+        let made = state.set_member(context.scope(), tenant, user, batch, change).await?;
         made.ok_or_else(member_not_found)
     }
 }
 
-impl Inner {
+impl IdentityState {
     /// Checks that only owners add, change and remove owners.
     pub(super) fn check_owner_rule(&self, context: &RequestContext, was: Option<Role>, will: Role) -> Result<()> {
         let touches = was == Some(Role::Owner) || will == Role::Owner;

@@ -9,15 +9,15 @@ use super::{
     directory_cache::Membership,
     documents::MemberBody,
     purge,
-    records::{self, MEMBER, TENANT},
-    service::Inner,
-    tenants::{MAX_ATTEMPTS, adopted_tenant, conflict_error, put_member},
+    records::{self, MAX_ATTEMPTS, MEMBER, TENANT, conflict_error},
+    state::IdentityState,
+    tenants::{adopted_tenant, put_member},
 };
 use crate::revocation::Revocation;
 
 const CHANGE: &str = "members.manage";
 
-impl Inner {
+impl IdentityState {
     /// Returns the state of a membership now. A membership that lasts as long as an API key has ended when the key has.
     pub(super) async fn membership(&self, tenant: &TenantId, user: &UserId) -> Result<Membership> {
         match self.cache.member(&self.records, tenant, user).await? {

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use engines_core::{
     Batch, Code, Principal, Result, Role, TenantId, Trace, UserId,
-    nexus::{CommitError, DocumentQuery, Expect, Page, PageRequest, PageToken},
+    nexus::{DocumentQuery, Expect, Page, PageRequest, PageToken},
 };
 
 use super::{
     documents::{MemberBody, TenantStatus, UserBody},
     records::{self, MEMBER, USER},
-    service::{Identity, Inner},
-    tenants::{MAX_ATTEMPTS, MAX_MEMBERSHIPS, conflict_error, to_view},
-    wire::{MeResponse, MembershipView, TenantView},
-    wire_accounts::DefaultTenantRequest,
+    service::Identity,
+    state::IdentityState,
+    tenants::{MAX_MEMBERSHIPS, to_view},
+    wire::{DefaultTenantRequest, MeResponse, MembershipView, TenantView},
 };
 use crate::directory::Directory;
 
@@ -40,7 +40,7 @@ impl Identity {
     /// `TOKEN_INVALID` for a disabled user; `CURSOR_INVALID`.
     pub async fn list_memberships(&self, principal: &Principal, page: PageRequest) -> Result<Page<MembershipView>> {
         self.check(principal).await?;
-        self.inner.membership_page(MembershipSubject::Principal(self, principal), &page).await
+        self.state.membership_page(MembershipSubject::Principal(self, principal), &page).await
     }
 
     /// Sets the tenant of requests that name none. Only the user can set it. It takes effect at once on this node and
@@ -55,33 +55,30 @@ impl Identity {
         request: DefaultTenantRequest,
         trace: &Trace,
     ) -> Result<MeResponse> {
-        let inner = &*self.inner;
-        for _ in 0..MAX_ATTEMPTS {
-            let now = inner.now();
-            let user = inner.account_of(self, principal).await?;
+        let state = &*self.state;
+        records::retry_on_conflict(DEFAULT, || async {
+            let now = state.now();
+            let user = state.account_of(self, principal).await?;
             let role = self.role(principal, &request.tenant_id, None).await?;
             if role.is_none() {
-                return Err(inner.refusal(Code::TenantForbidden, DEFAULT, "you are not a member of this tenant"));
+                return Err(state.refusal(Code::TenantForbidden, DEFAULT, "you are not a member of this tenant"));
             }
             let body = UserBody { default_tenant: Some(request.tenant_id.clone()), ..user.body };
             let resource = format!("users/{}", records::user_key(&body.user_id));
-            let audit = inner.audit(now, DEFAULT, resource, &body.user_id, trace);
+            let audit = state.audit(now, DEFAULT, resource, &body.user_id, trace);
             let batch = Batch::spanning(now).audit(audit);
             let batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
-            match inner.records.commit(inner.records.system(), batch).await {
-                Ok(_) => {
-                    inner.cache.users.invalidate(&body.user_id);
-                    return self.me(principal).await;
-                }
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            if !state.records.try_commit(state.records.system(), batch).await? {
+                return Ok(None);
             }
-        }
-        Err(conflict_error(DEFAULT))
+            state.cache.users.invalidate(&body.user_id);
+            self.me(principal).await.map(Some)
+        })
+        .await
     }
 }
 
-impl Inner {
+impl IdentityState {
     /// Returns the first page of memberships, for responses that show some of them.
     pub(super) async fn first_memberships(&self, subject: MembershipSubject<'_>) -> Result<Page<MembershipView>> {
         self.membership_page(subject, &PageRequest::first(FIRST_PAGE_SIZE)).await

@@ -6,10 +6,14 @@
 
 mod account;
 mod accounts;
+mod actor;
 mod addresses;
+pub mod api_key;
 mod archive;
 mod auth_failure_log;
 mod bootstrap;
+mod builder;
+mod control_plane;
 mod directory;
 mod directory_cache;
 mod display_name;
@@ -20,55 +24,52 @@ mod expiry;
 mod external_users;
 mod index_key_check;
 mod invites;
+mod known_networks;
+mod login_attempts;
 mod login_limits;
 mod mail_queue;
+mod mail_tokens;
+mod mail_worker;
 mod members;
 mod membership;
 mod memberships;
-pub(crate) mod opaque_token;
+mod network;
+mod opaque_token;
 mod own_invites;
 mod purge;
 mod quota;
-mod rate_limiter;
-pub(crate) mod records;
+mod records;
 mod recovery;
 mod revocation;
 mod service;
 mod sessions;
 mod settings;
+mod state;
 mod system_key;
 mod tenant_quota;
 mod tenants;
+pub mod ticket;
 mod verification;
 mod wire;
-mod wire_accounts;
 
-pub(crate) use self::{
-    accounts::validate_name,
-    documents::{ApiKeyBody, ApiKeyUseBody, TicketBody},
-    quota::{Quota, QuotaTurn},
-    service::Inner,
-    tenants::{MAX_ATTEMPTS, conflict_error},
-};
 pub use self::{
     archive::{ArchivedMember, ArchivedTenant, TenantRestoration},
     auth_failure_log::{AuthFailureLog, AuthFailureSettings, AuthFailureWriter},
-    bootstrap::{NORTHSTAR_TENANT, SYSTEM_TENANT},
+    bootstrap::NORTHSTAR_TENANT,
+    builder::IdentityBuilder,
+    control_plane::SYSTEM_TENANT,
     documents::TenantStatus,
     index_key_check::IndexKeyStatus,
-    mail_queue::MailWorker,
-    rate_limiter::Rate,
-    service::{Identity, IdentityBuilder},
+    mail_worker::MailWorker,
+    service::Identity,
     settings::{IdentitySettings, Signup},
     system_key::SystemKey,
     wire::{
-        AcceptRequest, BootstrapRequest, BootstrapResponse, BootstrapState, Caller, DeleteAccountRequest, FirstOwner,
-        InviteRequest, InviteResponse, InviteView, LoginRequest, MeResponse, MemberRequest, MemberView, MembershipView,
-        PasswordRequest, ProfileRequest, RefreshRequest, RoleRequest, SessionView, SignupRequest, TenantRequest,
-        TenantView, TokenResponse, UserView,
-    },
-    wire_accounts::{
-        AcceptResponse, Accepted, DeclineRequest, DefaultTenantRequest, EmailRequest, ForgotRequest, Invited,
-        MailTokenRequest, OwnInviteView, ResetRequest,
+        AcceptRequest, AcceptResponse, Accepted, BootstrapRequest, BootstrapResponse, BootstrapState, Caller,
+        DeclineRequest, DefaultTenantRequest, DeleteAccountRequest, EmailRequest, FirstOwner, ForgotRequest,
+        InviteRequest, InviteResponse, InviteView, Invited, LoginRequest, MailTokenRequest, MeResponse, MemberRequest,
+        MemberView, MembershipView, OwnInviteView, PasswordRequest, ProfileRequest, RefreshRequest, ResetRequest,
+        RoleRequest, SessionView, SignupRequest, TenantRequest, TenantView, TokenResponse, UserView,
     },
 };
+pub use crate::rate_limiter::Rate;

@@ -2,15 +2,16 @@
 
 use engines_core::{
     Batch, DocId, Error, Principal, Result, Trace, UserId,
-    nexus::{CommitError, DocumentQuery, Expect, Page, PageRequest},
+    nexus::{DocumentQuery, Expect, Page, PageRequest},
 };
 use ulid::Ulid;
 
 use super::{
     documents::{InviteBody, UserBody},
     records::{self, INVITE, StoredDocument},
-    service::{Identity, Inner},
-    wire_accounts::{DeclineRequest, OwnInviteView},
+    service::Identity,
+    state::IdentityState,
+    wire::{DeclineRequest, OwnInviteView},
 };
 use crate::{directory::Directory, jwt::invalid_token};
 
@@ -33,10 +34,10 @@ impl Identity {
     /// # Errors
     /// `TOKEN_INVALID` for an API key and a ticket; `CURSOR_INVALID`.
     pub async fn own_invites(&self, principal: &Principal, page: PageRequest) -> Result<Page<OwnInviteView>> {
-        let inner = &*self.inner;
-        let asking = inner.requester(self, principal).await?;
+        let state = &*self.state;
+        let asking = state.requester(self, principal).await?;
         let by_id = records::invitee_tag(&asking.user_id);
-        let by_address = inner.verified_key(&asking)?.map(|key| records::invited_address_tag(&key));
+        let by_address = state.verified_key(&asking)?.map(|key| records::invited_address_tag(&key));
         let (first, after) = match page.after.as_deref() {
             None => (true, None),
             Some(after) => match (after.strip_prefix(ID_CURSOR_PREFIX), after.strip_prefix(ADDRESS_CURSOR_PREFIX)) {
@@ -57,7 +58,7 @@ impl Identity {
             (false, None) => return Ok(Page { items: Vec::new(), next: None }),
         };
         let query = DocumentQuery::of_kind(INVITE).tag(tag);
-        let found = inner.records.page::<InviteBody>(&query, within(after, page.limit)).await?;
+        let found = state.records.page::<InviteBody>(&query, within(after, page.limit)).await?;
         let next = match found.next {
             Some(next) => Some(format!("{prefix}{next}")),
             None if first && by_address.is_some() => Some(ADDRESS_CURSOR_PREFIX.to_owned()),
@@ -65,8 +66,8 @@ impl Identity {
         };
         let mut items = Vec::new();
         for invite in found.items {
-            if inner.check_open(&invite).await.is_ok() {
-                items.push(inner.own_view(invite).await?);
+            if state.check_open(&invite).await.is_ok() {
+                items.push(state.own_view(invite).await?);
             }
         }
         // A first page with room left also shows the second list.
@@ -84,22 +85,19 @@ impl Identity {
     /// # Errors
     /// `NOT_FOUND` for an invite that is not addressed to the caller; `TOKEN_INVALID` for an API key and a ticket.
     pub async fn decline_invite(&self, principal: &Principal, request: DeclineRequest, trace: &Trace) -> Result<()> {
-        let inner = &*self.inner;
-        let asking = inner.requester(self, principal).await?;
-        let invite = inner.own_invite(DECLINE, &asking, &request.invite_id).await?;
-        let now = inner.now();
-        let audit = inner.audit(now, DECLINE, format!("invites/{}", invite.id), &asking.user_id, trace);
+        let state = &*self.state;
+        let asking = state.requester(self, principal).await?;
+        let invite = state.own_invite(DECLINE, &asking, &request.invite_id).await?;
+        let now = state.now();
+        let audit = state.audit(now, DECLINE, format!("invites/{}", invite.id), &asking.user_id, trace);
         let batch = Batch::spanning(now).audit(audit);
         let batch = batch.delete_system(INVITE, invite.id, Expect::Version(invite.version));
-        match inner.records.commit(inner.records.system(), batch).await {
-            Ok(_) => Ok(()),
-            Err(CommitError::Precondition { .. }) => Err(Error::not_found(DECLINE, "invite")),
-            Err(error) => Err(error.into()),
-        }
+        let declined = state.records.try_commit(state.records.system(), batch).await?;
+        declined.then_some(()).ok_or_else(|| Error::not_found(DECLINE, "invite"))
     }
 }
 
-impl Inner {
+impl IdentityState {
     /// Returns the person that a principal stands for.
     ///
     /// # Errors

@@ -7,16 +7,15 @@ use std::time::Duration;
 
 use engines_core::{
     Action, Batch, Code, DocId, Error, Principal, RequestContext, Result, TenantId, Timestamp, Trace,
-    nexus::{CommitError, DocumentKind, DocumentQuery, Expect, FailedPrecondition, PageRequest},
+    nexus::{DocumentKind, DocumentQuery, Expect, PageRequest},
 };
-use serde::Deserialize;
 
 use super::{
+    control_plane::check_not_control_plane,
     documents::{MemberBody, TenantBody, TenantStatus},
     quota::QUOTA,
-    records::{self, API_KEY, API_KEY_USE, INVITE, MEMBER, TENANT},
+    records::{self, API_KEY, API_KEY_USE, INVITE, IgnoredBody, MEMBER, TENANT},
     service::Identity,
-    tenants::{MAX_ATTEMPTS, check_not_control_plane, conflict_error},
     wire::TenantView,
 };
 use crate::revocation::Revocation;
@@ -34,10 +33,6 @@ const TENANTS_PER_PASS: usize = 500;
 const CANCEL: &str = "tenants.purge.cancel";
 const FINISH: &str = "tenants.purge.finish";
 
-/// The body is not read; only the id is needed.
-#[derive(Deserialize)]
-struct IgnoredBody {}
-
 impl Identity {
     /// Closes the caller's tenant at once, and schedules its removal with all its data at the end of the grace period
     /// in the settings. Until then an owner can cancel it ([`Identity::cancel_purge`]), and the control plane can
@@ -46,13 +41,13 @@ impl Identity {
     /// # Errors
     /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below owner; `OP_INVALID` for the tenant of the control plane.
     pub async fn purge_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         let resource = format!("tenants/{tenant}");
-        let permit = inner.authorize(context, tenant, Action::TenantsPurge, &resource).await?;
+        let permit = state.authorize(context, tenant, Action::TenantsPurge, &resource).await?;
         check_not_control_plane("tenants.purge", tenant)?;
-        let audit = permit.audit_entry(&inner.guard, context, resource);
-        let due = inner.now().plus(Duration::from_secs(inner.settings.purge_grace_s).max(MIN_GRACE));
-        inner
+        let audit = permit.audit_entry(&state.guard, context, resource);
+        let due = state.now().plus(Duration::from_secs(state.settings.purge_grace_s).max(MIN_GRACE));
+        state
             .change_tenant(context, tenant, audit, true, |body| {
                 body.status = TenantStatus::Disabled;
                 // A second order does not postpone the removal.
@@ -67,23 +62,23 @@ impl Identity {
     /// `NOT_FOUND` when no removal is pending, when it has begun, and when the caller is no owner in the store;
     /// `TOKEN_INVALID` for a credential that is not valid any more.
     pub async fn cancel_purge(&self, principal: &Principal, tenant: &TenantId, trace: &Trace) -> Result<TenantView> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         crate::directory::Directory::check(self, principal).await?;
         let nothing = || Error::new(Code::NotFound, CANCEL, "no removal of this tenant is pending that you can cancel");
         let member = records::member_id(tenant, &principal.actor.id)?;
-        let member = inner.records.get::<MemberBody>(&MEMBER, &member).await?;
+        let member = state.records.get::<MemberBody>(&MEMBER, &member).await?;
         let owner = member.is_some_and(|member| !member.body.removed && member.body.role == engines_core::Role::Owner);
         if principal.restriction.is_some() || !owner {
             return Err(nothing());
         }
-        for _ in 0..MAX_ATTEMPTS {
-            let found = inner.tenant(tenant).await?.ok_or_else(nothing)?;
+        records::retry_on_conflict(CANCEL, || async {
+            let found = state.tenant(tenant).await?.ok_or_else(nothing)?;
             if found.body.purge_at.is_none() || found.body.status != TenantStatus::Disabled {
                 return Err(nothing());
             }
-            let now = inner.now();
+            let now = state.now();
             let body = TenantBody { status: TenantStatus::Active, purge_at: None, ..found.body };
-            let audit = inner.audit(now, CANCEL, format!("tenants/{tenant}"), &principal.actor.id, trace);
+            let audit = state.audit(now, CANCEL, format!("tenants/{tenant}"), &principal.actor.id, trace);
             let batch = records::put(
                 Batch::spanning(now).audit(audit),
                 TENANT,
@@ -92,16 +87,13 @@ impl Identity {
                 &body,
                 Expect::Version(found.version),
             )?;
-            match inner.records.commit(inner.records.system(), batch).await {
-                Ok(_) => {
-                    inner.publish_revocation(Revocation::Tenant(tenant.clone()));
-                    return inner.tenant_view(tenant).await;
-                }
-                Err(CommitError::Precondition { failed: FailedPrecondition::Document { .. }, .. }) => {}
-                Err(error) => return Err(error.into()),
+            if !state.records.try_commit(state.records.system(), batch).await? {
+                return Ok(None);
             }
-        }
-        Err(conflict_error(CANCEL))
+            state.publish_revocation(Revocation::Tenant(tenant.clone()));
+            state.tenant_view(tenant).await.map(Some)
+        })
+        .await
     }
 
     /// Returns the tenants whose removal is due or has begun, for the worker. A returned tenant cannot be opened again.
@@ -109,11 +101,11 @@ impl Identity {
     /// # Errors
     /// Errors of the store.
     pub async fn begin_due_purges(&self) -> Result<Vec<TenantId>> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         let query = DocumentQuery::of_kind(TENANT).tag(PURGE_TAG);
         let mut due = Vec::new();
-        for found in inner.records.all::<TenantBody>(&query, TENANTS_PER_PASS).await? {
-            let now = inner.now();
+        for found in state.records.all::<TenantBody>(&query, TENANTS_PER_PASS).await? {
+            let now = state.now();
             match found.body.status {
                 TenantStatus::Purging => due.push(found.body.tenant_id),
                 TenantStatus::Disabled | TenantStatus::Suspended
@@ -124,11 +116,9 @@ impl Identity {
                     let expect = Expect::Version(found.version);
                     let batch =
                         records::put(Batch::spanning(now), TENANT, found.id, &[PURGE_TAG.to_owned()], &body, expect)?;
-                    match inner.records.commit(inner.records.system(), batch).await {
-                        Ok(_) => due.push(tenant),
-                        // The removal was cancelled in the meantime.
-                        Err(CommitError::Precondition { .. }) => {}
-                        Err(error) => return Err(error.into()),
+                    // False if the removal was cancelled in the meantime.
+                    if state.records.try_commit(state.records.system(), batch).await? {
+                        due.push(tenant);
                     }
                 }
                 _ => {}
@@ -143,7 +133,7 @@ impl Identity {
     /// # Errors
     /// Errors of the store. Records that were removed before the error stay removed.
     pub async fn remove_tenant_records(&self, tenant: &TenantId) -> Result<bool> {
-        let records = &self.inner.records;
+        let records = &self.state.records;
         let tag = records::tenant_tag(tenant);
         // Memberships that have ended have no tag, but their ids begin with the id of the tenant and a colon.
         let members = (DocId::new(format!("{tenant}:"))?, DocId::new(format!("{tenant}:{}", MEMBER_RANGE_END))?);
@@ -158,12 +148,12 @@ impl Identity {
             if found.is_empty() {
                 continue;
             }
-            let batch = found.into_iter().fold(Batch::spanning(self.inner.now()), |batch, found| {
+            let batch = found.into_iter().fold(Batch::spanning(self.state.now()), |batch, found| {
                 let batch = batch.delete_system(kind.clone(), found.id.clone(), Expect::Any);
                 if kind == API_KEY { batch.delete_system(API_KEY_USE, found.id, Expect::Any) } else { batch }
             });
             records.commit(records.system(), batch).await?;
-            self.inner.publish_revocation(Revocation::Tenant(tenant.clone()));
+            self.state.publish_revocation(Revocation::Tenant(tenant.clone()));
             return Ok(false);
         }
         Ok(true)
@@ -175,10 +165,10 @@ impl Identity {
     /// # Errors
     /// `NOT_FOUND` for a tenant whose removal has not begun; errors of the store.
     pub async fn finish_purge(&self, context: &RequestContext, tenant: &TenantId) -> Result<()> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         let resource = format!("tenants/{tenant}");
-        let permit = inner.authorize_operator(context, Action::TenantsPurge, &resource).await?;
-        let found = inner.tenant(tenant).await?.filter(|found| found.body.status == TenantStatus::Purging);
+        let permit = state.authorize_operator(context, Action::TenantsPurge, &resource).await?;
+        let found = state.tenant(tenant).await?.filter(|found| found.body.status == TenantStatus::Purging);
         let found = found.ok_or_else(|| Error::not_found(FINISH, "removal"))?;
         let body = TenantBody {
             tenant_id: tenant.clone(),
@@ -187,10 +177,10 @@ impl Identity {
             owners: 0,
             purge_at: None,
         };
-        let batch = Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, resource));
+        let batch = Batch::spanning(state.now()).audit(permit.audit_entry(&state.guard, context, resource));
         let batch = records::put(batch, TENANT, found.id, &[], &body, Expect::Version(found.version))?;
-        inner.records.commit(inner.records.system(), batch).await?;
-        inner.publish_revocation(Revocation::Tenant(tenant.clone()));
+        state.records.commit(state.records.system(), batch).await?;
+        state.publish_revocation(Revocation::Tenant(tenant.clone()));
         Ok(())
     }
 }

@@ -12,10 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{
-    records::{self, Records},
-    service::Inner,
-};
+use super::records::{self, Records};
 
 /// Written together with everything that counts against a quota. Only its version is used.
 pub(super) const QUOTA: DocumentKind = DocumentKind::from_static("identity_quota");
@@ -95,12 +92,12 @@ impl Quota<'_> {
     }
 }
 
-impl Inner {
+impl QuotaTurns {
     /// Waits until no other caller in this process adds to the quota.
-    pub(crate) async fn quota_turn(&self, quota: Quota<'_>) -> Result<QuotaTurn<'_>> {
+    pub(super) async fn take<'a>(&'a self, records: &'a Records, quota: Quota<'_>) -> Result<QuotaTurn<'a>> {
         let id = quota.document_id()?;
-        let lock = self.quota_turns.locks[usize::from(shard(quota.owner()))].lock().await;
-        Ok(QuotaTurn { records: &self.records, id, tenant: quota.tenant().cloned(), _lock: lock })
+        let lock = self.locks[usize::from(shard(quota.owner()))].lock().await;
+        Ok(QuotaTurn { records, id, tenant: quota.tenant().cloned(), _lock: lock })
     }
 }
 

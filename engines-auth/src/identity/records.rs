@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use engines_core::{
-    Batch, DocId, Result, Scope, Store, TenantId, Timestamp, UserId, hex,
+    Batch, Code, DocId, Error, Result, Scope, Store, TenantId, Timestamp, UserId, hex,
     nexus::{
         CommitError, CommitReceipt, Document, DocumentKind, DocumentQuery, Expect, NewDocument, Page, PageRequest,
     },
     stream::LogId,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 pub(crate) const USER: DocumentKind = DocumentKind::from_static("identity_user");
@@ -34,6 +34,13 @@ pub(crate) const API_KEY_USE: DocumentKind = DocumentKind::from_static("identity
 pub(crate) const TICKET: DocumentKind = DocumentKind::from_static("identity_ticket");
 /// Values that must stay as they were when the store was created.
 pub(crate) const SETTING: DocumentKind = DocumentKind::from_static("identity_setting");
+
+/// The number of attempts to write a document that others change at the same time.
+pub(crate) const MAX_ATTEMPTS: usize = 8;
+
+/// A body that is not read, for queries that only need ids.
+#[derive(Debug, Deserialize)]
+pub(crate) struct IgnoredBody {}
 
 /// A stored body with its metadata.
 #[derive(Debug, Clone)]
@@ -123,6 +130,15 @@ impl Records {
         }
     }
 
+    /// Commits a batch like [`Records::commit`]. Returns false when a precondition failed, because of a concurrent change.
+    pub(crate) async fn try_commit(&self, scope: &Scope, batch: Batch) -> Result<bool> {
+        match self.commit(scope, batch).await {
+            Ok(_) => Ok(true),
+            Err(CommitError::Precondition { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Commits a batch whose audit records go to `scope`.
     pub(crate) async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError> {
         self.store.commit(scope, batch).await
@@ -188,4 +204,26 @@ pub(crate) fn invited_address_tag(key: &str) -> String {
 
 pub(crate) fn tenant_tag(tenant: &TenantId) -> String {
     format!("tenant:{tenant}")
+}
+
+/// Runs `attempt` until it returns a result. `None` means that a concurrent change interfered; the next attempt reads the
+/// documents again.
+///
+/// # Errors
+/// Errors of `attempt`; `VERSION_MISMATCH` after [`MAX_ATTEMPTS`].
+pub(crate) async fn retry_on_conflict<T, F>(operation: &'static str, attempt: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<Option<T>>>,
+{
+    for _ in 0..MAX_ATTEMPTS {
+        if let Some(result) = attempt().await? {
+            return Ok(result);
+        }
+    }
+    Err(conflict_error(operation))
+}
+
+/// The error after the last attempt to change a document that others change at the same time.
+pub(crate) fn conflict_error(operation: &'static str) -> Error {
+    Error::new(Code::VersionMismatch, operation, "concurrent changes keep interfering; read it again and retry")
 }

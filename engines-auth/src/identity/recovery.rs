@@ -1,19 +1,16 @@
 //! Reset of a forgotten password by a mail to the account's verified address.
 
-use engines_core::{
-    Batch, Error, Result,
-    nexus::{CommitError, Expect},
-};
+use engines_core::{Batch, Error, Result, nexus::Expect};
 
 use super::{
     documents::{MailTokenBody, TokenPurpose, UserBody},
     email_address::EmailAddress,
-    mail_queue::{MailJob, invalid_token},
+    mail_queue::MailJob,
+    mail_tokens::invalid_token,
     records::{self, MAIL_TOKEN, SESSION, StoredDocument, USER},
-    service::{Identity, Inner},
-    tenants::{MAX_ATTEMPTS, conflict_error},
-    wire::Caller,
-    wire_accounts::{Accepted, ForgotRequest, ResetRequest},
+    service::Identity,
+    state::IdentityState,
+    wire::{Accepted, Caller, ForgotRequest, ResetRequest},
 };
 use crate::secret::SecretText;
 
@@ -30,12 +27,12 @@ impl Identity {
     /// # Errors
     /// `RATE_LIMITED`, by the caller's network address only.
     pub async fn forgot_password(&self, request: ForgotRequest, caller: Caller<'_>) -> Result<Accepted> {
-        let inner = &*self.inner;
-        let counted = inner.accounts().and_then(|accounts| inner.charge_address(&caller).map(|()| accounts));
-        let accounts = counted.inspect_err(|error| inner.record_failure(FORGOT, error, None, &caller))?;
+        let state = &*self.state;
+        let counted = state.accounts().and_then(|accounts| state.charge_address(&caller).map(|()| accounts));
+        let accounts = counted.inspect_err(|error| state.record_failure(FORGOT, error, None, &caller))?;
         if let Ok(address) = EmailAddress::parse(request.email.expose()) {
             let key = accounts.address_key(address.as_str());
-            inner.enqueue_mail(MailJob::Forgot { key, address: SecretText::new(address.as_str()) });
+            state.enqueue_mail(MailJob::Forgot { key, address: SecretText::new(address.as_str()) });
         }
         Ok(Accepted::default())
     }
@@ -47,46 +44,43 @@ impl Identity {
     /// `TOKEN_EXPIRED`; `BODY_INVALID` for a weak password, which does not consume the token; `RATE_LIMITED`.
     pub async fn reset_password(&self, request: ResetRequest, caller: Caller<'_>) -> Result<()> {
         let answer = self.try_reset(request, &caller).await;
-        answer.inspect_err(|error| self.inner.record_failure(RESET, error, None, &caller))
+        answer.inspect_err(|error| self.state.record_failure(RESET, error, None, &caller))
     }
 
     async fn try_reset(&self, request: ResetRequest, caller: &Caller<'_>) -> Result<()> {
-        let inner = &*self.inner;
-        let accounts = inner.accounts()?;
-        inner.charge_address(caller)?;
-        let (_, user) = inner.reset_token(request.token.expose()).await?;
+        let state = &*self.state;
+        let accounts = state.accounts()?;
+        state.charge_address(caller)?;
+        let (_, user) = state.reset_token(request.token.expose()).await?;
         let name = user.body.display_name.as_deref().unwrap_or_default();
         request.password.check("/password", &[user.body.email.as_deref().unwrap_or_default(), name])?;
         let hash = accounts.hasher.hash(request.password, caller.network()).await?;
-        for _ in 0..MAX_ATTEMPTS {
-            let now = inner.now();
-            let (token, user) = inner.reset_token(request.token.expose()).await?;
+        records::retry_on_conflict(RESET, || async {
+            let now = state.now();
+            let (token, user) = state.reset_token(request.token.expose()).await?;
             let generation = user.body.generation + 1;
             // A pending change of address may come from someone else.
             let body = UserBody { password: Some(hash.clone()), generation, pending_email: None, ..user.body };
             let batch = Batch::spanning(now);
             let batch = batch.delete_system(MAIL_TOKEN, token.id, Expect::Version(token.version));
             let mut batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
-            let sessions = inner.sessions_of(&body.user_id).await?;
+            let sessions = state.sessions_of(&body.user_id).await?;
             for session in &sessions {
                 batch = batch.delete_system(SESSION, session.id.clone(), Expect::Any);
             }
             let resource = format!("users/{}", records::user_key(&body.user_id));
-            let audit = inner.audit(now, RESET, resource, &body.user_id, caller.trace);
-            match inner.records.commit(inner.records.system(), batch.audit(audit)).await {
-                Ok(_) => {
-                    inner.invalidate_sessions(&body, &sessions);
-                    return Ok(());
-                }
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            let audit = state.audit(now, RESET, resource, &body.user_id, caller.trace);
+            if !state.records.try_commit(state.records.system(), batch.audit(audit)).await? {
+                return Ok(None);
             }
-        }
-        Err(conflict_error(RESET))
+            state.invalidate_sessions(&body, &sessions);
+            Ok(Some(()))
+        })
+        .await
     }
 }
 
-impl Inner {
+impl IdentityState {
     /// Returns a valid reset token and its account, if the account still has the address and the password that the
     /// token was mailed for.
     async fn reset_token(

@@ -1,9 +1,9 @@
 //! Publication of revocations: it removes cache entries and notifies open streams.
 
-use super::service::{Identity, Inner};
+use super::{service::Identity, state::IdentityState};
 use crate::revocation::{Revocation, Revocations};
 
-impl Inner {
+impl IdentityState {
     /// Removes the entry from the caches of this process, and sends the revocation to all subscribers.
     pub(crate) fn publish_revocation(&self, revocation: Revocation) {
         match &revocation {
@@ -35,6 +35,6 @@ impl Identity {
     /// Returns the feed of revocations made by this process.
     #[must_use]
     pub fn revocations(&self) -> &Revocations {
-        &self.inner.revocations
+        &self.state.revocations
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use engines_core::{
     Batch, Code, DocId, Error, Principal, Result, Timestamp, UserId,
     context::Email,
-    nexus::{CommitError, DocumentQuery, Expect, Page, PageRequest},
+    nexus::{DocumentQuery, Expect, Page, PageRequest},
 };
 use ulid::Ulid;
 use zeroize::Zeroizing;
@@ -14,9 +14,9 @@ use super::{
     documents::{SessionBody, UserBody},
     memberships::MembershipSubject,
     opaque_token::{OpaqueTokenKind, TokenHash},
-    records::{self, SESSION, StoredDocument},
-    service::{Identity, Inner},
-    tenants::{MAX_ATTEMPTS, conflict_error},
+    records::{self, MAX_ATTEMPTS, SESSION, StoredDocument, conflict_error},
+    service::Identity,
+    state::IdentityState,
     wire::{Caller, RefreshRequest, SessionView, TokenResponse},
 };
 use crate::{
@@ -48,29 +48,29 @@ impl Identity {
     /// `TOKEN_EXPIRED`; `RATE_LIMITED`.
     pub async fn refresh(&self, request: RefreshRequest, caller: Caller<'_>) -> Result<TokenResponse> {
         let answer = self.try_refresh(request.refresh_token.expose(), &caller).await;
-        answer.inspect_err(|error| self.inner.record_failure(REFRESH, error, None, &caller))
+        answer.inspect_err(|error| self.state.record_failure(REFRESH, error, None, &caller))
     }
 
     async fn try_refresh(&self, token: &str, caller: &Caller<'_>) -> Result<TokenResponse> {
-        let inner = &*self.inner;
-        inner.charge_address(caller)?;
+        let state = &*self.state;
+        state.charge_address(caller)?;
         let unknown = || invalid_token("the refresh token is unknown, or its session has ended; log in again");
         let (family, _) = token.split_once('.').ok_or_else(unknown)?;
         let id = DocId::from(REFRESH_TOKEN.id(family).ok_or_else(unknown)?);
         for attempt in 0..MAX_ATTEMPTS {
-            let session = inner.records.get::<SessionBody>(&SESSION, &id).await?.ok_or_else(unknown)?;
+            let session = state.records.get::<SessionBody>(&SESSION, &id).await?.ok_or_else(unknown)?;
             if !session.body.family.matches(family) {
                 return Err(unknown());
             }
-            let now = inner.now();
+            let now = state.now();
             let repeated = !session.body.current.matches(token);
-            if repeated && !inner.was_just_replaced(&session.body, token, now) {
-                return Err(inner.end_reused_session(&session, caller).await?);
+            if repeated && !state.was_just_replaced(&session.body, token, now) {
+                return Err(state.end_reused_session(&session, caller).await?);
             }
             if now >= session.body.expires_at {
                 return Err(Error::new(Code::TokenExpired, REFRESH, "the session has ended; log in again"));
             }
-            let user = inner.user(&session.body.user_id).await?;
+            let user = state.user(&session.body.user_id).await?;
             let user = user.filter(|user| !user.body.disabled).ok_or_else(unknown)?;
             if session.body.generation < user.body.generation {
                 // The session has ended, unless the user's password was changed between the two reads, which wrote the
@@ -82,39 +82,35 @@ impl Identity {
             }
             if repeated {
                 // Another tab of the same client was faster. It gets the same next token, and nothing changes.
-                let current = inner.derived_token(family, session.body.uses)?;
-                let response = inner.token_response(&user, session.id.as_str(), current).await?;
-                inner.refund_address(caller);
+                let current = state.derived_token(family, session.body.uses)?;
+                let response = state.token_response(&user, session.id.as_str(), current).await?;
+                state.refund_address(caller);
                 return Ok(response);
             }
             let uses = session.body.uses + 1;
-            let refresh_token = inner.derived_token(family, uses)?;
+            let refresh_token = state.derived_token(family, uses)?;
             // A session created while the clock was ahead counts as created now.
             let begun = session.created_at.if_not_future(now).unwrap_or(now);
-            let ends = begun.plus(Duration::from_secs(inner.settings.session_max_s));
+            let ends = begun.plus(Duration::from_secs(state.settings.session_max_s));
             let body = SessionBody {
                 current: TokenHash::of(refresh_token.expose()),
                 uses,
                 previous: Some((session.body.current.clone(), now)),
                 last_used_at: now,
-                expires_at: ends.min(now.plus(Duration::from_secs(inner.settings.session_idle_s))),
+                expires_at: ends.min(now.plus(Duration::from_secs(state.settings.session_idle_s))),
                 ..session.body.clone()
             };
             // The response is built first, because a token must only be consumed when there is a response with the next
             // one.
-            let response = inner.token_response(&user, session.id.as_str(), refresh_token).await?;
+            let response = state.token_response(&user, session.id.as_str(), refresh_token).await?;
             let tags = [records::user_tag(&session.body.user_id)];
             let expect = Expect::Version(session.version);
             let batch = records::put(Batch::spanning(now), SESSION, id.clone(), &tags, &body, expect)?;
-            match inner.records.commit(inner.records.system(), batch).await {
-                Ok(_) => {
-                    inner.refund_address(caller);
-                    return Ok(response);
-                }
-                // The token was used in the meantime, which the next attempt detects, or the password of the user was
-                // changed.
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            // False if the token was used in the meantime, which the next attempt detects, or if the password of the user
+            // was changed.
+            if state.records.try_commit(state.records.system(), batch).await? {
+                state.refund_address(caller);
+                return Ok(response);
             }
         }
         Err(conflict_error(REFRESH))
@@ -140,14 +136,14 @@ impl Identity {
     /// # Errors
     /// `CURSOR_INVALID`; errors of the store.
     pub async fn sessions(&self, principal: &Principal, page: PageRequest) -> Result<Page<SessionView>> {
-        let now = self.inner.now();
+        let now = self.state.now();
         let after = page.after.as_deref().map(|after| {
             let wrong = |_| Error::new(Code::CursorInvalid, "sessions.list", "not a cursor of this list");
             Ulid::from_string(after).map(DocId::from).map_err(wrong)
         });
         let after = after.transpose()?;
-        let mut found = self.inner.sessions_of(&principal.actor.id).await?;
-        let generation = self.inner.user(&principal.actor.id).await?.map_or(0, |user| user.body.generation);
+        let mut found = self.state.sessions_of(&principal.actor.id).await?;
+        let generation = self.state.user(&principal.actor.id).await?.map_or(0, |user| user.body.generation);
         found.retain(|session| session.body.generation >= generation && session.body.expires_at > now);
         found.retain(|session| after.as_ref().is_none_or(|after| session.id < *after));
         found.reverse();
@@ -170,16 +166,16 @@ impl Identity {
     /// # Errors
     /// `NOT_FOUND` for a session of another user; errors of the store.
     pub async fn revoke_session(&self, principal: &Principal, session: &str) -> Result<()> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         let missing = || Error::new(Code::NotFound, "sessions.revoke", "you have no session with this id");
         let id = DocId::from(Ulid::from_string(session).map_err(|_| missing())?);
-        let found = inner.records.get::<SessionBody>(&SESSION, &id).await?;
+        let found = state.records.get::<SessionBody>(&SESSION, &id).await?;
         let found = found.filter(|found| found.body.user_id == principal.actor.id).ok_or_else(missing)?;
-        inner.end_session(&found).await
+        state.end_session(&found).await
     }
 }
 
-impl Inner {
+impl IdentityState {
     /// Starts a session of a generation, and returns its tokens.
     pub(super) async fn start_session(
         &self,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use engines_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::rate_limiter::Rate;
+use crate::rate_limiter::Rate;
 use crate::{jwt::TokenIssuer, password::HashSettings};
 
 /// Who may sign up.

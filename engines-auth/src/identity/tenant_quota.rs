@@ -5,10 +5,10 @@ use engines_core::{Code, Result, UserId, nexus::DocumentQuery};
 use super::{
     documents::MemberBody,
     records::{self, MEMBER},
-    service::Inner,
+    state::IdentityState,
 };
 
-impl Inner {
+impl IdentityState {
     /// Checks that a user may own one more tenant.
     ///
     /// # Errors

@@ -2,24 +2,23 @@
 
 use engines_core::{
     Action, Batch, Code, Error, Principal, RequestContext, Result, Role, TenantId, Timestamp, UserId,
-    nexus::{CommitError, DocumentQuery, Expect, FailedPrecondition, Page, PageRequest},
+    nexus::{DocumentQuery, Expect, Page, PageRequest},
 };
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use super::{
-    accounts::validate_name,
-    bootstrap::SYSTEM_TENANT,
+    actor::api_key_id,
+    control_plane::check_not_control_plane,
+    display_name::validate_name,
     documents::{MemberBody, TenantBody, TenantStatus, UserBody},
     purge,
     records::{self, MEMBER, StoredDocument, TENANT, USER},
-    service::{Identity, Inner},
+    service::Identity,
+    state::IdentityState,
     wire::{TenantRequest, TenantView},
 };
 use crate::revocation::Revocation;
-
-/// The number of attempts to write a document that others change at the same time.
-pub(crate) const MAX_ATTEMPTS: usize = 8;
 
 /// Memberships of one user that are read.
 pub(super) const MAX_MEMBERSHIPS: usize = 500;
@@ -40,30 +39,27 @@ impl Identity {
         request: TenantRequest,
         trace: &engines_core::Trace,
     ) -> Result<TenantView> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         let name = validate_name(CREATE, "/name", &request.name)?;
-        for _ in 0..MAX_ATTEMPTS {
-            let user = inner.account_of(self, principal).await?;
-            inner.check_tenant_quota(&user.body.user_id).await?;
-            let (tenant, now) = (inner.generate_tenant_id(&name)?, inner.now());
+        records::retry_on_conflict(CREATE, || async {
+            let user = state.account_of(self, principal).await?;
+            state.check_tenant_quota(&user.body.user_id).await?;
+            let (tenant, now) = (state.generate_tenant_id(&name)?, state.now());
             let batch = Batch::spanning(now);
-            let mut batch = inner.put_new_tenant(batch, &tenant, name.clone(), Some(&user.body.user_id))?;
-            let audit = inner.audit(now, CREATE, format!("tenants/{tenant}"), &user.body.user_id, trace);
+            let mut batch = state.put_new_tenant(batch, &tenant, name.clone(), Some(&user.body.user_id))?;
+            let audit = state.audit(now, CREATE, format!("tenants/{tenant}"), &user.body.user_id, trace);
             // Always written, so that two tenants created at the same time conflict and are counted.
             let default_tenant = user.body.default_tenant.or_else(|| Some(tenant.clone()));
             let body = UserBody { default_tenant, ..user.body };
             batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
-            match inner.records.commit(inner.records.system(), batch.audit(audit)).await {
-                Ok(_) => {
-                    inner.cache.users.invalidate(&principal.actor.id);
-                    return inner.tenant_view(&tenant).await;
-                }
-                // The account was changed in the meantime, perhaps by another new tenant.
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            // False if the account was changed in the meantime, perhaps by another new tenant.
+            if !state.records.try_commit(state.records.system(), batch.audit(audit)).await? {
+                return Ok(None);
             }
-        }
-        Err(conflict_error(CREATE))
+            state.cache.users.invalidate(&principal.actor.id);
+            state.tenant_view(&tenant).await.map(Some)
+        })
+        .await
     }
 
     /// Returns the tenant of the context.
@@ -71,8 +67,8 @@ impl Identity {
     /// # Errors
     /// `NOT_FOUND` for another tenant, and for a tenant without a document.
     pub async fn get_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
-        let _permit = self.inner.authorize(context, tenant, Action::TenantsRead, "").await?;
-        self.inner.tenant_view(tenant).await
+        let _permit = self.state.authorize(context, tenant, Action::TenantsRead, "").await?;
+        self.state.tenant_view(tenant).await
     }
 
     /// Renames the tenant of the context.
@@ -85,12 +81,12 @@ impl Identity {
         tenant: &TenantId,
         request: TenantRequest,
     ) -> Result<TenantView> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         let resource = format!("tenants/{tenant}");
-        let permit = inner.authorize(context, tenant, Action::TenantsUpdate, &resource).await?;
+        let permit = state.authorize(context, tenant, Action::TenantsUpdate, &resource).await?;
         let name = validate_name("tenants.update", "/name", &request.name)?;
-        let audit = permit.audit_entry(&inner.guard, context, resource);
-        inner.change_tenant(context, tenant, audit, false, |body| body.name.clone_from(&name)).await
+        let audit = permit.audit_entry(&state.guard, context, resource);
+        state.change_tenant(context, tenant, audit, false, |body| body.name.clone_from(&name)).await
     }
 
     /// Closes the tenant of the context for all its members, the caller included. Only the control plane can open it
@@ -99,12 +95,12 @@ impl Identity {
     /// # Errors
     /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below owner; `OP_INVALID` for the tenant of the control plane.
     pub async fn disable_tenant(&self, context: &RequestContext, tenant: &TenantId) -> Result<TenantView> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         let resource = format!("tenants/{tenant}");
-        let permit = inner.authorize(context, tenant, Action::TenantsDisable, &resource).await?;
+        let permit = state.authorize(context, tenant, Action::TenantsDisable, &resource).await?;
         check_not_control_plane("tenants.disable", tenant)?;
-        let audit = permit.audit_entry(&inner.guard, context, resource);
-        inner.change_tenant(context, tenant, audit, false, |body| body.status = TenantStatus::Disabled).await
+        let audit = permit.audit_entry(&state.guard, context, resource);
+        state.change_tenant(context, tenant, audit, false, |body| body.status = TenantStatus::Disabled).await
     }
 
     /// Lists all tenants, for the control plane: their ids, names and states, but none of their content.
@@ -112,9 +108,9 @@ impl Identity {
     /// # Errors
     /// `TENANT_FORBIDDEN` outside `t_system`; `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID`.
     pub async fn list_tenants(&self, context: &RequestContext, page: PageRequest) -> Result<Page<TenantView>> {
-        let inner = &*self.inner;
-        let _permit = inner.authorize_operator(context, Action::TenantsManage, "").await?;
-        let found = inner.records.page::<TenantBody>(&DocumentQuery::of_kind(TENANT), page).await?;
+        let state = &*self.state;
+        let _permit = state.authorize_operator(context, Action::TenantsManage, "").await?;
+        let found = state.records.page::<TenantBody>(&DocumentQuery::of_kind(TENANT), page).await?;
         Ok(found.map(to_view))
     }
 
@@ -140,15 +136,15 @@ impl Identity {
         tenant: &TenantId,
         status: TenantStatus,
     ) -> Result<TenantView> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         let resource = format!("tenants/{tenant}");
-        let permit = inner
+        let permit = state
             .authorize_operator_for(context, Action::TenantsManage, &resource, status == TenantStatus::Suspended)
             .await?;
         check_not_control_plane("tenants.manage", tenant)?;
-        let audit = permit.audit_entry(&inner.guard, context, resource);
+        let audit = permit.audit_entry(&state.guard, context, resource);
         let adopt = status == TenantStatus::Suspended;
-        inner
+        state
             .change_tenant(context, tenant, audit, adopt, |body| {
                 body.status = status;
                 // Opening a tenant cancels its removal.
@@ -164,9 +160,9 @@ impl Identity {
     /// As [`Identity::list_tenants`]; `OP_INVALID` for the caller; `NOT_FOUND` for a deleted account, for an API key
     /// (revoke it instead), and when a user is enabled who was never disabled.
     pub async fn set_user_disabled(&self, context: &RequestContext, user: &UserId, disabled: bool) -> Result<()> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         let resource = format!("users/{}", records::user_key(user));
-        let permit = inner.authorize_operator_for(context, Action::UsersManage, &resource, disabled).await?;
+        let permit = state.authorize_operator_for(context, Action::UsersManage, &resource, disabled).await?;
         let missing = || Error::new(Code::NotFound, "users.manage", "no user has this id");
         if disabled && *user == context.actor().id {
             // If the only operator were disabled, no one could enable users.
@@ -176,13 +172,13 @@ impl Identity {
                 "you cannot disable yourself; another operator can",
             ));
         }
-        if crate::api_key::api_key_id(user).is_some() {
+        if api_key_id(user).is_some() {
             return Err(missing());
         }
-        for _ in 0..MAX_ATTEMPTS {
-            let batch = Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, resource.clone()));
+        records::retry_on_conflict("users.manage", || async {
+            let batch = Batch::spanning(state.now()).audit(permit.audit_entry(&state.guard, context, resource.clone()));
             let id = records::user_id(user)?;
-            let batch = match inner.user(user).await? {
+            let batch = match state.user(user).await? {
                 None if disabled => {
                     let body = UserBody { disabled, ..UserBody::new(user.clone()) };
                     records::put(batch, USER, id, &[], &body, Expect::Absent)?
@@ -200,55 +196,24 @@ impl Identity {
                     let generation = found.body.generation + 1;
                     let tokens_valid_from = match disabled || !found.body.disabled {
                         true => found.body.tokens_valid_from,
-                        false => Some(inner.now()),
+                        false => Some(state.now()),
                     };
                     let deleted = found.body.deleted && disabled;
                     let body = UserBody { disabled, deleted, generation, tokens_valid_from, ..found.body };
                     records::put(batch, USER, id, &[], &body, Expect::Version(found.version))?
                 }
             };
-            match inner.records.commit(context.scope(), batch).await {
-                Ok(_) => {
-                    inner.publish_revocation(Revocation::User(user.clone()));
-                    return Ok(());
-                }
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            if !state.records.try_commit(context.scope(), batch).await? {
+                return Ok(None);
             }
-        }
-        Err(conflict_error("users.manage"))
+            state.publish_revocation(Revocation::User(user.clone()));
+            Ok(Some(()))
+        })
+        .await
     }
 }
 
-impl Inner {
-    /// Authorizes a call of the control plane.
-    pub(super) async fn authorize_operator(
-        &self,
-        context: &RequestContext,
-        action: Action,
-        resource: &str,
-    ) -> Result<engines_core::gate::Permit> {
-        self.authorize_operator_for(context, action, resource, false).await
-    }
-
-    /// Like [`Inner::authorize_operator`]. `ending` marks a call that ends something.
-    async fn authorize_operator_for(
-        &self,
-        context: &RequestContext,
-        action: Action,
-        resource: &str,
-        ending: bool,
-    ) -> Result<engines_core::gate::Permit> {
-        if context.scope().tenant().as_str() != SYSTEM_TENANT {
-            let detail = "only admins of the control plane, t_system, may do this";
-            return Err(self.refusal(Code::TenantForbidden, action.spec().name, detail));
-        }
-        if ending {
-            return self.guard.admit_release(context, action);
-        }
-        self.guard.admit(context, action, resource).await
-    }
-
+impl IdentityState {
     pub(super) async fn tenant(&self, tenant: &TenantId) -> Result<Option<StoredDocument<TenantBody>>> {
         self.records.get(&TENANT, &records::tenant_id(tenant)?).await
     }
@@ -305,7 +270,7 @@ impl Inner {
         adopt: bool,
         change: impl Fn(&mut TenantBody),
     ) -> Result<TenantView> {
-        for _ in 0..MAX_ATTEMPTS {
+        records::retry_on_conflict("tenants.change", || async {
             let (now, found) = (self.now(), self.tenant(tenant).await?);
             let (mut body, created_at, expect) = match found {
                 Some(found) => (found.body, found.created_at, Expect::Version(found.version)),
@@ -317,16 +282,13 @@ impl Inner {
             let batch = Batch::spanning(now).audit(audit.clone());
             let batch =
                 records::put(batch, TENANT, records::tenant_id(tenant)?, &purge::tenant_tags(&body), &body, expect)?;
-            match self.records.commit(context.scope(), batch).await {
-                Ok(_) => {
-                    self.publish_revocation(Revocation::Tenant(tenant.clone()));
-                    return Ok(view_of_body(body, created_at));
-                }
-                Err(CommitError::Precondition { failed: FailedPrecondition::Document { .. }, .. }) => {}
-                Err(error) => return Err(error.into()),
+            if !self.records.try_commit(context.scope(), batch).await? {
+                return Ok(None);
             }
-        }
-        Err(conflict_error("tenants.change"))
+            self.publish_revocation(Revocation::Tenant(tenant.clone()));
+            Ok(Some(view_of_body(body, created_at)))
+        })
+        .await
     }
 
     /// Returns the account of a person who calls with a token of their own.
@@ -372,15 +334,4 @@ pub(super) fn to_view(tenant: StoredDocument<TenantBody>) -> TenantView {
 fn view_of_body(tenant: TenantBody, created_at: Timestamp) -> TenantView {
     let TenantBody { tenant_id, name, status, purge_at, .. } = tenant;
     TenantView { tenant_id, name, status, purge_at, created_at }
-}
-
-pub(super) fn check_not_control_plane(operation: &'static str, tenant: &TenantId) -> Result<()> {
-    if tenant.as_str() == SYSTEM_TENANT {
-        return Err(Error::new(Code::OpInvalid, operation, "the control plane cannot be closed"));
-    }
-    Ok(())
-}
-
-pub(crate) fn conflict_error(operation: &'static str) -> Error {
-    Error::new(Code::VersionMismatch, operation, "concurrent changes keep interfering; read it again and retry")
 }

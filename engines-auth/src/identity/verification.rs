@@ -1,19 +1,16 @@
 //! Verification of addresses, after signup and when an address changes.
 
-use engines_core::{
-    Action, Batch, Code, Error, Principal, RequestContext, Result, UserId,
-    nexus::{CommitError, Expect},
-};
+use engines_core::{Action, Batch, Code, Error, Principal, RequestContext, Result, UserId, nexus::Expect};
 
 use super::{
     documents::{TokenPurpose, UserBody},
     email_address::EmailAddress,
-    mail_queue::{MailJob, invalid_token},
-    records::{self, MAIL_TOKEN, StoredDocument, USER},
-    service::{Identity, Inner},
-    tenants::{MAX_ATTEMPTS, conflict_error},
-    wire::Caller,
-    wire_accounts::{Accepted, EmailRequest, MailTokenRequest},
+    mail_queue::MailJob,
+    mail_tokens::invalid_token,
+    records::{self, MAIL_TOKEN, StoredDocument, USER, conflict_error},
+    service::Identity,
+    state::IdentityState,
+    wire::{Accepted, Caller, EmailRequest, MailTokenRequest},
 };
 use crate::{revocation::Revocation, secret::SecretText};
 
@@ -32,13 +29,13 @@ impl Identity {
     pub async fn request_verification(&self, principal: &Principal, caller: Caller<'_>) -> Result<Accepted> {
         let answer = self.try_request_verification(principal).await;
         answer
-            .inspect_err(|error| self.inner.record_failure(REQUEST, error, Some(principal.actor.id.as_str()), &caller))
+            .inspect_err(|error| self.state.record_failure(REQUEST, error, Some(principal.actor.id.as_str()), &caller))
     }
 
     async fn try_request_verification(&self, principal: &Principal) -> Result<Accepted> {
-        let inner = &*self.inner;
-        let user = inner.account_of(self, principal).await?.body;
-        inner.own_address(REQUEST, &user)?;
+        let state = &*self.state;
+        let user = state.account_of(self, principal).await?.body;
+        state.own_address(REQUEST, &user)?;
         let unproved = user.email.as_deref().filter(|_| !user.email_verified);
         let Some(address) = user.pending_email.as_deref().or(unproved) else {
             return match user.email {
@@ -46,9 +43,9 @@ impl Identity {
                 None => Err(Error::new(Code::OpInvalid, REQUEST, "this account has no address; set one first")),
             };
         };
-        inner.check_mail_rate(&user.user_id)?;
-        let key = inner.accounts()?.address_key(address);
-        inner.enqueue_mail(MailJob::Verify { user: user.user_id, key });
+        state.check_mail_rate(&user.user_id)?;
+        let key = state.accounts()?.address_key(address);
+        state.enqueue_mail(MailJob::Verify { user: user.user_id, key });
         Ok(Accepted::default())
     }
 
@@ -68,7 +65,7 @@ impl Identity {
     ) -> Result<()> {
         let answer = self.try_verify(principal, &request, &caller).await;
         let who = principal.map(|principal| principal.actor.id.as_str());
-        answer.inspect_err(|error| self.inner.record_failure(VERIFY, error, who, &caller))
+        answer.inspect_err(|error| self.state.record_failure(VERIFY, error, who, &caller))
     }
 
     async fn try_verify(
@@ -77,28 +74,26 @@ impl Identity {
         request: &MailTokenRequest,
         caller: &Caller<'_>,
     ) -> Result<()> {
-        let inner = &*self.inner;
-        inner.accounts()?;
-        inner.charge_address(caller)?;
-        for _ in 0..MAX_ATTEMPTS {
-            let token = inner.mailed_token(VERIFY, request.token.expose(), TokenPurpose::Verify).await?;
+        let state = &*self.state;
+        state.accounts()?;
+        state.charge_address(caller)?;
+        records::retry_on_conflict(VERIFY, || async {
+            let token = state.mailed_token(VERIFY, request.token.expose(), TokenPurpose::Verify).await?;
             if principal
                 .is_some_and(|principal| principal.actor.id != token.body.user_id || principal.restriction.is_some())
             {
                 return Err(invalid_token());
             }
-            let user = inner.user(&token.body.user_id).await?.filter(|user| !user.body.disabled);
+            let user = state.user(&token.body.user_id).await?.filter(|user| !user.body.disabled);
             let user = user.ok_or_else(invalid_token)?;
-            let Some(address) = inner.claimed_address(&user.body, &token.body.address)?.map(str::to_owned) else {
+            let Some(address) = state.claimed_address(&user.body, &token.body.address)?.map(str::to_owned) else {
                 return Err(invalid_token());
             };
-            let batch = Batch::spanning(inner.now());
+            let batch = Batch::spanning(state.now());
             let used = batch.delete_system(MAIL_TOKEN, token.id.clone(), Expect::Version(token.version));
-            if inner.prove_address(VERIFY, used, user, address, caller).await? {
-                return Ok(());
-            }
-        }
-        Err(conflict_error(VERIFY))
+            Ok(state.prove_address(VERIFY, used, user, address, caller).await?.then_some(()))
+        })
+        .await
     }
 
     /// Requests a change of the caller's address. The change takes effect when the token that is mailed to the new
@@ -116,7 +111,7 @@ impl Identity {
         caller: Caller<'_>,
     ) -> Result<Accepted> {
         let answer = self.try_change_email(principal, request, &caller).await;
-        answer.inspect_err(|error| self.inner.record_failure(CHANGE, error, Some(principal.actor.id.as_str()), &caller))
+        answer.inspect_err(|error| self.state.record_failure(CHANGE, error, Some(principal.actor.id.as_str()), &caller))
     }
 
     async fn try_change_email(
@@ -125,16 +120,16 @@ impl Identity {
         request: EmailRequest,
         caller: &Caller<'_>,
     ) -> Result<Accepted> {
-        let inner = &*self.inner;
-        let user = inner.account_of(self, principal).await?.body;
-        inner.own_address(CHANGE, &user)?;
+        let state = &*self.state;
+        let user = state.account_of(self, principal).await?.body;
+        state.own_address(CHANGE, &user)?;
         let address = EmailAddress::parse(request.email.expose())?;
-        inner.confirm_password(CHANGE, &user, request.password, caller).await?;
-        inner.check_mail_rate(&user.user_id)?;
+        state.confirm_password(CHANGE, &user, request.password, caller).await?;
+        state.check_mail_rate(&user.user_id)?;
         let confirmed = user.password;
-        for _ in 0..MAX_ATTEMPTS {
-            let now = inner.now();
-            let user = inner.account_of(self, principal).await?;
+        records::retry_on_conflict(CHANGE, || async {
+            let now = state.now();
+            let user = state.account_of(self, principal).await?;
             if user.body.password != confirmed {
                 return Err(conflict_error(CHANGE));
             }
@@ -142,20 +137,17 @@ impl Identity {
             let pending_email = (!same).then(|| address.as_str().to_owned());
             let body = UserBody { pending_email, ..user.body };
             let resource = format!("users/{}", records::user_key(&body.user_id));
-            let audit = inner.audit(now, CHANGE, resource, &body.user_id, caller.trace);
+            let audit = state.audit(now, CHANGE, resource, &body.user_id, caller.trace);
             let batch = Batch::spanning(now).audit(audit);
             let batch = records::put(batch, USER, user.id, &[], &body, Expect::Version(user.version))?;
-            match inner.records.commit(inner.records.system(), batch).await {
-                Ok(_) => {
-                    let key = inner.accounts()?.address_key(address.as_str());
-                    inner.enqueue_mail(MailJob::Verify { user: body.user_id, key });
-                    return Ok(Accepted::default());
-                }
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            if !state.records.try_commit(state.records.system(), batch).await? {
+                return Ok(None);
             }
-        }
-        Err(conflict_error(CHANGE))
+            let key = state.accounts()?.address_key(address.as_str());
+            state.enqueue_mail(MailJob::Verify { user: body.user_id, key });
+            Ok(Some(Accepted::default()))
+        })
+        .await
     }
 
     /// Marks the address of an account as verified, for the control plane of a deployment without a mailer.
@@ -164,30 +156,28 @@ impl Identity {
     /// As [`Identity::list_tenants`]; `NOT_FOUND` for a user without an account here; `OP_INVALID` for an account
     /// without an address; `ALREADY_EXISTS` when another account has verified the address.
     pub async fn mark_verified(&self, context: &RequestContext, user: &UserId) -> Result<()> {
-        let inner = &*self.inner;
+        let state = &*self.state;
         let resource = format!("users/{}", records::user_key(user));
-        let permit = inner.authorize_operator(context, Action::UsersManage, &resource).await?;
+        let permit = state.authorize_operator(context, Action::UsersManage, &resource).await?;
         let missing = || Error::new(Code::NotFound, MARK, "no user with this id has an account here");
-        for _ in 0..MAX_ATTEMPTS {
-            let found = inner.user(user).await?.filter(|user| !user.body.deleted && user.body.password.is_some());
+        records::retry_on_conflict(MARK, || async {
+            let found = state.user(user).await?.filter(|user| !user.body.deleted && user.body.password.is_some());
             let found = found.ok_or_else(missing)?;
             let Some(address) = found.body.email.clone() else {
                 return Err(Error::new(Code::OpInvalid, MARK, "this account has no address"));
             };
             if found.body.email_verified {
-                return Ok(());
+                return Ok(Some(()));
             }
-            let batch = Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, resource.clone()));
+            let batch = Batch::spanning(state.now()).audit(permit.audit_entry(&state.guard, context, resource.clone()));
             let caller = Caller { address: None, user_agent: None, trace: context.trace() };
-            if inner.prove_address(MARK, batch, found, address, &caller).await? {
-                return Ok(());
-            }
-        }
-        Err(conflict_error(MARK))
+            Ok(state.prove_address(MARK, batch, found, address, &caller).await?.then_some(()))
+        })
+        .await
     }
 }
 
-impl Inner {
+impl IdentityState {
     /// Checks that the address of an account is kept here and can be verified by mail.
     fn own_address(&self, operation: &'static str, user: &UserBody) -> Result<()> {
         let refuse = |detail: &'static str| Err(Error::new(Code::OpInvalid, operation, detail));
@@ -221,21 +211,18 @@ impl Inner {
         caller: &Caller<'_>,
     ) -> Result<bool> {
         let before = user.body.email.clone().filter(|before| *before != address);
-        let told = before.clone().filter(|_| user.body.email_verified);
+        let former = before.filter(|_| user.body.email_verified);
         let proof = self.build_proof(operation, batch, user, address, caller).await?;
         let user = proof.user;
-        match self.records.commit(self.records.system(), proof.batch).await {
-            Ok(_) => {
-                self.publish_address_change(&user, &proof.changed_users);
-                if let Some(former) = told {
-                    let key = self.accounts()?.address_key(&former);
-                    self.enqueue_mail(MailJob::AddressChanged { key, address: SecretText::new(former) });
-                }
-                Ok(true)
-            }
-            Err(CommitError::Precondition { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
+        if !self.records.try_commit(self.records.system(), proof.batch).await? {
+            return Ok(false);
         }
+        self.publish_address_change(&user, &proof.changed_users);
+        if let Some(former) = former {
+            let key = self.accounts()?.address_key(&former);
+            self.enqueue_mail(MailJob::AddressChanged { key, address: SecretText::new(former) });
+        }
+        Ok(true)
     }
 
     /// Builds the batch that assigns a verified address to an account.

@@ -1,10 +1,8 @@
 //! The claims of an access token: read with their types, then checked against settings and clock.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
-use engines_core::{
-    Actor, ActorType, Code, Error, Principal, Result, Role, TenantId, Timestamp, UserId, context::Email,
-};
+use engines_core::{Actor, ActorType, Principal, Result, Role, TenantId, Timestamp, context::Email};
 use serde::{
     Deserializer,
     de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
@@ -12,6 +10,7 @@ use serde::{
 use serde_json::Value;
 
 use super::{
+    claim_checks::{CheckedToken, TokenDates, check_audience, check_issuer, check_subject_and_dates},
     jws::invalid_token,
     numeric_date::NumericDate,
     settings::JwtSettings,
@@ -90,32 +89,19 @@ impl<'a> AccessTokenClaims<'a> {
     /// Checks the claims at `now` and returns the principal. The expiry is checked last, so that only an otherwise
     /// valid token is `TOKEN_EXPIRED`.
     pub(super) fn check(&self, settings: &JwtSettings, now: Timestamp) -> Result<Principal> {
-        let sub = self.sub.as_deref().ok_or_else(|| invalid_token("the token has no sub"))?;
-        let exp = self.exp.ok_or_else(|| invalid_token("the token has no exp"))?.0;
-        if self.iss.as_deref() != Some(&*settings.issuer) {
-            return Err(invalid_token("the token has no iss, or one that is not accepted here"));
-        }
+        check_issuer(self.iss.as_deref(), &settings.issuer)?;
         let named = |audience: &str| self.aud.iter().flatten().any(|named| named == audience);
-        if !settings.audience.is_empty() && !settings.audience.iter().any(|audience| named(audience)) {
-            return Err(invalid_token("the token is not for this audience"));
-        }
-        let latest = now.plus(settings.leeway);
-        if [self.nbf, self.iat].into_iter().flatten().any(|begin| begin.0 > latest) {
-            return Err(invalid_token("the token is not valid yet"));
-        }
-        let id =
-            UserId::new(sub).map_err(|_| invalid_token("the token's sub must be 1 to 255 visible ASCII characters"))?;
-        if now >= exp.plus(settings.leeway) {
-            return Err(Error::new(Code::TokenExpired, "auth.token", "the token has expired; get a new one"));
-        }
-        let actor = Actor { id, kind: self.actor_type_claim() };
-        let mut principal = Principal::assume_verified(actor, std::sync::Arc::clone(&settings.issuer));
+        check_audience(settings.audience.is_empty() || settings.audience.iter().any(|audience| named(audience)))?;
+        let dates = TokenDates { exp: self.exp, nbf: self.nbf, iat: self.iat };
+        let CheckedToken { sub, expires_at } =
+            check_subject_and_dates(self.sub.as_deref(), dates, settings.leeway, now)?;
+        let actor = Actor { id: sub, kind: self.actor_type_claim() };
+        let mut principal = Principal::assume_verified(actor, Arc::clone(&settings.issuer));
         principal.email = self.email.as_deref().filter(|_| !self.email_is_unverified()).map(Email::new);
         principal.memberships = self.memberships();
         principal.default_tenant = self.default_tenant.as_deref().and_then(|tenant| TenantId::new(tenant).ok());
         principal.issued_at = self.iat.map(|iat| iat.0);
-        // Admission allows the leeway, so a context that was admitted within it must not expire at once.
-        principal.expires_at = Some(exp.plus(settings.leeway));
+        principal.expires_at = Some(expires_at);
         principal.credential_id = self.jti.as_deref().map(Into::into);
         principal.session = self.sid.as_deref().map(Into::into);
         Ok(principal)

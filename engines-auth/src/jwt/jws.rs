@@ -8,8 +8,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto::aws_lc::DEFAULT_
 
 use super::{
     header::{TokenHeader, TokenType},
-    jwk::VerifyingKey,
     strict_json,
+    verifying_key::VerifyingKey,
 };
 use crate::{authenticator::Credential, secret::SigningSecret};
 

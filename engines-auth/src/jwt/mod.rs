@@ -4,6 +4,7 @@
 //! verification: the algorithm is fixed, a name that occurs twice is refused (also if it is written with escapes), and
 //! so is every parameter that brings its own key or changes what is signed.
 
+pub(crate) mod claim_checks;
 mod claims;
 mod header;
 mod issuer;
@@ -16,6 +17,7 @@ mod settings;
 pub(crate) mod strict_json;
 mod token_cache;
 mod verifier;
+mod verifying_key;
 
 pub(crate) use self::jws::invalid_token;
 pub use self::{

@@ -1,14 +1,14 @@
-//! Sealing and opening with AES-256-GCM (NIST SP 800-38D) of `aws-lc-rs`.
+//! Sealing and opening of key slots.
 
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use engines_core::{Code, Error, IdGenerator, Result, Scope, check_secret_strength};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::SlotSecret;
+use crate::aead::{AeadKey, Sealed};
 
 /// The keys of key slots: the first one seals, all of them open. The `Debug` output shows their ids only.
 ///
@@ -24,8 +24,8 @@ use super::SlotSecret;
 /// # Ok::<(), engines_core::Error>(())
 /// ```
 pub struct SealKeys {
-    current: (Box<str>, LessSafeKey),
-    previous: Vec<(Box<str>, LessSafeKey)>,
+    current: (Box<str>, AeadKey),
+    previous: Vec<(Box<str>, AeadKey)>,
 }
 
 /// The stored form of a secret. It reveals only the length of the secret.
@@ -39,7 +39,7 @@ pub(super) struct SealedSecret {
 
 impl SealKeys {
     /// The number of bytes of a key.
-    pub const KEY_BYTES: usize = 32;
+    pub const KEY_BYTES: usize = AeadKey::BYTES;
 
     /// The largest number of keys.
     pub const MAX: usize = 8;
@@ -95,7 +95,7 @@ impl SealKeys {
         &self.current.0
     }
 
-    fn find(&self, id: &str) -> Option<&LessSafeKey> {
+    fn find(&self, id: &str) -> Option<&AeadKey> {
         std::iter::once(&self.current).chain(&self.previous).find(|(known, _)| **known == *id).map(|(_, key)| key)
     }
 
@@ -108,13 +108,9 @@ impl SealKeys {
     ) -> Result<SealedSecret> {
         let failed = |_| invalid_seal_keys("a slot could not be sealed");
         let (id, key) = &self.current;
-        let nonce: [u8; NONCE_LEN] = ids.bytes();
-        // The capacity includes the tag. A reallocation would leave a copy of the secret in memory.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(secret.expose().len() + AES_256_GCM.tag_len()));
-        bytes.extend_from_slice(secret.expose().as_bytes());
-        let bound = Aad::from(associated_data(scope, slot, id)?);
-        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), bound, &mut *bytes).map_err(failed)?;
-        Ok(SealedSecret { key_id: id.to_string(), nonce: STANDARD.encode(nonce), sealed: STANDARD.encode(&*bytes) })
+        let bound = associated_data(scope, slot, id)?;
+        let Sealed { nonce, ciphertext } = key.seal(secret.expose().as_bytes(), &bound, ids).map_err(failed)?;
+        Ok(SealedSecret { key_id: id.to_string(), nonce, sealed: ciphertext })
     }
 
     pub(super) fn open(&self, scope: &Scope, slot: &str, sealed: &SealedSecret) -> Result<SlotSecret> {
@@ -126,12 +122,9 @@ impl SealKeys {
             )
         };
         let key = self.find(&sealed.key_id).ok_or_else(failed)?;
-        let nonce = STANDARD.decode(&sealed.nonce).map_err(|_| failed())?;
-        let nonce = Nonce::try_assume_unique_for_key(&nonce).map_err(|_| failed())?;
-        let mut bytes = Zeroizing::new(STANDARD.decode(&sealed.sealed).map_err(|_| failed())?);
-        let bound = Aad::from(associated_data(scope, slot, &sealed.key_id)?);
-        let text = key.open_in_place(nonce, bound, &mut bytes).map_err(|_| failed())?;
-        SlotSecret::new(std::str::from_utf8(text).map_err(|_| failed())?.to_owned())
+        let bound = associated_data(scope, slot, &sealed.key_id)?;
+        let text = key.open(&sealed.nonce, &sealed.sealed, &bound).map_err(|_| failed())?;
+        SlotSecret::new(std::str::from_utf8(&text).map_err(|_| failed())?.to_owned())
     }
 }
 
@@ -141,7 +134,7 @@ fn associated_data(scope: &Scope, slot: &str, key_id: &str) -> Result<Vec<u8>> {
         .map_err(|error| Error::internal("key_slots.seal", error))
 }
 
-fn parse_key(id: &str, key: &[u8]) -> Result<(Box<str>, LessSafeKey)> {
+fn parse_key(id: &str, key: &[u8]) -> Result<(Box<str>, AeadKey)> {
     let named = (1..=64).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
     if !named {
@@ -151,9 +144,8 @@ fn parse_key(id: &str, key: &[u8]) -> Result<(Box<str>, LessSafeKey)> {
         return Err(invalid_seal_keys("a key for slots is 32 random bytes; make one with `openssl rand -base64 32`"));
     }
     check_secret_strength("a key for slots", key)?;
-    let key =
-        UnboundKey::new(&AES_256_GCM, key).map_err(|_| invalid_seal_keys("a key for slots is 32 random bytes"))?;
-    Ok((id.into(), LessSafeKey::new(key)))
+    let key = AeadKey::new(key).map_err(|_| invalid_seal_keys("a key for slots is 32 random bytes"))?;
+    Ok((id.into(), key))
 }
 
 fn invalid_seal_keys(detail: &'static str) -> Error {

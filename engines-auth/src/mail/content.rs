@@ -6,7 +6,7 @@ use engines_core::{Role, Timestamp, context::Email};
 use ulid::Ulid;
 
 use super::{Mail, MailPurpose, MailSettings};
-use crate::secret::SecretText;
+use crate::{invisible_characters::is_invisible, secret::SecretText};
 
 /// The longest name that a mail shows, in characters.
 const MAX_NAME: usize = 60;
@@ -100,7 +100,7 @@ fn defuse_links(text: &str) -> String {
     const ALLOWED_SIGNS: [char; 7] = [' ', '\'', '-', ',', '&', '(', ')'];
     let mut shown = String::new();
     // Invisible characters are removed first, so that they split no word and separate no dot from the letter after it.
-    let mut rest = text.chars().filter(|letter| !is_invisible(*letter)).peekable();
+    let mut rest = text.chars().filter(|letter| !vanishes(*letter)).peekable();
     while let Some(letter) = rest.next() {
         let within = rest.peek().is_some_and(|next| next.is_alphanumeric());
         let kept =
@@ -114,11 +114,12 @@ fn defuse_links(text: &str) -> String {
     words.join(" ").chars().take(MAX_NAME).collect()
 }
 
-/// Returns whether a character is invisible: zero-width characters, direction marks, the soft hyphen, the byte order
-/// mark, tags, variation selectors.
-fn is_invisible(letter: char) -> bool {
-    matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+/// Returns whether a character vanishes from a name: it is invisible, or selects the variant of another one. White space
+/// and control characters are not among them, because they separate words.
+fn vanishes(letter: char) -> bool {
+    let is_separator = letter.is_whitespace() || letter.is_control();
+    let is_variation_selector = matches!(letter, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}');
+    !is_separator && (is_invisible(letter) || is_variation_selector)
 }
 
 #[cfg(test)]
@@ -132,6 +133,7 @@ mod tests {
         for (name, shown) in [
             ("Acme Inc.", "Acme Inc."),
             ("evil.\u{e0100}example", "evil example"),
+            ("evil\u{3164}.\u{3164}example", "evil example"),
             ("Müller & Söhne (Köln)", "Müller & Söhne (Köln)"),
             ("win at https://evil.example/x?y=1", "win at https evil example x y 1"),
             ("www.evil.example", "www evil example"),

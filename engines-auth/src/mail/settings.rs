@@ -5,7 +5,7 @@ use std::time::Duration;
 use engines_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::identity::Rate;
+use crate::rate_limiter::Rate;
 
 /// The placeholder for the token in a link.
 const TOKEN_PLACEHOLDER: &str = "{token}";

@@ -1,13 +1,15 @@
 //! The claims of a token of another issuer: read with their types, then checked against the issuer's settings and the
 //! clock.
 
-use engines_core::{Code, Error, Result, Timestamp, UserId};
+use engines_core::{Result, Timestamp, UserId};
 use serde::{Deserialize, de::MapAccess};
 use serde_json::Value;
 
 use super::{IssuerSettings, TokenKind};
 use crate::jwt::{
-    TokenType, invalid_token,
+    TokenType,
+    claim_checks::{CheckedToken, TokenDates, check_audience, check_issuer, check_subject_and_dates},
+    invalid_token,
     numeric_date::NumericDate,
     strict_json::{self, ObjectMembers},
 };
@@ -103,25 +105,13 @@ impl ExternalClaims {
     /// Checks the claims at `now`. The expiry is checked last, so that only an otherwise valid token is
     /// `TOKEN_EXPIRED`.
     pub(super) fn check(&self, settings: &IssuerSettings, typ: TokenType, now: Timestamp) -> Result<VerifiedClaims> {
-        if self.iss.as_deref() != Some(&*settings.issuer) {
-            return Err(invalid_token("the token has no iss, or one that is not accepted here"));
-        }
+        check_issuer(self.iss.as_deref(), &settings.issuer)?;
         self.check_kind(settings, typ)?;
-        let sub = self.sub.as_deref().ok_or_else(|| invalid_token("the token has no sub"))?;
-        let exp = self.exp.ok_or_else(|| invalid_token("the token has no exp"))?.0;
-        let latest = now.plus(settings.leeway);
-        if [self.nbf, self.iat].into_iter().flatten().any(|begin| begin.0 > latest) {
-            return Err(invalid_token("the token is not valid yet"));
-        }
-        let sub =
-            UserId::new(sub).map_err(|_| invalid_token("the token's sub must be 1 to 255 visible ASCII characters"))?;
-        if now >= exp.plus(settings.leeway) {
-            return Err(Error::new(Code::TokenExpired, "auth.token", "the token has expired; get a new one"));
-        }
+        let dates = TokenDates { exp: self.exp, nbf: self.nbf, iat: self.iat };
+        let CheckedToken { sub, expires_at } =
+            check_subject_and_dates(self.sub.as_deref(), dates, settings.leeway, now)?;
         // RFC 9068 section 2.2: without a resource owner, `sub` is the client.
         let machine = self.client_id.as_deref() == Some(sub.as_str());
-        // Admission allows the leeway, so a context that was admitted within it must not expire at once.
-        let expires_at = exp.plus(settings.leeway);
         Ok(VerifiedClaims { sub, issued_at: self.iat.map(|iat| iat.0), expires_at, machine })
     }
 
@@ -152,10 +142,7 @@ impl ExternalClaims {
         if !kind {
             return Err(invalid_token("the kind of the token is not accepted here"));
         }
-        if !audience {
-            return Err(invalid_token("the token is not for this audience"));
-        }
-        Ok(())
+        check_audience(audience)
     }
 
     /// Returns whether the issuer calls the address verified. Cognito writes a boolean or text.

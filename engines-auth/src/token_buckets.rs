@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    fmt,
+    hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -14,18 +15,24 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// The size of a bucket and the rate at which it fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct BucketSize {
+pub(crate) struct BucketSize {
     /// Requests allowed at once after a pause.
-    pub(super) burst: u32,
+    pub(crate) burst: u32,
     /// Nanoseconds until one more request is allowed.
     nanos_per_token: u64,
 }
 
 impl BucketSize {
     /// Returns `None` when `per_second` is 0, which means no limit.
-    pub(super) fn new(per_second: u32, burst: u32) -> Option<Self> {
+    pub(crate) fn per_second(per_second: u32, burst: u32) -> Option<Self> {
         (per_second > 0)
             .then(|| Self { burst: burst.max(1), nanos_per_token: (NANOS_PER_SECOND / u64::from(per_second)).max(1) })
+    }
+
+    /// Returns `None` when `interval` is zero, which means no limit.
+    pub(crate) fn with_interval(burst: u32, interval: Duration) -> Option<Self> {
+        let nanos_per_token = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+        (nanos_per_token > 0).then(|| Self { burst: burst.max(1), nanos_per_token })
     }
 
     fn full(self) -> u64 {
@@ -35,19 +42,19 @@ impl BucketSize {
 
 /// The number of tokens left in a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct BucketLevel {
-    pub(super) remaining: u32,
+pub(crate) struct BucketLevel {
+    pub(crate) remaining: u32,
     /// Time until the bucket is full.
-    pub(super) reset: Duration,
+    pub(crate) reset: Duration,
 }
 
 /// The key of a bucket: a keyed hash, so that callers cannot choose names that collide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct BucketKey(u64);
+pub(crate) struct BucketKey(u64);
 
 /// Stores for each bucket the time at which it is full again. Full buckets are removed. When the table is full, the
 /// bucket that is nearest to full is removed first, because its owner gains the least from that.
-pub(super) struct Buckets {
+pub(crate) struct Buckets {
     shards: Box<[Mutex<BucketTable>]>,
     /// The largest number of buckets in a shard.
     shard_capacity: usize,
@@ -76,26 +83,29 @@ impl Hasher for KeyHasher {
     }
 }
 
+impl fmt::Debug for Buckets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buckets").field("shard_capacity", &self.shard_capacity).finish_non_exhaustive()
+    }
+}
+
 impl Buckets {
     /// Creates a table of at most `capacity` buckets, rounded up to a multiple of 64.
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         Self { shards, shard_capacity: capacity.div_ceil(SHARDS).max(1), hasher: RandomState::new() }
     }
 
-    /// Returns the key of `owner`'s bucket number `kind`.
-    pub(super) fn key(&self, kind: u8, owner: &str) -> BucketKey {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write_u8(kind);
-        hasher.write(owner.as_bytes());
-        BucketKey(hasher.finish())
+    /// Returns the key of `owner`'s bucket of this kind.
+    pub(crate) fn key(&self, kind: impl Hash, owner: &str) -> BucketKey {
+        BucketKey(self.hasher.hash_one((kind, owner)))
     }
 
     /// Takes one token out of a bucket.
     ///
     /// # Errors
     /// The time until a token is available.
-    pub(super) fn take(&self, key: BucketKey, size: BucketSize, now: Timestamp) -> Result<BucketLevel, Duration> {
+    pub(crate) fn take(&self, key: BucketKey, size: BucketSize, now: Timestamp) -> Result<BucketLevel, Duration> {
         let now = to_nanos(now);
         let mut table = self.shard(key);
         let before = time_when_full(&table, key, size, now);
@@ -116,21 +126,21 @@ impl Buckets {
     }
 
     /// Returns one token to a bucket.
-    pub(super) fn put_back(&self, key: BucketKey, size: BucketSize) {
+    pub(crate) fn put_back(&self, key: BucketKey, size: BucketSize) {
         if let Some(full_at) = self.shard(key).get_mut(&key.0) {
             *full_at = full_at.saturating_sub(size.nanos_per_token);
         }
     }
 
     /// Returns the level of a bucket.
-    pub(super) fn level(&self, key: BucketKey, size: BucketSize, now: Timestamp) -> BucketLevel {
+    pub(crate) fn level(&self, key: BucketKey, size: BucketSize, now: Timestamp) -> BucketLevel {
         let now = to_nanos(now);
         level(time_when_full(&self.shard(key), key, size, now), size, now)
     }
 
     /// Returns the number of buckets.
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         let tables = self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner));
         tables.map(|table| table.len()).sum()
     }
@@ -207,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_largest_rate_is_one_in_a_nanosecond() {
-        let (buckets, size) = (Buckets::new(128), BucketSize::new(u32::MAX, 1).unwrap());
+        let (buckets, size) = (Buckets::new(128), BucketSize::per_second(u32::MAX, 1).unwrap());
         let key = buckets.key(0, "ada");
         assert!(buckets.take(key, size, at(0)).is_ok());
         assert_eq!(buckets.level(key, size, at(1)).remaining, 1);

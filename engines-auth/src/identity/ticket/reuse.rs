@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use engines_core::{
     Batch, Code, DocId, Error, Result, Timestamp,
-    nexus::{CommitError, DocumentQuery, Expect, PageRequest},
+    nexus::{DocumentQuery, Expect, PageRequest},
 };
 use ulid::Ulid;
 
-use super::documents::{
-    STREAM_TICKET, STREAM_TICKET_END, StreamTicketBody, StreamTicketEnd, TicketInfo, last_ended, put_end,
-};
+use super::documents::{STREAM_TICKET, STREAM_TICKET_END, StreamTicketBody, StreamTicketEnd, last_ended, put_end};
 use crate::{
-    identity::{Inner, records::StoredDocument},
+    identity::{documents::TicketInfo, records::StoredDocument, state::IdentityState},
     jwt::invalid_token,
 };
 
@@ -27,7 +25,7 @@ const BATCH_SIZE: usize = 200;
 /// Batches in one call.
 const MAX_BATCHES: usize = 50;
 
-impl Inner {
+impl IdentityState {
     /// Uses a reusable ticket, which renews its whole lifetime. `fits` returns whether it is the right ticket.
     pub(super) async fn use_stream_ticket(
         &self,
@@ -93,11 +91,9 @@ impl Inner {
                     batch = batch.delete_system(STREAM_TICKET, found.id, Expect::Version(found.version));
                 }
             }
-            match self.records.commit(self.records.system(), batch).await {
-                Ok(_) => {}
-                // A ticket was renewed in the meantime. The next call tries again.
-                Err(CommitError::Precondition { .. }) => return Ok(0),
-                Err(error) => return Err(error.into()),
+            // False if a ticket was renewed in the meantime. The next call tries again.
+            if !self.records.try_commit(self.records.system(), batch).await? {
+                return Ok(0);
             }
         }
         Ok(expired)
@@ -112,11 +108,7 @@ impl Inner {
         let mut body = found.body.clone();
         body.grant.expires_at = body.renewed(now);
         let batch = body.put(Batch::spanning(now), found.id.clone(), Expect::Version(found.version))?;
-        let renewed = match self.records.commit(self.records.system(), batch).await {
-            Ok(_) => true,
-            Err(CommitError::Precondition { .. }) => false,
-            Err(error) => return Err(error.into()),
-        };
+        let renewed = self.records.try_commit(self.records.system(), batch).await?;
         if let Ok(id) = Ulid::from_string(found.id.as_str()) {
             self.cache.tickets.invalidate(&id);
         }

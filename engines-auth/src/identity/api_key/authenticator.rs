@@ -8,19 +8,16 @@ use engines_core::{
 };
 use ulid::Ulid;
 
-use super::service::{API_KEY_TOKEN, ApiKeys};
+use super::{service::ApiKeys, token::API_KEY_TOKEN};
 use crate::{
     authenticator::{Authenticator, Credential},
     identity::{
-        ApiKeyBody, ApiKeyUseBody,
+        actor::{API_KEY_PREFIX, ISSUER},
+        documents::{ApiKeyBody, ApiKeyUseBody},
         records::{self, API_KEY_USE},
     },
     jwt::invalid_token,
 };
-
-/// The issuer of principals that act by API key. It differs from the `iss` of every token, which is set by the operator
-/// or is a URL.
-pub const ISSUER: &str = "engines:api-key";
 
 #[async_trait]
 impl Authenticator for ApiKeys {
@@ -32,30 +29,22 @@ impl Authenticator for ApiKeys {
         }
         let wrong = || invalid_token("the API key is unknown or has been revoked");
         let id = API_KEY_TOKEN.id(text).ok_or_else(wrong)?;
-        let inner = &*self.identity.inner;
-        let now = inner.now();
-        let key = inner.cache.api_key(&inner.records, id).await?.ok_or_else(wrong)?;
+        let state = &*self.identity.state;
+        let now = state.now();
+        let key = state.cache.api_key(&state.records, id).await?.ok_or_else(wrong)?;
         let rotation = key.rotation_of(text, now).ok_or_else(wrong)?;
         if key.expires_at.is_some_and(|end| now >= end) {
             return Err(Error::new(Code::TokenExpired, "auth.api_key", "the API key has expired; create a new one"));
         }
-        inner.usable_api_key(id).await?.ok_or_else(wrong)?;
+        state.usable_api_key(id).await?.ok_or_else(wrong)?;
         self.record_use(id, now).await;
         principal(id, &key, rotation).map(|principal| Some(Arc::new(principal)))
     }
 }
 
-/// The prefix of the ids of actors that act by a key.
-const ACTOR_PREFIX: &str = "ak_";
-
-/// Returns the API key that an actor id stands for, if it stands for one.
-pub(crate) fn api_key_id(actor: &UserId) -> Option<Ulid> {
-    Ulid::from_string(actor.as_str().strip_prefix(ACTOR_PREFIX)?).ok()
-}
-
 /// Builds the principal of a key. The key is valid in one tenant only, whatever else its creator may access.
 fn principal(id: Ulid, key: &ApiKeyBody, rotation: u32) -> Result<Principal> {
-    let actor = Actor { id: UserId::new(format!("{ACTOR_PREFIX}{id}"))?, kind: key.actor_type };
+    let actor = Actor { id: UserId::new(format!("{API_KEY_PREFIX}{id}"))?, kind: key.actor_type };
     let mut principal = Principal::assume_verified(actor, ISSUER);
     principal.memberships.insert(key.tenant_id.clone(), key.role);
     principal.default_tenant = Some(key.tenant_id.clone());
@@ -71,18 +60,18 @@ impl ApiKeys {
     /// Records the use of a key, at most once in `api_key_use_every_s`. A failed write is only logged, because a later
     /// use writes again.
     async fn record_use(&self, id: Ulid, now: Timestamp) {
-        let inner = &*self.identity.inner;
-        let every = Duration::from_secs(inner.settings.api_key_use_every_s);
-        let due = inner.last_uses.get(&id).is_none_or(|last| last > now || now.since(last) >= every);
+        let state = &*self.identity.state;
+        let every = Duration::from_secs(state.settings.api_key_use_every_s);
+        let due = state.last_uses.get(&id).is_none_or(|last| last > now || now.since(last) >= every);
         if !due {
             return;
         }
         // Set before the write, so that many requests at the same time write once.
-        inner.last_uses.insert(id, now);
+        state.last_uses.insert(id, now);
         let body = ApiKeyUseBody { last_used_at: now };
         let batch = records::put(Batch::spanning(now), API_KEY_USE, DocId::from(id), &[], &body, Expect::Any);
         let Ok(batch) = batch else { return };
-        if let Err(error) = inner.records.commit(inner.records.system(), batch).await {
+        if let Err(error) = state.records.commit(state.records.system(), batch).await {
             tracing::warn!(%error, "the last use of an API key could not be recorded");
         }
     }

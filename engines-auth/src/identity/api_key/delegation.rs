@@ -6,11 +6,13 @@ use std::sync::Arc;
 use engines_core::{Code, DocId, Error, RequestContext, Result, TenantId, Timestamp, nexus::DocumentQuery};
 use ulid::Ulid;
 
-use super::{api_key_id, service::MANAGE};
+use super::token::MANAGE;
 use crate::{
     identity::{
-        ApiKeyBody, Inner,
+        actor::api_key_id,
+        documents::ApiKeyBody,
         records::{API_KEY, StoredDocument, tenant_tag},
+        state::IdentityState,
     },
     jwt::invalid_token,
 };
@@ -18,7 +20,7 @@ use crate::{
 /// The number of keys that a key may descend from. Each of them is looked up, through a cache, at every use.
 pub(super) const MAX_ANCESTORS: usize = 4;
 
-impl Inner {
+impl IdentityState {
     /// Returns the key with this id, if it and all keys it descends from exist and have not expired.
     pub(crate) async fn usable_api_key(&self, id: Ulid) -> Result<Option<Arc<ApiKeyBody>>> {
         let now = self.now();

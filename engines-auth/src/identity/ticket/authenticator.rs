@@ -15,7 +15,7 @@ use super::{
 use crate::{
     authenticator::{Authenticator, Credential},
     directory::Directory,
-    identity::{TicketBody, records::TICKET},
+    identity::{documents::TicketBody, records::TICKET},
     jwt::invalid_token,
 };
 
@@ -48,8 +48,8 @@ impl Authenticator for Tickets {
         let wrong = || invalid_token("the ticket is unknown, was used, or is for another path; get a new one");
         if REUSABLE.is_prefix_of(ticket) {
             let id = REUSABLE.id(ticket).ok_or_else(wrong)?;
-            let inner = &*self.identity.inner;
-            let body = inner.use_stream_ticket(id, !head, |body| presented.matches(&body.grant)).await?;
+            let state = &*self.identity.state;
+            let body = state.use_stream_ticket(id, !head, |body| presented.matches(&body.grant)).await?;
             let mut principal = principal(body.grant);
             principal.ticket = Some(id.to_string().into());
             // The ticket may outlive the access token that it was created with, so its session is checked here,
@@ -69,12 +69,12 @@ impl Tickets {
     async fn consume(&self, presented_ticket: &PresentedTicket<'_>, head: bool) -> Result<TicketBody> {
         let wrong = || invalid_token("the ticket is unknown, was used, or is for another path; get a new one");
         let id = DocId::from(SINGLE_USE.id(presented_ticket.ticket).ok_or_else(wrong)?);
-        let inner = &*self.identity.inner;
-        let found = inner.records.get::<TicketBody>(&TICKET, &id).await?.ok_or_else(wrong)?;
+        let state = &*self.identity.state;
+        let found = state.records.get::<TicketBody>(&TICKET, &id).await?.ok_or_else(wrong)?;
         if !presented_ticket.matches(&found.body) {
             return Err(wrong());
         }
-        let now = inner.now();
+        let now = state.now();
         if now >= found.body.expires_at {
             return Err(Error::new(Code::TokenExpired, "auth.ticket", "the ticket has expired; get a new one"));
         }
@@ -83,7 +83,7 @@ impl Tickets {
         }
         // Of all requests that present it, on all nodes, only one commits with the version that was read.
         let used = Batch::spanning(now).delete_system(TICKET, found.id, Expect::Version(found.version));
-        inner.records.commit(inner.records.system(), used).await.map_err(|error| match error {
+        state.records.commit(state.records.system(), used).await.map_err(|error| match error {
             CommitError::Precondition { .. } => wrong(),
             other => other.into(),
         })?;

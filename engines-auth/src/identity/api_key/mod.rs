@@ -3,11 +3,11 @@
 mod authenticator;
 mod delegation;
 mod service;
+mod token;
 mod wire;
 
-pub(crate) use self::authenticator::api_key_id;
 pub use self::{
-    authenticator::ISSUER,
     service::ApiKeys,
     wire::{ApiKeyCreated, ApiKeyRequest, ApiKeyView, RotateRequest},
 };
+pub use super::actor::ISSUER;

@@ -12,7 +12,6 @@ mod service;
 mod target;
 mod wire;
 
-pub(crate) use self::documents::TicketInfo;
 pub use self::{
     service::{MAX_REUSE_TTL, MAX_TTL, Tickets},
     wire::{TicketRequest, TicketResponse, TicketReuse},

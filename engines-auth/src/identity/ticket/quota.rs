@@ -5,7 +5,7 @@ use std::time::Duration;
 use engines_core::{
     Batch, Code, Error, RequestContext, Result, Timestamp, UserId,
     context::ContextOrigin,
-    nexus::{CommitError, DocumentKind, DocumentQuery, PageRequest, QueryOrder},
+    nexus::{DocumentKind, DocumentQuery, PageRequest, QueryOrder},
 };
 use serde::Deserialize;
 
@@ -13,12 +13,10 @@ use super::{
     documents::STREAM_TICKET,
     service::{CREATE, Tickets},
 };
-use crate::{
-    api_key,
-    identity::{
-        QuotaTurn,
-        records::{self, TICKET},
-    },
+use crate::identity::{
+    actor::ISSUER,
+    quota::QuotaTurn,
+    records::{self, TICKET},
 };
 
 /// Attempts to commit a ticket while other nodes create tickets too.
@@ -42,15 +40,13 @@ impl Tickets {
         turn: &QuotaTurn<'_>,
         batch: Batch,
     ) -> Result<()> {
-        let records = &self.identity.inner.records;
+        let records = &self.identity.state.records;
         for _ in 0..MAX_ATTEMPTS {
             // Read before the tickets are counted, because a ticket created after the count changes the version.
             let reservation = turn.reserve().await?;
             self.check_quota(context, batch.at()).await?;
-            match records.commit(context.scope(), reservation.add_to(batch.clone())?).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            if records.try_commit(context.scope(), reservation.add_to(batch.clone())?).await? {
+                return Ok(());
             }
         }
         Err(Error::unavailable(CREATE, "concurrent tickets keep interfering; retry"))
@@ -58,11 +54,11 @@ impl Tickets {
 
     /// Checks that the caller may have one more ticket.
     async fn check_quota(&self, context: &RequestContext, now: Timestamp) -> Result<()> {
-        let inner = &*self.identity.inner;
-        let of_key = matches!(context.origin(), ContextOrigin::Credential { issuer } if **issuer == *api_key::ISSUER);
+        let state = &*self.identity.state;
+        let of_key = matches!(context.origin(), ContextOrigin::Credential { issuer } if **issuer == *ISSUER);
         let most = match of_key {
-            true => inner.settings.tickets_per_key,
-            false => inner.settings.tickets_per_user,
+            true => state.settings.tickets_per_key,
+            false => state.settings.tickets_per_user,
         };
         let mut ends = self.expiries(&TICKET, &context.actor().id, most, now).await?;
         if ends.len() < most {
@@ -75,7 +71,7 @@ impl Tickets {
         let detail =
             "you have the largest number of valid tickets allowed; use them, end some, or wait until they expire";
         let error = Error::new(Code::RateLimited, CREATE, detail).with_member("limit", most).with_retry_after(wait);
-        Err(inner.with_decision_id(error))
+        Err(state.with_decision_id(error))
     }
 
     /// Returns the expiries of an actor's valid tickets, the latest ticket first, about `most` of them.
@@ -88,7 +84,7 @@ impl Tickets {
     ) -> Result<Vec<Timestamp>> {
         let query = DocumentQuery::of_kind(kind.clone()).tag(records::user_tag(actor));
         let query = query.order(QueryOrder::IdDescending);
-        let records = &self.identity.inner.records;
+        let records = &self.identity.state.records;
         let mut ends = Vec::new();
         let mut page = PageRequest::first(most.saturating_add(1));
         // Expired tickets are removed every few seconds, so that two pages hold all valid ones.

@@ -4,25 +4,25 @@ use std::{fmt, time::Duration};
 
 use engines_core::{
     Action, ActorType, Batch, Code, DocId, Error, RequestContext, Result, Role, Timestamp,
-    nexus::{CommitError, DocumentQuery, Expect, Page, PageRequest},
+    nexus::{DocumentQuery, Expect, Page, PageRequest},
 };
 use ulid::Ulid;
 
-use super::delegation::limit_expiry;
-use super::wire::{ApiKeyCreated, ApiKeyRequest, ApiKeyView, RotateRequest};
+use super::{
+    delegation::limit_expiry,
+    token::{API_KEY_TOKEN, MANAGE},
+    wire::{ApiKeyCreated, ApiKeyRequest, ApiKeyView, RotateRequest},
+};
 use crate::{
     identity::{
-        ApiKeyBody, ApiKeyUseBody, Identity, MAX_ATTEMPTS, Quota, conflict_error,
-        opaque_token::OpaqueTokenKind,
+        display_name::validate_name,
+        documents::{ApiKeyBody, ApiKeyUseBody},
+        quota::Quota,
         records::{self, API_KEY, API_KEY_USE, StoredDocument},
-        validate_name,
+        service::Identity,
     },
     revocation::Revocation,
 };
-
-pub(super) const MANAGE: &str = "api_keys.manage";
-
-pub(super) const API_KEY_TOKEN: OpaqueTokenKind = OpaqueTokenKind("ek");
 
 /// The service for API keys. A key belongs to a tenant, is valid in all of its environments, and has its own role.
 ///
@@ -33,7 +33,7 @@ pub struct ApiKeys {
 }
 
 impl ApiKeys {
-    pub(crate) fn new(identity: Identity) -> Self {
+    pub(in crate::identity) fn new(identity: Identity) -> Self {
         Self { identity }
     }
 
@@ -44,15 +44,15 @@ impl ApiKeys {
     /// above the caller's; `QUOTA_EXCEEDED`; `OP_INVALID` when the key would descend from too many keys;
     /// `TOKEN_INVALID` with a replaced secret.
     pub async fn create(&self, context: &RequestContext, request: ApiKeyRequest) -> Result<ApiKeyCreated> {
-        let inner = &*self.identity.inner;
-        let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
+        let state = &*self.identity.state;
+        let permit = state.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
         let name = validate_name(MANAGE, "/name", &request.name)?;
         self.check_role_within(context, request.role)?;
         let actor_type = request.actor_type.unwrap_or(ActorType::Agent);
         if actor_type == ActorType::System {
             return Err(Error::invalid_body(MANAGE, "/actor_type", "a key acts for a human or an agent"));
         }
-        let now = inner.now();
+        let now = state.now();
         let from_now = request.expires_in.map(|seconds| now.plus(Duration::from_secs(seconds)));
         let expires_at = request.expires_at.or(from_now);
         let field = if request.expires_at.is_some() { "/expires_at" } else { "/expires_in" };
@@ -60,10 +60,10 @@ impl ApiKeys {
             return Err(Error::invalid_body(MANAGE, field, "the expiry is in the past"));
         }
         let expires_at = limit_expiry(context, expires_at, field)?;
-        let parent = inner.parent_key(context).await?;
+        let parent = state.parent_key(context).await?;
         let tag = records::tenant_tag(context.scope().tenant());
-        let id = inner.guard.ids().ulid(now);
-        let (key, hash) = API_KEY_TOKEN.mint(id, inner.guard.ids());
+        let id = state.guard.ids().ulid(now);
+        let (key, hash) = API_KEY_TOKEN.mint(id, state.guard.ids());
         let body = ApiKeyBody {
             tenant_id: context.scope().tenant().clone(),
             name,
@@ -76,32 +76,30 @@ impl ApiKeys {
             parent,
             expires_at,
         };
-        let most = inner.settings.api_keys_per_tenant;
+        let most = state.settings.api_keys_per_tenant;
         let query = DocumentQuery::of_kind(API_KEY).tag(tag.clone());
-        let audit = permit.audit_entry(&inner.guard, context, format!("api-keys/{id}"));
+        let audit = permit.audit_entry(&state.guard, context, format!("api-keys/{id}"));
         let batch = Batch::spanning(now).audit(audit);
         let batch = records::put(batch, API_KEY, id, &[tag], &body, Expect::Absent)?;
-        let turn = inner.quota_turn(Quota::ApiKeys(context.scope().tenant())).await?;
-        for _ in 0..MAX_ATTEMPTS {
+        let turn = state.quota_turn(Quota::ApiKeys(context.scope().tenant())).await?;
+        records::retry_on_conflict(MANAGE, || async {
             let reservation = turn.reserve().await?;
-            if inner.records.all::<ApiKeyBody>(&query, most).await?.len() >= most {
-                return Err(inner.refusal(
+            if state.records.all::<ApiKeyBody>(&query, most).await?.len() >= most {
+                return Err(state.refusal(
                     Code::QuotaExceeded,
                     MANAGE,
                     "the tenant has the largest number of API keys allowed; revoke some",
                 ));
             }
-            match inner.records.commit(context.scope(), reservation.add_to(batch.clone())?).await {
-                Ok(_) => {
-                    inner.cache.api_keys.invalidate(&id);
-                    return Ok(ApiKeyCreated { key, view: to_view(id.to_string(), body, now, None) });
-                }
-                // Another node has created a key in the meantime.
-                Err(CommitError::Precondition { .. }) => {}
-                Err(error) => return Err(error.into()),
+            // False if another node has created a key in the meantime.
+            if !state.records.try_commit(context.scope(), reservation.add_to(batch.clone())?).await? {
+                return Ok(None);
             }
-        }
-        Err(conflict_error(MANAGE))
+            state.cache.api_keys.invalidate(&id);
+            Ok(Some(()))
+        })
+        .await?;
+        Ok(ApiKeyCreated { key, view: to_view(id.to_string(), body, now, None) })
     }
 
     /// Lists the tenant's keys, the oldest first, without their secrets.
@@ -109,13 +107,13 @@ impl ApiKeys {
     /// # Errors
     /// `ROLE_INSUFFICIENT` below admin; `CURSOR_INVALID`.
     pub async fn list(&self, context: &RequestContext, page: PageRequest) -> Result<Page<ApiKeyView>> {
-        let inner = &*self.identity.inner;
-        let _permit = inner.guard.admit(context, Action::ApiKeysList, "api-keys").await?;
+        let state = &*self.identity.state;
+        let _permit = state.guard.admit(context, Action::ApiKeysList, "api-keys").await?;
         let query = DocumentQuery::of_kind(API_KEY).tag(records::tenant_tag(context.scope().tenant()));
-        let found = inner.records.page::<ApiKeyBody>(&query, page).await?;
+        let found = state.records.page::<ApiKeyBody>(&query, page).await?;
         let mut items = Vec::with_capacity(found.items.len());
         for key in found.items {
-            let used = inner.records.get::<ApiKeyUseBody>(&API_KEY_USE, &key.id).await?;
+            let used = state.records.get::<ApiKeyUseBody>(&API_KEY_USE, &key.id).await?;
             let used = used.map(|used| used.body.last_used_at);
             items.push(to_view(key.id.to_string(), key.body, key.created_at, used));
         }
@@ -135,28 +133,28 @@ impl ApiKeys {
         key_id: &str,
         request: RotateRequest,
     ) -> Result<ApiKeyCreated> {
-        let inner = &*self.identity.inner;
-        let permit = inner.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
-        if request.grace > inner.settings.api_key_grace_max_s {
+        let state = &*self.identity.state;
+        let permit = state.guard.admit(context, Action::ApiKeysManage, "api-keys").await?;
+        if request.grace > state.settings.api_key_grace_max_s {
             let detail =
-                format!("a replaced secret stays valid for at most {} seconds", inner.settings.api_key_grace_max_s);
+                format!("a replaced secret stays valid for at most {} seconds", state.settings.api_key_grace_max_s);
             return Err(Error::invalid_body(MANAGE, "/grace", detail));
         }
         let (id, found) = self.find(context, key_id).await?;
         self.check_role_within(context, found.body.role)?;
-        inner.check_key_reach(context, id, &found.body).await?;
-        inner.granting_key(context).await?;
-        let now = inner.now();
-        let (key, hash) = API_KEY_TOKEN.mint(id, inner.guard.ids());
+        state.check_key_reach(context, id, &found.body).await?;
+        state.granting_key(context).await?;
+        let now = state.now();
+        let (key, hash) = API_KEY_TOKEN.mint(id, state.guard.ids());
         let until = now.plus(Duration::from_secs(request.grace));
         let previous = (request.grace > 0).then(|| (found.body.hash.clone(), until));
         let rotation = found.body.rotation.saturating_add(1);
         let body = ApiKeyBody { hash, rotation, previous, ..found.body };
         let tags = [records::tenant_tag(&body.tenant_id)];
-        let batch = Batch::spanning(now).audit(permit.audit_entry(&inner.guard, context, format!("api-keys/{id}")));
+        let batch = Batch::spanning(now).audit(permit.audit_entry(&state.guard, context, format!("api-keys/{id}")));
         let batch = records::put(batch, API_KEY, id, &tags, &body, Expect::Version(found.version))?;
-        inner.records.commit(context.scope(), batch).await?;
-        inner.publish_revocation(Revocation::ApiKey(id.to_string()));
+        state.records.commit(context.scope(), batch).await?;
+        state.publish_revocation(Revocation::ApiKey(id.to_string()));
         Ok(ApiKeyCreated { key, view: to_view(id.to_string(), body, found.created_at, None) })
     }
 
@@ -167,24 +165,24 @@ impl ApiKeys {
     /// `NOT_FOUND`; `ROLE_INSUFFICIENT` below admin, for a key with a role above the caller's, and, when called with a
     /// key, for any other key than itself and those created with it.
     pub async fn revoke(&self, context: &RequestContext, key_id: &str) -> Result<()> {
-        let inner = &*self.identity.inner;
-        let permit = inner.guard.admit_release(context, Action::ApiKeysManage)?;
+        let state = &*self.identity.state;
+        let permit = state.guard.admit_release(context, Action::ApiKeysManage)?;
         let (id, found) = self.find(context, key_id).await?;
         self.check_role_within(context, found.body.role)?;
-        inner.check_key_reach(context, id, &found.body).await?;
+        state.check_key_reach(context, id, &found.body).await?;
         let batch =
-            Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, format!("api-keys/{id}")));
-        let descendants = inner.descendants(context, id).await?;
+            Batch::spanning(state.now()).audit(permit.audit_entry(&state.guard, context, format!("api-keys/{id}")));
+        let descendants = state.descendants(context, id).await?;
         let mut batch = batch.delete_system(API_KEY, found.id.clone(), Expect::Version(found.version));
         batch = batch.delete_system(API_KEY_USE, found.id, Expect::Any);
         for key in &descendants {
             batch = batch.delete_system(API_KEY, key.id.clone(), Expect::Any);
             batch = batch.delete_system(API_KEY_USE, key.id.clone(), Expect::Any);
         }
-        inner.records.commit(context.scope(), batch).await?;
-        inner.publish_revocation(Revocation::ApiKey(id.to_string()));
+        state.records.commit(context.scope(), batch).await?;
+        state.publish_revocation(Revocation::ApiKey(id.to_string()));
         for key in descendants {
-            inner.publish_revocation(Revocation::ApiKey(key.id.to_string()));
+            state.publish_revocation(Revocation::ApiKey(key.id.to_string()));
         }
         Ok(())
     }
@@ -193,7 +191,7 @@ impl ApiKeys {
     async fn find(&self, context: &RequestContext, key_id: &str) -> Result<(Ulid, StoredDocument<ApiKeyBody>)> {
         let missing = || Error::not_found(MANAGE, "API key");
         let id = Ulid::from_string(key_id).map_err(|_| missing())?;
-        let found = self.identity.inner.records.get::<ApiKeyBody>(&API_KEY, &DocId::from(id)).await?;
+        let found = self.identity.state.records.get::<ApiKeyBody>(&API_KEY, &DocId::from(id)).await?;
         let found = found.filter(|found| found.body.tenant_id == *context.scope().tenant());
         Ok((id, found.ok_or_else(missing)?))
     }
@@ -206,7 +204,7 @@ impl ApiKeys {
         }
         let error = Error::new(Code::RoleInsufficient, MANAGE, "the key's role is above your own");
         let error = error.with_member("action", MANAGE).with_member("least_role", role.as_str());
-        Err(self.identity.inner.with_decision_id(error))
+        Err(self.identity.state.with_decision_id(error))
     }
 }
 

@@ -20,10 +20,8 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{
-    admission::{Admission, Inner},
-    revocation::{Revocation, RevocationFeed},
-};
+use super::validity::ContextValidity;
+use crate::revocation::{Revocation, RevocationFeed};
 
 /// The longest delay of a revocation.
 const MAX_REVOCATION_DELAY: Duration = Duration::from_secs(5);
@@ -33,8 +31,11 @@ const MAX_CONCURRENT_CHECKS: usize = 64;
 const CHECKS_PER_TURN: usize = 512;
 
 /// The open streams. One task checks all of them, as long as there are any.
-#[derive(Debug, Default)]
-pub(crate) struct SessionMonitor(Mutex<MonitoredSessions>);
+#[derive(Debug)]
+pub(super) struct SessionMonitor {
+    validity: ContextValidity,
+    sessions: Mutex<MonitoredSessions>,
+}
 
 #[derive(Debug, Default)]
 struct MonitoredSessions {
@@ -54,10 +55,10 @@ struct MonitorEntry {
 }
 
 /// A future that completes with the reason when its context is no longer valid. It is small and cheap to poll. Drop it
-/// when the stream ends. See [`Admission::monitor`].
+/// when the stream ends. See [`Admission::monitor`](super::Admission::monitor).
 #[must_use = "it tells when to close the stream"]
 pub struct MonitoredSession {
-    admission: Admission,
+    monitor: Arc<SessionMonitor>,
     number: u64,
     end: oneshot::Receiver<Error>,
 }
@@ -75,7 +76,7 @@ impl Future for MonitoredSession {
 
 impl Drop for MonitoredSession {
     fn drop(&mut self) {
-        self.admission.0.monitor.lock().open.remove(&self.number);
+        self.monitor.lock().open.remove(&self.number);
     }
 }
 
@@ -91,72 +92,42 @@ impl fmt::Debug for MonitorEntry {
     }
 }
 
-impl Admission {
-    /// Monitors a context until it is no longer valid. The future completes with the error of
-    /// [`Admission::check_still_valid`]: at once for what the directory revokes in this process, within 5 seconds for
-    /// revocations on other nodes. If the directory does not respond, the context stays valid until the 5 seconds are
-    /// over, and then ends with `BACKEND_UNAVAILABLE`. Await it beside everything that stays open for this context. One
-    /// task checks all contexts.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime with time.
-    pub fn monitor(&self, context: &RequestContext) -> MonitoredSession {
-        let (told, end) = oneshot::channel();
-        let open = Arc::new(MonitorEntry {
-            context: context.clone(),
-            end: Mutex::new(Some(told)),
-            failed_checks: AtomicU32::new(0),
-        });
-        let mut streams = self.0.monitor.lock();
-        streams.last_entry_id += 1;
-        let number = streams.last_entry_id;
-        streams.open.insert(number, open);
-        if streams.task.is_none() {
-            streams.last_task_id += 1;
-            let task = streams.last_task_id;
-            streams.task = Some(task);
-            drop(streams);
-            let running = MonitorTask { admission: Arc::downgrade(&self.0), task };
-            tokio::spawn(run_monitor(running));
-        }
-        MonitoredSession { admission: self.clone(), number, end }
-    }
-}
-
 /// Marks the task as ended when dropped, so that another one can start.
 struct MonitorTask {
-    admission: Weak<Inner>,
+    monitor: Weak<SessionMonitor>,
     task: u64,
 }
 
 impl Drop for MonitorTask {
     fn drop(&mut self) {
-        let Some(admission) = self.admission.upgrade() else { return };
-        let mut streams = admission.monitor.lock();
-        if streams.task == Some(self.task) {
-            streams.task = None;
+        let Some(monitor) = self.monitor.upgrade() else { return };
+        let mut sessions = monitor.lock();
+        if sessions.task == Some(self.task) {
+            sessions.task = None;
         }
     }
 }
 
 async fn run_monitor(running: MonitorTask) {
-    let Some(admission) = running.admission.upgrade() else { return };
-    let every = admission.directory.as_ref().map_or(Duration::from_secs(1), |directory| directory.recheck_every());
-    let mut feed = admission.directory.as_ref().and_then(|directory| directory.revocations());
-    drop(admission);
+    let Some(monitor) = running.monitor.upgrade() else { return };
+    let directory = monitor.validity.directory.as_ref();
+    let every = directory.map_or(Duration::from_secs(1), |directory| directory.recheck_every());
+    let mut feed = directory.and_then(|directory| directory.revocations());
+    drop(monitor);
     let mut ticks = interval(every.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let told = tokio::select! {
+        let revocation = tokio::select! {
             _ = ticks.tick() => None,
             revocation = next_revocation(feed.as_mut()) => Some(revocation),
         };
-        let Some(admission) = running.admission.upgrade() else { return };
-        let Some(all) = admission.monitor.snapshot(running.task) else { return };
-        let concerned = all.into_iter().filter(|open| {
-            lock(&open.end).is_some() && told.as_ref().is_none_or(|revocation| revocation.concerns(&open.context))
+        let Some(monitor) = running.monitor.upgrade() else { return };
+        let Some(all) = monitor.snapshot(running.task) else { return };
+        let concerned = all.into_iter().filter(|entry| {
+            lock(&entry.end).is_some()
+                && revocation.as_ref().is_none_or(|revocation| revocation.concerns(&entry.context))
         });
-        check_sessions(&admission, concerned.collect(), every).await;
+        check_sessions(&monitor.validity, concerned.collect(), every).await;
     }
 }
 
@@ -167,45 +138,71 @@ async fn next_revocation(feed: Option<&mut RevocationFeed>) -> Revocation {
     }
 }
 
-async fn check_sessions(admission: &Inner, streams: Vec<Arc<MonitorEntry>>, every: Duration) {
-    let stale = admission.directory.as_ref().map_or(Duration::ZERO, |directory| directory.staleness());
-    let patience = MAX_REVOCATION_DELAY.saturating_sub(stale + every);
-    for some in streams.chunks(CHECKS_PER_TURN) {
-        let looks = stream::iter(some).for_each_concurrent(MAX_CONCURRENT_CHECKS, |open| async move {
-            match admission.check_still_valid(&open.context).await {
-                Ok(()) => open.failed_checks.store(0, Ordering::Relaxed),
+async fn check_sessions(validity: &ContextValidity, entries: Vec<Arc<MonitorEntry>>, every: Duration) {
+    let staleness = validity.directory.as_ref().map_or(Duration::ZERO, |directory| directory.staleness());
+    let patience = MAX_REVOCATION_DELAY.saturating_sub(staleness + every);
+    for turn in entries.chunks(CHECKS_PER_TURN) {
+        let checks = stream::iter(turn).for_each_concurrent(MAX_CONCURRENT_CHECKS, |entry| async move {
+            match validity.check_still_valid(&entry.context).await {
+                Ok(()) => entry.failed_checks.store(0, Ordering::Relaxed),
                 Err(error)
                     if error.kind() == ErrorKind::Unavailable
-                        && every.saturating_mul(open.failed_checks.fetch_add(1, Ordering::Relaxed)) < patience => {}
+                        && every.saturating_mul(entry.failed_checks.fetch_add(1, Ordering::Relaxed)) < patience => {}
                 Err(error) => {
-                    let told = lock(&open.end).take();
+                    let end = lock(&entry.end).take();
                     // The receiver may be dropped.
-                    let _ = told.map(|told| told.send(error));
+                    let _ = end.map(|end| end.send(error));
                 }
             }
         });
-        looks.await;
+        checks.await;
         tokio::task::yield_now().await;
     }
 }
 
 impl SessionMonitor {
+    pub(super) fn new(validity: ContextValidity) -> Self {
+        Self { validity, sessions: Mutex::default() }
+    }
+
+    /// Monitors a context, and starts the task if there is none.
+    pub(super) fn monitor(self: &Arc<Self>, context: &RequestContext) -> MonitoredSession {
+        let (sender, end) = oneshot::channel();
+        let entry = Arc::new(MonitorEntry {
+            context: context.clone(),
+            end: Mutex::new(Some(sender)),
+            failed_checks: AtomicU32::new(0),
+        });
+        let mut sessions = self.lock();
+        sessions.last_entry_id += 1;
+        let number = sessions.last_entry_id;
+        sessions.open.insert(number, entry);
+        if sessions.task.is_none() {
+            sessions.last_task_id += 1;
+            let task = sessions.last_task_id;
+            sessions.task = Some(task);
+            drop(sessions);
+            tokio::spawn(run_monitor(MonitorTask { monitor: Arc::downgrade(self), task }));
+        }
+        MonitoredSession { monitor: Arc::clone(self), number, end }
+    }
+
     /// Returns the streams that `task` checks. Returns `None` if another task has replaced it, or if there are no
     /// streams, which ends the task.
     fn snapshot(&self, task: u64) -> Option<Vec<Arc<MonitorEntry>>> {
-        let mut streams = self.lock();
-        if streams.task != Some(task) {
+        let mut sessions = self.lock();
+        if sessions.task != Some(task) {
             return None;
         }
-        if streams.open.is_empty() {
-            streams.task = None;
+        if sessions.open.is_empty() {
+            sessions.task = None;
             return None;
         }
-        Some(streams.open.values().cloned().collect())
+        Some(sessions.open.values().cloned().collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, MonitoredSessions> {
-        lock(&self.0)
+        lock(&self.sessions)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::secret::SecretText;
 #[derive(Debug, Deserialize)]
 pub struct ApiKeyRequest {
     /// The key's name, 1 to 200 characters. Default: `API key`.
-    #[serde(default = "unnamed")]
+    #[serde(default = "default_name")]
     pub name: String,
     /// The key's role, which is not above its maker's.
     pub role: Role,
@@ -24,7 +24,7 @@ pub struct ApiKeyRequest {
     pub expires_in: Option<u64>,
 }
 
-fn unnamed() -> String {
+fn default_name() -> String {
     "API key".to_owned()
 }
 

@@ -14,9 +14,11 @@ use super::{
 };
 use crate::{
     identity::{
-        Identity, Quota, TicketBody,
+        documents::TicketBody,
         opaque_token::OpaqueTokenKind,
+        quota::Quota,
         records::{self, TICKET},
+        service::Identity,
     },
     revocation::Revocation,
 };
@@ -44,7 +46,7 @@ pub struct Tickets {
 }
 
 impl Tickets {
-    pub(crate) fn new(identity: Identity) -> Self {
+    pub(in crate::identity) fn new(identity: Identity) -> Self {
         Self { identity }
     }
 
@@ -57,8 +59,8 @@ impl Tickets {
     /// `BODY_INVALID` for an invalid path and for a lifetime out of its limits; `RATE_LIMITED` when the actor has as
     /// many valid tickets as are allowed; `BACKEND_UNAVAILABLE` when other nodes keep creating tickets.
     pub async fn create(&self, context: &RequestContext, request: TicketRequest) -> Result<TicketResponse> {
-        let inner = &*self.identity.inner;
-        let permit = inner.guard.admit(context, Action::TicketsCreate, "tickets").await?;
+        let state = &*self.identity.state;
+        let permit = state.guard.admit(context, Action::TicketsCreate, "tickets").await?;
         let target = TicketTarget::parse(&request.path).ok_or_else(|| {
             let detail = format!(
                 "a path begins with / and has at most {MAX_PATH} visible ASCII characters; its query may only name streams"
@@ -69,15 +71,15 @@ impl Tickets {
         let ContextOrigin::Credential { issuer } = context.origin() else {
             return Err(Error::invalid_body(CREATE, "/path", "code in process needs no ticket"));
         };
-        let turn = inner.quota_turn(Quota::Tickets(&context.actor().id)).await?;
-        let now = inner.now();
+        let turn = state.quota_turn(Quota::Tickets(&context.actor().id)).await?;
+        let now = state.now();
         let until = match request.reuse {
             Some(TicketReuse::Stream) if self.is_of_session(context).await? => None,
             _ => context.expires_at(),
         };
-        let id = inner.guard.ids().ulid(now);
+        let id = state.guard.ids().ulid(now);
         let kind = if request.reuse.is_some() { REUSABLE } else { SINGLE_USE };
-        let (ticket, hash) = kind.mint(id, inner.guard.ids());
+        let (ticket, hash) = kind.mint(id, state.guard.ids());
         let ends = now.plus(ttl);
         let expires_at = until.or(context.expires_at().filter(|_| request.reuse.is_none()));
         let expires_at = expires_at.map_or(ends, |end| ends.min(end));
@@ -96,14 +98,14 @@ impl Tickets {
             issued_at: context.issued_at(),
             until,
         };
-        let batch = Batch::spanning(now).audit(permit.audit_entry(&inner.guard, context, format!("tickets/{id}")));
+        let batch = Batch::spanning(now).audit(permit.audit_entry(&state.guard, context, format!("tickets/{id}")));
         let batch = match request.reuse {
             None => {
                 let tags = [records::user_tag(&context.actor().id)];
                 records::put(batch, TICKET, id, &tags, &grant, Expect::Absent)?
             }
             Some(TicketReuse::Stream) => {
-                let log = inner.records.log_id().to_bytes();
+                let log = state.records.log_id().to_bytes();
                 let body = StreamTicketBody { grant, ttl_s: ttl.as_secs(), log };
                 put_end(body.put(batch, id, Expect::Absent)?, id, expires_at)?
             }
@@ -120,36 +122,36 @@ impl Tickets {
     /// used.
     pub async fn end(&self, context: &RequestContext, ticket_id: &str) -> Result<()> {
         const END: &str = "tickets.end";
-        let inner = &*self.identity.inner;
-        let permit = inner.guard.admit_release(context, Action::TicketsEnd)?;
+        let state = &*self.identity.state;
+        let permit = state.guard.admit_release(context, Action::TicketsEnd)?;
         let missing = || Error::not_found(END, "ticket");
         let id = Ulid::from_string(ticket_id).map_err(|_| missing())?;
-        let (kind, found) = match inner.records.get::<TicketBody>(&STREAM_TICKET, &DocId::from(id)).await? {
+        let (kind, found) = match state.records.get::<TicketBody>(&STREAM_TICKET, &DocId::from(id)).await? {
             Some(found) => (STREAM_TICKET, found),
-            None => (TICKET, inner.records.get(&TICKET, &DocId::from(id)).await?.ok_or_else(missing)?),
+            None => (TICKET, state.records.get(&TICKET, &DocId::from(id)).await?.ok_or_else(missing)?),
         };
         let TicketBody { user_id, bound, expires_at, .. } = &found.body;
         let own = *user_id == context.actor().id
             && bound.tenant == *context.scope().tenant()
             && bound.env == Some(context.scope().env());
-        if !own || inner.now() >= *expires_at {
+        if !own || state.now() >= *expires_at {
             return Err(missing());
         }
         let batch =
-            Batch::spanning(inner.now()).audit(permit.audit_entry(&inner.guard, context, format!("tickets/{id}")));
-        inner.records.commit(context.scope(), batch.delete_system(kind, found.id, Expect::Any)).await?;
-        inner.publish_revocation(Revocation::Ticket(id.to_string()));
+            Batch::spanning(state.now()).audit(permit.audit_entry(&state.guard, context, format!("tickets/{id}")));
+        state.records.commit(context.scope(), batch.delete_system(kind, found.id, Expect::Any)).await?;
+        state.publish_revocation(Revocation::Ticket(id.to_string()));
         Ok(())
     }
 
     /// Returns whether the caller's credential is an access token of a session in the store, which the directory
     /// watches.
     async fn is_of_session(&self, context: &RequestContext) -> Result<bool> {
-        let inner = &*self.identity.inner;
+        let state = &*self.identity.state;
         let Some(session) = context.session().and_then(|session| Ulid::from_string(session).ok()) else {
             return Ok(false);
         };
-        let found = inner.cache.session(&inner.records, session).await?;
+        let found = state.cache.session(&state.records, session).await?;
         Ok(found.is_some_and(|found| found.user == context.actor().id))
     }
 }

@@ -9,7 +9,10 @@ use engines_core::{
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use crate::identity::{TicketBody, records};
+use crate::identity::{
+    documents::{TicketBody, TicketInfo},
+    records,
+};
 
 /// Reusable tickets by id.
 pub(crate) const STREAM_TICKET: DocumentKind = DocumentKind::from_static("identity_stream_ticket");
@@ -32,15 +35,6 @@ pub(crate) struct StreamTicketBody {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct StreamTicketEnd {
     pub(crate) ticket: Ulid,
-}
-
-/// The part of a reusable ticket that is cached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TicketInfo {
-    pub(crate) expires_at: Timestamp,
-    pub(crate) ttl: Duration,
-    /// Whether a renewal extends the ticket. It does not when the ticket already lasts as long as its credential.
-    pub(crate) renewable: bool,
 }
 
 impl StreamTicketBody {
