@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use engines::{
     Actor, ActorType, Principal,
-    auth::{AuthInput, Authenticator, BodyClaims, Credential, FieldValues, same_bytes},
+    auth::{Authenticator, Credential, same_bytes},
     prelude::*,
 };
 
@@ -41,16 +41,9 @@ async fn engine() -> Result<Engine> {
     Engine::builder().memory().authenticator(keys).build().await
 }
 
-/// What an HTTP server does with a request's headers.
+/// Admits a key to its default tenant.
 async fn admit(engine: &Engine, key: &str) -> Result<RequestContext> {
-    let bearer = format!("Bearer {key}");
-    let presented = AuthInput {
-        authorization: FieldValues::one(&bearer),
-        env_headers: FieldValues::one("dev"),
-        ..AuthInput::default()
-    };
-    let principal = engine.admission().authenticate(&presented).await?;
-    engine.admission().admit(&principal, &presented, &BodyClaims::default()).await
+    engine.enter(key, "", "dev").await
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -168,7 +168,10 @@ impl Credentials {
         steps: Vec<AdmissionStep>,
     ) -> Result<(Admission, Option<TokenIssuer>)> {
         let (clock, ids) = (guard.clock(), guard.ids());
-        let mut admission = Admission::builder(Arc::clone(clock), ids.clone());
+        // Ids of requests are in all logs and audit records, so callers cannot put personal data into them.
+        let scrubber = Scrubber::default();
+        let is_harmless = move |id: &str| scrubber.findings(id).is_ok_and(|findings| findings.is_empty());
+        let mut admission = Admission::builder(Arc::clone(clock), ids.clone()).request_ids(is_harmless);
         let mut issuer = None;
         if let Some(keys) = &self.signing {
             let verifier = TokenVerifier::with_keys(keys, self.jwt.clone(), Arc::clone(clock))?;

@@ -2,8 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use engines_auth::{Admission, Identity, TokenIssuer, control::OpenStreams, key_slot::KeySlots};
-use engines_core::{Guard, Limits, RequestContext, Result, Scope, Store, nexus::Backend};
+use engines_auth::{
+    Admission, AuthInput, BodyClaims, FieldValues, Identity, TokenIssuer, control::OpenStreams, key_slot::KeySlots,
+};
+use engines_core::{Guard, Limits, RequestContext, Result, Scope, Store, Trace, nexus::Backend};
 use engines_storage::{
     audit_log::AuditLog,
     event_log::{EventLog, TrainPrefs, privacy::PrivacyService},
@@ -149,6 +151,52 @@ impl Engine {
     #[must_use]
     pub fn presence(&self) -> &PresenceService {
         &self.0.presence
+    }
+
+    /// Authenticates a bearer token and admits it to a tenant and environment, for code that is not an HTTP server.
+    ///
+    /// An empty `tenant` stands for the default tenant of the token's user. No connection is known, so limits by network
+    /// address do not apply.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use engines::{Engine, Role, TenantId, UserId, auth::{SigningSecret, TokenRequest}};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let secret = SigningSecret::new("at least thirty-two bytes, kept out of the code")?;
+    /// let engine = Engine::builder().memory().signing_secret(secret).build().await?;
+    /// let mut request = TokenRequest::new(UserId::new("ada")?, Duration::from_secs(900));
+    /// request.memberships.insert(TenantId::new("t_acme")?, Role::Member);
+    /// let token = engine.issuer().expect("the builder has a secret").issue(&request)?;
+    ///
+    /// let context = engine.enter(token.expose(), "t_acme", "dev").await?;
+    /// assert_eq!(context.role(), Role::Member);
+    /// # engine.shutdown().await;
+    /// # Ok::<(), engines::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Admission::authenticate`] and [`Admission::admit`]: `TENANT_FORBIDDEN` for a tenant that the user is not a
+    /// member of, as over HTTP.
+    pub async fn enter(&self, token: &str, tenant: &str, env: &str) -> Result<RequestContext> {
+        let trace = Trace::begin(&**self.0.guard.clock(), self.0.guard.ids());
+        self.enter_with_trace(token, tenant, env, trace).await
+    }
+
+    /// Like [`Engine::enter`], for a request that already has a trace.
+    ///
+    /// # Errors
+    /// As [`Engine::enter`].
+    pub async fn enter_with_trace(&self, token: &str, tenant: &str, env: &str, trace: Trace) -> Result<RequestContext> {
+        let input = AuthInput {
+            tenant_headers: Some(tenant).filter(|tenant| !tenant.is_empty()).into_iter().collect(),
+            env_headers: FieldValues::one(env),
+            trace: Some(trace),
+            ..AuthInput::from_token(token)
+        };
+        let admission = self.admission();
+        let principal = admission.authenticate(&input).await?;
+        admission.admit(&principal, &input, &BodyClaims::default()).await
     }
 
     /// Admission: makes a request context from a credential.

@@ -1,11 +1,14 @@
 //! The engine without HTTP: the same services, in process.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use engines::{
     Code, Engine, IdGenerator,
-    auth::{RootKey, SigningSecret},
+    auth::{RootKey, SigningSecret, TokenRequest},
     core::{
         audit::AuditFilter,
         event::{CleanEvent, DatasetEvent, EventFilter},
@@ -134,5 +137,29 @@ async fn identity_needs_a_signing_secret_and_the_root_key() {
     let ada = context("t_acme", "ada", Role::Viewer).unwrap();
     assert_eq!(engine.identity().unwrap().get_tenant(&ada, &id).await.unwrap().name, "Acme");
     // Background tasks end with the engine.
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn plain_strings_enter_the_engine_as_a_request_does_over_http() {
+    let secret = SigningSecret::new("a secret for tests, at least 32 bytes long").unwrap();
+    let engine = Engine::builder().memory().signing_secret(secret).build().await.unwrap();
+    let mut request = TokenRequest::new(UserId::new("ada").unwrap(), Duration::from_secs(900));
+    request.memberships.insert(TenantId::new("t_acme").unwrap(), Role::Member);
+    request.default_tenant = Some(TenantId::new("t_acme").unwrap());
+    let token = engine.issuer().unwrap().issue(&request).unwrap();
+    let enter = async |token: &str, tenant: &str, env: &str| {
+        let entered = engine.enter(token, tenant, env).await;
+        entered.map(|context| context.scope().to_string()).map_err(|error| error.code())
+    };
+    assert_eq!(enter(token.expose(), "t_acme", "stage").await.as_deref(), Ok("t_acme/staging"));
+    assert_eq!(enter(token.expose(), "", "dev").await.as_deref(), Ok("t_acme/dev"));
+    assert_eq!(enter(token.expose(), "t_other", "dev").await, Err(Code::TenantForbidden));
+    assert_eq!(enter(token.expose(), "t_acme", "moon").await, Err(Code::EnvInvalid));
+    assert_eq!(enter("", "t_acme", "dev").await, Err(Code::TokenMissing));
+    assert_eq!(enter("a.b.c", "t_acme", "dev").await, Err(Code::TokenInvalid));
+    let trace = engine.enter(token.expose(), "t_acme", "dev").await.unwrap().trace().clone();
+    let continued = engine.enter_with_trace(token.expose(), "t_acme", "dev", trace.clone()).await.unwrap();
+    assert_eq!(continued.trace(), &trace);
     engine.shutdown().await;
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engines::{
     Code, Cursor, Engine, IdGenerator, ResourceId,
     archive::{ExportOptions, ImportOptions, TenantArchives},
-    auth::RootKey,
+    auth::{RootKey, key_slot::KEY_SLOT},
     core::{
         audit::AuditFilter,
         event::{DatasetEvent, EventFilter},
@@ -22,8 +22,6 @@ use engines::{
     stream::canvas::{CanvasCommand, NewCanvas, verify_canvas},
 };
 use serde_json::{json, value::RawValue};
-
-const KEY_SLOT: DocumentKind = DocumentKind::from_static("key_slot");
 
 fn acme(env: Env) -> RequestContext {
     context_in("t_acme", env, "ada", engines::ActorType::Human, Role::Owner).unwrap()

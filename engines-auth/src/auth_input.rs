@@ -80,6 +80,8 @@ impl fmt::Debug for FieldValues<'_> {
 pub struct AuthInput<'a> {
     /// `Authorization`.
     pub authorization: FieldValues<'a>,
+    /// A bearer token without an `Authorization` header around it, see [`AuthInput::from_token`].
+    pub bearer: Option<&'a str>,
     /// `?ticket=` on routes that are streams. Leave it absent on all other routes.
     pub ticket: FieldValues<'a>,
     /// The request's path without the query. A ticket is valid for one path.
@@ -109,6 +111,21 @@ pub struct AuthInput<'a> {
     /// The trace, if it began before admission (see [`Admission::trace`](crate::Admission::trace)). If it is set,
     /// `request_id` and `traceparent` are not read.
     pub trace: Option<Trace>,
+}
+
+impl<'a> AuthInput<'a> {
+    /// An input with a bearer token and nothing else, for code that is not an HTTP server. Set the other fields as
+    /// needed.
+    ///
+    /// ```
+    /// use engines_auth::{AuthInput, FieldValues};
+    /// let input = AuthInput { env_headers: FieldValues::one("dev"), ..AuthInput::from_token("a-token") };
+    /// assert_eq!(input.bearer, Some("a-token"));
+    /// ```
+    #[must_use]
+    pub fn from_token(token: &'a str) -> Self {
+        Self { bearer: Some(token), ..Self::default() }
+    }
 }
 
 /// The tenant and the environment that a JSON body names.

@@ -14,8 +14,8 @@
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
-//! use engines_auth::{Admission, AuthInput, BodyClaims, FieldValues, JwtSettings, SigningSecret, TokenIssuer, TokenRequest, TokenVerifier};
-//! use engines_core::{Clock, IdGenerator, Role, SystemClock, TenantId, UserId};
+//! use engines_auth::{Admission, AuthInput, BodyClaims, FieldValues, JwtSettings, SigningSecret, TokenIssuer,
+//! TokenRequest, TokenVerifier}; use engines_core::{Clock, IdGenerator, Role, SystemClock, TenantId, UserId};
 //!
 //! # futures_util::FutureExt::now_or_never(async {
 //! let (clock, ids): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), IdGenerator::from_os()?);

@@ -7,8 +7,8 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::client_network::{ClientNetwork, NETWORKS_PER_SITE};
 
-/// If both kinds of networks wait, one of this many turns goes to an unproven network. Unproven networks wait longer, but
-/// proven networks cannot block them.
+/// If both kinds of networks wait, one of this many turns goes to an unproven network. Unproven networks wait longer,
+/// but proven networks cannot block them.
 const TURNS_PER_UNPROVEN: u32 = 4;
 
 /// The limits on the number of waiting requests.
@@ -81,8 +81,8 @@ impl<T> NetworkQueue<T> {
     /// Adds a request. Returns its id, and the request that it displaced.
     ///
     /// # Errors
-    /// [`QueueFull`] when the network has used its share of the queue, or when the queue is full and no network has more
-    /// requests than this one.
+    /// [`QueueFull`] when the network has used its share of the queue, or when the queue is full and no network has
+    /// more requests than this one.
     pub(crate) fn push(
         &mut self,
         client: ClientNetwork,
@@ -125,7 +125,8 @@ impl<T> NetworkQueue<T> {
         if self.proven.total + self.unproven.total < self.limits.total {
             return Ok(None);
         }
-        // A proven network displaces any unproven one. Otherwise only a site with at least two more requests is displaced.
+        // A proven network displaces any unproven one. Otherwise only a site with at least two more requests is
+        // displaced.
         let least = if is_proven { 1 } else { of_site + 2 };
         let displaced = self.unproven.pop_longest(least);
         let displaced = displaced.or_else(|| is_proven.then(|| self.proven.pop_longest(of_site + 2)).flatten());
@@ -187,7 +188,8 @@ impl<T> WaitingSites<T> {
         next
     }
 
-    /// Removes the newest request of the largest network in the largest site, if that site has at least `least` requests.
+    /// Removes the newest request of the largest network in the largest site, if that site has at least `least`
+    /// requests.
     fn pop_longest(&mut self, least: usize) -> Option<WaitingRequest<T>> {
         let (name, site) = self.sites.iter().max_by_key(|(_, site)| site.total)?;
         if site.total < least {

@@ -21,7 +21,8 @@ pub struct Rate {
 /// The largest number of keys that are remembered.
 const MAX_KEYS: usize = 65_536;
 
-/// Counts tries by key, in this process. When there are too many keys, the key with the most tries left is removed first.
+/// Counts tries by key, in this process. When there are too many keys, the key with the most tries left is removed
+/// first.
 #[derive(Debug)]
 pub(crate) struct RateLimiter(Buckets);
 

@@ -12,6 +12,8 @@ use engines_core::Timestamp;
 
 const SHARDS: usize = 64;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
+/// The largest difference between the clock readings of concurrent callers: a second.
+const MAX_SKEW_NANOS: u64 = NANOS_PER_SECOND;
 
 /// The size of a bucket and the rate at which it fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +115,7 @@ impl Buckets {
         let over = (full_at - now).saturating_sub(size.full());
         if over > 0 {
             if let Some(kept) = table.get_mut(&key.0) {
-                // Stored, because after a clock was set back the wait would otherwise start again at each try.
+                // Stored, because after the clock was set back a little the wait would otherwise start again at each try.
                 *kept = before;
             }
             return Err(Duration::from_nanos(over));
@@ -152,10 +154,17 @@ impl Buckets {
     }
 }
 
-/// Returns the time at which the bucket is full, or `now` if it is. After a clock was set back, no caller waits longer
-/// than for an empty bucket.
+/// Returns the time at which the bucket is full, or `now` if it is.
+///
+/// A time that no number of tries can lead to was written while the clock was ahead: such a bucket is full, so that a clock
+/// that was set back locks no caller out. A difference of up to [`MAX_SKEW_NANOS`] is a race between two callers that
+/// read the clock in one order and took the bucket in another: such a bucket is empty.
 fn time_when_full(table: &BucketTable, key: BucketKey, size: BucketSize, now: u64) -> u64 {
-    table.get(&key.0).map_or(now, |full_at| (*full_at).clamp(now, now.saturating_add(size.full())))
+    let latest = now.saturating_add(size.full());
+    match table.get(&key.0) {
+        Some(full_at) if *full_at <= latest.saturating_add(MAX_SKEW_NANOS) => (*full_at).clamp(now, latest),
+        _ => now,
+    }
 }
 
 fn level(full_at: u64, size: BucketSize, now: u64) -> BucketLevel {
@@ -224,11 +233,22 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_makes_nobody_wait_longer_than_an_empty_bucket() {
+    fn a_bucket_is_full_after_the_clock_was_set_back() {
         let (buckets, size) = (Buckets::new(128), size(1, 2));
         let key = buckets.key(0, "ada");
         assert!(buckets.take(key, size, at(3_600_000)).is_ok());
+        assert!(buckets.take(key, size, at(0)).is_ok());
+        assert!(buckets.take(key, size, at(0)).is_ok());
         assert_eq!(buckets.take(key, size, at(0)), Err(Duration::from_secs(1)));
-        assert!(buckets.take(key, size, at(1000)).is_ok());
+    }
+
+    #[test]
+    fn a_caller_that_read_the_clock_earlier_than_another_gets_no_new_burst() {
+        let (buckets, size) = (Buckets::new(128), size(1, 2));
+        let key = buckets.key(0, "ada");
+        assert!(buckets.take(key, size, at(5)).is_ok());
+        assert!(buckets.take(key, size, at(5)).is_ok());
+        assert_eq!(buckets.take(key, size, at(4)), Err(Duration::from_secs(1)));
+        assert_eq!(buckets.take(key, size, at(500)), Err(Duration::from_millis(504)));
     }
 }

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, error::Error as StdError, fmt, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use engines::{Engine, Result, core::pii::Scrubber};
+use engines::{Engine, Result};
 use http::{Request, Response};
 use hyper::body::Body as HttpBody;
 
@@ -42,7 +42,6 @@ struct Inner {
     openapi: Bytes,
     shutdown: Shutdown,
     throttle: Option<Arc<dyn RequestThrottle>>,
-    scrubber: Scrubber,
     budgets: Budgets,
 }
 
@@ -139,11 +138,6 @@ impl App {
         self.0.openapi.clone()
     }
 
-    /// Returns the scrubber for the parts of a request that are logged as the client sent them.
-    pub(crate) fn scrubber(&self) -> &Scrubber {
-        &self.0.scrubber
-    }
-
     pub(crate) fn budgets(&self) -> &Budgets {
         &self.0.budgets
     }
@@ -185,7 +179,6 @@ impl AppBuilder {
             budgets: Budgets::new(&self.settings),
             settings: self.settings,
             throttle: self.throttle,
-            scrubber: Scrubber::default(),
         })))
     }
 }

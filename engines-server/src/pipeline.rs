@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use engines::{
-    Action, Code, Error, ErrorKind, Principal, RequestContext, Result, Role, Scope, Trace,
+    Action, Code, Error, ErrorKind, Principal, RequestContext, Result, Trace,
     auth::{Admission, AuthInput, BodyClaims, FieldValues},
     core::{access::RateClass, gate::RateSubject, json::CheckedJson},
 };
@@ -60,7 +60,7 @@ where
     let begun = Instant::now();
     let (mut parts, body) = request.into_parts();
     let head = parts.method == Method::HEAD;
-    let trace = app.engine().admission().trace(&trace_input(app, &parts.headers));
+    let trace = app.engine().admission().trace(&trace_input(&parts.headers));
     let found = app.router().find(&parts.method, parts.uri.path());
     let (number, route) = found.as_ref().ok().map(|found| (found.index, found.route)).unzip();
     let origin = app.cors().origin(&parts.headers);
@@ -108,7 +108,7 @@ where
 
 /// Responds to a request with an error before any other step.
 pub(crate) fn refuse(app: &App, headers: &HeaderMap, error: &Error) -> Response<Body> {
-    let trace = app.engine().admission().trace(&trace_input(app, headers));
+    let trace = app.engine().admission().trace(&trace_input(headers));
     finish_refusal(app, headers, &trace, problem::response(error, &trace))
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn refuse_with_text(
     status: StatusCode,
     text: &'static str,
 ) -> Response<Body> {
-    let trace = app.engine().admission().trace(&trace_input(app, headers));
+    let trace = app.engine().admission().trace(&trace_input(headers));
     finish_refusal(app, headers, &trace, response::with_body(status, "text/plain; charset=utf-8", text))
 }
 
@@ -237,7 +237,9 @@ where
             (Authorized::Token(handler, principal), read_json_body(budget, route, parts, body).await?)
         }
         Endpoint::Operator(handler) => {
-            let context = admit_operator(app, connection, input()).await?;
+            let input = input();
+            let principal = verify_credential(admission, connection, &input).await?;
+            let context = admission.admit_operator(&principal, &input).await?;
             (Authorized::Context(handler, context), read_json_body(budget, route, parts, body).await?)
         }
         Endpoint::Action(action, handler) => {
@@ -433,34 +435,10 @@ fn upgrade(connection: Option<&ConnectionInfo>, parts: &mut Parts) -> Option<Upg
     own.or_else(|| parts.extensions.remove::<OnUpgrade>().map(Upgrade::Hyper))
 }
 
-/// Admits admins of the control plane only. The control plane's tenant is used, whatever tenant the request names.
-async fn admit_operator(
-    app: &App,
-    connection: Option<&ConnectionInfo>,
-    mut input: AuthInput<'_>,
-) -> Result<RequestContext> {
-    let (engine, scope) = (app.engine(), Scope::system()?);
-    let principal = verify_credential(engine.admission(), connection, &input).await?;
-    input.tenant_headers = FieldValues::one(scope.tenant().as_str());
-    input.env_headers = FieldValues::one(scope.env().as_str());
-    input.tenant_queries = FieldValues::default();
-    input.env_queries = FieldValues::default();
-    let context = engine.admission().admit(&principal, &input, &BodyClaims::default()).await?;
-    if context.role() >= Role::Admin {
-        return Ok(context);
-    }
-    let refusal = Error::new(Code::RoleInsufficient, "http.operator", "the role admin in t_system is required");
-    Err(refusal.with_member("least_role", "admin").with_member("decision_id", engine.guard().decision_id()))
-}
-
-/// Discards ids that contain personal data. Otherwise they would be in every log line and audit record of the request.
-fn trace_input<'a>(app: &App, headers: &'a HeaderMap) -> AuthInput<'a> {
-    let harmless = |id: &&HeaderValue| {
-        let found = id.to_str().ok().map(|id| app.scrubber().findings(id));
-        matches!(found, Some(Ok(found)) if found.is_empty())
-    };
+/// The headers that the trace of a request continues.
+fn trace_input(headers: &HeaderMap) -> AuthInput<'_> {
     AuthInput {
-        request_id: headers.get_all(&X_REQUEST_ID).iter().filter(harmless).collect(),
+        request_id: headers.get_all(&X_REQUEST_ID).iter().collect(),
         traceparent: headers.get_all(&TRACEPARENT).iter().collect(),
         ..AuthInput::default()
     }

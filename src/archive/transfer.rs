@@ -1,5 +1,6 @@
 //! The parts of a tenant on their way from the reader to the writer, through a bounded channel.
 
+use engines_auth::key_slot::KEY_SLOT;
 use engines_core::{
     Env, Result, Scope,
     nexus::{
@@ -14,8 +15,6 @@ use tokio::sync::mpsc;
 pub(super) const CHANNEL_CAPACITY: usize = 4;
 /// Records read at a time.
 const RECORDS_PER_PAGE: usize = 1000;
-/// The document kind of key slots: secrets of the tenant, sealed with keys of the deployment.
-pub(super) const KEY_SLOT_KIND: &str = "key_slot";
 
 /// A part of a tenant.
 #[derive(Debug)]
@@ -64,7 +63,7 @@ pub(super) async fn send_scope(
 
 /// Whether the record is a key slot.
 pub(super) fn is_key_slot(record: &ArchiveRecord) -> bool {
-    matches!(record, ArchiveRecord::Document(document) if document.kind.as_str() == KEY_SLOT_KIND)
+    matches!(record, ArchiveRecord::Document(document) if document.kind == KEY_SLOT)
 }
 
 /// Removes the position in the feed, which belongs to the store and not to the tenant.

@@ -4,19 +4,31 @@ use engines_core::{Code, Error, Result};
 
 use crate::{auth_input::AuthInput, authenticator::Credential, jwt::invalid_token};
 
+/// The place of a credential in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CredentialPlace {
+    /// The `Authorization` header, with the scheme before the credential.
+    Header,
+    /// A bearer token without a scheme.
+    Bearer,
+    /// The query parameter `ticket`.
+    Ticket,
+}
+
 /// Returns the credential of the request (RFC 6750 section 2: never more than one).
 pub(super) fn credential<'a>(input: &AuthInput<'a>) -> Result<Credential<'a>> {
-    let mut all = input.authorization.iter().map(|value| (value, true));
-    let mut tickets = input.ticket.iter().map(|value| (value, false));
-    let (value, bearer) = match (all.next(), all.next(), tickets.next(), tickets.next()) {
-        (None, _, None, _) => return Err(missing_credential()),
-        (Some(one), None, None, _) | (None, _, Some(one), None) => one,
-        _ => return Err(invalid_token("several credentials were sent; send one")),
-    };
+    let headers = input.authorization.iter().map(|value| (value, CredentialPlace::Header));
+    let bearer = input.bearer.iter().map(|value| (value.as_bytes(), CredentialPlace::Bearer));
+    let tickets = input.ticket.iter().map(|value| (value, CredentialPlace::Ticket));
+    let mut all = headers.chain(bearer).chain(tickets);
+    let (value, place) = all.next().ok_or_else(missing_credential)?;
+    if all.next().is_some() {
+        return Err(invalid_token("several credentials were sent; send one"));
+    }
     if value.len() > Credential::MAX_BYTES + "Bearer ".len() {
         return Err(invalid_token("the credential is longer than 8 KiB"));
     }
-    let text = if bearer { strip_bearer_scheme(value)? } else { value };
+    let text = if place == CredentialPlace::Header { strip_bearer_scheme(value)? } else { value };
     if text.is_empty() {
         return Err(missing_credential());
     }
@@ -28,7 +40,7 @@ pub(super) fn credential<'a>(input: &AuthInput<'a>) -> Result<Credential<'a>> {
         // A fold without an early exit is compiled to vector instructions.
         .filter(|text| text.bytes().fold(true, |all, byte| all & byte.is_ascii_graphic()))
         .ok_or_else(|| invalid_token("a credential must be visible ASCII without spaces"))?;
-    if bearer {
+    if place != CredentialPlace::Ticket {
         return Ok(Credential::Bearer(text));
     }
     let mut lists = input.streams.iter();

@@ -1,6 +1,6 @@
 //! Admission: turns what a request presents into a context, in the order of section 2 of the wire contract.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use engines_core::{Clock, Code, Error, IdGenerator, Principal, RequestContext, Result, Role, Scope, TenantId, Trace};
 
@@ -29,15 +29,23 @@ pub struct Admission(Arc<AdmissionState>);
 struct AdmissionState {
     authenticators: Vec<Arc<dyn Authenticator>>,
     failure_sink: Option<Arc<dyn AuthFailureSink>>,
+    request_id_filter: Option<RequestIdFilter>,
     validity: ContextValidity,
     monitor: Arc<SessionMonitor>,
 }
+
+/// Decides whether a request id of a caller is accepted.
+type RequestIdPredicate = dyn Fn(&str) -> bool + Send + Sync;
+
+#[derive(Clone)]
+struct RequestIdFilter(Arc<RequestIdPredicate>);
 
 /// Builds an [`Admission`].
 #[derive(Debug)]
 pub struct AdmissionBuilder {
     authenticators: Vec<Arc<dyn Authenticator>>,
     failure_sink: Option<Arc<dyn AuthFailureSink>>,
+    request_id_filter: Option<RequestIdFilter>,
     validity: ContextValidity,
 }
 
@@ -63,12 +71,21 @@ impl AdmissionBuilder {
         self
     }
 
+    /// Accepts only those `X-Request-Id`s of callers for which `is_accepted` returns true. The id is in every log line
+    /// and audit record of a request, so ids with personal data should be refused. Others are ignored as if they had
+    /// not been sent.
+    #[must_use]
+    pub fn request_ids(mut self, is_accepted: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.request_id_filter = Some(RequestIdFilter(Arc::new(is_accepted)));
+        self
+    }
+
     /// Builds the admission. Without an authenticator it refuses every request.
     #[must_use]
     pub fn build(self) -> Admission {
         let monitor = Arc::new(SessionMonitor::new(self.validity.clone()));
-        let Self { authenticators, failure_sink, validity } = self;
-        Admission(Arc::new(AdmissionState { authenticators, failure_sink, validity, monitor }))
+        let Self { authenticators, failure_sink, request_id_filter, validity } = self;
+        Admission(Arc::new(AdmissionState { authenticators, failure_sink, request_id_filter, validity, monitor }))
     }
 }
 
@@ -77,19 +94,23 @@ impl Admission {
     #[must_use]
     pub fn builder(clock: Arc<dyn Clock>, ids: IdGenerator) -> AdmissionBuilder {
         let validity = ContextValidity { directory: None, clock, ids };
-        AdmissionBuilder { authenticators: Vec::new(), failure_sink: None, validity }
+        AdmissionBuilder { authenticators: Vec::new(), failure_sink: None, request_id_filter: None, validity }
     }
 
     /// Builds the trace of a request (step 6).
     ///
     /// This may be called before all other steps, so that a refusal carries the ids too: put the result into
-    /// [`AuthInput::trace`]. `X-Request-Id` and `traceparent` are continued if they were sent once and are well-formed.
-    /// Otherwise a new trace begins.
+    /// [`AuthInput::trace`]. `X-Request-Id` and `traceparent` are continued if they were sent once and are well-formed,
+    /// and if the filter of the builder accepts the id. Otherwise a new trace begins.
     #[must_use]
     pub fn trace(&self, input: &AuthInput<'_>) -> Trace {
+        let is_accepted = |id: &[u8]| match &self.0.request_id_filter {
+            Some(RequestIdFilter(is_accepted)) => std::str::from_utf8(id).is_ok_and(|id| is_accepted(id)),
+            None => true,
+        };
         Trace::continue_from(
-            single_value(&input.request_id),
-            single_value(&input.traceparent),
+            single_value(input.request_id.iter().filter(|id| is_accepted(id))),
+            single_value(input.traceparent.iter()),
             &*self.0.validity.clock,
             &self.0.validity.ids,
         )
@@ -97,8 +118,8 @@ impl Admission {
 
     /// Authenticates the credential of a request (step 1). This is enough for routes that need no tenant.
     ///
-    /// A request has one credential: either `Authorization: Bearer …` (the scheme in any letter case) or, on streams, a
-    /// ticket.
+    /// A request has one credential: `Authorization: Bearer …` (the scheme in any letter case), a plain bearer token
+    /// ([`AuthInput::from_token`]) or, on streams, a ticket.
     ///
     /// # Errors
     /// - `TOKEN_MISSING`: the request has no credential, or an empty one.
@@ -168,6 +189,29 @@ impl Admission {
         RequestContext::admit_verified(&current, scope, trace)
     }
 
+    /// Admits a principal to the control plane, where the principal must be an admin. The tenant and the environment
+    /// are those of [`Scope::system`]; names in the request are ignored.
+    ///
+    /// # Errors
+    /// As [`Admission::admit`]; `ROLE_INSUFFICIENT` below admin, with `least_role` and a `decision_id`.
+    pub async fn admit_operator(&self, principal: &Principal, input: &AuthInput<'_>) -> Result<RequestContext> {
+        let scope = Scope::system()?;
+        let input = AuthInput {
+            tenant_headers: FieldValues::one(scope.tenant().as_str()),
+            env_headers: FieldValues::one(scope.env().as_str()),
+            tenant_queries: FieldValues::default(),
+            env_queries: FieldValues::default(),
+            ..input.clone()
+        };
+        let context = self.admit(principal, &input, &BodyClaims::default()).await?;
+        if context.role() >= Role::Admin {
+            return Ok(context);
+        }
+        let detail = "the role admin in t_system is required";
+        let error = Error::new(Code::RoleInsufficient, "admission.operator", detail);
+        Err(self.with_decision_id(error.with_member("least_role", Role::Admin.as_str())))
+    }
+
     /// Checks that `X-User-Id` is the principal (the part of step 5 that needs no tenant). For routes without a tenant.
     ///
     /// # Errors
@@ -234,9 +278,8 @@ impl Admission {
     }
 }
 
-/// Returns the value if it was sent exactly once and is text.
-fn single_value<'a>(given: &FieldValues<'a>) -> Option<&'a str> {
-    let mut values = given.iter();
+/// Returns the value if there is exactly one and it is text.
+fn single_value<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<&'a str> {
     values.next().filter(|_| values.next().is_none()).and_then(|value| std::str::from_utf8(value).ok())
 }
 
@@ -256,4 +299,10 @@ fn check_own_user_id(principal: &Principal, input: &AuthInput<'_>) -> Result<()>
         return Err(Error::new(Code::UserMismatch, "admission.claims", detail));
     }
     Ok(())
+}
+
+impl fmt::Debug for RequestIdFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestIdFilter")
+    }
 }

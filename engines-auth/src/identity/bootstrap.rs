@@ -89,9 +89,9 @@ impl Identity {
 }
 
 impl IdentityState {
-    /// Returns the account that has verified this address. Without such an account it creates one with a verified address,
-    /// because the holder of the system key vouches for it. Accounts that only claim the address lose it, because they
-    /// may belong to someone else.
+    /// Returns the account that has verified this address. Without such an account it creates one with a verified
+    /// address, because the holder of the system key vouches for it. Accounts that only claim the address lose it,
+    /// because they may belong to someone else.
     async fn create_first_owner(&self, owner: FirstOwner, caller: &Caller<'_>) -> Result<UserId> {
         let key = self.accounts()?.address_key(owner.email.expose());
         // A concurrent change of the address makes another attempt necessary.

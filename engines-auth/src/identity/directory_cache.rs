@@ -107,8 +107,8 @@ impl DirectoryCache {
         self.tenants.get(tenant, read).await
     }
 
-    /// Returns a membership as it is stored. [`IdentityState::membership`](super::state::IdentityState::membership) also checks its
-    /// key.
+    /// Returns a membership as it is stored. [`IdentityState::membership`](super::state::IdentityState::membership)
+    /// also checks its key.
     pub(super) async fn member(
         &self,
         records: &Records,

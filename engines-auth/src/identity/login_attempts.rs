@@ -67,8 +67,8 @@ impl IdentityState {
     /// Waits for one if a try may be returned.
     ///
     /// # Errors
-    /// `RATE_LIMITED` when no try is available within [`IdentitySettings::login_wait_ms`], when too many callers wait, or
-    /// when a network with fewer waiting callers displaced this one.
+    /// `RATE_LIMITED` when no try is available within [`IdentitySettings::login_wait_ms`], when too many callers wait,
+    /// or when a network with fewer waiting callers displaced this one.
     pub(super) async fn begin_login<'a>(
         &'a self,
         account: &str,

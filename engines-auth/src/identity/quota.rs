@@ -1,8 +1,8 @@
 //! Quotas: concurrent additions to objects that are counted.
 //!
 //! A caller that adds an object waits for its turn, reserves, counts, and commits the addition together with the
-//! reservation. Turns serialise the additions of one process. The reservation is a document whose version every addition
-//! changes, so that additions of other nodes conflict.
+//! reservation. Turns serialise the additions of one process. The reservation is a document whose version every
+//! addition changes, so that additions of other nodes conflict.
 
 use engines_core::{
     Batch, DocId, Result, TenantId, UserId,
@@ -82,7 +82,8 @@ impl Quota<'_> {
         }
     }
 
-    /// Returns the id of the document. The part after the colon differs between the kinds, so no two quotas share an id.
+    /// Returns the id of the document. The part after the colon differs between the kinds, so no two quotas share an
+    /// id.
     fn document_id(&self) -> Result<DocId> {
         DocId::new(match self {
             Self::ApiKeys(tenant) => format!("{tenant}:api_keys"),

@@ -130,7 +130,8 @@ impl Records {
         }
     }
 
-    /// Commits a batch like [`Records::commit`]. Returns false when a precondition failed, because of a concurrent change.
+    /// Commits a batch like [`Records::commit`]. Returns false when a precondition failed, because of a concurrent
+    /// change.
     pub(crate) async fn try_commit(&self, scope: &Scope, batch: Batch) -> Result<bool> {
         match self.commit(scope, batch).await {
             Ok(_) => Ok(true),
@@ -206,8 +207,8 @@ pub(crate) fn tenant_tag(tenant: &TenantId) -> String {
     format!("tenant:{tenant}")
 }
 
-/// Runs `attempt` until it returns a result. `None` means that a concurrent change interfered; the next attempt reads the
-/// documents again.
+/// Runs `attempt` until it returns a result. `None` means that a concurrent change interfered; the next attempt reads
+/// the documents again.
 ///
 /// # Errors
 /// Errors of `attempt`; `VERSION_MISMATCH` after [`MAX_ATTEMPTS`].

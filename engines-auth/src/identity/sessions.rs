@@ -106,8 +106,8 @@ impl Identity {
             let tags = [records::user_tag(&session.body.user_id)];
             let expect = Expect::Version(session.version);
             let batch = records::put(Batch::spanning(now), SESSION, id.clone(), &tags, &body, expect)?;
-            // False if the token was used in the meantime, which the next attempt detects, or if the password of the user
-            // was changed.
+            // False if the token was used in the meantime, which the next attempt detects, or if the password of the
+            // user was changed.
             if state.records.try_commit(state.records.system(), batch).await? {
                 state.refund_address(caller);
                 return Ok(response);

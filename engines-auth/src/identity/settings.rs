@@ -87,14 +87,14 @@ pub struct IdentitySettings {
     /// apply to a network from which the account has logged in during the last 90 days, so that attackers cannot lock
     /// the owner out of it. Default: 30, and one more every 2 seconds.
     pub login_per_account: Rate,
-    /// Milliseconds that a login waits for other logins to the same account whose passwords are being checked, before it
-    /// is refused. Default: 10,000.
+    /// Milliseconds that a login waits for other logins to the same account whose passwords are being checked, before
+    /// it is refused. Default: 10,000.
     pub login_wait_ms: u64,
     /// Logins that may wait in this way. When the queue is full, the network with the most waiting logins gives way to
     /// one with fewer. Logins without a place are refused. Default: 256.
     pub login_waiting: usize,
-    /// Logins of one network that may wait in this way. More are refused. A network is one IPv4 address or one IPv6 /64.
-    /// The networks of an IPv6 /48 together may have twice as many. Default: 128.
+    /// Logins of one network that may wait in this way. More are refused. A network is one IPv4 address or one IPv6
+    /// /64. The networks of an IPv6 /48 together may have twice as many. Default: 128.
     pub login_waiting_per_network: usize,
     /// Tries to log in, sign up, refresh, accept an invite or bootstrap from one address. Successful logins and
     /// refreshes do not count. Default: 200, and two more every second.

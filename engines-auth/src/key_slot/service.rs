@@ -22,9 +22,9 @@ const MANAGE: &str = "key_slots.manage";
 
 /// The service for key slots. Cheap to clone.
 #[derive(Clone)]
-pub struct KeySlots(Arc<Inner>);
+pub struct KeySlots(Arc<KeySlotState>);
 
-struct Inner {
+struct KeySlotState {
     store: Arc<dyn Store>,
     guard: Guard,
     limits: Arc<Limits>,
@@ -59,7 +59,7 @@ impl KeySlots {
     /// Creates the service on `store`, with keys that seal the slots.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, guard: Guard, limits: Arc<Limits>, keys: SealKeys) -> Self {
-        Self(Arc::new(Inner { store, guard, limits, keys }))
+        Self(Arc::new(KeySlotState { store, guard, limits, keys }))
     }
 
     /// Stores a secret in a slot, and replaces the one that was there.
@@ -67,7 +67,7 @@ impl KeySlots {
     /// # Errors
     /// Refusals of the guard; errors of the store.
     pub async fn put(&self, context: &RequestContext, slot: &ResourceId, secret: &SlotSecret) -> Result<SlotInfo> {
-        let Inner { store, guard, keys, .. } = &*self.0;
+        let KeySlotState { store, guard, keys, .. } = &*self.0;
         let permit = guard.admit(context, Action::KeySlotsManage, &resource(slot)).await?;
         let now = guard.clock().now();
         let known = store.get(context.scope(), &KEY_SLOT, &slot.into()).await?;
@@ -102,7 +102,7 @@ impl KeySlots {
     /// # Errors
     /// `CURSOR_INVALID` for a malformed `after`; refusals of the guard; errors of the store.
     pub async fn list(&self, context: &RequestContext, page: PageRequest) -> Result<Page<SlotInfo>> {
-        let Inner { store, guard, limits, .. } = &*self.0;
+        let KeySlotState { store, guard, limits, .. } = &*self.0;
         let _permit = guard.admit(context, Action::KeySlotsList, "").await?;
         let page = PageRequest { limit: page.limit.clamp(1, limits.page_max), after: page.after };
         let found = store.query(context.scope(), &DocumentQuery::of_kind(KEY_SLOT), page).await?;
@@ -115,7 +115,7 @@ impl KeySlots {
     /// # Errors
     /// `NOT_FOUND`; refusals of the guard; errors of the store.
     pub async fn delete(&self, context: &RequestContext, slot: &ResourceId) -> Result<()> {
-        let Inner { store, guard, .. } = &*self.0;
+        let KeySlotState { store, guard, .. } = &*self.0;
         let permit = guard.admit(context, Action::KeySlotsManage, &resource(slot)).await?;
         let batch = Batch::new(guard.clock().now()).delete(KEY_SLOT, slot, Expect::Present).audit(permit.audit_entry(
             guard,
@@ -148,7 +148,7 @@ impl KeySlots {
     /// # Errors
     /// `INTERNAL` when none of the keys opens a slot; refusals of the guard; errors of the store.
     pub async fn reseal(&self, context: &RequestContext) -> Result<usize> {
-        let Inner { store, guard, limits, keys } = &*self.0;
+        let KeySlotState { store, guard, limits, keys } = &*self.0;
         let permit = guard.admit(context, Action::KeySlotsManage, "").await?;
         let (mut done, mut page) = (0, PageRequest::first(limits.page_max));
         loop {

@@ -114,8 +114,8 @@ fn defuse_links(text: &str) -> String {
     words.join(" ").chars().take(MAX_NAME).collect()
 }
 
-/// Returns whether a character vanishes from a name: it is invisible, or selects the variant of another one. White space
-/// and control characters are not among them, because they separate words.
+/// Returns whether a character vanishes from a name: it is invisible, or selects the variant of another one. White
+/// space and control characters are not among them, because they separate words.
 fn vanishes(letter: char) -> bool {
     let is_separator = letter.is_whitespace() || letter.is_control();
     let is_variation_selector = matches!(letter, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}');

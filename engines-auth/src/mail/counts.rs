@@ -14,7 +14,8 @@ pub struct MailCounts {
     pub failed: u64,
     /// Mails that were not composed, because no account has the address, or the address has received too many.
     pub needless: u64,
-    /// Mails that did not fit into the queue (these are not counted as queued), or were not sent because the process stops.
+    /// Mails that did not fit into the queue (these are not counted as queued), or were not sent because the process
+    /// stops.
     pub dropped: u64,
     /// Mails that wait in the queue now.
     pub waiting: usize,

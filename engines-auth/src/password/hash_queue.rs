@@ -1,7 +1,7 @@
 //! The threads that compute hashes, and their queue.
 //!
-//! The queue is fair to networks ([`NetworkQueue`]): a client that floods it waits behind its own requests. Networks from
-//! which a right password came are the proven ones.
+//! The queue is fair to networks ([`NetworkQueue`]): a client that floods it waits behind its own requests. Networks
+//! from which a right password came are the proven ones.
 
 use std::{
     fmt,

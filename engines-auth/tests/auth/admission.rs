@@ -13,7 +13,7 @@ use engines_auth::{
     Admission, AuthInput, Authenticator, BodyClaims, Credential, Directory, FieldValues, TokenVerifier,
 };
 use engines_core::{
-    Actor, ActorType, Clock, Code, Env, Error, ErrorKind, IdGenerator, Principal, RequestContext, Result, Role,
+    Actor, ActorType, Clock, Code, Env, Error, ErrorKind, IdGenerator, Principal, RequestContext, Result, Role, Scope,
     TenantId, UserId, context::ContextOrigin, testing::ManualClock,
 };
 use futures_util::FutureExt;
@@ -293,4 +293,46 @@ fn the_directory_overrides_token_claims() {
     assert_eq!(role("t_beta", ""), Err(Code::TenantForbidden));
     assert_eq!(role("t_other", ""), Err(Code::TenantForbidden));
     assert_eq!(role("t_down", ""), Err(Code::BackendUnavailable));
+}
+
+#[test]
+fn a_plain_token_authenticates_like_a_header_and_is_a_credential_of_its_own() {
+    let token = sign(HEADER, good_claims());
+    assert!(enter(&AuthInput::from_token(&token)).is_ok());
+    assert_eq!(enter(&AuthInput::from_token("")).map(|_| ()), Err(Code::TokenMissing));
+    let bearer = format!("Bearer {token}");
+    assert_eq!(enter(&AuthInput::from_token(&bearer)).map(|_| ()), Err(Code::TokenInvalid));
+    let both = AuthInput { authorization: FieldValues::one(&bearer), ..AuthInput::from_token(&token) };
+    assert_eq!(enter(&both).map(|_| ()), Err(Code::TokenInvalid));
+}
+
+#[test]
+fn only_admins_of_the_control_plane_are_admitted_as_operators() {
+    let with_role = |role: Option<Role>| {
+        let mut operator = ada(Some("t_acme"));
+        operator.memberships.extend(role.map(|role| (TenantId::new("t_system").unwrap(), role)));
+        // The tenant and the environment that the request names are ignored.
+        let presented = AuthInput { tenant_queries: FieldValues::one("t_beta"), ..in_order() };
+        admission().admit_operator(&operator, &presented).now_or_never().unwrap()
+    };
+    assert_eq!(with_role(Some(Role::Admin)).unwrap().scope(), &Scope::system().unwrap());
+    assert_eq!(with_role(Some(Role::Owner)).unwrap().role(), Role::Owner);
+    let member = with_role(Some(Role::Member)).unwrap_err();
+    assert_eq!((member.code(), member.member("least_role")), (Code::RoleInsufficient, Some(&"admin".into())));
+    assert!(member.member("decision_id").is_some());
+    assert_eq!(with_role(None).unwrap_err().code(), Code::TenantForbidden);
+}
+
+#[test]
+fn request_ids_that_the_filter_refuses_are_ignored() {
+    let admission = Admission::builder(Arc::new(ManualClock::default()), IdGenerator::seeded(1))
+        .request_ids(|id| !id.contains('@'))
+        .build();
+    let with = |ids: &[&str]| {
+        let presented = AuthInput { request_id: ids.iter().collect(), ..in_order() };
+        admission.trace(&presented).request_id.to_string()
+    };
+    assert_eq!(with(&["r-1"]), "r-1");
+    assert_ne!(with(&["ada@example.org"]), "ada@example.org");
+    assert_eq!(with(&["ada@example.org", "r-1"]), "r-1");
 }
