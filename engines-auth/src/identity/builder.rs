@@ -58,8 +58,8 @@ impl IdentityBuilder {
 
     /// Sets the sink that records every refused login, refresh, invite and bootstrap.
     #[must_use]
-    pub fn failure_sink(self, rejections: impl AuthFailureSink + 'static) -> Self {
-        Self { failure_sink: Some(Arc::new(rejections)), ..self }
+    pub fn failure_sink(self, sink: impl AuthFailureSink + 'static) -> Self {
+        Self { failure_sink: Some(Arc::new(sink)), ..self }
     }
 
     /// Sets the mailer, which enables verification of addresses and password resets by mail. Run

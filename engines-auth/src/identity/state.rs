@@ -78,9 +78,9 @@ impl IdentityState {
 
     /// Passes an error to the sink, if it is a refusal.
     pub(crate) fn record_failure(&self, action: &'static str, error: &Error, who: Option<&str>, caller: &Caller<'_>) {
-        let Some(rejections) = &self.failure_sink else { return };
+        let Some(sink) = &self.failure_sink else { return };
         if let Some(attempt) = AuthFailure::new(action, error) {
-            rejections.record(&attempt.with_actor(who).with_origin(caller.address, Some(caller.trace)));
+            sink.record(&attempt.with_actor(who).with_origin(caller.address, Some(caller.trace)));
         }
     }
 

@@ -129,7 +129,7 @@ mod tests {
     use super::defuse_links;
 
     #[test]
-    fn names_lead_nowhere() {
+    fn names_contain_no_links() {
         for (name, shown) in [
             ("Acme Inc.", "Acme Inc."),
             ("evil.\u{e0100}example", "evil example"),
@@ -149,7 +149,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_name_is_nothing_links(name in "\\PC{0,80}|[a-z.:/@\r\n]{0,80}") {
+        fn arbitrary_names_contain_no_links(name in "\\PC{0,80}|[a-z.:/@\r\n]{0,80}") {
             let shown = defuse_links(&name);
             prop_assert!(shown.chars().count() <= 60);
             prop_assert!(!shown.contains(['\r', '\n', '/', ':', '@', '<', '>', '"']));
