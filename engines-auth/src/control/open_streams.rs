@@ -56,20 +56,20 @@ impl OpenStreams {
         let Some(subject) = RateSubject::of_context(context).filter(|_| self.settings.enabled) else {
             return Ok(StreamPermit { counts, owner: None });
         };
-        let (most, whose) = match subject.issuer == api_key::ISSUER {
+        let (most, actor_kind) = match subject.issuer == api_key::ISSUER {
             true => (self.settings.streams_per_key, "key"),
             false => (self.settings.streams_per_user, "user"),
         };
         let (actor, tenant) = (&context.actor().id, context.scope().tenant());
-        let full = |limit: usize, whose: &'static str| {
-            let detail = format!("this {whose} has the largest number of open streams allowed; close some");
+        let full = |limit: usize, owner: &'static str| {
+            let detail = format!("this {owner} has the largest number of open streams allowed; close some");
             let error = Error::new(Code::RateLimited, "streams.open", detail).with_retry_after(RETRY_AFTER);
-            let error = error.with_member("limit", limit).with_member("limited", whose);
+            let error = error.with_member("limit", limit).with_member("limited", owner);
             error.with_member("decision_id", guard.decision_id())
         };
         let mut locked = lock(&self.counts);
         if locked.actors.get(actor).is_some_and(|open| *open >= most) {
-            return Err(full(most, whose));
+            return Err(full(most, actor_kind));
         }
         if locked.tenants.get(tenant).is_some_and(|open| *open >= self.settings.streams_per_tenant) {
             return Err(full(self.settings.streams_per_tenant, "tenant"));

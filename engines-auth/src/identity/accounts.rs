@@ -150,14 +150,14 @@ impl Identity {
                 created_at: None,
             },
         };
-        let whose = MembershipSubject::Principal(self, principal);
-        let memberships = state.first_memberships(whose).await?;
+        let subject = MembershipSubject::Principal(self, principal);
+        let memberships = state.first_memberships(subject).await?;
         // Issuers of external users and of tokens minted elsewhere may choose the default tenant. For accounts kept
         // here, only the user may.
         let own = stored.as_ref().is_some_and(|user| user.body.issuer.is_none());
         let chosen = stored.and_then(|user| user.body.default_tenant);
         let chosen = chosen.or_else(|| principal.default_tenant.clone().filter(|_| !own));
-        let tenant = state.chosen_tenant(whose, chosen.as_ref()).await?.map(|(tenant, _)| tenant);
+        let tenant = state.chosen_tenant(subject, chosen.as_ref()).await?.map(|(tenant, _)| tenant);
         Ok(MeResponse { user, tenant, memberships: memberships.items, memberships_next: memberships.next })
     }
 

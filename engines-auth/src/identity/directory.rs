@@ -82,7 +82,7 @@ impl IdentityState {
         let must_exist = self.settings.tenants_must_exist;
         let known_tenant = match self.cache.tenant(&self.records, tenant).await? {
             DirectoryStatus::Disabled => return Ok(None),
-            standing => standing == DirectoryStatus::Active,
+            status => status == DirectoryStatus::Active,
         };
         if credential.issuer == API_KEY {
             return Ok(claimed.filter(|_| known_tenant || !must_exist));

@@ -83,13 +83,13 @@ impl DirectoryCache {
             let generation = found.as_ref().map_or(0, |user| user.body.generation);
             let tokens_valid_from = found.as_ref().and_then(|user| user.body.tokens_valid_from);
             let default_tenant = found.as_ref().and_then(|user| user.body.default_tenant.clone());
-            let standing = found.map_or(DirectoryStatus::Unknown, |user| match user.body {
+            let status = found.map_or(DirectoryStatus::Unknown, |user| match user.body {
                 UserBody { disabled: true, .. } => DirectoryStatus::Disabled,
                 body if body.is_block_record() => DirectoryStatus::Unknown,
                 UserBody { issuer: Some(_), .. } => DirectoryStatus::Foreign,
                 UserBody { .. } => DirectoryStatus::Active,
             });
-            Ok(AccountInfo { status: standing, default_tenant, generation, tokens_valid_from })
+            Ok(AccountInfo { status, default_tenant, generation, tokens_valid_from })
         };
         self.users.get(user, read).await
     }
@@ -128,8 +128,8 @@ impl DirectoryCache {
     pub(crate) async fn session(&self, records: &Records, session: Ulid) -> Result<Option<SessionInfo>> {
         let read = || async {
             let found = records.get::<SessionBody>(&SESSION, &DocId::from(session)).await?;
-            let begun = |session: SessionBody| SessionInfo { user: session.user_id, generation: session.generation };
-            Ok(found.map(|session| begun(session.body)))
+            let info = |session: SessionBody| SessionInfo { user: session.user_id, generation: session.generation };
+            Ok(found.map(|session| info(session.body)))
         };
         self.sessions.get(&session, read).await
     }

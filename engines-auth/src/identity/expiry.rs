@@ -30,7 +30,7 @@ impl Identity {
     /// Errors of the store. Documents that were removed before the error stay removed.
     pub async fn delete_expired(&self) -> Result<usize> {
         let settings = &self.state.settings;
-        let mut swept = self.expire_tickets().await?;
+        let mut removed = self.expire_tickets().await?;
         for (kind, lives) in [
             (SESSION, Duration::from_secs(settings.session_max_s)),
             (INVITE, Duration::from_secs(settings.invite_max_s)),
@@ -38,9 +38,9 @@ impl Identity {
         ] {
             let before =
                 self.state.now().as_millis().saturating_sub(i64::try_from(lives.as_millis()).unwrap_or(i64::MAX));
-            swept += self.delete_before(&kind, Timestamp::from_millis(before)).await?;
+            removed += self.delete_before(&kind, Timestamp::from_millis(before)).await?;
         }
-        Ok(swept)
+        Ok(removed)
     }
 
     /// Removes expired tickets, at most 10,000 of each kind. Returns the number of removed tickets. It reads expired
@@ -60,18 +60,18 @@ impl Identity {
         // Ids sort by the time of their creation.
         let last = DocId::from(Ulid::from_parts(millis, 0));
         let query = DocumentQuery::of_kind(kind.clone()).id_range(None, Some(last));
-        let mut swept = 0;
+        let mut removed = 0;
         for _ in 0..MAX_BATCHES {
             let found = records.page::<IgnoredBody>(&query, PageRequest::first(BATCH_SIZE)).await?.items;
             if found.is_empty() {
                 break;
             }
-            swept += found.len();
+            removed += found.len();
             let batch = found.into_iter().fold(Batch::spanning(self.state.now()), |batch, found| {
                 batch.delete_system(kind.clone(), found.id, Expect::Any)
             });
             records.commit(records.system(), batch).await?;
         }
-        Ok(swept)
+        Ok(removed)
     }
 }

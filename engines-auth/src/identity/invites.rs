@@ -174,7 +174,7 @@ impl Identity {
     ) -> Result<AcceptResponse> {
         let state = &*self.state;
         state.charge_address(caller)?;
-        let asking = match principal {
+        let requester = match principal {
             Some(principal) => Some(state.requester(self, principal).await?),
             None => None,
         };
@@ -182,19 +182,19 @@ impl Identity {
             (Some(token), None) => state.find_invite(token.expose()).await?,
             (None, Some(invite)) => {
                 let log_in = || Error::new(Code::TokenMissing, ACCEPT, "log in first, or send the invite's token");
-                let asking = asking.as_ref().ok_or_else(log_in)?;
-                (state.own_invite(ACCEPT, asking, invite).await?, false)
+                let requester = requester.as_ref().ok_or_else(log_in)?;
+                (state.own_invite(ACCEPT, requester, invite).await?, false)
             }
             _ => return Err(Error::invalid_body(ACCEPT, "/token", "give either token or invite_id")),
         };
         state.check_open(&invite).await?;
-        let (user, generation) = match (asking, request.email, request.password) {
-            (Some(asking), None, None) => {
-                state.accept_as_existing(&invite, mailed, &asking, caller).await?;
+        let (user, generation) = match (requester, request.email, request.password) {
+            (Some(requester), None, None) => {
+                state.accept_as_existing(&invite, mailed, &requester, caller).await?;
                 // Users of other issuers, and users known only from tokens minted elsewhere, have no sessions here.
-                let account = asking.account.map(|account| account.body);
+                let account = requester.account.map(|account| account.body);
                 let here = account.filter(|account| account.issuer.is_none() && account.password.is_some());
-                (asking.user_id, here.map(|account| account.generation))
+                (requester.user_id, here.map(|account| account.generation))
             }
             (None, Some(email), Some(password)) => {
                 // A new user cannot accept an invite for a user id.
@@ -483,13 +483,13 @@ impl IdentityState {
             let usable = self.usable_api_key(key).await?;
             return Ok(invite.role < Role::Admin && usable.is_some_and(|key| key.role >= least));
         }
-        let standing = self.cache.user(&self.records, maker).await?.status;
+        let status = self.cache.user(&self.records, maker).await?.status;
         Ok(match self.membership(tenant, maker).await? {
-            _ if standing == DirectoryStatus::Disabled => false,
+            _ if status == DirectoryStatus::Disabled => false,
             Membership::Role(role) => role >= least,
             Membership::Removed => false,
             // The same rule as in the directory.
-            Membership::Unknown => standing != DirectoryStatus::Active || home == DirectoryStatus::Unknown,
+            Membership::Unknown => status != DirectoryStatus::Active || home == DirectoryStatus::Unknown,
         })
     }
 }

@@ -134,8 +134,8 @@ impl IdentityState {
                 let Some(holder) = entry.holder() else {
                     // The caller may own the mailbox but none of the accounts that claim the address, so none of them
                     // is reset.
-                    let told = !entry.claims().is_empty() && self.take_mail_quota(mails, "mail.reset", key);
-                    let message = told.then_some(MailContent::ResetUnknown);
+                    let is_notified = !entry.claims().is_empty() && self.take_mail_quota(mails, "mail.reset", key);
+                    let message = is_notified.then_some(MailContent::ResetUnknown);
                     return Ok(message.map(|message| self.build_mail(mails, &message, address.expose())));
                 };
                 let found = self.user(holder).await?.filter(|user| !user.body.disabled);

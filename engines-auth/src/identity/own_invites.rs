@@ -35,9 +35,9 @@ impl Identity {
     /// `TOKEN_INVALID` for an API key and a ticket; `CURSOR_INVALID`.
     pub async fn own_invites(&self, principal: &Principal, page: PageRequest) -> Result<Page<OwnInviteView>> {
         let state = &*self.state;
-        let asking = state.requester(self, principal).await?;
-        let by_id = records::invitee_tag(&asking.user_id);
-        let by_address = state.verified_key(&asking)?.map(|key| records::invited_address_tag(&key));
+        let requester = state.requester(self, principal).await?;
+        let by_id = records::invitee_tag(&requester.user_id);
+        let by_address = state.verified_key(&requester)?.map(|key| records::invited_address_tag(&key));
         let (first, after) = match page.after.as_deref() {
             None => (true, None),
             Some(after) => match (after.strip_prefix(ID_CURSOR_PREFIX), after.strip_prefix(ADDRESS_CURSOR_PREFIX)) {
@@ -86,10 +86,10 @@ impl Identity {
     /// `NOT_FOUND` for an invite that is not addressed to the caller; `TOKEN_INVALID` for an API key and a ticket.
     pub async fn decline_invite(&self, principal: &Principal, request: DeclineRequest, trace: &Trace) -> Result<()> {
         let state = &*self.state;
-        let asking = state.requester(self, principal).await?;
-        let invite = state.own_invite(DECLINE, &asking, &request.invite_id).await?;
+        let requester = state.requester(self, principal).await?;
+        let invite = state.own_invite(DECLINE, &requester, &request.invite_id).await?;
         let now = state.now();
-        let audit = state.audit(now, DECLINE, format!("invites/{}", invite.id), &asking.user_id, trace);
+        let audit = state.audit(now, DECLINE, format!("invites/{}", invite.id), &requester.user_id, trace);
         let batch = Batch::spanning(now).audit(audit);
         let batch = batch.delete_system(INVITE, invite.id, Expect::Version(invite.version));
         let declined = state.records.try_commit(state.records.system(), batch).await?;

@@ -90,8 +90,8 @@ impl Identity {
             let uses = session.body.uses + 1;
             let refresh_token = state.derived_token(family, uses)?;
             // A session created while the clock was ahead counts as created now.
-            let begun = session.created_at.if_not_future(now).unwrap_or(now);
-            let ends = begun.plus(Duration::from_secs(state.settings.session_max_s));
+            let created_at = session.created_at.if_not_future(now).unwrap_or(now);
+            let ends = created_at.plus(Duration::from_secs(state.settings.session_max_s));
             let body = SessionBody {
                 current: TokenHash::of(refresh_token.expose()),
                 uses,
@@ -272,9 +272,9 @@ impl IdentityState {
         session: &str,
         refresh_token: SecretText,
     ) -> Result<TokenResponse> {
-        let whose = MembershipSubject::User(&user.body.user_id);
-        let memberships = self.first_memberships(whose).await?;
-        let chosen = self.chosen_tenant(whose, user.body.default_tenant.as_ref()).await?;
+        let subject = MembershipSubject::User(&user.body.user_id);
+        let memberships = self.first_memberships(subject).await?;
+        let chosen = self.chosen_tenant(subject, user.body.default_tenant.as_ref()).await?;
         let mut request = TokenRequest::new(user.body.user_id.clone(), Duration::from_secs(self.settings.access_ttl_s));
         request.email = user.body.email.as_deref().map(Email::new);
         request.email_verified = user.body.email.as_ref().map(|_| user.body.email_verified);

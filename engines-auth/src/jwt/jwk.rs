@@ -117,7 +117,7 @@ impl KeySet {
         if set.keys.len() > Self::MAX_KEYS {
             return Err(invalid_key_set("the key set has more keys than are accepted"));
         }
-        let (mut found, mut kids, mut unfit) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut found, mut kids, mut unusable) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for text in set.keys {
             let jwk: Option<Jwk<'_>> = serde_json::from_str(text.get()).ok();
             if kind == KeySetKind::Shared && jwk.as_ref().is_none_or(|jwk| jwk.kty != "oct") {
@@ -128,12 +128,12 @@ impl KeySet {
             if let Some(kid) = named
                 && (!kids.insert(kid.clone().into_owned()) || key.is_none())
             {
-                unfit.insert(kid.into_owned());
+                unusable.insert(kid.into_owned());
             }
             found.extend(key);
         }
-        found.retain(|key: &VerifyingKey| key.kid.as_ref().is_none_or(|kid| !unfit.contains(kid)));
-        Ok(Self { keys: found, unusable: unfit })
+        found.retain(|key: &VerifyingKey| key.kid.as_ref().is_none_or(|kid| !unusable.contains(kid)));
+        Ok(Self { keys: found, unusable })
     }
 
     /// Returns the key for a token: the key that its `kid` names, or the only key if it names none (OpenID Connect Core

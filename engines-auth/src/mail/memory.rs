@@ -63,7 +63,7 @@ impl Mailer for MemoryMailer {
             state.attempts += 1;
             if state.failures > 0 {
                 state.failures -= 1;
-                return Err(Error::unavailable("mail.memory", "told to fail"));
+                return Err(Error::unavailable("mail.memory", "set to fail"));
             }
             state.mails.push(mail.clone());
             Ok(())
