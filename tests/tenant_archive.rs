@@ -11,7 +11,7 @@ use engines::{
         audit::AuditFilter,
         event::{DatasetEvent, EventFilter},
         nexus::{
-            Batch, DocumentKind,
+            Batch,
             archive::{ArchiveRecord, Publication, Section},
         },
         stream::{LogId, ResumePoint, Seq},
