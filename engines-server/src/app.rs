@@ -2,22 +2,24 @@
 
 use std::{convert::Infallible, error::Error as StdError, fmt, pin::Pin, sync::Arc};
 
-use bytes::Bytes;
 use engines::{Engine, Result};
 use http::{Request, Response};
 use hyper::body::Body as HttpBody;
 
 use crate::{
     body::Body,
-    client_addr::ConnectionInfo,
+    connection_info::ConnectionInfo,
     cors::Cors,
     limits::Budgets,
     metrics::Metrics,
     openapi,
-    pipeline::{self, RequestThrottle},
-    routes::Router,
+    pipeline::{self, Routing},
+    root_page,
+    routes::{self, Router},
     settings::HttpSettings,
     shutdown::Shutdown,
+    state::AppState,
+    throttle::RequestThrottle,
 };
 
 /// The HTTP routes over an engine. It is cheap to clone and needs no listener.
@@ -31,18 +33,9 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct App(Arc<Inner>);
-
-struct Inner {
-    engine: Engine,
-    settings: HttpSettings,
-    router: Router,
-    cors: Cors,
-    metrics: Metrics,
-    openapi: Bytes,
-    shutdown: Shutdown,
-    throttle: Option<Arc<dyn RequestThrottle>>,
-    budgets: Budgets,
+pub struct App {
+    state: Arc<AppState>,
+    routing: Arc<Routing>,
 }
 
 /// Builds an [`App`].
@@ -74,7 +67,7 @@ impl App {
         B::Data: Send,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        pipeline::respond(self, None, request).await
+        pipeline::respond(&self.state, &self.routing, None, request).await
     }
 
     /// Responds like [`App::handle`] to a request that arrived on a connection of the server's own listener.
@@ -84,66 +77,50 @@ impl App {
         B::Data: Send,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        pipeline::respond(self, Some(connection), request).await
+        pipeline::respond(&self.state, &self.routing, Some(connection), request).await
     }
 
     /// Responds with an error to a request that arrived on a connection of the server's own listener, without reading
     /// it.
     pub(crate) fn refuse(&self, headers: &http::HeaderMap, error: &engines::Error) -> Response<Body> {
-        pipeline::refuse(self, headers, error)
+        pipeline::refuse(&self.state, &self.routing, headers, error)
     }
 
-    /// As [`App::refuse`], with a status that belongs to no error code.
+    /// Responds like [`App::refuse`], with a status that belongs to no error code.
     pub(crate) fn refuse_with_text(
         &self,
         headers: &http::HeaderMap,
         status: http::StatusCode,
         text: &'static str,
     ) -> Response<Body> {
-        pipeline::refuse_with_text(self, headers, status, text)
+        pipeline::refuse_with_text(&self.state, &self.routing, headers, status, text)
     }
 
     /// Returns the engine.
     #[must_use]
     pub fn engine(&self) -> &Engine {
-        &self.0.engine
+        &self.state.engine
     }
 
     /// Returns the settings.
     #[must_use]
     pub fn settings(&self) -> &HttpSettings {
-        &self.0.settings
+        &self.state.settings
     }
 
     /// Returns the switch that stops the app. After it is thrown, the app is not ready, and open streams are closed so
     /// that clients resume at another server.
     #[must_use]
     pub fn shutdown(&self) -> &Shutdown {
-        &self.0.shutdown
-    }
-
-    pub(crate) fn router(&self) -> &Router {
-        &self.0.router
-    }
-
-    pub(crate) fn cors(&self) -> &Cors {
-        &self.0.cors
+        &self.state.shutdown
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
-        &self.0.metrics
-    }
-
-    pub(crate) fn openapi(&self) -> Bytes {
-        self.0.openapi.clone()
+        &self.state.metrics
     }
 
     pub(crate) fn budgets(&self) -> &Budgets {
-        &self.0.budgets
-    }
-
-    pub(crate) fn throttle(&self) -> Option<&dyn RequestThrottle> {
-        self.0.throttle.as_deref()
+        &self.state.budgets
     }
 }
 
@@ -169,17 +146,18 @@ impl AppBuilder {
     /// # Errors
     /// Returns `INTERNAL` when the table of routes contradicts itself, or its description cannot be serialized.
     pub fn build(self) -> Result<App> {
-        Ok(App(Arc::new(Inner {
-            router: Router::new()?,
-            cors: Cors::new(self.settings.cors_origins.clone())?,
-            metrics: Metrics::new(&self.engine),
+        let routing = Routing { router: Router::new()?, cors: Cors::new(self.settings.cors_origins.clone())? };
+        let state = AppState {
+            metrics: Metrics::new(&self.engine, routes::all()),
             openapi: openapi::to_bytes(self.engine.limits())?,
+            route_rows: root_page::route_rows(routes::all()),
             shutdown: Shutdown::new(),
             engine: self.engine,
             budgets: Budgets::new(&self.settings),
             settings: self.settings,
             throttle: self.throttle,
-        })))
+        };
+        Ok(App { state: Arc::new(state), routing: Arc::new(routing) })
     }
 }
 
@@ -201,7 +179,7 @@ where
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").field("engine", &self.0.engine).finish_non_exhaustive()
+        f.debug_struct("App").field("engine", &self.state.engine).finish_non_exhaustive()
     }
 }
 

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use hyper::body::Body as HttpBody;
 use tokio::time::{Instant, sleep_until};
 
-use crate::{body, limits::RequestBudget};
+use crate::{body, limits::RequestBudget, settings::HttpSettings, shutdown::Shutdown};
 
 /// Receives a whole body of at most `limit` bytes. A body that announces more is refused before it is read.
 ///
@@ -23,6 +23,7 @@ pub(crate) async fn collect_body<B>(
     headers: &HeaderMap,
     limit: usize,
     budget: &RequestBudget<'_>,
+    (settings, shutdown): (&HttpSettings, &Shutdown),
 ) -> Result<Bytes>
 where
     B: HttpBody,
@@ -38,10 +39,9 @@ where
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let app = budget.app;
-    let (settings, begun) = (app.settings(), Instant::now());
+    let begun = Instant::now();
     let mut arriving = budget.receive_body()?;
-    let mut stopped = pin!(app.shutdown().begun_for(settings.deadlines.stop_stalled()));
+    let mut stopped = pin!(shutdown.begun_for(settings.deadlines.stop_stalled()));
     let mut body = pin!(body);
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();

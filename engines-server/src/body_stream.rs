@@ -14,7 +14,7 @@ use http::Response;
 use hyper::body::{Body as HttpBody, Frame};
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::{body::Body, body_intake::shutting_down, routes::HandlerFuture, shutdown::Shutdown};
+use crate::{body::Body, body_intake::shutting_down, response::HandlerFuture, shutdown::Shutdown};
 
 /// The chunks that a handler reads. The stream ends with the body, or with the error that ended it early.
 #[derive(Debug)]

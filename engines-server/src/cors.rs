@@ -6,8 +6,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 
 use crate::{
     body::Body,
-    origin::Origins,
-    routes::{self, Route, Router},
+    origin,
+    route_info::Route,
+    routes::{self, Router},
+    settings::Origins,
 };
 
 /// Request headers that pages may send on every route.
@@ -70,14 +72,9 @@ impl Cors {
         Ok(Self { origins, routes })
     }
 
-    /// Returns the listed origins.
-    pub(crate) fn origins(&self) -> &Origins {
-        &self.origins
-    }
-
     /// Returns the origin of the request, if it is listed.
     pub(crate) fn origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        self.origins.find_listed(headers).cloned()
+        origin::find_listed(&self.origins, headers).cloned()
     }
 
     /// Responds to a preflight of a listed origin for a path that exists. It needs no credential. It contains only what
@@ -88,11 +85,11 @@ impl Cors {
         }
         let wanted = parts.headers.get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
         let routes = router.lookup(parts.uri.path())?;
-        let mut methods: Vec<_> = routes.iter().map(|(_, route)| route.method.as_str()).collect();
+        let mut methods: Vec<_> = routes.iter().map(|(_, entry)| entry.route.method.as_str()).collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");
         }
-        let route = routes.iter().find(|(_, route)| wanted == route.method.as_str());
+        let route = routes.iter().find(|(_, entry)| wanted == entry.route.method.as_str());
         let lists = route.and_then(|(number, _)| self.routes.get(*number)).or(self.routes.last())?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;

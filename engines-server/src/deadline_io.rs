@@ -18,7 +18,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{App, shutdown::Shutdown, socket_options::reset_on_close};
+use crate::{settings::HttpSettings, shutdown::Shutdown, socket_options::reset_on_close};
 
 /// How long a write may make no progress.
 #[derive(Debug, Clone)]
@@ -33,12 +33,12 @@ pub(crate) struct WriteDeadline {
 pub(crate) type StallTimer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl WriteDeadline {
-    pub(crate) fn new(app: &App) -> Self {
-        let deadlines = &app.settings().deadlines;
+    pub(crate) fn new(settings: &HttpSettings, shutdown: &Shutdown) -> Self {
+        let deadlines = &settings.deadlines;
         Self {
             limit: deadlines.write(),
             stopping: deadlines.stop_stalled().min(deadlines.write()),
-            shutdown: app.shutdown().clone(),
+            shutdown: shutdown.clone(),
         }
     }
 

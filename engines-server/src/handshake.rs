@@ -12,12 +12,12 @@ use hyper_util::rt::TokioIo;
 use sha1_smol::Sha1;
 
 use crate::{
-    app::App,
     body::Body,
-    client_addr::ConnectionInfo,
+    connection_info::ConnectionInfo,
     origin,
     request::Upgrade,
-    routes::Route,
+    route_info::Route,
+    settings::HttpSettings,
     shutdown::Shutdown,
     streaming::{HandshakeRefusal, WebSocketTask, run_socket},
 };
@@ -105,7 +105,12 @@ pub(crate) struct BrowserHandshake {
 
 impl BrowserHandshake {
     /// Returns the handshake of a request with an `Origin` to a WebSocket route.
-    pub(crate) fn from_request(app: &App, info: Option<&ConnectionInfo>, route: &Route, parts: &Parts) -> Option<Self> {
+    pub(crate) fn from_request(
+        settings: &HttpSettings,
+        info: Option<&ConnectionInfo>,
+        route: &Route,
+        parts: &Parts,
+    ) -> Option<Self> {
         if route.doc.status != StatusCode::SWITCHING_PROTOCOLS.as_u16()
             || parts.method != Method::GET
             || !parts.headers.contains_key(header::ORIGIN)
@@ -118,7 +123,7 @@ impl BrowserHandshake {
         // Several origins count as none, because it is not clear which one is meant.
         let origin = origin::single_origin(&parts.headers).and_then(|origin| origin.to_str().ok());
         let allowed = origin.is_some_and(|origin| {
-            app.cors().origins().contains(origin) || origin::is_same_origin(info, parts, app.settings(), origin)
+            settings.cors_origins.contains(origin) || origin::is_same_origin(info, parts, settings, origin)
         });
         Some(Self { handshake, upgrade, allowed })
     }
@@ -136,10 +141,10 @@ impl BrowserHandshake {
     }
 
     /// Accepts the handshake, and closes the socket with the reason of the refusal.
-    pub(crate) fn refuse(self, app: &App, error: &Error) -> Result<Response<Body>> {
+    pub(crate) fn refuse(self, shutdown: &Shutdown, error: &Error) -> Result<Response<Body>> {
         tracing::debug!(operation = error.operation(), code = %error.code(), "the WebSocket of a browser was refused");
         let socket = WebSocketTask::Refused(HandshakeRefusal::new(error));
-        self.handshake.accept(Some(self.upgrade), app.shutdown(), socket)
+        self.handshake.accept(Some(self.upgrade), shutdown, socket)
     }
 }
 

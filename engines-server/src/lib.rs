@@ -16,10 +16,12 @@ mod client_addr;
 #[cfg(feature = "cli")]
 pub mod config;
 mod connection;
+mod connection_info;
 mod cors;
 mod deadline_io;
 #[cfg(feature = "cli")]
 mod descriptors;
+mod gauge_guard;
 mod handlers;
 mod handshake;
 mod head_timer;
@@ -27,6 +29,7 @@ mod limits;
 pub mod listen;
 #[cfg(feature = "cli")]
 pub mod log;
+mod media_types;
 mod metrics;
 pub mod openapi;
 mod origin;
@@ -39,23 +42,24 @@ mod request;
 mod request_rules;
 mod response;
 mod root_page;
+mod route_info;
 pub mod routes;
 mod security_headers;
 mod settings;
 mod shutdown;
 mod socket_options;
+mod state;
 mod streaming;
+mod throttle;
 mod tower;
 mod unread_body;
 
 pub use self::{
     app::{App, AppBuilder},
     body::Body,
-    client_addr::{ForwardedHeader, Peer},
-    limits::{BudgetSettings, DeadlineSettings},
-    origin::{OriginError, Origins},
-    pipeline::RequestThrottle,
-    routes::Route,
-    settings::HttpSettings,
+    connection_info::Peer,
+    route_info::Route,
+    settings::{BudgetSettings, DeadlineSettings, ForwardedHeader, HttpSettings, OriginError, Origins},
     shutdown::Shutdown,
+    throttle::RequestThrottle,
 };

@@ -9,7 +9,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{App, connection, limits::RefusalLog, metrics::GaugeGuard};
+use crate::{App, connection, gauge_guard::GaugeGuard, limits::RefusalLog};
 
 /// How long to wait before the next connection is accepted after the process or the machine has run out of a resource,
 /// such as file descriptors.

@@ -5,10 +5,7 @@ use engines::{Error, ErrorKind, Trace};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
-use crate::{body::Body, limits::is_budget_refusal};
-
-/// The media type of problem documents.
-pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+use crate::{body::Body, limits::is_budget_refusal, media_types};
 
 /// The names that members of an error must not take.
 const RESERVED_MEMBERS: [&str; 6] = ["type", "title", "status", "code", "detail", "request_id"];
@@ -70,7 +67,7 @@ pub(crate) fn response(error: &Error, trace: &Trace) -> Response<Body> {
     let mut response = Response::new(Body::from(Bytes::from(text)));
     *response.status_mut() = status(error.kind());
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_types::PROBLEM));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if error.kind() == ErrorKind::Unauthenticated {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -10,8 +10,8 @@ use engines::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
-    app::App,
-    routes::{Policy, Route},
+    route_info::{Route, RouteAccess},
+    state::AppState,
 };
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
@@ -20,13 +20,13 @@ const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// Returns the class in which a route's requests are counted, or `None` for routes whose callers are not known yet.
 pub(crate) fn class_of(route: &Route) -> Option<RateClass> {
-    match route.policy() {
-        Policy::Public | Policy::Guest => None,
-        Policy::Operator => Some(RateClass::Manage),
-        Policy::Action(action) => Some(class_of_action(route, action)),
-        Policy::Token if is_release(route) => Some(RateClass::Release),
-        Policy::Token if route.method == "GET" => Some(RateClass::Read),
-        Policy::Token => Some(RateClass::Write),
+    match route.access {
+        RouteAccess::Public | RouteAccess::Guest => None,
+        RouteAccess::Operator => Some(RateClass::Manage),
+        RouteAccess::Action(action) => Some(class_of_action(route, action)),
+        RouteAccess::Token if is_release(route) => Some(RateClass::Release),
+        RouteAccess::Token if route.method == "GET" => Some(RateClass::Read),
+        RouteAccess::Token => Some(RateClass::Write),
     }
 }
 
@@ -49,21 +49,21 @@ fn is_release(route: &Route) -> bool {
 ///
 /// # Errors
 /// Returns `RATE_LIMITED` when the limit is used up.
-pub(crate) fn charge(app: &App, route: &Route, subject: &RateSubject<'_>) -> Result<()> {
+pub(crate) fn charge(state: &AppState, route: &Route, subject: &RateSubject<'_>) -> Result<()> {
     match class_of(route) {
-        Some(class) => app.engine().guard().count_subject(subject, class),
+        Some(class) => state.engine.guard().count_subject(subject, class),
         None => Ok(()),
     }
 }
 
 /// Returns what is left of the limit that the request was counted against.
-pub(crate) fn status(app: &App, route: &Route, context: &RequestContext) -> Option<RateStatus> {
-    app.engine().guard().rate_status(&RateSubject::of_context(context)?, class_of(route)?)
+pub(crate) fn status(state: &AppState, route: &Route, context: &RequestContext) -> Option<RateStatus> {
+    state.engine.guard().rate_status(&RateSubject::of_context(context)?, class_of(route)?)
 }
 
 /// Returns what is left of the limit for a request that [`charge`] counted.
-pub(crate) fn status_of(app: &App, route: &Route, subject: &RateSubject<'_>) -> Option<RateStatus> {
-    app.engine().guard().rate_status(subject, class_of(route)?)
+pub(crate) fn status_of(state: &AppState, route: &Route, subject: &RateSubject<'_>) -> Option<RateStatus> {
+    state.engine.guard().rate_status(subject, class_of(route)?)
 }
 
 /// Adds the headers of the remaining limit (draft-ietf-httpapi-ratelimit-headers, up to its version 7).

@@ -13,15 +13,15 @@ use hyper::upgrade::OnUpgrade;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    app::App,
     body_stream::BodyStream,
     query::{self, Query},
-    routes::{Params, Route},
+    route_info::{Params, Route},
+    state::AppState,
 };
 
 /// The parts of a request for its handler.
 pub(crate) struct RequestParts {
-    pub(crate) app: App,
+    pub(crate) state: Arc<AppState>,
     pub(crate) route: &'static Route,
     pub(crate) params: Params,
     pub(crate) query: Query,
@@ -49,7 +49,7 @@ pub(crate) enum Upgrade {
 impl RequestParts {
     /// Returns the engine.
     pub(crate) fn engine(&self) -> &Engine {
-        self.app.engine()
+        &self.state.engine
     }
 
     /// Returns the service for users and tenants.

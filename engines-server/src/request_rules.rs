@@ -3,7 +3,7 @@
 use engines::{Error, Result};
 use http::{HeaderMap, Method, StatusCode, Version, header, request::Parts, uri::Authority};
 
-use crate::routes::Route;
+use crate::route_info::Route;
 
 const OPERATION: &str = "http.request";
 

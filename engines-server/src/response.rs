@@ -1,16 +1,21 @@
 //! Builds responses. A value is serialized as JSON once.
 
+use std::pin::Pin;
+
 use bytes::Bytes;
 use engines::{Error, Result};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
-use crate::body::Body;
+use crate::{body::Body, media_types};
+
+/// The response of a handler.
+pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Result<Response<Body>>> + Send>>;
 
 /// Responds with `status`, and with `value` as JSON.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Result<Response<Body>> {
     let text = serde_json::to_vec(value).map_err(|error| Error::internal("http.reply", error))?;
-    Ok(with_body(status, "application/json", text))
+    Ok(with_body(status, media_types::JSON, text))
 }
 
 /// Responds with 200, and with `value` as JSON.

@@ -10,11 +10,8 @@ use http::{
 
 use crate::{
     quick_start,
-    routes::{self, Policy},
+    route_info::{Route, RouteAccess},
 };
-
-/// The media type of the page.
-pub(crate) const MEDIA_TYPE: &str = "text/html; charset=utf-8";
 
 /// The style of the page. [`CONTENT_SECURITY_POLICY`] has its hash.
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem}\
@@ -28,18 +25,11 @@ pub(crate) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static
 );
 
 /// Returns the page. Its links are relative, so that they work behind any prefix that ends in a slash.
-pub(crate) fn page(headers: &HeaderMap) -> String {
+/// `route_rows` is the result of [`route_rows`].
+pub(crate) fn page(headers: &HeaderMap, route_rows: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let commands = escape(&quick_start::commands("$URL", 0));
     let url = escape(&url_from_host(headers));
-    let mut rows = String::new();
-    for route in routes::all() {
-        let (method, path) = (route.method.as_str(), escape(route.path));
-        let (summary, access) = (escape(route.doc.summary), escape(&access_text(route.policy())));
-        // Writing to a string cannot fail.
-        let _ =
-            writeln!(rows, "<tr><td>{method}</td><td><code>{path}</code></td><td>{summary}</td><td>{access}</td></tr>");
-    }
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -51,9 +41,22 @@ pub(crate) fn page(headers: &HeaderMap) -> String {
          <p><code>engines-server dev</code> prints a token and creates the thread and the canvas <code>demo</code>. \
          With your own server, <code>POST /auth/login</code> answers with a token.</p>\n\
          <pre># the address of this page, without the slash at its end\nURL={url}\nTOKEN=…\n\n{commands}</pre>\n\
-         <h2>Routes</h2>\n<table>\n<tr><th>Method</th><th>Path</th><th>Purpose</th><th>Access</th></tr>\n{rows}</table>\n\
+         <h2>Routes</h2>\n<table>\n<tr><th>Method</th><th>Path</th><th>Purpose</th><th>Access</th></tr>\n{route_rows}</table>\n\
          </body>\n</html>\n"
     )
+}
+
+/// Returns the rows of the page's table of routes. They are the same for every request.
+pub(crate) fn route_rows(routes: impl Iterator<Item = &'static Route>) -> String {
+    let mut rows = String::new();
+    for route in routes {
+        let (method, path) = (route.method.as_str(), escape(route.path));
+        let (summary, access) = (escape(route.doc.summary), escape(&access_text(route.access)));
+        // Writing to a string cannot fail.
+        let _ =
+            writeln!(rows, "<tr><td>{method}</td><td><code>{path}</code></td><td>{summary}</td><td>{access}</td></tr>");
+    }
+    rows
 }
 
 /// Returns the address for the commands: `http` for this machine, `https` for every other host.
@@ -69,13 +72,13 @@ fn url_from_host(headers: &HeaderMap) -> String {
     format!("{}://{host}", if local { "http" } else { "https" })
 }
 
-fn access_text(policy: Policy) -> String {
-    match policy {
-        Policy::Public => "everybody".to_owned(),
-        Policy::Guest => "everybody, with or without a token".to_owned(),
-        Policy::Token => "every token".to_owned(),
-        Policy::Operator => "admin of t_system".to_owned(),
-        Policy::Action(action) => format!("{} of the tenant", action.spec().min_role.as_str()),
+fn access_text(access: RouteAccess) -> String {
+    match access {
+        RouteAccess::Public => "everybody".to_owned(),
+        RouteAccess::Guest => "everybody, with or without a token".to_owned(),
+        RouteAccess::Token => "every token".to_owned(),
+        RouteAccess::Operator => "admin of t_system".to_owned(),
+        RouteAccess::Action(action) => format!("{} of the tenant", action.spec().min_role.as_str()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::routes::{Policy, Route};
+use crate::route_info::{Route, RouteAccess};
 
 /// The policy for JSON and streams: they load nothing and may not be framed. Handlers of pages set a policy of their
 /// own.
@@ -15,7 +15,7 @@ pub(crate) fn apply(headers: &mut HeaderMap, route: Option<&Route>) {
     set(headers, &header::REFERRER_POLICY, &HeaderValue::from_static("no-referrer"));
     set(headers, &header::CONTENT_SECURITY_POLICY, &EMPTY_CSP);
     // A response may contain personal data, unless it is the same for everybody.
-    let is_public = route.is_some_and(|route| route.policy() == Policy::Public && !route.path.starts_with("/auth"));
+    let is_public = route.is_some_and(|route| route.access == RouteAccess::Public && !route.path.starts_with("/auth"));
     if !is_public {
         set(headers, &header::CACHE_CONTROL, &NO_STORE);
     }

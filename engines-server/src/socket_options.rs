@@ -5,7 +5,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-use crate::HttpSettings;
+use crate::settings::HttpSettings;
 
 /// How many write deadlines the system waits for a client that acknowledges or reads nothing. It is more than one, so
 /// that the server's own deadlines end the connection first.

@@ -14,7 +14,7 @@ use http::{Request, header};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
-use crate::App;
+use crate::{settings::DeadlineSettings, shutdown::Shutdown};
 
 /// The largest rest that is read before the response, so that the connection can be kept.
 const SMALL_REST_BYTES: usize = 64 << 10;
@@ -74,11 +74,10 @@ impl UnreadBody {
 
     /// Reads and discards the rest of an HTTP/2 stream's body within the deadlines. When this is dropped before the end
     /// of the body, the stream is reset with `NO_ERROR` (RFC 9113 section 8.1).
-    pub(crate) async fn drain(self, app: App) {
-        let deadlines = &app.settings().deadlines;
+    pub(crate) async fn drain(self, deadlines: DeadlineSettings, shutdown: Shutdown) {
         tokio::select! {
             _ = timeout(deadlines.unread_body(), self.discard(deadlines.unread_body_bytes)) => {}
-            () = app.shutdown().begun_for(deadlines.stop_stalled()) => {}
+            () = shutdown.begun_for(deadlines.stop_stalled()) => {}
         }
     }
 
@@ -135,8 +134,7 @@ impl HttpBody for TrackedBody {
 
 /// Reads and discards the input of a connection after its last response, until the client closes it. An immediate close
 /// would reset the connection, and the client would lose the response.
-pub(crate) async fn wait_for_close(mut stream: TcpStream, app: &App) {
-    let deadlines = &app.settings().deadlines;
+pub(crate) async fn wait_for_close(mut stream: TcpStream, deadlines: &DeadlineSettings, shutdown: &Shutdown) {
     let mut scrap = vec![0; DISCARD_BYTES];
     let discard = async {
         let mut left = deadlines.unread_body_bytes;
@@ -149,6 +147,6 @@ pub(crate) async fn wait_for_close(mut stream: TcpStream, app: &App) {
     };
     tokio::select! {
         _ = timeout(deadlines.unread_body(), discard) => {}
-        () = app.shutdown().begun_for(deadlines.stop_stalled()) => {}
+        () = shutdown.begun_for(deadlines.stop_stalled()) => {}
     }
 }

@@ -25,22 +25,6 @@ const KNOWN_CYCLES: &[(&str, &str, &str)] = &[
     ("engines-core/pii", "rule", "secret secret_prefixes"),
     ("engines-core/pii", "scan", "cue cue_table cue_words"),
     ("engines-core/pii", "scan", "rescan scanner"),
-    // engines-server
-    (
-        "engines-server",
-        "",
-        "app body body_intake body_stream client_addr connection cors deadline_io handlers handshake limits \
-         metrics openapi origin pipeline problem rate_limit request request_rules response routes \
-         security_headers settings socket_options streaming unread_body",
-    ),
-    (
-        "engines-server",
-        "cli",
-        "args backup data_dir dev doctor migrate redact run serve settings store_access tenant token",
-    ),
-    ("engines-server", "cli/backup", "create requests"),
-    ("engines-server", "config", "backup secrets"),
-    ("engines-server", "connection", "driver http1 http2"),
     // engines-storage
     ("engines-storage", "memory", "archive state store"),
     (

@@ -9,7 +9,7 @@ mod support;
 mod tickets;
 
 use engines::{Action, Role, auth::mail::MailPurpose};
-use engines_server::routes::{self, BodyKind, Policy};
+use engines_server::routes::{self, BodyKind, RouteAccess};
 use fixture::{IsolationFixture, PathIds, all_callers};
 use serde_json::{Value, json};
 use support::{ask, token};
@@ -39,84 +39,88 @@ async fn every_route_authorizes_every_caller_by_the_action_table() {
     let mut asked = 0;
     for route in routes::all() {
         for caller in &callers {
-            let expected = match (route.policy(), caller.expected) {
-                (Policy::Public, _) | (Policy::Guest, Err((_, "TOKEN_MISSING"))) => Ok(()),
+            let expected = match (route.access, caller.expected) {
+                (RouteAccess::Public, _) | (RouteAccess::Guest, Err((_, "TOKEN_MISSING"))) => Ok(()),
                 (_, Err((401, code))) => Err((401, code)),
                 // A caller with a token accepts without an address; see the tests of invites.
-                (Policy::Guest, _) => continue,
+                (RouteAccess::Guest, _) => continue,
                 // It would end the credentials used for the next routes; see the tests of sessions.
-                (Policy::Token, _)
+                (RouteAccess::Token, _)
                     if ROUTES_ENDING_THE_CALLER.contains(&(route.method.as_str(), route.path)) && caller.account =>
                 {
                     continue;
                 }
                 // No caller has this session; see the tests of sessions.
-                (Policy::Token, _) if ["/auth/sessions/{id}", "/auth/purges/{id}"].contains(&route.path) => {
+                (RouteAccess::Token, _) if ["/auth/sessions/{id}", "/auth/purges/{id}"].contains(&route.path) => {
                     Err((404, "NOT_FOUND"))
                 }
                 // Callers whose session or account would end; also a tenant's first owner.
-                (Policy::Token, _)
+                (RouteAccess::Token, _)
                     if ACCOUNT_ROUTES.contains(&(route.method.as_str(), route.path)) && !caller.account =>
                 {
                     Err((401, "TOKEN_INVALID"))
                 }
-                (Policy::Token, _) if PERSON_ROUTES.contains(&route.path) && caller.name.ends_with("key") => {
+                (RouteAccess::Token, _) if PERSON_ROUTES.contains(&route.path) && caller.name.ends_with("key") => {
                     Err((401, "TOKEN_INVALID"))
                 }
-                (Policy::Token, _) if PERSON_ROUTES.contains(&route.path) && caller.name == "a key elsewhere" => {
+                (RouteAccess::Token, _) if PERSON_ROUTES.contains(&route.path) && caller.name == "a key elsewhere" => {
                     Err((401, "TOKEN_INVALID"))
                 }
                 // The caller has no invite with this id, and no caller is a member of this tenant.
-                (Policy::Token, _) if route.path == "/auth/invites/decline" => Err((404, "NOT_FOUND")),
-                (Policy::Token, _) if route.path == "/auth/me/default-tenant" => Err((403, "TENANT_FORBIDDEN")),
+                (RouteAccess::Token, _) if route.path == "/auth/invites/decline" => Err((404, "NOT_FOUND")),
+                (RouteAccess::Token, _) if route.path == "/auth/me/default-tenant" => Err((403, "TENANT_FORBIDDEN")),
                 // Their issuer manages their address.
-                (Policy::Token, _)
+                (RouteAccess::Token, _)
                     if ["/auth/verify/request", "/auth/email"].contains(&route.path)
                         && caller.name.starts_with("an external") =>
                 {
                     Err((422, "OP_INVALID"))
                 }
-                (Policy::Token, _) if route.path == "/auth/email" => Err((401, "CREDENTIALS_INVALID")),
+                (RouteAccess::Token, _) if route.path == "/auth/email" => Err((401, "CREDENTIALS_INVALID")),
                 // A wrong password, so that no password changes; users of another issuer have none here.
-                (Policy::Token, _) if route.path == "/auth/password" && caller.name.starts_with("an external") => {
+                (RouteAccess::Token, _) if route.path == "/auth/password" && caller.name.starts_with("an external") => {
                     Err((422, "OP_INVALID"))
                 }
-                (Policy::Token, _) if route.path == "/auth/password" => Err((401, "CREDENTIALS_INVALID")),
-                (Policy::Token, _) => Ok(()),
+                (RouteAccess::Token, _) if route.path == "/auth/password" => Err((401, "CREDENTIALS_INVALID")),
+                (RouteAccess::Token, _) => Ok(()),
                 // No caller is in t_system.
-                (Policy::Operator, _) => Err((403, "TENANT_FORBIDDEN")),
-                (Policy::Action(_), Err(refusal)) => Err(refusal),
-                (Policy::Action(action), Ok(role)) if role < action.spec().min_role => Err((403, "ROLE_INSUFFICIENT")),
+                (RouteAccess::Operator, _) => Err((403, "TENANT_FORBIDDEN")),
+                (RouteAccess::Action(_), Err(refusal)) => Err(refusal),
+                (RouteAccess::Action(action), Ok(role)) if role < action.spec().min_role => {
+                    Err((403, "ROLE_INSUFFICIENT"))
+                }
                 // Another user created it.
-                (Policy::Action(Action::ChatThreadDelete | Action::CanvasDelete), Ok(Role::Member)) => {
+                (RouteAccess::Action(Action::ChatThreadDelete | Action::CanvasDelete), Ok(Role::Member)) => {
                     Err((403, "ROLE_INSUFFICIENT"))
                 }
                 // The body names ada; all other callers may only name themselves.
-                (Policy::Action(Action::TrainPrefsSet), Ok(_))
+                (RouteAccess::Action(Action::TrainPrefsSet), Ok(_))
                     if route.method == "POST" && !["viewer", "member", "admin"].contains(&caller.name) =>
                 {
                     Err((403, "USER_MISMATCH"))
                 }
                 // These callers have a membership to lose; see the tests of members.
-                (Policy::Action(Action::TenantsLeave), Ok(_)) if caller.account || caller.name == "a demoted owner" => {
+                (RouteAccess::Action(Action::TenantsLeave), Ok(_))
+                    if caller.account || caller.name == "a demoted owner" =>
+                {
                     continue;
                 }
-                (Policy::Action(Action::TenantsLeave), Ok(_)) => Err((404, "NOT_FOUND")),
+                (RouteAccess::Action(Action::TenantsLeave), Ok(_)) => Err((404, "NOT_FOUND")),
                 // A key reaches itself and the keys made with it; the target is another one.
-                (Policy::Action(Action::ApiKeysManage), Ok(_))
+                (RouteAccess::Action(Action::ApiKeysManage), Ok(_))
                     if route.path.contains("/{id}") && caller.name.ends_with("key") =>
                 {
                     Err((403, "ROLE_INSUFFICIENT"))
                 }
                 // A key raises no roles, because these would outlast it.
-                (Policy::Action(Action::MembersManage), Ok(_))
+                (RouteAccess::Action(Action::MembersManage), Ok(_))
                     if route.method == "PATCH" && caller.name.ends_with("key") =>
                 {
                     Err((403, "ROLE_INSUFFICIENT"))
                 }
                 // The caller has not created it.
-                (Policy::Action(Action::TicketsEnd), Ok(_)) => Err((404, "NOT_FOUND")),
-                (Policy::Action(_), Ok(_)) => Ok(()),
+                (RouteAccess::Action(Action::TicketsEnd), Ok(_)) => Err((404, "NOT_FOUND")),
+                (RouteAccess::Action(_), Ok(_)) => Ok(()),
             };
             let ids = world.create_target(route).await;
             let answer = world.call(route, caller.token.as_deref(), caller.tenant, &ids).await;
@@ -145,7 +149,7 @@ async fn what_is_another_tenants_cannot_be_told_from_what_does_not_exist() {
         problem["request_id"] = Value::Null;
         problem
     };
-    let of_actions = || routes::all().filter(|route| matches!(route.policy(), Policy::Action(_)));
+    let of_actions = || routes::all().filter(|route| matches!(route.access, RouteAccess::Action(_)));
     let mut with_ids = 0;
     for route in of_actions().filter(|route| route.path.replace("{t}", "").contains('{')) {
         // A PUT creates the object where it does not exist.
@@ -298,7 +302,7 @@ async fn control_plane_routes_require_a_control_plane_admin() {
     // Admins of the control plane see no tenant's content, and manage no tenant's members.
     let bearer = format!("Bearer {}", token("ops", &[("t_system", Role::Owner)]));
     let headers = [("Authorization", bearer.as_str()), ("X-Tenant-Id", "t_acme"), ("X-Env", "dev")];
-    for route in routes::all().filter(|route| matches!(route.policy(), Policy::Action(_))) {
+    for route in routes::all().filter(|route| matches!(route.access, RouteAccess::Action(_))) {
         if route.method == "GET" && !route.stream {
             let path = fixture::path(route, "t_acme", &PathIds { thing: "mine".into(), user: "u".into() });
             assert_eq!(ask(address, "GET", &path, &headers, None).await.code(), "TENANT_FORBIDDEN", "{route:?}");

@@ -1,7 +1,7 @@
 //! The data folder, which only its owner may change. The lock of the store ensures that one server at a time uses it.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -12,7 +12,7 @@ use engines::{
     core::hex,
 };
 
-use super::run::CliError;
+use super::error::CliError;
 use crate::config::{self, Settings};
 
 /// Suffixes to the name of the database. A file with one of them shows that the store has kept data in the folder.
@@ -67,8 +67,21 @@ impl DataDir {
     }
 
     /// Returns the path of the lock of the process that uses the data.
-    pub(super) fn lock_path(&self) -> PathBuf {
+    fn lock_path(&self) -> PathBuf {
         self.path.join("engines.db.lock")
+    }
+
+    /// Returns whether a server holds the lock of the data file.
+    pub(super) fn is_in_use(&self) -> Result<bool, CliError> {
+        let file = match File::options().write(true).open(self.lock_path()) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            file => file?,
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
     }
 
     /// Returns the folder for requests to the server that uses the data, and creates it if it does not exist.

@@ -10,8 +10,11 @@ use engines::{
 use super::{
     RoleArg, ServeArgs, TokenArgs,
     data_dir::DataDir,
-    run::{CliError, print},
-    serve::{bind, block_on, build_engine, serve},
+    engine_setup::build_engine,
+    error::CliError,
+    runtime::block_on,
+    serve::{bind, serve},
+    terminal::print,
     token,
 };
 use crate::{

@@ -11,11 +11,7 @@ use engines::{
     },
 };
 
-use super::{
-    operation_args::MigrateArgs,
-    run::{CliError, print},
-    serve::block_on,
-};
+use super::{error::CliError, operation_args::MigrateArgs, runtime::block_on, terminal::print};
 use crate::config::{self, Flags};
 
 /// A store that was opened for a migration, with the function that closes it.

@@ -5,14 +5,18 @@ mod backup;
 mod data_dir;
 mod dev;
 mod doctor;
+mod engine_setup;
+mod error;
 mod migrate;
 mod operation_args;
 mod redact;
 mod run;
+mod runtime;
 mod serve;
 mod settings;
 mod store_access;
 mod tenant;
+mod terminal;
 mod token;
 
 pub use self::{

@@ -1,13 +1,12 @@
 //! Runs a command and prints its error.
 
-use std::{collections::BTreeMap, io::Write, process::ExitCode};
+use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Parser;
 
-use super::{Args, Command, backup, dev, doctor, migrate, redact, serve, settings, tenant, token};
-
-/// The error of a command: one sentence for people.
-pub(super) type CliError = Box<dyn std::error::Error>;
+use super::{
+    Args, Command, backup, dev, doctor, migrate, redact, serve, settings, tenant, terminal::print_error, token,
+};
 
 /// Runs the program.
 #[must_use]
@@ -38,17 +37,4 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-#[expect(clippy::print_stderr, reason = "the command line speaks to people")]
-pub(super) fn print_error(failed: &(dyn std::error::Error + 'static)) {
-    match failed.downcast_ref::<engines::Error>() {
-        Some(error) => eprintln!("error: {}", error.detail()),
-        None => eprintln!("error: {failed}"),
-    }
-}
-
-/// Prints to standard output. A closed output is ignored, because it is no reason to stop.
-pub(super) fn print(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
 }

@@ -2,21 +2,17 @@
 
 use std::{collections::BTreeMap, io, net::SocketAddr, process::ExitCode, time::Duration};
 
-use engines::{
-    Engine, IdGenerator,
-    auth::{
-        RootKey, SigningSecret,
-        oidc::{HttpFetch, cognito},
-    },
-    core::pii::Scrubber,
-};
+use engines::Engine;
 use tokio::{
     net::{TcpListener, TcpSocket},
     signal::unix::{SignalKind, signal},
     time::{Instant, timeout},
 };
 
-use super::{ServeArgs, backup::serve_requests, data_dir::DataDir, run::CliError};
+use super::{
+    ServeArgs, backup::serve_requests, data_dir::DataDir, engine_setup::build_engine, error::CliError,
+    runtime::block_on,
+};
 use crate::{
     App,
     config::{self, Settings, StoreKind},
@@ -40,18 +36,6 @@ pub(super) fn run(args: &ServeArgs, variables: &BTreeMap<String, String>) -> Res
         serve(&settings, engine, listener).await
     })
 }
-
-/// Runs a future on a runtime of its own. Work that is still running afterwards, such as a call that hangs, is
-/// abandoned.
-pub(super) fn block_on<T>(future: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(future);
-    runtime.shutdown_timeout(RUNTIME_SHUTDOWN_TIMEOUT);
-    done
-}
-
-/// How long the runtime waits for work that is still running when the program ends.
-const RUNTIME_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The least time for closing the engine after requests have used up the grace period. A checkpoint takes a fraction of
 /// a second.
@@ -86,62 +70,6 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
         }
         .into()
     })
-}
-
-pub(super) async fn build_engine(
-    settings: &Settings,
-    secret: SigningSecret,
-    data: Option<&DataDir>,
-    variables: &BTreeMap<String, String>,
-) -> Result<Engine, CliError> {
-    let ids = IdGenerator::from_os()?;
-    let root = match (config::root_key(settings, variables)?, data) {
-        (Some(root), _) => root,
-        (None, Some(data)) => data.root_key(&ids)?,
-        // The data that it protects end with the process, too.
-        (None, None) => RootKey::random(&ids),
-    };
-    let builder = Engine::builder()
-        .signing_keys(config::signing_keys(settings, secret)?)
-        .jwt(settings.auth.jwt())
-        .root_key(root)
-        .identity(settings.identity.clone())
-        .rejections(settings.rejections.clone())
-        .retention(settings.retention.clone())
-        .limits(settings.limits.clone())
-        .backups(settings.backup.clone())
-        .rates(settings.rates.clone())
-        .ids(ids);
-    let builder = match config::backup_passphrase(settings, variables)? {
-        Some(passphrase) => builder.backup_passphrase(passphrase),
-        None => builder,
-    };
-    let builder = match config::system_key(settings, variables)? {
-        Some(key) => builder.system_key(key),
-        None => builder,
-    };
-    let builder = match config::seal_keys(settings, variables)? {
-        Some(keys) => builder.seal_keys(keys),
-        None => builder,
-    };
-    let builder = match config::vault_key(settings, variables)? {
-        Some(key) => builder.scrubber(Scrubber::builder().vault_key(key).build()?),
-        None => builder,
-    };
-    let password = config::mail_password(settings, variables)?;
-    let builder = settings.mail.apply(builder, &settings.data, password.as_ref())?;
-    let builder = match data {
-        Some(data) => builder.sqlite_with(data.database(), settings.sqlite.options()).backup_work_folder(data.path()),
-        None => builder.memory(),
-    };
-    let builder = match cognito::from_vars(|name| variables.get(name).cloned())? {
-        Some(pool) => {
-            tracing::info!(issuer = %pool.issuer, keys = pool.jwks.as_str(), "users of another issuer are accepted");
-            builder.oidc(vec![pool], HttpFetch::new())
-        }
-        None => builder,
-    };
-    Ok(builder.build().await?)
 }
 
 /// Serves until a signal. A second signal ends the server at once.

@@ -2,10 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{
-    operation_args::SettingsArgs,
-    run::{CliError, print},
-};
+use super::{error::CliError, operation_args::SettingsArgs, terminal::print};
 use crate::config;
 
 pub(super) fn run(args: &SettingsArgs) -> Result<ExitCode, CliError> {

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use engines::storage::SqliteStore;
 
-use super::run::CliError;
+use super::error::CliError;
 use crate::config::{Settings, StoreKind};
 
 /// The name of the data file in its folder.

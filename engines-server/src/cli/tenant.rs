@@ -16,10 +16,11 @@ use engines::{
 };
 
 use super::{
+    error::CliError,
     operation_args::{TenantCommand, TenantExportArgs, TenantForkArgs, TenantImportArgs},
-    run::{CliError, print},
-    serve::block_on,
+    runtime::block_on,
     store_access,
+    terminal::print,
 };
 use crate::config;
 

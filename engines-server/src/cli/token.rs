@@ -7,10 +7,7 @@ use engines::{
     auth::{SigningSecret, TokenIssuer, TokenRequest},
 };
 
-use super::{
-    TokenArgs, data_dir,
-    run::{CliError, print},
-};
+use super::{TokenArgs, data_dir, error::CliError, terminal::print};
 use crate::config::{self, Flags, Settings};
 
 pub(super) fn run(args: &TokenArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {

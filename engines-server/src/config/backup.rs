@@ -6,7 +6,7 @@ use engines::auth::Passphrase;
 
 use super::{
     Settings, SettingsError,
-    secrets::{find_secret, read_private_file, with_layer},
+    secret_source::{find_secret, read_private_file, with_layer},
 };
 
 /// The variable that holds the passphrase under which the root key is sealed in backups. `BACKUP_PASSPHRASE_FILE` names

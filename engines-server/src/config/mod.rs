@@ -5,12 +5,16 @@ mod backup;
 mod loader;
 mod mail;
 mod reference;
+mod secret_source;
 mod secrets;
 mod settings;
 mod sqlite;
 
-pub(crate) use self::backup::passphrase_from_file;
-pub(crate) use self::secrets::{check_private, root_key_from_file, signing_secret_from_file as secret_from_file};
+pub(crate) use self::{
+    backup::passphrase_from_file,
+    secret_source::check_private,
+    secrets::{root_key_from_file, signing_secret_from_file as secret_from_file},
+};
 pub use self::{
     backup::{BACKUP_PASSPHRASE, backup_passphrase},
     loader::{Flags, SettingsError, load},

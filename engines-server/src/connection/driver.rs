@@ -8,18 +8,17 @@ use hyper::{body::Incoming, server::conn::http1 as hyper_http1, service::service
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
-use super::{ConnectionState, http1, http2, refusal::refuse};
+use super::{http1, http2, refusal::refuse};
 use crate::{
-    App, client_addr,
+    App,
+    connection_info::ConnectionState,
     deadline_io::{DeadlineIo, WriteDeadline},
     limits::{EvictionClass, Resource},
-    metrics, response, socket_options,
+    media_types, response, socket_options,
 };
 
 /// The beginning of an HTTP/2 connection without TLS (RFC 9113 section 3.4). No HTTP/1 request begins with these bytes.
 const HTTP2_PREFACE: &[u8; 4] = b"PRI ";
-
-pub(super) type ServeResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Serves one connection. `place` is released when the connection ends, also if a stream in a task of its own continues
 /// it.
@@ -27,7 +26,7 @@ pub(crate) async fn drive(app: App, stream: TcpStream, peer: SocketAddr, permit:
     socket_options::prepare(&stream, app.settings());
     let address = peer.ip().to_canonical();
     // A proxy has the connections of all its clients.
-    let usage = (!client_addr::is_trusted_proxy(&address, app.settings())).then(|| app.budgets().usage(address));
+    let usage = (!app.settings().trusts(&address)).then(|| app.budgets().usage(address));
     let Some(usage) = usage else {
         return serve(&app, stream, peer, Arc::new(ConnectionState::new(None, None)), permit).await;
     };
@@ -57,7 +56,7 @@ async fn serve(
     let ended = match first {
         Ok(Ok(prefix)) => {
             let speaks_http2 = prefix[..] == HTTP2_PREFACE[..];
-            let io = DeadlineIo::new(prefix, stream, WriteDeadline::new(app));
+            let io = DeadlineIo::new(prefix, stream, WriteDeadline::new(app.settings(), app.shutdown()));
             if speaks_http2 {
                 http2::serve(app, io, peer, &state).await
             } else {
@@ -92,10 +91,10 @@ async fn read_preface(stream: &mut TcpStream) -> io::Result<Bytes> {
 pub(crate) async fn metrics(app: App, stream: TcpStream) {
     socket_options::prepare(&stream, app.settings());
     let timeout = app.settings().head_timeout();
-    let io = DeadlineIo::new(Bytes::new(), stream, WriteDeadline::new(&app));
+    let io = DeadlineIo::new(Bytes::new(), stream, WriteDeadline::new(app.settings(), app.shutdown()));
     let answer = service_fn(move |_: Request<Incoming>| {
         let text = app.metrics().encode();
-        async move { text.map(|text| response::with_body(StatusCode::OK, metrics::MEDIA_TYPE, text)) }
+        async move { text.map(|text| response::with_body(StatusCode::OK, media_types::OPENMETRICS, text)) }
     });
     let connection = hyper_http1::Builder::new()
         .timer(TokioTimer::new())

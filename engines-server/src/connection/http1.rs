@@ -24,10 +24,9 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{Duration, sleep};
 
 use super::{
-    ConnectionState,
     activity::ConnectionActivity,
     cut_off::CutOff,
-    driver::ServeResult,
+    error::ServeResult,
     http1_io::{Answering, Http1Io},
     own_answer,
     watched_body::WatchedBody,
@@ -35,7 +34,7 @@ use super::{
 use crate::{
     App,
     body::StreamingBody,
-    client_addr::ConnectionInfo,
+    connection_info::{ConnectionInfo, ConnectionState},
     deadline_io::{DeadlineIo, WriteDeadline},
     head_timer::{HeadTimer, PendingSleep},
     streaming::{CredentialEnd, EventSender, run_socket},
@@ -169,7 +168,7 @@ pub(super) async fn serve(
                     own_answer::write(&mut io, status, "", own_answer::about_head(status)).await?;
                 }
                 let (_, stream) = io.into_parts();
-                wait_for_close(stream, app).await;
+                wait_for_close(stream, &settings.deadlines, app.shutdown()).await;
             }
             return Err(error.into());
         }
@@ -179,14 +178,18 @@ pub(super) async fn serve(
     let (prefix, stream) = io.into_parts();
     let Some((head, live)) = taken else {
         if unread_body.load(Ordering::Relaxed) {
-            wait_for_close(stream, app).await;
+            wait_for_close(stream, &settings.deadlines, app.shutdown()).await;
         }
         return Ok(None);
     };
     let head = response_head(&head, app.engine().guard().clock().as_ref());
     // An empty remainder would keep the whole buffer of hyper.
     let rest = if parts.read_buf.is_empty() { prefix } else { parts.read_buf };
-    Ok(Some(DetachedConnection { io: DeadlineIo::new(rest, stream, WriteDeadline::new(app)), head, live }))
+    Ok(Some(DetachedConnection {
+        io: DeadlineIo::new(rest, stream, WriteDeadline::new(settings, app.shutdown())),
+        head,
+        live,
+    }))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

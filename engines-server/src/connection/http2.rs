@@ -8,12 +8,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::sleep;
 
 use super::{
-    ConnectionState, activity::ConnectionActivity, driver::ServeResult, own_answer, stream_executor::StreamExecutor,
+    activity::ConnectionActivity, error::ServeResult, own_answer, stream_executor::StreamExecutor,
     watched_body::WatchedBody,
 };
 use crate::{
     App,
-    client_addr::ConnectionInfo,
+    connection_info::{ConnectionInfo, ConnectionState},
     deadline_io::{DeadlineIo, WriteDeadline},
     limits::Resource,
     unread_body::track,
@@ -38,7 +38,7 @@ pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &A
     let settings = app.settings();
     let line = ConnectionInfo::with_state(peer, Arc::clone(state));
     let activity = ConnectionActivity::new();
-    let executor = StreamExecutor::new(WriteDeadline::new(app), activity.clone());
+    let executor = StreamExecutor::new(WriteDeadline::new(settings, app.shutdown()), activity.clone());
     let (streams, ends) = (executor.clone(), executor.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let share = state.usage.as_ref().map(|usage| app.budgets().acquire(Resource::Http2Streams, Some(usage), 1));
@@ -60,7 +60,9 @@ pub(super) async fn serve(app: &App, io: DeadlineIo, peer: SocketAddr, state: &A
                 }
                 None => app.handle_on(&line, Request::from_parts(head, body)).await,
             };
-            let drain = rest.filter(|rest| !rest.is_read()).map(|rest| tokio::spawn(rest.drain(app)));
+            let drain = rest
+                .filter(|rest| !rest.is_read())
+                .map(|rest| tokio::spawn(rest.drain(app.settings().deadlines.clone(), app.shutdown().clone())));
             // An error stops a client that is still sending. After a success it may continue: some clients (curl before
             // 8) wait forever if the response arrives before they have sent the body.
             let drain = match drain {

@@ -3,16 +3,13 @@
 mod activity;
 mod cut_off;
 mod driver;
+mod error;
 mod http1;
 mod http1_io;
 mod http2;
 mod own_answer;
 mod refusal;
-mod state;
 mod stream_executor;
 mod watched_body;
 
-pub(crate) use self::{
-    driver::{drive, metrics},
-    state::ConnectionState,
-};
+pub(crate) use self::driver::{drive, metrics};

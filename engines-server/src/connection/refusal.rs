@@ -11,6 +11,6 @@ const TEXT: &str = "your address has too many connections; retry later\n";
 /// Responds to a connection with 503 before a request is read, and closes it.
 pub(super) async fn refuse(app: &App, mut stream: TcpStream) {
     if own_answer::write(&mut stream, StatusCode::SERVICE_UNAVAILABLE, "retry-after: 1\r\n", TEXT).await.is_ok() {
-        wait_for_close(stream, app).await;
+        wait_for_close(stream, &app.settings().deadlines, app.shutdown()).await;
     }
 }

@@ -16,10 +16,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
-use crate::{body::Body, request::RequestParts, response};
+use crate::{body::Body, media_types, request::RequestParts, response};
 
-/// The media type of JSON lines.
-pub(crate) const NDJSON: &str = "application/x-ndjson";
 /// How long the next line may take before the lines that have arrived are written.
 const FLUSH_AFTER: Duration = Duration::from_millis(5);
 
@@ -111,7 +109,7 @@ pub(crate) async fn export(parts: RequestParts, context: RequestContext) -> Resu
     let name = format!("attachment; filename=\"events-{}-{}.jsonl\"", scope.tenant(), scope.env());
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(NDJSON));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_types::NDJSON));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let name = HeaderValue::try_from(name).map_err(|error| Error::internal("events.export", error))?;
     headers.insert(header::CONTENT_DISPOSITION, name);
@@ -139,7 +137,7 @@ struct BatchResults {
 
 impl BatchResults {
     fn new(headers: &HeaderMap) -> Self {
-        let document = prefers_json(headers);
+        let document = media_types::prefers_json(headers);
         Self { text: if document { b"{\"items\":[".to_vec() } else { Vec::new() }, document }
     }
 
@@ -159,26 +157,8 @@ impl BatchResults {
     fn into_response(mut self) -> Response<Body> {
         if self.document {
             self.text.extend_from_slice(b"]}");
-            return response::with_body(StatusCode::OK, "application/json", self.text);
+            return response::with_body(StatusCode::OK, media_types::JSON, self.text);
         }
-        response::with_body(StatusCode::OK, NDJSON, self.text)
+        response::with_body(StatusCode::OK, media_types::NDJSON, self.text)
     }
-}
-
-/// Returns whether a client prefers one JSON document to lines (RFC 9110 section 12.5.1): it lists JSON, and lines with
-/// a lower weight or not at all.
-fn prefers_json(headers: &HeaderMap) -> bool {
-    let (mut json, mut lines) = (0.0_f32, 0.0_f32);
-    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    for range in values.flat_map(|value| value.split(',')) {
-        let mut parts = range.split(';').map(str::trim);
-        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
-        match kind.as_str() {
-            "application/json" => json = weight,
-            "application/x-ndjson" | "application/ndjson" | "application/jsonl" => lines = lines.max(weight),
-            _ => {}
-        }
-    }
-    json > lines
 }

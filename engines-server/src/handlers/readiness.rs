@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::{app::App, body::Body, response};
+use crate::{body::Body, response, state::AppState};
 
 /// How long the store may take to respond. Load balancers end a check after a few seconds.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -34,17 +34,17 @@ impl ComponentStatus {
 }
 
 /// Checks every component. A sink that fails does not make the server unready, because its events wait in the store.
-pub(crate) async fn component_statuses(app: &App) -> Vec<ComponentStatus> {
-    let stopping = app.shutdown().has_begun();
+pub(crate) async fn component_statuses(state: &AppState) -> Vec<ComponentStatus> {
+    let stopping = state.shutdown.has_begun();
     let stopping = stopping.then(|| (Code::ShuttingDown, "the server is shutting down".to_owned()));
     let mut parts = vec![ComponentStatus::new("server", true, stopping)];
     let failed = |error: Error| (error.code(), error.detail().to_owned());
-    let store = match timeout(STORE_TIMEOUT, app.engine().store().health()).await {
+    let store = match timeout(STORE_TIMEOUT, state.engine.store().health()).await {
         Ok(health) => health.err().map(failed),
         Err(_) => Some((Code::BackendUnavailable, "the store does not respond".to_owned())),
     };
     parts.push(ComponentStatus::new("store", true, store));
-    parts.extend(app.engine().sinks().into_iter().map(|sink| {
+    parts.extend(state.engine.sinks().into_iter().map(|sink| {
         let failing = (sink.failing > 0).then(|| {
             let code = sink.last_failure.unwrap_or(Code::BackendUnavailable);
             (code, format!("{} consecutive attempts have failed; events wait in the store", sink.failing))

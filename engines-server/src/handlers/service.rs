@@ -5,12 +5,16 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
 use super::readiness;
-use crate::{body::Body, metrics, request::RequestParts, response, root_page};
+use crate::{body::Body, media_types, request::RequestParts, response, root_page};
 
 /// `GET /`: a page for a browser, JSON for everybody else.
 pub(crate) async fn root(parts: RequestParts) -> Result<Response<Body>> {
     let mut response = if root_page::prefers_html(&parts.headers) {
-        let mut page = response::with_body(StatusCode::OK, root_page::MEDIA_TYPE, root_page::page(&parts.headers));
+        let mut page = response::with_body(
+            StatusCode::OK,
+            media_types::HTML,
+            root_page::page(&parts.headers, &parts.state.route_rows),
+        );
         page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, root_page::CONTENT_SECURITY_POLICY);
         page
     } else {
@@ -31,16 +35,16 @@ pub(crate) async fn healthz(_: RequestParts) -> Result<Response<Body>> {
 
 /// `GET /readyz`
 pub(crate) async fn readyz(parts: RequestParts) -> Result<Response<Body>> {
-    readiness::to_response(&readiness::component_statuses(&parts.app).await)
+    readiness::to_response(&readiness::component_statuses(&parts.state).await)
 }
 
 /// `GET /openapi.json`
 pub(crate) async fn openapi(parts: RequestParts) -> Result<Response<Body>> {
-    Ok(response::with_body(StatusCode::OK, "application/json", parts.app.openapi()))
+    Ok(response::with_body(StatusCode::OK, media_types::JSON, parts.state.openapi.clone()))
 }
 
 /// `GET /metrics`
 pub(crate) async fn metrics(parts: RequestParts) -> Result<Response<Body>> {
-    let text = parts.app.metrics().encode().map_err(|error| Error::internal("http.metrics", error))?;
-    Ok(response::with_body(StatusCode::OK, metrics::MEDIA_TYPE, text))
+    let text = parts.state.metrics.encode().map_err(|error| Error::internal("http.metrics", error))?;
+    Ok(response::with_body(StatusCode::OK, media_types::OPENMETRICS, text))
 }

@@ -12,7 +12,9 @@ use engines::{
 };
 use http::{HeaderValue, Response, header};
 
-use crate::{body::Body, deadline_io::WriteDeadline, metrics::GaugeGuard, request::RequestParts, streaming::EventBody};
+use crate::{
+    body::Body, deadline_io::WriteDeadline, gauge_guard::GaugeGuard, request::RequestParts, streaming::EventBody,
+};
 
 /// `GET /sse/chat/{id}`
 pub(crate) async fn chat(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
@@ -50,8 +52,15 @@ async fn follow(parts: &RequestParts, context: &RequestContext, key: StreamKey) 
     let clock = Arc::clone(guard.clock());
     let events = EventStream::new(subscription, context, Arc::clone(&clock), engine.limits(), Some(here));
     let watched = engine.admission().monitor(context);
-    let open = (GaugeGuard::new(&parts.app.metrics().streams), place);
-    let body = EventBody::new(events, watched, context, clock, WriteDeadline::new(&parts.app), open);
+    let open = (GaugeGuard::new(&parts.state.metrics.streams), place);
+    let body = EventBody::new(
+        events,
+        watched,
+        context,
+        clock,
+        WriteDeadline::new(&parts.state.settings, &parts.state.shutdown),
+        open,
+    );
     let mut response = Response::new(Body::from_events(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));

@@ -15,8 +15,8 @@ use http::Response;
 use super::sse::subscription_params;
 use crate::{
     body::Body,
+    gauge_guard::GaugeGuard,
     handshake::Handshake,
-    metrics::GaugeGuard,
     request::RequestParts,
     streaming::{WebSocketSession, WebSocketTask},
 };
@@ -63,9 +63,9 @@ async fn open(
         watched,
         clock: Arc::clone(guard.clock()),
         limits: Arc::clone(engine.limits()),
-        shutdown: parts.app.shutdown().clone(),
-        _open: (GaugeGuard::new(&parts.app.metrics().streams), place),
+        shutdown: parts.state.shutdown.clone(),
+        _open: (GaugeGuard::new(&parts.state.metrics.streams), place),
     });
     let upgrade = parts.upgrade.take();
-    handshake.accept(upgrade, parts.app.shutdown(), socket)
+    handshake.accept(upgrade, &parts.state.shutdown, socket)
 }

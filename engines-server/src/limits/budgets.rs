@@ -13,7 +13,7 @@ use std::{
 use engines::{Code, Error};
 
 use super::{AddressGroup, EvictionSignal, RefusalLog, WorkGuard, eviction_queue::EvictionQueue};
-use crate::HttpSettings;
+use crate::settings::HttpSettings;
 
 /// The operation in errors of budgets. The budgets log their refusals in sum.
 const OPERATION: &str = "http.budget";

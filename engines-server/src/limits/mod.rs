@@ -10,13 +10,11 @@ mod budgets;
 mod eviction_queue;
 mod refusal_log;
 mod request_budget;
-mod settings;
 
-pub use self::settings::{BudgetSettings, DeadlineSettings};
 pub(crate) use self::{
     address_group::AddressGroup,
     budgets::{AddressUsage, BudgetShare, Budgets, EvictionClass, Resource, is_budget_refusal},
     eviction_queue::{EvictionSignal, WorkGuard},
     refusal_log::RefusalLog,
-    request_budget::RequestBudget,
+    request_budget::{ClientClass, RequestBudget},
 };

@@ -9,16 +9,13 @@ use super::{
     budgets::{BudgetShare, Budgets},
 };
 use crate::{
-    App,
-    client_addr::Client,
-    metrics::GaugeGuard,
-    routes::{BodyKind, Endpoint, Route, WorkClass},
+    gauge_guard::GaugeGuard,
+    route_info::{BodyKind, Route, RouteAccess, WorkClass},
 };
 
 /// The shares of budgets that a request holds until its response begins.
 pub(crate) struct RequestBudget<'a> {
-    pub(crate) app: &'a App,
-    pub(crate) client: Option<Client>,
+    budgets: &'a Budgets,
     usage: Option<Arc<AddressUsage>>,
     class: ClientClass,
     shares: Mutex<HeldShares>,
@@ -33,7 +30,7 @@ struct HeldShares {
 
 /// The group of budgets that a request is charged to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ClientClass {
+pub(crate) enum ClientClass {
     /// No budgets. The route reports the state of the server, which must work while it is busy.
     Exempt,
     /// The budgets of routes that need no credential.
@@ -43,35 +40,30 @@ enum ClientClass {
 }
 
 impl ClientClass {
-    fn of(route: &Route) -> Self {
-        match (&route.endpoint, route.body) {
-            (Endpoint::Public(_), BodyKind::None) => Self::Exempt,
-            (Endpoint::Public(_) | Endpoint::Guest(_), _) => Self::Anonymous(route.work),
+    /// Returns the group of the requests to a route.
+    pub(crate) fn of(route: &Route) -> Self {
+        match (route.access, route.body) {
+            (RouteAccess::Public, BodyKind::None) => Self::Exempt,
+            (RouteAccess::Public | RouteAccess::Guest, _) => Self::Anonymous(route.work),
             _ => Self::Authenticated,
         }
     }
 }
 
 impl<'a> RequestBudget<'a> {
-    /// Takes the shares of a request to `route`, with one in flight.
+    /// Takes the shares of a request of `class`, with one in flight.
     ///
     /// # Errors
     /// Returns `BACKEND_UNAVAILABLE` when the budget is used up.
-    pub(crate) fn acquire(app: &'a App, client: Option<Client>, route: &Route) -> Result<Self> {
-        let class = ClientClass::of(route);
-        let usage = match (&client, class) {
-            (None, _) | (_, ClientClass::Exempt) => None,
-            (Some(client), _) => Some(client.usage(app.budgets())),
-        };
-        let gauge = GaugeGuard::new(&app.metrics().in_flight);
-        let places = Self { app, client, usage, class, shares: Mutex::default(), _gauge: gauge };
+    pub(crate) fn acquire(
+        budgets: &'a Budgets,
+        usage: Option<Arc<AddressUsage>>,
+        gauge: GaugeGuard,
+        class: ClientClass,
+    ) -> Result<Self> {
+        let places = Self { budgets, usage, class, shares: Mutex::default(), _gauge: gauge };
         places.resume()?;
         Ok(places)
-    }
-
-    /// Returns whether the request may be handled while the server is stopping.
-    pub(crate) fn is_exempt(&self) -> bool {
-        self.class == ClientClass::Exempt
     }
 
     /// Releases the share in flight while the body arrives, and takes one of the budget of bodies instead.
@@ -83,8 +75,8 @@ impl<'a> RequestBudget<'a> {
                 (EvictionClass::AnonymousBody, Resource::AnonymousBodyBytes)
             }
         };
-        let bytes = self.budgets().acquire(resource, self.usage.as_ref(), 0)?;
-        let (unfinished, evicted) = self.budgets().start_work(unit, self.usage.as_ref());
+        let bytes = self.budgets.acquire(resource, self.usage.as_ref(), 0)?;
+        let (unfinished, evicted) = self.budgets.start_work(unit, self.usage.as_ref());
         Ok(IncomingBody { unit, bytes, evicted, _unfinished: unfinished })
     }
 
@@ -102,7 +94,7 @@ impl<'a> RequestBudget<'a> {
     /// # Errors
     /// Returns `BACKEND_UNAVAILABLE` when the budget is used up.
     pub(crate) fn switch_to_batch(&self) -> Result<()> {
-        self.lock_shares().in_flight = Some(self.budgets().acquire(Resource::Batches, self.usage.as_ref(), 1)?);
+        self.lock_shares().in_flight = Some(self.budgets.acquire(Resource::Batches, self.usage.as_ref(), 1)?);
         Ok(())
     }
 
@@ -114,12 +106,8 @@ impl<'a> RequestBudget<'a> {
             ClientClass::Anonymous(WorkClass::Refresh) => Resource::RefreshInFlight,
             ClientClass::Authenticated => Resource::InFlight,
         };
-        self.lock_shares().in_flight = Some(self.budgets().acquire(resource, self.usage.as_ref(), 1)?);
+        self.lock_shares().in_flight = Some(self.budgets.acquire(resource, self.usage.as_ref(), 1)?);
         Ok(())
-    }
-
-    fn budgets(&self) -> &Budgets {
-        self.app.budgets()
     }
 
     fn lock_shares(&self) -> std::sync::MutexGuard<'_, HeldShares> {

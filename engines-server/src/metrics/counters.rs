@@ -13,10 +13,7 @@ use prometheus_client::{
 };
 
 use super::engine::EngineCollector;
-use crate::routes::{self, Route};
-
-/// The media type of the text format.
-pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use crate::route_info::Route;
 
 /// The upper bounds of the buckets, in seconds: from half a millisecond to ten seconds.
 const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
@@ -67,7 +64,8 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new(engine: &Engine) -> Self {
+    /// Creates the counters of an app with these routes. Their order gives the numbers of the routes.
+    pub(crate) fn new(engine: &Engine, routes: impl Iterator<Item = &'static Route>) -> Self {
         let mut registry = Registry::with_prefix("engines");
         registry.register_collector(Box::new(EngineCollector(engine.clone())));
         let requests = Family::default();
@@ -84,7 +82,7 @@ impl Metrics {
         let in_flight = gauge(&mut registry, "http_requests_in_flight", "Requests being answered");
         let connections = gauge(&mut registry, "http_connections", "Connections open");
         let streams = gauge(&mut registry, "streams_open", "Open SSE and WebSocket streams");
-        let mut routes: Vec<_> = routes::all().map(|route| RouteCounters::new(method(route), route.path)).collect();
+        let mut routes: Vec<_> = routes.map(|route| RouteCounters::new(method(route), route.path)).collect();
         routes.push(RouteCounters::new("", "unmatched"));
         Self { registry, requests, latency, routes, in_flight, connections, streams }
     }
@@ -114,21 +112,4 @@ impl Metrics {
 
 fn method(route: &'static Route) -> &'static str {
     route.method.as_str()
-}
-
-/// Raises a gauge by one while it lives.
-#[derive(Debug)]
-pub(crate) struct GaugeGuard(Gauge);
-
-impl GaugeGuard {
-    pub(crate) fn new(gauge: &Gauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for GaugeGuard {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
 }

@@ -5,4 +5,4 @@ mod counters;
 mod engine;
 mod mail;
 
-pub(crate) use self::counters::{GaugeGuard, MEDIA_TYPE, Metrics};
+pub(crate) use self::counters::Metrics;

@@ -5,8 +5,9 @@ use engines::{Error, Limits, Result};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    problem,
-    routes::{self, BodyKind, Policy, Route},
+    media_types,
+    route_info::{BodyKind, Route, RouteAccess},
+    routes,
 };
 
 /// The schemas that routes refer to, in one file for each area.
@@ -76,16 +77,16 @@ fn operation(route: &Route, limits: &Limits) -> Value {
         "parameters": parameters(route, limits),
         "responses": responses(route),
     });
-    if route.policy() != Policy::Public {
+    if route.access != RouteAccess::Public {
         let ticket = route.stream.then(|| json!({ "ticket": [] }));
-        let none = (route.policy() == Policy::Guest).then(|| json!({}));
+        let none = (route.access == RouteAccess::Guest).then(|| json!({}));
         operation["security"] = [json!({ "bearer": [] })].into_iter().chain(ticket).chain(none).collect();
     }
     let media_type = match route.body {
         BodyKind::None => None,
-        BodyKind::Json | BodyKind::OptionalJson => Some("application/json"),
+        BodyKind::Json | BodyKind::OptionalJson => Some(media_types::JSON),
         // The schema is that of one line.
-        BodyKind::Lines => Some("application/x-ndjson"),
+        BodyKind::Lines => Some(media_types::NDJSON),
     };
     if let (Some(media_type), Some(schema)) = (media_type, doc.request) {
         let required = route.body != BodyKind::OptionalJson;
@@ -102,12 +103,12 @@ fn operation_id(route: &Route) -> String {
 }
 
 fn policy_value(route: &Route) -> Value {
-    match route.policy() {
-        Policy::Public => json!({ "kind": "public" }),
-        Policy::Guest => json!({ "kind": "public", "token": "optional" }),
-        Policy::Token => json!({ "kind": "token" }),
-        Policy::Operator => json!({ "kind": "operator", "tenant": "t_system", "least_role": "admin" }),
-        Policy::Action(action) => {
+    match route.access {
+        RouteAccess::Public => json!({ "kind": "public" }),
+        RouteAccess::Guest => json!({ "kind": "public", "token": "optional" }),
+        RouteAccess::Token => json!({ "kind": "token" }),
+        RouteAccess::Operator => json!({ "kind": "operator", "tenant": "t_system", "least_role": "admin" }),
+        RouteAccess::Action(action) => {
             let spec = action.spec();
             json!({
                 "kind": "action",
@@ -146,7 +147,7 @@ fn parameters(route: &Route, limits: &Limits) -> Vec<Value> {
     for name in route.doc.headers.request {
         all.push(json!({ "name": name, "in": "header", "schema": { "type": "string" } }));
     }
-    if matches!(route.policy(), Policy::Action(_)) {
+    if matches!(route.access, RouteAccess::Action(_)) {
         let header = |name: &str, text: &str, schema: Value| json!({ "name": name, "in": "header", "description": text, "schema": schema });
         all.push(header(
             "X-Tenant-Id",
@@ -173,7 +174,7 @@ fn responses(route: &Route) -> Value {
         let content = json!({ "application/json": { "schema": reference("Status") } });
         responses.insert("503".into(), json!({ "description": "Not ready", "content": content }));
     }
-    let content = json!({ problem::MEDIA_TYPE: { "schema": reference("Problem") } });
+    let content = json!({ media_types::PROBLEM: { "schema": reference("Problem") } });
     responses.insert("default".into(), json!({ "description": "A problem document (RFC 9457)", "content": content }));
     Value::Object(responses)
 }

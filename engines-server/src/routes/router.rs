@@ -3,35 +3,33 @@
 use engines::{Code, Error, Result};
 use http::Method;
 
-use super::{Route, all};
+use super::{RouteEntry, entries};
+use crate::route_info::Params;
 
 /// Finds routes by path.
 #[derive(Debug)]
-pub(crate) struct Router(matchit::Router<Vec<(usize, &'static Route)>>);
-
-/// The parameters of a path, by name. They are not decoded.
-pub(crate) type Params = Vec<(&'static str, Box<str>)>;
+pub(crate) struct Router(matchit::Router<Vec<(usize, &'static RouteEntry)>>);
 
 /// A route that was found, with the parameters of its path.
 pub(crate) struct RouteMatch {
-    pub(crate) route: &'static Route,
-    /// The position of the route in [`all`].
+    pub(crate) entry: &'static RouteEntry,
+    /// The position of the route in [`entries`].
     pub(crate) index: usize,
     pub(crate) params: Params,
 }
 
 impl Router {
-    /// Creates a router over [`all`] routes.
+    /// Creates a router over [`entries`] routes.
     ///
     /// # Errors
     /// Two paths of the table contradict each other.
     pub(crate) fn new() -> Result<Self> {
         let mut router = matchit::Router::<Vec<_>>::new();
-        let mut paths: Vec<(&str, Vec<(usize, &'static Route)>)> = Vec::new();
-        for (number, route) in all().enumerate() {
-            match paths.iter_mut().find(|(path, _)| *path == route.path) {
-                Some((_, known)) => known.push((number, route)),
-                None => paths.push((route.path, vec![(number, route)])),
+        let mut paths: Vec<(&str, Vec<(usize, &'static RouteEntry)>)> = Vec::new();
+        for (number, entry) in entries().enumerate() {
+            match paths.iter_mut().find(|(path, _)| *path == entry.route.path) {
+                Some((_, known)) => known.push((number, entry)),
+                None => paths.push((entry.route.path, vec![(number, entry)])),
             }
         }
         for (path, known) in paths {
@@ -41,7 +39,7 @@ impl Router {
     }
 
     /// Returns the routes of a path, with their numbers.
-    pub(crate) fn lookup(&self, path: &str) -> Option<&[(usize, &'static Route)]> {
+    pub(crate) fn lookup(&self, path: &str) -> Option<&[(usize, &'static RouteEntry)]> {
         self.0.at(path).ok().map(|matched| matched.value.as_slice())
     }
 
@@ -55,17 +53,17 @@ impl Router {
             return Err(Error::new(Code::NotFound, "http.route", "the path is unknown; see /openapi.json"));
         };
         let wanted = if *method == Method::HEAD { &Method::GET } else { method };
-        let Some((number, route)) = matched.value.iter().find(|(_, route)| route.method == *wanted) else {
-            let mut allow: Vec<_> = matched.value.iter().map(|(_, route)| route.method.as_str()).collect();
+        let Some((number, entry)) = matched.value.iter().find(|(_, entry)| entry.route.method == *wanted) else {
+            let mut allow: Vec<_> = matched.value.iter().map(|(_, entry)| entry.route.method.as_str()).collect();
             if allow.contains(&"GET") {
                 allow.push("HEAD");
             }
             let detail = "the path does not support this method";
             return Err(Error::new(Code::MethodNotAllowed, "http.route", detail).with_member("allow", allow.join(", ")));
         };
-        let names = param_names(route.path);
+        let names = param_names(entry.route.path);
         let params = names.map(|name| (name, matched.params.get(name).unwrap_or_default().into())).collect();
-        Ok(RouteMatch { route, index: *number, params })
+        Ok(RouteMatch { entry, index: *number, params })
     }
 }
 

@@ -25,7 +25,7 @@ use tokio::{
 use super::credential_end::{Credential, CredentialEnd};
 use crate::{
     deadline_io::{StallTimer, WriteDeadline},
-    metrics::GaugeGuard,
+    gauge_guard::GaugeGuard,
     socket_options::reset_on_close,
 };
 

@@ -22,7 +22,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::{metrics::GaugeGuard, shutdown::Shutdown};
+use crate::{gauge_guard::GaugeGuard, shutdown::Shutdown};
 
 /// Bytes that are collected before they are flushed together. The library allocates as many.
 const WRITE_BUFFER_BYTES: usize = 16 << 10;

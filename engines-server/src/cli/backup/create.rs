@@ -7,12 +7,7 @@
 //! - The server paces the copy by its own log.
 //! - One process knows whether a backup is being made.
 
-use std::{
-    collections::BTreeMap,
-    fs::{File, TryLockError},
-    path::Path,
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, process::ExitCode};
 
 use engines::{
     Engine, IdGenerator, Scope,
@@ -21,10 +16,7 @@ use engines::{
 
 use super::{CreateArgs, location, output, requests::request_backup};
 use crate::{
-    cli::{
-        data_dir::DataDir,
-        run::{CliError, print},
-    },
+    cli::{data_dir::DataDir, error::CliError, runtime::block_on, terminal::print},
     config::{self, Settings, StoreKind},
 };
 
@@ -34,8 +26,8 @@ pub(super) fn run(args: &CreateArgs, variables: &BTreeMap<String, String>) -> Re
         return Err("the store is in the server's memory, so no other process can back it up".into());
     }
     let data = DataDir::open_existing(&settings)?;
-    location::block_on(async {
-        let manifest = match is_locked(&data.lock_path())? {
+    block_on(async {
+        let manifest = match data.is_in_use()? {
             true => request_backup(&data, absolute_destination(args.to.as_deref())?).await?,
             false => make_backup(&settings, &data, args.to.as_ref(), variables).await?,
         };
@@ -53,19 +45,6 @@ fn absolute_destination(place: Option<&str>) -> Result<Option<String>, CliError>
         Some(place) if !place.contains("://") => Some(std::path::absolute(place)?.to_string_lossy().into_owned()),
         place => place.map(str::to_owned),
     })
-}
-
-/// Returns whether a server holds the lock of the data file.
-pub(super) fn is_locked(path: &Path) -> Result<bool, CliError> {
-    let file = match File::options().write(true).open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        file => file?,
-    };
-    match file.try_lock() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(error.into()),
-    }
 }
 
 /// Makes the backup in this process. It holds the lock of the data file, so that no server starts meanwhile.

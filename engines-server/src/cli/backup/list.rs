@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, process::ExitCode};
 use serde_json::json;
 
 use super::{ListArgs, location, output};
-use crate::cli::run::{CliError, print};
+use crate::cli::{error::CliError, runtime::block_on, terminal::print};
 
 pub(super) fn run(args: &ListArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
     let settings = location::load_settings(args.config.as_ref(), None, variables)?;
-    location::block_on(async {
+    block_on(async {
         let backups = location::open_backups(args.from.as_ref(), &settings)?;
         let found = backups.list().await?;
         if args.json {

@@ -12,7 +12,7 @@ use engines::{
 
 use super::KeyArgs;
 use crate::{
-    cli::run::CliError,
+    cli::error::CliError,
     config::{self, Flags, Settings},
 };
 
@@ -83,11 +83,6 @@ impl BackupKeys {
         };
         Ok(Self { root, root_of_settings, passphrase })
     }
-}
-
-/// Runs a future on a runtime of its own.
-pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(work)
 }
 
 /// Returns the folder for a temporary copy.

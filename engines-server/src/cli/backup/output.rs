@@ -6,7 +6,7 @@ use engines::{
 };
 use serde::Serialize;
 
-use crate::cli::run::{CliError, print};
+use crate::cli::{error::CliError, terminal::print};
 
 /// Prints a value as JSON.
 pub(super) fn print_json(value: &impl Serialize) -> std::result::Result<(), CliError> {

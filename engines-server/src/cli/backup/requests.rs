@@ -23,8 +23,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::create::is_locked;
-use crate::cli::{data_dir::DataDir, run::CliError};
+use crate::cli::{data_dir::DataDir, error::CliError};
 
 /// How often the server looks for requests, and the requester for its answer.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -82,7 +81,7 @@ pub(super) async fn request_backup(data: &DataDir, destination: Option<String>) 
             fs::remove_file(path(REQUEST_EXTENSION))?;
             return Err("the server that runs on this data folder does not take the request; check whether it is an older version or hangs".into());
         }
-        if !(waiting || running || path(ANSWER_EXTENSION).exists()) || !is_locked(&data.lock_path())? {
+        if !(waiting || running || path(ANSWER_EXTENSION).exists()) || !data.is_in_use()? {
             // The server did not take the request, so it removes neither file.
             let _ = (fs::remove_file(path(REQUEST_EXTENSION)), fs::remove_file(path(RUNNING_EXTENSION)));
             return Err("the server stopped before the backup was made; nothing of it is kept".into());

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, process::ExitCode};
 
 use super::{BackupArgs, BackupCommand, create, list, restore, verify};
-use crate::cli::run::CliError;
+use crate::cli::error::CliError;
 
 pub(in crate::cli) fn run(args: &BackupArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
     match &args.command {

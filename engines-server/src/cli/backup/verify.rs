@@ -8,12 +8,12 @@ use engines::{
 };
 
 use super::{VerifyArgs, location, output};
-use crate::cli::run::{CliError, print};
+use crate::cli::{error::CliError, runtime::block_on, terminal::print};
 
 pub(super) fn run(args: &VerifyArgs, variables: &BTreeMap<String, String>) -> Result<ExitCode, CliError> {
     let settings = location::load_settings(args.config.as_ref(), None, variables)?;
     let keys = location::BackupKeys::read(&args.keys, &settings, variables)?;
-    location::block_on(async {
+    block_on(async {
         let (backups, id) = location::find_backup(&args.backup, args.from.as_ref(), &settings).await?;
         let keys =
             RestoreKeys { root: keys.root.as_ref(), passphrase: keys.passphrase.as_ref(), ..RestoreKeys::default() };

@@ -11,10 +11,11 @@ use super::{
 };
 use crate::{
     cli::{
+        error::CliError,
         operation_args::DoctorArgs,
-        run::{CliError, print, print_error},
-        serve::block_on,
+        runtime::block_on,
         store_access::DATABASE,
+        terminal::{print, print_error},
     },
     config::{self, Settings, StoreKind},
 };

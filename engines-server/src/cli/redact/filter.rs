@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use engines::core::pii::{PolicyError, ScrubError, Scrubber, StreamScrubber};
 use memchr::{memchr, memrchr};
 
-use crate::cli::run::CliError;
+use crate::cli::error::CliError;
 
 /// Bytes of one read.
 const CHUNK_BYTES: usize = 64 << 10;

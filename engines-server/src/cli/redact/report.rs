@@ -9,7 +9,7 @@ use engines::core::pii::{Finding, Scrubber};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::cli::run::CliError;
+use crate::cli::error::CliError;
 
 /// The size limit of a line, in bytes.
 const MAX_LINE_BYTES: usize = 64 << 20;

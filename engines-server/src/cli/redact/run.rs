@@ -17,7 +17,7 @@ use super::{
     report::report,
     unseal::unseal,
 };
-use crate::cli::{FormatArg, RedactArgs, run::CliError};
+use crate::cli::{FormatArg, RedactArgs, error::CliError};
 
 /// The smallest size of a key, in bytes.
 const KEY_BYTES: usize = 16;

@@ -4,7 +4,7 @@ use std::io::{BufRead, Read, Write};
 
 use engines::core::pii::Vault;
 
-use crate::cli::{FormatArg, run::CliError};
+use crate::cli::{FormatArg, error::CliError};
 
 /// The size limit of a line, in bytes.
 const MAX_LINE_BYTES: usize = 64 << 20;

@@ -5,10 +5,11 @@ use http::Method;
 use super::builders::{PAGE, operator, public_post, route, token};
 use crate::{
     handlers::accounts,
-    routes::{BodyKind, Endpoint, Route, WorkClass},
+    route_info::{BodyKind, WorkClass},
+    routes::{Endpoint, RouteEntry},
 };
 
-pub(super) static ROUTES: &[Route] = &[
+pub(super) static ROUTES: &[RouteEntry] = &[
     token(
         Method::POST,
         "/auth/verify/request",

@@ -6,10 +6,11 @@ use http::Method;
 use super::builders::{PAGE, change, guest, public_post, route, token, write};
 use crate::{
     handlers::auth,
-    routes::{BodyKind, Endpoint, Route, WorkClass},
+    route_info::{BodyKind, WorkClass},
+    routes::{Endpoint, RouteEntry},
 };
 
-pub(super) static ROUTES: &[Route] = &[
+pub(super) static ROUTES: &[RouteEntry] = &[
     public_post(
         "/auth/signup",
         |ask| Box::pin(auth::signup(ask)),

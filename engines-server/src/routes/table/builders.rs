@@ -7,7 +7,9 @@ use http::Method;
 
 use crate::{
     request::RequestParts,
-    routes::{BodyKind, Endpoint, ExtraHeaders, HandlerFuture, QueryParam, Route, RouteDoc, WorkClass},
+    response::HandlerFuture,
+    route_info::{BodyKind, ExtraHeaders, QueryParam, RouteDoc},
+    routes::{Endpoint, RouteEntry},
 };
 
 type Handler = fn(RequestParts, RequestContext) -> HandlerFuture;
@@ -37,7 +39,7 @@ pub(super) const fn public(
     handler: fn(RequestParts) -> HandlerFuture,
     summary: &'static str,
     response: Option<&'static str>,
-) -> Route {
+) -> RouteEntry {
     let doc = RouteDoc {
         summary,
         query: &[],
@@ -47,15 +49,7 @@ pub(super) const fn public(
         media_type: None,
         headers: ExtraHeaders::NONE,
     };
-    Route {
-        method: Method::GET,
-        path,
-        endpoint: Endpoint::Public(handler),
-        body: BodyKind::None,
-        work: WorkClass::General,
-        stream: false,
-        doc,
-    }
+    RouteEntry::new(Method::GET, path, Endpoint::Public(handler), BodyKind::None, doc)
 }
 
 pub(super) const fn read(
@@ -65,7 +59,7 @@ pub(super) const fn read(
     summary: &'static str,
     query: &'static [QueryParam],
     response: &'static str,
-) -> Route {
+) -> RouteEntry {
     let doc = RouteDoc {
         summary,
         query,
@@ -76,7 +70,7 @@ pub(super) const fn read(
         headers: ExtraHeaders::NONE,
     };
     let endpoint = Endpoint::Action(action, handler);
-    Route { method: Method::GET, path, endpoint, body: BodyKind::None, work: WorkClass::General, stream: false, doc }
+    RouteEntry::new(Method::GET, path, endpoint, BodyKind::None, doc)
 }
 
 pub(super) const fn write(
@@ -85,7 +79,7 @@ pub(super) const fn write(
     handler: Handler,
     summary: &'static str,
     (status, request, response): (u16, &'static str, &'static str),
-) -> Route {
+) -> RouteEntry {
     let doc = RouteDoc {
         summary,
         query: &[],
@@ -96,7 +90,7 @@ pub(super) const fn write(
         headers: ExtraHeaders::NONE,
     };
     let endpoint = Endpoint::Action(action, handler);
-    Route { method: Method::POST, path, endpoint, body: BodyKind::Json, work: WorkClass::General, stream: false, doc }
+    RouteEntry::new(Method::POST, path, endpoint, BodyKind::Json, doc)
 }
 
 pub(super) const fn stream(
@@ -105,7 +99,7 @@ pub(super) const fn stream(
     handler: Handler,
     summary: &'static str,
     (status, media_type): (u16, &'static str),
-) -> Route {
+) -> RouteEntry {
     let doc = RouteDoc {
         summary,
         query: FOLLOW,
@@ -116,7 +110,7 @@ pub(super) const fn stream(
         headers: ExtraHeaders::NONE,
     };
     let endpoint = Endpoint::Action(action, handler);
-    Route { method: Method::GET, path, endpoint, body: BodyKind::None, work: WorkClass::General, stream: true, doc }
+    RouteEntry::new(Method::GET, path, endpoint, BodyKind::None, doc).as_stream()
 }
 
 /// Builds a route of any kind.
@@ -128,9 +122,9 @@ pub(super) const fn route(
     query: &'static [QueryParam],
     (body, request): (BodyKind, Option<&'static str>),
     (status, response): (u16, Option<&'static str>),
-) -> Route {
+) -> RouteEntry {
     let doc = RouteDoc { summary, query, request, status, response, media_type: None, headers: ExtraHeaders::NONE };
-    Route { method, path, endpoint, body, work: WorkClass::General, stream: false, doc }
+    RouteEntry::new(method, path, endpoint, body, doc)
 }
 
 /// Builds a `POST` that is open to everybody.
@@ -139,7 +133,7 @@ pub(super) const fn public_post(
     handler: fn(RequestParts) -> HandlerFuture,
     summary: &'static str,
     (status, request, response): (u16, &'static str, &'static str),
-) -> Route {
+) -> RouteEntry {
     let body = (BodyKind::Json, Some(request));
     route(Method::POST, path, Endpoint::Public(handler), summary, &[], body, (status, Some(response)))
 }
@@ -150,7 +144,7 @@ pub(super) const fn guest(
     handler: fn(RequestParts, Option<Arc<Principal>>) -> HandlerFuture,
     summary: &'static str,
     (status, request, response): (u16, &'static str, &'static str),
-) -> Route {
+) -> RouteEntry {
     let body = (BodyKind::Json, Some(request));
     route(Method::POST, path, Endpoint::Guest(handler), summary, &[], body, (status, Some(response)))
 }
@@ -162,7 +156,7 @@ pub(super) const fn token(
     handler: fn(RequestParts, Arc<Principal>) -> HandlerFuture,
     summary: &'static str,
     answer: (u16, Option<&'static str>),
-) -> Route {
+) -> RouteEntry {
     route(method, path, Endpoint::Token(handler), summary, &[], (BodyKind::None, None), answer)
 }
 
@@ -172,7 +166,7 @@ pub(super) const fn operator(
     handler: Handler,
     summary: &'static str,
     answer: (u16, Option<&'static str>),
-) -> Route {
+) -> RouteEntry {
     route(Method::POST, path, Endpoint::Operator(handler), summary, &[], (BodyKind::None, None), answer)
 }
 
@@ -184,7 +178,7 @@ pub(super) const fn change(
     handler: Handler,
     summary: &'static str,
     (request, status, response): (Option<&'static str>, u16, Option<&'static str>),
-) -> Route {
+) -> RouteEntry {
     let body = match request {
         Some(_) => BodyKind::Json,
         None => BodyKind::None,

@@ -5,10 +5,10 @@ use engines::Action;
 use super::builders::{AFTER, LIMIT, number_param, read, stream, write};
 use crate::{
     handlers::{canvas, sse, ws},
-    routes::Route,
+    routes::RouteEntry,
 };
 
-pub(super) static ROUTES: &[Route] = &[
+pub(super) static ROUTES: &[RouteEntry] = &[
     stream(
         "/sse/canvas/{id}",
         Action::CanvasFollow,

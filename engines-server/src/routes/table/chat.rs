@@ -5,10 +5,10 @@ use engines::Action;
 use super::builders::{PAGE, read, stream, write};
 use crate::{
     handlers::{chat, sse, ws},
-    routes::Route,
+    routes::RouteEntry,
 };
 
-pub(super) static ROUTES: &[Route] = &[
+pub(super) static ROUTES: &[RouteEntry] = &[
     write(
         "/chat/threads",
         Action::ChatThreadCreate,

@@ -6,7 +6,9 @@ use http::Method;
 use super::builders::{AFTER, LIMIT, read, route, text_param, write};
 use crate::{
     handlers::{events, train_prefs},
-    routes::{BodyKind, Endpoint, ExtraHeaders, QueryParam, Route, RouteDoc, WorkClass},
+    media_types,
+    route_info::{BodyKind, QueryParam},
+    routes::{Endpoint, RouteEntry},
 };
 
 const SURFACE: QueryParam = text_param("surface", "Only of this surface");
@@ -19,7 +21,7 @@ const EVENTS: &[QueryParam] = &[LIMIT, AFTER, SURFACE, AGENT, TRACE, TYPE, FROM,
 pub(super) const FILTER: &[QueryParam] = &[SURFACE, AGENT, TRACE, TYPE, FROM, TO];
 const EXPORT: &[QueryParam] = &[text_param("format", "`jsonl`, also if absent"), SURFACE, AGENT, TRACE, TYPE, FROM, TO];
 
-pub(super) static ROUTES: &[Route] = &[
+pub(super) static ROUTES: &[RouteEntry] = &[
     write(
         "/events",
         Action::EventRecord,
@@ -35,42 +37,27 @@ pub(super) static ROUTES: &[Route] = &[
         EVENTS,
         "RecordedPage",
     ),
-    Route {
-        method: Method::POST,
-        path: "/events/batch",
-        endpoint: Endpoint::Action(Action::EventRecordBatch, |ask, context| {
-            Box::pin(events::record_batch(ask, context))
-        }),
-        body: BodyKind::Lines,
-        work: WorkClass::General,
-        stream: false,
-        doc: RouteDoc {
-            summary: "Record many dataset events, one on each line; a result for each line, in order, once all of them are durable",
-            query: &[],
-            request: Some("DatasetEvent"),
-            status: 200,
-            response: Some("LineResult"),
-            media_type: Some(events::NDJSON),
-            headers: ExtraHeaders::NONE,
-        },
-    },
-    Route {
-        method: Method::GET,
-        path: "/events/export",
-        endpoint: Endpoint::Action(Action::EventExport, |ask, context| Box::pin(events::export(ask, context))),
-        body: BodyKind::None,
-        work: WorkClass::General,
-        stream: false,
-        doc: RouteDoc {
-            summary: "Export the events that may be used for training now, one on each line; if the connection is cut off, events are missing",
-            query: EXPORT,
-            request: None,
-            status: 200,
-            response: Some("RecordedEvent"),
-            media_type: Some(events::NDJSON),
-            headers: ExtraHeaders { request: &[], answer: &["Content-Disposition"] },
-        },
-    },
+    route(
+        Method::POST,
+        "/events/batch",
+        Endpoint::Action(Action::EventRecordBatch, |ask, context| Box::pin(events::record_batch(ask, context))),
+        "Record many dataset events, one on each line; a result for each line, in order, once all of them are durable",
+        &[],
+        (BodyKind::Lines, Some("DatasetEvent")),
+        (200, Some("LineResult")),
+    )
+    .with_media_type(media_types::NDJSON),
+    route(
+        Method::GET,
+        "/events/export",
+        Endpoint::Action(Action::EventExport, |ask, context| Box::pin(events::export(ask, context))),
+        "Export the events that may be used for training now, one on each line; if the connection is cut off, events are missing",
+        EXPORT,
+        (BodyKind::None, None),
+        (200, Some("RecordedEvent")),
+    )
+    .with_media_type(media_types::NDJSON)
+    .with_headers(&[], &["Content-Disposition"]),
     read(
         "/privacy/train-prefs",
         Action::TrainPrefsRead,

@@ -6,10 +6,11 @@ use http::Method;
 use super::builders::{PAGE, change, read, route, write};
 use crate::{
     handlers::keys,
-    routes::{BodyKind, Endpoint, Route},
+    route_info::BodyKind,
+    routes::{Endpoint, RouteEntry},
 };
 
-pub(super) static ROUTES: &[Route] = &[
+pub(super) static ROUTES: &[RouteEntry] = &[
     read(
         "/identity/api-keys",
         Action::ApiKeysList,

@@ -15,3 +15,4 @@ mod streams;
 mod tenants;
 
 pub use self::all::all;
+pub(crate) use self::all::entries;

@@ -6,10 +6,11 @@ use http::Method;
 use super::builders::{read, route, write};
 use crate::{
     handlers::pii,
-    routes::{BodyKind, Endpoint, Route},
+    route_info::BodyKind,
+    routes::{Endpoint, RouteEntry},
 };
 
-pub(super) static ROUTES: &[Route] = &[
+pub(super) static ROUTES: &[RouteEntry] = &[
     write(
         "/pii/redact",
         Action::PiiRedact,

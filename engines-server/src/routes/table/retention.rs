@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     handlers::retention,
-    routes::{BodyKind, Endpoint, QueryParam, Route},
+    route_info::{BodyKind, QueryParam},
+    routes::{Endpoint, RouteEntry},
 };
 
 const ENTRIES: &[QueryParam] = &[
@@ -22,7 +23,7 @@ const ENTRIES: &[QueryParam] = &[
     text_param("to", "Only before this time"),
 ];
 
-pub(super) static ROUTES: &[Route] = &[
+pub(super) static ROUTES: &[RouteEntry] = &[
     change(
         Method::DELETE,
         "/chat/threads/{id}",

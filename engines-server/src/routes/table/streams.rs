@@ -3,30 +3,24 @@
 use engines::Action;
 use http::Method;
 
-use super::builders::{PAGE, read};
+use super::builders::{PAGE, read, route};
 use crate::{
     handlers::{presence, ws},
-    routes::{BodyKind, Endpoint, ExtraHeaders, Route, RouteDoc, WorkClass},
+    route_info::BodyKind,
+    routes::{Endpoint, RouteEntry},
 };
 
-pub(super) static ROUTES: &[Route] = &[
-    Route {
-        method: Method::GET,
-        path: "/ws",
-        endpoint: Endpoint::Action(Action::StreamOpen, |ask, context| Box::pin(ws::multiplexed(ask, context))),
-        body: BodyKind::None,
-        work: WorkClass::General,
-        stream: true,
-        doc: RouteDoc {
-            summary: "Follow any number of streams over one WebSocket (engines.v1)",
-            query: &[],
-            request: None,
-            status: 101,
-            response: None,
-            media_type: None,
-            headers: ExtraHeaders::NONE,
-        },
-    },
+pub(super) static ROUTES: &[RouteEntry] = &[
+    route(
+        Method::GET,
+        "/ws",
+        Endpoint::Action(Action::StreamOpen, |ask, context| Box::pin(ws::multiplexed(ask, context))),
+        "Follow any number of streams over one WebSocket (engines.v1)",
+        &[],
+        (BodyKind::None, None),
+        (101, None),
+    )
+    .as_stream(),
     read(
         "/presence/{*stream}",
         Action::PresenceRead,

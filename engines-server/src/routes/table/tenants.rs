@@ -6,10 +6,11 @@ use http::Method;
 use super::builders::{PAGE, change, operator, read, route, write};
 use crate::{
     handlers::tenants,
-    routes::{BodyKind, Endpoint, Route},
+    route_info::BodyKind,
+    routes::{Endpoint, RouteEntry},
 };
 
-pub(super) static ROUTES: &[Route] = &[
+pub(super) static ROUTES: &[RouteEntry] = &[
     route(
         Method::POST,
         "/tenants",

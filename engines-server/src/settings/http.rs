@@ -1,14 +1,13 @@
 //! The settings of HTTP.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    client_addr::{self, ForwardedHeader},
-    limits::{BudgetSettings, DeadlineSettings},
-    origin::Origins,
+use super::{
+    BudgetSettings, DeadlineSettings, ForwardedHeader, Origins,
+    proxies::{self, is_listed},
 };
 
 /// The largest default for open connections, if neither `max_connections` nor the file descriptors of the process set a
@@ -46,7 +45,7 @@ pub struct HttpSettings {
     pub shutdown_grace_s: u64,
     /// Proxies that are trusted to name the client of a request: addresses, or networks such as `10.0.0.0/8`. None by
     /// default.
-    #[serde(deserialize_with = "client_addr::networks")]
+    #[serde(deserialize_with = "proxies::networks")]
     #[cfg_attr(feature = "cli", schemars(with = "Vec<String>"))]
     pub trusted_proxies: Vec<IpNet>,
     /// The header in which they name it.
@@ -85,6 +84,11 @@ impl Default for HttpSettings {
 }
 
 impl HttpSettings {
+    /// Returns whether an address belongs to a trusted proxy.
+    pub(crate) fn trusts(&self, address: &IpAddr) -> bool {
+        is_listed(address, &self.trusted_proxies)
+    }
+
     /// Returns [`HttpSettings::max_connections`], or 20,000 if it is absent.
     #[must_use]
     pub fn max_connections(&self) -> usize {

@@ -1,14 +1,12 @@
-//! The type of a route.
+//! What is known of a route without its handler: its path, who may use it, its body and its description.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::fmt;
 
-use engines::{Action, Principal, RequestContext, Result};
-use http::{Method, Response};
+use engines::Action;
+use http::Method;
 
-use crate::{body::Body, request::RequestParts};
-
-/// The result of a handler.
-pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Result<Response<Body>>> + Send>>;
+/// The parameters of a path, by name. They are not decoded.
+pub(crate) type Params = Vec<(&'static str, Box<str>)>;
 
 /// A route.
 pub struct Route {
@@ -16,7 +14,8 @@ pub struct Route {
     pub method: Method,
     /// The path. `{name}` is one segment, and `{*name}` all that follow.
     pub path: &'static str,
-    pub(crate) endpoint: Endpoint,
+    /// Who may use it.
+    pub access: RouteAccess,
     /// The kind of its body.
     pub body: BodyKind,
     /// The budget of its requests while they are handled.
@@ -25,20 +24,6 @@ pub struct Route {
     pub stream: bool,
     /// Its description for OpenAPI.
     pub doc: RouteDoc,
-}
-
-/// A handler with its access rule. The types ensure that a handler gets a context only after admission.
-pub(crate) enum Endpoint {
-    /// Open to everybody.
-    Public(fn(RequestParts) -> HandlerFuture),
-    /// Open to everybody. A credential that is sent must be valid.
-    Guest(fn(RequestParts, Option<Arc<Principal>>) -> HandlerFuture),
-    /// Open to callers with a valid credential, whatever the tenant.
-    Token(fn(RequestParts, Arc<Principal>) -> HandlerFuture),
-    /// Open to admins of the control plane's tenant.
-    Operator(fn(RequestParts, RequestContext) -> HandlerFuture),
-    /// Open to callers that are admitted and have the least role of the action.
-    Action(Action, fn(RequestParts, RequestContext) -> HandlerFuture),
 }
 
 /// The budget of requests without a credential. Each kind of work has its own, so that none of them blocks clients of
@@ -55,7 +40,7 @@ pub(crate) enum WorkClass {
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
+pub enum RouteAccess {
     /// Everybody.
     Public,
     /// Everybody. A token is optional, and must be valid if it is sent.
@@ -126,49 +111,24 @@ pub struct QueryParam {
 }
 
 impl Route {
-    /// Returns the route with its own headers.
-    #[must_use]
-    pub const fn with_headers(mut self, request: &'static [&'static str], answer: &'static [&'static str]) -> Self {
-        self.doc.headers = ExtraHeaders { request, answer };
-        self
-    }
-
-    /// Returns the route with the budget `work`.
-    pub(crate) const fn with_work(mut self, work: WorkClass) -> Self {
-        self.work = work;
-        self
-    }
-
-    /// Returns who may use it.
-    #[must_use]
-    pub fn policy(&self) -> Policy {
-        match self.endpoint {
-            Endpoint::Public(_) => Policy::Public,
-            Endpoint::Guest(_) => Policy::Guest,
-            Endpoint::Token(_) => Policy::Token,
-            Endpoint::Operator(_) => Policy::Operator,
-            Endpoint::Action(action, _) => Policy::Action(action),
-        }
-    }
-
     /// Returns its name in errors and OpenAPI: the name of its action, if it has one.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self.endpoint {
-            Endpoint::Action(action, _) => action.spec().name,
-            Endpoint::Public(_) | Endpoint::Guest(_) | Endpoint::Token(_) | Endpoint::Operator(_) => self.path,
+        match self.access {
+            RouteAccess::Action(action) => action.spec().name,
+            RouteAccess::Public | RouteAccess::Guest | RouteAccess::Token | RouteAccess::Operator => self.path,
         }
     }
 
     /// Returns whether the path names the tenant. Other values in the request that name a tenant must then be equal.
     #[must_use]
     pub fn tenant_in_path(&self) -> bool {
-        matches!(self.endpoint, Endpoint::Action(..)) && self.path.starts_with("/tenants/{t}")
+        matches!(self.access, RouteAccess::Action(_)) && self.path.starts_with("/tenants/{t}")
     }
 }
 
 impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({:?})", self.method, self.path, self.policy())
+        write!(f, "{} {} ({:?})", self.method, self.path, self.access)
     }
 }
