@@ -201,7 +201,7 @@ impl EngineBuilder {
     /// Sets the scrubber, which removes personal data from dataset events. The default finds the built-in entities.
     ///
     /// Its policy applies to tenants that have set none, and its lists to all. Each tenant's key for pseudonyms is
-    /// derived from its key, or from the root key if it has none.
+    /// derived from the scrubber's key, or from the root key if the scrubber has none.
     pub fn scrubber(mut self, scrubber: Scrubber) -> Self {
         self.scrubber = scrubber;
         self

@@ -74,7 +74,8 @@ fn text_ops_on_other_values_are_errors() {
 }
 
 proptest! {
-    /// Texts longer than the chunks in which characters are counted, ASCII and not.
+    /// Text ops equal splices of a vector of characters, also for texts longer than the chunks in which `command::text`
+    /// counts characters.
     #[test]
     fn text_ops_equal_splices_of_a_vector_of_characters(
         head in "[a-z]{0,300}",

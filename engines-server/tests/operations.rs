@@ -335,7 +335,7 @@ async fn doctor_finds_what_is_wrong_and_changes_nothing() {
     fs::set_permissions(data.join("engines.db.created"), fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(problems(&doctor(&data, &[]).1), ["root_key"]);
     fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
-    // The first account records the fingerprint of the key. A store without it records it when the server starts.
+    // The start of the server recorded the fingerprint of the key, so another key is a problem.
     let (code, report) = doctor(&data, &[]);
     assert_eq!((code, problems(&report)), (Some(1), vec!["root_key"]), "{report:#}");
     fs::write(data.join("root.key"), "a root key for tests alone, which stays the same").unwrap();

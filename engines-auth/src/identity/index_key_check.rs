@@ -58,7 +58,7 @@ pub enum IndexKeyStatus {
     Matches,
     /// The root key is another one. No user could log in with it.
     Differs,
-    /// The store has no record: no account was created in it, or its index has another secret.
+    /// The store has no record: no server with accounts was started on it, or its index has a secret of its own.
     NotRecorded,
 }
 

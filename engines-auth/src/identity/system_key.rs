@@ -5,7 +5,8 @@ use sha2::{Digest, Sha256};
 
 use crate::secret::same_bytes;
 
-/// The key `SYSTEM_BOOTSTRAP_KEY`. It is kept as a hash and compared in constant time.
+/// The secret that a caller of the bootstrap sends as `X-System-Key`. The server reads it from the variable
+/// `SYSTEM_BOOTSTRAP_KEY`. It is kept as a hash and compared in constant time.
 #[derive(Clone)]
 pub struct SystemKey([u8; 32]);
 

@@ -39,7 +39,7 @@ impl PageRequest {
     pub fn unbind_from_log(self, log: LogId) -> Result<Self> {
         let Some(text) = self.after else { return Ok(self) };
         let Some(after) = text.strip_prefix(&log_prefix(log)) else {
-            let detail = "the cursor is malformed or belongs to another log; start again from the first page";
+            let detail = "the cursor is malformed or belongs to another store's data; start again from the first page";
             return Err(Error::new(Code::CursorInvalid, "nexus.page", detail));
         };
         Ok(Self { limit: self.limit, after: Some(after.to_owned()) })

@@ -136,7 +136,7 @@ pub(super) async fn serve(
         if let Some(taken) = lock(&answer).take() {
             return Poll::Ready(Ok(Some(taken)));
         }
-        // The second check is needed, because the poll may have started a stream.
+        // Polled again: the poll of `connection` above may have started a stream, and so set `credential_end`.
         if ended.is_pending() && (cut || cut_off.poll(&lock(&credential_end), cx).is_ready()) {
             return Poll::Ready(Ok(None));
         }

@@ -46,7 +46,7 @@ async fn waiting_for_hashes_takes_no_place_of_refreshes_and_forgotten_passwords(
     };
     let (flooded, others) = tokio::join!(flood, others);
     assert_eq!(others, [200, 202, 200]);
-    // The flood uses its share of the queue, and the rest of it is refused.
+    // The flood fills its share of the queue. Its other requests get 429.
     let refused = flooded.iter().filter(|&&status| status == 429).count();
     assert!(refused > 0 && flooded.iter().all(|status| [401, 429].contains(status)), "{flooded:?}");
 }

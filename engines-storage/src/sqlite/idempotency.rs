@@ -263,7 +263,7 @@ impl PendingIndex {
         state.last = fresh.last;
     }
 
-    /// Removes the entries of deleted records from the list.
+    /// Removes the entries `(key hash, rowkey)` of deleted records from the list of records that are not in the index yet.
     pub(super) fn remove_entries(&self, removed: &[(i64, i64)]) {
         if removed.is_empty() {
             return;

@@ -102,7 +102,7 @@ struct JsonScrubber<'a, 's> {
     bytes: &'a [u8],
     pos: usize,
     output: String,
-    /// How much of the document has been written to the output.
+    /// The offset in `text` up to which the input is in `output`.
     copied: usize,
     findings: Vec<Finding>,
     receipt: ScrubReport,

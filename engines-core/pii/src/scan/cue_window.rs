@@ -126,7 +126,7 @@ impl CueWindow {
         self.credit as usize
     }
 
-    /// Records that this many bytes were examined.
+    /// Deducts `bytes` from the budget for looking ahead.
     pub(crate) fn spend_credit(&mut self, bytes: usize) {
         self.credit = self.credit.saturating_sub(bytes as u32);
     }
