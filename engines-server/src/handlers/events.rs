@@ -64,7 +64,8 @@ pub(crate) async fn record_batch(mut parts: RequestParts, context: RequestContex
             }
         }
         if results.text.len() > most {
-            let detail = "the results are longer than limits.batch_body_bytes; send the remaining lines in another batch";
+            let detail =
+                "the results are longer than limits.batch_body_bytes; send the remaining lines in another batch";
             break Some(Error::new(Code::BodyTooLarge, "events.batch", detail).with_member("limit", most));
         }
     };
