@@ -8,18 +8,20 @@ use engines_auth::{
 use engines_core::{Guard, Limits, RequestContext, Result, Scope, Store, Trace, nexus::Backend};
 use engines_storage::{
     audit_log::AuditLog,
-    event_log::{EventLog, TrainPrefs, privacy::PrivacyService},
+    event_log::{BatchSummary, EventLog, LineResult, TrainPrefs, privacy::PrivacyService},
     metered::StoreMetrics,
     outbox::OutboxStatus,
     retention::RetentionService,
 };
 use engines_stream::{canvas::CanvasService, chat::ChatService, follow::FollowService, presence::PresenceService};
+use futures_util::Stream;
 
 use crate::{
     background_tasks::BackgroundTasks,
     backup::BackupService,
     outbox_task::OutboxTask,
-    recorder::{Recorder, StrictRecorder},
+    readiness::{self, ComponentStatus},
+    recorder::{Recorder, StrictRecorder, record_lines},
     retention::{RetentionReport, RetentionWorker},
     store_handle::CloseFn,
 };
@@ -288,6 +290,32 @@ impl Engine {
     /// continue.
     pub fn close_streams(&self) {
         self.0.follow.hub().close();
+    }
+
+    /// Checks whether the engine is ready: it is while each required component works. The store has two seconds to
+    /// respond.
+    pub async fn readiness(&self) -> Vec<ComponentStatus> {
+        readiness::check(&*self.0.store, self.sinks()).await
+    }
+
+    /// Records dataset events from JSON lines that arrive over time. Lines are written when a group is full, and when
+    /// the next chunk takes more than 5 ms.
+    ///
+    /// `on_results` gets the results of lines as they become known, in order. If it fails, the batch ends with its
+    /// error, as if `chunks` had failed with it. The returned results are those that `on_results` has not got. See
+    /// [`EventBatch`](engines_storage::event_log::EventBatch) for keys and for what a batch guarantees.
+    ///
+    /// # Errors
+    /// The errors of [`EventLog::batch`](engines_storage::event_log::EventLog::batch) and of
+    /// [`EventBatch::finish`](engines_storage::event_log::EventBatch::finish).
+    pub async fn record_lines<C: AsRef<[u8]>>(
+        &self,
+        context: &RequestContext,
+        key: Option<String>,
+        chunks: impl Stream<Item = Result<C>> + Unpin,
+        on_results: impl FnMut(Vec<LineResult>) -> Result<()>,
+    ) -> Result<(Vec<LineResult>, BatchSummary)> {
+        record_lines(self.events(), context, key, chunks, on_results).await
     }
 
     /// The state of each sink, in the order in which they were added.

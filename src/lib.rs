@@ -9,6 +9,7 @@ mod builder;
 mod engine;
 mod identity_assembly;
 mod outbox_task;
+mod readiness;
 pub mod recorder;
 mod retention;
 #[cfg(feature = "sqlite")]
@@ -25,7 +26,7 @@ pub use engines_core::{
 pub use engines_storage as storage;
 pub use engines_stream as stream;
 
-pub use self::{builder::EngineBuilder, engine::Engine, retention::RetentionReport};
+pub use self::{builder::EngineBuilder, engine::Engine, readiness::ComponentStatus, retention::RetentionReport};
 
 /// The most common names: `use engines::prelude::*`.
 pub mod prelude {

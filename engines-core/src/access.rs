@@ -126,6 +126,8 @@ pub struct ActionSpec {
     pub gate: GateClass,
     /// The rate limit in which the action counts.
     pub rate: RateClass,
+    /// The rate limit in which a call counts that removes or revokes what the action manages.
+    pub removal_rate: RateClass,
     /// How much harm a mistaken call can do.
     pub danger: Danger,
     /// Whether each call leaves an audit record, written in the same transaction as its effect.
@@ -246,7 +248,15 @@ const fn spec(
     danger: Danger,
     audited: bool,
 ) -> ActionSpec {
-    ActionSpec { name, min_role: least, gate, rate, danger, audited }
+    ActionSpec { name, min_role: least, gate, rate, removal_rate: rate, danger, audited }
+}
+
+impl ActionSpec {
+    /// Returns the row of an action whose removals count as [`RateClass::Release`].
+    const fn releasing(mut self) -> Self {
+        self.removal_rate = RateClass::Release;
+        self
+    }
 }
 
 impl Action {
@@ -339,10 +349,10 @@ impl Action {
             Self::TrainPrefsManage => spec("train_prefs.manage", L::Admin, G::Manage, R::Manage, D::Low, true),
             Self::AuditRead => spec("audit.read", L::Admin, G::Manage, R::Manage, D::None, false),
             Self::MembersList => spec("members.list", L::Admin, G::Read, R::Manage, D::None, false),
-            Self::MembersManage => spec("members.manage", L::Admin, G::Manage, R::Manage, D::High, true),
-            Self::InvitesManage => spec("invites.manage", L::Admin, G::Manage, R::Manage, D::Low, true),
+            Self::MembersManage => spec("members.manage", L::Admin, G::Manage, R::Manage, D::High, true).releasing(),
+            Self::InvitesManage => spec("invites.manage", L::Admin, G::Manage, R::Manage, D::Low, true).releasing(),
             Self::ApiKeysList => spec("api_keys.list", L::Admin, G::Read, R::Manage, D::None, false),
-            Self::ApiKeysManage => spec("api_keys.manage", L::Admin, G::Manage, R::Manage, D::High, true),
+            Self::ApiKeysManage => spec("api_keys.manage", L::Admin, G::Manage, R::Manage, D::High, true).releasing(),
             Self::TicketsCreate => spec("tickets.create", L::Viewer, G::Follow, R::Stream, D::None, false),
             Self::TicketsEnd => spec("tickets.end", L::Viewer, G::Follow, R::Release, D::None, false),
             Self::TenantsRead => spec("tenants.read", L::Viewer, G::Read, R::Read, D::None, false),

@@ -4,12 +4,16 @@ use std::{
     error::Error as StdError,
     future::poll_fn,
     pin::{Pin, pin},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::{Buf, Bytes};
 use engines::{Code, Error, Result};
-use futures_util::future::{Either, select};
+use futures_util::{
+    Stream,
+    future::{Either, select},
+};
 use http::Response;
 use hyper::body::{Body as HttpBody, Frame};
 use tokio::{sync::mpsc, time::timeout};
@@ -20,10 +24,11 @@ use crate::{body::Body, body_intake::shutting_down, response::HandlerFuture, shu
 #[derive(Debug)]
 pub(crate) struct BodyStream(mpsc::Receiver<Result<Bytes>>);
 
-impl BodyStream {
-    /// Returns the next chunk, or `None` at the end.
-    pub(crate) async fn next(&mut self) -> Option<Result<Bytes>> {
-        self.0.recv().await
+impl Stream for BodyStream {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(cx)
     }
 }
 

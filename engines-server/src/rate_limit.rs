@@ -1,13 +1,13 @@
 //! Rate limits over HTTP: the headers of responses, and the requests that no service counts.
 
 use engines::{
-    Action, RequestContext, Result,
+    RequestContext, Result,
     core::{
         access::RateClass,
         gate::{RateStatus, RateSubject},
     },
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::{
     route_info::{Route, RouteAccess},
@@ -23,26 +23,12 @@ pub(crate) fn class_of(route: &Route) -> Option<RateClass> {
     match route.access {
         RouteAccess::Public | RouteAccess::Guest => None,
         RouteAccess::Operator => Some(RateClass::Manage),
-        RouteAccess::Action(action) => Some(class_of_action(route, action)),
-        RouteAccess::Token if is_release(route) => Some(RateClass::Release),
-        RouteAccess::Token if route.method == "GET" => Some(RateClass::Read),
+        RouteAccess::Action(action) if route.method == Method::DELETE => Some(action.spec().removal_rate),
+        RouteAccess::Action(action) => Some(action.spec().rate),
+        RouteAccess::Token if route.ends_sessions => Some(RateClass::Release),
+        RouteAccess::Token if route.method == Method::GET => Some(RateClass::Read),
         RouteAccess::Token => Some(RateClass::Write),
     }
-}
-
-/// Returns the class of an action. Services count removals and revocations in a class of their own, whatever the class
-/// of the action.
-fn class_of_action(route: &Route, action: Action) -> RateClass {
-    let revokes = matches!(action, Action::ApiKeysManage | Action::MembersManage | Action::InvitesManage);
-    match revokes && route.method == "DELETE" {
-        true => RateClass::Release,
-        false => action.spec().rate,
-    }
-}
-
-/// Returns whether a route ends sessions, such as logout.
-fn is_release(route: &Route) -> bool {
-    route.path == "/auth/logout" || route.method == "DELETE" && route.path.starts_with("/auth/sessions")
 }
 
 /// Counts a request about the caller's own account, which no service with a context counts.

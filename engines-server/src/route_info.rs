@@ -22,6 +22,8 @@ pub struct Route {
     pub(crate) work: WorkClass,
     /// Whether it opens a stream. It then accepts a ticket instead of a token.
     pub stream: bool,
+    /// Whether it ends sessions. Its requests then count in a rate limit that no other traffic uses up.
+    pub(crate) ends_sessions: bool,
     /// Its description for OpenAPI.
     pub doc: RouteDoc,
 }

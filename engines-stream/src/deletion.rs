@@ -47,3 +47,12 @@ pub(crate) fn already_exists(operation: &'static str, what: &str, error: CommitE
         other => other.into(),
     }
 }
+
+/// Turns the error of a creation that the id is taken into `None`.
+pub(crate) fn none_if_exists<T>(created: Result<T>) -> Result<Option<T>> {
+    match created {
+        Ok(created) => Ok(Some(created)),
+        Err(error) if error.code() == Code::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
+    }
+}

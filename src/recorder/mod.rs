@@ -6,8 +6,10 @@
 mod best_effort;
 mod byte_budget;
 mod counters;
+mod lines;
 mod settings;
 mod strict;
 mod worker;
 
+pub(crate) use self::lines::record_lines;
 pub use self::{best_effort::Recorder, counters::RecorderCounts, settings::RecorderSettings, strict::StrictRecorder};

@@ -13,6 +13,9 @@ use crate::{
     stream::Seq,
 };
 
+/// The usual size of the fields that the log adds to an event, in bytes.
+const LOG_FIELD_BYTES: usize = 512;
+
 /// A recorded event: scrubbed, with its sequence number in its scope's log.
 #[derive(Debug, Clone, Serialize)]
 pub struct StoredEvent {
@@ -99,6 +102,17 @@ impl StoredEvent {
             line.push(b'}');
         }
         Ok(())
+    }
+
+    /// Returns the event as one JSON object, in the form of [`StoredEvent::write_line`].
+    ///
+    /// # Errors
+    /// As [`StoredEvent::write_line`].
+    pub fn to_flat_json(&self, scope: &Scope) -> Result<Box<RawValue>> {
+        let mut line = Vec::with_capacity(self.body.get().len() + LOG_FIELD_BYTES);
+        self.write_line(scope, &mut line)?;
+        let text = String::from_utf8(line).map_err(|error| Error::internal("event.json", error))?;
+        RawValue::from_string(text).map_err(|error| Error::internal("event.json", error))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, process::ExitCode};
 
 use engines::{
-    Code, Engine, Env, ResourceId, Result, Scope, TenantId,
+    Engine, Env, ResourceId, Result, Scope, TenantId,
     stream::{canvas::NewCanvas, chat::NewThread},
 };
 
@@ -71,18 +71,10 @@ async fn create_demo_data(engine: &Engine) -> Result<u64> {
     let context = engine.system(Scope::new(TenantId::new(PLAYGROUND_TENANT)?, Env::Dev), "engines-server dev")?;
     let id = ResourceId::new(DEMO_ID)?;
     let thread = NewThread { thread_id: Some(id.clone()), ..NewThread::default() };
-    ignore_already_exists(engine.chat().create_thread(&context, thread).await)?;
+    engine.chat().create_thread_if_absent(&context, thread).await?;
     let canvas = NewCanvas { canvas_id: Some(id.clone()), ..NewCanvas::default() };
-    ignore_already_exists(engine.canvas().create(&context, canvas).await)?;
+    engine.canvas().create_if_absent(&context, canvas).await?;
     Ok(engine.canvas().get(&context, &id).await?.head_rev)
-}
-
-/// Accepts the error `ALREADY_EXISTS`: an earlier run has created the resource.
-fn ignore_already_exists<T>(made: Result<T>) -> Result<()> {
-    match made {
-        Err(error) if error.code() != Code::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
 }
 
 fn welcome_text(settings: &Settings, address: SocketAddr, token: &str, base_rev: u64) -> String {

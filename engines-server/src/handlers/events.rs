@@ -1,25 +1,15 @@
 //! Dataset events.
 
-use std::time::Duration;
-
 use engines::{
     Code, DatasetEvent, Error, RequestContext, Result,
-    core::{
-        event::{EventFilter, StoredEvent},
-        nexus::Page,
-    },
+    core::{event::EventFilter, nexus::Page},
     storage::event_log::{LineResult, RecordedEvent},
 };
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
-use serde_json::value::RawValue;
-use tokio::time::timeout;
 
 use crate::{body::Body, media_types, request::RequestParts, response};
-
-/// How long the next line may take before the lines that have arrived are written.
-const FLUSH_AFTER: Duration = Duration::from_millis(5);
 
 #[derive(Serialize)]
 struct AcceptedEvent {
@@ -39,37 +29,20 @@ pub(crate) async fn record(parts: RequestParts, context: RequestContext) -> Resu
 /// `POST /events/batch`
 pub(crate) async fn record_batch(mut parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
     let key = parts.idempotency_key(None)?;
-    let mut pieces =
+    let chunks =
         parts.body_stream.take().ok_or_else(|| Error::internal("events.batch", "the route does not accept lines"))?;
     let most = parts.engine().limits().batch_body_bytes;
-    let mut batch = parts.engine().events().batch(&context, key).await?;
     let mut results = BatchResults::new(&parts.headers);
-    let fault = loop {
-        let piece = match timeout(FLUSH_AFTER, pieces.next()).await {
-            Ok(piece) => piece,
-            Err(_) => {
-                batch.flush().await?;
-                pieces.next().await
-            }
-        };
-        match piece {
-            None => break None,
-            Some(Err(fault)) => break Some(fault),
-            Some(Ok(piece)) => {
-                let wants_more = batch.push(&piece).await?;
-                results.add(batch.results())?;
-                if !wants_more {
-                    break None;
-                }
-            }
-        }
+    let add = |found: Vec<LineResult>| {
+        results.add(found)?;
         if results.text.len() > most {
             let detail =
                 "the results are longer than limits.batch_body_bytes; send the remaining lines in another batch";
-            break Some(Error::new(Code::BodyTooLarge, "events.batch", detail).with_member("limit", most));
+            return Err(Error::new(Code::BodyTooLarge, "events.batch", detail).with_member("limit", most));
         }
+        Ok(())
     };
-    let (rest, _) = batch.finish(fault).await?;
+    let (rest, _) = parts.engine().record_lines(&context, key, chunks, add).await?;
     results.add(rest)?;
     Ok(results.into_response())
 }
@@ -77,14 +50,7 @@ pub(crate) async fn record_batch(mut parts: RequestParts, context: RequestContex
 /// `GET /events`
 pub(crate) async fn list(parts: RequestParts, context: RequestContext) -> Result<Response<Body>> {
     let page = parts.engine().events().list(&context, &filter(&parts)?, parts.page()?).await?;
-    let flat = |event: StoredEvent| {
-        let internal = |error| Error::internal("events.list", error);
-        let mut line = Vec::with_capacity(event.body.get().len() + 512);
-        event.write_line(context.scope(), &mut line)?;
-        let text = String::from_utf8(line).map_err(|error| Error::internal("events.list", error))?;
-        RawValue::from_string(text).map_err(internal)
-    };
-    let items = page.items.into_iter().map(flat).collect::<Result<Vec<_>>>()?;
+    let items = page.items.iter().map(|event| event.to_flat_json(context.scope())).collect::<Result<Vec<_>>>()?;
     response::ok(&Page { items, next: page.next })
 }
 

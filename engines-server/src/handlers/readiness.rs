@@ -1,19 +1,13 @@
 //! The readiness of the server and of its components.
 
-use std::time::Duration;
-
-use engines::{Code, Error, Result};
+use engines::{Code, Result};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::json;
-use tokio::time::timeout;
 
 use crate::{body::Body, response, state::AppState};
 
-/// How long the store may take to respond. Load balancers end a check after a few seconds.
-const STORE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The state of one component.
+/// The state of one component, as the response shows it.
 #[derive(Debug, Serialize)]
 pub(crate) struct ComponentStatus {
     name: String,
@@ -26,6 +20,12 @@ pub(crate) struct ComponentStatus {
     reason: Option<String>,
 }
 
+impl From<engines::ComponentStatus> for ComponentStatus {
+    fn from(component: engines::ComponentStatus) -> Self {
+        Self::new(component.name, component.is_required, component.failure)
+    }
+}
+
 impl ComponentStatus {
     fn new(name: impl Into<String>, required: bool, failure: Option<(Code, String)>) -> Self {
         let (code, reason) = failure.unzip();
@@ -33,24 +33,12 @@ impl ComponentStatus {
     }
 }
 
-/// Checks every component. A sink that fails does not make the server unready, because its events wait in the store.
+/// Checks the server and every component of the engine.
 pub(crate) async fn component_statuses(state: &AppState) -> Vec<ComponentStatus> {
     let stopping = state.shutdown.has_begun();
     let stopping = stopping.then(|| (Code::ShuttingDown, "the server is shutting down".to_owned()));
     let mut parts = vec![ComponentStatus::new("server", true, stopping)];
-    let failed = |error: Error| (error.code(), error.detail().to_owned());
-    let store = match timeout(STORE_TIMEOUT, state.engine.store().health()).await {
-        Ok(health) => health.err().map(failed),
-        Err(_) => Some((Code::BackendUnavailable, "the store does not respond".to_owned())),
-    };
-    parts.push(ComponentStatus::new("store", true, store));
-    parts.extend(state.engine.sinks().into_iter().map(|sink| {
-        let failing = (sink.failing > 0).then(|| {
-            let code = sink.last_failure.unwrap_or(Code::BackendUnavailable);
-            (code, format!("{} consecutive attempts have failed; events wait in the store", sink.failing))
-        });
-        ComponentStatus::new(format!("sink:{}", sink.sink), false, failing)
-    }));
+    parts.extend(state.engine.readiness().await.into_iter().map(ComponentStatus::from));
     parts
 }
 

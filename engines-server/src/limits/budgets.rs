@@ -45,10 +45,10 @@ const EVICTION_CLASSES: usize = 3;
 
 /// The budgets of an app. It is cheap to clone, and clones share the budgets.
 #[derive(Debug, Clone)]
-pub(crate) struct Budgets(Arc<Inner>);
+pub(crate) struct Budgets(Arc<BudgetState>);
 
 #[derive(Debug)]
-struct Inner {
+struct BudgetState {
     limits: [BudgetLimit; RESOURCES],
     used: [AtomicUsize; RESOURCES],
     units: [Arc<EvictionQueue>; EVICTION_CLASSES],
@@ -69,7 +69,7 @@ pub(crate) struct AddressUsage {
     /// The usage of the IPv6 site to which the address belongs.
     site: Option<Arc<AddressUsage>>,
     used: [AtomicUsize; RESOURCES],
-    budgets: Weak<Inner>,
+    budgets: Weak<BudgetState>,
 }
 
 /// A share of a budget, which is released when it is dropped.
@@ -110,7 +110,7 @@ impl Budgets {
             (budgets.bodies, budgets.bodies_per_address),
             (budgets.anonymous_bodies, budgets.anonymous_bodies_per_address),
         ];
-        Self(Arc::new(Inner {
+        Self(Arc::new(BudgetState {
             limits,
             used: Default::default(),
             units: units.map(|(total, per_address)| Arc::new(EvictionQueue::new(total, per_address))),
@@ -167,7 +167,7 @@ impl Budgets {
     }
 }
 
-impl Inner {
+impl BudgetState {
     fn addresses(&self) -> MutexGuard<'_, HashMap<AddressGroup, Weak<AddressUsage>>> {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }

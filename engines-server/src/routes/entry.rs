@@ -54,7 +54,8 @@ impl RouteEntry {
         doc: RouteDoc,
     ) -> Self {
         let access = endpoint.access();
-        Self { route: Route { method, path, access, body, work: WorkClass::General, stream: false, doc }, endpoint }
+        let work = WorkClass::General;
+        Self { route: Route { method, path, access, body, work, stream: false, ends_sessions: false, doc }, endpoint }
     }
 
     /// Returns the route with its own headers.
@@ -76,6 +77,12 @@ impl RouteEntry {
     /// Returns the route with another media type of its response than JSON.
     pub(super) const fn with_media_type(mut self, media_type: &'static str) -> Self {
         self.route.doc.media_type = Some(media_type);
+        self
+    }
+
+    /// Returns the route as one that ends sessions.
+    pub(super) const fn ending_sessions(mut self) -> Self {
+        self.route.ends_sessions = true;
         self
     }
 

@@ -21,10 +21,10 @@ pub(super) enum Credential {
 /// The end of a credential for which both a body and a connection wait. Both belong to one task, so one waker is
 /// enough.
 #[derive(Debug)]
-pub(crate) struct CredentialEnd(Mutex<State>);
+pub(crate) struct CredentialEnd(Mutex<CredentialState>);
 
 #[derive(Debug)]
-enum State {
+enum CredentialState {
     Watched(MonitoredSession),
     Ended(Option<Error>),
 }
@@ -55,7 +55,7 @@ impl Credential {
     /// Lets the connection wait for the end while the body exists.
     pub(super) fn share(&mut self) -> Weak<CredentialEnd> {
         let end = match std::mem::replace(self, Self::Ended) {
-            Self::Own(watched) => Arc::new(CredentialEnd(Mutex::new(State::Watched(watched)))),
+            Self::Own(watched) => Arc::new(CredentialEnd(Mutex::new(CredentialState::Watched(watched)))),
             Self::Shared(end) => end,
             Self::Ended => return Weak::new(),
         };
@@ -68,20 +68,20 @@ impl Credential {
 impl CredentialEnd {
     /// Returns whether the credential was found to have ended.
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), State::Ended(_))
+        matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), CredentialState::Ended(_))
     }
 
     /// Returns whether the body has taken the reason.
     fn is_reported(&self) -> bool {
-        matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), State::Ended(None))
+        matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), CredentialState::Ended(None))
     }
 
     /// Becomes ready once the credential has ended.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let State::Watched(watched) = &mut *state {
+        if let CredentialState::Watched(watched) = &mut *state {
             let error = ready!(Pin::new(watched).poll(cx));
-            *state = State::Ended(Some(error));
+            *state = CredentialState::Ended(Some(error));
         }
         Poll::Ready(())
     }
@@ -91,8 +91,8 @@ impl CredentialEnd {
         ready!(self.poll_end(cx));
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *state {
-            State::Ended(error) => error.take().map_or(Poll::Pending, Poll::Ready),
-            State::Watched(_) => Poll::Pending,
+            CredentialState::Ended(error) => error.take().map_or(Poll::Pending, Poll::Ready),
+            CredentialState::Watched(_) => Poll::Pending,
         }
     }
 }

@@ -165,6 +165,14 @@ impl CanvasService {
         Ok(Canvas::from_body(canvas_id, 0, now, body))
     }
 
+    /// Creates a canvas unless its id is taken. Returns `None` if a canvas with this id exists or was deleted.
+    ///
+    /// # Errors
+    /// As [`CanvasService::create`], except `ALREADY_EXISTS`.
+    pub async fn create_if_absent(&self, context: &RequestContext, new: NewCanvas) -> Result<Option<Canvas>> {
+        deletion::none_if_exists(self.create(context, new).await)
+    }
+
     /// Edits a canvas: applies all ops of the command, or none. Returns when the commit is durable. If the caller goes
     /// away, the command is applied completely or not at all.
     ///

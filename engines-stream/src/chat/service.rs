@@ -107,6 +107,14 @@ impl ChatService {
         Ok(thread_from(thread_id, now, body))
     }
 
+    /// Creates a thread unless its id is taken. Returns `None` if a thread with this id exists or was deleted.
+    ///
+    /// # Errors
+    /// As [`ChatService::create_thread`], except `ALREADY_EXISTS`.
+    pub async fn create_thread_if_absent(&self, context: &RequestContext, new: NewThread) -> Result<Option<Thread>> {
+        deletion::none_if_exists(self.create_thread(context, new).await)
+    }
+
     /// Lists threads, newest first. Posting to a thread does not change the order.
     ///
     /// # Errors

@@ -23,9 +23,9 @@ const MAX_SCOPES: usize = 100;
 const MAX_NAMED: usize = 20;
 
 /// Checks that the commits of a canvas result in its stored state.
-pub(super) struct CanvasCheck;
+pub(super) struct StoredCanvasCheck;
 
-impl DoctorCheck for CanvasCheck {
+impl DoctorCheck for StoredCanvasCheck {
     fn name(&self) -> &'static str {
         "canvases"
     }

@@ -1,7 +1,7 @@
 //! The list of checks.
 
 use super::{
-    canvases::CanvasCheck,
+    canvases::StoredCanvasCheck,
     check::DoctorCheck,
     data::{ClockCheck, IntegrityCheck, WalSizeCheck},
     files::{DescriptorCheck, FileModeCheck, FreeSpaceCheck},
@@ -19,5 +19,5 @@ pub(super) const CHECKS: [&dyn DoctorCheck; 9] = [
     &RootKeyCheck,
     &IntegrityCheck,
     &ClockCheck,
-    &CanvasCheck,
+    &StoredCanvasCheck,
 ];

@@ -38,9 +38,10 @@ pub(super) static ROUTES: &[RouteEntry] = &[
         Method::POST,
         "/auth/logout",
         |ask, principal| Box::pin(auth::logout(ask, principal)),
-        "End the session the token belongs to",
+        "End the session of the token",
         (204, None),
-    ),
+    )
+    .ending_sessions(),
     token(
         Method::GET,
         "/auth/me",
@@ -97,14 +98,16 @@ pub(super) static ROUTES: &[RouteEntry] = &[
         |ask, principal| Box::pin(auth::end_sessions(ask, principal)),
         "End all sessions of the caller, with the current one",
         (204, None),
-    ),
+    )
+    .ending_sessions(),
     token(
         Method::DELETE,
         "/auth/sessions/{id}",
         |ask, principal| Box::pin(auth::revoke_session(ask, principal)),
         "End a session of the caller, and the streams opened with it",
         (204, None),
-    ),
+    )
+    .ending_sessions(),
     write(
         "/auth/tickets",
         Action::TicketsCreate,
