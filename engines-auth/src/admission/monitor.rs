@@ -165,7 +165,7 @@ impl SessionMonitor {
         Self { validity, sessions: Mutex::default() }
     }
 
-    /// Monitors a context, and starts the task if there is none.
+    /// Monitors a context, and starts the task if it does not run.
     pub(super) fn monitor(self: &Arc<Self>, context: &RequestContext) -> MonitoredSession {
         let (sender, end) = oneshot::channel();
         let entry = Arc::new(MonitorEntry {

@@ -473,8 +473,8 @@ impl IdentityState {
         }
     }
 
-    /// Returns whether the inviter may still create this invite, so that a removed admin cannot come back by an invite
-    /// of their own. For an inviter whom the store does not know, the decision at the time of the invite stands.
+    /// Returns whether the inviter may still create this invite, so that a removed admin cannot come back by an old one.
+    /// For an inviter whom the store does not know, the decision at the time of the invite stands.
     async fn may_still_invite(&self, invite: &InviteBody, home: DirectoryStatus) -> Result<bool> {
         let InviteBody { tenant_id: tenant, invited_by: maker, .. } = invite;
         // Owners are invited by owners, all others by admins.

@@ -28,11 +28,15 @@ pub enum KeyChoice<'a> {
 
 /// The usable keys of a JSON Web Key Set (RFC 7517 section 5).
 ///
-/// A key is usable when its members say, or leave open, that it verifies the algorithm of its kind: `alg` is exactly
-/// that name, `use` is `sig`, `key_ops` has `verify`. Other keys are skipped, as the RFC advises, so that an issuer may
-/// publish keys that we do not know: other kinds (`OKP`; EdDSA is not supported), other curves, RSA outside 2,048 to
-/// 8,192 bits, with an exponent that is even or below 3, or with the fingerprint of ROCA, and keys that contain their
-/// private half. A `kid` that occurs twice makes its keys unusable.
+/// A key is usable when its members say, or leave open, that it verifies the algorithm of its kind: `alg` is exactly that
+/// name, `use` is `sig`, `key_ops` has `verify`. Other keys are skipped, as the RFC advises, so that an issuer may publish
+/// keys that we do not know:
+///
+/// - other kinds (`OKP`; EdDSA is not supported) and other curves,
+/// - RSA keys outside 2,048 to 8,192 bits, with an exponent that is even or below 3, or with the fingerprint of ROCA,
+/// - keys that contain their private half.
+///
+/// A `kid` that occurs twice makes its keys unusable.
 #[derive(Debug)]
 pub struct KeySet {
     keys: Vec<VerifyingKey>,

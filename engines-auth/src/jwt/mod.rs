@@ -1,8 +1,8 @@
 //! Our own access tokens: JSON Web Tokens (RFC 7519) under HMAC with SHA-256, read as RFC 8725 advises.
 //!
 //! The `jsonwebtoken` crate computes the signature. This module reads the rest, because a header must not influence the
-//! verification: the algorithm is fixed, a name that occurs twice is refused (also if it is written with escapes), and
-//! so is every parameter that brings its own key or changes what is signed.
+//! verification. The algorithm is fixed. A name that occurs twice is refused, also if it is written with escapes. So is
+//! every parameter that brings its own key or changes what is signed.
 
 pub(crate) mod claim_checks;
 mod claims;

@@ -1,7 +1,7 @@
 //! A cache of recently verified tokens, so that the next request of a client does not verify the same signature again.
 //!
 //! Only tokens that passed every check are added, under the SHA-256 of the whole token. An entry is used for
-//! [`CACHE_TTL`] at most and never past its `exp`, so that a change (a key that ends, a clock that is set back) takes
+//! [`CACHE_TTL`] at most and never past its `exp`. So a change, such as a key that ends or a clock that is set back, takes
 //! effect as soon as a change of a membership. The cache does not decide whether the user may still be admitted: the
 //! directory of admission is asked at every request.
 

@@ -58,7 +58,7 @@ async fn concurrent_first_logins_of_an_external_user_create_one_user_and_one_ten
         assert!(!found.items[0].id.as_str().contains("zoe@"));
     }
     assert_eq!(role(&world.a, &principal(&met[0], &[]), &own).await.unwrap(), Some(Role::Owner));
-    // A user of this id is not the user whom a login with an unknown address reads.
+    // A login with an unknown address reads an arbitrary user. A user with that id must not be logged in by it.
     meet(&world.a, ISSUER, &user("nobody"), true, &none).await.unwrap();
     assert_eq!(
         code(&world.a.login("unknown@example.org", crate::fixture::PASSWORD).await),
