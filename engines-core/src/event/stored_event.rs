@@ -1,6 +1,6 @@
 //! Recorded events and the filter for listing them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use ulid::Ulid;
 
@@ -17,7 +17,7 @@ use crate::{
 const LOG_FIELD_BYTES: usize = 512;
 
 /// A recorded event: scrubbed, with its sequence number in its scope's log.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StoredEvent {
     /// The event's sequence number in its scope's log; starts at 1 and rises by one with each recorded event.
     pub seq: Seq,

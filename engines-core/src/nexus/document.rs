@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _},
+};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -55,6 +58,12 @@ impl DocumentKind {
     }
 }
 
+impl<'de> Deserialize<'de> for DocumentKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(&Cow::<str>::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
 const fn is_kind(name: &[u8]) -> bool {
     let mut at = 0;
     while at < name.len() {
@@ -69,8 +78,8 @@ const fn is_kind(name: &[u8]) -> bool {
 /// A label by which documents are listed, such as `canvas:c1`. At most 256 bytes; at most 32 on one document.
 pub type Tag = String;
 
-/// A document to be written.
-#[derive(Debug, Clone)]
+/// A document to be written. Its serialized form is meant for backends.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NewDocument {
     /// The document's kind.
     pub kind: DocumentKind,
@@ -101,7 +110,7 @@ impl NewDocument {
 }
 
 /// A stored document.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Document {
     /// The document's kind.
     pub kind: DocumentKind,

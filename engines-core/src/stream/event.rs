@@ -105,11 +105,14 @@ pub struct CorrelationIds {
 }
 
 /// An event to be appended: everything but its sequence number.
-#[derive(Debug, Clone)]
+///
+/// Its serialized form is meant for backends. It must be read from JSON text, because `data` stays text.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NewEvent {
     /// The event's id.
     pub event_id: Ulid,
     /// The event's type.
+    #[serde(rename = "type")]
     pub event_type: EventType,
     /// The time at which the event was made.
     pub ts: Timestamp,
@@ -161,11 +164,38 @@ impl NewEvent {
     }
 }
 
-/// An event with its sequence number.
-#[derive(Debug, Clone)]
+/// An event with its sequence number. Its serialized form is that of [`NewEvent`] with `seq`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "FlatStreamEvent")]
 pub struct StreamEvent {
     /// The sequence number.
     pub seq: Seq,
     /// The event.
+    #[serde(flatten)]
     pub event: NewEvent,
+}
+
+/// The members of a [`StreamEvent`] in one struct. Serde cannot read JSON text inside a flattened struct.
+#[derive(Deserialize)]
+struct FlatStreamEvent {
+    seq: Seq,
+    event_id: Ulid,
+    #[serde(rename = "type")]
+    event_type: EventType,
+    ts: Timestamp,
+    actor: Actor,
+    trace_id: TraceId,
+    span_id: SpanId,
+    ids: CorrelationIds,
+    routing: Routing,
+    data: Box<RawValue>,
+    meta: EventMeta,
+}
+
+impl From<FlatStreamEvent> for StreamEvent {
+    fn from(flat: FlatStreamEvent) -> Self {
+        let FlatStreamEvent { seq, event_id, event_type, ts, actor, trace_id, span_id, ids, routing, data, meta } =
+            flat;
+        Self { seq, event: NewEvent { event_id, event_type, ts, actor, trace_id, span_id, ids, routing, data, meta } }
+    }
 }
