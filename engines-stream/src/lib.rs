@@ -8,6 +8,7 @@ mod deletion;
 mod ephemeral;
 mod existence_cache;
 pub mod follow;
+mod followed_event;
 pub mod hub;
 pub mod presence;
 pub mod relay;
@@ -17,4 +18,7 @@ pub mod sse;
 mod sse_encoding;
 pub mod ws;
 
-pub use self::ephemeral::EphemeralSink;
+pub use self::{
+    ephemeral::EphemeralSink,
+    followed_event::{EventHeader, FollowedEvent},
+};

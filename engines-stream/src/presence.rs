@@ -183,7 +183,7 @@ impl Drop for PresenceGuard {
 
 impl std::fmt::Debug for PresenceGuard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Attendance")
+        f.debug_struct("PresenceGuard")
             .field("key", &self.key)
             .field("session_id", &self.session_id)
             .finish_non_exhaustive()

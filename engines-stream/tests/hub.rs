@@ -12,7 +12,7 @@ use engines_core::{
 };
 use engines_storage::MemoryStore;
 use engines_stream::{
-    EphemeralSink,
+    EphemeralSink, FollowedEvent,
     hub::{FrameKind, Hub, StartPosition, SubscribeRequest, Subscription},
     relay::LocalRelay,
 };
@@ -271,4 +271,39 @@ async fn frames_report_their_kind() {
     let frame = reader.next().await.unwrap().unwrap();
     assert_eq!(frame.kind(), FrameKind::Durable { stream: 0, seq: Seq(1) });
     assert_eq!(ResourceId::new(reader.keys()[0].id()).unwrap().as_str(), "a");
+}
+
+#[tokio::test]
+async fn frames_decode_to_typed_events() {
+    let world = HubFixture::new(Limits::default());
+    world.append("chat/a", 3).await;
+    let mut reader = world.follow(&["chat/a"], StartPosition::Beginning).await;
+    let frame = reader.next().await.unwrap().unwrap();
+    let FollowedEvent::Other(header, data) = frame.event().unwrap() else { panic!("{frame:?}") };
+    assert_eq!((&*header.event_type, header.seq, data.get()), ("note", Some(Seq(1)), "3"));
+    assert_eq!(header.actor, *world.context.actor());
+    assert!(header.cursor.unwrap().parse::<Cursor>().is_ok());
+
+    let other_log = Cursor::single(LogId::from_bytes([9; 8]), world.context.scope(), &stream_key("chat/a"), Seq(1));
+    let mut reader = world.follow(&["chat/a"], StartPosition::After(other_log)).await;
+    let frame = reader.next().await.unwrap().unwrap();
+    let FollowedEvent::ReplayMiss { head_seq, snapshot_ref } = frame.event().unwrap() else { panic!("{frame:?}") };
+    assert_eq!((head_seq, snapshot_ref.as_deref()), (Seq(1), Some("/snapshot")));
+
+    let event = NewEvent::new(
+        world.ids.ulid(Timestamp::from_millis(1)),
+        Timestamp::from_millis(1),
+        "user_message",
+        &world.context,
+        to_raw_value(&0).unwrap(),
+    );
+    let keys = vec![stream_key("chat/a")];
+    let request =
+        SubscribeRequest { ephemeral: Some(keys[0].clone()), keys, start: StartPosition::Live, snapshot_ref: None };
+    let mut reader = world.hub.subscribe(world.context.scope(), request).await.unwrap();
+    world.hub.publish(world.context.scope(), &stream_key("chat/a"), event).await.unwrap();
+    let frame = reader.next().await.unwrap().unwrap();
+    // An ephemeral event may have any type and data.
+    let FollowedEvent::Other(header, _) = frame.event().unwrap() else { panic!("{frame:?}") };
+    assert_eq!((header.seq, header.cursor), (None, None));
 }

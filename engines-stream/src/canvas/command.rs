@@ -167,7 +167,7 @@ impl CanvasCommand {
 impl fmt::Debug for CanvasCommand {
     /// Omits the ops, because they are content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Command")
+        f.debug_struct("CanvasCommand")
             .field("command_id", &self.command_id)
             .field("base_rev", &self.base_rev)
             .field("on_conflict", &self.on_conflict)

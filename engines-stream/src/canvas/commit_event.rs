@@ -34,7 +34,11 @@ impl<'a> CanvasCommit<'a> {
     /// # Errors
     /// `INTERNAL` when the event is not a commit.
     pub fn from_event(event: &'a StreamEvent) -> Result<Self> {
-        serde_json::from_str(event.event.data.get()).map_err(|error| Error::internal("canvas.log", error))
+        Self::from_data(event.event.data.get())
+    }
+
+    pub(crate) fn from_data(data: &'a str) -> Result<Self> {
+        serde_json::from_str(data).map_err(|error| Error::internal("canvas.log", error))
     }
 
     /// Decodes the ops.

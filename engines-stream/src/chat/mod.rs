@@ -1,7 +1,7 @@
 //! Chats: threads of messages. A thread is a document; its messages are the log `chat/{thread_id}`.
 //!
-//! A message is one durable event of type [`USER_MESSAGE`], whatever its role; its `data` is
-//! `{"message_id","thread_id","text","role","scope"}`, and the message's id is the event's.
+//! A message is one durable event of type [`USER_MESSAGE`], whatever its role; its `data` is a [`ChatMessage`], and the
+//! message's id is the event's.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -22,11 +22,13 @@
 //! ```
 
 mod events;
+mod message;
 mod model;
 mod service;
 
 pub use self::{
     events::{EventPage, EventWithCursor},
+    message::{ChatMessage, USER_MESSAGE},
     model::{NewMessage, NewThread, PostedMessage, Thread},
-    service::{ChatService, THREAD, USER_MESSAGE},
+    service::{ChatService, THREAD},
 };

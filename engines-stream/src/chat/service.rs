@@ -1,6 +1,6 @@
 //! The chat service: creates threads, posts messages and reads them.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use engines_core::{
     Action, Batch, Code, Cursor, DocId, Error, Guard, Limits, RequestContext, ResourceId, Result, Store, StreamEvent,
@@ -10,19 +10,16 @@ use engines_core::{
 };
 use serde::Serialize;
 use serde_json::value::to_raw_value;
-use ulid::Ulid;
 
 use super::{
-    EventPage,
+    events::EventPage,
+    message::{ChatMessage, USER_MESSAGE},
     model::{NewMessage, NewThread, PostedMessage, Thread, ThreadBody},
 };
 use crate::{deletion, existence_cache::ExistenceCache, request_fields, retention};
 
 /// The kind of thread documents. A thread's stream exists if its document does.
 pub const THREAD: DocumentKind = DocumentKind::from_static("thread");
-
-/// The type of a message's event.
-pub const USER_MESSAGE: &str = "user_message";
 
 /// The most threads whose existence is cached.
 const MAX_CACHED_THREADS: usize = 16_384;
@@ -46,16 +43,6 @@ struct ChatInner {
     guard: Guard,
     limits: Arc<Limits>,
     existing: ExistenceCache,
-}
-
-/// The data of a message's event.
-#[derive(Serialize)]
-struct MessageData<'a> {
-    message_id: Ulid,
-    thread_id: &'a ResourceId,
-    text: &'a str,
-    role: &'a str,
-    scope: Option<&'a serde_json::Value>,
 }
 
 /// The part of a request that its fingerprint covers: two requests with one idempotency key are the same if this part
@@ -195,7 +182,13 @@ impl ChatService {
         let now = guard.clock().now();
         let event_id = guard.ids().ulid(now);
         let (text, role, about) = (new.text.as_str(), new.role.as_deref().unwrap_or("user"), new.scope.as_ref());
-        let data = MessageData { message_id: event_id, thread_id: id, text, role, scope: about };
+        let data = ChatMessage {
+            message_id: event_id,
+            thread_id: Cow::Borrowed(id),
+            text: text.into(),
+            role: role.into(),
+            scope: about.map(Cow::Borrowed),
+        };
         let data = to_raw_value(&data).map_err(|error| Error::internal(POST_OPERATION, error))?;
         if data.get().len() > limits.event_bytes {
             let detail = format!("a message has at most {} bytes of JSON", limits.event_bytes);

@@ -97,8 +97,17 @@ impl Frame {
     /// The JSON envelope.
     #[must_use]
     pub fn json(&self) -> Bytes {
+        self.sse.slice(self.json_range())
+    }
+
+    /// The text of the JSON envelope.
+    pub(crate) fn json_text(&self) -> &[u8] {
+        self.sse.get(self.json_range()).unwrap_or_default()
+    }
+
+    fn json_range(&self) -> std::ops::Range<usize> {
         let end = self.sse.len().saturating_sub(2);
-        self.sse.slice((self.json_at as usize).min(end)..end)
+        (self.json_at as usize).min(end)..end
     }
 
     /// The bytes the frame holds in memory.
