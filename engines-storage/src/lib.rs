@@ -27,6 +27,7 @@ pub mod audit_log;
 pub mod backup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod durable_fs;
 pub mod event_log;
 #[cfg(feature = "testing")]
 pub mod fault_injection;

@@ -83,22 +83,6 @@ pub(super) fn new_folder(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-/// Syncs a folder, so that the names in it are durable.
-pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-/// Syncs a folder and all folders below it.
-pub(super) fn sync_tree(folder: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sync_tree(&entry.path())?;
-        }
-    }
-    sync_folder(folder)
-}
-
 /// Reads content to its end and returns its size and hash.
 pub(super) async fn hash_content(name: &str, mut content: BackupContent) -> Result<FileEntry> {
     let (mut hash, mut bytes) = (Sha256::new(), 0);

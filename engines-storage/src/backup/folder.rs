@@ -12,10 +12,11 @@ use engines_core::{Code, Error, Result, Timestamp, nexus::BackupContent};
 
 use super::{
     BackupId,
-    content::{disk_error, new_file, new_folder, read_file, run_blocking, sync_folder, sync_tree, write_file},
+    content::{disk_error, new_file, new_folder, read_file, run_blocking, write_file},
     destination::{BackupDestination, DestinationLock},
     names,
 };
+use crate::durable_fs::{sync_folder, sync_tree};
 
 const PARTIAL_PREFIX: &str = ".partial-";
 const LOCK_FILE: &str = ".lock";

@@ -11,9 +11,10 @@ use engines_core::{Code, Error, IdGenerator, Result, hex, nexus::RestoreTarget, 
 
 use super::{
     BackupId, BackupManifest, Backups,
-    content::{disk_error, new_file, new_folder, run_blocking, sync_folder, sync_tree},
+    content::{disk_error, new_file, new_folder, run_blocking},
     names,
 };
+use crate::durable_fs::{sync_folder, sync_tree};
 
 const OPERATION: &str = "backup.restore";
 /// The name of the lock file that a restore holds in the folder that it prepares.

@@ -23,6 +23,7 @@ use super::{
     files::{LOG_SUFFIX, sibling_path},
     options::SqliteOptions,
 };
+use crate::durable_fs::sync_parent;
 
 /// Number of bytes of the log that are rewritten at a time.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -120,13 +121,7 @@ pub(super) fn rewrite_log(log: &Path) -> Result<(), SqliteFailure> {
         at += read as u64;
     }
     file.sync_all().map_err(failed)?;
-    sync_folder(log).map_err(failed)
-}
-
-/// Syncs the folder of `path`, so that the names in it are durable.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    sync_parent(log).map_err(failed)
 }
 
 /// Opens a connection in exclusive locking mode, with the log's index in memory.

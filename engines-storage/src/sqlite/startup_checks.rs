@@ -18,6 +18,7 @@ use super::{
     log_scan::{self, LogDamage, LogScan},
     options::SqliteOptions,
 };
+use crate::durable_fs::sync_parent;
 
 /// Suffix of the marker file, which states that the data file was created. It is written after the first commit.
 const MARKER_SUFFIX: &str = ".created";
@@ -72,7 +73,7 @@ pub(super) fn write_marker(path: &Path) {
         opened => opened.and_then(|mut file| {
             file.write_all(MARKER_TEXT.as_bytes())?;
             file.sync_all()?;
-            sync_folder(path)
+            sync_parent(path)
         }),
     };
     if let Err(error) = written {
@@ -168,7 +169,7 @@ fn copy_log(path: &Path, log: &Path) -> io::Result<PathBuf> {
                 let mut file = opened?;
                 io::copy(&mut File::open(log)?, &mut file)?;
                 file.sync_all()?;
-                sync_folder(path)?;
+                sync_parent(path)?;
                 return Ok(copy);
             }
         }
@@ -187,10 +188,4 @@ fn file_length(path: &Path) -> Result<u64> {
 
 fn read_error(path: &Path, error: &io::Error) -> engines_core::Error {
     open_error(format!("{} cannot be read: {error}; check the disk and the folder's permissions", path.display()))
-}
-
-/// Syncs the folder of `path`, so that the names in it are durable.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
