@@ -30,6 +30,7 @@ const CRATE_DEPENDENCIES: &[(&str, &str)] = &[
 /// server.
 const RESTRICTED_CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["engines-auth", "engines-storage", "engines-stream", "engines-sdk", "engines-server"]),
+    ("tokio-util", &["engines-storage", "engines-sdk"]),
     ("hyper", &["engines-server"]),
     ("hyper-util", &["engines-server"]),
     ("http", &["engines-server"]),

@@ -163,3 +163,31 @@ async fn plain_strings_enter_the_engine_as_a_request_does_over_http() {
     assert_eq!(continued.trace(), &trace);
     engine.shutdown().await;
 }
+
+/// Waits until nothing holds the store any more; returns whether that happens.
+async fn is_released(store: &std::sync::Weak<MemoryStore>) -> bool {
+    for _ in 0..1000 {
+        if store.strong_count() == 0 {
+            return true;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn an_engine_dropped_without_shutdown_stops_its_tasks() {
+    let store = Arc::new(MemoryStore::new(&IdGenerator::seeded(1)));
+    let released = Arc::downgrade(&store);
+    let engine = Engine::builder()
+        .store(store)
+        .root_key(RootKey::new(b"a root key for tests alone, which stays the same").unwrap())
+        .signing_secret(SigningSecret::new("a secret for tests alone, of 32 bytes and more").unwrap())
+        .sink(CollectingSink::default())
+        .build()
+        .await
+        .unwrap();
+    assert!(engine.identity().is_some());
+    drop(engine);
+    assert!(is_released(&released).await, "a task of the dropped engine still holds the store");
+}

@@ -4,14 +4,14 @@ use std::{fmt, sync::Arc};
 
 use engines_core::{DatasetEvent, RequestContext};
 use engines_storage::event_log::EventLog;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 
 use super::{
     RecorderCounts, RecorderSettings,
-    byte_budget::ByteBudget,
     counters::RecorderCounters,
     worker::{self, RecorderMessage},
 };
+
 /// Records dataset events without making the caller wait, and counts those it could not record. Use it for events whose
 /// loss is acceptable. Cheap to clone; clones share one queue.
 ///
@@ -33,7 +33,8 @@ pub struct Recorder(Arc<RecorderInner>);
 
 struct RecorderInner {
     queue: std::sync::RwLock<Option<mpsc::Sender<RecorderMessage>>>,
-    budget: ByteBudget,
+    /// The free bytes.
+    budget: Arc<Semaphore>,
     counts: Arc<RecorderCounters>,
     worker_ended: Mutex<Option<oneshot::Receiver<()>>>,
 }
@@ -50,25 +51,26 @@ impl Recorder {
             drop(ending);
         }));
         let queue = std::sync::RwLock::new(Some(queue));
-        let free = ByteBudget::new(settings.queue_bytes);
-        Self(Arc::new(RecorderInner { queue, budget: free, counts, worker_ended: Mutex::new(Some(ended)) }))
+        let budget = Arc::new(Semaphore::new(settings.queue_bytes.min(Semaphore::MAX_PERMITS)));
+        Self(Arc::new(RecorderInner { queue, budget, counts, worker_ended: Mutex::new(Some(ended)) }))
     }
 
     /// Queues an event of the context's actor. Never waits; returns whether there was room.
     pub fn record(&self, context: &RequestContext, event: impl Into<DatasetEvent>) -> bool {
         let event = event.into();
-        let Some(room) = self.0.budget.try_acquire(event.size()) else {
+        let bytes = u32::try_from(event.size()).unwrap_or(u32::MAX);
+        let Ok(permit) = Arc::clone(&self.0.budget).try_acquire_many_owned(bytes) else {
             self.0.counts.count_dropped();
             return false;
         };
         let queue = self.0.queue.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Counted before the worker can finish it.
-        let Some(place) = queue.as_ref().and_then(|queue| queue.try_reserve().ok()) else {
+        let Some(slot) = queue.as_ref().and_then(|queue| queue.try_reserve().ok()) else {
             self.0.counts.count_dropped();
             return false;
         };
         self.0.counts.count_accepted();
-        place.send(RecorderMessage::Event(Box::new((context.clone(), event, room))));
+        slot.send(RecorderMessage::Event(Box::new((context.clone(), event, permit))));
         true
     }
 

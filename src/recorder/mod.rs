@@ -4,7 +4,6 @@
 //! could not be recorded are counted. The [`StrictRecorder`] returns when an event is durable, or returns the error.
 
 mod best_effort;
-mod byte_budget;
 mod counters;
 mod lines;
 mod settings;

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use engines_core::{DatasetEvent, RequestContext};
 use engines_storage::event_log::EventLog;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
     task::JoinSet,
 };
 
-use super::{byte_budget::BytePermit, counters::RecorderCounters};
+use super::counters::RecorderCounters;
 
 /// A message in a recorder's queue.
 pub(super) enum RecorderMessage {
-    Event(Box<(RequestContext, DatasetEvent, BytePermit)>),
+    /// An event, and the bytes that it takes of the budget while it waits.
+    Event(Box<(RequestContext, DatasetEvent, OwnedSemaphorePermit)>),
     /// Requests an answer when every earlier event is recorded or failed.
     Flush(oneshot::Sender<()>),
 }
@@ -34,9 +35,9 @@ pub(super) async fn run_worker(
                 }
                 let log = log.clone();
                 running.spawn(async move {
-                    let (context, event, room) = *event;
+                    let (context, event, bytes) = *event;
                     // The event no longer waits, so its bytes are free.
-                    drop(room);
+                    drop(bytes);
                     log.record(&context, event).await.map(drop)
                 });
                 while let Some(ended) = running.try_join_next() {

@@ -8,6 +8,7 @@ use engines_core::{
 };
 use futures_util::future::join_all;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     OutboxSettings, OutboxStatus,
@@ -27,7 +28,7 @@ pub struct Outbox {
 #[derive(Clone)]
 pub struct OutboxHandle {
     wake: Arc<watch::Sender<u64>>,
-    stop: Arc<watch::Sender<bool>>,
+    stop: CancellationToken,
     status: Arc<[Arc<SharedStatus>]>,
 }
 
@@ -47,7 +48,7 @@ impl Outbox {
         ids: IdGenerator,
         settings: OutboxSettings,
     ) -> Result<Self> {
-        let ((wake, woken), (stop, stopped)) = (watch::channel(0), watch::channel(false));
+        let ((wake, woken), stop) = (watch::channel(0), CancellationToken::new());
         let mut workers: Vec<SinkWorker> = Vec::with_capacity(sinks.len());
         for sink in sinks {
             if workers.iter().any(|other| other.sink.name() == sink.name()) {
@@ -63,12 +64,12 @@ impl Outbox {
                 ids: ids.clone(),
                 settings: settings.clone(),
                 wake: woken.clone(),
-                stop: stopped.clone(),
+                stop: stop.clone(),
                 sink,
             });
         }
         let status = workers.iter().map(|worker| Arc::clone(&worker.status)).collect();
-        Ok(Self { workers, handle: OutboxHandle { wake: Arc::new(wake), stop: Arc::new(stop), status } })
+        Ok(Self { workers, handle: OutboxHandle { wake: Arc::new(wake), stop, status } })
     }
 
     /// Returns a handle to the outbox.
@@ -98,7 +99,7 @@ impl OutboxHandle {
 
     /// Stops the outbox. It cannot be started again.
     pub fn stop(&self) {
-        self.stop.send_replace(true);
+        self.stop.cancel();
     }
 
     /// Returns the status of each sink, in the order in which the sinks were given to [`Outbox::new`].

@@ -10,6 +10,7 @@ use engines_core::{
 };
 use futures_util::future::{Either, select};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     OutboxSettings,
@@ -34,7 +35,7 @@ pub(super) struct SinkWorker {
     pub(super) settings: OutboxSettings,
     pub(super) status: Arc<SharedStatus>,
     pub(super) wake: watch::Receiver<u64>,
-    pub(super) stop: watch::Receiver<bool>,
+    pub(super) stop: CancellationToken,
 }
 
 impl SinkWorker {
@@ -271,15 +272,11 @@ impl SinkWorker {
     }
 
     async fn wait(&mut self, wait: Duration) -> Result<(), StopRequested> {
-        let stopped = pin!(self.stop.wait_for(|stop| *stop));
-        match select(stopped, pin!(tokio::time::sleep(wait))).await {
-            Either::Left(_) => Err(StopRequested),
-            Either::Right(_) => Ok(()),
-        }
+        self.stop.run_until_cancelled(tokio::time::sleep(wait)).await.ok_or(StopRequested)
     }
 
     fn check_stop(&self) -> Result<(), StopRequested> {
-        if *self.stop.borrow() { Err(StopRequested) } else { Ok(()) }
+        if self.stop.is_cancelled() { Err(StopRequested) } else { Ok(()) }
     }
 }
 
