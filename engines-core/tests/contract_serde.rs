@@ -29,7 +29,7 @@ fn events_of_streams_are_flat_and_keep_their_text() {
     let ids = IdGenerator::seeded(1);
     let context = testing::context("t_acme", "ada", Role::Member).unwrap();
     let ts = Timestamp::from_millis(1_767_225_600_123);
-    for data in [r#"{"n": 1.00, "text": "a\u0041"}"#, "null"] {
+    for data in [r#"{"n": 1.00, "text": "a\u0041"}"#, "[\n1]", "null"] {
         let data = RawValue::from_string(data.to_owned()).unwrap();
         let event = NewEvent::new(ids.ulid(ts), ts, "user_message", &context, data);
         let alone = round_trip(&event);

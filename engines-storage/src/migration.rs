@@ -95,7 +95,7 @@ pub async fn migrate(
     for found in &staged {
         let known = progress_of(found).is_some_and(|progress| progress.log == mark.log_id.to_bytes());
         if options.restart || !scopes.contains(&found.scope) {
-            discard_staged(target, &found.scope).await?;
+            target.discard_staged(&found.scope).await?;
         } else if !known {
             let detail = "the target has a part of another migration or import; restart to discard it";
             return Err(Error::new(Code::AlreadyExists, OPERATION, detail));
@@ -116,7 +116,7 @@ pub async fn migrate(
         let (one, other) = (source.snapshot(scope).await?, target.staged_snapshot(scope).await?);
         let (one, other) = (snapshot_digest(&*one).await?, snapshot_digest(&*other).await?);
         if one != other {
-            discard_staged(target, scope).await?;
+            target.discard_staged(scope).await?;
             let detail =
                 format!("{scope} has changed since it was staged; it was discarded, begin the migration again");
             return Err(Error::new(Code::VersionMismatch, OPERATION, detail));
@@ -227,9 +227,4 @@ pub async fn snapshot_digest(snapshot: &dyn ScopeSnapshot) -> Result<(u64, [u8; 
         }
     }
     Ok((count, hash.finalize().into()))
-}
-
-async fn discard_staged(archive: &dyn Archive, scope: &Scope) -> Result<()> {
-    while archive.discard(scope).await? {}
-    Ok(())
 }

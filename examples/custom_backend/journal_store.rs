@@ -1,4 +1,4 @@
-//! A durable store in one file: each commit appends a line with what it changes, and opening the file reads the lines.
+//! A durable store in one file: each commit appends a record of what it changes, and opening the file reads the records.
 //!
 //! It has no codec of its own, because the types of the contract implement `Serialize` and `Deserialize`. It keeps all
 //! data in memory, and declares neither removal nor backup.
@@ -29,9 +29,9 @@ use engines::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// A line of the file: the store's id in the first, and the changes of a commit in each other.
+/// A record of the file: the store's id in the first, and the changes of a commit in each other.
 #[derive(Debug, Serialize, Deserialize)]
-enum Line {
+enum Record {
     LogId([u8; 8]),
     Commit(Vec<Change>),
 }
@@ -175,24 +175,27 @@ impl JournalStore {
     pub fn open(path: &Path, ids: &IdGenerator) -> Result<Self> {
         let failed = |error: std::io::Error| Error::unavailable("journal.open", error);
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(failed)?;
-        // A line without an end was cut off by a crash, before its commit was acknowledged.
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        file.set_len(whole as u64).map_err(failed)?;
-        let (mut state, mut log_id) = (State::default(), None);
-        for line in text[..whole].lines() {
-            match serde_json::from_str(line).map_err(|error| Error::unavailable("journal.open", error))? {
-                Line::LogId(id) => log_id = Some(LogId::from_bytes(id)),
-                Line::Commit(changes) => changes.into_iter().for_each(|change| state.apply(change)),
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(failed)?;
+        let (mut state, mut log_id, mut end) = (State::default(), None, 0);
+        let mut records = serde_json::Deserializer::from_slice(&text).into_iter();
+        while let Some(record) = records.next() {
+            match record {
+                Ok(Record::LogId(id)) => log_id = Some(LogId::from_bytes(id)),
+                Ok(Record::Commit(changes)) => changes.into_iter().for_each(|change| state.apply(change)),
+                // A crash has cut off the record before its commit was acknowledged.
+                Err(error) if error.is_eof() => break,
+                Err(error) => return Err(Error::unavailable("journal.open", error)),
             }
+            end = records.byte_offset();
         }
+        file.set_len(end as u64).map_err(failed)?;
         let mut journal = Journal { state, file, failed: false };
         let log_id = match log_id {
             Some(id) => id,
             None => {
                 let id = ids.bytes();
-                journal.write(&Line::LogId(id)).map_err(|error| Error::unavailable("journal.open", error))?;
+                journal.write(&Record::LogId(id)).map_err(|error| Error::unavailable("journal.open", error))?;
                 LogId::from_bytes(id)
             }
         };
@@ -205,8 +208,8 @@ impl JournalStore {
 }
 
 impl Journal {
-    fn write(&mut self, line: &Line) -> std::io::Result<()> {
-        let mut text = serde_json::to_vec(line)?;
+    fn write(&mut self, record: &Record) -> std::io::Result<()> {
+        let mut text = serde_json::to_vec(record)?;
         text.push(b'\n');
         self.file.write_all(&text)?;
         self.file.sync_data()
@@ -300,12 +303,12 @@ impl Journal {
             receipt.note.clone_from(&idempotency.note);
             changes.push(Change::Receipt(scope.clone(), idempotency, receipt.clone()));
         }
-        let line = Line::Commit(changes);
-        if let Err(error) = self.write(&line) {
+        let record = Record::Commit(changes);
+        if let Err(error) = self.write(&record) {
             self.failed = true;
             return Err(CommitError::Unknown(Error::outcome_unknown("journal.commit", error)));
         }
-        if let Line::Commit(changes) = line {
+        if let Record::Commit(changes) = record {
             changes.into_iter().for_each(|change| self.state.apply(change));
         }
         Ok((receipt, heads))

@@ -152,7 +152,7 @@ impl TenantArchives {
         };
         if published.is_err() {
             for scope in &scopes {
-                if let Err(error) = discard_staged(archive, scope).await {
+                if let Err(error) = archive.discard_staged(scope).await {
                     tracing::warn!(%error, %scope, "what is left of an import could not be removed; the next one removes it");
                 }
             }
@@ -181,7 +181,7 @@ impl TenantArchives {
         }
         if let Err(taken) = self.identity.check_restorable(tenant).await {
             for scope in scopes {
-                discard_staged(archive, scope).await?;
+                archive.discard_staged(scope).await?;
             }
             return Err(taken);
         }
@@ -190,7 +190,7 @@ impl TenantArchives {
                 let detail = "something is stored under this id already; import it under another one";
                 return Err(Error::new(Code::AlreadyExists, IMPORT_OPERATION, detail));
             }
-            discard_staged(archive, scope).await?;
+            archive.discard_staged(scope).await?;
         }
         Ok(same.then(|| LogId::from_bytes(self.guard.ids().bytes())))
     }
@@ -301,10 +301,4 @@ struct StagedTenant {
     records: u64,
     policies: HashMap<Env, Document>,
     members: Vec<TenantMember>,
-}
-
-/// Removes all data that is staged for a scope.
-async fn discard_staged(archive: &dyn Archive, scope: &Scope) -> Result<()> {
-    while archive.discard(scope).await? {}
-    Ok(())
 }

@@ -25,14 +25,6 @@ const KNOWN_CYCLES: &[(&str, &str, &str)] = &[
     ("engines-core/pii", "rule", "secret secret_prefixes"),
     ("engines-core/pii", "scan", "cue cue_table cue_words"),
     ("engines-core/pii", "scan", "rescan scanner"),
-    // engines-storage
-    ("engines-storage", "memory", "archive state store"),
-    (
-        "engines-storage",
-        "sqlite",
-        "archive backup checkpoint idempotency integrity job opening page_gaps queries queue readers \
-         recovery removal store transaction trim_gc writer",
-    ),
 ];
 
 /// The longest chain of re-exports that is followed.

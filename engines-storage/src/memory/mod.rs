@@ -32,5 +32,6 @@ mod scope_data;
 mod sizes;
 mod state;
 mod store;
+mod store_archive;
 
 pub use self::{limits::MemoryLimits, store::MemoryStore};

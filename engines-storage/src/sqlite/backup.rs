@@ -9,10 +9,7 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError, TryLockError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, TryLockError},
     time::{Duration, Instant},
 };
 
@@ -26,10 +23,11 @@ use rusqlite::{
     Connection, OpenFlags,
     backup::{Backup, StepResult},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     checkpoint::WalState, error::SqliteFailure, opening, options::SqliteOptions, schema, scopes::AUDIT_BITS,
-    store::StoreState,
+    state::StoreState,
 };
 
 const OPERATION: &str = "sqlite.backup";
@@ -56,7 +54,7 @@ pub(super) struct BackupCopier {
     options: SqliteOptions,
     log: Arc<WalState>,
     /// Set when the store is closed.
-    stop: Arc<AtomicBool>,
+    stop: CancellationToken,
     /// Locked while a copy is made.
     running: Arc<Mutex<()>>,
 }
@@ -67,24 +65,15 @@ impl BackupCopier {
             shared: Arc::clone(shared),
             options: options.clone(),
             log,
-            stop: Arc::default(),
+            stop: CancellationToken::new(),
             running: Arc::default(),
         }
     }
 
     /// Stops a copy in progress and returns when it has stopped.
     pub(super) fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.cancel();
         drop(self.running.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-/// Stops the copy when the future that waits for it is dropped.
-struct StopOnDrop(Arc<AtomicBool>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -96,17 +85,18 @@ impl BackupSource for BackupCopier {
 
     async fn back_up(&self, files: &mut dyn BackupFiles, limits: CopyLimits) -> Result<Option<BackupPosition>> {
         let target = files.local_path(BACKUP_FILE)?;
-        let dropped = Arc::new(AtomicBool::new(false));
+        let stop = self.stop.child_token();
         let copy = CopyTask {
             shared: Arc::clone(&self.shared),
             target,
             options: self.options.clone(),
             limits,
             log: Arc::clone(&self.log),
-            stops: [Arc::clone(&self.stop), Arc::clone(&dropped)],
+            stop: stop.clone(),
         };
         let running = Arc::clone(&self.running);
-        let _stop = StopOnDrop(dropped);
+        // The copy also stops when this future is dropped.
+        let _stop_on_drop = stop.drop_guard();
         let copied = tokio::task::spawn_blocking(move || {
             let _running = match running.try_lock() {
                 Ok(running) => running,
@@ -133,7 +123,7 @@ struct CopyTask {
     options: SqliteOptions,
     limits: CopyLimits,
     log: Arc<WalState>,
-    stops: [Arc<AtomicBool>; 2],
+    stop: CancellationToken,
 }
 
 impl CopyTask {
@@ -203,7 +193,7 @@ impl CopyTask {
         if let Some(failure) = self.shared.connections.refusal() {
             return Err(copy_error(self.shared.files.path())(failure));
         }
-        match self.stops.iter().any(|stop| stop.load(Ordering::Relaxed)) {
+        match self.stop.is_cancelled() {
             true => Err(Error::new(
                 Code::ShuttingDown,
                 OPERATION,

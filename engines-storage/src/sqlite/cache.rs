@@ -11,6 +11,8 @@ use std::{
 
 use quick_cache::{Weighter, unsync};
 
+use super::documents::{self, CachedDocument};
+
 /// Number of shards, each with its own lock; a power of two.
 const SHARDS: usize = 16;
 
@@ -81,6 +83,32 @@ impl<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone> ShardedCache<K, V, W> {
 impl<K, V, W> std::fmt::Debug for ShardedCache<K, V, W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Cache")
+    }
+}
+
+/// Gives every value the weight 1.
+#[derive(Debug, Clone)]
+pub(super) struct UnitWeight;
+
+impl<K, V> Weighter<K, V> for UnitWeight {
+    fn weight(&self, _: &K, _: &V) -> u64 {
+        1
+    }
+}
+
+/// Weighs documents by their size in bytes.
+#[derive(Debug, Clone)]
+pub(super) struct DocumentWeight;
+
+/// Approximate size of a cached document besides its content.
+const DOCUMENT_OVERHEAD_BYTES: usize = 256;
+
+impl Weighter<documents::DocumentName, Option<CachedDocument>> for DocumentWeight {
+    fn weight(&self, _: &documents::DocumentName, value: &Option<CachedDocument>) -> u64 {
+        let content = value.as_ref().map_or(0, |stored| {
+            stored.document.body.get().len() + stored.document.tags.iter().map(String::len).sum::<usize>()
+        });
+        (DOCUMENT_OVERHEAD_BYTES + content) as u64
     }
 }
 

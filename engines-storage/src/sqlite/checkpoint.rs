@@ -23,12 +23,14 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
+    checkpoint_pragma::{CheckpointResult, run_checkpoint},
     connections::CountedConnection,
     error::SqliteFailure,
     opening,
     options::SqliteOptions,
     page_gaps::GapEraser,
-    store::{StoreState, WorkerThread},
+    state::StoreState,
+    worker_thread::WorkerThread,
 };
 
 /// Maximum number of rounds of the thread before the writer moves the rest. Each round moves the pages that were
@@ -79,15 +81,6 @@ enum CheckpointRequest {
     MovePages,
     /// Close the connection, then send a message.
     CloseConnection(mpsc::Sender<()>),
-}
-
-/// The result of a checkpoint.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CheckpointResult {
-    /// Number of frames in the log.
-    pub(super) frames: usize,
-    /// Number of these frames that are in the data file. When all are, the data file was synced.
-    pub(super) moved_frames: usize,
 }
 
 /// The writer's side of checkpoints.
@@ -394,14 +387,6 @@ fn move_rounds(
         }
     }
     Ok(())
-}
-
-/// Runs a checkpoint of this mode.
-pub(super) fn run_checkpoint(connection: &Connection, mode: &str) -> Result<CheckpointResult, SqliteFailure> {
-    let (frames, moved): (i64, i64) =
-        connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get(1)?, row.get(2)?)))?;
-    let count = |number| usize::try_from(number).unwrap_or(0);
-    Ok(CheckpointResult { frames: count(frames), moved_frames: count(moved) })
 }
 
 #[cfg(test)]

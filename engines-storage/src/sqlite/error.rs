@@ -214,3 +214,17 @@ pub(super) fn closed_error(operation: &'static str) -> Error {
 pub(super) fn open_error(detail: String) -> Error {
     Error::new(Code::BackendUnavailable, "sqlite.open", detail)
 }
+
+/// Why a batch was not applied.
+pub(super) enum Refusal {
+    /// The batch was rejected with this answer; nothing of it was written.
+    Rejected(CommitError),
+    /// Part of the batch may have been written: the transaction must be rolled back.
+    MustRollBack(SqliteFailure),
+}
+
+impl<E: Into<SqliteFailure>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::MustRollBack(error.into())
+    }
+}

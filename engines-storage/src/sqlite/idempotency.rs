@@ -18,7 +18,7 @@ use engines_core::{
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
-use super::{archive::public_env, error::SqliteFailure, streams};
+use super::{error::SqliteFailure, staged_name::public_env, streams};
 
 /// Number of records merged into the index in one transaction; more when records arrive faster.
 const INDEX_BATCH: usize = 2048;

@@ -9,12 +9,13 @@ use engines_core::{
     nexus::{
         Batch, CommitError, CommitReceipt, DocumentKind, Expect, ExpectedHead, NewDocument, Partition, Removal,
         RemovalProgress, Write,
+        archive::{ArchiveRecord, StoreMark},
     },
     stream::{NewEvent, Seq, StreamKey},
 };
 use tokio::sync::oneshot;
 
-use super::{archive, idempotency::HashedKey, streams};
+use super::{idempotency::HashedKey, streams};
 
 /// The answer to a batch.
 pub(super) type BatchAnswer = Result<CommitReceipt, CommitError>;
@@ -74,7 +75,18 @@ pub(super) enum PreparedWrite {
     Audit(AuditRow),
     /// Increments a counter that has no other use, to test whether a write reaches the disk.
     Probe,
-    Archive(Box<archive::ArchiveWrite>),
+    Archive(Box<ArchiveWrite>),
+}
+
+/// A write of the archive interface.
+#[derive(Debug)]
+pub(super) enum ArchiveWrite {
+    /// Stage records after those staged before.
+    Stage { scope: Scope, records: Vec<ArchiveRecord>, progress: String },
+    /// Publish staged scopes.
+    Publish { scopes: Vec<Scope>, mark: Option<StoreMark> },
+    /// Delete some of the staged records of a scope.
+    Discard { scope: Scope },
 }
 
 /// One step of a removal and, after the commit, its result.
@@ -127,7 +139,7 @@ impl BatchJob {
     /// Like [`BatchJob::new`], with an archive write before the batch; `size` is the size of that write.
     pub(super) fn archive(
         scope: &Scope,
-        step: archive::ArchiveWrite,
+        step: ArchiveWrite,
         batch: Batch,
         size: usize,
         answer: oneshot::Sender<(BatchAnswer, Vec<PreparedWrite>)>,

@@ -19,9 +19,11 @@
 //! ```
 
 mod archive;
+mod audit_rows;
 pub(crate) mod backup;
 mod cache;
 mod checkpoint;
+mod checkpoint_pragma;
 mod connections;
 mod documents;
 mod erasure;
@@ -31,6 +33,7 @@ mod health;
 mod idempotency;
 mod inspection;
 mod integrity;
+mod integrity_check;
 mod job;
 mod log_scan;
 mod opening;
@@ -38,16 +41,22 @@ mod options;
 mod page_gaps;
 mod queries;
 mod queue;
+mod read_queue;
 mod readers;
+mod reclaim;
 mod recovery;
 mod removal;
 mod schema;
 mod scopes;
+mod staged_name;
 mod startup_checks;
+mod state;
 mod store;
+mod store_archive;
 mod streams;
 mod transaction;
 mod trim_gc;
+mod worker_thread;
 mod writer;
 
 pub use self::{inspection::FileInspection, options::SqliteOptions, store::SqliteStore};

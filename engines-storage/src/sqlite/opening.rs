@@ -17,7 +17,7 @@ use super::{
     options::SqliteOptions,
     recovery::{self, RecoveryRequirements},
     schema, startup_checks,
-    store::StoreState,
+    state::StoreState,
 };
 
 /// Number of prepared statements that each connection caches.

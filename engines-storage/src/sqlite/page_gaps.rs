@@ -28,7 +28,7 @@ use super::{
     erasure::ErasureState,
     error::SqliteFailure,
     files::{LOG_SUFFIX, sibling_path},
-    store::StoreState,
+    state::StoreState,
 };
 
 /// Number of bytes examined at a time, which takes some milliseconds. Nothing is written to the store meanwhile.

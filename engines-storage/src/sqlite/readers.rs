@@ -1,10 +1,6 @@
-//! The reader threads, each with its own connection, and their queue.
+//! The reader threads, each with its own connection.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
-};
+use std::sync::Arc;
 
 use engines_core::Result;
 use rusqlite::Connection;
@@ -15,108 +11,10 @@ use super::{
     error::{SqliteFailure, closed_error},
     opening,
     options::SqliteOptions,
-    store::{StoreState, WorkerThread},
+    read_queue::NextTask,
+    state::StoreState,
+    worker_thread::WorkerThread,
 };
-
-/// A read. It gets the connection, or the reason why there is none, and returns whether to open a new connection.
-type ReadTask = Box<dyn FnOnce(Result<&Connection, SqliteFailure>) -> bool + Send>;
-
-/// The reads that wait for a thread.
-#[derive(Default)]
-pub(super) struct ReadQueue {
-    state: Mutex<ReadQueueState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct ReadQueueState {
-    tasks: VecDeque<ReadTask>,
-    /// Why reads are rejected now. The threads have no connections then.
-    suspended: Option<SqliteFailure>,
-    closed: bool,
-}
-
-/// What a thread does next.
-enum NextTask {
-    Task(ReadTask),
-    /// Close the connection, then ask again.
-    CloseConnection,
-    /// End, because the queue is closed and empty.
-    End,
-}
-
-impl ReadQueue {
-    /// Rejects all reads, including waiting ones, until [`ReadQueue::resume`], and makes every thread close its
-    /// connection.
-    pub(super) fn suspend(&self, why: SqliteFailure) {
-        let mut state = self.lock();
-        state.suspended = Some(why);
-        let waiting = std::mem::take(&mut state.tasks);
-        drop(state);
-        self.changed.notify_all();
-        for task in waiting {
-            task(Err(why));
-        }
-    }
-
-    /// Accepts reads again.
-    pub(super) fn resume(&self) {
-        self.lock().suspended = None;
-    }
-
-    /// Returns whether reads are rejected now.
-    pub(super) fn is_stopped(&self) -> bool {
-        let state = self.lock();
-        state.closed || state.suspended.is_some()
-    }
-
-    /// Closes the queue. Waiting reads are still answered.
-    fn close(&self) {
-        self.lock().closed = true;
-        self.changed.notify_all();
-    }
-
-    /// Adds a task at the end. The error is the reason for a rejection; `None` when the store is closed.
-    fn push(&self, task: ReadTask) -> Result<(), Option<SqliteFailure>> {
-        let mut state = self.lock();
-        if state.closed {
-            return Err(None);
-        }
-        if let Some(why) = state.suspended {
-            return Err(Some(why));
-        }
-        state.tasks.push_back(task);
-        drop(state);
-        self.changed.notify_one();
-        Ok(())
-    }
-
-    fn next_task(&self, connected: bool) -> NextTask {
-        let mut state = self.lock();
-        loop {
-            if let Some(task) = state.tasks.pop_front() {
-                return NextTask::Task(task);
-            }
-            if state.closed {
-                return NextTask::End;
-            }
-            if state.suspended.is_some() && connected {
-                return NextTask::CloseConnection;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ReadQueueState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl std::fmt::Debug for ReadQueue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ReadQueue")
-    }
-}
 
 /// The pool of reader threads.
 #[derive(Debug)]
@@ -202,14 +100,5 @@ fn run_reader(shared: &Arc<StoreState>, options: &SqliteOptions) {
         if reopen.unwrap_or(true) {
             connection = None;
         }
-    }
-}
-
-impl WorkerThread {
-    /// Starts a thread that sends a message when it ends.
-    pub(super) fn spawn(name: &str, body: impl FnOnce(oneshot::Sender<()>) + Send + 'static) -> std::io::Result<Self> {
-        let (ended, done) = oneshot::channel();
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || body(ended))?;
-        Ok(Self { done, thread })
     }
 }

@@ -18,7 +18,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use super::{
-    checkpoint,
+    checkpoint_pragma::run_checkpoint,
     error::SqliteFailure,
     files::{LOG_SUFFIX, sibling_path},
     options::SqliteOptions,
@@ -79,7 +79,7 @@ pub(super) fn recover_data_file(
     rewrite_log(&log)?;
     drop(guard);
     let connection = open_exclusive(path, options)?;
-    let full = checkpoint::run_checkpoint(&connection, "FULL").map_err(as_damage)?;
+    let full = run_checkpoint(&connection, "FULL").map_err(as_damage)?;
     if full.frames < wanted.min_frames {
         return Err(FRAMES_MISSING);
     }
@@ -90,7 +90,7 @@ pub(super) fn recover_data_file(
     // file.
     let data = File::open(path).map_err(|error| SqliteFailure::io(&error))?;
     let checked = compare_pages(&log, &data, full.frames).and_then(|()| {
-        checkpoint::run_checkpoint(&connection, "TRUNCATE").map_err(as_damage)?;
+        run_checkpoint(&connection, "TRUNCATE").map_err(as_damage)?;
         let small = length(path)? <= options.check_bytes;
         if wanted.check_file && small { quick_check(&connection) } else { Ok(()) }
     });
@@ -224,7 +224,7 @@ mod tests {
             writer.execute("INSERT INTO t VALUES (?1, ?2)", rusqlite::params![row, "x".repeat(1000)]).unwrap();
         }
         if moved {
-            let moved = checkpoint::run_checkpoint(&writer, "PASSIVE").unwrap();
+            let moved = run_checkpoint(&writer, "PASSIVE").unwrap();
             assert_eq!(moved.moved_frames, moved.frames);
         }
         path

@@ -1,10 +1,9 @@
 //! [`SqliteStore`].
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     path::Path,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
-    thread::JoinHandle,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -20,33 +19,29 @@ use engines_core::{
     },
     stream::{LogId, Seq, StreamEvent, StreamKey},
 };
-use quick_cache::Weighter;
 use tokio::{
     sync::{broadcast, oneshot},
     time::Instant,
 };
 
 use super::{
-    archive,
     backup::BackupCopier,
-    cache::ShardedCache,
     checkpoint::Checkpointer,
-    connections::ConnectionRegistry,
     documents::{self, CachedDocument},
-    erasure::ErasureState,
     error::{SqliteFailure, closed_error, open_error},
-    files::WatchedFiles,
-    health::{HealthVerdict, WriteHealth},
-    idempotency::{self, HashedKey, PendingIndex},
-    integrity::{self, IntegrityState},
-    job::{BatchJob, PreparedWrite, RemovalWrite},
+    health::HealthVerdict,
+    idempotency::{self, HashedKey},
+    integrity_check::start_check,
+    job::{ArchiveWrite, BatchJob, PreparedWrite, RemovalWrite},
     opening::{self, OpenedFile, ReadOnlyFile},
     options::SqliteOptions,
     queries,
-    queue::{PushError, WriteQueue},
-    readers::{ReadQueue, ReaderPool},
+    queue::PushError,
+    readers::ReaderPool,
     schema,
+    state::StoreState,
     streams::{self, ReadRange, StreamRow},
+    worker_thread::WorkerThread,
     writer::WriterThread,
 };
 
@@ -70,105 +65,6 @@ pub struct SqliteStore {
     stalled_after: Duration,
     options: SqliteOptions,
     running: tokio::sync::Mutex<RunningThreads>,
-}
-
-/// The state that the writer, the readers and the other threads share.
-#[derive(Debug)]
-pub(super) struct StoreState {
-    pub(super) system: Scope,
-    pub(super) queue: WriteQueue,
-    pub(super) heads: ShardedCache<streams::StreamName, StreamRow, UnitWeight>,
-    pub(super) documents: ShardedCache<documents::DocumentName, Option<CachedDocument>, DocumentWeight>,
-    pub(super) idempotency: PendingIndex,
-    pub(super) erasure: ErasureState,
-    pub(super) reads: ReadQueue,
-    pub(super) connections: Arc<ConnectionRegistry>,
-    pub(super) files: WatchedFiles,
-    pub(super) health: WriteHealth,
-    pub(super) integrity: IntegrityState,
-    /// The data file, opened when [`super::page_gaps`] first needs it; open until the last connection is closed.
-    data_file: OnceLock<File>,
-    /// Whether `data_file` is set; locked while it is opened.
-    data_file_opened: Mutex<bool>,
-    /// Locked from a commit until its values are in memory: see [`StoreState::wait_published`].
-    pub(super) publishing: Mutex<()>,
-    changes: Mutex<Option<broadcast::Sender<StoreChange>>>,
-    /// The log id.
-    log_id: Mutex<LogId>,
-}
-
-impl StoreState {
-    /// Waits until everything that was in the file at the time of the call is in memory too. A reader calls it before
-    /// it answers, so that no caller that has learned of a value can then read the previous one.
-    pub(super) fn wait_published(&self) {
-        drop(self.publishing.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// Replaces the log id.
-    pub(super) fn set_log_id(&self, log: LogId) {
-        *self.log_id.lock().unwrap_or_else(PoisonError::into_inner) = log;
-    }
-
-    /// Returns the data file, for reading, writing and syncing without SQLite. It is opened once and stays open until
-    /// the store is closed: closing any descriptor of the file would release SQLite's locks on it.
-    ///
-    /// # Errors
-    /// The file cannot be opened, or the path names another file.
-    pub(super) fn data_file(&self) -> Result<&File, SqliteFailure> {
-        let mut opened = self.data_file_opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*opened {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .open(self.files.path())
-                .map_err(|error| SqliteFailure::io(&error))?;
-            // On an error `file` is another file, without locks of SQLite, so closing it is harmless.
-            self.files.check_opened(&file)?;
-            *opened = self.data_file.set(file).is_ok();
-        }
-        self.data_file.get().ok_or_else(|| SqliteFailure::io(&std::io::Error::other("the data file is not open")))
-    }
-
-    /// Sends a change notification.
-    pub(super) fn notify(&self, change: StoreChange) {
-        if let Some(changes) = &*self.changes.lock().unwrap_or_else(PoisonError::into_inner) {
-            // An error means that there are no readers.
-            let _ = changes.send(change);
-        }
-    }
-}
-
-/// Gives every value the weight 1.
-#[derive(Debug, Clone)]
-pub(super) struct UnitWeight;
-
-impl<K, V> Weighter<K, V> for UnitWeight {
-    fn weight(&self, _: &K, _: &V) -> u64 {
-        1
-    }
-}
-
-/// Weighs documents by their size in bytes.
-#[derive(Debug, Clone)]
-pub(super) struct DocumentWeight;
-
-/// Approximate size of a cached document besides its content.
-const DOCUMENT_OVERHEAD_BYTES: usize = 256;
-
-impl Weighter<documents::DocumentName, Option<CachedDocument>> for DocumentWeight {
-    fn weight(&self, _: &documents::DocumentName, value: &Option<CachedDocument>) -> u64 {
-        let content = value.as_ref().map_or(0, |stored| {
-            stored.document.body.get().len() + stored.document.tags.iter().map(String::len).sum::<usize>()
-        });
-        (DOCUMENT_OVERHEAD_BYTES + content) as u64
-    }
-}
-
-/// A thread and the channel that reports its end.
-#[derive(Debug)]
-pub(super) struct WorkerThread {
-    pub(super) done: oneshot::Receiver<()>,
-    pub(super) thread: JoinHandle<()>,
 }
 
 /// The threads and the lock, which exist until the store is closed.
@@ -196,29 +92,7 @@ impl SqliteStore {
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         let path = path.as_ref();
         let OpenedFile { writer, log, lock, files, needs_check: unchecked } = opening::open(path, &options)?;
-        let (changes, _) = broadcast::channel(options.changes.clamp(1, 1 << 20));
-        let shared = Arc::new(StoreState {
-            system: Scope::system()?,
-            queue: WriteQueue::new(options.write_queue, options.write_queue_bytes),
-            heads: ShardedCache::new(options.head_cache, options.head_cache, UnitWeight),
-            documents: ShardedCache::new(
-                options.document_cache_bytes / 1024,
-                options.document_cache_bytes,
-                DocumentWeight,
-            ),
-            idempotency: PendingIndex::default(),
-            erasure: ErasureState::default(),
-            reads: ReadQueue::default(),
-            connections: Arc::default(),
-            files,
-            health: WriteHealth::default(),
-            integrity: IntegrityState::default(),
-            data_file: OnceLock::new(),
-            data_file_opened: Mutex::new(false),
-            publishing: Mutex::new(()),
-            changes: Mutex::new(Some(changes)),
-            log_id: Mutex::new(log),
-        });
+        let shared = Arc::new(StoreState::new(files, log, &options)?);
         shared.idempotency.load(&writer).map_err(|failure| schema::opening_error(failure, path))?;
         shared.erasure.load(&writer).map_err(|failure| schema::opening_error(failure, path))?;
         let writer = shared.connections.open(|| Ok(writer)).map_err(|failure| schema::opening_error(failure, path))?;
@@ -228,7 +102,7 @@ impl SqliteStore {
         workers.insert(0, checkpointer);
         let copying = Some(BackupCopier::new(&shared, &options, checkpoints.log()));
         if unchecked {
-            workers.insert(0, integrity::start_check(&options, &shared).map_err(failed)?);
+            workers.insert(0, start_check(&options, &shared).map_err(failed)?);
         }
         let (lock, patience) = (Arc::new(lock), options.close_timeout);
         let (probe_every, stalled_after) = (options.probe_every, options.stalled_after);
@@ -256,25 +130,7 @@ impl SqliteStore {
     pub fn open_beside(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         let path = path.as_ref();
         let ReadOnlyFile { log, files } = opening::open_beside(path, &options)?;
-        let shared = Arc::new(StoreState {
-            system: Scope::system()?,
-            queue: WriteQueue::new(1, 1),
-            heads: ShardedCache::new(0, 0, UnitWeight),
-            documents: ShardedCache::new(0, 0, DocumentWeight),
-            idempotency: PendingIndex::default(),
-            erasure: ErasureState::default(),
-            reads: ReadQueue::default(),
-            connections: Arc::default(),
-            files,
-            health: WriteHealth::default(),
-            integrity: IntegrityState::default(),
-            data_file: OnceLock::new(),
-            data_file_opened: Mutex::new(false),
-            publishing: Mutex::new(()),
-            changes: Mutex::new(None),
-            log_id: Mutex::new(log),
-        });
-        shared.queue.close();
+        let shared = Arc::new(StoreState::read_only(files, log)?);
         let failed = |error: std::io::Error| open_error(format!("a thread could not be started: {error}"));
         let (readers, workers) = ReaderPool::start(&options, &shared).map_err(failed)?;
         let capabilities =
@@ -313,7 +169,7 @@ impl SqliteStore {
             }
         }
         running.lock = None;
-        self.shared.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.shared.close_changes();
     }
 
     fn stop(&self) {
@@ -361,7 +217,7 @@ impl Store for SqliteStore {
     }
 
     fn log_id(&self) -> LogId {
-        *self.shared.log_id.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.log_id()
     }
 
     async fn commit(&self, scope: &Scope, batch: Batch) -> Result<CommitReceipt, CommitError> {
@@ -457,13 +313,7 @@ impl Store for SqliteStore {
     }
 
     fn changes(&self) -> StoreChanges {
-        let listener = self
-            .shared
-            .changes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .map(broadcast::Sender::subscribe);
+        let listener = self.shared.subscribe();
         Box::pin(futures_util::stream::unfold(listener, |listener| async move {
             let mut listener = listener?;
             match listener.recv().await {
@@ -548,7 +398,7 @@ impl SqliteStore {
     pub(super) async fn run_archive(
         &self,
         scope: &Scope,
-        step: archive::ArchiveWrite,
+        step: ArchiveWrite,
         batch: Batch,
         size: usize,
     ) -> Result<CommitReceipt, CommitError> {

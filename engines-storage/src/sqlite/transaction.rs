@@ -13,30 +13,17 @@ use engines_core::{
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::{
-    archive,
+    archive, audit_rows,
     documents::{self, CachedDocument},
-    error::SqliteFailure,
+    error::{Refusal, SqliteFailure},
     health,
     idempotency::{HashedKey, TransactionIndex},
-    job::{AuditRow, BatchJob, EventRow, PreparedWrite},
+    job::{ArchiveWrite, AuditRow, BatchJob, EventRow, PreparedWrite},
+    reclaim::reclaim,
     scopes::ScopeCache,
-    store::StoreState,
+    state::StoreState,
     streams::{self, StreamRow},
 };
-
-/// Why a batch was not applied.
-pub(super) enum Refusal {
-    /// The batch was rejected with this answer; nothing of it was written.
-    Rejected(CommitError),
-    /// Part of the batch may have been written: the transaction must be rolled back.
-    MustRollBack(SqliteFailure),
-}
-
-impl<E: Into<SqliteFailure>> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Self::MustRollBack(error.into())
-    }
-}
 
 /// A stream as the running transaction sees it.
 struct StreamState {
@@ -226,7 +213,7 @@ impl<'a> BatchTransaction<'a> {
             }
             PreparedWrite::Archive(step) => {
                 return match &**step {
-                    archive::ArchiveWrite::Publish { scopes, .. } => archive::check_publish(self.connection, scopes),
+                    ArchiveWrite::Publish { scopes, .. } => archive::check_publish(self.connection, scopes),
                     _ => Ok(()),
                 };
             }
@@ -291,7 +278,7 @@ impl<'a> BatchTransaction<'a> {
             }
             PreparedWrite::Reclaim => {
                 let walking = self.shared.erasure.is_walking();
-                self.reclaimed = walking || super::removal::reclaim(self.connection)?;
+                self.reclaimed = walking || reclaim(self.connection)?;
             }
             PreparedWrite::Record { event, pii_flags, once } => {
                 const SQL: &str = "INSERT INTO dataset_events (scope_id, seq, event_id, ts, surface, agent_id, type, \
@@ -398,37 +385,22 @@ impl<'a> BatchTransaction<'a> {
     }
 
     fn append_audit(&mut self, scope: &Scope, row: &AuditRow) -> Result<(), Refusal> {
-        const SQL: &str = "INSERT INTO audit (place, audit_id, ts, action, resource, outcome, actor_id, actor_type, \
-                           request_id, trace_id, span_id, reason) \
-                           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         let AuditRow { entry, trace_id, span_id } = row;
         let known = self.scopes.get_or_create(self.connection, scope)?;
         known.last_audit += 1;
         let place = known.last_audit;
-        cached_statement(&mut self.insert_audit, self.connection, SQL)?.execute(params![
-            place,
-            &*entry.audit_id.array_to_str(&mut [0; ulid::ULID_LEN]),
-            entry.ts.as_millis(),
-            entry.action,
-            entry.resource,
-            outcome_text(entry.outcome),
-            entry.actor.id.as_str(),
-            entry.actor.kind.as_str(),
-            &*entry.request_id,
-            trace_id,
-            span_id,
-            entry.reason.as_deref(),
-        ])?;
+        let insert = cached_statement(&mut self.insert_audit, self.connection, audit_rows::INSERT)?;
+        audit_rows::insert(insert, place, entry, trace_id, span_id)?;
         Ok(())
     }
 
-    fn run_archive_write(&mut self, step: &archive::ArchiveWrite) -> Result<(), Refusal> {
+    fn run_archive_write(&mut self, step: &ArchiveWrite) -> Result<(), Refusal> {
         let connection = self.connection;
         match step {
-            archive::ArchiveWrite::Stage { scope, records, progress } => archive::run_write(connection, || {
+            ArchiveWrite::Stage { scope, records, progress } => archive::run_write(connection, || {
                 archive::stage(connection, &mut self.idempotency, scope, records, progress)
             }),
-            archive::ArchiveWrite::Publish { scopes, mark } => {
+            ArchiveWrite::Publish { scopes, mark } => {
                 // Cached scopes are written to the file now, and are read again under their new names.
                 self.scopes.write_changes(connection)?;
                 self.scopes.clear();
@@ -437,7 +409,7 @@ impl<'a> BatchTransaction<'a> {
                 self.log = mark.map(|mark| mark.log_id).or(self.log);
                 Ok(())
             }
-            archive::ArchiveWrite::Discard { scope } => {
+            ArchiveWrite::Discard { scope } => {
                 self.has_erased = true;
                 archive::run_write(connection, || archive::discard_rows(connection, &mut self.idempotency, scope))
             }
@@ -506,13 +478,6 @@ fn cached_statement<'s, 'c>(
         Some(statement) => statement,
         None => slot.insert(connection.prepare_cached(sql)?),
     })
-}
-
-pub(super) fn outcome_text(outcome: engines_core::audit::AuditOutcome) -> &'static str {
-    match outcome {
-        engines_core::audit::AuditOutcome::Done => "done",
-        engines_core::audit::AuditOutcome::Refused => "refused",
-    }
 }
 
 fn deleted_error(index: usize, key: &StreamKey) -> Refusal {

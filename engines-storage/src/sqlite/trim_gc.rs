@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{error::SqliteFailure, idempotency, store::StoreState, streams::StreamRow};
+use super::{error::SqliteFailure, idempotency, state::StoreState, streams::StreamRow};
 
 /// Number of rows deleted in one transaction.
 const ROWS_PER_STEP: i64 = 1000;

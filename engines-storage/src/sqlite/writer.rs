@@ -12,17 +12,18 @@ use rusqlite::{Connection, config::DbConfig};
 use tokio::sync::oneshot;
 
 use super::{
-    checkpoint::{self, Checkpointer},
+    checkpoint::Checkpointer,
+    checkpoint_pragma::run_checkpoint,
     connections::CountedConnection,
-    error::{FailureKind, SqliteFailure, closed_error},
+    error::{FailureKind, Refusal, SqliteFailure, closed_error},
     job::{BatchAnswer, BatchJob},
     opening,
     options::SqliteOptions,
     queue::{GatherLimits, NextGroup},
     recovery::{self, RecoveryRequirements},
     scopes::ScopeCache,
-    store::StoreState,
-    transaction::{BatchTransaction, Refusal},
+    state::StoreState,
+    transaction::BatchTransaction,
     trim_gc,
 };
 
@@ -199,7 +200,7 @@ impl WriterThread {
         if self.shared.files.check().is_ok() {
             self.shared.idempotency.index_all(connection)?;
         }
-        let moved = checkpoint::run_checkpoint(connection, "TRUNCATE")?;
+        let moved = run_checkpoint(connection, "TRUNCATE")?;
         self.shared.files.check()?;
         if moved.moved_frames == moved.frames {
             // The log is empty: the checkpoint on close finds nothing to move, and then SQLite deletes the log.

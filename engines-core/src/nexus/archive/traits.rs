@@ -117,4 +117,13 @@ pub trait Archive: Send + Sync {
     /// # Errors
     /// [`CommitError::Backend`].
     async fn discard(&self, scope: &Scope) -> Result<bool, CommitError>;
+
+    /// Removes all records that are staged for a scope.
+    ///
+    /// # Errors
+    /// [`CommitError::Backend`]; some of the records may then be left.
+    async fn discard_staged(&self, scope: &Scope) -> Result<(), CommitError> {
+        while self.discard(scope).await? {}
+        Ok(())
+    }
 }

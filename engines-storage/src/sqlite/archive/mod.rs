@@ -4,14 +4,12 @@
 //! readers do not find it. Publishing renames the row in one transaction, whatever the scope's size, because all
 //! other rows refer to the scope by the row's number.
 
-mod archive_impl;
 mod publication;
 mod snapshot;
-mod staged_name;
 mod staging;
 
 pub(super) use self::{
     publication::{check_publish, publish},
-    staged_name::{is_public, public_env},
-    staging::{ArchiveWrite, discard_rows, run_write, stage},
+    snapshot::SqliteSnapshot,
+    staging::{discard_rows, run_write, stage},
 };

@@ -6,8 +6,11 @@ use engines_core::{
 };
 use rusqlite::{Connection, params};
 
-use super::staged_name;
-use crate::sqlite::{error::SqliteFailure, scopes::AUDIT_BITS, transaction::Refusal};
+use crate::sqlite::{
+    error::{Refusal, SqliteFailure},
+    scopes::AUDIT_BITS,
+    staged_name,
+};
 
 const PUBLISH: &str = "sqlite.publish";
 

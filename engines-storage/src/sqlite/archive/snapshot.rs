@@ -20,13 +20,13 @@ use engines_core::{
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::staged_name;
 use crate::sqlite::{
     error::{SqliteFailure, closed_error},
     opening,
     options::SqliteOptions,
-    queries,
-    store::{StoreState, WorkerThread},
+    queries, staged_name,
+    state::StoreState,
+    worker_thread::WorkerThread,
 };
 
 const OPERATION: &str = "sqlite.snapshot";
@@ -39,7 +39,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A snapshot of one scope.
 #[derive(Debug)]
-pub(super) struct SqliteSnapshot {
+pub(in crate::sqlite) struct SqliteSnapshot {
     shared: Arc<StoreState>,
     tasks: Mutex<mpsc::Sender<SnapshotTask>>,
     longest: Duration,
@@ -47,7 +47,7 @@ pub(super) struct SqliteSnapshot {
 
 impl SqliteSnapshot {
     /// Starts a snapshot of the scope's published or staged data.
-    pub(super) async fn begin(
+    pub(in crate::sqlite) async fn begin(
         shared: &Arc<StoreState>,
         options: &SqliteOptions,
         scope: &Scope,

@@ -4,35 +4,24 @@ use engines_core::{
     Code, Error, Scope,
     nexus::{
         CommitError,
-        archive::{ArchiveRecord, ScopeCounters, StoreMark, StoredReceipt},
+        archive::{ArchiveRecord, ScopeCounters, StoredReceipt},
     },
     stream::{Seq, StreamKey},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::staged_name;
 use crate::sqlite::{
-    error::SqliteFailure,
+    audit_rows,
+    error::{Refusal, SqliteFailure},
     idempotency::{self, HashedKey, TransactionIndex},
     scopes::{AUDIT_BITS, MARK_EVERY},
+    staged_name,
     streams::{self, StreamRow},
-    transaction::Refusal,
 };
 
 const STAGE: &str = "sqlite.stage";
 /// Number of rows that one discard deletes.
 const ROWS_PER_DISCARD: usize = 5000;
-
-/// A write of the archive interface.
-#[derive(Debug)]
-pub(in crate::sqlite) enum ArchiveWrite {
-    /// Stage records after those staged before.
-    Stage { scope: Scope, records: Vec<ArchiveRecord>, progress: String },
-    /// Publish staged scopes.
-    Publish { scopes: Vec<Scope>, mark: Option<StoreMark> },
-    /// Delete some of the staged records of a scope.
-    Discard { scope: Scope },
-}
 
 /// Runs a step in a savepoint, so that it leaves nothing behind when it is rejected.
 pub(in crate::sqlite) fn run_write(
@@ -284,29 +273,16 @@ impl<'a> Stager<'a> {
     }
 
     fn add_audit(&mut self, number: u64, entry: &engines_core::audit::AuditEntry) -> Result<(), Refusal> {
-        const SQL: &str = "INSERT INTO audit (place, audit_id, ts, action, resource, outcome, actor_id, actor_type, \
-                           request_id, trace_id, span_id, reason) \
-                           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         let number = to_i64(number)?;
         let follows = if self.audit == 0 { number > 0 } else { number == self.audit + 1 };
         if !follows || number >= 1 << AUDIT_BITS {
             return Err(refuse("audit records are not numbered consecutively"));
         }
         self.audit = number;
-        self.connection.prepare_cached(SQL)?.execute(params![
-            (self.id << AUDIT_BITS) + number,
-            &*entry.audit_id.array_to_str(&mut [0; ulid::ULID_LEN]),
-            entry.ts.as_millis(),
-            entry.action,
-            entry.resource,
-            crate::sqlite::transaction::outcome_text(entry.outcome),
-            entry.actor.id.as_str(),
-            entry.actor.kind.as_str(),
-            &*entry.request_id,
-            entry.trace_id.to_string(),
-            entry.span_id.to_string(),
-            entry.reason.as_deref(),
-        ])?;
+        let place = (self.id << AUDIT_BITS) + number;
+        let (trace_id, span_id) = (entry.trace_id.to_string(), entry.span_id.to_string());
+        let mut insert = self.connection.prepare_cached(audit_rows::INSERT)?;
+        audit_rows::insert(&mut insert, place, entry, &trace_id, &span_id)?;
         Ok(())
     }
 }

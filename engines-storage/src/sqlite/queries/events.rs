@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::page::{SqlParameters, empty_page, limit_plus_one, read_page, resume_number, scope_id};
 use crate::sqlite::{
-    archive,
     error::SqliteFailure,
+    staged_name::is_public,
     streams::{column_error, read_actor, read_json, read_timestamp, read_u64, read_ulid},
 };
 
@@ -264,7 +264,7 @@ pub(in crate::sqlite) fn scopes_after(
     while scopes.len() < limit {
         let Some(row) = rows.next()? else { break };
         let env = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-        if archive::is_public(env) {
+        if is_public(env) {
             let tenant = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
             scopes.push(Scope::new(
                 TenantId::new(tenant).map_err(|_| column_error(0))?,

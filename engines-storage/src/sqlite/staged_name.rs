@@ -3,7 +3,7 @@
 use engines_core::{Env, Scope, TenantId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::sqlite::error::SqliteFailure;
+use super::error::SqliteFailure;
 
 /// Suffix of the environment of a staged scope; no environment name ends with it.
 const STAGED_SUFFIX: &str = "~staged";
@@ -16,12 +16,12 @@ pub(super) fn staged_env(scope: &Scope) -> String {
 }
 
 /// Returns the environment name that a row's scope has, or will have once it is published.
-pub(in crate::sqlite) fn public_env(env: &str) -> &str {
+pub(super) fn public_env(env: &str) -> &str {
     env.strip_suffix(STAGED_SUFFIX).unwrap_or(env)
 }
 
 /// Returns whether readers may see this row.
-pub(in crate::sqlite) fn is_public(env: &str) -> bool {
+pub(super) fn is_public(env: &str) -> bool {
     !env.ends_with(STAGED_SUFFIX)
 }
 

@@ -9,8 +9,7 @@ use engines_core::{
     },
 };
 
-use super::{ArchiveWrite, snapshot::SqliteSnapshot, staged_name};
-use crate::sqlite::{queries, store::SqliteStore};
+use super::{archive::SqliteSnapshot, job::ArchiveWrite, queries, staged_name, store::SqliteStore};
 
 const STAGE: &str = "sqlite.stage";
 
